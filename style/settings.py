@@ -1,0 +1,128 @@
+"""Settings from a configuration file into a frozen dataclass, with every problem named at once."""
+
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from .errors import ConfigError
+
+__all__ = ["build_settings", "nearest", "unknown_keys"]
+
+Settings = TypeVar("Settings")
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint that names the nearest known key, or all known ones where none is near."""
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(known)}"
+
+
+def unknown_keys(table: Mapping[str, Any], known: list[str], *, where: str) -> list[str]:
+    """One problem per key of `table` that is not in `known`."""
+    return [f'{where}: unknown key "{key}"; {nearest(key, known)}' for key in table if key not in known]
+
+
+def build_settings(kind: type[Settings], table: Mapping[str, Any], *, where: str, problems: list[str]) -> Settings | None:
+    """An instance of the dataclass `kind` from a parsed table; None where `problems` grew.
+
+    Unknown keys, missing required keys and values of a wrong type are added to `problems`, each with its
+    place, what was expected and what was found. A Decimal is taken where a float is expected, a list where a
+    tuple is, a table where a nested dataclass is.
+    """
+    if not isinstance(table, Mapping):
+        problems.append(f"{where}: expected a table, found {_say(table)}")
+        return None
+    before = len(problems)
+    hints = get_type_hints(kind)
+    known = [f for f in fields(kind) if f.init]  # type: ignore[arg-type]
+    problems += unknown_keys(table, [f.name for f in known], where=where)
+    values: dict[str, Any] = {}
+    for field in known:
+        if field.name in table:
+            values[field.name] = _convert(table[field.name], hints[field.name], f"{where}.{field.name}", problems)
+        elif _required(field):
+            problems.append(f'{where}: "{field.name}" is missing')
+    if len(problems) > before:
+        return None
+    try:
+        return kind(**values)
+    except (ConfigError, ValueError) as error:  # a dataclass's own __post_init__ checks its ranges
+        problems.append(f"{where}: {error}")
+        return None
+
+
+def _required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _convert(value: Any, hint: Any, where: str, problems: list[str]) -> Any:
+    converted, ok = _fit(value, hint, where, problems)
+    if not ok:
+        problems.append(f"{where}: expected {_name(hint)}, found {_say(value)}")
+    return converted
+
+
+def _fit(value: Any, hint: Any, where: str, problems: list[str]) -> tuple[Any, bool]:
+    """The value as the type `hint` wants it, and whether it fits at all."""
+    origin = get_origin(hint)
+    if hint is Any:
+        return value, True
+    if origin in (Union, types.UnionType):
+        # A table fits only the member that is a table; try exact types before converting ones.
+        for member in get_args(hint):
+            fitted, ok = _fit(value, member, where, problems)
+            if ok:
+                return fitted, True
+        return value, False
+    if hint is type(None):
+        return None, value is None
+    if origin is Literal:
+        return value, value in get_args(hint) and type(value) in {type(choice) for choice in get_args(hint)}
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            return value, False
+        member = get_args(hint)[0]
+        return tuple(_convert(item, member, f"{where}[{i}]", problems) for i, item in enumerate(value)), True
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            return value, False
+        member = get_args(hint)[1]
+        return {str(k): _convert(v, member, f"{where}.{k}", problems) for k, v in value.items()}, True
+    if is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            return value, False
+        return build_settings(hint, value, where=where, problems=problems), True  # type: ignore[arg-type]
+    return _fit_scalar(value, hint)
+
+
+def _fit_scalar(value: Any, hint: type) -> tuple[Any, bool]:
+    if isinstance(value, bool):
+        return value, hint is bool
+    if hint is float and isinstance(value, int | float | Decimal):
+        return float(value), True
+    if hint is Decimal and isinstance(value, int | float | Decimal):
+        return Decimal(str(value)), True
+    return value, isinstance(value, hint)
+
+
+def _name(hint: Any) -> str:
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_name(member) for member in get_args(hint) if member is not type(None))
+    if origin is Literal:
+        return " or ".join(f'"{choice}"' if isinstance(choice, str) else str(choice).lower() for choice in get_args(hint))
+    if origin is tuple:
+        return f"a list of {_name(get_args(hint)[0])}"
+    if origin is dict or is_dataclass(hint):
+        return "a table"
+    return {str: "a text", int: "a whole number", float: "a number", Decimal: "a number", bool: "true or false"}.get(
+        hint, getattr(hint, "__name__", str(hint))
+    )
+
+
+def _say(value: Any) -> str:
+    text = repr(value) if not isinstance(value, str) else f'"{value}"'
+    return text if len(text) <= 60 else text[:57] + "..."
