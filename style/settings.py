@@ -25,7 +25,9 @@ def unknown_keys(table: Mapping[str, Any], known: list[str], *, where: str) -> l
     return [f'{where}: unknown key "{key}"; {nearest(key, known)}' for key in table if key not in known]
 
 
-def build_settings(kind: type[Settings], table: Mapping[str, Any], *, where: str, problems: list[str]) -> Settings | None:
+def build_settings(
+    kind: type[Settings], table: Mapping[str, Any], *, where: str, problems: list[str]
+) -> Settings | None:
     """An instance of the dataclass `kind` from a parsed table; None where `problems` grew.
 
     Unknown keys, missing required keys and values of a wrong type are added to `problems`, each with its
@@ -113,7 +115,9 @@ def _name(hint: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(_name(member) for member in get_args(hint) if member is not type(None))
     if origin is Literal:
-        return " or ".join(f'"{choice}"' if isinstance(choice, str) else str(choice).lower() for choice in get_args(hint))
+        return " or ".join(
+            f'"{choice}"' if isinstance(choice, str) else str(choice).lower() for choice in get_args(hint)
+        )
     if origin is tuple:
         return f"a list of {_name(get_args(hint)[0])}"
     if origin is dict or is_dataclass(hint):

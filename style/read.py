@@ -1,0 +1,133 @@
+"""`style.yaml` into a StyleSchema, with all its problems named at once."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import ConfigError
+from .kinds import KINDS
+from .schema import Check, StyleSchema
+from .settings import build_settings, nearest, unknown_keys
+
+__all__ = ["parse_style", "read_style"]
+
+_TOP_KEYS = ["name", "about", "reviewed", "checks"]
+_CHECK_KEYS = ["kind", "id", "level", "about", "when", "say", "ignore_case"]
+
+
+def read_style(path: Path | str) -> StyleSchema:
+    """The style schema in a YAML file.
+
+    Raises: ConfigError naming the file and every problem in it.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"no style file at {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: the style file cannot be read ({error})") from None
+    return parse_style(text, where=str(path), path=path)
+
+
+def parse_style(text: str, *, where: str = "style", path: Path | None = None) -> StyleSchema:
+    """The style schema in a YAML text; `where` names it in messages."""
+    try:
+        table = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{where}{place}: not valid YAML: {getattr(error, 'problem', error)}") from None
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{where}: expected a mapping with `name` and `checks`, found {type(table).__name__}")
+    problems = unknown_keys(table, _TOP_KEYS, where="top level")
+    checks = _read_checks(table.get("checks"), problems)
+    for key, kind, wanted in (("name", str, "a text"), ("about", str, "a text"), ("reviewed", bool, "true or false")):
+        if key in table and not isinstance(table[key], kind):
+            problems.append(f"{key}: expected {wanted}, found {table[key]!r}")
+    if problems:
+        raise ConfigError.of(problems, where=where)
+    name = table.get("name", path.stem if path else "style")
+    return StyleSchema(name, checks, table.get("about", ""), table.get("reviewed", True), path)
+
+
+def _read_checks(entries: Any, problems: list[str]) -> tuple[Check, ...]:
+    if not isinstance(entries, list) or not entries:
+        problems.append("checks: expected a list with at least one check")
+        return ()
+    checks = []
+    used: Counter[str] = Counter()
+    for number, entry in enumerate(entries, start=1):
+        kind = entry.get("kind") if isinstance(entry, Mapping) else None
+        where = f"check {number}" + (f" ({kind})" if kind else "")
+        before = len(problems)
+        check = _read_check(entry, where, used, problems) if isinstance(entry, Mapping) else None
+        if check is None and len(problems) == before:
+            problems.append(f"{where}: expected a mapping with `kind`, found {entry!r}")
+        if check is not None:
+            checks.append(check)
+    doubled = [id for id, times in Counter(check.id for check in checks).items() if times > 1]
+    problems += [f'the id "{id}" stands at more than one check' for id in doubled]
+    return tuple(checks)
+
+
+def _read_check(entry: Mapping[str, Any], where: str, used: Counter[str], problems: list[str]) -> Check | None:
+    name = entry.get("kind")
+    if name not in KINDS:
+        what = f'unknown kind "{name}"; {nearest(str(name), list(KINDS))}' if name else '"kind" is missing'
+        problems.append(f"{where}: {what}")
+        return None
+    kind = KINDS[name]
+    used[name] += 1
+    known = [*_CHECK_KEYS, *kind.parameters.__dataclass_fields__]
+    problems += unknown_keys(entry, known, where=where)
+    own = {key: value for key, value in entry.items() if key in kind.parameters.__dataclass_fields__}
+    parameters = build_settings(kind.parameters, _as_lists(own, kind.parameters), where=where, problems=problems)
+    level = _choice(entry, "level", ("must", "should"), "must", where, problems)
+    about = _choice(entry, "about", ("form", "wording", "facts"), kind.about, where, problems)
+    when = _read_when(entry.get("when"), where, problems)
+    id = entry.get("id", name if used[name] == 1 else f"{name}-{used[name]}")
+    for key, value, wanted in (
+        ("id", id, str),
+        ("say", entry.get("say", ""), str),
+        ("ignore_case", entry.get("ignore_case", False), bool),
+    ):
+        if not isinstance(value, wanted):
+            problems.append(
+                f"{where}.{key}: expected {'a text' if wanted is str else 'true or false'}, found {value!r}"
+            )
+    if parameters is None:
+        return None
+    return Check(name, str(id), level, about, parameters, when, entry.get("say"), entry.get("ignore_case", False))
+
+
+def _as_lists(own: Mapping[str, Any], parameters: type) -> dict[str, Any]:
+    """`preferred: {term: variant}` may name one variant without a list."""
+    preferred = own.get("preferred")
+    if not isinstance(preferred, Mapping):
+        return dict(own)
+    return {**own, "preferred": {term: [v] if isinstance(v, str) else v for term, v in preferred.items()}}
+
+
+def _choice(
+    entry: Mapping[str, Any], key: str, choices: tuple[str, ...], default: str, where: str, problems: list[str]
+) -> Any:
+    value = entry.get(key, default)
+    if value not in choices:
+        problems.append(f"{where}.{key}: expected {' or '.join(choices)}, found {value!r}")
+    return value
+
+
+def _read_when(when: Any, where: str, problems: list[str]) -> Mapping[str, tuple[str, ...] | None] | None:
+    """A field name, `{field: value}` or `{field: [values]}`."""
+    if when is None:
+        return None
+    if isinstance(when, str):
+        return {when: None}
+    if isinstance(when, Mapping) and when:
+        return {str(name): tuple(map(str, v)) if isinstance(v, list) else (str(v),) for name, v in when.items()}
+    problems.append(f"{where}.when: expected a field name, {{field: value}} or {{field: [values]}}, found {when!r}")
+    return None
