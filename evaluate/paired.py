@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -69,25 +69,53 @@ def compare(
     if baseline.shape != candidate.shape or baseline.ndim != 1:
         raise ValueError(f"two lists of outcomes of one length are needed, not {baseline.shape} and {candidate.shape}")
     n = len(baseline)
-    if n == 0:
-        return Comparison(
-            *[None] * 6, "nothing to compare", 0, 0, 0, 0, None, 0, 0.0, None if groups is None else 0
-        )
     codes, count = group_codes(groups, n)
+    if n == 0:
+        nothing = _Outcome((None, None, None), None, None, "nothing to compare")
+        return _comparison(nothing, None, (0, 0, 0, 0), None, 0, 0.0, None if groups is None else 0)
     cells, whole = _cells(baseline, candidate)
-    # A design effect of the difference; where nothing differs, that of the sizes alone.
     effective = effective_size(candidate - baseline, codes)
     if whole and count == n:
-        ends, p_value, mid_p, method = _alone(cells, confidence)
+        outcome = _alone(cells, confidence)
     else:
-        ends, p_value, method = _grouped(baseline, candidate, codes, cells, effective, confidence, seed, whole)
-        mid_p = None
-    difference = float(np.mean(candidate - baseline))
+        outcome = _grouped(baseline, candidate, codes, cells, effective, confidence, seed, whole)
     detectable = detectable_difference(float(baseline.mean()), effective)
+    mean = float(np.mean(candidate - baseline))
+    return _comparison(outcome, mean, cells, detectable, n, effective, None if groups is None else count)
+
+
+class _Outcome(NamedTuple):
+    """What a method says: low, high and one-sided low end, p, mid-p, and its name."""
+
+    ends: tuple[float | None, float | None, float | None]
+    p_value: float | None
+    mid_p: float | None
+    method: str
+
+
+def _comparison(
+    outcome: _Outcome, mean: float | None, cells: Sequence[float], detectable: float | None, n: int, effective: float,
+    groups: int | None,
+) -> Comparison:  # fmt: skip
+    low, high, low_one_sided = outcome.ends
+    both, only_candidate, only_baseline, neither = (int(cell) for cell in cells)
     return Comparison(
-        difference, *ends, p_value, mid_p, method, *(int(c) for c in cells), detectable, n, effective,
-        None if groups is None else count,
-    )  # fmt: skip
+        difference=mean,
+        low=low,
+        high=high,
+        low_one_sided=low_one_sided,
+        p_value=outcome.p_value,
+        mid_p=outcome.mid_p,
+        method=outcome.method,
+        both=both,
+        only_candidate=only_candidate,
+        only_baseline=only_baseline,
+        neither=neither,
+        detectable_difference=detectable,
+        n=n,
+        n_effective=effective,
+        groups=groups,
+    )
 
 
 def _cells(baseline: np.ndarray, candidate: np.ndarray) -> tuple[tuple[float, ...], bool]:
@@ -102,17 +130,18 @@ def _cells(baseline: np.ndarray, candidate: np.ndarray) -> tuple[tuple[float, ..
     return tuple(float(np.sum(cell)) for cell in cells), whole
 
 
-def _alone(cells: tuple[float, ...], confidence: float) -> tuple[tuple[float, float, float], float, float, str]:
+def _alone(cells: tuple[float, ...], confidence: float) -> _Outcome:
     low, high = newcombe_paired(*cells, confidence=confidence)
     low_one_sided, _ = newcombe_paired(*cells, confidence=0.90)
     p_value, mid_p = mcnemar_exact(int(cells[1]), int(cells[2]))
-    return (low, high, low_one_sided), p_value, mid_p, "exact McNemar test; Newcombe's paired interval (method 10)"
+    method = "exact McNemar test; Newcombe's paired interval (method 10)"
+    return _Outcome((low, high, low_one_sided), p_value, mid_p, method)
 
 
 def _grouped(
     baseline: np.ndarray, candidate: np.ndarray, codes: np.ndarray, cells: tuple[float, ...], effective: float,
     confidence: float, seed: int, whole: bool,
-) -> tuple[tuple[float, float, float], float, str]:  # fmt: skip
+) -> _Outcome:  # fmt: skip
     difference = candidate - baseline
     sums, sizes = np.bincount(codes, weights=difference), np.bincount(codes).astype(float)
     p_value = sign_flip(sums, seed=seed)
@@ -123,12 +152,13 @@ def _grouped(
         scaled = tuple(cell * effective / len(codes) for cell in table)
         low, high = newcombe_paired(*scaled, confidence=confidence)
         low_one_sided, _ = newcombe_paired(*scaled, confidence=0.90)
-        return (low, high, low_one_sided), p_value, f"{test}; Newcombe's paired interval on n / design effect"
+        method = f"{test}; Newcombe's paired interval on n / design effect"
+        return _Outcome((low, high, low_one_sided), p_value, None, method)
     means = _bootstrap(sums, sizes, seed=seed)
     low, high = _expanded_percentiles(means, confidence, len(sizes))
     low_one_sided, _ = _expanded_percentiles(means, 0.90, len(sizes))
     what = "groups" if len(sizes) < len(codes) else "items"
-    return (low, high, low_one_sided), p_value, f"{test}; bootstrap over {what}"
+    return _Outcome((low, high, low_one_sided), p_value, None, f"{test}; bootstrap over {what}")
 
 
 def _expected_cells(baseline: np.ndarray, candidate: np.ndarray) -> tuple[float, ...]:
@@ -161,17 +191,21 @@ def newcombe_paired(
     continuity; phi is 0 where a margin is 0. Counts may be fractions (n / design effect).
     """
     n = both + only_candidate + only_baseline + neither
-    first = wilson(both + only_candidate, n, confidence=confidence)
-    second = wilson(both + only_baseline, n, confidence=confidence)
-    assert first.share is not None and first.low is not None and first.high is not None
-    assert second.share is not None and second.low is not None and second.high is not None
+    first, down1, up1 = _reach(both + only_candidate, n, confidence)
+    second, down2, up2 = _reach(both + only_baseline, n, confidence)
     phi = _phi(both, only_candidate, only_baseline, neither)
-    down1, up1 = first.share - first.low, first.high - first.share
-    down2, up2 = second.share - second.low, second.high - second.share
-    difference = first.share - second.share
+    difference = first - second
     below = math.sqrt(max(down1**2 - 2 * phi * down1 * up2 + up2**2, 0.0))
     above = math.sqrt(max(up1**2 - 2 * phi * up1 * down2 + down2**2, 0.0))
     return difference - below, difference + above
+
+
+def _reach(successes: float, n: float, confidence: float) -> tuple[float, float, float]:
+    """A share and how far its Wilson interval reaches down and up."""
+    interval = wilson(successes, n, confidence=confidence)
+    if interval.share is None or interval.low is None or interval.high is None:
+        raise ValueError("an interval needs at least one pair")
+    return interval.share, interval.share - interval.low, interval.high - interval.share
 
 
 def _phi(a: float, b: float, c: float, d: float) -> float:

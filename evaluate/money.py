@@ -1,0 +1,240 @@
+"""What both options cost, what the difference saves, and when the investment is paid back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal, localcontext
+from typing import Any
+
+import numpy as np
+
+from .flips import solve_flips
+from .formulas import (
+    ONE,
+    ZERO,
+    Option,
+    break_even_failure_cost,
+    break_even_volume,
+    calls_per_need,
+    cost_per_request,
+    failing_share,
+)
+from .options import Figures, Plan, effective_of, figures, parts, price, read_option, read_plan
+from .quantities import MeasuredVariant, Quantity, TrainingCost, collect_quantities
+from .roi_settings import RoiSettings, Triangular
+from .uncertainty import VOLUME_RANGE, draw_values, outcomes, tornado
+
+__all__ = ["Money", "compute_money"]
+
+CURVE_POINTS = 25
+
+
+@dataclass(frozen=True)
+class Money:
+    """The account of one comparison: point figures in Decimal, ranges from draws, every assumption with its source."""
+
+    keys: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The `money` of results.json and of `tuneworth roi --json`: numbers, lists, texts and None only."""
+        return {key: _plain(value) for key, value in self.keys.items()}
+
+
+def compute_money(
+    settings: RoiSettings,
+    *,
+    baseline: str,
+    candidate: str,
+    measured: Mapping[str, MeasuredVariant] | None = None,
+    groups: Sequence[Any] | np.ndarray | None = None,
+    training: TrainingCost | None = None,
+    seed: int = 0,
+    draws: int = 10_000,
+    today: date | None = None,
+) -> Money:
+    """The money of `candidate` against `baseline`, from stated and measured numbers.
+
+    Missing prices, tokens or volumes leave their figures None and are named in `missing`. `today` is the day from
+    which the base model's retirement is counted, the present one if left out.
+    """
+    measured = measured or {}
+    names = list(dict.fromkeys([baseline, candidate, *settings.variants, *measured]))
+    quantities = collect_quantities(settings, names, measured, training, today=today or datetime.now(UTC).date())
+    values = {key: quantity.value for key, quantity in quantities.items() if quantity.value is not None}
+    plan = read_plan(values, settings)
+    drawn = draw_values(quantities, groups=groups, seed=seed, draws=draws)
+    with localcontext() as context:
+        context.prec = 40  # the parts then add up far beyond the digits shown
+        options = {name: read_option(values, settings, name) for name in names}
+        pair = (options[baseline], options[candidate])
+        point = figures(*pair, plan)
+        keys = {
+            "currency": settings.currency,
+            "baseline": baseline,
+            "candidate": candidate,
+            "requests_per_day": plan.requests_per_day,
+            "requests_total": plan.requests_total,
+            "variants": {name: _variant(option, plan, values, name) for name, option in options.items()},
+            **_savings(point, plan),
+            **_thresholds(pair, plan, point),
+            "parts": None if pair[0] is None or pair[1] is None else parts(pair[0], pair[1], plan),
+            **outcomes(drawn, settings, baseline, candidate),
+            "volume_curve": _volume_curve(pair, plan, point),
+            "tornado": tornado(quantities, drawn, settings, baseline, candidate),
+            "flips": solve_flips(values, settings, baseline, candidate),
+            "cached_guide": _cached_guide(pair[0], plan, values, settings, baseline),
+        }
+    return Money(keys | _said(settings, values, plan, quantities, baseline, candidate))
+
+
+def _variant(option: Option | None, plan: Plan, values: Mapping[str, Decimal], name: str) -> dict[str, Decimal | None]:
+    cost = None if option is None else cost_per_request(option)
+    acceptance = values.get(f"{name}.acceptance")
+    return {
+        "cost_per_request": cost,
+        "cost_per_acceptable_output": cost / acceptance if cost is not None and acceptance else None,
+        "effective_cost_per_request": effective_of(option, plan),
+        "machine_cost_per_day": None if option is None else figures(option, option, plan).machines[0],
+        **{key: values.get(f"{name}.{key}") for key in ("fixed_tokens", "input_tokens", "output_tokens")},
+        "acceptance": acceptance,
+    }
+
+
+def _savings(point: Figures, plan: Plan) -> dict[str, Decimal | None]:
+    daily = plan.requests_total is None
+    return {
+        "saving_per_request": point.saving_per_request,
+        "saving_share": point.saving_share,
+        "saving_per_day": point.saving_per_day,
+        "saving_total": point.saving_total,
+        "spend_per_day_baseline": point.spend_per_day[0],
+        "spend_per_day_candidate": point.spend_per_day[1],
+        "running_cost_per_day": point.running_per_day if daily else None,
+        "investment": plan.investment,
+        "payback_days": point.payback_days,
+        "npv": point.npv,
+    }
+
+
+def _thresholds(pair: tuple[Option | None, Option | None], plan: Plan, point: Figures) -> dict[str, Decimal | None]:
+    saved = point.saving_per_request
+    daily = plan.requests_total is None
+    return {
+        "requests_to_pay_back": plan.investment / saved if saved is not None and saved > 0 else None,
+        "break_even_requests_per_day": (
+            break_even_volume(plan.investment, point.running_per_day, saved, plan.horizon_days)
+            if daily and saved is not None
+            else None
+        ),
+        "break_even_failure_cost": _failure_cost(pair, plan, point),
+    }
+
+
+def _failure_cost(pair: tuple[Option | None, Option | None], plan: Plan, point: Figures) -> Decimal | None:
+    """L*, where failures could cost something: not with dropped ones, whose price is the next output."""
+    baseline, candidate = pair
+    if plan.failures == "drop" or baseline is None or candidate is None:
+        return None
+    if baseline.acceptance is None or candidate.acceptance is None:
+        return None
+    running = ZERO if plan.requests_total is not None else point.running_per_day
+    if running and not plan.requests_per_day:
+        return None
+    spend, failing = [], []
+    for option in (baseline, candidate):
+        assert option.acceptance is not None
+        calls = calls_per_need(option.acceptance, plan.failures, plan.tries)
+        spend.append(cost_per_request(option) * (ONE if calls is None else calls))
+        failing.append(failing_share(option.acceptance, plan.failures, plan.tries))
+    per_request = running / plan.requests_per_day if running and plan.requests_per_day else ZERO
+    return break_even_failure_cost((spend[0], spend[1]), (failing[0], failing[1]), per_request)
+
+
+def _volume_curve(
+    pair: tuple[Option | None, Option | None], plan: Plan, point: Figures
+) -> list[dict[str, Decimal | None]]:
+    """Payback and value at 25 volumes, evenly spaced in their logarithm, around the stated and the break-even one."""
+    if plan.requests_total is not None or point.saving_per_request is None:
+        return []
+    star = break_even_volume(plan.investment, point.running_per_day, point.saving_per_request, plan.horizon_days)
+    marks = [float(mark) for mark in (plan.requests_per_day, star) if mark]
+    if not marks:
+        return []
+    curve = []
+    for volume in np.geomspace(min(marks) / 10, max(marks) * 10, CURVE_POINTS):
+        at = figures(*pair, replace(plan, requests_per_day=Decimal(f"{volume:.6g}")))
+        curve.append({"requests_per_day": Decimal(f"{volume:.6g}"), "payback_days": at.payback_days, "npv": at.npv})
+    return curve
+
+
+def _cached_guide(
+    option: Option | None, plan: Plan, values: Mapping[str, Decimal], settings: RoiSettings, name: str
+) -> dict[str, Decimal | None] | None:
+    """What the baseline would cost with its whole fixed prompt read from the cache, where that can be had for less."""
+    cached_price = price(values, settings, name, "price_cached")
+    least = values.get(f"{name}.min_cached_tokens", ZERO)
+    if option is None or cached_price is None or option.fixed_tokens < least or option.fixed_tokens == 0:
+        return None
+    cached = replace(option, cached_share=ONE)
+    if cost_per_request(cached) >= cost_per_request(option):
+        return None
+    return {
+        "cost_per_request": cost_per_request(cached),
+        "effective_cost_per_request": effective_of(cached, plan),
+    }
+
+
+def _said(
+    settings: RoiSettings,
+    values: Mapping[str, Decimal],
+    plan: Plan,
+    quantities: Mapping[str, Quantity],
+    baseline: str,
+    candidate: str,
+) -> dict[str, Any]:
+    """What the figures rest on: target, horizon, what is missing, and every assumption."""
+    return {
+        "target_payback_days": values.get("target_payback_days"),
+        "horizon_days": None if plan.requests_total is not None else plan.horizon_days,
+        "failures": settings.failures,
+        "failure_cost": plan.failure_cost,
+        "already_spent": values.get("investment.already_spent", ZERO),
+        "missing": _missing(settings, values, (baseline, candidate)),
+        "assumptions": [_assumption(quantity) for quantity in quantities.values()],
+    }
+
+
+def _assumption(quantity: Quantity) -> dict[str, Any]:
+    """One entry of the list; a single volume shows the range that is drawn around it, and whose it is."""
+    if quantity.key != "requests_per_day" or quantity.value is None or quantity.range is not None:
+        return quantity.to_json()
+    ends = Triangular(*(quantity.value * Decimal(str(share)) for share in VOLUME_RANGE))
+    return replace(quantity, range=ends, detail="the range is Tuneworth's own; state [low, likely, high]").to_json()
+
+
+def _missing(settings: RoiSettings, values: Mapping[str, Decimal], names: Sequence[str]) -> list[str]:
+    """What has to be stated before the money can be told, as keys of the project file."""
+    found = []
+    if settings.requests_per_day is None and settings.requests_total is None:
+        found.append("roi.requests_per_day")
+    for name in names:
+        table = settings.variants.get(name)
+        if table is not None and table.self_hosted:
+            needed = ["requests_per_second"]
+        elif table is None or not table.priced:
+            needed = ["price_input", "price_output", "fixed_tokens", "input_tokens", "output_tokens"]
+        else:
+            needed = ["fixed_tokens", "input_tokens", "output_tokens"]
+        if settings.failures != "ignore":
+            needed.append("acceptance")
+        found += [f"roi.{name}.{key}" for key in needed if f"{name}.{key}" not in values]
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Decimals as floats (17 digits), nothing that JSON cannot hold."""
+    if isinstance(value, Decimal | np.floating):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,214 @@
+"""Every number that the money rests on, with its unit, its range and where it comes from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from .roi_settings import Number, RoiSettings, Triangular, VariantMoney
+
+__all__ = ["MeasuredVariant", "Quantity", "TrainingCost", "collect_quantities"]
+
+
+@dataclass(frozen=True)
+class MeasuredVariant:
+    """What a run measured of one variant, item by item, in the order of all other variants.
+
+    `fixed_tokens` are the guide, the few-shot examples and the template; `input_tokens` `(n,)` each item's content
+    alone; NaN where a provider did not say. `acceptable` `(n,)` is 0 or 1, or the mean over repeats.
+    `cached_share` is the part of the fixed prompt that came from the prompt cache.
+    """
+
+    fixed_tokens: float | None
+    input_tokens: np.ndarray | None
+    output_tokens: np.ndarray | None
+    acceptable: np.ndarray | None
+    cached_share: float | None = None
+    requests_per_second: float | None = None
+
+
+@dataclass(frozen=True)
+class TrainingCost:
+    """What this run's training took; it costs nothing until `[roi.investment]` states compute_hourly."""
+
+    hours: float
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One input: its point value (None where unknown), its range if it has one, and its source.
+
+    `source` is measured, stated, price list or default. `items` are the measured values item by item.
+    """
+
+    key: str
+    value: Decimal | None
+    unit: str
+    source: str
+    range: Triangular | None = None
+    detail: str | None = None
+    items: np.ndarray | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """One entry of `money.assumptions`."""
+        entry: dict[str, Any] = {"key": self.key, "value": None if self.value is None else float(self.value)}
+        entry |= {"unit": self.unit, "source": self.source}
+        if self.range is not None:
+            entry["range"] = [float(end) for end in self.range]
+        return entry | ({"detail": self.detail} if self.detail else {})
+
+
+def collect_quantities(
+    settings: RoiSettings,
+    names: list[str],
+    measured: Mapping[str, MeasuredVariant],
+    training: TrainingCost | None,
+    *,
+    today: date,
+) -> dict[str, Quantity]:
+    """All inputs by their dotted key; what is stated wins over what was measured, and says so."""
+    found = [
+        _stated(settings, "requests_per_day", settings.requests_per_day, "requests a day"),
+        _stated(settings, "requests_total", settings.requests_total, "requests"),
+        _stated(settings, "ramp_days", settings.ramp_days, "days"),
+        _stated(settings, "horizon_days", settings.horizon_days, "days"),
+        _stated(settings, "target_payback_days", settings.target_payback_days, "days"),
+        _stated(settings, "discount_rate", settings.discount_rate, "a year"),
+        _stated(settings, "failure_cost", settings.failure_cost, f"{settings.currency} an output"),
+        _stated(settings, "tries", Decimal(settings.tries), "calls"),
+    ]
+    if settings.requests_total is not None:
+        found = [quantity for quantity in found if quantity.key not in _ONLY_DAILY]
+    found += [_lifetime(settings, today)] if settings.running.base_model_retires else []
+    found += _section(settings, "investment", _INVESTMENT, training)
+    if settings.requests_total is None:
+        found += _section(settings, "running", _RUNNING, None)
+    for name, rate in settings.exchange.items():
+        if name != "date":
+            detail = f"rate of {settings.exchange['date']}" if "date" in settings.exchange else None
+            found.append(_quantity(f"exchange.{name}", rate, f"{settings.currency} per {name}", "stated", detail))
+    for name in names:
+        found += _variant(settings, name, measured.get(name))
+    return {quantity.key: quantity for quantity in found if quantity.value is not None or quantity.key in _WANTED}
+
+
+_WANTED = ("requests_per_day",)
+_ONLY_DAILY = ("requests_per_day", "ramp_days", "horizon_days", "target_payback_days", "discount_rate")
+_INVESTMENT = {
+    "compute": "CURRENCY",
+    "compute_hours": "hours",
+    "compute_hourly": "CURRENCY an hour",
+    "compute_runs": "runs",
+    "labelling_pairs": "pairs",
+    "labelling_minutes": "minutes a pair",
+    "labelling_hourly": "CURRENCY an hour",
+    "engineering_hours": "hours",
+    "engineering_hourly": "CURRENCY an hour",
+    "evaluation": "CURRENCY",
+    "already_spent": "CURRENCY, shown, not counted",
+}
+_RUNNING = {
+    "monitoring_hours_per_month": "hours a month",
+    "monitoring_hourly": "CURRENCY an hour",
+    "retrain_every_days": "days",
+    "retrain_cost": "CURRENCY",
+    "style_changes_per_year": "a year",
+}
+
+
+def _section(
+    settings: RoiSettings, section: str, units: Mapping[str, str], training: TrainingCost | None
+) -> list[Quantity]:
+    table = getattr(settings, section)
+    found = []
+    for key, unit in units.items():
+        unit = unit.replace("CURRENCY", settings.currency)
+        value = getattr(table, key)
+        if key == "compute_hours" and value is None and training is not None and table.compute is None:
+            found.append(_quantity(f"{section}.{key}", Decimal(repr(training.hours)), unit, "measured", "this run"))
+            continue
+        found.append(_stated(settings, f"{section}.{key}", value, unit))
+    return found
+
+
+def _lifetime(settings: RoiSettings, today: date) -> Quantity:
+    retires = settings.running.base_model_retires
+    assert isinstance(retires, date)
+    left = Decimal(max((retires - today).days, 0))
+    detail = f"base model retires on {retires}, counted from {today}"
+    return _quantity("running.days_to_retirement", left, "days", "stated", detail)
+
+
+def _variant(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> list[Quantity]:
+    table = settings.variants.get(name, VariantMoney())
+    found = _prices(settings, name, table)
+    for key, unit in _MEASURABLE.items():
+        stated = getattr(table, key)
+        seen = None if run is None else getattr(run, "acceptable" if key == "acceptance" else key)
+        if stated is None and seen is not None:
+            found += _seen(f"{name}.{key}", seen, unit)
+        else:
+            overrides = "stated in place of what the run measured" if seen is not None and stated is not None else None
+            found.append(_stated(settings, f"{name}.{key}", stated, unit, overrides))
+    found.append(_stated(settings, f"{name}.min_cached_tokens", table.min_cached_tokens, "tokens"))
+    if table.self_hosted:
+        found.append(_stated(settings, f"{name}.hourly", table.hourly, f"{settings.currency} a replica-hour"))
+        found.append(_stated(settings, f"{name}.min_replicas", Decimal(table.min_replicas), "replicas"))
+        found.append(_stated(settings, f"{name}.peak_factor", table.peak_factor, "peak / mean"))
+    return found
+
+
+_MEASURABLE = {
+    "cached_share": "of the fixed prompt",
+    "fixed_tokens": "tokens a request",
+    "input_tokens": "tokens a request",
+    "output_tokens": "tokens a request",
+    "acceptance": "of outputs",
+    "requests_per_second": "requests a second and replica",
+}
+
+
+def _seen(key: str, seen: Any, unit: str) -> list[Quantity]:
+    if not isinstance(seen, np.ndarray):
+        return [_quantity(key, Decimal(repr(float(seen))), unit, "measured")]
+    known = seen[~np.isnan(np.asarray(seen, dtype=float))]
+    if len(known) == 0:
+        return []
+    detail = f"mean of {len(known)} items" + (f", {len(seen) - len(known)} unknown" if len(known) < len(seen) else "")
+    # An exact mean: sums of whole tokens and outcomes lose nothing on the way into Decimal.
+    value = Decimal(repr(float(np.sum(known)))) / len(known)
+    return [Quantity(key, value, unit, "measured", None, detail, np.asarray(seen, dtype=float))]
+
+
+def _prices(settings: RoiSettings, name: str, table: VariantMoney) -> list[Quantity]:
+    unit = f"{settings.currency} per million tokens"
+    if table.self_hosted:
+        return []
+    found = []
+    for key in ("price_input", "price_cached", "price_cache_write", "price_output"):
+        stated = getattr(table, key)
+        # 0 for a cache write says "like the input price", so it is no statement of its own.
+        if stated is not None and not (key == "price_cache_write" and stated == 0):
+            found.append(_quantity(f"{name}.{key}", stated, unit, "stated"))
+            continue
+        listed = None if table.listed is None else getattr(table.listed, key.removeprefix("price_"))
+        if listed is not None and table.listed is not None:
+            detail = (
+                f"{table.model}: {listed} {table.listed.currency}, {table.listed.source}, as of {table.listed.date}"
+            )
+            unit_listed = f"{table.listed.currency} per million tokens"
+            found.append(_quantity(f"{name}.{key}", listed, unit_listed, "price list", detail))
+    return found
+
+
+def _stated(settings: RoiSettings, key: str, value: Number | None, unit: str, detail: str | None = None) -> Quantity:
+    return _quantity(key, value, unit, "stated" if key in settings.stated else "default", detail)
+
+
+def _quantity(key: str, value: Number | None, unit: str, source: str, detail: str | None = None) -> Quantity:
+    if isinstance(value, Triangular):
+        return Quantity(key, value.likely, unit, source, value, detail)
+    return Quantity(key, value, unit, source, None, detail)

@@ -1,0 +1,332 @@
+"""The `[roi]` section: what money needs to know, each number plain or as a range `[low, likely, high]`."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
+
+from ..style.errors import ConfigError
+from ..style.settings import build_settings, nearest
+from .prices import ModelPrice, price_of
+
+__all__ = ["Investment", "RoiSettings", "Running", "Triangular", "VariantMoney", "check_roi", "read_roi"]
+
+
+class Triangular(NamedTuple):
+    """A number that is not known exactly: its low end, most likely value and high end."""
+
+    low: Decimal
+    likely: Decimal
+    high: Decimal
+
+
+Number = Decimal | Triangular
+ZERO = Decimal(0)
+ONE = Decimal(1)
+# Shares may not pass 1; everything else may be any number from 0 up.
+SHARES = ("cached_share", "acceptance")
+POSITIVE = ("horizon_days", "requests_per_second", "peak_factor")
+
+
+@dataclass(frozen=True)
+class Investment:
+    """`[roi.investment]`: what is still to be spent. `compute` is a sum, or hours x hourly x runs."""
+
+    compute: Number | None = None
+    compute_hours: Number | None = None
+    compute_hourly: Number | None = None
+    compute_runs: Number = ONE
+    labelling_pairs: Number = ZERO
+    labelling_minutes: Number | None = None
+    labelling_hourly: Number | None = None
+    engineering_hours: Number = ZERO
+    engineering_hourly: Number | None = None
+    evaluation: Number = ZERO
+    already_spent: Number = ZERO
+
+    def __post_init__(self) -> None:
+        """Check ranges and what one key needs of another."""
+        problems = _ranges(self)
+        if self.compute is not None and (self.compute_hours is not None or self.compute_hourly is not None):
+            problems.append("state compute as a sum or as compute_hours and compute_hourly, not both")
+        if self.compute_hours is not None and self.compute_hourly is None:
+            problems.append("compute_hours needs compute_hourly")
+        problems += _needs(self, "labelling_pairs", "labelling_minutes", "labelling_hourly")
+        problems += _needs(self, "engineering_hours", "engineering_hourly")
+        _raise(problems)
+
+
+@dataclass(frozen=True)
+class Running:
+    """`[roi.running]`: what a tuned model costs every month that a prompt does not."""
+
+    monitoring_hours_per_month: Number = ZERO
+    monitoring_hourly: Number | None = None
+    retrain_every_days: Number = ZERO
+    retrain_cost: Number | None = None
+    style_changes_per_year: Number = ZERO
+    base_model_retires: date | str | None = None
+
+    def __post_init__(self) -> None:
+        """Check ranges and what one key needs of another; a date may be written with or without quotes."""
+        problems = _ranges(self)
+        problems += _needs(self, "monitoring_hours_per_month", "monitoring_hourly")
+        problems += _needs(self, "retrain_every_days", "retrain_cost")
+        problems += _needs(self, "style_changes_per_year", "retrain_cost")
+        every = self.retrain_every_days
+        if isinstance(every, Triangular) and every.low == 0 < every.high:
+            problems.append("retrain_every_days: a range must start above 0 (0 alone means never)")
+        try:
+            object.__setattr__(self, "base_model_retires", _day(self.base_model_retires))
+        except ValueError:
+            problems.append(f'base_model_retires: expected a date like "2027-01-14", found "{self.base_model_retires}"')
+        _raise(problems)
+
+
+@dataclass(frozen=True)
+class VariantMoney:
+    """`[roi.NAME]`: prices per million tokens in the currency of `[roi]`, tokens and acceptance of one variant.
+
+    What is left out here is taken from the run or from the price list.
+    """
+
+    model: str | None = None
+    price_input: Number | None = None
+    price_cached: Number | None = None
+    price_cache_write: Number = ZERO
+    price_output: Number | None = None
+    cached_share: Number | None = None
+    min_cached_tokens: Decimal = Decimal(1024)
+    fixed_tokens: Number | None = None
+    input_tokens: Number | None = None
+    output_tokens: Number | None = None
+    acceptance: Number | None = None
+    hourly: Number = ZERO
+    requests_per_second: Number | None = None
+    min_replicas: int = 1
+    peak_factor: Number = ONE
+    listed: ModelPrice | None = field(default=None, init=False)  # filled by read_roi from the price list
+
+    def __post_init__(self) -> None:
+        """Check ranges; a machine is paid by the hour or by the token, never both."""
+        problems = _ranges(self)
+        if self.self_hosted and (self.model or self.price_input is not None or self.price_output is not None):
+            problems.append("state hourly or prices per token, not both: a machine of one's own costs no tokens")
+        if self.min_replicas < 1:
+            problems.append(f"min_replicas: expected 1 or more, found {self.min_replicas}")
+        _raise(problems)
+
+    @property
+    def self_hosted(self) -> bool:
+        """Whether the variant runs on a machine that is paid by the hour."""
+        return _high(self.hourly) > 0
+
+    @property
+    def priced(self) -> bool:
+        """Whether it is known what one request costs, given its tokens."""
+        stated = self.price_input is not None and self.price_output is not None
+        return self.self_hosted or stated or self.listed is not None
+
+
+@dataclass(frozen=True)
+class RoiSettings:
+    """`[roi]`: volume, horizon, what a failure costs, what is invested, what keeps running, and each variant."""
+
+    currency: str = "EUR"
+    exchange: dict[str, Any] = field(default_factory=dict)
+    requests_per_day: Number | None = None
+    requests_total: Number | None = None
+    ramp_days: Number = ZERO
+    horizon_days: Number = Decimal(365)
+    target_payback_days: Number = Decimal(90)
+    discount_rate: Number = ZERO
+    failures: Literal["ignore", "drop", "repair", "retry"] = "ignore"
+    failure_cost: Number | None = None
+    tries: int = 1
+    investment: Investment = field(default_factory=Investment)
+    running: Running = field(default_factory=Running)
+    variants: dict[str, VariantMoney] = field(default_factory=dict, init=False)
+    stated: frozenset[str] = field(default=frozenset(), init=False)  # dotted keys that the file states
+
+    def __post_init__(self) -> None:
+        """Check ranges and what one key needs of another."""
+        problems = _ranges(self)
+        if self.requests_per_day is not None and self.requests_total is not None:
+            problems.append("state requests_per_day or requests_total (a one-off batch), not both")
+        if self.failures == "repair" and self.failure_cost is None:
+            problems.append('failures = "repair" needs failure_cost, the price of mending one output')
+        if self.tries < 1:
+            problems.append(f"tries: expected 1 or more, found {self.tries}")
+        if not re.fullmatch("[A-Z]{3}", self.currency):
+            problems.append(f'currency: expected three capital letters such as "EUR", found "{self.currency}"')
+        rates = {}
+        for name, rate in self.exchange.items():
+            if name == "date":
+                if not isinstance(rate, date | str):
+                    problems.append(f"exchange.date: expected a date, found {rate}")
+            elif isinstance(rate, bool) or not isinstance(rate, int | float | Decimal | Triangular):
+                problems.append(f"exchange.{name}: expected a number, found {rate!r}")
+            elif _low(rates.setdefault(name, _number(rate))) <= 0:
+                problems.append(f"exchange.{name}: expected a number above 0, found {_say(rate)}")
+        object.__setattr__(self, "exchange", {**self.exchange, **rates})
+        _raise(problems)
+
+
+RESERVED = ("investment", "running", "exchange")
+
+
+def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = None) -> RoiSettings:
+    """The settings of a parsed `[roi]` table; sub-tables other than investment, running, exchange are variants.
+
+    `on` is the day for which prices are looked up, today if left out.
+
+    Raises:
+        ConfigError: names every problem of the table, with its place.
+    """
+    problems: list[str] = []
+    ranged = _with_ranges(table, where, problems)
+    own = {f.name for f in fields(RoiSettings) if f.init}
+    named = {key: value for key, value in ranged.items() if key not in own and isinstance(value, Mapping)}
+    rest = {key: value for key, value in ranged.items() if key not in named}
+    settings = build_settings(RoiSettings, rest, where=where, problems=problems)
+    variants = {}
+    for name, values in named.items():
+        built = build_settings(VariantMoney, values, where=f"{where}.{name}", problems=problems)
+        if built is not None:
+            variants[name] = _listed(built, f"{where}.{name}", rest, on, problems)
+    if problems or settings is None:
+        shown = [problem.replace("or Triangular", "or [low, likely, high]") for problem in problems]
+        raise ConfigError.of(shown, where=f"[{where}]")
+    object.__setattr__(settings, "variants", variants)
+    object.__setattr__(settings, "stated", frozenset(_dotted(table)))
+    return settings
+
+
+def check_roi(
+    settings: RoiSettings, variants: Sequence[str], *, required: Sequence[str] | None = None, measured: bool = True
+) -> None:
+    """Raise a ConfigError, before any work, for what the money of these variants lacks.
+
+    `variants` are all the names that exist, `required` those whose money is compared (all if left out). Without a
+    run behind it (`measured=False`) tokens and acceptance must be stated too. A missing volume is no error: the
+    verdict asks for it.
+    """
+    problems = [
+        f'roi.{name}: there is no variant "{name}"; {nearest(name, list(variants))}'
+        for name in settings.variants
+        if name not in variants
+    ]
+    for name in variants if required is None else required:
+        variant = settings.variants.get(name)
+        if variant is None or not variant.priced:
+            problems.append(f"roi.{name}: no price; state model, or price_input and price_output, or hourly")
+        elif not measured:
+            keys = (
+                ["acceptance"]
+                if variant.self_hosted
+                else ["fixed_tokens", "input_tokens", "output_tokens", "acceptance"]
+            )
+            if variant.self_hosted and settings.requests_total is not None:
+                keys.append("requests_per_second")
+            missing = [key for key in keys if getattr(variant, key) is None]
+            if missing:
+                problems.append(f"roi.{name}: state {', '.join(missing)}; there is no run that measured it")
+    if problems:
+        raise ConfigError.of(problems, where="[roi]")
+
+
+def _listed(
+    variant: VariantMoney, where: str, table: Mapping[str, Any], on: date | None, problems: list[str]
+) -> VariantMoney:
+    """The variant with its price-list entry, where a price that it needs is not stated."""
+    if variant.model is None or (variant.price_input is not None and variant.price_output is not None):
+        return variant
+    try:
+        listed = price_of(variant.model, on=on)
+    except ConfigError as error:
+        problems.append(f"{where}.model: {error}")
+        return variant
+    currency = table.get("currency", RoiSettings.currency)
+    if listed.currency != currency and listed.currency not in table.get("exchange", {}):
+        problems.append(
+            f"{where}.model: its price is in {listed.currency}, [roi] counts in {currency}; "
+            f'state exchange = {{ {listed.currency} = RATE, date = "..." }}'
+        )
+    completed = replace(variant)
+    object.__setattr__(completed, "listed", listed)
+    return completed
+
+
+def _with_ranges(table: Mapping[str, Any], where: str, problems: list[str]) -> dict[str, Any]:
+    """The table with each list of three numbers as a range."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            found[key] = _with_ranges(value, f"{where}.{key}", problems)
+        elif isinstance(value, list | tuple):
+            if len(value) != 3 or any(isinstance(v, bool) or not isinstance(v, int | float | Decimal) for v in value):
+                problems.append(f"{where}.{key}: expected three numbers [low, likely, high], found {list(value)}")
+            elif not value[0] <= value[1] <= value[2]:
+                problems.append(f"{where}.{key}: expected low <= likely <= high, found {_say(Triangular(*value))}")
+            else:
+                found[key] = Triangular(*(Decimal(str(v)) for v in value))
+        else:
+            found[key] = value
+    return found
+
+
+def _ranges(settings: Any) -> list[str]:
+    problems = []
+    for part in fields(settings):
+        value = getattr(settings, part.name)
+        if isinstance(value, bool) or not isinstance(value, Decimal | Triangular):
+            continue
+        if not all(number.is_finite() for number in (value if isinstance(value, Triangular) else (value,))):
+            problems.append(f"{part.name}: expected a finite number, found {_say(value)}")
+        elif _low(value) < 0:
+            problems.append(f"{part.name}: expected 0 or more, found {_say(value)}")
+        elif part.name in SHARES and _high(value) > 1:
+            problems.append(f"{part.name}: expected a share from 0 to 1, found {_say(value)}")
+        elif part.name in POSITIVE and _low(value) == 0:
+            problems.append(f"{part.name}: expected more than 0, found {_say(value)}")
+    return problems
+
+
+def _needs(settings: Any, key: str, *others: str) -> list[str]:
+    if _high(getattr(settings, key)) == 0:
+        return []
+    return [f"{key} needs {other}" for other in others if getattr(settings, other) is None]
+
+
+def _raise(problems: list[str]) -> None:
+    if problems:
+        raise ConfigError("; ".join(problems))
+
+
+def _day(value: date | str | None) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _number(value: Any) -> Number:
+    return value if isinstance(value, Triangular) else Decimal(str(value))
+
+
+def _low(value: Number) -> Decimal:
+    return value.low if isinstance(value, Triangular) else value
+
+
+def _high(value: Number) -> Decimal:
+    return value.high if isinstance(value, Triangular) else value
+
+
+def _say(value: Any) -> str:
+    return f"[{value.low}, {value.likely}, {value.high}]" if isinstance(value, Triangular) else str(value)
+
+
+def _dotted(table: Mapping[str, Any], prefix: str = "") -> list[str]:
+    keys: list[str] = []
+    for key, value in table.items():
+        keys += _dotted(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [f"{prefix}{key}"]
+    return keys

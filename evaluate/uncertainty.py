@@ -1,0 +1,302 @@
+"""The ranges of the money: ten thousand draws of everything that is not known exactly, through the same formulas.
+
+The formulas stand here a second time, on arrays of floats; a test holds both versions together.
+"""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .formulas import DAYS_A_MONTH
+from .intervals import group_codes
+from .options import DAYS_A_YEAR, TOKENS, listed_currency
+from .quantities import Quantity
+from .roi_settings import RoiSettings
+
+__all__ = ["Simulated", "draw_values", "outcomes", "simulate", "tornado"]
+
+Values = Mapping[str, np.ndarray]
+# A single volume is drawn from this much of it, so much, and so much: the range is ours and the report says so.
+VOLUME_RANGE = (0.5, 1.0, 1.5)
+CHUNK = 2_000_000  # resampled items held at once
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Payback days (inf = never; None for a one-off batch) and present value, one entry per draw `(draws,)`."""
+
+    payback_days: np.ndarray | None
+    npv: np.ndarray
+
+
+def draw_values(
+    quantities: Mapping[str, Quantity], *, groups: Sequence[Any] | np.ndarray | None, seed: int, draws: int
+) -> dict[str, np.ndarray]:
+    """Every input as `(draws,)`, or `(1,)` where it is known exactly.
+
+    Measured items are resampled together, over groups where there are any, so that both variants always see the
+    same items. Ranges are triangular. An input's draws do not depend on which other inputs there are.
+    """
+    values = {}
+    for key, quantity in quantities.items():
+        if quantity.value is None:
+            continue
+        ends = _range(quantity)
+        values[key] = np.array([float(quantity.value)]) if ends is None else _triangular(key, ends, seed, draws)
+    measured = {key: quantity.items for key, quantity in quantities.items() if quantity.items is not None}
+    return values | _resample(measured, groups, seed, draws)
+
+
+def _range(quantity: Quantity) -> tuple[float, float, float] | None:
+    if quantity.range is not None:
+        return float(quantity.range.low), float(quantity.range.likely), float(quantity.range.high)
+    if quantity.key == "requests_per_day" and quantity.value:
+        volume = float(quantity.value)
+        return VOLUME_RANGE[0] * volume, VOLUME_RANGE[1] * volume, VOLUME_RANGE[2] * volume
+    return None
+
+
+def _triangular(key: str, ends: tuple[float, float, float], seed: int, draws: int) -> np.ndarray:
+    low, likely, high = ends
+    if low == high:
+        return np.array([likely])
+    return _chance(key, seed).triangular(low, likely, high, draws)
+
+
+def _chance(key: str, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(key.encode())])
+
+
+def _resample(
+    measured: Mapping[str, np.ndarray], groups: Sequence[Any] | np.ndarray | None, seed: int, draws: int
+) -> dict[str, np.ndarray]:
+    """Means over resampled groups: summed values over counted ones, all columns on the same draws."""
+    if not measured:
+        return {}
+    lengths = {key: len(items) for key, items in measured.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"the variants' items must be the same and in one order; their numbers are {lengths}")
+    codes, count = group_codes(groups, next(iter(lengths.values())))
+    columns = []
+    for items in measured.values():
+        known = ~np.isnan(items)
+        columns += [np.bincount(codes, weights=np.where(known, items, 0.0)), np.bincount(codes, weights=known)]
+    table = np.array(columns)  # (2 x columns, groups)
+    chance, parts, step = _chance("items", seed), [], max(1, CHUNK // count)
+    for start in range(0, draws, step):
+        chosen = chance.integers(0, count, (min(step, draws - start), count))
+        parts.append(np.stack([row[chosen].sum(axis=1) for row in table]))
+    sums = np.concatenate(parts, axis=1)
+    means = {}
+    for index, (key, items) in enumerate(measured.items()):
+        total, counted = sums[2 * index], sums[2 * index + 1]
+        # A draw without any known value (nearly all unknown) falls back to the mean.
+        means[key] = np.where(counted > 0, total / np.maximum(counted, 1), np.nanmean(items))
+    return means
+
+
+def simulate(values: Values, settings: RoiSettings, baseline: str, candidate: str) -> Simulated | None:
+    """Payback and value of every draw; None where a price, a token count, an acceptance or a volume is missing."""
+    before = _effective(values, settings, baseline)
+    after = _effective(values, settings, candidate)
+    volume = values.get("requests_total", values.get("requests_per_day"))
+    if before is None or after is None or volume is None:
+        return None
+    with np.errstate(invalid="ignore"):
+        saved = before - after
+    # Neither option delivers anything acceptable in this draw: nothing is saved.
+    gross = volume * np.where(np.isnan(saved), 0.0, saved)
+    investment = _investment(values)
+    if settings.requests_total is not None:
+        return Simulated(None, np.atleast_1d(gross - investment))
+    running = _upkeep(values) + _machines(values, settings, candidate) - _machines(values, settings, baseline)
+    horizon = values["horizon_days"]
+    if "running.days_to_retirement" in values:
+        horizon = np.minimum(horizon, values["running.days_to_retirement"])
+    gross, running, investment, horizon = np.broadcast_arrays(gross, running, investment, horizon)
+    ramp = values.get("ramp_days", np.zeros(1))
+    npv = _npv(investment, gross, running, horizon, values.get("discount_rate", np.zeros(1)), ramp)
+    return Simulated(_payback(investment, gross, running, ramp), npv)
+
+
+def outcomes(drawn: Values, settings: RoiSettings, baseline: str, candidate: str) -> dict[str, float | int | None]:
+    """The keys of `money` that come from draws; None where the money cannot be told, and for a payback of never."""
+    keys = [f"{what}_p{p}" for what in ("payback_days", "npv") for p in (5, 50, 95)]
+    empty: dict[str, float | int | None] = dict.fromkeys(
+        ["probability_of_payback_in_target", "probability_npv_positive", *keys, "draws"]
+    )
+    found = simulate(drawn, settings, baseline, candidate)
+    if found is None:
+        return empty
+    empty["probability_npv_positive"] = float(np.mean(found.npv > 0))
+    empty["draws"] = len(found.npv)
+    empty |= {f"npv_p{p}": _percentile(found.npv, p) for p in (5, 50, 95)}
+    if found.payback_days is not None:
+        empty["probability_of_payback_in_target"] = float(np.mean(found.payback_days <= drawn["target_payback_days"]))
+        empty |= {f"payback_days_p{p}": _percentile(found.payback_days, p) for p in (5, 50, 95)}
+    return empty
+
+
+def _percentile(values: np.ndarray, percent: int) -> float | None:
+    """An observed draw, never an average with an infinite one: never is a censored value, not a number."""
+    value = float(np.quantile(values, percent / 100, method="inverted_cdf"))
+    return value if np.isfinite(value) else None
+
+
+def tornado(
+    quantities: Mapping[str, Quantity], drawn: Values, settings: RoiSettings, baseline: str, candidate: str
+) -> list[dict[str, float | str]]:
+    """The value with one input at its low and high end at a time, the widest first; inputs that move nothing left out.
+
+    A range has its own ends; what was measured goes from the 5th to the 95th percentile of its resampled mean.
+    """
+    points = {key: np.array([float(q.value)]) for key, q in quantities.items() if q.value is not None}
+    rows: list[tuple[float, dict[str, float | str]]] = []
+    for key, quantity in quantities.items():
+        ends = _range(quantity)
+        if quantity.items is not None:
+            low, high = (float(end) for end in np.quantile(drawn[key], [0.05, 0.95]))
+        elif ends is not None:
+            low, _, high = ends
+        else:
+            continue
+        at = [simulate({**points, key: np.array([end])}, settings, baseline, candidate) for end in (low, high)]
+        if at[0] is None or at[1] is None:
+            continue
+        values = float(at[0].npv[0]), float(at[1].npv[0])
+        if np.all(np.isfinite(values)) and abs(values[1] - values[0]) > 1e-9:
+            row: dict[str, float | str] = {"key": key, "low": low, "high": high}
+            rows.append((abs(values[1] - values[0]), row | {"npv_low": values[0], "npv_high": values[1]}))
+    return [row for _, row in sorted(rows, key=lambda pair: -pair[0])]
+
+
+def _of(values: Values, key: str) -> np.ndarray:
+    return values.get(key, np.zeros(1))
+
+
+def _effective(values: Values, settings: RoiSettings, name: str) -> np.ndarray | None:
+    cost = _cost(values, settings, name)
+    if cost is None or settings.failures == "ignore":
+        return cost
+    acceptance = values.get(f"{name}.acceptance")
+    if acceptance is None:
+        return None
+    calls = _calls(acceptance, settings)
+    if settings.failures == "drop":
+        return cost * calls
+    exponent = settings.tries if settings.failures == "retry" else 1
+    return cost * calls + (1 - acceptance) ** exponent * _of(values, "failure_cost")
+
+
+def _calls(acceptance: np.ndarray | None, settings: RoiSettings) -> np.ndarray:
+    """Calls per request, or per acceptable output where failures are dropped (inf at acceptance 0)."""
+    if settings.failures in ("ignore", "repair") or acceptance is None:
+        return np.ones(1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if settings.failures == "drop":
+            return 1 / acceptance
+        calls = (1 - (1 - acceptance) ** settings.tries) / acceptance
+    return np.where(acceptance == 0, float(settings.tries), calls)
+
+
+def _cost(values: Values, settings: RoiSettings, name: str) -> np.ndarray | None:
+    table = settings.variants.get(name)
+    if table is not None and table.self_hosted:
+        if settings.requests_total is None:
+            return np.zeros(1)
+        rate = values.get(f"{name}.requests_per_second")
+        return None if rate is None else values[f"{name}.hourly"] / (3600 * rate)
+    if any(f"{name}.{key}" not in values for key in (*TOKENS, "price_input", "price_output")):
+        return None
+    fixed, content, output = (values[f"{name}.{key}"] for key in TOKENS)
+    price = {key: _price(values, settings, name, key) for key in _PRICES}
+    price_input = price["price_input"]
+    price_output = price["price_output"]
+    if price_input is None or price_output is None:
+        return None
+    cached = price_input if price["price_cached"] is None else price["price_cached"]
+    write = price_input if price["price_cache_write"] is None else np.maximum(price["price_cache_write"], price_input)
+    share = _of(values, f"{name}.cached_share")
+    if table is not None and table.cached_share is not None:
+        share = np.where(fixed < values[f"{name}.min_cached_tokens"], 0.0, share)
+    missed = fixed * (1 - share) * np.where(share > 0, write, price_input)
+    return (missed + fixed * share * cached + content * price_input + output * price_output) / 1e6
+
+
+_PRICES = ("price_input", "price_cached", "price_cache_write", "price_output")
+
+
+def _price(values: Values, settings: RoiSettings, name: str, key: str) -> np.ndarray | None:
+    value, foreign = values.get(f"{name}.{key}"), listed_currency(settings, name, key)
+    if value is None or foreign is None or foreign == settings.currency:
+        return value
+    return value * values[f"exchange.{foreign}"]
+
+
+def _machines(values: Values, settings: RoiSettings, name: str) -> np.ndarray:
+    table = settings.variants.get(name)
+    if table is None or not table.self_hosted:
+        return np.zeros(1)
+    replicas, rate = values[f"{name}.min_replicas"], values.get(f"{name}.requests_per_second")
+    if rate is not None:
+        calls = _calls(values.get(f"{name}.acceptance"), settings)
+        calls = np.where(np.isfinite(calls), calls, 1.0)  # nothing acceptable: no number of machines would do
+        peak = values["requests_per_day"] * calls * values[f"{name}.peak_factor"] / 86400
+        # A hair below a whole number is that number: floats must not order a machine more than Decimal does.
+        replicas = np.maximum(replicas, np.ceil(peak / rate - 1e-9))
+    return 24 * values[f"{name}.hourly"] * replicas
+
+
+def _investment(values: Values) -> np.ndarray:
+    def of(key: str) -> np.ndarray:
+        return _of(values, f"investment.{key}")
+
+    compute = of("compute") + of("compute_hours") * of("compute_hourly") * of("compute_runs")
+    labelling = of("labelling_pairs") * of("labelling_minutes") / 60 * of("labelling_hourly")
+    return compute + labelling + of("engineering_hours") * of("engineering_hourly") + of("evaluation")
+
+
+def _upkeep(values: Values) -> np.ndarray:
+    def of(key: str) -> np.ndarray:
+        return _of(values, f"running.{key}")
+
+    monitoring = of("monitoring_hours_per_month") * of("monitoring_hourly") / float(DAYS_A_MONTH)
+    every = of("retrain_every_days")
+    retraining = np.where(every > 0, of("retrain_cost") / np.where(every > 0, every, 1.0), 0.0)
+    return monitoring + retraining + of("style_changes_per_year") * of("retrain_cost") / float(DAYS_A_YEAR)
+
+
+def _payback(investment: np.ndarray, gross: np.ndarray, running: np.ndarray, ramp: np.ndarray) -> np.ndarray:
+    saving = gross - running
+    with np.errstate(divide="ignore", invalid="ignore"):
+        after = (investment + gross * ramp / 2) / saving
+        growth = gross / ramp
+        inside = (running + np.sqrt(running * running + 2 * growth * investment)) / growth
+        days = np.where((ramp > 0) & (after < ramp) & np.isfinite(inside), inside, after)
+    days = np.where(np.isinf(gross) & (gross > 0), 0.0, days)  # the baseline delivers nothing acceptable at all
+    return np.where(saving > 0, np.where(investment <= 0, 0.0, days), np.inf)
+
+
+def _npv(
+    investment: np.ndarray, gross: np.ndarray, running: np.ndarray, horizon: np.ndarray, rate: np.ndarray,
+    ramp: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    month = float(DAYS_A_MONTH)
+    value, start, number = -investment.astype(float), 0.0, 0
+    while start < float(np.max(horizon)):
+        number += 1
+        begin, end = np.minimum(start, horizon), np.minimum(start + month, horizon)
+        full_days = _ramped(end, ramp) - _ramped(begin, ramp)
+        with np.errstate(invalid="ignore"):
+            full = np.where(full_days > 0, gross * full_days, 0.0)  # no volume costs and saves nothing, even at inf
+            value = value + (full - running * (end - begin)) / (1 + rate) ** (number / 12)
+        start = month * number
+    return value
+
+
+def _ramped(days: np.ndarray, ramp: np.ndarray) -> np.ndarray:
+    within = days * days / (2 * np.where(ramp > 0, ramp, 1.0))
+    return np.where(days < ramp, within, days - ramp / 2)
