@@ -1,1 +1,37 @@
-"""x."""
+"""Splits in, LoRA adapter out; torch and transformers are imported at first use."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .render import chat_messages, render_prompt
+from .settings import TrainSettings
+
+if TYPE_CHECKING:
+    from .examples import preview
+    from .fitting import TrainResult, fit
+    from .model import LoadedModel, load_model
+
+__all__ = [
+    "LoadedModel",
+    "TrainResult",
+    "TrainSettings",
+    "chat_messages",
+    "fit",
+    "load_model",
+    "preview",
+    "render_prompt",
+]
+
+HEAVY = {
+    "LoadedModel": "model",
+    "TrainResult": "fitting",
+    "fit": "fitting",
+    "load_model": "model",
+    "preview": "examples",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HEAVY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{HEAVY[name]}", __name__), name)

@@ -1,0 +1,71 @@
+"""Where a fit stands, in one file: a killed fit that is resumed ends as if nobody had killed it."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..style.errors import ConfigError
+from ..style.files import write_whole
+
+__all__ = ["FitState", "read_checkpoint", "write_checkpoint"]
+
+
+@dataclass
+class FitState:
+    """What changes while a fit runs, besides adapter and optimizer; mutable because the loop lives in it.
+
+    No random state: the order of the batches is a pure function of seed and epoch, and there is no dropout.
+    """
+
+    step: int = 0
+    tokens: int = 0
+    train_seconds: float = 0.0
+    other_seconds: float = 0.0
+    best_step: int | None = None
+    best_loss: float | None = None
+    bad_evaluations: int = 0
+    stopped_early: bool = False
+    log: list[dict[str, Any]] = field(default_factory=list)
+
+
+def write_checkpoint(
+    path: Path, state: FitState, *, adapter: dict[str, Any], optimizer: Any, best: dict[str, Any] | None, key: str
+) -> None:
+    """Adapter, optimizer, best adapter and state as one safetensors file, written whole or not at all."""
+    from safetensors.torch import save
+
+    tensors = {f"adapter/{name}": value for name, value in adapter.items()}
+    for name, value in (best or {}).items():
+        tensors[f"best/{name}"] = value
+    for index, moments in optimizer.state_dict()["state"].items():
+        for name, value in moments.items():
+            tensors[f"optimizer/{index}/{name}"] = value
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_whole(path, save(tensors, metadata={"state": json.dumps(asdict(state)), "key": key}))
+
+
+def read_checkpoint(path: Path, *, optimizer: Any, key: str) -> tuple[FitState, dict[str, Any], dict[str, Any] | None]:
+    """State, adapter and best adapter; the optimizer is set in place. `key` names model, data and settings.
+
+    Raises ConfigError where the checkpoint was made by other data, another model or other settings.
+    """
+    from safetensors import safe_open
+
+    parts: dict[str, dict[str, Any]] = {"adapter": {}, "best": {}, "optimizer": {}}
+    with safe_open(path, framework="pt") as file:
+        told = file.metadata()
+        if told["key"] != key:
+            raise ConfigError(
+                f"{path}: this checkpoint was made with other pairs, another model or other settings.\n"
+                "Give back what it was made with, or delete it to start anew."
+            )
+        for name in file.keys():  # noqa: SIM118 - not a dict
+            part, rest = name.split("/", 1)
+            parts[part][rest] = file.get_tensor(name)
+    moments: dict[int, dict[str, Any]] = {}
+    for name, value in parts["optimizer"].items():
+        index, moment = name.split("/")
+        moments.setdefault(int(index), {})[moment] = value
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    return FitState(**json.loads(told["state"])), parts["adapter"], parts["best"] or None

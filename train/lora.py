@@ -1,0 +1,120 @@
+"""LoRA without the time that peft spends outside the matrix products.
+
+In bf16, peft casts each input to fp32 for the adapter and back, and autograd keeps every intermediate. Here one
+autograd function per linear layer keeps two tensors and touches the input once. The model stays a peft model:
+saving, loading and merging are peft's; only `forward` of its LoRA layers is replaced while training lasts.
+"""
+
+import warnings
+from types import MethodType
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.lora import Linear as LoraLinear
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["attach_adapter", "detach_adapter", "lora_layers", "replace_forward", "restore_forward"]
+
+
+class FastLora(torch.autograd.Function):
+    """`y = x W' + b + (x A') (s B')`, with A and B cast from fp32 masters to the type of x.
+
+    Shapes: x `(n, d_in)`, W `(d_out, d_in)`, A `(r, d_in)`, B `(d_out, r)`. Gradients for A and B come in fp32,
+    for x only where something below needs it (not in the first layer), for W never.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float) -> Tensor:
+        """The layer's output, `(n, d_out)` in the type of x."""
+        a_low, b_low = a.to(x.dtype), (b * scale).to(x.dtype)
+        narrow = x @ a_low.T
+        y = functional.linear(x, weight, bias).addmm_(narrow, b_low.T)
+        ctx.save_for_backward(x, narrow, weight, a_low, b_low)
+        ctx.scale = scale
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        """Gradients for x, A and B."""
+        x, narrow, weight, a_low, b_low = ctx.saved_tensors
+        grad_narrow = grad @ b_low
+        grad_x = None
+        if ctx.needs_input_grad[0]:
+            grad_x = (grad @ weight).addmm_(grad_narrow, a_low)
+        grad_a = (grad_narrow.T @ x).float()
+        grad_b = (grad.T @ narrow).float() * ctx.scale
+        return grad_x, None, None, grad_a, grad_b, None
+
+
+def attach_adapter(model: nn.Module, *, rank: int, alpha: float, seed: int, name: str) -> PeftModel:
+    """The model with a fresh adapter on every linear layer but the head; `model` itself is changed (`unload` undoes it).
+
+    The seed is set before the adapter is drawn, and the caller's random state stays as it was.
+    """
+    config = LoraConfig(
+        r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
+    )  # fmt: skip
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # peft asks transformers for attributes that it is about to rename
+        torch.manual_seed(seed)
+        adapted = get_peft_model(model, config)  # type: ignore[arg-type]
+    adapted.peft_config["default"].base_model_name_or_path = name  # peft puts the cache's path here
+    return adapted  # type: ignore[return-value]
+
+
+def detach_adapter(model: Any) -> None:
+    """Take every adapter layer out again, also a half-attached one, so that the model serves the untuned variants."""
+    for name, module in list(model.named_modules()):
+        if isinstance(module, BaseTunerLayer):
+            model.set_submodule(name, module.get_base_layer())
+    if hasattr(model, "peft_config"):
+        del model.peft_config  # peft's unload leaves it, and then warns at the next adapter
+    model.eval().requires_grad_(False)
+
+
+def lora_layers(model: nn.Module) -> list[LoraLinear]:
+    """The model's LoRA layers in their order."""
+    return [module for module in model.modules() if isinstance(module, LoraLinear)]
+
+
+def replace_forward(model: nn.Module) -> int:
+    """Put the fast forward into every LoRA layer that it can stand for; returns how many keep peft's own."""
+    stock = 0
+    for layer in lora_layers(model):
+        if _fits(layer):
+            layer.forward = MethodType(_forward, layer)
+        else:
+            stock += 1
+    return stock
+
+
+def restore_forward(model: nn.Module) -> None:
+    """Give every LoRA layer peft's own forward again."""
+    for layer in lora_layers(model):
+        layer.__dict__.pop("forward", None)
+
+
+def _fits(layer: LoraLinear) -> bool:
+    """Plain LoRA, one adapter, no dropout, over an ordinary linear layer with a frozen weight."""
+    base = layer.get_base_layer()
+    return (
+        type(base) is nn.Linear
+        and not base.weight.requires_grad
+        and not layer.merged
+        and list(layer.lora_A) == layer.active_adapters == ["default"]
+        and isinstance(layer.lora_dropout["default"], nn.Identity)
+        and not layer.lora_variant
+        and layer.lora_A["default"].bias is None
+        and layer.lora_B["default"].bias is None
+    )
+
+
+def _forward(layer: LoraLinear, x: Tensor, *_: Any, **__: Any) -> Tensor:
+    base = layer.get_base_layer()
+    flat = x.reshape(-1, x.shape[-1])
+    a, b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+    y = FastLora.apply(flat, base.weight, base.bias, a, b, layer.scaling["default"])
+    return y.view(*x.shape[:-1], -1)  # type: ignore[union-attr]
