@@ -1,1 +1,5 @@
-def main(): print("hi")
+"""The `tuneworth` command."""
+
+from .main import main
+
+__all__ = ["main"]

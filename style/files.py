@@ -1,7 +1,6 @@
 """Files written whole or not at all, and their fingerprints."""
 
 import hashlib
-import os
 import secrets
 from pathlib import Path
 
@@ -14,7 +13,7 @@ def write_whole(path: Path, data: str | bytes) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

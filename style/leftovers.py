@@ -24,8 +24,10 @@ _LEFTOVERS = {
 }
 # A refusal stands at the beginning: the same words inside a long text are ordinary language.
 _REFUSAL = (
-    r"(?i)\A\s*(?:i['’]?m sorry|i am sorry|sorry|i apologi[sz]e|unfortunately)[,.]?\s+(?:but\s+)?(?:i|we)\s+(?:can(?:no|['’])?t|am unable|['’]m unable|do not|don['’]t)"
-    r"|\A\s*(?:i|we)\s+(?:can(?:not|['’]t)|am unable to|['’]m unable to|won['’]t)\s+(?:help|assist|provide|write|create|generate|comply|fulfil)"
+    r"(?i)\A\s*(?:i['’]?m sorry|i am sorry|sorry|i apologi[sz]e|unfortunately)[,.]?\s+(?:but\s+)?(?:i|we)\s+"
+    r"(?:can(?:no|['’])?t|am unable|['’]m unable|do not|don['’]t)"
+    r"|\A\s*(?:i|we)\s+(?:can(?:not|['’]t)|am unable to|['’]m unable to|won['’]t)\s+"
+    r"(?:help|assist|provide|write|create|generate|comply|fulfil)"
 )
 # An echo is a line of the request that stands in the output; shorter lines may well be said again.
 _ECHO_CHARACTERS = 24

@@ -8,7 +8,10 @@ __all__ = ["Code", "Number", "codes_in", "numbers_in", "same_number"]
 
 _PREFIX = r"[pnuµμmkKMG]?"
 # Units with an SI prefix, longer ones first. `Ohm` and Ω are one unit, µ and u one prefix.
-_UNIT = rf"(?:{_PREFIX}(?:Ohm|ohm|Vrms|VDC|VAC|VA|dB|Hz|Wh|Ah|bps|Bd|sps|SPS|Ω|V|A|W|F|H|C|J|s|g|m|B|b)|°C|°F|K|%|ppm|bit|mil|inch|rpm)"
+_UNIT = (
+    rf"(?:{_PREFIX}(?:Ohm|ohm|Vrms|VDC|VAC|VA|dB|Hz|Wh|Ah|bps|Bd|sps|SPS|Ω|V|A|W|F|H|C|J|s|g|m|B|b)"
+    r"|°C|°F|K|%|ppm|bit|mil|inch|rpm)"
+)
 # 1,000.5 or 1000.5; a comma counts as a thousands separator only before groups of exactly three digits.
 _DIGITS = r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?"
 _NUMBER = re.compile(rf"(?<![A-Za-z0-9_])(?P<digits>{_DIGITS})(?:[ \u00a0-]?(?P<unit>{_UNIT})(?![a-z]{{2}}))?")

@@ -123,10 +123,17 @@ def _find_vocabulary(check: Check, columns: Columns) -> Findings:
 def _say_vocabulary(check: Check) -> str:
     p: VocabularyParameters = check.parameters
     sentences = [f"Use the term {quoted(term)}." for term in p.required]
-    sentences += [f"Write {quoted(term)}, not {one_of(variants)}." for term, variants in p.preferred.items()]
+    sentences += [
+        f"Write {quoted(term)}, not {one_of(_told_apart(variants))}." for term, variants in p.preferred.items()
+    ]
     if p.forbidden:
         sentences.append(f"Never write {one_of(p.forbidden)}.")
     return " ".join(sentences)
+
+
+def _told_apart(variants: tuple[str, ...]) -> list[str]:
+    """The variants without those that differ from an earlier one in case alone: a guide need not say them all."""
+    return list({variant.casefold(): variant for variant in reversed(variants)}.values())[::-1]
 
 
 VOCABULARY = Kind("vocabulary", "wording", VocabularyParameters, _find_vocabulary, _say_vocabulary)

@@ -1,0 +1,115 @@
+"""An evaluation of outputs that were collected elsewhere: no model, no training, any tool's outputs."""
+
+from pathlib import Path
+from typing import Any
+
+from ..curate import read_pairs
+from ..curate.settings import DataSettings
+from ..evaluate import Raw, Surroundings, Variant, check_roi, evaluate_outputs, read_outputs, read_roi, write_evaluated
+from ..evaluate.settings import EvaluateSettings
+from ..style import ConfigError, DataError, read_style
+from ..style.settings import nearest
+from .project import Project, read_project
+from .runs import Stopwatch, read_run, start_run, test_set_uses, update_run
+from .stages import need_style, write_pairs
+from .talk import Talk
+
+__all__ = ["evaluate_collected"]
+
+
+def evaluate_collected(
+    project_path: Path | None, pairs_path: Path | None, outputs: tuple[str, ...], style_path: Path | None, out: Path | None,
+    baseline: str | None, candidate: str | None, talk: Talk,
+) -> tuple[Path, dict[str, Any]]:  # fmt: skip
+    """Judge collected outputs; the run folder and the results. A project's [roi], [style] and [data] apply where given."""
+    project = read_project(project_path) if project_path is not None else None
+    if pairs_path is None or not outputs or out is None:
+        raise ConfigError(
+            "collected outputs need all of --pairs FILE, --outputs NAME=FILE (once for each variant) and --out DIR"
+        )
+    need_style(project, style_path)
+    files = _named(outputs)
+    settings = project.evaluate if project is not None else None
+    first, second = _roles(list(files), baseline, candidate, settings)
+    style = read_style(style_path) if style_path else project.style  # type: ignore[union-attr]
+    roi = read_roi(project.roi) if project is not None and project.roi is not None else None
+    if roi is not None and first in files and second in files:
+        check_roi(roi, [first, second])
+    watch = Stopwatch()
+    raw_pairs = read_pairs(pairs_path, _data(project, pairs_path))
+    if raw_pairs.rows_read > len(raw_pairs.pairs):
+        talk.note(
+            f"warning: {raw_pairs.rows_read - len(raw_pairs.pairs)} lines of {pairs_path} cannot be read and are left out"
+        )
+    pairs = raw_pairs.pairs
+    if not len(pairs):
+        raise DataError(f"{pairs_path} holds no pairs")
+    read = [
+        Raw(Variant(n, "outputs", file=f), read_outputs(f, variant=n, ids=pairs["id"].to_list()))
+        for n, f in files.items()
+    ]
+    if out.exists() and not (out / "run.json").is_file() and any(out.iterdir()):
+        raise ConfigError(f"{out} is there already and is no run of Tuneworth; name another folder")
+    config = dict(project.resolved) if project is not None else {}
+    start_run(
+        out,
+        config=config,
+        seed=talk.seed,
+        command="tuneworth evaluate --pairs",
+        name=project.name if project else pairs_path.stem,
+    )
+    fingerprint, uses = test_set_uses(out, pairs["id"].to_list())
+    update_run(out, inputs=[pairs_path, *files.values()], test_set=fingerprint, test_set_used=uses)
+    facts = read_run(out)
+    keys = ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command")
+    around = Surroundings(
+        provenance={key: facts[key] for key in keys}, project=facts["project"], created=facts["created"]
+    )
+    margin = settings.margin if settings else EvaluateSettings().margin
+    evaluated = evaluate_outputs(
+        pairs, read, style, baseline=first, candidate=second, margin=margin, roi=roi, around=around, seed=talk.seed
+    )
+    write_pairs(pairs, out)
+    write_evaluated(evaluated, out)
+    update_run(out, seconds={"evaluate": watch.seconds()})
+    return out, evaluated.results
+
+
+def _named(outputs: tuple[str, ...]) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for text in outputs:
+        name, sign, file = text.partition("=")
+        if not sign or not name or not file:
+            raise ConfigError(f'--outputs "{text}": expected NAME=FILE, such as tuned=outputs.jsonl')
+        if name in files:
+            raise ConfigError(f'--outputs names the variant "{name}" twice')
+        files[name] = Path(file)
+    return files
+
+
+def _roles(
+    names: list[str], baseline: str | None, candidate: str | None, settings: EvaluateSettings | None
+) -> tuple[str, str]:
+    """Which variant is the baseline and which the candidate: as told, as the project says, or by name and order."""
+    for role, given in (("--baseline", baseline), ("--candidate", candidate)):
+        if given is not None and given not in names:
+            raise ConfigError(f'{role} "{given}" is none of the variants; {nearest(given, names)}')
+    first = baseline or _default(settings.baseline if settings else "prompted", names, other=candidate)
+    second = candidate or _default(settings.candidate if settings else "tuned", names, other=first)
+    if first == second:
+        raise ConfigError(f'"{first}" cannot be both the baseline and the candidate')
+    return first or "", second or ""
+
+
+def _default(usual: str, names: list[str], *, other: str | None) -> str | None:
+    """The usual name where it takes part, else the first that has no role yet; None where there is none."""
+    free = [name for name in names if name != other]
+    return usual if usual in free else next(iter(free), None)
+
+
+def _data(project: Project | None, pairs: Path) -> DataSettings:
+    if project is None:
+        return DataSettings(path=str(pairs))
+    from dataclasses import replace
+
+    return replace(project.data, path=str(pairs))

@@ -1,0 +1,66 @@
+"""`tuneworth evaluate`: race the variants and give the verdict."""
+
+from pathlib import Path
+
+import click
+
+from .talk import Talk, common_options
+
+__all__ = ["command"]
+
+EXAMPLE = (
+    "Example:  tuneworth evaluate --pairs test.jsonl --outputs prompted=a.jsonl --outputs tuned=b.jsonl "
+    "--style style.yaml --out judged"
+)
+
+
+@click.command("evaluate", epilog=EXAMPLE)
+@click.argument("project", required=False, type=click.Path(path_type=Path))
+@click.option("--pairs", type=click.Path(path_type=Path), help="The test pairs of collected outputs.")
+@click.option(
+    "--outputs", multiple=True, metavar="NAME=FILE", help="A variant's collected outputs; once for each variant."
+)
+@click.option(
+    "--style", "style_path", type=click.Path(path_type=Path), help="The style schema; the project's if left out."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="The folder to write to; with --pairs.")
+@click.option("--baseline", help="The variant to beat (default prompted, or the first).")
+@click.option("--candidate", help="The variant in question (default tuned, or the second).")
+@click.option("--run", "name", help="The run to evaluate; the newest one if left out.")
+@click.option(
+    "--gate", "gates", multiple=True, help='A condition on the results, such as "quality.tuned.acceptable.low >= 0.9".'
+)
+@common_options
+def command(
+    project: Path | None, pairs: Path | None, outputs: tuple[str, ...], style_path: Path | None, out: Path | None,
+    baseline: str | None, candidate: str | None, name: str | None, gates: tuple[str, ...], talk: Talk,
+) -> None:  # fmt: skip
+    """Race the variants on the held-out pairs and give the verdict.
+
+    PROJECT is a folder with tuneworth.toml, the current one if left out. With --pairs and --outputs, outputs that were
+    collected elsewhere are judged, no model needed.
+    """
+    from ..style import ConfigError
+    from .gates import check_gates, parse_gate
+    from .headline import headline
+    from .project import read_project
+    from .runs import find_run
+    from .stages import evaluate_stage, report_stage
+
+    wanted = [parse_gate(text) for text in gates]
+    if pairs is not None or outputs:
+        from .collected import evaluate_collected
+
+        run, results = evaluate_collected(project, pairs, outputs, style_path, out, baseline, candidate, talk)
+    else:
+        if style_path or out or baseline or candidate:
+            raise ConfigError(
+                "--style, --out, --baseline and --candidate go with --pairs and --outputs; a project's file names its own"
+            )
+        settings = read_project(project)
+        run = find_run(settings, name)
+        results = evaluate_stage(settings, run, talk)
+    report, *_ = report_stage(run)
+    talk.answer(f"{headline(results)}\n\nReport: {report}", {"run": str(run), "report": str(report), **results})
+    check_gates(wanted, results)
+    talk.next(f"open {report}")

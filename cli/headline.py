@@ -1,0 +1,98 @@
+"""A run's answer in a few lines for a terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["curate_lines", "headline", "money_lines", "share", "sum_of"]
+
+
+def share(value: float | None) -> str:
+    """A share as a percentage for people; `not measured` for null."""
+    return "not measured" if value is None else f"{100 * value:.1f} %"
+
+
+def sum_of(value: float | None, currency: str) -> str:
+    """An amount of money with enough digits to be told apart from nothing."""
+    if value is None:
+        return "undefined"
+    size = abs(value)
+    digits = 2 if size >= 1 or size == 0 else min(8, 3 - int(f"{size:e}".split("e")[1]))
+    return f"{value:,.{digits}f} {currency}"
+
+
+def headline(results: Mapping[str, Any]) -> str:
+    """The verdict sentence, the three numbers and the doubt; the scores alone where there is no verdict."""
+    verdict = results["verdict"]
+    if verdict is None:
+        return "\n".join(_quality_line(name, quality) for name, quality in results["quality"].items())
+    comparison = results["comparison"]
+    pair = (comparison["baseline"], comparison["candidate"])
+    difference = comparison["difference"]
+    lines = [verdict["sentence"], ""]
+    lines += [_quality_line(name, results["quality"][name]) for name in pair]
+    if difference["value"] is not None:
+        lines.append(
+            f"  difference: {_points(difference['value'])} ({_points(difference['low'])} to {_points(difference['high'])}) points"
+        )
+    lines += money_lines(results["money"], pair) if results["money"] else _token_lines(results, pair)
+    lines.append(f"\nStrongest reason for doubt: {verdict['doubt']}")
+    return "\n".join(lines)
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.1f}"
+
+
+def _quality_line(name: str, quality: Mapping[str, Any]) -> str:
+    a = quality["acceptable"]
+    return f"  acceptable, {name}: {share(a['share'])} ({share(a['low'])} to {share(a['high'])}), of {quality['n']}"
+
+
+def _token_lines(results: Mapping[str, Any], pair: tuple[str, str]) -> list[str]:
+    lines = []
+    for name in pair:
+        tokens = results["tokens"][name]
+        known = [value for value in (tokens["fixed"], tokens["input"], tokens["output"]) if value is not None]
+        lines.append(
+            f"  tokens per request, {name}: {sum(known):,.0f}"
+            if known
+            else f"  tokens per request, {name}: not measured"
+        )
+    return lines
+
+
+def money_lines(money: Mapping[str, Any], pair: tuple[str, str]) -> list[str]:
+    """Cost per acceptable output of both, and payback."""
+    currency = money["currency"]
+    lines = [
+        f"  cost per acceptable output, {name}: {sum_of(money['variants'][name]['cost_per_acceptable_output'], currency)}"
+        for name in pair
+    ]
+    if money["requests_per_day"] is None:
+        return lines
+    days = money["payback_days"]
+    low, high = money["payback_days_p5"], money["payback_days_p95"]
+    ranged = "" if low is None and high is None else f" (5 to 95 %: {_days(low)} to {_days(high)})"
+    lines.append(f"  payback: {_days(days)}{ranged}")
+    return lines
+
+
+def _days(value: float | None) -> str:
+    if value is None:
+        return "never"
+    return f"{value:.1f} days" if value < 100 else f"{value:,.0f} days"
+
+
+def curate_lines(summary: Mapping[str, Any]) -> str:
+    """What became of the rows, and the splits."""
+    outcomes, splits = summary["outcomes"], summary["splits"]
+    gone = ", ".join(f"{count:,} {name}" for name, count in outcomes.items() if name != "kept" and count)
+    lines = [f"{summary['rows_read']:,} rows read: {outcomes['kept']:,} kept" + (f"; {gone}" if gone else "")]
+    lines.append("splits: " + ", ".join(f"{count:,} {name}" for name, count in splits.items()))
+    certificate = summary.get("certificate")
+    if certificate:
+        lines.append(
+            f"certificate: {certificate['pairs_at_or_above']} held-out pairs repeat a training pair with the same facts "
+            f"(similarity {certificate['threshold']:g} or more); {certificate['siblings_at_or_above']} siblings across the split"
+        )
+    return "\n".join(lines)

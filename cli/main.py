@@ -1,0 +1,98 @@
+"""The command's entry: sub-commands loaded when they are called, errors turned into exit codes."""
+
+import sys
+from importlib import import_module
+
+import click
+
+__all__ = ["main"]
+
+# Name -> module and what it says in the list. Modules are imported when called: `--help` imports none of them.
+COMMANDS = {
+    "demo": ("demo", "The shipped example, live, end to end, offline, on two CPU cores."),
+    "init": ("init", "A new project folder, its columns mapped from a file of pairs."),
+    "run": ("run", "Curate, train, evaluate, report: the whole answer."),
+    "curate": ("curate", "Raw pairs to clean, leak-proof splits, with a ledger of every row."),
+    "train": ("train", "Fit a LoRA adapter on the train split."),
+    "evaluate": ("evaluate", "Race the variants on the held-out pairs and give the verdict."),
+    "report": ("report", "Write report.html and report.md of a finished run."),
+    "roi": ("roi", "The money alone, from measured or stated numbers."),
+    "why": ("why", "What happened to a row, by which rule, beside which other row."),
+    "style": ("style", "Check a file against a style, or write its guide."),
+    "export": ("export", "A run's clean splits in another format."),
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f".{COMMANDS[cmd_name][0]}", __package__)
+        return module.command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS:
+            from ..style.settings import nearest
+
+            raise click.UsageError(f'no command "{args[0]}"; {nearest(args[0], list(COMMANDS))}', ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="tuneworth")
+def tuneworth() -> None:
+    """Is fine-tuning worth it, or is a better prompt enough?
+
+    Tuneworth cleans a file of example pairs, fits a LoRA on them, races the tuned model against the prompted one on
+    held-out pairs, counts tokens and money, and gives a verdict with its evidence in one HTML report.
+
+    \b
+    Try it:  tuneworth demo
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and leave with its exit code: 0 done, 1 a gate failed, 2 wrong input, 3 broke off."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = tuneworth.main(args=arguments, prog_name="tuneworth", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except click.Abort:
+        print("Stopped. What was done is kept; the same command with --run NAME goes on from there.", file=sys.stderr)
+        code = 3
+    except BrokenPipeError:
+        code = 3
+    except Exception as error:
+        code = _report(error, debug="--debug" in arguments)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(error: Exception, *, debug: bool) -> int:
+    """An expected error in its own words; an unexpected one with the path of a log that holds the traceback."""
+    from ..style import TuneworthError
+    from .failures import write_failure
+
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, TuneworthError):
+        if not debug:
+            print(f"tuneworth: {error}", file=sys.stderr)
+        return error.exit_code
+    if isinstance(error, OSError) and error.errno == 28:  # no space left on the device
+        print(f"tuneworth: the disk is full ({error.filename}). What was written whole is kept.", file=sys.stderr)
+        return 3
+    print(f"tuneworth: broke off: {type(error).__name__}: {error}\nThe log is {write_failure(error)}", file=sys.stderr)
+    return 3

@@ -1,0 +1,112 @@
+"""A project: a folder with `tuneworth.toml`, read with all its problems named at once."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from ..curate.settings import CurateSettings, DataSettings
+from ..evaluate.settings import EvaluateSettings, read_evaluate
+from ..style import ConfigError, StyleSchema, read_style
+from ..style.settings import build_settings, unknown_keys
+from ..train.settings import TrainSettings
+
+__all__ = ["PROJECT_FILE", "Project", "find_project", "read_project", "read_toml"]
+
+PROJECT_FILE = "tuneworth.toml"
+_SECTIONS = ["data", "style", "curate", "train", "evaluate", "roi", "cluster"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project's folder and its settings; `roi` is the parsed `[roi]` table with Decimal numbers, or None."""
+
+    folder: Path
+    data: DataSettings
+    style: StyleSchema
+    curate: CurateSettings
+    train: TrainSettings
+    evaluate: EvaluateSettings
+    roi: Mapping[str, Any] | None = field(default=None, compare=False)
+    resolved: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.folder.resolve().name
+
+    @property
+    def runs(self) -> Path:
+        """Where its runs lie."""
+        return self.folder / "runs"
+
+
+@dataclass(frozen=True)
+class _StyleTable:
+    path: str = "style.yaml"
+
+
+def find_project(path: Path | None) -> Path:
+    """The folder of a project given by its folder or its file; the current folder where nothing is given.
+
+    Raises: ConfigError where there is no project file, with what to do.
+    """
+    folder = Path() if path is None else path
+    if folder.name == PROJECT_FILE:
+        folder = folder.parent
+    if not (folder / PROJECT_FILE).is_file():
+        what = f"no {PROJECT_FILE} in {folder.resolve()}"
+        raise ConfigError(f"{what}\nA project is a folder with that file: `tuneworth init DIR --from FILE` makes one.")
+    return folder
+
+
+def read_project(path: Path | None) -> Project:
+    """The project in a folder, its style read too.
+
+    Raises: ConfigError naming every problem of `tuneworth.toml`, or of the style file.
+    """
+    folder = find_project(path)
+    table = read_toml(folder / PROJECT_FILE)
+    problems = [text.removeprefix("top level: ") for text in unknown_keys(table, _SECTIONS, where="top level")]
+    if "cluster" in table:
+        problems.append("[cluster] is not in this version: a project runs on one machine")
+    if "data" not in table:
+        problems.append('[data] is missing; it names the file of pairs: path = "pairs.jsonl"')
+    data = build_settings(DataSettings, table.get("data", {"path": ""}), where="data", problems=problems)
+    style = build_settings(_StyleTable, table.get("style", {}), where="style", problems=problems)
+    curate = build_settings(CurateSettings, table.get("curate", {}), where="curate", problems=problems)
+    train = build_settings(TrainSettings, table.get("train", {}), where="train", problems=problems)
+    evaluate = read_evaluate(table.get("evaluate", {}), where="evaluate", problems=problems)
+    if problems or data is None or style is None or curate is None or train is None or evaluate is None:
+        raise ConfigError.of(problems, where=str(folder / PROJECT_FILE))
+    return Project(
+        folder, data, read_style(folder / style.path), curate, train, evaluate, table.get("roi"), _plain(table)
+    )
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as tables, numbers with a point as exact Decimals.
+
+    Raises: ConfigError where it is missing, unreadable or no TOML, with the line.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
+    except FileNotFoundError:
+        raise ConfigError(f"no file at {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read ({error})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    """The table as JSON can hold it, for run.json."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Decimal):
+        return float(value)
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -1,0 +1,65 @@
+"""`tuneworth run`: curate, train, evaluate, report."""
+
+from pathlib import Path
+
+import click
+
+from .talk import Talk, common_options
+
+__all__ = ["command", "run_project"]
+
+
+@click.command("run", epilog="Example:  tuneworth run examples/components")
+@click.argument("project", required=False, type=click.Path(path_type=Path))
+@click.option("--run", "name", help="Go on with this run: stages that are done are kept.")
+@click.option(
+    "--gate", "gates", multiple=True, help='A condition on the results, such as "quality.tuned.acceptable.low >= 0.9".'
+)
+@common_options
+def command(project: Path | None, name: str | None, gates: tuple[str, ...], talk: Talk) -> None:
+    """Curate, train, evaluate and report in one go.
+
+    PROJECT is a folder with tuneworth.toml, the current one if left out. All that the later stages need is checked
+    before the first one starts.
+    """
+    run_project(project, talk, name=name, gates=gates)
+
+
+def run_project(project_path: Path | None, talk: Talk, *, name: str | None = None, gates: tuple[str, ...] = ()) -> None:
+    """All stages of a project, with the answer printed at the end."""
+    from .gates import check_gates, parse_gate
+    from .headline import curate_lines, headline
+    from .project import read_project
+    from .runs import find_run, new_run
+    from .stages import curate_stage, evaluate_stage, preflight, report_stage, train_stage
+
+    wanted = [parse_gate(text) for text in gates]
+    project = read_project(project_path)
+    train = any(
+        v not in project.evaluate.named or project.evaluate.named[v].outputs is None for v in project.evaluate.variants
+    )
+    preflight(project, train=train)
+    run = find_run(project, name) if name else new_run(project, seed=talk.seed, command="tuneworth run")
+    if not (run / "curate" / "summary.json").is_file():
+        talk.note(curate_lines(curate_stage(project, run, talk)))
+    if "tuned" in project.evaluate.variants and not (run / "train" / "summary.json").is_file():
+        summary = train_stage(project, run, talk)
+        talk.note(
+            f"train: {summary['steps']} steps in {summary['seconds']:.0f} s, {summary['tokens_per_second']:,.0f} tokens/s, "
+            f"validation loss {_number(summary['validation_loss'])} at step {summary['best_step']}"
+        )
+    results = evaluate_stage(project, run, talk)
+    report, *_ = report_stage(run)
+    talk.answer(
+        f"\n{headline(results)}\n\nReport: {report}", {"run": str(run), "report": str(report), **_brief(results)}
+    )
+    check_gates(wanted, results)
+    talk.next(f"open {report}, or ask what happened to a row: tuneworth why {run} ROW")
+
+
+def _number(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.3f}"
+
+
+def _brief(results: dict) -> dict:
+    return {key: results[key] for key in ("verdict", "quality", "comparison", "money")}

@@ -1,0 +1,266 @@
+"""The stages of a run, as the commands call them: read what the stage before left, do the work, write, say."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ..curate import curate, read_pairs, read_split, write_curated
+from ..evaluate import (
+    Raw,
+    Surroundings,
+    Variant,
+    check_roi,
+    evaluate_outputs,
+    plan_variants,
+    read_outputs,
+    read_roi,
+    write_evaluated,
+)
+from ..style import ConfigError, DataError, ModelError, write_whole
+from .project import Project
+from .runs import Stopwatch, read_run, test_set_uses, update_run
+from .talk import Talk
+
+__all__ = ["curate_stage", "evaluate_stage", "preflight", "report_stage", "train_stage"]
+
+
+# --- before the first stage -------------------------------------------------------------------------------------
+
+
+def preflight(project: Project, *, train: bool) -> None:
+    """Everything that the later stages need, checked before the first one starts.
+
+    Raises: ConfigError, DataError or ModelError of the first thing that is missing.
+    """
+    path = project.folder / project.data.path
+    if not path.exists() and not any(project.folder.glob(project.data.path)):
+        raise DataError(f"no file of pairs at {path}\n[data] path in {project.folder / 'tuneworth.toml'} names it.")
+    empty = pl.DataFrame(schema={"id": pl.String, "group": pl.String, "input": pl.String, "output": pl.String})
+    # Guides and files of outputs are opened here; the adapter does not exist yet.
+    plan_variants(project.evaluate, folder=project.folder, style=project.style, train=empty, adapter=Path("adapter"))
+    if project.roi is not None:
+        check_roi(read_roi(project.roi), [project.evaluate.baseline, project.evaluate.candidate])
+    if train:
+        need_training(project)
+
+
+def need_training(project: Project) -> None:
+    """The packages and the model of the training stage.
+
+    Raises: ModelError with the exact command where one is missing.
+    """
+    from importlib.util import find_spec
+
+    missing = [name for name in ("torch", "transformers", "peft") if find_spec(name) is None]
+    if missing:
+        raise ModelError(f"training needs {', '.join(missing)}, not installed here: pip install 'tuneworth[train]'")
+    from ..train import find_model
+
+    find_model(project.train.model)
+
+
+# --- curate -----------------------------------------------------------------------------------------------------
+
+
+def curate_stage(project: Project, run: Path, talk: Talk) -> dict[str, Any]:
+    """Clean pairs, splits, ledger and summary in the run's `curate` folder; the summary."""
+    watch = Stopwatch()
+    data = project.data
+    raw = read_pairs(project.folder / data.path, data)
+    talk.note(f"curate: {raw.shape}")
+    curated = curate(raw, project.style, settings=project.curate, identifiers=data.identifiers, seed=talk.seed)
+    write_curated(curated, run)
+    update_run(run, seconds={"curate": watch.seconds()}, inputs=[Path(f) for f in raw.files], data_guide=raw.guide)
+    for warning in curated.summary["warnings"]:
+        talk.note(f"warning: {warning['text']}")
+    return curated.summary
+
+
+# --- train ------------------------------------------------------------------------------------------------------
+
+
+def train_stage(project: Project, run: Path, talk: Talk) -> dict[str, Any]:
+    """An adapter in the run's `train` folder; the training summary."""
+    need_training(project)
+    from ..train import fit, load_model, preview
+
+    train, validation = read_split(run, "train"), read_split(run, "validation")
+    if not len(train):
+        raise DataError(f"no train pairs in {run}: every row was dropped or breaks a rule (see curate/summary.json)")
+    chosen = sample(train, project.train.max_pairs, seed=talk.seed)
+    if len(chosen) < len(train):
+        talk.note(f"train: {len(chosen)} of {len(train)} training pairs, a seeded sample (max_pairs)")
+    watch = Stopwatch()
+    talk.note(f"train: loading {project.train.model}")
+    loaded = load_model(project.train.model)
+    talk.note(preview(chosen, loaded))
+    with talk.progress("training") as advance:
+
+        def step(event: Any) -> None:
+            beside = f"loss {event.train_loss:.3f}" if event.train_loss is not None else ""
+            if event.validation_loss is not None:
+                beside += f", validation {event.validation_loss:.3f}"
+            advance(event.step, event.steps, f"{beside}, {event.tokens_per_second:,.0f} tokens/s")
+
+        result = fit(
+            chosen,
+            sample(validation, project.train.max_pairs, seed=talk.seed),
+            model=loaded,
+            settings=project.train,
+            out=run / "train",
+            progress=step,
+        )
+    update_run(
+        run,
+        seconds={"train": watch.seconds()},
+        model={"name": loaded.name, "sha256": loaded.sha256, "licence": loaded.licence},
+    )
+    return result.summary
+
+
+def sample(pairs: pl.DataFrame, most: int | None, *, seed: int) -> pl.DataFrame:
+    """At most `most` rows, chosen by a hash of seed and id: the same ones whatever the order of the rows."""
+    if most is None or len(pairs) <= most:
+        return pairs
+    import hashlib
+
+    keys = [hashlib.sha256(f"{seed}\0sample\0{id}".encode(errors="surrogatepass")).hexdigest() for id in pairs["id"]]
+    ranked = pairs.with_row_index("_place").with_columns(_key=pl.Series(keys)).sort("_key").head(most).sort("_place")
+    return ranked.drop("_place", "_key")
+
+
+# --- evaluate ---------------------------------------------------------------------------------------------------
+
+
+def evaluate_stage(project: Project, run: Path, talk: Talk) -> dict[str, Any]:
+    """`outputs.jsonl` and `results.json` of the run; the results."""
+    settings = project.evaluate
+    facts = read_run(run)
+    adapter = run / "train" / "adapter"
+    train, test = read_split(run, "train"), read_split(run, "test")
+    if not len(test):
+        raise DataError(f"no test pairs in {run}: there is nothing to judge on (see curate/summary.json)")
+    pairs = sample(test, settings.max_pairs, seed=talk.seed)
+    if len(pairs) < len(test):
+        talk.note(f"evaluate: {len(pairs)} of {len(test)} test pairs, a seeded sample (max_pairs)")
+    variants = plan_variants(
+        settings, folder=project.folder, style=project.style, train=train, data_guide=facts.get("data_guide"),
+        adapter=adapter if adapter.is_dir() else None, seed=talk.seed,
+    )  # fmt: skip
+    roi = None if project.roi is None else read_roi(project.roi)
+    if roi is not None:
+        check_roi(roi, [settings.baseline, settings.candidate])
+    watch = Stopwatch()
+    raw = gather(project, run, variants, pairs, train, talk)
+    fingerprint, uses = test_set_uses(run, pairs["id"].to_list())
+    update_run(run, seconds={"evaluate": watch.seconds()}, test_set=fingerprint, test_set_used=uses)
+    around = surroundings(run, train, tested=len(pairs), of=len(test))
+    evaluated = evaluate_outputs(
+        pairs, raw, project.style, baseline=settings.baseline, candidate=settings.candidate, margin=settings.margin,
+        roi=roi, around=around, seed=talk.seed,
+    )  # fmt: skip
+    write_evaluated(evaluated, run)
+    return evaluated.results
+
+
+def gather(
+    project: Project, run: Path, variants: list[Variant], pairs: pl.DataFrame, train: pl.DataFrame, talk: Talk
+) -> list[Raw]:
+    """Every variant's outputs: read from files, or made by the model, one variant after the other."""
+    settings, loaded, raw = project.evaluate, None, []
+    for variant in variants:
+        if variant.file is not None:
+            raw.append(Raw(variant, read_outputs(variant.file, variant=variant.name, ids=pairs["id"].to_list())))
+            continue
+        from ..evaluate.race import race, token_limit
+        from ..train import load_model
+
+        if loaded is None:
+            need_training(project)
+            loaded = load_model(project.train.model)
+        limit = settings.max_new_tokens
+        limit = token_limit(loaded.tokenizer, train["output"].to_list()) if limit == "auto" else limit
+        with talk.progress(f"{variant.name:<9}") as advance:
+            raced = race(
+                variant, pairs, loaded=loaded, settings=settings, max_new_tokens=limit,
+                store=run / "evaluate" / "generated.jsonl", seed=talk.seed,
+                progress=lambda name, done, of: advance(done, of, "outputs"),
+            )  # fmt: skip
+        talk.note(f"evaluate: {variant.name}, {len(pairs)} outputs in {raced.outputs['seconds'].sum():.0f} s")
+        used = {"max_new_tokens": limit, "temperature": settings.temperature, "samples": settings.samples}
+        raw.append(Raw(variant, raced.outputs, raced.fixed_tokens, raced.guide_tokens, loaded.name, used))
+    return raw
+
+
+def surroundings(run: Path, train: pl.DataFrame, *, tested: int, of: int) -> Surroundings:
+    """What the stages before left in the run folder, for the results."""
+    facts = read_run(run)
+    data = _json(run / "curate" / "summary.json")
+    training = _json(run / "train" / "summary.json")
+    if training is not None:
+        training["log"] = _log(run / "train" / "log.jsonl")
+    if data is not None:
+        data["tested"] = {"pairs": tested, "of": of}
+    provenance = {
+        key: facts.get(key)
+        for key in ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command", "model")
+    }
+    return Surroundings(
+        data, training, provenance, train, validity(data), facts.get("project", ""), facts.get("created", "")
+    )
+
+
+def validity(data: dict[str, Any] | None) -> list[dict[str, str]]:
+    """What makes the comparison invalid before any output is looked at."""
+    leaks = ((data or {}).get("certificate") or {}).get("pairs_at_or_above") or 0
+    if not leaks:
+        return []
+    return [{"what": "data", "text": f"{leaks} held-out pairs repeat a training pair with the same facts"}]
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _log(path: Path) -> list[dict[str, Any]]:
+    return (
+        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        if path.is_file()
+        else []
+    )
+
+
+# --- report -----------------------------------------------------------------------------------------------------
+
+
+def report_stage(run: Path, *, examples: bool = True) -> list[Path]:
+    """`report.html` and `report.md` of the run.
+
+    Raises: DataError where the run holds no results yet.
+    """
+    if not (run / "results.json").is_file():
+        raise DataError(f"{run} has no results yet: `tuneworth evaluate` comes before `tuneworth report`")
+    from ..reports import write_report
+
+    return write_report(run, examples=examples)
+
+
+def write_pairs(pairs: pl.DataFrame, run: Path) -> None:
+    """`evaluate/pairs.jsonl`: the pairs of a run that was not curated here, in canonical form."""
+    lines = []
+    for row in pairs.iter_rows(named=True):
+        row["fields"] = json.loads(row["fields"]) if row["fields"] else None
+        row["meta"] = json.loads(row["meta"]) if row["meta"] else None
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    write_whole(run / "evaluate" / "pairs.jsonl", "".join(lines))
+
+
+def need_style(project: Project | None, style: Path | None) -> None:
+    """A style must come from somewhere.
+
+    Raises: ConfigError where neither a project nor --style names one.
+    """
+    if project is None and style is None:
+        raise ConfigError("no style named: --style STYLE.yaml says what a good output looks like")

@@ -1,0 +1,197 @@
+"""An evaluation from outputs to results: scores, shares, comparison, money, risks, verdict."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ..style import StyleSchema, check_table, write_whole
+from .intervals import share_interval
+from .money import compute_money
+from .quality import SHARES, compare_variants, groups_of, quality_of, scored_rows, speed_of, tokens_of
+from .quantities import MeasuredVariant, TrainingCost
+from .risks import assess_risks
+from .roi_settings import RoiSettings
+from .score import Scores, score_outputs
+from .variants import Variant, describe
+from .verdict import decide
+
+__all__ = ["Evaluated", "Raw", "evaluate_outputs", "write_evaluated"]
+
+SCHEMA = "tuneworth/results/1"
+
+
+@dataclass(frozen=True)
+class Raw:
+    """One variant before scoring: its outputs in the order of the pairs, and what is known of its prompt and model."""
+
+    variant: Variant
+    outputs: pl.DataFrame
+    fixed_tokens: int | None = None
+    guide_tokens: int | None = None
+    model: str | None = None
+    settings: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """`results`: the content of results.json; `outputs`: one row per pair and variant, scored."""
+
+    results: dict[str, Any]
+    outputs: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the stages before left for the results: any of it may be None."""
+
+    data: Mapping[str, Any] | None = None
+    training: Mapping[str, Any] | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    train: pl.DataFrame | None = None
+    validity: Sequence[Mapping[str, str]] = ()
+    project: str = ""
+    created: str = ""
+
+
+def evaluate_outputs(
+    pairs: pl.DataFrame,
+    raw: Sequence[Raw],
+    style: StyleSchema,
+    *,
+    baseline: str,
+    candidate: str,
+    margin: float,
+    roi: RoiSettings | None = None,
+    around: Surroundings | None = None,
+    seed: int = 0,
+) -> Evaluated:
+    """Score, compare and judge the outputs of variants on the same `pairs` (a pair table).
+
+    A pair that could not be scored for one variant is left out of all. Without both `baseline` and `candidate`
+    there is no comparison, no money and no verdict. Pure: the same input gives the same results.
+    """
+    around = around or Surroundings()
+    scores = {r.variant.name: score_outputs(pairs, r.outputs, style) for r in raw}
+    rows, groups = scored_rows(scores), groups_of(pairs)
+    paired = baseline in scores and candidate in scores
+    results: dict[str, Any] = {
+        "schema": SCHEMA,
+        "project": around.project,
+        "created": around.created,
+        "verdict": None,
+        "quality": {name: quality_of(s, rows, groups, style, seed=seed) for name, s in scores.items()},
+        "reference": _reference(pairs, style, groups, seed=seed),
+        "comparison": compare_variants(scores, rows, groups, baseline=baseline, candidate=candidate, seed=seed)
+        if paired
+        else None,
+        "tokens": {r.variant.name: tokens_of(scores[r.variant.name].table, rows, r.fixed_tokens) for r in raw},
+        "seconds": {r.variant.name: speed_of(scores[r.variant.name].table, rows) for r in raw},
+        "money": None,
+        "style": _style(style),
+        "variants": {
+            r.variant.name: describe(r.variant, model=r.model, guide_tokens=r.guide_tokens, settings=r.settings)
+            for r in raw
+        },
+        "data": around.data,
+        "training": around.training,
+        "provenance": dict(around.provenance),
+        "validity": list(around.validity),
+    }
+    if roi is not None and paired:
+        results["money"] = _money(roi, raw, scores, rows, groups, around, baseline, candidate, seed)
+    results["risks"] = _risks(results, pairs, scores, roi, around, candidate, seed) if paired else []
+    if paired:
+        results["verdict"] = decide(results, margin=margin)
+    return Evaluated(results, pl.concat([s.table for s in scores.values()]))
+
+
+def _money(
+    roi: RoiSettings, raw: Sequence[Raw], scores: Mapping[str, Scores], rows: np.ndarray, groups: np.ndarray | None,
+    around: Surroundings, baseline: str, candidate: str, seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    measured = {r.variant.name: _measured(r, scores[r.variant.name], rows) for r in raw}
+    seconds = (around.training or {}).get("seconds")
+    training = TrainingCost(seconds / 3600) if seconds is not None else None
+    return compute_money(
+        roi, baseline=baseline, candidate=candidate, measured=measured,
+        groups=None if groups is None else groups[rows], training=training, seed=seed,
+    ).to_json()  # fmt: skip
+
+
+def _measured(raw: Raw, scores: Scores, rows: np.ndarray) -> MeasuredVariant:
+    """The variant item by item; None where nothing was counted for any item, NaN where not for this one."""
+    table = scores.table.filter(pl.Series(rows))
+    prompt, output = (_numbers(table[name]) for name in ("input_tokens", "output_tokens"))
+    cached = _numbers(table["cached_tokens"])
+    share = None
+    if cached is not None and raw.fixed_tokens:
+        share = float(np.clip(np.nanmean(cached) / raw.fixed_tokens, 0, 1))
+    return MeasuredVariant(
+        fixed_tokens=raw.fixed_tokens,
+        input_tokens=None if prompt is None else prompt - (raw.fixed_tokens or 0),
+        output_tokens=output,
+        acceptable=table["acceptable"].cast(pl.Float64).to_numpy(),
+        cached_share=share,
+    )
+
+
+def _numbers(series: pl.Series) -> np.ndarray | None:
+    return None if series.is_null().all() else series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
+def _risks(
+    results: dict[str, Any], pairs: pl.DataFrame, scores: Mapping[str, Scores], roi: RoiSettings | None,
+    around: Surroundings, candidate: str, seed: int,
+) -> list[dict[str, Any]]:  # fmt: skip
+    train_outputs = None if around.train is None else around.train["output"].to_list()
+    return assess_risks(
+        results,
+        candidate_outputs=scores[candidate].table["output"].fill_null("").to_list(),
+        references=pairs["output"].to_list(),
+        train_outputs=train_outputs,
+        groups=groups_of(pairs),
+        roi=roi,
+        seed=seed,
+    )
+
+
+def _reference(
+    pairs: pl.DataFrame, style: StyleSchema, groups: np.ndarray | None, *, seed: int
+) -> dict[str, Any] | None:
+    """The shares of the references themselves: what people wrote, by the same rules. None where there are none."""
+    written = (pairs["output"].fill_null("").str.strip_chars() != "").to_numpy()
+    if not written.any():
+        return None
+    from ..style import check_outputs
+
+    shares = check_outputs(pairs.filter(pl.Series(written)), style).shares()
+    kept = None if groups is None else groups[written]
+    found: dict[str, Any] = {"n": int(written.sum())}
+    for name in SHARES:
+        interval = share_interval(shares[name].fill_null(False).to_numpy(), kept, seed=seed)
+        found[name] = {"share": interval.share, "low": interval.low, "high": interval.high}
+    return found
+
+
+def _style(style: StyleSchema) -> dict[str, Any]:
+    checks = {row.pop("id"): row for row in check_table(style)}
+    return {"name": style.name, "about": style.about, "reviewed": style.reviewed, "checks": checks}
+
+
+def write_evaluated(evaluated: Evaluated, run: Path) -> None:
+    """Write `evaluate/outputs.jsonl` and `results.json` of a run."""
+    lines = (json.dumps(row, ensure_ascii=False) for row in evaluated.outputs.iter_rows(named=True))
+    write_whole(run / "evaluate" / "outputs.jsonl", _valid("".join(line + "\n" for line in lines)))
+    write_whole(
+        run / "results.json", _valid(json.dumps(evaluated.results, ensure_ascii=False, indent=2, default=float))
+    )
+
+
+def _valid(text: str) -> bytes:
+    """UTF-8, lone surrogates from broken data replaced."""
+    return text.encode("utf-8", errors="replace")
