@@ -1,0 +1,184 @@
+"""Where the numbers come from: data, training and risks as charts and rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from . import numbers as say
+from .axes import linear_axis
+from .charts import Bar, Figure, Row, render_figure, rows_chart
+from .curves import Curve, Flag, curve_chart
+from .stored import StoredRun
+
+__all__ = ["RiskRow", "certificate", "funnel_figure", "loss_figure", "risk_rows", "training_facts"]
+
+OUTCOMES = {
+    "duplicate": "repeats another row",
+    "conflict": "contradicts another row",
+    "invalid": "unreadable, or breaks a rule that must hold",
+    "leaked": "would stand on both sides of the split",
+    "quarantined": "a person must look",
+}
+SPLITS = {"train": "to learn from", "validation": "to stop in time", "test": "to measure with"}
+STATUS = {
+    "ok": ("within its limit", "go"),
+    "warn": ("to watch", "open"),
+    "over": ("over its limit", "fix"),
+    "fired": ("over its limit", "fix"),
+    "not checked": ("not checked", "none"),
+    "not measured": ("not checked", "none"),
+}
+
+
+@dataclass(frozen=True)
+class RiskRow:
+    """One risk with its standing."""
+
+    name: str
+    status: str
+    tone: str
+    value: str
+    limit: str
+    evidence: str
+
+
+def funnel_figure(run: StoredRun) -> Markup:
+    """From the rows read to the splits, each loss with its reason; nothing where the data is unknown."""
+    data = run.results.get("data") or {}
+    read, outcomes = data.get("rows_read"), data.get("outcomes") or {}
+    if not read:
+        return Markup("")
+    left = read
+    rows = [Row("Rows read", (Bar(0, read, "both"),), say.count(read))]
+    table = [("Rows read", say.count(read), "100\u00a0%")]
+    for key, why in OUTCOMES.items():
+        lost = outcomes.get(key) or 0
+        if lost:
+            rows.append(
+                Row(key.capitalize(), (Bar(left - lost, left, "lost"),), f"{say.MINUS}{say.count(lost)}", note=why)
+            )
+        table.append((f"{key}: {why}", say.count(lost), say.percent(lost / read)))
+        left -= lost
+    kept = outcomes.get("kept") or 0
+    rows.append(Row("Kept", (Bar(0, kept, "candidate"),), say.count(kept)))
+    table.append(("Kept", say.count(kept), say.percent(kept / read)))
+    start = 0
+    for key, why in SPLITS.items():
+        part = (data.get("splits") or {}).get(key)
+        if part is not None:
+            rows.append(Row(key.capitalize(), (Bar(start, start + part, "split"),), say.count(part), note=why))
+            table.append((f"{key}: {why}", say.count(part), say.percent(part / read)))
+            start += part
+    text = "; ".join(f"{name}: {value}" for name, value, _ in table)
+    figure = Figure("From the rows read to the splits", text, ("Step", "Rows", "Of those read"), tuple(table))
+    return render_figure(figure, rows_chart(rows, linear_axis([0, read], say.count)))
+
+
+def certificate(run: StoredRun) -> str:
+    """What an exact search of the test set against the training set found, as one sentence."""
+    found = (run.results.get("data") or {}).get("certificate")
+    if not found:
+        return ""
+    alike, threshold = found.get("pairs_at_or_above"), found.get("threshold")
+    limit = f"{threshold:g}" if isinstance(threshold, int | float) else "the stated one"
+    if alike is None:
+        return ""
+    if alike:
+        found_text = f"{say.count(alike)} held-out requests have a training example alike"
+        return f"{found_text} (similarity {limit} or more): the test leaks."
+    sentence = f"No held-out request has a training example with the same facts at a similarity of {limit} or more."
+    siblings = found.get("siblings_at_or_above")
+    if siblings:
+        return f"{sentence} {say.count(siblings)} pairs across the split are alike but differ in their facts."
+    return sentence
+
+
+def loss_figure(run: StoredRun) -> Markup:
+    """Training and validation loss over the steps; nothing where no log was kept."""
+    training = run.results.get("training") or {}
+    log = training.get("log") or []
+    curves = []
+    for key, name, role in (("train_loss", "training", "baseline"), ("validation_loss", "validation", "candidate")):
+        points = tuple((line["step"], line[key]) for line in log if line.get(key) is not None)
+        if len(points) > 1:
+            curves.append(Curve(name, points, role))
+    if not curves:
+        return Markup("")
+    steps = [x for curve in curves for x, _ in curve.points]
+    losses = [value for curve in curves for _, value in curve.points]
+    best = training.get("best_step")
+    flags = [Flag(best, f"kept: step {say.count(best)}")] if best is not None else []
+    table = tuple(
+        (say.count(line.get("step")), _loss(line.get("train_loss")), _loss(line.get("validation_loss"))) for line in log
+    )
+    text = "; ".join(f"{c.name} loss from {_loss(c.points[0][1])} to {_loss(c.points[-1][1])}" for c in curves)
+    figure = Figure(
+        "Loss over the training steps", text, ("Step", "Training loss", "Validation loss"), table, on_paper=True
+    )
+    y = linear_axis(losses, lambda value: f"{value:g}")
+    x = linear_axis(steps, say.count, zero=False, tight=True)
+    return render_figure(figure, curve_chart(curves, x, y, x_title="training step", flags=flags))
+
+
+def training_facts(run: StoredRun) -> list[tuple[str, str]]:
+    """Label and value of what the training took; only what was measured."""
+    training = run.results.get("training") or {}
+    rate = training.get("tokens_per_second")
+    facts = [
+        ("Time", say.duration(training.get("seconds")) if training.get("seconds") is not None else None),
+        ("Speed", f"{say.count(rate)} tokens a second" if rate is not None else None),
+        ("Steps", _steps(training)),
+        ("Kept weights", f"those of step {say.count(training['best_step'])}" if training.get("best_step") else None),
+        ("Validation loss", _loss(training.get("validation_loss")) if training.get("validation_loss") else None),
+        (
+            "Trained parameters",
+            say.count(training["trainable_parameters"]) if training.get("trainable_parameters") else None,
+        ),
+        ("Peak memory", say.size(training["peak_memory_bytes"]) if training.get("peak_memory_bytes") else None),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def risk_rows(run: StoredRun) -> list[RiskRow]:
+    """The risks, those over their limit first, those not checked last."""
+    rows = []
+    for risk in run.results.get("risks") or []:
+        status, tone = STATUS.get(str(risk.get("status")), (str(risk.get("status")), "none"))
+        row = RiskRow(
+            name=str(risk.get("id")).replace("_", " ").capitalize(),
+            status=status,
+            tone=tone,
+            value=_risk_number(risk.get("value")),
+            limit=_risk_number(risk.get("limit")),
+            evidence=_evidence(risk.get("evidence")),
+        )
+        rows.append(row)
+    order = {"fix": 0, "open": 1, "go": 2, "none": 3}
+    return sorted(rows, key=lambda row: order[row.tone])
+
+
+def _steps(training: Mapping[str, Any]) -> str | None:
+    if training.get("steps") is None:
+        return None
+    early = ", stopped early because the validation loss no longer fell" if training.get("stopped_early") else ""
+    return say.count(training["steps"]) + early
+
+
+def _loss(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _risk_number(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:,.3g}".replace("-", say.MINUS)
+    return "–" if value is None else str(value)
+
+
+def _evidence(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{str(key).replace('_', ' ')}: {_risk_number(found)}" for key, found in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
+    return "" if value is None else str(value)

@@ -1,0 +1,188 @@
+"""Charts as inline SVG that fit any width: rows of bars and intervals, and small marks for tables.
+
+Horizontal places are percentages, heights pixels, so a chart is drawn once for a phone, a screen and
+paper. Names and values are text of the page beside the marks: they wrap, so nothing collides.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from .axes import Axis
+
+__all__ = ["Bar", "Figure", "Mark", "Row", "dumbbell", "mini_rows", "render_figure", "rows_chart"]
+
+# A shape for each role, so that no reader depends on colour.
+SHAPES = {
+    "candidate": '<circle r="5.5" class="fill"/>',
+    "baseline": '<rect x="-5" y="-5" width="10" height="10" class="hollow"/>',
+    "reference": '<path d="M0-6.5 6.5 0 0 6.5-6.5 0Z" class="hollow"/>',
+    "other": '<path d="M0-6 6.2 5H-6.2Z" class="hollow"/>',
+}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar from one value to another."""
+
+    start: float
+    end: float
+    role: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A value with its range; without one, low and high are None."""
+
+    value: float
+    low: float | None
+    high: float | None
+    role: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a chart: its name, its marks, its value in words."""
+
+    name: str
+    marks: tuple[Bar | Mark, ...]
+    value: str
+    heading: str = ""  # stands above this row and opens a group
+    about: str = ""  # small words beside the heading
+    note: str = ""  # small words under the name
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What every chart carries beside its picture: title, text alternative, its numbers as a table, a footnote."""
+
+    title: str
+    text: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    on_paper: bool = False  # print the table too, where the picture alone does not say the numbers
+
+
+def render_figure(figure: Figure, picture: Markup) -> Markup:
+    """The chart with its title, and its numbers in a table under a disclosure."""
+    head = Markup("").join(Markup("<th{}>{}</th>").format(_numeric(i), cell) for i, cell in enumerate(figure.head))
+    body = Markup("").join(
+        Markup("<tr>{}</tr>").format(
+            Markup("").join(Markup("<td{}>{}</td>").format(_numeric(i), cell) for i, cell in enumerate(row))
+        )
+        for row in figure.rows
+    )
+    note = Markup('<p class="note">{}</p>').format(figure.note) if figure.note else Markup("")
+    return Markup(
+        '<figure class="chart"><figcaption>{title}</figcaption>'
+        '<div class="picture" role="img" aria-label="{text}">{picture}</div>{note}'
+        '<details class="numbers{paper}"><summary>The numbers of this chart</summary><div class="scroll"><table>'
+        "<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details></figure>"
+    ).format(
+        title=figure.title,
+        text=figure.text,
+        picture=picture,
+        note=note,
+        head=head,
+        body=body,
+        paper=" curve" if figure.on_paper else "",
+    )
+
+
+def rows_chart(rows: Sequence[Row], axis: Axis, *, lines: Sequence[float] = ()) -> Markup:
+    """One row per name: its marks on a shared axis, its value at the end. `lines` are drawn through all rows."""
+    grid = _grid(axis, lines)
+    parts = []
+    for row in rows:
+        if row.heading:
+            about = Markup(" <small>{}</small>").format(row.about) if row.about else Markup("")
+            parts.append(Markup('<div class="group"><b>{}</b>{}</div>').format(row.heading, about))
+        marks = Markup("").join(_draw(mark, axis) for mark in row.marks)
+        note = Markup("<small>{}</small>").format(row.note) if row.note else Markup("")
+        parts.append(
+            Markup(
+                '<div class="row"><span class="name">{}{}</span><span class="track">'
+                '<svg width="100%" height="100%" aria-hidden="true">{}{}</svg></span>'
+                '<span class="value">{}</span></div>'
+            ).format(row.name, note, grid, marks, row.value)
+        )
+    parts.append(Markup('<div class="row axis"><span></span>{}<span></span></div>').format(_tick_labels(axis)))
+    return Markup('<div class="rows">{}</div>').format(Markup("").join(parts))
+
+
+def mini_rows(marks: Sequence[Bar | Mark], axis: Axis) -> Markup:
+    """Marks under one another without words, for the numbers of the first screen."""
+    height = 14
+    drawn = [
+        Markup('<svg y="{}" width="100%" height="{}" overflow="visible">{}</svg>').format(
+            index * height, height, _draw(mark, axis)
+        )
+        for index, mark in enumerate(marks)
+    ]
+    grid = _grid(axis, ()) if any(isinstance(mark, Mark) for mark in marks) else Markup("")
+    return Markup('<svg class="mini" width="100%" height="{}" aria-hidden="true">{}{}</svg>').format(
+        height * len(marks), grid, Markup("").join(drawn)
+    )
+
+
+def dumbbell(baseline: float | None, candidate: float | None, axis: Axis) -> Markup:
+    """From the baseline's value to the candidate's, for one cell of a table."""
+    marks = Markup("")
+    if baseline is not None and candidate is not None:
+        a, b = axis.place(baseline), axis.place(candidate)
+        marks += Markup('<line x1="{}%" x2="{}%" y1="50%" y2="50%" class="link"/>').format(a, b)
+    for value, role in ((baseline, "baseline"), (candidate, "candidate")):
+        if value is not None:
+            marks += _draw(Mark(value=value, low=None, high=None, role=role), axis)
+    return Markup('<svg class="dumbbell" width="100%" height="22" aria-hidden="true">{}{}</svg>').format(
+        _grid(axis, ()), marks
+    )
+
+
+def _draw(mark: Bar | Mark, axis: Axis) -> Markup:
+    """The mark on the middle line of the SVG around it."""
+    if isinstance(mark, Bar):
+        left, right = sorted((axis.place(mark.start), axis.place(mark.end)))
+        # A bar of nothing still shows where it is.
+        return Markup(
+            '<rect class="bar r-{}" x="{}%" width="{}%" y="50%" height="12" transform="translate(0 -6)"/>'
+        ).format(mark.role, left, round(max(right - left, 0.25), 3))
+    parts = Markup("")
+    if mark.low is not None and mark.high is not None:
+        low, high = axis.place(mark.low), axis.place(mark.high)
+        parts += Markup(
+            '<g class="r-{}"><rect class="band" x="{l}%" width="{}%" y="50%" height="8" transform="translate(0 -4)"/>'
+            '<rect class="end" x="{l}%" y="50%" width="1.5" height="10" transform="translate(-.75 -5)"/>'
+            '<rect class="end" x="{h}%" y="50%" width="1.5" height="10" transform="translate(-.75 -5)"/></g>'
+        ).format(mark.role, round(high - low, 3), l=low, h=high)
+    shape = Markup(SHAPES.get(mark.role, SHAPES["other"]))
+    return parts + Markup('<svg x="{}%" y="50%" overflow="visible" class="point r-{}">{}</svg>').format(
+        axis.place(mark.value), mark.role, shape
+    )
+
+
+def _grid(axis: Axis, lines: Sequence[float]) -> Markup:
+    values = [(value, "zero" if value == 0 and axis.low < 0 else "grid") for value, _ in axis.ticks]
+    values += [(value, "limit") for value in lines]
+    return Markup("").join(
+        Markup('<line class="{}" x1="{p}%" x2="{p}%" y1="0" y2="100%"/>').format(kind, p=axis.place(value))
+        for value, kind in values
+    )
+
+
+def _tick_labels(axis: Axis) -> Markup:
+    labels = [
+        Markup('<text x="{}%" y="13" class="tick{}" text-anchor="{}">{}</text>').format(
+            place, " spare" if spare else "", anchor, label
+        )
+        for place, label, anchor, spare in axis.labels()
+    ]
+    return Markup('<svg class="ticks" width="100%" height="16" aria-hidden="true">{}</svg>').format(
+        Markup("").join(labels)
+    )
+
+
+def _numeric(index: int) -> Markup:
+    return Markup(' class="n"') if index else Markup("")

@@ -1,0 +1,169 @@
+"""Numbers written for people: percentages, money, days and their ranges."""
+
+import math
+
+__all__ = [
+    "MINUS",
+    "NEVER",
+    "UNKNOWN",
+    "amount",
+    "amount_range",
+    "count",
+    "days",
+    "days_range",
+    "duration",
+    "percent",
+    "percent_range",
+    "plain",
+    "points",
+    "points_range",
+    "signed_amount",
+    "size",
+]
+
+UNKNOWN = "not measured"
+NEVER = "never"
+NBSP = "\u00a0"  # a number and its unit stay on one line
+MINUS = "−"
+
+
+def percent(share: float | None, *, digits: int = 1) -> str:
+    """A share of 0..1 as a percentage: 0.8167 is `81.7 %`; whole ones without a decimal."""
+    if share is None:
+        return UNKNOWN
+    return f"{_fixed(share * 100, digits)}{NBSP}%"
+
+
+def percent_range(low: float | None, high: float | None) -> str:
+    """Two shares as a range: `72 to 89 %`, with a decimal where whole numbers would hide it."""
+    if low is None or high is None:
+        return UNKNOWN
+    digits = 0 if (high - low) >= 0.02 or low == high else 1
+    return f"{_fixed(low * 100, digits)} to {_fixed(high * 100, digits)}{NBSP}%"
+
+
+def points(difference: float | None) -> str:
+    """A difference of two shares in percentage points, with its sign: `+60 points`."""
+    if difference is None:
+        return UNKNOWN
+    text = _fixed(abs(difference) * 100, 1)
+    return f"{_sign(difference, text)}{text}{NBSP}point{'' if text == '1' else 's'}"
+
+
+def points_range(low: float | None, high: float | None) -> str:
+    """Two differences as a range: `+47 to +71 points`."""
+    if low is None or high is None:
+        return UNKNOWN
+    texts = []
+    for end in (low, high):
+        text = _fixed(abs(end) * 100, 0 if high - low >= 0.02 else 1)
+        texts.append(_sign(end, text) + text)
+    return f"{texts[0]} to {texts[1]}{NBSP}points"
+
+
+def count(number: float | None) -> str:
+    """A whole number with thousands separators; a mean keeps one decimal below a hundred."""
+    if number is None:
+        return UNKNOWN
+    if abs(number) < 100 and number != int(number):
+        return _fixed(number, 1).replace("-", MINUS)
+    return f"{number:,.0f}".replace("-", MINUS)
+
+
+def amount(value: float | None, currency: str) -> str:
+    """Money with the digits that it needs: `0.00714 EUR`, `14.29 EUR`, `12,400 EUR`."""
+    if value is None:
+        return UNKNOWN
+    text = _money_digits(abs(value))
+    return f"{MINUS if value < 0 and text.strip('0.') else ''}{text}{NBSP}{currency}"
+
+
+def signed_amount(value: float | None, currency: str) -> str:
+    """Money with a plus in front where it is a gain."""
+    text = amount(value, currency)
+    return f"+{text}" if value is not None and value > 0 else text
+
+
+def amount_range(low: float | None, high: float | None, currency: str) -> str:
+    """Two sums as a range in one currency."""
+    if low is None or high is None:
+        return UNKNOWN
+    return f"{amount(low, currency).removesuffix(NBSP + currency)} to {amount(high, currency)}"
+
+
+def days(value: float | None) -> str:
+    """A payback time; null is `never`, long ones are in years as well understood by nobody in days."""
+    if value is None:
+        return NEVER
+    if value > 730:
+        return f"{_fixed(value / 365.25, 1)}{NBSP}years"
+    text = _fixed(value, 1 if value < 100 else 0)
+    return f"{text}{NBSP}day{'' if text == '1' else 's'}"
+
+
+def days_range(low: float | None, high: float | None) -> str:
+    """Two payback times as a range: `9 to 25 days`, `9 days to never`."""
+    if low is None and high is None:
+        return NEVER
+    if high is not None and 10 <= high <= 730:
+        low = None if low is None else round(low, 1 if low < 1 else 0)
+        high = round(high)
+    first, last = days(low), days(high)
+    if first.split(NBSP)[-1].rstrip("s") == last.split(NBSP)[-1].rstrip("s"):
+        return f"{first.split(NBSP)[0]} to {last}"
+    return f"{first} to {last}"
+
+
+def duration(seconds: float | None) -> str:
+    """A measured time: `0.42 s`, `8 min 20 s`, `2 h 5 min`."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 60:
+        return f"{seconds:.2f}{NBSP}s" if seconds < 10 else f"{seconds:.0f}{NBSP}s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}{NBSP}min {whole % 60}{NBSP}s"
+    return f"{whole // 3600:,}{NBSP}h {whole % 3600 // 60}{NBSP}min"
+
+
+def size(bytes_: float | None) -> str:
+    """A number of bytes: `2.3 GB`."""
+    if bytes_ is None:
+        return UNKNOWN
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if bytes_ >= factor:
+            return f"{bytes_ / factor:.1f}{NBSP}{unit}"
+    return f"{bytes_:.0f}{NBSP}bytes"
+
+
+def plain(value: object) -> str:
+    """A value of any kind as it was stated, numbers with thousands separators and at most six digits."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "–" if value is None else str(value)
+    if isinstance(value, int) or (value == int(value) and abs(value) < 1e15):
+        return f"{int(value):,}".replace("-", MINUS)
+    text = f"{value:,.6g}"
+    return (f"{value:.12f}".rstrip("0") if "e-" in text else text).replace("-", MINUS)
+
+
+def _fixed(value: float, digits: int) -> str:
+    """Rounded to `digits` decimals, thousands separated, without a decimal part of zeros."""
+    text = f"{value:,.{digits}f}"
+    if "." in text and not text.split(".")[1].strip("0"):
+        text = text.split(".")[0]
+    return "0" if text == "-0" else text
+
+
+def _sign(value: float, text: str) -> str:
+    if not text.strip("0."):
+        return ""
+    return "+" if value > 0 else MINUS
+
+
+def _money_digits(value: float) -> str:
+    """Three significant digits below one, cents up to ten thousand, whole units above."""
+    if value == 0:
+        return "0"
+    if value < 1:
+        return f"{value:.{2 - math.floor(math.log10(value))}f}"
+    return f"{value:,.2f}".removesuffix(".00") if value < 10_000 else f"{value:,.0f}"

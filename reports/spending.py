@@ -1,0 +1,262 @@
+"""Tokens, time and money as charts, tables and sentences."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from . import numbers as say
+from .axes import linear_axis, log_axis
+from .charts import Bar, Figure, Mark, Row, render_figure, rows_chart
+from .curves import Curve, Flag, curve_chart
+from .quality import role_of
+from .stored import StoredRun
+
+__all__ = [
+    "Step",
+    "assumption_value",
+    "cost_rows",
+    "money_steps",
+    "parts_figure",
+    "time_figure",
+    "tokens_figure",
+    "tornado_figure",
+    "volume_figure",
+    "words",
+]
+
+TOKEN_PARTS = {"fixed": "guide and examples", "input": "request", "output": "answer"}
+PARTS = {"guide": "Shorter prompt", "model": "Other prices", "failures": "Fewer failures"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of a derivation: what, how it comes about, what it comes to."""
+
+    what: str
+    how: str
+    result: str
+    total: bool = False
+
+
+def tokens_figure(run: StoredRun) -> Markup:
+    """Mean tokens of a request per variant, the fixed prompt apart from the request and the answer."""
+    tokens = run.results.get("tokens") or {}
+    totals = {name: sum(found.get(key) or 0 for key in TOKEN_PARTS) for name, found in tokens.items() if found}
+    if not any(totals.values()):
+        return Markup("")
+    rows, table = [], []
+    for name, total in totals.items():
+        start, bars = 0.0, []
+        for key in TOKEN_PARTS:
+            part = tokens[name].get(key) or 0
+            if part:
+                bars.append(Bar(start, start + part, f"t-{key}"))
+            start += part
+        rows.append(Row(name, tuple(bars), say.count(round(total))))
+        cells = [say.count(tokens[name].get(key)) for key in (*TOKEN_PARTS, "cached")]
+        table.append((name, *cells, say.count(round(total))))
+    text = "; ".join(f"{row[0]}: {row[-1]} tokens" for row in table)
+    head = ("Variant", *(part.capitalize() for part in TOKEN_PARTS.values()), "Of these cached", "Together")
+    figure = Figure("Tokens per request (mean)", text, head, tuple(table))
+    key = Markup("").join(
+        Markup(
+            '<span class="key"><svg width="14" height="12" aria-hidden="true">'
+            '<rect class="bar r-t-{}" width="14" height="12" rx="1.5"/></svg>{}</span>'
+        ).format(key, part)
+        for key, part in TOKEN_PARTS.items()
+    )
+    chart = rows_chart(rows, linear_axis(totals.values(), say.count))
+    return render_figure(figure, Markup('<div class="keys">{}</div>{}').format(key, chart))
+
+
+def time_figure(run: StoredRun) -> Markup:
+    """Seconds per answer: the median, with a line to the slowest twentieth."""
+    timed = {name: found for name, found in (run.results.get("seconds") or {}).items() if found}
+    timed = {name: found for name, found in timed.items() if found.get("p50") is not None}
+    if not timed:
+        return Markup("")
+    rows, table, ends = [], [], []
+    for name, found in timed.items():
+        slow = found.get("p95")
+        ends += [found["p50"], slow or 0]
+        mark = Mark(found["p50"], found["p50"], slow, role_of(run, name))
+        rows.append(Row(name, (mark,), say.duration(found["p50"])))
+        rate = f"{say.count(found['per_second'])}" if found.get("per_second") is not None else say.UNKNOWN
+        table.append((name, say.duration(found["p50"]), say.duration(slow), rate))
+    text = "; ".join(f"{row[0]}: {row[1]}, slowest twentieth from {row[2]}" for row in table)
+    note = "The mark is the median; the band reaches to the time that one answer in twenty exceeds."
+    head = ("Variant", "Median", "One in twenty exceeds", "Answers per second")
+    figure = Figure("Seconds per answer", text, head, tuple(table), note)
+    return render_figure(figure, rows_chart(rows, linear_axis(ends, lambda v: f"{v:g}\u00a0s")))
+
+
+def cost_rows(run: StoredRun) -> list[tuple[str, ...]]:
+    """What one request costs per variant, line by line: a label, then one value per variant."""
+    money = run.results["money"]
+    variants, currency = money.get("variants") or {}, money.get("currency") or ""
+
+    def line(label: str, key: str, write: Any) -> tuple[str, ...]:
+        return (label, *(write(found.get(key)) for found in variants.values()))
+
+    def sum_of(value: float | None) -> str:
+        return say.amount(value, currency)
+
+    return [
+        line("Tokens of guide and examples", "fixed_tokens", say.count),
+        line("Tokens of the request", "input_tokens", say.count),
+        line("Tokens of the answer", "output_tokens", say.count),
+        line("One request costs", "cost_per_request", sum_of),
+        line("Acceptable", "acceptance", say.percent),
+        line("One acceptable output costs", "cost_per_acceptable_output", sum_of),
+        line("One request with what its failures cost", "effective_cost_per_request", sum_of),
+    ]
+
+
+def money_steps(run: StoredRun) -> list[Step]:
+    """From the saving of one request to the payback, each step with its numbers."""
+    money = run.results["money"]
+    currency, variants = money.get("currency") or "", money.get("variants") or {}
+
+    def sum_of(key: str) -> str:
+        return say.amount(money.get(key), currency)
+
+    def cost(name: str | None) -> str:
+        return say.amount((variants.get(name or "") or {}).get("effective_cost_per_request"), currency)
+
+    share = money.get("saving_share")
+    steps = [
+        Step(
+            "Saved on one request",
+            f"{cost(run.baseline)} ({run.baseline}) − {cost(run.candidate)} ({run.candidate})",
+            sum_of("saving_per_request") + (f", {say.percent(share)}" if share is not None else ""),
+        )
+    ]
+    volume, running = money.get("requests_per_day"), money.get("running_cost_per_day")
+    if volume is not None:
+        less = f" − {say.amount(running, currency)} of running costs" if running else ""
+        how = f"{sum_of('saving_per_request')} × {say.count(volume)} requests a day{less}"
+        steps.append(Step("Saved in a day", how, sum_of("saving_per_day")))
+    steps.append(
+        Step("Still to be spent once", "everything under “investment” in the list of assumptions", sum_of("investment"))
+    )
+    if volume is not None:
+        how = f"{sum_of('investment')} ÷ {sum_of('saving_per_day')} a day"
+        steps.append(Step("Paid back after", how, say.days(money.get("payback_days")), total=True))
+    for key, what, how, write in (
+        ("requests_to_pay_back", "Requests until then", "investment ÷ saving on one request", say.count),
+        (
+            "break_even_requests_per_day",
+            "Worth it from",
+            "below this volume it never pays within the horizon",
+            say.count,
+        ),
+        (
+            "break_even_failure_cost",
+            "Or once a failure costs",
+            "from here on the better quality carries it alone",
+            None,
+        ),
+        ("npv", "Gain over the whole horizon", "all savings minus all spending, discounted as stated", None),
+    ):
+        if money.get(key) is not None:
+            text = write(money[key]) if write else sum_of(key)
+            unit = " requests a day" if key == "break_even_requests_per_day" else ""
+            steps.append(Step(what, how, text + unit, total=key == "npv"))
+    return steps
+
+
+def parts_figure(run: StoredRun) -> Markup:
+    """What the saving on one request is made of, as bars that add up."""
+    money = run.results["money"]
+    parts, currency = money.get("parts") or {}, money.get("currency") or ""
+    known = [(PARTS.get(key, key), value) for key, value in parts.items() if value is not None]
+    if not known:
+        return Markup("")
+    rows, table, start = [], [], 0.0
+    edges = [0.0]
+    for name, value in known:
+        rows.append(
+            Row(
+                name, (Bar(start, start + value, "gain" if value >= 0 else "loss"),), say.signed_amount(value, currency)
+            )
+        )
+        table.append((name, say.signed_amount(value, currency)))
+        start += value
+        edges.append(start)
+    rows.append(Row("Together", (Bar(0, start, "candidate"),), say.signed_amount(start, currency)))
+    table.append(("Together", say.signed_amount(start, currency)))
+    text = "; ".join(f"{name}: {value}" for name, value in table)
+    figure = Figure("Where the saving on one request comes from", text, ("Part", "Saving"), tuple(table))
+    return render_figure(figure, rows_chart(rows, linear_axis(edges, _bare(currency), most_steps=4)))
+
+
+def volume_figure(run: StoredRun) -> Markup:
+    """The gain over the horizon against the volume, with the break-even and today's volume."""
+    money = run.results["money"]
+    currency = money.get("currency") or ""
+    points = [
+        (line["requests_per_day"], line["npv"])
+        for line in money.get("volume_curve") or []
+        if line.get("npv") is not None and (line.get("requests_per_day") or 0) > 0
+    ]
+    if len(points) < 2:
+        return Markup("")
+    today, even = money.get("requests_per_day"), money.get("break_even_requests_per_day")
+    volumes = [x for x, _ in points]
+    spread = max(volumes) / min(volumes)
+    x = log_axis(volumes, say.count) if spread > 50 else linear_axis(volumes, say.count, zero=False, tight=True)
+    y = linear_axis([value for _, value in points], _bare(currency))
+    flags = [Flag(today, f"today: {say.count(today)}")] if today and x.low <= today <= x.high else []
+    if even and x.low <= even <= x.high:
+        flags.append(Flag(even, f"break-even: {say.count(even)}", row=1))
+    table = tuple(
+        (say.count(line["requests_per_day"]), say.days(line.get("payback_days")), say.amount(line.get("npv"), currency))
+        for line in money["volume_curve"]
+    )
+    text = f"From {say.amount(points[0][1], currency)} at {say.count(points[0][0])} requests a day to " + (
+        f"{say.amount(points[-1][1], currency)} at {say.count(points[-1][0])}"
+    )
+    title = f"Gain over the horizon against the volume, in {currency}"
+    figure = Figure(title, text, ("Requests a day", "Payback", "Gain"), table, on_paper=True)
+    curve = Curve(f"{run.candidate} instead of {run.baseline}", tuple(points), "candidate")
+    return render_figure(figure, curve_chart([curve], x, y, x_title="requests a day", flags=flags))
+
+
+def tornado_figure(run: StoredRun) -> Markup:
+    """How far each uncertain input moves the gain, the widest first; nothing where no draws were made."""
+    money = run.results["money"]
+    currency = money.get("currency") or ""
+    lines = [line for line in money.get("tornado") or [] if None not in (line.get("npv_low"), line.get("npv_high"))]
+    if not lines:
+        return Markup("")
+    lines.sort(key=lambda line: -abs(line["npv_high"] - line["npv_low"]))
+    middle = money.get("npv") or 0
+    rows, table, ends = [], [], [middle]
+    for line in lines[:10]:
+        low, high = line["npv_low"], line["npv_high"]
+        ends += [low, high]
+        span = say.amount_range(min(low, high), max(low, high), currency)
+        rows.append(Row(words(line["key"]), (Bar(middle, low, "loss"), Bar(middle, high, "gain")), span))
+        table.append((words(line["key"]), f"{say.plain(line.get('low'))} to {say.plain(line.get('high'))}", span))
+    text = "; ".join(f"{name}: {span}" for name, _, span in table)
+    figure = Figure("How far each input moves the gain", text, ("Input", "Its range", "Gain"), tuple(table))
+    return render_figure(figure, rows_chart(rows, linear_axis(ends, _bare(currency)), lines=[middle]))
+
+
+def _bare(currency: str) -> Any:
+    """Axis labels: the number alone, the unit stands in the title or the values."""
+    return lambda value: say.plain(round(value, 12))
+
+
+def words(key: Any) -> str:
+    """A key of the configuration as words: `prompted.price_input` is `prompted: price input`."""
+    return str(key).replace("_", " ").replace(".", ": ")
+
+
+def assumption_value(line: Mapping[str, Any]) -> str:
+    """The value of an assumption with its unit, a range as low, likely, high."""
+    value = line.get("value")
+    text = ", ".join(map(say.plain, value)) if isinstance(value, list) else say.plain(value)
+    return f"{text} {line.get('unit') or ''}".strip()

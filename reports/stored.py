@@ -1,0 +1,85 @@
+"""A finished run read back from its folder, as plain data."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..style.errors import DataError
+
+__all__ = ["StoredRun", "read_run"]
+
+SCHEMA = "tuneworth/results/1"
+PAIR_FILES = ("evaluate/pairs.jsonl", "curate/test.jsonl")  # the first that exists holds the tested pairs
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """What results.json says, the tested pairs by id, and the first sample of each output by (id, variant)."""
+
+    path: Path
+    results: dict[str, Any]
+    pairs: dict[str, dict[str, Any]]
+    outputs: dict[tuple[str, str], dict[str, Any]]
+
+    @property
+    def variants(self) -> list[str]:
+        """The scored variants in the order of results.json."""
+        return list(self.results.get("quality") or {})
+
+    @property
+    def candidate(self) -> str | None:
+        """The variant in question: the comparison's, else the last one."""
+        comparison = self.results.get("comparison") or {}
+        return comparison.get("candidate") or (self.variants[-1] if self.variants else None)
+
+    @property
+    def baseline(self) -> str | None:
+        """What the candidate is held against: the comparison's, else the first other variant, if any."""
+        comparison = self.results.get("comparison") or {}
+        others = [name for name in self.variants if name != self.candidate]
+        return comparison.get("baseline") or (others[0] if others else None)
+
+
+def read_run(run: Path) -> StoredRun:
+    """The stored run. Raises DataError where results.json is missing, broken or of another schema."""
+    results = _read_results(run / "results.json")
+    pair_file = next((run / name for name in PAIR_FILES if (run / name).exists()), None)
+    pairs = {str(pair["id"]): pair for pair in _read_lines(pair_file)} if pair_file else {}
+    outputs: dict[tuple[str, str], dict[str, Any]] = {}
+    for line in _read_lines(run / "evaluate" / "outputs.jsonl"):
+        key = (str(line["id"]), str(line["variant"]))
+        if key not in outputs or (line.get("sample") or 0) < (outputs[key].get("sample") or 0):
+            outputs[key] = line
+    return StoredRun(path=run, results=results, pairs=pairs, outputs=outputs)
+
+
+def _read_results(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise DataError(f"{path}: not there, so there is nothing to report.\nRun `tuneworth evaluate` first.")
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: not readable as JSON ({error}).\nRun `tuneworth evaluate` again.") from error
+    found = results.get("schema") if isinstance(results, dict) else None
+    if found != SCHEMA:
+        raise DataError(f"{path}: expected the schema {SCHEMA!r}, found {found!r}.\nRun `tuneworth evaluate` again.")
+    return results
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSON lines file; [] where it is not there. A last line torn by a kill is left out."""
+    if not path.exists():
+        return []
+    lines = path.read_bytes().split(b"\n")
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:
+            if number == len(lines):
+                break
+            raise DataError(f"{path}, line {number}: not readable as JSON ({error}).") from error
+    return rows
