@@ -1,0 +1,73 @@
+"""What `[data]` and `[curate]` of tuneworth.toml say, with their ranges checked."""
+
+from dataclasses import dataclass, field, fields
+from typing import Literal
+
+__all__ = ["CurateSettings", "DataSettings", "SplitShares"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """Where the pairs lie and which columns hold what; what is left out is recognised from the data."""
+
+    path: str
+    input: str | tuple[str, ...] | None = None
+    output: str | None = None
+    id: str | None = None
+    group: str | None = None
+    identifiers: tuple[str, ...] = ()
+    split: str | None = None
+    encoding: str = "utf-8"
+    delimiter: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.delimiter is not None and len(self.delimiter) != 1:
+            raise ValueError(f'delimiter must be one character, found "{self.delimiter}"')
+        if self.input == ():
+            raise ValueError("input names no column; name at least one")
+        try:
+            "".encode(self.encoding)
+        except LookupError:
+            raise ValueError(f'encoding "{self.encoding}" is not known; examples: utf-8, cp1252, latin-1') from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitShares:
+    """The share of the kept pairs that each split gets; they add up to 1, and one left out gets nothing."""
+
+    train: float = 0.0
+    validation: float = 0.0
+    test: float = 0.0
+
+    def __post_init__(self) -> None:
+        shares = {f.name: getattr(self, f.name) for f in fields(self)}
+        negative = [name for name, share in shares.items() if share < 0]
+        if negative:
+            raise ValueError(f"{negative[0]} must not be negative, found {shares[negative[0]]}")
+        if abs(sum(shares.values()) - 1) > 1e-6:
+            raise ValueError(f"train, validation and test must add up to 1, they make {sum(shares.values()):g}")
+        if self.train == 0:
+            raise ValueError("train must be above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurateSettings:
+    """How alike is a duplicate, what becomes of conflicts, and how the rest is divided."""
+
+    near_duplicate: float = 0.8
+    keep: Literal["best style", "first", "longest"] = "best style"
+    conflicts: Literal["quarantine", "report", "keep best"] = "quarantine"
+    tie_siblings: bool | Literal["auto"] = "auto"
+    tie_outputs: bool = False
+    method: Literal["auto", "exact", "candidates"] = "auto"
+    split: SplitShares = field(default_factory=lambda: SplitShares(train=0.7, validation=0.1, test=0.2))
+    stratify: str | None = None
+    mask: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.near_duplicate <= 1:
+            raise ValueError(f"near_duplicate must be from 0.5 to 1, found {self.near_duplicate:g}")
+        if self.method == "candidates":
+            raise ValueError('method "candidates" is not in this version; "exact" (or "auto") is what it has')
+        if self.mask:
+            raise ValueError("mask = true is not in this version: it does not look for personal data; set mask = false")

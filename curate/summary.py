@@ -1,0 +1,69 @@
+"""What curating did, in numbers: the content of curate/summary.json."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ..style.schema import StyleSchema
+from .checked import Checked
+from .ledger import OUTCOMES
+from .read import RawPairs
+from .relations import Relations
+from .settings import CurateSettings
+from .split import SPLITS
+from .ties import Ties
+from .warnings import find_warnings
+
+__all__ = ["summarise"]
+
+
+def summarise(
+    raw: RawPairs,
+    kept: pl.DataFrame,
+    ledger: pl.DataFrame,
+    style: StyleSchema | None,
+    *,
+    settings: CurateSettings,
+    checked: Checked,
+    relations: Relations,
+    ties: Ties,
+    placed: np.ndarray,
+    certificate: dict[str, Any],
+    distinct_outputs: int,
+    seconds: dict[str, float],
+) -> dict[str, Any]:
+    """The summary as a dictionary for JSON. `placed` is each row's side before failing outputs left, -1 for none."""
+    sizes = np.bincount(placed[placed >= 0], minlength=len(SPLITS))
+    rules = ledger["rule"].drop_nulls().value_counts(sort=True, name="n").sort("n", "rule", descending=[True, False])
+    groups = raw.pairs["group"].drop_nulls().n_unique() or None
+    return {
+        "rows_read": raw.rows_read,
+        "outcomes": {outcome: int((ledger["outcome"] == outcome).sum()) for outcome in OUTCOMES},
+        "splits": {split: int((kept["split"] == split).sum()) for split in SPLITS},
+        "references_failing": {split: int(((kept["split"] == split) & ~kept["reference_ok"]).sum()) for split in SPLITS},
+        "rules": dict(rules.rows()),
+        "distinct_outputs": distinct_outputs,
+        "groups": groups,
+        "near_duplicate": {"threshold": settings.near_duplicate, "method": "exact", "pairs": relations.alike},
+        "relations": {
+            "duplicates": len(relations.duplicates.left),
+            "conflicts": len(relations.conflicts.left),
+            "alternatives": relations.alternatives,
+            "siblings": len(relations.siblings.left),
+        },
+        "largest_component": ties.largest,
+        "certificate": certificate,
+        "checks": checked.checks,
+        "shape": raw.shape,
+        "guide": raw.guide,
+        "files": [path.name for path in raw.files],
+        "warnings": [
+            *raw.warnings,
+            *find_warnings(
+                raw, kept, ledger, style, settings=settings, checked=checked, relations=relations, ties=ties, sizes=sizes,
+                distinct_outputs=distinct_outputs, groups=groups,
+            ),
+        ],
+        "seconds": {step: round(value, 4) for step, value in seconds.items()},
+    }  # fmt: skip

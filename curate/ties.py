@@ -1,0 +1,120 @@
+"""Which kept rows must stay together: components of alike inputs, groups and, if asked for, alike outputs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sparse
+from scipy.sparse.csgraph import connected_components
+
+from .grams import gram_sets
+from .join import alike_pairs
+from .normalise import distinct_texts
+from .relations import Relations
+from .settings import CurateSettings
+
+__all__ = ["Ties", "tie_rows"]
+
+_LARGEST = 0.2  # with tie_siblings = "auto" siblings may not join more than a fifth of the rows
+_STEP = 0.05
+
+
+@dataclass(frozen=True)
+class Ties:
+    """component: one number per row. siblings_tied_from: the similarity from which siblings are tied, None if never.
+
+    largest: rows of the largest component; joined_by: what holds it together, in words.
+    """
+
+    component: np.ndarray
+    siblings_tied_from: float | None
+    largest: int
+    joined_by: str
+
+
+def tie_rows(
+    subject: np.ndarray,
+    groups: Sequence[str | None],
+    outputs: Sequence[str],
+    relations: Relations,
+    *,
+    settings: CurateSettings,
+) -> Ties:
+    """The components of the rows whose subjects, groups and normalised outputs are given."""
+    here = np.zeros(len(relations.subject) + 1, bool)
+    here[subject] = True
+    same = relations.same.take(here[relations.same.left] & here[relations.same.right])
+    siblings = relations.siblings.take(here[relations.siblings.left] & here[relations.siblings.right])
+    firm = [(same.left, same.right), *_by_group(subject, groups)]
+    if settings.tie_outputs:
+        firm += _by_output(subject, outputs, settings.near_duplicate)
+    if not settings.tie_siblings:
+        return _ties(subject, groups, firm, None)
+    if settings.tie_siblings is True:
+        return _ties(subject, groups, [*firm, (siblings.left, siblings.right)], settings.near_duplicate)
+    # A group larger than a fifth is the user's own; siblings may then not enlarge it.
+    limit = max(_LARGEST * len(subject), _largest(_components(subject, firm)))
+    for start in _steps(settings.near_duplicate):
+        tied = siblings.take(siblings.at_least(start))
+        edges = [*firm, (tied.left, tied.right)]
+        if start == 1 or _largest(_components(subject, edges)) <= limit:
+            return _ties(subject, groups, edges, start)
+    raise AssertionError("the last step is equality")
+
+
+def _steps(start: float) -> list[float]:
+    count = int(np.ceil(round((1 - start) / _STEP, 6)))
+    return [*(round(start + _STEP * i, 6) for i in range(count)), 1.0]
+
+
+Edge = tuple[np.ndarray, np.ndarray]
+
+
+def _by_group(subject: np.ndarray, groups: Sequence[str | None]) -> list[Edge]:
+    """Each row of a group tied to the group's first."""
+    return [_chain(subject, groups)]
+
+
+def _by_output(subject: np.ndarray, outputs: Sequence[str], threshold: float) -> list[Edge]:
+    numbers, texts = distinct_texts(outputs)
+    first = np.zeros(len(texts), np.int64)
+    first[np.asarray(numbers, np.int64)[::-1]] = subject[::-1]
+    found = alike_pairs(gram_sets(texts), threshold)
+    return [_chain(subject, outputs), (first[found.left], first[found.right])]
+
+
+def _chain(subject: np.ndarray, values: Sequence[str | None]) -> Edge:
+    first: dict[str, int] = {}
+    pairs = [
+        (first.setdefault(value, int(own)), int(own))
+        for own, value in zip(subject, values, strict=True)
+        if value is not None
+    ]
+    left, right = zip(*pairs, strict=True) if pairs else ((), ())
+    return np.array(left, np.int64), np.array(right, np.int64)
+
+
+def _components(subject: np.ndarray, edges: Sequence[Edge]) -> np.ndarray:
+    size = int(subject.max()) + 1 if len(subject) else 0
+    left = np.concatenate([e[0] for e in edges])
+    right = np.concatenate([e[1] for e in edges])
+    graph = sparse.coo_matrix((np.ones(len(left), np.int8), (left, right)), shape=(size, size))
+    return connected_components(graph, directed=False)[1][subject]
+
+
+def _largest(component: np.ndarray) -> int:
+    return int(np.bincount(component).max()) if len(component) else 0
+
+
+def _ties(subject: np.ndarray, groups: Sequence[str | None], edges: list[Edge], start: float | None) -> Ties:
+    component = _components(subject, edges)
+    if not len(component):
+        return Ties(component, start, 0, "nothing")
+    sizes = np.bincount(component)
+    inside = component == sizes.argmax()
+    names = {g for g, i in zip(groups, inside, strict=True) if i and g is not None}
+    held = np.isin(edges[0][0], subject[inside]).sum(), sum(np.isin(e[0], subject[inside]).sum() for e in edges[2:])
+    words = [f"{len(names):,} group{'s' * (len(names) != 1)}"] if names else []
+    words += [f"{held[0]:,} alike inputs with the same facts"] if held[0] else []
+    words += [f"{held[1]:,} siblings or alike outputs"] if held[1] else []
+    return Ties(component, start, int(sizes.max()), ", ".join(words) or "equal inputs")

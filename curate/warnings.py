@@ -1,0 +1,116 @@
+"""What the user should know before building on these pairs."""
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from ..style.schema import StyleSchema
+from .checked import Checked
+from .read import RawPairs
+from .relations import Relations
+from .settings import CurateSettings
+from .split import SPLITS, split_targets
+from .ties import Ties
+
+__all__ = ["find_warnings"]
+
+_FEW_PAIRS = 200  # the fewest that a team would tune on; a test split of 40 shows a gap of about 17 points
+_FEW_OUTPUTS = 0.25  # distinct outputs per row
+_FEW_GROUPS = 20  # below it intervals by group mean little
+_MANY = 1 / 3
+_HUGE = 0.2
+_OFF_TARGET = 0.02  # of all rows
+
+Warning = dict[str, str]
+
+
+def find_warnings(
+    raw: RawPairs,
+    kept: pl.DataFrame,
+    ledger: pl.DataFrame,
+    style: StyleSchema | None,
+    *,
+    settings: CurateSettings,
+    checked: Checked,
+    relations: Relations,
+    ties: Ties,
+    sizes: np.ndarray,
+    distinct_outputs: int,
+    groups: int | None,
+) -> list[Warning]:
+    """All warnings as code and text. `sizes` are the rows of each split before failing outputs left."""
+    found = [
+        *_amount(raw, kept, distinct_outputs, groups),
+        *_rules(raw, ledger, style, checked),
+        *_conflicts(raw, ledger, settings, relations),
+        *_split(ties, sizes, settings, given=bool(raw.pairs["split"].drop_nulls().len())),
+        *_groups_across(kept),
+    ]
+    return [{"code": code, "text": text} for code, text in found]
+
+
+def _amount(raw: RawPairs, kept: pl.DataFrame, distinct: int, groups: int | None) -> Iterator[tuple[str, str]]:
+    n = len(raw.pairs)
+    if len(kept) < _FEW_PAIRS:
+        yield (
+            "few_pairs",
+            f"Only {len(kept):,} pairs are kept; under {_FEW_PAIRS} a comparison seldom tells the options apart.",
+        )
+    if n >= 20 and distinct < _FEW_OUTPUTS * n:
+        yield "few_outputs", f"{n:,} rows, {distinct:,} distinct outputs: a model can learn these by heart."
+    if groups is not None and groups < _FEW_GROUPS:
+        yield "few_groups", f"Only {groups} groups: the splits are coarse, and results for new groups are uncertain."
+
+
+def _rules(
+    raw: RawPairs, ledger: pl.DataFrame, style: StyleSchema | None, checked: Checked
+) -> Iterator[tuple[str, str]]:
+    must = {c.id for c in style.checks if c.level == "must"} if style else set()
+    for check, counts in checked.checks.items():
+        if check in must and counts["share"] > _MANY:
+            text = f'Style rule "{check}" fails in {counts["share"]:.0%} of the outputs: is it the rule that is wrong?'
+            yield "rule_rejects_many", text
+    rejected = raw.rejected["rule"].value_counts(name="n").sort("rule")
+    for rule, n in rejected.rows():
+        if n > _MANY * raw.rows_read:
+            yield "rule_rejects_many", f'Rule "{rule}" rejects {n:,} of {raw.rows_read:,} rows.'
+
+
+def _conflicts(
+    raw: RawPairs, ledger: pl.DataFrame, settings: CurateSettings, relations: Relations
+) -> Iterator[tuple[str, str]]:
+    n = int((ledger["outcome"] == "conflict").sum())
+    if n > _MANY * raw.rows_read:
+        options = 'conflicts = "report" keeps them, conflicts = "keep best" keeps one of each'
+        yield "many_conflicts", f"{n:,} of {raw.rows_read:,} rows are conflicts ([curate] {options})."
+    reported = len(np.unique(np.concatenate((relations.conflicts.left, relations.conflicts.right))))
+    if settings.conflicts == "report" and reported:
+        yield "conflicts_kept", f"{reported:,} pairs with the same input and other answers are kept, as asked for."
+
+
+def _split(ties: Ties, sizes: np.ndarray, settings: CurateSettings, *, given: bool) -> Iterator[tuple[str, str]]:
+    n = int(sizes.sum())
+    if not n:
+        return
+    if ties.largest > max(_HUGE * n, 2):
+        text = f"{ties.largest:,} of {n:,} pairs must stay together on one side of the split"
+        yield "huge_component", f"{text}; they are joined by {ties.joined_by}."
+    if given:
+        return
+    targets = split_targets(n, settings.split)
+    off = np.abs(sizes - targets)
+    if (off > max(1, _OFF_TARGET * n)).any() or ((sizes == 0) & (targets > 0)).any():
+        got = ", ".join(
+            f"{name} {size:,} of {target:,}" for name, size, target in zip(SPLITS, sizes, targets, strict=True)
+        )
+        yield "split_size", f"The splits could not get the sizes asked for, as tied pairs stay together: {got}."
+
+
+def _groups_across(kept: pl.DataFrame) -> Iterator[tuple[str, str]]:
+    """Only a split that the data bring along can divide a group."""
+    sides = kept.drop_nulls("group").group_by("group").agg(pl.col("split").n_unique()).filter(pl.col("split") > 1)
+    if len(sides):
+        example = json.dumps(sides["group"].min(), ensure_ascii=False)
+        yield "groups_across", f"The given split divides {len(sides):,} groups, for example {example}."
