@@ -1,0 +1,121 @@
+"""The single strongest reason to doubt a verdict, as one sentence."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .wording import count, percent, variant_name
+
+__all__ = ["strongest_doubt"]
+
+WEAK_BASELINE = 0.5
+FEW_INDEPENDENT = 50
+FEW_GROUPS = 20
+WIDE = 0.2
+DEFECTIVE_REFERENCES = 0.9
+OFTEN_USED = 3
+Results = Mapping[str, Any]
+
+
+def strongest_doubt(results: Results, decision: str) -> str:
+    """The first that applies, from what could turn the verdict to what only blurs it."""
+    for look in (_weak_baseline, _foreign_guide, _few_cases, _wide, _stated, _references, _style, _reused, _volume):
+        found = look(results, decision)
+        if found:
+            return found
+    return "The test pairs are a sample; what users ask next year may differ from them."
+
+
+def _baseline(results: Results) -> tuple[str, float | None]:
+    name = results["comparison"]["baseline"]
+    return name, ((results["quality"].get(name) or {}).get("acceptable") or {}).get("share")
+
+
+def _ahead(results: Results) -> bool:
+    return results["comparison"]["difference"]["value"] > 0
+
+
+def _weak_baseline(results: Results, decision: str) -> str | None:
+    name, share = _baseline(results)
+    if share is None or share >= WEAK_BASELINE or not _ahead(results):
+        return None
+    text = f"The baseline is weak: {variant_name(name)} gives an acceptable output in only {percent(share)} of cases"
+    if _by_us(results, name):
+        return f"{text}, and Tuneworth wrote its guide; a stronger model or the team's own guide may close the gap."
+    return f"{text}; a stronger model with the same guide may close the gap."
+
+
+def _by_us(results: Results, name: str) -> bool:
+    return ((results.get("variants") or {}).get(name) or {}).get("guide") == "written by Tuneworth"
+
+
+def _foreign_guide(results: Results, decision: str) -> str | None:
+    name, _ = _baseline(results)
+    if not _by_us(results, name) or not _ahead(results):
+        return None
+    return f"Tuneworth wrote the guide of {variant_name(name)}, not the team; a better guide may close the gap."
+
+
+def _few_cases(results: Results, decision: str) -> str | None:
+    comparison = results["comparison"]
+    n, groups = comparison.get("n"), comparison.get("groups")
+    worth = comparison.get("n_effective") or n
+    if groups and n and groups < n and (groups < FEW_GROUPS or worth < FEW_INDEPENDENT):
+        worth = max(1, round(worth))
+        return (
+            f"The {count(n)} test cases come from only {count(groups)} groups of similar ones and are worth about "
+            f"{count(worth)} separate {'case' if worth == 1 else 'cases'}."
+        )
+    if n and n < FEW_INDEPENDENT:
+        return f"The test set is small: {count(n)} cases."
+    return None
+
+
+def _wide(results: Results, decision: str) -> str | None:
+    difference = results["comparison"]["difference"]
+    if difference["high"] - difference["low"] <= WIDE:
+        return None
+    ends = f"between {100 * difference['low']:+.0f} and {100 * difference['high']:+.0f} points".replace("-", "−")
+    return f"The difference is known only roughly: it lies {ends}."
+
+
+def _stated(results: Results, decision: str) -> str | None:
+    money = results.get("money")
+    if not money:
+        return None
+    keys = [
+        entry["key"]
+        for entry in money.get("assumptions", [])
+        if "in place of what the run measured" in (entry.get("detail") or "")
+    ]
+    return f"The money rests on stated numbers where the run measured others: {', '.join(keys)}." if keys else None
+
+
+def _references(results: Results, decision: str) -> str | None:
+    share = ((results.get("reference") or {}).get("acceptable") or {}).get("share")
+    if share is None or share >= DEFECTIVE_REFERENCES:
+        return None
+    return f"Only {percent(share)} of the test set's own references are acceptable, so the style may ask for more than people do."
+
+
+def _style(results: Results, decision: str) -> str | None:
+    if (results.get("style") or {}).get("reviewed") is not False:
+        return None
+    return "Nobody has reviewed the style schema that decides what is acceptable."
+
+
+def _reused(results: Results, decision: str) -> str | None:
+    used = (results.get("provenance") or {}).get("test_set_used") or 0
+    if used <= OFTEN_USED:
+        return None
+    return f"This test set was used {used} times; choices made on its results make it look better than new data."
+
+
+def _volume(results: Results, decision: str) -> str | None:
+    for entry in (results.get("money") or {}).get("assumptions", []):
+        if entry["key"] == "requests_per_day" and "Tuneworth's own" in (entry.get("detail") or ""):
+            low, _, high = entry["range"]
+            return (
+                f"The volume is a single stated number; half of it to half as much again ({count(low)} to {count(high)} "
+                "requests a day) is Tuneworth's own range."
+            )
+    return None

@@ -1,0 +1,73 @@
+"""Numbers as a person says them to another: shares, days, money, variants."""
+
+__all__ = ["count", "days", "money_text", "percent", "points", "span_of_days", "variant_name"]
+
+DAYS_A_YEAR = 365.25
+
+
+def percent(share: float) -> str:
+    """0.823 as "82 %"; a share that is neither none nor all never reads 0 % or 100 %.
+
+    >>> percent(0.823), percent(0.0004), percent(0.9996)
+    ('82 %', '0.04 %', '99.96 %')
+    """
+    for digits in (0, 1, 2):
+        text = f"{100 * share:.{digits}f}"
+        if share in (0, 1) or float(text) not in (0, 100):
+            break
+    return f"{text} %"
+
+
+def points(difference: float) -> str:
+    """0.067 as "6.7 points", 0.67 as "67 points"."""
+    size = abs(100 * difference)
+    text = f"{size:.0f}" if size >= 10 or round(size, 1) == int(size) else f"{size:.1f}"
+    return f"{text} point{'' if text == '1' else 's'}"
+
+
+def days(number: float) -> str:
+    """14.0 as "14 days", 1.49 as "1.5 days", 900 as "2.5 years"."""
+    if number < 1:
+        return "less than a day"
+    text, unit = (f"{number:.0f}", "day") if number >= 3 else (f"{number:.1f}".removesuffix(".0"), "day")
+    if number >= 2 * DAYS_A_YEAR:
+        years = number / DAYS_A_YEAR
+        text, unit = (f"{years:,.0f}" if years >= 10 else f"{years:.1f}".removesuffix(".0")), "year"
+    return f"{text} {unit}{'' if text == '1' else 's'}"
+
+
+def span_of_days(low: float | None, high: float | None) -> str:
+    """The two ends in brackets behind a payback: " (9 to 21)"; an end that never comes says so."""
+    if low is None:
+        return ""
+    if high is None:
+        return f" (from {days(low)} to never)"
+    same_unit = high < 2 * DAYS_A_YEAR and low >= 1
+    near = days(low).rpartition(" ")[0] if same_unit else days(low)
+    far = days(high).rpartition(" ")[0] if same_unit else days(high)
+    return "" if near == far else f" ({near} to {far})"
+
+
+def count(number: float) -> str:
+    """190476.2 as "190,476", 1.63 as "1.63"; three digits at least."""
+    if abs(number) >= 100 or number == int(number):
+        return f"{number:,.0f}"
+    return f"{number:,.3g}"
+
+
+def money_text(amount: float, currency: str) -> str:
+    """134.287 as "134.29 EUR", 0.0119 as "0.0119 EUR", 5014.3 as "5,014 EUR"."""
+    size = abs(amount)
+    if size >= 1000 or size == 0:
+        return f"{amount:,.0f} {currency}"
+    return f"{amount:,.2f} {currency}" if size >= 1 else f"{amount:.3g} {currency}"
+
+
+def variant_name(name: str) -> str:
+    """The tuned model, the prompted model, the untuned model without a guide; any other by its name."""
+    known = {
+        "tuned": "the tuned model",
+        "prompted": "the prompted model",
+        "plain": "the plain model without a guide",
+    }
+    return known.get(name, f'"{name}"')
