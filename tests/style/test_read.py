@@ -1,0 +1,75 @@
+"""Reading style.yaml: defaults, and every problem named at once."""
+
+import pytest
+
+from tuneworth.examples import example_path
+from tuneworth.style import ConfigError, parse_style, read_style
+
+
+def problems(text: str) -> str:
+    with pytest.raises(ConfigError) as raised:
+        parse_style(text)
+    return str(raised.value)
+
+
+def test_repeated_kinds_get_numbered_ids_and_kinds_have_their_subject():
+    style = parse_style("checks: [{kind: clean}, {kind: clean}, {kind: grounded, level: should}]")
+    assert [(c.id, c.about, c.level) for c in style.checks] == [
+        ("clean", "form", "must"), ("clean-2", "form", "must"), ("grounded", "facts", "should")
+    ]  # fmt: skip
+
+
+def test_all_problems_are_named_together():
+    text = problems(
+        "nam: x\nchecks:\n  - {kind: lenght}\n  - {kind: length, mni: 3, max: 2}\n  - {kind: clean, level: shall}"
+    )
+    for part in [
+        'unknown key "nam"',
+        'did you mean "name"',
+        'unknown kind "lenght"',
+        'did you mean "length"',
+        '"mni"',
+        "shall",
+    ]:
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("checks: []", "at least one check"),
+        ("[]", "expected a mapping"),
+        ("checks: [1]", "check 1"),
+        ("checks: [{kind: length}]", '"min" or "max"'),
+        ("checks: [{kind: length, min: 5, max: 2}]", "min <= max"),
+        ("checks: [{kind: length, min: five}]", 'expected a whole number, found "five"'),
+        ("checks: [{kind: length, unit: miles, min: 1}]", '"characters" or "words"'),
+        ("checks: [{kind: pattern}]", '"regex" is missing'),
+        ("checks: [{kind: pattern, regex: '(?=x)'}]", "cannot be used"),
+        (r"checks: [{kind: forbidden, regex: '(a)\1'}]", "cannot be used"),
+        ("checks: [{kind: forbidden}]", 'either "any" or "regex"'),
+        ("checks: [{kind: ends_with, any: []}]", "at least one text"),
+        ("checks: [{kind: grounded, facts: [rumours]}]", "rumours"),
+        ("checks: [{kind: clean, id: a}, {kind: grounded, id: a}]", "more than one check"),
+        ("checks: [{kind: clean, when: [a]}]", "expected a field name"),
+        ("checks: [{kind: vocabulary, preferred: {a: [a]}}]", "its own variant"),
+        ("checks: {", "not valid YAML"),
+    ],
+)
+def test_a_wrong_style_says_what_is_wrong(text, said):
+    assert said in problems(text)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="no style file at"):
+        read_style(tmp_path / "none.yaml")
+
+
+def test_a_style_file_runs_no_code(tmp_path):
+    (tmp_path / "s.yaml").write_text("checks: !!python/object/apply:os.system ['touch hacked']", encoding="utf-8")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        read_style(tmp_path / "s.yaml")
+
+
+def test_the_shipped_style_reads():
+    assert read_style(example_path("components") / "style.yaml").reviewed

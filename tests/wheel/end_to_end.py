@@ -1,0 +1,55 @@
+"""The installed wheel, its base install alone: curate, why, export, collected outputs to a verdict, money.
+
+Called by try_wheel.sh with the path of the installed command, in a folder without the sources.
+"""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+COMMAND = sys.argv[1]
+
+
+def run(*words: str, expect: int = 0) -> str:
+    done = subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=300)
+    assert done.returncode == expect, f"{words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def main() -> None:
+    assert importlib.util.find_spec("torch") is None, "the base install must not bring torch"
+    import evaluate
+
+    assert "site-packages" in (evaluate.__file__ or ""), f"Hugging Face's evaluate is hidden by {evaluate.__file__}"
+    metric = evaluate.load("./share_equal.py")
+    assert metric.compute(predictions=[1, 2], references=[1, 3]) == {"share": 0.5}
+
+    from tuneworth.examples import example_path
+
+    components = example_path("components")
+    clean = Path("clean")
+    style = str(components / "style.yaml")
+    words = ["--style", style, "--out", str(clean), "--group", "family", "--identifier", "part", "--json"]
+    summary = json.loads(run("curate", str(components / "pairs.jsonl"), *words))
+    assert sum(summary["outcomes"].values()) == summary["rows_read"] == 2966
+    assert summary["certificate"]["pairs_at_or_above"] == 0
+    assert "row 817" in run("why", str(clean), "817")
+    run("export", str(clean), "--format", "openai", "--out", "upload")
+
+    test = [json.loads(line) for line in (clean / "curate" / "test.jsonl").read_text(encoding="utf-8").splitlines()]
+    for name, worsen in (("prompted", lambda text: text + "."), ("tuned", lambda text: text)):
+        lines = [json.dumps({"id": pair["id"], "output": worsen(pair["output"])}) + "\n" for pair in test]
+        Path(f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+    words = ["--pairs", str(clean / "curate" / "test.jsonl"), "--outputs", "prompted=prompted.jsonl", "--outputs", "tuned=tuned.jsonl"]
+    results = json.loads(run("evaluate", *words, "--style", style, "--out", "judged", "--json"))
+    assert results["comparison"]["difference"]["value"] > 0.3
+    assert Path("judged/report.html").stat().st_size < 500_000
+    money = json.loads(run("roi", "--config", str(example_path("article.toml")), "--json"))
+    assert abs(money["payback_days"] - 14) < 1e-6
+    assert "pip install" in subprocess.run([COMMAND, "demo"], capture_output=True, text=True).stderr
+    print("wheel: curate, why, export, evaluate, roi and Hugging Face's evaluate all work")
+
+
+main()
