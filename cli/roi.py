@@ -73,7 +73,7 @@ def _text(money: dict[str, Any], baseline: str, candidate: str) -> str:
 
     currency = money["currency"]
     pair = [money["variants"][name] for name in (baseline, candidate)]
-    rows = [("", baseline, candidate)]
+    rows: list[tuple[str, ...]] = [("", baseline, candidate)]
     for key, label in (
         ("cost_per_request", "cost per request"),
         ("cost_per_acceptable_output", "per acceptable output"),

@@ -58,7 +58,13 @@ def need_training(project: Project) -> None:
         raise ModelError(f"training needs {', '.join(missing)}, not installed here: pip install 'tuneworth[train]'")
     from ..train import find_model
 
-    find_model(project.train.model)
+    find_model(model_name(project))
+
+
+def model_name(project: Project) -> str:
+    """The model of `[train]`: a folder beside the project file is meant from there, whatever the current folder."""
+    folder = project.folder / project.train.model
+    return str(folder) if folder.is_dir() else project.train.model
 
 
 # --- curate -----------------------------------------------------------------------------------------------------
@@ -94,15 +100,16 @@ def train_stage(project: Project, run: Path, talk: Talk) -> dict[str, Any]:
         talk.note(f"train: {len(chosen)} of {len(train)} training pairs, a seeded sample (max_pairs)")
     watch = Stopwatch()
     talk.note(f"train: loading {project.train.model}")
-    loaded = load_model(project.train.model)
-    talk.note(preview(chosen, loaded))
+    loaded = load_model(model_name(project))
+    talk.note(preview(chosen, model=loaded))
     with talk.progress("training") as advance:
 
-        def step(event: Any) -> None:
-            beside = f"loss {event.train_loss:.3f}" if event.train_loss is not None else ""
-            if event.validation_loss is not None:
-                beside += f", validation {event.validation_loss:.3f}"
-            advance(event.step, event.steps, f"{beside}, {event.tokens_per_second:,.0f} tokens/s")
+        def step(done: int, of: int, loss: float, validation_loss: float | None, rate: float, left: float) -> None:
+            advance(done, of, f"loss {loss:.3f}, {rate:,.0f} tokens/s")
+            if validation_loss is not None:
+                talk.note(
+                    f"train: step {done} of {of}, loss {loss:.3f}, validation {validation_loss:.3f}, {left:.0f} s left"
+                )
 
         result = fit(
             chosen,
@@ -117,7 +124,7 @@ def train_stage(project: Project, run: Path, talk: Talk) -> dict[str, Any]:
         seconds={"train": watch.seconds()},
         model={"name": loaded.name, "sha256": loaded.sha256, "licence": loaded.licence},
     )
-    return result.summary
+    return result.summary()
 
 
 def sample(pairs: pl.DataFrame, most: int | None, *, seed: int) -> pl.DataFrame:
@@ -179,7 +186,7 @@ def gather(
 
         if loaded is None:
             need_training(project)
-            loaded = load_model(project.train.model)
+            loaded = load_model(model_name(project))
         limit = settings.max_new_tokens
         limit = token_limit(loaded.tokenizer, train["output"].to_list()) if limit == "auto" else limit
         with talk.progress(f"{variant.name:<9}") as advance:

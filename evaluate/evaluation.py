@@ -102,6 +102,11 @@ def evaluate_outputs(
         "provenance": dict(around.provenance),
         "validity": list(around.validity),
     }
+    if paired and "plain" in scores and baseline != "plain":
+        # Whether the guide does anything at all: `plain` against the prompted baseline.
+        results["guide_comparison"] = compare_variants(
+            scores, rows, groups, baseline="plain", candidate=baseline, seed=seed
+        )
     if roi is not None and paired:
         results["money"] = _money(roi, raw, scores, rows, groups, around, baseline, candidate, seed)
     results["risks"] = _risks(results, pairs, scores, roi, around, candidate, seed) if paired else []

@@ -9,13 +9,14 @@ from .settings import TrainSettings
 if TYPE_CHECKING:
     from .examples import preview
     from .fitting import TrainResult, fit
-    from .model import LoadedModel, load_model
+    from .model import LoadedModel, find_model, load_model
 
 __all__ = [
     "LoadedModel",
     "TrainResult",
     "TrainSettings",
     "chat_messages",
+    "find_model",
     "fit",
     "load_model",
     "preview",
@@ -25,6 +26,7 @@ __all__ = [
 HEAVY = {
     "LoadedModel": "model",
     "TrainResult": "fitting",
+    "find_model": "model",
     "fit": "fitting",
     "load_model": "model",
     "preview": "examples",

@@ -1,6 +1,5 @@
 """An adapter on disk and in memory: PEFT format with tokenizer, template and model card; merging for speed."""
 
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -42,8 +41,10 @@ def write_adapter(
         model.tokenizer.save_pretrained(temporary)
         model.model.generation_config.save_pretrained(temporary)
         (temporary / "README.md").write_text(model_card(model, settings, result), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
+        if folder.exists():  # a folder cannot be renamed over a full one; what is removed is the old one, set aside
+            folder.rename(old := temporary.with_suffix(".old"))
+            shutil.rmtree(old)
+        temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

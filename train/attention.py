@@ -41,7 +41,7 @@ class CausalAttention(torch.autograd.Function):
         grad_v = shares.transpose(1, 2) @ grad
         grad_shares = grad @ values.transpose(1, 2)
         # softmax: dS = P * (dP - sum(dP * P)); the library's kernel does it in one pass
-        slope = torch._softmax_backward_data(grad_shares, shares, -1, shares.dtype)
+        slope = torch.ops.aten._softmax_backward_data(grad_shares, shares, -1, shares.dtype)
         grad_q, grad_k = (slope @ keys).mul_(ctx.scale), (slope.transpose(1, 2) @ rows).mul_(ctx.scale)
         return grad_q.view(q_shape), grad_k.view(k_shape), grad_v.view(k_shape), None, None
 

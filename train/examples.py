@@ -93,10 +93,9 @@ def _joined(
 def _check(examples: list[Example], outputs: list[str], *, tokenizer: Any, end: int, context: int) -> None:
     bos = tokenizer.bos_token_id if tokenizer.bos_token_id not in _turn_tokens(tokenizer) else None
     pairs = list(zip(examples, outputs, strict=True))
+    long = f"longer than the model's context of {context:,} tokens; nothing is cut off: shorten them or leave them out"
     faults = {
-        f"longer than the model's context of {context:,} tokens; nothing is cut off, so leave them out or shorten them": [
-            e.id for e, _ in pairs if len(e.ids) > context
-        ],
+        long: [e.id for e, _ in pairs if len(e.ids) > context],
         "without an output to learn": [e.id for e, text in pairs if e.answer_tokens < 2 or not text.strip()],
         f"with the model's end-of-turn token {tokenizer.decode([end])!r} inside the output": [
             e.id for e, _ in pairs if e.ids[e.prompt_tokens :].count(end) > 1

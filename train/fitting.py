@@ -184,7 +184,7 @@ class _Loop:
         if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
             raise RunBroken(
                 f"Training diverged at step {step} of {self.steps}: the loss is no longer a number.\n"
-                f'Lower "learning_rate" (now {self.settings.learning_rate:g}) to a third, or look at the pairs of this step.'
+                f'Lower "learning_rate" (now {self.settings.learning_rate:g}) to a third of that.'
             )
         self.optimizer.step()
         self.optimizer.zero_grad()

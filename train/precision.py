@@ -14,10 +14,10 @@ ROWS, INNER, OUTER = 512, 576, 1536  # a feed-forward product of the default mod
 def product_rate(dtype: torch.dtype, *, seconds: float = 0.1) -> float:
     """Matrix-product rate in GFLOP/s, from the fastest of the products that fit into `seconds`."""
     left, right = torch.randn(ROWS, INNER).to(dtype), torch.randn(OUTER, INNER).to(dtype)
-    left @ right.T  # the first product sets up the kernel
+    torch.mm(left, right.T)  # the first product sets up the kernel
     best, until = float("inf"), time.perf_counter() + seconds
     while (start := time.perf_counter()) < until:
-        left @ right.T
+        torch.mm(left, right.T)
         best = min(best, time.perf_counter() - start)
     return 2 * ROWS * INNER * OUTER / best / 1e9
 

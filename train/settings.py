@@ -13,7 +13,7 @@ class TrainSettings:
     """Settings of one fit; every default is the recipe that worked on the shipped example.
 
     `max_steps` takes the place of `epochs` where it is given. `patience` counts evaluations of the
-    validation loss in a row that bring nothing better. `checkpoint_steps = 0` writes no checkpoints.
+    validation loss in a row that bring nothing better. `max_pairs` limits the training pairs to a seeded sample. `checkpoint_steps = 0` writes no checkpoints.
     """
 
     model: str = "smollm2-135m"
@@ -25,6 +25,7 @@ class TrainSettings:
     learning_rate: float = 1e-3
     checkpoint_steps: int = 50
     patience: int = 3
+    max_pairs: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -36,6 +37,8 @@ class TrainSettings:
                 problems.append(f'"{name}" is {getattr(self, name)}; expected {low} or more')
         if self.max_steps is not None and self.max_steps < 1:
             problems.append(f'"max_steps" is {self.max_steps}; expected 1 or more')
+        if self.max_pairs is not None and self.max_pairs < 1:
+            problems.append(f'"max_pairs" is {self.max_pairs}; expected 1 or more')
         if not 0 < self.alpha < math.inf:
             problems.append(f'"alpha" is {self.alpha}; expected more than 0 (twice the rank is usual)')
         if not 0 < self.learning_rate <= 1:
