@@ -114,9 +114,7 @@ def loss_figure(run: StoredRun) -> Markup:
         (say.count(line.get("step")), _loss(line.get("train_loss")), _loss(line.get("validation_loss"))) for line in log
     )
     text = "; ".join(f"{c.name} loss from {_loss(c.points[0][1])} to {_loss(c.points[-1][1])}" for c in curves)
-    figure = Figure(
-        "Loss over the training steps", text, ("Step", "Training loss", "Validation loss"), table, on_paper=True
-    )
+    figure = Figure("Loss over the training steps", text, ("Step", "Training loss", "Validation loss"), table)
     y = linear_axis(losses, lambda value: f"{value:g}")
     x = linear_axis(steps, say.count, zero=False, tight=True)
     return render_figure(figure, curve_chart(curves, x, y, x_title="training step", flags=flags))

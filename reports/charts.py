@@ -112,7 +112,7 @@ def rows_chart(rows: Sequence[Row], axis: Axis, *, lines: Sequence[float] = ()) 
     return Markup('<div class="rows">{}</div>').format(Markup("").join(parts))
 
 
-def mini_rows(marks: Sequence[Bar | Mark], axis: Axis) -> Markup:
+def mini_rows(marks: Sequence[Bar | Mark], axis: Axis, *, lines: Sequence[float] = ()) -> Markup:
     """Marks under one another without words, for the numbers of the first screen."""
     height = 14
     drawn = [
@@ -121,7 +121,7 @@ def mini_rows(marks: Sequence[Bar | Mark], axis: Axis) -> Markup:
         )
         for index, mark in enumerate(marks)
     ]
-    grid = _grid(axis, ()) if any(isinstance(mark, Mark) for mark in marks) else Markup("")
+    grid = _grid(axis, lines) if any(isinstance(mark, Mark) for mark in marks) else Markup("")
     return Markup('<svg class="mini" width="100%" height="{}" aria-hidden="true">{}{}</svg>').format(
         height * len(marks), grid, Markup("").join(drawn)
     )

@@ -14,9 +14,6 @@ from .stored import StoredRun
 __all__ = ["Example", "Examples", "Shown", "choose_examples"]
 
 MOST_ROWS = 200
-# The page stays under 500 KB: the longest of these limits at which all shown texts fit is taken.
-TEXT_LIMITS = (4000, 2000, 1200, 700, 400, 250, 150)
-TEXT_BUDGET = 190_000  # characters; markup around them is about 900 a row
 
 
 @dataclass(frozen=True)
@@ -54,10 +51,11 @@ class Examples:
     checks: tuple[str, ...]
 
 
-def choose_examples(run: StoredRun) -> Examples:
+def choose_examples(run: StoredRun, *, text_limit: int = 4000) -> Examples:
     """At most 200 rows: all on which the two sides differ first, the candidate's losses in front, then the others.
 
     Within each kind the order is that of a hash of the id, so it is the same each time and nobody picked it.
+    Each text is cut after `text_limit` characters, and says so.
     """
     names = [name for name in (run.baseline, run.candidate) if name is not None]
     ids = [id_ for id_ in run.pairs if any((id_, name) in run.outputs for name in names)]
@@ -67,8 +65,7 @@ def choose_examples(run: StoredRun) -> Examples:
     chosen += _some([id_ for id_ in ids if kinds[id_] not in ("lost", "won")], MOST_ROWS - len(chosen))
     order = {"lost": 0, "won": 1, "neither": 2, "unscored": 3, "both": 4}
     chosen.sort(key=lambda id_: order[kinds[id_]])
-    limit = _text_limit(run, chosen, names)
-    rows = tuple(_example(run, id_, names, kinds[id_], limit) for id_ in chosen)
+    rows = tuple(_example(run, id_, names, kinds[id_], text_limit) for id_ in chosen)
     checks = sorted({check for row in rows for check in row.checks})
     return Examples(rows=rows, total=len(ids), differing=len(differing), checks=tuple(checks))
 
@@ -87,20 +84,6 @@ def _kind(run: StoredRun, id_: str, names: list[str]) -> str:
     if not any(good):
         return "neither"
     return "won" if good[-1] else "lost"
-
-
-def _text_limit(run: StoredRun, ids: list[str], names: list[str]) -> int:
-    texts = []
-    for id_ in ids:
-        texts += [value for _, value in _request(run.pairs[id_])]
-        texts.append(str(run.pairs[id_].get("output") or ""))
-        texts += [str(run.outputs.get((id_, name), {}).get("output") or "") for name in names]
-    # Bytes, since a character outside ASCII takes more than one.
-    sizes = [len(text.encode("utf-8", "replace")) / max(1, len(text)) for text in texts]
-    for limit in TEXT_LIMITS:
-        if sum(min(len(text), limit) * size for text, size in zip(texts, sizes, strict=True)) <= TEXT_BUDGET:
-            return limit
-    return TEXT_LIMITS[-1]
 
 
 def _request(pair: Mapping[str, Any]) -> list[tuple[str, str]]:

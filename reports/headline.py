@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from . import numbers as say
-from .axes import linear_axis
+from .axes import Axis, linear_axis
 from .charts import Bar, Mark, mini_rows
 from .stored import StoredRun
 
@@ -61,11 +61,17 @@ def headline(run: StoredRun) -> Headline:
     return Headline(
         label=label,
         tone=tone,
-        sentence=(verdict or {}).get("sentence") or _plain_sentence(run),
+        sentence=_without_label((verdict or {}).get("sentence") or _plain_sentence(run), label),
         numbers=(_acceptable(run), _cost(run) or _tokens(run), _payback(run)),
         doubt=(verdict or {}).get("doubt") or _plain_doubt(run),
         next_step=_next_step(run, verdict),
     )
+
+
+def _without_label(sentence: str, label: str) -> str:
+    """The sentence without a decision in front of it: the label beside it says that already."""
+    rest = sentence.removeprefix(f"{label}: ")
+    return rest[:1].upper() + rest[1:]
 
 
 def _sides(run: StoredRun) -> list[tuple[str, str]]:
@@ -103,11 +109,12 @@ def _acceptable(run: StoredRun) -> Number:
     difference = (run.results.get("comparison") or {}).get("difference") or {}
     change = ""
     if difference.get("value") is not None:
-        change = f"{say.points(difference['value'])} ({_range(difference, say.points_range)})"
+        span = say.points_range(difference.get("low"), difference.get("high")).removesuffix(f"{say.NBSP}points")
+        change = f"{say.points(difference['value'])} ({span})"
     elif sides:
         scored = run.results["quality"][sides[-1].name]
         change = f"of {say.count(scored.get('n'))} outputs"
-    axis = linear_axis([0, 1], lambda value: f"{value:.0%}")
+    axis = Axis(0, 1, ((0, ""), (0.5, ""), (1, "")))
     return Number("Acceptable outputs", tuple(sides), change, mini_rows(marks, axis))
 
 
@@ -117,10 +124,11 @@ def _cost(run: StoredRun) -> Number | None:
     if not money:
         return None
     currency, sides, values = money.get("currency") or "", [], []
+    costs = [((money.get("variants") or {}).get(name) or {}).get("cost_per_request") for name, _ in _sides(run)]
+    if None in costs:
+        return None
     for name, role in _sides(run):
-        variant = (money.get("variants") or {}).get(name)
-        if variant is None:
-            return None
+        variant = money["variants"][name]
         value = variant.get("cost_per_acceptable_output")
         text = say.amount(value, currency) if value is not None else "none acceptable"
         sides.append(Side(name=name, value=text, range=_cost_range(run, name, variant, currency), role=role))
@@ -177,24 +185,41 @@ def _payback(run: StoredRun) -> Number:
     if not money:
         side = Side(name="", value="not stated", range="No prices or volume were given for this run.", role="")
         return Number(title, (side,), "", Markup(""))
-    if money.get("requests_per_day") is None and money.get("requests_to_pay_back") is not None:
-        value = f"{say.count(money['requests_to_pay_back'])} requests"
-        return Number(title, (Side(name="", value=value, range=_daily(money), role=""),), "", Markup(""))
+    if money.get("requests_per_day") is None or money.get("saving_per_request") is None:
+        return Number(title, (_without_days(money),), "", Markup(""))
     middle, low, high = (money.get(f"payback_days{part}") for part in ("", "_p5", "_p95"))
-    target = _assumption(money, "target_payback_days")
+    target = money.get("target_payback_days") or _assumption(money, "target_payback_days")
     chance = money.get("probability_of_payback_in_target")
     drawn = chance is not None or low is not None
     in_range = f"range {say.days_range(low, high)}" if drawn and (low, high) != (None, None) else ""
-    change = f"{say.percent(chance, digits=0)} sure within {say.days(target)}" if chance is not None and target else ""
-    side = Side(name="", value=say.days(middle), range=in_range or _daily(money), role="candidate")
+    change = (
+        f"{say.percent(chance, digits=0)} likely within {say.days(target)}" if chance is not None and target else ""
+    )
+    spent = say.amount(money.get("investment"), money.get("currency") or "")
+    side = Side(name=f"to earn back {spent}", value=say.days(middle), range=in_range or _daily(money), role="candidate")
     return Number(title, (side,), change, _payback_picture(middle, low, high, target))
 
 
-def _payback_picture(middle: float | None, low: float | None, high: float | None, target: Any) -> Markup:
+def _without_days(money: Mapping[str, Any]) -> Side:
+    """What stands in the place of the days where there can be none: a batch, or numbers that are missing."""
+    if money.get("saving_per_request") is None:
+        missing = [str(key) for key in money.get("missing") or []]
+        return Side("", "not stated", f"{', '.join(missing[:2])} missing" if missing else "A price is missing.", "")
+    if money.get("requests_total") is None:
+        return Side("", "not stated", "No requests per day were given for this run.", "")
+    requests = money.get("requests_to_pay_back")
+    value = say.NEVER if requests is None else f"{say.count(requests)}{say.NBSP}requests"
+    return Side("", value, f"of a batch of {say.count(money['requests_total'])}", "candidate")
+
+
+def _payback_picture(middle: float | None, low: float | None, high: float | None, target: float | None) -> Markup:
+    """The range from today on, with the target as a line where it lies near."""
     if middle is None or low is None or high is None:
         return Markup("")
-    ends = [0, high] + ([target] if isinstance(target, int | float) and target < 20 * high else [])
-    return mini_rows([Mark(middle, low, high, "candidate")], linear_axis(ends, str))
+    near = target is not None and target < 12 * high
+    end = max(high, target) if near and target is not None else high
+    marks = [Mark(middle, low, high, "candidate")]
+    return mini_rows(marks, Axis(0, end * 1.02, ((0, ""),)), lines=[target] if near and target is not None else [])
 
 
 def _daily(money: Mapping[str, Any]) -> str:
@@ -212,10 +237,6 @@ def _assumption(money: Mapping[str, Any], key: str) -> Any:
         if str(line.get("key", "")).split(".")[-1] == key:
             return line.get("value")
     return None
-
-
-def _range(interval: Mapping[str, Any], write: Any) -> str:
-    return write(interval.get("low"), interval.get("high"))
 
 
 def _next_step(run: StoredRun, verdict: Mapping[str, Any] | None) -> str:

@@ -4,6 +4,7 @@ import math
 
 __all__ = [
     "MINUS",
+    "NBSP",
     "NEVER",
     "UNKNOWN",
     "amount",
@@ -88,7 +89,9 @@ def amount_range(low: float | None, high: float | None, currency: str) -> str:
     """Two sums as a range in one currency."""
     if low is None or high is None:
         return UNKNOWN
-    return f"{amount(low, currency).removesuffix(NBSP + currency)} to {amount(high, currency)}"
+    digits = 2 if max(abs(low), abs(high)) < 1 else 3  # a range needs no third digit
+    first, last = (f"{MINUS if end < 0 else ''}{_money_digits(abs(end), digits)}" for end in (low, high))
+    return f"{first} to {last}{NBSP}{currency}"
 
 
 def days(value: float | None) -> str:
@@ -118,7 +121,7 @@ def duration(seconds: float | None) -> str:
     """A measured time: `0.42 s`, `8 min 20 s`, `2 h 5 min`."""
     if seconds is None:
         return UNKNOWN
-    if seconds < 60:
+    if seconds < 59.5:
         return f"{seconds:.2f}{NBSP}s" if seconds < 10 else f"{seconds:.0f}{NBSP}s"
     whole = round(seconds)
     if whole < 3600:
@@ -160,10 +163,10 @@ def _sign(value: float, text: str) -> str:
     return "+" if value > 0 else MINUS
 
 
-def _money_digits(value: float) -> str:
-    """Three significant digits below one, cents up to ten thousand, whole units above."""
+def _money_digits(value: float, digits: int = 3) -> str:
+    """Some significant digits below one, cents up to ten thousand, whole units above."""
     if value == 0:
         return "0"
     if value < 1:
-        return f"{value:.{2 - math.floor(math.log10(value))}f}"
+        return f"{value:.{digits - 1 - math.floor(math.log10(value))}f}"
     return f"{value:,.2f}".removesuffix(".00") if value < 10_000 else f"{value:,.0f}"

@@ -140,6 +140,8 @@ def _with_range(share: float | None, low: float | None, high: float | None) -> M
 
 
 def _applies(scored: Mapping[str, Any], found: Mapping[str, Any]) -> int:
+    if found.get("n") is not None:
+        return found["n"]
     return (scored.get("n") or 0) - (found.get("not_applicable") or 0) - (found.get("unscored") or 0)
 
 

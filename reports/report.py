@@ -20,10 +20,13 @@ from .stored import StoredRun, read_run
 __all__ = ["write_report"]
 
 TEMPLATES = Path(__file__).parent / "templates"
+# The page stays under this size: texts of examples are cut at the longest of these limits that keeps it so.
+MOST_BYTES = 490_000
+TEXT_LIMITS = (4000, 2000, 1200, 700, 400, 200, 80, 20)
 # What no page can hold: control characters (but tab and line ends), lone surrogates, noncharacters.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-# Every character that means something in Markdown or in the HTML inside it.
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$@-])")
+# What means something in Markdown anywhere, and what does so only at the start of a line.
+_MARKDOWN = re.compile(r"([\\`*_\[\]|~$])|(?<=^)([#+=-]|\d+(?=[.)](?:\s|$)))")
 
 
 def write_report(run: Path, *, examples: bool = True) -> list[Path]:
@@ -34,12 +37,24 @@ def write_report(run: Path, *, examples: bool = True) -> list[Path]:
     """
     stored = read_run(run)
     context = _context(stored, examples=examples)
-    pages = {"report.html": _html(context), "report.md": _markdown(context)}
-    paths = []
+    pages = {"report.html": _fitting_html(stored, context), "report.md": _printable(_markdown(context))}
     for name, text in pages.items():
-        write_whole(run / name, _UNPRINTABLE.sub("\ufffd", text))
-        paths.append(run / name)
-    return paths
+        write_whole(run / name, text)
+    return [run / name for name in pages]
+
+
+def _fitting_html(run: StoredRun, context: dict[str, Any]) -> str:
+    """The page, its example texts cut no shorter than its size demands."""
+    text = _printable(_html(context))
+    for limit in TEXT_LIMITS[1:]:
+        if context["examples"] is None or len(text.encode()) <= MOST_BYTES:
+            break
+        text = _printable(_html(context | {"examples": choose_examples(run, text_limit=limit)}))
+    return text
+
+
+def _printable(text: str) -> str:
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def _context(run: StoredRun, *, examples: bool) -> dict[str, Any]:
@@ -64,7 +79,7 @@ def _context(run: StoredRun, *, examples: bool) -> dict[str, Any]:
         "spending": spending,
         "background": background,
         "say": numbers,
-        "icon": _icon,
+        "icons": _icons(),
         "hold": _hold,
         "parts_of": _parts_of,
     }
@@ -97,7 +112,13 @@ def _markdown_text(value: Any) -> str:
     """Text of a run as one line of Markdown that shows it as it is."""
     text = " ".join(str(value).split())
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _MARKDOWN.sub(r"\\\1", text)
+    return _MARKDOWN.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    found = match.group()
+    # A number that would open a list: the mark behind it cannot be reached from here, so its first digit is an entity.
+    return f"&#{ord(found[0])};{found[1:]}" if found[0].isdigit() else f"\\{found}"
 
 
 def _css_text(text: str) -> str:
@@ -136,7 +157,9 @@ _ICONS = {
 }
 
 
-def _icon(tone: str) -> Markup:
-    return Markup('<svg class="icon" viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">{}</svg>').format(
-        Markup(_ICONS[tone])
+def _icons() -> Markup:
+    """All icons as symbols, once in the page."""
+    return Markup("").join(
+        Markup('<symbol id="i-{}" viewBox="0 0 20 20">{}</symbol>').format(tone, Markup(path))
+        for tone, path in _ICONS.items()
     )

@@ -125,53 +125,54 @@ def money_steps(run: StoredRun) -> list[Step]:
     def cost(name: str | None) -> str:
         return say.amount((variants.get(name or "") or {}).get("effective_cost_per_request"), currency)
 
-    share = money.get("saving_share")
+    if money.get("saving_per_request") is None:
+        return []
+    share, volume, running = (money.get(key) for key in ("saving_share", "requests_per_day", "running_cost_per_day"))
     steps = [
         Step(
             "Saved on one request",
             f"{cost(run.baseline)} ({run.baseline}) − {cost(run.candidate)} ({run.candidate})",
             sum_of("saving_per_request") + (f", {say.percent(share)}" if share is not None else ""),
-        )
+        ),
+        Step("To be spent once", "everything under “investment” in the list of assumptions", sum_of("investment")),
     ]
-    volume, running = money.get("requests_per_day"), money.get("running_cost_per_day")
     if volume is not None:
         less = f" − {say.amount(running, currency)} of running costs" if running else ""
         how = f"{sum_of('saving_per_request')} × {say.count(volume)} requests a day{less}"
         steps.append(Step("Saved in a day", how, sum_of("saving_per_day")))
-    steps.append(
-        Step("Still to be spent once", "everything under “investment” in the list of assumptions", sum_of("investment"))
-    )
-    if volume is not None:
-        how = f"{sum_of('investment')} ÷ {sum_of('saving_per_day')} a day"
+        how = f"{sum_of('investment')} ÷ {sum_of('saving_per_day')} a day{_ramp(money)}"
+        if (money.get("saving_per_day") or 0) <= 0:
+            how = "a day that saves nothing earns nothing back"
         steps.append(Step("Paid back after", how, say.days(money.get("payback_days")), total=True))
-    for key, what, how, write in (
-        ("requests_to_pay_back", "Requests until then", "investment ÷ saving on one request", say.count),
-        (
-            "break_even_requests_per_day",
-            "Worth it from",
-            "below this volume it never pays within the horizon",
-            say.count,
-        ),
-        (
-            "break_even_failure_cost",
-            "Or once a failure costs",
-            "from here on the better quality carries it alone",
-            None,
-        ),
-        ("npv", "Gain over the whole horizon", "all savings minus all spending, discounted as stated", None),
-    ):
-        if money.get(key) is not None:
-            text = write(money[key]) if write else sum_of(key)
-            unit = " requests a day" if key == "break_even_requests_per_day" else ""
-            steps.append(Step(what, how, text + unit, total=key == "npv"))
-    return steps
+    return steps + _thresholds(money, currency)
+
+
+def _thresholds(money: Mapping[str, Any], currency: str) -> list[Step]:
+    """The figures beside the payback, those that exist."""
+    horizon = money.get("horizon_days")
+    steps = [
+        ("requests_to_pay_back", "Requests until then", "spending ÷ saving on one request", "{count}"),
+        ("break_even_requests_per_day", "Worth it from", "below this it never pays in time", "{count} requests a day"),
+        ("break_even_failure_cost", "Worth it once a failure costs", "the better quality then carries it", "{money}"),
+        ("npv", f"Gain over {say.days(horizon)}" if horizon else "Gain in all", "savings minus spending", "{money}"),
+    ]
+    return [
+        Step(what, how, text.format(count=say.count(found), money=say.amount(found, currency)), total=key == "npv")
+        for key, what, how, text in steps
+        if (found := money.get(key)) is not None
+    ]
+
+
+def _ramp(money: Mapping[str, Any]) -> str:
+    ramp = next((line.get("value") for line in money.get("assumptions") or [] if line.get("key") == "ramp_days"), None)
+    return f", the volume growing over {say.days(ramp)}" if isinstance(ramp, int | float) and ramp > 0 else ""
 
 
 def parts_figure(run: StoredRun) -> Markup:
     """What the saving on one request is made of, as bars that add up."""
     money = run.results["money"]
     parts, currency = money.get("parts") or {}, money.get("currency") or ""
-    known = [(PARTS.get(key, key), value) for key, value in parts.items() if value is not None]
+    known = [(PARTS.get(key, str(key)), value) for key, value in parts.items() if value is not None]
     if not known:
         return Markup("")
     rows, table, start = [], [], 0.0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tuneworth.examples import example_path
 
 CHECKS = {
@@ -148,13 +149,16 @@ def results(pairs: list[dict[str, Any]], lines: list[dict[str, Any]]) -> dict[st
             "decision": "fine-tune",
             "what": None,
             "rule": 7,
-            "sentence": "Fine-tune: the tuned model gives 77 % acceptable lines where the best prompt gives 28 %, costs 40 % less per request, and pays back its 200 EUR in 14 days.",
+            "sentence": "Fine-tune: the tuned model gives 77 % acceptable lines where the best prompt gives 28 %, "
+            "costs 40 % less per request, and pays back its 200 EUR in 14 days.",
             "reasons": [
-                f"On the same {n} requests, tuned is acceptable {round(gap * 100)} points more often; even the cautious end of the range is far above zero.",
+                f"On the same {n} requests, tuned is acceptable {round(gap * 100)} points more often; "
+                "even the cautious end of the range is far above zero.",
                 "A request costs 0.00429 EUR instead of 0.00714 EUR because the 500-token style guide is gone.",
                 "In 97 of 100 drawn futures the 200 EUR are earned back within 90 days.",
             ],
-            "doubt": "The baseline is a small model that cannot follow a guide: a larger prompted model was not tried and may narrow the gap.",
+            "doubt": "The baseline is a small model that cannot follow a guide: "
+            "a larger prompted model was not tried and may narrow the gap.",
             "flips": [
                 {"what": "requests_per_day", "from": 5000, "to": 140, "decision": "keep prompting"},
                 {"what": "prompted.cached_share", "from": 0.0, "to": 0.97, "decision": "keep prompting"},

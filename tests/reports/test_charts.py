@@ -1,0 +1,99 @@
+import itertools
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+from tuneworth.reports.axes import Axis, linear_axis, log_axis
+from tuneworth.reports.charts import Bar, Figure, Mark, Row, dumbbell, render_figure, rows_chart
+from tuneworth.reports.curves import Curve, Flag, curve_chart
+from tuneworth.reports.marks import mark_text
+
+VALUES = st.floats(-1e9, 1e9, allow_nan=False)
+
+
+@given(st.lists(VALUES, min_size=1, max_size=8))
+def test_a_linear_axis_holds_its_values_between_few_even_ticks(values: list[float]) -> None:
+    axis = linear_axis(values, str)
+    places = [value for value, _ in axis.ticks]
+    assert axis.low <= min(*values, 0) + 1e-6
+    assert axis.high >= max(*values, 0) - 1e-6
+    assert 2 <= len(places) <= 8
+    gaps = [b - a for a, b in itertools.pairwise(places)]
+    assert max(gaps) == pytest.approx(min(gaps))
+
+
+@given(st.lists(st.floats(1e-6, 1e9), min_size=1, max_size=8))
+def test_a_logarithmic_axis_places_its_values_in_order(values: list[float]) -> None:
+    axis = log_axis(values, str)
+    places = [axis.place(value) for value in sorted(values)]
+    assert places == sorted(places)
+    assert all(0 <= place <= 100 for place in places)
+    assert len(axis.ticks) >= 1
+
+
+def test_a_value_beyond_the_axis_stays_at_its_end() -> None:
+    axis = Axis(0, 10, ((0, "0"), (10, "10")))
+    assert [axis.place(value) for value in (-5, 5, 50)] == [0, 50, 100]
+
+
+def test_marks_stand_where_their_values_are() -> None:
+    axis = Axis(0, 1, ((0, "0"), (1, "1")))
+    drawn = rows_chart([Row("tuned", (Mark(0.5, 0.25, 0.75, "candidate"),), "50 %")], axis)
+    assert 'class="band" x="25.0%" width="50.0%"' in drawn
+    assert '<svg x="50.0%" y="50%" overflow="visible" class="point r-candidate">' in drawn
+
+
+def test_a_bar_may_run_backwards_and_may_be_empty() -> None:
+    axis = Axis(-1, 1, ((-1, ""), (0, ""), (1, "")))
+    drawn = rows_chart([Row("a", (Bar(0, -0.5, "loss"), Bar(0.5, 0.5, "gain")), "")], axis)
+    assert re.findall(r'class="bar r-\w+" x="([\d.]+)%" width="([\d.]+)%"', drawn) == [
+        ("25.0", "25.0"),
+        ("75.0", "0.25"),
+    ]
+
+
+def test_roles_differ_in_shape_and_not_in_colour_alone() -> None:
+    axis = Axis(0, 1, ((0, ""), (1, "")))
+    shapes = {dumbbell(0.5, None, axis).replace("baseline", ""), dumbbell(None, 0.5, axis).replace("candidate", "")}
+    assert len(shapes) == 2
+
+
+def test_names_titles_and_values_are_escaped_in_charts() -> None:
+    axis = linear_axis([1, 2], lambda _: "<i>")
+    curve = Curve("<b>", ((0, 1), (1, 2)), "candidate")
+    figure = Figure("<t>", '"><x>', ("<h>",), (("<c>",),), "<n>")
+    drawn = render_figure(figure, rows_chart([Row("<r>", (), "<v>", heading="<g>", about="<a>", note="<o>")], axis))
+    drawn += curve_chart([curve], axis, axis, x_title="<u>", flags=[Flag(1, "<f>")])
+    assert isinstance(drawn, Markup)
+    assert not re.search(r"<(t|x|h|c|n|r|v|g|a|o|u|f|b|i)>", drawn.replace("<b>&lt;g&gt;</b>", ""))
+
+
+def places(*found: tuple[int, int]) -> list[dict]:
+    return [{"check": "c", "start": start, "end": end, "expected": "e"} for start, end in found]
+
+
+def test_a_violation_is_marked_at_its_code_points() -> None:
+    marked = mark_text("\U0001f600 2.7 V <b>", places((2, 7)))
+    assert marked == '\U0001f600 <mark title="c: expected e">2.7 V<sup>1</sup></mark> &lt;b&gt;'
+
+
+def test_overlapping_violations_share_the_piece_in_common() -> None:
+    marked = mark_text("abcdef", places((0, 4), (2, 6)))
+    assert (
+        re.sub(r' title="[^"]*"', "", marked) == "<mark>ab</mark><mark>cd<sup>1</sup></mark><mark>ef<sup>2</sup></mark>"
+    )
+
+
+@given(st.text(max_size=30), st.lists(st.tuples(st.integers(-3, 40), st.integers(-3, 40)), max_size=6))
+def test_marking_changes_no_letter(text: str, found: list[tuple[int, int]]) -> None:
+    marked = mark_text(text, places(*found))
+    assert Markup(re.sub(r"<sup>[\d ]*</sup>|</?mark[^>]*>", "", marked)).unescape() == text
+
+
+def test_violations_without_a_place_mark_nothing() -> None:
+    assert (
+        mark_text("abc", [{"check": "c", "start": None, "end": None}, {"check": "d", "start": 9, "end": 12}]) == "abc"
+    )
