@@ -21,9 +21,10 @@ LEAST_SHARED = 8  # tokens; a shorter common beginning is not worth a pass of it
 
 @dataclass(frozen=True)
 class Generation:
-    """One output. `index` is the prompt's place; `input_tokens` counts the whole prompt, `output_tokens` the end token too.
+    """One output. `index` is the prompt's place.
 
-    `seconds` is the batch's time divided by its items. `finish_reason` is "stop", or "length" at the token limit.
+    `input_tokens` counts the whole prompt, `output_tokens` the end token too; `seconds` is the batch's time divided by
+    its items; `finish_reason` is "stop", or "length" at the token limit.
     """
 
     index: int

@@ -55,8 +55,12 @@ def attach_adapter(model: nn.Module, *, rank: int, alpha: float, seed: int, name
     `detach_adapter` undoes it. The seed is set before the adapter is drawn; the caller's random state stays as it was.
     """
     config = LoraConfig(
-        r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
-    )  # fmt: skip
+        r=rank,
+        lora_alpha=alpha,  # type: ignore[arg-type]  # annotated as int, used as a number
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
     with torch.random.fork_rng(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peft asks transformers for attributes that it is about to rename
         torch.manual_seed(seed)

@@ -135,7 +135,7 @@ def _read(folder: Path, name: str, dtype: str | None) -> tuple[Any, Any]:
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError and others
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f'The model "{name}" cannot be loaded from {folder}.\n{reason}') from error
-    return tokenizer, model.to(torch.device(device)).eval().requires_grad_(False)
+    return tokenizer, model.to(device).eval().requires_grad_(False)  # type: ignore[arg-type]
 
 
 def _check_fit(tokenizer: Any, model: Any, name: str) -> None:

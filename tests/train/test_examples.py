@@ -2,6 +2,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+
 from tuneworth.style.errors import DataError
 from tuneworth.train import preview
 from tuneworth.train.batches import collate, epoch_order

@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+
 from tuneworth.style.errors import ModelError
 from tuneworth.train import chat_messages, render_prompt
 from tuneworth.train.render import answer_margins, end_of_turn, render_text
@@ -42,6 +43,7 @@ def test_a_template_without_system_role_gets_the_system_text_in_the_first_questi
 def test_what_the_template_puts_around_an_answer_is_known(tiny_model: Any) -> None:
     tiny_model.tokenizer.chat_template = (
         "{% for m in messages %}<|turn|>{{ m['role'] }}:{% if m['role'] == 'assistant' %} {{ m['content'] }}\n"
-        "{% else %}{{ m['content'] }}{% endif %}<|end|>{% endfor %}{% if add_generation_prompt %}<|turn|>assistant:{% endif %}"
+        "{% else %}{{ m['content'] }}{% endif %}<|end|>{% endfor %}"
+        "{% if add_generation_prompt %}<|turn|>assistant:{% endif %}"
     )
     assert answer_margins(tiny_model.tokenizer) == (" ", "\n")

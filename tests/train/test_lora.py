@@ -1,0 +1,140 @@
+from typing import Any
+
+import pytest
+import torch
+from peft.tuners.lora import Linear as LoraLinear
+
+from tuneworth.train.attention import plain_attention
+from tuneworth.train.batches import Batch, collate
+from tuneworth.train.examples import Example
+from tuneworth.train.lora import attach_adapter, detach_adapter, lora_layers, replace_forward, restore_forward
+from tuneworth.train.loss import CHUNK, label_loss
+from tuneworth.train.steps import batch_loss, learning_rate, mean_loss, split_head
+
+
+def random_batch(rows: int = 3) -> Batch:
+    torch.manual_seed(1)
+    examples = [Example(str(i), tuple(torch.randint(0, 256, (20 + 5 * i,)).tolist()), 8) for i in range(rows)]
+    return collate(examples, device="cpu")
+
+
+def with_adapter(model: Any) -> Any:
+    """An adapter whose B is not zero, as after some steps."""
+    adapted = attach_adapter(model, rank=4, alpha=8, seed=5, name="tiny")
+    torch.manual_seed(2)
+    for layer in lora_layers(adapted):
+        torch.nn.init.normal_(layer.lora_B["default"].weight, std=0.1)
+    return adapted
+
+
+def loss_and_gradients(adapted: Any, batch: Batch) -> tuple[float, dict[str, torch.Tensor]]:
+    base = adapted.get_base_model()
+    loss = batch_loss(base, (base.base_model, base.get_output_embeddings()), batch)
+    adapted.zero_grad()
+    loss.backward()
+    return loss.item(), {n: p.grad.clone() for n, p in adapted.named_parameters() if p.requires_grad}
+
+
+def test_the_fast_path_gives_the_loss_and_gradients_of_peft(tiny_model: Any) -> None:
+    adapted, batch = with_adapter(tiny_model.model), random_batch()
+    stock_loss, stock = loss_and_gradients(adapted, batch)
+    assert replace_forward(adapted) == 0
+    with plain_attention(adapted.get_base_model()) as fits:
+        assert fits
+        fast_loss, fast = loss_and_gradients(adapted, batch)
+    assert fast_loss == pytest.approx(stock_loss, rel=1e-6)
+    assert stock.keys() == fast.keys()
+    assert len(stock) == 28
+    for name in stock:
+        torch.testing.assert_close(
+            fast[name], stock[name], rtol=1e-4, atol=1e-5 * float(stock[name].abs().max()) + 1e-5
+        )
+
+
+def test_in_bf16_the_fast_gradients_are_as_near_to_fp32_as_those_of_peft(tiny_folder: Any) -> None:
+    from tuneworth.train import load_model
+
+    batch = random_batch()
+    _, exact = loss_and_gradients(with_adapter(load_model(str(tiny_folder), dtype="float32").model), batch)
+    adapted = with_adapter(load_model(str(tiny_folder), dtype="bfloat16").model)
+    _, stock = loss_and_gradients(adapted, batch)
+    replace_forward(adapted)
+    _, fast = loss_and_gradients(adapted, batch)
+
+    def error(found: dict[str, torch.Tensor]) -> float:
+        return max(float((found[n] - exact[n]).norm() / exact[n].norm()) for n in exact)
+
+    assert error(fast) < max(1.5 * error(stock), 0.02)
+    assert all(g.dtype == torch.float32 for g in fast.values())
+
+
+def test_a_layer_with_dropout_keeps_its_own_forward(tiny_model: Any) -> None:
+    adapted = with_adapter(tiny_model.model)
+    lora_layers(adapted)[0].lora_dropout["default"] = torch.nn.Dropout(0.1)
+    assert replace_forward(adapted) == 1
+
+
+def test_detaching_gives_the_model_back_as_it_was(tiny_model: Any) -> None:
+    ids = torch.arange(12)[None]
+    before = tiny_model.model(input_ids=ids).logits
+    adapted = with_adapter(tiny_model.model)
+    replace_forward(adapted)
+    restore_forward(adapted)
+    detach_adapter(tiny_model.model)
+    assert not any(isinstance(m, LoraLinear) for m in tiny_model.model.modules())
+    assert torch.equal(tiny_model.model(input_ids=ids).logits, before)
+
+
+def test_the_loss_is_that_of_transformers_on_the_same_batch(tiny_model: Any) -> None:
+    batch = random_batch()
+    labels = torch.full_like(batch.ids, -100).flatten()
+    labels[batch.places + 1] = batch.labels
+    theirs = tiny_model.model(input_ids=batch.ids, labels=labels.view_as(batch.ids)).loss
+    parts = split_head(tiny_model.model, Example("x", tuple(range(30)), 5))
+    assert parts is not None
+    assert float(batch_loss(tiny_model.model, parts, batch)) / len(batch.labels) == pytest.approx(
+        float(theirs), rel=1e-6
+    )
+    assert float(batch_loss(tiny_model.model, None, batch)) / len(batch.labels) == pytest.approx(
+        float(theirs), rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("rows", [1, CHUNK - 1, CHUNK, 2 * CHUNK + 5])
+def test_the_loss_in_chunks_is_the_loss_in_one_piece(rows: int) -> None:
+    torch.manual_seed(0)
+    hidden, head, bias = torch.randn(rows, 16, requires_grad=True), torch.randn(300, 16), torch.randn(300)
+    labels = torch.randint(0, 300, (rows,))
+    ours = label_loss(hidden, head, labels, bias=bias)
+    (grad,) = torch.autograd.grad(ours * 0.5, hidden)
+    theirs = torch.nn.functional.cross_entropy(hidden @ head.T + bias, labels, reduction="sum")
+    (wanted,) = torch.autograd.grad(theirs * 0.5, hidden)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(grad, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_head_whose_logits_are_changed_afterwards_is_not_split_off(tiny_model: Any) -> None:
+    own = tiny_model.model.forward
+
+    def capped(*args: Any, **kwargs: Any) -> Any:
+        out = own(*args, **kwargs)
+        out.logits = out.logits / 3
+        return out
+
+    tiny_model.model.forward = capped
+    assert split_head(tiny_model.model, Example("x", tuple(range(30)), 5)) is None
+
+
+def test_the_mean_loss_weighs_labels_not_batches(tiny_model: Any) -> None:
+    examples = [Example(str(i), tuple(range(40)), 38 - 7 * i) for i in range(5)]
+    parts = split_head(tiny_model.model, examples[0])
+    one, five = (mean_loss(tiny_model.model, parts, examples, size=size) for size in (1, 5))
+    assert one == pytest.approx(five, rel=1e-5)
+
+
+def test_the_learning_rate_warms_up_and_falls_to_a_twentieth() -> None:
+    rates = [learning_rate(step, steps=100, top=1.0) for step in range(1, 101)]
+    assert rates[5] == max(rates) == 1.0
+    assert rates[0] == pytest.approx(1 / 6)
+    assert rates[-1] == pytest.approx(0.05)
+    assert rates[5:] == sorted(rates[5:], reverse=True)
