@@ -13,7 +13,8 @@ class TrainSettings:
     """Settings of one fit; every default is the recipe that worked on the shipped example.
 
     `max_steps` takes the place of `epochs` where it is given. `patience` counts evaluations of the
-    validation loss in a row that bring nothing better. `max_pairs` limits the training pairs to a seeded sample. `checkpoint_steps = 0` writes no checkpoints.
+    validation loss in a row that bring nothing better. `max_pairs` limits the train pairs to a seeded
+    sample. `checkpoint_steps = 0` writes no checkpoints.
     """
 
     model: str = "smollm2-135m"
