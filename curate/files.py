@@ -11,8 +11,8 @@ import polars as pl
 
 from ..style.errors import DataError
 from ..style.files import write_whole
+from .columns import PAIR_SCHEMA
 from .pipeline import Curated
-from .read import PAIR_SCHEMA
 from .split import SPLITS
 
 __all__ = ["read_ledger", "read_set_aside", "read_split", "write_curated"]

@@ -139,6 +139,10 @@ def _chosen(values: Sequence[str], which: np.ndarray) -> list[str]:
     return [value for value, chosen in zip(values, which.tolist(), strict=True) if chosen]
 
 
+def _at(values: Sequence[Any], rows: np.ndarray) -> list[Any]:
+    return [values[int(row)] for row in rows]
+
+
 def _place(
     pairs: pl.DataFrame,
     outcomes: Outcomes,
@@ -159,15 +163,15 @@ def _place(
     kept = np.flatnonzero(outcomes.kept)
     groups = pairs["group"].gather(kept).to_list()
     subject = relations.subject[kept]
-    ties = tie_rows(subject, groups, [outputs[row] for row in kept.tolist()], relations, settings=settings)
+    ties = tie_rows(subject, groups, _at(outputs, kept), relations, settings=settings)
     pulled, joins = pull_to_given(ties.component, sides[kept])
     outcomes = _leave_for_leaking(outcomes, kept[joins], "Tied to pairs of two splits, which it would join.")
     stay = ~joins
     side = np.full(len(pairs), -1)
     side[kept[stay]] = split_components(
         ties.component[stay],
-        [keys[row] for row in kept[stay].tolist()],
-        [stratum[row] for row in kept[stay].tolist()],
+        _at(keys, kept[stay]),
+        _at(stratum, kept[stay]),
         pulled[stay],
         shares=settings.split,
     )

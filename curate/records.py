@@ -90,7 +90,7 @@ def _unpacked(path: Path) -> str:
     """The text of a zstd file; polars holds the decompressor."""
     try:
         return "\n".join(pl.read_lines(path).to_series().to_list()).removeprefix("\ufeff")
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path}: is not a whole zstd file of UTF-8 text ({_first_line(error)})") from None
 
 

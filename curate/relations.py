@@ -168,8 +168,8 @@ def _compare_outputs(
     needed = np.unique(item_output[np.isin(item_subject, np.concatenate((left, right)))])
     place = np.zeros(len(texts), np.int64)
     place[needed] = np.arange(len(needed))
-    grams = gram_sets([texts[i] for i in needed.tolist()])
-    label = np.array([is_label(texts[i]) for i in needed.tolist()], bool)
+    grams = gram_sets([texts[int(i)] for i in needed])
+    label = np.array([is_label(texts[int(i)]) for i in needed], bool)
     output = place[item_output]
     work = np.cumsum(items[left] * items[right])
     duplicates, conflicts, alternatives, start = [], [], 0, 0

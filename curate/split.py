@@ -53,19 +53,29 @@ def split_components(
 
 def split_targets(n: int, shares: SplitShares) -> np.ndarray:
     """How many of n rows each split should get: whole numbers that add up to n."""
-    bounds = np.rint(np.cumsum([shares.train, shares.validation, shares.test]) * n)
-    return np.diff(bounds, prepend=0).astype(np.int64)
+    return _apportion(n * np.array([shares.train, shares.validation, shares.test]), n)
 
 
 def _rooms(strata: Sequence[str | None], shares: SplitShares) -> tuple[np.ndarray, np.ndarray]:
     """The stratum of each row, and the rows that each split should get of it, `(strata, 3)`.
 
-    Targets are rounded on running totals: small strata do not all round to train, and the sums are those of the whole.
+    What rounding takes from a split in one stratum it gets in the next: small strata do not all go to train.
     """
     names = ["" if s is None else s for s in strata]
     counts = Counter(names)
     order = sorted(counts, key=lambda name: (-counts[name], name))
     place = {name: i for i, name in enumerate(order)}
-    totals = np.cumsum([counts[name] for name in order])
-    running = np.stack([split_targets(int(total), shares) for total in totals])
-    return np.array([place[name] for name in names], np.int64), np.diff(running, axis=0, prepend=0)
+    wanted, rooms = np.zeros(3), []
+    for name in order:
+        wanted = wanted + counts[name] * np.array([shares.train, shares.validation, shares.test])
+        rooms.append(_apportion(wanted, counts[name]))
+        wanted = wanted - rooms[-1]
+    return np.array([place[name] for name in names], np.int64), np.stack(rooms)
+
+
+def _apportion(wanted: np.ndarray, n: int) -> np.ndarray:
+    """n as whole numbers near `wanted`, none negative: one by one to what is furthest below."""
+    given = np.maximum(np.floor(wanted + 1e-9) - 1, 0)
+    while given.sum() < n:
+        given[np.argmax(np.round(wanted - given, 9))] += 1
+    return given.astype(np.int64)

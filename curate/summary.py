@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from ..style.schema import StyleSchema
+from .cautions import find_warnings
 from .checked import Checked
 from .ledger import OUTCOMES
 from .read import RawPairs
@@ -13,7 +14,6 @@ from .relations import Relations
 from .settings import CurateSettings
 from .split import SPLITS
 from .ties import Ties
-from .warnings import find_warnings
 
 __all__ = ["summarise"]
 

@@ -23,8 +23,6 @@ _MANY = 1 / 3
 _HUGE = 0.2
 _OFF_TARGET = 0.02  # of all rows
 
-Warning = dict[str, str]
-
 
 def find_warnings(
     raw: RawPairs,
@@ -39,7 +37,7 @@ def find_warnings(
     sizes: np.ndarray,
     distinct_outputs: int,
     groups: int | None,
-) -> list[Warning]:
+) -> list[dict[str, str]]:
     """All warnings as code and text. `sizes` are the rows of each split before failing outputs left."""
     found = [
         *_amount(raw, kept, distinct_outputs, groups),

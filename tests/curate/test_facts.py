@@ -1,0 +1,68 @@
+"""Facts: what must be equal before two alike texts are the same."""
+
+import json
+
+import pytest
+
+from tuneworth.curate.facts import field_facts, text_facts
+from tuneworth.curate.normalise import clean_text, content_hash, normalise
+
+LONG = "a voltage regulator made for use in cars with "
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("30V", "30 V"),
+        ("30V", "30v"),
+        ("4.5-24V", "4.5-24 V"),
+        ("10 %", "10%"),
+        ("25 °C", "25°C"),
+        ("5 mA, quiet", "quiet 5 mA"),
+        ("(5V)", "5V."),
+        ("LDO inside", "inside LDO"),
+    ],
+)
+def test_the_same_facts_may_be_written_in_two_ways(one, other):
+    assert text_facts(LONG + one) == text_facts(LONG + other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("2.5 V", "3.3 V"),
+        ("-5V", "5V"),
+        ("SOT-23", "SOT-24"),
+        ("USB", "CAN"),
+        ("5V", "5A"),
+        ("1,5 V", "15 V"),
+        ("LM317", "LM317A"),
+    ],
+)
+def test_other_numbers_units_and_codes_are_other_facts(one, other):
+    assert text_facts(LONG + one) != text_facts(LONG + other)
+
+
+def test_a_label_is_its_own_only_fact():
+    assert text_facts("Very  GOOD") == {"very good"} != text_facts("very bad")
+
+
+def test_the_facts_of_fields_are_their_values_without_identifiers():
+    one, other = {"part": "A1", "pins": [1, 2], "none": None}, {"pins": [1, 2], "part": "B2", "empty": ""}
+    facts = [field_facts(json.dumps(fields), leave_out=("part",)) for fields in (one, other)]
+    assert facts[0] == facts[1] != field_facts(json.dumps(one))
+
+
+def test_normalised_text_has_no_case_no_forms_and_single_spaces():
+    assert normalise("  Ｆｕｌｌ\u00a0 Straße\t\n1 ") == "full strasse 1"
+
+
+def test_lone_surrogates_become_a_mark_and_other_text_stays():
+    assert clean_text("a\ud800b") == "a\ufffd\ufffd\ufffdb".replace("\ufffd\ufffd\ufffd", "\ufffd" * 3)
+    assert clean_text("é\x00") == "é\x00"
+
+
+def test_hashes_tell_where_one_part_ends():
+    assert (
+        len({content_hash("ab", "c"), content_hash("a", "bc"), content_hash("abc", None), content_hash("abc", "")}) == 4
+    )

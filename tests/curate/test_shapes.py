@@ -1,0 +1,107 @@
+"""The shapes of data that are recognised without configuration."""
+
+import pytest
+
+from tuneworth.curate import DataSettings, read_frame
+from tuneworth.style import DataError
+
+USER, ANSWER = {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"input": "Hi", "output": "Hello"}, "input and output"),
+        ({"prompt": "Hi", "completion": "Hello"}, "prompt and completion"),
+        ({"prompt": [USER], "completion": [ANSWER]}, "prompt and completion"),
+        ({"messages": [USER, ANSWER]}, "chat messages"),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}, ANSWER]}, "chat messages"),
+        ({"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}, "ShareGPT"),
+        ({"instruction": "Hi", "input": "", "output": "Hello"}, "Alpaca"),
+    ],
+)
+def test_each_shape_gives_the_same_pair(row, said):
+    raw = read_frame([row])
+    assert raw.pairs.select("input", "output").row(0) == ("Hi", "Hello")
+    assert raw.shape.startswith(said)
+
+
+def test_fields_are_rendered_in_their_order_and_kept():
+    raw = read_frame([{"input": {"b": [1, 2], "a": None, "c": {"x": 1}}, "output": "o"}])
+    assert raw.pairs.row(0)[2:4] == ('b: 1, 2\nc: {"x":1}', '{"b": [1, 2], "a": null, "c": {"x": 1}}')
+
+
+def test_columns_can_be_named_as_fields():
+    raw = read_frame(
+        [{"title": "T", "specs": "S", "text": "o"}], DataSettings(path="", input=("title", "specs"), output="text")
+    )
+    assert raw.pairs["input"][0] == "title: T\nspecs: S"
+    assert raw.pairs["meta"][0] is None
+
+
+def test_a_conversation_goes_up_to_the_last_answer():
+    raw = read_frame(
+        [
+            {
+                "messages": [
+                    USER,
+                    ANSWER,
+                    {"role": "user", "content": "And?"},
+                    {"role": "assistant", "content": "So."},
+                    USER,
+                ]
+            }
+        ]
+    )
+    assert raw.pairs.row(0)[2] == "user: Hi\nassistant: Hello\nuser: And?"
+    assert raw.pairs["output"][0] == "So."
+
+
+def test_a_system_message_of_nearly_all_rows_is_the_guide():
+    rows = [
+        {"messages": [{"role": "system", "content": "Be short."}, {"role": "user", "content": str(i)}, ANSWER]}
+        for i in range(19)
+    ]
+    raw = read_frame([*rows, {"messages": [{"role": "system", "content": "Be long."}, USER, ANSWER]}])
+    assert raw.guide == "Be short."
+    assert raw.pairs["system"].drop_nulls().to_list() == ["Be long."]
+
+
+def test_system_messages_that_differ_stay_with_their_rows():
+    raw = read_frame([{"system": s, "input": "i", "output": "o"} for s in ("a", "b")])
+    assert raw.guide is None
+    assert raw.pairs["system"].to_list() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [USER, {"role": "assistant", "tool_calls": [{"id": "1"}], "content": None}],
+        [USER, {"role": "tool", "content": "1"}, ANSWER],
+    ],
+)
+def test_tool_calls_wait_for_a_person(messages):
+    raw = read_frame([{"messages": messages}, {"messages": [USER, ANSWER]}])
+    assert raw.rejected.select("row", "outcome", "rule").rows() == [(1, "quarantined", "tool_call")]
+
+
+def test_a_conversation_without_an_answer_is_no_pair():
+    raw = read_frame([{"messages": [USER]}, {"messages": "text"}, {"messages": [USER, ANSWER]}])
+    assert raw.rejected["rule"].to_list() == ["empty_output", "unreadable"]
+
+
+def test_images_in_messages_are_refused():
+    with pytest.raises(DataError, match="image"):
+        read_frame([{"messages": [{"role": "user", "content": [{"type": "image_url"}]}, ANSWER]}])
+
+
+def test_group_may_be_a_field_and_unknown_splits_are_named():
+    rows = [{"input": {"brand": "b", "n": 1}, "output": "o", "part": "holdout"}]
+    assert read_frame(rows, DataSettings(path="", group="brand")).pairs["group"].to_list() == ["b"]
+    with pytest.raises(DataError, match='"holdout"'):
+        read_frame(rows, DataSettings(path="", split="part"))
+
+
+def test_structured_outputs_are_compact_json_and_numbers_text():
+    raw = read_frame([{"input": "a", "output": {"k": 1}}, {"input": "b", "output": 3}, {"input": "c", "output": 0}])
+    assert raw.pairs["output"].to_list() == ['{"k": 1}', "3", "0"]
