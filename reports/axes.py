@@ -51,8 +51,10 @@ def linear_axis(
     low, high = min(found), max(found)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)
-    if high - low <= 1e-12 * max(abs(low), abs(high)):
-        low, high = low - (0 if zero and low == 0 else (abs(low) or 1) * 0.5), high + (abs(high) or 1) * 0.5
+    largest = max(abs(low), abs(high))
+    if high - low <= max(1e-12 * largest, 1e-280):  # one value, or steps so small that they would vanish
+        half = largest / 2 if largest > 1e-280 else 0.5
+        low, high = (low if zero and low == 0 else low - half), high + half
     step = _round_step((high - low) / most_steps)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     ticks = tuple((index * step, label(index * step)) for index in range(first, last + 1))

@@ -259,6 +259,9 @@ def _next_step(run: StoredRun, verdict: Mapping[str, Any] | None) -> str:
             "comparison": "Give both sides the same settings and a guide that works, then run again.",
             "training": "Mend what the risk below names, train again, and compare again.",
         }.get(str(verdict.get("what")), "Mend what is named above, then run again.")
+    missing = [str(key) for key in (run.results.get("money") or {}).get("missing") or []]
+    if rule == "5" and missing:
+        return f"State {' and '.join(missing[:3])} in tuneworth.toml; the comparison need not be repeated."
     return {
         "3": "Add test requests until the ranges no longer allow both answers, then run again.",
         "5": "State prices and requests per day under [roi] in tuneworth.toml; the comparison need not be repeated.",

@@ -72,13 +72,13 @@ def _variants(run: StoredRun) -> tuple[str, str]:
             parts.append(f"file {how['file']}")
         if how.get("guide"):
             tokens = f" ({say.count(how['guide_tokens'])} tokens)" if how.get("guide_tokens") else ""
-            parts.append(f"style guide {how['guide']}{tokens}")
+            parts.append(f"style guide: {how['guide']}{tokens}")
         if how.get("few_shot"):
             parts.append(f"{how['few_shot']} examples in the prompt")
         settings = how.get("settings") or {}
         parts += [f"{key.replace('_', ' ')} {value:g}" for key, value in settings.items() if _number(value)]
         sentences.append(f"{name}: {', '.join(parts)}.")
-    return "Variants", " ".join(sentences)
+    return "Variants", "\n".join(sentences)
 
 
 def _ranges(run: StoredRun) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from ..style.files import write_whole
-from . import background, numbers, quality, spending
+from . import background, numbers, quality, spending, usage
 from .examples import choose_examples
 from .headline import headline
 from .method import method_lines
@@ -77,6 +77,7 @@ def _context(run: StoredRun, *, examples: bool) -> dict[str, Any]:
         "method": method_lines(run),
         "quality": quality,
         "spending": spending,
+        "usage": usage,
         "background": background,
         "say": numbers,
         "icons": _icons(),

@@ -1,4 +1,4 @@
-"""Tokens, time and money as charts, tables and sentences."""
+"""Money as charts, tables and sentences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,25 +8,23 @@ from markupsafe import Markup
 
 from . import numbers as say
 from .axes import linear_axis, log_axis
-from .charts import Bar, Figure, Mark, Row, render_figure, rows_chart
+from .charts import Bar, Figure, Row, render_figure, rows_chart
 from .curves import Curve, Flag, curve_chart
-from .quality import role_of
 from .stored import StoredRun
 
 __all__ = [
     "Step",
+    "assumption_detail",
     "assumption_value",
     "cost_rows",
+    "costed",
     "money_steps",
     "parts_figure",
-    "time_figure",
-    "tokens_figure",
     "tornado_figure",
     "volume_figure",
     "words",
 ]
 
-TOKEN_PARTS = {"fixed": "guide and examples", "input": "request", "output": "answer"}
 PARTS = {"guide": "Shorter prompt", "model": "Other prices", "failures": "Fewer failures"}
 
 
@@ -40,56 +38,11 @@ class Step:
     total: bool = False
 
 
-def tokens_figure(run: StoredRun) -> Markup:
-    """Mean tokens of a request per variant, the fixed prompt apart from the request and the answer."""
-    tokens = run.results.get("tokens") or {}
-    totals = {name: sum(found.get(key) or 0 for key in TOKEN_PARTS) for name, found in tokens.items() if found}
-    if not any(totals.values()):
-        return Markup("")
-    rows, table = [], []
-    for name, total in totals.items():
-        start, bars = 0.0, []
-        for key in TOKEN_PARTS:
-            part = tokens[name].get(key) or 0
-            if part:
-                bars.append(Bar(start, start + part, f"t-{key}"))
-            start += part
-        rows.append(Row(name, tuple(bars), say.count(round(total))))
-        cells = [say.count(tokens[name].get(key)) for key in (*TOKEN_PARTS, "cached")]
-        table.append((name, *cells, say.count(round(total))))
-    text = "; ".join(f"{row[0]}: {row[-1]} tokens" for row in table)
-    head = ("Variant", *(part.capitalize() for part in TOKEN_PARTS.values()), "Of these cached", "Together")
-    figure = Figure("Tokens per request (mean)", text, head, tuple(table))
-    key = Markup("").join(
-        Markup(
-            '<span class="key"><svg width="14" height="12" aria-hidden="true">'
-            '<rect class="bar r-t-{}" width="14" height="12" rx="1.5"/></svg>{}</span>'
-        ).format(key, part)
-        for key, part in TOKEN_PARTS.items()
-    )
-    chart = rows_chart(rows, linear_axis(totals.values(), say.count))
-    return render_figure(figure, Markup('<div class="keys">{}</div>{}').format(key, chart))
-
-
-def time_figure(run: StoredRun) -> Markup:
-    """Seconds per answer: the median, with a line to the slowest twentieth."""
-    timed = {name: found for name, found in (run.results.get("seconds") or {}).items() if found}
-    timed = {name: found for name, found in timed.items() if found.get("p50") is not None}
-    if not timed:
-        return Markup("")
-    rows, table, ends = [], [], []
-    for name, found in timed.items():
-        slow = found.get("p95")
-        ends += [found["p50"], slow or 0]
-        mark = Mark(found["p50"], found["p50"], slow, role_of(run, name))
-        rows.append(Row(name, (mark,), say.duration(found["p50"])))
-        rate = f"{say.count(found['per_second'])}" if found.get("per_second") is not None else say.UNKNOWN
-        table.append((name, say.duration(found["p50"]), say.duration(slow), rate))
-    text = "; ".join(f"{row[0]}: {row[1]}, slowest twentieth from {row[2]}" for row in table)
-    note = "The mark is the median; the band reaches to the time that one answer in twenty exceeds."
-    head = ("Variant", "Median", "One in twenty exceeds", "Answers per second")
-    figure = Figure("Seconds per answer", text, head, tuple(table), note)
-    return render_figure(figure, rows_chart(rows, linear_axis(ends, lambda v: f"{v:g}\u00a0s")))
+def costed(run: StoredRun) -> list[str]:
+    """The variants of the cost table: both sides, and every other whose cost is known."""
+    variants = run.results["money"].get("variants") or {}
+    sides = (run.baseline, run.candidate)
+    return [str(name) for name, found in variants.items() if name in sides or found.get("cost_per_request") is not None]
 
 
 def cost_rows(run: StoredRun) -> list[tuple[str, ...]]:
@@ -98,7 +51,7 @@ def cost_rows(run: StoredRun) -> list[tuple[str, ...]]:
     variants, currency = money.get("variants") or {}, money.get("currency") or ""
 
     def line(label: str, key: str, write: Any) -> tuple[str, ...]:
-        return (label, *(write(found.get(key)) for found in variants.values()))
+        return (label, *(write(variants[name].get(key)) for name in costed(run)))
 
     def sum_of(value: float | None) -> str:
         return say.amount(value, currency)
@@ -257,7 +210,16 @@ def words(key: Any) -> str:
 
 
 def assumption_value(line: Mapping[str, Any]) -> str:
-    """The value of an assumption with its unit, a range as low, likely, high."""
-    value = line.get("value")
+    """The value of an assumption with its unit; shares as percentages, a list as low, likely, high."""
+    value, unit = line.get("value"), str(line.get("unit") or "")
+    if unit == "of outputs" and isinstance(value, int | float):
+        return f"{say.percent(value)} {unit}"
     text = ", ".join(map(say.plain, value)) if isinstance(value, list) else say.plain(value)
-    return f"{text} {line.get('unit') or ''}".strip()
+    return f"{text} {unit}".strip()
+
+
+def assumption_detail(line: Mapping[str, Any]) -> str:
+    """The range from which an assumption was drawn, and what else is known of it."""
+    drawn = line.get("range")
+    parts = [f"range {say.plain(drawn[0])} to {say.plain(drawn[-1])}"] if isinstance(drawn, list) and drawn else []
+    return "; ".join(parts + ([str(line["detail"])] if line.get("detail") else []))

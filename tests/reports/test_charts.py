@@ -18,8 +18,8 @@ VALUES = st.floats(-1e9, 1e9, allow_nan=False)
 def test_a_linear_axis_holds_its_values_between_few_even_ticks(values: list[float]) -> None:
     axis = linear_axis(values, str)
     places = [value for value, _ in axis.ticks]
-    assert axis.low <= min(*values, 0) + 1e-6
-    assert axis.high >= max(*values, 0) - 1e-6
+    hair = 1e-8 * (axis.high - axis.low)
+    assert axis.low - hair <= min(*values, 0) <= max(*values, 0) <= axis.high + hair
     assert 2 <= len(places) <= 8
     gaps = [b - a for a, b in itertools.pairwise(places)]
     assert max(gaps) == pytest.approx(min(gaps))
