@@ -18,11 +18,36 @@ Results = Mapping[str, Any]
 
 def strongest_doubt(results: Results, decision: str) -> str:
     """The first that applies, from what could turn the verdict to what only blurs it."""
-    for look in (_weak_baseline, _foreign_guide, _few_cases, _wide, _stated, _references, _style, _reused, _volume):
+    for look in (
+        _cached_guide,
+        _weak_baseline,
+        _foreign_guide,
+        _few_cases,
+        _wide,
+        _stated,
+        _references,
+        _style,
+        _reused,
+        _volume,
+    ):
         found = look(results, decision)
         if found:
             return found
     return "The test pairs are a sample; what users ask next year may differ from them."
+
+
+def _cached_guide(results: Results, decision: str) -> str | None:
+    """A guide read from the prompt cache may save as much as training does."""
+    money = results.get("money") or {}
+    cached = (money.get("cached_guide") or {}).get("effective_cost_per_request")
+    if decision != "fine-tune" or cached is None:
+        return None
+    tuned = money["variants"][money["candidate"]]["effective_cost_per_request"]
+    if tuned is None or cached > tuned:
+        return None
+    return (
+        "With its guide in the prompt cache the prompted model would cost no more than the tuned one; try that first."
+    )
 
 
 def _baseline(results: Results) -> tuple[str, float | None]:

@@ -147,11 +147,10 @@ def _risky(results: Results, margin: float) -> Verdict | None:
 def _no_money(results: Results, margin: float) -> Verdict | None:
     """Rule 5: prices or volume are missing."""
     money = results.get("money")
-    told = money is not None and money.get("saving_per_request") is not None and chance(money) is not None
-    if told and not money.get("missing"):
-        return None
     if money is None:
         state = "state prices and requests_per_day in [roi]"
+    elif not money.get("missing") and money.get("saving_per_request") is not None and chance(money) is not None:
+        return None
     elif money.get("missing"):
         state = f"state {listed(money['missing'])}"
     else:

@@ -56,9 +56,9 @@ def count(number: float) -> str:
 
 
 def money_text(amount: float, currency: str) -> str:
-    """134.287 as "134.29 EUR", 0.0119 as "0.0119 EUR", 5014.3 as "5,014 EUR"."""
+    """134.287 as "134.29 EUR", 200 as "200 EUR", 0.0119 as "0.0119 EUR", 5014.3 as "5,014 EUR"."""
     size = abs(amount)
-    if size >= 1000 or size == 0:
+    if size >= 1000 or size == int(size):
         return f"{amount:,.0f} {currency}"
     return f"{amount:,.2f} {currency}" if size >= 1 else f"{amount:.3g} {currency}"
 

@@ -1,0 +1,238 @@
+"""The formulas against the published numbers, a day-by-day account, and what must always hold."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuneworth.evaluate.formulas import (
+    Option,
+    break_even_failure_cost,
+    break_even_volume,
+    cost_per_request,
+    effective_cost,
+    expected_calls,
+    machine_cost_per_day,
+    net_present_value,
+    payback_days,
+)
+
+P_IN, P_OUT = Decimal("5.714285714"), Decimal("22.857142857")
+GUIDED = Option(Decimal(500), Decimal(150), Decimal(150), P_IN, P_IN / 4, P_IN, P_OUT, acceptance=Decimal("0.70"))
+TUNED = Option(Decimal(0), Decimal(150), Decimal(150), P_IN, P_IN / 4, P_IN, P_OUT, acceptance=Decimal("0.94"))
+sums = st.integers(1, 5000).map(Decimal)
+
+
+def test_a_request_costs_what_the_example_says():
+    assert cost_per_request(GUIDED) == pytest.approx(Decimal("0.0071429"), abs=Decimal("5e-8"))
+    assert cost_per_request(TUNED) == pytest.approx(Decimal("0.0042857"), abs=Decimal("5e-8"))
+
+
+@pytest.mark.parametrize(
+    ("p_in", "requests"), [("0.15", 190476), ("1", 28571), ("2.5", 11429), ("5", 5714), ("10", 2857), ("15", 1905)]
+)
+def test_the_volume_that_pays_the_example_back_in_two_weeks(p_in, requests):
+    p_in = Decimal(p_in)
+    options = [Option(Decimal(g), Decimal(150), Decimal(150), p_in, p_in, p_in, 4 * p_in) for g in (500, 0)]
+    saved = cost_per_request(options[0]) - cost_per_request(options[1])
+    assert round(Decimal(200) / 14 / saved) == requests
+    assert payback_days(Decimal(200), requests * saved, Decimal(0)) == pytest.approx(Decimal(14), abs=Decimal("0.01"))
+
+
+def test_a_cached_guide_takes_most_of_the_saving():
+    cached = cost_per_request(
+        Option(Decimal(500), Decimal(150), Decimal(150), P_IN, P_IN / 4, P_IN, P_OUT, cached_share=Decimal(1))
+    )
+    share = 1 - cost_per_request(TUNED) / cached
+    assert round(share, 4) == Decimal("0.1429")
+    saved = 5000 * (cached - cost_per_request(TUNED))
+    assert round(payback_days(Decimal(200), saved, Decimal(0))) == 56
+
+
+def test_a_dearer_hosted_model_eats_the_saving():
+    hosted = Option(Decimal(0), Decimal(150), Decimal(150), 2 * P_IN, P_IN, P_IN, 2 * P_OUT)
+    assert round(1 - cost_per_request(hosted) / cost_per_request(GUIDED), 6) == Decimal("-0.2")
+    even = Option(Decimal(750), Decimal(150), Decimal(150), P_IN, P_IN, P_IN, P_OUT)  # g = (m - 1)(u + ratio o)
+    assert cost_per_request(even) == pytest.approx(cost_per_request(hosted), rel=Decimal("1e-9"))
+
+
+def test_cache_writes_cost_only_what_is_not_read_and_only_where_dearer():
+    base = {
+        "fixed_tokens": Decimal(1000),
+        "price_input": Decimal(3),
+        "price_cached": Decimal("0.3"),
+        "price_output": Decimal(15),
+    }
+    assert cost_per_request(Option(**base, price_cache_write=Decimal("3.75"), cached_share=Decimal("0.9"))) == Decimal(
+        "0.000645"
+    )
+    assert cost_per_request(Option(**base, price_cache_write=Decimal(1), cached_share=Decimal("0.9"))) == Decimal(
+        "0.00057"
+    )
+    assert cost_per_request(Option(**base, price_cache_write=Decimal("3.75"))) == Decimal("0.003")
+
+
+def test_repaired_failures_give_the_published_saving():
+    costs = [
+        effective_cost(cost_per_request(o), o.acceptance, failures="repair", failure_cost=Decimal("0.10"))
+        for o in (GUIDED, TUNED)
+    ]
+    saved = 5000 * (costs[0] - costs[1])
+    assert round(saved, 2) == Decimal("134.29")
+    assert round(payback_days(Decimal(200), saved, Decimal(0)), 2) == Decimal("1.49")
+
+
+def test_from_the_published_failure_cost_on_fewer_failures_outweigh_fewer_tokens():
+    tokens = cost_per_request(GUIDED) - cost_per_request(TUNED)
+    assert Decimal("0.24") * Decimal("0.0119") < tokens * Decimal("1.001")
+    assert round(tokens / Decimal("0.24"), 4) == Decimal("0.0119")
+
+
+def test_dropped_failures_give_the_published_cost_per_acceptable_output():
+    costs = [
+        effective_cost(cost_per_request(o), o.acceptance, failures="drop", failure_cost=None) for o in (GUIDED, TUNED)
+    ]
+    assert [round(cost, 7) for cost in costs] == [Decimal("0.0102041"), Decimal("0.0045593")]
+    assert round(1 - costs[1] / costs[0], 3) == Decimal("0.553")
+
+
+@pytest.mark.parametrize(
+    ("acceptance", "tries", "calls"), [("0.5", 2, "1.5"), ("1", 5, "1"), ("0", 4, "4"), ("0.9", 1, "1")]
+)
+def test_expected_calls(acceptance, tries, calls):
+    assert expected_calls(Decimal(acceptance), tries) == Decimal(calls)
+
+
+@given(st.integers(1, 99).map(lambda k: Decimal(k) / 100), st.integers(1, 6))
+def test_expected_calls_agree_with_the_sum_over_tries(acceptance, tries):
+    # The k-th call is made when the k - 1 before it failed.
+    assert expected_calls(acceptance, tries) == pytest.approx(sum((1 - acceptance) ** k for k in range(tries)))
+
+
+def test_retried_failures_pay_calls_and_what_still_fails():
+    found = effective_cost(Decimal(1), Decimal("0.5"), failures="retry", failure_cost=Decimal(8), tries=2)
+    assert found == Decimal("1.5") + Decimal("0.25") * 8
+
+
+def test_nothing_acceptable_has_no_cost_per_acceptable_output():
+    assert effective_cost(Decimal(1), Decimal(0), failures="drop", failure_cost=None) is None
+    assert effective_cost(Decimal(1), None, failures="repair", failure_cost=Decimal(1)) is None
+    assert effective_cost(Decimal(1), None, failures="ignore", failure_cost=None) == 1
+
+
+@pytest.mark.parametrize(
+    ("volume", "replicas"), [(None, 2), (1000, 2), (172800 * 10, 2), (172800 * 10 + 1, 3), (86400 * 100, 10)]
+)
+def test_machines_are_whole_and_always_on(volume, replicas):
+    option = Option(hourly=Decimal("0.5"), requests_per_second=Decimal(10), min_replicas=Decimal(2))
+    assert machine_cost_per_day(option, None if volume is None else Decimal(volume)) == 24 * Decimal("0.5") * replicas
+
+
+def test_a_peak_needs_more_machines():
+    option = Option(hourly=Decimal(1), requests_per_second=Decimal(10), peak_factor=Decimal(3))
+    assert machine_cost_per_day(option, Decimal(86400 * 10)) == 24 * 3
+
+
+@pytest.mark.parametrize(("gross", "running"), [(0, 0), (5, 5), (5, 9), (-1, 0)])
+def test_no_saving_is_never_paid_back(gross, running):
+    assert payback_days(Decimal(100), Decimal(gross), Decimal(running)) is None
+
+
+def test_nothing_invested_is_paid_back_at_once():
+    assert payback_days(Decimal(0), Decimal(5), Decimal(1), Decimal(30)) == 0
+
+
+def test_the_closed_forms_of_a_ramp():
+    assert payback_days(Decimal(200), Decimal(20), Decimal(0), Decimal(5)) == Decimal(200) / 20 + Decimal(5) / 2
+    assert payback_days(Decimal(200), Decimal(20), Decimal(0), Decimal(100)) == pytest.approx(
+        (2 * Decimal(100) * 200 / 20).sqrt()
+    )
+    assert (
+        payback_days(Decimal(200), Decimal(20), Decimal(4), Decimal(10)) == (Decimal(200) + Decimal(20) * 10 / 2) / 16
+    )
+
+
+@given(sums, st.integers(1, 400).map(Decimal), st.integers(0, 300).map(Decimal), st.integers(0, 200).map(Decimal))
+def test_a_ramp_agrees_with_counting_in_small_steps(investment, gross, running, ramp):
+    found = payback_days(investment, gross, running, ramp)
+    if gross <= running:
+        assert found is None
+        return
+
+    def balance(t):
+        volume = t * t / (2 * ramp) if t < ramp else t - ramp / 2
+        return gross * volume - running * t
+
+    assert balance(found) == pytest.approx(investment, rel=Decimal("1e-15"))
+    assert all(balance(found * k / 50) < investment for k in range(50))
+
+
+@given(sums, st.integers(1, 400).map(Decimal), st.integers(0, 300).map(Decimal), st.integers(0, 200).map(Decimal))
+def test_the_value_at_the_payback_is_nought(investment, gross, running, ramp):
+    days = payback_days(investment, gross, running, ramp)
+    if days is not None:
+        value = net_present_value(investment, gross, running, horizon_days=days, ramp_days=ramp)
+        assert value == pytest.approx(Decimal(0), abs=Decimal("1e-15"))
+
+
+def test_the_value_of_a_year_is_the_sum_of_its_discounted_months():
+    found = net_present_value(
+        Decimal(200), Decimal(10), Decimal(2), horizon_days=Decimal("365.25"), discount_rate=Decimal("0.1")
+    )
+    expected = -200 + sum(30.4375 * 8 / 1.1 ** (m / 12) for m in range(1, 13))
+    assert float(found) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_last_part_of_a_month_counts_pro_rata():
+    found = net_present_value(
+        Decimal(0), Decimal(10), Decimal(0), horizon_days=Decimal(45), discount_rate=Decimal("0.1")
+    )
+    assert float(found) == pytest.approx(304.375 / 1.1 ** (1 / 12) + 145.625 / 1.1 ** (2 / 12), rel=1e-12)
+
+
+def test_the_ramp_is_in_the_value():
+    assert (
+        net_present_value(Decimal(0), Decimal(10), Decimal(1), horizon_days=Decimal(100), ramp_days=Decimal(40))
+        == 10 * Decimal(80) - 100
+    )
+
+
+def test_no_horizon_leaves_the_investment():
+    assert net_present_value(Decimal(200), Decimal(10), Decimal(0), horizon_days=Decimal(0)) == -200
+
+
+@given(
+    sums,
+    st.integers(0, 50).map(Decimal),
+    st.integers(1, 999).map(lambda k: Decimal(k) / 1000),
+    st.integers(1, 900).map(Decimal),
+)
+@settings(max_examples=50)
+def test_at_the_break_even_volume_the_horizon_pays_exactly(investment, running, saved, horizon):
+    volume = break_even_volume(investment, running, saved, horizon)
+    assert net_present_value(investment, volume * saved, running, horizon_days=horizon) == pytest.approx(
+        Decimal(0), abs=Decimal("1e-15")
+    )
+
+
+@pytest.mark.parametrize(("saved", "horizon"), [(0, 365), (-1, 365), (1, 0)])
+def test_no_volume_breaks_even_without_a_saving_or_a_horizon(saved, horizon):
+    assert break_even_volume(Decimal(200), Decimal(0), Decimal(saved), Decimal(horizon)) is None
+
+
+def test_at_the_break_even_failure_cost_both_cost_the_same():
+    least = break_even_failure_cost(
+        (Decimal("0.004"), Decimal("0.007")), (Decimal("0.3"), Decimal("0.06")), Decimal("0.001")
+    )
+    assert Decimal("0.004") + Decimal("0.3") * least == pytest.approx(
+        Decimal("0.007") + Decimal("0.06") * least + Decimal("0.001")
+    )
+
+
+@pytest.mark.parametrize(
+    ("spend", "failing"), [((4, 3), ("0.3", "0.1")), ((3, 4), ("0.1", "0.3")), ((3, 4), ("0.1", "0.1"))]
+)
+def test_only_a_better_but_dearer_model_has_a_break_even_failure_cost(spend, failing):
+    pair = tuple(Decimal(s) for s in spend), tuple(Decimal(f) for f in failing)
+    assert break_even_failure_cost(*pair, Decimal(0)) is None

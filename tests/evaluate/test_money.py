@@ -1,0 +1,436 @@
+import json
+import tomllib
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tuneworth.examples
+from tuneworth.evaluate.money import compute_money
+from tuneworth.evaluate.options import figures, parts, read_option, read_plan
+from tuneworth.evaluate.quantities import MeasuredVariant, TrainingCost, collect_quantities
+from tuneworth.evaluate.roi_settings import check_roi, read_roi
+from tuneworth.evaluate.uncertainty import simulate
+
+ARTICLE = Path(tuneworth.examples.__path__[0]) / "article.toml"
+TODAY = date(2026, 11, 25)
+
+
+def article(**changes):
+    table = tomllib.loads(ARTICLE.read_text(encoding="utf-8"), parse_float=Decimal)["roi"]
+    for key, value in changes.items():
+        head, _, tail = key.partition("__")
+        if tail:
+            table.setdefault(head, {})[tail] = value
+        else:
+            table[head] = value
+    return table
+
+
+def money(table, **options):
+    settings_ = read_roi(table, on=TODAY)
+    options = {"baseline": "prompted", "candidate": "tuned", "today": TODAY, "draws": 2000} | options
+    return compute_money(settings_, **options).to_json()
+
+
+def test_the_article_is_forty_percent_less_and_fourteen_days():
+    settings_ = read_roi(article())
+    check_roi(settings_, ["prompted", "tuned"], measured=False)
+    found = compute_money(settings_, baseline="prompted", candidate="tuned").to_json()
+    assert round(found["saving_share"], 4) == 0.4
+    assert round(found["payback_days"], 1) == 14.0
+    assert found["saving_per_day"] == pytest.approx(14.2857, abs=1e-4)
+    assert found["requests_to_pay_back"] == pytest.approx(70000, rel=1e-6)
+    assert found["break_even_requests_per_day"] == pytest.approx(200 / 365 / 0.00285714, rel=1e-5)
+    assert found["missing"] == []
+
+
+def test_the_article_with_repaired_failures():
+    found = money(article(failures="repair", failure_cost=Decimal("0.10")))
+    assert round(found["saving_per_day"], 2) == 134.29
+    assert round(found["payback_days"], 2) == 1.49
+    assert found["parts"]["failures"] > found["parts"]["guide"]
+
+
+def test_the_article_with_dropped_failures():
+    found = money(article(failures="drop"))
+    variants = found["variants"]
+    assert variants["prompted"]["cost_per_acceptable_output"] == pytest.approx(0.0102041, abs=5e-8)
+    assert variants["tuned"]["effective_cost_per_request"] == pytest.approx(0.0045593, abs=5e-8)
+    assert found["saving_share"] == pytest.approx(0.553, abs=5e-4)
+
+
+def test_the_article_with_its_guide_cached():
+    cached = {
+        "prompted__price_cached": Decimal("1.4285714285"),
+        "prompted__cached_share": 1,
+        "prompted__min_cached_tokens": 0,
+    }
+    found = money(article(**cached))
+    assert round(found["saving_share"], 4) == 0.1429
+    assert round(found["payback_days"]) == 56
+    assert money(article(**cached | {"prompted__min_cached_tokens": 501}))["saving_share"] == pytest.approx(0.4)
+
+
+def test_all_keys_of_the_contract_are_there_and_are_json():
+    found = money(article())
+    keys = """currency requests_per_day variants saving_per_request saving_share saving_per_day running_cost_per_day
+    investment payback_days requests_to_pay_back break_even_requests_per_day break_even_failure_cost npv parts
+    probability_of_payback_in_target payback_days_p5 payback_days_p50 payback_days_p95 npv_p5 npv_p50 npv_p95
+    volume_curve tornado assumptions"""
+    assert set(keys.split()) <= set(found)
+    assert {"cost_per_request", "cost_per_acceptable_output", "effective_cost_per_request", "fixed_tokens"} <= set(
+        found["variants"]["tuned"]
+    )
+    assert {entry["source"] for entry in found["assumptions"]} == {"stated", "default"}
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_does_not():
+    assert money(article(), seed=1) == money(article(), seed=1)
+    assert money(article(), seed=1)["npv_p5"] != money(article(), seed=2)["npv_p5"]
+
+
+def test_a_single_volume_is_drawn_from_half_to_half_as_much_again():
+    found = money(article())
+    entry = next(entry for entry in found["assumptions"] if entry["key"] == "requests_per_day")
+    assert entry["range"] == [2500, 5000, 7500]
+    assert "Tuneworth's own" in entry["detail"]
+    assert 200 / (7500 * 0.002857) < found["payback_days_p5"] < 14 < found["payback_days_p95"] < 200 / (2500 * 0.002857)
+    assert [row["key"] for row in found["tornado"]] == ["requests_per_day"]
+
+
+def test_the_range_of_a_stated_volume_is_kept():
+    found = money(article(requests_per_day=[4000, 5000, 5500]))
+    assert next(e for e in found["assumptions"] if e["key"] == "requests_per_day")["range"] == [4000, 5000, 5500]
+    assert (found["tornado"][0]["low"], found["tornado"][0]["high"]) == (4000, 5500)
+
+
+rates = st.integers(1, 100).map(lambda k: Decimal(k) / 100)
+tokens = st.integers(0, 3000).map(Decimal)
+prices = st.integers(0, 3000).map(lambda k: Decimal(k) / 100)
+
+
+@st.composite
+def tables(draw):
+    variants = {
+        name: {
+            "price_input": draw(prices),
+            "price_output": draw(prices),
+            "price_cached": draw(prices),
+            "cached_share": draw(st.integers(0, 4)) / Decimal(4),
+            "fixed_tokens": draw(tokens),
+            "input_tokens": draw(tokens),
+            "output_tokens": draw(tokens),
+            "acceptance": draw(rates),
+        }
+        for name in ("prompted", "tuned")
+    }
+    return {
+        "requests_per_day": draw(st.integers(1, 10**6)),
+        "ramp_days": draw(st.sampled_from([0, 30, 400])),
+        "discount_rate": draw(st.sampled_from([Decimal(0), Decimal("0.08")])),
+        "failures": draw(st.sampled_from(["ignore", "drop", "repair", "retry"])),
+        "failure_cost": draw(rates),
+        "tries": draw(st.integers(1, 4)),
+        "investment": {"compute": draw(st.integers(0, 5000)), "engineering_hours": 2, "engineering_hourly": 80},
+        "running": {
+            "monitoring_hours_per_month": draw(st.integers(0, 5)),
+            "monitoring_hourly": 60,
+            "retrain_every_days": draw(st.sampled_from([0, 90])),
+            "retrain_cost": 100,
+        },
+        **variants,
+    }
+
+
+def evaluate(table):
+    settings_ = read_roi(table)
+    quantities = collect_quantities(settings_, ["prompted", "tuned"], {}, None, today=TODAY)
+    values = {key: q.value for key, q in quantities.items() if q.value is not None}
+    return (
+        settings_,
+        values,
+        [read_option(values, settings_, name) for name in ("prompted", "tuned")],
+        read_plan(values, settings_),
+    )
+
+
+@given(tables())
+@settings(max_examples=60, deadline=None)
+def test_the_parts_add_up_to_the_saving_per_request(table):
+    _, _, options, plan = evaluate(table)
+    total = sum(parts(*options, plan).values())
+    assert total == pytest.approx(
+        figures(*options, plan).saving_per_request, rel=Decimal("1e-20"), abs=Decimal("1e-24")
+    )
+
+
+@given(tables())
+@settings(max_examples=60, deadline=None)
+def test_exchanging_the_options_turns_the_saving_round(table):
+    _, _, options, plan = evaluate(table)
+    there, back = figures(*options, plan), figures(*reversed(options), plan)
+    assert there.saving_per_request == -back.saving_per_request
+
+
+@given(tables())
+@settings(max_examples=80, deadline=None)
+def test_draws_and_point_figures_are_the_same_formulas(table):
+    settings_, values, options, plan = evaluate(table)
+    exact = figures(*options, plan)
+    found = simulate({k: np.array([float(v)]) for k, v in values.items()}, settings_, "prompted", "tuned")
+    assert found.npv[0] == pytest.approx(float(exact.npv), rel=1e-9, abs=1e-6)
+    days = float("inf") if exact.payback_days is None else float(exact.payback_days)
+    near_nothing = abs(exact.saving_per_day) < Decimal("1e-9")  # floats cannot tell a saving of nought from never
+    assert near_nothing or found.payback_days[0] == pytest.approx(days, rel=1e-6)
+
+
+@given(tables(), st.integers(2, 9))
+@settings(max_examples=50, deadline=None)
+def test_more_requests_pay_back_no_later_where_a_request_saves(table, times):
+    _, _, options, plan = evaluate(table)
+    one = figures(*options, plan)
+    more = figures(*options, replace(plan, requests_per_day=plan.requests_per_day * times))
+    if one.saving_per_request > 0:
+        assert more.npv >= one.npv
+        assert one.payback_days is None or more.payback_days <= one.payback_days
+    else:
+        assert more.npv <= one.npv
+
+
+def test_both_ways_of_counting_agree_on_machines():
+    table = article(
+        tuned={"hourly": 2, "requests_per_second": Decimal("0.01"), "acceptance": Decimal("0.9"), "peak_factor": 2}
+    )
+    settings_, values, options, plan = evaluate(table)
+    exact = figures(*options, plan)
+    found = simulate({k: np.array([float(v)]) for k, v in values.items()}, settings_, "prompted", "tuned")
+    assert exact.machines[1] == 24 * 2 * 12  # 5,000 x 2 / 86,400 / 0.01 = 11.6
+    assert found.npv[0] == pytest.approx(float(exact.npv), rel=1e-9)
+
+
+def test_always_on_machines_are_running_cost_and_their_share_is_of_the_days_spend():
+    found = money(article(tuned={"hourly": Decimal("0.5"), "requests_per_second": 5, "acceptance": Decimal("0.94")}))
+    assert found["running_cost_per_day"] == 12
+    assert found["variants"]["tuned"]["cost_per_request"] == 0
+    assert found["saving_per_day"] == pytest.approx(35.714285713 - 12)
+    assert found["saving_share"] == pytest.approx(1 - 12 / 35.714285713)
+
+
+def test_upkeep_is_counted_once():
+    running = {
+        "monitoring_hours_per_month": 2,
+        "monitoring_hourly": 60,
+        "retrain_every_days": 100,
+        "retrain_cost": 200,
+        "style_changes_per_year": 3,
+    }
+    found = money(article(running=running))
+    assert found["running_cost_per_day"] == pytest.approx(120 / 30.4375 + 2 + 600 / 365.25)
+    assert found["saving_per_day"] == pytest.approx(14.285714285 - found["running_cost_per_day"])
+
+
+def test_the_horizon_ends_when_the_base_model_retires():
+    found = money(article(running={"base_model_retires": "2026-12-05"}))
+    assert found["horizon_days"] == 10
+    assert found["npv"] == pytest.approx(-200 + 10 * 14.285714285)
+    assert found["payback_days"] == pytest.approx(14, abs=1e-6)
+    gone = money(article(running={"base_model_retires": "2026-01-05"}))
+    assert (gone["horizon_days"], gone["npv"], gone["break_even_requests_per_day"]) == (0, -200, None)
+
+
+def test_the_investment_is_what_is_still_to_be_spent():
+    investment = {
+        "compute_hours": 2, "compute_hourly": 3, "compute_runs": 4, "labelling_pairs": 100, "labelling_minutes": 3,
+        "labelling_hourly": 30, "engineering_hours": 5, "engineering_hourly": 80, "evaluation": 7, "already_spent": 999,
+    }  # fmt: skip
+    found = money(article(investment=investment))
+    assert found["investment"] == 24 + 150 + 400 + 7
+    assert found["already_spent"] == 999
+
+
+def test_the_runs_own_training_hours_count_once_they_have_a_price():
+    priced = money(article(investment={"compute_hourly": 4}), training=TrainingCost(0.25))
+    assert priced["investment"] == 1
+    assert next(e for e in priced["assumptions"] if e["key"] == "investment.compute_hours")["source"] == "measured"
+    assert money(article(investment={}), training=TrainingCost(0.25))["investment"] == 0
+
+
+def test_a_batch_has_no_payback_days_but_a_total():
+    table = article(requests_total=100_000)
+    del table["requests_per_day"]
+    found = money(table)
+    assert found["saving_total"] == pytest.approx(285.7142857)
+    assert found["npv"] == pytest.approx(85.7142857)
+    assert found["requests_to_pay_back"] == pytest.approx(70_000)
+    assert found["probability_npv_positive"] == 1
+    nothing = ("requests_per_day", "payback_days", "saving_per_day", "break_even_requests_per_day", "payback_days_p50")
+    assert [found[key] for key in nothing] == [None] * 5
+    assert found["volume_curve"] == []
+
+
+def test_a_batch_on_a_machine_of_ones_own_pays_its_hours():
+    table = article(requests_total=36_000, tuned={"hourly": 2, "requests_per_second": 5, "acceptance": Decimal("0.9")})
+    del table["requests_per_day"]
+    assert money(table)["variants"]["tuned"]["cost_per_request"] == pytest.approx(2 / 3600 / 5)
+
+
+def test_prices_from_the_list_are_exchanged_and_say_so():
+    table = article(exchange={"USD": Decimal("0.9"), "date": "2026-11-01"}, tuned__model="openai:gpt-4o-mini")
+    del table["tuned"]["price_input"], table["tuned"]["price_output"]
+    found = money(table)
+    assert found["variants"]["tuned"]["cost_per_request"] == pytest.approx((150 * 0.15 + 150 * 0.6) * 0.9 / 1e6)
+    entry = next(e for e in found["assumptions"] if e["key"] == "tuned.price_input")
+    assert (entry["source"], entry["unit"]) == ("price list", "USD per million tokens")
+    assert "genai-prices" in entry["detail"]
+    assert "2026-11-25" in entry["detail"]
+
+
+def test_a_missing_volume_is_named_and_everything_else_still_told():
+    table = article()
+    del table["requests_per_day"]
+    found = money(table)
+    assert found["missing"] == ["roi.requests_per_day"]
+    assert found["saving_share"] == pytest.approx(0.4)
+    assert found["break_even_requests_per_day"] == pytest.approx(191.78, abs=0.01)
+    assert [found[key] for key in ("payback_days", "npv", "probability_of_payback_in_target")] == [None] * 3
+    assert len(found["volume_curve"]) == 25
+
+
+def test_missing_prices_and_tokens_are_named():
+    found = money({"requests_per_day": 10, "prompted": {"price_input": 1, "price_output": 2}})
+    assert "roi.tuned.price_input" in found["missing"]
+    assert "roi.prompted.fixed_tokens" in found["missing"]
+    assert found["variants"]["tuned"]["cost_per_request"] is None
+
+
+def test_nothing_acceptable_leaves_its_cost_undefined():
+    found = money(article(failures="drop", tuned__acceptance=0))
+    assert found["variants"]["tuned"]["cost_per_acceptable_output"] is None
+    assert found["saving_per_request"] is None
+    assert found["payback_days"] is None
+    assert json.dumps(found, allow_nan=False)
+
+
+def measured(seed=0, n=60, **changes):
+    rng = np.random.default_rng(seed)
+    base = MeasuredVariant(600.0, rng.integers(80, 120, n) * 1.0, rng.integers(20, 60, n) * 1.0, rng.random(n) < 0.4)
+    tuned = MeasuredVariant(20.0, base.input_tokens, rng.integers(20, 40, n) * 1.0, rng.random(n) < 0.9)
+    return {"prompted": replace(base, **changes), "tuned": tuned}
+
+
+PRICES = {"price_input": 5, "price_output": 20}
+
+
+def test_what_a_run_measured_need_not_be_stated():
+    run = measured()
+    found = money({"requests_per_day": 1000, "prompted": PRICES, "tuned": PRICES}, measured=run)
+    variant = found["variants"]["prompted"]
+    assert variant["acceptance"] == pytest.approx(run["prompted"].acceptable.mean())
+    assert variant["cost_per_request"] == pytest.approx(
+        ((600 + run["prompted"].input_tokens.mean()) * 5 + run["prompted"].output_tokens.mean() * 20) / 1e6
+    )
+    assert next(e for e in found["assumptions"] if e["key"] == "tuned.acceptance")["source"] == "measured"
+    assert found["missing"] == []
+
+
+def test_what_is_stated_wins_over_what_was_measured_and_says_so():
+    found = money(
+        {"requests_per_day": 1000, "prompted": {**PRICES, "fixed_tokens": 50}, "tuned": PRICES}, measured=measured()
+    )
+    assert found["variants"]["prompted"]["fixed_tokens"] == 50
+    entry = next(e for e in found["assumptions"] if e["key"] == "prompted.fixed_tokens")
+    assert entry["source"] == "stated"
+    assert "in place of what the run measured" in entry["detail"]
+
+
+def test_unknown_tokens_stay_unknown_and_some_unknown_ones_are_left_out():
+    table = {"requests_per_day": 1000, "prompted": PRICES, "tuned": PRICES}
+    unknown = money(table, measured=measured(output_tokens=None))
+    assert unknown["missing"] == ["roi.prompted.output_tokens"]
+    some = measured()["prompted"].output_tokens.copy()
+    some[:10] = np.nan
+    found = money(table, measured=measured(output_tokens=some))
+    assert found["variants"]["prompted"]["output_tokens"] == pytest.approx(np.nanmean(some))
+    assert found["npv_p5"] < found["npv"] < found["npv_p95"]
+
+
+def test_items_are_resampled_in_pairs_and_by_group():
+    volume = [1000, 1000, 1000]
+    table = {"requests_per_day": volume, "failures": "repair", "failure_cost": 1, "prompted": PRICES, "tuned": PRICES}
+    run = measured()
+    same = {name: replace(v, acceptable=run["tuned"].acceptable) for name, v in run.items()}
+    spread = {
+        key: money(table, measured=r)["npv_p95"] - money(table, measured=r)["npv_p5"]
+        for key, r in (("a", same), ("b", run))
+    }
+    # With one outcome for both, the draws of acceptance cancel out; only tokens still vary.
+    assert spread["a"] < spread["b"] / 50
+    grouped = money(table, measured=run, groups=np.arange(60) // 20)
+    assert grouped["npv_p5"] != money(table, measured=run)["npv_p5"]
+
+
+def test_a_measured_cache_share_needs_no_minimum():
+    table = {"requests_per_day": 10, "prompted": {**PRICES, "price_cached": 1}, "tuned": PRICES}
+    found = money(table, measured=measured(cached_share=0.5))
+    without = money(table, measured=measured())
+    saved = without["variants"]["prompted"]["cost_per_request"] - found["variants"]["prompted"]["cost_per_request"]
+    assert saved == pytest.approx(600 * 0.5 * 4 / 1e6)
+
+
+def test_a_payback_of_never_is_censored_and_not_averaged():
+    found = money(
+        article(requests_per_day=[1, 100, 5000], running={"monitoring_hours_per_month": 1, "monitoring_hourly": 60})
+    )
+    assert found["payback_days"] is None  # at 100 a day the upkeep eats the saving
+    assert found["payback_days_p5"] is not None
+    assert found["payback_days_p95"] is None
+    assert 0 < found["probability_of_payback_in_target"] < 1
+
+
+def test_every_flip_is_where_the_value_is_nought():
+    table = article(
+        running={"retrain_every_days": 200, "retrain_cost": 150}, ramp_days=30, discount_rate=Decimal("0.05")
+    )
+    settings_, values, _, _ = evaluate(table)
+    flips = money(table)["flips"]
+    assert {"requests_per_day", "tuned.price_output", "prompted.fixed_tokens"} <= {flip["key"] for flip in flips}
+    for flip in flips:
+        changed = {**values, flip["key"]: Decimal(repr(flip["to"]))}
+        options = [read_option(changed, settings_, name) for name in ("prompted", "tuned")]
+        assert abs(figures(*options, read_plan(changed, settings_)).npv) < Decimal("1e-6")
+
+
+def test_the_failure_cost_from_which_a_dearer_better_model_pays():
+    table = article(tuned__price_input=12, tuned__price_output=48)
+    found = money(table)
+    assert found["npv"] < 0
+    least = found["break_even_failure_cost"]
+    even = money({**table, "failures": "repair", "failure_cost": Decimal(repr(least))})
+    assert even["saving_per_day"] == pytest.approx(0, abs=1e-9)
+    flip = next(flip for flip in found["flips"] if flip["key"] == "failure_cost")
+    assert flip["to"] > least  # it has to earn the investment too
+    paid = money({**table, "failures": "repair", "failure_cost": Decimal(repr(flip["to"]))})
+    assert paid["npv"] == pytest.approx(0, abs=1e-6)
+
+
+def test_the_volume_curve_surrounds_both_volumes_and_rises():
+    curve = money(article())["volume_curve"]
+    volumes = [point["requests_per_day"] for point in curve]
+    assert len(curve) == 25
+    assert volumes[0] < 191.8 < 5000 < volumes[-1]
+    assert [p["npv"] for p in curve] == sorted(p["npv"] for p in curve)
+
+
+def test_a_cheaper_cached_guide_is_shown():
+    found = money(article(prompted__fixed_tokens=2000, prompted__price_cached=Decimal("1.43")))
+    assert found["cached_guide"]["cost_per_request"] == pytest.approx(
+        (2000 * 1.43 + 150 * 5.714285714 + 150 * 22.857142857) / 1e6
+    )
+    assert money(article(prompted__price_cached=Decimal("1.43")))["cached_guide"] is None  # 500 tokens are too short
