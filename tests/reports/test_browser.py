@@ -1,6 +1,7 @@
 """The report in a real Chromium, driven over its DevTools pipe."""
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -30,19 +31,15 @@ class Browser:
         assert program, "Chromium is needed for the report's browser tests: apt-get install chromium"
         theirs_in, self._write = os.pipe()
         self._read, theirs_out = os.pipe()
-
-        def give_pipes() -> None:
-            # Chromium reads from 3 and writes to 4; copies out of the way first, as either end may be 3 or 4.
-            first, second = os.dup(theirs_in), os.dup(theirs_out)
-            os.dup2(first, 3)
-            os.dup2(second, 4)
-
+        # Chromium reads from 3 and writes to 4; high numbers first, as either end may be 3 or 4 already.
+        high = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (theirs_in, theirs_out)]
+        start = f'exec "$0" "$@" 3<&{high[0]} 4>&{high[1]}'
         self._process = subprocess.Popen(
-            [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, close_fds=False, preexec_fn=give_pipes,
+            ["bash", "-c", start, program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=high,
         )  # fmt: skip
-        os.close(theirs_in)
-        os.close(theirs_out)
+        for end in (theirs_in, theirs_out, *high):
+            os.close(end)
         self._number, self._rest, self._session = 0, b"", ""
         self.messages: list[str] = []
         self.requests: list[str] = []
