@@ -11,15 +11,17 @@ import random
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
+
 from tuneworth.curate import DataSettings, RawPairs, curate, read_pairs, write_curated
 from tuneworth.curate.grams import gram_sets
 from tuneworth.curate.join import alike_pairs
 from tuneworth.curate.normalise import normalise
 from tuneworth.examples import example_path
-from tuneworth.style import read_style
+from tuneworth.style import StyleSchema, read_style
 
 STEPS = ("read", "normalise", "check", "join", "duplicates", "split", "certificate", "write")
 
@@ -40,13 +42,13 @@ def main() -> None:
     print(text)
 
 
-def _timed(source: Path | pl.DataFrame, data: DataSettings, style: object, repeats: int) -> dict[str, float]:
+def _timed(source: Path | pl.DataFrame, data: DataSettings, style: StyleSchema, repeats: int) -> dict[str, Any]:
     """The fastest of some runs, seconds per step and in all, from file or table to written run."""
-    best: dict[str, float] = {}
+    best: dict[str, Any] = {}
     for _ in range(repeats):
         started = time.perf_counter()
         raw = read_pairs(source, data) if isinstance(source, Path) else _as_raw(source)
-        done = curate(raw, style, identifiers=data.identifiers)  # type: ignore[arg-type]
+        done = curate(raw, style, identifiers=data.identifiers)
         folder = write_curated(done, Path(os.environ.get("TMPDIR", "/tmp")) / f"tuneworth-bench-{os.getpid()}")
         total = time.perf_counter() - started
         if not best or total < best["in all"]:
@@ -66,7 +68,9 @@ def _grown(raw: RawPairs, n: int) -> pl.DataFrame:
     words = sorted({word for text in raw.pairs["output"] for word in text.split() if word.isalpha()})
     rows = []
     for i, pick in enumerate(chance.choices(raw.pairs.rows(named=True), k=n)):
-        row = dict(pick, row=i + 1, id=f"{pick['id']}~{i}", group=f"{pick['group']}~{chance.randrange(n // 1000)}")
+        row: dict[str, Any] = dict(
+            pick, row=i + 1, id=f"{pick['id']}~{i}", group=f"{pick['group']}~{chance.randrange(n // 1000)}"
+        )
         if chance.random() < 0.75:
             extra = " ".join(chance.choices(words, k=12))
             row["fields"] = row["fields"].replace('"keywords": "', f'"keywords": "{extra} ', 1)
@@ -90,7 +94,7 @@ def _head() -> list[str]:
     ]
 
 
-def _table(timings: list[dict[str, float]]) -> list[str]:
+def _table(timings: list[dict[str, Any]]) -> list[str]:
     lines = ["| rows | pairs of rows with alike inputs | " + " | ".join(STEPS) + " | in all | growth |"]
     lines.append("|" + "---:|" * (len(STEPS) + 4))
     for i, timing in enumerate(timings):
@@ -100,7 +104,7 @@ def _table(timings: list[dict[str, float]]) -> list[str]:
     return lines
 
 
-def _growth(before: dict[str, float], after: dict[str, float]) -> str:
+def _growth(before: dict[str, Any], after: dict[str, Any]) -> str:
     return f"×{after['in all'] / before['in all']:.1f} for ×{after['rows'] / before['rows']:.1f} rows"
 
 

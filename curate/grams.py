@@ -9,7 +9,7 @@ import scipy.sparse as sparse
 __all__ = ["GRAM", "GramSets", "gram_sets"]
 
 GRAM = 5  # characters
-_LIMIT = 2**63 - 1
+_TABLE = 2**26  # entries of a table of numbers: 256 MB for a moment
 
 
 @dataclass(frozen=True)
@@ -21,39 +21,45 @@ class GramSets:
 
 
 def gram_sets(texts: Sequence[str]) -> GramSets:
-    """The 5-gram sets of texts; a shorter text is its own only gram. Grams are packed or numbered, never hashed."""
-    grams, owners = _grams(texts)
-    if not len(grams):
-        return GramSets(sparse.csr_matrix((0, 0), dtype=np.int32), np.zeros(0, np.int64))
-    distinct, numbers = np.unique(grams, return_inverse=True)
-    width = len(distinct)
-    keys = np.unique(owners * width + numbers)
-    owners, columns = keys // width, keys % width
-    rarity = np.empty(width, np.int64)
-    rarity[np.lexsort((np.arange(width), np.bincount(columns, minlength=width)))] = np.arange(width)
-    sizes = np.bincount(owners, minlength=len(texts))
-    starts = np.concatenate(([0], np.cumsum(sizes)))
-    sets = sparse.csr_matrix((np.ones(len(keys), np.int32), rarity[columns], starts), shape=(len(texts), width))
-    sets.sort_indices()
-    return GramSets(sets, sizes)
+    """The 5-gram sets of texts; a shorter text is its own only gram. Grams are numbered, never hashed: it is exact."""
+    grams, windows = _grams(texts)
+    width = int(grams.max(initial=-1)) + 1
+    starts = np.concatenate(([0], np.cumsum(windows)))
+    sets = sparse.csr_matrix((np.ones(len(grams), np.int32), grams, starts), shape=(len(texts), width))
+    sets.sum_duplicates()
+    sets.data[:] = 1
+    rarity = np.empty(width, sets.indices.dtype)
+    rarity[np.argsort(np.bincount(sets.indices, minlength=width), kind="stable")] = np.arange(width)
+    rare_first = sparse.csr_matrix((sets.data, rarity[sets.indices], sets.indptr), shape=sets.shape)
+    rare_first.sort_indices()
+    return GramSets(rare_first, np.diff(sets.indptr).astype(np.int64))
 
 
 def _grams(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """All 5-grams as whole numbers, equal exactly where the grams are, and the text that each belongs to."""
+    """One number per 5-gram in the order of the texts, equal exactly where the grams are; and how many each text has."""
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     padded = np.maximum(lengths, GRAM)  # a short text is filled up with a character that no text holds
     ends = np.cumsum(padded)
     characters, base = _characters(texts, lengths, ends - padded, int(padded.sum()))
-    grams = characters
-    for step in range(1, GRAM):
-        if len(grams) and int(grams.max()) >= _LIMIT // base - 1:  # would overflow: number the prefixes instead
-            grams = np.unique(grams, return_inverse=True)[1].astype(np.int64)
-        grams = grams[:-1] * base + characters[step:]
     inside = np.ones(len(characters), bool)
     for back in range(1, GRAM):
         inside[ends - back] = False
-    owners = np.repeat(np.arange(len(texts)), padded - GRAM + 1)
-    return grams[inside[: len(grams)]], owners
+    grams = characters
+    for step in range(1, GRAM):
+        longer = grams[:-1] * base + characters[step:]
+        if step == GRAM - 1:
+            longer = longer[inside[: len(longer)]]
+        grams = _numbered(longer, (int(grams.max(initial=0)) + 1) * base)
+    return grams, padded - GRAM + 1
+
+
+def _numbered(values: np.ndarray, size: int) -> np.ndarray:
+    """The values, all below `size`, numbered from 0 without gaps: by a table, by sorting where it would be too large."""
+    if size > _TABLE:
+        return np.unique(values, return_inverse=True)[1].astype(np.int64)
+    seen = np.zeros(size, bool)
+    seen[values] = True
+    return (np.cumsum(seen, dtype=np.int32) - 1)[values].astype(np.int64)
 
 
 def _characters(texts: Sequence[str], lengths: np.ndarray, starts: np.ndarray, total: int) -> tuple[np.ndarray, int]:
