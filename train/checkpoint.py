@@ -21,7 +21,8 @@ class FitState:
     step: int = 0
     tokens: int = 0
     train_seconds: float = 0.0
-    other_seconds: float = 0.0
+    evaluation_seconds: float = 0.0
+    checkpoint_seconds: float = 0.0
     best_step: int | None = None
     best_loss: float | None = None
     bad_evaluations: int = 0

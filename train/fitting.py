@@ -128,6 +128,8 @@ class _Loop:
         self.state, self.best = FitState(), None
         self.per_epoch = math.ceil(len(examples) / settings.batch_size)
         self.steps = settings.max_steps or settings.epochs * self.per_epoch
+        self.marks = sorted({math.ceil(self.steps * i / EVALUATIONS) for i in range(1, EVALUATIONS + 1)})
+        self.epoch, self.order = -1, []
         self.notices: list[str] = []
         self._prepare(stack)
 
@@ -159,7 +161,7 @@ class _Loop:
                 started = time.perf_counter()
                 train_loss = self._step()
                 state.train_seconds += time.perf_counter() - started
-                validation_loss = self._evaluate() if self._evaluates_at(state.step) else None
+                validation_loss = self._evaluate() if self.held_out and state.step in self.marks else None
                 state.log.append({"step": state.step, "train_loss": train_loss, "validation_loss": validation_loss})
                 log.write(json.dumps(state.log[-1]) + "\n")
                 log.flush()
@@ -174,8 +176,10 @@ class _Loop:
         self.state.step += 1
         step = self.state.step
         epoch, place = divmod(step - 1, self.per_epoch)
-        order = epoch_order(self.examples, size=self.settings.batch_size, seed=self.settings.seed, epoch=epoch)
-        batch = collate([self.examples[i] for i in order[place]], device=self.base.device)
+        if epoch != self.epoch:
+            size, seed = self.settings.batch_size, self.settings.seed
+            self.epoch, self.order = epoch, epoch_order(self.examples, size=size, seed=seed, epoch=epoch)
+        batch = collate([self.examples[i] for i in self.order[place]], device=self.base.device)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(step, steps=self.steps, top=self.settings.learning_rate)
         loss = batch_loss(self.base, self.parts, batch) / len(batch.labels)
@@ -191,10 +195,6 @@ class _Loop:
         self.state.tokens += batch.tokens
         return loss.item()
 
-    def _evaluates_at(self, step: int) -> bool:
-        marks = {math.ceil(self.steps * i / EVALUATIONS) for i in range(1, EVALUATIONS + 1)}
-        return bool(self.held_out) and step in marks
-
     def _evaluate(self) -> float:
         """The validation loss; the best adapter so far is kept, and too many bad ones in a row end the fit."""
         started = time.perf_counter()
@@ -208,7 +208,7 @@ class _Loop:
         else:
             state.bad_evaluations += 1
             state.stopped_early = state.bad_evaluations >= self.settings.patience and state.step < self.steps
-        state.other_seconds += time.perf_counter() - started
+        state.evaluation_seconds += time.perf_counter() - started
         return loss
 
     def keep_best(self) -> None:
@@ -221,10 +221,9 @@ class _Loop:
 
     def _seconds_left(self) -> float:
         state = self.state
-        spent = sum(self._evaluates_at(step) for step in range(1, state.step + 1))
-        left = sum(self._evaluates_at(step) for step in range(state.step + 1, self.steps + 1))
-        each = state.other_seconds / spent if spent else 0.0
-        return (self.steps - state.step) * state.train_seconds / max(state.step, 1) + left * each
+        done = sum(mark <= state.step for mark in self.marks)
+        each = state.evaluation_seconds / done if done else 0.0
+        return (self.steps - state.step) * state.train_seconds / state.step + (len(self.marks) - done) * each
 
     def _write_checkpoint(self) -> None:
         started = time.perf_counter()
@@ -232,7 +231,7 @@ class _Loop:
         write_checkpoint(
             self.checkpoint, self.state, adapter=weights, optimizer=self.optimizer, best=self.best, key=self.key
         )
-        self.state.train_seconds += time.perf_counter() - started
+        self.state.checkpoint_seconds += time.perf_counter() - started
 
     def _write_log(self) -> None:
         """Begin the log anew, with what a checkpoint holds: lines of steps after it will come again."""
@@ -244,7 +243,7 @@ class _Loop:
         return TrainResult(
             adapter=self.out / "adapter",
             steps=state.step,
-            seconds=round(state.train_seconds + state.other_seconds, 3),
+            seconds=round(state.train_seconds + state.evaluation_seconds + state.checkpoint_seconds, 3),
             tokens_per_second=round(self._rate(), 1),
             train_loss=sum(last_epoch) / len(last_epoch),
             validation_loss=state.best_loss,

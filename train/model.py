@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 class LoadedModel:
     """A causal language model in memory. `sha256` is that of its weights; `licence` None where none is stated."""
 
-    model: Any  # transformers.PreTrainedModel
-    tokenizer: Any  # transformers.PreTrainedTokenizerFast
+    model: Any = field(repr=False)  # transformers.PreTrainedModel
+    tokenizer: Any = field(repr=False)  # transformers.PreTrainedTokenizerFast
     name: str
     path: Path
     dtype: str
