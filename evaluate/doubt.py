@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .wording import count, percent, variant_name
+from .wording import cases, count, percent, variant_name
 
 __all__ = ["strongest_doubt"]
 
@@ -16,20 +16,14 @@ OFTEN_USED = 3
 Results = Mapping[str, Any]
 
 
-def strongest_doubt(results: Results, decision: str) -> str:
-    """The first that applies, from what could turn the verdict to what only blurs it."""
-    for look in (
-        _cached_guide,
-        _weak_baseline,
-        _foreign_guide,
-        _few_cases,
-        _wide,
-        _stated,
-        _references,
-        _style,
-        _reused,
-        _volume,
-    ):
+def strongest_doubt(results: Results, decision: str, *, about_money: bool = True) -> str:
+    """The first that applies, from what could turn the verdict to what only blurs it.
+
+    Doubts about the money count only where the verdict rests on it.
+    """
+    turning = (_cached_guide, _weak_baseline, _foreign_guide, _few_cases, _wide)
+    stated, volume = ((_stated,), (_volume,)) if about_money else ((), ())
+    for look in (*turning, *stated, _references, _style, _reused, *volume):
         found = look(results, decision)
         if found:
             return found
@@ -91,7 +85,7 @@ def _few_cases(results: Results, decision: str) -> str | None:
             f"{count(worth)} separate {'case' if worth == 1 else 'cases'}."
         )
     if n and n < FEW_INDEPENDENT:
-        return f"The test set is small: {count(n)} cases."
+        return f"The test set is small: {cases(n)}."
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from .options import figures, read_option, read_plan
 from .roi_settings import RoiSettings
 
-__all__ = ["solve_flips"]
+__all__ = ["carrying_failure_cost", "solve_flips"]
 
 # What a person could change or learn; the words stand in the verdict.
 FLIPS = {
@@ -58,6 +58,31 @@ def solve_flips(
     return found
 
 
+def carrying_failure_cost(
+    values: Mapping[str, Decimal], settings: RoiSettings, baseline: str, candidate: str
+) -> Decimal | None:
+    """The least cost of an unacceptable output at which the investment is earned, and paid back in the target.
+
+    None where failures are dropped, where it is carried at no cost already, and where no cost would do.
+    """
+    if settings.failures == "drop":
+        return None
+    failures = "retry" if settings.failures == "retry" else "repair"
+    pair = (read_option(values, settings, baseline), read_option(values, settings, candidate))
+    target = values.get("target_payback_days")
+
+    def carried(cost: Decimal) -> Decimal | None:
+        plan = replace(read_plan(values, settings), failures=failures, failure_cost=cost)
+        found = figures(*pair, plan)
+        if found.npv is None:
+            return None
+        in_time = target is None or (found.payback_days is not None and found.payback_days <= target)
+        return Decimal(1) if found.npv > 0 and in_time else Decimal(-1)
+
+    start = carried(Decimal(0))
+    return None if start is None or start > 0 else _root(carried, Decimal(0), None)
+
+
 def _npv(values: Mapping[str, Decimal], settings: RoiSettings, baseline: str, candidate: str) -> Decimal | None:
     pair = (read_option(values, settings, baseline), read_option(values, settings, candidate))
     return figures(*pair, read_plan(values, settings)).npv
@@ -76,7 +101,7 @@ def _root(at: Callable[[Decimal], Decimal | None], start: Decimal, most: Decimal
         return None
     scale = start if start > 0 else Decimal("0.0001")
     best: tuple[Decimal, Decimal] | None = None
-    for factor in (Decimal("1.1"), Decimal("1.5"), 2, 4, 8, 16, 64, 256, 1024, 4096, 16384, 65536):
+    for factor in (Decimal("1.1"), Decimal("1.5"), 2, *(4**power for power in range(1, 16))):
         higher = scale * factor if most is None else min(scale * factor, most)
         for end in (higher, start / factor):
             there = at(end)

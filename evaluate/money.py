@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .flips import solve_flips
+from .flips import carrying_failure_cost, solve_flips
 from .formulas import (
     ONE,
     ZERO,
@@ -82,6 +82,7 @@ def compute_money(
             "volume_curve": _volume_curve(pair, plan, point),
             "tornado": tornado(quantities, drawn, settings, baseline, candidate),
             "flips": solve_flips(values, settings, baseline, candidate),
+            "carrying_failure_cost": carrying_failure_cost(values, settings, baseline, candidate),
             "cached_guide": _cached_guide(pair[0], plan, values, settings, baseline),
         }
     return Money(keys | _said(settings, values, plan, quantities, baseline, candidate))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .wording import count, days, money_text, percent, points, span_of_days, variant_name
+from .wording import cases, count, days, money_text, percent, points, span_of_days, variant_name
 
 __all__ = [
     "as_it_stands",
@@ -66,7 +66,7 @@ def difference_line(results: Results) -> str:
     difference = results["comparison"]["difference"]
     value, low, high = (difference[key] for key in ("value", "low", "high"))
     n = results["comparison"].get("n")
-    on = f" on {count(n)} cases" if n else ""
+    on = f" on {cases(n)}" if n else ""
     ends = f"95 % interval {100 * low:+.0f} to {100 * high:+.0f}".replace("-", "−")
     if round(value, 4) == 0:
         return f"Both are equally good{on} ({ends})."
@@ -79,7 +79,7 @@ def discordant_line(results: Results) -> str:
     comparison = results["comparison"]
     baseline, candidate = compared(results)
     return (
-        f"Only {variant_name(candidate)} was right in {comparison['only_candidate']} cases, "
+        f"Only {variant_name(candidate)} was right in {cases(comparison['only_candidate'])}, "
         f"only {variant_name(baseline)} in {comparison['only_baseline']}."
     )
 
@@ -253,8 +253,10 @@ def guide_can_go(results: Results, margin: float) -> str:
     return " The guide can go without any training: without it the outputs are no worse."
 
 
-def listed(keys: list[str]) -> str:
-    """Names as a list in words: a, b and c."""
+def listed(keys: list[str], *, most: int = 4) -> str:
+    """Names as a list in words: a, b and c; of many the first three."""
+    if len(keys) > most:
+        keys = [*keys[:3], f"{len(keys) - 3} more"]
     return keys[0] if len(keys) == 1 else f"{', '.join(keys[:-1])} and {keys[-1]}"
 
 

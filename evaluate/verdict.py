@@ -16,7 +16,6 @@ from .phrases import (
     cost_line,
     difference_line,
     discordant_line,
-    flip_of,
     groups_line,
     guide_can_go,
     input_name,
@@ -26,12 +25,13 @@ from .phrases import (
     when_it_pays,
 )
 from .validity import found_invalid
-from .wording import count, money_text, points
+from .wording import cases, count, money_text, points
 
 __all__ = ["decide"]
 
 SURE = 0.8  # a payback as likely as this is enough to spend the money
 UNSURE = 0.5  # one no likelier than this is not
+MONEY_AFTER = 5  # rules up to this one do not weigh the money
 Results = Mapping[str, Any]
 Verdict = dict[str, Any]
 
@@ -57,7 +57,7 @@ def decide(results: Results, *, margin: float = 0.03) -> Verdict | None:
         "rule": number,
         "sentence": found["sentence"] + also,
         "reasons": found["reasons"][:4],
-        "doubt": strongest_doubt(results, found["decision"]),
+        "doubt": strongest_doubt(results, found["decision"], about_money=number > MONEY_AFTER),
         "flips": found.get("flips", []),
     }
 
@@ -89,7 +89,7 @@ def _worse(results: Results, margin: float) -> Verdict | None:
         "reasons": [
             difference_line(results),
             discordant_line(results),
-            "A cheaper request does not make up for worse outputs.",
+            "Outputs that are surely worse are not weighed against what they cost.",
         ],
     }
 
@@ -101,7 +101,7 @@ def _not_told(results: Results, margin: float) -> Verdict | None:
     if low > -margin:
         return None
     n, needed = comparison.get("n") or results["quality"][compared(results)[1]]["n"], _cases_needed(comparison, margin)
-    could = f"on these {count(n)} cases it could be up to {points(low)} worse"
+    could = f"on {'this' if n == 1 else 'these'} {cases(n)} it could be up to {points(low)} worse"
     more = f"About {count(needed)} cases would tell if the difference stays as it is." if needed else (
         "More cases would help only if the difference turns out smaller than it looks."
     )  # fmt: skip
@@ -147,18 +147,20 @@ def _risky(results: Results, margin: float) -> Verdict | None:
 def _no_money(results: Results, margin: float) -> Verdict | None:
     """Rule 5: prices or volume are missing."""
     money = results.get("money")
+    every = "prices and requests_per_day in [roi]"
     if money is None:
-        state = "state prices and requests_per_day in [roi]"
+        state = f"state {every}"
     elif not money.get("missing") and money.get("saving_per_request") is not None and chance(money) is not None:
         return None
     elif money.get("missing"):
-        state = f"state {listed(money['missing'])}"
+        state, every = f"state {listed(money['missing'])}", ", ".join(money["missing"])
     else:
-        state = "an option without any acceptable output has no cost per acceptable output; choose other failures"
+        state = "an option without any acceptable output has no cost per acceptable output"
+        every = 'failures other than "drop"'
     return {
         "decision": "cannot tell yet",
         "sentence": f"Cannot tell yet: {both_shares(results)}; whether that pays is open: {state}.",
-        "reasons": [difference_line(results), sentence(f"To count the money, {state}"), *token_lines(results)],
+        "reasons": [difference_line(results), sentence(f"To count the money, state {every}"), *token_lines(results)],
     }
 
 
@@ -168,8 +170,7 @@ def _cost_unset(results: Results, margin: float) -> Verdict | None:
     counted = money.get("failure_cost") is not None or money.get("failures") in ("drop", "repair")
     if counted or results["comparison"]["difference"]["low"] <= 0 or _carries(money):
         return None
-    flip = flip_of(money, "failure_cost")
-    least = flip["to"] if flip else money.get("break_even_failure_cost")
+    least = money.get("carrying_failure_cost")
     if least is None:
         return None
     cost = money_text(least, money["currency"])

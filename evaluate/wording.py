@@ -1,6 +1,6 @@
 """Numbers as a person says them to another: shares, days, money, variants."""
 
-__all__ = ["count", "days", "money_text", "percent", "points", "span_of_days", "variant_name"]
+__all__ = ["cases", "count", "days", "money_text", "percent", "points", "span_of_days", "variant_name"]
 
 DAYS_A_YEAR = 365.25
 
@@ -53,6 +53,11 @@ def count(number: float) -> str:
     if abs(number) >= 100 or number == int(number):
         return f"{number:,.0f}"
     return f"{number:,.3g}"
+
+
+def cases(number: float) -> str:
+    """1 as "1 case", 200 as "200 cases"."""
+    return f"{count(number)} case{'' if number == 1 else 's'}"
 
 
 def money_text(amount: float, currency: str) -> str:

@@ -223,6 +223,14 @@ def test_always_on_machines_are_running_cost_and_their_share_is_of_the_days_spen
     assert found["saving_share"] == pytest.approx(1 - 12 / 35.714285713)
 
 
+def test_a_machine_that_is_no_longer_needed_is_saved():
+    machine = {"hourly": 2, "requests_per_second": 5, "acceptance": Decimal("0.7")}
+    found = money(article(prompted=machine))
+    assert found["running_cost_per_day"] == -48
+    assert found["saving_per_day"] == pytest.approx(48 - 21.428571428)
+    assert found["npv_p50"] == pytest.approx(found["npv"], rel=0.02)
+
+
 def test_upkeep_is_counted_once():
     running = {
         "monitoring_hours_per_month": 2,

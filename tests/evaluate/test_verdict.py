@@ -92,6 +92,7 @@ TABLE = [
     # 6: better, dearer, and a failure costs nothing
     ("better and dearer", situation(roi=costs(tuned=12)), 6, "cannot tell yet", None),
     ("better, investment too high", situation(roi=costs(investment=10**6)), 6, "cannot tell yet", None),
+    ("better and cheaper, but too slow", situation(roi=costs(target_payback_days=5)), 6, "cannot tell yet", None),
     # 7: pays
     ("better and cheaper", situation(roi=costs()), 7, "fine-tune", None),
     ("equal and cheaper", situation(EQUAL, roi=costs()), 7, "fine-tune", None),
@@ -160,8 +161,11 @@ def test_too_few_cases_says_how_many_would_tell_and_they_do():
 def test_the_failure_cost_that_would_pay_is_named():
     results = situation(roi=costs(tuned=12))
     found = decide(results, margin=0.03)
-    flip = next(flip for flip in results["money"]["flips"] if flip["key"] == "failure_cost")
-    assert f"{flip['to']:.3g} EUR" in found["sentence"]
+    least = results["money"]["carrying_failure_cost"]
+    assert f"{least:.3g} EUR" in found["sentence"]
+    stated = situation(roi=costs(tuned=12, failures="repair", failure_cost=least * 1.2))
+    assert stated["money"]["npv"] > 0
+    assert stated["money"]["payback_days"] < 90
 
 
 def test_too_few_requests_says_from_how_many_it_would_pay():
@@ -235,6 +239,11 @@ DOUBTS = [
 @pytest.mark.parametrize(("results", "part"), DOUBTS)
 def test_the_strongest_doubt_is_named(results, part):
     assert part in strongest_doubt(results, "fine-tune")
+
+
+def test_a_verdict_that_rests_on_quality_alone_does_not_doubt_the_volume():
+    assert "volume" not in decide(situation(WORSE, roi=costs()), margin=0.03)["doubt"]
+    assert "volume" in decide(situation((150, 32, 6, 12), roi=costs()), margin=0.03)["doubt"]
 
 
 def test_equal_true_shares_hold_the_verdict_back_in_about_half_of_the_runs():
