@@ -34,7 +34,8 @@ def evaluate_collected(
     style = read_style(style_path) if style_path else project.style  # type: ignore[union-attr]
     roi = read_roi(project.roi) if project is not None and project.roi is not None else None
     if roi is not None and first in files and second in files:
-        check_roi(roi, [first, second])
+        known = dict.fromkeys([*files, *(settings.variants if settings else ())])
+        check_roi(roi, list(known), required=[first, second])
     watch = Stopwatch()
     raw_pairs = read_pairs(pairs_path, _data(project, pairs_path))
     if raw_pairs.rows_read > len(raw_pairs.pairs):

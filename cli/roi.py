@@ -22,7 +22,7 @@ def command(project: Path | None, config: Path | None, talk: Talk) -> None:
 
     With --config, the two variants are those that [roi.NAME] tables describe: `prompted` and `tuned` where both are there.
     """
-    from ..evaluate import compute_money, read_roi
+    from ..evaluate import check_roi, compute_money, read_roi
     from ..style import ConfigError
 
     if config is not None:
@@ -33,6 +33,7 @@ def command(project: Path | None, config: Path | None, talk: Talk) -> None:
             raise ConfigError(f"{config} has no [roi] table")
         roi = read_roi(table["roi"], where=f"{config}: roi")
         baseline, candidate = _pair(list(roi.variants), config)
+        check_roi(roi, list(roi.variants), required=[baseline, candidate], measured=False)
         money = compute_money(roi, baseline=baseline, candidate=candidate, measured=None, seed=talk.seed).to_json()
     else:
         money = _of_run(project)

@@ -41,9 +41,14 @@ def preflight(project: Project, *, train: bool) -> None:
     # Guides and files of outputs are opened here; the adapter does not exist yet.
     plan_variants(project.evaluate, folder=project.folder, style=project.style, train=empty, adapter=Path("adapter"))
     if project.roi is not None:
-        check_roi(read_roi(project.roi), [project.evaluate.baseline, project.evaluate.candidate])
+        check_roi(read_roi(project.roi), project.evaluate.variants, required=compared(project))
     if train:
         need_training(project)
+
+
+def compared(project: Project) -> list[str]:
+    """The two variants whose money is compared."""
+    return [project.evaluate.baseline, project.evaluate.candidate]
 
 
 def need_training(project: Project) -> None:
@@ -158,7 +163,7 @@ def evaluate_stage(project: Project, run: Path, talk: Talk) -> dict[str, Any]:
     )  # fmt: skip
     roi = None if project.roi is None else read_roi(project.roi)
     if roi is not None:
-        check_roi(roi, [settings.baseline, settings.candidate])
+        check_roi(roi, settings.variants, required=compared(project))
     watch = Stopwatch()
     raw = gather(project, run, variants, pairs, train, talk)
     fingerprint, uses = test_set_uses(run, pairs["id"].to_list())

@@ -10,7 +10,7 @@ from .errors import ConfigError
 from .findings import Findings, faults, regex_places
 from .kind import Kind
 from .schema import Check
-from .words import at_least_at_most, one_of, quoted, ready_pattern
+from .words import at_least_at_most, one_of, quoted, ready_pattern, times
 
 __all__ = ["ENDS_WITH", "LENGTH", "PATTERN", "PUNCTUATION", "STARTS_WITH"]
 
@@ -88,7 +88,7 @@ def _find_pattern(check: Check, columns: Columns) -> Findings:
     high = p.max if p.max is not None else 2**31
     wrong = pl.DataFrame({"text": columns.output, "n": counts}).with_row_index()
     wrong = wrong.filter(~pl.col("n").is_between(p.min, high))
-    expected = f"the whole text matches {p.regex}" if p.whole else f"{p.regex} {at_least_at_most(p.min, p.max)} times"
+    expected = f"the whole text matches {p.regex}" if p.whole else f"{quoted(p.regex)} {times(p.min, p.max)}"
     rows: list[tuple[int, str | None, int | None, int | None, str]] = [
         (index, None, None, None, expected) for index in wrong.filter(pl.col("n") < p.min)["index"]
     ]
@@ -104,7 +104,7 @@ def _say_pattern(check: Check) -> str:
         return f"The whole text matches the pattern `{p.regex}`."
     if p.max == 0:
         return f"Nothing matches the pattern `{p.regex}`."
-    return f"The pattern `{p.regex}` occurs {at_least_at_most(p.min, p.max)} times."
+    return f"The pattern `{p.regex}` occurs {times(p.min, p.max)}."
 
 
 PATTERN = Kind("pattern", "form", PatternParameters, _find_pattern, _say_pattern)

@@ -7,7 +7,7 @@ import polars as pl
 
 from .errors import ConfigError
 
-__all__ = ["at_least_at_most", "one_of", "quoted", "ready_pattern", "whole_words"]
+__all__ = ["at_least_at_most", "one_of", "quoted", "ready_pattern", "times", "whole_words"]
 
 
 def at_least_at_most(low: int | None, high: int | None) -> str:
@@ -17,6 +17,17 @@ def at_least_at_most(low: int | None, high: int | None) -> str:
     if not low:
         return f"at most {high}"
     return f"exactly {low}" if low == high else f"{low} to {high}"
+
+
+def times(low: int | None, high: int | None) -> str:
+    """How often: `at least once`, `at most 3 times`, `never`."""
+    if high == 0:
+        return "never"
+    if low == high == 1:
+        return "exactly once"
+    if high is None and low == 1:
+        return "at least once"
+    return f"{at_least_at_most(low, high)} times"
 
 
 def quoted(text: str) -> str:
