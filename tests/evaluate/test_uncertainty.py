@@ -1,0 +1,192 @@
+"""The draws against the point figures, the parts against the whole, and what measured items do to the ranges."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuneworth.evaluate.money import compute_money
+from tuneworth.evaluate.options import figures, parts, read_option, read_plan
+from tuneworth.evaluate.quantities import MeasuredVariant, collect_quantities
+from tuneworth.evaluate.roi_settings import read_roi
+from tuneworth.evaluate.uncertainty import simulate
+
+TODAY = date(2026, 11, 25)
+PRICES = {"price_input": 5, "price_output": 20}
+
+
+def money(table, **options):
+    settings_ = read_roi(table, on=TODAY)
+    options = {"baseline": "prompted", "candidate": "tuned", "today": TODAY, "draws": 2000} | options
+    return compute_money(settings_, **options).to_json()
+
+
+rates = st.integers(1, 100).map(lambda k: Decimal(k) / 100)
+tokens = st.integers(0, 3000).map(Decimal)
+prices = st.integers(0, 3000).map(lambda k: Decimal(k) / 100)
+
+
+@st.composite
+def tables(draw):
+    variants = {
+        name: {
+            "price_input": draw(prices),
+            "price_output": draw(prices),
+            "price_cached": draw(prices),
+            "cached_share": draw(st.integers(0, 4)) / Decimal(4),
+            "fixed_tokens": draw(tokens),
+            "input_tokens": draw(tokens),
+            "output_tokens": draw(tokens),
+            "acceptance": draw(rates),
+        }
+        for name in ("prompted", "tuned")
+    }
+    return {
+        "requests_per_day": draw(st.integers(1, 10**6)),
+        "ramp_days": draw(st.sampled_from([0, 30, 400])),
+        "discount_rate": draw(st.sampled_from([Decimal(0), Decimal("0.08")])),
+        "failures": draw(st.sampled_from(["ignore", "drop", "repair", "retry"])),
+        "failure_cost": draw(rates),
+        "tries": draw(st.integers(1, 4)),
+        "investment": {"compute": draw(st.integers(0, 5000)), "engineering_hours": 2, "engineering_hourly": 80},
+        "running": {
+            "monitoring_hours_per_month": draw(st.integers(0, 5)),
+            "monitoring_hourly": 60,
+            "retrain_every_days": draw(st.sampled_from([0, 90])),
+            "retrain_cost": 100,
+        },
+        **variants,
+    }
+
+
+def evaluate(table):
+    settings_ = read_roi(table)
+    quantities = collect_quantities(settings_, ["prompted", "tuned"], {}, None, today=TODAY)
+    values = {key: q.value for key, q in quantities.items() if q.value is not None}
+    return (
+        settings_,
+        values,
+        [read_option(values, settings_, name) for name in ("prompted", "tuned")],
+        read_plan(values, settings_),
+    )
+
+
+@given(tables())
+@settings(max_examples=60, deadline=None)
+def test_the_parts_add_up_to_the_saving_per_request(table):
+    _, _, options, plan = evaluate(table)
+    total = sum(parts(*options, plan).values())
+    assert total == pytest.approx(
+        figures(*options, plan).saving_per_request, rel=Decimal("1e-20"), abs=Decimal("1e-24")
+    )
+
+
+@given(tables())
+@settings(max_examples=60, deadline=None)
+def test_exchanging_the_options_turns_the_saving_round(table):
+    _, _, options, plan = evaluate(table)
+    there, back = figures(*options, plan), figures(*reversed(options), plan)
+    assert there.saving_per_request == -back.saving_per_request
+
+
+@given(tables())
+@settings(max_examples=80, deadline=None)
+def test_draws_and_point_figures_are_the_same_formulas(table):
+    settings_, values, options, plan = evaluate(table)
+    exact = figures(*options, plan)
+    found = simulate({k: np.array([float(v)]) for k, v in values.items()}, settings_, "prompted", "tuned")
+    assert found.npv[0] == pytest.approx(float(exact.npv), rel=1e-9, abs=1e-6)
+    days = float("inf") if exact.payback_days is None else float(exact.payback_days)
+    near_nothing = abs(exact.saving_per_day) < Decimal("1e-9")  # floats cannot tell a saving of nought from never
+    assert near_nothing or found.payback_days[0] == pytest.approx(days, rel=1e-6)
+
+
+@given(tables(), st.integers(2, 9))
+@settings(max_examples=50, deadline=None)
+def test_more_requests_pay_back_no_later_where_a_request_saves(table, times):
+    _, _, options, plan = evaluate(table)
+    one = figures(*options, plan)
+    more = figures(*options, replace(plan, requests_per_day=plan.requests_per_day * times))
+    if one.saving_per_request > 0:
+        assert more.npv >= one.npv
+        assert one.payback_days is None or more.payback_days <= one.payback_days
+    else:
+        assert more.npv <= one.npv
+
+
+def test_both_ways_of_counting_agree_on_machines():
+    hosted = {"hourly": 2, "requests_per_second": Decimal("0.01"), "acceptance": Decimal("0.9"), "peak_factor": 2}
+    counts = {"fixed_tokens": 500, "input_tokens": 150, "output_tokens": 150}
+    table = {"requests_per_day": 5000, "prompted": {**PRICES, **counts}, "tuned": hosted}
+    settings_, values, options, plan = evaluate(table)
+    exact = figures(*options, plan)
+    found = simulate({k: np.array([float(v)]) for k, v in values.items()}, settings_, "prompted", "tuned")
+    assert exact.machines[1] == 24 * 2 * 12  # 5,000 x 2 / 86,400 / 0.01 = 11.6
+    assert found.npv[0] == pytest.approx(float(exact.npv), rel=1e-9)
+
+
+def measured(seed=0, n=60, **changes):
+    rng = np.random.default_rng(seed)
+    base = MeasuredVariant(600.0, rng.integers(80, 120, n) * 1.0, rng.integers(20, 60, n) * 1.0, rng.random(n) < 0.4)
+    tuned = MeasuredVariant(20.0, base.input_tokens, rng.integers(20, 40, n) * 1.0, rng.random(n) < 0.9)
+    return {"prompted": replace(base, **changes), "tuned": tuned}
+
+
+def test_what_a_run_measured_need_not_be_stated():
+    run = measured()
+    found = money({"requests_per_day": 1000, "prompted": PRICES, "tuned": PRICES}, measured=run)
+    variant = found["variants"]["prompted"]
+    assert variant["acceptance"] == pytest.approx(run["prompted"].acceptable.mean())
+    assert variant["cost_per_request"] == pytest.approx(
+        ((600 + run["prompted"].input_tokens.mean()) * 5 + run["prompted"].output_tokens.mean() * 20) / 1e6
+    )
+    assert next(e for e in found["assumptions"] if e["key"] == "tuned.acceptance")["source"] == "measured"
+    assert found["missing"] == []
+
+
+def test_what_is_stated_wins_over_what_was_measured_and_says_so():
+    found = money(
+        {"requests_per_day": 1000, "prompted": {**PRICES, "fixed_tokens": 50}, "tuned": PRICES}, measured=measured()
+    )
+    assert found["variants"]["prompted"]["fixed_tokens"] == 50
+    entry = next(e for e in found["assumptions"] if e["key"] == "prompted.fixed_tokens")
+    assert entry["source"] == "stated"
+    assert "in place of what the run measured" in entry["detail"]
+
+
+def test_unknown_tokens_stay_unknown_and_some_unknown_ones_are_left_out():
+    table = {"requests_per_day": 1000, "prompted": PRICES, "tuned": PRICES}
+    unknown = money(table, measured=measured(output_tokens=None))
+    assert unknown["missing"] == ["roi.prompted.output_tokens"]
+    some = measured()["prompted"].output_tokens.copy()
+    some[:10] = np.nan
+    found = money(table, measured=measured(output_tokens=some))
+    assert found["variants"]["prompted"]["output_tokens"] == pytest.approx(np.nanmean(some))
+    assert found["npv_p5"] < found["npv"] < found["npv_p95"]
+
+
+def test_items_are_resampled_in_pairs_and_by_group():
+    volume = [1000, 1000, 1000]
+    table = {"requests_per_day": volume, "failures": "repair", "failure_cost": 1, "prompted": PRICES, "tuned": PRICES}
+    run = measured()
+    same = {name: replace(v, acceptable=run["tuned"].acceptable) for name, v in run.items()}
+    spread = {
+        key: money(table, measured=r)["npv_p95"] - money(table, measured=r)["npv_p5"]
+        for key, r in (("a", same), ("b", run))
+    }
+    # With one outcome for both, the draws of acceptance cancel out; only tokens still vary.
+    assert spread["a"] < spread["b"] / 50
+    grouped = money(table, measured=run, groups=np.arange(60) // 20)
+    assert grouped["npv_p5"] != money(table, measured=run)["npv_p5"]
+
+
+def test_a_measured_cache_share_needs_no_minimum():
+    table = {"requests_per_day": 10, "prompted": {**PRICES, "price_cached": 1}, "tuned": PRICES}
+    found = money(table, measured=measured(cached_share=0.5))
+    without = money(table, measured=measured())
+    saved = without["variants"]["prompted"]["cost_per_request"] - found["variants"]["prompted"]["cost_per_request"]
+    assert saved == pytest.approx(600 * 0.5 * 4 / 1e6)
