@@ -63,7 +63,8 @@ def _of_run(project: Path | None) -> dict[str, Any]:
     money = json.loads(results.read_text(encoding="utf-8"))["money"] if results.is_file() else None
     if money is None:
         raise ConfigError(
-            f"{run} has no money in it: a [roi] table in tuneworth.toml and `tuneworth evaluate` make it, or --config names a file"
+            f"{run} has no money in it\n"
+            "A [roi] table in tuneworth.toml and `tuneworth evaluate` make it, or --config names a file."
         )
     return money
 
@@ -90,9 +91,8 @@ def _text(money: dict[str, Any], baseline: str, candidate: str) -> str:
         f"saving per request      {sum_of(money['saving_per_request'], currency)} ({share(money['saving_share'])})",
     ]
     if money["requests_per_day"] is not None:
-        lines.append(
-            f"saving per day          {sum_of(money['saving_per_day'], currency)} at {_count(money['requests_per_day'])} requests a day"
-        )
+        volume = f"at {_count(money['requests_per_day'])} requests a day"
+        lines.append(f"saving per day          {sum_of(money['saving_per_day'], currency)} {volume}")
     lines.append(f"investment              {sum_of(money['investment'], currency)}")
     if money["requests_per_day"] is not None:
         low, high = _days(money["payback_days_p5"]), _days(money["payback_days_p95"])

@@ -31,24 +31,26 @@ def run_project(project_path: Path | None, talk: Talk, *, name: str | None = Non
     from .headline import curate_lines, headline
     from .project import read_project
     from .runs import find_run, new_run
-    from .stages import curate_stage, evaluate_stage, preflight, report_stage, train_stage
+    from .stages import check_prompts, curate_stage, evaluate_stage, load, preflight, report_stage, train_stage
 
     wanted = [parse_gate(text) for text in gates]
     project = read_project(project_path)
-    train = any(
-        v not in project.evaluate.named or project.evaluate.named[v].outputs is None for v in project.evaluate.variants
-    )
-    preflight(project, train=train)
+    named = project.evaluate.named
+    local = [name for name in project.evaluate.variants if name not in named or named[name].outputs is None]
+    preflight(project, train=bool(local))
     run = find_run(project, name) if name else new_run(project, seed=talk.seed, command="tuneworth run")
     if not (run / "curate" / "summary.json").is_file():
         talk.note(curate_lines(curate_stage(project, run, talk)))
-    if "tuned" in project.evaluate.variants and not (run / "train" / "summary.json").is_file():
-        summary = train_stage(project, run, talk)
+    loaded = load(project, talk) if local else None
+    if loaded is not None:
+        check_prompts(project, run, talk, loaded)
+    if "tuned" in local and not (run / "train" / "summary.json").is_file():
+        summary = train_stage(project, run, talk, loaded=loaded)
         talk.note(
             f"train: {summary['steps']} steps in {summary['seconds']:.0f} s, {summary['tokens_per_second']:,.0f} tokens/s, "
             f"validation loss {_number(summary['validation_loss'])} at step {summary['best_step']}"
         )
-    results = evaluate_stage(project, run, talk)
+    results = evaluate_stage(project, run, talk, loaded=loaded)
     report, *_ = report_stage(run)
     talk.answer(
         f"\n{headline(results)}\n\nReport: {report}", {"run": str(run), "report": str(report), **_brief(results)}

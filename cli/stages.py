@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -23,7 +23,10 @@ from .project import Project
 from .runs import Stopwatch, read_run, test_set_uses, update_run
 from .talk import Talk
 
-__all__ = ["curate_stage", "evaluate_stage", "preflight", "report_stage", "train_stage"]
+if TYPE_CHECKING:
+    from ..train import LoadedModel
+
+__all__ = ["check_prompts", "curate_stage", "evaluate_stage", "load", "preflight", "report_stage", "train_stage"]
 
 
 # --- before the first stage -------------------------------------------------------------------------------------
@@ -92,43 +95,41 @@ def curate_stage(project: Project, run: Path, talk: Talk) -> dict[str, Any]:
 # --- train ------------------------------------------------------------------------------------------------------
 
 
-def train_stage(project: Project, run: Path, talk: Talk) -> dict[str, Any]:
-    """An adapter in the run's `train` folder; the training summary."""
+def load(project: Project, talk: Talk) -> "LoadedModel":
+    """The project's model in memory, for training and for the race."""
     need_training(project)
-    from ..train import fit, load_model, preview
+    from ..train import load_model
 
-    train, validation = read_split(run, "train"), read_split(run, "validation")
+    talk.note(f"model: loading {project.train.model}")
+    return load_model(model_name(project))
+
+
+def train_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None) -> dict[str, Any]:
+    """An adapter in the run's `train` folder; the training summary. A fit that was stopped goes on where it was."""
+    from ..train import fit, preview
+
+    settings = project.train
+    train, validation = (
+        sample(read_split(run, name), settings.max_pairs, seed=talk.seed) for name in ("train", "validation")
+    )
     if not len(train):
         raise DataError(f"no train pairs in {run}: every row was dropped or breaks a rule (see curate/summary.json)")
-    chosen = sample(train, project.train.max_pairs, seed=talk.seed)
-    if len(chosen) < len(train):
-        talk.note(f"train: {len(chosen)} of {len(train)} training pairs, a seeded sample (max_pairs)")
+    if settings.max_pairs is not None and len(train) == settings.max_pairs:
+        talk.note(f"train: {len(train)} training pairs, a seeded sample (max_pairs)")
     watch = Stopwatch()
-    talk.note(f"train: loading {project.train.model}")
-    loaded = load_model(model_name(project))
-    talk.note(preview(chosen, model=loaded))
+    loaded = loaded or load(project, talk)
+    talk.note(preview(train, model=loaded))
     with talk.progress("training") as advance:
 
         def step(done: int, of: int, loss: float, validation_loss: float | None, rate: float, left: float) -> None:
             advance(done, of, f"loss {loss:.3f}, {rate:,.0f} tokens/s")
             if validation_loss is not None:
-                talk.note(
-                    f"train: step {done} of {of}, loss {loss:.3f}, validation {validation_loss:.3f}, {left:.0f} s left"
-                )
+                text = f"loss {loss:.3f}, validation {validation_loss:.3f}, {rate:,.0f} tokens/s, {left:.0f} s left"
+                talk.note(f"train: step {done} of {of}, {text}")
 
-        result = fit(
-            chosen,
-            sample(validation, project.train.max_pairs, seed=talk.seed),
-            model=loaded,
-            settings=project.train,
-            out=run / "train",
-            progress=step,
-        )
-    update_run(
-        run,
-        seconds={"train": watch.seconds()},
-        model={"name": loaded.name, "sha256": loaded.sha256, "licence": loaded.licence},
-    )
+        result = fit(train, validation, model=loaded, settings=settings, out=run / "train", progress=step, resume=True)
+    model = {"name": loaded.name, "sha256": loaded.sha256, "licence": loaded.licence, "dtype": loaded.dtype}
+    update_run(run, seconds={"train": watch.seconds()}, model=model)
     return result.summary()
 
 
@@ -146,64 +147,98 @@ def sample(pairs: pl.DataFrame, most: int | None, *, seed: int) -> pl.DataFrame:
 # --- evaluate ---------------------------------------------------------------------------------------------------
 
 
-def evaluate_stage(project: Project, run: Path, talk: Talk) -> dict[str, Any]:
+def evaluate_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None) -> dict[str, Any]:
     """`outputs.jsonl` and `results.json` of the run; the results."""
     settings = project.evaluate
-    facts = read_run(run)
-    adapter = run / "train" / "adapter"
     train, test = read_split(run, "train"), read_split(run, "test")
-    if not len(test):
-        raise DataError(f"no test pairs in {run}: there is nothing to judge on (see curate/summary.json)")
     pairs = sample(test, settings.max_pairs, seed=talk.seed)
+    if not len(pairs):
+        raise DataError(f"no test pairs in {run}: there is nothing to judge on (see curate/summary.json)")
     if len(pairs) < len(test):
         talk.note(f"evaluate: {len(pairs)} of {len(test)} test pairs, a seeded sample (max_pairs)")
-    variants = plan_variants(
-        settings, folder=project.folder, style=project.style, train=train, data_guide=facts.get("data_guide"),
-        adapter=adapter if adapter.is_dir() else None, seed=talk.seed,
-    )  # fmt: skip
+    adapter = run / "train" / "adapter"
+    variants = variants_of(project, run, train, adapter=adapter if adapter.is_dir() else None, seed=talk.seed)
     roi = None if project.roi is None else read_roi(project.roi)
     if roi is not None:
         check_roi(roi, settings.variants, required=compared(project))
     watch = Stopwatch()
-    raw = gather(project, run, variants, pairs, train, talk)
+    raw = gather(project, run, variants, pairs, train, talk, loaded=loaded)
     fingerprint, uses = test_set_uses(run, pairs["id"].to_list())
     update_run(run, seconds={"evaluate": watch.seconds()}, test_set=fingerprint, test_set_used=uses)
-    around = surroundings(run, train, tested=len(pairs), of=len(test))
     evaluated = evaluate_outputs(
         pairs, raw, project.style, baseline=settings.baseline, candidate=settings.candidate, margin=settings.margin,
-        roi=roi, around=around, seed=talk.seed,
+        roi=roi, around=surroundings(run, train, tested=len(pairs), of=len(test)), seed=talk.seed,
     )  # fmt: skip
     write_evaluated(evaluated, run)
     return evaluated.results
 
 
-def gather(
-    project: Project, run: Path, variants: list[Variant], pairs: pl.DataFrame, train: pl.DataFrame, talk: Talk
-) -> list[Raw]:
-    """Every variant's outputs: read from files, or made by the model, one variant after the other."""
-    settings, loaded, raw = project.evaluate, None, []
-    for variant in variants:
-        if variant.file is not None:
-            raw.append(Raw(variant, read_outputs(variant.file, variant=variant.name, ids=pairs["id"].to_list())))
-            continue
-        from ..evaluate.race import race, token_limit
-        from ..train import load_model
+def variants_of(project: Project, run: Path, train: pl.DataFrame, *, adapter: Path | None, seed: int) -> list[Variant]:
+    """The project's variants, with few-shot examples from this run's train split."""
+    guide = read_run(run).get("data_guide")
+    return plan_variants(
+        project.evaluate,
+        folder=project.folder,
+        style=project.style,
+        train=train,
+        data_guide=guide,
+        adapter=adapter,
+        seed=seed,
+    )
 
-        if loaded is None:
-            need_training(project)
-            loaded = load_model(model_name(project))
-        limit = settings.max_new_tokens
-        limit = token_limit(loaded.tokenizer, train["output"].to_list()) if limit == "auto" else limit
+
+def check_prompts(project: Project, run: Path, talk: Talk, loaded: "LoadedModel") -> None:
+    """Before anything is trained: every prompt of every local variant leaves room for an answer.
+
+    Raises: ModelError where one does not.
+    """
+    from ..evaluate.race import check_room
+
+    train, test = read_split(run, "train"), read_split(run, "test")
+    limit = limit_of(project, train, loaded)
+    for variant in variants_of(project, run, train, adapter=run / "train" / "adapter", seed=talk.seed):
+        if variant.file is None:
+            check_room(variant, test, loaded=loaded, max_new_tokens=limit)
+
+
+def limit_of(project: Project, train: pl.DataFrame, loaded: "LoadedModel") -> int:
+    """The most tokens of an output: as stated, or by the longest training output."""
+    from ..evaluate.race import token_limit
+
+    limit = project.evaluate.max_new_tokens
+    return token_limit(loaded.tokenizer, train["output"].to_list()) if limit == "auto" else limit
+
+
+def gather(
+    project: Project, run: Path, variants: list[Variant], pairs: pl.DataFrame, train: pl.DataFrame, talk: Talk, *,
+    loaded: "LoadedModel | None" = None,
+) -> list[Raw]:  # fmt: skip
+    """Every variant's outputs: read from files, or made by the model, one variant after the other."""
+    from ..evaluate.race import check_room, race
+
+    ids = pairs["id"].to_list()
+    collected = {v.name: Raw(v, read_outputs(v.file, variant=v.name, ids=ids)) for v in variants if v.file is not None}
+    local = [variant for variant in variants if variant.file is None]
+    if not local:
+        return list(collected.values())
+    loaded = loaded or load(project, talk)
+    limit = limit_of(project, train, loaded)
+    for variant in local:
+        check_room(variant, pairs, loaded=loaded, max_new_tokens=limit)
+    used = {
+        "max_new_tokens": limit, "temperature": project.evaluate.temperature, "samples": project.evaluate.samples
+    }  # fmt: skip
+    raw = dict(collected)
+    for variant in local:
         with talk.progress(f"{variant.name:<9}") as advance:
             raced = race(
-                variant, pairs, loaded=loaded, settings=settings, max_new_tokens=limit,
+                variant, pairs, loaded=loaded, settings=project.evaluate, max_new_tokens=limit,
                 store=run / "evaluate" / "generated.jsonl", seed=talk.seed,
-                progress=lambda name, done, of: advance(done, of, "outputs"),
+                progress=lambda name, done, of, show=advance: show(done, of, "outputs"),
             )  # fmt: skip
         talk.note(f"evaluate: {variant.name}, {len(pairs)} outputs in {raced.outputs['seconds'].sum():.0f} s")
-        used = {"max_new_tokens": limit, "temperature": settings.temperature, "samples": settings.samples}
-        raw.append(Raw(variant, raced.outputs, raced.fixed_tokens, raced.guide_tokens, loaded.name, used))
-    return raw
+        raw[variant.name] = Raw(variant, raced.outputs, raced.fixed_tokens, raced.guide_tokens, loaded.name, used)
+    return [raw[variant.name] for variant in variants]
 
 
 def surroundings(run: Path, train: pl.DataFrame, *, tested: int, of: int) -> Surroundings:

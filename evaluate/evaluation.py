@@ -142,6 +142,7 @@ def _measured(raw: Raw, scores: Scores, rows: np.ndarray) -> MeasuredVariant:
         output_tokens=output,
         acceptable=table["acceptable"].cast(pl.Float64).to_numpy(),
         cached_share=share,
+        requests_per_second=speed_of(scores.table, rows)["per_second"],
     )
 
 
@@ -157,7 +158,8 @@ def _risks(
     return assess_risks(
         results,
         candidate_outputs=scores[candidate].table["output"].fill_null("").to_list(),
-        references=pairs["output"].to_list(),
+        # A reference that breaks the rules is no measure of what an honest copy looks like.
+        references=pairs.select(pl.when("reference_ok").then("output"))["output"].to_list(),
         train_outputs=train_outputs,
         groups=groups_of(pairs),
         roi=roi,

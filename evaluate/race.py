@@ -17,7 +17,7 @@ from .variants import Variant
 if TYPE_CHECKING:
     from ..train import LoadedModel
 
-__all__ = ["Raced", "race", "token_limit"]
+__all__ = ["Raced", "check_room", "race", "token_limit"]
 
 Progress = Callable[[str, int, int], None]  # variant, outputs done, outputs wanted
 
@@ -46,14 +46,11 @@ def race(
 
     Outputs are appended to `store` (JSON lines) as they come, under a key of everything that made them; those that
     stand there already under the same key are taken from there.
-
-    Raises: ModelError where the fixed prompt and a request leave no room for an answer in the model's context.
     """
     from ..train import chat_messages
     from .generate import count_prompt_tokens, generate
 
     prompts = [_prompt(variant, text, system) for text, system in pairs.select("input", "system").iter_rows()]
-    _check_room(variant, prompts, loaded, max_new_tokens)
     key = _key(variant, prompts, loaded, settings, max_new_tokens, seed)
     known = _stored(store, key)
     missing = [n for n in range(len(prompts)) if n not in known]
@@ -97,18 +94,22 @@ def _prompt(variant: Variant, text: str, system: str | None) -> list[dict[str, s
     return chat_messages(text, system=said or None, examples=variant.examples)
 
 
-def _check_room(variant: Variant, prompts: Sequence[list[dict]], loaded: "LoadedModel", max_new_tokens: int) -> None:
-    """A guide that does not fit would be cut off, and the race with it unfair: refused before any work."""
+def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", max_new_tokens: int) -> None:
+    """A guide that does not fit would be cut off, and the race with it unfair: refused before any work.
+
+    Raises: ModelError where the fixed prompt and a request leave no room for an answer in the model's context.
+    """
     from .generate import count_prompt_tokens
 
-    room = getattr(loaded.model.config, "max_position_embeddings", None)
+    prompts = [_prompt(variant, text, system) for text, system in pairs.select("input", "system").iter_rows()]
     longest = max(prompts, key=lambda messages: sum(len(m["content"]) for m in messages), default=None)
-    if room is None or longest is None:
+    if longest is None:
         return
     needed = count_prompt_tokens(loaded.tokenizer, longest) + max_new_tokens
-    if needed > room:
+    if needed > loaded.context:
         raise ModelError(
-            f'variant "{variant.name}": the longest prompt with its answer takes {needed} tokens, and {loaded.name} holds {room}.\n'
+            f'variant "{variant.name}": the longest prompt with its answer takes {needed} tokens, '
+            f"and {loaded.name} holds {loaded.context}.\n"
             "A shorter guide, fewer examples (few_shot) or a smaller max_new_tokens makes it fit."
         )
 

@@ -214,7 +214,7 @@ def _without_days(money: Mapping[str, Any]) -> Side:
 
 def _payback_picture(middle: float | None, low: float | None, high: float | None, target: float | None) -> Markup:
     """The range from today on, with the target as a line where it lies near."""
-    if middle is None or low is None or high is None:
+    if middle is None or low is None or not high:  # a payback of nothing has no range to draw
         return Markup("")
     near = target is not None and target < 12 * high
     end = max(high, target) if near and target is not None else high

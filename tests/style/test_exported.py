@@ -30,6 +30,7 @@ def test_the_packages_list_names_every_folder_of_code():
 
 @pytest.mark.parametrize("folder", ["style", "curate", "train", "evaluate", "reports", "cli"])
 def test_a_light_import_stays_light(folder):
-    code = f"import sys, tuneworth.{folder}; print([m for m in ('torch','transformers','datasets','peft','pandas') if m in sys.modules])"
+    heavy = ("torch", "transformers", "datasets", "peft", "pandas")
+    code = f"import sys, tuneworth.{folder}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

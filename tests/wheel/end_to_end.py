@@ -42,7 +42,14 @@ def main() -> None:
     for name, worsen in (("prompted", lambda text: text + "."), ("tuned", lambda text: text)):
         lines = [json.dumps({"id": pair["id"], "output": worsen(pair["output"])}) + "\n" for pair in test]
         Path(f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
-    words = ["--pairs", str(clean / "curate" / "test.jsonl"), "--outputs", "prompted=prompted.jsonl", "--outputs", "tuned=tuned.jsonl"]
+    words = [
+        "--pairs",
+        str(clean / "curate" / "test.jsonl"),
+        "--outputs",
+        "prompted=prompted.jsonl",
+        "--outputs",
+        "tuned=tuned.jsonl",
+    ]
     results = json.loads(run("evaluate", *words, "--style", style, "--out", "judged", "--json"))
     assert results["comparison"]["difference"]["value"] > 0.3
     assert Path("judged/report.html").stat().st_size < 500_000

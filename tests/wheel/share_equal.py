@@ -1,6 +1,7 @@
 """A metric of Hugging Face's `evaluate`, so that the library is used and not only imported."""
 
 import datasets
+
 import evaluate
 
 

@@ -1,0 +1,50 @@
+"""The whole way, with a tiny real model."""
+
+import json
+
+
+def test_a_run_goes_from_pairs_to_a_report(command, project):
+    done = command("run", project, "--json")
+    assert done.code == 0, done.err
+    run = project / "runs" / next(p.name for p in (project / "runs").iterdir())
+    for name in [
+        "run.json", "curate/train.jsonl", "curate/validation.jsonl", "curate/test.jsonl", "curate/ledger.parquet",
+        "curate/summary.json", "train/adapter/adapter_model.safetensors", "train/log.jsonl", "train/summary.json",
+        "evaluate/outputs.jsonl", "results.json", "report.html", "report.md",
+    ]:  # fmt: skip
+        assert (run / name).is_file(), name
+    results = json.loads((run / "results.json").read_text())
+    assert set(results["quality"]) == {"plain", "prompted", "tuned"}
+    assert results["quality"]["tuned"]["n"] == 6
+    assert results["verdict"]["decision"] in {"fine-tune", "keep prompting", "cannot tell yet", "fix first"}
+    assert done.json["verdict"] == results["verdict"]
+    outputs = [json.loads(line) for line in (run / "evaluate/outputs.jsonl").read_text().splitlines()]
+    assert len(outputs) == 18
+    assert results["tokens"]["prompted"]["fixed"] > results["tokens"]["tuned"]["fixed"]
+    assert results["provenance"]["test_set_used"] == 1
+
+
+def test_a_run_that_goes_on_asks_for_nothing_twice(command, project):
+    first = command("run", project, "--json")
+    run = project / "runs" / next(p.name for p in (project / "runs").iterdir())
+    made = (run / "evaluate/generated.jsonl").read_text()
+    (run / "results.json").unlink()
+    second = command("run", project, "--json", "--run", run.name)
+    assert second.code == 0, second.err
+    assert (run / "evaluate/generated.jsonl").read_text() == made
+    assert second.json["quality"] == first.json["quality"]
+    assert "training" not in second.err
+
+
+def test_the_stages_one_by_one_give_what_run_gives(command, project):
+    whole = command("run", project, "--json").json
+    for stage in ("curate", "train", "evaluate"):
+        done = command(stage, project, "--json")
+        assert done.code == 0, done.err
+    assert done.json["quality"] == whole["quality"]
+    # The same test set was used a second time, and the results say so.
+    assert done.json["provenance"]["test_set_used"] == 2
+
+
+def test_the_example_and_its_loss_mask_are_shown_before_training(command, project):
+    assert "are learnt" in command("run", project).err
