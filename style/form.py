@@ -140,9 +140,8 @@ def _find_affix(check: Check, columns: Columns, *, at_start: bool) -> Findings:
         choices = [text for text in texts if text is not None]
         length = max(map(len, choices))
         start, end = _end_of(output_text, length, at_start=at_start)
-        rows.append(
-            (index, output_text[start:end], start, end, f"{'starts' if at_start else 'ends'} with {one_of(choices)}")
-        )
+        expected = f"{one_of(choices)} at the {'start' if at_start else 'end'}"
+        rows.append((index, output_text[start:end], start, end, expected))
     return Findings(faults(rows), applicable)
 
 
