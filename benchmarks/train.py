@@ -8,6 +8,7 @@ Rates count real tokens, prompt and output together, never padding.
 """
 
 import json
+import os
 import platform
 import random
 import statistics
@@ -130,7 +131,7 @@ def generation_table(found: pl.DataFrame) -> list[str]:
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         adapted = attach_adapter(model.model, rank=RANK, alpha=32, seed=0, name=model.name)
-        adapted.save_pretrained(temporary)
+        adapted.save_pretrained(temporary, save_embedding_layers=False)
         cases = [
             ("plain, adapter as peft has it", plain, 16, None),
             ("plain, adapter merged in memory", plain, 16, Path(temporary)),
@@ -167,11 +168,12 @@ def hardware() -> str:
 
 
 def main() -> None:
-    found = pairs(STEPS * BATCH)
+    found, load = pairs(STEPS * BATCH), os.getloadavg()[0]
     training, generation = training_table(found), generation_table(found)
     text = f"""# Training and generation
 
-{datetime.now(UTC):%Y-%m-%d}, {hardware()}, torch {torch.__version__}. Written by `benchmarks/train.py`, which says what is
+{datetime.now(UTC):%Y-%m-%d}, {hardware()}, torch {torch.__version__}, load average {load:.1f} before the start
+(0: nothing else ran). Written by `benchmarks/train.py`, which says what is
 timed. SmolLM2-135M-Instruct, {STEPS} steps of {BATCH} pairs of the shipped example, rank {RANK} on all linear layers.
 
 | way | format | tokens/s | of the limit | loss, mean of the last 5 steps |
