@@ -109,13 +109,14 @@ def train_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel
     from ..train import fit, preview
 
     settings = project.train
-    train, validation = (
-        sample(read_split(run, name), settings.max_pairs, seed=talk.seed) for name in ("train", "validation")
-    )
+    whole, validation = read_split(run, "train"), read_split(run, "validation")
+    train = sample(whole, settings.max_pairs, seed=talk.seed)
     if not len(train):
         raise DataError(f"no train pairs in {run}: every row was dropped or breaks a rule (see curate/summary.json)")
-    if settings.max_pairs is not None and len(train) == settings.max_pairs:
-        talk.note(f"train: {len(train)} training pairs, a seeded sample (max_pairs)")
+    # Validation keeps its proportion to train, so that its part of the time stays the same.
+    validation = sample(validation, -(-len(validation) * len(train) // len(whole)), seed=talk.seed)
+    if len(train) < len(whole):
+        talk.note(f"train: {len(train)} of {len(whole)} training pairs, a seeded sample (max_pairs)")
     watch = Stopwatch()
     loaded = loaded or load(project, talk)
     talk.note(preview(train, model=loaded))

@@ -58,7 +58,7 @@ def generate(
     adapter: Path | None = None,
     temperature: float = 0.0,
     seed: int = 0,
-    batch_size: int = 16,
+    batch_size: int = 32,
     on_batch: Callable[[list[Generation]], None] | None = None,
 ) -> list[Generation]:
     """One output per chat, in the order of the prompts; `on_batch` gets each batch's outputs as they come.
@@ -67,11 +67,13 @@ def generate(
     and its place. An adapter is merged into the weights in memory while this lasts. Raises ModelError where a prompt
     and its output do not fit the model's context.
     """
+    from .decoding import fast_decoding
+
     ids = [render_prompt(loaded.tokenizer, messages) for messages in prompts]
     _check_context(ids, loaded, max_new_tokens)
     writer = _Writer(loaded, ids, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
     found: list[Generation] = []
-    with _weights(loaded, adapter) as model:
+    with _weights(loaded, adapter) as model, fast_decoding(model) as writer.prefixes:
         for rows in prompt_batches([len(prompt) for prompt in ids], batch_size=batch_size):
             found += (batch := writer.write(model, rows))
             if on_batch:
@@ -116,6 +118,7 @@ class _Writer:
         self.margins = answer_margins(loaded.tokenizer)
         self.shared = _shared_length(ids)
         self.prefix: Any = None  # the cache of the common beginning, made by the first batch
+        self.prefixes: Any = None  # where it is put for the fast way; None where that does not fit the model
 
     def write(self, model: Any, rows: list[int]) -> list[Generation]:
         """The outputs of one batch."""
@@ -177,15 +180,21 @@ class _Writer:
         import copy
 
         import torch
-        from transformers import DynamicCache
+
+        from .decoding import growing_cache
 
         if self.shared == 0:
-            return DynamicCache(config=model.config)
+            return growing_cache(model.config)
         if self.prefix is None:
-            self.prefix = DynamicCache(config=model.config)
+            self.prefix = growing_cache(model.config)
             ids = torch.tensor([self.ids[0][: self.shared]], device=model.device)
             places = torch.arange(self.shared, device=model.device)[None]
             _forward(model, ids, torch.ones_like(ids), places, self.prefix)
+            if self.prefixes is not None:
+                layers = enumerate(self.prefix.layers)
+                self.prefixes.update({n: (layer.keys.contiguous(), layer.values.contiguous()) for n, layer in layers})
+        if self.prefixes:
+            return growing_cache(model.config, before=self.shared)
         cache = copy.deepcopy(self.prefix)
         cache.batch_repeat_interleave(rows)
         return cache

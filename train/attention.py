@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["plain_attention"]
+__all__ = ["fits", "plain_attention"]
 
 NAME = "tuneworth_causal"
 LONGEST = 512  # tokens; beyond it the stored shares, heads x tokens x tokens, cost more than they save
@@ -51,7 +51,7 @@ def plain_attention(model: Any) -> Iterator[bool]:
     """Train the model with it while the block lasts; yields False, and changes nothing, where it does not fit."""
     config = model.config.get_text_config()
     before = model.config._attn_implementation
-    if model.device.type != "cpu" or not _fits(config) or before != "sdpa":
+    if model.device.type != "cpu" or not fits(config) or before != "sdpa":
         yield False
         return
     from transformers import AttentionInterface, AttentionMaskInterface
@@ -66,7 +66,7 @@ def plain_attention(model: Any) -> Iterator[bool]:
         model.set_attn_implementation(before)
 
 
-def _fits(config: Any) -> bool:
+def fits(config: Any) -> bool:
     """Full causal attention in each layer, heads of one size, nothing added to the scores."""
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     odd = ("attn_logit_softcapping", "sliding_window", "attention_sinks", "attention_dropout", "kv_lora_rank")

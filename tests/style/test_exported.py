@@ -23,7 +23,8 @@ def test_every_exported_name_exists_and_is_sorted(folder):
 def test_the_packages_list_names_every_folder_of_code():
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     folders = {
-        f"tuneworth.{p.parent.relative_to(ROOT).as_posix().replace('/', '.')}" for p in ROOT.glob("[!.]*/**/__init__.py")
+        f"tuneworth.{p.parent.relative_to(ROOT).as_posix().replace('/', '.')}"
+        for p in ROOT.glob("[!.]*/**/__init__.py")
     }
     assert set(listed) == {name for name in folders if not name.startswith(("tuneworth.tests", "tuneworth.build"))}
 
