@@ -50,19 +50,20 @@ class GrowingLayer(DynamicLayer):
         held = self._held()
         total = held + key_states.shape[-2]
         keys, values = self._with_room(held, total, key_states, value_states)
-        keys[:, :, held:total], values[:, :, held:total] = key_states, value_states
+        keys[:, :, held:total] = key_states
+        values[:, :, held:total] = value_states
         self.keys, self.values = keys[:, :, :total], values[:, :, :total]
         return self.keys, self.values
 
     def _with_room(self, held: int, total: int, *like: Tensor) -> tuple[Tensor, Tensor]:
         """The tensors behind the views; larger ones with a copy in them where they are full or rows were chosen."""
         # The library's own row selection replaces the views, and with them what lies behind.
-        if self._room and self._room[0].data_ptr() == self.keys.data_ptr() and total <= self._room[0].shape[2]:  # type: ignore[union-attr]
-            return self._room
+        room = self._room
+        if room and self.keys is not None and room[0].data_ptr() == self.keys.data_ptr() and total <= room[0].shape[2]:
+            return room
         made = [tensor.new_empty(*tensor.shape[:2], total + ROOM, tensor.shape[3]) for tensor in like]
-        if held:
-            for new, old in zip(made, (self.keys, self.values), strict=True):
-                new[:, :, :held] = old
+        if held and self.keys is not None and self.values is not None:
+            made[0][:, :, :held], made[1][:, :, :held] = self.keys, self.values
         self._room = (made[0], made[1])
         return self._room
 

@@ -67,7 +67,7 @@ def difference_line(results: Results) -> str:
     value, low, high = (difference[key] for key in ("value", "low", "high"))
     n = results["comparison"].get("n")
     on = f" on {cases(n)}" if n else ""
-    ends = f"95 % interval {100 * low:+.0f} to {100 * high:+.0f}".replace("-", "−")
+    ends = f"range {100 * low:+.0f} to {100 * high:+.0f}".replace("-", "−")
     if round(value, 4) == 0:
         return f"Both are equally good{on} ({ends})."
     word = "better" if value > 0 else "worse"

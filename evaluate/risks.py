@@ -189,8 +189,10 @@ def _examples(data: Mapping[str, Any] | None) -> dict[str, Any]:
     if not data or "outcomes" not in data:
         return _risk("examples", evidence="the examples were not curated in this run")
     kept, distinct, groups = data["outcomes"].get("kept", 0), data.get("distinct_outputs"), data.get("groups")
-    evidence = f"{kept:,} pairs" + (f", {distinct:,} distinct outputs" if distinct is not None else "")
+    read = data.get("rows_read") or kept
+    evidence = f"{kept:,} pairs kept of {read:,} read"
+    evidence += f", {distinct:,} distinct outputs among those read" if distinct is not None else ""
     evidence += f", {groups:,} groups" if groups else ""
-    share = None if distinct is None or not kept else distinct / kept
+    share = None if distinct is None or not read else distinct / read
     few = kept < FEW_EXAMPLES or (share is not None and share < FEW_DISTINCT) or (bool(groups) and groups < FEW_GROUPS)
     return _risk("examples", "warn" if few else "ok", share, FEW_DISTINCT, evidence=evidence)

@@ -242,6 +242,6 @@ def _flips(money: Results) -> list[dict[str, Any]]:
     """Where the money tips over, one input at a time, and what would be decided beyond it."""
     beyond = "keep prompting" if (money.get("npv") or 0) > 0 else "fine-tune"
     return [
-        {"what": flip["what"], "from": flip["from"], "to": flip["to"], "decision": beyond}
+        {"key": flip.get("key"), "what": flip["what"], "from": flip["from"], "to": flip["to"], "decision": beyond}
         for flip in money.get("flips") or []
     ]

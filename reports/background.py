@@ -12,7 +12,7 @@ from .charts import Bar, Figure, Row, render_figure, rows_chart
 from .curves import Curve, Flag, curve_chart
 from .stored import StoredRun
 
-__all__ = ["RiskRow", "certificate", "funnel_figure", "loss_figure", "risk_rows", "training_facts"]
+__all__ = ["RiskRow", "certificate", "funnel_figure", "loss_figure", "risk_rows", "sample_lines", "training_facts"]
 
 OUTCOMES = {
     "duplicate": "repeats another row",
@@ -137,6 +137,21 @@ def training_facts(run: StoredRun) -> list[tuple[str, str]]:
         ("Peak memory", say.size(training["peak_memory_bytes"]) if training.get("peak_memory_bytes") else None),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def sample_lines(run: StoredRun) -> list[str]:
+    """Where the run used a part of its splits only: how much, so that nobody takes it for all."""
+    data, training = run.results.get("data") or {}, run.results.get("training") or {}
+    trained, of = training.get("train_pairs"), (data.get("splits") or {}).get("train")
+    tested = data.get("tested") or {}
+    lines = []
+    if trained and of and trained < of:
+        lines.append(f"Training used a seeded sample of {say.count(trained)} of the {say.count(of)} training pairs.")
+    if tested and tested["pairs"] < tested["of"]:
+        lines.append(
+            f"The test used a seeded sample of {say.count(tested['pairs'])} of the {say.count(tested['of'])} test pairs."
+        )
+    return lines
 
 
 def risk_rows(run: StoredRun) -> list[RiskRow]:

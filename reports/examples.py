@@ -122,8 +122,9 @@ def _shown(name: str, role: str, line: Mapping[str, Any] | None, limit: int) -> 
 def _note(violation: Mapping[str, Any]) -> str:
     """What was found and what was expected, short."""
     found, expected = violation.get("found"), str(violation.get("expected") or "")
-    start = f"“{_clipped(str(found), 60)}”" if found else "missing"
-    return f"{start}; expected: {_clipped(expected, 200)}" if expected else start
+    start = f"“{_clipped(str(found), 60)}”" if found else ""
+    wanted = f"expected: {_clipped(expected, 200)}" if expected else ""
+    return "; ".join(part for part in (start, wanted) if part)
 
 
 def _clipped(text: str, limit: int) -> str:

@@ -124,20 +124,44 @@ def _cost(run: StoredRun) -> Number | None:
     if not money:
         return None
     currency, sides, values = money.get("currency") or "", [], []
+    # Where people mend what fails, every output ends acceptable, and its cost is that of the request and the mending.
+    repaired = money.get("failures") == "repair"
+    key = "effective_cost_per_request" if repaired else "cost_per_acceptable_output"
     costs = [((money.get("variants") or {}).get(name) or {}).get("cost_per_request") for name, _ in _sides(run)]
     if None in costs:
         return None
     for name, role in _sides(run):
         variant = money["variants"][name]
-        value = variant.get("cost_per_acceptable_output")
+        value = variant.get(key)
         text = say.amount(value, currency) if value is not None else "none acceptable"
-        sides.append(Side(name=name, value=text, range=_cost_range(run, name, variant, currency), role=role))
+        spread = (
+            _repaired_range(run, name, variant, currency) if repaired else _cost_range(run, name, variant, currency)
+        )
+        sides.append(Side(name=name, value=text, range=spread, role=role))
         values.append((value, role))
     known = [(value, role) for value, role in values if value is not None]
     change = _less(*[value for value, _ in values]) if len(values) == 2 else ""
     axis = linear_axis([value for value, _ in known], str)
     picture = mini_rows([Bar(0, value, role) for value, role in known], axis)
-    return Number("Cost per acceptable output", tuple(sides), change, picture)
+    title = "Cost per acceptable output, mending included" if repaired else "Cost per acceptable output"
+    return Number(title, tuple(sides), change, picture)
+
+
+def _repaired_range(run: StoredRun, name: str, variant: Mapping[str, Any], currency: str) -> str:
+    """The cost with mending at both ends of the measured acceptance, at the stated price of mending one output."""
+    found = ((run.results.get("quality") or {}).get(name) or {}).get("acceptable") or {}
+    numbers = (
+        *(found.get(key) for key in ("share", "low", "high")),
+        (run.results.get("money") or {}).get("failure_cost"),
+    )
+    costs = (variant.get("cost_per_request"), variant.get("effective_cost_per_request"))
+    known = [value for value in (*numbers, *costs) if value is not None]
+    if len(known) < 6:
+        return ""
+    share, low, high, each, cost, effective = known
+    if abs(cost + (1 - share) * each - effective) > 1e-6 * effective:  # the acceptance was stated, not measured
+        return ""
+    return say.amount_range(cost + (1 - high) * each, cost + (1 - low) * each, currency)
 
 
 def _cost_range(run: StoredRun, name: str, variant: Mapping[str, Any], currency: str) -> str:

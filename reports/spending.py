@@ -18,6 +18,7 @@ __all__ = [
     "assumption_value",
     "cost_rows",
     "costed",
+    "flip_rows",
     "money_steps",
     "parts_figure",
     "tornado_figure",
@@ -56,13 +57,16 @@ def cost_rows(run: StoredRun) -> list[tuple[str, ...]]:
     def sum_of(value: float | None) -> str:
         return say.amount(value, currency)
 
+    def per_acceptable(value: float | None) -> str:
+        return "none acceptable" if value is None else sum_of(value)
+
     return [
         line("Tokens of guide and examples", "fixed_tokens", say.count),
         line("Tokens of the request", "input_tokens", say.count),
         line("Tokens of the answer", "output_tokens", say.count),
         line("One request costs", "cost_per_request", sum_of),
         line("Acceptable", "acceptance", say.percent),
-        line("One acceptable output costs", "cost_per_acceptable_output", sum_of),
+        line("One acceptable output costs", "cost_per_acceptable_output", per_acceptable),
         line("One request with what its failures cost", "effective_cost_per_request", sum_of),
     ]
 
@@ -202,6 +206,49 @@ def tornado_figure(run: StoredRun) -> Markup:
 def _bare(currency: str) -> Any:
     """Axis labels: the number alone, the unit stands in the title or the values."""
     return lambda value: say.plain(round(value, 12))
+
+
+@dataclass(frozen=True)
+class FlipRow:
+    """One number that would change the answer, as it is now and where the answer changes."""
+
+    what: str
+    now: str
+    then: str
+    decision: str
+
+
+# A price 30 times as high changes many an answer; it is no reason to think twice.
+_FARTHEST = 30
+
+
+def flip_rows(run: StoredRun) -> list[FlipRow]:
+    """The verdict's flip points within reach, with their units."""
+    currency = (run.results.get("money") or {}).get("currency") or ""
+    rows = []
+    for flip in run.results["verdict"].get("flips") or []:
+        now, then = flip.get("from"), flip.get("to")
+        reachable = isinstance(now, int | float) and isinstance(then, int | float) and now > 0
+        if reachable and not 1 / _FARTHEST <= then / now <= _FARTHEST:
+            continue
+        key = str(flip.get("key") or "")
+        rows.append(
+            FlipRow(str(flip["what"]), _in_units(key, now, currency), _in_units(key, then, currency), flip["decision"])
+        )
+    return rows
+
+
+def _in_units(key: str, value: Any, currency: str) -> str:
+    last = key.rpartition(".")[2]
+    if not isinstance(value, int | float):
+        return say.plain(value)
+    if last in ("acceptance", "cached_share", "discount_rate"):
+        return say.percent(value)
+    if (key.startswith("investment.") and last in ("compute", "evaluation")) or last in ("failure_cost", "hourly"):
+        return say.amount(value, currency)
+    if last.startswith("price_"):
+        return f"{say.amount(value, currency)} a million"
+    return say.count(value) if abs(value) >= 100 else say.plain(value)
 
 
 def words(key: Any) -> str:

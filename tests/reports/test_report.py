@@ -143,7 +143,7 @@ def test_missing_prices_are_named_and_tokens_shown_instead(make_run: Callable[..
 def test_violations_are_marked_where_they_stand(make_run: Callable[..., Path]) -> None:
     html = read(make_run())[0]
     assert '<mark title="grounded: expected a number of the request">3A<sup>1</sup></mark>' in html
-    assert "<b>package-last</b> missing; expected: " in html
+    assert "<b>package-last</b> expected: " in html
 
 
 def test_disagreements_come_first_and_the_losses_before_the_gains(make_run: Callable[..., Path]) -> None:
