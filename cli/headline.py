@@ -64,10 +64,11 @@ def _token_lines(results: Mapping[str, Any], pair: tuple[str, str]) -> list[str]
 def money_lines(money: Mapping[str, Any], pair: tuple[str, str]) -> list[str]:
     """Cost per acceptable output of both, and payback."""
     currency = money["currency"]
-    lines = [
-        f"  cost per acceptable output, {name}: {sum_of(money['variants'][name]['cost_per_acceptable_output'], currency)}"
-        for name in pair
-    ]
+    # Where people mend what fails, every output ends acceptable, and its cost is that of the request and the mending.
+    repaired = money.get("failures") == "repair"
+    key = "effective_cost_per_request" if repaired else "cost_per_acceptable_output"
+    label = "cost per output, mending included" if repaired else "cost per acceptable output"
+    lines = [f"  {label}, {name}: {sum_of(money['variants'][name][key], currency)}" for name in pair]
     if money["requests_per_day"] is None:
         return lines
     days = money["payback_days"]

@@ -165,7 +165,9 @@ def evaluate_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedMo
     watch = Stopwatch()
     raw = gather(project, run, variants, pairs, train, talk, loaded=loaded)
     fingerprint, uses = test_set_uses(run, pairs["id"].to_list())
-    update_run(run, seconds={"evaluate": watch.seconds()}, test_set=fingerprint, test_set_used=uses)
+    # Outputs that were there already took their time in an earlier call.
+    seconds = max(watch.seconds(), read_run(run)["seconds"].get("evaluate", 0))
+    update_run(run, seconds={"evaluate": seconds}, test_set=fingerprint, test_set_used=uses)
     evaluated = evaluate_outputs(
         pairs, raw, project.style, baseline=settings.baseline, candidate=settings.candidate, margin=settings.margin,
         roi=roi, around=surroundings(run, train, tested=len(pairs), of=len(test)), seed=talk.seed,

@@ -119,7 +119,10 @@ def _money(
     roi: RoiSettings, raw: Sequence[Raw], scores: Mapping[str, Scores], rows: np.ndarray, groups: np.ndarray | None,
     around: Surroundings, baseline: str, candidate: str, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
-    measured = {r.variant.name: _measured(r, scores[r.variant.name], rows) for r in raw}
+    own = {name for name, variant in roi.variants.items() if variant.self_hosted}
+    measured = {
+        name: _measured(r, scores[name], rows, self_hosted=name in own) for r in raw if (name := r.variant.name)
+    }
     seconds = (around.training or {}).get("seconds")
     training = TrainingCost(seconds / 3600) if seconds is not None else None
     return compute_money(
@@ -128,7 +131,7 @@ def _money(
     ).to_json()  # fmt: skip
 
 
-def _measured(raw: Raw, scores: Scores, rows: np.ndarray) -> MeasuredVariant:
+def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) -> MeasuredVariant:
     """The variant item by item; None where nothing was counted for any item, NaN where not for this one."""
     table = scores.table.filter(pl.Series(rows))
     prompt, output = (_numbers(table[name]) for name in ("input_tokens", "output_tokens"))
@@ -142,7 +145,7 @@ def _measured(raw: Raw, scores: Scores, rows: np.ndarray) -> MeasuredVariant:
         output_tokens=output,
         acceptable=table["acceptable"].cast(pl.Float64).to_numpy(),
         cached_share=share,
-        requests_per_second=speed_of(scores.table, rows)["per_second"],
+        requests_per_second=speed_of(scores.table, rows)["per_second"] if self_hosted else None,
     )
 
 

@@ -143,7 +143,7 @@ def _cost(run: StoredRun) -> Number | None:
     change = _less(*[value for value, _ in values]) if len(values) == 2 else ""
     axis = linear_axis([value for value, _ in known], str)
     picture = mini_rows([Bar(0, value, role) for value, role in known], axis)
-    title = "Cost per acceptable output, mending included" if repaired else "Cost per acceptable output"
+    title = "Cost per output, mending included" if repaired else "Cost per acceptable output"
     return Number(title, tuple(sides), change, picture)
 
 
