@@ -36,7 +36,7 @@ from tuneworth.train.precision import product_rate
 from tuneworth.train.steps import batch_loss, split_head
 
 STEPS, BATCH, RANK = 13, 8, 16
-NEW_TOKENS, PROMPTS = 32, 16
+NEW_TOKENS, PROMPTS = 32, 32
 GUIDE = example_path("components") / "guide.md"
 
 
@@ -133,11 +133,11 @@ def generation_table(found: pl.DataFrame) -> list[str]:
         adapted = attach_adapter(model.model, rank=RANK, alpha=32, seed=0, name=model.name)
         adapted.save_pretrained(temporary, save_embedding_layers=False)
         cases = [
-            ("plain, adapter as peft has it", plain, 16, None),
-            ("plain, adapter merged in memory", plain, 16, Path(temporary)),
-            ("plain", plain, 16, None),
+            ("plain, adapter as peft has it", plain, 32, None),
+            ("plain, adapter merged in memory", plain, 32, Path(temporary)),
+            ("plain", plain, 32, None),
             ("plain", plain[:4], 1, None),
-            ("guide and 3 examples, computed once", guided, 16, None),
+            ("guide and 3 examples, computed once", guided, 32, None),
             ("guide and 3 examples, one by one", guided[:2], 1, None),
         ]
         for name, prompts, size, adapter in cases:

@@ -98,9 +98,14 @@ def curate_stage(project: Project, run: Path, talk: Talk) -> dict[str, Any]:
 def load(project: Project, talk: Talk) -> "LoadedModel":
     """The project's model in memory, for training and for the race."""
     need_training(project)
-    from ..train import load_model
+    from ..train import TrainSettings, load_model
 
-    talk.note(f"model: loading {project.train.model}")
+    first = (
+        " (at its first use it is converted, which takes about 20 s)"
+        if project.train.model == TrainSettings().model
+        else ""
+    )
+    talk.note(f"model: loading {project.train.model}{first}")
     return load_model(model_name(project))
 
 

