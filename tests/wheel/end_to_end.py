@@ -35,7 +35,7 @@ def main() -> None:
     summary = json.loads(run("curate", str(components / "pairs.jsonl"), *words))
     assert sum(summary["outcomes"].values()) == summary["rows_read"] == 2966
     assert summary["certificate"]["pairs_at_or_above"] == 0
-    assert "row 817" in run("why", str(clean), "817")
+    assert "Row 817" in run("why", str(clean), "817")
     run("export", str(clean), "--format", "openai", "--out", "upload")
 
     test = [json.loads(line) for line in (clean / "curate" / "test.jsonl").read_text(encoding="utf-8").splitlines()]
