@@ -1,6 +1,7 @@
 """The stages of a run, as the commands call them: read what the stage before left, do the work, write, say."""
 
 import json
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ def preflight(project: Project, *, train: bool) -> None:
     Raises: ConfigError, DataError or ModelError of the first thing that is missing.
     """
     path = project.folder / project.data.path
-    if not path.exists() and not any(project.folder.glob(project.data.path)):
+    if not path.exists() and not glob(str(path)):  # noqa: PTH207 - the pattern may be absolute
         raise DataError(f"no file of pairs at {path}\n[data] path in {project.folder / 'tuneworth.toml'} names it.")
     empty = pl.DataFrame(schema={"id": pl.String, "group": pl.String, "input": pl.String, "output": pl.String})
     # Guides and files of outputs are opened here; the adapter does not exist yet.

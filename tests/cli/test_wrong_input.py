@@ -23,6 +23,7 @@ def assert_refused(done, *said):
         ("few_shot = 0", "few_shots = 0", 'did you mean "few_shot"?'),
         ('guide = "guide.txt"', 'guide = "guide.md"', "guide.md cannot be read"),
         ('path = "pairs.jsonl"', 'path = "pears.jsonl"', "no file of pairs at"),
+        ('path = "pairs.jsonl"', 'path = "/no/such/pears.jsonl"', "no file of pairs at /no/such"),
         ('group = "family"', 'group = "famliy"', '"family"'),
         ("requests_per_day = 100", "requests_per_day = -1", "requests_per_day"),
         ("[roi.tuned]\nprice_input = 1\n", "[roi.tuned]\n", "roi.tuned"),

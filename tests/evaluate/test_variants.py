@@ -1,0 +1,106 @@
+"""Plans of variants, few-shot examples, and outputs from elsewhere."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuneworth.evaluate import EvaluateSettings, VariantSettings, plan_variants, read_outputs
+from tuneworth.evaluate.settings import read_evaluate
+from tuneworth.evaluate.variants import OWN, WRITTEN, choose_examples
+from tuneworth.style import ConfigError, DataError, parse_style
+
+STYLE = parse_style("name: S\nchecks: [{kind: clean}]")
+
+
+def train(n: int, groups: int) -> pl.DataFrame:
+    rows = [{"id": f"p{i}", "group": f"g{i % groups}", "input": f"in {i}", "output": f"out {i}"} for i in range(n)]
+    return pl.DataFrame(rows, schema={"id": pl.String, "group": pl.String, "input": pl.String, "output": pl.String})
+
+
+def plan(settings: EvaluateSettings, folder: Path = Path(), **more):
+    return plan_variants(settings, folder=folder, style=STYLE, train=train(9, 3), **({"adapter": Path("a")} | more))
+
+
+def test_only_the_prompted_variant_has_a_guide_and_examples():
+    plain, prompted, tuned = plan(EvaluateSettings())
+    assert (plain.guide, plain.examples, tuned.guide, tuned.examples) == (None, (), None, ())
+    assert prompted.guide_origin == WRITTEN
+    assert len(prompted.examples) == 3
+    assert tuned.source == "adapter"
+
+
+def test_the_guide_of_the_data_is_the_teams_own():
+    assert plan(EvaluateSettings(), data_guide="Be brief.")[1].guide_origin == OWN
+
+
+def test_a_guide_file_is_read_and_a_missing_one_refused(tmp_path):
+    (tmp_path / "guide.md").write_text("Write well.\n")
+    named = {"prompted": VariantSettings(guide="guide.md")}
+    found = plan(EvaluateSettings(named=named), tmp_path)[1]
+    assert (found.guide, found.guide_origin) == ("Write well.", OWN)
+    with pytest.raises(ConfigError, match=r"none\.md cannot be read"):
+        plan(EvaluateSettings(named={"prompted": VariantSettings(guide="none.md")}), tmp_path)
+
+
+def test_a_tuned_variant_without_an_adapter_says_what_comes_first():
+    with pytest.raises(ConfigError, match="needs an adapter"):
+        plan(EvaluateSettings(), adapter=None)
+
+
+@given(st.integers(0, 12), st.integers(1, 5), st.integers(0, 3))
+def test_examples_are_of_different_groups_and_do_not_hang_on_the_order(count, groups, seed):
+    table = train(9, groups)
+    chosen = choose_examples(table, count, seed=seed)
+    assert chosen == choose_examples(table.reverse(), count, seed=seed)
+    assert len(chosen) == min(count, 9)
+    assert len(set(chosen)) == len(chosen)
+    first = {int(text.removeprefix("in ")) % groups for text, _ in chosen[:groups]}
+    assert len(first) == min(count, groups)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"variants": ["plain", "prompted"]}, '"candidate" is "tuned", which is not among the variants'),
+        ({"baseline": "tuned"}, 'both "tuned"'),
+        ({"margin": 3}, '"margin" is 3.0'),
+        ({"samples": 4}, "one sample per pair"),
+        ({"variants": ["prompted", "tuned", "gpt"]}, "needs a table [evaluate.gpt]"),
+        ({"promted": {"few_shot": 1}}, 'did you mean "prompted"'),
+        ({"prompted": {"outputs": "a.jsonl", "few_shot": 2}}, "collected already"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(table, said):
+    problems: list[str] = []
+    assert read_evaluate(table, where="evaluate", problems=problems) is None
+    assert said in " ".join(problems)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "json", "csv", "tsv", "parquet"])
+def test_outputs_are_read_from_every_kind_of_file(tmp_path, kind):
+    table = pl.DataFrame({"id": ["b", "a"], "output": ["out b", "out a"], "output_tokens": [2, 1], "other": ["x", "y"]})
+    file = tmp_path / f"o.{kind}"
+    write = {
+        "jsonl": table.write_ndjson,
+        "json": table.write_json,
+        "csv": table.write_csv,
+        "parquet": table.write_parquet,
+    }
+    write["tsv"] = lambda path: table.write_csv(path, separator="\t")
+    write[kind](file)
+    read = read_outputs(file, variant="v", ids=["a", "b", "c"])
+    assert read.select("id", "output", "output_tokens").rows() == [
+        ("a", "out a", 1),
+        ("b", "out b", 2),
+        ("c", None, None),
+    ]
+
+
+def test_a_broken_line_of_outputs_is_named(tmp_path):
+    file = tmp_path / "o.jsonl"
+    file.write_text('{"id": "a", "output": "x"}\n{"id": \n')
+    with pytest.raises(DataError, match="line 2 is no JSON object"):
+        read_outputs(file, variant="v", ids=["a"])
