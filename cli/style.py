@@ -36,6 +36,7 @@ def check(file: Path, style_path: Path, fail: bool, talk: Talk) -> None:
     rules = [_rule(pairs, results, c) for c in style.checks]
     data = {"rows": len(pairs), "unreadable": raw.rows_read - len(pairs), "acceptable": acceptable, "checks": rules}
     talk.answer(_table(data), data)
+    talk.next(f"tuneworth curate {file} --style {style_path} --out clean")
     broken = len(pairs) - acceptable
     if fail and broken:
         raise GateFailed(f"gate failed: {broken} of {len(pairs)} outputs break a must rule")
@@ -87,3 +88,4 @@ def guide(style_path: Path, talk: Talk) -> None:
 
     text = write_guide(read_style(style_path))
     talk.answer(text.rstrip(), {"guide": text})
+    talk.note(f'Next: a project names it: [evaluate.prompted] guide = "{style_path.name}"')  # not among the Markdown

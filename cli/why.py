@@ -19,5 +19,7 @@ def command(run: Path, row: str, talk: Talk) -> None:
     from ..curate import why
     from .runs import run_folder
 
-    explanation = why(run_folder(run), row)
+    folder = run_folder(run)
+    explanation = why(folder, row)
     talk.answer(str(explanation), asdict(explanation))
+    talk.next(f"every row stands in {folder / 'curate' / 'ledger.parquet'}")
