@@ -26,3 +26,5 @@ def command(run: Path, kind: str, out: Path | None, talk: Talk) -> None:
     talk.answer(
         "\n".join(f"Written: {path}" for path in written), {"run": str(folder), "written": [str(p) for p in written]}
     )
+    test = folder / "curate" / "test.jsonl"
+    talk.next(f"tune there, then: tuneworth evaluate --pairs {test} --outputs tuned=FILE --outputs prompted=FILE ...")

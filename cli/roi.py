@@ -39,7 +39,7 @@ def command(project: Path | None, config: Path | None, talk: Talk) -> None:
         money = _of_run(project)
         baseline, candidate = money["baseline"], money["candidate"]
     talk.answer(_text(money, baseline, candidate), money)
-    talk.next("state your own numbers in [roi]; a range [low, likely, high] says how sure you are")
+    talk.next("put your own numbers into [roi]; [low, likely, high] is a range")
 
 
 def _pair(names: list[str], config: Path) -> tuple[str, str]:

@@ -23,8 +23,10 @@ _PACKAGES = ("tuneworth", "polars", "numpy", "scipy", "torch", "transformers", "
 
 def new_run(project: Project, *, seed: int, command: str) -> Path:
     """A new run folder, named by time and a short hash, with its `run.json`."""
-    name = f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    run = project.runs / name
+    # The newest run is the last by name, so no two may begin in one second.
+    while any(project.runs.glob(f"{(stamp := f'{datetime.now():%Y%m%d-%H%M%S}')}-*")):
+        time.sleep(0.1)
+    run = project.runs / f"{stamp}-{secrets.token_hex(2)}"
     run.mkdir(parents=True)
     start_run(run, config=project.resolved, seed=seed, command=command, name=project.name)
     return run

@@ -1,5 +1,7 @@
 """Numbers as a person says them to another: shares, days, money, variants."""
 
+from decimal import ROUND_HALF_UP, Decimal
+
 __all__ = ["cases", "count", "days", "money_text", "percent", "points", "span_of_days", "variant_name"]
 
 DAYS_A_YEAR = 365.25
@@ -12,16 +14,22 @@ def percent(share: float) -> str:
     ('82 %', '0.04 %', '99.96 %')
     """
     for digits in (0, 1, 2):
-        text = f"{100 * share:.{digits}f}"
+        text = _rounded(100 * share, digits)
         if share in (0, 1) or float(text) not in (0, 100):
             break
     return f"{text} %"
 
 
+def _rounded(number: float, digits: int) -> str:
+    """Halves go up, as people do it: Python's own rounding says 42 for 42.5 and 88 for 87.5."""
+    exact = Decimal(str(round(number, 9)))
+    return f"{exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):f}"
+
+
 def points(difference: float) -> str:
     """0.067 as "6.7 points", 0.67 as "67 points"."""
     size = abs(100 * difference)
-    text = f"{size:.0f}" if size >= 10 or round(size, 1) == int(size) else f"{size:.1f}"
+    text = _rounded(size, 0 if size >= 10 or round(size, 1) == int(size) else 1)
     return f"{text} point{'' if text == '1' else 's'}"
 
 
