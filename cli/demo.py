@@ -38,7 +38,7 @@ def command(out: Path, talk: Talk) -> None:
 
 
 def prepare(out: Path) -> None:
-    """Copy the example project to `out` and limit its sizes; files of an earlier demo are kept where they are.
+    """Copy the example project to `out` and limit its sizes; a project that is there already is left as it is.
 
     Raises: ConfigError where `out` is something else.
     """
@@ -47,11 +47,13 @@ def prepare(out: Path) -> None:
     from .project import PROJECT_FILE
 
     source = example_path("components")
-    if out.exists() and any(out.iterdir() if out.is_dir() else [out]) and not (out / PROJECT_FILE).is_file():
+    if (out / PROJECT_FILE).is_file():  # an earlier demo, perhaps with a change that its owner wants to see at work
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} is there already and is no Tuneworth project; --out DIR names another folder")
     out.mkdir(parents=True, exist_ok=True)
     for file in source.iterdir():
-        if file.is_file():
+        if file.is_file() and file.name != PROJECT_FILE:
             shutil.copyfile(file, out / file.name)
     text = (source / PROJECT_FILE).read_text(encoding="utf-8")
     limits = {"[train]": TRAIN_PAIRS, "[evaluate]": TEST_PAIRS}
