@@ -38,7 +38,7 @@ def command(
     """
     from .headline import curate_lines
     from .project import find_project, read_project
-    from .runs import find_run, new_run
+    from .runs import find_run, new_run, nothing_half_written
     from .stages import curate_stage
 
     if source is not None and source.name != "tuneworth.toml" and (source.is_file() or out is not None):
@@ -51,7 +51,8 @@ def command(
         find_project(source)
         project = read_project(source)
         run = find_run(project, name) if name else new_run(project, seed=talk.seed, command="tuneworth curate")
-    summary = curate_stage(project, run, talk)
+    with nothing_half_written(run):
+        summary = curate_stage(project, run, talk)
     talk.answer(f"{curate_lines(summary)}\n\nWritten to {run / 'curate'}", {"run": str(run), **summary})
     talk.next(f"ask what happened to a row: tuneworth why {run} ROW")
 

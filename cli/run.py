@@ -30,7 +30,7 @@ def run_project(project_path: Path | None, talk: Talk, *, name: str | None = Non
     from .gates import check_gates, parse_gate
     from .headline import curate_lines, headline
     from .project import read_project
-    from .runs import find_run, new_run
+    from .runs import find_run, new_run, nothing_half_written
     from .stages import check_prompts, curate_stage, evaluate_stage, load, preflight, report_stage, train_stage
 
     wanted = [parse_gate(text) for text in gates]
@@ -40,7 +40,8 @@ def run_project(project_path: Path | None, talk: Talk, *, name: str | None = Non
     preflight(project, train=bool(local))
     run = find_run(project, name) if name else new_run(project, seed=talk.seed, command="tuneworth run")
     if not (run / "curate" / "summary.json").is_file():
-        talk.note(curate_lines(curate_stage(project, run, talk)))
+        with nothing_half_written(run):
+            talk.note(curate_lines(curate_stage(project, run, talk)))
     loaded = load(project, talk) if local else None
     if loaded is not None:
         check_prompts(project, run, talk, loaded)

@@ -6,7 +6,8 @@ import os
 import platform
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -46,6 +47,20 @@ def start_run(run: Path, *, config: Mapping[str, Any], seed: int, command: str, 
         "seconds": {},
     }
     write_whole(run / "run.json", json.dumps(facts, ensure_ascii=False, indent=2))
+
+
+@contextmanager
+def nothing_half_written(run: Path) -> Iterator[None]:
+    """Take a run folder away again where the work in this block failed before it left anything but `run.json`."""
+    try:
+        yield
+    except BaseException:
+        if [path.name for path in run.glob("*")] == ["run.json"]:
+            (run / "run.json").unlink()
+            for folder in (run, run.parent):
+                if folder.name in (run.name, "runs") and not any(folder.iterdir()):
+                    folder.rmdir()
+        raise
 
 
 def find_run(project: Project, name: str | None) -> Path:

@@ -81,6 +81,8 @@ def test_a_check_finds_what_breaks_it(check, output, fields, status, found):
 GROUNDED = [
     ("30V, 2A Diode", "ratings: 30 V, 2 A", []),
     ("30V, 2A Diode", "ratings: 30 A, 2 A", ["30V"]),
+    ("31V Diode", "ratings: 30 V", ["31V"]),
+    ("12 pieces", "count: 120", ["12"]),
     ("1,000 pieces", "count: 1000", []),
     ("5.0V", "ratings: 5 V", []),
     ("4.5-24V supply", "ratings: 4.5-24 V", []),
