@@ -52,13 +52,8 @@ def evaluate_collected(
     if out.exists() and not (out / "run.json").is_file() and any(out.iterdir()):
         raise ConfigError(f"{out} is there already and is no run of Tuneworth; name another folder")
     config = dict(project.resolved) if project is not None else {}
-    start_run(
-        out,
-        config=config,
-        seed=talk.seed,
-        command="tuneworth evaluate --pairs",
-        name=project.name if project else pairs_path.stem,
-    )
+    name = project.name if project else pairs_path.stem
+    start_run(out, talk, config=config, command="tuneworth evaluate --pairs", name=name)
     fingerprint, uses = test_set_uses(out, pairs["id"].to_list())
     update_run(out, inputs=[pairs_path, *files.values()], test_set=fingerprint, test_set_used=uses)
     facts = read_run(out)

@@ -50,7 +50,7 @@ def command(
             raise DataError(f"no file or project at {source}")
         find_project(source)
         project = read_project(source)
-        run = find_run(project, name) if name else new_run(project, seed=talk.seed, command="tuneworth curate")
+        run = find_run(project, name) if name else new_run(project, talk, command="tuneworth curate")
     with nothing_half_written(run):
         summary = curate_stage(project, run, talk)
     talk.answer(f"{curate_lines(summary)}\n\nWritten to {run / 'curate'}", {"run": str(run), **summary})
@@ -78,5 +78,5 @@ def _from_file(
     if out.exists() and not (out / "run.json").is_file() and any(out.iterdir()):
         raise ConfigError(f"{out} is there already and is no run of Tuneworth; name another folder")
     config = {"data": {"path": source.name, "group": group, "identifiers": list(identifiers)}}
-    start_run(out, config=config, seed=talk.seed, command="tuneworth curate", name=source.stem)
+    start_run(out, talk, config=config, command="tuneworth curate", name=source.stem)
     return replace(project), out

@@ -38,7 +38,7 @@ def run_project(project_path: Path | None, talk: Talk, *, name: str | None = Non
     named = project.evaluate.named
     local = [name for name in project.evaluate.variants if name not in named or named[name].outputs is None]
     preflight(project, train=bool(local))
-    run = find_run(project, name) if name else new_run(project, seed=talk.seed, command="tuneworth run")
+    run = find_run(project, name) if name else new_run(project, talk, command="tuneworth run")
     if not (run / "curate" / "summary.json").is_file():
         with nothing_half_written(run):
             talk.note(curate_lines(curate_stage(project, run, talk)))

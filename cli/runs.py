@@ -16,30 +16,32 @@ from typing import Any
 from ..style import ConfigError, DataError, sha256_file, write_whole
 from ..style.settings import nearest
 from .project import PROJECT_FILE, Project
+from .talk import Talk
 
 __all__ = ["find_run", "new_run", "read_run", "test_set_uses", "update_run"]
 
 _PACKAGES = ("tuneworth", "polars", "numpy", "scipy", "torch", "transformers", "peft", "genai-prices")
 
 
-def new_run(project: Project, *, seed: int, command: str) -> Path:
+def new_run(project: Project, talk: Talk, *, command: str) -> Path:
     """A new run folder, named by time and a short hash, with its `run.json`."""
     # The newest run is the last by name, so no two may begin in one second.
     while any(project.runs.glob(f"{(stamp := f'{datetime.now():%Y%m%d-%H%M%S}')}-*")):
         time.sleep(0.1)
     run = project.runs / f"{stamp}-{secrets.token_hex(2)}"
     run.mkdir(parents=True)
-    start_run(run, config=project.resolved, seed=seed, command=command, name=project.name)
+    start_run(run, talk, config=project.resolved, command=command, name=project.name)
     return run
 
 
-def start_run(run: Path, *, config: Mapping[str, Any], seed: int, command: str, name: str) -> None:
+def start_run(run: Path, talk: Talk, *, config: Mapping[str, Any], command: str, name: str) -> None:
     """Write the `run.json` that a run begins with."""
     facts = {
         "project": name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
-        "seed": seed,
+        "seed": talk.seed,
+        "seed_stated": talk.seed_given,
         "config": config,
         "versions": {"python": platform.python_version(), **_versions()},
         "hardware": _hardware(),

@@ -1,6 +1,7 @@
 """The stages of a run, as the commands call them: read what the stage before left, do the work, write, say."""
 
 import json
+from dataclasses import replace
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,11 @@ def model_name(project: Project) -> str:
     return str(folder) if folder.is_dir() else project.train.model
 
 
+def seed_of(run: Path, talk: Talk) -> int:
+    """The seed of the command where it names one, else the one that the run began with."""
+    return talk.seed if talk.seed_given else int(read_run(run)["seed"])
+
+
 # --- curate -----------------------------------------------------------------------------------------------------
 
 
@@ -85,7 +91,7 @@ def curate_stage(project: Project, run: Path, talk: Talk) -> dict[str, Any]:
     data = project.data
     raw = read_pairs(project.folder / data.path, data)
     talk.note(f"curate: {raw.shape}")
-    curated = curate(raw, project.style, settings=project.curate, identifiers=data.identifiers, seed=talk.seed)
+    curated = curate(raw, project.style, settings=project.curate, identifiers=data.identifiers, seed=seed_of(run, talk))
     write_curated(curated, run)
     update_run(run, seconds={"curate": watch.seconds()}, inputs=[Path(f) for f in raw.files], data_guide=raw.guide)
     for warning in curated.summary["warnings"]:
@@ -114,13 +120,15 @@ def train_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel
     """An adapter in the run's `train` folder; the training summary. A fit that was stopped goes on where it was."""
     from ..train import fit, preview
 
-    settings = project.train
+    # --seed, now or when the run began, goes for everything; without it the project's own seed makes the adapter.
+    stated = talk.seed_given or read_run(run).get("seed_stated")
+    settings = replace(project.train, seed=seed_of(run, talk)) if stated else project.train
     whole, validation = read_split(run, "train"), read_split(run, "validation")
-    train = sample(whole, settings.max_pairs, seed=talk.seed)
+    train = sample(whole, settings.max_pairs, seed=seed_of(run, talk))
     if not len(train):
         raise DataError(f"no train pairs in {run}: every row was dropped or breaks a rule (see curate/summary.json)")
     # Validation keeps its proportion to train, so that its part of the time stays the same.
-    validation = sample(validation, -(-len(validation) * len(train) // len(whole)), seed=talk.seed)
+    validation = sample(validation, -(-len(validation) * len(train) // len(whole)), seed=seed_of(run, talk))
     if len(train) < len(whole):
         talk.note(f"train: {len(train)} of {len(whole)} training pairs, a seeded sample (max_pairs)")
     watch = Stopwatch()
@@ -158,13 +166,13 @@ def evaluate_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedMo
     """`outputs.jsonl` and `results.json` of the run; the results."""
     settings = project.evaluate
     train, test = read_split(run, "train"), read_split(run, "test")
-    pairs = sample(test, settings.max_pairs, seed=talk.seed)
+    pairs = sample(test, settings.max_pairs, seed=seed_of(run, talk))
     if not len(pairs):
         raise DataError(f"no test pairs in {run}: there is nothing to judge on (see curate/summary.json)")
     if len(pairs) < len(test):
         talk.note(f"evaluate: {len(pairs)} of {len(test)} test pairs, a seeded sample (max_pairs)")
     adapter = run / "train" / "adapter"
-    variants = variants_of(project, run, train, adapter=adapter if adapter.is_dir() else None, seed=talk.seed)
+    variants = variants_of(project, run, train, adapter=adapter if adapter.is_dir() else None, seed=seed_of(run, talk))
     roi = None if project.roi is None else read_roi(project.roi)
     if roi is not None:
         check_roi(roi, settings.variants, required=compared(project))
@@ -176,7 +184,7 @@ def evaluate_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedMo
     update_run(run, seconds={"evaluate": seconds}, test_set=fingerprint, test_set_used=uses)
     evaluated = evaluate_outputs(
         pairs, raw, project.style, baseline=settings.baseline, candidate=settings.candidate, margin=settings.margin,
-        roi=roi, around=surroundings(run, train, tested=len(pairs), of=len(test)), seed=talk.seed,
+        roi=roi, around=surroundings(run, train, tested=len(pairs), of=len(test)), seed=seed_of(run, talk),
     )  # fmt: skip
     write_evaluated(evaluated, run)
     return evaluated.results
@@ -205,7 +213,7 @@ def check_prompts(project: Project, run: Path, talk: Talk, loaded: "LoadedModel"
 
     train, test = read_split(run, "train"), read_split(run, "test")
     limit = limit_of(project, train, loaded)
-    for variant in variants_of(project, run, train, adapter=run / "train" / "adapter", seed=talk.seed):
+    for variant in variants_of(project, run, train, adapter=run / "train" / "adapter", seed=seed_of(run, talk)):
         if variant.file is None:
             check_room(variant, test, loaded=loaded, max_new_tokens=limit)
 
@@ -242,7 +250,7 @@ def gather(
         with talk.progress(f"{variant.name:<9}") as advance:
             raced = race(
                 variant, pairs, loaded=loaded, settings=project.evaluate, max_new_tokens=limit,
-                store=run / "evaluate" / "generated.jsonl", seed=talk.seed,
+                store=run / "evaluate" / "generated.jsonl", seed=seed_of(run, talk),
                 progress=lambda name, done, of, show=advance: show(done, of, "outputs"),
             )  # fmt: skip
         talk.note(f"evaluate: {variant.name}, {len(pairs)} outputs in {raced.outputs['seconds'].sum():.0f} s")

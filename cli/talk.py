@@ -21,6 +21,7 @@ class Talk:
     json: bool = False
     quiet: bool = False
     seed: int = 0
+    seed_given: bool = False
     debug: bool = False
 
     def note(self, text: str) -> None:
@@ -76,7 +77,7 @@ def common_options(command: Callable) -> Callable:
     """The options that every command takes; the command gets them as one `talk`."""
 
     def with_talk(*args: Any, json: bool, quiet: bool, seed: int | None, debug: bool, **kwargs: Any) -> Any:
-        return command(*args, talk=Talk(json, quiet, seed if seed is not None else 0, debug), **kwargs)
+        return command(*args, talk=Talk(json, quiet, seed or 0, seed is not None, debug), **kwargs)
 
     with_talk.__name__, with_talk.__doc__ = command.__name__, command.__doc__
     with_talk.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]

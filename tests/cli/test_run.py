@@ -48,3 +48,19 @@ def test_the_stages_one_by_one_give_what_run_gives(command, project):
 
 def test_the_example_and_its_loss_mask_are_shown_before_training(command, project):
     assert "are learnt" in command("run", project).err
+
+
+def test_a_seed_goes_for_the_whole_run_and_is_kept_when_it_goes_on(command, project):
+    adapters = {}
+    for seed in ("0", "0", "7"):
+        done = command("run", project, "--json", "--seed", seed)
+        assert done.code == 0, done.err
+        run = project / "runs" / max(p.name for p in (project / "runs").iterdir())
+        adapters.setdefault(seed, set()).add((run / "train/adapter/adapter_model.safetensors").read_bytes())
+    assert len(adapters["0"]) == 1
+    assert adapters["0"] != adapters["7"]
+    (run / "train/summary.json").unlink()  # as after a kill: the fit is made again, without the seed being said again
+    again = command("run", project, "--json", "--run", run.name)
+    assert {(run / "train/adapter/adapter_model.safetensors").read_bytes()} == adapters["7"]
+    assert again.json["quality"] == done.json["quality"]
+    assert json.loads((run / "results.json").read_text())["provenance"]["seed"] == 7
