@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from ..train.attention import fits
+from ..train.attention import own_attention
 
 __all__ = ["fast_decoding", "growing_cache"]
 
@@ -78,13 +78,7 @@ def growing_cache(config: Any, *, before: int = 0) -> DynamicCache:
 @contextmanager
 def fast_decoding(model: Any) -> Iterator[Prefixes | None]:
     """Generate with it while the block lasts; yields where to put the common beginning, or None where it does not fit."""
-    before = model.config._attn_implementation
-    if model.device.type != "cpu" or not fits(model.config.get_text_config()) or before != "sdpa":
-        yield None
-        return
-    from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
-    from transformers.masking_utils import sdpa_mask
 
     prefixes: Prefixes = {}
 
@@ -107,13 +101,8 @@ def fast_decoding(model: Any) -> Iterator[Prefixes | None]:
             )
         return sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
 
-    AttentionInterface.register(NAME, attend)
-    AttentionMaskInterface.register(NAME, sdpa_mask)
-    model.set_attn_implementation(NAME)
-    try:
-        yield prefixes
-    finally:
-        model.set_attn_implementation(before)
+    with own_attention(model, NAME, attend) as used:
+        yield prefixes if used else None
 
 
 def next_token(

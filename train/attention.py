@@ -4,14 +4,14 @@ torch's fused kernel pays for long rows only: at 130 tokens it takes three times
 layer, batch 8, forward and backward, bf16).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["fits", "plain_attention"]
+__all__ = ["own_attention", "plain_attention"]
 
 NAME = "tuneworth_causal"
 LONGEST = 512  # tokens; beyond it the stored shares, heads x tokens x tokens, cost more than they save
@@ -49,17 +49,26 @@ class CausalAttention(torch.autograd.Function):
 @contextmanager
 def plain_attention(model: Any) -> Iterator[bool]:
     """Train the model with it while the block lasts; yields False, and changes nothing, where it does not fit."""
-    config = model.config.get_text_config()
+    with own_attention(model, NAME, _attend) as used:
+        yield used
+
+
+@contextmanager
+def own_attention(model: Any, name: str, attend: Callable[..., tuple[Tensor, None]]) -> Iterator[bool]:
+    """Run a model on a CPU with another attention, known to transformers as `name`, while the block lasts.
+
+    Yields False, and changes nothing, for a model on a GPU or with anything but full causal attention.
+    """
     before = model.config._attn_implementation
-    if model.device.type != "cpu" or not fits(config) or before != "sdpa":
+    if model.device.type != "cpu" or not fits(model.config.get_text_config()) or before != "sdpa":
         yield False
         return
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
 
-    AttentionInterface.register(NAME, _attend)
-    AttentionMaskInterface.register(NAME, sdpa_mask)
-    model.set_attn_implementation(NAME)
+    AttentionInterface.register(name, attend)
+    AttentionMaskInterface.register(name, sdpa_mask)
+    model.set_attn_implementation(name)
     try:
         yield True
     finally:
