@@ -54,7 +54,7 @@ def _rule(pairs, results, check) -> dict:
             "row": pairs["row"][index],
             "id": pairs["id"][index],
             "output": pairs["output"][index],
-            "why": explain(check.id, found, expected),
+            "why": explain(check, found, expected),
         }
         for index, found, expected in own.select("index", "found", "expected").head(EXAMPLES_SHOWN).iter_rows()
     ]

@@ -38,13 +38,14 @@ def check_rows(pairs: pl.DataFrame, style: StyleSchema | None) -> Checked:
     must, should = (_count(failed, levels[level], n) for level in ("must", "should"))
     rule: list[str | None] = [None] * n
     evidence: list[str | None] = [None] * n
+    by_id = {c.id: c for c in style.checks}
     required = results.violations.filter(pl.col("check").is_in(levels["must"]))
     for index, check, found, expected in (
         required.unique("index", keep="first", maintain_order=True)
         .select("index", "check", "found", "expected")
         .iter_rows()
     ):
-        rule[index], evidence[index] = f"style:{check}", explain(check, found, expected)
+        rule[index], evidence[index] = f"style:{check}", explain(by_id[check], found, expected)
     for check in reversed(levels["must"]):  # a failure without a recorded place still has its rule
         for index in np.flatnonzero(failed[check].to_numpy()):
             if rule[index] is None:

@@ -5,7 +5,7 @@ from .errors import ConfigError, DataError, GateFailed, InputError, ModelError, 
 from .fields import field_text, render_fields
 from .files import sha256_file, write_whole
 from .guide import check_sentence, check_table, write_guide
-from .leftovers import refused
+from .kinds.leftovers import refused
 from .read import parse_style, read_style
 from .schema import Check, StyleResults, StyleSchema
 from .settings import build_settings

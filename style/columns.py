@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,11 +24,15 @@ def field_names(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Columns:
-    """A table of outputs with their inputs, as checks see it. `fields_json` holds JSON objects or null."""
+    """A table of outputs with their inputs, as checks see it. `fields_json` holds JSON objects or null.
+
+    `count_tokens` gives the tokens of each text by the tokenizer in use; None where there is none.
+    """
 
     output: pl.Series
     input: pl.Series
     fields_json: pl.Series
+    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None
 
     @cached_property
     def fields(self) -> list[Mapping[str, Any]]:

@@ -19,13 +19,15 @@ _MARK = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
 
 @dataclass(frozen=True)
 class Findings:
-    """Violations (columns of FAULT_SCHEMA) and where the check applies at all.
+    """Violations (columns of FAULT_SCHEMA), where the check applies at all, and where it could not tell.
 
     A row with a violation fails, a row where the check does not apply has none. `applicable` None: everywhere.
+    `unscored` None: it could tell everywhere; else the reason in each row where it could not, null in the others.
     """
 
     violations: pl.DataFrame
     applicable: pl.Series | None = None
+    unscored: pl.Series | None = None
 
 
 def no_faults() -> pl.DataFrame:

@@ -1,20 +1,48 @@
 """A kind of check: everything it can do, in one value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .columns import Columns
 from .findings import Findings
 from .schema import About, Check
 
-__all__ = ["Kind"]
+__all__ = ["Kind", "Proposal", "explain_plainly", "propose_nothing"]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A check that examples may keep: an entry as it would stand in `style.yaml`, without kind and level.
+
+    `style` False: it holds in most texts of any style (no leftovers of a prompt), so it comes along with rules that
+    say something and is none by itself. `note`: what was seen, for the comment beside it.
+    """
+
+    entry: Mapping[str, Any]
+    style: bool = True
+    note: str = ""
+
+
+def explain_plainly(check: Check, found: str | None, expected: str) -> str:
+    """One violation in a sentence: which rule, what was found, what was expected."""
+    return (
+        f'{check.id}: found "{found}", expected {expected}' if found is not None else f"{check.id}: expected {expected}"
+    )
+
+
+def propose_nothing(columns: Columns) -> Sequence[Proposal]:
+    """For a kind that examples cannot suggest."""
+    return ()
 
 
 @dataclass(frozen=True)
 class Kind:
     """Its name, default subject, the frozen dataclass of its parameters, and its abilities.
 
-    find: violations in a whole column; say: the rule as a sentence of a style guide.
+    find: violations in a whole column. say: the rule as a sentence of a style guide. propose: checks of this kind that
+    the outputs of examples may keep, strictest first; how many keep them is counted by who asks. explain: one violation
+    in a sentence.
     """
 
     name: str
@@ -22,3 +50,5 @@ class Kind:
     parameters: type
     find: Callable[[Check, Columns], Findings]
     say: Callable[[Check], str]
+    propose: Callable[[Columns], Sequence[Proposal]] = propose_nothing
+    explain: Callable[[Check, str | None, str], str] = explain_plainly

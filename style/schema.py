@@ -9,6 +9,8 @@ import polars as pl
 
 __all__ = ["Check", "StyleResults", "StyleSchema"]
 
+UNSCORED_SCHEMA = {"index": pl.UInt32, "check": pl.String, "why": pl.String}
+
 Level = Literal["must", "should"]
 About = Literal["form", "wording", "facts"]
 
@@ -45,11 +47,13 @@ class StyleResults:
     status: one column per check id, values `pass`, `fail`, `not applicable`, `unscored`; one row per output.
     violations: index (u32), check, found (null: something is missing), start, end (code points, end
     excluded; null where there is no place), expected; sorted by index and by the order of the checks.
+    unscored: index, check, why, one row per result that could not be told.
     """
 
     style: StyleSchema
     status: pl.DataFrame
     violations: pl.DataFrame
+    unscored: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=UNSCORED_SCHEMA))
 
     def shares(self) -> pl.DataFrame:
         """Columns `consistent`, `faithful`, `acceptable`, one row per output; null = could not be scored."""

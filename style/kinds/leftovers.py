@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from .columns import Columns
-from .findings import Findings, faults, regex_places
-from .kind import Kind
-from .schema import Check
-from .words import ready_pattern
+from ..columns import Columns
+from ..findings import Findings, faults, regex_places
+from ..kind import Kind
+from ..schema import Check
+from ..words import ready_pattern
 
 __all__ = ["CLEAN", "refused"]
 

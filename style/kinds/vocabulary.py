@@ -1,0 +1,73 @@
+"""The check `vocabulary`: terms that must or must not occur, and their one spelling."""
+
+from dataclasses import dataclass, field
+
+from ..columns import Columns
+from ..errors import ConfigError
+from ..findings import Findings, faults, regex_places
+from ..kind import Kind
+from ..schema import Check
+from ..words import one_of, quoted, whole_words
+
+__all__ = ["VOCABULARY"]
+
+
+@dataclass(frozen=True)
+class VocabularyParameters:
+    """Terms that must occur, must not occur, or have one preferred spelling; whole words."""
+
+    required: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+    preferred: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not (self.required or self.forbidden or self.preferred):
+            raise ConfigError('needs "required", "forbidden" or "preferred"')
+        terms = [*self.required, *self.forbidden, *self.preferred, *(v for vs in self.preferred.values() for v in vs)]
+        if not all(term.strip() for term in terms):
+            raise ConfigError("a term is empty")
+        for term, variants in self.preferred.items():
+            if term in variants:
+                raise ConfigError(f"{quoted(term)} is its own variant")
+
+
+def _find_vocabulary(check: Check, columns: Columns) -> Findings:
+    p: VocabularyParameters = check.parameters
+    flag = "(?i)" if check.ignore_case else ""
+    rows = []
+    for term in p.required:
+        present = columns.output.str.contains(flag + whole_words([term]))
+        rows += [(index, None, None, None, quoted(term)) for index in (~present).arg_true()]
+    unwanted = {
+        variant: f"{quoted(term)} in its place" for term, variants in p.preferred.items() for variant in variants
+    }
+    unwanted |= {term: f"not {quoted(term)}" for term in p.forbidden}
+    if unwanted:
+        # The preferred terms take part in the matching, so that a variant inside one ("LDO" in "LDO regulator") is none.
+        pattern = flag + whole_words([*unwanted, *p.preferred])
+        known = {key.lower(): text for key, text in unwanted.items()} if check.ignore_case else unwanted
+        good = {term.lower() for term in p.preferred} if check.ignore_case else set(p.preferred)
+        for index, found, start, end in regex_places(columns.output, pattern):
+            key = found.lower() if check.ignore_case else found
+            if key not in good:
+                rows.append((index, found, start, end, known[key]))
+    return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2] or 0))))
+
+
+def _say_vocabulary(check: Check) -> str:
+    p: VocabularyParameters = check.parameters
+    sentences = [f"Use the term {quoted(term)}." for term in p.required]
+    sentences += [
+        f"Write {quoted(term)}, not {one_of(_told_apart(variants))}." for term, variants in p.preferred.items()
+    ]
+    if p.forbidden:
+        sentences.append(f"Never write {one_of(p.forbidden)}.")
+    return " ".join(sentences)
+
+
+def _told_apart(variants: tuple[str, ...]) -> list[str]:
+    """The variants without those that differ from an earlier one in case alone: a guide need not say them all."""
+    return list({variant.casefold(): variant for variant in reversed(variants)}.values())[::-1]
+
+
+VOCABULARY = Kind("vocabulary", "wording", VocabularyParameters, _find_vocabulary, _say_vocabulary)
