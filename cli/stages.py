@@ -300,12 +300,12 @@ def _log(path: Path) -> list[dict[str, Any]]:
 
 
 def report_stage(run: Path, *, examples: bool = True) -> list[Path]:
-    """`report.html` and `report.md` of the run.
+    """`report.html` and `report.md` of the run: of its results, or of its curation where it has none.
 
-    Raises: DataError where the run holds no results yet.
+    Raises: DataError where the run holds neither yet.
     """
-    if not (run / "results.json").is_file():
-        raise DataError(f"{run} has no results yet: `tuneworth evaluate` comes before `tuneworth report`")
+    if not (run / "results.json").is_file() and not (run / "curate" / "summary.json").is_file():
+        raise DataError(f"{run} has nothing to report yet: `tuneworth curate` or `tuneworth evaluate` comes first")
     from ..reports import write_report
 
     return write_report(run, examples=examples)

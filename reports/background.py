@@ -1,4 +1,4 @@
-"""Where the numbers come from: data, training and risks as charts and rows."""
+"""Where the numbers come from: training and risks as charts and rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,20 +8,12 @@ from markupsafe import Markup
 
 from . import numbers as say
 from .axes import linear_axis
-from .charts import Bar, Figure, Row, render_figure, rows_chart
+from .charts import Figure, render_figure
 from .curves import Curve, Flag, curve_chart
 from .stored import StoredRun
 
-__all__ = ["RiskRow", "certificate", "funnel_figure", "loss_figure", "risk_rows", "sample_lines", "training_facts"]
+__all__ = ["RiskRow", "loss_figure", "risk_rows", "sample_lines", "training_facts"]
 
-OUTCOMES = {
-    "duplicate": "repeats another row",
-    "conflict": "contradicts another row",
-    "invalid": "unreadable, or breaks a rule that must hold",
-    "leaked": "would stand on both sides of the split",
-    "quarantined": "a person must look",
-}
-SPLITS = {"train": "to learn from", "validation": "to stop in time", "test": "to measure with"}
 STATUS = {
     "ok": ("within its limit", "go"),
     "warn": ("to watch", "open"),
@@ -42,57 +34,6 @@ class RiskRow:
     value: str
     limit: str
     evidence: str
-
-
-def funnel_figure(run: StoredRun) -> Markup:
-    """From the rows read to the splits, each loss with its reason; nothing where the data is unknown."""
-    data = run.results.get("data") or {}
-    read, outcomes = data.get("rows_read"), data.get("outcomes") or {}
-    if not read:
-        return Markup("")
-    left = read
-    rows = [Row("Rows read", (Bar(0, read, "both"),), say.count(read))]
-    table = [("Rows read", say.count(read), "100\u00a0%")]
-    for key, why in OUTCOMES.items():
-        lost = outcomes.get(key) or 0
-        if lost:
-            rows.append(
-                Row(key.capitalize(), (Bar(left - lost, left, "lost"),), f"{say.MINUS}{say.count(lost)}", note=why)
-            )
-        table.append((f"{key}: {why}", say.count(lost), say.percent(lost / read)))
-        left -= lost
-    kept = outcomes.get("kept") or 0
-    rows.append(Row("Kept", (Bar(0, kept, "candidate"),), say.count(kept)))
-    table.append(("Kept", say.count(kept), say.percent(kept / read)))
-    start = 0
-    for key, why in SPLITS.items():
-        part = (data.get("splits") or {}).get(key)
-        if part is not None:
-            rows.append(Row(key.capitalize(), (Bar(start, start + part, "split"),), say.count(part), note=why))
-            table.append((f"{key}: {why}", say.count(part), say.percent(part / read)))
-            start += part
-    text = "; ".join(f"{name}: {value}" for name, value, _ in table)
-    figure = Figure("From the rows read to the splits", text, ("Step", "Rows", "Of those read"), tuple(table))
-    return render_figure(figure, rows_chart(rows, linear_axis([0, read], say.count)))
-
-
-def certificate(run: StoredRun) -> str:
-    """What an exact search of the test set against the training set found, as one sentence."""
-    found = (run.results.get("data") or {}).get("certificate")
-    if not found:
-        return ""
-    alike, threshold = found.get("pairs_at_or_above"), found.get("threshold")
-    limit = f"{threshold:g}" if isinstance(threshold, int | float) else "the stated one"
-    if alike is None:
-        return ""
-    if alike:
-        found_text = f"{say.count(alike)} held-out requests have a training example alike"
-        return f"{found_text} (similarity {limit} or more): the test leaks."
-    sentence = f"No held-out request has a training example with the same facts at a similarity of {limit} or more."
-    siblings = found.get("siblings_at_or_above")
-    if siblings:
-        return f"{sentence} {say.count(siblings)} pairs across the split are alike but differ in their facts."
-    return sentence
 
 
 def loss_figure(run: StoredRun) -> Markup:

@@ -3,9 +3,10 @@
 from typing import Any
 
 from . import numbers as say
+from .curated import StoredCuration
 from .stored import StoredRun
 
-__all__ = ["method_lines"]
+__all__ = ["curation_lines", "method_lines"]
 
 
 def method_lines(run: StoredRun) -> list[tuple[str, str]]:
@@ -25,6 +26,48 @@ def method_lines(run: StoredRun) -> list[tuple[str, str]]:
             )
         )
     return [(heading, text) for heading, text in lines if text]
+
+
+def curation_lines(run: StoredCuration) -> list[tuple[str, str]]:
+    """(heading, sentences) for what curating did, with the terms of the trade."""
+    near = run.summary.get("near_duplicate") or {}
+    threshold = near.get("threshold")
+    limit = f"{threshold:g}" if isinstance(threshold, int | float) else "the stated one"
+    method = near.get("method")
+    found = (
+        "Candidates come from MinHash bands and are then counted exactly, so what is named is alike; some pairs may be missed."
+        if method == "candidates"
+        else "The search is exact: every pair at or above the threshold is found, none is estimated."
+    )
+    tied = (run.summary.get("certificate") or {}).get("siblings_tied_from")
+    siblings = (
+        f"Alike inputs with other facts are siblings; from a similarity of {tied:g} on they stay together. "
+        if tied
+        else ""
+    )
+    return [
+        (
+            "Likeness",
+            "Two texts are as alike as the Jaccard similarity of their sets of character 5-grams, after Unicode "
+            f"normalisation, case folding and single spaces, without the identifiers; alike from {limit} on. {found}",
+        ),
+        (
+            "Facts",
+            "Pairs whose numbers, units, codes or field values differ are different examples, however alike they read: "
+            "they are never called duplicates.",
+        ),
+        (
+            "Leaving and staying",
+            "A row leaves as a duplicate only for a row that is kept and that it repeats itself, never through a chain. "
+            "A row whose output breaks a rule leaves train and validation; in test it stays, so that not only easy "
+            "requests are tested.",
+        ),
+        (
+            "Split",
+            f"{siblings}Rows of one group, and rows alike with the same facts, are on one side. "
+            "The order of the rows decides nothing.",
+        ),
+    ]
 
 
 def _test_set(run: StoredRun) -> tuple[str, str]:

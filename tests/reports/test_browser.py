@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tuneworth.curate import curate, write_curated
 from tuneworth.reports import write_report
 
 pytestmark = pytest.mark.slow
@@ -136,6 +137,28 @@ def test_no_width_makes_the_page_scroll_sideways(browser: Browser, page: Path) -
     for width in WIDTHS:
         browser.open(page, width=width, height=900)
         assert browser.value("document.documentElement.scrollWidth") <= width, width
+
+
+@pytest.fixture(scope="module")
+def curated_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run, long = tmp_path_factory.mktemp("curated"), "W" * 300
+    rows = [
+        {"input": f"{long} thing number {n} of a kind {n * n}", "output": f"{long} is {n}", "id": f"{long}{n}"}
+        for n in range(60)
+    ]
+    write_curated(curate(rows + rows[:9]), run)
+    return write_report(run)[0]
+
+
+def test_a_curated_page_fits_every_width_and_its_first_screen(browser: Browser, curated_page: Path) -> None:
+    for width in WIDTHS:
+        browser.open(curated_page, width=width, height=900)
+        assert browser.value("document.documentElement.scrollWidth") <= width, width
+    for width, height in ((1280, 800), (390, 844)):
+        browser.open(curated_page, width=width, height=height)
+        bottom = browser.value("document.querySelector('.next').getBoundingClientRect().bottom")
+        assert 0 < bottom <= height
+    assert browser.messages == []
 
 
 def test_long_names_and_words_stay_inside_the_page(browser: Browser, make_run: Callable[..., Path]) -> None:

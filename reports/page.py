@@ -1,0 +1,109 @@
+"""Templates into one self-contained page or a Markdown file, whatever the texts hold."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from . import numbers
+
+__all__ = ["date_words", "render_markdown", "render_page"]
+
+TEMPLATES = Path(__file__).parent / "templates"
+# What no page can hold: control characters (but tab and line ends), lone surrogates, noncharacters.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+# What means something in Markdown anywhere, and what does so only at the start of a line.
+_MARKDOWN = re.compile(r"([\\`*_\[\]|~$])|(?<=^)([#+=-]|\d+(?=[.)](?:\s|$)))")
+
+
+def render_page(template: str, context: Mapping[str, Any]) -> str:
+    """The HTML page of a template; `context` holds at least project, created and headline."""
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8").strip()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    # Both come from this package, never from a run.
+    style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
+    text = environment.get_template(template).render(
+        **context, say=numbers, icons=_icons(), hold=_hold, parts_of=_parts_of, style=style,
+        script=Markup(script), script_hash=digest, page_title=Markup(_css_text(f"{context['project']} · {context['created']}")),
+    )  # fmt: skip
+    return _printable(text)
+
+
+def render_markdown(template: str, context: Mapping[str, Any]) -> str:
+    """The Markdown of a template; texts of a run show as they are."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=False, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined, finalize=_markdown_text,
+    )  # fmt: skip
+    return _printable(environment.get_template(template).render(**context, say=numbers))
+
+
+def _printable(text: str) -> str:
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def _markdown_text(value: Any) -> str:
+    """Text of a run as one line of Markdown that shows it as it is."""
+    text = " ".join(str(value).split())
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MARKDOWN.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    found = match.group()
+    # A number that would open a list: the mark behind it cannot be reached from here, so its first digit is an entity.
+    return f"&#{ord(found[0])};{found[1:]}" if found[0].isdigit() else f"\\{found}"
+
+
+def _css_text(text: str) -> str:
+    """The text as the inside of a CSS string: everything but letters, digits and spaces as an escape."""
+    clean = _UNPRINTABLE.sub("\ufffd", text)[:120]
+    return "".join(c if c.isascii() and (c.isalnum() or c == " ") else f"\\{ord(c):x} " for c in clean)
+
+
+def _hold(text: Any) -> str:
+    """The text with each number kept on one line with its unit."""
+    return re.sub(r"(?<=\d) (?=(%|[A-Z]{3}\b|days?\b|points?\b|tokens?\b))", "\u00a0", str(text))
+
+
+def _parts_of(value: str) -> tuple[str, str]:
+    """A formatted figure as (number, unit), so that the unit can be set smaller."""
+    number, _, unit = value.partition("\u00a0")
+    return (number, unit) if number[:1].isdigit() or number[:1] in "+−" else (value, "")
+
+
+def date_words(created: Any) -> str:
+    """`25 November 2026` of an ISO time; anything else as it is."""
+    try:
+        moment = datetime.fromisoformat(str(created))
+    except ValueError:
+        return str(created or "")
+    return f"{moment.day} {moment:%B %Y}"
+
+
+# Drawn on a 20 x 20 grid: a tick, a speech bubble, a question mark, a warning triangle, a dash.
+_ICONS = {
+    "go": '<path d="m4.5 10.5 3.8 3.8 7.4-8.2"/>',
+    "stay": '<path d="M3.5 4.5h13v9h-7l-3.5 3v-3h-2.5z"/>',
+    "open": '<path d="M7 7.2a3 3 0 1 1 4.4 2.7c-1 .5-1.4 1-1.4 2.1M10 15.2v.4"/>',
+    "fix": '<path d="M10 3 17.5 16.5h-15zM10 8v4M10 14.2v.3"/>',
+    "none": '<path d="M5 10h10"/>',
+}
+
+
+def _icons() -> Markup:
+    """All icons as symbols, once in the page."""
+    return Markup("").join(
+        Markup('<symbol id="i-{}" viewBox="0 0 20 20">{}</symbol>').format(tone, Markup(path))
+        for tone, path in _ICONS.items()
+    )
