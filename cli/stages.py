@@ -254,7 +254,9 @@ def gather(
                 progress=lambda name, done, of, show=advance: show(done, of, "outputs"),
             )  # fmt: skip
         talk.note(f"evaluate: {variant.name}, {len(pairs)} outputs in {raced.outputs['seconds'].sum():.0f} s")
-        raw[variant.name] = Raw(variant, raced.outputs, raced.fixed_tokens, raced.guide_tokens, loaded.name, used)
+        raw[variant.name] = Raw(
+            variant, raced.outputs, raced.fixed_tokens, raced.guide_tokens, loaded.name, used, loaded.count_tokens
+        )
     return [raw[variant.name] for variant in variants]
 
 

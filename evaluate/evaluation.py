@@ -1,7 +1,7 @@
 """An evaluation from outputs to results: scores, shares, comparison, money, risks, verdict."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,10 @@ SCHEMA = "tuneworth/results/1"
 
 @dataclass(frozen=True)
 class Raw:
-    """One variant before scoring: its outputs in the order of the pairs, and what is known of its prompt and model."""
+    """One variant before scoring: its outputs in the order of the pairs, and what is known of its prompt and model.
+
+    `count_tokens` counts the tokens of texts by the variant's own tokenizer, where there is one.
+    """
 
     variant: Variant
     outputs: pl.DataFrame
@@ -35,6 +38,7 @@ class Raw:
     guide_tokens: int | None = None
     model: str | None = None
     settings: Mapping[str, Any] | None = None
+    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def evaluate_outputs(
     there is no comparison, no money and no verdict. Pure: the same input gives the same results.
     """
     around = around or Surroundings()
-    scores = {r.variant.name: score_outputs(pairs, r.outputs, style) for r in raw}
+    scores = {r.variant.name: score_outputs(pairs, r.outputs, style, count_tokens=r.count_tokens) for r in raw}
     rows, groups = scored_rows(scores), groups_of(pairs)
     paired = baseline in scores and candidate in scores
     results: dict[str, Any] = {
@@ -85,7 +89,7 @@ def evaluate_outputs(
         "created": around.created,
         "verdict": None,
         "quality": {name: quality_of(s, rows, groups, style, seed=seed) for name, s in scores.items()},
-        "reference": _reference(pairs, style, groups, seed=seed),
+        "reference": _reference(pairs, style, groups, raw, seed=seed),
         "comparison": compare_variants(scores, rows, groups, baseline=baseline, candidate=candidate, seed=seed)
         if paired
         else None,
@@ -171,15 +175,19 @@ def _risks(
 
 
 def _reference(
-    pairs: pl.DataFrame, style: StyleSchema, groups: np.ndarray | None, *, seed: int
+    pairs: pl.DataFrame, style: StyleSchema, groups: np.ndarray | None, raw: Sequence[Raw], *, seed: int
 ) -> dict[str, Any] | None:
-    """The shares of the references themselves: what people wrote, by the same rules. None where there are none."""
+    """The shares of the references themselves: what people wrote, by the same rules. None where there are none.
+
+    Their tokens are counted by the first tokenizer that any variant has.
+    """
     written = (pairs["output"].fill_null("").str.strip_chars() != "").to_numpy()
     if not written.any():
         return None
     from ..style import check_outputs
 
-    shares = check_outputs(pairs.filter(pl.Series(written)), style).shares()
+    counter = next((r.count_tokens for r in raw if r.count_tokens), None)
+    shares = check_outputs(pairs.filter(pl.Series(written)), style, count_tokens=counter).shares()
     kept = None if groups is None else groups[written]
     found: dict[str, Any] = {"n": int(written.sum())}
     for name in SHARES:

@@ -1,5 +1,6 @@
 """Outputs against the style schema: acceptable, consistent, faithful, and each violation with its place."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -22,16 +23,22 @@ class Scores:
     status: pl.DataFrame
 
 
-def score_outputs(pairs: pl.DataFrame, outputs: pl.DataFrame, style: StyleSchema) -> Scores:
+def score_outputs(
+    pairs: pl.DataFrame,
+    outputs: pl.DataFrame,
+    style: StyleSchema,
+    *,
+    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
+) -> Scores:
     """Scores of one variant's outputs; both tables have the same ids in the same order.
 
     An output that is missing, empty, a refusal or cut at the token limit fails all three shares, whatever the
-    checks say of it.
+    checks say of it. `count_tokens` is for lengths in tokens, which are unscored without it.
     """
     if pairs["id"].to_list() != outputs["id"].to_list():
         raise ValueError("pairs and outputs must have the same ids in the same order")
     texts = outputs["output"].fill_null("")
-    results = check_outputs(pairs.with_columns(output=texts), style)
+    results = check_outputs(pairs.with_columns(output=texts), style, count_tokens=count_tokens)
     failures = _failures(outputs, texts)
     failed = failures.is_not_null()
     shares = results.shares().select(pl.when(pl.lit(failed)).then(False).otherwise(pl.all()).name.keep())

@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if TYPE_CHECKING:
     from .examples import preview
     from .fitting import TrainResult, fit
-    from .model import LoadedModel, find_model, load_model
+    from .model import LoadedModel, find_model, load_model, token_counter
 
 __all__ = [
     "LoadedModel",
@@ -26,6 +26,7 @@ __all__ = [
     "load_model",
     "preview",
     "render_prompt",
+    "token_counter",
 ]
 
 HEAVY = {
@@ -35,6 +36,7 @@ HEAVY = {
     "fit": "fitting",
     "load_model": "model",
     "preview": "examples",
+    "token_counter": "model",
 }
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from ..style.errors import ModelError
 from ..style.files import sha256_file
 from .embedded import EMBEDDED_HUB_NAME, EMBEDDED_LICENCE, EMBEDDED_NAME, embedded_folder, wheel_file
 
-__all__ = ["LoadedModel", "find_model", "load_model"]
+__all__ = ["LoadedModel", "find_model", "load_model", "token_counter"]
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -38,6 +38,30 @@ class LoadedModel:
     def context(self) -> int:
         """The most tokens that the model takes, prompt and output together."""
         return int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 0) or 2**31)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The tokens of each text by this model's tokenizer, without those that a template adds."""
+        return _counted(self.tokenizer, texts)
+
+
+def token_counter(name: str, *, cache: Path | None = None) -> Callable[[Sequence[str]], list[int]]:
+    """What counts the tokens of texts by the named model's tokenizer; the model itself is not loaded.
+
+    Raises: ModelError where the model is missing or its tokenizer cannot be read.
+    """
+    from transformers import AutoTokenizer
+
+    folder = _folder(name, cache)
+    try:
+        with _quiet():
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # as in _read
+        raise ModelError(f'The tokenizer of "{name}" cannot be read from {folder}.\n{error}') from error
+    return lambda texts: _counted(tokenizer, texts)
+
+
+def _counted(tokenizer: Any, texts: Sequence[str]) -> list[int]:
+    return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]] if texts else []
 
 
 def load_model(name: str, *, cache: Path | None = None, dtype: str | None = None) -> LoadedModel:

@@ -12,7 +12,7 @@ import torch
 
 from tuneworth.evaluate.generate import generate
 from tuneworth.style.errors import ModelError
-from tuneworth.train import TrainSettings, chat_messages, embedded, fit, load_model
+from tuneworth.train import TrainSettings, chat_messages, embedded, fit, load_model, token_counter
 from tuneworth.train.precision import WORTH_IT, fastest_dtype, product_rate
 
 
@@ -125,3 +125,12 @@ def test_the_embedded_model_learns_a_little_and_answers(tmp_path: Path) -> None:
     assert sum(g.output == wanted for g, wanted in zip(tuned, pairs["output"][:4], strict=True)) >= 3
     assert {g.finish_reason for g in tuned} == {"stop"}
     assert [g.output for g in generate(loaded, prompts, max_new_tokens=24)] != [g.output for g in tuned]
+
+
+def test_tokens_are_counted_by_the_models_own_tokenizer(folder: Path) -> None:
+    loaded = load_model(str(folder), dtype="float32")
+    texts = ["one line", "", "one line and another one"]
+    expected = [len(loaded.tokenizer.encode(text, add_special_tokens=False)) for text in texts]
+    assert loaded.count_tokens(texts) == expected
+    assert token_counter(str(folder))(texts) == expected
+    assert loaded.count_tokens([]) == []
