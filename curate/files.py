@@ -26,7 +26,7 @@ def write_curated(curated: Curated, run: Path) -> Path:
     folder = Path(run) / "curate"
     for split in SPLITS:
         write_whole(folder / f"{split}.jsonl", _lines(curated.kept.filter(pl.col("split") == split)))
-    write_whole(folder / "set_aside.jsonl", _lines(curated.set_aside))
+    write_whole(folder / "set_aside.jsonl", _lines(curated.dropped))
     parquet = io.BytesIO()
     curated.ledger.write_parquet(parquet)
     write_whole(folder / "ledger.parquet", parquet.getvalue())
