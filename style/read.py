@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import yaml
 
 from .errors import ConfigError
 from .kinds import KINDS
+from .kinds.python_call import load_code
 from .schema import Check, StyleSchema
-from .settings import build_settings, nearest, unknown_keys
+from .settings import build_settings, key_of, nearest, unknown_keys
 
 __all__ = ["parse_style", "read_style"]
 
@@ -18,8 +20,8 @@ _TOP_KEYS = ["name", "about", "reviewed", "checks"]
 _CHECK_KEYS = ["kind", "id", "level", "about", "when", "say", "ignore_case"]
 
 
-def read_style(path: Path | str) -> StyleSchema:
-    """The style schema in a YAML file.
+def read_style(path: Path | str, *, allow_code: bool = False) -> StyleSchema:
+    """The style schema in a YAML file. Its `python` checks are loaded with `allow_code` only: they run code.
 
     Raises: ConfigError naming the file and every problem in it.
     """
@@ -30,11 +32,11 @@ def read_style(path: Path | str) -> StyleSchema:
         raise ConfigError(f"no style file at {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: the style file cannot be read ({error})") from None
-    return parse_style(text, where=str(path), path=path)
+    return parse_style(text, where=str(path), path=path, allow_code=allow_code)
 
 
-def parse_style(text: str, *, where: str = "style", path: Path | None = None) -> StyleSchema:
-    """The style schema in a YAML text; `where` names it in messages."""
+def parse_style(text: str, *, where: str = "style", path: Path | None = None, allow_code: bool = False) -> StyleSchema:
+    """The style schema in a YAML text; `where` names it in messages, files that it names are sought beside `path`."""
     try:
         table = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -44,7 +46,8 @@ def parse_style(text: str, *, where: str = "style", path: Path | None = None) ->
     if not isinstance(table, Mapping):
         raise ConfigError(f"{where}: expected a mapping with `name` and `checks`, found {type(table).__name__}")
     problems = unknown_keys(table, _TOP_KEYS, where="top level")
-    checks = _read_checks(table.get("checks"), problems)
+    checks = _read_checks(table.get("checks"), problems, path.parent if path else None)
+    checks = load_code(checks, problems, folder=path.parent if path else None, allow_code=allow_code)
     for key, kind, wanted in (("name", str, "a text"), ("about", str, "a text"), ("reviewed", bool, "true or false")):
         if key in table and not isinstance(table[key], kind):
             problems.append(f"{key}: expected {wanted}, found {table[key]!r}")
@@ -54,7 +57,7 @@ def parse_style(text: str, *, where: str = "style", path: Path | None = None) ->
     return StyleSchema(name, checks, table.get("about", ""), table.get("reviewed", True), path)
 
 
-def _read_checks(entries: Any, problems: list[str]) -> tuple[Check, ...]:
+def _read_checks(entries: Any, problems: list[str], folder: Path | None) -> tuple[Check, ...]:
     if not isinstance(entries, list) or not entries:
         problems.append("checks: expected a list with at least one check")
         return ()
@@ -64,7 +67,7 @@ def _read_checks(entries: Any, problems: list[str]) -> tuple[Check, ...]:
         kind = entry.get("kind") if isinstance(entry, Mapping) else None
         where = f"check {number}" + (f" ({kind})" if kind else "")
         before = len(problems)
-        check = _read_check(entry, where, used, problems) if isinstance(entry, Mapping) else None
+        check = _read_check(entry, where, used, problems, folder) if isinstance(entry, Mapping) else None
         if check is None and len(problems) == before:
             problems.append(f"{where}: expected a mapping with `kind`, found {entry!r}")
         if check is not None:
@@ -74,7 +77,9 @@ def _read_checks(entries: Any, problems: list[str]) -> tuple[Check, ...]:
     return tuple(checks)
 
 
-def _read_check(entry: Mapping[str, Any], where: str, used: Counter[str], problems: list[str]) -> Check | None:
+def _read_check(
+    entry: Mapping[str, Any], where: str, used: Counter[str], problems: list[str], folder: Path | None
+) -> Check | None:
     name = entry.get("kind")
     if name not in KINDS:
         what = f'unknown kind "{name}"; {nearest(str(name), list(KINDS))}' if name else '"kind" is missing'
@@ -82,10 +87,17 @@ def _read_check(entry: Mapping[str, Any], where: str, used: Counter[str], proble
         return None
     kind = KINDS[name]
     used[name] += 1
-    known = [*_CHECK_KEYS, *kind.parameters.__dataclass_fields__]
-    problems += unknown_keys(entry, known, where=where)
-    own = {key: value for key, value in entry.items() if key in kind.parameters.__dataclass_fields__}
-    parameters = build_settings(kind.parameters, _as_lists(own, kind.parameters), where=where, problems=problems)
+    # A key that Python keeps for itself (`is`) is a field with an underscore behind it (`is_`).
+    names = {name.rstrip("_"): name for name in kind.parameters.__dataclass_fields__}
+    problems += unknown_keys(entry, [*_CHECK_KEYS, *names], where=where)
+    own = {names[key]: value for key, value in entry.items() if key in names}
+    wrong: list[str] = []
+    parameters = build_settings(kind.parameters, _as_lists(own, kind.parameters), where=where, problems=wrong)
+    for key, name in names.items():
+        wrong = [
+            text.replace(f'"{name}" is', f'"{key}" is').replace(f"{where}.{name}", f"{where}.{key}") for text in wrong
+        ]
+    problems += wrong
     level = _choice(entry, "level", ("must", "should"), "must", where, problems)
     about = _choice(entry, "about", ("form", "wording", "facts"), kind.about, where, problems)
     when = _read_when(entry.get("when"), where, problems)
@@ -102,6 +114,13 @@ def _read_check(entry: Mapping[str, Any], where: str, used: Counter[str], proble
     if parameters is None:
         return None
     return Check(name, str(id), level, about, parameters, when, entry.get("say"), entry.get("ignore_case", False))
+
+
+def _beside(value: Any, field: Field[Any], folder: Path | None) -> Any:
+    """A relative path in a parameter marked `metadata={"file": True}` starts at the style file's folder."""
+    if folder is None or not isinstance(value, str) or not field.metadata.get("file"):
+        return value
+    return str(folder / value)
 
 
 def _as_lists(own: Mapping[str, Any], parameters: type) -> dict[str, Any]:

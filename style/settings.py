@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from .errors import ConfigError
 
-__all__ = ["build_settings", "nearest", "unknown_keys"]
+__all__ = ["build_settings", "key_of", "nearest", "unknown_keys"]
 
 Settings = TypeVar("Settings")
 
@@ -32,7 +32,7 @@ def build_settings(
 
     Unknown keys, missing required keys and values of a wrong type are added to `problems`, each with its
     place, what was expected and what was found. A Decimal is taken where a float is expected, a list where a
-    tuple is, a table where a nested dataclass is.
+    tuple is, a table where a nested dataclass is. A field named `is_` stands for the key `is`: Python keeps that word.
     """
     if not isinstance(table, Mapping):
         problems.append(f"{where}: expected a table, found {_say(table)}")
@@ -40,13 +40,14 @@ def build_settings(
     before = len(problems)
     hints = get_type_hints(kind)
     known = [f for f in fields(kind) if f.init]  # type: ignore[arg-type]
-    problems += unknown_keys(table, [f.name for f in known], where=where)
+    problems += unknown_keys(table, [key_of(f) for f in known], where=where)
     values: dict[str, Any] = {}
     for field in known:
-        if field.name in table:
-            values[field.name] = _convert(table[field.name], hints[field.name], f"{where}.{field.name}", problems)
+        key = key_of(field)
+        if key in table:
+            values[field.name] = _convert(table[key], hints[field.name], f"{where}.{key}", problems)
         elif _required(field):
-            problems.append(f'{where}: "{field.name}" is missing')
+            problems.append(f'{where}: "{key}" is missing')
     if len(problems) > before:
         return None
     try:
@@ -54,6 +55,11 @@ def build_settings(
     except (ConfigError, ValueError) as error:  # a dataclass's own __post_init__ checks its ranges
         problems.append(f"{where}: {error}")
         return None
+
+
+def key_of(field: Field[Any]) -> str:
+    """The key in a file that a dataclass field stands for."""
+    return field.name.rstrip("_")
 
 
 def _required(field: Field[Any]) -> bool:
