@@ -1,0 +1,140 @@
+"""What examples say about one check: how many keep it, how surely, and which do not."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from .check import check_columns
+from .columns import Columns
+from .schema import Check, Level, StyleSchema
+from .words import whole_words
+
+__all__ = ["Evidence", "Instance", "count_evidence", "wilson_low"]
+
+MUST_FROM, SHOULD_FROM = 0.95, 0.80  # Wilson's lower end from which a check is proposed at that level
+# One spelling for a term that has several is worth a rule even where few keep it yet, if most do; it drops no row.
+SPELLING_FROM, SPELLING_ROWS = 0.5, 20
+_EXCEPTIONS = 3
+_Z = 1.959963984540054  # two-sided 95 %
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One example that breaks a check: its id, its row in the file, what was found and what was expected."""
+
+    id: str
+    row: int
+    found: str | None
+    expected: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A check with what the examples say about it.
+
+    entry: the check as it stands in `style.yaml`, without its level. holds: how many of the `applicable` examples keep
+    it; for one spelling of a term, of those that hold the term. low: the lower end of Wilson's 95 % interval of that
+    share, exact repeats of a pair counted once. exceptions: examples that break it. variants: how many examples hold
+    each unwanted spelling. style: False where it holds in texts of any style. terms: of a check that joins several
+    spellings, the evidence for each.
+    """
+
+    check: Check
+    entry: Mapping[str, Any]
+    holds: int
+    applicable: int
+    low: float
+    exceptions: tuple[Instance, ...] = ()
+    variants: tuple[tuple[str, int], ...] = ()
+    style: bool = True
+    note: str = ""
+    terms: tuple["Evidence", ...] = ()
+
+    @property
+    def share(self) -> float:
+        """The share of the applicable examples that keep it; 0 where it applies to none."""
+        return self.holds / self.applicable if self.applicable else 0.0
+
+    @property
+    def level(self) -> Level | None:
+        """The level that this evidence carries; None where it carries none."""
+        if self.low >= MUST_FROM:
+            return "must"
+        drifts = bool(self.variants) and self.share >= SPELLING_FROM and self.applicable >= SPELLING_ROWS
+        return "should" if self.low >= SHOULD_FROM or drifts else None
+
+    @property
+    def agreed(self) -> bool:
+        """Whether it holds in enough examples to be called their style."""
+        return self.style and self.low >= SHOULD_FROM
+
+
+def wilson_low(holds: float, n: float) -> float:
+    """The lower end of Wilson's two-sided 95 % score interval (Wilson 1927); 0 for n = 0.
+
+    >>> round(wilson_low(47, 50), 3)
+    0.838
+    """
+    if n <= 0 or holds <= 0:
+        return 0.0
+    share, z2 = holds / n, _Z * _Z
+    centre = share + z2 / (2 * n)
+    return (centre - math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n)))) / (1 + z2 / n)
+
+
+def count_evidence(
+    checks: Sequence[Check], entries: Sequence[Mapping[str, Any]], columns: Columns, examples: pl.DataFrame
+) -> list[Evidence]:
+    """The evidence for each check on `columns`; `examples` holds the same rows with `output`, `input`, `id`, `row`."""
+    results = check_columns(columns, StyleSchema("candidates", tuple(checks)))
+    violations = results.violations.partition_by("check", as_dict=True)
+    worth = examples.select("output", "input").n_unique() / max(len(examples), 1)
+    evidence = []
+    for check, entry in zip(checks, entries, strict=True):
+        own = violations.get((check.id,), results.violations.clear())
+        holds, applicable = _counts(results.status[check.id], check, columns)
+        low = wilson_low(holds * worth, applicable * worth)
+        evidence.append(
+            Evidence(check, entry, holds, applicable, low, _exceptions(own, examples), _variants(own, check))
+        )
+    return evidence
+
+
+def _counts(status: pl.Series, check: Check, columns: Columns) -> tuple[int, int]:
+    """How many keep the check, and of how many."""
+    keeps, breaks = status == "pass", status == "fail"
+    terms = _terms(check)
+    if terms:
+        # Outputs without the term break nothing, but they do not say either which spelling is the usual one.
+        keeps &= columns.output.str.contains(("(?i)" if check.ignore_case else "") + whole_words(terms))
+    holds = int(keeps.sum())
+    return holds, holds + int(breaks.sum())
+
+
+def _terms(check: Check) -> list[str]:
+    """The preferred spelling of a check about one term."""
+    p = check.parameters
+    single = check.kind == "vocabulary" and len(p.preferred) == 1 and not (p.required or p.forbidden)
+    return list(p.preferred) if single else []
+
+
+def _exceptions(violations: pl.DataFrame, examples: pl.DataFrame) -> tuple[Instance, ...]:
+    """Examples that break the check, with different findings where there are such."""
+    first = violations.unique("index", keep="first", maintain_order=True)
+    told = first.unique("found", keep="first", maintain_order=True)
+    shown = (told if len(told) >= _EXCEPTIONS else first).head(_EXCEPTIONS)
+    return tuple(
+        Instance(examples["id"][index], examples["row"][index], found, expected)
+        for index, found, expected in shown.select("index", "found", "expected").iter_rows()
+    )
+
+
+def _variants(violations: pl.DataFrame, check: Check) -> tuple[tuple[str, int], ...]:
+    """The unwanted spellings with the number of examples that hold each, most frequent first."""
+    if not _terms(check):
+        return ()
+    counts = violations.group_by("found").agg(pl.col("index").n_unique().alias("n"))
+    return tuple(counts.sort("n", "found", descending=[True, False]).iter_rows())

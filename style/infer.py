@@ -1,0 +1,179 @@
+"""A style schema from examples: what nearly all of them keep, with the evidence for it."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars as pl
+
+from .check import pair_columns
+from .check_ids import with_ids
+from .columns import Columns, field_names
+from .evidence import Evidence, count_evidence
+from .infer_yaml import entries_text, style_text
+from .kind import Proposal
+from .kinds import KINDS
+from .read import parse_style
+from .redundant import said_once
+from .schema import StyleSchema
+from .spellings import joined_spellings
+
+__all__ = ["InferredStyle", "infer_proposed", "infer_style"]
+
+# More examples than this say nothing new about a share, and only cost time.
+MOST_EXAMPLES = 20_000
+# With fewer than 16, Wilson's lower end stays under 0.80 even where all agree; below this nothing can be said.
+FEWEST_EXAMPLES = 20
+# A habit of the majority that is no rule yet: worth showing, for a person to decide.
+_HABIT_FROM, _HABIT_ROWS, _MOST_HABITS = 0.5, 20, 12
+
+
+@dataclass(frozen=True)
+class InferredStyle:
+    """What examples say about their style.
+
+    schema: the rules that hold, `reviewed` False; None where no style was found. evidence: of each check of the
+    schema, in its order. suggestions: habits of the majority that are no rules. text: `style.yaml` with the evidence
+    as comments; empty where no style was found. rows: how many examples there are. counted: on how many of them the
+    evidence rests. message: what was found, in a sentence.
+    """
+
+    schema: StyleSchema | None
+    evidence: tuple[Evidence, ...]
+    suggestions: tuple[Evidence, ...]
+    text: str
+    rows: int
+    counted: int
+    message: str
+
+    @property
+    def found_style(self) -> bool:
+        """Whether the examples agree in anything that a guide could say."""
+        return self.schema is not None
+
+
+def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", seed: int = 0) -> InferredStyle:
+    """The style that `pairs` (columns `output`, `input`; optionally `fields`, `id`, `row`) keep.
+
+    A check becomes `must` where the lower end of Wilson's 95 % interval of its share is at least 0.95, `should` where
+    it is at least 0.80. The order of the rows does not matter. Above 20,000 rows a seeded sample is counted. `source`
+    names the examples in the text.
+    """
+    examples = content_order(pairs, seed=seed).head(MOST_EXAMPLES)
+    distinct = examples.select("output", "input").n_unique()
+    if distinct < FEWEST_EXAMPLES:
+        message = f"{distinct} different examples are too few to infer a style from; {FEWEST_EXAMPLES} are the least"
+        return InferredStyle(None, (), (), "", len(pairs), len(examples), message)
+    columns = pair_columns(examples)
+    proposals = ((kind.name, proposal) for kind in KINDS.values() for proposal in kind.propose(columns))
+    return infer_proposed(proposals, examples, name=name, source=source, rows=len(pairs))
+
+
+def infer_proposed(
+    proposals: Iterable[tuple[str, Proposal]], examples: pl.DataFrame, *, name: str, source: str = "", rows: int
+) -> InferredStyle:
+    """The style among `proposals`, each with its kind, as counted on `examples`; `rows` were there to choose from."""
+    columns, counted = pair_columns(examples), len(examples)
+    groups = _counted(list(proposals), columns, examples)
+    rules = said_once([rule for group in groups if (rule := next((one for one in group if one.level), None))])
+    if not any(rule.agreed for rule in rules):
+        message = "no style found: the outputs agree in nothing that a guide could say"
+        near = _habits([*(rule for rule in rules if rule.style), *_first_habits(groups)])
+        return InferredStyle(None, (), near, "", rows, counted, message)
+    evidence = sorted(joined_spellings(rules, columns, examples), key=_place)
+    ruled = {id(rule) for rule in rules}
+    habits = _habits(one for one in said_once([*rules, *_first_habits(groups)]) if id(one) not in ruled)
+    text = style_text(name, with_ids(evidence), habits, rows=rows, counted=counted, source=source)
+    schema = parse_style(text, where="the inferred style")
+    told = tuple(replace(one, check=check) for one, check in zip(evidence, schema.checks, strict=True))
+    return InferredStyle(schema, told, habits, text, rows, counted, _message(told, habits))
+
+
+def content_order(pairs: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame:
+    """Output, input, fields, id and row, in an order that seed and content alone decide."""
+    texts = zip(pairs["output"].fill_null(""), pairs["input"].fill_null(""), strict=True)
+    keys = [hashlib.blake2b(f"{seed}\0{o}\0{i}".encode(), digest_size=12).hexdigest() for o, i in texts]
+    row = pairs["row"] if "row" in pairs.columns else pl.Series(range(1, len(pairs) + 1), dtype=pl.UInt32)
+    fields = pairs["fields"] if "fields" in pairs.columns else pl.Series([None] * len(pairs), dtype=pl.String)
+    table = pairs.select(
+        pl.col("output", "input").cast(pl.String).fill_null(""),
+        fields=fields.cast(pl.String),
+        id=pairs["id"] if "id" in pairs.columns else pl.format("row {}", row),
+        row=row,
+        key=pl.Series(keys, dtype=pl.String),
+    )
+    return table.sort("key", "fields", "id").drop("key")
+
+
+def _counted(
+    proposals: Sequence[tuple[str, Proposal]], columns: Columns, examples: pl.DataFrame
+) -> list[list[Evidence]]:
+    """The evidence for each proposal, those of one subject together, strictest first."""
+    if not proposals:
+        return []
+    entries = [{"kind": kind, **proposal.entry} for kind, proposal in proposals]
+    # Read as a file is read, so that what is written can be read again.
+    text = "checks:\n" + entries_text([{**entry, "id": f"check {n}"} for n, entry in enumerate(entries)])
+    found = count_evidence(parse_style(text, where="proposals").checks, entries, columns, examples)
+    subjects: dict[object, list[Evidence]] = {}
+    for (_, proposal), one in zip(proposals, found, strict=True):
+        told = replace(one, style=proposal.style, note=proposal.note)
+        subjects.setdefault(_subject(one.entry), []).append(told)
+    return list(subjects.values())
+
+
+# Of these kinds a style has one check; of the others, one for each value of the parameter named.
+_ABOUT_ALL = {
+    "case", "clean", "grounded", "json", "key_values", "language", "list", "numbers", "no_repeats", "readability",
+    "sections", "template",
+}  # fmt: skip
+_HOW_MUCH = ("min", "max", "ignore_case", "say", "level", "about", "id")
+
+
+def _subject(entry: Mapping[str, Any]) -> str:
+    """What an entry is about: two entries of one subject say the same, one more strictly than the other."""
+    when = entry.get("when")
+    if entry["kind"] in _ABOUT_ALL:
+        return repr((entry["kind"], when))
+    own: dict[str, Any] = {key: value for key, value in entry.items() if key not in (*_HOW_MUCH, "kind", "when")}
+    if entry["kind"] in ("starts_with", "ends_with") and not any(field_names(text) for text in own["any"]):
+        own["any"] = "the same text"
+    if entry["kind"] == "punctuation":
+        own = dict.fromkeys(own)
+    if "preferred" in own:
+        own["preferred"] = sorted(own["preferred"])
+    return repr((entry["kind"], when, sorted(own.items())))
+
+
+def _first_habits(groups: Sequence[Sequence[Evidence]]) -> list[Evidence]:
+    """Of each subject without a rule, the strictest habit of the majority."""
+    loose = [group for group in groups if not any(one.level for one in group)]
+    return [habit for group in loose if (habit := next(filter(_is_habit, group), None))]
+
+
+def _is_habit(one: Evidence) -> bool:
+    return one.style and one.share >= _HABIT_FROM and one.applicable >= _HABIT_ROWS
+
+
+def _habits(habits: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """The habits that most examples keep, in the order of a style file."""
+    most = sorted(habits, key=lambda one: (-one.low, repr(sorted(one.entry.items()))))[:_MOST_HABITS]
+    return tuple(sorted(most, key=_place))
+
+
+def _place(one: Evidence) -> tuple[Any, ...]:
+    """Form, wording, facts; within them by level, and by kind in the order in which kinds are listed."""
+    subject = ("form", "wording", "facts").index(one.check.about)
+    return subject, one.level != "must", list(KINDS).index(one.check.kind), repr(sorted(one.entry.items()))
+
+
+def _message(evidence: Sequence[Evidence], habits: Sequence[Evidence]) -> str:
+    """`5 rules that examples must keep, 2 that they should; 1 habit of the majority`."""
+    must = sum(one.level == "must" for one in evidence)
+    should = len(evidence) - must
+    said = [f"{must} must rule{'s' * (must != 1)}"] * bool(must) + [
+        f"{should} should rule{'s' * (should != 1)}"
+    ] * bool(should)
+    more = f"; {len(habits)} habit{'s' * (len(habits) != 1)} of the majority, commented out" if habits else ""
+    return f"style found: {' and '.join(said)}{more}"

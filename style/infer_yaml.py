@@ -1,0 +1,138 @@
+"""`style.yaml` with the evidence for each check as comments beside it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from .evidence import Evidence, Instance
+
+__all__ = ["entries_text", "style_text"]
+
+_SHOWN = 60  # characters of a text from the data in a comment
+_TERM_VARIANTS = 4
+_HEADINGS = {"form": "Form", "wording": "Wording", "facts": "Facts"}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Short lists on one line; texts with anything but plain characters in double quotes, escaped."""
+
+
+def _list(dumper: yaml.SafeDumper, value: Sequence[Any]) -> yaml.Node:
+    flat = all(isinstance(item, str | int | float | None) for item in value)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=flat)
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    # A quotation keeps line breaks, NEL and the like out of the file, where they would end a comment.
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if value.isprintable() else '"')
+
+
+_Dumper.add_representer(list, _list)
+_Dumper.add_representer(tuple, _list)
+_Dumper.add_representer(str, _text)
+_Dumper.ignore_aliases = lambda self, data: True  # type: ignore[method-assign]
+
+
+def entries_text(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Checks as they stand below `checks:`, two spaces in."""
+    text = yaml.dump(
+        [_plain(entry) for entry in entries], Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110
+    )
+    return "".join(f"  {line}\n" for line in text.split("\n") if line)
+
+
+def style_text(
+    name: str, evidence: Sequence[Evidence], habits: Sequence[Evidence], *, rows: int, counted: int, source: str
+) -> str:
+    """The whole file. `evidence` becomes checks, `habits` checks that are commented out."""
+    of = f" of {_shown(source, 200)}" if source else ""
+    lines = [
+        f"# Inferred from {_of_how_many(rows, counted)}{of}; nobody has looked at it yet.",
+        "# must: at least 95 % of the examples keep the rule; should: at least 80 % (lower end of Wilson's 95 % interval).",
+        "# Read each rule, change what you do not mean, then set `reviewed: true`: reports say which it is.",
+    ]
+    top = {"name": name, "reviewed": False}
+    text = yaml.dump(top, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**6)
+    lines += [*text.rstrip("\n").split("\n"), "checks:"]
+    about = None
+    for one in evidence:
+        if one.check.about != about:
+            about = one.check.about
+            lines.append(f"  # {_HEADINGS[about]}")
+        lines += [f"  # {line}" for line in _evidence_lines(one)]
+        lines += entries_text([_leveled(one)]).rstrip("\n").split("\n")
+    if habits:
+        lines += ["", "  # Habits of the majority, no rules yet. Take out the leading `# ` of those that you mean."]
+    for one in habits:
+        lines += [f"  # # {line}" for line in _evidence_lines(one)]
+        lines += [f"  # {line[2:]}" for line in entries_text([_leveled(one)]).rstrip("\n").split("\n")]
+    return "\n".join(lines) + "\n"
+
+
+def _of_how_many(rows: int, counted: int) -> str:
+    return f"{rows:,} examples" if rows == counted else f"a sample of {counted:,} of {rows:,} examples"
+
+
+def _leveled(one: Evidence) -> dict[str, Any]:
+    """The entry with its level, which a must rule need not say."""
+    entry = dict(one.entry)
+    first = {key: entry.pop(key) for key in ("kind", "id") if key in entry}
+    return {**first, **({} if one.level == "must" else {"level": "should"}), **entry}
+
+
+def _evidence_lines(one: Evidence) -> list[str]:
+    """What the examples say, as lines of a comment."""
+    lines = [_shown(one.note, 200)] if one.note else []
+    if one.terms:
+        return [*lines, f"{_holds(one)}; of those that hold the term:", *(f"  {_term(term)}" for term in one.terms)]
+    if one.variants:
+        return [*lines, _term(one)]
+    text = _holds(one)
+    if one.exceptions:
+        text += f"; exceptions: {', '.join(map(_exception, one.exceptions))}"
+    if one.applicable - one.holds > len(one.exceptions) > 0:
+        text += ", ..."
+    return [*lines, text]
+
+
+def _holds(one: Evidence) -> str:
+    if one.terms:
+        return f"{one.holds:,} of {one.applicable:,} examples keep all of these spellings"
+    return f"holds in {one.holds:,} of {one.applicable:,}{_percent(one)}"
+
+
+def _percent(one: Evidence) -> str:
+    """` (55 %)`, rounded down so that 100 % means all; nothing where all keep it."""
+    return "" if one.holds == one.applicable else f" ({math.floor(100 * one.share)} %)"
+
+
+def _term(one: Evidence) -> str:
+    """`"Low Dropout" in 61 of 97 (also "LDO" 12, "low dropout" 9)`."""
+    term = next(iter(one.entry["preferred"]))
+    others = [f"{_quoted(text)} {n:,}" for text, n in one.variants[:_TERM_VARIANTS]]
+    others += ["..."] * (len(one.variants) > _TERM_VARIANTS)
+    also = f" (also {', '.join(others)})" if others else ""
+    return f"{_quoted(term)} in {one.holds:,} of {one.applicable:,}{also}"
+
+
+def _exception(one: Instance) -> str:
+    return f"{_shown(one.id, _SHOWN)} ({'nothing found' if one.found is None else _quoted(one.found)})"
+
+
+def _quoted(text: str) -> str:
+    return f'"{_shown(text, _SHOWN)}"'
+
+
+def _shown(text: str, most: int) -> str:
+    """A text from the data on one line of a comment: whatever is not plain is escaped, what is long is cut."""
+    cut = text if len(text) <= most else f"{text[: most - 1]}…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+
+
+def _plain(value: Any) -> Any:
+    """The value in types that YAML knows."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
