@@ -87,17 +87,10 @@ def _read_check(
         return None
     kind = KINDS[name]
     used[name] += 1
-    # A key that Python keeps for itself (`is`) is a field with an underscore behind it (`is_`).
-    names = {name.rstrip("_"): name for name in kind.parameters.__dataclass_fields__}
-    problems += unknown_keys(entry, [*_CHECK_KEYS, *names], where=where)
-    own = {names[key]: value for key, value in entry.items() if key in names}
-    wrong: list[str] = []
-    parameters = build_settings(kind.parameters, _as_lists(own, kind.parameters), where=where, problems=wrong)
-    for key, name in names.items():
-        wrong = [
-            text.replace(f'"{name}" is', f'"{key}" is').replace(f"{where}.{name}", f"{where}.{key}") for text in wrong
-        ]
-    problems += wrong
+    own_keys = {key_of(field): field for field in fields(kind.parameters)}
+    problems += unknown_keys(entry, [*_CHECK_KEYS, *own_keys], where=where)
+    own = {key: _beside(value, own_keys[key], folder) for key, value in entry.items() if key in own_keys}
+    parameters = build_settings(kind.parameters, _as_lists(own, kind.parameters), where=where, problems=problems)
     level = _choice(entry, "level", ("must", "should"), "must", where, problems)
     about = _choice(entry, "about", ("form", "wording", "facts"), kind.about, where, problems)
     when = _read_when(entry.get("when"), where, problems)
