@@ -1,91 +1,103 @@
-"""`tuneworth style`: check a file against a style, or write its guide."""
+"""`tuneworth style`: infer a style from examples, check a file against one, or write its guide."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from .reading import code_option, read_file, reading_options
 from .talk import Talk, common_options
 
 __all__ = ["command"]
 
-EXAMPLES_SHOWN = 3
-
 
 @click.group("style")
 def command() -> None:
-    """Check a file against a style, or write its guide."""
+    """Infer a style from examples, check a file against one, or write its guide."""
+
+
+@command.command("infer", epilog="Example:  tuneworth style infer pairs.jsonl --out style.yaml")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Where to write it; standard output if left out.")
+@reading_options
+@common_options
+def infer(file: Path, out: Path | None, reading: dict[str, Any], talk: Talk) -> None:
+    """The style that the outputs of FILE keep, with the evidence for each rule, as a style.yaml to look through.
+
+    What holds in at least 95 % of the examples is a must rule, in at least 80 % a should rule (by the lower end of
+    Wilson's 95 % interval); habits of the majority are commented out.
+    """
+    from ..style import ConfigError, infer_style, write_whole
+    from .style_words import infer_data, no_style_lines
+
+    if out is not None and out.exists():
+        raise ConfigError(f"{out} is there already and was left as it is; name another file with --out")
+    pairs = read_file(file, reading, talk).pairs
+    inferred = infer_style(pairs, name=file.name.partition(".")[0] or "Style", source=file.name, seed=talk.seed)
+    written = out if out is not None and inferred.found_style else None
+    if written is not None:
+        write_whole(written, inferred.text)
+        talk.answer(f"{inferred.message}\n\nWritten: {written}", {**infer_data(inferred), "written": str(written)})
+        talk.next(
+            f"read {written} and change what you do not mean, then: tuneworth style check {file} --style {written}"
+        )
+        return
+    text = inferred.text.rstrip("\n") if inferred.found_style else no_style_lines(inferred)
+    talk.answer(text, {**infer_data(inferred), "written": None})
+    if inferred.found_style:  # not among the YAML, which may go into a file
+        talk.note(f"{inferred.message}\n\nNext: write it: tuneworth style infer {file} --out style.yaml")
 
 
 @command.command("check", epilog="Example:  tuneworth style check pairs.jsonl --style style.yaml")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--style", "style_path", type=click.Path(path_type=Path), required=True, help="The style schema.")
 @click.option("--gate", "fail", is_flag=True, help="Leave with exit code 1 where a row breaks a must rule.")
+@code_option
+@reading_options
 @common_options
-def check(file: Path, style_path: Path, fail: bool, talk: Talk) -> None:
+def check(
+    file: Path, style_path: Path, fail: bool, allow_code: bool, reading: dict[str, Any], talk: Talk
+) -> None:  # fmt: skip
     """How many outputs of FILE break each rule, with three examples of each."""
-    from ..curate import read_pairs
-    from ..curate.settings import DataSettings
     from ..style import GateFailed, check_outputs, read_style
+    from .style_words import check_data, check_lines
 
-    style = read_style(style_path)
-    raw = read_pairs(file, DataSettings(path=str(file)))
-    talk.note(raw.shape)
+    style = read_style(style_path, allow_code=allow_code)
+    raw = read_file(file, reading, talk)
     pairs = raw.pairs
     results = check_outputs(pairs, style)
-    acceptable = int(results.shares()["acceptable"].fill_null(False).sum())
-    rules = [_rule(pairs, results, c) for c in style.checks]
-    data = {"rows": len(pairs), "unreadable": raw.rows_read - len(pairs), "acceptable": acceptable, "checks": rules}
-    talk.answer(_table(data), data)
+    kept = results.shares()["acceptable"]
+    acceptable, undecided = int(kept.fill_null(False).sum()), kept.null_count()
+    data = {
+        "rows": len(pairs),
+        "unreadable": raw.rows_read - len(pairs),
+        "acceptable": acceptable,
+        "undecided": undecided,
+        "checks": check_data(pairs, results),
+    }
+    talk.answer(check_lines(data), data)
     talk.next(f"tuneworth curate {file} --style {style_path} --out clean")
-    broken = len(pairs) - acceptable
+    broken = len(pairs) - acceptable - undecided
     if fail and broken:
         raise GateFailed(f"gate failed: {broken} of {len(pairs)} outputs break a must rule")
 
 
-def _rule(pairs, results, check) -> dict:
-    from ..style import explain
-
-    counts = dict(results.status[check.id].value_counts().iter_rows())
-    own = results.violations.filter(results.violations["check"] == check.id).unique(
-        "index", keep="first", maintain_order=True
-    )
-    shown = [
-        {
-            "row": pairs["row"][index],
-            "id": pairs["id"][index],
-            "output": pairs["output"][index],
-            "why": explain(check, found, expected),
-        }
-        for index, found, expected in own.select("index", "found", "expected").head(EXAMPLES_SHOWN).iter_rows()
-    ]
-    checked = counts.get("pass", 0) + counts.get("fail", 0)
-    return {"id": check.id, "level": check.level, "checked": checked, "fail": counts.get("fail", 0), "examples": shown}
-
-
-def _table(data: dict) -> str:
-    width = max((len(rule["id"]) for rule in data["checks"]), default=4)
-    lines = [f"{data['acceptable']:,} of {data['rows']:,} outputs keep every must rule", ""]
-    lines.append(f"{'rule':<{width}}  level   broken   of")
-    for rule in data["checks"]:
-        lines.append(f"{rule['id']:<{width}}  {rule['level']:<6} {rule['fail']:>7,}  {rule['checked']:>6,}")
-    for rule in data["checks"]:
-        for example in rule["examples"]:
-            lines += [
-                "",
-                f"row {example['row']} ({example['id']})",
-                f"  {example['output'][:200]}",
-                f"  {example['why'][:200]}",
-            ]
-    return "\n".join(lines)
-
-
-@command.command("guide", epilog="Example:  tuneworth style guide style.yaml")
+@command.command("guide", epilog="Example:  tuneworth style guide style.yaml --example pairs.jsonl")
 @click.argument("style_path", metavar="STYLE", type=click.Path(path_type=Path))
+@click.option(
+    "--example", "file", type=click.Path(path_type=Path), help="A file of pairs to choose a good example from."
+)
+@code_option
+@reading_options
 @common_options
-def guide(style_path: Path, talk: Talk) -> None:
-    """The style guide that STYLE writes, in Markdown."""
-    from ..style import read_style, write_guide
+def guide(style_path: Path, file: Path | None, allow_code: bool, reading: dict[str, Any], talk: Talk) -> None:
+    """The style guide that STYLE writes, in Markdown; with --example, one good pair of that file stands in it."""
+    from ..style import good_example, read_style, write_guide
 
-    text = write_guide(read_style(style_path))
+    style = read_style(style_path, allow_code=allow_code)
+    example = good_example(read_file(file, reading, talk).pairs, style) if file else None
+    if file and example is None:
+        talk.note(f"no pair of {file} keeps every rule: the guide is without an example")
+    text = write_guide(style, example=example)
     talk.answer(text.rstrip(), {"guide": text})
     talk.note(f'Next: a project names it: [evaluate.prompted] guide = "{style_path.name}"')  # not among the Markdown

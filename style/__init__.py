@@ -2,9 +2,11 @@
 
 from .check import check_outputs, explain
 from .errors import ConfigError, DataError, GateFailed, InputError, ModelError, RunBroken, TuneworthError
+from .example import good_example
 from .fields import field_text, render_fields
 from .files import sha256_file, write_whole
 from .guide import check_sentence, check_table, write_guide
+from .infer import InferredStyle, infer_style
 from .kinds.leftovers import refused
 from .read import parse_style, read_style
 from .schema import Check, StyleResults, StyleSchema
@@ -15,6 +17,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "GateFailed",
+    "InferredStyle",
     "InputError",
     "ModelError",
     "RunBroken",
@@ -27,6 +30,8 @@ __all__ = [
     "check_table",
     "explain",
     "field_text",
+    "good_example",
+    "infer_style",
     "parse_style",
     "read_style",
     "refused",

@@ -1,41 +1,45 @@
 """The style guide that a schema writes: the prompted baseline's system prompt."""
 
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .kinds import KINDS
 from .schema import Check, StyleSchema
+from .words import at_least_at_most, one_of, quoted
 
 __all__ = ["check_sentence", "check_table", "write_guide"]
 
 _HEADINGS = {"form": "Form", "wording": "Wording", "facts": "Facts"}
+_FEW_TERMS = 2  # more preferred spellings than this are a list of their own
 
 
 def check_sentence(check: Check) -> str:
     """The rule as a sentence of a style guide: the user's own (`say`) or the kind's, with its condition."""
     if check.say:
         return check.say
-    sentence = KINDS[check.kind].say(check)
-    if not check.when:
-        return sentence
-    conditions = [
-        f"there is a {name}" if values is None else f"the {name} is {' or '.join(values)}"
-        for name, values in check.when.items()
-    ]
-    return f"Where {' and '.join(conditions)}: {sentence[0].lower()}{sentence[1:]}"
+    return _with_condition(check, KINDS[check.kind].say(check))
 
 
-def write_guide(style: StyleSchema) -> str:
-    """The style guide in Markdown, its rules grouped by what they are about; preferences are marked as such."""
+def write_guide(style: StyleSchema, *, example: tuple[str, str] | None = None) -> str:
+    """The style guide in Markdown: its rules by what they are about, then preferences, then a good example.
+
+    `example` is an input with its good output.
+    """
     parts = [f"# {style.name}"]
     if style.about:
         parts.append(style.about)
     for about, heading in _HEADINGS.items():
-        checks = [check for check in style.checks if check.about == about]
-        # Rules come before preferences, else in the order of the file.
-        checks.sort(key=lambda check: check.level != "must")
-        lines = [f"- {'' if check.level == 'must' else 'Preferably: '}{check_sentence(check)}" for check in checks]
-        if lines:
-            parts.append(f"## {heading}\n\n" + "\n".join(lines))
+        rules = [check for check in style.checks if check.about == about and check.level == "must"]
+        parts += _section(heading, rules)
+    # In the order of the headings, as the rules are.
+    preferences = [c for about in _HEADINGS for c in style.checks if c.about == about and c.level == "should"]
+    parts += _section("Preferably", preferences)
+    if example is not None:
+        parts.append(
+            f"## Example\n\nFor this request:\n\n{_fenced(example[0])}\n\na good answer is:\n\n{_fenced(example[1])}"
+        )
     return "\n\n".join(parts) + "\n"
 
 
@@ -45,3 +49,96 @@ def check_table(style: StyleSchema) -> list[dict[str, Any]]:
         {"id": c.id, "kind": c.kind, "level": c.level, "about": c.about, "sentence": check_sentence(c)}
         for c in style.checks
     ]
+
+
+def _section(heading: str, checks: Sequence[Check]) -> list[str]:
+    lines = [f"- {sentence}" for sentence in _sentences(checks)]
+    return [f"## {heading}\n\n" + "\n".join(lines)] if lines else []
+
+
+def _sentences(checks: Sequence[Check]) -> Iterator[str]:
+    """One sentence for each check, and one for those that belong together, where the first of them stands."""
+    joined: dict[object, list[Check]] = {}
+    for check in checks:
+        mergeable = check.kind in _TOGETHER and not check.say
+        key = (check.kind, repr(check.when), check.ignore_case) if mergeable else check.id
+        joined.setdefault(key, []).append(check)
+    for together in joined.values():
+        first = together[0]
+        say = None if first.say else _TOGETHER.get(first.kind)
+        yield _with_condition(first, say(together)) if say else check_sentence(first)
+
+
+def _with_condition(check: Check, sentence: str) -> str:
+    if not check.when:
+        return sentence
+    conditions = [
+        f"there is a {name}" if values is None else f"the {name} is {' or '.join(values)}"
+        for name, values in check.when.items()
+    ]
+    return f"Where {' and '.join(conditions)}: {sentence[:1].lower()}{sentence[1:]}"
+
+
+def _say_lengths(checks: Sequence[Check]) -> str:
+    """`Write one single line of 3 to 25 words.`"""
+    if len(checks) == 1:
+        return KINDS["length"].say(checks[0])
+    line = [c for c in checks if c.parameters.unit == "lines" and c.parameters.max == 1]
+    ranges = [_range(c) for c in checks if c not in line]
+    said = f"{', '.join(ranges[:-1])} and {ranges[-1]}" if len(ranges) > 1 else "".join(ranges)
+    if line:
+        return f"Write one single line of {said}." if said else KINDS["length"].say(line[0])
+    return f"Write {said}."
+
+
+def _range(check: Check) -> str:
+    p = check.parameters
+    unit = p.unit.removesuffix("s") if p.max == 1 else p.unit
+    return f"{at_least_at_most(p.min, p.max)} {unit}"
+
+
+def _say_covers(checks: Sequence[Check]) -> str:
+    """One sentence that names the fields of all of them."""
+    names = tuple(dict.fromkeys(name for check in checks for name in check.parameters.fields))
+    return KINDS["covers"].say(replace(checks[0], parameters=replace(checks[0].parameters, fields=names)))
+
+
+def _say_forbidden(checks: Sequence[Check]) -> str:
+    """One sentence for all texts, and one for each pattern."""
+    texts = tuple(dict.fromkeys(text for check in checks for text in check.parameters.any))
+    say = KINDS["forbidden"].say
+    first = [replace(c, parameters=replace(c.parameters, any=texts)) for c in checks if c.parameters.any][:1]
+    return " ".join(say(check) for check in [*first, *(c for c in checks if not c.parameters.any)])
+
+
+def _say_vocabulary(checks: Sequence[Check]) -> str:
+    """What must or must not occur in sentences; many preferred spellings as a list."""
+    preferred = {term: variants for check in checks for term, variants in check.parameters.preferred.items()}
+    say = KINDS["vocabulary"].say
+    if len(preferred) <= _FEW_TERMS:
+        return " ".join(say(check) for check in checks)
+    rest = [replace(c, parameters=replace(c.parameters, preferred={})) for c in checks if _says_more(c)]
+    lines = [f"  - {quoted(term)}, not {one_of(_apart(term, variants))}" for term, variants in preferred.items()]
+    return "\n".join([" ".join([*map(say, rest), "Use one spelling for each of these terms:"]), *lines])
+
+
+def _says_more(check: Check) -> bool:
+    return bool(check.parameters.required or check.parameters.forbidden)
+
+
+def _apart(term: str, variants: Sequence[str]) -> list[str]:
+    """The variants that a reader cannot guess from another: one of those that differ in case alone."""
+    unlike = {variant.casefold(): variant for variant in reversed(variants) if variant.casefold() != term.casefold()}
+    return list(unlike.values())[::-1] or list(variants[:1])
+
+
+_TOGETHER: dict[str, Callable[[Sequence[Check]], str]] = {
+    "length": _say_lengths, "covers": _say_covers, "forbidden": _say_forbidden, "vocabulary": _say_vocabulary
+}  # fmt: skip
+
+
+def _fenced(text: str) -> str:
+    """The text in a fence longer than any run of backticks in it: what it holds stays text."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"

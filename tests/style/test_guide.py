@@ -21,7 +21,7 @@ def test_the_guide_says_every_rule_in_words():
         "# Product line", "One line for one product.", "Write 3 to 25 words.",
         "Where there is a package: end with the package, written as it is given.",
         'Do not write the part itself or "cheap".',
-        'Preferably: Write "low dropout", not "LDO" or "Low Drop-out".',
+        '## Preferably\n\n- Write "low dropout", not "LDO" or "Low Drop-out".',
         "Put no full stop or other mark at the end.", "Invent nothing.",
     ]:  # fmt: skip
         assert sentence in guide

@@ -1,0 +1,160 @@
+"""What `tuneworth style` prints: violations with their places marked, and the evidence of an inferred style."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from ..style import Check, InferredStyle, StyleResults
+    from ..style.evidence import Evidence
+
+__all__ = ["check_data", "check_lines", "infer_data", "no_style_lines"]
+
+_EXAMPLES = 3
+_EXCERPT = 160  # characters of an output around the marked place
+_SENTENCE = 240
+
+
+def check_data(pairs: "pl.DataFrame", results: "StyleResults") -> list[dict[str, Any]]:
+    """Each check of the results as plain data: counts, shares, reasons, three examples."""
+    return [_rule(pairs, results, check) for check in results.style.checks]
+
+
+def _rule(pairs: "pl.DataFrame", results: "StyleResults", check: "Check") -> dict[str, Any]:
+    from ..style import check_sentence
+
+    counts = dict(results.status[check.id].value_counts().iter_rows())
+    fail, checked = counts.get("fail", 0), counts.get("pass", 0) + counts.get("fail", 0)
+    why = results.unscored.filter(results.unscored["check"] == check.id)["why"].value_counts(sort=True)
+    return {
+        "id": check.id,
+        "level": check.level,
+        "sentence": check_sentence(check),
+        "checked": checked,
+        "fail": fail,
+        "share": fail / checked if checked else None,
+        "not_applicable": counts.get("not applicable", 0),
+        "unscored": counts.get("unscored", 0),
+        "unscored_why": dict(why.iter_rows()),
+        "examples": _examples(pairs, results, check),
+    }
+
+
+def _examples(pairs: "pl.DataFrame", results: "StyleResults", check: "Check") -> list[dict[str, Any]]:
+    from ..style import explain
+
+    own = results.violations.filter(results.violations["check"] == check.id)
+    first = own.unique("index", keep="first", maintain_order=True).head(_EXAMPLES)
+    return [
+        {
+            **dict(zip(("row", "id", "output"), pairs.select("row", "id", "output").row(index), strict=True)),
+            "why": explain(check, found, expected),
+            "found": found,
+            "start": start,
+            "end": end,
+            "expected": expected,
+        }
+        for index, found, start, end, expected in first.select("index", "found", "start", "end", "expected").iter_rows()
+    ]
+
+
+def check_lines(data: dict[str, Any]) -> str:
+    """The table of violations, then each broken rule with its examples."""
+    rules = data["checks"]
+    width = max((len(rule["id"]) for rule in rules), default=4)
+    optional = [(key, title) for key, title in _OPTIONAL if any(rule[key] for rule in rules)]
+    lines = [f"{data['acceptable']:,} of {data['rows']:,} outputs keep every must rule"]
+    if data["undecided"]:
+        lines.append(f"{data['undecided']:,} more break none, but a must rule could not tell")
+    lines += ["", f"{'rule':<{width}}  level   broken      of   share" + "".join(f"  {title}" for _, title in optional)]
+    for rule in rules:
+        share = "-" if rule["share"] is None else _percent(rule["share"])
+        more = "".join(f"  {rule[key]:>{len(title)},}" for key, title in optional)
+        lines.append(
+            f"{rule['id']:<{width}}  {rule['level']:<6} {rule['fail']:>7,}  {rule['checked']:>6,}  {share:>6}{more}"
+        )
+    for rule in rules:
+        lines += _rule_lines(rule)
+    return "\n".join(lines)
+
+
+_OPTIONAL = (("not_applicable", "not applicable"), ("unscored", "unscored"))
+
+
+def _percent(share: float) -> str:
+    return "<0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
+
+
+def _rule_lines(rule: dict[str, Any]) -> list[str]:
+    lines = [f"  could not tell in {n:,}: {_one_line(why)[:_SENTENCE]}" for why, n in rule["unscored_why"].items()]
+    for example in rule["examples"]:
+        lines += [
+            f"  row {example['row']} ({_one_line(example['id'])})",
+            f"    {_marked(example['output'], example['start'], example['end'])}",
+            f"    {_one_line(example['why'])[:_SENTENCE]}",
+        ]
+    return ["", f"{rule['id']} ({rule['level']}): {_one_line(rule['sentence'])[:_SENTENCE]}", *lines] if lines else []
+
+
+def _marked(text: str, start: int | None, end: int | None) -> str:
+    """The text around a place, which stands between » and «; its beginning where there is no place."""
+    if start is None or end is None:
+        return _one_line(text[:_EXCERPT] + ("…" if len(text) > _EXCERPT else ""))
+    shown = min(end, start + _EXCERPT)
+    before = max(0, min(start - (_EXCERPT - (shown - start)) // 2, len(text) - _EXCERPT))
+    after = min(len(text), max(before + _EXCERPT, shown))
+    marked = f"{text[before:start]}»{text[start:shown]}{'…' if shown < end else ''}«{text[shown:after]}"
+    return _one_line(("…" if before else "") + marked + ("…" if after < len(text) else ""))
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\r\n", "⏎").replace("\n", "⏎").replace("\t", " ")
+
+
+def infer_data(inferred: "InferredStyle") -> dict[str, Any]:
+    """An inferred style as plain data."""
+    return {
+        "found_style": inferred.found_style,
+        "message": inferred.message,
+        "rows": inferred.rows,
+        "counted": inferred.counted,
+        "checks": _evidence(inferred.evidence),
+        "suggestions": _evidence(inferred.suggestions),
+        "style": inferred.text or None,
+    }
+
+
+def _evidence(evidence: "Sequence[Evidence]") -> list[dict[str, Any]]:
+    from ..style import check_sentence
+
+    return [
+        {
+            "id": one.check.id,
+            "kind": one.check.kind,
+            "level": one.level,
+            "sentence": check_sentence(one.check),
+            "holds": one.holds,
+            "applicable": one.applicable,
+            "share": one.share,
+            "low": one.low,
+            "note": one.note,
+            "variants": dict(one.variants),
+            "exceptions": [
+                {"id": e.id, "row": e.row, "found": e.found, "expected": e.expected} for e in one.exceptions
+            ],
+        }
+        for one in evidence
+    ]
+
+
+def no_style_lines(inferred: "InferredStyle") -> str:
+    """Why there is no style, as comments: what a redirected answer holds is no style file either."""
+    from ..style import check_sentence
+
+    lines = [inferred.message]
+    if inferred.suggestions:
+        lines.append("the nearest, none of them a rule:")
+    for one in inferred.suggestions:
+        lines.append(f"  {one.holds:,} of {one.applicable:,}: {_one_line(check_sentence(one.check))[:_SENTENCE]}")
+    return "\n".join(f"# {line}" for line in lines)
