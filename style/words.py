@@ -48,9 +48,28 @@ def ready_pattern(regex: str, *, ignore_case: bool = False, whole: bool = False)
     try:
         pl.Series([""]).str.contains(pattern)
     except pl.exceptions.ComputeError as error:
-        reason = str(error).strip().splitlines()[-1].removeprefix("error: ")
-        raise ConfigError(f"the regular expression {regex!r} cannot be used: {reason}") from None
+        shown = regex if len(regex) <= 80 else f"{regex[:77]}..."
+        raise ConfigError(f"the regular expression {shown!r} cannot be used: {_refusal(regex, str(error))}") from None
     return pattern
+
+
+# What other engines know and a linear-time one cannot, each with its name.
+_BEYOND_LINEAR = {
+    r"\(\?<?[=!]": "look-around",
+    r"\\[1-9]|\\k[<{\']|\(\?P=": "a back-reference",
+    r"\(\?>": "an atomic group",
+}
+
+
+def _refusal(regex: str, error: str) -> str:
+    """Why the engine refuses a pattern, and what to do."""
+    if "size limit" in error:
+        return "compiled it is larger than 10 MiB; make its counted repetitions ({...}) smaller, or use + or *"
+    for sign, name in _BEYOND_LINEAR.items():
+        if hit := re.search(sign, re.sub(r"\\\\", "", regex)):
+            return f"{name} ({quoted(hit.group())}) is not supported, since patterns must run in linear time"
+    reasons = [line.removeprefix("error: ") for line in error.splitlines() if line.startswith("error: ")]
+    return reasons[0] if reasons else error.strip().splitlines()[0]
 
 
 def whole_words(texts: Sequence[str]) -> str:
