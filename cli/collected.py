@@ -20,9 +20,10 @@ __all__ = ["evaluate_collected"]
 def evaluate_collected(
     project_path: Path | None, pairs_path: Path | None, outputs: tuple[str, ...], style_path: Path | None, out: Path | None,
     baseline: str | None, candidate: str | None, talk: Talk,
+    *, allow_code: bool = False,
 ) -> tuple[Path, dict[str, Any]]:  # fmt: skip
     """Judge collected outputs; the run folder and the results. A project's [roi], [style] and [data] apply where given."""
-    project = read_project(project_path) if project_path is not None else None
+    project = read_project(project_path, allow_code=allow_code) if project_path is not None else None
     if pairs_path is None or not outputs or out is None:
         raise ConfigError(
             "collected outputs need all of --pairs FILE, --outputs NAME=FILE (once for each variant) and --out DIR"
@@ -31,7 +32,7 @@ def evaluate_collected(
     files = _named(outputs)
     settings = project.evaluate if project is not None else None
     first, second = _roles(list(files), baseline, candidate, settings)
-    style = read_style(style_path) if style_path else project.style  # type: ignore[union-attr]
+    style = read_style(style_path, allow_code=allow_code) if style_path else project.style  # type: ignore[union-attr]
     roi = read_roi(project.roi) if project is not None and project.roi is not None else None
     if roi is not None and first in files and second in files:
         known = dict.fromkeys([*files, *(settings.variants if settings else ())])

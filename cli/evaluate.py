@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from .reading import code_option
 from .talk import Talk, common_options
 
 __all__ = ["command"]
@@ -30,10 +31,12 @@ EXAMPLE = (
 @click.option(
     "--gate", "gates", multiple=True, help='A condition on the results, such as "quality.tuned.acceptable.low >= 0.9".'
 )
+@code_option
 @common_options
 def command(
     project: Path | None, pairs: Path | None, outputs: tuple[str, ...], style_path: Path | None, out: Path | None,
-    baseline: str | None, candidate: str | None, name: str | None, gates: tuple[str, ...], talk: Talk,
+    baseline: str | None, candidate: str | None, name: str | None, gates: tuple[str, ...],
+    allow_code: bool, talk: Talk,
 ) -> None:  # fmt: skip
     """Race the variants on the held-out pairs and give the verdict.
 
@@ -51,13 +54,15 @@ def command(
     if pairs is not None or outputs:
         from .collected import evaluate_collected
 
-        run, results = evaluate_collected(project, pairs, outputs, style_path, out, baseline, candidate, talk)
+        run, results = evaluate_collected(
+            project, pairs, outputs, style_path, out, baseline, candidate, talk, allow_code=allow_code
+        )
     else:
         if style_path or out or baseline or candidate:
             raise ConfigError(
                 "--style, --out, --baseline and --candidate go with --pairs and --outputs; a project's file names its own"
             )
-        settings = read_project(project)
+        settings = read_project(project, allow_code=allow_code)
         run = find_run(settings, name)
         results = evaluate_stage(settings, run, talk)
     report, *_ = report_stage(run)

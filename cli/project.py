@@ -62,8 +62,8 @@ def find_project(path: Path | None) -> Path:
     return folder
 
 
-def read_project(path: Path | None) -> Project:
-    """The project in a folder, its style read too.
+def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
+    """The project in a folder, its style read too; with `allow_code` its `python` checks may run.
 
     Raises: ConfigError naming every problem of `tuneworth.toml`, or of the style file.
     """
@@ -81,9 +81,8 @@ def read_project(path: Path | None) -> Project:
     evaluate = read_evaluate(table.get("evaluate", {}), where="evaluate", problems=problems)
     if problems or data is None or style is None or curate is None or train is None or evaluate is None:
         raise ConfigError.of(problems, where=str(folder / PROJECT_FILE))
-    return Project(
-        folder, data, read_style(folder / style.path), curate, train, evaluate, table.get("roi"), _plain(table)
-    )
+    schema = read_style(folder / style.path, allow_code=allow_code)
+    return Project(folder, data, schema, curate, train, evaluate, table.get("roi"), _plain(table))
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from .reading import code_option
 from .talk import Talk, common_options
 
 __all__ = ["command", "run_project"]
@@ -15,17 +16,25 @@ __all__ = ["command", "run_project"]
 @click.option(
     "--gate", "gates", multiple=True, help='A condition on the results, such as "quality.tuned.acceptable.low >= 0.9".'
 )
+@code_option
 @common_options
-def command(project: Path | None, name: str | None, gates: tuple[str, ...], talk: Talk) -> None:
+def command(project: Path | None, name: str | None, gates: tuple[str, ...], allow_code: bool, talk: Talk) -> None:
     """Curate, train, evaluate and report in one go.
 
     PROJECT is a folder with tuneworth.toml, the current one if left out. All that the later stages need is checked
     before the first one starts.
     """
-    run_project(project, talk, name=name, gates=gates)
+    run_project(project, talk, name=name, gates=gates, allow_code=allow_code)
 
 
-def run_project(project_path: Path | None, talk: Talk, *, name: str | None = None, gates: tuple[str, ...] = ()) -> None:
+def run_project(
+    project_path: Path | None,
+    talk: Talk,
+    *,
+    name: str | None = None,
+    gates: tuple[str, ...] = (),
+    allow_code: bool = False,
+) -> None:
     """All stages of a project, with the answer printed at the end."""
     from .gates import check_gates, parse_gate
     from .headline import curate_lines, headline
@@ -34,7 +43,7 @@ def run_project(project_path: Path | None, talk: Talk, *, name: str | None = Non
     from .stages import check_prompts, curate_stage, evaluate_stage, load, preflight, report_stage, train_stage
 
     wanted = [parse_gate(text) for text in gates]
-    project = read_project(project_path)
+    project = read_project(project_path, allow_code=allow_code)
     named = project.evaluate.named
     local = [name for name in project.evaluate.variants if name not in named or named[name].outputs is None]
     preflight(project, train=bool(local))
