@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from .reading import code_option
 from .talk import Talk, common_options
 
 __all__ = ["command"]
@@ -22,6 +23,7 @@ __all__ = ["command"]
     help="A field that names the item and says nothing about it; with a FILE.",
 )
 @click.option("--run", "name", help="Curate into this run again.")
+@code_option
 @common_options
 def command(
     source: Path | None,
@@ -30,6 +32,7 @@ def command(
     group: str | None,
     identifiers: tuple[str, ...],
     name: str | None,
+    allow_code: bool,
     talk: Talk,
 ) -> None:
     """Raw pairs to clean, leak-proof splits, with a ledger of every row.
@@ -42,14 +45,14 @@ def command(
     from .stages import curate_stage
 
     if source is not None and source.name != "tuneworth.toml" and (source.is_file() or out is not None):
-        project, run = _from_file(source, style, out, group, identifiers, talk)
+        project, run = _from_file(source, style, out, group, identifiers, talk, allow_code=allow_code)
     else:
         if source is not None and not source.exists():
             from ..style import DataError
 
             raise DataError(f"no file or project at {source}")
         find_project(source)
-        project = read_project(source)
+        project = read_project(source, allow_code=allow_code)
         run = find_run(project, name) if name else new_run(project, talk, command="tuneworth curate")
     with nothing_half_written(run):
         summary = curate_stage(project, run, talk)
@@ -58,8 +61,9 @@ def command(
 
 
 def _from_file(
-    source: Path, style: Path | None, out: Path | None, group: str | None, identifiers: tuple[str, ...], talk: Talk
-):
+    source: Path, style: Path | None, out: Path | None, group: str | None, identifiers: tuple[str, ...], talk: Talk,
+    *, allow_code: bool,
+):  # fmt: skip
     """A project made of a file's options, and its run folder."""
     from ..curate.settings import CurateSettings, DataSettings
     from ..evaluate.settings import EvaluateSettings
@@ -72,7 +76,7 @@ def _from_file(
         raise ConfigError(
             f"curating a file needs --out DIR, the folder to write to: tuneworth curate {source} --out DIR"
         )
-    schema = read_style(style) if style else StyleSchema("no style", ())
+    schema = read_style(style, allow_code=allow_code) if style else StyleSchema("no style", ())
     data = DataSettings(path=str(source.resolve()), group=group, identifiers=identifiers)
     project = Project(Path(), data, schema, CurateSettings(), TrainSettings(), EvaluateSettings())
     if out.exists() and not (out / "run.json").is_file() and any(out.iterdir()):
