@@ -1,10 +1,9 @@
 """Conversations into an input and an answer: chat messages and ShareGPT turns."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeGuard
 
-__all__ = ["Turns", "has_images", "is_conversation", "read_turns"]
+__all__ = ["Turns", "is_conversation", "read_turns", "split_turns"]
 
 _ROLES = {
     "human": "user",
@@ -19,65 +18,90 @@ _ROLES = {
 }
 
 
-@dataclass(frozen=True)
-class Turns:
-    """A conversation up to its last answer; `answer` is None where it holds none."""
+_CALLS = ("tool_use", "tool_result", "tool_call", "function_call")  # kinds of content parts
+
+
+class Turns(NamedTuple):
+    """A conversation up to its last answer; `answer` is None where it holds none.
+
+    `lengths` has the role and the characters of each turn of an input of several turns, by which `split_turns` finds
+    them again; None where the input is one message of the user.
+    """
 
     system: str | None
     input: str
     answer: str | None
     calls_tools: bool
+    holds_images: bool
+    lengths: list[tuple[str, int]] | None
 
 
-def is_conversation(value: Any) -> bool:
+def is_conversation(value: Any) -> TypeGuard[Sequence[Mapping[str, Any]]]:
     """Whether the value is a list of messages (`role`, `content`) or turns (`from`, `value`)."""
     return (
         isinstance(value, Sequence)
         and not isinstance(value, str | bytes)
         and len(value) > 0
-        and all(isinstance(turn, dict) and ("role" in turn or "from" in turn) for turn in value)
+        and all(isinstance(turn, Mapping) and ("role" in turn or "from" in turn) for turn in value)
     )
 
 
-def read_turns(messages: Sequence[dict[str, Any]]) -> Turns:
+def read_turns(messages: Sequence[Mapping[str, Any]], *, unanswered: bool = False) -> Turns:
     """The leading system message, what was said before the last answer, and that answer.
 
-    One user message is the input as it is; several turns become `role: content` lines.
+    One user message is the input as it is; several turns become `role: content` lines. `unanswered`: the answer stands
+    elsewhere, and all messages are the input.
     """
     turns = [(_role(message), _content(message)) for message in messages]
-    calls = any(
-        role == "tool" or message.get("tool_calls") or message.get("function_call")
-        for (role, _), message in zip(turns, messages, strict=True)
+    parts = [part for message in messages for part in _parts(message)]
+    calls = any(role == "tool" for role, _ in turns) or any(
+        message.get("tool_calls") or message.get("function_call") for message in messages
     )
+    calls = calls or any(part.get("type") in _CALLS for part in parts)
+    images = any("image" in str(part.get("type", "")) for part in parts)
     system = None
     if turns and turns[0][0] == "system":
         system = turns.pop(0)[1] or None
-    last = max((i for i, (role, _) in enumerate(turns) if role == "assistant"), default=None)
+    answers = [place for place, (role, _) in enumerate(turns) if role == "assistant"]
+    last = None if unanswered or not answers else answers[-1]
     before = turns if last is None else turns[:last]
+    answer = None if last is None else turns[last][1]
     if len(before) == 1 and before[0][0] == "user":
-        said = before[0][1]
-    else:
-        said = "\n".join(f"{role}: {content}" for role, content in before)
-    return Turns(system, said, None if last is None else turns[last][1], bool(calls))
+        return Turns(system, before[0][1], answer, bool(calls), images, None)
+    said = "\n".join(f"{role}: {content}" for role, content in before)
+    return Turns(system, said, answer, bool(calls), images, [(role, len(content)) for role, content in before])
 
 
-def has_images(messages: Sequence[dict[str, Any]]) -> bool:
-    """Whether any message has a part that is an image."""
-    return any(
-        isinstance(part, dict) and "image" in str(part.get("type", ""))
-        for message in messages
-        if isinstance(message.get("content"), list)
-        for part in message["content"]
-    )
+def split_turns(text: str, lengths: Sequence[Sequence[Any]]) -> list[dict[str, str]] | None:
+    """The messages of an input of several turns, from its text and the `lengths` of `read_turns`; None where these
+    do not fit the text, as after a change in it."""
+    messages, at = [], 0
+    for role, length in lengths:
+        opening = f"{role}: "
+        end = at + len(opening) + length
+        if not text.startswith(opening, at) or text[end : end + 1] not in ("", "\n"):
+            return None
+        messages.append({"role": role, "content": text[at + len(opening) : end]})
+        at = end + 1
+    return messages if messages and at == len(text) + 1 else None
 
 
-def _role(message: dict[str, Any]) -> str:
+def _role(message: Mapping[str, Any]) -> str:
     role = str(message.get("role") or message.get("from") or "")
     return _ROLES.get(role, role)
 
 
-def _content(message: dict[str, Any]) -> str:
-    content = message["content"] if "content" in message else message.get("value")
+def _parts(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    content = message.get("content")
+    return [part for part in content if isinstance(part, Mapping)] if isinstance(content, list) else []
+
+
+def _content(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    if content is None:
+        content = message.get("value")
+    if isinstance(content, str):
+        return content
     if isinstance(content, list):
-        return "".join(str(part.get("text") or "") if isinstance(part, dict) else str(part) for part in content)
+        return "".join(str(part.get("text") or "") if isinstance(part, Mapping) else str(part) for part in content)
     return "" if content is None else str(content)

@@ -1,24 +1,23 @@
 """Raw files or tables into pairs: which records there are, which columns hold what, what could not be read."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from ..style.errors import DataError
-from .columns import PAIR_SCHEMA, check_splits, find_columns, guide_apart, named_once, pair_row, scalar
-from .normalise import clean_text
-from .records import Record, read_records
+from .batch import Batch
+from .columns import PAIR_SCHEMA, Columns, Layout, check_splits, find_layout, guide_apart, named_once
+from .encodings import unchanged
+from .pair_table import REJECTED_SCHEMA, PairBatch, pair_table
+from .records import read_records
 from .settings import DataSettings
-from .shapes import Pair, find_shape
-from .sources import find_files, is_saved_dataset, plain_rows, saved_dataset
+from .sources import find_files, is_saved_dataset, load_saved, table_batches
 
 __all__ = ["RawPairs", "read_frame", "read_pairs"]
-
-REJECTED_SCHEMA = {"row": pl.UInt32, "id": pl.String, "outcome": pl.String, "rule": pl.String, "evidence": pl.String}
 
 
 @dataclass(frozen=True)
@@ -43,70 +42,135 @@ class RawPairs:
 def read_pairs(path: str | Path, data: DataSettings | None = None) -> RawPairs:
     """The pairs of a file, of a folder or glob of files in name order, or of a saved `datasets` folder.
 
+    Files are read in blocks of some megabytes, so that their raw text is never in memory as a whole (a `.json`
+    document apart).
+
     Raises:
-        DataError: nothing can be read there, a column is missing, or the data have a shape that is not pairs.
+        DataError: nothing can be read there, a column is missing, the data have a shape that is not pairs, or a file
+            changes while it is read.
     """
     started = time.perf_counter()
     data = data or DataSettings(path=str(path))
     if Path(path).is_dir() and is_saved_dataset(Path(path)):
-        return _read(saved_dataset(Path(path)), data, where=str(path), started=started, files=(Path(path),))
-    records: list[Record] = []
-    said: list[str] = []
-    first_rows = []
+        saved = load_saved(Path(path))
+        raw = _read(lambda: table_batches(saved), data, where=str(path))
+        return replace(raw, files=(Path(path),), seconds=time.perf_counter() - started)
     files = find_files(str(path))
-    for file in files:
-        first_rows.append(len(records) + 1 if not records else records[-1].number + 1)
-        found, guessed = read_records(file, encoding=data.encoding, delimiter=data.delimiter)
-        records += [Record(r.number + first_rows[-1] - 1, r.value, r.problem) for r in found]
-        said += [words for words in guessed if words not in said]
-    return _read(records, data, where=str(path), started=started, said=said, files=files, first_rows=first_rows)
+    notes = _Notes()
+    with unchanged(files):
+        raw = _read(lambda: _file_batches(files, data, notes), data, where=str(path))
+    return replace(
+        raw,
+        shape=", ".join([raw.shape, *notes.said]),
+        files=tuple(files),
+        first_rows=tuple(notes.first_rows),
+        seconds=time.perf_counter() - started,
+    )
 
 
 def read_frame(frame: Any, data: DataSettings | None = None) -> RawPairs:
-    """The pairs of a polars or pandas DataFrame, a `datasets.Dataset` or `DatasetDict`, or a list of dictionaries."""
+    """The pairs of a polars or pandas DataFrame, a `datasets.Dataset` or `DatasetDict`, or a list of dictionaries.
+
+    Raises:
+        DataError: a column is missing, or the data have a shape that is not pairs.
+        TypeError: `frame` is no table.
+    """
     started = time.perf_counter()
-    records = [Record(number, row) for number, row in enumerate(plain_rows(frame), start=1)]
-    return _read(records, data or DataSettings(path=""), where="the table", started=started)
+    if isinstance(frame, Iterator):
+        frame = list(frame)  # it may be needed twice
+    raw = _read(lambda: table_batches(frame), data or DataSettings(path=""), where="the table")
+    return replace(raw, seconds=time.perf_counter() - started)
 
 
-def _read(
-    records: Sequence[Record],
-    data: DataSettings,
-    *,
-    where: str,
-    started: float,
-    said: Sequence[str] = (),
-    files: Sequence[Path] = (),
-    first_rows: Sequence[int] = (),
-) -> RawPairs:
-    if not records:
-        raise DataError(f"{where}: there is no record in it")
-    shape = find_shape(records, data, where=where)
-    columns = find_columns(records, data, shape, where)
-    kept, rejected = [], []
-    for record in records:
-        problem = record.problem
-        pair = shape.pair(record.value) if record.value is not None else Pair(rule="unreadable", evidence=problem)
-        value = record.value or {}
-        identity = scalar(value.get(columns["id"])) if columns["id"] else None
-        if pair.rule:
-            outcome = "quarantined" if pair.rule == "tool_call" else "invalid"
-            rejected.append((record.number, identity, outcome, pair.rule, clean_text(pair.evidence or "")))
-        else:
-            kept.append(pair_row(record.number, identity, pair, value, columns, shape))
-    table = pl.DataFrame(kept, schema=PAIR_SCHEMA, orient="row")
+@dataclass
+class _Notes:
+    """What is learned of files while their batches are drawn."""
+
+    said: list[str] = field(default_factory=list)
+    first_rows: list[int] = field(default_factory=list)
+
+
+def _file_batches(files: Sequence[Path], data: DataSettings, notes: _Notes) -> Iterator[Batch]:
+    """The batches of all files, their records counted through."""
+    notes.first_rows.clear()
+    wanted = [name for name in (data.output, data.id, data.group, data.split) if name]
+    wanted += [data.input] if isinstance(data.input, str) else data.input or ()
+    before = 0
+    for file in files:
+        notes.first_rows.append(before + 1)
+        batches, said = read_records(file, encoding=data.encoding, delimiter=data.delimiter, wanted=wanted)
+        notes.said += [words for words in said if words not in notes.said]
+        last = before
+        for batch in batches:
+            moved = batch.numbered_from(before)
+            last = max(last, moved.last())
+            yield moved
+        before = last
+
+
+def _read(batches: Callable[[], Iterator[Batch]], data: DataSettings, *, where: str) -> RawPairs:
+    layout, parts = _pair_batches(batches, data, where)
+    table = pl.concat([part.pairs for part in parts]) if parts else pl.DataFrame(schema=PAIR_SCHEMA)
+    rejected = pl.concat([part.rejected for part in parts]) if parts else pl.DataFrame(schema=REJECTED_SCHEMA)
     table, warnings = named_once(table)
     table, guide = guide_apart(table)
-    check_splits(table, columns["split"], where)
-    words = [shape.said, *(f'{k} from "{columns[k]}"' for k in ("id", "group", "split") if columns[k]), *said]
+    check_splits(table, layout.split, where)
+    if mended := sum(part.mended for part in parts):
+        warnings.append(_mended(mended))
+    found = (("id", layout.id), ("group", layout.group), ("split", layout.split))
     return RawPairs(
         pairs=table,
-        rejected=pl.DataFrame(rejected, schema=REJECTED_SCHEMA, orient="row"),
-        shape=", ".join(words),
+        rejected=rejected.sort("row"),
+        shape=", ".join([layout.shape.said, *(f'{name} from "{column}"' for name, column in found if column)]),
         guide=guide,
-        rows_read=len(records),
-        files=tuple(files),
-        first_rows=tuple(first_rows),
+        rows_read=len(table) + len(rejected),
         warnings=tuple(warnings),
-        seconds=time.perf_counter() - started,
     )
+
+
+def _mended(count: int) -> dict[str, str]:
+    text = f"{count:,} texts hold half a surrogate pair, which no file can hold; U+FFFD stands in its place"
+    return {"code": "lone_surrogates", "text": text}
+
+
+def _pair_batches(
+    batches: Callable[[], Iterator[Batch]], data: DataSettings, where: str
+) -> tuple[Layout, list[PairBatch]]:
+    """The layout of all records, and their pairs batch by batch.
+
+    The layout depends on the columns of all records. It is taken from the first ones, which nearly always is right;
+    where a later column changes it, the records are read a second time.
+    """
+    seen = Columns()
+    layout: Layout | None = None
+    parts: list[PairBatch] | None = []
+    for batch in batches():
+        seen.see(batch, data)
+        if parts is None:
+            continue
+        now = _layout_so_far(seen, data, where)
+        if not parts:
+            layout = now
+        if now is not None and now == layout:
+            parts.append(pair_table(batch, now, where))
+        elif len(batch.numbers) or batch.problems:
+            parts = None
+    if not seen.names:
+        raise DataError(_nothing(seen, where))
+    final = find_layout(seen, data, where)
+    if parts is None or final != layout:
+        parts = [pair_table(batch, final, where) for batch in batches()]
+    return final, parts
+
+
+def _layout_so_far(seen: Columns, data: DataSettings, where: str) -> Layout | None:
+    try:
+        return find_layout(seen, data, where)
+    except DataError:
+        return None  # a column may come yet
+
+
+def _nothing(seen: Columns, where: str) -> str:
+    if seen.first_problem is None:
+        return f"{where}: there is no record in it"
+    return f"{where}: none of the {seen.records:,} records can be read; the first: {seen.first_problem}"

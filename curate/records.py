@@ -1,33 +1,22 @@
-"""Files into records: one Python object per record, or the reason why a record cannot be read."""
+"""Files into batches of records: one mapping or table row per record, or the reason why a record cannot be read."""
 
-import csv
-import gzip
-import io
+import codecs
 import json
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from ..style.errors import DataError
+from .batch import ROWS, Batch, excerpt, object_batches, too_deep
+from .csv_records import read_csv
+from .encodings import find_encoding, read_head, text_blocks
 
-__all__ = ["SUFFIXES", "Record", "file_kind", "read_records"]
+__all__ = ["SUFFIXES", "file_kind", "read_records"]
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 _PACKED = (".gz", ".zst")
-_EXCERPT = 80  # characters of an unreadable line that the ledger shows
-
-
-@dataclass(frozen=True)
-class Record:
-    """A record of a file: its 1-based number and its value, or why it could not be read."""
-
-    number: int
-    value: dict[str, Any] | None
-    problem: str | None = None
 
 
 def file_kind(path: Path) -> str | None:
@@ -35,155 +24,158 @@ def file_kind(path: Path) -> str | None:
     suffixes = [s.lower() for s in path.suffixes]
     if suffixes and suffixes[-1] in _PACKED:
         suffixes.pop()
+        if suffixes[-1:] == [".parquet"]:
+            return None  # Parquet packs its own pages
     return suffixes[-1] if suffixes and suffixes[-1] in SUFFIXES else None
 
 
-def read_records(path: Path, *, encoding: str, delimiter: str | None) -> tuple[list[Record], list[str]]:
-    """All records of one file in order, and what was guessed on the way.
+def read_records(
+    path: Path, *, encoding: str, delimiter: str | None, wanted: Collection[str] = ()
+) -> tuple[Iterator[Batch], list[str]]:
+    """The records of one file, batch after batch in order, and what was guessed on the way.
+
+    `wanted` are the columns that are named in `[data]`: they help to tell the delimiter. The file is read as the
+    batches are asked for, some megabytes of text at a time; only a .json document is read at once.
 
     Raises:
-        DataError: the file is missing, empty, damaged as a whole, or not in `encoding`.
+        DataError: the file is missing, empty, damaged as a whole, or not in `encoding`; also while batches are drawn.
     """
     kind = file_kind(path)
-    try:
-        if kind == ".parquet":
-            return _from_parquet(path), []
-        text = _text(path, encoding)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if not text.strip():
+    if kind == ".parquet":
+        return _from_parquet(path), []
+    head = read_head(path)
+    if not head.strip():
         raise DataError(f"{path}: the file is empty; expected one pair per {'line' if kind == '.jsonl' else 'record'}")
+    encoding, said = find_encoding(path, head, stated=encoding)
+    told = [said] if said else []
     if kind in (".csv", ".tsv"):
-        return _from_csv(text, path, delimiter or ("\t" if kind == ".tsv" else None))
+        text = codecs.getincrementaldecoder(encoding)("replace").decode(head).removeprefix("\ufeff")
+        batches, guessed = read_csv(
+            path, text, encoding=encoding, delimiter=delimiter or ("\t" if kind == ".tsv" else None), wanted=wanted
+        )
+        return batches, [*told, *guessed]
     if kind == ".json":
-        return _from_json(text, path), []
-    return list(_from_lines(text)), []
+        return _from_json(path, encoding), told
+    return _from_lines(text_blocks(path, encoding)), told
 
 
-def _text(path: Path, encoding: str) -> str:
-    if path.suffix.lower() == ".zst":
-        return _unpacked(path)
-    data = path.read_bytes()
-    if path.suffix.lower() == ".gz":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError) as error:
-            raise DataError(f"{path}: is not a whole gzip file ({error}); pack it again") from None
-    try:
-        # A byte order mark is no part of the first column's name.
-        return data.decode("utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding)
-    except UnicodeError as error:
-        place = getattr(error, "start", 0)
-        found = f"0x{data[place]:02x}" if place < len(data) else "the end"
-        line = data.count(b"\n", 0, place) + 1
-        raise DataError(
-            f"{path}, line {line}: {found} is not valid {encoding}\n"
-            f'State the encoding of the file in [data], for example encoding = "{_guess_encoding(data)}".'
-        ) from None
+# --- JSON lines ---------------------------------------------------------------------------------------------------
 
 
-def _guess_encoding(data: bytes) -> str:
-    return "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
+def _no_number(name: str) -> str | None:
+    """What Python and pandas write for a number that is none; JSON knows no such thing."""
+    return None if name == "NaN" else name
 
 
-def _unpacked(path: Path) -> str:
-    """The text of a zstd file; polars holds the decompressor."""
-    try:
-        return "\n".join(pl.read_lines(path).to_series().to_list()).removeprefix("\ufeff")
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path}: is not a whole zstd file of UTF-8 text ({_first_line(error)})") from None
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; a name that stands in it twice would make one of its values disappear."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f'an object names "{twice[:80]}" twice')
+    return value
 
 
-def _from_lines(text: str) -> Iterator[Record]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield _parsed(number, line.strip())
+_decode = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number).decode
 
 
-def _parsed(number: int, line: str) -> Record:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-        return Record(number, None, f"line {number} is not JSON: {reason}; it begins {_excerpt(line)}")
-    return _record(number, value)
-
-
-def _record(number: int, value: Any) -> Record:
-    if isinstance(value, dict):
-        return Record(number, value)
-    return Record(number, None, f"record {number} is not an object but {_excerpt(json.dumps(value))}")
-
-
-def _from_json(text: str, path: Path) -> list[Record]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        lines = list(_from_lines(text))
-        if any(line.value for line in lines):  # one object per line under the name .json
-            return lines
-        raise DataError(f"{path}: is not JSON: {error}; expected a list of objects, or one object per line") from None
-    if isinstance(value, dict):
-        lists = [inner for inner in value.values() if isinstance(inner, list) and inner and isinstance(inner[0], dict)]
-        value = lists[0] if len(lists) == 1 and "messages" not in value and "conversations" not in value else [value]
-    if not isinstance(value, list):
-        raise DataError(f"{path}: expected a list of objects, found {_excerpt(text)}")
-    return [_record(number, item) for number, item in enumerate(value, start=1)]
-
-
-def _from_csv(text: str, path: Path, delimiter: str | None) -> tuple[list[Record], list[str]]:
-    header = text.lstrip("\n").split("\n", 1)[0]
-    said = []
-    if delimiter is None:
-        delimiter = max(",;\t|", key=header.count)  # the first where none occurs: one column
-        said = [f"delimiter {json.dumps(delimiter)} (guessed)"] if delimiter != "," else []
-    csv.field_size_limit(sys.maxsize)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        names = [name.strip() for name in next(row for row in reader if row)]
-    except (csv.Error, StopIteration) as error:
-        raise DataError(f"{path}: the header line cannot be read: {error}") from None
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise DataError(f'{path}: the header names "{repeated[0]}" twice; every column needs its own name')
-    return list(_csv_rows(reader, names)), said
-
-
-def _csv_rows(reader: Any, names: list[str]) -> Iterator[Record]:
-    number = 0
-    while True:
-        number += 1
-        first = reader.line_num + 1
-        try:
-            values = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:  # the reader goes on with the next line
-            lines = f"line {first}" if reader.line_num <= first else f"lines {first} to {reader.line_num}"
-            yield Record(number, None, f"{lines} cannot be read as one record: {error}")
+def _from_lines(blocks: Iterator[str]) -> Iterator[Batch]:
+    """Batches of JSON lines; only a line feed ends a line, for U+2028 and its like may stand in a text."""
+    number = 1
+    rest: list[str] = []
+    for block in blocks:
+        lines = block.split("\n")
+        rest.append(lines[0])
+        if len(lines) == 1:
             continue
-        if not values:
-            number -= 1  # a blank line is no record
-        elif len(values) != len(names):
-            what = f"line {first} has {len(values)} values, the header names {len(names)} columns"
-            yield Record(number, None, f"{what}; it begins {_excerpt(values[0])}")
+        lines[0] = "".join(rest)
+        rest = [lines.pop()]
+        yield _parsed(lines, number)
+        number += len(lines)
+    yield _parsed(["".join(rest)], number)
+
+
+def _parsed(lines: list[str], first: int) -> Batch:
+    numbers, values, problems = [], [], []
+    for number, line in enumerate(lines, start=first):
+        if not line or line.isspace():
+            continue
+        try:
+            value = _decode(line)
+        except (ValueError, RecursionError) as error:
+            problems.append((number, _not_json(number, line, error)))
+            continue
+        if type(value) is not dict:
+            problems.append((number, f"record {number} is not an object but {excerpt(line.strip())}"))
+        # Most lines are flat; only one with many brackets is worth a closer look.
+        elif line.count("{") + line.count("[") > 100 and too_deep(value):
+            problems.append((number, f"line {number} is nested too deep; it begins {excerpt(line.strip())}"))
         else:
-            yield Record(number, dict(zip(names, values, strict=True)))
+            numbers.append(number)
+            values.append(value)
+    return Batch(numbers, values, problems)
 
 
-def _from_parquet(path: Path) -> list[Record]:
+def _not_json(number: int, line: str, error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return f"line {number} is nested too deep; it begins {excerpt(line.strip())}"
+    reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+    return f"line {number} is not JSON: {reason}; it begins {excerpt(line.strip())}"
+
+
+# --- one JSON document --------------------------------------------------------------------------------------------
+
+
+def _from_json(path: Path, encoding: str) -> Iterator[Batch]:
+    text = "".join(text_blocks(path, encoding))
     try:
-        table = pl.read_parquet(path)
+        value = _decode(text)
+    except (ValueError, RecursionError) as error:
+        batches = list(_from_lines(iter([text])))
+        if any(len(batch.values) for batch in batches):  # one object per line under the name .json
+            yield from batches
+            return
+        raise DataError(f"{path}: is not JSON: {error}; expected a list of objects, or one object per line") from None
+    records = _records_of(value)
+    if records is None:
+        raise DataError(f"{path}: expected a list of objects, found {excerpt(text)}")
+    del text, value
+    yield from object_batches(records)
+
+
+def _records_of(value: Any) -> list[Any] | None:
+    """The records in a document: a list of them, a list under one name, columns of one length, or one record."""
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, dict):
+        return None
+    lists = [inner for inner in value.values() if isinstance(inner, list) and inner]
+    objects = [inner for inner in lists if isinstance(inner[0], dict)]
+    if "messages" in value or "conversations" in value:
+        return [value]
+    if len(objects) == 1:
+        return objects[0]
+    if not objects and len(lists) == len(value) > 1 and len({len(column) for column in lists}) == 1:
+        return [dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True)]
+    return [value]
+
+
+# --- Parquet ------------------------------------------------------------------------------------------------------
+
+
+def _from_parquet(path: Path) -> Iterator[Batch]:
+    start = 1
+    try:
+        # A name may hold brackets and equals signs: it is this file, no pattern and no partition.
+        scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+        for table in scan.collect_batches(chunk_size=ROWS, maintain_order=True):
+            yield Batch(range(start, start + len(table)), table)
+            start += len(table)
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
+    except PermissionError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path}: is not a Parquet file ({_first_line(error)})") from None
-    return [Record(number, row) for number, row in enumerate(table.iter_rows(named=True), start=1)]
-
-
-def _excerpt(text: str) -> str:
-    return json.dumps(text[:_EXCERPT] + ("…" if len(text) > _EXCERPT else ""), ensure_ascii=False)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0]
+        reason = str(error).split("\n", 1)[0]
+        raise DataError(f"{path}: is not a Parquet file that can be read ({reason})") from None

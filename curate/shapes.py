@@ -1,59 +1,62 @@
 """Which columns hold what: the shapes of data that are recognised, and records turned into pairs by them."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from ..style.errors import DataError
 from ..style.fields import field_text, render_fields
 from ..style.settings import nearest
-from .conversation import has_images, is_conversation, read_turns
-from .records import Record
+from .conversation import is_conversation, read_turns
 from .settings import DataSettings
 
-__all__ = ["Pair", "Shape", "find_shape"]
+__all__ = ["Pair", "Shape", "find_shape", "json_text"]
 
 _IMAGES = ("image", "images")
 
 
-@dataclass(frozen=True)
-class Pair:
-    """One record as a pair; `rule` says why it cannot be one."""
+class Pair(NamedTuple):
+    """One record as a pair; `rule` says why it cannot be one, `lengths` where the turns of a conversation are."""
 
     input: str = ""
     fields: str | None = None
     output: str = ""
     system: str | None = None
+    lengths: list[tuple[str, int]] | None = None
     rule: str | None = None
     evidence: str | None = None
 
 
 _TOOL_CALL = Pair(rule="tool_call", evidence="It calls tools; a person must say what to learn from it.")
+_IMAGE = Pair(rule="image", evidence="image parts in messages")
+_BYTES = Pair(rule="unreadable", evidence="It holds bytes that are not UTF-8 text.")
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How records become pairs: `said` in one line, the columns that `pair` uses up, and `pair` itself."""
+    """How records become pairs: `said` in one line, the columns that `pair` uses up, and `pair` itself.
+
+    Where all values of the columns `inputs` and `output` are texts, the inputs joined by an empty line and the output
+    are the pair: then whole columns can be taken at once. `answer` names the output to people.
+    """
 
     said: str
     columns: tuple[str, ...]
-    pair: Callable[[Mapping[str, Any]], Pair]
+    pair: Callable[[Mapping[str, Any]], Pair] = field(compare=False)
+    inputs: tuple[str, ...] = ()
+    output: str | None = None
+    answer: str = "output"
 
 
-def find_shape(records: Sequence[Record], data: DataSettings, *, where: str) -> Shape:
-    """The shape of the records, as stated in `[data]` or recognised by their columns.
+def find_shape(columns: Sequence[str], data: DataSettings, *, where: str) -> Shape:
+    """The shape of records with these columns, as stated in `[data]` or recognised.
 
     Raises:
         DataError: a stated column is missing, nothing is recognised, or the data are preferences or images.
     """
-    values = [record.value for record in records if record.value is not None]
-    if not values:
-        first = next((record.problem for record in records), "there is no record")
-        raise DataError(f"{where}: none of the {len(records)} records can be read; the first: {first}")
-    columns = list(Counter(name for value in values for name in value))
-    _refuse(columns, values, where)
+    if data.input is None or data.output is None:  # who names both columns knows what the others are
+        _refuse(columns, where)
     if data.input is not None or data.output is not None:
         return _stated(columns, data, where)
     for needed, shape in _KNOWN:
@@ -62,28 +65,30 @@ def find_shape(records: Sequence[Record], data: DataSettings, *, where: str) -> 
     raise DataError(
         f"{where}: no input and output recognised among the columns {_listed(columns)}\n"
         "Expected input and output, prompt and completion, messages, conversations, or instruction and output;\n"
-        'or name them in [data]: input = "…", output = "…".'
+        'or name them in [data]: input = "…", output = "…". A CSV file begins with a line of column names.'
     )
 
 
-def _refuse(columns: list[str], values: list[dict[str, Any]], where: str) -> None:
+def _refuse(columns: Sequence[str], where: str) -> None:
     if "chosen" in columns and "rejected" in columns:
         raise DataError(
             f"{where}: this is preference data (chosen, rejected); Tuneworth reads pairs of one input and one output\n"
-            "Keep the chosen answer as the output and leave the rejected one out."
+            'Say in [data] which column is the input, and output = "chosen".'
         )
     images = [name for name in _IMAGES if name in columns]
-    if images or any(has_images(v["messages"]) for v in values if is_conversation(v.get("messages"))):
-        found = f'column "{images[0]}"' if images else "image parts in messages"
-        raise DataError(f"{where}: this is image data ({found}); Tuneworth reads text only")
+    if images:
+        raise DataError(
+            f'{where}: this is image data (column "{images[0]}"); Tuneworth reads text only\n'
+            "If the column does not matter, name input and output in [data]."
+        )
 
 
-def _stated(columns: list[str], data: DataSettings, where: str) -> Shape:
+def _stated(columns: Sequence[str], data: DataSettings, where: str) -> Shape:
     inputs = (data.input,) if isinstance(data.input, str) else tuple(data.input or ("input",))
     output = data.output or "output"
     missing = [name for name in (*inputs, output) if name not in columns]
     if missing:
-        problems = [f'there is no column "{name}"; {nearest(name, columns)}' for name in missing]
+        problems = [f'there is no column "{name}"; {nearest(name, list(columns))}' for name in missing]
         if len(columns) > 1:
             problems[-1] += f" (columns: {_listed(columns)})"
         raise DataError.of(problems, where=where)
@@ -91,50 +96,45 @@ def _stated(columns: list[str], data: DataSettings, where: str) -> Shape:
 
     def pair(value: Mapping[str, Any]) -> Pair:
         given = {name: value.get(name) for name in inputs} if several else value.get(inputs[0])
-        return _pair(given, value.get(output), value, output=output)
+        return _pair(given, value.get(output), value.get("system"))
 
     said = f"input from {_listed(inputs)}, output from {_listed([output])}"
-    return Shape(said, (*inputs, output), pair)
+    return Shape(said, (*inputs, output), pair, () if several else inputs, output, answer=output)
 
 
-def _pair(given: Any, answer: Any, value: Mapping[str, Any], *, output: str = "output") -> Pair:
-    """A pair from an input of any kind and an output; `value` may hold `fields` (a run's own lines) and `system`."""
-    system = value.get("system") if isinstance(value.get("system"), str) else None
-    fields, text = None, ""
+def _pair(given: Any, answer: Any, system: Any = None) -> Pair:
+    """A pair from an input of any kind and an output."""
+    if isinstance(given, str) and isinstance(answer, str):
+        return Pair(given, None, answer, system if isinstance(system, str) else None)
+    fields, lengths, text = None, None, ""
     if is_conversation(given):
-        turns = read_turns([*given, {"role": "assistant", "content": ""}])
-        if turns.calls_tools:
-            return _TOOL_CALL
-        text, system = turns.input, turns.system or system
+        turns = read_turns(given, unanswered=True)
+        if turns.calls_tools or turns.holds_images:
+            return _TOOL_CALL if turns.calls_tools else _IMAGE
+        text, lengths, system = turns.input, turns.lengths, turns.system or system
     elif isinstance(given, Mapping):
-        fields, text = _json(given), render_fields(given)
+        fields, text = json_text(given), render_fields(given)
     else:
-        text = field_text(given)
-        stored = value.get("fields")
-        if isinstance(stored, Mapping) and stored:
-            fields, text = _json(stored), render_fields(stored)
+        text = _plain(given)
     if is_conversation(answer):
         turns = read_turns(answer)
-        if turns.calls_tools:
-            return _TOOL_CALL
-        answer = turns.answer
-    return _checked(Pair(text, fields, _answer(answer), system), named=output)
+        if turns.calls_tools or turns.holds_images:
+            return _TOOL_CALL if turns.calls_tools else _IMAGE
+        answer = turns.answer or ""
+    answer = json_text(answer) if isinstance(answer, Mapping | list) else _plain(answer)
+    if text is None or answer is None:
+        return _BYTES
+    return Pair(text, fields, answer, system if isinstance(system, str) else None, lengths)
 
 
-def _checked(pair: Pair, *, named: str = "output") -> Pair:
-    if not pair.input.strip():
-        return Pair(rule="empty_input", evidence="The input is empty.", output=pair.output)
-    if not pair.output.strip():
-        return Pair(rule="empty_output", evidence=f'There is no "{named}", or it is empty.', input=pair.input)
-    return pair
-
-
-def _answer(value: Any) -> str:
-    return _json(value) if isinstance(value, Mapping | list) else field_text(value)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+def _plain(value: Any) -> str | None:
+    """The value as text; None where it is bytes of something else."""
+    if not isinstance(value, bytes):
+        return field_text(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _chat(column: str) -> Callable[[Mapping[str, Any]], Pair]:
@@ -142,18 +142,43 @@ def _chat(column: str) -> Callable[[Mapping[str, Any]], Pair]:
         messages = value.get(column)
         if not is_conversation(messages):
             return Pair(rule="unreadable", evidence=f'"{column}" is not a list of messages with a role each.')
-        turns = read_turns(messages)  # type: ignore[arg-type]
-        if turns.calls_tools:
-            return _TOOL_CALL
+        turns = read_turns(messages)
+        if turns.calls_tools or turns.holds_images:
+            return _TOOL_CALL if turns.calls_tools else _IMAGE
         system = turns.system or (value.get("system") if isinstance(value.get("system"), str) else None)
-        return _checked(Pair(turns.input, None, turns.answer or "", system), named="answer of the assistant")
+        return Pair(turns.input, None, turns.answer or "", system, turns.lengths)
 
     return pair
 
 
 def _alpaca(value: Mapping[str, Any]) -> Pair:
     parts = [field_text(value.get(name)) for name in ("instruction", "input")]
-    return _pair("\n\n".join(part for part in parts if part.strip()), value.get("output"), value)
+    return _pair("\n\n".join(part for part in parts if part.strip()), value.get("output"), value.get("system"))
+
+
+def json_text(value: Any) -> str:
+    """The value as JSON that every reader takes; what JSON has no word for is written as text."""
+    try:
+        return _encode(value)
+    except (ValueError, TypeError):  # numbers that are none, names that are no texts
+        return _encode(_sayable(value))
+
+
+def _as_text(value: Any) -> str:
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_as_text).encode
+
+
+def _sayable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name if isinstance(name, str) else str(name): _sayable(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sayable(inner) for inner in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None if value != value else str(value)
+    return value
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -165,24 +190,38 @@ def _listed(names: Sequence[str]) -> str:
 _KNOWN: tuple[tuple[tuple[str, ...], Shape], ...] = (
     (
         ("instruction", "output"),
-        Shape("Alpaca (instruction, input, output)", ("instruction", "input", "output", "system", "fields"), _alpaca),
+        Shape(
+            "Alpaca (instruction, input, output)",
+            ("instruction", "input", "output"),
+            _alpaca,
+            ("instruction", "input"),
+            "output",
+        ),
     ),
     (
         ("input", "output"),
         Shape(
             "input and output",
-            ("input", "output", "system", "fields"),
-            lambda v: _pair(v.get("input"), v.get("output"), v),
+            ("input", "output"),
+            lambda v: _pair(v.get("input"), v.get("output"), v.get("system")),
+            ("input",),
+            "output",
         ),
     ),
     (
         ("prompt", "completion"),
         Shape(
             "prompt and completion",
-            ("prompt", "completion", "system"),
-            lambda v: _pair(v.get("prompt"), v.get("completion"), v, output="completion"),
+            ("prompt", "completion"),
+            lambda v: _pair(v.get("prompt"), v.get("completion"), v.get("system")),
+            ("prompt",),
+            "completion",
+            answer="completion",
         ),
     ),
-    (("messages",), Shape("chat messages", ("messages", "system"), _chat("messages"))),
-    (("conversations",), Shape("ShareGPT conversations", ("conversations", "system"), _chat("conversations"))),
+    (("messages",), Shape("chat messages", ("messages",), _chat("messages"), answer="answer of the assistant")),
+    (
+        ("conversations",),
+        Shape("ShareGPT conversations", ("conversations",), _chat("conversations"), answer="answer of the assistant"),
+    ),
 )

@@ -1,7 +1,7 @@
 """Where records come from: files, folders and globs, saved datasets, and tables in memory."""
 
 import glob
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,32 +9,58 @@ import polars as pl
 
 from ..style.errors import DataError
 from ..style.settings import nearest
-from .records import SUFFIXES, Record, file_kind
+from .batch import ROWS, Batch, object_batches
+from .records import SUFFIXES, file_kind
 
-__all__ = ["find_files", "is_saved_dataset", "plain_rows", "saved_dataset"]
+__all__ = ["find_files", "is_saved_dataset", "load_saved", "table_batches"]
+
+
+# --- files --------------------------------------------------------------------------------------------------------
 
 
 def find_files(path: str) -> list[Path]:
     """The files that a path, folder or glob stands for, in name order."""
+    try:
+        return _find(path)
+    except PermissionError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _find(path: str) -> list[Path]:
     place = Path(path)
     if place.is_file():
         if file_kind(place) is None:
             raise DataError(
                 f"{path}: unknown kind of file; expected {', '.join(SUFFIXES)}, packed with .gz or .zst or not"
+                " (Parquet packs itself)"
             )
         return [place]
     if place.is_dir():
-        found = [p for p in sorted(place.iterdir()) if p.is_file() and not p.name.startswith(".") and file_kind(p)]
-        if not found:
-            raise DataError(f"{path}: no file to read in this folder; expected {', '.join(SUFFIXES)}")
-        return found
+        return _in_folder(place)
+    if place.exists():
+        raise DataError(f"{path}: is not a file but a pipe or a device; write what comes out of it to a file first")
     matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 — Path.glob refuses absolute patterns
     found = [p for p in map(Path, matches) if p.is_file() and file_kind(p)]
     if found:
         return found
+    if matches:
+        raise DataError(f"{path}: no file to read among {len(matches)} matches; expected {', '.join(SUFFIXES)}")
     names = [p.name for p in place.parent.iterdir() if file_kind(p)] if place.parent.is_dir() else []
     hint = f"; {nearest(place.name, sorted(names))}" if names else ""
     raise DataError(f"{path}: there is no such file{hint}")
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    found = [p for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(".") and file_kind(p)]
+    names = {p.name for p in found}
+    if not found:
+        raise DataError(f"{folder}: no file to read in this folder; expected {', '.join(SUFFIXES)}")
+    if {"ledger.parquet", "summary.json"} <= names:
+        raise DataError(f"{folder}: this is what `tuneworth curate` left; name one file of it, such as train.jsonl")
+    return found
+
+
+# --- saved datasets and tables in memory --------------------------------------------------------------------------
 
 
 def is_saved_dataset(path: Path) -> bool:
@@ -42,34 +68,105 @@ def is_saved_dataset(path: Path) -> bool:
     return (path / "dataset_dict.json").is_file() or (path / "dataset_info.json").is_file()
 
 
-def saved_dataset(path: Path) -> list[Record]:
-    """The records of a saved Dataset or DatasetDict."""
+def load_saved(path: Path) -> Any:
+    """The saved Dataset or DatasetDict of a folder, opened and not yet read.
+
+    Raises:
+        DataError: datasets is not installed, or the folder is damaged.
+    """
     try:
         from datasets import load_from_disk
     except ImportError:
         raise DataError(
             f"{path}: this is a datasets folder; reading it needs: pip install 'tuneworth[train]'"
         ) from None
-    return [Record(number, row) for number, row in enumerate(plain_rows(load_from_disk(str(path))), start=1)]
+    try:
+        return load_from_disk(str(path))
+    except Exception as error:  # whatever pyarrow, json or the file system say of a damaged folder
+        reason = str(error).split("\n", 1)[0]
+        raise DataError(f"{path}: this datasets folder cannot be read ({reason}); save it again") from None
 
 
-def plain_rows(frame: Any) -> Iterable[dict[str, Any]]:
-    """The rows of a polars or pandas table, a Dataset, a DatasetDict or a list, as dictionaries."""
-    if isinstance(frame, pl.DataFrame):
-        return frame.iter_rows(named=True)
-    if isinstance(frame, Mapping):  # a DatasetDict: its own splits hold, unless a column says otherwise
-        return [{"split": name, **row} for name, part in frame.items() for row in plain_rows(part)]
-    if hasattr(frame, "to_list") and not hasattr(frame, "iloc"):  # datasets.Dataset
-        return frame.to_list()
-    if hasattr(frame, "iloc"):  # pandas
-        return [{k: _not_nan(v) for k, v in row.items()} for row in frame.to_dict("records")]
-    return list(frame)
+def table_batches(table: Any) -> Iterator[Batch]:
+    """Batches of a polars or pandas table, a Dataset, a DatasetDict or a list of mappings.
+
+    Raises:
+        DataError: the table holds images, audio or video.
+        TypeError: it is something else.
+    """
+    if isinstance(table, pl.LazyFrame):
+        table = table.collect()
+    if isinstance(table, pl.DataFrame):
+        return _from_polars(table, 0)
+    if isinstance(table, Mapping):
+        return _from_parts(table)
+    if hasattr(table, "to_polars") and hasattr(table, "features"):
+        return _from_dataset(table)
+    if hasattr(table, "iloc") and hasattr(table, "columns"):
+        return object_batches(_from_pandas(table))
+    if isinstance(table, str | bytes | Path) or not isinstance(table, Iterable):
+        raise TypeError(
+            "expected a polars or pandas DataFrame, a Dataset, a DatasetDict or a list of dictionaries, "
+            f"found {type(table).__name__}; read_pairs reads files"
+        )
+    return object_batches(table if isinstance(table, Sequence) else list(table))
 
 
-def _not_nan(value: Any) -> Any:
-    """The value as plain Python; NaN, NaT and NA of pandas are nothing."""
-    if isinstance(value, list | dict | tuple | str):
-        return value
-    if type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value):
-        return None
-    return getattr(value, "tolist", lambda: value)()  # numpy's scalars and arrays
+def _from_polars(table: pl.DataFrame, before: int) -> Iterator[Batch]:
+    for start in range(0, len(table), ROWS):
+        part = table[start : start + ROWS]
+        yield Batch(range(before + start + 1, before + start + 1 + len(part)), part)
+
+
+def _from_parts(parts: Mapping[str, Any]) -> Iterator[Batch]:
+    """The parts of a DatasetDict one after the other; the name of each is its split, unless a column says so."""
+    before = 0
+    for name, part in parts.items():
+        last = before
+        for batch in table_batches(part):
+            moved = batch.numbered_from(before)
+            last = max(last, moved.last())
+            if isinstance(moved.values, pl.DataFrame):
+                if "split" not in moved.values.columns:
+                    moved = Batch(moved.numbers, moved.values.with_columns(split=pl.lit(name)), moved.problems)
+            else:
+                moved = Batch(moved.numbers, [{"split": name, **row} for row in moved.values], moved.problems)
+            yield moved
+        before = last
+
+
+def _from_dataset(dataset: Any) -> Iterator[Batch]:
+    """A Dataset by way of Arrow; labels by their names, as people read them."""
+    features = dataset.features
+    media = [n for n, f in features.items() if type(f).__name__ in ("Image", "Audio", "Video", "Pdf")]
+    if media:
+        kind = type(features[media[0]]).__name__.lower()
+        raise DataError(f'the table: this is {kind} data (column "{media[0]}"); Tuneworth reads text only')
+    labels = {n: dict(enumerate(f.names)) for n, f in features.items() if type(f).__name__ == "ClassLabel"}
+    named = [pl.col(n).replace_strict(names, default=None, return_dtype=pl.String) for n, names in labels.items()]
+    before = 0
+    for start in range(0, len(dataset), ROWS):
+        rows = range(start, min(start + ROWS, len(dataset)))
+        table = dataset.select(rows).with_format(None).to_polars()
+        yield from _from_polars(table.with_columns(named), before)
+        before += len(table)
+
+
+def _from_pandas(frame: Any) -> list[dict[str, Any]]:
+    """The rows of a pandas table; NaN, NaT and NA are nothing."""
+    names = [str(name) for name in frame.columns]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(f'the table: two columns are called "{repeated[0]}"; every column needs its own name')
+    columns = []
+    for place in range(len(names)):
+        column = frame.iloc[:, place]
+        missing = column.isna().tolist()
+        values = column.tolist()
+        columns.append([None if gone else _plain(v) for gone, v in zip(missing, values, strict=True)])
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _plain(value: Any) -> Any:
+    """The value as plain Python, where it is numpy's."""
+    return value if isinstance(value, str) else getattr(value, "tolist", lambda: value)()

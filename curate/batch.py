@@ -1,0 +1,99 @@
+"""Records on their way to pairs: some thousands at a time, as rows or as a table."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any
+
+import polars as pl
+
+__all__ = ["ROWS", "Batch", "excerpt", "object_batches", "too_deep"]
+
+ROWS = 20_000
+_DEEPEST = 100  # levels of nesting; deeper than any data, and far from where Python's own stack ends
+_EXCERPT = 80  # characters of a record that the ledger shows
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records that could be read, with their 1-based numbers, and the numbers and reasons of those that could not.
+
+    `values` holds one mapping per record, or is a table with one row per record.
+    """
+
+    numbers: Sequence[int]
+    values: Sequence[Mapping[str, Any]] | pl.DataFrame
+    problems: Sequence[tuple[int, str]] = field(default=())
+
+    def names(self) -> list[str]:
+        """The names of all columns, in the order of their first use."""
+        if isinstance(self.values, pl.DataFrame):
+            return self.values.columns
+        return list(dict.fromkeys(chain.from_iterable(self.values)))
+
+    def column(self, name: str) -> pl.Series | list[Any]:
+        """The values of one column; None where a record has none."""
+        if isinstance(self.values, pl.DataFrame):
+            return self.values[name] if name in self.values.columns else [None] * len(self.values)
+        return [value.get(name) for value in self.values]
+
+    def rows(self) -> Iterable[Mapping[str, Any]]:
+        """One mapping per record."""
+        return self.values.iter_rows(named=True) if isinstance(self.values, pl.DataFrame) else self.values
+
+    def numbered_from(self, start: int) -> "Batch":
+        """The same records with numbers counted on from `start`."""
+        if start == 0:
+            return self
+        return replace(
+            self,
+            numbers=[number + start for number in self.numbers],
+            problems=[(number + start, why) for number, why in self.problems],
+        )
+
+    def last(self) -> int:
+        """The highest number; 0 where there is no record."""
+        return max([*self.numbers[-1:], *(number for number, _ in self.problems[-1:])], default=0)
+
+
+def object_batches(values: Sequence[Any]) -> Iterator[Batch]:
+    """Batches of objects that are in memory: those that are no mappings, or nested beyond all sense, are problems."""
+    for start in range(0, len(values), ROWS):
+        numbers, good, problems = [], [], []
+        for number, value in enumerate(values[start : start + ROWS], start=start + 1):
+            if not isinstance(value, Mapping):
+                problems.append((number, f"record {number} is not an object but {excerpt(_shown(value))}"))
+            elif too_deep(value):
+                problems.append((number, f"record {number} is nested more than {_DEEPEST} levels deep"))
+            else:
+                numbers.append(number)
+                good.append(value)
+        yield Batch(numbers, good, problems)
+
+
+def too_deep(value: Any) -> bool:
+    """Whether mappings and lists are nested more than 100 levels deep."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if type(inner) in (dict, list, tuple)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def excerpt(text: str) -> str:
+    """The first 80 characters as a JSON text."""
+    return json.dumps(text[:_EXCERPT] + ("…" if len(text) > _EXCERPT else ""), ensure_ascii=False)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (RecursionError, ValueError):
+        return type(value).__name__
