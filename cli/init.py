@@ -1,11 +1,18 @@
 """`tuneworth init`: a new project folder."""
 
+import json
 import os
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from .reading import read_file, reading_options
 from .talk import Talk, common_options
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["command"]
 
@@ -27,8 +34,8 @@ checks:
 PROJECT = """\
 [data]
 path = {path}
-{columns}# group = "family"         # what must stay on one side of the split: a product family, an author
-# identifiers = ["sku"]    # fields that name the item and say nothing about it
+{columns}{group}
+{identifiers}
 
 [style]
 path = "style.yaml"
@@ -50,48 +57,112 @@ few_shot = 3
 # price_input = 0.30
 # price_output = 1.20
 """
+_LOOKED_AT = 20_000  # rows; more say nothing new about what their columns are for
+GROUP = '# group = "family"         # what must stay on one side of the split: a product family, an author'
+IDENTIFIERS = '# identifiers = ["sku"]    # fields that name the item and say nothing about it'
 
 
 @click.command("init", epilog="Example:  tuneworth init lines --from pairs.jsonl")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--from", "file", type=click.Path(path_type=Path), help="The file of pairs; its columns are mapped.")
+@reading_options
 @common_options
-def command(folder: Path, file: Path | None, talk: Talk) -> None:
-    """A new project: FOLDER with tuneworth.toml and a style.yaml to begin with."""
+def command(folder: Path, file: Path | None, reading: dict[str, Any], talk: Talk) -> None:
+    """A new project: FOLDER with tuneworth.toml and a style.yaml, inferred from the examples of --from FILE.
+
+    Where the examples have no style, or there is no file, style.yaml is a plain one to begin with.
+    """
     from ..style import ConfigError, write_whole
     from .project import PROJECT_FILE
 
     taken = [name for name in (PROJECT_FILE, "style.yaml") if (folder / name).exists()]
     if taken:
         raise ConfigError(f"{folder} holds {' and '.join(taken)} already; nothing was written")
-    path, columns, low, high, shape = "pairs.jsonl", "", 1, 200, None
-    if file is not None:
-        path, columns, low, high, shape = _look(file, folder)
-        talk.note(shape)
-    write_whole(folder / PROJECT_FILE, PROJECT.format(path=_toml(path), columns=columns))
-    write_whole(folder / "style.yaml", STYLE.format(name=folder.resolve().name, low=low, high=high))
+    if reading and file is None:
+        raise ConfigError(f"--{next(iter(reading))} says how the file of --from is read; name that file")
+    if file is None:
+        settings, style, found = (
+            PROJECT.format(path='"pairs.jsonl"', columns="", group=GROUP, identifiers=IDENTIFIERS),
+            None,
+            {},
+        )
+    else:
+        settings, style, found = _from_examples(file, folder, reading, talk)
+    write_whole(folder / PROJECT_FILE, settings)
+    write_whole(folder / "style.yaml", style or STYLE.format(name=_yaml(folder.resolve().name), low=1, high=200))
     written = [str(folder / PROJECT_FILE), str(folder / "style.yaml")]
-    talk.answer("\n".join(f"Written: {name}" for name in written), {"written": written, "recognised": shape})
+    talk.answer("\n".join(f"Written: {name}" for name in written), {"written": written, "recognised": None, **found})
     talk.next(f"look at {folder / 'style.yaml'}, then: tuneworth curate {folder}")
 
 
-def _look(file: Path, folder: Path) -> tuple[str, str, int, int, str]:
-    """The path from the folder, the mapped columns, the range of words, and what was recognised."""
-    from ..curate import read_pairs
-    from ..curate.settings import DataSettings
-    from ..style import DataError
+def _from_examples(
+    file: Path, folder: Path, reading: dict[str, Any], talk: Talk
+) -> tuple[str, str, dict[str, Any]]:  # fmt: skip
+    """The project file, the style file, and what was found in the examples."""
+    from ..style import infer_style
 
-    raw = read_pairs(file, DataSettings(path=str(file)))
-    if not len(raw.pairs):
-        raise DataError(f"{file} holds no pair that can be read")
-    words = raw.pairs["output"].str.count_matches(r"\S+")
+    raw = read_file(file, reading, talk)
+    name = folder.resolve().name
+    inferred = infer_style(raw.pairs, name=name, source=file.name, seed=talk.seed)
+    begin = "" if inferred.found_style else "; style.yaml is a plain one to begin with"
+    talk.note(f"{inferred.message}{begin}")
+    settings = PROJECT.format(
+        path=_toml(os.path.relpath(file.resolve(), folder.resolve())),
+        columns="".join(f"{key} = {_toml(value)}\n" for key, value in reading.items()),
+        group=_group_line(raw.pairs.head(_LOOKED_AT)),
+        identifiers=_identifiers_line(raw.pairs.head(_LOOKED_AT)),
+    )
+    found = {"recognised": raw.shape, "found_style": inferred.found_style, "message": inferred.message}
+    return settings, inferred.text or _plain_style(name, raw.pairs), found
+
+
+def _plain_style(name: str, pairs: "pl.DataFrame") -> str:
+    """A style to begin with: clean, as long as the examples are, grounded."""
+    words = pairs["output"].str.count_matches(r"\S+")
     low, high = words.quantile(0.01, "lower"), words.quantile(0.99, "higher")
-    relative = os.path.relpath(file.resolve(), folder.resolve())
-    return relative, "", int(low or 1), int(high or 1), raw.shape
+    return STYLE.format(name=_yaml(name), low=int(low or 1), high=int(high or 1))
 
 
-def _toml(text: str) -> str:
-    """A TOML basic string."""
-    import json
+def _group_line(pairs: "pl.DataFrame") -> str:
+    """A column beside the pairs that could group them: few rows share a value of it."""
+    if pairs["group"].null_count() < len(pairs):
+        return ""
+    columns: dict[str, list[Any]] = {}
+    for number, text in enumerate(pairs["meta"]):
+        for name, value in (json.loads(text) if text else {}).items():
+            columns.setdefault(name, [None] * len(pairs))[number] = str(value)
+    sizes = {name: Counter(values) for name, values in columns.items() if None not in values}
+    # Groups stay whole: the largest must fit well into the smallest split.
+    fitting = {name: len(s) for name, s in sizes.items() if len(s) < len(pairs) and max(s.values()) <= len(pairs) / 20}
+    if not fitting:
+        return GROUP
+    name = min(fitting, key=lambda name: (fitting[name], name))
+    return f"# group = {_toml(name)}  # what must stay on one side of the split; {fitting[name]:,} groups"
 
-    return json.dumps(text, ensure_ascii=False)
+
+def _identifiers_line(pairs: "pl.DataFrame") -> str:
+    """The input fields in which no two requests agree: they may name the item and say nothing about it."""
+    fields = [json.loads(text) for text in pairs["fields"].drop_nulls()]
+    if not fields:
+        return IDENTIFIERS
+    names = [n for n, v in fields[0].items() if isinstance(v, str) and all(isinstance(f.get(n), str) for f in fields)]
+    apart = [
+        n for n in names if len({f[n] for f in fields}) > 0.95 * len(fields) and all(len(f[n]) <= 60 for f in fields)
+    ]
+    if not apart or len(apart) == len(fields[0]):
+        return IDENTIFIERS
+    return f"# identifiers = {_toml(apart)}  # fields that name the item and say nothing about it"
+
+
+def _toml(value: Any) -> str:
+    """A TOML basic string, or a list of them."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _yaml(text: str) -> str:
+    """A YAML scalar in double quotes where it needs them."""
+    import yaml
+
+    return yaml.safe_dump(text, allow_unicode=True, width=10**6).removesuffix("\n").removesuffix("\n...")
