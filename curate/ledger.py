@@ -28,17 +28,18 @@ def build_ledger(
     raw: RawPairs, outcomes: Outcomes, splits: Sequence[str | None], content: Sequence[str]
 ) -> pl.DataFrame:
     """One row per row read, in the order of the rows; `file` is added where several files were read."""
-    ids = raw.pairs["id"].to_list()
+    named = pl.Series("other", outcomes.other.astype(np.int64))
+    other = named.set(named < 0, None)
     read = pl.DataFrame(
         {
             "row": raw.pairs["row"],
-            "id": ids,
+            "id": raw.pairs["id"],
             "outcome": outcomes.outcome.tolist(),
             "split": splits,
             "rule": outcomes.rule.tolist(),
             "evidence": outcomes.evidence.tolist(),
-            "other_id": [ids[other] if other >= 0 else None for other in outcomes.other.tolist()],
-            "similarity": [None if np.isnan(s) else s for s in outcomes.similarity.tolist()],
+            "other_id": raw.pairs["id"].gather(other),
+            "similarity": pl.Series(outcomes.similarity, dtype=pl.Float64).fill_nan(None),
             "content": content,
         },
         schema=LEDGER_SCHEMA,
@@ -47,4 +48,4 @@ def build_ledger(
     if len(raw.files) < 2:
         return ledger
     place = np.searchsorted(np.array(raw.first_rows), ledger["row"].to_numpy(), side="right") - 1
-    return ledger.with_columns(file=pl.Series([raw.files[i].name for i in place], dtype=pl.String))
+    return ledger.with_columns(file=pl.Series([file.name for file in raw.files]).gather(place))

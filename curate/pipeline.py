@@ -1,6 +1,6 @@
 """Curating from pairs to splits, step by step."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,22 +8,29 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..style.errors import DataError
+from ..style.errors import ConfigError, DataError
 from ..style.schema import StyleSchema
 from .certificate import certify
 from .checked import check_rows
 from .clock import Clock
 from .compared import compare_texts, whole_rows
-from .duplicates import Outcomes, rank_rows, settle
+from .dates import pair_dates
+from .decided import Decided, decide, despite_decision, preferred_first, settle_decided, without_failures
+from .duplicates import Outcomes, rank_rows
 from .leaving import failing_leave, followers_leave
 from .ledger import build_ledger
+from .overrides import Override
 from .place import place_rows
+from .placed import given_sides
 from .read import RawPairs, read_frame
 from .relations import relate
 from .settings import CurateSettings
 from .split import SPLITS
+from .split_notes import split_notes
+from .splits_file import HeldSplits
 from .strata import check_identifiers, strata
 from .summary import summarise
+from .thresholds import threshold_table
 
 __all__ = ["Curated", "curate"]
 
@@ -67,28 +74,37 @@ def curate(
     *,
     settings: CurateSettings | None = None,
     identifiers: Collection[str] = (),
+    date: str | None = None,
+    overrides: Sequence[Override] = (),
+    held: HeldSplits | None = None,
+    with_threshold_table: bool = False,
     seed: int = 0,
 ) -> Curated:
     """Clean pairs, leak-proof splits, and a ledger that says what became of every row.
 
     `raw` is what `read_pairs` returns, or a polars or pandas DataFrame, a `datasets.Dataset`, a list of dictionaries.
-    `identifiers` are input fields that name an item and say nothing about it. `seed` changes which components of one
-    size are placed first, nothing else.
+    `identifiers` are input fields that name an item and say nothing about it. `date` names the column or field by
+    which the newest pairs go to test. `overrides` are what people decided about single rows, `held` where rows were
+    placed before (`read_splits`). `seed` changes which components of one size are placed first, nothing else.
 
     Raises:
-        ConfigError: an identifier or the field to stratify by is in no pair.
+        ConfigError: an identifier, or the field to stratify by or the date, is in no pair.
         DataError: no pair is left to train on.
     """
     raw = raw if isinstance(raw, RawPairs) else read_frame(raw)
     settings = settings or CurateSettings()
+    if date is not None and settings.stratify is not None:
+        raise ConfigError("[data] date and [curate] stratify exclude each other: a split by time takes what is newest")
     clock = Clock({"read": raw.seconds})
+    raw, decided = decide(raw, overrides)
     pairs = raw.pairs
     check_identifiers(pairs, list(identifiers))
     compared = compare_texts(pairs, identifiers)
     stratum = strata(pairs, settings.stratify)
+    moments, notes = (None, []) if date is None else pair_dates(pairs, date)
     clock.lap("normalise")
 
-    checked = check_rows(pairs, style)
+    checked = without_failures(check_rows(pairs, style), decided)
     clock.lap("check")
 
     relations = relate(
@@ -96,18 +112,28 @@ def curate(
     )
     clock.lap("join")
 
+    before = (held or HeldSplits()).sides(compared.content, pairs["id"].to_list())
+    stands = _first_said(decided.side, given_sides(pairs["split"].to_list()), before)
     rank = rank_rows(pairs, checked, whole_rows(pairs, compared.content), keep=settings.keep)
+    rank = preferred_first(rank, decided, stands)
     texts = list(zip(compared.inputs, compared.outputs, strict=True))
-    settled = settle(pairs, texts, relations, rank, settings=settings)
+    settled = settle_decided(pairs, texts, relations, rank, decided, settings=settings)
     clock.lap("duplicates")
 
-    placed = place_rows(pairs, settled, compared, relations, compared.salted(seed), stratum, settings=settings)
+    placed = place_rows(
+        pairs, settled, compared, relations, stands, keys=compared.salted(seed), stratum=stratum, dates=moments,
+        settings=settings,
+    )  # fmt: skip
     outcomes = failing_leave(placed.outcomes, placed.side, checked)
     outcomes = followers_leave(outcomes, checked, pairs["id"].to_list())
+    outcomes = despite_decision(outcomes, decided)
     splits = placed.splits(outcomes.kept)
     table = pairs.with_columns(split=pl.Series(splits, dtype=pl.String), reference_ok=pl.Series(checked.must == 0))
     kept = table.filter(pl.Series(outcomes.kept))
     _some_train(kept, raw, outcomes)
+    notes += split_notes(
+        pairs, placed, relations, given=stands, held=before, dates=moments, settings=settings
+    )  # fmt: skip
     clock.lap("split")
 
     certificate = certify(
@@ -120,13 +146,27 @@ def curate(
     )
     clock.lap("certificate")
 
+    thresholds = None
+    if with_threshold_table:
+        thresholds = threshold_table(pairs, compared, rank, decided, identifiers=identifiers, settings=settings)
+        clock.lap("threshold table")
+
     ledger = build_ledger(raw, outcomes, splits, compared.content)
     summary = summarise(
         raw, kept, ledger, style, settings=settings, checked=checked, relations=relations, ties=placed.ties,
         placed=np.where(placed.outcomes.kept, placed.side, -1), certificate=certificate,
-        distinct_outputs=len(set(compared.outputs)), seconds=clock.seconds,
+        distinct_outputs=len(set(compared.outputs)), identifiers=identifiers, decided=decided, split_notes=notes,
+        threshold_table=thresholds, seconds=clock.seconds,
     )  # fmt: skip
-    return Curated(kept, _dropped(table, outcomes), ledger, summary)
+    return Curated(kept, _dropped(table, outcomes, decided), ledger, summary)
+
+
+def _first_said(*sides: np.ndarray) -> np.ndarray:
+    """Each row's side by the first that says one; -1 where none does."""
+    said = np.full(len(sides[0]), -1)
+    for side in sides:
+        said = np.where(said < 0, side, said)
+    return said
 
 
 def _chosen(values: list[str], which: np.ndarray) -> list[str]:
@@ -136,7 +176,8 @@ def _chosen(values: list[str], which: np.ndarray) -> list[str]:
 def _some_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
     if (kept["split"] == "train").any():
         return
-    reasons = pl.concat([pl.Series(outcomes.rule.tolist(), dtype=pl.String), raw.rejected["rule"]]).drop_nulls()
+    gone = outcomes.rule[~outcomes.kept].tolist()
+    reasons = pl.concat([pl.Series(gone, dtype=pl.String), raw.rejected["rule"]]).drop_nulls()
     counts = reasons.value_counts(sort=True, name="n").head(3)
     said = ", ".join(f"{rule} {n:,}" for rule, n in counts.rows()) or "the split gave train none"
     raise DataError(
@@ -145,8 +186,12 @@ def _some_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
     )
 
 
-def _dropped(table: pl.DataFrame, outcomes: Outcomes) -> pl.DataFrame:
-    return table.with_columns(
+def _dropped(table: pl.DataFrame, outcomes: Outcomes, decided: Decided) -> pl.DataFrame:
+    left = table.with_columns(
         outcome=pl.Series(outcomes.outcome.tolist(), dtype=pl.String),
         rule=pl.Series(outcomes.rule.tolist(), dtype=pl.String),
     ).filter(pl.Series(~outcomes.kept))
+    by_decision = decided.dropped.with_columns(
+        pl.lit(None, pl.String).alias("split"), outcome=pl.lit("invalid"), rule=pl.lit("override")
+    )
+    return pl.concat([left, by_decision.select(left.columns)]).sort("row")

@@ -1,7 +1,7 @@
 """Which split each kept row stands in: splits that are given hold, ties are kept together, what would leak leaves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,11 @@ import polars as pl
 
 from .compared import Compared
 from .duplicates import Outcomes
-from .placed import given_sides, leaked_rows, pull_to_given
+from .join import AlikePairs
+from .placed import Bridges, leaked_rows, pull_siblings, pull_tied, pull_to_given
 from .relations import Relations
 from .settings import CurateSettings
-from .split import SPLITS, split_components
+from .split import SPLITS, split_by_date, split_components
 from .ties import Ties, tie_rows
 
 __all__ = ["Placed", "place_rows"]
@@ -20,11 +21,15 @@ __all__ = ["Placed", "place_rows"]
 
 @dataclass(frozen=True)
 class Placed:
-    """outcomes: with leaked rows marked. side: position in `SPLITS` of each row, -1 where it is not kept. ties: why."""
+    """outcomes: with leaked rows marked. side: position in `SPLITS` of each row, -1 where it is not kept.
+
+    rows: the kept rows, which `ties` are about, in their order.
+    """
 
     outcomes: Outcomes
     side: np.ndarray
     ties: Ties
+    rows: np.ndarray
 
     def splits(self, kept: np.ndarray) -> list[str | None]:
         """The name of each row's split; None where the row is not among those kept in the end."""
@@ -37,37 +42,150 @@ def place_rows(
     outcomes: Outcomes,
     compared: Compared,
     relations: Relations,
+    stands: np.ndarray,
+    *,
     keys: Sequence[str],
     stratum: Sequence[str | None],
-    *,
+    dates: np.ndarray | None,
     settings: CurateSettings,
 ) -> Placed:
-    """The split of each kept row. `keys` order components of one size, `stratum` is what the split is stratified by."""
-    sides = given_sides(pairs["split"].to_list())
-    kept = np.flatnonzero(outcomes.kept)
-    subject = relations.subject[kept]
-    leaked = kept[leaked_rows(subject, sides[kept], relations.same)]
-    outcomes = _leave(outcomes, leaked, "Alike, with the same facts, to a pair of a split that is held out further.")
-    kept = np.flatnonzero(outcomes.kept)
-    groups = pairs["group"].gather(kept).to_list()
-    ties = tie_rows(relations.subject[kept], groups, _at(compared.outputs, kept), relations, settings=settings)
-    pulled, joins = pull_to_given(ties.component, sides[kept])
-    outcomes = _leave(outcomes, kept[joins], "Tied to pairs of two splits, which it would join.")
-    stay = ~joins
+    """The split of each kept row.
+
+    `stands` is where a row stands already, -1 for nowhere. `keys` order components of one size, `stratum` is what the
+    split is stratified by, `dates`, where it goes by time, put the newest into test.
+    """
+    ids = pairs["id"].to_list()
+    order = pairs["id"].rank("ordinal").to_numpy()
+    groups = pairs["group"].rank("dense").fill_null(0).to_numpy().astype(np.int64) - 1
+    subject, same = relations.subject, relations.same
+
+    rows = np.flatnonzero(outcomes.kept)
+    leaks = _at(leaked_rows(subject[rows], stands[rows], same, order[rows]), rows)
+    outcomes = _leave(outcomes, leaks, ids, stands, relations)
+
+    rows = np.flatnonzero(outcomes.kept)
+    sides, bridges = stands[rows], Bridges.none()
+    if (sides >= 0).any():
+        sides, bridges = pull_tied(subject[rows], groups[rows], sides, same, order[rows])
+        bridges = _at(bridges, rows)
+        joined = stands.copy()
+        joined[rows] = sides
+        outcomes = _leave(outcomes, bridges, ids, joined, relations)
+        stay = ~np.isin(rows, bridges.row)
+        rows, sides = rows[stay], sides[stay]
+
+    ties = _tie(pairs, rows, compared, relations, settings)
+    component = ties.component
+    if (sides >= 0).any():
+        component, sides, joins = _pull(pairs, rows, compared, relations, ties, sides, keys, settings)
+        outcomes = outcomes.mark(
+            rows[joins], "leaked", rule="leaked", evidence="Tied to pairs of two splits, which it would join."
+        )
+        ties = replace(ties, component=ties.component[~joins])
+        rows, sides, component = rows[~joins], sides[~joins], component[~joins]
     side = np.full(len(pairs), -1)
-    side[kept[stay]] = split_components(
-        ties.component[stay],
-        _at(keys, kept[stay]),
-        _at(stratum, kept[stay]),
-        pulled[stay],
-        shares=settings.split,
-    )
-    return Placed(outcomes, side, ties)
+    side[rows] = _divide(component, _pick(keys, rows), _pick(stratum, rows), dates, rows, sides, settings)
+    return Placed(outcomes, side, ties, rows)
 
 
-def _leave(outcomes: Outcomes, rows: np.ndarray, evidence: str) -> Outcomes:
-    return outcomes.mark(rows, "leaked", rule="leaked", evidence=evidence)
+def _divide(
+    component: np.ndarray,
+    keys: Sequence[str],
+    stratum: Sequence[str | None],
+    dates: np.ndarray | None,
+    rows: np.ndarray,
+    sides: np.ndarray,
+    settings: CurateSettings,
+) -> np.ndarray:
+    if dates is not None:
+        return split_by_date(component, keys, dates[rows], sides, shares=settings.split)
+    return split_components(component, keys, stratum, sides, shares=settings.split)
 
 
-def _at(values: Sequence[Any], rows: np.ndarray) -> list[Any]:
+def _tie(
+    pairs: pl.DataFrame, rows: np.ndarray, compared: Compared, relations: Relations, settings: CurateSettings
+) -> Ties:
+    groups = pairs["group"].gather(rows).to_list()
+    return tie_rows(relations.subject[rows], groups, _pick(compared.outputs, rows), relations, settings=settings)
+
+
+def _pull(
+    pairs: pl.DataFrame,
+    rows: np.ndarray,
+    compared: Compared,
+    relations: Relations,
+    ties: Ties,
+    sides: np.ndarray,
+    keys: Sequence[str],
+    settings: CurateSettings,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Components, sides, and rows that would still join two sides: by alike outputs, or by siblings always tied."""
+    if settings.tie_siblings is True:
+        sides, joins = pull_to_given(ties.component, sides)
+        return ties.component, sides, joins
+    firm = _tie(pairs, rows, compared, relations, replace(settings, tie_siblings=False)).component
+    sides, joins = pull_to_given(firm, sides)
+    siblings = _siblings(rows, relations, ties.siblings_tied_from, keys)
+    component, sides = pull_siblings(firm, ties.component, sides, siblings)
+    return component, sides, joins
+
+
+def _siblings(
+    rows: np.ndarray, relations: Relations, start: float | None, keys: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Siblings from this similarity up as pairs of positions in `rows`, the most similar first."""
+    if start is None:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    subject = relations.subject[rows]
+    by_key = np.argsort(np.array(_pick(keys, rows)), kind="stable")
+    of_subject = np.full(len(relations.subject), -1)
+    of_subject[subject[by_key[::-1]]] = by_key[::-1]  # the smallest key, written last, stays
+    place = np.empty(len(rows), np.int64)
+    place[by_key] = np.arange(len(rows))
+    found = relations.siblings.take(relations.siblings.at_least(start))
+    left, right = of_subject[found.left], of_subject[found.right]
+    here = (left >= 0) & (right >= 0)
+    left, right, similarity = left[here], right[here], found.similarity[here]
+    a, b = place[left], place[right]
+    best = np.lexsort((np.maximum(a, b), np.minimum(a, b), -similarity))
+    return left[best], right[best]
+
+
+def _leave(outcomes: Outcomes, leaks: Bridges, ids: Sequence[str], sides: np.ndarray, relations: Relations) -> Outcomes:
+    """The rows marked as leaked, each naming what it is tied to."""
+    said = []
+    for nearer, further in zip(leaks.nearer.tolist(), leaks.further.tolist(), strict=True):
+        held = f'"{ids[further]}"{_of(sides[further])}'
+        if nearer < 0:
+            said.append(f"Alike, with the same facts, to {held}, which is held out further.")
+        else:
+            said.append(f'Tied to "{ids[nearer]}"{_of(sides[nearer])} and to {held}, which it would join.')
+    similarity = _likeness(relations.same, relations.subject[leaks.row], relations.subject[leaks.further])
+    return outcomes.mark(leaks.row, "leaked", rule="leaked", evidence=said, other=leaks.further, similarity=similarity)
+
+
+def _of(side: Any) -> str:
+    return f" of {SPLITS[side]}" if side >= 0 else ""
+
+
+def _likeness(same: AlikePairs, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The similarity of subjects that are alike with the same facts; 1 for one subject, NaN where a group ties them."""
+    width = int(max(same.left.max(initial=0), same.right.max(initial=0), a.max(initial=0), b.max(initial=0))) + 1
+    key = np.minimum(same.left, same.right) * width + np.maximum(same.left, same.right)
+    order = np.argsort(key)
+    wanted = np.minimum(a, b) * width + np.maximum(a, b)
+    found = np.full(len(a), np.nan)
+    if len(key):
+        at = order[np.minimum(np.searchsorted(key, wanted, sorter=order), len(key) - 1)]
+        found = np.where(key[at] == wanted, same.similarity[at], found)
+    return np.where(a == b, 1.0, found)
+
+
+def _at(found: Bridges, rows: np.ndarray) -> Bridges:
+    """Positions among `rows` as positions in the table."""
+    every = np.append(rows, -1)
+    return Bridges(rows[found.row], every[found.nearer], every[found.further])
+
+
+def _pick(values: Sequence[Any], rows: np.ndarray) -> list[Any]:
     return [values[row] for row in rows.tolist()]

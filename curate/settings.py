@@ -17,6 +17,7 @@ class DataSettings:
     group: str | None = None
     identifiers: tuple[str, ...] = ()
     split: str | None = None
+    date: str | None = None
     encoding: str = "utf-8"
     delimiter: str | None = None
 

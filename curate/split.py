@@ -1,4 +1,4 @@
-"""Train, validation and test: whole components, largest first, to the split with the most room."""
+"""Train, validation and test: whole components, largest first to the split with the most room, or newest first."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ import numpy as np
 
 from .settings import SplitShares
 
-__all__ = ["SPLITS", "split_components", "split_targets"]
+__all__ = ["SPLITS", "split_by_date", "split_components", "split_targets"]
 
 SPLITS = ("train", "validation", "test")
 
@@ -25,35 +25,91 @@ def split_components(
     The order of the rows decides nothing: components are ordered by size and by their smallest key (a hash of
     content), strata by size and name.
     """
-    n = len(component)
-    if not n:
+    if not len(component):
         return np.zeros(0, np.int64)
-    stratum, room = _rooms(strata, shares)
-    numbers, sizes = (
-        np.unique(component, return_inverse=True)[1],
-        np.bincount(np.unique(component, return_inverse=True)[1]),
-    )
-    members: list[list[int]] = [[] for _ in sizes]
-    for row, number in enumerate(numbers.tolist()):
-        members[number].append(row)
-    smallest = [min(keys[row] for row in rows) for rows in members]
+    stratum, rooms = _rooms(strata, shares)
+    np.subtract.at(rooms, (stratum[sides >= 0], sides[sides >= 0]), 1)
+    free = np.flatnonzero(sides < 0)
+    numbers, order = _in_order(component, keys, free)
+    room = rooms.tolist()
+    side_of = [0] * len(order)
+    for number, counts in zip(order.tolist(), _counts(numbers, stratum[free], order), strict=True):
+        # Python's own numbers: nearly all components are one row, for which numpy's calls cost more than the work.
+        wish = [sum(n * room[s][side] for s, n in counts) for side in range(len(SPLITS))]
+        best = wish.index(max(wish))  # of equals the first: train before validation before test
+        for s, n in counts:
+            room[s][best] -= n
+        side_of[number] = best
     placed = sides.copy()
-    np.subtract.at(room, (stratum[sides >= 0], sides[sides >= 0]), 1)
-    for number in sorted(range(len(sizes)), key=lambda c: (-int(sizes[c]), smallest[c])):
-        rows = [row for row in members[number] if placed[row] < 0]
-        if not rows:
-            continue
-        counts = np.bincount(stratum[rows], minlength=len(room))
-        # argmax takes the first of equals: train before validation before test.
-        best = int(np.argmax(counts @ room))
-        room[:, best] -= counts
-        placed[rows] = best
+    placed[free] = np.array(side_of, np.int64)[numbers]
+    return placed
+
+
+def split_by_date(
+    component: np.ndarray, keys: Sequence[str], dates: np.ndarray, sides: np.ndarray, *, shares: SplitShares
+) -> np.ndarray:
+    """The split of each row where the newest components go to test, those before them to validation, the rest to train.
+
+    A component is as new as its newest row, so train holds nothing newer than what any component of test reaches. Of
+    one moment the smaller key comes first. Each split takes components until the next would lead away from its size.
+    """
+    targets = split_targets(len(component), shares)
+    given = np.bincount(sides[sides >= 0], minlength=len(SPLITS))
+    free = np.flatnonzero(sides < 0)
+    if not len(free):
+        return sides.copy()
+    numbers, order = _in_order(component, keys, free)
+    newest = np.full(len(order), np.iinfo(np.int64).min)
+    np.maximum.at(newest, numbers, dates[free])
+    smallest = np.empty(len(order), np.int64)
+    smallest[_by_key(numbers, keys, free)] = np.arange(len(order))
+    queue = np.lexsort((smallest, -newest.astype(float)))
+    reached = np.cumsum(np.bincount(numbers)[queue])
+    side_of = np.zeros(len(order), np.int64)
+    start, spent = 0, 0
+    for side in (SPLITS.index("test"), SPLITS.index("validation")):
+        room = targets[side] - given[side]
+        # As many components as bring the sum nearest to the room; of two as near the fewer.
+        stop = start + int(np.argmin(np.abs(np.append(0, reached[start:] - spent) - max(room, 0))))
+        side_of[queue[start:stop]] = side
+        start, spent = stop, int(reached[stop - 1]) if stop else 0
+    placed = sides.copy()
+    placed[free] = side_of[numbers]
     return placed
 
 
 def split_targets(n: int, shares: SplitShares) -> np.ndarray:
     """How many of n rows each split should get: whole numbers that add up to n."""
     return _apportion(n * np.array([shares.train, shares.validation, shares.test]), n)
+
+
+def _in_order(component: np.ndarray, keys: Sequence[str], free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The components of the free rows numbered from 0, and their numbers: large ones first, then by smallest key."""
+    numbers = np.unique(component[free], return_inverse=True)[1]
+    # The size counts given rows too: a component stays where it is in the order when some of it is placed already.
+    sizes = np.bincount(component)[component[free]]
+    size = np.zeros(int(numbers.max(initial=-1)) + 1, np.int64)
+    size[numbers] = sizes
+    by_key = _by_key(numbers, keys, free)
+    return numbers, by_key[np.argsort(-size[by_key], kind="stable")]
+
+
+def _by_key(numbers: np.ndarray, keys: Sequence[str], free: np.ndarray) -> np.ndarray:
+    """Components in the order of their smallest keys."""
+    own = np.array([keys[row] for row in free.tolist()])
+    rows = np.argsort(own, kind="stable")
+    first = np.unique(numbers[rows], return_index=True)[1]
+    return numbers[rows[np.sort(first)]]
+
+
+def _counts(numbers: np.ndarray, stratum: np.ndarray, order: np.ndarray) -> list[list[tuple[int, int]]]:
+    """For each component in the order: its strata with the number of rows in each."""
+    width = int(stratum.max(initial=0)) + 1
+    both, n = np.unique(numbers * width + stratum, return_counts=True)
+    found: list[list[tuple[int, int]]] = [[] for _ in range(len(order))]
+    for number, s, count in zip((both // width).tolist(), (both % width).tolist(), n.tolist(), strict=True):
+        found[number].append((s, count))
+    return [found[number] for number in order.tolist()]
 
 
 def _rooms(strata: Sequence[str | None], shares: SplitShares) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""The value by which the split is stratified: any field, column or the group."""
+"""The values of a field or column that is named in the settings: to stratify by, or as a date."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,9 @@ from ..style.errors import ConfigError
 from ..style.fields import field_text
 from ..style.settings import nearest
 
-__all__ = ["check_identifiers", "strata"]
+__all__ = ["check_identifiers", "column_values", "strata"]
+
+_COLUMNS = ("group", "system")
 
 
 def strata(pairs: pl.DataFrame, name: str | None) -> list[str | None]:
@@ -18,15 +20,37 @@ def strata(pairs: pl.DataFrame, name: str | None) -> list[str | None]:
     Raises:
         ConfigError: no pair has it.
     """
-    if name is None:
-        return [None] * len(pairs)
-    if name in ("group", "system"):
+    return [None] * len(pairs) if name is None else column_values(pairs, name, where="[curate] stratify")
+
+
+def column_values(pairs: pl.DataFrame, name: str, *, where: str) -> list[str | None]:
+    """The value of the input field or column `name` in each pair as text, None where it is absent or empty.
+
+    Where both a field and a column bear the name, the field counts.
+
+    Raises:
+        ConfigError: no pair has it; `where` says which setting named it.
+    """
+    if name in _COLUMNS:
         return pairs[name].to_list()
-    rows = [_objects(*row) for row in pairs.select("meta", "fields").rows()]
-    if rows and not any(name in row for row in rows):
-        known = sorted({key for row in rows for key in row})
-        raise ConfigError(f'[curate] stratify: no pair has a field or column "{name}"; {_hint(name, known)}')
-    return [field_text(row.get(name)) or None for row in rows]
+    quoted = json.dumps(name, ensure_ascii=False)
+    # Parsing is what takes the time: objects that cannot hold the name are left alone.
+    texts = [
+        pairs.select(pl.when(pl.col(column).str.contains(quoted, literal=True)).then(column)).to_series().to_list()
+        for column in ("fields", "meta")
+    ]
+    found, values = False, []
+    for row in zip(*texts, strict=True):
+        value = None
+        for text in row:
+            held = json.loads(text) if text else {}
+            if name in held:
+                found, value = True, field_text(held[name]) or None
+                break
+        values.append(value)
+    if len(pairs) and not found:
+        raise ConfigError(f'{where}: no pair has a field or column "{name}"; {_hint(name, _names(pairs))}')
+    return values
 
 
 def check_identifiers(pairs: pl.DataFrame, identifiers: Sequence[str]) -> None:
@@ -35,17 +59,23 @@ def check_identifiers(pairs: pl.DataFrame, identifiers: Sequence[str]) -> None:
     Raises:
         ConfigError: naming the nearest field.
     """
-    if not identifiers or not len(pairs):
-        return
-    known = sorted({key for text in pairs["fields"].drop_nulls() for key in json.loads(text)})
-    problems = [f'no input has a field "{name}"; {_hint(name, known)}' for name in identifiers if name not in known]
-    if problems:
+    missing = set(identifiers) if len(pairs) else set()
+    for text in pairs["fields"].drop_nulls().to_list():
+        if not missing:
+            return
+        missing -= json.loads(text).keys()
+    if missing:
+        known = sorted(_keys(pairs, "fields"))
+        problems = [f'no input has a field "{name}"; {_hint(name, known)}' for name in identifiers if name in missing]
         raise ConfigError.of(problems, where="[data] identifiers")
 
 
-def _objects(*texts: str | None) -> dict[str, object]:
-    """The fields of several JSON objects; the last one wins."""
-    return {key: value for text in texts if text for key, value in json.loads(text).items()}
+def _names(pairs: pl.DataFrame) -> list[str]:
+    return sorted({*_keys(pairs, "fields"), *_keys(pairs, "meta"), *_COLUMNS})
+
+
+def _keys(pairs: pl.DataFrame, column: str) -> set[str]:
+    return {key for text in pairs[column].drop_nulls().to_list() for key in json.loads(text)}
 
 
 def _hint(name: str, known: list[str]) -> str:

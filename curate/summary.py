@@ -1,5 +1,6 @@
 """What curating did, in numbers: the content of curate/summary.json."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import polars as pl
 from ..style.schema import StyleSchema
 from .cautions import find_warnings
 from .checked import Checked
+from .decided import Decided
 from .ledger import OUTCOMES
 from .read import RawPairs
 from .relations import Relations
@@ -31,11 +33,16 @@ def summarise(
     placed: np.ndarray,
     certificate: dict[str, Any],
     distinct_outputs: int,
+    identifiers: Collection[str],
+    decided: Decided,
+    split_notes: Sequence[str],
+    threshold_table: Sequence[dict[str, Any]] | None,
     seconds: dict[str, float],
 ) -> dict[str, Any]:
     """The summary as a dictionary for JSON. `placed` is each row's side before failing outputs left, -1 for none."""
     sizes = np.bincount(placed[placed >= 0], minlength=len(SPLITS))
-    rules = ledger["rule"].drop_nulls().value_counts(sort=True, name="n").sort("n", "rule", descending=[True, False])
+    gone = ledger.filter(pl.col("outcome") != "kept")
+    rules = gone["rule"].drop_nulls().value_counts(sort=True, name="n").sort("n", "rule", descending=[True, False])
     groups = raw.pairs["group"].drop_nulls().n_unique() or None
     return {
         "rows_read": raw.rows_read,
@@ -53,6 +60,10 @@ def summarise(
             "siblings": len(relations.siblings.left),
         },
         "largest_component": ties.largest,
+        "split_notes": list(split_notes),
+        "overrides": decided.summary,
+        "threshold_table": None if threshold_table is None else list(threshold_table),
+        "identifiers": sorted(identifiers),
         "certificate": certificate,
         "checks": checked.checks,
         "shape": raw.shape,
@@ -60,6 +71,7 @@ def summarise(
         "files": [path.name for path in raw.files],
         "warnings": [
             *raw.warnings,
+            *decided.warnings,
             *find_warnings(
                 raw, kept, ledger, style, settings=settings, checked=checked, relations=relations, ties=ties, sizes=sizes,
                 distinct_outputs=distinct_outputs, groups=groups,

@@ -1,0 +1,207 @@
+"""What people decided about single rows, applied: rows that leave at once, rows that stay whatever the rules say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from .checked import Checked
+from .duplicates import Outcomes, settle
+from .overrides import Override
+from .read import RawPairs
+from .relations import Edges, Relations
+from .settings import CurateSettings
+from .split import SPLITS
+
+__all__ = ["Decided", "decide", "despite_decision", "preferred_first", "settle_decided", "without_failures"]
+
+RULE = "override"
+_NAMED = 5  # unmatched ids that a warning shows
+
+
+@dataclass(frozen=True)
+class Decided:
+    """stays, side, evidence: one entry per pair, in the order of the table; side is -1 where nobody chose a split.
+
+    dropped: the pairs that leave by decision, as they were read. applied: rows that a decision was about.
+    """
+
+    stays: np.ndarray
+    side: np.ndarray
+    evidence: np.ndarray
+    dropped: pl.DataFrame
+    applied: int
+    unmatched: tuple[str, ...]
+    warnings: tuple[dict[str, str], ...]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What curate/summary.json says about decisions."""
+        return {"applied": self.applied, "unmatched": list(self.unmatched)}
+
+
+def decide(raw: RawPairs, overrides: Sequence[Override]) -> tuple[RawPairs, Decided]:
+    """The pairs without those that leave by decision, which count as rejected from now on; and what was decided."""
+    last = {override.id: override for override in overrides}
+    places = {name: place for place, name in enumerate(raw.pairs["id"].to_list())} if last else {}
+    mine = {places[name]: override for name, override in last.items() if name in places}
+    gone = sorted(place for place, override in mine.items() if override.decision == "drop")
+    leave = np.zeros(len(raw.pairs), bool)
+    leave[gone] = True
+    evidence = np.full(len(raw.pairs), None, object)
+    side = np.full(len(raw.pairs), -1)
+    for place, override in mine.items():
+        evidence[place] = str(override)
+        side[place] = SPLITS.index(override.decision) if override.decision in SPLITS else -1
+    stays = np.array([text is not None for text in evidence], bool) & ~leave
+    rejected = set(raw.rejected["id"].drop_nulls().to_list()) if last else set()
+    unread = [name for name in last if name not in places and name in rejected]
+    unmatched = tuple(name for name in last if name not in places and name not in rejected)
+    decided = Decided(
+        stays[~leave],
+        side[~leave],
+        evidence[~leave],
+        raw.pairs.filter(pl.Series(leave)),
+        len(mine),
+        unmatched,
+        tuple(_warnings(overrides, last, unmatched, unread, list(places))),
+    )
+    return (_rejecting(raw, leave, evidence) if gone else raw), decided
+
+
+def _rejecting(raw: RawPairs, leave: np.ndarray, evidence: np.ndarray) -> RawPairs:
+    out = raw.pairs.filter(pl.Series(leave)).select(
+        "row",
+        "id",
+        outcome=pl.lit("invalid"),
+        rule=pl.lit(RULE),
+        evidence=pl.Series(evidence[leave].tolist(), dtype=pl.String),
+    )
+    rejected = pl.concat([raw.rejected, out.cast(raw.rejected.schema)]).sort("row")
+    return replace(raw, pairs=raw.pairs.filter(pl.Series(~leave)), rejected=rejected)
+
+
+def _warnings(
+    overrides: Sequence[Override],
+    last: dict[str, Override],
+    unmatched: Sequence[str],
+    unread: Sequence[str],
+    ids: Sequence[str],
+) -> list[dict[str, str]]:
+    found = []
+    for name in sorted({o.id for o in overrides if o.decision != last[o.id].decision}):
+        text = f'overrides.jsonl decides twice about "{name}"; the last line counts: {last[name].decision}'
+        found.append({"code": "override_repeated", "text": text})
+    for name in unread:
+        if last[name].decision != "drop":
+            text = f'overrides.jsonl: "{name}" cannot be read as a pair, so it cannot be kept; mend the row itself'
+            found.append({"code": "override_unread", "text": text})
+    if unmatched:
+        shown = ", ".join(_with_nearest(name, ids) for name in unmatched[:_NAMED])
+        more = f" and {len(unmatched) - _NAMED:,} more" if len(unmatched) > _NAMED else ""
+        text = f"overrides.jsonl names {len(unmatched):,} ids that no row has: {shown}{more}"
+        found.append({"code": "override_unmatched", "text": text})
+    return found
+
+
+def _with_nearest(name: str, ids: Sequence[str]) -> str:
+    # Comparing with a million ids takes seconds; those that begin alike are near enough to look at.
+    close = get_close_matches(name, [i for i in ids if i[:2] == name[:2]][:20_000], n=1, cutoff=0.6)
+    return f'"{name}"' + (f' (did you mean "{close[0]}"?)' if close else "")
+
+
+def without_failures(checked: Checked, decided: Decided) -> Checked:
+    """The checks' verdict, where a row that a person keeps breaks nothing: its output counts as a good reference."""
+    if not decided.stays.any():
+        return checked
+    return replace(checked, must=np.where(decided.stays, 0, checked.must))
+
+
+def preferred_first(rank: np.ndarray, decided: Decided, stands: np.ndarray) -> np.ndarray:
+    """The order of preference with rows that stay by decision first, then those that stand in a split already.
+
+    Of these test goes before validation and train: what was set apart for testing is not thinned out by a copy.
+    """
+    order = np.lexsort((rank, -stands, ~decided.stays))
+    preferred = np.empty(len(rank), np.int64)
+    preferred[order] = np.arange(len(rank))
+    return preferred
+
+
+def settle_decided(
+    pairs: pl.DataFrame,
+    texts: Sequence[tuple[str, str]],
+    relations: Relations,
+    rank: np.ndarray,
+    decided: Decided,
+    *,
+    settings: CurateSettings,
+) -> Outcomes:
+    """The outcomes before the split, where rows that stay by decision are kept and settle their own conflicts.
+
+    Such a row never repeats another one that stays, and the pairs that contradict it are conflicts that name it.
+    """
+    if not decided.stays.any():
+        return settle(pairs, texts, relations, rank, settings=settings)
+    firm = np.zeros(int(relations.item.max()) + 1, bool)
+    firm[relations.item[decided.stays]] = True
+    duplicates, conflicts = relations.duplicates, relations.conflicts
+    one, both = _ends(firm, conflicts)
+    lost = _take(conflicts, one) if settings.conflicts == "quarantine" else _take(conflicts, one & False)
+    gone = np.zeros(len(firm), bool)
+    gone[lost.left] = gone[lost.right] = True
+    gone &= ~firm
+    kept_apart = _ends(firm, duplicates)[1] | gone[duplicates.left] | gone[duplicates.right]
+    settled_elsewhere = both | one if settings.conflicts == "quarantine" else both
+    left = replace(relations, duplicates=_take(duplicates, ~kept_apart), conflicts=_take(conflicts, ~settled_elsewhere))
+    outcomes = settle(pairs, texts, left, rank, settings=settings)
+    outcomes = _contradicting(outcomes, pairs["id"].to_list(), relations.item, rank, lost, firm)
+    stays = np.flatnonzero(decided.stays)
+    return outcomes.mark(stays, "kept", rule=RULE, evidence=decided.evidence[stays])
+
+
+def _contradicting(
+    outcomes: Outcomes, ids: Sequence[str], item: np.ndarray, rank: np.ndarray, lost: Edges, firm: np.ndarray
+) -> Outcomes:
+    """Rows whose item stands against one that stays: conflicts that name the most similar such row."""
+    if not len(lost.left):
+        return outcomes
+    best = np.full(len(firm), -1)
+    order = np.argsort(-rank, kind="stable")
+    best[item[order]] = order
+    keeper = best[np.where(firm[lost.left], lost.left, lost.right)]
+    loser = np.where(firm[lost.left], lost.right, lost.left)
+    similarity = np.minimum(lost.inputs, lost.outputs)
+    by_likeness = np.lexsort((rank[keeper], -similarity, loser))
+    _, first = np.unique(loser[by_likeness], return_index=True)
+    chosen = by_likeness[first]
+    against = np.full(len(firm), -1)
+    against[loser[chosen]] = chosen
+    rows = np.flatnonzero(against[item] >= 0)
+    edge = against[item[rows]]
+    said = [f'The input of "{ids[k]}" with another answer; "{ids[k]}" is kept by decision.' for k in keeper[edge]]
+    return outcomes.mark(
+        rows, "conflict", rule="conflict", evidence=said, other=keeper[edge], similarity=similarity[edge]
+    )
+
+
+def _ends(firm: np.ndarray, edges: Edges) -> tuple[np.ndarray, np.ndarray]:
+    """Edges of which one end stays, and those of which both do."""
+    left, right = firm[edges.left], firm[edges.right]
+    return left != right, left & right
+
+
+def _take(edges: Edges, which: np.ndarray) -> Edges:
+    return Edges(edges.left[which], edges.right[which], edges.inputs[which], edges.outputs[which])
+
+
+def despite_decision(outcomes: Outcomes, decided: Decided) -> Outcomes:
+    """Where a row leaves although a person keeps it (it would leak), its evidence says so."""
+    rows = np.flatnonzero(decided.stays & ~outcomes.kept)
+    said = [f"{outcomes.evidence[row]} {decided.evidence[row]}; leaking comes first." for row in rows.tolist()]
+    column = outcomes.evidence.copy()
+    column[rows] = said
+    return replace(outcomes, evidence=column)

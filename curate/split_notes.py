@@ -1,0 +1,140 @@
+"""What stands beside the sizes of the splits: why they are not those asked for, what was held where it was."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from .dates import UNDATED
+from .join import AlikePairs
+from .place import Placed
+from .relations import Relations
+from .settings import CurateSettings
+from .split import SPLITS, split_targets
+
+__all__ = ["split_notes"]
+
+_OFF = 0.02  # of all rows
+_MOST = 3  # ids that an example names
+
+
+def split_notes(
+    pairs: pl.DataFrame,
+    placed: Placed,
+    relations: Relations,
+    *,
+    given: np.ndarray,
+    held: np.ndarray,
+    dates: np.ndarray | None,
+    settings: CurateSettings,
+) -> list[str]:
+    """Sentences for people. `given` is where rows stood before, `held` the part of it that came from splits.jsonl."""
+    rows = placed.rows
+    side = placed.side[rows]
+    return [
+        *_held(held[rows], given[rows], side),
+        *_sizes(pairs, placed, relations, side, free=int((given[rows] < 0).sum()), settings=settings),
+        *([] if dates is None else _by_date(dates[rows], side)),
+    ]
+
+
+def _held(held: np.ndarray, given: np.ndarray, side: np.ndarray) -> list[str]:
+    n, moved = int((held >= 0).sum()), int(((held >= 0) & (held != side)).sum())
+    notes = [f"{n - moved:,} of {len(held):,} pairs stand where splits.jsonl holds them."] if n else []
+    if moved:
+        notes.append(f"{moved:,} pairs stand elsewhere than in splits.jsonl: the data or overrides.jsonl say so.")
+    return notes
+
+
+def _sizes(
+    pairs: pl.DataFrame,
+    placed: Placed,
+    relations: Relations,
+    side: np.ndarray,
+    *,
+    free: int,
+    settings: CurateSettings,
+) -> list[str]:
+    n = len(side)
+    if not n:
+        return []
+    sizes, targets = np.bincount(side, minlength=len(SPLITS)), split_targets(n, settings.split)
+    off = np.abs(sizes - targets)
+    if (off <= max(1, _OFF * n)).all() and not ((sizes == 0) & (targets > 0)).any():
+        return []
+    got = ", ".join(f"{name} {a:,} of {b:,}" for name, a, b in zip(SPLITS, sizes, targets, strict=True))
+    if not free:
+        return [f"The sizes are those of the given split, not the shares of [curate] split: {got}."]
+    if free < n:
+        return [f"Rows that stand in a split already stay there, so the sizes asked for could not be met: {got}."]
+    if placed.ties.largest <= 1:
+        return [f"{n:,} pairs are too few for the shares asked for: {got}."]
+    return [
+        f"Tied pairs stay together, so the sizes asked for could not be met: {got}. {_largest(pairs, placed, relations)}"
+    ]
+
+
+def _largest(pairs: pl.DataFrame, placed: Placed, relations: Relations) -> str:
+    component = placed.ties.component
+    sizes = np.bincount(component)
+    ids = pairs["id"].gather(placed.rows).to_list()
+    # Of several the one that holds the smallest id, whatever the order of the rows.
+    candidates = np.flatnonzero(sizes[component] == sizes.max())
+    chosen = component[min(candidates.tolist(), key=lambda row: ids[row])]
+    inside = np.flatnonzero(component == chosen)
+    rows = placed.rows[inside]
+    said = [*_group_example(pairs, rows), *_alike_example(pairs, rows, relations)]
+    example = f" For example {'; '.join(said)}." if said else ""
+    return f"The largest component holds {len(rows):,} pairs, joined by {placed.ties.joined_by}.{example}"
+
+
+def _group_example(pairs: pl.DataFrame, rows: np.ndarray) -> list[str]:
+    here = pairs.select("id", "group").with_row_index("place").filter(pl.col("place").is_in(rows.tolist())).drop_nulls()
+    counts = Counter(here["group"].to_list())
+    if not counts or max(counts.values()) < 2:
+        return []
+    group = min(counts, key=lambda name: (-counts[name], name))
+    ids = sorted(here.filter(pl.col("group") == group)["id"].to_list())
+    more = f" and {len(ids) - _MOST:,} more" if len(ids) > _MOST else ""
+    return [f'{", ".join(_quoted(ids[:_MOST]))}{more} are of the group "{group[:60]}"']
+
+
+def _alike_example(pairs: pl.DataFrame, rows: np.ndarray, relations: Relations) -> list[str]:
+    ids = pairs["id"].to_list()
+    first: dict[int, int] = {}
+    for row in sorted(rows.tolist(), key=lambda row: ids[row]):
+        first.setdefault(int(relations.subject[row]), row)
+    said = []
+    for found, facts in ((relations.same, "the same"), (relations.siblings, "other")):
+        best = _nearest(found, np.fromiter(first, np.int64, len(first)))
+        if best is not None:
+            one, other = sorted(ids[first[subject]] for subject in best[:2])
+            said.append(f'"{one}" and "{other}" are {best[2]:.2f} alike with {facts} facts')
+    return said
+
+
+def _nearest(found: AlikePairs, subjects: np.ndarray) -> tuple[int, int, float] | None:
+    inside = np.flatnonzero(np.isin(found.left, subjects) & np.isin(found.right, subjects))
+    if not len(inside):
+        return None
+    best = inside[int(np.argmax(found.similarity[inside]))]
+    return int(found.left[best]), int(found.right[best]), float(found.similarity[best])
+
+
+def _by_date(dates: np.ndarray, side: np.ndarray) -> list[str]:
+    spans = []
+    for name in reversed(SPLITS):
+        own = dates[(side == SPLITS.index(name)) & (dates != UNDATED)]
+        if len(own):
+            spans.append(f"{name} {_day(own.min())} to {_day(own.max())}")
+    return [f"By date: {', '.join(spans)}."] if spans else []
+
+
+def _day(microseconds: int) -> str:
+    return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(microseconds)):%Y-%m-%d}"
+
+
+def _quoted(ids: Sequence[str]) -> list[str]:
+    return [f'"{name}"' for name in ids]
