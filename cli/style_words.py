@@ -45,7 +45,9 @@ def _examples(pairs: "pl.DataFrame", results: "StyleResults", check: "Check") ->
     from ..style import explain
 
     own = results.violations.filter(results.violations["check"] == check.id)
-    first = own.unique("index", keep="first", maintain_order=True).head(_EXAMPLES)
+    first = own.unique("index", keep="first", maintain_order=True)
+    told = first.unique("found", keep="first", maintain_order=True)  # three times the same would show less
+    shown = (told if len(told) >= _EXAMPLES else first).head(_EXAMPLES)
     return [
         {
             **dict(zip(("row", "id", "output"), pairs.select("row", "id", "output").row(index), strict=True)),
@@ -55,7 +57,7 @@ def _examples(pairs: "pl.DataFrame", results: "StyleResults", check: "Check") ->
             "end": end,
             "expected": expected,
         }
-        for index, found, start, end, expected in first.select("index", "found", "start", "end", "expected").iter_rows()
+        for index, found, start, end, expected in shown.select("index", "found", "start", "end", "expected").iter_rows()
     ]
 
 
@@ -87,14 +89,14 @@ def _percent(share: float) -> str:
 
 
 def _rule_lines(rule: dict[str, Any]) -> list[str]:
-    lines = [f"  could not tell in {n:,}: {_one_line(why)[:_SENTENCE]}" for why, n in rule["unscored_why"].items()]
+    lines = [f"  could not tell in {n:,}: {_sentence(why)}" for why, n in rule["unscored_why"].items()]
     for example in rule["examples"]:
         lines += [
             f"  row {example['row']} ({_one_line(example['id'])})",
             f"    {_marked(example['output'], example['start'], example['end'])}",
-            f"    {_one_line(example['why'])[:_SENTENCE]}",
+            f"    {_sentence(example['why'])}",
         ]
-    return ["", f"{rule['id']} ({rule['level']}): {_one_line(rule['sentence'])[:_SENTENCE]}", *lines] if lines else []
+    return ["", f"{rule['id']} ({rule['level']}): {_sentence(rule['sentence'])}", *lines] if lines else []
 
 
 def _marked(text: str, start: int | None, end: int | None) -> str:
@@ -106,6 +108,10 @@ def _marked(text: str, start: int | None, end: int | None) -> str:
     after = min(len(text), max(before + _EXCERPT, shown))
     marked = f"{text[before:start]}»{text[start:shown]}{'…' if shown < end else ''}«{text[shown:after]}"
     return _one_line(("…" if before else "") + marked + ("…" if after < len(text) else ""))
+
+
+def _sentence(text: str) -> str:
+    return _one_line(text if len(text) <= _SENTENCE else f"{text[:_SENTENCE]}…")
 
 
 def _one_line(text: str) -> str:
@@ -156,5 +162,5 @@ def no_style_lines(inferred: "InferredStyle") -> str:
     if inferred.suggestions:
         lines.append("the nearest, none of them a rule:")
     for one in inferred.suggestions:
-        lines.append(f"  {one.holds:,} of {one.applicable:,}: {_one_line(check_sentence(one.check))[:_SENTENCE]}")
+        lines.append(f"  {one.holds:,} of {one.applicable:,}: {_sentence(check_sentence(one.check))}")
     return "\n".join(f"# {line}" for line in lines)
