@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tuneworth.curate import CurateSettings, SplitShares, curate, read_frame
 from tuneworth.curate.facts import text_facts
 from tuneworth.curate.normalise import normalise
+from tuneworth.curate.overrides import DECISIONS, Override
+from tuneworth.curate.splits_file import HeldSplits
 from tuneworth.style import ConfigError, DataError, parse_style
 
 STYLE = parse_style("""
@@ -72,10 +74,10 @@ def edit(text, chance):
     return text
 
 
-def run(rows, **options):
+def run(rows, held=None, overrides=(), **options):
     """None where every row of so small a table breaks the style or a conflict takes it."""
     try:
-        return curate(rows, STYLE, settings=CurateSettings(**options))
+        return curate(rows, STYLE, settings=CurateSettings(**options), held=held, overrides=overrides)
     except DataError:
         return None
 
@@ -155,6 +157,64 @@ def test_curating_the_kept_rows_again_drops_none(rows, options):
         return
     again = run(done.kept.drop("split"), **options)
     assert again is None or not set(again.ledger["outcome"]) & {"duplicate", "conflict", "leaked"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables(), OPTIONS, st.integers(1, 40))
+def test_when_the_data_grow_each_row_keeps_its_split_and_nothing_new_leaks(rows, options, first):
+    before = run(rows[-first:], **options)
+    if before is None:
+        return
+    held = HeldSplits().grown(before.ledger)
+    done = run(rows, held=held, **options)
+    if done is None:
+        return
+    # A row is known by its content: "the same row" may be the copy of it that is kept now.
+    was = dict(before.ledger.filter(outcome="kept").select("content", "split").rows())
+    now = dict(done.ledger.filter(outcome="kept").select("content", "split").rows())
+    assert all(split == was.get(content, split) for content, split in now.items())
+    left = done.ledger.filter(pl.col("content").is_in([c for c in was if c not in now]))
+    assert set(left["outcome"]) <= {"conflict", "leaked"}
+    kept = done.kept.join(done.ledger.select("row", "content"), on="row").select("input", "group", "split", "content")
+    for (text, group, split, own), (other_text, other_group, other_split, other) in itertools.combinations(
+        kept.rows(), 2
+    ):
+        if split != other_split:
+            assert not (alike(text, other_text) and same_facts(text, other_text))
+            if own not in was or other not in was:
+                assert group is None or group != other_group
+                assert not (options["tie_siblings"] is True and alike(text, other_text))
+    assert done.summary["certificate"]["pairs_at_or_above"] == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(tables(), OPTIONS, st.data())
+def test_decisions_hold_whatever_the_rules_say(rows, options, data):
+    ids = [row["id"] for row in rows]
+    decisions = data.draw(st.dictionaries(st.sampled_from(ids), st.sampled_from(DECISIONS), max_size=6))
+    done = run(
+        rows, overrides=[Override(id=i, decision=d, who="Ada", why="seen") for i, d in decisions.items()], **options
+    )
+    if done is None:
+        return
+    ledger = {row["id"]: row for row in done.ledger.iter_rows(named=True)}
+    assert len(ledger) == len(rows) == sum(done.summary["outcomes"].values())
+    assert len(done.kept) + len(done.dropped) == len(rows)
+    for own, decision in decisions.items():
+        row = ledger[own]
+        assert "Decided by Ada" in row["evidence"]
+        if decision == "drop":
+            assert (row["outcome"], row["rule"]) == ("invalid", "override")
+        else:
+            assert row["outcome"] in ("kept", "leaked")
+            assert row["split"] in ((decision, None) if decision != "keep" else ("train", "validation", "test", None))
+    for row in ledger.values():
+        if row["outcome"] in ("duplicate", "conflict"):
+            assert decisions.get(row["other_id"]) != "drop"
+        if row["outcome"] == "duplicate":
+            assert ledger[row["other_id"]]["outcome"] == "kept"
+    assert done.summary["certificate"]["pairs_at_or_above"] == 0
+    assert done.summary["overrides"] == {"applied": len(decisions), "unmatched": []}
 
 
 def test_a_chain_deletes_no_row():
