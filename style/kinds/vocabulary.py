@@ -1,15 +1,21 @@
 """The check `vocabulary`: terms that must or must not occur, and their one spelling."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..columns import Columns
 from ..errors import ConfigError
 from ..findings import Findings, faults, regex_places
-from ..kind import Kind
+from ..kind import Kind, Proposal, explain_plainly
 from ..schema import Check
+from ..spelling import spelling_variants
 from ..words import one_of, quoted, whole_words
 
 __all__ = ["VOCABULARY"]
+
+# The most frequent terms; a longer list is a person's work.
+_MOST_TERMS = 40
+_STYLE_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -45,11 +51,12 @@ def _find_vocabulary(check: Check, columns: Columns) -> Findings:
     if unwanted:
         # The preferred terms take part in the matching, so that a variant inside one ("LDO" in "LDO regulator") is none.
         pattern = flag + whole_words([*unwanted, *p.preferred])
-        known = {key.lower(): text for key, text in unwanted.items()} if check.ignore_case else unwanted
-        good = {term.lower() for term in p.preferred} if check.ignore_case else set(p.preferred)
+        # What the engine matches without case is equal when case-folded, which lower() does not make it (ς and Σ).
+        fold = str.casefold if check.ignore_case else str
+        known = {fold(term): text for term, text in unwanted.items()}
+        good = {fold(term) for term in p.preferred}
         for index, found, start, end in regex_places(columns.output, pattern):
-            key = found.lower() if check.ignore_case else found
-            if key not in good:
+            if (key := fold(found)) not in good:
                 rows.append((index, found, start, end, known[key]))
     return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2] or 0))))
 
@@ -70,4 +77,26 @@ def _told_apart(variants: tuple[str, ...]) -> list[str]:
     return list({variant.casefold(): variant for variant in reversed(variants)}.values())[::-1]
 
 
-VOCABULARY = Kind("vocabulary", "wording", VocabularyParameters, _find_vocabulary, _say_vocabulary)
+def _explain_vocabulary(check: Check, found: str | None, expected: str) -> str:
+    if found is None:
+        return f"{check.id}: the term {expected} is missing"
+    return explain_plainly(check, found, expected.replace(" in its place", ""))
+
+
+def _propose_vocabulary(columns: Columns) -> Sequence[Proposal]:
+    """One preferred spelling for each term that is spelled in several ways, each term by itself."""
+    proposals = []
+    for term in spelling_variants(columns.output)[:_MOST_TERMS]:
+        seen = {term.preferred: term.preferred_rows, **term.variants}
+        counts = ", ".join(f"{quoted(spelling)} {rows:,}" for spelling, rows in seen.items())
+        entry = {"preferred": {term.preferred: list(term.variants)}}
+        # A term that hardly any output holds is not what these outputs have in common.
+        style = term.rows >= _STYLE_SHARE * len(columns.output)
+        proposals.append(Proposal(entry, style=style, note=f"in {term.rows:,} outputs: {counts}"))
+    return tuple(proposals)
+
+
+VOCABULARY = Kind(
+    "vocabulary", "wording", VocabularyParameters, _find_vocabulary, _say_vocabulary, _propose_vocabulary,
+    _explain_vocabulary,
+)  # fmt: skip

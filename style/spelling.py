@@ -1,0 +1,304 @@
+"""Terms that a corpus spells in several ways: `Low Dropout`, `Low-Dropout`, `low drop-out`."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import polars as pl
+from rapidfuzz.distance import OSA
+
+from .english import JOINERS, MIXED_UP, PARTICLES, PREFIXES, american
+
+__all__ = ["Variants", "spelling_variants"]
+
+# A term is up to three words with one of these between them; a hyphenated part counts as a word.
+_JOINTS = [" ", "-", "\u2010", "\u2011", "\u2013", "/"]
+_WORD = r"[\p{L}\p{M}\p{N}_]+"
+_MOST_JOINED = 3
+# A term stands free: it is no part of a web address, a path or a longer chain of hyphens.
+_FREE_BEFORE = r"(?:^|[\s(\[\"“„'‘,;])$"
+_FREE_BEHIND = r"^(?:$|[\s)\]\"”“'’,;:!?…]|\.(?:\s|$))"
+# Past this many words every n-th text is looked at: a term worth a rule is not missed by that.
+_MOST_WORDS = 1_500_000
+# A term in fewer texts than this is no habit.
+_FEWEST_ROWS = 5
+# A slip of the pen is rare beside a frequent word; in a short word two letters make another word.
+_SLIP_SHARE, _SLIP_FROM_ROWS, _SLIP_LETTERS = 0.02, 20, 8
+# A name that its case makes (`GitHub`, `MOSFET`) is written so most of the time; six capitals spell no common word.
+_NAME_SHARE, _NAME_CAPITALS = 0.6, 6
+# A term that stands inside a longer one this often is said with the longer one.
+_INSIDE_SHARE = 0.9
+# A longer term whose spellings differ in little but a shorter one inside it needs no rule of its own.
+_EXPLAINED_SHARE = 0.85
+# A capital that stands ten times as often as the small letter is more than the beginning of a sentence.
+_SENTENCE_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Variants:
+    """One term: its most frequent spelling, the others with the texts that hold each, and how many hold any."""
+
+    preferred: str
+    variants: dict[str, int]
+    rows: int
+    preferred_rows: int
+
+
+@dataclass(frozen=True)
+class _Cluster:
+    """The spellings of one term with the rows of each, the preferred one first."""
+
+    forms: dict[str, frozenset[int]]
+
+    @property
+    def rows(self) -> frozenset[int]:
+        return frozenset().union(*self.forms.values())
+
+    @property
+    def key(self) -> str:
+        return _letters(next(iter(self.forms)))
+
+
+def spelling_variants(texts: pl.Series, *, fewest_rows: int = _FEWEST_ROWS) -> list[Variants]:
+    """Terms that the texts spell in several ways, most frequent first; above 1.5 million words in a sample.
+
+    Spellings of one term have the same letters and differ in hyphens, blanks or slashes (and then in case too), or in
+    the case inside a name (`GitHub`, `Github`); or they are British and American (`colour`, `color`), or a rare slip
+    of two letters beside a frequent word (`ampilfier`, `controler`). Singular and plural are two terms, and words with
+    digits are none: `16-bit` is not `18-bit`. Precision comes first: a pair that could mean two things is left out.
+    """
+    tokens = _tokens(texts.drop_nulls())
+    single = _terms(tokens, 1)
+    clusters = [*_joined(tokens, single), *_names(single), *_one_word(single)]
+    found = []
+    for cluster in _not_nested([cluster for cluster in clusters if len(cluster.rows) >= fewest_rows]):
+        (preferred, rows), *others = cluster.forms.items()
+        found.append(Variants(preferred, {f: len(r) for f, r in others}, len(cluster.rows), len(rows)))
+    return sorted(found, key=lambda one: (-one.rows, one.preferred))
+
+
+def _tokens(texts: pl.Series) -> pl.DataFrame:
+    """The words of all texts in their order: row, word, what stands before and behind, whether it is letters alone."""
+    step = max(1, -(-int(texts.str.count_matches(_WORD).sum() or 0) // _MOST_WORDS))
+    pieces = (
+        pl.DataFrame({"text": texts})
+        .with_row_index("row")
+        .gather_every(step)
+        .select("row", word=pl.col("text").str.extract_all(rf"{_WORD}|[^\p{{L}}\p{{M}}\p{{N}}_]+"))
+        .explode("word")
+        .drop_nulls("word")
+    )
+    same = [(pl.col("row") == pl.col("row").shift(n)).fill_null(False) for n in (1, -1)]
+    return pieces.with_columns(
+        before=pl.when(same[0]).then(pl.col("word").shift(1)).otherwise(pl.lit("")),
+        behind=pl.when(same[1]).then(pl.col("word").shift(-1)).otherwise(pl.lit("")),
+        plain=pl.col("word").str.contains(r"^[\p{L}\p{M}]+$"),
+    ).filter(pl.col("word").str.contains(rf"^{_WORD}$"))
+
+
+def _terms(tokens: pl.DataFrame, words: int) -> pl.DataFrame:
+    """Every free run of so many words with one joint between them: row, form, lower; each once a row."""
+    word, behind, row = (pl.col(name) for name in ("word", "behind", "row"))
+    holds = [pl.col("plain").shift(-n) for n in range(words)]
+    parts = [word]
+    for n in range(1, words):
+        parts += [behind.shift(1 - n), word.shift(-n)]
+        holds += [row.shift(-n) == row, behind.shift(1 - n).is_in(_JOINTS)]
+    free = [pl.col("before").str.contains(_FREE_BEFORE), behind.shift(1 - words).str.contains(_FREE_BEHIND)]
+    runs = tokens.select("row", form=pl.concat_str(parts), holds=pl.all_horizontal(*holds, *free).fill_null(False))
+    return runs.filter("holds").select("row", "form").unique().with_columns(lower=pl.col("form").str.to_lowercase())
+
+
+def _joined(tokens: pl.DataFrame, single: pl.DataFrame) -> list[_Cluster]:
+    """Terms of the same letters with other joints: `Low Dropout`, `low-dropout`."""
+    runs = [single, *(_terms(tokens, words) for words in range(2, _MOST_JOINED + 1))]
+    letters = pl.col("lower").str.replace_all(r"[^\p{L}\p{M}]", "")
+    table = pl.concat(runs).with_columns(key=letters)
+    several = table.select("key", "lower").unique().group_by("key").len().filter(pl.col("len") > 1)
+    return _clusters(table.join(several, on="key", how="semi"), _same_term)
+
+
+def _names(single: pl.DataFrame) -> list[_Cluster]:
+    """Names whose capitals make them: `GitHub` beside `Github`; a word all in capitals beside one is loud, not wrong."""
+    table = single.with_columns(key=pl.col("lower"))
+    several = table.select("key", "form").unique().group_by("key").len().filter(pl.col("len") > 1)
+    clusters = _clusters(table.join(several, on="key", how="semi"), _same_name)
+    return [c for c in clusters if len(next(iter(c.forms.values()))) >= _NAME_SHARE * len(c.rows)]
+
+
+def _one_word(single: pl.DataFrame) -> list[_Cluster]:
+    """Words that are British and American, or a slip of a frequent word."""
+    counts = single.group_by("lower").agg(pl.col("row").n_unique().alias("rows"))
+    words = counts.filter(pl.col("lower").str.len_chars() >= 4)
+    blocks = words.select(
+        "lower",
+        "rows",
+        key=pl.concat_list(
+            pl.col("lower").map_elements(american, return_dtype=pl.String),
+            # Two letters changed places: the same first letter and the same letters in all.
+            pl.col("lower").str.slice(0, 1) + pl.col("lower").str.split("").list.sort().list.join(""),
+            # One letter for two: the same once each run of a letter is one letter.
+            pl.col("lower").map_elements(_without_doubles, return_dtype=pl.String),
+        ),
+    ).explode("key")
+    blocks = blocks.unique().sort("lower")
+    blocks = blocks.filter(pl.col("lower").n_unique().over("key") > 1)
+    known = dict(words.iter_rows())
+    pairs = {
+        (a, b)
+        for (_,), block in blocks.group_by("key", maintain_order=True)
+        for a in block["lower"]
+        for b in block["lower"]
+        if a != b and known[a] >= known[b] and (known[a] > known[b] or a < b)
+        if american(a) == american(b) or _is_slip(a, b, known[a], known[b])
+    }
+    majority = {b: a for a, b in sorted(pairs, key=lambda pair: (known[pair[0]], pair))}  # the most frequent one wins
+    group = {**{a: a for a in majority.values()}, **majority}
+    table = single.filter(pl.col("lower").is_in(list(group)))
+    return _clusters(table.with_columns(key=pl.col("lower").replace_strict(group, default=None)), _other_word)
+
+
+def _clusters(table: pl.DataFrame, same: Callable[[str, str], bool]) -> list[_Cluster]:
+    """The forms of each key: the most frequent one, and those that are the same term spelled otherwise.
+
+    A capital at the beginning is no other spelling: sentences begin with one.
+    """
+    found = []
+    rows = table.group_by("key", "form").agg("row").sort("key", "form")
+    for (_,), block in rows.group_by("key", maintain_order=True):
+        forms = {form: frozenset(held) for form, held in block.select("form", "row").iter_rows()}
+        preferred = min(forms, key=lambda form: (-_weight(form, forms), form))
+        others = {f: r for f, r in forms.items() if _small(f) != _small(preferred) and same(preferred, f)}
+        if same is _same_term:
+            # Capitals alone make headings; beside another joint they are one more spelling of the term.
+            others = {f: r for f, r in others.items() if _joints(f) or _joints(preferred)}
+            if all(form.lower() == preferred.lower() for form in others):
+                continue
+        if others:
+            ordered = sorted(others, key=lambda form: (-len(others[form]), form))
+            held = forms[preferred] | forms.get(preferred[:1].upper() + preferred[1:], frozenset())
+            found.append(_Cluster({preferred: held, **{form: others[form] for form in ordered}}))
+    return found
+
+
+def _small(form: str) -> str:
+    return form[:1].lower() + form[1:]
+
+
+def _weight(form: str, forms: dict[str, frozenset[int]]) -> int:
+    """How many texts hold the form, the capital that begins a sentence counted with the small letter."""
+    capital = form[:1].upper() + form[1:]
+    small = _small(form)
+    # A capital that hardly ever gives way to the small letter belongs to the term.
+    gives_way = len(forms.get(small, ())) >= _SENTENCE_SHARE * len(forms.get(capital, ()))
+    if form == small:
+        return len(forms[form]) + (len(forms.get(capital, ())) if gives_way else 0)
+    return 0 if gives_way else len(forms[form])
+
+
+def _same_term(a: str, b: str) -> bool:
+    """Two spellings of the same letters: each place where they part is joined in a way that means the same."""
+    a, b = a.lower(), b.lower()
+    if a == b:
+        return True
+    joints_a, joints_b = _joints(a), _joints(b)
+    ends = [words for form in (a, b) for words in [_words(form)]]
+    if any(words[0] in JOINERS or words[-1] in JOINERS for words in ends if len(words) > 1):
+        return False
+    letters = _letters(a)
+    places = sorted({0, *joints_a, *joints_b, len(letters)})
+    for left, place, right in zip(places, places[1:-1], places[2:], strict=False):
+        first, second = letters[left:place], letters[place:right]
+        pair = {joints_a.get(place, ""), joints_b.get(place, "")}
+        if len(pair) > 1 and not _same_joint(pair, first, second, last=len(places) == 3):
+            return False
+    return True
+
+
+def _same_joint(pair: set[str], first: str, second: str, *, last: bool) -> bool:
+    """Whether two ways to join two words mean the same; `last`: there is no other word."""
+    verb = last and second in PARTICLES
+    if pair == {" ", "-"}:
+        return not verb
+    if pair == {"-", "/"}:
+        return len(first) > 1 and len(second) > 1
+    if pair == {"", "-"}:
+        return first not in PREFIXES
+    if pair == {"", " "}:
+        return not verb and min(len(first), len(second)) >= 3 and not {first, second} & JOINERS
+    return False
+
+
+def _joints(form: str) -> dict[int, str]:
+    """Where words meet, counted in letters, and what stands there: every hyphen is `-`."""
+    found, letters = {}, 0
+    for character in form:
+        if character in _JOINTS:
+            found[letters] = character if character in " /" else "-"
+        else:
+            letters += 1
+    return found
+
+
+def _letters(form: str) -> str:
+    return "".join(character for character in form.lower() if character not in _JOINTS)
+
+
+def _words(form: str) -> list[str]:
+    return "".join(" " if character in _JOINTS else character for character in form).split()
+
+
+def _same_name(a: str, b: str) -> bool:
+    inner = any(left.islower() and right.isupper() for left, right in pairwise(a))
+    capitals = a.isupper() and len(a) >= _NAME_CAPITALS
+    return (inner or capitals) and not b.isupper()
+
+
+def _other_word(a: str, b: str) -> bool:
+    return a.lower() != b.lower()
+
+
+def _without_doubles(word: str) -> str:
+    return "".join(c for before, c in zip(" " + word, word, strict=False) if c != before)
+
+
+def _is_slip(word: str, rare: str, rows: int, rare_rows: int) -> bool:
+    """Two neighbours changed places, or one letter stands for two, in the middle of a long, frequent word."""
+    if rows < _SLIP_FROM_ROWS or rare_rows > max(1, _SLIP_SHARE * rows) or min(len(word), len(rare)) < _SLIP_LETTERS:
+        return False
+    if {word, rare} in MIXED_UP or word[0] != rare[0] or word[-1] != rare[-1] or OSA.distance(word, rare) != 1:
+        return False
+    if len(word) == len(rare):
+        return sorted(word) == sorted(rare)
+    # Before an ending, one letter or two are two verbs: striped, stripped.
+    stems = [w[: -len(end)] for w in (word, rare) for end in ("ed", "ing", "er", "ers") if w.endswith(end)]
+    return not stems or _without_doubles(stems[0][-2:]) == stems[0][-2:] == stems[-1][-2:]
+
+
+def _not_nested(clusters: Sequence[_Cluster]) -> list[_Cluster]:
+    """The clusters without those that a shorter or a longer one says already."""
+    ordered = sorted(clusters, key=lambda c: (len(c.key), c.key))
+    own = [c for n, c in enumerate(ordered) if not any(_explains(short, c) for short in ordered[:n])]
+    return [c for c in own if not any(_holds(long, c) for long in own)]
+
+
+def _explains(short: _Cluster, long: _Cluster) -> bool:
+    """Whether the longer term varies by little but the shorter one inside it."""
+    if short.key not in long.key:
+        return False
+    variants = sorted({form.lower() for form in short.forms}, key=lambda form: (-len(form), form))
+    inside = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, variants))})(?!\w)")
+    spelled: dict[str, set[int]] = {}
+    for form, rows in long.forms.items():
+        text, times = inside.subn("\0", form.lower())
+        if times:
+            spelled.setdefault(text, set()).update(rows)
+    return max(map(len, spelled.values()), default=0) >= _EXPLAINED_SHARE * len(long.rows)
+
+
+def _holds(long: _Cluster, short: _Cluster) -> bool:
+    """Whether the shorter term hardly ever stands but in the longer one."""
+    if long is short or short.key not in long.key:
+        return False
+    return len(short.rows & long.rows) >= _INSIDE_SHARE * len(short.rows)
