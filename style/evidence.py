@@ -66,10 +66,9 @@ class Evidence:
         drifts = bool(self.variants) and self.share >= SPELLING_FROM and self.applicable >= SPELLING_ROWS
         return "should" if self.low >= SHOULD_FROM or drifts else None
 
-    @property
-    def agreed(self) -> bool:
-        """Whether it holds in enough examples to be called their style."""
-        return self.style and self.low >= SHOULD_FROM
+    def makes_style(self, examples: int) -> bool:
+        """Whether it holds in enough of so many examples to be called their style: a habit of few outputs is none."""
+        return self.style and self.low >= SHOULD_FROM and self.applicable >= examples / 2
 
 
 def wilson_low(holds: float, n: float) -> float:

@@ -77,7 +77,7 @@ def infer_proposed(
     columns, counted = pair_columns(examples), len(examples)
     groups = _counted(list(proposals), columns, examples)
     rules = said_once([rule for group in groups if (rule := next((one for one in group if one.level), None))])
-    if not any(rule.agreed for rule in rules):
+    if not any(rule.makes_style(counted) for rule in rules):
         message = "no style found: the outputs agree in nothing that a guide could say"
         near = _habits([*(rule for rule in rules if rule.style), *_first_habits(groups)])
         return InferredStyle(None, (), near, "", rows, counted, message)

@@ -37,10 +37,14 @@ _Dumper.ignore_aliases = lambda self, data: True  # type: ignore[method-assign]
 
 def entries_text(entries: Sequence[Mapping[str, Any]]) -> str:
     """Checks as they stand below `checks:`, two spaces in."""
-    text = yaml.dump(
-        [_plain(entry) for entry in entries], Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110
-    )
+    text = _dumped([_plain(entry) for entry in entries])
     return "".join(f"  {line}\n" for line in text.split("\n") if line)
+
+
+def _dumped(value: Any) -> str:
+    """The value as YAML. What is not printable stands in double quotes (`_text`), so an escape means the same there."""
+    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return "".join(c if c.isprintable() or c == "\n" else f"\\U{ord(c):08x}" for c in text)
 
 
 def style_text(
@@ -54,8 +58,7 @@ def style_text(
         "# Read each rule, change what you do not mean, then set `reviewed: true`: reports say which it is.",
     ]
     top = {"name": name, "reviewed": False}
-    text = yaml.dump(top, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**6)
-    lines += [*text.rstrip("\n").split("\n"), "checks:"]
+    lines += [*_dumped(top).rstrip("\n").split("\n"), "checks:"]
     about = None
     for one in evidence:
         if one.check.about != about:
@@ -104,8 +107,8 @@ def _holds(one: Evidence) -> str:
 
 
 def _percent(one: Evidence) -> str:
-    """` (55 %)`, rounded down so that 100 % means all; nothing where all keep it."""
-    return "" if one.holds == one.applicable else f" ({math.floor(100 * one.share)} %)"
+    """` (54.9 %)`, rounded down so that 100 % means all; nothing where all keep it."""
+    return "" if one.holds == one.applicable else f" ({math.floor(1000 * one.share) / 10:.1f} %)"
 
 
 def _term(one: Evidence) -> str:

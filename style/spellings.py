@@ -29,7 +29,7 @@ def joined_spellings(rules: Sequence[Evidence], columns: Columns, examples: pl.D
         counted = count_evidence(checks, [entry], columns, examples)[0]
         # The level is that of the terms: outputs that hold none of them would raise any share.
         low = min(counted.low, *(rule.low for rule in own))
-        style = any(rule.agreed for rule in own)
+        style = any(rule.style for rule in own)
         joined.append(replace(counted, low=low, terms=tuple(own), style=style, variants=_all_variants(own)))
     return [rule for rule in rules if not _is_spelling(rule)] + joined
 
