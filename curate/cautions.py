@@ -22,6 +22,12 @@ _FEW_GROUPS = 20  # below it intervals by group mean little
 _MANY = 1 / 3
 _HUGE = 0.2
 _OFF_TARGET = 0.02  # of all rows
+_SORTS = {
+    "e-mail": ("e-mail address", "e-mail addresses"),
+    "phone": ("phone number", "phone numbers"),
+    "card": ("card number", "card numbers"),
+    "IBAN": ("IBAN", "IBANs"),
+}
 
 
 def find_warnings(
@@ -37,6 +43,7 @@ def find_warnings(
     sizes: np.ndarray,
     distinct_outputs: int,
     groups: int | None,
+    personal: pl.DataFrame,
 ) -> list[dict[str, str]]:
     """All warnings as code and text. `sizes` are the rows of each split before failing outputs left."""
     found = [
@@ -45,6 +52,7 @@ def find_warnings(
         *_conflicts(raw, ledger, settings, relations),
         *_split(ties, sizes, settings, given=bool(raw.pairs["split"].drop_nulls().len())),
         *_groups_across(kept),
+        *_personal(personal, masked=settings.mask),
     ]
     return [{"code": code, "text": text} for code, text in found]
 
@@ -104,6 +112,25 @@ def _split(ties: Ties, sizes: np.ndarray, settings: CurateSettings, *, given: bo
             f"{name} {size:,} of {target:,}" for name, size, target in zip(SPLITS, sizes, targets, strict=True)
         )
         yield "split_size", f"The splits could not get the sizes asked for, as tied pairs stay together: {got}."
+
+
+def _personal(places: pl.DataFrame, *, masked: bool) -> Iterator[tuple[str, str]]:
+    """Counts and one place, never a value."""
+    if not len(places):
+        return
+    counts = dict(places["what"].value_counts().sort("what").iter_rows())
+    said = ", ".join(f"{n:,} {_SORTS[what][n != 1]}" for what, n in counts.items())
+    n = places["row"].n_unique()
+    rows = f"{n:,} row{'s' * (n != 1)}"
+    if masked:
+        yield "personal_data_masked", f"{rows} held personal data ({said}); masks stand in its place everywhere."
+        return
+    row, where, _, start, end = places.row(0)
+    yield (
+        "personal_data",
+        f"{rows} {'hold' if n != 1 else 'holds'} personal data ({said}), the first in row {row}, {where}, characters "
+        f"{start + 1} to {end}. [curate] mask = true replaces it in all that is trained on, sent, stored and reported.",
+    )
 
 
 def _groups_across(kept: pl.DataFrame) -> Iterator[tuple[str, str]]:

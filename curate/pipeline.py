@@ -19,6 +19,7 @@ from .decided import Decided, decide, despite_decision, preferred_first, settle_
 from .duplicates import Outcomes, rank_rows
 from .leaving import failing_leave, followers_leave
 from .ledger import build_ledger
+from .mask import find_personal_places, mask_pairs
 from .overrides import Override
 from .place import place_rows
 from .placed import given_sides
@@ -96,6 +97,10 @@ def curate(
     if date is not None and settings.stratify is not None:
         raise ConfigError("[data] date and [curate] stratify exclude each other: a split by time takes what is newest")
     clock = Clock({"read": raw.seconds})
+    personal = find_personal_places(raw)
+    raw = mask_pairs(raw, personal) if settings.mask else raw
+    clock.lap("personal data")
+
     raw, decided = decide(raw, overrides)
     pairs = raw.pairs
     check_identifiers(pairs, list(identifiers))
@@ -155,7 +160,8 @@ def curate(
     summary = summarise(
         raw, kept, ledger, style, settings=settings, checked=checked, relations=relations, ties=placed.ties,
         placed=np.where(placed.outcomes.kept, placed.side, -1), certificate=certificate,
-        distinct_outputs=len(set(compared.outputs)), identifiers=identifiers, decided=decided, split_notes=notes,
+        distinct_outputs=len(set(compared.outputs)), personal=personal, identifiers=identifiers, decided=decided,
+        split_notes=notes,
         threshold_table=thresholds, seconds=clock.seconds,
     )  # fmt: skip
     return Curated(kept, _dropped(table, outcomes, decided), ledger, summary)

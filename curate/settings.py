@@ -70,5 +70,3 @@ class CurateSettings:
             raise ValueError(f"near_duplicate must be from 0.5 to 1, found {self.near_duplicate:g}")
         if self.method == "candidates":
             raise ValueError('method "candidates" is not in this version; "exact" (or "auto") is what it has')
-        if self.mask:
-            raise ValueError("mask = true is not in this version: it does not look for personal data; set mask = false")

@@ -11,6 +11,7 @@ from .cautions import find_warnings
 from .checked import Checked
 from .decided import Decided
 from .ledger import OUTCOMES
+from .mask import personal_counts
 from .read import RawPairs
 from .relations import Relations
 from .settings import CurateSettings
@@ -33,6 +34,7 @@ def summarise(
     placed: np.ndarray,
     certificate: dict[str, Any],
     distinct_outputs: int,
+    personal: pl.DataFrame,
     identifiers: Collection[str],
     decided: Decided,
     split_notes: Sequence[str],
@@ -66,6 +68,7 @@ def summarise(
         "identifiers": sorted(identifiers),
         "certificate": certificate,
         "checks": checked.checks,
+        "personal_data": personal_counts(personal, masked=settings.mask),
         "shape": raw.shape,
         "guide": raw.guide,
         "files": [path.name for path in raw.files],
@@ -74,7 +77,7 @@ def summarise(
             *decided.warnings,
             *find_warnings(
                 raw, kept, ledger, style, settings=settings, checked=checked, relations=relations, ties=ties, sizes=sizes,
-                distinct_outputs=distinct_outputs, groups=groups,
+                distinct_outputs=distinct_outputs, groups=groups, personal=personal,
             ),
         ],
         "seconds": {step: round(value, 4) for step, value in seconds.items()},
