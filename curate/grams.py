@@ -1,74 +1,181 @@
-"""Texts as sets of character 5-grams: the rows of one sparse matrix, rare grams first."""
+"""Texts as sets of character 5-grams: sorted whole numbers, rare grams first."""
 
-from collections.abc import Sequence
+import os
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
-import scipy.sparse as sparse
 
-__all__ = ["GRAM", "GramSets", "gram_sets"]
+from .numbering import Numbering
+
+__all__ = ["GRAM", "GramSets", "batches", "gram_sets", "on_all_cores", "padded"]
 
 GRAM = 5  # characters
-_TABLE = 2**26  # entries of a table of numbers: 256 MB for a moment
+SKETCH_BITS = 256
+_CHUNK = 1 << 21  # characters numbered at once
+_CELLS = 1 << 20  # grams sorted at once: 4 MB, what a core's cache holds
+_FILLING = "\ud800"  # a lone surrogate: no text that can be written holds one
+_CHARACTER_BITS = 21
+
+T = TypeVar("T")
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
 class GramSets:
-    """`sets` is `(n, vocabulary)` int32, 1 where the text holds the gram; columns go from rare to frequent."""
+    """Text i holds the grams `grams[starts[i] : starts[i] + sizes[i]]`: sorted, each once, numbered from rare to frequent.
 
-    sets: sparse.csr_matrix
+    sketches: `(n, 4)` uint64, the parity of how many of a set's grams fall on each of 256 bits. Two sketches differ in
+    at most as many bits as the sets differ in grams, which tells most pairs apart without a look at the grams.
+    """
+
+    grams: np.ndarray  # int32
+    starts: np.ndarray  # (n,) int64
     sizes: np.ndarray  # (n,) int64: distinct grams of each text, at least 1
+    sketches: np.ndarray
+    vocabulary: int
 
 
 def gram_sets(texts: Sequence[str]) -> GramSets:
     """The 5-gram sets of texts; a shorter text is its own only gram. Grams are numbered, never hashed: it is exact."""
-    grams, windows = _grams(texts)
-    width = int(grams.max(initial=-1)) + 1
-    starts = np.concatenate(([0], np.cumsum(windows)))
-    sets = sparse.csr_matrix((np.ones(len(grams), np.int32), grams, starts), shape=(len(texts), width))
-    sets.sum_duplicates()
-    sets.data[:] = 1
-    rarity = np.empty(width, sets.indices.dtype)
-    rarity[np.argsort(np.bincount(sets.indices, minlength=width), kind="stable")] = np.arange(width)
-    rare_first = sparse.csr_matrix((sets.data, rarity[sets.indices], sets.indptr), shape=sets.shape)
-    rare_first.sort_indices()
-    return GramSets(rare_first, np.diff(sets.indptr).astype(np.int64))
+    lengths = np.maximum(np.fromiter(map(len, texts), np.int64, len(texts)), GRAM)
+    starts = np.cumsum(lengths) - lengths
+    numbers, vocabulary = _numbers(texts, starts, int(lengths.sum()))
+    counts = np.bincount(numbers, minlength=vocabulary)
+    rarity = np.empty(vocabulary, np.int32)
+    rarity[np.argsort(counts, kind="stable")] = np.arange(vocabulary, dtype=np.int32)
+    windows = lengths - GRAM + 1
+    order = np.argsort(windows, kind="stable")
+    parts = on_all_cores(
+        lambda rows: _sorted_sets(numbers, rarity, starts[rows], windows[rows]),
+        [order[a:b] for a, b in batches(windows[order], _CELLS)],
+    )
+    grams, sizes, sketches = zip(*parts, strict=True) if texts else ((), (), ())
+    at = np.empty(len(texts), np.int64)
+    size, sketch = np.empty(len(texts), np.int64), np.empty((len(texts), SKETCH_BITS // 64), np.uint64)
+    if texts:
+        size[order] = np.concatenate(sizes)
+        sketch[order] = np.concatenate(sketches)
+        at[order] = np.cumsum(size[order]) - size[order]
+    return GramSets(np.concatenate([np.zeros(0, np.int32), *grams]), at, size, sketch, vocabulary)
 
 
-def _grams(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """One number per 5-gram in the order of the texts, equal exactly where the grams are; and how many each text has."""
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    padded = np.maximum(lengths, GRAM)  # a short text is filled up with a character that no text holds
-    ends = np.cumsum(padded)
-    characters, base = _characters(texts, lengths, ends - padded, int(padded.sum()))
-    inside = np.ones(len(characters), bool)
-    for back in range(1, GRAM):
-        inside[ends - back] = False
-    grams = characters
-    for step in range(1, GRAM):
-        longer = grams[:-1] * base + characters[step:]
-        if step == GRAM - 1:
-            longer = longer[inside[: len(longer)]]
-        grams = _numbered(longer, (int(grams.max(initial=0)) + 1) * base)
-    return grams, padded - GRAM + 1
+def on_all_cores(work: Callable[[S], T], parts: Iterable[S]) -> list[T]:
+    """The results of the parts in their order; numpy lets other threads work while it sorts and gathers."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(work, parts))
 
 
-def _numbered(values: np.ndarray, size: int) -> np.ndarray:
-    """The values, all below `size`, numbered from 0 without gaps: by a table, by sorting where it would be too large."""
-    if size > _TABLE:
-        return np.unique(values, return_inverse=True)[1].astype(np.int64)
-    seen = np.zeros(size, bool)
-    seen[values] = True
-    return (np.cumsum(seen, dtype=np.int32) - 1)[values].astype(np.int64)
+def batches(widths: np.ndarray, cells: int) -> Iterator[tuple[int, int]]:
+    """Bounds of runs of rows, whose widths grow, that fill a table of at most so many cells (but one row at least)."""
+    sizes, start = widths.tolist(), 0
+    while start < len(sizes):
+        begin = start
+        ends = range(start + 1, len(sizes) + 1)
+        start += max(1, bisect_right(ends, cells, key=lambda end: (end - begin) * sizes[end - 1]))
+        yield begin, start
 
 
-def _characters(texts: Sequence[str], lengths: np.ndarray, starts: np.ndarray, total: int) -> tuple[np.ndarray, int]:
-    """One number per character, 1 to K in the order of code points, 0 for filling, and the base K + 1."""
-    codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
+def padded(values: np.ndarray, starts: np.ndarray, sizes: np.ndarray, filling: int) -> np.ndarray:
+    """Runs of values as rows of a table; `filling`, `filling` + 1 and so on fill a shorter row, each once."""
+    places = np.arange(int(sizes.max(initial=1)))
+    table = values[np.minimum(starts[:, None] + places, len(values) - 1)]
+    return np.where(places < sizes[:, None], table, (filling + places).astype(np.int32))
+
+
+def _sorted_sets(
+    numbers: np.ndarray, rarity: np.ndarray, starts: np.ndarray, windows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The grams, sizes and sketches of some rows."""
+    places = np.arange(int(windows[-1]))
+    table = rarity[numbers[np.minimum(starts[:, None] + places, len(numbers) - 1)]]
+    if windows[0] < windows[-1]:
+        table[places >= windows[:, None]] = np.iinfo(np.int32).max
+    table.sort(axis=1)
+    first = np.empty(table.shape, bool)
+    first[:, 0] = True
+    np.not_equal(table[:, 1:], table[:, :-1], out=first[:, 1:])
+    first &= table != np.iinfo(np.int32).max
+    sizes = first.sum(axis=1)
+    grams = table[first]
+    return grams, sizes, _sketches(grams, sizes)
+
+
+def _sketches(grams: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    spread = (grams.view(np.uint32) * np.uint32(0x9E3779B1)) >> np.uint32(24)  # the top 8 bits name one of 256
+    cells = np.repeat(np.arange(len(sizes)) * SKETCH_BITS, sizes) + spread
+    parity = np.bincount(cells, minlength=len(sizes) * SKETCH_BITS) & 1
+    return np.packbits(parity.astype(bool).reshape(len(sizes), SKETCH_BITS), axis=1).view(np.uint64)
+
+
+def _numbers(texts: Sequence[str], starts: np.ndarray, total: int) -> tuple[np.ndarray, int]:
+    """One number per place in the texts laid end to end: that of the gram which begins there; and how many there are.
+
+    The last four places of a text begin no gram of it; what stands there is not used.
+    """
+    bounds = np.searchsorted(starts, np.arange(0, total + _CHUNK, _CHUNK)).tolist()
+    chunks = [texts[a:b] for a, b in pairwise(bounds) if a < b]
+    number = _character_numbers(chunks)
+    bits = int(number.max(initial=1)).bit_length()
+    slots = min(24, max(8, total.bit_length() - 2))
+    if GRAM * bits <= 63:
+        codes = _ahead(lambda chunk: _packed(number[_code_points(chunk)], bits), chunks)
+    else:
+        codes = map(_LargeAlphabet(slots).pack, (number[_code_points(chunk)] for chunk in chunks))
+    grams, found, start = Numbering(slots), np.empty(total, np.int32), 0
+    for part in codes:
+        found[start : start + len(part)] = grams.number(part)
+        start += len(part)
+    return found, grams.size
+
+
+def _ahead(work: Callable[[S], T], parts: Iterable[S]) -> Iterator[T]:
+    """The results in order, each made by another core while the one before is used."""
+    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1)) as pool:
+        waiting: deque[Future[T]] = deque()
+        for part in parts:
+            waiting.append(pool.submit(work, part))
+            if len(waiting) > 2:
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)
+
+
+def _code_points(texts: Sequence[str]) -> np.ndarray:
+    """The code points of texts end to end, each text filled up to the length of a gram."""
+    whole = "".join(text if len(text) >= GRAM else text.ljust(GRAM, _FILLING) for text in texts)
+    return np.frombuffer(whole.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def _character_numbers(chunks: Iterable[Sequence[str]]) -> np.ndarray:
+    """For each code point its number among those that occur."""
     present = np.zeros(0x110000, bool)
-    present[codes] = True
-    number = np.cumsum(present)
-    characters = np.zeros(total, np.int64)
-    within = np.arange(len(codes)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    characters[np.repeat(starts, lengths) + within] = number[codes]
-    return characters, int(number[-1]) + 1
+    for chunk in chunks:
+        present[_code_points(chunk)] = True
+    return np.cumsum(present) - 1
+
+
+def _packed(characters: np.ndarray, bits: int) -> np.ndarray:
+    """Five characters in one number, for each place."""
+    one = np.concatenate((characters, np.zeros(GRAM - 1, np.int64)))
+    two = one[:-1] << bits | one[1:]
+    four = two[:-2] << 2 * bits | two[2:]
+    return four[:-1] << bits | one[4:]
+
+
+class _LargeAlphabet:
+    """Packs the grams of texts with more than 4,096 characters, by numbering their pairs and threes of characters."""
+
+    def __init__(self, slots: int) -> None:
+        self._pairs, self._threes = Numbering(slots), Numbering(slots)
+
+    def pack(self, characters: np.ndarray) -> np.ndarray:
+        """Five characters in one number, for each place."""
+        one = np.concatenate((characters, np.zeros(GRAM - 1, np.int64)))
+        two = self._pairs.number(one[:-1] << _CHARACTER_BITS | one[1:]).astype(np.int64)
+        three = self._threes.number(two[:-1] << _CHARACTER_BITS | one[2:]).astype(np.int64)
+        return three[:-2] << 31 | two[3:]

@@ -1,11 +1,14 @@
 """Exact set-similarity joins: every pair of texts at or above a similarity, no estimate anywhere.
 
-Prefix filtering (Chaudhuri et al. 2006; Xiao et al. 2008, PPJoin): with the grams of all sets in one order, rare
-first, two sets of Jaccard similarity t or more share a gram in their first `|x| - ceil(t|x|) + 1`. The shared counts of
-these prefixes come from blocked sparse products; pairs that the lengths or the rest of the sets cannot carry leave;
+Prefix filtering (Chaudhuri et al. 2006; Bayardo et al. 2007; Xiao et al. 2008, PPJoin): with the grams of all sets in
+one order, rare first, two sets that share `o` grams share one in the first `|x| - o + 1` grams of each. At Jaccard
+similarity t a set shares at least `t|x|` grams with any partner, and at least `2t/(1+t) |x|` with one that is no
+smaller: so the smaller set of each pair needs the shorter prefix. The shared counts of these prefixes come from sparse
+products, tile by tile. Pairs that the lengths, the grams after the prefixes, or the sketches cannot carry leave, and
 the intersection of what is left is counted in full.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -13,11 +16,13 @@ import numpy as np
 import scipy.sparse as sparse
 
 from .grams import GramSets
+from .overlap import may_share, shared_grams
 
-__all__ = ["AlikePairs", "alike_pairs", "alike_pairs_between", "shared_grams"]
+__all__ = ["AlikePairs", "alike_pairs", "alike_pairs_between", "alike_tiles", "alike_tiles_between", "shared_grams"]
 
-_BLOCK_CELLS = 8_000_000  # candidate cells of one product at most: about 100 MB
-_VERIFY_GRAMS = 4_000_000  # grams gathered at once to count intersections
+_ROWS = 2048  # of the smaller sets in one tile
+_COLUMNS = 8192  # of the larger sets in one tile, at least: at most 16 million cells, about 130 MB
+_SPANS = 16  # the larger sets are cut into so many at most, as each span has its own index
 
 
 @dataclass(frozen=True)
@@ -43,90 +48,125 @@ class AlikePairs:
         """The pairs that a mask or positions choose."""
         return AlikePairs(self.left[which], self.right[which], self.shared[which], self.union[which])
 
+    @classmethod
+    def joined(cls, parts: "list[AlikePairs]") -> "AlikePairs":
+        """Several tables of pairs as one."""
+        none = np.zeros(0, np.int64)
+        columns = zip(
+            *((p.left, p.right, p.shared, p.union) for p in [cls(none, none, none, none), *parts]), strict=True
+        )
+        return cls(*map(np.concatenate, columns))
+
+    def in_order(self) -> "AlikePairs":
+        """The pairs by their left and then their right position."""
+        return self.take(np.lexsort((self.right, self.left)))
+
 
 def alike_pairs(grams: GramSets, threshold: float) -> AlikePairs:
     """All pairs of distinct positions, `left < right`, with similarity at or above the threshold."""
-    everything = np.arange(len(grams.sizes))
-    found = _join(grams, everything, everything, _fraction(threshold), itself=True)
-    swap = found.left > found.right
-    left, right = np.where(swap, found.right, found.left), np.where(swap, found.left, found.right)
-    order = np.lexsort((right, left))
-    return AlikePairs(left[order], right[order], found.shared[order], found.union[order])
+    return AlikePairs.joined(list(alike_tiles(grams, threshold))).in_order()
 
 
 def alike_pairs_between(grams: GramSets, left: np.ndarray, right: np.ndarray, threshold: float) -> AlikePairs:
     """All pairs of a position in `left` and one in `right` with similarity at or above the threshold."""
-    found = _join(grams, left, right, _fraction(threshold), itself=False)
-    return found.take(np.lexsort((found.right, found.left)))
+    return AlikePairs.joined(list(alike_tiles_between(grams, left, right, threshold))).in_order()
 
 
-def shared_grams(grams: GramSets, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """How many grams each pair of positions shares, counted exactly."""
-    counts = np.zeros(len(left), np.int64)
-    work = np.cumsum(grams.sizes[left] + grams.sizes[right])
-    start = 0
-    while start < len(left):
-        spent = work[start - 1] if start else 0
-        stop = max(start + 1, int(np.searchsorted(work, spent + _VERIFY_GRAMS)))
-        both = grams.sets[left[start:stop]].multiply(grams.sets[right[start:stop]])
-        counts[start:stop] = np.asarray(both.sum(axis=1)).ravel()
-        start = stop
-    return counts
+def alike_tiles(grams: GramSets, threshold: float, *, among: np.ndarray | None = None) -> Iterator[AlikePairs]:
+    """`alike_pairs` in parts of bounded size, in no order that means anything; `among` names the positions compared."""
+    order = _by_size(grams, np.arange(len(grams.sizes)) if among is None else among)
+    for tile in _tiles(grams, order, order, np.arange(1, len(order) + 1), _fraction(threshold)):
+        low, high = np.minimum(tile.left, tile.right), np.maximum(tile.left, tile.right)
+        yield AlikePairs(low, high, tile.shared, tile.union)
+
+
+def alike_tiles_between(grams: GramSets, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    """`alike_pairs_between` in parts of bounded size."""
+    t, left, right = _fraction(threshold), _by_size(grams, left), _by_size(grams, right)
+    sizes, others = grams.sizes[left], grams.sizes[right]
+    yield from _tiles(grams, left, right, np.searchsorted(others, sizes, side="left"), t)
+    for tile in _tiles(grams, right, left, np.searchsorted(sizes, others, side="right"), t):
+        yield AlikePairs(tile.right, tile.left, tile.shared, tile.union)
 
 
 def _fraction(threshold: float) -> Fraction:
     return Fraction(str(threshold))  # 0.8 is four fifths, not the float below it
 
 
-def _join(grams: GramSets, left: np.ndarray, right: np.ndarray, t: Fraction, *, itself: bool) -> AlikePairs:
-    left = left[np.argsort(grams.sizes[left], kind="stable")]
-    right = right[np.argsort(grams.sizes[right], kind="stable")]
-    prefix, last = _prefixes(grams, t)
-    columns = prefix[right]
-    left_sizes, right_sizes = grams.sizes[left], grams.sizes[right]
-    parts = [np.zeros((3, 0), np.int64)]
-    start = 0
-    while start < len(left):
-        low = start if itself else int(np.searchsorted(right_sizes, _ceil(t * int(left_sizes[start]))))
-        stop = min(len(left), start + max(1, min(2048, _BLOCK_CELLS // max(1, len(right) - low))))
-        high = int(np.searchsorted(right_sizes, int(left_sizes[stop - 1]) * t.denominator // t.numerator, side="right"))
-        block = (prefix[left[start:stop]] @ columns[low:high].T).tocoo()
-        i, j = block.row.astype(np.int64) + start, block.col.astype(np.int64) + low
-        keep = j > i if itself else np.ones(len(i), bool)
-        parts.append(_verified(grams, left[i[keep]], right[j[keep]], block.data[keep], last, t))
-        start = stop
-    a, b, shared = np.concatenate(parts, axis=1)
-    return AlikePairs(a, b, shared, grams.sizes[a] + grams.sizes[b] - shared)
+def _by_size(grams: GramSets, rows: np.ndarray) -> np.ndarray:
+    return rows[np.argsort(grams.sizes[rows], kind="stable")]
 
 
-def _prefixes(grams: GramSets, t: Fraction) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Each set's first grams as a matrix, and the last column among them."""
-    lengths = grams.sizes - (-(-grams.sizes * t.numerator // t.denominator)) + 1
-    starts = grams.sets.indptr[:-1]
-    place = np.arange(grams.sets.nnz) - np.repeat(starts, grams.sizes)
-    columns = grams.sets.indices[place < np.repeat(lengths, grams.sizes)]
-    bounds = np.concatenate(([0], np.cumsum(lengths)))
-    prefix = sparse.csr_matrix((np.ones(len(columns), np.int32), columns, bounds), shape=grams.sets.shape)
-    return prefix, grams.sets.indices[starts + lengths - 1] if len(lengths) else np.zeros(0, np.int64)
+@dataclass(frozen=True)
+class _Prefixes:
+    """The first grams of some sets as a matrix, the last gram among them, and how many grams come after them."""
+
+    matrix: sparse.csr_matrix
+    last: np.ndarray
+    rest: np.ndarray
 
 
-def _verified(
-    grams: GramSets, a: np.ndarray, b: np.ndarray, in_prefixes: np.ndarray, last: np.ndarray, t: Fraction
-) -> np.ndarray:
-    """The candidate pairs that reach the threshold, as rows left, right, shared."""
+def _tiles(
+    grams: GramSets, small: np.ndarray, large: np.ndarray, first: np.ndarray, t: Fraction
+) -> Iterator[AlikePairs]:
+    """Alike pairs of `small[i]` and `large[j]` with `j >= first[i]`; both go by size, and these j are no smaller."""
+    if not len(small) or not len(large):
+        return
     p, q = t.numerator, t.denominator
-    size_a, size_b = grams.sizes[a], grams.sizes[b]
-    needed = -(-p * (size_a + size_b) // (p + q))
-    # Grams after the prefix: the size less the prefix length, ceil(t size) - 1.
-    rest_a, rest_b = -(-size_a * p // q) - 1, -(-size_b * p // q) - 1
-    # Grams up to the smaller of both last columns are counted; the others come after that set's prefix.
-    rest = np.where(last[a] <= last[b], rest_a, rest_b)
-    possible = (np.minimum(size_a, size_b) * q >= p * np.maximum(size_a, size_b)) & (in_prefixes + rest >= needed)
-    a, b, needed = a[possible], b[possible], needed[possible]
+    sizes, others = grams.sizes[small], grams.sizes[large]
+    end = np.searchsorted(others, sizes * q // p, side="right")  # a larger set cannot be alike
+    short = _prefixes(grams, small, -(-2 * p * sizes // (p + q)) - 1)
+    long = _prefixes(grams, large, -(-p * others // q) - 1)
+    matrix, other = _only_shared(short.matrix, long.matrix, grams.vocabulary, twice=small is large)
+    span = max(_COLUMNS, -(-len(large) // _SPANS))
+    spans = [other[low : low + span].T.tocsr() for low in range(0, len(large), span)]
+    for start in range(0, len(small), _ROWS):
+        block, stop = matrix[start : start + _ROWS], min(start + _ROWS, len(small))
+        for number in range(int(first[start]) // span, -(-int(end[stop - 1]) // span)):
+            cells = block @ spans[number]
+            i = np.repeat(np.arange(start, stop, dtype=np.int32), np.diff(cells.indptr))
+            j = cells.indices + np.int32(number * span)
+            inside = np.flatnonzero((j >= first[i]) & (j < end[i]))
+            i, j, counted = i[inside], j[inside], cells.data[inside]
+            needed = -(-p * (sizes[i] + others[j]) // (p + q))
+            # Grams up to the smaller of both last ones are counted; the others come after that set's prefix.
+            rest = np.where(short.last[i] <= long.last[j], short.rest[i], long.rest[j])
+            possible = np.flatnonzero(counted + rest >= needed)
+            a, b, needed = small[i[possible]], large[j[possible]], needed[possible]
+            near = np.flatnonzero(may_share(grams, a, b, needed))
+            yield _verified(grams, a[near], b[near], needed[near])
+
+
+def _prefixes(grams: GramSets, rows: np.ndarray, rest: np.ndarray) -> _Prefixes:
+    lengths = grams.sizes[rows] - rest
+    bounds = np.concatenate(([0], np.cumsum(lengths)))
+    places = np.arange(bounds[-1]) + np.repeat(grams.starts[rows] - bounds[:-1], lengths)
+    columns = grams.grams[places]
+    matrix = sparse.csr_matrix((np.ones(len(columns), np.int32), columns, bounds), shape=(len(rows), grams.vocabulary))
+    return _Prefixes(matrix, columns[bounds[1:] - 1], rest)
+
+
+def _only_shared(
+    short: sparse.csr_matrix, long: sparse.csr_matrix, width: int, *, twice: bool
+) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Both without the grams that can join no two sets, the others numbered anew: most grams of prefixes stand alone."""
+    shared = np.bincount(long.indices, minlength=width) > int(twice)
+    shared &= np.bincount(short.indices, minlength=width) > 0
+    number = np.cumsum(shared, dtype=np.int32) - 1
+    return _columns(short, shared, number), _columns(long, shared, number)
+
+
+def _columns(matrix: sparse.csr_matrix, chosen: np.ndarray, number: np.ndarray) -> sparse.csr_matrix:
+    stay = chosen[matrix.indices]
+    bounds = np.concatenate(([0], np.cumsum(stay)))[matrix.indptr]
+    columns = number[matrix.indices[stay]]
+    return sparse.csr_matrix(
+        (np.ones(len(columns), np.int32), columns, bounds), shape=(len(bounds) - 1, int(chosen.sum()))
+    )
+
+
+def _verified(grams: GramSets, a: np.ndarray, b: np.ndarray, needed: np.ndarray) -> AlikePairs:
     shared = shared_grams(grams, a, b)
     enough = shared >= needed
-    return np.stack((a[enough], b[enough], shared[enough]))
-
-
-def _ceil(value: Fraction) -> int:
-    return -(-value.numerator // value.denominator)
+    a, b, shared = a[enough], b[enough], shared[enough]
+    return AlikePairs(a, b, shared, grams.sizes[a] + grams.sizes[b] - shared)
