@@ -15,16 +15,43 @@ FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--format", "kind", type=click.Choice(FORMATS), required=True, help="What to write.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder to write to; RUN/export/FORMAT if left out.")
+@click.option(
+    "--with-guide",
+    is_flag=True,
+    help="Put the system message that curate took out of nearly all rows back in front of each pair.",
+)
 @common_options
-def command(run: Path, kind: str, out: Path | None, talk: Talk) -> None:
-    """The clean splits of RUN in another format: OpenAI chat lines, TRL, CSV, Parquet or a datasets folder."""
+def command(run: Path, kind: str, out: Path | None, with_guide: bool, talk: Talk) -> None:
+    """The clean splits of RUN in another format: OpenAI chat lines, TRL, CSV, Parquet or a datasets folder.
+
+    Texts are written as they are. A spreadsheet may take a CSV cell that begins with = for a formula: open files of
+    unknown origin as text.
+    """
     from ..curate import export_pairs
+    from ..curate.export import export_cautions
     from .runs import run_folder
 
     folder = run_folder(run)
-    written = export_pairs(folder, kind, out or folder / "export" / kind)
-    talk.answer(
-        "\n".join(f"Written: {path}" for path in written), {"run": str(folder), "written": [str(p) for p in written]}
-    )
+    guide = _guide(folder) if with_guide else None
+    written = export_pairs(folder, kind, out or folder / "export" / kind, guide=guide)
+    cautions = export_cautions(written, kind)
+    for caution in cautions:
+        talk.note(f"warning: {caution}")
+    data = {"run": str(folder), "written": [str(path) for path in written], "warnings": cautions}
+    talk.answer("\n".join(f"Written: {path}" for path in written), data)
     test = folder / "curate" / "test.jsonl"
     talk.next(f"tune there, then: tuneworth evaluate --pairs {test} --outputs tuned=FILE --outputs prompted=FILE ...")
+
+
+def _guide(folder: Path) -> str:
+    """The guide that the run took out of its data.
+
+    Raises: ConfigError where there was none.
+    """
+    from ..style import ConfigError
+    from .runs import read_run
+
+    guide = read_run(folder).get("data_guide")
+    if not guide:
+        raise ConfigError(f"--with-guide: no system message was taken out of the data of {folder}")
+    return guide

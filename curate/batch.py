@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -26,6 +27,7 @@ class Batch:
     values: Sequence[Mapping[str, Any]] | pl.DataFrame
     problems: Sequence[tuple[int, str]] = field(default=())
 
+    @cached_property
     def names(self) -> list[str]:
         """The names of all columns, in the order of their first use."""
         if isinstance(self.values, pl.DataFrame):

@@ -61,9 +61,9 @@ class Columns:
     def see(self, batch: Batch, data: DataSettings) -> None:
         """Take in the columns of a batch."""
         self.records += len(batch.numbers) + len(batch.problems)
-        self.names |= dict.fromkeys(batch.names())
+        self.names |= dict.fromkeys(batch.names)
         if data.group is not None and data.group not in self.names:
-            columns = (batch.column(name) for name in batch.names())
+            columns = (batch.column(name) for name in batch.names)
             self.inner.update(k for column in columns for v in column if isinstance(v, dict) for k in v)
         if "split" in self.names:
             for value in batch.column("split"):

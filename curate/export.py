@@ -1,87 +1,157 @@
 """A run's splits in the formats that trainers, providers and tables want."""
 
-import io
 import json
 import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
 from ..style.errors import ConfigError, DataError
-from ..style.files import write_whole
 from .files import read_split
+from .pair_table import stored_turns
 from .split import SPLITS
 
-__all__ = ["FORMATS", "export_pairs"]
+__all__ = ["FORMATS", "export_cautions", "export_pairs"]
 
 FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
 Format = Literal["openai", "trl", "csv", "parquet", "datasets"]
+_SUFFIX = {"openai": "jsonl", "trl": "jsonl", "csv": "csv", "parquet": "parquet"}
+_FEWEST = 10  # examples that OpenAI's fine-tuning asks for
+_LARGEST = 512 * 2**20  # bytes of one file that OpenAI takes
 
 
-def export_pairs(run: Path, format: Format | str, out: Path) -> list[Path]:
+def export_pairs(run: Path, format: Format | str, out: Path, *, guide: str | None = None) -> list[Path]:
     """Write the splits of a run into the folder `out`, one file each or one `datasets` folder; returns the paths.
 
-    openai: chat messages. trl: prompt and completion as messages. csv, parquet: the pair table.
+    openai: chat messages, which hold the texts and nothing else. trl: prompt and completion as messages, with id,
+    group, split, fields and meta beside them. csv, parquet, datasets: the pair table, its fields and meta as JSON. An
+    input of several turns is written as these turns. `read_pairs` reads each of them again.
+
+    `guide` becomes the system message of every pair that has none of its own. Texts are written as they are: a
+    spreadsheet may take a CSV cell that begins with `=` for a formula. Everything is written whole or not at all; what
+    an earlier export left under the same names is replaced.
 
     Raises:
-        ConfigError: the format is unknown. DataError: the run has no splits.
+        ConfigError: the format is unknown. DataError: the run has no splits, or `out` cannot take them.
     """
     if format not in FORMATS:
         raise ConfigError(f'--format "{format}" is not known; expected {", ".join(FORMATS)}')
-    tables = {split: read_split(run, split) for split in SPLITS}
-    if format == "datasets":
-        return [_datasets(tables, Path(out))]
-    suffix = {"openai": "jsonl", "trl": "jsonl"}.get(format, format)
-    written = []
-    for split, table in tables.items():
-        if len(table):
-            written.append(Path(out) / f"{split}.{suffix}")
-            write_whole(written[-1], _bytes(table, format))
-    return written
-
-
-def _bytes(table: pl.DataFrame, format: str) -> bytes:
-    if format in ("csv", "parquet"):
-        buffer = io.BytesIO()
-        table.write_csv(buffer) if format == "csv" else table.write_parquet(buffer)
-        return buffer.getvalue()
-    line = _openai if format == "openai" else _trl
-    rows = table.select("system", "input", "output").rows()
-    return "".join(json.dumps(line(*row), ensure_ascii=False) + "\n" for row in rows).encode()
-
-
-def _prompt(system: str | None, text: str) -> list[dict[str, str]]:
-    before = [] if system is None else [{"role": "system", "content": system}]
-    return [*before, {"role": "user", "content": text}]
-
-
-def _openai(system: str | None, text: str, answer: str) -> dict[str, Any]:
-    return {"messages": [*_prompt(system, text), {"role": "assistant", "content": answer}]}
-
-
-def _trl(system: str | None, text: str, answer: str) -> dict[str, Any]:
-    return {"prompt": _prompt(system, text), "completion": [{"role": "assistant", "content": answer}]}
-
-
-def _datasets(tables: dict[str, pl.DataFrame], out: Path) -> Path:
-    """A saved DatasetDict; written beside `out` and renamed, so that it is there whole or not at all."""
+    tables = {split: table for split in SPLITS if len(table := read_split(run, split))}
+    if not tables:
+        raise DataError(f"{run}: no pair was kept, so there is nothing to export (see curate/summary.json)")
+    if guide is not None:
+        tables = {split: table.with_columns(pl.col("system").fill_null(guide)) for split, table in tables.items()}
+    place = Path(out).resolve()
+    _check_place(place, format)
+    temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
     try:
-        from datasets import Dataset, DatasetDict
-    except ImportError:
-        raise ConfigError("--format datasets needs: pip install 'tuneworth[train]'") from None
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out}: is there already; name a folder that is not, or remove it")
-    parts: dict[Any, Any] = {
-        split: Dataset.from_list(table.to_dicts()) for split, table in tables.items() if len(table)
-    }
-    temporary = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
-    try:
-        DatasetDict(parts).save_to_disk(str(temporary))
-        if out.exists():
-            out.rmdir()
-        temporary.replace(out)
+        temporary.mkdir(parents=True)
+        if format == "datasets":
+            _write_datasets(tables, temporary)
+        else:
+            for split, table in tables.items():
+                _write(table, format, temporary / f"{split}.{_SUFFIX[format]}")
+        _move(temporary, place, format)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return out
+    return [Path(out)] if format == "datasets" else [Path(out) / f"{split}.{_SUFFIX[format]}" for split in tables]
+
+
+def export_cautions(written: list[Path], format: str) -> list[str]:
+    """What stands in the way of using the written files where they are meant for."""
+    cautions = []
+    for path in written if format == "openai" else []:
+        with path.open("rb") as file:
+            examples = sum(1 for _ in file)
+        if path.stem == "train" and examples < _FEWEST:
+            cautions.append(f"{path}: {examples} examples; OpenAI's fine-tuning takes {_FEWEST} or more")
+        if path.stat().st_size > _LARGEST:
+            cautions.append(f"{path}: larger than the 512 MB that OpenAI takes in one file")
+    return cautions
+
+
+# --- one split ----------------------------------------------------------------------------------------------------
+
+
+def _write(table: pl.DataFrame, format: str, path: Path) -> None:
+    if format == "csv":
+        table.write_csv(path)
+    elif format == "parquet":
+        table.write_parquet(path)
+    else:
+        lines = _openai(table) if format == "openai" else _trl(table)
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+
+
+def _openai(table: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    for system, text, answer, meta in table.select("system", "input", "output", "meta").iter_rows():
+        yield {"messages": [*_prompt(system, text, meta), {"role": "assistant", "content": answer}]}
+
+
+def _trl(table: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    # A column that is nowhere filled is left out; the others stand in every line, as loaders expect.
+    beside = [name for name in ("id", "group", "split", "fields", "meta") if table[name].count()]
+    rows = table.select("system", "input", "output", "meta", pl.struct(beside).alias("beside"))
+    for system, text, answer, meta, own in rows.iter_rows():
+        completion = [{"role": "assistant", "content": answer}]
+        yield {"prompt": _prompt(system, text, meta), "completion": completion, **own}
+
+
+def _prompt(system: str | None, text: str, meta: str | None) -> list[dict[str, str]]:
+    turns = stored_turns(text, meta) or [{"role": "user", "content": text}]
+    return turns if system is None else [{"role": "system", "content": system}, *turns]
+
+
+def _write_datasets(tables: dict[str, pl.DataFrame], folder: Path) -> None:
+    """A saved DatasetDict; all its parts have the same features, whether a column is filled in them or not."""
+    try:
+        import pyarrow as pa
+        from datasets import Dataset, DatasetDict, disable_progress_bars
+    except ImportError:
+        raise ConfigError("--format datasets needs: pip install 'tuneworth[train]'") from None
+    disable_progress_bars()
+    kinds = {pl.String: pa.string(), pl.UInt32: pa.int64(), pl.Boolean: pa.bool_()}
+    parts: dict[Any, Any] = {}
+    for split, table in tables.items():
+        schema = pa.schema([(name, kinds[kind]) for name, kind in table.schema.items()])  # type: ignore[index]
+        parts[split] = Dataset(table.to_arrow().cast(schema))
+    DatasetDict(parts).save_to_disk(str(folder))
+
+
+# --- the folder ---------------------------------------------------------------------------------------------------
+
+
+def _names(format: str) -> set[str]:
+    """What an export of this format may leave in its folder."""
+    if format == "datasets":
+        return {"dataset_dict.json", *SPLITS}
+    return {f"{split}.{_SUFFIX[format]}" for split in SPLITS}
+
+
+def _check_place(place: Path, format: str) -> None:
+    if not place.exists():
+        return
+    if not place.is_dir():
+        raise DataError(f"{place}: is a file; name a folder to write to")
+    strangers = sorted(path.name for path in place.iterdir() if path.name not in _names(format))
+    if format == "datasets" and strangers:
+        raise DataError(f"{place}: is there already and holds {strangers[0]}; name a folder that is not, or remove it")
+
+
+def _move(temporary: Path, place: Path, format: str) -> None:
+    """Put what was written in its place; splits of an earlier export that this one does not have go."""
+    if not place.exists():
+        temporary.replace(place)
+        return
+    for name in sorted(_names(format)):
+        old, new = place / name, temporary / name
+        if old.is_dir():
+            shutil.rmtree(old)
+        if new.exists():
+            new.replace(old)
+        else:
+            old.unlink(missing_ok=True)

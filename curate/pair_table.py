@@ -217,7 +217,7 @@ def _stored_fields(batch: Batch, shape: Shape, inputs: pl.Series) -> pl.Series |
 
     None where there is no such column; null where its value is something else.
     """
-    if "fields" in shape.columns or "fields" not in batch.names():
+    if "fields" in shape.columns or "fields" not in batch.names:
         return None
     stored = []
     for value, text in zip(batch.column("fields"), inputs, strict=True):
@@ -245,7 +245,7 @@ def _object(value: Any) -> Mapping[str, Any] | None:
 
 def _meta(batch: Batch, layout: Layout, lengths: Sequence[Any] | None, stored: pl.Series | None) -> pl.Series:
     """All other columns as one JSON object per record; null where nothing is left."""
-    names = batch.names()
+    names = batch.names
     used = {*layout.shape.columns, layout.id, layout.group, layout.split, "meta"}
     used |= set(_OWN) if "reference_ok" in names else set()
     special = [name for name in ("system", "fields") if name in names and name not in used]
@@ -253,23 +253,26 @@ def _meta(batch: Batch, layout: Layout, lengths: Sequence[Any] | None, stored: p
     if not rest and not special and "meta" not in names and not (lengths and any(lengths)):
         return pl.Series([None], dtype=pl.String).new_from_index(0, len(batch.numbers))
     rows = _other_columns(batch, [*rest, *special, *(["meta"] if "meta" in names else [])])
-    own_fields = stored.is_not_null().to_list() if stored is not None else [False] * len(batch.numbers)
-    turns = lengths or [None] * len(batch.numbers)
+    own_fields = stored.is_not_null().to_list() if stored is not None else None
+    if own_fields is None and not lengths and not special and "meta" not in names:
+        return _series([json_text(row) if row else None for row in rows])[0]
+    absent = [None] * len(batch.numbers)
     texts = [
-        _meta_text(row, own, turn, "system" in special) for row, own, turn in zip(rows, own_fields, turns, strict=True)
+        _meta_text(row, own, turn, "system" in special)
+        for row, own, turn in zip(rows, own_fields or absent, lengths or absent, strict=True)
     ]
     return _series(texts)[0]
 
 
-def _other_columns(batch: Batch, names: list[str]) -> Iterable[dict[str, Any]]:
+def _other_columns(batch: Batch, names: list[str]) -> list[dict[str, Any]]:
     if isinstance(batch.values, pl.DataFrame):
         rows = batch.values.select(name for name in names if name in batch.values.columns)
-        return ({k: v for k, v in row.items() if v is not None} for row in rows.iter_rows(named=True))
+        return [{k: v for k, v in row.items() if v is not None} for row in rows.iter_rows(named=True)]
     wanted = set(names)
-    return ({k: v for k, v in value.items() if k in wanted and v is not None} for value in batch.values)
+    return [{k: v for k, v in value.items() if k in wanted and v is not None} for value in batch.values]
 
 
-def _meta_text(rest: dict[str, Any], own_fields: bool, lengths: Any, system: bool) -> str | None:
+def _meta_text(rest: dict[str, Any], own_fields: bool | None, lengths: Any, system: bool) -> str | None:
     if own_fields:
         rest.pop("fields", None)
     if system and isinstance(rest.get("system"), str):

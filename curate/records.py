@@ -77,7 +77,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number).decode
+_decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number)
 
 
 def _from_lines(blocks: Iterator[str]) -> Iterator[Batch]:
@@ -98,19 +98,23 @@ def _from_lines(blocks: Iterator[str]) -> Iterator[Batch]:
 
 def _parsed(lines: list[str], first: int) -> Batch:
     numbers, values, problems = [], [], []
+    scan: Any = _decoder.scan_once  # type: ignore[attr-defined] — what `decode` calls; its own steps take as long again
     for number, line in enumerate(lines, start=first):
-        if not line or line.isspace():
+        line = line.strip()
+        if not line:
             continue
         try:
-            value = _decode(line)
-        except (ValueError, RecursionError) as error:
+            value, end = scan(line, 0)
+            if end != len(line):
+                raise json.JSONDecodeError("Extra data", line, end)
+        except (ValueError, StopIteration, RecursionError) as error:
             problems.append((number, _not_json(number, line, error)))
             continue
         if type(value) is not dict:
-            problems.append((number, f"record {number} is not an object but {excerpt(line.strip())}"))
+            problems.append((number, f"record {number} is not an object but {excerpt(line)}"))
         # Most lines are flat; only one with many brackets is worth a closer look.
         elif line.count("{") + line.count("[") > 100 and too_deep(value):
-            problems.append((number, f"line {number} is nested too deep; it begins {excerpt(line.strip())}"))
+            problems.append((number, _not_json(number, line, RecursionError())))
         else:
             numbers.append(number)
             values.append(value)
@@ -119,9 +123,12 @@ def _parsed(lines: list[str], first: int) -> Batch:
 
 def _not_json(number: int, line: str, error: Exception) -> str:
     if isinstance(error, RecursionError):
-        return f"line {number} is nested too deep; it begins {excerpt(line.strip())}"
-    reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-    return f"line {number} is not JSON: {reason}; it begins {excerpt(line.strip())}"
+        return f"line {number} is nested too deep; it begins {excerpt(line)}"
+    if isinstance(error, StopIteration):
+        reason = "a value is expected"
+    else:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+    return f"line {number} is not JSON: {reason}; it begins {excerpt(line)}"
 
 
 # --- one JSON document --------------------------------------------------------------------------------------------
@@ -130,7 +137,7 @@ def _not_json(number: int, line: str, error: Exception) -> str:
 def _from_json(path: Path, encoding: str) -> Iterator[Batch]:
     text = "".join(text_blocks(path, encoding))
     try:
-        value = _decode(text)
+        value = _decoder.decode(text)
     except (ValueError, RecursionError) as error:
         batches = list(_from_lines(iter([text])))
         if any(len(batch.values) for batch in batches):  # one object per line under the name .json
