@@ -1,20 +1,33 @@
 """`tuneworth curate`: raw pairs to clean splits."""
 
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .reading import code_option
+from .reading import code_option, reading_options
 from .talk import Talk, common_options
+
+if TYPE_CHECKING:
+    from .beside import Beside
+    from .project import Project
 
 __all__ = ["command"]
 
+# Options that a project's file says itself, with the section that does.
+_OF_A_FILE = {
+    "style": "[style] path", "out": "", "group": "[data] group", "identifiers": "[data] identifiers",
+    "date": "[data] date", "stratify": "[curate] stratify", "near_duplicate": "[curate] near_duplicate",
+    "keep": "[curate] keep", "conflicts": "[curate] conflicts", "overrides": "", "splits": "", "input": "[data] input",
+    "output": "[data] output", "encoding": "[data] encoding", "delimiter": "[data] delimiter",
+}  # fmt: skip
+_PATH = click.Path(path_type=Path)
+
 
 @click.command("curate", epilog="Example:  tuneworth curate pairs.jsonl --style style.yaml --out clean")
-@click.argument("source", required=False, type=click.Path(path_type=Path))
-@click.option("--style", type=click.Path(path_type=Path), help="The style schema; with a FILE.")
-@click.option("--out", type=click.Path(path_type=Path), help="The folder to write to; with a FILE.")
+@click.argument("source", required=False, type=_PATH)
+@click.option("--style", type=_PATH, help="The style schema; with a FILE. Without one the pairs are cleaned alone.")
+@click.option("--out", type=_PATH, help="The folder to write to; with a FILE.")
 @click.option("--group", help="The column that must stay on one side of the split; with a FILE.")
 @click.option(
     "--identifier",
@@ -22,65 +35,152 @@ __all__ = ["command"]
     multiple=True,
     help="A field that names the item and says nothing about it; with a FILE.",
 )
+@click.option("--date", help="The column or field by which the newest pairs go to test; with a FILE.")
+@click.option("--stratify", help="The column or field of which each split gets its share; with a FILE.")
+@click.option("--near-duplicate", type=float, help="How alike is a duplicate, 0.5 to 1 (default 0.8); with a FILE.")
+@click.option("--keep", type=click.Choice(["best style", "first", "longest"]), help="Which copy stays; with a FILE.")
+@click.option(
+    "--conflicts",
+    type=click.Choice(["quarantine", "report", "keep best"]),
+    help="What becomes of one input with two answers; with a FILE.",
+)
+@click.option(
+    "--mask", is_flag=True, help="Put marks in the place of e-mail addresses, phone, card and account numbers."
+)
+@click.option("--overrides", type=_PATH, help="Decisions about rows; with a FILE (else overrides.jsonl in --out).")
+@click.option("--splits", type=_PATH, help="Where placed rows are held for the next time; with a FILE.")
+@click.option("--dry-run", is_flag=True, help="Say what would become of the rows; write nothing.")
+@click.option("--threshold-table", is_flag=True, help="How many rows each near-duplicate threshold would drop.")
 @click.option("--run", "name", help="Curate into this run again.")
 @code_option
+@reading_options
 @common_options
 def command(
-    source: Path | None,
-    style: Path | None,
-    out: Path | None,
-    group: str | None,
-    identifiers: tuple[str, ...],
-    name: str | None,
-    allow_code: bool,
-    talk: Talk,
-) -> None:
+    source: Path | None, mask: bool, dry_run: bool, threshold_table: bool, name: str | None, allow_code: bool,
+    talk: Talk, **stated: Any,
+) -> None:  # fmt: skip
     """Raw pairs to clean, leak-proof splits, with a ledger of every row.
 
-    SOURCE is a project folder (the current one if left out), or a file of pairs with --style and --out.
+    SOURCE is a project folder (the current one if left out), or a file of pairs with --out and, for its rules, --style.
+    A project keeps placed rows in splits.jsonl and replays the decisions of overrides.jsonl.
     """
-    from .headline import curate_lines
-    from .project import find_project, read_project
-    from .runs import find_run, new_run, nothing_half_written
+    reading = stated.pop("reading")
+    given = {key: value for key, value in (stated | reading).items() if value not in (None, ())}
+    if _is_file(source, given):
+        assert source is not None
+        project, beside = _from_file(source, given, mask=mask, dry_run=dry_run, allow_code=allow_code)
+        run = given.get("out")
+    else:
+        project, beside = _from_project(source, given, mask=mask, allow_code=allow_code)
+        run = None
+    if dry_run:
+        _say_only(project, beside, talk, thresholds=threshold_table, source=source)
+    else:
+        _write(project, beside, run, name, talk, thresholds=threshold_table)
+
+
+def _is_file(source: Path | None, given: dict[str, Any]) -> bool:
+    from .project import PROJECT_FILE
+
+    if source is None or source.name == PROJECT_FILE:
+        return False
+    # A folder of files or a glob is a file of pairs too, where the options say so.
+    return source.is_file() or ("out" in given and not (source / PROJECT_FILE).is_file())
+
+
+def _say_only(project: "Project", beside: "Beside", talk: Talk, *, thresholds: bool, source: Path | None) -> None:
+    from .curate_words import curate_text
+    from .stages import curated_pairs
+
+    *_, curated = curated_pairs(project, talk, seed=talk.seed, beside=beside, thresholds=thresholds)
+    talk.answer(f"{curate_text(curated.summary)}\n\nA dry run: nothing was written.", {"run": None, **curated.summary})
+    talk.next("the same command without --dry-run writes the splits")
+
+
+def _write(
+    project: "Project", beside: "Beside", run: Path | None, name: str | None, talk: Talk, *, thresholds: bool
+) -> None:
+    from ..curate.whole import disk_refusals
+    from .curate_words import curate_text
+    from .runs import find_run, new_run, nothing_half_written, start_run
     from .stages import curate_stage
 
-    if source is not None and source.name != "tuneworth.toml" and (source.is_file() or out is not None):
-        project, run = _from_file(source, style, out, group, identifiers, talk, allow_code=allow_code)
-    else:
-        if source is not None and not source.exists():
-            from ..style import DataError
-
-            raise DataError(f"no file or project at {source}")
-        find_project(source)
-        project = read_project(source, allow_code=allow_code)
-        run = find_run(project, name) if name else new_run(project, talk, command="tuneworth curate")
+    with disk_refusals(run or project.runs):
+        if run is not None:
+            start_run(run, talk, config=project.resolved, command="tuneworth curate", name=Path(project.data.path).stem)
+        else:
+            run = find_run(project, name) if name else new_run(project, talk, command="tuneworth curate")
     with nothing_half_written(run):
-        summary = curate_stage(project, run, talk)
-    talk.answer(f"{curate_lines(summary)}\n\nWritten to {run / 'curate'}", {"run": str(run), **summary})
+        summary = curate_stage(project, run, talk, beside=beside, thresholds=thresholds)
+    talk.answer(f"{curate_text(summary)}\n\nWritten to {run / 'curate'}", {"run": str(run), **summary})
     talk.next(f"ask what happened to a row: tuneworth why {run} ROW")
 
 
+def _from_project(
+    source: Path | None, given: dict[str, Any], *, mask: bool, allow_code: bool
+) -> tuple["Project", "Beside"]:
+    """The project of a folder, and the files beside it."""
+    from ..style import ConfigError, DataError
+    from .beside import Beside
+    from .project import find_project, read_project
+
+    if source is not None and not source.exists():
+        raise DataError(f"no file or project at {source}")
+    folder = find_project(source)
+    if given:
+        option = next(iter(given))
+        where = f"{_OF_A_FILE[option]} in {folder / 'tuneworth.toml'} says it" if _OF_A_FILE[option] else "leave it out"
+        raise ConfigError(f"--{_option(option)} goes with a file of pairs; for a project {where}")
+    project = read_project(source, allow_code=allow_code)
+    return _masked(project) if mask else project, Beside.of_project(folder)
+
+
 def _from_file(
-    source: Path, style: Path | None, out: Path | None, group: str | None, identifiers: tuple[str, ...], talk: Talk,
-    *, allow_code: bool,
-):  # fmt: skip
-    """A project made of a file's options, and its run folder."""
+    source: Path, given: dict[str, Any], *, mask: bool, dry_run: bool, allow_code: bool
+) -> tuple["Project", "Beside"]:
+    """A project made of a file's options; the decisions in the folder to write to are replayed."""
     from ..curate.settings import CurateSettings, DataSettings
     from ..evaluate.settings import EvaluateSettings
     from ..style import ConfigError, StyleSchema, read_style
     from ..train.settings import TrainSettings
+    from .beside import OVERRIDES, Beside
     from .project import Project
-    from .runs import start_run
 
-    if out is None:
+    out, style = given.get("out"), given.get("style")
+    if out is None and not dry_run:
         raise ConfigError(
             f"curating a file needs --out DIR, the folder to write to: tuneworth curate {source} --out DIR"
         )
-    schema = read_style(style, allow_code=allow_code) if style else StyleSchema("no style", ())
-    data = DataSettings(path=str(source.resolve()), group=group, identifiers=identifiers)
-    project = Project(Path(), data, schema, CurateSettings(), TrainSettings(), EvaluateSettings())
-    if out.exists() and not (out / "run.json").is_file() and any(out.iterdir()):
+    if (
+        out is not None
+        and out.exists()
+        and not (out / "run.json").is_file()
+        and (not out.is_dir() or any(out.iterdir()))
+    ):
         raise ConfigError(f"{out} is there already and is no run of Tuneworth; name another folder")
-    config = {"data": {"path": source.name, "group": group, "identifiers": list(identifiers)}}
-    start_run(out, talk, config=config, command="tuneworth curate", name=source.stem)
-    return replace(project), out
+    schema = read_style(style, allow_code=allow_code) if style else StyleSchema("no style", ())
+    data = {
+        k: given[k] for k in ("input", "output", "group", "identifiers", "date", "encoding", "delimiter") if k in given
+    }
+    rules = {k: given[k] for k in ("stratify", "near_duplicate", "keep", "conflicts") if k in given}
+    try:
+        # Absolute, since a project's paths are read from its folder.
+        settings = DataSettings(path=str(source.absolute()), **data), CurateSettings(mask=mask, **rules)
+    except ValueError as error:
+        raise ConfigError(f"--{str(error).replace('_', '-', 1)}") from None
+    config = {"data": {"path": source.name, **data}, "curate": {"mask": mask, **rules}}
+    project = Project(Path(), settings[0], schema, settings[1], TrainSettings(), EvaluateSettings(), resolved=config)
+    overrides = given.get("overrides")
+    if overrides is not None and not overrides.is_file():
+        raise ConfigError(f"--overrides: no file at {overrides}")
+    return project, Beside(overrides or (out / OVERRIDES if out is not None else None), given.get("splits"))
+
+
+def _masked(project: "Project") -> "Project":
+    from dataclasses import replace
+
+    return replace(project, curate=replace(project.curate, mask=True))
+
+
+def _option(name: str) -> str:
+    return {"identifiers": "identifier"}.get(name, name.replace("_", "-"))

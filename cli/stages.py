@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ..curate import curate, read_pairs, read_split, write_curated
+from ..curate import (
+    Curated,
+    HeldSplits,
+    RawPairs,
+    curate,
+    read_overrides,
+    read_pairs,
+    read_split,
+    read_splits,
+    write_curated,
+    write_splits,
+)
+from ..curate.whole import disk_refusals
 from ..evaluate import (
     Raw,
     Surroundings,
@@ -21,6 +33,7 @@ from ..evaluate import (
     write_evaluated,
 )
 from ..style import ConfigError, DataError, ModelError, write_whole
+from .beside import Beside
 from .project import Project
 from .runs import Stopwatch, read_run, test_set_uses, update_run
 from .talk import Talk
@@ -85,18 +98,39 @@ def seed_of(run: Path, talk: Talk) -> int:
 # --- curate -----------------------------------------------------------------------------------------------------
 
 
-def curate_stage(project: Project, run: Path, talk: Talk) -> dict[str, Any]:
+def curate_stage(
+    project: Project, run: Path, talk: Talk, *, beside: Beside | None = None, thresholds: bool = False
+) -> dict[str, Any]:
     """Clean pairs, splits, ledger and summary in the run's `curate` folder; the summary."""
     watch = Stopwatch()
+    beside = beside or Beside.of_project(project.folder)
+    raw, held, curated = curated_pairs(project, talk, seed=seed_of(run, talk), beside=beside, thresholds=thresholds)
+    if beside.splits is not None:
+        # First: a run whose test set is not held could train the next one on its test rows.
+        with disk_refusals(beside.splits):
+            write_splits(beside.splits, held.grown(curated.ledger))
+    write_curated(curated, run)
+    with disk_refusals(run):
+        update_run(run, seconds={"curate": watch.seconds()}, inputs=[Path(f) for f in raw.files], data_guide=raw.guide)
+    return curated.summary
+
+
+def curated_pairs(
+    project: Project, talk: Talk, *, seed: int, beside: Beside, thresholds: bool
+) -> tuple[RawPairs, HeldSplits, Curated]:
+    """The project's pairs as read, the placed rows of earlier runs, and the result of curating; nothing is written."""
     data = project.data
+    overrides = read_overrides(beside.overrides) if beside.overrides is not None else ()
+    held = read_splits(beside.splits) if beside.splits is not None else HeldSplits()
     raw = read_pairs(project.folder / data.path, data)
     talk.note(f"curate: {raw.shape}")
-    curated = curate(raw, project.style, settings=project.curate, identifiers=data.identifiers, seed=seed_of(run, talk))
-    write_curated(curated, run)
-    update_run(run, seconds={"curate": watch.seconds()}, inputs=[Path(f) for f in raw.files], data_guide=raw.guide)
+    curated = curate(
+        raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
+        held=held, with_threshold_table=thresholds, seed=seed,
+    )  # fmt: skip
     for warning in curated.summary["warnings"]:
         talk.note(f"warning: {warning['text']}")
-    return curated.summary
+    return raw, held, curated
 
 
 # --- train ------------------------------------------------------------------------------------------------------
