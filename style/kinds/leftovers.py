@@ -1,78 +1,148 @@
 """The check `clean`: what a model or an export leaves behind in a text, and refusals."""
 
 import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from ..columns import Columns
 from ..findings import Findings, faults, regex_places
-from ..kind import Kind
+from ..kind import Kind, Proposal
 from ..schema import Check
-from ..words import ready_pattern
+from .refusals import REFUSAL, refused
 
 __all__ = ["CLEAN", "refused"]
 
-# Each with what it is called in a message. Rust syntax; case is ignored.
+_MADE = (
+    r"(?:description|summary|rewrite|rewritten|revision|revised|corrected|improved|translation|output|response|answer|draft"
+    r"|completion|rephrased|paraphrase|version)"
+)
+_OPENER = r"(?:sure(?: thing)?|certainly|of course|absolutely|gladly|happy to help|great question|no problem)"
+# Each sort with what it is called in a message. Rust syntax. A phrase counts where it speaks of the task itself: "Sure-grip
+# handle", "Here are the facts" and "Feel free to roam" are ordinary language.
 _LEFTOVERS = {
     "fences": r"```",
-    "assistant phrases": r"\bas an ai\b|\bas a (?:large )?language model\b|^\s*(?:sure|certainly|of course|absolutely)[,!.]"
-    r"|^\s*here(?:'s| is| are) (?:the|a|an|your|my)\b|\bi hope this helps\b|\blet me know if\b|\bfeel free to\b"
-    r"|<\|[a-z_]+\|>|\[/?inst\]|^\s*(?:assistant|ai)\s*:",
-    "placeholders": r"\blorem ipsum\b|\bTODO\b|\bTBD\b|\{\{[^}]*\}\}|\[(?:insert|your|name|company|product)\b[^\]]*\]|\bxxx+\b",
-    "mojibake": r"\x{FFFD}|Ã[\x{80}-\x{BF}¡-¿]|â€|Â[ °±µ·]|ï»¿",
-}
-# A refusal stands at the beginning: the same words inside a long text are ordinary language.
-_REFUSAL = (
-    r"(?i)\A\s*(?:i['’]?m sorry|i am sorry|sorry|i apologi[sz]e|unfortunately)[,.]?\s+(?:but\s+)?(?:i|we)\s+"
-    r"(?:can(?:no|['’])?t|am unable|['’]m unable|do not|don['’]t)"
-    r"|\A\s*(?:i|we)\s+(?:can(?:not|['’]t)|am unable to|['’]m unable to|won['’]t)\s+"
-    r"(?:help|assist|provide|write|create|generate|comply|fulfil)"
-)
+    "assistant phrases": (
+        rf"(?i)\A\s*{_OPENER}[,!.:]+\s+(?:here\b|i['’ ](?:can|will|would|ll|d|m)\b|let me\b|below\b|happy\b|please find\b)"
+        rf"|\A\s*(?:sure|certainly|of course|absolutely)[!:,.]*[ \t]*(?:\n|\z)"
+        rf"|\A\s*here(?:['’]s| is| are) (?:[\w’'-]+ ){{0,6}}?{_MADE}\b[^\n:.]{{0,80}}:"
+        r"|\A\s*here(?:['’]s| is| are)\b[^\n.]{0,80}\b(?:based on (?:the|your) (?:input|request|information|details"
+        r"|prompt|data)"
+        r"|as (?:you )?requested|you (?:asked for|requested))"
+        r"|\bas an? (?:ai|artificial intelligence|large language model|language model)(?: language model| model| assistant"
+        r"| chatbot)?,? i(?:['’](?:m|d|ll|ve)\b|\b)|\bas an ai language model,"
+        r"|\bi(?:['’]m| am) (?:just |only )?an ai(?: language model\b| assistant\b| model\b| chatbot\b|[,.;])"
+        r"|\bmy (?:knowledge cut-?off|training data)\b"
+        r"|\bi hope (?:this|that) helps\b|\blet me know if you(?:['’]d like me to| (?:would like|want|need) (?:me to"
+        r"|any (?:further |more |other )?"
+        r"(?:changes|adjustments|modifications|revisions|edits|tweaks)))"
+        r"|\bfeel free to (?:ask me|let me know|(?:modify|adjust|customi[sz]e|edit|change|tweak) (?:it|this|the (?:text"
+        r"|description|wording)|as)\b)"
+        r"|\bwould you like me to (?:add|adjust|revise|rewrite|expand|shorten|make (?:it|this)|generate"
+        r"|write)\b[^\n]{0,80}\?\s*\z"
+        r"|<\|[a-z][a-z0-9_▁]*\|>|\[/?inst\]|<</?sys>>|<(?:start|end)_of_turn>|</?think>|\A\s*assistant\s*:"
+        r"|(?m:^#{2,3} ?(?:instruction|response|input|human|assistant)s? ?:)"
+    ),
+    "placeholders": (
+        r"(?i)\blorem ipsum(?: dolor\b|\s*[.,…]|\s*\z)|\{\{\s*[a-z_][\w. -]*\}\}|[\[<](?:insert|enter|add|fill in"
+        r"|placeholder)\b[^\]>\n]{0,60}[\]>]"
+        r"|[\[<](?:your|company|product|customer|client|recipient|brand|sender|first|last|full|contact)['’]?s? ?"
+        r"(?:name|company|product|e-?mail|e-?mail address|phone(?: number)?|address|title|position|website|brand"
+        r"|city)(?: here)?[\]>]"
+        r"|\[[^\]\n]{1,30} (?:here|goes here)\]|\$x{2,}(?:\.x{2})?\b|\bx{2,}(?:[-./]x{2,})+\b"
+        r"|(?-i:\bxxx+\b|\b(?:TODO|FIXME)\s*:|[\[(]\s*(?:TODO|FIXME)\b[^\])\n]*[\])]|\A\s*TODO\s*\z|\bTBD\b)"
+    ),
+    "mojibake": (
+        r"\x{FFFD}|ï¿½|ï»¿|Ã[\x{80}-\x{BF}]|Ã[ƒ‚„…†‡‰Š‹Œ‘’“”•–—˜™š›œŸ€]|â€|Â[\x{A0}°±µ·«»®©£¥§²³¼½¾¿¡]|ðŸ|[ÄÅ][™›‡¾]"
+        r"|(?:[ÐÑ][\x{80}-\x{BF}€‚ƒ„…†‡ˆ‰Š‹Œ‘’“”•–—˜™š›œŸ]){2,}"
+    ),
+}  # fmt: skip
 # An echo is a line of the request that stands in the output; shorter lines may well be said again.
 _ECHO_CHARACTERS = 24
+_ECHO_LINE = r"^\w[\w ]*: |(?i)^(?:please|write|describe|generate|create|summari[sz]e|rewrite|translate|explain)\b"
 
 
 @dataclass(frozen=True)
 class CleanParameters:
-    """`allow`: texts, or names of whole sorts of leftovers, that are no violation."""
+    """`allow`: what is no violation: texts, in whatever leftover they stand, or names of whole sorts.
+
+    The sorts are `fences`, `assistant phrases`, `placeholders`, `mojibake`, `refusals` and `prompt echo`.
+    """
 
     allow: tuple[str, ...] = ()
 
 
-def refused(outputs: pl.Series) -> pl.Series:
-    """Where an output opens with a refusal to do the task."""
-    return outputs.str.contains(_REFUSAL)
-
-
 def _find_clean(check: Check, columns: Columns) -> Findings:
     p: CleanParameters = check.parameters
-    allowed = {text.lower() for text in p.allow}
+    allowed = [text.casefold() for text in p.allow]
     rows = []
     for name, pattern in _LEFTOVERS.items():
         if name not in allowed:
-            for index, found, start, end in regex_places(columns.output, ready_pattern(pattern, ignore_case=True)):
-                if found.strip().lower() not in allowed:
+            innocent = _INNOCENT.get(name, _never)
+            for index, found, start, end in regex_places(columns.output, pattern):
+                if not innocent(columns.output[index], start, end):
                     rows.append((index, found, start, end, f"no {name}"))
     if "refusals" not in allowed:
-        rows += [(i, text, start, end, "no refusal") for i, text, start, end in regex_places(columns.output, _REFUSAL)]
+        rows += [(i, text, start, end, "no refusal") for i, text, start, end in regex_places(columns.output, REFUSAL)]
     if "prompt echo" not in allowed:
         rows += _echoes(columns)
+    rows = [row for row in rows if not any(text in row[1].casefold() for text in allowed if text)]
     return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2]))))
 
 
-def _echoes(columns: Columns) -> list[tuple[int, str, int, int, str]]:
-    """Lines `name: value` of the request that stand in the output word for word."""
-    rows = []
-    for index, (output, request) in enumerate(zip(columns.output, columns.input, strict=True)):
-        for line in request.splitlines():
-            if len(line) >= _ECHO_CHARACTERS and re.match(r"\w[\w ]*: ", line) and (start := output.find(line)) >= 0:
-                rows.append((index, line, start, start + len(line), "no line of the request"))
-    return rows
+def _never(text: str, start: int, end: int) -> bool:
+    return False
+
+
+def _no_placeholder(text: str, start: int, end: int) -> bool:
+    """What looks like a placeholder and is none: a link, an expression of a build file, part of a type number."""
+    found, before, behind = text[start:end], text[start - 1 : start], text[end : end + 1]
+    if found[0] == "[":
+        return behind == "("
+    if found[0] == "{":
+        return before in ("$", "{", "_", "^") or found.strip("{} ").lower() in ("and", "or", "to")
+    if found.startswith(("x", "TBD")):
+        return bool(re.match(r"[\w./:_#-]", before)) or bool(re.match(r"[-/_]|\.\w", text[end : end + 2]))
+    return False
+
+
+_INNOCENT: dict[str, Callable[[str, int, int], bool]] = {"placeholders": _no_placeholder}
+
+
+def _echoes(columns: Columns) -> Iterator[tuple[int, str, int, int, str]]:
+    """Lines of the request that stand in the output as lines of their own: half of the request's lines or more.
+
+    One line of many may be meant: a data sheet says the material as the request does.
+    """
+    lines = (
+        pl.DataFrame({"output": columns.output, "line": columns.input.str.split("\n")})
+        .with_row_index()
+        .with_columns(asked=pl.col("line").list.len())
+        .explode("line")
+        .with_columns(pl.col("line").str.strip_chars())
+        .filter(pl.col("output").str.contains(pl.col("line"), literal=True) & (pl.col("line") != ""))
+        .filter(pl.col("line").len().over("index") * 2 >= pl.col("asked"))
+        .filter((pl.col("line").str.len_chars() >= _ECHO_CHARACTERS) & pl.col("line").str.contains(_ECHO_LINE))
+    )
+    for index, output, line in lines.select("index", "output", "line").iter_rows():
+        place = re.search(rf"(?m)^[ \t]*({re.escape(line)})[ \t\r]*$", output)
+        if place and output.strip() != line:  # an output that is the request has not answered, but may be a copy
+            yield index, line, *place.span(1), "no line of the request"
 
 
 def _say_clean(check: Check) -> str:
     return "Give the text alone: no introduction, no remarks, no code fences, no placeholders, no part of the request repeated."
 
 
-CLEAN = Kind("clean", "form", CleanParameters, _find_clean, _say_clean)
+def _explain_clean(check: Check, found: str | None, expected: str) -> str:
+    """What was left behind, and by what."""
+    return f'{check.id}: "{found}" is left over; expected {expected}'
+
+
+def _propose_clean(columns: Columns) -> Sequence[Proposal]:
+    """Any finished text keeps it, whatever its style."""
+    return (Proposal({}, style=False),)
+
+
+CLEAN = Kind("clean", "form", CleanParameters, _find_clean, _say_clean, _propose_clean, _explain_clean)
