@@ -1,6 +1,7 @@
 """How commands talk: the answer on standard output, progress and warnings on standard error."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,12 @@ import click
 __all__ = ["Talk", "common_options"]
 
 Advance = Callable[[int, int, str], None]  # done, of how many, what to show beside
+
+# Controls but tab and line feed; line and paragraph separators; marks, embeddings, overrides and isolates of direction;
+# byte order marks; surrogates; tag characters, in which text can be hidden.
+_UNSAFE = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff\\ud800-\\udfff\\U000e0000-\\U000e007f]"
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class Talk:
 
     def answer(self, text: str, data: Any) -> None:
         """The command's result: `text` for people, or `data` alone for machines."""
-        print(json.dumps(data, ensure_ascii=False, indent=2) if self.json else printable(text), flush=True)
+        print(_json(data) if self.json else printable(text), flush=True)
 
     def next(self, text: str) -> None:
         """The last line: the next step."""
@@ -48,29 +55,38 @@ class Talk:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[beside]}"),
+            TextColumn("{task.fields[beside]}", markup=False),
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(title, total=None, beside="")
+            task = bar.add_task(printable(title), total=None, beside="")
 
             def advance(done: int, total: int, beside: str) -> None:
-                bar.update(task, completed=done, total=total, beside=beside)
+                bar.update(task, completed=done, total=total, beside=printable(beside))
 
             yield advance
 
 
 def printable(text: str) -> str:
-    """The text with control characters shown as such: what stands in data must not steer a terminal."""
-    return "".join(
-        c
-        if c in "\n\t" or ((c.isprintable() or ord(c) > 0x9F) and not 0xD800 <= ord(c) <= 0xDFFF)
-        else f"\\x{ord(c):02x}"
-        for c in text
-    )
+    """The text with control characters shown as such: what stands in data must not steer a terminal.
+
+    Also shown: what turns the direction of writing, or cannot be seen and is no part of a word, and what cannot be
+    written at all.
+    """
+    return _UNSAFE.sub(_shown, text)
+
+
+def _json(data: Any) -> str:
+    """JSON in which the same characters stand as its own escapes, so that a terminal is safe here too."""
+    return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def _shown(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def common_options(command: Callable) -> Callable:
