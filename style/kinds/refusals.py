@@ -17,7 +17,7 @@ _WRITING = (
     r"(?:write|create|generate|produce|provide|answer|do|engage in|discuss) (?:that|this|an?|any|such|content|your)\b"
 )
 _CANNOT = r"(?:can(?:no|['’])t|can not|am (?:unable|not able) to|['’]m (?:unable|not able) to|must decline to|won['’]t|will not)"
-_SORRY = r"(?:i['’]?m (?:very |really |so )?sorry|i am (?:very |really |so )?sorry|sorry|my apologies|apologies|i apologi[sz]e|unfortunately)"
+_SORRY = r"(?:i(?:['’]?m| am) (?:very |really |so )?sorry|sorry|my apologies|apologies|i apologi[sz]e|unfortunately)"
 _AS_AI = r"(?:as an? (?:ai|artificial intelligence|language model|large language model)[^,.\n]{0,40},?\s+)"
 _LINES = (
     rf"{_SORRY}[,.!]?\s+(?:but\s+)?{_AS_AI}?i\s?{_CANNOT}\s+(?:to\s+)?(?:{_TASK}|{_WRITING})",
