@@ -2,17 +2,25 @@
 
 from ..kind import Kind
 from .affix import ENDS_WITH, STARTS_WITH
+from .case import CASE
 from .covers import COVERS
 from .forbidden import FORBIDDEN
 from .grounded import GROUNDED
+from .json_value import JSON
+from .key_values import KEY_VALUES
 from .language import LANGUAGE
 from .leftovers import CLEAN
 from .length import LENGTH
+from .list_items import LIST
 from .no_repeats import NO_REPEATS
+from .number_style import NUMBERS
+from .order import ORDER
 from .pattern import PATTERN
 from .punctuation import PUNCTUATION
 from .python_call import PYTHON
 from .readability import READABILITY
+from .sections import SECTIONS
+from .template import TEMPLATE
 from .vocabulary import VOCABULARY
 
 __all__ = ["KINDS"]
@@ -22,6 +30,14 @@ KINDS: dict[str, Kind] = {
     for kind in (
         LENGTH,
         PATTERN,
+        SECTIONS,
+        LIST,
+        TEMPLATE,
+        JSON,
+        KEY_VALUES,
+        ORDER,
+        NUMBERS,
+        CASE,
         FORBIDDEN,
         STARTS_WITH,
         ENDS_WITH,

@@ -8,7 +8,7 @@ import polars as pl
 from ..columns import Columns
 from ..errors import ConfigError
 from ..findings import Findings, faults
-from ..kind import Kind
+from ..kind import Kind, Proposal
 from ..schema import Check
 from ..words import at_least_at_most
 
@@ -17,9 +17,11 @@ __all__ = ["LENGTH"]
 
 @dataclass(frozen=True)
 class LengthParameters:
-    """How long an output may be; at least one end is given."""
+    """How long an output may be; at least one end is given. `tokens` are those of the tokenizer in use: without one
+    the check is unscored.
+    """
 
-    unit: Literal["characters", "words", "sentences", "lines", "paragraphs"] = "characters"
+    unit: Literal["characters", "words", "sentences", "lines", "paragraphs", "tokens"] = "characters"
     min: int | None = None
     max: int | None = None
 
@@ -31,11 +33,17 @@ class LengthParameters:
 
 
 _TEXT = pl.col("text")
+# A full stop behind these is no end of a sentence.
+_ABBREVIATION = (
+    r"\b(?:e\.g|i\.e|z\.B|d\.h|u\.a|p\.m|a\.m|approx|ca|cf|vs|incl|excl|resp|Dr|Mr|Mrs|Ms|Prof|St|No|Nr|Fig|Abb|"
+    r"usw|bzw|ggf|inkl|evtl)\."
+)
+_SENTENCES = _TEXT.str.replace_all(_ABBREVIATION, "x")
 _UNITS = {
     "characters": _TEXT.str.len_chars(),
     "words": _TEXT.str.count_matches(r"\S+"),
     # An end mark counts as one sentence's end when space or the end of the text follows; a rest without a mark is one.
-    "sentences": _TEXT.str.count_matches(r"[.!?…]+[\"'”’)]*(?:\s|$)|[^.!?…\s][\"'”’)]*\s*$"),
+    "sentences": _SENTENCES.str.count_matches(r"[.!?…]+[\"'”’)]*(?:\s|$)|[。！？]+|[^.!?…。！？\s][\"'”’)]*\s*$"),
     "lines": _TEXT.str.strip_chars_end("\n").str.count_matches("\n") + (_TEXT != "").cast(pl.UInt32),
     "paragraphs": _TEXT.str.count_matches(r"(?:^|\n[ \t]*\n)\s*\S"),
 }
@@ -43,18 +51,59 @@ _UNITS = {
 
 def _find_length(check: Check, columns: Columns) -> Findings:
     p: LengthParameters = check.parameters
-    counts = pl.DataFrame({"text": columns.output}).select(_UNITS[p.unit])["text"]
+    if p.unit == "tokens":
+        if columns.count_tokens is None:
+            why = pl.Series("why", [_NO_TOKENIZER], dtype=pl.String).new_from_index(0, len(columns.output))
+            return Findings(faults([]), unscored=why)
+        counts = pl.Series("text", list(columns.count_tokens(columns.output.to_list())), dtype=pl.Int64)
+    else:
+        counts = pl.DataFrame({"text": columns.output}).select(_UNITS[p.unit])["text"]
     low, high = p.min or 0, p.max if p.max is not None else 2**31
     wrong = pl.DataFrame({"count": counts}).with_row_index().filter(~pl.col("count").is_between(low, high))
     expected = f"{at_least_at_most(p.min, p.max)} {p.unit}"
     return Findings(faults([(index, f"{n} {p.unit}", None, None, expected) for index, n in wrong.iter_rows()]))
 
 
+_NO_TOKENIZER = "no tokenizer to count tokens with: state a model, or use another unit"
+
+
 def _say_length(check: Check) -> str:
     p: LengthParameters = check.parameters
     if p.unit == "lines" and p.max == 1:
         return "Write one single line."
+    if p.max == 1:
+        return f"Write {'exactly' if p.min == 1 else 'at most'} one {p.unit.removesuffix('s')}."
+    if p.max is None and p.min == 1:
+        return f"Write at least one {p.unit.removesuffix('s')}."
     return f"Write {at_least_at_most(p.min, p.max)} {p.unit}."
 
 
-LENGTH = Kind("length", "form", LengthParameters, _find_length, _say_length)
+def _explain_length(check: Check, found: str | None, expected: str) -> str:
+    count, _, unit = (found or "0").partition(" ")
+    found = f"1 {unit.removesuffix('s')}" if count == "1" else found
+    return f"{check.id}: the text has {found}, expected {expected}"
+
+
+# A range that spans more than this factor says nothing about style: any texts lie in it.
+_WIDEST = 10
+# From this many examples on, the rarest 1 % at either end may be exceptions; below, each example counts.
+_MANY = 200
+
+
+def _propose_length(columns: Columns) -> list[Proposal]:
+    """The range of the central 98 % in words where it is narrow, and one line where there is no second."""
+    words = columns.output.str.count_matches(r"\S+")
+    if not len(words):
+        return []
+    share = 0.01 if len(words) >= _MANY else 0.0
+    low, high = int(words.quantile(share, "lower") or 0), int(words.quantile(1 - share, "higher") or 0)
+    narrow = low > 0 and high <= _WIDEST * low
+    proposals = [Proposal({"unit": "words", "min": low, "max": high})] if narrow else []
+    lines = pl.DataFrame({"text": columns.output}).select(_UNITS["lines"])["text"]
+    if (lines <= 1).mean() >= 0.8:  # type: ignore[operator]
+        # Single words and texts of just any length are one line without any rule.
+        proposals.append(Proposal({"unit": "lines", "max": 1}, style=narrow and high >= 6))
+    return proposals
+
+
+LENGTH = Kind("length", "form", LengthParameters, _find_length, _say_length, _propose_length, _explain_length)

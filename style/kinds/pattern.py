@@ -1,13 +1,15 @@
 """The check `pattern`: a regular expression and how often it occurs."""
 
+import re
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from ..columns import Columns
 from ..errors import ConfigError
 from ..findings import Findings, faults, regex_places
-from ..kind import Kind
+from ..kind import Kind, Proposal
 from ..schema import Check
 from ..words import quoted, ready_pattern, times
 
@@ -43,7 +45,10 @@ def _find_pattern(check: Check, columns: Columns) -> Findings:
     too_many = wrong.filter(pl.col("n") > p.min) if p.max is not None else wrong.clear()
     for place, found, start, end in regex_places(too_many["text"], pattern):
         rows.append((too_many["index"][place], found, start, end, expected))
-    return Findings(faults(rows))
+    # Empty matches have no place, but they count.
+    told = {row[0] for row in rows}
+    rows += [(index, None, None, None, expected) for index in too_many["index"] if index not in told]
+    return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2] or 0))))
 
 
 def _say_pattern(check: Check) -> str:
@@ -55,4 +60,77 @@ def _say_pattern(check: Check) -> str:
     return f"The pattern `{p.regex}` occurs {times(p.min, p.max)}."
 
 
-PATTERN = Kind("pattern", "form", PatternParameters, _find_pattern, _say_pattern)
+def _explain_pattern(check: Check, found: str | None, expected: str) -> str:
+    if found is not None:
+        return f"{check.id}: found {quoted(found)}, expected {expected}"
+    return f"{check.id}: {check.say or f'expected {expected}'}"
+
+
+# Marks between facts, each with what a guide calls it.
+_SEPARATORS = {
+    ", ": "a comma and a space", "; ": "a semicolon and a space", " / ": "a slash between spaces",
+    " | ": "a bar between spaces", " · ": "a middle dot between spaces", " – ": "a dash between spaces",
+}  # fmt: skip
+_FACT_WORDS = 6  # facts are short; what stands between the commas of prose is longer
+_SHAPE_CHARACTERS = 40
+
+
+def _propose_pattern(columns: Columns) -> list[Proposal]:
+    """A mark that separates the facts of nearly every output, and one shape that they all have (codes, dates)."""
+    texts = columns.output.str.strip_chars()
+    if not len(texts):
+        return []
+    if shape := _shape(texts):
+        return [shape]
+    # Prose has commas too: where sentences end inside, or facts are long, the mark separates nothing.
+    prose = texts.str.contains(r"[.!?]\s+\p{Lu}|\n")
+    words = texts.str.count_matches(r"\S+")
+    proposals = []
+    for mark, name in _SEPARATORS.items():
+        counts = texts.str.count_matches(mark, literal=True)
+        listed = (counts >= 1) & ~prose & (words <= _FACT_WORDS * (counts + 1))
+        if listed.mean() < 0.8:  # type: ignore[operator]
+            continue
+        for least in (3, 2, 1):
+            say = f"Separate the facts with {name}." if least == 1 else (
+                f"Write at least {('two', 'three', 'four')[least - 1]} facts, separated by {name}."
+            )  # fmt: skip
+            minimum = {} if least == 1 else {"min": least}
+            if (counts >= least).mean() >= 0.96:  # type: ignore[operator]
+                proposals.append(Proposal({"regex": re.escape(mark).replace(r"\ ", " "), **minimum, "say": say}))
+                break
+        else:
+            regex = re.escape(mark).replace(r"\ ", " ")
+            proposals.append(Proposal({"regex": regex, "say": f"Separate the facts with {name}."}))
+    return proposals
+
+
+def _shape(texts: pl.Series) -> Proposal | None:
+    """The shape of short texts that are codes or dates: runs of digits and of letters, with the marks between them."""
+    if texts.str.len_chars().quantile(0.99) > _SHAPE_CHARACTERS:  # type: ignore[operator]
+        return None
+    frame = pl.DataFrame({"text": texts, "shape": texts})
+    for run, sign in ((r"\p{Lu}+", "A"), (r"\p{Ll}+", "a"), (r"\p{Nd}+", "0")):
+        frame = frame.with_columns(pl.col("shape").str.replace_all(run, sign))
+    shapes = frame["shape"].value_counts().sort(["count", "shape"], descending=[True, False])
+    usual, count = shapes.row(0)
+    if count < 0.8 * len(texts) or "0" not in usual or len(usual) < 2:
+        return None
+    classes = {"A": "[A-Z]", "a": "[a-z]", "0": "[0-9]"}
+    grouped = "".join(f"({classes[c]}+)" if c in classes else re.escape(c) for c in usual)
+    parts = frame.filter(pl.col("shape") == usual)["text"].str.extract_groups(rf"\A{grouped}\z").struct.unnest()
+    lengths = parts.select(pl.all().str.len_chars())
+    ranges = iter([(lengths[name].min(), lengths[name].max()) for name in lengths.columns])
+    regex = "".join(classes[c] + _counted(*next(ranges)) if c in classes else re.escape(c) for c in usual)
+    example = frame.filter(pl.col("shape") == usual)["text"].min()
+    return Proposal({"regex": regex, "whole": True, "say": f"Write it in the form {quoted(str(example))}."})
+
+
+def _counted(low: Any, high: Any) -> str:
+    """`{4}`, `{1,3}` or `+`."""
+    if low is None or low != high:
+        return "+" if high is None or high > 9 else f"{{{low},{high}}}"
+    return "" if low == 1 else f"{{{low}}}"
+
+
+PATTERN = Kind("pattern", "form", PatternParameters, _find_pattern, _say_pattern, _propose_pattern, _explain_pattern)

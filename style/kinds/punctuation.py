@@ -1,53 +1,156 @@
 """The check `punctuation`: the marks of an output."""
 
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
 
 from ..columns import Columns
 from ..errors import ConfigError
 from ..findings import Findings, faults, regex_places
-from ..kind import Kind
+from ..kind import Kind, Proposal
 from ..schema import Check
 from ..words import quoted
 
 __all__ = ["PUNCTUATION"]
 
-
-_END_MARKS = ".!?…;:,"
+_END_MARKS = ".!?…;:,。！？"
+# A full stop behind these belongs to the word.
+_ABBREVIATED = (
+    r"\b(?:Inc|Ltd|Co|Corp|Jr|Sr|etc|approx|incl|excl|max|min|typ|resp|no|vs|p\.m|a\.m|e\.g|i\.e|U\.S|U\.K|usw)\.\z"
+)
+# Quotation marks: apostrophes are none, so single closing ones are left out. A straight one behind a digit is an inch.
+_QUOTES = {
+    "straight": (r'"', 'straight (")'),
+    "curly": (r"[“”‘]", "curly (“ ”)"),
+    "low": (r"[„“‚]", "low and high („ “)"),
+    "angle": (r"[«»‹›]", "angle (« »)"),
+}
+_ANY_QUOTE = r"[\"“”„‟‘‚«»‹›]"
+# Dashes between words: a hyphen between spaces, two hyphens, or a dash. Between digits they mean a range or a minus, at
+# the beginning of a line a list item.
+_ANY_DASH = r"[ ]-[ ]|[ ]--+[ ]|--+|[ ]?[–—―][ ]?"
+_DASHES = {
+    "hyphen": ("-", 'a hyphen between spaces (" - ")'), "en": ("–", "an en dash (–)"), "em": ("—―", "an em dash (—)"),
+}  # fmt: skip
+_PROPOSE_FROM = 30  # outputs with such a mark
 
 
 @dataclass(frozen=True)
 class PunctuationParameters:
-    """The mark at the end (`none`: no mark), and how many exclamation marks there may be."""
+    """The mark at the `end` (`none`: no mark; an abbreviation's own is none), at most so many `exclamation_marks`, and
+    which `quotes` and `dashes` are used where there are any (`none`: none at all). Where a check is about quotes or
+    dashes alone, an output without any is not applicable.
+    """
 
     end: str | None = None
     exclamation_marks: int | None = None
+    quotes: Literal["straight", "curly", "low", "angle", "none"] | None = None
+    dashes: Literal["hyphen", "en", "em", "none"] | None = None
 
     def __post_init__(self) -> None:
-        if self.end is None and self.exclamation_marks is None:
-            raise ConfigError('needs "end" or "exclamation_marks"')
+        if self.end is None and self.exclamation_marks is None and self.quotes is None and self.dashes is None:
+            raise ConfigError('needs "end", "exclamation_marks", "quotes" or "dashes"')
         if self.end is not None and self.end != "none" and len(self.end) != 1:
             raise ConfigError(f'"end" is one mark or "none", found {quoted(self.end)}')
+        if self.exclamation_marks is not None and self.exclamation_marks < 0:
+            raise ConfigError(f'"exclamation_marks" is 0 or more, found {self.exclamation_marks}')
+
+
+Rows = list[tuple[int, str | None, int | None, int | None, str]]
 
 
 def _find_punctuation(check: Check, columns: Columns) -> Findings:
     p: PunctuationParameters = check.parameters
-    found = []
+    found: Rows = []
     if p.end is not None:
-        expected = "no mark at the end" if p.end == "none" else f"{quoted(p.end)} at the end"
-        last = columns.output.str.strip_chars().str.slice(-1)
-        wrong = last.is_in(list(_END_MARKS)) if p.end == "none" else (last != p.end)
-        for index in wrong.fill_null(False).arg_true():
-            text = columns.output[index].rstrip()
-            found.append(
-                (index, text[-1:] or None, len(text) - 1 if text else None, len(text) if text else None, expected)
-            )
+        found += _wrong_ends(columns.output, p.end)
     if p.exclamation_marks is not None:
-        counts = columns.output.str.count_matches("!", literal=True)
-        expected = f"at most {p.exclamation_marks} exclamation marks"
+        counts = columns.output.str.count_matches("[!！]")
+        expected = (
+            "no exclamation marks" if p.exclamation_marks == 0 else f"at most {p.exclamation_marks} exclamation marks"
+        )
         many = (counts > p.exclamation_marks).arg_true()
-        for place, mark, start, end in regex_places(columns.output.gather(many), "!"):
+        for place, mark, start, end in regex_places(columns.output.gather(many), "[!！]"):
             found.append((many[place], mark, start, end, expected))
-    return Findings(faults(sorted(found, key=lambda row: row[0])))
+    quotes = _quotes(columns.output) if p.quotes else []
+    dashes = _dashes(columns.output) if p.dashes else []
+    found += [(*quote, _quotes_expected(p)) for quote in quotes if not _is_quote(quote[1], p.quotes or "none")]
+    found += [(*dash, _dashes_expected(p)) for dash in dashes if not _is_dash(dash[1], p.dashes or "none")]
+    return Findings(
+        faults(sorted(found, key=lambda row: (row[0], row[2] or 0))), _applicable(p, columns, quotes + dashes)
+    )
+
+
+def _applicable(p: PunctuationParameters, columns: Columns, marks: list[tuple[int, str, int, int]]) -> pl.Series | None:
+    """Everywhere, but for a check about the sort of marks alone."""
+    if p.end is not None or p.exclamation_marks is not None or "none" in (p.quotes, p.dashes):
+        return None
+    rows = pl.Series("applies", sorted({index for index, *_ in marks}), dtype=pl.UInt32)
+    return (
+        pl.DataFrame({"text": columns.output})
+        .with_row_index()
+        .select(applies=pl.col("index").is_in(rows.implode()))["applies"]
+    )
+
+
+def _wrong_ends(outputs: pl.Series, end: str) -> Rows:
+    text = outputs.str.strip_chars_end()
+    # A closing bracket or quotation mark may stand behind the mark.
+    last = text.str.slice(-1) if end == "none" else text.str.strip_chars_end("\"'”’“»)]").str.slice(-1)
+    if end == "none":
+        wrong = last.is_in(list(_END_MARKS)) & ~text.str.contains(_ABBREVIATED)
+    else:
+        wrong = (last != end) & ~((text.str.slice(-1) == end) | (pl.Series([end == "…"]) & text.str.ends_with("...")))
+    expected = "no mark at the end" if end == "none" else f"{quoted(end)} at the end"
+    rows: Rows = []
+    for index in wrong.fill_null(False).arg_true():
+        length = len(text[index])
+        if length:
+            rows.append((index, text[index][-1], length - 1, length, expected))
+        else:
+            rows.append((index, None, None, None, expected))
+    return rows
+
+
+def _quotes(outputs: pl.Series) -> list[tuple[int, str, int, int]]:
+    """Each quotation mark. Behind a digit a straight one is an inch or a second."""
+    return [
+        (index, mark, start, end)
+        for index, mark, start, end in regex_places(outputs, _ANY_QUOTE)
+        if not (mark == '"' and start and outputs[index][start - 1].isdigit())
+    ]
+
+
+def _is_quote(mark: str, wanted: str) -> bool:
+    return wanted != "none" and re.fullmatch(_QUOTES[wanted][0], mark) is not None
+
+
+def _quotes_expected(p: PunctuationParameters) -> str:
+    return "no quotation marks" if p.quotes == "none" else f"{_QUOTES[p.quotes or 'curly'][1]} quotation marks"
+
+
+def _dashes(outputs: pl.Series) -> list[tuple[int, str, int, int]]:
+    """Each dash between words, without its spaces."""
+    found = []
+    for index, dash, start, end in regex_places(outputs, _ANY_DASH):
+        left, right = outputs[index][start - 1 : start].strip(), outputs[index][end : end + 1].strip()
+        # At either end of a line it is a list item or a break; before a word alone ("--help") an option.
+        between = left and right and not (left.isdigit() and right.isdigit()) and "-" not in (left, right)
+        if between and (dash[0] == " " or left.isalnum() or left in "\"'”’»)"):
+            at = start + len(dash) - len(dash.lstrip())
+            found.append((index, dash.strip(), at, at + len(dash.strip())))
+    return found
+
+
+def _is_dash(dash: str, wanted: str) -> bool:
+    return wanted != "none" and dash in _DASHES[wanted][0]
+
+
+def _dashes_expected(p: PunctuationParameters) -> str:
+    return "no dashes" if p.dashes == "none" else _DASHES[p.dashes or "en"][1]
 
 
 def _say_punctuation(check: Check) -> str:
@@ -59,8 +162,57 @@ def _say_punctuation(check: Check) -> str:
         sentences.append(f"End with {quoted(p.end)}.")
     if p.exclamation_marks is not None:
         limit = p.exclamation_marks
-        sentences.append("Use no exclamation marks." if limit == 0 else f"Use at most {limit} exclamation marks.")
+        some = f"Use at most {limit} exclamation mark{'s' * (limit > 1)}."
+        sentences.append("Use no exclamation marks." if limit == 0 else some)
+    if p.quotes is not None:
+        sentences.append("Use no quotation marks." if p.quotes == "none" else f"Use {_quotes_expected(p)}.")
+    if p.dashes is not None:
+        sentences.append(
+            "Use no dashes." if p.dashes == "none" else f"For a dash between words use {_dashes_expected(p)}."
+        )
     return " ".join(sentences)
 
 
-PUNCTUATION = Kind("punctuation", "form", PunctuationParameters, _find_punctuation, _say_punctuation)
+def _propose_punctuation(columns: Columns) -> list[Proposal]:
+    """The end that most outputs have, and the one sort of quotation marks and dashes where enough outputs have any."""
+    outputs = columns.output.filter(columns.output.str.contains(r"\S"))
+    if not len(outputs):
+        return []
+    return [
+        *_propose_end(outputs),
+        *_propose_sort(_quotes(outputs), "quotes", list(_QUOTES), _is_quote),
+        *_propose_sort(_dashes(outputs), "dashes", list(_DASHES), _is_dash),
+        Proposal({"exclamation_marks": 0}, style=False),
+    ]
+
+
+def _propose_end(outputs: pl.Series) -> list[Proposal]:
+    last = outputs.str.strip_chars_end().str.slice(-1)
+    marked = last.filter(last.is_in(list(_END_MARKS)))
+    words = outputs.str.count_matches(r"\S+").median() or 0
+    if len(marked) < 0.5 * len(outputs):
+        # Labels and names have no full stop anyway.
+        return [Proposal({"end": "none"}, style=words > 3)]  # type: ignore[operator]
+    mark = marked.value_counts().sort(["count", marked.name], descending=[True, False]).item(0, 0)
+    # Prose of several sentences ends with a full stop anyway.
+    prose = outputs.str.count_matches(r"[.!?]\s+\S").median() or 0
+    return [Proposal({"end": mark}, style=mark not in ".。" or prose < 1)]  # type: ignore[operator]
+
+
+def _propose_sort(
+    marks: list[tuple[int, str, int, int]], key: str, sorts: Sequence[str], fits: Callable[[str, str], bool]
+) -> list[Proposal]:
+    """The sort of mark that most outputs with such marks use alone."""
+    rows: dict[int, set[str]] = {}
+    for index, mark, *_ in marks:
+        rows.setdefault(index, set()).add(mark)
+    if len(rows) < _PROPOSE_FROM:
+        return []
+    counts = {sort: sum(all(fits(mark, sort) for mark in found) for found in rows.values()) for sort in sorts}
+    best = max(counts, key=lambda sort: counts[sort])
+    return [Proposal({key: best}, note=f"{counts[best]} of {len(rows)} outputs with any")]
+
+
+PUNCTUATION = Kind(
+    "punctuation", "form", PunctuationParameters, _find_punctuation, _say_punctuation, _propose_punctuation
+)

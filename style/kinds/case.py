@@ -1,0 +1,184 @@
+"""The check `case`: sentence case, title case, capitals or small letters."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from ..columns import Columns
+from ..findings import Findings, faults, regex_places
+from ..kind import Kind, Proposal
+from ..schema import Check
+from ..words import quoted
+
+__all__ = ["CASE"]
+
+# Words that a title may begin small.
+_SMALL_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "a an and as at but by de der des die das du e en et for from if in into la le les nor of off on onto or out over "
+        "per so the to up und van via von vs with y yet zu zum zur für mit aus auf im am",
+    )
+)
+# What a word is made of here: letters and digits, and the marks inside words.
+_PART = r"[\p{L}\p{M}\p{N}'’_\-./&+@]"
+_WORD = re.compile(r"[^\W_][\w'’\-./&+@\u0300-\u036f]*")
+_PIECES = re.compile(r"[\-./&+@'’_]+")
+# Title case: at least this many words could be small, and this share of them is not. Shorter words are often
+# acronyms, units or small words, so they do not count.
+_TITLE_WORDS, _TITLE_SHARE, _LETTERS = 3, 0.75, 4
+_SENTENCE_END = re.compile(r"(?:[.!?…:]['\"”’)\]]*\s+|\n\s*|\A)[^\w]*\Z")
+
+
+@dataclass(frozen=True)
+class CaseParameters:
+    """How an output is capitalised. Words with digits are let be, and a text without letters that have a case is not
+    applicable.
+
+    sentence: the first letter is a capital one, or the first word has one inside (`iPhone`). The text is not in title
+    case: of the other words with four or more letters, acronyms and words that stand so in the request left out, there
+    are not three or more with three quarters of them capitalised. It is not all in capitals.
+    title: every word begins with a capital letter or has one inside (`mV`); small words (of, the, and) need not, but
+    for the first.
+    upper: no small letters, but in units behind a number and in words that stand so, with a capital, in the request.
+    lower: no word with a capital first letter, but for those that stand so in the request, acronyms, single letters.
+    """
+
+    is_: Literal["sentence", "title", "upper", "lower"]
+
+
+Rows = list[tuple[int, str, int, int, str]]
+
+
+def _find_case(check: Check, columns: Columns) -> Findings:
+    p: CaseParameters = check.parameters
+    find = {"sentence": _not_sentence, "title": _not_title, "upper": _not_upper, "lower": _not_lower}[p.is_]
+    return Findings(
+        faults(sorted(find(columns), key=lambda row: (row[0], row[2]))),
+        columns.output.str.contains(r"[\p{Lu}\p{Ll}]").rename("applies"),
+    )
+
+
+def _not_upper(columns: Columns) -> Rows:
+    rows = []
+    for index, word, start, end in regex_places(columns.output, rf"{_PART}*\p{{Ll}}{_PART}*"):
+        named = word != word.lower() and word in _words(columns.input[index])
+        if not (named or _has_digit(word) or _is_unit(word, columns.output[index], start)):
+            rows.append((index, word, start, end, "capitals"))
+    return rows
+
+
+def _not_lower(columns: Columns) -> Rows:
+    rows = _in_capitals(columns, "small letters")
+    for index, word, start, end in regex_places(columns.output, rf"{_PART}*\p{{Lu}}\p{{Ll}}{_PART}*"):
+        if _capitalised(word) and not _has_digit(word) and word not in _words(columns.input[index]):
+            rows.append((index, word, start, end, quoted(word.lower())))
+    return rows
+
+
+def _not_title(columns: Columns) -> Rows:
+    rows = []
+    outside = rf"(?:\A|[^{_PART[1:-1]}])"
+    for index, found, start, _ in regex_places(columns.output, rf"{outside}\p{{Ll}}{_PART}*"):
+        margin = 0 if found[0].islower() else 1  # the character before the word
+        word, start = found[margin:].rstrip("'’.-/&+@_"), start + margin
+        first = not any(map(str.isalnum, columns.output[index][:start]))
+        small = first or word not in _SMALL_WORDS
+        if word == word.lower() and small and not _has_digit(word) and not _is_unit(word, columns.output[index], start):
+            rows.append((index, word, start, start + len(word), quoted(word[:1].upper() + word[1:])))
+    return rows
+
+
+def _not_sentence(columns: Columns) -> Rows:
+    rows = _in_capitals(columns, "capitals only where a sentence or a name begins")
+    for index, found, _, end in regex_places(columns.output, rf"\A[^\p{{L}}\p{{N}}]*\p{{Ll}}{_PART}*"):
+        word = found[next(at for at, c in enumerate(found) if c.isalpha()) :]
+        if word == word.lower() and not _has_digit(word):
+            rows.append((index, word, end - len(word), end, quoted(word[:1].upper() + word[1:])))
+    # Whole columns say where a text could be title case at all; the words of those texts are looked at one by one.
+    capital = columns.output.str.count_matches(rf"\b\p{{Lu}}\p{{Ll}}{_PART}{{2,}}")
+    small = columns.output.str.count_matches(r"(?:^|\s)\p{Ll}{4,}")
+    for index in ((capital >= _TITLE_WORDS) & (capital >= small)).arg_true():
+        rows += [(index, *fault) for fault in _in_title_case(columns.output[index], columns.input[index])]
+    return rows
+
+
+def _in_title_case(text: str, request: str) -> list[tuple[str, int, int, str]]:
+    """The first capitalised word of a text in title case that should be small; none where it is not."""
+    named = _words(request)
+    small, capital = 0, []
+    for match in _WORD.finditer(text):
+        word = match.group()
+        if sum(map(str.isalpha, word)) < _LETTERS or _has_digit(word):
+            continue
+        if _SENTENCE_END.search(text, max(match.start() - 20, 0), match.start()):
+            continue  # the first word of a sentence says nothing
+        if word[0].islower():
+            small += 1
+        elif _capitalised(word) and word not in named:
+            capital.append(match)
+    if len(capital) < max(_TITLE_WORDS, _TITLE_SHARE * (small + len(capital))):
+        return []
+    word = capital[0].group()
+    return [(word, *capital[0].span(), f"{quoted(word.lower())} (sentence case)")]
+
+
+def _capitalised(word: str) -> bool:
+    """A capital letter with small ones behind it, in the word or in a part of it (`Rail-to-Rail`); no acronym."""
+    return any(piece[:1].isupper() and piece[1:].islower() for piece in _PIECES.split(word))
+
+
+def _in_capitals(columns: Columns, expected: str) -> Rows:
+    """Texts without a small letter that hold three words or more of four capitals: not just acronyms."""
+    loud = columns.output.str.count_matches(r"\b\p{Lu}{4,}\b") >= _TITLE_WORDS
+    loud &= ~columns.output.str.contains(r"\p{Ll}")
+    rows = []
+    for index in loud.arg_true():
+        text = columns.output[index]
+        start = len(text) - len(text.lstrip())
+        rows.append((index, text.strip(), start, start + len(text.strip()), expected))
+    return rows
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(match.group().rstrip("'’.-/&+@_") for match in _WORD.finditer(text))
+
+
+def _is_unit(word: str, text: str, start: int) -> bool:
+    """A short word right behind a number."""
+    return len(word) <= 4 and re.search(r"\d\s?\Z", text[max(start - 2, 0) : start]) is not None
+
+
+def _has_digit(word: str) -> bool:
+    return any(map(str.isdigit, word))
+
+
+_SAYINGS = {
+    "sentence": "Write in sentence case: a capital letter at the beginning, small letters for all that is no name.",
+    "title": "Write in title case: every word but small ones (of, the, and) begins with a capital letter.",
+    "upper": "Write everything in capitals.",
+    "lower": "Write everything in small letters; only acronyms and names keep their capitals.",
+}
+
+
+def _say_case(check: Check) -> str:
+    return _SAYINGS[check.parameters.is_]
+
+
+def _propose_case(columns: Columns) -> list[Proposal]:
+    """Each case that half of the outputs could break; sentence case says something about short lines alone."""
+    words = columns.output.str.count_matches(r"\p{L}{2,}")
+    if not len(words) or (columns.output.str.contains(r"[\p{Lu}\p{Ll}]") & (words >= 2)).mean() < 0.5:  # type: ignore[operator]
+        return []
+    short = words.median() <= 15 and not columns.output.str.contains(r"[.!?]\s").mean() > 0.2  # type: ignore[operator]
+    return [
+        Proposal({"is": "upper"}),
+        Proposal({"is": "lower"}),
+        Proposal({"is": "title"}),
+        Proposal({"is": "sentence"}, style=bool(short)),
+    ]
+
+
+CASE = Kind("case", "form", CaseParameters, _find_case, _say_case, _propose_case)

@@ -1,0 +1,112 @@
+"""The check `sections`: headings, in their order."""
+
+import re
+from dataclasses import dataclass
+
+import polars as pl
+
+from ..columns import Columns
+from ..errors import ConfigError
+from ..findings import Findings
+from ..kind import Kind, Proposal
+from ..lines import text_lines
+from ..schema import Check
+from ..succession import common_succession, succession_faults
+from ..words import quoted
+
+__all__ = ["SECTIONS"]
+
+_PROPOSED_MARKERS = ("# ", "## ", "### ", "**")
+
+
+@dataclass(frozen=True)
+class SectionsParameters:
+    """The headings of an output, in order: lines that begin with `marker`. `extra` False: no other headings.
+
+    A marker behind the heading (`**Title**`, `## Title ##`) is no part of its title. Lines in a block of code are none.
+    """
+
+    titles: tuple[str, ...]
+    marker: str = "## "
+    extra: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.titles or not all(title.strip() for title in self.titles):
+            raise ConfigError('"titles" needs at least one title, and none may be empty')
+        if len(set(self.titles)) < len(self.titles):
+            raise ConfigError("a title stands twice")
+        if any("\n" in text for text in (*self.titles, self.marker)):
+            raise ConfigError("a heading is one line")
+        if not self.marker.strip() and not self.extra:
+            raise ConfigError('"extra: false" needs a "marker" that tells headings from other lines')
+
+
+def _headings(texts: pl.Series, marker: str) -> pl.DataFrame:
+    """Index, name, start and end of each heading."""
+    opening = rf"^ {{0,3}}{re.escape(marker)}[ \t]*"
+    lines = text_lines(texts).filter(~pl.col("fenced") & pl.col("line").str.contains(opening))
+    title = pl.col("line").str.replace(opening, "").str.strip_chars_end()
+    if closing := marker.strip():
+        title = title.str.strip_suffix(closing).str.strip_chars_end()
+    start = pl.col("start") + pl.col("line").str.extract(f"({opening})").str.len_chars()
+    return lines.select("index", start=start, name=title).with_columns(
+        end=pl.col("start") + pl.col("name").str.len_chars()
+    )
+
+
+def _find_sections(check: Check, columns: Columns) -> Findings:
+    p: SectionsParameters = check.parameters
+    found = succession_faults(
+        _headings(columns.output, p.marker),
+        len(columns.output),
+        p.titles,
+        extra=p.extra,
+        ignore_case=check.ignore_case,
+        shown=lambda title: _shown(title, p.marker),
+    )
+    return Findings(found)
+
+
+def _shown(title: str, marker: str) -> str:
+    """The heading as it stands in a text: a marker of emphasis closes it too."""
+    return f"{marker}{title}{marker}" if marker.strip(" *_") == "" and marker.strip() else f"{marker}{title}"
+
+
+def _say_sections(check: Check) -> str:
+    p: SectionsParameters = check.parameters
+    titles = [f"`{_shown(title, p.marker)}`" for title in p.titles]
+    if len(titles) == 1:
+        return f"Give the text the heading {titles[0]}{'' if p.extra else ' and no other'}."
+    others = "" if p.extra else " and no others"
+    return f"Use these headings, in this order{others}: {', '.join(titles)}."
+
+
+def _explain_sections(check: Check, found: str | None, expected: str) -> str:
+    if found is None:
+        return f"{check.id}: the heading {expected} is missing"
+    return f"{check.id}: the heading {quoted(found)} stands where {expected} is expected"
+
+
+def _propose_sections(columns: Columns) -> list[Proposal]:
+    proposals = []
+    for marker in _PROPOSED_MARKERS:
+        if columns.output.str.contains(marker, literal=True).sum() < 0.5 * len(columns.output) or not len(
+            columns.output
+        ):
+            continue
+        headings = _headings(columns.output, marker)
+        if marker == "**":  # bold words at the beginning of a line are no headings
+            ends = pl.Series([len(name) <= 60 for name in headings["name"]], dtype=pl.Boolean)
+            headings = headings.filter(ends & (~headings["name"].str.contains("**", literal=True)))
+        if (usual := common_succession(headings.filter(pl.col("name") != ""), len(columns.output))) is None:
+            continue
+        titles, alone = usual
+        entry = {"titles": titles} | ({} if marker == "## " else {"marker": marker})
+        proposals += [Proposal({**entry, "extra": False})] if alone else []
+        proposals.append(Proposal(entry))
+    return proposals
+
+
+SECTIONS = Kind(
+    "sections", "form", SectionsParameters, _find_sections, _say_sections, _propose_sections, _explain_sections
+)
