@@ -16,7 +16,7 @@ __all__ = ["Evidence", "Instance", "count_evidence", "wilson_low"]
 
 MUST_FROM, SHOULD_FROM = 0.95, 0.80  # Wilson's lower end from which a check is proposed at that level
 # One spelling for a term that has several is worth a rule even where few keep it yet, if most do; it drops no row.
-SPELLING_FROM, SPELLING_ROWS = 0.5, 20
+SPELLING_ABOVE, SPELLING_ROWS = 0.5, 20
 _EXCEPTIONS = 3
 _Z = 1.959963984540054  # two-sided 95 %
 
@@ -63,7 +63,7 @@ class Evidence:
         """The level that this evidence carries; None where it carries none."""
         if self.low >= MUST_FROM:
             return "must"
-        drifts = bool(self.variants) and self.share >= SPELLING_FROM and self.applicable >= SPELLING_ROWS
+        drifts = bool(self.variants) and self.share > SPELLING_ABOVE and self.applicable >= SPELLING_ROWS
         return "should" if self.low >= SHOULD_FROM or drifts else None
 
     def makes_style(self, examples: int) -> bool:

@@ -16,7 +16,7 @@ from .kind import Proposal
 from .kinds import KINDS
 from .read import parse_style
 from .redundant import said_once
-from .schema import StyleSchema
+from .schema import Check, StyleSchema
 from .spellings import joined_spellings
 
 __all__ = ["InferredStyle", "infer_proposed", "infer_style"]
@@ -25,6 +25,7 @@ __all__ = ["InferredStyle", "infer_proposed", "infer_style"]
 MOST_EXAMPLES = 20_000
 # With fewer than 16, Wilson's lower end stays under 0.80 even where all agree; below this nothing can be said.
 FEWEST_EXAMPLES = 20
+_LOOKED_AT = 1_000  # examples that rule a proposal out
 # A habit of the majority that is no rule yet: worth showing, for a person to decide.
 _HABIT_FROM, _HABIT_ROWS, _MOST_HABITS = 0.5, 20, 12
 
@@ -115,12 +116,26 @@ def _counted(
     entries = [{"kind": kind, **proposal.entry} for kind, proposal in proposals]
     # Read as a file is read, so that what is written can be read again.
     text = "checks:\n" + entries_text([{**entry, "id": f"check {n}"} for n, entry in enumerate(entries)])
-    found = count_evidence(parse_style(text, where="proposals").checks, entries, columns, examples)
+    checks = parse_style(text, where="proposals").checks
+    likely = _likely(checks, entries, examples)
+    found = count_evidence([checks[n] for n in likely], [entries[n] for n in likely], columns, examples)
     subjects: dict[object, list[Evidence]] = {}
-    for (_, proposal), one in zip(proposals, found, strict=True):
-        told = replace(one, style=proposal.style, note=proposal.note)
+    for n, one in zip(likely, found, strict=True):
+        told = replace(one, style=proposals[n][1].style, note=proposals[n][1].note)
         subjects.setdefault(_subject(one.entry), []).append(told)
     return list(subjects.values())
+
+
+def _likely(checks: Sequence[Check], entries: Sequence[Mapping[str, Any]], examples: pl.DataFrame) -> list[int]:
+    """The places of the checks that some examples do not rule out already: counting them on all is slow.
+
+    The order of the examples is as good as chance, so a share under 0.3 of 100 or more is hardly one of 0.5 in all.
+    """
+    if len(examples) <= 2 * _LOOKED_AT:
+        return list(range(len(checks)))
+    some = examples.head(_LOOKED_AT)
+    found = count_evidence(checks, entries, pair_columns(some), some)
+    return [n for n, one in enumerate(found) if one.applicable < 100 or one.share >= 0.3]
 
 
 # Of these kinds a style has one check; of the others, one for each value of the parameter named.

@@ -1,0 +1,65 @@
+"""`tuneworth init`: a project that curates as it stands."""
+
+import json
+import tomllib
+
+import pytest
+
+from tuneworth.style import read_style
+
+from .conftest import pair
+
+
+@pytest.fixture
+def labels(tmp_path):
+    path = tmp_path / "labels.jsonl"
+    rows = [{**pair(n), "input": {**pair(n)["input"], "sku": f"K-{n}"}} for n in range(200)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_a_project_has_the_style_of_its_examples(command, labels, tmp_path):
+    done = command("init", tmp_path / "new", "--from", labels, "--json")
+    assert done.code == 0, done.err
+    assert done.json["found_style"]
+    style = read_style(tmp_path / "new" / "style.yaml")
+    assert (style.name, style.reviewed) == ("new", False)
+    curated = command("curate", tmp_path / "new", "--json")
+    assert curated.code == 0, curated.err
+    assert curated.json["outcomes"]["invalid"] <= 10
+
+
+def test_the_project_file_names_what_may_group_and_what_may_identify(command, labels, tmp_path):
+    command("init", tmp_path / "new", "--from", labels)
+    text = (tmp_path / "new" / "tuneworth.toml").read_text()
+    assert '# group = "family"' in text
+    assert "100 groups" in text
+    assert '"sku"' in text
+    taken_in = text.replace("# group", "group").replace("# identifiers", "identifiers")
+    assert tomllib.loads(taken_in)["data"]["group"] == "family"
+
+
+def test_examples_without_a_style_get_a_plain_one(command, tmp_path):
+    file = tmp_path / "few.csv"
+    file.write_text("question;answer\n" + "".join(f"q {n};a {'b ' * n}\n" for n in range(9)))
+    words = ("--input", "question", "--output", "answer", "--delimiter", ";")
+    done = command("init", tmp_path / 'new: "1" #', "--from", file, *words)
+    assert done.code == 0, done.err
+    assert "too few" in done.err
+    folder = tmp_path / 'new: "1" #'
+    assert read_style(folder / "style.yaml").name == folder.name
+    data = tomllib.loads((folder / "tuneworth.toml").read_text())["data"]
+    assert (data["input"], data["output"], data["delimiter"]) == ("question", "answer", ";")
+    assert command("curate", folder).code == 0
+
+
+def test_without_a_file_there_is_a_project_to_fill_in(command, tmp_path):
+    assert command("init", tmp_path / "new").code == 0
+    assert tomllib.loads((tmp_path / "new" / "tuneworth.toml").read_text())["data"] == {"path": "pairs.jsonl"}
+    assert read_style(tmp_path / "new" / "style.yaml").checks
+
+
+def test_nothing_is_written_where_something_is_wrong(command, tmp_path, labels):
+    assert command("init", tmp_path / "new", "--from", tmp_path / "none.jsonl").code == 2
+    assert command("init", tmp_path / "new", "--output", "x").code == 2
+    assert not (tmp_path / "new").exists()
