@@ -1,6 +1,7 @@
 """`style.yaml` with the evidence for each check as comments beside it."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -87,7 +88,8 @@ def _leveled(one: Evidence) -> dict[str, Any]:
 
 def _evidence_lines(one: Evidence) -> list[str]:
     """What the examples say, as lines of a comment."""
-    lines = [_shown(one.note, 200)] if one.note else []
+    # A note that is nothing but a count says what the evidence says.
+    lines = [] if re.fullmatch(r"[\d,]* of [\d,]*|", one.note) else [_shown(one.note, 200)]
     if one.terms:
         return [*lines, f"{_holds(one)}; of those that hold the term:", *(f"  {_term(term)}" for term in one.terms)]
     if one.variants:
