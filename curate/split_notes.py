@@ -42,7 +42,7 @@ def split_notes(
 
 def _held(held: np.ndarray, given: np.ndarray, side: np.ndarray) -> list[str]:
     n, moved = int((held >= 0).sum()), int(((held >= 0) & (held != side)).sum())
-    notes = [f"{n - moved:,} of {len(held):,} pairs stand where splits.jsonl holds them."] if n else []
+    notes = [f"{n - moved:,} pairs stand where splits.jsonl holds them."] if n else []
     if moved:
         notes.append(f"{moved:,} pairs stand elsewhere than in splits.jsonl: the data or overrides.jsonl say so.")
     return notes

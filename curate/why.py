@@ -1,23 +1,39 @@
 """What happened to one row, by which rule, beside which other row."""
 
+import json
+import mmap
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from ..style.errors import DataError
-from .files import read_ledger, read_set_aside, read_split
-from .split import SPLITS
+from .nearest import nearest_kept
 
 __all__ = ["Explanation", "why"]
 
 _SHOWN = 2000  # characters of a text
+_NEAR_IDS = 20_000  # ids that a misspelt one is compared with
+_MEANS = {
+    "kept": "it stands in the {split} split",
+    "duplicate": "it repeats a row that is kept",
+    "conflict": "its input has another answer too; a person must settle which one is right",
+    "invalid": "it cannot be used",
+    "leaked": "it would stand on two sides of the split",
+    "quarantined": "a person must look at it",
+}
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """A row's outcome with its reason; texts are None where the row could not be read or there is no other row."""
+    """A row's outcome with its reason; texts are None where the row could not be read or there is no other row.
+
+    other_row, other_id: the row that this one repeats, contradicts or would leak to; for a kept row the kept row that is
+    most like it, with their similarity (of the inputs), where the data are small enough to look for it.
+    """
 
     row: int
     id: str | None
@@ -31,64 +47,129 @@ class Explanation:
     output: str | None
     other_input: str | None
     other_output: str | None
+    other_row: int | None = None
+    other_outcome: str | None = None
+    other_split: str | None = None
+    file: str | None = None
+    group: str | None = None
+    reference_ok: bool | None = None
 
     def __str__(self) -> str:
         named = f' "{self.id}"' if self.id else ""
-        lines = [f"Row {self.row}{named}: {self.outcome}" + (f" ({self.split})" if self.split else "")]
+        place = f" of {self.file}" if self.file else ""
+        lines = [f"Row {self.row}{place}{named}: {self.outcome}" + (f" ({self.split})" if self.split else "")]
         if self.rule:
             lines.append(f"Rule: {self.rule}")
-        if self.evidence:
-            lines.append(f"Why: {self.evidence}")
-        if self.input is not None:
+        lines.append(f"Why: {self._reason()}")
+        if self.input is None:
+            lines.append("No text of it is kept, as it could not be read as a pair: look at that row of the file.")
+        else:
             lines += ["", "Input:", _indented(self.input), "Output:", _indented(self.output or "")]
         if self.other_input is not None:
-            alike = f" ({self.similarity:.2f} alike)" if self.similarity is not None else ""
-            lines += ["", f'Beside it "{self.other_id}"{alike}', "Input:", _indented(self.other_input)]
+            lines += ["", self._beside(), "Input:", _indented(self.other_input)]
             lines += ["Output:", _indented(self.other_output or "")]
         return "\n".join(lines)
+
+    def _reason(self) -> str:
+        reason = self.evidence or _MEANS[self.outcome].format(split=self.split) + "."
+        if self.reference_ok is False and self.outcome == "kept":
+            reason += (
+                " Its output breaks a must rule, so it is no reference; test rows are not chosen by their outputs."
+            )
+        return reason
+
+    def _beside(self) -> str:
+        alike = f"{self.similarity:.2f} alike, " if self.similarity is not None else ""
+        standing = f"{self.other_outcome}, {self.other_split}" if self.other_split else f"{self.other_outcome}"
+        title = "The most similar kept row:" if self.outcome == "kept" else "Beside it"
+        return f'{title} "{self.other_id}" ({alike}row {self.other_row}, {standing})'
 
 
 def why(run: Path, row_or_id: str) -> Explanation:
     """The explanation of the row with this id or, where no id is like it, of this row number.
 
     Raises:
-        DataError: there is no such row; the nearest ids and the range of rows are named.
+        DataError: there is no such row; the nearest ids and the range of rows are named. Or nothing was curated there.
     """
-    ledger = read_ledger(run)
-    found = ledger.filter(pl.col("id") == row_or_id)
-    if not len(found) and row_or_id.isdecimal():
-        found = ledger.filter(pl.col("row") == int(row_or_id))
+    run = Path(run)
+    ledger = _scan(run)
+    found = ledger.filter(pl.col("id") == row_or_id).collect()
+    if not len(found) and row_or_id.isdecimal() and len(row_or_id) < 10:
+        found = ledger.filter(pl.col("row") == int(row_or_id)).collect()
     if not len(found):
         raise DataError(_unknown(ledger, row_or_id, run))
     entry = found.row(0, named=True)
-    texts = _texts(run)
-    own = texts.filter(pl.col("row") == entry["row"])
-    other = texts.filter(pl.col("id") == entry["other_id"]) if entry["other_id"] is not None else texts.clear()
+    own = _pair(run, entry)
+    near = nearest_kept(run, own) if entry["outcome"] == "kept" and own is not None else None
+    other_id, similarity = near or (entry["other_id"], entry["similarity"])
+    other = _entry(ledger, other_id)
+    beside = None if other is None else _pair(run, other)
+    own, beside, other = own or {}, beside or {}, other or {}
+    names = ("row", "id", "outcome", "split", "rule", "evidence")
     return Explanation(
-        **{
-            name: entry[name]
-            for name in ("row", "id", "outcome", "split", "rule", "evidence", "other_id", "similarity")
-        },
-        input=_first(own, "input"),
-        output=_first(own, "output"),
-        other_input=_first(other, "input"),
-        other_output=_first(other, "output"),
+        **{name: entry[name] for name in names},
+        other_id=other_id,
+        similarity=similarity,
+        input=own.get("input"),
+        output=own.get("output"),
+        other_input=beside.get("input"),
+        other_output=beside.get("output"),
+        other_row=other.get("row"),
+        other_outcome=other.get("outcome"),
+        other_split=other.get("split"),
+        file=entry.get("file"),
+        group=own.get("group"),
+        reference_ok=own.get("reference_ok"),
     )
 
 
-def _texts(run: Path) -> pl.DataFrame:
-    tables = [*(read_split(run, split) for split in SPLITS), read_set_aside(run)]
-    return pl.concat([table.select("row", "id", "input", "output") for table in tables])
+def _scan(run: Path) -> pl.LazyFrame:
+    """The ledger, of which only what is asked for is read: a million rows take no longer than a thousand."""
+    path = run / "curate" / "ledger.parquet"
+    if not path.is_file():
+        raise DataError(f"{path}: there is no ledger; is {run} a run, and has it been curated?")
+    return pl.scan_parquet(path)
 
 
-def _first(table: pl.DataFrame, column: str) -> str | None:
-    return table[column][0] if len(table) else None
+def _entry(ledger: pl.LazyFrame, id: str | None) -> dict[str, Any] | None:
+    if id is None:
+        return None
+    found = ledger.filter(pl.col("id") == id).collect()
+    return found.row(0, named=True) if len(found) else None
 
 
-def _unknown(ledger: pl.DataFrame, asked: str, run: Path) -> str:
-    near = get_close_matches(asked, ledger["id"].drop_nulls().to_list(), n=3, cutoff=0.5)
+def _pair(run: Path, entry: dict[str, Any]) -> dict[str, Any] | None:
+    """The canonical line of a row; None where the row is in no file, since it could not be read."""
+    name = entry["split"] or "set_aside"
+    return next(_lines_of(run / "curate" / f"{name}.jsonl", entry["row"]), None)
+
+
+def _lines_of(path: Path, row: int) -> Iterator[dict[str, Any]]:
+    """Lines of this row. The bytes are searched first: parsing all lines of a large file would take a minute."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    wanted = f'"row": {row},'.encode()
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = data.find(wanted)
+        while at >= 0:
+            start, end = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
+            value = json.loads(data[start : end if end >= 0 else len(data)])
+            if value.get("row") == row:  # and no field of the data that looks like it
+                yield value
+            at = data.find(wanted, end) if end >= 0 else -1
+
+
+def _unknown(ledger: pl.LazyFrame, asked: str, run: Path) -> str:
+    near = get_close_matches(asked, _candidates(ledger, asked), n=3, cutoff=0.5)
     hint = "nearest ids: " + ", ".join(f'"{name}"' for name in near) if near else "no id is near it"
-    return f'{run}: there is no row "{asked}"; {hint}\nRows go from {ledger["row"].min()} to {ledger["row"].max()}.'
+    first, last = ledger.select(first=pl.col("row").min(), last=pl.col("row").max()).collect().row(0)
+    return f'{run}: there is no row "{asked}"; {hint}\nRows go from {first} to {last}.'
+
+
+def _candidates(ledger: pl.LazyFrame, asked: str) -> Collection[str]:
+    """The ids to compare with; of very many only those that begin like it."""
+    ids = ledger.select("id").drop_nulls().collect()["id"]
+    return (ids if len(ids) <= _NEAR_IDS else ids.filter(ids.str.starts_with(asked[:3]))).head(_NEAR_IDS).to_list()
 
 
 def _indented(text: str) -> str:
