@@ -1,0 +1,47 @@
+"""The fact of a request that an ungrounded one is nearest to: what was meant, perhaps."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from .numbers import Fact
+
+__all__ = ["nearest"]
+
+_COMPARED = 200  # facts of a request; a long one is not searched whole for a hint
+_FAR = 10  # a number ten times as large is another number, no slip of this one
+
+
+def nearest(fact: Fact, known: Sequence[Fact]) -> str | None:
+    """As it stands in the request: the nearest number of the same unit, or the code most like it; None where none is near."""
+    same = [other for other in known[:_COMPARED] if other.kind == fact.kind]
+    if fact.kind == "codes":
+        return _most_alike(fact, same)
+    sizes = {key[2] if key[0] == "u" else None: key[1] for key in fact.needs if key[0] in "uv"}
+    best: tuple[float, str] | None = None
+    for other in same:
+        for key in other.gives:
+            if key[0] not in "uv" or key[-1] != "*":
+                continue
+            dimension, value = (key[2] if key[0] == "u" else None), key[1]
+            if dimension in sizes and (dimension is not None or not any(k[0] == "u" for k in other.gives)):
+                apart = _apart(sizes[dimension], value)
+                if apart < _FAR and (best is None or apart < best[0]):
+                    best = (apart, other.text)
+    return best[1] if best else None
+
+
+def _apart(one: object, other: object) -> float:
+    """How many times the larger is the smaller."""
+    if not isinstance(one, Fraction) or not isinstance(other, Fraction) or not one or not other:
+        return float("inf")
+    ratio = one / other
+    return float(ratio if ratio > 1 else 1 / ratio) if 1 / Fraction(_FAR) < ratio < _FAR else float("inf")
+
+
+def _most_alike(fact: Fact, known: Sequence[Fact]) -> str | None:
+    from rapidfuzz import fuzz, process  # only where a code is wrong
+
+    best = process.extractOne(
+        fact.text.casefold(), [other.text.casefold() for other in known], scorer=fuzz.ratio, score_cutoff=60
+    )
+    return known[best[2]].text if best else None
