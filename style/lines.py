@@ -1,8 +1,8 @@
-"""The lines of a whole column of texts, with their places."""
+"""What a whole column of texts is made of: its lines, with their places."""
 
 import polars as pl
 
-__all__ = ["text_lines"]
+__all__ = ["mostly_json", "text_lines"]
 
 # A line that opens or closes a block of code (CommonMark).
 _FENCE = r"^ {0,3}(?:```|~~~)"
@@ -23,3 +23,8 @@ def text_lines(texts: pl.Series) -> pl.DataFrame:
     else:
         frame = frame.with_columns(fenced=pl.lit(False))
     return frame.with_columns(pl.col("line").str.strip_suffix("\r"))
+
+
+def mostly_json(texts: pl.Series) -> bool:
+    """Whether half of the texts look like JSON: their words, marks and capitals are no style of writing."""
+    return bool(len(texts)) and float(texts.str.contains(r"^\s*[\[{]").mean() or 0) >= 0.5  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from typing import Literal
 from ..columns import Columns
 from ..findings import Findings, faults, regex_places
 from ..kind import Kind, Proposal
+from ..lines import mostly_json
 from ..schema import Check
 from ..words import quoted
 
@@ -168,16 +169,23 @@ def _say_case(check: Check) -> str:
 
 
 def _propose_case(columns: Columns) -> list[Proposal]:
-    """Each case that half of the outputs could break; sentence case says something about short lines alone."""
-    words = columns.output.str.count_matches(r"\p{L}{2,}")
-    if not len(words) or (columns.output.str.contains(r"[\p{Lu}\p{Ll}]") & (words >= 2)).mean() < 0.5:  # type: ignore[operator]
+    """Each case that at least half of the outputs seem to be in, where most could be in another."""
+    texts = columns.output
+    several = texts.str.contains(r"\p{L}{2}.*?\P{L}\p{L}{2}") & texts.str.contains(r"[\p{Lu}\p{Ll}]")
+    if several.sum() < max(0.5 * len(texts), 1) or mostly_json(texts):
         return []
-    short = words.median() <= 15 and not columns.output.str.contains(r"[.!?]\s").mean() > 0.2  # type: ignore[operator]
+    seen = {
+        "upper": ~texts.str.contains(r"\p{Ll}"),
+        "lower": ~texts.str.contains(r"\b\p{Lu}\p{Ll}"),
+        "title": ~texts.str.contains(r"\s\p{Ll}{5,}\b") & texts.str.contains(r"\p{Lu}\p{Ll}"),
+        "sentence": ~texts.str.contains(r"\A\P{L}*\p{Ll}+\b") & texts.str.contains(r"\s\p{Ll}"),
+    }
+    # Sentences begin with a capital letter anyway; only lines that are none could as well be titles.
+    line = ~texts.str.contains(r"[.!?。][\"'”’)]*\s*\z|\n")
     return [
-        Proposal({"is": "upper"}),
-        Proposal({"is": "lower"}),
-        Proposal({"is": "title"}),
-        Proposal({"is": "sentence"}, style=bool(short)),
+        Proposal({"is": name}, style=name != "sentence" or line.sum() > 0.5 * len(texts))
+        for name, holds in seen.items()
+        if holds.sum() >= 0.5 * len(texts)
     ]
 
 

@@ -9,6 +9,7 @@ from ..columns import Columns
 from ..errors import ConfigError
 from ..findings import Findings, faults
 from ..kind import Kind, Proposal
+from ..lines import mostly_json
 from ..schema import Check
 from ..words import at_least_at_most
 
@@ -93,7 +94,7 @@ _MANY = 200
 def _propose_length(columns: Columns) -> list[Proposal]:
     """The range of the central 98 % in words where it is narrow, and one line where there is no second."""
     words = columns.output.str.count_matches(r"\S+")
-    if not len(words):
+    if not len(words) or mostly_json(columns.output):
         return []
     share = 0.01 if len(words) >= _MANY else 0.0
     low, high = int(words.quantile(share, "lower") or 0), int(words.quantile(1 - share, "higher") or 0)

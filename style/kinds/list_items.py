@@ -9,7 +9,7 @@ from ..columns import Columns
 from ..errors import ConfigError
 from ..findings import FAULT_SCHEMA, Findings, faults
 from ..kind import Kind, Proposal
-from ..lines import text_lines
+from ..lines import mostly_json, text_lines
 from ..schema import Check
 from ..words import at_least_at_most, quoted
 
@@ -167,6 +167,8 @@ def _explain_list(check: Check, found: str | None, expected: str) -> str:
 def _propose_list(columns: Columns) -> list[Proposal]:
     """The list that most outputs have, with the range of its items (1 % at either end left out)."""
     count = len(columns.output)
+    if mostly_json(columns.output):
+        return []
     best = None
     for marker in _PROPOSED_MARKERS:
         opening = rf"(?m)^{_marker_pattern(marker)}\S"

@@ -12,9 +12,10 @@ from ..columns import Columns
 from ..errors import ConfigError
 from ..findings import Findings, faults, regex_places
 from ..kind import Kind, Proposal
+from ..lines import mostly_json
 from ..numbers import SPAN, span_facts
 from ..schema import Check
-from ..units import read_unit
+from ..units import CURRENCIES, read_unit
 from ..words import one_of, quoted
 
 __all__ = ["NUMBERS"]
@@ -103,9 +104,9 @@ def _measures_of(span: str) -> tuple[Measure, ...]:
 
 
 def _is_word(unit: str) -> bool:
-    """Written out (`volts`, `years`): no symbol, which has a capital inside or no vowel."""
+    """Written out (`volts`, `years`) or a currency's code: no symbol, which has a capital inside or no vowel."""
     long = len(unit) >= 4 and unit.isalpha() and unit[1:].islower() and re.search("[aeiou]", unit[:-1]) is not None
-    return unit.lower() in _SHORT_WORDS or (long and unit not in ("kcal",))
+    return unit.lower() in _SHORT_WORDS or unit in CURRENCIES or (long and unit != "kcal")
 
 
 def _unit_faults(measure: Measure, p: NumbersParameters, ignore_case: bool) -> Iterator[Fault]:
@@ -172,6 +173,8 @@ def _explain_numbers(check: Check, found: str | None, expected: str) -> str:
 
 def _propose_numbers(columns: Columns) -> list[Proposal]:
     """The space before units and the mark before decimals that most numbers have, where enough rows have any."""
+    if mostly_json(columns.output):
+        return []
     gaps_of: dict[int, set[str]] = {}
     marks: list[set[str]] = []
     for index, (_, _, gap, unit) in _measures(columns.output):

@@ -10,6 +10,7 @@ from ..columns import Columns
 from ..errors import ConfigError
 from ..findings import Findings, faults, regex_places
 from ..kind import Kind, Proposal
+from ..lines import mostly_json
 from ..schema import Check
 from ..words import quoted, ready_pattern, times
 
@@ -71,19 +72,19 @@ _SEPARATORS = {
     ", ": "a comma and a space", "; ": "a semicolon and a space", " / ": "a slash between spaces",
     " | ": "a bar between spaces", " · ": "a middle dot between spaces", " – ": "a dash between spaces",
 }  # fmt: skip
-_FACT_WORDS = 6  # facts are short; what stands between the commas of prose is longer
+_FACT_WORDS = 5  # facts are short; what stands between the commas of prose is longer
 _SHAPE_CHARACTERS = 40
 
 
 def _propose_pattern(columns: Columns) -> list[Proposal]:
     """A mark that separates the facts of nearly every output, and one shape that they all have (codes, dates)."""
     texts = columns.output.str.strip_chars()
-    if not len(texts):
+    if not len(texts) or mostly_json(texts):
         return []
     if shape := _shape(texts):
         return [shape]
     # Prose has commas too: where sentences end inside, or facts are long, the mark separates nothing.
-    prose = texts.str.contains(r"[.!?]\s+\p{Lu}|\n")
+    prose = texts.str.contains(r"[.!?]\s+\p{Lu}|\n|\p{Ll}{3}[.!?]\z")
     words = texts.str.count_matches(r"\S+")
     proposals = []
     for mark, name in _SEPARATORS.items():

@@ -11,6 +11,7 @@ from ..columns import Columns
 from ..errors import ConfigError
 from ..findings import Findings, faults, regex_places
 from ..kind import Kind, Proposal
+from ..lines import mostly_json
 from ..schema import Check
 from ..words import quoted
 
@@ -176,7 +177,7 @@ def _say_punctuation(check: Check) -> str:
 def _propose_punctuation(columns: Columns) -> list[Proposal]:
     """The end that most outputs have, and the one sort of quotation marks and dashes where enough outputs have any."""
     outputs = columns.output.filter(columns.output.str.contains(r"\S"))
-    if not len(outputs):
+    if not len(outputs) or mostly_json(outputs):
         return []
     return [
         *_propose_end(outputs),
@@ -189,10 +190,10 @@ def _propose_punctuation(columns: Columns) -> list[Proposal]:
 def _propose_end(outputs: pl.Series) -> list[Proposal]:
     last = outputs.str.strip_chars_end().str.slice(-1)
     marked = last.filter(last.is_in(list(_END_MARKS)))
-    words = outputs.str.count_matches(r"\S+").median() or 0
     if len(marked) < 0.5 * len(outputs):
-        # Labels and names have no full stop anyway.
-        return [Proposal({"end": "none"}, style=words > 3)]  # type: ignore[operator]
+        # Labels, names, lists and tables have no full stop anyway.
+        lines = (outputs.str.count_matches(r"\S+") > 3) & ~outputs.str.contains("\n", literal=True)
+        return [Proposal({"end": "none"}, style=lines.sum() > 0.5 * len(outputs))]
     mark = marked.value_counts().sort(["count", marked.name], descending=[True, False]).item(0, 0)
     # Prose of several sentences ends with a full stop anyway.
     prose = outputs.str.count_matches(r"[.!?]\s+\S").median() or 0

@@ -136,7 +136,8 @@ def _propose_template(columns: Columns) -> list[Proposal]:
     """The words that stand in nearly all outputs in one order, with slots between them, where there are several."""
     outputs = columns.output.unique(maintain_order=True).sort().to_list()
     outputs = outputs[:: max(len(outputs) // _PROPOSE_FROM, 1)]
-    if len(outputs) < 10:
+    # Texts of many lines are said better by their sections or keys.
+    if len(outputs) < 10 or sum("\n" in text for text in outputs) > 0.5 * len(outputs):
         return []
     rows = [_TOKEN.findall(text) for text in outputs if len(text) < 2_000]
     frame = _frame(rows)
