@@ -31,6 +31,12 @@ class Placed:
     ties: Ties
     rows: np.ndarray
 
+    def components(self) -> np.ndarray:
+        """The component of each row, -1 where it was not placed."""
+        component = np.full(len(self.side), -1)
+        component[self.rows] = self.ties.component
+        return component
+
     def splits(self, kept: np.ndarray) -> list[str | None]:
         """The name of each row's split; None where the row is not among those kept in the end."""
         names = np.array([*SPLITS, None], object)  # -1 is the last
@@ -77,7 +83,8 @@ def place_rows(
     ties = _tie(pairs, rows, compared, relations, settings)
     component = ties.component
     if (sides >= 0).any():
-        component, sides, joins = _pull(pairs, rows, compared, relations, ties, sides, keys, settings)
+        before = stands[rows] if settings.tie_siblings is True else sides
+        component, sides, joins = _pull(pairs, rows, compared, relations, ties, before, keys, settings)
         outcomes = outcomes.mark(
             rows[joins], "leaked", rule="leaked", evidence="Tied to pairs of two splits, which it would join."
         )
