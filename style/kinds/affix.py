@@ -1,5 +1,7 @@
 """The checks `starts_with` and `ends_with`: the text at either end of an output."""
 
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -7,11 +9,21 @@ import polars as pl
 from ..columns import Columns
 from ..errors import ConfigError
 from ..findings import Findings, faults
-from ..kind import Kind
+from ..given import text_fields
+from ..kind import Kind, Proposal
 from ..schema import Check
 from ..words import one_of
 
 __all__ = ["ENDS_WITH", "STARTS_WITH"]
+
+# A habit of most outputs is proposed, with how many keep it; how firm a rule it makes is for who counts.
+_HABIT_SHARE, _FEWEST_ROWS = 0.5, 20
+# Case is let go where that many more outputs keep the habit then.
+_FOLDED_SHARE = 0.01
+# A text of the team's own stands at the end of nearly all; one word of a few, of so many.
+_COMMON_SHARE, _CHOICE_SHARE, _MOST_CHOICES, _MOST_WORDS = 0.8, 0.95, 6, 6
+# Outputs of so few words are labels: the whole is chosen, not its end.
+_LABEL_WORDS = 2
 
 
 @dataclass(frozen=True)
@@ -67,11 +79,77 @@ def _say_affix(check: Check, *, verb: str) -> str:
     return f"{verb} with {one_of(p.any)}."
 
 
+def _propose_affix(columns: Columns, *, at_start: bool) -> Sequence[Proposal]:
+    """The value of a field, or a few texts of the team's own, at that end of most outputs."""
+    return [*_propose_fields(columns, at_start=at_start), *_propose_texts(columns.output, at_start=at_start)]
+
+
+def _propose_fields(columns: Columns, *, at_start: bool) -> Iterator[Proposal]:
+    for name in text_fields(columns):
+        values = columns.field(name)
+        table = pl.DataFrame({"output": columns.output.str.strip_chars(), "value": values}).drop_nulls()
+        # A number may stand at an end by chance; a word comes from the field.
+        table = table.filter(pl.col("value").str.contains(r"\p{L}"))
+        if len(table) < _FEWEST_ROWS or table["value"].n_unique() < 2:
+            continue
+        written = int(_stands(table, at_start=at_start).sum())
+        folded = int(_stands(table.select(pl.all().str.to_lowercase()), at_start=at_start).sum())
+        if folded < _HABIT_SHARE * len(table):
+            continue
+        entry = {"any": [f"{{{name}}}"], "when": name}
+        if written >= _HABIT_SHARE * len(table):
+            yield Proposal(entry)
+        if folded > written + _FOLDED_SHARE * len(table):
+            yield Proposal({**entry, "ignore_case": True})
+
+
+def _stands(table: pl.DataFrame, *, at_start: bool) -> pl.Series:
+    """Where the value stands at that end of the output and is no part of a longer word."""
+    output, value = pl.col("output"), pl.col("value")
+    size = value.str.len_chars().cast(pl.Int64)
+    if at_start:
+        next_to, stands = output.str.slice(size, 1), output.str.starts_with(value)
+    else:
+        place = output.str.len_chars().cast(pl.Int64) - size - 1
+        next_to = pl.when(place >= 0).then(output.str.slice(place.clip(0), 1)).otherwise(pl.lit(""))
+        stands = output.str.ends_with(value)
+    return table.select(stands=stands & ~next_to.str.contains(r"[\w-]"))["stands"]
+
+
+def _propose_texts(outputs: pl.Series, *, at_start: bool) -> Iterator[Proposal]:
+    """One text at that end of nearly all outputs, as long as it goes; else the few words that they choose from."""
+    texts = outputs.str.strip_chars().filter(outputs.str.count_matches(r"\S+") > _LABEL_WORDS)
+    if len(texts) < max(_FEWEST_ROWS, 0.5 * len(outputs)):
+        return
+    common = ""
+    for words in range(1, _MOST_WORDS + 1):
+        pieces = r"\S+" + r"\s+\S+" * (words - 1)
+        found = texts.str.extract(rf"^({pieces})(?:\s|$)" if at_start else rf"(?:^|\s)({pieces})$").drop_nulls()
+        counts = found.value_counts(sort=True)
+        if words == 1:
+            yield from _propose_choice(counts, len(texts))
+        if counts.is_empty() or counts["count"][0] < _COMMON_SHARE * len(texts):
+            break
+        common = counts.to_series()[0]
+    if re.search(r"\w", common):
+        yield Proposal({"any": [common]})
+
+
+def _propose_choice(counts: pl.DataFrame, rows: int) -> Iterator[Proposal]:
+    """Two to six words, each frequent, of which one stands there (`feat:`, `fix:`, `docs:`)."""
+    frequent = counts.filter(pl.col("count") >= max(5, 0.01 * rows)).head(_MOST_CHOICES).rows()
+    words = sorted(word for word, _ in frequent if re.search(r"\w", word))
+    if len(words) > 1 and sum(count for _, count in frequent) >= _CHOICE_SHARE * rows and len(words) == len(frequent):
+        yield Proposal({"any": words})
+
+
 STARTS_WITH = Kind(
     "starts_with", "form", AffixParameters,
     lambda check, columns: _find_affix(check, columns, at_start=True), lambda check: _say_affix(check, verb="Start"),
+    lambda columns: _propose_affix(columns, at_start=True),
 )  # fmt: skip
 ENDS_WITH = Kind(
     "ends_with", "form", AffixParameters,
     lambda check, columns: _find_affix(check, columns, at_start=False), lambda check: _say_affix(check, verb="End"),
+    lambda columns: _propose_affix(columns, at_start=False),
 )  # fmt: skip

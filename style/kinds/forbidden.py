@@ -1,5 +1,6 @@
 """The check `forbidden`: texts that must not stand in an output."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -7,11 +8,15 @@ import polars as pl
 from ..columns import Columns
 from ..errors import ConfigError
 from ..findings import Findings, faults, regex_places, text_places
-from ..kind import Kind
+from ..given import text_fields
+from ..kind import Kind, Proposal, explain_plainly
 from ..schema import Check
 from ..words import one_of, quoted, ready_pattern
 
 __all__ = ["FORBIDDEN"]
+
+# A field that names items has another value in nearly each row; outputs that leave it out hold it hardly ever.
+_DISTINCT_SHARE, _HELD_SHARE, _FEWEST_ROWS = 0.9, 0.2, 20
 
 
 @dataclass(frozen=True)
@@ -44,19 +49,23 @@ def _find_forbidden(check: Check, columns: Columns) -> Findings:
         wanted = columns.filled(text)
         applicable |= wanted.is_not_null()
         hits = _contains(columns.output, wanted, ignore_case=check.ignore_case).arg_true()
-        for index in hits:
-            output, forbidden = columns.output[index], wanted[index]
+        found = zip(hits, columns.output.gather(hits), wanted.gather(hits), strict=True)
+        for index, output, forbidden in found:
             for start, end in text_places(output, forbidden, ignore_case=check.ignore_case):
                 rows.append((index, output[start:end], start, end, f"not {quoted(forbidden)}"))
     return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2]))), applicable)
 
 
 def _contains(outputs: pl.Series, wanted: pl.Series, *, ignore_case: bool) -> pl.Series:
-    """Where the output holds the text of its own row."""
+    """Where the output holds, or with `ignore_case` may hold, the text of its own row; `text_places` decides."""
     frame = pl.DataFrame({"output": outputs, "wanted": wanted})
-    if ignore_case:
-        frame = frame.with_columns(pl.all().str.to_lowercase())
-    return frame.select(pl.col("output").str.contains(pl.col("wanted"), literal=True).fill_null(False))["output"]
+    if not ignore_case:
+        return frame.select(pl.col("output").str.contains(pl.col("wanted"), literal=True).fill_null(False))["output"]
+    # Lower case says it for ASCII alone: İ becomes two characters, ς is no σ. Other texts go on as they are.
+    output, wanted_text = pl.col("output").str, pl.col("wanted").str
+    maybe = output.to_lowercase().str.contains(wanted_text.to_lowercase(), literal=True)
+    plain = output.contains(r"^[\x00-\x7F]*$") & wanted_text.contains(r"^[\x00-\x7F]*$")
+    return frame.select((maybe | ~plain).fill_null(False))["output"]
 
 
 def _say_forbidden(check: Check) -> str:
@@ -69,4 +78,36 @@ def _say_forbidden(check: Check) -> str:
     return f"Do not write {' or '.join(said)}."
 
 
-FORBIDDEN = Kind("forbidden", "wording", ForbiddenParameters, _find_forbidden, _say_forbidden)
+def _explain_forbidden(check: Check, found: str | None, expected: str) -> str:
+    return (
+        f'{check.id}: "{found}" must not stand here'
+        if check.parameters.any
+        else explain_plainly(check, found, expected)
+    )
+
+
+def _propose_forbidden(columns: Columns) -> Sequence[Proposal]:
+    """Names of the single item (a type number, a code) that outputs leave out although each could say its own."""
+    proposals = []
+    for name in text_fields(columns):
+        values = columns.field(name)
+        given = values.drop_nulls()
+        if len(given) < _FEWEST_ROWS or not _names_items(given):
+            continue
+        entry = {"any": [f"{{{name}}}"], "ignore_case": True}
+        held = _contains(columns.output, values, ignore_case=True).sum()
+        if held <= _HELD_SHARE * len(given):
+            note = f"the {name} differs from row to row and stands in {held:,} of {len(given):,} outputs"
+            proposals.append(Proposal(entry, note=note))
+    return tuple(proposals)
+
+
+def _names_items(values: pl.Series) -> bool:
+    """Whether values name single items: nearly all differ, and each is a short word with a letter in it."""
+    short = values.str.contains(r"^\S{3,40}$") & values.str.contains(r"\p{L}")
+    return values.n_unique() >= _DISTINCT_SHARE * len(values) and short.sum() >= 0.9 * len(values)
+
+
+FORBIDDEN = Kind(
+    "forbidden", "wording", ForbiddenParameters, _find_forbidden, _say_forbidden, _propose_forbidden, _explain_forbidden
+)

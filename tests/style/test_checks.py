@@ -4,7 +4,7 @@ import json
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.style import check_outputs, parse_style
@@ -134,6 +134,7 @@ checks:
 TEXT = st.text(st.sampled_from("abcAB é0123.!ß😀\n\ufdd0\ufdd1-Vmkİ"), max_size=30)
 
 
+@settings(deadline=None)  # the first use of a pattern compiles it
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5))
 def test_a_place_holds_what_was_found(rows):
     outputs = [output for output, _ in rows]
@@ -143,6 +144,7 @@ def test_a_place_holds_what_was_found(rows):
         assert outputs[row["index"]][row["start"] : row["end"]] == row["found"]
 
 
+@settings(deadline=None)  # the first use of a pattern compiles it
 @given(st.lists(TEXT, min_size=1, max_size=6), st.data())
 def test_rows_do_not_influence_each_other(outputs, data):
     order = data.draw(st.permutations(range(len(outputs))))
