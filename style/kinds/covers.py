@@ -11,7 +11,7 @@ from ..errors import ConfigError
 from ..findings import Findings, faults
 from ..given import given_fields
 from ..kind import Kind, Proposal
-from ..numbers import Number, numbers_in, same_number
+from ..numbers import Fact, numbers_in, same_number
 from ..schema import Check
 from ..words import quoted
 
@@ -69,7 +69,7 @@ def _one_blank(name: str) -> pl.Expr:
 
 
 @lru_cache(maxsize=16_384)  # a check of several fields reads each output once
-def _numbers(text: str) -> tuple[Number, ...]:
+def _numbers(text: str) -> tuple[Fact, ...]:
     return tuple(numbers_in(text))
 
 
@@ -91,7 +91,8 @@ def _explain_covers(check: Check, found: str | None, expected: str) -> str:
 
 def _propose_covers(columns: Columns) -> Sequence[Proposal]:
     """Each field whose values stand in most of the outputs, by itself."""
-    some = Columns(*(column.head(_PROPOSE_FROM) for column in (columns.output, columns.input, columns.fields_json)))
+    output, request, fields = (c.head(_PROPOSE_FROM) for c in (columns.output, columns.input, columns.fields_json))
+    some = Columns(output, request, fields)
     proposals = []
     for name in given_fields(some):
         given = int(some.field(name).is_not_null().sum())
