@@ -20,6 +20,7 @@ _WHOLE = {
     "list": {"pattern", "starts_with"},
     "sections": {"pattern", "starts_with", "order"},
 }  # fmt: skip
+_RANKS = {None: 0, "should": 1, "must": 2}
 _MARKS = ".!?…;:,"
 
 
@@ -30,7 +31,7 @@ def said_once(rules: Sequence[Evidence]) -> list[Evidence]:
 
 def _says(strong: Evidence, weak: Evidence) -> bool:
     """Whether an output that keeps `strong` has to keep `weak` as well."""
-    if strong.level is None or (strong.level == "should" and weak.level == "must"):
+    if _RANKS[strong.level] < _RANKS[weak.level]:
         return False
     a, b = strong.check, weak.check
     if a.when is not None and a.when != b.when and not _asks_for_field(a, b):
