@@ -1,0 +1,210 @@
+"""What people decided about single rows: read, added, replayed."""
+
+import json
+
+import pytest
+
+from tuneworth.curate import CurateSettings, Override, SplitShares, add_override, curate, read_overrides
+from tuneworth.curate.splits_file import HeldSplits, read_splits, write_splits
+from tuneworth.style import ConfigError, DataError, parse_style
+
+FILLER = [{"id": f"f{i}", "input": f"{i} something else {i * 7919}", "output": f"text {i}"} for i in range(40)]
+QUESTION, ANSWER = "What does the red part with 5V cost today?", "It costs a lot of money for this, friend"
+
+
+def pair(id, input=QUESTION, output=ANSWER, **more):
+    return {"id": id, "input": input, "output": output, **more}
+
+
+def decided(rows, *decisions, style=None, **options):
+    overrides = [Override(id=id, decision=decision, who="Ada", why="seen") for id, decision in decisions]
+    return curate([*rows, *FILLER], style, settings=CurateSettings(**options), overrides=overrides)
+
+
+def outcomes(done):
+    return dict(done.ledger.select("id", "outcome").rows())
+
+
+def entry(done, id):
+    return done.ledger.filter(id=id).row(0, named=True)
+
+
+def test_a_copy_that_a_person_keeps_stays_beside_the_other():
+    rows = [pair("a"), pair("b", QUESTION.upper()), pair("c", QUESTION + " ")]
+    done = decided(rows, ("b", "keep"), ("c", "keep"))
+    assert [outcomes(done)[id] for id in "abc"] == ["duplicate", "kept", "kept"]
+    assert entry(done, "a")["other_id"] in "bc"
+    assert entry(done, "b")["rule"] == "override"
+    assert entry(done, "b")["evidence"] == "Decided by Ada: keep (seen)"
+    assert done.summary["certificate"]["pairs_at_or_above"] == 0
+
+
+@pytest.mark.parametrize("conflicts", ["quarantine", "keep best"])
+def test_a_kept_row_settles_its_conflict_and_the_others_name_it(conflicts):
+    rows = [
+        pair("a"),
+        pair("b", output=ANSWER + " 7"),
+        pair("c", output=ANSWER + " 8"),
+        pair("b2", output=ANSWER + " 7"),
+    ]
+    done = decided(rows, ("b", "keep"), conflicts=conflicts)
+    assert [outcomes(done)[id] for id in ("a", "b", "c", "b2")] == ["conflict", "kept", "conflict", "duplicate"]
+    assert {entry(done, id)["other_id"] for id in ("a", "c", "b2")} == {"b"}
+    assert "7" in done.kept.filter(id="b")["output"][0]
+
+
+def test_both_sides_of_a_conflict_may_stay():
+    rows = [pair("a"), pair("b", output=ANSWER + " 7")]
+    done = decided(rows, ("a", "keep"), ("b", "train"))
+    assert [outcomes(done)[id] for id in "ab"] == ["kept", "kept"]
+    assert set(done.kept.filter(done.kept["id"].is_in(["a", "b"]))["split"]) == {"train"}
+
+
+def test_a_dropped_row_leaves_and_its_conflict_with_it():
+    rows = [pair("a"), pair("b", output=ANSWER + " 7")]
+    done = decided(rows, ("b", "drop"))
+    assert [outcomes(done)[id] for id in "ab"] == ["kept", "invalid"]
+    assert entry(done, "b")["rule"] == "override"
+    assert done.dropped.filter(id="b").select("output", "rule").row(0) == (ANSWER + " 7", "override")
+    assert len(done.kept) + len(done.dropped) == len(done.ledger)
+
+
+def test_an_output_that_breaks_a_rule_stays_where_a_person_says_so():
+    style = parse_style("name: t\nchecks: [{kind: pattern, regex: '[.]$', min: 0, max: 0, id: stop}]")
+    rows = [pair("a", output=ANSWER + "."), pair("b", "another thing altogether 99", "text.")]
+    done = decided(rows, ("a", "train"), style=style, split=SplitShares(train=1))
+    assert [outcomes(done)[id] for id in "ab"] == ["kept", "invalid"]
+    assert done.kept.filter(id="a")["reference_ok"].item() is True
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_a_row_stands_where_a_person_puts_it_and_what_is_tied_follows(split):
+    rows = [pair("a", group="g"), pair("b", "quite another text on boats", "words", group="g")]
+    done = decided(rows, ("a", split))
+    assert set(done.kept.filter(group="g")["split"]) == {split}
+
+
+def test_leaking_comes_before_a_decision():
+    rows = [pair("a", split="test"), pair("b", QUESTION.upper(), "Nobody ever painted that one, so it is grey")]
+    done = decided(rows, ("b", "train"))
+    assert outcomes(done)["b"] == "leaked"
+    assert entry(done, "b")["other_id"] == "a"
+    assert entry(done, "b")["similarity"] == 1
+    assert "Decided by Ada: train (seen); leaking comes first" in entry(done, "b")["evidence"]
+
+
+def test_a_decision_goes_before_where_a_row_was_placed():
+    before = decided([pair("a")])
+    was = before.kept.filter(id="a")["split"].item()
+    other = "train" if was == "test" else "test"
+    overrides = [Override(id="a", decision=other)]
+    done = curate([pair("a"), *FILLER], held=HeldSplits().grown(before.ledger), overrides=overrides)
+    assert done.kept.filter(id="a")["split"].item() == other
+    assert any("overrides.jsonl say so" in note for note in done.summary["split_notes"])
+
+
+def test_ids_that_no_row_has_are_named_with_the_nearest():
+    done = decided([pair("part-one")], ("part-onne", "keep"), ("f3", "drop"), ("f3", "keep"))
+    texts = {w["code"]: w["text"] for w in done.summary["warnings"]}
+    assert done.summary["overrides"] == {"applied": 1, "unmatched": ["part-onne"]}
+    assert 'did you mean "part-one"' in texts["override_unmatched"]
+    assert 'twice about "f3"; the last line counts: keep' in texts["override_repeated"]
+    assert entry(done, "f3")["outcome"] == "kept"
+
+
+def test_a_row_that_could_not_be_read_cannot_be_kept():
+    done = decided([pair("empty", input="")], ("empty", "keep"))
+    assert entry(done, "empty")["outcome"] == "invalid"
+    assert "override_unread" in {w["code"] for w in done.summary["warnings"]}
+
+
+def test_decisions_are_added_and_read_back(tmp_path):
+    file = tmp_path / "overrides.jsonl"
+    assert read_overrides(file) == ()
+    one, other = Override(id="ä#2", decision="keep"), Override(id="b", decision="test", who="Ada", why='says "so"\n')
+    add_override(file, one)
+    file.write_text(file.read_text().rstrip("\n"))  # an editor left the last line open
+    add_override(file, other)
+    assert read_overrides(file) == (one, other)
+
+
+def test_a_wrong_file_names_every_line(tmp_path):
+    file = tmp_path / "overrides.jsonl"
+    lines = ['{"id": "a", "decision": "keep"}', "no", '{"id": "b", "decision": "kepe"}', "[]", '{"decision": "drop"}']
+    lines += ['{"id": "c", "decision": "drop", "because": "x"}', '{"id": ["c"], "decision": "drop"}', "[" * 10_000]
+    file.write_text("\n".join(lines))
+    with pytest.raises(DataError) as found:
+        read_overrides(file)
+    said = str(found.value)
+    for words in (
+        "7 problems", "line 2: is not JSON", 'line 3: decision "kepe" is not known; did you mean "keep"', "line 4",
+        'line 5: "id" is missing', 'line 6: unknown key "because"', 'line 7: "id" must be a text', "line 8",
+    ):  # fmt: skip
+        assert words in said
+    with pytest.raises(DataError):
+        add_override(file, Override(id="a", decision="keep"))
+    with pytest.raises(ConfigError, match="not known"):
+        Override(id="a", decision="maybe")
+
+
+def test_placed_rows_are_written_and_read_back(tmp_path):
+    done = curate(FILLER)
+    held = HeldSplits().grown(done.ledger)
+    write_splits(tmp_path / "splits.jsonl", held)
+    assert read_splits(tmp_path / "splits.jsonl").lines.equals(held.lines)
+    assert set(json.loads((tmp_path / "splits.jsonl").read_text().splitlines()[0])) == {"content", "id", "split"}
+    assert read_splits(tmp_path / "none.jsonl").lines.is_empty()
+    again = curate(FILLER, held=held)
+    assert again.kept.equals(done.kept)
+    assert held.grown(again.ledger).lines.equals(held.lines)
+
+
+@pytest.mark.parametrize(
+    "line", ["no", "[]", '{"content": "a", "id": "b", "split": "tset"}', '{"content": 1, "id": "b"}']
+)
+def test_a_damaged_file_of_placed_rows_is_refused_with_its_line(tmp_path, line):
+    file = tmp_path / "splits.jsonl"
+    file.write_text('{"content": "a", "id": "b", "split": "test"}\n' + line + "\n")
+    with pytest.raises(DataError, match=r"line 2(.|\n)*bring back the version before"):
+        read_splits(file)
+
+
+def test_a_row_in_other_words_stays_where_it_was_and_one_with_a_borrowed_id_does_not():
+    held = HeldSplits().grown(curate(FILLER).ledger)
+    was = dict(held.lines.select("id", "split").rows())
+    reworded = [{**row, "output": row["output"] + " indeed"} for row in FILLER]
+    done = curate(reworded, held=held)
+    assert dict(done.kept.select("id", "split").rows()) == was
+    grown = held.grown(done.ledger)
+    assert len(grown.lines) == len(held.lines)
+    assert not set(grown.lines["content"]) & set(held.lines["content"])
+    # Ids that count lines: a new first line moves them all by one, and every row is still known by its content.
+    numbered = [{**row, "id": str(i)} for i, row in enumerate(FILLER)]
+    before = curate(numbered)
+    moved = [{**row, "id": str(i)} for i, row in enumerate([{"input": "new here 1", "output": "x"}, *FILLER])]
+    after = curate(moved, held=HeldSplits().grown(before.ledger))
+    places = [dict(done.kept.select("input", "split").rows()) for done in (before, after)]
+    assert all(places[1][text] == split for text, split in places[0].items())
+
+
+def test_a_placed_row_that_vanished_stays_in_the_file():
+    held = HeldSplits().grown(curate(FILLER).ledger)
+    fewer = curate(FILLER[:20], held=held)
+    assert held.grown(fewer.ledger).lines.equals(held.lines)
+    back = curate(FILLER, held=held.grown(fewer.ledger))
+    assert dict(back.kept.select("id", "split").rows()) == dict(held.lines.select("id", "split").rows())
+
+
+def test_a_new_row_that_would_join_two_sides_leaks_and_names_both():
+    rows = [
+        *FILLER,
+        pair("a", group="g", split="train"),
+        pair("b", "a wholly other text", "words", group="h", split="test"),
+    ]
+    held = HeldSplits().grown(curate(rows).ledger)
+    rows = [{k: v for k, v in row.items() if k != "split"} for row in rows]
+    bridge = pair("new", QUESTION.upper(), "Nobody ever painted that one, so it is grey", group="h")
+    done = curate([*rows, bridge], held=held)
+    said = entry(done, "new")
+    assert (said["outcome"], said["other_id"]) == ("leaked", "b")
+    assert said["evidence"] == 'Tied to "a" of train and to "b" of test, which it would join.'
