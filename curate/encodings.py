@@ -166,7 +166,25 @@ def _advice(data: bytes, place: int) -> str:
 
 
 def _guess(sample: bytes) -> str:
+    """The likeliest encoding by charset-normalizer, cp1252 where nothing is known or another one fits no better.
+
+    Among the western code pages, which share most letters, its first choice is often a rarer one; and Korean can be
+    read into most Japanese bytes, but not with so much kana in it.
+    """
     from charset_normalizer import from_bytes
 
-    best = from_bytes(sample, cp_isolation=_LIKELY, threshold=0.5).best()
-    return best.encoding if best is not None and best.encoding in _LIKELY else "cp1252"
+    matches = list(from_bytes(sample, cp_isolation=_LIKELY, threshold=0.5))
+    if not matches:
+        return "cp1252"
+    best = matches[0]
+    for match in matches:
+        if match.encoding in ("cp932", "euc_jp") and _kana_share(str(match)) > 0.2:
+            return match.encoding
+        if "cp1252" in match.could_be_from_charset and match.coherence >= best.coherence:
+            return "cp1252"
+    return best.encoding
+
+
+def _kana_share(text: str) -> float:
+    letters = [c for c in text if c > "\x7f"]
+    return sum("\u3040" <= c <= "\u30ff" for c in letters) / max(1, len(letters))

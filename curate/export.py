@@ -137,9 +137,13 @@ def _check_place(place: Path, format: str) -> None:
         return
     if not place.is_dir():
         raise DataError(f"{place}: is a file; name a folder to write to")
-    strangers = sorted(path.name for path in place.iterdir() if path.name not in _names(format))
-    if format == "datasets" and strangers:
-        raise DataError(f"{place}: is there already and holds {strangers[0]}; name a folder that is not, or remove it")
+    there = {path.name: path.is_dir() for path in place.iterdir()}
+    if format == "datasets":
+        strangers = sorted(there if "dataset_dict.json" not in there else there.keys() - _names(format))
+    else:
+        strangers = sorted(name for name in _names(format) if there.get(name))
+    if strangers:
+        raise DataError(f"{place}: is there already and holds {strangers[0]}; name another folder, or remove it")
 
 
 def _move(temporary: Path, place: Path, format: str) -> None:

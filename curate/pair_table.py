@@ -273,7 +273,7 @@ def _other_columns(batch: Batch, names: list[str]) -> list[dict[str, Any]]:
 
 
 def _meta_text(rest: dict[str, Any], own_fields: bool | None, lengths: Any, system: bool) -> str | None:
-    if own_fields:
+    if own_fields or rest.get("fields") == "":
         rest.pop("fields", None)
     if system and isinstance(rest.get("system"), str):
         del rest["system"]

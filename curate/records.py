@@ -126,6 +126,8 @@ def _not_json(number: int, line: str, error: Exception) -> str:
         return f"line {number} is nested too deep; it begins {excerpt(line)}"
     if isinstance(error, StopIteration):
         reason = "a value is expected"
+    elif "integer string" in str(error):
+        reason = "a number of thousands of digits"
     else:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
     return f"line {number} is not JSON: {reason}; it begins {excerpt(line)}"
