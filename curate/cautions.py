@@ -7,7 +7,9 @@ import numpy as np
 import polars as pl
 
 from ..style.schema import StyleSchema
+from .canned import Canned
 from .checked import Checked
+from .effective import effective_size
 from .read import RawPairs
 from .relations import Relations
 from .settings import CurateSettings
@@ -19,6 +21,10 @@ __all__ = ["find_warnings"]
 _FEW_PAIRS = 200  # the fewest that a team would tune on; a test split of 40 shows a gap of about 17 points
 _FEW_OUTPUTS = 0.25  # distinct outputs per row
 _FEW_GROUPS = 20  # below it intervals by group mean little
+_FEW = 20  # rows; of fewer, shares say nothing
+_CANNED = 0.05  # of the rows
+_LIGHT = 0.5  # of the test rows
+_TRUNCATED = 0.01
 _MANY = 1 / 3
 _HUGE = 0.2
 _OFF_TARGET = 0.02  # of all rows
@@ -41,14 +47,18 @@ def find_warnings(
     relations: Relations,
     ties: Ties,
     sizes: np.ndarray,
-    distinct_outputs: int,
+    canned: Canned,
+    components: np.ndarray,
     groups: int | None,
     personal: pl.DataFrame,
 ) -> list[dict[str, str]]:
     """All warnings as code and text. `sizes` are the rows of each split before failing outputs left."""
     found = [
-        *_amount(raw, kept, distinct_outputs, groups),
+        *_amount(raw, kept, groups),
+        *_outputs(raw, canned),
+        *_weight(kept, components),
         *_rules(raw, ledger, style, checked),
+        *_quality(raw, checked),
         *_conflicts(raw, ledger, settings, relations),
         *_split(ties, sizes, settings, given=bool(raw.pairs["split"].drop_nulls().len())),
         *_groups_across(kept),
@@ -57,17 +67,65 @@ def find_warnings(
     return [{"code": code, "text": text} for code, text in found]
 
 
-def _amount(raw: RawPairs, kept: pl.DataFrame, distinct: int, groups: int | None) -> Iterator[tuple[str, str]]:
-    n = len(raw.pairs)
+def _amount(raw: RawPairs, kept: pl.DataFrame, groups: int | None) -> Iterator[tuple[str, str]]:
     if len(kept) < _FEW_PAIRS:
         yield (
             "few_pairs",
             f"Only {len(kept):,} pairs are kept; under {_FEW_PAIRS} a comparison seldom tells the options apart.",
         )
-    if n >= 20 and distinct < _FEW_OUTPUTS * n:
-        yield "few_outputs", f"{n:,} rows, {distinct:,} distinct outputs: a model can learn these by heart."
     if groups is not None and groups < _FEW_GROUPS:
         yield "few_groups", f"Only {groups} groups: the splits are coarse, and results for new groups are uncertain."
+
+
+def _outputs(raw: RawPairs, canned: Canned) -> Iterator[tuple[str, str]]:
+    n = len(raw.pairs)
+    said = f"{n:,} rows, {canned.distinct:,} distinct outputs"
+    if n >= _FEW and canned.distinct < _FEW_OUTPUTS * n and canned.labels:
+        yield (
+            "few_outputs",
+            f"{said} of a few words: they look like labels. A plain classifier may do the same for less; "
+            "rules about wording say little here.",
+        )
+    elif n >= _FEW and canned.distinct < _FEW_OUTPUTS * n:
+        yield "few_outputs", f"{said}: a model can learn these by heart."
+    elif canned.rows > _CANNED * n:
+        yield (
+            "canned_outputs",
+            f"{canned.rows:,} of {n:,} rows have one of {canned.outputs:,} outputs that stand for five or more different "
+            "inputs: summary.json lists the worst under canned_outputs.",
+        )
+
+
+def _weight(kept: pl.DataFrame, components: np.ndarray) -> Iterator[tuple[str, str]]:
+    """Tied rows say much the same: what counts for an interval is nearer to the number of components."""
+    test = components[(kept["split"] == "test").to_numpy()]
+    weight = effective_size(test)
+    if len(test) >= _FEW and weight < _LIGHT * len(test):
+        yield (
+            "few_effective",
+            f"{len(test):,} test rows in {len(np.unique(test)):,} tied sets weigh like about {max(1, round(weight)):,} "
+            "rows, as those of one set say much the same: more sets, not more rows of the same, make it surer.",
+        )
+
+
+def _quality(raw: RawPairs, checked: Checked) -> Iterator[tuple[str, str]]:
+    n = len(raw.pairs)
+    for rule in checked.habits:
+        rows = checked.quality[rule]["rows"]
+        yield (
+            "quality_habit",
+            f'Rule "{rule}" fits {rows:,} of {n:,} outputs, more than a tenth: taken for a habit of these data, so no row '
+            "left for it. If they are faults, add a check of kind clean to the style schema.",
+        )
+    cut = checked.quality.get("quality:truncated", {"rows": 0})["rows"]
+    if cut > max(_TRUNCATED * n, 1):
+        yield (
+            "many_truncated",
+            f"{cut:,} of {n:,} outputs seem cut off; they stay. Was there a token limit when they were made? "
+            "summary.json shows three under quality.",
+        )
+    for check, told in checked.unscored.items():
+        yield "unscored", f'Check "{check}" could not tell about {told["rows"]:,} of {n:,} outputs: {told["why"]}.'
 
 
 def _rules(

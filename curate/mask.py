@@ -16,7 +16,7 @@ from .pair_table import TURNS, stored_turns
 from .personal import find_personal, may_hold_personal, places_in
 from .read import RawPairs
 
-__all__ = ["PLACES_SCHEMA", "find_personal_places", "mask_pairs", "mask_text", "personal_counts"]
+__all__ = ["PLACES_SCHEMA", "find_personal_places", "mask_column", "mask_pairs", "mask_text", "personal_counts"]
 
 PLACES_SCHEMA = {"row": pl.UInt32, "where": pl.String, "what": pl.String, "start": pl.Int64, "end": pl.Int64}
 
@@ -169,6 +169,12 @@ def mask_text(text: str, masks: Masks | None = None) -> str:
     while places := places_in(text):
         text = _replaced(text, places, masks)
     return text
+
+
+def mask_column(texts: pl.Series) -> pl.Series:
+    """`mask_text` of each text, where it holds anything; nulls stay."""
+    hits = find_personal(texts)["index"].unique()
+    return texts.clone().scatter(hits, [mask_text(texts[index]) for index in hits]) if len(hits) else texts
 
 
 def _replaced(text: str, places: Sequence[tuple[str, int, int]], masks: Masks) -> str:

@@ -10,6 +10,7 @@ import polars as pl
 
 from ..style.errors import ConfigError, DataError
 from ..style.schema import StyleSchema
+from .canned import find_canned
 from .certificate import certify
 from .checked import check_rows
 from .clock import Clock
@@ -160,9 +161,8 @@ def curate(
     summary = summarise(
         raw, kept, ledger, style, settings=settings, checked=checked, relations=relations, ties=placed.ties,
         placed=np.where(placed.outcomes.kept, placed.side, -1), certificate=certificate,
-        distinct_outputs=len(set(compared.outputs)), personal=personal, identifiers=identifiers, decided=decided,
-        split_notes=notes,
-        threshold_table=thresholds, seconds=clock.seconds,
+        canned=find_canned(pairs, compared), components=placed.components()[outcomes.kept], personal=personal,
+        identifiers=identifiers, decided=decided, split_notes=notes, threshold_table=thresholds, seconds=clock.seconds,
     )  # fmt: skip
     return Curated(kept, _dropped(table, outcomes, decided), ledger, summary)
 

@@ -7,9 +7,11 @@ import numpy as np
 import polars as pl
 
 from ..style.schema import StyleSchema
+from .canned import Canned
 from .cautions import find_warnings
 from .checked import Checked
 from .decided import Decided
+from .effective import effective_size, effective_splits
 from .ledger import OUTCOMES
 from .mask import personal_counts
 from .read import RawPairs
@@ -33,7 +35,8 @@ def summarise(
     ties: Ties,
     placed: np.ndarray,
     certificate: dict[str, Any],
-    distinct_outputs: int,
+    canned: Canned,
+    components: np.ndarray,
     personal: pl.DataFrame,
     identifiers: Collection[str],
     decided: Decided,
@@ -41,7 +44,10 @@ def summarise(
     threshold_table: Sequence[dict[str, Any]] | None,
     seconds: dict[str, float],
 ) -> dict[str, Any]:
-    """The summary as a dictionary for JSON. `placed` is each row's side before failing outputs left, -1 for none."""
+    """The summary as a dictionary for JSON. `placed` is each row's side before failing outputs left, -1 for none.
+
+    `components` are those of the kept pairs.
+    """
     sizes = np.bincount(placed[placed >= 0], minlength=len(SPLITS))
     gone = ledger.filter(pl.col("outcome") != "kept")
     rules = gone["rule"].drop_nulls().value_counts(sort=True, name="n").sort("n", "rule", descending=[True, False])
@@ -52,7 +58,8 @@ def summarise(
         "splits": {split: int((kept["split"] == split).sum()) for split in SPLITS},
         "references_failing": {split: int(((kept["split"] == split) & ~kept["reference_ok"]).sum()) for split in SPLITS},
         "rules": dict(rules.rows()),
-        "distinct_outputs": distinct_outputs,
+        "distinct_outputs": canned.distinct,
+        "canned_outputs": canned.worst,
         "groups": groups,
         "near_duplicate": {"threshold": settings.near_duplicate, "method": "exact", "pairs": relations.alike},
         "relations": {
@@ -62,12 +69,16 @@ def summarise(
             "siblings": len(relations.siblings.left),
         },
         "largest_component": ties.largest,
+        "effective_pairs": effective_size(components),
+        "effective_splits": effective_splits(components, kept["split"].to_numpy()),
         "split_notes": list(split_notes),
         "overrides": decided.summary,
         "threshold_table": None if threshold_table is None else list(threshold_table),
         "identifiers": sorted(identifiers),
         "certificate": certificate,
         "checks": checked.checks,
+        "unscored": checked.unscored,
+        "quality": {**checked.quality, **canned.summary(len(raw.pairs))},
         "personal_data": personal_counts(personal, masked=settings.mask),
         "shape": raw.shape,
         "guide": raw.guide,
@@ -77,7 +88,7 @@ def summarise(
             *decided.warnings,
             *find_warnings(
                 raw, kept, ledger, style, settings=settings, checked=checked, relations=relations, ties=ties, sizes=sizes,
-                distinct_outputs=distinct_outputs, groups=groups, personal=personal,
+                canned=canned, components=components, groups=groups, personal=personal,
             ),
         ],
         "seconds": {step: round(value, 4) for step, value in seconds.items()},
