@@ -1,7 +1,6 @@
 """The fact of a request that an ungrounded one is nearest to: what was meant, perhaps."""
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 from .numbers import Fact
 
@@ -32,10 +31,11 @@ def nearest(fact: Fact, known: Sequence[Fact]) -> str | None:
 
 def _apart(one: object, other: object) -> float:
     """How many times the larger is the smaller."""
-    if not isinstance(one, Fraction) or not isinstance(other, Fraction) or not one or not other:
+    if not (isinstance(one, tuple) and isinstance(other, tuple)) or one[0] <= 0 or other[0] <= 0:
         return float("inf")
-    ratio = one / other
-    return float(ratio if ratio > 1 else 1 / ratio) if 1 / Fraction(_FAR) < ratio < _FAR else float("inf")
+    above, below = one[0] * other[1], one[1] * other[0]
+    above, below = max(above, below), min(above, below)
+    return above / below if above < _FAR * below else float("inf")
 
 
 def _most_alike(fact: Fact, known: Sequence[Fact]) -> str | None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from .dates import DATE, MONTHS, TIME, Date, read_date, read_time
-from .quantities import NUMBER, Quantity, read_number, share_units, values_of
+from .dates import DATE, MONTHS, TIME, Date, month_number, read_date, read_time
+from .digits import values_of
+from .quantities import NUMBER, Quantity, read_number, share_units
 from .units import MULTIPLIERS, UNIT_WORDS
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "numbers_in",
     "same_number",
     "span_facts",
+    "spans_in",
 ]
 
 Key = tuple[Any, ...]
@@ -49,18 +51,30 @@ _START = re.compile(r"\+/-|[$€£¥₹]|[-\u2212±+](?=[0-9.$€£¥½¼¾])|(?
 _VERSION = re.compile(r"(?<![\w.])(?:[vV](?=[0-9])[0-9]+(?:\.[0-9]+)*|[0-9]+(?:\.[0-9]+){2,})(?![0-9A-Za-z]|[.,][0-9])")
 _RUN = re.compile(r"0[xX][0-9A-Fa-f]+|[^\W_]+(?:[-._]+[^\W_]+)*")
 _DIMENSIONS = re.compile(r"(?<=[0-9])[x×X](?=[0-9])")
+_INTEGER = re.compile(r"[0-9]+")
+_INNER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _TIMES = re.compile(r"(?<=[0-9\"″])[xX×](?=[0-9])")
 _PART = re.compile(r"[0-9]+|[^\W\d_]+|\d")
 _NAMED = re.compile(rf"([A-Z][A-Za-z]*){_SPACE}(?=[0-9])")
 _MOST_PARTS = 8  # of a code; what is behind counts by its windows of so many parts
 NUMBER_WORDS = {
     1: "one single once mono first", 2: "two dual double twin pair twice both second couple", 3: "three triple thrice third",
-    4: "four quad quadruple fourth", 5: "five fifth", 6: "six hex sixth half-dozen", 7: "seven seventh", 8: "eight octal eighth",
+    4: "four quad quadruple fourth", 5: "five fifth", 6: "six hex sixth", 7: "seven seventh", 8: "eight octal eighth",
     9: "nine ninth", 10: "ten tenth", 11: "eleven eleventh", 12: "twelve dozen twelfth",
 }  # fmt: skip
-_WORD_VALUES = {word: value for value, words in NUMBER_WORDS.items() for word in words.split()}
-_NUMBER_WORD = re.compile(rf"(?<![^\W_])(?:{'|'.join(_WORD_VALUES)})s?(?![^\W_])", re.IGNORECASE)
-_MONTH_WORD = re.compile(rf"\b(?:{MONTHS})\b", re.IGNORECASE)
+_WORD = re.compile(r"[a-z]{3,}")
+
+
+def _word_keys() -> dict[str, tuple[Key, ...]]:
+    """What each number word and month gives."""
+    table: dict[str, tuple[Key, ...]] = {}
+    for value, words in NUMBER_WORDS.items():
+        for word in words.split():
+            table[word] = table[f"{word}s"] = tuple((kind, (value, 1), sign) for kind in "0v" for sign in ("*", ""))
+    return table | {month: (("m", month_number(month)),) for month in MONTHS.lower().split("|")}
+
+
+_WORD_KEYS = _word_keys()
 
 
 @dataclass(frozen=True)
@@ -81,10 +95,12 @@ class Fact:
 
 def facts_in(text: str) -> list[Fact]:
     """The facts of a text in their order, with their places in code points."""
-    found = []
-    for match in _python_span().finditer(text):
-        found += [_moved(fact, match.start()) for fact in span_facts(match.group())]
-    return found
+    return [_moved(fact, match.start()) for match in _span().finditer(text) for fact in span_facts(match.group())]
+
+
+def spans_in(text: str) -> list[str]:
+    """The spans of one text; polars' `str.extract_all(SPAN)` finds those of a column."""
+    return [match.group() for match in _span().finditer(text)]
 
 
 def numbers_in(text: str) -> list[Fact]:
@@ -99,14 +115,8 @@ def same_number(stated: Fact, known: Fact) -> bool:
 
 def number_words(text: str) -> set[Key]:
     """The keys that words give: two, dual and a pair are 2, November is a month."""
-    keys: set[Key] = set()
-    for match in _NUMBER_WORD.finditer(text):
-        word = match.group().lower()
-        value = values_of(str(_WORD_VALUES.get(word) or _WORD_VALUES[word.removesuffix("s")]))[0][0]
-        keys |= {("0", value, "*"), ("0", value, ""), ("v", value, "*"), ("v", value, "")}
-    for match in _MONTH_WORD.finditer(text):
-        keys.update(_date_of_month(match.group()))
-    return keys
+    found = set(_WORD.findall(text.lower())) & _WORD_KEYS.keys()
+    return {key for word in found for key in _WORD_KEYS[word]}
 
 
 def span_facts(span: str) -> tuple[Fact, ...]:
@@ -115,7 +125,7 @@ def span_facts(span: str) -> tuple[Fact, ...]:
 
 
 @lru_cache(maxsize=1)
-def _python_span() -> re.Pattern[str]:
+def _span() -> re.Pattern[str]:
     return re.compile(SPAN)
 
 
@@ -180,7 +190,7 @@ def _date_fact(match: re.Match[str], days: list[Date]) -> Fact:
     for day in days:
         for year in {day.year, None}:
             gives |= {("d", year, day.month, day.day), ("d", year, day.month, None)}
-        gives.update(_date_of_month(day.month))
+        gives.add(("m", day.month))
         numbers = [str(part) for part in (day.year, day.month, day.day) if part is not None]
         for number in numbers:
             gives |= {("v", values_of(number)[0][0], "*"), ("v", values_of(number)[0][0], "")}
@@ -189,18 +199,12 @@ def _date_fact(match: re.Match[str], days: list[Date]) -> Fact:
     return _fact(match, needs, gives, tuple(together))
 
 
-def _date_of_month(month: str | int) -> set[Key]:
-    from .dates import month_number
-
-    return {("m", month if isinstance(month, int) else month_number(month))}
-
-
 def _time_fact(match: re.Match[str]) -> Fact | None:
     time = read_time(match)
     if time is None:
         return None
     key = ("t", time.hour, time.minute, time.second)
-    numbers = [value for piece in re.findall(r"[0-9]+", match.group()) for value in values_of(piece)[0]]
+    numbers = [value for piece in _INTEGER.findall(match.group()) for value in values_of(piece)[0]]
     gives: set[Key] = {key}
     if len(numbers) > 1 and numbers[1] == 0:  # "9" may be written for "9:00"
         gives |= {("v", numbers[0], sign) for sign in ("*", "")}
@@ -208,7 +212,7 @@ def _time_fact(match: re.Match[str]) -> Fact | None:
 
 
 def _version_fact(match: re.Match[str]) -> Fact:
-    parts = re.findall(r"[0-9]+", match.group())
+    parts = _INTEGER.findall(match.group())
     parts = [part.lstrip("0") or "0" for part in parts]
     gives: set[Key] = {("version", *parts[:n]) for n in range(1, min(len(parts), 20) + 1)}
     needs: set[Key] = {("version", *parts)}
@@ -217,7 +221,7 @@ def _version_fact(match: re.Match[str]) -> Fact:
         gives |= {("v", value, sign) for value in values for sign in ("*", "")}
         if n == len(parts):
             needs |= {("v", value, "*") for value in values}
-    if len(parts) > 2 and all(len(part) == 3 for part in re.findall(r"[0-9]+", match.group())[1:]):
+    if len(parts) > 2 and all(len(part) == 3 for part in _INTEGER.findall(match.group())[1:]):
         whole = values_of(match.group().replace(".", ""))[0][0]  # 1.000.000
         gives |= {("v", whole, "*"), ("v", whole, ""), ("0", whole, "*"), ("0", whole, "")}
         needs.add(("v", whole, "*"))
@@ -273,7 +277,7 @@ def _written_for_a_point(text: str) -> Iterator[Key]:
 
 def _numbers_of_code(text: str) -> Iterator[Key]:
     """The numbers inside a code: bare ones, and those with a point for any unit (`LM1117-3.3`)."""
-    for match in re.finditer(r"[0-9]+(?:\.[0-9]+)?", text):
+    for match in _INNER.finditer(text):
         for value in values_of(match.group())[0]:
             yield from (("v", value, "*"), ("v", value, ""))
             if "." in match.group():

@@ -2,16 +2,14 @@
 
 import itertools
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
+from .digits import Value, plus, raised, scaled, values_of, vulgar
+from .ratios import power_of_ten, ratio
 from .units import CURRENCIES, MULTIPLIERS, Reading, read_unit
 
-__all__ = ["NUMBER", "Quantity", "read_number", "share_units", "values_of"]
-
-Value = Fraction | str  # a number too long to count with is known by its digits
+__all__ = ["NUMBER", "Quantity", "read_number", "share_units"]
 
 _BLANKS = " \u00a0\u202f"
 _SPACE = r"[ \u00a0\u202f]"
@@ -77,10 +75,10 @@ class Quantity:
         for value in self._scaled():
             for factor, dimension in self.units:
                 for sign in _accepted(self.sign, dimension in _TEMPERATURES):
-                    yield "u", _times(value, factor), dimension, sign
+                    yield "u", scaled(value, factor), dimension, sign
                     yield "0", value, sign
                 if dimension == "%":
-                    yield "0", _times(value, Fraction(1, 100)), "*"
+                    yield "0", scaled(value, (1, 100)), "*"
             if not self.units or self.doubtful:
                 for sign in _accepted(self.sign, False):
                     yield "v", value, sign
@@ -94,9 +92,9 @@ class Quantity:
                 if not self.units or self.doubtful:
                     yield "0", value, sign
                 for factor, dimension in self.units:
-                    yield "u", _times(value, factor), dimension, sign
+                    yield "u", scaled(value, factor), dimension, sign
                     if dimension == "%":
-                        yield "v", _times(value, Fraction(1, 100)), sign
+                        yield "v", scaled(value, (1, 100)), sign
         for part in self.parts:
             yield from (("v", part, "*"), ("v", part, ""), ("0", part, "*"), ("0", part, ""))
 
@@ -107,7 +105,7 @@ class Quantity:
     def _scaled(self) -> Iterator[Value]:
         for value in self.values:
             for power in self.powers:
-                yield _times(value, Fraction(10) ** power)
+                yield scaled(value, power_of_ten(power)) if power else value
 
 
 def read_number(match: re.Match[str]) -> Quantity | None:
@@ -173,43 +171,20 @@ def _only_letters(text: str, start: int) -> bool:
 
 def _value(part: dict[str, str | None]) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
     if part["alone"]:
-        return (_vulgar(part["alone"]),), ()
+        return (vulgar(part["alone"]),), ()
     values, parts = values_of(part["digits"] or "")
     if part["power"]:
-        return tuple(_raised(value, part["power"], part["digits"] or "") for value in values), ()
+        return tuple(raised(value, part["power"], part["digits"] or "") for value in values), ()
     if part["mixed"]:
         above, below = map(int, part["mixed"].split("/"))
-        rest = (Fraction(above), Fraction(below))
-        return tuple(_plus(value, Fraction(above, below)) for value in values) if below else values, values + rest
+        whole = tuple(plus(value, ratio(above, below)) for value in values) if below else values
+        return whole, (*values, (above, 1), (below, 1))
     if part["below"]:
-        below = Fraction(int(part["below"]))
-        return tuple(_times(value, 1 / below) for value in values) if below else (), (*values, below)
+        below = int(part["below"])
+        return tuple(scaled(value, (1, below)) for value in values) if below else (), (*values, (below, 1))
     if part["over"]:
-        return tuple(_plus(value, _vulgar(part["over"].strip())) for value in values), ()
+        return tuple(plus(value, vulgar(part["over"].strip())) for value in values), ()
     return values, parts
-
-
-def values_of(digits: str) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
-    """What digits with marks may mean as one number, and as several: `1,200` is 1200 or 1.2, or 1 and 200."""
-    if len(digits) > 40:
-        return (re.sub(r"[^0-9]", "", digits).lstrip("0"),), ()
-    pieces = re.split(r"[^0-9.,]", digits)
-    plain = "".join(pieces)
-    marks = [mark for mark in plain if mark in ".,"]
-    readings: list[Value] = []
-    if not marks:
-        readings.append(Fraction(int(plain)))
-    else:
-        last = max(plain.rfind("."), plain.rfind(","))
-        head, tail = re.sub(r"[.,]", "", plain[:last]), plain[last + 1 :]
-        grouped = len(tail) == 3 and len(pieces) == 1 and len(set(marks)) == 1 and head.lstrip("0") != ""
-        if not (grouped and len(marks) > 1):
-            readings.append(Fraction(int(head + tail or 0), 10 ** len(tail)))
-        if grouped:
-            readings.append(Fraction(int(head + tail)))
-    split = pieces if len(pieces) > 1 else plain.split(",")
-    parts = [value for piece in split if piece for value in values_of(piece)[0]] if len(split) > 1 else []
-    return tuple(readings), tuple(parts)
 
 
 def share_units(quantities: Sequence[Quantity], text: str) -> list[Quantity]:
@@ -234,35 +209,3 @@ def _accepted(sign: str, counts: bool) -> tuple[str, ...]:
     if counts:
         return ("-",) if sign == "-" else ("", "+")
     return ("*",) if sign in ("", "±") else (sign, "")
-
-
-def _times(value: Value, factor: Fraction) -> Value:
-    return (
-        f"{value}*{factor}"
-        if isinstance(value, str) and factor != 1
-        else value
-        if isinstance(value, str)
-        else value * factor
-    )
-
-
-def _plus(value: Value, more: Fraction) -> Value:
-    return f"{value}+{more}" if isinstance(value, str) else value + more
-
-
-def _vulgar(sign: str) -> Fraction:
-    return Fraction(unicodedata.numeric(sign)).limit_denominator(10)
-
-
-def _raised(value: Value, power: str, digits: str) -> Value:
-    """`10^6`, `2²`, `1e6`, `1.5 × 10^6`."""
-    plain = unicodedata.normalize("NFKC", power).replace("\u2212", "-").replace("^", "")
-    times_ten = re.search(r"[x×·*][ \u00a0\u202f]?10(.*)$", plain)
-    if isinstance(value, str) or not (
-        exponent := re.search(r"[-+]?[0-9]+$", times_ten.group(1) if times_ten else plain)
-    ):
-        return f"{digits}{power}"
-    if times_ten or plain[0] in "eE":
-        return value * Fraction(10) ** int(exponent.group())
-    small = len(digits) <= 4 and abs(int(exponent.group())) <= 400 and value
-    return value ** int(exponent.group()) if small else f"{digits}^{exponent.group()}"

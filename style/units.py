@@ -3,9 +3,11 @@
 from fractions import Fraction
 from functools import lru_cache
 
+from .ratios import Ratio, power_of_ten, ratio, ratio_of
+
 __all__ = ["CURRENCIES", "MULTIPLIERS", "UNIT_SIGNS", "UNIT_WORDS", "Reading", "read_unit"]
 
-Reading = tuple[Fraction, str]  # how many of the dimension's own unit, and the dimension
+Reading = tuple[Ratio, str]  # how many of the dimension's own unit, and the dimension
 
 _PREFIXES = {"p": -12, "n": -9, "u": -6, "µ": -6, "μ": -6, "m": -3, "": 0, "k": 3, "K": 3, "M": 6, "G": 9, "T": 12}
 # Symbols that take an SI prefix, with their dimension. A volt stays a volt whatever is written behind it.
@@ -64,10 +66,10 @@ def _symbols() -> dict[str, list[Reading]]:
     for symbol, dimension in _SYMBOLS.items():
         for prefix, power in _PREFIXES.items():
             readings = table.setdefault(prefix + symbol, [])
-            readings.append((Fraction(10) ** power, dimension))
+            readings.append((power_of_ten(power), dimension))
             if dimension in ("B", "bit") and prefix in _BINARY:
-                readings.append((Fraction(1024) ** _BINARY[prefix], dimension))
-                table.setdefault(f"{prefix}i{symbol}", []).append((Fraction(1024) ** _BINARY[prefix], dimension))
+                readings.append(((1024 ** _BINARY[prefix], 1), dimension))
+                table.setdefault(f"{prefix}i{symbol}", []).append(((1024 ** _BINARY[prefix], 1), dimension))
     for length, factor in {
         "mm": "0.001",
         "cm": "0.01",
@@ -79,16 +81,20 @@ def _symbols() -> dict[str, list[Reading]]:
     }.items():
         for power, marks in {2: ("2", "²"), 3: ("3", "³")}.items():
             for mark in marks:
-                scale, dimension = (Fraction(factor) ** 2, "m2") if power == 2 else (Fraction(factor) ** 3 * 1000, "l")
+                scale, dimension = (
+                    (ratio_of(Fraction(factor) ** 2), "m2")
+                    if power == 2
+                    else (ratio_of(Fraction(factor) ** 3 * 1000), "l")
+                )
                 table[length + mark] = [(scale, dimension)]
     # Old electronics spellings, and signs for feet and inches (also minutes and seconds of arc).
-    table |= {'"': [(Fraction("0.0254"), "m")], "″": [(Fraction("0.0254"), "m")], "'": [(Fraction("0.3048"), "m")]}
+    table |= {'"': [(ratio_of("0.0254"), "m")], "″": [(ratio_of("0.0254"), "m")], "'": [(ratio_of("0.3048"), "m")]}
     table["′"] = table["'"]
     # A bare letter behind a temperature is a temperature more often than a charge; the other reading stays.
-    table["C"].append((Fraction(1), "°C"))
-    table["F"].append((Fraction(1), "°F"))
+    table["C"].append(((1, 1), "°C"))
+    table["F"].append(((1, 1), "°F"))
     del table["T"], table["K"]  # a trillion, a thousand; tesla and kelvin are added back as second readings
-    table["T"], table["K"] = [(Fraction(1), "T")], [(Fraction(1), "K")]
+    table["T"], table["K"] = [((1, 1), "T")], [((1, 1), "K")]
     return table
 
 
@@ -98,7 +104,7 @@ def _words() -> dict[str, list[Reading]]:
         for factor, names in groups:
             for name in names.split():
                 for form in (name, name + "s") if name.isalpha() and len(name) > 1 else (name,):
-                    table.setdefault(form, []).append((Fraction(factor), dimension))
+                    table.setdefault(form, []).append((ratio_of(factor), dimension))
     return table
 
 
@@ -118,9 +124,10 @@ def read_unit(text: str) -> tuple[Reading, ...]:
     upper, slash, lower = text.partition("/")
     if not slash:
         return tuple(dict.fromkeys(_one(text)))
+    parts = [(one, other) for one in _one(upper) for other in _one(lower)]
     return tuple(
-        dict.fromkeys((a / b, f"{above}/{below}") for a, above in _one(upper) for b, below in _one(lower))
-    )  # fmt: skip
+        dict.fromkeys((ratio(a[0] * b[1], a[1] * b[0]), f"{above}/{below}") for (a, above), (b, below) in parts)
+    )
 
 
 def _one(text: str) -> list[Reading]:

@@ -1,8 +1,7 @@
 """The check `grounded`: what the output states, the input states."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Literal
 
 import polars as pl
@@ -13,7 +12,7 @@ from ..findings import Findings, faults, regex_places
 from ..kind import Kind, Proposal
 from ..names import names_in, states_name, words_of
 from ..nearest import nearest
-from ..numbers import SPAN, Fact, Key, loose_code_keys, number_words, span_facts
+from ..numbers import SPAN, Fact, Key, loose_code_keys, number_words, span_facts, spans_in
 from ..schema import Check
 
 __all__ = ["GROUNDED"]
@@ -23,6 +22,7 @@ _ITEM = r"(?m)^([ \t>*_#-]*){digits}([.)][ \t*])"
 _STEP = r"\b((?i:step|tip|option|question|reason|point|example) ){digits}([.:)])"
 _WIDTHS = (1, 2, 3)
 _HAS_ITEM = "|".join(pattern.replace("{digits}", "[0-9]{1,3}") for pattern in (_ITEM, _STEP))
+_SEARCHED = 100  # spans of a request in which it is sought
 _SHOWN = 20  # violations of one output for which the nearest fact of the request is sought
 
 
@@ -39,53 +39,49 @@ class GroundedParameters:
 
 
 @dataclass(frozen=True)
+class _Asked:
+    """A fact of an output with the numbers of its keys."""
+
+    fact: Fact
+    needs: frozenset[int]
+    together: tuple[frozenset[int], ...]
+
+
+@dataclass(frozen=True)
 class _Spans:
-    """Facts and the keys they give, once per distinct span; keys are numbered, since numbers compare faster."""
+    """What spans ask and give, worked out once per distinct span; keys are numbered, since numbers compare faster."""
 
     kinds: frozenset[str]
     numbers: dict[Key, int] = field(default_factory=dict)
     given: dict[str, frozenset[int]] = field(default_factory=dict)
-    asked: dict[str, tuple[tuple[Fact, frozenset[int]], ...]] = field(default_factory=dict)
+    loose: dict[str, frozenset[int]] = field(default_factory=dict)
+    asked: dict[str, tuple[_Asked, ...]] = field(default_factory=dict)
 
     def gives(self, span: str) -> frozenset[int]:
-        found = self.given.get(span)
-        if found is None:
-            found = self.given[span] = self.ids(key for fact in span_facts(span) for key in fact.gives)
-        return found
+        """What a span of a request states."""
+        if span not in self.given:
+            self.given[span] = self.ids(key for fact in span_facts(span) for key in fact.gives)
+        return self.given[span]
 
-    def needs(self, span: str) -> tuple[tuple[Fact, frozenset[int]], ...]:
-        found = self.asked.get(span)
-        if found is None:
+    def gives_loosely(self, span: str) -> frozenset[int]:
+        """What the codes of a span state when they are shortened."""
+        if span not in self.loose:
+            codes = [fact.text for fact in span_facts(span) if fact.kind == "codes"]
+            self.loose[span] = self.ids(key for code in codes for key in loose_code_keys(code))
+        return self.loose[span]
+
+    def asks(self, span: str) -> tuple[_Asked, ...]:
+        """The facts of a span of an output."""
+        if span not in self.asked:
             facts = [fact for fact in span_facts(span) if fact.kind in self.kinds]
-            found = self.asked[span] = tuple((fact, self.ids(fact.needs)) for fact in facts)
-        return found
+            self.asked[span] = tuple(
+                _Asked(fact, self.ids(fact.needs), tuple(self.ids(keys) for keys in fact.together)) for fact in facts
+            )
+        return self.asked[span]
 
-    def ids(self, keys: Iterator[Key] | frozenset[Key]) -> frozenset[int]:
+    def ids(self, keys: Iterable[Key]) -> frozenset[int]:
+        """The numbers of the keys."""
         return frozenset([self.numbers.setdefault(key, len(self.numbers)) for key in keys])
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What one request states beyond the plain keys of its spans; worked out only where a fact is not among those."""
-
-    text: str
-    spans: Sequence[str]
-
-    @cached_property
-    def facts(self) -> list[Fact]:
-        return [fact for span in self.spans for fact in span_facts(span)]
-
-    @cached_property
-    def keys(self) -> set[Key]:
-        keys = number_words(self.text)
-        for fact in self.facts:
-            keys |= fact.gives
-            if fact.kind == "codes":
-                keys |= loose_code_keys(fact.text)
-        return keys
-
-    def states(self, fact: Fact) -> bool:
-        return not fact.needs.isdisjoint(self.keys) or any(self.keys.issuperset(keys) for keys in fact.together)
 
 
 def _find_grounded(check: Check, columns: Columns) -> Findings:
@@ -101,45 +97,52 @@ def _find_grounded(check: Check, columns: Columns) -> Findings:
 
 def _ungrounded_facts(
     outputs: pl.Series, requests: pl.Series, p: GroundedParameters
-) -> list[tuple[int, str, int, int, str]]:
-    """The numbers and codes of each output that its request does not state."""
-    spans = _Spans(frozenset(p.facts))
-    allowed, allow = (
-        _Request("\n".join(p.allow), [span for term in p.allow for span in _spans_of(term)]),
-        {t.casefold() for t in p.allow},
-    )
+) -> Iterator[tuple[int, str, int, int, str]]:
+    """The numbers and codes of each output that its request does not state.
+
+    Nearly all facts are among the plain keys of the request; what words and shortened codes state is worked out only
+    for the outputs with a fact that is not.
+    """
+    spans, terms = _Spans(frozenset(p.facts)), {term.casefold() for term in p.allow}
+    allowed = frozenset[int]().union(*(_all_given(spans, term, spans_in(term)) for term in p.allow))
     stated = outputs.str.extract_all(SPAN)
     asking = stated.list.len() > 0
-    known = requests.filter(asking).str.extract_all(SPAN).to_list()
     texts = requests.filter(asking)
-    open_rows: list[int] = []
-    expected: list[dict[int, str]] = []
-    pairs = zip(asking.arg_true().to_list(), stated.filter(asking).to_list(), known, range(len(known)), strict=True)
-    for index, of_output, of_request, place in pairs:
-        given = frozenset().union(*map(spans.gives, of_request))
-        doubtful = [
-            (number, fact)
-            for number, (fact, needs) in enumerate(pair for span in of_output for pair in spans.needs(span))
-            if needs.isdisjoint(given)
-        ]
-        if not doubtful:
+    known = texts.str.extract_all(SPAN).to_list()
+    rows, expected = [], []
+    for place, (index, of_output) in enumerate(zip(asking.arg_true(), stated.filter(asking).to_list(), strict=True)):
+        given = allowed.union(*map(spans.gives, known[place]))
+        asked = [one for span in of_output for one in spans.asks(span)]
+        if not any(one.needs.isdisjoint(given) for one in asked):
             continue
-        request = _Request(texts[place], of_request)
-        wrong = {
-            n: fact
-            for n, fact in doubtful
-            if not (request.states(fact) or allowed.states(fact) or fact.text.casefold() in allow)
-        }
+        given = given.union(_all_given(spans, texts[place], known[place]))
+        wrong = {number: one.fact for number, one in enumerate(asked) if not _is_stated(one, given, terms)}
         if wrong:
-            open_rows.append(index)
-            expected.append({n: _expected(fact, request, shown) for shown, (n, fact) in enumerate(wrong.items())})
-    return list(_placed(outputs, open_rows, expected, spans))
+            rows.append(index)
+            expected.append(_expected(wrong, known[place]))
+    return _placed(outputs, rows, expected, spans)
 
 
-def _expected(fact: Fact, request: _Request, shown: int) -> str:
-    near = nearest(fact, request.facts) if shown < _SHOWN else None
-    plain = f"a {fact.kind.removesuffix('s')} that stands in the request"
-    return f"{plain}; it states {near}" if near else plain
+def _all_given(spans: _Spans, text: str, of_text: Sequence[str]) -> frozenset[int]:
+    """All that a text states, by its spans, its number words and its codes when shortened."""
+    return spans.ids(number_words(text)).union(*map(spans.gives, of_text), *map(spans.gives_loosely, of_text))
+
+
+def _is_stated(asked: _Asked, given: frozenset[int], terms: Collection[str]) -> bool:
+    if not asked.needs.isdisjoint(given) or asked.fact.text.casefold() in terms:
+        return True
+    return any(given.issuperset(keys) for keys in asked.together)
+
+
+def _expected(wrong: Mapping[int, Fact], known: Sequence[str]) -> dict[int, str]:
+    """What was expected for each wrong fact of an output: with the fact of the request that it is nearest to."""
+    facts = [fact for span in known[:_SEARCHED] for fact in span_facts(span)]
+    texts = {}
+    for shown, (number, fact) in enumerate(wrong.items()):
+        near = nearest(fact, facts) if shown < _SHOWN else None
+        plain = f"a {fact.kind.removesuffix('s')} that stands in the request"
+        texts[number] = f"{plain}; it states {near}" if near else plain
+    return texts
 
 
 def _placed(
@@ -148,8 +151,8 @@ def _placed(
     """The facts by their number in each output, with their places in it."""
     counted = [0] * len(rows)
     for row, span, start, _ in regex_places(outputs.gather(rows), SPAN):
-        for fact, _ in spans.needs(span):
-            said = expected[row].get(counted[row])
+        for one in spans.asks(span):
+            fact, said = one.fact, expected[row].get(counted[row])
             counted[row] += 1
             if said is not None:
                 yield rows[row], fact.text, start + fact.start, start + fact.end, said
@@ -195,10 +198,6 @@ def _with_and_without_numbering(texts: pl.Series) -> pl.Series:
         .then("text")
         .otherwise(pl.concat_str("text", "plain", separator="\n"))
     ).to_series()
-
-
-def _spans_of(text: str) -> list[str]:
-    return pl.Series([text]).str.extract_all(SPAN)[0].to_list()
 
 
 def _say_grounded(check: Check) -> str:
