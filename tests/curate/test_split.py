@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import CurateSettings, SplitShares, curate
+from tuneworth.curate import CurateSettings, SplitShares, curate, read_frame
+from tuneworth.curate.dates import UNDATED, pair_dates
 from tuneworth.curate.split import split_components, split_targets
+from tuneworth.style import ConfigError, DataError
 
 SHARES = SplitShares(train=0.7, validation=0.1, test=0.2)
 
@@ -88,3 +90,146 @@ def test_another_seed_gives_another_split_of_the_same_sizes():
     one, other = curate(rows, seed=0), curate(rows, seed=1)
     assert one.summary["splits"] == other.summary["splits"]
     assert not one.kept["split"].equals(other.kept["split"])
+
+
+def dated(n, **more):
+    """Rows of which the first is the oldest."""
+    return [
+        {
+            "id": f"{i:03}",
+            "input": f"{i} thing {i * 7919}",
+            "output": f"o {i}",
+            "created": f"2024-01-{i + 1:02}",
+            **more,
+        }
+        for i in range(n)
+    ]
+
+
+def test_the_newest_go_to_test_and_those_before_them_to_validation():
+    rows = dated(30)
+    done = curate(rows[::-1], date="created")
+    sides = [done.kept.filter(id=row["id"])["split"].item() for row in rows]
+    assert sides == ["train"] * 21 + ["validation"] * 3 + ["test"] * 6
+    notes = (
+        "By date: test 2024-01-25 to 2024-01-30, validation 2024-01-22 to 2024-01-24, train 2024-01-01 to 2024-01-21."
+    )
+    assert notes in done.summary["split_notes"]
+
+
+def test_a_component_is_as_new_as_its_newest_row():
+    rows = dated(30)
+    rows[0]["group"] = rows[29]["group"] = "g"
+    done = curate(rows, date="created")
+    assert set(done.kept.filter(group="g")["split"]) == {"test"}
+    train = done.kept.filter(split="train")["id"].max()
+    assert all(row["id"] > train for row in done.kept.filter(split="test").rows(named=True) if row["group"] is None)
+
+
+def test_rows_without_a_date_count_as_the_oldest_and_are_said():
+    rows = dated(30)
+    rows[29]["created"], rows[28]["created"] = "soon", None
+    done = curate(rows, date="created")
+    assert set(done.kept.filter(done.kept["id"].is_in(["028", "029"]))["split"]) == {"train"}
+    assert any("2 pairs have no date" in note and '"soon"' in note for note in done.summary["split_notes"])
+
+
+def test_rows_of_one_moment_are_divided_alike_in_any_order():
+    rows = [{**row, "created": "2024-05-01"} for row in dated(30)]
+    one, other = (curate(table, date="created").kept.sort("id") for table in (rows, rows[::-1]))
+    assert one["split"].equals(other["split"])
+    assert one["split"].value_counts().sort("split")["count"].to_list() == [6, 21, 3]
+
+
+@pytest.mark.parametrize(
+    ("value", "day"),
+    [
+        ("2024-12-31", "2024-12-31"),
+        ("2024-12-31T23:30:00-02:00", "2025-01-01"),
+        ("2024-12-31 10:00:00", "2024-12-31"),
+        ("20241231", "2024-12-31"),
+        ("2024/12/31", "2024-12-31"),
+        ("31.12.2024", "2024-12-31"),
+        ("1.2.2024 10:30", "2024-02-01"),
+        ("12/31/2024", "2024-12-31"),
+        ("2024-05", "2024-05-01"),
+        ("2024", "2024-01-01"),
+        ("1735603200", "2024-12-31"),
+        ("1735603200000", "2024-12-31"),
+        ("Tue, 31 Dec 2024 10:00:00 +0000", "2024-12-31"),
+    ],
+)
+def test_dates_are_read(value, day):
+    moments, notes = pair_dates(read_frame([{"input": "a", "output": "b", "on": value}]).pairs, "on")
+    assert str(np.datetime64(int(moments[0]), "us"))[:10] == day
+    assert notes == []
+
+
+@pytest.mark.parametrize("value", ["soon", "12", "2024-13-01", "99.99.2024", "", "1e5", "123456", "31/12"])
+def test_what_is_no_date_is_none(value):
+    rows = [{"input": "a", "output": "b", "on": value}, {"input": "c", "output": "d", "on": "2024-01-01"}]
+    moments, notes = pair_dates(read_frame(rows).pairs, "on")
+    assert moments[0] == UNDATED if value != "123456" else moments[0] > UNDATED
+    assert len(notes) == (value != "123456")
+
+
+def test_dates_that_could_be_two_or_are_none_are_refused():
+    def read(*values):
+        return pair_dates(read_frame([{"input": f"a {v}", "output": "b", "on": v} for v in values]).pairs, "on")
+
+    with pytest.raises(ConfigError, match='"01/02/2024" in "on" could be two dates'):
+        read("01/02/2024")
+    assert str(np.datetime64(int(read("01/02/2024", "25/12/2024")[0][0]), "us"))[:10] == "2024-02-01"
+    assert str(np.datetime64(int(read("01/02/2024", "12/25/2024")[0][0]), "us"))[:10] == "2024-01-02"
+    with pytest.raises(DataError, match="is not a date; write dates as 2024-12-31"):
+        read("yesterday")
+    with pytest.raises(ConfigError, match=r'\[data\] date: no pair has .* "when"'):
+        pair_dates(read_frame([{"input": "a", "output": "b", "on": "2024"}]).pairs, "when")
+    with pytest.raises(ConfigError, match="exclude each other"):
+        curate(dated(9), date="created", settings=CurateSettings(stratify="created"))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_few_rows_train_on_something(n):
+    done = curate(dated(n))
+    assert done.summary["splits"]["train"] >= 1
+    assert sum(done.summary["splits"].values()) == n
+    assert curate(dated(n), date="created").summary["splits"]["train"] >= 1
+
+
+def test_one_component_and_a_split_without_share():
+    done = curate(dated(12, group="all"))
+    assert done.summary["splits"] == {"train": 12, "validation": 0, "test": 0}
+    said = " ".join(done.summary["split_notes"])
+    assert '"000", "001", "002" and 9 more are of the group "all"' in said
+    assert "test 0 of 2" in said
+    shares = CurateSettings(split=SplitShares(train=0.5, test=0.5))
+    assert curate(dated(12), settings=shares).summary["splits"] == {"train": 6, "validation": 0, "test": 6}
+
+
+def test_the_reason_for_other_sizes_names_alike_pairs():
+    text = "a long line about one electronic part with rating {}V in it"
+    rows = [{"id": f"{i:02}", "input": text.format(i), "output": f"o {i}"} for i in range(40)]
+    done = curate(rows, settings=CurateSettings(tie_siblings=True))
+    note = " ".join(done.summary["split_notes"])
+    assert "The largest component holds 40 pairs" in note
+    assert "alike with other facts" in note
+
+
+def test_a_given_split_is_not_blamed_on_ties():
+    rows = [{**row, "split": "test" if i < 20 else "train"} for i, row in enumerate(dated(30))]
+    assert "sizes are those of the given split" in " ".join(curate(rows).summary["split_notes"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 8), st.sampled_from("abc")), min_size=1, max_size=60), st.data())
+def test_the_order_of_rows_decides_no_split_of_components(rows, data):
+    component, strata = np.array([c for c, _ in rows]), [s for _, s in rows]
+    keys = [f"{i:04d}" for i in range(len(rows))]
+    shuffled = data.draw(st.permutations(range(len(rows))))
+    free = np.full(len(rows), -1)
+    one = split_components(component, keys, strata, free, shares=SHARES)
+    other = split_components(
+        component[shuffled], [keys[i] for i in shuffled], [strata[i] for i in shuffled], free, shares=SHARES
+    )
+    assert one[shuffled].tolist() == other.tolist()
