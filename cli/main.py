@@ -18,7 +18,7 @@ COMMANDS = {
     "report": ("report", "Write report.html and report.md of a finished run."),
     "roi": ("roi", "The money alone, from measured or stated numbers."),
     "why": ("why", "What happened to a row, by which rule, beside which other row."),
-    "style": ("style", "Check a file against a style, or write its guide."),
+    "style": ("style", "Infer a style from examples, check a file against one, or write its guide."),
     "export": ("export", "A run's clean splits in another format."),
 }
 
