@@ -17,8 +17,8 @@ _JOINTS = [" ", "-", "\u2010", "\u2011", "\u2013", "/"]
 _WORD = r"[\p{L}\p{M}\p{N}_]+"
 _MOST_JOINED = 3
 # A term stands free: it is no part of a web address, a path or a longer chain of hyphens.
-_FREE_BEFORE = r"(?:^|[\s(\[\"“„'‘,;])$"
-_FREE_BEHIND = r"^(?:$|[\s)\]\"”“'’,;:!?…]|\.(?:\s|$))"
+_FREE_BEFORE = r"(?:^|[\s(\[\"“„,;]|(?:^|\s)['‘])$"
+_FREE_BEHIND = r"^(?:\s|[)\]\"”“]|[.,;:!?…'’]+[\s)\]\"”“])"
 # Past this many words every n-th text is looked at: a term worth a rule is not missed by that.
 _MOST_WORDS = 1_500_000
 # A term in fewer texts than this is no habit.
@@ -85,7 +85,7 @@ def _tokens(texts: pl.Series) -> pl.DataFrame:
         pl.DataFrame({"text": texts})
         .with_row_index("row")
         .gather_every(step)
-        .select("row", word=pl.col("text").str.extract_all(rf"{_WORD}|[^\p{{L}}\p{{M}}\p{{N}}_]+"))
+        .select("row", word=(pl.col("text") + "\n").str.extract_all(rf"{_WORD}|[^\p{{L}}\p{{M}}\p{{N}}_]+"))
         .explode("word")
         .drop_nulls("word")
     )
