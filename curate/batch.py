@@ -8,8 +8,9 @@ from itertools import chain
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
-__all__ = ["ROWS", "Batch", "excerpt", "object_batches", "too_deep"]
+__all__ = ["ROWS", "Batch", "excerpt", "object_batches", "plain_table", "too_deep"]
 
 ROWS = 20_000
 _DEEPEST = 100  # levels of nesting; deeper than any data, and far from where Python's own stack ends
@@ -72,6 +73,17 @@ def object_batches(values: Sequence[Any]) -> Iterator[Batch]:
                 numbers.append(number)
                 good.append(value)
         yield Batch(numbers, good, problems)
+
+
+def plain_table(table: pl.DataFrame) -> pl.DataFrame:
+    """The table with NaN as nothing, and with bytes as text where a whole column of them is UTF-8."""
+    table = table.with_columns(cs.float().fill_nan(None))
+    for name in table.select(cs.binary()).columns:
+        try:
+            table = table.with_columns(pl.col(name).cast(pl.String))
+        except pl.exceptions.PolarsError:
+            continue  # row by row it is told which are no text
+    return table
 
 
 def too_deep(value: Any) -> bool:

@@ -24,7 +24,9 @@ __all__ = ["RawPairs", "read_frame", "read_pairs"]
 class RawPairs:
     """What was read.
 
-    pairs: a pair table, one row per record that is a pair. rejected: row, id, outcome, rule, evidence of the others.
+    pairs: one row per record that is a pair, with columns `row` (record number), `id, input, fields` (JSON text or
+    null)`, output, system, group, split, reference_ok, meta` (JSON text or null). rejected: `row, id, outcome, rule,
+    evidence` of the others. first_rows: the number of each file's first record; those of several files count through.
     shape: what was recognised, in one line. guide: the system message of nearly all rows, or None.
     """
 
@@ -37,6 +39,10 @@ class RawPairs:
     first_rows: tuple[int, ...] = ()  # of each file
     warnings: tuple[dict[str, str], ...] = ()
     seconds: float = field(default=0.0, compare=False)
+
+    def to_pandas(self) -> dict[str, Any]:
+        """The tables as pandas DataFrames: pairs, rejected."""
+        return {"pairs": self.pairs.to_pandas(), "rejected": self.rejected.to_pandas()}
 
 
 def read_pairs(path: str | Path, data: DataSettings | None = None) -> RawPairs:

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from ..style.errors import DataError
-from .batch import ROWS, Batch, excerpt, object_batches, too_deep
+from .batch import ROWS, Batch, excerpt, object_batches, plain_table, too_deep
 from .csv_records import read_csv
 from .encodings import find_encoding, read_head, text_blocks
 
@@ -179,7 +179,7 @@ def _from_parquet(path: Path) -> Iterator[Batch]:
         # A name may hold brackets and equals signs: it is this file, no pattern and no partition.
         scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
         for table in scan.collect_batches(chunk_size=ROWS, maintain_order=True):
-            yield Batch(range(start, start + len(table)), table)
+            yield Batch(range(start, start + len(table)), plain_table(table))
             start += len(table)
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None

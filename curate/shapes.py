@@ -1,6 +1,7 @@
 """Which columns hold what: the shapes of data that are recognised, and records turned into pairs by them."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -176,8 +177,8 @@ def _sayable(value: Any) -> Any:
         return {name if isinstance(name, str) else str(name): _sayable(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_sayable(inner) for inner in value]
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None if value != value else str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value
 
 
