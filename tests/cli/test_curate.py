@@ -1,0 +1,219 @@
+"""`tuneworth curate` and `why --decide`: files, projects, decisions, and bad days: killed, or the disk full."""
+
+import json
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from .conftest import pair
+
+FILES = ("train.jsonl", "validation.jsonl", "test.jsonl", "set_aside.jsonl", "ledger.parquet")
+COMMAND = "import sys; from tuneworth.cli import main; main(sys.argv[1:])"
+
+
+def called(*words, **options):
+    return subprocess.run(
+        [sys.executable, "-c", COMMAND, *map(str, words)], capture_output=True, text=True, check=False, **options
+    )
+
+
+def content(run: Path) -> dict[str, bytes]:
+    return {name: (run / "curate" / name).read_bytes() for name in FILES}
+
+
+def only_run(project: Path) -> Path:
+    (run,) = (project / "runs").iterdir()
+    return run
+
+
+def test_a_file_is_cleaned_without_a_style(command, pairs_file, tmp_path):
+    done = command("curate", pairs_file, "--out", tmp_path / "clean", "--group", "family")
+    assert done.code == 0, done.err
+    assert "60 rows read: 60 kept" in done.out
+    assert "certificate: 0 held-out pairs" in done.out
+    assert done.out.splitlines()[-1] == f"Next: ask what happened to a row: tuneworth why {tmp_path / 'clean'} ROW"
+    assert not (tmp_path / "splits.jsonl").exists()
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(command, project):
+    before = sorted(project.rglob("*"))
+    dry = command("curate", project, "--dry-run", "--threshold-table", "--json")
+    assert dry.code == 0, dry.err
+    assert dry.json["run"] is None
+    assert len(dry.json["threshold_table"]) == 8
+    assert sorted(project.rglob("*")) == before
+    done = command("curate", project, "--json")
+    assert {key: done.json[key] for key in ("outcomes", "splits")} == {
+        key: dry.json[key] for key in ("outcomes", "splits")
+    }
+    text = command("curate", project / "pairs.jsonl", "--dry-run", "--threshold-table")
+    assert "nothing was written" in text.out
+    assert "threshold  dropped  conflicts" in text.out
+
+
+def test_a_project_keeps_its_test_rows_when_the_data_grow(command, project):
+    assert command("curate", project).code == 0
+    run = only_run(project)
+    held = {
+        json.loads(line)["id"]: json.loads(line)["split"]
+        for line in (project / "splits.jsonl").read_text().splitlines()
+    }
+    assert len(held) == 60
+    with (project / "pairs.jsonl").open("a") as file:
+        file.writelines(json.dumps(pair(n)) + "\n" for n in range(60, 120))
+    done = command("curate", project)
+    assert "60 pairs stand where splits.jsonl holds them" in done.out
+    second = max(path for path in (project / "runs").iterdir() if path != run)
+    ledger = pl.read_parquet(second / "curate/ledger.parquet")
+    assert len(ledger) == 120
+    assert {id: split for id, split in ledger.select("id", "split").rows() if id in held} == held
+    assert len((project / "splits.jsonl").read_text().splitlines()) == 120
+
+
+def test_a_damaged_file_beside_the_project_is_refused(command, project):
+    (project / "splits.jsonl").write_text('{"content": "x", "id": "p0", "split": "train"}\n{"content"\n')
+    done = command("curate", project)
+    assert done.code == 2
+    assert "splits.jsonl: line 2" in done.err
+    assert not (project / "runs").exists()
+    (project / "splits.jsonl").unlink()
+    (project / "overrides.jsonl").write_text('{"id": "p0", "decision": "remove"}\n')
+    done = command("curate", project)
+    assert done.code == 2
+    assert 'overrides.jsonl: line 1: decision "remove" is not known' in done.err
+
+
+def test_a_decision_is_written_beside_the_project_and_replayed(command, project):
+    command("curate", project)
+    done = command("why", project, "p3", "--decide", "drop", "--because", "no such lamp", "--who", "Ada")
+    assert done.code == 0, done.err
+    assert f"tuneworth curate {project}" in done.out.splitlines()[-1]
+    assert json.loads((project / "overrides.jsonl").read_text()) == {
+        "id": "p3", "decision": "drop", "who": "Ada", "why": "no such lamp"
+    }  # fmt: skip
+    again = command("curate", project)
+    assert "overrides.jsonl: 1 decision replayed" in again.out
+    assert "Decided by Ada: drop (no such lamp)" in command("why", project, "p3").out
+
+
+def test_a_decision_about_a_run_of_a_file_lies_in_its_folder(command, pairs_file, tmp_path):
+    words = ("curate", pairs_file, "--out", tmp_path / "clean")
+    command(*words)
+    assert command("why", tmp_path / "clean", "4", "--decide", "test", "--json").json["decision"] == "test"
+    assert command(*words).code == 0
+    assert "kept (test)" in command("why", tmp_path / "clean", "p3").out
+    other = command(
+        "curate", pairs_file, "--out", tmp_path / "b", "--overrides", tmp_path / "clean/overrides.jsonl", "--json"
+    )
+    assert other.json["overrides"] == {"applied": 1, "unmatched": []}
+    assert command("curate", pairs_file, "--out", tmp_path / "c", "--overrides", tmp_path / "none").code == 2
+    assert command("why", tmp_path / "clean", "4", "--because", "x").code == 2
+
+
+def test_placed_rows_of_a_file_are_held_where_asked(command, pairs_file, tmp_path):
+    words = ("curate", pairs_file, "--splits", tmp_path / "held.jsonl")
+    command(*words, "--out", tmp_path / "a")
+    done = command(*words, "--out", tmp_path / "b", "--seed", "5")
+    assert "60 pairs stand where splits.jsonl holds them" in done.out
+    assert (tmp_path / "a/curate/test.jsonl").read_bytes() == (tmp_path / "b/curate/test.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--group", "family"], "[data] group in"),
+        (["--near-duplicate", "0.9"], "[curate] near_duplicate in"),
+        (["--splits", "x"], "leave it out"),
+        (["--input", "x"], "[data] input in"),
+    ],
+)
+def test_options_of_a_file_are_refused_for_a_project(command, project, words, said):
+    done = command("curate", project, *words)
+    assert done.code == 2
+    assert said in done.err
+    assert not (project / "runs").exists()
+
+
+def test_options_that_cannot_be_are_named(command, pairs_file, tmp_path):
+    done = command("curate", pairs_file, "--out", tmp_path / "o", "--near-duplicate", "3")
+    assert done.code == 2
+    assert "near-duplicate must be from 0.5 to 1" in done.err
+    assert command("curate", pairs_file).code == 2
+    assert "--out DIR" in command("curate", pairs_file).err
+    wrong = command("curate", pairs_file, "--out", tmp_path / "o", "--stratify", "familly")
+    assert 'no pair has a field or column "familly"' in wrong.err
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.fixture
+def large(tmp_path):
+    """Enough rows that reading, joining and writing each take a while."""
+    chance = random.Random(0)
+    words = ["".join(chance.choices("abcdefghij", k=6)) for _ in range(2000)]
+    file = tmp_path / "large.jsonl"
+    rows = (
+        {"id": f"r{n}", "input": " ".join(chance.choices(words, k=12)), "output": words[n % 2000]} for n in range(8000)
+    )
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_and_started_again_it_gives_the_same(large, tmp_path):
+    words = ("curate", large, "--splits")
+    started = time.perf_counter()
+    assert called(*words, tmp_path / "whole.jsonl", "--out", tmp_path / "whole").returncode == 0
+    took = time.perf_counter() - started
+    whole, out, splits = content(tmp_path / "whole"), tmp_path / "out", tmp_path / "splits.jsonl"
+    chance, killed = random.Random(1), 0
+    for moment in [*(chance.uniform(0.2, 1) for _ in range(5)), *(chance.uniform(0.85, 1) for _ in range(4))]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *map(str, words), str(splits), "--out", str(out)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(took * moment)
+        process.send_signal(signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+        if (out / "curate").exists():  # what bears the name is whole
+            assert content(out) == whole
+            assert json.loads((out / "curate/summary.json").read_text())["rows_read"] == 8000
+    assert killed >= 4
+    assert called(*words, splits, "--out", out).returncode == 0
+    assert content(out) == whole
+    assert splits.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert [path.name for path in out.iterdir() if path.name.startswith(".")] == []
+
+
+def at_most(size: int):
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+@pytest.mark.parametrize("size", [500, 9_000])
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(pairs_file, tmp_path, size):
+    out = tmp_path / "out"
+    done = called("curate", pairs_file, "--out", out, preexec_fn=at_most(size))
+    assert done.returncode == 3, done.stderr
+    assert "cannot be written: File too large" in done.stderr
+    assert "Make room" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (out / "curate").exists()
+
+
+def test_a_full_disk_leaves_the_result_of_before_as_it_was(pairs_file, tmp_path):
+    out = tmp_path / "out"
+    assert called("curate", pairs_file, "--out", out).returncode == 0
+    before = content(out)
+    (out / "curate" / "notes.txt").write_text("mine")
+    done = called("curate", pairs_file, "--out", out, "--seed", "3", preexec_fn=at_most(9_000))
+    assert done.returncode == 3
+    assert content(out) == before
+    assert called("curate", pairs_file, "--out", out, "--seed", "3").returncode == 0
+    assert content(out) != before
+    assert (out / "curate" / "notes.txt").read_text() == "mine"

@@ -1,0 +1,103 @@
+"""Each outcome explained from what a run left on disk."""
+
+import json
+
+import pytest
+
+from tuneworth.curate import CurateSettings, Override, curate, read_frame, why, write_curated
+from tuneworth.curate.normalise import normalise
+from tuneworth.style import DataError, parse_style
+
+STYLE = parse_style("name: t\nchecks: [{kind: pattern, regex: '[.]$', min: 0, max: 0, id: no-stop}]")
+QUESTION, ANSWER = "What does the red part with 5V cost today?", "It costs a lot of money for this, friend"
+ROWS = [
+    {"id": "first", "input": QUESTION, "output": ANSWER, "split": "test"},
+    {"id": "copy", "input": QUESTION.upper(), "output": ANSWER, "split": None},
+    {"id": "leak", "input": QUESTION, "output": "Nobody ever painted that one, so it is grey", "split": "train"},
+    {
+        "id": "one",
+        "input": "which colour has the house on the hill",
+        "output": "it is red and white with many windows, doors 2",
+        "split": None,
+    },
+    {
+        "id": "two",
+        "input": "which colour has the house on the hill",
+        "output": "it is red and white with many windows, doors 3",
+        "split": None,
+    },
+    {"id": "stops", "input": "a text about nothing else 12", "output": "A sentence.", "split": "train"},
+    {"id": "stops-in-test", "input": "a story of 77 boats", "output": "A sentence.", "split": "test"},
+    {"id": "empty", "input": "", "output": "x", "split": None},
+    {"id": "gone", "input": "dropped by somebody", "output": "words", "split": None},
+    *(
+        {"id": f"f{i}", "input": f'{i} said "row": 2, {i * 7919}', "output": f"text {i}", "split": None}
+        for i in range(30)
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    overrides = [Override(id="gone", decision="drop", who="Ada", why="wrong")]
+    write_curated(curate(read_frame(ROWS), STYLE, overrides=overrides), folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("id", "outcome", "words"),
+    [
+        ("copy", "duplicate", 'Beside it "first" (1.00 alike, row 1, kept, test)'),
+        ("leak", "leaked", 'Alike, with the same facts, to "first" of test'),
+        ("one", "conflict", '"two" with another answer'),
+        ("two", "conflict", 'Beside it "one" (0.'),
+        ("stops", "invalid", "Rule: style:no-stop"),
+        ("empty", "invalid", "could not be read as a pair: look at that row"),
+        ("gone", "invalid", "Why: Decided by Ada: drop (wrong)"),
+        ("stops-in-test", "kept", "it is no reference"),
+        ("f3", "kept", "The most similar kept row: "),
+    ],
+)
+def test_every_outcome_has_its_reason_and_its_texts(run, id, outcome, words):
+    found = why(run, id)
+    assert found.outcome == outcome
+    assert words in str(found)
+    own = next(row for row in ROWS if row["id"] == id)
+    assert (found.input, found.output) == ((None, None) if id == "empty" else (own["input"], own["output"]))
+    assert found == why(run, str(found.row))
+    json.dumps(found.__dict__)
+
+
+def test_a_row_number_in_a_text_is_not_taken_for_the_row(run):
+    assert why(run, "2").input == QUESTION.upper()
+    assert why(run, "f0").input == '0 said "row": 2, 0'
+
+
+def test_the_nearest_kept_row_is_the_one_that_exhaustive_search_finds(tmp_path):
+    texts = [f"a {a} line about {b} boats {n}" for n, (a, b) in enumerate([(x, y) for x in "pqrs" for y in "tuvw"])]
+    rows = [
+        {"id": f"{i:02}", "input": {"sku": f"S{i}", "text": text}, "output": f"o {i}"} for i, text in enumerate(texts)
+    ]
+    write_curated(curate(rows, identifiers=["sku"], settings=CurateSettings(tie_siblings=False)), tmp_path)
+
+    def likeness(one, other):
+        a, b = (
+            {t[i : i + 5] for i in range(len(t) - 4)} for t in (normalise(f"text: {one}"), normalise(f"text: {other}"))
+        )
+        return len(a & b) / len(a | b)
+
+    for place, text in enumerate(texts):
+        others = [(-likeness(text, other), f"{i:02}") for i, other in enumerate(texts) if i != place]
+        found = why(tmp_path, f"{place:02}")
+        assert (found.similarity, found.other_id) == (pytest.approx(-min(others)[0]), min(others)[1])
+
+
+def test_unknown_rows_and_foreign_folders_are_named(run, tmp_path):
+    with pytest.raises(DataError, match=r'nearest ids: "stops"(.|\n)*Rows go from 1 to 39'):
+        why(run, "stop")
+    for row in ("0", "40", "99999999999999999999", "-1", "²"):
+        with pytest.raises(DataError, match="there is no row"):
+            why(run, row)
+    with pytest.raises(DataError, match="there is no ledger"):
+        why(tmp_path, "1")
