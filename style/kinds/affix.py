@@ -81,7 +81,8 @@ def _say_affix(check: Check, *, verb: str) -> str:
 
 def _propose_affix(columns: Columns, *, at_start: bool) -> Sequence[Proposal]:
     """The value of a field, or a few texts of the team's own, at that end of most outputs."""
-    return [*_propose_fields(columns, at_start=at_start), *_propose_texts(columns.output, at_start=at_start)]
+    fields = [*_propose_fields(columns, at_start=at_start)]
+    return fields or [*_propose_texts(columns.output, at_start=at_start)]  # a field's values are texts as well
 
 
 def _propose_fields(columns: Columns, *, at_start: bool) -> Iterator[Proposal]:

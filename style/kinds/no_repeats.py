@@ -88,17 +88,17 @@ def repeats(text: str, request: str = "", *, words: int) -> list[tuple[int, int,
     seen: set[tuple[str, ...]] = set()
     named: set[tuple[str, ...]] = set()
     found: list[tuple[int, int, bool]] = []
-    last = -2  # where the last repeated phrase began: the next one only goes on with it
+    last = -2  # where the last words of the last repeat began: the next ones go on with it
     for number, gram in enumerate(_grams(tokens, words)):
         copied = gram in asked
-        if (copied or gram in seen) and gram not in named and any(not word.isnumeric() for word in gram):
+        if (copied or gram in seen) and any(not word.isnumeric() for word in gram):
             end = spans[number + words - 1][1]
-            if number == last + 1 and found and found[-1][2] == copied:
-                found[-1] = (found[-1][0], end, copied)
-            else:
+            if number == last + 1 and found[-1][2] == copied:
+                found[-1], last = (found[-1][0], end, copied), number
+            elif gram not in named:
                 found.append((spans[number][0], end, copied))
+                last = number
             named.add(gram)
-            last = number
         seen.add(gram)
     return found
 

@@ -56,7 +56,7 @@ def syllables(word: str) -> int:
     )
     if count > 1 and any(re.search(pattern, word) for pattern in silent):
         count -= 1
-    apart = r"i[ao](?!u)|[aeiouy]ing$|eo|ua|ism$|[^aeiou]ier$"
+    apart = r"i[ao](?!u)|[aeiouy]ing$|eo(?!p)|ua|ism$|[^aeiou]ier$"
     count += len(re.findall(apart, re.sub(r"[tscg]i[ao]", "xo", word)))  # -tion and its kin are one syllable
     return max(1, count)
 
