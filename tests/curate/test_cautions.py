@@ -1,0 +1,78 @@
+import pytest
+
+from tuneworth.curate import CurateSettings, SplitShares, curate
+from tuneworth.style import parse_style
+
+LINES = [f"The lamp number {i} is made of brass and gives a warm light for {i + 3} hours." for i in range(300)]
+
+
+def warned(rows, style=None, **settings):
+    done = curate(rows, style, settings=CurateSettings(**settings))
+    codes = [w["code"] for w in done.summary["warnings"]]
+    assert len({w["text"] for w in done.summary["warnings"]}) == len(codes)
+    return {w["code"]: w["text"] for w in done.summary["warnings"]}
+
+
+def rows_of(outputs, **more):
+    return [{"input": f"request {i} about {i * 7919}", "output": o, **more} for i, o in enumerate(outputs)]
+
+
+def test_good_data_are_not_warned_about():
+    assert warned(rows_of(LINES)) == {}
+
+
+def test_few_pairs_are_said():
+    assert "Only 40 pairs are kept" in warned(rows_of(LINES[:40]))["few_pairs"]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [
+        ([LINES[i % 10] for i in range(300)], "300 rows, 10 distinct outputs: a model can learn these by heart."),
+        (
+            [("good", "bad")[i % 2] for i in range(300)],
+            "300 rows, 2 distinct outputs of a few words: they look like labels.",
+        ),
+    ],
+)
+def test_few_distinct_outputs_are_said_and_labels_apart(outputs, words):
+    assert words in warned(rows_of(outputs))["few_outputs"]
+
+
+def test_canned_answers_are_said_where_the_rest_is_rich():
+    found = warned(rows_of([*LINES, *["Thank you for your message, we will answer soon."] * 40]))
+    assert "40 of 340 rows have one of 1 outputs" in found["canned_outputs"]
+    assert "few_outputs" not in found
+
+
+def test_few_groups_and_what_they_weigh_are_said():
+    rows = [{**row, "group": f"g{i // 60}"} for i, row in enumerate(rows_of(LINES))]
+    found = warned(rows, split=SplitShares(train=0.6, test=0.4))
+    assert "Only 5 groups" in found["few_groups"]
+    assert "120 test rows in 2 tied sets weigh like about 2 rows" in found["few_effective"]
+
+
+def test_a_rule_that_rejects_a_third_is_said():
+    style = parse_style(
+        "name: s\nchecks:\n- kind: ends_with\n  any: ['0 hours.', '5 hours.', '7 hours.', '2 hours.']\n"
+    )
+    assert 'Style rule "ends_with" fails in 60%' in warned(rows_of(LINES), style)["rule_rejects_many"]
+
+
+def test_checks_that_could_not_tell_are_said():
+    style = parse_style("name: s\nchecks:\n- kind: length\n  unit: tokens\n  max: 30\n")
+    assert 'Check "length" could not tell about 300 of 300 outputs' in warned(rows_of(LINES), style)["unscored"]
+
+
+def test_many_cut_off_outputs_are_said():
+    cut = [line[:-12] + "," if i % 40 == 0 else line for i, line in enumerate(LINES)]
+    assert "8 of 300 outputs seem cut off" in warned(rows_of(cut))["many_truncated"]
+
+
+def test_personal_data_are_said_by_place():
+    rows = rows_of([*LINES[:200], "Write to jane@example.com or +49 30 1234567."])
+    text = warned(rows)["personal_data"]
+    assert text.startswith(
+        "1 row holds personal data (1 e-mail address, 1 phone number), the first in row 201, output, characters 10 to 25."
+    )
+    assert warned(rows, mask=True)["personal_data_masked"].startswith("1 row held personal data")
