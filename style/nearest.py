@@ -7,7 +7,7 @@ from .numbers import Fact
 __all__ = ["nearest"]
 
 _COMPARED = 200  # facts of a request; a long one is not searched whole for a hint
-_FAR = 10  # a number ten times as large is another number, no slip of this one
+_FAR = 10.0  # a number ten times as large is another number, no slip of this one
 
 
 def nearest(fact: Fact, known: Sequence[Fact]) -> str | None:
@@ -15,17 +15,12 @@ def nearest(fact: Fact, known: Sequence[Fact]) -> str | None:
     same = [other for other in known[:_COMPARED] if other.kind == fact.kind]
     if fact.kind == "codes":
         return _most_alike(fact, same)
-    sizes = {key[2] if key[0] == "u" else None: key[1] for key in fact.needs if key[0] in "uv"}
     best: tuple[float, str] | None = None
     for other in same:
-        for key in other.gives:
-            if key[0] not in "uv" or key[-1] != "*":
-                continue
-            dimension, value = (key[2] if key[0] == "u" else None), key[1]
-            if dimension in sizes and (dimension is not None or not any(k[0] == "u" for k in other.gives)):
-                apart = _apart(sizes[dimension], value)
-                if apart < _FAR and (best is None or apart < best[0]):
-                    best = (apart, other.text)
+        for dimension, sizes in fact.sizes.items():
+            apart = min((_apart(one, size) for one in sizes for size in other.sizes.get(dimension, ())), default=_FAR)
+            if apart < _FAR and (best is None or apart < best[0]):
+                best = (apart, other.text)
     return best[1] if best else None
 
 

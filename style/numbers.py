@@ -3,26 +3,28 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 from .dates import DATE, MONTHS, TIME, Date, month_number, read_date, read_time
-from .digits import values_of
+from .digits import Value, values_of
 from .quantities import NUMBER, Quantity, read_number, share_units
 from .units import MULTIPLIERS, UNIT_WORDS
 
 __all__ = [
     "SPAN",
+    "WORDS",
     "Fact",
     "Key",
     "code_keys",
     "facts_in",
     "loose_code_keys",
-    "number_words",
     "numbers_in",
     "same_number",
     "span_facts",
     "spans_in",
+    "word_keys",
+    "words_in",
 ]
 
 Key = tuple[Any, ...]
@@ -62,7 +64,6 @@ NUMBER_WORDS = {
     4: "four quad quadruple fourth", 5: "five fifth", 6: "six hex sixth", 7: "seven seventh", 8: "eight octal eighth",
     9: "nine ninth", 10: "ten tenth", 11: "eleven eleventh", 12: "twelve dozen twelfth",
 }  # fmt: skip
-_WORD = re.compile(r"[a-z]{3,}")
 
 
 def _word_keys() -> dict[str, tuple[Key, ...]]:
@@ -75,13 +76,15 @@ def _word_keys() -> dict[str, tuple[Key, ...]]:
 
 
 _WORD_KEYS = _word_keys()
+WORDS = rf"\b(?:{'|'.join(sorted(_WORD_KEYS, key=len, reverse=True))})\b"  # of a text in small letters
+_WORD = re.compile(WORDS)
 
 
 @dataclass(frozen=True)
 class Fact:
     """A fact at a place. It is stated by a request that gives one key of `needs`, or all of one set of `together`.
 
-    `gives`: the keys that a request with this fact gives. `value` orders numbers that may be meant instead.
+    `gives`: the keys that a request with this fact gives.
     """
 
     kind: Literal["numbers", "codes"]
@@ -91,6 +94,15 @@ class Fact:
     needs: frozenset[Key]
     gives: frozenset[Key]
     together: tuple[tuple[Key, ...], ...] = ()
+
+    @cached_property
+    def sizes(self) -> dict[str | None, list[Value]]:
+        """A number's values by dimension; under None those of a number without a unit."""
+        measured: dict[str | None, list[Value]] = {}
+        for key in self.gives:
+            if key[0] == "u" and key[3] == "*":
+                measured.setdefault(key[2], []).append(key[1])
+        return measured or {None: [key[1] for key in self.gives if key[0] == "v" and key[2] == "*"]}
 
 
 def facts_in(text: str) -> list[Fact]:
@@ -113,10 +125,14 @@ def same_number(stated: Fact, known: Fact) -> bool:
     return not stated.needs.isdisjoint(known.gives) or any(known.gives.issuperset(keys) for keys in stated.together)
 
 
-def number_words(text: str) -> set[Key]:
+def words_in(text: str) -> list[str]:
+    """The number words and months of a text, in small letters."""
+    return _WORD.findall(text.lower())
+
+
+def word_keys(words: Iterable[str]) -> set[Key]:
     """The keys that words give: two, dual and a pair are 2, November is a month."""
-    found = set(_WORD.findall(text.lower())) & _WORD_KEYS.keys()
-    return {key for word in found for key in _WORD_KEYS[word]}
+    return {key for word in words for key in _WORD_KEYS[word]}
 
 
 def span_facts(span: str) -> tuple[Fact, ...]:

@@ -1,27 +1,30 @@
 """The check `grounded`: what the output states, the input states."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 import polars as pl
 
 from ..columns import Columns
 from ..errors import ConfigError
-from ..findings import Findings, faults, regex_places
+from ..findings import Findings, faults
 from ..kind import Kind, Proposal
 from ..names import names_in, states_name, words_of
 from ..nearest import nearest
-from ..numbers import SPAN, Fact, Key, loose_code_keys, number_words, span_facts, spans_in
+from ..numbers import SPAN, WORDS, Fact, Key, loose_code_keys, span_facts, spans_in, word_keys, words_in
 from ..schema import Check
 
 __all__ = ["GROUNDED"]
 
 # The number of a list item at a line's beginning, or of a step, counts the text's own parts and states nothing.
 _ITEM = r"(?m)^([ \t>*_#-]*){digits}([.)][ \t*])"
-_STEP = r"\b((?i:step|tip|option|question|reason|point|example) ){digits}([.:)])"
+_STEP = r"(?-u:\b)([Ss]tep |[Tt]ip |[Oo]ption |[Qq]uestion |[Rr]eason |[Pp]oint |[Ee]xample ){digits}([.:)])"
+Worked = TypeVar("Worked")
+_DIGIT = r"[0-9¼½¾⅐-⅞]"
 _WIDTHS = (1, 2, 3)
 _HAS_ITEM = "|".join(pattern.replace("{digits}", "[0-9]{1,3}") for pattern in (_ITEM, _STEP))
+_FEW = 40  # spans of a request up to which asking each is faster than making one set of them
 _SEARCHED = 100  # spans of a request in which it is sought
 _SHOWN = 20  # violations of one output for which the nearest fact of the request is sought
 
@@ -38,50 +41,41 @@ class GroundedParameters:
             raise ConfigError('"facts" is empty')
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A fact of an output with the numbers of its keys."""
+class _Memory(dict[str, Worked]):
+    """What `work` makes of a span, kept: spans repeat, and a look-up in a dictionary is the fastest there is."""
 
-    fact: Fact
-    needs: frozenset[int]
-    together: tuple[frozenset[int], ...]
+    def __init__(self, work: Callable[[str], Worked]) -> None:
+        super().__init__()
+        self.work = work
+
+    def __missing__(self, span: str) -> Worked:
+        made = self[span] = self.work(span)
+        return made
 
 
-@dataclass(frozen=True)
 class _Spans:
     """What spans ask and give, worked out once per distinct span; keys are numbered, since numbers compare faster."""
 
-    kinds: frozenset[str]
-    numbers: dict[Key, int] = field(default_factory=dict)
-    given: dict[str, frozenset[int]] = field(default_factory=dict)
-    loose: dict[str, frozenset[int]] = field(default_factory=dict)
-    asked: dict[str, tuple[_Asked, ...]] = field(default_factory=dict)
-
-    def gives(self, span: str) -> frozenset[int]:
-        """What a span of a request states."""
-        if span not in self.given:
-            self.given[span] = self.ids(key for fact in span_facts(span) for key in fact.gives)
-        return self.given[span]
-
-    def gives_loosely(self, span: str) -> frozenset[int]:
-        """What the codes of a span state when they are shortened."""
-        if span not in self.loose:
-            codes = [fact.text for fact in span_facts(span) if fact.kind == "codes"]
-            self.loose[span] = self.ids(key for code in codes for key in loose_code_keys(code))
-        return self.loose[span]
-
-    def asks(self, span: str) -> tuple[_Asked, ...]:
-        """The facts of a span of an output."""
-        if span not in self.asked:
-            facts = [fact for fact in span_facts(span) if fact.kind in self.kinds]
-            self.asked[span] = tuple(
-                _Asked(fact, self.ids(fact.needs), tuple(self.ids(keys) for keys in fact.together)) for fact in facts
-            )
-        return self.asked[span]
+    def __init__(self, kinds: Collection[str]) -> None:
+        self.numbers: dict[Key, int] = {}
+        self.facts = _Memory(lambda span: [fact for fact in span_facts(span) if fact.kind in kinds])
+        self.needs = _Memory(lambda span: [self.ids(fact.needs) for fact in self.facts[span]])
+        self.gives = _Memory(lambda span: self.ids(key for fact in span_facts(span) for key in fact.gives))
+        self.gives_loosely = _Memory(self._loosely)
 
     def ids(self, keys: Iterable[Key]) -> frozenset[int]:
         """The numbers of the keys."""
         return frozenset([self.numbers.setdefault(key, len(self.numbers)) for key in keys])
+
+    def _loosely(self, span: str) -> frozenset[int]:
+        """What the codes of a span state when they are shortened."""
+        codes = [fact.text for fact in span_facts(span) if fact.kind == "codes"]
+        return self.ids(key for code in codes for key in loose_code_keys(code))
+
+    def all_given(self, words: Sequence[str], of_text: Sequence[str]) -> frozenset[int]:
+        """All that a text states: by its number words, its spans, and the codes in these when shortened."""
+        plain, loose = map(self.gives.__getitem__, of_text), map(self.gives_loosely.__getitem__, of_text)
+        return self.ids(word_keys(words)).union(*plain, *loose)
 
 
 def _find_grounded(check: Check, columns: Columns) -> Findings:
@@ -103,59 +97,64 @@ def _ungrounded_facts(
     Nearly all facts are among the plain keys of the request; what words and shortened codes state is worked out only
     for the outputs with a fact that is not.
     """
-    spans, terms = _Spans(frozenset(p.facts)), {term.casefold() for term in p.allow}
-    allowed = frozenset[int]().union(*(_all_given(spans, term, spans_in(term)) for term in p.allow))
-    stated = outputs.str.extract_all(SPAN)
-    asking = stated.list.len() > 0
-    texts = requests.filter(asking)
-    known = texts.str.extract_all(SPAN).to_list()
-    rows, expected = [], []
-    for place, (index, of_output) in enumerate(zip(asking.arg_true(), stated.filter(asking).to_list(), strict=True)):
-        given = allowed.union(*map(spans.gives, known[place]))
-        asked = [one for span in of_output for one in spans.asks(span)]
-        if not any(one.needs.isdisjoint(given) for one in asked):
-            continue
-        given = given.union(_all_given(spans, texts[place], known[place]))
-        wrong = {number: one.fact for number, one in enumerate(asked) if not _is_stated(one, given, terms)}
-        if wrong:
-            rows.append(index)
-            expected.append(_expected(wrong, known[place]))
-    return _placed(outputs, rows, expected, spans)
+    spans, terms = _Spans(p.facts), {term.casefold() for term in p.allow}
+    allowed = frozenset[int]().union(*(spans.all_given(words_in(term), spans_in(term)) for term in p.allow))
+    asking = outputs.str.contains(_DIGIT)
+    found = pl.DataFrame({"output": outputs.filter(asking), "input": requests.filter(asking)})
+    columns = found.select(pl.all().str.extract_all(SPAN))
+    stated, known = columns["output"].to_list(), columns["input"].to_list()
+    doubtful = _doubtful(stated, known, spans, allowed)
+    looked_at, indices = found[doubtful], asking.arg_true()[doubtful].to_list()
+    worded = looked_at["input"].str.to_lowercase().str.extract_all(WORDS).to_list()
+    for place, index, output, words in zip(doubtful, indices, looked_at["output"], worded, strict=True):
+        given = allowed.union(spans.all_given(words, known[place]))
+        wrong = _wrong_facts(output, stated[place], given, spans, terms)
+        expected = _expected([fact for fact, _ in wrong], known[place])
+        yield from (
+            (index, fact.text, start, start + len(fact.text), text)
+            for (fact, start), text in zip(wrong, expected, strict=True)
+        )
 
 
-def _all_given(spans: _Spans, text: str, of_text: Sequence[str]) -> frozenset[int]:
-    """All that a text states, by its spans, its number words and its codes when shortened."""
-    return spans.ids(number_words(text)).union(*map(spans.gives, of_text), *map(spans.gives_loosely, of_text))
+def _doubtful(
+    stated: Sequence[list[str]], known: Sequence[list[str]], spans: _Spans, allowed: frozenset[int]
+) -> list[int]:
+    """The rows with a fact that is not among the plain keys of the request."""
+    gives, needs, rows = spans.gives.__getitem__, spans.needs.__getitem__, []
+    for row, (asking, giving) in enumerate(zip(stated, known, strict=True)):
+        given = [allowed, *map(gives, giving)]
+        if len(given) > _FEW:
+            given = [frozenset[int]().union(*given)]
+        if any(all(map(keys.isdisjoint, given)) for span in asking for keys in needs(span)):
+            rows.append(row)
+    return rows
 
 
-def _is_stated(asked: _Asked, given: frozenset[int], terms: Collection[str]) -> bool:
-    if not asked.needs.isdisjoint(given) or asked.fact.text.casefold() in terms:
-        return True
-    return any(given.issuperset(keys) for keys in asked.together)
+def _wrong_facts(
+    output: str, stated: Sequence[str], given: frozenset[int], spans: _Spans, terms: Collection[str]
+) -> list[tuple[Fact, int]]:
+    """The facts of an output that are not given, with their places.
+
+    A span stands where its text is found first behind the span before it: there it would have matched.
+    """
+    wrong, position = [], 0
+    for span in stated:
+        start = output.index(span, position)
+        position = start + len(span)
+        for fact, needs in zip(spans.facts[span], spans.needs[span], strict=True):
+            stated_apart = any(given.issuperset(spans.ids(keys)) for keys in fact.together)
+            if needs.isdisjoint(given) and not stated_apart and fact.text.casefold() not in terms:
+                wrong.append((fact, start + fact.start))
+    return wrong
 
 
-def _expected(wrong: Mapping[int, Fact], known: Sequence[str]) -> dict[int, str]:
+def _expected(wrong: Sequence[Fact], known: Sequence[str]) -> Iterator[str]:
     """What was expected for each wrong fact of an output: with the fact of the request that it is nearest to."""
     facts = [fact for span in known[:_SEARCHED] for fact in span_facts(span)]
-    texts = {}
-    for shown, (number, fact) in enumerate(wrong.items()):
+    for shown, fact in enumerate(wrong):
         near = nearest(fact, facts) if shown < _SHOWN else None
         plain = f"a {fact.kind.removesuffix('s')} that stands in the request"
-        texts[number] = f"{plain}; it states {near}" if near else plain
-    return texts
-
-
-def _placed(
-    outputs: pl.Series, rows: list[int], expected: Sequence[dict[int, str]], spans: _Spans
-) -> Iterator[tuple[int, str, int, int, str]]:
-    """The facts by their number in each output, with their places in it."""
-    counted = [0] * len(rows)
-    for row, span, start, _ in regex_places(outputs.gather(rows), SPAN):
-        for one in spans.asks(span):
-            fact, said = one.fact, expected[row].get(counted[row])
-            counted[row] += 1
-            if said is not None:
-                yield rows[row], fact.text, start + fact.start, start + fact.end, said
+        yield f"{plain}; it states {near}" if near else plain
 
 
 def _ungrounded_names(columns: Columns, p: GroundedParameters) -> Iterator[tuple[int, str, int, int, str]]:
