@@ -38,12 +38,11 @@ class Turns(NamedTuple):
 
 def is_conversation(value: Any) -> TypeGuard[Sequence[Mapping[str, Any]]]:
     """Whether the value is a list of messages (`role`, `content`) or turns (`from`, `value`)."""
-    return (
-        isinstance(value, Sequence)
-        and not isinstance(value, str | bytes)
-        and len(value) > 0
-        and all(isinstance(turn, Mapping) and ("role" in turn or "from" in turn) for turn in value)
-    )
+    return isinstance(value, list | tuple) and len(value) > 0 and all(_is_turn(turn) for turn in value)
+
+
+def _is_turn(value: Any) -> bool:
+    return (type(value) is dict or isinstance(value, Mapping)) and ("role" in value or "from" in value)
 
 
 def read_turns(messages: Sequence[Mapping[str, Any]], *, unanswered: bool = False) -> Turns:
@@ -52,13 +51,14 @@ def read_turns(messages: Sequence[Mapping[str, Any]], *, unanswered: bool = Fals
     One user message is the input as it is; several turns become `role: content` lines. `unanswered`: the answer stands
     elsewhere, and all messages are the input.
     """
-    turns = [(_role(message), _content(message)) for message in messages]
-    parts = [part for message in messages for part in _parts(message)]
-    calls = any(role == "tool" for role, _ in turns) or any(
-        message.get("tool_calls") or message.get("function_call") for message in messages
-    )
-    calls = calls or any(part.get("type") in _CALLS for part in parts)
-    images = any("image" in str(part.get("type", "")) for part in parts)
+    turns, calls, images = [], False, False
+    for message in messages:
+        role = _role(message)
+        turns.append((role, _content(message)))
+        kinds = _kinds(message)
+        calls = calls or role == "tool" or bool(message.get("tool_calls") or message.get("function_call"))
+        calls = calls or any(kind in _CALLS for kind in kinds)
+        images = images or any("image" in kind for kind in kinds)
     system = None
     if turns and turns[0][0] == "system":
         system = turns.pop(0)[1] or None
@@ -67,9 +67,9 @@ def read_turns(messages: Sequence[Mapping[str, Any]], *, unanswered: bool = Fals
     before = turns if last is None else turns[:last]
     answer = None if last is None else turns[last][1]
     if len(before) == 1 and before[0][0] == "user":
-        return Turns(system, before[0][1], answer, bool(calls), images, None)
+        return Turns(system, before[0][1], answer, calls, images, None)
     said = "\n".join(f"{role}: {content}" for role, content in before)
-    return Turns(system, said, answer, bool(calls), images, [(role, len(content)) for role, content in before])
+    return Turns(system, said, answer, calls, images, [(role, len(content)) for role, content in before])
 
 
 def split_turns(text: str, lengths: Sequence[Sequence[Any]]) -> list[dict[str, str]] | None:
@@ -91,9 +91,12 @@ def _role(message: Mapping[str, Any]) -> str:
     return _ROLES.get(role, role)
 
 
-def _parts(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _kinds(message: Mapping[str, Any]) -> Sequence[str]:
+    """The kinds of the parts of a message's content; none where it is plain text."""
     content = message.get("content")
-    return [part for part in content if isinstance(part, Mapping)] if isinstance(content, list) else []
+    if not isinstance(content, list):
+        return ()
+    return [str(part.get("type", "")) for part in content if isinstance(part, Mapping)]
 
 
 def _content(message: Mapping[str, Any]) -> str:

@@ -159,12 +159,8 @@ def _text_column(values: pl.Series | list[Any]) -> tuple[pl.Series, int] | None:
         if values.dtype in (pl.String, pl.Null, pl.Categorical, pl.Enum):
             return values.cast(pl.String), 0
         return None
-    try:
-        return pl.Series(values, dtype=pl.String, strict=True), 0
-    except TypeError:
-        return None
-    except UnicodeEncodeError:
-        return _series(values) if all(isinstance(v, str | None) for v in values) else None
+    # Telling by the types is far quicker than letting polars try.
+    return _series(values) if all(issubclass(kind, str | None) for kind in set(map(type, values))) else None
 
 
 def _series(values: Iterable[str | None]) -> tuple[pl.Series, int]:
