@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import polars as pl
@@ -51,11 +52,11 @@ class _Cluster:
 
     forms: dict[str, frozenset[int]]
 
-    @property
+    @cached_property
     def rows(self) -> frozenset[int]:
         return frozenset().union(*self.forms.values())
 
-    @property
+    @cached_property
     def key(self) -> str:
         return _letters(next(iter(self.forms)))
 
