@@ -33,9 +33,14 @@ def compare_texts(pairs: pl.DataFrame, identifiers: Collection[str]) -> Compared
 
 
 def whole_rows(pairs: pl.DataFrame, content: Sequence[str]) -> list[tuple[str, str]]:
-    """Two keys per row that do not depend on where it stands: of its normalised content, and of all that it holds."""
-    rows = pairs.select("input", "fields", "output", "system", "group", "split", "meta").rows()
-    return [(own, content_hash(*row)) for own, row in zip(content, rows, strict=True)]
+    """Two keys per row that do not depend on where it stands: of its normalised content, and of all that it holds.
+
+    The second one is made only where it tells rows apart: among those of one content.
+    """
+    repeated = pl.Series(content, dtype=pl.String).is_duplicated()
+    rows = pairs.filter(repeated).select("input", "fields", "output", "system", "group", "split", "meta").rows()
+    whole = iter([content_hash(*row) for row in rows])
+    return [(own, next(whole) if again else "") for own, again in zip(content, repeated.to_list(), strict=True)]
 
 
 def _inputs(pairs: pl.DataFrame, identifiers: Sequence[str]) -> list[str]:

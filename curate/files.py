@@ -96,7 +96,7 @@ def _json_values(column: pl.Series) -> list[str]:
         return ["null" if text is None else text.replace("\n", " ") for text in values]
     if column.dtype == pl.String:
         return ["null" if text is None else encode_basestring(text) for text in values]
-    return [json.dumps(value) for value in values]
+    return column.cast(pl.String).fill_null("null").to_list()  # numbers, true and false
 
 
 def _read(path: Path, schema: dict[str, Any]) -> pl.DataFrame:

@@ -144,7 +144,7 @@ def _siblings(
     if start is None:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     subject = relations.subject[rows]
-    by_key = np.argsort(np.array(_pick(keys, rows)), kind="stable")
+    by_key = pl.Series(_pick(keys, rows), dtype=pl.String).arg_sort().to_numpy()
     of_subject = np.full(len(relations.subject), -1)
     of_subject[subject[by_key[::-1]]] = by_key[::-1]  # the smallest key, written last, stays
     place = np.empty(len(rows), np.int64)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+import polars as pl
 
 from .settings import SplitShares
 
@@ -96,8 +97,7 @@ def _in_order(component: np.ndarray, keys: Sequence[str], free: np.ndarray) -> t
 
 def _by_key(numbers: np.ndarray, keys: Sequence[str], free: np.ndarray) -> np.ndarray:
     """Components in the order of their smallest keys."""
-    own = np.array([keys[row] for row in free.tolist()])
-    rows = np.argsort(own, kind="stable")
+    rows = pl.Series(keys, dtype=pl.String).gather(free).arg_sort().to_numpy()
     first = np.unique(numbers[rows], return_index=True)[1]
     return numbers[rows[np.sort(first)]]
 
