@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Collection
+from functools import lru_cache
 
 from ..style.fields import field_text
 from .normalise import normalise
@@ -12,8 +13,8 @@ __all__ = ["LABEL_WORDS", "field_facts", "is_label", "text_facts"]
 
 LABEL_WORDS = 5  # a text of so few words is its own only fact: it is a label, one other word makes it another
 
-# A comma or point between digits belongs to the number; elsewhere it ends a token.
-_SEPARATORS = re.compile(r"[\s;:()\[\]{}<>\"“”„«»|]+|,(?!\d)|(?<!\d),|[.!?](?=\s|$)")
+# What ends a token besides whitespace. A comma or point between digits belongs to the number; elsewhere it ends a token.
+_END = re.compile(r"[;:()\[\]{}<>\"“”„«»|]|,(?!\d)|(?<!\d),|[.!?](?=\s|$)")
 _NUMBER = re.compile(r"[±+\-−~≈≤≥]?\d[\d.,/×x*…–\-−+±~]*")
 # The units after which "30 V" and "30V" are one fact; a bare "a" or "in" is a word, not ampere or inch.
 _UNIT = re.compile(
@@ -33,18 +34,26 @@ def text_facts(text: str) -> frozenset[str]:
 
     A text of five words or fewer is its own only fact.
     """
-    label = normalise(text)
-    if is_label(label):
+    if len(text.split(None, LABEL_WORDS)) <= LABEL_WORDS and is_label(label := normalise(text)):
         return frozenset([label])
-    tokens = [token for token in _SEPARATORS.split(unicodedata.normalize("NFKC", text)) if token]
+    tokens = _END.sub(" ", text if text.isascii() else unicodedata.normalize("NFKC", text)).split()
     facts = set()
-    for token, following in zip(tokens, [*tokens[1:], ""], strict=True):
-        if any(character.isdigit() for character in token):
-            joined = _NUMBER.fullmatch(token) and _UNIT.fullmatch(following)
-            facts.add((token + following if joined else token).casefold())
-        elif token.isupper() and sum(map(str.isalpha, token)) >= 2:
-            facts.add(token.strip("'’`.,-_*#/").casefold())
+    for position, read in enumerate(map(_read, tokens), start=1):
+        if read is not None:
+            fact, takes_unit = read
+            following = tokens[position] if takes_unit and position < len(tokens) else ""
+            facts.add(f"{tokens[position - 1]}{following}".casefold() if _UNIT.fullmatch(following) else fact)
     return frozenset(facts)
+
+
+@lru_cache(maxsize=100_000)
+def _read(token: str) -> tuple[str, bool] | None:
+    """The fact that a token is, and whether it is a number that takes the unit behind it; None for an ordinary word."""
+    if any(character.isdigit() for character in token):
+        return token.casefold(), _NUMBER.fullmatch(token) is not None
+    if token.isupper() and sum(map(str.isalpha, token)) >= 2:
+        return token.strip("'’`.,-_*#/").casefold(), False
+    return None
 
 
 def field_facts(fields: str, *, leave_out: Collection[str] = ()) -> frozenset[str]:

@@ -303,11 +303,13 @@ def _numbers_of_code(text: str) -> Iterator[Key]:
 def code_keys(parts: list[str]) -> set[Key]:
     """The keys of a code: itself and every run of its parts that holds letters and digits."""
     keys: set[Key] = {("c", *parts[:_LONGEST])}
-    kinds = [part[0].isdigit() for part in parts]
+    digits = [part[0].isdigit() for part in parts]
     for start in range(len(parts)):
-        for end in range(start + 2, min(start + _MOST_PARTS, len(parts)) + 1):
-            if len(set(kinds[start:end])) == 2:
-                keys.add(("c", *parts[start:end]))
+        mixed = False
+        for end in range(start + 1, min(start + _MOST_PARTS, len(parts))):
+            mixed = mixed or digits[end] != digits[start]
+            if mixed:
+                keys.add(("c", *parts[start : end + 1]))
     return keys
 
 
