@@ -53,23 +53,29 @@ def read_turns(messages: Sequence[Mapping[str, Any]], *, unanswered: bool = Fals
     """
     turns, calls, images = [], False, False
     for message in messages:
-        role = _role(message)
-        turns.append((role, _content(message)))
-        kinds = _kinds(message)
-        calls = calls or role == "tool" or bool(message.get("tool_calls") or message.get("function_call"))
-        calls = calls or any(kind in _CALLS for kind in kinds)
-        images = images or any("image" in kind for kind in kinds)
+        role, content = _role(message), message.get("content")
+        if type(content) is not str:  # most are; the rest may hold parts of several kinds
+            kinds = _kinds(content)
+            calls = calls or any(kind in _CALLS for kind in kinds)
+            images = images or any("image" in kind for kind in kinds)
+            content = _text(message)
+        turns.append((role, content))
+        if role == "tool" or message.get("tool_calls") or message.get("function_call"):
+            calls = True
     system = None
     if turns and turns[0][0] == "system":
         system = turns.pop(0)[1] or None
-    answers = [place for place, (role, _) in enumerate(turns) if role == "assistant"]
-    last = None if unanswered or not answers else answers[-1]
+    last = None if unanswered else _last_answer(turns)
     before = turns if last is None else turns[:last]
     answer = None if last is None else turns[last][1]
     if len(before) == 1 and before[0][0] == "user":
         return Turns(system, before[0][1], answer, calls, images, None)
     said = "\n".join(f"{role}: {content}" for role, content in before)
     return Turns(system, said, answer, calls, images, [(role, len(content)) for role, content in before])
+
+
+def _last_answer(turns: Sequence[tuple[str, str]]) -> int | None:
+    return next((place for place in range(len(turns) - 1, -1, -1) if turns[place][0] == "assistant"), None)
 
 
 def split_turns(text: str, lengths: Sequence[Sequence[Any]]) -> list[dict[str, str]] | None:
@@ -87,24 +93,21 @@ def split_turns(text: str, lengths: Sequence[Sequence[Any]]) -> list[dict[str, s
 
 
 def _role(message: Mapping[str, Any]) -> str:
-    role = str(message.get("role") or message.get("from") or "")
-    return _ROLES.get(role, role)
+    role = message.get("role") or message.get("from") or ""
+    return _ROLES.get(role, role) if isinstance(role, str) else str(role)
 
 
-def _kinds(message: Mapping[str, Any]) -> Sequence[str]:
-    """The kinds of the parts of a message's content; none where it is plain text."""
-    content = message.get("content")
+def _kinds(content: Any) -> Sequence[str]:
+    """The kinds of the parts of a message's content."""
     if not isinstance(content, list):
         return ()
     return [str(part.get("type", "")) for part in content if isinstance(part, Mapping)]
 
 
-def _content(message: Mapping[str, Any]) -> str:
+def _text(message: Mapping[str, Any]) -> str:
     content = message.get("content")
     if content is None:
         content = message.get("value")
-    if isinstance(content, str):
-        return content
     if isinstance(content, list):
         return "".join(str(part.get("text") or "") if isinstance(part, Mapping) else str(part) for part in content)
-    return "" if content is None else str(content)
+    return content if isinstance(content, str) else "" if content is None else str(content)
