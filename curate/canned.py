@@ -7,7 +7,7 @@ import polars as pl
 
 from .compared import Compared
 from .facts import is_label
-from .mask import mask_column
+from .masks import mask_column
 
 __all__ = ["Canned", "find_canned"]
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from ..style.check import check_outputs, explain
 from ..style.schema import StyleResults, StyleSchema
-from .mask import mask_column, mask_text
+from .masks import mask_column, mask_text
 from .quality import Quality, check_quality
 
 __all__ = ["Checked", "check_rows"]

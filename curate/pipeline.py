@@ -8,29 +8,27 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..style.errors import ConfigError, DataError
+from ..style.errors import DataError
 from ..style.schema import StyleSchema
 from .canned import find_canned
 from .certificate import certify
-from .checked import check_rows
+from .checked import Checked, check_rows
 from .clock import Clock
-from .compared import compare_texts, whole_rows
-from .dates import pair_dates
-from .decided import Decided, decide, despite_decision, preferred_first, settle_decided, without_failures
+from .compared import whole_rows
+from .decided import Decided, despite_decision, preferred_first, settle_decided, without_failures
 from .duplicates import Outcomes, rank_rows
 from .leaving import failing_leave, followers_leave
 from .ledger import build_ledger
-from .mask import find_personal_places, mask_pairs
 from .overrides import Override
-from .place import place_rows
+from .place import Placed, place_rows
 from .placed import given_sides
+from .prepare import Prepared, prepare
 from .read import RawPairs, read_frame
 from .relations import relate
 from .settings import CurateSettings
 from .split import SPLITS
 from .split_notes import split_notes
 from .splits_file import HeldSplits
-from .strata import check_identifiers, strata
 from .summary import summarise
 from .thresholds import threshold_table
 
@@ -95,20 +93,11 @@ def curate(
     """
     raw = raw if isinstance(raw, RawPairs) else read_frame(raw)
     settings = settings or CurateSettings()
-    if date is not None and settings.stratify is not None:
-        raise ConfigError("[data] date and [curate] stratify exclude each other: a split by time takes what is newest")
     clock = Clock({"read": raw.seconds})
-    personal = find_personal_places(raw)
-    raw = mask_pairs(raw, personal) if settings.mask else raw
-    clock.lap("personal data")
-
-    raw, decided = decide(raw, overrides)
-    pairs = raw.pairs
-    check_identifiers(pairs, list(identifiers))
-    compared = compare_texts(pairs, identifiers)
-    stratum = strata(pairs, settings.stratify)
-    moments, notes = (None, []) if date is None else pair_dates(pairs, date)
-    clock.lap("normalise")
+    ready = prepare(
+        raw, settings=settings, identifiers=identifiers, date=date, overrides=overrides, clock=clock
+    )  # fmt: skip
+    raw, pairs, compared, decided = ready.raw, ready.pairs, ready.compared, ready.decided
 
     checked = without_failures(check_rows(pairs, style), decided)
     clock.lap("check")
@@ -118,38 +107,27 @@ def curate(
     )
     clock.lap("join")
 
-    before = (held or HeldSplits()).sides(compared.content, pairs["id"].to_list())
+    before = (held or HeldSplits()).sides(compared.content, ready.ids)
     stands = _first_said(decided.side, given_sides(pairs["split"].to_list()), before)
     rank = rank_rows(pairs, checked, whole_rows(pairs, compared.content), keep=settings.keep)
     rank = preferred_first(rank, decided, stands)
-    texts = list(zip(compared.inputs, compared.outputs, strict=True))
-    settled = settle_decided(pairs, texts, relations, rank, decided, settings=settings)
+    settled = settle_decided(pairs, compared.texts, relations, rank, decided, settings=settings)
     clock.lap("duplicates")
 
     placed = place_rows(
-        pairs, settled, compared, relations, stands, keys=compared.salted(seed), stratum=stratum, dates=moments,
-        settings=settings,
+        pairs, settled, compared, relations, stands, keys=compared.salted(seed), stratum=ready.stratum,
+        dates=ready.dates, settings=settings,
     )  # fmt: skip
-    outcomes = failing_leave(placed.outcomes, placed.side, checked)
-    outcomes = followers_leave(outcomes, checked, pairs["id"].to_list())
-    outcomes = despite_decision(outcomes, decided)
-    splits = placed.splits(outcomes.kept)
-    table = pairs.with_columns(split=pl.Series(splits, dtype=pl.String), reference_ok=pl.Series(checked.must == 0))
-    kept = table.filter(pl.Series(outcomes.kept))
+    outcomes = _all_who_leave(placed, checked, ready)
+    table, kept = _divided(pairs, placed, outcomes, checked)
     _some_train(kept, raw, outcomes)
-    notes += split_notes(
-        pairs, placed, relations, given=stands, held=before, dates=moments, settings=settings
-    )  # fmt: skip
+    notes = split_notes(pairs, placed, relations, given=stands, held=before, dates=ready.dates, settings=settings)
     clock.lap("split")
 
     certificate = certify(
-        kept,
-        _chosen(compared.inputs, outcomes.kept),
-        _chosen(compared.outputs, outcomes.kept),
-        threshold=settings.near_duplicate,
-        identifiers=identifiers,
-        siblings_tied_from=placed.ties.siblings_tied_from,
-    )
+        kept, _chosen(compared.inputs, outcomes.kept), _chosen(compared.outputs, outcomes.kept),
+        threshold=settings.near_duplicate, identifiers=identifiers, siblings_tied_from=placed.ties.siblings_tied_from,
+    )  # fmt: skip
     clock.lap("certificate")
 
     thresholds = None
@@ -157,14 +135,31 @@ def curate(
         thresholds = threshold_table(pairs, compared, rank, decided, identifiers=identifiers, settings=settings)
         clock.lap("threshold table")
 
-    ledger = build_ledger(raw, outcomes, splits, compared.content)
+    ledger = build_ledger(raw, outcomes, table["split"], compared.content)
     summary = summarise(
         raw, kept, ledger, style, settings=settings, checked=checked, relations=relations, ties=placed.ties,
         placed=np.where(placed.outcomes.kept, placed.side, -1), certificate=certificate,
-        canned=find_canned(pairs, compared), components=placed.components()[outcomes.kept], personal=personal,
-        identifiers=identifiers, decided=decided, split_notes=notes, threshold_table=thresholds, seconds=clock.seconds,
+        canned=find_canned(pairs, compared), components=placed.components()[outcomes.kept], personal=ready.personal,
+        identifiers=identifiers, decided=decided, split_notes=[*ready.notes, *notes], threshold_table=thresholds,
+        seconds=clock.seconds,
     )  # fmt: skip
     return Curated(kept, _dropped(table, outcomes, decided), ledger, summary)
+
+
+def _all_who_leave(placed: Placed, checked: Checked, ready: Prepared) -> Outcomes:
+    """The outcomes in the end: failing outputs leave train and validation, and duplicates of who left follow."""
+    outcomes = failing_leave(placed.outcomes, placed.side, checked)
+    outcomes = followers_leave(outcomes, checked, ready.ids)
+    return despite_decision(outcomes, ready.decided)
+
+
+def _divided(
+    pairs: pl.DataFrame, placed: Placed, outcomes: Outcomes, checked: Checked
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """All pairs with their split and whether the output is a good reference, and those of them that are kept."""
+    splits = pl.Series(placed.splits(outcomes.kept), dtype=pl.String)
+    table = pairs.with_columns(split=splits, reference_ok=pl.Series(checked.must == 0))
+    return table, table.filter(pl.Series(outcomes.kept))
 
 
 def _first_said(*sides: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from ..style.check import check_columns, explain, pair_columns
 from ..style.columns import Columns
 from ..style.kinds import KINDS
 from ..style.schema import Check, Level, StyleSchema
-from .mask import mask_column
+from .masks import mask_column
 from .truncated import truncated_places
 
 __all__ = ["FAULTS_SCHEMA", "Quality", "check_quality"]

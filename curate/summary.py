@@ -13,7 +13,7 @@ from .checked import Checked
 from .decided import Decided
 from .effective import effective_size, effective_splits
 from .ledger import OUTCOMES
-from .mask import personal_counts
+from .places import personal_counts
 from .read import RawPairs
 from .relations import Relations
 from .settings import CurateSettings

@@ -1,0 +1,141 @@
+"""Pairs in which masks stand in place of personal data, wherever a pair holds any."""
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+
+from ..style.fields import render_fields
+from .columns import named_once
+from .masks import Masks, mask_for, mask_text, replace_places
+from .pair_table import TURNS, stored_turns
+from .personal import find_personal
+from .places import TEXTS, places_in_value
+from .read import RawPairs
+
+__all__ = ["mask_pairs"]
+
+# What may be a part of a value where an excerpt was cut off.
+_PIECE = re.compile(r"[^\s\"]*@[^\s\"]*|\+?\d[\d ()./-]{5,}\d|\b[A-Z]{2}\d\d[A-Z0-9 ]{4,}")
+
+
+def mask_pairs(raw: RawPairs, places: pl.DataFrame) -> RawPairs:
+    """The pairs with `[E-MAIL]`, `[PHONE]`, `[CARD]`, `[IBAN]` in place of all personal data, whose `places` are given.
+
+    One value has one mask within a row, a second value of its sort becomes `[E-MAIL 2]`: what refers to the same still
+    does. Groups are numbered over all rows, so that different ones stay different. A row whose id holds personal data,
+    or is a hash of it, is called like a row without id: by the hash of its masked texts, which stays when rows are added.
+    """
+    hit = raw.pairs["row"].is_in(places["row"].unique().implode())
+    pairs = pl.concat([raw.pairs.filter(~hit), _masked(raw.pairs.filter(hit), places)]).sort("row")
+    return replace(
+        raw,
+        pairs=named_once(pairs.with_columns(_masked_groups(pairs["group"])))[0],
+        rejected=raw.rejected.with_columns(
+            _each(raw.rejected["id"], mask_text), _each(raw.rejected["evidence"], _mask_excerpt)
+        ),
+        guide=None if raw.guide is None else mask_text(raw.guide),
+        warnings=tuple({name: mask_text(text) for name, text in warning.items()} for warning in raw.warnings),
+    )
+
+
+def _each(texts: pl.Series, change: Callable[[str], str]) -> pl.Series:
+    return pl.Series(texts.name, [None if text is None else change(text) for text in texts], dtype=pl.String)
+
+
+def _masked(pairs: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """The rows with masks: fields and turns, which make up the input, one by one; texts as whole columns; then meta."""
+    masks: list[Masks] = [defaultdict(dict) for _ in range(len(pairs))]
+    parts = [
+        _masked_input(text, fields, meta, own)
+        for (text, fields, meta), own in zip(pairs.select("input", "fields", "meta").iter_rows(), masks, strict=True)
+    ]
+    inputs, fields, turns = zip(*parts, strict=True) if parts else ((), (), ())
+    new = pairs.with_columns(input=pl.Series(inputs, dtype=pl.String), fields=pl.Series(fields, dtype=pl.String))
+    new = new.with_columns(_masked_texts(new[name], masks) for name in TEXTS)
+    in_meta = set(places.filter(pl.col("where").str.starts_with("meta"))["row"])
+    meta = [
+        _masked_meta(text, own, turn) if row in in_meta or turn else text
+        for row, text, own, turn in zip(pairs["row"], pairs["meta"], masks, turns, strict=True)
+    ]
+    named = set(places.filter(pl.col("where") == "id")["row"])
+    ids = [
+        _hash_id(*after) if row in named or name.split("#")[0] == _hash_id(*before) else name
+        for (row, name, *before), after in zip(
+            pairs.select("row", "id", "input", "output").iter_rows(),
+            new.select("input", "output").iter_rows(),
+            strict=True,
+        )
+    ]
+    return new.with_columns(meta=pl.Series(meta, dtype=pl.String), id=pl.Series(ids, dtype=pl.String))
+
+
+def _masked_input(
+    text: str, fields: str | None, meta: str | None, masks: Masks
+) -> tuple[str, str | None, list[dict[str, str]] | None]:
+    """Input, fields and turns of a row; a plain text is left as it is."""
+    if fields is not None:
+        masked = _masked_value(json.loads(fields), (), masks)
+        return render_fields(masked), json.dumps(masked, ensure_ascii=False), None
+    turns = stored_turns(text, meta)
+    if not turns:
+        return text, None, None
+    turns = [{"role": turn["role"], "content": mask_text(turn["content"], masks)} for turn in turns]
+    return "\n".join(f"{turn['role']}: {turn['content']}" for turn in turns), None, turns
+
+
+def _masked_texts(texts: pl.Series, masks: Sequence[Masks]) -> pl.Series:
+    """Each text with its row's masks, again as long as what was masked leaves something to find."""
+    while len(found := find_personal(texts)):
+        rows = found.group_by("index", maintain_order=True).agg("what", "start", "end")
+        new = [
+            replace_places(texts[index], list(zip(*places, strict=True)), masks[index])
+            for index, *places in rows.iter_rows()
+        ]
+        texts = texts.clone().scatter(rows["index"], new)
+    return texts
+
+
+def _masked_meta(text: str, masks: Masks, turns: Sequence[dict[str, str]] | None) -> str:
+    meta = _masked_value(json.loads(text), (), masks)
+    meta |= {TURNS: [[turn["role"], len(turn["content"])] for turn in turns]} if turns else {}
+    return json.dumps(meta, ensure_ascii=False)
+
+
+def _hash_id(text: str, answer: str) -> str:
+    """The id of a pair that has none, as in reading: the first 12 hex digits of SHA-256 over input and output."""
+    return hashlib.sha256(f"{text}\n{answer}".encode()).hexdigest()[:12]
+
+
+def _masked_value(value: Any, path: tuple[str, ...], masks: Masks) -> Any:
+    if isinstance(value, Mapping):
+        return {mask_text(key, masks): _masked_value(inner, (*path, key), masks) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked_value(inner, path, masks) for inner in value]
+    if value is None or isinstance(value, bool):
+        return value
+    text = str(value)
+    while places := places_in_value(text, path):
+        text = replace_places(text, places, masks)
+    return text if isinstance(value, str) or text != str(value) else value
+
+
+def _masked_groups(groups: pl.Series) -> pl.Series:
+    """Masks numbered in the order of the values: the order of the rows decides nothing."""
+    found = find_personal(groups)
+    if not len(found):
+        return groups
+    masks: Masks = defaultdict(dict)
+    for what, value in sorted({(what, groups[index][start:end]) for index, what, start, end in found.iter_rows()}):
+        mask_for(what, value, masks)
+    return _each(groups, lambda group: mask_text(group, masks))
+
+
+def _mask_excerpt(text: str) -> str:
+    """An excerpt may have cut a value off, so whatever may be a part of one goes."""
+    return _PIECE.sub("[…]", mask_text(text))
