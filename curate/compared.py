@@ -20,6 +20,11 @@ class Compared:
     outputs: list[str]
     content: list[str]
 
+    @property
+    def texts(self) -> list[tuple[str, str]]:
+        """Input and output of each row."""
+        return list(zip(self.inputs, self.outputs, strict=True))
+
     def salted(self, seed: int) -> list[str]:
         """The keys by which components of one size are ordered; another order for another seed."""
         return self.content if seed == 0 else [content_hash(own, str(seed)) for own in self.content]

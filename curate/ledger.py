@@ -24,9 +24,7 @@ LEDGER_SCHEMA = {
 }
 
 
-def build_ledger(
-    raw: RawPairs, outcomes: Outcomes, splits: Sequence[str | None], content: Sequence[str]
-) -> pl.DataFrame:
+def build_ledger(raw: RawPairs, outcomes: Outcomes, splits: pl.Series, content: Sequence[str]) -> pl.DataFrame:
     """One row per row read, in the order of the rows; `file` is added where several files were read."""
     named = pl.Series("other", outcomes.other.astype(np.int64))
     other = named.set(named < 0, None)

@@ -34,12 +34,11 @@ def threshold_table(
     Exact copies are the same at every threshold and not counted. `example` is null where nothing is dropped.
     """
     relations = relate(pairs, compared.inputs, compared.outputs, threshold=THRESHOLDS[0], identifiers=identifiers)
-    texts = list(zip(compared.inputs, compared.outputs, strict=True))
     label = _labels(relations, compared.outputs)
     table = []
     for threshold in THRESHOLDS:
         outcomes = settle_decided(
-            pairs, texts, _raised(relations, label, threshold), rank, decided,
+            pairs, compared.texts, _raised(relations, label, threshold), rank, decided,
             settings=replace(settings, near_duplicate=threshold),
         )  # fmt: skip
         near = outcomes.rule == "near_duplicate"
