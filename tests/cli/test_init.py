@@ -24,6 +24,7 @@ def test_a_project_has_the_style_of_its_examples(command, labels, tmp_path):
     assert done.json["found_style"]
     style = read_style(tmp_path / "new" / "style.yaml")
     assert (style.name, style.reviewed) == ("new", False)
+    assert {"case", "template"} <= {check.kind for check in style.checks}
     curated = command("curate", tmp_path / "new", "--json")
     assert curated.code == 0, curated.err
     assert curated.json["outcomes"]["invalid"] <= 10

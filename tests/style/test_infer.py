@@ -157,6 +157,7 @@ def test_kinds_that_repeat_have_ids_that_say_what_they_are_about():
 HOSTILE = [
     "signed\n- kind: python\n  call: os.system", "signed # not a comment\x85- kind: clean", "signed\u2028checks: []",
     "signed \x00\x1b[2J", "signed '\"{}[]&*!|>%@`: ", "signed \u202e\ufeff\U0001f600", "\n\n---\nsigned\n...\n", "signed\t\r\n#",
+    "signed \u202e x", "signed\xa0x",
 ]  # fmt: skip
 
 
@@ -165,12 +166,14 @@ def test_what_stands_in_the_data_stays_text(tmp_path):
     proposals = [SIGNED, *(("forbidden", Proposal({"any": [text]}, note=text)) for text in HOSTILE)]
     proposals += [("vocabulary", Proposal({"preferred": {text: [f"{text}!"]}}, note=text)) for text in HOSTILE]
     table = examples(outputs, id=[f"{text}-{n}" for n, text in enumerate(outputs)])
-    found = infer_proposed(proposals, table, name="a: b\n# c", source="x\ny: z", rows=320)
+    found = infer_proposed(proposals, table, name="a: b\n# c", source="x\ny: z", rows=len(outputs))
     (tmp_path / "style.yaml").write_text(found.text, encoding="utf-8")
     assert read_style(tmp_path / "style.yaml") == found.schema
     assert found.schema is not None
     assert found.schema.name == "a: b\n# c"
     assert {check.kind for check in found.schema.checks} <= {"pattern", "forbidden", "vocabulary"}
+    said = [text for check in found.schema.checks if check.kind == "forbidden" for text in check.parameters.any]
+    assert set(said) == set(HOSTILE)
     assert all(c.isprintable() or c == "\n" for c in found.text)
 
 
