@@ -17,7 +17,8 @@ def text_lines(texts: pl.Series) -> pl.DataFrame:
     frame = pl.DataFrame({"line": texts.rename("line").str.split("\n")}).with_row_index().explode("line")
     before = (pl.col("line").str.len_chars().cast(pl.Int64) + 1).cum_sum().shift(1, fill_value=0)
     fence = pl.col("line").str.contains(_FENCE)
-    frame = frame.with_columns(start=before - before.first().over("index"))
+    frame = frame.with_columns(start=before)  # counted through the column, then from each text's own beginning
+    frame = frame.with_columns(start=pl.col("start") - pl.col("start").first().over("index"))
     if frame.select(fence.any()).item():
         frame = frame.with_columns(fenced=fence | (fence.cum_sum().over("index") % 2 == 1))
     else:

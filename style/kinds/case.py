@@ -63,30 +63,35 @@ def _find_case(check: Check, columns: Columns) -> Findings:
 
 def _not_upper(columns: Columns) -> Rows:
     rows = []
+    texts, requests = columns.output.to_list(), columns.input.to_list()
     for index, word, start, end in regex_places(columns.output, rf"{_PART}*\p{{Ll}}{_PART}*"):
-        named = word != word.lower() and word in _words(columns.input[index])
-        if not (named or _has_digit(word) or _is_unit(word, columns.output[index], start)):
+        named = word != word.lower() and word in _words(requests[index])
+        if not (named or _has_digit(word) or _is_unit(word, texts[index], start)):
             rows.append((index, word, start, end, "capitals"))
     return rows
 
 
 def _not_lower(columns: Columns) -> Rows:
     rows = _in_capitals(columns, "small letters")
+    requests = columns.input.to_list()
     for index, word, start, end in regex_places(columns.output, rf"{_PART}*\p{{Lu}}\p{{Ll}}{_PART}*"):
-        if _capitalised(word) and not _has_digit(word) and word not in _words(columns.input[index]):
+        if _capitalised(word) and not _has_digit(word) and word not in _words(requests[index]):
             rows.append((index, word, start, end, quoted(word.lower())))
     return rows
 
 
 def _not_title(columns: Columns) -> Rows:
     rows = []
+    texts, firsts = (
+        columns.output.to_list(),
+        columns.output.str.extract(r"\A([^\p{L}\p{N}]*)").str.len_chars().to_list(),
+    )
     outside = rf"(?:\A|[^{_PART[1:-1]}])"
     for index, found, start, _ in regex_places(columns.output, rf"{outside}\p{{Ll}}{_PART}*"):
         margin = 0 if found[0].islower() else 1  # the character before the word
         word, start = found[margin:].rstrip("'’.-/&+@_"), start + margin
-        first = not any(map(str.isalnum, columns.output[index][:start]))
-        small = first or word not in _SMALL_WORDS
-        if word == word.lower() and small and not _has_digit(word) and not _is_unit(word, columns.output[index], start):
+        wrong = start == firsts[index] or word not in _SMALL_WORDS
+        if wrong and word == word.lower() and not _has_digit(word) and not _is_unit(word, texts[index], start):
             rows.append((index, word, start, start + len(word), quoted(word[:1].upper() + word[1:])))
     return rows
 

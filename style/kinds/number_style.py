@@ -88,13 +88,17 @@ def _measures(outputs: pl.Series) -> Iterator[tuple[int, Measure]]:
     The gap of an attribute ("36-V amplifier") is its hyphen.
     """
     for index, span, start, _ in regex_places(outputs, SPAN):
-        for text, at, gap, unit in _measures_of(span):
+        for text, at, gap, unit in _remembered(span) if len(span) <= 120 else _measures_of(span):
             yield index, (text, start + at, gap, unit)
 
 
 @lru_cache(maxsize=100_000)
+def _remembered(span: str) -> tuple[Measure, ...]:
+    """The measures of a short span: texts of one kind repeat theirs."""
+    return _measures_of(span)
+
+
 def _measures_of(span: str) -> tuple[Measure, ...]:
-    """The measures of a span; texts of one kind repeat theirs."""
     found = []
     for fact in span_facts(span):
         parts = _WITH_UNIT.fullmatch(fact.text) if fact.kind == "numbers" else None

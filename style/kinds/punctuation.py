@@ -118,10 +118,11 @@ def _wrong_ends(outputs: pl.Series, end: str) -> Rows:
 
 def _quotes(outputs: pl.Series) -> list[tuple[int, str, int, int]]:
     """Each quotation mark. Behind a digit a straight one is an inch or a second."""
+    texts = outputs.to_list()
     return [
         (index, mark, start, end)
         for index, mark, start, end in regex_places(outputs, _ANY_QUOTE)
-        if not (mark == '"' and start and outputs[index][start - 1].isdigit())
+        if not (mark == '"' and start and texts[index][start - 1].isdigit())
     ]
 
 
@@ -136,8 +137,9 @@ def _quotes_expected(p: PunctuationParameters) -> str:
 def _dashes(outputs: pl.Series) -> list[tuple[int, str, int, int]]:
     """Each dash between words, without its spaces."""
     found = []
+    texts = outputs.to_list()
     for index, dash, start, end in regex_places(outputs, _ANY_DASH):
-        left, right = outputs[index][start - 1 : start].strip(), outputs[index][end : end + 1].strip()
+        left, right = texts[index][max(start - 1, 0) : start].strip(), texts[index][end : end + 1].strip()
         # At either end of a line it is a list item or a break; before a word alone ("--help") an option.
         between = left and right and not (left.isdigit() and right.isdigit()) and "-" not in (left, right)
         if between and (dash[0] == " " or left.isalnum() or left in "\"'”’»)"):

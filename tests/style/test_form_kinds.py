@@ -161,3 +161,110 @@ CASES = [
 @pytest.mark.parametrize(("check", "output", "expected"), CASES)
 def test_a_form_is_kept_or_its_breach_has_a_place(check, output, expected):
     assert found(check, output) == expected
+
+
+@pytest.mark.parametrize(
+    ("check", "output", "sentence"),
+    [
+        ("{kind: length, unit: words, min: 2}", "one", "length: the text has 1 word, expected at least 2 words"),
+        (SECTIONS, "## Use", 'sections: the heading "## Care" after "## Use" is missing'),
+        (TEMPLATE, "Size X in red.", 'template: "X in red." stands where the template has {size} that matches [SML]'),
+        (KEYS, "Name: a", 'key_values: the line "Price:" after "Name:" is missing'),
+        (ORDER, "2A, 30V", 'order: "2A" stands in the wrong place; expected current after voltage'),
+        (NONE, "30 V", 'numbers: "30 V" should be "30V"'),
+        ("{kind: json, schema: {type: array}}", "7", 'json: at $ this value is not of type "array" (this value: 7)'),
+        ("{kind: json}", "{", "json: expected valid JSON"),
+        (LIST, "", "list: there is no list; 2 to 3 list items are expected"),
+    ],
+)
+def test_a_violation_is_explained(check, output, sentence):
+    results = results_of(check, output)
+    violation = results.violations.row(0, named=True)
+    assert explain(results.style.checks[0], violation["found"], violation["expected"]).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("check", "sentence"),
+    [
+        (STRICT, "Use these headings, in this order and no others: `## Use`, `## Care`."),
+        (LIST, "Write a list of 2 to 3 items, each on a line that begins with `- `; an item has at most 4 words."),
+        (NUMBERED, "Write a numbered list, each item on a line that begins with `1. `."),
+        (TEMPLATE, "Fill in this template exactly: `Size {size} in {colour}.`, where {size} matches `[SML]`."),
+        (KEYS, "Write one line for each of these, in this order: `Name: …`, `Price: …`."),
+        (ORDER, "Keep this order where the parts occur: voltage, then current, then case."),
+        (NONE, "Write a number and its unit without a space (`30V`)."),
+        (SENTENCE, "Write in sentence case: a capital letter at the beginning, small letters for all that is no name."),
+        ("{kind: punctuation, quotes: curly, dashes: none}", "Use curly (“ ”) quotation marks. Use no dashes."),
+        ("{kind: json}", "Answer with valid JSON and nothing else."),
+        ("{kind: length, unit: sentences, min: 1, max: 1}", "Write exactly one sentence."),
+    ],
+)
+def test_a_rule_says_itself_in_the_guide(check, sentence):
+    assert f"- {sentence}" in write_guide(parse_style(f"checks: [{check}]"))
+
+
+@pytest.mark.parametrize(
+    ("check", "reason"),
+    [
+        ("{kind: pattern, regex: 'a(?!b)'}", 'look-around ("(?!") is not supported'),
+        ("{kind: pattern, regex: '(a)\\1'}", "a back-reference"),
+        ("{kind: pattern, regex: 'a{1000000}'}", "counted repetitions"),
+        ("{kind: sections, titles: []}", "at least one title"),
+        ("{kind: sections, titles: [a, a]}", "stands twice"),
+        ("{kind: sections, titles: [a], marker: '', extra: false}", "marker"),
+        ("{kind: list, marker: ''}", "marker"),
+        ("{kind: list, min: 3, max: 2}", "0 <= min <= max"),
+        ("{kind: template, text: plain}", "has no {slot}"),
+        ("{kind: template, text: '{a', slots: {}}", "single brace"),
+        ("{kind: template, text: '{a}', slots: {b: x}}", '"b" do not occur'),
+        ("{kind: template, text: '{a}', slots: {a: '(?=x)'}}", "look-around"),
+        ("{kind: key_values, keys: ['a: b']}", "holds the separator"),
+        ("{kind: order, parts: {a: x}}", "at least two"),
+        ("{kind: order, parts: {a: 'x*', b: y}}", "empty text"),
+        ("{kind: numbers}", 'needs "space", "units" or "decimal"'),
+        ("{kind: numbers, space: two}", '"none" or "one"'),
+        ("{kind: case, is: camel}", 'is: expected "sentence"'),
+        ("{kind: case}", '"is" is missing'),
+        ("{kind: punctuation, quotes: round}", "quotes: expected"),
+        ("{kind: json, schema: {type: strng}}", "type: "),
+        ("{kind: json, schema: {$ref: 'https://example.com/s.json'}}", "leads elsewhere, and nothing is fetched"),
+        ("{kind: json, schema: {$ref: '#/$defs/none'}}", "'/$defs/none' does not exist"),
+        ("{kind: json, schema: {pattern: '(?=a)'}}", "linear time"),
+        ("{kind: json, schema: no-such-file.json}", "no JSON Schema at no-such-file.json"),
+    ],
+)
+def test_wrong_parameters_are_refused_with_a_reason(check, reason):
+    with pytest.raises(ConfigError, match="check 1") as raised:
+        parse_style(f"checks:\n  - {check}")
+    assert reason in str(raised.value)
+    assert len(str(raised.value).splitlines()) <= 3
+
+
+def test_a_length_in_tokens_needs_a_tokenizer():
+    style = parse_style("checks: [{kind: length, unit: tokens, max: 2}]")
+    pairs = pl.DataFrame({"output": ["a b", "a b c"], "input": ["", ""]})
+    without = check_outputs(pairs, style)
+    assert without.status["length"].to_list() == ["unscored", "unscored"]
+    assert without.unscored["why"][0].startswith("no tokenizer")
+    counted = check_outputs(pairs, style, count_tokens=lambda texts: [len(text.split()) for text in texts])
+    assert counted.status["length"].to_list() == ["pass", "fail"]
+    assert counted.violations.row(0) == (1, "length", "3 tokens", None, None, "at most 2 tokens")
+
+
+def test_words_of_the_request_keep_their_capitals():
+    request = "brand: Big Blue Widget Company"
+    assert found(SENTENCE, "Hats by Big Blue Widget Company", request) == OK
+    assert found(LOWER, "hats by Big Blue", request) == OK
+    assert found(UPPER, "HATS BY iHat", "brand: iHat") == OK
+
+
+def test_a_schema_file_lies_beside_the_style_file(tmp_path):
+    (tmp_path / "s.json").write_text(json.dumps({"type": "object", "required": ["a"]}))
+    (tmp_path / "s.yaml").write_text("type: object\nrequired: [a]\n")
+    for name in ("s.json", "s.yaml"):
+        style = parse_style(f"checks: [{{kind: json, schema: {name}}}]", path=tmp_path / "style.yaml")
+        results = check_outputs(pl.DataFrame({"output": ['{"a": 1}', "{}"], "input": ["", ""]}), style)
+        assert results.status["json"].to_list() == ["pass", "fail"]
+    (tmp_path / "s.json").write_text("{")
+    with pytest.raises(ConfigError, match="is not valid"):
+        parse_style("checks: [{kind: json, schema: s.json}]", path=tmp_path / "style.yaml")
