@@ -91,10 +91,10 @@ def test_half_a_surrogate_pair_is_mended_and_said(tmp_path):
 def test_a_column_that_comes_late_changes_what_is_read(tmp_path):
     line = '{"input": "i", "output": "o", "split": "train"}\n'
     late = '{"instruction": "do", "input": "i", "output": "o", "split": "mine"}\n'
-    raw = read_text(tmp_path, line * 70_000 + late)  # the first block of the file ends before it
+    raw = read_text(tmp_path, line * 90_000 + late)  # the first block of the file ends before it
     assert raw.shape.startswith("Alpaca")
     assert raw.pairs["input"][-1] == "do\n\ni"
-    assert raw.pairs["split"].null_count() == len(raw.pairs) == 70_001
+    assert raw.pairs["split"].null_count() == len(raw.pairs) == 90_001
     assert json.loads(raw.pairs["meta"][0]) == {"split": "train"}
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from tuneworth.curate import DataSettings, read_frame
+from tuneworth.curate.conversation import read_turns, split_turns
 from tuneworth.style import DataError
 
 USER, ANSWER = {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}
@@ -78,6 +79,7 @@ def test_system_messages_that_differ_stay_with_their_rows():
     [
         [USER, {"role": "assistant", "tool_calls": [{"id": "1"}], "content": None}],
         [USER, {"role": "tool", "content": "1"}, ANSWER],
+        [USER, {"role": "assistant", "content": [{"type": "tool_use", "name": "f"}]}, ANSWER],
     ],
 )
 def test_tool_calls_wait_for_a_person(messages):
@@ -105,3 +107,11 @@ def test_group_may_be_a_field_and_unknown_splits_are_named():
 def test_structured_outputs_are_compact_json_and_numbers_text():
     raw = read_frame([{"input": "a", "output": {"k": 1}}, {"input": "b", "output": 3}, {"input": "c", "output": 0}])
     assert raw.pairs["output"].to_list() == ['{"k": 1}', "3", "0"]
+
+
+def test_the_turns_of_an_input_are_found_again_only_where_they_fit():
+    turns = read_turns([USER, ANSWER, {"role": "user", "content": "And\nuser: you?"}], unanswered=True)
+    assert split_turns(turns.input, turns.lengths) == [USER, ANSWER, {"role": "user", "content": "And\nuser: you?"}]
+    assert split_turns("user: abXuser: c", [("user", 2), ("user", 1)]) is None
+    assert split_turns(turns.input + "!", turns.lengths) is None
+    assert split_turns("", []) is None
