@@ -195,7 +195,7 @@ def _weight(form: str, forms: dict[str, frozenset[int]]) -> int:
     gives_way = len(forms.get(small, ())) >= _SENTENCE_SHARE * len(forms.get(capital, ()))
     if form == small:
         return len(forms[form]) + (len(forms.get(capital, ())) if gives_way else 0)
-    return 0 if gives_way else len(forms[form])
+    return len(forms[form])
 
 
 def _same_term(a: str, b: str) -> bool:
@@ -212,21 +212,21 @@ def _same_term(a: str, b: str) -> bool:
     for left, place, right in zip(places, places[1:-1], places[2:], strict=False):
         first, second = letters[left:place], letters[place:right]
         pair = {joints_a.get(place, ""), joints_b.get(place, "")}
-        if len(pair) > 1 and not _same_joint(pair, first, second, last=len(places) == 3):
+        if len(pair) > 1 and not _same_joint(pair, first, second, begins=left == 0, alone=len(places) == 3):
             return False
     return True
 
 
-def _same_joint(pair: set[str], first: str, second: str, *, last: bool) -> bool:
-    """Whether two ways to join two words mean the same; `last`: there is no other word."""
-    verb = last and second in PARTICLES
+def _same_joint(pair: set[str], first: str, second: str, *, begins: bool, alone: bool) -> bool:
+    """Whether two ways to join two words mean the same; `begins`: the term begins with them, `alone`: and ends."""
     if pair == {" ", "-"}:
-        return not verb
+        return not (alone and second in PARTICLES)  # "to step down", but "a step-down converter"
     if pair == {"-", "/"}:
         return len(first) > 1 and len(second) > 1
     if pair == {"", "-"}:
         return first not in PREFIXES
     if pair == {"", " "}:
+        verb = begins and second in PARTICLES  # "to pay back", but "low drop out"
         return not verb and min(len(first), len(second)) >= 3 and not {first, second} & JOINERS
     return False
 

@@ -17,6 +17,7 @@ def found(output: str, request: str = "", style=CLEAN) -> list[tuple[str, str]]:
 
 
 INNOCENT = [
+    "See [Company website](https://example.org) for more",
     "Sure-grip handle for wet hands",
     "Sure, it is small, but it carries 20 litres.",
     "Certainly the best kettle we sell.",
@@ -191,7 +192,7 @@ def test_a_refusal_counts_at_the_beginning_alone():
 REQUEST = "keywords: amplifier differential optical\npins: 8\npackage: SOIC-8"
 ECHOES = [
     ("Amplifier.\n" + REQUEST, REQUEST, ["keywords: amplifier differential optical"]),
-    ("keywords: amplifier differential optical", REQUEST, []),  # one line of three: the output may say it too
+    ("Amplifier.\nkeywords: amplifier differential optical", REQUEST, []),  # one line of three: the output may say it too
     ("Amplifier, SOIC-8", REQUEST, []),
     ("Describe this red kettle in one line.\nA kettle", "Describe this red kettle in one line.",
      ["Describe this red kettle in one line."]),

@@ -64,6 +64,7 @@ CASES = [
     ("{kind: no_repeats}", f"{SIX} seven", None, "pass", []),
     ("{kind: no_repeats}", f"{SIX}. Then {SIX.title()}, again", None, "fail", [SIX.title()]),
     ("{kind: no_repeats}", f"{SIX} seven, {SIX} seven, {SIX} seven", None, "fail", [f"{SIX} seven, {SIX} seven"]),
+    ("{kind: no_repeats}", f"{SIX} x {SIX} y {SIX}", None, "fail", [SIX]),
     ("{kind: no_repeats, words: 2}", "so very good, and so very bad", None, "fail", ["so very"]),
     ("{kind: no_repeats}", "ha " * 8, None, "fail", ["ha ha ha ha ha ha ha"]),
     ("{kind: no_repeats, words: 3}", "0 0 0 0 0 0 1.5 1.5 1.5 1.5", None, "pass", []),
@@ -76,6 +77,7 @@ CASES = [
     ("{kind: forbidden, any: ['{part}'], ignore_case: true}", "İ then ix1", {"part": "IX1"}, "fail", ["ix1"]),
     ("{kind: forbidden, any: ['{part}'], ignore_case: true}", "İ then nothing", {"part": "IX1"}, "pass", []),
     ("{kind: forbidden, any: ['{part}'], ignore_case: true}", "a ix1", {"part": None}, "not applicable", []),
+    ("{kind: forbidden, any: [six], ignore_case: true}", "the ſix", None, "fail", ["ſix"]),
     ("{kind: forbidden, any: ['.*']}", "a .* b", None, "fail", [".*"]),
     ("{kind: covers, fields: [pins]}", "A diode, SOIC-8, 18 V", {"pins": 8}, "fail", [None]),
     ("{kind: covers, fields: [pins]}", "A diode with 8 pins", {"pins": 8}, "pass", []),
@@ -228,6 +230,11 @@ def test_a_field_at_the_end_is_proposed_where_it_is_given():
     small = [output.lower() if n % 4 == 0 else output for n, output in enumerate(outputs)]
     assert proposed("ends_with", small, PARTS)[1] == {"any": ["{package}"], "when": "package", "ignore_case": True}
     assert {"any": ["{package}"], "when": "package"} not in proposed("ends_with", [f"{o}X" for o in outputs], PARTS)
+
+
+def test_a_field_inside_a_longer_word_is_no_field_at_the_end():
+    outputs = [f"Diode, HTS{part['package']}" for part in PARTS]
+    assert {"any": ["{package}"], "when": "package"} not in proposed("ends_with", outputs, PARTS)
 
 
 def test_a_number_that_ends_a_code_is_no_field_at_the_end():
