@@ -362,7 +362,7 @@ def test_text_stays_text_in_every_file_of_a_run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "bad", ["\x1b[2J", "\x9b31m", "\x07", "\r", "\u202e", "\u2066", "\ud800", "\x7f", "\U000e0041"]
+    "bad", ["\x1b[2J", "\x9b31m", "\x07", "\r", "\u202a", "\u202e", "\u2066", "\ud800", "\x7f", "\U000e0041"]
 )
 def test_a_terminal_gets_no_control_characters_from_data(bad):
     shown = printable(f"row\t1: {bad}é日本\n")
