@@ -74,7 +74,7 @@ def check_quality(pairs: pl.DataFrame, style: StyleSchema | None = None) -> Qual
     if style is None or all(check.kind != "clean" for check in style.checks):
         faults += _remains(pair_columns(pairs))
     faults += [_truncated(pairs["output"]), _lengths(pairs["output"])]
-    table = pl.concat(faults).unique(["index", "rule"], keep="first", maintain_order=True)
+    table = pl.concat(faults)
     levels: dict[str, Level] = {_REMAINS_RULE: "must", **dict(_SORTS.values())}
     counts = dict(table["rule"].value_counts().iter_rows())
     habits = tuple(

@@ -171,6 +171,23 @@ def test_a_masked_text_holds_nothing_and_stays_as_it_is(text):
     assert mask_text(masked) == masked
 
 
+def test_what_a_mask_uncovers_is_masked_too():
+    text = "+49 30 1234567 8@x.de"
+    assert mask_text(text) == "[PHONE] [E-MAIL]"
+    raw = read_frame([{"input": text, "output": "b"}])
+    assert mask_pairs(raw, find_personal_places(raw)).pairs["input"][0] == "[PHONE] [E-MAIL]"
+
+
+def test_the_guide_is_masked():
+    raw = read_frame([{"input": f"a {i}", "output": "b", "system": "Ask jane@x.de"} for i in range(9)])
+    assert mask_pairs(raw, find_personal_places(raw)).guide == "Ask [E-MAIL]"
+
+
+def test_a_value_behind_a_line_break_in_meta_is_found():
+    raw = read_frame([{"input": "a", "output": "b", "note": "home\n0049 30 1234567"}])
+    assert find_personal_places(raw).rows() == [(1, "meta.note", "phone", 5, 20)]
+
+
 def test_masks_of_a_row_say_what_is_the_same():
     rows = [{"input": "I am jane@x.de, not bob@x.de", "output": "Hello JANE@x.de! Is bob@x.de with you?"}]
     raw = read_frame(rows)

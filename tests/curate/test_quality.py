@@ -126,6 +126,7 @@ def test_only_extreme_lengths_are_told():
     assert rules("A lamp of brass. " * 40, texts) == {"quality:length"}
     assert rules("A lamp of brass. " * 6, texts) == set()
     assert rules("Ok.", texts) == {"quality:length"}
+    assert rules("A lamp of brass. " * 2, ["A lamp of brass."] * 80) == set()
 
 
 def test_markup_that_a_text_is_about_stays():
