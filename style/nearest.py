@@ -7,6 +7,7 @@ from .numbers import Fact
 __all__ = ["nearest"]
 
 _COMPARED = 200  # facts of a request; a long one is not searched whole for a hint
+_LONGEST = 60  # characters of a code; a longer one is no code that anybody mistypes
 _FAR = 10.0  # a number ten times as large is another number, no slip of this one
 
 
@@ -14,7 +15,11 @@ def nearest(fact: Fact, known: Sequence[Fact]) -> str | None:
     """As it stands in the request: the nearest number of the same unit, or the code most like it; None where none is near."""
     same = [other for other in known[:_COMPARED] if other.kind == fact.kind]
     if fact.kind == "codes":
-        return _most_alike(fact, same)
+        return (
+            _most_alike(fact, [other for other in same if len(other.text) <= _LONGEST])
+            if len(fact.text) <= _LONGEST
+            else None
+        )
     best: tuple[float, str] | None = None
     for other in same:
         for dimension, sizes in fact.sizes.items():

@@ -47,6 +47,7 @@ _RANGE = re.compile(
     rf"{_SPACE}?(?:-|\u2013|\u2014|~|\.\.\.?|…|[x×X*]|/|{_SPACE}?(?:to|by|through|till|until|bis|up{_SPACE}to)){_SPACE}?|-to-"
 )
 _LIST = re.compile(rf"{_SPACE}?(?:,|&|and|or|und|oder){_SPACE}")
+_ORDINAL = re.compile(r"(?:st|nd|rd|th)(?![^\W_])")
 _TEMPERATURES = frozenset(["°C", "°F"])
 
 
@@ -122,6 +123,8 @@ def read_number(match: re.Match[str]) -> Quantity | None:
         units, end = units + behind, stop
     elif not (part["letter"] or part["word"]) and _goes_on(match.string, end):
         return None
+    elif ordinal := _ORDINAL.match(match.string, end):
+        end = ordinal.end()
     doubtful |= part["unit"] == "s" and len(part["digits"] or "") == 4  # a decade: the 1990s
     text = match.string[match.start() : end]
     return Quantity(text, match.start(), end, _sign(part), values, parts, units, powers, doubtful, bool(money))

@@ -21,6 +21,8 @@ def ratio_of(value: Fraction | str | float) -> Ratio:
 
 def times(one: Ratio, other: Ratio) -> Ratio:
     """The product."""
+    if other == (1, 1):
+        return one
     return ratio(one[0] * other[0], one[1] * other[1])
 
 
