@@ -12,12 +12,12 @@ from .check_ids import with_ids
 from .columns import Columns, field_names
 from .evidence import Evidence, count_evidence
 from .infer_yaml import entries_text, style_text
+from .joined import joined_spellings
 from .kind import Proposal
 from .kinds import KINDS
 from .read import parse_style
 from .redundant import said_once
 from .schema import Check, StyleSchema
-from .spellings import joined_spellings
 
 __all__ = ["InferredStyle", "infer_proposed", "infer_style"]
 
