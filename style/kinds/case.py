@@ -29,7 +29,8 @@ _PIECES = re.compile(r"[\-./&+@'’_]+")
 # Title case: at least this many words could be small, and this share of them is not. Shorter words are often
 # acronyms, units or small words, so they do not count.
 _TITLE_WORDS, _TITLE_SHARE, _LETTERS = 3, 0.75, 4
-_SENTENCE_END = re.compile(r"(?:[.!?…:]['\"”’)\]]*\s+|\n\s*|\A)[^\w]*\Z")
+_AROUND_SENTENCES = " \t\u00a0\"'“”„‘’«»()[]*_#-•"
+_SENTENCE_ENDS = ".!?…:\n"
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,11 @@ def _not_sentence(columns: Columns) -> Rows:
     # Whole columns say where a text could be title case at all; the words of those texts are looked at one by one.
     capital = columns.output.str.count_matches(rf"\b\p{{Lu}}\p{{Ll}}{_PART}{{2,}}")
     small = columns.output.str.count_matches(r"(?:^|\s)\p{Ll}{4,}")
-    for index in ((capital >= _TITLE_WORDS) & (capital >= small)).arg_true():
-        rows += [(index, *fault) for fault in _in_title_case(columns.output[index], columns.input[index])]
+    likely = (capital >= _TITLE_WORDS) & (capital >= small)
+    for index, text, request in zip(
+        likely.arg_true(), columns.output.filter(likely), columns.input.filter(likely), strict=True
+    ):
+        rows += [(index, *fault) for fault in _in_title_case(text, request)]
     return rows
 
 
@@ -116,13 +120,11 @@ def _in_title_case(text: str, request: str) -> list[tuple[str, int, int, str]]:
     small, capital = 0, []
     for match in _WORD.finditer(text):
         word = match.group()
-        if sum(map(str.isalpha, word)) < _LETTERS or _has_digit(word):
+        if len(word) < _LETTERS or _has_digit(word) or sum(map(str.isalpha, word)) < _LETTERS:
             continue
-        if _SENTENCE_END.search(text, max(match.start() - 20, 0), match.start()):
-            continue  # the first word of a sentence says nothing
         if word[0].islower():
-            small += 1
-        elif _capitalised(word) and word not in named:
+            small += not _opens(text, match.start())
+        elif word not in named and _capitalised(word) and not _opens(text, match.start()):
             capital.append(match)
     if len(capital) < max(_TITLE_WORDS, _TITLE_SHARE * (small + len(capital))):
         return []
@@ -130,6 +132,14 @@ def _in_title_case(text: str, request: str) -> list[tuple[str, int, int, str]]:
     return [(word, *capital[0].span(), f"{quoted(word.lower())} (sentence case)")]
 
 
+def _opens(text: str, start: int) -> bool:
+    """Whether a word there is the first of a sentence: its capital letter says nothing."""
+    while start and text[start - 1] in _AROUND_SENTENCES:
+        start -= 1
+    return not start or text[start - 1] in _SENTENCE_ENDS
+
+
+@lru_cache(maxsize=65_536)
 def _capitalised(word: str) -> bool:
     """A capital letter with small ones behind it, in the word or in a part of it (`Rail-to-Rail`); no acronym."""
     return any(piece[:1].isupper() and piece[1:].islower() for piece in _PIECES.split(word))
@@ -158,7 +168,7 @@ def _is_unit(word: str, text: str, start: int) -> bool:
 
 
 def _has_digit(word: str) -> bool:
-    return any(map(str.isdigit, word))
+    return not word.isalpha() and any(map(str.isdigit, word))
 
 
 _SAYINGS = {

@@ -28,6 +28,7 @@ _WITH_UNIT = re.compile(
     r"(?P<hyphen>[-‐‑]?)(?P<unit>[^\d\s\-‐‑].*)",
     re.DOTALL,
 )
+_HAS_UNIT = re.compile(r"\d[\s\u202f]*[-‐‑]?(?:[^\W\d_]|[^\w\s.,:;/+\-])")
 # Units that are words are always a word of their own, and these may be another word behind a number ("2 in stock").
 _SHORT_WORDS = frozenset({"day", "days", "cup", "cups", "yen", "amp", "amps", "ohm", "bit", "bits"})
 _OTHER_WORDS = frozenset({"in", "bar", "mil", "mi", "d", "t", "min", "a", "mo", "sec"})
@@ -69,8 +70,9 @@ def _find_numbers(check: Check, columns: Columns) -> Findings:
             applicable[index] = True
             rows += [(index, *fault) for fault in _unit_faults(measure, p, check.ignore_case)]
     if p.decimal:
-        for index in columns.output.str.contains(r"\d[.,]\d").arg_true():
-            for text, mark, start in _with_decimals(columns.output[index]):
+        marked = columns.output.str.contains(r"\d[.,]\d")
+        for index, output in zip(marked.arg_true(), columns.output.filter(marked), strict=True):
+            for text, mark, start in _with_decimals(output):
                 applicable[index] = True
                 if mark != p.decimal:
                     rows.append((index, text, start, start + len(text), f"{quoted(p.decimal)} before decimals"))
@@ -88,6 +90,8 @@ def _measures(outputs: pl.Series) -> Iterator[tuple[int, Measure]]:
     The gap of an attribute ("36-V amplifier") is its hyphen.
     """
     for index, span, start, _ in regex_places(outputs, SPAN):
+        if not _HAS_UNIT.search(span):
+            continue
         for text, at, gap, unit in _remembered(span) if len(span) <= 120 else _measures_of(span):
             yield index, (text, start + at, gap, unit)
 

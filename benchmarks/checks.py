@@ -1,0 +1,113 @@
+"""How many outputs a second each kind of check looks at, on the shipped example repeated to many rows.
+
+Run: python benchmarks/checks.py [--rows 50000]; it prints a Markdown table. A row of a kind that asks for another shape
+(JSON, sections, a list, key-value lines) is the same catalogue line put into that shape. Timed: finding the violations,
+with reading the fields of each request where the kind asks for them; once unmeasured on other rows first.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+import polars as pl
+import yaml
+
+from tuneworth.curate import DataSettings, read_pairs
+from tuneworth.examples import example_path
+from tuneworth.style import check_outputs, parse_style
+from tuneworth.style.kinds import KINDS
+
+# One entry per kind, as in a style file; the parameters make some rows fail.
+ENTRIES = {
+    "length": "unit: words, min: 3, max: 20",
+    "pattern": "regex: ', '",
+    "sections": "titles: [Part, Facts], extra: false",
+    "list": "min: 2, max: 5, item_max_words: 6",
+    "template": "text: 'Part: {part}, {facts}'",
+    "json": "schema: {type: object, required: [facts], properties: {facts: {type: array, maxItems: 5}}}",
+    "key_values": "keys: [Part, Facts], extra: false",
+    "order": "parts: {voltage: '[0-9.]+V', current: '[0-9.]+m?A', case: 'SO[A-Z]*-[0-9]+'}",
+    "numbers": "space: none, decimal: '.'",
+    "case": "is: sentence",
+    "forbidden": "any: ['{part}'], ignore_case: true",
+    "starts_with": "any: ['{part}', Dual]",
+    "ends_with": "any: ['{package}'], when: package, ignore_case: true",
+    "vocabulary": "preferred: {Low Dropout: [low dropout, Low-Dropout, LDO], N-Channel: [N-channel, n-channel]}",
+    "punctuation": "end: none, exclamation_marks: 0, quotes: straight, dashes: hyphen",
+    "clean": "",
+    "grounded": "facts: [numbers, codes]",
+    "covers": "fields: [package, ratings]",
+    "language": "is: en",
+    "readability": "grade_max: 12",
+    "no_repeats": "words: 6, of_input: true",
+    "python": "call: json.loads",
+}
+
+
+def _sections(facts: list[str]) -> str:
+    return f"## Part\n{facts[0]}\n\n## Facts\n" + "\n".join(facts[1:])
+
+
+def _key_values(facts: list[str]) -> str:
+    return f"Part: {facts[0]}\nFacts: {', '.join(facts[1:])}"
+
+
+SHAPES: dict[str, Callable[[list[str]], str]] = {
+    "sections": _sections,
+    "list": lambda facts: "\n".join(f"- {fact}" for fact in facts),
+    "template": lambda facts: f"Part: {', '.join(facts)}",
+    "json": lambda facts: json.dumps({"facts": facts}),
+    "key_values": _key_values,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=50_000)
+    parser.add_argument("--kinds", nargs="*", default=list(KINDS))
+    options = parser.parse_args()
+    raw = read_pairs(example_path("components") / "pairs.jsonl", DataSettings(path="", group="family")).pairs
+    pairs = pl.concat([raw] * (options.rows // len(raw) + 1)).head(options.rows)
+    # Repeated rows must not be known already: each ends with its own number.
+    own = pl.format("{}, lot {}", pl.col("output"), pl.int_range(pl.len()))
+    pairs = pairs.with_columns(output=own)
+    print("\n".join([*_head(options.rows), *(_row(kind, pairs) for kind in options.kinds)]))
+
+
+def _head(rows: int) -> list[str]:
+    return [
+        "# Checks: rows per second",
+        "",
+        f"{datetime.date.today():%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()},"
+        f" polars {version('polars')}. `python benchmarks/checks.py --rows {rows}`: catalogue lines of electronic parts, each"
+        " with a number of its own; the fastest of three runs of finding violations.",
+        "",
+        "| kind | entry | rows/s | fail |",
+        "|---|---|---:|---:|",
+    ]
+
+
+def _row(kind: str, pairs: pl.DataFrame) -> str:
+    """One line of the table."""
+    entry = ENTRIES[kind]
+    if shape := SHAPES.get(kind):
+        pairs = pairs.with_columns(output=pl.Series([shape(text.split(", ")) for text in pairs["output"]]))
+    check = yaml.safe_load(f"{{kind: {kind}{', ' if entry else ''}{entry}}}")
+    style = parse_style(yaml.safe_dump({"checks": [check]}), allow_code=True)
+    check_outputs(pairs.head(500).with_columns(pl.col("output") + " x"), style)
+    best, failed = float("inf"), 0
+    for _ in range(3):
+        started = time.perf_counter()
+        results = check_outputs(pairs, style)
+        best = min(best, time.perf_counter() - started)
+        failed = (results.status.to_series() == "fail").sum()
+    return f"| `{kind}` | `{entry}` | {len(pairs) / best:,.0f} | {failed / len(pairs):.0%} |"
+
+
+if __name__ == "__main__":
+    main()
