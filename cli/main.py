@@ -82,6 +82,7 @@ def _report(error: Exception, *, debug: bool) -> int:
     """An expected error in its own words; an unexpected one with the path of a log that holds the traceback."""
     from ..style import TuneworthError
     from .failures import write_failure
+    from .talk import printable
 
     if debug:
         import traceback
@@ -89,10 +90,11 @@ def _report(error: Exception, *, debug: bool) -> int:
         traceback.print_exception(error)
     if isinstance(error, TuneworthError):
         if not debug:
-            print(f"tuneworth: {error}", file=sys.stderr)
+            print(printable(f"tuneworth: {error}"), file=sys.stderr)
         return error.exit_code
     if isinstance(error, OSError) and error.errno == 28:  # no space left on the device
-        print(f"tuneworth: the disk is full ({error.filename}). What was written whole is kept.", file=sys.stderr)
+        print(printable(f"tuneworth: the disk is full ({error.filename}). What was written whole is kept."), file=sys.stderr)
         return 3
-    print(f"tuneworth: broke off: {type(error).__name__}: {error}\nThe log is {write_failure(error)}", file=sys.stderr)
+    said = f"tuneworth: broke off: {type(error).__name__}: {error}\nThe log is {write_failure(error)}"
+    print(printable(said), file=sys.stderr)
     return 3
