@@ -7,7 +7,6 @@ from functools import cached_property
 from itertools import pairwise
 
 import polars as pl
-from rapidfuzz.distance import OSA
 
 from .english import JOINERS, MIXED_UP, PARTICLES, PREFIXES, american
 
@@ -266,6 +265,8 @@ def _without_doubles(word: str) -> str:
 
 def _is_slip(word: str, rare: str, rows: int, rare_rows: int) -> bool:
     """Two neighbours changed places, or one letter stands for two, in the middle of a long, frequent word."""
+    from rapidfuzz.distance import OSA  # 20 ms that checking a text does not need
+
     if rows < _SLIP_FROM_ROWS or rare_rows > max(1, _SLIP_SHARE * rows) or min(len(word), len(rare)) < _SLIP_LETTERS:
         return False
     if {word, rare} in MIXED_UP or word[0] != rare[0] or word[-1] != rare[-1] or OSA.distance(word, rare) != 1:
