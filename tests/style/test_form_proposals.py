@@ -50,7 +50,8 @@ def styleless(chance: random.Random) -> str:
         lambda: ", ".join(some(chance, 1, 3) for _ in range(chance.randint(1, 9))),
         lambda: some(chance, 1, 9).title(),
         lambda: some(chance, 1, 9).upper(),
-        lambda: " ".join([chance.choice(["12V", "7 V", "3.5", "3,5"]), some(chance, 1, 60), chance.choice(["5kg", "6 kg"])])
+        lambda: " ".join(
+            [chance.choice(["12V", "7 V", "3.5", "3,5"]), some(chance, 1, 60), chance.choice(["5kg", "6 kg"])]
         ),
         lambda: (
             chance.choice(["“a”", '"a"', "«a»"])
