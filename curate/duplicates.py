@@ -1,11 +1,11 @@
 """Which rows stay where several say the same: stars, so that a row leaves only for a row that is kept."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
+import scipy.sparse as sparse
 
 from .checked import Checked
 from .facts import text_facts
@@ -13,8 +13,6 @@ from .relations import Edges, Relations
 from .settings import CurateSettings
 
 __all__ = ["Outcomes", "rank_rows", "settle"]
-
-Star = tuple[int, float, float]  # the other item, similarity of inputs, of outputs
 
 
 @dataclass(frozen=True)
@@ -96,27 +94,58 @@ def settle(
         return outcomes
     items = int(relations.item.max()) + 1
     best = _best_rows(relations.item, rank, items)
-    duplicates = _neighbours(relations.duplicates)
-    conflicts = _neighbours(relations.conflicts)
-    kept = np.ones(items, bool)
-    decided: dict[int, tuple[str, Star]] = {}
-    if settings.conflicts == "quarantine":
-        for item, others in conflicts.items():
-            kept[item] = False
-            decided[item] = ("conflict", _closest(others, best, rank))
-    against = conflicts if settings.conflicts == "keep best" else {}
-    for item in sorted(duplicates.keys() | against.keys(), key=lambda item: rank[best[item]]):
-        # Only neighbours that come before in rank can have been kept for good when this one is looked at.
-        before = {other for other, *_ in (*duplicates.get(item, ()), *against.get(item, ())) if kept[other]}
-        if kept[item] and any(rank[best[other]] < rank[best[item]] for other in before):
-            kept[item] = False
-    for item in (duplicates.keys() | against.keys()) - decided.keys():
-        if not kept[item]:
-            stars = [star for star in duplicates.get(item, ()) if kept[star[0]]]
-            against_kept = [star for star in against.get(item, ()) if kept[star[0]]]
-            kind = "duplicate" if stars else "conflict"
-            decided[item] = (kind, _closest(stars or against_kept, best, rank))
-    return _as_rows(pairs, normalised, relations.item, outcomes, best, decided)
+    rank = np.argsort(np.argsort(rank[best], kind="stable"), kind="stable")
+    duplicates, conflicts = _Stars.of(relations.duplicates), _Stars.of(relations.conflicts)
+    quarantined = conflicts.closest(rank) if settings.conflicts == "quarantine" else conflicts.none()
+    against = conflicts if settings.conflicts == "keep best" else conflicts.none()
+    stays = np.ones(items, bool)
+    stays[quarantined.item] = False
+    kept = _kept(stays, rank, [duplicates, against])
+    gone = stays & ~kept
+    repeating = duplicates.take(gone[duplicates.item] & kept[duplicates.other]).closest(rank)
+    gone[repeating.item] = False
+    lost = against.take(gone[against.item] & kept[against.other]).closest(rank)
+    conflicting = lost if settings.conflicts == "keep best" else quarantined
+    return _as_rows(pairs, normalised, relations.item, outcomes, best, repeating, conflicting)
+
+
+@dataclass(frozen=True)
+class _Stars:
+    """Edges seen from both ends: items with a neighbour each."""
+
+    item: np.ndarray
+    other: np.ndarray
+    inputs: np.ndarray
+    outputs: np.ndarray
+
+    @classmethod
+    def of(cls, edges: Edges) -> "_Stars":
+        """The edges, once from each end."""
+        item, other = np.concatenate((edges.left, edges.right)), np.concatenate((edges.right, edges.left))
+        return cls(item, other, np.tile(edges.inputs, 2), np.tile(edges.outputs, 2))
+
+    @property
+    def similarity(self) -> np.ndarray:
+        """The smaller of both similarities."""
+        return np.minimum(self.inputs, self.outputs)
+
+    def take(self, which: np.ndarray) -> "_Stars":
+        """The stars that a mask or positions choose."""
+        return _Stars(self.item[which], self.other[which], self.inputs[which], self.outputs[which])
+
+    def none(self) -> "_Stars":
+        """No star."""
+        return self.take(np.zeros(0, np.int64))
+
+    def closest(self, rank: np.ndarray) -> "_Stars":
+        """For each item the most similar neighbour, of equals the one ranked first; without sorting millions of edges."""
+        most = np.full(len(rank), -1.0)
+        np.maximum.at(most, self.item, self.similarity)
+        near = np.flatnonzero(self.similarity == most[self.item])
+        first = np.full(len(rank), len(rank))
+        np.minimum.at(first, self.item[near], rank[self.other[near]])
+        near = near[rank[self.other[near]] == first[self.item[near]]]
+        return self.take(near[np.unique(self.item[near], return_index=True)[1]])
 
 
 def _best_rows(item: np.ndarray, rank: np.ndarray, items: int) -> np.ndarray:
@@ -126,19 +155,20 @@ def _best_rows(item: np.ndarray, rank: np.ndarray, items: int) -> np.ndarray:
     return best
 
 
-def _neighbours(edges: Edges) -> dict[int, list[Star]]:
-    found: dict[int, list[Star]] = defaultdict(list)
-    for a, b, inputs, outputs in zip(
-        edges.left.tolist(), edges.right.tolist(), edges.inputs.tolist(), edges.outputs.tolist(), strict=True
-    ):
-        found[a].append((b, inputs, outputs))
-        found[b].append((a, inputs, outputs))
-    return dict(found)
-
-
-def _closest(stars: Sequence[Star], best: np.ndarray, rank: np.ndarray) -> Star:
-    """The most similar; of several the one that ranks first."""
-    return min(stars, key=lambda star: (-min(star[1:]), rank[best[star[0]]]))
+def _kept(stays: np.ndarray, rank: np.ndarray, stars: Sequence[_Stars]) -> np.ndarray:
+    """Which items are kept: by rank, each that is not alike to one kept before it. Those that do not stay decide nothing."""
+    item, other = (np.concatenate([getattr(s, name) for s in stars]) for name in ("item", "other"))
+    size = len(rank)
+    graph = sparse.csr_matrix((np.ones(len(item), bool), (item, other)), shape=(size, size))
+    starts: list[int] = graph.indptr.tolist()
+    neighbours: np.ndarray = graph.indices
+    items = np.flatnonzero(np.diff(graph.indptr))
+    kept = stays.copy()
+    # One look per item and not per edge: an item that is kept takes all its neighbours away at once.
+    for own in items[np.argsort(rank[items], kind="stable")].tolist():
+        if kept[own]:
+            kept[neighbours[starts[own] : starts[own + 1]]] = False
+    return kept
 
 
 def _as_rows(
@@ -147,28 +177,32 @@ def _as_rows(
     item: np.ndarray,
     outcomes: Outcomes,
     best: np.ndarray,
-    decided: dict[int, tuple[str, Star]],
+    repeating: _Stars,
+    conflicting: _Stars,
 ) -> Outcomes:
     ids, texts = pairs["id"].to_list(), pairs["output"].to_list()
-    left = np.isin(item, list(decided))
-    copies = np.flatnonzero((best[item] != np.arange(len(item))) & ~left)
+    left = np.zeros(len(best), bool)
+    left[repeating.item] = left[conflicting.item] = True
+    copies = np.flatnonzero((best[item] != np.arange(len(item))) & ~left[item])
     others = best[item[copies]]
-    said = [_say_copy(ids[other]) for other in others]
+    said = [_say_copy(ids[other]) for other in others.tolist()]
     outcomes = outcomes.mark(copies, "duplicate", rule="exact_duplicate", evidence=said, other=others, similarity=1.0)
-    for kind in ("duplicate", "conflict"):
-        rows = [row for row in np.flatnonzero(left).tolist() if decided[item[row]][0] == kind]
-        if not rows:
-            continue
-        rules, said, others, similarity = [], [], [], []
-        for row in rows:
-            star = decided[item[row]][1]
-            other = int(best[star[0]])
+    for kind, stars in (("duplicate", repeating), ("conflict", conflicting)):
+        place = np.full(len(best), -1)
+        place[stars.item] = np.arange(len(stars.item))
+        rows = np.flatnonzero(place[item] >= 0)
+        own = stars.take(place[item[rows]])
+        rules, said = [], []
+        others = best[own.other]
+        for row, other, inputs, outputs in zip(
+            rows.tolist(), others.tolist(), own.inputs.tolist(), own.outputs.tolist(), strict=True
+        ):
             exact = kind == "duplicate" and normalised[row] == normalised[other]
             rules.append("exact_duplicate" if exact else "near_duplicate" if kind == "duplicate" else "conflict")
-            said.append(_say_copy(ids[other]) if exact else _say(kind, ids[other], star, texts[row], texts[other]))
-            others.append(other)
-            similarity.append(min(star[1:]))
-        outcomes = outcomes.mark(np.array(rows), kind, rule=rules, evidence=said, other=others, similarity=similarity)
+            said.append(
+                _say_copy(ids[other]) if exact else _say(kind, ids[other], inputs, outputs, texts[row], texts[other])
+            )
+        outcomes = outcomes.mark(rows, kind, rule=rules, evidence=said, other=others, similarity=own.similarity)
     return outcomes
 
 
@@ -176,8 +210,7 @@ def _say_copy(other: str) -> str:
     return f'Input and output are those of "{other}", but for case, spacing and identifiers.'
 
 
-def _say(kind: str, other: str, star: Star, output: str, other_output: str) -> str:
-    _, inputs, outputs = star
+def _say(kind: str, other: str, inputs: float, outputs: float, output: str, other_output: str) -> str:
     if kind == "duplicate":
         return f'Repeats "{other}": input {inputs:.2f} and output {outputs:.2f} alike, with the same facts.'
     given = "The same input" if inputs == 1 else f"Nearly the same input ({inputs:.2f} alike, same facts)"

@@ -17,8 +17,8 @@ __all__ = ["GRAM", "GramSets", "batches", "gram_sets", "on_all_cores", "padded"]
 
 GRAM = 5  # characters
 SKETCH_BITS = 256
-_CHUNK = 1 << 21  # characters numbered at once
-_CELLS = 1 << 20  # grams sorted at once: 4 MB, what a core's cache holds
+_CHUNK = 1 << 17  # characters numbered at once: what they need stays in a core's cache
+_CELLS = 1 << 18  # grams sorted at once, for the same reason
 _FILLING = "\ud800"  # a lone surrogate: no text that can be written holds one
 _CHARACTER_BITS = 21
 

@@ -16,12 +16,24 @@ import numpy as np
 import scipy.sparse as sparse
 
 from .grams import GramSets
-from .overlap import may_share, shared_grams
+from .overlap import may_share, shared_grams, shared_table
 
-__all__ = ["AlikePairs", "alike_pairs", "alike_pairs_between", "alike_tiles", "alike_tiles_between", "shared_grams"]
+__all__ = [
+    "AlikePairs",
+    "alike_pairs",
+    "alike_pairs_between",
+    "alike_tiles",
+    "alike_tiles_between",
+    "as_fraction",
+    "estimated_work",
+    "shared_grams",
+    "verified_pairs",
+]
 
 _ROWS = 2048  # of the smaller sets in one tile
 _COLUMNS = 8192  # of the larger sets in one tile, at least: at most 16 million cells, about 130 MB
+_DENSE = 8  # a tile in which one cell in so many is a candidate is counted as a whole
+_LARGE = 1_000_000  # cells, from which on that is worth its setting up
 _SPANS = 16  # the larger sets are cut into so many at most, as each span has its own index
 
 
@@ -41,7 +53,7 @@ class AlikePairs:
 
     def at_least(self, threshold: float) -> np.ndarray:
         """Whether each pair reaches the threshold, without rounding."""
-        t = _fraction(threshold)
+        t = as_fraction(threshold)
         return self.shared * t.denominator >= t.numerator * self.union
 
     def take(self, which: np.ndarray) -> "AlikePairs":
@@ -75,22 +87,58 @@ def alike_pairs_between(grams: GramSets, left: np.ndarray, right: np.ndarray, th
 def alike_tiles(grams: GramSets, threshold: float, *, among: np.ndarray | None = None) -> Iterator[AlikePairs]:
     """`alike_pairs` in parts of bounded size, in no order that means anything; `among` names the positions compared."""
     order = _by_size(grams, np.arange(len(grams.sizes)) if among is None else among)
-    for tile in _tiles(grams, order, order, np.arange(1, len(order) + 1), _fraction(threshold)):
+    for tile in _tiles(grams, order, order, np.arange(1, len(order) + 1), as_fraction(threshold)):
         low, high = np.minimum(tile.left, tile.right), np.maximum(tile.left, tile.right)
         yield AlikePairs(low, high, tile.shared, tile.union)
 
 
 def alike_tiles_between(grams: GramSets, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
     """`alike_pairs_between` in parts of bounded size."""
-    t, left, right = _fraction(threshold), _by_size(grams, left), _by_size(grams, right)
+    t, left, right = as_fraction(threshold), _by_size(grams, left), _by_size(grams, right)
     sizes, others = grams.sizes[left], grams.sizes[right]
     yield from _tiles(grams, left, right, np.searchsorted(others, sizes, side="left"), t)
     for tile in _tiles(grams, right, left, np.searchsorted(sizes, others, side="right"), t):
         yield AlikePairs(tile.right, tile.left, tile.shared, tile.union)
 
 
-def _fraction(threshold: float) -> Fraction:
+def as_fraction(threshold: float) -> Fraction:
+    """The threshold as it is written."""
     return Fraction(str(threshold))  # 0.8 is four fifths, not the float below it
+
+
+def verified_pairs(grams: GramSets, a: np.ndarray, b: np.ndarray, t: Fraction) -> AlikePairs:
+    """The pairs of positions that reach the threshold, counted exactly."""
+    needed = _needed(grams.sizes[a], grams.sizes[b], t)
+    near = np.flatnonzero(may_share(grams, a, b, needed))
+    a, b, needed = a[near], b[near], needed[near]
+    shared = shared_grams(grams, a, b)
+    enough = np.flatnonzero(shared >= needed)
+    a, b, shared = a[enough], b[enough], shared[enough]
+    return AlikePairs(a, b, shared, grams.sizes[a] + grams.sizes[b] - shared)
+
+
+def estimated_work(grams: GramSets, threshold: float) -> int:
+    """How many grams meet in the prefixes of all texts: what the sparse products of the join cost, 10 ns each."""
+    order, t = np.arange(len(grams.sizes)), as_fraction(threshold)
+    short, long = _prefixes(grams, order, _short_rest(grams.sizes, t)), _prefixes(grams, order, _rest(grams.sizes, t))
+    counts = [np.bincount(prefixes.matrix.indices, minlength=grams.vocabulary) for prefixes in (short, long)]
+    return int(counts[0] @ counts[1]) // 2
+
+
+def _needed(size: np.ndarray, other: np.ndarray, t: Fraction) -> np.ndarray:
+    """The shared grams that make sets of these sizes alike."""
+    p, q = t.numerator, t.denominator
+    return -(-p * (size + other) // (p + q))
+
+
+def _rest(sizes: np.ndarray, t: Fraction) -> np.ndarray:
+    """Grams after the prefix that serves for partners of any size."""
+    return -(-t.numerator * sizes // t.denominator) - 1
+
+
+def _short_rest(sizes: np.ndarray, t: Fraction) -> np.ndarray:
+    """Grams after the prefix that serves for partners no smaller."""
+    return _needed(sizes, sizes, t) - 1
 
 
 def _by_size(grams: GramSets, rows: np.ndarray) -> np.ndarray:
@@ -115,8 +163,8 @@ def _tiles(
     p, q = t.numerator, t.denominator
     sizes, others = grams.sizes[small], grams.sizes[large]
     end = np.searchsorted(others, sizes * q // p, side="right")  # a larger set cannot be alike
-    short = _prefixes(grams, small, -(-2 * p * sizes // (p + q)) - 1)
-    long = _prefixes(grams, large, -(-p * others // q) - 1)
+    short = _prefixes(grams, small, _short_rest(sizes, t))
+    long = _prefixes(grams, large, _rest(others, t))
     matrix, other = _only_shared(short.matrix, long.matrix, grams.vocabulary, twice=small is large)
     span = max(_COLUMNS, -(-len(large) // _SPANS))
     spans = [other[low : low + span].T.tocsr() for low in range(0, len(large), span)]
@@ -124,17 +172,34 @@ def _tiles(
         block, stop = matrix[start : start + _ROWS], min(start + _ROWS, len(small))
         for number in range(int(first[start]) // span, -(-int(end[stop - 1]) // span)):
             cells = block @ spans[number]
+            low, high = max(int(first[start]), number * span), min(int(end[stop - 1]), (number + 1) * span)
+            if cells.nnz * _DENSE > (stop - start) * (high - low) > _LARGE:
+                yield _dense_tile(grams, small[start:stop], large[low:high], first[start:stop] - low, t)
+                continue
             i = np.repeat(np.arange(start, stop, dtype=np.int32), np.diff(cells.indptr))
             j = cells.indices + np.int32(number * span)
             inside = np.flatnonzero((j >= first[i]) & (j < end[i]))
             i, j, counted = i[inside], j[inside], cells.data[inside]
-            needed = -(-p * (sizes[i] + others[j]) // (p + q))
+            needed = _needed(sizes[i], others[j], t)
             # Grams up to the smaller of both last ones are counted; the others come after that set's prefix.
             rest = np.where(short.last[i] <= long.last[j], short.rest[i], long.rest[j])
             possible = np.flatnonzero(counted + rest >= needed)
-            a, b, needed = small[i[possible]], large[j[possible]], needed[possible]
-            near = np.flatnonzero(may_share(grams, a, b, needed))
-            yield _verified(grams, a[near], b[near], needed[near])
+            yield verified_pairs(grams, small[i[possible]], large[j[possible]], t)
+
+
+def _dense_tile(grams: GramSets, small: np.ndarray, large: np.ndarray, first: np.ndarray, t: Fraction) -> AlikePairs:
+    """The alike pairs of a tile in which most pairs are candidates: templated texts."""
+    sizes, others = grams.sizes[small], grams.sizes[large]
+    parts = []
+    for low in range(0, len(large), _COLUMNS):
+        columns = slice(low, low + _COLUMNS)
+        shared = shared_table(grams, small, large[columns])
+        reached = shared >= _needed(sizes[:, None], others[columns], t)
+        reached &= np.arange(low, low + shared.shape[1]) >= first[:, None]
+        i, j = np.nonzero(reached)
+        counted, j = shared[i, j].astype(np.int64), j + low
+        parts.append(AlikePairs(small[i], large[j], counted, sizes[i] + others[j] - counted))
+    return AlikePairs.joined(parts)
 
 
 def _prefixes(grams: GramSets, rows: np.ndarray, rest: np.ndarray) -> _Prefixes:
@@ -163,10 +228,3 @@ def _columns(matrix: sparse.csr_matrix, chosen: np.ndarray, number: np.ndarray) 
     return sparse.csr_matrix(
         (np.ones(len(columns), np.int32), columns, bounds), shape=(len(bounds) - 1, int(chosen.sum()))
     )
-
-
-def _verified(grams: GramSets, a: np.ndarray, b: np.ndarray, needed: np.ndarray) -> AlikePairs:
-    shared = shared_grams(grams, a, b)
-    enough = shared >= needed
-    a, b, shared = a[enough], b[enough], shared[enough]
-    return AlikePairs(a, b, shared, grams.sizes[a] + grams.sizes[b] - shared)

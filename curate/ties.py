@@ -17,6 +17,7 @@ __all__ = ["Ties", "tie_rows"]
 
 _LARGEST = 0.2  # with tie_siblings = "auto" siblings may not join more than a fifth of the rows
 _STEP = 0.05
+_CHUNK = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,16 @@ def _chain(subject: np.ndarray, values: Sequence[str | None]) -> Edge:
 
 
 def _components(subject: np.ndarray, edges: Sequence[Edge]) -> np.ndarray:
+    """One number per row. Edges come in parts, as of millions in templated data most tie what is tied already."""
     size = int(subject.max()) + 1 if len(subject) else 0
-    left = np.concatenate([e[0] for e in edges])
-    right = np.concatenate([e[1] for e in edges])
-    graph = sparse.coo_matrix((np.ones(len(left), np.int8), (left, right)), shape=(size, size))
-    return connected_components(graph, directed=False)[1][subject]
+    part = np.arange(size)
+    for left, right in edges:
+        for start in range(0, len(left), _CHUNK):
+            a, b = part[left[start : start + _CHUNK]], part[right[start : start + _CHUNK]]
+            new = np.flatnonzero(a != b)
+            graph = sparse.coo_matrix((np.ones(len(new), np.int8), (a[new], b[new])), shape=(size, size))
+            part = connected_components(graph, directed=False)[1][part] if len(new) else part
+    return np.unique(part[subject], return_inverse=True)[1]
 
 
 def _largest(component: np.ndarray) -> int:
@@ -113,7 +119,9 @@ def _ties(subject: np.ndarray, groups: Sequence[str | None], edges: list[Edge], 
     sizes = np.bincount(component)
     inside = component == sizes.argmax()
     names = {g for g, i in zip(groups, inside, strict=True) if i and g is not None}
-    held = np.isin(edges[0][0], subject[inside]).sum(), sum(np.isin(e[0], subject[inside]).sum() for e in edges[2:])
+    largest = np.zeros(int(subject.max()) + 1, bool)
+    largest[subject[inside]] = True
+    held = largest[edges[0][0]].sum(), sum(largest[left].sum() for left, _ in edges[2:])
     words = [f"{len(names):,} group{'s' * (len(names) != 1)}"] if names else []
     words += [f"{held[0]:,} alike inputs with the same facts"] if held[0] else []
     words += [f"{held[1]:,} siblings or alike outputs"] if held[1] else []
