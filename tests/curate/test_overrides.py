@@ -39,6 +39,25 @@ def test_a_copy_that_a_person_keeps_stays_beside_the_other():
     assert done.summary["certificate"]["pairs_at_or_above"] == 0
 
 
+def test_a_near_copy_that_a_person_keeps_goes_before_a_better_one():
+    rows = [pair("long", output=ANSWER + " of mine"), pair("short")]
+    assert outcomes(decided(rows, keep="longest"))["short"] == "duplicate"
+    done = decided(rows, ("short", "keep"), keep="longest")
+    assert (outcomes(done)["short"], entry(done, "long")["other_id"]) == ("kept", "short")
+
+
+def test_who_repeats_a_row_that_stays_leaves_though_that_row_repeats_another():
+    words = [f"{chr(97 + i) * 5}{i:x}"[:6] for i in range(20)]
+    texts = [
+        " ".join(["change" + str(i) for i in range(n)] + words[n:]).replace("0", "q").replace("1", "z")
+        for n in range(3)
+    ]
+    rows = [pair(name, output=text) for name, text in zip("abc", texts, strict=True)]
+    done = decided(rows, ("a", "keep"), ("b", "keep"))
+    assert [outcomes(done)[id] for id in "abc"] == ["kept", "kept", "duplicate"]
+    assert entry(done, "c")["other_id"] == "b"
+
+
 @pytest.mark.parametrize("conflicts", ["quarantine", "keep best"])
 def test_a_kept_row_settles_its_conflict_and_the_others_name_it(conflicts):
     rows = [
@@ -183,6 +202,9 @@ def test_a_row_in_other_words_stays_where_it_was_and_one_with_a_borrowed_id_does
     before = curate(numbered)
     moved = [{**row, "id": str(i)} for i, row in enumerate([{"input": "new here 1", "output": "x"}, *FILLER])]
     after = curate(moved, held=HeldSplits().grown(before.ledger))
+    assert HeldSplits().grown(before.ledger).sides(["another content"], ["0"]).tolist() != [-1]
+    content = [*before.ledger["content"], "another content"]
+    assert HeldSplits().grown(before.ledger).sides(content, [*before.ledger["id"][1:], "new", "0"])[-1] == -1
     places = [dict(done.kept.select("input", "split").rows()) for done in (before, after)]
     assert all(places[1][text] == split for text, split in places[0].items())
 
@@ -208,3 +230,15 @@ def test_a_new_row_that_would_join_two_sides_leaks_and_names_both():
     said = entry(done, "new")
     assert (said["outcome"], said["other_id"]) == ("leaked", "b")
     assert said["evidence"] == 'Tied to "a" of train and to "b" of test, which it would join.'
+
+
+def test_siblings_that_are_always_tied_let_no_new_row_reach_two_sides():
+    rows = [*FILLER, pair("a", split="test"), pair("b", "a wholly other text", "words", group="g", split="train")]
+    settings = CurateSettings(tie_siblings=True, near_duplicate=0.75)
+    held = HeldSplits().grown(curate(rows, settings=settings).ledger)
+    rows = [{k: v for k, v in row.items() if k != "split"} for row in rows]
+    sibling = pair("new", QUESTION.replace("5V", "6V"), "Nobody ever painted that one, so it is grey", group="g")
+    done = curate([*rows, sibling], held=held, settings=settings)
+    assert outcomes(done)["new"] == "leaked"
+    as_far_as_possible = curate([*rows, sibling], held=held, settings=CurateSettings(near_duplicate=0.75))
+    assert as_far_as_possible.kept.filter(id="new")["split"].item() == "train"

@@ -37,6 +37,12 @@ def test_a_component_is_never_divided(component):
     assert all(len(set(side[np.array(component) == c])) == 1 for c in set(component))
 
 
+def test_large_components_find_their_place_first():
+    component = [*range(10), *[10] * 10]
+    side = place(component, shares=SplitShares(train=0.5, test=0.5))
+    assert np.bincount(side, minlength=3).tolist() == [10, 0, 10]
+
+
 def test_strata_are_divided_alike_and_small_ones_do_not_all_go_to_train():
     strata = ["a"] * 100 + ["b"] * 50 + [f"tiny{i // 2}" for i in range(100)]
     side = place(range(250), strata)

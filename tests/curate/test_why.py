@@ -30,10 +30,12 @@ ROWS = [
     {"id": "stops-in-test", "input": "a story of 77 boats", "output": "A sentence.", "split": "test"},
     {"id": "empty", "input": "", "output": "x", "split": None},
     {"id": "gone", "input": "dropped by somebody", "output": "words", "split": None},
+    {"id": "row", "input": {"row": 41, "name": "a field that is called row"}, "output": "y", "split": "train"},
     *(
         {"id": f"f{i}", "input": f'{i} said "row": 2, {i * 7919}', "output": f"text {i}", "split": None}
         for i in range(30)
     ),
+    {"id": "last", "input": "the last one of them all, 8", "output": "words", "split": "train"},
 ]
 
 
@@ -71,6 +73,8 @@ def test_every_outcome_has_its_reason_and_its_texts(run, id, outcome, words):
 
 def test_a_row_number_in_a_text_is_not_taken_for_the_row(run):
     assert why(run, "2").input == QUESTION.upper()
+    assert why(run, "row").row == 10
+    assert why(run, "last").input == "the last one of them all, 8"
     assert why(run, "f0").input == '0 said "row": 2, 0'
 
 
@@ -94,9 +98,9 @@ def test_the_nearest_kept_row_is_the_one_that_exhaustive_search_finds(tmp_path):
 
 
 def test_unknown_rows_and_foreign_folders_are_named(run, tmp_path):
-    with pytest.raises(DataError, match=r'nearest ids: "stops"(.|\n)*Rows go from 1 to 39'):
+    with pytest.raises(DataError, match=r'nearest ids: "stops"(.|\n)*Rows go from 1 to 41'):
         why(run, "stop")
-    for row in ("0", "40", "99999999999999999999", "-1", "²"):
+    for row in ("0", "42", "99999999999999999999", "-1", "²"):
         with pytest.raises(DataError, match="there is no row"):
             why(run, row)
     with pytest.raises(DataError, match="there is no ledger"):
