@@ -159,7 +159,7 @@ def test_curating_the_kept_rows_again_drops_none(rows, options):
     assert again is None or not set(again.ledger["outcome"]) & {"duplicate", "conflict", "leaked"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tables(), OPTIONS, st.integers(1, 40))
 def test_when_the_data_grow_each_row_keeps_its_split_and_nothing_new_leaks(rows, options, first):
     before = run(rows[-first:], **options)
@@ -190,7 +190,7 @@ def test_when_the_data_grow_each_row_keeps_its_split_and_nothing_new_leaks(rows,
     assert done.summary["certificate"]["pairs_at_or_above"] == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(tables(), OPTIONS, st.data())
 def test_decisions_hold_whatever_the_rules_say(rows, options, data):
     ids = [row["id"] for row in rows]
