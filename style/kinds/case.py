@@ -38,9 +38,9 @@ class CaseParameters:
     """How an output is capitalised. Words with digits are let be, and a text without letters that have a case is not
     applicable.
 
-    sentence: the first letter is a capital one, or the first word has one inside (`iPhone`). The text is not in title
-    case: of the other words with four or more letters, acronyms and words that stand so in the request left out, there
-    are not three or more with three quarters of them capitalised. It is not all in capitals.
+    sentence: the first letter is a capital one, or the first word has one inside (`iPhone`) or is code (`np.angle`).
+    The text is not in title case: of the other words with four or more letters, acronyms and words that stand so in
+    the request left out, there are not three or more with three quarters of them capitalised. It is not all in capitals.
     title: every word begins with a capital letter or has one inside (`mV`); small words (of, the, and) need not, but
     for the first.
     upper: no small letters, but in units behind a number and in words that stand so, with a capital, in the request.
@@ -101,7 +101,8 @@ def _not_sentence(columns: Columns) -> Rows:
     rows = _in_capitals(columns, "capitals only where a sentence or a name begins")
     for index, found, _, end in regex_places(columns.output, rf"\A[^\p{{L}}\p{{N}}]*\p{{Ll}}{_PART}*"):
         word = found[next(at for at, c in enumerate(found) if c.isalpha()) :]
-        if word == word.lower() and not _has_digit(word):
+        code = "`" in found or any(mark in word.rstrip(".") for mark in "._@/")
+        if word == word.lower() and not code and not _has_digit(word):
             rows.append((index, word, end - len(word), end, quoted(word[:1].upper() + word[1:])))
     # Whole columns say where a text could be title case at all; the words of those texts are looked at one by one.
     capital = columns.output.str.count_matches(rf"\b\p{{Lu}}\p{{Ll}}{_PART}{{2,}}")

@@ -21,7 +21,7 @@ from ..words import one_of, quoted
 __all__ = ["NUMBERS"]
 
 # These follow a rule of their own: "50%" and a right angle of "90°" are right where "5 V" is.
-_CLOSE_UNITS = frozenset("%‰°′″")
+_CLOSE_UNITS = frozenset("%‰°′″\"'")
 # A number as written, then what stands between it and its unit.
 _WITH_UNIT = re.compile(
     r"(?P<digits>[\d.,'’ \u00a0\u202f+\-−±–—~/^²]*\d(?:[eE][+\-]?\d+)?)(?P<gap>[ \t\u00a0\u2007\u2009\u202f]*)"
@@ -32,8 +32,10 @@ _HAS_UNIT = re.compile(r"\d[\s\u202f]*[-‐‑]?(?:[^\W\d_]|[^\w\s.,:;/+\-])")
 # Units that are words are always a word of their own, and these may be another word behind a number ("2 in stock").
 _SHORT_WORDS = frozenset({"day", "days", "cup", "cups", "yen", "amp", "amps", "ohm", "bit", "bits"})
 _OTHER_WORDS = frozenset({"in", "bar", "mil", "mi", "d", "t", "min", "a", "mo", "sec"})
-# Digits with marks in between that touch no letter or code: "3,5", "1,000.5", "1.2.3".
-_MARKED = re.compile(r"(?<![\w.,/\-])[+\-−±]?(?P<digits>\d+(?:[.,]\d+)+)(?![\w/])(?![.,\-]\w)|"
+_NO_MEASURES = frozenset({"d", "D", "st", "nd", "rd", "th"})  # 2D, 1st
+# Digits with marks in between that touch no letter or code: "3,5", "1,000.5", "1.2.3". "(2,3)" may be a pair, so
+# behind a bracket it needs a unit.
+_MARKED = re.compile(r"(?<![\w.,/\-(\[])[+\-−±]?(?P<digits>\d+(?:[.,]\d+)+)(?![\w/])(?![.,\-]\w)|"
                      r"(?<![\w.,/])(?P<with_unit>\d+[.,]\d+)(?=[ \u00a0]?[^\W\d_]{1,4}\b|[ \u00a0]?[%°€$£])")  # fmt: skip
 _PROPOSE_FROM = 30  # rows with numbers that have a unit
 
@@ -122,7 +124,7 @@ def _unit_faults(measure: Measure, p: NumbersParameters, ignore_case: bool) -> I
     text, start, gap, unit = measure
     end = start + len(text)
     listed = unit in p.units or (ignore_case and unit.lower() in map(str.lower, p.units))
-    if gap and unit in _OTHER_WORDS and not listed:
+    if ((gap and unit in _OTHER_WORDS) or unit in _NO_MEASURES) and not listed:
         return
     if p.units and not listed:
         yield text, start, end, f"one of the units {one_of(p.units)}"

@@ -141,7 +141,9 @@ def _dashes(outputs: pl.Series) -> list[tuple[int, str, int, int]]:
     for index, dash, start, end in regex_places(outputs, _ANY_DASH):
         left, right = texts[index][max(start - 1, 0) : start].strip(), texts[index][end : end + 1].strip()
         # At either end of a line it is a list item or a break; before a word alone ("--help") an option.
-        between = left and right and not (left.isdigit() and right.isdigit()) and "-" not in (left, right)
+        digits = left.isdigit() + right.isdigit()
+        # "n - 2" is a minus, "3–5" a range.
+        between = left and right and digits < (1 if dash == " - " else 2) and "-" not in (left, right)
         if between and (dash[0] == " " or left.isalnum() or left in "\"'”’»)"):
             at = start + len(dash) - len(dash.lstrip())
             found.append((index, dash.strip(), at, at + len(dash.strip())))
@@ -213,7 +215,9 @@ def _propose_sort(
         return []
     counts = {sort: sum(all(fits(mark, sort) for mark in found) for found in rows.values()) for sort in sorts}
     best = max(counts, key=lambda sort: counts[sort])
-    return [Proposal({key: best}, note=f"{counts[best]} of {len(rows)} outputs with any")]
+    # What a keyboard gives is in any plain text; only the other sorts were chosen.
+    chosen = best not in ("straight", "hyphen")
+    return [Proposal({key: best}, style=chosen, note=f"{counts[best]} of {len(rows)} outputs with any")]
 
 
 PUNCTUATION = Kind(
