@@ -160,9 +160,8 @@ def _kept(stays: np.ndarray, rank: np.ndarray, stars: Sequence[_Stars]) -> np.nd
     item, other = (np.concatenate([getattr(s, name) for s in stars]) for name in ("item", "other"))
     size = len(rank)
     graph = sparse.csr_matrix((np.ones(len(item), bool), (item, other)), shape=(size, size))
-    starts: list[int] = graph.indptr.tolist()
-    neighbours: np.ndarray = graph.indices
-    items = np.flatnonzero(np.diff(graph.indptr))
+    starts, neighbours = np.asarray(graph.indptr), np.asarray(graph.indices)
+    items = np.flatnonzero(np.diff(starts))
     kept = stays.copy()
     # One look per item and not per edge: an item that is kept takes all its neighbours away at once.
     for own in items[np.argsort(rank[items], kind="stable")].tolist():

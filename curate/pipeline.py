@@ -102,13 +102,14 @@ def curate(
     checked = without_failures(check_rows(pairs, style), decided)
     clock.lap("check")
 
-    relations = relate(
-        pairs, compared.inputs, compared.outputs, threshold=settings.near_duplicate, identifiers=identifiers
-    )
-    clock.lap("join")
-
     before = (held or HeldSplits()).sides(compared.content, ready.ids)
     stands = _first_said(decided.side, given_sides(pairs["split"].to_list()), before)
+    relations = relate(
+        pairs, compared.inputs, compared.outputs, threshold=settings.near_duplicate, identifiers=identifiers,
+        method=settings.method, may_leave=_may_leak(pairs, stands),
+    )  # fmt: skip
+    clock.lap("join")
+
     rank = rank_rows(pairs, checked, whole_rows(pairs, compared.content), keep=settings.keep)
     rank = preferred_first(rank, decided, stands)
     settled = settle_decided(pairs, compared.texts, relations, rank, decided, settings=settings)
@@ -127,6 +128,7 @@ def curate(
     certificate = certify(
         kept, _chosen(compared.inputs, outcomes.kept), _chosen(compared.outputs, outcomes.kept),
         threshold=settings.near_duplicate, identifiers=identifiers, siblings_tied_from=placed.ties.siblings_tied_from,
+        sets=(relations.text[outcomes.kept], relations.grams),
     )  # fmt: skip
     clock.lap("certificate")
 
@@ -168,6 +170,12 @@ def _first_said(*sides: np.ndarray) -> np.ndarray:
     for side in sides:
         said = np.where(said < 0, side, said)
     return said
+
+
+def _may_leak(pairs: pl.DataFrame, stands: np.ndarray) -> np.ndarray:
+    """Rows that may leave for leaking: only where some stand in a split, those that do, and rows of groups."""
+    placed = stands >= 0
+    return (placed | pairs["group"].is_not_null().to_numpy()) & placed.any()
 
 
 def _chosen(values: list[str], which: np.ndarray) -> list[str]:

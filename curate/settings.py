@@ -68,5 +68,3 @@ class CurateSettings:
     def __post_init__(self) -> None:
         if not 0.5 <= self.near_duplicate <= 1:
             raise ValueError(f"near_duplicate must be from 0.5 to 1, found {self.near_duplicate:g}")
-        if self.method == "candidates":
-            raise ValueError('method "candidates" is not in this version; "exact" (or "auto") is what it has')

@@ -61,12 +61,14 @@ def summarise(
         "distinct_outputs": canned.distinct,
         "canned_outputs": canned.worst,
         "groups": groups,
-        "near_duplicate": {"threshold": settings.near_duplicate, "method": "exact", "pairs": relations.alike},
+        "near_duplicate": {
+            "threshold": settings.near_duplicate, **relations.method.said(), "pairs": relations.alike,
+        },
         "relations": {
             "duplicates": len(relations.duplicates.left),
             "conflicts": len(relations.conflicts.left),
             "alternatives": relations.alternatives,
-            "siblings": len(relations.siblings.left),
+            "siblings": relations.sibling_pairs,
         },
         "largest_component": ties.largest,
         "effective_pairs": effective_size(components),

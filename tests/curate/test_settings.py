@@ -28,7 +28,6 @@ def test_the_documented_sections_are_accepted():
     ("table", "words"),
     [
         ({"near_duplicate": 1.2}, "from 0.5 to 1"),
-        ({"method": "candidates"}, "not in this version"),
         ({"split": {"train": 0.7}}, "add up to 1"),
         ({"split": {"train": 0, "test": 1}}, "train must be above 0"),
         ({"split": {"train": 1.5, "test": -0.5}}, "must not be negative"),
