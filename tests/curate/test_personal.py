@@ -153,6 +153,7 @@ PIECES = st.sampled_from(
 TEXTS = st.lists(PIECES | st.text(max_size=8), max_size=6).map("".join)
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_places_lie_inside_in_order_and_the_first_look_misses_none(text):
     places = places_in(text)
@@ -164,6 +165,7 @@ def test_places_lie_inside_in_order_and_the_first_look_misses_none(text):
     assert [row[1:] for row in find_personal(column([text])).rows()] == places
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_a_masked_text_holds_nothing_and_stays_as_it_is(text):
     masked = mask_text(text)

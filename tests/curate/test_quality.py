@@ -1,7 +1,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.curate import CurateSettings, SplitShares, curate, read_frame
@@ -241,12 +241,14 @@ def test_tied_rows_weigh_less():
     assert effective_splits(np.array([0, 1, 2, 2]), split) == {"train": 2, "validation": 0, "test": 1}
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=40))
 def test_the_weight_lies_between_one_and_the_number_of_sets(component):
     weight = effective_size(np.array(component))
     assert 1 - 1e-9 <= weight <= len(set(component)) + 1e-9
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.text(max_size=30).filter(str.strip) | st.sampled_from([o for o, _ in BAD] + CUT + WHOLE_ENDS),
