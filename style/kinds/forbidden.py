@@ -95,7 +95,9 @@ def _propose_forbidden(columns: Columns) -> Sequence[Proposal]:
         if len(given) < _FEWEST_ROWS or not _names_items(given):
             continue
         entry = {"any": [f"{{{name}}}"], "ignore_case": True}
-        held = _contains(columns.output, values, ignore_case=True).sum()
+        maybe = _contains(columns.output, values, ignore_case=True).arg_true()
+        texts = zip(columns.output.gather(maybe), values.gather(maybe), strict=True)
+        held = sum(bool(text_places(output, value, ignore_case=True)) for output, value in texts)
         if held <= _HELD_SHARE * len(given):
             note = f"the {name} differs from row to row and stands in {held:,} of {len(given):,} outputs"
             proposals.append(Proposal(entry, note=note))
