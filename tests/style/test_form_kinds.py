@@ -114,6 +114,9 @@ CASES = [
     (ONE, "a 2D array, the 50th, 5V", fail(("5V", 22))),
     (POINT, "f(2,3) and [0,0] of (3,5 V)", fail(("3,5", 21))),
     ("{kind: punctuation, dashes: en}", "n - 2 and 2–3", NOT_APPLICABLE),
+    (SENTENCE, "Visit London and Paris today", OK),
+    (SENTENCE, "Berlin hosts London, Paris, Madrid with care", OK),
+    (SENTENCE, "Sofas. Chairs. Tables. Lamps.", OK),
     (SENTENCE, "np.angle gives the angle", OK),
     (SENTENCE, "`bounds` are kept", OK),
     (ONE, "30 V, 50%, 90° and a 4K screen", OK),
@@ -274,3 +277,9 @@ def test_a_schema_file_lies_beside_the_style_file(tmp_path):
     (tmp_path / "s.json").write_text("{")
     with pytest.raises(ConfigError, match="is not valid"):
         parse_style("checks: [{kind: json, schema: s.json}]", path=tmp_path / "style.yaml")
+
+
+def test_a_schema_elsewhere_is_not_read_even_where_it_could_be(tmp_path):
+    (tmp_path / "s.json").write_text("{}")
+    with pytest.raises(ConfigError, match="leads elsewhere"):
+        parse_style(f"checks: [{{kind: json, schema: {{$ref: '{(tmp_path / 's.json').as_uri()}'}}}}]")
