@@ -18,6 +18,13 @@ FILES = ("train.jsonl", "validation.jsonl", "test.jsonl", "set_aside.jsonl", "le
 COMMAND = "import sys; from tuneworth.cli import main; main(sys.argv[1:])"
 
 
+@pytest.fixture
+def project(tmp_path, pairs_file, style_file):
+    """A project that nobody trains: no model has to be there."""
+    (tmp_path / "tuneworth.toml").write_text('[data]\npath = "pairs.jsonl"\ngroup = "family"\n')
+    return tmp_path
+
+
 def called(*words, **options):
     return subprocess.run(
         [sys.executable, "-c", COMMAND, *map(str, words)], capture_output=True, text=True, check=False, **options
