@@ -23,7 +23,7 @@ class SiblingForest:
         self._count = 0
 
     def add(self, pairs: AlikePairs) -> None:
-        """Takes more pairs in; those whose ends are connected by pairs at least as similar are let go at once."""
+        """Takes more pairs in, each once; those whose ends are connected by pairs at least as similar are let go at once."""
         level = np.searchsorted(self._levels, pairs.similarity)
         level = np.minimum(level, _LEVELS - 1)
         pairs = pairs.take(np.flatnonzero(self._part[level, pairs.left] != self._part[level, pairs.right]))
@@ -41,11 +41,8 @@ class SiblingForest:
         every = AlikePairs.joined([self._forest, *self._held])
         self._held, self._count = [], 0
         size = self._part.shape[1]
-        # A sparse matrix adds up what stands twice, and no weight may be 0.
-        first = np.unique(every.left * size + every.right, return_index=True)[1]
-        every = every.take(first)
-        order = np.arange(1, len(first) + 1)
-        weight = 2 - every.similarity
+        order = np.arange(1, len(every.left) + 1)
+        weight = 2 - every.similarity  # no weight may be 0
         graph = sparse.csr_matrix((weight, (every.left, every.right)), shape=(size, size))
         place = sparse.csr_matrix((order, (every.left, every.right)), shape=(size, size))
         tree = minimum_spanning_tree(graph).tocoo()

@@ -1,0 +1,276 @@
+"""The whole table of relations, the stars and the ties against a second implementation that compares all with all."""
+
+import itertools
+import json
+import random
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuneworth.curate import CurateSettings, read_frame, read_pairs
+from tuneworth.curate import relations as module
+from tuneworth.curate.checked import check_rows
+from tuneworth.curate.duplicates import rank_rows, settle
+from tuneworth.curate.facts import field_facts, is_label, text_facts
+from tuneworth.curate.forest import SiblingForest
+from tuneworth.curate.join import AlikePairs
+from tuneworth.curate.normalise import normalise
+from tuneworth.curate.relations import relate
+from tuneworth.curate.ties import tie_rows
+from tuneworth.examples import example_path
+
+WORDS = ["red", "green", "blue", "part", "for", "cars", "and", "boats", "with", "a", "handle", "5V", "6V", "USB", "usb"]
+
+
+def grams(text):
+    return {text[i : i + 5] for i in range(len(text) - 4)} or {text}
+
+
+def similarity(one, other):
+    a, b = grams(one), grams(other)
+    return len(a & b) / len(a | b)
+
+
+def facts(row):
+    return text_facts(row["input"]) if row["fields"] is None else field_facts(row["fields"])
+
+
+def table(rows):
+    return read_frame(rows).pairs
+
+
+def related(pairs, threshold=0.8, **options):
+    inputs, outputs = ([normalise(text) for text in pairs[name]] for name in ("input", "output"))
+    return relate(pairs, inputs, outputs, threshold=threshold, identifiers=[], **options)
+
+
+def by_hand(pairs, threshold):
+    """What each pair of rows is, by the table: the first line that fits."""
+    rows = list(pairs.iter_rows(named=True))
+    found = {"duplicate": set(), "conflict": set(), "alternative": set(), "sibling": set()}
+    for (i, one), (j, other) in itertools.combinations(enumerate(rows), 2):
+        a, b = normalise(one["input"]), normalise(other["input"])
+        if similarity(a, b) < threshold:
+            continue
+        if a != b and facts(one) != facts(other):
+            found["sibling"].add((i, j))
+            continue
+        x, y = normalise(one["output"]), normalise(other["output"])
+        same = x == y or text_facts(one["output"]) == text_facts(other["output"])
+        if x != y and is_label(x) and is_label(y):
+            found["conflict"].add((i, j))
+        elif similarity(x, y) >= threshold:
+            found["duplicate" if same else "conflict"].add((i, j))
+        else:
+            found["alternative"].add((i, j))
+    return found
+
+
+def as_rows(relations):
+    """The same sets of pairs of rows, from the relations of subjects and items."""
+    subject, item = relations.subject.tolist(), relations.item.tolist()
+    same, siblings = (
+        set(zip(p.left.tolist(), p.right.tolist(), strict=True)) for p in (relations.same, relations.siblings)
+    )
+    duplicates, conflicts = (
+        {frozenset(edge) for edge in zip(e.left.tolist(), e.right.tolist(), strict=True)}
+        for e in (relations.duplicates, relations.conflicts)
+    )
+    found = {"duplicate": set(), "conflict": set(), "alternative": set(), "sibling": set()}
+    for i, j in itertools.combinations(range(len(subject)), 2):
+        ends = (min(subject[i], subject[j]), max(subject[i], subject[j]))
+        if ends in siblings:
+            found["sibling"].add((i, j))
+        elif ends[0] == ends[1] or ends in same:
+            edge = frozenset((item[i], item[j]))
+            kind = (
+                "conflict"
+                if edge in conflicts
+                else "duplicate"
+                if len(edge) == 1 or edge in duplicates
+                else "alternative"
+            )
+            found[kind].add((i, j))
+    return found
+
+
+def sentence(chance, n):
+    return " ".join(chance.choices(WORDS, k=n))
+
+
+def edited(text, chance):
+    kind = chance.randint(0, 6)
+    if kind < 2:
+        return text
+    if kind == 2:
+        return text.upper()
+    if kind == 3:
+        return text.replace("5V", "6V", 1)
+    if kind == 4:
+        return text.replace("USB", "usb", 1)
+    return text + chance.choice([".", " x", " 7", "é"])
+
+
+def rows_of(seed, n, fields=False):
+    chance = random.Random(seed)
+    rows = []
+    for _ in range(n):
+        if rows and chance.random() < 0.7:
+            row = {key: edited(text, chance) for key, text in chance.choice(rows).items()}
+        else:
+            row = {"input": sentence(chance, 12), "output": sentence(chance, chance.choice([1, 2, 9]))}
+        rows.append(row)
+    if fields:
+        return [{**r, "input": {"name": r["input"], "size": f"{i % 3}"}} if i % 2 else r for i, r in enumerate(rows)]
+    return rows
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 45), st.sampled_from([0.5, 0.75, 0.8, 0.95, 1.0]), st.booleans())
+def test_every_pair_of_rows_is_what_comparing_all_with_all_says(seed, n, threshold, fields):
+    pairs = table(rows_of(seed, n, fields))
+    relations = related(pairs, threshold)
+    expected = by_hand(pairs, threshold)
+    assert as_rows(relations) == expected
+    assert relations.alike == sum(map(len, expected.values()))
+
+
+@pytest.mark.parametrize("threshold", [0.7, 0.8, 0.9])
+def test_every_pair_of_real_rows_is_what_comparing_all_with_all_says(threshold):
+    # Neighbours in the file are of one family: many siblings, conflicts and alternatives.
+    pairs = read_pairs(example_path("components") / "pairs.jsonl").pairs[600:850]
+    expected = by_hand(pairs, threshold)
+    assert as_rows(related(pairs, threshold)) == expected
+    assert expected["sibling"]
+
+
+@pytest.mark.parametrize("conflicts", ["quarantine", "report", "keep best"])
+@pytest.mark.parametrize("seed", range(6))
+def test_stars_are_those_of_the_greedy_rule(seed, conflicts):
+    pairs = table(rows_of(seed, 60))
+    relations = related(pairs)
+    chosen = CurateSettings(conflicts=conflicts)
+    texts = [(normalise(a), normalise(b)) for a, b in pairs.select("input", "output").rows()]
+    rank = rank_rows(pairs, check_rows(pairs, None), texts, keep="longest")
+    outcomes = settle(pairs, texts, relations, rank, settings=chosen)
+    expected = greedy(as_rows(relations), rank.tolist(), conflicts)
+    assert outcomes.outcome.tolist() == expected
+    for row in np.flatnonzero(outcomes.outcome == "duplicate").tolist():
+        stars = [r for r in np.flatnonzero(outcomes.kept) if tuple(sorted((row, r))) in as_rows(relations)["duplicate"]]
+        best = max(min(similarity(x, y) for x, y in zip(texts[row], texts[r], strict=True)) for r in stars)
+        assert outcomes.other[row] in stars
+        assert outcomes.similarity[row] == pytest.approx(best)
+
+
+def greedy(found, rank, conflicts):
+    """By rank: a row stays unless it repeats one that stays; conflicts by their option."""
+    against = {frozenset(p) for p in found["conflict"]}
+    repeats = {frozenset(p) for p in found["duplicate"]}
+    quarantined = {row for pair in against for row in pair} if conflicts == "quarantine" else set()
+    decisive = repeats | against if conflicts == "keep best" else repeats
+    stays = []
+    for row in sorted(set(range(len(rank))) - quarantined, key=rank.__getitem__):
+        if not any(frozenset((row, other)) in decisive for other in stays):
+            stays.append(row)
+    outcome = ["kept" if row in stays else "conflict" for row in range(len(rank))]
+    for row in set(range(len(rank))) - quarantined - set(stays):
+        if any(frozenset((row, other)) in repeats for other in stays):
+            outcome[row] = "duplicate"
+    return outcome
+
+
+@pytest.mark.parametrize("tie_siblings", [True, False, "auto"])
+@pytest.mark.parametrize("seed", range(8))
+def test_ties_are_the_components_of_a_search_by_hand(seed, tie_siblings):
+    pairs = table(rows_of(seed, 70))
+    relations = related(pairs, 0.7)
+    chosen = CurateSettings(near_duplicate=0.7, tie_siblings=tie_siblings)
+    ties = tie_rows(relations.subject, [None] * len(pairs), pairs["output"].to_list(), relations, settings=chosen)
+    found, inputs = by_hand(pairs, 0.7), [normalise(text) for text in pairs["input"]]
+    firm = found["duplicate"] | found["conflict"] | found["alternative"]
+    steps = {True: [0.7], False: [1.01], "auto": [0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0]}[tie_siblings]
+    limit = max(len(pairs) / 5, max(map(len, components(len(pairs), firm))))
+    for start in steps:
+        tied = {p for p in found["sibling"] if similarity(inputs[p[0]], inputs[p[1]]) >= start}
+        expected = components(len(pairs), firm | tied)
+        if len(steps) == 1 or max(map(len, expected)) <= limit:
+            break
+    assert {frozenset(np.flatnonzero(ties.component == c).tolist()) for c in set(ties.component.tolist())} == expected
+    assert ties.siblings_tied_from == (start if tie_siblings else None)
+
+
+def components(n, pairs):
+    part = list(range(n))
+    for a, b in pairs:
+        low, high = sorted((part[a], part[b]))
+        part = [low if p == high else p for p in part]
+    return {frozenset(i for i in range(n) if part[i] == p) for p in set(part)}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_forest_connects_at_every_similarity_what_all_pairs_connect(seed):
+    chance = np.random.default_rng(seed)
+    left, right = chance.integers(0, 60, 900), chance.integers(0, 60, 900)
+    keys = np.unique((np.minimum(left, right) * 60 + np.maximum(left, right))[left != right])
+    left, right = keys // 60, keys % 60
+    shared = chance.integers(80, 101, len(left))
+    pairs = AlikePairs(left, right, shared, np.full(len(left), 100))
+    forest = SiblingForest(60, 0.8)
+    for part in np.array_split(np.arange(len(left)), 7):
+        forest.add(pairs.take(part))
+    thin = forest.pairs()
+    assert len(thin.left) < 60
+    for at in range(80, 101):
+        kept, every = thin.take(thin.shared >= at), pairs.take(shared >= at)
+        as_sets = [set(zip(p.left.tolist(), p.right.tolist(), strict=True)) for p in (kept, every)]
+        assert components(60, as_sets[0]) == components(60, as_sets[1])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_more_siblings_than_are_listed_tie_the_same_rows(seed, monkeypatch):
+    chance = random.Random(seed)
+    templated = [
+        f"the chair number {i} is {chance.choice('abc') * 9} in {chance.choice('xyz') * 12}" for i in range(60)
+    ]
+    rows = [{"input": text, "output": sentence(chance, 9)} for text in templated]
+    pairs = table([*rows, *({**row, "output": sentence(chance, 2)} for row in rows[::9]), *rows_of(seed, 30)])
+    every = related(pairs, 0.6)
+    monkeypatch.setattr(module, "LISTED", 5)
+    thinned = related(pairs, 0.6)
+    assert len(thinned.siblings.left) < len(every.siblings.left) / 2
+    assert thinned.sibling_pairs == every.sibling_pairs
+    texts = [(normalise(a), normalise(b)) for a, b in pairs.select("input", "output").rows()]
+    rank = rank_rows(pairs, check_rows(pairs, None), texts, keep="first")
+    kept = settle(pairs, texts, every, rank, settings=CurateSettings()).kept
+    for tie_siblings in (True, "auto"):
+        chosen = CurateSettings(near_duplicate=0.6, tie_siblings=tie_siblings)
+        none = [None] * int(kept.sum())
+        ties = [tie_rows(r.subject[kept], none, none, r, settings=chosen) for r in (every, thinned)]
+        assert ties[0].siblings_tied_from == ties[1].siblings_tied_from
+        same = [t.component[:, None] == t.component for t in ties]
+        assert (same[0] == same[1]).all()
+
+
+def test_facts_of_one_text_written_in_two_ways_are_the_same():
+    one = "a cable for the USB port of the old machine in the cellar"
+    rows = [{"input": one, "output": "x"}, {"input": one.lower(), "output": "y"}, {"input": one + "s", "output": "z"}]
+    found = as_rows(related(pl.DataFrame(table(rows)), 0.8))
+    assert found["sibling"] == {(1, 2)}  # "usb" is no fact, "USB" is one; equal texts are the same all the same
+    assert found["conflict"] == {(0, 1), (0, 2)}
+
+
+def test_an_empty_table_has_no_relations():
+    relations = related(table([{"input": "a", "output": "b"}])[:0])
+    assert relations.alike == relations.alternatives == relations.sibling_pairs == len(relations.same.left) == 0
+
+
+def test_fields_without_their_identifiers_are_compared_by_value():
+    rows = [{"input": {"sku": sku, "name": "a chair of wood", "legs": 4}, "output": "out"} for sku in ("A1", "B2")]
+    pairs = table(rows)
+    inputs = ["name: a chair of wood legs: 4"] * 2
+    relations = relate(pairs, inputs, ["out"] * 2, threshold=0.8, identifiers=["sku"])
+    assert json.loads(pairs["fields"][0])["sku"] == "A1"
+    assert relations.item.tolist() == [0, 0]
