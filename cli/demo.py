@@ -44,6 +44,7 @@ def prepare(out: Path) -> None:
     """
     from ..examples import example_path
     from ..style import ConfigError, write_whole
+    from .beside import OVERRIDES, SPLITS
     from .project import PROJECT_FILE
 
     source = example_path("components")
@@ -52,8 +53,9 @@ def prepare(out: Path) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} is there already and is no Tuneworth project; --out DIR names another folder")
     out.mkdir(parents=True, exist_ok=True)
+    left_out = {PROJECT_FILE, SPLITS, OVERRIDES}  # the latter two are what curating it in place has left
     for file in source.iterdir():
-        if file.is_file() and file.name != PROJECT_FILE:
+        if file.is_file() and file.name not in left_out:
             shutil.copyfile(file, out / file.name)
     text = (source / PROJECT_FILE).read_text(encoding="utf-8")
     limits = {"[train]": TRAIN_PAIRS, "[evaluate]": TEST_PAIRS}

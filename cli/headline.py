@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["curate_lines", "headline", "money_lines", "share", "sum_of"]
+__all__ = ["headline", "money_lines", "share", "sum_of"]
 
 
 def share(value: float | None) -> str:
@@ -82,18 +82,3 @@ def _days(value: float | None) -> str:
     if value is None:
         return "never"
     return f"{value:.1f} days" if value < 100 else f"{value:,.0f} days"
-
-
-def curate_lines(summary: Mapping[str, Any]) -> str:
-    """What became of the rows, and the splits."""
-    outcomes, splits = summary["outcomes"], summary["splits"]
-    gone = ", ".join(f"{count:,} {name}" for name, count in outcomes.items() if name != "kept" and count)
-    lines = [f"{summary['rows_read']:,} rows read: {outcomes['kept']:,} kept" + (f"; {gone}" if gone else "")]
-    lines.append("splits: " + ", ".join(f"{count:,} {name}" for name, count in splits.items()))
-    certificate = summary.get("certificate")
-    if certificate:
-        lines.append(
-            f"certificate: {certificate['pairs_at_or_above']} held-out pairs repeat a training pair with the same facts "
-            f"(similarity {certificate['threshold']:g} or more); {certificate['siblings_at_or_above']} siblings across the split"
-        )
-    return "\n".join(lines)

@@ -37,7 +37,8 @@ def run_project(
 ) -> None:
     """All stages of a project, with the answer printed at the end."""
     from .gates import check_gates, parse_gate
-    from .headline import curate_lines, headline
+    from .curate_words import curate_text
+    from .headline import headline
     from .project import read_project
     from .runs import find_run, new_run, nothing_half_written
     from .stages import check_prompts, curate_stage, evaluate_stage, load, preflight, report_stage, train_stage
@@ -50,7 +51,7 @@ def run_project(
     run = find_run(project, name) if name else new_run(project, talk, command="tuneworth run")
     if not (run / "curate" / "summary.json").is_file():
         with nothing_half_written(run):
-            talk.note(curate_lines(curate_stage(project, run, talk)))
+            talk.note(curate_text(curate_stage(project, run, talk)))
     loaded = load(project, talk) if local else None
     if loaded is not None:
         check_prompts(project, run, talk, loaded)
