@@ -36,8 +36,8 @@ def run_project(
     allow_code: bool = False,
 ) -> None:
     """All stages of a project, with the answer printed at the end."""
-    from .gates import check_gates, parse_gate
     from .curate_words import curate_text
+    from .gates import check_gates, parse_gate
     from .headline import headline
     from .project import read_project
     from .runs import find_run, new_run, nothing_half_written
