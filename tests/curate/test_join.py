@@ -56,6 +56,21 @@ def test_the_join_is_exact_on_short_texts_too(texts, threshold):
     assert found(texts, threshold) == exhaustive(texts, threshold)
 
 
+PIECES = ["", "a", "ab", "hello", "hello world", "日本語の文", "\U0001f600\U0001f601", "e\u0301", "\x00", "x" * 40]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=8).map("".join), max_size=60), st.integers(50, 100))
+def test_the_join_is_exact_on_copies_short_texts_and_any_characters(texts, percent):
+    assert found(texts, percent / 100) == exhaustive(texts, percent / 100)
+
+
+@pytest.mark.parametrize(("n", "threshold"), [(1, 0.5), (400, 0.55), (400, 0.77), (400, 0.8333), (400, 0.99)])
+def test_the_join_is_exact_at_any_size_and_threshold(n, threshold):
+    texts = edited(n, n + 2)
+    assert found(texts, threshold) == exhaustive(texts, threshold)
+
+
 @pytest.mark.parametrize("threshold", [0.7, 0.8, 0.95])
 def test_the_join_is_exact_on_real_inputs(threshold):
     lines = (example_path("components") / "pairs.jsonl").read_text().splitlines()[:2400:8]
