@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ..style.guide import check_table
 from ..style.schema import StyleSchema
 from .canned import Canned
 from .cautions import find_warnings
@@ -78,6 +79,7 @@ def summarise(
         "threshold_table": None if threshold_table is None else list(threshold_table),
         "identifiers": sorted(identifiers),
         "certificate": certificate,
+        "style": None if style is None else _style(style),
         "checks": checked.checks,
         "unscored": checked.unscored,
         "quality": {**checked.quality, **canned.summary(len(raw.pairs))},
@@ -95,3 +97,9 @@ def summarise(
         ],
         "seconds": {step: round(value, 4) for step, value in seconds.items()},
     }  # fmt: skip
+
+
+def _style(style: StyleSchema) -> dict[str, Any]:
+    """The schema by name, and each check by id: kind, level, about, sentence."""
+    checks = {check.pop("id"): check for check in check_table(style)}
+    return {"name": style.name, "reviewed": style.reviewed, "checks": checks}

@@ -47,9 +47,20 @@ RULES = {
     "tool_call": "Calls tools",
     "leaked": "Would stand on both sides of the split",
     "override": "A person decided so",
+    "quality:refusal": "Refuses the task",
+    "quality:remains": "Holds what an assistant or a prompt left behind",
+    "quality:mojibake": "Holds damaged characters",
+    "quality:placeholder": "Holds a placeholder that was never filled",
+    "quality:echo": "Repeats a line of the request",
+    "quality:phrase": "Holds a phrase of an assistant",
+    "quality:fence": "Holds a code fence",
+    "quality:truncated": "Seems to be cut off",
+    "quality:length": "Far longer or shorter than the others",
+    "quality:canned": "Answers many inputs with the same words",
 }
 EXAMPLES = 3  # of each rule
 TEXT = 280  # characters of a text that a row of a table shows
+BORDER = 120  # of a text in the table of thresholds
 
 
 @dataclass(frozen=True)
@@ -265,10 +276,12 @@ def threshold_rows(data: Mapping[str, Any], *, texts: bool) -> list[tuple[str, s
 def _borderline(example: Mapping[str, Any] | None, *, texts: bool) -> str:
     if not example:
         return "–"
-    ids = f"{example.get('id')} for {example.get('other_id')}"
     alike = example.get("similarity")
-    ids += f", {alike:.2f} alike" if isinstance(alike, int | float) else ""
-    return f"{ids}: “{short(str(example['text']), 90)}”" if texts and example.get("text") else ids
+    said = f", {alike:.2f} alike" if isinstance(alike, int | float) else ""
+    if not texts:
+        return f"{example.get('id')} for {example.get('other_id')}{said}"
+    own, other = (short(str(example.get(key) or ""), BORDER) for key in ("output", "other_output"))
+    return f"“{own}” ({example.get('id')}) would leave for “{other}” ({example.get('other_id')}){said}"
 
 
 def override_line(data: Mapping[str, Any]) -> str:
@@ -288,7 +301,8 @@ def content_facts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Distinct outputs", _count(data.get("distinct_outputs"))),
         ("Groups", _count(data.get("groups"))),
         ("Largest set that must stay together", f"{say.count(largest)} rows" if largest else None),
-        ("Weighs like independent rows", _count(data.get("effective_pairs"))),
+        ("Test rows weigh at least like", _weight((data.get("effective_splits") or {}).get("test"))),
+        ("All kept rows weigh at least like", _weight(data.get("effective_pairs"))),
     ]
     return [(label, value) for label, value in facts if value]
 
@@ -302,6 +316,11 @@ def short(text: str, most: int = TEXT) -> str:
 def _small_percent(share: float | None) -> str:
     """A percentage; what is there but would round to nothing says so."""
     return f"under 0.1{say.NBSP}%" if share and share < 0.0005 else say.percent(share)
+
+
+def _weight(value: Any) -> str | None:
+    """Rows that are tied say less than as many that are not."""
+    return f"{say.count(round(value))} independent rows" if isinstance(value, int | float) and value else None
 
 
 def _count(value: Any) -> str | None:

@@ -23,7 +23,11 @@ _WEIGHT = (
     "few_outputs",
     "canned_outputs",
     "split_size",
+    "few_effective",
     "few_groups",
+    "unscored",
+    "quality_habit",
+    "many_truncated",
     "groups_across",
 )
 
@@ -73,8 +77,8 @@ def _splits(data: Mapping[str, Any]) -> Number:
     splits = data.get("splits") or {}
     held, start = (splits.get("validation") or 0) + (splits.get("test") or 0), splits.get("train") or 0
     side = Side("", say.count(splits.get("test")), f"and {say.count(splits.get('validation'))} for validation", "")
-    weight = data.get("effective_pairs")
-    change = f"all kept rows weigh like {say.count(round(weight))}" if isinstance(weight, int | float) else ""
+    weight = (data.get("effective_splits") or {}).get("test")
+    change = f"weigh at least like {say.count(round(weight))}" if isinstance(weight, int | float) and weight else ""
     axis = linear_axis([0, max(start + held, 1)], say.count)
     return Number(
         "Rows to test on", (side,), change, mini_rows([Bar(0, start, "both"), Bar(start, start + held, "split")], axis)
