@@ -47,6 +47,7 @@ _RANGE = re.compile(
     rf"{_SPACE}?(?:-|\u2013|\u2014|~|\.\.\.?|…|[x×X*]|/|{_SPACE}?(?:to|by|through|till|until|bis|up{_SPACE}to)){_SPACE}?|-to-"
 )
 _LIST = re.compile(rf"{_SPACE}?(?:,|&|and|or|und|oder){_SPACE}")
+_LETTERS_ALONE = re.compile(r"[^\W\d_]{1,20}(?!\w)")
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)(?![^\W_])")
 _TEMPERATURES = frozenset(["°C", "°F"])
 
@@ -168,7 +169,7 @@ def _unit_behind(match: re.Match[str]) -> tuple[tuple[Reading, ...], int]:
 
 def _only_letters(text: str, start: int) -> bool:
     """Whether the word goes on in letters alone (`1st`, `24Vin`), so that it is no code."""
-    word = re.compile(r"[^\W\d_]+(?![^\W])").match(text, start)
+    word = _LETTERS_ALONE.match(text, start)
     return word is not None and (word.end() - start > 2 or word.group().islower())
 
 
