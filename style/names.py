@@ -26,7 +26,7 @@ _PIECE = re.compile(rf"{_LETTERS}+")
 _LONGEST_ABBREVIATION = 6
 # Small words that sentences have and catalogue lines have not: only in sentences is a capital a sign of a name.
 _SMALL = re.compile(
-    r"(?<!\w)(?:the|a|an|of|in|on|at|to|and|from|by|for|with|is|are|was|were|has|have|it|that|near|as|or)(?!\w)"
+    r"(?i)(?<![\w-])(?:the|a|an|of|in|on|at|to|and|from|by|for|with|is|are|was|were|has|have|it|that|near|as|or)(?![\w-])"
 )
 
 
@@ -72,13 +72,18 @@ def words_of(text: str) -> set[str]:
     folded = {word for word in re.split(r"[\W_]+", text.casefold()) if word}
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).casefold()
     letters = set(re.findall(rf"{_LETTERS}+", text.casefold()))
-    return folded | letters | set(re.split(r"[\W_]+", apart))
+    whole = {word.group().casefold() for word in _WORD.finditer(text)}
+    return folded | letters | whole | set(re.split(r"[\W_]+", apart))
 
 
 def states_name(request: str, words: set[str], name: Name) -> bool:
     """Whether a request (in small letters, with its words) has a name: as it is, in pieces, or as the words it stands for."""
     plain = _without_ending(name.text.casefold())
-    if plain in words or re.sub(r"\W", "", plain) in words or (len(plain) > 3 and plain in request):
+    if (
+        {plain, name.text.casefold()} & words
+        or re.sub(r"\W", "", plain) in words
+        or (len(plain) > 3 and plain in request)
+    ):
         return True
     return all(
         _known(_without_ending(piece.casefold()), request, words, short=_is_abbreviation(piece))

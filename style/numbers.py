@@ -56,9 +56,11 @@ _DIMENSIONS = re.compile(r"(?<=[0-9])[x×X](?=[0-9])")
 _INTEGER = re.compile(r"[0-9]+")
 _INNER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _TIMES = re.compile(r"(?<=[0-9\"″])[xX×](?=[0-9])")
+_THREAD = re.compile(r"[A-Za-z][0-9]+")  # of a screw: M4x20
 _PART = re.compile(r"[0-9]+|[^\W\d_]+|\d")
 _NAMED = re.compile(rf"([A-Z][A-Za-z]*){_SPACE}(?=[0-9])")
 _MOST_PARTS = 8  # of a code; what is behind counts by its windows of so many parts
+# What words count. The first of each may stand before a unit (five euros); the others count things alone: dual is no 2 V.
 NUMBER_WORDS = {
     1: "one single once mono first", 2: "two dual double twin pair twice both second couple", 3: "three triple thrice third",
     4: "four quad quadruple fourth", 5: "five fifth", 6: "six hex sixth", 7: "seven seventh", 8: "eight octal eighth",
@@ -70,8 +72,9 @@ def _word_keys() -> dict[str, tuple[Key, ...]]:
     """What each number word and month gives."""
     table: dict[str, tuple[Key, ...]] = {}
     for value, words in NUMBER_WORDS.items():
-        for word in words.split():
-            table[word] = table[f"{word}s"] = tuple((kind, (value, 1), sign) for kind in "0v" for sign in ("*", ""))
+        for place, word in enumerate(words.split()):
+            kinds = "v" if place else "0v"
+            table[word] = table[f"{word}s"] = tuple((kind, (value, 1), sign) for kind in kinds for sign in ("*", ""))
     return table | {month: (("m", month_number(month)),) for month in MONTHS.lower().split("|")}
 
 
@@ -247,7 +250,7 @@ def _version_fact(match: re.Match[str]) -> Fact:
 def _code_fact(span: str, match: re.Match[str]) -> tuple[int, list[Fact]]:
     """Where a run of letters and digits ends, and the code in it, if it is one."""
     cut = _DIMENSIONS.search(span, match.start(), match.end()) if match.group()[:2] not in ("0x", "0X") else None
-    end = cut.start() if cut and any(c.isalpha() for c in span[match.start() : cut.start()]) else match.end()
+    end = cut.start() if cut and _THREAD.fullmatch(span, match.start(), cut.start()) else match.end()
     text = span[match.start() : end]
     stop = end + 1 if cut and end == cut.start() else end
     parts = _PART.findall(text.casefold())

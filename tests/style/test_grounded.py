@@ -160,6 +160,7 @@ NOT_STATED = [
     ("5V", "SOT-23-5", "5V"),
     ("SOT-89", "SOT-23", "SOT-89"),
     ("3 men", "two men", "3"),
+    ("2 V", "dual amplifier", "2 V"),
     ("80 mph", "80 km/h", "80 mph"),
     ("16 MB", "16 GB", "16 MB"),
     ("in the 1980s", "1987", "1980s"),
@@ -181,6 +182,7 @@ NAMES = [
     ("XP Power module, DC/DC", "XP_POWER, dc-dc", []),
     ("Precision Micropower Amplifier, Low Noise", "amplifier", []),  # a heading's capitals tell nothing
     ("WE SHIP ALL OVER EUROPE NOW", "", []),
+    ("The German delegation left.", "the french delegation left", ["German"]),
     ("We are glad. He was there in May.", "", []),
 ]
 
