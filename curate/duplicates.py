@@ -199,7 +199,11 @@ def _as_rows(
             exact = kind == "duplicate" and normalised[row] == normalised[other]
             rules.append("exact_duplicate" if exact else "near_duplicate" if kind == "duplicate" else "conflict")
             said.append(
-                _say_copy(ids[other]) if exact else _say(kind, ids[other], inputs, outputs, texts[row], texts[other])
+                _say_copy(ids[other])
+                if exact
+                else _say_near(ids[other], inputs, outputs, normalised[row], normalised[other])
+                if kind == "duplicate"
+                else _say_conflict(ids[other], inputs, texts[row], texts[other])
             )
         outcomes = outcomes.mark(rows, kind, rule=rules, evidence=said, other=others, similarity=own.similarity)
     return outcomes
@@ -209,9 +213,28 @@ def _say_copy(other: str) -> str:
     return f'Input and output are those of "{other}", but for case, spacing and identifiers.'
 
 
-def _say(kind: str, other: str, inputs: float, outputs: float, output: str, other_output: str) -> str:
-    if kind == "duplicate":
-        return f'Repeats "{other}": input {inputs:.2f} and output {outputs:.2f} alike, with the same facts.'
+def _say_near(
+    other: str, inputs: float, outputs: float, own_texts: tuple[str, str], other_texts: tuple[str, str]
+) -> str:
+    """With the words that differ: facts are numbers and codes, and one word can make another thing of an item too."""
+    said = f'Repeats "{other}": input {inputs:.2f} and output {outputs:.2f} alike, with the same facts'
+    apart = [_words_apart(one, two) for one, two in zip(own_texts, other_texts, strict=True)]
+    names = [f"{name} {words}" for name, words in zip(("input", "output"), apart, strict=True) if words]
+    return f"{said}; {'; '.join(names)}." if names else f"{said}."
+
+
+def _words_apart(own: str, other: str) -> str:
+    """The words that only one of two normalised texts holds; empty where only their order or number differs."""
+    one, two = own.split(), other.split()
+    only_one, only_two = set(one) - set(two), set(two) - set(one)
+    left, right = (
+        _short(" ".join(w for w in words if w in only)) for words, only in ((one, only_one), (two, only_two))
+    )
+    said = [f'"{words}"' if words else "nothing" for words in (left, right)]
+    return " against ".join(said) if left or right else ""
+
+
+def _say_conflict(other: str, inputs: float, output: str, other_output: str) -> str:
     given = "The same input" if inputs == 1 else f"Nearly the same input ({inputs:.2f} alike, same facts)"
     own, others = text_facts(output), text_facts(other_output)
     apart = (sorted(own - others), sorted(others - own))

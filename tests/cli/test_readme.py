@@ -1,4 +1,4 @@
-"""The README's commands run, and what it shows is what they print."""
+"""The commands of the README and the docs run, and what is shown is what they print."""
 
 import re
 import shlex
@@ -8,15 +8,17 @@ import pytest
 
 from tuneworth.examples import example_path
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = ["README.md", "docs/curation.md"]
 # What takes minutes or sets up an environment is run by CI's demo, or by hand, not here.
 SLOW = ("git", "make")
 
 
-def shown() -> list[tuple[str, list[str]]]:
-    """Each command of a console block with the lines that follow it."""
+def shown(page: str) -> list[tuple[str, list[str]]]:
+    """Each command of a page's console blocks with the lines that follow it."""
     commands: list[tuple[str, list[str]]] = []
-    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
+    for block in re.findall(r"```console\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL):
         for line in block.splitlines():
             if line.startswith("$ "):
                 commands.append((line[2:], []))
@@ -26,7 +28,7 @@ def shown() -> list[tuple[str, list[str]]]:
 
 
 def test_the_readme_shows_commands():
-    assert {words.split()[1] for words, _ in shown()} >= {"style", "curate", "why", "roi"}
+    assert {words.split()[1] for words, _ in shown("README.md")} >= {"style", "curate", "why", "roi"}
 
 
 @pytest.fixture
@@ -37,8 +39,9 @@ def clone(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_every_command_prints_what_the_readme_shows(command, clone):
-    for words, lines in shown():
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_prints_what_the_page_shows(page, command, clone):
+    for words, lines in shown(page):
         done = command(*shlex.split(words)[1:])
         assert done.code == 0, (words, done.err)
         printed = done.out.strip().splitlines()
