@@ -52,6 +52,14 @@ def test_every_command_prints_what_the_page_shows(page, command, clone):
         assert [line.rstrip() for line in printed] == expected, words
 
 
+def test_the_inferred_rules_are_those_that_are_printed(command, clone):
+    shown_lines = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)[0].splitlines()
+    done = command("style", "infer", "examples/components/pairs.jsonl")
+    printed = done.out.splitlines()
+    assert len(shown_lines) > 8
+    assert [line for line in shown_lines if line != "…" and line not in printed] == []
+
+
 def test_the_readme_says_what_is_there():
     root = Path(__file__).parents[2]
     for target in re.findall(r"\]\(([^)#]+)\)", README):
