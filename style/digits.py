@@ -34,7 +34,7 @@ def values_of(digits: str) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
             readings.append(ratio(int(head + tail), 10 ** len(tail)))
         if grouped:
             readings.append((int(head + tail), 1))
-    split = pieces if len(pieces) > 1 else plain.split(",")
+    split = pieces if len(pieces) > 1 else plain.split(",") if "." not in plain else [plain]
     parts = [value for piece in split if piece for value in values_of(piece)[0]] if len(split) > 1 else []
     return tuple(readings), tuple(parts)
 

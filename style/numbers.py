@@ -34,7 +34,7 @@ Key = tuple[Any, ...]
 _SPACE = r"[ \u00a0\u202f]"
 _STOP = r"\s,;()\[\]{}|\"“”„«»"
 _DIGIT = "[0-9¼½¾⅐-⅞]"
-_CHUNK = rf"[^{_STOP}]*{_DIGIT}(?:[^{_STOP}]|,[0-9]|[\"″])*"
+_CHUNK = rf"[^{_STOP}]*{_DIGIT}(?:[^{_STOP}]|,[0-9]|[\"″”])*"
 _SYMBOLS = "|".join(
     re.escape(word) for word in (*MULTIPLIERS, *UNIT_WORDS) if (word.isascii() and word.isalpha()) or word[-1] in "23"
 )
@@ -55,7 +55,7 @@ _RUN = re.compile(r"0[xX][0-9A-Fa-f]+|[^\W_]+(?:[-._]+[^\W_]+)*")
 _DIMENSIONS = re.compile(r"(?<=[0-9])[x×X](?=[0-9])")
 _INTEGER = re.compile(r"[0-9]+")
 _INNER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-_TIMES = re.compile(r"(?<=[0-9\"″])[xX×](?=[0-9])")
+_TIMES = re.compile(r"(?<=[0-9\"″”])[xX×](?=[0-9])")
 _THREAD = re.compile(r"[A-Za-z][0-9]+")  # of a screw: M4x20
 _PART = re.compile(r"[0-9]+|[^\W\d_]+|\d")
 _NAMED = re.compile(rf"([A-Z][A-Za-z]*){_SPACE}(?=[0-9])")

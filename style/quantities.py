@@ -22,7 +22,7 @@ _RAISED = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 _MULTIPLIER = "|".join(sorted((word for word in MULTIPLIERS if len(word) > 1), key=len, reverse=True))
 _LETTERS = r"[A-Za-zµμΩ\u2126]"
 NUMBER = re.compile(
-    rf"(?:(?<![^\W_])|(?<=[0-9\"″][x×X]))"
+    rf"(?:(?<![^\W_])|(?<=[0-9\"″”][x×X]))"
     rf"(?P<sign>\+/-|\+-|[-\u2212±+](?![-\u2212])|minus{_SPACE})?"
     rf"(?P<money>(?:US|A|C)?[$€£¥₹]{_SPACE}?|(?:{'|'.join(CURRENCIES)}){_SPACE}?(?=[-\u2212]?[0-9]))?(?P<sign2>[-\u2212](?=[0-9]))?"
     rf"(?:(?P<digits>{_DIGITS})"
@@ -34,7 +34,7 @@ NUMBER = re.compile(
     rf"(?:{_SPACE}?(?P<word>{_MULTIPLIER})(?![A-Za-z])|(?P<letter>[kKmMbBT])"
     rf"(?={_SPACE}?[€$£¥]|{_SPACE}[A-Za-z]|$|[^\w \u00a0\u202f]))?"
     rf"(?:(?P<gap>{_SPACE}|-|{_SPACE}?)(?P<unit>degrees?{_SPACE}[A-Za-z]+|per{_SPACE}cent|fl\.?{_SPACE}?oz|US\$"
-    rf"|°{_SPACE}?[CFcf]\b|[%‰°℃℉€$£¥¢₹\"″'′]|{_LETTERS}+(?:[²³]|[23](?![0-9A-Za-z]))?)"
+    rf"|°{_SPACE}?[CFcf]\b|[%‰°℃℉€$£¥¢₹\"″”'′]|{_LETTERS}+(?:[²³]|[23](?![0-9A-Za-z]))?)"
     rf"(?P<per>/[A-Za-zµ°Ω%]+[²³]?|{_SPACE}per{_SPACE}[A-Za-z]+)?)?",
     re.ASCII,
 )

@@ -87,9 +87,11 @@ def _symbols() -> dict[str, list[Reading]]:
                     else (ratio_of(Fraction(factor) ** 3 * 1000), "l")
                 )
                 table[length + mark] = [(scale, dimension)]
-    # Old electronics spellings, and signs for feet and inches (also minutes and seconds of arc).
-    table |= {'"': [(ratio_of("0.0254"), "m")], "″": [(ratio_of("0.0254"), "m")], "'": [(ratio_of("0.3048"), "m")]}
-    table["′"] = table["'"]
+    # Signs for inches and feet, and the volt in small letters.
+    table |= {mark: [(ratio_of("0.0254"), "m")] for mark in '"″”'} | {
+        mark: [(ratio_of("0.3048"), "m")] for mark in "'′"
+    }
+    table["v"] = [((1, 1), "V")]
     # A bare letter behind a temperature is a temperature more often than a charge; the other reading stays.
     table["C"].append(((1, 1), "°C"))
     table["F"].append(((1, 1), "°F"))
@@ -113,7 +115,7 @@ _FOLDED: dict[str, list[Reading]] = {}
 for _symbol, _readings in _SYMBOL_TABLE.items():
     if len(_symbol) > 1:  # of one letter, case tells: M and m, K and k
         _FOLDED.setdefault(_symbol.casefold(), []).extend(_readings)
-UNIT_WORDS = tuple(sorted({*_SYMBOL_TABLE, *_WORD_TABLE, *_PER} - set("\"″'′"), key=lambda word: (-len(word), word)))
+UNIT_WORDS = tuple(sorted({*_SYMBOL_TABLE, *_WORD_TABLE, *_PER} - set("\"″”'′"), key=lambda word: (-len(word), word)))
 
 
 @lru_cache(maxsize=4096)

@@ -1,0 +1,93 @@
+"""Numbers, dates and codes as they stand in a text: what each may mean, and where it stands."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuneworth.style.dates import DATE, Date, read_date
+from tuneworth.style.digits import values_of
+from tuneworth.style.numbers import facts_in, numbers_in, same_number
+from tuneworth.style.ratios import ratio, ratio_of, times
+from tuneworth.style.units import read_unit
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Diode, 30V, 2 A, SOT-23", ["30V", "2 A", "SOT-23"]),
+        ("2.7-5.5V and 3..24Vin", ["2.7", "5.5V", "3", "24Vin"]),
+        ("2N7002, 1N4148W, LM317A-5.0", ["2N7002", "1N4148W", "LM317A-5.0"]),
+        ("on 25 November 2026 at 2:30 pm", ["25 November 2026", "2:30 pm"]),
+        ("v1.2.3, H.264, USB 3.0", ["v1.2.3", "H.264", "3.0"]),
+        ("€5.00, EUR 4.2m, -3 %", ["€5.00", "EUR 4.2m", "-3 %"]),
+        ('2"x1" and 2.5 x 2.0mm', ['2"', '1"', "2.5", "2.0mm"]),
+        ("the 67th minute, 10^6, 1½ cups", ["67th", "10^6", "1½ cups"]),
+        ("no digits here: one, two", []),
+    ],
+)
+def test_facts_stand_in_the_order_of_the_text(text, found):
+    facts = facts_in(text)
+    assert [fact.text for fact in facts] == found
+    assert all(text[fact.start : fact.end] == fact.text for fact in facts)
+
+
+@pytest.mark.parametrize(
+    ("digits", "values", "parts"),
+    [
+        ("1000", [1000], []),
+        ("1,000", [1, 1000], [1, 0]),
+        ("1.000", [1, 1000], []),
+        ("0.125", ["0.125"], []),
+        ("1,250,000", [1250000], [1, 250, 0]),
+        ("1.299,00", [1299], []),
+        ("1 299,50", ["1299.5"], [1, "299.5"]),
+        ("3,5", ["3.5"], [3, 5]),
+    ],
+)
+def test_marks_between_digits_are_read_in_every_way_that_fits(digits, values, parts):
+    whole, apart = values_of(digits)
+    assert sorted(whole) == sorted(map(ratio_of, values))
+    assert set(apart) == set(map(ratio_of, parts))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("kV", "V"), ("mOhm", "Ω"), ("mcg", "g"), ("km/h", "m/s"), ("MiB", "B"), ("min", "s"), ("Volts", "V")],
+)
+def test_units_of_one_dimension_differ_by_a_factor(one, other):
+    assert {dimension for _, dimension in read_unit(one)} == {dimension for _, dimension in read_unit(other)}
+
+
+@pytest.mark.parametrize("text", ["ADJ", "stars", "x", "", "V/stars", "pin"])
+def test_other_words_are_no_units(text):
+    assert read_unit(text) == ()
+
+
+def test_a_day_may_be_written_in_two_orders():
+    def days(text: str) -> list[Date]:
+        match = DATE.search(text)
+        return read_date(match) if match else []
+
+    assert days("03/04/2026") == [Date(2026, 4, 3), Date(2026, 3, 4)]
+    assert days("25/11/26") == [Date(2026, 11, 25), Date(1926, 11, 25)]
+    assert days("2026-13-45") == []
+
+
+def test_numbers_are_the_same_by_value_and_unit():
+    def same(one: str, other: str) -> bool:
+        return same_number(numbers_in(one)[0], numbers_in(other)[0])
+
+    assert [same("30 V", other) for other in ("0.03kV", "30", "30 A", "3.0 V")] == [True, True, False, False]
+    assert same("30", "30 V")
+
+
+@given(st.integers(-50, 50), st.integers(1, 50), st.integers(-50, 50), st.integers(1, 50))
+def test_ratios_multiply_as_fractions_do(a, b, c, d):
+    from fractions import Fraction
+
+    assert Fraction(*times(ratio(a, b), ratio(c, d))) == Fraction(a, b) * Fraction(c, d)
+
+
+@given(st.text(st.characters(), max_size=40))
+def test_any_text_is_read(text):
+    assert all(text[fact.start : fact.end] == fact.text for fact in facts_in(text))
