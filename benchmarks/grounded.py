@@ -157,14 +157,23 @@ def _speed() -> list[str]:
         "output", "input"
     )
     style = parse_style("checks: [{kind: grounded}]")
-    lines = ["## Speed", "", "Numbers and codes; the first call of a program meets each text for the first time.", ""]
-    lines += ["| rows | processor seconds | rows per processor second |", "|---:|---:|---:|"]
-    for times in (1, 1, 34):
-        table = pl.concat([pairs] * times)
+    lines = [
+        "## Speed",
+        "",
+        "Numbers and codes, texts met before in the same program; a first meeting takes about 50 µs per distinct word with digits.",
+        "",
+    ]
+    lines += ["| rows | processor seconds | rows per processor second |", "|---|---:|---:|"]
+    clean = pairs.filter(pl.Series([not found for found in _violations(pairs, "numbers, codes")]))
+    for what, table in (
+        ("all, once", pairs),
+        ("all, 34 times", pl.concat([pairs] * 34)),
+        ("those that state nothing new, 34 times", pl.concat([clean] * 34)),
+    ):
         started = time.process_time()
         check_outputs(table, style)
         seconds = time.process_time() - started
-        lines.append(f"| {len(table):,} | {seconds:.2f} | {len(table) / seconds:,.0f} |")
+        lines.append(f"| {len(table):,} ({what}) | {seconds:.2f} | {len(table) / seconds:,.0f} |")
     return lines
 
 

@@ -24,6 +24,7 @@ Worked = TypeVar("Worked")
 _DIGIT = r"[0-9¼½¾⅐-⅞]"
 _WIDTHS = (1, 2, 3)
 _HAS_ITEM = "|".join(pattern.replace("{digits}", "[0-9]{1,3}") for pattern in (_ITEM, _STEP))
+_BATCH = 5_000  # rows whose spans are held as Python lists at once
 _FEW = 40  # spans of a request up to which asking each is faster than making one set of them
 _SEARCHED = 100  # spans of a request in which it is sought
 _SHOWN = 20  # violations of one output for which the nearest fact of the request is sought
@@ -99,21 +100,18 @@ def _ungrounded_facts(
     """
     spans, terms = _Spans(p.facts), {term.casefold() for term in p.allow}
     allowed = frozenset[int]().union(*(spans.all_given(words_in(term), spans_in(term)) for term in p.allow))
-    asking = outputs.str.contains(_DIGIT)
-    found = pl.DataFrame({"output": outputs.filter(asking), "input": requests.filter(asking)})
-    columns = found.select(pl.all().str.extract_all(SPAN))
-    stated, known = columns["output"].to_list(), columns["input"].to_list()
-    doubtful = _doubtful(stated, known, spans, allowed)
-    looked_at, indices = found[doubtful], asking.arg_true()[doubtful].to_list()
-    worded = looked_at["input"].str.to_lowercase().str.extract_all(WORDS).to_list()
-    for place, index, output, words in zip(doubtful, indices, looked_at["output"], worded, strict=True):
-        given = allowed.union(spans.all_given(words, known[place]))
-        wrong = _wrong_facts(output, stated[place], given, spans, terms)
-        expected = _expected([fact for fact, _ in wrong], known[place])
-        yield from (
-            (index, fact.text, start, start + len(fact.text), text)
-            for (fact, start), text in zip(wrong, expected, strict=True)
-        )
+    rows = pl.DataFrame({"output": outputs, "input": requests}).with_row_index()
+    for batch in rows.filter(outputs.str.contains(_DIGIT)).iter_slices(_BATCH):
+        found = batch.select(pl.col("output", "input").str.extract_all(SPAN))
+        stated, known = found["output"].to_list(), found["input"].to_list()
+        doubtful = _doubtful(stated, known, spans, allowed)
+        looked_at = batch[doubtful]
+        worded = looked_at["input"].str.to_lowercase().str.extract_all(WORDS).to_list()
+        for place, index, output, words in zip(doubtful, looked_at["index"], looked_at["output"], worded, strict=True):
+            given = allowed.union(spans.all_given(words, known[place]))
+            wrong = _wrong_facts(output, stated[place], given, spans, terms)
+            for (fact, start), text in zip(wrong, _expected([fact for fact, _ in wrong], known[place]), strict=True):
+                yield index, fact.text, start, start + len(fact.text), text
 
 
 def _doubtful(
