@@ -160,7 +160,7 @@ def _speed() -> list[str]:
     lines = [
         "## Speed",
         "",
-        "Numbers and codes, texts met before in the same program; a first meeting takes about 50 µs per distinct word with digits.",
+        "Numbers and codes; texts met before in the same program. A first meeting takes about 50 µs per distinct span.",
         "",
     ]
     lines += ["| rows | processor seconds | rows per processor second |", "|---|---:|---:|"]

@@ -250,3 +250,9 @@ def test_a_text_of_very_many_numbers_is_read_to_its_end(piece):
     output, request_text = ("".join(piece.format(i + more) for i in range(3_000)) for more in (0, 1))
     assert len(ungrounded(output, request_text)) <= 1
     assert ungrounded("7777777 V", request_text) == ["7777777 V"]
+
+
+def test_the_same_fact_twice_has_two_places():
+    pairs = pl.DataFrame({"output": ["45 V here, 5 V there, and 45 V again"], "input": ["5 V"]})
+    violations = check_outputs(pairs, parse_style("checks: [{kind: grounded}]")).violations
+    assert violations.select("start", "end").rows() == [(0, 4), (26, 30)]
