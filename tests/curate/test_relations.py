@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import CurateSettings, read_frame, read_pairs
+from tuneworth.curate import CurateSettings, forest, read_frame, read_pairs
 from tuneworth.curate import relations as module
 from tuneworth.curate.checked import check_rows
 from tuneworth.curate.duplicates import rank_rows, settle
@@ -211,17 +211,18 @@ def components(n, pairs):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_forest_connects_at_every_similarity_what_all_pairs_connect(seed):
+def test_a_forest_connects_at_every_similarity_what_all_pairs_connect(seed, monkeypatch):
+    monkeypatch.setattr(forest, "_HELD", 40)  # so that it grows several times
     chance = np.random.default_rng(seed)
     left, right = chance.integers(0, 60, 900), chance.integers(0, 60, 900)
     keys = np.unique((np.minimum(left, right) * 60 + np.maximum(left, right))[left != right])
     left, right = keys // 60, keys % 60
     shared = chance.integers(80, 101, len(left))
     pairs = AlikePairs(left, right, shared, np.full(len(left), 100))
-    forest = SiblingForest(60, 0.8)
+    grown = SiblingForest(60, 0.8)
     for part in np.array_split(np.arange(len(left)), 7):
-        forest.add(pairs.take(part))
-    thin = forest.pairs()
+        grown.add(pairs.take(part))
+    thin = grown.pairs()
     assert len(thin.left) < 60
     for at in range(80, 101):
         kept, every = thin.take(thin.shared >= at), pairs.take(shared >= at)
