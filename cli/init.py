@@ -142,14 +142,10 @@ def _group_line(pairs: "pl.DataFrame") -> str:
 
 def _identifiers_line(pairs: "pl.DataFrame") -> str:
     """The input fields in which no two requests agree: they may name the item and say nothing about it."""
-    fields = [json.loads(text) for text in pairs["fields"].drop_nulls()]
-    if not fields:
-        return IDENTIFIERS
-    names = [n for n, v in fields[0].items() if isinstance(v, str) and all(isinstance(f.get(n), str) for f in fields)]
-    apart = [
-        n for n in names if len({f[n] for f in fields}) > 0.95 * len(fields) and all(len(f[n]) <= 60 for f in fields)
-    ]
-    if not apart or len(apart) == len(fields[0]):
+    from ..curate.identifiers import identifier_like
+
+    apart = identifier_like(pairs)
+    if not apart:
         return IDENTIFIERS
     return f"# identifiers = {_toml(apart)}  # fields that name the item and say nothing about it"
 

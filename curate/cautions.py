@@ -1,7 +1,7 @@
 """What the user should know before building on these pairs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import polars as pl
@@ -10,6 +10,7 @@ from ..style.schema import StyleSchema
 from .canned import Canned
 from .checked import Checked
 from .effective import effective_size
+from .identifiers import identifier_like
 from .read import RawPairs
 from .relations import Relations
 from .settings import CurateSettings
@@ -51,10 +52,12 @@ def find_warnings(
     components: np.ndarray,
     groups: int | None,
     personal: pl.DataFrame,
+    identifiers: Collection[str],
 ) -> list[dict[str, str]]:
     """All warnings as code and text. `sizes` are the rows of each split before failing outputs left."""
     found = [
         *_amount(raw, kept, groups),
+        *_identifiers(raw, identifiers),
         *_outputs(raw, canned),
         *_weight(kept, components),
         *_rules(raw, ledger, style, checked),
@@ -75,6 +78,19 @@ def _amount(raw: RawPairs, kept: pl.DataFrame, groups: int | None) -> Iterator[t
         )
     if groups is not None and groups < _FEW_GROUPS:
         yield "few_groups", f"Only {groups} groups: the splits are coarse, and results for new groups are uncertain."
+
+
+def _identifiers(raw: RawPairs, stated: Collection[str]) -> Iterator[tuple[str, str]]:
+    """A field that differs in every row keeps any two rows from having the same facts, so nothing would repeat."""
+    apart = [name for name in identifier_like(raw.pairs) if name not in stated]
+    if apart:
+        names = " and ".join(json.dumps(name, ensure_ascii=False) for name in apart)
+        shown = ", ".join(json.dumps(name, ensure_ascii=False) for name in [*sorted(stated), *apart])
+        yield (
+            "identifier_like",
+            f"The input field{'s' * (len(apart) != 1)} {names} differ{'s' * (len(apart) == 1)} in nearly every row, so no two "
+            f"rows have the same facts. If it only names the item, state [data] identifiers = [{shown}], or --identifier.",
+        )
 
 
 def _outputs(raw: RawPairs, canned: Canned) -> Iterator[tuple[str, str]]:

@@ -93,6 +93,7 @@ def summarise(
             *find_warnings(
                 raw, kept, ledger, style, settings=settings, checked=checked, relations=relations, ties=ties, sizes=sizes,
                 canned=canned, components=components, groups=groups, personal=personal,
+                identifiers=identifiers,
             ),
         ],
         "seconds": {step: round(value, 4) for step, value in seconds.items()},
