@@ -15,6 +15,7 @@ __all__ = ["Columns", "field_names"]
 
 # {name} in a text stands for the value of that input field.
 _SLOT = re.compile(r"\{([^{}]+)\}")
+_PARSED_AT_ONCE = 2_000
 
 
 def field_names(text: str) -> list[str]:
@@ -37,19 +38,35 @@ class Columns:
     @cached_property
     def fields(self) -> list[Mapping[str, Any]]:
         """The parsed fields of each row; an empty mapping where the input is plain text."""
-        return [json.loads(text) if text else {} for text in self.fields_json]
+        rows: list[Mapping[str, Any]] = []
+        for part in self.fields_json.replace("", None).fill_null("{}").to_frame().iter_slices(_PARSED_AT_ONCE):
+            # Many objects in one text take half the time of one by one.
+            rows += json.loads(f"[{','.join(part.to_series())}]")
+        return rows
+
+    @cached_property
+    def _texts(self) -> dict[str, pl.Series]:
+        """The fields that were asked for: several checks ask for the same."""
+        return {}
 
     def field(self, name: str) -> pl.Series:
         """The values of one field as text; null where it is absent or empty."""
-        return pl.Series(name, [field_text(row.get(name)) or None for row in self.fields], dtype=pl.String)
+        if name not in self._texts:
+            values = [field_text(row.get(name)) or None for row in self.fields]
+            self._texts[name] = pl.Series(name, values, dtype=pl.String)
+        return self._texts[name]
 
-    def field_items(self, name: str) -> list[list[str]]:
-        """The values of one field as a list of texts per row: the items of a list, or the one value."""
-        rows = (row.get(name) for row in self.fields)
-        return [
-            [text for item in (value if isinstance(value, list) else [value]) if (text := field_text(item))]
-            for value in rows
-        ]
+    def field_items(self, name: str) -> pl.DataFrame:
+        """The values of one field, each item of a list by itself: `index`, `item` (no empty ones)."""
+        indexes: list[int] = []
+        items: list[str] = []
+        for index, row in enumerate(self.fields):
+            value = row.get(name)
+            for item in value if isinstance(value, list) else (value,):
+                if text := field_text(item):
+                    indexes.append(index)
+                    items.append(text)
+        return pl.DataFrame({"index": indexes, "item": items}, schema={"index": pl.UInt32, "item": pl.String})
 
     def filled(self, text: str) -> pl.Series:
         """`text` with each `{field}` replaced by its value; null where one of them is absent or empty."""

@@ -11,7 +11,7 @@ from ..errors import ConfigError
 from ..findings import Findings, faults
 from ..given import given_fields
 from ..kind import Kind, Proposal
-from ..numbers import Fact, numbers_in, same_number
+from ..numbers import SPAN, Fact, numbers_in, same_number, span_facts
 from ..schema import Check
 from ..words import quoted
 
@@ -19,6 +19,8 @@ __all__ = ["COVERS"]
 
 # Proposed where most outputs keep it; how firm a rule that makes is for who counts.
 _HABIT_SHARE, _FEWEST_ROWS, _PROPOSE_FROM = 0.5, 20, 3_000
+_LONG = 120  # characters of an item or a span that is not remembered
+_SIDES = ("output", "plain")
 _NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
 
 
@@ -46,37 +48,60 @@ def _find_covers(check: Check, columns: Columns) -> Findings:
 
 def _missing(columns: Columns, name: str) -> pl.DataFrame:
     """The items of a field that do not occur in their row's output: index, item."""
-    table = pl.DataFrame(
-        {"output": columns.output, "item": pl.Series(columns.field_items(name), dtype=pl.List(pl.String))}
+    items = columns.field_items(name).filter(pl.col("item").str.contains(r"\S"))
+    plain = columns.output.to_frame("output").select(_one_blank("output")).to_series()
+    table = items.with_columns(output=plain.gather(items["index"]), plain=_one_blank("item"))
+    found = table.select(pl.col("output").str.contains(pl.col("plain"), literal=True)).to_series()
+    # As text, and from the beginning of a word to the end of one: 8 does not stand in 18. A bare number counts by value,
+    # and signs alone ("+") as they stand.
+    words = [pl.col(side).str.replace_all(_NO_WORD, " ").str.strip_chars(" ") for side in _SIDES]
+    words = [pl.concat_str(pl.lit(" "), side, pl.lit(" ")) for side in words]
+    whole = table.filter(found).select(
+        (words[0].str.contains(words[1], literal=True) | ~pl.col("plain").str.contains(r"[\p{L}\p{M}\p{N}]"))
+        & ~pl.col("item").str.contains(r"^[\d.,]+$")
     )
-    items = table.with_row_index().explode("item").drop_nulls("item").filter(pl.col("item").str.contains(r"\S"))
-    output, item = _one_blank("output"), _one_blank("item")
-    words = [pl.concat_str(pl.lit(" "), side.str.replace_all(_NO_WORD, " "), pl.lit(" ")) for side in (output, item)]
-    # As text, and from the beginning of a word to the end of one: 8 does not stand in 18. A bare number counts by value.
-    stands = output.str.contains(item, literal=True) & words[0].str.contains(words[1], literal=True)
-    left = items.filter(~stands | item.str.contains(r"^[\d.,]+$"))
+    stands = found.scatter(found.arg_true(), whole.to_series())
+    left = table.filter(~stands)
     # Without a digit on both sides there is no value to compare.
-    numeric = pl.all_horizontal(pl.col("output", "item").str.contains(r"\d"))
-    told = [
-        number and _said_by_value(item, output)
-        for output, item, number in left.select("output", "item", numeric.alias("number")).iter_rows()
-    ]
-    return left.filter(~pl.Series(told, dtype=pl.Boolean)).select("index", "item")
+    numeric = left.filter(pl.all_horizontal(pl.col("output", "item").str.contains(r"\d")))
+    spans = columns.output.gather(numeric["index"]).str.extract_all(SPAN)
+    told = [_said_by_value(item, own) for item, own in zip(numeric["item"], spans.to_list(), strict=True)]
+    said = numeric.filter(pl.Series(told, dtype=pl.Boolean))
+    return left.join(said, on=["index", "item"], how="anti", maintain_order="left").select("index", "item")
 
 
 def _one_blank(name: str) -> pl.Expr:
     return pl.col(name).str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
 
 
-@lru_cache(maxsize=16_384)  # a check of several fields reads each output once
-def _numbers(text: str) -> tuple[Fact, ...]:
-    return tuple(numbers_in(text))
+def _said_by_value(item: str, spans: Sequence[str]) -> bool:
+    """Every number of the item stands in the spans of an output, by value and unit."""
+    if len(item) > _LONG:
+        wanted = numbers_in(item)
+        stated = [fact for span in spans for fact in _numbers(span)]
+        return bool(wanted) and all(any(same_number(number, other) for other in stated) for number in wanted)
+    said = 0
+    for span in spans:
+        said |= _stated(item, span) if len(span) <= _LONG else _stated.__wrapped__(item, span)
+    return said == _all_of(item)
 
 
-def _said_by_value(item: str, output: str) -> bool:
-    """Every number of the item stands in the output, by value and unit."""
-    wanted, stated = _numbers(item), _numbers(output)
-    return bool(wanted) and all(any(same_number(number, other) for other in stated) for number in wanted)
+@lru_cache(maxsize=100_000)
+def _stated(item: str, span: str) -> int:
+    """Which numbers of the item a span states: a bit for each. Texts of one kind repeat both."""
+    stated = _numbers(span)
+    wanted = enumerate(numbers_in(item))
+    return sum(1 << place for place, number in wanted if any(same_number(number, other) for other in stated))
+
+
+@lru_cache(maxsize=16_384)
+def _all_of(item: str) -> int:
+    """The bits of all numbers of the item; one that none states where it has no number."""
+    return (1 << len(numbers_in(item))) - 1 or -1
+
+
+def _numbers(span: str) -> list[Fact]:
+    return [fact for fact in span_facts(span) if fact.kind == "numbers"]
 
 
 def _say_covers(check: Check) -> str:

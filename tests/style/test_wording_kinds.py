@@ -85,6 +85,11 @@ CASES = [
     ("{kind: covers, fields: [colour]}", "Hat (RED)", {"colour": ["red"]}, "pass", []),
     ("{kind: covers, fields: [colour, size]}", "Hat in red", {"colour": "red", "size": ["S", "M"]}, "fail", [None, None]),
     ("{kind: covers, fields: [colour]}", "Hat", {"size": "S"}, "not applicable", []),
+    ("{kind: covers, fields: [maker]}", "A TRANSZORB® diode", {"maker": "Transzorb®"}, "pass", []),
+    ("{kind: covers, fields: [pins]}", "In, out, +, ~{EN}", {"pins": ["+", "~{EN}"]}, "pass", []),
+    ("{kind: covers, fields: [pins]}", "In, out", {"pins": ["+"]}, "fail", [None]),
+    ("{kind: covers, fields: [mass]}", "A bag of 30 MG", {"mass": "30 mg"}, "pass", []),
+    ("{kind: covers, fields: [mass]}", "A bag of 30000 MG", {"mass": "30 g"}, "fail", [None]),
 ]  # fmt: skip
 
 
