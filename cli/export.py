@@ -29,11 +29,14 @@ def command(run: Path, kind: str, out: Path | None, with_guide: bool, talk: Talk
     """
     from ..curate import export_pairs
     from ..curate.export import export_cautions
+    from ..curate.whole import disk_refusals
     from .runs import run_folder
 
     folder = run_folder(run)
     guide = _guide(folder) if with_guide else None
-    written = export_pairs(folder, kind, out or folder / "export" / kind, guide=guide)
+    place = out or folder / "export" / kind
+    with disk_refusals(place):
+        written = export_pairs(folder, kind, place, guide=guide)
     cautions = export_cautions(written, kind)
     for caution in cautions:
         talk.note(f"warning: {caution}")

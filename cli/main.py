@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -21,6 +22,9 @@ COMMANDS = {
     "style": ("style", "Infer a style from examples, check a file against one, or write its guide."),
     "export": ("export", "A run's clean splits in another format."),
 }
+
+
+_GO_ON = ("run", "train", "evaluate", "demo")
 
 
 class _Lazy(click.Group):
@@ -69,13 +73,35 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         code = 2
     except click.Abort:
-        print("Stopped. What was done is kept; the same command with --run NAME goes on from there.", file=sys.stderr)
+        print(_stopped(arguments), file=sys.stderr)
         code = 3
     except BrokenPipeError:
         code = 3
     except Exception as error:
         code = _report(error, debug="--debug" in arguments)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stopped(arguments: list[str]) -> str:
+    """What Ctrl-C leaves: stages that take long go on, the others left nothing half-written."""
+    if any(name in arguments for name in _GO_ON):
+        return "Stopped. What was done is kept; the same command with --run NAME goes on from there."
+    return "Stopped. Nothing half-written is left; the same command starts again."
+
+
+def _refused(error: Exception) -> str | None:
+    from ..curate.whole import disk_refusal
+
+    said = disk_refusal(error)
+    if said is None:
+        return None
+    name = getattr(error, "filename", None)
+    # What is written whole has a temporary name at first, which says nothing to people.
+    place = Path(str(name)) if name else None
+    where = "" if place is None else f"{place.parent if place.suffix == '.part' else place}: "
+    return (
+        f"tuneworth: {where}{said}. What was written whole is kept.\nMake room or name another folder, and start again."
+    )
 
 
 def _report(error: Exception, *, debug: bool) -> int:
@@ -92,8 +118,8 @@ def _report(error: Exception, *, debug: bool) -> int:
         if not debug:
             print(printable(f"tuneworth: {error}"), file=sys.stderr)
         return error.exit_code
-    if isinstance(error, OSError) and error.errno == 28:  # no space left on the device
-        print(printable(f"tuneworth: the disk is full ({error.filename}). What was written whole is kept."), file=sys.stderr)
+    if said := _refused(error):
+        print(printable(said), file=sys.stderr)
         return 3
     said = f"tuneworth: broke off: {type(error).__name__}: {error}\nThe log is {write_failure(error)}"
     print(printable(said), file=sys.stderr)

@@ -109,9 +109,18 @@ def update_run(
     content["seconds"] |= {stage: round(value, 2) for stage, value in (seconds or {}).items()}
     known = {entry["path"]: entry for entry in content["inputs"]}
     for path in inputs or []:
-        known[path.name] = {"path": path.name, "sha256": sha256_file(path)}
+        known[path.name] = {"path": path.name, "sha256": _fingerprint(path)}
     content["inputs"] = list(known.values())
     write_whole(run / "run.json", json.dumps({**content, **facts}, ensure_ascii=False, indent=2))
+
+
+def _fingerprint(path: Path) -> str:
+    """The SHA-256 of a file; of a folder, such as a saved dataset, that of its files' names and fingerprints."""
+    if not path.is_dir():
+        return sha256_file(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = [f"{file.relative_to(path).as_posix()} {sha256_file(file)}\n" for file in files]
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 def test_set_uses(run: Path, ids: list[str]) -> tuple[str, int]:

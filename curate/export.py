@@ -78,9 +78,11 @@ def export_cautions(written: list[Path], format: str) -> list[str]:
 
 def _write(table: pl.DataFrame, format: str, path: Path) -> None:
     if format == "csv":
-        table.write_csv(path)
+        with path.open("wb") as file:  # Python's own, whose errors say what the disk refuses
+            table.write_csv(file)
     elif format == "parquet":
-        table.write_parquet(path)
+        with path.open("wb") as file:
+            table.write_parquet(file)
     else:
         lines = _openai(table) if format == "openai" else _trl(table)
         with path.open("w", encoding="utf-8", newline="\n") as file:

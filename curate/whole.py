@@ -1,17 +1,27 @@
 """A folder that appears whole or not at all, and what is said when the disk refuses."""
 
 import errno
+import os
+import platform
+import re
 import secrets
 import shutil
+import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import polars as pl
+
 from ..style.errors import RunBroken
 
-__all__ = ["disk_refusals", "whole_folder"]
+__all__ = ["disk_refusal", "disk_refusals", "whole_folder"]
 
 _REFUSED = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_BY_RUST = re.compile(r"\(os error (\d+)\)")  # polars puts the number into the text alone
+_DEAD = 3600  # seconds without a change: a process of another machine that still writes there is not so slow
+_MACHINE = f"{zlib.crc32(platform.node().encode(errors='replace')):08x}"
 
 
 @contextmanager
@@ -22,13 +32,14 @@ def whole_folder(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     _clear(folder)
-    part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
+    part = folder.with_name(f".{folder.name}.{_MACHINE}.{os.getpid()}.{secrets.token_hex(4)}.part")
     part.mkdir()
     try:
         yield part
         _exchange(folder, part, names)
     finally:
-        _clear(folder)
+        for own in (part, part.with_suffix(".old")):
+            shutil.rmtree(own, ignore_errors=True)
 
 
 def _exchange(folder: Path, part: Path, names: tuple[str, ...]) -> None:
@@ -47,9 +58,32 @@ def _exchange(folder: Path, part: Path, names: tuple[str, ...]) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Take away what a killed process left beside the folder."""
+    """Take away what a killed process left beside the folder, and nothing that another one may be writing."""
     for leftover in (*folder.parent.glob(f".{folder.name}.*.part"), *folder.parent.glob(f".{folder.name}.*.old")):
-        shutil.rmtree(leftover, ignore_errors=True)
+        if _is_dead(leftover):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _is_dead(leftover: Path) -> bool:
+    """Whether the process that wrote there is gone: by its number where it ran here, else by the time since."""
+    machine, number = leftover.name.rsplit(".", 4)[1:3]
+    if machine == _MACHINE and number.isdecimal() and os.name == "posix":
+        try:
+            os.kill(int(number), 0)  # asks, and sends nothing
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return False
+    return time.time() - _changed(leftover) > _DEAD
+
+
+def _changed(folder: Path) -> float:
+    """When something in the folder was last written, in seconds since 1970; now where it is gone meanwhile."""
+    try:
+        return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    except OSError:
+        return time.time()
 
 
 @contextmanager
@@ -57,10 +91,19 @@ def disk_refusals(place: Path) -> Iterator[None]:
     """Turn a full disk, a quota or a missing right while writing into an error that says what to do."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in _REFUSED:
+    except (OSError, pl.exceptions.PolarsError) as error:
+        said = disk_refusal(error)
+        if said is None:
             raise
         raise RunBroken(
-            f"{place} cannot be written: {error.strerror}. Nothing half-written was left there.\n"
+            f"{place} cannot be written: {said}. Nothing half-written was left there.\n"
             "Make room or name another folder; the same command then gives the same result."
         ) from error
+
+
+def disk_refusal(error: Exception) -> str | None:
+    """In words what the disk refuses; None where the error is another one."""
+    code = getattr(error, "errno", None)
+    if code is None and (found := _BY_RUST.search(str(error))):
+        code = int(found[1])
+    return os.strerror(code) if code in _REFUSED else None

@@ -224,3 +224,28 @@ def test_a_full_disk_leaves_the_result_of_before_as_it_was(pairs_file, tmp_path)
     assert called("curate", pairs_file, "--out", out, "--seed", "3").returncode == 0
     assert content(out) != before
     assert (out / "curate" / "notes.txt").read_text() == "mine"
+
+
+def test_a_saved_dataset_is_curated_to_the_end(command, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    datasets.Dataset.from_list([pair(n) for n in range(20)]).save_to_disk(str(tmp_path / "saved"))
+    prints = []
+    for name in ("one", "two"):
+        done = command("curate", tmp_path / "saved", "--out", tmp_path / name)
+        assert done.code == 0, done.err
+        prints.append(json.loads((tmp_path / name / "run.json").read_text())["inputs"])
+    assert prints[0] == prints[1]
+    assert [entry["path"] for entry in prints[0]] == ["saved"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["curate", "pairs.jsonl", "--out", "clean"], "Nothing half-written is left; the same command starts again."),
+        (["train"], "the same command with --run NAME goes on from there."),
+    ],
+)
+def test_ctrl_c_says_what_is_left_and_how_to_go_on(words, said):
+    from tuneworth.cli.main import _stopped
+
+    assert said in _stopped(words)
