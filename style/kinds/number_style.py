@@ -1,9 +1,8 @@
 """The check `numbers`: how a number and its unit are written."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import polars as pl
@@ -37,6 +36,9 @@ _NO_MEASURES = frozenset({"d", "D", "st", "nd", "rd", "th"})  # 2D, 1st
 # behind a bracket it needs a unit.
 _MARKED = re.compile(r"(?<![\w.,/\-(\[])[+\-−±]?(?P<digits>\d+(?:[.,]\d+)+)(?![\w/])(?![.,\-]\w)|"
                      r"(?<![\w.,/])(?P<with_unit>\d+[.,]\d+)(?=[ \u00a0]?[^\W\d_]{1,4}\b|[ \u00a0]?[%°€$£])")  # fmt: skip
+# Words with a mark between digits, with as much of the next word as a unit takes: no number above looks further.
+_MARKED_WORD = r"\S*\d[.,]\d\S*"
+_WITH_DECIMALS = rf"{_MARKED_WORD}(?:[ \u00a0]{_MARKED_WORD})*(?:[ \u00a0]\S{{1,5}})?"
 _PROPOSE_FROM = 30  # rows with numbers that have a unit
 
 
@@ -60,51 +62,69 @@ class NumbersParameters:
             raise ConfigError('a unit in "units" is empty')
 
 
+Measure = tuple[str, int, str, str]
 Fault = tuple[str, int, int, str]
+Judge = Callable[[str], tuple[bool, Sequence[Fault]]]
 
 
 def _find_numbers(check: Check, columns: Columns) -> Findings:
     p: NumbersParameters = check.parameters
+    applicable = pl.Series("applies", [False], dtype=pl.Boolean).new_from_index(0, len(columns.output))
     rows: list[tuple[int, str, int, int, str]] = []
-    applicable = [False] * len(columns.output)
+    ways: list[tuple[str, Judge]] = []
     if p.space or p.units:
-        for index, measure in _measures(columns.output):
-            applicable[index] = True
-            rows += [(index, *fault) for fault in _unit_faults(measure, p, check.ignore_case)]
+        ways.append((SPAN, lambda span: _judge_units(span, p, check.ignore_case)))
     if p.decimal:
-        marked = columns.output.str.contains(r"\d[.,]\d")
-        for index, output in zip(marked.arg_true(), columns.output.filter(marked), strict=True):
-            for text, mark, start in _with_decimals(output):
-                applicable[index] = True
-                if mark != p.decimal:
-                    rows.append((index, text, start, start + len(text), f"{quoted(p.decimal)} before decimals"))
-    return Findings(
-        faults(sorted(rows, key=lambda row: (row[0], row[2]))), pl.Series("applies", applicable, dtype=pl.Boolean)
-    )
+        ways.append((_WITH_DECIMALS, lambda words: _judge_decimals(words, p.decimal)))
+    for pattern, judge in ways:
+        numbers, wrong = _judged(columns.output, pattern, judge)
+        applicable |= numbers
+        rows += wrong
+    return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2]))), applicable)
 
 
-Measure = tuple[str, int, str, str]
+def _judged(texts: pl.Series, pattern: str, judge: Judge) -> tuple[pl.Series, list[tuple[int, str, int, int, str]]]:
+    """Where a match of the pattern holds a number at all, and the faults; texts of one kind repeat their matches."""
+    matches = _matches(texts, pattern)
+    judged = {match: judge(match) for match in matches["match"].unique()}
+    held = pl.Series([match for match, (number, _) in judged.items() if number], dtype=pl.String)
+    faulty = pl.Series([match for match, (_, wrong) in judged.items() if wrong], dtype=pl.String)
+    indexes = [
+        matches.filter(pl.col("match").is_in(some.implode()))["index"].unique().sort() for some in (held, faulty)
+    ]
+    applies = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(texts)).scatter(indexes[0], True)
+    # Only there are places looked for.
+    rows = [
+        (indexes[1][place], text, start + at, start + end, expected)
+        for place, match, start, _ in regex_places(texts.gather(indexes[1]), pattern)
+        for text, at, end, expected in (judged.get(match) or judge(match))[1]
+    ]
+    return applies, rows
 
 
-def _measures(outputs: pl.Series) -> Iterator[tuple[int, Measure]]:
-    """Each number that has a unit: its row; its text, where it starts, the gap before the unit, the unit as written.
+def _matches(texts: pl.Series, pattern: str) -> pl.DataFrame:
+    """Every match in every text: `index`, `match`."""
+    return pl.DataFrame({"match": texts.str.extract_all(pattern)}).with_row_index().explode("match").drop_nulls("match")
+
+
+def _judge_units(span: str, p: NumbersParameters, ignore_case: bool) -> tuple[bool, list[Fault]]:
+    measures = _measures(span)
+    return bool(measures), [fault for measure in measures for fault in _unit_faults(measure, p, ignore_case)]
+
+
+def _judge_decimals(words: str, decimal: str | None) -> tuple[bool, list[Fault]]:
+    numbers = [*_with_decimals(words)]
+    expected = f"{quoted(decimal or '')} before decimals"
+    return bool(numbers), [(text, at, at + len(text), expected) for text, mark, at in numbers if mark != decimal]
+
+
+def _measures(span: str) -> tuple[Measure, ...]:
+    """Each number of a span that has a unit: its text, its place, the gap before the unit, the unit as written.
 
     The gap of an attribute ("36-V amplifier") is its hyphen.
     """
-    for index, span, start, _ in regex_places(outputs, SPAN):
-        if not _HAS_UNIT.search(span):
-            continue
-        for text, at, gap, unit in _remembered(span) if len(span) <= 120 else _measures_of(span):
-            yield index, (text, start + at, gap, unit)
-
-
-@lru_cache(maxsize=100_000)
-def _remembered(span: str) -> tuple[Measure, ...]:
-    """The measures of a short span: texts of one kind repeat theirs."""
-    return _measures_of(span)
-
-
-def _measures_of(span: str) -> tuple[Measure, ...]:
+    if not _HAS_UNIT.search(span):
+        return ()
     found = []
     for fact in span_facts(span):
         parts = _WITH_UNIT.fullmatch(fact.text) if fact.kind == "numbers" else None
@@ -181,19 +201,34 @@ def _explain_numbers(check: Check, found: str | None, expected: str) -> str:
     return f"{check.id}: {quoted(found or '')} {verb} {expected}"
 
 
+def _free_gaps(span: str) -> frozenset[str]:
+    """The gaps before units that a rule about them means."""
+    return frozenset(
+        gap
+        for _, _, gap, unit in _measures(span)
+        if gap not in ("-", "‐", "‑") and unit not in _CLOSE_UNITS | _OTHER_WORDS and not _is_word(unit)
+    )
+
+
+def _told_by_row(texts: pl.Series, pattern: str, tell: Callable[[str], frozenset[str]]) -> list[frozenset[str]]:
+    """What the matches of each text tell together; texts of which none tells anything left out."""
+    matches = _matches(texts, pattern)
+    told = {match: tell(match) for match in matches["match"].unique()}
+    rows: dict[int, frozenset[str]] = {}
+    for index, match in matches.iter_rows():
+        if told[match]:
+            rows[index] = rows.get(index, frozenset()) | told[match]
+    return list(rows.values())
+
+
 def _propose_numbers(columns: Columns) -> list[Proposal]:
     """The space before units and the mark before decimals that most numbers have, where enough rows have any."""
     if mostly_json(columns.output):
         return []
-    gaps_of: dict[int, set[str]] = {}
-    marks: list[set[str]] = []
-    for index, (_, _, gap, unit) in _measures(columns.output):
-        if gap not in ("-", "‐", "‑") and unit not in _CLOSE_UNITS | _OTHER_WORDS and not _is_word(unit):
-            gaps_of.setdefault(index, set()).add(gap)
-    spaces = list(gaps_of.values())
-    for text in columns.output.filter(columns.output.str.contains(r"\d[.,]\d")):
-        found = {mark for _, mark, _ in _with_decimals(text)}
-        marks += [found] if found else []
+    spaces = _told_by_row(columns.output, SPAN, _free_gaps)
+    marks = _told_by_row(
+        columns.output, _WITH_DECIMALS, lambda words: frozenset(m for _, m, _ in _with_decimals(words))
+    )
     proposals = []
     if len(spaces) >= _PROPOSE_FROM:
         none = sum(gaps == {""} for gaps in spaces)
