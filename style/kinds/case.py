@@ -107,7 +107,9 @@ def _not_sentence(columns: Columns) -> Rows:
     # Whole columns say where a text could be title case at all; the words of those texts are looked at one by one.
     capital = columns.output.str.count_matches(rf"\b\p{{Lu}}\p{{Ll}}{_PART}{{2,}}")
     small = columns.output.str.count_matches(r"(?:^|\s)\p{Ll}{4,}")
-    likely = (capital >= _TITLE_WORDS) & (capital >= small)
+    # Small words right behind a word or a comma are inside a sentence for certain.
+    inside = columns.output.str.count_matches(r"[\p{L}\p{N},] \p{Ll}{4,}")
+    likely = (capital >= _TITLE_WORDS) & (capital >= small) & (capital >= _TITLE_SHARE * (inside + capital))
     for index, text, request in zip(
         likely.arg_true(), columns.output.filter(likely), columns.input.filter(likely), strict=True
     ):
@@ -117,20 +119,33 @@ def _not_sentence(columns: Columns) -> Rows:
 
 def _in_title_case(text: str, request: str) -> list[tuple[str, int, int, str]]:
     """The first capitalised word of a text in title case that should be small; none where it is not."""
-    named = _words(request)
-    small, capital = 0, []
+    small, capital, first = 0, 0, None
     for match in _WORD.finditer(text):
         word = match.group()
-        if len(word) < _LETTERS or _has_digit(word) or sum(map(str.isalpha, word)) < _LETTERS:
-            continue
-        if word[0].islower():
+        size = _size(word)
+        if size == "small":
             small += not _opens(text, match.start())
-        elif word not in named and _capitalised(word) and not _opens(text, match.start()):
-            capital.append(match)
-    if len(capital) < max(_TITLE_WORDS, _TITLE_SHARE * (small + len(capital))):
+        elif size == "capital" and not _opens(text, match.start()) and not _named(word, request):
+            capital += 1
+            first = first or match
+    if first is None or capital < max(_TITLE_WORDS, _TITLE_SHARE * (small + capital)):
         return []
-    word = capital[0].group()
-    return [(word, *capital[0].span(), f"{quoted(word.lower())} (sentence case)")]
+    return [(first.group(), *first.span(), f"{quoted(first.group().lower())} (sentence case)")]
+
+
+@lru_cache(maxsize=65_536)
+def _size(word: str) -> Literal["small", "capital"] | None:
+    """What a word says about title case; None where it is short, an acronym, or has a digit."""
+    if len(word) < _LETTERS or _has_digit(word) or sum(map(str.isalpha, word)) < _LETTERS:
+        return None
+    if word[0].islower():
+        return "small"
+    return "capital" if _capitalised(word) else None
+
+
+def _named(word: str, request: str) -> bool:
+    """Whether the word stands so in the request."""
+    return word in request and word in _words(request)
 
 
 def _opens(text: str, start: int) -> bool:
