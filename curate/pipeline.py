@@ -10,6 +10,7 @@ import polars as pl
 
 from ..style.errors import DataError
 from ..style.schema import StyleSchema
+from .arguments import check_arguments
 from .canned import find_canned
 from .certificate import certify
 from .checked import Checked, check_rows
@@ -90,7 +91,9 @@ def curate(
     Raises:
         ConfigError: an identifier, or the field to stratify by or the date, is in no pair.
         DataError: no pair is left to train on.
+        TypeError: an argument is of another type.
     """
+    check_arguments(style=style, settings=settings, identifiers=identifiers, overrides=overrides, held=held)
     raw = raw if isinstance(raw, RawPairs) else read_frame(raw)
     settings = settings or CurateSettings()
     clock = Clock({"read": raw.seconds})

@@ -54,8 +54,11 @@ def read_pairs(path: str | Path, data: DataSettings | None = None) -> RawPairs:
     Raises:
         DataError: nothing can be read there, a column is missing, the data have a shape that is not pairs, or a file
             changes while it is read.
+        TypeError: `path` is no path.
     """
     started = time.perf_counter()
+    if not isinstance(path, str | Path):
+        raise TypeError(f"read_pairs reads files, and found {type(path).__name__}; read_frame reads tables in memory")
     data = data or DataSettings(path=str(path))
     if Path(path).is_dir() and is_saved_dataset(Path(path)):
         saved = load_saved(Path(path))

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
+from ..style.settings import misfits
+
 __all__ = ["CurateSettings", "DataSettings", "SplitShares"]
 
 
@@ -66,5 +68,7 @@ class CurateSettings:
     mask: bool = False
 
     def __post_init__(self) -> None:
+        if problems := misfits(self):
+            raise ValueError("; ".join(problems))
         if not 0.5 <= self.near_duplicate <= 1:
             raise ValueError(f"near_duplicate must be from 0.5 to 1, found {self.near_duplicate:g}")

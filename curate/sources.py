@@ -100,11 +100,12 @@ def table_batches(table: Any) -> Iterator[Batch]:
         return _from_polars(table, 0)
     if isinstance(table, Mapping):
         return _from_parts(table)
-    if hasattr(table, "to_polars") and hasattr(table, "features"):
+    streamed = hasattr(table, "features") and not hasattr(table, "__len__")  # cannot be read twice
+    if hasattr(table, "to_polars") and hasattr(table, "features") and not streamed:
         return _from_dataset(table)
     if hasattr(table, "iloc") and hasattr(table, "columns"):
         return object_batches(_from_pandas(table))
-    if isinstance(table, str | bytes | Path) or not isinstance(table, Iterable):
+    if isinstance(table, str | bytes | Path | pl.Series) or not isinstance(table, Iterable) or streamed:
         raise TypeError(
             "expected a polars or pandas DataFrame, a Dataset, a DatasetDict or a list of dictionaries, "
             f"found {type(table).__name__}; read_pairs reads files"
@@ -119,7 +120,16 @@ def _from_polars(table: pl.DataFrame, before: int) -> Iterator[Batch]:
 
 
 def _from_parts(parts: Mapping[str, Any]) -> Iterator[Batch]:
-    """The parts of a DatasetDict one after the other; the name of each is its split, unless a column says so."""
+    """The parts of a DatasetDict one after the other; the name of each is its split, unless a column says so.
+
+    Raises:
+        TypeError: a part is no table, as in one pair or in columns by name.
+    """
+    if not all(map(_is_table, parts.values())):
+        raise TypeError(
+            "expected a table or a list of dictionaries, found one dictionary; a single pair is [pair], columns by name "
+            "are polars.DataFrame(columns)"
+        )
     before = 0
     for name, part in parts.items():
         last = before
@@ -133,6 +143,12 @@ def _from_parts(parts: Mapping[str, Any]) -> Iterator[Batch]:
                 moved = Batch(moved.numbers, [{"split": name, **row} for row in moved.values], moved.problems)
             yield moved
         before = last
+
+
+def _is_table(part: Any) -> bool:
+    if isinstance(part, list):
+        return not part or isinstance(part[0], Mapping)
+    return hasattr(part, "features") or hasattr(part, "columns")
 
 
 def _from_dataset(dataset: Any) -> Iterator[Batch]:
@@ -153,7 +169,9 @@ def _from_dataset(dataset: Any) -> Iterator[Batch]:
 
 
 def _from_pandas(frame: Any) -> list[dict[str, Any]]:
-    """The rows of a pandas table; NaN, NaT and NA are nothing."""
+    """The rows of a pandas table; NaN, NaT and NA are nothing. An index that bears a name is a column, such as the id."""
+    if any(name is not None for name in frame.index.names):
+        frame = frame.reset_index(drop=False)
     names = [str(name) for name in frame.columns]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:

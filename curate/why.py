@@ -91,7 +91,7 @@ def why(run: Path, row_or_id: str) -> Explanation:
     Raises:
         DataError: there is no such row; the nearest ids and the range of rows are named. Or nothing was curated there.
     """
-    run = Path(run)
+    run, row_or_id = Path(run), str(row_or_id)
     ledger = _scan(run)
     found = ledger.filter(pl.col("id") == row_or_id).collect()
     if not len(found) and row_or_id.isdecimal() and len(row_or_id) < 10:

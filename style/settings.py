@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from .errors import ConfigError
 
-__all__ = ["build_settings", "key_of", "nearest", "unknown_keys"]
+__all__ = ["build_settings", "key_of", "misfits", "nearest", "unknown_keys"]
 
 Settings = TypeVar("Settings")
 
@@ -55,6 +55,20 @@ def build_settings(
     except (ConfigError, ValueError) as error:  # a dataclass's own __post_init__ checks its ranges
         problems.append(f"{where}: {error}")
         return None
+
+
+def misfits(settings: Any) -> list[str]:
+    """One problem per field of a settings dataclass whose value is not of its type: Python itself does not look."""
+    hints, problems = get_type_hints(type(settings)), []
+    for field in fields(settings):
+        value, hint = getattr(settings, field.name), hints[field.name]
+        if is_dataclass(hint):
+            fits, expected = isinstance(value, hint), f"{hint.__name__}(...)"  # type: ignore[arg-type]
+        else:
+            fits, expected = _fit(value, hint, field.name, problems)[1], _name(hint)
+        if not fits:
+            problems.append(f"{key_of(field)} must be {expected}, found {_say(value)}")
+    return problems
 
 
 def key_of(field: Field[Any]) -> str:

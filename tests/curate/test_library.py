@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tuneworth.curate import DataSettings, curate, read_frame
+from tuneworth.curate import DataSettings, curate, read_frame, read_pairs
 from tuneworth.style import DataError, StyleSchema
 
 ROWS = [
@@ -190,3 +190,45 @@ def test_items_that_are_no_objects_are_rows_with_a_reason():
 def test_an_empty_table_is_a_clear_error(empty):
     with pytest.raises(DataError, match="no record"):
         read_frame(empty)
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        (
+            {"style": "style.yaml"},
+            'style must be a StyleSchema, as read_style and parse_style make it; found "style.yaml"',
+        ),
+        ({"settings": {"keep": "first"}}, "settings must be CurateSettings(...); found dict"),
+        ({"identifiers": "part"}, 'identifiers must be names of fields, for example ["sku"]; found "part"'),
+        ({"overrides": [{"id": "r1", "decision": "drop"}]}, "a sequence of Override(...)"),
+        ({"overrides": "overrides.jsonl"}, "as read_overrides makes it"),
+        ({"held": "splits.jsonl"}, "as read_splits makes them"),
+    ],
+)
+def test_a_wrong_argument_is_named_with_what_makes_a_right_one(argument, words):
+    with pytest.raises(TypeError) as wrong:
+        curate(ROWS, **argument)
+    assert words in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    "table", [ROWS[0], {"input": ["a"], "output": ["b"]}, pl.Series(["a"]), "pairs.jsonl", None, 3], ids=str
+)
+def test_what_is_no_table_is_refused(table):
+    with pytest.raises(TypeError, match=r"^expected a .*table|^expected a polars"):
+        read_frame(table)
+
+
+def test_a_streamed_dataset_is_refused_and_files_are_read_by_read_pairs():
+    with pytest.raises(TypeError, match="found IterableDataset"):
+        read_frame(dataset(ROWS).to_iterable_dataset())
+    with pytest.raises(TypeError, match="read_frame reads tables in memory"):
+        read_pairs(ROWS)
+
+
+def test_tables_by_split_and_a_named_index_lose_nothing():
+    frame = pl.DataFrame(ROWS)
+    parts = read_frame({"train": frame[:15], "test": ROWS[15:]})
+    assert parts.pairs["split"].to_list() == ["train"] * 15 + ["test"] * 5
+    assert read_frame(pandas_frame(ROWS).set_index("id")).pairs["id"].to_list() == [row["id"] for row in ROWS]

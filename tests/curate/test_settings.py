@@ -1,5 +1,7 @@
 """Settings: their ranges, and how they come from a parsed project file."""
 
+import re
+
 import pytest
 
 from tuneworth.curate import CurateSettings, DataSettings, SplitShares
@@ -40,6 +42,21 @@ def test_a_wrong_value_is_named(table, words):
     settings, problems = built(CurateSettings, table)
     assert settings is None or problems
     assert words in " ".join(problems)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"keep": "bestt"}, 'keep must be "best style" or "first" or "longest", found "bestt"'),
+        ({"near_duplicate": "high"}, "near_duplicate must be a number"),
+        ({"split": {"train": 1}}, "split must be SplitShares(...)"),
+        ({"tie_siblings": "always"}, "tie_siblings must be"),
+        ({"stratify": 3, "mask": "no"}, "mask must be true or false"),
+    ],
+)
+def test_a_value_of_another_type_is_named_in_python_too(values, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        CurateSettings(**values)
 
 
 @pytest.mark.parametrize(
