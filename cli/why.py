@@ -1,13 +1,21 @@
 """`tuneworth why`: what happened to a row; and what a person decides about it."""
 
+import re
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING
 
 import click
 
 from .talk import Talk, common_options
 
+if TYPE_CHECKING:
+    from ..curate import Explanation
+
 __all__ = ["command"]
+
+_TYPED = re.compile(r"\w[\w ./:#@+,=-]{0,79}")  # begins with no dash, holds nothing that a shell or a terminal turns
 
 
 @click.command("why", epilog="Example:  tuneworth why examples/components 817")
@@ -22,7 +30,9 @@ __all__ = ["command"]
 @click.option("--who", help="Who decides (default: the user of this machine).")
 @common_options
 def command(run: Path, row: str, decide: str | None, because: str, who: str | None, talk: Talk) -> None:
-    """What happened to ROW (its number or id) in RUN, by which rule, beside which other row.
+    """What happened to ROW (its id or number) in RUN, by which rule, beside which other row.
+
+    Where an id looks like a number, "row 817" is the row of that number.
 
     With --decide the decision is added to overrides.jsonl: beside the project file, or in the folder of a run that was
     made from a file. It holds from the next curate on.
@@ -37,19 +47,27 @@ def command(run: Path, row: str, decide: str | None, because: str, who: str | No
     explanation = why(folder, row)
     if decide is None:
         talk.answer(str(explanation), asdict(explanation))
-        talk.next(_hint(run, row, explanation.outcome, folder))
+        talk.next(_hint(run, explanation, folder))
         return
     file = _decide(folder, explanation.id, decide, because, who)
-    text = f'Decided about "{explanation.id}" (row {explanation.row}, so far {explanation.outcome}): {decide}\nWritten to {file}'
+    about = f'"{explanation.id}" (row {explanation.row}, so far {explanation.outcome})'
+    text = f"Decided about {about}: {decide}\nWritten to {file}"
     talk.answer(text, {**asdict(explanation), "decision": decide, "overrides": str(file)})
     talk.next(f"replay it: {_curate_again(folder)}")
 
 
-def _hint(run: Path, row: str, outcome: str, folder: Path) -> str:
-    if outcome in ("kept", "duplicate", "conflict", "quarantined"):
-        decision = "drop" if outcome == "kept" else "keep"
-        return f'decide otherwise: tuneworth why {run} {row} --decide {decision} --because "..."'
+def _hint(run: Path, told: "Explanation", folder: Path) -> str:
+    # A rule may be wrong about a row; what could not be read cannot be kept.
+    if told.outcome != "leaked" and told.input is not None and told.rule != "override":
+        decision = "drop" if told.outcome == "kept" else "keep"
+        return f'decide otherwise: tuneworth why {quote(str(run))} {_asked(told)} --decide {decision} --because "..."'
     return f"every row stands in {folder / 'curate' / 'ledger.parquet'}"
+
+
+def _asked(told: "Explanation") -> str:
+    """The row as it is typed: its id where that is easily typed, else its number."""
+    id = told.id or ""
+    return quote(id) if _TYPED.fullmatch(id) else f'"row {told.row}"'
 
 
 def _decide(folder: Path, id: str | None, decision: str, because: str, who: str | None) -> Path:
@@ -81,5 +99,5 @@ def _curate_again(folder: Path) -> str:
 
     file = decisions_file(folder)
     if file.parent == folder:
-        return f"tuneworth curate FILE --out {folder}"
-    return f"tuneworth curate {file.parent}"
+        return f"tuneworth curate FILE --out {quote(str(folder))}, with the options of before"
+    return f"tuneworth curate {quote(str(file.parent))}"

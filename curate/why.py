@@ -2,6 +2,7 @@
 
 import json
 import mmap
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,6 +18,8 @@ __all__ = ["Explanation", "why"]
 
 _SHOWN = 2000  # characters of a text
 _NEAR_IDS = 20_000  # ids that a misspelt one is compared with
+_ROW = re.compile(r"(?:row[ :=]?)?([0-9]{1,9})")
+_ID = 80  # characters of an id
 _MEANS = {
     "kept": "it stands in the {split} split",
     "duplicate": "it repeats a row that is kept",
@@ -32,7 +35,8 @@ class Explanation:
     """A row's outcome with its reason; texts are None where the row could not be read or there is no other row.
 
     other_row, other_id: the row that this one repeats, contradicts or would leak to; for a kept row the kept row that is
-    most like it, with their similarity (of the inputs), where the data are small enough to look for it.
+    most like it, with their similarity (of the inputs), where the data are small enough to look for it. numbered_id:
+    where the id that was asked for is also the number of another row, that row's id in words.
     """
 
     row: int
@@ -53,11 +57,15 @@ class Explanation:
     file: str | None = None
     group: str | None = None
     reference_ok: bool | None = None
+    numbered_id: str | None = None
 
     def __str__(self) -> str:
-        named = f' "{self.id}"' if self.id else ""
+        named = f" {_named(self.id)}" if self.id else ""
         place = f" of {self.file}" if self.file else ""
         lines = [f"Row {self.row}{place}{named}: {self.outcome}" + (f" ({self.split})" if self.split else "")]
+        if self.numbered_id is not None:
+            other = f'row {self.id} is another one, {self.numbered_id}: ask for "row {self.id}"'
+            lines.append(f'Note: "{self.id}" is its id; {other}')
         if self.rule:
             lines.append(f"Rule: {self.rule}")
         lines.append(f"Why: {self._reason()}")
@@ -82,11 +90,13 @@ class Explanation:
         alike = f"{self.similarity:.2f} alike, " if self.similarity is not None else ""
         standing = f"{self.other_outcome}, {self.other_split}" if self.other_split else f"{self.other_outcome}"
         title = "The most similar kept row:" if self.outcome == "kept" else "Beside it"
-        return f'{title} "{self.other_id}" ({alike}row {self.other_row}, {standing})'
+        return f"{title} {_named(self.other_id or '')} ({alike}row {self.other_row}, {standing})"
 
 
 def why(run: Path, row_or_id: str) -> Explanation:
     """The explanation of the row with this id or, where no id is like it, of this row number.
+
+    `row 817` is the row of that number, even where another one has the id `817`.
 
     Raises:
         DataError: there is no such row; the nearest ids and the range of rows are named. Or nothing was curated there.
@@ -94,8 +104,9 @@ def why(run: Path, row_or_id: str) -> Explanation:
     run, row_or_id = Path(run), str(row_or_id)
     ledger = _scan(run)
     found = ledger.filter(pl.col("id") == row_or_id).collect()
-    if not len(found) and row_or_id.isdecimal() and len(row_or_id) < 10:
-        found = ledger.filter(pl.col("row") == int(row_or_id)).collect()
+    numbered = _numbered(ledger, row_or_id)
+    if not len(found):
+        found, numbered = numbered, numbered.clear()
     if not len(found):
         raise DataError(_unknown(ledger, row_or_id, run))
     entry = found.row(0, named=True)
@@ -120,7 +131,18 @@ def why(run: Path, row_or_id: str) -> Explanation:
         file=entry.get("file"),
         group=own.get("group"),
         reference_ok=own.get("reference_ok"),
+        numbered_id=None if entry["row"] in numbered["row"] else _id_of(numbered),
     )
+
+
+def _numbered(ledger: pl.LazyFrame, asked: str) -> pl.DataFrame:
+    """The row with this number, written alone or as `row 817`."""
+    number = _ROW.fullmatch(asked)
+    return ledger.filter(pl.col("row") == (int(number[1]) if number else -1)).collect()
+
+
+def _id_of(rows: pl.DataFrame) -> str | None:
+    return (_named(rows["id"][0]) if rows["id"][0] else "which could not be read") if len(rows) else None
 
 
 def _scan(run: Path) -> pl.LazyFrame:
@@ -170,6 +192,12 @@ def _candidates(ledger: pl.LazyFrame, asked: str) -> Collection[str]:
     """The ids to compare with; of very many only those that begin like it."""
     ids = ledger.select("id").drop_nulls().collect()["id"]
     return (ids if len(ids) <= _NEAR_IDS else ids.filter(ids.str.starts_with(asked[:3]))).head(_NEAR_IDS).to_list()
+
+
+def _named(id: str) -> str:
+    """The id in quotes, on one line and not too long."""
+    flat = " ".join(id.split())
+    return f'"{flat if len(flat) <= _ID else flat[:_ID] + "…"}"'
 
 
 def _indented(text: str) -> str:

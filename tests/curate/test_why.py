@@ -105,3 +105,15 @@ def test_unknown_rows_and_foreign_folders_are_named(run, tmp_path):
             why(run, row)
     with pytest.raises(DataError, match="there is no ledger"):
         why(tmp_path, "1")
+
+
+def test_an_id_that_is_the_number_of_another_row_is_told_from_it(tmp_path):
+    rows = [{"id": f"{40 - i}", "input": f"a question of {i * 7919}", "output": f"text {i}"} for i in range(40)]
+    write_curated(curate([*rows, {"id": "long " * 90, "input": "something else", "output": "text"}, 3]), tmp_path)
+    told = why(tmp_path, "38")
+    assert (told.row, told.id, told.numbered_id) == (3, "38", '"3"')
+    assert 'Note: "38" is its id; row 38 is another one, "3": ask for "row 38"' in str(told)
+    assert (why(tmp_path, "row 38").row, why(tmp_path, "row 38").numbered_id) == (38, None)
+    assert why(tmp_path, "20").numbered_id is not None
+    assert why(tmp_path, "row 42").outcome == "invalid"
+    assert max(map(len, str(why(tmp_path, "41")).splitlines())) < 120
