@@ -6,13 +6,12 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from .errors import ConfigError
 from .kinds import KINDS
 from .kinds.python_call import load_code
 from .schema import Check, StyleSchema
-from .settings import build_settings, key_of, nearest, unknown_keys
+from .settings import build_settings, key_of, nearest, said, unknown_keys
+from .yaml_text import read_yaml
 
 __all__ = ["parse_style", "read_style"]
 
@@ -30,27 +29,28 @@ def read_style(path: Path | str, *, allow_code: bool = False) -> StyleSchema:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"no style file at {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except IsADirectoryError:
+        raise ConfigError(f"{path} is a folder; name the style file in it") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start + 1} is no UTF-8; save the style file as UTF-8") from None
+    except OSError as error:
         raise ConfigError(f"{path}: the style file cannot be read ({error})") from None
     return parse_style(text, where=str(path), path=path, allow_code=allow_code)
 
 
 def parse_style(text: str, *, where: str = "style", path: Path | None = None, allow_code: bool = False) -> StyleSchema:
     """The style schema in a YAML text; `where` names it in messages, files that it names are sought beside `path`."""
-    try:
-        table = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{where}{place}: not valid YAML: {getattr(error, 'problem', error)}") from None
+    table = read_yaml(text, where=where)
+    if table is None:
+        raise ConfigError(f"{where}: the style is empty; it needs `checks`, a list of rules")
     if not isinstance(table, Mapping):
-        raise ConfigError(f"{where}: expected a mapping with `name` and `checks`, found {type(table).__name__}")
+        raise ConfigError(f"{where}: expected a mapping with `name` and `checks`, found {said(table)}")
     problems = unknown_keys(table, _TOP_KEYS, where="top level")
     checks = _read_checks(table.get("checks"), problems, path.parent if path else None)
     checks = load_code(checks, problems, folder=path.parent if path else None, allow_code=allow_code)
     for key, kind, wanted in (("name", str, "a text"), ("about", str, "a text"), ("reviewed", bool, "true or false")):
         if key in table and not isinstance(table[key], kind):
-            problems.append(f"{key}: expected {wanted}, found {table[key]!r}")
+            problems.append(f"{key}: expected {wanted}, found {said(table[key])}")
     if problems:
         raise ConfigError.of(problems, where=where)
     name = table.get("name", path.stem if path else "style")
@@ -65,11 +65,11 @@ def _read_checks(entries: Any, problems: list[str], folder: Path | None) -> tupl
     used: Counter[str] = Counter()
     for number, entry in enumerate(entries, start=1):
         kind = entry.get("kind") if isinstance(entry, Mapping) else None
-        where = f"check {number}" + (f" ({kind})" if kind else "")
+        where = f"check {number}" + (f" ({kind})" if isinstance(kind, str) and kind in KINDS else "")
         before = len(problems)
         check = _read_check(entry, where, used, problems, folder) if isinstance(entry, Mapping) else None
         if check is None and len(problems) == before:
-            problems.append(f"{where}: expected a mapping with `kind`, found {entry!r}")
+            problems.append(f"{where}: expected a mapping with `kind`, found {said(entry)}")
         if check is not None:
             checks.append(check)
     doubled = [id for id, times in Counter(check.id for check in checks).items() if times > 1]
@@ -81,8 +81,8 @@ def _read_check(
     entry: Mapping[str, Any], where: str, used: Counter[str], problems: list[str], folder: Path | None
 ) -> Check | None:
     name = entry.get("kind")
-    if name not in KINDS:
-        what = f'unknown kind "{name}"; {nearest(str(name), list(KINDS))}' if name else '"kind" is missing'
+    if not isinstance(name, str) or name not in KINDS:
+        what = f"unknown kind {said(name)}; {nearest(str(name), list(KINDS))}" if name else '"kind" is missing'
         problems.append(f"{where}: {what}")
         return None
     kind = KINDS[name]
@@ -102,7 +102,7 @@ def _read_check(
     ):
         if not isinstance(value, wanted):
             problems.append(
-                f"{where}.{key}: expected {'a text' if wanted is str else 'true or false'}, found {value!r}"
+                f"{where}.{key}: expected {'a text' if wanted is str else 'true or false'}, found {said(value)}"
             )
     if parameters is None:
         return None
@@ -129,7 +129,7 @@ def _choice(
 ) -> Any:
     value = entry.get(key, default)
     if value not in choices:
-        problems.append(f"{where}.{key}: expected {' or '.join(choices)}, found {value!r}")
+        problems.append(f"{where}.{key}: expected {' or '.join(choices)}, found {said(value)}")
     return value
 
 
@@ -141,5 +141,5 @@ def _read_when(when: Any, where: str, problems: list[str]) -> Mapping[str, tuple
         return {when: None}
     if isinstance(when, Mapping) and when:
         return {str(name): tuple(map(str, v)) if isinstance(v, list) else (str(v),) for name, v in when.items()}
-    problems.append(f"{where}.when: expected a field name, {{field: value}} or {{field: [values]}}, found {when!r}")
+    problems.append(f"{where}.when: expected a field name, {{field: value}} or {{field: [values]}}, found {said(when)}")
     return None

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from decimal import Decimal
 from difflib import get_close_matches
+from reprlib import Repr
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .errors import ConfigError
 
-__all__ = ["build_settings", "key_of", "misfits", "nearest", "unknown_keys"]
+__all__ = ["build_settings", "key_of", "misfits", "nearest", "said", "unknown_keys"]
 
 Settings = TypeVar("Settings")
 
@@ -35,7 +36,7 @@ def build_settings(
     tuple is, a table where a nested dataclass is. A field named `is_` stands for the key `is`: Python keeps that word.
     """
     if not isinstance(table, Mapping):
-        problems.append(f"{where}: expected a table, found {_say(table)}")
+        problems.append(f"{where}: expected a table, found {said(table)}")
         return None
     before = len(problems)
     hints = get_type_hints(kind)
@@ -67,7 +68,7 @@ def misfits(settings: Any) -> list[str]:
         else:
             fits, expected = _fit(value, hint, field.name, problems)[1], _name(hint)
         if not fits:
-            problems.append(f"{key_of(field)} must be {expected}, found {_say(value)}")
+            problems.append(f"{key_of(field)} must be {expected}, found {said(value)}")
     return problems
 
 
@@ -83,7 +84,8 @@ def _required(field: Field[Any]) -> bool:
 def _convert(value: Any, hint: Any, where: str, problems: list[str]) -> Any:
     converted, ok = _fit(value, hint, where, problems)
     if not ok:
-        problems.append(f"{where}: expected {_name(hint)}, found {_say(value)}")
+        quote = f' (in quotes it is a text: "{value}")' if hint is str and type(value) in (bool, int, float) else ""
+        problems.append(f"{where}: expected {_name(hint)}, found {said(value)}{quote}")
     return converted
 
 
@@ -139,7 +141,7 @@ def _name(hint: Any) -> str:
             f'"{choice}"' if isinstance(choice, str) else str(choice).lower() for choice in get_args(hint)
         )
     if origin is tuple:
-        return f"a list of {_name(get_args(hint)[0])}"
+        return f"a list of {_names(get_args(hint)[0])}"
     if origin is dict or is_dataclass(hint):
         return "a table"
     return {str: "a text", int: "a whole number", float: "a number", Decimal: "a number", bool: "true or false"}.get(
@@ -147,6 +149,19 @@ def _name(hint: Any) -> str:
     )
 
 
-def _say(value: Any) -> str:
-    text = repr(value) if not isinstance(value, str) else f'"{value}"'
-    return text if len(text) <= 60 else text[:57] + "..."
+def _names(hint: Any) -> str:
+    """The plural: `texts`, `numbers`; choices stand as they are."""
+    name = _name(hint)
+    return f"{name[2:]}s" if name.startswith("a ") else name
+
+
+def said(value: Any) -> str:
+    """A value in a message, shortened: it comes from a file and may be of any size."""
+    if isinstance(value, str):
+        text = f'"{value[:60]}"' if value.isprintable() else repr(value[:60])
+        return text if len(value) <= 60 else f"{text[:57]}..."
+    return _SHORT.repr(value) if value is not None else "nothing"
+
+
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxdict, _SHORT.maxstring, _SHORT.maxother = 2, 3, 3, 40, 60

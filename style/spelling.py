@@ -171,8 +171,11 @@ def _clusters(table: pl.DataFrame, same: Callable[[str, str], bool]) -> list[_Cl
         preferred = min(forms, key=lambda form: (-_weight(form, forms), form))
         others = {f: r for f, r in forms.items() if _small(f) != _small(preferred) and same(preferred, f)}
         if same is _same_term:
-            # Capitals alone make headings; beside another joint they are one more spelling of the term.
-            others = {f: r for f, r in others.items() if _joints(f) or _joints(preferred)}
+            # Capitals alone make headings; beside another joint they are one more spelling of the term. A name in code
+            # (`SparseArray`) is another thing than the words (`sparse array`).
+            others = {
+                f: r for f, r in others.items() if (_joints(f) or _joints(preferred)) and not _is_code(f, preferred)
+            }
             if all(form.lower() == preferred.lower() for form in others):
                 continue
         if others:
@@ -255,8 +258,18 @@ def _same_name(a: str, b: str) -> bool:
     return (inner or capitals) and not b.isupper()
 
 
+def _is_code(form: str, preferred: str) -> bool:
+    """A form with a word that has a capital inside, beside a preferred one in small letters."""
+    return preferred[1:] == preferred[1:].lower() and any(map(_has_inner_capital, _words(form)))
+
+
+def _has_inner_capital(form: str) -> bool:
+    return form[1:] != form[1:].lower() and not form.isupper()
+
+
 def _other_word(a: str, b: str) -> bool:
-    return a.lower() != b.lower()
+    # With a capital inside it is a name of its own: a CCompiler is no slip of a compiler.
+    return a.lower() != b.lower() and _has_inner_capital(a) == _has_inner_capital(b)
 
 
 def _without_doubles(word: str) -> str:

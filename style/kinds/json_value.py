@@ -94,6 +94,8 @@ def _schema_reason(error: Exception) -> str:
     path = "/".join(map(str, getattr(error, "instance_path", [])))
     if 'is not a "regex"' in text:
         return f"{path}: a pattern that does not run in linear time (look-around, back-reference) or is none"
+    if "not valid under any of the schemas" in text:  # the schema of schemas, which says little to a reader
+        return f"{path}: JSON Schema knows no {quoted(str(getattr(error, 'instance', '')))} here"
     return f"{path}: {text}" if path else text
 
 

@@ -37,6 +37,7 @@ _DASHES = {
     "hyphen": ("-", 'a hyphen between spaces (" - ")'), "en": ("–", "an en dash (–)"), "em": ("—―", "an em dash (—)"),
 }  # fmt: skip
 _PROPOSE_FROM = 30  # outputs with such a mark
+_MARK_SHARE = 0.01  # of the outputs: marks in fewer are no habit
 
 
 @dataclass(frozen=True)
@@ -185,8 +186,8 @@ def _propose_punctuation(columns: Columns) -> list[Proposal]:
         return []
     return [
         *_propose_end(outputs),
-        *_propose_sort(_quotes(outputs), "quotes", list(_QUOTES), _is_quote),
-        *_propose_sort(_dashes(outputs), "dashes", list(_DASHES), _is_dash),
+        *_propose_sort(_quotes(outputs), len(outputs), "quotes", list(_QUOTES), _is_quote),
+        *_propose_sort(_dashes(outputs), len(outputs), "dashes", list(_DASHES), _is_dash),
         Proposal({"exclamation_marks": 0}, style=False),
     ]
 
@@ -205,13 +206,13 @@ def _propose_end(outputs: pl.Series) -> list[Proposal]:
 
 
 def _propose_sort(
-    marks: list[tuple[int, str, int, int]], key: str, sorts: Sequence[str], fits: Callable[[str, str], bool]
+    marks: list[tuple[int, str, int, int]], count: int, key: str, sorts: Sequence[str], fits: Callable[[str, str], bool]
 ) -> list[Proposal]:
-    """The sort of mark that most outputs with such marks use alone."""
+    """The sort of mark that most of the outputs with such marks use alone; `count` outputs there are in all."""
     rows: dict[int, set[str]] = {}
     for index, mark, *_ in marks:
         rows.setdefault(index, set()).add(mark)
-    if len(rows) < _PROPOSE_FROM:
+    if len(rows) < max(_PROPOSE_FROM, _MARK_SHARE * count):
         return []
     counts = {sort: sum(all(fits(mark, sort) for mark in found) for found in rows.values()) for sort in sorts}
     best = max(counts, key=lambda sort: counts[sort])

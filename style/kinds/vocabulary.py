@@ -13,8 +13,9 @@ from ..words import one_of, quoted, whole_words
 
 __all__ = ["VOCABULARY"]
 
-# The most frequent terms; a longer list is a person's work.
-_MOST_TERMS = 40
+# A guide has room for a few frequent terms that do drift; a longer list is a person's work. The share of the outputs
+# that hold the term, and of these those that spell it otherwise.
+_MOST_TERMS, _TERM_SHARE, _DRIFT_SHARE = 12, 0.005, 0.01
 _STYLE_SHARE = 0.05
 
 
@@ -86,7 +87,13 @@ def _explain_vocabulary(check: Check, found: str | None, expected: str) -> str:
 def _propose_vocabulary(columns: Columns) -> Sequence[Proposal]:
     """One preferred spelling for each term that is spelled in several ways, each term by itself."""
     proposals = []
-    for term in spelling_variants(columns.output)[:_MOST_TERMS]:
+    drifting = [
+        term
+        for term in spelling_variants(columns.output)
+        if term.rows >= _TERM_SHARE * len(columns.output)
+        and term.rows - term.preferred_rows >= _DRIFT_SHARE * term.rows
+    ]
+    for term in drifting[:_MOST_TERMS]:
         seen = {term.preferred: term.preferred_rows, **term.variants}
         counts = ", ".join(f"{quoted(spelling)} {rows:,}" for spelling, rows in seen.items())
         entry = {"preferred": {term.preferred: list(term.variants)}}

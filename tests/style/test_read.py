@@ -73,3 +73,43 @@ def test_a_style_file_runs_no_code(tmp_path):
 
 def test_the_shipped_style_reads():
     assert read_style(example_path("components") / "style.yaml").reviewed
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: a\nchecks: [{kind: clean}]\nname: b", 'lines 1 and 3: the key "name" stands twice'),
+        ("checks:\n  - kind: length\n    max: 3\n    max: 4", 'lines 3 and 4: the key "max"'),
+        ("checks: [{kind: clean}]\n---\nchecks: [{kind: clean}]", "one file holds one style"),
+        ("checks:\n\t- kind: clean", "indent with spaces"),
+        ("checks: [{kind: clean, say: a: b}]", "line 1"),
+        ("", "the style is empty"),
+        ("checks: " + "[" * 5_000 + "]" * 5_000, "nested too deeply"),
+        ("checks: [{kind: [clean]}]", "unknown kind ['clean']"),
+        ("checks: [{kind: starts_with, any: [1]}]", 'in quotes it is a text: "1"'),
+        ("checks: [{kind: covers, fields: part}]", 'expected a list of texts, found "part"'),
+        ("checks: [{kind: json, schema: {type: strin}}]", 'type: JSON Schema knows no "strin" here'),
+        ("checks: &all\n  - *all", "check 1"),
+        ("checks: [{kind: clean, when: 2026-13-45}]", "not valid YAML"),
+    ],
+)
+def test_what_yaml_would_let_through_or_explain_badly_is_said_plainly(text, said):
+    assert said in problems(text)
+
+
+def test_merged_keys_may_be_overridden_and_a_message_stays_short():
+    rules = "&rule {kind: length, max: 3}"
+    style = parse_style(f"checks:\n  - {rules}\n  - <<: *rule\n    max: 4\n  - <<: *rule\n    id: third")
+    assert [check.parameters.max for check in style.checks] == [3, 4, 3]
+    bomb = "checks:\n  - &a [x, x, x, x]\n" + "".join(
+        f"  - &{b} [*{a}, *{a}, *{a}, *{a}]\n" for a, b in zip("abcdefghij", "bcdefghijk", strict=True)
+    )
+    assert len(problems(bomb)) < 2_000
+
+
+def test_another_encoding_and_a_folder_are_said(tmp_path):
+    (tmp_path / "s.yaml").write_bytes("checks: [{kind: clean}]".encode("utf-16"))
+    with pytest.raises(ConfigError, match="save the style file as UTF-8"):
+        read_style(tmp_path / "s.yaml")
+    with pytest.raises(ConfigError, match="is a folder"):
+        read_style(tmp_path)

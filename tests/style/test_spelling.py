@@ -49,6 +49,8 @@ def test_spellings_of_one_term_come_together_under_the_most_frequent(counts, pre
 
 
 APART = [
+    {"compiler": 60, "CCompiler": 1},
+    {"sparse array": 60, "SparseArray": 20},
     {"N-channel": 9, "P-channel": 9},
     {"16-bit": 9, "18-bit": 2, "16 bit": 3},
     {"input": 60, "inputs": 1},

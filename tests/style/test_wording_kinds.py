@@ -271,6 +271,16 @@ def test_fields_that_outputs_hold_are_proposed_as_covered():
     assert proposed("covers", outputs, PARTS) == [{"fields": ["package"]}]
 
 
+def test_a_spelling_is_proposed_where_a_term_is_frequent_and_drifts():
+    drifting = [f"An e-mail to house {n}" if n % 4 else f"An email to house {n}" for n in range(400)]
+    (entry,) = proposed("vocabulary", drifting)
+    assert entry == {"preferred": {"e-mail": ["email"]}}
+    assert proposed("vocabulary", drifting + [f"A letter to house {n}" for n in range(90_000)]) == []  # a rare term
+    assert (
+        proposed("vocabulary", ["An email to a house"] * 1_000 + ["An e-mail to a house"] * 5) == []
+    )  # hardly a drift
+
+
 def test_what_any_text_keeps_is_no_style_by_itself():
     outputs = [f"{PLAIN} Number {n} is a nice one to have in the house." for n in range(30)]
     columns = pair_columns(table(outputs))
