@@ -68,14 +68,23 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
         return InferredStyle(None, (), (), "", len(pairs), len(examples), message)
     columns = pair_columns(examples)
     proposals = ((kind.name, proposal) for kind in KINDS.values() for proposal in kind.propose(columns))
-    return infer_proposed(proposals, examples, name=name, source=source, rows=len(pairs))
+    return infer_proposed(proposals, examples, columns, name=name, source=source, rows=len(pairs))
 
 
 def infer_proposed(
-    proposals: Iterable[tuple[str, Proposal]], examples: pl.DataFrame, *, name: str, source: str = "", rows: int
+    proposals: Iterable[tuple[str, Proposal]],
+    examples: pl.DataFrame,
+    columns: Columns,
+    *,
+    name: str,
+    source: str = "",
+    rows: int,
 ) -> InferredStyle:
-    """The style among `proposals`, each with its kind, as counted on `examples`; `rows` were there to choose from."""
-    columns, counted = pair_columns(examples), len(examples)
+    """The style among `proposals`, each with its kind, as counted on `examples`; `rows` were there to choose from.
+
+    `columns` are those of the examples, as checks see them.
+    """
+    counted = len(examples)
     groups = _counted(list(proposals), columns, examples)
     rules = said_once([rule for group in groups if (rule := next((one for one in group if one.level), None))])
     if not any(rule.makes_style(counted) for rule in rules):

@@ -77,27 +77,26 @@ def _one_blank(name: str) -> pl.Expr:
 def _said_by_value(item: str, spans: Sequence[str]) -> bool:
     """Every number of the item stands in the spans of an output, by value and unit."""
     if len(item) > _LONG:
-        wanted = numbers_in(item)
-        stated = [fact for span in spans for fact in _numbers(span)]
+        wanted, stated = numbers_in(item), [number for span in spans for number in _numbers(span)]
         return bool(wanted) and all(any(same_number(number, other) for other in stated) for number in wanted)
-    said = 0
+    said, needed = 0, (1 << len(_wanted(item))) - 1
     for span in spans:
         said |= _stated(item, span) if len(span) <= _LONG else _stated.__wrapped__(item, span)
-    return said == _all_of(item)
+    return bool(needed) and said == needed
 
 
 @lru_cache(maxsize=100_000)
 def _stated(item: str, span: str) -> int:
     """Which numbers of the item a span states: a bit for each. Texts of one kind repeat both."""
     stated = _numbers(span)
-    wanted = enumerate(numbers_in(item))
-    return sum(1 << place for place, number in wanted if any(same_number(number, other) for other in stated))
+    return sum(
+        1 << place for place, number in enumerate(_wanted(item)) if any(same_number(number, other) for other in stated)
+    )
 
 
 @lru_cache(maxsize=16_384)
-def _all_of(item: str) -> int:
-    """The bits of all numbers of the item; one that none states where it has no number."""
-    return (1 << len(numbers_in(item))) - 1 or -1
+def _wanted(item: str) -> Sequence[Fact]:
+    return numbers_in(item)
 
 
 def _numbers(span: str) -> list[Fact]:

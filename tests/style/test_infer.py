@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 
 from tuneworth.style import InferredStyle, infer_style, parse_style, read_style
 from tuneworth.style import infer as infer_module
+from tuneworth.style.check import pair_columns
 from tuneworth.style.evidence import wilson_low
 from tuneworth.style.infer import content_order, infer_proposed
 from tuneworth.style.kind import Proposal
@@ -23,7 +24,8 @@ def examples(outputs: list[str], **columns: list) -> pl.DataFrame:
 
 
 def inferred(outputs: list[str], *proposals: tuple[str, Proposal], **columns: list) -> InferredStyle:
-    return infer_proposed(proposals, examples(outputs, **columns), name="Test", rows=len(outputs))
+    table = examples(outputs, **columns)
+    return infer_proposed(proposals, table, pair_columns(table), name="Test", rows=len(outputs))
 
 
 def signed(good: int, bad: int) -> list[str]:
@@ -166,7 +168,7 @@ def test_what_stands_in_the_data_stays_text(tmp_path):
     proposals = [SIGNED, *(("forbidden", Proposal({"any": [text]}, note=text)) for text in HOSTILE)]
     proposals += [("vocabulary", Proposal({"preferred": {text: [f"{text}!"]}}, note=text)) for text in HOSTILE]
     table = examples(outputs, id=[f"{text}-{n}" for n, text in enumerate(outputs)])
-    found = infer_proposed(proposals, table, name="a: b\n# c", source="x\ny: z", rows=len(outputs))
+    found = infer_proposed(proposals, table, pair_columns(table), name="a: b\n# c", source="x\ny: z", rows=len(outputs))
     (tmp_path / "style.yaml").write_text(found.text, encoding="utf-8")
     assert read_style(tmp_path / "style.yaml") == found.schema
     assert found.schema is not None
@@ -183,7 +185,8 @@ def test_any_texts_read_back_to_the_same_schema(texts, name, source):
     outputs = [f"{text}{n} signed" for n in range(20) for text in texts]
     proposals = [SIGNED, *(("forbidden", Proposal({"any": [text]}, note=text)) for text in texts)]
     proposals += [("starts_with", Proposal({"any": [text]}, note=text)) for text in texts]
-    found = infer_proposed(proposals, examples(outputs), name=name, source=source, rows=len(outputs))
+    table = examples(outputs)
+    found = infer_proposed(proposals, table, pair_columns(table), name=name, source=source, rows=len(outputs))
     assert parse_style(found.text) == found.schema
 
 
