@@ -16,7 +16,7 @@ def curate_text(summary: Mapping[str, Any]) -> str:
     certificate = summary["certificate"]
     lines.append(
         f"certificate: {certificate['pairs_at_or_above']} held-out pairs repeat a training pair with the same facts "
-        f"(similarity {certificate['threshold']:g} or more); {certificate['siblings_at_or_above']:,} siblings across the split"
+        f"(similarity {certificate['threshold']:g} or more); {_siblings(certificate)} across the split"
     )
     applied = summary["overrides"]["applied"]
     if applied:
@@ -24,10 +24,18 @@ def curate_text(summary: Mapping[str, Any]) -> str:
     return "\n".join([*lines, *threshold_lines(summary)])
 
 
+def _siblings(certificate: Mapping[str, Any]) -> str:
+    """Pairs alike with other facts, and from which similarity up they were tied where that is not all of them."""
+    n, start = certificate["siblings_at_or_above"], certificate["siblings_tied_from"]
+    tied = f" (alike with other facts; tied from {start:g} up)" if n and start else ""
+    return f"{n:,} sibling{'s' * (n != 1)}{tied}"
+
+
 def _outcomes(summary: Mapping[str, Any]) -> list[str]:
     outcomes = summary["outcomes"]
     gone = ", ".join(f"{count:,} {name}" for name, count in outcomes.items() if name != "kept" and count)
-    lines = [f"{summary['rows_read']:,} rows read: {outcomes['kept']:,} kept" + (f"; {gone}" if gone else "")]
+    n = summary["rows_read"]
+    lines = [f"{n:,} row{'s' * (n != 1)} read: {outcomes['kept']:,} kept" + (f"; {gone}" if gone else "")]
     rules = list(summary["rules"].items())
     if rules:
         more = f" and {len(rules) - _RULES} more rules" if len(rules) > _RULES else ""
@@ -39,7 +47,8 @@ def _splits(summary: Mapping[str, Any]) -> list[str]:
     lines = ["splits: " + ", ".join(f"{count:,} {name}" for name, count in summary["splits"].items())]
     failing = summary["references_failing"]["test"]
     if failing:
-        lines.append(f"  {failing:,} of test break a rule: they stay, since a test chosen by its answers would be easy")
+        breaks = "breaks a rule: it stays" if failing == 1 else "break a rule: they stay"
+        lines.append(f"  {failing:,} of test {breaks}, since a test chosen by its answers would be easy")
     return lines
 
 
@@ -51,7 +60,7 @@ def threshold_lines(summary: Mapping[str, Any]) -> list[str]:
     now = summary["near_duplicate"]["threshold"]
     lines = [
         "",
-        f"Near duplicates by threshold (near_duplicate is {now:g})",
+        f"Near duplicates by threshold (near_duplicate is {now:g}), before outputs that break a rule leave",
         "threshold  dropped  conflicts  least alike",
     ]
     for row in table:

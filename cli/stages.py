@@ -129,6 +129,8 @@ def curated_pairs(
         held=held, with_threshold_table=thresholds, seed=seed,
     )  # fmt: skip
     for warning in curated.summary["warnings"]:
+        if warning["code"] == "split_size":
+            continue  # the answer says it with its reason
         talk.note(f"warning: {warning['text']}")
     return raw, held, curated
 

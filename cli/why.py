@@ -47,7 +47,7 @@ def command(run: Path, row: str, decide: str | None, because: str, who: str | No
     explanation = why(folder, row)
     if decide is None:
         talk.answer(str(explanation), asdict(explanation))
-        talk.next(_hint(run, explanation, folder))
+        talk.next(_hint(run, row, explanation, folder))
         return
     file = _decide(folder, explanation.id, decide, because, who)
     about = f'"{explanation.id}" (row {explanation.row}, so far {explanation.outcome})'
@@ -56,18 +56,19 @@ def command(run: Path, row: str, decide: str | None, because: str, who: str | No
     talk.next(f"replay it: {_curate_again(folder)}")
 
 
-def _hint(run: Path, told: "Explanation", folder: Path) -> str:
+def _hint(run: Path, row: str, told: "Explanation", folder: Path) -> str:
     # A rule may be wrong about a row; what could not be read cannot be kept.
     if told.outcome != "leaked" and told.input is not None and told.rule != "override":
         decision = "drop" if told.outcome == "kept" else "keep"
-        return f'decide otherwise: tuneworth why {quote(str(run))} {_asked(told)} --decide {decision} --because "..."'
+        return (
+            f'decide otherwise: tuneworth why {quote(str(run))} {_typed(row, told)} --decide {decision} --because "..."'
+        )
     return f"every row stands in {folder / 'curate' / 'ledger.parquet'}"
 
 
-def _asked(told: "Explanation") -> str:
-    """The row as it is typed: its id where that is easily typed, else its number."""
-    id = told.id or ""
-    return quote(id) if _TYPED.fullmatch(id) else f'"row {told.row}"'
+def _typed(row: str, told: "Explanation") -> str:
+    """What was asked for, where it is easily typed again; else the row's number."""
+    return quote(row) if _TYPED.fullmatch(row) else f'"row {told.row}"'
 
 
 def _decide(folder: Path, id: str | None, decision: str, because: str, who: str | None) -> Path:

@@ -14,7 +14,6 @@ from .identifiers import identifier_like
 from .read import RawPairs
 from .relations import Relations
 from .settings import CurateSettings
-from .split import SPLITS, split_targets
 from .ties import Ties
 
 __all__ = ["find_warnings"]
@@ -28,7 +27,6 @@ _LIGHT = 0.5  # of the test rows
 _TRUNCATED = 0.01
 _MANY = 1 / 3
 _HUGE = 0.2
-_OFF_TARGET = 0.02  # of all rows
 _SORTS = {
     "e-mail": ("e-mail address", "e-mail addresses"),
     "phone": ("phone number", "phone numbers"),
@@ -63,7 +61,7 @@ def find_warnings(
         *_rules(raw, ledger, style, checked),
         *_quality(raw, checked),
         *_conflicts(raw, ledger, settings, relations),
-        *_split(ties, sizes, settings, given=bool(raw.pairs["split"].drop_nulls().len())),
+        *_split(ties, sizes),
         *_groups_across(kept),
         *_personal(personal, masked=settings.mask),
     ]
@@ -72,12 +70,16 @@ def find_warnings(
 
 def _amount(raw: RawPairs, kept: pl.DataFrame, groups: int | None) -> Iterator[tuple[str, str]]:
     if len(kept) < _FEW_PAIRS:
+        pairs = "pair is" if len(kept) == 1 else "pairs are"
         yield (
             "few_pairs",
-            f"Only {len(kept):,} pairs are kept; under {_FEW_PAIRS} a comparison seldom tells the options apart.",
+            f"Only {len(kept):,} {pairs} kept; under {_FEW_PAIRS} a comparison seldom tells the options apart.",
         )
     if groups is not None and groups < _FEW_GROUPS:
-        yield "few_groups", f"Only {groups} groups: the splits are coarse, and results for new groups are uncertain."
+        yield (
+            "few_groups",
+            f"Only {groups} group{'s' * (groups != 1)}: the splits are coarse, and results for new groups are uncertain.",
+        )
 
 
 def _identifiers(raw: RawPairs, stated: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -95,7 +97,7 @@ def _identifiers(raw: RawPairs, stated: Collection[str]) -> Iterator[tuple[str, 
 
 def _outputs(raw: RawPairs, canned: Canned) -> Iterator[tuple[str, str]]:
     n = len(raw.pairs)
-    said = f"{n:,} rows, {canned.distinct:,} distinct outputs"
+    said = f"{n:,} rows, {canned.distinct:,} distinct output{'s' * (canned.distinct != 1)}"
     if n >= _FEW and canned.distinct < _FEW_OUTPUTS * n and canned.labels:
         yield (
             "few_outputs",
@@ -170,22 +172,13 @@ def _conflicts(
         yield "conflicts_kept", f"{reported:,} pairs with the same input and other answers are kept, as asked for."
 
 
-def _split(ties: Ties, sizes: np.ndarray, settings: CurateSettings, *, given: bool) -> Iterator[tuple[str, str]]:
+def _split(ties: Ties, sizes: np.ndarray) -> Iterator[tuple[str, str]]:
     n = int(sizes.sum())
     if not n:
         return
     if ties.largest > max(_HUGE * n, 2):
         text = f"{ties.largest:,} of {n:,} pairs must stay together on one side of the split"
         yield "huge_component", f"{text}; they are joined by {ties.joined_by}."
-    if given:
-        return
-    targets = split_targets(n, settings.split)
-    off = np.abs(sizes - targets)
-    if (off > max(1, _OFF_TARGET * n)).any() or ((sizes == 0) & (targets > 0)).any():
-        got = ", ".join(
-            f"{name} {size:,} of {target:,}" for name, size, target in zip(SPLITS, sizes, targets, strict=True)
-        )
-        yield "split_size", f"The splits could not get the sizes asked for, as tied pairs stay together: {got}."
 
 
 def _personal(places: pl.DataFrame, *, masked: bool) -> Iterator[tuple[str, str]]:

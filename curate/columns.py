@@ -54,7 +54,7 @@ class Columns:
     names: dict[str, None] = field(default_factory=dict)
     inner: set[str] = field(default_factory=set)
     split_named: bool = False  # it holds the name of a split
-    split_other: bool = False  # it holds something else too
+    split_other: str | None = None  # the first of what it holds beside them
     records: int = 0
     first_problem: str | None = None
 
@@ -67,10 +67,10 @@ class Columns:
             self.inner.update(k for column in columns for v in column if isinstance(v, dict) for k in v)
         if "split" in self.names:
             for value in batch.column("split"):
-                if isinstance(value, str) and value in SPLIT_NAMES:
+                if isinstance(value, str) and value.strip().lower() in SPLIT_NAMES:
                     self.split_named = True
-                elif value is not None and value != "":
-                    self.split_other = True
+                elif value is not None and str(value).strip() and self.split_other is None:
+                    self.split_other = str(value)[:40]
         if self.first_problem is None and batch.problems:
             self.first_problem = batch.problems[0][1]
 
@@ -83,6 +83,7 @@ class Layout:
     id: str | None
     group: str | None
     split: str | None
+    no_split: str | None = field(default=None, compare=False)  # why a column of that name was not taken
 
 
 def find_layout(seen: Columns, data: DataSettings, where: str) -> Layout:
@@ -102,17 +103,19 @@ def find_layout(seen: Columns, data: DataSettings, where: str) -> Layout:
         raise DataError.of(problems, where=where)
     free = [name for name in names if name not in shape.columns]
     # Only a column that holds nothing but splits is taken for one without being asked.
-    splits = "split" in free and seen.split_named and not seen.split_other
+    named = "split" in free and seen.split_named and data.split is None
+    splits = named and seen.split_other is None
     return Layout(
         shape,
         id=data.id or ("id" if "id" in free else None),
         group=data.group or ("group" if "group" in free else None),
         split=data.split or ("split" if splits else None),
+        no_split=seen.split_other if named and not splits else None,
     )
 
 
-def named_once(table: pl.DataFrame) -> tuple[pl.DataFrame, list[dict[str, str]]]:
-    """The table with each id once: later uses become ID#2, ID#3."""
+def named_once(table: pl.DataFrame, *, of_texts: bool = False) -> tuple[pl.DataFrame, list[dict[str, str]]]:
+    """The table with each id once: later uses become ID#2, ID#3. `of_texts`: the ids are made of the texts."""
     if table["id"].n_unique() == len(table):
         return table, []
     use = pl.int_range(pl.len()).over("id") + 1
@@ -125,7 +128,10 @@ def named_once(table: pl.DataFrame) -> tuple[pl.DataFrame, list[dict[str, str]]]
     later = renamed.filter(pl.col("use") > 1)
     example = later["old"][0]
     text = (
-        f'{len(later):,} rows repeat an id (for example "{example}"); the later ones are called "{example}#2" and so on'
+        f"{len(later):,} rows say what an earlier row says, and their ids are made of their texts: the later ones are "
+        f'called "{example}#2" and so on'
+        if of_texts
+        else f'{len(later):,} rows repeat an id (for example "{example}"); the later ones are called "{example}#2" and so on'
     )
     return table.with_columns(id=names), [{"code": "repeated_ids", "text": text}]
 

@@ -102,7 +102,8 @@ def _warnings(
     if unmatched:
         shown = ", ".join(_with_nearest(name, ids) for name in unmatched[:_NAMED])
         more = f" and {len(unmatched) - _NAMED:,} more" if len(unmatched) > _NAMED else ""
-        text = f"overrides.jsonl names {len(unmatched):,} ids that no row has: {shown}{more}"
+        n = len(unmatched)
+        text = f"overrides.jsonl names {n:,} id{'s' * (n != 1)} that no row has: {shown}{more}"
         found.append({"code": "override_unmatched", "text": text})
     return found
 

@@ -106,7 +106,7 @@ def find_encoding(path: Path, head: bytes, *, stated: str) -> tuple[str, str | N
     if plain == "utf-8" and (guess := _utf16_without_mark(head)):
         raise DataError(
             f"{path}: every other byte is 0, so it is probably {guess}\n"
-            f'State the encoding of the file in [data]: encoding = "{guess}" (a guess).'
+            f'State the encoding of the file: encoding = "{guess}" (a guess) in [data], or --encoding {guess}.'
         )
     return stated, None
 
@@ -162,7 +162,8 @@ def _advice(data: bytes, place: int) -> str:
     good = sum(c > "\x7f" for c in as_utf8) - bad
     if good > bad:
         return "Its other special characters are UTF-8: mend this line, or take it out."
-    return f'State the encoding of the file in [data], for example encoding = "{_guess(sample)}" (a guess).'
+    guess = _guess(sample)
+    return f'State the encoding of the file: encoding = "{guess}" (a guess) in [data], or --encoding {guess}.'
 
 
 def _guess(sample: bytes) -> str:

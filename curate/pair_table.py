@@ -56,7 +56,7 @@ def pair_table(batch: Batch, layout: Layout, where: str) -> PairBatch:
         row=pl.Series(batch.numbers, dtype=pl.UInt32),
         id=_scalars(batch, layout.id),
         group=_groups(batch, layout, texts["fields"]),
-        split=_scalars(batch, layout.split).replace(SPLIT_NAMES),
+        split=_splits(batch, layout.split),
         reference_ok=pl.lit(True),
         meta=_meta(batch, layout, lengths, stored),
     ).with_columns(_empty(layout.shape))
@@ -186,6 +186,12 @@ def _scalars(batch: Batch, name: str | None) -> pl.Series:
     return texts.to_frame("text").select(
         pl.when(pl.col("text").str.strip_chars() != "").then(pl.col("text").str.strip_chars())
     )["text"]
+
+
+def _splits(batch: Batch, name: str | None) -> pl.Series:
+    """The splits by their usual names, whatever the case; what is no split stays as it is."""
+    texts = _scalars(batch, name)
+    return texts.str.to_lowercase().replace_strict(SPLIT_NAMES, default=texts, return_dtype=pl.String)
 
 
 def _scalar(value: Any) -> str:

@@ -1,7 +1,7 @@
 """Curating from pairs to splits, step by step."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -125,7 +125,10 @@ def curate(
     outcomes = _all_who_leave(placed, checked, ready)
     table, kept = _divided(pairs, placed, outcomes, checked)
     _some_train(kept, raw, outcomes)
-    notes = split_notes(pairs, placed, relations, given=stands, held=before, dates=ready.dates, settings=settings)
+    notes, cautions = split_notes(
+        pairs, placed, relations, given=stands, held=before, dates=ready.dates, settings=settings
+    )
+    raw = replace(raw, warnings=(*raw.warnings, *cautions))
     clock.lap("split")
 
     certificate = certify(
@@ -188,13 +191,20 @@ def _chosen(values: list[str], which: np.ndarray) -> list[str]:
 def _some_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
     if (kept["split"] == "train").any():
         return
+    n = raw.rows_read
+    if not n:
+        raise DataError("there are no rows: the data hold the names of their columns and nothing else")
     gone = outcomes.rule[~outcomes.kept].tolist()
     reasons = pl.concat([pl.Series(gone, dtype=pl.String), raw.rejected["rule"]]).drop_nulls()
-    counts = reasons.value_counts(sort=True, name="n").head(3)
-    said = ", ".join(f"{rule} {n:,}" for rule, n in counts.rows()) or "the split gave train none"
+    counts = reasons.value_counts(sort=True, name="n").head(3).rows()
+    said = ", ".join(f"{rule} {count:,}" for rule, count in counts)
+    advice = "Mend the data or loosen that rule."
+    if counts and counts[0][0] == "conflict":
+        advice = '[curate] conflicts (--conflicts) = "report" keeps them, "keep best" one of each.'
+    left = f"{len(kept):,} kept, all of them outside train" if len(kept) else "none kept"
     raise DataError(
-        f"no pair is left to train on: {raw.rows_read:,} rows read, {len(kept):,} kept, all of them outside train\n"
-        f"Most rows left by: {said}. Mend the data or loosen that rule."
+        f"no pair is left to train on: {n:,} row{'s' * (n != 1)} read, {left}\n"
+        + (f"Most rows left by: {said}. {advice}" if said else "The given split puts none into train.")
     )
 
 

@@ -121,9 +121,11 @@ def _read(batches: Callable[[], Iterator[Batch]], data: DataSettings, *, where: 
     layout, parts = _pair_batches(batches, data, where)
     table = pl.concat([part.pairs for part in parts]) if parts else pl.DataFrame(schema=PAIR_SCHEMA)
     rejected = pl.concat([part.rejected for part in parts]) if parts else pl.DataFrame(schema=REJECTED_SCHEMA)
-    table, warnings = named_once(table)
+    table, warnings = named_once(table, of_texts=layout.id is None)
     table, guide = guide_apart(table)
     check_splits(table, layout.split, where)
+    if layout.no_split is not None:
+        warnings.append(_not_taken(layout.no_split))
     if mended := sum(part.mended for part in parts):
         warnings.append(_mended(mended))
     found = (("id", layout.id), ("group", layout.group), ("split", layout.split))
@@ -135,6 +137,14 @@ def _read(batches: Callable[[], Iterator[Batch]], data: DataSettings, *, where: 
         rows_read=len(table) + len(rejected),
         warnings=tuple(warnings),
     )
+
+
+def _not_taken(value: str) -> dict[str, str]:
+    text = (
+        f'Column "split" holds "{value}", which is no split: the column is not used, and rows are placed anew. Write train, '
+        "validation or test there, or nothing, to have it used."
+    )
+    return {"code": "split_not_used", "text": text}
 
 
 def _mended(count: int) -> dict[str, str]:

@@ -66,7 +66,7 @@ def find_shape(columns: Sequence[str], data: DataSettings, *, where: str) -> Sha
     raise DataError(
         f"{where}: no input and output recognised among the columns {_listed(columns)}\n"
         "Expected input and output, prompt and completion, messages, conversations, or instruction and output;\n"
-        'or name them in [data]: input = "…", output = "…". A CSV file begins with a line of column names.'
+        "or name them in [data]: input = …, output = …, or by --input, --output. A CSV file begins with a line of column names."
     )
 
 

@@ -29,23 +29,33 @@ def split_notes(
     held: np.ndarray,
     dates: np.ndarray | None,
     settings: CurateSettings,
-) -> list[str]:
-    """Sentences for people. `given` is where rows stood before, `held` the part of it that came from splits.jsonl."""
+) -> tuple[list[str], list[dict[str, str]]]:
+    """Sentences for people, and warnings as code and text.
+
+    `given` is where rows stood before, `held` the part of it that came from splits.jsonl.
+    """
     rows = placed.rows
     side = placed.side[rows]
-    return [
+    said, warned = _sizes(pairs, placed, relations, side, held=held[rows], given=given[rows], settings=settings)
+    notes = [
         *_held(held[rows], given[rows], side),
-        *_sizes(pairs, placed, relations, side, free=int((given[rows] < 0).sum()), settings=settings),
+        *said,
         *([] if dates is None else _by_date(dates[rows], side)),
     ]
+    return notes, [{"code": "split_size", "text": text} for text in warned]
 
 
 def _held(held: np.ndarray, given: np.ndarray, side: np.ndarray) -> list[str]:
     n, moved = int((held >= 0).sum()), int(((held >= 0) & (held != side)).sum())
-    notes = [f"{n - moved:,} pairs stand where splits.jsonl holds them."] if n else []
+    notes = [f"{_count(n - moved, 'pair stands', 'pairs stand')} where splits.jsonl holds them."] if n else []
     if moved:
-        notes.append(f"{moved:,} pairs stand elsewhere than in splits.jsonl: the data or overrides.jsonl say so.")
+        elsewhere = _count(moved, "pair stands", "pairs stand")
+        notes.append(f"{elsewhere} elsewhere than in splits.jsonl: the data or overrides.jsonl say so.")
     return notes
+
+
+def _count(n: int, one: str, several: str) -> str:
+    return f"{n:,} {one if n == 1 else several}"
 
 
 def _sizes(
@@ -54,26 +64,39 @@ def _sizes(
     relations: Relations,
     side: np.ndarray,
     *,
-    free: int,
+    held: np.ndarray,
+    given: np.ndarray,
     settings: CurateSettings,
-) -> list[str]:
-    n = len(side)
-    if not n:
-        return []
+) -> tuple[list[str], list[str]]:
+    """Why the sizes are not those asked for; and what of it is a warning: nothing where splits are given."""
+    n, free = len(side), int((given < 0).sum())
     sizes, targets = np.bincount(side, minlength=len(SPLITS)), split_targets(n, settings.split)
-    off = np.abs(sizes - targets)
-    if (off <= max(1, _OFF * n)).all() and not ((sizes == 0) & (targets > 0)).any():
-        return []
+    off, empty = np.abs(sizes - targets), (sizes == 0) & (_shares(settings) > 0)
+    if not n or ((off <= max(1, _OFF * n)).all() and not empty.any()):
+        return [], []
     got = ", ".join(f"{name} {a:,} of {b:,}" for name, a, b in zip(SPLITS, sizes, targets, strict=True))
+    anew = f" {_ANEW}" if (held >= 0).any() else ""
+    if not free and (held == given).all():
+        return [f"The sizes are those of splits.jsonl, not the shares of [curate] split: {got}.{anew}"], []
     if not free:
-        return [f"The sizes are those of the given split, not the shares of [curate] split: {got}."]
+        return [f"The sizes are those of the given split, not the shares of [curate] split: {got}.{anew}"], []
     if free < n:
-        return [f"Rows that stand in a split already stay there, so the sizes asked for could not be met: {got}."]
+        said = "Rows that stand in a split already stay there, so the sizes asked for could not be met"
+        return [f"{said}: {got}.{anew}"], []
     if placed.ties.largest <= 1:
-        return [f"{n:,} pairs are too few for the shares asked for: {got}."]
-    return [
-        f"Tied pairs stay together, so the sizes asked for could not be met: {got}. {_largest(pairs, placed, relations)}"
-    ]
+        missing = " and ".join(name for name, none in zip(SPLITS, empty, strict=True) if none)
+        left = f"none is left for {missing}" if missing else got
+        said = f"{_count(n, 'pair is', 'pairs are')} too few for the shares asked for: {left}."
+        return [said], [said]
+    said = f"Tied pairs stay together, so the sizes asked for could not be met: {got}."
+    return [f"{said} {_largest(pairs, placed, relations)}"], [said]
+
+
+_ANEW = "To place every row anew, take splits.jsonl away: then nothing measured on the old test set compares any more."
+
+
+def _shares(settings: CurateSettings) -> np.ndarray:
+    return np.array([getattr(settings.split, name) for name in SPLITS])
 
 
 def _largest(pairs: pl.DataFrame, placed: Placed, relations: Relations) -> str:

@@ -253,11 +253,18 @@ def test_ctrl_c_says_what_is_left_and_how_to_go_on(words, said):
 
 @pytest.mark.parametrize(
     ("id", "typed"),
-    [("a/b c", "'a/b c'"), ("-x", '"row 1"'), ("it's", '"row 1"'), ("two\nlines", '"row 1"'), ("x" * 200, '"row 1"')],
+    [
+        ("a/b c", "'a/b c'"),
+        ("a=b", "a=b"),
+        ("-x", '"row 1"'),
+        ("it's", '"row 1"'),
+        ("two\nlines", '"row 1"'),
+        ("x" * 200, '"row 1"'),
+    ],
 )
 def test_the_next_step_can_be_typed_whatever_the_id(command, tmp_path, id, typed):
     file = tmp_path / "odd.jsonl"
     file.write_text("".join(json.dumps(pair(n) | ({"id": id} if n == 0 else {})) + "\n" for n in range(9)))
     assert command("curate", file, "--out", tmp_path / "two words").code == 0
-    done = command("why", tmp_path / "two words", "1")
+    done = command("why", tmp_path / "two words", "--", id)
     assert f"tuneworth why '{tmp_path / 'two words'}' {typed} --decide" in done.out.splitlines()[-1]

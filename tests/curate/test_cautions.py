@@ -1,7 +1,7 @@
 import pytest
 
-from tuneworth.curate import CurateSettings, SplitShares, curate
-from tuneworth.style import parse_style
+from tuneworth.curate import CurateSettings, SplitShares, curate, read_pairs
+from tuneworth.style import DataError, parse_style
 
 LINES = [f"The lamp number {i} is made of brass and gives a warm light for {i + 3} hours." for i in range(300)]
 
@@ -76,3 +76,31 @@ def test_personal_data_are_said_by_place():
         "1 row holds personal data (1 e-mail address, 1 phone number), the first in row 201, output, characters 10 to 25."
     )
     assert warned(rows, mask=True)["personal_data_masked"].startswith("1 row held personal data")
+
+
+def test_one_is_not_several():
+    rows = rows_of(["the same words for everything, 7"] * 30, group="g")
+    said = warned([*rows[:1], *rows[:1]])
+    assert "Only 1 pair is kept" in said["few_pairs"]
+    assert "Only 1 group:" in warned(rows)["few_groups"]
+    assert "30 rows, 1 distinct output" in warned(rows)["few_outputs"]
+    assert "outputs:" not in warned(rows)["few_outputs"]
+
+
+def test_ids_made_of_texts_are_not_called_repeated_ids():
+    same = {"input": "a question", "output": "an answer"}
+    text = warned([same, same, {"input": "b", "output": "c"}])["repeated_ids"]
+    assert "their ids are made of their texts" in text
+
+
+def test_nothing_to_train_on_says_why(tmp_path):
+    (tmp_path / "names.csv").write_text("input,output\n")
+    with pytest.raises(DataError, match="there are no rows"):
+        curate(read_pairs(tmp_path / "names.csv"))
+    labels = [{"input": f"film number {i // 2} of many", "output": f"good {i % 2}"} for i in range(20)]
+    with pytest.raises(DataError, match=r'conflicts .* = "report" keeps them'):
+        curate(labels)
+    with pytest.raises(DataError, match=r"none kept\nMost rows left by: empty_output 2"):
+        curate([{"input": "a", "output": None}, {"input": "b", "output": ""}])
+    with pytest.raises(DataError, match="2 kept, all of them outside train\nThe given split puts none into train"):
+        curate([{"input": f"a{i}", "output": f"b{i}", "split": "test"} for i in range(2)])

@@ -286,7 +286,7 @@ def test_labels_that_differ_conflict_and_the_options_settle_them():
     }
     assert counts["report"]["kept"] == 40
     assert (counts["keep best"]["kept"], counts["keep best"]["conflict"]) == (20, 20)
-    with pytest.raises(DataError, match="no pair is left to train on: 40 rows read, 0 kept"):
+    with pytest.raises(DataError, match="no pair is left to train on: 40 rows read, none kept"):
         curate(rows)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import CurateSettings, SplitShares, curate, read_frame
+from tuneworth.curate import CurateSettings, HeldSplits, SplitShares, curate, read_frame
 from tuneworth.curate.dates import UNDATED, pair_dates
 from tuneworth.curate.split import split_components, split_targets
 from tuneworth.style import ConfigError, DataError
@@ -239,3 +239,55 @@ def test_the_order_of_rows_decides_no_split_of_components(rows, data):
         component[shuffled], [keys[i] for i in shuffled], [strata[i] for i in shuffled], free, shares=SHARES
     )
     assert one[shuffled].tolist() == other.tolist()
+
+
+def spread(n):
+    return [{"id": f"s{i}", "input": f"{i * 7919} of {i}", "output": f"o{i * 31}"} for i in range(n)]
+
+
+def test_other_shares_than_before_are_told_from_ties_and_how_to_start_anew():
+    before = curate(spread(100))
+    held = HeldSplits().grown(before.ledger)
+    shares = SplitShares(train=0.4, validation=0.2, test=0.4)
+    again = curate(spread(100), settings=CurateSettings(split=shares), held=held)
+    said = " ".join(again.summary["split_notes"])
+    assert "100 pairs stand where splits.jsonl holds them." in said
+    assert "The sizes are those of splits.jsonl, not the shares of [curate] split: train 70 of 40" in said
+    assert "take splits.jsonl away" in said
+    assert "split_size" not in {w["code"] for w in again.summary["warnings"]}
+
+
+@pytest.mark.parametrize(
+    ("n", "words"),
+    [
+        (1, "1 pair is too few for the shares asked for: none is left for validation and test."),
+        (2, "2 pairs are too few for the shares asked for: none is left for validation and test."),
+    ],
+)
+def test_an_empty_test_set_is_never_silent(n, words):
+    summary = curate(spread(n)).summary
+    assert words in summary["split_notes"]
+    assert words in {w["text"] for w in summary["warnings"]}
+
+
+def test_a_split_that_is_asked_for_nothing_may_be_empty():
+    shares = SplitShares(train=0.8, test=0.2)
+    assert curate(spread(40), settings=CurateSettings(split=shares)).summary["split_notes"] == []
+
+
+@pytest.mark.parametrize(("names", "used"), [(["Train", "VAL", " test "], True), (["train", "eval", "test"], False)])
+def test_a_column_of_splits_is_used_or_said_not_to_be(names, used):
+    rows = [{**row, "split": names[i % 3]} for i, row in enumerate(spread(60))]
+    done = curate(rows)
+    warnings = {w["code"]: w["text"] for w in done.summary["warnings"]}
+    if used:
+        assert done.summary["splits"] == {"train": 20, "validation": 20, "test": 20}
+    else:
+        assert 'Column "split" holds "eval", which is no split' in warnings["split_not_used"]
+        assert done.summary["splits"] == {"train": 42, "validation": 6, "test": 12}
+    assert ("split_not_used" in warnings) is not used
+
+
+def test_a_column_split_that_is_about_something_else_is_let_be():
+    rows = [{**row, "split": ["mono", "multi"][i % 2]} for i, row in enumerate(spread(40))]
+    assert "split_not_used" not in {w["code"] for w in curate(rows).summary["warnings"]}
