@@ -28,6 +28,8 @@ _WITH_UNIT = re.compile(
     re.DOTALL,
 )
 _HAS_UNIT = re.compile(r"\d[\s\u202f]*[-‐‑]?(?:[^\W\d_]|[^\w\s.,:;/+\-])")
+# Where a number may begin: digits inside a code (`word123`) are none, but for the last of a size (`M4x20mm`).
+_BEGINS = re.compile(r"(?<![^\W_])\d|[¼½¾⅐-⅞]|\d[\"″”]?[xX×]\d")
 # Units that are words are always a word of their own, and these may be another word behind a number ("2 in stock").
 _SHORT_WORDS = frozenset({"day", "days", "cup", "cups", "yen", "amp", "amps", "ohm", "bit", "bits"})
 _OTHER_WORDS = frozenset({"in", "bar", "mil", "mi", "d", "t", "min", "a", "mo", "sec"})
@@ -123,7 +125,7 @@ def _measures(span: str) -> tuple[Measure, ...]:
 
     The gap of an attribute ("36-V amplifier") is its hyphen.
     """
-    if not _HAS_UNIT.search(span):
+    if not (_HAS_UNIT.search(span) and _BEGINS.search(span)):
         return ()
     found = []
     for fact in span_facts(span):
