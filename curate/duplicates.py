@@ -95,34 +95,28 @@ def settle(
     items = int(relations.item.max()) + 1
     best = _best_rows(relations.item, rank, items)
     rank = np.argsort(np.argsort(rank[best], kind="stable"), kind="stable")
-    duplicates, conflicts = _Stars.of(relations.duplicates), _Stars.of(relations.conflicts)
-    quarantined = conflicts.closest(rank) if settings.conflicts == "quarantine" else conflicts.none()
-    against = conflicts if settings.conflicts == "keep best" else conflicts.none()
-    stays = np.ones(items, bool)
+    duplicates, conflicts = relations.duplicates, relations.conflicts
+    every, none = np.ones(items, bool), np.zeros(items, bool)
+    best_kept = settings.conflicts == "keep best"
+    quarantined = _closest(conflicts, rank, every if settings.conflicts == "quarantine" else none, every)
+    stays = every.copy()
     stays[quarantined.item] = False
-    kept = _kept(stays, rank, [duplicates, against])
+    kept = _kept(stays, rank, [duplicates, conflicts] if best_kept else [duplicates])
     gone = stays & ~kept
-    repeating = duplicates.take(gone[duplicates.item] & kept[duplicates.other]).closest(rank)
+    repeating = _closest(duplicates, rank, gone, kept)
     gone[repeating.item] = False
-    lost = against.take(gone[against.item] & kept[against.other]).closest(rank)
-    conflicting = lost if settings.conflicts == "keep best" else quarantined
+    conflicting = _closest(conflicts, rank, gone, kept) if best_kept else quarantined
     return _as_rows(pairs, normalised, relations.item, outcomes, best, repeating, conflicting)
 
 
 @dataclass(frozen=True)
 class _Stars:
-    """Edges seen from both ends: items with a neighbour each."""
+    """Items, each with one neighbour and the similarity of inputs and of outputs."""
 
     item: np.ndarray
     other: np.ndarray
     inputs: np.ndarray
     outputs: np.ndarray
-
-    @classmethod
-    def of(cls, edges: Edges) -> "_Stars":
-        """The edges, once from each end."""
-        item, other = np.concatenate((edges.left, edges.right)), np.concatenate((edges.right, edges.left))
-        return cls(item, other, np.tile(edges.inputs, 2), np.tile(edges.outputs, 2))
 
     @property
     def similarity(self) -> np.ndarray:
@@ -133,19 +127,27 @@ class _Stars:
         """The stars that a mask or positions choose."""
         return _Stars(self.item[which], self.other[which], self.inputs[which], self.outputs[which])
 
-    def none(self) -> "_Stars":
-        """No star."""
-        return self.take(np.zeros(0, np.int64))
 
-    def closest(self, rank: np.ndarray) -> "_Stars":
-        """For each item the most similar neighbour, of equals the one ranked first; without sorting millions of edges."""
-        most = np.full(len(rank), -1.0)
-        np.maximum.at(most, self.item, self.similarity)
-        near = np.flatnonzero(self.similarity == most[self.item])
-        first = np.full(len(rank), len(rank))
-        np.minimum.at(first, self.item[near], rank[self.other[near]])
-        near = near[rank[self.other[near]] == first[self.item[near]]]
-        return self.take(near[np.unique(self.item[near], return_index=True)[1]])
+def _closest(edges: Edges, rank: np.ndarray, items: np.ndarray, others: np.ndarray) -> _Stars:
+    """For each of the items the most similar neighbour among the others, of equals the one ranked first.
+
+    Templated data have millions of edges: they are not sorted, and not copied for each direction.
+    """
+    similarity, ends = edges.similarity, ((edges.left, edges.right), (edges.right, edges.left))
+    most, first = np.full(len(rank), -1.0), np.full(len(rank), len(rank))
+    for item, other in ends:
+        which = np.flatnonzero(items[item] & others[other])
+        np.maximum.at(most, item[which], similarity[which])
+    for item, other in ends:
+        which = np.flatnonzero(items[item] & others[other] & (similarity == most[item]))
+        np.minimum.at(first, item[which], rank[other[which]])
+    parts = []
+    for item, other in ends:
+        chosen = items[item] & others[other] & (similarity == most[item]) & (rank[other] == first[item])
+        parts.append(_Stars(item, other, edges.inputs, edges.outputs).take(np.flatnonzero(chosen)))
+    columns = ([getattr(part, name) for part in parts] for name in ("item", "other", "inputs", "outputs"))
+    stars = _Stars(*map(np.concatenate, columns))
+    return stars.take(np.argsort(stars.item, kind="stable"))
 
 
 def _best_rows(item: np.ndarray, rank: np.ndarray, items: int) -> np.ndarray:
@@ -155,18 +157,20 @@ def _best_rows(item: np.ndarray, rank: np.ndarray, items: int) -> np.ndarray:
     return best
 
 
-def _kept(stays: np.ndarray, rank: np.ndarray, stars: Sequence[_Stars]) -> np.ndarray:
+def _kept(stays: np.ndarray, rank: np.ndarray, edges: Sequence[Edges]) -> np.ndarray:
     """Which items are kept: by rank, each that is not alike to one kept before it. Those that do not stay decide nothing."""
-    item, other = (np.concatenate([getattr(s, name) for s in stars]) for name in ("item", "other"))
-    size = len(rank)
-    graph = sparse.csr_matrix((np.ones(len(item), bool), (item, other)), shape=(size, size))
-    starts, neighbours = np.asarray(graph.indptr), np.asarray(graph.indices)
-    items = np.flatnonzero(np.diff(starts))
-    kept = stays.copy()
+    kept, graphs = stays.copy(), []
+    for some in edges:
+        ones = np.ones(len(some.left), bool)
+        graph = sparse.csr_matrix((ones, (some.left, some.right)), shape=(len(rank), len(rank)))
+        graphs += [(np.asarray(g.indptr), np.asarray(g.indices)) for g in (graph, graph.T.tocsr())]
+    degree = sum((np.diff(starts) for starts, _ in graphs), np.zeros(len(rank), np.int64))
+    items = np.flatnonzero(degree)
     # One look per item and not per edge: an item that is kept takes all its neighbours away at once.
     for own in items[np.argsort(rank[items], kind="stable")].tolist():
         if kept[own]:
-            kept[neighbours[starts[own] : starts[own + 1]]] = False
+            for starts, neighbours in graphs:
+                kept[neighbours[starts[own] : starts[own + 1]]] = False
     return kept
 
 
