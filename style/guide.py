@@ -7,7 +7,7 @@ from typing import Any
 
 from .kinds import KINDS
 from .schema import Check, StyleSchema
-from .words import at_least_at_most, one_of, quoted
+from .words import how_many, one_of, quoted
 
 __all__ = ["check_sentence", "check_table", "write_guide"]
 
@@ -19,7 +19,7 @@ def check_sentence(check: Check) -> str:
     """The rule as a sentence of a style guide: the user's own (`say`) or the kind's, with its condition."""
     if check.say:
         return check.say
-    return _with_condition(check, KINDS[check.kind].say(check))
+    return _with_condition(check, _with_case(check, KINDS[check.kind].say(check)))
 
 
 def write_guide(style: StyleSchema, *, example: tuple[str, str] | None = None) -> str:
@@ -52,7 +52,7 @@ def check_table(style: StyleSchema) -> list[dict[str, Any]]:
 
 
 def _section(heading: str, checks: Sequence[Check]) -> list[str]:
-    lines = [f"- {sentence}" for sentence in _sentences(checks)]
+    lines = [f"- {sentence}" for sentence in dict.fromkeys(_sentences(checks))]
     return [f"## {heading}\n\n" + "\n".join(lines)] if lines else []
 
 
@@ -66,17 +66,43 @@ def _sentences(checks: Sequence[Check]) -> Iterator[str]:
     for together in joined.values():
         first = together[0]
         say = None if first.say else _TOGETHER.get(first.kind)
-        yield _with_condition(first, say(together)) if say else check_sentence(first)
+        yield _with_condition(first, _with_case(first, say(together))) if say else check_sentence(first)
 
 
 def _with_condition(check: Check, sentence: str) -> str:
     if not check.when:
         return sentence
     conditions = [
-        f"there is a {name}" if values is None else f"the {name} is {' or '.join(values)}"
+        f"there is {_article(name)} {name}" if values is None else f"the {name} is {_alternatives(values)}"
         for name, values in check.when.items()
     ]
     return f"Where {' and '.join(conditions)}: {sentence[:1].lower()}{sentence[1:]}"
+
+
+def _article(name: str) -> str:
+    return "an" if name[:1].lower() in tuple("aeio") else "a"
+
+
+def _alternatives(values: Sequence[str]) -> str:
+    """`mail`, `mail or chat`, `mail, chat or phone`."""
+    return " or ".join(filter(None, (", ".join(values[:-1]), values[-1])))
+
+
+# Where a rule names texts or patterns, a reader takes them as they are written.
+_LITERAL = frozenset({"pattern", "forbidden", "starts_with", "ends_with", "vocabulary"})
+
+
+def _with_case(check: Check, sentence: str) -> str:
+    """The sentence, with a word on capital letters where they do not matter."""
+    if not check.ignore_case or check.kind not in _LITERAL or _names_fields_alone(check):
+        return sentence
+    return f"{sentence} Capital and small letters count alike."
+
+
+def _names_fields_alone(check: Check) -> bool:
+    """`Do not write the part itself` means any way to write it."""
+    texts = check.parameters.any if check.kind == "forbidden" else ()
+    return bool(texts) and all(re.fullmatch(r"\{[^{}]+\}", text) for text in texts)
 
 
 def _say_lengths(checks: Sequence[Check]) -> str:
@@ -92,9 +118,7 @@ def _say_lengths(checks: Sequence[Check]) -> str:
 
 
 def _range(check: Check) -> str:
-    p = check.parameters
-    unit = p.unit.removesuffix("s") if p.max == 1 else p.unit
-    return f"{at_least_at_most(p.min, p.max)} {unit}"
+    return how_many(check.parameters.min, check.parameters.max, check.parameters.unit)
 
 
 def _say_covers(checks: Sequence[Check]) -> str:

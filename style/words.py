@@ -7,7 +7,7 @@ import polars as pl
 
 from .errors import ConfigError
 
-__all__ = ["at_least_at_most", "one_of", "quoted", "ready_pattern", "times", "whole_words"]
+__all__ = ["at_least_at_most", "how_many", "one_of", "quoted", "ready_pattern", "said_slots", "times", "whole_words"]
 
 
 def at_least_at_most(low: int | None, high: int | None) -> str:
@@ -19,6 +19,12 @@ def at_least_at_most(low: int | None, high: int | None) -> str:
     return f"exactly {low}" if low == high else f"{low} to {high}"
 
 
+def how_many(low: int | None, high: int | None, things: str) -> str:
+    """`3 to 25 words`, `at least 1 word`: the thing in the singular where the number beside it is one."""
+    last = high if high is not None else low
+    return f"{at_least_at_most(low, high)} {things.removesuffix('s') if last == 1 else things}"
+
+
 def times(low: int | None, high: int | None) -> str:
     """How often: `at least once`, `at most 3 times`, `never`."""
     if high == 0:
@@ -27,6 +33,8 @@ def times(low: int | None, high: int | None) -> str:
         return "exactly once"
     if high is None and low == 1:
         return "at least once"
+    if high == 1 and not low:
+        return "at most once"
     return f"{at_least_at_most(low, high)} times"
 
 
@@ -39,6 +47,16 @@ def one_of(texts: Sequence[str]) -> str:
     """`"a"`, `"a" or "b"`, `"a", "b" or "c"`."""
     marked = [quoted(text) for text in texts]
     return marked[0] if len(marked) == 1 else f"{', '.join(marked[:-1])} or {marked[-1]}"
+
+
+def said_slots(texts: Sequence[str]) -> str:
+    """A sentence that explains each `{field}` in the texts; nothing where there is none."""
+    names = dict.fromkeys(name for text in texts for name in _SLOT.findall(text))
+    said = [f"`{{{name}}}` stands for the {name} in the request" for name in names]
+    return f" {', '.join(said)}." if said else ""
+
+
+_SLOT = re.compile(r"\{([^{}]+)\}")
 
 
 def ready_pattern(regex: str, *, ignore_case: bool = False, whole: bool = False) -> str:

@@ -12,7 +12,7 @@ from ..findings import Findings, faults
 from ..given import text_fields
 from ..kind import Kind, Proposal
 from ..schema import Check
-from ..words import one_of
+from ..words import one_of, said_slots
 
 __all__ = ["ENDS_WITH", "STARTS_WITH"]
 
@@ -75,8 +75,8 @@ def _end_of(text: str, length: int, *, at_start: bool) -> tuple[int, int]:
 def _say_affix(check: Check, *, verb: str) -> str:
     p: AffixParameters = check.parameters
     if len(p.any) == 1 and (name := p.any[0]) and name.startswith("{") and name.endswith("}"):
-        return f"{verb} with the {name[1:-1]}, written as it is given."
-    return f"{verb} with {one_of(p.any)}."
+        return f"{verb} with the {name[1:-1]}{'' if check.ignore_case else ', written as it is given'}."
+    return f"{verb} with {one_of(p.any)}.{said_slots(p.any)}"
 
 
 def _propose_affix(columns: Columns, *, at_start: bool) -> Sequence[Proposal]:

@@ -11,7 +11,7 @@ from ..findings import Findings, faults, regex_places, text_places
 from ..given import text_fields
 from ..kind import Kind, Proposal, explain_plainly
 from ..schema import Check
-from ..words import one_of, quoted, ready_pattern
+from ..words import one_of, quoted, ready_pattern, said_slots
 
 __all__ = ["FORBIDDEN"]
 
@@ -75,7 +75,7 @@ def _say_forbidden(check: Check) -> str:
     fields = [text[1:-1] for text in p.any if text.startswith("{") and text.endswith("}")]
     texts = [text for text in p.any if text[1:-1] not in fields]
     said = [f"the {name} itself" for name in fields] + ([one_of(texts)] if texts else [])
-    return f"Do not write {' or '.join(said)}."
+    return f"Do not write {' or '.join(said)}.{said_slots(texts)}"
 
 
 def _explain_forbidden(check: Check, found: str | None, expected: str) -> str:

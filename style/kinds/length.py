@@ -11,7 +11,7 @@ from ..findings import Findings, faults
 from ..kind import Kind, Proposal
 from ..lines import mostly_json
 from ..schema import Check
-from ..words import at_least_at_most
+from ..words import how_many
 
 __all__ = ["LENGTH"]
 
@@ -61,7 +61,7 @@ def _find_length(check: Check, columns: Columns) -> Findings:
         counts = pl.DataFrame({"text": columns.output}).select(_UNITS[p.unit])["text"]
     low, high = p.min or 0, p.max if p.max is not None else 2**31
     wrong = pl.DataFrame({"count": counts}).with_row_index().filter(~pl.col("count").is_between(low, high))
-    expected = f"{at_least_at_most(p.min, p.max)} {p.unit}"
+    expected = how_many(p.min, p.max, p.unit)
     return Findings(faults([(index, f"{n} {p.unit}", None, None, expected) for index, n in wrong.iter_rows()]))
 
 
@@ -76,7 +76,7 @@ def _say_length(check: Check) -> str:
         return f"Write {'exactly' if p.min == 1 else 'at most'} one {p.unit.removesuffix('s')}."
     if p.max is None and p.min == 1:
         return f"Write at least one {p.unit.removesuffix('s')}."
-    return f"Write {at_least_at_most(p.min, p.max)} {p.unit}."
+    return f"Write {how_many(p.min, p.max, p.unit)}."
 
 
 def _explain_length(check: Check, found: str | None, expected: str) -> str:

@@ -11,7 +11,7 @@ from ..findings import FAULT_SCHEMA, Findings, faults
 from ..kind import Kind, Proposal
 from ..lines import mostly_json, text_lines
 from ..schema import Check
-from ..words import at_least_at_most, quoted
+from ..words import how_many, quoted
 
 __all__ = ["LIST"]
 
@@ -97,7 +97,7 @@ def _wrong_markers(items: pl.DataFrame, p: ListParameters) -> pl.DataFrame:
 
 def _wrong_counts(top: pl.DataFrame, count: int, items: pl.DataFrame, p: ListParameters) -> pl.DataFrame:
     """Lists with too few or too many items; the first item too many has its place."""
-    expected = f"{at_least_at_most(p.min, p.max)} list items"
+    expected = how_many(p.min, p.max, "list items")
     lengths = top.group_by("index").len()
     every = pl.DataFrame({"index": pl.Series(range(count), dtype=pl.UInt32)})
     few = every.join(lengths, on="index", how="left", maintain_order="left").with_columns(pl.col("len").fill_null(0))
@@ -146,7 +146,7 @@ def _say_list(check: Check) -> str:
     if p.min == p.max == 1:
         count = " of one item"
     elif p.max is not None or p.min > 1:
-        count = f" of {at_least_at_most(p.min, p.max)} items"
+        count = f" of {how_many(p.min, p.max, 'items')}"
     else:
         count = ""
     sentence = f"Write {how}{count}, each on a line that begins with `{p.marker.rstrip()} `"
@@ -154,13 +154,13 @@ def _say_list(check: Check) -> str:
         sentence = f"Write {how}, each item on a line that begins with `{p.marker.rstrip()} `"
     if p.min == 0:
         sentence = f"Where there is {how}, begin each item's line with `{p.marker.rstrip()} `"
-        sentence += f" and write {at_least_at_most(None, p.max)} items" if p.max else ""
-    return sentence + (f"; an item has at most {p.item_max_words} words." if p.item_max_words else ".")
+        sentence += f" and write {how_many(None, p.max, 'items')}" if p.max else ""
+    return sentence + (f"; an item has {how_many(None, p.item_max_words, 'words')}." if p.item_max_words else ".")
 
 
 def _explain_list(check: Check, found: str | None, expected: str) -> str:
     if found is None:
-        return f"{check.id}: there is no list; {expected} are expected"
+        return f"{check.id}: there is no list, expected {expected}"
     return f"{check.id}: found {quoted(found)}, expected {expected}"
 
 

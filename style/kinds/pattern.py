@@ -39,7 +39,7 @@ def _find_pattern(check: Check, columns: Columns) -> Findings:
     high = p.max if p.max is not None else 2**31
     wrong = pl.DataFrame({"text": columns.output, "n": counts}).with_row_index()
     wrong = wrong.filter(~pl.col("n").is_between(p.min, high))
-    expected = f"the whole text matches {p.regex}" if p.whole else f"{quoted(p.regex)} {times(p.min, p.max)}"
+    expected = f"the whole text to match {p.regex}" if p.whole else f"{quoted(p.regex)} {times(p.min, p.max)}"
     rows: list[tuple[int, str | None, int | None, int | None, str]] = [
         (index, None, None, None, expected) for index in wrong.filter(pl.col("n") < p.min)["index"]
     ]

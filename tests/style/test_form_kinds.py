@@ -183,7 +183,7 @@ def test_a_form_is_kept_or_its_breach_has_a_place(check, output, expected):
         (NONE, "30 V", 'numbers: "30 V" should be "30V"'),
         ("{kind: json, schema: {type: array}}", "7", 'json: at $ this value is not of type "array" (this value: 7)'),
         ("{kind: json}", "{", "json: expected valid JSON"),
-        (LIST, "", "list: there is no list; 2 to 3 list items are expected"),
+        (LIST, "", "list: there is no list, expected 2 to 3 list items"),
     ],
 )
 def test_a_violation_is_explained(check, output, sentence):

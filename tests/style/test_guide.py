@@ -116,3 +116,36 @@ def test_the_good_example_breaks_no_rule_and_has_the_median_length():
     assert good_example(table.reverse(), style) == good_example(table, style)
     assert good_example(pairs(["a b c d e"]), style) is None
     assert good_example(pairs([]).cast(pl.String), style) is None
+
+
+@pytest.mark.parametrize(
+    ("check", "sentence"),
+    [
+        ("{kind: length, unit: characters, min: 1}", "Write at least one character."),
+        ("{kind: length, unit: words, min: 0, max: 1}", "Write at most one word."),
+        ("{kind: pattern, regex: x, min: 0, max: 1}", "The pattern `x` occurs at most once."),
+        ("{kind: pattern, regex: x, ignore_case: true}",
+         "The pattern `x` occurs at least once. Capital and small letters count alike."),
+        ("{kind: ends_with, any: ['{agent}'], when: agent, ignore_case: true}",
+         "Where there is an agent: end with the agent. Capital and small letters count alike."),
+        ("{kind: starts_with, any: ['Dear {name}', Hello]}",
+         'Start with "Dear {name}" or "Hello". `{name}` stands for the name in the request.'),
+        ("{kind: forbidden, any: ['{sku}'], ignore_case: true}", "Do not write the sku itself."),
+        ("{kind: clean, when: {channel: [mail, chat, phone]}}", "Where the channel is mail, chat or phone: give the text"),
+        ("{kind: list, item_max_words: 1}",
+         "Write a list, each item on a line that begins with `- `; an item has at most 1 word."),
+    ],
+)  # fmt: skip
+def test_a_rule_is_said_in_good_english(check, sentence):
+    assert f"- {sentence}" in write_guide(parse_style(f"checks:\n  - {check}"))
+
+
+def test_lengths_are_joined_in_the_right_number_and_nothing_is_said_twice():
+    guide = write_guide(
+        parse_style(
+            "checks:\n  - {kind: length, unit: sentences, min: 1}\n  - {kind: length, unit: words, max: 9}\n"
+            "  - {kind: clean}\n  - {kind: clean, allow: [TODO]}"
+        )
+    )
+    assert "- Write at least 1 sentence and at most 9 words.\n" in guide
+    assert guide.count("Give the text alone") == 1
