@@ -59,13 +59,18 @@ def check(
     file: Path, style_path: Path, fail: bool, allow_code: bool, reading: dict[str, Any], talk: Talk
 ) -> None:  # fmt: skip
     """How many outputs of FILE break each rule, with three examples of each."""
-    from ..style import GateFailed, check_outputs, read_style
+    from ..style import GateFailed, read_style
+    from ..style.asked import missing_fields
+    from ..style.check import check_columns, pair_columns
     from .style_words import check_data, check_lines
 
     style = read_style(style_path, allow_code=allow_code)
     raw = read_file(file, reading, talk)
     pairs = raw.pairs
-    results = check_outputs(pairs, style)
+    columns = pair_columns(pairs)
+    for line in missing_fields(style, columns):
+        talk.note(f"warning: {line}")
+    results = check_columns(columns, style)
     kept = results.shares()["acceptable"]
     acceptable, undecided = int(kept.fill_null(False).sum()), kept.null_count()
     data = {

@@ -1,0 +1,27 @@
+"""The input fields that a style asks for, and those that no row has."""
+
+from collections.abc import Iterator
+
+from .columns import Columns, field_names
+from .given import given_fields
+from .schema import Check, StyleSchema
+from .settings import nearest
+
+__all__ = ["asked_fields", "missing_fields"]
+
+
+def asked_fields(check: Check) -> list[str]:
+    """The fields that a check names: in `when`, in `fields`, as `{field}` in its texts."""
+    texts = getattr(check.parameters, "any", ())
+    named = [*(check.when or {}), *getattr(check.parameters, "fields", ()), *(n for t in texts for n in field_names(t))]
+    return list(dict.fromkeys(named))
+
+
+def missing_fields(style: StyleSchema, columns: Columns) -> Iterator[str]:
+    """A sentence for each field that a check asks for and no row has: a slip of the pen would pass all rows in silence."""
+    given = given_fields(columns)
+    for check in style.checks:
+        for name in asked_fields(check):
+            if len(columns.output) and name not in given:
+                hint = nearest(name, given) if given else "the inputs are plain texts without fields"
+                yield f'rule "{check.id}" asks for the field "{name}", which no row has; {hint}'
