@@ -33,6 +33,7 @@ __all__ = [
 _ROWS = 2048  # of the smaller sets in one tile
 _COLUMNS = 8192  # of the larger sets in one tile, at least: at most 16 million cells, about 130 MB
 _DENSE = 8  # a tile in which one cell in so many is a candidate is counted as a whole
+_SLICE = 4096  # columns counted at once there: 8 million cells, about 200 MB
 _LARGE = 1_000_000  # cells, from which on that is worth its setting up
 _SPANS = 16  # the larger sets are cut into so many at most, as each span has its own index
 
@@ -191,8 +192,8 @@ def _dense_tile(grams: GramSets, small: np.ndarray, large: np.ndarray, first: np
     """The alike pairs of a tile in which most pairs are candidates: templated texts."""
     sizes, others = grams.sizes[small], grams.sizes[large]
     parts = []
-    for low in range(0, len(large), _COLUMNS):
-        columns = slice(low, low + _COLUMNS)
+    for low in range(0, len(large), _SLICE):
+        columns = slice(low, low + _SLICE)
         shared = shared_table(grams, small, large[columns])
         reached = shared >= _needed(sizes[:, None], others[columns], t)
         reached &= np.arange(low, low + shared.shape[1]) >= first[:, None]

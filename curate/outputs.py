@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..style.errors import DataError
 from .combinations import all_combinations
 from .facts import is_label
 from .grams import GramSets, gram_sets
 from .join import AlikePairs, as_fraction
 from .overlap import may_share, shared_grams
 
-__all__ = ["Edges", "compare_outputs"]
+__all__ = ["Edges", "compare_outputs", "refuse_too_many"]
 
-_CHUNK = 2_000_000  # pairs of items looked at together
+_CHUNK = 500_000  # pairs of items looked at together: about 100 MB
+MOST = 60_000_000  # pairs that are held, each with all that is found about it: about 12 GB
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,27 @@ def compare_outputs(
             chosen = np.flatnonzero(which)
             kind.append(Edges(a[chosen], b[chosen], inputs[origin[chosen]], similarity[chosen]))
         alternatives += len(a) - len(duplicates[-1].left) - len(conflicts[-1].left)
+        refuse_too_many(
+            sum(len(edges.left) for edges in duplicates + conflicts),
+            "outputs repeat or contradict each other",
+            threshold,
+        )
         start = stop
     return _joined(duplicates), _joined(conflicts), alternatives
+
+
+def refuse_too_many(pairs: int, what: str, threshold: float) -> None:
+    """Ends with an error that names the way out, before memory does.
+
+    Raises:
+        DataError: more pairs than can be held.
+    """
+    if pairs > MOST:
+        raise DataError(
+            f"more than {MOST:,} pairs of {what}: the rows follow a template whose slots are words\n"
+            "Give the inputs as fields, as fields that differ are other facts, "
+            f"or raise [curate] near_duplicate from {threshold:g}."
+        )
 
 
 def _alike(

@@ -19,7 +19,7 @@ from .forest import SiblingForest
 from .grams import GramSets, gram_sets
 from .join import AlikePairs
 from .normalise import dense_ids, distinct_texts
-from .outputs import Edges, compare_outputs
+from .outputs import Edges, compare_outputs, refuse_too_many
 from .subjects import Subjects
 
 __all__ = ["LISTED", "Edges", "Relations", "relate"]
@@ -64,6 +64,9 @@ def relate(
 
     `may_leave` marks rows that may leave before they are tied for other reasons than these relations: what a person
     decided, a given split.
+
+    Raises:
+        DataError: so many pairs are alike with the same facts that they cannot be held.
     """
     text_of, texts = distinct_texts(inputs)
     text = np.asarray(text_of, np.int64)
@@ -72,14 +75,17 @@ def relate(
     subjects = Subjects(pairs, text, len(texts), leave_out=identifiers)
     rows = np.bincount(text, minlength=len(texts))
     alike = int((rows * (rows - 1) // 2).sum())
-    same_parts, listed, sibling_pairs = [], [], 0
+    same_parts, same_pairs, listed, sibling_pairs = [], 0, [], 0
     for found in alike_by(chosen, grams, threshold):
         alike += int((rows[found.left] * rows[found.right]).sum())
         same, siblings = map(_smaller_first, subjects.split(found))
         same_parts.append(same)
+        same_pairs += len(same.left)
+        refuse_too_many(same_pairs, "inputs are alike with the same facts", threshold)
         sibling_pairs += len(siblings.left)
         listed = [*listed, siblings] if sibling_pairs <= LISTED else []
     same = AlikePairs.joined([*same_parts, subjects.of_one_text()])
+    same_parts.clear()
     subject = subjects.of_row
     item, duplicates, conflicts, alternatives = _outputs(pairs, outputs, subject, same, threshold)
     siblings = AlikePairs.joined(listed)

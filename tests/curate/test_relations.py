@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import CurateSettings, forest, read_frame, read_pairs
+from tuneworth.curate import CurateSettings, forest, outputs, read_frame, read_pairs
 from tuneworth.curate import relations as module
 from tuneworth.curate.checked import check_rows
 from tuneworth.curate.duplicates import rank_rows, settle
@@ -21,6 +21,7 @@ from tuneworth.curate.normalise import normalise
 from tuneworth.curate.relations import relate
 from tuneworth.curate.ties import tie_rows
 from tuneworth.examples import example_path
+from tuneworth.style import DataError
 
 WORDS = ["red", "green", "blue", "part", "for", "cars", "and", "boats", "with", "a", "handle", "5V", "6V", "USB", "usb"]
 
@@ -253,6 +254,21 @@ def test_more_siblings_than_are_listed_tie_the_same_rows(seed, monkeypatch):
         assert ties[0].siblings_tied_from == ties[1].siblings_tied_from
         same = [t.component[:, None] == t.component for t in ties]
         assert (same[0] == same[1]).all()
+
+
+def test_more_pairs_than_can_be_held_are_an_error_that_names_the_way_out(monkeypatch):
+    rows = [{"input": f"a birthday card for our colleague called {chr(97 + i) * 4}", "output": "x"} for i in range(20)]
+    monkeypatch.setattr(outputs, "MOST", 100)
+    with pytest.raises(DataError, match=r"more than 100 pairs of inputs(.|\n)*as fields(.|\n)*near_duplicate from 0.6"):
+        related(table(rows), 0.6)
+    fields = [
+        {"input": {"task": "a birthday card for our colleague called", "name": chr(97 + i) * 4}, "output": "x"}
+        for i in range(20)
+    ]
+    assert related(table(fields), 0.6).sibling_pairs == 190
+    one = [{"input": "one question", "output": f"label {i}"} for i in range(20)]
+    with pytest.raises(DataError, match="more than 100 pairs of outputs"):
+        related(table(one))
 
 
 def test_facts_of_one_text_written_in_two_ways_are_the_same():
