@@ -121,12 +121,13 @@ def without_failures(checked: Checked, decided: Decided) -> Checked:
     return replace(checked, must=np.where(decided.stays, 0, checked.must))
 
 
-def preferred_first(rank: np.ndarray, decided: Decided, stands: np.ndarray) -> np.ndarray:
+def preferred_first(rank: np.ndarray, decided: Decided, stands: np.ndarray, named: np.ndarray) -> np.ndarray:
     """The order of preference with rows that stay by decision first, then those that stand in a split already.
 
-    Of these test goes before validation and train: what was set apart for testing is not thinned out by a copy.
+    Of these test goes before validation and train: what was set apart for testing is not thinned out by a copy. Of
+    copies in one split the one that was placed by its own id (`named`) goes first: a new copy does not take its place.
     """
-    order = np.lexsort((rank, -stands, ~decided.stays))
+    order = np.lexsort((rank, ~named, -stands, ~decided.stays))
     preferred = np.empty(len(rank), np.int64)
     preferred[order] = np.arange(len(rank))
     return preferred

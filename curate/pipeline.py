@@ -114,7 +114,7 @@ def curate(
     clock.lap("join")
 
     rank = rank_rows(pairs, checked, whole_rows(pairs, compared.content), keep=settings.keep)
-    rank = preferred_first(rank, decided, stands)
+    rank = preferred_first(rank, decided, stands, (held or HeldSplits()).named(ready.ids))
     settled = settle_decided(pairs, compared.texts, relations, rank, decided, settings=settings)
     clock.lap("duplicates")
 

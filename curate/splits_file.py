@@ -43,6 +43,10 @@ class HeldSplits:
         )
         return found.select(pl.coalesce("side", "by_id").fill_null(-1)).to_series().to_numpy()
 
+    def named(self, ids: Sequence[str]) -> np.ndarray:
+        """Whether each row's id is that of a line."""
+        return pl.Series(ids, dtype=pl.String).is_in(self.lines["id"].implode()).to_numpy()
+
     def grown(self, ledger: pl.DataFrame) -> "HeldSplits":
         """The lines with those of a new ledger: rows that it keeps stand where it says, all others stay as they are.
 

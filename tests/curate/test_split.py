@@ -291,3 +291,15 @@ def test_a_column_of_splits_is_used_or_said_not_to_be(names, used):
 def test_a_column_split_that_is_about_something_else_is_let_be():
     rows = [{**row, "split": ["mono", "multi"][i % 2]} for i, row in enumerate(spread(40))]
     assert "split_not_used" not in {w["code"] for w in curate(rows).summary["warnings"]}
+
+
+def test_a_new_copy_does_not_take_the_place_of_a_row_that_was_placed():
+    # Identifiers apart they are equal, so splits.jsonl knows both by their content.
+    rows = [
+        {"id": f"m{i}", "input": {"sku": f"m{i}", "text": f"{i} of {i * 7919}"}, "output": f"o{i}"} for i in range(40)
+    ]
+    before = curate(rows, identifiers=["sku"])
+    copies = [{**row, "id": f"a{i}", "input": {**row["input"], "sku": f"a{i}"}} for i, row in enumerate(rows)]
+    after = curate([*copies, *rows], identifiers=["sku"], held=HeldSplits().grown(before.ledger))
+    assert after.kept.select("id", "split").sort("id").equals(before.kept.select("id", "split").sort("id"))
+    assert set(after.ledger.filter(outcome="duplicate")["id"]) == {row["id"] for row in copies}
