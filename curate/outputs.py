@@ -15,7 +15,7 @@ from .overlap import may_share, shared_grams
 __all__ = ["Edges", "compare_outputs", "refuse_too_many"]
 
 _CHUNK = 500_000  # pairs of items looked at together: about 100 MB
-MOST = 60_000_000  # pairs that are held, each with all that is found about it: about 12 GB
+MOST = 60_000_000  # pairs that are held, each with all that is found about it: 130 bytes each, measured, so 8 GB
 
 
 @dataclass(frozen=True)
