@@ -66,8 +66,9 @@ def command(
     """
     reading = stated.pop("reading")
     given = {key: value for key, value in (stated | reading).items() if value not in (None, ())}
-    if _is_file(source, given):
+    if _is_file(source, given, dry_run=dry_run):
         assert source is not None
+        _refuse_run(name, source)
         project, beside = _from_file(source, given, mask=mask, dry_run=dry_run, allow_code=allow_code)
         run = given.get("out")
     else:
@@ -79,13 +80,22 @@ def command(
         _write(project, beside, run, name, talk, thresholds=threshold_table)
 
 
-def _is_file(source: Path | None, given: dict[str, Any]) -> bool:
+def _is_file(source: Path | None, given: dict[str, Any], *, dry_run: bool) -> bool:
     from .project import PROJECT_FILE
 
-    if source is None or source.name == PROJECT_FILE:
+    if source is None or source.name == PROJECT_FILE or (source / PROJECT_FILE).is_file():
         return False
-    # A folder of files or a glob is a file of pairs too, where the options say so.
-    return source.is_file() or ("out" in given and not (source / PROJECT_FILE).is_file())
+    # A folder of files is one of pairs too, where the options say so.
+    return source.is_file() or any(mark in str(source) for mark in "*?[") or "out" in given or dry_run
+
+
+def _refuse_run(name: str | None, source: Path) -> None:
+    if name is not None:
+        from ..style import ConfigError
+
+        raise ConfigError(
+            f"--run goes with a project; a file is curated again by the same --out: tuneworth curate {source}"
+        )
 
 
 def _say_only(project: "Project", beside: "Beside", talk: Talk, *, thresholds: bool, source: Path | None) -> None:
@@ -122,10 +132,15 @@ def _from_project(
     """The project of a folder, and the files beside it."""
     from ..style import ConfigError, DataError
     from .beside import Beside
-    from .project import find_project, read_project
+    from .project import PROJECT_FILE, find_project, read_project
 
     if source is not None and not source.exists():
         raise DataError(f"no file or project at {source}")
+    if source is not None and source.is_dir() and not (source / PROJECT_FILE).is_file():
+        raise ConfigError(
+            f"no {PROJECT_FILE} in {source.resolve()}, so it is no project\n"
+            f"With --out DIR the files in it are read as pairs: tuneworth curate {source} --out DIR"
+        )
     folder = find_project(source)
     if given:
         option = next(iter(given))

@@ -55,6 +55,10 @@ def _in_folder(folder: Path) -> list[Path]:
     names = {p.name for p in found}
     if not found:
         raise DataError(f"{folder}: no file to read in this folder; expected {', '.join(SUFFIXES)}")
+    if "run.json" in names:
+        raise DataError(
+            f"{folder}: this is a run of Tuneworth; name a file of pairs, such as {folder.name}/curate/train.jsonl"
+        )
     if {"ledger.parquet", "summary.json"} <= names:
         raise DataError(f"{folder}: this is what `tuneworth curate` left; name one file of it, such as train.jsonl")
     return found

@@ -268,3 +268,25 @@ def test_the_next_step_can_be_typed_whatever_the_id(command, tmp_path, id, typed
     assert command("curate", file, "--out", tmp_path / "two words").code == 0
     done = command("why", tmp_path / "two words", "--", id)
     assert f"tuneworth why '{tmp_path / 'two words'}' {typed} --decide" in done.out.splitlines()[-1]
+
+
+def test_a_folder_of_files_and_a_glob_need_no_project(command, tmp_path):
+    (tmp_path / "parts").mkdir()
+    for part in range(3):
+        lines = (json.dumps(pair(n)) + "\n" for n in range(part * 20, part * 20 + 20))
+        (tmp_path / "parts" / f"{part}.jsonl").write_text("".join(lines))
+    for source in (tmp_path / "parts", tmp_path / "parts" / "*.jsonl"):
+        done = command("curate", source, "--dry-run", "--json")
+        assert (done.code, done.json["rows_read"]) == (0, 60), done.err
+    unsaid = command("curate", tmp_path / "parts")
+    assert unsaid.code == 2
+    assert f"tuneworth curate {tmp_path / 'parts'} --out DIR" in unsaid.err
+    assert "needs --out DIR" in command("curate", tmp_path / "parts" / "*.jsonl").err
+
+
+def test_what_cannot_be_meant_is_refused(command, pairs_file, tmp_path):
+    named = command("curate", pairs_file, "--out", tmp_path / "clean", "--run", "x")
+    assert (named.code, "--run goes with a project" in named.err) == (2, True)
+    assert command("curate", pairs_file, "--out", tmp_path / "clean").code == 0
+    run = command("curate", tmp_path / "clean", "--out", tmp_path / "again")
+    assert (run.code, "this is a run of Tuneworth" in run.err) == (2, True)
