@@ -5,10 +5,13 @@
   output: the first paragraph of its docstring.
 - `code`: four consecutive non-empty lines of installed Python sources, output: the line that follows. No templates but
   those of the programmers; more than a million rows.
+- `symbols`: KiCad's symbol libraries (Debian's `kicad-symbols`, CC BY-SA 4.0 with an exception), where they are
+  installed; input: library, part, keywords, footprint filters, output: the description. Much of it templated.
 """
 
 import ast
 import io
+import re
 import subprocess
 import sysconfig
 import tempfile
@@ -23,6 +26,7 @@ __all__ = ["CORPORA", "corpus", "peak_memory"]
 _FIELDS = ("Package", "Section", "Tag", "Depends", "Homepage", "Maintainer")
 _LINES = 4
 _LONGEST = 2000  # characters of an input
+_PROPERTY = re.compile(r'\(property "([^"]+)" "((?:[^"\\]|\\.)*)"')
 
 
 def corpus(name: str, rows: int) -> pl.DataFrame:
@@ -81,6 +85,22 @@ def code() -> Iterator[tuple[str, str]]:
             yield "\n".join(lines[start : start + _LINES])[:_LONGEST], lines[start + _LINES].strip()
 
 
+def symbols() -> Iterator[tuple[str, str]]:
+    """One pair per described symbol; a derived one has properties of its own."""
+    for path in sorted(Path("/usr/share/kicad/symbols").glob("*.kicad_sym")):
+        # A library's own symbols stand one tab deep; their parts, deeper, have no description.
+        for block in path.read_text(encoding="utf-8").split("\n\t(symbol ")[1:]:
+            found = {name: value.replace('\\"', '"') for name, value in _PROPERTY.findall(block)}
+            if found.get("Description"):
+                fields = {
+                    "library": path.stem,
+                    "part": found.get("Value"),
+                    "keywords": found.get("ki_keywords"),
+                    "footprints": found.get("ki_fp_filters"),
+                }
+                yield "\n".join(f"{name}: {value}" for name, value in fields.items() if value), found["Description"]
+
+
 def _sources() -> Iterator[tuple[str, str]]:
     for key in ("stdlib", "purelib"):
         root = Path(sysconfig.get_path(key))
@@ -90,4 +110,4 @@ def _sources() -> Iterator[tuple[str, str]]:
                 yield name, io.TextIOWrapper(path.open("rb"), "utf-8", errors="replace").read()
 
 
-CORPORA = {"packages": packages, "docstrings": docstrings, "code": code}
+CORPORA = {"packages": packages, "docstrings": docstrings, "code": code, "symbols": symbols}
