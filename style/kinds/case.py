@@ -22,6 +22,16 @@ _SMALL_WORDS = frozenset(
         "per so the to up und van via von vs with y yet zu zum zur für mit aus auf im am",
     )
 )
+# Written with a capital letter in any sentence.
+_ALWAYS_CAPITAL = frozenset(
+    re.findall(
+        r"\w+",
+        "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April June July August "
+        "September October November December",
+    )
+)
+# German writes every noun with a capital letter, so that capitals say nothing; one of these words gives it away.
+_GERMAN = r"\b(?:und|oder|mit|für|der|das|dem|eine[rnms]?|nicht|auf|zum|zur|vom|ist)\b"
 # What a word is made of here: letters and digits, and the marks inside words.
 _PART = r"[\p{L}\p{M}\p{N}'’_\-./&+@]"
 _WORD = re.compile(r"[^\W_][\w'’\-./&+@\u0300-\u036f]*")
@@ -41,6 +51,7 @@ class CaseParameters:
     sentence: the first letter is a capital one, or the first word has one inside (`iPhone`) or is code (`np.angle`).
     The text is not in title case: of the other words with four or more letters, acronyms and words that stand so in
     the request left out, there are not three or more with three quarters of them capitalised. It is not all in capitals.
+    In German, where nouns have capitals anyway, that is not looked at. Days and months keep theirs.
     title: every word begins with a capital letter or has one inside (`mV`); small words (of, the, and) need not, but
     for the first.
     upper: no small letters, but in units behind a number and in words that stand so, with a capital, in the request.
@@ -110,6 +121,7 @@ def _not_sentence(columns: Columns) -> Rows:
     # Small words right behind a word or a comma are inside a sentence for certain.
     inside = columns.output.str.count_matches(r"[\p{L}\p{N},] \p{Ll}{4,}")
     likely = (capital >= _TITLE_WORDS) & (capital >= small) & (capital >= _TITLE_SHARE * (inside + capital))
+    likely &= ~columns.output.str.contains(_GERMAN)
     for index, text, request in zip(
         likely.arg_true(), columns.output.filter(likely), columns.input.filter(likely), strict=True
     ):
@@ -136,7 +148,7 @@ def _in_title_case(text: str, request: str) -> list[tuple[str, int, int, str]]:
 @lru_cache(maxsize=65_536)
 def _size(word: str) -> Literal["small", "capital"] | None:
     """What a word says about title case; None where it is short, an acronym, or has a digit."""
-    if len(word) < _LETTERS or _has_digit(word) or sum(map(str.isalpha, word)) < _LETTERS:
+    if len(word) < _LETTERS or word in _ALWAYS_CAPITAL or _has_digit(word) or sum(map(str.isalpha, word)) < _LETTERS:
         return None
     if word[0].islower():
         return "small"

@@ -41,6 +41,8 @@ _MARKED = re.compile(r"(?<![\w.,/\-(\[])[+\-−±]?(?P<digits>\d+(?:[.,]\d+)+)(?
 # Words with a mark between digits, with as much of the next word as a unit takes: no number above looks further.
 _MARKED_WORD = r"\S*\d[.,]\d\S*"
 _WITH_DECIMALS = rf"{_MARKED_WORD}(?:[ \u00a0]{_MARKED_WORD})*(?:[ \u00a0]\S{{1,5}})?"
+_WORD_BEFORE = re.compile(r"(?<!\w)([^\W\d_][\w+#]*)[ \u00a0]$")
+_UNIT_BEHIND = re.compile(r"[ \u00a0]?([^\W\d_]{1,4}\b|[%°€$£])")
 _PROPOSE_FROM = 30  # rows with numbers that have a unit
 
 
@@ -81,7 +83,7 @@ def _find_numbers(check: Check, columns: Columns) -> Findings:
     for pattern, judge in ways:
         numbers, wrong = _judged(columns.output, pattern, judge)
         applicable |= numbers
-        rows += wrong
+        rows += wrong if pattern == SPAN else [row for row in wrong if not _is_version(columns.output[row[0]], row)]
     return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2]))), applicable)
 
 
@@ -120,6 +122,15 @@ def _judge_decimals(words: str, decimal: str | None) -> tuple[bool, list[Fault]]
     return bool(numbers), [(text, at, at + len(text), expected) for text, mark, at in numbers if mark != decimal]
 
 
+def _is_version(text: str, row: tuple[int, str, int, int, str]) -> bool:
+    """A number without a unit right behind a name (`Linux 6.12`): more likely a version than decimals."""
+    _, _, start, end, _ = row
+    before = _WORD_BEFORE.search(text[max(start - 40, 0) : start])
+    named = before is not None and (before[1][0].isupper() or before[1] in ("version", "release"))
+    behind = _UNIT_BEHIND.match(text[end : end + 8])
+    return named and not (behind and behind[1] not in _OTHER_WORDS and read_unit(behind[1]))
+
+
 def _measures(span: str) -> tuple[Measure, ...]:
     """Each number of a span that has a unit: its text, its place, the gap before the unit, the unit as written.
 
@@ -137,6 +148,7 @@ def _measures(span: str) -> tuple[Measure, ...]:
 
 def _is_word(unit: str) -> bool:
     """Written out (`volts`, `years`) or a currency's code: no symbol, which has a capital inside or no vowel."""
+    unit = unit.split()[0]  # "degrees in": the word behind is read with it
     long = len(unit) >= 4 and unit.isalpha() and unit[1:].islower() and re.search("[aeiou]", unit[:-1]) is not None
     return unit.lower() in _SHORT_WORDS or unit in CURRENCIES or (long and unit != "kcal")
 
