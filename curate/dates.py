@@ -20,7 +20,10 @@ _MILLISECONDS_FROM = 10**11
 _NUMBER = re.compile(r"-?\d{5,16}(?:\.\d+)?")
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d{1,2}))?")
 _PARTS = re.compile(r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})(?:[ T,]+(.*))?")
-_LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST, _LATEST = (
+    int((datetime(year, 1, 1, tzinfo=UTC) - _EPOCH).total_seconds()) * _MICROSECOND for year in (1, 9999)
+)
 
 
 def pair_dates(pairs: pl.DataFrame, name: str) -> tuple[np.ndarray, list[str]]:
@@ -42,7 +45,8 @@ def pair_dates(pairs: pl.DataFrame, name: str) -> tuple[np.ndarray, list[str]]:
     if not missing:
         return moments, []
     example = f', for example "{unread[0][:40]}"' if unread else ""
-    return moments, [f'{missing:,} pairs have no date in "{name}" that can be read{example}; they count as the oldest.']
+    which, count = ("pair has", "it counts") if missing == 1 else ("pairs have", "they count")
+    return moments, [f'{missing:,} {which} no date in "{name}" that can be read{example}; {count} as the oldest.']
 
 
 def _moment(value: str, day_first: bool) -> int:
@@ -56,7 +60,9 @@ def _moment(value: str, day_first: bool) -> int:
 
 def _microseconds(moment: datetime) -> int:
     aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return round((aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * _MICROSECOND)
+    found = round((aware - _EPOCH).total_seconds() * _MICROSECOND)
+    # A zone can lead out of the years that have a date in UTC.
+    return min(max(found, _EARLIEST), _LATEST)
 
 
 def _iso(text: str) -> datetime | None:

@@ -74,9 +74,9 @@ def _rejected(batch: Batch, table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _empty(shape: Shape) -> list[pl.Expr]:
-    """An input or an output of nothing but white space is none."""
+    """An input or an output of nothing but white space and marks of no width is none."""
     free = pl.col("rule").is_null()
-    blank = {name: pl.col(name).str.strip_chars() == "" for name in ("input", "output")}
+    blank = {name: ~pl.col(name).str.contains(r"[^\s\p{Cf}]") for name in ("input", "output")}
     no_output = f'There is no "{shape.answer}", or it is empty.'
 
     def judged(no_input: str, empty_output: str, otherwise: str) -> pl.Expr:

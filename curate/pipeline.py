@@ -194,11 +194,16 @@ def _some_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
     n = raw.rows_read
     if not n:
         raise DataError("there are no rows: the data hold the names of their columns and nothing else")
-    gone = outcomes.rule[~outcomes.kept].tolist()
-    reasons = pl.concat([pl.Series(gone, dtype=pl.String), raw.rejected["rule"]]).drop_nulls()
-    counts = reasons.value_counts(sort=True, name="n").head(3).rows()
+    left_here = {name: getattr(outcomes, name)[~outcomes.kept].tolist() for name in ("rule", "evidence")}
+    reasons = pl.concat(
+        [pl.DataFrame(left_here, schema=dict.fromkeys(left_here, pl.String)), raw.rejected.select("rule", "evidence")]
+    ).drop_nulls("rule")
+    counts = reasons["rule"].value_counts(sort=True, name="n").head(3).rows()
     said = ", ".join(f"{rule} {count:,}" for rule, count in counts)
     advice = "Mend the data or loosen that rule."
+    if counts:
+        example = reasons.filter(rule=counts[0][0])["evidence"].drop_nulls().head(1).to_list()
+        said += "".join(f" (for example: {text[:120].rstrip('.')})" for text in example)
     if counts and counts[0][0] == "conflict":
         advice = '[curate] conflicts (--conflicts) = "report" keeps them, "keep best" one of each.'
     left = f"{len(kept):,} kept, all of them outside train" if len(kept) else "none kept"

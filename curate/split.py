@@ -33,13 +33,17 @@ def split_components(
     free = np.flatnonzero(sides < 0)
     numbers, order = _in_order(component, keys, free)
     room = rooms.tolist()
+    taken = np.bincount(sides[sides >= 0], minlength=len(SPLITS)).tolist()
     side_of = [0] * len(order)
     for number, counts in zip(order.tolist(), _counts(numbers, stratum[free], order), strict=True):
         # Python's own numbers: nearly all components are one row, for which numpy's calls cost more than the work.
         wish = [sum(n * room[s][side] for s, n in counts) for side in range(len(SPLITS))]
-        best = wish.index(max(wish))  # of equals the first: train before validation before test
+        # Of equals one that is empty yet, as two groups of one size should not leave a test set of nothing; then the
+        # first: train before validation before test.
+        best = max(range(len(SPLITS)), key=lambda side: (wish[side], not taken[side], -side))
         for s, n in counts:
             room[s][best] -= n
+            taken[best] += n
         side_of[number] = best
     placed = sides.copy()
     placed[free] = np.array(side_of, np.int64)[numbers]

@@ -369,3 +369,19 @@ def test_a_terminal_gets_no_control_characters_from_data(bad):
     assert shown.startswith("row\t1: \\")
     assert shown.endswith("é日本\n")
     assert not set(bad) & set(shown) - set("[2J31m")
+
+
+@pytest.mark.parametrize("text", ["\u200b\ufeff \n", "\u00ad", "\u2060\t"])
+def test_marks_of_no_width_are_no_text(text):
+    rows = [{"input": f"{i} of {i * 7919}", "output": text if i == 3 else f"o{i}"} for i in range(20)]
+    rows[5] |= {"input": text}
+    done = curate(rows)
+    assert dict(done.ledger.filter(outcome="invalid").select("row", "rule").rows()) == {
+        4: "empty_output",
+        6: "empty_input",
+    }
+
+
+def test_why_nothing_is_left_shows_the_first_reason():
+    with pytest.raises(DataError, match='"messages" is not a list of messages'):
+        curate([{"messages": "hello"}] * 3)

@@ -303,3 +303,18 @@ def test_a_new_copy_does_not_take_the_place_of_a_row_that_was_placed():
     after = curate([*copies, *rows], identifiers=["sku"], held=HeldSplits().grown(before.ledger))
     assert after.kept.select("id", "split").sort("id").equals(before.kept.select("id", "split").sort("id"))
     assert set(after.ledger.filter(outcome="duplicate")["id"]) == {row["id"] for row in copies}
+
+
+def test_two_groups_of_one_size_leave_no_empty_test_set():
+    rows = [{**row, "group": f"g{i % 2}"} for i, row in enumerate(spread(60))]
+    assert curate(rows).summary["splits"] == {"train": 30, "validation": 0, "test": 30}
+
+
+@pytest.mark.parametrize(
+    "odd", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+14:00", "NaN", "1e400", "0000-00-00"]
+)
+def test_dates_at_the_ends_of_time_are_read_or_counted(odd):
+    rows = [{**row, "when": odd if i == 7 else f"2024-01-{i % 28 + 1:02d}"} for i, row in enumerate(spread(40))]
+    notes = " ".join(curate(rows, date="when").summary["split_notes"])
+    assert "By date: test" in notes
+    assert ("1 pair has no date" in notes) == ("T" not in odd)
