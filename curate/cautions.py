@@ -196,7 +196,8 @@ def _personal(places: pl.DataFrame, *, masked: bool) -> Iterator[tuple[str, str]
     yield (
         "personal_data",
         f"{rows} {'hold' if n != 1 else 'holds'} personal data ({said}), the first in row {row}, {where}, characters "
-        f"{start + 1} to {end}. [curate] mask = true replaces it in all that is trained on, sent, stored and reported.",
+        f"{start + 1} to {end}. [curate] mask = true, or --mask, replaces it in all that is trained on, sent, stored and "
+        "reported.",
     )
 
 
