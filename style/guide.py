@@ -12,6 +12,7 @@ from .words import how_many, one_of, quoted
 __all__ = ["check_sentence", "check_table", "write_guide"]
 
 _HEADINGS = {"form": "Form", "wording": "Wording", "facts": "Facts"}
+_LINE_END = re.compile(r"\n(?!  - )")  # but for those of a list of terms
 _FEW_TERMS = 2  # more preferred spellings than this are a list of their own
 
 
@@ -52,7 +53,8 @@ def check_table(style: StyleSchema) -> list[dict[str, Any]]:
 
 
 def _section(heading: str, checks: Sequence[Check]) -> list[str]:
-    lines = [f"- {sentence}" for sentence in dict.fromkeys(_sentences(checks))]
+    # A text of several lines stays inside its item.
+    lines = [f"- {re.sub(_LINE_END, chr(10) + '  ', sentence)}" for sentence in dict.fromkeys(_sentences(checks))]
     return [f"## {heading}\n\n" + "\n".join(lines)] if lines else []
 
 

@@ -37,8 +37,12 @@ def _says(strong: Evidence, weak: Evidence) -> bool:
     if a.when is not None and a.when != b.when and not _asks_for_field(a, b):
         return False
     if b.kind in _WHOLE.get(a.kind, ()):
-        return True
+        return not (a.kind == "template" and _names_field(b))  # a slot does not say whose value it is
     return any(says(a, b) for says in (_end_says_mark, _line_says_paragraph, _words_say_characters, _affix_covers))
+
+
+def _names_field(check: Check) -> bool:
+    return check.kind in ("starts_with", "ends_with") and any(field_names(text) for text in check.parameters.any)
 
 
 def _asks_for_field(a: Check, b: Check) -> bool:

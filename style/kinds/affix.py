@@ -127,7 +127,8 @@ def _propose_texts(outputs: pl.Series, *, at_start: bool) -> Iterator[Proposal]:
         pieces = r"\S+" + r"\s+\S+" * (words - 1)
         found = texts.str.extract(rf"^({pieces})(?:\s|$)" if at_start else rf"(?:^|\s)({pieces})$").drop_nulls()
         counts = found.value_counts(sort=True)
-        if words == 1:
+        # The last word of several lines is no choice of an end.
+        if words == 1 and (at_start or texts.str.contains("\n", literal=True).mean() < 0.5):  # type: ignore[operator]
             yield from _propose_choice(counts, len(texts))
         if counts.is_empty() or counts["count"][0] < _COMMON_SHARE * len(texts):
             break

@@ -104,7 +104,15 @@ def _propose_length(columns: Columns) -> list[Proposal]:
     if (lines <= 1).mean() >= 0.8:  # type: ignore[operator]
         # Single words and texts of just any length are one line without any rule.
         proposals.append(Proposal({"unit": "lines", "max": 1}, style=narrow and high >= 6))
-    return proposals
+    return [*proposals, *_propose_paragraphs(columns.output)]
+
+
+def _propose_paragraphs(outputs: pl.Series) -> list[Proposal]:
+    """The number of paragraphs that most outputs have, where it is more than one."""
+    counts = pl.DataFrame({"text": outputs}).select(_UNITS["paragraphs"])["text"].value_counts(sort=True)
+    number, rows = counts.row(0)
+    usual = number > 1 and rows >= 0.8 * len(outputs)
+    return [Proposal({"unit": "paragraphs", "min": number, "max": number})] if usual else []
 
 
 LENGTH = Kind("length", "form", LengthParameters, _find_length, _say_length, _propose_length, _explain_length)

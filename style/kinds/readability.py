@@ -24,6 +24,8 @@ _SENTENCE_END = r"[.!?]+[\"'”’)\]]*(?:\s|$)|\n\s*\n"
 _PROPOSE_FROM = 2_000
 # Plain language: what most adults read with ease. Harder texts have no style in common by being hard.
 _PLAIN_GRADE = 10
+# Below it the grade says how short the sentences happen to be.
+_EASIEST_GRADE = 5
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,10 @@ def _propose_readability(columns: Columns) -> Sequence[Proposal]:
     if high is None or math.ceil(high) > _PLAIN_GRADE:
         return ()
     return (
-        Proposal({"grade_max": max(1, math.ceil(high))}, note=f"half of the texts lie under {graded.median():.1f}"),
+        Proposal(
+            {"grade_max": max(_EASIEST_GRADE, math.ceil(high))},
+            note=f"half of the texts lie under {graded.median():.1f}",
+        ),
     )
 
 
