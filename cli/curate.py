@@ -1,6 +1,7 @@
 """`tuneworth curate`: raw pairs to clean splits."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -123,7 +124,7 @@ def _write(
     with nothing_half_written(run):
         summary = curate_stage(project, run, talk, beside=beside, thresholds=thresholds)
     talk.answer(f"{curate_text(summary)}\n\nWritten to {run / 'curate'}", {"run": str(run), **summary})
-    talk.next(f"ask what happened to a row: tuneworth why {run} ROW")
+    talk.next(f"ask what happened to a row: tuneworth why {quote(str(run))} ROW")
 
 
 def _from_project(
@@ -139,7 +140,7 @@ def _from_project(
     if source is not None and source.is_dir() and not (source / PROJECT_FILE).is_file():
         raise ConfigError(
             f"no {PROJECT_FILE} in {source.resolve()}, so it is no project\n"
-            f"With --out DIR the files in it are read as pairs: tuneworth curate {source} --out DIR"
+            f"With --out DIR the files in it are read as pairs: tuneworth curate {quote(str(source))} --out DIR"
         )
     folder = find_project(source)
     if given:
@@ -164,7 +165,7 @@ def _from_file(
     out, style = given.get("out"), given.get("style")
     if out is None and not dry_run:
         raise ConfigError(
-            f"curating a file needs --out DIR, the folder to write to: tuneworth curate {source} --out DIR"
+            f"curating a file needs --out DIR, the folder to write to: tuneworth curate {quote(str(source))} --out DIR"
         )
     if (
         out is not None

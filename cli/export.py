@@ -1,6 +1,7 @@
 """`tuneworth export`: a run's clean splits in another format."""
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -43,7 +44,9 @@ def command(run: Path, kind: str, out: Path | None, with_guide: bool, talk: Talk
     data = {"run": str(folder), "written": [str(path) for path in written], "warnings": cautions}
     talk.answer("\n".join(f"Written: {path}" for path in written), data)
     test = folder / "curate" / "test.jsonl"
-    talk.next(f"tune there, then: tuneworth evaluate --pairs {test} --outputs tuned=FILE --outputs prompted=FILE ...")
+    talk.next(
+        f"tune there, then: tuneworth evaluate --pairs {quote(str(test))} --outputs tuned=FILE --outputs prompted=FILE ..."
+    )
 
 
 def _guide(folder: Path) -> str:

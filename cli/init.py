@@ -4,6 +4,7 @@ import json
 import os
 from collections import Counter
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -92,7 +93,7 @@ def command(folder: Path, file: Path | None, reading: dict[str, Any], talk: Talk
     write_whole(folder / "style.yaml", style or STYLE.format(name=_yaml(folder.resolve().name), low=1, high=200))
     written = [str(folder / PROJECT_FILE), str(folder / "style.yaml")]
     talk.answer("\n".join(f"Written: {name}" for name in written), {"written": written, "recognised": None, **found})
-    talk.next(f"look at {folder / 'style.yaml'}, then: tuneworth curate {folder}")
+    talk.next(f"look at {folder / 'style.yaml'}, then: tuneworth curate {quote(str(folder))}")
 
 
 def _from_examples(

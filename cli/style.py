@@ -1,6 +1,7 @@
 """`tuneworth style`: infer a style from examples, check a file against one, or write its guide."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -38,14 +39,13 @@ def infer(file: Path, out: Path | None, reading: dict[str, Any], talk: Talk) -> 
     if written is not None:
         write_whole(written, inferred.text)
         talk.answer(f"{inferred.message}\n\nWritten: {written}", {**infer_data(inferred), "written": str(written)})
-        talk.next(
-            f"read {written} and change what you do not mean, then: tuneworth style check {file} --style {written}"
-        )
+        check = f"tuneworth style check {quote(str(file))} --style {quote(str(written))}"
+        talk.next(f"read {written} and change what you do not mean, then: {check}")
         return
     text = inferred.text.rstrip("\n") if inferred.found_style else no_style_lines(inferred)
     talk.answer(text, {**infer_data(inferred), "written": None})
     if inferred.found_style:  # not among the YAML, which may go into a file
-        talk.note(f"{inferred.message}\n\nNext: write it: tuneworth style infer {file} --out style.yaml")
+        talk.note(f"{inferred.message}\n\nNext: write it: tuneworth style infer {quote(str(file))} --out style.yaml")
 
 
 @command.command("check", epilog="Example:  tuneworth style check pairs.jsonl --style style.yaml")
@@ -81,7 +81,7 @@ def check(
         "checks": check_data(pairs, results),
     }
     talk.answer(check_lines(data), data)
-    talk.next(f"tuneworth curate {file} --style {style_path} --out clean")
+    talk.next(f"tuneworth curate {quote(str(file))} --style {quote(str(style_path))} --out clean")
     broken = len(pairs) - acceptable - undecided
     if fail and broken:
         raise GateFailed(f"gate failed: {broken} of {len(pairs)} outputs break a must rule")

@@ -290,3 +290,10 @@ def test_what_cannot_be_meant_is_refused(command, pairs_file, tmp_path):
     assert command("curate", pairs_file, "--out", tmp_path / "clean").code == 0
     run = command("curate", tmp_path / "clean", "--out", tmp_path / "again")
     assert (run.code, "this is a run of Tuneworth" in run.err) == (2, True)
+
+
+def test_next_steps_hold_for_folders_with_spaces(command, pairs_file, tmp_path):
+    folder, inferred = tmp_path / "my clean pairs", tmp_path / "my style.yaml"
+    assert command("curate", pairs_file, "--out", folder).out.splitlines()[-1].endswith(f"why '{folder}' ROW")
+    assert f"--pairs '{folder / 'curate' / 'test.jsonl'}'" in command("export", folder, "--format", "csv").out
+    assert f"--style '{inferred}'" in command("style", "infer", pairs_file, "--out", inferred).out
