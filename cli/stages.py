@@ -18,8 +18,8 @@ from ..curate import (
     read_split,
     read_splits,
     write_curated,
-    write_splits,
 )
+from ..curate.splits_file import hold_splits
 from ..curate.whole import disk_refusals
 from ..evaluate import (
     Raw,
@@ -108,7 +108,7 @@ def curate_stage(
     if beside.splits is not None:
         # First: a run whose test set is not held could train the next one on its test rows.
         with disk_refusals(beside.splits):
-            write_splits(beside.splits, held.grown(curated.ledger))
+            hold_splits(beside.splits, held, curated.ledger)
     write_curated(curated, run)
     with disk_refusals(run):
         update_run(run, seconds={"curate": watch.seconds()}, inputs=[Path(f) for f in raw.files], data_guide=raw.guide)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..style.errors import DataError
+from ..style.errors import DataError, RunBroken
 from ..style.files import write_whole
 from .split import SPLITS
 
-__all__ = ["HeldSplits", "read_splits", "write_splits"]
+__all__ = ["HeldSplits", "hold_splits", "read_splits", "write_splits"]
 
 _SCHEMA = {"content": pl.String, "id": pl.String, "split": pl.String}
 
@@ -98,6 +98,25 @@ def write_splits(path: Path, held: HeldSplits) -> None:
     line = '{"content": %s, "id": %s, "split": %s}\n'
     lines = [line % row for row in zip(*columns, strict=True)]
     write_whole(path, "".join(lines))
+
+
+def hold_splits(path: Path, before: HeldSplits, ledger: pl.DataFrame) -> None:
+    """Add what a ledger places to the file, of which `before` was read; lines that came in meanwhile stay.
+
+    Raises:
+        RunBroken: another run placed some of these rows on another side meanwhile.
+    """
+    now = read_splits(path)
+    if not now.lines.equals(before.lines):
+        kept = ledger.filter(pl.col("outcome") == "kept")
+        there = now.sides(kept["content"].to_list(), kept["id"].to_list())
+        here = kept["split"].replace_strict(list(SPLITS), range(len(SPLITS)), return_dtype=pl.Int64).to_numpy()
+        if apart := int(((there >= 0) & (there != here)).sum()):
+            raise RunBroken(
+                f"{path} changed meanwhile: another run placed {apart:,} of these rows on another side of the split\n"
+                "Nothing was written; the same command, started again, takes them as they stand there."
+            )
+    write_splits(path, now.grown(ledger))
 
 
 def _row(line: str) -> tuple[str, str, str] | None:

@@ -1,14 +1,16 @@
 """Sizes, strata and components of the split."""
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import CurateSettings, HeldSplits, SplitShares, curate, read_frame
+from tuneworth.curate import CurateSettings, HeldSplits, SplitShares, curate, read_frame, read_splits
 from tuneworth.curate.dates import UNDATED, pair_dates
 from tuneworth.curate.split import split_components, split_targets
-from tuneworth.style import ConfigError, DataError
+from tuneworth.curate.splits_file import hold_splits
+from tuneworth.style import ConfigError, DataError, RunBroken
 
 SHARES = SplitShares(train=0.7, validation=0.1, test=0.2)
 
@@ -318,3 +320,16 @@ def test_dates_at_the_ends_of_time_are_read_or_counted(odd):
     notes = " ".join(curate(rows, date="when").summary["split_notes"])
     assert "By date: test" in notes
     assert ("1 pair has no date" in notes) == ("T" not in odd)
+
+
+def test_two_runs_at_once_lose_no_placed_row(tmp_path):
+    path = tmp_path / "splits.jsonl"
+    first, second = curate(spread(80)[:40]), curate(spread(80)[40:])
+    for done in (first, second):  # both began where there was no file
+        hold_splits(path, HeldSplits(), done.ledger)
+    assert len(read_splits(path).lines) == 80
+    turned = second.ledger.with_columns(split=pl.lit("test"))
+    before = path.read_bytes()
+    with pytest.raises(RunBroken, match="another run placed 32 of these rows"):
+        hold_splits(path, HeldSplits(), turned)
+    assert path.read_bytes() == before
