@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 import polars as pl
@@ -68,13 +69,14 @@ class NumbersParameters:
 
 Measure = tuple[str, int, str, str]
 Fault = tuple[str, int, int, str]
+Row = tuple[int, str, int, int, str]
 Judge = Callable[[str], tuple[bool, Sequence[Fault]]]
 
 
 def _find_numbers(check: Check, columns: Columns) -> Findings:
     p: NumbersParameters = check.parameters
     applicable = pl.Series("applies", [False], dtype=pl.Boolean).new_from_index(0, len(columns.output))
-    rows: list[tuple[int, str, int, int, str]] = []
+    rows: list[Row] = []
     ways: list[tuple[str, Judge]] = []
     if p.space or p.units:
         ways.append((SPAN, lambda span: _judge_units(span, p, check.ignore_case)))
@@ -83,11 +85,11 @@ def _find_numbers(check: Check, columns: Columns) -> Findings:
     for pattern, judge in ways:
         numbers, wrong = _judged(columns.output, pattern, judge)
         applicable |= numbers
-        rows += wrong if pattern == SPAN else [row for row in wrong if not _is_version(columns.output[row[0]], row)]
+        rows += wrong if pattern == SPAN else _no_versions(columns.output, wrong)
     return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2]))), applicable)
 
 
-def _judged(texts: pl.Series, pattern: str, judge: Judge) -> tuple[pl.Series, list[tuple[int, str, int, int, str]]]:
+def _judged(texts: pl.Series, pattern: str, judge: Judge) -> tuple[pl.Series, list[Row]]:
     """Where a match of the pattern holds a number at all, and the faults; texts of one kind repeat their matches."""
     matches = _matches(texts, pattern)
     judged = {match: judge(match) for match in matches["match"].unique()}
@@ -122,7 +124,13 @@ def _judge_decimals(words: str, decimal: str | None) -> tuple[bool, list[Fault]]
     return bool(numbers), [(text, at, at + len(text), expected) for text, mark, at in numbers if mark != decimal]
 
 
-def _is_version(text: str, row: tuple[int, str, int, int, str]) -> bool:
+def _no_versions(texts: pl.Series, rows: Sequence[Row]) -> Iterator[Row]:
+    for index, own in groupby(rows, key=lambda row: row[0]):
+        text = texts[index]
+        yield from (row for row in own if not _is_version(text, row))
+
+
+def _is_version(text: str, row: Row) -> bool:
     """A number without a unit right behind a name (`Linux 6.12`): more likely a version than decimals."""
     _, _, start, end, _ = row
     before = _WORD_BEFORE.search(text[max(start - 40, 0) : start])
