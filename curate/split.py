@@ -32,17 +32,18 @@ def split_components(
     np.subtract.at(rooms, (stratum[sides >= 0], sides[sides >= 0]), 1)
     free = np.flatnonzero(sides < 0)
     numbers, order = _in_order(component, keys, free)
-    room = rooms.tolist()
+    room, whole = rooms.tolist(), rooms.sum(axis=0).tolist()
     taken = np.bincount(sides[sides >= 0], minlength=len(SPLITS)).tolist()
     side_of = [0] * len(order)
     for number, counts in zip(order.tolist(), _counts(numbers, stratum[free], order), strict=True):
         # Python's own numbers: nearly all components are one row, for which numpy's calls cost more than the work.
         wish = [sum(n * room[s][side] for s, n in counts) for side in range(len(SPLITS))]
-        # Of equals one that is empty yet, as two groups of one size should not leave a test set of nothing; then the
-        # first: train before validation before test.
-        best = max(range(len(SPLITS)), key=lambda side: (wish[side], not taken[side], -side))
+        # Of equals the one with the most room in all: in small strata there are many equals. Then one that is empty
+        # yet, as two groups of one size should not leave a test set of nothing; then train before validation before test.
+        best = max(range(len(SPLITS)), key=lambda side: (wish[side], whole[side], not taken[side], -side))
         for s, n in counts:
             room[s][best] -= n
+            whole[best] -= n
             taken[best] += n
         side_of[number] = best
     placed = sides.copy()

@@ -333,3 +333,10 @@ def test_two_runs_at_once_lose_no_placed_row(tmp_path):
     with pytest.raises(RunBroken, match="another run placed 32 of these rows"):
         hold_splits(path, HeldSplits(), turned)
     assert path.read_bytes() == before
+
+
+def test_small_strata_of_tied_rows_do_not_all_go_to_train():
+    component = [i // 3 for i in range(300)]  # three rows tied, each of a stratum of its own pair
+    strata = [f"s{i % 150}" for i in range(300)]
+    side = place(component, strata)
+    assert np.abs(np.bincount(side, minlength=3) - split_targets(300, SHARES)).max() <= 6
