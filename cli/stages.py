@@ -1,8 +1,10 @@
 """The stages of a run, as the commands call them: read what the stage before left, do the work, write, say."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from glob import glob
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,8 +76,6 @@ def need_training(project: Project) -> None:
 
     Raises: ModelError with the exact command where one is missing.
     """
-    from importlib.util import find_spec
-
     missing = [name for name in ("torch", "transformers", "peft") if find_spec(name) is None]
     if missing:
         raise ModelError(f"training needs {', '.join(missing)}, not installed here: pip install 'tuneworth[train]'")
@@ -126,13 +126,23 @@ def curated_pairs(
     talk.note(f"curate: {raw.shape}")
     curated = curate(
         raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
-        held=held, with_threshold_table=thresholds, seed=seed,
+        held=held, with_threshold_table=thresholds, count_tokens=_token_counter(project), seed=seed,
     )  # fmt: skip
     for warning in curated.summary["warnings"]:
         if warning["code"] == "split_size":
             continue  # the answer says it with its reason
         talk.note(f"warning: {warning['text']}")
     return raw, held, curated
+
+
+def _token_counter(project: Project) -> Callable[[Sequence[str]], Sequence[int]] | None:
+    """What counts tokens as the project's model does, where a rule asks for it and the packages are there."""
+    asked = any(getattr(check.parameters, "unit", None) == "tokens" for check in project.style.checks)
+    if not asked or find_spec("transformers") is None:
+        return None
+    from ..train import token_counter
+
+    return token_counter(model_name(project))
 
 
 # --- train ------------------------------------------------------------------------------------------------------

@@ -154,6 +154,8 @@ def _rules(
         if check in must and counts["share"] > _MANY:
             text = f'Style rule "{check}" fails in {counts["share"]:.0%} of the outputs: is it the rule that is wrong?'
             yield "rule_rejects_many", text
+    for said in checked.missing:
+        yield "unknown_field", f"Style {said}."
     rejected = raw.rejected["rule"].value_counts(name="n").sort("rule")
     for rule, n in rejected.rows():
         if n > _MANY * raw.rows_read:

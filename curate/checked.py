@@ -1,12 +1,14 @@
 """The outputs of all rows against the style schema and the quality checks, as what curating needs of it."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from ..style.check import check_outputs, explain
+from ..style.asked import missing_fields
+from ..style.check import check_columns, explain, pair_columns
 from ..style.schema import StyleResults, StyleSchema
 from .masks import mask_column, mask_text
 from .quality import Quality, check_quality
@@ -21,7 +23,8 @@ class Checked:
     rule, evidence: the first `must` rule that a row breaks, and how, in a sentence; None where it breaks none. Quality
     comes first: a refusal has no style to speak of. checks: id -> fail (rows) and share. unscored: id -> rows that the
     check could not tell, and the most frequent reason. quality: rule -> rows, share, level, examples. habits: rules of
-    quality that so many outputs break that they are not applied.
+    quality that so many outputs break that they are not applied. missing: a sentence for each field that the schema
+    asks for and no row has.
     """
 
     must: np.ndarray
@@ -32,12 +35,18 @@ class Checked:
     quality: dict[str, dict[str, Any]] = field(default_factory=dict)
     unscored: dict[str, dict[str, Any]] = field(default_factory=dict)
     habits: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
-def check_rows(pairs: pl.DataFrame, style: StyleSchema | None) -> Checked:
+def check_rows(
+    pairs: pl.DataFrame,
+    style: StyleSchema | None,
+    *,
+    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
+) -> Checked:
     """What the quality checks and the style schema, where there is one, say about each output.
 
-    Evidence never repeats personal data, masked or not.
+    Evidence never repeats personal data, masked or not. `count_tokens` is for lengths in tokens.
     """
     n = len(pairs)
     if not n:
@@ -45,9 +54,10 @@ def check_rows(pairs: pl.DataFrame, style: StyleSchema | None) -> Checked:
     quality = check_quality(pairs, style)
     must, should = (_faulty(quality, level, n) for level in ("must", "should"))
     first = _first_fault(quality)
-    checks, unscored = {}, {}
+    checks, unscored, missing = {}, {}, ()
     if style is not None and style.checks:
-        results = check_outputs(pairs, style)
+        columns = pair_columns(pairs, count_tokens=count_tokens)
+        results, missing = check_columns(columns, style), tuple(missing_fields(style, columns))
         failed = results.status.select((pl.all() == "fail").fill_null(False))
         must += _count(failed, _ids(style, "must"))
         should += _count(failed, _ids(style, "should"))
@@ -59,7 +69,7 @@ def check_rows(pairs: pl.DataFrame, style: StyleSchema | None) -> Checked:
     )
     return Checked(
         must, should, said["rule"].to_list(), said["evidence"].to_list(), checks,
-        quality=quality.summary(pairs), unscored=unscored, habits=quality.habits,
+        quality=quality.summary(pairs), unscored=unscored, habits=quality.habits, missing=missing,
     )  # fmt: skip
 
 

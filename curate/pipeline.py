@@ -1,6 +1,6 @@
 """Curating from pairs to splits, step by step."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -79,6 +79,7 @@ def curate(
     overrides: Sequence[Override] = (),
     held: HeldSplits | None = None,
     with_threshold_table: bool = False,
+    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
     seed: int = 0,
 ) -> Curated:
     """Clean pairs, leak-proof splits, and a ledger that says what became of every row.
@@ -86,7 +87,8 @@ def curate(
     `raw` is what `read_pairs` returns, or a polars or pandas DataFrame, a `datasets.Dataset`, a list of dictionaries.
     `identifiers` are input fields that name an item and say nothing about it. `date` names the column or field by
     which the newest pairs go to test. `overrides` are what people decided about single rows, `held` where rows were
-    placed before (`read_splits`). `seed` changes which components of one size are placed first, nothing else.
+    placed before (`read_splits`). `count_tokens` counts the tokens of texts, for rules about lengths in tokens; without
+    it those cannot be told. `seed` changes which components of one size are placed first, nothing else.
 
     Raises:
         ConfigError: an identifier, or the field to stratify by or the date, is in no pair.
@@ -102,7 +104,7 @@ def curate(
     )  # fmt: skip
     raw, pairs, compared, decided = ready.raw, ready.pairs, ready.compared, ready.decided
 
-    checked = without_failures(check_rows(pairs, style), decided)
+    checked = without_failures(check_rows(pairs, style, count_tokens=count_tokens), decided)
     clock.lap("check")
 
     before = (held or HeldSplits()).sides(compared.content, ready.ids)

@@ -1,6 +1,5 @@
 """Variants: the ways to get an output for a request that are raced against each other."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import Literal
 import polars as pl
 
 from ..style import ConfigError, StyleSchema, write_guide
+from .few_shot import choose_examples
 from .settings import EvaluateSettings, VariantSettings
 
-__all__ = ["Variant", "choose_examples", "plan_variants"]
+__all__ = ["Variant", "plan_variants"]
 
 OWN, WRITTEN = "the team's own", "written by Tuneworth"
 FEW_SHOT = 3  # for `prompted` where the project does not say
@@ -94,27 +94,6 @@ def _guide(
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f'variant "{name}": the guide {path} cannot be read ({error})') from None
     return text, OWN
-
-
-def choose_examples(train: pl.DataFrame, count: int, *, seed: int) -> tuple[tuple[str, str], ...]:
-    """`count` (input, output) pairs of train, each of another group as far as there are groups.
-
-    The order is that of a hash of seed and id: fixed by the seed, whatever the order of the rows.
-    """
-    if not count or not len(train):
-        return ()
-    rows = sorted(
-        train.select("id", "group", "input", "output").iter_rows(),
-        key=lambda row: hashlib.sha256(f"{seed}\0{row[0]}".encode(errors="surrogatepass")).digest(),
-    )
-    chosen: list[tuple[str, str]] = []
-    later: list[tuple[str, str]] = []
-    seen: set[str] = set()
-    for _, group, text, output in rows:
-        (later if group in seen else chosen).append((text, output))
-        if group is not None:
-            seen.add(group)
-    return tuple((chosen + later)[:count])
 
 
 def describe(variant: Variant, *, model: str | None, guide_tokens: int | None, settings: Mapping | None) -> dict:

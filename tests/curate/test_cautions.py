@@ -104,3 +104,20 @@ def test_nothing_to_train_on_says_why(tmp_path):
         curate([{"input": "a", "output": None}, {"input": "b", "output": ""}])
     with pytest.raises(DataError, match="2 kept, all of them outside train\nThe given split puts none into train"):
         curate([{"input": f"a{i}", "output": f"b{i}", "split": "test"} for i in range(2)])
+
+
+def test_a_rule_about_a_field_that_no_row_has_is_named():
+    style = parse_style("checks:\n  - {kind: ends_with, any: ['{pakage}'], when: pakage}")
+    pairs = [{"input": {"package": f"SOT-{n}"}, "output": f"A thing of sort {n}"} for n in range(30)]
+    (said,) = [w["text"] for w in curate(pairs, style).summary["warnings"] if w["code"] == "unknown_field"]
+    assert '"pakage"' in said
+    assert '"package"' in said
+
+
+def test_lengths_in_tokens_are_told_only_by_who_counts_tokens():
+    style = parse_style("checks:\n  - {kind: length, unit: tokens, max: 3}")
+    pairs = [{"input": f"item {n}", "output": "one two three four" if n % 3 == 0 else "one two"} for n in range(30)]
+    assert curate(pairs, style).summary["unscored"]["length"]["rows"] == 30
+    told = curate(pairs, style, count_tokens=lambda texts: [len(text.split()) for text in texts])
+    assert told.summary["unscored"] == {}
+    assert told.summary["checks"]["length"]["fail"] == 10

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.evaluate import EvaluateSettings, VariantSettings, plan_variants, read_outputs
+from tuneworth.evaluate.few_shot import choose_examples
 from tuneworth.evaluate.settings import read_evaluate
-from tuneworth.evaluate.variants import OWN, WRITTEN, choose_examples
+from tuneworth.evaluate.variants import OWN, WRITTEN
 from tuneworth.style import ConfigError, DataError, parse_style
 
 STYLE = parse_style("name: S\nchecks: [{kind: clean}]")

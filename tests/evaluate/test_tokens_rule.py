@@ -1,0 +1,21 @@
+"""A rule about lengths in tokens: counted by the variant's own tokenizer, else unscored."""
+
+import polars as pl
+
+from tuneworth.evaluate import score_outputs
+from tuneworth.style import parse_style
+
+STYLE = parse_style("checks:\n  - {kind: length, unit: tokens, max: 2}")
+PAIRS = pl.DataFrame({"id": ["a", "b"], "input": ["x", "y"], "fields": [None, None], "output": ["", ""]}).cast(
+    {"fields": pl.String}
+)
+OUTPUTS = pl.DataFrame({"id": ["a", "b"], "output": ["one two", "one two three"], "finish_reason": ["stop", "stop"]})
+
+
+def test_tokens_are_counted_where_somebody_counts_them():
+    scores = score_outputs(PAIRS, OUTPUTS, STYLE, count_tokens=lambda texts: [len(text.split()) for text in texts])
+    assert scores.table["acceptable"].to_list() == [True, False]
+
+
+def test_without_a_tokenizer_nothing_is_claimed():
+    assert score_outputs(PAIRS, OUTPUTS, STYLE).table["acceptable"].to_list() == [None, None]
