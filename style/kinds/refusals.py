@@ -20,7 +20,7 @@ _CANNOT = r"(?:can(?:no|['’])t|can not|am (?:unable|not able) to|['’]m (?:un
 _SORRY = r"(?:i(?:['’]?m| am) (?:very |really |so )?sorry|sorry|my apologies|apologies|i apologi[sz]e|unfortunately)"
 _AS_AI = r"(?:as an? (?:ai|artificial intelligence|language model|large language model)[^,.\n]{0,40},?\s+)"
 _LINES = (
-    rf"{_SORRY}[,.!]?\s+(?:but\s+)?{_AS_AI}?i\s?{_CANNOT}\s+(?:to\s+)?(?:{_TASK}|{_WRITING})",
+    rf"{_SORRY}[,.!]?\s+(?:but\s+)?{_AS_AI}?i\s?{_CANNOT}\s+(?:to\s+)?(?:{_TASK}|{_WRITING}|(?:help|assist)(?: you)? with\b)",
     rf"{_AS_AI}i\s?(?:{_CANNOT}|do not|don['’]t)\b",
     rf"i\s?{_CANNOT}\s+{_TASK}",
     rf"(?:{_SORRY}[,.!]?\s+(?:but\s+)?)?i (?:do not|don['’]t) have (?:enough|sufficient) information to (?:answer|write"
