@@ -13,6 +13,7 @@ import platform
 import time
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 
 import polars as pl
 import yaml
@@ -76,7 +77,10 @@ def main() -> None:
     # Repeated rows must not be known already: each begins with a word of its own, which is no number and no code.
     words = ["".join(chr(97 + n // 26**place % 26) for place in range(4)).capitalize() for n in range(len(pairs))]
     pairs = pairs.with_columns(output=pl.Series(words) + " " + pl.col("output"))
-    print("\n".join([*_head(options.rows), *(_row(kind, pairs) for kind in options.kinds)]))
+    table = "\n".join([*_head(options.rows), *(_row(kind, pairs) for kind in options.kinds)]) + "\n"
+    print(table)
+    if options.kinds == list(KINDS):
+        Path(__file__).with_suffix(".md").write_text(table, encoding="utf-8")
 
 
 def _head(rows: int) -> list[str]:
