@@ -117,9 +117,9 @@ CODE = 'def short(output, pair):\n    return None if len(output) < 40 else "too 
 
 @pytest.fixture
 def coded(tmp_path):
-    (tmp_path / "house_rules.py").write_text(CODE)
+    (tmp_path / "company_rules.py").write_text(CODE)
     path = tmp_path / "coded.yaml"
-    path.write_text("checks: [{kind: python, call: house_rules.short}]")
+    path.write_text("checks: [{kind: python, call: company_rules.short}]")
     return path
 
 

@@ -332,11 +332,15 @@ def test_any_bytes_are_rows_or_one_error(tmp_path, data, name):
     for _ in range(data.draw(st.integers(0, 4))):
         place = data.draw(st.integers(0, len(body)))
         body[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4) | st.just(b'"'))
+    raw, said = None, ""
     try:
         raw = read_text(tmp_path, bytes(body), name=name)
-    except DataError:
-        return
-    accounted_for(raw)
+    except DataError as error:
+        said = str(error)
+    assert (raw is None) == bool(said)
+    assert len(said.split("\n")) <= 4  # a name of a column may hold a line end
+    if raw is not None:
+        accounted_for(raw)
 
 
 # --- text that would like to be more ------------------------------------------------------------------------------
