@@ -79,6 +79,7 @@ def growing_cache(config: Any, *, before: int = 0) -> DynamicCache:
 def fast_decoding(model: Any) -> Iterator[Prefixes | None]:
     """Generate with it while the block lasts; yields where to put the common beginning, or None where it does not fit."""
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
+    from transformers.masking_utils import sdpa_mask
 
     prefixes: Prefixes = {}
 
@@ -101,7 +102,10 @@ def fast_decoding(model: Any) -> Iterator[Prefixes | None]:
             )
         return sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
 
-    with own_attention(model, NAME, attend) as used:
+    if model.device.type != "cpu":
+        yield None
+        return
+    with own_attention(model, NAME, attend, mask=sdpa_mask) as used:
         yield prefixes if used else None
 
 

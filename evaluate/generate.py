@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..style.errors import ModelError
+from ..train.batches import common_beginning
 from ..train.render import answer_margins, end_of_turn, render_prompt
 
 if TYPE_CHECKING:
@@ -236,8 +237,5 @@ def _shared_length(ids: list[list[int]]) -> int:
     """How many first tokens all prompts share, at least one of each left over; 0 where it is not worth it."""
     if len(ids) < 2:
         return 0
-    low, high = min(ids), max(ids)  # in sorted order, what the first and the last share, all share
-    most = min(len(prompt) for prompt in ids) - 1
-    shared = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), most)
-    shared = min(shared, most)
+    shared = min(common_beginning(ids), *(len(prompt) - 1 for prompt in ids))
     return shared if shared >= LEAST_SHARED else 0

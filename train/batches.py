@@ -7,22 +7,45 @@ from typing import Any
 
 from .examples import Example
 
-__all__ = ["Batch", "collate", "epoch_order", "length_order"]
+__all__ = ["Batch", "Layout", "collate", "common_beginning", "epoch_order", "length_order"]
 
 POOL = 16  # batches that are sorted by length together: 21 to 30 % less padding, and batches still differ by epoch
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Token ids `(rows, longest)`, padded on the right; where labels stand, and what they are; all on one device.
+class Layout:
+    """A batch as one sequence without padding: `[common beginning | rest of row 1 | rest of row 2 | ...]`.
 
-    `places` are positions in the flattened `(rows * longest)` hidden states whose next token is `labels`.
+    The beginning that all rows share (the template's own words, a guide) is computed once. Only attention needs the
+    rests as rows of `longest` tokens: `gather` `(rows * longest,)` holds the place in the sequence of each place in
+    those rows (padding points at some token), `scatter` `(tokens - shared,)` the way back.
+    """
+
+    shared: int
+    rows: int
+    longest: int
+    gather: Any
+    scatter: Any
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Token ids, where labels stand, what they are and whose; all on one device.
+
+    With a layout, ids and positions are `(1, tokens)`. Without one, ids are `(rows, longest)`, padded on the right,
+    and positions None. `places` are positions in the flattened hidden states whose next token is `labels`; `owners`
+    the rows they belong to.
     """
 
     ids: Any
+    positions: Any
     places: Any
     labels: Any
-    tokens: int  # real tokens, padding left out
+    owners: Any
+    rows: int
+    tokens: int  # real tokens of all rows, padding left out, common beginnings counted in each row
+    computed: int  # tokens that the model computes: fewer with a common beginning, more with padding
+    layout: Layout | None = None
 
 
 def epoch_order(examples: Sequence[Example], *, size: int, seed: int, epoch: int) -> list[list[int]]:
@@ -44,20 +67,79 @@ def length_order(lengths: Sequence[int], *, size: int) -> list[list[int]]:
     return [order[i : i + size] for i in range(0, len(order), size)]
 
 
-def collate(examples: Sequence[Example], *, device: Any) -> Batch:
-    """The examples as one batch. Padding needs no mask: it stands on the right and attention looks left."""
+def collate(examples: Sequence[Example], *, device: Any, one_sequence: bool = False) -> Batch:
+    """The examples as one batch: padded rows, or one sequence, which needs an attention that knows the layout."""
+    return _in_one_sequence(examples, device=device) if one_sequence else _padded(examples, device=device)
+
+
+def _padded(examples: Sequence[Example], *, device: Any) -> Batch:
+    """Padding needs no mask: it stands on the right and attention looks left."""
     import torch
 
     longest = max(len(e.ids) for e in examples)
     ids = torch.zeros(len(examples), longest, dtype=torch.long)
-    places, labels = [], []
     for row, example in enumerate(examples):
         ids[row, : len(example.ids)] = torch.tensor(example.ids)
-        places += [row * longest + at - 1 for at in range(example.prompt_tokens, len(example.ids))]
+    starts = [row * longest for row in range(len(examples))]
+    return _batch(examples, ids=ids, positions=None, starts=starts, layout=None, device=device)
+
+
+def _in_one_sequence(examples: Sequence[Example], *, device: Any) -> Batch:
+    import torch
+
+    shared = _shared(examples)
+    rests = [e.ids[shared:] for e in examples]
+    longest = max(len(rest) for rest in rests)
+    ids, positions = list(examples[0].ids[:shared]), list(range(shared))
+    gather, scatter, starts = [], [], []
+    for row, rest in enumerate(rests):
+        begins = len(ids)
+        starts.append(begins - shared)
+        gather += [begins + min(at, len(rest) - 1) for at in range(longest)]
+        scatter += [row * longest + at for at in range(len(rest))]
+        ids += rest
+        positions += range(shared, shared + len(rest))
+    layout = Layout(
+        shared, len(rests), longest, torch.tensor(gather, device=device), torch.tensor(scatter, device=device)
+    )
+    return _batch(
+        examples, ids=torch.tensor([ids]), positions=torch.tensor([positions], device=device), starts=starts,
+        layout=layout, device=device,
+    )  # fmt: skip
+
+
+def common_beginning(rows: Sequence[Sequence[int]]) -> int:
+    """How many first items all rows have in common: in sorted order, what the first and the last share, all share."""
+    low, high = min(rows), max(rows)
+    return next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+
+
+def _shared(examples: Sequence[Example]) -> int:
+    """How many first tokens all rows have in common, the last one of a prompt left out: it predicts a label."""
+    if len(examples) < 2:
+        return 0
+    return min(common_beginning([e.ids for e in examples]), *(e.prompt_tokens - 1 for e in examples))
+
+
+def _batch(
+    examples: Sequence[Example], *, ids: Any, positions: Any, starts: Sequence[int], layout: Layout | None, device: Any
+) -> Batch:
+    """`starts[row] + n` is the place of the row's token n, for all tokens that predict a label."""
+    import torch
+
+    places, labels, owners = [], [], []
+    for row, (example, start) in enumerate(zip(examples, starts, strict=True)):
+        places += range(start + example.prompt_tokens - 1, start + len(example.ids) - 1)
         labels += example.ids[example.prompt_tokens :]
+        owners += [row] * example.answer_tokens
     return Batch(
-        ids.to(device),
-        torch.tensor(places, device=device),
-        torch.tensor(labels, device=device),
-        sum(len(e.ids) for e in examples),
+        ids=ids.to(device),
+        positions=positions,
+        places=torch.tensor(places, device=device),
+        labels=torch.tensor(labels, device=device),
+        owners=torch.tensor(owners, device=device),
+        rows=len(examples),
+        tokens=sum(len(e.ids) for e in examples),
+        computed=ids.numel(),
+        layout=layout,
     )

@@ -16,15 +16,15 @@ import torch
 from ..style.errors import DataError, RunBroken
 from ..style.files import write_whole
 from .adapter import adapter_weights, load_weights, write_adapter
-from .attention import plain_attention
-from .batches import collate, epoch_order
+from .attention import sequence_attention
+from .batches import epoch_order
 from .checkpoint import FitState, read_checkpoint, write_checkpoint
 from .examples import Example, to_examples
 from .lora import attach_adapter, detach_adapter, lora_layers, replace_forward, restore_forward
 from .memory import peak_memory_bytes
 from .model import LoadedModel
 from .settings import TrainSettings
-from .steps import batch_loss, learning_rate, mean_loss, split_head
+from .steps import LossPath, learning_rate, mean_loss, split_head
 
 __all__ = ["Progress", "TrainResult", "fit"]
 
@@ -141,9 +141,14 @@ class _Loop:
                 self.notices.append(
                     f"{stock} of {len(lora_layers(self.adapted))} layers keep peft's own, slower forward"
                 )
-            stack.enter_context(plain_attention(self.base))
-        self.parts = split_head(self.base, self.examples[0])
-        if self.parts is None:
+        longest = max(len(e.ids) for e in [*self.examples, *self.held_out])
+        use = stack.enter_context(sequence_attention(self.base, longest=longest))
+        self.path = LossPath(self.base, split_head(self.base, self.examples[0]), use)
+        if use is None:
+            self.notices.append(
+                "this model's attention is its own: batches are padded, beginnings computed in each row"
+            )
+        if self.path.parts is None:
             self.notices.append("this model's logits are made at every position, which is slower and takes more memory")
         if not self.held_out:
             self.notices.append("no validation pairs: all epochs are trained and nothing shows overfitting")
@@ -179,10 +184,10 @@ class _Loop:
         if epoch != self.epoch:
             size, seed = self.settings.batch_size, self.settings.seed
             self.epoch, self.order = epoch, epoch_order(self.examples, size=size, seed=seed, epoch=epoch)
-        batch = collate([self.examples[i] for i in self.order[place]], device=self.base.device)
+        batch = self.path.batch([self.examples[i] for i in self.order[place]])
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(step, steps=self.steps, top=self.settings.learning_rate)
-        loss = batch_loss(self.base, self.parts, batch) / len(batch.labels)
+        loss = self.path.loss(batch).total / len(batch.labels)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, CLIP)
         if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
@@ -199,7 +204,7 @@ class _Loop:
         """The validation loss; the best adapter so far is kept, and too many bad ones in a row end the fit."""
         started = time.perf_counter()
         self.adapted.eval()
-        loss = mean_loss(self.base, self.parts, self.held_out, size=2 * self.settings.batch_size)
+        loss = mean_loss(self.path, self.held_out, size=2 * self.settings.batch_size)
         self.adapted.train()
         state = self.state
         if state.best_loss is None or loss < state.best_loss:

@@ -11,12 +11,12 @@ CHUNK = 128  # rows per chunk: 128 x 49,152 fp32 logits are 25 MB; larger chunks
 
 
 class ChunkedLoss(torch.autograd.Function):
-    """Sum of the cross-entropies; the gradient for the hidden states is formed in the forward pass."""
+    """Cross-entropies and their sum; the gradient for the hidden states is formed in the forward pass."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, head: Tensor, bias: Tensor | None, labels: Tensor) -> Tensor:
-        """hidden `(n, d)`, head `(vocabulary, d)`, labels `(n,)`; a scalar in fp32."""
-        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+    def forward(ctx: Any, hidden: Tensor, head: Tensor, bias: Tensor | None, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """hidden `(n, d)`, head `(vocabulary, d)`, labels `(n,)`; a scalar and `(n,)`, both in fp32."""
+        each = torch.empty(len(labels), dtype=torch.float32, device=hidden.device)
         wanted = ctx.needs_input_grad[0]
         grad = torch.empty_like(hidden) if wanted else None
         for start in range(0, len(labels), CHUNK):
@@ -24,22 +24,23 @@ class ChunkedLoss(torch.autograd.Function):
             logits = torch.nn.functional.linear(hidden[rows], head, bias).float()
             log_shares = torch.log_softmax(logits, dim=-1)
             picked = labels[rows, None]
-            total -= log_shares.gather(1, picked).sum()
+            each[rows] = -log_shares.gather(1, picked)[:, 0]
             if grad is not None:
                 # d loss / d logits = softmax - one-hot
                 slope = log_shares.exp_()
                 slope.scatter_add_(1, picked, torch.full_like(picked, -1, dtype=slope.dtype))
                 grad[rows] = slope.to(head.dtype) @ head
         ctx.save_for_backward(grad if grad is not None else hidden.new_empty(0))
-        return total
+        ctx.mark_non_differentiable(each)
+        return each.sum(), each
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        """The stored gradient times what came from above."""
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        """The stored gradient times what came from above; the single losses are for looking at."""
         (stored,) = ctx.saved_tensors
         return stored * grad, None, None, None  # a scalar times a tensor keeps the tensor's type
 
 
-def label_loss(hidden: Tensor, head: Tensor, labels: Tensor, *, bias: Tensor | None = None) -> Tensor:
-    """Sum (not mean) of the cross-entropies of `hidden @ head.T` against `labels`, as a scalar."""
+def label_loss(hidden: Tensor, head: Tensor, labels: Tensor, *, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Sum (not mean) of the cross-entropies of `hidden @ head.T` against `labels`, and each of them (no gradient)."""
     return ChunkedLoss.apply(hidden, head, bias, labels)  # type: ignore[return-value]

@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from .attention import Use
 from .batches import Batch, collate, length_order
 from .examples import Example
 from .loss import label_loss
 
-__all__ = ["batch_loss", "learning_rate", "mean_loss", "split_head", "stock_logits"]
+__all__ = ["BatchLoss", "LossPath", "learning_rate", "mean_loss", "split_head"]
 
 WARM_UP, FLOOR = 0.06, 0.05  # shares of the steps, and of the top rate: the recipe that worked on the shipped example
 AGREE = 0.05  # of the logits' own spread: bf16 rounds by 0.4 %, over a few dozen layers to about 1 %
@@ -41,26 +43,54 @@ def split_head(base: Any, example: Example) -> tuple[Any, Any] | None:
     return (body, head) if (whole - apart).abs().max() <= AGREE * whole.std() else None
 
 
-def batch_loss(base: Any, parts: tuple[Any, Any] | None, batch: Batch) -> Tensor:
-    """Sum of the cross-entropies at the batch's labels."""
-    if parts is None:
-        return torch.nn.functional.cross_entropy(stock_logits(base, batch), batch.labels, reduction="sum")
-    body, head = parts
-    hidden = body(input_ids=batch.ids, use_cache=False).last_hidden_state
-    return label_loss(hidden.flatten(0, 1)[batch.places], head.weight, batch.labels, bias=head.bias)
+@dataclass(frozen=True)
+class BatchLoss:
+    """Sum of the cross-entropies at a batch's labels, and the sum of each row `(rows,)`, which has no gradient."""
+
+    total: Tensor
+    rows: Tensor
 
 
-def stock_logits(base: Any, batch: Batch) -> Tensor:
-    """The model's own logits at the batch's labels, in fp32, `(labels, vocabulary)`."""
-    return base(input_ids=batch.ids, use_cache=False).logits.flatten(0, 1)[batch.places].float()
+@dataclass(frozen=True)
+class LossPath:
+    """The ways from pairs to their loss that fit the model at hand.
+
+    `parts` is what `split_head` gave; `use` takes each batch's layout where attention knows one.
+    """
+
+    base: Any
+    parts: tuple[Any, Any] | None = None
+    use: Use | None = None
+
+    def batch(self, examples: Sequence[Example]) -> Batch:
+        """The examples as the batch that this way takes."""
+        return collate(examples, device=self.base.device, one_sequence=self.use is not None)
+
+    def loss(self, batch: Batch) -> BatchLoss:
+        """The batch's loss."""
+        if self.use is not None:
+            self.use(batch.layout)
+        total, each = self._label_losses(batch)
+        rows = torch.zeros(batch.rows, dtype=torch.float32, device=each.device)
+        return BatchLoss(total, rows.index_add_(0, batch.owners, each.detach()))
+
+    def _label_losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        if self.parts is None:
+            logits = self.base(input_ids=batch.ids, position_ids=batch.positions, use_cache=False).logits
+            picked = logits.flatten(0, 1)[batch.places].float()
+            each = torch.nn.functional.cross_entropy(picked, batch.labels, reduction="none")
+            return each.sum(), each
+        body, head = self.parts
+        hidden = body(input_ids=batch.ids, position_ids=batch.positions, use_cache=False).last_hidden_state
+        return label_loss(hidden.flatten(0, 1)[batch.places], head.weight, batch.labels, bias=head.bias)
 
 
-def mean_loss(base: Any, parts: tuple[Any, Any] | None, examples: Sequence[Example], *, size: int) -> float:
+def mean_loss(path: LossPath, examples: Sequence[Example], *, size: int) -> float:
     """Mean loss per label over the examples: sum over all labels by their number, never a mean of means."""
     total, count = 0.0, 0
     with torch.no_grad():
         for rows in length_order([len(e.ids) for e in examples], size=size):
-            batch = collate([examples[i] for i in rows], device=base.device)
-            total += float(batch_loss(base, parts, batch))
+            batch = path.batch([examples[i] for i in rows])
+            total += float(path.loss(batch).total)
             count += len(batch.labels)
     return total / count

@@ -4,18 +4,23 @@ import pytest
 import torch
 from peft.tuners.lora import Linear as LoraLinear
 
-from tuneworth.train.attention import plain_attention
+from tuneworth.train.attention import sequence_attention
 from tuneworth.train.batches import Batch, collate
 from tuneworth.train.examples import Example
 from tuneworth.train.lora import attach_adapter, detach_adapter, lora_layers, replace_forward, restore_forward
 from tuneworth.train.loss import CHUNK, label_loss
-from tuneworth.train.steps import batch_loss, learning_rate, mean_loss, split_head
+from tuneworth.train.steps import LossPath, learning_rate, mean_loss, split_head
+
+
+def random_examples(rows: int = 3, *, shared: int = 0) -> list[Example]:
+    torch.manual_seed(1)
+    draw = lambda n: tuple(torch.randint(0, 256, (n,)).tolist())  # noqa: E731
+    front = draw(shared)
+    return [Example(str(i), front + draw(20 + 5 * i), shared + 8) for i in range(rows)]
 
 
 def random_batch(rows: int = 3) -> Batch:
-    torch.manual_seed(1)
-    examples = [Example(str(i), tuple(torch.randint(0, 256, (20 + 5 * i,)).tolist()), 8) for i in range(rows)]
-    return collate(examples, device="cpu")
+    return collate(random_examples(rows), device="cpu")
 
 
 def with_adapter(model: Any) -> Any:
@@ -27,21 +32,25 @@ def with_adapter(model: Any) -> Any:
     return adapted
 
 
-def loss_and_gradients(adapted: Any, batch: Batch) -> tuple[float, dict[str, torch.Tensor]]:
+def loss_and_gradients(adapted: Any, examples: list[Example], use: Any = None) -> tuple[float, dict[str, torch.Tensor]]:
     base = adapted.get_base_model()
-    loss = batch_loss(base, (base.base_model, base.get_output_embeddings()), batch)
+    path = LossPath(base, (base.base_model, base.get_output_embeddings()), use)
+    loss = path.loss(path.batch(examples)).total
     adapted.zero_grad()
     loss.backward()
     return loss.item(), {n: p.grad.clone() for n, p in adapted.named_parameters() if p.requires_grad}
 
 
-def test_the_fast_path_gives_the_loss_and_gradients_of_peft(tiny_model: Any) -> None:
-    adapted, batch = with_adapter(tiny_model.model), random_batch()
-    stock_loss, stock = loss_and_gradients(adapted, batch)
+@pytest.mark.parametrize(("rows", "shared"), [(3, 0), (3, 7), (1, 0), (5, 40)])
+def test_the_fast_path_gives_the_loss_and_gradients_of_peft(tiny_model: Any, rows: int, shared: int) -> None:
+    adapted, examples = with_adapter(tiny_model.model), random_examples(rows, shared=shared)
+    stock_loss, stock = loss_and_gradients(adapted, examples)
     assert replace_forward(adapted) == 0
-    with plain_attention(adapted.get_base_model()) as fits:
-        assert fits
-        fast_loss, fast = loss_and_gradients(adapted, batch)
+    with sequence_attention(adapted.get_base_model(), longest=100) as use:
+        assert use is not None
+        batch = LossPath(adapted.get_base_model(), None, use).batch(examples)
+        assert batch.computed == batch.tokens - (rows - 1) * shared
+        fast_loss, fast = loss_and_gradients(adapted, examples, use)
     assert fast_loss == pytest.approx(stock_loss, rel=1e-6)
     assert stock.keys() == fast.keys()
     assert len(stock) == 28
@@ -54,12 +63,12 @@ def test_the_fast_path_gives_the_loss_and_gradients_of_peft(tiny_model: Any) -> 
 def test_in_bf16_the_fast_gradients_are_as_near_to_fp32_as_those_of_peft(tiny_model: Any, tiny_folder: Any) -> None:
     from tuneworth.train import load_model
 
-    batch = random_batch()
-    _, exact = loss_and_gradients(with_adapter(load_model(str(tiny_folder), dtype="float32").model), batch)
+    examples = random_examples()
+    _, exact = loss_and_gradients(with_adapter(load_model(str(tiny_folder), dtype="float32").model), examples)
     adapted = with_adapter(load_model(str(tiny_folder), dtype="bfloat16").model)
-    _, stock = loss_and_gradients(adapted, batch)
+    _, stock = loss_and_gradients(adapted, examples)
     replace_forward(adapted)
-    _, fast = loss_and_gradients(adapted, batch)
+    _, fast = loss_and_gradients(adapted, examples)
 
     def error(found: dict[str, torch.Tensor]) -> float:
         return max(float((found[n] - exact[n]).norm() / exact[n].norm()) for n in exact)
@@ -92,12 +101,10 @@ def test_the_loss_is_that_of_transformers_on_the_same_batch(tiny_model: Any) -> 
     theirs = tiny_model.model(input_ids=batch.ids, labels=labels.view_as(batch.ids)).loss
     parts = split_head(tiny_model.model, Example("x", tuple(range(30)), 5))
     assert parts is not None
-    assert float(batch_loss(tiny_model.model, parts, batch)) / len(batch.labels) == pytest.approx(
-        float(theirs), rel=1e-6
-    )
-    assert float(batch_loss(tiny_model.model, None, batch)) / len(batch.labels) == pytest.approx(
-        float(theirs), rel=1e-6
-    )
+    for path in (LossPath(tiny_model.model, parts), LossPath(tiny_model.model)):
+        ours = path.loss(batch)
+        assert float(ours.total) / len(batch.labels) == pytest.approx(float(theirs), rel=1e-6)
+        assert float(ours.rows.sum()) == pytest.approx(float(ours.total), rel=1e-6)
 
 
 @pytest.mark.parametrize("rows", [1, CHUNK - 1, CHUNK, 2 * CHUNK + 5])
@@ -105,11 +112,12 @@ def test_the_loss_in_chunks_is_the_loss_in_one_piece(rows: int) -> None:
     torch.manual_seed(0)
     hidden, head, bias = torch.randn(rows, 16, requires_grad=True), torch.randn(300, 16), torch.randn(300)
     labels = torch.randint(0, 300, (rows,))
-    ours = label_loss(hidden, head, labels, bias=bias)
+    ours, each = label_loss(hidden, head, labels, bias=bias)
     (grad,) = torch.autograd.grad(ours * 0.5, hidden)
     theirs = torch.nn.functional.cross_entropy(hidden @ head.T + bias, labels, reduction="sum")
     (wanted,) = torch.autograd.grad(theirs * 0.5, hidden)
     torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(each.sum(), ours)
     torch.testing.assert_close(grad, wanted, rtol=1e-4, atol=1e-5)
 
 
@@ -128,7 +136,7 @@ def test_a_head_whose_logits_are_changed_afterwards_is_not_split_off(tiny_model:
 def test_the_mean_loss_weighs_labels_not_batches(tiny_model: Any) -> None:
     examples = [Example(str(i), tuple(range(40)), 38 - 7 * i) for i in range(5)]
     parts = split_head(tiny_model.model, examples[0])
-    one, five = (mean_loss(tiny_model.model, parts, examples, size=size) for size in (1, 5))
+    one, five = (mean_loss(LossPath(tiny_model.model, parts), examples, size=size) for size in (1, 5))
     assert one == pytest.approx(five, rel=1e-5)
 
 
