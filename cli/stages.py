@@ -41,7 +41,7 @@ from .runs import Stopwatch, read_run, test_set_uses, update_run
 from .talk import Talk
 
 if TYPE_CHECKING:
-    from ..train import LoadedModel
+    from ..train import LoadedModel, StepReport
 
 __all__ = ["check_prompts", "curate_stage", "evaluate_stage", "load", "preflight", "report_stage", "train_stage"]
 
@@ -182,13 +182,16 @@ def train_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel
     talk.note(preview(train, model=loaded))
     with talk.progress("training") as advance:
 
-        def step(done: int, of: int, loss: float, validation_loss: float | None, rate: float, left: float) -> None:
-            advance(done, of, f"loss {loss:.3f}, {rate:,.0f} tokens/s")
-            if validation_loss is not None:
-                text = f"loss {loss:.3f}, validation {validation_loss:.3f}, {rate:,.0f} tokens/s, {left:.0f} s left"
-                talk.note(f"train: step {done} of {of}, {text}")
+        def show(told: "StepReport") -> None:
+            beside = f"loss {told.train_loss:.3f}, {told.tokens_per_second:,.0f} tokens/s"
+            advance(told.step, told.steps, beside)
+            if told.validation_loss is not None:
+                text = f"{beside}, validation {told.validation_loss:.3f}, {told.seconds_left:.0f} s left"
+                talk.note(f"train: step {told.step} of {told.steps}, {text}")
 
-        result = fit(train, validation, model=loaded, settings=settings, out=run / "train", progress=step, resume=True)
+        result = fit(
+            train, validation, model=loaded, settings=settings, out=run / "train", callbacks=[show], resume=True
+        )
     model = {"name": loaded.name, "sha256": loaded.sha256, "licence": loaded.licence, "dtype": loaded.dtype}
     update_run(run, seconds={"train": watch.seconds()}, model=model)
     return result.summary()

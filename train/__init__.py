@@ -14,10 +14,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if TYPE_CHECKING:
     from .examples import preview
     from .fitting import TrainResult, fit
+    from .loop import StepReport
     from .model import LoadedModel, find_model, load_model, token_counter
 
 __all__ = [
     "LoadedModel",
+    "StepReport",
     "TrainResult",
     "TrainSettings",
     "chat_messages",
@@ -31,6 +33,7 @@ __all__ = [
 
 HEAVY = {
     "LoadedModel": "model",
+    "StepReport": "loop",
     "TrainResult": "fitting",
     "find_model": "model",
     "fit": "fitting",

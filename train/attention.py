@@ -124,7 +124,7 @@ def _in_sequence(q: Tensor, k: Tensor, v: Tensor, scale: float, layout: Layout) 
     )
     found = _attend(rests[0], keys, values, scale).transpose(1, 2).flatten(0, 1).index_select(0, layout.scatter)
     if layout.shared:
-        found = torch.cat([_attend(*front, scale)[0].transpose(0, 1), found])
+        found = torch.cat([_attend(front[0], front[1], front[2], scale)[0].transpose(0, 1), found])
     return found[None]
 
 

@@ -110,7 +110,7 @@ def _in_one_sequence(examples: Sequence[Example], *, device: Any) -> Batch:
 
 def common_beginning(rows: Sequence[Sequence[int]]) -> int:
     """How many first items all rows have in common: in sorted order, what the first and the last share, all share."""
-    low, high = min(rows), max(rows)
+    low, high = min(map(tuple, rows)), max(map(tuple, rows))
     return next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
 
 

@@ -34,7 +34,7 @@ this folder.
 | pairs | {result.train_pairs:,} train, {result.validation_pairs:,} validation |
 | rank, alpha | {settings.rank}, {settings.alpha:g}, on all linear layers |
 | steps | {result.steps:,}, kept: step {result.best_step:,}{" (stopped early)" if result.stopped_early else ""} |
-| learning rate, batch size, seed | {settings.learning_rate:g}, {settings.batch_size}, {settings.seed} |
+| learning rate, batch size, seed | {result.settings.learning_rate:g}, {settings.batch_size}, {settings.seed} |
 | loss per learnt token | {result.train_loss:.4f} train, {validation} validation |
 | number format | {result.dtype} |
 

@@ -1,6 +1,8 @@
 """Where a fit stands, in one file: a killed fit that is resumed ends as if nobody had killed it."""
 
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 from ..style.errors import ConfigError
 from ..style.files import write_whole
 
-__all__ = ["FitState", "read_checkpoint", "write_checkpoint"]
+__all__ = ["Checkpoint", "FitState", "PairLosses", "read_checkpoint", "write_checkpoint"]
 
 
 @dataclass
@@ -26,14 +28,54 @@ class FitState:
     best_step: int | None = None
     best_loss: float | None = None
     bad_evaluations: int = 0
+    skipped_steps: int = 0
+    skipped_in_a_row: int = 0
     stopped_early: bool = False
     log: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass
+class PairLosses:
+    """Each train pair's loss per learnt token when it was seen first and last, before that step; NaN: not yet seen."""
+
+    first: list[float]
+    last: list[float]
+
+    @classmethod
+    def of(cls, pairs: int) -> "PairLosses":
+        """Nothing seen yet."""
+        return cls([math.nan] * pairs, [math.nan] * pairs)
+
+    def note(self, rows: Sequence[int], losses: Sequence[float]) -> None:
+        """The losses of these pairs at this step."""
+        for row, loss in zip(rows, losses, strict=True):
+            if math.isnan(self.first[row]):
+                self.first[row] = loss
+            self.last[row] = loss
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds, the optimizer's part left out; `best` None: no validation loss was measured yet."""
+
+    state: FitState
+    adapter: dict[str, Any]
+    best: dict[str, Any] | None
+    pair_losses: PairLosses
+
+
 def write_checkpoint(
-    path: Path, state: FitState, *, adapter: dict[str, Any], optimizer: Any, best: dict[str, Any] | None, key: str
+    path: Path,
+    state: FitState,
+    *,
+    adapter: dict[str, Any],
+    optimizer: Any,
+    best: dict[str, Any] | None,
+    pair_losses: PairLosses,
+    key: str,
 ) -> None:
-    """Adapter, optimizer, best adapter and state as one safetensors file, written whole or not at all."""
+    """Everything as one safetensors file, written whole or not at all."""
+    import torch
     from safetensors.torch import save
 
     tensors = {f"adapter/{name}": value for name, value in adapter.items()}
@@ -42,31 +84,37 @@ def write_checkpoint(
     for index, moments in optimizer.state_dict()["state"].items():
         for name, value in moments.items():
             tensors[f"optimizer/{index}/{name}"] = value
+    for name, values in asdict(pair_losses).items():
+        tensors[f"pairs/{name}"] = torch.tensor(values, dtype=torch.float64)
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     write_whole(path, save(tensors, metadata={"state": json.dumps(asdict(state)), "key": key}))
 
 
-def read_checkpoint(path: Path, *, optimizer: Any, key: str) -> tuple[FitState, dict[str, Any], dict[str, Any] | None]:
-    """State, adapter and best adapter; the optimizer is set in place. `key` names model, data and settings.
+def read_checkpoint(path: Path, *, optimizer: Any, key: str) -> Checkpoint:
+    """What the file holds; the optimizer is set in place. `key` names model, data and settings.
 
-    Raises ConfigError where the checkpoint was made by other data, another model or other settings.
+    Raises ConfigError where the checkpoint was made by other data, another model or other settings, or is damaged.
     """
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
-    parts: dict[str, dict[str, Any]] = {"adapter": {}, "best": {}, "optimizer": {}}
-    with safe_open(path, framework="pt") as file:
-        told = file.metadata()
-        if told["key"] != key:
-            raise ConfigError(
-                f"{path}: this checkpoint was made with other pairs, another model or other settings.\n"
-                "Give back what it was made with, or delete it to start anew."
-            )
-        for name in file.keys():  # noqa: SIM118 - not a dict
-            part, rest = name.split("/", 1)
-            parts[part][rest] = file.get_tensor(name)
+    parts: dict[str, dict[str, Any]] = {"adapter": {}, "best": {}, "optimizer": {}, "pairs": {}}
+    try:
+        with safe_open(path, framework="pt") as file:
+            told = file.metadata() or {}
+            if told.get("key") != key:
+                raise ConfigError(
+                    f"{path}: this checkpoint was made with other pairs, another model or other settings.\n"
+                    "Give back what it was made with, or delete it to start anew."
+                )
+            for name in file.keys():  # noqa: SIM118 - not a dict
+                part, rest = name.split("/", 1)
+                parts[part][rest] = file.get_tensor(name)
+    except (SafetensorError, OSError) as error:
+        raise ConfigError(f"{path}: this checkpoint cannot be read ({error}).\nDelete it to start anew.") from error
     moments: dict[int, dict[str, Any]] = {}
     for name, value in parts["optimizer"].items():
         index, moment = name.split("/")
         moments.setdefault(int(index), {})[moment] = value
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-    return FitState(**json.loads(told["state"])), parts["adapter"], parts["best"] or None
+    losses = PairLosses(parts["pairs"]["first"].tolist(), parts["pairs"]["last"].tolist())
+    return Checkpoint(FitState(**json.loads(told["state"])), parts["adapter"], parts["best"] or None, losses)

@@ -1,8 +1,8 @@
-"""Peak memory of this process."""
+"""Memory: the peak of this process, and the signs that there is no more."""
 
 import sys
 
-__all__ = ["peak_memory_bytes"]
+__all__ = ["out_of_memory", "peak_memory_bytes"]
 
 
 def peak_memory_bytes() -> int:
@@ -17,3 +17,10 @@ def peak_memory_bytes() -> int:
         return 0
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether torch (on a GPU or a CPU) or Python says that memory ran out."""
+    import torch
+
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

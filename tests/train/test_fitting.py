@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from tuneworth.style.errors import ConfigError, DataError, RunBroken
-from tuneworth.train import TrainSettings, fit
+from tuneworth.train import StepReport, TrainSettings, fit
 
 QUICK = TrainSettings(rank=4, alpha=8, epochs=2, batch_size=4, learning_rate=1e-2, checkpoint_steps=0)
 
@@ -52,19 +52,17 @@ def test_a_small_set_is_learnt_by_heart(tiny_model: Any, tmp_path: Path) -> None
 
 
 def test_what_it_leaves_behind(tiny_model: Any, tmp_path: Path) -> None:
-    seen: list[tuple[Any, ...]] = []
-    result = fit(
-        pairs(10), pairs(3), model=tiny_model, settings=QUICK, out=tmp_path, progress=lambda *told: seen.append(told)
-    )
+    seen: list[StepReport] = []
+    result = fit(pairs(10), pairs(3), model=tiny_model, settings=QUICK, out=tmp_path, callbacks=[seen.append])
     summary = json.loads((tmp_path / "summary.json").read_text())
     wanted = {"tokens_per_second", "steps", "seconds", "train_loss", "validation_loss", "best_step"}
     assert wanted | {"trainable_parameters", "peak_memory_bytes", "stopped_early"} <= summary.keys()
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert log == list(result.log)
-    assert [step for step, *_ in seen] == [1, 2, 3, 4, 5, 6] == [line["step"] for line in log]
+    assert [told.step for told in seen] == [1, 2, 3, 4, 5, 6] == [line["step"] for line in log]
     assert sum(line["validation_loss"] is not None for line in log) == 5
-    assert seen[-1][-1] == 0.0
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["adapter", "log.jsonl", "summary.json"]
+    assert seen[-1].seconds_left == 0.0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["adapter", "log.jsonl", "pair_losses.jsonl", "summary.json"]
     assert {"README.md", "adapter_config.json", "adapter_model.safetensors", "chat_template.jinja"} <= {
         p.name for p in (tmp_path / "adapter").iterdir()
     }
@@ -110,14 +108,14 @@ def test_a_fit_that_was_killed_ends_like_one_that_was_not(tiny_model: Any, tmp_p
     class Killed(BaseException):
         pass
 
-    def kill(step: int, *_: Any) -> None:
-        if step == at:
+    def kill(told: StepReport) -> None:
+        if told.step == at:
             raise Killed
 
     settings = replace(QUICK, checkpoint_steps=2)
     whole = fit(pairs(10), pairs(3), model=tiny_model, settings=settings, out=tmp_path / "whole")
     with pytest.raises(Killed):
-        fit(pairs(10), pairs(3), model=tiny_model, settings=settings, out=tmp_path / "cut", progress=kill)
+        fit(pairs(10), pairs(3), model=tiny_model, settings=settings, out=tmp_path / "cut", callbacks=[kill])
     resumed = fit(pairs(10), pairs(3), model=tiny_model, settings=settings, out=tmp_path / "cut", resume=True)
     assert equal(tmp_path / "whole", tmp_path / "cut")
     assert resumed.log == whole.log
@@ -126,13 +124,13 @@ def test_a_fit_that_was_killed_ends_like_one_that_was_not(tiny_model: Any, tmp_p
 
 
 def test_a_checkpoint_of_other_pairs_is_refused(tiny_model: Any, tmp_path: Path) -> None:
-    def stop(step: int, *_: Any) -> None:
-        if step == 3:
+    def stop(told: StepReport) -> None:
+        if told.step == 3:
             raise KeyboardInterrupt
 
     settings = replace(QUICK, checkpoint_steps=2)
     with pytest.raises(KeyboardInterrupt):
-        fit(pairs(10), pairs(3), model=tiny_model, settings=settings, out=tmp_path, progress=stop)
+        fit(pairs(10), pairs(3), model=tiny_model, settings=settings, out=tmp_path, callbacks=[stop])
     with pytest.raises(ConfigError, match="other pairs"):
         fit(pairs(9), pairs(3), model=tiny_model, settings=settings, out=tmp_path, resume=True)
 

@@ -1,0 +1,261 @@
+"""The training loop: one object that lives as long as a fit, and everything that happens at a step."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..style.errors import RunBroken
+from ..style.files import write_whole
+from .adapter import adapter_weights, load_weights
+from .batches import epoch_order
+from .checkpoint import FitState, PairLosses, read_checkpoint, write_checkpoint
+from .examples import Example
+from .guard import check_course, sound
+from .memory import out_of_memory
+from .processes import Processes
+from .recipe import evaluation_steps
+from .settings import TrainSettings
+from .steps import LossPath, learning_rate, summed_loss
+
+__all__ = ["Callback", "Loop", "StepReport"]
+
+CLIP = 1.0  # the gradient's largest norm
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One optimizer step, as callbacks get it. Losses are means per learnt token; `validation_loss` None: not now."""
+
+    step: int
+    steps: int
+    epoch: float
+    train_loss: float
+    validation_loss: float | None
+    learning_rate: float
+    gradient_norm: float
+    tokens_per_second: float
+    seconds_left: float
+
+
+Callback = Callable[[StepReport], None]
+
+
+class Loop:
+    """One fit in progress. `settings` are resolved: epochs and learning rate are numbers."""
+
+    def __init__(
+        self,
+        path: LossPath,
+        adapted: Any,
+        examples: Sequence[Example],
+        held_out: Sequence[Example],
+        *,
+        settings: TrainSettings,
+        out: Path,
+        key: str,
+        processes: Processes,
+    ) -> None:
+        self.path, self.adapted, self.settings, self.processes = path, adapted, settings, processes
+        self.examples, self.held_out = examples, held_out
+        self.top = settings.learning_rate or 0.0
+        self.parameters = [p for p in adapted.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=self.top, weight_decay=0.0, fused=True)
+        self.out, self.checkpoint, self.key = out, out / "checkpoint.safetensors", key
+        self.state, self.best = FitState(), None
+        self.pair_losses = PairLosses.of(len(examples))
+        self.per_epoch = math.ceil(len(examples) / settings.batch_size)
+        self.steps = settings.max_steps or (settings.epochs or 1) * self.per_epoch
+        self.marks = self._marks() if held_out else []
+        self.micro_batch = settings.micro_batch or settings.batch_size
+        self.epoch, self.order = -1, []
+        self.notices: list[str] = []
+
+    def _marks(self) -> list[int]:
+        tokens = sum(len(e.ids) for e in self.examples) * self.steps // self.per_epoch
+        return evaluation_steps(
+            self.steps, train_tokens=tokens, validation_tokens=sum(len(e.ids) for e in self.held_out)
+        )
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, where there is one."""
+        if self.checkpoint.is_file():
+            found = read_checkpoint(self.checkpoint, optimizer=self.optimizer, key=self.key)
+            self.state, self.pair_losses, self.best = found.state, found.pair_losses, found.best
+            load_weights(self.adapted, found.adapter)
+
+    def run(self, callbacks: Sequence[Callback]) -> None:
+        """Step until the last step or until the validation loss has stopped falling."""
+        state = self.state
+        self.adapted.train()
+        if self.processes.first:  # begun anew, with what a checkpoint holds: lines of steps after it will come again
+            write_whole(self.out / "log.jsonl", "".join(json.dumps(line) + "\n" for line in state.log))
+        while state.step < self.steps and not state.stopped_early:
+            started = time.perf_counter()
+            loss, norm = self._step()
+            state.train_seconds += time.perf_counter() - started
+            validation_loss = self._evaluate() if state.step in self.marks else None
+            self._log(loss, norm, validation_loss)
+            check_course(
+                [line["train_loss"] for line in state.log if line["train_loss"] is not None],
+                skipped=state.skipped_in_a_row, step=state.step, steps=self.steps, learning_rate=self.top,
+            )  # fmt: skip
+            for callback in callbacks if self.processes.first else ():
+                callback(self._report(loss, norm, validation_loss))
+            if self.settings.checkpoint_steps and state.step % self.settings.checkpoint_steps == 0:
+                self._write_checkpoint()
+
+    def _step(self) -> tuple[float, float]:
+        """One optimizer step; its mean loss per learnt token and its gradient's norm before clipping."""
+        state = self.state
+        state.step += 1
+        epoch, place = divmod(state.step - 1, self.per_epoch)
+        if epoch != self.epoch:
+            size, seed = self.settings.batch_size, self.settings.seed
+            self.epoch, self.order = epoch, epoch_order(self.examples, size=size, seed=seed, epoch=epoch)
+        rows = self.order[place]
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate_of(state.step)
+        total = self._gradients(rows)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, CLIP).item()
+        loss = total / sum(self.examples[i].answer_tokens for i in rows)
+        if sound(loss, norm):
+            state.skipped_in_a_row = 0
+            self.optimizer.step()
+        else:  # a gradient that is no number would make every weight none
+            state.skipped_in_a_row, state.skipped_steps = state.skipped_in_a_row + 1, state.skipped_steps + 1
+        self.optimizer.zero_grad()
+        state.tokens += sum(len(self.examples[i].ids) for i in rows)
+        return loss, norm
+
+    def _gradients(self, rows: Sequence[int]) -> float:
+        """Gradients of the batch in place, summed over parts and processes; returns its summed loss."""
+        while True:
+            try:
+                return self._gradients_in_parts(rows)
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                self.optimizer.zero_grad()
+                self._smaller_parts(error)
+
+    def _gradients_in_parts(self, rows: Sequence[int]) -> float:
+        labels = sum(self.examples[i].answer_tokens for i in rows)  # of the whole step, not of a part of it
+        sums = torch.zeros(len(rows), dtype=torch.float32, device=self.path.base.device)
+        mine = self.processes.share(range(len(rows)))
+        for start in range(0, len(mine), self.micro_batch):
+            part = mine[start : start + self.micro_batch]
+            loss = self.path.loss(self.path.batch([self.examples[rows[i]] for i in part]))
+            (loss.total / labels).backward()
+            sums[part] = loss.rows
+        if self.processes.count > 1:
+            for parameter in self.parameters:
+                if parameter.grad is None:  # no row of the last, smaller batch was this process's
+                    parameter.grad = torch.zeros_like(parameter)
+            self.processes.sum([*(p.grad for p in self.parameters), sums])
+        found = sums.tolist()
+        counts = [self.examples[i].answer_tokens for i in rows]
+        self.pair_losses.note(rows, [a / b for a, b in zip(found, counts, strict=True)])
+        return math.fsum(found)
+
+    def _smaller_parts(self, error: BaseException) -> None:
+        """Half as many pairs in memory at once from here on.
+
+        Raises: RunBroken where there is nothing left to halve.
+        """
+        if self.micro_batch == 1 or self.processes.count > 1:  # the others would wait for this one for ever
+            raise RunBroken(
+                f"Out of memory at step {self.state.step} of {self.steps}, with {self.micro_batch} pairs in memory at "
+                "once.\nLower micro_batch, set gradient_checkpointing = true, lower rank, leave out the longest pairs, or "
+                "take a smaller model."
+            ) from error
+        was, self.micro_batch = self.micro_batch, math.ceil(min(self.micro_batch, self.settings.batch_size) / 2)
+        self.notices.append(
+            f"out of memory at step {self.state.step} with {was} pairs at once: from there on {self.micro_batch} at once"
+        )
+
+    def _evaluate(self) -> float:
+        """The validation loss; the best adapter so far is kept, and too many bad ones in a row end the fit."""
+        started = time.perf_counter()
+        self.adapted.eval()
+        mine = [self.held_out[i] for i in self.processes.share(range(len(self.held_out)))]
+        found = torch.tensor(summed_loss(self.path, mine, size=2 * self.micro_batch), dtype=torch.float64)
+        self.processes.sum([found])
+        loss = float(found[0] / found[1])
+        self.adapted.train()
+        state = self.state
+        if math.isfinite(loss) and (state.best_loss is None or loss < state.best_loss):
+            state.best_loss, state.best_step, state.bad_evaluations = loss, state.step, 0
+            self.best = {name: value.clone() for name, value in adapter_weights(self.adapted).items()}
+        else:
+            state.bad_evaluations += 1
+            state.stopped_early = state.bad_evaluations >= self.settings.patience and state.step < self.steps
+        state.evaluation_seconds += time.perf_counter() - started
+        return loss
+
+    def keep_best(self) -> None:
+        """Put the best adapter back into the model."""
+        if self.best is not None:
+            load_weights(self.adapted, self.best)
+
+    def _log(self, loss: float, norm: float, validation_loss: float | None) -> None:
+        state = self.state
+        line = {
+            "step": state.step,
+            "epoch": round(state.step / self.per_epoch, 4),
+            "train_loss": _number(loss),
+            "validation_loss": _number(validation_loss),
+            "learning_rate": self._rate_of(state.step),
+            "gradient_norm": _number(norm),
+        }
+        state.log.append(line)
+        if self.processes.first:
+            with (self.out / "log.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(line) + "\n")
+
+    def _report(self, loss: float, norm: float, validation_loss: float | None) -> StepReport:
+        step = self.state.step
+        return StepReport(
+            step, self.steps, step / self.per_epoch, loss, validation_loss, self._rate_of(step), norm, self.rate(),
+            self._seconds_left(),
+        )  # fmt: skip
+
+    def _rate_of(self, step: int) -> float:
+        return learning_rate(step, steps=self.steps, top=self.top)
+
+    def rate(self) -> float:
+        """Real tokens per second over the steps so far, all processes together."""
+        return self.state.tokens / max(self.state.train_seconds, 1e-9)
+
+    def _seconds_left(self) -> float:
+        state = self.state
+        done = sum(mark <= state.step for mark in self.marks)
+        each = state.evaluation_seconds / done if done else 0.0
+        return (self.steps - state.step) * state.train_seconds / state.step + (len(self.marks) - done) * each
+
+    def _write_checkpoint(self) -> None:
+        """A checkpoint that cannot be written costs the way back, not the fit."""
+        if not self.processes.first:
+            return
+        started = time.perf_counter()
+        try:
+            write_checkpoint(
+                self.checkpoint, self.state, adapter=adapter_weights(self.adapted), optimizer=self.optimizer,
+                best=self.best, pair_losses=self.pair_losses, key=self.key,
+            )  # fmt: skip
+        except OSError as error:
+            self.notices.append(
+                f"the checkpoint of step {self.state.step} could not be written ({error.strerror or error}): a fit that is "
+                "stopped goes on from the one before it"
+            )
+        self.state.checkpoint_seconds += time.perf_counter() - started
+
+
+def _number(value: float | None) -> float | None:
+    """JSON knows no NaN."""
+    return value if value is not None and math.isfinite(value) else None
