@@ -56,10 +56,11 @@ class PairLosses:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint holds, the optimizer's part left out; `best` None: no validation loss was measured yet."""
+    """What a checkpoint holds; `best` None: no validation loss was measured yet, `moments` are the optimizer's."""
 
     state: FitState
     adapter: dict[str, Any]
+    moments: dict[int, dict[str, Any]]
     best: dict[str, Any] | None
     pair_losses: PairLosses
 
@@ -90,8 +91,8 @@ def write_checkpoint(
     write_whole(path, save(tensors, metadata={"state": json.dumps(asdict(state)), "key": key}))
 
 
-def read_checkpoint(path: Path, *, optimizer: Any, key: str) -> Checkpoint:
-    """What the file holds; the optimizer is set in place. `key` names model, data and settings.
+def read_checkpoint(path: Path, *, key: str) -> Checkpoint:
+    """What the file holds, on the CPU. `key` names model, data and settings.
 
     Raises ConfigError where the checkpoint was made by other data, another model or other settings, or is damaged.
     """
@@ -115,6 +116,5 @@ def read_checkpoint(path: Path, *, optimizer: Any, key: str) -> Checkpoint:
     for name, value in parts["optimizer"].items():
         index, moment = name.split("/")
         moments.setdefault(int(index), {})[moment] = value
-    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
     losses = PairLosses(parts["pairs"]["first"].tolist(), parts["pairs"]["last"].tolist())
-    return Checkpoint(FitState(**json.loads(told["state"])), parts["adapter"], parts["best"] or None, losses)
+    return Checkpoint(FitState(**json.loads(told["state"])), parts["adapter"], moments, parts["best"] or None, losses)

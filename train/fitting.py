@@ -85,7 +85,7 @@ def fit(
     fit diverges, memory runs out or the disk is full.
     """
     settings = settings or TrainSettings()
-    processes = processes or Processes()
+    processes = processes or Processes.here()
     loaded = (
         load_model(model, dtype=None if settings.dtype == "auto" else settings.dtype)
         if isinstance(model, str)
@@ -100,8 +100,10 @@ def fit(
     held_out = to_examples(validation, model=loaded) if len(validation) else []
     hidden = loaded.model.config.get_text_config().hidden_size
     settings = resolve_settings(settings, pairs=len(examples), hidden_size=hidden)
-    out = out or Path(tempfile.mkdtemp(prefix="tuneworth-"))
+    out = out or Path(processes.from_first(tempfile.mkdtemp(prefix="tuneworth-") if processes.first else None))
     out.mkdir(parents=True, exist_ok=True)
+    key = _key(loaded, examples, held_out, settings)
+    processes.agree(key, what="model, number format, pairs or settings")
     with ExitStack() as stack:
         adapted = attach_adapter(
             loaded.model, rank=settings.rank, alpha=settings.alpha, seed=settings.seed, name=loaded.base_name
@@ -109,8 +111,7 @@ def fit(
         stack.callback(detach_adapter, loaded.model)
         path, notices = stack.enter_context(fast_paths(adapted, [*examples, *held_out]))
         loop = Loop(
-            path, adapted, examples, held_out, settings=settings, out=out, processes=processes,
-            key=_key(loaded, examples, held_out, settings),
+            path, adapted, examples, held_out, settings=settings, out=out, processes=processes, key=key
         )  # fmt: skip
         if resume:
             loop.resume()
@@ -118,10 +119,24 @@ def fit(
         loop.keep_best()
         if not held_out:
             notices.append("no validation pairs: all epochs are trained and nothing shows overfitting")
-        result = _result(loop, loaded, [*notices, *loop.notices])
+        result = _result(loop, loaded, [*notices, *_notices(loop)])
         if processes.first:
             _write(out, adapted, loop, loaded, settings, result)
+        processes.wait()  # nobody looks for the adapter before it is there
     return result
+
+
+def _notices(loop: Loop) -> list[str]:
+    """What happened in any of the processes; that of others with their number."""
+    processes, found = loop.processes, []
+    for rank, notices in enumerate(processes.gather(loop.notices)):
+        found += [f"process {rank}: {notice}" if rank != processes.rank else notice for notice in notices]
+    if processes.count > loop.settings.batch_size:
+        found.append(
+            f"{processes.count} processes share batches of {loop.settings.batch_size} pairs: "
+            f"{processes.count - loop.settings.batch_size} of them had nothing to do but for validation"
+        )
+    return found
 
 
 def _write(

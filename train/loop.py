@@ -83,11 +83,15 @@ class Loop:
         )
 
     def resume(self) -> None:
-        """Go on from the checkpoint, where there is one."""
-        if self.checkpoint.is_file():
-            found = read_checkpoint(self.checkpoint, optimizer=self.optimizer, key=self.key)
-            self.state, self.pair_losses, self.best = found.state, found.pair_losses, found.best
-            load_weights(self.adapted, found.adapter)
+        """Go on from the checkpoint, where there is one: the first process reads it for all."""
+        mine = self.processes.first and self.checkpoint.is_file()
+        found = self.processes.from_first(read_checkpoint(self.checkpoint, key=self.key) if mine else None)
+        if found is None:
+            return
+        self.state, self.pair_losses, self.best = found.state, found.pair_losses, found.best
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": found.moments, "param_groups": groups})
+        load_weights(self.adapted, found.adapter)
 
     def run(self, callbacks: Sequence[Callback]) -> None:
         """Step until the last step or until the validation loss has stopped falling."""
@@ -135,16 +139,29 @@ class Loop:
 
     def _gradients(self, rows: Sequence[int]) -> float:
         """Gradients of the batch in place, summed over parts and processes; returns its summed loss."""
+        sums = self._own_gradients(rows)
+        if self.processes.count > 1:
+            for parameter in self.parameters:
+                if parameter.grad is None:  # no row of a small batch was this process's
+                    parameter.grad = torch.zeros_like(parameter)
+            self.processes.sum([*(p.grad for p in self.parameters), sums])
+        found = sums.tolist()
+        counts = [self.examples[i].answer_tokens for i in rows]
+        self.pair_losses.note(rows, [a / b for a, b in zip(found, counts, strict=True)])
+        return math.fsum(found)
+
+    def _own_gradients(self, rows: Sequence[int]) -> torch.Tensor:
+        """Gradients of this process's rows of the batch; each row's summed loss `(rows,)`, 0 for those of others."""
         while True:
             try:
-                return self._gradients_in_parts(rows)
+                return self._in_parts(rows)
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
                 self.optimizer.zero_grad()
                 self._smaller_parts(error)
 
-    def _gradients_in_parts(self, rows: Sequence[int]) -> float:
+    def _in_parts(self, rows: Sequence[int]) -> torch.Tensor:
         labels = sum(self.examples[i].answer_tokens for i in rows)  # of the whole step, not of a part of it
         sums = torch.zeros(len(rows), dtype=torch.float32, device=self.path.base.device)
         mine = self.processes.share(range(len(rows)))
@@ -153,28 +170,21 @@ class Loop:
             loss = self.path.loss(self.path.batch([self.examples[rows[i]] for i in part]))
             (loss.total / labels).backward()
             sums[part] = loss.rows
-        if self.processes.count > 1:
-            for parameter in self.parameters:
-                if parameter.grad is None:  # no row of the last, smaller batch was this process's
-                    parameter.grad = torch.zeros_like(parameter)
-            self.processes.sum([*(p.grad for p in self.parameters), sums])
-        found = sums.tolist()
-        counts = [self.examples[i].answer_tokens for i in rows]
-        self.pair_losses.note(rows, [a / b for a, b in zip(found, counts, strict=True)])
-        return math.fsum(found)
+        return sums
 
     def _smaller_parts(self, error: BaseException) -> None:
         """Half as many pairs in memory at once from here on.
 
         Raises: RunBroken where there is nothing left to halve.
         """
-        if self.micro_batch == 1 or self.processes.count > 1:  # the others would wait for this one for ever
+        if self.micro_batch == 1:
             raise RunBroken(
                 f"Out of memory at step {self.state.step} of {self.steps}, with {self.micro_batch} pairs in memory at "
                 "once.\nLower micro_batch, set gradient_checkpointing = true, lower rank, leave out the longest pairs, or "
                 "take a smaller model."
             ) from error
-        was, self.micro_batch = self.micro_batch, math.ceil(min(self.micro_batch, self.settings.batch_size) / 2)
+        mine = math.ceil(self.settings.batch_size / self.processes.count)
+        was, self.micro_batch = min(self.micro_batch, mine), math.ceil(min(self.micro_batch, mine) / 2)
         self.notices.append(
             f"out of memory at step {self.state.step} with {was} pairs at once: from there on {self.micro_batch} at once"
         )

@@ -1,18 +1,54 @@
-"""The processes that train together: which rows are whose, and sums over all."""
+"""The processes that train together, started by `torchrun` or `accelerate launch`: whose rows, sums, who is lost."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
 from typing import Any
 
+from ..style.errors import ConfigError, RunBroken
+from .memory import out_of_memory
+
 __all__ = ["Processes"]
+
+# What a launcher tells each process.
+TOLD = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+# Longer than anything that one does while the others wait: converting a model, writing a checkpoint to a slow disk. A
+# process that is gone is noticed at once, by its closed connection.
+PATIENCE = timedelta(minutes=30)
+LAST_WORD = timedelta(seconds=5)  # for asking who speaks; the store may be gone with the process that held it
+
+
+def device_alone() -> str:
+    """The device of a process that trains alone: the GPU where there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @dataclass(frozen=True)
 class Processes:
-    """One of `count` processes, `rank` counted from 0."""
+    """This process among the `count` that train together; `rank` is counted from 0, `device` is its own.
+
+    The group that `here` joins lasts until `leave`. What several must do together (`sum`, `gather`, `from_first`,
+    `agree`, `wait`) raises RunBroken in the others where one of them is lost.
+    """
 
     rank: int = 0
     count: int = 1
+    device: str = field(default_factory=device_alone)
+    store: Any = field(default=None, repr=False, compare=False)  # torch.distributed.Store: outlives the group's failure
+
+    @staticmethod
+    def here() -> "Processes":
+        """This process as its launcher started it; it joins the others at the first call.
+
+        Raises: ConfigError where the launcher's environment is incomplete, RunBroken where the others do not come.
+        """
+        return _here()
 
     @property
     def first(self) -> bool:
@@ -24,4 +60,124 @@ class Processes:
         return list(rows[self.rank :: self.count])
 
     def sum(self, tensors: Sequence[Any]) -> None:
-        """Each tensor becomes the sum over all processes, in place."""
+        """Each tensor becomes the sum over all processes, in place; one exchange for all of them, of one type."""
+        if self.count == 1:
+            return
+        import torch
+
+        with self._together():
+            flat = torch.cat([tensor.reshape(-1) for tensor in tensors]).to(self.device)
+            torch.distributed.all_reduce(flat)
+        for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every process's value, by rank."""
+        if self.count == 1:
+            return [value]
+        import torch
+
+        found: list[Any] = [None] * self.count
+        with self._together():
+            torch.distributed.all_gather_object(found, value)
+        return found
+
+    def from_first(self, value: Any) -> Any:
+        """The first process's value, in all of them."""
+        if self.count == 1:
+            return value
+        from accelerate.utils import broadcast_object_list
+
+        with self._together():
+            return broadcast_object_list([value])[0]
+
+    def agree(self, value: Any, *, what: str) -> None:
+        """Check that all processes hold the same.
+
+        Raises: ConfigError, in all of them, where they do not; `what` says what differs.
+        """
+        if others := [rank for rank, other in enumerate(self.gather(value)) if other != value]:
+            raise ConfigError(
+                f"The {self.count} processes of this fit do not see the same: {what} differ between process {self.rank} "
+                f"and {', '.join(map(str, others[:4]))}.\nGive each machine the same project folder, model and packages."
+            )
+
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+        self.gather(None)
+
+    @contextmanager
+    def first_of_machine_before_others(self) -> Iterator[None]:
+        """One process of each machine runs the block before its neighbours do: what it stores, they find."""
+        if self.count == 1:
+            yield
+            return
+        from accelerate import PartialState
+
+        with self._together(), PartialState().local_main_process_first():
+            yield
+
+    def speaks_of_failure(self) -> bool:
+        """Whether this process, which failed, says why: the first one to fail on its machine does, the others are still."""
+        if self.store is None:
+            return True
+        try:
+            self.store.set_timeout(LAST_WORD)
+            return self.store.add(f"failed on {platform.node()}", 1) == 1
+        except RuntimeError:  # the store is gone too
+            return True
+
+    def leave(self) -> None:
+        """Leave the group, after the last thing that was done together."""
+        if self.count > 1:
+            from accelerate import PartialState
+
+            PartialState().destroy_process_group()
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:  # gloo: a closed connection, a time-out; nccl: DistBackendError
+            if out_of_memory(error):
+                raise
+            raise RunBroken(
+                f"Another of the {self.count} processes of this fit ended or does not answer (memory ran out there, or it "
+                f"was stopped).\nThe same command goes on from the last checkpoint. [{_first_line(error)}]"
+            ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
+
+
+@cache
+def _here() -> Processes:
+    if os.environ.get("WORLD_SIZE", "1") in ("", "1"):
+        return Processes()
+    told = {name: os.environ.get(name, "") for name in TOLD}
+    odd = [name for name, value in told.items() if not value or (name != "MASTER_ADDR" and not value.isdecimal())]
+    if odd:
+        raise ConfigError(
+            f"WORLD_SIZE is {told['WORLD_SIZE']}, so several processes are to train together, but {', '.join(odd)} "
+            f"{'is' if len(odd) == 1 else 'are'} missing or no number.\n"
+            "Start with: torchrun --nproc-per-node 2 -m tuneworth.cli train PROJECT"
+        )
+    return _join(int(told["RANK"]), int(told["WORLD_SIZE"]))
+
+
+def _join(rank: int, count: int) -> Processes:
+    """Find the others: gloo between CPUs, nccl between GPUs."""
+    import torch
+    from accelerate import PartialState
+
+    cpu = not torch.cuda.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
+    try:
+        store, *_ = next(torch.distributed.rendezvous("env://", rank, count, timeout=PATIENCE))
+        state = PartialState(cpu=cpu, store=store, rank=rank, world_size=count, timeout=PATIENCE)
+    except RuntimeError as error:
+        raise RunBroken(
+            f"Process {rank} of {count} did not find the others at {os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} "
+            f"({_first_line(error)}).\nIs the port free, and can each machine reach it?"
+        ) from error
+    return Processes(rank, count, device=str(state.device), store=store)
