@@ -1,6 +1,8 @@
 """The command's entry: sub-commands loaded when they are called, errors turned into exit codes."""
 
+import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from pathlib import Path
 
@@ -68,7 +70,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command and leave with its exit code: 0 done, 1 a gate failed, 2 wrong input, 3 broke off."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        code = tuneworth.main(args=arguments, prog_name="tuneworth", standalone_mode=False)
+        with _voice(arguments):
+            code = tuneworth.main(args=arguments, prog_name="tuneworth", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = 2
@@ -80,6 +83,15 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         code = _report(error, debug="--debug" in arguments)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _voice(arguments: list[str]) -> AbstractContextManager[None]:
+    """Started by `torchrun` or `accelerate launch` as one of several, the processes speak with one voice."""
+    if os.environ.get("WORLD_SIZE", "1") == "1" or "LOCAL_RANK" not in os.environ:
+        return nullcontext()
+    from .together import one_voice
+
+    return one_voice(arguments)
 
 
 def _stopped(arguments: list[str]) -> str:

@@ -165,6 +165,7 @@ def load(project: Project, talk: Talk) -> "LoadedModel":
 def train_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None) -> dict[str, Any]:
     """An adapter in the run's `train` folder; the training summary. A fit that was stopped goes on where it was."""
     from ..train import fit, preview
+    from ..train.processes import Processes
 
     # --seed, now or when the run began, goes for everything; without it the project's own seed makes the adapter.
     stated = talk.seed_given or read_run(run).get("seed_stated")
@@ -193,7 +194,8 @@ def train_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel
             train, validation, model=loaded, settings=settings, out=run / "train", callbacks=[show], resume=True
         )
     model = {"name": loaded.name, "sha256": loaded.sha256, "licence": loaded.licence, "dtype": loaded.dtype}
-    update_run(run, seconds={"train": watch.seconds()}, model=model)
+    if Processes.here().first:
+        update_run(run, seconds={"train": watch.seconds()}, model=model)
     return result.summary()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from ..style.errors import ModelError
 from ..style.files import sha256_file
 from .embedded import EMBEDDED_HUB_NAME, EMBEDDED_LICENCE, EMBEDDED_NAME, embedded_folder, wheel_file
+from .processes import Processes
 
 __all__ = ["LoadedModel", "find_model", "load_model", "token_counter"]
 
@@ -101,7 +102,7 @@ def _unknown(name: str) -> ModelError:
 
 def _folder(name: str, cache: Path | None) -> Path:
     if name == EMBEDDED_NAME:
-        with _quiet():
+        with _quiet(), Processes.here().first_of_machine_before_others():
             return embedded_folder(cache)
     if Path(name).is_dir():
         return Path(name)
@@ -148,8 +149,9 @@ def _read(folder: Path, name: str, dtype: str | None) -> tuple[Any, Any]:
 
     from .precision import fastest_dtype
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    kind = getattr(torch, dtype) if dtype else fastest_dtype(device)
+    processes = Processes.here()
+    device = processes.device
+    kind = getattr(torch, dtype) if dtype else processes.from_first(fastest_dtype(device))
     try:
         with _quiet():
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
