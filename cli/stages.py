@@ -39,6 +39,7 @@ from .beside import Beside
 from .project import Project
 from .runs import Stopwatch, read_run, test_set_uses, update_run
 from .talk import Talk
+from .trained import trained
 
 if TYPE_CHECKING:
     from ..train import LoadedModel, StepReport
@@ -315,9 +316,6 @@ def surroundings(run: Path, train: pl.DataFrame, *, tested: int, of: int) -> Sur
     """What the stages before left in the run folder, for the results."""
     facts = read_run(run)
     data = _json(run / "curate" / "summary.json")
-    training = _json(run / "train" / "summary.json")
-    if training is not None:
-        training["log"] = _log(run / "train" / "log.jsonl")
     if data is not None:
         data["tested"] = {"pairs": tested, "of": of}
     provenance = {
@@ -325,7 +323,7 @@ def surroundings(run: Path, train: pl.DataFrame, *, tested: int, of: int) -> Sur
         for key in ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command", "model")
     }
     return Surroundings(
-        data, training, provenance, train, validity(data), facts.get("project", ""), facts.get("created", "")
+        data, trained(run), provenance, train, validity(data), facts.get("project", ""), facts.get("created", "")
     )
 
 
@@ -339,14 +337,6 @@ def validity(data: dict[str, Any] | None) -> list[dict[str, str]]:
 
 def _json(path: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
-
-def _log(path: Path) -> list[dict[str, Any]]:
-    return (
-        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        if path.is_file()
-        else []
-    )
 
 
 # --- report -----------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """A curated run read back from its folder: summary, ledger, and the texts of the rows that a report shows."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import polars as pl
 
 from ..style.errors import DataError
 
-__all__ = ["StoredCuration", "find_curation", "read_curation", "read_texts"]
+__all__ = ["StoredCuration", "find_curation", "read_curation", "read_texts", "read_train_pairs"]
 
 _FILES = ("train.jsonl", "validation.jsonl", "test.jsonl", "set_aside.jsonl")
 _NAMES = ("row", "id", "outcome", "split", "rule", "evidence", "other_id", "similarity")
@@ -51,19 +51,37 @@ def read_curation(run: Path) -> StoredCuration:
 
 def read_texts(run: Path, ids: Collection[str]) -> dict[str, tuple[str, str]]:
     """Input and output of the rows with these ids; ids that stand nowhere are left out."""
+    pairs = _read_pairs([run / "curate" / name for name in _FILES], ids)
+    return {id_: (pair["input"], pair["output"]) for id_, pair in pairs.items()}
+
+
+def read_train_pairs(run: Path, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The train pairs with these ids, as curate/train.jsonl holds them; ids that it does not hold are left out."""
+    return _read_pairs([run / "curate" / "train.jsonl"], ids)
+
+
+def _read_pairs(files: Iterable[Path], ids: Collection[str]) -> dict[str, dict[str, Any]]:
     wanted = {json.dumps(name, ensure_ascii=False) for name in ids}
-    found: dict[str, tuple[str, str]] = {}
-    for name in _FILES:
-        path = run / "curate" / name
+    found: dict[str, dict[str, Any]] = {}
+    for path in files:
         if len(found) == len(wanted) or not path.is_file():
             continue
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            for number, line in enumerate(lines, start=1):
                 # A line begins {"id": "...", "input": ; only the lines asked for are parsed.
                 if line[7 : line.find(', "input": ')] in wanted:
-                    pair = json.loads(line)
-                    found[pair["id"]] = (pair["input"], pair["output"])
+                    pair = _pair(line, f"{path}, line {number}")
+                    found[pair["id"]] = pair
     return found
+
+
+def _pair(line: str, where: str) -> dict[str, Any]:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise DataError(
+            f"{where}: not readable as JSON ({_first_line(error)})\nRun `tuneworth curate` again."
+        ) from None
 
 
 def _read_object(path: Path) -> dict[str, Any]:

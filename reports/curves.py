@@ -10,6 +10,7 @@ from .axes import Axis
 __all__ = ["Curve", "Flag", "curve_chart"]
 
 HEIGHT = 220
+KEY_DOT = Markup('<circle class="dot" cx="11" cy="5" r="3.5"/>')
 LETTER = 6.6  # width in pixels of an average letter at the tick labels' size, for the axis' column
 
 
@@ -20,6 +21,7 @@ class Curve:
     name: str
     points: tuple[tuple[float, float], ...]
     role: str
+    dots: bool = False  # each point marked: it is a measurement of its own
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ def curve_chart(curves: Sequence[Curve], x: Axis, y: Axis, *, x_title: str, flag
     key = Markup("").join(
         Markup(
             '<span class="key r-{}"><svg width="22" height="10" aria-hidden="true">'
-            '<line x1="0" x2="22" y1="5" y2="5" class="curve r-{}"/></svg>{}</span>'
-        ).format(c.role, c.role, c.name)
+            '<line x1="0" x2="22" y1="5" y2="5" class="curve r-{}"/>{}</svg>{}</span>'
+        ).format(c.role, c.role, KEY_DOT if c.dots else "", c.name)
         for c in curves
     )
     top = 18 * (1 + max((flag.row for flag in flags), default=-1))
@@ -47,7 +49,7 @@ def curve_chart(curves: Sequence[Curve], x: Axis, y: Axis, *, x_title: str, flag
         '<svg class="ylabels" width="{width}" height="{full}" aria-hidden="true">{ylabels}</svg>'
         '<svg class="area" width="100%" height="{full}" aria-hidden="true">{grid}{flags}'
         '<svg y="{top}" width="100%" height="{height}" viewBox="0 0 100 100" preserveAspectRatio="none" '
-        'overflow="visible">{paths}</svg>{xlabels}</svg></div><p class="xtitle">{x_title}</p>'
+        'overflow="visible">{paths}</svg>{dots}{xlabels}</svg></div><p class="xtitle">{x_title}</p>'
     ).format(
         key=key,
         width=width,
@@ -58,6 +60,7 @@ def curve_chart(curves: Sequence[Curve], x: Axis, y: Axis, *, x_title: str, flag
         grid=_grid(y, top),
         flags=Markup("").join(_flag(flag, x, top) for flag in flags),
         paths=Markup("").join(_path(curve, x, y) for curve in curves),
+        dots=Markup("").join(_dots(curve, x, y, top) for curve in curves if curve.dots),
         xlabels=_x_labels(x, top),
         x_title=x_title,
     )
@@ -69,6 +72,15 @@ def _path(curve: Curve, x: Axis, y: Axis) -> Markup:
         for index, (px, py) in enumerate(curve.points)
     )
     return Markup('<path class="curve r-{}" d="{}" vector-effect="non-scaling-stroke"/>').format(curve.role, steps)
+
+
+def _dots(curve: Curve, x: Axis, y: Axis, top: int) -> Markup:
+    return Markup("").join(
+        Markup('<circle class="dot r-{}" cx="{}%" cy="{}" r="3.5"/>').format(
+            curve.role, x.place(px), _height(y, py, top)
+        )
+        for px, py in curve.points
+    )
 
 
 def _grid(y: Axis, top: int) -> Markup:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ..style.files import write_whole
-from . import background, curation, quality, spending, usage
+from . import background, curation, quality, spending, training, usage
 from . import numbers as say
 from .curated import StoredCuration, find_curation, read_curation
 from .curation_headline import curation_headline
@@ -80,6 +80,7 @@ def _context(run: StoredRun, *, examples: bool) -> dict[str, Any]:
         "spending": spending,
         "usage": usage,
         "background": background,
+        "training": training,
         "curation": curation,
     }
 

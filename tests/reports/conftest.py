@@ -38,13 +38,13 @@ def _lines(path: Path, rows: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 
-def _pairs(n: int) -> list[dict[str, Any]]:
+def _pairs(n: int, *, start: int = 0) -> list[dict[str, Any]]:
     source = (example_path("components") / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
     pairs = []
-    for number, line in enumerate(source[:: len(source) // n][:n], start=1):
+    for number, line in enumerate(source[start :: len(source) // n][:n], start=1):
         pair = json.loads(line)
         fields = pair["input"]
-        text = "\n".join(f"{name}: {value}" for name, value in fields.items())
+        text = "\n".join(f"{name}: {value}" for name, value in fields.items() if value is not None)
         pairs.append(
             {
                 "id": pair["id"],
@@ -246,6 +246,15 @@ def results(pairs: list[dict[str, Any]], lines: list[dict[str, Any]]) -> dict[st
             "trainable_parameters": 4884480,
             "peak_memory_bytes": 2900000000,
             "stopped_early": False,
+            "skipped_steps": 0,
+            "dtype": "bfloat16",
+            "train_pairs": 300,
+            "validation_pairs": 41,
+            "settings": {"rank": 16, "epochs": 3, "max_steps": None, "batch_size": 8, "learning_rate": 1e-3},
+            "highest_losses": [
+                {"id": f"train-{n}", "loss": 2.9 - n / 50, "first_loss": 3.1, "tokens": 30 + n} for n in range(20)
+            ],
+            "notices": [],
             "log": [
                 {
                     "step": s,
@@ -393,6 +402,8 @@ def write_run(folder: Path, *, n: int = 60, change: Callable[[dict[str, Any]], N
     if change:
         change(found)
     _lines(folder / "curate" / "test.jsonl", pairs)
+    train = [{**pair, "id": f"train-{n}", "split": "train"} for n, pair in enumerate(_pairs(20, start=1))]
+    _lines(folder / "curate" / "train.jsonl", train)
     _lines(folder / "evaluate" / "outputs.jsonl", lines)
     (folder / "results.json").write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
     return folder

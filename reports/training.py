@@ -1,0 +1,236 @@
+"""How the tuned model was trained: what it took, its loss curve, and the pairs that it learnt worst."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from . import numbers as say
+from .axes import linear_axis
+from .charts import Figure, render_figure
+from .curated import read_train_pairs
+from .curation import short
+from .curves import Curve, Flag, curve_chart
+from .stored import StoredRun
+
+__all__ = ["Worst", "loss_figure", "training_facts", "training_notices", "worst_rows"]
+
+MOST_POINTS = 200  # of a curve: one every few pixels of a wide screen
+SMOOTH = 20  # the window of the moving mean is this part of the curve: noise of single batches goes, its bend stays
+MOST_PAIRS = 20
+ID, TEXT = 120, 240  # characters of a pair's id and texts in its row
+FORMATS = {"float32": "32 bits (float32)", "bfloat16": "16 bits (bfloat16)"}
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Worst:
+    """A train pair with a high loss; the texts are empty where they are left out or not found."""
+
+    id: str
+    row: str
+    last: str
+    first: str
+    tokens: str
+    input: str
+    output: str
+
+
+# --- facts ------------------------------------------------------------------------------------------------------
+
+
+def training_facts(run: StoredRun) -> list[tuple[str, str]]:
+    """Label and value of what was trained and what that took; only what is known."""
+    training = run.results.get("training") or {}
+    settings = _mapping(training.get("settings"))
+    facts = [
+        ("Pairs", _pairs(training)),
+        ("Epochs", _epochs(training, settings)),
+        ("Steps", _steps(training)),
+        ("Learning rate", _rate(training, settings)),
+        ("Trained parameters", _parameters(training, settings)),
+        ("Number format", FORMATS.get(str(training.get("dtype")), training.get("dtype"))),
+        ("Training loss", _known(_loss, training.get("train_loss"))),
+        ("Validation loss", _known(_loss, training.get("validation_loss"))),
+        ("Kept weights", _known(lambda step: f"those of step {say.count(step)}", training.get("best_step"))),
+        ("Time", _known(say.duration, training.get("seconds"))),
+        ("Speed", _known(lambda rate: f"{say.count(rate)} tokens a second", training.get("tokens_per_second"))),
+        ("Peak memory", _known(say.size, training.get("peak_memory_bytes") or None)),
+    ]
+    return [(label, str(value)) for label, value in facts if value]
+
+
+def training_notices(run: StoredRun) -> list[str]:
+    """What the fit itself wants known, and steps that it had to leave out."""
+    training = run.results.get("training") or {}
+    skipped = _number(training.get("skipped_steps"))
+    notices = [short(str(text)) for text in training.get("notices") or []]
+    if skipped:
+        notices.append(f"{say.count(skipped)} steps brought no usable gradient and changed nothing.")
+    return [text[:1].upper() + text[1:] for text in notices]
+
+
+def _pairs(training: Mapping[str, Any]) -> str | None:
+    trained, held_out = _number(training.get("train_pairs")), _number(training.get("validation_pairs"))
+    if trained is None:
+        return None
+    return (
+        f"{say.count(trained)} to learn from, {say.count(held_out)} to stop in time" if held_out else say.count(trained)
+    )
+
+
+def _epochs(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
+    """How often each pair was seen: counted from the steps, since a fit may end before its epochs do."""
+    keys = (training.get("train_pairs"), settings.get("batch_size"), training.get("steps"))
+    pairs, size, steps = map(_number, keys)
+    if not pairs or not size or steps is None:
+        return None
+    done = say.count(round(steps / math.ceil(pairs / size), 1))
+    if _number(settings.get("max_steps")) is not None:
+        return f"{done}, by max_steps"
+    planned = _number(settings.get("epochs"))
+    return done if planned is None else f"{done} of {say.count(planned)}{_why(training, 'epochs')}"
+
+
+def _steps(training: Mapping[str, Any]) -> str | None:
+    steps, size = _number(training.get("steps")), _number(_mapping(training.get("settings")).get("batch_size"))
+    if steps is None:
+        return None
+    early = ", stopped early because the validation loss no longer fell" if training.get("stopped_early") else ""
+    return f"{say.count(steps)}{f' of {say.count(size)} pairs' if size else ''}{early}"
+
+
+def _rate(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
+    rate = _number(settings.get("learning_rate"))
+    return f"{rate:g}{_why(training, 'learning_rate')}" if rate is not None else None
+
+
+def _why(training: Mapping[str, Any], setting: str) -> str:
+    """Whether a setting was stated or follows from a rule; nothing where that was not noted."""
+    ruled = training.get("by_rule")
+    if not isinstance(ruled, list):
+        return ""
+    return ", by rule" if setting in ruled else ", as stated"
+
+
+def _parameters(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
+    count, rank = _number(training.get("trainable_parameters")), _number(settings.get("rank"))
+    if not count:
+        return None
+    return f"{say.count(count)}{f' (rank {say.count(rank)})' if rank else ''}"
+
+
+# --- the curve --------------------------------------------------------------------------------------------------
+
+
+def loss_figure(run: StoredRun) -> Markup:
+    """Training and validation loss over the steps; nothing where no log was kept or it is of one step alone."""
+    training = run.results.get("training") or {}
+    log = [line for line in training.get("log") or [] if isinstance(line, Mapping)]
+    measured = _points(log, "validation_loss")
+    raw = [(step, mean) for line in log if (step := _number(line.get("step"))) is not None
+           and (mean := _number(line.get("mean_train_loss", line.get("train_loss")))) is not None]  # fmt: skip
+    smooth, width = smoothed(raw)
+    curves = [Curve("training", tuple(smooth), "baseline")] if len(smooth) > 1 else []
+    if measured:
+        curves.append(Curve("validation", tuple(measured), "candidate", dots=True))
+    if not any(len(curve.points) > 1 for curve in curves):
+        return Markup("")
+    points = [point for curve in curves for point in curve.points]
+    x = linear_axis([step for step, _ in points], say.count, zero=False, tight=True)
+    y = linear_axis([loss for _, loss in points], lambda value: f"{value:g}")
+    best = _number(training.get("best_step"))
+    flags = [Flag(best, f"kept: step {say.count(best)}")] if best is not None and x.low <= best <= x.high else []
+    figure = Figure(
+        "Loss over the training steps",
+        "; ".join(f"{c.name} loss from {_loss(c.points[0][1])} to {_loss(c.points[-1][1])}" for c in curves),
+        ("Step", "Training loss", "Validation loss"),
+        _table(smooth, measured),
+        _note(width, len(log)),
+    )
+    return render_figure(figure, curve_chart(curves, x, y, x_title="training step", flags=flags))
+
+
+def smoothed(points: Sequence[Point]) -> tuple[list[Point], int]:
+    """The moving mean of a curve, centred, shorter at its ends, at no more than 200 places; and its window in points."""
+    half = len(points) // SMOOTH // 2
+    sums = [0.0, *itertools.accumulate(value for _, value in points)]
+    every = max(1, math.ceil(len(points) / MOST_POINTS))
+    places = sorted({*range(0, len(points), every), *range(len(points))[-1:]})
+    found = []
+    for place in places:
+        low, high = max(0, place - half), min(len(points), place + half + 1)
+        mean = (sums[high] - sums[low]) / (high - low) if half else points[place][1]
+        found.append((points[place][0], mean))
+    return found, 2 * half + 1
+
+
+def _points(log: Sequence[Mapping[str, Any]], key: str) -> list[Point]:
+    return [
+        (step, loss)
+        for line in log
+        if (step := _number(line.get("step"))) is not None and (loss := _number(line.get(key))) is not None
+    ]
+
+
+def _table(smooth: Sequence[Point], measured: Sequence[Point]) -> tuple[tuple[str, ...], ...]:
+    trained, held_out = dict(smooth), dict(measured)
+    return tuple(
+        (say.count(step), _loss(trained.get(step)), _loss(held_out.get(step))) for step in sorted({*trained, *held_out})
+    )
+
+
+def _note(width: int, lines: int) -> str:
+    mean = f" The training loss is a moving mean over {width} of {say.count(lines)} points." if width > 1 else ""
+    return f"Loss per learnt token; each dot is one look at the validation pairs.{mean} All steps: train/log.jsonl."
+
+
+# --- the pairs --------------------------------------------------------------------------------------------------
+
+
+def worst_rows(run: StoredRun, *, texts: bool) -> list[Worst]:
+    """The train pairs with the highest loss, the highest first; without `texts` their inputs and outputs left out.
+
+    Pairs that curate/train.jsonl does not hold are listed without their texts.
+    """
+    found = (run.results.get("training") or {}).get("highest_losses") or []
+    lines = [line for line in found if isinstance(line, Mapping)][:MOST_PAIRS]
+    ids = [str(line.get("id", "–")) for line in lines]
+    pairs = read_train_pairs(run.path, ids)
+    return [_worst(line, id_, pairs.get(id_) or {}, texts=texts) for id_, line in zip(ids, lines, strict=True)]
+
+
+def _worst(line: Mapping[str, Any], id_: str, pair: Mapping[str, Any], *, texts: bool) -> Worst:
+    row, tokens = _number(pair.get("row")), _number(line.get("tokens"))
+    return Worst(
+        id=short(id_, ID),
+        row=f"row {say.count(row)}" if row is not None else "",
+        last=_loss(_number(line.get("loss"))),
+        first=_loss(_number(line.get("first_loss"))),
+        tokens=say.count(tokens) if tokens is not None else "–",
+        input=short(str(pair.get("input") or ""), TEXT) if texts else "",
+        output=short(str(pair.get("output") or ""), TEXT) if texts else "",
+    )
+
+
+def _loss(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _known(words: Any, value: Any) -> str | None:
+    number = _number(value)
+    return None if number is None else words(number)
+
+
+def _number(value: Any) -> float | None:
+    """A finite number; None for anything else."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return value if good else None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
