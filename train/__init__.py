@@ -12,7 +12,7 @@ from .settings import TrainSettings
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
-    from .examples import preview
+    from .examples import drop_long, pair_notices, preview, token_lengths
     from .fitting import TrainResult, fit
     from .loop import StepReport
     from .model import LoadedModel, find_model, load_model, token_counter
@@ -23,23 +23,29 @@ __all__ = [
     "TrainResult",
     "TrainSettings",
     "chat_messages",
+    "drop_long",
     "find_model",
     "fit",
     "load_model",
+    "pair_notices",
     "preview",
     "render_prompt",
     "token_counter",
+    "token_lengths",
 ]
 
 HEAVY = {
     "LoadedModel": "model",
     "StepReport": "loop",
     "TrainResult": "fitting",
+    "drop_long": "examples",
     "find_model": "model",
     "fit": "fitting",
     "load_model": "model",
+    "pair_notices": "examples",
     "preview": "examples",
     "token_counter": "model",
+    "token_lengths": "examples",
 }
 
 

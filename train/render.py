@@ -3,11 +3,24 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..style.errors import ModelError
+from ..style.errors import DataError, ModelError
 
-__all__ = ["answer_margins", "chat_messages", "end_of_turn", "render_prompt", "render_text"]
+__all__ = [
+    "answer_margins",
+    "chat_messages",
+    "control_texts",
+    "encode_prompts",
+    "encode_texts",
+    "end_of_turn",
+    "render_prompt",
+    "render_text",
+    "special_ids",
+]
 
 Message = dict[str, str]
+
+CHUNK = 512  # texts at once: the tokenizer keeps about 100 bytes per token of what it works on
+QUESTION, ANSWER = "Quokka?", "Xylograph."  # for trying a template: words that no template writes itself
 
 
 def chat_messages(input: str, *, system: str | None = None, examples: Sequence[tuple[str, str]] = ()) -> list[Message]:
@@ -19,15 +32,63 @@ def chat_messages(input: str, *, system: str | None = None, examples: Sequence[t
 
 
 def render_text(tokenizer: Any, messages: Sequence[Message], *, answer: str | None = None) -> str:
-    """The chat as the model's template writes it: up to where the answer starts, or with the answer in it."""
-    if answer is None:
-        return _apply(tokenizer, list(messages), add_generation_prompt=True)
-    return _apply(tokenizer, [*messages, {"role": "assistant", "content": answer}], add_generation_prompt=False)
+    """The chat as the model's template writes it: up to where the answer starts, or with the answer in it.
+
+    Where the template knows no system role, the system text opens the first question.
+    """
+    whole = [*messages] if answer is None else [*messages, {"role": "assistant", "content": answer}]
+    return _apply(tokenizer, whole, add_generation_prompt=answer is None)[0]
 
 
 def render_prompt(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
-    """Token ids of the chat up to where the answer starts. The template writes any BOS, so none is added."""
-    return tokenizer(render_text(tokenizer, messages), add_special_tokens=False)["input_ids"]
+    """Token ids of the chat up to where the answer starts. The template writes any BOS, so none is added.
+
+    A control token's name inside a message is encoded as the text that it is: data cannot end a turn or open one.
+    """
+    return encode_prompts(tokenizer, [messages], [render_text(tokenizer, messages)])[0]
+
+
+def encode_prompts(tokenizer: Any, chats: Sequence[Sequence[Message]], texts: Sequence[str]) -> list[list[int]]:
+    """Token ids of chats whose texts `render_text` wrote, as `render_prompt` gives them."""
+    ids, controls = encode_texts(tokenizer, texts), control_texts(tokenizer)
+    for place, chat in enumerate(chats):
+        if any(control in message["content"] for message in chat for control in controls):
+            ids[place] = _as_text(tokenizer, list(chat))
+    return ids
+
+
+def encode_texts(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+    """Token ids of each text, with nothing added.
+
+    Raises DataError where a text is no valid Unicode.
+    """
+    found: list[list[int]] = []
+    try:
+        for start in range(0, len(texts), CHUNK):
+            part = tokenizer(
+                list(texts[start : start + CHUNK]), add_special_tokens=False, return_attention_mask=False,
+                verbose=False,  # a text beyond the context is told by who knows what it is
+            )  # fmt: skip
+            found += part["input_ids"]
+    except (TypeError, UnicodeEncodeError):  # what tokenizers raises for a lone surrogate
+        broken = next((text for text in texts if not _is_unicode(text)), None)
+        if broken is None:
+            raise
+        raise DataError(f"A text holds half a character (a lone surrogate): {broken[:60]!r}.") from None
+    return found
+
+
+def special_ids(tokenizer: Any) -> frozenset[int]:
+    """The ids of the tokenizer's special tokens."""
+    named = {id for id, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return frozenset(named | {tokenizer.eos_token_id}) - {None}
+
+
+def control_texts(tokenizer: Any) -> tuple[str, ...]:
+    """The texts that the tokenizer reads as control tokens: special ones, and added ones that the template writes."""
+    template = tokenizer.chat_template or ""
+    tokens = [token for token in tokenizer.added_tokens_decoder.values() if not token.content.isspace()]
+    return tuple(token.content for token in tokens if token.special or token.content in template)
 
 
 def end_of_turn(tokenizer: Any) -> int:
@@ -35,35 +96,72 @@ def end_of_turn(tokenizer: Any) -> int:
 
     Raises ModelError where the template ends an answer with no special token: the model could never learn to stop.
     """
-    messages, answer = chat_messages("question"), "answer"
-    whole = tokenizer(render_text(tokenizer, messages, answer=answer), add_special_tokens=False)["input_ids"]
-    special = {id for id, token in tokenizer.added_tokens_decoder.items() if token.special} | {tokenizer.eos_token_id}
-    for id in whole[len(render_prompt(tokenizer, messages)) :]:  # the first one: what follows it is never generated
+    whole = render_text(tokenizer, chat_messages(QUESTION), answer=ANSWER)
+    special = special_ids(tokenizer)
+    (after,) = encode_texts(tokenizer, [whole.rpartition(ANSWER)[2]])
+    for id in after:  # the first one: what follows it is never generated
         if id in special:
             return id
     raise ModelError(
         "The chat template ends an answer with no special token, so a tuned model could not learn to stop.\n"
-        f"It writes: {render_text(tokenizer, messages, answer=answer)!r}"
+        f"It writes: {whole!r}"
     )
 
 
 def answer_margins(tokenizer: Any) -> tuple[str, str]:
-    """What the template writes between prompt and answer, and between answer and end-of-turn token; mostly nothing."""
-    messages, answer = chat_messages("question"), "answer"
-    prompt, whole = render_text(tokenizer, messages), render_text(tokenizer, messages, answer=answer)
-    before, _, after = whole[len(prompt) :].partition(answer)
+    """What the template writes between prompt and answer, and between answer and end-of-turn token; mostly nothing.
+
+    Special tokens are left out, as they are from a generated text.
+    """
+    messages = chat_messages(QUESTION)
+    prompt, whole = render_text(tokenizer, messages), render_text(tokenizer, messages, answer=ANSWER)
+    before, _, after = whole[len(prompt) :].rpartition(ANSWER)
     end = tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer))
+    for special in tokenizer.convert_ids_to_tokens(sorted(special_ids(tokenizer))):
+        before = before.replace(special, "")
     return before, after.partition(end)[0]
 
 
-def _apply(tokenizer: Any, messages: list[Message], *, add_generation_prompt: bool) -> str:
-    from jinja2 import TemplateError
+def _apply(tokenizer: Any, messages: list[Message], *, add_generation_prompt: bool) -> tuple[str, list[Message]]:
+    """The text, and the messages as the template took them."""
+    has_system = len(messages) > 1 and messages[0]["role"] == "system"
+    try:
+        text = _rendered(tokenizer, messages, add_generation_prompt=add_generation_prompt)
+        if not has_system or messages[0]["content"].strip() in text:
+            return text, messages
+    except ModelError:
+        if not has_system:
+            raise
+    # Some templates refuse a system message (Gemma's), others pass over it: a guide must not get lost.
+    first = {"role": messages[1]["role"], "content": f"{messages[0]['content']}\n\n{messages[1]['content']}"}
+    merged = [first, *messages[2:]]
+    return _rendered(tokenizer, merged, add_generation_prompt=add_generation_prompt), merged
 
+
+def _rendered(tokenizer: Any, messages: list[Message], *, add_generation_prompt: bool) -> str:
     try:
         return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=add_generation_prompt)
-    except TemplateError as error:
-        if messages[0]["role"] != "system" or len(messages) < 2:
-            raise ModelError(f"The model's chat template refuses the chat: {error}") from error
-    # Some templates (Gemma's) know no system role: its text then opens the first question.
-    first = {"role": messages[1]["role"], "content": f"{messages[0]['content']}\n\n{messages[1]['content']}"}
-    return _apply(tokenizer, [first, *messages[2:]], add_generation_prompt=add_generation_prompt)
+    except Exception as error:  # a template is a program of its author: it can fail in any way
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"The model's chat template refuses the chat: {reason[:200]}") from error
+
+
+def _as_text(tokenizer: Any, messages: list[Message]) -> list[int]:
+    """The prompt's ids, control tokens in the messages encoded as text."""
+    taken = _apply(tokenizer, messages, add_generation_prompt=True)[1]
+    try:
+        return tokenizer.apply_chat_template(
+            taken, add_generation_prompt=True, sanitize_control_tokens=True, return_dict=False
+        )
+    except ValueError as error:  # this tokenizer makes the token from any text that spells it
+        raise DataError(
+            f"A message holds the name of a control token, and the model's tokenizer cannot write it as text.\n{error}"
+        ) from error
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -62,9 +62,11 @@ def test_all_faults_are_said_at_once(tiny_model: Any) -> None:
 
 
 def test_a_second_begin_of_text_token_is_found(tiny_model: Any) -> None:
-    tiny_model.tokenizer.bos_token = "<|pad|>"
+    tokenizer = tiny_model.tokenizer
+    tokenizer.bos_token = "<|pad|>"
+    tokenizer.chat_template = "{{ bos_token + bos_token }}" + tokenizer.chat_template
     with pytest.raises(DataError, match="two begin-of-text"):
-        to_examples(pairs("a<|pad|><|pad|>"), model=tiny_model)
+        to_examples(pairs("a"), model=tiny_model)
 
 
 def test_the_preview_marks_what_is_learnt(tiny_model: Any) -> None:

@@ -38,7 +38,6 @@ def test_a_folder_loads_frozen_with_its_fingerprint_and_licence(folder: Path) ->
         ("config.json", "config.json"),
         ("tokenizer.json", "a tokenizer"),
         ("model.safetensors", "the weights"),
-        ("chat_template.jinja", "no chat template"),
     ],
 )
 def test_an_incomplete_folder_names_what_is_missing(folder: Path, file: str, said: str) -> None:
