@@ -21,7 +21,7 @@ __all__ = ["Worst", "loss_figure", "training_facts", "training_notices", "worst_
 MOST_POINTS = 200  # of a curve: one every few pixels of a wide screen
 SMOOTH = 20  # the window of the moving mean is this part of the curve: noise of single batches goes, its bend stays
 MOST_PAIRS = 20
-ID, TEXT = 120, 240  # characters of a pair's id and texts in its row
+ID, INPUT, OUTPUT = 120, 140, 240  # characters of a pair's id and texts in its row
 FORMATS = {"float32": "32 bits (float32)", "bfloat16": "16 bits (bfloat16)"}
 
 Point = tuple[float, float]
@@ -101,7 +101,7 @@ def _steps(training: Mapping[str, Any]) -> str | None:
     if steps is None:
         return None
     early = ", stopped early because the validation loss no longer fell" if training.get("stopped_early") else ""
-    return f"{say.count(steps)}{f' of {say.count(size)} pairs' if size else ''}{early}"
+    return f"{say.count(steps)}{f', {say.count(size)} pairs each' if size else ''}{early}"
 
 
 def _rate(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
@@ -212,8 +212,8 @@ def _worst(line: Mapping[str, Any], id_: str, pair: Mapping[str, Any], *, texts:
         last=_loss(_number(line.get("loss"))),
         first=_loss(_number(line.get("first_loss"))),
         tokens=say.count(tokens) if tokens is not None else "–",
-        input=short(str(pair.get("input") or ""), TEXT) if texts else "",
-        output=short(str(pair.get("output") or ""), TEXT) if texts else "",
+        input=short(str(pair.get("input") or ""), INPUT) if texts else "",
+        output=short(str(pair.get("output") or ""), OUTPUT) if texts else "",
     )
 
 

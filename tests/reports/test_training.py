@@ -56,7 +56,7 @@ def line(step: int, loss: Any = 1.0, validation: Any = None, **keys: Any) -> dic
 
 def test_what_was_trained_and_what_it_took_is_said(make_run: Callable[..., Path]) -> None:
     text = shown(make_run())
-    for fact in ("Pairs 300 to learn from, 41 to stop in time", "Epochs 3 of 3", "Steps 114 of 8 pairs",
+    for fact in ("Pairs 300 to learn from, 41 to stop in time", "Epochs 3 of 3", "Steps 114, 8 pairs each",
                  "Learning rate 0.001", "4,884,480 (rank 16)", "16 bits (bfloat16)", "Training loss 0.610",
                  "Validation loss 0.940", "those of step 96", "5 min 5 s", "268 tokens a second", "2.9 GB"):  # fmt: skip
         assert fact in text, fact
@@ -75,7 +75,7 @@ def test_an_early_stop_skipped_steps_and_notices_are_said(make_run: Callable[...
     keys = {"stopped_early": True, "steps": 57, "skipped_steps": 2, "notices": [f"no room on the disk {ATTACK}"]}
     text = shown(make_run(change=training(**keys)))
     assert "Epochs 1.5 of 3" in text
-    assert "57 of 8 pairs, stopped early because the validation loss no longer fell" in text
+    assert "57, 8 pairs each, stopped early because the validation loss no longer fell" in text
     assert "2 steps brought no usable gradient" in text
     assert "No room on the disk </td>" in text
 
@@ -211,7 +211,7 @@ def test_what_a_real_fit_leaves_is_shown(make_run: Callable[..., Path], tiny_mod
     make_run(change=lambda results: results.update(training={**done.summary(), "log": list(done.log)}))
     text = shown(run)
     assert "Pairs 12 to learn from, 4 to stop in time Epochs 2 of 2" in text
-    assert f"Steps {done.steps} of 4 pairs" in text
+    assert f"Steps {done.steps}, 4 pairs each" in text
     assert f"Training loss {done.train_loss:.3f}" in text
     worst = done.highest_losses[0]
     assert f"{worst['loss']:.3f} {worst['first_loss']:.3f} {worst['tokens']}" in text
