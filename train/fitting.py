@@ -12,18 +12,21 @@ from typing import Any
 
 import polars as pl
 
-from ..style.errors import DataError, RunBroken
+from ..style.errors import ConfigError, DataError, RunBroken
 from ..style.files import write_whole
 from .adapter import write_adapter
 from .examples import Example, to_examples
 from .fast import fast_paths
+from .history import write_trainer_state
 from .loop import Callback, Loop
 from .lora import attach_adapter, detach_adapter
 from .memory import peak_memory_bytes
 from .model import LoadedModel, load_model
+from .pairs import pair_table
 from .processes import Processes
 from .recipe import resolve_settings
 from .settings import TrainSettings
+from .trackers import need_trackers, tracking
 
 __all__ = ["TrainResult", "fit"]
 
@@ -78,20 +81,30 @@ def fit(
 ) -> TrainResult:
     """Fit a LoRA on the train pairs and keep the adapter with the best validation loss.
 
-    Both tables hold input, output and optionally id and system. Writes `adapter/`, `log.jsonl`, `pair_losses.jsonl`
-    and `summary.json` into `out` (a new temporary folder if left out); `resume` goes on from the checkpoint there, with the
-    same result as a fit that was never stopped. The model in memory is afterwards as it was before. Same seed, same
-    adapter (same machine and threads). Raises DataError without train pairs or with unfit ones, RunBroken where the
-    fit diverges, memory runs out or the disk is full.
+    Both tables (polars, pandas, a `datasets.Dataset` or a list of dictionaries) hold input, output and optionally id
+    and system. Writes `adapter/`, `log.jsonl`, `pair_losses.jsonl`, `trainer_state.json` and `summary.json` into `out`
+    (a new temporary folder if left out); `resume` goes on from the checkpoint there, with the same result as a fit that
+    was never stopped. `callbacks` get a `StepReport` after each step; what they raise ends the fit and passes through.
+    The model in memory is afterwards as it was before. Same seed, same adapter (same machine and threads). Raises
+    DataError without train pairs or with unfit ones, ConfigError where `out` or a tracker cannot be had, RunBroken
+    where the fit diverges, memory runs out or the disk is full.
+
+    >>> pairs = [{"input": "BC547, NPN, TO-92", "output": "NPN transistor, TO-92"}]
+    >>> result = fit(pairs, model=model, settings=TrainSettings(max_steps=2))  # model: a name or a LoadedModel
+    >>> result.steps, result.adapter.name
+    (2, 'adapter')
     """
     settings = settings or TrainSettings()
     processes = processes or Processes.here()
+    need_trackers(settings.trackers)
+    out = _folder(out, processes)
     loaded = (
         load_model(model, dtype=None if settings.dtype == "auto" else settings.dtype)
         if isinstance(model, str)
         else model
     )
-    train, validation = _table(train), _table(validation)
+    train, said = pair_table(train, where="train pairs")
+    validation, also_said = pair_table(validation, where="validation pairs")
     if train.is_empty():
         raise DataError(
             "There are no train pairs: nothing to learn from.\nSee the ledger of the curated data for where they went."
@@ -100,8 +113,6 @@ def fit(
     held_out = to_examples(validation, model=loaded) if len(validation) else []
     hidden = loaded.model.config.get_text_config().hidden_size
     settings = resolve_settings(settings, pairs=len(examples), hidden_size=hidden)
-    out = out or Path(processes.from_first(tempfile.mkdtemp(prefix="tuneworth-") if processes.first else None))
-    out.mkdir(parents=True, exist_ok=True)
     key = _key(loaded, examples, held_out, settings)
     processes.agree(key, what="model, number format, pairs or settings")
     with ExitStack() as stack:
@@ -115,11 +126,11 @@ def fit(
         )  # fmt: skip
         if resume:
             loop.resume()
-        loop.run(callbacks)
+        trackers = stack.enter_context(tracking(settings.trackers, out / "tracking"))
+        loop.run([*trackers, *callbacks])
         loop.keep_best()
-        if not held_out:
-            notices.append("no validation pairs: all epochs are trained and nothing shows overfitting")
-        result = _result(loop, loaded, [*notices, *_notices(loop)])
+        told = [tracker.refused for tracker in trackers if tracker.refused]
+        result = _result(loop, loaded, [*said, *also_said, *notices, *_doubts(loop), *_notices(loop), *told])
         if processes.first:
             _write(out, adapted, loop, loaded, settings, result)
         processes.wait()  # nobody looks for the adapter before it is there
@@ -148,7 +159,9 @@ def _write(
     """
     try:
         lines = [json.dumps(line, ensure_ascii=False) + "\n" for line in _pair_losses(loop)]
+        loop.write_log()
         write_whole(out / "pair_losses.jsonl", "".join(lines))
+        write_trainer_state(out / "trainer_state.json", result)
         write_adapter(out / "adapter", adapted, model=model, settings=settings, result=result)
         write_whole(out / "summary.json", json.dumps(result.summary(), indent=1) + "\n")
     except OSError as error:
@@ -159,18 +172,37 @@ def _write(
     loop.checkpoint.unlink(missing_ok=True)
 
 
-def _table(pairs: pl.DataFrame | Sequence[dict[str, Any]]) -> pl.DataFrame:
-    """Pairs with an id each: the position where none is given."""
-    table = pairs if isinstance(pairs, pl.DataFrame) else pl.DataFrame(list(pairs), infer_schema_length=None)
-    if table.is_empty():
-        return table
-    if missing := [name for name in ("input", "output") if name not in table.columns]:
-        raise DataError(
-            f"the pairs lack {' and '.join(missing)}; expected columns input, output and optionally id, system"
+def _folder(out: Path | None, processes: Processes) -> Path:
+    """The folder for what a fit leaves, made before anything is loaded.
+
+    Raises: ConfigError where there is none to be had.
+    """
+    if out is None:
+        return Path(processes.from_first(tempfile.mkdtemp(prefix="tuneworth-") if processes.first else None))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            return out
+    except OSError as error:
+        raise ConfigError(
+            f"{out}: nothing can be written there ({error.strerror or error}); expected a folder.\nName another one."
+        ) from error
+
+
+def _doubts(loop: Loop) -> list[str]:
+    """What a reader of the losses must know."""
+    said = []
+    if not loop.held_out:
+        said.append("no validation pairs: all epochs are trained and nothing shows overfitting")
+    elif loop.state.best_step is None:
+        said.append(
+            "the validation loss was never a number: the last adapter was kept, and nothing shows if it is any good"
         )
-    if "id" in table.columns:
-        return table
-    return table.with_columns(id=pl.int_range(1, pl.len() + 1).cast(pl.String))
+    if both := {e.ids for e in loop.held_out} & {e.ids for e in loop.examples}:
+        said.append(f"{len(both)} validation pairs are train pairs too: their loss says nothing about new inputs")
+    if skipped := loop.state.skipped_steps:
+        said.append(f"{skipped} of {loop.state.step} steps were left out: their loss or gradient was no number")
+    return said
 
 
 def _result(loop: Loop, model: LoadedModel, notices: list[str]) -> TrainResult:

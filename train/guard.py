@@ -1,37 +1,112 @@
 """When a fit goes wrong: gradients that are no numbers, a loss that climbs."""
 
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from statistics import median
+from typing import Any
 
 from ..style.errors import RunBroken
 
-__all__ = ["MOST_SKIPPED", "check_course", "sound"]
+__all__ = ["Course", "sound", "untuned"]
 
 MOST_SKIPPED = 3  # steps in a row without a usable gradient: one can be a rare batch in bf16, three are a broken run
-WINDOW = 10  # steps whose mean loss is compared: single batches scatter
-CLIMB = 2.0  # times the lowest mean so far, and above where it began: no healthy fit does that
+SKIPPED_SHARE = 0.25  # of all steps so far, once there are more than three
+FIRST_LOOK = 10  # steps: a rate that is far too high has shown by then
+JUDGED = 3  # latest steps whose median counts: one wild batch says nothing, and a look costs the time of one step
+CLIMB = 2.0  # times the lowest loss so far: a reason to look, not to stop
+WORSE = 1.5  # times the untuned model's loss on the same pairs: no healthy fit is there after its first steps
+NEXT_LOOK = 0.25  # of the steps so far until the next look: with every look bad, they cost 3 % of 1,000 steps
 
 
-def sound(loss: float, norm: float) -> bool:
+def sound(loss: float | None, norm: float | None) -> bool:
     """Whether a step may be taken: loss and gradient are numbers."""
-    return math.isfinite(loss) and math.isfinite(norm)
+    return loss is not None and norm is not None and math.isfinite(loss) and math.isfinite(norm)
 
 
-def check_course(losses: Sequence[float], *, skipped: int, step: int, steps: int, learning_rate: float) -> None:
-    """Stop a diverging fit early: `losses` are those of all steps so far, `skipped` the unusable ones in a row.
+class Course:
+    """The course of a fit so far, told step by step; constant time a step.
 
-    Raises: RunBroken with what to change.
+    Losses alone do not tell a diverging fit from one with hard batches. So a loss that looks bad is only a reason to
+    measure the untuned model's loss on the latest pairs: a fit that is clearly worse than no fit at all has diverged.
     """
-    why = None
-    if skipped >= min(MOST_SKIPPED, steps):
-        why = f"the loss or its gradient was no number {skipped} times in a row"
-    elif len(losses) >= 3 * WINDOW:
-        means = [sum(losses[i : i + WINDOW]) / WINDOW for i in range(0, len(losses) - WINDOW + 1, WINDOW)]
-        now = sum(losses[-WINDOW:]) / WINDOW
-        if now > CLIMB * min(means) and now > means[0]:
-            why = f"the loss rose to {now:.3g}, from {means[0]:.3g} at the start and {min(means):.3g} at its best"
-    if why:
-        raise RunBroken(
-            f"Training diverged at step {step} of {steps}: {why}.\n"
-            f'Lower "learning_rate" (now {learning_rate:g}) to a third of that.'
-        )
+
+    def __init__(self, *, steps: int, learning_rate: float) -> None:
+        self.steps, self.learning_rate = steps, learning_rate
+        self.step = self.skipped = self.skipped_in_a_row = 0
+        self.recent: deque[tuple[int, float]] = deque(maxlen=JUDGED)
+        self.lowest, self.untuned, self.next_look = math.inf, math.nan, min(FIRST_LOOK, steps)
+
+    def note(self, loss: float | None, norm: float | None) -> None:
+        """One more step: its loss and its gradient's norm, None or no number where they were none."""
+        self.step += 1
+        if loss is not None and sound(loss, norm):
+            self.skipped_in_a_row = 0
+            self.recent.append((self.step, loss))
+            if len(self.recent) == JUDGED:
+                self.lowest = min(self.lowest, self._now())
+        else:
+            self.skipped, self.skipped_in_a_row = self.skipped + 1, self.skipped_in_a_row + 1
+
+    def check(self, untuned: Callable[[Sequence[int]], Sequence[float]]) -> None:
+        """Stop a fit that has gone wrong. `untuned` measures what the losses of these steps are without the adapter.
+
+        Raises: RunBroken with what to change.
+        """
+        self._check_skipped()
+        if not self._suspect():
+            return
+        self.next_look = self.step + max(FIRST_LOOK, math.ceil(NEXT_LOOK * self.step))
+        before = untuned([step for step, _ in self.recent])
+        self.untuned = median(before)
+        if median(now / max(then, 1e-9) for (_, now), then in zip(self.recent, before, strict=True)) > WORSE:
+            raise self._broken(
+                f"the loss of the latest pairs is {self._now():.3g}, and without the adapter it is {self.untuned:.3g}",
+                f'Lower "learning_rate" (now {self.learning_rate:g}) to a third of that.',
+            )
+
+    def _now(self) -> float:
+        return median(loss for _, loss in self.recent)
+
+    def _suspect(self) -> bool:
+        if self.step < self.next_look or len(self.recent) < JUDGED:
+            return False
+        now = self._now()
+        return math.isnan(self.untuned) or now > self.untuned or now > CLIMB * self.lowest
+
+    def _check_skipped(self) -> None:
+        often = self.skipped > MOST_SKIPPED and self.skipped > SKIPPED_SHARE * self.step
+        if not often and self.skipped_in_a_row < min(MOST_SKIPPED, self.steps):
+            return
+        why = f"the loss or its gradient was no number at {self.skipped} of {self.step} steps"
+        if self.skipped == self.step:  # nothing was learnt yet that could have gone wrong
+            raise self._broken(
+                f"{why}, from the first one on",
+                'Not "learning_rate" does that: the model\'s weights are damaged, or too large for its number format. '
+                'Try dtype = "float32".',
+            )
+        raise self._broken(why, f'Lower "learning_rate" (now {self.learning_rate:g}) to a third of that.')
+
+    def _broken(self, why: str, what_to_do: str) -> RunBroken:
+        return RunBroken(f"Training diverged at step {self.step} of {self.steps}: {why}.\n{what_to_do}")
+
+
+@contextmanager
+def untuned(adapted: Any) -> Iterator[None]:
+    """The model as if it had no adapter while the block lasts, whatever way its layers are computed.
+
+    A product with B = 0 is nothing; afterwards B is what it was, bit for bit.
+    """
+    import torch
+
+    kept = [(p, p.detach().clone()) for name, p in adapted.named_parameters() if "lora_B" in name]
+    try:
+        with torch.no_grad():
+            for parameter, _ in kept:
+                parameter.zero_()
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, value in kept:
+                parameter.copy_(value)

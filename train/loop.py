@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 
-from ..style.errors import RunBroken
+from ..curate.whole import disk_refusals
+from ..style.errors import ConfigError, RunBroken
 from ..style.files import write_whole
 from .adapter import adapter_weights, load_weights
 from .batches import epoch_order
 from .checkpoint import FitState, PairLosses, read_checkpoint, write_checkpoint
 from .examples import Example
-from .guard import check_course, sound
+from .guard import Course, sound, untuned
 from .memory import out_of_memory
 from .processes import Processes
 from .recipe import evaluation_steps
@@ -74,7 +75,9 @@ class Loop:
         self.marks = self._marks() if held_out else []
         self.micro_batch = settings.micro_batch or settings.batch_size
         self.epoch, self.order = -1, []
+        self.course = Course(steps=self.steps, learning_rate=self.top)
         self.notices: list[str] = []
+        self.log_whole = False
 
     def _marks(self) -> list[int]:
         tokens = sum(len(e.ids) for e in self.examples) * self.steps // self.per_epoch
@@ -85,57 +88,89 @@ class Loop:
     def resume(self) -> None:
         """Go on from the checkpoint, where there is one: the first process reads it for all."""
         mine = self.processes.first and self.checkpoint.is_file()
-        found = self.processes.from_first(read_checkpoint(self.checkpoint, key=self.key) if mine else None)
-        if found is None:
-            return
+        try:
+            found = self.processes.from_first(read_checkpoint(self.checkpoint, key=self.key) if mine else None)
+            if found is None:
+                return
+            groups = self.optimizer.state_dict()["param_groups"]
+            self.optimizer.load_state_dict({"state": found.moments, "param_groups": groups})
+            load_weights(self.adapted, found.adapter)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:  # parts are missing, or are others
+            raise ConfigError(
+                f"{self.checkpoint}: this checkpoint was written by another version of Tuneworth.\n"
+                "Delete it to start anew, or go on with the version that wrote it."
+            ) from error
         self.state, self.pair_losses, self.best = found.state, found.pair_losses, found.best
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": found.moments, "param_groups": groups})
-        load_weights(self.adapted, found.adapter)
+        for line in self.state.log:
+            self.course.note(line["train_loss"], line["gradient_norm"])
 
     def run(self, callbacks: Sequence[Callback]) -> None:
         """Step until the last step or until the validation loss has stopped falling."""
         state = self.state
         self.adapted.train()
-        if self.processes.first:  # begun anew, with what a checkpoint holds: lines of steps after it will come again
-            write_whole(self.out / "log.jsonl", "".join(json.dumps(line) + "\n" for line in state.log))
+        if self.processes.first:
+            self._clear_parts()
+            with disk_refusals(self.out):
+                self.write_log()  # begun anew, with what a checkpoint holds: lines of steps after it will come again
         while state.step < self.steps and not state.stopped_early:
             started = time.perf_counter()
             loss, norm = self._step()
             state.train_seconds += time.perf_counter() - started
             validation_loss = self._evaluate() if state.step in self.marks else None
             self._log(loss, norm, validation_loss)
-            check_course(
-                [line["train_loss"] for line in state.log if line["train_loss"] is not None],
-                skipped=state.skipped_in_a_row, step=state.step, steps=self.steps, learning_rate=self.top,
-            )  # fmt: skip
+            self.course.note(loss, norm)
+            self.course.check(self._untuned_losses)
             for callback in callbacks if self.processes.first else ():
                 callback(self._report(loss, norm, validation_loss))
             if self.settings.checkpoint_steps and state.step % self.settings.checkpoint_steps == 0:
                 self._write_checkpoint()
 
+    def _clear_parts(self) -> None:
+        """Take away the half-written files of a fit that was killed while it wrote them."""
+        for name in (self.checkpoint.name, "log.jsonl", "pair_losses.jsonl", "trainer_state.json", "summary.json"):
+            for part in self.out.glob(f".{name}.*.part"):
+                part.unlink(missing_ok=True)
+
     def _step(self) -> tuple[float, float]:
         """One optimizer step; its mean loss per learnt token and its gradient's norm before clipping."""
         state = self.state
         state.step += 1
-        epoch, place = divmod(state.step - 1, self.per_epoch)
-        if epoch != self.epoch:
-            size, seed = self.settings.batch_size, self.settings.seed
-            self.epoch, self.order = epoch, epoch_order(self.examples, size=size, seed=seed, epoch=epoch)
-        rows = self.order[place]
+        rows = self._rows(state.step)
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate_of(state.step)
         total = self._gradients(rows)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, CLIP).item()
         loss = total / sum(self.examples[i].answer_tokens for i in rows)
         if sound(loss, norm):
-            state.skipped_in_a_row = 0
             self.optimizer.step()
         else:  # a gradient that is no number would make every weight none
-            state.skipped_in_a_row, state.skipped_steps = state.skipped_in_a_row + 1, state.skipped_steps + 1
+            state.skipped_steps += 1
         self.optimizer.zero_grad()
         state.tokens += sum(len(self.examples[i].ids) for i in rows)
         return loss, norm
+
+    def _rows(self, step: int) -> list[int]:
+        """The train pairs of step 1, 2, ..."""
+        epoch, place = divmod(step - 1, self.per_epoch)
+        if epoch != self.epoch:
+            size, seed = self.settings.batch_size, self.settings.seed
+            self.epoch, self.order = epoch, epoch_order(self.examples, size=size, seed=seed, epoch=epoch)
+        return self.order[place]
+
+    def _untuned_losses(self, steps: Sequence[int]) -> list[float]:
+        """What the losses of these steps would have been without the adapter."""
+        started = time.perf_counter()
+        with untuned(self.adapted):
+            losses = [self._mean_loss([self.examples[i] for i in self._rows(step)]) for step in steps]
+        self.state.evaluation_seconds += time.perf_counter() - started
+        return losses
+
+    def _mean_loss(self, examples: Sequence[Example]) -> float:
+        """The loss per learnt token, the work divided among all processes."""
+        mine = [examples[i] for i in self.processes.share(range(len(examples)))]
+        found = torch.tensor(summed_loss(self.path, mine, size=2 * self.micro_batch), dtype=torch.float64)
+        self.processes.sum([found])
+        return float(found[0] / found[1])
 
     def _gradients(self, rows: Sequence[int]) -> float:
         """Gradients of the batch in place, summed over parts and processes; returns its summed loss."""
@@ -193,10 +228,7 @@ class Loop:
         """The validation loss; the best adapter so far is kept, and too many bad ones in a row end the fit."""
         started = time.perf_counter()
         self.adapted.eval()
-        mine = [self.held_out[i] for i in self.processes.share(range(len(self.held_out)))]
-        found = torch.tensor(summed_loss(self.path, mine, size=2 * self.micro_batch), dtype=torch.float64)
-        self.processes.sum([found])
-        loss = float(found[0] / found[1])
+        loss = self._mean_loss(self.held_out)
         self.adapted.train()
         state = self.state
         if math.isfinite(loss) and (state.best_loss is None or loss < state.best_loss):
@@ -225,8 +257,28 @@ class Loop:
         }
         state.log.append(line)
         if self.processes.first:
+            self._append_to_log(line)
+
+    def _append_to_log(self, line: dict[str, Any]) -> None:
+        """A line that cannot be written costs no fit: the whole log is written again with the next line, and at the end."""
+        try:
+            if not self.log_whole:
+                return self.write_log()
             with (self.out / "log.jsonl").open("a", encoding="utf-8") as log:
                 log.write(json.dumps(line) + "\n")
+        except OSError as error:
+            if self.log_whole:
+                why = error.strerror or error
+                self.notices.append(f"from step {self.state.step} on log.jsonl could not always be written ({why})")
+            self.log_whole = False
+
+    def write_log(self) -> None:
+        """All lines of `log.jsonl` so far.
+
+        Raises: OSError where the disk refuses.
+        """
+        write_whole(self.out / "log.jsonl", "".join(json.dumps(line) + "\n" for line in self.state.log))
+        self.log_whole = True
 
     def _report(self, loss: float, norm: float, validation_loss: float | None) -> StepReport:
         step = self.state.step

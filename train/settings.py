@@ -8,7 +8,7 @@ from ..style.errors import ConfigError
 __all__ = ["TrainSettings"]
 
 DTYPES = ("auto", "float32", "bfloat16")
-TRACKERS = ("tensorboard", "trackio")
+TRACKERS = ("tensorboard",)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,9 @@ def test_what_it_leaves_behind(tiny_model: Any, tmp_path: Path) -> None:
     assert [told.step for told in seen] == [1, 2, 3, 4, 5, 6] == [line["step"] for line in log]
     assert sum(line["validation_loss"] is not None for line in log) == 5
     assert seen[-1].seconds_left == 0.0
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["adapter", "log.jsonl", "pair_losses.jsonl", "summary.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "adapter", "log.jsonl", "pair_losses.jsonl", "summary.json", "trainer_state.json"
+    ]  # fmt: skip
     assert {"README.md", "adapter_config.json", "adapter_model.safetensors", "chat_template.jinja"} <= {
         p.name for p in (tmp_path / "adapter").iterdir()
     }

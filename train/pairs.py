@@ -1,0 +1,76 @@
+"""The pairs of a fit as one table of texts, whatever kind of table they come in."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from ..curate.columns import named_once
+from ..curate.sources import table_batches
+from ..style.errors import DataError
+
+__all__ = ["pair_table"]
+
+COLUMNS = ("id", "input", "output", "system")
+SHOWN = 5  # pairs named in an error
+
+
+def pair_table(
+    pairs: pl.DataFrame | Sequence[Mapping[str, Any]] | Any, *, where: str
+) -> tuple[pl.DataFrame, list[str]]:
+    """The pairs with columns id, input, output and system, all texts, and what is to be said about them.
+
+    `pairs` is a polars or pandas DataFrame, a `datasets.Dataset` or a list of dictionaries. Without an id, a pair is
+    called by its place, from 1; of two with one id the later one becomes `ID#2`. Raises DataError, with the ids, where
+    a column is missing or a value is no text.
+    """
+    rows, problems = _rows(pairs)
+    if problems:
+        raise DataError.of(problems, where=where)
+    if not rows:
+        return pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String)), []
+    names = {name for row in rows for name in row}
+    if missing := [name for name in ("input", "output") if name not in names]:
+        raise DataError(
+            f"{where}: the pairs lack {' and '.join(missing)}; expected columns input, output and optionally id, system"
+        )
+    ids = [_id(row.get("id"), place) for place, row in enumerate(rows, start=1)]
+    if faults := list(_faults(ids, rows)):
+        raise DataError.of(faults, where=where)
+    texts = {name: [row.get(name) for row in rows] for name in COLUMNS[1:]}
+    table, said = named_once(pl.DataFrame({"id": ids, **texts}, schema=dict.fromkeys(COLUMNS, pl.String)))
+    return table, [f"{where}: {warning['text']}" for warning in said]
+
+
+def _rows(pairs: Any) -> tuple[list[Mapping[str, Any]], list[str]]:
+    rows, problems = [], []
+    for batch in table_batches(pairs):
+        values = batch.values
+        rows += values.iter_rows(named=True) if isinstance(values, pl.DataFrame) else values
+        problems += [text for _, text in batch.problems]
+    return rows, problems[:SHOWN]
+
+
+def _id(value: Any, place: int) -> str:
+    return str(place) if value is None else str(value)
+
+
+def _faults(ids: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What is no text, pairs with one fault together."""
+    found: dict[str, list[str]] = {}
+    for id, row in zip(ids, rows, strict=True):
+        for name in ("input", "output", "system"):
+            value = row.get(name)
+            if isinstance(value, str) or (name == "system" and value is None):
+                continue
+            fault = f"without an {name}" if value is None else f"whose {name} is {_kind(value)}; expected text"
+            found.setdefault(fault, []).append(id)
+    for fault, those in found.items():
+        named = ", ".join(those[:SHOWN]) + (f" and {len(those) - SHOWN} more" if len(those) > SHOWN else "")
+        yield f"{len(those)} {'pair' if len(those) == 1 else 'pairs'} ({named}) {fault}"
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "an object"
+    return "a list" if isinstance(value, list | tuple) else f"a {type(value).__name__}"
