@@ -41,6 +41,14 @@ path = {path}
 [style]
 path = "style.yaml"
 
+# [train]                  # nothing need be stated: epochs and learning rate follow from the data and the model
+# model = "smollm2-135m"   # or a folder, or a hub name such as "org/model"
+# epochs = 3               # by rule 3; more where pairs are few, fewer where they are very many
+# learning_rate = 5e-4     # by rule from the model's width
+# micro_batch = 2          # pairs in memory at once, where it is short: slower, with the same result
+# gradient_checkpointing = true  # where that is not enough: a third slower
+# drop_long = true         # leave out pairs that are longer than the model's context, in place of an error
+
 [evaluate.prompted]
 guide = "style.yaml"       # better: a text file with your own guide
 few_shot = 3

@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 
+from tuneworth.cli.project import read_project
 from tuneworth.style import read_style
 
 from .conftest import pair
@@ -64,3 +65,12 @@ def test_nothing_is_written_where_something_is_wrong(command, tmp_path, labels):
     assert command("init", tmp_path / "new", "--from", tmp_path / "none.jsonl").code == 2
     assert command("init", tmp_path / "new", "--output", "x").code == 2
     assert not (tmp_path / "new").exists()
+
+
+def test_the_settings_of_training_hold_as_they_stand_when_taken_in(command, tmp_path):
+    command("init", tmp_path)
+    text = (tmp_path / "tuneworth.toml").read_text()
+    block = text[text.index("# [train]") : text.index("[evaluate.prompted]")]
+    (tmp_path / "tuneworth.toml").write_text(text.replace(block, block.replace("# ", "", 1).replace("\n# ", "\n")))
+    settings = read_project(tmp_path).train
+    assert (settings.epochs, settings.micro_batch, settings.drop_long) == (3, 2, True)
