@@ -25,6 +25,7 @@ from .model import LoadedModel, load_model
 from .pairs import pair_table
 from .processes import Processes
 from .recipe import resolve_settings
+from .recompute import recomputed
 from .settings import TrainSettings
 from .trackers import need_trackers, tracking
 
@@ -120,6 +121,8 @@ def fit(
             loaded.model, rank=settings.rank, alpha=settings.alpha, seed=settings.seed, name=loaded.base_name
         )
         stack.callback(detach_adapter, loaded.model)
+        if settings.gradient_checkpointing:
+            stack.enter_context(recomputed(loaded.model))
         path, notices = stack.enter_context(fast_paths(adapted, [*examples, *held_out]))
         loop = Loop(
             path, adapted, examples, held_out, settings=settings, out=out, processes=processes, key=key

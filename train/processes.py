@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -142,13 +143,16 @@ class Processes:
             if out_of_memory(error):
                 raise
             raise RunBroken(
-                f"Another of the {self.count} processes of this fit ended or does not answer (memory ran out there, or it "
-                f"was stopped).\nThe same command goes on from the last checkpoint. [{_first_line(error)}]"
+                f"Another of the {self.count} processes of this fit ended or does not answer ({_reason(error)}).\n"
+                "What it said stands above, or in its own machine's log; nothing: it was killed, or memory ran out.\n"
+                "The same command goes on from the last checkpoint."
             ) from error
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
+def _reason(error: BaseException) -> str:
+    """The first sentence of what torch says, without the place in its own sources; not too long for a terminal."""
+    line = re.sub(r"^\[[^\]]*\.\w+:\d+\] ", "", str(error).strip().partition("\n")[0])
+    return line.partition(". ")[0].rstrip(".")[:160] or type(error).__name__
 
 
 @cache
@@ -175,9 +179,10 @@ def _join(rank: int, count: int) -> Processes:
     try:
         store, *_ = next(torch.distributed.rendezvous("env://", rank, count, timeout=PATIENCE))
         state = PartialState(cpu=cpu, store=store, rank=rank, world_size=count, timeout=PATIENCE)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise RunBroken(
             f"Process {rank} of {count} did not find the others at {os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} "
-            f"({_first_line(error)}).\nIs the port free, and can each machine reach it?"
+            f"({_reason(error)}).\nIs the port free, and can each machine reach it?"
         ) from error
-    return Processes(rank, count, device=str(state.device), store=store)
+    device = "cpu" if state.device.type == "cpu" else str(state.device)  # accelerate counts CPUs: "cpu:0"
+    return Processes(rank, count, device=device, store=store)

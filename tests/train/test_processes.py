@@ -1,0 +1,258 @@
+"""Several processes train one adapter. Run by a launcher, this file is what each of them does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuneworth.style.errors import ConfigError, RunBroken
+from tuneworth.train import TrainSettings, fit
+from tuneworth.train.processes import Processes, _here, _reason
+
+WORDS = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]
+QUICK = TrainSettings(rank=4, alpha=8, epochs=2, batch_size=4, learning_rate=1e-2, checkpoint_steps=0, dtype="float32")
+# Nine pairs in batches of four: the last batch has one row, so that one of two processes has none.
+JOBS = {
+    "uneven last batch": QUICK,
+    "more processes than rows": replace(QUICK, batch_size=1, epochs=1),
+    "in parts": replace(QUICK, batch_size=8, micro_batch=1),
+    "stopped early": replace(QUICK, learning_rate=5e-2, epochs=30, patience=1),
+    "recomputed": replace(QUICK, gradient_checkpointing=True),
+    "memory for one pair": replace(QUICK, batch_size=8),
+}
+LONG = replace(QUICK, epochs=None, max_steps=300, learning_rate=1e-3, checkpoint_steps=1, patience=1000)
+
+
+def pairs(count: int, *, answer: str = "yes, {}") -> list[dict[str, str]]:
+    words = [WORDS[i % 8] for i in range(count)]
+    return [{"id": f"p{i}", "input": f"{w} {i}", "output": answer.format(w)} for i, w in enumerate(words)]
+
+
+# --- what one of the processes does -----------------------------------------------------------------------------
+
+
+def member(model: str, out: Path) -> None:
+    for name, settings in JOBS.items():
+        if name == "memory for one pair" and not Processes.here().first:
+            memory_for_one_pair()
+        fit_here(name, settings, model=model, out=out)
+    try:
+        fit(pairs(9 + Processes.here().rank), model=model, settings=QUICK, out=out / "others")
+    except ConfigError as error:
+        (out / f"others-{Processes.here().rank}.txt").write_text(str(error))
+    Processes.here().leave()
+
+
+def fit_here(name: str, settings: TrainSettings, *, model: str, out: Path) -> None:
+    processes = Processes.here()
+    result = fit(pairs(9), pairs(3, answer="no: {}"), model=model, settings=settings, out=out / name, resume=True)
+    seen = {"log": result.log, "notices": result.notices, "early": result.stopped_early, "best": result.best_step}
+    (out / f"{name}-{processes.rank}.json").write_text(json.dumps(seen))
+
+
+def memory_for_one_pair() -> None:
+    from tuneworth.train import steps
+
+    whole = steps.collate
+
+    def collate(examples: Any, **settings: Any) -> Any:
+        if len(examples) > 1:
+            raise MemoryError
+        return whole(examples, **settings)
+
+    steps.collate = collate
+
+
+def start(out: Path, *words: str, count: int = 2) -> subprocess.Popen[str]:
+    launcher = [str(Path(sys.executable).parent / "torchrun"), "--standalone", "--nproc-per-node", str(count)]
+    return subprocess.Popen(
+        [*launcher, __file__, *words, str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True,
+    )  # fmt: skip
+
+
+# --- two processes and one --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def together(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("together")
+    group = start(out, "jobs", str(tiny_folder))
+    said, errors = group.communicate()
+    assert group.returncode == 0, said + errors
+    return out
+
+
+def seen(out: Path, name: str, rank: int) -> dict[str, Any]:
+    return json.loads((out / f"{name}-{rank}.json").read_text())
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "adapter" / "adapter_model.safetensors")
+
+
+def same_course(log: Any, other: Any) -> bool:
+    names = ("train_loss", "validation_loss", "gradient_norm", "learning_rate")
+    return [line["step"] for line in log] == [line["step"] for line in other] and all(
+        line[name] == pytest.approx(beside[name], rel=1e-5) for line, beside in zip(log, other, strict=True) for name in names
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", JOBS)
+def test_two_processes_do_what_one_does(together: Path, tiny_model: Any, tmp_path: Path, name: str) -> None:
+    import torch
+
+    alone = fit(pairs(9), pairs(3, answer="no: {}"), model=tiny_model, settings=JOBS[name], out=tmp_path)
+    first, second = seen(together, name, 0), seen(together, name, 1)
+    assert first["log"] == second["log"]  # bit for bit: else one would stop and the other wait for it
+    assert same_course(first["log"], alone.log)
+    assert (first["early"], first["best"]) == (alone.stopped_early, alone.best_step)
+    mine, theirs = weights(tmp_path), weights(together / name)
+    assert mine.keys() == theirs.keys()
+    assert all(torch.allclose(mine[key], theirs[key], rtol=1e-4, atol=1e-5) for key in mine)
+
+
+@pytest.mark.slow
+def test_only_the_first_process_writes(together: Path) -> None:
+    lines = (together / "uneven last batch" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    names = sorted(path.name for path in (together / "uneven last batch").iterdir())
+    assert names == ["adapter", "log.jsonl", "pair_losses.jsonl", "summary.json"]
+
+
+@pytest.mark.slow
+def test_memory_that_ran_out_in_one_process_is_told_by_the_first(together: Path) -> None:
+    assert seen(together, "stopped early", 0)["early"]
+    told = " ".join(seen(together, "memory for one pair", 0)["notices"])
+    assert "process 1: out of memory at step 1 with 4 pairs at once: from there on 2 at once" in told
+    assert "from there on 1 at once" in told
+    assert "process 0" not in told
+
+
+@pytest.mark.slow
+def test_processes_that_see_other_pairs_do_not_train(together: Path) -> None:
+    said = [(together / f"others-{rank}.txt").read_text() for rank in (0, 1)]
+    assert all("do not see the same" in text for text in said)
+    assert not (together / "others" / "adapter").exists()
+
+
+# --- killed -----------------------------------------------------------------------------------------------------
+
+
+def wait_for(path: Path, group: subprocess.Popen[str]) -> None:
+    until = time.monotonic() + 120
+    while not path.exists():
+        assert group.poll() is None, group.communicate()
+        assert time.monotonic() < until, "no checkpoint within two minutes"
+        time.sleep(0.02)
+
+
+def members(group: subprocess.Popen[str]) -> dict[str, int]:
+    """The process of each rank."""
+    found = {}
+    for child in Path(f"/proc/{group.pid}/task/{group.pid}/children").read_text().split():
+        told = Path(f"/proc/{child}/environ").read_text().split("\0")
+        found |= {line.removeprefix("RANK="): int(child) for line in told if line.startswith("RANK=")}
+    return found
+
+
+@pytest.mark.slow
+def test_a_fit_killed_in_part_and_then_as_a_whole_ends_as_if_nobody_had(
+    tiny_folder: Path, tiny_model: Any, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "long" / "checkpoint.safetensors"
+    group = start(tmp_path, "long", str(tiny_folder))
+    wait_for(checkpoint, group)
+    os.kill(members(group)["1"], signal.SIGKILL)
+    said = group.communicate(timeout=60)[1]
+    assert group.returncode != 0
+    assert said.count("RunBroken: Another of the 2 processes of this fit ended") == 1  # here no command line words it
+    assert not (tmp_path / "long" / "adapter").exists()
+
+    before = checkpoint.stat().st_mtime_ns
+    group = start(tmp_path, "long", str(tiny_folder))
+    while checkpoint.stat().st_mtime_ns == before and group.poll() is None:
+        time.sleep(0.02)
+    os.killpg(group.pid, signal.SIGKILL)
+    for pid in (ranks := members(group)).values():  # each has a session of its own
+        os.kill(pid, signal.SIGKILL)
+    group.communicate()
+    assert len(ranks) == 2
+
+    group = start(tmp_path, "long", str(tiny_folder))
+    assert (group.communicate()[1], group.returncode)[1] == 0
+    alone = fit(pairs(9), pairs(3, answer="no: {}"), model=tiny_model, settings=LONG, out=tmp_path / "alone")
+    assert same_course(seen(tmp_path, "long", 0)["log"], alone.log)
+    assert seen(tmp_path, "long", 0)["log"] == seen(tmp_path, "long", 1)["log"]
+
+
+# --- one process ------------------------------------------------------------------------------------------------
+
+
+def test_one_process_alone_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    _here.cache_clear()
+    here = Processes.here()
+    assert (here.rank, here.count, here.first) == (0, 1, True)
+    assert here.gather("x") == ["x"]
+    assert here.from_first("x") == "x"
+    assert here.share([5, 6, 7]) == [5, 6, 7]
+    assert here.speaks_of_failure()
+    here.agree("x", what="words")
+    here.wait()
+    here.leave()
+
+
+def test_each_row_is_one_process_s() -> None:
+    shares = [Processes(rank, 3).share(range(7)) for rank in range(3)]
+    assert shares == [[0, 3, 6], [1, 4], [2, 5]]
+
+
+def test_an_environment_that_is_half_a_launcher_s_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"WORLD_SIZE": "2", "RANK": "zero", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    _here.cache_clear()
+    with pytest.raises(ConfigError, match="RANK, LOCAL_RANK are missing or no number") as error:
+        Processes.here()
+    assert "torchrun --nproc-per-node 2" in str(error.value)
+    _here.cache_clear()
+
+
+def test_others_that_cannot_be_reached_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    from datetime import timedelta
+
+    from tuneworth.train import processes
+
+    told = {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "9"}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(processes, "PATIENCE", timedelta(seconds=0.2))
+    _here.cache_clear()
+    with pytest.raises(RunBroken, match=r"Process 1 of 2 did not find the others at 127\.0\.0\.1:9"):
+        Processes.here()
+    _here.cache_clear()
+
+
+def test_what_torch_says_is_cut_to_its_first_sentence() -> None:
+    said = "[/src/gloo/pair.cc:537] Read error [127.0.0.1]:26: Connection reset by peer. This is\nsomething else"
+    assert _reason(RuntimeError(said)) == "Read error [127.0.0.1]:26: Connection reset by peer"
+    assert _reason(RuntimeError()) == "RuntimeError"
+
+
+if __name__ == "__main__":
+    job, model, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+    if job == "jobs":
+        member(model, folder)
+    else:
+        fit_here("long", LONG, model=model, out=folder)
