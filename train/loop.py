@@ -168,9 +168,21 @@ class Loop:
     def _mean_loss(self, examples: Sequence[Example]) -> float:
         """The loss per learnt token, the work divided among all processes."""
         mine = [examples[i] for i in self.processes.share(range(len(examples)))]
-        found = torch.tensor(summed_loss(self.path, mine, size=2 * self.micro_batch), dtype=torch.float64)
+        found = torch.tensor(self._summed_loss(mine), dtype=torch.float64)
         self.processes.sum([found])
         return float(found[0] / found[1])
+
+    def _summed_loss(self, examples: Sequence[Example]) -> tuple[float, int]:
+        size = 2 * self.micro_batch  # nothing is kept for a backward pass
+        while True:
+            try:
+                return summed_loss(self.path, examples, size=size)
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                if size == 1:
+                    raise self._no_memory() from error
+                size = math.ceil(size / 2)
 
     def _gradients(self, rows: Sequence[int]) -> float:
         """Gradients of the batch in place, summed over parts and processes; returns its summed loss."""
@@ -213,15 +225,17 @@ class Loop:
         Raises: RunBroken where there is nothing left to halve.
         """
         if self.micro_batch == 1:
-            raise RunBroken(
-                f"Out of memory at step {self.state.step} of {self.steps}, with {self.micro_batch} pairs in memory at "
-                "once.\nLower micro_batch, set gradient_checkpointing = true, lower rank, leave out the longest pairs, or "
-                "take a smaller model."
-            ) from error
+            raise self._no_memory() from error
         mine = math.ceil(self.settings.batch_size / self.processes.count)
         was, self.micro_batch = min(self.micro_batch, mine), math.ceil(min(self.micro_batch, mine) / 2)
         self.notices.append(
             f"out of memory at step {self.state.step} with {was} pairs at once: from there on {self.micro_batch} at once"
+        )
+
+    def _no_memory(self) -> RunBroken:
+        return RunBroken(
+            f"Out of memory at step {self.state.step} of {self.steps}, with one pair in memory at once.\n"
+            "Set gradient_checkpointing = true, lower rank, leave out the longest pairs, or take a smaller model."
         )
 
     def _evaluate(self) -> float:
