@@ -104,6 +104,9 @@ def new_folder(folder: Path, *, then: str) -> Iterator[Path]:
     try:
         with whole_folder(folder, before) as part:
             yield part
+            mode = (part / RECORD).stat().st_mode
+            for file in part.iterdir():  # safetensors makes its files unreadable to others, whatever the umask says
+                file.chmod(mode)
     except (OSError, SafetensorError) as error:
         if (said := disk_refusal(error)) is None:
             raise
@@ -176,7 +179,7 @@ def attached_adapter(model: LoadedModel, adapter: Path) -> Iterator[Any]:
     from peft import PeftModel
 
     check_adapter(adapter, model)
-    names = _names(adapter / WEIGHTS)
+    names = _names(adapter, model)
     try:
         try:
             with warnings.catch_warnings():
@@ -194,14 +197,27 @@ def attached_adapter(model: LoadedModel, adapter: Path) -> Iterator[Any]:
         detach_adapter(model.model)
 
 
-def _names(weights: Path) -> set[str]:
+def _names(adapter: Path, model: LoadedModel) -> set[str]:
+    """The names of the adapter's tensors. peft stores some of the base model's beside them: those must be unchanged.
+
+    This comes before anything is attached: peft would put them into the model in memory.
+    """
     from safetensors import SafetensorError, safe_open
 
+    own = model.model.state_dict()
     try:
-        with safe_open(weights, framework="pt") as file:
-            return set(file.keys())
+        with safe_open(adapter / WEIGHTS, framework="pt") as file:
+            names = {name for name in file.keys() if "lora_" in name}  # noqa: SIM118 - not a dict
+            others = {name: file.get_tensor(name) for name in file.keys() if name not in names}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{weights} is damaged ({error}).\nTrain again, or copy it anew.") from error
+        raise ModelError(f"{adapter / WEIGHTS} is damaged ({error}).\nTrain again, or copy it anew.") from error
+    for name, tensor in others.items():
+        base = own.get(name.removeprefix("base_model.model.").replace(".base_layer.", "."))
+        if base is None or base.shape != tensor.shape or not bool((base.cpu() == tensor.to(base.dtype)).all()):
+            raise ModelError(
+                f"The adapter {adapter} also changes {name}.\nOnly plain LoRA adapters on linear layers can be used here."
+            )
+    return names
 
 
 def _check_layers(adapted: Any, names: set[str], adapter: Path) -> None:
@@ -209,7 +225,7 @@ def _check_layers(adapted: Any, names: set[str], adapter: Path) -> None:
     from peft import get_peft_model_state_dict
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    expected = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    expected = {name for name in get_peft_model_state_dict(adapted, save_embedding_layers=False) if "lora_" in name}
     if expected != names:
         sides = {"lacks": sorted(expected - names), "also holds": sorted(names - expected)}
         said = "; ".join(f"{side} {len(some)} tensors ({some[0]}, ...)" for side, some in sides.items() if some)

@@ -30,7 +30,7 @@ def refresh_card(run: Path) -> None:
         results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         results = None
-    for folder in (run / "train" / "adapter", run / "train" / "merged"):
+    for folder in (run / "train" / name for name in ("adapter", "merged", "gguf")):
         if (record := read_record(folder)) is not None:
             write_whole(folder / "README.md", model_card(record, results))
 
@@ -46,12 +46,11 @@ def model_card(record: Table, results: Table | None = None) -> str:
     parts = [
         "---\n" + _front_matter(record, scored) + "---",
         f"# {_title(record)}",
-        f"Fitted by Tuneworth on pairs of inputs and outputs{_of_project(record)}. It needs no style guide in the prompt: "
-        "ask with the input alone, through the chat template in this folder.",
+        _opening(record),
         _rows(_facts(record)),
         *([] if scored is None else ["## How well", _scores(scored)]),
         "## Load it",
-        f"```python\n{_loading(record)}\n```",
+        _loading(record),
         *([_embedded_note(record)] if base.get("embedded") else []),
         "## What it is not",
         "No general assistant: it was fitted to one kind of request, and may have become worse at others. It knows no "
@@ -69,8 +68,14 @@ def _title(record: Table) -> str:
     return f"{name}, tuned" if "merged" in record else f"A LoRA adapter for {name}"
 
 
-def _of_project(record: Table) -> str:
-    return f" (project {_plain(record['project'])})" if record.get("project") else ""
+def _opening(record: Table) -> str:
+    if not record.get("training"):
+        return "Merged by Tuneworth from a LoRA adapter that another tool made."
+    project = f" (project {_plain(record['project'])})" if record.get("project") else ""
+    return (
+        f"Fitted by Tuneworth on pairs of inputs and outputs{project}. It needs no style guide in the prompt: ask with the "
+        f"input alone, through the chat template in this {'file' if 'gguf' in record else 'folder'}."
+    )
 
 
 # --- front matter -----------------------------------------------------------------------------------------------
@@ -84,7 +89,7 @@ def _front_matter(record: Table, scored: Table | None) -> str:
     if not base["local"]:  # the hub takes its own names only
         table["base_model"] = _line(base["name"])
         table["base_model_relation"] = "finetune" if merged else "adapter"
-    table["library_name"] = "transformers" if merged else "peft"
+    table["library_name"] = "gguf" if "gguf" in record else "transformers" if merged else "peft"
     stated = str(record.get("licence") or "").lower()
     table["license"] = stated if LICENCE_KEY.fullmatch(stated) else "other" if stated else "unknown"
     if table["license"] == "other":
@@ -193,7 +198,9 @@ def _embedded_note(record: Table) -> str:
 
 
 def _loading(record: Table) -> str:
-    """Python that loads the model and asks it; a name from outside is written as a Python string."""
+    """Code that loads the model and asks it; a name from outside is written as a Python string."""
+    if "gguf" in record:
+        return f"```sh\nllama-server -m {record['gguf']}\n```"
     name = "PATH/TO/THE/BASE/MODEL" if record["base"]["local"] else record["base"]["name"]
     if "merged" in record:
         loads = """from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -208,13 +215,15 @@ folder = "PATH/TO/THIS/FOLDER"
 base = AutoModelForCausalLM.from_pretrained({json.dumps(_line(name), ensure_ascii=False)}, dtype="auto")
 model = PeftModel.from_pretrained(base, folder)
 model.generation_config = GenerationConfig.from_pretrained(folder)  # stops where an answer ends"""
-    return f"""{loads}
+    return f"""```python
+{loads}
 tokenizer = AutoTokenizer.from_pretrained(folder)
 
 messages = [{{"role": "user", "content": "YOUR INPUT"}}]
 inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True, return_tensors="pt")
 output = model.generate(**inputs)
-print(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))"""
+print(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+```"""
 
 
 # --- results and texts from outside -----------------------------------------------------------------------------

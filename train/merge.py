@@ -1,0 +1,161 @@
+"""An adapter written into its base model's weights, and the check that the result says what the adapter says."""
+
+import json
+import shutil
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ..style.errors import ModelError, RunBroken
+from .adapter import attached_adapter, generation_settings, merged_adapter, new_folder
+from .agreement import Agreement, check_effect, compare, row_logits, rows_to_compare
+from .card import model_card
+from .model import LoadedModel, load_model
+from .provenance import RECORD, base_record, read_record
+
+__all__ = ["MergeResult", "adapter_logits", "check_disk", "merge"]
+
+FORMATS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+BESIDE = 64 * 2**20  # bytes on the disk for the tokenizer, its file the largest: 35 MB for 260,000 tokens
+SHARD = "5GB"  # what the hub's tools read without trouble
+
+
+@dataclass(frozen=True)
+class MergeResult:
+    """A merged model's folder, the number format of its weights, their bytes, and how it agrees with the adapter."""
+
+    folder: Path
+    dtype: str
+    bytes: int
+    seconds: float
+    agreement: Agreement
+
+    def summary(self) -> dict[str, Any]:
+        """The result as JSON can hold it."""
+        return {**asdict(self), "folder": str(self.folder)}
+
+
+def merge(model: LoadedModel, adapter: Path, out: Path, *, pairs: pl.DataFrame | None = None) -> MergeResult:
+    """Write the model with the adapter in its weights into `out`, as safetensors that load without peft.
+
+    Sums are made in fp32 and rounded once to the number format of the base model's files. The written folder is read
+    again and compared with adapter and base on 8 rows of `pairs` (columns input, output, system; texts of our own where
+    there are none). `out` appears whole or not at all. Raises ModelError for an adapter that does not fit, RunBroken
+    where the disk is too small or the written model is not the adapter's.
+    """
+    started = time.perf_counter()
+    if getattr(model.model, "is_quantized", False):
+        raise ModelError(
+            f'"{model.name}" is loaded in a quantised format, into which no adapter can be merged.\nLoad it without.'
+        )
+    kind = _stored_format(model)
+    check_disk(out, needed=_bytes(model, kind) + BESIDE)
+    rows, base, tuned = adapter_logits(model, adapter, pairs)
+    with new_folder(out, then="merge again") as part:
+        with merged_adapter(model, adapter) as merged:
+            _write_weights(part, merged, kind)
+        model.tokenizer.save_pretrained(part)
+        _settings(model, adapter).save_pretrained(part)
+        agreement = compare(_reread_logits(part, model, rows), tuned, base, rows=len(rows), kind=kind)
+        record = _record(model, adapter, kind, agreement)
+        (part / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (part / "README.md").write_text(model_card(record), encoding="utf-8")
+        size = sum(file.stat().st_size for file in part.glob("*.safetensors"))
+    return MergeResult(out, kind, size, round(time.perf_counter() - started, 3), agreement)
+
+
+def adapter_logits(model: LoadedModel, adapter: Path, pairs: pl.DataFrame | None) -> tuple[list[list[int]], Any, Any]:
+    """The rows to compare on, and on them the logits of the base model and of the model with the adapter.
+
+    Raises ModelError where the adapter does not fit or changes nothing.
+    """
+    rows = rows_to_compare(model, pairs)
+    with attached_adapter(model, adapter) as adapted:
+        tuned = row_logits(adapted, rows)
+    base = row_logits(model.model, rows)
+    check_effect(tuned, base)
+    return rows, base, tuned
+
+
+def _reread_logits(folder: Path, model: LoadedModel, rows: list[list[int]]) -> Any:
+    try:
+        return row_logits(load_model(str(folder), dtype=model.dtype).model, rows)
+    except ModelError as error:
+        raise RunBroken(
+            f"What was written cannot be loaded again, and was not kept: {error}\nUse the adapter unmerged."
+        ) from error
+
+
+def _stored_format(model: LoadedModel) -> str:
+    """The number format of most tensors in the model's files; the one in memory where they have none that fits."""
+    from safetensors import safe_open
+
+    found: Counter[str] = Counter()
+    for file in model.path.glob("*.safetensors"):
+        with safe_open(file, framework="pt") as tensors:
+            found.update(tensors.get_slice(name).get_dtype() for name in tensors.keys())  # noqa: SIM118 - not a dict
+    usual = found.most_common(1)
+    return FORMATS.get(usual[0][0], model.dtype) if usual else model.dtype
+
+
+def check_disk(place: Path, *, needed: int) -> None:
+    """Check that the disk of a file or folder to be written has room for it.
+
+    Raises RunBroken with both numbers where it has not.
+    """
+    there = next(folder for folder in (place, *place.resolve().parents) if folder.exists())
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise RunBroken(
+            f"{place} cannot be written: it needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free there.\n"
+            "Make room or name another folder."
+        )
+
+
+def _bytes(model: LoadedModel, kind: str) -> int:
+    import torch
+
+    return sum(p.numel() for p in model.model.parameters()) * getattr(torch, kind).itemsize
+
+
+def _write_weights(folder: Path, merged: Any, kind: str) -> None:
+    """Weights and configuration in the format of the base model's files; an output head that was parted stays apart."""
+    import torch
+    from transformers.utils import logging
+
+    config, dtype, made = merged.config, getattr(torch, kind), {}
+    for tensor in (tensors := merged.state_dict()).values():
+        if tensor.data_ptr() not in made:  # what is shared stays shared, or it would be written twice
+            made[tensor.data_ptr()] = tensor.to(dtype) if tensor.is_floating_point() else tensor
+    weights = {name: made[tensor.data_ptr()] for name, tensor in tensors.items()}
+    tied, head, bars = config.tie_word_embeddings, merged.get_output_embeddings(), logging.is_progress_bar_enabled()
+    if tied and head is not None and head.weight is not merged.get_input_embeddings().weight:
+        config.tie_word_embeddings = False
+    logging.disable_progress_bar()
+    try:
+        merged.save_pretrained(folder, state_dict=weights, max_shard_size=SHARD)
+    finally:
+        config.tie_word_embeddings = tied
+        if bars:
+            logging.enable_progress_bar()
+    told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**told, "dtype": kind}, indent=2) + "\n", encoding="utf-8")
+
+
+def _settings(model: LoadedModel, adapter: Path) -> Any:
+    """The generation settings beside the adapter; for another tool's, our own with a limit by the context."""
+    from transformers import GenerationConfig
+
+    if read_record(adapter) is not None and (adapter / "generation_config.json").is_file():
+        return GenerationConfig.from_pretrained(adapter)
+    return generation_settings(model, max_new_tokens=model.context // 2)
+
+
+def _record(model: LoadedModel, adapter: Path, kind: str, agreement: Agreement) -> dict[str, Any]:
+    before = read_record(adapter) or {"schema": "tuneworth/adapter/1", "base": base_record(model)}
+    told = f"in {kind}; {agreement.sentence()}"
+    return {**before, "merged": told, "dtype": kind, "agreement": asdict(agreement)}
