@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,8 @@ def write_checkpoint(
 def read_checkpoint(path: Path, *, key: str) -> Checkpoint:
     """What the file holds, on the CPU. `key` names model, data and settings.
 
-    Raises ConfigError where the checkpoint was made by other data, another model or other settings, or is damaged.
+    Raises ConfigError where the checkpoint was made by other data, another model or other settings, or is damaged;
+    KeyError, TypeError or ValueError where it lacks a part, or has one more.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -117,4 +118,7 @@ def read_checkpoint(path: Path, *, key: str) -> Checkpoint:
         index, moment = name.split("/")
         moments.setdefault(int(index), {})[moment] = value
     losses = PairLosses(parts["pairs"]["first"].tolist(), parts["pairs"]["last"].tolist())
-    return Checkpoint(FitState(**json.loads(told["state"])), parts["adapter"], moments, parts["best"] or None, losses)
+    state = json.loads(told["state"])
+    if missing := {field.name for field in fields(FitState)} - state.keys():
+        raise KeyError(*sorted(missing))
+    return Checkpoint(FitState(**state), parts["adapter"], moments, parts["best"] or None, losses)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from ..curate.whole import disk_refusal
 from ..style.errors import ConfigError, DataError, RunBroken
 from ..style.files import write_whole
 from .adapter import write_adapter
@@ -129,6 +131,7 @@ def fit(
         )  # fmt: skip
         if resume:
             loop.resume()
+        _check_room(out, sum(p.numel() * p.element_size() for p in loop.parameters))
         trackers = stack.enter_context(tracking(settings.trackers, out / "tracking"))
         loop.run([*trackers, *callbacks])
         loop.keep_best()
@@ -190,6 +193,22 @@ def _folder(out: Path | None, processes: Processes) -> Path:
         raise ConfigError(
             f"{out}: nothing can be written there ({error.strerror or error}); expected a folder.\nName another one."
         ) from error
+
+
+def _check_room(out: Path, size: int) -> None:
+    """Find out before the work whether the disk has room for its result; nothing is written.
+
+    Raises: RunBroken where it has none.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=out) as file:
+            getattr(os, "posix_fallocate", lambda *_: None)(file.fileno(), 0, size)  # Windows and macOS have none
+    except OSError as error:
+        if said := disk_refusal(error):
+            raise RunBroken(
+                f"{out} cannot be written: {said}; the adapter takes {size / 1e6:,.1f} MB.\n"
+                "Make room or name another folder; nothing was trained yet."
+            ) from error
 
 
 def _doubts(loop: Loop) -> list[str]:

@@ -27,6 +27,7 @@ from .steps import LossPath, learning_rate, summed_loss
 __all__ = ["Callback", "Loop", "StepReport"]
 
 CLIP = 1.0  # the gradient's largest norm
+MOMENTS = frozenset({"step", "exp_avg", "exp_avg_sq"})  # what AdamW keeps of each parameter, from its first step on
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,11 @@ class Loop:
             found = self.processes.from_first(read_checkpoint(self.checkpoint, key=self.key) if mine else None)
             if found is None:
                 return
+            if {frozenset(found.moments.get(i, ())) for i in range(len(self.parameters))} not in (
+                {MOMENTS},
+                {frozenset()},
+            ):
+                raise KeyError("moments")  # torch would only miss them at the next step
             groups = self.optimizer.state_dict()["param_groups"]
             self.optimizer.load_state_dict({"state": found.moments, "param_groups": groups})
             load_weights(self.adapted, found.adapter)

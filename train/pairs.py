@@ -52,7 +52,7 @@ def _rows(pairs: Any) -> tuple[list[Mapping[str, Any]], list[str]]:
 
 
 def _id(value: Any, place: int) -> str:
-    return str(place) if value is None else str(value)
+    return str(place if value is None else value).encode(errors="backslashreplace").decode()
 
 
 def _faults(ids: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -61,16 +61,21 @@ def _faults(ids: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[s
     for id, row in zip(ids, rows, strict=True):
         for name in ("input", "output", "system"):
             value = row.get(name)
-            if isinstance(value, str) or (name == "system" and value is None):
-                continue
-            fault = f"without an {name}" if value is None else f"whose {name} is {_kind(value)}; expected text"
-            found.setdefault(fault, []).append(id)
+            if fault := None if name == "system" and value is None else _fault(name, value):
+                found.setdefault(fault, []).append(id)
     for fault, those in found.items():
         named = ", ".join(those[:SHOWN]) + (f" and {len(those) - SHOWN} more" if len(those) > SHOWN else "")
         yield f"{len(those)} {'pair' if len(those) == 1 else 'pairs'} ({named}) {fault}"
 
 
-def _kind(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "an object"
-    return "a list" if isinstance(value, list | tuple) else f"a {type(value).__name__}"
+def _fault(name: str, value: Any) -> str | None:
+    if value is None:
+        return f"without an {name}"
+    if not isinstance(value, str):
+        kind = "an object" if isinstance(value, Mapping) else f"of type {type(value).__name__}"
+        return f"whose {name} is {kind}; expected text"
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return f"whose {name} holds half a character (a lone surrogate), which no file can hold"
+    return None
