@@ -1,5 +1,6 @@
 """Outputs of a model in memory, in batches, with the prompts' common beginning computed once."""
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +16,12 @@ from ..train.render import answer_margins, end_of_turn, render_prompt
 if TYPE_CHECKING:
     from ..train.model import LoadedModel
 
-__all__ = ["Generation", "count_prompt_tokens", "generate", "prompt_batches"]
+__all__ = ["BATCH", "CACHE_BYTES", "Generation", "count_prompt_tokens", "generate", "prompt_batches"]
 
 LEAST_SHARED = 8  # tokens; a shorter common beginning is not worth a pass of its own
+# Both make the batches, and in bf16 a text can depend on its batch: stored outputs are kept apart by them.
+BATCH = 64  # rows; twice as many bring a tenth more outputs a second and take twice the memory
+CACHE_BYTES = 2**30  # of keys and values at a time: 64 rows of 728 tokens of the default model
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,20 @@ def count_prompt_tokens(tokenizer: Any, messages: Sequence[dict[str, str]]) -> i
     return len(render_prompt(tokenizer, messages))
 
 
-def prompt_batches(lengths: Sequence[int], *, batch_size: int) -> list[list[int]]:
-    """Which prompts go together: like lengths, the longest first; a pure function of the lengths and their order.
+def prompt_batches(lengths: Sequence[int], *, batch_size: int, most_tokens: int | None = None) -> list[list[int]]:
+    """Which prompts go together: like lengths, the longest first, batches of like sizes and at most `batch_size` rows.
 
-    In bf16 a text can depend on the shape of its batch, so the same test set must always give the same batches.
+    A batch padded to its longest prompt holds at most `most_tokens`, or is one row. A pure function of the lengths
+    and their order: in bf16 a text can depend on its batch, so the same test set must always give the same batches.
     """
     order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
-    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    batches = []
+    while order:
+        rows = batch_size if most_tokens is None else max(1, min(batch_size, most_tokens // lengths[order[0]]))
+        rows = math.ceil(len(order) / math.ceil(len(order) / rows))  # 35 and 35 rather than 64 and 6
+        batches.append(order[:rows])
+        order = order[rows:]
+    return batches
 
 
 def generate(
@@ -59,27 +70,42 @@ def generate(
     adapter: Path | None = None,
     temperature: float = 0.0,
     seed: int = 0,
-    batch_size: int = 32,
+    batch_size: int = BATCH,
     on_batch: Callable[[list[Generation]], None] | None = None,
 ) -> list[Generation]:
     """One output per chat, in the order of the prompts; `on_batch` gets each batch's outputs as they come.
 
     Temperature 0 takes the likeliest token; above it, each prompt draws from its own stream of chance, made of `seed`
-    and its place. An adapter is merged into the weights in memory while this lasts. Raises ModelError where a prompt
-    and its output do not fit the model's context.
+    and its place. An adapter is merged into the weights in memory while this lasts. Batches are of at most
+    `batch_size` rows, fewer where the prompts are long. Raises ModelError where a prompt and its output do not fit
+    the model's context.
     """
-    from .decoding import fast_decoding
+    from .decoding import decoding
 
+    if not prompts:
+        return []
     ids = [render_prompt(loaded.tokenizer, messages) for messages in prompts]
     _check_context(ids, loaded, max_new_tokens)
     writer = _Writer(loaded, ids, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
+    most = CACHE_BYTES // _bytes_per_token(loaded.model)
+    once = writer.shared if loaded.model.device.type == "cpu" else 0  # elsewhere each row repeats the common beginning
+    lengths = [len(prompt) - once + max_new_tokens for prompt in ids]
+    longest = max(map(len, ids)) + max_new_tokens
     found: list[Generation] = []
-    with _weights(loaded, adapter) as model, fast_decoding(model) as writer.prefixes:
-        for rows in prompt_batches([len(prompt) for prompt in ids], batch_size=batch_size):
-            found += (batch := writer.write(model, rows))
+    with _weights(loaded, adapter) as model, decoding(model, ids[0], longest=longest) as going:
+        for rows in prompt_batches(lengths, batch_size=batch_size, most_tokens=most):
+            found += (batch := writer.write(going, rows))
             if on_batch:
                 on_batch(batch)
     return sorted(found, key=lambda generation: generation.index)
+
+
+def _bytes_per_token(model: Any) -> int:
+    """What the keys and values of one token take."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return 2 * config.num_hidden_layers * heads * width * model.dtype.itemsize
 
 
 def _check_context(ids: list[list[int]], loaded: "LoadedModel", max_new_tokens: int) -> None:
@@ -118,13 +144,11 @@ class _Writer:
         self.stops = _stop_ids(loaded)
         self.margins = answer_margins(loaded.tokenizer)
         self.shared = _shared_length(ids)
-        self.prefix: Any = None  # the cache of the common beginning, made by the first batch
-        self.prefixes: Any = None  # where it is put for the fast way; None where that does not fit the model
 
-    def write(self, model: Any, rows: list[int]) -> list[Generation]:
+    def write(self, going: Any, rows: list[int]) -> list[Generation]:
         """The outputs of one batch."""
         started = time.perf_counter()
-        tokens = self._tokens(model, rows)
+        tokens = self._tokens(going, rows)
         each = (time.perf_counter() - started) / len(rows)
         found = []
         for index, answer in zip(rows, tokens, strict=True):
@@ -135,70 +159,27 @@ class _Writer:
             found.append(Generation(index, text, len(self.ids[index]), len(answer), each, reason))
         return found
 
-    def _tokens(self, model: Any, rows: list[int]) -> list[list[int]]:
-        """New token ids per row, the end token included where it came.
-
-        A row is `[common beginning | padding | its own part]`: the beginning's keys and values are computed once and
-        repeated; the padding is masked and takes no position.
-        """
-        import torch
-
-        device = model.device
-        tails = [self.ids[row][self.shared :] for row in rows]
-        width = max(len(tail) for tail in tails)
-        inputs = torch.tensor([[0] * (width - len(tail)) + tail for tail in tails], device=device)
-        real = torch.tensor([[0] * (width - len(tail)) + [1] * len(tail) for tail in tails], device=device)
-        mask = torch.cat([real.new_ones(len(rows), self.shared), real], dim=1)
-        positions = (mask.cumsum(1) - 1).clamp(min=0)[:, self.shared :]
-        cache = self._cache(model, len(rows))
+    def _tokens(self, going: Any, rows: list[int]) -> list[list[int]]:
+        """New token ids per row, the end token included where it came."""
         chances = [random.Random(f"{self.seed}:{row}") for row in rows]
         answers: list[list[int]] = [[] for _ in rows]
-        active = list(range(len(rows)))  # the batch's rows that are still in the cache
-        for _ in range(self.limit):
-            logits = _forward(model, inputs, mask, positions, cache)
+        active = list(range(len(rows)))  # the batch's rows that are still computed, in their order there
+        logits = going.begin([self.ids[row] for row in rows], shared=self.shared)
+        while True:
             chosen = self._choose(logits, [chances[row] for row in active])
             for row, token in zip(active, chosen, strict=True):
                 if not self._done(answers[row]):
                     answers[row].append(token)
-            going = [place for place, row in enumerate(active) if not self._done(answers[row])]
-            if not going:
-                break
-            inputs = torch.tensor(chosen, device=device)[:, None]
-            positions = positions[:, -1:] + 1
-            mask = torch.cat([mask, mask.new_ones(len(active), 1)], dim=1)
-            if len(going) <= len(active) / 2:  # carrying finished rows along costs more than one copy of the cache
-                kept = torch.tensor(going, device=device)
-                cache.batch_select_indices(kept)
-                inputs, positions, mask = inputs[kept], positions[kept], mask[kept]
-                active = [active[place] for place in going]
-        return answers
+            left = [place for place, row in enumerate(active) if not self._done(answers[row])]
+            if not left:
+                return answers
+            if len(left) < len(active):
+                kept = going.keep(left)
+                active, chosen = [active[place] for place in kept], [chosen[place] for place in kept]
+            logits = going.advance(chosen)
 
     def _done(self, answer: list[int]) -> bool:
         return len(answer) >= self.limit or bool(answer and answer[-1] in self.stops)
-
-    def _cache(self, model: Any, rows: int) -> Any:
-        """A cache for this many rows that holds the common beginning."""
-        import copy
-
-        import torch
-
-        from .decoding import growing_cache
-
-        if self.shared == 0:
-            return growing_cache(model.config)
-        if self.prefix is None:
-            self.prefix = growing_cache(model.config)
-            ids = torch.tensor([self.ids[0][: self.shared]], device=model.device)
-            places = torch.arange(self.shared, device=model.device)[None]
-            _forward(model, ids, torch.ones_like(ids), places, self.prefix)
-            if self.prefixes is not None:
-                layers = enumerate(self.prefix.layers)
-                self.prefixes.update({n: (layer.keys.contiguous(), layer.values.contiguous()) for n, layer in layers})
-        if self.prefixes:
-            return growing_cache(model.config, before=self.shared)
-        cache = copy.deepcopy(self.prefix)
-        cache.batch_repeat_interleave(rows)
-        return cache
 
     def _choose(self, logits: Any, chances: list[random.Random]) -> list[int]:
         """The next token of each row from logits `(rows, vocabulary)`."""
@@ -208,22 +189,6 @@ class _Writer:
         sums = (logits.double() / self.temperature).softmax(-1).cumsum(-1)
         drawn = [chance.random() for chance in chances]
         return [min(int((row < point).sum()), logits.shape[-1] - 1) for row, point in zip(sums, drawn, strict=True)]
-
-
-def _forward(model: Any, ids: Any, mask: Any, positions: Any, cache: Any) -> Any:
-    """Logits of the last position, `(rows, vocabulary)` in fp32; the cache grows in place."""
-    held = {_cache_argument(model): cache}
-    # A tensor, not the number 1: a slice is not contiguous, and torch then copies the head once per row (0.5 s a batch).
-    last = ids.new_tensor([ids.shape[1] - 1])
-    out = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=last, **held)
-    return out.logits[:, -1].float()
-
-
-def _cache_argument(model: Any) -> str:
-    """transformers 5.24 renamed `past_key_values` to `cache`."""
-    import inspect
-
-    return "cache" if "cache" in inspect.signature(type(model).forward).parameters else "past_key_values"
 
 
 def _stop_ids(loaded: "LoadedModel") -> frozenset[int]:

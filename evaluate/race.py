@@ -123,6 +123,8 @@ def _key(
     seed: int,
 ) -> str:
     """A fingerprint of everything that makes the outputs what they are."""
+    from .generate import BATCH, CACHE_BYTES
+
     adapter = sha256_file(variant.adapter / "adapter_model.safetensors") if variant.adapter else None
     made_of = [
         loaded.sha256,
@@ -132,6 +134,7 @@ def _key(
         limit,
         settings.temperature,
         seed if settings.temperature else 0,
+        (BATCH, CACHE_BYTES),  # they make the batches, on which a text depends in bf16
     ]
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:24]
 

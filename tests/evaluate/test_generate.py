@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tuneworth.evaluate.generate import Generation, count_prompt_tokens, generate, prompt_batches
 from tuneworth.style.errors import ModelError
@@ -147,6 +149,20 @@ def test_each_batch_is_handed_over_as_it_comes(tiny_model: Any) -> None:
 
 def test_batches_hold_each_prompt_once_longest_first() -> None:
     assert prompt_batches([3, 9, 3, 7, 9], batch_size=2) == [[1, 4], [3, 0], [2]]
+
+
+def test_batches_are_of_like_sizes_and_hold_no_more_tokens_than_allowed() -> None:
+    assert [len(rows) for rows in prompt_batches([5] * 70, batch_size=64)] == [35, 35]
+    assert [len(rows) for rows in prompt_batches([900, *[10] * 9], batch_size=64, most_tokens=100)] == [1, 9]
+
+
+@given(st.lists(st.integers(1, 300), max_size=60), st.integers(1, 9), st.integers(1, 500))
+def test_batches_are_a_pure_function_that_loses_nothing(lengths: list[int], size: int, most: int) -> None:
+    batches = prompt_batches(lengths, batch_size=size, most_tokens=most)
+    assert sorted(place for rows in batches for place in rows) == list(range(len(lengths)))
+    assert batches == prompt_batches(list(lengths), batch_size=size, most_tokens=most)
+    for rows in batches:
+        assert len(rows) == 1 or (len(rows) <= size and len(rows) * max(lengths[n] for n in rows) <= most)
 
 
 def test_a_prompt_beyond_the_context_is_an_error_with_the_numbers(tiny_model: Any) -> None:

