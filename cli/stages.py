@@ -82,6 +82,10 @@ def need_training(project: Project) -> None:
         raise ModelError(f"training needs {', '.join(missing)}, not installed here: pip install 'tuneworth[train]'")
     from ..train import find_model
 
+    if project.train.quantised:
+        from ..train.quantised import check_quantised
+
+        check_quantised()
     find_model(model_name(project))
 
 
@@ -160,7 +164,8 @@ def load(project: Project, talk: Talk) -> "LoadedModel":
         else ""
     )
     talk.note(f"model: loading {project.train.model}{first}")
-    return load_model(model_name(project))
+    dtype = None if project.train.dtype == "auto" else project.train.dtype
+    return load_model(model_name(project), dtype=dtype, quantised=project.train.quantised)
 
 
 def train_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None) -> dict[str, Any]:

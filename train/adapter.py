@@ -241,12 +241,16 @@ def merged_adapter(model: LoadedModel, adapter: Path) -> Iterator[Any]:
     """The model with the adapter added into its weights while the block lasts; afterwards as it was, bit for bit.
 
     Products and sums are made in fp32 and rounded once. An output head that shares its weights with the embeddings
-    gets its own where the adapter changes it. Raises ModelError as `attached_adapter` does.
+    gets its own where the adapter changes it. Beside a quantised model's weights the adapter stays apart: rounded to
+    4 bits, little of it would be left. Raises ModelError as `attached_adapter` does.
     """
     from torch.nn import Parameter
 
     changed = []
     with attached_adapter(model, adapter) as adapted:
+        if model.quantised:
+            yield adapted.get_base_model()
+            return
         try:
             for layer in lora_layers(adapted):
                 base = layer.get_base_layer()

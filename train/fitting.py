@@ -102,7 +102,7 @@ def fit(
     need_trackers(settings.trackers)
     out = _folder(out, processes)
     loaded = (
-        load_model(model, dtype=None if settings.dtype == "auto" else settings.dtype)
+        load_model(model, dtype=None if settings.dtype == "auto" else settings.dtype, quantised=settings.quantised)
         if isinstance(model, str)
         else model
     )

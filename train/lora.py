@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import Linear as LoraLinear
+from peft.tuners.lora import LoraLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 from torch.nn import functional
@@ -80,8 +81,8 @@ def detach_adapter(model: Any) -> None:
 
 
 def lora_layers(model: nn.Module) -> list[LoraLinear]:
-    """The model's LoRA layers in their order."""
-    return [module for module in model.modules() if isinstance(module, LoraLinear)]
+    """The model's LoRA layers over linear layers in their order; quantised ones (subclasses of `nn.Linear`) too."""
+    return [m for m in model.modules() if isinstance(m, LoraLayer) and isinstance(m.get_base_layer(), nn.Linear)]
 
 
 def replace_forward(model: nn.Module) -> int:

@@ -12,6 +12,7 @@ from .embedded import EMBEDDED_HUB_NAME, EMBEDDED_LICENCE, EMBEDDED_NAME, embedd
 from .model_checks import check_kind, fit_together
 from .model_folder import check_folder, fingerprint, stated_licence
 from .processes import Processes
+from .quantised import check_quantised, four_bits
 
 __all__ = ["LoadedModel", "find_model", "load_model", "token_counter"]
 
@@ -43,6 +44,11 @@ class LoadedModel:
         return EMBEDDED_HUB_NAME if self.name == EMBEDDED_NAME else self.name
 
     @property
+    def quantised(self) -> bool:
+        """Whether its linear layers are stored in fewer bits than `dtype` says: an adapter cannot be added into them."""
+        return bool(getattr(self.model, "is_quantized", False))
+
+    @property
     def context(self) -> int:
         """The most tokens that the model takes, prompt and output together."""
         return int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 0) or 2**31)
@@ -66,16 +72,20 @@ def _counted(tokenizer: Any, texts: Sequence[str]) -> list[int]:
     return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]] if texts else []
 
 
-def load_model(name: str, *, cache: Path | None = None, dtype: str | None = None) -> LoadedModel:
+def load_model(
+    name: str, *, cache: Path | None = None, dtype: str | None = None, quantised: bool = False
+) -> LoadedModel:
     """The named model, ready for training and generation, on the GPU where there is one.
 
     `name` is "smollm2-135m", a folder, or a hub name such as "org/model"; only the last one uses the network.
-    `dtype` is "float32" or "bfloat16", by default the faster one on this hardware (measured).
-    Raises ModelError where the model is missing, incomplete or unfit.
+    `dtype` is "float32" or "bfloat16", by default the faster one on this hardware (measured); `quantised` stores the linear
+    layers in 4 bits (GPUs). Raises ModelError where the model is missing, incomplete or unfit, or cannot be quantised here.
     """
+    if quantised:
+        check_quantised()
     folder = _folder(name, cache)
     check_kind(check_folder(folder, name), name)
-    tokenizer, model = _read(folder, name, dtype)
+    tokenizer, model = _read(folder, name, dtype, quantised)
     template, notices = fit_together(tokenizer, model, name)
     licence = EMBEDDED_LICENCE if name == EMBEDDED_NAME else stated_licence(folder)
     kind = str(model.dtype).removeprefix("torch.")
@@ -141,7 +151,7 @@ def _tokenizer(folder: Path, name: str) -> Any:
         raise ModelError(f'The tokenizer of "{name}" cannot be read from {folder}.\n{_reason(error)}') from error
 
 
-def _read(folder: Path, name: str, dtype: str | None) -> tuple[Any, Any]:
+def _read(folder: Path, name: str, dtype: str | None, quantised: bool) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -151,11 +161,12 @@ def _read(folder: Path, name: str, dtype: str | None) -> tuple[Any, Any]:
     processes = Processes.here()
     device = processes.device
     kind = getattr(torch, dtype) if dtype else processes.from_first(fastest_dtype(device))
+    bits = {"quantization_config": four_bits(kind)} if quantised else {}
     try:
         with _quiet():
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder, dtype=kind, local_files_only=True, use_safetensors=True, trust_remote_code=False,
-                output_loading_info=True,
+                output_loading_info=True, **bits,
             )  # fmt: skip
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError and others
         raise ModelError(f'The model "{name}" cannot be loaded from {folder}.\n{_reason(error)}') from error
@@ -165,7 +176,9 @@ def _read(folder: Path, name: str, dtype: str | None) -> tuple[Any, Any]:
             f'The weights of "{name}" are incomplete: {len(missing)} of its tensors are not in {folder}.\n'
             f"The first one is {missing[0]}."
         )
-    return tokenizer, model.to(device).eval().requires_grad_(False)
+    if not getattr(model, "is_quantized", False):  # else it stands on the GPU of this process already
+        model = model.to(device)
+    return tokenizer, model.eval().requires_grad_(False)
 
 
 def _reason(error: Exception) -> str:
