@@ -1,0 +1,221 @@
+"""What a fit will take in time and memory, from a few real steps on its own pairs, and whether that is to be had."""
+
+import heapq
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..style.errors import ModelError
+from .batches import length_order
+from .examples import Example
+from .processes import Processes
+from .trial import MARGIN, MemoryForecast, Trial, Work
+
+__all__ = ["Forecast", "TimeForecast", "forecast"]
+
+FEW_SECONDS = 4.0  # no further step is begun after that
+LONG_STEP = 10.0  # seconds; a part that would take longer is not tried: its forecast is drawn out from shorter ones
+SAMPLED = 200  # batches whose work stands for all
+CANDIDATES = 4  # parts with the most tokens, one of which is the heaviest
+WRITTEN = 200e6  # bytes a second: what a slow disk takes, and the checkpoint's assembly in memory with it
+
+Orders = Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True)
+class TimeForecast:
+    """Seconds of a whole fit and what they go into; `steps_timed` real steps stand behind them.
+
+    `tokens_per_second` counts real tokens over the steps alone, as the fit itself does.
+    """
+
+    seconds: float
+    training_seconds: float
+    evaluation_seconds: float
+    checkpoint_seconds: float
+    seconds_per_step: float
+    tokens_per_second: float
+    steps_timed: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Time, memory, and how many pairs stand in memory at once; `computed_share` is tokens computed per real token."""
+
+    time: TimeForecast
+    memory: MemoryForecast
+    micro_batch: int
+    computed_share: float
+
+
+def forecast(
+    trial: Trial, examples: Sequence[Example], held_out: Sequence[Example], *, orders: Orders, steps: int,
+    evaluations: int, processes: Processes,
+) -> Forecast:  # fmt: skip
+    """The forecast of a fit over these batches; where its parts are too large for the memory at hand, of smaller ones.
+
+    Steps are real, but with a learning rate of 0. Raises ModelError, with the numbers, where not even one pair at a
+    time fits.
+    """
+    shortest = min(examples, key=lambda e: len(e.ids))
+    for _ in range(2):  # the first one sets up the kernels
+        if not trial.step([shortest], as_fitted=False):
+            raise _refusal(trial, examples)
+    batches = [processes.share(rows) for rows in orders]
+    micro = _micro_batch(trial, examples, batches)
+    _typical_steps(trial, examples, batches, micro)
+    memory = trial.memory(_heaviest(trial, examples, batches, micro))
+    time, share = _time(trial, examples, held_out, orders, batches, micro=micro, steps=steps, evaluations=evaluations)
+    return Forecast(time, memory, micro, share)
+
+
+# --- memory -----------------------------------------------------------------------------------------------------
+
+
+def _micro_batch(trial: Trial, examples: Sequence[Example], batches: Orders) -> int:
+    """The largest part that fits, by halves from the one wished for; the heaviest one is tried where time allows."""
+    micro = min(trial.settings.micro_batch or trial.settings.batch_size, max(map(len, batches)))
+    while True:
+        rows = _heaviest_rows(trial, examples, batches, micro)
+        part = [examples[i] for i in rows]
+        if trial.memory(trial.work(part)).fits and _tried(trial, part) and trial.memory(trial.work(part)).fits:
+            return micro
+        if micro == 1:
+            raise _refusal(trial, part)
+        micro = math.ceil(micro / 2)
+
+
+def _tried(trial: Trial, part: Sequence[Example]) -> bool:
+    """Whether a step on this part went through; of a part that would take too long, a step on fewer pairs of it."""
+    while trial.seconds(trial.work(part)) > LONG_STEP:
+        if len(part) == 1:
+            return True  # nothing speaks against it but what shorter pairs foretell
+        part = part[: math.ceil(len(part) / 2)]
+    return trial.step(part)
+
+
+def _heaviest(trial: Trial, examples: Sequence[Example], batches: Orders, micro: int) -> Work:
+    return trial.work([examples[i] for i in _heaviest_rows(trial, examples, batches, micro)])
+
+
+def _heaviest_rows(trial: Trial, examples: Sequence[Example], batches: Orders, micro: int) -> Sequence[int]:
+    """Of all parts that will come, the one with the highest forecast."""
+    longest = heapq.nlargest(CANDIDATES, _parts(batches, micro), key=lambda rows: _tokens(examples, rows))
+    return max(longest, key=lambda rows: trial.memory(trial.work([examples[i] for i in rows])).peak_bytes)
+
+
+def _parts(batches: Orders, micro: int) -> Iterator[Sequence[int]]:
+    for rows in batches:
+        for start in range(0, len(rows), micro):
+            yield rows[start : start + micro]
+
+
+def _refusal(trial: Trial, examples: Sequence[Example]) -> ModelError:
+    """What is needed, what is at hand, and what makes it fit by the same forecast."""
+    longest = max(examples, key=lambda e: len(e.ids))
+    found = trial.memory(trial.work([longest])) if trial.steps else None
+    need = f"about {_size(found.wanted_bytes * MARGIN)} more" if found else "more memory than there is"
+    ways = _ways(trial, longest, found) if found else ["a smaller model"]
+    return ModelError(
+        f"Training needs {need}, with one pair in memory at once (the longest has {len(longest.ids):,} tokens); "
+        f"{_size(trial.at_hand.bytes)} are at hand ({trial.at_hand.limit}).\nWhat makes it fit: {', or '.join(ways)}."
+    )
+
+
+def _ways(trial: Trial, longest: Example, found: MemoryForecast) -> list[str]:
+    ways = []
+    recomputing = trial.memory(trial.work([longest]), checkpointing=True)
+    if not trial.settings.gradient_checkpointing and recomputing.fits:
+        ways.append(f"gradient_checkpointing = true (about {_size(recomputing.wanted_bytes * MARGIN)} then)")
+    if limit := _longest_that_fits(trial, longest):
+        ways.append(f"pairs of at most {limit:,} tokens")
+    rank = trial.settings.rank
+    while rank > 1:
+        rank //= 2
+        spared = found.adapter_bytes * (1 - rank / trial.settings.rank)
+        if (found.wanted_bytes - spared) * MARGIN <= found.at_hand_bytes:
+            ways.append(f"rank = {rank}")
+            break
+    return [*ways, "a smaller model" if ways else "a smaller model or more memory"]
+
+
+def _longest_that_fits(trial: Trial, longest: Example) -> int:
+    """How many tokens of the longest pair would fit, to two digits; 0 where none would."""
+    low, high = 0, len(longest.ids)
+    while high - low > 1:
+        middle = (low + high) // 2
+        answer = max(1, min(longest.answer_tokens, middle - 1))
+        cut = Example(longest.id, longest.ids[:middle], middle - answer)
+        low, high = (middle, high) if trial.memory(trial.work([cut])).fits else (low, middle)
+    digits = 10 ** max(0, len(str(low)) - 2)
+    return low // digits * digits
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
+
+
+# --- time -------------------------------------------------------------------------------------------------------
+
+
+def _typical_steps(trial: Trial, examples: Sequence[Example], batches: Orders, micro: int) -> None:
+    """Steps on parts of middling work, then on larger and smaller ones, as long as there is time."""
+    parts = sorted(_sample(list(_parts(batches, micro))), key=lambda rows: _tokens(examples, rows))
+    for share in (0.5, 0.8, 0.2, 0.65, 0.35):
+        part = [examples[i] for i in parts[int(share * (len(parts) - 1))]]
+        spent = sum(step.seconds for step in trial.steps)
+        expected = trial.seconds(trial.work(part))
+        if spent > FEW_SECONDS or expected > LONG_STEP or not trial.memory(trial.work(part)).fits:
+            return
+        trial.step(part)
+
+
+def _time(
+    trial: Trial, examples: Sequence[Example], held_out: Sequence[Example], orders: Orders, batches: Orders, *,
+    micro: int, steps: int, evaluations: int,
+) -> tuple[TimeForecast, float]:  # fmt: skip
+    """Seconds of the fit, and tokens computed per real token."""
+    seconds = real = own = computed = 0.0
+    places = _sample(range(len(batches)))
+    for place in places:
+        real, own = real + _tokens(examples, orders[place]), own + _tokens(examples, batches[place])
+        for rows in _parts([batches[place]], micro):
+            work = trial.work([examples[i] for i in rows])
+            seconds, computed = seconds + trial.seconds(work), computed + work.computed
+    optimizer = min(step.optimizer_seconds for step in trial.steps)
+    each = seconds / len(places) + optimizer
+    copies = 4 * trial.sizes.trainable * 5  # bytes of a checkpoint at the most: COPIES of which gradients are none
+    checkpoints = steps // trial.settings.checkpoint_steps if trial.settings.checkpoint_steps else 0
+    evaluation = evaluations * _evaluation_seconds(trial, held_out, size=2 * micro) if held_out else 0.0
+    writing = checkpoints * copies / WRITTEN
+    found = TimeForecast(
+        seconds=steps * each + evaluation + writing,
+        training_seconds=steps * each,
+        evaluation_seconds=evaluation,
+        checkpoint_seconds=writing,
+        seconds_per_step=each,
+        tokens_per_second=real / len(places) / each,
+        steps_timed=len(trial.steps),
+    )
+    return found, computed / own
+
+
+def _evaluation_seconds(trial: Trial, held_out: Sequence[Example], *, size: int) -> float:
+    """One look at the validation loss, drawn out from a batch of middling length."""
+    batches = length_order([len(e.ids) for e in held_out], size=size)
+    part = [held_out[i] for i in batches[len(batches) // 2]]
+    while len(part) > 1 and trial.seconds(trial.work(part)) / 3 > LONG_STEP:  # a forward pass is a third of a step
+        part = part[: len(part) // 2]
+    tokens = sum(len(e.ids) for e in part)
+    return trial.forward_seconds(part) * sum(len(e.ids) for e in held_out) / tokens
+
+
+def _tokens(examples: Sequence[Example], rows: Sequence[int]) -> int:
+    return sum(len(examples[i].ids) for i in rows)
+
+
+def _sample(items: Sequence[Any]) -> list[Any]:
+    """At most 200 of them, at even distances."""
+    every = math.ceil(len(items) / SAMPLED)
+    return list(items[::every])

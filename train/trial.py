@@ -1,0 +1,270 @@
+"""Real steps tried out before a fit: how long they take and what they keep, and what follows for any other part."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from .attention import LONGEST
+from .batches import Batch
+from .examples import Example
+from .lora import lora_layers
+from .loss import CHUNK
+from .memory import MemoryAtHand, out_of_memory
+from .recompute import recomputed
+from .settings import TrainSettings
+from .steps import LossPath, summed_loss
+
+__all__ = ["MARGIN", "MemoryForecast", "Sizes", "Step", "Trial", "Work"]
+
+MARGIN = 1.15  # what a fit is held to need beyond its forecast, which is right to about a tenth
+# Between its tensors the C library's allocator keeps pieces that fit nothing: resident memory grew by 1.15 to 1.36 times
+# what the tensors hold (two number formats, 64 to 2,048 tokens). The GPU's allocator is made for tensors.
+FRAGMENTED = {"cpu": 1.25, "cuda": 1.1}
+EAGER = 4  # tensors of a row's tokens x tokens that attention keeps where it is written out: scores, caps, shares
+COPIES = 5  # of the adapter's size in fp32: weights, gradients, two moments of Adam, the best adapter so far
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one part of a batch makes the model do: tokens computed, tokens x keys kept by attention, labels."""
+
+    computed: int
+    squares: int
+    labels: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One real step: its work, its seconds without and within the optimizer, and what its forward pass kept."""
+
+    work: Work
+    seconds: float
+    optimizer_seconds: float
+    kept_bytes: int
+
+
+@dataclass(frozen=True)
+class MemoryForecast:
+    """The peak of a fit in bytes, its parts, and what is at hand beyond what the process has already.
+
+    `now_bytes` is program and model; `adapter_bytes` adapter, gradients, optimizer and best copy; `activation_bytes`
+    what the heaviest part keeps for its backward pass; `logit_bytes` what the loss takes. `longest_part` is the heaviest
+    part's tokens.
+    """
+
+    peak_bytes: int
+    now_bytes: int
+    adapter_bytes: int
+    activation_bytes: int
+    logit_bytes: int
+    longest_part: int
+    at_hand_bytes: int
+    limit: str
+
+    @property
+    def wanted_bytes(self) -> int:
+        """What the fit will ask for beyond what the process has."""
+        return self.peak_bytes - self.now_bytes
+
+    @property
+    def fits(self) -> bool:
+        """Whether that is at hand with something to spare."""
+        return self.wanted_bytes * MARGIN <= self.at_hand_bytes
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes of a model with its adapter that time and memory follow from."""
+
+    parameters: int
+    trainable: int
+    linear: int  # weights of the layers that carry the adapter
+    layers: int
+    heads: int
+    head_size: int
+    hidden: int
+    vocabulary: int
+    bytes_each: int  # of one activation
+
+    @classmethod
+    def of(cls, adapted: Any) -> "Sizes":
+        """Those of a peft model."""
+        base: Any = adapted.get_base_model()
+        config: Any = base.config.get_text_config()
+        heads = getattr(config, "num_attention_heads", None) or 1
+        trainable = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
+        layers: Any = lora_layers(adapted)
+        linear = sum(layer.in_features * layer.out_features for layer in layers)
+        return cls(
+            parameters=sum(p.numel() for p in adapted.parameters()) - trainable, trainable=trainable, linear=linear,
+            layers=config.num_hidden_layers, heads=heads,
+            head_size=getattr(config, "head_dim", None) or config.hidden_size // heads, hidden=config.hidden_size,
+            vocabulary=base.get_input_embeddings().weight.shape[0], bytes_each=base.dtype.itemsize,
+        )  # fmt: skip
+
+
+@dataclass
+class Trial:
+    """Steps tried out with an adapter that is thrown away afterwards; mutable because it gathers what was measured."""
+
+    adapted: Any
+    path: LossPath
+    settings: TrainSettings
+    now_bytes: int
+    at_hand: MemoryAtHand
+    steps: list[Step] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.sizes = Sizes.of(self.adapted)
+        self.parameters = [p for p in self.adapted.parameters() if p.requires_grad]
+        # A rate of 0: all the work is done and nothing is learnt, so that the losses stay those of the untuned model.
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=0.0, weight_decay=0.0, fused=True)
+
+    @property
+    def cuda(self) -> bool:
+        """Whether the model is on a GPU."""
+        return self.path.base.device.type == "cuda"
+
+    # --- work ---------------------------------------------------------------------------------------------------
+
+    def work(self, examples: Sequence[Example]) -> Work:
+        """The work of these examples as one part."""
+        return self._work(self.path.batch(examples))
+
+    def _work(self, batch: Batch) -> Work:
+        """Attention keeps tokens x keys where ours or the written-out one runs, not where a fused kernel does."""
+        layout, eager = batch.layout, self.path.base.config._attn_implementation == "eager"
+        if layout is not None:
+            short = layout.longest <= LONGEST and not self.cuda
+            squares = layout.rows * layout.longest * (layout.shared + layout.longest) + layout.shared**2 if short else 0
+        else:
+            squares = EAGER * batch.rows * batch.ids.shape[-1] ** 2 if eager else 0
+        return Work(batch.computed, squares, len(batch.labels))
+
+    def operations(self, work: Work) -> float:
+        """Multiplications and additions of a step: forward, and back to the inputs and the adapter."""
+        s = self.sizes
+        head = work.labels if self.path.parts is not None else work.computed
+        tokens = work.computed * (4 * s.linear + 6 * s.trainable)
+        attention = 12 * work.squares * s.layers * s.heads * s.head_size
+        return float(tokens + attention + 4 * head * s.vocabulary * s.hidden)
+
+    # --- steps --------------------------------------------------------------------------------------------------
+
+    def step(self, examples: Sequence[Example], *, as_fitted: bool = True) -> bool:
+        """One real step on these examples, measured; False where memory ran out.
+
+        `as_fitted` is False where activations are to be kept whatever the settings say, so that they can be counted.
+        """
+        self.adapted.train()
+        again = as_fitted and self.settings.gradient_checkpointing
+        try:
+            with recomputed(self.path.base) if again else nullcontext():
+                self.steps.append(self._step(self.path.batch(examples), counted=not again))
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            self.optimizer.zero_grad()
+            return False
+        return True
+
+    def _step(self, batch: Batch, *, counted: bool) -> Step:
+        start = time.perf_counter()
+        with kept_bytes(self.adapted) if counted else nullcontext({}) as kept:
+            loss = self.path.loss(batch).total
+        (loss / len(batch.labels)).backward()
+        self._wait()
+        middle = time.perf_counter()
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self._wait()
+        return Step(self._work(batch), middle - start, time.perf_counter() - middle, sum(kept.values()))
+
+    def _wait(self) -> None:
+        """Until the GPU has done what it was told."""
+        if self.cuda:
+            torch.cuda.synchronize()
+
+    def forward_seconds(self, examples: Sequence[Example]) -> float:
+        """The seconds that the loss of these examples takes without gradients."""
+        self.adapted.eval()
+        start = time.perf_counter()
+        summed_loss(self.path, examples, size=len(examples))
+        self._wait()
+        self.adapted.train()
+        return time.perf_counter() - start
+
+    def seconds(self, work: Work) -> float:
+        """A part's time by the steps that were measured last: as many operations a second as they made."""
+        known = self.steps[2:] or self.steps[-1:]  # the first ones are of a single short pair
+        return self.operations(work) * sum(s.seconds for s in known) / sum(self.operations(s.work) for s in known)
+
+    # --- memory -------------------------------------------------------------------------------------------------
+
+    def memory(self, work: Work, *, checkpointing: bool | None = None) -> MemoryForecast:
+        """The peak of a fit whose heaviest part is this work."""
+        s = self.sizes
+        each = 4 * s.trainable  # bytes of one copy of the adapter
+        kept, layer = self._kept(work, self.settings.gradient_checkpointing if checkpointing is None else checkpointing)
+        if self.path.parts is not None:  # logits of a chunk: as they come, in fp32, and their shares
+            logits = min(CHUNK, work.labels) * s.vocabulary * (s.bytes_each + 8)
+        else:  # logits everywhere and their gradient, and in fp32 at the labels
+            logits = s.vocabulary * (2 * work.computed * s.bytes_each + 12 * work.labels)
+        activations = int(kept * FRAGMENTED["cuda" if self.cuda else "cpu"] + layer)
+        # A checkpoint is put together in memory, when the activations are gone.
+        most = max(activations + logits, 0 if self.cuda else COPIES * each)
+        return MemoryForecast(
+            peak_bytes=self.now_bytes + COPIES * each + most, now_bytes=self.now_bytes, adapter_bytes=COPIES * each,
+            activation_bytes=activations, logit_bytes=logits, longest_part=work.computed,
+            at_hand_bytes=self.at_hand.bytes, limit=self.at_hand.limit,
+        )  # fmt: skip
+
+    def _kept(self, work: Work, checkpointing: bool) -> tuple[float, float]:
+        """What a part keeps for its backward pass, and what one layer takes while it is gone through."""
+        per_token, per_square = self._rates()
+        kept = per_token * work.computed + per_square * work.squares
+        layer = kept / self.sizes.layers
+        if checkpointing:  # each layer's input, and one layer at a time
+            kept = work.computed * self.sizes.hidden * self.sizes.bytes_each * self.sizes.layers + layer
+        return kept, layer
+
+    def _rates(self) -> tuple[float, float]:
+        """Bytes kept per token and per token x key: those that fit the measured steps, none below zero."""
+        from scipy.optimize import nnls
+
+        s = self.sizes
+        assumed = s.layers * s.heads * s.bytes_each  # one share for each head
+        known = [step for step in self.steps if step.kept_bytes]
+        if len({(step.work.computed, step.work.squares) for step in known}) < 2:
+            work, kept = known[-1].work, known[-1].kept_bytes
+            return max(0.0, kept - assumed * work.squares) / work.computed, assumed
+        rows = np.array([[step.work.computed, step.work.squares * assumed / s.hidden] for step in known], dtype=float)
+        kept = np.array([step.kept_bytes for step in known], dtype=float)
+        # Each step counts alike, whatever its size.
+        (per_token, scaled), _ = nnls(rows / kept[:, None], np.ones(len(kept)))
+        return float(per_token), float(scaled) * assumed / s.hidden
+
+
+@contextmanager
+def kept_bytes(model: Any) -> Iterator[dict[int, int]]:
+    """Bytes of each piece of memory that forward passes in the block keep for their backward pass, by its address.
+
+    The model's own weights, which are there anyway, are left out.
+    """
+    own = {t.untyped_storage().data_ptr() for t in [*model.parameters(), *model.buffers()]}
+    found: dict[int, int] = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            found[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        yield found
