@@ -1,6 +1,8 @@
 """The log for TensorBoard as well, where the user asks for it: files in the run's own folder, no network."""
 
 import math
+import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -38,40 +40,55 @@ def need_trackers(names: Sequence[str]) -> None:
 
 
 class TensorBoard:
-    """A callback that writes each step's values as TensorBoard's event files into `folder`.
+    """A callback that writes each step's values as an event file of TensorBoard's into `folder`.
 
-    The files are opened at the first step; steps from there on that an earlier, killed fit wrote are not shown.
+    The file is opened at the first step; steps from there on that an earlier, killed fit wrote are no longer shown.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.writer, self.refused = folder, None, None
+        self.folder, self.file, self.refused = folder, None, None
 
     def __call__(self, told: "StepReport") -> None:
         """One step more. A disk that refuses ends the tracking, not the fit: `refused` then says why."""
         if self.refused is not None:
             return
         try:
+            if self.file is None:
+                self._open(told.step)
             self._write(told)
         except OSError as error:
             self.refused = (
                 f"from step {told.step} on TensorBoard's files could not be written ({error.strerror or error})"
             )
 
-    def _write(self, told: "StepReport") -> None:
-        from torch.utils.tensorboard import SummaryWriter
+    def _open(self, step: int) -> None:
+        """A new file, as torch's own writer begins one; that one writes from a thread, where a full disk ends the program."""
+        from tensorboard.compat.proto.event_pb2 import SessionLog  # type: ignore[attr-defined]  # made by protobuf when imported
 
-        if self.writer is None:
-            self.writer: Any = SummaryWriter(str(self.folder), purge_step=told.step)
-        for tag, name in SCALARS.items():
-            value = getattr(told, name)
-            if value is not None and math.isfinite(value):
-                self.writer.add_scalar(tag, value, told.step)
-        self.writer.flush()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        name = f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
+        self.file = (self.folder / name).open("wb", buffering=0)  # seen at once, and nothing left over for close()
+        self._event(file_version="brain.Event:2")
+        self._event(step=step, session_log=SessionLog(status=SessionLog.START))
+
+    def _write(self, told: "StepReport") -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[attr-defined]  # made by protobuf when imported
+
+        found = {tag: getattr(told, name) for tag, name in SCALARS.items()}
+        numbers = {tag: value for tag, value in found.items() if value is not None and math.isfinite(value)}
+        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in numbers.items()]
+        self._event(step=told.step, summary=Summary(value=values))
+
+    def _event(self, **values: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[attr-defined]  # made by protobuf when imported
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        RecordWriter(self.file).write(Event(wall_time=time.time(), **values).SerializeToString())
 
     def close(self) -> None:
-        """Close the files."""
-        if self.writer is not None:
-            self.writer.close()
+        """Close the file."""
+        if self.file is not None:
+            self.file.close()
 
 
 @contextmanager

@@ -234,11 +234,15 @@ def test_a_disk_without_room_for_the_adapter_is_told_before_training(tiny_model:
 
 
 def test_event_files_that_cannot_be_written_cost_no_fit(tiny_model: Any, tmp_path: Path) -> None:
-    (tmp_path / "tracking").write_text("in the way")
     settings = replace(QUICK, trackers=("tensorboard",))
-    result = fit(PAIRS, model=tiny_model, settings=settings, out=tmp_path)
-    assert result.steps == 6
-    assert any("from step 1 on TensorBoard's files could not be written" in notice for notice in result.notices)
+    events = [at(2, lambda: limit(400)), at(5, lambda: limit(ENDLESS))]
+    with room(ENDLESS):
+        full = fit(PAIRS, model=tiny_model, settings=settings, out=tmp_path / "full", callbacks=events)
+    (tmp_path / "tracking").write_text("in the way")
+    barred = fit(PAIRS, model=tiny_model, settings=settings, out=tmp_path)
+    for result, step in [(full, 3), (barred, 1)]:
+        assert result.steps == 6
+        assert f"from step {step} on TensorBoard's files could not be written" in " ".join(result.notices)
 
 
 @pytest.mark.parametrize("place", ["file", "file/below"])
