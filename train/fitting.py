@@ -101,11 +101,7 @@ def fit(
     processes = processes or Processes.here()
     need_trackers(settings.trackers)
     out = _folder(out, processes)
-    loaded = (
-        load_model(model, dtype=None if settings.dtype == "auto" else settings.dtype, quantised=settings.quantised)
-        if isinstance(model, str)
-        else model
-    )
+    loaded = _loaded(model, settings)
     train, said = pair_table(train, where="train pairs")
     validation, also_said = pair_table(validation, where="validation pairs")
     if train.is_empty():
@@ -176,6 +172,18 @@ def _write(
             "Make room and train again: it goes on from the last checkpoint."
         ) from error
     loop.checkpoint.unlink(missing_ok=True)
+
+
+def _loaded(model: LoadedModel | str, settings: TrainSettings) -> LoadedModel:
+    if isinstance(model, str):
+        dtype = None if settings.dtype == "auto" else settings.dtype
+        return load_model(model, dtype=dtype, quantised=settings.quantised)
+    if settings.quantised and not model.quantised:
+        raise ConfigError(
+            f'quantised = true, but "{model.name}" was loaded in {model.dtype}.
+Load it with load_model(..., quantised=True).'
+        )
+    return model
 
 
 def _folder(out: Path | None, processes: Processes) -> Path:

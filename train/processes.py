@@ -174,15 +174,16 @@ def _join(rank: int, count: int) -> Processes:
     """Find the others: gloo between CPUs, nccl between GPUs."""
     import torch
     from accelerate import PartialState
+    from torch.distributed.rendezvous import rendezvous
 
     cpu = not torch.cuda.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
     try:
-        store, *_ = next(torch.distributed.rendezvous("env://", rank, count, timeout=PATIENCE))
+        store, *_ = next(rendezvous("env://", rank, count, timeout=PATIENCE))
         state = PartialState(cpu=cpu, store=store, rank=rank, world_size=count, timeout=PATIENCE)
     except (RuntimeError, ValueError) as error:
         raise RunBroken(
             f"Process {rank} of {count} did not find the others at {os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} "
             f"({_reason(error)}).\nIs the port free, and can each machine reach it?"
         ) from error
-    device = "cpu" if state.device.type == "cpu" else str(state.device)  # accelerate counts CPUs: "cpu:0"
+    device = "cpu" if cpu else str(state.device)  # accelerate counts CPUs: "cpu:0"
     return Processes(rank, count, device=device, store=store)
