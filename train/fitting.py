@@ -180,8 +180,7 @@ def _loaded(model: LoadedModel | str, settings: TrainSettings) -> LoadedModel:
         return load_model(model, dtype=dtype, quantised=settings.quantised)
     if settings.quantised and not model.quantised:
         raise ConfigError(
-            f'quantised = true, but "{model.name}" was loaded in {model.dtype}.
-Load it with load_model(..., quantised=True).'
+            f'quantised = true, but "{model.name}" was loaded in {model.dtype}.\nLoad it with quantised=True.'
         )
     return model
 
