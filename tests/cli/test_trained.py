@@ -37,7 +37,7 @@ def test_a_thinned_log_keeps_ends_and_validation_losses_and_stays_short(n: int, 
 
 
 def test_the_means_of_a_thinned_log_weigh_every_step_once() -> None:
-    log = [line(step, step / 7 if step % 5 else None) for step in range(1000)]
+    log = [line(step, step / 7 if step % 7 else None) for step in range(1000)]
     kept = thinned(log, most=100)
     begins = [0, *(found["step"] + 1 for found in kept[:-1])]
     for begin, found in zip(begins, kept, strict=True):

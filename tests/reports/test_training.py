@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -100,6 +101,15 @@ def test_without_examples_the_worst_pairs_are_named_without_their_texts(make_run
     assert 'class="quote"' not in html
 
 
+def test_twenty_pairs_are_named_and_found_wherever_they_stand(make_run: Callable[..., Path]) -> None:
+    losses = [{"id": f"train-{n}", "loss": 1.0} for n in (19, *range(40))]
+    html = section(make_run(change=training(highest_losses=losses))).html
+    assert html.count("<bdi>") == 20
+    one = section(make_run(change=training(highest_losses=losses[:1]))).words
+    assert "row 20" in one
+    assert one.count("row ") == 1
+
+
 def test_pairs_that_the_run_does_not_hold_are_listed_without_texts(make_run: Callable[..., Path]) -> None:
     run = make_run(change=training(highest_losses=[{"id": "gone", "loss": 1.5, "first_loss": None, "tokens": 4}]))
     assert "gone 1.500 – 4" in shown(run)
@@ -180,15 +190,19 @@ def test_a_log_that_nobody_thinned_does_not_swell_the_page(make_run: Callable[..
     assert "moving mean over 5001 of 100,000 points" in html
 
 
-@given(st.lists(st.floats(0, 100), max_size=700))
-def test_a_smoothed_curve_keeps_its_ends_and_stays_within_its_values(losses: list[float]) -> None:
+@given(st.integers(0, 700), st.randoms(use_true_random=False))
+def test_a_smoothed_curve_keeps_its_ends_and_is_a_centred_mean(n: int, chance: Random) -> None:
+    losses = [chance.uniform(0, 100) for _ in range(n)]
     points = [(float(step), loss) for step, loss in enumerate(losses)]
     found, width = smoothed(points)
     assert len(found) <= 201
     assert [x for x, _ in found[:1] + found[-1:]] == [x for x, _ in points[:1] + points[-1:]]
-    assert all(min(losses) - 1e-9 <= y <= max(losses) + 1e-9 for _, y in found)
     assert width == 1 or len(points) >= 40
     assert width > 1 or found == points
+    half = width // 2
+    for x, y in found:  # points stand at 0, 1, 2, ...
+        around = losses[max(0, int(x) - half) : int(x) + half + 1]
+        assert y == pytest.approx(sum(around) / len(around), abs=1e-9)
 
 
 def test_a_torn_train_file_is_named(make_run: Callable[..., Path]) -> None:
