@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from glob import glob
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +34,7 @@ from ..evaluate import (
     write_evaluated,
 )
 from ..style import ConfigError, DataError, ModelError, write_whole
+from ..train.scores import refresh_card
 from .beside import Beside
 from .project import Project
 from .runs import Stopwatch, read_run, test_set_uses, update_run
@@ -42,9 +42,9 @@ from .talk import Talk
 from .trained import trained
 
 if TYPE_CHECKING:
-    from ..train import LoadedModel, StepReport
+    from ..train import LoadedModel
 
-__all__ = ["check_prompts", "curate_stage", "evaluate_stage", "load", "preflight", "report_stage", "train_stage"]
+__all__ = ["check_prompts", "curate_stage", "evaluate_stage", "load", "preflight", "report_stage", "sample", "seed_of"]
 
 
 # --- before the first stage -------------------------------------------------------------------------------------
@@ -157,7 +157,9 @@ def load(project: Project, talk: Talk) -> "LoadedModel":
     """The project's model in memory, for training and for the race."""
     need_training(project)
     from ..train import TrainSettings, load_model
+    from ..train.threads import set_threads
 
+    set_threads()
     first = (
         " (at its first use it is converted, which takes about 20 s)"
         if project.train.model == TrainSettings().model
@@ -166,43 +168,6 @@ def load(project: Project, talk: Talk) -> "LoadedModel":
     talk.note(f"model: loading {project.train.model}{first}")
     dtype = None if project.train.dtype == "auto" else project.train.dtype
     return load_model(model_name(project), dtype=dtype, quantised=project.train.quantised)
-
-
-def train_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None) -> dict[str, Any]:
-    """An adapter in the run's `train` folder; the training summary. A fit that was stopped goes on where it was."""
-    from ..train import fit, preview
-    from ..train.processes import Processes
-
-    # --seed, now or when the run began, goes for everything; without it the project's own seed makes the adapter.
-    stated = talk.seed_given or read_run(run).get("seed_stated")
-    settings = replace(project.train, seed=seed_of(run, talk)) if stated else project.train
-    whole, validation = read_split(run, "train"), read_split(run, "validation")
-    train = sample(whole, settings.max_pairs, seed=seed_of(run, talk))
-    if not len(train):
-        raise DataError(f"no train pairs in {run}: every row was dropped or breaks a rule (see curate/summary.json)")
-    # Validation keeps its proportion to train, so that its part of the time stays the same.
-    validation = sample(validation, -(-len(validation) * len(train) // len(whole)), seed=seed_of(run, talk))
-    if len(train) < len(whole):
-        talk.note(f"train: {len(train)} of {len(whole)} training pairs, a seeded sample (max_pairs)")
-    watch = Stopwatch()
-    loaded = loaded or load(project, talk)
-    talk.note(preview(train, model=loaded))
-    with talk.progress("training") as advance:
-
-        def show(told: "StepReport") -> None:
-            beside = f"loss {told.train_loss:.3f}, {told.tokens_per_second:,.0f} tokens/s"
-            advance(told.step, told.steps, beside)
-            if told.validation_loss is not None:
-                text = f"{beside}, validation {told.validation_loss:.3f}, {told.seconds_left:.0f} s left"
-                talk.note(f"train: step {told.step} of {told.steps}, {text}")
-
-        result = fit(
-            train, validation, model=loaded, settings=settings, out=run / "train", callbacks=[show], resume=True
-        )
-    model = {"name": loaded.name, "sha256": loaded.sha256, "licence": loaded.licence, "dtype": loaded.dtype}
-    if Processes.here().first:
-        update_run(run, seconds={"train": watch.seconds()}, model=model)
-    return result.summary()
 
 
 def sample(pairs: pl.DataFrame, most: int | None, *, seed: int) -> pl.DataFrame:
@@ -244,6 +209,7 @@ def evaluate_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedMo
         roi=roi, around=surroundings(run, train, tested=len(pairs), of=len(test)), seed=seed_of(run, talk),
     )  # fmt: skip
     write_evaluated(evaluated, run)
+    refresh_card(run)
     return evaluated.results
 
 

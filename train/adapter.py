@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..curate.whole import disk_refusal, whole_folder
 from ..style.errors import ModelError, RunBroken
-from .card import model_card
 from .lora import detach_adapter, lora_layers
 from .model import LoadedModel
-from .provenance import RECORD, CardFacts, adapter_record, read_record
+from .provenance import RECORD, CardFacts, adapter_record, read_record, write_record
 from .render import end_of_turn
 from .settings import TrainSettings
 
@@ -74,8 +73,7 @@ def write_adapter(
         _in_order(part / CONFIG)
         model.tokenizer.save_pretrained(part)
         generation_settings(model, max_new_tokens=limit).save_pretrained(part)
-        (part / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (part / "README.md").write_text(model_card(record), encoding="utf-8")
+        write_record(part, record)
 
 
 def generation_settings(model: LoadedModel, *, max_new_tokens: int) -> Any:

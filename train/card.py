@@ -3,13 +3,9 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from ..style.files import write_whole
-from .provenance import read_record
-
-__all__ = ["model_card", "refresh_card"]
+__all__ = ["SHARES", "model_card"]
 
 Table = Mapping[str, Any]
 
@@ -18,37 +14,22 @@ UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff\U000e0000-\U000e007f]"
 )
 MARKDOWN = re.compile(r"([\\`*_\[\]|~$#@])")
+SHARES = ("acceptable", "consistent", "faithful")
 LICENCE_KEY = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}")  # the shape of the hub's licence identifiers
 
 
-def refresh_card(run: Path) -> None:
-    """Write the cards of a run's adapter and merged model anew, with the scores of `results.json` where it has some.
-
-    Nothing happens where there is no adapter, or one that another tool made.
-    """
-    try:
-        results = json.loads((run / "results.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        results = None
-    for folder in (run / "train" / name for name in ("adapter", "merged", "gguf")):
-        if (record := read_record(folder)) is not None:
-            write_whole(folder / "README.md", model_card(record, results))
-
-
-def model_card(record: Table, results: Table | None = None) -> str:
+def model_card(record: Table) -> str:
     """What the model is, on what it was fitted, how well, and how to load it.
 
-    `record` is the content of `tuneworth.json`, `results` that of a run's `results.json`. Scores are shown where the
-    results are of an adapter on the same base weights.
+    `record` is the content of `tuneworth.json`: of an adapter, or of what was made from one (`merged`, `gguf`).
     """
-    scored = results if results is not None and _scored(record, results) else None
-    base = record["base"]
+    scores, base = record.get("scores"), record["base"]
     parts = [
-        "---\n" + _front_matter(record, scored) + "---",
+        "---\n" + _front_matter(record) + "---",
         f"# {_title(record)}",
         _opening(record),
         _rows(_facts(record)),
-        *([] if scored is None else ["## How well", _scores(scored)]),
+        *(["## How well", _scores(scores)] if scores else []),
         "## Load it",
         _loading(record),
         *([_embedded_note(record)] if base.get("embedded") else []),
@@ -56,7 +37,7 @@ def model_card(record: Table, results: Table | None = None) -> str:
         "No general assistant: it was fitted to one kind of request, and may have become worse at others. It knows no "
         "facts beyond the base model's and the request's. It fits these base weights alone: another version of the base "
         "model needs a fit of its own. Nobody has tested it for bias or safety."
-        + ("" if scored else " Its outputs have not been scored on held-out pairs."),
+        + ("" if scores else " Its outputs have not been scored on held-out pairs."),
         "## Licence",
         _licence(record),
     ]
@@ -81,7 +62,7 @@ def _opening(record: Table) -> str:
 # --- front matter -----------------------------------------------------------------------------------------------
 
 
-def _front_matter(record: Table, scored: Table | None) -> str:
+def _front_matter(record: Table) -> str:
     import yaml
 
     base, merged = record["base"], "merged" in record
@@ -95,17 +76,17 @@ def _front_matter(record: Table, scored: Table | None) -> str:
     if table["license"] == "other":
         table["license_name"] = _line(record["licence"])
     table |= {"pipeline_tag": "text-generation", "tags": ["tuneworth"] if merged else ["lora", "tuneworth"]}
-    if scored is not None:
-        table["model-index"] = [{"name": _line(record.get("project") or "tuned"), "results": [_index(record, scored)]}]
+    if record.get("scores"):
+        table["model-index"] = [{"name": _line(record.get("project") or "tuned"), "results": [_index(record)]}]
     return yaml.safe_dump(table, sort_keys=False, allow_unicode=True, width=10_000)
 
 
-def _index(record: Table, scored: Table) -> dict[str, Any]:
+def _index(record: Table) -> dict[str, Any]:
     """The scores as the hub's metadata have them. A set of pairs that is not on the hub is of type "unknown" there."""
-    quality = scored["quality"][_own(scored)]
+    quality = record["scores"]["variants"][record["scores"]["own"]]
     metrics = [
         {"type": name, "value": quality[name]["share"], "name": f"{name}, share of held-out outputs"}
-        for name in ("acceptable", "consistent", "faithful")
+        for name in SHARES
         if isinstance((quality.get(name) or {}).get("share"), float | int)
     ]
     dataset = {"name": _line(record.get("project") or "held-out pairs"), "type": "unknown", "split": "test"}
@@ -155,17 +136,16 @@ def _rows(facts: Iterator[tuple[str, str]]) -> str:
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)])
 
 
-def _scores(scored: Table) -> str:
-    """The verdict's sentence and each variant's shares; the intervals hold with 95 %."""
-    sentence = (scored.get("verdict") or {}).get("sentence")
-    head = "| variant | outputs | acceptable | consistent in form | faithful to the input |\n|---|---|---|---|---|"
-    own, lines = _own(scored), []
-    for name, quality in scored["quality"].items():
-        shares = " | ".join(_share(quality.get(key)) for key in ("acceptable", "consistent", "faithful"))
-        lines.append(f"| {_plain(name)}{' (this model)' if name == own else ''} | {quality['n']:,} | {shares} |")
-    said = [_plain(sentence)] if sentence else []
+def _scores(scores: Table) -> str:
+    """The verdict's sentence and each variant's shares."""
+    lines = ["| variant | outputs | acceptable | consistent in form | faithful to the input |", "|---|---|---|---|---|"]
+    for name, quality in scores["variants"].items():
+        shares = " | ".join(_share(quality.get(key)) for key in SHARES)
+        own = " (this model)" if name == scores["own"] else ""
+        lines.append(f"| {_plain(name)}{own} | {quality['n']:,} | {shares} |")
+    said = [_plain(scores["sentence"])] if scores["sentence"] else []
     notes = "Shares of outputs on held-out pairs, in brackets the range that holds with 95 %."
-    return "\n\n".join([*said, "\n".join([head, *lines]), notes])
+    return "\n\n".join([*said, "\n".join(lines), notes])
 
 
 def _share(value: Table | None) -> str:
@@ -226,21 +206,7 @@ print(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_t
 ```"""
 
 
-# --- results and texts from outside -----------------------------------------------------------------------------
-
-
-def _own(results: Table) -> str | None:
-    """The variant that is the adapter itself."""
-    sources = results.get("variants") or {}
-    return next((name for name, told in sources.items() if (told or {}).get("source") == "adapter"), None)
-
-
-def _scored(record: Table, results: Table) -> bool:
-    """Whether the results are of an adapter on these base weights."""
-    model = (results.get("provenance") or {}).get("model") or {}
-    own = _own(results)
-    same = model.get("sha256") in (None, record["base"]["sha256"])
-    return same and own is not None and own in (results.get("quality") or {})
+# --- texts from outside ------------------------------------------------------------------------------------------
 
 
 def _line(text: Any) -> str:

@@ -4,7 +4,6 @@ Metadata and tokenizer are copied from the base model's own file: nothing about 
 llama.cpp brings a script of its own, which `conversion_command` names.
 """
 
-import json
 import shlex
 import time
 from dataclasses import asdict, dataclass
@@ -16,11 +15,10 @@ import polars as pl
 from ..style.errors import ModelError
 from .adapter import new_folder
 from .agreement import Agreement, compare, row_logits
-from .card import model_card
 from .embedded import EMBEDDED_NAME, wheel_file
 from .merge import adapter_logits, check_disk
 from .model import LoadedModel
-from .provenance import RECORD, base_record, read_record
+from .provenance import base_record, read_record, write_record
 from .render import end_of_turn
 
 __all__ = ["GgufResult", "conversion_command", "gguf_source", "write_gguf"]
@@ -75,8 +73,7 @@ def write_gguf(
         agreement = compare(row_logits(_reread(part / FILE, model), rows), tuned, base, rows=len(rows), kind=KIND)
         record = read_record(merged) or {"schema": "tuneworth/adapter/1", "base": base_record(model)}
         record |= {"merged": f"in {KIND}; {agreement.sentence()}", "gguf": FILE, "agreement": asdict(agreement)}
-        (part / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (part / "README.md").write_text(model_card(record), encoding="utf-8")
+        write_record(part, record)
     file = out / FILE
     return GgufResult(file, file.stat().st_size, round(time.perf_counter() - started, 3), agreement)
 

@@ -11,11 +11,11 @@ from typing import Any
 import polars as pl
 
 from ..style.errors import ModelError, RunBroken
+from ..style.files import sha256_file
 from .adapter import attached_adapter, generation_settings, merged_adapter, new_folder
 from .agreement import Agreement, check_effect, compare, row_logits, rows_to_compare
-from .card import model_card
 from .model import LoadedModel, load_model
-from .provenance import RECORD, base_record, read_record
+from .provenance import base_record, read_record, write_record
 
 __all__ = ["MergeResult", "adapter_logits", "check_disk", "merge"]
 
@@ -61,9 +61,7 @@ def merge(model: LoadedModel, adapter: Path, out: Path, *, pairs: pl.DataFrame |
         model.tokenizer.save_pretrained(part)
         _settings(model, adapter).save_pretrained(part)
         agreement = compare(_reread_logits(part, model, rows), tuned, base, rows=len(rows), kind=kind)
-        record = _record(model, adapter, kind, agreement)
-        (part / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (part / "README.md").write_text(model_card(record), encoding="utf-8")
+        write_record(part, _record(model, adapter, kind, agreement))
         size = sum(file.stat().st_size for file in part.glob("*.safetensors"))
     return MergeResult(out, kind, size, round(time.perf_counter() - started, 3), agreement)
 
@@ -158,4 +156,5 @@ def _settings(model: LoadedModel, adapter: Path) -> Any:
 def _record(model: LoadedModel, adapter: Path, kind: str, agreement: Agreement) -> dict[str, Any]:
     before = read_record(adapter) or {"schema": "tuneworth/adapter/1", "base": base_record(model)}
     told = f"in {kind}; {agreement.sentence()}"
-    return {**before, "merged": told, "dtype": kind, "agreement": asdict(agreement)}
+    digest = sha256_file(adapter / "adapter_model.safetensors")
+    return {**before, "merged": told, "adapter_sha256": digest, "dtype": kind, "agreement": asdict(agreement)}

@@ -6,13 +6,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..style.files import write_whole
+from .card import model_card
 from .settings import TrainSettings
 
 if TYPE_CHECKING:
     from .fitting import TrainResult
     from .model import LoadedModel
 
-__all__ = ["RECORD", "CardFacts", "adapter_record", "base_record", "read_record", "run_facts"]
+__all__ = ["RECORD", "CardFacts", "adapter_record", "base_record", "read_record", "run_facts", "write_record"]
 
 RECORD = "tuneworth.json"
 SCHEMA = "tuneworth/adapter/1"
@@ -95,6 +97,12 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     table = _read(folder / RECORD)
     schema = table.get("schema")
     return table if isinstance(schema, str) and schema.startswith("tuneworth/") else None
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write `tuneworth.json`, and the model card that says the same to people."""
+    write_whole(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    write_whole(folder / "README.md", model_card(record))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,0 +1,62 @@
+"""A run's adapter merged into its base model, for `tuneworth train --merge`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from ..curate import read_split
+from ..style import DataError
+from .project import Project
+from .stages import load
+from .talk import Talk
+
+if TYPE_CHECKING:
+    from ..train import LoadedModel
+
+__all__ = ["merge_run", "merge_text"]
+
+
+def merge_run(
+    project: Project, run: Path, talk: Talk, *, gguf: bool = False, loaded: "LoadedModel | None" = None
+) -> dict[str, Any]:
+    """Merge the adapter of a run into `train/merged`, with `gguf` into `train/gguf` too; the summary.
+
+    Nothing is trained. `merged` holds the folder, its format and bytes and how it agrees with the adapter; `gguf` the same of
+    the file, or None with the command (`gguf_command`) that llama.cpp converts the folder with.
+    Raises: DataError where the run has no adapter; ModelError and RunBroken as `train.merge.merge` does.
+    """
+    adapter = run / "train" / "adapter"
+    if not adapter.is_dir():
+        raise DataError(
+            f"no adapter in {run}: there is nothing to merge\n`tuneworth train {project.folder}` makes one."
+        )
+    loaded = loaded or load(project, talk)
+    from ..train.gguf import conversion_command, gguf_source, write_gguf
+    from ..train.merge import merge
+
+    pairs = pl.concat([read_split(run, "validation"), read_split(run, "train")])
+    merged = merge(loaded, adapter, run / "train" / "merged", pairs=pairs)
+    talk.note(f"merge: {merged.agreement.sentence()}")
+    summary: dict[str, Any] = {"merged": merged.summary()}
+    if gguf and (source := gguf_source(loaded)) is not None:
+        written = write_gguf(loaded, adapter, merged.folder, run / "train" / "gguf", source=source, pairs=pairs)
+        talk.note(f"gguf: {written.agreement.sentence()}")
+        summary["gguf"] = written.summary()
+    elif gguf:
+        summary |= {"gguf": None, "gguf_command": conversion_command(merged.folder, run / "train" / "tuned-q8_0.gguf")}
+    return summary
+
+
+def merge_text(summary: dict[str, Any]) -> str:
+    """The summary of `merge_run` for people."""
+    merged, gguf = summary["merged"], summary.get("gguf")
+    lines = [f"merged: {merged['folder']}, {merged['bytes'] / 1e6:,.0f} MB in {merged['dtype']}"]
+    if gguf:
+        lines.append(f"gguf: {gguf['file']}, {gguf['bytes'] / 1e6:,.0f} MB")
+    if "gguf_command" in summary:
+        lines.append(
+            "gguf: Tuneworth writes one only where the base model came from one. llama.cpp's own script converts the "
+            f"folder:\n  {summary['gguf_command']}"
+        )
+    return "\n".join(lines)
