@@ -153,10 +153,15 @@ def _tokenizer(folder: Path, name: str) -> Any:
 
 def _read(folder: Path, name: str, dtype: str | None, quantised: bool) -> tuple[Any, Any]:
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     from .precision import fastest_dtype
 
+    try:
+        with _quiet():
+            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # as below
+        raise ModelError(f'The model "{name}" cannot be loaded: its config.json is wrong.\n{_reason(error)}') from error
     tokenizer = _tokenizer(folder, name)
     processes = Processes.here()
     device = processes.device
@@ -165,7 +170,7 @@ def _read(folder: Path, name: str, dtype: str | None, quantised: bool) -> tuple[
     try:
         with _quiet():
             loaded: Any = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=kind, local_files_only=True, use_safetensors=True, trust_remote_code=False,
+                folder, config=config, dtype=kind, local_files_only=True, use_safetensors=True, trust_remote_code=False,
                 output_loading_info=True, **bits,
             )  # fmt: skip
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError and others
@@ -182,9 +187,14 @@ def _read(folder: Path, name: str, dtype: str | None, quantised: bool) -> tuple[
 
 
 def _reason(error: Exception) -> str:
-    """The first line of what a library says, not too long for a terminal."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0] if len(lines[0]) <= LONGEST_REASON else f"{lines[0][:LONGEST_REASON]} ..."
+    """What a library says, on one line and not too long for a terminal."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    if "trust_remote_code" in str(error):
+        return "It brings its own program code, which is never run here."
+    if "ignore_mismatched_sizes" in lines[0]:  # the report that it names goes to a log that nobody sees
+        return "Its weights have other sizes than its config.json says."
+    text = " ".join(lines[:2] if lines[0].endswith(":") else lines[:1])
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} ..."
 
 
 @contextmanager

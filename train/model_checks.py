@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..style.errors import ModelError
-from .render import chat_messages, render_prompt, special_ids
+from .render import answer_margins, chat_messages, render_prompt, special_ids
 from .template import check_template, settle_template
 
 __all__ = ["check_kind", "fit_together"]
@@ -30,13 +30,15 @@ def check_kind(config: dict[str, Any], name: str) -> None:
             f'The model "{name}" is of the family "{family}", which the installed transformers does not know.\n'
             "A newer one may: pip install -U transformers"
         )
+    kind = CONFIG_MAPPING[family]
+    writer: Any = MODEL_FOR_CAUSAL_LM_MAPPING.get(kind, None)
     senses = [sense for sense in ("vision", "audio") if config.get(f"{sense}_config")]
-    if senses:
+    if senses and (writer is None or writer.config_class is kind):  # else the part for text alone is loaded
         raise ModelError(
             f'The model "{name}" is made for {" and ".join(senses)} too, and only models of text alone can be fitted.\n'
             "Use its text-only version, where there is one."
         )
-    if config.get("is_encoder_decoder") or CONFIG_MAPPING[family] not in MODEL_FOR_CAUSAL_LM_MAPPING:
+    if config.get("is_encoder_decoder") or writer is None:
         raise ModelError(
             f'The model "{name}" (family "{family}") does not continue a text.\nExpected a causal language model.'
         )
@@ -60,11 +62,15 @@ def fit_together(tokenizer: Any, model: Any, name: str) -> tuple[str, tuple[str,
         faults, ids = check_template(tokenizer), render_prompt(tokenizer, chat_messages("a"))
     except ModelError as error:
         raise ModelError(f'The model "{name}" cannot be asked. {error}') from error
-    if max(ids) >= rows:
+    if max(ids, default=0) >= rows:
         faults.append("it writes a token that the model does not have")
     if faults:
         raise ModelError(f'The chat template of "{name}" is unfit: {"; ".join(faults)}')
     _check_causal(model, ids[-PROBE:], name)
+    if "</think>" in answer_margins(tokenizer)[0]:
+        notices += (
+            "the model always thinks before it answers: tuned it answers at once, untuned it may never come to it",
+        )
     return kind, notices
 
 
@@ -86,7 +92,9 @@ def _check_causal(model: Any, ids: list[int], name: str) -> None:
         one, two = (model(input_ids=tokens, use_cache=False).logits[0].float() for tokens in (first, second))
     if not one.isfinite().all():
         raise ModelError(f'The model "{name}" is broken: what it computes are no numbers.\nFetch its weights anew.')
-    if len(ids) > 1 and (one[:-1] - two[:-1]).abs().max() > LOOK_AHEAD * one.std():
+    ahead = len(ids) > 1 and (one[:-1] - two[:-1]).abs().max() > LOOK_AHEAD * one.std()
+    # BERT and its like can be loaded as writers, and say in their attention that they are none.
+    if ahead or any(getattr(module, "is_causal", True) is False for module in model.modules()):
         raise ModelError(
             f'In the model "{name}" each token sees those that follow it, so it cannot write a text.\n'
             "Expected a causal language model."

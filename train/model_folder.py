@@ -12,6 +12,7 @@ from ..style.files import sha256_file
 __all__ = ["check_folder", "fingerprint", "stated_licence"]
 
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+OTHERS = ("tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
 INDEX = "model.safetensors.index.json"
 
 
@@ -32,6 +33,9 @@ def check_folder(folder: Path, name: str) -> dict[str, Any]:
         raise ModelError(f'The model "{name}" cannot be read: {folder / "config.json"} does not name its "model_type".')
     if not any((folder / file).is_file() for file in TOKENIZERS):
         missing.append("a tokenizer (tokenizer.json)")
+    for file in OTHERS:  # transformers passes over the last one where it is broken
+        if (folder / file).is_file():
+            _json(folder / file, name)
     missing += _missing_weights(folder, name)
     if missing:
         raise ModelError(f'The model "{name}" is incomplete.\n{folder} lacks {", ".join(missing)}.')

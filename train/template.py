@@ -49,7 +49,7 @@ def settle_template(tokenizer: Any, *, ends: tuple[int, ...] = ()) -> tuple[str,
     if TODAY.search(template):
         template = TODAY.sub(lambda found: f'"{DAY.strftime(found[2])}"', template)
         notices.append(f"the chat template writes today's date: it is fixed at {DAY.isoformat()}, so that prompts stay")
-    if "enable_thinking" in template:
+    if "enable_thinking" in template and not template.startswith(NO_THINKING):
         template = NO_THINKING + template
         notices.append("the model can think before it answers: here it answers at once, tuned or not")
     tokenizer.chat_template = template
