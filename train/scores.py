@@ -36,9 +36,10 @@ def refresh_card(run: Path) -> None:
 
 def _results(run: Path) -> Table | None:
     try:
-        return json.loads((run / "results.json").read_text(encoding="utf-8"))
+        table = json.loads((run / "results.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return table if isinstance(table, dict) else None
 
 
 def _scores_of(results: Table, *, base: str) -> dict[str, Any] | None:
