@@ -65,10 +65,12 @@ def training_facts(run: StoredRun) -> list[tuple[str, str]]:
 
 
 def training_notices(run: StoredRun) -> list[str]:
-    """What the fit itself wants known, and steps that it had to leave out."""
+    """What the fit itself wants known, and the pairs and steps that were left out."""
     training = run.results.get("training") or {}
-    skipped = _number(training.get("skipped_steps"))
+    skipped, dropped = _number(training.get("skipped_steps")), _number(training.get("dropped_pairs"))
     notices = [short(str(text)) for text in training.get("notices") or []]
+    if dropped:
+        notices.append(f"{say.count(dropped)} pairs are longer than the model's context and were left out.")
     if skipped:
         notices.append(f"{say.count(skipped)} steps brought no usable gradient and changed nothing.")
     return [text[:1].upper() + text[1:] for text in notices]
