@@ -15,10 +15,14 @@ if TYPE_CHECKING:
     from .examples import drop_long, pair_notices, preview, token_lengths
     from .fitting import TrainResult, fit
     from .loop import StepReport
+    from .merge import MergeResult, merge
     from .model import LoadedModel, find_model, load_model, token_counter
+    from .provenance import CardFacts
 
 __all__ = [
+    "CardFacts",
     "LoadedModel",
+    "MergeResult",
     "StepReport",
     "TrainResult",
     "TrainSettings",
@@ -27,6 +31,7 @@ __all__ = [
     "find_model",
     "fit",
     "load_model",
+    "merge",
     "pair_notices",
     "preview",
     "render_prompt",
@@ -35,13 +40,16 @@ __all__ = [
 ]
 
 HEAVY = {
+    "CardFacts": "provenance",
     "LoadedModel": "model",
+    "MergeResult": "merge",
     "StepReport": "loop",
     "TrainResult": "fitting",
     "drop_long": "examples",
     "find_model": "model",
     "fit": "fitting",
     "load_model": "model",
+    "merge": "merge",
     "pair_notices": "examples",
     "preview": "examples",
     "token_counter": "model",
