@@ -24,7 +24,7 @@ def merge_run(
 
     Nothing is trained. `merged` holds the folder, its format and bytes and how it agrees with the adapter; `gguf` the same of
     the file, or None with the command (`gguf_command`) that llama.cpp converts the folder with.
-    Raises: DataError where the run has no adapter; ModelError and RunBroken as `train.merge.merge` does.
+    Raises: DataError where the run has no adapter; ModelError and RunBroken as `tuneworth.train.merge` does.
     """
     adapter = run / "train" / "adapter"
     if not adapter.is_dir():
@@ -33,7 +33,7 @@ def merge_run(
         )
     loaded = loaded or load(project, talk)
     from ..train.gguf import conversion_command, gguf_source, write_gguf
-    from ..train.merge import merge
+    from ..train.merging import merge
 
     pairs = pl.concat([read_split(run, "validation"), read_split(run, "train")])
     merged = merge(loaded, adapter, run / "train" / "merged", pairs=pairs)

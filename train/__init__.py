@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .examples import drop_long, pair_notices, preview, token_lengths
     from .fitting import TrainResult, fit
     from .loop import StepReport
-    from .merge import MergeResult, merge
+    from .merging import MergeResult, merge
     from .model import LoadedModel, find_model, load_model, token_counter
     from .provenance import CardFacts
 
@@ -42,14 +42,14 @@ __all__ = [
 HEAVY = {
     "CardFacts": "provenance",
     "LoadedModel": "model",
-    "MergeResult": "merge",
+    "MergeResult": "merging",
     "StepReport": "loop",
     "TrainResult": "fitting",
     "drop_long": "examples",
     "find_model": "model",
     "fit": "fitting",
     "load_model": "model",
-    "merge": "merge",
+    "merge": "merging",
     "pair_notices": "examples",
     "preview": "examples",
     "token_counter": "model",

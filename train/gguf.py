@@ -16,7 +16,7 @@ from ..style.errors import ModelError
 from .adapter import new_folder
 from .agreement import Agreement, compare, row_logits
 from .embedded import EMBEDDED_NAME, wheel_file
-from .merge import adapter_logits, check_disk
+from .merging import adapter_logits, check_disk
 from .model import LoadedModel
 from .provenance import base_record, read_record, write_record
 from .render import end_of_turn

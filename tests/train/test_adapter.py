@@ -18,7 +18,7 @@ from tuneworth.style.errors import RunBroken
 from tuneworth.train import TrainSettings, fit, load_model
 from tuneworth.train.adapter import generation_settings, write_adapter
 from tuneworth.train.lora import attach_adapter, detach_adapter
-from tuneworth.train.merge import merge
+from tuneworth.train.merging import merge
 from tuneworth.train.provenance import CardFacts
 
 WORDS = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]

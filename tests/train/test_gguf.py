@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from tuneworth.style.errors import ModelError, RunBroken
 from tuneworth.train import TrainSettings, fit, load_model
 from tuneworth.train.gguf import conversion_command, gguf_source, write_gguf
-from tuneworth.train.merge import merge
+from tuneworth.train.merging import merge
 
 WORDS = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]
 PAIRS = pl.DataFrame({"id": WORDS, "input": WORDS, "output": [f"yes, {word}" for word in WORDS]})

@@ -15,7 +15,7 @@ from tuneworth.train import TrainSettings, fit, load_model
 from tuneworth.train.adapter import attached_adapter, merged_adapter
 from tuneworth.train.agreement import compare, row_logits, rows_to_compare
 from tuneworth.train.lora import detach_adapter
-from tuneworth.train.merge import merge
+from tuneworth.train.merging import merge
 
 WORDS = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]
 PAIRS = pl.DataFrame({"id": WORDS, "input": WORDS, "output": [f"yes, {word}" for word in WORDS]})
@@ -103,7 +103,7 @@ def test_weights_are_written_in_the_format_of_the_base_models_files(
 def test_a_large_model_is_written_in_several_files(
     tiny_model: Any, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tuneworth.train.merge.SHARD", "20KB")
+    monkeypatch.setattr("tuneworth.train.merging.SHARD", "20KB")
     merge(tiny_model, adapter, tmp_path / "merged")
     assert len(list((tmp_path / "merged").glob("model-*.safetensors"))) > 1
     assert load_model(str(tmp_path / "merged"), dtype="float32").sha256 != tiny_model.sha256
