@@ -41,7 +41,8 @@ def run_project(
     from .headline import headline
     from .project import read_project
     from .runs import find_run, new_run, nothing_half_written
-    from .stages import check_prompts, curate_stage, evaluate_stage, load, preflight, report_stage, train_stage
+    from .stages import check_prompts, curate_stage, evaluate_stage, load, preflight, report_stage
+    from .training import train_stage
 
     wanted = [parse_gate(text) for text in gates]
     project = read_project(project_path, allow_code=allow_code)

@@ -1,29 +1,78 @@
 """`tuneworth train`: fit a LoRA adapter on a run's train split."""
 
 from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .reading import code_option
 from .talk import Talk, common_options
 
+if TYPE_CHECKING:
+    from .project import Project
+
 __all__ = ["command"]
 
 
-@click.command("train", epilog="Example:  tuneworth train examples/components")
+@click.command("train", epilog="Example:  tuneworth train examples/components --dry-run")
 @click.argument("project", required=False, type=click.Path(path_type=Path))
 @click.option("--run", "name", help="The run to train in; the newest one if left out.")
+@click.option("--dry-run", is_flag=True, help="Say what training would do and take; nothing is trained or written.")
+@click.option("--drop-long", is_flag=True, help="Leave out pairs longer than the model's context; else an error.")
+@click.option("--again", is_flag=True, help="Train anew in a run that was trained already; what was there is kept.")
 @code_option
 @common_options
-def command(project: Path | None, name: str | None, allow_code: bool, talk: Talk) -> None:
-    """Fit a LoRA adapter on the train split of the newest run."""
+def command(
+    project: Path | None, name: str | None, dry_run: bool, drop_long: bool, again: bool, allow_code: bool, talk: Talk
+) -> None:
+    """Fit a LoRA adapter on the train split of the newest run.
+
+    Before it starts, it says what will happen and what it will take, and refuses what cannot fit. Stopped at any
+    moment, the same command goes on from the last checkpoint.
+    """
     from .project import read_project
     from .runs import find_run
-    from .stages import train_stage
 
     settings = read_project(project, allow_code=allow_code)
     run = find_run(settings, name)
-    summary = train_stage(settings, run, talk)
-    lines = [f"{key}: {value}" for key, value in summary.items() if not isinstance(value, dict | list)]
-    talk.answer("\n".join(lines), {"run": str(run), **summary})
-    talk.next(f"tuneworth evaluate {settings.folder}")
+    if dry_run:
+        _plan(settings, run, talk, drop_long=drop_long)
+        return
+    summary = _trained(settings, run, talk, drop_long=drop_long, again=again)
+    talk.answer(_text(summary, run), {"run": str(run), **summary})
+    talk.next(f"tuneworth evaluate {quote(str(settings.folder))}")
+
+
+def _plan(project: "Project", run: Path, talk: Talk, *, drop_long: bool) -> None:
+    """The answer of --dry-run."""
+    from .train_words import plan_text
+    from .training import plan_training
+
+    plan = plan_training(project, run, talk, drop_long=drop_long).data()
+    talk.answer(plan_text(plan), plan)
+    talk.next(f"tuneworth train {quote(str(project.folder))}")
+
+
+def _trained(project: "Project", run: Path, talk: Talk, *, drop_long: bool, again: bool) -> dict[str, Any]:
+    """The summary of the run's training: of the one that is there, or of a new one."""
+    from .training import finished, put_aside, train_stage
+
+    if again:
+        if kept := put_aside(run):
+            talk.note(f"train: the earlier training is kept in {kept}")
+            talk.note(
+                "train: results and report of the run are those of the earlier adapter until it is evaluated again"
+            )
+    elif (summary := finished(project, run, talk, drop_long=drop_long)) is not None:
+        talk.note(f"train: {run} is trained already, with these settings; --again trains it anew")
+        return summary
+    return train_stage(project, run, talk, drop_long=drop_long)
+
+
+def _text(summary: dict[str, Any], run: Path) -> str:
+    from .train_words import train_text
+    from .trained import trained
+
+    log = (trained(run) or {}).get("log", [])
+    return f"{train_text(summary, log, run=quote(str(run)))}\n\nAdapter: {run / 'train' / 'adapter'}"

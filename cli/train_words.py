@@ -1,0 +1,236 @@
+"""What `tuneworth train` prints: what will happen, and what came of it, in lines of at most 80 columns."""
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+__all__ = ["duration", "plan_lines", "plan_text", "train_text"]
+
+WIDTH, LABEL = 80, 18
+BAR = 24  # characters of the histogram's longest bar
+WORST = 5  # pairs with the highest losses that are named here; the report names twenty
+LONGEST_ID = 40  # characters of an id in a line
+LONG_IDS = 5  # ids of pairs that were left out
+
+Data = Mapping[str, Any]
+
+
+def duration(seconds: float) -> str:
+    """A time for people: `4 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if seconds < 9.5:
+        return f"{seconds:.2g} s" if seconds < 0.95 else f"{whole} s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600:,} h {whole % 3600 // 60} min"
+
+
+def size(count: float) -> str:
+    """A number of bytes for people: `2.3 GB`."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}" if count < 99.5 * factor else f"{count / factor:,.0f} {unit}"
+    return f"{count:.0f} bytes"
+
+
+# --- before -----------------------------------------------------------------------------------------------------
+
+
+def plan_lines(plan: Data) -> list[str]:
+    """The preflight in a few lines, for the beginning of a training."""
+    tokens, settings = plan["tokens"], plan["settings"]
+    lines = [
+        f"{_pairs(plan)}, {tokens['total']:,} tokens ({tokens['shortest']:,} to {tokens['longest']:,} each), "
+        f"{_steps(plan)}, learning rate {settings['learning_rate']:g}",
+        f"about {duration(plan['time']['seconds'])} and {size(plan['memory']['peak_bytes'])} of memory "
+        f"({size(plan['memory']['at_hand_bytes'])} more are at hand), {plan['dtype']}, rank {settings['rank']}",
+    ]
+    return [*lines, *_warnings(plan)]
+
+
+def plan_text(plan: Data) -> str:
+    """The whole preflight."""
+    return "\n".join([
+        f"Training {plan['model']} on {_pairs(plan)}: what will happen",
+        "",
+        *_token_lines(plan),
+        *_recipe_lines(plan),
+        *_cost_lines(plan),
+        "",
+        *(_wrapped("- " + text, "  ") for text in _warnings(plan)),
+        "Checked",
+        *(_wrapped(f"  {_check(check)}", "    ") for check in plan["checks"]),
+        "",
+        "One pair as the model sees it",
+        plan["preview"],
+    ])  # fmt: skip
+
+
+def _token_lines(plan: Data) -> Iterator[str]:
+    tokens, dropped = plan["tokens"], plan["dropped"]
+    context = plan["context"]
+    yield _row("tokens per pair", f"{tokens['shortest']:,} to {tokens['longest']:,}, median {tokens['median']:,}")
+    most = max(count for *_, count in tokens["histogram"])
+    for start, end, count in tokens["histogram"]:
+        named = f"{start:,} or more" if end is None else f"{start:,} to {end - 1:,}"
+        bar = "#" * max(bool(count), round(BAR * count / most))
+        yield f"{'':{LABEL}}{named:>17}  {bar:<{BAR}} {count:,}"
+    yield _row(
+        "in one epoch", f"{tokens['total']:,}: prompts {tokens['prompt']:,}, answers {tokens['answer']:,} (learnt)"
+    )
+    yield _row("computed of these", f"{tokens['computed']:,}; what a batch's pairs begin with is computed once")
+    stated = f"{context:,} tokens" if context else "the model states none: memory alone limits a pair's length"
+    left_out = f"; {len(dropped)} longer pairs are left out" if dropped else ""
+    yield _row("context", f"{stated}{left_out}")
+
+
+def _recipe_lines(plan: Data) -> Iterator[str]:
+    settings, rules = plan["settings"], plan["rules"]
+    if settings["max_steps"] is None:
+        yield _row("epochs", f"{settings['epochs']}{_by(rules, 'epochs')}")
+    yield _row("learning rate", f"{settings['learning_rate']:g}{_by(rules, 'learning_rate')}")
+    looks = (
+        f"validation loss after {plan['evaluations']} of them, stopping early after {settings['patience']} without gain"
+        if plan["evaluations"]
+        else "no validation pairs: nothing will show overfitting"
+    )
+    yield _row("steps", f"{plan['steps']:,} of {settings['batch_size']} pairs; {looks}")
+    yield _row(
+        "trained",
+        f"{plan['trainable_parameters']:,} parameters (rank {settings['rank']}) beside the model's {plan['parameters']:,}",
+    )
+    ratio = plan["dtype_ratio"]
+    yield _row(
+        "number format", plan["dtype"] + (f"; bfloat16 is {ratio:g} times as fast as float32 here" if ratio else "")
+    )
+    if plan["threads"]:
+        yield _row("threads", f"{plan['threads']}; the same number gives the same adapter")
+
+
+def _cost_lines(plan: Data) -> Iterator[str]:
+    time, memory, disk = plan["time"], plan["memory"], plan["disk"]
+    spent = [
+        f"{name} {duration(time[key])}"
+        for name, key in (
+            ("steps", "training_seconds"),
+            ("validation", "evaluation_seconds"),
+            ("checkpoints", "checkpoint_seconds"),
+        )
+        if time[key] >= 0.05 * time["seconds"] or key == "training_seconds"
+    ]
+    yield _row(
+        "time", f"about {duration(time['seconds'])}: {', '.join(spent)}; {duration(time['seconds_per_step'])} a step, "
+        f"{time['tokens_per_second']:,.0f} tokens/s ({time['steps_timed']} steps timed)",
+    )  # fmt: skip
+    yield _row(
+        "memory", f"about {size(memory['peak_bytes'])} at the peak: program and model {size(memory['now_bytes'])}, adapter "
+        f"and optimizer {size(memory['adapter_bytes'])}, activations of {memory['longest_part']:,} tokens "
+        f"{size(memory['activation_bytes'])}, logits {size(memory['logit_bytes'])}; {size(memory['at_hand_bytes'])} more "
+        f"than now are at hand ({memory['limit']})",
+    )  # fmt: skip
+    free = "" if disk["free_bytes"] is None else f"; {size(disk['free_bytes'])} are free"
+    yield _row("disk", f"up to {size(disk['needed_bytes'])}{free}")
+
+
+def _warnings(plan: Data) -> list[str]:
+    """What was changed or left out, and what a user would not expect."""
+    dropped = plan["dropped"]
+    lines = list(plan["adjusted"].values())
+    if dropped:
+        ids = ", ".join(_short(str(row["id"])) for row in dropped[:LONG_IDS])
+        more = f" and {len(dropped) - LONG_IDS} more" if len(dropped) > LONG_IDS else ""
+        lines.append(f"left out as longer than the context of {plan['context']:,} tokens: {ids}{more} (drop_long)")
+    return [*lines, *plan["notices"]]
+
+
+def _check(check: Data) -> str:
+    return f"{check['name']}: {'yes' if check['ok'] else 'NO'} ({check['seen']})"
+
+
+def _by(rules: Data, name: str) -> str:
+    return f", by {rules[name]}" if name in rules else ", as stated"
+
+
+def _pairs(plan: Data) -> str:
+    n = plan["pairs"]
+    held_out = f" and {plan['validation_pairs']:,} to validate" if plan["validation_pairs"] else ""
+    return f"{n:,} pair{'s' * (n != 1)}{held_out}"
+
+
+def _steps(plan: Data) -> str:
+    n, settings = plan["steps"], plan["settings"]
+    epochs = "" if settings["max_steps"] is not None else f" in {settings['epochs']} epochs"
+    return f"{n:,} step{'s' * (n != 1)}{epochs}"
+
+
+# --- after ------------------------------------------------------------------------------------------------------
+
+
+def train_text(summary: Data, log: Sequence[Data], *, run: str) -> str:
+    """What a fit came to: time, losses, what was kept, what is to be said, and the pairs that were learnt worst."""
+    return "\n".join([
+        *_result_lines(summary, log),
+        *(_wrapped("- " + str(text), "  ") for text in summary.get("notices") or []),
+        *_worst_lines(summary.get("highest_losses") or [], run=run),
+    ])  # fmt: skip
+
+
+def _result_lines(summary: Data, log: Sequence[Data]) -> Iterator[str]:
+    n = summary["train_pairs"]
+    yield f"Trained on {n:,} pair{'s' * (n != 1)}"
+    yield ""
+    early = ", stopped early: the validation loss no longer fell" if summary["stopped_early"] else ""
+    yield _row("steps", f"{summary['steps']:,}{early}")
+    rate = f"{summary['tokens_per_second']:,.0f} tokens/s, {summary['dtype']}"
+    yield _row("time", f"{duration(summary['seconds'])} ({rate})")
+    first = next((line["train_loss"] for line in log if line.get("train_loss") is not None), None)
+    began = f", from {first:.3f} at the first step" if first is not None else ""
+    yield _row("training loss", f"{summary['train_loss']:.3f} per token over the last epoch{began}")
+    looks = [line["validation_loss"] for line in log if line.get("validation_loss") is not None]
+    if summary["validation_loss"] is not None:
+        began = f", from {looks[0]:.3f} at the first look" if len(looks) > 1 else ""
+        yield _row("validation loss", f"{summary['validation_loss']:.3f} per token at its best{began}")
+    kept = f"the adapter of step {summary['best_step']:,}, {summary['trainable_parameters']:,} parameters"
+    yield _row("kept", kept + ("" if summary["best_step"] == summary["steps"] else f"; {_later(summary)}"))
+    if summary.get("dropped_pairs"):
+        yield _row("left out", f"{summary['dropped_pairs']:,} pairs longer than the context (train/dropped.jsonl)")
+    if summary["peak_memory_bytes"]:
+        yield _row("memory", f"{size(summary['peak_memory_bytes'])} at the peak")
+
+
+def _later(summary: Data) -> str:
+    n = summary["steps"] - summary["best_step"]
+    return f"the {n:,} steps after it brought nothing better" if n != 1 else "the step after it brought nothing better"
+
+
+def _worst_lines(worst: Sequence[Data], *, run: str) -> Iterator[str]:
+    """The pairs with the highest losses: wrong or unusual outputs are among them."""
+    if not worst:
+        return
+    yield ""
+    yield "Learnt worst, and worth a look: loss per token, id"
+    for row in worst[:WORST]:
+        yield f"  {row['loss']:6.2f}  {_short(str(row['id']))}"
+    yield f"`tuneworth why {run} ID` shows where one of them comes from."
+
+
+# --- lines ------------------------------------------------------------------------------------------------------
+
+
+def _row(label: str, text: str) -> str:
+    """A label and its text, which goes on below itself where it is long."""
+    return textwrap.fill(text, WIDTH, initial_indent=f"{label:<{LABEL}}", subsequent_indent=" " * LABEL, **_WHOLE)
+
+
+def _wrapped(text: str, indent: str) -> str:
+    return textwrap.fill(text, WIDTH, subsequent_indent=indent, **_WHOLE)
+
+
+_WHOLE: dict[str, Any] = {"break_on_hyphens": False, "break_long_words": False}
+
+
+def _short(id: str) -> str:
+    flat = " ".join(id.split())
+    return flat if len(flat) <= LONGEST_ID else flat[: LONGEST_ID - 1] + "…"

@@ -1,0 +1,211 @@
+"""Training in a run: what is planned, what is done, and what is said while it lasts."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from ..curate import read_split
+from ..style import ConfigError, DataError, write_whole
+from .project import Project
+from .runs import Stopwatch, read_run, update_run
+from .stages import load, sample, seed_of
+from .talk import Talk
+from .train_words import duration, plan_lines
+
+if TYPE_CHECKING:
+    from ..train import LoadedModel, StepReport, TrainSettings
+    from ..train.loop import Callback
+    from ..train.preflight import Preflight
+
+__all__ = ["Planned", "finished", "plan_training", "put_aside", "train_stage"]
+
+QUIET_PARTS = 10  # without validation pairs and a terminal, a line after each tenth of the steps
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run's training before it starts: its pairs, settings and model, and what was found out about them.
+
+    `stated` are the settings as the project and the command gave them, `settings` those that the fit takes.
+    """
+
+    run: Path
+    train: pl.DataFrame
+    validation: pl.DataFrame
+    stated: "TrainSettings"
+    settings: "TrainSettings"
+    loaded: "LoadedModel"
+    preflight: "Preflight"
+
+    def data(self) -> dict[str, Any]:
+        """What stands in `train/preflight.json`."""
+        return {"run": str(self.run), **self.preflight.data(), "stated": asdict(self.stated)}
+
+
+def plan_training(
+    project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None, drop_long: bool = False
+) -> Planned:
+    """What training in this run will do and take; nothing is written.
+
+    Raises: as `preflight` does, and DataError where the run has no train pairs.
+    """
+    from ..train.preflight import preflight
+
+    stated = _stated(project, run, talk, drop_long=drop_long)
+    train, validation = _pairs(run, stated, talk)
+    loaded = loaded or load(project, talk)
+    folder = run / "train"
+    settings = _as_begun(stated, folder)
+    found = preflight(train, validation, model=loaded, settings=settings, out=folder)
+    settings = replace(settings, micro_batch=found.settings.micro_batch)
+    gone = {split: [row["id"] for row in found.dropped if row["split"] == split] for split in ("train", "validation")}
+    train, validation = (
+        table.filter(~pl.col("id").is_in(gone[split]))
+        for split, table in (("train", train), ("validation", validation))
+    )
+    return Planned(run, train, validation, stated, settings, loaded, found)
+
+
+def train_stage(
+    project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None, drop_long: bool = False
+) -> dict[str, Any]:
+    """An adapter in the run's `train` folder; the training summary. A fit that was stopped goes on where it was."""
+    from ..train import fit
+    from ..train.processes import Processes
+
+    watch, first = Stopwatch(), Processes.here().first
+    planned = plan_training(project, run, talk, loaded=loaded, drop_long=drop_long)
+    for line in plan_lines(planned.data()):
+        talk.note(f"train: {line}")
+    talk.note(planned.preflight.preview)
+    if first:
+        _write_plan(planned)
+    with _shown(talk, looks=bool(len(planned.validation))) as show:
+        result = fit(
+            planned.train, planned.validation, model=planned.loaded, settings=planned.settings, out=run / "train",
+            callbacks=[show], resume=True,
+        )  # fmt: skip
+    summary = {**result.summary(), **_beside(planned)}
+    if first:
+        write_whole(run / "train" / "summary.json", json.dumps(summary, indent=1) + "\n")
+        model = planned.loaded
+        told = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
+        update_run(run, seconds={"train": watch.seconds()}, model=told)
+    return summary
+
+
+def finished(project: Project, run: Path, talk: Talk, *, drop_long: bool = False) -> dict[str, Any] | None:
+    """The summary of a training that is complete; None where there is none yet.
+
+    Raises: ConfigError where it was made with other settings than the project's now.
+    """
+    folder = run / "train"
+    done = (folder / "summary.json").is_file() and (folder / "adapter").is_dir()
+    if not done or (folder / "checkpoint.safetensors").is_file():
+        return None
+    made, now = _read(folder / "preflight.json").get("stated"), asdict(_stated(project, run, talk, drop_long=drop_long))
+    # As JSON holds them: a tuple is a list there.
+    now = json.loads(json.dumps(now))
+    other = [key for key, value in now.items() if made is not None and made.get(key) != value]
+    if made is not None and other:
+        changes = ", ".join(f"{key} {_told(made.get(key))}, now {_told(now[key])}" for key in other)
+        raise ConfigError(
+            f"{run} holds an adapter that was trained with other settings: {changes}.\n"
+            f"--again trains anew here and puts the earlier one aside; `tuneworth curate {project.folder}` begins a new run."
+        )
+    return _read(folder / "summary.json")
+
+
+def put_aside(run: Path) -> Path | None:
+    """Move what an earlier training left to `train-1` (`train-2`, ...); None where there was nothing."""
+    folder = run / "train"
+    if not folder.is_dir():
+        return None
+    number = next(n for n in range(1, 1 + len(list(run.iterdir()))) if not (run / f"train-{n}").exists())
+    return folder.rename(run / f"train-{number}")
+
+
+# --- planning ---------------------------------------------------------------------------------------------------
+
+
+def _stated(project: Project, run: Path, talk: Talk, *, drop_long: bool) -> "TrainSettings":
+    """The project's settings with the command's options."""
+    # --seed, now or when the run began, goes for everything; without it the project's own seed makes the adapter.
+    seeded = talk.seed_given or read_run(run).get("seed_stated")
+    settings = replace(project.train, seed=seed_of(run, talk)) if seeded else project.train
+    return replace(settings, drop_long=settings.drop_long or drop_long)
+
+
+def _pairs(run: Path, settings: "TrainSettings", talk: Talk) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The run's train and validation pairs, sampled where the settings limit them."""
+    whole, validation = read_split(run, "train"), read_split(run, "validation")
+    train = sample(whole, settings.max_pairs, seed=seed_of(run, talk))
+    if not len(train):
+        raise DataError(f"no train pairs in {run}: every row was dropped or breaks a rule (see curate/summary.json)")
+    # Validation keeps its proportion to train, so that its part of the time stays the same.
+    validation = sample(validation, -(-len(validation) * len(train) // len(whole)), seed=seed_of(run, talk))
+    if len(train) < len(whole):
+        talk.note(f"train: {len(train)} of {len(whole)} training pairs, a seeded sample (max_pairs)")
+    return train, validation
+
+
+def _as_begun(settings: "TrainSettings", folder: Path) -> "TrainSettings":
+    """With as many pairs in memory at once as the fit began with that a checkpoint waits for."""
+    if settings.micro_batch is not None or not (folder / "checkpoint.safetensors").is_file():
+        return settings
+    begun = _read(folder / "preflight.json").get("settings") or {}
+    return replace(settings, micro_batch=begun.get("micro_batch"))
+
+
+def _write_plan(planned: Planned) -> None:
+    folder = planned.run / "train"
+    write_whole(folder / "preflight.json", json.dumps(planned.data(), ensure_ascii=False, indent=1) + "\n")
+    if dropped := planned.preflight.dropped:
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in dropped)
+        write_whole(folder / "dropped.jsonl", lines)
+    else:
+        (folder / "dropped.jsonl").unlink(missing_ok=True)
+
+
+def _beside(planned: Planned) -> dict[str, Any]:
+    """What the summary says beyond the fit itself."""
+    found = planned.preflight
+    return {"dropped_pairs": len(found.dropped), "by_rule": sorted(found.rules), "threads": found.threads}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; an empty one where there is none that can be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, Mapping) else {}  # type: ignore[return-value]
+
+
+def _told(value: Any) -> str:
+    return "not stated" if value is None else json.dumps(value)
+
+
+# --- while it lasts ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _shown(talk: Talk, *, looks: bool) -> Iterator["Callback"]:
+    """A callback that moves a bar and writes a line now and then: at each look at the validation loss, else ten times."""
+    with talk.progress("training") as advance:
+
+        def show(told: "StepReport") -> None:
+            beside = f"loss {told.train_loss:.3f}, {told.tokens_per_second:,.0f} tokens/s"
+            advance(told.step, told.steps, beside)
+            if told.validation_loss is not None:
+                beside += f", validation {told.validation_loss:.3f}"
+            elif looks or told.step * QUIET_PARTS // told.steps == (told.step - 1) * QUIET_PARTS // told.steps:
+                return
+            talk.note(f"train: step {told.step:,} of {told.steps:,}, {beside}, {duration(told.seconds_left)} left")
+
+        yield show
