@@ -10,6 +10,7 @@ from .reading import code_option
 from .talk import Talk, common_options
 
 if TYPE_CHECKING:
+    from ..train import LoadedModel
     from .project import Project
 
 __all__ = ["command"]
@@ -20,28 +21,40 @@ __all__ = ["command"]
 @click.option("--run", "name", help="The run to train in; the newest one if left out.")
 @click.option("--dry-run", is_flag=True, help="Say what training would do and take; nothing is trained or written.")
 @click.option("--drop-long", is_flag=True, help="Leave out pairs longer than the model's context; else an error.")
+@click.option(
+    "--merge", is_flag=True, help="Also write the tuned model as one: its adapter merged into the base model."
+)
+@click.option("--gguf", is_flag=True, help="Merge, and write the file that llama.cpp loads.")
 @click.option("--again", is_flag=True, help="Train anew in a run that was trained already; what was there is kept.")
 @code_option
 @common_options
 def command(
-    project: Path | None, name: str | None, dry_run: bool, drop_long: bool, again: bool, allow_code: bool, talk: Talk
-) -> None:
+    project: Path | None, name: str | None, dry_run: bool, drop_long: bool, merge: bool, gguf: bool, again: bool,
+    allow_code: bool, talk: Talk,
+) -> None:  # fmt: skip
     """Fit a LoRA adapter on the train split of the newest run.
 
     Before it starts, it says what will happen and what it will take, and refuses what cannot fit. Stopped at any
-    moment, the same command goes on from the last checkpoint.
+    moment, the same command goes on from the last checkpoint. In a run that is trained already, with the same settings,
+    nothing is trained: --merge and --gguf then only write the model.
     """
     from .project import read_project
     from .runs import find_run
 
-    settings = read_project(project, allow_code=allow_code)
-    run = find_run(settings, name)
+    read = read_project(project, allow_code=allow_code)
+    run = find_run(read, name)
     if dry_run:
-        _plan(settings, run, talk, drop_long=drop_long)
+        _plan(read, run, talk, drop_long=drop_long)
         return
-    summary = _trained(settings, run, talk, drop_long=drop_long, again=again)
-    talk.answer(_text(summary, run), {"run": str(run), **summary})
-    talk.next(f"tuneworth evaluate {quote(str(settings.folder))}")
+    summary, loaded = _trained(read, run, talk, drop_long=drop_long, again=again)
+    text = _text(summary, run)
+    if merge or gguf:
+        from .merge import merge_run, merge_text
+
+        merged = merge_run(read, run, talk, gguf=gguf, loaded=loaded)
+        summary, text = {**summary, **merged}, f"{text}\n{merge_text(merged)}"
+    talk.answer(text, {"run": str(run), **summary})
+    talk.next(f"tuneworth evaluate {quote(str(read.folder))}")
 
 
 def _plan(project: "Project", run: Path, talk: Talk, *, drop_long: bool) -> None:
@@ -54,20 +67,23 @@ def _plan(project: "Project", run: Path, talk: Talk, *, drop_long: bool) -> None
     talk.next(f"tuneworth train {quote(str(project.folder))}")
 
 
-def _trained(project: "Project", run: Path, talk: Talk, *, drop_long: bool, again: bool) -> dict[str, Any]:
-    """The summary of the run's training: of the one that is there, or of a new one."""
+def _trained(
+    project: "Project", run: Path, talk: Talk, *, drop_long: bool, again: bool
+) -> tuple[dict[str, Any], "LoadedModel | None"]:
+    """The summary of the run's training, of the one that is there or of a new one; and the model, where it was loaded."""
+    from .stages import load
     from .training import finished, put_aside, train_stage
 
-    if again:
-        if kept := put_aside(run):
-            talk.note(f"train: the earlier training is kept in {kept}")
-            talk.note(
-                "train: results and report of the run are those of the earlier adapter until it is evaluated again"
-            )
-    elif (summary := finished(project, run, talk, drop_long=drop_long)) is not None:
+    summary = None if again else finished(project, run, talk, drop_long=drop_long)
+    if summary is not None:
         talk.note(f"train: {run} is trained already, with these settings; --again trains it anew")
-        return summary
-    return train_stage(project, run, talk, drop_long=drop_long)
+        return summary, None
+    loaded = load(project, talk)  # what cannot be loaded costs the earlier training nothing
+    if again and (kept := put_aside(run)):
+        talk.note(f"train: the earlier training is kept in {kept}")
+        if (run / "results.json").is_file():
+            talk.note("train: the run's results are those of the earlier adapter until it is evaluated again")
+    return train_stage(project, run, talk, loaded=loaded, drop_long=drop_long), loaded
 
 
 def _text(summary: dict[str, Any], run: Path) -> str:

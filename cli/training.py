@@ -18,9 +18,8 @@ from .talk import Talk
 from .train_words import duration, plan_lines
 
 if TYPE_CHECKING:
-    from ..train import LoadedModel, StepReport, TrainSettings
+    from ..train import LoadedModel, Preflight, StepReport, TrainSettings
     from ..train.loop import Callback
-    from ..train.preflight import Preflight
 
 __all__ = ["Planned", "finished", "plan_training", "put_aside", "train_stage"]
 
@@ -54,7 +53,7 @@ def plan_training(
 
     Raises: as `preflight` does, and DataError where the run has no train pairs.
     """
-    from ..train.preflight import preflight
+    from ..train import preflight
 
     stated = _stated(project, run, talk, drop_long=drop_long)
     train, validation = _pairs(run, stated, talk)

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from .loop import StepReport
     from .merging import MergeResult, merge
     from .model import LoadedModel, find_model, load_model, token_counter
+    from .planning import Preflight, preflight
     from .provenance import CardFacts
 
 __all__ = [
     "CardFacts",
     "LoadedModel",
     "MergeResult",
+    "Preflight",
     "StepReport",
     "TrainResult",
     "TrainSettings",
@@ -33,6 +35,7 @@ __all__ = [
     "load_model",
     "merge",
     "pair_notices",
+    "preflight",
     "preview",
     "render_prompt",
     "token_counter",
@@ -43,6 +46,7 @@ HEAVY = {
     "CardFacts": "provenance",
     "LoadedModel": "model",
     "MergeResult": "merging",
+    "Preflight": "planning",
     "StepReport": "loop",
     "TrainResult": "fitting",
     "drop_long": "examples",
@@ -51,6 +55,7 @@ HEAVY = {
     "load_model": "model",
     "merge": "merging",
     "pair_notices": "examples",
+    "preflight": "planning",
     "preview": "examples",
     "token_counter": "model",
     "token_lengths": "examples",
