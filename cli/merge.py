@@ -1,5 +1,6 @@
 """A run's adapter merged into its base model, for `tuneworth train --merge`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,8 @@ def merge_run(
         raise DataError(
             f"no adapter in {run}: there is nothing to merge\n`tuneworth train {project.folder}` makes one."
         )
-    loaded = loaded or load(project, talk)
+    if loaded is None or loaded.quantised:  # into 4 bits nothing can be merged: the model in full then
+        loaded = load(replace(project, train=replace(project.train, quantised=False)), talk)
     from ..train.gguf import conversion_command, gguf_source, write_gguf
     from ..train.merging import merge
 

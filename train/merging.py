@@ -48,7 +48,7 @@ def merge(model: LoadedModel, adapter: Path, out: Path, *, pairs: pl.DataFrame |
     where the disk is too small or the written model is not the adapter's.
     """
     started = time.perf_counter()
-    if getattr(model.model, "is_quantized", False):
+    if model.quantised:
         raise ModelError(
             f'"{model.name}" is loaded in a quantised format, into which no adapter can be merged.\nLoad it without.'
         )
