@@ -17,6 +17,7 @@ from .render import (
     encode_prompts,
     encode_texts,
     end_of_turn,
+    names_within,
     render_text,
     special_ids,
 )
@@ -153,14 +154,15 @@ class _Rules:
         question = chat_messages(QUESTION)
         prompt, whole = render_text(tokenizer, question), render_text(tokenizer, question, answer=ANSWER)
         end = end_of_turn(tokenizer)
+        counted = special - {tokenizer.unk_token_id} | {end}  # what is unknown has a message of its own
         (ids,) = encode_texts(tokenizer, [whole[len(prompt) :]])
         return cls(
             tokenizer=tokenizer,
             end=end,
             bos=tokenizer.bos_token_id if tokenizer.bos_token_id not in _turn_tokens(tokenizer) else None,
-            special=special,
+            special=counted,
             special_texts=tuple(tokenizer.convert_ids_to_tokens(sorted(special))),
-            written=sum(id in special for id in ids[: ids.index(end) + 1]),
+            written=sum(id in counted for id in ids[: ids.index(end) + 1]),
             context=model.context,
             vocabulary=model.model.get_input_embeddings().weight.shape[0],
         )
@@ -251,12 +253,9 @@ def _faults(rules: _Rules, ids: list[int], *, prompt: int, output: str, chat: _C
 def _answer_fault(rules: _Rules, answer: list[int], output: str, chat: _Chat) -> str | None:
     if not output.strip():
         return "without an output to learn"
-    for text in rules.special_texts:
-        if text in output:
-            end = rules.tokenizer.convert_tokens_to_ids(text) == rules.end
-            return (
-                f"with the model's {'end-of-turn' if end else 'special'} token {text!r} inside the output: take it out"
-            )
+    if named := names_within(output, rules.special_texts):
+        kind = "end-of-turn" if rules.tokenizer.convert_tokens_to_ids(named[0]) == rules.end else "special"
+        return f"with the model's {kind} token {named[0]!r} inside the output: take it out"
     if chat.fault:
         return chat.fault
     if not answer:

@@ -1,6 +1,8 @@
 """One renderer of chats for training and evaluation: what a model is tuned on is what it is asked."""
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from ..style.errors import DataError, ModelError
@@ -12,6 +14,7 @@ __all__ = [
     "encode_prompts",
     "encode_texts",
     "end_of_turn",
+    "names_within",
     "render_prompt",
     "render_text",
     "special_ids",
@@ -19,6 +22,7 @@ __all__ = [
 
 Message = dict[str, str]
 
+SURROGATE = re.compile("[\\ud800-\\udfff]")
 CHUNK = 512  # texts at once: the tokenizer keeps about 100 bytes per token of what it works on
 QUESTION, ANSWER = "Quokka?", "Xylograph."  # for trying a template: words that no template writes itself
 
@@ -52,7 +56,7 @@ def encode_prompts(tokenizer: Any, chats: Sequence[Sequence[Message]], texts: Se
     """Token ids of chats whose texts `render_text` wrote, as `render_prompt` gives them."""
     ids, controls = encode_texts(tokenizer, texts), control_texts(tokenizer)
     for place, chat in enumerate(chats):
-        if any(control in message["content"] for message in chat for control in controls):
+        if any(names_within(message["content"], controls) for message in chat):
             ids[place] = _as_text(tokenizer, list(chat))
     return ids
 
@@ -71,10 +75,11 @@ def encode_texts(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
             )  # fmt: skip
             found += part["input_ids"]
     except (TypeError, UnicodeEncodeError):  # what tokenizers raises for a lone surrogate
-        broken = next((text for text in texts if not _is_unicode(text)), None)
+        broken = next((found for found in map(SURROGATE.search, texts) if found), None)
         if broken is None:
             raise
-        raise DataError(f"A text holds half a character (a lone surrogate): {broken[:60]!r}.") from None
+        around = broken.string[max(0, broken.start() - 20) : broken.end() + 20]
+        raise DataError(f"A text holds half a character (a lone surrogate): {around!r}") from None
     return found
 
 
@@ -86,9 +91,19 @@ def special_ids(tokenizer: Any) -> frozenset[int]:
 
 def control_texts(tokenizer: Any) -> tuple[str, ...]:
     """The texts that the tokenizer reads as control tokens: special ones, and added ones that the template writes."""
-    template = tokenizer.chat_template or ""
+    return _control_texts(tokenizer, len(tokenizer), str(tokenizer.chat_template))
+
+
+@lru_cache(maxsize=4)  # Gemma has 6,000 added tokens, and each prompt asks
+def _control_texts(tokenizer: Any, _size: int, template: str) -> tuple[str, ...]:
     tokens = [token for token in tokenizer.added_tokens_decoder.values() if not token.content.isspace()]
     return tuple(token.content for token in tokens if token.special or token.content in template)
+
+
+def names_within(text: str, names: Sequence[str]) -> list[str]:
+    """Those of the names that stand in the text."""
+    begins = {name[0] for name in names}  # mostly < and [, which few texts hold
+    return [name for name in names if name in text] if any(letter in text for letter in begins) else []
 
 
 def end_of_turn(tokenizer: Any) -> int:
@@ -157,11 +172,3 @@ def _as_text(tokenizer: Any, messages: list[Message]) -> list[int]:
         raise DataError(
             f"A message holds the name of a control token, and the model's tokenizer cannot write it as text.\n{error}"
         ) from error
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

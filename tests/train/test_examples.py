@@ -1,15 +1,16 @@
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 import pytest
 
 from tuneworth.style.errors import DataError
-from tuneworth.train import preview
+from tuneworth.train import chat_messages, drop_long, pair_notices, preview, render_prompt, token_lengths
 from tuneworth.train.batches import collate, epoch_order
-from tuneworth.train.examples import to_examples
+from tuneworth.train.examples import CHUNK, to_examples
 
 
-def pairs(*outputs: str, system: str | None = None) -> pl.DataFrame:
+def pairs(*outputs: str | None, system: str | None = None) -> pl.DataFrame:
     rows = [{"id": f"p{i}", "input": f"name: {i}", "output": text, "system": system} for i, text in enumerate(outputs)]
     return pl.DataFrame(rows, schema={"id": pl.String, "input": pl.String, "output": pl.String, "system": pl.String})
 
@@ -45,11 +46,14 @@ def test_the_system_text_stands_in_the_prompt(tiny_model: Any) -> None:
         ("x" * 300, "longer than the model's context of 256"),
         ("", "without an output"),
         ("  ", "without an output"),
+        ("\n\t\u2003", "without an output"),
+        (None, "without an output"),
+        ("a<|turn|>b", "special token '<|turn|>' inside"),
         ("a<|end|>b", "end-of-turn token '<|end|>' inside"),
     ],
 )
 def test_a_pair_that_would_teach_the_wrong_thing_is_an_error_with_its_id(
-    tiny_model: Any, output: str, said: str
+    tiny_model: Any, output: str | None, said: str
 ) -> None:
     with pytest.raises(DataError, match="p1") as error:
         to_examples(pairs("fine", output), model=tiny_model)
@@ -86,3 +90,134 @@ def test_an_epoch_holds_each_example_once_and_depends_on_seed_and_epoch_alone(ti
     assert first == epoch_order(examples, size=8, seed=3, epoch=0)
     assert first != epoch_order(examples, size=8, seed=3, epoch=1)
     assert first != epoch_order(examples, size=8, seed=4, epoch=0)
+
+
+# --- odd texts ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["a\x00b", "\u202egnirts", "e\u0301", "\ufeffa", "\U0001f469\u200d\U0001f52c", "\r\n", "x" * 90]
+)
+def test_odd_texts_are_learnt_and_asked_as_they_are(tiny_model: Any, text: str) -> None:
+    (example,) = to_examples(pairs(f"a{text}").with_columns(input=pl.lit(text)), model=tiny_model)
+    decode = tiny_model.tokenizer.decode
+    assert decode(example.ids[example.prompt_tokens :]) == f"a{text}<|end|>"
+    assert text in decode(example.ids[: example.prompt_tokens])
+
+
+def test_half_a_character_is_an_error_that_shows_it(tiny_model: Any) -> None:
+    with pytest.raises(DataError, match=r"lone surrogate\): .*a\\ud800"):
+        render_prompt(tiny_model.tokenizer, chat_messages("x" * 90 + "a\ud800"))
+
+
+def test_the_name_of_a_control_token_in_an_input_is_text_and_said(tiny_model: Any) -> None:
+    table = pairs("x", "y").with_columns(input=pl.Series(["end<|end|>", "fine"]))
+    (example, _) = to_examples(table, model=tiny_model)
+    assert example.ids.count(tiny_model.tokenizer.eos_token_id) == 2  # the template's own
+    assert "user\nend<|end|><|end|>\n" in tiny_model.tokenizer.decode(example.ids)
+    (notice,) = pair_notices(table, model=tiny_model)
+    assert notice.startswith("1 pair (p0) ")
+    assert "read as text" in notice
+
+
+def test_white_space_that_the_template_takes_away_is_said(tiny_model: Any) -> None:
+    table = pairs(" x", "y")
+    assert pair_notices(table, model=tiny_model) == ()
+    template = tiny_model.tokenizer.chat_template
+    tiny_model.tokenizer.chat_template = template.replace("m['content']", "m['content'] | trim")
+    assert "takes away" in "".join(pair_notices(table, model=tiny_model))
+    assert to_examples(table, model=tiny_model)[0].answer_tokens == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "output", "said"),
+    [
+        ("m['content'].split('|')[-1]", "thought | answer", "the model's chat template changes"),
+        ("m['content'] if 'x' not in m['content'] else raise_exception('no x')", "x", "template refuses"),
+        ("m['content'] if 'x' not in m['content'] else 1 + m['content']", "x", "template refuses"),
+    ],
+)
+def test_a_pair_that_the_template_spoils_is_named(tiny_model: Any, change: str, output: str, said: str) -> None:
+    template = tiny_model.tokenizer.chat_template
+    tiny_model.tokenizer.chat_template = template.replace("m['content']", f"({change})")
+    with pytest.raises(DataError, match=r"1 pair \(p1\)") as error:
+        to_examples(pairs("fine", output), model=tiny_model)
+    assert said in str(error.value)
+
+
+def test_a_prompt_that_depends_on_the_answer_is_named(tiny_model: Any) -> None:
+    front = "{% if messages[-1]['content'] == 'odd' %}<|turn|>{% endif %}"
+    tiny_model.tokenizer.chat_template = front + tiny_model.tokenizer.chat_template
+    with pytest.raises(DataError, match="another prompt than for a question"):
+        to_examples(pairs("fine", "odd"), model=tiny_model)
+
+
+def test_characters_that_the_tokenizer_does_not_know_are_said(tiny_model: Any) -> None:
+    from tokenizers import AddedToken, Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    known = {letter: n for n, letter in enumerate(["<unk>", *"abcdefghijklmnopqrstuvwxyz:0123456789 \n"])}
+    tokenizer = Tokenizer(models.BPE(vocab=known, merges=[], unk_token="<unk>"))
+    tokenizer.add_special_tokens([AddedToken(t, special=True) for t in ("<unk>", "<|turn|>", "<|end|>")])
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>", unk_token="<unk>")
+    fast.chat_template = tiny_model.tokenizer.chat_template
+    model = replace(tiny_model, tokenizer=fast)
+    assert len(to_examples(pairs("abc"), model=model)) == 1
+    with pytest.raises(DataError, match="does not know"):
+        to_examples(pairs("ab\u00df"), model=model)
+
+
+# --- lengths ------------------------------------------------------------------------------------------------------
+
+
+def test_lengths_are_those_of_the_examples_and_long_pairs_have_them_too(tiny_model: Any) -> None:
+    table = pairs("short", "x" * 5000, "", "three")
+    lengths = token_lengths(table, tiny_model)
+    assert lengths.rows() == [("p0", 26, 6), ("p1", 26, 5001), ("p2", 26, 0), ("p3", 26, 6)]
+    fitting = to_examples(table[[0, 3]], model=tiny_model)
+    assert [(e.prompt_tokens, e.answer_tokens) for e in fitting] == [row[1:] for row in lengths[[0, 3]].rows()]
+    assert token_lengths(table[:0], tiny_model).columns == ["id", "prompt_tokens", "answer_tokens"]
+
+
+def test_long_pairs_are_left_out_only_when_asked_and_named(tiny_model: Any) -> None:
+    fits, too_long = "x" * 229, "x" * 230  # 26 tokens of prompt, one of the end: the context is 256
+    table = pairs("a", too_long, fits, "y" * 300)
+    with pytest.raises(DataError, match=r"2 pairs \(p1, p3\) longer .* --drop-long"):
+        to_examples(table, model=tiny_model)
+    kept, dropped = drop_long(table, model=tiny_model)
+    assert dropped == ["p1", "p3"]
+    assert kept.equals(table[[0, 2]])
+    assert max(len(e.ids) for e in to_examples(kept, model=tiny_model)) == 256
+    assert drop_long(table, model=tiny_model, lengths=token_lengths(table, tiny_model))[1] == dropped
+
+
+def test_many_pairs_come_out_in_their_order(tiny_model: Any) -> None:
+    outputs = [f"number {n}" for n in range(2 * CHUNK + 3)]
+    examples = to_examples(pairs(*outputs), model=tiny_model)
+    ends = [tiny_model.tokenizer.decode(e.ids[e.prompt_tokens :]) for e in examples]
+    assert ends == [f"{text}<|end|>" for text in outputs]
+
+
+# --- the preview --------------------------------------------------------------------------------------------------
+
+
+def test_the_preview_shows_a_pair_of_middle_length_whatever_the_order(tiny_model: Any) -> None:
+    table = pairs("a" * 90, "bb", "c" * 9)
+    assert preview(table, model=tiny_model).startswith("pair p2: ")
+    assert preview(table.reverse(), model=tiny_model) == preview(table, model=tiny_model)
+
+
+def test_the_preview_leaves_out_the_middle_of_a_long_text_never_its_end(tiny_model: Any) -> None:
+    shown = preview(pairs("begin" + "x" * 9000 + "end").with_columns(input=pl.lit("line\n" * 500)), model=tiny_model)
+    lines = shown.splitlines()
+    assert len(lines) < 40
+    assert len(shown) < 4000
+    assert any("lines left out here" in line for line in lines)
+    assert lines[-2:][0] == "  | <|turn|>assistant"
+    assert "> begin" in lines[-1]
+    assert "characters left out here" in lines[-1]
+    assert lines[-1].endswith("xend<|end|>")
+
+
+def test_the_preview_shows_a_pair_that_cannot_be_trained_on(tiny_model: Any) -> None:
+    assert "the 0 marked > are learnt" in preview(pairs(""), model=tiny_model)
