@@ -17,13 +17,15 @@ from tuneworth.train.lora import attach_adapter, detach_adapter, replace_forward
 NAN, INF = math.nan, math.inf
 
 
-def course(ratios: Sequence[float], *, seed: int = 0, spread: float = 0.5) -> tuple[int | None, int]:
+def course(
+    ratios: Sequence[float], *, seed: int = 0, spread: float = 0.5, before: Sequence[float] = ()
+) -> tuple[int | None, int]:
     """At which step a fit is stopped whose losses are `ratios` times the untuned model's; how often it was looked at.
 
     Batches differ: the untuned model's loss scatters by `spread` in logarithm around 3.
     """
     chance = random.Random(seed)
-    before = [3 * math.exp(chance.gauss(0, spread)) for _ in ratios]
+    before = before or [3 * math.exp(chance.gauss(0, spread)) for _ in ratios]
     looks = []
     fit = Course(steps=len(ratios), learning_rate=1e-3)
     for step, (ratio, loss) in enumerate(zip(ratios, before, strict=True), start=1):
@@ -68,6 +70,13 @@ def test_a_fit_that_becomes_worse_than_none_is_stopped_soon(at: int, seed: int) 
     stopped, _ = course(ratios[:at] + [2.5] * (400 - at), seed=seed)
     assert stopped is not None
     assert stopped <= max(10, at + 12, at + 3 + 0.25 * (at + 3))
+
+
+def test_hard_pairs_at_the_first_look_hide_nothing_later() -> None:
+    before = [30.0] * 12 + [3.0] * 88
+    stopped, _ = course([0.7] * 40 + [2.5] * 60, before=before)  # 7.5 a step, and the first look was at 30
+    assert stopped is not None
+    assert stopped <= 53
 
 
 def test_a_fit_that_looks_bad_all_the_time_is_rarely_looked_at() -> None:
@@ -169,6 +178,7 @@ def test_a_rate_that_is_far_too_high_ends_the_run_and_says_what_to_change(taught
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 10
     with pytest.raises(RunBroken, match="diverged at step 10 "):  # and again, from the checkpoint on
         fit(PAIRS, model=taught_model, settings=settings, out=tmp_path, resume=True)
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 10
 
 
 def test_a_sensible_rate_on_the_same_model_is_left_alone(taught_model: Any, tmp_path: Path) -> None:

@@ -216,9 +216,10 @@ def test_a_disk_that_is_full_at_the_end_loses_nothing(tiny_model: Any, tmp_path:
     assert same_adapter(full, tmp_path / "whole")
 
 
-def test_a_log_line_that_cannot_be_written_costs_no_fit(tiny_model: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("again", [5, 6])  # with one more line to come, and after the last one
+def test_a_log_line_that_cannot_be_written_costs_no_fit(tiny_model: Any, tmp_path: Path, again: int) -> None:
     whole = fit(PAIRS, model=tiny_model, settings=QUICK, out=tmp_path / "whole")
-    events = [at(2, lambda: limit(500)), at(5, lambda: limit(ENDLESS))]
+    events = [at(2, lambda: limit(500)), at(again, lambda: limit(ENDLESS))]
     with room(ENDLESS):
         result = fit(PAIRS, model=tiny_model, settings=QUICK, out=tmp_path / "full", callbacks=events)
     assert (tmp_path / "full/log.jsonl").read_bytes() == (tmp_path / "whole/log.jsonl").read_bytes()

@@ -1,4 +1,5 @@
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,7 +10,7 @@ import pytest
 
 from tuneworth.style.errors import ConfigError
 from tuneworth.train import StepReport, TrainSettings, fit
-from tuneworth.train.trackers import SCALARS
+from tuneworth.train.trackers import SCALARS, TensorBoard
 
 PAIRS = [{"input": f"lamp {i}", "output": f"yes, {i}"} for i in range(10)]
 QUICK = TrainSettings(rank=2, alpha=4, max_steps=5, batch_size=4, learning_rate=1e-2, checkpoint_steps=2)
@@ -55,6 +56,13 @@ def test_a_tracker_that_is_missing_is_told_before_anything_is_loaded(
     with pytest.raises(ConfigError, match="pip install tensorboard"):
         fit(PAIRS, model="no such model", settings=TRACKED, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_no_number_is_left_out(tmp_path: Path) -> None:
+    tracker = TensorBoard(tmp_path)
+    tracker(StepReport(1, 2, 0.5, math.nan, None, 1e-3, math.inf, 100.0, 1.0))
+    tracker.close()
+    assert scalars(tmp_path).keys() == {"train/epoch", "train/learning_rate", "train/tokens_per_second"}
 
 
 def test_an_unknown_tracker_is_named() -> None:
