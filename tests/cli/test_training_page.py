@@ -1,12 +1,14 @@
 """What docs/training.md says of training is so: settings and defaults, files, code, links."""
 
 import re
+import shutil
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tuneworth.examples import example_path
 from tuneworth.train import TrainSettings, fit
 
 ROOT = Path(__file__).parents[2]
@@ -70,3 +72,21 @@ def test_the_library_code_runs(tiny_folder: Path) -> None:
     exec(blocks("python")[1].replace("smollm2-135m", str(tiny_folder)), found)
     assert found["done"].steps == 2
     assert (found["done"].adapter / "adapter_model.safetensors").is_file()
+
+
+def test_options_that_the_page_shows_are_there(command: Any) -> None:
+    shown = set(re.findall(r"tuneworth (\w+)[^`\n]*? (--[\w-]+)", PAGE))
+    assert shown
+    for name, option in shown:
+        assert option in command(name, "--help").out, (name, option)
+
+
+@pytest.mark.slow  # the model is loaded and a few real steps are made
+def test_a_dry_run_says_what_the_page_shows_of_it(command: Any, tmp_path: Path) -> None:
+    shutil.copytree(example_path("components"), tmp_path / "components", ignore=shutil.ignore_patterns("runs"))
+    assert command("curate", tmp_path / "components", "--quiet").code == 0
+    done = command("train", tmp_path / "components", "--dry-run")
+    assert done.code == 0, done.err
+    shown = next(block for block in blocks("text") if "what will happen" in block)
+    printed = {line.strip() for line in done.out.splitlines()}
+    assert [line for line in shown.splitlines() if line.strip() not in printed] == []
