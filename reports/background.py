@@ -34,7 +34,7 @@ class RiskRow:
 def sample_lines(run: StoredRun) -> list[str]:
     """Where the run used a part of its splits only: how much, so that nobody takes it for all."""
     data, training = run.results.get("data") or {}, run.results.get("training") or {}
-    trained, of = training.get("train_pairs"), (data.get("splits") or {}).get("train")
+    trained, of = _sampled(training), (data.get("splits") or {}).get("train")
     tested = data.get("tested") or {}
     lines = []
     if trained and of and trained < of:
@@ -44,6 +44,12 @@ def sample_lines(run: StoredRun) -> list[str]:
             f"The test used a seeded sample of {say.count(tested['pairs'])} of the {say.count(tested['of'])} test pairs."
         )
     return lines
+
+
+def _sampled(training: Mapping[str, Any]) -> int | None:
+    """How many train pairs were drawn: some of them may be left out as too long, which is no sample."""
+    settings = training.get("settings")
+    return settings.get("max_pairs") if isinstance(settings, Mapping) else training.get("train_pairs")
 
 
 def risk_rows(run: StoredRun) -> list[RiskRow]:

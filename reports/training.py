@@ -70,9 +70,11 @@ def training_notices(run: StoredRun) -> list[str]:
     skipped, dropped = _number(training.get("skipped_steps")), _number(training.get("dropped_pairs"))
     notices = [short(str(text)) for text in training.get("notices") or []]
     if dropped:
-        notices.append(f"{say.count(dropped)} pairs are longer than the model's context and were left out.")
+        are = "pair is" if dropped == 1 else "pairs are"
+        notices.append(f"{say.count(dropped)} {are} longer than the model's context and left out.")
     if skipped:
-        notices.append(f"{say.count(skipped)} steps brought no usable gradient and changed nothing.")
+        steps = "step" if skipped == 1 else "steps"
+        notices.append(f"{say.count(skipped)} {steps} brought no usable gradient and changed nothing.")
     return [text[:1].upper() + text[1:] for text in notices]
 
 
@@ -103,7 +105,8 @@ def _steps(training: Mapping[str, Any]) -> str | None:
     if steps is None:
         return None
     early = ", stopped early because the validation loss no longer fell" if training.get("stopped_early") else ""
-    return f"{say.count(steps)}{f', {say.count(size)} pairs each' if size else ''}{early}"
+    each = f", {say.count(size)} {'pair' if size == 1 else 'pairs'} each" if size else ""
+    return f"{say.count(steps)}{each}{early}"
 
 
 def _rate(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:

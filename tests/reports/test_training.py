@@ -88,6 +88,18 @@ def test_an_early_stop_skipped_steps_and_notices_are_said(make_run: Callable[...
     assert "No room on the disk </td>" in text
 
 
+@pytest.mark.parametrize(("keys", "said"), [
+    ({"settings": {"max_pairs": 300}}, "sample of 300 of the 1,391"),
+    ({"settings": {"max_pairs": None}, "train_pairs": 1390, "dropped_pairs": 1}, None),
+    ({"settings": None, "train_pairs": 300}, "sample of 300 of the 1,391"),
+])  # fmt: skip
+def test_a_sample_is_said_and_a_pair_left_out_is_none(
+    make_run: Callable[..., Path], keys: dict[str, Any], said: str | None
+) -> None:
+    page = write_report(make_run(change=training(**keys)))[0].read_text(encoding="utf-8")
+    assert (said in page) if said else ("seeded sample" not in page)
+
+
 def test_the_worst_pairs_stand_in_order_with_their_texts(make_run: Callable[..., Path]) -> None:
     run = make_run()
     pairs = [json.loads(text) for text in (run / "curate" / "train.jsonl").read_text(encoding="utf-8").splitlines()]
