@@ -48,13 +48,20 @@ def command(
         return
     summary, loaded = _trained(read, run, talk, drop_long=drop_long, again=again)
     text = _text(summary, run)
-    if merge or gguf:
+    if (merge or gguf) and _first():
         from .merge import merge_run, merge_text
 
         merged = merge_run(read, run, talk, gguf=gguf, loaded=loaded)
         summary, text = {**summary, **merged}, f"{text}\n{merge_text(merged)}"
     talk.answer(text, {"run": str(run), **summary})
     talk.next(f"tuneworth evaluate {quote(str(read.folder))}")
+
+
+def _first() -> bool:
+    """Whether this process writes for all that were started together."""
+    from ..train.processes import Processes
+
+    return Processes.here().first
 
 
 def _plan(project: "Project", run: Path, talk: Talk, *, drop_long: bool) -> None:

@@ -54,6 +54,7 @@ def plan_training(
     Raises: as `preflight` does, and DataError where the run has no train pairs.
     """
     from ..train import preflight
+    from ..train.processes import Processes
 
     stated = _stated(project, run, talk, drop_long=drop_long)
     train, validation = _pairs(run, stated, talk)
@@ -61,7 +62,7 @@ def plan_training(
     folder = run / "train"
     settings = _as_begun(stated, folder)
     found = preflight(train, validation, model=loaded, settings=settings, out=folder)
-    settings = replace(settings, micro_batch=found.settings.micro_batch)
+    settings = replace(settings, micro_batch=Processes.here().least(found.settings.micro_batch))
     gone = {split: [row["id"] for row in found.dropped if row["split"] == split] for split in ("train", "validation")}
     train, validation = (
         table.filter(~pl.col("id").is_in(gone[split]))
@@ -122,11 +123,13 @@ def finished(project: Project, run: Path, talk: Talk, *, drop_long: bool = False
 
 def put_aside(run: Path) -> Path | None:
     """Move what an earlier training left to `train-1` (`train-2`, ...); None where there was nothing."""
-    folder = run / "train"
-    if not folder.is_dir():
-        return None
-    number = next(n for n in range(1, 1 + len(list(run.iterdir()))) if not (run / f"train-{n}").exists())
-    return folder.rename(run / f"train-{number}")
+    from ..train.processes import Processes
+
+    folder, processes, kept = run / "train", Processes.here(), None
+    if processes.first and folder.is_dir():
+        number = next(n for n in range(1, 1 + len(list(run.iterdir()))) if not (run / f"train-{n}").exists())
+        kept = folder.rename(run / f"train-{number}")
+    return processes.from_first(kept)
 
 
 # --- planning ---------------------------------------------------------------------------------------------------

@@ -103,6 +103,10 @@ class Processes:
                 f"and {', '.join(map(str, others[:4]))}.\nGive each machine the same project folder, model and packages."
             )
 
+    def least(self, value: int | None) -> int | None:
+        """The smallest of all processes' values; None where all are None."""
+        return min((other for other in self.gather(value) if other is not None), default=None)
+
     def wait(self) -> None:
         """Wait until all processes are here."""
         self.gather(None)
