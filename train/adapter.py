@@ -33,6 +33,7 @@ CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 BEYOND_LORA = {
     "bias": ("none",), "modules_to_save": (None, []), "use_dora": (False, None), "target_parameters": (None, []),
     "trainable_token_indices": (None, []), "layer_replication": (None,), "lora_bias": (False, None),
+    "init_lora_weights": (True, False, "gaussian", "eva", "orthogonal"),  # others change the base model's own weights
 }  # fmt: skip
 
 
@@ -187,7 +188,8 @@ def attached_adapter(model: LoadedModel, adapter: Path) -> Iterator[Any]:
                 ).eval()
         except Exception as error:  # peft raises RuntimeError, ValueError, KeyError, TypeError
             raise ModelError(
-                f'The adapter {adapter} does not fit the model "{model.name}".\nIt was made for another one.'
+                f'The adapter {adapter} does not fit the model "{model.name}".\n'
+                "It was made for another one, or its settings were changed."
             ) from error
         _check_layers(adapted, names, adapter)
         yield adapted

@@ -16,7 +16,7 @@ from ..style.errors import ModelError
 from .adapter import new_folder
 from .agreement import Agreement, compare, row_logits
 from .embedded import EMBEDDED_NAME, wheel_file
-from .merging import adapter_logits, check_disk
+from .merging import adapter_logits, check_disk, check_place
 from .model import LoadedModel
 from .provenance import base_record, read_record, write_record
 from .render import end_of_turn
@@ -66,6 +66,7 @@ def write_gguf(
     `source` is not of the same model, RunBroken where the disk is too small or the file is not the adapter's.
     """
     started = time.perf_counter()
+    check_place(out)
     check_disk(out, needed=sum(file.stat().st_size for file in merged.glob("*.safetensors")))  # in bf16 twice of Q8_0
     rows, base, tuned = adapter_logits(model, adapter, pairs)
     with new_folder(out, then="merge again") as part:

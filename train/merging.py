@@ -10,17 +10,18 @@ from typing import Any
 
 import polars as pl
 
-from ..style.errors import ModelError, RunBroken
+from ..style.errors import ConfigError, ModelError, RunBroken
 from ..style.files import sha256_file
 from .adapter import attached_adapter, generation_settings, merged_adapter, new_folder
 from .agreement import Agreement, check_effect, compare, row_logits, rows_to_compare
 from .model import LoadedModel, load_model
 from .provenance import base_record, read_record, write_record
 
-__all__ = ["MergeResult", "adapter_logits", "check_disk", "merge"]
+__all__ = ["MergeResult", "adapter_logits", "check_disk", "check_place", "merge"]
 
 FORMATS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 BESIDE = 64 * 2**20  # bytes on the disk for the tokenizer, its file the largest: 35 MB for 260,000 tokens
+UNKNOWN = 1024  # tokens of an answer, where nothing says how long answers are
 SHARD = "5GB"  # what the hub's tools read without trouble
 
 
@@ -52,6 +53,7 @@ def merge(model: LoadedModel, adapter: Path, out: Path, *, pairs: pl.DataFrame |
         raise ModelError(
             f'"{model.name}" is loaded in a quantised format, into which no adapter can be merged.\nLoad it without.'
         )
+    check_place(out)
     kind = _stored_format(model)
     check_disk(out, needed=_bytes(model, kind) + BESIDE)
     rows, base, tuned = adapter_logits(model, adapter, pairs)
@@ -98,6 +100,21 @@ def _stored_format(model: LoadedModel) -> str:
             found.update(tensors.get_slice(name).get_dtype() for name in tensors.keys())  # noqa: SIM118 - not a dict
     usual = found.most_common(1)
     return FORMATS.get(usual[0][0], model.dtype) if usual else model.dtype
+
+
+def check_place(folder: Path) -> None:
+    """Check that a folder may be replaced: it is empty, or holds what was merged before.
+
+    Raises ConfigError where it holds anything else, which would be lost.
+    """
+    if (
+        folder.exists()
+        and not (folder.is_dir() and not any(folder.iterdir()))
+        and "merged" not in (read_record(folder) or {})
+    ):
+        raise ConfigError(
+            f"{folder} is there already and holds no merged model of ours.\nName a folder that is new or empty."
+        )
 
 
 def check_disk(place: Path, *, needed: int) -> None:
@@ -150,7 +167,7 @@ def _settings(model: LoadedModel, adapter: Path) -> Any:
 
     if read_record(adapter) is not None and (adapter / "generation_config.json").is_file():
         return GenerationConfig.from_pretrained(adapter)
-    return generation_settings(model, max_new_tokens=model.context // 2)
+    return generation_settings(model, max_new_tokens=min(UNKNOWN, model.context // 2))
 
 
 def _record(model: LoadedModel, adapter: Path, kind: str, agreement: Agreement) -> dict[str, Any]:

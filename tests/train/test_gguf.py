@@ -6,12 +6,15 @@ import gguf
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from gguf import GGUFReader, GGUFWriter
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from tuneworth.style.errors import ModelError, RunBroken
 from tuneworth.train import TrainSettings, fit, load_model
 from tuneworth.train.gguf import conversion_command, gguf_source, write_gguf
+from tuneworth.train.lora import detach_adapter
 from tuneworth.train.merging import merge
 
 WORDS = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]
@@ -140,3 +143,24 @@ def test_a_model_from_elsewhere_has_no_source_but_a_command(tiny_model: Any, tmp
     command = conversion_command(tmp_path / "my run" / "merged", tmp_path / "x.gguf")
     assert command.startswith("python convert_hf_to_gguf.py ")
     assert f"'{tmp_path}/my run/merged' --outtype q8_0" in command
+
+
+@pytest.mark.slow
+def test_the_embedded_models_own_file_gives_the_metadata(tmp_path: Path) -> None:
+    model: Any = load_model("smollm2-135m", dtype="bfloat16")
+    torch.manual_seed(0)
+    config = LoraConfig(
+        task_type="CAUSAL_LM", r=2, target_modules=["q_proj", "k_proj", "v_proj"], init_lora_weights=False
+    )
+    get_peft_model(model.model, config).save_pretrained(tmp_path / "adapter")
+    detach_adapter(model.model)
+    merge(model, tmp_path / "adapter", tmp_path / "merged")
+    source = gguf_source(model)
+    assert source is not None
+    result = write_gguf(model, tmp_path / "adapter", tmp_path / "merged", tmp_path / "gguf", source=source)
+    assert result.agreement.drift < 0.15 < result.agreement.effect
+    assert 140e6 < result.bytes < 150e6
+    told = GGUFReader(result.file).fields
+    assert told["tokenizer.ggml.pre"].contents() == "smollm"
+    assert told["general.base_model.0.name"].contents() == "HuggingFaceTB/SmolLM2-135M-Instruct"
+    assert len(told["tokenizer.ggml.tokens"].data) == 49152

@@ -10,7 +10,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
-from tuneworth.style.errors import ModelError, RunBroken
+from tuneworth.style.errors import ConfigError, ModelError, RunBroken
 from tuneworth.train import TrainSettings, fit, load_model
 from tuneworth.train.adapter import attached_adapter, merged_adapter
 from tuneworth.train.agreement import compare, row_logits, rows_to_compare
@@ -234,10 +234,32 @@ def test_a_disk_that_is_too_small_is_refused_with_both_numbers(
 
 
 def test_a_merge_takes_the_place_of_an_older_one(tiny_model: Any, adapter: Path, tmp_path: Path) -> None:
-    (tmp_path / "merged").mkdir()
+    merge(tiny_model, adapter, tmp_path / "merged")
     (tmp_path / "merged" / "model-00001-of-00002.safetensors").write_text("old")
     merge(tiny_model, adapter, tmp_path / "merged")
     assert [file.name for file in (tmp_path / "merged").glob("*.safetensors")] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize("place", ["train/adapter", "other", "file"])
+def test_nothing_of_anybody_elses_is_replaced(tiny_model: Any, adapter: Path, tmp_path: Path, place: str) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ConfigError, match="holds no merged model of ours"):
+        merge(tiny_model, adapter, tmp_path / place)
+    assert (adapter / "adapter_model.safetensors").is_file()
+    assert (tmp_path / "other" / "thesis.txt").read_text() == (tmp_path / "file").read_text() == "mine"
+
+
+def test_an_adapter_whose_making_changes_the_base_model_is_refused_before_it_does(
+    tiny_model: Any, adapter: Path, tmp_path: Path
+) -> None:
+    table = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps({**table, "init_lora_weights": "pissa"}))
+    before = {name: tensor.clone() for name, tensor in tiny_model.model.state_dict().items()}
+    with pytest.raises(ModelError, match="init_lora_weights"):
+        merge(tiny_model, adapter, tmp_path / "merged")
+    assert all(torch.equal(before[name], tensor) for name, tensor in tiny_model.model.state_dict().items())
 
 
 def test_an_adapter_that_brings_other_embeddings_is_refused_before_they_are_in_the_model(
