@@ -149,7 +149,7 @@ PAIRS = [
     {"input": f"{word} {i}", "output": f"yes, {word}"}
     for i, word in enumerate(["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"] * 3)
 ]
-LEARNS = TrainSettings(rank=8, alpha=16, max_steps=60, batch_size=8, learning_rate=4e-2, checkpoint_steps=0)
+LEARNS = TrainSettings(rank=8, alpha=16, max_steps=45, batch_size=8, learning_rate=4e-2, checkpoint_steps=0)
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ def taught_model(tiny_model: Any, lesson: Path) -> Iterator[Any]:
 
 def test_a_rate_that_is_far_too_high_ends_the_run_and_says_what_to_change(taught_model: Any, tmp_path: Path) -> None:
     settings = replace(LEARNS, learning_rate=1.0, checkpoint_steps=5)
-    with pytest.raises(RunBroken, match=r'diverged at step 10 of 60: (.|\n)*Lower "learning_rate" \(now 1\)'):
+    with pytest.raises(RunBroken, match=r'diverged at step 10 of 45: (.|\n)*Lower "learning_rate" \(now 1\)'):
         fit(PAIRS, model=taught_model, settings=settings, out=tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.safetensors", "log.jsonl"]
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 10
