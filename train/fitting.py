@@ -119,6 +119,7 @@ def fit(
             loaded.model, rank=settings.rank, alpha=settings.alpha, seed=settings.seed, name=loaded.base_name
         )
         stack.callback(detach_adapter, loaded.model)
+        processes.level([p for p in adapted.parameters() if p.requires_grad])  # GPUs of other kinds draw other numbers
         if settings.gradient_checkpointing:
             stack.enter_context(recomputed(loaded.model))
         path, notices = stack.enter_context(fast_paths(adapted, [*examples, *held_out]))

@@ -50,7 +50,7 @@ class FastLora(torch.autograd.Function):
         return grad_x, None, None, grad_a, grad_b, None
 
 
-def attach_adapter(model: nn.Module, *, rank: int, alpha: float, seed: int, name: str) -> PeftModel:
+def attach_adapter(model: Any, *, rank: int, alpha: float, seed: int, name: str) -> PeftModel:
     """The model with a fresh adapter on every linear layer but the head; `model` itself is changed.
 
     `detach_adapter` undoes it. The seed is set before the adapter is drawn; the caller's random state stays as it was.
@@ -62,7 +62,8 @@ def attach_adapter(model: nn.Module, *, rank: int, alpha: float, seed: int, name
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
-    with torch.random.fork_rng(), warnings.catch_warnings():
+    cards = [model.device] if model.device.type == "cuda" else []  # left out, every GPU of the machine is touched
+    with torch.random.fork_rng(devices=cards), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peft asks transformers for attributes that it is about to rename
         torch.manual_seed(seed)
         adapted = get_peft_model(model, config)  # type: ignore[arg-type]

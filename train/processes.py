@@ -103,6 +103,18 @@ class Processes:
                 f"and {', '.join(map(str, others[:4]))}.\nGive each machine the same project folder, model and packages."
             )
 
+    def level(self, tensors: Sequence[Any]) -> None:
+        """Each tensor becomes what it is in the first process, in place; one exchange for all of them, of one type."""
+        if self.count == 1:
+            return
+        import torch
+
+        with torch.no_grad(), self._together():
+            flat = torch.cat([tensor.reshape(-1) for tensor in tensors]).to(self.device)
+            torch.distributed.broadcast(flat, 0)
+            for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+                tensor.copy_(part.view_as(tensor))
+
     def least(self, value: int | None) -> int | None:
         """The smallest of all processes' values; None where all are None."""
         return min((other for other in self.gather(value) if other is not None), default=None)
