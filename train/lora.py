@@ -83,8 +83,8 @@ def detach_adapter(model: Any) -> None:
 
 def lora_layers(model: nn.Module) -> list[LoraLinear]:
     """The model's LoRA layers over linear layers in their order; quantised ones (subclasses of `nn.Linear`) too."""
-    found = [m for m in model.modules() if isinstance(m, LoraLayer) and isinstance(m.get_base_layer(), nn.Linear)]
-    return found  # type: ignore[return-value]  # quantised layers have the same parts as LoraLinear
+    layers = (m for m in model.modules() if isinstance(m, LoraLayer) and isinstance(m.get_base_layer(), nn.Linear))
+    return list(layers)  # type: ignore[arg-type]  # quantised ones have the same parts as LoraLinear
 
 
 def replace_forward(model: nn.Module) -> int:
