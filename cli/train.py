@@ -48,7 +48,7 @@ def command(
         return
     summary, loaded = _trained(read, run, talk, drop_long=drop_long, again=again)
     text = _text(summary, run)
-    if (merge or gguf) and _first():
+    if (merge or gguf) and _alone():
         from .merge import merge_run, merge_text
 
         merged = merge_run(read, run, talk, gguf=gguf, loaded=loaded)
@@ -57,11 +57,13 @@ def command(
     talk.next(f"tuneworth evaluate {quote(str(read.folder))}")
 
 
-def _first() -> bool:
-    """Whether this process writes for all that were started together."""
+def _alone() -> bool:
+    """Leave the processes that trained together, where there were several; whether this one goes on."""
     from ..train.processes import Processes
 
-    return Processes.here().first
+    here = Processes.here()
+    here.leave()
+    return here.first
 
 
 def _plan(project: "Project", run: Path, talk: Talk, *, drop_long: bool) -> None:

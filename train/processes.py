@@ -5,9 +5,8 @@ import platform
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 from ..style.errors import ConfigError, RunBroken
@@ -49,7 +48,9 @@ class Processes:
 
         Raises: ConfigError where the launcher's environment is incomplete, RunBroken where the others do not come.
         """
-        return _here()
+        if not _known:
+            _known.append(_find())
+        return _known[0]
 
     @property
     def first(self) -> bool:
@@ -145,11 +146,13 @@ class Processes:
             return True
 
     def leave(self) -> None:
-        """Leave the group, after the last thing that was done together."""
+        """Leave the group, after the last thing that was done together; from here on `here` waits for nobody."""
         if self.count > 1:
             from accelerate import PartialState
 
+            self.wait()
             PartialState().destroy_process_group()
+            _known[:] = [replace(self, count=1)]  # one that was not the first still writes nothing
 
     @contextmanager
     def _together(self) -> Iterator[None]:
@@ -171,8 +174,10 @@ def _reason(error: BaseException) -> str:
     return line.partition(". ")[0].rstrip(".")[:160] or type(error).__name__
 
 
-@cache
-def _here() -> Processes:
+_known: list[Processes] = []  # this process, once it was asked for
+
+
+def _find() -> Processes:
     if os.environ.get("WORLD_SIZE", "1") in ("", "1"):
         return Processes()
     told = {name: os.environ.get(name, "") for name in TOLD}
