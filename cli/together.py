@@ -28,7 +28,7 @@ def one_voice(arguments: list[str]) -> Iterator[None]:
     try:
         _check_command(arguments)
         yield
-        processes.leave()
+        Processes.here().leave()  # asked anew: a command may have left before its last part
     except BaseException:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the launcher ends everybody now; this one ends by itself
         if processes.speaks_of_failure():

@@ -37,13 +37,14 @@ def test_train_in_two_processes_answers_once_and_as_alone(command: Callable[...,
     (alone,) = (project / "runs").iterdir()
     both = shutil.copytree(alone, alone.with_name("both"))
     assert command("train", project, "--run", alone.name).code == 0
-    done = launched(ACCELERATE, "train", project, "--run", "both", "--json")
+    done = launched(ACCELERATE, "train", project, "--run", "both", "--json", "--merge")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["steps"] == 4  # one answer: two would be no JSON
     assert done.stderr.count("train: step 4 of 4") == 1
     assert log_of(both) == pytest.approx(log_of(alone), rel=1e-5)
     assert json.loads((both / "run.json").read_text())["model"]["dtype"] == "float32"
     assert (both / "train" / "adapter" / "adapter_model.safetensors").is_file()
+    assert (both / "train" / "merged" / "model.safetensors").is_file()
 
 
 @pytest.mark.slow
