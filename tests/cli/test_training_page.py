@@ -74,6 +74,19 @@ def test_the_library_code_runs(tiny_folder: Path) -> None:
     assert (found["done"].adapter / "adapter_model.safetensors").is_file()
 
 
+def test_the_links_of_the_page_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", PAGE):
+        file, _, place = target.partition("#")
+        if target.startswith("http"):
+            continue
+        assert not file or (ROOT / "docs" / file).exists(), target
+        text = (ROOT / "docs" / file).read_text(encoding="utf-8") if file.endswith(".md") else PAGE
+        heads = {
+            re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in re.findall(r"^#+ (.*)$", text, re.M)
+        }
+        assert not place or place in heads, target
+
+
 def test_options_that_the_page_shows_are_there(command: Any) -> None:
     shown = set(re.findall(r"tuneworth (\w+)[^`\n]*? (--[\w-]+)", PAGE))
     assert shown
