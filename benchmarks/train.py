@@ -1,43 +1,67 @@
-"""Tokens per second of training and outputs per second of generation, against peers and the machine's limit.
+"""Training and generation: tokens and outputs per second, memory and loss, against peers and the machine's limit.
 
-Run: `python benchmarks/train.py` (about 5 minutes on two cores); writes `benchmarks/train.md`.
+Run: `python benchmarks/train.py` (about 10 minutes on two cores; needs `pip install -e .[train,bench]`), writes
+`benchmarks/train.md`. `--quick` takes a minute, prints the same tables from fewer steps and writes nothing.
 
 What is timed: whole optimizer steps (forward, backward, clipping, AdamW) on the same batches in the same order, the
-first one left out; the fastest product of two matrices for the limit; `generate` from rendered chats to texts.
+first step left out; the fastest product of two matrices for the limit; `generate` from chats to texts, model loaded.
+Each way runs in a process of its own, whose peak memory is that of everything in it, loading the model included.
 Rates count real tokens, prompt and output together, never padding.
 """
 
+import argparse
 import json
 import os
 import platform
 import random
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+# tuneworth.train is imported before torch: it sets how torch's threads wait.
+from tuneworth.train import LoadedModel, chat_messages, load_model, render_prompt
+
+# isort: split
 import polars as pl
 import torch
+from trainers import (
+    BATCH,
+    RANK,
+    RATE,
+    Course,
+    Work,
+    transformers_trainer,
+    trl_best,
+    trl_defaults,
+    trl_padding_free,
+)
 
-from tuneworth.evaluate.generate import generate
+from tuneworth.evaluate import generate as generation
 from tuneworth.examples import example_path
 from tuneworth.style.fields import render_fields
 from tuneworth.style.files import write_whole
-from tuneworth.train import LoadedModel, chat_messages, load_model
-from tuneworth.train.attention import plain_attention
-from tuneworth.train.batches import collate, epoch_order
+from tuneworth.train.batches import epoch_order
 from tuneworth.train.examples import Example, to_examples
-from tuneworth.train.lora import attach_adapter, detach_adapter, lora_layers, replace_forward, restore_forward
+from tuneworth.train.fast import fast_paths
+from tuneworth.train.lora import attach_adapter, detach_adapter
+from tuneworth.train.memory import peak_memory_bytes
 from tuneworth.train.precision import product_rate
-from tuneworth.train.steps import batch_loss, split_head
+from tuneworth.train.steps import LossPath, split_head
 
-STEPS, BATCH, RANK = 13, 8, 16
-NEW_TOKENS, PROMPTS = 32, 32
+STEPS = 9
+NEW_TOKENS = 32
+LAST = 5  # losses that are averaged
 GUIDE = example_path("components") / "guide.md"
+BOTH = ("float32", "bfloat16")
 
 
 def pairs(count: int) -> pl.DataFrame:
@@ -48,114 +72,264 @@ def pairs(count: int) -> pl.DataFrame:
     return pl.DataFrame({"id": [r["id"] for r in rows], "input": inputs, "output": [r["output"] for r in rows]})
 
 
-def train_rate(model: LoadedModel, examples: list[Example], order: list[list[int]], *, way: str) -> dict[str, Any]:
-    """Tokens per second and the last losses of one way to train."""
-    adapted = attach_adapter(model.model, rank=RANK, alpha=32, seed=0, name=model.name)
-    base = adapted.get_base_model()
-    parameters = [p for p in adapted.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.0, fused=way != "stock")
-    losses, tokens, seconds = [], 0, 0.0
+def work(model: LoadedModel, steps: int) -> Work:
+    """The shipped example in batches of like length."""
+    examples = to_examples(pairs(steps * BATCH), model=model)
+    return Work(model, examples, epoch_order(examples, size=BATCH, seed=0, epoch=0)[:steps])
+
+
+# ---- ways to train
+
+
+def ours(given: Work, *, rank: int = RANK) -> Course:
+    """What `fit` does at each step."""
     with ExitStack() as stack:
-        stack.callback(detach_adapter, model.model)
-        if way == "ours":
-            replace_forward(adapted)
-            stack.callback(restore_forward, adapted)
-            stack.enter_context(plain_attention(base))
-        parts = split_head(base, examples[0]) if way != "stock" else None
-        adapted.train()
-        for step, rows in enumerate(order[:STEPS]):
-            started = time.perf_counter()
-            chosen = [examples[i] for i in rows]
-            if way == "stock":
-                loss = stock_loss(base, chosen)
-            else:
-                batch = collate(chosen, device="cpu")
-                loss = batch_loss(base, parts, batch) / len(batch.labels)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
-            losses.append(loss.item())
-            if step:
-                tokens += sum(len(e.ids) for e in chosen)
-                seconds += time.perf_counter() - started
-    return {"rate": tokens / seconds, "loss": statistics.mean(losses[-5:])}
+        adapted = attach_adapter(given.model.model, rank=rank, alpha=2 * rank, seed=0, name=given.model.name)
+        stack.callback(detach_adapter, given.model.model)
+        path, _ = stack.enter_context(fast_paths(adapted, given.examples))
+        return own_loop(adapted, path, given)
 
 
-def stock_loss(base: Any, chosen: list[Example]) -> Any:
-    """What a stock loop does: mask, labels with -100, logits at every position, the model's own loss."""
-    longest = max(len(e.ids) for e in chosen)
-    ids = torch.zeros(len(chosen), longest, dtype=torch.long)
-    mask, labels = torch.zeros_like(ids), torch.full_like(ids, -100)
-    for row, example in enumerate(chosen):
-        n = len(example.ids)
-        ids[row, :n], mask[row, :n] = torch.tensor(example.ids), 1
-        labels[row, example.prompt_tokens : n] = torch.tensor(example.ids[example.prompt_tokens :])
-    return base(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
+def peft_loop(given: Work) -> Course:
+    """peft's layers and the library's attention in a loop of our own: logits at the labels only, padding, no mask."""
+    adapted = attach_adapter(given.model.model, rank=RANK, alpha=2 * RANK, seed=0, name=given.model.name)
+    base = adapted.get_base_model()
+    return own_loop(adapted, LossPath(base, split_head(base, given.examples[0])), given)
 
 
-def flops_per_token(model: LoadedModel, examples: list[Example]) -> float:
-    """Of the frozen weights' products: 2 per weight forward, 2 backward (no gradient for W); the head at labels only."""
-    linear = sum(
-        m.weight.numel() for n, m in model.model.named_modules() if type(m) is torch.nn.Linear and "head" not in n
+def own_loop(adapted: Any, path: LossPath, given: Work) -> Course:
+    """Optimizer steps over the given batches."""
+    parameters = [p for p in adapted.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=RATE, weight_decay=0.0, fused=True)
+    course = Course()
+    adapted.train()
+    for chosen in given.batches:
+        started = time.perf_counter()
+        batch = path.batch(chosen)
+        loss = path.loss(batch).total / len(batch.labels)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        course.losses.append(loss.item())
+        course.seconds.append(time.perf_counter() - started)
+        course.computed.append(batch.computed)
+    return course
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to train: `run` gets its data and gives its course."""
+
+    label: str
+    dtype: str  # of the products; the frozen weights are in fp32 where TRL casts as it goes
+    run: Callable[["Work"], "Course"]
+
+
+WAYS = [
+    Way("**ours**", "bfloat16", ours),
+    Way("peft in a loop of our own", "bfloat16", peft_loop),
+    Way("`transformers.Trainer` + peft", "bfloat16", transformers_trainer),
+    Way("TRL `SFTTrainer`, best settings", "bfloat16", trl_best),
+    Way("TRL `SFTTrainer`, best settings, padding-free", "bfloat16", trl_padding_free),
+    Way("TRL `SFTTrainer`, defaults", "bfloat16", trl_defaults),
+    Way("**ours**", "float32", ours),
+    Way("`transformers.Trainer` + peft", "float32", transformers_trainer),
+]
+
+
+def train_one(number: str, *, quick: bool) -> dict[str, Any]:
+    """One way's numbers, and the products that its tokens need at the least, in GFLOP."""
+    way = WAYS[int(number)]
+    given = work(load_model("smollm2-135m", dtype=way.dtype), 3 if quick else STEPS)
+    real, labels = (
+        sum(count(e) for rows in given.batches[1:] for e in rows)
+        for count in (lambda e: len(e.ids), lambda e: e.answer_tokens)
     )
-    head = model.model.get_output_embeddings().weight.numel()
-    labels = sum(e.answer_tokens for e in examples) / sum(len(e.ids) for e in examples)
-    return 4 * linear + 4 * head * labels
+    frozen, head = weights(given.model)
+    if way.run in (trl_defaults, trl_best, trl_padding_free):  # they load the model themselves
+        given = replace(given, model=replace(given.model, model=None))
+    course = way.run(given)
+    seconds, computed = sum(course.seconds[1:]), sum(course.computed[1:])
+    # 2 per weight forward and 2 back (no gradient for the weights); the head at the labels only; the adapter left out
+    needed = [(4 * frozen * tokens + 4 * head * labels) / 1e9 for tokens in (real, computed)]
+    return {
+        "rate": real / seconds, "computed": computed / seconds, "gflops": [n / seconds for n in needed],
+        "memory": peak_memory_bytes(), "loss": statistics.mean(course.losses[-LAST:]),
+        "steps": len(course.seconds),
+    }  # fmt: skip
 
 
-def training_table(found: pl.DataFrame) -> list[str]:
-    """Rows of Markdown."""
+def weights(model: LoadedModel) -> tuple[int, int]:
+    """Numbers in the linear layers, and in the head."""
+    head = model.model.get_output_embeddings().weight
+    linear = [m.weight for m in model.model.modules() if type(m) is torch.nn.Linear and m.weight is not head]
+    return sum(w.numel() for w in linear), head.numel()
+
+
+def limits(_: str, *, quick: bool) -> dict[str, float]:
+    """GFLOP/s of matrix products by number format."""
+    return {dtype: product_rate(getattr(torch, dtype), seconds=0.2 if quick else 2.0) for dtype in BOTH}
+
+
+# ---- how time grows
+
+
+def growth(_: str, *, quick: bool) -> list[str]:
+    """Rows of Markdown: seconds per step by pairs, length, rank, and with a guide in every row."""
+    model = load_model("smollm2-135m", dtype="bfloat16")
+    steps = 2 if quick else 4
     rows = []
-    for dtype, ways in [("bfloat16", ["ours", "peft, own loop", "stock"]), ("float32", ["peft, own loop", "stock"])]:
-        model = load_model("smollm2-135m", dtype=dtype)
-        examples = to_examples(found, model=model)
-        order = epoch_order(examples, size=BATCH, seed=0, epoch=0)
-        speed = product_rate(getattr(torch, dtype), seconds=1.0)
-        limit = speed * 1e9 / flops_per_token(model, examples)
-        rows.append(f"| limit: matrix products at {speed:.0f} GFLOP/s | {dtype} | {limit:.0f} | | |")
-        for way in ways:
-            told = train_rate(model, examples, order, way=way)
-            rows.append(f"| {way} | {dtype} | {told['rate']:.0f} | {told['rate'] / limit:.0%} | {told['loss']:.3f} |")
-            print(rows[-1], file=sys.stderr)
+
+    def row(what: str, given: Work, *, rank: int = RANK) -> None:
+        course = ours(given, rank=rank)
+        real = sum(len(e.ids) for batch in given.batches[1:] for e in batch)
+        each, computed = statistics.mean(course.seconds[1:]), sum(course.computed[1:])
+        rate = real / sum(course.seconds[1:])
+        rows.append(
+            f"| {what} | {real / (len(given.order) - 1):,.0f} | {computed / real:.2f} | {each:.2f} | {rate:.0f} |"
+        )
+        print(rows[-1], file=sys.stderr)
+
+    for count in (64, 512) if quick else (64, 512, 1792):
+        examples = to_examples(pairs(count), model=model)
+        row(f"{count:,} pairs", Work(model, examples, epoch_order(examples, size=BATCH, seed=0, epoch=0)[:steps]))
+    for length in (64, 256) if quick else (64, 128, 256, 512, 1024):
+        row(f"rows of {length:,} tokens, batch 4", drawn(model, length, size=4, steps=min(steps, 3)))
+    for rank in (4, 64) if quick else (4, 16, 64):
+        row(f"rank {rank}", work(model, steps), rank=rank)
+    row("a guide of 300 tokens in front of every row", guided(model, steps))
     return rows
 
 
-def generation_table(found: pl.DataFrame) -> list[str]:
-    """Rows of Markdown."""
-    model = load_model("smollm2-135m")
-    plain = [chat_messages(text) for text in found["input"][:PROMPTS]]
+def drawn(model: LoadedModel, length: int, *, size: int, steps: int) -> Work:
+    """Rows of one length and of random tokens, a quarter of each to be learnt: nothing in common."""
+    chance = random.Random(length)
+    top = model.model.get_input_embeddings().weight.shape[0]
+    examples = [
+        Example(str(n), tuple(chance.randrange(100, top) for _ in range(length)), length * 3 // 4)
+        for n in range(size * steps)
+    ]
+    return Work(model, examples, [range(start, start + size) for start in range(0, size * steps, size)])
+
+
+def guided(model: LoadedModel, steps: int) -> Work:
+    """The shipped example, each row behind the same 300 tokens."""
+    plain = work(model, steps)
+    front = tuple(random.Random(0).randrange(100, 40_000) for _ in range(300))
+    examples = [Example(e.id, front + e.ids, len(front) + e.prompt_tokens) for e in plain.examples]
+    return Work(model, examples, plain.order)
+
+
+# ---- generation
+
+
+def one_by_one(model: LoadedModel, chats: Sequence[Any], *, adapted: Any = None) -> tuple[int, int]:
+    """The plain loop: the library's `generate`, one chat at a time. Outputs and new tokens."""
+    tokens = 0
+    for chat in chats:
+        ids = torch.tensor([render_prompt(model.tokenizer, chat)])
+        with torch.inference_mode():
+            out = (adapted or model.model).generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW_TOKENS, do_sample=False,
+                pad_token_id=model.tokenizer.pad_token_id,
+            )  # fmt: skip
+        tokens += out.shape[1] - ids.shape[1]
+    return len(chats), tokens
+
+
+def in_batches(model: LoadedModel, chats: Sequence[Any], *, size: int, adapter: Path | None = None) -> tuple[int, int]:
+    """Ours. Outputs and new tokens."""
+    told = generation.generate(model, chats, adapter=adapter, max_new_tokens=NEW_TOKENS, batch_size=size)
+    return len(told), sum(g.output_tokens for g in told)
+
+
+def generate_all(_: str, *, quick: bool) -> list[str]:
+    """Rows of Markdown: outputs per second of each way to generate, as a multiple of the plain loop's."""
+    model = load_model("smollm2-135m", dtype="bfloat16")
+    found = pairs(131)
+    plain = [chat_messages(text) for text in found["input"][3:]]
+    shots = list(zip(found["input"][:3], found["output"][:3], strict=True))
     guide = GUIDE.read_text(encoding="utf-8") if GUIDE.is_file() else "Write one line. " * 80
-    shots = list(zip(found["input"][-3:], found["output"][-3:], strict=True))
-    guided = [chat_messages(text, system=guide, examples=shots) for text in found["input"][:PROMPTS]]
-    rows = []
-    with tempfile.TemporaryDirectory() as temporary:
-        adapted = attach_adapter(model.model, rank=RANK, alpha=32, seed=0, name=model.name)
-        adapted.save_pretrained(temporary, save_embedding_layers=False)
-        cases = [
-            ("plain, adapter as peft has it", plain, 32, None),
-            ("plain, adapter merged in memory", plain, 32, Path(temporary)),
-            ("plain", plain, 32, None),
-            ("plain", plain[:4], 1, None),
-            ("guide and 3 examples, computed once", guided, 32, None),
-            ("guide and 3 examples, one by one", guided[:2], 1, None),
-        ]
-        for name, prompts, size, adapter in cases:
-            if lora_layers(model.model) and "peft" not in name:
-                detach_adapter(model.model)
-            started = time.perf_counter()
-            # one by one means that: no prompts that could share a beginning
-            groups = [prompts] if size > 1 else [[prompt] for prompt in prompts]
-            told = [
-                g
-                for group in groups
-                for g in generate(model, group, adapter=adapter, max_new_tokens=NEW_TOKENS, batch_size=size)
-            ]
-            seconds = time.perf_counter() - started
-            tokens = sum(g.output_tokens for g in told) / seconds
-            rows.append(f"| {name} | {told[0].input_tokens} | {size} | {len(told) / seconds:.2f} | {tokens:.0f} |")
-            print(rows[-1], file=sys.stderr)
+    guided = [chat_messages(text, system=guide, examples=shots) for text in found["input"][3:]]
+    few, some, many = (2, 8, 16) if quick else (6, 64, 128)
+    rows: list[str] = []
+    bases: dict[str, float] = {}
+
+    def row(kind: str, what: str, size: int, run: Callable[[], tuple[int, int]]) -> None:
+        started = time.perf_counter()
+        outputs, tokens = run()
+        seconds = time.perf_counter() - started
+        base = bases.setdefault(kind, outputs / seconds)  # the first of a kind is the plain loop
+        times = f"{outputs / seconds / base:.1f}"
+        rows.append(f"| {kind} | {what} | {size} | {outputs / seconds:.2f} | {tokens / seconds:.0f} | {times} |")
+        print(rows[-1], file=sys.stderr)
+
+    row("plain", "`model.generate`", 1, lambda: one_by_one(model, plain[:few]))
+    for size in (1, 8, 32, 64, 128):
+        chats = plain[: {1: few, 128: many}.get(size, some)]
+        row("plain", "ours", size, lambda chats=chats, size=size: in_batches(model, chats, size=size))
+    row("guide, 3 examples", "`model.generate`", 1, lambda: one_by_one(model, guided[:few]))
+    row("guide, 3 examples", "ours, beginning once", 64, lambda: in_batches(model, guided[:some], size=64))
+    row("guide, 3 examples", "ours, beginning in each row", 64, lambda: unshared(model, guided[: max(2, some // 2)]))
+    with tempfile.TemporaryDirectory() as folder:
+        adapted = attach_adapter(model.model, rank=RANK, alpha=2 * RANK, seed=0, name=model.name)
+        adapted.save_pretrained(folder, save_embedding_layers=False)
+        row("adapter", "`model.generate`, as peft has it", 1, lambda: one_by_one(model, plain[:few], adapted=adapted))
+        row("adapter", "ours, as peft has it", 64, lambda: in_batches(model, plain[:some], size=64))
+        detach_adapter(model.model)
+        row(
+            "adapter",
+            "ours, merged in memory",
+            64,
+            lambda: in_batches(model, plain[:some], size=64, adapter=Path(folder)),
+        )
     return rows
+
+
+def unshared(model: LoadedModel, chats: Sequence[Any]) -> tuple[int, int]:
+    """Ours, made to compute the common beginning in each row."""
+    before, generation.LEAST_SHARED = generation.LEAST_SHARED, 10**9
+    try:
+        return in_batches(model, chats, size=64)
+    finally:
+        generation.LEAST_SHARED = before
+
+
+# ---- the page
+
+PARTS: dict[str, Callable[..., Any]] = {
+    "train": train_one,
+    "limits": limits,
+    "growth": growth,
+    "generation": generate_all,
+}
+
+
+def apart(part: str, argument: str = "", *, quick: bool) -> Any:
+    """A part's result from a process of its own."""
+    command = [sys.executable, __file__, "--part", part, "--argument", argument, *(["--quick"] if quick else [])]
+    with tempfile.NamedTemporaryFile(mode="r", encoding="utf-8") as answer:
+        subprocess.run([*command, "--answer", answer.name], check=True, stdout=subprocess.DEVNULL)
+        return json.load(answer)
+
+
+def training_rows(*, quick: bool) -> list[str]:
+    """Rows of Markdown: the limit measured before and after, the ways between."""
+    before = apart("limits", quick=quick)
+    told = [(way, apart("train", str(n), quick=quick)) for n, way in enumerate(WAYS)]
+    after = apart("limits", quick=quick)
+    speeds = {dtype: max(before[dtype], after[dtype]) for dtype in BOTH}
+    slow = next(t["rate"] for way, t in told if way.run is trl_defaults)
+    rows = []
+    for way, t in told:
+        shares = " | ".join(f"{g / speeds[way.dtype]:.0%}" for g in t["gflops"])
+        rows.append(
+            f"| {way.label} | {way.dtype} | {t['rate']:.0f} | {t['rate'] / slow:.1f} | {t['computed']:.0f} | {shares} "
+            f"| {t['memory'] / 1e9:.1f} GB | {t['loss']:.3f} |"
+        )
+    products = ", ".join(f"{speed:.0f} GFLOP/s in {dtype}" for dtype, speed in speeds.items())
+    return [*rows, "", f"The limit is the fastest matrix product of this machine in the same run: {products}."]
 
 
 def hardware() -> str:
@@ -167,29 +341,58 @@ def hardware() -> str:
     return f"{name}, {torch.get_num_threads()} threads, {', '.join(flags) or 'no bf16 instructions'}"
 
 
-def main() -> None:
-    found, load = pairs(STEPS * BATCH), os.getloadavg()[0]
-    training, generation = training_table(found), generation_table(found)
-    text = f"""# Training and generation
+def page(*, quick: bool) -> str:
+    """All tables and what they mean."""
+    load = os.getloadavg()[0]
+    training, grown, generated = (
+        training_rows(quick=quick),
+        apart("growth", quick=quick),
+        apart("generation", quick=quick),
+    )
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "peft", "trl", "accelerate"))
+    return f"""# Training and generation
 
-{datetime.now(UTC):%Y-%m-%d}, {hardware()}, torch {torch.__version__}, load average {load:.1f} before the start
-(0: nothing else ran). Written by `benchmarks/train.py`, which says what is
-timed. SmolLM2-135M-Instruct, {STEPS} steps of {BATCH} pairs of the shipped example, rank {RANK} on all linear layers.
+{datetime.now(UTC):%Y-%m-%d}, {hardware()}, load average {load:.1f} before the start (0: nothing else ran),
+{versions}. Written by `benchmarks/train.py`, which says what is timed.
+SmolLM2-135M-Instruct; {3 if quick else STEPS} steps of {BATCH} pairs of the shipped example, the same batches in the same
+order, rank {RANK} on all linear layers, learning rate {RATE:g}, no dropout.
 
-| way | format | tokens/s | of the limit | loss, mean of the last 5 steps |
-|---|---|---|---|---|
+| way | format | tokens/s | times TRL's defaults | computed/s | limit, real | limit, computed | peak memory | loss |
+|---|---|---|---|---|---|---|---|---|
 {chr(10).join(training)}
+"Limit" is the share of it that is reached, counting the products which the frozen weights need (forward, and back to
+the inputs; the head at the labels only), for every real token, and for the tokens that went through the model, which
+are "computed": fewer where a common beginning is computed once for a batch, more with padding. "Loss" is the mean of
+the last {LAST} steps. TRL's defaults keep the weights in float32, cast as they go and compute activations twice. All
+peers get batches of like length, which by default they do not make.
 
-"stock": peft's layers, attention mask, logits at every position, the model's own loss. "peft, own loop": logits at the
-labels only, no mask. "ours": that, with the replaced LoRA forward and plain attention.
+How the time of a step grows (ours, bfloat16, batch {BATCH} where nothing else is said):
 
-Generation, {NEW_TOKENS} new tokens at the most, {load_model("smollm2-135m").dtype}:
-
-| prompt | tokens of the first prompt | batch | outputs/s | new tokens/s |
+| what | real tokens per step | computed per real token | seconds per step | tokens/s |
 |---|---|---|---|---|
-{chr(10).join(generation)}
+{chr(10).join(grown)}
+
+Generation, {NEW_TOKENS} new tokens at the most, bfloat16; "times" is outputs per second against the first line of its kind:
+
+| prompt | way | batch | outputs/s | new tokens/s | times |
+|---|---|---|---|---|---|
+{chr(10).join(generated)}
 """
-    write_whole(Path(__file__).with_suffix(".md"), text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a minute, for trying the script; writes no table")
+    for name in ("--part", "--argument", "--answer"):
+        parser.add_argument(name, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.part:
+        told = PARTS[options.part](options.argument, quick=options.quick)
+        Path(options.answer).write_text(json.dumps(told), encoding="utf-8")
+        return
+    text = page(quick=options.quick)
+    if not options.quick:
+        write_whole(Path(__file__).with_suffix(".md"), text)
     print(text)
 
 

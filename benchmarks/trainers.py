@@ -1,0 +1,144 @@
+"""The peers of benchmarks/train.py: `transformers.Trainer` and TRL's `SFTTrainer` on given batches in a given order."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tuneworth.train import LoadedModel
+from tuneworth.train.examples import Example
+from tuneworth.train.lora import attach_adapter
+
+# isort: split
+import torch
+
+__all__ = [
+    "BATCH",
+    "RANK",
+    "RATE",
+    "Course",
+    "Work",
+    "transformers_trainer",
+    "trl_best",
+    "trl_defaults",
+    "trl_padding_free",
+]
+
+BATCH, RANK, RATE = 8, 16, 1e-3
+
+
+@dataclass(frozen=True)
+class Work:
+    """What each way is given: the same examples, batches and steps."""
+
+    model: LoadedModel
+    examples: Sequence[Example]
+    order: Sequence[Sequence[int]]
+
+    @property
+    def batches(self) -> list[list[Example]]:
+        return [[self.examples[i] for i in rows] for rows in self.order]
+
+
+@dataclass
+class Course:
+    """Seconds, loss and tokens that went through the model, of each step."""
+
+    seconds: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    computed: list[int] = field(default_factory=list)
+
+
+def transformers_trainer(given: Work) -> Course:
+    """`transformers.Trainer` on peft's model, its padding collator, no gradient checkpointing."""
+    from transformers import DataCollatorForSeq2Seq, Trainer, TrainingArguments
+
+    adapted = attach_adapter(given.model.model, rank=RANK, alpha=2 * RANK, seed=0, name=given.model.name)
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(**trainer_settings(given, folder))
+        collator = DataCollatorForSeq2Seq(given.model.tokenizer, padding=True)
+        trainer = Trainer(adapted, arguments, train_dataset=dataset(given), data_collator=collator)
+        return trainer_course(trainer)
+
+
+def trl_defaults(given: Work) -> Course:
+    """`SFTTrainer` as it comes: it loads the model, casts to bf16 as it goes, computes activations again."""
+    return trl(given)
+
+
+def trl_best(given: Work) -> Course:
+    """bf16 weights, activations kept; like lengths in a batch, which the given order brings."""
+    return trl(given, bf16=False, gradient_checkpointing=False, model_init_kwargs={"dtype": "bfloat16"})
+
+
+def trl_padding_free(given: Work) -> Course:
+    """The same with each batch in one row."""
+    return trl(
+        given, bf16=False, gradient_checkpointing=False, model_init_kwargs={"dtype": "bfloat16"}, padding_free=True,
+        max_length=None,
+    )  # fmt: skip
+
+
+def trl(given: Work, **settings: Any) -> Course:
+    """`SFTTrainer` with labels at the outputs only: the same loss as everyone's."""
+    from peft import LoraConfig
+    from trl import SFTConfig, SFTTrainer
+
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = {"dataset_kwargs": {"skip_prepare_dataset": True}, "completion_only_loss": True}
+        arguments = SFTConfig(**trainer_settings(given, folder), **prepared, **settings)
+        lora = LoraConfig(r=RANK, lora_alpha=2 * RANK, target_modules="all-linear", task_type="CAUSAL_LM")
+        torch.manual_seed(0)
+        trainer = SFTTrainer(
+            str(given.model.path), arguments, train_dataset=dataset(given), processing_class=given.model.tokenizer,
+            peft_config=lora,
+        )  # fmt: skip
+        return trainer_course(trainer)
+
+
+def trainer_settings(given: Work, folder: str) -> dict[str, Any]:
+    """What the peers' trainers are told alike: the same steps, batches in order, nothing saved or sent."""
+    return {
+        "output_dir": folder, "use_cpu": True, "max_steps": len(given.order), "per_device_train_batch_size": BATCH,
+        "learning_rate": RATE, "lr_scheduler_type": "constant", "weight_decay": 0.0, "max_grad_norm": 1.0, "seed": 0,
+        "train_sampling_strategy": "sequential", "logging_steps": 1, "save_strategy": "no", "report_to": "none",
+        "disable_tqdm": True, "dataloader_pin_memory": False, "remove_unused_columns": False,
+    }  # fmt: skip
+
+
+def dataset(given: Work) -> Any:
+    """The examples in the order in which they are trained."""
+    from datasets import Dataset
+
+    ordered = [example for batch in given.batches for example in batch]
+    masked = [[-100] * e.prompt_tokens + list(e.ids[e.prompt_tokens :]) for e in ordered]
+    return Dataset.from_dict({"input_ids": [list(e.ids) for e in ordered], "labels": masked})
+
+
+def trainer_course(trainer: Any) -> Course:
+    """Train, with a clock around each step and each batch's size noted."""
+    from transformers import TrainerCallback
+
+    course = Course()
+
+    class Clock(TrainerCallback):
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            self.started = time.perf_counter()
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            course.seconds.append(time.perf_counter() - self.started)
+
+    collate = trainer.data_collator
+
+    def noting(features: list[dict[str, Any]]) -> Any:
+        batch = collate(features)
+        course.computed.append(batch["input_ids"].numel())
+        return batch
+
+    trainer.data_collator = noting
+    trainer.add_callback(Clock())
+    trainer.train()
+    course.losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
+    course.computed = course.computed[: len(course.seconds)]
+    return course
