@@ -124,11 +124,16 @@ def _cost_lines(plan: Data) -> Iterator[str]:
         "time", f"about {duration(time['seconds'])}: {', '.join(spent)}; {duration(time['seconds_per_step'])} a step, "
         f"{time['tokens_per_second']:,.0f} tokens/s ({time['steps_timed']} steps timed)",
     )  # fmt: skip
+    parts = [
+        f"program and model {size(memory['now_bytes'])}",
+        f"adapter and optimizer {size(memory['adapter_bytes'])}",
+        f"activations of {memory['longest_part']:,} tokens {size(memory['activation_bytes'])}",
+        f"logits {size(memory['logit_bytes'])}",
+        *([f"kernels {size(memory['kernel_bytes'])}"] if memory["kernel_bytes"] else []),
+    ]
     yield _row(
-        "memory", f"about {size(memory['peak_bytes'])} at the peak: program and model {size(memory['now_bytes'])}, adapter "
-        f"and optimizer {size(memory['adapter_bytes'])}, activations of {memory['longest_part']:,} tokens "
-        f"{size(memory['activation_bytes'])}, logits {size(memory['logit_bytes'])}; {size(memory['at_hand_bytes'])} more "
-        f"than now are at hand ({memory['limit']})",
+        "memory", f"about {size(memory['peak_bytes'])} at the peak: {', '.join(parts)}; "
+        f"{size(memory['at_hand_bytes'])} more than now are at hand ({memory['limit']})",
     )  # fmt: skip
     free = "" if disk["free_bytes"] is None else f"; {size(disk['free_bytes'])} are free"
     yield _row("disk", f"up to {size(disk['needed_bytes'])}{free}")

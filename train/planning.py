@@ -158,7 +158,7 @@ def preflight(
         stock = stock_loss(adapted.get_base_model(), few[0])
         checks += [template, seed_check(once, drawn_weights(adapted), seed=resolved.seed)]
         path, slow = stack.enter_context(fast_paths(adapted, [*examples, *held_out]))
-        trial = Trial(adapted, path, resolved, now, at_hand)
+        trial = Trial(adapted, path, resolved, plan.steps, now, at_hand)
         checks += loss_checks(path, few, stock=stock)
         _need_checks(checks, model)
         found = forecast(

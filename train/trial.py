@@ -26,6 +26,9 @@ MARGIN = 1.15  # what a fit is held to need beyond its forecast, which is right 
 # what the tensors hold (two number formats, 64 to 2,048 tokens). The GPU's allocator is made for tensors.
 FRAGMENTED = {"cpu": 1.25, "cuda": 1.1}
 EAGER = 4  # tensors of a row's tokens x tokens that attention keeps where it is written out: scores, caps, shares
+# In bf16 on a CPU, oneDNN makes a kernel for every product of a new shape, about 25 for each part's number of tokens, and
+# keeps the last 1,024 of them; resident memory grew by 0.6 to 0.75 MB with each.
+KERNELS_EACH, MOST_KERNELS, KERNEL_BYTES = 25, 1024, 700_000
 COPIES = 5  # of the adapter's size in fp32: weights, gradients, two moments of Adam, the best adapter so far
 
 
@@ -53,8 +56,8 @@ class MemoryForecast:
     """The peak of a fit in bytes, its parts, and what is at hand beyond what the process has already.
 
     `now_bytes` is program and model; `adapter_bytes` adapter, gradients, optimizer and best copy; `activation_bytes`
-    what the heaviest part keeps for its backward pass; `logit_bytes` what the loss takes. `longest_part` is the heaviest
-    part's tokens.
+    what the heaviest part keeps for its backward pass; `logit_bytes` what the loss takes; `kernel_bytes` what the library
+    of products gathers. `longest_part` is the heaviest part's tokens.
     """
 
     peak_bytes: int
@@ -62,6 +65,7 @@ class MemoryForecast:
     adapter_bytes: int
     activation_bytes: int
     logit_bytes: int
+    kernel_bytes: int
     longest_part: int
     at_hand_bytes: int
     limit: str
@@ -115,6 +119,7 @@ class Trial:
     adapted: Any
     path: LossPath
     settings: TrainSettings
+    planned_steps: int
     now_bytes: int
     at_hand: MemoryAtHand
     steps: list[Step] = field(default_factory=list)
@@ -219,9 +224,12 @@ class Trial:
         activations = int(kept * FRAGMENTED["cuda" if self.cuda else "cpu"] + layer)
         # A checkpoint is put together in memory, when the activations are gone.
         most = max(activations + logits, 0 if self.cuda else COPIES * each)
+        jit = not self.cuda and self.path.base.dtype == torch.bfloat16
+        kernels = min(MOST_KERNELS, KERNELS_EACH * self.planned_steps) * KERNEL_BYTES if jit else 0
         return MemoryForecast(
-            peak_bytes=self.now_bytes + COPIES * each + most, now_bytes=self.now_bytes, adapter_bytes=COPIES * each,
-            activation_bytes=activations, logit_bytes=logits, longest_part=work.computed,
+            peak_bytes=self.now_bytes + COPIES * each + most + kernels, now_bytes=self.now_bytes,
+            adapter_bytes=COPIES * each, activation_bytes=activations, logit_bytes=logits, kernel_bytes=kernels,
+            longest_part=work.computed,
             at_hand_bytes=self.at_hand.bytes, limit=self.at_hand.limit,
         )  # fmt: skip
 

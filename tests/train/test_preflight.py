@@ -1,0 +1,312 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+from tuneworth.style.errors import DataError, ModelError, RunBroken
+from tuneworth.train import (
+    LoadedModel,
+    Preflight,
+    TrainSettings,
+    fit,
+    load_model,
+    planning,
+    preflight,
+    token_lengths,
+)
+from tuneworth.train.examples import Example, to_examples
+from tuneworth.train.memory import MemoryAtHand
+from tuneworth.train.planning import _histogram
+from tuneworth.train.render import chat_messages, render_prompt
+from tuneworth.train.traps import data_checks, seed_check
+
+QUICK = TrainSettings(rank=4, alpha=8, epochs=2, batch_size=4, learning_rate=1e-2, dtype="float32")
+
+
+def pairs(count: int, *, words: int = 1, prefix: str = "p") -> pl.DataFrame:
+    names = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]
+    return pl.DataFrame(
+        {
+            "id": [f"{prefix}{i}" for i in range(count)],
+            "input": [f"{names[i % 8]} {i} " * words for i in range(count)],
+            "output": [f"yes, {names[i % 8]}" for i in range(count)],
+        }
+    )
+
+
+def at_hand(monkeypatch: pytest.MonkeyPatch, count: float) -> None:
+    monkeypatch.setattr(planning, "memory_at_hand", lambda device: MemoryAtHand(int(count), "container"))
+
+
+def found(model: LoadedModel, count: int = 10, *, held_out: int = 3, words: int = 1, **changes: Any) -> Preflight:
+    return preflight(pairs(count, words=words), pairs(held_out), model=model, settings=replace(QUICK, **changes))
+
+
+# --- what it says -----------------------------------------------------------------------------------------------
+
+
+def test_it_leaves_no_trace(tiny_model: LoadedModel, tmp_path: Path) -> None:
+    ids = torch.arange(20)[None]
+    before, state = tiny_model.model(input_ids=ids).logits, torch.get_rng_state()
+    fit(pairs(10), pairs(3), model=tiny_model, settings=QUICK, out=tmp_path / "without")
+    preflight(pairs(10), pairs(3), model=tiny_model, settings=QUICK, out=tmp_path / "nothing")
+    fit(pairs(10), pairs(3), model=tiny_model, settings=QUICK, out=tmp_path / "with")
+    one, two = (load_file(tmp_path / name / "adapter" / "adapter_model.safetensors") for name in ("without", "with"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert torch.equal(tiny_model.model(input_ids=ids).logits, before)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_what_it_counts_is_what_the_fit_does(tiny_model: LoadedModel, tmp_path: Path) -> None:
+    said = found(tiny_model, 11, epochs=None, learning_rate=None)
+    result = fit(pairs(11), pairs(3), model=tiny_model, settings=said.settings, out=tmp_path)
+    assert said.steps == result.steps == 30
+    assert said.evaluations == sum(line["validation_loss"] is not None for line in result.log)
+    assert said.trainable_parameters == result.trainable_parameters
+    assert said.settings == result.settings
+    assert set(said.rules) == {"epochs", "learning_rate"}
+    assert said.tokens.longest == result.longest_tokens
+
+
+def test_its_tokens_add_up(tiny_model: LoadedModel) -> None:
+    tokens, lengths = found(tiny_model).tokens, token_lengths(pairs(10), tiny_model)
+    assert tokens.prompt == lengths["prompt_tokens"].sum()
+    assert tokens.answer == lengths["answer_tokens"].sum()
+    assert tokens.total == tokens.prompt + tokens.answer
+    assert sum(count for *_, count in tokens.histogram) == 10
+    assert tokens.computed < tokens.total  # the template's own words stand at the beginning of each pair
+
+
+def test_its_times_add_up_and_its_data_is_json(tiny_model: LoadedModel) -> None:
+    said = found(tiny_model)
+    time = said.time
+    assert time.seconds == pytest.approx(time.training_seconds + time.evaluation_seconds + time.checkpoint_seconds)
+    assert time.training_seconds == pytest.approx(time.seconds_per_step * said.steps)
+    assert min(time.training_seconds, time.evaluation_seconds, time.tokens_per_second) > 0
+    assert time.steps_timed >= 3
+    data = json.loads(json.dumps(said.data()))
+    assert data["pairs"] == 10
+    assert data["time"]["seconds"] == time.seconds
+    assert "examples" not in data
+
+
+@given(st.lists(st.integers(1, 5000), min_size=1, max_size=300))
+@settings(max_examples=150, deadline=None)
+def test_each_length_is_in_one_bin(lengths: list[int]) -> None:
+    bins = _histogram(pl.Series(lengths))
+    for start, end, count in bins:
+        assert count == sum(start <= length < (end or 10**9) for length in lengths)
+    assert sum(count for *_, count in bins) == len(lengths)
+    assert len(bins) <= 12
+    assert all(end == start for (_, end, _), (start, _, _) in zip(bins, bins[1:], strict=False))
+
+
+def test_one_pair_and_nothing_to_validate(tiny_model: LoadedModel) -> None:
+    said = preflight(pairs(1), model=tiny_model, settings=replace(QUICK, max_steps=3))
+    assert (said.pairs, said.validation_pairs, said.steps, said.evaluations) == (1, 0, 3, 0)
+    assert said.time.evaluation_seconds == 0
+
+
+def test_a_model_that_states_no_context_takes_any_length(tiny_model: LoadedModel) -> None:
+    tiny_model.model.config.max_position_embeddings = 0
+    assert found(tiny_model, words=40).context is None
+
+
+def test_no_pairs_are_an_error(tiny_model: LoadedModel) -> None:
+    with pytest.raises(DataError, match="no train pairs"):
+        preflight(pairs(0), model=tiny_model, settings=QUICK)
+
+
+# --- pairs that are too long ------------------------------------------------------------------------------------
+
+
+def mixed() -> pl.DataFrame:
+    return pl.concat([pairs(6), pairs(2, words=40, prefix="long")])
+
+
+def test_long_pairs_are_an_error_that_names_them(tiny_model: LoadedModel) -> None:
+    with pytest.raises(DataError, match="long0, long1"):
+        preflight(mixed(), model=tiny_model, settings=QUICK)
+
+
+def test_long_pairs_are_left_out_where_that_is_wished(tiny_model: LoadedModel) -> None:
+    said = preflight(mixed(), mixed(), model=tiny_model, settings=replace(QUICK, drop_long=True))
+    assert said.pairs == said.validation_pairs == 6
+    assert [(row["id"], row["split"]) for row in said.dropped] == [
+        ("long0", "train"), ("long1", "train"), ("long0", "validation"), ("long1", "validation"),
+    ]  # fmt: skip
+    assert all(row["tokens"] > tiny_model.context for row in said.dropped)
+    with pytest.raises(DataError, match="All 2 of them are longer"):
+        preflight(pairs(2, words=40), model=tiny_model, settings=replace(QUICK, drop_long=True))
+
+
+# --- memory and disk --------------------------------------------------------------------------------------------
+
+
+def test_fewer_pairs_at_once_where_memory_is_short(
+    tiny_model: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = found(tiny_model, 16, batch_size=8).memory.wanted_bytes
+    at_hand(monkeypatch, 0.5 * wanted)
+    said = found(tiny_model, 16, batch_size=8)
+    assert said.settings.micro_batch in (1, 2, 4)
+    assert said.memory.fits
+    assert said.memory.limit == "container"
+    assert "not 8" in said.adjusted["micro_batch"]
+    result = fit(pairs(16), pairs(3), model=tiny_model, settings=said.settings, out=tmp_path)
+    assert result.settings.micro_batch == said.settings.micro_batch
+
+
+def test_a_stated_part_that_fits_is_left_as_it_is(tiny_model: LoadedModel) -> None:
+    assert found(tiny_model, micro_batch=2).settings.micro_batch == 2
+    assert found(tiny_model).settings.micro_batch is None
+
+
+def test_what_cannot_fit_is_refused_with_numbers_and_a_way_out(
+    tiny_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = found(tiny_model, words=9, micro_batch=1).memory.wanted_bytes
+    at_hand(monkeypatch, 0.8 * one)
+    with pytest.raises(ModelError) as refused:
+        found(tiny_model, words=9)
+    text = str(refused.value)
+    assert len(text.splitlines()) == 2
+    assert f"{0.8 * one / 1e6:.0f} MB are at hand (container)" in text
+    limit = int(text.split("pairs of at most ")[1].split(" ")[0])
+    longest = max(token_lengths(pairs(10, words=9), tiny_model)["prompt_tokens"]) + 30
+    assert 0 < limit < longest
+    said = found(tiny_model, words=2)  # short enough, as it said
+    assert said.tokens.longest <= limit
+    assert said.memory.fits
+
+
+def test_nothing_fits_into_nothing(tiny_model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_hand(monkeypatch, 1000)
+    with pytest.raises(ModelError, match=r"a smaller model or more memory\.$"):
+        found(tiny_model)
+
+
+def test_a_lower_rank_is_proposed_where_that_is_enough(
+    tiny_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = found(tiny_model, rank=512, micro_batch=1).memory
+    at_hand(monkeypatch, memory.wanted_bytes)
+    with pytest.raises(ModelError, match="rank = 256"):
+        found(tiny_model, rank=512)
+
+
+def test_activations_that_are_computed_again_take_less(tiny_model: LoadedModel) -> None:
+    kept, again = (found(tiny_model, gradient_checkpointing=wanted).memory for wanted in (False, True))
+    assert again.activation_bytes < 0.8 * kept.activation_bytes
+
+
+def test_a_full_disk_is_refused_with_numbers(
+    tiny_model: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = planning.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(planning.shutil, "disk_usage", lambda place: usage._replace(free=10_000))
+    with pytest.raises(RunBroken, match=r"writes up to \d+ MB, and 0 MB are free"):
+        preflight(pairs(4), model=tiny_model, settings=QUICK, out=tmp_path / "not" / "yet")
+
+
+# --- traps ------------------------------------------------------------------------------------------------------
+
+
+def test_every_trap_is_looked_at(tiny_model: LoadedModel) -> None:
+    checks = found(tiny_model).checks
+    assert all(check.ok for check in checks)
+    text = "\n".join(check.line() for check in checks)
+    assert "end-of-answer token <|end|> is learnt: yes (last label of 10 of 10 pairs)" in text
+    for words in ("begin-of-text", "generation begins with", "something to learn", "template is saved", "seed is set"):
+        assert words in text
+    for words in ("padding never", "stock transformers", "divides by all its learnt tokens"):
+        assert words in text
+
+
+def test_a_pair_that_would_not_learn_to_stop_is_seen(tiny_model: LoadedModel) -> None:
+    good = to_examples(pairs(3), model=tiny_model)
+    prompts = [render_prompt(tiny_model.tokenizer, chat_messages(text)) for text in pairs(3)["input"]]
+    cut = [*good[:2], replace(good[2], ids=good[2].ids[:-1])]
+    assert all(check.ok for check in data_checks(good, model=tiny_model, prompts=prompts))
+    bad = {check.name: check for check in data_checks(cut, model=tiny_model, prompts=[*prompts[:2], [1, 2]])}
+    assert [name for name, check in bad.items() if not check.ok] == [
+        "end-of-answer token <|end|> is learnt", "the prompt is what generation begins with",
+    ]  # fmt: skip
+    nothing = Example("x", good[0].ids, len(good[0].ids) - 1)
+    assert not data_checks([nothing], model=tiny_model, prompts=[])[1].ok
+
+
+def test_adapters_drawn_apart_are_seen() -> None:
+    one, other = [torch.ones(2, 2)], [torch.zeros(2, 2)]
+    assert seed_check(one, one, seed=3).line().endswith("yes (seed 3, 1 layers drawn twice)")
+    assert "NO" in seed_check(one, other, seed=3).line()
+
+
+def test_a_fast_path_with_another_loss_stops_before_the_start(
+    tiny_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "stock_loss", lambda base, example: 1.0)  # as if the library said otherwise
+    with pytest.raises(ModelError, match=r"would not learn .* stock transformers: NO"):
+        found(tiny_model)
+    assert not hasattr(tiny_model.model, "peft_config")  # and the model is as it was
+
+
+# --- against what is measured -----------------------------------------------------------------------------------
+
+GROWN = """
+import sys, resource
+import psutil, torch
+torch.set_num_threads(1)
+from tuneworth.train import TrainSettings, fit, load_model
+
+model = load_model(sys.argv[1], dtype=sys.argv[2])
+pairs = [{"id": str(i), "input": "ab " * (90 + 7 * i % 30), "output": "c" * 60} for i in range(16)]
+settings = TrainSettings(rank=8, batch_size=8, max_steps=3, learning_rate=1e-3, gradient_checkpointing=sys.argv[3] == "again")
+fit(pairs[:1], model=model, settings=TrainSettings(rank=1, max_steps=1, learning_rate=1e-3))  # everything is imported
+before = psutil.Process().memory_info().rss
+fit(pairs, model=model, settings=settings)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
+"""
+
+
+@pytest.fixture(scope="module")
+def middling_folder(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Path:
+    """A random model whose activations are hundreds of megabytes, so that they stand out from the program's own."""
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path_factory.mktemp("models") / "middling"
+    tokenizer = AutoTokenizer.from_pretrained(tiny_folder)
+    config = LlamaConfig(
+        vocab_size=264, hidden_size=256, intermediate_size=704, num_hidden_layers=8, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=1024, eos_token_id=tokenizer.eos_token_id, bos_token_id=None,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("dtype", "again"), [("float32", False), ("bfloat16", False), ("float32", True)])
+def test_the_memory_forecast_is_within_a_third_of_what_a_fit_takes(
+    middling_folder: Path, dtype: str, again: bool
+) -> None:
+    words = [sys.executable, "-c", GROWN, str(middling_folder), dtype, "again" if again else "kept"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    pairs = [{"id": str(i), "input": "ab " * (90 + 7 * i % 30), "output": "c" * 60} for i in range(16)]
+    chosen = TrainSettings(
+        rank=8, batch_size=8, max_steps=3, learning_rate=1e-3, gradient_checkpointing=again, dtype=dtype
+    )  # fmt: skip
+    said = preflight(pairs, model=load_model(str(middling_folder), dtype=dtype), settings=chosen).memory
+    assert int(done.stdout) == pytest.approx(said.wanted_bytes, rel=0.3), said
