@@ -122,6 +122,9 @@ def test_a_plain_lora_of_another_tool_is_merged(tiny_model: Any, tmp_path: Path,
     folder = other_tools(tiny_model, tmp_path / "theirs", **settings)
     result = merge(tiny_model, folder, tmp_path / "merged")
     assert result.agreement.drift < 1e-5 < result.agreement.effect
+    tied = json.loads((tmp_path / "merged" / "config.json").read_text())["tie_word_embeddings"]
+    assert tied == ("lm_head" not in settings.get("target_modules", []))
+    assert tiny_model.model.config.tie_word_embeddings
     assert "another tool" in (tmp_path / "merged" / "README.md").read_text()
 
 
