@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
+
+from ..train.packed import arranged, can_arrange
 
 __all__ = ["packed_products"]
 
@@ -20,10 +21,7 @@ ROWS = 64  # rows that the arrangement is chosen for; others are computed with i
 def packed_products(model: nn.Module) -> Iterator[int]:
     """Replace `forward` of plain linear layers on a CPU in bf16 while the block lasts; yields how many."""
     layers = [module for module in model.modules() if type(module) is nn.Linear and "forward" not in vars(module)]
-    if not torch.backends.mkldnn.is_available() or not all(_fits(layer.weight) for layer in layers):
-        yield 0
-        return
-    if sum(layer.weight.nbytes for layer in layers) > MOST:
+    if not can_arrange([layer.weight for layer in layers], most_bytes=MOST):
         yield 0
         return
     try:
@@ -35,16 +33,6 @@ def packed_products(model: nn.Module) -> Iterator[int]:
             vars(layer).pop("forward", None)
 
 
-def _fits(weight: Tensor) -> bool:
-    return weight.device.type == "cpu" and weight.dtype == torch.bfloat16
-
-
 def _forward(layer: nn.Linear) -> Any:
-    # The pair of calls that torch's own compiler puts in the place of a linear layer with frozen weights.
-    weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), ROWS)
-    product, bias = torch.ops.mkldnn._linear_pointwise.default, layer.bias
-
-    def forward(x: Tensor) -> Tensor:
-        return product(x, weight, bias, "none", [], "")
-
-    return forward
+    product, bias = arranged(layer.weight, rows=ROWS), layer.bias
+    return lambda x: product(x, bias)

@@ -6,7 +6,9 @@ saving, loading and merging are peft's; only `forward` of its LoRA layers is rep
 """
 
 import warnings
-from types import MethodType
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +19,31 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .packed import arranged, can_arrange
+
 __all__ = ["attach_adapter", "detach_adapter", "lora_layers", "replace_forward", "restore_forward"]
+
+MOST = 2**30  # bytes of copies of the weights, two of each: what a larger model cannot afford
+ROWS = 1024  # rows that the copies are arranged for: a batch's tokens; others are computed with them too
+
+
+@dataclass(frozen=True)
+class Products:
+    """The two products of a frozen weight `(d_out, d_in)`: `x W' + bias` forward, `grad W` backward."""
+
+    forward: Callable[[Tensor, Tensor | None], Tensor]
+    backward: Callable[[Tensor], Tensor]
+
+    @classmethod
+    def plain(cls, weight: Tensor) -> "Products":
+        """With the weight as it lies."""
+        return cls(lambda x, bias: functional.linear(x, weight, bias), lambda grad: grad @ weight)
+
+    @classmethod
+    def arranged(cls, weight: Tensor) -> "Products":
+        """With two copies of it, one for each direction."""
+        there, back = arranged(weight, rows=ROWS), arranged(weight.T, rows=ROWS)
+        return cls(there, lambda grad: back(grad, None))
 
 
 class FastLora(torch.autograd.Function):
@@ -28,23 +54,25 @@ class FastLora(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, products: Products, bias: Tensor | None, a: Tensor, b: Tensor, scale: float
+    ) -> Tensor:
         """The layer's output, `(n, d_out)` in the type of x."""
         a_low, b_low = a.to(x.dtype), (b * scale).to(x.dtype)
         narrow = x @ a_low.T
-        y = functional.linear(x, weight, bias).addmm_(narrow, b_low.T)
-        ctx.save_for_backward(x, narrow, weight, a_low, b_low)
-        ctx.scale = scale
+        y = products.forward(x, bias).addmm_(narrow, b_low.T)
+        ctx.save_for_backward(x, narrow, a_low, b_low)
+        ctx.products, ctx.scale = products, scale
         return y
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         """Gradients for x, A and B."""
-        x, narrow, weight, a_low, b_low = ctx.saved_tensors
+        x, narrow, a_low, b_low = ctx.saved_tensors
         grad_narrow = grad @ b_low
         grad_x = None
         if ctx.needs_input_grad[0]:
-            grad_x = (grad @ weight).addmm_(grad_narrow, a_low)
+            grad_x = ctx.products.backward(grad).addmm_(grad_narrow, a_low)
         grad_a = (grad_narrow.T @ x).float()
         grad_b = (grad.T @ narrow).float() * ctx.scale
         return grad_x, None, None, grad_a, grad_b, None
@@ -89,13 +117,13 @@ def lora_layers(model: nn.Module) -> list[LoraLinear]:
 
 def replace_forward(model: nn.Module) -> int:
     """Put the fast forward into every LoRA layer that it can stand for; returns how many keep peft's own."""
-    stock = 0
-    for layer in lora_layers(model):
-        if _fits(layer):
-            layer.forward = MethodType(_forward, layer)
-        else:
-            stock += 1
-    return stock
+    layers = lora_layers(model)
+    fit = [layer for layer in layers if _fits(layer)]
+    weights: list[Any] = [layer.get_base_layer().weight for layer in fit]
+    made = Products.arranged if can_arrange(weights, most_bytes=MOST // 2) else Products.plain
+    for layer, weight in zip(fit, weights, strict=True):
+        layer.forward = partial(_forward, layer, made(weight.detach()))
+    return len(layers) - len(fit)
 
 
 def restore_forward(model: nn.Module) -> None:
@@ -119,9 +147,9 @@ def _fits(layer: LoraLinear) -> bool:
     )
 
 
-def _forward(layer: LoraLinear, x: Tensor, *_: Any, **__: Any) -> Tensor:
+def _forward(layer: LoraLinear, products: Products, x: Tensor, *_: Any, **__: Any) -> Tensor:
     base = layer.get_base_layer()
     flat = x.reshape(-1, x.shape[-1])
     a, b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
-    y = FastLora.apply(flat, base.weight, base.bias, a, b, layer.scaling["default"])
+    y = FastLora.apply(flat, products, base.bias, a, b, layer.scaling["default"])
     return y.view(*x.shape[:-1], -1)  # type: ignore[union-attr]

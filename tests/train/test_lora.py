@@ -7,8 +7,16 @@ from peft.tuners.lora import Linear as LoraLinear
 from tuneworth.train.attention import sequence_attention
 from tuneworth.train.batches import Batch, collate
 from tuneworth.train.examples import Example
-from tuneworth.train.lora import attach_adapter, detach_adapter, lora_layers, replace_forward, restore_forward
+from tuneworth.train.lora import (
+    Products,
+    attach_adapter,
+    detach_adapter,
+    lora_layers,
+    replace_forward,
+    restore_forward,
+)
 from tuneworth.train.loss import CHUNK, label_loss
+from tuneworth.train.packed import can_arrange
 from tuneworth.train.steps import LossPath, learning_rate, mean_loss, split_head
 
 
@@ -146,3 +154,24 @@ def test_the_learning_rate_warms_up_and_falls_to_a_twentieth() -> None:
     assert rates[0] == pytest.approx(1 / 6)
     assert rates[-1] == pytest.approx(0.05)
     assert rates[5:] == sorted(rates[5:], reverse=True)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 300])
+def test_arranged_weights_give_the_products_of_those_that_lie_as_they_came(rows: int) -> None:
+    torch.manual_seed(0)
+    weight, bias = torch.randn(48, 32).bfloat16(), torch.randn(48).bfloat16()
+    x, grad = torch.randn(rows, 32).bfloat16(), torch.randn(rows, 48).bfloat16()
+    plain, made = Products.plain(weight), Products.arranged(weight)
+    for ours, theirs in [
+        (made.forward(x, bias), plain.forward(x, bias)),
+        (made.forward(x, None), plain.forward(x, None)),
+        (made.backward(grad), plain.backward(grad)),
+    ]:
+        torch.testing.assert_close(ours, theirs, rtol=0.02, atol=0.02 * float(theirs.abs().max()))
+
+
+def test_weights_are_arranged_only_where_it_pays_and_there_is_room() -> None:
+    low, high = torch.zeros(8, 8).bfloat16(), torch.zeros(8, 8)
+    assert can_arrange([low, low], most_bytes=256) == torch.backends.mkldnn.is_available()
+    assert not can_arrange([low, low], most_bytes=255)
+    assert not can_arrange([low, high], most_bytes=10_000)
