@@ -13,7 +13,7 @@ import torch
 from tuneworth.style.errors import ModelError
 from tuneworth.train import LoadedModel, TrainSettings, fit, load_model
 from tuneworth.train.adapter import merged_adapter
-from tuneworth.train.merge import merge
+from tuneworth.train.merging import merge
 
 SETTINGS = TrainSettings(
     rank=8, alpha=16, epochs=6, batch_size=4, learning_rate=2e-2, quantised=True, checkpoint_steps=0
