@@ -17,7 +17,9 @@ def recomputed(model: Any) -> Iterator[None]:
     do the fast paths. Raises ConfigError where the model's layers cannot do so.
     """
     if not model.supports_gradient_checkpointing:
-        raise ConfigError(f"{type(model).__name__} knows no gradient checkpointing.\nSet gradient_checkpointing = false.")
+        raise ConfigError(
+            f"{type(model).__name__} knows no gradient checkpointing.\nSet gradient_checkpointing = false."
+        )
     model.activation_checkpointing_enable({"use_reentrant": False})
     model.disable_input_require_grads()  # only the older, re-entrant way needs gradients at the embeddings
     try:
