@@ -54,10 +54,11 @@ class Agreement:
 
     def sentence(self) -> str:
         """The numbers for people."""
+        apart, largest = f"{100 * self.drift:.2g} %", f"{100 * self.largest:.2g} %"
         return (
-            f"on {self.rows} rows its logits differ from the adapter's by {self.drift:.2%} of their spread on average and "
-            f"{self.largest:.2%} at the most, from the base model's by {self.from_base:.0%} on average; the likeliest token "
-            f"is the same at {self.same_token_share:.1%} of {self.positions:,} places"
+            f"on {self.rows} rows its logits differ from the adapter's by {apart} of their spread on average and {largest} at "
+            f"the most, from the base model's by {100 * self.from_base:.2g} % on average; the likeliest token is the same at "
+            f"{100 * self.same_token_share:.1f} % of {self.positions:,} places"
         )
 
 
@@ -124,10 +125,10 @@ def compare(written: Any, adapter: Any, base: Any, *, rows: int, kind: str) -> A
 def _why(found: Agreement, kind: str) -> str:
     if found.drift <= ROUNDING[kind]:
         return (
-            f"The adapter changes the logits by {found.effect:.2%} of their spread, and the rounding of {kind} by "
-            f"{found.drift:.2%}: too little of it would be left.\nTrain it longer, or use it unmerged."
+            f"The adapter changes the logits by {100 * found.effect:.2g} % of their spread, and the rounding of {kind} by "
+            f"{100 * found.drift:.2g} %: too little of it would be left.\nTrain it longer, or use it unmerged."
         )
     return (
         f"What was written does not say what the adapter says: {found.sentence()}.\n"
-        f"At most {ROUNDING[kind]:.1%} on average was expected in {kind}. Nothing was left behind; use the adapter unmerged."
+        f"At most {100 * ROUNDING[kind]:.2g} % on average was expected in {kind}. Nothing was kept: use the adapter unmerged."
     )

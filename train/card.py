@@ -109,7 +109,9 @@ def _facts(record: Table) -> Iterator[tuple[str, str]]:
         held = "" if data.get("test") is None else f", {data['test']:,} test"
         yield "pairs", f"{data['train']:,} train, {data['validation']:,} validation{held}"
     yield from _training(record.get("settings") or {}, training)
-    yield "number format", _plain(base["dtype"])
+    yield "number format", _plain(record.get("dtype") or base["dtype"]) + _in_four_bits(record)
+    if base.get("template") == "plain":
+        yield "chat template", "a plain one of Tuneworth's, as the base model has none; it lies beside the tokenizer"
     if "merged" in record:
         yield "merged", _plain(record["merged"])
     if record.get("versions"):
@@ -130,6 +132,11 @@ def _training(settings: Table, training: Table) -> Iterator[tuple[str, str]]:
         validation = "none measured" if loss is None else f"{loss:.4f} validation"
         yield "loss per learnt token", f"{training['train_loss']:.4f} train, {validation}"
         yield "trained weights", f"{training['trainable_parameters']:,}"
+
+
+def _in_four_bits(record: Table) -> str:
+    fitted = record["base"].get("quantised") and "merged" not in record
+    return ", the base model's linear layers in 4 bits while it was fitted" if fitted else ""
 
 
 def _rows(facts: Iterator[tuple[str, str]]) -> str:

@@ -73,7 +73,12 @@ def write_gguf(
         _write(part / FILE, merged, model=model, source=source)
         agreement = compare(row_logits(_reread(part / FILE, model), rows), tuned, base, rows=len(rows), kind=KIND)
         record = read_record(merged) or {"schema": "tuneworth/adapter/1", "base": base_record(model)}
-        record |= {"merged": f"in {KIND}; {agreement.sentence()}", "gguf": FILE, "agreement": asdict(agreement)}
+        record |= {
+            "merged": f"in {KIND}; {agreement.sentence()}",
+            "gguf": FILE,
+            "dtype": KIND,
+            "agreement": asdict(agreement),
+        }
         write_record(part, record)
     file = out / FILE
     return GgufResult(file, file.stat().st_size, round(time.perf_counter() - started, 3), agreement)

@@ -88,6 +88,8 @@ def base_record(model: "LoadedModel") -> dict[str, Any]:
         "sha256": model.sha256,
         "licence": model.licence,
         "dtype": model.dtype,
+        "quantised": model.quantised,
+        "template": model.template,
         "architecture": type(model.model).__name__,
     }
 

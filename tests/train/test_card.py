@@ -85,6 +85,15 @@ def test_a_local_base_model_is_named_without_its_path_and_not_to_the_hub() -> No
     assert "PATH/TO/THE/BASE/MODEL" in card
 
 
+def test_what_is_peculiar_about_the_base_model_is_said() -> None:
+    card = model_card({**RECORD, "base": {**BASE, "template": "plain", "quantised": True}})
+    assert "| chat template | a plain one of Tuneworth's" in card
+    assert "linear layers in 4 bits while it was fitted" in card
+    card = model_card({**RECORD, "merged": "well", "gguf": "x.gguf", "dtype": "Q8_0"})
+    assert "| number format | Q8\\_0 |" in card
+    assert ModelCard(card).data.to_dict()["library_name"] == "gguf"
+
+
 def test_scores_come_into_the_card_when_the_run_is_evaluated(tmp_path: Path) -> None:
     adapter = run_folder(tmp_path, results())
     refresh_card(tmp_path)
