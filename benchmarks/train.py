@@ -1,7 +1,7 @@
 """Training and generation: tokens and outputs per second, memory and loss, against peers and the machine's limit.
 
-Run: `python benchmarks/train.py` (about 10 minutes on two cores; needs `pip install -e .[train,bench]`), writes
-`benchmarks/train.md`. `--quick` takes a minute, prints the same tables from fewer steps and writes nothing.
+Run: `python benchmarks/train.py` (about 11 minutes on two cores; needs `pip install -e .[train,bench]`), writes
+`benchmarks/train.md`. `--quick` takes a minute or two, prints the tables from two small steps a way and writes nothing.
 
 What is timed: whole optimizer steps (forward, backward, clipping, AdamW) on the same batches in the same order, the
 first step left out; the fastest product of two matrices for the limit; `generate` from chats to texts, model loaded.
@@ -57,7 +57,7 @@ from tuneworth.train.memory import peak_memory_bytes
 from tuneworth.train.precision import product_rate
 from tuneworth.train.steps import LossPath, split_head
 
-STEPS = 9
+STEPS = 8
 NEW_TOKENS = 32
 LAST = 5  # losses that are averaged
 GUIDE = example_path("components") / "guide.md"
@@ -72,10 +72,10 @@ def pairs(count: int) -> pl.DataFrame:
     return pl.DataFrame({"id": [r["id"] for r in rows], "input": inputs, "output": [r["output"] for r in rows]})
 
 
-def work(model: LoadedModel, steps: int) -> Work:
+def work(model: LoadedModel, steps: int, *, size: int = BATCH) -> Work:
     """The shipped example in batches of like length."""
-    examples = to_examples(pairs(steps * BATCH), model=model)
-    return Work(model, examples, epoch_order(examples, size=BATCH, seed=0, epoch=0)[:steps])
+    examples = to_examples(pairs(steps * size), model=model)
+    return Work(model, examples, epoch_order(examples, size=size, seed=0, epoch=0)[:steps])
 
 
 # ---- ways to train
@@ -138,10 +138,14 @@ WAYS = [
 ]
 
 
+SMOKED = 6  # the ways that --quick tries: each kind once
+
+
 def train_one(number: str, *, quick: bool) -> dict[str, Any]:
     """One way's numbers, and the products that its tokens need at the least, in GFLOP."""
     way = WAYS[int(number)]
-    given = work(load_model("smollm2-135m", dtype=way.dtype), 3 if quick else STEPS)
+    model = load_model("smollm2-135m", dtype=way.dtype)
+    given = work(model, 2, size=2) if quick else work(model, STEPS)
     real, labels = (
         sum(count(e) for rows in given.batches[1:] for e in rows)
         for count in (lambda e: len(e.ids), lambda e: e.answer_tokens)
@@ -194,8 +198,8 @@ def growth(_: str, *, quick: bool) -> list[str]:
     for count in (64, 512) if quick else (64, 512, 1792):
         examples = to_examples(pairs(count), model=model)
         row(f"{count:,} pairs", Work(model, examples, epoch_order(examples, size=BATCH, seed=0, epoch=0)[:steps]))
-    for length in (64, 256) if quick else (64, 128, 256, 512, 1024):
-        row(f"rows of {length:,} tokens, batch 4", drawn(model, length, size=4, steps=min(steps, 3)))
+    for length in (64, 128) if quick else (64, 128, 256, 512, 1024):
+        row(f"rows of {length:,} tokens, batch 4", drawn(model, length, size=4, steps=3 if length <= 256 else 2))
     for rank in (4, 64) if quick else (4, 16, 64):
         row(f"rank {rank}", work(model, steps), rank=rank)
     row("a guide of 300 tokens in front of every row", guided(model, steps))
@@ -252,7 +256,7 @@ def generate_all(_: str, *, quick: bool) -> list[str]:
     shots = list(zip(found["input"][:3], found["output"][:3], strict=True))
     guide = GUIDE.read_text(encoding="utf-8") if GUIDE.is_file() else "Write one line. " * 80
     guided = [chat_messages(text, system=guide, examples=shots) for text in found["input"][3:]]
-    few, some, many = (2, 8, 16) if quick else (6, 64, 128)
+    few, some, many = (1, 4, 8) if quick else (6, 64, 128)
     rows: list[str] = []
     bases: dict[str, float] = {}
 
@@ -298,12 +302,7 @@ def unshared(model: LoadedModel, chats: Sequence[Any]) -> tuple[int, int]:
 
 # ---- the page
 
-PARTS: dict[str, Callable[..., Any]] = {
-    "train": train_one,
-    "limits": limits,
-    "growth": growth,
-    "generation": generate_all,
-}
+PARTS = {"train": train_one, "limits": limits, "growth": growth, "generation": generate_all}
 
 
 def apart(part: str, argument: str = "", *, quick: bool) -> Any:
@@ -317,7 +316,7 @@ def apart(part: str, argument: str = "", *, quick: bool) -> Any:
 def training_rows(*, quick: bool) -> list[str]:
     """Rows of Markdown: the limit measured before and after, the ways between."""
     before = apart("limits", quick=quick)
-    told = [(way, apart("train", str(n), quick=quick)) for n, way in enumerate(WAYS)]
+    told = [(way, apart("train", str(n), quick=quick)) for n, way in enumerate(WAYS[:SMOKED] if quick else WAYS)]
     after = apart("limits", quick=quick)
     speeds = {dtype: max(before[dtype], after[dtype]) for dtype in BOTH}
     slow = next(t["rate"] for way, t in told if way.run is trl_defaults)
@@ -354,7 +353,7 @@ def page(*, quick: bool) -> str:
 
 {datetime.now(UTC):%Y-%m-%d}, {hardware()}, load average {load:.1f} before the start (0: nothing else ran),
 {versions}. Written by `benchmarks/train.py`, which says what is timed.
-SmolLM2-135M-Instruct; {3 if quick else STEPS} steps of {BATCH} pairs of the shipped example, the same batches in the same
+SmolLM2-135M-Instruct; {STEPS} steps of {BATCH} pairs of the shipped example, the same batches in the same
 order, rank {RANK} on all linear layers, learning rate {RATE:g}, no dropout.
 
 | way | format | tokens/s | times TRL's defaults | computed/s | limit, real | limit, computed | peak memory | loss |

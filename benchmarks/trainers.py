@@ -100,7 +100,7 @@ def trl(given: Work, **settings: Any) -> Course:
 def trainer_settings(given: Work, folder: str) -> dict[str, Any]:
     """What the peers' trainers are told alike: the same steps, batches in order, nothing saved or sent."""
     return {
-        "output_dir": folder, "use_cpu": True, "max_steps": len(given.order), "per_device_train_batch_size": BATCH,
+        "output_dir": folder, "use_cpu": True, "max_steps": len(given.order), "per_device_train_batch_size": len(given.order[0]),
         "learning_rate": RATE, "lr_scheduler_type": "constant", "weight_decay": 0.0, "max_grad_norm": 1.0, "seed": 0,
         "train_sampling_strategy": "sequential", "logging_steps": 1, "save_strategy": "no", "report_to": "none",
         "disable_tqdm": True, "dataloader_pin_memory": False, "remove_unused_columns": False,

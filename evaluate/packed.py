@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import nn
 
 from ..train.packed import arranged, can_arrange
@@ -20,7 +21,8 @@ ROWS = 64  # rows that the arrangement is chosen for; others are computed with i
 @contextmanager
 def packed_products(model: nn.Module) -> Iterator[int]:
     """Replace `forward` of plain linear layers on a CPU in bf16 while the block lasts; yields how many."""
-    layers = [module for module in model.modules() if type(module) is nn.Linear and "forward" not in vars(module)]
+    plain = [module for module in model.modules() if type(module) is nn.Linear and "forward" not in vars(module)]
+    layers = [layer for layer in plain if layer.weight.dtype == torch.bfloat16]  # an adapter's own stay as they are
     if not can_arrange([layer.weight for layer in layers], most_bytes=MOST):
         yield 0
         return
