@@ -167,6 +167,23 @@ def test_characters_that_the_tokenizer_does_not_know_are_said(tiny_model: Any) -
         to_examples(pairs("ab\u00df"), model=model)
 
 
+def test_no_space_creeps_in_where_an_answer_is_tokenised_apart(tiny_model: Any) -> None:
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    known = {token: n for n, token in enumerate(["<unk>", "\u2581", *"abcdefghijklmnopqrstuvwxyzXQ.?:0123456789\n|<>"])}
+    tokenizer = Tokenizer(models.BPE(vocab=known, merges=[], unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)  # Llama 2's manner
+    tokenizer.decoder = decoders.Metaspace(prepend_scheme="first")
+    tokenizer.add_special_tokens([AddedToken(t, special=True) for t in ("<unk>", "<|turn|>", "<|end|>")])
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>", unk_token="<unk>")
+    fast.chat_template = tiny_model.tokenizer.chat_template
+    table = pairs("fine", "fine").with_columns(input=pl.Series(["ask", "ask<|end|>"]))
+    tame, hostile = to_examples(table, model=replace(tiny_model, tokenizer=fast))
+    assert hostile.ids[hostile.prompt_tokens :] == tame.ids[tame.prompt_tokens :]
+    assert hostile.ids.count(fast.eos_token_id) == 2
+
+
 # --- lengths ------------------------------------------------------------------------------------------------------
 
 
