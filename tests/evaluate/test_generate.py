@@ -129,6 +129,16 @@ def test_an_adapter_of_another_model_is_refused_and_leaves_no_trace(
         generate(other, prompts, adapter=tmp_path, max_new_tokens=5)
 
 
+def test_in_bf16_the_same_prompts_give_the_same_texts_and_the_model_stays_as_it_was(tiny_model: Any) -> None:
+    tiny_model.model.to(torch.bfloat16)
+    ids = torch.arange(20)[None]
+    before = tiny_model.model(input_ids=ids).logits
+    first, second = (generate(tiny_model, chats(9, guide=GUIDE), max_new_tokens=8, batch_size=4) for _ in range(2))
+    assert [g.output for g in first] == [g.output for g in second]
+    assert torch.equal(tiny_model.model(input_ids=ids).logits, before)
+    assert not any("forward" in vars(module) for module in tiny_model.model.modules())
+
+
 def test_sampling_depends_on_seed_and_place_not_on_the_batch(tiny_model: Any) -> None:
     prompts = [chats(1)[0]] * 6
 
