@@ -13,7 +13,7 @@ from ..curate import read_split
 from ..style import ConfigError, DataError, write_whole
 from .project import Project
 from .runs import Stopwatch, read_run, update_run
-from .stages import load, sample, seed_of
+from .stages import limit_of, load, sample, seed_of
 from .talk import Talk
 from .train_words import duration, plan_lines
 
@@ -77,6 +77,7 @@ def train_stage(
     """An adapter in the run's `train` folder; the training summary. A fit that was stopped goes on where it was."""
     from ..train import fit
     from ..train.processes import Processes
+    from ..train.provenance import run_facts
 
     watch, first = Stopwatch(), Processes.here().first
     planned = plan_training(project, run, talk, loaded=loaded, drop_long=drop_long)
@@ -85,10 +86,11 @@ def train_stage(
     talk.note(planned.preflight.preview)
     if first:
         _write_plan(planned)
+    limit = limit_of(project, planned.train, planned.loaded)
     with _shown(talk, looks=bool(len(planned.validation))) as show:
         result = fit(
             planned.train, planned.validation, model=planned.loaded, settings=planned.settings, out=run / "train",
-            callbacks=[show], resume=True,
+            callbacks=[show], resume=True, facts=run_facts(run, max_new_tokens=limit),
         )  # fmt: skip
     summary = {**result.summary(), **_beside(planned)}
     if first:
@@ -177,7 +179,7 @@ def _write_plan(planned: Planned) -> None:
 def _beside(planned: Planned) -> dict[str, Any]:
     """What the summary says beyond the fit itself."""
     found = planned.preflight
-    return {"dropped_pairs": len(found.dropped), "by_rule": sorted(found.rules), "threads": found.threads}
+    return {"dropped_pairs": len(found.dropped), "by_rule": sorted(found.rules)}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class FitState:
     best_loss: float | None = None
     bad_evaluations: int = 0
     skipped_steps: int = 0
-    skipped_in_a_row: int = 0
+    micro_batch: int = 0  # pairs in memory at once, which may have been halved on the way; other parts round otherwise
     stopped_early: bool = False
     log: list[dict[str, Any]] = field(default_factory=list)
 
@@ -106,7 +106,7 @@ def read_checkpoint(path: Path, *, key: str) -> Checkpoint:
             if told.get("key") != key:
                 raise ConfigError(
                     f"{path}: this checkpoint was made with other pairs, another model or other settings.\n"
-                    "Give back what it was made with, or delete it to start anew."
+                    "Give back what it was made with, or start anew: tuneworth train --again."
                 )
             for name in file.keys():  # noqa: SIM118 - not a dict
                 part, rest = name.split("/", 1)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import torch
 
 from ..curate.whole import disk_refusal
 from ..style.errors import ConfigError, DataError, RunBroken
@@ -26,6 +27,7 @@ from .memory import peak_memory_bytes
 from .model import LoadedModel, load_model
 from .pairs import pair_table
 from .processes import Processes
+from .provenance import CardFacts
 from .recipe import resolve_settings
 from .recompute import recomputed
 from .settings import TrainSettings
@@ -57,6 +59,7 @@ class TrainResult:
     trainable_parameters: int
     peak_memory_bytes: int
     dtype: str
+    threads: int
     train_pairs: int
     validation_pairs: int
     longest_tokens: int
@@ -81,16 +84,18 @@ def fit(
     callbacks: Sequence[Callback] = (),
     resume: bool = False,
     processes: Processes | None = None,
+    facts: CardFacts | None = None,
 ) -> TrainResult:
     """Fit a LoRA on the train pairs and keep the adapter with the best validation loss.
 
     Both tables (polars, pandas, a `datasets.Dataset` or a list of dictionaries) hold input, output and optionally id
     and system. Writes `adapter/`, `log.jsonl`, `pair_losses.jsonl`, `trainer_state.json` and `summary.json` into `out`
     (a new temporary folder if left out); `resume` goes on from the checkpoint there, with the same result as a fit that
-    was never stopped. `callbacks` get a `StepReport` after each step; what they raise ends the fit and passes through.
-    The model in memory is afterwards as it was before. Same seed, same adapter (same machine and threads). Raises
-    DataError without train pairs or with unfit ones, ConfigError where `out` or a tracker cannot be had, RunBroken
-    where the fit diverges, memory runs out or the disk is full.
+    was never stopped. `facts` are what the model card says of the data beyond that. `callbacks` get a `StepReport`
+    after each step; what they raise ends the fit and passes through. The model in memory is afterwards as it was
+    before. Same seed, same adapter (same machine and threads). Raises DataError without train pairs or with unfit
+    ones, ConfigError where `out` or a tracker cannot be had, RunBroken where the fit diverges, memory runs out or the
+    disk is full.
 
     >>> pairs = [{"input": "BC547, NPN, TO-92", "output": "NPN transistor, TO-92"}]
     >>> result = fit(pairs, model=model, settings=TrainSettings(max_steps=2))  # model: a name or a LoadedModel
@@ -135,7 +140,7 @@ def fit(
         told = [tracker.refused for tracker in trackers if tracker.refused]
         result = _result(loop, loaded, [*said, *also_said, *notices, *_doubts(loop), *_notices(loop), *told])
         if processes.first:
-            _write(out, adapted, loop, loaded, settings, result)
+            _write(loop, loaded, result, facts)
         processes.wait()  # nobody looks for the adapter before it is there
     return result
 
@@ -153,19 +158,18 @@ def _notices(loop: Loop) -> list[str]:
     return found
 
 
-def _write(
-    out: Path, adapted: Any, loop: Loop, model: LoadedModel, settings: TrainSettings, result: TrainResult
-) -> None:
+def _write(loop: Loop, model: LoadedModel, result: TrainResult, facts: CardFacts | None) -> None:
     """The adapter last but for the checkpoint, which goes when everything else is there.
 
     Raises: RunBroken where the disk is full; the checkpoint stays, and another call goes on from it.
     """
+    out = loop.out
     try:
         lines = [json.dumps(line, ensure_ascii=False) + "\n" for line in _pair_losses(loop)]
         loop.write_log()
         write_whole(out / "pair_losses.jsonl", "".join(lines))
         write_trainer_state(out / "trainer_state.json", result)
-        write_adapter(out / "adapter", adapted, model=model, settings=settings, result=result)
+        write_adapter(out / "adapter", loop.adapted, model=model, settings=loop.settings, result=result, facts=facts)
         write_whole(out / "summary.json", json.dumps(result.summary(), indent=1) + "\n")
     except OSError as error:
         raise RunBroken(
@@ -253,6 +257,7 @@ def _result(loop: Loop, model: LoadedModel, notices: list[str]) -> TrainResult:
         trainable_parameters=sum(p.numel() for p in loop.parameters),
         peak_memory_bytes=peak_memory_bytes(),
         dtype=model.dtype,
+        threads=torch.get_num_threads(),
         train_pairs=len(loop.examples),
         validation_pairs=len(loop.held_out),
         longest_tokens=max(len(e.ids) for e in [*loop.examples, *loop.held_out]),
@@ -279,7 +284,7 @@ def _pair_losses(loop: Loop) -> list[dict[str, Any]]:
 
 def _key(model: LoadedModel, examples: Sequence[Example], held_out: Sequence[Example], settings: TrainSettings) -> str:
     """What a checkpoint belongs to: weights, number format, pairs and every setting that changes the result."""
-    told = asdict(replace(settings, checkpoint_steps=0, model="-", trackers=()))
+    told = asdict(replace(settings, checkpoint_steps=0, drop_long=False, micro_batch=None, model="-", trackers=()))
     digest = hashlib.sha256(f"{model.sha256}|{model.dtype}|{sorted(told.items())}".encode())
     for example in [*examples, *held_out]:
         digest.update(f"|{example.prompt_tokens}:{example.ids}".encode())

@@ -69,12 +69,11 @@ class Loop:
         self.parameters = [p for p in adapted.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.parameters, lr=self.top, weight_decay=0.0, fused=True)
         self.out, self.checkpoint, self.key = out, out / "checkpoint.safetensors", key
-        self.state, self.best = FitState(), None
+        self.state, self.best = FitState(micro_batch=settings.micro_batch or settings.batch_size), None
         self.pair_losses = PairLosses.of(len(examples))
         self.per_epoch = math.ceil(len(examples) / settings.batch_size)
         self.steps = settings.max_steps or (settings.epochs or 1) * self.per_epoch
         self.marks = self._marks() if held_out else []
-        self.micro_batch = settings.micro_batch or settings.batch_size
         self.epoch, self.order = -1, []
         self.course = Course(steps=self.steps, learning_rate=self.top)
         self.notices: list[str] = []
@@ -106,6 +105,7 @@ class Loop:
                 f"{self.checkpoint}: this checkpoint was written by another version of Tuneworth.\n"
                 "Delete it to start anew, or go on with the version that wrote it."
             ) from error
+        found.state.micro_batch = min(found.state.micro_batch, self.state.micro_batch)
         self.state, self.pair_losses, self.best = found.state, found.pair_losses, found.best
         for line in self.state.log:
             self.course.note(line["train_loss"], line["gradient_norm"])
@@ -179,7 +179,7 @@ class Loop:
         return float(found[0] / found[1])
 
     def _summed_loss(self, examples: Sequence[Example]) -> tuple[float, int]:
-        size = 2 * self.micro_batch  # nothing is kept for a backward pass
+        size = 2 * self.state.micro_batch  # nothing is kept for a backward pass
         while True:
             try:
                 return summed_loss(self.path, examples, size=size)
@@ -217,9 +217,9 @@ class Loop:
     def _in_parts(self, rows: Sequence[int]) -> torch.Tensor:
         labels = sum(self.examples[i].answer_tokens for i in rows)  # of the whole step, not of a part of it
         sums = torch.zeros(len(rows), dtype=torch.float32, device=self.path.base.device)
-        mine = self.processes.share(range(len(rows)))
-        for start in range(0, len(mine), self.micro_batch):
-            part = mine[start : start + self.micro_batch]
+        mine, size = self.processes.share(range(len(rows))), self.state.micro_batch
+        for start in range(0, len(mine), size):
+            part = mine[start : start + size]
             loss = self.path.loss(self.path.batch([self.examples[rows[i]] for i in part]))
             (loss.total / labels).backward()
             sums[part] = loss.rows
@@ -230,12 +230,15 @@ class Loop:
 
         Raises: RunBroken where there is nothing left to halve.
         """
-        if self.micro_batch == 1:
+        state = self.state
+        if state.micro_batch == 1:
             raise self._no_memory() from error
-        mine = math.ceil(self.settings.batch_size / self.processes.count)
-        was, self.micro_batch = min(self.micro_batch, mine), math.ceil(min(self.micro_batch, mine) / 2)
+        was = min(state.micro_batch, math.ceil(self.settings.batch_size / self.processes.count))
+        state.micro_batch = math.ceil(was / 2)
+        if self.path.base.device.type == "cuda":
+            torch.cuda.empty_cache()  # what was kept of larger parts fits no smaller ones
         self.notices.append(
-            f"out of memory at step {self.state.step} with {was} pairs at once: from there on {self.micro_batch} at once"
+            f"out of memory at step {state.step} with {was} pairs at once: from there on {state.micro_batch} at once"
         )
 
     def _no_memory(self) -> RunBroken:

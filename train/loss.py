@@ -5,9 +5,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["CHUNK", "label_loss"]
+__all__ = ["CHUNK", "chunk_rows", "label_loss"]
 
-CHUNK = 128  # rows per chunk: 128 x 49,152 fp32 logits are 25 MB; larger chunks were no faster
+CHUNK = 128  # rows per chunk on a CPU: 128 x 49,152 fp32 logits are 25 MB; larger chunks were no faster
+GPU_BYTES = 2**28  # of fp32 logits in one chunk on a GPU, which small products leave idle: 1,365 rows of 49,152
+
+
+def chunk_rows(vocabulary: int, *, cuda: bool) -> int:
+    """How many labels' logits stand in memory at once."""
+    return max(CHUNK, GPU_BYTES // (4 * vocabulary)) if cuda else CHUNK
 
 
 class ChunkedLoss(torch.autograd.Function):
@@ -19,8 +25,9 @@ class ChunkedLoss(torch.autograd.Function):
         each = torch.empty(len(labels), dtype=torch.float32, device=hidden.device)
         wanted = ctx.needs_input_grad[0]
         grad = torch.empty_like(hidden) if wanted else None
-        for start in range(0, len(labels), CHUNK):
-            rows = slice(start, start + CHUNK)
+        size = chunk_rows(len(head), cuda=hidden.is_cuda)
+        for start in range(0, len(labels), size):
+            rows = slice(start, start + size)
             logits = torch.nn.functional.linear(hidden[rows], head, bias).float()
             log_shares = torch.log_softmax(logits, dim=-1)
             picked = labels[rows, None]

@@ -28,6 +28,6 @@ def fastest_dtype(device: str) -> torch.dtype:
     if device != "cpu":
         bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.bfloat16 if bf16 else torch.float32
-    with torch.random.fork_rng(), torch.no_grad():
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
         ratio = product_rate(torch.bfloat16) / product_rate(torch.float32)
     return torch.bfloat16 if ratio >= WORTH_IT else torch.float32

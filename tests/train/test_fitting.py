@@ -155,3 +155,30 @@ def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_change(tiny_mod
 def test_a_setting_out_of_range_is_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         TrainSettings(**wrong)
+
+
+def test_a_resumed_fit_keeps_its_parts_of_a_batch_whatever_the_settings_say_now(
+    tiny_model: Any, tmp_path: Path
+) -> None:
+    def stop(told: StepReport) -> None:
+        if told.step == 3:
+            raise KeyboardInterrupt
+
+    small = replace(QUICK, checkpoint_steps=2, micro_batch=2)
+    whole = fit(pairs(10), pairs(3), model=tiny_model, settings=small, out=tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        fit(pairs(10), pairs(3), model=tiny_model, settings=small, out=tmp_path / "cut", callbacks=[stop])
+    more = replace(small, micro_batch=None)  # as a preflight may find on a machine that is empty again
+    resumed = fit(pairs(10), pairs(3), model=tiny_model, settings=more, out=tmp_path / "cut", resume=True)
+    assert equal(tmp_path / "whole", tmp_path / "cut")
+    assert resumed.log == whole.log
+    assert resumed.threads == torch.get_num_threads()
+
+
+def test_parts_of_a_batch_change_the_result_by_rounding_alone(tiny_model: Any, tmp_path: Path) -> None:
+    one = fit(pairs(10), pairs(3), model=tiny_model, settings=QUICK, out=tmp_path / "one")
+    parts = fit(pairs(10), pairs(3), model=tiny_model, settings=replace(QUICK, micro_batch=1), out=tmp_path / "parts")
+    assert [line["train_loss"] for line in parts.log] == pytest.approx(
+        [line["train_loss"] for line in one.log], rel=1e-4
+    )
+    assert parts.validation_loss == pytest.approx(one.validation_loss, rel=1e-4)
