@@ -71,6 +71,9 @@ def peak_memory_bytes() -> int:
 
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
+    # Linux's getrusage also knows what the program that started this one had, before it became this one.
+    if peak := _statistic(Path("/proc/self/status"), "VmHWM:"):
+        return peak * 1024
     try:
         import resource
     except ImportError:  # Windows
@@ -125,10 +128,11 @@ def _number(file: Path) -> int | None:
 
 def _statistic(file: Path, name: str) -> int:
     try:
-        lines = file.read_text(encoding="ascii").splitlines()
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return 0
-    return next((int(value) for key, _, value in (line.partition(" ") for line in lines) if key == name), 0)
+    words = [line.split() for line in lines]
+    return next((int(found[1]) for found in words if len(found) > 1 and found[0] == name), 0)
 
 
 def _left_of_own() -> int | None:

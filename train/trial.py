@@ -13,7 +13,7 @@ from .attention import LONGEST
 from .batches import Batch
 from .examples import Example
 from .lora import lora_layers
-from .loss import CHUNK
+from .loss import chunk_rows
 from .memory import MemoryAtHand, out_of_memory
 from .recompute import recomputed
 from .settings import TrainSettings
@@ -22,9 +22,9 @@ from .steps import LossPath, summed_loss
 __all__ = ["MARGIN", "MemoryForecast", "Sizes", "Step", "Trial", "Work"]
 
 MARGIN = 1.15  # what a fit is held to need beyond its forecast, which is right to about a tenth
-# Between its tensors the C library's allocator keeps pieces that fit nothing: resident memory grew by 1.15 to 1.36 times
-# what the tensors hold (two number formats, 64 to 2,048 tokens). The GPU's allocator is made for tensors.
-FRAGMENTED = {"cpu": 1.25, "cuda": 1.1}
+# Between its tensors the C library's allocator keeps pieces that fit nothing: resident memory grew by 1.1 to 1.36 times
+# what the tensors hold (two models, two number formats, 64 to 3,162 tokens). The GPU's allocator is made for tensors.
+FRAGMENTED = {"cpu": 1.2, "cuda": 1.1}
 EAGER = 4  # tensors of a row's tokens x tokens that attention keeps where it is written out: scores, caps, shares
 # In bf16 on a CPU, oneDNN makes a kernel for every product of a new shape, about 25 for each part's number of tokens, and
 # keeps the last 1,024 of them; resident memory grew by 0.6 to 0.75 MB with each.
@@ -218,7 +218,7 @@ class Trial:
         each = 4 * s.trainable  # bytes of one copy of the adapter
         kept, layer = self._kept(work, self.settings.gradient_checkpointing if checkpointing is None else checkpointing)
         if self.path.parts is not None:  # logits of a chunk: as they come, in fp32, and their shares
-            logits = min(CHUNK, work.labels) * s.vocabulary * (s.bytes_each + 8)
+            logits = min(chunk_rows(s.vocabulary, cuda=self.cuda), work.labels) * s.vocabulary * (s.bytes_each + 8)
         else:  # logits everywhere and their gradient, and in fp32 at the labels
             logits = s.vocabulary * (2 * work.computed * s.bytes_each + 12 * work.labels)
         activations = int(kept * FRAGMENTED["cuda" if self.cuda else "cpu"] + layer)
@@ -238,9 +238,10 @@ class Trial:
         per_token, per_square = self._rates()
         kept = per_token * work.computed + per_square * work.squares
         layer = kept / self.sizes.layers
-        if checkpointing:  # each layer's input, and one layer at a time
-            kept = work.computed * self.sizes.hidden * self.sizes.bytes_each * self.sizes.layers + layer
-        return kept, layer
+        if checkpointing:  # each layer's input, one layer at a time, and its gradients beside it
+            inputs = work.computed * self.sizes.hidden * self.sizes.bytes_each * self.sizes.layers
+            return inputs + layer, layer
+        return kept, layer / 2  # what was kept goes as the gradients come
 
     def _rates(self) -> tuple[float, float]:
         """Bytes kept per token and per token x key: those that fit the measured steps, none below zero."""

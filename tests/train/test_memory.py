@@ -96,6 +96,13 @@ def test_here_something_is_at_hand() -> None:
     assert 0 < memory_in_use() <= peak_memory_bytes() * 1.1
 
 
+def test_the_peak_is_this_programs_own() -> None:
+    code = "from tuneworth.train.memory import peak_memory_bytes as p; print(p())"
+    ballast = torch.ones(10**9, dtype=torch.uint8)  # what a child would inherit by getrusage
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 10**7 < int(done.stdout) < len(ballast)
+
+
 @pytest.mark.usefixtures("roomy")
 def test_without_control_groups_the_machine_counts(tmp_path: Path) -> None:
     assert memory_at_hand(root=tmp_path) == MemoryAtHand(100 * GB, "machine")

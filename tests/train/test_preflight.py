@@ -108,7 +108,7 @@ def test_each_length_is_in_one_bin(lengths: list[int]) -> None:
         assert count == sum(start <= length < (end or 10**9) for length in lengths)
     assert sum(count for *_, count in bins) == len(lengths)
     assert len(bins) <= 12
-    assert all(end == start for (_, end, _), (start, _, _) in zip(bins, bins[1:], strict=False))
+    assert [end for _, end, _ in bins[:-1]] == [start for start, *_ in bins[1:]]
 
 
 def test_one_pair_and_nothing_to_validate(tiny_model: LoadedModel) -> None:
@@ -264,18 +264,16 @@ def test_a_fast_path_with_another_loss_stops_before_the_start(
 # --- against what is measured -----------------------------------------------------------------------------------
 
 GROWN = """
-import sys, resource
-import psutil, torch
-torch.set_num_threads(1)
+import json, sys
 from tuneworth.train import TrainSettings, fit, load_model
+from tuneworth.train.memory import memory_in_use, peak_memory_bytes
 
 model = load_model(sys.argv[1], dtype=sys.argv[2])
-pairs = [{"id": str(i), "input": "ab " * (90 + 7 * i % 30), "output": "c" * 60} for i in range(16)]
-settings = TrainSettings(rank=8, batch_size=8, max_steps=3, learning_rate=1e-3, gradient_checkpointing=sys.argv[3] == "again")
+pairs, settings = json.loads(sys.argv[3]), TrainSettings(**json.loads(sys.argv[4]))
 fit(pairs[:1], model=model, settings=TrainSettings(rank=1, max_steps=1, learning_rate=1e-3))  # everything is imported
-before = psutil.Process().memory_info().rss
+before = memory_in_use()
 fit(pairs, model=model, settings=settings)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
+print(peak_memory_bytes() - before)
 """
 
 
@@ -301,12 +299,11 @@ def middling_folder(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path)
 def test_the_memory_forecast_is_within_a_third_of_what_a_fit_takes(
     middling_folder: Path, dtype: str, again: bool
 ) -> None:
-    words = [sys.executable, "-c", GROWN, str(middling_folder), dtype, "again" if again else "kept"]
+    pairs = [{"id": str(i), "input": f"{i:04d}" + "ab " * (100 + i % 8), "output": "c" * 60} for i in range(16)]
+    chosen = {"rank": 8, "batch_size": 8, "max_steps": 2, "gradient_checkpointing": again, "learning_rate": 1e-3}
+    words = [sys.executable, "-c", GROWN, str(middling_folder), dtype, json.dumps(pairs), json.dumps(chosen)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    pairs = [{"id": str(i), "input": "ab " * (90 + 7 * i % 30), "output": "c" * 60} for i in range(16)]
-    chosen = TrainSettings(
-        rank=8, batch_size=8, max_steps=3, learning_rate=1e-3, gradient_checkpointing=again, dtype=dtype
-    )  # fmt: skip
-    said = preflight(pairs, model=load_model(str(middling_folder), dtype=dtype), settings=chosen).memory
+    model = load_model(str(middling_folder), dtype=dtype)
+    said = preflight(pairs, model=model, settings=TrainSettings(**chosen, dtype=dtype)).memory
     assert int(done.stdout) == pytest.approx(said.wanted_bytes, rel=0.3), said
