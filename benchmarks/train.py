@@ -349,7 +349,7 @@ def page(*, quick: bool) -> str:
         apart("generation", quick=quick),
     )
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "peft", "trl", "accelerate"))
-    return f"""# Training and generation
+    return f"""# Training and generation{" (smoke run of tiny steps: its numbers mean nothing)" if quick else ""}
 
 {datetime.now(UTC):%Y-%m-%d}, {hardware()}, load average {load:.1f} before the start (0: nothing else ran),
 {versions}. Written by `benchmarks/train.py`, which says what is timed.
