@@ -88,8 +88,8 @@ def own_attention(
     `mask` is the function of transformers that makes its mask; without one it gets none. Yields False, and changes
     nothing, for a model with anything but full causal attention over `longest` tokens.
     """
-    before = model.config._attn_implementation
-    if not fits(model.config.get_text_config(), longest=longest) or before != "sdpa":
+    before, known = model.config._attn_implementation, getattr(model, "_supports_attention_backend", False)
+    if not known or not fits(model.config.get_text_config(), longest=longest) or before != "sdpa":
         yield False
         return
     from transformers import AttentionInterface, AttentionMaskInterface

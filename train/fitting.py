@@ -18,7 +18,7 @@ from ..curate.whole import disk_refusal
 from ..style.errors import ConfigError, DataError, RunBroken
 from ..style.files import write_whole
 from .adapter import write_adapter
-from .examples import Example, to_examples
+from .examples import Example, pair_notices, to_examples
 from .fast import fast_paths
 from .history import write_trainer_state
 from .loop import Callback, Loop
@@ -138,7 +138,8 @@ def fit(
         loop.run([*trackers, *callbacks])
         loop.keep_best()
         told = [tracker.refused for tracker in trackers if tracker.refused]
-        result = _result(loop, loaded, [*said, *also_said, *notices, *_doubts(loop), *_notices(loop), *told])
+        about = [*said, *also_said, *loaded.notices, *pair_notices(train, model=loaded), *notices]
+        result = _result(loop, loaded, [*about, *_doubts(loop), *_notices(loop), *told])
         if processes.first:
             _write(loop, loaded, result, facts)
         processes.wait()  # nobody looks for the adapter before it is there

@@ -19,6 +19,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..style.errors import ModelError
 from .packed import arranged, can_arrange
 
 __all__ = ["attach_adapter", "detach_adapter", "lora_layers", "replace_forward", "restore_forward"]
@@ -94,7 +95,13 @@ def attach_adapter(model: Any, *, rank: int, alpha: float, seed: int, name: str)
     with torch.random.fork_rng(devices=cards), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peft asks transformers for attributes that it is about to rename
         torch.manual_seed(seed)
-        adapted = get_peft_model(model, config)  # type: ignore[arg-type]
+        try:
+            adapted = get_peft_model(model, config)  # type: ignore[arg-type]
+        except ValueError as error:  # peft knows of no layers that it may adapt, or refuses those of this family
+            detach_adapter(model)
+            raise ModelError(
+                f'peft cannot adapt "{name}": {str(error).splitlines()[0]}\nTake another model.'
+            ) from error
     adapted.peft_config["default"].base_model_name_or_path = name  # peft puts the cache's path here
     return adapted  # type: ignore[return-value]
 

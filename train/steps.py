@@ -34,7 +34,8 @@ def split_head(base: Any, example: Example) -> tuple[Any, Any] | None:
     Some families scale or cap their logits after the head: one short example is run both ways and compared.
     """
     body, head = base.base_model, base.get_output_embeddings()
-    if body is base or type(head) is not torch.nn.Linear:
+    capped = getattr(base.config.get_text_config(), "final_logit_softcapping", None)
+    if body is base or type(head) is not torch.nn.Linear or capped:
         return None
     ids = torch.tensor([example.ids[-64:]], device=base.device)
     with torch.no_grad():

@@ -4,9 +4,11 @@ import pytest
 import torch
 from peft.tuners.lora import Linear as LoraLinear
 
+from tuneworth.style.errors import ModelError
 from tuneworth.train.attention import sequence_attention
 from tuneworth.train.batches import Batch, collate
 from tuneworth.train.examples import Example
+from tuneworth.train.fast import fast_paths
 from tuneworth.train.lora import (
     Products,
     attach_adapter,
@@ -175,3 +177,40 @@ def test_weights_are_arranged_only_where_it_pays_and_there_is_room() -> None:
     assert can_arrange([low, low], most_bytes=256) == torch.backends.mkldnn.is_available()
     assert not can_arrange([low, low], most_bytes=255)
     assert not can_arrange([low, high], most_bytes=10_000)
+
+
+def test_a_family_that_peft_refuses_is_named_and_left_as_it_was() -> None:
+    from transformers import MambaConfig, MambaForCausalLM
+
+    config = MambaConfig(vocab_size=40, hidden_size=16, num_hidden_layers=1, state_size=4, expand=1)
+    model: Any = MambaForCausalLM(config)
+    with pytest.raises(ModelError, match='peft cannot adapt "mamba"'):
+        attach_adapter(model, rank=2, alpha=4, seed=0, name="mamba")
+    assert not lora_layers(model)
+
+
+def falcon() -> Any:
+    """A family whose attention is its own, whatever its configuration says."""
+    from transformers import FalconConfig, FalconForCausalLM
+
+    torch.manual_seed(0)
+    config = FalconConfig(
+        vocab_size=264, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, new_decoder_architecture=True,
+        num_kv_heads=2, initializer_range=0.3,
+    )  # fmt: skip
+    return FalconForCausalLM(config).eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("claimed", [False, True])
+def test_a_model_with_an_attention_of_its_own_gets_padded_rows(claimed: bool) -> None:
+    model = falcon()
+    model._supports_attention_backend = claimed  # what a model says of itself is not all: it is tried
+    examples = random_examples(3, shared=5)
+    adapted = with_adapter(model)
+    with fast_paths(adapted, examples) as (path, notices):
+        assert path.use is None
+        assert "padded" in " ".join(notices)
+        stock = LossPath(model)
+        with torch.no_grad():
+            found, wanted = path.loss(path.batch(examples)).total, stock.loss(stock.batch(examples)).total
+        assert float(found) == pytest.approx(float(wanted), rel=1e-5)
