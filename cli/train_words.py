@@ -53,7 +53,7 @@ def plan_lines(plan: Data) -> list[str]:
 def plan_text(plan: Data) -> str:
     """The whole preflight."""
     return "\n".join([
-        f"Training {plan['model']} on {_pairs(plan)}: what will happen",
+        _wrapped(f"Training {plan['model']} on {_pairs(plan)}: what will happen", ""),
         "",
         *_token_lines(plan),
         *_recipe_lines(plan),
@@ -129,7 +129,7 @@ def _cost_lines(plan: Data) -> Iterator[str]:
         f"adapter and optimizer {size(memory['adapter_bytes'])}",
         f"activations of {memory['longest_part']:,} tokens {size(memory['activation_bytes'])}",
         f"logits {size(memory['logit_bytes'])}",
-        *([f"kernels {size(memory['kernel_bytes'])}"] if memory["kernel_bytes"] else []),
+        *([f"kernels and their copies of weights {size(memory['kernel_bytes'])}"] if memory["kernel_bytes"] else []),
     ]
     yield _row(
         "memory", f"about {size(memory['peak_bytes'])} at the peak: {', '.join(parts)}; "

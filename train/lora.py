@@ -22,7 +22,7 @@ from torch.nn import functional
 from ..style.errors import ModelError
 from .packed import arranged, can_arrange
 
-__all__ = ["attach_adapter", "detach_adapter", "lora_layers", "replace_forward", "restore_forward"]
+__all__ = ["attach_adapter", "copied_bytes", "detach_adapter", "lora_layers", "replace_forward", "restore_forward"]
 
 MOST = 2**30  # bytes of copies of the weights, two of each: what a larger model cannot afford
 ROWS = 1024  # rows that the copies are arranged for: a batch's tokens; others are computed with them too
@@ -127,10 +127,16 @@ def replace_forward(model: nn.Module) -> int:
     layers = lora_layers(model)
     fit = [layer for layer in layers if _fits(layer)]
     weights: list[Any] = [layer.get_base_layer().weight for layer in fit]
-    made = Products.arranged if can_arrange(weights, most_bytes=MOST // 2) else Products.plain
+    made = Products.arranged if copied_bytes(model) else Products.plain
     for layer, weight in zip(fit, weights, strict=True):
         layer.forward = partial(_forward, layer, made(weight.detach()))
     return len(layers) - len(fit)
+
+
+def copied_bytes(model: nn.Module) -> int:
+    """The bytes of the copies of weights that `replace_forward` makes; 0 where it makes none."""
+    weights: list[Any] = [layer.get_base_layer().weight for layer in lora_layers(model) if _fits(layer)]
+    return 2 * sum(w.nbytes for w in weights) if can_arrange(weights, most_bytes=MOST // 2) else 0
 
 
 def restore_forward(model: nn.Module) -> None:

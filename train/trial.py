@@ -12,7 +12,7 @@ import torch
 from .attention import LONGEST
 from .batches import Batch
 from .examples import Example
-from .lora import lora_layers
+from .lora import copied_bytes, lora_layers
 from .loss import chunk_rows
 from .memory import MemoryAtHand, out_of_memory
 from .recompute import recomputed
@@ -57,7 +57,7 @@ class MemoryForecast:
 
     `now_bytes` is program and model; `adapter_bytes` adapter, gradients, optimizer and best copy; `activation_bytes`
     what the heaviest part keeps for its backward pass; `logit_bytes` what the loss takes; `kernel_bytes` what the library
-    of products gathers. `longest_part` is the heaviest part's tokens.
+    of products gathers, kernels and weights arranged for them. `longest_part` is the heaviest part's tokens.
     """
 
     peak_bytes: int
@@ -125,7 +125,7 @@ class Trial:
     steps: list[Step] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.sizes = Sizes.of(self.adapted)
+        self.sizes, self.copies = Sizes.of(self.adapted), copied_bytes(self.adapted)
         self.parameters = [p for p in self.adapted.parameters() if p.requires_grad]
         # A rate of 0: all the work is done and nothing is learnt, so that the losses stay those of the untuned model.
         self.optimizer = torch.optim.AdamW(self.parameters, lr=0.0, weight_decay=0.0, fused=True)
@@ -226,6 +226,7 @@ class Trial:
         most = max(activations + logits, 0 if self.cuda else COPIES * each)
         jit = not self.cuda and self.path.base.dtype == torch.bfloat16
         kernels = min(MOST_KERNELS, KERNELS_EACH * self.planned_steps) * KERNEL_BYTES if jit else 0
+        kernels += self.copies if jit else 0
         return MemoryForecast(
             peak_bytes=self.now_bytes + COPIES * each + most + kernels, now_bytes=self.now_bytes,
             adapter_bytes=COPIES * each, activation_bytes=activations, logit_bytes=logits, kernel_bytes=kernels,
