@@ -42,7 +42,7 @@ def run_project(
     from .project import read_project
     from .runs import find_run, new_run, nothing_half_written
     from .stages import check_prompts, curate_stage, evaluate_stage, load, preflight, report_stage
-    from .training import train_stage
+    from .training import finished, train_stage
 
     wanted = [parse_gate(text) for text in gates]
     project = read_project(project_path, allow_code=allow_code)
@@ -56,7 +56,7 @@ def run_project(
     loaded = load(project, talk) if local else None
     if loaded is not None:
         check_prompts(project, run, talk, loaded)
-    if "tuned" in local and not (run / "train" / "summary.json").is_file():
+    if "tuned" in local and finished(project, run, talk) is None:
         summary = train_stage(project, run, talk, loaded=loaded)
         talk.note(
             f"train: {summary['steps']} steps in {summary['seconds']:.0f} s, {summary['tokens_per_second']:,.0f} tokens/s, "

@@ -110,17 +110,17 @@ def finished(project: Project, run: Path, talk: Talk, *, drop_long: bool = False
     done = (folder / "summary.json").is_file() and (folder / "adapter").is_dir()
     if not done or (folder / "checkpoint.safetensors").is_file():
         return None
-    made, now = _read(folder / "preflight.json").get("stated"), asdict(_stated(project, run, talk, drop_long=drop_long))
-    # As JSON holds them: a tuple is a list there.
-    now = json.loads(json.dumps(now))
-    other = [key for key, value in now.items() if made is not None and made.get(key) != value]
-    if made is not None and other:
-        changes = ", ".join(f"{key} {_told(made.get(key))}, now {_told(now[key])}" for key in other)
+    made = _read(folder / "preflight.json").get("stated") or {}
+    now = json.loads(json.dumps(asdict(_stated(project, run, talk, drop_long=drop_long))))  # a tuple is a list there
+    changed = [key for key in made if key in now and made[key] != now[key]]
+    if changed:
+        told = ", ".join(f"{key} {_told(made[key])}, now {_told(now[key])}" for key in changed)
         raise ConfigError(
-            f"{run} holds an adapter that was trained with other settings: {changes}.\n"
-            f"--again trains anew here and puts the earlier one aside; `tuneworth curate {project.folder}` begins a new run."
+            f"{run} holds an adapter that was trained with other settings: {told}.\n`tuneworth train {project.folder} "
+            f"--run {run.name} --again` trains anew there and keeps the earlier one aside; `tuneworth curate "
+            f"{project.folder}` begins a new run."
         )
-    return _read(folder / "summary.json")
+    return _read(folder / "summary.json") or None
 
 
 def put_aside(run: Path) -> Path | None:

@@ -1,0 +1,256 @@
+"""`tuneworth train`: what it says before and after, and what it does in a run that is trained already."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuneworth.cli.train_words import duration, plan_text, size, train_text
+from tuneworth.train import planning
+from tuneworth.train.memory import MemoryAtHand
+
+
+@pytest.fixture
+def curated(command: Callable[..., Any], project: Path) -> Path:
+    """The project with a run in it that is curated and not trained; in fp32, which is quicker for so small a model."""
+    change(project, "[train]", '[train]\ndtype = "float32"')
+    done = command("curate", project, "--quiet")
+    assert done.code == 0, done.err
+    return project
+
+
+def run_of(project: Path) -> Path:
+    return next((project / "runs").iterdir())
+
+
+def change(project: Path, old: str, new: str) -> None:
+    file = project / "tuneworth.toml"
+    file.write_text(file.read_text().replace(old, new))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# --- before -----------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_says_everything_and_writes_nothing(command, curated):
+    before = contents(run_of(curated))
+    done = command("train", curated, "--dry-run")
+    assert done.code == 0, done.err
+    for words in ["tokens per pair", "learning rate", "by the rule", "4 of 4 pairs", "time", "memory", "disk", "yes ("]:
+        assert words in done.out
+    assert "<|turn|>user" in done.out
+    assert max(len(line) for line in done.out.splitlines() if "/" not in line) <= 80
+    assert contents(run_of(curated)) == before
+
+
+def test_a_dry_run_as_data(command, curated):
+    plan = command("train", curated, "--dry-run", "--json").json
+    assert plan["steps"] == 4
+    assert {"tokens", "time", "memory", "disk", "checks", "settings", "stated", "preview"} <= set(plan)
+    assert all(check["ok"] for check in plan["checks"])
+
+
+def test_pairs_that_are_too_long_are_named_and_left_out_by_request(command, pairs_file, project):
+    rows = [json.loads(line) for line in pairs_file.read_text().splitlines()]
+    for row in rows[:20]:
+        row["input"]["more"] = " ".join(f"{row['id']}-{n}" for n in range(90))
+    pairs_file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert command("curate", project, "--quiet").code == 0
+    refused = command("train", project)
+    assert refused.code == 2
+    assert "longer than the model's context of 256 tokens" in refused.err
+    assert not (run_of(project) / "train").exists()
+    done = command("train", project, "--drop-long", "--json")
+    assert done.code == 0, done.err
+    dropped = [json.loads(line) for line in (run_of(project) / "train/dropped.jsonl").read_text().splitlines()]
+    assert done.json["dropped_pairs"] == len(dropped) > 5
+    assert {row["split"] for row in dropped} <= {"train", "validation"}
+    assert all(row["tokens"] > 256 for row in dropped)
+    assert done.json["train_pairs"] + done.json["validation_pairs"] + len(dropped) == sum(
+        len((run_of(project) / f"curate/{split}.jsonl").read_text().splitlines()) for split in ("train", "validation")
+    )
+    assert f"{dropped[0]['id']}" in done.err
+
+
+def test_what_cannot_fit_is_refused_before_anything_is_written(command, curated, monkeypatch):
+    monkeypatch.setattr(planning, "memory_at_hand", lambda device: MemoryAtHand(50_000, "container"))
+    done = command("train", curated)
+    assert done.code == 2
+    assert "0 MB are at hand (container)" in done.err
+    assert "What makes it fit" in done.err
+    assert not (run_of(curated) / "train").exists()
+
+
+def test_parts_are_made_smaller_where_memory_is_short(command, curated, monkeypatch):
+    wanted = command("train", curated, "--dry-run", "--json").json["memory"]
+    short = int(0.6 * (wanted["peak_bytes"] - wanted["now_bytes"]))
+    monkeypatch.setattr(planning, "memory_at_hand", lambda device: MemoryAtHand(short, "container"))
+    done = command("train", curated, "--json")
+    assert done.code == 0, done.err
+    assert "pairs in memory at once, not 4" in done.err
+    assert done.json["settings"]["micro_batch"] in (1, 2)
+
+
+LIMITED = """
+import resource, sys
+import psutil
+import polars, torch
+from tuneworth.cli import main
+from tuneworth.train import fit, preflight, load_model
+
+resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + 2**20, resource.RLIM_INFINITY))
+main(["train", sys.argv[1]])
+"""
+
+
+@pytest.mark.slow
+def test_a_real_limit_on_memory_ends_in_words(curated):
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(curated)], capture_output=True, text=True, check=False, env=env
+    )
+    assert done.returncode in (2, 3)
+    said = [line for line in done.stderr.splitlines() if not line.startswith(("model:", "train:"))]
+    assert 1 <= len(said) <= 3, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# --- after ------------------------------------------------------------------------------------------------------
+
+
+def test_the_answer_is_for_people(command, curated):
+    done = command("train", curated)
+    assert done.code == 0, done.err
+    for words in [
+        "steps             4",
+        "tokens/s",
+        "validation loss",
+        "the adapter of step",
+        "Learnt worst",
+        "tuneworth why",
+    ]:
+        assert words in done.out
+    run = run_of(curated)
+    assert str(run / "train" / "adapter") in done.out
+    assert done.out.splitlines()[-1].startswith("Next: tuneworth evaluate")
+    summary = json.loads((run / "train/summary.json").read_text())
+    assert summary["by_rule"] == ["learning_rate"]
+    assert summary["dropped_pairs"] == 0
+    assert json.loads((run / "train/preflight.json").read_text())["steps"] == 4
+
+
+def test_progress_is_a_line_at_each_look(command, curated):
+    lines = [line for line in command("train", curated).err.splitlines() if line.startswith("train: step")]
+    assert len(lines) == 4
+    assert all("validation" in line and " left" in line for line in lines)
+
+
+def test_without_validation_pairs_there_is_progress_too(command, project):
+    change(project, "[train]", "[curate]\nsplit = { train = 0.8, validation = 0.0, test = 0.2 }\n[train]")
+    assert command("curate", project, "--quiet").code == 0
+    done = command("train", project)
+    assert done.code == 0, done.err
+    assert sum(line.startswith("train: step") for line in done.err.splitlines()) == 4
+    assert "no validation pairs" in done.out
+    assert "validation loss" not in done.out
+
+
+def test_a_run_that_is_trained_is_not_trained_twice(command, curated):
+    first = command("train", curated, "--json")
+    before = contents(run_of(curated))
+    second = command("train", curated, "--json")
+    assert second.code == 0
+    assert second.json == first.json
+    assert "is trained already" in second.err
+    assert contents(run_of(curated)) == before
+
+
+def test_other_settings_do_not_overwrite_what_was_trained(command, curated):
+    assert command("train", curated, "--quiet").code == 0
+    before = contents(run_of(curated))
+    change(curated, "rank = 2", "rank = 3")
+    for words in (["train"], ["train", "--merge"], ["run", "--run", run_of(curated).name]):
+        refused = command(words[0], curated, *words[1:])
+        assert refused.code == 2
+        assert "rank 2, now 3" in refused.err
+        assert "--again" in refused.err
+    assert contents(run_of(curated)) == before
+
+
+def test_again_trains_anew_and_keeps_the_earlier_one(command, curated):
+    assert command("train", curated, "--quiet").code == 0
+    run = run_of(curated)
+    before = contents(run / "train")
+    change(curated, "rank = 2", "rank = 3")
+    done = command("train", curated, "--again")
+    assert done.code == 0, done.err
+    assert contents(run / "train-1") == before
+    assert json.loads((run / "train/summary.json").read_text())["settings"]["rank"] == 3
+    assert str(run / "train-1") in done.err
+
+
+def test_a_damaged_summary_is_no_training(command, curated):
+    assert command("train", curated, "--quiet").code == 0
+    summary = run_of(curated) / "train/summary.json"
+    whole = json.loads(summary.read_text())
+    summary.write_text("{")
+    done = command("train", curated, "--json")
+    assert done.code == 0, done.err
+    assert done.json["train_loss"] == whole["train_loss"]
+
+
+def test_merging_needs_no_second_training(command, curated):
+    assert command("train", curated, "--quiet").code == 0
+    done = command("train", curated, "--merge", "--json")
+    assert done.code == 0, done.err
+    assert "is trained already" in done.err
+    assert (run_of(curated) / "train/merged/model.safetensors").is_file()
+    assert done.json["merged"]
+
+
+def test_a_dry_run_without_a_run_says_what_to_do(command, project):
+    done = command("train", project, "--dry-run")
+    assert done.code == 2
+    assert "tuneworth curate" in done.err
+
+
+# --- words ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (0.123, "0.12 s"), (9.4, "9 s"), (59.6, "1 min"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(5, "5 bytes"), (1500, "1.5 kB"), (2.34e9, "2.3 GB"), (123e6, "123 MB")])
+def test_sizes(count, text):
+    assert size(count) == text
+
+
+def test_hostile_ids_and_missing_numbers_stay_in_their_lines(command, curated):
+    plan = command("train", curated, "--dry-run", "--json").json
+    hostile = "evil\x1b[2J\n" + "x" * 500
+    plan |= {"dropped": [{"id": hostile, "split": "train", "tokens": 9}], "dtype_ratio": None, "threads": None}
+    plan["disk"]["free_bytes"] = None
+    text = plan_text(plan)
+    assert max(len(line) for line in text.splitlines() if plan["model"] not in line) <= 80
+    summary = command("train", curated, "--json").json
+    summary |= {
+        "highest_losses": [{"id": hostile, "loss": 9.9, "first_loss": 9.9, "tokens": 3}],
+        "validation_loss": None,
+    }
+    said = train_text(summary, [], run="runs/x")
+    assert max(map(len, said.splitlines())) <= 80
+    shutil.rmtree(run_of(curated) / "train")
