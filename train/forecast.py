@@ -62,7 +62,8 @@ def forecast(
     for _ in range(2):  # the first one sets up the kernels
         if not trial.step([shortest], as_fitted=False):
             raise _refusal(trial, examples)
-    batches = [processes.share(rows) for rows in orders]
+    # A process without a row of a batch is counted as having one: what it has to spare costs nobody anything.
+    batches = [processes.share(rows) or rows[:1] for rows in orders]
     micro = _micro_batch(trial, examples, batches)
     _typical_steps(trial, examples, batches, micro)
     memory = trial.memory(_heaviest(trial, examples, batches, micro))
@@ -75,12 +76,13 @@ def forecast(
 
 def _micro_batch(trial: Trial, examples: Sequence[Example], batches: Orders) -> int:
     """The largest part that fits, by halves from the one wished for; the heaviest one is tried where time allows."""
-    micro = min(trial.settings.micro_batch or trial.settings.batch_size, max(map(len, batches)))
+    wished = min(trial.settings.micro_batch or trial.settings.batch_size, trial.settings.batch_size)
+    whole = micro = min(wished, max(map(len, batches)))  # a process has its share of a batch, a small table no full one
     while True:
         rows = _heaviest_rows(trial, examples, batches, micro)
         part = [examples[i] for i in rows]
         if trial.memory(trial.work(part)).fits and _tried(trial, part) and trial.memory(trial.work(part)).fits:
-            return micro
+            return micro if micro < whole else wished
         if micro == 1:
             raise _refusal(trial, part)
         micro = math.ceil(micro / 2)
