@@ -96,6 +96,7 @@ def test_here_something_is_at_hand() -> None:
     assert 0 < memory_in_use() <= peak_memory_bytes() * 1.1
 
 
+@pytest.mark.slow
 def test_the_peak_is_this_programs_own() -> None:
     code = "from tuneworth.train.memory import peak_memory_bytes as p; print(p())"
     ballast = torch.ones(10**9, dtype=torch.uint8)  # what a child would inherit by getrusage

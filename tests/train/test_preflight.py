@@ -233,6 +233,14 @@ def test_every_trap_is_looked_at(tiny_model: LoadedModel) -> None:
         assert words in text
 
 
+def test_the_traps_hold_for_every_family(family: Any, family_model: LoadedModel) -> None:
+    said = preflight(pairs(5), pairs(2), model=family_model, settings=QUICK)
+    assert all(check.ok for check in said.checks)
+    assert family.end in said.checks[0].name
+    assert said.memory.peak_bytes > said.memory.now_bytes
+    assert said.time.seconds > 0
+
+
 def test_a_pair_that_would_not_learn_to_stop_is_seen(tiny_model: LoadedModel) -> None:
     good = to_examples(pairs(3), model=tiny_model)
     prompts = [render_prompt(tiny_model.tokenizer, chat_messages(text)) for text in pairs(3)["input"]]
