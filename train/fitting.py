@@ -5,8 +5,8 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ..curate.whole import disk_refusal
 from ..style.errors import ConfigError, DataError, RunBroken
 from ..style.files import write_whole
 from .adapter import write_adapter
-from .examples import Example, pair_notices, to_examples
+from .examples import Example, drop_long, pair_notices, to_examples
 from .fast import fast_paths
 from .history import write_trainer_state
 from .loop import Callback, Loop
@@ -102,17 +102,15 @@ def fit(
     >>> result.steps, result.adapter.name
     (2, 'adapter')
     """
-    settings = settings or TrainSettings()
-    processes = processes or Processes.here()
+    settings, processes = settings or TrainSettings(), processes or Processes.here()
     need_trackers(settings.trackers)
     out = _folder(out, processes)
     loaded = _loaded(model, settings)
-    train, said = pair_table(train, where="train pairs")
-    validation, also_said = pair_table(validation, where="validation pairs")
+    train, said = _table(train, model=loaded, drop=settings.drop_long, where="train pairs")
+    validation, also_said = _table(validation, model=loaded, drop=settings.drop_long, where="validation pairs")
     if train.is_empty():
-        raise DataError(
-            "There are no train pairs: nothing to learn from.\nSee the ledger of the curated data for where they went."
-        )
+        why = "; ".join(said) or "See the ledger of the curated data for where they went."
+        raise DataError(f"There are no train pairs: nothing to learn from.\n{why}")
     examples = to_examples(train, model=loaded)
     held_out = to_examples(validation, model=loaded) if len(validation) else []
     hidden = loaded.model.config.get_text_config().hidden_size
@@ -120,17 +118,9 @@ def fit(
     key = _key(loaded, examples, held_out, settings)
     processes.agree(key, what="model, number format, pairs or settings")
     with ExitStack() as stack:
-        adapted = attach_adapter(
-            loaded.model, rank=settings.rank, alpha=settings.alpha, seed=settings.seed, name=loaded.base_name
-        )
-        stack.callback(detach_adapter, loaded.model)
-        processes.level([p for p in adapted.parameters() if p.requires_grad])  # GPUs of other kinds draw other numbers
-        if settings.gradient_checkpointing:
-            stack.enter_context(recomputed(loaded.model))
+        adapted = stack.enter_context(_adapted(loaded, settings, processes))
         path, notices = stack.enter_context(fast_paths(adapted, [*examples, *held_out]))
-        loop = Loop(
-            path, adapted, examples, held_out, settings=settings, out=out, processes=processes, key=key
-        )  # fmt: skip
+        loop = Loop(path, adapted, examples, held_out, settings=settings, out=out, processes=processes, key=key)
         if resume:
             loop.resume()
         _check_room(out, sum(p.numel() * p.element_size() for p in loop.parameters))
@@ -144,6 +134,31 @@ def fit(
             _write(loop, loaded, result, facts)
         processes.wait()  # nobody looks for the adapter before it is there
     return result
+
+
+def _table(pairs: Any, *, model: LoadedModel, drop: bool, where: str) -> tuple[pl.DataFrame, list[str]]:
+    """The pairs, without those longer than the context where they are to be dropped, and what is to be said of them."""
+    table, said = pair_table(pairs, where=where)
+    if not drop or table.is_empty():
+        return table, said
+    kept, gone = drop_long(table, model=model)
+    if gone:
+        said = [*said, f"{where}: {len(gone)} longer than the context of {model.context:,} tokens left out (drop_long)"]
+    return kept, said
+
+
+@contextmanager
+def _adapted(model: LoadedModel, settings: TrainSettings, processes: Processes) -> Iterator[Any]:
+    """The model with a fresh adapter, the same in all processes, while the block lasts."""
+    try:
+        adapted = attach_adapter(
+            model.model, rank=settings.rank, alpha=settings.alpha, seed=settings.seed, name=model.base_name
+        )
+        processes.level([p for p in adapted.parameters() if p.requires_grad])  # GPUs of other kinds draw other numbers
+        with recomputed(model.model) if settings.gradient_checkpointing else nullcontext():
+            yield adapted
+    finally:
+        detach_adapter(model.model)
 
 
 def _notices(loop: Loop) -> list[str]:

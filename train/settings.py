@@ -17,7 +17,9 @@ class TrainSettings:
 
     `epochs` and `learning_rate` follow from the data and the model where they are not given (`recipe.py`);
     `max_steps` takes the place of `epochs`. `patience` counts evaluations of the validation loss in a row that bring
-    nothing better. `max_pairs` limits the train pairs to a seeded sample. `checkpoint_steps = 0` writes no checkpoints.
+    nothing better. `max_pairs` is for `tuneworth train`, which takes a seeded sample of so many of a run's train pairs;
+    `fit` takes all that it is given, without those longer than the context where `drop_long` says so.
+    `checkpoint_steps = 0` writes no checkpoints.
     `micro_batch` is how many pairs of a batch stand in memory at once: it changes memory and time, not the result
     beyond rounding. `gradient_checkpointing` trades a third of the speed for memory. `quantised` loads the base in
     4 bits (GPUs). `trackers` also get the log, where they are installed.

@@ -182,3 +182,13 @@ def test_parts_of_a_batch_change_the_result_by_rounding_alone(tiny_model: Any, t
         [line["train_loss"] for line in one.log], rel=1e-4
     )
     assert parts.validation_loss == pytest.approx(one.validation_loss, rel=1e-4)
+
+
+def test_pairs_that_are_too_long_are_left_out_where_that_is_wished_and_said(tiny_model: Any, tmp_path: Path) -> None:
+    long = pairs(1, prefix="long").with_columns(input=pl.lit("relay " * 2000))
+    settings = replace(QUICK, max_steps=1, drop_long=True)
+    result = fit(pl.concat([pairs(4), long]), model=tiny_model, settings=settings, out=tmp_path)
+    assert result.train_pairs == 4
+    assert "train pairs: 1 longer than the context" in " ".join(result.notices)
+    with pytest.raises(DataError, match="1 longer than the context"):
+        fit(long, model=tiny_model, settings=settings, out=tmp_path)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tuneworth.style.errors import ConfigError, RunBroken
-from tuneworth.train import TrainSettings, fit
+from tuneworth.train import TrainSettings, fit, preflight
 from tuneworth.train.processes import Processes, _known, _reason
 
 WORDS = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]
@@ -219,6 +219,14 @@ def test_one_process_alone_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_row_is_one_process_s() -> None:
     shares = [Processes(rank, 3).share(range(7)) for rank in range(3)]
     assert shares == [[0, 3, 6], [1, 4], [2, 5]]
+
+
+def test_a_share_of_a_batch_is_no_lack_of_memory_and_no_share_no_error(tiny_model: Any) -> None:
+    settings = replace(QUICK, batch_size=2)
+    for rank in range(3):
+        plan = preflight(pairs(9), model=tiny_model, settings=settings, processes=Processes(rank, 3, "cpu"))
+        assert plan.settings.micro_batch is None
+        assert plan.adjusted == {}
 
 
 def test_an_environment_that_is_half_a_launcher_s_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
