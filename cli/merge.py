@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -30,7 +31,7 @@ def merge_run(
     adapter = run / "train" / "adapter"
     if not adapter.is_dir():
         raise DataError(
-            f"no adapter in {run}: there is nothing to merge\n`tuneworth train {project.folder}` makes one."
+            f"no adapter in {run}: there is nothing to merge\n`tuneworth train {quote(str(project.folder))}` makes one."
         )
     if loaded is None or loaded.quantised:  # into 4 bits nothing can be merged: the model in full then
         loaded = load(replace(project, train=replace(project.train, quantised=False)), talk)

@@ -1,6 +1,7 @@
 """`tuneworth run`: curate, train, evaluate, report."""
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -68,7 +69,7 @@ def run_project(
         f"\n{headline(results)}\n\nReport: {report}", {"run": str(run), "report": str(report), **_brief(results)}
     )
     check_gates(wanted, results)
-    talk.next(f"open {report}, or ask what happened to a row: tuneworth why {run} ROW")
+    talk.next(f"open {report}, or ask what happened to a row: tuneworth why {quote(str(run))} ROW")
 
 
 def _number(value: float | None) -> str:

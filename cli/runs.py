@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from ..style import ConfigError, DataError, sha256_file, write_whole
@@ -73,7 +74,7 @@ def find_run(project: Project, name: str | None) -> Path:
     runs = sorted(path.name for path in project.runs.glob("*") if (path / "run.json").is_file())
     if name is None:
         if not runs:
-            raise ConfigError(f"no run in {project.runs}\n`tuneworth curate {project.folder}` makes one.")
+            raise ConfigError(f"no run in {project.runs}\n`tuneworth curate {quote(str(project.folder))}` makes one.")
         return project.runs / runs[-1]
     if name not in runs:
         raise ConfigError(f'no run "{name}" in {project.runs}; {nearest(name, runs) if runs else "there is none yet"}')

@@ -40,11 +40,19 @@ def command(
     """
     from .project import read_project
     from .runs import find_run
+    from .train_words import plan_text
+    from .training import plan_training
 
     read = read_project(project, allow_code=allow_code)
     run = find_run(read, name)
     if dry_run:
-        _plan(read, run, talk, drop_long=drop_long)
+        plan = plan_training(read, run, talk, drop_long=drop_long).data()
+        talk.answer(plan_text(plan), plan)
+        options = _options(
+            run=name, drop_long=drop_long, again=again, merge=merge, gguf=gguf, allow_code=allow_code,
+            seed=str(talk.seed) if talk.seed_given else None,
+        )  # fmt: skip
+        talk.next(f"tuneworth train {quote(str(read.folder))}{options}")
         return
     summary, loaded = _trained(read, run, talk, drop_long=drop_long, again=again)
     text = _text(summary, run)
@@ -54,7 +62,7 @@ def command(
         merged = merge_run(read, run, talk, gguf=gguf, loaded=loaded)
         summary, text = {**summary, **merged}, f"{text}\n{merge_text(merged)}"
     talk.answer(text, {"run": str(run), **summary})
-    talk.next(f"tuneworth evaluate {quote(str(read.folder))}")
+    talk.next(f"tuneworth evaluate {quote(str(read.folder))}{_options(run=name, allow_code=allow_code)}")
 
 
 def _alone() -> bool:
@@ -66,14 +74,10 @@ def _alone() -> bool:
     return here.first
 
 
-def _plan(project: "Project", run: Path, talk: Talk, *, drop_long: bool) -> None:
-    """The answer of --dry-run."""
-    from .train_words import plan_text
-    from .training import plan_training
-
-    plan = plan_training(project, run, talk, drop_long=drop_long).data()
-    talk.answer(plan_text(plan), plan)
-    talk.next(f"tuneworth train {quote(str(project.folder))}")
+def _options(**given: str | bool | None) -> str:
+    """Options as they were given, for the next step to be typed."""
+    words = [(f"--{name.replace('_', '-')}", value) for name, value in given.items() if value not in (None, False)]
+    return "".join(f" {word}" if value is True else f" {word} {quote(str(value))}" for word, value in words)
 
 
 def _trained(

@@ -200,7 +200,8 @@ def _result_lines(summary: Data, log: Sequence[Data]) -> Iterator[str]:
     kept = f"the adapter of step {summary['best_step']:,}, {summary['trainable_parameters']:,} parameters"
     yield _row("kept", kept + ("" if summary["best_step"] == summary["steps"] else f"; {_later(summary)}"))
     if summary.get("dropped_pairs"):
-        yield _row("left out", f"{summary['dropped_pairs']:,} pairs longer than the context (train/dropped.jsonl)")
+        n = summary["dropped_pairs"]
+        yield _row("left out", f"{n:,} pair{'s' * (n != 1)} longer than the context (train/dropped.jsonl)")
     if summary["peak_memory_bytes"]:
         yield _row("memory", f"{size(summary['peak_memory_bytes'])} at the peak")
 

@@ -26,7 +26,7 @@ def trained(run: Path) -> dict[str, Any] | None:
         return None
     found = next(iter(_objects(summary, [summary.read_bytes()])), None)
     if found is None:
-        raise DataError(f"{summary}: holds no summary of a fit.\nTrain again.")
+        raise DataError(f"{summary}: holds no summary of a fit.\n`tuneworth train` trains again.")
     notices = [str(text) for text in found.get("notices") or []]
     if len(notices) > MOST_NOTICES:
         notices = [
@@ -71,7 +71,7 @@ def _objects(path: Path, lines: Sequence[bytes]) -> list[dict[str, Any]]:
             if number == len(lines) > 1:
                 break
             raise DataError(
-                f"{path}, line {number}: not readable as JSON ({error}).\nTrain again; a fit that was stopped goes on."
+                f"{path}, line {number}: not readable as JSON ({error}).\n`tuneworth train` with --again trains anew."
             ) from None
         if isinstance(value, dict):
             found.append(value)

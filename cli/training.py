@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Planned", "finished", "plan_training", "put_aside", "train_stage"]
 
+# What the answer says of every fit: a summary that lacks one of them is not whole.
+TOLD = (
+    "steps", "best_step", "stopped_early", "train_pairs", "train_loss", "validation_loss", "seconds", "tokens_per_second",
+    "dtype", "trainable_parameters", "peak_memory_bytes",
+)  # fmt: skip
 QUIET_PARTS = 10  # without validation pairs and a terminal, a line after each tenth of the steps
 
 
@@ -114,13 +120,15 @@ def finished(project: Project, run: Path, talk: Talk, *, drop_long: bool = False
     now = json.loads(json.dumps(asdict(_stated(project, run, talk, drop_long=drop_long))))  # a tuple is a list there
     changed = [key for key in made if key in now and made[key] != now[key]]
     if changed:
+        where = quote(str(project.folder))
         told = ", ".join(f"{key} {_told(made[key])}, now {_told(now[key])}" for key in changed)
         raise ConfigError(
-            f"{run} holds an adapter that was trained with other settings: {told}.\n`tuneworth train {project.folder} "
-            f"--run {run.name} --again` trains anew there and keeps the earlier one aside; `tuneworth curate "
-            f"{project.folder}` begins a new run."
+            f"{run} holds an adapter that was trained with other settings: {told}.\n`tuneworth train {where} --run "
+            f"{run.name} --again` trains anew there and keeps the earlier one aside; `tuneworth curate {where}` begins a "
+            "new run."
         )
-    return _read(folder / "summary.json") or None
+    summary = _read(folder / "summary.json")
+    return summary if all(key in summary for key in TOLD) else None
 
 
 def put_aside(run: Path) -> Path | None:

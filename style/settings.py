@@ -160,6 +160,8 @@ def said(value: Any) -> str:
     if isinstance(value, str):
         text = f'"{value[:60]}"' if value.isprintable() else repr(value[:60])
         return text if len(value) <= 60 else f"{text[:57]}..."
+    if isinstance(value, bool | Decimal):  # as they stand in the file
+        return str(value).lower()
     return _SHORT.repr(value) if value is not None else "nothing"
 
 

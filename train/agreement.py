@@ -10,7 +10,7 @@ from ..style.errors import ModelError, RunBroken
 from .model import LoadedModel
 from .render import chat_messages, render_text
 
-__all__ = ["Agreement", "check_effect", "compare", "row_logits", "rows_to_compare"]
+__all__ = ["Agreement", "check_effect", "coarser", "compare", "row_logits", "rows_to_compare"]
 
 ROWS = 8
 TOKENS = 64  # of each row's end: enough positions, and logits over a large vocabulary stay under a gigabyte
@@ -101,8 +101,14 @@ def check_effect(adapter: Any, base: Any) -> None:
         )
 
 
+def coarser(one: str, other: str) -> str:
+    """Of two number formats, a model's files' and the one that it computes in, the one that rounds more."""
+    return max(one, other, key=ROUNDING.__getitem__)
+
+
 def compare(written: Any, adapter: Any, base: Any, *, rows: int, kind: str) -> Agreement:
-    """The agreement of three tensors from `row_logits`; `kind` is the format of the written weights.
+    """The agreement of three tensors from `row_logits`; `kind` is the format of the written weights, or a
+    coarser one that was computed in.
 
     Raises RunBroken where the written model is not the adapter's: another one, no number, or equal to the base.
     """

@@ -221,8 +221,8 @@ def _that_fit(
 
 
 def _why_none(dropped: Sequence[dict[str, Any]]) -> str:
-    if dropped:
-        return f"All {len(dropped)} of them are longer than the model's context and were left out (drop_long)."
+    if long := sum(row["split"] == "train" for row in dropped):
+        return f"All {long} of them are longer than the model's context and were left out (drop_long)."
     return "See the ledger of the curated data for where they went."
 
 
@@ -308,7 +308,8 @@ def _adjusted(settings: TrainSettings, found: Forecast) -> tuple[TrainSettings, 
     wanted = min(settings.micro_batch or settings.batch_size, settings.batch_size)
     if found.micro_batch >= wanted:
         return settings, {}
-    why = f"{found.micro_batch} pairs in memory at once, not {wanted}: the result is the same but for rounding"
+    pairs = "1 pair" if found.micro_batch == 1 else f"{found.micro_batch} pairs"
+    why = f"{pairs} in memory at once, not {wanted}: the result is the same but for rounding"
     return replace(settings, micro_batch=found.micro_batch), {"micro_batch": why}
 
 

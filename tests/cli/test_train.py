@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -96,7 +97,7 @@ def test_parts_are_made_smaller_where_memory_is_short(command, curated, monkeypa
     monkeypatch.setattr(planning, "memory_at_hand", lambda device: MemoryAtHand(short, "container"))
     done = command("train", curated, "--json")
     assert done.code == 0, done.err
-    assert "pairs in memory at once, not 4" in done.err
+    assert "in memory at once, not 4" in done.err
     assert done.json["settings"]["micro_batch"] in (1, 2)
 
 
@@ -198,11 +199,25 @@ def test_again_trains_anew_and_keeps_the_earlier_one(command, curated):
     assert str(run / "train-1") in done.err
 
 
-def test_a_damaged_summary_is_no_training(command, curated):
+def test_the_next_step_can_be_typed_as_it_stands(command, curated):
+    place = curated.rename(curated.with_name("it's a project"))
+    run = run_of(place).name
+    done = command("train", place, "--run", run, "--dry-run", "--drop-long", "--seed", "3", "--merge")
+    words = shlex.split(done.out.splitlines()[-1].removeprefix("Next: "))
+    assert words == ["tuneworth", "train", str(place), "--run", run, "--drop-long", "--merge", "--seed", "3"]
+    done = command("train", place, "--run", run)
+    assert shlex.split(done.out.splitlines()[-1].removeprefix("Next: "))[1:] == ["evaluate", str(place), "--run", run]
+    change(place, "rank = 2", "rank = 3")
+    refused = " ".join(command("train", place).err.split())
+    assert f"`tuneworth train {shlex.quote(str(place))} --run {run} --again`" in refused
+
+
+@pytest.mark.parametrize("damaged", ["{", "[]", '{"steps": 3}'])
+def test_a_damaged_summary_is_no_training(command, curated, damaged):
     assert command("train", curated, "--quiet").code == 0
     summary = run_of(curated) / "train/summary.json"
     whole = json.loads(summary.read_text())
-    summary.write_text("{")
+    summary.write_text(damaged)
     done = command("train", curated, "--json")
     assert done.code == 0, done.err
     assert done.json["train_loss"] == whole["train_loss"]

@@ -61,3 +61,10 @@ def test_a_wrong_value_says_where_and_what(table, said):
     problems: list[str] = []
     assert build_settings(Outer, table, where="t", problems=problems) is None
     assert said in " ".join(problems)
+
+
+@pytest.mark.parametrize(("value", "told"), [(Decimal("1.5"), "found 1.5"), (True, "found true")])
+def test_what_was_found_is_said_as_the_file_has_it(value, told):
+    problems: list[str] = []
+    build_settings(Outer, {"path": "x", "rank": value}, where="t", problems=problems)
+    assert problems == [f"t.rank: expected a whole number, {told}"]

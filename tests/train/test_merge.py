@@ -100,6 +100,16 @@ def test_weights_are_written_in_the_format_of_the_base_models_files(
     assert 1e-4 < result.agreement.drift < 0.05
 
 
+def test_a_model_that_computes_in_bf16_is_merged_into_its_float32_files(
+    tiny_folder: Path, adapter: Path, tmp_path: Path
+) -> None:
+    model = load_model(str(tiny_folder), dtype="bfloat16")  # what is faster where a processor has bf16
+    (adapter / "tuneworth.json").unlink()
+    result = merge(model, adapter, tmp_path / "merged")
+    assert result.dtype == "float32"
+    assert 1e-3 < result.agreement.drift < 0.1  # the rounding of what is computed, not of what is written
+
+
 def test_a_large_model_is_written_in_several_files(
     tiny_model: Any, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
