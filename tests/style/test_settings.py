@@ -47,7 +47,7 @@ def test_values_of_the_right_type_are_taken_and_numbers_widen():
         ({}, '"path" is missing'),
         ({"path": 1}, "expected a text, found 1"),
         ({"path": "x", "rank": "16"}, 'expected a whole number, found "16"'),
-        ({"path": "x", "rank": True}, "expected a whole number, found True"),
+        ({"path": "x", "rank": True}, "expected a whole number, found true"),
         ({"path": "x", "rank": 0}, "rank must be 1 or more"),
         ({"path": "x", "rnk": 3}, 'unknown key "rnk"; did you mean "rank"?'),
         ({"path": "x", "mode": "fast"}, '"auto" or "exact"'),
