@@ -65,16 +65,13 @@ def training_facts(run: StoredRun) -> list[tuple[str, str]]:
 
 
 def training_notices(run: StoredRun) -> list[str]:
-    """What the fit itself wants known, and the pairs and steps that were left out."""
+    """What the fit itself wants known, steps without a usable gradient among it, and the pairs that were left out."""
     training = run.results.get("training") or {}
-    skipped, dropped = _number(training.get("skipped_steps")), _number(training.get("dropped_pairs"))
+    dropped = _number(training.get("dropped_pairs"))
     notices = [short(str(text)) for text in training.get("notices") or []]
     if dropped:
         are = "pair is" if dropped == 1 else "pairs are"
         notices.append(f"{say.count(dropped)} {are} longer than the model's context and left out.")
-    if skipped:
-        steps = "step" if skipped == 1 else "steps"
-        notices.append(f"{say.count(skipped)} {steps} brought no usable gradient and changed nothing.")
     return [text[:1].upper() + text[1:] for text in notices]
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,16 @@ from .examples import Example, drop_long, pair_notices, preview, to_examples, to
 from .fast import fast_paths
 from .forecast import Forecast, TimeForecast, forecast
 from .lora import attach_adapter, detach_adapter
-from .memory import memory_at_hand, memory_in_use
+from .memory import MemoryAtHand, memory_at_hand, memory_in_use
 from .model import LoadedModel
 from .pairs import pair_table
-from .precision import product_rate
+from .precision import bf16_ratio
 from .processes import Processes
 from .recipe import evaluation_steps, resolve_settings
 from .render import chat_messages, render_prompt
 from .settings import TrainSettings
 from .traps import Check, data_checks, drawn_weights, loss_checks, seed_check, stock_loss, template_check
-from .trial import MemoryForecast, Trial
+from .trial import MemoryForecast, Sizes, Trial
 
 __all__ = ["DiskForecast", "Preflight", "TokenCounts", "preflight"]
 
@@ -148,53 +147,25 @@ def preflight(
         settings, pairs=len(examples), hidden_size=model.model.config.get_text_config().hidden_size
     )
     plan = _Plan.of(resolved, examples, held_out)
-    with ExitStack() as stack:
-        checks = data_checks(examples, model=model, prompts=_prompts(train, model))
-        template, tokenizer_bytes = template_check(model)
-        once = _drawn_once(model, resolved)
-        adapted = _attached(model, resolved)
-        stack.callback(detach_adapter, model.model)
-        few = sorted(examples, key=lambda e: len(e.ids))[:LOSS_PAIRS]
-        stock = stock_loss(adapted.get_base_model(), few[0])
-        checks += [template, seed_check(once, drawn_weights(adapted), seed=resolved.seed)]
-        path, slow = stack.enter_context(fast_paths(adapted, [*examples, *held_out]))
-        trial = Trial(adapted, path, resolved, plan.steps, now, at_hand)
-        checks += loss_checks(path, few, stock=stock)
-        _need_checks(checks, model)
-        found = forecast(
-            trial, examples, held_out, orders=plan.orders, steps=plan.steps, evaluations=len(plan.marks),
-            processes=processes,
-        )  # fmt: skip
-    disk = _disk(out, plan, trainable=trial.sizes.trainable, tokenizer_bytes=tokenizer_bytes, pairs=len(examples))
+    template, tokenizer_bytes = template_check(model)
+    checks = [*data_checks(examples, model=model, prompts=_prompts(train, model)), template]
+    found, sizes, slow = _tried(
+        plan, model, examples, held_out, checks=checks, now=now, at_hand=at_hand, processes=processes
+    )
+    disk = _disk(out, plan, trainable=sizes.trainable, tokenizer_bytes=tokenizer_bytes, pairs=len(examples))
     resolved, adjusted = _adjusted(resolved, found)
     return Preflight(
-        model=model.name,
-        context=None if model.context >= NO_CONTEXT else model.context,
-        pairs=len(examples),
-        validation_pairs=len(held_out),
-        dropped=tuple(dropped),
-        tokens=_counts(examples, found),
-        settings=resolved,
-        rules=_rules(settings, resolved, pairs=len(examples)),
-        adjusted=adjusted,
-        steps=plan.steps,
-        steps_per_epoch=plan.per_epoch,
-        evaluations=len(plan.marks),
-        parameters=trial.sizes.parameters,
-        trainable_parameters=trial.sizes.trainable,
-        dtype=model.dtype,
-        dtype_ratio=_bf16_ratio() if settings.dtype == "auto" and model.model.device.type == "cpu" else None,
-        threads=_threads(model),
-        time=found.time,
-        memory=found.memory,
-        disk=disk,
-        checks=tuple(checks),
+        model=model.name, context=None if model.context >= NO_CONTEXT else model.context, pairs=len(examples),
+        validation_pairs=len(held_out), dropped=tuple(dropped), tokens=_counts(examples, found),
+        settings=resolved, rules=_rules(settings, resolved, pairs=len(examples)), adjusted=adjusted,
+        steps=plan.steps, steps_per_epoch=plan.per_epoch, evaluations=len(plan.marks),
+        parameters=sizes.parameters, trainable_parameters=sizes.trainable, dtype=model.dtype,
+        dtype_ratio=round(bf16_ratio(), 2) if settings.dtype == "auto" and model.model.device.type == "cpu" else None,
+        threads=_threads(model), time=found.time, memory=found.memory, disk=disk, checks=tuple(checks),
         preview=preview(train, model=model),
         notices=(*said, *also_said, *model.notices, *pair_notices(train, model=model), *slow),
-        seconds=time.perf_counter() - started,
-        examples=tuple(examples),
-        held_out=tuple(held_out),
-    )
+        seconds=time.perf_counter() - started, examples=tuple(examples), held_out=tuple(held_out),
+    )  # fmt: skip
 
 
 # --- pairs ------------------------------------------------------------------------------------------------------
@@ -316,6 +287,32 @@ def _adjusted(settings: TrainSettings, found: Forecast) -> tuple[TrainSettings, 
 # --- model ------------------------------------------------------------------------------------------------------
 
 
+def _tried(
+    plan: _Plan, model: LoadedModel, examples: Sequence[Example], held_out: Sequence[Example], *, checks: list[Check],
+    now: int, at_hand: MemoryAtHand, processes: Processes,
+) -> tuple[Forecast, Sizes, list[str]]:  # fmt: skip
+    """What a few real steps with an adapter foretell, its sizes, and which fast paths do not fit; `checks` grows.
+
+    Raises: ModelError where a check fails or not even one pair at a time has room.
+    """
+    settings = plan.settings
+    once = _drawn_once(model, settings)
+    with ExitStack() as stack:
+        adapted = _attached(model, settings)
+        stack.callback(detach_adapter, model.model)
+        few = sorted(examples, key=lambda e: len(e.ids))[:LOSS_PAIRS]
+        stock = stock_loss(adapted.get_base_model(), few[0])
+        path, slow = stack.enter_context(fast_paths(adapted, [*examples, *held_out]))
+        trial = Trial(adapted, path, settings, plan.steps, now, at_hand)
+        checks += [seed_check(once, drawn_weights(adapted), seed=settings.seed), *loss_checks(path, few, stock=stock)]
+        _need_checks(checks, model)
+        found = forecast(
+            trial, examples, held_out, orders=plan.orders, steps=plan.steps, evaluations=len(plan.marks),
+            processes=processes,
+        )  # fmt: skip
+    return found, trial.sizes, slow
+
+
 def _attached(model: LoadedModel, settings: TrainSettings) -> Any:
     return attach_adapter(
         model.model, rank=settings.rank, alpha=settings.alpha, seed=settings.seed, name=model.base_name
@@ -337,15 +334,6 @@ def _need_checks(checks: Sequence[Check], model: LoadedModel) -> None:
     failed = [check.line() for check in checks if not check.ok]
     if failed:
         raise ModelError.of(failed, where=f'"{model.name}" would not learn what these pairs teach')
-
-
-@cache
-def _bf16_ratio() -> float:
-    """How much faster bf16 is than fp32 on this CPU: anything from a fifth to three times. 0.2 s, once per process."""
-    import torch
-
-    with torch.random.fork_rng(), torch.no_grad():
-        return round(product_rate(torch.bfloat16) / product_rate(torch.float32), 2)
 
 
 def _threads(model: LoadedModel) -> int | None:

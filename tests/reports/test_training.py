@@ -72,18 +72,16 @@ def test_a_learning_rate_says_where_it_comes_from(
     assert f"Learning rate {said} Trained" in shown(make_run(change=training(by_rule=by_rule)))
 
 
-def test_an_early_stop_skipped_steps_and_notices_are_said(make_run: Callable[..., Path]) -> None:
+def test_an_early_stop_pairs_left_out_and_notices_are_said(make_run: Callable[..., Path]) -> None:
     keys = {
         "stopped_early": True,
         "steps": 57,
-        "skipped_steps": 2,
         "dropped_pairs": 3,
         "notices": [f"no room on the disk {ATTACK}"],
     }
     text = shown(make_run(change=training(**keys)))
     assert "Epochs 1.5 of 3" in text
     assert "57, 8 pairs each, stopped early because the validation loss no longer fell" in text
-    assert "2 steps brought no usable gradient" in text
     assert "3 pairs are longer than the model's context" in text
     assert "No room on the disk </td>" in text
 
