@@ -25,7 +25,11 @@ __all__ = ["command"]
     "--merge", is_flag=True, help="Also write the tuned model as one: its adapter merged into the base model."
 )
 @click.option("--gguf", is_flag=True, help="Merge, and write the file that llama.cpp loads.")
-@click.option("--again", is_flag=True, help="Train anew in a run that was trained already; what was there is kept.")
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Train anew in a run that was trained already; what was there is kept. Leave it out to go on after a stop.",
+)
 @code_option
 @common_options
 def command(

@@ -13,7 +13,7 @@ from .batches import Batch, collate, length_order
 from .examples import Example
 from .loss import label_loss
 
-__all__ = ["BatchLoss", "LossPath", "learning_rate", "mean_loss", "split_head", "summed_loss"]
+__all__ = ["BatchLoss", "LossPath", "learning_rate", "split_head", "summed_loss"]
 
 WARM_UP, FLOOR = 0.06, 0.05  # shares of the steps, and of the top rate: the recipe that worked on the shipped example
 AGREE = 0.05  # of the logits' own spread: bf16 rounds by 0.4 %, over a few dozen layers to about 1 %
@@ -86,14 +86,8 @@ class LossPath:
         return label_loss(hidden.flatten(0, 1)[batch.places], head.weight, batch.labels, bias=head.bias)
 
 
-def mean_loss(path: LossPath, examples: Sequence[Example], *, size: int) -> float:
-    """Mean loss per label over the examples: sum over all labels by their number, never a mean of means."""
-    total, count = summed_loss(path, examples, size=size)
-    return total / count
-
-
 def summed_loss(path: LossPath, examples: Sequence[Example], *, size: int) -> tuple[float, int]:
-    """Sum of the losses of all labels of the examples, and how many labels there are."""
+    """Sum of the losses of all labels of the examples, and how many labels there are: their mean is no mean of means."""
     total, count = 0.0, 0
     with torch.no_grad():
         for rows in length_order([len(e.ids) for e in examples], size=size):

@@ -78,13 +78,14 @@ def test_the_adapter_loads_with_plain_peft_and_gives_the_validation_loss(
     from transformers import AutoModelForCausalLM
 
     from tuneworth.train.examples import to_examples
-    from tuneworth.train.steps import LossPath, mean_loss
+    from tuneworth.train.steps import LossPath, summed_loss
 
     result = fit(pairs(10), pairs(3), model=tiny_model, settings=QUICK, out=tmp_path)
     examples = to_examples(pairs(3), model=tiny_model)
     plain = AutoModelForCausalLM.from_pretrained(tiny_folder, dtype=torch.float32)
     adapted = PeftModel.from_pretrained(plain, str(result.adapter)).get_base_model()
-    assert mean_loss(LossPath(adapted), examples, size=1) == pytest.approx(result.validation_loss, rel=1e-5)
+    total, labels = summed_loss(LossPath(adapted), examples, size=1)
+    assert total / labels == pytest.approx(result.validation_loss, rel=1e-5)
 
 
 def test_the_model_in_memory_is_afterwards_as_before(tiny_model: Any, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tuneworth.train.lora import (
 )
 from tuneworth.train.loss import CHUNK, label_loss
 from tuneworth.train.packed import can_arrange
-from tuneworth.train.steps import LossPath, learning_rate, mean_loss, split_head
+from tuneworth.train.steps import LossPath, learning_rate, split_head, summed_loss
 
 
 def random_examples(rows: int = 3, *, shared: int = 0) -> list[Example]:
@@ -143,11 +143,12 @@ def test_a_head_whose_logits_are_changed_afterwards_is_not_split_off(tiny_model:
     assert split_head(tiny_model.model, Example("x", tuple(range(30)), 5)) is None
 
 
-def test_the_mean_loss_weighs_labels_not_batches(tiny_model: Any) -> None:
+def test_the_size_of_batches_changes_no_summed_loss(tiny_model: Any) -> None:
     examples = [Example(str(i), tuple(range(40)), 38 - 7 * i) for i in range(5)]
     parts = split_head(tiny_model.model, examples[0])
-    one, five = (mean_loss(LossPath(tiny_model.model, parts), examples, size=size) for size in (1, 5))
+    one, five = (summed_loss(LossPath(tiny_model.model, parts), examples, size=size) for size in (1, 5))
     assert one == pytest.approx(five, rel=1e-5)
+    assert one[1] == sum(example.answer_tokens for example in examples)
 
 
 def test_the_learning_rate_warms_up_and_falls_to_a_twentieth() -> None:
