@@ -74,7 +74,8 @@ def _token_lines(plan: Data) -> Iterator[str]:
     yield _row("tokens per pair", f"{tokens['shortest']:,} to {tokens['longest']:,}, median {tokens['median']:,}")
     most = max(count for *_, count in tokens["histogram"])
     for start, end, count in tokens["histogram"]:
-        named = f"{start:,} or more" if end is None else f"{start:,} to {end - 1:,}"
+        last = None if end is None else end - 1
+        named = f"{start:,} or more" if last is None else f"{start:,} to {last:,}" if last > start else f"{start:,}"
         bar = "#" * max(bool(count), round(BAR * count / most))
         yield f"{'':{LABEL}}{named:>17}  {bar:<{BAR}} {count:,}"
     yield _row(
@@ -166,7 +167,9 @@ def _pairs(plan: Data) -> str:
 
 def _steps(plan: Data) -> str:
     n, settings = plan["steps"], plan["settings"]
-    epochs = "" if settings["max_steps"] is not None else f" in {settings['epochs']} epochs"
+    epochs = (
+        "" if settings["max_steps"] is not None else f" in {settings['epochs']} epoch{'s' * (settings['epochs'] != 1)}"
+    )
     return f"{n:,} step{'s' * (n != 1)}{epochs}"
 
 

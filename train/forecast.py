@@ -62,6 +62,7 @@ def forecast(
     for _ in range(2):  # the first one sets up the kernels
         if not trial.step([shortest], as_fitted=False):
             raise _refusal(trial, examples)
+    _middling_step(trial, examples)
     # A process without a row of a batch is counted as having one: what it has to spare costs nobody anything.
     batches = [processes.share(rows) or rows[:1] for rows in orders]
     micro = _micro_batch(trial, examples, batches)
@@ -84,8 +85,22 @@ def _micro_batch(trial: Trial, examples: Sequence[Example], batches: Orders) -> 
         if trial.memory(trial.work(part)).fits and _tried(trial, part) and trial.memory(trial.work(part)).fits:
             return micro if micro < whole else wished
         if micro == 1:
-            raise _refusal(trial, part)
+            raise _refusal(trial, examples)
         micro = math.ceil(micro / 2)
+
+
+def _middling_step(trial: Trial, examples: Sequence[Example]) -> None:
+    """A step on pairs of middling length, as many as are in place and time: short ones alone foretell too much."""
+    ranked = sorted(examples, key=lambda e: len(e.ids))
+    middle = len(ranked) // 2
+    part = ranked[middle : middle + trial.settings.batch_size]
+    while (
+        trial.seconds(trial.work(part)) > LONG_STEP / 2 or not trial.memory(trial.work(part), checkpointing=False).fits
+    ):
+        if len(part) == 1:
+            return
+        part = part[: len(part) // 2]
+    trial.step(part, as_fitted=False)
 
 
 def _tried(trial: Trial, part: Sequence[Example]) -> bool:
@@ -118,20 +133,21 @@ def _refusal(trial: Trial, examples: Sequence[Example]) -> ModelError:
     longest = max(examples, key=lambda e: len(e.ids))
     found = trial.memory(trial.work([longest])) if trial.steps else None
     need = f"about {_size(found.wanted_bytes * MARGIN)} more" if found else "more memory than there is"
-    ways = _ways(trial, longest, found) if found else ["a smaller model"]
+    ways = _ways(trial, examples, found) if found else ["a smaller model"]
     return ModelError(
         f"Training needs {need}, with one pair in memory at once (the longest has {len(longest.ids):,} tokens); "
         f"{_size(trial.at_hand.bytes)} are at hand ({trial.at_hand.limit}).\nWhat makes it fit: {', or '.join(ways)}."
     )
 
 
-def _ways(trial: Trial, longest: Example, found: MemoryForecast) -> list[str]:
-    ways = []
+def _ways(trial: Trial, examples: Sequence[Example], found: MemoryForecast) -> list[str]:
+    ways, longest = [], max(examples, key=lambda e: len(e.ids))
     recomputing = trial.memory(trial.work([longest]), checkpointing=True)
     if not trial.settings.gradient_checkpointing and recomputing.fits:
         ways.append(f"gradient_checkpointing = true (about {_size(recomputing.wanted_bytes * MARGIN)} then)")
     if limit := _longest_that_fits(trial, longest):
-        ways.append(f"pairs of at most {limit:,} tokens")
+        longer = sum(len(e.ids) > limit for e in examples)
+        ways.append(f"pairs of at most {limit:,} tokens ({longer:,} of {len(examples):,} are longer)")
     rank = trial.settings.rank
     while rank > 1:
         rank //= 2

@@ -6,7 +6,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 
 from .attention import LONGEST
@@ -34,9 +33,13 @@ COPIES = 5  # of the adapter's size in fp32: weights, gradients, two moments of 
 
 @dataclass(frozen=True)
 class Work:
-    """What one part of a batch makes the model do: tokens computed, tokens x keys kept by attention, labels."""
+    """What one part of a batch makes the model do: tokens computed, labels, and tokens x keys of attention.
+
+    `squares` are those tokens x keys that are kept for the backward pass: none where a fused kernel runs.
+    """
 
     computed: int
+    attended: int
     squares: int
     labels: int
 
@@ -142,21 +145,20 @@ class Trial:
         return self._work(self.path.batch(examples))
 
     def _work(self, batch: Batch) -> Work:
-        """Attention keeps tokens x keys where ours or the written-out one runs, not where a fused kernel does."""
         layout, eager = batch.layout, self.path.base.config._attn_implementation == "eager"
         if layout is not None:
-            short = layout.longest <= LONGEST and not self.cuda
-            squares = layout.rows * layout.longest * (layout.shared + layout.longest) + layout.shared**2 if short else 0
+            attended = layout.rows * layout.longest * (layout.shared + layout.longest) + layout.shared**2
+            kept = 1 if layout.longest <= LONGEST and not self.cuda else 0
         else:
-            squares = EAGER * batch.rows * batch.ids.shape[-1] ** 2 if eager else 0
-        return Work(batch.computed, squares, len(batch.labels))
+            attended, kept = batch.rows * batch.ids.shape[-1] ** 2, EAGER if eager else 0
+        return Work(batch.computed, attended, kept * attended, len(batch.labels))
 
     def operations(self, work: Work) -> float:
         """Multiplications and additions of a step: forward, and back to the inputs and the adapter."""
         s = self.sizes
         head = work.labels if self.path.parts is not None else work.computed
         tokens = work.computed * (4 * s.linear + 6 * s.trainable)
-        attention = 12 * work.squares * s.layers * s.heads * s.head_size
+        attention = 12 * work.attended * s.layers * s.heads * s.head_size
         return float(tokens + attention + 4 * head * s.vocabulary * s.hidden)
 
     # --- steps --------------------------------------------------------------------------------------------------
@@ -245,20 +247,12 @@ class Trial:
         return kept, layer / 2  # what was kept goes as the gradients come
 
     def _rates(self) -> tuple[float, float]:
-        """Bytes kept per token and per token x key: those that fit the measured steps, none below zero."""
-        from scipy.optimize import nnls
-
+        """Bytes kept per computed token, as the measured steps have it, and per token x key: one share for each head."""
         s = self.sizes
-        assumed = s.layers * s.heads * s.bytes_each  # one share for each head
+        per_square = s.layers * s.heads * s.bytes_each
         known = [step for step in self.steps if step.kept_bytes]
-        if len({(step.work.computed, step.work.squares) for step in known}) < 2:
-            work, kept = known[-1].work, known[-1].kept_bytes
-            return max(0.0, kept - assumed * work.squares) / work.computed, assumed
-        rows = np.array([[step.work.computed, step.work.squares * assumed / s.hidden] for step in known], dtype=float)
-        kept = np.array([step.kept_bytes for step in known], dtype=float)
-        # Each step counts alike, whatever its size.
-        (per_token, scaled), _ = nnls(rows / kept[:, None], np.ones(len(kept)))
-        return float(per_token), float(scaled) * assumed / s.hidden
+        rest = sum(max(0, step.kept_bytes - per_square * step.work.squares) for step in known)
+        return rest / sum(step.work.computed for step in known), per_square
 
 
 @contextmanager

@@ -24,10 +24,13 @@ from tuneworth.train import (
     token_lengths,
 )
 from tuneworth.train.examples import Example, to_examples
+from tuneworth.train.fast import fast_paths
+from tuneworth.train.lora import attach_adapter, detach_adapter
 from tuneworth.train.memory import MemoryAtHand
 from tuneworth.train.planning import _histogram
 from tuneworth.train.render import chat_messages, render_prompt
 from tuneworth.train.traps import data_checks, seed_check
+from tuneworth.train.trial import Trial
 
 QUICK = TrainSettings(rank=4, alpha=8, epochs=2, batch_size=4, learning_rate=1e-2, dtype="float32")
 
@@ -85,6 +88,18 @@ def test_its_tokens_add_up(tiny_model: LoadedModel) -> None:
     assert tokens.total == tokens.prompt + tokens.answer
     assert sum(count for *_, count in tokens.histogram) == 10
     assert tokens.computed < tokens.total  # the template's own words stand at the beginning of each pair
+
+
+def test_longer_pairs_take_more_than_their_tokens(tiny_model: LoadedModel) -> None:
+    adapted = attach_adapter(tiny_model.model, rank=2, alpha=4, seed=0, name="tiny")
+    short, long = (to_examples(pairs(1, words=words), model=tiny_model) for words in (1, 11))
+    with fast_paths(adapted, [*short, *long]) as (path, _):
+        trial = Trial(adapted, path, QUICK, 1, 0, MemoryAtHand(10**9, "machine"))
+        works = [trial.work(some) for some in (short, long)]
+        per_token = [trial.operations(work) / work.computed for work in works]
+        assert [work.attended for work in works] == [len(e.ids) ** 2 for e in (*short, *long)]
+    detach_adapter(tiny_model.model)
+    assert per_token[1] > 1.1 * per_token[0]
 
 
 def test_its_times_add_up_and_its_data_is_json(tiny_model: LoadedModel) -> None:
