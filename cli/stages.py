@@ -75,17 +75,19 @@ def compared(project: Project) -> list[str]:
 def need_training(project: Project) -> None:
     """The packages and the model of the training stage.
 
-    Raises: ModelError with the exact command where one is missing.
+    Raises: ModelError, or ConfigError for a tracker, with the exact command where one is missing.
     """
     missing = [name for name in ("torch", "transformers", "peft") if find_spec(name) is None]
     if missing:
         raise ModelError(f"training needs {', '.join(missing)}, not installed here: pip install 'tuneworth[train]'")
     from ..train import find_model
+    from ..train.trackers import need_trackers
 
     if project.train.quantised:
         from ..train.quantised import check_quantised
 
         check_quantised()
+    need_trackers(project.train.trackers)
     find_model(model_name(project))
 
 

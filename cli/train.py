@@ -50,7 +50,7 @@ def command(
     read = read_project(project, allow_code=allow_code)
     run = find_run(read, name)
     if dry_run:
-        plan = plan_training(read, run, talk, drop_long=drop_long).data()
+        plan = plan_training(read, run, talk, drop_long=drop_long, again=again).data()
         talk.answer(plan_text(plan), plan)
         options = _options(
             run=name, drop_long=drop_long, again=again, merge=merge, gguf=gguf, allow_code=allow_code,
@@ -89,18 +89,14 @@ def _trained(
 ) -> tuple[dict[str, Any], "LoadedModel | None"]:
     """The summary of the run's training, of the one that is there or of a new one; and the model, where it was loaded."""
     from .stages import load
-    from .training import finished, put_aside, train_stage
+    from .training import finished, train_stage
 
     summary = None if again else finished(project, run, talk, drop_long=drop_long)
     if summary is not None:
         talk.note(f"train: {run} is trained already, with these settings; --again trains it anew")
         return summary, None
     loaded = load(project, talk)  # what cannot be loaded costs the earlier training nothing
-    if again and (kept := put_aside(run)):
-        talk.note(f"train: the earlier training is kept in {kept}")
-        if (run / "results.json").is_file():
-            talk.note("train: the run's results are those of the earlier adapter until it is evaluated again")
-    return train_stage(project, run, talk, loaded=loaded, drop_long=drop_long), loaded
+    return train_stage(project, run, talk, loaded=loaded, drop_long=drop_long, again=again), loaded
 
 
 def _text(summary: dict[str, Any], run: Path) -> str:

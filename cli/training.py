@@ -1,7 +1,7 @@
 """Training in a run: what is planned, what is done, and what is said while it lasts."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from ..train import LoadedModel, Preflight, StepReport, TrainSettings
     from ..train.loop import Callback
 
-__all__ = ["Planned", "finished", "plan_training", "put_aside", "train_stage"]
+__all__ = ["Planned", "finished", "plan_training", "train_stage"]
 
+CHECKPOINT = "checkpoint.safetensors"
+# Settings that leave the adapter as it is, but for rounding.
+HARMLESS = ("checkpoint_steps", "micro_batch", "trackers")
 # What the answer says of every fit: a summary that lacks one of them is not whole.
 TOLD = (
     "steps", "best_step", "stopped_early", "train_pairs", "train_loss", "validation_loss", "seconds", "tokens_per_second",
@@ -53,20 +56,25 @@ class Planned:
 
 
 def plan_training(
-    project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None, drop_long: bool = False
-) -> Planned:
-    """What training in this run will do and take; nothing is written.
+    project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None, drop_long: bool = False,
+    again: bool = False,
+) -> Planned:  # fmt: skip
+    """What training in this run will do and take, with `again` from its start; nothing is written.
 
-    Raises: as `preflight` does, and DataError where the run has no train pairs.
+    Raises: as `preflight` does, DataError where the run has no train pairs, and ConfigError where a fit that was
+    stopped had other settings.
     """
     from ..train import preflight
     from ..train.processes import Processes
 
     stated = _stated(project, run, talk, drop_long=drop_long)
+    folder = run / "train"
+    waits = not again and (folder / CHECKPOINT).is_file()
+    if waits:
+        _same_settings(project, run, stated, besides=("model", "drop_long"))  # fit compares weights and pairs
     train, validation = _pairs(run, stated, talk)
     loaded = loaded or load(project, talk)
-    folder = run / "train"
-    settings = _as_begun(stated, folder)
+    settings = _as_begun(stated, folder) if waits else stated
     found = preflight(train, validation, model=loaded, settings=settings, out=folder)
     settings = replace(settings, micro_batch=Processes.here().least(found.settings.micro_batch))
     gone = {split: [row["id"] for row in found.dropped if row["split"] == split] for split in ("train", "validation")}
@@ -78,15 +86,21 @@ def plan_training(
 
 
 def train_stage(
-    project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None, drop_long: bool = False
-) -> dict[str, Any]:
-    """An adapter in the run's `train` folder; the training summary. A fit that was stopped goes on where it was."""
+    project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None, drop_long: bool = False,
+    again: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """An adapter in the run's `train` folder; the training summary. A fit that was stopped goes on where it was.
+
+    With `again` it begins anew, and what an earlier one left is put aside once nothing speaks against the new one.
+    """
     from ..train import fit
     from ..train.processes import Processes
     from ..train.provenance import run_facts
 
     watch, first = Stopwatch(), Processes.here().first
-    planned = plan_training(project, run, talk, loaded=loaded, drop_long=drop_long)
+    planned = plan_training(project, run, talk, loaded=loaded, drop_long=drop_long, again=again)
+    if again:
+        _put_aside(run, talk)
     for line in plan_lines(planned.data()):
         talk.note(f"train: {line}")
     talk.note(planned.preflight.preview)
@@ -114,32 +128,44 @@ def finished(project: Project, run: Path, talk: Talk, *, drop_long: bool = False
     """
     folder = run / "train"
     done = (folder / "summary.json").is_file() and (folder / "adapter").is_dir()
-    if not done or (folder / "checkpoint.safetensors").is_file():
+    if not done or (folder / CHECKPOINT).is_file():
         return None
-    made = _read(folder / "preflight.json").get("stated") or {}
-    now = json.loads(json.dumps(asdict(_stated(project, run, talk, drop_long=drop_long))))  # a tuple is a list there
-    changed = [key for key in made if key in now and made[key] != now[key]]
-    if changed:
-        where = quote(str(project.folder))
-        told = ", ".join(f"{key} {_told(made[key])}, now {_told(now[key])}" for key in changed)
-        raise ConfigError(
-            f"{run} holds an adapter that was trained with other settings: {told}.\n`tuneworth train {where} --run "
-            f"{run.name} --again` trains anew there and keeps the earlier one aside; `tuneworth curate {where}` begins a "
-            "new run."
-        )
+    _same_settings(project, run, _stated(project, run, talk, drop_long=drop_long))
     summary = _read(folder / "summary.json")
     return summary if all(key in summary for key in TOLD) else None
 
 
-def put_aside(run: Path) -> Path | None:
-    """Move what an earlier training left to `train-1` (`train-2`, ...); None where there was nothing."""
+def _same_settings(project: Project, run: Path, stated: "TrainSettings", *, besides: Sequence[str] = ()) -> None:
+    """Compare the settings with those that the run's training was begun with.
+
+    Raises: ConfigError where one that makes another adapter was changed.
+    """
+    made = _read(run / "train" / "preflight.json").get("stated") or {}
+    now = json.loads(json.dumps(asdict(stated)))  # a tuple is a list there
+    changed = [key for key in made if key in now and made[key] != now[key] and key not in (*HARMLESS, *besides)]
+    if not changed:
+        return
+    told = ", ".join(f"{key} {_told(made[key])}, now {_told(now[key])}" for key in changed)
+    what = "a training that was stopped" if (run / "train" / CHECKPOINT).is_file() else "an adapter that was trained"
+    where = quote(str(project.folder))
+    raise ConfigError(
+        f"{run} holds {what} with other settings: {told}.\n`tuneworth train {where} --run {run.name} --again` trains "
+        f"anew there and keeps the earlier one aside; `tuneworth curate {where}` begins a new run."
+    )
+
+
+def _put_aside(run: Path, talk: Talk) -> None:
+    """Move what an earlier training left to `train-1` (`train-2`, ...), where there is anything, and say so."""
     from ..train.processes import Processes
 
     folder, processes, kept = run / "train", Processes.here(), None
     if processes.first and folder.is_dir():
         number = next(n for n in range(1, 1 + len(list(run.iterdir()))) if not (run / f"train-{n}").exists())
         kept = folder.rename(run / f"train-{number}")
-    return processes.from_first(kept)
+    if kept := processes.from_first(kept):
+        talk.note(f"train: the earlier training is kept in {kept}")
+        if (run / "results.json").is_file():
+            talk.note("train: the run's results are those of the earlier adapter until it is evaluated again")
 
 
 # --- planning ---------------------------------------------------------------------------------------------------
@@ -168,7 +194,7 @@ def _pairs(run: Path, settings: "TrainSettings", talk: Talk) -> tuple[pl.DataFra
 
 def _as_begun(settings: "TrainSettings", folder: Path) -> "TrainSettings":
     """With as many pairs in memory at once as the fit began with that a checkpoint waits for."""
-    if settings.micro_batch is not None or not (folder / "checkpoint.safetensors").is_file():
+    if settings.micro_batch is not None:
         return settings
     begun = _read(folder / "preflight.json").get("settings") or {}
     return replace(settings, micro_batch=begun.get("micro_batch"))

@@ -212,7 +212,42 @@ def test_the_next_step_can_be_typed_as_it_stands(command, curated):
     assert f"`tuneworth train {shlex.quote(str(place))} --run {run} --again`" in refused
 
 
-@pytest.mark.parametrize("damaged", ["{", "[]", '{"steps": 3}'])
+def test_again_costs_the_earlier_training_nothing_where_it_is_refused(command, curated, monkeypatch):
+    assert command("train", curated, "--quiet").code == 0
+    before = contents(run_of(curated))
+    monkeypatch.setattr(planning, "memory_at_hand", lambda device: MemoryAtHand(1000, "container"))
+    assert command("train", curated, "--again").code == 2
+    monkeypatch.undo()
+    monkeypatch.setattr("tuneworth.train.trackers.find_spec", lambda name: None)
+    change(curated, "[train]", '[train]\ntrackers = ["tensorboard"]')
+    refused = command("train", curated, "--again")
+    assert refused.code == 2
+    assert "pip install tensorboard" in refused.err
+    assert contents(run_of(curated)) == before
+
+
+def test_what_changes_no_adapter_may_be_changed(command, curated):
+    assert command("train", curated, "--quiet").code == 0
+    change(curated, "[train]", "[train]\ncheckpoint_steps = 7\nmicro_batch = 1")
+    done = command("train", curated)
+    assert done.code == 0, done.err
+    assert "is trained already" in done.err
+
+
+def test_a_fit_that_was_stopped_waits_for_its_own_settings(command, curated):
+    assert command("train", curated, "--quiet").code == 0
+    (run_of(curated) / "train/checkpoint.safetensors").write_bytes(b"")
+    before = contents(run_of(curated))
+    change(curated, "rank = 2", "rank = 3")
+    for words in ([], ["--dry-run"]):
+        refused = command("train", curated, *words)
+        assert refused.code == 2
+        assert "was stopped with other settings: rank 2, now 3" in refused.err
+    assert contents(run_of(curated)) == before
+    assert command("train", curated, "--again", "--quiet").code == 0
+
+
+@pytest.mark.parametrize("damaged", ["{", '{"steps": 3}'])
 def test_a_damaged_summary_is_no_training(command, curated, damaged):
     assert command("train", curated, "--quiet").code == 0
     summary = run_of(curated) / "train/summary.json"
