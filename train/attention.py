@@ -138,8 +138,10 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
     n, m = q.shape[2], k.shape[2]
     if q.device.type == "cpu" and n <= LONGEST:
         return CausalAttention.apply(q, k, v, scale)  # type: ignore[return-value]
-    mask = None if n == m else torch.ones(n, m, dtype=torch.bool, device=q.device).tril_(m - n)
-    many = q.shape[1] != k.shape[1]
-    return nn.functional.scaled_dot_product_attention(
-        q, k, v, attn_mask=mask, is_causal=n == m, scale=scale, enable_gqa=many
-    )
+    if n == m:
+        many = q.shape[1] != k.shape[1]
+        return nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=many)
+    # On GPUs, a mask and shared keys together are left to a kernel that writes the scores out.
+    k, v = (t.repeat_interleave(q.shape[1] // k.shape[1], 1) for t in (k, v))
+    mask = torch.ones(n, m, dtype=torch.bool, device=q.device).tril_(m - n)
+    return nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
