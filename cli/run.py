@@ -42,14 +42,14 @@ def run_project(
     from .headline import headline
     from .project import read_project
     from .runs import find_run, new_run, nothing_half_written
-    from .stages import check_prompts, curate_stage, evaluate_stage, load, preflight, report_stage
+    from .stages import check_project, check_prompts, curate_stage, evaluate_stage, load, report_stage
     from .training import finished, train_stage
 
     wanted = [parse_gate(text) for text in gates]
     project = read_project(project_path, allow_code=allow_code)
     named = project.evaluate.named
     local = [name for name in project.evaluate.variants if name not in named or named[name].outputs is None]
-    preflight(project, train=bool(local))
+    check_project(project, train=bool(local))
     run = find_run(project, name) if name else new_run(project, talk, command="tuneworth run")
     if not (run / "curate" / "summary.json").is_file():
         with nothing_half_written(run):

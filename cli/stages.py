@@ -44,13 +44,22 @@ from .trained import trained
 if TYPE_CHECKING:
     from ..train import LoadedModel
 
-__all__ = ["check_prompts", "curate_stage", "evaluate_stage", "load", "preflight", "report_stage", "sample", "seed_of"]
+__all__ = [
+    "check_project",
+    "check_prompts",
+    "curate_stage",
+    "evaluate_stage",
+    "load",
+    "report_stage",
+    "sample",
+    "seed_of",
+]
 
 
 # --- before the first stage -------------------------------------------------------------------------------------
 
 
-def preflight(project: Project, *, train: bool) -> None:
+def check_project(project: Project, *, train: bool) -> None:
     """Everything that the later stages need, checked before the first one starts.
 
     Raises: ConfigError, DataError or ModelError of the first thing that is missing.

@@ -18,7 +18,7 @@ from .agreement import Agreement, compare, row_logits
 from .embedded import EMBEDDED_NAME, wheel_file
 from .merging import adapter_logits, check_disk, check_place
 from .model import LoadedModel
-from .provenance import base_record, read_record, write_record
+from .provenance import SCHEMA, base_record, read_record, write_record
 from .render import end_of_turn
 
 __all__ = ["GgufResult", "conversion_command", "gguf_source", "write_gguf"]
@@ -72,7 +72,7 @@ def write_gguf(
     with new_folder(out, then="merge again") as part:
         _write(part / FILE, merged, model=model, source=source)
         agreement = compare(row_logits(_reread(part / FILE, model), rows), tuned, base, rows=len(rows), kind=KIND)
-        record = read_record(merged) or {"schema": "tuneworth/adapter/1", "base": base_record(model)}
+        record = read_record(merged) or {"schema": SCHEMA, "base": base_record(model)}
         record |= {
             "merged": f"in {KIND}; {agreement.sentence()}",
             "gguf": FILE,

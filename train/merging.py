@@ -15,7 +15,7 @@ from ..style.files import sha256_file
 from .adapter import attached_adapter, generation_settings, merged_adapter, new_folder
 from .agreement import Agreement, check_effect, coarser, compare, row_logits, rows_to_compare
 from .model import LoadedModel, load_model
-from .provenance import base_record, read_record, write_record
+from .provenance import SCHEMA, base_record, read_record, write_record
 
 __all__ = ["MergeResult", "adapter_logits", "check_disk", "check_place", "merge"]
 
@@ -174,7 +174,7 @@ def _settings(model: LoadedModel, adapter: Path) -> Any:
 
 
 def _record(model: LoadedModel, adapter: Path, kind: str, agreement: Agreement) -> dict[str, Any]:
-    before = read_record(adapter) or {"schema": "tuneworth/adapter/1", "base": base_record(model)}
+    before = read_record(adapter) or {"schema": SCHEMA, "base": base_record(model)}
     told = f"in {kind}; {agreement.sentence()}"
     digest = sha256_file(adapter / "adapter_model.safetensors")
     return {**before, "merged": told, "adapter_sha256": digest, "dtype": kind, "agreement": asdict(agreement)}

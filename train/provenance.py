@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .fitting import TrainResult
     from .model import LoadedModel
 
-__all__ = ["RECORD", "CardFacts", "adapter_record", "base_record", "read_record", "run_facts", "write_record"]
+__all__ = ["RECORD", "SCHEMA", "CardFacts", "adapter_record", "base_record", "read_record", "run_facts", "write_record"]
 
 RECORD = "tuneworth.json"
 SCHEMA = "tuneworth/adapter/1"
