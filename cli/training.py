@@ -1,6 +1,7 @@
 """Training in a run: what is planned, what is done, and what is said while it lasts."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -62,13 +63,14 @@ def plan_training(
     """What training in this run will do and take, with `again` from its start; nothing is written.
 
     Raises: as `preflight` does, DataError where the run has no train pairs, and ConfigError where a fit that was
-    stopped had other settings.
+    stopped had other settings or nothing can be written.
     """
     from ..train import preflight
     from ..train.processes import Processes
 
     stated = _stated(project, run, talk, drop_long=drop_long)
     folder = run / "train"
+    _check_place(folder)
     waits = not again and (folder / CHECKPOINT).is_file()
     if waits:
         _same_settings(project, run, stated, besides=("model", "drop_long"))  # fit compares weights and pairs
@@ -190,6 +192,19 @@ def _pairs(run: Path, settings: "TrainSettings", talk: Talk) -> tuple[pl.DataFra
     if len(train) < len(whole):
         talk.note(f"train: {len(train)} of {len(whole)} training pairs, a seeded sample (max_pairs)")
     return train, validation
+
+
+def _check_place(folder: Path) -> None:
+    """Nothing is loaded for a fit whose result could not be written.
+
+    Raises: ConfigError where the folder cannot be had.
+    """
+    place = folder if folder.exists() else folder.parent
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"{place}: nothing can be written there; expected a folder with the right to write.\n"
+            "Move away what stands in its place, or give that right."
+        )
 
 
 def _as_begun(settings: "TrainSettings", folder: Path) -> "TrainSettings":

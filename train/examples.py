@@ -113,7 +113,7 @@ def preview(pairs: pl.DataFrame, *, model: LoadedModel) -> str:
     ((example, _),) = _encoded(middle, model)
     before = model.tokenizer.decode(example.ids[: example.prompt_tokens])
     after = model.tokenizer.decode(example.ids[example.prompt_tokens :])
-    head = f"pair {example.id}: {len(example.ids)} tokens, the {example.answer_tokens} marked > are learnt"
+    head = f"pair {' '.join(example.id.split())}: {len(example.ids)} tokens, the {example.answer_tokens} marked > are learnt"
     return "\n".join([head, *_marked(before.removesuffix("\n"), "|"), *_marked(after, ">")])
 
 

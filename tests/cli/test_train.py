@@ -226,6 +226,16 @@ def test_again_costs_the_earlier_training_nothing_where_it_is_refused(command, c
     assert contents(run_of(curated)) == before
 
 
+def test_a_place_that_cannot_be_written_is_named_before_the_model_is_loaded(command, curated):
+    place = run_of(curated) / "train"
+    place.write_text("a note")
+    for words in ([], ["--dry-run"], ["--again"]):
+        refused = command("train", curated, *words)
+        assert refused.code == 2
+        assert f"{place}: nothing can be written there" in refused.err
+    assert place.read_text() == "a note"
+
+
 def test_what_changes_no_adapter_may_be_changed(command, curated):
     assert command("train", curated, "--quiet").code == 0
     change(curated, "[train]", "[train]\ncheckpoint_steps = 7\nmicro_batch = 1")

@@ -222,6 +222,8 @@ def test_the_preview_shows_a_pair_of_middle_length_whatever_the_order(tiny_model
     table = pairs("a" * 90, "bb", "c" * 9)
     assert preview(table, model=tiny_model).startswith("pair p2: ")
     assert preview(table.reverse(), model=tiny_model) == preview(table, model=tiny_model)
+    hostile = table.with_columns(id=pl.lit("evil\n  > id"))
+    assert preview(hostile, model=tiny_model).startswith("pair evil > id: ")  # one line, whatever the id
 
 
 def test_the_preview_leaves_out_the_middle_of_a_long_text_never_its_end(tiny_model: Any) -> None:
