@@ -182,6 +182,23 @@ def test_fewer_pairs_at_once_where_memory_is_short(
     assert result.settings.micro_batch == said.settings.micro_batch
 
 
+def test_no_part_is_tried_that_the_forecast_finds_too_large(
+    tiny_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system would end the process, and nobody would read why."""
+    whole = found(tiny_model, 16, batch_size=8).memory
+    tried, step = [], Trial.step
+
+    def noted(trial: Trial, examples: list[Example], *, as_fitted: bool = True) -> bool:
+        tried.append(trial.work(examples).computed)
+        return step(trial, examples, as_fitted=as_fitted)
+
+    monkeypatch.setattr(Trial, "step", noted)
+    at_hand(monkeypatch, 0.5 * whole.wanted_bytes)
+    found(tiny_model, 16, batch_size=8)
+    assert max(tried) < 0.7 * whole.longest_part
+
+
 def test_a_stated_part_that_fits_is_left_as_it_is(tiny_model: LoadedModel) -> None:
     assert found(tiny_model, micro_batch=2).settings.micro_batch == 2
     assert found(tiny_model).settings.micro_batch is None
