@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from shlex import quote
@@ -100,27 +100,47 @@ def train_stage(
     from ..train.provenance import run_facts
 
     watch, first = Stopwatch(), Processes.here().first
-    planned = plan_training(project, run, talk, loaded=loaded, drop_long=drop_long, again=again)
-    if again:
-        _put_aside(run, talk)
-    for line in plan_lines(planned.data()):
-        talk.note(f"train: {line}")
-    talk.note(planned.preflight.preview)
-    if first:
-        _write_plan(planned)
-    limit = limit_of(project, planned.train, planned.loaded)
-    with _shown(talk, looks=bool(len(planned.validation))) as show:
-        result = fit(
-            planned.train, planned.validation, model=planned.loaded, settings=planned.settings, out=run / "train",
-            callbacks=[show], resume=True, facts=run_facts(run, max_new_tokens=limit),
-        )  # fmt: skip
-    summary = {**result.summary(), **_beside(planned)}
-    if first:
-        write_whole(run / "train" / "summary.json", json.dumps(summary, indent=1) + "\n")
-        model = planned.loaded
-        told = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
-        update_run(run, seconds={"train": watch.seconds()}, model=told)
-    return summary
+    with _alone_in(run) if first else nullcontext():
+        planned = plan_training(project, run, talk, loaded=loaded, drop_long=drop_long, again=again)
+        if again:
+            _put_aside(run, talk)
+        for line in plan_lines(planned.data()):
+            talk.note(f"train: {line}")
+        talk.note(planned.preflight.preview)
+        if first:
+            _write_plan(planned)
+        limit = limit_of(project, planned.train, planned.loaded)
+        with _shown(talk, looks=bool(len(planned.validation))) as show:
+            result = fit(
+                planned.train, planned.validation, model=planned.loaded, settings=planned.settings, out=run / "train",
+                callbacks=[show], resume=True, facts=run_facts(run, max_new_tokens=limit), beside=_beside(planned),
+            )  # fmt: skip
+        if first:
+            model = planned.loaded
+            told = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
+            update_run(run, seconds={"train": watch.seconds()}, model=told)
+    return {**result.summary(), **_beside(planned)}
+
+
+@contextmanager
+def _alone_in(run: Path) -> Iterator[None]:
+    """Train in this run alone while the block lasts.
+
+    Raises: ConfigError where another training is at work in it. One that was killed holds nothing.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(run / ".training.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ConfigError(
+            f"another training is at work in {run}.\nWait for it, end it, or begin a run of its own: tuneworth curate"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def finished(project: Project, run: Path, talk: Talk, *, drop_long: bool = False) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -85,17 +85,18 @@ def fit(
     resume: bool = False,
     processes: Processes | None = None,
     facts: CardFacts | None = None,
+    beside: Mapping[str, Any] | None = None,
 ) -> TrainResult:
     """Fit a LoRA on the train pairs and keep the adapter with the best validation loss.
 
     Both tables (polars, pandas, a `datasets.Dataset` or a list of dictionaries) hold input, output and optionally id
     and system. Writes `adapter/`, `log.jsonl`, `pair_losses.jsonl`, `trainer_state.json` and `summary.json` into `out`
     (a new temporary folder if left out); `resume` goes on from the checkpoint there, with the same result as a fit that
-    was never stopped. `facts` are what the model card says of the data beyond that. `callbacks` get a `StepReport`
-    after each step; what they raise ends the fit and passes through. The model in memory is afterwards as it was
-    before. Same seed, same adapter (same machine and threads). Raises DataError without train pairs or with unfit
-    ones, ConfigError where `out` or a tracker cannot be had, RunBroken where the fit diverges, memory runs out or the
-    disk is full.
+    was never stopped. `facts` are what the model card says of the data beyond that; `beside` also stands in the
+    summary. `callbacks` get a `StepReport` after each step; what they raise ends the fit and passes through. The model
+    in memory is afterwards as it was before. Same seed, same adapter (same machine and threads). Raises DataError
+    without train pairs or with unfit ones, ConfigError where `out` or a tracker cannot be had, RunBroken where the fit
+    diverges, memory runs out or the disk is full.
 
     >>> pairs = [{"input": "BC547, NPN, TO-92", "output": "NPN transistor, TO-92"}]
     >>> result = fit(pairs, model=model, settings=TrainSettings(max_steps=2))  # model: a name or a LoadedModel
@@ -131,7 +132,7 @@ def fit(
         about = [*said, *also_said, *loaded.notices, *pair_notices(train, model=loaded), *notices]
         result = _result(loop, loaded, [*about, *_doubts(loop), *_notices(loop), *told])
         if processes.first:
-            _write(loop, loaded, result, facts)
+            _write(loop, loaded, result, facts, beside or {})
         processes.wait()  # nobody looks for the adapter before it is there
     return result
 
@@ -174,7 +175,9 @@ def _notices(loop: Loop) -> list[str]:
     return found
 
 
-def _write(loop: Loop, model: LoadedModel, result: TrainResult, facts: CardFacts | None) -> None:
+def _write(
+    loop: Loop, model: LoadedModel, result: TrainResult, facts: CardFacts | None, beside: Mapping[str, Any]
+) -> None:
     """The adapter last but for the checkpoint, which goes when everything else is there.
 
     Raises: RunBroken where the disk is full; the checkpoint stays, and another call goes on from it.
@@ -186,7 +189,7 @@ def _write(loop: Loop, model: LoadedModel, result: TrainResult, facts: CardFacts
         write_whole(out / "pair_losses.jsonl", "".join(lines))
         write_trainer_state(out / "trainer_state.json", result)
         write_adapter(out / "adapter", loop.adapted, model=model, settings=loop.settings, result=result, facts=facts)
-        write_whole(out / "summary.json", json.dumps(result.summary(), indent=1) + "\n")
+        write_whole(out / "summary.json", json.dumps({**result.summary(), **beside}, indent=1) + "\n")
     except OSError as error:
         raise RunBroken(
             f"The result could not be written to {out} ({error.strerror or error}).\n"

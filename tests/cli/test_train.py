@@ -314,3 +314,16 @@ def test_hostile_ids_and_missing_numbers_stay_in_their_lines(command, curated):
     said = train_text(summary, [], run="runs/x")
     assert max(map(len, said.splitlines())) <= 80
     shutil.rmtree(run_of(curated) / "train")
+
+
+def test_two_trainings_in_one_run_are_refused_and_a_lock_left_by_a_killed_one_holds_nothing(command, curated):
+    from filelock import FileLock
+
+    lock = run_of(curated) / ".training.lock"
+    with FileLock(lock):
+        done = command("train", curated)
+        assert done.code == 2
+        assert "another training is at work in" in done.err
+        assert not (run_of(curated) / "train").exists()
+    lock.touch()  # the file stays where its holder was killed
+    assert command("train", curated, "--quiet").code == 0
