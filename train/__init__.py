@@ -1,15 +1,13 @@
 """Splits in, LoRA adapter out; torch and transformers are imported at first use."""
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .render import chat_messages, render_prompt
 from .settings import TrainSettings
+from .threads import set_waiting
 
-# torch's threads else spin while they wait for each other, and beside any other program that halves the rate
-# (164 against 317 tokens/s with the machine half taken). It is read when torch is first imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+set_waiting()  # before torch is first imported
 
 if TYPE_CHECKING:
     from .examples import drop_long, pair_notices, preview, token_lengths

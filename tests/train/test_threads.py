@@ -1,3 +1,5 @@
+import os
+import sys
 from collections.abc import Iterator
 
 import joblib
@@ -6,7 +8,7 @@ import pytest
 import torch
 
 from tuneworth.train import threads
-from tuneworth.train.threads import set_threads, usable_cores
+from tuneworth.train.threads import TURNS, set_threads, set_waiting, usable_cores
 
 
 @pytest.fixture
@@ -43,3 +45,27 @@ def test_processes_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(threads, "usable_cores", lambda: 3)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     assert set_threads() == 1
+
+
+@pytest.mark.parametrize(
+    ("load", "given", "expected"),
+    [
+        (0.0, {}, {"GOMP_SPINCOUNT": str(TURNS)}),
+        (1000.0, {}, {"OMP_WAIT_POLICY": "PASSIVE"}),
+        (0.0, {"OMP_WAIT_POLICY": "ACTIVE"}, {"OMP_WAIT_POLICY": "ACTIVE"}),
+        (0.0, {"GOMP_SPINCOUNT": "7"}, {"GOMP_SPINCOUNT": "7"}),
+    ],
+)
+def test_threads_wait_awake_on_an_idle_machine_alone_and_as_the_user_says(
+    monkeypatch: pytest.MonkeyPatch, load: float, given: dict[str, str], expected: dict[str, str]
+) -> None:
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    for name in names:
+        monkeypatch.setenv(name, "")  # so that what the call sets is taken back
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load))
+    monkeypatch.setattr(sys, "platform", "linux")
+    set_waiting()
+    assert {name: os.environ[name] for name in names if name in os.environ} == expected
