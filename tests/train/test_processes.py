@@ -185,8 +185,9 @@ def test_a_fit_killed_in_part_and_then_as_a_whole_ends_as_if_nobody_had(
     group = start(tmp_path, "long", str(tiny_folder))
     while checkpoint.stat().st_mtime_ns == before and group.poll() is None:
         time.sleep(0.02)
+    ranks = members(group)  # asked while the launcher lives: afterwards they are nobody's children
     os.killpg(group.pid, signal.SIGKILL)
-    for pid in (ranks := members(group)).values():  # each has a session of its own
+    for pid in ranks.values():  # each has a session of its own
         os.kill(pid, signal.SIGKILL)
     group.communicate()
     assert len(ranks) == 2
