@@ -27,7 +27,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-# tuneworth.train is imported before torch: it sets how torch's threads wait.
+from tuneworth.train.threads import TURNS
+
+# Set before torch is imported, for all ways alike: on a machine that is idle but for this script, threads wait awake.
+os.environ.setdefault("GOMP_SPINCOUNT", str(TURNS))
+
+# isort: split
 from tuneworth.train import LoadedModel, chat_messages, load_model, render_prompt
 
 # isort: split
