@@ -27,10 +27,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tuneworth.train.threads import TURNS
-
 # Set before torch is imported, for all ways alike: on a machine that is idle but for this script, threads wait awake.
-os.environ.setdefault("GOMP_SPINCOUNT", str(TURNS))
+os.environ.setdefault("GOMP_SPINCOUNT", "6000")  # as train/threads.py chooses
 
 # isort: split
 from tuneworth.train import LoadedModel, chat_messages, load_model, render_prompt
