@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ import polars as pl
 
 from ..curate import read_split
 from ..style import ConfigError, DataError, write_whole
+from ..style.files import read_object
 from .project import Project
 from .runs import Stopwatch, read_run, update_run
 from .stages import limit_of, load, sample, seed_of
@@ -153,7 +154,7 @@ def finished(project: Project, run: Path, talk: Talk, *, drop_long: bool = False
     if not done or (folder / CHECKPOINT).is_file():
         return None
     _same_settings(project, run, _stated(project, run, talk, drop_long=drop_long))
-    summary = _read(folder / "summary.json")
+    summary = read_object(folder / "summary.json")
     return summary if all(key in summary for key in TOLD) else None
 
 
@@ -162,7 +163,7 @@ def _same_settings(project: Project, run: Path, stated: "TrainSettings", *, besi
 
     Raises: ConfigError where one that makes another adapter was changed.
     """
-    made = _read(run / "train" / "preflight.json").get("stated") or {}
+    made = read_object(run / "train" / "preflight.json").get("stated") or {}
     now = json.loads(json.dumps(asdict(stated)))  # a tuple is a list there
     changed = [key for key in made if key in now and made[key] != now[key] and key not in (*HARMLESS, *besides)]
     if not changed:
@@ -231,7 +232,7 @@ def _as_begun(settings: "TrainSettings", folder: Path) -> "TrainSettings":
     """With as many pairs in memory at once as the fit began with that a checkpoint waits for."""
     if settings.micro_batch is not None:
         return settings
-    begun = _read(folder / "preflight.json").get("settings") or {}
+    begun = read_object(folder / "preflight.json").get("settings") or {}
     return replace(settings, micro_batch=begun.get("micro_batch"))
 
 
@@ -249,15 +250,6 @@ def _beside(planned: Planned) -> dict[str, Any]:
     """What the summary says beyond the fit itself."""
     found = planned.preflight
     return {"dropped_pairs": len(found.dropped), "by_rule": sorted(found.rules)}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; an empty one where there is none that can be read."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, Mapping) else {}  # type: ignore[return-value]
 
 
 def _told(value: Any) -> str:

@@ -1,7 +1,6 @@
 """An adapter written into its base model's weights, and the check that the result says what the adapter says."""
 
 import json
-import shutil
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -11,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from ..style.errors import ConfigError, ModelError, RunBroken
-from ..style.files import sha256_file
+from ..style.files import free_bytes, sha256_file
 from .adapter import attached_adapter, generation_settings, merged_adapter, new_folder
 from .agreement import Agreement, check_effect, coarser, compare, row_logits, rows_to_compare
 from .model import LoadedModel, load_model
@@ -125,8 +124,7 @@ def check_disk(place: Path, *, needed: int) -> None:
 
     Raises RunBroken with both numbers where it has not.
     """
-    there = next(folder for folder in (place, *place.resolve().parents) if folder.exists())
-    free = shutil.disk_usage(there).free
+    free = free_bytes(place)
     if free < needed:
         raise RunBroken(
             f"{place} cannot be written: it needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free there.\n"

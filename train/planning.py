@@ -1,7 +1,6 @@
 """Before a fit: what will happen, how long it will take, what it needs, and whether anything speaks against it."""
 
 import math
-import shutil
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from ..style.errors import DataError, ModelError, RunBroken
+from ..style.files import free_bytes
 from .batches import epoch_order
 from .examples import Example, drop_long, pair_notices, preview, to_examples, token_lengths
 from .fast import fast_paths
@@ -356,8 +356,7 @@ def _disk(out: Path | None, plan: _Plan, *, trainable: int, tokenizer_bytes: int
     needed = 2 * checkpoint + each + tokenizer_bytes + lines + BESIDE
     if out is None:
         return DiskForecast(needed, None)
-    place = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
-    free = shutil.disk_usage(place).free
+    free = free_bytes(out)
     if free < needed:
         raise RunBroken(
             f"{out}: training writes up to {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free there.\n"

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..style.files import write_whole
+from ..style.files import read_object, write_whole
 from .card import model_card
 from .settings import TrainSettings
 
@@ -40,9 +40,9 @@ class CardFacts:
 
 def run_facts(run: Path, *, max_new_tokens: int | None = None) -> CardFacts:
     """The facts that a run folder holds, from `run.json` and `curate/summary.json`, as far as they are there."""
-    data = _read(run / "curate" / "summary.json")
+    data = read_object(run / "curate" / "summary.json")
     return CardFacts(
-        project=_read(run / "run.json").get("project") or None,
+        project=read_object(run / "run.json").get("project") or None,
         style=(data.get("style") or {}).get("name") or None,
         rows_read=data.get("rows_read"),
         rows_kept=(data.get("outcomes") or {}).get("kept"),
@@ -96,7 +96,7 @@ def base_record(model: "LoadedModel") -> dict[str, Any]:
 
 def read_record(folder: Path) -> dict[str, Any] | None:
     """The record of an adapter or a merged model; None where another tool made it."""
-    table = _read(folder / RECORD)
+    table = read_object(folder / RECORD)
     schema = table.get("schema")
     return table if isinstance(schema, str) and schema.startswith("tuneworth/") else None
 
@@ -105,14 +105,6 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Write `tuneworth.json`, and the model card that says the same to people."""
     write_whole(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     write_whole(folder / "README.md", model_card(record))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return table if isinstance(table, Mapping) else {}  # type: ignore[return-value]
 
 
 def _versions() -> dict[str, str]:

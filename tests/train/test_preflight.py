@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -245,8 +246,8 @@ def test_activations_that_are_computed_again_take_less(tiny_model: LoadedModel) 
 def test_a_full_disk_is_refused_with_numbers(
     tiny_model: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = planning.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(planning.shutil, "disk_usage", lambda place: usage._replace(free=10_000))
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage._replace(free=10_000))
     with pytest.raises(RunBroken, match=r"writes up to \d+ MB, and 0 MB are free"):
         preflight(pairs(4), model=tiny_model, settings=QUICK, out=tmp_path / "not" / "yet")
 
