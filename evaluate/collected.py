@@ -7,13 +7,10 @@ import polars as pl
 
 from ..style import DataError
 from ..style.settings import nearest
+from .outputs import OUTPUT_SCHEMA
 
-__all__ = ["OUTPUT_SCHEMA", "read_outputs"]
+__all__ = ["read_outputs"]
 
-OUTPUT_SCHEMA = {
-    "id": pl.String, "variant": pl.String, "sample": pl.Int64, "output": pl.String, "input_tokens": pl.Int64,
-    "cached_tokens": pl.Int64, "output_tokens": pl.Int64, "seconds": pl.Float64, "finish_reason": pl.String,
-}  # fmt: skip
 _KNOWN = {name: kind for name, kind in OUTPUT_SCHEMA.items() if name != "variant"}
 _MOST_NAMED = 5  # ids named in a message
 

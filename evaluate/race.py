@@ -3,14 +3,13 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from ..style import ModelError, sha256_file
-from .collected import OUTPUT_SCHEMA
+from .outputs import OUTPUT_SCHEMA, Raced
 from .settings import EvaluateSettings
 from .variants import Variant
 
@@ -20,15 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["Raced", "check_room", "race", "token_limit"]
 
 Progress = Callable[[str, int, int], None]  # variant, outputs done, outputs wanted
-
-
-@dataclass(frozen=True)
-class Raced:
-    """One variant's outputs (columns of OUTPUT_SCHEMA) and the tokens of its prompt without any request."""
-
-    outputs: pl.DataFrame
-    fixed_tokens: int
-    guide_tokens: int
 
 
 def race(

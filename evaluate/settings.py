@@ -7,39 +7,27 @@ from typing import Any, Literal
 
 from ..style.errors import ConfigError
 from ..style.settings import build_settings, nearest
+from .variant_settings import VariantSettings
 
-__all__ = ["EvaluateSettings", "VariantSettings", "read_evaluate"]
+__all__ = ["AUTO", "EvaluateSettings", "VariantSettings", "read_evaluate"]
 
 BUILT_IN = ("plain", "prompted", "tuned")
-
-
-@dataclass(frozen=True, kw_only=True)
-class VariantSettings:
-    """`[evaluate.NAME]`: what a variant is given, or the file with its outputs.
-
-    guide: `style.yaml` (the schema writes it) or a text file; outputs: a file of collected outputs.
-    """
-
-    guide: str | None = None
-    few_shot: int | None = None
-    outputs: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.few_shot is not None and not 0 <= self.few_shot <= 50:
-            raise ConfigError(f'"few_shot" is {self.few_shot}; expected 0 to 50')
-        if self.outputs is not None and (self.guide is not None or self.few_shot is not None):
-            raise ConfigError('"outputs" are collected already: "guide" and "few_shot" have no use beside them')
+AUTO = "auto"  # the baseline is the cheapest variant without training that is not worse than the best one
+MOST_SAMPLES = 100  # outputs of one request; beyond that the time would be better spent on more requests
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateSettings:
     """What is compared with what.
 
-    `margin` is how much worse, in share, still counts as not worse; `max_pairs` limits the test to a seeded sample.
+    `margin` is how much worse, in share, still counts as not worse; `max_pairs` limits the test to a seeded sample;
+    `samples` is how many outputs each request gets. With `probes` a tuned model on this machine also answers up to
+    `train_sample` training requests and the shipped general prompts, to measure overfitting and forgetting.
+    `personal_data` says whether texts with personal data may go to another machine.
     """
 
     variants: tuple[str, ...] = BUILT_IN
-    baseline: str = "prompted"
+    baseline: str = AUTO
     candidate: str = "tuned"
     max_new_tokens: int | Literal["auto"] = "auto"
     temperature: float = 0.0
@@ -47,37 +35,90 @@ class EvaluateSettings:
     margin: float = 0.03
     max_cost: Decimal | None = None
     max_pairs: int | None = None
+    probes: bool = True
+    train_sample: int = 200
+    personal_data: Literal["refuse", "allow"] = "refuse"
     named: dict[str, VariantSettings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        problems = [*self._numbers(), *self._roles(), *self._tables()]
+        if problems:
+            raise ConfigError("; ".join(problems))
+
+    def of(self, name: str) -> VariantSettings:
+        """What `[evaluate.NAME]` says, or what holds where it is not there."""
+        return self.named.get(name, VariantSettings())
+
+    def is_tuned(self, name: str) -> bool:
+        """Whether the variant was fine-tuned: as stated, by its adapter, or as the candidate or by its name."""
+        own = self.of(name)
+        if own.tuned is not None:
+            return own.tuned
+        return own.adapter is not None or name in ("tuned", self.candidate)
+
+    @property
+    def contenders(self) -> tuple[str, ...]:
+        """The variants that may be the baseline: the stated one, else all that need no training.
+
+        `plain` beside a single other one is no contender: it is there to show what the guide does.
+        """
+        if self.baseline != AUTO:
+            return (self.baseline,)
+        untuned = tuple(name for name in self.variants if name != self.candidate and not self.is_tuned(name))
+        others = tuple(name for name in untuned if name != "plain")
+        return others if len(others) == 1 else untuned
+
+    def _numbers(self) -> list[str]:
         problems = []
         if isinstance(self.max_new_tokens, int) and self.max_new_tokens < 1:
             problems.append(f'"max_new_tokens" is {self.max_new_tokens}; expected 1 or more, or "auto"')
         if not 0 <= self.temperature <= 2:
             problems.append(f'"temperature" is {self.temperature}; expected 0 to 2')
-        if self.samples != 1:
-            problems.append(f'"samples" is {self.samples}; this version takes one sample per pair')
+        if not 1 <= self.samples <= MOST_SAMPLES:
+            problems.append(f'"samples" is {self.samples}; expected 1 to {MOST_SAMPLES}')
+        if self.samples > 1 and self.temperature == 0 and any(self.of(name).source is None for name in self.variants):
+            problems.append(
+                f'"samples" is {self.samples}: at "temperature" 0 a model on this machine gives the same output again'
+            )
         if self.max_pairs is not None and self.max_pairs < 1:
             problems.append(f'"max_pairs" is {self.max_pairs}; expected 1 or more')
+        if self.max_cost is not None and not (self.max_cost.is_finite() and self.max_cost > 0):
+            problems.append(f'"max_cost" is {self.max_cost}; expected more than 0')
         if not 0 < self.margin < 1:
             problems.append(f'"margin" is {self.margin}; expected a share between 0 and 1, such as 0.03')
+        if self.train_sample < 0:
+            problems.append(f'"train_sample" is {self.train_sample}; expected 0 or more')
+        return problems
+
+    def _roles(self) -> list[str]:
+        problems = []
         if self.baseline == self.candidate:
             problems.append(f'"baseline" and "candidate" are both "{self.baseline}"')
         if len(set(self.variants)) < len(self.variants):
             problems.append('"variants" names one of them twice')
         for role in ("baseline", "candidate"):
-            if (name := getattr(self, role)) not in self.variants:
+            name = getattr(self, role)
+            if name not in self.variants and not (role == "baseline" and name == AUTO):
                 problems.append(
                     f'"{role}" is "{name}", which is not among the variants; {nearest(name, [*self.variants])}'
                 )
+        if self.candidate in self.variants and not problems and not self.contenders:
+            problems.append('no variant is left for the baseline: "variants" needs one that is not fine-tuned')
+        return problems
+
+    def _tables(self) -> list[str]:
+        problems = [
+            f"[evaluate.{name}] is not among the variants; {nearest(name, [*self.variants])}"
+            for name in self.named
+            if name not in self.variants
+        ]
         for name in self.variants:
-            if name not in BUILT_IN and (name not in self.named or self.named[name].outputs is None):
-                problems.append(f'variant "{name}" needs a table [evaluate.{name}] with outputs = "FILE"')
-        for name in self.named:
-            if name not in self.variants:
-                problems.append(f"[evaluate.{name}] is not among the variants; {nearest(name, [*self.variants])}")
-        if problems:
-            raise ConfigError("; ".join(problems))
+            if name not in BUILT_IN and self.of(name) == VariantSettings(tuned=self.of(name).tuned):
+                problems.append(
+                    f'variant "{name}" needs a table [evaluate.{name}] that says what it is: guide = "FILE", '
+                    'model = "NAME", endpoint = "URL", adapter = "FOLDER" or outputs = "FILE"'
+                )
+        return problems
 
 
 def read_evaluate(table: Mapping[str, Any], *, where: str, problems: list[str]) -> EvaluateSettings | None:

@@ -10,6 +10,7 @@ import polars as pl
 from ..style import ConfigError, StyleSchema, write_guide
 from .few_shot import choose_examples
 from .settings import EvaluateSettings, VariantSettings
+from .variant_settings import RUN_ADAPTER
 
 __all__ = ["Variant", "plan_variants"]
 
@@ -19,15 +20,28 @@ FEW_SHOT = 3  # for `prompted` where the project does not say
 
 @dataclass(frozen=True)
 class Variant:
-    """A way to get an output. `examples` are (input, output) pairs shown before the request."""
+    """A way to get an output. `examples` are (input, output) pairs shown before the request.
+
+    `model` is a local folder or hub name, None for the model of `[train]`; with `endpoint` (a URL) its name there.
+    `settings` are those of `[evaluate.NAME]`.
+    """
 
     name: str
-    source: Literal["base model", "adapter", "outputs"]
+    source: Literal["base model", "adapter", "endpoint", "outputs"]
     guide: str | None = None
     guide_origin: str | None = None
     examples: tuple[tuple[str, str], ...] = ()
     adapter: Path | None = None
     file: Path | None = None
+    model: str | None = None
+    endpoint: str | None = None
+    tuned: bool = False
+    settings: VariantSettings = VariantSettings()  # noqa: RUF009 - frozen
+
+    @property
+    def local(self) -> bool:
+        """Whether a model on this machine writes the outputs."""
+        return self.source in ("base model", "adapter")
 
 
 def plan_variants(
@@ -49,27 +63,58 @@ def plan_variants(
     """
     plans = []
     for name in settings.variants:
-        own = settings.named.get(name, VariantSettings())
+        own, tuned = settings.of(name), settings.is_tuned(name)
         if own.outputs is not None:
-            plans.append(Variant(name, "outputs", file=_existing(folder / own.outputs, name)))
+            file = _existing(folder / own.outputs, name)
+            plans.append(Variant(name, "outputs", file=file, tuned=tuned, settings=own))
             continue
-        if name == "tuned" and adapter is None:
-            raise ConfigError(
-                'variant "tuned" needs an adapter: `tuneworth train` comes first, or name a file of its outputs'
-            )
         guide, origin = _guide(name, own, folder, style, data_guide)
         few = own.few_shot if own.few_shot is not None else (FEW_SHOT if name == "prompted" else 0)
+        weights = None if own.endpoint else _adapter(name, own, folder, adapter)
         plans.append(
             Variant(
                 name,
-                "adapter" if name == "tuned" else "base model",
+                "endpoint" if own.endpoint else "base model" if weights is None else "adapter",
                 guide,
                 origin,
                 choose_examples(train, few, seed=seed),
-                adapter if name == "tuned" else None,
+                weights,
+                model=_model(own, folder),
+                endpoint=own.endpoint,
+                tuned=tuned,
+                settings=own,
             )
         )
     return plans
+
+
+def _adapter(name: str, own: VariantSettings, folder: Path, trained: Path | None) -> Path | None:
+    """The adapter folder of a local variant: the stated one, or this run's; None for the model as it is."""
+    if own.adapter is None and name != "tuned":
+        return None
+    if own.adapter in (None, RUN_ADAPTER):
+        if own.model is not None:
+            raise ConfigError(
+                f'variant "{name}": the adapter of this run fits the model of [train]; leave "model" out, '
+                'or name an adapter of that model by adapter = "FOLDER"'
+            )
+        if trained is None:
+            raise ConfigError(
+                f'variant "{name}" needs an adapter: `tuneworth train` comes first, or name a file of its outputs'
+            )
+        return trained
+    path = folder / str(own.adapter)
+    if not (path / "adapter_config.json").is_file():
+        raise ConfigError(f'variant "{name}": no adapter at {path} (a folder with adapter_config.json)')
+    return path
+
+
+def _model(own: VariantSettings, folder: Path) -> str | None:
+    """A model folder beside the project file is meant from there, whatever the current folder."""
+    if own.model is None or own.endpoint is not None:
+        return own.model
+    path = folder / own.model
+    return str(path) if path.is_dir() else own.model
 
 
 def _existing(path: Path, name: str) -> Path:
@@ -101,6 +146,8 @@ def describe(variant: Variant, *, model: str | None, guide_tokens: int | None, s
     return {
         "source": variant.source,
         "model": model if variant.source != "outputs" else None,
+        "endpoint": variant.endpoint,
+        "tuned": variant.tuned,
         "guide": variant.guide_origin,
         "guide_tokens": guide_tokens,
         "few_shot": len(variant.examples),

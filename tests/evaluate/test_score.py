@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from tuneworth.evaluate import score_outputs
-from tuneworth.evaluate.collected import OUTPUT_SCHEMA
+from tuneworth.evaluate.outputs import OUTPUT_SCHEMA
 from tuneworth.evaluate.quality import compare_variants, quality_of, scored_rows, tokens_of
 from tuneworth.style import parse_style
 

@@ -51,6 +51,49 @@ def test_a_tuned_variant_without_an_adapter_says_what_comes_first():
         plan(EvaluateSettings(), adapter=None)
 
 
+def test_variants_may_have_models_and_adapters_of_their_own(tmp_path):
+    (tmp_path / "big").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "adapter_config.json").write_text("{}")
+    named = {
+        "prompted": VariantSettings(model="big"),
+        "guided": VariantSettings(adapter="run", guide="style.yaml"),
+        "elsewhere": VariantSettings(adapter="other", model="hub/name"),
+        "hosted": VariantSettings(endpoint="http://127.0.0.1:1/v1", model="m-1", tuned=True),
+    }
+    settings = EvaluateSettings(variants=("prompted", "tuned", "guided", "elsewhere", "hosted"), named=named)
+    prompted, tuned, guided, elsewhere, hosted = plan(settings, tmp_path)
+    assert (prompted.model, prompted.source, prompted.tuned) == (str(tmp_path / "big"), "base model", False)
+    assert tuned.adapter == guided.adapter == Path("a")
+    assert (elsewhere.adapter, elsewhere.model) == (tmp_path / "other", "hub/name")
+    assert (hosted.source, hosted.model, hosted.local, hosted.tuned) == ("endpoint", "m-1", False, True)
+    assert settings.contenders == ("prompted",)
+
+
+def test_an_adapter_that_is_not_there_or_fits_another_model_is_refused(tmp_path):
+    for own, said in (
+        (VariantSettings(adapter="gone"), "no adapter at"),
+        (VariantSettings(model="x"), "fits the model"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            plan(EvaluateSettings(named={"tuned": own}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, ("prompted",)),
+        ({"variants": ("plain", "tuned")}, ("plain",)),
+        ({"variants": ("plain", "prompted", "short", "tuned")}, ("plain", "prompted", "short")),
+        ({"variants": ("plain", "prompted", "short", "tuned"), "baseline": "short"}, ("short",)),
+        ({"variants": ("prompted", "short", "tuned"), "candidate": "short"}, ("prompted",)),
+    ],
+)
+def test_what_may_be_the_baseline_needs_no_training(settings, expected):
+    named = {"short": VariantSettings(guide="short.md")} if "short" in settings.get("variants", ()) else {}
+    assert EvaluateSettings(**settings, named=named).contenders == expected
+
+
 @given(st.integers(0, 12), st.integers(1, 5), st.integers(0, 3))
 def test_examples_are_of_different_groups_and_do_not_hang_on_the_order(count, groups, seed):
     table = train(9, groups)
@@ -68,7 +111,16 @@ def test_examples_are_of_different_groups_and_do_not_hang_on_the_order(count, gr
         ({"variants": ["plain", "prompted"]}, '"candidate" is "tuned", which is not among the variants'),
         ({"baseline": "tuned"}, 'both "tuned"'),
         ({"margin": 3}, '"margin" is 3.0'),
-        ({"samples": 4}, "one sample per pair"),
+        ({"samples": 4}, "gives the same output again"),
+        ({"samples": 0}, '"samples" is 0'),
+        ({"max_cost": 0}, '"max_cost" is 0'),
+        ({"variants": ["tuned", "big"], "big": {"adapter": "run"}}, "no variant is left for the baseline"),
+        ({"prompted": {"endpoint": "http://127.0.0.1/v1"}}, '"endpoint" needs "model"'),
+        ({"prompted": {"key_env": "KEY"}}, '"key_env" is for an endpoint'),
+        (
+            {"prompted": {"model": "m", "endpoint": "http://127.0.0.1/v1", "adapter": "a"}},
+            "for a model on this machine",
+        ),
         ({"variants": ["prompted", "tuned", "gpt"]}, "needs a table [evaluate.gpt]"),
         ({"promted": {"few_shot": 1}}, 'did you mean "prompted"'),
         ({"prompted": {"outputs": "a.jsonl", "few_shot": 2}}, "collected already"),
