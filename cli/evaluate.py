@@ -44,11 +44,12 @@ def command(
     collected elsewhere are judged, no model needed.
     """
     from ..style import ConfigError
+    from .evaluating import evaluate_stage
     from .gates import check_gates, parse_gate
     from .headline import headline
     from .project import read_project
     from .runs import find_run
-    from .stages import evaluate_stage, report_stage
+    from .stages import report_stage
 
     wanted = [parse_gate(text) for text in gates]
     if pairs is not None or outputs:

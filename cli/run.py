@@ -2,11 +2,16 @@
 
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 import click
 
+from ..evaluate.variant_settings import RUN_ADAPTER
 from .reading import code_option
 from .talk import Talk, common_options
+
+if TYPE_CHECKING:
+    from ..evaluate import EvaluateSettings
 
 __all__ = ["command", "run_project"]
 
@@ -38,18 +43,18 @@ def run_project(
 ) -> None:
     """All stages of a project, with the answer printed at the end."""
     from .curate_words import curate_text
+    from .evaluating import check_prompts, evaluate_stage
     from .gates import check_gates, parse_gate
     from .headline import headline
     from .project import read_project
     from .runs import find_run, new_run, nothing_half_written
-    from .stages import check_project, check_prompts, curate_stage, evaluate_stage, load, report_stage
+    from .stages import check_project, curate_stage, load, report_stage
     from .training import finished, train_stage
 
     wanted = [parse_gate(text) for text in gates]
     project = read_project(project_path, allow_code=allow_code)
-    named = project.evaluate.named
-    local = [name for name in project.evaluate.variants if name not in named or named[name].outputs is None]
-    check_project(project, train=bool(local))
+    local, trains = _here(project.evaluate)
+    check_project(project, train=local)
     run = find_run(project, name) if name else new_run(project, talk, command="tuneworth run")
     if not (run / "curate" / "summary.json").is_file():
         with nothing_half_written(run):
@@ -57,7 +62,7 @@ def run_project(
     loaded = load(project, talk) if local else None
     if loaded is not None:
         check_prompts(project, run, talk, loaded)
-    if "tuned" in local and finished(project, run, talk) is None:
+    if trains and finished(project, run, talk) is None:
         summary = train_stage(project, run, talk, loaded=loaded)
         talk.note(
             f"train: {summary['steps']} steps in {summary['seconds']:.0f} s, {summary['tokens_per_second']:,.0f} tokens/s, "
@@ -70,6 +75,14 @@ def run_project(
     )
     check_gates(wanted, results)
     talk.next(f"open {report}, or ask what happened to a row: tuneworth why {quote(str(run))} ROW")
+
+
+def _here(settings: "EvaluateSettings") -> tuple[bool, bool]:
+    """Whether the model of [train] is needed on this machine, and whether an adapter is to be trained for it."""
+    own = {name: settings.of(name) for name in settings.variants}
+    local = {name: variant for name, variant in own.items() if variant.source is None}
+    trains = any(v.adapter == RUN_ADAPTER or (n == "tuned" and v.adapter is None) for n, v in local.items())
+    return trains or any(variant.model is None for variant in local.values()), trains
 
 
 def _number(value: float | None) -> str:

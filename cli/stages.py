@@ -16,40 +16,26 @@ from ..curate import (
     curate,
     read_overrides,
     read_pairs,
-    read_split,
     read_splits,
     write_curated,
 )
 from ..curate.splits_file import hold_splits
 from ..curate.whole import disk_refusals
-from ..evaluate import (
-    Raw,
-    Surroundings,
-    Variant,
-    check_roi,
-    evaluate_outputs,
-    plan_variants,
-    read_outputs,
-    read_roi,
-    write_evaluated,
-)
+from ..evaluate import check_roi, plan_variants, read_roi
 from ..style import ConfigError, DataError, ModelError, write_whole
-from ..train.scores import refresh_card
 from .beside import Beside
 from .project import Project
-from .runs import Stopwatch, read_run, test_set_uses, update_run
+from .runs import Stopwatch, read_run, update_run
 from .talk import Talk
-from .trained import trained
 
 if TYPE_CHECKING:
     from ..train import LoadedModel
 
 __all__ = [
     "check_project",
-    "check_prompts",
     "curate_stage",
-    "evaluate_stage",
     "load",
+    "load_other",
     "report_stage",
     "sample",
     "seed_of",
@@ -77,8 +63,8 @@ def check_project(project: Project, *, train: bool) -> None:
 
 
 def compared(project: Project) -> list[str]:
-    """The two variants whose money is compared."""
-    return [project.evaluate.baseline, project.evaluate.candidate]
+    """The variants whose money is compared: the candidate and all that may become the baseline."""
+    return [*project.evaluate.contenders, project.evaluate.candidate]
 
 
 def need_training(project: Project) -> None:
@@ -98,6 +84,10 @@ def need_training(project: Project) -> None:
         check_quantised()
     need_trackers(project.train.trackers)
     find_model(model_name(project))
+    for name in project.evaluate.variants:
+        own = project.evaluate.of(name)
+        if own.source is None and own.model is not None:
+            find_model(str(folder) if (folder := project.folder / own.model).is_dir() else own.model)
 
 
 def model_name(project: Project) -> str:
@@ -167,18 +157,31 @@ def _token_counter(project: Project) -> Callable[[Sequence[str]], Sequence[int]]
 def load(project: Project, talk: Talk) -> "LoadedModel":
     """The project's model in memory, for training and for the race."""
     need_training(project)
-    from ..train import TrainSettings, load_model
-    from ..train.threads import set_threads
+    from ..train import TrainSettings
 
-    set_threads()
     first = (
         " (at its first use it is converted, which takes about 20 s)"
         if project.train.model == TrainSettings().model
         else ""
     )
     talk.note(f"model: loading {project.train.model}{first}")
+    return _loaded(project, model_name(project))
+
+
+def load_other(project: Project, name: str, talk: Talk) -> "LoadedModel":
+    """A variant's own model in memory, read as `[train]` says of number format and quantisation."""
+    need_training(project)
+    talk.note(f"model: loading {name}")
+    return _loaded(project, name)
+
+
+def _loaded(project: Project, name: str) -> "LoadedModel":
+    from ..train import load_model
+    from ..train.threads import set_threads
+
+    set_threads()
     dtype = None if project.train.dtype == "auto" else project.train.dtype
-    return load_model(model_name(project), dtype=dtype, quantised=project.train.quantised)
+    return load_model(name, dtype=dtype, quantised=project.train.quantised)
 
 
 def sample(pairs: pl.DataFrame, most: int | None, *, seed: int) -> pl.DataFrame:
@@ -190,135 +193,6 @@ def sample(pairs: pl.DataFrame, most: int | None, *, seed: int) -> pl.DataFrame:
     keys = [hashlib.sha256(f"{seed}\0sample\0{id}".encode(errors="surrogatepass")).hexdigest() for id in pairs["id"]]
     ranked = pairs.with_row_index("_place").with_columns(_key=pl.Series(keys)).sort("_key").head(most).sort("_place")
     return ranked.drop("_place", "_key")
-
-
-# --- evaluate ---------------------------------------------------------------------------------------------------
-
-
-def evaluate_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None) -> dict[str, Any]:
-    """`outputs.jsonl` and `results.json` of the run; the results."""
-    settings = project.evaluate
-    train, test = read_split(run, "train"), read_split(run, "test")
-    pairs = sample(test, settings.max_pairs, seed=seed_of(run, talk))
-    if not len(pairs):
-        raise DataError(f"no test pairs in {run}: there is nothing to judge on (see curate/summary.json)")
-    if len(pairs) < len(test):
-        talk.note(f"evaluate: {len(pairs)} of {len(test)} test pairs, a seeded sample (max_pairs)")
-    adapter = run / "train" / "adapter"
-    variants = variants_of(project, run, train, adapter=adapter if adapter.is_dir() else None, seed=seed_of(run, talk))
-    roi = None if project.roi is None else read_roi(project.roi)
-    if roi is not None:
-        check_roi(roi, settings.variants, required=compared(project))
-    watch = Stopwatch()
-    raw = gather(project, run, variants, pairs, train, talk, loaded=loaded)
-    fingerprint, uses = test_set_uses(run, pairs["id"].to_list())
-    # Outputs that were there already took their time in an earlier call.
-    seconds = max(watch.seconds(), read_run(run)["seconds"].get("evaluate", 0))
-    update_run(run, seconds={"evaluate": seconds}, test_set=fingerprint, test_set_used=uses)
-    evaluated = evaluate_outputs(
-        pairs, raw, project.style, baseline=settings.baseline, candidate=settings.candidate, margin=settings.margin,
-        roi=roi, around=surroundings(run, train, tested=len(pairs), of=len(test)), seed=seed_of(run, talk),
-    )  # fmt: skip
-    write_evaluated(evaluated, run)
-    refresh_card(run)
-    return evaluated.results
-
-
-def variants_of(project: Project, run: Path, train: pl.DataFrame, *, adapter: Path | None, seed: int) -> list[Variant]:
-    """The project's variants, with few-shot examples from this run's train split."""
-    guide = read_run(run).get("data_guide")
-    return plan_variants(
-        project.evaluate,
-        folder=project.folder,
-        style=project.style,
-        train=train,
-        data_guide=guide,
-        adapter=adapter,
-        seed=seed,
-    )
-
-
-def check_prompts(project: Project, run: Path, talk: Talk, loaded: "LoadedModel") -> None:
-    """Before anything is trained: every prompt of every local variant leaves room for an answer.
-
-    Raises: ModelError where one does not.
-    """
-    from ..evaluate.race import check_room
-
-    train, test = read_split(run, "train"), read_split(run, "test")
-    limit = limit_of(project, train, loaded)
-    for variant in variants_of(project, run, train, adapter=run / "train" / "adapter", seed=seed_of(run, talk)):
-        if variant.file is None:
-            check_room(variant, test, loaded=loaded, max_new_tokens=limit)
-
-
-def limit_of(project: Project, train: pl.DataFrame, loaded: "LoadedModel") -> int:
-    """The most tokens of an output: as stated, or by the longest training output."""
-    from ..evaluate.race import token_limit
-
-    limit = project.evaluate.max_new_tokens
-    return token_limit(loaded.tokenizer, train["output"].to_list()) if limit == "auto" else limit
-
-
-def gather(
-    project: Project, run: Path, variants: list[Variant], pairs: pl.DataFrame, train: pl.DataFrame, talk: Talk, *,
-    loaded: "LoadedModel | None" = None,
-) -> list[Raw]:  # fmt: skip
-    """Every variant's outputs: read from files, or made by the model, one variant after the other."""
-    from ..evaluate.race import check_room, race
-
-    ids = pairs["id"].to_list()
-    collected = {v.name: Raw(v, read_outputs(v.file, variant=v.name, ids=ids)) for v in variants if v.file is not None}
-    local = [variant for variant in variants if variant.file is None]
-    if not local:
-        return list(collected.values())
-    loaded = loaded or load(project, talk)
-    limit = limit_of(project, train, loaded)
-    for variant in local:
-        check_room(variant, pairs, loaded=loaded, max_new_tokens=limit)
-    used = {
-        "max_new_tokens": limit, "temperature": project.evaluate.temperature, "samples": project.evaluate.samples
-    }  # fmt: skip
-    raw = dict(collected)
-    for variant in local:
-        with talk.progress(f"{variant.name:<9}") as advance:
-            raced = race(
-                variant, pairs, loaded=loaded, settings=project.evaluate, max_new_tokens=limit,
-                store=run / "evaluate" / "generated.jsonl", seed=seed_of(run, talk),
-                progress=lambda name, done, of, show=advance: show(done, of, "outputs"),
-            )  # fmt: skip
-        talk.note(f"evaluate: {variant.name}, {len(pairs)} outputs in {raced.outputs['seconds'].sum():.0f} s")
-        raw[variant.name] = Raw(
-            variant, raced.outputs, raced.fixed_tokens, raced.guide_tokens, loaded.name, used, loaded.count_tokens
-        )
-    return [raw[variant.name] for variant in variants]
-
-
-def surroundings(run: Path, train: pl.DataFrame, *, tested: int, of: int) -> Surroundings:
-    """What the stages before left in the run folder, for the results."""
-    facts = read_run(run)
-    data = _json(run / "curate" / "summary.json")
-    if data is not None:
-        data["tested"] = {"pairs": tested, "of": of}
-    provenance = {
-        key: facts.get(key)
-        for key in ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command", "model")
-    }
-    return Surroundings(
-        data, trained(run), provenance, train, validity(data), facts.get("project", ""), facts.get("created", "")
-    )
-
-
-def validity(data: dict[str, Any] | None) -> list[dict[str, str]]:
-    """What makes the comparison invalid before any output is looked at."""
-    leaks = ((data or {}).get("certificate") or {}).get("pairs_at_or_above") or 0
-    if not leaks:
-        return []
-    return [{"what": "data", "text": f"{leaks} held-out pairs repeat a training pair with the same facts"}]
-
-
-def _json(path: Path) -> dict[str, Any] | None:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 # --- report -----------------------------------------------------------------------------------------------------

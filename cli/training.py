@@ -14,9 +14,10 @@ import polars as pl
 from ..curate import read_split
 from ..style import ConfigError, DataError, write_whole
 from ..style.files import read_object
+from .gathering import limit_of
 from .project import Project
 from .runs import Stopwatch, read_run, update_run
-from .stages import limit_of, load, sample, seed_of
+from .stages import load, sample, seed_of
 from .talk import Talk
 from .train_words import duration, plan_lines
 

@@ -1,0 +1,146 @@
+"""Every variant's outputs: read from files, asked of endpoints, or made by models on this machine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from ..curate import read_split
+from ..evaluate import Raw, Variant, plan_variants, read_outputs
+from ..evaluate.outputs import Raced
+from .project import Project
+from .runs import read_run
+from .stages import load, load_other, seed_of
+from .talk import Talk
+
+if TYPE_CHECKING:
+    from ..train import LoadedModel
+
+__all__ = ["Asked", "check_prompts", "gather", "limit_of", "variants_of"]
+
+Part = str  # "test", or "validation" for choosing the baseline
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Outputs that are wanted: of this variant, for these pairs."""
+
+    variant: Variant
+    part: Part
+    pairs: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all variants of one evaluation share."""
+
+    project: Project
+    run: Path
+    train: pl.DataFrame
+    talk: Talk
+
+    @property
+    def store(self) -> Path:
+        return self.run / "evaluate" / "generated.jsonl"
+
+
+def variants_of(project: Project, run: Path, train: pl.DataFrame, *, adapter: Path | None, seed: int) -> list[Variant]:
+    """The project's variants, with few-shot examples from this run's train split."""
+    return plan_variants(
+        project.evaluate,
+        folder=project.folder,
+        style=project.style,
+        train=train,
+        data_guide=read_run(run).get("data_guide"),
+        adapter=adapter,
+        seed=seed,
+    )
+
+
+def check_prompts(project: Project, run: Path, talk: Talk, loaded: "LoadedModel") -> None:
+    """Before anything is trained: every prompt for the model of [train] leaves room for an answer.
+
+    Raises: ModelError where one does not.
+    """
+    from ..evaluate.race import check_room
+
+    train, test = read_split(run, "train"), read_split(run, "test")
+    limit = limit_of(project, train, loaded)
+    for variant in variants_of(project, run, train, adapter=run / "train" / "adapter", seed=seed_of(run, talk)):
+        if variant.local and variant.model is None:
+            check_room(variant, test, loaded=loaded, max_new_tokens=limit)
+
+
+def limit_of(project: Project, train: pl.DataFrame, loaded: "LoadedModel") -> int:
+    """The most tokens of an output: as stated, or by the longest training output."""
+    from ..evaluate.race import token_limit
+
+    limit = project.evaluate.max_new_tokens
+    return token_limit(loaded.tokenizer, train["output"].to_list()) if limit == "auto" else limit
+
+
+def gather(
+    project: Project, run: Path, asked: Sequence[Asked], talk: Talk, *, loaded: "LoadedModel | None" = None
+) -> dict[tuple[str, Part], Raw]:
+    """The outputs by (variant, part). Files are read first: they cost nothing and may be wrong.
+
+    Models on this machine come one after the other, that of [train] first; each is let go before the next is loaded.
+    """
+    work = _Work(project, run, read_split(run, "train"), talk)
+    found = {(a.variant.name, a.part): _collected(a) for a in asked if a.variant.source == "outputs"}
+    local = [a for a in asked if a.variant.local]
+    for model in sorted({a.variant.model for a in local}, key=lambda name: (name is not None, name)):
+        if model is not None:
+            loaded = load_other(project, model, talk)
+        loaded = loaded or load(project, talk)
+        found |= _here(work, [a for a in local if a.variant.model == model], loaded)
+    return found
+
+
+def _collected(asked: Asked) -> Raw:
+    variant = asked.variant
+    assert variant.file is not None
+    return Raw(variant, read_outputs(variant.file, variant=variant.name, ids=asked.pairs["id"].to_list()))
+
+
+def _here(work: _Work, asked: Sequence[Asked], loaded: "LoadedModel") -> dict[tuple[str, Part], Raw]:
+    """The outputs of one loaded model, one variant after the other; all prompts are measured before the first."""
+    from ..evaluate.race import check_room, race
+
+    settings, limit = work.project.evaluate, limit_of(work.project, work.train, loaded)
+    for each in asked:
+        check_room(each.variant, each.pairs, loaded=loaded, max_new_tokens=limit)
+    found = {}
+    for each in asked:
+        variant, pairs = each.variant, each.pairs
+        title = variant.name if each.part == "test" else f"{variant.name} ({each.part})"
+        with work.talk.progress(f"{title:<9}") as advance:
+            raced = race(
+                variant, pairs, loaded=loaded, settings=settings, max_new_tokens=limit, store=work.store,
+                seed=seed_of(work.run, work.talk),
+                progress=lambda name, done, of, show=advance: show(done, of, "outputs"),
+            )  # fmt: skip
+        seconds = raced.outputs["seconds"].sum()
+        work.talk.note(f"evaluate: {title}, {len(raced.outputs)} outputs in {seconds:.0f} s")
+        found[variant.name, each.part] = _raw(work, each, raced, loaded.name, limit, loaded)
+    return found
+
+
+def _raw(work: _Work, asked: Asked, raced: Raced, model: str, limit: int, loaded: "LoadedModel | None" = None) -> Raw:
+    settings = work.project.evaluate
+    used = {
+        "max_new_tokens": settings.max_new_tokens,
+        "temperature": settings.temperature,
+        "samples": settings.samples,
+    }
+    return Raw(
+        asked.variant,
+        raced.outputs,
+        raced.fixed_tokens,
+        raced.guide_tokens,
+        model,
+        used,
+        None if loaded is None else loaded.count_tokens,
+    )
