@@ -1,0 +1,176 @@
+"""A real HTTP server on 127.0.0.1 that plays an OpenAI-compatible endpoint, well or badly."""
+
+import asyncio
+import json
+import ssl
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request: `number` counts all of them from 0, `attempt` those with the same last message."""
+
+    number: int
+    attempt: int
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+    connection: int
+
+    @property
+    def text(self) -> str:
+        """The last message: what the caller wants an output for."""
+        return self.body["messages"][-1]["content"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the server does with one request.
+
+    body: an object is sent as JSON, bytes as they are. wait: seconds before the first byte. drip: seconds between single
+    bytes. cut_after: bytes of the whole response after which the connection is cut; 0 cuts it unanswered.
+    """
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    wait: float = 0.0
+    drip: float | None = None
+    cut_after: int | None = None
+
+    @property
+    def succeeds(self) -> bool:
+        """Whether the caller gets a whole chat answer."""
+        good = self.status == 200 and isinstance(self.body, dict) and bool(self.body.get("choices"))
+        return good and self.cut_after is None
+
+
+def completion(output: Any = "fine", **changes: Any) -> dict[str, Any]:
+    """The body of a chat answer; `message`, `finish_reason`, `usage` and `model` may be changed."""
+    message = changes.get("message", {"role": "assistant", "content": output})
+    usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "model": changes.get("model", "tiny-2026"),
+        "choices": [{"index": 0, "message": message, "finish_reason": changes.get("finish_reason", "stop")}],
+        "usage": changes.get("usage", usage),
+    }
+
+
+def echo(asked: Asked) -> Step:
+    """The last message in capitals."""
+    return Step(body=completion(asked.text.upper()))
+
+
+def error(status: int, message: str = "no", *, headers: Mapping[str, str] | None = None, **details: Any) -> Step:
+    """An error in OpenAI's shape."""
+    return Step(status, {"error": {"message": message, "type": "some_error", **details}}, headers or {})
+
+
+class EndpointServer:
+    """Serves in a thread of its own while the `with` block lasts; answers as `behave` says.
+
+    requests: what came, in order; succeeded: whole answers per last message; most_at_once: requests under way at the
+    same time; connections: how many were opened.
+    """
+
+    def __init__(self, behave: Callable[[Asked], Step] = echo, *, tls: ssl.SSLContext | None = None) -> None:
+        self.behave, self.tls = behave, tls
+        self.requests: list[Asked] = []
+        self.succeeded: Counter[str] = Counter()
+        self.connections = self.most_at_once = self._at_once = 0
+        self._attempts: Counter[str] = Counter()
+        self._ready, self._loop = threading.Event(), asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """The base address, ending in /v1."""
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/v1"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._ready.wait()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._main())
+        self._loop.close()
+
+    async def _main(self) -> None:
+        self._stop = asyncio.Event()
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self.tls, backlog=512)
+        self.port: int = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._stop.wait()
+        server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self.connections += 1
+        try:
+            await self._converse(reader, writer, self.connections)
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the caller left, or the server stops
+        finally:
+            self._tasks.discard(task)
+            writer.transport.abort()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int) -> None:
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
+            content = await reader.readexactly(int(headers.get("content-length", 0)))
+            asked = self._note(head[0].split()[1], headers, content, connection)
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+            step = self.behave(asked)
+            try:
+                whole = await _send(writer, step)
+            finally:
+                self._at_once -= 1
+            if not whole:
+                return
+            self.succeeded[asked.text] += step.succeeds
+
+    def _note(self, path: str, headers: dict[str, str], content: bytes, connection: int) -> Asked:
+        body = json.loads(content)
+        text = body["messages"][-1]["content"]
+        self._attempts[text] += 1
+        asked = Asked(len(self.requests), self._attempts[text], path, headers, body, connection)
+        self.requests.append(asked)
+        return asked
+
+
+async def _send(writer: asyncio.StreamWriter, step: Step) -> bool:
+    """Send a response; whether it went out whole."""
+    await asyncio.sleep(step.wait)
+    content = step.body if isinstance(step.body, bytes) else json.dumps(step.body).encode()
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(content)), **step.headers}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    response = f"HTTP/1.1 {step.status} Whatever\r\n{head}\r\n".encode("latin-1") + content
+    if step.drip is not None:
+        for byte in response:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(step.drip)
+        return True
+    writer.write(response[: step.cut_after])
+    await writer.drain()
+    return step.cut_after is None
