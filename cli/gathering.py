@@ -90,6 +90,8 @@ def gather(
     """
     work = _Work(project, run, read_split(run, "train"), talk)
     found = {(a.variant.name, a.part): _collected(a) for a in asked if a.variant.source == "outputs"}
+    remote = [a for a in asked if a.variant.source == "endpoint"]
+    found |= _elsewhere(work, remote) if remote else {}
     local = [a for a in asked if a.variant.local]
     for model in sorted({a.variant.model for a in local}, key=lambda name: (name is not None, name)):
         if model is not None:
@@ -103,6 +105,19 @@ def _collected(asked: Asked) -> Raw:
     variant = asked.variant
     assert variant.file is not None
     return Raw(variant, read_outputs(variant.file, variant=variant.name, ids=asked.pairs["id"].to_list()))
+
+
+def _elsewhere(work: _Work, asked: Sequence[Asked]) -> dict[tuple[str, Part], Raw]:
+    """The outputs of endpoints; everything that is wrong with any of them is found before the first request."""
+    from .asking import ask_endpoints, remote_limit
+
+    wanted = [(each.variant, each.pairs) for each in asked]
+    raced = ask_endpoints(work.project, work.run, wanted, work.train, work.talk)
+    limit = remote_limit(work.project, work.train)
+    return {
+        (each.variant.name, each.part): _raw(work, each, outputs, each.variant.model or "", limit)
+        for each, outputs in zip(asked, raced, strict=True)
+    }
 
 
 def _here(work: _Work, asked: Sequence[Asked], loaded: "LoadedModel") -> dict[tuple[str, Part], Raw]:

@@ -1,0 +1,297 @@
+"""Variants at an endpoint: what is asked, what is kept, what the next run asks for."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tuneworth.evaluate.answer_store import open_answers
+from tuneworth.evaluate.budget import Budget
+from tuneworth.evaluate.outputs import OUTPUT_SCHEMA, Raced
+from tuneworth.evaluate.remote import race_endpoints
+from tuneworth.evaluate.remote_plan import RemotePlan, plan_remote, token_limit_without_tokenizer
+from tuneworth.evaluate.settings import EvaluateSettings, VariantSettings
+from tuneworth.evaluate.variants import Variant
+from tuneworth.style import RunBroken
+
+from .endpoint_server import Asked, EndpointServer, Step, completion, error
+
+
+def words(asked: Asked) -> Step:
+    """The request in capitals; a token for each word, and two for each message."""
+    sent = sum(len(m["content"].split()) + 2 for m in asked.body["messages"])
+    usage = {"prompt_tokens": sent, "completion_tokens": 4, "total_tokens": sent + 4}
+    return Step(body=completion(asked.text.upper(), usage=usage, model=asked.body["model"] + "-2026"))
+
+
+def some_pairs(count: int = 5) -> pl.DataFrame:
+    rows = [{"id": f"p{n}", "input": f"ask {n}", "system": f"for {n}" if n % 2 else None} for n in range(count)]
+    return pl.DataFrame(rows, schema={"id": pl.String, "input": pl.String, "system": pl.String})
+
+
+def a_variant(url: str, name: str = "prompted", guide: str | None = "Be very brief.", **own: Any) -> Variant:
+    settings = VariantSettings(endpoint=url, model="tiny", tries=1, **own)
+    return Variant(name, "endpoint", guide, model="tiny", endpoint=url, settings=settings)
+
+
+def the_plans(*variants: Variant, pairs: pl.DataFrame | None = None, **changed: Any) -> list[RemotePlan]:
+    own = {"max_new_tokens": 64, "seed": 0} | {k: changed.pop(k) for k in ("max_new_tokens", "seed") if k in changed}
+    settings = EvaluateSettings(baseline="prompted", **changed)
+    return plan_remote([(v, some_pairs() if pairs is None else pairs) for v in variants], settings=settings, **own)
+
+
+def race(plans: list[RemotePlan], file: Path, **more: Any) -> list[Raced]:
+    with open_answers(file) as store:
+        return race_endpoints(plans, store=store, budget=Budget(None, currency="EUR"), **more)
+
+
+def asked_for(server: EndpointServer) -> list[str]:
+    """The requests for outputs since the last look, without those that only count a prompt."""
+    found = [asked.text for asked in server.requests if asked.text != "."]
+    server.requests.clear()
+    return found
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "evaluate" / "answers.jsonl"
+
+
+def test_the_outputs_come_in_the_order_of_pairs_and_samples(file):
+    with EndpointServer(words) as server:
+        raced = race(the_plans(a_variant(server.url), samples=2, temperature=1.0), file)[0]
+    table = raced.outputs
+    assert dict(table.schema) == OUTPUT_SCHEMA
+    assert table.select("id", "sample").rows() == [(f"p{n}", k) for n in range(5) for k in range(2)]
+    assert table["output"].to_list() == [f"ASK {n}" for n in range(5) for _ in range(2)]
+    assert table["variant"].unique().to_list() == ["prompted"]
+    assert table["model"].unique().to_list() == ["tiny-2026"]
+    assert table["output_tokens"].to_list() == [4] * 10
+    assert table["error"].null_count() == 10
+
+
+def test_an_endpoint_gets_the_messages_that_a_model_on_this_machine_gets(file):
+    with EndpointServer(words) as server:
+        variant = replace(a_variant(server.url), examples=(("a", "b"),))
+        race(the_plans(variant, seed=3, temperature=0.5), file)
+        body = next(asked.body for asked in server.requests if asked.text == "ask 1")
+    assert body["messages"] == [
+        {"role": "system", "content": "Be very brief.\n\nfor 1"},
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b"},
+        {"role": "user", "content": "ask 1"},
+    ]
+    assert (body["seed"], body["temperature"], body["max_tokens"]) == (3, 0.5, 64)
+
+
+def test_a_second_run_asks_for_nothing_whatever_the_order(file):
+    with EndpointServer(words) as server:
+        first = race(the_plans(a_variant(server.url)), file)[0]
+        server.requests.clear()
+        plans = the_plans(a_variant(server.url), pairs=some_pairs().reverse())
+        second = race(plans, file)[0]
+        assert server.requests == []
+    assert second.outputs.reverse().equals(first.outputs)
+    assert (second.fixed_tokens, second.guide_tokens) == (first.fixed_tokens, first.guide_tokens)
+
+
+def test_a_changed_guide_asks_only_for_what_it_changes(file):
+    with EndpointServer(words) as server:
+        other = a_variant(server.url, "tuned", guide=None)
+        race(the_plans(a_variant(server.url), other), file)
+        asked_for(server)
+        race(the_plans(a_variant(server.url, guide="Be longer."), other), file)
+        assert sorted(asked_for(server)) == [f"ask {n}" for n in range(5)]
+
+
+def test_one_more_sample_and_one_more_pair_ask_for_these_alone(file):
+    with EndpointServer(words) as server:
+        race(the_plans(a_variant(server.url), samples=2, temperature=1.0), file)
+        asked_for(server)
+        race(the_plans(a_variant(server.url), samples=3, temperature=1.0), file)
+        assert sorted(asked_for(server)) == [f"ask {n}" for n in range(5)]
+        race(the_plans(a_variant(server.url), pairs=some_pairs(6), samples=3, temperature=1.0), file)
+        assert asked_for(server) == ["ask 5"] * 3
+
+
+@pytest.mark.parametrize(
+    "changed", [{"temperature": 0.3}, {"max_new_tokens": 65}, {"seed": 1}, {"parameters": {"top_p": 0.5}}]
+)
+def test_what_makes_an_answer_another_one_is_asked_for_again(file, changed):
+    with EndpointServer(words) as server:
+        race(the_plans(a_variant(server.url)), file)
+        asked_for(server)
+        own = {"parameters": changed.pop("parameters")} if "parameters" in changed else {}
+        race(the_plans(a_variant(server.url, **own), **changed), file)
+        assert len(asked_for(server)) == 5
+
+
+def test_how_patiently_and_with_which_key_it_is_asked_changes_nothing(file, monkeypatch):
+    monkeypatch.setenv("SOME_KEY", "sk-of-the-test-123456")
+    with EndpointServer(words) as server:
+        race(the_plans(a_variant(server.url)), file)
+        server.requests.clear()
+        race(the_plans(a_variant(server.url, key_env="SOME_KEY", concurrency=2, seconds_per_call=9.0)), file)
+        assert server.requests == []
+    assert "sk-of-the-test" not in file.read_text()
+
+
+def test_the_key_is_kept_nowhere_even_where_an_endpoint_sends_it_back(file, monkeypatch):
+    monkeypatch.setenv("SOME_KEY", "sk-of-the-test-123456")
+
+    def echo_key(asked: Asked) -> Step:
+        key = asked.headers["authorization"]
+        return Step(body=completion(f"you sent {key}", model=key, usage={"note": key}))
+
+    with EndpointServer(echo_key) as server:
+        raced = race(the_plans(a_variant(server.url, key_env="SOME_KEY")), file)[0]
+    assert len(raced.outputs) == 5
+    assert "sk-of-the-test" not in file.read_text() + str(raced.outputs.to_dicts())
+
+
+def test_a_failure_is_no_answer_and_the_next_run_asks_for_it_alone(file):
+    broken = {"ask 2", "ask 4"}
+    said: list[str] = []
+    with EndpointServer(lambda asked: error(400) if asked.text in broken else words(asked)) as server:
+        table = race(the_plans(a_variant(server.url)), file, warn=said.append)[0].outputs
+        failed = table.filter(pl.col("error").is_not_null())
+        assert failed["id"].to_list() == ["p2", "p4"]
+        assert failed["output"].null_count() == 2
+        assert "2 of 5 outputs failed" in said[-1]
+        asked_for(server)
+        broken.clear()
+        table = race(the_plans(a_variant(server.url)), file)[0].outputs
+        assert sorted(asked_for(server)) == ["ask 2", "ask 4"]
+    assert table["error"].null_count() == 5
+
+
+def test_an_answer_without_output_is_an_answer(file):
+    refusal = completion(message={"role": "assistant", "content": None}, finish_reason="content_filter")
+    with EndpointServer(lambda asked: Step(body=refusal)) as server:
+        table = race(the_plans(a_variant(server.url)), file)[0].outputs
+        assert table["output"].null_count() == table["error"].null_count() == 5
+        server.requests.clear()
+        race(the_plans(a_variant(server.url)), file)
+        assert server.requests == []
+
+
+def test_a_file_cut_anywhere_loses_the_last_answer_alone(file):
+    with EndpointServer(words) as server:
+        plans = the_plans(a_variant(server.url, concurrency=1))
+        whole = race(plans, file)[0].outputs.drop("seconds")
+        content = file.read_bytes()
+        last = content.rstrip(b"\n").rfind(b"\n") + 1
+        for end in range(last, len(content), 29):
+            file.write_bytes(content[:end])
+            server.requests.clear()
+            assert race(plans, file)[0].outputs.drop("seconds").equals(whole)
+            assert len(server.requests) == 1
+            server.requests.clear()
+            assert race(plans, file)[0].outputs.drop("seconds").equals(whole)
+            assert server.requests == []
+
+
+@pytest.mark.parametrize("line", ["[]", "7", '{"key": 7}', "\x00", '{"key": "KEY", "output": 5}', '{"key": "KEY"}'])
+def test_what_is_no_answer_is_passed_over(file, line):
+    with EndpointServer(words) as server:
+        plans = the_plans(a_variant(server.url))
+        file.parent.mkdir()
+        file.write_text(line.replace("KEY", plans[0].requests[0].key) + "\n")
+        assert race(plans, file)[0].outputs["output"].to_list() == [f"ASK {n}" for n in range(5)]
+
+
+def test_pairs_that_ask_for_the_same_get_answers_of_their_own(file):
+    pairs = some_pairs().with_columns(input=pl.lit("same"), system=pl.lit(None, dtype=pl.String))
+    with EndpointServer(lambda asked: Step(body=completion(f"answer {asked.number}"))) as server:
+        plans = the_plans(a_variant(server.url), pairs=pairs)
+        table = race(plans, file)[0].outputs
+        assert table["output"].n_unique() == 5
+        assert race(plans, file)[0].outputs.equals(table)
+
+
+def test_half_a_character_in_an_answer_does_no_harm(file):
+    broken = completion("good \ud83d end", model="m\ud83d", finish_reason="s\ud83d", usage={"note\ud83d": "\ud83d"})
+    with EndpointServer(lambda asked: Step(body=broken)) as server:
+        plans = the_plans(a_variant(server.url))
+        first = race(plans, file)[0].outputs
+        assert race(plans, file)[0].outputs.equals(first)
+    assert first["output"][0].startswith("good ")
+
+
+def test_the_prompt_without_a_request_is_counted_by_the_endpoint(file):
+    with EndpointServer(words) as server:
+        raced = race(the_plans(replace(a_variant(server.url), examples=(("a b", "c"),))), file)[0]
+    # Guide 3 + 2, example 2 + 2 and 1 + 2, the request's own marks 2; the full stop itself is no part of it.
+    assert raced.fixed_tokens == 5 + 4 + 3 + 2
+    assert raced.guide_tokens == 5
+
+
+def test_without_a_guide_there_is_one_count_and_no_guide(file):
+    with EndpointServer(words) as server:
+        raced = race(the_plans(a_variant(server.url, guide=None)), file)[0]
+        assert sum(asked.text == "." for asked in server.requests) == 1
+    assert (raced.fixed_tokens, raced.guide_tokens) == (2, 0)
+
+
+def test_where_no_usage_is_told_tokens_stay_unknown(file):
+    with EndpointServer(lambda asked: Step(body=completion("x", usage=None))) as server:
+        raced = race(the_plans(a_variant(server.url)), file)[0]
+    assert (raced.fixed_tokens, raced.guide_tokens) == (None, None)
+    assert raced.outputs["input_tokens"].null_count() == 5
+
+
+def test_a_model_that_refuses_a_low_limit_is_counted_with_the_runs_own(file):
+    def thinks(asked: Asked) -> Step:
+        limit = asked.body.get("max_tokens", asked.body.get("max_completion_tokens", 0))
+        return words(asked) if limit > 50 else error(400, "the model output limit was reached")
+
+    with EndpointServer(thinks) as server:
+        raced = race(the_plans(a_variant(server.url)), file)[0]
+    assert (raced.fixed_tokens, raced.guide_tokens) == (7, 5)
+
+
+def test_a_warning_that_holds_for_all_requests_is_said_once(file):
+    said: list[str] = []
+    refusing = error(400, "unsupported", param="seed", code="unsupported_parameter")
+    with EndpointServer(lambda asked: refusing if "seed" in asked.body else words(asked)) as server:
+        race(the_plans(a_variant(server.url), a_variant(server.url, "tuned", None)), file, warn=said.append)
+    assert len(said) == 1, said
+    assert "seed" in said[0]
+
+
+def test_an_endpoint_that_dies_leaves_what_it_answered(file):
+    pairs = some_pairs(60)
+    with EndpointServer(lambda asked: words(asked) if asked.number < 30 else error(500)) as server:
+        with pytest.raises(RunBroken):
+            race(the_plans(a_variant(server.url), pairs=pairs), file)
+        kept = [json.loads(line) for line in file.read_text().splitlines()]
+        assert len(kept) == 30
+        server.behave = words
+        server.requests.clear()
+        race(the_plans(a_variant(server.url), pairs=pairs), file)
+        assert len(server.requests) == 62 - 30
+
+
+def test_numbers_of_a_project_file_are_sent_as_numbers(file):
+    from decimal import Decimal
+
+    with EndpointServer(words) as server:
+        plans = the_plans(a_variant(server.url, parameters={"top_p": Decimal("0.9"), "stop": [Decimal("1.5")]}))
+        race(plans, file)
+        assert (server.requests[0].body["top_p"], server.requests[0].body["stop"]) == (0.9, [1.5])
+
+
+@pytest.mark.parametrize(("texts", "limit"), [([], 16), (["ab"], 16), (["a" * 20], 30), (["日本語" * 5], 68)])
+def test_the_limit_without_a_tokenizer_is_by_bytes(texts, limit):
+    assert token_limit_without_tokenizer(texts) == limit
+
+
+def test_no_tokenizer_needs_more_than_that(tmp_path):
+    from ..conftest import tiny_tokenizer
+
+    texts = ["naïve 日本 ☕", "plain", "x" * 40]
+    counts = [len(tiny_tokenizer()(text)["input_ids"]) for text in texts]
+    assert token_limit_without_tokenizer(texts) >= 1.5 * max(counts)
