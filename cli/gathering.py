@@ -74,9 +74,12 @@ def check_prompts(project: Project, run: Path, talk: Talk, loaded: "LoadedModel"
 
 
 def limit_of(project: Project, train: pl.DataFrame, loaded: "LoadedModel") -> int:
-    """The most tokens of an output: as stated, or by the longest training output."""
+    """The most tokens of an output: as stated, or by the longest training output; the same for all that are compared."""
     from ..evaluate.race import token_limit
+    from .asking import remote_limit
 
+    if any(project.evaluate.of(name).source == "endpoint" for name in project.evaluate.variants):
+        return remote_limit(project, train)
     limit = project.evaluate.max_new_tokens
     return token_limit(loaded.tokenizer, train["output"].to_list()) if limit == "auto" else limit
 
