@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..style import StyleSchema, check_table, write_whole
-from .intervals import share_interval
+from ..style import StyleSchema, check_outputs, check_table, write_whole
+from .likeness import item_likeness
 from .money import compute_money
-from .quality import SHARES, compare_variants, groups_of, quality_of, scored_rows, speed_of, tokens_of
+from .quality import SHARES, compare_variants, groups_of, quality_of, scored_rows, share_of, speed_of, tokens_of
 from .quantities import MeasuredVariant, TrainingCost
+from .repeats import item_means
 from .risks import assess_risks
 from .roi_settings import RoiSettings
 from .score import Scores, score_outputs
@@ -82,19 +83,28 @@ def evaluate_outputs(
     around = around or Surroundings()
     scores = {r.variant.name: score_outputs(pairs, r.outputs, style, count_tokens=r.count_tokens) for r in raw}
     rows, groups = scored_rows(scores), groups_of(pairs)
+    written = _written(pairs, style, raw)
+    good = pairs["reference_ok"] & written["acceptable"].fill_null(written["there"])
+    references = pairs.select(pl.when(good).then("output"))["output"]
+    likeness = {name: item_likeness(s.table, references, s.samples) for name, s in scores.items()}
     paired = baseline in scores and candidate in scores
     results: dict[str, Any] = {
         "schema": SCHEMA,
         "project": around.project,
         "created": around.created,
         "verdict": None,
-        "quality": {name: quality_of(s, rows, groups, style, seed=seed) for name, s in scores.items()},
-        "reference": _reference(pairs, style, groups, raw, seed=seed),
-        "comparison": compare_variants(scores, rows, groups, baseline=baseline, candidate=candidate, seed=seed)
+        "quality": {
+            name: quality_of(s, rows, groups, style, references=references, likeness=likeness[name], seed=seed)
+            for name, s in scores.items()
+        },
+        "reference": _reference(written, groups, seed=seed),
+        "comparison": compare_variants(
+            scores, rows, groups, style, baseline=baseline, candidate=candidate, likeness=likeness, seed=seed
+        )
         if paired
         else None,
-        "tokens": {r.variant.name: tokens_of(scores[r.variant.name].table, rows, r.fixed_tokens) for r in raw},
-        "seconds": {r.variant.name: speed_of(scores[r.variant.name].table, rows) for r in raw},
+        "tokens": {r.variant.name: _tokens(r, scores[r.variant.name], rows) for r in raw},
+        "seconds": {r.variant.name: _speed(scores[r.variant.name], rows) for r in raw},
         "money": None,
         "style": _style(style),
         "variants": {
@@ -109,11 +119,11 @@ def evaluate_outputs(
     if paired and "plain" in scores and baseline != "plain":
         # Whether the guide does anything at all: `plain` against the prompted baseline.
         results["guide_comparison"] = compare_variants(
-            scores, rows, groups, baseline="plain", candidate=baseline, seed=seed
+            scores, rows, groups, style, baseline="plain", candidate=baseline, likeness=likeness, seed=seed
         )
     if roi is not None and paired:
         results["money"] = _money(roi, raw, scores, rows, groups, around, baseline, candidate, seed)
-    results["risks"] = _risks(results, pairs, scores, roi, around, candidate, seed) if paired else []
+    results["risks"] = _risks(results, references, groups, scores, roi, around, candidate, seed) if paired else []
     if paired:
         results["verdict"] = decide(results, margin=margin)
     return Evaluated(results, pl.concat([s.table for s in scores.values()]))
@@ -137,9 +147,9 @@ def _money(
 
 def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) -> MeasuredVariant:
     """The variant item by item; None where nothing was counted for any item, NaN where not for this one."""
-    table = scores.table.filter(pl.Series(rows))
-    prompt, output = (_numbers(table[name]) for name in ("input_tokens", "output_tokens"))
-    cached = _numbers(table["cached_tokens"])
+    prompt, output, cached = (
+        _item_tokens(scores, name, rows) for name in ("input_tokens", "output_tokens", "cached_tokens")
+    )
     share = None
     if cached is not None and raw.fixed_tokens:
         share = float(np.clip(np.nanmean(cached) / raw.fixed_tokens, 0, 1))
@@ -147,52 +157,69 @@ def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) 
         fixed_tokens=raw.fixed_tokens,
         input_tokens=None if prompt is None else prompt - (raw.fixed_tokens or 0),
         output_tokens=output,
-        acceptable=table["acceptable"].cast(pl.Float64).to_numpy(),
+        acceptable=scores.items["acceptable"].to_numpy()[rows],
         cached_share=share,
-        requests_per_second=speed_of(scores.table, rows)["per_second"] if self_hosted else None,
+        requests_per_second=_speed(scores, rows)["per_second"] if self_hosted else None,
     )
 
 
-def _numbers(series: pl.Series) -> np.ndarray | None:
-    return None if series.is_null().all() else series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+def _item_tokens(scores: Scores, name: str, rows: np.ndarray) -> np.ndarray | None:
+    """Each item's mean over its samples."""
+    if scores.table[name].is_null().all():
+        return None
+    return item_means(scores.table[name], scores.samples)[rows]
+
+
+def _tokens(raw: Raw, scores: Scores, rows: np.ndarray) -> dict[str, float | None]:
+    return tokens_of(scores.table, np.repeat(rows, scores.samples), raw.fixed_tokens)
+
+
+def _speed(scores: Scores, rows: np.ndarray) -> dict[str, float | None]:
+    return speed_of(scores.table, np.repeat(rows, scores.samples))
 
 
 def _risks(
-    results: dict[str, Any], pairs: pl.DataFrame, scores: Mapping[str, Scores], roi: RoiSettings | None,
-    around: Surroundings, candidate: str, seed: int,
+    results: dict[str, Any], references: pl.Series, groups: np.ndarray | None, scores: Mapping[str, Scores],
+    roi: RoiSettings | None, around: Surroundings, candidate: str, seed: int,
 ) -> list[dict[str, Any]]:  # fmt: skip
     train_outputs = None if around.train is None else around.train["output"].to_list()
     return assess_risks(
         results,
-        candidate_outputs=scores[candidate].table["output"].fill_null("").to_list(),
+        # The first sample of each pair, in the order of the pairs.
+        candidate_outputs=scores[candidate]
+        .table["output"]
+        .fill_null("")
+        .gather_every(scores[candidate].samples)
+        .to_list(),
         # A reference that breaks the rules is no measure of what an honest copy looks like.
-        references=pairs.select(pl.when("reference_ok").then("output"))["output"].to_list(),
+        references=references.to_list(),
         train_outputs=train_outputs,
-        groups=groups_of(pairs),
+        groups=groups,
         roi=roi,
         seed=seed,
     )
 
 
-def _reference(
-    pairs: pl.DataFrame, style: StyleSchema, groups: np.ndarray | None, raw: Sequence[Raw], *, seed: int
-) -> dict[str, Any] | None:
-    """The shares of the references themselves: what people wrote, by the same rules. None where there are none.
+def _written(pairs: pl.DataFrame, style: StyleSchema, raw: Sequence[Raw]) -> pl.DataFrame:
+    """The three shares of what people wrote, by the same rules, and whether it is `there`; null where it is not.
 
-    Their tokens are counted by the first tokenizer that any variant has.
+    Its tokens are counted by the first tokenizer that any variant has.
     """
-    written = (pairs["output"].fill_null("").str.strip_chars() != "").to_numpy()
-    if not written.any():
-        return None
-    from ..style import check_outputs
-
     counter = next((r.count_tokens for r in raw if r.count_tokens), None)
-    shares = check_outputs(pairs.filter(pl.Series(written)), style, count_tokens=counter).shares()
-    kept = None if groups is None else groups[written]
-    found: dict[str, Any] = {"n": int(written.sum())}
+    shares = check_outputs(pairs, style, count_tokens=counter).shares()
+    there = (pairs["output"].fill_null("").str.strip_chars() != "").alias("there")
+    return shares.select(pl.when(there).then(pl.all()).name.keep(), there)
+
+
+def _reference(written: pl.DataFrame, groups: np.ndarray | None, *, seed: int) -> dict[str, Any] | None:
+    """The shares of the references themselves. None where there are none that could be scored."""
+    rows = written["acceptable"].is_not_null().to_numpy()
+    if not rows.any():
+        return None
+    found: dict[str, Any] = {"n": int(rows.sum())}
     for name in SHARES:
-        interval = share_interval(shares[name].fill_null(False).to_numpy(), kept, seed=seed)
-        found[name] = {"share": interval.share, "low": interval.low, "high": interval.high}
+        values = written[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()[rows]
+        found[name] = share_of(values, None if groups is None else groups[rows], seed=seed)
     return found
 
 

@@ -121,7 +121,8 @@ def test_collected_outputs_are_judged_without_a_model(collected, tmp_path):
     assert results["quality"]["tuned"]["acceptable"]["share"] == pytest.approx(59 / 60)
     assert results["quality"]["tuned"]["no_output"] == 1  # the pair without a line
     assert results["comparison"]["only_candidate"] == 39
-    assert results["tokens"]["tuned"] == {"fixed": None, "input": None, "output": 9.0, "cached": None}
+    known = {"fixed": None, "input": None, "output": 9.0, "cached": None, "reasoning": None}
+    assert results["tokens"]["tuned"] == known
     assert results["training"] is None
     assert results["money"] is None
     assert (tmp_path / "judged/report.html").is_file()

@@ -55,16 +55,16 @@ def test_tables_in_another_order_are_refused():
         score_outputs(pairs, outputs.reverse(), STYLE)
 
 
-def test_a_row_that_one_variant_cannot_score_leaves_all():
+def test_a_pair_that_one_variant_cannot_score_leaves_all():
     pairs, outputs = tables(["5 V", "5 V", "7 V"])
-    whole = score_outputs(pairs, outputs, STYLE)
-    holed = score_outputs(pairs, outputs, STYLE)
-    table = holed.table.with_columns(acceptable=pl.Series([None, True, False]))
-    scores = {"a": whole, "b": type(holed)(table, holed.status)}
+    lost = outputs.with_columns(error=pl.Series(["timed out", None, None]))
+    scores = {"a": score_outputs(pairs, outputs, STYLE), "b": score_outputs(pairs, lost, STYLE)}
     rows = scored_rows(scores)
     assert rows.tolist() == [False, True, True]
     assert quality_of(scores["a"], rows, None, STYLE, seed=0)["acceptable"]["share"] == 0.5
     assert quality_of(scores["b"], rows, None, STYLE, seed=0)["unscored"] == 1
+    assert scores["b"].table["violations"][0].to_list() == []
+    assert set(scores["b"].status.row(0)) == {"unscored"}
 
 
 def test_checks_are_counted_over_the_outputs_that_they_apply_to():
@@ -79,7 +79,9 @@ def test_checks_are_counted_over_the_outputs_that_they_apply_to():
 def test_the_comparison_counts_pairs():
     first = score_outputs(*tables(["5 V", "5 V.", "5 V.", "7 V"]), STYLE)
     second = score_outputs(*tables(["5 V", "5 V", "5 V", "7 V"]), STYLE)
-    found = compare_variants({"a": first, "b": second}, np.ones(4, bool), None, baseline="a", candidate="b", seed=0)
+    found = compare_variants(
+        {"a": first, "b": second}, np.ones(4, bool), None, STYLE, baseline="a", candidate="b", seed=0
+    )
     assert [found[key] for key in ("both", "only_candidate", "only_baseline", "neither")] == [1, 2, 0, 1]
     assert found["difference"]["value"] == 0.5
     assert set(found["checks"]) == {"punctuation", "grounded", "length"}
@@ -87,4 +89,5 @@ def test_the_comparison_counts_pairs():
 
 def test_unknown_tokens_stay_unknown():
     _, outputs = tables(["a"])
-    assert tokens_of(outputs, np.ones(1, bool), None) == {"fixed": None, "input": None, "output": 7.0, "cached": None}
+    known = {"fixed": None, "input": None, "output": 7.0, "cached": None, "reasoning": None}
+    assert tokens_of(outputs, np.ones(1, bool), None) == known
