@@ -3,17 +3,21 @@
 Tokens are a request's means, prices are per million tokens and in one currency, shares are 0 to 1.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 
 __all__ = [
     "DAYS_A_MONTH",
     "Option",
     "break_even_failure_cost",
+    "break_even_fixed_tokens",
     "break_even_volume",
+    "calls_of",
     "cost_per_request",
     "effective_cost",
+    "effective_cost_of",
     "expected_calls",
+    "failing_of",
     "machine_cost_per_day",
     "net_present_value",
     "payback_days",
@@ -29,7 +33,9 @@ class Option:
     """One way to get outputs, as its cost sees it; `acceptance` is None where it is unknown.
 
     With `hourly` above 0 the option runs on machines of its own and its token prices are 0; `per_request` is the
-    machine time of one request where a batch needs the machine only as long as it runs.
+    machine time of one request where a batch needs the machine only as long as it runs. `extra_calls` and `rescued`
+    are what repeated outputs showed of requests whose first output fails: the calls that trying again adds, and the
+    share of them that it mends; None where failures are taken as independent.
     """
 
     fixed_tokens: Decimal = ZERO
@@ -41,6 +47,8 @@ class Option:
     price_output: Decimal = ZERO
     cached_share: Decimal = ZERO
     acceptance: Decimal | None = None
+    extra_calls: Decimal | None = None
+    rescued: Decimal | None = None
     per_request: Decimal = ZERO
     hourly: Decimal = ZERO
     requests_per_second: Decimal | None = None
@@ -101,6 +109,31 @@ def effective_cost(
     if acceptance is None:
         return None
     return cost * calls + failing_share(acceptance, failures, tries) * (failure_cost or ZERO)
+
+
+def calls_of(option: Option, failures: str, tries: int) -> Decimal | None:
+    """Calls that one request of this option takes, by its repeated outputs where there are some; None for no end."""
+    if failures == "retry" and option.extra_calls is not None and option.acceptance is not None:
+        return 1 + (1 - option.acceptance) * option.extra_calls
+    return calls_per_need(option.acceptance, failures, tries)
+
+
+def failing_of(option: Option, failures: str, tries: int) -> Decimal | None:
+    """Share of requests whose last output is unacceptable, by repeated outputs where there are some."""
+    if option.acceptance is None:
+        return None
+    if failures == "retry" and option.rescued is not None:
+        return (1 - option.acceptance) * (1 - option.rescued)
+    return failing_share(option.acceptance, failures, tries)
+
+
+def effective_cost_of(option: Option, *, failures: str, failure_cost: Decimal | None, tries: int = 1) -> Decimal | None:
+    """`effective_cost` of an option, with what its repeated outputs showed of trying again."""
+    cost, calls, failing = cost_per_request(option), calls_of(option, failures, tries), None
+    if failures != "retry" or option.extra_calls is None:
+        return effective_cost(cost, option.acceptance, failures=failures, failure_cost=failure_cost, tries=tries)
+    failing = failing_of(option, failures, tries)
+    return None if calls is None or failing is None else cost * calls + failing * (failure_cost or ZERO)
 
 
 def machine_cost_per_day(option: Option, requests_per_day: Decimal | None, calls: Decimal = ONE) -> Decimal:
@@ -172,12 +205,36 @@ def ramped_days(days: Decimal, ramp_days: Decimal) -> Decimal:
 
 
 def break_even_volume(
-    investment: Decimal, running: Decimal, saving_per_request: Decimal, horizon_days: Decimal
+    investment: Decimal,
+    running: Decimal,
+    saving_per_request: Decimal,
+    horizon_days: Decimal,
+    ramp_days: Decimal = ZERO,
 ) -> Decimal | None:
-    """Requests a day from which the horizon's saving covers the investment: (I/H + M) / d; None if d <= 0 or H = 0."""
+    """Requests a day from which the horizon's saving covers the investment: (I/H + M) / d; None if d <= 0 or H = 0.
+
+    With a ramp it is the full volume, and the days of saving are those that the ramp leaves: (I + M H) / (d D).
+    """
     if saving_per_request <= 0 or horizon_days <= 0:
         return None
-    return max((investment / horizon_days + running) / saving_per_request, ZERO)
+    full_days = ramped_days(horizon_days, ramp_days)
+    return max((investment + running * horizon_days) / (saving_per_request * full_days), ZERO)
+
+
+def break_even_fixed_tokens(baseline: Option, spend: tuple[Decimal, Decimal], calls: Decimal) -> Decimal | None:
+    """Fixed prompt tokens of the baseline at which both options cost the same per request; None where none do.
+
+    `spend` is the effective cost per request of (baseline, candidate); `calls` are the baseline's calls of one request.
+    One fixed token costs (1-h) p_in + h p_cached, in as many calls. With a tuned model at m times the price and no
+    fixed prompt that is g = (m - 1)(u + p_out/p_in o).
+    """
+    token = (
+        cost_per_request(replace(baseline, fixed_tokens=ONE)) - cost_per_request(replace(baseline, fixed_tokens=ZERO))
+    ) * calls
+    if token <= 0:
+        return None
+    found = baseline.fixed_tokens + (spend[1] - spend[0]) / token
+    return found if found >= 0 else None
 
 
 def break_even_failure_cost(

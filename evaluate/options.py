@@ -9,9 +9,9 @@ from .formulas import (
     ONE,
     ZERO,
     Option,
-    calls_per_need,
+    calls_of,
     cost_per_request,
-    effective_cost,
+    effective_cost_of,
     machine_cost_per_day,
     net_present_value,
     payback_days,
@@ -84,14 +84,18 @@ def read_option(values: Mapping[str, Decimal], settings: RoiSettings, name: str)
         price_cache_write=price_input if write is None else write,
         price_output=price(values, settings, name, "price_output") or ZERO,
         cached_share=share,
-        acceptance=values.get(f"{name}.acceptance"),
+        **_tried_again(values, name),
     )
+
+
+def _tried_again(values: Mapping[str, Decimal], name: str) -> dict[str, Decimal | None]:
+    return {key: values.get(f"{name}.{key}") for key in ("acceptance", "extra_calls", "rescued")}
 
 
 def _hosted(values: Mapping[str, Decimal], settings: RoiSettings, name: str) -> Option | None:
     hourly, rate = values[f"{name}.hourly"], values.get(f"{name}.requests_per_second")
     tokens = {key: values.get(f"{name}.{key}", ZERO) for key in TOKENS}
-    option = Option(**tokens, acceptance=values.get(f"{name}.acceptance"))
+    option = Option(**tokens, **_tried_again(values, name))
     if settings.requests_total is None:
         return replace(
             option,
@@ -217,17 +221,11 @@ def effective_of(option: Option | None, plan: Plan) -> Decimal | None:
     """The option's effective cost of one request under the plan; None where it cannot be said."""
     if option is None:
         return None
-    return effective_cost(
-        cost_per_request(option),
-        option.acceptance,
-        failures=plan.failures,
-        failure_cost=plan.failure_cost,
-        tries=plan.tries,
-    )
+    return effective_cost_of(option, failures=plan.failures, failure_cost=plan.failure_cost, tries=plan.tries)
 
 
 def _machines(option: Option, plan: Plan) -> Decimal:
-    calls = calls_per_need(option.acceptance, plan.failures, plan.tries)
+    calls = calls_of(option, plan.failures, plan.tries)
     return machine_cost_per_day(option, plan.requests_per_day, ONE if calls is None else calls)
 
 
@@ -238,7 +236,9 @@ def parts(baseline: Option, candidate: Option, plan: Plan) -> dict[str, Decimal 
     then its acceptance.
     """
     without_guide = replace(baseline, fixed_tokens=candidate.fixed_tokens, cached_share=candidate.cached_share)
-    other_model = replace(candidate, acceptance=baseline.acceptance)
+    other_model = replace(
+        candidate, acceptance=baseline.acceptance, extra_calls=baseline.extra_calls, rescued=baseline.rescued
+    )
     steps = [effective_of(option, plan) for option in (baseline, without_guide, other_model, candidate)]
     names = ("guide", "model", "failures")
     return {

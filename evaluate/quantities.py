@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ class MeasuredVariant:
 
     `fixed_tokens` are the guide, the few-shot examples and the template; `input_tokens` `(n,)` each item's content
     alone; NaN where a provider did not say. `acceptable` `(n,)` is 0 or 1, or the mean over repeats.
-    `cached_share` is the part of the fixed prompt that came from the prompt cache.
+    `cached_share` is the part of the fixed prompt that came from the prompt cache. `repeats` `(n, k)` is whether each
+    repeated output was acceptable; it tells what trying again does. Of the fixed tokens, `guide_tokens` are the guide
+    and `few_shot_tokens` the examples. `tuned` says whether the variant needed training, `model` which one it ran on.
     """
 
     fixed_tokens: float | None
@@ -28,6 +31,11 @@ class MeasuredVariant:
     acceptable: np.ndarray | None
     cached_share: float | None = None
     requests_per_second: float | None = None
+    repeats: np.ndarray | None = None
+    guide_tokens: float | None = None
+    few_shot_tokens: float | None = None
+    tuned: bool = False
+    model: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,8 @@ class TrainingCost:
 class Quantity:
     """One input: its point value (None where unknown), its range if it has one, and its source.
 
-    `source` is measured, stated, price list or default. `items` are the measured values item by item.
+    `source` is measured, stated, price list or default. `items` are the measured values item by item; with `per` their
+    mean is divided by that of these, item by item too.
     """
 
     key: str
@@ -51,6 +60,7 @@ class Quantity:
     range: Triangular | None = None
     detail: str | None = None
     items: np.ndarray | None = None
+    per: np.ndarray | None = None
 
     def to_json(self) -> dict[str, Any]:
         """One entry of `money.assumptions`."""
@@ -88,10 +98,11 @@ def collect_quantities(
         found += _section(settings, "running", _RUNNING, None)
     for name, rate in settings.exchange.items():
         if name != "date":
-            detail = f"rate of {settings.exchange['date']}" if "date" in settings.exchange else None
+            detail = f"rate of {settings.exchange['date']}" if "date" in settings.exchange else "rate without a date"
             found.append(_quantity(f"exchange.{name}", rate, f"{settings.currency} per {name}", "stated", detail))
     for name in names:
         found += _variant(settings, name, measured.get(name))
+        found += _retried(settings, name, measured.get(name))
     return {quantity.key: quantity for quantity in found if quantity.value is not None or quantity.key in _WANTED}
 
 
@@ -128,7 +139,8 @@ def _section(
         unit = unit.replace("CURRENCY", settings.currency)
         value = getattr(table, key)
         if key == "compute_hours" and value is None and training is not None and table.compute is None:
-            found.append(_quantity(f"{section}.{key}", Decimal(repr(training.hours)), unit, "measured", "this run"))
+            detail = "this run" if table.compute_hourly else "this run; not counted until compute_hourly is stated"
+            found.append(_quantity(f"{section}.{key}", Decimal(repr(training.hours)), unit, "measured", detail))
             continue
         found.append(_stated(settings, f"{section}.{key}", value, unit))
     return found
@@ -144,9 +156,9 @@ def _lifetime(settings: RoiSettings, today: date) -> Quantity:
 
 def _variant(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> list[Quantity]:
     table = settings.variants.get(name, VariantMoney())
-    found = _prices(settings, name, table)
+    found = []
     for key, unit in _MEASURABLE.items():
-        stated = getattr(table, key)
+        stated = getattr(table, key, None)
         seen = None if run is None else getattr(run, "acceptable" if key == "acceptance" else key)
         if stated is None and seen is not None:
             found += _seen(f"{name}.{key}", seen, unit)
@@ -154,16 +166,58 @@ def _variant(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> l
             overrides = "stated in place of what the run measured" if seen is not None and stated is not None else None
             found.append(_stated(settings, f"{name}.{key}", stated, unit, overrides))
     found.append(_stated(settings, f"{name}.min_cached_tokens", table.min_cached_tokens, "tokens"))
+    found.append(_stated(settings, f"{name}.short_guide_tokens", table.short_guide_tokens, "tokens a request"))
     if table.self_hosted:
         found.append(_stated(settings, f"{name}.hourly", table.hourly, f"{settings.currency} a replica-hour"))
         found.append(_stated(settings, f"{name}.min_replicas", Decimal(table.min_replicas), "replicas"))
         found.append(_stated(settings, f"{name}.peak_factor", table.peak_factor, "peak / mean"))
-    return found
+    known = {quantity.key: quantity.value for quantity in found}
+    prompt = sum((known.get(f"{name}.{key}") or Decimal(0) for key in ("fixed_tokens", "input_tokens")), Decimal(0))
+    return _prices(settings, name, table, prompt) + found
+
+
+def _retried(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> list[Quantity]:
+    """What repeated outputs show of trying again: how many more calls a first failure takes, and what they mend.
+
+    From k outputs of an item with c acceptable ones, in any order: the first j all fail with chance
+    C(k-c, j) / C(k, j). Needs as many outputs of every item as there are tries, and an acceptance that was measured.
+    """
+    table = settings.variants.get(name, VariantMoney())
+    if settings.failures != "retry" or settings.tries < 2:
+        return []
+    repeats = None if run is None or table.acceptance is not None else run.repeats
+    if repeats is None or np.isnan(repeats).any() or repeats.shape[1] < settings.tries or not len(repeats):
+        had = 0 if repeats is None else repeats.shape[1]
+        why = (
+            f"{had} outputs of each item for {settings.tries} tries" if had > 1 else "no repeated outputs to measure it"
+        )
+        detail = f"failures of one item are taken as independent, which flatters trying again: {why}"
+        return [_quantity(f"{name}.independent_tries", Decimal(settings.tries), "calls at most", "default", detail)]
+    k = repeats.shape[1]
+    failed = k - repeats.sum(axis=1).astype(int)
+    all_fail = [np.array([comb(f, j) / comb(k, j) for f in failed.tolist()]) for j in range(settings.tries + 1)]
+    extra, mended = np.sum(all_fail[1 : settings.tries], axis=0), all_fail[1] - all_fail[settings.tries]
+    detail = f"from {k} outputs of each of {len(repeats)} items, at {settings.tries} tries"
+    # Without a single failure nothing is known of what trying again mends: the cautious end, all calls and no mending.
+    none = Decimal(settings.tries - 1), Decimal(0)
+    return [
+        _ratio(f"{name}.extra_calls", extra, all_fail[1], "calls a first failure", detail, none[0]),
+        _ratio(f"{name}.rescued", mended, all_fail[1], "of first failures", detail, none[1]),
+    ]
+
+
+def _ratio(key: str, items: np.ndarray, per: np.ndarray, unit: str, detail: str, otherwise: Decimal) -> Quantity:
+    total = Decimal(repr(float(per.sum())))
+    if total == 0:
+        return Quantity(key, otherwise, unit, "default", None, f"no failure to learn it from; {detail}")
+    return Quantity(key, Decimal(repr(float(items.sum()))) / total, unit, "measured", None, detail, items, per)
 
 
 _MEASURABLE = {
     "cached_share": "of the fixed prompt",
     "fixed_tokens": "tokens a request",
+    "few_shot_tokens": "tokens a request",
+    "guide_tokens": "tokens a request",
     "input_tokens": "tokens a request",
     "output_tokens": "tokens a request",
     "acceptance": "of outputs",
@@ -183,24 +237,28 @@ def _seen(key: str, seen: Any, unit: str) -> list[Quantity]:
     return [Quantity(key, value, unit, "measured", None, detail, np.asarray(seen, dtype=float))]
 
 
-def _prices(settings: RoiSettings, name: str, table: VariantMoney) -> list[Quantity]:
+def _prices(settings: RoiSettings, name: str, table: VariantMoney, prompt: Decimal) -> list[Quantity]:
+    """The four prices; those of the list at the length of the prompt, where it has tiers."""
     unit = f"{settings.currency} per million tokens"
     if table.self_hosted:
         return []
-    found = []
+    found, listed = [], None if table.listed is None else table.listed.at(prompt)
+    same = None if table.like is None else f"as {table.like}: it runs on the same model"
     for key in ("price_input", "price_cached", "price_cache_write", "price_output"):
         stated = getattr(table, key)
         # 0 for a cache write says "like the input price", so it is no statement of its own.
         if stated is not None and not (key == "price_cache_write" and stated == 0):
-            found.append(_quantity(f"{name}.{key}", stated, unit, "stated"))
+            found.append(_quantity(f"{name}.{key}", stated, unit, "stated", same))
             continue
-        listed = None if table.listed is None else getattr(table.listed, key.removeprefix("price_"))
-        if listed is not None and table.listed is not None:
-            detail = (
-                f"{table.model}: {listed} {table.listed.currency}, {table.listed.source}, as of {table.listed.date}"
+        value = None if listed is None else getattr(listed, key.removeprefix("price_"))
+        if listed is not None and value is not None:
+            day = f", as of {listed.date}" if listed.date is not None else ", without a date"
+            newest = f"; newest entry of the list {listed.listed_until}" if listed.listed_until else ""
+            detail = f"{table.model}: {value} {listed.currency}, {listed.source}{day}{newest}"
+            detail += f" ({same})" if same else ""
+            found.append(
+                _quantity(f"{name}.{key}", value, f"{listed.currency} per million tokens", "price list", detail)
             )
-            unit_listed = f"{table.listed.currency} per million tokens"
-            found.append(_quantity(f"{name}.{key}", listed, unit_listed, "price list", detail))
     return found
 
 

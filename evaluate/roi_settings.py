@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ..style.errors import ConfigError
 from ..style.settings import build_settings, nearest
+from .own_prices import read_prices
 from .prices import ModelPrice, price_of
 
 __all__ = ["Investment", "RoiSettings", "Running", "Triangular", "VariantMoney", "check_roi", "read_roi"]
@@ -89,10 +92,13 @@ class Running:
 class VariantMoney:
     """`[roi.NAME]`: prices per million tokens in the currency of `[roi]`, tokens and acceptance of one variant.
 
-    What is left out here is taken from the run or from the price list.
+    What is left out here is taken from the run or from the price list. `batch` counts at the list's price for answers
+    that may take hours. Of the fixed tokens, `few_shot_tokens` are the examples; `short_guide_tokens` are what a
+    shorter guide would take in place of the guide.
     """
 
     model: str | None = None
+    batch: bool = False
     price_input: Number | None = None
     price_cached: Number | None = None
     price_cache_write: Number = ZERO
@@ -100,6 +106,8 @@ class VariantMoney:
     cached_share: Number | None = None
     min_cached_tokens: Decimal = Decimal(1024)
     fixed_tokens: Number | None = None
+    few_shot_tokens: Number | None = None
+    short_guide_tokens: Number | None = None
     input_tokens: Number | None = None
     output_tokens: Number | None = None
     acceptance: Number | None = None
@@ -108,12 +116,15 @@ class VariantMoney:
     min_replicas: int = 1
     peak_factor: Number = ONE
     listed: ModelPrice | None = field(default=None, init=False)  # filled by read_roi from the price list
+    like: str | None = field(default=None, init=False)  # the variant whose prices these are, where none are stated
 
     def __post_init__(self) -> None:
         """Check ranges; a machine is paid by the hour or by the token, never both."""
         problems = _ranges(self)
         if self.self_hosted and (self.model or self.price_input is not None or self.price_output is not None):
             problems.append("state hourly or prices per token, not both: a machine of one's own costs no tokens")
+        if self.batch and (self.model is None or self.price_input is not None or self.price_output is not None):
+            problems.append("batch needs model, and no prices of its own: it takes the price list's batch prices")
         if self.min_replicas < 1:
             problems.append(f"min_replicas: expected 1 or more, found {self.min_replicas}")
         _raise(problems)
@@ -136,6 +147,7 @@ class RoiSettings:
 
     currency: str = "EUR"
     exchange: dict[str, Any] = field(default_factory=dict)
+    prices: str | None = None
     requests_per_day: Number | None = None
     requests_total: Number | None = None
     ramp_days: Number = ZERO
@@ -164,8 +176,8 @@ class RoiSettings:
         rates = {}
         for name, rate in self.exchange.items():
             if name == "date":
-                if not isinstance(rate, date | str):
-                    problems.append(f"exchange.date: expected a date, found {rate}")
+                if not _is_day(rate):
+                    problems.append(f'exchange.date: expected a date like "2026-11-01", found {rate}')
             elif isinstance(rate, bool) or not isinstance(rate, int | float | Decimal | Triangular):
                 problems.append(f"exchange.{name}: expected a number, found {rate!r}")
             elif _low(rates.setdefault(name, _number(rate))) <= 0:
@@ -188,16 +200,17 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
     problems: list[str] = []
     ranged = _with_ranges(table, where, problems)
     own = {f.name for f in fields(RoiSettings) if f.init}
+    problems += _misspelt(ranged, own, where)
     named = {key: value for key, value in ranged.items() if key not in own and isinstance(value, Mapping)}
     rest = {key: value for key, value in ranged.items() if key not in named}
     settings = build_settings(RoiSettings, rest, where=where, problems=problems)
-    variants = {}
+    variants, prices = {}, _own_prices(rest.get("prices"), where, problems)
     for name, values in named.items():
         built = build_settings(VariantMoney, values, where=f"{where}.{name}", problems=problems)
         if built is not None:
-            variants[name] = _listed(built, f"{where}.{name}", rest, on, problems)
+            variants[name] = _listed(built, f"{where}.{name}", rest, on, prices, problems)
     if problems or settings is None:
-        shown = [problem.replace("or Triangular", "or [low, likely, high]") for problem in problems]
+        shown = [problem.replace("or Triangular", "or [low, likely, high]") for problem in dict.fromkeys(problems)]
         raise ConfigError.of(shown, where=f"[{where}]")
     object.__setattr__(settings, "variants", variants)
     object.__setattr__(settings, "stated", frozenset(_dotted(table)))
@@ -238,16 +251,24 @@ def check_roi(
 
 
 def _listed(
-    variant: VariantMoney, where: str, table: Mapping[str, Any], on: date | None, problems: list[str]
+    variant: VariantMoney,
+    where: str,
+    table: Mapping[str, Any],
+    on: date | None,
+    prices: Mapping[str, ModelPrice],
+    problems: list[str],
 ) -> VariantMoney:
-    """The variant with its price-list entry, where a price that it needs is not stated."""
+    """The variant with its entry of the user's own price file or of the price list, where a price is not stated."""
     if variant.model is None or (variant.price_input is not None and variant.price_output is not None):
         return variant
     try:
-        listed = price_of(variant.model, on=on)
+        listed = price_of(variant.model, on=on, own=prices)
     except ConfigError as error:
         problems.append(f"{where}.model: {error}")
         return variant
+    if variant.batch and listed.batch is None:
+        problems.append(f'{where}.batch: {listed.source} has no batch price for "{variant.model}"')
+    listed = (listed.batch if variant.batch else None) or listed
     currency = table.get("currency", RoiSettings.currency)
     if listed.currency != currency and listed.currency not in table.get("exchange", {}):
         problems.append(
@@ -257,6 +278,26 @@ def _listed(
     completed = replace(variant)
     object.__setattr__(completed, "listed", listed)
     return completed
+
+
+def _own_prices(path: Any, where: str, problems: list[str]) -> dict[str, ModelPrice]:
+    if not isinstance(path, str):
+        return {}
+    try:
+        return read_prices(Path(path))
+    except ConfigError as error:
+        problems.append(f"{where}.prices: {error}")
+        return {}
+
+
+def _misspelt(table: Mapping[str, Any], own: set[str], where: str) -> list[str]:
+    """Sub-tables that are meant for a section: `[roi.investmnt]` is no variant."""
+    sections = ("investment", "running")
+    return [
+        f"{where}.{name}: is this meant to be [{where}.{near[0]}]? A variant needs a name less like it"
+        for name, value in table.items()
+        if isinstance(value, Mapping) and name not in own and (near := get_close_matches(name, sections, cutoff=0.8))
+    ]
 
 
 def _with_ranges(table: Mapping[str, Any], where: str, problems: list[str]) -> dict[str, Any]:
@@ -307,6 +348,13 @@ def _raise(problems: list[str]) -> None:
 
 def _day(value: date | str | None) -> date | None:
     return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        return isinstance(_day(value), date)
+    except (ValueError, TypeError):
+        return False
 
 
 def _number(value: Any) -> Number:
