@@ -1,9 +1,7 @@
 """Outputs of a model in memory, in batches, with the prompts' common beginning computed once."""
 
 import math
-import random
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,25 +9,35 @@ from typing import TYPE_CHECKING, Any
 
 from ..style.errors import ModelError
 from ..train.batches import common_beginning
-from ..train.render import answer_margins, end_of_turn, render_prompt
+from ..train.render import encode_prompts, render_prompt, render_text
 
 if TYPE_CHECKING:
     from ..train.model import LoadedModel
 
-__all__ = ["BATCH", "CACHE_BYTES", "Generation", "count_prompt_tokens", "generate", "prompt_batches"]
+__all__ = [
+    "BATCH",
+    "CACHE_BYTES",
+    "Generation",
+    "Requests",
+    "count_prompt_tokens",
+    "generate",
+    "plan_requests",
+    "prompt_batches",
+    "write_outputs",
+]
 
 LEAST_SHARED = 8  # tokens; a shorter common beginning is not worth a pass of its own
-# Both make the batches, and in bf16 a text can depend on its batch: stored outputs are kept apart by them.
 BATCH = 64  # rows; twice as many bring a tenth more outputs a second and take twice the memory
 CACHE_BYTES = 2**30  # of keys and values at a time: 64 rows of 728 tokens of the default model
 
 
 @dataclass(frozen=True)
 class Generation:
-    """One output. `index` is the prompt's place.
+    """One output. `index` is the prompt's place, `sample` its number among the outputs of that prompt.
 
-    `input_tokens` counts the whole prompt, `output_tokens` the end token too; `seconds` is the batch's time divided by
-    its items; `finish_reason` is "stop", or "length" at the token limit.
+    `input_tokens` counts the whole prompt; `output_tokens` all that was written, the end token and `reasoning_tokens`
+    too; `seconds` is the batch's time divided by its items, as if each sample had read its prompt itself;
+    `finish_reason` is "stop", or "length" at the token limit. `batch` is the number of the batch it was made in.
     """
 
     index: int
@@ -39,6 +47,28 @@ class Generation:
     seconds: float
     finish_reason: str
     cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    sample: int = 0
+    batch: int = 0
+
+
+@dataclass(frozen=True)
+class Requests:
+    """A whole list of prompts, ready to be written on: token ids, which go together, what all begin with.
+
+    `batches` hold places of prompts, `shared` is the length of the common beginning in tokens (0 where it is not
+    worth a pass of its own), `longest` that of the longest row with its output.
+    """
+
+    ids: tuple[tuple[int, ...], ...]
+    batches: tuple[tuple[int, ...], ...]
+    shared: int
+    max_new_tokens: int
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest prompt and its output."""
+        return max(map(len, self.ids), default=0) + self.max_new_tokens
 
 
 def count_prompt_tokens(tokenizer: Any, messages: Sequence[dict[str, str]]) -> int:
@@ -62,6 +92,65 @@ def prompt_batches(lengths: Sequence[int], *, batch_size: int, most_tokens: int 
     return batches
 
 
+def plan_requests(
+    loaded: "LoadedModel",
+    prompts: Sequence[list[dict[str, str]]],
+    *,
+    max_new_tokens: int,
+    batch_size: int = BATCH,
+) -> Requests:
+    """The chats as requests to this model: a pure function of the whole list, whatever of it is still to be written.
+
+    Batches are of at most `batch_size` rows, fewer where the prompts are long. Raises ModelError where a prompt and
+    its output do not fit the model's context.
+    """
+    ids = encode_prompts(loaded.tokenizer, prompts, [render_text(loaded.tokenizer, chat) for chat in prompts])
+    _check_context(ids, loaded, max_new_tokens)
+    shared = _shared_length(ids)
+    once = shared if loaded.model.device.type == "cpu" else 0  # elsewhere each row repeats the common beginning
+    batches = prompt_batches(
+        [len(prompt) - once + max_new_tokens for prompt in ids], batch_size=batch_size,
+        most_tokens=CACHE_BYTES // _bytes_per_token(loaded.model),
+    )  # fmt: skip
+    return Requests(tuple(map(tuple, ids)), tuple(map(tuple, batches)), shared, max_new_tokens)
+
+
+def write_outputs(
+    loaded: "LoadedModel",
+    requests: Requests,
+    *,
+    adapter: Path | None = None,
+    temperature: float = 0.0,
+    seed: int = 0,
+    streams: Sequence[str] | None = None,
+    samples: Sequence[int] = (0,),
+    done: Container[tuple[int, int]] = (),
+    on_batch: Callable[[list[Generation]], None] | None = None,
+) -> list[Generation]:
+    """The outputs of each request and sample, by request, then sample; those of (batch, sample) in `done` left out.
+
+    `on_batch` gets the outputs of one batch and sample as they come. Temperature 0 takes the likeliest token; above
+    it, each output draws from its own stream of chance, made of `seed`, the request's name in `streams` (its place
+    where left out) and the sample. What is left out changes nothing in the rest. An adapter is merged into the
+    weights in memory while this lasts. Raises ModelError where the model computes no numbers.
+    """
+    from .decoding import decoding
+    from .writing import Writer
+
+    left = [[sample for sample in samples if (n, sample) not in done] for n in range(len(requests.batches))]
+    if not any(left):
+        return []
+    writer = Writer(loaded, requests, adapter=adapter, temperature=temperature, seed=seed, streams=streams)
+    found: list[Generation] = []
+    with _weights(loaded, adapter) as model, decoding(model, requests.ids[0], longest=requests.longest) as going:
+        for number, wanted in enumerate(left):
+            for batch in writer.write(going, number, wanted):
+                found += batch
+                if on_batch:
+                    on_batch(batch)
+    return sorted(found, key=lambda generation: (generation.index, generation.sample))
+
+
 def generate(
     loaded: "LoadedModel",
     prompts: Sequence[list[dict[str, str]]],
@@ -73,31 +162,9 @@ def generate(
     batch_size: int = BATCH,
     on_batch: Callable[[list[Generation]], None] | None = None,
 ) -> list[Generation]:
-    """One output per chat, in the order of the prompts; `on_batch` gets each batch's outputs as they come.
-
-    Temperature 0 takes the likeliest token; above it, each prompt draws from its own stream of chance, made of `seed`
-    and its place. An adapter is merged into the weights in memory while this lasts. Batches are of at most
-    `batch_size` rows, fewer where the prompts are long. Raises ModelError where a prompt and its output do not fit
-    the model's context.
-    """
-    from .decoding import decoding
-
-    if not prompts:
-        return []
-    ids = [render_prompt(loaded.tokenizer, messages) for messages in prompts]
-    _check_context(ids, loaded, max_new_tokens)
-    writer = _Writer(loaded, ids, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
-    most = CACHE_BYTES // _bytes_per_token(loaded.model)
-    once = writer.shared if loaded.model.device.type == "cpu" else 0  # elsewhere each row repeats the common beginning
-    lengths = [len(prompt) - once + max_new_tokens for prompt in ids]
-    longest = max(map(len, ids)) + max_new_tokens
-    found: list[Generation] = []
-    with _weights(loaded, adapter) as model, decoding(model, ids[0], longest=longest) as going:
-        for rows in prompt_batches(lengths, batch_size=batch_size, most_tokens=most):
-            found += (batch := writer.write(going, rows))
-            if on_batch:
-                on_batch(batch)
-    return sorted(found, key=lambda generation: generation.index)
+    """One output per chat, in the order of the prompts: `plan_requests` and `write_outputs` in one."""
+    requests = plan_requests(loaded, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size)
+    return write_outputs(loaded, requests, adapter=adapter, temperature=temperature, seed=seed, on_batch=on_batch)
 
 
 def _bytes_per_token(model: Any) -> int:
@@ -131,71 +198,6 @@ def _weights(loaded: "LoadedModel", adapter: Path | None) -> Iterator[Any]:
             return
         with merged_adapter(loaded, adapter) as model:
             yield model
-
-
-class _Writer:
-    """What is the same for every batch: the prompts, their common beginning, when to stop."""
-
-    def __init__(
-        self, loaded: "LoadedModel", ids: list[list[int]], *, max_new_tokens: int, temperature: float, seed: int
-    ) -> None:
-        self.tokenizer, self.ids = loaded.tokenizer, ids
-        self.limit, self.temperature, self.seed = max_new_tokens, temperature, seed
-        self.stops = _stop_ids(loaded)
-        self.margins = answer_margins(loaded.tokenizer)
-        self.shared = _shared_length(ids)
-
-    def write(self, going: Any, rows: list[int]) -> list[Generation]:
-        """The outputs of one batch."""
-        started = time.perf_counter()
-        tokens = self._tokens(going, rows)
-        each = (time.perf_counter() - started) / len(rows)
-        found = []
-        for index, answer in zip(rows, tokens, strict=True):
-            stopped = bool(answer) and answer[-1] in self.stops
-            text = self.tokenizer.decode(answer[:-1] if stopped else answer, skip_special_tokens=True)
-            reason = "stop" if stopped else "length"
-            text = text.removeprefix(self.margins[0]).removesuffix(self.margins[1])
-            found.append(Generation(index, text, len(self.ids[index]), len(answer), each, reason))
-        return found
-
-    def _tokens(self, going: Any, rows: list[int]) -> list[list[int]]:
-        """New token ids per row, the end token included where it came."""
-        chances = [random.Random(f"{self.seed}:{row}") for row in rows]
-        answers: list[list[int]] = [[] for _ in rows]
-        active = list(range(len(rows)))  # the batch's rows that are still computed, in their order there
-        logits = going.begin([self.ids[row] for row in rows], shared=self.shared)
-        while True:
-            chosen = self._choose(logits, [chances[row] for row in active])
-            for row, token in zip(active, chosen, strict=True):
-                if not self._done(answers[row]):
-                    answers[row].append(token)
-            left = [place for place, row in enumerate(active) if not self._done(answers[row])]
-            if not left:
-                return answers
-            if len(left) < len(active):
-                kept = going.keep(left)
-                active, chosen = [active[place] for place in kept], [chosen[place] for place in kept]
-            logits = going.advance(chosen)
-
-    def _done(self, answer: list[int]) -> bool:
-        return len(answer) >= self.limit or bool(answer and answer[-1] in self.stops)
-
-    def _choose(self, logits: Any, chances: list[random.Random]) -> list[int]:
-        """The next token of each row from logits `(rows, vocabulary)`."""
-        if self.temperature == 0:
-            return logits.argmax(-1).tolist()
-        # inverse of the cumulative distribution, one uniform number per row
-        sums = (logits.double() / self.temperature).softmax(-1).cumsum(-1)
-        drawn = [chance.random() for chance in chances]
-        return [min(int((row < point).sum()), logits.shape[-1] - 1) for row, point in zip(sums, drawn, strict=True)]
-
-
-def _stop_ids(loaded: "LoadedModel") -> frozenset[int]:
-    """The template's end-of-turn token and whatever else the model itself names as an end."""
-    named = loaded.model.generation_config.eos_token_id
-    named = [named] if isinstance(named, int) else named or []
-    return frozenset({end_of_turn(loaded.tokenizer), loaded.tokenizer.eos_token_id, *named} - {None})
 
 
 def _shared_length(ids: list[list[int]]) -> int:

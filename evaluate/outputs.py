@@ -19,8 +19,9 @@ OUTPUT_SCHEMA = {
 @dataclass(frozen=True)
 class Raced:
     """One variant's outputs (columns of OUTPUT_SCHEMA) and what is known of the tokens of its prompt without any
-    request, and of its guide alone; None where nobody counted them."""
+    request, of its guide alone, and of its worked examples; None where nobody counted them."""
 
     outputs: pl.DataFrame
     fixed_tokens: int | None
     guide_tokens: int | None
+    few_shot_tokens: int | None = None

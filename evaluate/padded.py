@@ -41,6 +41,14 @@ class PaddedRows:
         self._mask = torch.cat([self._mask, self._mask.new_ones(len(tokens), 1)], dim=1)
         return self._logits(ids)
 
+    def save(self) -> Any:
+        """A copy of where the rows stand, for `restore`."""
+        return copy.deepcopy((self._cache, self._mask, self._positions))
+
+    def restore(self, saved: Any) -> None:
+        """Go on from where `save` was called, with all rows of that time; more than once where it is wanted."""
+        self._cache, self._mask, self._positions = copy.deepcopy(saved)
+
     def keep(self, places: Sequence[int]) -> list[int]:
         """Go on with the rows at these places only; which rows are carried from now on, in their order.
 
