@@ -66,8 +66,7 @@ def _told_apart(
     vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), lowercase=False, sublinear_tf=True, min_df=2)
     features = vectorizer.fit_transform(texts)
     length = _length_basis(np.array([len(text) for text in texts]))
-    beyond = np.eye(len(texts)) - length @ length.T  # takes out what a text's length explains
-    kernel = beyond @ (features @ features.T).toarray() @ beyond
+    kernel = _beyond(length, _beyond(length, (features @ features.T).toarray()).T)
     items = len(blocks)
     sides = np.repeat([1.0, -1.0], items)
     flips = rng.choice([-1.0, 1.0], (blocks.max() + 1, PERMUTATIONS))
@@ -76,7 +75,7 @@ def _told_apart(
     correct = _held_out(kernel, labels, folds)
     accuracies = correct.mean(axis=0)
     interval = share_interval(correct[:, 0].reshape(2, items).mean(axis=0), groups)
-    weights = features.T @ (beyond @ np.linalg.solve(kernel + RIDGE * np.eye(len(texts)), sides))
+    weights = features.T @ _beyond(length, np.linalg.solve(kernel + RIDGE * np.eye(len(texts)), sides))
     # What an n-gram adds to the difference between the mean score of an output and that of a reference.
     gap = np.asarray(features[:items].mean(axis=0) - features[items:].mean(axis=0)).ravel()
     speaks = weights * gap
@@ -98,6 +97,11 @@ def _length_basis(lengths: np.ndarray) -> np.ndarray:
     bins = np.unique(np.searchsorted(edges, lengths), return_inverse=True)[1]
     chosen = np.eye(bins.max() + 1)[bins]
     return chosen / np.sqrt(chosen.sum(axis=0))
+
+
+def _beyond(length: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """What the length of the texts does not explain of `values`, text by text."""
+    return values - length @ (length.T @ values)
 
 
 def _folds(blocks: np.ndarray, rng: np.random.Generator) -> np.ndarray:

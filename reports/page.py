@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,9 @@ def render_page(template: str, context: Mapping[str, Any]) -> str:
     """The HTML page of a template; `context` holds at least project, created and headline."""
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8").strip()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
     # Both come from this package, never from a run.
     style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
-    text = environment.get_template(template).render(
+    text = _environment(markdown=False).get_template(template).render(
         **context, say=numbers, icons=_icons(), hold=_hold, parts_of=_parts_of, style=style,
         script=Markup(script), script_hash=digest, page_title=Markup(_css_text(f"{context['project']} · {context['created']}")),
     )  # fmt: skip
@@ -41,11 +38,16 @@ def render_page(template: str, context: Mapping[str, Any]) -> str:
 
 def render_markdown(template: str, context: Mapping[str, Any]) -> str:
     """The Markdown of a template; texts of a run show as they are."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=False, trim_blocks=True, lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined, finalize=_markdown_text,
+    return _printable(_environment(markdown=True).get_template(template).render(**context, say=numbers))
+
+
+@cache
+def _environment(*, markdown: bool) -> jinja2.Environment:
+    """One for each kind of page and process: a page is rendered several times until it fits, and compiled once."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=not markdown, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined, finalize=_markdown_text if markdown else None,
     )  # fmt: skip
-    return _printable(environment.get_template(template).render(**context, say=numbers))
 
 
 def _printable(text: str) -> str:

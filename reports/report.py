@@ -47,11 +47,13 @@ def write_report(run: Path, *, examples: bool = True) -> list[Path]:
 
 def _fitting_html(run: StoredRun, context: dict[str, Any]) -> str:
     """The page, its example texts cut no shorter than its size demands."""
-    text = render_page("report.html.j2", context)
+    text, shown = render_page("report.html.j2", context), context["examples"]
     for limit in TEXT_LIMITS[1:]:
-        if context["examples"] is None or len(text.encode()) <= MOST_BYTES:
+        if shown is None or len(text.encode()) <= MOST_BYTES:
             break
-        text = render_page("report.html.j2", context | {"examples": choose_examples(run, text_limit=limit)})
+        shorter = choose_examples(run, text_limit=limit)
+        if shorter != shown:  # no text is as long as that: the page would be the same
+            text, shown = render_page("report.html.j2", context | {"examples": shorter}), shorter
     return text
 
 
