@@ -1,8 +1,9 @@
 """The single strongest reason to doubt a verdict, as one sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .rivals import better_untuned, cheaper_way
 from .wording import cases, count, percent, variant_name
 
 __all__ = ["strongest_doubt"]
@@ -13,35 +14,86 @@ FEW_GROUPS = 20
 WIDE = 0.2
 DEFECTIVE_REFERENCES = 0.9
 OFTEN_USED = 3
+CLOSE_BY = 0.15  # an input that is so little off is off by no more than most estimates are
+UNSTABLE = 0.1
 Results = Mapping[str, Any]
 
 
-def strongest_doubt(results: Results, decision: str, *, about_money: bool = True) -> str:
+def strongest_doubt(results: Results, decision: str, *, flips: Sequence[Results] = (), about_money: bool = True) -> str:
     """The first that applies, from what could turn the verdict to what only blurs it.
 
-    Doubts about the money count only where the verdict rests on it.
+    `flips` are the verdict's own. Doubts about the money count only where the verdict rests on it.
     """
-    turning = (_cached_guide, _weak_baseline, _foreign_guide, _few_cases, _wide)
-    stated, volume = ((_stated,), (_volume,)) if about_money else ((), ())
-    for look in (*turning, *stated, _references, _style, _reused, *volume):
+    turning = (_better_untuned, _weak_baseline, _foreign_guide, _few_cases, _wide, _warned)
+    money = (
+        (_cheaper_way, _stated, lambda results, decision: _near_flip(results, flips), _volume) if about_money else ()
+    )
+    way, stated, near, volume = ((look,) for look in money) if money else ((), (), (), ())
+    for look in (*way, *turning, *stated, *near, _unstable, _references, _style, _reused, *volume, _unchecked):
         found = look(results, decision)
         if found:
             return found
     return "The test pairs are a sample; what users ask next year may differ from them."
 
 
-def _cached_guide(results: Results, decision: str) -> str | None:
-    """A guide read from the prompt cache may save as much as training does."""
-    money = results.get("money") or {}
-    cached = (money.get("cached_guide") or {}).get("effective_cost_per_request")
-    if decision != "fine-tune" or cached is None:
+def _better_untuned(results: Results, decision: str) -> str | None:
+    """The tuned model was held against a way without training that is not the best one."""
+    name = better_untuned(results)
+    if name is None or decision == "keep prompting":
         return None
-    tuned = money["variants"][money["candidate"]]["effective_cost_per_request"]
-    if tuned is None or cached > tuned:
-        return None
+    baseline, _ = _baseline(results)
     return (
-        "With its guide in the prompt cache the prompted model would cost no more than the tuned one; try that first."
+        f"{_capital(variant_name(name))} does better than {variant_name(baseline)} without any training, and was not "
+        "what the tuned model was compared with."
     )
+
+
+def _cheaper_way(results: Results, decision: str) -> str | None:
+    """A way without training that nobody has tried may save as much as training does."""
+    way = cheaper_way(results, 0.0) if decision == "fine-tune" else None
+    if way is None:
+        return None
+    return f"Against {way.what}, which needs no training, it might not pay; try that first."
+
+
+def _near_flip(results: Results, flips: Sequence[Results]) -> str | None:
+    """An input that needs to be only a little different for another verdict."""
+    near = [flip for flip in flips if flip["from"] and abs(flip["to"] / flip["from"] - 1) < CLOSE_BY]
+    if not near:
+        return None
+    flip = min(near, key=lambda flip: abs(flip["to"] / flip["from"] - 1))
+    share = flip["key"].endswith(("acceptance", "cached_share"))
+    now, then = (percent(flip[end]) if share else count(flip[end]) for end in ("from", "to"))
+    return f"It hangs on a thread: if {flip['what']} went from {now} to {then}, it would be “{flip['decision']}”."
+
+
+def _warned(results: Results, decision: str) -> str | None:
+    """A measured risk that is not over its limit, but near."""
+    risks = [risk for risk in results.get("risks") or [] if risk["status"] == "warn"]
+    if decision != "fine-tune" or not risks:
+        return None
+    return f"A risk to watch, {risks[0]['id']}: {risks[0]['evidence'].rstrip('.')}."
+
+
+def _unstable(results: Results, decision: str) -> str | None:
+    """Asked again, the same request gets another result."""
+    unstable = (results["quality"].get(results["comparison"]["candidate"]) or {}).get("unstable")
+    share = unstable.get("share") if isinstance(unstable, Mapping) else unstable
+    if not share or share < UNSTABLE:
+        return None
+    return f"Asked again, {percent(share)} of the requests are sometimes answered acceptably and sometimes not."
+
+
+def _unchecked(results: Results, decision: str) -> str | None:
+    """What nobody looked at."""
+    names = [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"]
+    if decision != "fine-tune" or not names:
+        return None
+    return f"Not checked: {', '.join(names)}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _baseline(results: Results) -> tuple[str, float | None]:

@@ -7,31 +7,25 @@ from typing import Any
 from .doubt import strongest_doubt
 from .phrases import (
     as_it_stands,
-    best_flip,
     both_shares,
-    chance,
-    chance_line,
-    cheaper_way,
     compared,
-    cost_line,
     difference_line,
     discordant_line,
     groups_line,
-    guide_can_go,
-    input_name,
-    listed,
     sentence,
-    token_lines,
-    when_it_pays,
+    share_of,
 )
+from .rivals import better_untuned, guide_can_go
 from .validity import found_invalid
-from .wording import cases, count, money_text, points
+from .weighing import cost_unset, does_not_pay, in_between, no_money, pays
+from .wording import cases, count, points, variant_name
 
 __all__ = ["decide"]
 
-SURE = 0.8  # a payback as likely as this is enough to spend the money
-UNSURE = 0.5  # one no likelier than this is not
 MONEY_AFTER = 5  # rules up to this one do not weigh the money
+# With fewer separate cases no interval is trusted; benchmarks/coverage.md proves them from here on.
+FEWEST_CASES = 20
+HAIR = 1e-9  # a difference of exactly the margin must not hang on the last bit of a float
 Results = Mapping[str, Any]
 Verdict = dict[str, Any]
 
@@ -40,34 +34,62 @@ def decide(results: Results, *, margin: float = 0.03) -> Verdict | None:
     """The `verdict` of results.json; None where fewer than two variants were scored.
 
     Reads `quality`, `comparison`, `money`, `risks`, `data` and `variants` of the results, and where they are there
-    `validity` (`[{what, text}]`: what the caller found that makes data or comparison invalid) and `guide_comparison`
-    (`plain` against the prompted baseline, keys as in `comparison`).
+    `validity` (`[{what, text}]`: what the caller found that makes data or comparison invalid), `guide_comparison`
+    (`plain` against the guided baseline), `rivals` (`{NAME: ...}`: other variants without training against the
+    baseline; both with the keys of `comparison`) and `choice` (how the baseline was chosen).
+    Of `money` it reads currency, baseline, candidate, variants, requests_per_day, requests_total, missing,
+    saving_per_request, investment, running_cost_per_day, payback_days with p5 and p95, npv, npv_p50,
+    probability_of_payback_in_target, probability_npv_positive, target_payback_days, horizon_days, failures,
+    failure_cost, carrying_failure_cost, alternatives, tornado, flips and assumptions.
     """
     comparison = results.get("comparison")
     if not comparison or comparison["difference"]["value"] is None:
         return None
-    rules = (_invalid, _worse, _not_told, _risky, _no_money, _cost_unset, _pays, _does_not_pay, _in_between)
-    # The last rule always fires, so there is a first one that does.
-    number, found = next((n, found) for n, rule in enumerate(rules, start=1) if (found := rule(results, margin)))
-    # An invalid comparison says nothing about the guide either.
-    also = "" if number == 1 else guide_can_go(results, margin)
+    number, found = _first(results, margin)
+    flips = _flips(results, margin, found["decision"]) if number > MONEY_AFTER else []
+    # An invalid comparison says nothing about other ways either.
+    also = "" if number == 1 else _also(results, margin)
     return {
         "decision": found["decision"],
         "what": found.get("what"),
         "rule": number,
         "sentence": found["sentence"] + also,
         "reasons": found["reasons"][:4],
-        "doubt": strongest_doubt(results, found["decision"], about_money=number > MONEY_AFTER),
-        "flips": found.get("flips", []),
+        "doubt": strongest_doubt(results, found["decision"], flips=flips, about_money=number > MONEY_AFTER),
+        "flips": flips,
+        "not_checked": [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"],
+        "next": found.get("next"),
     }
+
+
+def _first(results: Results, margin: float) -> tuple[int, Verdict]:
+    """The first rule that fires; the last one always does."""
+    rules = (_invalid, _worse, _not_told, _risky, no_money, cost_unset, pays, does_not_pay, in_between)
+    return next((n, found) for n, rule in enumerate(rules, start=1) if (found := rule(results, margin)))
+
+
+def _also(results: Results, margin: float) -> str:
+    """What else the sentence has to say: another way without training that is as good or better."""
+    baseline, _ = compared(results)
+    better = better_untuned(results)
+    if better is not None:
+        found, before = share_of(results, better), share_of(results, baseline)
+        assert found is not None
+        assert before is not None
+        return (
+            f" Without any training {variant_name(better)} is {points(found - before)} better than "
+            f"{variant_name(baseline)}; that is the one to beat."
+        )
+    if guide_can_go(results, margin):
+        return " The guide can go without any training: without it the outputs are no worse."
+    return ""
 
 
 def _invalid(results: Results, margin: float) -> Verdict | None:
     """Rule 1: the data or the comparison is invalid."""
-    problems = [*(results.get("validity") or []), *found_invalid(results)]
+    problems = found_invalid(results)
     if not problems:
         return None
-    problems.sort(key=lambda problem: problem["what"] != "data")  # wrong data makes the comparison wrong as well
     what = problems[0]["what"]
     first = problems[0]["text"].rstrip(".")
     return {
@@ -81,7 +103,7 @@ def _invalid(results: Results, margin: float) -> Verdict | None:
 def _worse(results: Results, margin: float) -> Verdict | None:
     """Rule 2: the candidate is worse."""
     difference = results["comparison"]["difference"]
-    if not (difference["high"] < 0 and difference["value"] <= -margin):
+    if _too_few(results) or not (difference["high"] < 0 and difference["value"] <= -margin + HAIR):
         return None
     return {
         "decision": "keep prompting",
@@ -94,24 +116,35 @@ def _worse(results: Results, margin: float) -> Verdict | None:
     }
 
 
-def _not_told(results: Results, margin: float) -> Verdict | None:
-    """Rule 3: it cannot be said that the candidate is not worse."""
+def _too_few(results: Results) -> bool:
     comparison = results["comparison"]
-    low = comparison["low_one_sided"]
-    if low > -margin:
+    return (comparison.get("n_effective") or comparison.get("n") or FEWEST_CASES) < FEWEST_CASES
+
+
+def _not_told(results: Results, margin: float) -> Verdict | None:
+    """Rule 3: too few cases, or it cannot be said that the candidate is not worse."""
+    comparison = results["comparison"]
+    low, n = comparison["low_one_sided"], comparison.get("n") or results["quality"][compared(results)[1]]["n"]
+    if low > -margin + HAIR and not _too_few(results):
         return None
-    n, needed = comparison.get("n") or results["quality"][compared(results)[1]]["n"], _cases_needed(comparison, margin)
-    could = f"on {'this' if n == 1 else 'these'} {cases(n)} it could be up to {points(low)} worse"
-    more = f"About {count(needed)} cases would tell if the difference stays as it is." if needed else (
-        "More cases would help only if the difference turns out smaller than it looks."
-    )  # fmt: skip
-    ask = f"about {count(needed)} cases would tell" if needed else "more test cases are needed"
+    needed = _cases_needed(comparison, margin)
+    these = f"{'this' if n == 1 else 'these'} {cases(n)}"
+    if _too_few(results):
+        could = f"{these} {'is' if n == 1 else 'are'} too few to tell"
+        if (comparison.get("groups") or n) < n:
+            could = f"{these} in {count(comparison['groups'])} groups tell too little"
+    else:
+        could = f"on {these} it could be up to {points(low)} worse"
+    ask, more = "more test cases are needed", "More cases help only if the difference turns out better than it looks."
+    if needed is not None:
+        ask = f"about {count(needed - n)} more {'case' if needed - n == 1 else 'cases'} would tell"
+        more = f"About {count(needed)} cases in all would tell if the difference stays as it is."
     return {
         "decision": "cannot tell yet",
         "sentence": f"Cannot tell yet: {both_shares(results)}, but {could}; {ask}.",
         "reasons": [
             difference_line(results),
-            f"Up to {points(margin)} count as not worse.",
+            f"Up to {points(margin)} count as not worse, and fewer than {FEWEST_CASES} separate cases count as none.",
             more,
             groups_line(results),
         ],
@@ -121,19 +154,21 @@ def _not_told(results: Results, margin: float) -> Verdict | None:
 def _cases_needed(comparison: Results, margin: float) -> int | None:
     """Cases at which the one-sided lower end would stand above -margin: its distance shrinks with the root of n.
 
-    Rounded up to two digits; None where the difference itself is not above -margin.
+    At least so many that they are worth the fewest that count. Rounded up to two digits; None where the difference
+    itself is not above -margin.
     """
     value, low, n = comparison["difference"]["value"], comparison["low_one_sided"], comparison.get("n")
-    if not n or value <= -margin:
+    if not n or value <= -margin + HAIR:
         return None
-    needed = n * ((value - low) / (value + margin)) ** 2
+    worth = comparison.get("n_effective") or n
+    needed = max(n * ((value - low) / (value + margin)) ** 2, n * FEWEST_CASES / worth, n + 1)
     size = 10 ** max(math.floor(math.log10(needed)) - 1, 0)
-    return math.ceil(needed / size) * size
+    return math.ceil(needed / size - HAIR) * size
 
 
 def _risky(results: Results, margin: float) -> Verdict | None:
     """Rule 4: a measured risk is over its limit; one that was not checked never fires."""
-    over = [risk for risk in results.get("risks") or [] if risk["status"] == "over"]
+    over = [risk for risk in results.get("risks") or [] if risk["status"] == "over" and risk.get("measured", True)]
     if not over:
         return None
     return {
@@ -144,104 +179,63 @@ def _risky(results: Results, margin: float) -> Verdict | None:
     }
 
 
-def _no_money(results: Results, margin: float) -> Verdict | None:
-    """Rule 5: prices or volume are missing."""
-    money = results.get("money")
-    every = "prices and requests_per_day in [roi]"
-    if money is None:
-        state = f"state {every}"
-    elif not money.get("missing") and money.get("saving_per_request") is not None and chance(money) is not None:
-        return None
-    elif money.get("missing"):
-        state, every = f"state {listed(money['missing'])}", ", ".join(money["missing"])
-    else:
-        state = "an option without any acceptable output has no cost per acceptable output"
-        every = 'failures other than "drop"'
-    return {
-        "decision": "cannot tell yet",
-        "sentence": f"Cannot tell yet: {both_shares(results)}; whether that pays is open: {state}.",
-        "reasons": [difference_line(results), sentence(f"To count the money, state {every}"), *token_lines(results)],
-    }
+def _flips(results: Results, margin: float, decision: str) -> list[dict[str, Any]]:
+    """Where the decision tips over, one input at a time: what these very rules say on the far side of each point.
+
+    Of one input the nearest point to each other decision in each direction.
+    """
+    found: dict[tuple[str, str, bool], dict[str, Any]] = {}
+    for flip in sorted([*results["money"].get("flips", []), *_share_flips(results, margin)], key=_distance):
+        other = _first(_moved(results, flip), margin)[1]["decision"]
+        place = (flip["key"], other, flip["to"] > (flip["from"] or 0))
+        if other != decision and place not in found:
+            found[place] = {"key": flip["key"], "what": flip["what"], "from": flip["from"], "to": flip["to"]}
+            found[place]["decision"] = other
+    order = list(dict.fromkeys(flip["key"] for flip in [*results["money"].get("flips", []), *found.values()]))
+    return sorted(found.values(), key=lambda flip: order.index(flip["key"]))
 
 
-def _cost_unset(results: Results, margin: float) -> Verdict | None:
-    """Rule 6: better, but the money does not carry it as long as a failure costs nothing."""
-    money = results["money"]
-    counted = money.get("failure_cost") is not None or money.get("failures") in ("drop", "repair")
-    if counted or results["comparison"]["difference"]["low"] <= 0 or _carries(money):
-        return None
-    least = money.get("carrying_failure_cost")
-    if least is None:
-        return None
-    cost = money_text(least, money["currency"])
-    return {
-        "decision": "cannot tell yet",
-        "sentence": (
-            f"Cannot tell yet: {both_shares(results)}; that pays if an unacceptable output costs more than {cost}."
-        ),
-        "reasons": [
-            difference_line(results),
-            cost_line(money),
-            "State what an unacceptable output costs (failure_cost).",
-        ],
-        "flips": _flips(money),
-    }
+def _distance(flip: Results) -> float:
+    return abs(flip["to"] - (flip["from"] or 0))
 
 
-def _pays(results: Results, margin: float) -> Verdict | None:
-    """Rule 7: it is likely enough to pay back in time."""
-    money = results["money"]
-    if not _carries(money):
-        return None
-    return {
-        "decision": "fine-tune",
-        "sentence": f"Fine-tune: {both_shares(results)}; {when_it_pays(money)}.",
-        "reasons": [difference_line(results), cost_line(money), chance_line(money), *token_lines(results)],
-        "flips": _flips(money),
-    }
+def _share_flips(results: Results, margin: float) -> list[dict[str, Any]]:
+    """The candidate's acceptable share at which it is no longer surely not worse, and at which it is worse.
 
-
-def _does_not_pay(results: Results, margin: float) -> Verdict | None:
-    """Rule 8: it is unlikely to pay back in time, or does not pay at all."""
-    money = results["money"]
-    if chance(money) > UNSURE and (money["npv_p50"] is None or money["npv_p50"] > 0):
-        return None
-    cheaper = cheaper_way(results, margin)
-    flip = best_flip(money)
-    said = f"; {cheaper}" if cheaper else f"; {flip}" if flip else ""
-    reasons = [difference_line(results), cost_line(money), chance_line(money)]
-    reasons += [sentence(text) for text in (cheaper, flip) if text]
-    return {
-        "decision": "keep prompting",
-        "sentence": f"Keep prompting: {both_shares(results)}, but {when_it_pays(money)}{said}.",
-        "reasons": reasons,
-        "flips": _flips(money),
-    }
-
-
-def _in_between(results: Results, margin: float) -> Verdict | None:
-    """Rule 9: the chance of paying back in time is neither high nor low."""
-    money = results["money"]
-    widest = money["tornado"][0]["key"] if money.get("tornado") else None
-    open_input = f"it hangs most on {input_name(widest, money)}" if widest else "the ranges are too wide"
-    return {
-        "decision": "cannot tell yet",
-        "sentence": f"Cannot tell yet: {both_shares(results)}; {when_it_pays(money)}, and {open_input}.",
-        "reasons": [difference_line(results), chance_line(money), cost_line(money)],
-        "flips": _flips(money),
-    }
-
-
-def _carries(money: Results) -> bool:
-    median = money["npv_p50"]
-    # A median beyond all numbers: the baseline delivers nothing acceptable at any price.
-    return chance(money) >= SURE and (median is None or median > 0)
-
-
-def _flips(money: Results) -> list[dict[str, Any]]:
-    """Where the money tips over, one input at a time, and what would be decided beyond it."""
-    beyond = "keep prompting" if (money.get("npv") or 0) > 0 else "fine-tune"
+    The interval is taken to move with the share as it is.
+    """
+    comparison, (_, candidate) = results["comparison"], compared(results)
+    share, difference = share_of(results, candidate), comparison["difference"]
+    assert share is not None
+    drops = (comparison["low_one_sided"] + margin, max(difference["high"], difference["value"] + margin))
     return [
-        {"key": flip.get("key"), "what": flip["what"], "from": flip["from"], "to": flip["to"], "decision": beyond}
-        for flip in money.get("flips") or []
+        {
+            "key": f"{candidate}.acceptance",
+            "what": f'acceptable share of "{candidate}"',
+            "from": share,
+            "to": share - drop,
+            "beyond": {},
+        }
+        for drop in drops
+        if 0 < drop < share
     ]
+
+
+def _moved(results: Results, flip: Results) -> dict[str, Any]:
+    """The results as they would be just beyond a flip point."""
+    moved = {**results, "money": {**results["money"], **flip["beyond"]}}
+    _, candidate = compared(results)
+    share = share_of(results, candidate)
+    if flip["key"] != f"{candidate}.acceptance" or share is None or abs((flip["from"] or 0) - share) > HAIR:
+        return moved  # a share that is stated for the money alone leaves the comparison as it is
+    quality, comparison = results["quality"][candidate], results["comparison"]
+    by = flip["to"] - flip["from"]
+    by += math.copysign(0.01 * flip["to"], by)
+    ends = {key: value + by for key, value in comparison["difference"].items()}
+    moved["comparison"] = {**comparison, "difference": ends, "low_one_sided": comparison["low_one_sided"] + by}
+    better = min(max(share + by, 0.0), 1.0)
+    moved["quality"] = {
+        **results["quality"],
+        candidate: {**quality, "acceptable": {**quality["acceptable"], "share": better}},
+    }
+    return moved

@@ -1,0 +1,110 @@
+"""Ways that need no training: another variant that was measured, or the same prompt for less."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .phrases import compared, share_of
+from .wording import variant_name
+
+__all__ = ["CheaperWay", "better_untuned", "cheaper_way", "guide_can_go", "not_worse"]
+
+Results = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CheaperWay:
+    """A way without training against which the tuned model does not pay.
+
+    `standing` is `measured` where its outputs were scored in this run, `same outputs` where the prompt stays as it is
+    and only its price is assumed, `assumed` where its outputs would be others and nobody has scored them.
+    `as_good` says whether it was at least as good as the candidate; None where that is not known.
+    """
+
+    name: str
+    what: str
+    standing: Literal["measured", "same outputs", "assumed"]
+    as_good: bool | None
+    cost: float | None
+
+
+def cheaper_way(results: Results, margin: float) -> CheaperWay | None:
+    """The strongest of the ways in `money.alternatives` that beat tuning: measured before merely priced before assumed.
+
+    A measured way counts if it is not worse than the baseline.
+    """
+    money = results.get("money") or {}
+    ways = [_way(results, entry, margin) for entry in money.get("alternatives") or [] if entry.get("beats_tuning")]
+    found = [way for way in ways if way is not None]
+    order = ("measured", "same outputs", "assumed")
+    return min(found, key=lambda way: (order.index(way.standing), way.cost or 0.0), default=None)
+
+
+def _way(results: Results, entry: Mapping[str, Any], margin: float) -> CheaperWay | None:
+    baseline, candidate = compared(results)
+    cost, name = entry.get("effective_cost_per_request", entry.get("cost_per_request")), entry["name"]
+    own, wanted = share_of(results, name), share_of(results, candidate)
+    if name in results["quality"] and name != baseline:
+        if is_tuned(results, name) or not not_worse(results, name, margin):
+            return None
+        good = None if own is None or wanted is None else own >= wanted - margin
+        return CheaperWay(name, variant_name(name), "measured", good, cost)
+    if entry.get("acceptance_source") != "unchanged":
+        return CheaperWay(name, entry["what"], "assumed", None, cost)
+    before = share_of(results, baseline)
+    good = None if before is None or wanted is None else before >= wanted - margin
+    return CheaperWay(name, entry["what"], "same outputs", good, cost)
+
+
+def is_tuned(results: Results, name: str) -> bool:
+    """Whether a variant was fine-tuned, as far as the results say."""
+    variant = (results.get("variants") or {}).get(name) or {}
+    return bool(variant.get("tuned")) or variant.get("source") == "adapter" or name == compared(results)[1]
+
+
+def not_worse(results: Results, name: str, margin: float) -> bool:
+    """Whether another variant is not worse than the baseline: paired where the two were compared, else by its share."""
+    paired = _paired(results, name)
+    if paired is not None:
+        return paired[0] is not None and paired[0] > -margin
+    own, before = share_of(results, name), share_of(results, compared(results)[0])
+    return own is not None and before is not None and own >= before
+
+
+def _paired(results: Results, name: str) -> tuple[float | None, float | None] | None:
+    """Lower ends, one-sided and two-sided, of how much better `name` is than the baseline, where they were compared."""
+    rival = (results.get("rivals") or {}).get(name)
+    if rival is not None:
+        return rival["low_one_sided"], rival["difference"]["low"]
+    guide = results.get("guide_comparison")
+    if name != "plain" or guide is None or guide.get("baseline") != "plain":
+        return None
+    # There the guided variant is the candidate, so the ends turn round; its one-sided upper end may not be there.
+    high = guide["difference"]["high"]
+    one_sided = guide.get("high_one_sided", high)
+    return None if one_sided is None else -one_sided, None if high is None else -high
+
+
+def better_untuned(results: Results) -> str | None:
+    """Another variant without training that is surely better than the baseline: the best of them, None for none."""
+    baseline, _ = compared(results)
+    before = (results["quality"].get(baseline) or {}).get("acceptable") or {}
+    found = {}
+    for name, quality in results["quality"].items():
+        own = quality.get("acceptable") or {}
+        if name == baseline or is_tuned(results, name) or own.get("low") is None or before.get("high") is None:
+            continue
+        paired = _paired(results, name)
+        # Unpaired, the intervals must not even touch.
+        if (own["low"] > before["high"]) if paired is None or paired[1] is None else paired[1] > 0:
+            found[name] = own["share"]
+    return max(found, key=lambda name: found[name], default=None)
+
+
+def guide_can_go(results: Results, margin: float) -> bool:
+    """Whether the plain model is not worse than the guided baseline, and good for something at all.
+
+    Where neither gives anything acceptable, the guide is not superfluous: the model is too weak for it.
+    """
+    baseline, _ = compared(results)
+    return baseline != "plain" and bool(share_of(results, "plain")) and not_worse(results, "plain", margin)
