@@ -23,11 +23,11 @@ def address_problems(url: str) -> list[str]:
         return ['the address holds a user or password; name the environment variable with the key in "key_env"']
     problems = []
     if parts.scheme not in ("http", "https"):
-        problems.append(f'the address {url!r} does not begin with "http://" or "https://"')
+        problems.append(f'the address {_shown(url)} does not begin with "http://" or "https://"')
     elif not host:
-        problems.append(f"the address {url!r} names no host; expected one such as https://api.example.com/v1")
+        problems.append(f"the address {_shown(url)} names no host; expected one such as https://api.example.com/v1")
     elif re.search(r"[\s\x00-\x1f\\]", url.strip()):
-        problems.append(f"the address {url!r} holds blanks or signs that no address has")
+        problems.append(f"the address {_shown(url)} holds blanks or signs that no address has")
     if any(SECRET_NAMES.search(part.partition("=")[0]) for part in parts.query.split("&")):
         problems.append('the address holds a key after "?"; name the environment variable with the key in "key_env"')
     if parts.fragment:
@@ -68,6 +68,10 @@ def is_near(url: str) -> bool:
 def origin_of(parts: SplitResult) -> str:
     """Scheme, host and port: what an error may show of an address."""
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _shown(url: str) -> str:
+    return f'"{url}"' if url.isprintable() else repr(url)
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -51,7 +51,7 @@ class Work:
         self.settings = _settings(endpoint, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
         self.refused: set[str] = set()
         self.streak = Streak()
-        self.closed = self.said_wait = False
+        self.closed = self.cannot_keep = self.said_wait = False
         self.contradictions = self.replies = 0
 
     async def run(self, calls: Iterable[Call]) -> None:
@@ -82,7 +82,18 @@ class Work:
             if not self.admit(call):
                 self.closed = True
                 return
-            self.on_reply(await self._call(call))
+            self._hand_over(await self._call(call))
+
+    def _hand_over(self, reply: Reply) -> None:
+        """Give a reply away; once that has failed, others that come in the same moment are not tried."""
+        if self.cannot_keep:
+            return
+        try:
+            self.on_reply(reply)
+        except BaseException:
+            self.cannot_keep = self.closed = True
+            self.pace.stop()
+            raise
 
     async def _call(self, call: Call) -> Reply:
         """One call with all its attempts."""

@@ -5,9 +5,12 @@ import json
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
+
+from tuneworth.evaluate.endpoint import Call, Endpoint, Reply, ask
 
 
 @dataclass(frozen=True)
@@ -115,9 +118,11 @@ class EndpointServer:
         self._ready.set()
         await self._stop.wait()
         server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        me = asyncio.current_task()
+        while asyncio.all_tasks() - {me}:  # connections that were accepted a moment ago begin first, then end
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.sleep(0.001)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -131,10 +136,16 @@ class EndpointServer:
         finally:
             self._tasks.discard(task)
             writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int) -> None:
         while True:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            first = await reader.readexactly(1)
+            if first == b"\x16":  # a TLS greeting to a port that has none
+                await _send(writer, Step(400, b"plain HTTP only"))
+                return
+            head = (first + await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
             content = await reader.readexactly(int(headers.get("content-length", 0)))
             asked = self._note(head[0].split()[1], headers, content, connection)
@@ -142,6 +153,7 @@ class EndpointServer:
             self.most_at_once = max(self.most_at_once, self._at_once)
             step = self.behave(asked)
             try:
+                await _wait(reader, step.wait)
                 whole = await _send(writer, step)
             finally:
                 self._at_once -= 1
@@ -158,9 +170,16 @@ class EndpointServer:
         return asked
 
 
+async def _wait(reader: asyncio.StreamReader, seconds: float) -> None:
+    """Wait, unless the caller leaves meanwhile: callers send nothing before they have their answer."""
+    if seconds:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(reader.read(1), seconds)
+            raise ConnectionResetError
+
+
 async def _send(writer: asyncio.StreamWriter, step: Step) -> bool:
     """Send a response; whether it went out whole."""
-    await asyncio.sleep(step.wait)
     content = step.body if isinstance(step.body, bytes) else json.dumps(step.body).encode()
     headers = {"Content-Type": "application/json", "Content-Length": str(len(content)), **step.headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -174,3 +193,39 @@ async def _send(writer: asyncio.StreamWriter, step: Step) -> bool:
     writer.write(response[: step.cut_after])
     await writer.drain()
     return step.cut_after is None
+
+
+def ask_all(
+    server: "EndpointServer | str",
+    texts: Iterable[str] = ("one",),
+    *,
+    seed: int | None = 0,
+    samples: int = 1,
+    **given: Any,
+) -> "Answers":
+    """The replies to one call per text and sample, in the order of the calls; waits are short unless `given` says."""
+    url = server if isinstance(server, str) else server.url
+    replies: list[Reply] = []
+    warnings: list[str] = []
+    own = {"model": "tiny", "first_wait": 0.002, "longest_wait": 0.2, "seconds_per_call": 20.0}
+    calls = (
+        Call(index, sample, [{"role": "system", "content": "Write."}, {"role": "user", "content": text}])
+        for index, text in enumerate(texts)
+        for sample in range(samples)
+    )
+    endpoint = Endpoint(url=url, **(own | given))
+    ask(endpoint, calls, max_new_tokens=50, temperature=0.0, seed=seed, on_reply=replies.append, warn=warnings.append)
+    return Answers(sorted(replies, key=lambda reply: (reply.index, reply.sample)), warnings)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What came of `ask_all`."""
+
+    replies: list[Reply]
+    warnings: list[str]
+
+    @property
+    def only(self) -> Reply:
+        (reply,) = self.replies
+        return reply

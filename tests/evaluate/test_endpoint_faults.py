@@ -1,0 +1,307 @@
+"""What an endpoint can do wrong, each against a real server, each with its defined result."""
+
+import gzip
+import random
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tuneworth.style import ConfigError, RunBroken
+
+from .endpoint_server import Asked, EndpointServer, Step, ask_all, completion, echo, error
+
+BAD: dict[str, Callable[[], Step]] = {
+    "408": lambda: error(408), "409": lambda: error(409), "429": lambda: error(429), "500": lambda: error(500),
+    "502": lambda: Step(502, b"<html><h1>Bad Gateway</h1></html>"), "503": lambda: error(503),
+    "504": lambda: error(504), "529": lambda: error(529),
+    "429 with seconds": lambda: error(429, headers={"Retry-After": "0.01"}),
+    "429 with milliseconds": lambda: error(429, headers={"retry-after-ms": "10"}),
+    "503 with a date": lambda: error(503, headers={"Retry-After": format_datetime(datetime.now(UTC), usegmt=True)}),
+    "cut before a byte": lambda: Step(cut_after=0),
+    "cut in the head": lambda: Step(body=completion(), cut_after=20),
+    "cut in the body": lambda: Step(body=completion(), cut_after=200),
+    "hang": lambda: Step(body=completion(), wait=30),
+    "slow drip": lambda: Step(body=completion(), drip=0.05),
+    "broken JSON": lambda: Step(body=b'{"choices": [{"mess'),
+    "a list": lambda: Step(body=[completion()]),
+    "a web page": lambda: Step(body=b"<!doctype html><p>Welcome", headers={"Content-Type": "text/html"}),
+    "an empty body": lambda: Step(body=b""),
+    "a stream": lambda: Step(body=b"data: {}\n\ndata: [DONE]\n\n", headers={"Content-Type": "text/event-stream"}),
+    "not UTF-8": lambda: Step(body=b'{"choices":[{"message":{"content":"\xff"}}]}'),
+    "deep nesting": lambda: Step(body=b"[" * 200_000),
+    "a number of 5,000 digits": lambda: Step(body=b'{"choices":' + b"9" * 5000 + b"}"),
+    "no choices at all": lambda: Step(body={"detail": "hello"}),
+    "content that is no text": lambda: Step(body=completion(17)),
+    "a choice that is no object": lambda: Step(body={"choices": ["x"]}),
+    "broken compression": lambda: Step(body=b"nonsense", headers={"Content-Encoding": "gzip"}),
+    "cut compression": lambda: Step(body=gzip.compress(b"x" * 999)[:30], headers={"Content-Encoding": "gzip"}),
+    "error with status 200": lambda: Step(body={"error": {"code": 502, "message": "provider down"}}),
+    "rate limit with status 200": lambda: Step(body={"error": {"code": 429, "message": "slow down"}}),
+    "error in the choice": lambda: Step(body={"choices": [{"error": {"message": "half-way"}, "message": {}}]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_another_attempt_mends_it(name: str) -> None:
+    with EndpointServer(lambda asked: BAD[name]() if asked.attempt == 1 else echo(asked)) as server:
+        reply = ask_all(server, seconds_per_call=0.3).only
+    assert (reply.output, reply.error, reply.attempts) == ("ONE", None, 2)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_where_no_attempt_mends_it_the_error_says_what_came(name: str) -> None:
+    with EndpointServer(lambda asked: BAD[name]()) as server:
+        reply = ask_all(server, seconds_per_call=0.3, tries=2).only
+    assert (reply.output, reply.attempts, len(server.requests)) == (None, 2, 2)
+    assert reply.error is not None
+    assert reply.error.endswith("(attempts: 2)")
+    assert len(reply.error) < 400
+
+
+@pytest.mark.parametrize("status", [400, 413, 418, 422, 501])
+def test_a_refused_request_is_not_tried_again_and_the_error_has_the_endpoints_words(status: int) -> None:
+    with EndpointServer(lambda asked: error(status, "your text is\n\x1b[31m odd")) as server:
+        reply = ask_all(server).only
+    assert reply.error == f"{status}: your text is [31m odd (attempts: 1)"
+    assert len(server.requests) == 1
+
+
+SHAPES = (
+    b"", b"{}", b"plain words", b"<html>", b'{"error": "words"}', b'[{"error": {"message": "m"}}]', b'{"error": null}',
+    b'{"detail": [{"loc": [], "msg": "m"}]}', b'{"error": [1]}', b'"x"', b"[]", b"\xff",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("body", SHAPES)
+def test_an_error_of_any_shape_becomes_a_sentence(body: bytes) -> None:
+    with EndpointServer(lambda asked: Step(400, body)) as server:
+        reply = ask_all(server).only
+    assert reply.error is not None
+    assert reply.error.startswith("400: " if body else "status 400 without a word")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_stops_everything_and_names_the_variable(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "sk-0123456789abcdef")
+    with EndpointServer(lambda asked: error(status, "bad key")) as server, pytest.raises(ConfigError) as wrong:
+        ask_all(server, map(str, range(50)), key_env="SOME_KEY")
+    assert len(server.requests) == 1
+    assert f"{status}: bad key" in str(wrong.value)
+    assert "environment variable SOME_KEY" in str(wrong.value)
+    with EndpointServer(lambda asked: error(status)) as server, pytest.raises(ConfigError, match="No key was sent"):
+        ask_all(server)
+
+
+@pytest.mark.parametrize("status", [404, 405, 307])
+def test_a_wrong_address_stops_at_the_first_call_but_not_later(status: int) -> None:
+    headers = {"Location": "https://elsewhere.example/v1"}
+    with EndpointServer(lambda asked: error(status, "no model tiny", headers=headers)) as server:
+        with pytest.raises(ConfigError) as wrong:
+            ask_all(server, map(str, range(50)))
+        assert len(server.requests) == 1
+    assert ("elsewhere.example" if status == 307 else "no model tiny") in str(wrong.value)
+
+    def later(asked: Asked) -> Step:
+        return echo(asked) if asked.number != 5 else error(status, headers=headers)
+
+    with EndpointServer(later) as server:
+        answers = ask_all(server, map(str, range(9)), concurrency=1)
+    assert [reply.error is None for reply in answers.replies] == [i != 5 for i in range(9)]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [error(429, "You exceeded your current quota", code="insufficient_quota"), error(402, "Insufficient balance")],
+)
+def test_an_empty_account_is_no_rate_limit(step: Step) -> None:
+    with EndpointServer(lambda asked: echo(asked) if asked.number < 3 else step) as server:
+        with pytest.raises(RunBroken, match="nothing left"):
+            ask_all(server, map(str, range(50)), concurrency=1)
+        assert len(server.requests) == 4
+
+
+def test_a_rate_limit_makes_all_calls_wait_together() -> None:
+    seen: list[float] = []
+
+    def behave(asked: Asked) -> Step:
+        seen.append(time.monotonic())
+        return error(429, headers={"Retry-After": "0.3"}) if asked.number == 10 else echo(asked)
+
+    with EndpointServer(behave) as server:
+        answers = ask_all(server, map(str, range(60)), concurrency=4, longest_wait=5.0)
+    assert all(reply.error is None for reply in answers.replies)
+    # what was under way at that moment may still arrive; then nobody asks for 0.3 s
+    gaps = [later - sooner for sooner, later in pairwise(seen)]
+    assert max(gaps[10:15]) > 0.25
+    assert sum(gap > 0.25 for gap in gaps) == 1
+
+
+def test_a_strict_rate_limit_without_a_word_loses_nothing() -> None:
+    """Five requests per 50 ms, and no Retry-After: fewer go at once, and each call still ends well."""
+    window: dict[int, int] = {}
+
+    def behave(asked: Asked) -> Step:
+        slot = int(time.monotonic() / 0.05)
+        window[slot] = window.get(slot, 0) + 1
+        return echo(asked) if window[slot] <= 5 else error(429)
+
+    with EndpointServer(behave) as server:
+        answers = ask_all(server, map(str, range(100)), concurrency=32, first_wait=0.02)
+    assert [reply.error for reply in answers.replies] == [None] * 100
+    assert len(server.requests) < 300
+
+
+def test_a_wait_without_measure_is_capped_and_said_once() -> None:
+    def behave(asked: Asked) -> Step:
+        return error(429, headers={"Retry-After": "86400"}) if asked.number < 2 else echo(asked)
+
+    with EndpointServer(behave) as server:
+        answers = ask_all(server, longest_wait=0.01)
+    assert answers.only.output == "ONE"
+    assert [text.partition(": ")[2] for text in answers.warnings] == [
+        "the endpoint asks for a wait of 86,400 s; it is asked again after 0.01 s"
+    ]
+
+
+def test_one_call_ends_after_its_most_seconds_whatever_it_waits_for() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True)
+    for step in (
+        error(429, "busy", headers={"Retry-After": later}),
+        Step(body=completion(), wait=30),
+        error(500, "busy"),
+    ):
+        with EndpointServer(lambda asked, step=step: step) as server:
+            started = time.monotonic()
+            reply = ask_all(server, most_seconds=0.2, longest_wait=30.0, first_wait=20.0).only
+            assert time.monotonic() - started < 5
+        assert reply.error is not None
+        assert reply.error.startswith("given up after 0.2 s")
+
+
+def test_a_closed_port_is_tried_again_and_then_an_error() -> None:
+    with EndpointServer() as server:
+        gone = server.url
+    reply = ask_all(gone, tries=3).only
+    assert (reply.attempts, reply.output) == (3, None)
+    assert "no connection" in str(reply.error)
+
+
+UNSUPPORTED = (
+    "Unsupported value: 'temperature' does not support 0.0 with this model. Only the default (1) is supported."
+)
+FORBIDDEN = (
+    "[{'type': 'extra_forbidden', 'loc': ('body', 'seed'), 'msg': 'Extra inputs are not permitted', 'input': 0}]"
+)
+UNKNOWN = 'Invalid JSON payload received. Unknown name "seed": Cannot find field.'
+PLACE = {"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}
+REFUSALS: list[tuple[str, Step, str]] = [
+    ("OpenAI", error(400, UNSUPPORTED, param="temperature", code="unsupported_value"), "temperature"),
+    ("by message alone", error(400, "Unrecognized request argument supplied: seed"), "seed"),
+    ("vLLM", Step(400, {"object": "error", "message": FORBIDDEN, "param": None, "code": 400}), "seed"),
+    ("Mistral", Step(422, {"object": "error", "message": {"detail": [PLACE]}}), "seed"),
+    ("Gemini", Step(400, [{"error": {"code": 400, "message": UNKNOWN, "status": "INVALID_ARGUMENT"}}]), "seed"),
+    ("FastAPI", Step(422, {"detail": [{"loc": ["body", "top_k"], "msg": "extra fields not permitted"}]}), "top_k"),
+    ("nested", error(400, "no", param="reasoning.effort"), "reasoning"),
+]
+
+
+@pytest.mark.parametrize(("step", "name"), [case[1:] for case in REFUSALS], ids=[case[0] for case in REFUSALS])
+def test_a_refused_parameter_is_left_out_from_then_on_with_one_warning(step: Step, name: str) -> None:
+    with EndpointServer(lambda asked: step if name in asked.body else echo(asked)) as server:
+        answers = ask_all(
+            server, map(str, range(40)), concurrency=8, parameters={"top_k": 5, "reasoning": {"effort": "low"}}, tries=1
+        )
+    assert all(reply.error is None for reply in answers.replies)
+    assert [text.partition(": ")[2] for text in answers.warnings] == [
+        f'the endpoint refuses "{name}"; asked without it from here on'
+    ]
+    assert len(server.requests) == 41
+    assert all({"model", "messages", "max_tokens"} <= set(asked.body) for asked in server.requests)
+
+
+@pytest.mark.parametrize("given", [{}, {"max_completion_tokens": 99}], ids=["max_tokens", "max_completion_tokens"])
+def test_the_limit_goes_by_its_other_name_where_one_is_refused(given: dict[str, int]) -> None:
+    refused = "max_completion_tokens" if given else "max_tokens"
+
+    def behave(asked: Asked) -> Step:
+        message = f"Unsupported parameter: '{refused}' is not supported with this model."
+        return error(400, message, param=refused) if refused in asked.body else echo(asked)
+
+    with EndpointServer(behave) as server:
+        answers = ask_all(server, ["a", "b"], parameters=given, concurrency=1)
+    other = "max_tokens" if given else "max_completion_tokens"
+    assert [asked.body.get(other) for asked in server.requests] == [None, *[given.get(refused, 50)] * 2]
+    assert len(answers.warnings) == 1
+
+
+def test_an_endpoint_that_refuses_both_names_of_the_limit_is_not_asked_without_one() -> None:
+    def behave(asked: Asked) -> Step:
+        name = "max_tokens" if "max_tokens" in asked.body else "max_completion_tokens"
+        return error(400, f"unknown parameter {name}", param=name)
+
+    with EndpointServer(behave) as server:
+        reply = ask_all(server).only
+    assert "400: unknown parameter" in str(reply.error)
+    assert all("max_tokens" in asked.body or "max_completion_tokens" in asked.body for asked in server.requests)
+
+
+def test_a_text_that_is_too_long_costs_no_parameter() -> None:
+    message = "'max_tokens' is too large: 50. This model's maximum context length is 40 tokens."
+    with EndpointServer(lambda asked: error(400, message, param="max_tokens")) as server:
+        answers = ask_all(server)
+    assert answers.only.attempts == 1
+    assert answers.warnings == []
+
+
+def test_an_answer_without_an_end_takes_no_memory() -> None:
+    large = completion("x" * 10_000_000)
+    packed = gzip.compress(b"0" * 50_000_000, compresslevel=1)
+    for step in (Step(body=large), Step(body=packed, headers={"Content-Encoding": "gzip"})):
+        with EndpointServer(lambda asked, step=step: step) as server:
+            reply = ask_all(server, tries=3).only
+        assert (reply.output, reply.error) == (None, "an answer of more than 8 MiB (attempts: 1)")
+
+
+@pytest.mark.parametrize(
+    "place", ["https://elsewhere.example/v1/chat/completions", "/v2/chat/completions", "http://[", ""]
+)
+def test_a_redirect_is_never_followed(place: str) -> None:
+    with EndpointServer(lambda asked: Step(308, b"", {"Location": place})) as server:
+        with pytest.raises(ConfigError, match="not followed"):
+            ask_all(server, map(str, range(20)))
+        assert len(server.requests) == 1
+
+
+def test_usage_that_lies_is_unknown_and_counted_in_one_warning() -> None:
+    lies: list[Any] = [{"prompt_tokens": -1}, {"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 99}, None]
+    with EndpointServer(lambda asked: Step(body=completion("x", usage=lies[int(asked.text)]))) as server:
+        answers = ask_all(server, "012", concurrency=1)
+    assert [reply.usage for reply in answers.replies] == lies
+    assert [reply.output_tokens for reply in answers.replies] == [None] * 3
+    assert [text.partition(": ")[2] for text in answers.warnings] == [
+        "the token counts of 2 of 3 answers contradict themselves; those numbers count as unknown"
+    ]
+
+
+def test_a_flood_of_usage_is_not_kept() -> None:
+    with EndpointServer(lambda asked: Step(body=completion("x", usage={"a": "b" * 50_000}, model="m" * 999))) as server:
+        reply = ask_all(server).only
+    assert reply.usage is None
+    assert len(str(reply.model)) == 200
+
+
+def test_connections_do_not_leak_where_calls_time_out() -> None:
+    chance = random.Random(1)
+
+    def behave(asked: Asked) -> Step:
+        return Step(body=completion("x"), wait=5 if chance.random() < 0.3 else 0)
+
+    with EndpointServer(behave) as server:
+        answers = ask_all(server, map(str, range(60)), concurrency=6, seconds_per_call=0.05, tries=30)
+    assert all(reply.output == "x" for reply in answers.replies)
+    assert server.most_at_once <= 6 + 2  # the server sees that a caller left a moment after it did
