@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .general_prompts import AREAS, GeneralPrompt
-from .paired import Comparison, compare, newcombe_paired
+from .paired import Comparison, compare
 from .risk_entry import risk_entry
 from .wording import percent, points
 
@@ -67,8 +67,10 @@ def least_visible_loss(passed: int, n: int) -> int | None:
     >>> least_visible_loss(60, 100), least_visible_loss(8, 100)
     (12, None)
     """
-    losses = range(1, passed + 1)
-    return next((k for k in losses if newcombe_paired(passed - k, 0, k, n - passed)[1] < -DROP), None)
+    places = np.arange(n)
+    before = places < passed
+    highs = ((k, compare(before, before & (places >= k)).high) for k in range(1, passed + 1))
+    return next((k for k, high in highs if high is not None and high < -DROP), None)
 
 
 def _status(found: Comparison, fallen: Sequence[str]) -> Any:

@@ -164,7 +164,7 @@ def test_help_with_a_warning_is_no_refusal(answer):
 
 def test_every_kind_of_check_is_used_and_an_unknown_one_is_named():
     assert {asked.check["kind"] for asked in PROMPTS} == set(CHECK_KINDS)
-    with pytest.raises(ValueError, match="'guess'.*contains"):
+    with pytest.raises(ValueError, match=r"'guess'.*contains"):
         replace(PROMPTS[0], check={"kind": "guess"}).passes("17")
 
 

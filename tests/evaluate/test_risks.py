@@ -3,11 +3,16 @@ from datetime import date
 import numpy as np
 import pytest
 
-from tuneworth.evaluate.risks import assess_risks, copies_of
+from tuneworth.evaluate.money import compute_money
+from tuneworth.evaluate.overfitting import Outcomes
+from tuneworth.evaluate.risks import assess_risks
 from tuneworth.evaluate.roi_settings import read_roi
 
 TODAY = date(2026, 11, 25)
 LINE = "Low dropout regulator, 5 V output, 150 mA, fixed voltage, SOT-23"
+PRICED = {
+    "price_input": 1, "price_output": 1, "fixed_tokens": 1, "input_tokens": 1, "output_tokens": 1, "acceptance": 1,
+}  # fmt: skip
 
 
 def risk(name, results=None, **options):
@@ -23,65 +28,25 @@ def test_nothing_known_is_not_checked_and_never_guessed():
     assert all(r["evidence"] and r["value"] is None for r in risks)
 
 
-def losses(*values):
-    return {
-        "training": {"log": [{"step": 10 * i, "train_loss": 1.0, "validation_loss": v} for i, v in enumerate(values)]}
-    }
+def test_every_risk_says_whether_it_was_measured_and_one_not_checked_what_would_check_it():
+    for found in assess_risks({}, today=TODAY):
+        assert set(found) >= {"id", "status", "value", "limit", "unit", "measured", "evidence", "to_check"}
+        assert not found["measured"]
+        assert found["evidence"].endswith(found["to_check"])
 
 
-@pytest.mark.parametrize(
-    ("values", "status"),
-    [
-        ((2.0, 1.0, 0.9), "ok"),
-        ((2.0, 1.0, 1.01), "ok"),
-        ((2.0, 1.0, 1.5), "warn"),
-        ((2.0,), "not checked"),
-        ((2.0, None), "not checked"),
-    ],
-)
-def test_a_validation_loss_that_rises_since_its_best_warns(values, status):
-    assert risk("overfitting", losses(*values))["status"] == status
-
-
-@pytest.mark.parametrize(("right", "test_share", "status"), [(200, 0.5, "over"), (130, 0.6, "ok"), (190, 0.93, "ok")])
-def test_better_on_train_than_on_test_is_overfitting(right, test_share, status):
-    on_train = np.arange(200) < right
-    quality = {"tuned": {"n": 60, "n_effective": 60.0, "acceptable": {"share": test_share}}}
-    assert risk("overfitting", {"quality": quality}, acceptable_on_train=on_train)["status"] == status
-
-
-def test_copies_are_runs_of_eight_words_whatever_their_case_and_punctuation():
-    train = ["a b c d e f g h i"]
-    assert copies_of(["x B c d, e f g h. i", "a b c d e f g", "a b c d x e f g h i", ""], train).tolist() == [
-        True,
-        False,
-        False,
-        False,
-    ]
-
-
-@pytest.mark.parametrize(
-    ("copied", "natural", "status"), [(30, 0, "over"), (30, 30, "ok"), (0, 20, "ok"), (3, 0, "ok"), (4, 0, "warn")]
-)
-def test_memorisation_is_counted_above_what_the_references_repeat_anyway(copied, natural, status):
-    other = [f"another line number {i} with nothing of the kind in it" for i in range(60)]
-    outputs = [LINE if i < copied else other[i] for i in range(60)]
-    references = [LINE if i < natural else other[i] for i in range(60)]
-    found = risk("memorisation", train_outputs=[LINE], references=references, candidate_outputs=outputs)
-    assert found["status"] == status
-    assert f"{copied} of 60" in found["evidence"]
-
-
-def test_memorisation_in_few_groups_is_harder_to_prove():
-    outputs, references = [LINE] * 10 + ["short"] * 50, ["short"] * 60
-    data = {"train_outputs": [LINE], "references": references, "candidate_outputs": outputs}
-    assert risk("memorisation", **data)["status"] == "over"
-    assert risk("memorisation", **data, groups=np.arange(60) // 10)["status"] == "warn"
-
-
-def test_pairs_without_a_usable_reference_are_left_out():
-    found = risk("memorisation", train_outputs=[LINE], references=[None, "x"], candidate_outputs=[LINE, "x"])
-    assert found["evidence"].startswith("0 of 1")
+def test_the_outputs_reach_the_risks_that_need_them():
+    ours = {"candidate_outputs": [LINE] * 60, "references": ["short"] * 60, "train_outputs": [LINE]}
+    assert risk("memorisation", **ours)["status"] == "over"
+    assert risk("memorisation", **ours, inputs=[LINE] * 60)["status"] == "ok"
+    right = np.arange(60) < 30
+    found = risk("overfitting", acceptable=right, acceptable_on_train=Outcomes(np.ones(100)), groups=np.arange(60))
+    assert found["status"] == "over"
+    references = [None if i >= 30 else "good" for i in range(60)]
+    found = risk("overfitting", acceptable=right, acceptable_on_train=np.ones(100), references=references)
+    assert found["status"] == "ok"
+    forgotten = {"id": "forgetting", "status": "over", "value": -0.3}
+    assert risk("forgetting", forgetting=forgotten) == forgotten
 
 
 @pytest.mark.parametrize(("retires", "status"), [("2027-01-14", "warn"), ("2026-01-01", "warn"), ("2029-01-01", "ok")])
@@ -106,9 +71,42 @@ def paid(running, **stated):
     }
 
 
+def test_a_retirement_before_the_payback_warns_however_far_it_is():
+    roi = read_roi({"running": {"base_model_retires": "2029-01-01"}})
+    found = risk("drift", {"money": {"payback_days": 2000.0}}, roi=roi)
+    assert (found["status"], found["limit"], found["unit"]) == ("warn", 2000.0, "days")
+    assert "before it has paid back" in found["evidence"]
+
+
+def test_the_base_model_is_named_with_its_fingerprint():
+    results = {
+        "variants": {"tuned": {"model": "m"}},
+        "provenance": {"model": {"name": "m", "sha256": "0123456789abcdef"}},
+    }
+    assert "the adapter fits m only (weights with SHA-256 0123456789ab)" in risk("drift", results)["evidence"]
+    results["provenance"]["model"]["name"] = "another"
+    assert "SHA-256" not in risk("drift", results)["evidence"]
+
+
 @pytest.mark.parametrize(("running", "status"), [(0.0, "ok"), (4.0, "ok"), (6.0, "warn")])
 def test_upkeep_that_eats_half_of_the_saving_warns(running, status):
-    assert risk("upkeep", paid(running), roi=read_roi({}))["status"] == status
+    results = paid(running, monitoring_hours_per_month=1.0)
+    assert risk("upkeep", results, roi=read_roi({}))["status"] == status
+
+
+def test_upkeep_that_nobody_stated_is_not_none():
+    found = risk("upkeep", paid(0.0), roi=read_roi({}))
+    assert (found["status"], found["value"]) == ("not checked", None)
+    money = compute_money(
+        read_roi({"requests_per_day": 9, "prompted": PRICED, "tuned": PRICED}), baseline="prompted", candidate="tuned"
+    )
+    assert risk("upkeep", {"money": money.to_json()}, roi=read_roi({}))["status"] == "not checked"
+
+
+def test_upkeep_says_its_share_of_the_saving_and_what_retraining_takes():
+    found = risk("upkeep", paid(4.0, retrain_every_days=100, retrain_cost=150), roi=read_roi({}))
+    assert "1.50 EUR of it for training again every 100 days" in found["evidence"]
+    assert "40 % of what its requests save" in found["evidence"]
 
 
 def test_upkeep_without_a_known_saving_warns_without_a_limit():
@@ -122,6 +120,24 @@ def test_upkeep_without_a_known_saving_warns_without_a_limit():
 def test_frequent_changes_of_style_warn(changes, status):
     results = paid(0.0, retrain_cost=200.0, style_changes_per_year=changes)
     assert risk("flexibility", results, roi=read_roi({}))["status"] == status
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(600.0, "ok"), (90_000.0, "warn")])
+def test_without_a_price_the_time_of_this_training_is_what_a_change_of_style_takes(seconds, status):
+    found = risk("flexibility", {"training": {"seconds": seconds}})
+    assert (found["status"], found["measured"]) == (status, True)
+    assert found["value"] == pytest.approx(seconds / 86_400)
+
+
+def test_a_change_of_style_says_its_price_and_its_time():
+    results = paid(0.0, retrain_cost=200.0, style_changes_per_year=2.0) | {
+        "training": {"seconds": 300.0},
+        "provenance": {"seconds": {"evaluate": 180.0}},
+    }
+    found = risk("flexibility", results, roi=read_roi({}))
+    assert "200 EUR" in found["evidence"]
+    assert "8 minutes" in found["evidence"]
+    assert found["days_per_change"] == pytest.approx(480 / 86_400)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,89 @@
+"""The probes of a run, with a tiny real model."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tuneworth.cli.gathering import variants_of
+from tuneworth.cli.probing import probe, spread
+from tuneworth.cli.project import read_project
+from tuneworth.cli.talk import Talk
+from tuneworth.curate import read_split
+from tuneworth.evaluate.general_prompts import general_prompts
+
+
+@pytest.fixture
+def trained(command, project: Path):
+    """A project with a run that is curated and trained, the run, and its tuned variant."""
+    for stage in ("curate", "train"):
+        done = command(stage, project, "--json")
+        assert done.code == 0, done.err
+    run = next((project / "runs").iterdir())
+    found = read_project(project)
+    variants = variants_of(found, run, read_split(run, "train"), adapter=run / "train" / "adapter", seed=0)
+    return found, run, next(variant for variant in variants if variant.name == "tuned")
+
+
+def asked(trained, tiny_model, *, tested=6, **settings):
+    project, run, variant = trained
+    project = replace(project, evaluate=replace(project.evaluate, **settings))
+    return probe(project, run, variant, Talk(quiet=True), loaded=tiny_model, tested=tested)
+
+
+def test_probes_ask_train_pairs_and_general_prompts_and_ask_nothing_twice(trained, tiny_model):
+    _, run, _ = trained
+    found = asked(trained, tiny_model)
+    assert len(found.on_train.acceptable) == len(found.on_train.groups) == 6
+    assert set(np.unique(found.on_train.acceptable)) <= {0.0, 1.0}
+    # What fits the context of 256 bytes is asked; a random model passes nothing, so nothing can be forgotten.
+    assert 50 < found.forgetting["n"] < 100
+    assert found.forgetting["status"] == "not checked"
+    lines = [json.loads(line) for line in (run / "evaluate" / "probes.jsonl").read_text().splitlines()]
+    assert lines == found.general.to_dicts()
+    prompts = {prompt.id: prompt for prompt in general_prompts()}
+    assert all(row["prompt"] == prompts[row["id"]].prompt and row["tuned"] is not None for row in lines)
+    assert any(row["base"] != row["tuned"] for row in lines)
+    made = (run / "evaluate" / "generated.jsonl").read_bytes()
+    again = asked(trained, tiny_model)
+    assert (run / "evaluate" / "generated.jsonl").read_bytes() == made
+    assert again.general.equals(found.general)
+    assert np.array_equal(again.on_train.acceptable, found.on_train.acceptable)
+
+
+def test_train_pairs_are_those_that_were_trained_on(trained, tiny_model):
+    project, run, variant = trained
+    train = read_split(run, "train")
+    gone = train["id"].to_list()[:-3]
+    (run / "train" / "dropped.jsonl").write_text(
+        "".join(json.dumps({"id": id}) + "\n" for id in gone), encoding="utf-8"
+    )
+    assert len(asked(trained, tiny_model).on_train.acceptable) == 3
+    shown = replace(variant, examples=((train["input"][-1], train["output"][-1]),))
+    assert len(asked((project, run, shown), tiny_model).on_train.acceptable) == 2
+
+
+def test_no_train_sample_and_no_room_leave_a_probe_out(trained, tiny_model):
+    assert asked(trained, tiny_model, train_sample=0).on_train is None
+    assert asked(trained, tiny_model, max_new_tokens=250).on_train is None
+
+
+def test_a_sample_goes_evenly_through_the_groups_whatever_the_order_of_the_rows():
+    pairs = pl.DataFrame({"id": [f"p{n}" for n in range(400)], "group": [f"g{n // 40}" for n in range(400)]})
+    found = spread(pairs, 100, seed=3)
+    assert found["id"].n_unique() == 100
+    assert set(found["group"].value_counts()["count"]) <= {9, 10, 11}
+    shuffled = spread(pairs.sample(fraction=1, shuffle=True, seed=1), 100, seed=3)
+    assert shuffled["id"].to_list() == found["id"].to_list()
+    assert spread(pairs, 100, seed=4)["id"].to_list() != found["id"].to_list()
+    assert len(spread(pairs, 400, seed=3)) == len(spread(pairs, 1000, seed=3)) == 400
+    assert len(spread(pairs.with_columns(group=pl.lit(None, dtype=pl.String)), 7, seed=0)) == 7
+
+
+def test_every_pair_is_as_likely_to_be_drawn():
+    pairs = pl.DataFrame({"id": [f"p{n}" for n in range(30)], "group": ["big"] * 20 + [f"g{n}" for n in range(10)]})
+    drawn = [set(spread(pairs, 10, seed=seed)["group"]).__contains__("g3") for seed in range(600)]
+    assert np.mean(drawn) == pytest.approx(1 / 3, abs=0.07)

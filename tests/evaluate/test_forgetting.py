@@ -1,0 +1,80 @@
+import pytest
+
+from tuneworth.evaluate.forgetting import assess_forgetting, least_visible_loss
+from tuneworth.evaluate.general_prompts import general_prompts
+from tuneworth.evaluate.newcombe import newcombe_paired
+
+PROMPTS = general_prompts()
+
+
+def outputs(passed):
+    """Right answers where `passed` says so, wrong ones elsewhere."""
+    return [asked.right if right else asked.wrong for asked, right in zip(PROMPTS, passed, strict=True)]
+
+
+def first(count):
+    """The first `count` prompts of the areas taken in turn."""
+    order = sorted(range(100), key=lambda i: (i % 20, i // 20))
+    chosen = set(order[:count])
+    return [i in chosen for i in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("base", "tuned", "status"),
+    [
+        (80, 80, "ok"), (80, 76, "ok"), (80, 90, "ok"), (80, 75, "warn"), (80, 70, "warn"), (80, 66, "over"), (80, 0, "over"),
+        (100, 100, "ok"), (24, 24, "ok"), (23, 23, "not checked"), (12, 12, "not checked"), (0, 0, "not checked"),
+        (12, 7, "warn"), (12, 0, "over"), (4, 0, "not checked"), (0, 50, "not checked"),
+    ],
+)  # fmt: skip
+def test_a_loss_warns_from_five_points_on_and_fires_where_it_is_sure(base, tuned, status):
+    found = assess_forgetting(outputs(first(base)), outputs(first(tuned)), PROMPTS)
+    assert found["status"] == status
+    assert (found["base"], found["tuned"]) == (base, tuned)
+    assert found["measured"] is (status != "not checked")
+    if status != "not checked":
+        assert found["value"] == pytest.approx((tuned - base) / 100)
+        assert found["limit"] == -0.05
+
+
+def test_a_weak_base_model_has_little_to_forget_and_the_evidence_says_what_would_show():
+    found = assess_forgetting(outputs(first(15)), outputs(first(14)), PROMPTS)
+    assert found["value"] is None
+    assert "only 15 of 100" in found["evidence"]
+    assert "only a loss of 12 or more would show" in found["evidence"]
+    assert found["evidence"].endswith(found["to_check"])
+    none = assess_forgetting(outputs(first(5)), outputs(first(5)), PROMPTS)
+    assert "no loss could be told from chance" in none["evidence"]
+
+
+def test_one_area_that_is_lost_warns_though_others_gained():
+    safety = [asked.area == "safety" for asked in PROMPTS]
+    base = [i % 20 < 12 for i in range(100)]
+    tuned = [not safe and i % 20 < 15 for i, safe in enumerate(safety)]
+    found = assess_forgetting(outputs(base), outputs(tuned), PROMPTS)
+    assert found["value"] == pytest.approx(0.0)
+    assert found["status"] == "warn"
+    assert "safety fell" in found["evidence"]
+    assert {row["area"]: (row["base"], row["tuned"]) for row in found["areas"]}["safety"] == (12, 0)
+
+
+def test_answers_that_never_came_leave_both_models():
+    base, tuned = outputs(first(80)), outputs(first(80))
+    base[0], tuned[1] = None, None
+    found = assess_forgetting(base, tuned, PROMPTS)
+    assert found["n"] == 98
+    nothing = assess_forgetting([None] * 100, tuned, PROMPTS)
+    assert (nothing["status"], nothing["value"]) == ("not checked", None)
+
+
+def test_answers_cut_at_the_limit_are_told():
+    found = assess_forgetting([""] * 100, [""] * 100, PROMPTS, cut=[True] * 80 + [False] * 20)
+    assert "80 % of its answers are cut" in found["evidence"]
+
+
+@pytest.mark.parametrize("n", [5, 20, 100])
+def test_the_least_visible_loss_is_the_smallest_that_fires(n):
+    for passed in {0, n // 4, n // 2, n}:
+        least = least_visible_loss(passed, n)
+        highs = [newcombe_paired(passed - lost, 0, lost, n - passed)[1] for lost in range(1, passed + 1)]
+        assert least == next((lost for lost, high in enumerate(highs, start=1) if high < -0.05), None)
