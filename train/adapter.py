@@ -21,6 +21,7 @@ __all__ = [
     "adapter_weights",
     "attached_adapter",
     "check_adapter",
+    "check_plain",
     "generation_settings",
     "load_weights",
     "merged_adapter",
@@ -130,22 +131,29 @@ def check_adapter(adapter: Path, model: LoadedModel) -> None:
 
     Raises ModelError where it does not; whether the shapes fit is seen when it is attached.
     """
-    missing = [name for name in (CONFIG, WEIGHTS) if not (adapter / name).is_file()]
-    if missing:
-        pickle = (
-            " (adapter_model.bin is a pickle, which is not read)" if (adapter / "adapter_model.bin").exists() else ""
-        )
-        raise ModelError(f"{adapter} holds no adapter.\nIt lacks {' and '.join(missing)}{pickle}.")
-    record = read_record(adapter)
-    if record is None and (adapter / RECORD).exists():
-        raise ModelError(f"{adapter / RECORD} is damaged.\nTrain again, or copy the adapter anew.")
-    base = (record or {}).get("base") or {}
+    check_plain(adapter)
+    base = (read_record(adapter) or {}).get("base") or {}
     if base.get("sha256", model.sha256) != model.sha256:
         raise ModelError(
             f'The adapter {adapter} was made for other weights than those of "{model.name}":\n'
             f"for {base.get('name')} with SHA-256 {str(base['sha256'])[:12]}, not {model.sha256[:12]}. Name that model in "
             "[train], or train again."
         )
+
+
+def check_plain(adapter: Path) -> dict[str, Any]:
+    """The settings of a folder that holds a whole, plain LoRA adapter, whatever model it is for.
+
+    Raises ModelError where it holds none.
+    """
+    missing = [name for name in (CONFIG, WEIGHTS) if not (adapter / name).is_file()]
+    if missing:
+        pickle = (
+            " (adapter_model.bin is a pickle, which is not read)" if (adapter / "adapter_model.bin").exists() else ""
+        )
+        raise ModelError(f"{adapter} holds no adapter.\nIt lacks {' and '.join(missing)}{pickle}.")
+    if read_record(adapter) is None and (adapter / RECORD).exists():
+        raise ModelError(f"{adapter / RECORD} is damaged.\nTrain again, or copy the adapter anew.")
     config = _config(adapter)
     if config.get("peft_type") != "LORA":
         raise ModelError(f"The adapter {adapter} is of kind {config.get('peft_type')!r}.\nExpected a LoRA adapter.")
@@ -155,6 +163,7 @@ def check_adapter(adapter: Path, model: LoadedModel) -> None:
             f"The adapter {adapter} is more than a plain LoRA: {', '.join(beyond)} in {CONFIG}.\n"
             "Only plain LoRA adapters on linear layers can be used here."
         )
+    return config
 
 
 def _config(adapter: Path) -> dict[str, Any]:
