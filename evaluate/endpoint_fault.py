@@ -124,6 +124,10 @@ def fault_of_exception(error: BaseException, *, said: str, url: str, seconds: fl
     if untrusted := next((cause for cause in chain if isinstance(cause, ssl.SSLCertVerificationError)), None):
         return Fault("certificate", _untrusted(untrusted), stop=ConfigError)
     name = type(error).__name__
+    if name in ("InvalidURL", "UnsupportedProtocol") or isinstance(error, UnicodeError):
+        return Fault("address", f"the host {host_of(url)} is no possible name\nCheck the address.", stop=ConfigError)
+    if name == "ProxyError" and said.startswith("407"):
+        return Fault("proxy", f"the proxy of the environment wants a user ({shortened(said)})", stop=ConfigError)
     cut = any(isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError) for cause in chain)
     if name == "ConnectError" and not cut and any(isinstance(cause, ssl.SSLError) for cause in chain):
         found = "the host does not speak TLS here\nCheck whether the address begins with http:// instead of https://."

@@ -52,15 +52,19 @@ class Pace:
         self._limits = 0
         self._allowed = min(float(self.most), self._allowed + 1 / self._allowed)
 
-    def limited(self, asked: float | None) -> None:
-        """A rate limit; `asked` is how many seconds the endpoint wants to be left alone, None where it does not say."""
+    def limited(self, asked: float | None) -> float:
+        """A rate limit: all wait for as many seconds as are returned.
+
+        `asked` is how many the endpoint wants to be left alone, None where it does not say.
+        """
         now = time.monotonic()
         if now >= self._until:  # calls that were under way when a pause began are part of the same limit
             self._limits += 1
             self._allowed = max(1.0, self._allowed / 2)
         elif asked is None:
-            return
+            return self._until - now
         self._until = max(self._until, now + self._pause(asked))
+        return self._until - now
 
     def _pause(self, asked: float | None) -> float:
         """With chance, for others may wait for the same moment. Chance changes no output, so it has no seed."""

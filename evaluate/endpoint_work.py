@@ -21,6 +21,7 @@ from .endpoint_usage import NOTHING_COUNTED
 __all__ = ["Work", "run_work"]
 
 LARGEST = 8 * 2**20  # bytes of an answer after decompression; the longest outputs of today's models take 1 MiB
+LONG_PAUSE = 10.0  # seconds; a shorter one needs no word
 CONNECT_SECONDS = 20.0  # without a connection by then there is none; a slow handshake over a proxy takes 5
 
 
@@ -171,7 +172,7 @@ class Work:
         """Errors of the client become faults; ours stay what they are."""
         import httpx2
 
-        if not isinstance(error, TimeoutError | httpx2.HTTPError | httpx2.InvalidURL | OSError):
+        if not isinstance(error, TimeoutError | httpx2.HTTPError | httpx2.InvalidURL | OSError | UnicodeError):
             raise error
         said = self.key.mask(str(error))
         return fault_of_exception(error, said=said, url=self.url, seconds=self.endpoint.seconds_per_call)
@@ -231,12 +232,13 @@ class Work:
             )
 
     def _slow_down(self, fault: Fault) -> None:
+        pause = self.pace.limited(fault.wait)
         longest = self.endpoint.longest_wait
-        if fault.wait is not None and fault.wait > longest and not self.said_wait:
-            self.said_wait = True
-            asked = f"{fault.wait:,.0f} s"
-            self.warn(f"{self.origin}: the endpoint asks for a wait of {asked}; it is asked again after {longest:g} s")
-        self.pace.limited(fault.wait)
+        if self.said_wait or (pause < LONG_PAUSE and (fault.wait or 0.0) <= longest):
+            return
+        self.said_wait = True
+        asked = f", which asks for {fault.wait:,.0f} s" if fault.wait is not None else ""
+        self.warn(f"{self.origin}: the endpoint limits the rate{asked}; all calls wait {pause:,.0f} s")
 
 
 def _settings(endpoint: Endpoint, *, max_new_tokens: int, temperature: float, seed: int | None) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def test_a_wait_without_measure_is_capped_and_said_once() -> None:
         answers = ask_all(server, longest_wait=0.01)
     assert answers.only.output == "ONE"
     assert [text.partition(": ")[2] for text in answers.warnings] == [
-        "the endpoint asks for a wait of 86,400 s; it is asked again after 0.01 s"
+        "the endpoint limits the rate, which asks for 86,400 s; all calls wait 0 s"
     ]
 
 

@@ -169,6 +169,19 @@ def test_a_proxy_that_cannot_be_used_is_an_error_that_names_the_variables(
         ask_all("https://api.example.com/v1")
 
 
+@pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".example", "xn--a", "ex ample".replace(" ", "\u00a0"), "\u2024"])
+def test_a_host_that_no_host_can_have_is_one_clear_error(host: str) -> None:
+    with pytest.raises(ConfigError, match=r"Check the address|blanks|cannot be read"):
+        ask_all(f"https://{host}/v1", map(str, range(9)))
+
+
+def test_a_proxy_that_wants_a_user_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with EndpointServer(lambda asked: Step(407, b"")) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
+        with pytest.raises(ConfigError, match="wants a user"):
+            ask_all("http://gpu:1/v1", map(str, range(9)))
+
+
 def test_an_unknown_host_is_one_clear_error() -> None:
     with pytest.raises(ConfigError, match=r"the host no-such-host\.invalid.* is not known here"):
         ask_all("https://no-such-host.invalid/v1", map(str, range(9)))
