@@ -30,11 +30,17 @@ __all__ = ["command"]
     is_flag=True,
     help="Train anew in a run that was trained already; what was there is kept. Leave it out to go on after a stop.",
 )
+@click.option(
+    "--learning-curve",
+    "curve",
+    is_flag=True,
+    help="Also train on an eighth, a quarter and a half of the pairs, and say what twice as many would give.",
+)
 @code_option
 @common_options
 def command(
     project: Path | None, name: str | None, dry_run: bool, drop_long: bool, merge: bool, gguf: bool, again: bool,
-    allow_code: bool, talk: Talk,
+    curve: bool, allow_code: bool, talk: Talk,
 ) -> None:  # fmt: skip
     """Fit a LoRA adapter on the train split of the newest run.
 
@@ -53,14 +59,25 @@ def command(
         plan = plan_training(read, run, talk, drop_long=drop_long, again=again).data()
         talk.answer(plan_text(plan), plan)
         options = _options(
-            run=name, drop_long=drop_long, again=again, merge=merge, gguf=gguf, allow_code=allow_code,
+            run=name, drop_long=drop_long, again=again, merge=merge, gguf=gguf, learning_curve=curve, allow_code=allow_code,
             seed=str(talk.seed) if talk.seed_given else None,
         )  # fmt: skip
         talk.next(f"tuneworth train {quote(str(read.folder))}{options}")
         return
+    if curve:
+        from .learning_curve import curve_parts, curve_text, learn_curve
+
+        curve_parts(read, run, talk)  # too few pairs for it are found before anything is trained
     summary, loaded = _trained(read, run, talk, drop_long=drop_long, again=again)
     text = _text(summary, run)
-    if (merge or gguf) and _alone():
+    first = _alone() if merge or gguf or curve else True
+    if curve and first:
+        from .stages import load
+
+        loaded = loaded or load(read, talk)
+        told = learn_curve(read, run, talk, loaded=loaded)
+        summary, text = {**summary, "learning_curve": told}, f"{text}\n{curve_text(told)}"
+    if (merge or gguf) and first:
         from .merge import merge_run, merge_text
 
         merged = merge_run(read, run, talk, gguf=gguf, loaded=loaded)

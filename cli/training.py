@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..train import LoadedModel, Preflight, StepReport, TrainSettings
     from ..train.loop import Callback
 
-__all__ = ["Planned", "finished", "plan_training", "train_stage"]
+__all__ = ["Planned", "finished", "plan_training", "shown_fit", "stated_settings", "train_stage"]
 
 CHECKPOINT = "checkpoint.safetensors"
 # Settings that leave the adapter as it is, but for rounding.
@@ -70,7 +70,7 @@ def plan_training(
     from ..train import preflight
     from ..train.processes import Processes
 
-    stated = _stated(project, run, talk, drop_long=drop_long)
+    stated = stated_settings(project, run, talk, drop_long=drop_long)
     folder = run / "train"
     _check_place(folder)
     waits = not again and (folder / CHECKPOINT).is_file()
@@ -112,7 +112,7 @@ def train_stage(
         if first:
             _write_plan(planned)
         limit = limit_of(project, planned.train, planned.loaded)
-        with _shown(talk, looks=bool(len(planned.validation))) as show:
+        with shown_fit(talk, looks=bool(len(planned.validation))) as show:
             result = fit(
                 planned.train, planned.validation, model=planned.loaded, settings=planned.settings, out=run / "train",
                 callbacks=[show], resume=True, facts=run_facts(run, max_new_tokens=limit), beside=_beside(planned),
@@ -154,7 +154,7 @@ def finished(project: Project, run: Path, talk: Talk, *, drop_long: bool = False
     done = (folder / "summary.json").is_file() and (folder / "adapter").is_dir()
     if not done or (folder / CHECKPOINT).is_file():
         return None
-    _same_settings(project, run, _stated(project, run, talk, drop_long=drop_long))
+    _same_settings(project, run, stated_settings(project, run, talk, drop_long=drop_long))
     summary = read_object(folder / "summary.json")
     return summary if all(key in summary for key in TOLD) else None
 
@@ -195,7 +195,7 @@ def _put_aside(run: Path, talk: Talk) -> None:
 # --- planning ---------------------------------------------------------------------------------------------------
 
 
-def _stated(project: Project, run: Path, talk: Talk, *, drop_long: bool) -> "TrainSettings":
+def stated_settings(project: Project, run: Path, talk: Talk, *, drop_long: bool) -> "TrainSettings":
     """The project's settings with the command's options."""
     # --seed, now or when the run began, goes for everything; without it the project's own seed makes the adapter.
     seeded = talk.seed_given or read_run(run).get("seed_stated")
@@ -261,7 +261,7 @@ def _told(value: Any) -> str:
 
 
 @contextmanager
-def _shown(talk: Talk, *, looks: bool) -> Iterator["Callback"]:
+def shown_fit(talk: Talk, *, looks: bool) -> Iterator["Callback"]:
     """A callback that moves a bar and writes a line now and then: at each look at the validation loss, else ten times."""
     with talk.progress("training") as advance:
 

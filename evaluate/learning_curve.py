@@ -1,0 +1,183 @@
+"""Would more examples help? A curve through the errors of models trained on ever larger parts of the examples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .intervals import group_codes, share_interval
+from .wording import points
+
+__all__ = ["Curve", "LearningCurve", "fit_curve", "fit_power_law"]
+
+DRAWS = 2000
+# How fast an error may fall with the number of examples n, as n^-c. Published fits of such curves lie between 0.07 and
+# 0.7 (Hestness et al. 2017, arXiv:1712.00409; Viering and Loog 2021, arXiv:2103.10948); four points would fit anything.
+POWERS = np.geomspace(0.07, 1.0, 24)
+FINE = np.geomspace(0.07, 1.0, 400)  # for the one curve that is shown
+ZERO = (False, True)  # curves that end anywhere, and those that end at no error at all
+FEWEST = 3  # sizes; through two points every curve goes
+
+
+@dataclass(frozen=True)
+class Curve:
+    """err(n) = e + b n^-c for n examples, e and b at least 0; b is the falling part of the error at one example."""
+
+    e: float
+    b: float
+    c: float
+
+    def error(self, n: float) -> float:
+        """The share that is not acceptable with n examples."""
+        return self.e + self.b * n**-self.c
+
+    def gain(self, n: float) -> float:
+        """By how much the error falls from n to 2 n examples."""
+        return self.error(n) - self.error(2 * n)
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """The acceptable share by number of examples, the curve through it, and what twice the largest number would give.
+
+    `gain` is (value, low, high) as a share, or None with fewer than three sizes.
+    """
+
+    sizes: tuple[int, ...]
+    acceptable: tuple[dict[str, Any], ...]
+    curve: Curve | None
+    gain: tuple[float, float, float] | None
+    pairs: int
+
+    def to_json(self) -> dict[str, Any]:
+        """`learning_curve` in results.json."""
+        gain = None if self.gain is None else dict(zip(("value", "low", "high"), self.gain, strict=True))
+        fit = None if self.curve is None else {"e": self.curve.e, "b": self.curve.b, "c": self.curve.c}
+        return {
+            "sizes": list(self.sizes),
+            "pairs": self.pairs,
+            "acceptable": list(self.acceptable),
+            "fit": fit,
+            "doubling": None if gain is None else {"to": 2 * max(self.sizes), "gain": gain},
+            "sentence": self.sentence,
+        }
+
+    @property
+    def sentence(self) -> str:
+        """What doubling the examples would give; no further than that does the curve reach."""
+        if self.gain is None:
+            return f"With {len(self.sizes)} sizes there is no curve; {FEWEST} are the least."
+        value, low, high = self.gain
+        ends = f"[{_plain(low)}, {_plain(high)}]"
+        return f"Doubling the examples to {2 * max(self.sizes):,} would give {_plain(value)} {ends} points."
+
+
+def _plain(share: float) -> str:
+    return points(share).removesuffix("s").removesuffix(" point")
+
+
+def fit_curve(
+    sizes: Sequence[int],
+    outcomes: np.ndarray,
+    groups: Sequence[Any] | np.ndarray | None = None,
+    *,
+    seed: int = 0,
+    draws: int = DRAWS,
+    confidence: float = 0.95,
+) -> LearningCurve:
+    """The curve of models trained on `sizes` examples, from their `outcomes` `(items, sizes)` on the same items.
+
+    Outcomes are 0 or 1, or means over repeats. The interval of the gain comes from resampling groups of items, all sizes
+    together. One more item joins each draw, passed from a size on that is drawn by chance: items that all agree are
+    no proof that all others would. What training with another seed would change is not in the interval.
+
+    Raises: ValueError where sizes and outcomes do not fit each other.
+    """
+    outcomes = np.asarray(outcomes, dtype=float)
+    order = np.argsort(sizes, kind="stable")
+    if outcomes.ndim != 2 or outcomes.shape[1] != len(sizes) or not len(outcomes):
+        raise ValueError(f"outcomes of {len(sizes)} sizes on one item at least are needed, not {outcomes.shape}")
+    if len(set(sizes)) != len(sizes) or min(sizes) < 1:
+        raise ValueError(f"sizes must be different and positive, not {list(sizes)}")
+    known = tuple(int(sizes[i]) for i in order)
+    outcomes = outcomes[:, order]
+    shares = [share_interval(column, groups) for column in outcomes.T]
+    said = tuple({"share": s.share, "low": s.low, "high": s.high} for s in shares)
+    if len(known) < FEWEST:
+        return LearningCurve(known, said, None, None, len(outcomes))
+    curve = fit_power_law(known, 1 - outcomes.mean(axis=0))
+    worth = min(share.n_effective for share in shares)
+    drawn = _resampled(1 - outcomes, groups, seed=seed, draws=draws)
+    gains = _gains(known, drawn, worth=worth, seed=seed)
+    low, high = np.quantile(gains, [0.5 - confidence / 2, 0.5 + confidence / 2])
+    # The middle of the draws: the best curve of all, which `curve` is, promises too little where errors end near zero.
+    gain = (float(np.median(gains)), float(low), float(high))
+    return LearningCurve(known, said, curve, gain, len(outcomes))
+
+
+def _resampled(errors: np.ndarray, groups: Any, *, seed: int, draws: int) -> np.ndarray:
+    """Mean errors `(draws, sizes)` over resampled groups, with one item more."""
+    codes, count = group_codes(groups, len(errors))
+    sums = np.array([np.bincount(codes, weights=column) for column in errors.T])  # (sizes, groups)
+    weights = np.bincount(codes).astype(float)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(count, np.full(count, 1 / count), size=draws).astype(float)
+    from_size = rng.integers(0, errors.shape[1] + 1, draws)
+    more = np.arange(errors.shape[1])[None] < from_size[:, None]  # fails below the size from which it passes
+    return (drawn @ sums.T + more) / (drawn @ weights + 1)[:, None]
+
+
+def fit_power_law(sizes: Sequence[int], errors: np.ndarray) -> Curve:
+    """The curve through `errors` `(sizes,)`: least squares with e and b at least 0.
+
+    Each point weighs by the inverse of its binomial variance. For a given c the curve is linear in e and b, so every c
+    of a fine grid is solved exactly and the best taken: nothing has to converge.
+    """
+    e, b, squares = _by_power(sizes, np.asarray(errors, dtype=float)[None], FINE)
+    best = int(np.argmin(np.round(squares[:, 0], 12)))
+    return Curve(float(e[best, 0]), float(b[best, 0]), float(FINE[best]))
+
+
+def _gains(sizes: Sequence[int], errors: np.ndarray, *, worth: float, seed: int) -> np.ndarray:
+    """The gain of doubling for each row of `errors` `(draws, sizes)`.
+
+    Four points determine neither c nor whether the error ends at zero or above, and the best fit of a noisy row is
+    often an extreme one. So each row draws its curve from all c of the grid, with e free and with e = 0, in proportion
+    to how likely its points are under it (`worth` is the number of independent items); before that all are alike.
+    """
+    _, b, squares = (
+        np.concatenate(parts) for parts in zip(*(_by_power(sizes, errors, POWERS, z) for z in ZERO), strict=True)
+    )
+    log_likely = -0.5 * worth * squares  # (curves, draws)
+    upto = np.cumsum(np.exp(log_likely - log_likely.max(axis=0)), axis=0)
+    chance = np.random.default_rng([seed, 1]).random(errors.shape[0]) * upto[-1]
+    chosen = (upto < chance).sum(axis=0).clip(max=len(upto) - 1)
+    c, b = np.tile(POWERS, len(ZERO))[chosen], b[chosen, np.arange(errors.shape[0])]
+    return b * float(max(sizes)) ** -c * (1 - 2.0**-c)
+
+
+def _by_power(
+    sizes: Sequence[int], errors: np.ndarray, zero: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """e, b and the weighted squares left, each `(powers, rows)`, for every c of `powers`; `zero` holds e at 0."""
+    # The row's mean error joins in a point's variance: a point at 0 would otherwise weigh without end.
+    level = np.clip((errors + errors.mean(axis=1, keepdims=True)) / 2, 0.005, 0.995)
+    weight = 1 / (level * (1 - level))
+    solved = [_solved(np.asarray(sizes, dtype=float) ** -c, errors, weight, zero) for c in powers]
+    e, b, squares = (np.array(part) for part in zip(*solved, strict=True))
+    return e, b, squares
+
+
+def _solved(x: np.ndarray, y: np.ndarray, weight: np.ndarray, zero: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weighted least squares of y = e + b x with e, b >= 0, row by row: the free solution, or one on an edge."""
+    total = weight.sum(axis=1)
+    mean_x, mean_y = (weight * x).sum(axis=1) / total, (weight * y).sum(axis=1) / total
+    spread = (weight * (x - mean_x[:, None]) ** 2).sum(axis=1)
+    b = (weight * (x - mean_x[:, None]) * (y - mean_y[:, None])).sum(axis=1) / spread
+    e = mean_y - b * mean_x
+    through_zero = (weight * x * y).sum(axis=1) / (weight * x * x).sum(axis=1)
+    edge = (e < 0) | zero
+    e, b = np.where(edge, 0.0, e), np.where(edge, through_zero, b)
+    e, b = np.where(b < 0, mean_y, e), np.where(b < 0, 0.0, b)
+    return e, b, (weight * (y - e[:, None] - b[:, None] * x) ** 2).sum(axis=1)
