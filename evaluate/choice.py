@@ -1,0 +1,178 @@
+"""The baseline: the cheapest variant without training that is not worse than the best one, on validation pairs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+import numpy as np
+
+from .formulas import cost_per_request, machine_cost_per_day
+from .intervals import share_interval
+from .options import read_option
+from .paired import Comparison, compare
+from .quantities import MeasuredVariant, collect_quantities
+from .roi_settings import RoiSettings, Triangular
+
+__all__ = ["Choice", "Considered", "choose_baseline", "cost_of_request"]
+
+Groups = Sequence[Any] | np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Considered:
+    """One variant as it was considered: its share of acceptable outputs with the interval's ends, what a request costs,
+    and how it compares with the best one (itself: a difference of 0)."""
+
+    share: float | None
+    low: float | None
+    high: float | None
+    cost_per_request: Decimal | None
+    not_worse: bool
+    difference: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which variant is the baseline and how that was found, on `n` validation pairs that all variants were scored on."""
+
+    baseline: str
+    how: Literal["stated", "validation", "only one"]
+    n: int
+    considered: Mapping[str, Considered]
+
+    def to_json(self) -> dict[str, Any]:
+        """`choice` in results.json."""
+        return {"baseline": self.baseline, "how": self.how, "n": self.n, "considered": _json(self.considered)}
+
+
+def choose_baseline(
+    scores: Mapping[str, np.ndarray],
+    groups: Groups = None,
+    *,
+    costs: Mapping[str, Decimal | None],
+    margin: float,
+    stated: str | None = None,
+    seed: int = 0,
+) -> Choice:
+    """Choose among the variants without training, the keys of `scores`, by their outcomes on the validation pairs.
+
+    `scores` are item means of acceptable outputs, in one order, NaN where an item was not scored: it then counts for
+    none. The best has the highest share; a variant is not worse if the one-sided 95 % lower end of its difference
+    from the best lies above -margin; the cheapest of these is taken. Ties go to the cheaper, then to the earlier one.
+    Few pairs rarely show that a variant is not worse, so the best stays; so it does where its own cost is unknown, for
+    nothing can be called cheaper then. Without any scored pair the dearest is taken: no argument against tuning may
+    rest on a weak baseline. A `stated` baseline stands, the others beside it.
+    """
+    if not scores:
+        if stated is None:
+            raise ValueError("no variant to choose from")
+        return Choice(stated, "stated", 0, {})
+    rows = _scored(scores)
+    kept = None if groups is None else np.asarray(groups, dtype=object)[rows]
+    values = {name: np.asarray(items, dtype=float)[rows] for name, items in scores.items()}
+    n = int(rows.sum())
+    best = _best(values, costs) if n else _dearest(list(scores), costs)
+    against = {name: compare(values[best], own, kept, seed=seed) for name, own in values.items()} if n else {}
+    considered = {
+        name: _considered(own, kept, costs.get(name), against.get(name), name == best, margin, seed)
+        for name, own in values.items()
+    }
+    if stated is not None:
+        return Choice(stated, "stated", n, considered)
+    if len(scores) == 1:
+        return Choice(next(iter(scores)), "only one", n, considered)
+    return Choice(_cheapest(considered, best), "validation", n, considered)
+
+
+def cost_of_request(
+    roi: RoiSettings,
+    name: str,
+    fixed: float | None,
+    input: float | None,
+    output: float | None,
+    *,
+    requests_per_second: float | None = None,
+    today: date | None = None,
+) -> Decimal | None:
+    """What one request to a variant costs by `[roi]`, with these mean tokens where it states none of its own.
+
+    `fixed` are the tokens of the prompt without a request, `input` those that a request adds. Machines of its own
+    count with their share of a day's requests. None where a price, a count of tokens or the volume is missing.
+    """
+    measured = MeasuredVariant(fixed, _one(input), _one(output), None, requests_per_second=requests_per_second)
+    today = today or datetime.now(UTC).date()
+    found = collect_quantities(roi, [name], {name: measured}, None, today=today)
+    values = {key: quantity.value for key, quantity in found.items() if quantity.value is not None}
+    option = read_option(values, roi, name)
+    if option is None:
+        return None
+    if not option.hourly:
+        return cost_per_request(option)
+    volume = roi.requests_per_day.likely if isinstance(roi.requests_per_day, Triangular) else roi.requests_per_day
+    return machine_cost_per_day(option, volume) / volume if volume else None
+
+
+def _one(mean: float | None) -> np.ndarray | None:
+    return None if mean is None else np.array([mean])
+
+
+def _scored(scores: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Where every variant has a score."""
+    known = [~np.isnan(np.asarray(items, dtype=float)) for items in scores.values()]
+    if len({len(items) for items in known}) > 1:
+        raise ValueError(f"lists of one length are needed, not {sorted({len(items) for items in known})}")
+    return np.logical_and.reduce(known) if known else np.zeros(0, dtype=bool)
+
+
+def _best(values: Mapping[str, np.ndarray], costs: Mapping[str, Decimal | None]) -> str:
+    """The highest share; of equal ones the cheapest, then the earliest."""
+    # exact sums, lest the order of the items decides between equal shares
+    return min(values, key=lambda name: (-math.fsum(values[name]), _cost(costs.get(name))))
+
+
+def _dearest(names: Sequence[str], costs: Mapping[str, Decimal | None]) -> str:
+    known = [name for name in names if costs.get(name) is not None]
+    return max(known, key=lambda name: _cost(costs.get(name))) if len(known) == len(names) else names[0]
+
+
+def _cheapest(considered: Mapping[str, Considered], best: str) -> str:
+    """The cheapest of those that are not worse and whose cost is known; the best one where its own is not."""
+    if considered[best].cost_per_request is None:
+        return best
+    fit = [name for name, one in considered.items() if one.not_worse and one.cost_per_request is not None]
+    return min(fit, key=lambda name: (_cost(considered[name].cost_per_request), -(considered[name].share or 0.0)))
+
+
+def _cost(cost: Decimal | None) -> Decimal:
+    return Decimal("Infinity") if cost is None else cost
+
+
+def _considered(
+    own: np.ndarray, groups: Groups, cost: Decimal | None, against: Comparison | None, best: bool, margin: float,
+    seed: int,
+) -> Considered:  # fmt: skip
+    interval = share_interval(own, groups, seed=seed)
+    if best or against is None:
+        zero = 0.0 if against is not None else None
+        difference = {"value": zero, "low": zero, "high": zero, "low_one_sided": zero}
+        return Considered(interval.share, interval.low, interval.high, cost, best, difference)
+    ends = {"value": against.difference, "low": against.low, "high": against.high}
+    not_worse = against.low_one_sided is not None and against.low_one_sided > -margin
+    difference = {**ends, "low_one_sided": against.low_one_sided}
+    return Considered(interval.share, interval.low, interval.high, cost, not_worse, difference)
+
+
+def _json(considered: Mapping[str, Considered]) -> dict[str, Any]:
+    found = {}
+    for name, one in considered.items():
+        table = asdict(one)
+        cost = table.pop("cost_per_request")
+        found[name] = {
+            "acceptable": {key: table.pop(key) for key in ("share", "low", "high")},
+            "cost_per_request": None if cost is None else float(cost),
+            **table,
+        }
+    return found
