@@ -1,0 +1,83 @@
+"""The store of answers: one process at a time, nothing lost, nothing in the way after a kill."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tuneworth.evaluate.answer_store import AnswerStore, open_answers
+from tuneworth.style import ConfigError
+
+HOLDS = """
+import sys
+from pathlib import Path
+from tuneworth.evaluate.answer_store import open_answers
+
+with open_answers(Path(sys.argv[1])) as store:
+    store.add("mine", {"output": "kept"})
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "evaluate" / "answers.jsonl"
+
+
+def test_one_process_at_a_time_and_a_killed_one_holds_nothing(file):
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == "ready\n"
+    with pytest.raises(ConfigError, match="another evaluation"), open_answers(file):
+        pass
+    other.send_signal(signal.SIGKILL)
+    other.communicate()
+    with open_answers(file) as store:
+        assert store["mine"]["output"] == "kept"
+
+
+def test_an_answer_is_in_the_file_before_add_returns(file):
+    with open_answers(file) as store:
+        for n in range(3):
+            store.add(f"k{n}", {"output": "é\n\u2028" * n})
+            assert len(file.read_bytes().splitlines()) == n + 1
+            assert AnswerStore(file)[f"k{n}"]["output"] == "é\n\u2028" * n
+
+
+def test_a_look_at_what_is_there_writes_nothing(file):
+    assert AnswerStore(file).lines == {}
+    assert not file.parent.exists()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(texts=st.lists(st.one_of(st.none(), st.text()), min_size=1, max_size=5), cut=st.integers(0, 400))
+def test_wherever_the_file_is_cut_the_whole_lines_stay_and_the_next_one_is_whole(tmp_path, texts, cut):
+    file = tmp_path / "evaluate" / "answers.jsonl"
+    file.unlink(missing_ok=True)
+    with open_answers(file) as store:
+        for n, text in enumerate(texts):
+            store.add(str(n), {"output": text})
+    content = file.read_bytes()
+    file.write_bytes(content[:cut])
+    whole = content[:cut].count(b"\n")
+    with open_answers(file) as store:
+        assert set(store.lines) - {str(whole)} == {str(n) for n in range(whole)}
+        store.add("next", {"output": "next"})
+    again = AnswerStore(file)
+    assert {"next", *map(str, range(whole))} <= set(again.lines)
+    assert [again[str(n)]["output"] for n in range(whole)] == texts[:whole]
+
+
+@pytest.mark.parametrize("count", [-1, 2**70, True, "7", 1.5])
+def test_a_count_that_is_none_is_no_answer(file, count):
+    file.parent.mkdir()
+    file.write_text(json.dumps({"key": "k", "output": "x", "input_tokens": count}) + "\n")
+    assert "k" not in AnswerStore(file)
