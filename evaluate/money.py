@@ -8,25 +8,32 @@ from typing import Any
 
 import numpy as np
 
+from .alternatives import alternatives, alternatives_out, cached_guide
+from .derivation import derive
+from .draws import VOLUME_RANGE, draw_values
 from .flips import carrying_failure_cost, solve_flips
 from .formulas import (
     ONE,
     ZERO,
     Option,
     break_even_failure_cost,
+    break_even_fixed_tokens,
     break_even_volume,
-    calls_per_need,
+    calls_of,
     cost_per_request,
-    failing_share,
+    failing_of,
+    machine_cost_per_day,
 )
-from .options import Figures, Plan, effective_of, figures, parts, price, read_option, read_plan
+from .options import Figures, Plan, effective_of, figures, parts, read_option, read_plan
+from .price_warnings import warnings_of
 from .quantities import MeasuredVariant, Quantity, TrainingCost, collect_quantities
-from .roi_settings import RoiSettings, Triangular
-from .uncertainty import VOLUME_RANGE, draw_values, outcomes, tornado
+from .roi_settings import RoiSettings, Triangular, VariantMoney
+from .uncertainty import outcomes, tornado
 
 __all__ = ["Money", "compute_money"]
 
 CURVE_POINTS = 25
+MOST_MACHINES = 1_000  # steps of one machine or more after which a volume counts as never reached
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,10 @@ def compute_money(
     which the base model's retirement is counted, the present one if left out.
     """
     measured = measured or {}
+    settings = _shared_prices(settings, measured, baseline)
+    today = today or datetime.now(UTC).date()
     names = list(dict.fromkeys([baseline, candidate, *settings.variants, *measured]))
-    quantities = collect_quantities(settings, names, measured, training, today=today or datetime.now(UTC).date())
+    quantities = collect_quantities(settings, names, measured, training, today=today)
     values = {key: quantity.value for key, quantity in quantities.items() if quantity.value is not None}
     plan = read_plan(values, settings)
     drawn = draw_values(quantities, groups=groups, seed=seed, draws=draws)
@@ -81,11 +90,23 @@ def compute_money(
             **outcomes(drawn, settings, baseline, candidate),
             "volume_curve": _volume_curve(pair, plan, point),
             "tornado": tornado(quantities, drawn, settings, baseline, candidate),
-            "flips": solve_flips(values, settings, baseline, candidate),
-            "carrying_failure_cost": carrying_failure_cost(values, settings, baseline, candidate),
+            "flips": solve_flips(values, settings, baseline, candidate, drawn=drawn),
+            "carrying_failure_cost": carrying_failure_cost(values, settings, baseline, candidate, drawn=drawn),
             "cached_guide": _cached_guide(pair[0], plan, values, settings, baseline),
+            "alternatives": alternatives(
+                values,
+                settings,
+                measured,
+                (baseline, candidate),
+                plan,
+                sources={key: quantity.source for key, quantity in quantities.items()},
+            ),
+            "alternatives_out": alternatives_out(values, settings, baseline),
         }
-    return Money(keys | _said(settings, values, plan, quantities, baseline, candidate))
+        keys["derivation"] = derive(keys, options, plan, values, settings)
+        keys["alternatives"] = [{k: v for k, v in row.items() if k != "option"} for row in keys["alternatives"]]
+    said = _said(settings, values, plan, quantities, baseline, candidate)
+    return Money(keys | said | {"warnings": warnings_of(settings, (baseline, candidate), today)})
 
 
 def _variant(option: Option | None, plan: Plan, values: Mapping[str, Decimal], name: str) -> dict[str, Decimal | None]:
@@ -119,16 +140,42 @@ def _savings(point: Figures, plan: Plan) -> dict[str, Decimal | None]:
 
 def _thresholds(pair: tuple[Option | None, Option | None], plan: Plan, point: Figures) -> dict[str, Decimal | None]:
     saved = point.saving_per_request
-    daily = plan.requests_total is None
     return {
         "requests_to_pay_back": plan.investment / saved if saved is not None and saved > 0 else None,
-        "break_even_requests_per_day": (
-            break_even_volume(plan.investment, point.running_per_day, saved, plan.horizon_days)
-            if daily and saved is not None
-            else None
-        ),
+        "break_even_requests_per_day": _volume(pair, plan, point),
         "break_even_failure_cost": _failure_cost(pair, plan, point),
+        "break_even_fixed_tokens": _fixed_tokens(pair, plan, point),
     }
+
+
+def _volume(pair: tuple[Option | None, Option | None], plan: Plan, point: Figures) -> Decimal | None:
+    """N*; where the candidate runs on machines of its own, with as many as that volume itself needs."""
+    saved, candidate = point.saving_per_request, pair[1]
+    if saved is None or plan.requests_total is not None:
+        return None
+
+    def at(running: Decimal) -> Decimal | None:
+        return break_even_volume(plan.investment, running, saved, plan.horizon_days, plan.ramp_days)
+
+    calls = None if candidate is None else calls_of(candidate, plan.failures, plan.tries)
+    if candidate is None or candidate.hourly == 0 or calls is None or point.machines[0] > 0:
+        return at(point.running_per_day)
+    volume, rest = at(plan.upkeep_per_day + machine_cost_per_day(candidate, None)), plan.upkeep_per_day
+    for _ in range(MOST_MACHINES):
+        needed = None if volume is None else at(rest + machine_cost_per_day(candidate, volume, calls))
+        if needed == volume:
+            return volume
+        volume = needed
+    return None  # each further machine costs more than the requests that it serves save
+
+
+def _fixed_tokens(pair: tuple[Option | None, Option | None], plan: Plan, point: Figures) -> Decimal | None:
+    """The guide from which tuning costs less per request, tokens alone; None where the baseline pays no tokens."""
+    before, after = point.effective
+    if pair[0] is None or before is None or after is None:
+        return None
+    calls = calls_of(pair[0], plan.failures, plan.tries)
+    return None if calls is None else break_even_fixed_tokens(pair[0], (before, after), calls)
 
 
 def _failure_cost(pair: tuple[Option | None, Option | None], plan: Plan, point: Figures) -> Decimal | None:
@@ -143,10 +190,9 @@ def _failure_cost(pair: tuple[Option | None, Option | None], plan: Plan, point: 
         return None
     spend, failing = [], []
     for option in (baseline, candidate):
-        assert option.acceptance is not None
-        calls = calls_per_need(option.acceptance, plan.failures, plan.tries)
+        calls = calls_of(option, plan.failures, plan.tries)
         spend.append(cost_per_request(option) * (ONE if calls is None else calls))
-        failing.append(failing_share(option.acceptance, plan.failures, plan.tries))
+        failing.append(failing_of(option, plan.failures, plan.tries) or ZERO)
     per_request = running / plan.requests_per_day if running and plan.requests_per_day else ZERO
     return break_even_failure_cost((spend[0], spend[1]), (failing[0], failing[1]), per_request)
 
@@ -157,7 +203,7 @@ def _volume_curve(
     """Payback and value at 25 volumes, evenly spaced in their logarithm, around the stated and the break-even one."""
     if plan.requests_total is not None or point.saving_per_request is None:
         return []
-    star = break_even_volume(plan.investment, point.running_per_day, point.saving_per_request, plan.horizon_days)
+    star = _volume(pair, plan, point)
     marks = [float(mark) for mark in (plan.requests_per_day, star) if mark]
     if not marks:
         return []
@@ -172,17 +218,37 @@ def _cached_guide(
     option: Option | None, plan: Plan, values: Mapping[str, Decimal], settings: RoiSettings, name: str
 ) -> dict[str, Decimal | None] | None:
     """What the baseline would cost with its whole fixed prompt read from the cache, where that can be had for less."""
-    cached_price = price(values, settings, name, "price_cached")
-    least = values.get(f"{name}.min_cached_tokens", ZERO)
-    if option is None or cached_price is None or option.fixed_tokens < least or option.fixed_tokens == 0:
-        return None
-    cached = replace(option, cached_share=ONE)
-    if cost_per_request(cached) >= cost_per_request(option):
+    cached = None if option is None else cached_guide(option, values, settings, name)
+    if cached is None:
         return None
     return {
         "cost_per_request": cost_per_request(cached),
         "effective_cost_per_request": effective_of(cached, plan),
     }
+
+
+def _shared_prices(settings: RoiSettings, measured: Mapping[str, MeasuredVariant], baseline: str) -> RoiSettings:
+    """The settings with the baseline's prices for other variants of the run that no table names: the same model."""
+    table, run = settings.variants.get(baseline), measured.get(baseline)
+    if table is None or run is None or run.model is None or table.self_hosted:
+        return settings
+    shared = {}
+    for name, other in measured.items():
+        if name in settings.variants or other.model != run.model or other.tuned:
+            continue
+        prices = {
+            key: getattr(table, key) for key in ("price_input", "price_cached", "price_cache_write", "price_output")
+        }
+        own = VariantMoney(**prices, model=table.model, min_cached_tokens=table.min_cached_tokens)
+        object.__setattr__(own, "listed", table.listed)
+        object.__setattr__(own, "like", baseline)
+        shared[name] = own
+    if not shared:
+        return settings
+    extended = replace(settings)
+    object.__setattr__(extended, "variants", {**settings.variants, **shared})
+    object.__setattr__(extended, "stated", settings.stated)
+    return extended
 
 
 def _said(

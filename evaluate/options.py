@@ -77,25 +77,27 @@ def read_option(values: Mapping[str, Decimal], settings: RoiSettings, name: str)
     price_input = price(values, settings, name, "price_input") or ZERO
     cached = price(values, settings, name, "price_cached")
     write = price(values, settings, name, "price_cache_write")
-    return Option(
+    option = Option(
         **{key: values[f"{name}.{key}"] for key in TOKENS},
         price_input=price_input,
         price_cached=price_input if cached is None else cached,
         price_cache_write=price_input if write is None else write,
         price_output=price(values, settings, name, "price_output") or ZERO,
         cached_share=share,
-        **_tried_again(values, name),
     )
+    return _tried_again(option, values, name)
 
 
-def _tried_again(values: Mapping[str, Decimal], name: str) -> dict[str, Decimal | None]:
-    return {key: values.get(f"{name}.{key}") for key in ("acceptance", "extra_calls", "rescued")}
+def _tried_again(option: Option, values: Mapping[str, Decimal], name: str) -> Option:
+    """The option with its acceptance, and with what repeated outputs showed of trying again."""
+    acceptance, extra, rescued = (values.get(f"{name}.{key}") for key in ("acceptance", "extra_calls", "rescued"))
+    return replace(option, acceptance=acceptance, extra_calls=extra, rescued=rescued)
 
 
 def _hosted(values: Mapping[str, Decimal], settings: RoiSettings, name: str) -> Option | None:
     hourly, rate = values[f"{name}.hourly"], values.get(f"{name}.requests_per_second")
     tokens = {key: values.get(f"{name}.{key}", ZERO) for key in TOKENS}
-    option = Option(**tokens, **_tried_again(values, name))
+    option = _tried_again(Option(**tokens), values, name)
     if settings.requests_total is None:
         return replace(
             option,
@@ -105,7 +107,7 @@ def _hosted(values: Mapping[str, Decimal], settings: RoiSettings, name: str) -> 
             peak_factor=values[f"{name}.peak_factor"],
         )
     # A batch needs its machine only while it runs, so the hours are the requests' own.
-    return None if not rate else replace(option, per_request=hourly / (3600 * rate))
+    return None if not rate else replace(option, per_request=hourly / (3600 * rate), requests_per_second=rate)
 
 
 def price(values: Mapping[str, Decimal], settings: RoiSettings, name: str, key: str) -> Decimal | None:

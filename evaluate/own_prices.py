@@ -3,14 +3,13 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from ..style.errors import ConfigError
 from ..style.settings import build_settings
-from .prices import ModelPrice
+from .prices import Day, ModelPrice
 
 __all__ = ["read_prices"]
 
@@ -87,7 +86,7 @@ def _prices(file: _File, path: Path, problems: list[str]) -> dict[str, ModelPric
     return found
 
 
-def _price(entry: _Entry, currency: str, day: date | None, source: str) -> ModelPrice:
+def _price(entry: _Entry, currency: str, day: Day | None, source: str) -> ModelPrice:
     batch = None
     if entry.price_input_batch is not None and entry.price_output_batch is not None:
         # A batch that reads from a cache pays what the file says of the cache: no discount is made up.
@@ -112,10 +111,8 @@ def _price(entry: _Entry, currency: str, day: date | None, source: str) -> Model
     )
 
 
-def _day(value: Any) -> date | None:
-    if value is None or (isinstance(value, date) and type(value) is date):
-        return value
-    return date.fromisoformat(value)
+def _day(value: Any) -> Day | None:
+    return value if value is None or type(value) is Day else Day.fromisoformat(value)
 
 
 def beside(table: Mapping[str, Any] | None, folder: Path) -> Mapping[str, Any] | None:

@@ -14,6 +14,7 @@ from ..style.errors import ConfigError
 
 __all__ = ["STALE_DAYS", "ModelPrice", "is_tuned_name", "price_of", "tuned_sibling"]
 
+Day = date  # inside a class, a field named date hides the type
 # Providers change prices several times a year; after half a year a list has most likely missed one.
 STALE_DAYS = 180
 
@@ -33,9 +34,9 @@ class ModelPrice:
     cache_write: Decimal | None
     output: Decimal
     currency: str
-    date: date | None
+    date: Day | None
     source: str
-    listed_until: date | None = None
+    listed_until: Day | None = None
     batch: "ModelPrice | None" = None
     tiers: Mapping[str, tuple[tuple[int, Decimal], ...]] = field(default_factory=dict)
 
@@ -49,13 +50,13 @@ class ModelPrice:
         batch = None if self.batch is None else self.batch.at(prompt_tokens)
         return replace(self, **found, batch=batch) if found or self.batch else self
 
-    def age_days(self, today: date) -> int | None:
+    def age_days(self, today: Day) -> int | None:
         """Days since the newest entry of the list, or since the date that the user's file states; None if unknown."""
         newest = self.listed_until or self.date
         return None if newest is None else (today - newest).days
 
 
-def price_of(model: str, *, on: date | None = None, own: Mapping[str, ModelPrice] | None = None) -> ModelPrice:
+def price_of(model: str, *, on: Day | None = None, own: Mapping[str, ModelPrice] | None = None) -> ModelPrice:
     """The price of `provider:model` (or of a model name that one provider claims) on a day, today if left out.
 
     `own` are prices of a user's own file; they win. The list is the one installed with genai-prices; nothing is
@@ -102,7 +103,7 @@ def is_tuned_name(model: str) -> bool:
     return _TUNED.search(model) is not None
 
 
-def tuned_sibling(model: str, *, on: date | None = None) -> ModelPrice | None:
+def tuned_sibling(model: str, *, on: Day | None = None) -> ModelPrice | None:
     """The list's price for the fine-tuned form of a base model, where it names one: openai:gpt-4o-mini has one."""
     provider, colon, name = model.partition(":")
     if not colon or is_tuned_name(model):
@@ -133,7 +134,7 @@ def _find(model: str, snapshot: Any) -> tuple[Any, Any] | None:
     return None
 
 
-def _model_price(prices: Any, on: date, source: str, listed_until: date | None) -> ModelPrice:
+def _model_price(prices: Any, on: Day, source: str, listed_until: Day | None) -> ModelPrice:
     values = {ours: getattr(prices, f"{theirs}_mtok") for ours, theirs in _KEYS.items()}
     tiers = {
         key: tuple((tier.start, tier.price) for tier in price.tiers)
@@ -144,7 +145,7 @@ def _model_price(prices: Any, on: date, source: str, listed_until: date | None) 
     return ModelPrice(**base, currency="USD", date=on, source=source, listed_until=listed_until, tiers=tiers)
 
 
-def _newest_day(snapshot: Any) -> date | None:
+def _newest_day(snapshot: Any) -> Day | None:
     """The newest day that the list mentions and that is no later than its installation: it carries no date itself.
 
     Later days are announced changes, which say nothing of when the list was made.
@@ -155,7 +156,7 @@ def _newest_day(snapshot: Any) -> date | None:
     return max((day for day in _days(snapshot) if day <= installed), default=None)
 
 
-def _days(snapshot: Any) -> Iterator[date]:
+def _days(snapshot: Any) -> Iterator[Day]:
     for provider in snapshot.providers:
         yield from _days_in(provider.price_comments)
         for model in provider.models:
@@ -163,14 +164,14 @@ def _days(snapshot: Any) -> Iterator[date]:
             rules = [*(model.prices if isinstance(model.prices, list) else ()), *(model.price_variants or ())]
             for rule in rules:
                 start = getattr(rule.constraint, "start_date", None)
-                if isinstance(start, date):
+                if isinstance(start, Day):
                     yield start
 
 
-def _days_in(text: str | None) -> Iterator[date]:
+def _days_in(text: str | None) -> Iterator[Day]:
     for found in re.findall(r"\b20\d\d-\d\d-\d\d\b", text or ""):
         try:
-            yield date.fromisoformat(found)
+            yield Day.fromisoformat(found)
         except ValueError:
             continue
 

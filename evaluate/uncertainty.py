@@ -3,25 +3,20 @@
 The formulas stand here a second time, on arrays of floats; a test holds both versions together.
 """
 
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from .draws import range_of
 from .formulas import DAYS_A_MONTH
-from .intervals import group_codes
 from .options import DAYS_A_YEAR, TOKENS, listed_currency
 from .quantities import Quantity
 from .roi_settings import RoiSettings
 
-__all__ = ["Simulated", "draw_values", "outcomes", "simulate", "tornado"]
+__all__ = ["Simulated", "outcomes", "simulate", "tornado"]
 
 Values = Mapping[str, np.ndarray]
-# A single volume is drawn from this much of it, so much, and so much: the range is ours and the report says so.
-VOLUME_RANGE = (0.5, 1.0, 1.5)
-CHUNK = 2_000_000  # resampled items held at once
 
 
 @dataclass(frozen=True)
@@ -30,72 +25,6 @@ class Simulated:
 
     payback_days: np.ndarray | None
     npv: np.ndarray
-
-
-def draw_values(
-    quantities: Mapping[str, Quantity], *, groups: Sequence[Any] | np.ndarray | None, seed: int, draws: int
-) -> dict[str, np.ndarray]:
-    """Every input as `(draws,)`, or `(1,)` where it is known exactly.
-
-    Measured items are resampled together, over groups where there are any, so that both variants always see the
-    same items. Ranges are triangular. An input's draws do not depend on which other inputs there are.
-    """
-    values = {}
-    for key, quantity in quantities.items():
-        if quantity.value is None:
-            continue
-        ends = _range(quantity)
-        values[key] = np.array([float(quantity.value)]) if ends is None else _triangular(key, ends, seed, draws)
-    measured = {key: quantity.items for key, quantity in quantities.items() if quantity.items is not None}
-    return values | _resample(measured, groups, seed, draws)
-
-
-def _range(quantity: Quantity) -> tuple[float, float, float] | None:
-    if quantity.range is not None:
-        return float(quantity.range.low), float(quantity.range.likely), float(quantity.range.high)
-    if quantity.key == "requests_per_day" and quantity.value:
-        volume = float(quantity.value)
-        return VOLUME_RANGE[0] * volume, VOLUME_RANGE[1] * volume, VOLUME_RANGE[2] * volume
-    return None
-
-
-def _triangular(key: str, ends: tuple[float, float, float], seed: int, draws: int) -> np.ndarray:
-    low, likely, high = ends
-    if low == high:
-        return np.array([likely])
-    return _chance(key, seed).triangular(low, likely, high, draws)
-
-
-def _chance(key: str, seed: int) -> np.random.Generator:
-    return np.random.default_rng([seed, zlib.crc32(key.encode())])
-
-
-def _resample(
-    measured: Mapping[str, np.ndarray], groups: Sequence[Any] | np.ndarray | None, seed: int, draws: int
-) -> dict[str, np.ndarray]:
-    """Means over resampled groups: summed values over counted ones, all columns on the same draws."""
-    if not measured:
-        return {}
-    lengths = {key: len(items) for key, items in measured.items()}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(f"the variants' items must be the same and in one order; their numbers are {lengths}")
-    codes, count = group_codes(groups, next(iter(lengths.values())))
-    columns = []
-    for items in measured.values():
-        known = ~np.isnan(items)
-        columns += [np.bincount(codes, weights=np.where(known, items, 0.0)), np.bincount(codes, weights=known)]
-    table = np.array(columns)  # (2 x columns, groups)
-    chance, parts, step = _chance("items", seed), [], max(1, CHUNK // count)
-    for start in range(0, draws, step):
-        chosen = chance.integers(0, count, (min(step, draws - start), count))
-        parts.append(np.stack([row[chosen].sum(axis=1) for row in table]))
-    sums = np.concatenate(parts, axis=1)
-    means = {}
-    for index, (key, items) in enumerate(measured.items()):
-        total, counted = sums[2 * index], sums[2 * index + 1]
-        # A draw without any known value (nearly all unknown) falls back to the mean.
-        means[key] = np.where(counted > 0, total / np.maximum(counted, 1), np.nanmean(items))
-    return means
 
 
 def simulate(values: Values, settings: RoiSettings, baseline: str, candidate: str) -> Simulated | None:
@@ -156,7 +85,7 @@ def tornado(
     points = {key: np.array([float(q.value)]) for key, q in quantities.items() if q.value is not None}
     rows: list[tuple[float, dict[str, float | str]]] = []
     for key, quantity in quantities.items():
-        ends = _range(quantity)
+        ends = range_of(quantity)
         if quantity.items is not None:
             low, high = (float(end) for end in np.quantile(drawn[key], [0.05, 0.95]))
         elif ends is not None:
@@ -184,17 +113,22 @@ def _effective(values: Values, settings: RoiSettings, name: str) -> np.ndarray |
     acceptance = values.get(f"{name}.acceptance")
     if acceptance is None:
         return None
-    calls = _calls(acceptance, settings)
+    calls = _calls(values, settings, name)
     if settings.failures == "drop":
         return cost * calls
-    exponent = settings.tries if settings.failures == "retry" else 1
-    return cost * calls + (1 - acceptance) ** exponent * _of(values, "failure_cost")
+    failing = (1 - acceptance) ** (settings.tries if settings.failures == "retry" else 1)
+    if settings.failures == "retry" and f"{name}.rescued" in values:
+        failing = (1 - acceptance) * (1 - values[f"{name}.rescued"])
+    return cost * calls + failing * _of(values, "failure_cost")
 
 
-def _calls(acceptance: np.ndarray | None, settings: RoiSettings) -> np.ndarray:
+def _calls(values: Values, settings: RoiSettings, name: str) -> np.ndarray:
     """Calls per request, or per acceptable output where failures are dropped (inf at acceptance 0)."""
+    acceptance = values.get(f"{name}.acceptance")
     if settings.failures in ("ignore", "repair") or acceptance is None:
         return np.ones(1)
+    if settings.failures == "retry" and f"{name}.extra_calls" in values:
+        return 1 + (1 - acceptance) * values[f"{name}.extra_calls"]
     with np.errstate(divide="ignore", invalid="ignore"):
         if settings.failures == "drop":
             return 1 / acceptance
@@ -242,7 +176,7 @@ def _machines(values: Values, settings: RoiSettings, name: str) -> np.ndarray:
         return np.zeros(1)
     replicas, rate = values[f"{name}.min_replicas"], values.get(f"{name}.requests_per_second")
     if rate is not None:
-        calls = _calls(values.get(f"{name}.acceptance"), settings)
+        calls = _calls(values, settings, name)
         calls = np.where(np.isfinite(calls), calls, 1.0)  # nothing acceptable: no number of machines would do
         peak = values["requests_per_day"] * calls * values[f"{name}.peak_factor"] / 86400
         # A hair below a whole number is that number: floats must not order a machine more than Decimal does.

@@ -178,8 +178,7 @@ def test_items_are_resampled_in_pairs_and_by_group():
         key: money(table, measured=r)["npv_p95"] - money(table, measured=r)["npv_p5"]
         for key, r in (("a", same), ("b", run))
     }
-    # With one outcome for both, the draws of acceptance cancel out; only tokens still vary.
-    assert spread["a"] < spread["b"] / 50
+    assert spread["a"] < spread["b"] / 4  # one outcome for both cancels out; their priors and tokens still vary
     grouped = money(table, measured=run, groups=np.arange(60) // 20)
     assert grouped["npv_p5"] != money(table, measured=run)["npv_p5"]
 
