@@ -1,64 +1,139 @@
 """Variants at endpoints, as the commands ask them: said first, held back where it must be, kept as it comes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 
-from ..evaluate import Variant, read_roi
+from ..curate import read_split
+from ..evaluate import Variant, plan_variants, read_roi
+from ..evaluate.answer_store import AnswerStore, open_answers
+from ..evaluate.budget import Budget, spent_on
 from ..evaluate.outputs import Raced
+from ..evaluate.privacy import check_privacy
+from ..evaluate.remote_plan import RemotePlan, check_keys, plan_remote, token_limit_without_tokenizer
+from ..evaluate.remote_words import remote_lines
 from .project import Project
-from .stages import seed_of
+from .stages import sample, seed_of
 from .talk import Talk
 
-if TYPE_CHECKING:
-    from ..evaluate.answer_store import AnswerStore
-    from ..evaluate.budget import Budget
-    from ..evaluate.remote_plan import RemotePlan
+__all__ = [
+    "Remote",
+    "ask_endpoints",
+    "check_addresses",
+    "check_endpoints",
+    "remote_limit",
+    "remote_of",
+    "wanted_outputs",
+]
 
-__all__ = ["answers_of", "ask_endpoints", "check_endpoints", "remote_limit", "remote_plans"]
-
+NO_PAIRS = pl.DataFrame(schema=dict.fromkeys(("id", "group", "input", "output", "system"), pl.String))
 Asked = Sequence[tuple[Variant, pl.DataFrame]]  # a variant and the pairs that it is wanted for
 
 
-def answers_of(run: Path) -> Path:
-    """Where a run keeps the answers of endpoints."""
-    return run / "evaluate" / "answers.jsonl"
+@dataclass(frozen=True)
+class Remote:
+    """All that a run asks endpoints for, and where it keeps the answers."""
+
+    project: Project
+    run: Path
+    train: pl.DataFrame
+    plans: Sequence[RemotePlan]
+
+    @property
+    def file(self) -> Path:
+        """The answers of endpoints, a line each."""
+        return self.run / "evaluate" / "answers.jsonl"
+
+    def budget(self, store: AnswerStore) -> Budget:
+        """The limit of `max_cost`, and what the answers that the run holds have cost."""
+        currency = "EUR" if self.project.roi is None else read_roi(self.project.roi).currency
+        prices = {(plan.endpoint.url, plan.endpoint.model): plan.price for plan in self.plans}
+        spent = spent_on(
+            store.lines.values(),
+            currency=currency,
+            price=lambda line: prices.get((str(line.get("endpoint")), str(line.get("asked")))),
+        )
+        return Budget(self.project.evaluate.max_cost, currency=currency, spent=spent)
+
+    def lines(self, store: AnswerStore, *, all_hosts: bool = False) -> list[str]:
+        """A line per host with requests, tokens and cost."""
+        longest = max((len(text.encode(errors="replace")) for text in self.train["output"]), default=0)
+        return remote_lines(self.plans, store, self.budget(store), longest_output=longest, all_hosts=all_hosts)
+
+    def check(self, store: AnswerStore) -> None:
+        """The keys of endpoints that are still to be asked, and no personal data in what would be sent.
+
+        Raises: ConfigError where a key is missing or personal data would leave this machine.
+        """
+        check_keys([plan for plan in self.plans if plan.missing(store)])
+        if self.project.evaluate.personal_data == "refuse":
+            check_privacy(self.plans, store=store)
 
 
 def remote_limit(project: Project, train: pl.DataFrame) -> int:
     """The most tokens of an output where an endpoint takes part: as stated, or room for the longest training output."""
-    from ..evaluate.remote_plan import token_limit_without_tokenizer
-
     limit = project.evaluate.max_new_tokens
     return token_limit_without_tokenizer(train["output"].to_list()) if limit == "auto" else limit
 
 
-def remote_plans(project: Project, run: Path, asked: Asked, train: pl.DataFrame, talk: Talk) -> list["RemotePlan"]:
+def remote_of(project: Project, run: Path, asked: Asked, train: pl.DataFrame, talk: Talk) -> Remote:
     """What each variant at an endpoint will be asked; nothing is sent.
 
-    Raises: ConfigError with everything that is wrong with the endpoints.
+    Raises: ConfigError with everything that is wrong with the endpoints, a missing price for `max_cost` included.
     """
-    from ..evaluate.remote_plan import plan_remote
-
-    return plan_remote(
-        asked,
+    plans = plan_remote(
+        [(variant, pairs) for variant, pairs in asked if variant.source == "endpoint"],
         settings=project.evaluate,
         max_new_tokens=remote_limit(project, train),
         seed=seed_of(run, talk),
         roi=None if project.roi is None else read_roi(project.roi),
     )
+    return Remote(project, run, train, plans)
 
 
-def check_endpoints(project: Project, run: Path, asked: Asked, train: pl.DataFrame, talk: Talk) -> None:
-    """Before other work: the endpoints, their keys, prices for `max_cost`, and no personal data in what would be sent.
+def check_addresses(project: Project) -> None:
+    """Before anything else, without a run: addresses, parameters, keys, prices for `max_cost`.
 
-    Raises: ConfigError where any of it is missing.
+    Raises: ConfigError with everything that is wrong.
     """
-    from ..evaluate.answer_store import AnswerStore
+    adapter = Path("adapter")  # it does not exist yet
+    variants = plan_variants(
+        project.evaluate, folder=project.folder, style=project.style, train=NO_PAIRS, adapter=adapter
+    )
+    check_keys(
+        plan_remote(
+            [(v, NO_PAIRS) for v in variants if v.source == "endpoint"],
+            settings=project.evaluate,
+            max_new_tokens=1,
+            seed=0,
+            roi=None if project.roi is None else read_roi(project.roi),
+        )
+    )
 
-    _check(project, remote_plans(project, run, asked, train, talk), AnswerStore(answers_of(run)))
+
+def wanted_outputs(project: Project, run: Path, talk: Talk) -> list[tuple[Variant, pl.DataFrame]]:
+    """Every variant with the pairs that it will be asked for: the test pairs, and validation pairs where the baseline
+    is to be chosen."""
+    from .gathering import variants_of
+
+    settings, seed = project.evaluate, seed_of(run, talk)
+    train = read_split(run, "train")
+    variants = variants_of(project, run, train, adapter=run / "train" / "adapter", seed=seed)
+    test = sample(read_split(run, "test"), settings.max_pairs, seed=seed)
+    chosen = settings.contenders if len(settings.contenders) > 1 else ()
+    validation = sample(read_split(run, "validation"), settings.max_pairs, seed=seed)
+    return [*((v, test) for v in variants), *((v, validation) for v in variants if v.name in chosen)]
+
+
+def check_endpoints(project: Project, run: Path, asked: Asked, talk: Talk) -> None:
+    """Before other work on the run: its endpoints, their keys, and no personal data in what would be sent.
+
+    Raises: ConfigError where anything is wrong.
+    """
+    remote = remote_of(project, run, asked, read_split(run, "train"), talk)
+    remote.check(AnswerStore(remote.file))
 
 
 def ask_endpoints(project: Project, run: Path, asked: Asked, train: pl.DataFrame, talk: Talk) -> list[Raced]:
@@ -67,56 +142,16 @@ def ask_endpoints(project: Project, run: Path, asked: Asked, train: pl.DataFrame
     Raises: ConfigError before the first request where something is wrong, RunBroken where `max_cost` or an endpoint
     ends the asking; what came until then is kept.
     """
-    from ..evaluate.answer_store import open_answers
     from ..evaluate.remote import race_endpoints
 
-    plans = remote_plans(project, run, asked, train, talk)
-    with open_answers(answers_of(run)) as store:
-        _check(project, plans, store)
-        budget = budget_of(project, plans, store)
-        for line in lines_of(plans, store, budget, train):
+    remote = remote_of(project, run, asked, train, talk)
+    with open_answers(remote.file) as store:
+        remote.check(store)
+        for line in remote.lines(store):
             talk.note(f"evaluate: {line}")
         with talk.progress("endpoints") as advance:
             return race_endpoints(
-                plans, store=store, budget=budget,
+                remote.plans, store=store, budget=remote.budget(store),
                 progress=lambda name, done, of: advance(done, of, name),
                 warn=lambda text: talk.note(f"warning: {text}"),
             )  # fmt: skip
-
-
-def _check(project: Project, plans: Sequence["RemotePlan"], store: "AnswerStore") -> None:
-    from ..evaluate.privacy import check_privacy
-    from ..evaluate.remote_plan import check_keys
-
-    check_keys(plans, store=store)
-    if project.evaluate.personal_data == "refuse":
-        check_privacy(plans, store=store)
-
-
-def budget_of(project: Project, plans: Sequence["RemotePlan"], store: "AnswerStore") -> "Budget":
-    """The limit of `max_cost`, and what the answers that the run holds have cost."""
-    from ..evaluate.budget import Budget, spent_on
-
-    currency = "EUR" if project.roi is None else read_roi(project.roi).currency
-    prices = {(plan.endpoint.url, plan.endpoint.model): plan.price for plan in plans}
-    spent = spent_on(
-        store.lines.values(),
-        currency=currency,
-        price=lambda line: prices.get((str(line.get("endpoint")), str(line.get("asked")))),
-    )
-    return Budget(project.evaluate.max_cost, currency=currency, spent=spent)
-
-
-def lines_of(
-    plans: Sequence["RemotePlan"],
-    store: "AnswerStore",
-    budget: "Budget",
-    train: pl.DataFrame,
-    *,
-    all_hosts: bool = False,
-) -> list[str]:
-    """A line per host with requests, tokens and cost."""
-    from ..evaluate.remote_words import remote_lines
-
-    longest = max((len(text.encode(errors="replace")) for text in train["output"]), default=0)
-    return remote_lines(plans, store, budget, longest_output=longest, all_hosts=all_hosts)

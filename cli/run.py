@@ -42,6 +42,7 @@ def run_project(
     allow_code: bool = False,
 ) -> None:
     """All stages of a project, with the answer printed at the end."""
+    from .asking import check_addresses, check_endpoints, wanted_outputs
     from .curate_words import curate_text
     from .evaluating import check_prompts, evaluate_stage
     from .gates import check_gates, parse_gate
@@ -55,10 +56,13 @@ def run_project(
     project = read_project(project_path, allow_code=allow_code)
     local, trains = _here(project.evaluate)
     check_project(project, train=local)
+    if not name:  # a run that goes on may hold every answer already
+        check_addresses(project)
     run = find_run(project, name) if name else new_run(project, talk, command="tuneworth run")
     if not (run / "curate" / "summary.json").is_file():
         with nothing_half_written(run):
             talk.note(curate_text(curate_stage(project, run, talk)))
+    check_endpoints(project, run, wanted_outputs(project, run, talk), talk)
     loaded = load(project, talk) if local else None
     if loaded is not None:
         check_prompts(project, run, talk, loaded)

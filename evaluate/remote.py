@@ -68,9 +68,8 @@ class _Race:
         self._ask(again, limit=plan.max_new_tokens)
         if text := self._failures():
             self.warn(text)
-        fixed, unguided = (self._prompt_tokens(name) for name in ("fixed", "unguided"))
-        guide = None if fixed is None or unguided is None else max(fixed - unguided, 0)
-        return Raced(self._table(), fixed, guide if plan.variant.guide else 0)
+        fixed, guide, shown = (self._prompt_tokens(), self._less("unguided"), self._less("unshown"))
+        return Raced(self._table(), fixed, guide if plan.variant.guide else 0, shown if plan.variant.examples else 0)
 
     def _missing(self, requests: Iterable[Request]) -> list[Request]:
         return [request for request in requests if request.key not in self.store]
@@ -143,13 +142,18 @@ class _Race:
             "currency": None if plan.price is None else plan.price.currency,
         }
 
-    def _prompt_tokens(self, name: str) -> int | None:
+    def _prompt_tokens(self, name: str = "fixed") -> int | None:
         """What every prompt carries, by the provider's count: that of the shortest request less its one token "."."""
         request = self.plan.counting.get(name)
         if request is None or request.key not in self.store:
             return None
         tokens = self.store[request.key].get("input_tokens")
         return None if tokens is None else max(tokens - 1, 0)
+
+    def _less(self, name: str) -> int | None:
+        """How many tokens of the prompt are gone in the one that was counted under `name`."""
+        whole, part = self._prompt_tokens(), self._prompt_tokens(name)
+        return None if whole is None or part is None else max(whole - part, 0)
 
     def _table(self) -> pl.DataFrame:
         ids, name = self.plan.pairs["id"].to_list(), self.plan.variant.name

@@ -46,7 +46,7 @@ class Request:
 class RemotePlan:
     """All that is asked of one variant's endpoint for one table of pairs.
 
-    `counting` are requests for the prompt alone (`fixed`, `unguided`): the provider's own count of what
+    `counting` are requests for the prompt alone (`fixed`, `unguided`, `unshown`): the provider's own count of what
     every request carries. `max_new_tokens` and `seed` are sent with each, and `price` is None where none is known.
     """
 
@@ -171,6 +171,8 @@ def _counted(variant: Variant) -> Iterator[tuple[str, Messages]]:
     yield "fixed", prompt_of(variant, ".", None)
     if variant.guide:
         yield "unguided", prompt_of(replace(variant, guide=None), ".", None)
+    if variant.examples:
+        yield "unshown", prompt_of(replace(variant, examples=()), ".", None)
 
 
 def _counting(shared: list, messages: Messages) -> Request:
@@ -189,17 +191,16 @@ def _own_limits(endpoint: Endpoint) -> list[int]:
     return [limit for limit in limits if isinstance(limit, int)]
 
 
-def check_keys(plans: Sequence[RemotePlan], *, store: AnswerStore) -> None:
-    """Whether the environment holds the key of every endpoint that is still to be asked.
+def check_keys(plans: Sequence[RemotePlan]) -> None:
+    """Whether the environment holds the key of every endpoint.
 
     Raises: ConfigError with those that are missing.
     """
     problems: dict[str, None] = {}
     for plan in plans:
-        if plan.missing(store):
-            try:
-                read_key(plan.endpoint.key_env)
-            except ConfigError as error:
-                problems[str(error)] = None
+        try:
+            read_key(plan.endpoint.key_env)
+        except ConfigError as error:
+            problems[str(error)] = None
     if problems:
         raise ConfigError("\n".join(problems))

@@ -186,14 +186,14 @@ def test_the_prompt_without_a_request_is_counted_by_the_endpoint(file):
         raced = race(the_plans(replace(a_variant(server.url), examples=(("a b", "c"),))), file)[0]
     # Guide 3 + 2, example 2 + 2 and 1 + 2, the request's own marks 2; the full stop itself is no part of it.
     assert raced.fixed_tokens == 5 + 4 + 3 + 2
-    assert raced.guide_tokens == 5
+    assert (raced.guide_tokens, raced.few_shot_tokens) == (5, 4 + 3)
 
 
 def test_without_a_guide_there_is_one_count_and_no_guide(file):
     with EndpointServer(words) as server:
         raced = race(the_plans(a_variant(server.url, guide=None)), file)[0]
         assert sum(asked.text == "." for asked in server.requests) == 1
-    assert (raced.fixed_tokens, raced.guide_tokens) == (2, 0)
+    assert (raced.fixed_tokens, raced.guide_tokens, raced.few_shot_tokens) == (2, 0, 0)
 
 
 def test_where_no_usage_is_told_tokens_stay_unknown(file):
