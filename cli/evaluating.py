@@ -1,16 +1,33 @@
 """The evaluation of a run: outputs of every variant, their scores, the money, the risks, the verdict."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from ..curate import read_split
-from ..evaluate import Surroundings, check_roi, evaluate_outputs, read_roi, write_evaluated
-from ..style import DataError
+from ..evaluate import (
+    EvaluateSettings,
+    RoiSettings,
+    Surroundings,
+    Variant,
+    check_roi,
+    evaluate_outputs,
+    read_roi,
+    score_outputs,
+    write_evaluated,
+)
+from ..evaluate.choice import Choice, choose_baseline, cost_of_request
+from ..evaluate.quality import groups_of, tokens_of
+from ..evaluate.settings import AUTO
+from ..style import ConfigError, DataError
 from ..train.scores import refresh_card
-from .gathering import Asked, check_prompts, gather, variants_of
+from .gathering import Asked, Gathered, check_prompts, gather, variants_of
+from .learning_curve import read_curve
 from .project import Project
 from .runs import Stopwatch, read_run, test_set_uses, update_run
 from .stages import compared, sample, seed_of
@@ -38,19 +55,66 @@ def evaluate_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedMo
     if roi is not None:
         check_roi(roi, settings.variants, required=compared(project))
     watch = Stopwatch()
-    raw = gather(project, run, [Asked(variant, "test", pairs) for variant in variants], talk, loaded=loaded)
+    asked = [Asked(variant, "test", pairs) for variant in variants]
+    contending = [variant for variant in variants if variant.name in settings.contenders]
+    validation = sample(read_split(run, "validation"), settings.max_pairs, seed=seed)
+    if len(contending) > 1:
+        asked += [Asked(variant, "validation", validation) for variant in contending if variant.source != "outputs"]
+    gathered = gather(project, run, asked, talk, loaded=loaded, probed=_probed(settings, variants))
+    choice = _choice(project, gathered, contending, validation, roi, seed=seed)
+    if len(contending) > 1:
+        talk.note(f"evaluate: the baseline is {choice.baseline}, chosen on {choice.n} validation pairs")
+    if settings.candidate == choice.baseline:
+        raise ConfigError(f'"{choice.baseline}" cannot be both the baseline and the candidate')
     fingerprint, uses = test_set_uses(run, pairs["id"].to_list())
     # Outputs that were there already took their time in an earlier call.
     seconds = max(watch.seconds(), read_run(run)["seconds"].get("evaluate", 0))
     update_run(run, seconds={"evaluate": seconds}, test_set=fingerprint, test_set_used=uses)
+    around = replace(
+        surroundings(run, train, tested=len(pairs), of=len(test)),
+        choice=choice.to_json(),
+        on_train=None if gathered.probes is None else gathered.probes.on_train,
+        forgetting=None if gathered.probes is None else gathered.probes.forgetting,
+    )
     evaluated = evaluate_outputs(
-        pairs, [raw[variant.name, "test"] for variant in variants], project.style,
-        baseline=settings.contenders[0], candidate=settings.candidate, margin=settings.margin,
-        roi=roi, around=surroundings(run, train, tested=len(pairs), of=len(test)), seed=seed,
+        pairs, [gathered.raw[variant.name, "test"] for variant in variants], project.style,
+        baseline=choice.baseline, candidate=settings.candidate, margin=settings.margin, roi=roi, around=around,
+        seed=seed,
     )  # fmt: skip
     write_evaluated(evaluated, run)
     refresh_card(run)
     return evaluated.results
+
+
+def _probed(settings: EvaluateSettings, variants: Sequence[Variant]) -> Variant | None:
+    """The candidate, where it is a tuned model on this machine and the project wants it probed."""
+    found = next((variant for variant in variants if variant.name == settings.candidate), None)
+    return found if settings.probes and found is not None and found.source == "adapter" else None
+
+
+def _choice(
+    project: Project, gathered: Gathered, contending: Sequence[Variant], validation: pl.DataFrame,
+    roi: RoiSettings | None, *, seed: int,
+) -> Choice:  # fmt: skip
+    """The baseline: as stated, the only one, or chosen on validation pairs where there are several."""
+    settings = project.evaluate
+    stated = None if settings.baseline == AUTO else settings.baseline
+    scores, costs = {}, {}
+    for variant in contending:
+        raw = gathered.raw.get((variant.name, "validation"))
+        if raw is None:
+            continue
+        scored = score_outputs(validation, raw.outputs, project.style, count_tokens=raw.count_tokens)
+        scores[variant.name] = scored.items["acceptable"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        tokens = tokens_of(scored.table, np.ones(len(scored.table), dtype=bool), raw.fixed_tokens)
+        costs[variant.name] = (
+            None
+            if roi is None
+            else cost_of_request(roi, variant.name, *(tokens[k] for k in ("fixed", "input", "output")))
+        )
+    if not scores and stated is None:
+        return choose_baseline({}, costs={}, margin=settings.margin, stated=contending[0].name)
+    return choose_baseline(scores, groups_of(validation), costs=costs, margin=settings.margin, stated=stated, seed=seed)
 
 
 def surroundings(run: Path, train: pl.DataFrame, *, tested: int, of: int) -> Surroundings:
@@ -64,8 +128,9 @@ def surroundings(run: Path, train: pl.DataFrame, *, tested: int, of: int) -> Sur
         for key in ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command", "model")
     }
     return Surroundings(
-        data, trained(run), provenance, train, validity(data), facts.get("project", ""), facts.get("created", "")
-    )
+        data, trained(run), provenance, train, validity(data), learning_curve=read_curve(run),
+        project=facts.get("project", ""), created=facts.get("created", ""),
+    )  # fmt: skip
 
 
 def validity(data: dict[str, Any] | None) -> list[dict[str, str]]:

@@ -12,13 +12,14 @@ from ..evaluate import Raw, Variant, plan_variants, read_outputs
 from ..evaluate.outputs import Raced
 from .project import Project
 from .runs import read_run
-from .stages import load, load_other, seed_of
+from .stages import load, load_other, model_name, seed_of
 from .talk import Talk
 
 if TYPE_CHECKING:
     from ..train import LoadedModel
+    from .probing import Probes
 
-__all__ = ["Asked", "check_prompts", "gather", "limit_of", "variants_of"]
+__all__ = ["Asked", "Gathered", "check_prompts", "gather", "limit_of", "variants_of"]
 
 Part = str  # "test", or "validation" for choosing the baseline
 
@@ -30,6 +31,14 @@ class Asked:
     variant: Variant
     part: Part
     pairs: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Raw outputs by (variant, part), and what the tuned model showed beyond them."""
+
+    raw: dict[tuple[str, Part], Raw]
+    probes: "Probes | None"
 
 
 @dataclass(frozen=True)
@@ -85,23 +94,38 @@ def limit_of(project: Project, train: pl.DataFrame, loaded: "LoadedModel") -> in
 
 
 def gather(
-    project: Project, run: Path, asked: Sequence[Asked], talk: Talk, *, loaded: "LoadedModel | None" = None
-) -> dict[tuple[str, Part], Raw]:
-    """The outputs by (variant, part). Files are read first: they cost nothing and may be wrong.
+    project: Project, run: Path, asked: Sequence[Asked], talk: Talk, *, loaded: "LoadedModel | None" = None,
+    probed: Variant | None = None,
+) -> Gathered:  # fmt: skip
+    """The outputs that are asked for, and the probes of a variant that is `probed` beyond them.
 
-    Models on this machine come one after the other, that of [train] first; each is let go before the next is loaded.
+    Files are read first: they cost nothing and may be wrong. Models on this machine come one after the other, that of
+    [train] first; each leaves memory before the next is loaded, so a model given as `loaded` may be gone afterwards.
     """
+    from ..evaluate.local_models import by_model, check_adapters, release
+
     work = _Work(project, run, read_split(run, "train"), talk)
     found = {(a.variant.name, a.part): _collected(a) for a in asked if a.variant.source == "outputs"}
     remote = [a for a in asked if a.variant.source == "endpoint"]
     found |= _elsewhere(work, remote) if remote else {}
-    local = [a for a in asked if a.variant.local]
-    for model in sorted({a.variant.model for a in local}, key=lambda name: (name is not None, name)):
+    variants = list({a.variant.name: a.variant for a in asked}.values())
+    for notice in check_adapters(variants, own=model_name(project)):
+        talk.note(f"warning: {notice}")
+    probes = None
+    for group in by_model(variants, own=model_name(project)):
+        model = None if group[0].model == model_name(project) else group[0].model
         if model is not None:
+            if loaded is not None:
+                release(loaded)
             loaded = load_other(project, model, talk)
         loaded = loaded or load(project, talk)
-        found |= _here(work, [a for a in local if a.variant.model == model], loaded)
-    return found
+        found |= _here(work, [a for a in asked if a.variant in group], loaded)
+        if probed in group:
+            from .probing import probe
+
+            tested = max(len(a.pairs) for a in asked if a.variant == probed)
+            probes = probe(project, run, probed, talk, loaded=loaded, tested=tested)
+    return Gathered(found, probes)
 
 
 def _collected(asked: Asked) -> Raw:
@@ -147,6 +171,8 @@ def _here(work: _Work, asked: Sequence[Asked], loaded: "LoadedModel") -> dict[tu
 
 
 def _raw(work: _Work, asked: Asked, raced: Raced, model: str, limit: int, loaded: "LoadedModel | None" = None) -> Raw:
+    from ..evaluate.local_models import counter_of
+
     settings = work.project.evaluate
     used = {
         "max_new_tokens": settings.max_new_tokens,
@@ -160,5 +186,6 @@ def _raw(work: _Work, asked: Asked, raced: Raced, model: str, limit: int, loaded
         raced.guide_tokens,
         model,
         used,
-        None if loaded is None else loaded.count_tokens,
+        raced.few_shot_tokens,
+        None if loaded is None else counter_of(loaded),
     )

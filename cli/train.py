@@ -65,13 +65,14 @@ def command(
         talk.next(f"tuneworth train {quote(str(read.folder))}{options}")
         return
     if curve:
-        from .learning_curve import curve_parts, curve_text, learn_curve
+        from .learning_curve import curve_parts
 
         curve_parts(read, run, talk)  # too few pairs for it are found before anything is trained
     summary, loaded = _trained(read, run, talk, drop_long=drop_long, again=again)
     text = _text(summary, run)
     first = _alone() if merge or gguf or curve else True
     if curve and first:
+        from .learning_curve import curve_text, learn_curve
         from .stages import load
 
         loaded = loaded or load(read, talk)

@@ -12,6 +12,7 @@ import polars as pl
 from ..style import StyleSchema, check_outputs, check_table, write_whole
 from .likeness import item_likeness
 from .money import compute_money
+from .overfitting import Outcomes
 from .quality import SHARES, compare_variants, groups_of, quality_of, scored_rows, share_of, speed_of, tokens_of
 from .quantities import MeasuredVariant, TrainingCost
 from .repeats import item_means
@@ -39,6 +40,7 @@ class Raw:
     guide_tokens: int | None = None
     model: str | None = None
     settings: Mapping[str, Any] | None = None
+    few_shot_tokens: int | None = None
     count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None
 
 
@@ -52,13 +54,21 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the stages before left for the results: any of it may be None."""
+    """What the stages before left for the results: any of it may be None.
+
+    `choice` says how the baseline was found; `on_train` are the candidate's outcomes on train pairs, `forgetting` its
+    general abilities beside those of its base model.
+    """
 
     data: Mapping[str, Any] | None = None
     training: Mapping[str, Any] | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     train: pl.DataFrame | None = None
     validity: Sequence[Mapping[str, str]] = ()
+    choice: Mapping[str, Any] | None = None
+    on_train: Outcomes | None = None
+    forgetting: Mapping[str, Any] | None = None
+    learning_curve: Mapping[str, Any] | None = None
     project: str = ""
     created: str = ""
 
@@ -115,6 +125,8 @@ def evaluate_outputs(
         "training": around.training,
         "provenance": dict(around.provenance),
         "validity": list(around.validity),
+        "choice": around.choice,
+        "learning_curve": around.learning_curve,
     }
     if paired and "plain" in scores and baseline != "plain":
         # Whether the guide does anything at all: `plain` against the prompted baseline.
@@ -123,7 +135,9 @@ def evaluate_outputs(
         )
     if roi is not None and paired:
         results["money"] = _money(roi, raw, scores, rows, groups, around, baseline, candidate, seed)
-    results["risks"] = _risks(results, references, groups, scores, roi, around, candidate, seed) if paired else []
+    results["risks"] = (
+        _risks(results, pairs["input"], references, groups, scores, roi, around, candidate, seed) if paired else []
+    )
     if paired:
         results["verdict"] = decide(results, margin=margin)
     return Evaluated(results, pl.concat([s.table for s in scores.values()]))
@@ -159,8 +173,20 @@ def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) 
         output_tokens=output,
         acceptable=scores.items["acceptable"].to_numpy()[rows],
         cached_share=share,
+        repeats=_repeats(scores, rows),
+        guide_tokens=raw.guide_tokens,
+        few_shot_tokens=raw.few_shot_tokens,
+        tuned=raw.variant.tuned,
+        model=raw.model,
         requests_per_second=_speed(scores, rows)["per_second"] if self_hosted else None,
     )
+
+
+def _repeats(scores: Scores, rows: np.ndarray) -> np.ndarray | None:
+    """Whether each sample of each item was acceptable `(n, k)`; None with one sample."""
+    if scores.samples < 2:
+        return None
+    return scores.table["acceptable"].cast(pl.Float64).to_numpy().reshape(-1, scores.samples)[rows]
 
 
 def _item_tokens(scores: Scores, name: str, rows: np.ndarray) -> np.ndarray | None:
@@ -179,7 +205,7 @@ def _speed(scores: Scores, rows: np.ndarray) -> dict[str, float | None]:
 
 
 def _risks(
-    results: dict[str, Any], references: pl.Series, groups: np.ndarray | None, scores: Mapping[str, Scores],
+    results: dict[str, Any], inputs: pl.Series, references: pl.Series, groups: np.ndarray | None, scores: Mapping[str, Scores],
     roi: RoiSettings | None, around: Surroundings, candidate: str, seed: int,
 ) -> list[dict[str, Any]]:  # fmt: skip
     train_outputs = None if around.train is None else around.train["output"].to_list()
@@ -193,8 +219,13 @@ def _risks(
         .to_list(),
         # A reference that breaks the rules is no measure of what an honest copy looks like.
         references=references.to_list(),
+        inputs=inputs.to_list(),
         train_outputs=train_outputs,
         groups=groups,
+        train_groups=None if around.train is None else groups_of(around.train),
+        acceptable=scores[candidate].items["acceptable"].to_numpy(),
+        acceptable_on_train=around.on_train,
+        forgetting=around.forgetting,
         roi=roi,
         seed=seed,
     )

@@ -158,7 +158,7 @@ def _gains(sizes: Sequence[int], errors: np.ndarray, *, worth: float, seed: int)
 
 
 def _by_power(
-    sizes: Sequence[int], errors: np.ndarray, zero: bool = False
+    sizes: Sequence[int], errors: np.ndarray, powers: np.ndarray, zero: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """e, b and the weighted squares left, each `(powers, rows)`, for every c of `powers`; `zero` holds e at 0."""
     # The row's mean error joins in a point's variance: a point at 0 would otherwise weigh without end.

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import curve_fit
 
@@ -82,6 +82,7 @@ def test_two_sizes_make_no_curve_and_say_so():
     assert "no curve" in found["sentence"]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(0, 10**6))
 def test_any_outcomes_give_an_ordered_interval_in_0_to_1(items, seed):
     rng = np.random.default_rng(seed)
