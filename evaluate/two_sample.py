@@ -38,8 +38,9 @@ def two_sample(
     accuracy: in which share of items the classifier, taught on others, picks the output; 0.5 where nobody can tell, and
     for equal texts. `low, high`: Wilson's interval on as many items as the spread of the permutations speaks for.
     p_value: of 200 permutations that swap output and reference, whole groups where there are groups. length_accuracy:
-    the same from the lengths alone; accuracy_with_length: from n-grams with no regard to lengths. telling, telling_references: the character n-grams that speak most for an output
-    and for a reference. All null but `n` and `reason` with fewer than 100 items that have both, or than five groups.
+    the same from the lengths alone. accuracy_with_length: from n-grams with no regard to lengths. telling,
+    telling_references: the character n-grams that speak most for an output and for a reference. All null but `n` and
+    `reason` with fewer than 100 items that have both, or than five groups.
     """
     frame = pl.DataFrame({"output": outputs, "reference": references}).with_row_index("place")
     frame = frame.drop_nulls().filter(pl.col("output").str.strip_chars() != "")
