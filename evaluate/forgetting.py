@@ -53,6 +53,8 @@ def assess_forgetting(
             "forgetting", evidence=_too_weak(passed, int(tuned.sum()), n, least, cut, kept), unit="share",
             to_check="a base model that can do more would show it", **more,
         )  # fmt: skip
+    if status == "ok":
+        evidence += f"; a loss of {least} would have been told from chance"
     if fallen and status == "warn":
         evidence += f"; {' and '.join(fallen)} fell by more than {points(DROP)} for sure"
     return risk_entry(

@@ -39,8 +39,8 @@ def test_probes_ask_train_pairs_and_general_prompts_and_ask_nothing_twice(traine
     found = asked(trained, tiny_model)
     assert len(found.on_train.acceptable) == len(found.on_train.groups) == 6
     assert set(np.unique(found.on_train.acceptable)) <= {0.0, 1.0}
-    # What fits the context of 256 bytes is asked; a random model passes nothing, so nothing can be forgotten.
-    assert 50 < found.forgetting["n"] < 100
+    # A random model passes nothing, so nothing can be forgotten.
+    assert found.forgetting["n"] == 100
     assert found.forgetting["status"] == "not checked"
     lines = [json.loads(line) for line in (run / "evaluate" / "probes.jsonl").read_text().splitlines()]
     assert lines == found.general.to_dicts()

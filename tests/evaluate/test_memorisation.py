@@ -35,7 +35,7 @@ texts = st.lists(words, min_size=1, max_size=8)
 
 
 @given(outputs=texts, train=st.lists(st.tuples(words, st.integers(0, 3)), min_size=1, max_size=12), data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_copies_are_those_of_the_definition_in_parts_of_any_size(outputs, train, data):
     inputs = data.draw(st.none() | st.lists(words, min_size=len(outputs), max_size=len(outputs)))
     said, groups = [text for text, _ in train], [group for _, group in train]
