@@ -1,6 +1,5 @@
-"""Intervals for one share: Wilson, and Wilson on fewer, effective items where items come in groups."""
+"""Intervals for one share: Wilson's, on fewer, effective items where items come in groups."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
@@ -8,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Interval", "ShareInterval", "effective_size", "group_codes", "share_interval", "wilson"]
+from .grouping import SHARES, Grouping, group_codes, grouped, worth_of
+
+__all__ = ["Interval", "ShareInterval", "group_codes", "outcomes_of", "quantile", "share_ends", "share_interval"]
+__all__ += ["wilson", "wilson_ends"]
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,11 @@ class ShareInterval(Interval):
     n: int
     n_effective: float
     groups: int | None
+    method: str = "Wilson's interval"
 
     def to_json(self) -> dict[str, Any]:
-        """The keys of `quality.NAME.acceptable` in results.json, and n, n_effective, groups."""
+        """The keys of `quality.NAME.acceptable` in results.json, and n, n_effective, groups, method."""
         return asdict(self)
-
-
-def normal_quantile(confidence: float) -> float:
-    """Two-sided normal quantile: 1.96 for 0.95."""
-    return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
 def wilson(successes: float, n: float, *, confidence: float = 0.95) -> Interval:
@@ -52,66 +50,82 @@ def wilson(successes: float, n: float, *, confidence: float = 0.95) -> Interval:
     if not -1e-9 <= successes <= n * (1 + 1e-9):
         raise ValueError(f"{successes} successes of {n} are not possible")
     share = min(max(successes / n, 0.0), 1.0)
-    z2 = normal_quantile(confidence) ** 2
-    centre = share + z2 / (2 * n)
-    spread = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n)))
+    low, high = wilson_ends(np.asarray(share), n, NormalDist().inv_cdf(0.5 + confidence / 2))
+    return Interval(share, float(low), float(high))
+
+
+def wilson_ends(
+    share: np.ndarray, n: np.ndarray | float, quantile: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Both ends of Wilson's interval for shares of n > 0 items each, at this two-sided quantile."""
+    square = np.square(quantile)
+    centre = share + square / (2 * n)
+    spread = np.sqrt(square * (share * (1 - share) / n + square / (4 * np.square(n))))
     # At 0 and 1 the ends are exactly 0 and 1; rounding would leave them a hair off.
-    low = 0.0 if share == 0 else (centre - spread) / (1 + z2 / n)
-    high = 1.0 if share == 1 else (centre + spread) / (1 + z2 / n)
-    return Interval(share, max(low, 0.0), min(high, 1.0))
+    low = np.where(share <= 0, 0.0, (centre - spread) / (1 + square / n))
+    high = np.where(share >= 1, 1.0, (centre + spread) / (1 + square / n))
+    return np.clip(low, 0.0, share), np.clip(high, share, 1.0)
 
 
 def share_interval(
     values: np.ndarray, groups: Sequence[Any] | np.ndarray | None = None, *, confidence: float = 0.95, seed: int = 0
 ) -> ShareInterval:
-    """The share of true values with its 95 % interval: Wilson, on n / design effect where items come in groups.
+    """The share of true values with its interval: Wilson's, on n / design effect where items come in groups.
 
     `values` is boolean, or each item's mean over repeats. `groups` names each item's group; None, or a None in
     it, is a group of its own. `seed` is taken like everywhere, but nothing here is drawn by chance.
     """
-    values = np.asarray(values, dtype=float)
+    values = outcomes_of(values)
     n = len(values)
     if n == 0:
         return ShareInterval(None, None, None, 0, 0.0, None if groups is None else 0)
-    codes, count = group_codes(groups, n)
-    effective = effective_size(values, codes)
-    interval = wilson(float(values.mean()) * effective, effective, confidence=confidence)
-    return ShareInterval(
-        float(values.mean()), interval.low, interval.high, n, effective, None if groups is None else count
-    )
+    grouping = grouped(groups, n)
+    low, high, effective = share_ends(values, grouping, confidence=confidence)
+    count = None if groups is None else len(grouping.sizes)
+    method = "Wilson's interval" if grouping.alone else "Wilson's interval on n / design effect, with Student's t"
+    return ShareInterval(float(values.mean()), float(low), float(high), n, float(effective), count, method)
 
 
-def group_codes(groups: Sequence[Any] | np.ndarray | None, n: int) -> tuple[np.ndarray, int]:
-    """Each item's group as a number from 0, and how many groups there are; no group = a group of its own."""
-    if groups is None:
-        return np.arange(n), n
-    if len(groups) != n:
-        raise ValueError(f"{len(groups)} groups for {n} items")
-    seen: dict[Any, int] = {}
-    keys = [("none", i) if _no_group(group) else ("group", group) for i, group in enumerate(groups)]
-    codes = np.array([seen.setdefault(key, len(seen)) for key in keys], dtype=np.int64)
-    return codes, len(seen)
+def share_ends(
+    values: np.ndarray, grouping: Grouping, *, confidence: float = 0.95
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Both ends of the share's interval and the effective number of items, for many sets at once: `(..., items)`.
 
-
-def effective_size(values: np.ndarray, codes: np.ndarray) -> float:
-    """How many independent items the grouped `values` are worth: n / design effect, at most n.
-
-    The design effect compares the variance of the mean between groups (linearised, with G/(G - 1)) to that of
-    independent items (Kish 1965). Where all values are equal nothing can be learnt about how alike the items of
-    a group are; then each group counts as one item, weighted by size: n^2 / sum(size^2), the cautious end.
+    The effective number of items and Student's t in place of the normal quantile are Korn and Graubard's way (1998,
+    Survey Methodology 24, 193), here with Wilson's interval; Dean and Pagano (2015, J. Surv. Stat. Methodol. 3, 484)
+    compare such intervals.
     """
-    n = len(values)
-    sizes = np.bincount(codes).astype(float)
-    if n == 0 or len(sizes) == n:
-        return float(n)
-    alone = float(n * n / np.sum(sizes**2))
-    centred = values - values.mean()
-    independent = float(np.sum(centred**2))
-    if len(sizes) == 1 or independent <= 1e-12 * n:
-        return alone
-    between = float(np.sum(np.bincount(codes, weights=centred) ** 2)) * len(sizes) / (len(sizes) - 1)
-    return n / max(between / independent, 1.0)
+    share = values.mean(axis=-1)
+    middle = share[..., None] - 0.5
+    # Items that are not what most are; at a half there is no "most", and every item tells.
+    telling = np.where(middle > 1e-9, values < 1, np.where(middle < -1e-9, values > 0, True))
+    worth = worth_of(values, telling, share * (1 - share), grouping, SHARES)
+    low, high = wilson_ends(share, worth.outcomes, quantile(confidence, worth.freedom))
+    return low, high, worth.independent
 
 
-def _no_group(group: Any) -> bool:
-    return group is None or (isinstance(group, float) and math.isnan(group))
+def quantile(confidence: float, freedom: np.ndarray) -> np.ndarray:
+    """Two-sided quantile of Student's t, the normal one where the degrees of freedom are infinite."""
+    normal = NormalDist().inv_cdf(0.5 + confidence / 2)
+    if np.all(np.isinf(freedom)):
+        return np.full(np.shape(freedom), normal)
+    from scipy.special import stdtrit
+
+    return stdtrit(np.minimum(freedom, 1e9), 0.5 + confidence / 2)
+
+
+def outcomes_of(values: Any) -> np.ndarray:
+    """One list of outcomes as floats.
+
+    Raises ValueError for anything but a list of numbers from 0 to 1: an item that could not be scored has no outcome.
+    """
+    found = np.asarray(values, dtype=float)
+    if found.ndim != 1:
+        raise ValueError(f"one list of outcomes is needed, not an array of shape {found.shape}")
+    wrong = np.flatnonzero(~((found >= 0) & (found <= 1)))
+    if len(wrong):
+        raise ValueError(
+            f"outcomes are true, false or means from 0 to 1; {len(wrong)} of {len(found)} are not, "
+            f"the first is {found[wrong[0]]} at {wrong[0]}: leave out items that were not scored"
+        )
+    return found

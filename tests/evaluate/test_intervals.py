@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest, f_oneway
 from statsmodels.stats.proportion import proportion_confint
 
-from tuneworth.evaluate.intervals import effective_size, share_interval, wilson
+from tuneworth.evaluate.intervals import share_interval, wilson
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,8 @@ def test_wilson_agrees_with_statsmodels(n, data, confidence):
     interval = wilson(successes, n, confidence=confidence)
     assert interval.low == pytest.approx(low, abs=1e-12)
     assert interval.high == pytest.approx(high, abs=1e-12)
+    scipys = binomtest(successes, n).proportion_ci(confidence, method="wilson")
+    assert (interval.low, interval.high) == pytest.approx((scipys.low, scipys.high), abs=1e-12)
 
 
 def test_wilson_of_nothing_is_nothing():
@@ -46,42 +49,105 @@ def test_an_item_without_a_group_is_a_group_of_its_own():
     assert share_interval(np.array([True, False, True]), ["a", None, None]).groups == 3
 
 
-def test_groups_whose_items_agree_count_as_one_item_each():
+def test_groups_whose_items_agree_are_worth_little_more_than_one_item_each():
     values = np.repeat(np.arange(40) % 2, 5).astype(bool)
     found = share_interval(values, np.repeat(np.arange(40), 5))
-    # All variance lies between groups: 200 items are worth 40, but for the factor G / (G - 1).
-    assert found.n_effective == pytest.approx(39)
+    assert 40 < found.n_effective < 42  # the estimate is 1, the prior draws it down by a hair
     assert found.high - found.low > share_interval(values).high - share_interval(values).low
+    assert "design effect" in found.method
 
 
-def test_all_alike_in_groups_counts_each_group_once():
-    assert share_interval(np.ones(60, dtype=bool), np.repeat(np.arange(6), 10)).n_effective == pytest.approx(6)
+def test_all_alike_in_groups_tells_nothing_of_how_alike_groups_are():
+    found = share_interval(np.ones(60, dtype=bool), np.repeat(np.arange(6), 10))
+    assert found.n_effective == pytest.approx(60 / (1 + 0.5 * 9))  # the prior's correlation alone
+    assert 0.6 < found.low < 0.75
+    assert found.high == 1
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=1, max_size=60))
-def test_groups_never_make_more_of_the_items_than_there_are(rows):
-    values = np.array([value for value, _ in rows], dtype=float)
-    codes = np.unique([group for _, group in rows], return_inverse=True)[1]
-    assert 0 < effective_size(values, codes) <= len(rows)
+def test_one_group_is_worth_one_item():
+    found = share_interval(np.array([True] * 19 + [False]), ["a"] * 20)
+    assert (found.n_effective, found.groups) == (1, 1)
+    assert found.low < 0.2
 
 
-def test_wilson_covers_where_wald_does_not():
-    rng = np.random.default_rng(5)
-    hits = wald = 0
-    for successes in rng.binomial(50, 0.94, 2000):
-        interval, share = wilson(int(successes), 50), successes / 50
-        hits += interval.low <= 0.94 <= interval.high
-        wald += abs(share - 0.94) <= 1.96 * np.sqrt(share * (1 - share) / 50)
-    assert hits / 2000 > 0.93
-    assert wald / 2000 < 0.85
+def test_one_repeated_group_name_among_many_items_changes_next_to_nothing():
+    values = np.arange(500) % 10 > 0
+    alone, twin = share_interval(values), share_interval(values, [0, *range(499)])
+    assert twin.low == pytest.approx(alone.low, abs=1e-3)
+    assert twin.high == pytest.approx(alone.high, abs=1e-3)
 
 
-def test_the_interval_of_grouped_items_covers():
-    rng = np.random.default_rng(1)
-    hits, groups = 0, np.repeat(np.arange(40), 5)
-    for _ in range(400):
-        chance = rng.beta(4, 1, 40)  # the share differs from group to group around 0.8
-        values = rng.random(200) < np.repeat(chance, 5)
-        found = share_interval(values, groups)
-        hits += found.low <= 0.8 <= found.high
-    assert hits / 400 > 0.92
+def anova_by_hand(values, groups):
+    """The intra-group correlation by scipy's one-way analysis of variance, for groups of equal size m."""
+    parts = [values[groups == group] for group in np.unique(groups)]
+    m, f = len(parts[0]), float(f_oneway(*parts).statistic)
+    return (f - 1) / (f + m - 1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_design_effect_is_that_of_the_analysis_of_variance(seed):
+    rng = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(30), 6)
+    values = (rng.random(180) < np.repeat(rng.beta(2, 1, 30), 6)).astype(float)
+    minority = values < 1 if values.mean() > 0.5 else values > 0
+    precision = 8 * 6 * 5 / 49 * np.sum(np.bincount(groups, weights=minority) > 0)
+    rho = (precision * max(anova_by_hand(values, groups), 0) + 12 * 0.5) / (precision + 12)
+    assert share_interval(values, groups).n_effective == pytest.approx(180 / (1 + rho * 5))
+
+
+def test_means_over_repeats_are_worth_more_than_single_outcomes():
+    rng = np.random.default_rng(0)
+    means = rng.binomial(5, 0.8, 200) / 5  # five independent repeats
+    low, high = proportion_confint(means.sum() * 5, 1000, method="wilson")
+    found = share_interval(means)
+    assert found.high - found.low == pytest.approx(high - low, rel=0.15)
+    assert found.n_effective == 200
+
+
+rows = st.lists(st.tuples(st.sampled_from([0.0, 0.2, 0.6, 1.0]), st.integers(0, 8)), min_size=1, max_size=60)
+
+
+@given(rows, st.randoms(use_true_random=False))
+def test_order_and_names_of_groups_change_nothing(rows, random):
+    shuffled = random.sample(rows, len(rows))
+    names = [["a", None, 7, "7", 2.5, ("x", 1), "", float("inf"), -1][group] for _, group in shuffled]
+    lone = [(value, 100 + i if group == 1 else group) for i, (value, group) in enumerate(rows)]  # None is a group alone
+    first = share_interval(*map(np.array, zip(*lone, strict=True)))
+    second = share_interval(np.array([value for value, _ in shuffled]), names)
+    assert (second.low, second.high, second.n_effective) == pytest.approx((first.low, first.high, first.n_effective))
+
+
+@given(rows)
+def test_ends_lie_around_the_share_and_failures_mirror_successes(rows):
+    values, groups = map(np.array, zip(*rows, strict=True))
+    found, failed = share_interval(values, groups), share_interval(1 - values, groups)
+    assert 0 <= found.low <= found.share + 1e-12
+    assert found.share - 1e-12 <= found.high <= 1
+    assert 0 < found.n_effective <= len(rows)
+    assert (failed.low, failed.high) == pytest.approx((1 - found.high, 1 - found.low), abs=1e-9)
+
+
+@given(st.integers(1, 200), st.data())
+def test_one_success_more_never_lowers_an_end(n, data):
+    k = data.draw(st.integers(0, n - 1))
+    less, more = (share_interval(np.arange(n) < count) for count in (k, k + 1))
+    assert less.low <= more.low
+    assert less.high <= more.high
+
+
+@pytest.mark.parametrize("bad", [[1.0, float("nan")], [True, None], [0.5, 1.2], [-0.1], [float("inf")]])
+def test_an_item_without_an_outcome_is_refused(bad):
+    with pytest.raises(ValueError, match="not scored"):
+        share_interval(np.array(bad))
+
+
+def test_two_dimensions_and_a_wrong_number_of_groups_are_mistakes_of_the_caller():
+    with pytest.raises(ValueError, match="shape"):
+        share_interval(np.ones((2, 2)))
+    with pytest.raises(ValueError, match="3 groups for 2 items"):
+        share_interval(np.ones(2), [1, 2, 3])
+
+
+def test_nan_and_none_are_groups_of_their_own_whatever_their_type():
+    names = np.array([np.float32("nan"), float("nan"), None, "nan", "nan"], dtype=object)
+    assert share_interval(np.ones(5), names).groups == 4
