@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..curate.settings import CurateSettings, DataSettings
+from ..evaluate.own_prices import beside
 from ..evaluate.settings import EvaluateSettings, read_evaluate
 from ..style import ConfigError, StyleSchema, read_style
 from ..style.settings import build_settings, unknown_keys
@@ -82,7 +83,7 @@ def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
     if problems or data is None or style is None or curate is None or train is None or evaluate is None:
         raise ConfigError.of(problems, where=str(folder / PROJECT_FILE))
     schema = read_style(folder / style.path, allow_code=allow_code)
-    return Project(folder, data, schema, curate, train, evaluate, table.get("roi"), _plain(table))
+    return Project(folder, data, schema, curate, train, evaluate, beside(table.get("roi"), folder), _plain(table))
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """`tuneworth roi`: the money alone."""
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .talk import Talk, common_options
+
+if TYPE_CHECKING:
+    from ..evaluate.money import Money
 
 __all__ = ["command"]
 
@@ -16,30 +18,41 @@ __all__ = ["command"]
 @click.option(
     "--config", type=click.Path(path_type=Path), help="A file with a [roi] table; no project and no run needed."
 )
+@click.option("--explain", is_flag=True, help="Every figure as a line that a pocket calculator can follow.")
 @common_options
-def command(project: Path | None, config: Path | None, talk: Talk) -> None:
+def command(project: Path | None, config: Path | None, explain: bool, talk: Talk) -> None:
     """What fine-tuning costs and saves, from stated numbers or from a project's newest run.
 
-    With --config, the two variants are those that [roi.NAME] tables describe: `prompted` and `tuned` where both are there.
+    With --config, the two variants are those that [roi.NAME] tables describe: `prompted` and `tuned` where both are
+    there. A project's newest evaluated run gives what it measured; the [roi] of the project file, as it is now, the rest.
     """
-    from ..evaluate import check_roi, compute_money, read_roi
     from ..style import ConfigError
+    from .roi_words import explained, money_text
 
-    if config is not None:
-        from .project import read_toml
+    if config is not None and project is not None:
+        raise ConfigError("name a project or a --config file, not both")
+    found, measured = (_of_config(config, talk), None) if config is not None else _of_run(project or Path(), talk)
+    money = found.to_json()
+    text = money_text(money, run=measured)
+    talk.answer(f"{text}\n\n{explained(money)}" if explain else text, money)
+    more = "" if explain else "; --explain shows how each figure comes about"
+    talk.next(f"put your own numbers into [roi], [low, likely, high] for a range{more}")
 
-        table = read_toml(config)
-        if "roi" not in table:
-            raise ConfigError(f"{config} has no [roi] table")
-        roi = read_roi(table["roi"], where=f"{config}: roi")
-        baseline, candidate = _pair(list(roi.variants), config)
-        check_roi(roi, list(roi.variants), required=[baseline, candidate], measured=False)
-        money = compute_money(roi, baseline=baseline, candidate=candidate, measured=None, seed=talk.seed).to_json()
-    else:
-        money = _of_run(project)
-        baseline, candidate = money["baseline"], money["candidate"]
-    talk.answer(_text(money, baseline, candidate), money)
-    talk.next("put your own numbers into [roi]; [low, likely, high] is a range")
+
+def _of_config(config: Path, talk: Talk) -> "Money":
+    """The money of stated numbers alone."""
+    from ..evaluate import check_roi, compute_money, read_roi
+    from ..evaluate.own_prices import beside
+    from ..style import ConfigError
+    from .project import read_toml
+
+    table = read_toml(config)
+    if not isinstance(table.get("roi"), dict):
+        raise ConfigError(f"{config} has no [roi] table")
+    roi = read_roi(beside(table["roi"], config.parent) or {}, where=f"{config}: roi")
+    baseline, candidate = _pair(list(roi.variants), config)
+    check_roi(roi, list(roi.variants), required=[baseline, candidate], measured=False)
+    return compute_money(roi, baseline=baseline, candidate=candidate, seed=talk.seed)
 
 
 def _pair(names: list[str], config: Path) -> tuple[str, str]:
@@ -54,60 +67,69 @@ def _pair(names: list[str], config: Path) -> tuple[str, str]:
     )
 
 
-def _of_run(project: Path | None) -> dict[str, Any]:
-    """The money that the project's newest run came to."""
+def _of_run(path: Path, talk: Talk) -> tuple["Money", str]:
+    """The money of what a run measured, by the project's [roi] as it is now; and the run's name."""
+    from ..evaluate import check_roi, compute_money, read_roi
+    from ..evaluate.stored_measures import read_measures
+    from .runs import read_run
+
+    run = _evaluated_run(path)
+    table, where = _roi_table(path, run)
+    measures = read_measures(run)
+    roi = read_roi(table, where=where)
+    pair = [measures.baseline, measures.candidate]
+    check_roi(roi, list(dict.fromkeys([*measures.measured, *roi.variants])), required=pair)
+    seed = talk.seed if talk.seed_given else int(read_run(run).get("seed", 0))
+    money = compute_money(
+        roi, baseline=measures.baseline, candidate=measures.candidate, measured=measures.measured,
+        groups=measures.groups, training=measures.training, seed=seed,
+    )  # fmt: skip
+    return money, run.name
+
+
+def _evaluated_run(path: Path) -> Path:
+    """The run that a path means: itself, or the newest one of the project there that has been evaluated."""
     from ..style import ConfigError
     from .runs import run_folder
 
-    run = run_folder(project or Path())
-    results = run / "results.json"
-    money = json.loads(results.read_text(encoding="utf-8"))["money"] if results.is_file() else None
-    if money is None:
-        raise ConfigError(
-            f"{run} has no money in it\n"
-            "A [roi] table in tuneworth.toml and `tuneworth evaluate` make it, or --config names a file."
-        )
-    return money
+    newest = run_folder(path)
+    runs = [newest] if newest == path else sorted(newest.parent.glob("*/results.json"), reverse=True)
+    for found in runs:
+        run = found if found.is_dir() else found.parent
+        if (run / "results.json").is_file():
+            return run
+    raise ConfigError(
+        f"no run in {path} has been evaluated\n"
+        "`tuneworth evaluate` measures tokens and acceptance; --config FILE counts stated numbers alone."
+    )
 
 
-def _text(money: dict[str, Any], baseline: str, candidate: str) -> str:
-    """The figures in lines of at most 80 columns."""
-    from .headline import share, sum_of
+def _roi_table(path: Path, run: Path) -> tuple[Any, str]:
+    """The `[roi]` of the project file as it is now; of the run's own record where the run lies in no project."""
+    from decimal import Decimal
 
-    currency = money["currency"]
-    pair = [money["variants"][name] for name in (baseline, candidate)]
-    rows: list[tuple[str, ...]] = [("", baseline, candidate)]
-    for key, label in (
-        ("cost_per_request", "cost per request"),
-        ("cost_per_acceptable_output", "per acceptable output"),
-        ("effective_cost_per_request", "with failures"),
-    ):
-        rows.append((label, *(sum_of(option[key], currency) for option in pair)))
-    rows.append(("acceptable", *(share(option["acceptance"]) for option in pair)))
-    for key in ("fixed_tokens", "input_tokens", "output_tokens"):
-        rows.append((key.replace("_", " "), *(_count(option[key]) for option in pair)))
-    lines = [f"{label:<24}{left:>24}{right:>24}" for label, left, right in rows]
-    lines += [
-        "",
-        f"saving per request      {sum_of(money['saving_per_request'], currency)} ({share(money['saving_share'])})",
-    ]
-    if money["requests_per_day"] is not None:
-        volume = f"at {_count(money['requests_per_day'])} requests a day"
-        lines.append(f"saving per day          {sum_of(money['saving_per_day'], currency)} {volume}")
-    lines.append(f"investment              {sum_of(money['investment'], currency)}")
-    if money["requests_per_day"] is not None:
-        low, high = _days(money["payback_days_p5"]), _days(money["payback_days_p95"])
-        lines.append(f"payback                 {_days(money['payback_days'])} (5 to 95 %: {low} to {high})")
-        lines.append(f"pays from               {_count(money['break_even_requests_per_day'])} requests a day on")
-    lines.append(f"value over the horizon  {sum_of(money['npv'], currency)}")
-    stated = sorted({f"{entry['source']}" for entry in money["assumptions"]})
-    lines.append(f"\nNumbers are {', '.join(stated)}; --json lists each with its source.")
-    return "\n".join(lines)
+    from ..evaluate.own_prices import beside
+    from ..style import ConfigError
+    from .project import PROJECT_FILE, read_toml
+    from .runs import read_run
+
+    for folder in (path, run.parent.parent):
+        file = folder / PROJECT_FILE
+        if file.is_file():
+            table = read_toml(file)
+            if not isinstance(table.get("roi"), dict):
+                raise ConfigError(f"{file} has no [roi] table; it states the volume, what is invested, and prices")
+            return beside(table["roi"], folder), f"{file}: roi"
+    table = (read_run(run).get("config") or {}).get("roi")
+    if not table:
+        raise ConfigError(f"{run} was made without a [roi] table\n--config FILE counts stated numbers alone.")
+    return _exact(table, Decimal), f"{run / 'run.json'}: roi"
 
 
-def _count(value: float | None) -> str:
-    return "none" if value is None else f"{value:,.0f}"
-
-
-def _days(value: float | None) -> str:
-    return "never" if value is None else f"{value:,.1f} days"
+def _exact(value: Any, number: Any) -> Any:
+    """A table from JSON with its numbers as they were written in TOML."""
+    if isinstance(value, dict):
+        return {key: _exact(item, number) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_exact(item, number) for item in value]
+    return number(repr(value)) if isinstance(value, float) else value

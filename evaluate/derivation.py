@@ -63,6 +63,7 @@ def _price_lines(
                     (listed, values[f"exchange.{foreign}"]),
                     lambda price, rate: price * rate,
                     f"{settings.currency} per million tokens",
+                    exact=True,
                 )
             )
     return found
@@ -178,6 +179,7 @@ def _investment_lines(values: Mapping[str, Decimal], currency: str) -> list[Line
             numbers,
             total,
             currency,
+            exact=True,
         )
     ]
 

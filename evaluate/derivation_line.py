@@ -8,7 +8,8 @@ from typing import Any
 __all__ = ["Line", "comparison", "line", "shown", "signed"]
 
 RESULT_DIGITS = 6  # as many as a reader compares; more is shown of the numbers that go in where the result needs it
-EXACT_DIGITS = 12  # a price or a token count as it was stated is shown whole up to here
+WHOLE_DIGITS = 8  # what needs no more is not rounded; a figure from a line above looks as it did there
+EXACT_DIGITS = 12  # so many for prices and token counts, which are shown as they were stated
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,13 @@ def line(
     numbers: Sequence[Decimal],
     compute: Callable[..., Decimal],
     unit: str = "",
+    *,
+    exact: bool = False,
 ) -> Line:
     """A line whose numbers are shown with as many digits as its result needs to come out as shown.
 
-    `template` holds {0}, {1}, ... for the numbers; `compute` does the same arithmetic.
+    `template` holds {0}, {1}, ... for the numbers; `compute` does the same arithmetic. `exact` shows the numbers as
+    they were stated.
     """
     with localcontext() as context:
         context.prec = 60
@@ -56,7 +60,7 @@ def line(
         result = shown(value, RESULT_DIGITS)
         text = ""
         for digits in range(RESULT_DIGITS, 40):
-            parts = [shown(number, digits, whole=EXACT_DIGITS) for number in numbers]
+            parts = [shown(number, digits, whole=EXACT_DIGITS if exact else WHOLE_DIGITS) for number in numbers]
             text = template.format(*map(signed, parts))
             if shown(compute(*map(Decimal, parts)), RESULT_DIGITS) == result:
                 break

@@ -75,7 +75,7 @@ def _cost(key: str, name: str, option: Option, currency: str) -> Line:
     lengths = [len(given) for _, given in terms]
     return line(
         key, words, f"({formula}) ÷ 1,000,000", f"({' + '.join(template)}) ÷ 1,000,000", given_numbers, _million(lengths),
-        currency,
+        currency, exact=True,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from ..style.errors import ConfigError
 from ..style.settings import build_settings
 from .prices import Day, ModelPrice
 
-__all__ = ["read_prices"]
+__all__ = ["beside", "read_prices"]
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,6 @@ def _day(value: Any) -> Day | None:
 
 def beside(table: Mapping[str, Any] | None, folder: Path) -> Mapping[str, Any] | None:
     """A `[roi]` table whose file of prices is meant from `folder`, where the file that states it lies."""
-    if table is None or not isinstance(table.get("prices"), str):
+    if not isinstance(table, Mapping) or not isinstance(table.get("prices"), str):
         return table
     return {**table, "prices": str(folder / table["prices"])}

@@ -1,0 +1,271 @@
+"""The money in lines of at most 80 columns, and its derivation line by line."""
+
+from collections.abc import Mapping
+from textwrap import wrap
+from typing import Any
+
+__all__ = ["explained", "money_text"]
+
+Money = Mapping[str, Any]
+WIDTH = 80
+LABEL, COLUMN = 24, 27  # one label and two variants fill the line
+HUGE = 1e12  # beyond this a sum is told by its size
+
+
+def money_text(money: Money, *, run: str | None = None) -> str:
+    """The figures, what moves them, the ways without tuning, and what is assumed. `run` names the run that measured."""
+    parts = [_table(money), _figures(money), _moves(money), _ways(money), _assumed(money, run), _mind(money)]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines)
+
+
+def _table(money: Money) -> list[str]:
+    currency, names = money["currency"], (money["baseline"], money["candidate"])
+    pair = [money["variants"][name] for name in names]
+    rows = [("", *(_clipped(name) for name in names))]
+    counted = {"drop": "counted", "repair": "with failures mended", "retry": "with tries"}.get(money["failures"])
+    for key, label in (
+        ("cost_per_request", "cost of one request"),
+        ("cost_per_acceptable_output", "per acceptable output"),
+        ("effective_cost_per_request", counted if money["failures"] in ("repair", "retry") else None),
+    ):
+        if label:
+            rows.append((label, *(_sum(option[key], currency) for option in pair)))
+    rows.append(("acceptable", *(_share(option["acceptance"]) for option in pair)))
+    for key, label in (
+        ("fixed_tokens", "fixed prompt tokens"),
+        ("input_tokens", "request tokens"),
+        ("output_tokens", "answer tokens"),
+    ):
+        if any(option[key] is not None for option in pair):
+            rows.append((label, *(_count(option[key]) for option in pair)))
+    if any(option["machine_cost_per_day"] for option in pair):
+        rows.append(("machines a day", *(_sum(option["machine_cost_per_day"], currency) for option in pair)))
+    return [f"{label:<{LABEL}}{left:>{COLUMN}}{right:>{COLUMN}}" for label, left, right in rows]
+
+
+def _figures(money: Money) -> list[str]:
+    currency, found = money["currency"], []
+
+    def say(label: str, text: str) -> None:
+        found.extend(_wrapped(f"{label:<{LABEL}}{text}", LABEL))
+
+    if money["missing"]:
+        say("not stated, not measured", ", ".join(money["missing"]))
+    unit = "per acceptable output" if money["failures"] == "drop" else "per request"
+    share = "" if money["saving_share"] is None else f" ({_share(money['saving_share'])})"
+    say(f"saving {unit}"[: LABEL - 1], _sum(money["saving_per_request"], currency) + share)
+    parts = money["parts"]
+    if parts and None not in parts.values():
+        words = {"guide": "other prompt", "model": "other prices, lengths", "failures": "fewer failures"}
+        say(
+            "  of it",
+            ", ".join(f"{words[key]} {_sum(value, currency)}" for key, value in parts.items() if value) or "nothing",
+        )
+    if money["requests_total"] is not None:
+        say(
+            "saving of the batch",
+            f"{_sum(money['saving_total'], currency)} for {_count(money['requests_total'])} requests",
+        )
+    elif money["requests_per_day"] is not None:
+        less = (
+            f", {_sum(money['running_cost_per_day'], currency)} of running costs taken off"
+            if money["running_cost_per_day"]
+            else ""
+        )
+        say(
+            "saving per day",
+            f"{_sum(money['saving_per_day'], currency)} at {_count(money['requests_per_day'])} requests a day{less}",
+        )
+    say("investment", _sum(money["investment"], currency) + _sunk(money))
+    if money["requests_total"] is None and money["requests_per_day"] is not None:
+        say("payback", _payback(money))
+        if money["probability_of_payback_in_target"] is not None:
+            say(
+                f"  within {_count(money['target_payback_days'])} days",
+                f"in {_chance(money['probability_of_payback_in_target'])} of {money['draws']:,} draws",
+            )
+    if money["requests_total"] is None:
+        least = money["break_even_requests_per_day"]
+        say("pays from", "no volume" if least is None else f"{_count(least)} requests a day on, over the horizon")
+    if money["break_even_failure_cost"] is not None:
+        say("no dearer to run from", f"{_sum(money['break_even_failure_cost'], currency)} per unacceptable output on")
+    over = "left over" if money["horizon_days"] is None else f"value over {_count(money['horizon_days'])} days"
+    say(over, _sum(money["npv"], currency) + _between(money["npv_p5"], money["npv_p95"], currency))
+    return found
+
+
+def _payback(money: Money) -> str:
+    low, high = money["payback_days_p5"], money["payback_days_p95"]
+    if low is None and high is None:
+        return _days(money["payback_days"])
+    first = _days(low).removesuffix(" days") if high is not None else _days(low)
+    return f"{_days(money['payback_days'])} (5 to 95 %: {first} to {_days(high)})"
+
+
+def _sunk(money: Money) -> str:
+    spent = money["already_spent"]
+    return f" ({_sum(spent, money['currency'])} spent before, not counted)" if spent else ""
+
+
+def _between(low: float | None, high: float | None, currency: str) -> str:
+    if low is None or high is None:
+        return ""
+    return f" (5 to 95 %: {_sum(low, '').strip()} to {_sum(high, currency)})"
+
+
+def _moves(money: Money) -> list[str]:
+    """The three inputs whose ranges move the value most."""
+    lines = []
+    for row in money["tornado"][:3]:
+        ends = f"{_number(row['low'])} to {_number(row['high'])}"
+        gains = f"{_sum(row['npv_low'], '').strip()} to {_sum(row['npv_high'], money['currency'])}"
+        lines += _wrapped(f"  {_words(row['key'])} from {ends}: {gains}", 4)
+    return ["What moves the value most:", *lines] if lines else []
+
+
+def _ways(money: Money) -> list[str]:
+    """The alternatives, and whether tuning still pays against each."""
+    lines, currency = [], money["currency"]
+    for way in money["alternatives"]:
+        saved = way["saving_share"]
+        less = "" if saved is None else f", {_share(abs(saved))} {'less' if saved >= 0 else 'more'}"
+        rate = (
+            "" if way["acceptance"] is None else f"; acceptable {_share(way['acceptance'])}, {way['acceptance_from']}"
+        )
+        lines += _wrapped(f"  {way['name']}: {_sum(way['effective_cost_per_request'], currency)}{less}{rate}", 4)
+        lines += _wrapped(f"    {_against(money, way['tuning'])}", 4)
+    return ["Instead of tuning, one request would cost:", *lines] if lines else []
+
+
+def _against(money: Money, tuning: Mapping[str, Any]) -> str:
+    if tuning["npv"] is None and tuning["payback_days"] is None:
+        return "tuning against it: not known"
+    if money["requests_total"] is not None:
+        return f"tuning against it leaves {_sum(tuning['npv'], money['currency'])}"
+    if tuning["payback_days"] is None:
+        return "tuning never pays back against it"
+    late = "" if tuning["pays"] else ", too late for the horizon"
+    return f"tuning against it pays back in {_days(tuning['payback_days'])}{late}"
+
+
+def _assumed(money: Money, run: str | None) -> list[str]:
+    """What no one stated and nothing measured, by name; and where prices and measured numbers come from."""
+    entries = {entry["key"]: entry for entry in money["assumptions"]}
+    said = []
+    for key, words in (
+        ("horizon_days", "{} days of horizon (default)"),
+        ("target_payback_days", "payback aimed at within {} days (default)"),
+        ("discount_rate", "no discounting (default)"),
+        ("ramp_days", "full volume from the first day (default)"),
+    ):
+        if key in entries and entries[key]["source"] == "default":
+            said.append(words.format(_count(entries[key]["value"])))
+    if money["failures"] == "ignore":
+        said.append('a failure costs nothing (failures = "ignore")')
+    volume = entries.get("requests_per_day", {})
+    if "Tuneworth's own" in volume.get("detail", ""):
+        low, _, high = volume["range"]
+        said.append(f"{_count(low)} to {_count(high)} requests a day (Tuneworth's own range)")
+    said += [
+        f"{name} tries independent of each other" for name, _, key in _split(entries) if key == "independent_tries"
+    ]
+    lines = _wrapped(f"Assumed: {'; '.join(said)}.", 2) if said else []
+    lines += _listed_prices(entries)
+    measured = [key for key, entry in entries.items() if entry["source"] == "measured"]
+    if run and measured:
+        lines += _wrapped(f"Measured in run {run}: {', '.join(map(_words, measured))}.", 2)
+    instead = [
+        key for key, entry in entries.items() if "in place of what the run measured" in (entry.get("detail") or "")
+    ]
+    if instead:
+        lines += _wrapped(f"Stated in place of what the run measured: {', '.join(map(_words, instead))}.", 2)
+    return [*lines, "All else is stated; --json lists every number with its source."]
+
+
+def _split(entries: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    return [key.rpartition(".") for key in entries]
+
+
+def _listed_prices(entries: Mapping[str, Any]) -> list[str]:
+    found: dict[str, str] = {}
+    for key, entry in entries.items():
+        name, _, what = key.rpartition(".")
+        if entry["source"] == "price list" and what == "price_input":
+            found[name] = entry["detail"].partition(": ")[2] if ": " in entry["detail"] else entry["detail"]
+    return [line for name, detail in found.items() for line in _wrapped(f"Price list, {name}: input {detail}.", 2)]
+
+
+def _mind(money: Money) -> list[str]:
+    return [line for text in money["warnings"] for line in _wrapped(f"Mind: {text}.", 2)]
+
+
+def explained(money: Money) -> str:
+    """The derivation: each figure as a sentence, a formula, its numbers and its result."""
+    blocks = []
+    for entry in money["derivation"]:
+        lines = _wrapped(entry["words"], 0)
+        if entry["formula"] != entry["numbers"]:
+            lines += _wrapped(f"    {entry['formula']}", 6)
+        if not entry["result"].startswith(f"{entry['numbers']} "):
+            lines += _wrapped(f"  = {entry['numbers']}", 6)
+        blocks.append("\n".join([*lines, *_wrapped(f"  = {entry['result']}", 6)]))
+    return "\n\n".join(["How each figure comes about", *blocks])
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    return wrap(text, WIDTH, subsequent_indent=" " * indent, drop_whitespace=True, break_on_hyphens=False) or [text]
+
+
+def _clipped(name: str) -> str:
+    return name if len(name) < COLUMN else f"{name[: COLUMN - 2]}…"
+
+
+def _words(key: str) -> str:
+    """`tuned.price_output` as "price output of tuned"; `requests_per_day` as "requests per day"."""
+    name, _, what = key.rpartition(".")
+    text = what.replace("_", " ")
+    return text if name in ("", "investment", "running", "exchange") else f"{text} of {name}"
+
+
+def _sum(value: float | None, currency: str) -> str:
+    """A sum with the digits that it needs; a huge one by its size."""
+    from .headline import sum_of
+
+    if value is not None and abs(value) >= HUGE:
+        return f"{value:.3g} {currency}"
+    return sum_of(value, currency)
+
+
+def _number(value: float) -> str:
+    if value == 0 or 0.01 <= abs(value) < 100:
+        return f"{value:.3g}"
+    return f"{value:,.0f}" if 100 <= abs(value) < HUGE else f"{value:.3g}"
+
+
+def _share(value: float | None) -> str:
+    if value is None:
+        return "not known"
+    return f"{100 * value:.1f} %" if abs(value) < 1000 else f"{100 * value:.3g} %"
+
+
+def _chance(value: float) -> str:
+    """A chance as whole percent; neither all nor none of the draws never reads 100 or 0."""
+    if 0.995 <= value < 1:
+        return "more than 99 %"
+    return "less than 1 %" if 0 < value < 0.005 else f"{100 * value:.0f} %"
+
+
+def _count(value: float | None) -> str:
+    if value is None:
+        return "not known"
+    if abs(value) >= HUGE:
+        return f"{value:.3g}"
+    return f"{value:,.1f}".removesuffix(".0") if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _days(value: float | None) -> str:
+    if value is None:
+        return "never"
+    if value >= HUGE:
+        return f"{value:.3g} days"
+    return f"{value:,.1f} days" if value < 1000 else f"{value:,.0f} days"
