@@ -16,6 +16,7 @@ DEFECTIVE_REFERENCES = 0.9
 OFTEN_USED = 3
 CLOSE_BY = 0.15  # an input that is so little off is off by no more than most estimates are
 UNSTABLE = 0.1
+SHARES = ("acceptance", "cached_share")
 Results = Mapping[str, Any]
 
 
@@ -25,12 +26,11 @@ def strongest_doubt(results: Results, decision: str, *, flips: Sequence[Results]
     `flips` are the verdict's own. Doubts about the money count only where the verdict rests on it.
     """
     turning = (_better_untuned, _weak_baseline, _foreign_guide, _few_cases, _wide, _warned)
-    money = (
-        (_cheaper_way, _stated, lambda results, decision: _near_flip(results, flips), _volume) if about_money else ()
-    )
+    money = (_cheaper_way, _stated, _near_flip, _volume) if about_money else ()
     way, stated, near, volume = ((look,) for look in money) if money else ((), (), (), ())
+    seen = {**results, "verdict_flips": flips}
     for look in (*way, *turning, *stated, *near, _unstable, _references, _style, _reused, *volume, _unchecked):
-        found = look(results, decision)
+        found = look(seen, decision)
         if found:
             return found
     return "The test pairs are a sample; what users ask next year may differ from them."
@@ -56,15 +56,15 @@ def _cheaper_way(results: Results, decision: str) -> str | None:
     return f"Against {way.what}, which needs no training, it might not pay; try that first."
 
 
-def _near_flip(results: Results, flips: Sequence[Results]) -> str | None:
+def _near_flip(results: Results, decision: str) -> str | None:
     """An input that needs to be only a little different for another verdict."""
-    near = [flip for flip in flips if flip["from"] and abs(flip["to"] / flip["from"] - 1) < CLOSE_BY]
+    near = [flip for flip in results["verdict_flips"] if flip["from"] and abs(flip["to"] / flip["from"] - 1) < CLOSE_BY]
+    near = [flip for flip in near if not flip["key"].endswith(SHARES)]  # doubts of its own say how sure a share is
     if not near:
         return None
     flip = min(near, key=lambda flip: abs(flip["to"] / flip["from"] - 1))
-    share = flip["key"].endswith(("acceptance", "cached_share"))
-    now, then = (percent(flip[end]) if share else count(flip[end]) for end in ("from", "to"))
-    return f"It hangs on a thread: if {flip['what']} went from {now} to {then}, it would be “{flip['decision']}”."
+    now, then = (count(flip[end]) for end in ("from", "to"))
+    return f"It hangs by a thread: with {then} instead of {now} as {flip['what']} the answer is “{flip['decision']}”."
 
 
 def _warned(results: Results, decision: str) -> str | None:
@@ -109,7 +109,8 @@ def _weak_baseline(results: Results, decision: str) -> str | None:
     name, share = _baseline(results)
     if share is None or share >= WEAK_BASELINE or not _ahead(results):
         return None
-    text = f"The baseline is weak: {variant_name(name)} gives an acceptable output in only {percent(share)} of cases"
+    seldom = f"an acceptable output in only {percent(share)} of cases" if share else "no acceptable output at all"
+    text = f"The baseline is weak: {variant_name(name)} gives {seldom}"
     if _by_us(results, name):
         return f"{text}, and Tuneworth wrote its guide; a stronger model or the team's own guide may close the gap."
     return f"{text}; a stronger model with the same guide may close the gap."
@@ -182,11 +183,14 @@ def _reused(results: Results, decision: str) -> str | None:
 
 
 def _volume(results: Results, decision: str) -> str | None:
+    """A volume that is Tuneworth's own range, where that range reaches another answer."""
+    flips = [flip["to"] for flip in results["verdict_flips"] if flip["key"] == "requests_per_day"]
     for entry in (results.get("money") or {}).get("assumptions", []):
         if entry["key"] == "requests_per_day" and "Tuneworth's own" in (entry.get("detail") or ""):
             low, _, high = entry["range"]
-            return (
-                f"The volume is a single stated number; half of it to half as much again ({count(low)} to {count(high)} "
-                "requests a day) is Tuneworth's own range."
-            )
+            if any(low <= flip <= high for flip in flips):
+                return (
+                    f"The volume is a single stated number; within half of it to half as much again ({count(low)} to "
+                    f"{count(high)} requests a day, Tuneworth's own range) the answer turns."
+                )
     return None

@@ -35,8 +35,11 @@ FLIPS = {
     "target_payback_days": "days within which it has to be paid back",
 }
 SHARES = ("acceptance", "cached_share")
-PERIODS = ("horizon_days", "target_payback_days")  # sixteen times as long is beyond any plan
-FACTORS = tuple(4.0**power for power in range(1, 11))  # up to a million times what it is, and down to a millionth
+VOLUMES = ("requests_per_day", "requests_total")
+FACTORS = tuple(
+    4.0**power for power in range(1, 11)
+)  # a volume: up to a million times what it is, and down to a millionth
+REACH = 3  # so many of these steps for a price or a count: 64 times as much is no price of the same thing
 SMALLEST = 1e-7  # where the search for a failure cost starts: a thousandth of what the cheapest requests cost
 THIN = 1000  # draws that find the neighbourhood of a root; all of them settle it
 NEAR, CLOSE = 0.02, 5e-4  # relative; a verdict names a root with two or three digits
@@ -65,8 +68,8 @@ def solve_flips(
 
     `to` is where it changes on the way from `from`, and `beyond` holds those keys of `money` that the verdict reads,
     as they are 1 % further on. An input that is a range moves with its range, a share moves by as much as its middle.
-    Without `drawn` every input counts as known exactly. What changes nothing between a millionth and a million times
-    what it is, or not for good, is left out.
+    Without `drawn` every input counts as known exactly. What changes nothing within reach, or not for good, is left
+    out.
     """
     money = _Money(values, settings, baseline, candidate, drawn)
     found = []
@@ -205,7 +208,7 @@ def _paths(key: str, start: float) -> tuple[tuple[float, ...], tuple[float, ...]
         return (1.0,) if start < 1 else (), (0.0,) if start > 0 else ()
     if start == 0:
         return tuple(SMALLEST * factor for factor in (1.0, *FACTORS, *(f * FACTORS[-1] for f in FACTORS))), ()
-    factors = FACTORS[:2] if key in PERIODS else FACTORS
+    factors = FACTORS if key in VOLUMES else FACTORS[:REACH]
     return tuple(start * factor for factor in factors), tuple(start / factor for factor in factors)
 
 

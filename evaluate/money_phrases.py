@@ -84,8 +84,8 @@ def it_would_pay(key: str, to: float, money: Results) -> str | None:
     currency, candidate = money["currency"], money["candidate"]
     price = "it would pay at an {} price of {} per million tokens or less"
     return {
-        "requests_per_day": f"it would pay from about {count(round(to) if to >= 10 else to)} requests a day on",
-        "requests_total": f"it would pay from about {count(round(to) if to >= 10 else to)} requests on",
+        "requests_per_day": f"it would pay from about {_about(to)} requests a day on",
+        "requests_total": f"it would pay from about {_about(to)} requests on",
         "failure_cost": f"it would pay if an unacceptable output cost {money_text(to, currency)} or more",
         f"{candidate}.price_input": price.format("input", money_text(to, currency)),
         f"{candidate}.price_output": price.format("output", money_text(to, currency)),
@@ -93,6 +93,11 @@ def it_would_pay(key: str, to: float, money: Results) -> str | None:
         "investment.compute": f"it would pay if training cost {money_text(to, currency)} or less",
         "target_payback_days": f"it would pay if {days(to)} were soon enough",
     }.get(key)
+
+
+def _about(number: float) -> str:
+    """Three digits: more would look exact."""
+    return count(float(f"{number:.3g}"))
 
 
 def input_name(key: str, money: Results) -> str:

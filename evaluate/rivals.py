@@ -10,6 +10,12 @@ from .wording import variant_name
 __all__ = ["CheaperWay", "better_untuned", "cheaper_way", "guide_can_go", "not_worse"]
 
 Results = Mapping[str, Any]
+WAYS = {
+    "cached_guide": "with its guide in the prompt cache",
+    "short_guide": "with a shorter guide",
+    "no_few_shot": "without its examples",
+    "batch": "in batches, whose answers may take hours",
+}
 
 
 @dataclass(frozen=True)
@@ -17,11 +23,10 @@ class CheaperWay:
     """A way without training against which the tuned model does not pay.
 
     `standing` is `measured` where its outputs were scored in this run, `same outputs` where the prompt stays as it is
-    and only its price is assumed, `assumed` where its outputs would be others and nobody has scored them.
+    and only its price is assumed, `assumed` where its outputs may be others, or come later, and nobody has tried.
     `as_good` says whether it was at least as good as the candidate; None where that is not known.
     """
 
-    name: str
     what: str
     standing: Literal["measured", "same outputs", "assumed"]
     as_good: bool | None
@@ -29,31 +34,55 @@ class CheaperWay:
 
 
 def cheaper_way(results: Results, margin: float) -> CheaperWay | None:
-    """The strongest of the ways in `money.alternatives` that beat tuning: measured before merely priced before assumed.
+    """The strongest of `money.alternatives` against which tuning does not pay: measured, else merely priced, else assumed.
 
-    A measured way counts if it is not worse than the baseline.
+    A measured way counts if it is not worse than the baseline, a cached guide if nobody said how much is cached.
     """
     money = results.get("money") or {}
-    ways = [_way(results, entry, margin) for entry in money.get("alternatives") or [] if entry.get("beats_tuning")]
+    ways = [_way(results, entry, margin) for entry in money.get("alternatives") or [] if _beats(entry, money)]
     found = [way for way in ways if way is not None]
     order = ("measured", "same outputs", "assumed")
     return min(found, key=lambda way: (order.index(way.standing), way.cost or 0.0), default=None)
 
 
-def _way(results: Results, entry: Mapping[str, Any], margin: float) -> CheaperWay | None:
+def _beats(entry: Results, money: Results) -> bool:
+    """Whether it costs less than the baseline, and the investment is then not earned, or not in time."""
+    tuning, target = entry["tuning"], money.get("target_payback_days")
+    savings = (entry[key] for key in ("saving_per_day", "saving_total", "saving_per_request"))
+    if tuning["npv"] is None or next((saving for saving in savings if saving is not None), 0) <= 0:
+        return False
+    in_time = tuning["payback_days"] is not None and (target is None or tuning["payback_days"] <= target)
+    return tuning["npv"] <= 0 or not (in_time or money.get("requests_total") is not None)
+
+
+def _way(results: Results, entry: Results, margin: float) -> CheaperWay | None:
     baseline, candidate = compared(results)
-    cost, name = entry.get("effective_cost_per_request", entry.get("cost_per_request")), entry["name"]
-    own, wanted = share_of(results, name), share_of(results, candidate)
-    if name in results["quality"] and name != baseline:
-        if is_tuned(results, name) or not not_worse(results, name, margin):
-            return None
-        good = None if own is None or wanted is None else own >= wanted - margin
-        return CheaperWay(name, variant_name(name), "measured", good, cost)
-    if entry.get("acceptance_source") != "unchanged":
-        return CheaperWay(name, entry["what"], "assumed", None, cost)
-    before = share_of(results, baseline)
-    good = None if before is None or wanted is None else before >= wanted - margin
-    return CheaperWay(name, entry["what"], "same outputs", good, cost)
+    key, name, cost = entry["key"], entry["name"], entry["effective_cost_per_request"]
+    wanted = share_of(results, candidate)
+
+    def as_good(share: float | None) -> bool | None:
+        return None if share is None or wanted is None else share >= wanted - margin
+
+    if key == "variant":
+        if share_of(results, name) is None:
+            return CheaperWay(variant_name(name), "assumed", None, cost)
+        fits = not is_tuned(results, name) and not_worse(results, name, margin)
+        return CheaperWay(variant_name(name), "measured", as_good(share_of(results, name)), cost) if fits else None
+    what = f"{variant_name(baseline)} {WAYS.get(key, entry['what'])}"
+    if key != "cached_guide":
+        return CheaperWay(what, "assumed", None, cost)
+    if _cache_known(results):
+        return None
+    return CheaperWay(what, "same outputs", as_good(share_of(results, baseline)), cost)
+
+
+def _cache_known(results: Results) -> bool:
+    """Whether the cached share was stated, or seen at work: then nothing more is to be had from the cache."""
+    key = f"{compared(results)[0]}.cached_share"
+    entry = next((entry for entry in results["money"].get("assumptions") or [] if entry["key"] == key), None)
+    if entry is None:
+        return False
+    return entry["source"] == "stated" or (entry["source"] == "measured" and bool(entry["value"]))
 
 
 def is_tuned(results: Results, name: str) -> bool:

@@ -17,7 +17,7 @@ from .phrases import (
 )
 from .rivals import better_untuned, guide_can_go
 from .validity import found_invalid
-from .weighing import cost_unset, does_not_pay, in_between, no_money, pays
+from .weighing import cost_unset, does_not_pay, hopeless, in_between, no_money, pays
 from .wording import cases, count, points, variant_name
 
 __all__ = ["decide"]
@@ -122,23 +122,23 @@ def _too_few(results: Results) -> bool:
 
 
 def _not_told(results: Results, margin: float) -> Verdict | None:
-    """Rule 3: too few cases, or it cannot be said that the candidate is not worse."""
+    """Rule 3: too few cases, or it cannot be said that the candidate is not worse; unless that could not matter."""
     comparison = results["comparison"]
     low, n = comparison["low_one_sided"], comparison.get("n") or results["quality"][compared(results)[1]]["n"]
-    if low > -margin + HAIR and not _too_few(results):
+    if (low > -margin + HAIR and not _too_few(results)) or hopeless(results):
         return None
-    needed = _cases_needed(comparison, margin)
+    needed, grouped = _cases_needed(comparison, margin), (comparison.get("groups") or n) < n
     these = f"{'this' if n == 1 else 'these'} {cases(n)}"
     if _too_few(results):
         could = f"{these} {'is' if n == 1 else 'are'} too few to tell"
-        if (comparison.get("groups") or n) < n:
+        if grouped:
             could = f"{these} in {count(comparison['groups'])} groups tell too little"
     else:
         could = f"on {these} it could be up to {points(low)} worse"
     ask, more = "more test cases are needed", "More cases help only if the difference turns out better than it looks."
     if needed is not None:
-        ask = f"about {count(needed - n)} more {'case' if needed - n == 1 else 'cases'} would tell"
-        more = f"About {count(needed)} cases in all would tell if the difference stays as it is."
+        missing = f"about {count(_rounded_up(needed - n))} more cases{' from other groups' if grouped else ''}"
+        ask, more = f"{missing} would tell", sentence(f"{missing} would tell if the difference stays as it is")
     return {
         "decision": "cannot tell yet",
         "sentence": f"Cannot tell yet: {both_shares(results)}, but {could}; {ask}.",
@@ -151,19 +151,22 @@ def _not_told(results: Results, margin: float) -> Verdict | None:
     }
 
 
-def _cases_needed(comparison: Results, margin: float) -> int | None:
+def _cases_needed(comparison: Results, margin: float) -> float | None:
     """Cases at which the one-sided lower end would stand above -margin: its distance shrinks with the root of n.
 
-    At least so many that they are worth the fewest that count. Rounded up to two digits; None where the difference
-    itself is not above -margin.
+    At least so many that they are worth the fewest that count; None where the difference itself is not above -margin.
     """
     value, low, n = comparison["difference"]["value"], comparison["low_one_sided"], comparison.get("n")
     if not n or value <= -margin + HAIR:
         return None
     worth = comparison.get("n_effective") or n
-    needed = max(n * ((value - low) / (value + margin)) ** 2, n * FEWEST_CASES / worth, n + 1)
-    size = 10 ** max(math.floor(math.log10(needed)) - 1, 0)
-    return math.ceil(needed / size - HAIR) * size
+    return max(n * ((value - low) / (value + margin)) ** 2, n * FEWEST_CASES / worth, n + 2)
+
+
+def _rounded_up(number: float) -> int:
+    """To two digits: more would look exact."""
+    size = 10 ** max(math.floor(math.log10(number)) - 1, 0)
+    return math.ceil(number / size - HAIR) * size
 
 
 def _risky(results: Results, margin: float) -> Verdict | None:

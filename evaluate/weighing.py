@@ -8,10 +8,11 @@ from .phrases import both_shares, compared, difference_line, listed, sentence, t
 from .rivals import CheaperWay, cheaper_way
 from .wording import money_text, variant_name
 
-__all__ = ["SURE", "UNSURE", "Weight", "weigh"]
+__all__ = ["HOPELESS", "SURE", "UNSURE", "Weight", "hopeless", "weigh"]
 
 SURE = 0.8  # a payback in time as likely as this is enough to spend the money
 UNSURE = 0.5  # one no likelier than this is not
+HOPELESS = 0.05  # and at this no number of test cases would change it
 Weight = Literal["pays", "open", "does not pay"]
 Results = Mapping[str, Any]
 Found = dict[str, Any]
@@ -26,6 +27,17 @@ def weigh(chance: float, npv_p50: float | None) -> Weight:
     if chance >= SURE and earned:
         return "pays"
     return "open" if chance > UNSURE and earned else "does not pay"
+
+
+def hopeless(results: Results) -> bool:
+    """Whether it hardly pays back in time however good the outputs are: their uncertainty is in the chance already.
+
+    Never where a failure costs nothing: then better outputs count for nothing in the money.
+    """
+    money = results.get("money")
+    if money is None or no_money(results, 0.0) is not None:
+        return False
+    return _failures_cost(money) and chance(money) <= HOPELESS
 
 
 def no_money(results: Results, margin: float) -> Found | None:
@@ -94,7 +106,7 @@ def does_not_pay(results: Results, margin: float) -> Found | None:
     if _weight(money) != "does not pay" and not beaten:
         return None
     flip = None if beaten else _would_pay(money)
-    named = None if way is None else _named(way, results)
+    named = None if way is None or (flip and way.standing == "assumed") else _named(way, results)
     more = f"; {named or flip}" if named or flip else ""
     told = f"; {named}, and against that training does not pay" if beaten else f", but {when_it_pays(money)}{more}"
     reasons = [difference_line(results), cost_line(money), chance_line(money)]

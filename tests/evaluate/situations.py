@@ -1,0 +1,90 @@
+"""Results as evaluate writes them, built from outcomes and a [roi] table by the real comparison and the real money."""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from tuneworth.evaluate.intervals import share_interval
+from tuneworth.evaluate.money import compute_money
+from tuneworth.evaluate.paired import compare
+from tuneworth.evaluate.quantities import MeasuredVariant
+from tuneworth.evaluate.roi_settings import read_roi
+
+TODAY = date(2026, 11, 1)
+
+
+def situation(
+    cells=(134, 54, 6, 6), *, others=None, roi=None, groups=None, tuned_settings=None, **parts
+) -> dict[str, Any]:
+    """From counts both / only tuned / only prompted / neither; `others` are shares of further variants."""
+    outcomes = {
+        "prompted": np.repeat([1.0, 0.0, 1.0, 0.0], cells),
+        "tuned": np.repeat([1.0, 1.0, 0.0, 0.0], cells),
+    }
+    n = len(outcomes["tuned"])
+    for name, share in (others or {}).items():
+        # As right as the prompted model where that is right, so that the two go together.
+        order = np.argsort(-outcomes["prompted"], kind="stable")
+        outcomes[name] = np.zeros(n)
+        outcomes[name][order[: round(share * n)]] = 1.0
+    return built(outcomes, roi=roi, groups=groups, **parts)
+
+
+def built(outcomes, *, roi=None, groups=None, baseline="prompted", candidate="tuned", draws=1000, tokens=None, **parts):
+    """From each variant's outcomes on the same items; `tokens` are (fixed, input, output) of each."""
+    names = [name for name in outcomes if name not in (baseline, candidate)]
+    results: dict[str, Any] = {
+        "quality": {name: _quality(values, groups) for name, values in outcomes.items()},
+        "comparison": _compared(outcomes, baseline, candidate, groups),
+        "rivals": {name: _compared(outcomes, baseline, name, groups) for name in names},
+        "money": None,
+        "risks": [],
+        "variants": {
+            name: {"source": "adapter", "tuned": True, "guide": None}
+            if name == candidate
+            else {"source": "base model", "tuned": False, "guide": "the team's own", "guide_tokens": 500}
+            for name in outcomes
+        },
+    }
+    if roi is not None:
+        measured = {name: _measured(values, (tokens or {}).get(name)) for name, values in outcomes.items()}
+        settings = read_roi(roi)
+        results["money"] = compute_money(
+            settings, baseline=baseline, candidate=candidate, measured=measured, groups=groups, draws=draws, today=TODAY
+        ).to_json()
+    return results | parts
+
+
+def _measured(values, tokens):
+    fixed, content, output = tokens or (None, None, None)
+    return MeasuredVariant(fixed_tokens=fixed, input_tokens=content, output_tokens=output, acceptable=values)
+
+
+def _quality(values, groups):
+    found = share_interval(values, groups)
+    acceptable = {"share": found.share, "low": found.low, "high": found.high}
+    return {"n": len(values), "unscored": 0, "acceptable": acceptable, "n_effective": found.n_effective}
+
+
+def _compared(outcomes, baseline, candidate, groups):
+    found = compare(outcomes[baseline], outcomes[candidate], groups).to_json()
+    return {"baseline": baseline, "candidate": candidate, **found}
+
+
+def costs(volume: Any = 5000, *, tuned: Any = 5, prompted: Any = 5, investment: Any = 200, guide: Any = 500, **more):
+    """A [roi] table: both variants at prices per million tokens, output four times the input."""
+    tokens = {"input_tokens": 150, "output_tokens": 150}
+    table = {
+        "investment": {"compute": investment},
+        "prompted": {"price_input": prompted, "price_output": 4 * prompted, "fixed_tokens": guide, **tokens},
+        "tuned": {"price_input": tuned, "price_output": 4 * tuned, "fixed_tokens": 0, **tokens},
+    }
+    return table | ({"requests_per_day": volume} if volume else {}) | more
+
+
+def other(price=5, *, fixed=500):
+    """The [roi.NAME] table of a further variant."""
+    return {
+        "price_input": price, "price_output": 4 * price, "fixed_tokens": fixed, "input_tokens": 150, "output_tokens": 150
+    }  # fmt: skip
