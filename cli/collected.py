@@ -6,7 +6,7 @@ from typing import Any
 from ..curate import read_pairs
 from ..curate.settings import DataSettings
 from ..evaluate import Raw, Surroundings, Variant, check_roi, evaluate_outputs, read_outputs, read_roi, write_evaluated
-from ..evaluate.settings import EvaluateSettings
+from ..evaluate.settings import AUTO, EvaluateSettings
 from ..style import ConfigError, DataError, read_style
 from ..style.settings import nearest
 from .project import Project, read_project
@@ -43,13 +43,13 @@ def evaluate_collected(
         talk.note(
             f"warning: {raw_pairs.rows_read - len(raw_pairs.pairs)} lines of {pairs_path} cannot be read and are left out"
         )
+    for warning in raw_pairs.warnings:
+        talk.note(f"warning: {warning['text']}")
     pairs = raw_pairs.pairs
     if not len(pairs):
         raise DataError(f"{pairs_path} holds no pairs")
-    read = [
-        Raw(Variant(n, "outputs", file=f), read_outputs(f, variant=n, ids=pairs["id"].to_list()))
-        for n, f in files.items()
-    ]
+    ids = pairs["id"].to_list()
+    read = [_raw(name, file, ids, talk, tuned=_is_tuned(name, second, settings)) for name, file in files.items()]
     if out.exists() and not (out / "run.json").is_file() and any(out.iterdir()):
         raise ConfigError(f"{out} is there already and is no run of Tuneworth; name another folder")
     config = dict(project.resolved) if project is not None else {}
@@ -81,7 +81,27 @@ def _named(outputs: tuple[str, ...]) -> dict[str, Path]:
         if name in files:
             raise ConfigError(f'--outputs names the variant "{name}" twice')
         files[name] = Path(file)
+    places = [file.resolve() for file in files.values()]
+    for name, place in zip(files, places, strict=True):
+        if places.count(place) > 1:
+            same = " and ".join(f'"{other}"' for other, at in zip(files, places, strict=True) if at == place)
+            raise ConfigError(f"--outputs: {same} are one file, {files[name]}; each variant has its own outputs")
     return files
+
+
+def _raw(name: str, file: Path, ids: list[str], talk: Talk, *, tuned: bool) -> Raw:
+    """A file's outputs as a variant; the model is what the lines say, where all say the same."""
+    outputs = read_outputs(file, variant=name, ids=ids, say=lambda words: talk.note(f"note: {words}"))
+    models = outputs["model"].drop_nulls().unique().sort().to_list()
+    variant = Variant(name, "outputs", file=file, tuned=tuned)
+    return Raw(variant, outputs, model=models[0] if len(models) == 1 else None)
+
+
+def _is_tuned(name: str, candidate: str, settings: EvaluateSettings | None) -> bool:
+    """As the project says, where it knows the variant; else the candidate is the tuned one."""
+    if settings is not None and name in settings.named:
+        return settings.is_tuned(name)
+    return name in ("tuned", candidate)
 
 
 def _roles(
@@ -91,7 +111,8 @@ def _roles(
     for role, given in (("--baseline", baseline), ("--candidate", candidate)):
         if given is not None and given not in names:
             raise ConfigError(f'{role} "{given}" is none of the variants; {nearest(given, names)}')
-    first = baseline or _default(settings.baseline if settings else "prompted", names, other=candidate)
+    usual = "prompted" if settings is None or settings.baseline == AUTO else settings.baseline
+    first = baseline or _default(usual, names, other=candidate or (settings.candidate if settings else "tuned"))
     second = candidate or _default(settings.candidate if settings else "tuned", names, other=first)
     if first == second:
         raise ConfigError(f'"{first}" cannot be both the baseline and the candidate')

@@ -1,102 +1,211 @@
 """Outputs that were collected elsewhere: a file of `id, output` and what else is known of each."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from ..curate.batch import Batch
+from ..curate.records import SUFFIXES, file_kind, read_records
 from ..style import DataError
+from ..style.fields import field_text
 from ..style.settings import nearest
+from .collected_problems import Problems, some
+from .collected_values import (
+    UNREADABLE,
+    as_count,
+    as_error,
+    as_seconds,
+    as_text,
+    tokens_within,
+)
+from .finish_reasons import KNOWN, finish_word
 from .outputs import OUTPUT_SCHEMA
+from .settings import MOST_SAMPLES
 
 __all__ = ["read_outputs"]
 
-_KNOWN = {name: kind for name, kind in OUTPUT_SCHEMA.items() if name != "variant"}
-_MOST_NAMED = 5  # ids named in a message
+_TOKENS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
+_READ: dict[str, Callable[[Any], Any]] = {
+    "id": field_text, "sample": as_count, "output": as_text, **dict.fromkeys(_TOKENS, as_count),
+    "seconds": as_seconds, "finish_reason": finish_word, "model": as_text, "error": as_error,
+}  # fmt: skip
+_WANTED = {"seconds": "a number, 0 or more"}
+_WHOLE = "a whole number, 0 or more"
+_WITHIN = (("cached_tokens", "input_tokens"), ("reasoning_tokens", "output_tokens"))
 
 
-def read_outputs(path: Path, *, variant: str, ids: Sequence[str]) -> pl.DataFrame:
-    """One row per id of `ids`, in their order, with the columns of OUTPUT_SCHEMA; null where nothing is known.
+def read_outputs(
+    path: Path,
+    *,
+    variant: str,
+    ids: Sequence[str],
+    also: Collection[str] = (),
+    say: Callable[[str], None] | None = None,
+) -> pl.DataFrame:
+    """One row per id of `ids` and sample, in their order, with the columns of OUTPUT_SCHEMA; null where nothing is known.
 
-    An id without a line has a null output, which counts as an empty one and is shown apart.
+    `.jsonl .json .csv .tsv .parquet`, `.gz` and `.zst` of the first four; only `id` and `output` are needed. The values of
+    `sample` name the repeats; each id has as many rows as there are different ones. An id, or a sample of it, without
+    a line has a null output, which counts as an empty one and is shown apart. `also` are ids that may stand there too
+    and are passed over. `say` is told, once each, what was left out or read in another way.
 
-    Raises: DataError where the file cannot be read, lacks `id` or `output`, names a pair twice or one that is not
-    there (all such lines are listed).
+    Raises: DataError with all problems of the file: it cannot be read, lacks `id` or `output`, holds values of a wrong
+    type, names a pair and sample twice, or a pair that is not there.
     """
-    table = _read(path)
-    missing = [name for name in ("id", "output") if name not in table.columns]
-    if missing:
-        hints = "; ".join(f'no column "{name}"; {nearest(name, table.columns)}' for name in missing)
-        raise DataError(f"{path}: {hints}")
-    table = table.select(name for name in table.columns if name in _KNOWN)
-    try:
-        table = table.cast({name: _KNOWN[name] for name in table.columns})  # type: ignore[arg-type]
-    except pl.exceptions.PolarsError as error:
-        raise DataError(f"{path}: a column has values of a wrong type: {str(error).splitlines()[0]}") from None
-    _check_ids(table, path, variant, ids)
-    empty = [pl.lit(None, dtype=kind).alias(name) for name, kind in _KNOWN.items() if name not in table.columns]
-    joined = pl.DataFrame({"id": ids}, schema={"id": pl.String}).join(
-        table.with_columns(empty), on="id", how="left", maintain_order="left"
+    problems = Problems(path)
+    reader = _Reader(problems, frozenset(ids), frozenset(also))
+    parts = [part for batch in _batches(path) if (part := reader.table(batch)) is not None]
+    table = pl.concat(parts) if parts else pl.DataFrame(schema={"line": pl.Int64, **reader.schema})
+    reader.check_columns()
+    table = table.filter(~pl.col("id").is_in(list(also)) | pl.col("id").is_in(list(ids))) if also else table
+    _check_repeats(table, problems)
+    _check_within(table, problems)
+    problems.raise_any()
+    made = _grid(table, ids, variant)
+    for words in reader.notes(made, table, variant) if say else ():
+        say(f"{path}: {words}")  # type: ignore[misc]
+    return made
+
+
+def _batches(path: Path) -> Iterator[Batch]:
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; name one file of outputs")
+    if not path.exists():
+        raise DataError(f"no file of outputs at {path}")
+    if file_kind(path) is None:
+        raise DataError(f"{path}: outputs are read from {', '.join(SUFFIXES)}, packed with .gz or .zst or not")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: the file is empty; expected a line with id and output for each pair")
+    batches, _ = read_records(path, encoding="utf-8", delimiter=None, wanted=("id", "output"))
+    yield from batches
+
+
+class _Reader:
+    """The lines of a file as columns, batch after batch, and what was met on the way."""
+
+    def __init__(self, problems: Problems, known: frozenset[str], also: frozenset[str]) -> None:
+        self.problems, self.known, self.also = problems, known, also
+        self.schema = {name: kind for name, kind in OUTPUT_SCHEMA.items() if name in _READ}
+        self.names: dict[str, None] = {}
+        self.records = 0
+        self.met: Counter[str] = Counter()
+        self.reasons: set[str] = set()
+
+    def table(self, batch: Batch) -> pl.DataFrame | None:
+        """The lines of a batch; None where there is none."""
+        for number, why in batch.problems:
+            self.problems.add("cannot be read", number, why)
+        self.names.update(dict.fromkeys(batch.names))
+        self.records += len(batch.numbers)
+        if not {"id", "output"} <= set(batch.names):
+            # Another batch may have them; check_columns says so where none has.
+            return None
+        columns = {name: self._column(batch, name) for name in self.schema}
+        if "usage" in batch.names:
+            self._fill_tokens(columns, list(batch.column("usage")))
+        columns["id"] = [self._id(number, text) for number, text in zip(batch.numbers, columns["id"], strict=True)]
+        table = pl.DataFrame({"line": list(batch.numbers), **columns}, schema={"line": pl.Int64, **self.schema})
+        return table.filter(pl.col("id").is_not_null())
+
+    def _column(self, batch: Batch, name: str) -> list[Any]:
+        if name not in batch.names:
+            return [None] * len(batch.numbers)
+        raw, read = list(batch.column(name)), _READ[name]
+        values = [read(value) for value in raw]
+        for place, value in enumerate(values):
+            if value is UNREADABLE:
+                self.problems.add(
+                    f'"{name}" is not {_WANTED.get(name, _WHOLE)}', batch.numbers[place], repr(raw[place])
+                )
+                values[place] = None
+        if name == "output":
+            self.met["output"] += sum(value is not None and type(value) is not str for value in raw)
+        if name == "finish_reason":
+            self.reasons.update(value for value in values if value)
+        return [_mended(value) if type(value) is str else value for value in values]
+
+    def _fill_tokens(self, columns: dict[str, list[Any]], usages: list[Any]) -> None:
+        """What a provider's own `usage` object says, where no column of its own does."""
+        for place, usage in enumerate(usages):
+            tokens = tokens_within(usage, wrote=bool(columns["output"][place]))
+            if tokens is None:
+                self.met["no usage"] += usage is not None
+                continue
+            self.met["contradicts"] += tokens.contradicts
+            for name in _TOKENS:
+                if columns[name][place] is None:
+                    columns[name][place] = getattr(tokens, name.removesuffix("_tokens"))
+
+    def _id(self, number: int, text: str | None) -> str | None:
+        """The id as the pairs write it: `7`, "7" and 7.0 are one."""
+        text = (text or "").strip()
+        for form in (text, text.removesuffix(".0"), f"{text}.0"):
+            if form in self.known or form in self.also:
+                return form
+        self.problems.add("has no id" if not text else "has no pair", number, repr(text))
+        return None
+
+    def check_columns(self) -> None:
+        """Both columns that are needed are somewhere; said at once, for nothing else can be told without them."""
+        if not self.records:
+            self.problems.raise_any()
+            raise DataError(f"{self.problems.path}: there is no line in it; expected id and output for each pair")
+        missing = [name for name in ("id", "output") if name not in self.names]
+        if missing:
+            hints = "; ".join(f'no column "{name}"; {nearest(name, list(self.names))}' for name in missing)
+            raise DataError(f"{self.problems.path}: {hints}")
+
+    def notes(self, made: pl.DataFrame, table: pl.DataFrame, variant: str) -> Iterator[str]:
+        """What a user should know of the reading."""
+        if extra := [name for name in self.names if name not in _READ and name not in ("usage", "variant")]:
+            yield f"columns that are not used: {some(extra)}"
+        if count := self.met["output"]:
+            yield f"{count:,} outputs are no texts but numbers, lists or objects, and are judged as JSON"
+        if count := self.met["contradicts"]:
+            yield f"{count:,} usage objects contradict themselves; their tokens are unknown"
+        if count := self.met["no usage"]:
+            yield f"{count:,} usages are no objects; their tokens are unknown"
+        if odd := sorted(self.reasons - KNOWN.keys()):
+            yield f"finish reasons that are not known, taken for an end by itself: {some(odd)}"
+        if count := len(made) - len(table):
+            yield f"{count:,} of {len(made):,} outputs of {variant} have no line; they count as empty"
+
+
+def _mended(text: str) -> str:
+    """Half a surrogate pair, which no file can hold, as U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _check_repeats(table: pl.DataFrame, problems: Problems) -> None:
+    named = table.with_columns(pl.col("sample").fill_null(0))
+    doubled = named.filter(~pl.struct("id", "sample").is_first_distinct())
+    for line, id, sample in doubled.select("line", "id", "sample").iter_rows():
+        which = repr(id) if table["sample"].is_null().all() else f"{id!r}, sample {sample}"
+        problems.add("stands more than once (a column `sample` tells repeats apart)", line, which)
+    if (count := named["sample"].n_unique()) > MOST_SAMPLES:
+        text = f'"sample" has {count:,} different values; it numbers the outputs of one pair, {MOST_SAMPLES} at most'
+        problems.add_whole(text)
+
+
+def _check_within(table: pl.DataFrame, problems: Problems) -> None:
+    for part, whole in _WITHIN:
+        wrong = table.filter(pl.col(part) > pl.col(whole))
+        for line, some_of, all_of in wrong.select("line", part, whole).iter_rows():
+            problems.add(f'"{part}" is more than "{whole}", which counts them too', line, f"{some_of} of {all_of}")
+
+
+def _grid(table: pl.DataFrame, ids: Sequence[str], variant: str) -> pl.DataFrame:
+    """Every id with every sample that the file names, numbered from 0."""
+    named = table.with_columns(pl.col("sample").fill_null(0))
+    samples = named["sample"].unique().sort() if len(named) else pl.Series([0], dtype=pl.Int64)
+    wanted = pl.DataFrame({"id": ids}, schema={"id": pl.String}).join(
+        samples.to_frame("sample"), how="cross", maintain_order="left_right"
     )
-    joined = joined.with_columns(variant=pl.lit(variant), sample=pl.col("sample").fill_null(0))
-    return joined.select(list(OUTPUT_SCHEMA))
-
-
-def _read(path: Path) -> pl.DataFrame:
-    try:
-        match path.suffix.lower():
-            case ".jsonl" | ".ndjson":
-                return pl.read_ndjson(path, infer_schema_length=None)
-            case ".json":
-                return pl.read_json(path, infer_schema_length=None)
-            case ".csv":
-                return pl.read_csv(path, infer_schema_length=None)
-            case ".tsv":
-                return pl.read_csv(path, separator="\t", infer_schema_length=None)
-            case ".parquet":
-                return pl.read_parquet(path)
-    except FileNotFoundError:
-        raise DataError(f"no file of outputs at {path}") from None
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{path}: the outputs cannot be read: {_first_line(error)}{_bad_line(path)}") from None
-    raise DataError(
-        f"{path}: outputs are read from .jsonl, .json, .csv, .tsv or .parquet, not from {path.suffix or 'this'}"
+    made = wanted.join(named.drop("line"), on=["id", "sample"], how="left", maintain_order="left")
+    made = made.with_columns(
+        variant=pl.lit(variant), sample=pl.int_range(pl.len(), dtype=pl.Int64) % max(len(samples), 1)
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _bad_line(path: Path) -> str:
-    """Which line of a JSON-lines file is no JSON object, since the reader itself does not say."""
-    import json
-
-    if path.suffix.lower() not in (".jsonl", ".ndjson") or not path.is_file():
-        return ""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                good = not line.strip() or isinstance(json.loads(line), dict)
-            except ValueError:
-                good = False
-            if not good:
-                return f" (line {number} is no JSON object)"
-    return ""
-
-
-def _check_ids(table: pl.DataFrame, path: Path, variant: str, ids: Sequence[str]) -> None:
-    known = set(ids)
-    strangers = [id for id in table["id"].unique(maintain_order=True) if id not in known]
-    if strangers:
-        raise DataError(f'{path}: {len(strangers)} lines of variant "{variant}" have no pair: {_some(strangers)}')
-    doubled = table.group_by("id", maintain_order=True).len().filter(pl.col("len") > 1)["id"].to_list()
-    if doubled:
-        raise DataError(
-            f"{path}: {len(doubled)} ids stand more than once: {_some(doubled)}\nThis version takes one output per pair."
-        )
-
-
-def _some(ids: list[str | None]) -> str:
-    named = ", ".join(repr(id) for id in ids[:_MOST_NAMED])
-    return named + (f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else "")
+    return made.select(list(OUTPUT_SCHEMA))

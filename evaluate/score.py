@@ -7,6 +7,7 @@ from functools import cached_property
 import polars as pl
 
 from ..style import StyleSchema, check_outputs, refused
+from .finish_reasons import CUT, HELD_BACK, finish_word
 from .repeats import by_item, samples_of
 
 __all__ = ["SHARES", "Scores", "score_outputs"]
@@ -81,12 +82,14 @@ def score_outputs(
 
 def _failures(outputs: pl.DataFrame, texts: pl.Series) -> pl.Series:
     """Why an output fails as a whole, or null."""
-    frame = outputs.select("output", "finish_reason").with_columns(text=texts, refused=refused(texts))
+    words = {word: finish_word(word) for word in outputs["finish_reason"].unique()}
+    ends = outputs["finish_reason"].replace_strict(words, return_dtype=pl.String)
+    frame = outputs.select("output", ends=ends, text=texts, refused=refused(texts))
     return frame.select(
         why=pl.when(pl.col("output").is_null()).then(pl.lit("no output"))
         .when(pl.col("text").str.strip_chars() == "").then(pl.lit("empty output"))
-        .when(pl.col("finish_reason") == "length").then(pl.lit("cut at the token limit"))
-        .when(pl.col("refused") | (pl.col("finish_reason") == "content_filter")).then(pl.lit("refused"))
+        .when(pl.col("ends") == CUT).then(pl.lit("cut at the token limit"))
+        .when(pl.col("refused") | (pl.col("ends") == HELD_BACK)).then(pl.lit("refused"))
     )["why"]  # fmt: skip
 
 

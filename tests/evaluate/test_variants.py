@@ -155,5 +155,5 @@ def test_outputs_are_read_from_every_kind_of_file(tmp_path, kind):
 def test_a_broken_line_of_outputs_is_named(tmp_path):
     file = tmp_path / "o.jsonl"
     file.write_text('{"id": "a", "output": "x"}\n{"id": \n')
-    with pytest.raises(DataError, match="line 2 is no JSON object"):
+    with pytest.raises(DataError, match="line 2 is not JSON"):
         read_outputs(file, variant="v", ids=["a"])
