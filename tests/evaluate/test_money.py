@@ -28,7 +28,7 @@ def article(**changes):
 
 def money(table, **options):
     settings_ = read_roi(table, on=TODAY)
-    options = {"baseline": "prompted", "candidate": "tuned", "today": TODAY, "draws": 2000} | options
+    options = {"baseline": "prompted", "candidate": "tuned", "today": TODAY, "draws": 500} | options
     return compute_money(settings_, **options).to_json()
 
 
@@ -248,4 +248,8 @@ def test_a_cheaper_cached_guide_is_shown():
     assert found["cached_guide"]["cost_per_request"] == pytest.approx(
         (2000 * 1.43 + 150 * 5.714285714 + 150 * 22.857142857) / 1e6
     )
-    assert money(article(prompted__price_cached=Decimal("1.43")))["cached_guide"] is None  # 500 tokens are too short
+    short = money(article(prompted__price_cached=Decimal("1.43"), prompted__min_cached_tokens=1024))
+    assert short["cached_guide"] is None  # 500 tokens are too short
+    assert "fewer than the 1,024" in next(
+        row["why"] for row in short["alternatives_out"] if row["key"] == "cached_guide"
+    )

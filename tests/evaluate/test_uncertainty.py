@@ -21,7 +21,7 @@ PRICES = {"price_input": 5, "price_output": 20}
 
 def money(table, **options):
     settings_ = read_roi(table, on=TODAY)
-    options = {"baseline": "prompted", "candidate": "tuned", "today": TODAY, "draws": 2000} | options
+    options = {"baseline": "prompted", "candidate": "tuned", "today": TODAY, "draws": 500} | options
     return compute_money(settings_, **options).to_json()
 
 
