@@ -13,7 +13,7 @@ from ..evaluate.budget import Budget, spent_on
 from ..evaluate.outputs import Raced
 from ..evaluate.privacy import check_privacy
 from ..evaluate.remote_plan import RemotePlan, check_keys, plan_remote, token_limit_without_tokenizer
-from ..evaluate.remote_words import remote_lines
+from ..evaluate.remote_words import amount, remote_lines
 from .project import Project
 from .stages import sample, seed_of
 from .talk import Talk
@@ -46,6 +46,11 @@ class Remote:
         """The answers of endpoints, a line each."""
         return self.run / "evaluate" / "answers.jsonl"
 
+    @property
+    def longest_output(self) -> int:
+        """The bytes of the longest training output."""
+        return max((len(text.encode(errors="replace")) for text in self.train["output"]), default=0)
+
     def budget(self, store: AnswerStore) -> Budget:
         """The limit of `max_cost`, and what the answers that the run holds have cost."""
         currency = "EUR" if self.project.roi is None else read_roi(self.project.roi).currency
@@ -59,8 +64,9 @@ class Remote:
 
     def lines(self, store: AnswerStore, *, all_hosts: bool = False) -> list[str]:
         """A line per host with requests, tokens and cost."""
-        longest = max((len(text.encode(errors="replace")) for text in self.train["output"]), default=0)
-        return remote_lines(self.plans, store, self.budget(store), longest_output=longest, all_hosts=all_hosts)
+        return remote_lines(
+            self.plans, store, self.budget(store), longest_output=self.longest_output, all_hosts=all_hosts
+        )
 
     def check(self, store: AnswerStore) -> None:
         """The keys of endpoints that are still to be asked, and no personal data in what would be sent.
@@ -68,6 +74,13 @@ class Remote:
         Raises: ConfigError where a key is missing or personal data would leave this machine.
         """
         check_keys([plan for plan in self.plans if plan.missing(store)])
+        self.check_privacy(store)
+
+    def check_privacy(self, store: AnswerStore) -> None:
+        """No personal data in what would be sent, unless the project allows it.
+
+        Raises: ConfigError where there is any.
+        """
         if self.project.evaluate.personal_data == "refuse":
             check_privacy(self.plans, store=store)
 
@@ -149,9 +162,14 @@ def ask_endpoints(project: Project, run: Path, asked: Asked, train: pl.DataFrame
         remote.check(store)
         for line in remote.lines(store):
             talk.note(f"evaluate: {line}")
+        budget = remote.budget(store)
+        before = budget.spent
         with talk.progress("endpoints") as advance:
-            return race_endpoints(
-                remote.plans, store=store, budget=remote.budget(store),
+            raced = race_endpoints(
+                remote.plans, store=store, budget=budget,
                 progress=lambda name, done, of: advance(done, of, name),
                 warn=lambda text: talk.note(f"warning: {text}"),
             )  # fmt: skip
+    if budget.spent > before:
+        talk.note(f"evaluate: the endpoints' answers cost {amount(budget.spent - before)} {budget.currency}")
+    return raced

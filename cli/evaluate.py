@@ -31,12 +31,13 @@ EXAMPLE = (
 @click.option(
     "--gate", "gates", multiple=True, help='A condition on the results, such as "quality.tuned.acceptable.low >= 0.9".'
 )
+@click.option("--dry-run", is_flag=True, help="What would be asked of whom, and what it would cost; nothing is asked.")
 @code_option
 @common_options
 def command(
     project: Path | None, pairs: Path | None, outputs: tuple[str, ...], style_path: Path | None, out: Path | None,
     baseline: str | None, candidate: str | None, name: str | None, gates: tuple[str, ...],
-    allow_code: bool, talk: Talk,
+    dry_run: bool, allow_code: bool, talk: Talk,
 ) -> None:  # fmt: skip
     """Race the variants on the held-out pairs and give the verdict.
 
@@ -52,6 +53,14 @@ def command(
     from .stages import report_stage
 
     wanted = [parse_gate(text) for text in gates]
+    if dry_run:
+        from .evaluate_plan import tell_plan
+
+        if pairs is not None or outputs:
+            raise ConfigError("--dry-run is for a project's variants; collected outputs ask for nothing")
+        project_read = read_project(project, allow_code=allow_code)
+        tell_plan(project_read, find_run(project_read, name), talk)
+        return
     if pairs is not None or outputs:
         from .collected import evaluate_collected
 

@@ -8,7 +8,7 @@ from .answer_store import AnswerStore
 from .budget import Budget
 from .remote_plan import RemotePlan
 
-__all__ = ["Forecast", "forecast", "remote_lines"]
+__all__ = ["Forecast", "amount", "forecast", "remote_lines"]
 
 BYTES_PER_TOKEN = 4  # of English text; a language in another script takes more tokens, so it is said to be an estimate
 
@@ -96,11 +96,11 @@ def _money(plans: Sequence[RemotePlan], told: Sequence[Forecast], budget: Budget
     cost = sum((t.cost for t in told if t.cost is not None), Decimal(0))
     sources = _joined(dict.fromkeys(plan.price.source for plan in plans if plan.price is not None))
     limit = "" if budget.limit is None else f"; {budget.spent:.2f} of max_cost {budget.limit:f} spent"
-    return f"about {_amount(cost)} {budget.currency} (price {sources}){limit}"
+    return f"about {amount(cost)} {budget.currency} (price {sources}){limit}"
 
 
-def _amount(cost: Decimal) -> str:
-    """Two places, or as many as it takes to show two digits."""
+def amount(cost: Decimal) -> str:
+    """A sum of money with two places, or as many as it takes to show two digits."""
     return f"{cost:.2f}" if cost >= 1 or not cost else f"{cost:.2g}" if cost >= Decimal("0.0001") else f"{cost:.1e}"
 
 

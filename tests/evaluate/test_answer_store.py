@@ -57,7 +57,7 @@ def test_a_look_at_what_is_there_writes_nothing(file):
     assert not file.parent.exists()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 @given(texts=st.lists(st.one_of(st.none(), st.text()), min_size=1, max_size=5), cut=st.integers(0, 400))
 def test_wherever_the_file_is_cut_the_whole_lines_stay_and_the_next_one_is_whole(tmp_path, texts, cut):
     file = tmp_path / "evaluate" / "answers.jsonl"
