@@ -45,7 +45,7 @@ def simulate(values: Values, settings: RoiSettings, baseline: str, candidate: st
     horizon = values["horizon_days"]
     if "running.days_to_retirement" in values:
         horizon = np.minimum(horizon, values["running.days_to_retirement"])
-    gross, running, investment, horizon = np.broadcast_arrays(gross, running, investment, horizon)
+    gross, running, investment = np.broadcast_arrays(gross, running, investment)
     ramp = values.get("ramp_days", np.zeros(1))
     npv = _npv(investment, gross, running, horizon, values.get("discount_rate", np.zeros(1)), ramp)
     return Simulated(_payback(investment, gross, running, ramp), npv)
@@ -218,17 +218,29 @@ def _npv(
     investment: np.ndarray, gross: np.ndarray, running: np.ndarray, horizon: np.ndarray, rate: np.ndarray,
     ramp: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
-    month = float(DAYS_A_MONTH)
-    value, start, number = -investment.astype(float), 0.0, 0
+    full, days = _discounted_days(horizon, rate, ramp)
+    with np.errstate(invalid="ignore"):
+        saved = np.where(full > 0, gross * full, 0.0)  # no volume costs and saves nothing, even at inf
+    return saved - running * days - investment
+
+
+def _discounted_days(horizon: np.ndarray, rate: np.ndarray, ramp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Days at full volume and all days of the horizon, each worth what its month's end is discounted to.
+
+    They seldom vary, so they are counted once for all draws where these three are known exactly.
+    """
+    if not np.any(rate):
+        return np.where(horizon > 0, _ramped(horizon, ramp), 0.0), horizon
+    month, start, number = float(DAYS_A_MONTH), 0.0, 0
+    full, days = np.zeros(1), np.zeros(1)
     while start < float(np.max(horizon)):
         number += 1
         begin, end = np.minimum(start, horizon), np.minimum(start + month, horizon)
-        full_days = _ramped(end, ramp) - _ramped(begin, ramp)
-        with np.errstate(invalid="ignore"):
-            full = np.where(full_days > 0, gross * full_days, 0.0)  # no volume costs and saves nothing, even at inf
-            value = value + (full - running * (end - begin)) / (1 + rate) ** (number / 12)
+        factor = (1 + rate) ** (number / 12)
+        full = full + (_ramped(end, ramp) - _ramped(begin, ramp)) / factor
+        days = days + (end - begin) / factor
         start = month * number
-    return value
+    return full, days
 
 
 def _ramped(days: np.ndarray, ramp: np.ndarray) -> np.ndarray:
