@@ -6,6 +6,7 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -176,6 +177,15 @@ def test_an_error_of_on_reply_comes_through_at_once() -> None:
     assert len(kept) == 5
 
 
+@pytest.fixture
+def _ctrl_c() -> Iterator[None]:
+    """The signal raises KeyboardInterrupt, as at a terminal; a process in the background would not hear it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c")
 @pytest.mark.parametrize("in_a_loop", [False, True], ids=["plainly", "in a notebook"])
 def test_ctrl_c_drops_what_is_under_way_and_keeps_what_came(in_a_loop: bool) -> None:
     kept: list[Reply] = []
