@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .intervals import ShareInterval, share_interval, wilson
+from .intervals import ShareInterval, share_interval
 from .risk_entry import risk_entry
 from .wording import percent
 
@@ -63,11 +63,10 @@ def assess_overfitting(
 
 
 def gap_of(train: ShareInterval, test: ShareInterval) -> tuple[float, float]:
-    """Difference of two independent shares and its lower end: Newcombe 1998 (Statist. Med. 17, 873), method 10."""
+    """Difference of two independent shares and its lower end, of their intervals: Newcombe 1998 (Statist. Med. 17,
+    873), method 10."""
     first, second = train.share or 0.0, test.share or 0.0
-    down = first - (wilson(first * train.n_effective, train.n_effective).low or 0.0)
-    high = wilson(second * test.n_effective, test.n_effective).high
-    up = (1.0 if high is None else high) - second
+    down, up = first - (train.low or 0.0), (1.0 if test.high is None else test.high) - second
     return first - second, first - second - (down**2 + up**2) ** 0.5
 
 

@@ -78,3 +78,16 @@ def test_the_least_visible_loss_is_the_smallest_that_fires(n):
         least = least_visible_loss(passed, n)
         highs = [newcombe_paired(passed - lost, 0, lost, n - passed)[1] for lost in range(1, passed + 1)]
         assert least == next((lost for lost, high in enumerate(highs, start=1) if high < -0.05), None)
+
+
+@pytest.mark.slow
+def test_the_embedded_model_knows_enough_for_a_loss_to_be_seen():
+    from tuneworth.evaluate.generate import generate
+    from tuneworth.train import chat_messages, load_model
+
+    loaded = load_model("smollm2-135m")
+    chats = [chat_messages(asked.prompt) for asked in PROMPTS]
+    answers = [found.output for found in generate(loaded, chats, max_new_tokens=32)]
+    found = assess_forgetting(answers, answers, PROMPTS)
+    assert found["status"] == "ok", found["evidence"]
+    assert {row["area"]: row["base"] for row in found["areas"]}["facts"] >= 12

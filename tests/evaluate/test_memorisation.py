@@ -67,6 +67,7 @@ def test_what_many_train_outputs_say_is_the_style_and_no_copy():
 def test_one_group_is_one_owner_however_many_outputs_it_has():
     train, groups = [LINE] * 30 + OTHER, ["family"] * 30 + list(range(60))
     assert copies_of([LINE], train, train_groups=groups).tolist() == [True]
+    assert copies_of([LINE], train, train_groups=groups, part_bytes=1).tolist() == [True]
     assert copies_of([LINE], train).tolist() == [False]
 
 
