@@ -79,8 +79,14 @@ def _batches(path: Path) -> Iterator[Batch]:
         raise DataError(f"{path}: outputs are read from {', '.join(SUFFIXES)}, packed with .gz or .zst or not")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty; expected a line with id and output for each pair")
-    batches, _ = read_records(path, encoding="utf-8", delimiter=None, wanted=("id", "output"))
-    yield from batches
+    try:
+        batches, _ = read_records(path, encoding="utf-8", delimiter=None, wanted=("id", "output"))
+        yield from batches
+    except DataError as error:
+        said, _, advice = str(error).partition("\n")
+        if "encoding" in advice:  # which has no setting of its own here
+            raise DataError(f"{said}\nSave the outputs as UTF-8.") from None
+        raise
 
 
 class _Reader:
@@ -96,8 +102,8 @@ class _Reader:
 
     def table(self, batch: Batch) -> pl.DataFrame | None:
         """The lines of a batch; None where there is none."""
-        for number, why in batch.problems:
-            self.problems.add("cannot be read", number, why)
+        for _, why in batch.problems:
+            self.problems.add_text("cannot be read", why)
         self.names.update(dict.fromkeys(batch.names))
         self.records += len(batch.numbers)
         if not {"id", "output"} <= set(batch.names):

@@ -21,10 +21,14 @@ class Problems:
 
     def add(self, what: str, line: int, shown: str) -> None:
         """One line with this problem, and what stands there."""
+        self.add_text(what, f"line {line} ({_short(shown)})")
+
+    def add_text(self, what: str, text: str) -> None:
+        """One line with this problem, in words that name it."""
         self._count[what] = self._count.get(what, 0) + 1
         named = self._found.setdefault(what, [])
         if len(named) < MOST_NAMED:
-            named.append(f"line {line} ({_short(shown)})")
+            named.append(text)
 
     def add_whole(self, what: str) -> None:
         """A problem of the whole file."""

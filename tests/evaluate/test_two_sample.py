@@ -1,0 +1,96 @@
+"""The two-sample test: planted styles are found, equal ones and mere length are not."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tuneworth.evaluate.two_sample import two_sample
+
+WORDS = [
+    "adjustable",
+    "bipolar",
+    "charge",
+    "driver",
+    "dual",
+    "fast",
+    "high",
+    "low",
+    "output",
+    "power",
+    "quad",
+    "rail",
+    "switch",
+    "timer",
+    "voltage",
+    "wide",
+]
+
+
+def lines(rng, n=150, most=9):
+    return [" ".join(rng.choice(WORDS, rng.integers(4, most))) for _ in range(n)]
+
+
+def test_a_full_stop_at_the_end_is_told_and_named():
+    rng = np.random.default_rng(0)
+    references, outputs = lines(rng), [f"{text}." for text in lines(rng)]
+    found = two_sample(pl.Series(outputs), pl.Series(references))
+    assert found["accuracy"] > 0.95
+    assert found["low"] > 0.85
+    assert found["p_value"] == pytest.approx(1 / 201)
+    assert found["telling"][0] == "."
+    assert (found["n"], found["reason"]) == (150, None)
+
+
+def test_the_same_style_is_not_told_apart():
+    p_values = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        found = two_sample(pl.Series(lines(rng, 100)), pl.Series(lines(rng, 100)), seed=seed)
+        p_values.append(found["p_value"])
+        assert found["low"] < 0.6
+    assert 0.25 < np.mean(p_values) < 0.75
+    assert np.mean(np.array(p_values) <= 0.05) <= 0.25
+
+
+def test_length_alone_is_told_apart_as_length_and_not_as_style():
+    rng = np.random.default_rng(3)
+    found = two_sample(pl.Series(lines(rng, 200, most=14)), pl.Series(lines(rng, 200, most=7)), seed=1)
+    assert found["length_accuracy"] > 0.75
+    assert found["accuracy_with_length"] > 0.6
+    assert found["accuracy"] < 0.56
+
+
+def test_equal_texts_are_a_toss_up():
+    texts = pl.Series(lines(np.random.default_rng(1)))
+    found = two_sample(texts, texts)
+    assert (found["accuracy"], found["length_accuracy"], found["p_value"]) == (0.5, 0.5, 1.0)
+    assert found["telling"] == []
+
+
+def test_groups_are_swapped_whole_so_few_of_them_prove_little():
+    rng = np.random.default_rng(2)
+    groups = np.arange(120) % 5
+    marks = np.array([".", "!", "", ";", ","])[groups]  # one habit per family, the same on both sides but for chance
+    outputs = [text + mark for text, mark in zip(lines(rng, 120), marks, strict=True)]
+    alone = two_sample(pl.Series(outputs), pl.Series(lines(rng, 120)))
+    grouped = two_sample(pl.Series(outputs), pl.Series(lines(rng, 120)), groups)
+    assert alone["p_value"] < 0.05
+    assert grouped["p_value"] >= 1 / 32  # of 32 patterns of signs
+
+
+@pytest.mark.parametrize(
+    ("n", "groups", "reason"),
+    [(99, None, "99 outputs with a good reference beside them; 100 are needed"), (120, 4, "4 groups; 5 are needed")],
+)
+def test_too_few_give_the_reason_and_no_number(n, groups, reason):
+    texts = pl.Series(lines(np.random.default_rng(1), n))
+    found = two_sample(texts, texts, None if groups is None else np.arange(n) % groups)
+    assert found["reason"] == reason
+    assert found["accuracy"] is found["p_value"] is found["telling"] is None
+
+
+def test_the_same_seed_gives_the_same_sample_and_numbers():
+    rng = np.random.default_rng(4)
+    outputs, references = pl.Series(lines(rng, 600)), pl.Series(lines(rng, 600))
+    assert two_sample(outputs, references, seed=7) == two_sample(outputs, references, seed=7)
+    assert two_sample(outputs, references, seed=7)["n"] == 500
