@@ -6,24 +6,7 @@ import pytest
 
 from tuneworth.evaluate.two_sample import two_sample
 
-WORDS = [
-    "adjustable",
-    "bipolar",
-    "charge",
-    "driver",
-    "dual",
-    "fast",
-    "high",
-    "low",
-    "output",
-    "power",
-    "quad",
-    "rail",
-    "switch",
-    "timer",
-    "voltage",
-    "wide",
-]
+WORDS = "adjustable bipolar charge driver dual fast high low output power quad rail switch timer voltage".split()  # noqa: SIM905
 
 
 def lines(rng, n=150, most=9):
@@ -53,11 +36,15 @@ def test_the_same_style_is_not_told_apart():
 
 
 def test_length_alone_is_told_apart_as_length_and_not_as_style():
-    rng = np.random.default_rng(3)
-    found = two_sample(pl.Series(lines(rng, 200, most=14)), pl.Series(lines(rng, 200, most=7)), seed=1)
-    assert found["length_accuracy"] > 0.75
-    assert found["accuracy_with_length"] > 0.6
-    assert found["accuracy"] < 0.56
+    found = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        texts = pl.Series(lines(rng, 200, most=14)), pl.Series(lines(rng, 200, most=7))
+        found.append(two_sample(*texts, seed=seed))
+    assert np.mean([each["length_accuracy"] for each in found]) > 0.8
+    assert np.mean([each["accuracy_with_length"] for each in found]) > 0.7
+    assert np.mean([each["accuracy"] for each in found]) < 0.56
+    assert sum(each["p_value"] <= 0.05 for each in found) <= 2
 
 
 def test_equal_texts_are_a_toss_up():
