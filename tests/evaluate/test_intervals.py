@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, f_oneway
+from scipy.stats import binomtest, f_oneway, norm, t
 from statsmodels.stats.proportion import proportion_confint
 
 from tuneworth.evaluate.intervals import share_interval, wilson
@@ -92,7 +92,13 @@ def test_the_design_effect_is_that_of_the_analysis_of_variance(seed):
     minority = values < 1 if values.mean() > 0.5 else values > 0
     precision = 8 * 6 * 5 / 49 * np.sum(np.bincount(groups, weights=minority) > 0)
     rho = (precision * max(anova_by_hand(values, groups), 0) + 12 * 0.5) / (precision + 12)
-    assert share_interval(values, groups).n_effective == pytest.approx(180 / (1 + rho * 5))
+    effect = 1 + rho * 5
+    found = share_interval(values, groups)
+    assert found.n_effective == pytest.approx(180 / effect)
+    # Student's t in place of the normal quantile, as a level of confidence of Wilson's interval.
+    wider = 2 * norm.cdf(t.ppf(0.975, (precision + 12) * (effect / (effect - 1)) ** 2)) - 1
+    by_hand = proportion_confint(values.mean() * 180 / effect, 180 / effect, 1 - wider, method="wilson")
+    assert (found.low, found.high) == pytest.approx(by_hand)
 
 
 def test_means_over_repeats_are_worth_more_than_single_outcomes():
@@ -149,5 +155,5 @@ def test_two_dimensions_and_a_wrong_number_of_groups_are_mistakes_of_the_caller(
 
 
 def test_nan_and_none_are_groups_of_their_own_whatever_their_type():
-    names = np.array([np.float32("nan"), float("nan"), None, "nan", "nan"], dtype=object)
-    assert share_interval(np.ones(5), names).groups == 4
+    names = np.array([np.float32("nan"), np.nan, np.nan, None, "nan", "nan"], dtype=object)
+    assert share_interval(np.ones(6), names).groups == 5
