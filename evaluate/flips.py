@@ -1,18 +1,14 @@
 """Where the answer of the money tips over: one input at a time, solved for, never read off a grid."""
 
-import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from decimal import Decimal
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from .moved_money import SHARES, MovedMoney, Ways
 from .roi_settings import RoiSettings
-from .uncertainty import simulate
-from .weighing import Weight, weigh
 
 __all__ = ["carrying_failure_cost", "solve_flips"]
 
@@ -34,26 +30,14 @@ FLIPS = {
     "horizon_days": "days over which savings count",
     "target_payback_days": "days within which it has to be paid back",
 }
-SHARES = ("acceptance", "cached_share")
 VOLUMES = ("requests_per_day", "requests_total")
-FACTORS = tuple(
-    4.0**power for power in range(1, 11)
-)  # a volume: up to a million times what it is, and down to a millionth
+FACTORS = tuple(4.0**power for power in range(1, 11))  # of a volume: up to a million times what it is, or a millionth
 REACH = 3  # so many of these steps for a price or a count: 64 times as much is no price of the same thing
 SMALLEST = 1e-7  # where the search for a failure cost starts: a thousandth of what the cheapest requests cost
-THIN = 1000  # draws that find the neighbourhood of a root; all of them settle it
 NEAR, CLOSE = 0.02, 5e-4  # relative; a verdict names a root with two or three digits
 BEYOND = 0.01  # how far beyond a root the answer must have changed, and not back
 Values = Mapping[str, np.ndarray]
-
-
-class Root(NamedTuple):
-    """The value `to` of an input at which the money says something else, and what it says a little `past` it."""
-
-    to: float
-    past: float
-    weight: Weight
-    beyond: dict[str, Any]
+Label = Callable[[float], Hashable]
 
 
 def solve_flips(
@@ -63,20 +47,21 @@ def solve_flips(
     candidate: str,
     *,
     drawn: Values | None = None,
+    ways: Ways | None = None,
 ) -> list[dict[str, Any]]:
     """`{key, what, from, to, beyond}` per value of one input, the rest held, at which the money says something else.
 
     `to` is where it changes on the way from `from`, and `beyond` holds those keys of `money` that the verdict reads,
-    as they are 1 % further on. An input that is a range moves with its range, a share moves by as much as its middle.
-    Without `drawn` every input counts as known exactly. What changes nothing within reach, or not for good, is left
-    out.
+    as they are 1 % further on. `drawn` are the inputs' draws; `ways` gives `money.alternatives` for other values. An
+    input that is a range moves with its range, a share moves by as much as its middle. What changes nothing within
+    reach, or not for good, is left out.
     """
-    money = _Money(values, settings, baseline, candidate, drawn)
+    money = MovedMoney(values, settings, baseline, candidate, drawn, ways)
     found = []
     for pattern, words in FLIPS.items():
         key, what = (text.format(baseline=baseline, candidate=candidate) for text in (pattern, words))
-        for root in money.roots(key):
-            found.append({"key": key, "what": what, "from": values.get(key), "to": root.to, "beyond": root.beyond})
+        for to, past in sorted([*_weight_roots(money, key), *_way_roots(money, key)]):
+            found.append({"key": key, "what": what, "from": values.get(key), "to": to, "beyond": money.keys(key, past)})
     return found
 
 
@@ -92,114 +77,71 @@ def carrying_failure_cost(
 
     None where failures are dropped, where it pays at no cost already, and where no cost would do.
     """
-    money = _Money({**values, "failure_cost": Decimal(0)}, settings, baseline, candidate, drawn)
-    here = money.at("failure_cost", 0.0)
-    if settings.failures == "drop" or here is None or here[0] == "pays":
+    key = "failure_cost"
+    money = MovedMoney({**values, key: Decimal(0)}, settings, baseline, candidate, drawn)
+    here = money.said(key, 0.0)
+    if settings.failures == "drop" or here is None or here.weight == "pays":
         return None
-    return next((root.to for root in money.roots("failure_cost") if root.weight == "pays"), None)
+    for to, past in _weight_roots(money, key):
+        beyond = money.said(key, past)
+        if beyond is not None and beyond.weight == "pays":
+            return to
+    return None
 
 
-@dataclass(frozen=True)
-class _Money:
-    """The draws of one account, and what they say when one input is another."""
+def _weight_roots(money: MovedMoney, key: str) -> Iterator[tuple[float, float]]:
+    """Where the draws say something else: found with a few of them, settled with all."""
 
-    values: Mapping[str, Decimal]
-    settings: RoiSettings
-    baseline: str
-    candidate: str
-    drawn: Values | None
+    def label(value: float, thin: bool = False) -> Hashable:
+        said = money.said(key, value, thin=thin)
+        return None if said is None else said.weight
 
-    @cached_property
-    def all(self) -> Values:
-        points = {key: np.array([float(value)]) for key, value in self.values.items()}
-        return points if self.drawn is None else {**points, **self.drawn}
+    if money.movable(key) and label(money.start(key)) is not None:
+        yield from _roots(key, money.start(key), label, lambda value: label(value, thin=True))
 
-    @cached_property
-    def some(self) -> Values:
-        return {key: draws[:THIN] for key, draws in self.all.items()}
 
-    def at(self, key: str, value: float, *, thin: bool = False) -> tuple[Weight, float, float] | None:
-        """What it says, with the chance of paying back in time and the median value, where this input is `value`."""
-        drawn = self.some if thin else self.all
-        start, now = float(self.values.get(key, 0)), drawn.get(key, np.zeros(1))
-        moved = now * (value / start) if start else now + value
-        if key.endswith(SHARES):
-            moved = np.clip(now + (value - start), 0.0, 1.0)
-        settings = self.settings
-        if key == "failure_cost" and settings.failures == "ignore":
-            settings = copy.copy(settings)
-            object.__setattr__(settings, "failures", "repair")
-        changed = {**drawn, key: moved}
-        found = simulate(changed, settings, self.baseline, self.candidate)
-        if found is None:
+def _way_roots(money: MovedMoney, key: str) -> Iterator[tuple[float, float]]:
+    """Where a way without training starts or ceases to win."""
+
+    def label(value: float) -> Hashable:
+        return frozenset((entry["key"], entry["name"]) for entry in money.winning(key, value))
+
+    if money.ways is not None and money.movable(key) and money.ways(money.values, money.settings):
+        yield from _roots(key, money.start(key), label, label)
+
+
+def _roots(key: str, start: float, label: Label, rough: Label) -> Iterator[tuple[float, float]]:
+    """Every value at which the label changes on the way up and on the way down, and a value a little past it."""
+    for path in _paths(key, start):
+        near, here = start, label(start)
+        for far in path:
+            while rough(far) != here:
+                root = _settled(
+                    near, far, lambda value, here=here: label(value) == here, lambda v, h=here: rough(v) == h
+                )
+                if root is None:
+                    break
+                yield root
+                near = root[1]
+                here = label(near)
+            near = far
+
+
+def _settled(
+    near: float, far: float, same: Callable[[float], bool], roughly: Callable[[float], bool]
+) -> tuple[float, float] | None:
+    """The root between a value where the label is the same and one where it is not; None if it does not last."""
+    before, after = _halved(near, far, NEAR, roughly)
+    wide = 2 * (after - before)
+    before, after = _between(before - wide, near, far), _between(after + wide, near, far)
+    if not same(before) or same(after):  # a few draws looked elsewhere than all of them
+        before, after = near, far
+        if not same(before) or same(after):
             return None
-        in_time = found.npv > 0 if found.payback_days is None else found.payback_days <= changed["target_payback_days"]
-        chance = float(np.mean(in_time))
-        median = float(np.quantile(found.npv, 0.5, method="inverted_cdf"))
-        return weigh(chance, median), chance, median
-
-    def roots(self, key: str) -> Iterator[Root]:
-        """Every value at which the answer changes on the way up and on the way down."""
-        start = float(self.values.get(key, 0))
-        if not self._movable(key, start) or (here := self.at(key, start)) is None:
-            return
-        for path in _paths(key, start):
-            near, weight = start, here[0]
-            for far in path:
-                while self._weight(key, far, thin=True) != weight:
-                    root = self._settled(key, near, far, weight)
-                    if root is None:
-                        break
-                    yield root
-                    near, weight = root.past, root.weight
-                near = far
-
-    def _movable(self, key: str, start: float) -> bool:
-        if key == "failure_cost":
-            return self.settings.failures != "drop"
-        if key.endswith("cached_share"):
-            name = key.rpartition(".")[0]
-            long, least = (self.values.get(f"{name}.{what}", 0) for what in ("fixed_tokens", "min_cached_tokens"))
-            return long >= least and f"{name}.price_cached" in self.values
-        return key in self.values and (start > 0 or key.endswith(SHARES))
-
-    def _weight(self, key: str, value: float, *, thin: bool = False) -> Weight | None:
-        found = self.at(key, value, thin=thin)
-        return None if found is None else found[0]
-
-    def _settled(self, key: str, near: float, far: float, weight: Weight) -> Root | None:
-        """The root between a value where the answer is `weight` and one where it is not; None if it does not last."""
-
-        def same(value: float) -> bool:
-            return self._weight(key, value) == weight
-
-        before, after = _halved(near, far, NEAR, lambda value: self._weight(key, value, thin=True) == weight)
-        wide = 2 * (after - before)
-        before, after = _between(before - wide, near, far), _between(after + wide, near, far)
-        if not same(before) or same(after):  # a few draws looked elsewhere than all of them
-            before, after = near, far
-            if not same(before) or same(after):
-                return None
-        before, after = _halved(before, after, CLOSE, same)
-        to = (before + after) / 2
-        past = _between(to * (1 + math.copysign(BEYOND, far - near)), near, far)
-        beyond = self.at(key, past)
-        if beyond is None or beyond[0] == weight or not same(_between(2 * to - past, near, far)):
-            return None
-        return Root(to, past, beyond[0], self._keys(key, past, beyond))
-
-    def _keys(self, key: str, value: float, found: tuple[Weight, float, float]) -> dict[str, Any]:
-        """The keys of `money` that the verdict reads, at this value of this input."""
-        _, chance, median = found
-        batch = self.settings.requests_total is not None
-        keys: dict[str, Any] = {
-            "probability_npv_positive" if batch else "probability_of_payback_in_target": chance,
-            "npv_p50": median if math.isfinite(median) else None,
-        }
-        if key == "failure_cost":
-            keys |= {"failure_cost": value, "carrying_failure_cost": None}
-            keys["failures"] = "repair" if self.settings.failures == "ignore" else self.settings.failures
-        return keys
+    before, after = _halved(before, after, CLOSE, same)
+    to = (before + after) / 2
+    past = _between(to * (1 + math.copysign(BEYOND, far - near)), near, far)
+    return None if same(past) or not same(_between(2 * to - past, near, far)) else (to, past)
 
 
 def _paths(key: str, start: float) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .account import point_account
+from .alternatives import alternatives
 from .draws import VOLUME_RANGE, draw_values
 from .flips import carrying_failure_cost, solve_flips
 from .formulas import ZERO
@@ -59,9 +60,14 @@ def compute_money(
     drawn = draw_values(quantities, groups=groups, seed=seed, draws=draws)
     keys = point_account(quantities, settings, baseline=baseline, candidate=candidate, names=names, measured=measured)
     keys |= outcomes(drawn, settings, baseline, candidate)
+    sources = {key: quantity.source for key, quantity in quantities.items()}
+
+    def ways(changed: Mapping[str, Decimal], other: RoiSettings) -> list[dict[str, Any]]:
+        return alternatives(changed, other, measured, (baseline, candidate), read_plan(changed, other), sources=sources)
+
     keys |= {
         "tornado": tornado(quantities, drawn, settings, baseline, candidate),
-        "flips": solve_flips(values, settings, baseline, candidate, drawn=drawn),
+        "flips": solve_flips(values, settings, baseline, candidate, drawn=drawn, ways=ways),
         "carrying_failure_cost": carrying_failure_cost(values, settings, baseline, candidate, drawn=drawn),
     }
     said = _said(settings, values, plan, quantities, baseline, candidate)

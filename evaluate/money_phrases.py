@@ -58,11 +58,11 @@ def cost_line(money: Results) -> str:
     unit, costs = thousand(money), ""
     if before is not None and after is not None:
         costs = f"{unit} cost {money_text(1000 * after, currency)} instead of {money_text(1000 * before, currency)}"
-    invested = (
-        f"{money_text(money['investment'], currency)} {'is' if money['investment'] <= 1 else 'are'} to be invested"
-    )
+    amount = money_text(money["investment"], currency) if money["investment"] else "nothing"
+    invested = f"{amount} {'is' if money['investment'] <= 1 else 'are'} to be invested"
     running = money.get("running_cost_per_day") or 0
-    upkeep = f", and it runs at {money_text(running, currency)} a day more" if running > 0 else ""
+    upkeep = f", and it runs at {money_text(abs(running), currency)} a day {'more' if running > 0 else 'less'}"
+    upkeep = upkeep if running else ""
     return sentence(f"{costs}; {invested}{upkeep}" if costs else f"{invested}{upkeep}")
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from .phrases import compared, share_of
 from .wording import variant_name
 
-__all__ = ["CheaperWay", "better_untuned", "cheaper_way", "guide_can_go", "not_worse"]
+__all__ = ["CheaperWay", "beats_tuning", "better_untuned", "cheaper_way", "guide_can_go", "not_worse"]
 
 Results = Mapping[str, Any]
 WAYS = {
@@ -39,20 +39,26 @@ def cheaper_way(results: Results, margin: float) -> CheaperWay | None:
     A measured way counts if it is not worse than the baseline, a cached guide if nobody said how much is cached.
     """
     money = results.get("money") or {}
-    ways = [_way(results, entry, margin) for entry in money.get("alternatives") or [] if _beats(entry, money)]
+    target, batch = money.get("target_payback_days"), money.get("requests_total") is not None
+    winning = [e for e in money.get("alternatives") or [] if beats_tuning(e, target, batch=batch)]
+    ways = [_way(results, entry, margin) for entry in winning]
     found = [way for way in ways if way is not None]
     order = ("measured", "same outputs", "assumed")
     return min(found, key=lambda way: (order.index(way.standing), way.cost or 0.0), default=None)
 
 
-def _beats(entry: Results, money: Results) -> bool:
-    """Whether it costs less than the baseline, and the investment is then not earned, or not in time."""
-    tuning, target = entry["tuning"], money.get("target_payback_days")
+def beats_tuning(entry: Results, target_days: Any, *, batch: bool) -> bool:
+    """Whether it costs less than the baseline, and the investment is then not earned, or not in time.
+
+    `entry` is one of `money.alternatives`; a one-off batch knows no days.
+    """
+    tuning = entry["tuning"]
     savings = (entry[key] for key in ("saving_per_day", "saving_total", "saving_per_request"))
     if tuning["npv"] is None or next((saving for saving in savings if saving is not None), 0) <= 0:
         return False
-    in_time = tuning["payback_days"] is not None and (target is None or tuning["payback_days"] <= target)
-    return tuning["npv"] <= 0 or not (in_time or money.get("requests_total") is not None)
+    days = tuning["payback_days"]
+    in_time = batch or (days is not None and (target_days is None or days <= target_days))
+    return tuning["npv"] <= 0 or not in_time
 
 
 def _way(results: Results, entry: Results, margin: float) -> CheaperWay | None:

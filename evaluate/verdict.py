@@ -48,7 +48,7 @@ def decide(results: Results, *, margin: float = 0.03) -> Verdict | None:
     number, found = _first(results, margin)
     flips = _flips(results, margin, found["decision"]) if number > MONEY_AFTER else []
     # An invalid comparison says nothing about other ways either.
-    also = "" if number == 1 else _also(results, margin)
+    also = "" if number == 1 else _also(results, margin, found["sentence"])
     return {
         "decision": found["decision"],
         "what": found.get("what"),
@@ -68,7 +68,7 @@ def _first(results: Results, margin: float) -> tuple[int, Verdict]:
     return next((n, found) for n, rule in enumerate(rules, start=1) if (found := rule(results, margin)))
 
 
-def _also(results: Results, margin: float) -> str:
+def _also(results: Results, margin: float, said: str) -> str:
     """What else the sentence has to say: another way without training that is as good or better."""
     baseline, _ = compared(results)
     better = better_untuned(results)
@@ -80,7 +80,7 @@ def _also(results: Results, margin: float) -> str:
             f" Without any training {variant_name(better)} is {points(found - before)} better than "
             f"{variant_name(baseline)}; that is the one to beat."
         )
-    if guide_can_go(results, margin):
+    if guide_can_go(results, margin) and variant_name("plain") not in said:
         return " The guide can go without any training: without it the outputs are no worse."
     return ""
 
@@ -132,7 +132,8 @@ def _not_told(results: Results, margin: float) -> Verdict | None:
     if _too_few(results):
         could = f"{these} {'is' if n == 1 else 'are'} too few to tell"
         if grouped:
-            could = f"{these} in {count(comparison['groups'])} groups tell too little"
+            groups = comparison["groups"]
+            could = f"{these} in {count(groups)} {'group' if groups == 1 else 'groups'} tell too little"
     else:
         could = f"on {these} it could be up to {points(low)} worse"
     ask, more = "more test cases are needed", "More cases help only if the difference turns out better than it looks."

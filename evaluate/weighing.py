@@ -106,19 +106,20 @@ def does_not_pay(results: Results, margin: float) -> Found | None:
     if _weight(money) != "does not pay" and not beaten:
         return None
     flip = None if beaten else _would_pay(money)
-    named = None if way is None or (flip and way.standing == "assumed") else _named(way, results)
+    named = None if way is None or way.standing == "assumed" else _named(way, results)
     more = f"; {named or flip}" if named or flip else ""
     told = f"; {named}, and against that training does not pay" if beaten else f", but {when_it_pays(money)}{more}"
     reasons = [difference_line(results), cost_line(money), chance_line(money)]
     if named:
         reasons.insert(0, sentence(named))
     reasons += [sentence(flip)] if flip else []
+    reasons += [sentence(_named(way, results))] if way is not None and named is None else []
     found = {
         "decision": "keep prompting",
         "sentence": f"Keep prompting: {both_shares(results)}{told}.",
         "reasons": reasons,
     }
-    return found if named is None or way is None else found | {"next": _try_it(way)}
+    return found if named is None or way is None else found | {"next": _try_it(way, results)}
 
 
 def in_between(results: Results, margin: float) -> Found | None:
@@ -127,7 +128,7 @@ def in_between(results: Results, margin: float) -> Found | None:
     if _weight(money) == "pays" and way is not None:
         open_point = f"but {_untried(way, results)}"
         reasons = [sentence(_untried(way, results)), difference_line(results), cost_line(money), chance_line(money)]
-        found = {"next": _try_it(way)}
+        found = {"next": _try_it(way, results)}
     else:
         widest = money["tornado"][0]["key"] if money.get("tornado") else None
         open_point = f"and it hangs most on {input_name(widest, money)}" if widest else "and the ranges are too wide"
@@ -196,7 +197,9 @@ def _untried(way: CheaperWay, results: Results) -> str:
     return f"against {way.what}{cost} it would not, if the outputs stayed as good, which was not measured"
 
 
-def _try_it(way: CheaperWay) -> str:
+def _try_it(way: CheaperWay, results: Results) -> str:
+    if way.standing == "measured" and not _settled(way, results):
+        return "State what an unacceptable output costs (failure_cost); it decides between the two."
     if way.standing == "measured":
         return sentence(f"take {way.what}, and ask again when prices or volume change")
     return sentence(f"try {way.what} first, then run again")

@@ -50,7 +50,7 @@ def span_of_days(low: float | None, high: float | None) -> str:
         return ""
     if high is None:
         return f" (from {days(low)} to never)"
-    same_unit = high < 2 * DAYS_A_YEAR and low >= 1
+    same_unit = low >= 2 * DAYS_A_YEAR or (high < 2 * DAYS_A_YEAR and low >= 1)
     near = days(low).rpartition(" ")[0] if same_unit else days(low)
     far = days(high).rpartition(" ")[0] if same_unit else days(high)
     return "" if near == far else f" ({near} to {far})"

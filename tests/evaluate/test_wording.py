@@ -6,7 +6,7 @@ import pytest
 from tuneworth.evaluate.wording import count, days, money_text, percent, points, span_of_days
 
 
-@pytest.mark.parametrize("name", ["intervals", "paired", "wording"])
+@pytest.mark.parametrize("name", ["holm", "intervals", "power", "wording"])
 def test_the_examples_in_the_docstrings_are_true(name):
     found = doctest.testmod(importlib.import_module(f"tuneworth.evaluate.{name}"))
     assert found.attempted > 0
@@ -28,6 +28,7 @@ def test_the_examples_in_the_docstrings_are_true(name):
         (days(900), "2.5 years"),
         (span_of_days(10.4, 21.3), " (10 to 21)"),
         (span_of_days(10.4, None), " (from 10 days to never)"),
+        (span_of_days(3000, 6200), " (8.2 to 17)"),
         (span_of_days(0.5, 3), " (less than a day to 3 days)"),
         (span_of_days(14.1, 14.2), ""),
         (span_of_days(None, None), ""),
