@@ -89,6 +89,8 @@ def probe(project: Project, run: Path, variant: Variant, talk: Talk, *, loaded: 
 def _on_train(asking: _Asking, variant: Variant, *, most: int) -> Outcomes | None:
     """Whether the variant's outputs for train pairs are acceptable: asked as in the test, by the same rules."""
     project = asking.project
+    if variant.adapter is None or variant.adapter.resolve() != (asking.run / "train" / "adapter").resolve():
+        return None  # fitted elsewhere, on pairs that this run does not know
     limit = limit_of(project, read_split(asking.run, "train"), asking.loaded)
     pairs = spread(_trained(asking, variant), most, seed=seed_of(asking.run, asking.talk))
     pairs = _fitting(variant, pairs, loaded=asking.loaded, limit=limit)

@@ -1,6 +1,7 @@
 """The probes of a run, with a tiny real model."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +70,14 @@ def test_train_pairs_are_those_that_were_trained_on(trained, tiny_model):
 def test_no_train_sample_and_no_room_leave_a_probe_out(trained, tiny_model):
     assert asked(trained, tiny_model, train_sample=0).on_train is None
     assert asked(trained, tiny_model, max_new_tokens=250).on_train is None
+
+
+def test_of_an_adapter_from_elsewhere_no_train_pairs_are_known(trained, tiny_model, tmp_path):
+    project, run, variant = trained
+    copied = Path(shutil.copytree(variant.adapter, tmp_path / "elsewhere"))
+    found = asked((project, run, replace(variant, adapter=copied)), tiny_model)
+    assert found.on_train is None
+    assert found.forgetting is not None
 
 
 def test_a_sample_goes_evenly_through_the_groups_whatever_the_order_of_the_rows():
