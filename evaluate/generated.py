@@ -32,8 +32,8 @@ def keep_batch(store: Path, batch: Sequence["Generation"], *, key: str, variant:
     written = json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n"
     with disk_refusals(store):
         store.parent.mkdir(parents=True, exist_ok=True)
-        with store.open("ab", buffering=0) as file:
-            cut = file.tell() and not _ends_whole(store)
+        cut = store.is_file() and store.stat().st_size and not _ends_whole(store)
+        with store.open("ab") as file:
             file.write(b"\n" + written if cut else written)  # a line cut short must not swallow this one
 
 

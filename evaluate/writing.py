@@ -57,8 +57,8 @@ class Writer:
     def _generation(self, row: int, sample: int, batch: int, answer: list[int], seconds: float) -> Generation:
         stopped = bool(answer) and answer[-1] in self._stops
         text = self._tokenizer.decode(answer[:-1] if stopped else answer, skip_special_tokens=True)
-        text = text.removeprefix(self._margins[0]).removesuffix(self._margins[1])
         text, reasoning = self._without_thoughts(text, len(answer))
+        text = text.removeprefix(self._margins[0]).removesuffix(self._margins[1])
         return Generation(
             row, text, len(self._requests.ids[row]), len(answer), seconds, "stop" if stopped else "length",
             reasoning_tokens=reasoning, sample=sample, batch=batch,
@@ -71,6 +71,8 @@ class Writer:
         """
         if not self._thinks or not (self._opened or text.lstrip().startswith(THINK)):
             return text, 0
+        if THOUGHT in self._margins[0] and text.startswith(self._margins[0]):
+            return text, 0  # thoughts that the template itself closes at once
         thought, end, answer = text.partition(THOUGHT)
         if not end:
             return "", tokens

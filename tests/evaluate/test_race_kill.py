@@ -1,0 +1,91 @@
+"""Real processes, really killed while they generate: what they leave, and what the next one makes of it."""
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Starting Python with torch takes seconds, so one process gets ready and each race is a fork of it. A job is a store,
+# where the outputs go, and after how many seconds the race is killed; never where it is null.
+NURSERY = """
+import json, os, signal, sys, time
+from pathlib import Path
+
+import polars as pl
+import torch
+
+torch.set_num_threads(1)
+from tuneworth.evaluate import EvaluateSettings, Variant, decoding, generate, generated, writing
+from tuneworth.evaluate.race import race
+from tuneworth.train import adapter, load_model
+
+model_folder, jobs = json.loads(sys.stdin.read())
+generate.plan_requests.__kwdefaults__["batch_size"] = 4
+model = load_model(model_folder, dtype="bfloat16")
+rows = [{"id": f"p{n}", "input": "part " * (n % 9) + str(n), "system": None} for n in range(24)]
+variant = Variant("prompted", "base model", guide="Write one line about the part.")
+settings = EvaluateSettings(temperature=1.0, samples=2)
+
+for store, out, moment in jobs:
+    started = time.perf_counter()
+    child = os.fork()
+    if not child:
+        pairs = pl.DataFrame(rows, schema_overrides={"system": pl.String})  # polars' threads do not survive a fork
+        found = race(variant, pairs, loaded=model, settings=settings, max_new_tokens=8, store=Path(store))
+        Path(out).write_text(json.dumps(found.outputs.drop("seconds").rows()))
+        os._exit(0)
+    if moment is not None:
+        time.sleep(moment)
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    print(json.dumps({"killed": os.WIFSIGNALED(status), "seconds": time.perf_counter() - started}), flush=True)
+"""
+BATCHES = 6 * 2  # 24 pairs in fours, two samples
+
+
+def races(model: Path, jobs: list[tuple[Path, Path, float | None]]) -> list[dict[str, Any]]:
+    """Run the jobs one after the other; whether each was killed and how long it took."""
+    told = json.dumps([str(model), [(str(store), str(out), moment) for store, out, moment in jobs]])
+    done = subprocess.run(
+        [sys.executable, "-c", NURSERY], input=told, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def finished(store: Path) -> list[tuple[int, int]]:
+    """The batches that stand whole in the store."""
+    found = []
+    for line in store.read_bytes().splitlines():
+        try:
+            table = json.loads(line)
+        except ValueError:
+            continue
+        found.append((table["batch"], table["sample"]))
+    return found
+
+
+@pytest.mark.slow
+def test_a_race_killed_at_twenty_random_moments_ends_like_one_that_was_not(tiny_folder: Path, tmp_path: Path) -> None:
+    chance = random.Random(3)
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    _, first = races(tiny_folder, [(tmp_path / "warm", out, None), (whole, out, None)])
+    expected = json.loads(out.read_text())
+    assert len(set(finished(whole))) == len(finished(whole)) == BATCHES
+    # five stores, each killed four times, the later the nearer its end
+    stores = [tmp_path / f"{n}" for n in range(5)]
+    jobs: list[tuple[Path, Path, float | None]] = []
+    for store in stores:
+        ended = store.with_suffix(".out")
+        jobs += [(store, ended, chance.uniform(0.02, 0.5) * first["seconds"]) for _ in range(4)]
+        jobs.append((store, ended, None))
+    told = races(tiny_folder, jobs)
+    assert sum(one["killed"] for one in told) >= 14  # the clock of a busy machine lets some end before
+    for store in stores:
+        assert json.loads(store.with_suffix(".out").read_text()) == expected
+        assert sorted(finished(store)) == sorted(set(finished(store)))
+        assert len(finished(store)) == BATCHES
