@@ -106,7 +106,7 @@ def _way_roots(money: MovedMoney, key: str) -> Iterator[tuple[float, float]]:
     def label(value: float) -> Hashable:
         return frozenset((entry["key"], entry["name"]) for entry in money.winning(key, value))
 
-    if money.ways is not None and money.movable(key) and money.ways(money.values, money.settings):
+    if money.rivalled and money.movable(key):
         yield from _roots(key, money.start(key), label, label)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .rivals import beats_tuning
+from .rivals import FORBIDDING, beats_tuning
 from .roi_settings import RoiSettings
 from .uncertainty import simulate
 from .weighing import Weight, weigh
@@ -59,6 +59,11 @@ class MovedMoney:
         """The first of them."""
         return {key: draws[:THIN] for key, draws in self.all.items()}
 
+    @cached_property
+    def rivalled(self) -> bool:
+        """Whether there is a way without training that could forbid `fine-tune` at all."""
+        return self.ways is not None and any(e["key"] in FORBIDDING for e in self.ways(self.values, self.settings))
+
     def start(self, key: str) -> float:
         """The input as it is; 0 where nobody stated it."""
         return float(self.values.get(key, 0))
@@ -89,14 +94,14 @@ class MovedMoney:
         return Said(weigh(chance, median), chance, median)
 
     def winning(self, key: str, value: float) -> list[Mapping[str, Any]]:
-        """The ways without training against which tuning does not pay where this input is `value`."""
-        if self.ways is None:
+        """The ways without training that forbid `fine-tune` where this input is `value`."""
+        if self.ways is None or not self.rivalled:
             return []
         changed, settings = {**self.values, key: Decimal(repr(value))}, self._settings(key)
         target = changed.get("target_payback_days")
         batch = settings.requests_total is not None
-        won = (entry for entry in self.ways(changed, settings) if beats_tuning(entry, target, batch=batch))
-        return [{key: entry[key] for key in READ} for entry in won]
+        rivals = (entry for entry in self.ways(changed, settings) if entry["key"] in FORBIDDING)
+        return [{k: rival[k] for k in READ} for rival in rivals if beats_tuning(rival, target, batch=batch)]
 
     def keys(self, key: str, value: float) -> dict[str, Any]:
         """The keys of `money` that the verdict reads, where this input is `value`; empty where it cannot be told."""

@@ -7,9 +7,10 @@ from typing import Any, Literal
 from .phrases import compared, share_of
 from .wording import variant_name
 
-__all__ = ["CheaperWay", "beats_tuning", "better_untuned", "cheaper_way", "guide_can_go", "not_worse"]
+__all__ = ["FORBIDDING", "CheaperWay", "beats_tuning", "better_untuned", "cheaper_way", "guide_can_go", "not_worse"]
 
 Results = Mapping[str, Any]
+FORBIDDING = ("cached_guide", "variant")  # of the alternatives, those whose outputs can be known
 WAYS = {
     "cached_guide": "with its guide in the prompt cache",
     "short_guide": "with a shorter guide",

@@ -31,7 +31,7 @@ def situation(
     return built(outcomes, roi=roi, groups=groups, **parts)
 
 
-def built(outcomes, *, roi=None, groups=None, baseline="prompted", candidate="tuned", draws=1000, tokens=None, **parts):
+def built(outcomes, *, roi=None, groups=None, baseline="prompted", candidate="tuned", draws=400, tokens=None, **parts):
     """From each variant's outcomes on the same items; `tokens` are (fixed, input, output) of each."""
     names = [name for name in outcomes if name not in (baseline, candidate)]
     results: dict[str, Any] = {
