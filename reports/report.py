@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ..style.files import write_whole
-from . import background, curation, quality, spending, training, usage
+from . import background, curation, likeness, quality, spending, training, usage
 from . import numbers as say
 from .curated import StoredCuration, find_curation, read_curation
 from .curation_headline import curation_headline
@@ -79,6 +79,7 @@ def _context(run: StoredRun, *, examples: bool) -> dict[str, Any]:
         "curated": read_curation(run.path) if find_curation(run.path) else None,
         "method": method_lines(run),
         "quality": quality,
+        "likeness": likeness,
         "spending": spending,
         "usage": usage,
         "background": background,

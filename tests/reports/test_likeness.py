@@ -1,0 +1,51 @@
+"""What the report says of outputs beside references, and of repeats."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuneworth.reports.likeness import likeness_rows, repeat_rows, samples_of, telling_lines
+from tuneworth.reports.stored import StoredRun
+
+LENGTH = {"words": {"mean": 12.5, "median": 12.0, "p95": 21.0}}
+TOLD: dict[str, Any] = {
+    "accuracy": 0.9, "low": 0.8, "high": 0.95, "p_value": 0.005, "length_accuracy": 0.6, "accuracy_with_length": 0.93,
+    "telling": [".\n", " <b>"], "n": 200, "reason": None,
+}  # fmt: skip
+
+
+def run(**parts: Any) -> StoredRun:
+    part = {"length": {**LENGTH, "references": LENGTH}, "two_sample": TOLD, **parts}
+    alike = {"mean": 0.75, "low": 0.7, "high": 0.8, "n": 9}
+    return StoredRun(Path("r"), {"quality": {"v": {"similarity": {"chrf": alike, "ratio": alike}, **part}}}, {}, {})
+
+
+def test_a_variant_stands_above_what_people_wrote():
+    ours, people = likeness_rows(run())
+    assert (ours.name, ours.chrf) == ("v", "75\u00a0% (70 to 80\u00a0%)")
+    assert ours.told.startswith("90\u00a0% (p = 0.005); with length 93\u00a0%, by length alone 60\u00a0%")
+    assert (people.words, people.told) == ("12, one in twenty above 21", "")
+
+
+def test_what_was_not_measured_gives_its_reason_or_no_row():
+    reason = "99 outputs with a good reference beside them; 100 are needed"
+    assert likeness_rows(run(two_sample={"accuracy": None, "reason": reason}))[0].told == reason
+    assert likeness_rows(run(length=None)) == []
+    assert likeness_rows(run(similarity=None, two_sample=None, length={**LENGTH, "references": None}))[0].chrf == "–"
+
+
+@pytest.mark.parametrize(("p", "lines"), [(0.005, [("v", "“.↵”  “␣<b>”")]), (0.2, [])])
+def test_telling_pieces_are_shown_where_the_test_says_anything(p, lines):
+    assert telling_lines(run(two_sample={**TOLD, "p_value": p})) == lines
+
+
+def test_repeats_are_shown_where_there_are_any():
+    unstable = {"share": 0.2, "low": 0.1, "high": 0.3}
+    several = run(samples=3, pass_all={"1": 0.9, "2": 0.85, "3": 0.8}, unstable=unstable)
+    (row,) = repeat_rows(several)
+    assert (row.samples, row.once, row.always) == (3, "90\u00a0%", "80\u00a0%")
+    assert row.unstable.startswith("20\u00a0%")
+    assert samples_of(several) == 3
+    assert repeat_rows(run()) == []
+    assert samples_of(run()) == 1
