@@ -35,8 +35,7 @@ def command(project: Path | None, config: Path | None, explain: bool, talk: Talk
     money = found.to_json()
     text = money_text(money, run=measured)
     talk.answer(f"{text}\n\n{explained(money)}" if explain else text, money)
-    more = "" if explain else "; --explain shows how each figure comes about"
-    talk.next(f"put your own numbers into [roi], [low, likely, high] for a range{more}")
+    talk.next("your own numbers in [roi]; --explain shows how each figure comes about")
 
 
 def _of_config(config: Path, talk: Talk) -> "Money":

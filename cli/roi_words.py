@@ -7,9 +7,10 @@ from typing import Any
 __all__ = ["explained", "money_text"]
 
 Money = Mapping[str, Any]
+Row = tuple[str, str]  # a label and its figure
 WIDTH = 80
 LABEL, COLUMN = 24, 27  # one label and two variants fill the line
-HUGE = 1e12  # beyond this a sum is told by its size
+HUGE, TINY = 1e12, 1e-6  # beyond these a sum is told by its size
 
 
 def money_text(money: Money, *, run: str | None = None) -> str:
@@ -44,73 +45,90 @@ def _table(money: Money) -> list[str]:
 
 
 def _figures(money: Money) -> list[str]:
-    currency, found = money["currency"], []
+    """Saving, investment, payback and value, a label and its figure a line."""
+    rows = [*_missing(money), *_saving(money), *_running(money), *_paying(money)]
+    over = "left over" if money["horizon_days"] is None else f"value over {_count(money['horizon_days'])} days"
+    rows.append((over, _sum(money["npv"], money["currency"]) + _between(money)))
+    return [line for label, text in rows for line in _wrapped(f"{label:<{LABEL}}{text}", LABEL)]
 
-    def say(label: str, text: str) -> None:
-        found.extend(_wrapped(f"{label:<{LABEL}}{text}", LABEL))
 
-    if money["missing"]:
-        say("not stated, not measured", ", ".join(money["missing"]))
-    unit = "per acceptable output" if money["failures"] == "drop" else "per request"
-    share = "" if money["saving_share"] is None else f" ({_share(money['saving_share'])})"
-    say(f"saving {unit}"[: LABEL - 1], _sum(money["saving_per_request"], currency) + share)
+def _missing(money: Money) -> list[Row]:
+    return [("still to be stated", ", ".join(money["missing"]))] if money["missing"] else []
+
+
+def _saving(money: Money) -> list[Row]:
+    currency, share = money["currency"], money["saving_share"]
+    machines = any(variant["machine_cost_per_day"] for variant in money["variants"].values())
+    saved = _sum(money["saving_per_request"], currency)
+    if share is not None:
+        saved += f" ({_share(share)}{' of a day' if machines else ''})"
+    rows = [("saving per output" if money["failures"] == "drop" else "saving per request", saved)]
     parts = money["parts"]
     if parts and None not in parts.values():
         words = {"guide": "other prompt", "model": "other prices, lengths", "failures": "fewer failures"}
-        say(
-            "  of it",
-            ", ".join(f"{words[key]} {_sum(value, currency)}" for key, value in parts.items() if value) or "nothing",
+        made = [f"{words[key]} {_sum(value, currency)}" for key, value in parts.items() if value]
+        rows.append(("  of it", ", ".join(made) or "nothing"))
+    return rows
+
+
+def _running(money: Money) -> list[Row]:
+    currency, rows = money["currency"], []
+    if money["saving_total"] is not None:
+        batch = f"{_sum(money['saving_total'], currency)} for {_count(money['requests_total'])} requests"
+        rows.append(("saving of the batch", batch))
+    if money["saving_per_day"] is not None:
+        a_day = f"{_sum(money['saving_per_day'], currency)} at {_count(money['requests_per_day'])} requests a day"
+        running = money["running_cost_per_day"]
+        rows.append(
+            ("saving per day", f"{a_day}, {_sum(running, currency)} of running costs off" if running else a_day)
         )
-    if money["requests_total"] is not None:
-        say(
-            "saving of the batch",
-            f"{_sum(money['saving_total'], currency)} for {_count(money['requests_total'])} requests",
-        )
-    elif money["requests_per_day"] is not None:
-        less = (
-            f", {_sum(money['running_cost_per_day'], currency)} of running costs taken off"
-            if money["running_cost_per_day"]
-            else ""
-        )
-        say(
-            "saving per day",
-            f"{_sum(money['saving_per_day'], currency)} at {_count(money['requests_per_day'])} requests a day{less}",
-        )
-    say("investment", _sum(money["investment"], currency) + _sunk(money))
-    if money["requests_total"] is None and money["requests_per_day"] is not None:
-        say("payback", _payback(money))
-        if money["probability_of_payback_in_target"] is not None:
-            say(
-                f"  within {_count(money['target_payback_days'])} days",
-                f"in {_chance(money['probability_of_payback_in_target'])} of {money['draws']:,} draws",
-            )
+    spent = money["already_spent"]
+    sunk = f" ({_sum(spent, currency)} spent before, not counted)" if spent else ""
+    return [*rows, ("investment", _sum(money["investment"], currency) + sunk)]
+
+
+def _paying(money: Money) -> list[Row]:
+    """When it pays: days, chance, volume and cost of a failure."""
+    rows = []
     if money["requests_total"] is None:
-        least = money["break_even_requests_per_day"]
-        say("pays from", "no volume" if least is None else f"{_count(least)} requests a day on, over the horizon")
+        if money["requests_per_day"] is not None:
+            rows.append(("payback", _payback(money)))
+        if money["probability_of_payback_in_target"] is not None and money["npv"] is not None:
+            rows.append((f"  within {_count(money['target_payback_days'])} days", _likely(money)))
+        if money["saving_per_request"] is not None:
+            rows.append(("pays from", _least(money["break_even_requests_per_day"])))
     if money["break_even_failure_cost"] is not None:
-        say("no dearer to run from", f"{_sum(money['break_even_failure_cost'], currency)} per unacceptable output on")
-    over = "left over" if money["horizon_days"] is None else f"value over {_count(money['horizon_days'])} days"
-    say(over, _sum(money["npv"], currency) + _between(money["npv_p5"], money["npv_p95"], currency))
-    return found
+        least = _sum(money["break_even_failure_cost"], money["currency"])
+        rows.append(("no dearer to run from", f"{least} per unacceptable output on"))
+    return rows
+
+
+def _likely(money: Money) -> str:
+    chance, draws = money["probability_of_payback_in_target"], money["draws"]
+    if draws == 1:  # nothing in it is a range
+        return "yes" if chance else "no"
+    return f"in {_chance(chance)} of {draws:,} draws"
+
+
+def _least(volume: float | None) -> str:
+    if volume is None:
+        return "no volume"
+    return "any volume" if volume == 0 else f"{_count(volume)} requests a day on, over the horizon"
 
 
 def _payback(money: Money) -> str:
     low, high = money["payback_days_p5"], money["payback_days_p95"]
-    if low is None and high is None:
+    if low == high or (money["payback_days"] is None and low is None):
         return _days(money["payback_days"])
     first = _days(low).removesuffix(" days") if high is not None else _days(low)
     return f"{_days(money['payback_days'])} (5 to 95 %: {first} to {_days(high)})"
 
 
-def _sunk(money: Money) -> str:
-    spent = money["already_spent"]
-    return f" ({_sum(spent, money['currency'])} spent before, not counted)" if spent else ""
-
-
-def _between(low: float | None, high: float | None, currency: str) -> str:
-    if low is None or high is None:
+def _between(money: Money) -> str:
+    low, high = money["npv_p5"], money["npv_p95"]
+    if money["npv"] is None or low is None or high is None or low == high:
         return ""
-    return f" (5 to 95 %: {_sum(low, '').strip()} to {_sum(high, currency)})"
+    return f" (5 to 95 %: {_sum(low, '').strip()} to {_sum(high, money['currency'])})"
 
 
 def _moves(money: Money) -> list[str]:
@@ -133,13 +151,19 @@ def _ways(money: Money) -> list[str]:
             "" if way["acceptance"] is None else f"; acceptable {_share(way['acceptance'])}, {way['acceptance_from']}"
         )
         lines += _wrapped(f"  {way['name']}: {_sum(way['effective_cost_per_request'], currency)}{less}{rate}", 4)
-        lines += _wrapped(f"    {_against(money, way['tuning'])}", 4)
-    return ["Instead of tuning, one request would cost:", *lines] if lines else []
+        against = _against(money, way["tuning"])
+        lines += _wrapped(f"    {against}", 4) if against else []
+    return [f"Instead of tuning, {_unit(money)} would cost:", *lines] if lines else []
+
+
+def _unit(money: Money) -> str:
+    return "one acceptable output" if money["failures"] == "drop" else "one request"
 
 
 def _against(money: Money, tuning: Mapping[str, Any]) -> str:
     if tuning["npv"] is None and tuning["payback_days"] is None:
-        return "tuning against it: not known"
+        saved = tuning["saving_per_request"]
+        return "" if saved is None else f"tuning against it saves {_sum(saved, money['currency'])} on {_unit(money)}"
     if money["requests_total"] is not None:
         return f"tuning against it leaves {_sum(tuning['npv'], money['currency'])}"
     if tuning["payback_days"] is None:
@@ -166,9 +190,12 @@ def _assumed(money: Money, run: str | None) -> list[str]:
     if "Tuneworth's own" in volume.get("detail", ""):
         low, _, high = volume["range"]
         said.append(f"{_count(low)} to {_count(high)} requests a day (Tuneworth's own range)")
-    said += [
-        f"{name} tries independent of each other" for name, _, key in _split(entries) if key == "independent_tries"
-    ]
+    independent = [key.rpartition(".")[0] for key in entries if key.endswith(".independent_tries")]
+    if independent:
+        said.append(f"failures of one request are independent, which flatters trying again ({', '.join(independent)})")
+    left = entries.get("running.days_to_retirement", {}).get("value")
+    if left is not None and left == money["horizon_days"]:
+        said.append(f"nothing is saved after the {_count(left)} days until the base model retires")
     lines = _wrapped(f"Assumed: {'; '.join(said)}.", 2) if said else []
     lines += _listed_prices(entries)
     measured = [key for key, entry in entries.items() if entry["source"] == "measured"]
@@ -180,10 +207,6 @@ def _assumed(money: Money, run: str | None) -> list[str]:
     if instead:
         lines += _wrapped(f"Stated in place of what the run measured: {', '.join(map(_words, instead))}.", 2)
     return [*lines, "All else is stated; --json lists every number with its source."]
-
-
-def _split(entries: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    return [key.rpartition(".") for key in entries]
 
 
 def _listed_prices(entries: Mapping[str, Any]) -> list[str]:
@@ -204,11 +227,15 @@ def explained(money: Money) -> str:
     blocks = []
     for entry in money["derivation"]:
         lines = _wrapped(entry["words"], 0)
-        if entry["formula"] != entry["numbers"]:
+        if entry["value"] is None:  # a condition, and what follows from it
+            lines += _wrapped(f"    {entry['formula']}: {entry['numbers']}", 6)
+            lines += _wrapped(f"  = {entry['result']}", 6)
+        else:
             lines += _wrapped(f"    {entry['formula']}", 6)
-        if not entry["result"].startswith(f"{entry['numbers']} "):
-            lines += _wrapped(f"  = {entry['numbers']}", 6)
-        blocks.append("\n".join([*lines, *_wrapped(f"  = {entry['result']}", 6)]))
+            if not entry["result"].startswith(f"{entry['numbers']} "):
+                lines += _wrapped(f"  = {entry['numbers']}", 6)
+            lines += _wrapped(f"  = {entry['result']}", 6)
+        blocks.append("\n".join(lines))
     return "\n\n".join(["How each figure comes about", *blocks])
 
 
@@ -231,7 +258,7 @@ def _sum(value: float | None, currency: str) -> str:
     """A sum with the digits that it needs; a huge one by its size."""
     from .headline import sum_of
 
-    if value is not None and abs(value) >= HUGE:
+    if value and not TINY <= abs(value) < HUGE:
         return f"{value:.3g} {currency}"
     return sum_of(value, currency)
 
@@ -268,4 +295,6 @@ def _days(value: float | None) -> str:
         return "never"
     if value >= HUGE:
         return f"{value:.3g} days"
+    if 0 < value < 0.05:
+        return "less than 0.1 days"
     return f"{value:,.1f} days" if value < 1000 else f"{value:,.0f} days"

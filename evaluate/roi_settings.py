@@ -7,30 +7,30 @@ from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from ..style.errors import ConfigError
 from ..style.settings import build_settings, nearest
 from .own_prices import read_prices
 from .prices import ModelPrice, price_of
+from .roi_numbers import (
+    ONE,
+    ZERO,
+    Number,
+    Triangular,
+    as_day,
+    as_number,
+    high_end,
+    is_day,
+    lacking,
+    low_end,
+    misfits,
+    refuse,
+    said,
+    with_ranges,
+)
 
 __all__ = ["Investment", "RoiSettings", "Running", "Triangular", "VariantMoney", "check_roi", "read_roi"]
-
-
-class Triangular(NamedTuple):
-    """A number that is not known exactly: its low end, most likely value and high end."""
-
-    low: Decimal
-    likely: Decimal
-    high: Decimal
-
-
-Number = Decimal | Triangular
-ZERO = Decimal(0)
-ONE = Decimal(1)
-# Shares may not pass 1; everything else may be any number from 0 up.
-SHARES = ("cached_share", "acceptance")
-POSITIVE = ("horizon_days", "requests_per_second", "peak_factor")
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class Investment:
 
     def __post_init__(self) -> None:
         """Check ranges and what one key needs of another."""
-        problems = _ranges(self)
+        problems = misfits(self)
         if self.compute is not None and (self.compute_hours is not None or self.compute_hourly is not None):
             problems.append("state compute as a sum or as compute_hours and compute_hourly, not both")
         if self.compute_hours is not None and self.compute_hourly is None:
             problems.append("compute_hours needs compute_hourly")
-        problems += _needs(self, "labelling_pairs", "labelling_minutes", "labelling_hourly")
-        problems += _needs(self, "engineering_hours", "engineering_hourly")
-        _raise(problems)
+        problems += lacking(self, "labelling_pairs", "labelling_minutes", "labelling_hourly")
+        problems += lacking(self, "engineering_hours", "engineering_hourly")
+        refuse(problems)
 
 
 @dataclass(frozen=True)
@@ -74,18 +74,18 @@ class Running:
 
     def __post_init__(self) -> None:
         """Check ranges and what one key needs of another; a date may be written with or without quotes."""
-        problems = _ranges(self)
-        problems += _needs(self, "monitoring_hours_per_month", "monitoring_hourly")
-        problems += _needs(self, "retrain_every_days", "retrain_cost")
-        problems += _needs(self, "style_changes_per_year", "retrain_cost")
+        problems = misfits(self)
+        problems += lacking(self, "monitoring_hours_per_month", "monitoring_hourly")
+        problems += lacking(self, "retrain_every_days", "retrain_cost")
+        problems += lacking(self, "style_changes_per_year", "retrain_cost")
         every = self.retrain_every_days
         if isinstance(every, Triangular) and every.low == 0 < every.high:
             problems.append("retrain_every_days: a range must start above 0 (0 alone means never)")
         try:
-            object.__setattr__(self, "base_model_retires", _day(self.base_model_retires))
+            object.__setattr__(self, "base_model_retires", as_day(self.base_model_retires))
         except ValueError:
             problems.append(f'base_model_retires: expected a date like "2027-01-14", found "{self.base_model_retires}"')
-        _raise(problems)
+        refuse(problems)
 
 
 @dataclass(frozen=True)
@@ -120,19 +120,19 @@ class VariantMoney:
 
     def __post_init__(self) -> None:
         """Check ranges; a machine is paid by the hour or by the token, never both."""
-        problems = _ranges(self)
+        problems = misfits(self)
         if self.self_hosted and (self.model or self.price_input is not None or self.price_output is not None):
             problems.append("state hourly or prices per token, not both: a machine of one's own costs no tokens")
         if self.batch and (self.model is None or self.price_input is not None or self.price_output is not None):
             problems.append("batch needs model, and no prices of its own: it takes the price list's batch prices")
         if self.min_replicas < 1:
             problems.append(f"min_replicas: expected 1 or more, found {self.min_replicas}")
-        _raise(problems)
+        refuse(problems)
 
     @property
     def self_hosted(self) -> bool:
         """Whether the variant runs on a machine that is paid by the hour."""
-        return _high(self.hourly) > 0
+        return high_end(self.hourly) > 0
 
     @property
     def priced(self) -> bool:
@@ -164,7 +164,7 @@ class RoiSettings:
 
     def __post_init__(self) -> None:
         """Check ranges and what one key needs of another."""
-        problems = _ranges(self)
+        problems = misfits(self)
         if self.requests_per_day is not None and self.requests_total is not None:
             problems.append("state requests_per_day or requests_total (a one-off batch), not both")
         if self.failures == "repair" and self.failure_cost is None:
@@ -176,14 +176,14 @@ class RoiSettings:
         rates = {}
         for name, rate in self.exchange.items():
             if name == "date":
-                if not _is_day(rate):
+                if not is_day(rate):
                     problems.append(f'exchange.date: expected a date like "2026-11-01", found {rate}')
             elif isinstance(rate, bool) or not isinstance(rate, int | float | Decimal | Triangular):
                 problems.append(f"exchange.{name}: expected a number, found {rate!r}")
-            elif _low(rates.setdefault(name, _number(rate))) <= 0:
-                problems.append(f"exchange.{name}: expected a number above 0, found {_say(rate)}")
+            elif low_end(rates.setdefault(name, as_number(rate))) <= 0:
+                problems.append(f"exchange.{name}: expected a number above 0, found {said(rate)}")
         object.__setattr__(self, "exchange", {**self.exchange, **rates})
-        _raise(problems)
+        refuse(problems)
 
 
 RESERVED = ("investment", "running", "exchange")
@@ -198,17 +198,24 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
         ConfigError: names every problem of the table, with its place.
     """
     problems: list[str] = []
-    ranged = _with_ranges(table, where, problems)
+    ranged = with_ranges(table, where, problems)
     own = {f.name for f in fields(RoiSettings) if f.init}
-    problems += _misspelt(ranged, own, where)
-    named = {key: value for key, value in ranged.items() if key not in own and isinstance(value, Mapping)}
-    rest = {key: value for key, value in ranged.items() if key not in named}
-    settings = build_settings(RoiSettings, rest, where=where, problems=problems)
+    misspelt = _misspelt(ranged, own)
+    problems += [f"{where}.{name}: is this meant to be [roi.{near}]?" for name, near in misspelt.items()]
+    named = {
+        key: value
+        for key, value in ranged.items()
+        if key not in own and key not in misspelt and isinstance(value, Mapping)
+    }
+    rest = {key: value for key, value in ranged.items() if key not in named and key not in misspelt}
+    settings = _build(RoiSettings, rest, where, problems)
     variants, prices = {}, _own_prices(rest.get("prices"), where, problems)
     for name, values in named.items():
-        built = build_settings(VariantMoney, values, where=f"{where}.{name}", problems=problems)
+        built = _build(VariantMoney, values, f"{where}.{name}", problems)
         if built is not None:
             variants[name] = _listed(built, f"{where}.{name}", rest, on, prices, problems)
+        elif isinstance(values.get("model"), str):  # it cannot be read, but its model can be looked up
+            _listed(VariantMoney(model=values["model"]), f"{where}.{name}", rest, on, prices, problems)
     if problems or settings is None:
         shown = [problem.replace("or Triangular", "or [low, likely, high]") for problem in dict.fromkeys(problems)]
         raise ConfigError.of(shown, where=f"[{where}]")
@@ -290,87 +297,30 @@ def _own_prices(path: Any, where: str, problems: list[str]) -> dict[str, ModelPr
         return {}
 
 
-def _misspelt(table: Mapping[str, Any], own: set[str], where: str) -> list[str]:
-    """Sub-tables that are meant for a section: `[roi.investmnt]` is no variant."""
-    sections = ("investment", "running")
-    return [
-        f"{where}.{name}: is this meant to be [{where}.{near[0]}]? A variant needs a name less like it"
+def _misspelt(table: Mapping[str, Any], own: set[str]) -> dict[str, str]:
+    """Sub-tables that are meant for a section, each with its name: `[roi.investmnt]` is no variant."""
+    return {
+        name: near[0]
         for name, value in table.items()
-        if isinstance(value, Mapping) and name not in own and (near := get_close_matches(name, sections, cutoff=0.8))
-    ]
+        if isinstance(value, Mapping)
+        and name not in own
+        and (near := get_close_matches(name, ("investment", "running"), cutoff=0.8))
+    }
 
 
-def _with_ranges(table: Mapping[str, Any], where: str, problems: list[str]) -> dict[str, Any]:
-    """The table with each list of three numbers as a range."""
-    found: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            found[key] = _with_ranges(value, f"{where}.{key}", problems)
-        elif isinstance(value, list | tuple):
-            if len(value) != 3 or any(isinstance(v, bool) or not isinstance(v, int | float | Decimal) for v in value):
-                problems.append(f"{where}.{key}: expected three numbers [low, likely, high], found {list(value)}")
-            elif not value[0] <= value[1] <= value[2]:
-                problems.append(f"{where}.{key}: expected low <= likely <= high, found {_say(Triangular(*value))}")
-            else:
-                found[key] = Triangular(*(Decimal(str(v)) for v in value))
-        else:
-            found[key] = value
-    return found
-
-
-def _ranges(settings: Any) -> list[str]:
-    problems = []
-    for part in fields(settings):
-        value = getattr(settings, part.name)
-        if isinstance(value, bool) or not isinstance(value, Decimal | Triangular):
-            continue
-        if not all(number.is_finite() for number in (value if isinstance(value, Triangular) else (value,))):
-            problems.append(f"{part.name}: expected a finite number, found {_say(value)}")
-        elif _low(value) < 0:
-            problems.append(f"{part.name}: expected 0 or more, found {_say(value)}")
-        elif part.name in SHARES and _high(value) > 1:
-            problems.append(f"{part.name}: expected a share from 0 to 1, found {_say(value)}")
-        elif part.name in POSITIVE and _low(value) == 0:
-            problems.append(f"{part.name}: expected more than 0, found {_say(value)}")
-    return problems
-
-
-def _needs(settings: Any, key: str, *others: str) -> list[str]:
-    if _high(getattr(settings, key)) == 0:
-        return []
-    return [f"{key} needs {other}" for other in others if getattr(settings, other) is None]
-
-
-def _raise(problems: list[str]) -> None:
-    if problems:
-        raise ConfigError("; ".join(problems))
-
-
-def _day(value: date | str | None) -> date | None:
-    return date.fromisoformat(value) if isinstance(value, str) else value
-
-
-def _is_day(value: Any) -> bool:
-    try:
-        return isinstance(_day(value), date)
-    except (ValueError, TypeError):
-        return False
-
-
-def _number(value: Any) -> Number:
-    return value if isinstance(value, Triangular) else Decimal(str(value))
-
-
-def _low(value: Number) -> Decimal:
-    return value.low if isinstance(value, Triangular) else value
-
-
-def _high(value: Number) -> Decimal:
-    return value.high if isinstance(value, Triangular) else value
-
-
-def _say(value: Any) -> str:
-    return f"[{value.low}, {value.likely}, {value.high}]" if isinstance(value, Triangular) else str(value)
+def _build(kind: Any, values: Mapping[str, Any], where: str, problems: list[str]) -> Any:
+    """The settings, or None; then also what is wrong with the keys that can be read, beside those that cannot."""
+    found: list[str] = []
+    built = build_settings(kind, values, where=where, problems=found)
+    if built is None and isinstance(values, Mapping):
+        unread = tuple(f"{where}.{key}" for key in values)
+        bad = {key for key in values if any(text.startswith((f"{where}.{key}:", f"{where}.{key}.")) for text in found)}
+        known = {f.name for f in fields(kind) if f.init}
+        good = {key: value for key, value in values.items() if key in known and key not in bad}
+        if len(good) < len(unread):
+            build_settings(kind, good, where=where, problems=found)
+    problems += found
+    return built
 
 
 def _dotted(table: Mapping[str, Any], prefix: str = "") -> list[str]:
