@@ -39,6 +39,8 @@ def tables(outputs: list[str | None], *, reasons: list[str | None] | None = None
         (None, None, False, False, False),
         ("  ", None, False, False, False),
         ("5 V part", "length", False, False, False),
+        ("5 V part", "max_tokens", False, False, False),  # a provider's own word
+        ("5 V part", "refusal", False, False, False),
         ("5 V part", "stop", True, True, True),
         ("I'm sorry, but I cannot help with 5 V", None, False, False, False),
     ],
