@@ -35,9 +35,9 @@ def simulate(values: Values, settings: RoiSettings, baseline: str, candidate: st
     if before is None or after is None or volume is None:
         return None
     with np.errstate(invalid="ignore"):
-        saved = before - after
-    # Neither option delivers anything acceptable in this draw: nothing is saved.
-    gross = volume * np.where(np.isnan(saved), 0.0, saved)
+        gross = volume * (before - after)
+    # Neither option delivers anything acceptable in this draw, or nobody asks: nothing is saved.
+    gross = np.where(np.isnan(gross), 0.0, gross)
     investment = _investment(values)
     if settings.requests_total is not None:
         return Simulated(None, np.atleast_1d(gross - investment))
@@ -115,7 +115,8 @@ def _effective(values: Values, settings: RoiSettings, name: str) -> np.ndarray |
         return None
     calls = _calls(values, settings, name)
     if settings.failures == "drop":
-        return cost * calls
+        with np.errstate(invalid="ignore"):  # what costs nothing, in calls without end
+            return cost * calls
     failing = (1 - acceptance) ** (settings.tries if settings.failures == "retry" else 1)
     if settings.failures == "retry" and f"{name}.rescued" in values:
         failing = (1 - acceptance) * (1 - values[f"{name}.rescued"])

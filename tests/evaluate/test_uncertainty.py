@@ -118,6 +118,22 @@ def test_more_requests_pay_back_no_later_where_a_request_saves(table, times):
         assert more.npv <= one.npv
 
 
+@pytest.mark.parametrize("volume", [0, 5])
+@pytest.mark.parametrize("price", [0, 5])
+def test_nothing_acceptable_and_nothing_asked_have_defined_draws(volume, price):
+    option = {"price_input": price, "price_output": price, "fixed_tokens": 1, "input_tokens": 1, "output_tokens": 1}
+    table = {"requests_per_day": volume, "failures": "drop", "investment": {"compute": 10}}
+    for prompted, tuned in ((0, 0), (0, 1), (1, 0)):
+        found = money(
+            {**table, "prompted": {**option, "acceptance": prompted}, "tuned": {**option, "acceptance": tuned}}
+        )
+        assert found["variants"]["prompted"]["effective_cost_per_request"] == (
+            None if prompted == 0 else 3 * price / 1e6
+        )
+        assert found["payback_days"] is None
+        assert found["probability_of_payback_in_target"] in (0, 1)
+
+
 def test_both_ways_of_counting_agree_on_machines():
     hosted = {"hourly": 2, "requests_per_second": Decimal("0.01"), "acceptance": Decimal("0.9"), "peak_factor": 2}
     counts = {"fixed_tokens": 500, "input_tokens": 150, "output_tokens": 150}
