@@ -162,14 +162,14 @@ def ask_endpoints(project: Project, run: Path, asked: Asked, train: pl.DataFrame
         remote.check(store)
         for line in remote.lines(store):
             talk.note(f"evaluate: {line}")
-        budget = remote.budget(store)
-        before = budget.spent
+        before = remote.budget(store).spent
         with talk.progress("endpoints") as advance:
             raced = race_endpoints(
-                remote.plans, store=store, budget=budget,
+                remote.plans, store=store, budget=remote.budget(store),
                 progress=lambda name, done, of: advance(done, of, name),
                 warn=lambda text: talk.note(f"warning: {text}"),
             )  # fmt: skip
-    if budget.spent > before:
-        talk.note(f"evaluate: the endpoints' answers cost {amount(budget.spent - before)} {budget.currency}")
+        after = remote.budget(store)
+    if after.spent > before:
+        talk.note(f"evaluate: the endpoints' answers cost {amount(after.spent - before)} {after.currency}")
     return raced

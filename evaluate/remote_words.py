@@ -76,6 +76,8 @@ def remote_lines(
 
 def _line(host: str, plans: Sequence[RemotePlan], told: Sequence[Forecast], budget: Budget) -> str:
     requests, of = sum(t.requests for t in told), sum(t.of for t in told)
+    if not requests:
+        return f"{host} gets no request: all {of:,} answers are there"
     which = _joined(f"{plan.variant.name} {t.requests}" for plan, t in zip(plans, told, strict=True))
     there = f", {of - requests:,} are there" if of > requests else ""
     tokens = (
