@@ -1,0 +1,74 @@
+"""The strongest reason for doubt: what could turn the verdict comes first."""
+
+import numpy as np
+import pytest
+
+from tuneworth.evaluate.doubt import strongest_doubt
+from tuneworth.evaluate.verdict import decide
+
+from .situations import costs, other, situation
+
+BETTER, GOOD, EQUAL = (134, 54, 6, 6), (150, 32, 6, 12), (960, 10, 10, 20)
+WARNED = [{"id": "overfitting", "status": "warn", "evidence": "validation loss rises since step 40"}]
+UNCHECKED = [{"id": "forgetting", "status": "not checked", "evidence": "not compared"}]
+STATED = {**costs(), "tuned": {**costs()["tuned"], "acceptance": 0.99}}
+
+
+def by_us(results):
+    results["variants"]["prompted"]["guide"] = "written by Tuneworth"
+    return results
+
+
+def unstable(results, share):
+    results["quality"]["tuned"]["unstable"] = {"share": share}
+    return results
+
+
+DOUBTS = [
+    (situation((20, 100, 0, 80)), "The baseline is weak: the prompted model gives an acceptable output in only 10 %"),
+    (situation((0, 100, 0, 100)), "gives no acceptable output at all"),
+    (by_us(situation((20, 100, 0, 80))), "and Tuneworth wrote its guide"),
+    (by_us(situation(BETTER)), "Tuneworth wrote the guide of the prompted model"),
+    (situation(BETTER, others={"big": 0.95}), '"big" does better than the prompted model without any training'),
+    (situation((20, 10, 2, 8)), "The test set is small: 40 cases"),
+    (situation(BETTER, groups=np.arange(200) // 12), "come from only 17 groups"),
+    (situation((30, 14, 4, 6)), "The difference is known only roughly"),
+    (situation(GOOD, risks=WARNED), "A risk to watch, overfitting: validation loss rises since step 40."),
+    (unstable(situation(GOOD), 0.2), "Asked again, 20 % of the requests"),
+    (situation(GOOD, reference={"acceptable": {"share": 0.57}}), "57 % of the test set's own references"),
+    (situation(GOOD, style={"reviewed": False}), "Nobody has reviewed"),
+    (situation(GOOD, provenance={"test_set_used": 9}), "used 9 times"),
+    (situation(GOOD, risks=UNCHECKED), "Not checked: forgetting."),
+    (unstable(situation(GOOD), 0.01), "are a sample"),
+]
+
+
+@pytest.mark.parametrize(("results", "part"), DOUBTS)
+def test_the_strongest_doubt_is_named(results, part):
+    assert part in strongest_doubt(results, "fine-tune")
+
+
+MONEY = [
+    (GOOD, costs(600, failures="repair", failure_cost=0), "the answer turns"),  # somewhere below 900 requests a day
+    (GOOD, STATED, "rests on stated numbers where the run measured others: tuned.acceptance"),
+    (EQUAL, costs(target_payback_days=17), "It hangs by a thread"),
+    (GOOD, {**costs(), "prompted": {**other(), "fixed_tokens": 300}}, "are a sample"),
+]
+
+
+@pytest.mark.parametrize(("cells", "roi", "part"), MONEY)
+def test_a_verdict_about_money_doubts_the_money(cells, roi, part):
+    assert part in decide(situation(cells, roi=roi), margin=0.03)["doubt"]
+
+
+def test_a_way_that_nobody_tried_is_the_doubt_of_fine_tune():
+    roi = costs(1100, tuned=5) | {"prompted": {**other(), "fixed_tokens": 500}}
+    found = decide(situation(GOOD, roi=roi), margin=0.03)
+    assert found["decision"] == "fine-tune"
+    assert "with a shorter guide, which needs no training, it might not pay; try that first" in found["doubt"]
+    assert any("would not, if the outputs stayed as good" in reason for reason in found["reasons"])
+
+
+def test_a_verdict_that_rests_on_quality_alone_does_not_doubt_the_money():
+    found = decide(situation((100, 4, 60, 36), roi=costs(1500)), margin=0.03)
+    assert "volume" not in found["doubt"]
