@@ -59,7 +59,7 @@ def risk_rows(run: StoredRun) -> list[RiskRow]:
         status, tone = STATUS.get(str(risk.get("status")), (str(risk.get("status")), "none"))
         row = RiskRow(
             name=str(risk.get("id")).replace("_", " ").capitalize(),
-            status=status,
+            status=status if risk.get("measured") is not False or tone == "none" else f"{status}, as stated",
             tone=tone,
             value=_risk_number(risk.get("value")),
             limit=_risk_number(risk.get("limit")),

@@ -11,7 +11,7 @@ __all__ = ["curation_lines", "method_lines"]
 
 def method_lines(run: StoredRun) -> list[tuple[str, str]]:
     """(heading, sentences) for what this run did; nothing about what it did not."""
-    lines = [_test_set(run), _scores(run), _variants(run)]
+    lines = [_test_set(run), _scores(run), _variants(run), _choice(run)]
     lines += [_ranges(run)]
     if run.results.get("comparison"):
         lines.append(_comparison(run.results["comparison"]))
@@ -122,6 +122,22 @@ def _variants(run: StoredRun) -> tuple[str, str]:
         parts += [f"{key.replace('_', ' ')} {value:g}" for key, value in settings.items() if _number(value)]
         sentences.append(f"{name}: {', '.join(parts)}.")
     return "Variants", "\n".join(sentences)
+
+
+def _choice(run: StoredRun) -> tuple[str, str]:
+    """How the baseline was found, and what else was considered."""
+    choice = run.results.get("choice") or {}
+    considered = choice.get("considered") or {}
+    if choice.get("how") != "validation" or not considered:
+        return "Baseline", ""
+    text = (
+        f"{choice['baseline']}, chosen on {say.count(choice.get('n'))} validation pairs: the cheapest variant without "
+        "training that is not worse than the best one."
+    )
+    shares = [
+        f"{name} {say.percent((found.get('acceptable') or {}).get('share'))}" for name, found in considered.items()
+    ]
+    return "Baseline", f"{text} Acceptable there: {', '.join(shares)}."
 
 
 def _ranges(run: StoredRun) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ..style.files import write_whole
-from . import background, curation, likeness, quality, spending, training, usage
+from . import background, curation, likeness, more_examples, quality, spending, training, usage
 from . import numbers as say
 from .curated import StoredCuration, find_curation, read_curation
 from .curation_headline import curation_headline
@@ -84,6 +84,7 @@ def _context(run: StoredRun, *, examples: bool) -> dict[str, Any]:
         "usage": usage,
         "background": background,
         "training": training,
+        "more_examples": more_examples,
         "curation": curation,
     }
 

@@ -14,10 +14,12 @@ from .stored import StoredRun
 
 __all__ = [
     "Step",
+    "alternative_rows",
     "assumption_detail",
     "assumption_value",
     "cost_rows",
     "costed",
+    "derivation_rows",
     "flip_rows",
     "money_steps",
     "parts_figure",
@@ -102,6 +104,33 @@ def money_steps(run: StoredRun) -> list[Step]:
             how = "a day that saves nothing earns nothing back"
         steps.append(Step("Paid back after", how, say.days(money.get("payback_days")), total=True))
     return steps + _thresholds(money, currency)
+
+
+def alternative_rows(run: StoredRun) -> list[tuple[str, ...]]:
+    """The ways without tuning: name, cost of a request, less than the baseline, acceptable, payback of tuning against it."""
+    money = run.results["money"]
+    currency, rows = money.get("currency") or "", []
+    for way in money.get("alternatives") or []:
+        tuning, saved = way.get("tuning") or {}, way.get("saving_share")
+        known = way.get("acceptance") is not None
+        rows.append(
+            (
+                str(way["name"]),
+                say.amount(way.get("effective_cost_per_request"), currency),
+                say.UNKNOWN if saved is None else say.percent(saved).replace("-", say.MINUS),
+                f"{say.percent(way.get('acceptance'))} ({way.get('acceptance_from')})" if known else say.UNKNOWN,
+                say.days(tuning.get("payback_days"))
+                if tuning.get("saving_per_day") is not None
+                else say.amount(tuning.get("npv"), currency),
+            )
+        )
+    return rows
+
+
+def derivation_rows(run: StoredRun) -> list[tuple[str, str, str, str]]:
+    """Every figure of the money: in words, its formula, the numbers in it, the result."""
+    lines = run.results["money"].get("derivation") or []
+    return [tuple(str(line.get(key) or "") for key in ("words", "formula", "numbers", "result")) for line in lines]  # type: ignore[misc]
 
 
 def _thresholds(money: Mapping[str, Any], currency: str) -> list[Step]:

@@ -79,6 +79,7 @@ rank = 2
 [evaluate]
 max_new_tokens = 8
 max_pairs = 6
+probes = false
 [evaluate.prompted]
 guide = "guide.txt"
 few_shot = 0
