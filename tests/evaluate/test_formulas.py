@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 from tuneworth.evaluate.formulas import (
     Option,
     break_even_failure_cost,
+    break_even_fixed_tokens,
     break_even_volume,
+    calls_of,
     cost_per_request,
     effective_cost,
+    effective_cost_of,
     expected_calls,
+    failing_of,
     machine_cost_per_day,
     net_present_value,
     payback_days,
@@ -236,3 +240,57 @@ def test_at_the_break_even_failure_cost_both_cost_the_same():
 def test_only_a_better_but_dearer_model_has_a_break_even_failure_cost(spend, failing):
     pair = tuple(Decimal(s) for s in spend), tuple(Decimal(f) for f in failing)
     assert break_even_failure_cost(*pair, Decimal(0)) is None
+
+
+def test_own_examples_counted_by_hand():
+    # 2,000 fixed tokens of which 3/4 are cached, at 3 / 0.3 / 3.75 / 15 per million, 400 in, 100 out:
+    # 500 x 3.75 + 1,500 x 0.3 + 400 x 3 + 100 x 15 = 1,875 + 450 + 1,200 + 1,500 = 5,025
+    option = Option(
+        Decimal(2000), Decimal(400), Decimal(100), Decimal(3), Decimal("0.3"), Decimal("3.75"), Decimal(15),
+        cached_share=Decimal("0.75"), acceptance=Decimal("0.8"),
+    )  # fmt: skip
+    assert cost_per_request(option) == Decimal("0.005025")
+    costs = {
+        "ignore": "0.005025",
+        "drop": "0.00628125",  # / 0.8
+        "repair": "0.105025",  # + 0.2 x 0.5
+        "retry": "0.0102310",  # x (1 + 0.2 + 0.04) + 0.008 x 0.5
+    }
+    for failures, cost in costs.items():
+        found = effective_cost_of(option, failures=failures, failure_cost=Decimal("0.5"), tries=3)
+        assert found == Decimal(cost), failures
+
+
+def test_what_repeated_outputs_showed_stands_in_place_of_independence():
+    option = Option(
+        output_tokens=Decimal(1_000_000), price_output=Decimal(1), acceptance=Decimal("0.8"),
+        extra_calls=Decimal("1.5"), rescued=Decimal("0.25"),
+    )  # fmt: skip
+    assert calls_of(option, "retry", 3) == Decimal("1.3")  # 1 + 0.2 x 1.5
+    assert failing_of(option, "retry", 3) == Decimal("0.15")  # 0.2 x 0.75
+    assert effective_cost_of(option, failures="retry", failure_cost=Decimal(2), tries=3) == Decimal("1.6")
+    assert calls_of(option, "repair", 3) == 1
+    assert effective_cost_of(option, failures="repair", failure_cost=Decimal(2), tries=3) == Decimal("1.4")
+
+
+def test_a_ramp_raises_the_volume_that_breaks_even():
+    # 100 days, the first 40 of them growing: 80 days at full volume. (300 + 1 x 100) / (0.05 x 80) = 100
+    volume = break_even_volume(Decimal(300), Decimal(1), Decimal("0.05"), Decimal(100), Decimal(40))
+    assert volume == 100
+    value = net_present_value(
+        Decimal(300), volume * Decimal("0.05"), Decimal(1), horizon_days=Decimal(100), ramp_days=Decimal(40)
+    )
+    assert value == 0
+
+
+@pytest.mark.parametrize(("dearer", "even"), [(2, 750), (3, 1500), (1, 0)])
+def test_the_guide_from_which_a_dearer_tuned_model_pays(dearer, even):
+    tuned = cost_per_request(Option(Decimal(0), Decimal(150), Decimal(150), dearer * P_IN, price_output=dearer * P_OUT))
+    found = break_even_fixed_tokens(GUIDED, (cost_per_request(GUIDED), tuned), Decimal(1))
+    assert float(found) == pytest.approx(even, abs=1e-6)
+
+
+def test_no_guide_breaks_even_where_tokens_are_free_or_the_tuned_model_is_cheaper_than_none():
+    free = Option(Decimal(500), Decimal(150), Decimal(150))
+    assert break_even_fixed_tokens(free, (Decimal(0), Decimal(1)), Decimal(1)) is None
+    assert break_even_fixed_tokens(GUIDED, (cost_per_request(GUIDED), Decimal(0)), Decimal(1)) is None

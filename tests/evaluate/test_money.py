@@ -253,3 +253,42 @@ def test_a_cheaper_cached_guide_is_shown():
     assert "fewer than the 1,024" in next(
         row["why"] for row in short["alternatives_out"] if row["key"] == "cached_guide"
     )
+
+
+def hosted(**changes):
+    machine = {
+        "hourly": Decimal("0.5"),
+        "requests_per_second": Decimal("0.01"),
+        "acceptance": Decimal("0.94"),
+    } | changes
+    return article(tuned=machine, prompted__price_input=50, investment__compute=20_000)
+
+
+def test_the_volume_that_breaks_even_counts_the_machines_that_it_needs_itself():
+    found = money(hosted())
+    volume = found["break_even_requests_per_day"]
+    least = money(hosted() | {"requests_per_day": Decimal(repr(volume))})
+    assert least["npv"] == pytest.approx(0, abs=1e-6)
+    assert least["running_cost_per_day"] > 24  # more than two machines at 12 a day
+
+
+def test_machines_that_cost_more_than_their_requests_save_never_break_even():
+    assert money(hosted(requests_per_second=Decimal("0.0001")))["break_even_requests_per_day"] is None
+
+
+@pytest.mark.parametrize("volume", [0, 5000])
+def test_no_volume_and_no_saving_are_defined(volume):
+    same = article(tuned=article()["prompted"]) | {"requests_per_day": volume}
+    found = money(same)
+    assert (found["saving_per_request"], found["saving_per_day"], found["npv"]) == (0, 0, -200)
+    assert [found[key] for key in ("payback_days", "requests_to_pay_back", "break_even_requests_per_day")] == [None] * 3
+    assert found["probability_of_payback_in_target"] == 0
+
+
+def test_a_range_without_width_is_a_number():
+    assert money(article() | {"requests_per_day": [5000, 5000, 5000]})["tornado"] == []
+
+
+def test_a_horizon_shorter_than_the_ramp_saves_what_the_ramp_has_reached():
+    found = money(article() | {"horizon_days": 100, "ramp_days": 400})
+    assert found["npv"] == pytest.approx(14.285714285 * 100**2 / 800 - 200)
