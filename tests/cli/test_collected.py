@@ -1,0 +1,75 @@
+"""Collected outputs through the command: repeats, roles, one file for two names, what is said of a file."""
+
+import json
+
+import pytest
+
+from .conftest import pair
+
+
+@pytest.fixture
+def judge(command, pairs_file, style_file, tmp_path):
+    def call(*more, **files):
+        words = []
+        for name, rows in files.items():
+            file = tmp_path / f"{name}.jsonl"
+            file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+            words += ["--outputs", f"{name}={file}"]
+        return command(
+            "evaluate", "--pairs", pairs_file, *words, "--style", style_file, "--out", tmp_path / "judged", *more
+        )
+
+    return call
+
+
+def rows(good, samples=1, **more):
+    """Outputs of the 60 pairs; of each, the first `good` samples are acceptable."""
+    return [
+        {"id": f"p{n}", "sample": s, "output": pair(n)["output"] if s < good else "A bag.", **more}
+        for n in range(60)
+        for s in range(samples)
+    ]
+
+
+def test_repeats_are_judged_pair_by_pair(judge, tmp_path):
+    results = judge("--json", prompted=rows(1, 2), tuned=rows(3, 3, model="small")).json
+    assert results["quality"]["prompted"]["pass_all"] == {"1": 0.5, "2": 0.0}
+    assert results["quality"]["prompted"]["unstable"]["share"] == 1
+    assert results["comparison"]["n"] == 60
+    assert results["comparison"]["difference"]["value"] == 0.5
+    lines = (tmp_path / "judged/evaluate/outputs.jsonl").read_text().splitlines()
+    assert [json.loads(line)["sample"] for line in lines[:4]] == [0, 1, 0, 1]
+    assert len(lines) == 300
+    report = (tmp_path / "judged/report.html").read_text()
+    assert "The same request again" in report
+    assert "the first is shown" in report
+
+
+def test_the_tuned_variant_is_the_candidate_in_any_order(judge):
+    results = judge("--json", tuned=rows(1), other=rows(0)).json
+    assert (results["comparison"]["baseline"], results["comparison"]["candidate"]) == ("other", "tuned")
+    assert [results["variants"][name]["tuned"] for name in ("tuned", "other")] == [True, False]
+
+
+def test_one_file_for_two_names_is_refused(command, pairs_file, style_file, tmp_path):
+    file = tmp_path / "a.jsonl"
+    file.write_text(json.dumps({"id": "p0", "output": "x"}))
+    words = ["--outputs", f"a={file}", "--outputs", f"b={tmp_path / '.' / 'a.jsonl'}"]
+    done = command("evaluate", "--pairs", pairs_file, *words, "--style", style_file, "--out", tmp_path / "o")
+    assert done.code == 2
+    assert '"a" and "b" are one file' in done.err
+    assert not (tmp_path / "o").exists()
+
+
+def test_what_is_odd_in_a_file_is_said(judge):
+    done = judge(tuned=rows(1, note="x")[:50])
+    assert done.code == 0, done.err
+    assert "columns that are not used: note" in done.err
+    assert "10 of 60 outputs of tuned have no line; they count as empty" in done.err
+
+
+def test_failed_calls_are_not_scored_and_too_many_make_the_comparison_invalid(judge):
+    lost = [{**row, "output": None, "error": "timed out"} if n < 3 else row for n, row in enumerate(rows(1))]
+    results = judge("--json", prompted=rows(1), tuned=lost).json
+    assert (results["quality"]["tuned"]["unscored"], results["quality"]["prompted"]["n"]) == (3, 57)
+    assert (results["verdict"]["decision"], results["verdict"]["what"]) == ("fix first", "comparison")
