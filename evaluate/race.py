@@ -45,14 +45,14 @@ def race(
     One pair more or less makes other batches, on which texts depend in bf16, and so asks for all of the variant.
     """
     from ..train.adapter import check_adapter
-    from .generate import plan_requests, write_outputs
+    from .generate import BATCH, plan_requests, write_outputs
     from .generated import keep_batch, kept_batches
 
     if variant.adapter:
         check_adapter(variant.adapter, loaded)
     ids, samples = pairs["id"].to_list(), range(settings.samples)
     prompts = [prompt_of(variant, text, system) for text, system in pairs.select("input", "system").iter_rows()]
-    requests = plan_requests(loaded, prompts, max_new_tokens=max_new_tokens)
+    requests = plan_requests(loaded, prompts, max_new_tokens=max_new_tokens, batch_size=BATCH)
     streams = [hashlib.sha256(id.encode(errors="surrogatepass")).hexdigest() for id in ids]
     key = _key(variant, requests, loaded, settings, streams, seed)
     known = kept_batches(store, key=key, batches=requests.batches, samples=samples)

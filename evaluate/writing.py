@@ -13,7 +13,7 @@ from .generate import Generation, Requests
 if TYPE_CHECKING:
     from ..train.model import LoadedModel
 
-__all__ = ["Writer"]
+__all__ = ["Writer", "stop_ids"]
 
 # The marks between which models that think write their thoughts, so far as their templates name them.
 THINK, THOUGHT = "<think>", "</think>"

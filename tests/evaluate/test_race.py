@@ -20,7 +20,7 @@ PLAIN = Variant("plain", "base model")
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generation.plan_requests, "__kwdefaults__", {"batch_size": 4})
+    monkeypatch.setattr(generation, "BATCH", 4)
 
 
 def pairs_of(count: int, **changed: str) -> pl.DataFrame:
@@ -122,6 +122,38 @@ def test_a_changed_guide_asks_only_for_what_it_changes(tiny_model: Any, tmp_path
     added = lines_of(store)[len(before) :]
     assert {line["variant"] for line in added} == {"prompted"}
     assert len(added) == len(before) / 2
+
+
+def test_another_adapter_other_settings_of_it_and_another_template_ask_anew(tiny_model: Any, tmp_path: Path) -> None:
+    import torch
+
+    from tuneworth.train.lora import attach_adapter, detach_adapter
+
+    def adapter(seed: int) -> Path:
+        adapted = attach_adapter(tiny_model.model, rank=4, alpha=8, seed=seed, name="tiny")
+        for name, parameter in adapted.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=0.2)
+        adapted.save_pretrained(tmp_path / f"{seed}", save_embedding_layers=False)
+        detach_adapter(tiny_model.model)
+        return tmp_path / f"{seed}"
+
+    store, first, second = tmp_path / "store", adapter(1), adapter(2)
+    made = []
+
+    def count(folder: Path) -> int:
+        before = len(_readable(store)) if store.exists() else 0
+        made.append(raced(Variant("tuned", "adapter", adapter=folder), tiny_model, store).outputs["output"].to_list())
+        return len(_readable(store)) - before
+
+    assert [count(folder) for folder in (first, second, first, second)] == [4, 4, 0, 0]
+    config = first / "adapter_config.json"
+    config.write_text(config.read_text().replace('"lora_alpha": 8', '"lora_alpha": 80'))
+    assert count(first) == 4
+    tiny_model.tokenizer.chat_template = tiny_model.tokenizer.chat_template.replace("<|turn|>assistant", "<|turn|>bot")
+    assert count(second) == 4
+    assert [made[2], made[3]] == [made[0], made[1]]
+    assert len({tuple(texts) for texts in made}) == 4
 
 
 def test_more_samples_ask_for_the_new_ones_only_and_change_no_other(tiny_model: Any, tmp_path: Path) -> None:

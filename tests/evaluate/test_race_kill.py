@@ -24,7 +24,7 @@ from tuneworth.evaluate.race import race
 from tuneworth.train import adapter, load_model
 
 model_folder, jobs = json.loads(sys.stdin.read())
-generate.plan_requests.__kwdefaults__["batch_size"] = 4
+generate.BATCH = 4
 model = load_model(model_folder, dtype="bfloat16")
 rows = [{"id": f"p{n}", "input": "part " * (n % 9) + str(n), "system": None} for n in range(24)]
 variant = Variant("prompted", "base model", guide="Write one line about the part.")
