@@ -26,7 +26,7 @@ def test_a_full_stop_at_the_end_is_told_and_named():
 
 def test_the_same_style_is_not_told_apart():
     p_values = []
-    for seed in range(12):
+    for seed in range(8):
         rng = np.random.default_rng(seed)
         found = two_sample(pl.Series(lines(rng, 100)), pl.Series(lines(rng, 100)), seed=seed)
         p_values.append(found["p_value"])
@@ -37,14 +37,14 @@ def test_the_same_style_is_not_told_apart():
 
 def test_length_alone_is_told_apart_as_length_and_not_as_style():
     found = []
-    for seed in range(8):
+    for seed in range(5):
         rng = np.random.default_rng(seed)
         texts = pl.Series(lines(rng, 200, most=14)), pl.Series(lines(rng, 200, most=7))
         found.append(two_sample(*texts, seed=seed))
     assert np.mean([each["length_accuracy"] for each in found]) > 0.8
     assert np.mean([each["accuracy_with_length"] for each in found]) > 0.7
     assert np.mean([each["accuracy"] for each in found]) < 0.56
-    assert sum(each["p_value"] <= 0.05 for each in found) <= 2
+    assert sum(each["p_value"] <= 0.05 for each in found) <= 1
 
 
 def test_equal_texts_are_a_toss_up():
@@ -79,5 +79,6 @@ def test_too_few_give_the_reason_and_no_number(n, groups, reason):
 def test_the_same_seed_gives_the_same_sample_and_numbers():
     rng = np.random.default_rng(4)
     outputs, references = pl.Series(lines(rng, 600)), pl.Series(lines(rng, 600))
-    assert two_sample(outputs, references, seed=7) == two_sample(outputs, references, seed=7)
-    assert two_sample(outputs, references, seed=7)["n"] == 500
+    found = two_sample(outputs, references, seed=7)
+    assert found == two_sample(outputs, references, seed=7)
+    assert found["n"] == 500
