@@ -20,7 +20,7 @@ MARKS_PER_MESSAGE, TEMPLATE_TOKENS = 16, 256
 class TokenPrice:
     """Prices per million tokens in `currency`; of a range the high end, since a limit must hold.
 
-    `write` is the price of prompt tokens that are not read from the cache, where writing them there costs more.
+    `input` is that of prompt tokens which are not read from the cache, writing them there included.
     """
 
     input: Decimal

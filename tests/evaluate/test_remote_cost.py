@@ -14,7 +14,7 @@ from tuneworth.evaluate.remote_words import remote_lines
 from tuneworth.evaluate.roi_settings import RoiSettings, read_roi
 from tuneworth.style import ConfigError, RunBroken
 
-from .endpoint_server import EndpointServer, Step, completion
+from .endpoint_server import Asked, EndpointServer, Step, completion
 from .remote_plans import a_variant, race, some_pairs, the_plans, words
 
 
@@ -127,6 +127,25 @@ def test_no_limit_is_passed_and_what_fits_is_asked(tmp_path_factory, limit, at_o
         else:
             assert len(server.requests) == count + 2
         assert budget.spent == cost_at(server) <= limit
+
+
+def test_requests_under_way_count_with_their_worst_case(file):
+    """An endpoint that takes all it may, sixteen requests at once."""
+
+    def greedy(asked: Asked) -> Step:
+        sent = sum(len(m["content"].encode()) for m in asked.body["messages"])
+        usage = {"prompt_tokens": sent, "completion_tokens": asked.body["max_tokens"]}
+        return Step(body=completion("x", usage=usage), wait=0.05)
+
+    budget = Budget(Decimal(2), currency="EUR")
+    with EndpointServer(greedy) as server:
+        plans = the_plans(
+            a_variant(server.url, concurrency=16), pairs=some_pairs(30), max_cost=Decimal(2), roi=priced()
+        )
+        with pytest.raises(RunBroken):
+            race(plans, file, budget)
+        assert server.most_at_once > 1
+    assert 1 < budget.spent <= 2
 
 
 def test_where_no_usage_is_told_the_worst_case_stays_spent(file):
