@@ -105,7 +105,7 @@ def gather(
     from ..evaluate.local_models import by_model, check_adapters, release
 
     work = _Work(project, run, read_split(run, "train"), talk)
-    found = {(a.variant.name, a.part): _collected(a) for a in asked if a.variant.source == "outputs"}
+    found = {(a.variant.name, a.part): _collected(work, a) for a in asked if a.variant.source == "outputs"}
     remote = [a for a in asked if a.variant.source == "endpoint"]
     found |= _elsewhere(work, remote) if remote else {}
     variants = list({a.variant.name: a.variant for a in asked}.values())
@@ -128,10 +128,17 @@ def gather(
     return Gathered(found, probes)
 
 
-def _collected(asked: Asked) -> Raw:
+def _collected(work: _Work, asked: Asked) -> Raw:
+    """The outputs of a file; it may hold those of all held-out pairs, whatever part of them is asked for here."""
     variant = asked.variant
     assert variant.file is not None
-    return Raw(variant, read_outputs(variant.file, variant=variant.name, ids=asked.pairs["id"].to_list()))
+    held_out = [id for split in ("test", "validation") for id in read_split(work.run, split)["id"]]
+    outputs = read_outputs(
+        variant.file, variant=variant.name, ids=asked.pairs["id"].to_list(), also=held_out,
+        say=lambda text: work.talk.note(f"warning: {text}"),
+    )  # fmt: skip
+    models = outputs["model"].drop_nulls().unique().to_list()
+    return Raw(variant, outputs, model=models[0] if len(models) == 1 else None)
 
 
 def _elsewhere(work: _Work, asked: Sequence[Asked]) -> dict[tuple[str, Part], Raw]:

@@ -145,7 +145,7 @@ def describe(variant: Variant, *, model: str | None, guide_tokens: int | None, s
     """The variant as plain data for `results.json`."""
     return {
         "source": variant.source,
-        "model": model if variant.source != "outputs" else None,
+        "model": model,
         "endpoint": variant.endpoint,
         "tuned": variant.tuned,
         "guide": variant.guide_origin,
