@@ -220,6 +220,8 @@ def test_a_cached_guide_counts_no_more_once_the_cached_share_is_stated():
 def test_a_plain_model_that_is_worse_needs_its_guide():
     results = situation(BETTER, others={"plain": 0.4}, roi=costs())
     assert "guide can go" not in decide(results, margin=0.03)["sentence"]
+    # Not compared with each other, the shares alone have to do.
+    assert "guide can go" not in decide({**results, "rivals": None}, margin=0.03)["sentence"]
     # As evaluate writes it: plain is the baseline there, and the guided variant is far better.
     results["guide_comparison"] = {**results["rivals"].pop("plain"), "baseline": "plain", "candidate": "prompted"}
     results["guide_comparison"]["difference"] = {"value": 0.3, "low": 0.2, "high": 0.4}
