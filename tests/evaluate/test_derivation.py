@@ -137,7 +137,7 @@ def tables(draw):
 
 
 @given(tables())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_any_account_can_be_recomputed(table):
     check(derivation(table)[1])
 

@@ -76,7 +76,7 @@ def evaluate(table):
 
 
 @given(tables())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_parts_add_up_to_the_saving_per_request(table):
     _, _, options, plan = evaluate(table)
     total = sum(parts(*options, plan).values())
@@ -86,7 +86,7 @@ def test_the_parts_add_up_to_the_saving_per_request(table):
 
 
 @given(tables())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_exchanging_the_options_turns_the_saving_round(table):
     _, _, options, plan = evaluate(table)
     there, back = figures(*options, plan), figures(*reversed(options), plan)
@@ -94,7 +94,7 @@ def test_exchanging_the_options_turns_the_saving_round(table):
 
 
 @given(tables())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_draws_and_point_figures_are_the_same_formulas(table):
     settings_, values, options, plan = evaluate(table)
     exact = figures(*options, plan)
