@@ -20,7 +20,9 @@ SHARES = ("acceptance", "cached_share")
 Results = Mapping[str, Any]
 
 
-def strongest_doubt(results: Results, decision: str, *, flips: Sequence[Results] = (), about_money: bool = True) -> str:
+def strongest_doubt(
+    results: Results, decision: str, *, margin: float = 0.03, flips: Sequence[Results] = (), about_money: bool = True
+) -> str:
     """The first that applies, from what could turn the verdict to what only blurs it.
 
     `flips` are the verdict's own. Doubts about the money count only where the verdict rests on it.
@@ -28,7 +30,7 @@ def strongest_doubt(results: Results, decision: str, *, flips: Sequence[Results]
     turning = (_better_untuned, _weak_baseline, _foreign_guide, _few_cases, _wide, _warned)
     money = (_cheaper_way, _stated, _near_flip, _volume) if about_money else ()
     way, stated, near, volume = ((look,) for look in money) if money else ((), (), (), ())
-    seen = {**results, "verdict_flips": flips}
+    seen = {**results, "verdict_flips": flips, "margin": margin}
     for look in (*way, *turning, *stated, *near, _unstable, _references, _style, _reused, *volume, _unchecked):
         found = look(seen, decision)
         if found:
@@ -38,7 +40,7 @@ def strongest_doubt(results: Results, decision: str, *, flips: Sequence[Results]
 
 def _better_untuned(results: Results, decision: str) -> str | None:
     """The tuned model was held against a way without training that is not the best one."""
-    name = better_untuned(results)
+    name = better_untuned(results, results["margin"])
     if name is None or decision == "keep prompting":
         return None
     baseline, _ = _baseline(results)
@@ -50,7 +52,7 @@ def _better_untuned(results: Results, decision: str) -> str | None:
 
 def _cheaper_way(results: Results, decision: str) -> str | None:
     """A way without training that nobody has tried may save as much as training does."""
-    way = cheaper_way(results, 0.0) if decision == "fine-tune" else None
+    way = cheaper_way(results, results["margin"]) if decision == "fine-tune" else None
     if way is None:
         return None
     return f"Against {way.what}, which needs no training, it might not pay; try that first."

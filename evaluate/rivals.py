@@ -121,8 +121,8 @@ def _paired(results: Results, name: str) -> tuple[float | None, float | None] | 
     return None if one_sided is None else -one_sided, None if high is None else -high
 
 
-def better_untuned(results: Results) -> str | None:
-    """Another variant without training that is surely better than the baseline: the best of them, None for none."""
+def better_untuned(results: Results, margin: float) -> str | None:
+    """Another variant without training that is surely better than the baseline, by the margin or more; the best of them."""
     baseline, _ = compared(results)
     before = (results["quality"].get(baseline) or {}).get("acceptable") or {}
     found = {}
@@ -131,6 +131,8 @@ def better_untuned(results: Results) -> str | None:
         if name == baseline or is_tuned(results, name) or own.get("low") is None or before.get("high") is None:
             continue
         paired = _paired(results, name)
+        if own["share"] - before["share"] < margin:
+            continue
         # Unpaired, the intervals must not even touch.
         if (own["low"] > before["high"]) if paired is None or paired[1] is None else paired[1] > 0:
             found[name] = own["share"]

@@ -55,7 +55,9 @@ def decide(results: Results, *, margin: float = 0.03) -> Verdict | None:
         "rule": number,
         "sentence": found["sentence"] + also,
         "reasons": found["reasons"][:4],
-        "doubt": strongest_doubt(results, found["decision"], flips=flips, about_money=number > MONEY_AFTER),
+        "doubt": strongest_doubt(
+            results, found["decision"], margin=margin, flips=flips, about_money=number > MONEY_AFTER
+        ),
         "flips": flips,
         "not_checked": [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"],
         "next": found.get("next"),
@@ -71,7 +73,7 @@ def _first(results: Results, margin: float) -> tuple[int, Verdict]:
 def _also(results: Results, margin: float, said: str) -> str:
     """What else the sentence has to say: another way without training that is as good or better."""
     baseline, _ = compared(results)
-    better = better_untuned(results)
+    better = better_untuned(results, margin)
     if better is not None:
         found, before = share_of(results, better), share_of(results, baseline)
         assert found is not None
