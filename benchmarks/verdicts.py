@@ -277,7 +277,9 @@ def page(worlds: int, seconds: float, parts: dict[str, list[Tally]], pays: float
             f"{TARGET} days and at all, at the true values, and acceptable in no more than {100 * MARGIN:.0f} points fewer "
             f"cases. Aim: both kinds of error at most 5 %. Of the {len(wrong)} wrong verdicts {close} are close calls: the "
             "true payback lies within a factor of 1.5 of the target.",
-            *tables,
+            tables[0],
+            _why_open(parts["Verdicts"]),
+            *tables[1:],
             "- *Close calls*: only worlds whose true payback lies within a factor of two of the target, or whose tuned "
             "model is up to 6 points worse. A verdict that is given at a chance of 80 % must be wrong now and then "
             "exactly there.\n"
@@ -287,6 +289,14 @@ def page(worlds: int, seconds: float, parts: dict[str, list[Tally]], pays: float
             "payback is in time.",
         ]
     ) + "\n"  # fmt: skip
+
+
+def _why_open(tallies: list[Tally]) -> str:
+    """What `cannot tell yet` was for, with the most cases."""
+    last = tallies[-1]
+    why = {3: "too few cases for what the shares are", 6: "a failure has no stated cost", 9: "the chance is in between"}
+    said = ", ".join(f"{words} in {_percent(last.rules[rule] / last.counts.total())}" for rule, words in why.items())
+    return f"With {last.n} cases the answer is open because {said} of the worlds."
 
 
 def main() -> None:
