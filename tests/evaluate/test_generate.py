@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.generate import Generation, count_prompt_tokens, generate, prompt_batches
+from tuneworth.evaluate.generate import Generation, count_prompt_tokens, generate, plan_requests, prompt_batches
 from tuneworth.style.errors import ModelError
 from tuneworth.train import chat_messages
 from tuneworth.train.adapter import merged_adapter
@@ -178,6 +178,14 @@ def test_batches_are_a_pure_function_that_loses_nothing(lengths: list[int], size
 def test_a_prompt_beyond_the_context_is_an_error_with_the_numbers(tiny_model: Any) -> None:
     with pytest.raises(ModelError, match=r"1 of 2 prompts .* context of 256"):
         generate(tiny_model, [chat_messages("a"), chat_messages("b" * 300)], max_new_tokens=4)
+
+
+def test_the_common_beginning_is_that_of_the_whole_list(tiny_model: Any) -> None:
+    alike = [chat_messages(f"alike to here {n}", system=GUIDE) for n in range(6)]
+    alone = plan_requests(tiny_model, alike, max_new_tokens=4, batch_size=3)
+    among = plan_requests(tiny_model, [*alike, chat_messages("else", system=GUIDE)], max_new_tokens=4, batch_size=3)
+    assert among.shared == alone.shared - len("alike to here ") > len(GUIDE)
+    assert among.longest == alone.longest == max(map(len, alone.ids)) + 4
 
 
 def test_no_prompts_no_outputs(tiny_model: Any) -> None:

@@ -35,7 +35,7 @@ def settings_of(**changed: Any) -> EvaluateSettings:
 
 def raced(variant: Variant, loaded: Any, store: Path, pairs: pl.DataFrame | None = None, **settings: Any) -> Any:
     wanted = pairs_of(14) if pairs is None else pairs
-    return race(variant, wanted, loaded=loaded, settings=settings_of(**settings), max_new_tokens=6, store=store)
+    return race(variant, wanted, loaded=loaded, settings=settings_of(**settings), max_new_tokens=3, store=store)
 
 
 def told(table: pl.DataFrame) -> list[tuple[Any, ...]]:
@@ -83,7 +83,7 @@ def test_a_second_run_makes_nothing_and_says_the_same(tiny_model: Any, tmp_path:
 def test_each_kept_batch_is_left_alone_and_each_missing_one_is_made_as_before(tiny_model: Any, tmp_path: Path) -> None:
     whole = raced(PROMPTED, tiny_model, tmp_path / "whole", samples=2)
     lines = (tmp_path / "whole").read_bytes().splitlines(keepends=True)
-    for kept in ([], [0], [7], [1, 2, 5], [6, 0, 3, 4]):
+    for kept in ([], [0], [6, 1, 3, 4]):
         store = tmp_path / f"{kept}"
         store.write_bytes(b"".join(lines[n] for n in kept) + lines[3][:-9])
         found = raced(PROMPTED, tiny_model, store, samples=2)
@@ -118,7 +118,7 @@ def test_a_changed_guide_asks_only_for_what_it_changes(tiny_model: Any, tmp_path
         raced(variant, tiny_model, store)
     before = lines_of(store)
     raced(PLAIN, tiny_model, store)
-    raced(replace(PROMPTED, guide="Write two lines."), tiny_model, store)
+    raced(replace(PROMPTED, guide="Write one note."), tiny_model, store)
     added = lines_of(store)[len(before) :]
     assert {line["variant"] for line in added} == {"prompted"}
     assert len(added) == len(before) / 2
@@ -154,6 +154,19 @@ def test_another_adapter_other_settings_of_it_and_another_template_ask_anew(tiny
     assert count(second) == 4
     assert [made[2], made[3]] == [made[0], made[1]]
     assert len({tuple(texts) for texts in made}) == 4
+
+
+def test_another_seed_asks_anew_only_where_chance_enters(tiny_model: Any, tmp_path: Path) -> None:
+    store, seen = tmp_path / "store", []
+    for temperature, seed in ((1.0, 0), (1.0, 1), (0.0, 0), (0.0, 1)):
+        found = race(
+            PLAIN, pairs_of(6), loaded=tiny_model, settings=settings_of(temperature=temperature), max_new_tokens=3,
+            store=store, seed=seed,
+        )  # fmt: skip
+        seen.append((found.outputs["output"].to_list(), len(lines_of(store))))
+    assert [count for _, count in seen] == [2, 4, 6, 6]
+    assert seen[0][0] != seen[1][0]
+    assert seen[2][0] == seen[3][0]
 
 
 def test_more_samples_ask_for_the_new_ones_only_and_change_no_other(tiny_model: Any, tmp_path: Path) -> None:
@@ -255,7 +268,7 @@ def test_progress_counts_what_was_there_already(tiny_model: Any, tmp_path: Path)
     seen: list[tuple[str, int, int]] = []
     raced(PLAIN, tiny_model, tmp_path / "store")
     race(
-        PLAIN, pairs_of(14), loaded=tiny_model, settings=settings_of(samples=2), max_new_tokens=6,
+        PLAIN, pairs_of(14), loaded=tiny_model, settings=settings_of(samples=2), max_new_tokens=3,
         store=tmp_path / "store", progress=lambda *told: seen.append(told),
     )  # fmt: skip
     assert [done for _, done, _ in seen] == [18, 22, 25, 28]

@@ -139,7 +139,7 @@ def test_samples_that_read_their_prompts_once_are_those_that_read_them_each(tiny
     if way == "stock":
         tiny_model.model.set_attn_implementation("eager")
     chats = [chat_messages("abc " * (n % 5 + 1), system="Write one line.") for n in range(7)]
-    requests = plan_requests(tiny_model, chats, max_new_tokens=20, batch_size=3)
+    requests = plan_requests(tiny_model, chats, max_new_tokens=12, batch_size=3)
     tiny_model.model.generation_config.eos_token_id = list(range(60, 90))  # rows leave at different times
 
     def written(samples: Sequence[int]) -> list[tuple[Any, ...]]:
