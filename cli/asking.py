@@ -7,15 +7,16 @@ from pathlib import Path
 import polars as pl
 
 from ..curate import read_split
-from ..evaluate import Variant, plan_variants, read_roi
+from ..evaluate import plan_variants, read_roi
 from ..evaluate.answer_store import AnswerStore, open_answers
 from ..evaluate.budget import Budget, spent_on
 from ..evaluate.outputs import Raced
 from ..evaluate.privacy import check_privacy
 from ..evaluate.remote_plan import RemotePlan, check_keys, plan_remote, token_limit_without_tokenizer
 from ..evaluate.remote_words import amount, remote_lines
+from .gathering import Asked
 from .project import Project
-from .stages import sample, seed_of
+from .stages import seed_of
 from .talk import Talk
 
 __all__ = [
@@ -25,11 +26,9 @@ __all__ = [
     "check_endpoints",
     "remote_limit",
     "remote_of",
-    "wanted_outputs",
 ]
 
 NO_PAIRS = pl.DataFrame(schema=dict.fromkeys(("id", "group", "input", "output", "system"), pl.String))
-Asked = Sequence[tuple[Variant, pl.DataFrame]]  # a variant and the pairs that it is wanted for
 
 
 @dataclass(frozen=True)
@@ -91,13 +90,13 @@ def remote_limit(project: Project, train: pl.DataFrame) -> int:
     return token_limit_without_tokenizer(train["output"].to_list()) if limit == "auto" else limit
 
 
-def remote_of(project: Project, run: Path, asked: Asked, train: pl.DataFrame, talk: Talk) -> Remote:
+def remote_of(project: Project, run: Path, asked: Sequence[Asked], train: pl.DataFrame, talk: Talk) -> Remote:
     """What each variant at an endpoint will be asked; nothing is sent.
 
     Raises: ConfigError with everything that is wrong with the endpoints, a missing price for `max_cost` included.
     """
     plans = plan_remote(
-        [(variant, pairs) for variant, pairs in asked if variant.source == "endpoint"],
+        [(each.variant, each.pairs) for each in asked if each.variant.source == "endpoint"],
         settings=project.evaluate,
         max_new_tokens=remote_limit(project, train),
         seed=seed_of(run, talk),
@@ -126,21 +125,7 @@ def check_addresses(project: Project) -> None:
     )
 
 
-def wanted_outputs(project: Project, run: Path, talk: Talk) -> list[tuple[Variant, pl.DataFrame]]:
-    """Every variant with the pairs that it will be asked for: the test pairs, and validation pairs where the baseline
-    is to be chosen."""
-    from .gathering import variants_of
-
-    settings, seed = project.evaluate, seed_of(run, talk)
-    train = read_split(run, "train")
-    variants = variants_of(project, run, train, adapter=run / "train" / "adapter", seed=seed)
-    test = sample(read_split(run, "test"), settings.max_pairs, seed=seed)
-    chosen = settings.contenders if len(settings.contenders) > 1 else ()
-    validation = sample(read_split(run, "validation"), settings.max_pairs, seed=seed)
-    return [*((v, test) for v in variants), *((v, validation) for v in variants if v.name in chosen)]
-
-
-def check_endpoints(project: Project, run: Path, asked: Asked, talk: Talk) -> None:
+def check_endpoints(project: Project, run: Path, asked: Sequence[Asked], talk: Talk) -> None:
     """Before other work on the run: its endpoints, their keys, and no personal data in what would be sent.
 
     Raises: ConfigError where anything is wrong.
@@ -149,7 +134,7 @@ def check_endpoints(project: Project, run: Path, asked: Asked, talk: Talk) -> No
     remote.check(AnswerStore(remote.file))
 
 
-def ask_endpoints(project: Project, run: Path, asked: Asked, train: pl.DataFrame, talk: Talk) -> list[Raced]:
+def ask_endpoints(project: Project, run: Path, asked: Sequence[Asked], train: pl.DataFrame, talk: Talk) -> list[Raced]:
     """The outputs of variants at endpoints, in their order. Answers that the run holds are not asked for again.
 
     Raises: ConfigError before the first request where something is wrong, RunBroken where `max_cost` or an endpoint

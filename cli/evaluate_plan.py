@@ -9,7 +9,8 @@ from ..evaluate import Variant
 from ..evaluate.answer_store import AnswerStore
 from ..evaluate.remote_plan import RemotePlan
 from ..evaluate.remote_words import forecast
-from .asking import Remote, remote_of, wanted_outputs
+from .asking import Remote, remote_of
+from .gathering import wanted_outputs
 from .project import Project
 from .talk import Talk
 
@@ -21,11 +22,11 @@ def tell_plan(project: Project, run: Path, talk: Talk) -> None:
 
     Raises: ConfigError where the evaluation would be refused for personal data, prices or addresses.
     """
-    wanted = wanted_outputs(project, run, talk)
+    wanted = wanted_outputs(project, run, talk, adapter=run / "train" / "adapter")
     remote = remote_of(project, run, wanted, read_split(run, "train"), talk)
     store = AnswerStore(remote.file)
     remote.check_privacy(store)
-    variants = {variant.name: variant for variant, _ in wanted}
+    variants = {each.variant.name: each.variant for each in wanted}
     rows = [
         _row(project, variant, [p for p in remote.plans if p.variant.name == name], remote, store)
         for name, variant in variants.items()

@@ -24,13 +24,13 @@ from ..evaluate import (
 from ..evaluate.choice import Choice, choose_baseline, cost_of_request
 from ..evaluate.quality import groups_of, tokens_of
 from ..evaluate.settings import AUTO
-from ..style import ConfigError, DataError
+from ..style import DataError
 from ..train.scores import refresh_card
-from .gathering import Asked, Gathered, check_prompts, gather, variants_of
+from .gathering import Asked, Gathered, check_prompts, gather, wanted_outputs
 from .learning_curve import read_curve
 from .project import Project
 from .runs import Stopwatch, read_run, test_set_uses, update_run
-from .stages import compared, sample, seed_of
+from .stages import compared, seed_of
 from .talk import Talk
 from .trained import trained
 
@@ -43,29 +43,21 @@ __all__ = ["check_prompts", "evaluate_stage", "surroundings"]
 def evaluate_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None) -> dict[str, Any]:
     """`outputs.jsonl` and `results.json` of the run; the results."""
     settings, seed = project.evaluate, seed_of(run, talk)
-    train, test = read_split(run, "train"), read_split(run, "test")
-    pairs = sample(test, settings.max_pairs, seed=seed)
+    train, test, adapter = read_split(run, "train"), read_split(run, "test"), run / "train" / "adapter"
+    asked = wanted_outputs(project, run, talk, adapter=adapter if adapter.is_dir() else None)
+    variants, pairs = [each.variant for each in asked if each.part == "test"], asked[0].pairs
     if not len(pairs):
         raise DataError(f"no test pairs in {run}: there is nothing to judge on (see curate/summary.json)")
     if len(pairs) < len(test):
         talk.note(f"evaluate: {len(pairs)} of {len(test)} test pairs, a seeded sample (max_pairs)")
-    adapter = run / "train" / "adapter"
-    variants = variants_of(project, run, train, adapter=adapter if adapter.is_dir() else None, seed=seed)
     roi = None if project.roi is None else read_roi(project.roi)
     if roi is not None:
         check_roi(roi, settings.variants, required=compared(project))
     watch = Stopwatch()
-    asked = [Asked(variant, "test", pairs) for variant in variants]
-    contending = [variant for variant in variants if variant.name in settings.contenders]
-    validation = sample(read_split(run, "validation"), settings.max_pairs, seed=seed)
-    if len(contending) > 1:
-        asked += [Asked(variant, "validation", validation) for variant in contending if variant.source != "outputs"]
     gathered = gather(project, run, asked, talk, loaded=loaded, probed=_probed(settings, variants))
-    choice = _choice(project, gathered, contending, validation, roi, seed=seed)
-    if len(contending) > 1:
+    choice = _choice(project, gathered, asked, roi, seed=seed)
+    if choice.how == "validation":
         talk.note(f"evaluate: the baseline is {choice.baseline}, chosen on {choice.n} validation pairs")
-    if settings.candidate == choice.baseline:
-        raise ConfigError(f'"{choice.baseline}" cannot be both the baseline and the candidate')
     fingerprint, uses = test_set_uses(run, pairs["id"].to_list())
     # Outputs that were there already took their time in an earlier call.
     seconds = max(watch.seconds(), read_run(run)["seconds"].get("evaluate", 0))
@@ -93,28 +85,24 @@ def _probed(settings: EvaluateSettings, variants: Sequence[Variant]) -> Variant 
 
 
 def _choice(
-    project: Project, gathered: Gathered, contending: Sequence[Variant], validation: pl.DataFrame,
-    roi: RoiSettings | None, *, seed: int,
-) -> Choice:  # fmt: skip
+    project: Project, gathered: Gathered, asked: Sequence[Asked], roi: RoiSettings | None, *, seed: int
+) -> Choice:
     """The baseline: as stated, the only one, or chosen on validation pairs where there are several."""
     settings = project.evaluate
     stated = None if settings.baseline == AUTO else settings.baseline
-    scores, costs = {}, {}
-    for variant in contending:
-        raw = gathered.raw.get((variant.name, "validation"))
-        if raw is None:
+    scores, costs, groups = {}, {}, None
+    for each in asked:
+        if each.part != "validation":
             continue
-        scored = score_outputs(validation, raw.outputs, project.style, count_tokens=raw.count_tokens)
-        scores[variant.name] = scored.items["acceptable"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        name, raw, groups = each.variant.name, gathered.raw[each.variant.name, each.part], groups_of(each.pairs)
+        scored = score_outputs(each.pairs, raw.outputs, project.style, count_tokens=raw.count_tokens)
+        scores[name] = scored.items["acceptable"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
         tokens = tokens_of(scored.table, np.ones(len(scored.table), dtype=bool), raw.fixed_tokens)
-        costs[variant.name] = (
-            None
-            if roi is None
-            else cost_of_request(roi, variant.name, *(tokens[k] for k in ("fixed", "input", "output")))
-        )
-    if not scores and stated is None:
-        return choose_baseline({}, costs={}, margin=settings.margin, stated=contending[0].name)
-    return choose_baseline(scores, groups_of(validation), costs=costs, margin=settings.margin, stated=stated, seed=seed)
+        counted = (tokens[key] for key in ("fixed", "input", "output"))
+        costs[name] = None if roi is None else cost_of_request(roi, name, *counted)
+    # Files of outputs hold no validation pairs: with them alone the first contender is taken.
+    only = stated or (settings.contenders[0] if not scores else None)
+    return choose_baseline(scores, groups, costs=costs, margin=settings.margin, stated=only, seed=seed)
 
 
 def surroundings(run: Path, train: pl.DataFrame, *, tested: int, of: int) -> Surroundings:

@@ -12,14 +12,14 @@ from ..evaluate import Raw, Variant, plan_variants, read_outputs
 from ..evaluate.outputs import Raced
 from .project import Project
 from .runs import read_run
-from .stages import load, load_other, model_name, seed_of
+from .stages import load, load_other, model_name, sample, seed_of
 from .talk import Talk
 
 if TYPE_CHECKING:
     from ..train import LoadedModel
     from .probing import Probes
 
-__all__ = ["Asked", "Gathered", "check_prompts", "gather", "limit_of", "variants_of"]
+__all__ = ["Asked", "Gathered", "check_prompts", "gather", "limit_of", "variants_of", "wanted_outputs"]
 
 Part = str  # "test", or "validation" for choosing the baseline
 
@@ -66,6 +66,19 @@ def variants_of(project: Project, run: Path, train: pl.DataFrame, *, adapter: Pa
         adapter=adapter,
         seed=seed,
     )
+
+
+def wanted_outputs(project: Project, run: Path, talk: Talk, *, adapter: Path | None) -> list[Asked]:
+    """Every variant with the test pairs, and the contenders with validation pairs where the baseline is to be chosen.
+
+    Files of outputs are asked for the test alone.
+    """
+    settings, seed = project.evaluate, seed_of(run, talk)
+    variants = variants_of(project, run, read_split(run, "train"), adapter=adapter, seed=seed)
+    test, validation = (sample(read_split(run, s), settings.max_pairs, seed=seed) for s in ("test", "validation"))
+    chosen = settings.contenders if len(settings.contenders) > 1 else ()
+    contending = [v for v in variants if v.name in chosen and v.source != "outputs"]
+    return [Asked(v, "test", test) for v in variants] + [Asked(v, "validation", validation) for v in contending]
 
 
 def check_prompts(project: Project, run: Path, talk: Talk, loaded: "LoadedModel") -> None:
@@ -143,13 +156,11 @@ def _collected(work: _Work, asked: Asked) -> Raw:
 
 def _elsewhere(work: _Work, asked: Sequence[Asked]) -> dict[tuple[str, Part], Raw]:
     """The outputs of endpoints; everything that is wrong with any of them is found before the first request."""
-    from .asking import ask_endpoints, remote_limit
+    from .asking import ask_endpoints
 
-    wanted = [(each.variant, each.pairs) for each in asked]
-    raced = ask_endpoints(work.project, work.run, wanted, work.train, work.talk)
-    limit = remote_limit(work.project, work.train)
+    raced = ask_endpoints(work.project, work.run, asked, work.train, work.talk)
     return {
-        (each.variant.name, each.part): _raw(work, each, outputs, each.variant.model or "", limit)
+        (each.variant.name, each.part): _raw(work, each, outputs, each.variant.model or "")
         for each, outputs in zip(asked, raced, strict=True)
     }
 
@@ -173,11 +184,11 @@ def _here(work: _Work, asked: Sequence[Asked], loaded: "LoadedModel") -> dict[tu
             )  # fmt: skip
         seconds = raced.outputs["seconds"].sum()
         work.talk.note(f"evaluate: {title}, {len(raced.outputs)} outputs in {seconds:.0f} s")
-        found[variant.name, each.part] = _raw(work, each, raced, loaded.name, limit, loaded)
+        found[variant.name, each.part] = _raw(work, each, raced, loaded.name, loaded)
     return found
 
 
-def _raw(work: _Work, asked: Asked, raced: Raced, model: str, limit: int, loaded: "LoadedModel | None" = None) -> Raw:
+def _raw(work: _Work, asked: Asked, raced: Raced, model: str, loaded: "LoadedModel | None" = None) -> Raw:
     from ..evaluate.local_models import counter_of
 
     settings = work.project.evaluate

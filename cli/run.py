@@ -42,10 +42,11 @@ def run_project(
     allow_code: bool = False,
 ) -> None:
     """All stages of a project, with the answer printed at the end."""
-    from .asking import check_addresses, check_endpoints, wanted_outputs
+    from .asking import check_addresses, check_endpoints
     from .curate_words import curate_text
     from .evaluating import check_prompts, evaluate_stage
     from .gates import check_gates, parse_gate
+    from .gathering import wanted_outputs
     from .headline import headline
     from .project import read_project
     from .runs import find_run, new_run, nothing_half_written
@@ -62,7 +63,7 @@ def run_project(
     if not (run / "curate" / "summary.json").is_file():
         with nothing_half_written(run):
             talk.note(curate_text(curate_stage(project, run, talk)))
-    check_endpoints(project, run, wanted_outputs(project, run, talk), talk)
+    check_endpoints(project, run, wanted_outputs(project, run, talk, adapter=run / "train" / "adapter"), talk)
     loaded = load(project, talk) if local else None
     if loaded is not None:
         check_prompts(project, run, talk, loaded)

@@ -161,7 +161,7 @@ def _comparison(comparison: dict[str, Any]) -> tuple[str, str]:
     gap = comparison.get("detectable_difference")
     if gap is not None:
         least = say.percent(gap).replace("%", "points")
-        text += f" A test of this size detects a true difference of {least} or more with 80 % power."
+        text += f" A test of this size detects a true difference of {least} or more with 80 % power, at the measured share of requests on which the two differ."
     return "Comparison", text
 
 
