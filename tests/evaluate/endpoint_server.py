@@ -117,12 +117,12 @@ class EndpointServer:
         self.port: int = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
-        server.close()
         me = asyncio.current_task()
         while asyncio.all_tasks() - {me}:  # connections that were accepted a moment ago begin first, then end
             for task in self._tasks:
                 task.cancel()
             await asyncio.sleep(0.001)
+        server.close()  # last: a closed server cannot take what it has accepted already
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -202,9 +202,7 @@ def test_ctrl_c_drops_what_is_under_way_and_keeps_what_came(in_a_loop: bool) -> 
         )  # fmt: skip
 
     async def notebook() -> None:
-        signal.signal(
-            signal.SIGINT, signal.default_int_handler
-        )  # as kernels have it: the cell's code gets the exception
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as notebooks have it: the cell gets the exception
         work()
 
     started = time.monotonic()

@@ -224,6 +224,19 @@ def test_a_refused_parameter_is_left_out_from_then_on_with_one_warning(step: Ste
     assert all({"model", "messages", "max_tokens"} <= set(asked.body) for asked in server.requests)
 
 
+def test_a_parameter_that_is_refused_later_is_left_out_by_the_calls_under_way_too() -> None:
+    def behave(asked: Asked) -> Step:
+        late = asked.number >= 4 and "seed" in asked.body
+        refusal = {"error": {"message": "Unsupported parameter: 'seed'", "param": "seed"}}
+        return Step(400, refusal, wait=0.02) if late else Step(body=completion("x"), wait=0.005)
+
+    with EndpointServer(behave) as server:
+        answers = ask_all(server, map(str, range(30)), concurrency=8, tries=1)
+    assert [reply.error for reply in answers.replies] == [None] * 30
+    assert len(answers.warnings) == 1
+    assert sum(reply.attempts == 2 for reply in answers.replies) > 1
+
+
 @pytest.mark.parametrize("given", [{}, {"max_completion_tokens": 99}], ids=["max_tokens", "max_completion_tokens"])
 def test_the_limit_goes_by_its_other_name_where_one_is_refused(given: dict[str, int]) -> None:
     refused = "max_completion_tokens" if given else "max_tokens"
@@ -286,6 +299,13 @@ def test_usage_that_lies_is_unknown_and_counted_in_one_warning() -> None:
     assert [text.partition(": ")[2] for text in answers.warnings] == [
         "the token counts of 2 of 3 answers contradict themselves; those numbers count as unknown"
     ]
+
+
+def test_usage_is_kept_as_json_can_hold_it() -> None:
+    body = b'{"choices":[{"message":{"content":"a"}}],"usage":{"prompt_tokens":3,"cost":NaN,"price":1e999,"low":-Infinity}}'
+    with EndpointServer(lambda asked: Step(body=body)) as server:
+        reply = ask_all(server).only
+    assert reply.usage == {"prompt_tokens": 3, "cost": None, "price": None, "low": None}
 
 
 def test_a_flood_of_usage_is_not_kept() -> None:
