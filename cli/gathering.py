@@ -119,11 +119,11 @@ def gather(
 
     work = _Work(project, run, read_split(run, "train"), talk)
     found = {(a.variant.name, a.part): _collected(work, a) for a in asked if a.variant.source == "outputs"}
-    remote = [a for a in asked if a.variant.source == "endpoint"]
-    found |= _elsewhere(work, remote) if remote else {}
     variants = list({a.variant.name: a.variant for a in asked}.values())
     for notice in check_adapters(variants, own=model_name(project)):
         talk.note(f"warning: {notice}")
+    remote = [a for a in asked if a.variant.source == "endpoint"]
+    found |= _elsewhere(work, remote) if remote else {}
     probes = None
     for group in by_model(variants, own=model_name(project)):
         model = None if group[0].model == model_name(project) else group[0].model
