@@ -191,10 +191,11 @@ def _here(work: _Work, asked: Sequence[Asked], loaded: "LoadedModel") -> dict[tu
 def _raw(work: _Work, asked: Asked, raced: Raced, model: str, loaded: "LoadedModel | None" = None) -> Raw:
     from ..evaluate.local_models import counter_of
 
-    settings = work.project.evaluate
+    settings, own = work.project.evaluate, asked.variant.settings.parameters
     used = {
-        "max_new_tokens": settings.max_new_tokens,
-        "temperature": settings.temperature,
+        # What a variant's own parameters say goes over the settings: then the two were asked differently.
+        "max_new_tokens": own.get("max_tokens", own.get("max_completion_tokens", settings.max_new_tokens)),
+        "temperature": float(own.get("temperature", settings.temperature)),
         "samples": settings.samples,
     }
     return Raw(

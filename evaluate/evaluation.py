@@ -108,11 +108,7 @@ def evaluate_outputs(
             for name, s in scores.items()
         },
         "reference": _reference(written, groups, seed=seed),
-        "comparison": compare_variants(
-            scores, rows, groups, style, baseline=baseline, candidate=candidate, likeness=likeness, seed=seed
-        )
-        if paired
-        else None,
+        "comparison": None,
         "tokens": {r.variant.name: _tokens(r, scores[r.variant.name], rows) for r in raw},
         "seconds": {r.variant.name: _speed(scores[r.variant.name], rows) for r in raw},
         "money": None,
@@ -127,20 +123,37 @@ def evaluate_outputs(
         "validity": list(around.validity),
         "choice": around.choice,
         "learning_curve": around.learning_curve,
+        "risks": [],
     }
-    if paired and "plain" in scores and baseline != "plain":
-        # Whether the guide does anything at all: `plain` against the prompted baseline.
-        results["guide_comparison"] = compare_variants(
-            scores, rows, groups, style, baseline="plain", candidate=baseline, likeness=likeness, seed=seed
-        )
-    if roi is not None and paired:
-        results["money"] = _money(roi, raw, scores, rows, groups, around, baseline, candidate, seed)
-    results["risks"] = (
-        _risks(results, pairs["input"], references, groups, scores, roi, around, candidate, seed) if paired else []
-    )
     if paired:
+
+        def against(first: str, second: str) -> dict[str, Any]:
+            return compare_variants(
+                scores, rows, groups, style, baseline=first, candidate=second, likeness=likeness, seed=seed
+            )
+
+        results |= _comparisons(raw, against, baseline, candidate)
+        if roi is not None:
+            results["money"] = _money(roi, raw, scores, rows, groups, around, baseline, candidate, seed)
+        results["risks"] = _risks(results, pairs["input"], references, groups, scores, roi, around, candidate, seed)
         results["verdict"] = decide(results, margin=margin)
     return Evaluated(results, pl.concat([s.table for s in scores.values()]))
+
+
+def _comparisons(
+    raw: Sequence[Raw], against: Callable[[str, str], dict[str, Any]], baseline: str, candidate: str
+) -> dict[str, Any]:
+    """The comparison that decides, and those that tell whether it is the right one.
+
+    `guide_comparison`: whether the guide does anything at all, `plain` against the prompted baseline. `rivals`: whether
+    another way without training would be the better one to beat.
+    """
+    untuned = [r.variant.name for r in raw if not r.variant.tuned and r.variant.name not in (baseline, candidate)]
+    found: dict[str, Any] = {"comparison": against(baseline, candidate)}
+    if "plain" in {r.variant.name for r in raw} and baseline != "plain":
+        found["guide_comparison"] = against("plain", baseline)
+    found["rivals"] = {name: against(baseline, name) for name in untuned}
+    return found
 
 
 def _money(

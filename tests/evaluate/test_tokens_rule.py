@@ -3,13 +3,17 @@
 import polars as pl
 
 from tuneworth.evaluate import score_outputs
+from tuneworth.evaluate.outputs import OUTPUT_SCHEMA
 from tuneworth.style import parse_style
 
 STYLE = parse_style("checks:\n  - {kind: length, unit: tokens, max: 2}")
 PAIRS = pl.DataFrame({"id": ["a", "b"], "input": ["x", "y"], "fields": [None, None], "output": ["", ""]}).cast(
     {"fields": pl.String}
 )
-OUTPUTS = pl.DataFrame({"id": ["a", "b"], "output": ["one two", "one two three"], "finish_reason": ["stop", "stop"]})
+OUTPUTS = pl.DataFrame(
+    [{"id": "a", "sample": 0, "output": "one two"}, {"id": "b", "sample": 0, "output": "one two three"}],
+    schema=OUTPUT_SCHEMA,
+)
 
 
 def test_tokens_are_counted_where_somebody_counts_them():
