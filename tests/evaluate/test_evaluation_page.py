@@ -1,0 +1,38 @@
+"""What docs/evaluation.md says of settings is so."""
+
+import re
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from tuneworth.evaluate import EvaluateSettings, VariantSettings
+
+PAGE = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+
+
+def rows(begin: str, end: str) -> dict[str, str]:
+    part = PAGE[PAGE.index(begin) : PAGE.index(end)]
+    found = re.findall(r"^\| (`[^|]*) \| (.*?) \|", part, re.MULTILINE)
+    return {name: said for names, said in found for name in re.findall(r"`(\w+)`", names)}
+
+
+def test_every_setting_of_a_variant_is_named():
+    assert set(rows("| in `[evaluate.NAME]`", "```toml")) == {field.name for field in fields(VariantSettings)}
+
+
+def test_every_setting_is_named_with_its_default():
+    told = rows("## Settings", "## The baseline")
+    settings = [field for field in fields(EvaluateSettings) if field.name != "named"]
+    assert list(told) == [field.name for field in settings]
+    for field in settings:
+        assert field.default is not MISSING
+        assert told[field.name].replace("`", "") in words_of(field.default), field.name
+
+
+def words_of(default: Any) -> tuple[str, ...]:
+    """How the page may say a default."""
+    if default is None:
+        return "none", "all"
+    if isinstance(default, tuple):
+        return (", ".join(default),)
+    return (f"{default:g}" if isinstance(default, float) else str(default).lower(),)
