@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .phrases import groups_of_similar
 from .rivals import better_untuned, cheaper_way
 from .wording import cases, count, percent, variant_name
 
@@ -136,7 +137,7 @@ def _few_cases(results: Results, decision: str) -> str | None:
     if groups and n and groups < n and (groups < FEW_GROUPS or worth < FEW_INDEPENDENT):
         worth = max(1, round(worth))
         return (
-            f"The {count(n)} test cases come from only {count(groups)} groups of similar ones and are worth about "
+            f"The {count(n)} test cases come from only {groups_of_similar(groups)} and are worth about "
             f"{count(worth)} separate {'case' if worth == 1 else 'cases'}."
         )
     if n and n < FEW_INDEPENDENT:

@@ -203,10 +203,9 @@ def _repeats(scores: Scores, rows: np.ndarray) -> np.ndarray | None:
 
 
 def _item_tokens(scores: Scores, name: str, rows: np.ndarray) -> np.ndarray | None:
-    """Each item's mean over its samples."""
-    if scores.table[name].is_null().all():
-        return None
-    return item_means(scores.table[name], scores.samples)[rows]
+    """Each counted item's mean over its samples; None where nothing was counted for any of them."""
+    means = item_means(scores.table[name], scores.samples)[rows]
+    return None if np.isnan(means).all() else means
 
 
 def _tokens(raw: Raw, scores: Scores, rows: np.ndarray) -> dict[str, float | None]:

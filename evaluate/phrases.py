@@ -12,6 +12,7 @@ __all__ = [
     "difference_line",
     "discordant_line",
     "groups_line",
+    "groups_of_similar",
     "listed",
     "sentence",
     "share_of",
@@ -66,9 +67,14 @@ def difference_line(results: Results) -> str:
 
 
 def discordant_line(results: Results) -> str:
-    """How many cases only one of the two got right."""
+    """How many cases only one of the two got right; with repeats, which of the two was right more often."""
     comparison = results["comparison"]
     baseline, candidate = compared(results)
+    if any((results["quality"].get(name) or {}).get("samples", 1) > 1 for name in (baseline, candidate)):
+        return sentence(
+            f"{variant_name(candidate)} was right more often in {cases(comparison['only_candidate'])}, "
+            f"{variant_name(baseline)} in {comparison['only_baseline']}"
+        )
     return (
         f"Only {variant_name(candidate)} was right in {cases(comparison['only_candidate'])}, "
         f"only {variant_name(baseline)} in {comparison['only_baseline']}."
@@ -80,10 +86,18 @@ def groups_line(results: Results) -> str:
     comparison = results["comparison"]
     if not comparison.get("groups") or not comparison.get("n_effective"):
         return discordant_line(results)
+    n, worth = comparison["n"], max(1, round(comparison["n_effective"]))
+    if n == 1:
+        return discordant_line(results)
     return (
-        f"The {count(comparison['n'])} cases come from {count(comparison['groups'])} groups of similar ones, so they "
-        f"are worth about {count(max(1, round(comparison['n_effective'])))} separate ones."
+        f"The {cases(n)} come from {groups_of_similar(comparison['groups'])}, so they are worth about "
+        f"{count(worth)} separate {'one' if worth == 1 else 'ones'}."
     )
+
+
+def groups_of_similar(groups: float) -> str:
+    """1 as "1 group of similar ones", 27 as "27 groups of similar ones"."""
+    return f"{count(groups)} group{'' if groups == 1 else 's'} of similar ones"
 
 
 def token_lines(results: Results) -> list[str]:

@@ -8,6 +8,7 @@ from .phrases import compared, share_of
 from .wording import variant_name
 
 __all__ = ["FORBIDDING", "CheaperWay", "beats_tuning", "better_untuned", "cheaper_way", "guide_can_go", "not_worse"]
+__all__ += ["same_model"]
 
 Results = Mapping[str, Any]
 FORBIDDING = ("cached_guide", "variant")  # of the alternatives, those whose outputs can be known
@@ -142,7 +143,16 @@ def better_untuned(results: Results, margin: float) -> str | None:
 def guide_can_go(results: Results, margin: float) -> bool:
     """Whether the plain model is not worse than the guided baseline, and good for something at all.
 
-    Where neither gives anything acceptable, the guide is not superfluous: the model is too weak for it.
+    Where neither gives anything acceptable, the guide is not superfluous: the model is too weak for it. Another model
+    without a guide says nothing about the guide.
     """
     baseline, _ = compared(results)
-    return baseline != "plain" and bool(share_of(results, "plain")) and not_worse(results, "plain", margin)
+    if baseline == "plain" or not share_of(results, "plain") or not same_model(results, baseline, "plain"):
+        return False
+    return not_worse(results, "plain", margin)
+
+
+def same_model(results: Results, one: str, other: str) -> bool:
+    """Whether two variants are of the same model; true where the results do not say of both which they are."""
+    models = [((results.get("variants") or {}).get(name) or {}).get("model") for name in (one, other)]
+    return None in models or models[0] == models[1]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .phrases import compared, listed, share_of
+from .rivals import same_model
 from .wording import percent, variant_name
 
 __all__ = ["found_invalid"]
@@ -49,7 +50,10 @@ def _unscored(results: Results) -> list[Problem]:
 
 
 def _guide(results: Results) -> list[Problem]:
-    """A guide that is empty or cut off, or has no effect: prompted not above plain and under half acceptable."""
+    """A guide that is empty or cut off, or has no effect: prompted not above plain and under half acceptable.
+
+    What it does is seen only beside the same model without it.
+    """
     baseline, _ = compared(results)
     variant = (results.get("variants") or {}).get(baseline) or {}
     if variant.get("guide") and variant.get("guide_tokens") == 0:
@@ -57,6 +61,8 @@ def _guide(results: Results) -> list[Problem]:
     if variant.get("guide_cut"):
         return [_problem(f"the guide of {variant_name(baseline)} was cut off, so it never saw all of it")]
     if not (variant.get("guide") or baseline == "prompted") or "plain" not in results["quality"] or baseline == "plain":
+        return []
+    if not same_model(results, baseline, "plain"):
         return []
     with_guide, without = share_of(results, baseline), share_of(results, "plain")
     if with_guide is None or without is None or with_guide > without or with_guide >= WEAK:

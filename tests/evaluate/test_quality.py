@@ -1,5 +1,8 @@
 """Quality of variants with repeats: item means, checks, Holm, lengths; equal to plain shares with one sample."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 from tuneworth.evaluate.evaluation import Raw, evaluate_outputs
 from tuneworth.evaluate.outputs import OUTPUT_SCHEMA
 from tuneworth.evaluate.quality import compare_variants, quality_of, scored_rows
+from tuneworth.evaluate.roi_settings import read_roi
 from tuneworth.evaluate.score import score_outputs
 from tuneworth.evaluate.variants import Variant
 from tuneworth.style import parse_style
@@ -152,3 +156,16 @@ def test_references_that_break_the_rules_are_no_measure():
     # Every other pair has a package, and the reference does not end with it.
     assert found["quality"]["a"]["similarity"]["chrf"]["n"] == 6
     assert found["quality"]["a"]["length"]["references"]["words"]["mean"] == 3
+
+
+def test_tokens_that_only_a_lost_pair_has_are_no_number():
+    tokens = pl.Series([5, None, None, None], dtype=pl.Int64)
+    counted = raw("a", ["5 V part"] * 4)
+    lost = counted.outputs.with_columns(error=pl.Series(["timed out", None, None, None]), cached_tokens=tokens)
+    roi = read_roi({"requests_per_day": 9, "a": {"price_input": 1, "price_output": 1}})
+    a, b = replace(counted, outputs=lost, fixed_tokens=9), raw("b", ["5 V part"] * 4)
+    pairs, _ = made([""] * 4)
+    found = evaluate_outputs(pairs, [a, b], STYLE, baseline="a", candidate="b", margin=0.03, roi=roi).results
+    assert found["comparison"]["n"] == 3
+    json.dumps(found["money"], default=float, allow_nan=False)
+    assert "NaN" not in str(found["money"])

@@ -244,3 +244,29 @@ def test_the_cases_that_are_asked_for_would_tell():
     assert decide(situation(enough), margin=0.031)["rule"] == 5
     fewer = tuple(round(cell * (200 + 0.7 * more) / 200) for cell in UNSURE)
     assert decide(situation(fewer), margin=0.03)["rule"] == 3
+
+
+def test_another_model_without_a_guide_says_nothing_about_the_guide():
+    results = situation((20, 100, 0, 80), others={"plain": 0.1})
+    for name, model in (("prompted", "small"), ("plain", "large")):
+        results["variants"][name]["model"] = model
+    assert decide(results, margin=0.03)["rule"] != 1
+    results = situation(BETTER, others={"plain": 0.7}, roi=costs())
+    assert "guide can go" in decide(results, margin=0.03)["sentence"]
+    for name, model in (("prompted", "small"), ("plain", "large")):
+        results["variants"][name]["model"] = model
+    assert "guide can go" not in decide(results, margin=0.03)["sentence"]
+
+
+def test_of_repeats_it_is_said_which_was_right_more_often():
+    results = situation((20, 4, 60, 116))
+    assert "Only the tuned model was right in 4 cases" in " ".join(decide(results, margin=0.03)["reasons"])
+    results["quality"]["tuned"]["samples"] = 3
+    assert "The tuned model was right more often in 4 cases, the prompted model in 60." in decide(results)["reasons"]
+
+
+def test_cases_of_a_single_group_are_said_in_the_singular():
+    found = decide(situation((20, 5, 0, 5), groups=np.zeros(30)))
+    said = " ".join([found["sentence"], *found["reasons"], found["doubt"]])
+    assert "30 cases come from 1 group of similar ones, so they are worth about 1 separate one." in said
+    assert "1 groups" not in said
