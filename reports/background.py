@@ -61,8 +61,8 @@ def risk_rows(run: StoredRun) -> list[RiskRow]:
             name=str(risk.get("id")).replace("_", " ").capitalize(),
             status=status if risk.get("measured") is not False or tone == "none" else f"{status}, as stated",
             tone=tone,
-            value=_risk_number(risk.get("value")),
-            limit=_risk_number(risk.get("limit")),
+            value=_risk_number(risk.get("value"), unit=risk.get("unit")),
+            limit=_risk_number(risk.get("limit"), unit=risk.get("unit")),
             evidence=_evidence(risk.get("evidence")),
         )
         rows.append(row)
@@ -70,9 +70,12 @@ def risk_rows(run: StoredRun) -> list[RiskRow]:
     return sorted(rows, key=lambda row: order[row.tone])
 
 
-def _risk_number(value: Any) -> str:
+def _risk_number(value: Any, *, unit: Any = None) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return f"{value:,.3g}".replace("-", say.MINUS)
+        if unit == "share":
+            return say.percent(value)
+        text = f"{value:,.3g}"
+        return say.plain(float(text)) if "e-" in text else text.replace("-", say.MINUS)
     return "–" if value is None else str(value)
 
 

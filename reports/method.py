@@ -143,11 +143,14 @@ def _choice(run: StoredRun) -> tuple[str, str]:
 def _ranges(run: StoredRun) -> tuple[str, str]:
     text = "All ranges are 95 % intervals. A single share has a Wilson score interval"
     found = (run.results.get("quality") or {}).get(run.candidate or "") or {}
+    if (found.get("samples") or 1) > 1:
+        text = f"A request counts with the mean over its {say.count(found['samples'])} outputs. {text}"
     groups, effective = found.get("groups"), found.get("n_effective")
     if groups and effective and effective < (found.get("n") or 0):
         text += (
             f", taken at an effective sample size of {say.count(effective)}: "
-            f"the {say.count(found.get('n'))} requests sit in {say.count(groups)} groups whose members resemble each other"
+            f"the {say.count(found.get('n'))} requests sit in {say.count(groups)} groups whose members resemble each other; "
+            "Student's t stands in place of the normal quantile"
         )
     return "Ranges", text + "."
 
@@ -161,7 +164,10 @@ def _comparison(comparison: dict[str, Any]) -> tuple[str, str]:
     gap = comparison.get("detectable_difference")
     if gap is not None:
         least = say.percent(gap).replace("%", "points")
-        text += f" A test of this size detects a true difference of {least} or more with 80 % power, at the measured share of requests on which the two differ."
+        text += (
+            f" A test of this size detects a true difference of {least} or more with 80 % power, at the measured share of "
+            "requests on which the two differ."
+        )
     return "Comparison", text
 
 

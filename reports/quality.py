@@ -89,6 +89,14 @@ def pairs_figure(run: StoredRun) -> Markup:
         return Markup("")
     candidate, baseline = comparison["candidate"], comparison["baseline"]
     names = ("Both acceptable", f"Only {candidate}", f"Only {baseline}", "Neither")
+    if any((run.results["quality"].get(name) or {}).get("samples", 1) > 1 for name in (candidate, baseline)):
+        # With several outputs a request counts for the variant that has the larger share of acceptable ones.
+        names = (
+            "Both alike, mostly acceptable",
+            f"{candidate} more often",
+            f"{baseline} more often",
+            "Both alike, seldom",
+        )
     roles = ("both", "candidate", "baseline", "neither")
     counts = [comparison[key] for key in keys]
     total = sum(counts)

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from tuneworth.reports.background import risk_rows
 from tuneworth.reports.likeness import likeness_rows, repeat_rows, samples_of, telling_lines
+from tuneworth.reports.quality import pairs_figure
 from tuneworth.reports.stored import StoredRun
 
 LENGTH = {"words": {"mean": 12.5, "median": 12.0, "p95": 21.0}}
@@ -49,3 +51,21 @@ def test_repeats_are_shown_where_there_are_any():
     assert samples_of(several) == 3
     assert repeat_rows(run()) == []
     assert samples_of(run()) == 1
+
+
+def test_a_request_with_several_outputs_is_won_more_often_not_alone():
+    counts = {"both": 5, "only_candidate": 4, "only_baseline": 2, "neither": 1}
+    compared = {"comparison": {"candidate": "c", "baseline": "b", **counts}}
+    for samples, name in ((1, "Only c"), (3, "c more often")):
+        quality = {"quality": {"c": {"samples": samples}, "b": {"samples": samples}}}
+        assert name in pairs_figure(StoredRun(Path("r"), {**compared, **quality}, {}, {}))
+
+
+def test_a_risk_that_is_a_share_reads_as_one_and_no_number_has_an_exponent():
+    risks = [
+        {"id": "overfitting", "status": "ok", "value": 0.0417, "limit": 0.1, "unit": "share"},
+        {"id": "flexibility", "status": "ok", "value": 0.0000743, "limit": 1.0, "unit": "days per change"},
+    ]
+    overfitting, flexibility = risk_rows(StoredRun(Path("r"), {"risks": risks}, {}, {}))
+    assert (overfitting.value, overfitting.limit) == ("4.2\u00a0%", "10\u00a0%")
+    assert (flexibility.value, flexibility.limit) == ("0.0000743", "1")
