@@ -68,6 +68,8 @@ class _Race:
         self._ask(again, limit=plan.max_new_tokens)
         if text := self._failures():
             self.warn(text)
+        if plan.requests and all(request.key in self.failed for request in plan.requests):
+            raise self._nothing_came()
         fixed, guide, shown = (self._prompt_tokens(), self._less("unguided"), self._less("unshown"))
         return Raced(self._table(), fixed, guide if plan.variant.guide else 0, shown if plan.variant.examples else 0)
 
@@ -179,6 +181,14 @@ class _Race:
         return (
             f"{self.plan.variant.name}: {len(errors)} of {len(self.plan.requests)} outputs failed after all tries, the "
             f"first with: {errors[0]}. The same command with --run asks for these alone"
+        )
+
+    def _nothing_came(self) -> RunBroken:
+        """Too few requests for the endpoint's own count of failures in a row, and nothing to compare all the same."""
+        there, wanted = _there(self.plans, self.store)
+        return RunBroken(
+            f'"{self.plan.variant.name}": not one output came from {self.plan.host}, so there is nothing to judge.\n'
+            f"{there} of {wanted} outputs are there and stay. Once it answers, the same command with --run goes on from there."
         )
 
     def _out_of_budget(self, request: Request) -> RunBroken:

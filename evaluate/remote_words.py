@@ -78,7 +78,10 @@ def _line(host: str, plans: Sequence[RemotePlan], told: Sequence[Forecast], budg
     requests, of = sum(t.requests for t in told), sum(t.of for t in told)
     if not requests:
         return f"{host} gets no request: all {of:,} answers are there"
-    which = _joined(f"{plan.variant.name} {t.requests}" for plan, t in zip(plans, told, strict=True))
+    by_name: dict[str, int] = {}  # a variant has a plan for each part of the pairs that it is asked for
+    for plan, t in zip(plans, told, strict=True):
+        by_name[plan.variant.name] = by_name.get(plan.variant.name, 0) + t.requests
+    which = _joined(f"{name} {number:,}" for name, number in by_name.items())
     there = f", {of - requests:,} are there" if of > requests else ""
     tokens = (
         f"about {sum(t.input_tokens for t in told):,} tokens sent and {sum(t.output_tokens for t in told):,} written"
@@ -97,7 +100,7 @@ def _money(plans: Sequence[RemotePlan], told: Sequence[Forecast], budget: Budget
         return f"cost unknown: no price for {_joined(dict.fromkeys(unknown))} in [roi]"
     cost = sum((t.cost for t in told if t.cost is not None), Decimal(0))
     sources = _joined(dict.fromkeys(plan.price.source for plan in plans if plan.price is not None))
-    limit = "" if budget.limit is None else f"; {budget.spent:.2f} of max_cost {budget.limit:f} spent"
+    limit = "" if budget.limit is None else f"; {amount(budget.spent)} of max_cost {budget.limit:f} spent"
     return f"about {amount(cost)} {budget.currency} (price {sources}){limit}"
 
 

@@ -222,6 +222,18 @@ def test_a_warning_that_holds_for_all_requests_is_said_once(file):
     assert "seed" in said[0]
 
 
+def test_a_variant_of_which_not_one_output_came_ends_the_run(file):
+    with EndpointServer(
+        lambda asked: words(asked) if asked.body["model"] == "tiny" and asked.text == "." else error(500)
+    ) as server:
+        with pytest.raises(
+            RunBroken, match=r'"prompted": not one output came from 127.0.0.1.*\n0 of 5 outputs are there'
+        ):
+            race(the_plans(a_variant(server.url)), file)
+        server.behave = words
+        assert race(the_plans(a_variant(server.url)), file)[0].outputs["error"].null_count() == 5
+
+
 def test_an_endpoint_that_dies_leaves_what_it_answered(file):
     pairs = some_pairs(60)
     with EndpointServer(lambda asked: words(asked) if asked.number < 30 else error(500)) as server:

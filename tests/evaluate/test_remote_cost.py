@@ -189,6 +189,12 @@ def far(name: str = "prompted", host: str = "api.example.com", **own: Any):
     return a_variant(f"https://{host}/v1", name, **own)
 
 
+def test_a_variant_that_is_asked_for_two_parts_of_the_pairs_is_named_once(file):
+    parts = [*the_plans(far(guide=None)), *the_plans(far(guide=None), pairs=some_pairs(3))]
+    (line,) = said(parts, file)
+    assert "(prompted 10)" in line
+
+
 def test_a_line_for_each_host_says_requests_tokens_and_cost(file):
     lines = said(the_plans(far(), far("tuned", guide=None), far("other", "other.example"), roi=priced()), file)
     assert len(lines) == 2
