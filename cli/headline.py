@@ -24,7 +24,10 @@ def headline(results: Mapping[str, Any]) -> str:
     """The verdict sentence, the three numbers and the doubt; the scores alone where there is no verdict."""
     verdict = results["verdict"]
     if verdict is None:
-        return "\n".join(_quality_line(name, quality) for name, quality in results["quality"].items())
+        lines = [_quality_line(name, quality) for name, quality in results["quality"].items()]
+        if results["comparison"] is not None:
+            lines = ["No verdict: not one case could be scored for every variant.", "", *lines]
+        return "\n".join(lines)
     comparison = results["comparison"]
     pair = (comparison["baseline"], comparison["candidate"])
     difference = comparison["difference"]
@@ -45,6 +48,8 @@ def _points(value: float) -> str:
 
 def _quality_line(name: str, quality: Mapping[str, Any]) -> str:
     a = quality["acceptable"]
+    if a["share"] is None:
+        return f"  acceptable, {name}: not measured"
     return f"  acceptable, {name}: {share(a['share'])} ({share(a['low'])} to {share(a['high'])}), of {quality['n']}"
 
 
@@ -71,6 +76,8 @@ def money_lines(money: Mapping[str, Any], pair: tuple[str, str]) -> list[str]:
     lines = [f"  {label}, {name}: {sum_of(money['variants'][name][key], currency)}" for name in pair]
     if money["requests_per_day"] is None:
         return lines
+    if money["saving_per_request"] is None:
+        return [*lines, "  payback: not known"]
     days = money["payback_days"]
     low, high = money["payback_days_p5"], money["payback_days_p95"]
     ranged = "" if low is None and high is None else f" (5 to 95 %: {_days(low)} to {_days(high)})"

@@ -68,6 +68,9 @@ def headline(run: StoredRun) -> Headline:
     )
 
 
+NOTHING_SCORED = "Not one case could be scored for every variant."
+
+
 def _without_label(sentence: str, label: str) -> str:
     """The sentence without a decision in front of it: the label beside it says that already."""
     rest = sentence.removeprefix(f"{label}: ")
@@ -84,6 +87,8 @@ def _plain_sentence(run: StoredRun) -> str:
     if run.candidate is None:
         return "No outputs were scored in this run."
     scored = run.results["quality"][run.candidate]
+    if not scored.get("n"):
+        return NOTHING_SCORED
     share = say.percent((scored.get("acceptable") or {}).get("share"))
     if run.baseline is None:
         return f"{share} of the {say.count(scored.get('n'))} outputs of {run.candidate} are acceptable."
@@ -265,6 +270,8 @@ def _assumption(money: Mapping[str, Any], key: str) -> Any:
 
 def _next_step(run: StoredRun, verdict: Mapping[str, Any] | None) -> str:
     """One thing to do, in words; the run's own where it names one."""
+    if verdict is None and run.candidate is not None and not run.results["quality"][run.candidate].get("n"):
+        return "Get the outputs that are missing, then run again."
     if verdict is None:
         return "Score a second way of answering the same requests, so that there is something to compare."
     if verdict.get("next"):

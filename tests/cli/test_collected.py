@@ -51,6 +51,16 @@ def test_the_tuned_variant_is_the_candidate_in_any_order(judge):
     assert [results["variants"][name]["tuned"] for name in ("tuned", "other")] == [True, False]
 
 
+def test_where_nothing_could_be_scored_the_answer_says_so(judge, tmp_path):
+    failed = [{"id": f"p{n}", "output": None, "error": "timeout"} for n in range(60)]
+    done = judge(prompted=failed, tuned=rows(1))
+    assert done.out.startswith("No verdict: not one case could be scored for every variant.\n")
+    assert "  acceptable, tuned: not measured\n" in done.out
+    report = (tmp_path / "judged/report.md").read_text()
+    assert "**Not one case could be scored for every variant.**" in report
+    assert "Score a second way" not in report
+
+
 def test_one_file_for_two_names_is_refused(command, pairs_file, style_file, tmp_path):
     file = tmp_path / "a.jsonl"
     file.write_text(json.dumps({"id": "p0", "output": "x"}))
