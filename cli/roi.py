@@ -70,8 +70,14 @@ def _of_run(path: Path, talk: Talk) -> tuple["Money", str]:
     """The money of what a run measured, by the project's [roi] as it is now; and the run's name."""
     from ..evaluate import check_roi, compute_money, read_roi
     from ..evaluate.stored_measures import read_measures
+    from ..style import ConfigError
+    from .project import PROJECT_FILE
     from .runs import read_run
 
+    if path.suffix == ".toml" and path.is_file() and path.name != PROJECT_FILE:
+        raise ConfigError(
+            f"{path} is a file, not a project\nA file with a [roi] table is counted by: tuneworth roi --config FILE"
+        )
     run = _evaluated_run(path)
     table, where = _roi_table(path, run)
     measures = read_measures(run)

@@ -1,5 +1,6 @@
 """The money in lines of at most 80 columns, and its derivation line by line."""
 
+import re
 from collections.abc import Mapping
 from textwrap import wrap
 from typing import Any
@@ -47,7 +48,7 @@ def _table(money: Money) -> list[str]:
 def _figures(money: Money) -> list[str]:
     """Saving, investment, payback and value, a label and its figure a line."""
     rows = [*_missing(money), *_saving(money), *_running(money), *_paying(money)]
-    over = "left over" if money["horizon_days"] is None else f"value over {_count(money['horizon_days'])} days"
+    over = "left over" if money["horizon_days"] is None else f"value over {_whole_days(money['horizon_days'])}"
     rows.append((over, _sum(money["npv"], money["currency"]) + _between(money)))
     return [line for label, text in rows for line in _wrapped(f"{label:<{LABEL}}{text}", LABEL)]
 
@@ -74,10 +75,10 @@ def _saving(money: Money) -> list[Row]:
 def _running(money: Money) -> list[Row]:
     currency, rows = money["currency"], []
     if money["saving_total"] is not None:
-        batch = f"{_sum(money['saving_total'], currency)} for {_count(money['requests_total'])} requests"
+        batch = f"{_sum(money['saving_total'], currency)} for {_requests(money['requests_total'])}"
         rows.append(("saving of the batch", batch))
     if money["saving_per_day"] is not None:
-        a_day = f"{_sum(money['saving_per_day'], currency)} at {_count(money['requests_per_day'])} requests a day"
+        a_day = f"{_sum(money['saving_per_day'], currency)} at {_requests(money['requests_per_day'])} a day"
         running = money["running_cost_per_day"]
         rows.append(
             ("saving per day", f"{a_day}, {_sum(running, currency)} of running costs off" if running else a_day)
@@ -94,7 +95,7 @@ def _paying(money: Money) -> list[Row]:
         if money["requests_per_day"] is not None:
             rows.append(("payback", _payback(money)))
         if money["probability_of_payback_in_target"] is not None and money["npv"] is not None:
-            rows.append((f"  within {_count(money['target_payback_days'])} days", _likely(money)))
+            rows.append((f"  within {_whole_days(money['target_payback_days'])}", _likely(money)))
         if money["saving_per_request"] is not None:
             rows.append(("pays from", _least(money["break_even_requests_per_day"])))
     if money["break_even_failure_cost"] is not None:
@@ -113,12 +114,14 @@ def _likely(money: Money) -> str:
 def _least(volume: float | None) -> str:
     if volume is None:
         return "no volume"
-    return "any volume" if volume == 0 else f"{_count(volume)} requests a day on, over the horizon"
+    return "any volume" if volume == 0 else f"{_requests(volume)} a day on, over the horizon"
 
 
 def _payback(money: Money) -> str:
     low, high = money["payback_days_p5"], money["payback_days_p95"]
-    if low == high or (money["payback_days"] is None and low is None):
+    if money["saving_per_request"] is None:
+        return "not known"
+    if _days(low) == _days(high) or (money["payback_days"] is None and low is None):
         return _days(money["payback_days"])
     first = _days(low).removesuffix(" days") if high is not None else _days(low)
     return f"{_days(money['payback_days'])} (5 to 95 %: {first} to {_days(high)})"
@@ -195,7 +198,7 @@ def _assumed(money: Money, run: str | None) -> list[str]:
         said.append(f"failures of one request are independent, which flatters trying again ({', '.join(independent)})")
     left = entries.get("running.days_to_retirement", {}).get("value")
     if left is not None and left == money["horizon_days"]:
-        said.append(f"nothing is saved after the {_count(left)} days until the base model retires")
+        said.append(f"nothing is saved after the {_whole_days(left)} until the base model retires")
     lines = _wrapped(f"Assumed: {'; '.join(said)}.", 2) if said else []
     lines += _listed_prices(entries)
     measured = [key for key, entry in entries.items() if entry["source"] == "measured"]
@@ -240,10 +243,13 @@ def explained(money: Money) -> str:
 
 
 def _wrapped(text: str, indent: int) -> list[str]:
-    return wrap(text, WIDTH, subsequent_indent=" " * indent, drop_whitespace=True, break_on_hyphens=False) or [text]
+    kept = re.sub(r"(?<=\d) (?=%|[A-Z]{3}\b)", "\u00a0", text)  # a number stays with its unit
+    lines = wrap(kept, WIDTH, subsequent_indent=" " * indent, drop_whitespace=True, break_on_hyphens=False) or [text]
+    return [line.replace("\u00a0", " ") for line in lines]
 
 
 def _clipped(name: str) -> str:
+    name = " ".join(name.split())  # a line break in a name would break the table
     return name if len(name) < COLUMN else f"{name[: COLUMN - 2]}…"
 
 
@@ -272,7 +278,9 @@ def _number(value: float) -> str:
 def _share(value: float | None) -> str:
     if value is None:
         return "not known"
-    return f"{100 * value:.1f} %" if abs(value) < 1000 else f"{100 * value:.3g} %"
+    if 0 < value < 0.0005:
+        return "<0.1 %"
+    return f"{100 * value:,.1f} %" if abs(value) < 1000 else f"{100 * value:.3g} %"
 
 
 def _chance(value: float) -> str:
@@ -288,6 +296,16 @@ def _count(value: float | None) -> str:
     if abs(value) >= HUGE:
         return f"{value:.3g}"
     return f"{value:,.1f}".removesuffix(".0") if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _requests(value: float | None) -> str:
+    """A number of requests; so few that one place shows none are "less than 0.1"."""
+    shown = "less than 0.1" if value is not None and 0 < value < 0.05 else _count(value)
+    return f"{shown} request{'' if shown == '1' else 's'}"
+
+
+def _whole_days(value: float) -> str:
+    return f"{_count(value)} day{'' if value == 1 else 's'}"
 
 
 def _days(value: float | None) -> str:

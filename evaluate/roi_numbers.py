@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ..style.errors import ConfigError
+from ..style.settings import said as shown
 
 __all__ = [
     "ONE",
@@ -51,7 +52,8 @@ def with_ranges(table: Mapping[str, Any], where: str, problems: list[str]) -> di
             found[key] = with_ranges(value, f"{where}.{key}", problems)
         elif isinstance(value, list | tuple):
             if len(value) != 3 or any(isinstance(v, bool) or not isinstance(v, int | float | Decimal) for v in value):
-                problems.append(f"{where}.{key}: expected three numbers [low, likely, high], found {list(value)}")
+                found_list = f"[{', '.join(map(shown, value))}]"
+                problems.append(f"{where}.{key}: expected three numbers [low, likely, high], found {found_list}")
             elif not all(Decimal(str(v)).is_finite() for v in value):
                 problems.append(f"{where}.{key}: expected finite numbers, found {said(Triangular(*value))}")
             elif not value[0] <= value[1] <= value[2]:

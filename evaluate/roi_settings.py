@@ -218,7 +218,7 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
             _listed(VariantMoney(model=values["model"]), f"{where}.{name}", rest, on, prices, problems)
     if problems or settings is None:
         shown = [problem.replace("or Triangular", "or [low, likely, high]") for problem in dict.fromkeys(problems)]
-        raise ConfigError.of(shown, where=f"[{where}]")
+        raise ConfigError(shown[0]) if len(shown) == 1 else ConfigError.of(shown, where=f"[{where}]")
     object.__setattr__(settings, "variants", variants)
     object.__setattr__(settings, "stated", frozenset(_dotted(table)))
     return settings

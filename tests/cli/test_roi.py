@@ -142,6 +142,39 @@ def test_the_article_with_the_ways_without_tuning_and_what_is_assumed(command):
     assert "= 200 ÷ 14.2857\n  = 14 days" in explained
 
 
+def test_one_of_a_kind_is_singular_and_a_number_stays_with_its_unit(tmp_path, command):
+    text = both("[roi]\nrequests_per_day = 1\nhorizon_days = 1\ntarget_payback_days = 1", PRICED, PRICED)
+    text = text.replace("output_tokens = 20", "output_tokens = 20\nacceptance = 1").replace(
+        "fixed_tokens = 100", "fixed_tokens = 9", 1
+    )
+    out = command("roi", "--config", config(tmp_path, text)).out
+    assert "at 1 request a day" in out
+    assert "  within 1 day " in out
+    assert "value over 1 day " in out
+    assert not [line for line in out.splitlines() if line.lstrip().startswith(("%", "EUR"))]
+
+
+def test_a_name_with_a_line_break_keeps_the_table_whole(tmp_path, command):
+    text = TEN.replace("[roi.tuned]", '[roi."tuned\\nagain"]')
+    out = command("roi", "--config", config(tmp_path, text)).out
+    assert out.splitlines()[0].split() == ["prompted", "tuned", "again"]
+
+
+def test_a_saving_that_is_undefined_has_no_payback(tmp_path, command):
+    text = both('[roi]\nrequests_per_day = 1\nfailures = "drop"', PRICED + "acceptance = 0", PRICED + "acceptance = 1")
+    assert "payback                 not known" in command("roi", "--config", config(tmp_path, text)).out
+
+
+def test_a_file_in_place_of_a_project_is_told_the_option(tmp_path, command):
+    done = command("roi", config(tmp_path, TEN))
+    assert (done.code, "tuneworth roi --config FILE" in done.err) == (2, True)
+
+
+def test_the_only_problem_names_its_place_once(tmp_path, command):
+    done = command("roi", "--config", config(tmp_path, TEN.replace("= 100", "= -100", 1)))
+    assert done.err.count("money.toml") == 1
+
+
 def test_what_moves_the_value_most_stands_in_words(tmp_path, command):
     out = command("roi", "--config", config(tmp_path, EVERYTHING)).out
     lines = out.partition("What moves the value most:\n")[2].splitlines()

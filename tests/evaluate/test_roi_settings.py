@@ -66,6 +66,7 @@ def test_all_problems_are_named_at_once_with_their_place():
         ({"requests_per_day": -1}, "0 or more"),
         ({"requests_per_day": True}, "expected a number"),
         ({"requests_per_day": [1, 2]}, "three numbers"),
+        ({"failure_cost": [Decimal("0.05"), 2]}, "found [0.05, 2]"),
         ({"requests_per_day": 1, "requests_total": 2}, "not both"),
         ({"horizon_days": 0}, "more than 0"),
         ({"requests_per_day": Decimal("NaN")}, "finite"),
