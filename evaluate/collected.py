@@ -151,7 +151,7 @@ class _Reader:
         for form in (text, text.removesuffix(".0"), f"{text}.0"):
             if form in self.known or form in self.also:
                 return form
-        self.problems.add("has no id" if not text else "has no pair", number, repr(text))
+        self.problems.add("no id" if not text else "no pair has this id", number, repr(text))
         return None
 
     def check_columns(self) -> None:
@@ -190,7 +190,7 @@ def _check_repeats(table: pl.DataFrame, problems: Problems) -> None:
     doubled = named.filter(~pl.struct("id", "sample").is_first_distinct())
     for line, id, sample in doubled.select("line", "id", "sample").iter_rows():
         which = repr(id) if table["sample"].is_null().all() else f"{id!r}, sample {sample}"
-        problems.add("stands more than once (a column `sample` tells repeats apart)", line, which)
+        problems.add("this id and sample once more (a column `sample` tells repeats apart)", line, which)
     if (count := named["sample"].n_unique()) > MOST_SAMPLES:
         text = f'"sample" has {count:,} different values; it numbers the outputs of one pair, {MOST_SAMPLES} at most'
         problems.add_whole(text)

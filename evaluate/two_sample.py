@@ -58,7 +58,7 @@ def two_sample(
 
 def _too_few(items: int, groups: int) -> str | None:
     if items < FEWEST_ITEMS:
-        return f"{items} outputs with a good reference beside them; {FEWEST_ITEMS} are needed"
+        return f"{items} output{'s' * (items != 1)} with a good reference beside them; {FEWEST_ITEMS} are needed"
     return f"{groups} groups; {FOLDS} are needed" if groups < FOLDS else None
 
 

@@ -144,9 +144,9 @@ def test_every_problem_of_a_file_is_in_one_message(read):
         '"input_tokens" is not a whole number, 0 or more: line 1 (-1)',
         '2 lines: "output_tokens" is not a whole number, 0 or more: line 2 (1.5), line 3 (True)',
         "\"seconds\" is not a number, 0 or more: line 1 ('soon')",
-        "has no pair: line 4 ('stranger",
-        "has no id: line 5",
-        "stands more than once (a column `sample` tells repeats apart): line 3 ('2')",
+        "no pair has this id: line 4 ('stranger",
+        "no id: line 5",
+        "this id and sample once more (a column `sample` tells repeats apart): line 3 ('2')",
         '"cached_tokens" is more than "input_tokens", which counts them too: line 6 (5 of 3)',
     ):
         assert part in said
@@ -154,7 +154,7 @@ def test_every_problem_of_a_file_is_in_one_message(read):
 
 
 def test_only_the_first_of_many_lines_are_named(read):
-    with pytest.raises(DataError, match=r"1,000 lines: has no pair: line 1 .*, line 5 \('x4'\) and 995 more$"):
+    with pytest.raises(DataError, match=r"1,000 lines: no pair has this id: line 1 .*, line 5 \('x4'\) and 995 more$"):
         read(jsonl(*({"id": f"x{n}", "output": "a"} for n in range(1000))))
 
 
