@@ -63,8 +63,8 @@ def assess_memorisation(
     warned = (found.difference or 0.0) > MUCH
     return risk_entry(
         "memorisation", "over" if over else "warn" if warned else "ok", found.difference, 0.0,
-        evidence=f"{int(ours.sum())} of {len(kept)} output{'s' * (len(kept) != 1)} repeat {COPIED_WORDS} or more words in a row of a train "
-        f"output that few others share; of the references {int(theirs.sum())} do",
+        evidence=f"{int(ours.sum())} of {len(kept)} output{'s' * (len(kept) != 1)} repeat {COPIED_WORDS} or more words in a "
+        f"row of a train output that few others share; of the references {int(theirs.sum())} do",
         unit="share", measured=True, low=found.low, high=found.high,
     )  # fmt: skip
 

@@ -36,7 +36,8 @@ def when_it_pays(money: Results) -> str:
             f"for {count(money['requests_total'])} requests it {word} {money_text(abs(net), currency)} "
             "once the investment is counted"
         )
-    volume = f"at {count(money['requests_per_day'])} requests a day"
+    a_day = money["requests_per_day"]
+    volume = f"at {count(a_day)} request{'' if a_day == 1 else 's'} a day"
     if money["payback_days"] is None:
         return f"{volume} it never pays back"
     payback = days(money["payback_days"]) if money["payback_days"] > 0 else "no time, since nothing is to be invested"
@@ -107,12 +108,12 @@ def input_name(key: str, money: Results) -> str:
         "requests_per_day": "the requests a day",
         "requests_total": "the number of requests",
         "failure_cost": "what an unacceptable output costs",
-        "acceptance": "how often the output is acceptable",
+        "acceptance": "the share of acceptable outputs",
         "price_input": "the input price",
         "price_output": "the output price",
         "input_tokens": "the length of the inputs",
         "output_tokens": "the length of the outputs",
         "fixed_tokens": "the length of the fixed prompt",
         "hourly": "the hourly price of the machine",
-    }.get(what, what.replace("_", " "))
+    }.get(what, f"the {what.replace('_', ' ')}")
     return f"{words} of {variant_name(name)}" if name in (money["baseline"], money["candidate"]) else words

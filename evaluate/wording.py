@@ -29,7 +29,7 @@ def _rounded(number: float, digits: int) -> str:
 def points(difference: float) -> str:
     """0.067 as "6.7 points", 0.67 as "67 points"."""
     size = abs(100 * difference)
-    text = _rounded(size, 0 if size >= 10 or round(size, 1) == int(size) else 1)
+    text = _rounded(size, 0 if size >= 10 or round(size, 1).is_integer() else 1)
     return f"{text} point{'' if text == '1' else 's'}"
 
 

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from tuneworth.evaluate.money_phrases import input_name, when_it_pays
 from tuneworth.evaluate.verdict import decide
 
 from .situations import costs, other, situation
@@ -270,3 +271,10 @@ def test_cases_of_a_single_group_are_said_in_the_singular():
     said = " ".join([found["sentence"], *found["reasons"], found["doubt"]])
     assert "30 cases come from 1 group of similar ones, so they are worth about 1 separate one." in said
     assert "1 groups" not in said
+
+
+def test_one_request_a_day_and_inputs_without_a_word_of_their_own_are_said_in_english():
+    money = situation(BETTER, roi=costs(volume=1))["money"]
+    assert when_it_pays(money).startswith("at 1 request a day it")
+    assert input_name("tuned.acceptance", money) == "the share of acceptable outputs of the tuned model"
+    assert input_name("horizon_days", money) == "the horizon days"

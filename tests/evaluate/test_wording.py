@@ -21,6 +21,8 @@ def test_the_examples_in_the_docstrings_are_true(name):
         (percent(0.996), "99.6 %"),
         (points(0.067), "6.7 points"),
         (points(-0.01), "1 point"),
+        (points(0.0999999), "10 points"),
+        (points(0.0696), "7 points"),
         (days(0.2), "less than a day"),
         (days(1), "1 day"),
         (days(1.49), "1.5 days"),
