@@ -286,7 +286,9 @@ def page(worlds: int, seconds: float, parts: dict[str, list[Tally]], pays: float
             "- *Groups ignored*: worlds of groups of 5 and more, judged as if each item stood alone; beside it the same "
             "worlds judged with their groups.\n"
             "- *Point figures*: fine-tune where the tuned model is within the margin on the test set and the middle "
-            "payback is in time.",
+            "payback is in time.\n"
+            "- *Left out*: an invalid comparison, measured risks, ways without training, and the choice of the baseline. Where "
+            "no cost of a failure is stated, the truth counts it as nothing. Prices are true as stated.",
         ]
     ) + "\n"  # fmt: skip
 
