@@ -7,7 +7,7 @@ from typing import Any
 from . import numbers as say
 from .stored import StoredRun
 
-__all__ = ["LikenessRow", "RepeatRow", "likeness_rows", "repeat_rows", "samples_of", "telling_lines"]
+__all__ = ["LikenessRow", "RepeatRow", "likeness_rows", "repeat_rows", "samples_of", "telling_lines", "untold_lines"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,13 @@ def telling_lines(run: StoredRun) -> list[tuple[str, str]]:
     return lines
 
 
+def untold_lines(run: StoredRun) -> list[str]:
+    """Why no classifier was tried, each reason once."""
+    parts = [run.results["quality"][name].get("two_sample") or {} for name in run.variants]
+    reasons = dict.fromkeys(str(part["reason"]) for part in parts if part.get("reason"))
+    return [f"No classifier was tried: {reason}." for reason in reasons]
+
+
 def repeat_rows(run: StoredRun) -> list[RepeatRow]:
     """One row per variant that gave several outputs for a request."""
     rows = []
@@ -84,13 +91,13 @@ def _words(length: Mapping[str, Any] | None) -> str:
     words = (length or {}).get("words") or {}
     if words.get("median") is None:
         return "–"
-    return f"{say.count(words['median'])}, one in twenty above {say.count(words['p95'])}"
+    return f"{say.count(words['median'])} ({say.count(words['p95'])})"
 
 
 def _told(found: Mapping[str, Any]) -> str:
     """Whether a classifier tells an output from the reference for the same request."""
     if found.get("accuracy") is None:
-        return str(found.get("reason") or "–")
+        return "–"
     p = found["p_value"]
     chance = f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
     whole, alone = (say.percent(found[key]) for key in ("accuracy_with_length", "length_accuracy"))

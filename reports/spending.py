@@ -277,7 +277,8 @@ def _in_units(key: str, value: Any, currency: str) -> str:
         return say.amount(value, currency)
     if last.startswith("price_"):
         return f"{say.amount(value, currency)} a million"
-    return say.count(value) if abs(value) >= 100 else say.plain(value)
+    # A flip point is solved to many digits; three are as many as anybody plans by.
+    return say.count(value) if abs(value) >= 100 else f"{value:.3g}"
 
 
 def words(key: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tuneworth.reports.background import risk_rows
-from tuneworth.reports.likeness import likeness_rows, repeat_rows, samples_of, telling_lines
+from tuneworth.reports.likeness import likeness_rows, repeat_rows, samples_of, telling_lines, untold_lines
 from tuneworth.reports.quality import pairs_figure
 from tuneworth.reports.stored import StoredRun
 
@@ -27,12 +27,14 @@ def test_a_variant_stands_above_what_people_wrote():
     ours, people = likeness_rows(run())
     assert (ours.name, ours.chrf) == ("v", "75\u00a0% (70 to 80\u00a0%)")
     assert ours.told.startswith("90\u00a0% (p = 0.005); with length 93\u00a0%, by length alone 60\u00a0%")
-    assert (people.words, people.told) == ("12, one in twenty above 21", "")
+    assert (people.words, people.told) == ("12 (21)", "")
 
 
 def test_what_was_not_measured_gives_its_reason_or_no_row():
     reason = "99 outputs with a good reference beside them; 100 are needed"
-    assert likeness_rows(run(two_sample={"accuracy": None, "reason": reason}))[0].told == reason
+    untold = run(two_sample={"accuracy": None, "reason": reason})
+    assert likeness_rows(untold)[0].told == "–"
+    assert untold_lines(untold) == [f"No classifier was tried: {reason}."]
     assert likeness_rows(run(length=None)) == []
     assert likeness_rows(run(similarity=None, two_sample=None, length={**LENGTH, "references": None}))[0].chrf == "–"
 
