@@ -97,7 +97,6 @@ def evaluate_outputs(
     good = pairs["reference_ok"] & written["acceptable"].fill_null(written["there"])
     references = pairs.select(pl.when(good).then("output"))["output"]
     likeness = {name: item_likeness(s.table, references, s.samples) for name, s in scores.items()}
-    paired = baseline in scores and candidate in scores
     results: dict[str, Any] = {
         "schema": SCHEMA,
         "project": around.project,
@@ -117,15 +116,10 @@ def evaluate_outputs(
             r.variant.name: describe(r.variant, model=r.model, guide_tokens=r.guide_tokens, settings=r.settings)
             for r in raw
         },
-        "data": around.data,
-        "training": around.training,
-        "provenance": dict(around.provenance),
-        "validity": list(around.validity),
-        "choice": around.choice,
-        "learning_curve": around.learning_curve,
+        **_stated(around),
         "risks": [],
     }
-    if paired:
+    if baseline in scores and candidate in scores:
 
         def against(first: str, second: str) -> dict[str, Any]:
             return compare_variants(
@@ -138,6 +132,18 @@ def evaluate_outputs(
         results["risks"] = _risks(results, pairs["input"], references, groups, scores, roi, around, candidate, seed)
         results["verdict"] = decide(results, margin=margin)
     return Evaluated(results, pl.concat([s.table for s in scores.values()]))
+
+
+def _stated(around: Surroundings) -> dict[str, Any]:
+    """What the results take over as it is."""
+    return {
+        "data": around.data,
+        "training": around.training,
+        "provenance": dict(around.provenance),
+        "validity": list(around.validity),
+        "choice": around.choice,
+        "learning_curve": around.learning_curve,
+    }
 
 
 def _comparisons(

@@ -186,9 +186,6 @@ class RoiSettings:
         refuse(problems)
 
 
-RESERVED = ("investment", "running", "exchange")
-
-
 def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = None) -> RoiSettings:
     """The settings of a parsed `[roi]` table; sub-tables other than investment, running, exchange are variants.
 

@@ -50,6 +50,8 @@ class VariantSettings:
             if used:
                 named = ", ".join(f'"{key}"' for key in used)
                 problems.append(f'"outputs" are collected already: {named} {_have(used)} no use beside them')
+        if self.endpoint is not None and not self.endpoint.strip():
+            problems.append('"endpoint" is empty; expected an address such as https://api.example.com/v1')
         if self.endpoint is not None and self.model is None:
             problems.append('"endpoint" needs "model", the name that the endpoint knows it by')
         if self.endpoint is not None and self.adapter is not None:

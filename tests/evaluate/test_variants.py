@@ -116,6 +116,7 @@ def test_examples_are_of_different_groups_and_do_not_hang_on_the_order(count, gr
         ({"max_cost": 0}, '"max_cost" is 0'),
         ({"variants": ["tuned", "big"], "big": {"adapter": "run"}}, "no variant is left for the baseline"),
         ({"prompted": {"endpoint": "http://127.0.0.1/v1"}}, '"endpoint" needs "model"'),
+        ({"prompted": {"endpoint": " ", "model": "m"}}, '"endpoint" is empty'),
         ({"prompted": {"key_env": "KEY"}}, '"key_env" is for an endpoint'),
         (
             {"prompted": {"model": "m", "endpoint": "http://127.0.0.1/v1", "adapter": "a"}},
