@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -349,9 +349,11 @@ def test_a_process_killed_at_twenty_random_moments_comes_to_the_same(command, ho
                 child = int(process.stdout.readline())
                 if left:  # ever nearer to the end, and some before the first request or after the last
                     until = chance.randint(0, max(1, 2 * (total - len(kept)) // left))
-                    wait_for(lambda until=until: len(server.requests) >= until, child)
-                    time.sleep(chance.uniform(0, 0.04))
-                    os.kill(child, signal.SIGKILL)
+                    pause = chance.uniform(0, 0.04)
+                    with suppress(ProcessLookupError, FileNotFoundError):  # it may end while it is looked at
+                        wait_for(lambda until=until: len(server.requests) >= until, child)
+                        time.sleep(pause)
+                        os.kill(child, signal.SIGKILL)
                 code = int(process.stdout.readline())
                 kills += code == -signal.SIGKILL
                 asked = {(request.body["model"], request.text) for request in server.requests}
