@@ -89,7 +89,10 @@ def amount_range(low: float | None, high: float | None, currency: str) -> str:
     """Two sums as a range in one currency."""
     if low is None or high is None:
         return UNKNOWN
-    digits = 2 if max(abs(low), abs(high)) < 1 else 3  # a range needs no third digit
+    largest = max(abs(low), abs(high))
+    if largest >= 1000:  # cents of one end beside thousands of the other
+        low, high = round(low), round(high)
+    digits = 2 if largest < 1 else 3  # a range needs no third digit
     first, last = (f"{MINUS if end < 0 else ''}{_money_digits(abs(end), digits)}" for end in (low, high))
     return f"{first} to {last}{NBSP}{currency}"
 

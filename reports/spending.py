@@ -223,10 +223,14 @@ def tornado_figure(run: StoredRun) -> Markup:
     rows, table, ends = [], [], [middle]
     for line in lines[:10]:
         low, high = line["npv_low"], line["npv_high"]
+        if say.amount(low, currency) == say.amount(high, currency):
+            continue  # it moves nothing that anybody would see
         ends += [low, high]
         span = say.amount_range(min(low, high), max(low, high), currency)
         rows.append(Row(words(line["key"]), (Bar(middle, low, "loss"), Bar(middle, high, "gain")), span))
         table.append((words(line["key"]), f"{say.plain(line.get('low'))} to {say.plain(line.get('high'))}", span))
+    if not rows:
+        return Markup("")
     text = "; ".join(f"{name}: {span}" for name, _, span in table)
     figure = Figure("How far each input moves the gain", text, ("Input", "Its range", "Gain"), tuple(table))
     return render_figure(figure, rows_chart(rows, linear_axis(ends, _bare(currency)), lines=[middle]))
