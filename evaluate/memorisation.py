@@ -61,10 +61,11 @@ def assess_memorisation(
     found = compare(theirs, ours, None if groups is None else [groups[i] for i in kept], seed=seed)
     over = found.low is not None and found.low > 0
     warned = (found.difference or 0.0) > MUCH
+    repeat = "output repeats" if len(kept) == 1 else "outputs repeat"
     return risk_entry(
         "memorisation", "over" if over else "warn" if warned else "ok", found.difference, 0.0,
-        evidence=f"{int(ours.sum())} of {len(kept)} output{'s' * (len(kept) != 1)} repeat {COPIED_WORDS} or more words in a "
-        f"row of a train output that few others share; of the references {int(theirs.sum())} do",
+        evidence=f"{int(ours.sum())} of {len(kept)} {repeat} {COPIED_WORDS} or more words in a row "
+        f"of a train output that few others share; of the references {int(theirs.sum())} do",
         unit="share", measured=True, low=found.low, high=found.high,
     )  # fmt: skip
 

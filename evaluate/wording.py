@@ -5,6 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal
 __all__ = ["cases", "count", "days", "money_text", "percent", "points", "span_of_days", "variant_name"]
 
 DAYS_A_YEAR = 365.25
+CENTURY = 100 * DAYS_A_YEAR
 
 
 def percent(share: float) -> str:
@@ -34,9 +35,11 @@ def points(difference: float) -> str:
 
 
 def days(number: float) -> str:
-    """14.0 as "14 days", 1.49 as "1.5 days", 900 as "2.5 years"."""
+    """14.0 as "14 days", 1.49 as "1.5 days", 900 as "2.5 years"; nobody plans beyond a century."""
     if number < 1:
         return "less than a day"
+    if number > CENTURY:
+        return "more than 100 years"
     text, unit = (f"{number:.0f}", "day") if number >= 3 else (f"{number:.1f}".removesuffix(".0"), "day")
     if number >= 2 * DAYS_A_YEAR:
         years = number / DAYS_A_YEAR
@@ -46,7 +49,7 @@ def days(number: float) -> str:
 
 def span_of_days(low: float | None, high: float | None) -> str:
     """The two ends in brackets behind a payback: " (9 to 21)"; an end that never comes says so."""
-    if low is None:
+    if low is None or low > CENTURY:
         return ""
     if high is None:
         return f" (from {days(low)} to never)"

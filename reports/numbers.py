@@ -101,6 +101,8 @@ def days(value: float | None) -> str:
     """A payback time; null is `never`, long ones are in years as well understood by nobody in days."""
     if value is None:
         return NEVER
+    if value > 36_525:
+        return f"more than 100{NBSP}years"
     if value > 730:
         return f"{_fixed(value / 365.25, 1)}{NBSP}years"
     text = _fixed(value, 1 if value < 100 else 0)
@@ -115,6 +117,8 @@ def days_range(low: float | None, high: float | None) -> str:
         low = None if low is None else round(low, 1 if low < 1 else 0)
         high = round(high)
     first, last = days(low), days(high)
+    if first == last:
+        return first
     if first.split(NBSP)[-1].rstrip("s") == last.split(NBSP)[-1].rstrip("s"):
         return f"{first.split(NBSP)[0]} to {last}"
     return f"{first} to {last}"

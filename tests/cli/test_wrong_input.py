@@ -119,7 +119,7 @@ def outputs(tmp_path, name, rows):
         ([{"id": "p0", "output": "x"}, {"id": "stranger", "output": "x"}], "'stranger'"),
         ([{"id": "p0", "output": "x"}, {"id": "p0", "output": "y"}], "more than once"),
         ([{"id": "p0", "text": "x"}], 'no column "output"'),
-        ([{"id": "p0", "output": "x", "input_tokens": "many"}], "\"input_tokens\" is not a whole number"),
+        ([{"id": "p0", "output": "x", "input_tokens": "many"}], '"input_tokens" is not a whole number'),
     ],
 )
 def test_outputs_that_do_not_fit_the_pairs_are_refused(command, pairs_file, style_file, tmp_path, rows, said):

@@ -28,6 +28,7 @@ def test_the_examples_in_the_docstrings_are_true(name):
         (days(1.49), "1.5 days"),
         (days(14.0000001), "14 days"),
         (days(900), "2.5 years"),
+        (days(40e6), "more than 100 years"),
         (span_of_days(10.4, 21.3), " (10 to 21)"),
         (span_of_days(10.4, None), " (from 10 days to never)"),
         (span_of_days(3000, 6200), " (8.2 to 17)"),

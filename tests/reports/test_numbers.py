@@ -38,6 +38,7 @@ def test_money_has_the_digits_that_it_needs(value: float | None, text: str) -> N
 
 @pytest.mark.parametrize(("value", "text"), [
     (14.0, "14 days"), (1.49, "1.5 days"), (1.0, "1 day"), (443, "443 days"), (900, "2.5 years"), (None, "never"),
+    (40e6, "more than 100 years"),
 ])  # fmt: skip
 def test_a_payback_is_in_days_or_never(value: float | None, text: str) -> None:
     assert spaced(say.days(value)) == text
