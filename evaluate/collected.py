@@ -190,7 +190,7 @@ def _check_repeats(table: pl.DataFrame, problems: Problems) -> None:
     doubled = named.filter(~pl.struct("id", "sample").is_first_distinct())
     for line, id, sample in doubled.select("line", "id", "sample").iter_rows():
         which = repr(id) if table["sample"].is_null().all() else f"{id!r}, sample {sample}"
-        problems.add("this id and sample once more (a column `sample` tells repeats apart)", line, which)
+        problems.add("an id and sample that stood before (a column `sample` tells repeats apart)", line, which)
     if (count := named["sample"].n_unique()) > MOST_SAMPLES:
         text = f'"sample" has {count:,} different values; it numbers the outputs of one pair, {MOST_SAMPLES} at most'
         problems.add_whole(text)

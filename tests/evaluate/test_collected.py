@@ -146,7 +146,7 @@ def test_every_problem_of_a_file_is_in_one_message(read):
         "\"seconds\" is not a number, 0 or more: line 1 ('soon')",
         "no pair has this id: line 4 ('stranger",
         "no id: line 5",
-        "this id and sample once more (a column `sample` tells repeats apart): line 3 ('2')",
+        "an id and sample that stood before (a column `sample` tells repeats apart): line 3 ('2')",
         '"cached_tokens" is more than "input_tokens", which counts them too: line 6 (5 of 3)',
     ):
         assert part in said
