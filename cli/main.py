@@ -85,6 +85,10 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+_OUT_OF_MEMORY = """tuneworth: memory ran out. What was written whole is kept.
+End other programs, or take a smaller model or file, and start again."""
+
+
 def _voice(arguments: list[str]) -> AbstractContextManager[None]:
     """Started by `torchrun` or `accelerate launch` as one of several, the processes speak with one voice."""
     if os.environ.get("WORLD_SIZE", "1") == "1" or "LOCAL_RANK" not in os.environ:
@@ -132,6 +136,9 @@ def _report(error: Exception, *, debug: bool) -> int:
         return error.exit_code
     if said := _refused(error):
         print(printable(said), file=sys.stderr)
+        return 3
+    if isinstance(error, MemoryError):
+        print(_OUT_OF_MEMORY, file=sys.stderr)
         return 3
     said = f"tuneworth: broke off: {type(error).__name__}: {error}\nThe log is {write_failure(error)}"
     print(printable(said), file=sys.stderr)
