@@ -16,6 +16,7 @@ import resource
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -174,7 +175,7 @@ Likeness of {SIZES[0]:,} outputs to their references, one thread:
 |---|---:|
 {beside}
 
-Python {platform.python_version()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, no GPU.
+{date.today()}, Python {platform.python_version()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, no GPU.
 Made by `python benchmarks/evaluate.py`.
 """
     Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")

@@ -48,7 +48,10 @@ def learn_curve(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel
     seed, stated = seed_of(run, talk), _stated(project, run, talk)
     train, parts, test = curve_parts(project, run, talk)
     watch, seconds = Stopwatch(), _summary(run / "train")["seconds"]
-    talk.note(f"learning curve: {len(PARTS)} more fits on parts of the pairs, about {duration(sum(PARTS) * seconds)}")
+    talk.note(
+        f"learning curve: {len(PARTS)} more fits on parts of the pairs, {duration(sum(PARTS) * seconds)} of learning, "
+        f"beside their validation and {len(test):,} answers of each"
+    )
     adapters = {}
     for share, pairs in parts.items():
         adapters[len(pairs)] = _fitted(project, run, talk, pairs, share, stated, loaded)
