@@ -27,7 +27,7 @@ STEPS = {
     "checks and shares": ("tuneworth.evaluate.evaluation", ("score_outputs", "_written")),
     "likeness": ("tuneworth.evaluate.evaluation", ("item_likeness",)),
     "intervals, lengths": ("tuneworth.evaluate.evaluation", ("quality_of",)),
-    "two-sample test": ("tuneworth.evaluate.quality", ("two_sample",)),
+    "two-sample test": ("tuneworth.evaluate.scores.quality", ("two_sample",)),
     "comparison": ("tuneworth.evaluate.evaluation", ("compare_variants",)),
     "money, risks, verdict": ("tuneworth.evaluate.evaluation", ("compute_money", "assess_risks", "decide")),
     "write": ("tuneworth.cli.collected", ("write_evaluated", "write_pairs")),
@@ -105,7 +105,7 @@ def peers(folder: Path) -> dict[str, float]:
     from rapidfuzz import fuzz
     from sacrebleu.metrics import CHRF  # type: ignore[import-untyped]
 
-    from tuneworth.evaluate.likeness import chrf, ratio
+    from tuneworth.evaluate.scores.likeness import chrf, ratio
 
     def texts(name: str) -> list[str]:
         return [json.loads(line)["output"] for line in (folder / name).open(encoding="utf-8")]

@@ -48,7 +48,7 @@ from trainers import (
     trl_padding_free,
 )
 
-from tuneworth.evaluate import generate as generation
+from tuneworth.evaluate.local import generate as generation
 from tuneworth.examples import example_path
 from tuneworth.style.fields import render_fields
 from tuneworth.style.files import write_whole

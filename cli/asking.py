@@ -8,12 +8,12 @@ import polars as pl
 
 from ..curate import read_split
 from ..evaluate import plan_variants, read_roi
-from ..evaluate.answer_store import AnswerStore, open_answers
-from ..evaluate.budget import Budget, spent_on
+from ..evaluate.endpoints.answer_store import AnswerStore, open_answers
+from ..evaluate.endpoints.budget import Budget, spent_on
+from ..evaluate.endpoints.privacy import check_privacy
+from ..evaluate.endpoints.remote_plan import RemotePlan, check_keys, plan_remote, token_limit_without_tokenizer
+from ..evaluate.endpoints.remote_words import amount, remote_lines
 from ..evaluate.outputs import Raced
-from ..evaluate.privacy import check_privacy
-from ..evaluate.remote_plan import RemotePlan, check_keys, plan_remote, token_limit_without_tokenizer
-from ..evaluate.remote_words import amount, remote_lines
 from .gathering import Asked
 from .project import Project
 from .stages import seed_of
@@ -140,7 +140,7 @@ def ask_endpoints(project: Project, run: Path, asked: Sequence[Asked], train: pl
     Raises: ConfigError before the first request where something is wrong, RunBroken where `max_cost` or an endpoint
     ends the asking; what came until then is kept.
     """
-    from ..evaluate.remote import race_endpoints
+    from ..evaluate.endpoints.remote import race_endpoints
 
     remote = remote_of(project, run, asked, train, talk)
     with open_answers(remote.file) as store:

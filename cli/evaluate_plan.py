@@ -6,9 +6,9 @@ from typing import Any
 
 from ..curate import read_split
 from ..evaluate import Variant
-from ..evaluate.answer_store import AnswerStore
-from ..evaluate.remote_plan import RemotePlan
-from ..evaluate.remote_words import forecast
+from ..evaluate.endpoints.answer_store import AnswerStore
+from ..evaluate.endpoints.remote_plan import RemotePlan
+from ..evaluate.endpoints.remote_words import forecast
 from .asking import Remote, remote_of
 from .gathering import wanted_outputs
 from .project import Project

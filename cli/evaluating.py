@@ -22,7 +22,7 @@ from ..evaluate import (
     write_evaluated,
 )
 from ..evaluate.choice import Choice, choose_baseline, cost_of_request
-from ..evaluate.quality import groups_of, tokens_of
+from ..evaluate.scores.quality import groups_of, tokens_of
 from ..evaluate.settings import AUTO
 from ..style import DataError
 from ..train.scores import refresh_card

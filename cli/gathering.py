@@ -86,7 +86,7 @@ def check_prompts(project: Project, run: Path, talk: Talk, loaded: "LoadedModel"
 
     Raises: ModelError where one does not.
     """
-    from ..evaluate.race import check_room
+    from ..evaluate.local.race import check_room
 
     train, test = read_split(run, "train"), read_split(run, "test")
     limit = limit_of(project, train, loaded)
@@ -97,7 +97,7 @@ def check_prompts(project: Project, run: Path, talk: Talk, loaded: "LoadedModel"
 
 def limit_of(project: Project, train: pl.DataFrame, loaded: "LoadedModel") -> int:
     """The most tokens of an output: as stated, or by the longest training output; the same for all that are compared."""
-    from ..evaluate.race import token_limit
+    from ..evaluate.local.race import token_limit
     from .asking import remote_limit
 
     if any(project.evaluate.of(name).source == "endpoint" for name in project.evaluate.variants):
@@ -115,7 +115,7 @@ def gather(
     Files are read first: they cost nothing and may be wrong. Models on this machine come one after the other, that of
     [train] first; each leaves memory before the next is loaded, so a model given as `loaded` may be gone afterwards.
     """
-    from ..evaluate.local_models import by_model, check_adapters, release
+    from ..evaluate.local.local_models import by_model, check_adapters, release
 
     work = _Work(project, run, read_split(run, "train"), talk)
     found = {(a.variant.name, a.part): _collected(work, a) for a in asked if a.variant.source == "outputs"}
@@ -167,7 +167,7 @@ def _elsewhere(work: _Work, asked: Sequence[Asked]) -> dict[tuple[str, Part], Ra
 
 def _here(work: _Work, asked: Sequence[Asked], loaded: "LoadedModel") -> dict[tuple[str, Part], Raw]:
     """The outputs of one loaded model, one variant after the other; all prompts are measured before the first."""
-    from ..evaluate.race import check_room, race
+    from ..evaluate.local.race import check_room, race
 
     settings, limit = work.project.evaluate, limit_of(work.project, work.train, loaded)
     for each in asked:
@@ -189,7 +189,7 @@ def _here(work: _Work, asked: Sequence[Asked], loaded: "LoadedModel") -> dict[tu
 
 
 def _raw(work: _Work, asked: Asked, raced: Raced, model: str, loaded: "LoadedModel | None" = None) -> Raw:
-    from ..evaluate.local_models import counter_of
+    from ..evaluate.local.local_models import counter_of
 
     settings, own = work.project.evaluate, asked.variant.settings.parameters
     used = {

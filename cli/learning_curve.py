@@ -13,7 +13,7 @@ import polars as pl
 from ..curate import read_split
 from ..evaluate import Variant, score_outputs
 from ..evaluate.learning_curve import fit_curve
-from ..evaluate.quality import groups_of
+from ..evaluate.scores.quality import groups_of
 from ..style import ConfigError, DataError, write_whole
 from ..style.files import read_object
 from .gathering import limit_of
@@ -149,7 +149,7 @@ def _acceptable(
     project: Project, run: Path, talk: Talk, test: pl.DataFrame, size: int, adapter: Path, loaded: "LoadedModel"
 ) -> np.ndarray:
     """Acceptable outputs of one adapter, item by item; NaN where one could not be scored."""
-    from ..evaluate.race import check_room, race
+    from ..evaluate.local.race import check_room, race
 
     variant = Variant("tuned", "adapter", adapter=adapter, tuned=True)
     limit = limit_of(project, read_split(run, "train"), loaded)

@@ -11,10 +11,10 @@ import polars as pl
 
 from ..curate import read_split
 from ..evaluate import Variant, score_outputs
-from ..evaluate.forgetting import assess_forgetting
-from ..evaluate.general_prompts import GeneralPrompt, general_prompts, prompt_pairs
-from ..evaluate.overfitting import Outcomes
-from ..evaluate.quality import groups_of
+from ..evaluate.risks.forgetting import assess_forgetting
+from ..evaluate.risks.general_prompts import GeneralPrompt, general_prompts, prompt_pairs
+from ..evaluate.risks.overfitting import Outcomes
+from ..evaluate.scores.quality import groups_of
 from ..style import write_whole
 from .gathering import limit_of
 from .project import Project
@@ -53,7 +53,7 @@ class _Asking:
         self, variant: Variant, pairs: pl.DataFrame, *, limit: int, settings: "EvaluateSettings", title: str
     ) -> "Raced":
         """One output for each pair, stored with those of the test, so that nothing is asked twice."""
-        from ..evaluate.race import race
+        from ..evaluate.local.race import race
 
         with self.talk.progress(f"{title:<9}") as advance:
             return race(
@@ -134,7 +134,7 @@ def _key(seed: int, group: Any, id: str) -> str:
 
 def _fitting(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", limit: int) -> pl.DataFrame:
     """The pairs whose prompt leaves room for an answer: a probe that does not fit is no reason to stop."""
-    from ..evaluate.generate import count_prompt_tokens
+    from ..evaluate.local.generate import count_prompt_tokens
     from ..evaluate.prompts import prompt_of
 
     room = loaded.context - limit

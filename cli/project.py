@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..curate.settings import CurateSettings, DataSettings
-from ..evaluate.own_prices import beside
+from ..evaluate.money.own_prices import beside
 from ..evaluate.settings import EvaluateSettings, read_evaluate
 from ..style import ConfigError, StyleSchema, read_style
 from ..style.settings import build_settings, unknown_keys

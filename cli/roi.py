@@ -8,7 +8,7 @@ import click
 from .talk import Talk, common_options
 
 if TYPE_CHECKING:
-    from ..evaluate.money import Money
+    from ..evaluate.money.money import Money
 
 __all__ = ["command"]
 
@@ -41,7 +41,7 @@ def command(project: Path | None, config: Path | None, explain: bool, talk: Talk
 def _of_config(config: Path, talk: Talk) -> "Money":
     """The money of stated numbers alone."""
     from ..evaluate import check_roi, compute_money, read_roi
-    from ..evaluate.own_prices import beside
+    from ..evaluate.money.own_prices import beside
     from ..style import ConfigError
     from .project import read_toml
 
@@ -69,7 +69,7 @@ def _pair(names: list[str], config: Path) -> tuple[str, str]:
 def _of_run(path: Path, talk: Talk) -> tuple["Money", str]:
     """The money of what a run measured, by the project's [roi] as it is now; and the run's name."""
     from ..evaluate import check_roi, compute_money, read_roi
-    from ..evaluate.stored_measures import read_measures
+    from ..evaluate.money.stored_measures import read_measures
     from ..style import ConfigError
     from .project import PROJECT_FILE
     from .runs import read_run
@@ -113,7 +113,7 @@ def _roi_table(path: Path, run: Path) -> tuple[Any, str]:
     """The `[roi]` of the project file as it is now; of the run's own record where the run lies in no project."""
     from decimal import Decimal
 
-    from ..evaluate.own_prices import beside
+    from ..evaluate.money.own_prices import beside
     from ..style import ConfigError
     from .project import PROJECT_FILE, read_toml
     from .runs import read_run

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .collected import read_outputs
     from .evaluation import Evaluated, Raw, Surroundings, evaluate_outputs, write_evaluated
-    from .intervals import share_interval, wilson
-    from .money import compute_money
-    from .paired import compare
-    from .prices import price_of
-    from .roi_settings import RoiSettings, check_roi, read_roi
-    from .score import score_outputs
+    from .money.money import compute_money
+    from .money.prices import price_of
+    from .money.roi_settings import RoiSettings, check_roi, read_roi
+    from .scores.score import score_outputs
     from .settings import EvaluateSettings, VariantSettings
+    from .statistics.intervals import share_interval, wilson
+    from .statistics.paired import compare
     from .variants import Variant, plan_variants
-    from .verdict import decide
+    from .verdict.verdict import decide
 
 __all__ = [
     "EvaluateSettings",
@@ -43,22 +43,22 @@ PLACES = {
     "EvaluateSettings": "settings",
     "Evaluated": "evaluation",
     "Raw": "evaluation",
-    "RoiSettings": "roi_settings",
+    "RoiSettings": "money.roi_settings",
     "Surroundings": "evaluation",
     "Variant": "variants",
     "VariantSettings": "settings",
-    "check_roi": "roi_settings",
-    "compare": "paired",
-    "compute_money": "money",
-    "decide": "verdict",
+    "check_roi": "money.roi_settings",
+    "compare": "statistics.paired",
+    "compute_money": "money.money",
+    "decide": "verdict.verdict",
     "evaluate_outputs": "evaluation",
     "plan_variants": "variants",
-    "price_of": "prices",
+    "price_of": "money.prices",
     "read_outputs": "collected",
-    "read_roi": "roi_settings",
-    "score_outputs": "score",
-    "share_interval": "intervals",
-    "wilson": "intervals",
+    "read_roi": "money.roi_settings",
+    "score_outputs": "scores.score",
+    "share_interval": "statistics.intervals",
+    "wilson": "statistics.intervals",
     "write_evaluated": "evaluation",
 }
 

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .formulas import cost_per_request, machine_cost_per_day
-from .intervals import share_interval
-from .options import read_option
-from .paired import Comparison, compare
-from .quantities import MeasuredVariant, collect_quantities
-from .roi_settings import RoiSettings, Triangular
+from .money.formulas import cost_per_request, machine_cost_per_day
+from .money.options import read_option
+from .money.quantities import MeasuredVariant, collect_quantities
+from .money.roi_settings import RoiSettings, Triangular
+from .statistics.intervals import share_interval
+from .statistics.paired import Comparison, compare
 
 __all__ = ["Choice", "Considered", "choose_baseline", "cost_of_request"]
 

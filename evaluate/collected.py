@@ -21,8 +21,8 @@ from .collected_values import (
     as_text,
     tokens_within,
 )
-from .finish_reasons import KNOWN, finish_word
 from .outputs import OUTPUT_SCHEMA
+from .scores.finish_reasons import KNOWN, finish_word
 from .settings import MOST_SAMPLES
 
 __all__ = ["read_outputs"]

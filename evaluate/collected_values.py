@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .endpoint_usage import Tokens, read_usage
+from .endpoints.endpoint_usage import Tokens, read_usage
 
 __all__ = ["UNREADABLE", "as_count", "as_error", "as_seconds", "as_text", "tokens_within"]
 

@@ -10,17 +10,17 @@ import numpy as np
 import polars as pl
 
 from ..style import StyleSchema, check_outputs, check_table, write_whole
-from .likeness import item_likeness
-from .money import compute_money
-from .overfitting import Outcomes
-from .quality import SHARES, compare_variants, groups_of, quality_of, scored_rows, share_of, speed_of, tokens_of
-from .quantities import MeasuredVariant, TrainingCost
-from .repeats import item_means
-from .risks import assess_risks
-from .roi_settings import RoiSettings
-from .score import Scores, score_outputs
+from .money.money import compute_money
+from .money.quantities import MeasuredVariant, TrainingCost
+from .money.roi_settings import RoiSettings
+from .risks.overfitting import Outcomes
+from .risks.risks import assess_risks
+from .scores.likeness import item_likeness
+from .scores.quality import SHARES, compare_variants, groups_of, quality_of, scored_rows, share_of, speed_of, tokens_of
+from .scores.repeats import item_means
+from .scores.score import Scores, score_outputs
 from .variants import Variant, describe
-from .verdict import decide
+from .verdict.verdict import decide
 
 __all__ = ["Evaluated", "Raw", "evaluate_outputs", "write_evaluated"]
 

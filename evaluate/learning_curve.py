@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .intervals import group_codes, share_interval
+from .statistics.intervals import group_codes, share_interval
 from .wording import points
 
 __all__ = ["Curve", "LearningCurve", "fit_curve", "fit_power_law"]

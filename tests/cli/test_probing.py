@@ -14,7 +14,7 @@ from tuneworth.cli.probing import probe, spread
 from tuneworth.cli.project import read_project
 from tuneworth.cli.talk import Talk
 from tuneworth.curate import read_split
-from tuneworth.evaluate.general_prompts import general_prompts
+from tuneworth.evaluate.risks.general_prompts import general_prompts
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from typing import Any
 
 import polars as pl
 
-from tuneworth.evaluate.answer_store import open_answers
-from tuneworth.evaluate.budget import Budget
+from tuneworth.evaluate.endpoints.answer_store import open_answers
+from tuneworth.evaluate.endpoints.budget import Budget
+from tuneworth.evaluate.endpoints.remote import race_endpoints
+from tuneworth.evaluate.endpoints.remote_plan import RemotePlan, plan_remote
 from tuneworth.evaluate.outputs import Raced
-from tuneworth.evaluate.remote import race_endpoints
-from tuneworth.evaluate.remote_plan import RemotePlan, plan_remote
 from tuneworth.evaluate.settings import EvaluateSettings, VariantSettings
 from tuneworth.evaluate.variants import Variant
 

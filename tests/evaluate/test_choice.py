@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tuneworth.evaluate import read_roi
 from tuneworth.evaluate.choice import choose_baseline, cost_of_request
-from tuneworth.evaluate.paired import compare
+from tuneworth.evaluate.statistics.paired import compare
 
 MARGIN = 0.03
 

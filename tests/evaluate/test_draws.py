@@ -5,11 +5,11 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from tuneworth.evaluate.draws import MOST_BLOCKS, draw_values
-from tuneworth.evaluate.intervals import share_interval
-from tuneworth.evaluate.money import compute_money
-from tuneworth.evaluate.quantities import MeasuredVariant, Quantity
-from tuneworth.evaluate.roi_settings import read_roi
+from tuneworth.evaluate.money.draws import MOST_BLOCKS, draw_values
+from tuneworth.evaluate.money.money import compute_money
+from tuneworth.evaluate.money.quantities import MeasuredVariant, Quantity
+from tuneworth.evaluate.money.roi_settings import read_roi
+from tuneworth.evaluate.statistics.intervals import share_interval
 
 PRICES = {"price_input": 5, "price_output": 20}
 

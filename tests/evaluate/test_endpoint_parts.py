@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.endpoint_answer import Answer, read_answer
-from tuneworth.evaluate.endpoint_fault import Complaint, Fault, asked_wait, fault_of_status, shortened
-from tuneworth.evaluate.endpoint_pace import Pace, Streak
-from tuneworth.evaluate.endpoint_usage import Tokens, read_usage
+from tuneworth.evaluate.endpoints.endpoint_answer import Answer, read_answer
+from tuneworth.evaluate.endpoints.endpoint_fault import Complaint, Fault, asked_wait, fault_of_status, shortened
+from tuneworth.evaluate.endpoints.endpoint_pace import Pace, Streak
+from tuneworth.evaluate.endpoints.endpoint_usage import Tokens, read_usage
 
 SEVEN = {"completion_tokens_details": {"reasoning_tokens": 7}}
 TEN = {"prompt_tokens_details": {"cached_tokens": 10}}
@@ -177,7 +177,8 @@ def test_a_streak_ends_with_an_answer_and_grows_by_calls_or_by_time() -> None:
 
 
 def test_the_client_is_imported_only_to_ask() -> None:
-    code = "import sys, tuneworth.evaluate.endpoint; print([m for m in ('httpx2', 'asyncio', 'anyio') if m in sys.modules])"
+    heavy = ("httpx2", "asyncio", "anyio")
+    code = f"import sys, tuneworth.evaluate.endpoints.endpoint; print([m for m in {heavy} if m in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.formulas import (
+from tuneworth.evaluate.money.formulas import (
     Option,
     break_even_failure_cost,
     break_even_fixed_tokens,

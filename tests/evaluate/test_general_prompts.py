@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from tuneworth.evaluate.answers import CHECK_KINDS, meets
-from tuneworth.evaluate.general_prompts import AREAS, general_prompts, prompt_pairs
+from tuneworth.evaluate.risks.answers import CHECK_KINDS, meets
+from tuneworth.evaluate.risks.general_prompts import AREAS, general_prompts, prompt_pairs
 
 PROMPTS = general_prompts()
 CHECKED = pytest.mark.parametrize("asked", PROMPTS, ids=lambda asked: asked.id)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.generate import Generation, count_prompt_tokens, generate, plan_requests, prompt_batches
+from tuneworth.evaluate.local.generate import Generation, count_prompt_tokens, generate, plan_requests, prompt_batches
 from tuneworth.style.errors import ModelError
 from tuneworth.train import chat_messages
 from tuneworth.train.adapter import merged_adapter

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from tuneworth.evaluate import EvaluateSettings, Variant
-from tuneworth.evaluate.local_models import by_model, check_adapters, counter_of, release
-from tuneworth.evaluate.race import race
+from tuneworth.evaluate.local.local_models import by_model, check_adapters, counter_of, release
+from tuneworth.evaluate.local.race import race
 from tuneworth.style.errors import ModelError
 from tuneworth.train import load_model
 from tuneworth.train.lora import attach_adapter, detach_adapter

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.memorisation import assess_memorisation, copies_of
+from tuneworth.evaluate.risks.memorisation import assess_memorisation, copies_of
 
 LINE = "Low dropout regulator, 5 V output, 150 mA, fixed voltage, SOT-23"
 OTHER = [f"another line number {i} with nothing of the kind in it" for i in range(60)]

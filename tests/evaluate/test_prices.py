@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tuneworth.evaluate.money import compute_money
-from tuneworth.evaluate.own_prices import beside, read_prices
-from tuneworth.evaluate.prices import STALE_DAYS, is_tuned_name, price_of
-from tuneworth.evaluate.roi_settings import read_roi
+from tuneworth.evaluate.money.money import compute_money
+from tuneworth.evaluate.money.own_prices import beside, read_prices
+from tuneworth.evaluate.money.prices import STALE_DAYS, is_tuned_name, price_of
+from tuneworth.evaluate.money.roi_settings import read_roi
 from tuneworth.style.errors import ConfigError
 
 TODAY = date(2026, 11, 25)

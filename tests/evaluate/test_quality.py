@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.evaluate.evaluation import Raw, evaluate_outputs
+from tuneworth.evaluate.money.roi_settings import read_roi
 from tuneworth.evaluate.outputs import OUTPUT_SCHEMA
-from tuneworth.evaluate.quality import compare_variants, quality_of, scored_rows
-from tuneworth.evaluate.roi_settings import read_roi
-from tuneworth.evaluate.score import score_outputs
+from tuneworth.evaluate.scores.quality import compare_variants, quality_of, scored_rows
+from tuneworth.evaluate.scores.score import score_outputs
 from tuneworth.evaluate.variants import Variant
 from tuneworth.style import parse_style
 

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from tuneworth.evaluate import EvaluateSettings, Variant
-from tuneworth.evaluate import generate as generation
+from tuneworth.evaluate.local import generate as generation
+from tuneworth.evaluate.local.race import check_room, race
 from tuneworth.evaluate.outputs import OUTPUT_SCHEMA
-from tuneworth.evaluate.race import check_room, race
 from tuneworth.style.errors import ModelError, RunBroken
 
 PROMPTED = Variant("prompted", "base model", guide="Write one line.", examples=(("q", "a"), ("r", "b")))
@@ -221,8 +221,8 @@ def _without_seconds(store: Path, line: bytes) -> bytes:
 
 
 def test_line_separators_and_broken_characters_in_an_output_stay_in_their_line(tmp_path: Path) -> None:
-    from tuneworth.evaluate.generate import Generation
-    from tuneworth.evaluate.generated import keep_batch, kept_batches
+    from tuneworth.evaluate.local.generate import Generation
+    from tuneworth.evaluate.local.generated import keep_batch, kept_batches
 
     batch = [Generation(n, text, 1, 1, 0.1, "stop") for n, text in enumerate(["a\u2028b\x85c\n", "\ud800", "\0"])]
     keep_batch(tmp_path / "store", batch, key="k", variant="v", ids=["x", "y", "z"])

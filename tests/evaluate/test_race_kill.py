@@ -20,7 +20,7 @@ import torch
 
 torch.set_num_threads(1)
 from tuneworth.evaluate import EvaluateSettings, Variant, decoding, generate, generated, writing
-from tuneworth.evaluate.race import race
+from tuneworth.evaluate.local.race import race
 from tuneworth.train import adapter, load_model
 
 model_folder, jobs = json.loads(sys.stdin.read())

@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tuneworth.evaluate.endpoints.remote_plan import token_limit_without_tokenizer
 from tuneworth.evaluate.outputs import OUTPUT_SCHEMA
-from tuneworth.evaluate.remote_plan import token_limit_without_tokenizer
 from tuneworth.style import RunBroken
 
 from .endpoint_server import Asked, EndpointServer, Step, completion, error

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.answer_store import open_answers
-from tuneworth.evaluate.budget import Budget, most_tokens, spent_on, token_price
-from tuneworth.evaluate.remote_words import remote_lines
-from tuneworth.evaluate.roi_settings import RoiSettings, read_roi
+from tuneworth.evaluate.endpoints.answer_store import open_answers
+from tuneworth.evaluate.endpoints.budget import Budget, most_tokens, spent_on, token_price
+from tuneworth.evaluate.endpoints.remote_words import remote_lines
+from tuneworth.evaluate.money.roi_settings import RoiSettings, read_roi
 from tuneworth.style import ConfigError, RunBroken
 
 from .endpoint_server import Asked, EndpointServer, Step, completion

@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tuneworth.evaluate.answer_store import AnswerStore
-from tuneworth.evaluate.privacy import check_privacy
+from tuneworth.evaluate.endpoints.answer_store import AnswerStore
+from tuneworth.evaluate.endpoints.privacy import check_privacy
 from tuneworth.style import ConfigError
 
 from .endpoint_server import EndpointServer

@@ -3,10 +3,10 @@ from datetime import date
 import numpy as np
 import pytest
 
-from tuneworth.evaluate.money import compute_money
-from tuneworth.evaluate.overfitting import Outcomes
-from tuneworth.evaluate.risks import assess_risks
-from tuneworth.evaluate.roi_settings import read_roi
+from tuneworth.evaluate.money.money import compute_money
+from tuneworth.evaluate.money.roi_settings import read_roi
+from tuneworth.evaluate.risks.overfitting import Outcomes
+from tuneworth.evaluate.risks.risks import assess_risks
 
 TODAY = date(2026, 11, 25)
 LINE = "Low dropout regulator, 5 V output, 150 mA, fixed voltage, SOT-23"

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from tuneworth.evaluate.prices import price_of
-from tuneworth.evaluate.roi_settings import Triangular, check_roi, read_roi
+from tuneworth.evaluate.money.prices import price_of
+from tuneworth.evaluate.money.roi_settings import Triangular, check_roi, read_roi
 from tuneworth.style.errors import ConfigError
 
 PRICED = {"price_input": 1, "price_output": 4}

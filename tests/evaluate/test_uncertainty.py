@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.money import compute_money
-from tuneworth.evaluate.options import figures, parts, read_option, read_plan
-from tuneworth.evaluate.quantities import MeasuredVariant, collect_quantities
-from tuneworth.evaluate.roi_settings import read_roi
-from tuneworth.evaluate.uncertainty import simulate
+from tuneworth.evaluate.money.money import compute_money
+from tuneworth.evaluate.money.options import figures, parts, read_option, read_plan
+from tuneworth.evaluate.money.quantities import MeasuredVariant, collect_quantities
+from tuneworth.evaluate.money.roi_settings import read_roi
+from tuneworth.evaluate.money.uncertainty import simulate
 
 TODAY = date(2026, 11, 25)
 PRICES = {"price_input": 5, "price_output": 20}

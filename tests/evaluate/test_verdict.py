@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from tuneworth.evaluate.money_phrases import input_name, when_it_pays
-from tuneworth.evaluate.verdict import decide
+from tuneworth.evaluate.verdict.money_phrases import input_name, when_it_pays
+from tuneworth.evaluate.verdict.verdict import decide
 
 from .situations import costs, other, situation
 

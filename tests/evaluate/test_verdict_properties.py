@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.intervals import share_interval
-from tuneworth.evaluate.paired import compare
-from tuneworth.evaluate.verdict import decide
+from tuneworth.evaluate.statistics.intervals import share_interval
+from tuneworth.evaluate.statistics.paired import compare
+from tuneworth.evaluate.verdict.verdict import decide
 
 from .situations import built, costs
 

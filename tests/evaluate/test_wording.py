@@ -6,7 +6,7 @@ import pytest
 from tuneworth.evaluate.wording import count, days, money_text, percent, points, span_of_days
 
 
-@pytest.mark.parametrize("name", ["holm", "intervals", "power", "wording"])
+@pytest.mark.parametrize("name", ["statistics.holm", "statistics.intervals", "statistics.power", "wording"])
 def test_the_examples_in_the_docstrings_are_true(name):
     found = doctest.testmod(importlib.import_module(f"tuneworth.evaluate.{name}"))
     assert found.attempted > 0

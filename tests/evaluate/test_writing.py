@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tuneworth.evaluate.generate import Generation, generate, plan_requests, write_outputs
+from tuneworth.evaluate.local.generate import Generation, generate, plan_requests, write_outputs
 from tuneworth.style.errors import ModelError
 from tuneworth.train import chat_messages
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import torch
 
-from tuneworth.evaluate.generate import generate
+from tuneworth.evaluate.local.generate import generate
 from tuneworth.style.errors import DataError
 from tuneworth.train import TrainSettings, chat_messages, fit, preview, render_prompt
 from tuneworth.train.batches import collate

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tuneworth.evaluate.generate import generate
+from tuneworth.evaluate.local.generate import generate
 from tuneworth.style.errors import ModelError
 from tuneworth.train import TrainSettings, chat_messages, embedded, find_model, fit, load_model, token_counter
 from tuneworth.train.examples import to_examples

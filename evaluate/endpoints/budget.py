@@ -1,0 +1,133 @@
+"""What requests to endpoints cost, and a limit that is not passed: the worst case is set aside before each one goes."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from ..money.roi_settings import Number, RoiSettings, Triangular, VariantMoney
+
+__all__ = ["Budget", "TokenPrice", "most_tokens", "spent_on", "token_price"]
+
+ZERO = Decimal(0)
+MILLION = Decimal(10) ** 6
+# Tokens that a server's chat template may add: each message's marks, and a system text of its own (the longest known
+# ones take about 200). Beyond that a token is at least one byte of the text.
+MARKS_PER_MESSAGE, TEMPLATE_TOKENS = 16, 256
+
+
+@dataclass(frozen=True)
+class TokenPrice:
+    """Prices per million tokens in `currency`; of a range the high end, since a limit must hold.
+
+    `input` is that of prompt tokens which are not read from the cache, writing them there included.
+    """
+
+    input: Decimal
+    cached: Decimal
+    output: Decimal
+    currency: str
+    source: str
+
+    def of(self, *, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> Decimal:
+        """The price of one request; `input_tokens` count the cached ones too."""
+        fresh = max(input_tokens - cached_tokens, 0)
+        return (fresh * self.input + cached_tokens * self.cached + output_tokens * self.output) / MILLION
+
+
+def token_price(roi: RoiSettings | None, name: str) -> TokenPrice | None:
+    """What the tokens of a variant cost by `[roi.NAME]`; None where nothing says it.
+
+    A machine that is paid by the hour costs nothing per request.
+    """
+    money = None if roi is None else roi.variants.get(name)
+    if roi is None or money is None or not money.priced:
+        return None
+    if money.self_hosted:
+        return TokenPrice(ZERO, ZERO, ZERO, roi.currency, "paid by the hour")
+    fresh = _price(money, roi, "price_input") or ZERO
+    cached, write = _price(money, roi, "price_cached"), _price(money, roi, "price_cache_write")
+    return TokenPrice(
+        input=max(fresh, write or ZERO),  # no usage says which tokens were written to the cache
+        cached=fresh if cached is None else cached,
+        output=_price(money, roi, "price_output") or ZERO,
+        currency=roi.currency,
+        source=f"stated in [roi.{name}]" if money.listed is None else f"{money.listed.source}, {money.listed.date}",
+    )
+
+
+def _price(money: VariantMoney, roi: RoiSettings, key: str) -> Decimal | None:
+    stated = getattr(money, key)
+    if stated is not None and not (key == "price_cache_write" and stated == 0):
+        return _high(stated)
+    if money.listed is None:
+        return None
+    listed = getattr(money.listed, key.removeprefix("price_"))
+    rate = ZERO + 1 if money.listed.currency == roi.currency else _high(roi.exchange[money.listed.currency])
+    return None if listed is None else listed * rate
+
+
+def _high(number: Number) -> Decimal:
+    return number.high if isinstance(number, Triangular) else number
+
+
+def most_tokens(messages: Iterable[Mapping[str, str]]) -> int:
+    """More prompt tokens than these messages can have by any tokenizer."""
+    sizes = [len(message["content"].encode(errors="replace")) + MARKS_PER_MESSAGE for message in messages]
+    return sum(sizes) + TEMPLATE_TOKENS
+
+
+class Budget:
+    """What was spent in a run, earlier calls of the command included, and what is set aside for requests under way.
+
+    `limit` None sets nothing aside and counts all the same.
+    """
+
+    def __init__(self, limit: Decimal | None, *, currency: str, spent: Decimal = ZERO) -> None:
+        self.limit, self.currency, self.spent = limit, currency, spent
+        self._aside: dict[str, Decimal] = {}
+
+    def fits(self, worst: Decimal) -> bool:
+        """Whether a request with this worst case may go now."""
+        return self.limit is None or self.spent + sum(self._aside.values()) + worst <= self.limit
+
+    def set_aside(self, key: str, worst: Decimal) -> bool:
+        """Set the worst case of a request aside; False where it does not fit."""
+        if not self.fits(worst):
+            return False
+        self._aside[key] = worst
+        return True
+
+    def settle(self, key: str, cost: Decimal | None) -> Decimal:
+        """What a request came to; the worst case where nobody knows. Returns what was counted."""
+        worst = self._aside.pop(key, ZERO)
+        counted = worst if cost is None else cost
+        self.spent += counted
+        return counted
+
+
+def spent_on(
+    lines: Iterable[Mapping[str, Any]], *, currency: str, price: Callable[[Mapping[str, Any]], TokenPrice | None]
+) -> Decimal:
+    """What stored answers cost: as noted when they came, else by today's price of their endpoint and model."""
+    return sum((_cost_of(line, currency, price(line)) for line in lines), ZERO)
+
+
+def _cost_of(line: Mapping[str, Any], currency: str, price: TokenPrice | None) -> Decimal:
+    if line.get("currency") == currency and (noted := _decimal(line.get("cost"))) is not None:
+        return noted
+    if price is None or line.get("input_tokens") is None or line.get("output_tokens") is None:
+        return ZERO
+    return price.of(
+        input_tokens=line["input_tokens"],
+        output_tokens=line["output_tokens"],
+        cached_tokens=line.get("cached_tokens") or 0,
+    )
+
+
+def _decimal(text: Any) -> Decimal | None:
+    try:
+        number = Decimal(str(text))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and number >= 0 else None

@@ -1,0 +1,1 @@
+"""Outputs of models on this machine."""

@@ -1,0 +1,207 @@
+"""Prices of hosted models from the offline snapshot of genai-prices, or from a file of the user's own: dated, sourced,
+never guessed."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from difflib import SequenceMatcher, get_close_matches
+from pathlib import Path
+from typing import Any
+
+from ...style.errors import ConfigError
+
+__all__ = ["STALE_DAYS", "ModelPrice", "is_tuned_name", "price_of", "tuned_sibling"]
+
+Day = date  # inside a class, a field named date hides the type
+# Providers change prices several times a year; after half a year a list has most likely missed one.
+STALE_DAYS = 180
+
+
+@dataclass(frozen=True)
+class ModelPrice:
+    """Prices per million tokens in `currency`; None where the price list names none.
+
+    `date` is the day for which the list was asked, or that a user's own file states; `listed_until` is the newest
+    day that the list itself knows of, so that its age can be told. `source` names the list, its version and the model
+    found in it. `batch` are the prices of answers that may take hours. `tiers` hold, per price, from how many prompt
+    tokens on another one counts.
+    """
+
+    input: Decimal
+    cached: Decimal | None
+    cache_write: Decimal | None
+    output: Decimal
+    currency: str
+    date: Day | None
+    source: str
+    listed_until: Day | None = None
+    batch: "ModelPrice | None" = None
+    tiers: Mapping[str, tuple[tuple[int, Decimal], ...]] = field(default_factory=dict)
+
+    def at(self, prompt_tokens: Decimal) -> "ModelPrice":
+        """The prices of a prompt of this length: past the start of a tier, its price counts for all tokens."""
+        found = {
+            key: next(price for start, price in reversed(steps) if start < prompt_tokens)
+            for key, steps in self.tiers.items()
+            if steps[0][0] < prompt_tokens
+        }
+        batch = None if self.batch is None else self.batch.at(prompt_tokens)
+        return replace(self, **found, batch=batch) if found or self.batch else self
+
+    def age_days(self, today: Day) -> int | None:
+        """Days since the newest entry of the list, or since the date that the user's file states; None if unknown."""
+        newest = self.listed_until or self.date
+        return None if newest is None else (today - newest).days
+
+
+def price_of(model: str, *, on: Day | None = None, own: Mapping[str, ModelPrice] | None = None) -> ModelPrice:
+    """The price of `provider:model` (or of a model name that one provider claims) on a day, today if left out.
+
+    `own` are prices of a user's own file; they win. The list is the one installed with genai-prices; nothing is
+    fetched. Where a price depends on the hour, that of noon UTC counts.
+
+    Raises:
+        ConfigError: neither knows the model, it has no price per token, or the list knows only the base model of a
+            name that is a tuned model's.
+    """
+    if own and model in own:
+        return own[model]
+    from genai_prices.data_snapshot import get_snapshot
+
+    on = on or datetime.now(UTC).date()
+    snapshot = get_snapshot()
+    provider, found = _find(model, snapshot) or (None, None)
+    if provider is None or found is None:
+        raise ConfigError(_unknown(model, snapshot, list(own or ())))
+    if is_tuned_name(model) and not is_tuned_name(found.id):
+        raise ConfigError(_only_base(model, f"{provider.id}:{found.id}"))
+    noon = datetime(on.year, on.month, on.day, 12, tzinfo=UTC)
+    standard, batch = found.get_prices(noon), found.get_prices(noon, {"processing": "batch"})
+    if standard.input_mtok is None or standard.output_mtok is None:
+        raise ConfigError(f'"{model}" has no price per input and output token in the price list; state the prices')
+    listed_until = _newest_day(snapshot)
+    source = f"genai-prices {_version()}, {provider.id}:{found.id}"
+    price = _model_price(standard, on, source, listed_until)
+    if (batch.input_mtok, batch.output_mtok) != (standard.input_mtok, standard.output_mtok):
+        price = replace(price, batch=_model_price(batch, on, f"{source}, batch", listed_until))
+    return price
+
+
+_KEYS = {"input": "input", "cached": "cache_read", "cache_write": "cache_write", "output": "output"}
+# Names that providers give to tuned models: ft:BASE:ORG::ID, BASE.ft-ID, and the like.
+_TUNED = re.compile(r"(^|[:/.\-_])(ft|tuned|finetuned|fine-tuned)([:.\-_/]|$)", re.IGNORECASE)
+
+
+def is_tuned_name(model: str) -> bool:
+    """Whether a name is that of a fine-tuned model at a provider.
+
+    >>> is_tuned_name("openai:ft:gpt-4o-mini-2024-07-18:shop::abc"), is_tuned_name("openai:gpt-4o-mini")
+    (True, False)
+    """
+    return _TUNED.search(model) is not None
+
+
+def tuned_sibling(model: str, *, on: Day | None = None) -> ModelPrice | None:
+    """The list's price for the fine-tuned form of a base model, where it names one: openai:gpt-4o-mini has one."""
+    provider, colon, name = model.partition(":")
+    if not colon or is_tuned_name(model):
+        return None
+    try:
+        return price_of(f"{provider}:ft:{name}", on=on)
+    except ConfigError:
+        return None
+
+
+def _find(model: str, snapshot: Any) -> tuple[Any, Any] | None:
+    """Provider and entry of a name; a tuned name without the base model's date is found by its base."""
+    provider_id, _, name = model.partition(":")  # a tuned model's own name may hold colons too
+    ids = [(name or model, provider_id if name else None)]
+    if provider_id == "ft":
+        ids.append((model, None))
+    for ref, provider in ids:
+        try:
+            return snapshot.find_provider_model(ref, None, provider, None)
+        except LookupError:
+            continue
+    wanted = ":".join((name or model).split(":")[:2]).lower()
+    for provider in snapshot.providers:
+        if is_tuned_name(wanted) and provider.id == provider_id:
+            entry = next((known for known in provider.models if known.id == wanted), None)
+            if entry is not None:
+                return provider, entry
+    return None
+
+
+def _model_price(prices: Any, on: Day, source: str, listed_until: Day | None) -> ModelPrice:
+    values = {ours: getattr(prices, f"{theirs}_mtok") for ours, theirs in _KEYS.items()}
+    tiers = {
+        key: tuple((tier.start, tier.price) for tier in price.tiers)
+        for key, price in values.items()
+        if getattr(price, "tiers", None)
+    }
+    base = {key: getattr(price, "base", price) for key, price in values.items()}
+    return ModelPrice(**base, currency="USD", date=on, source=source, listed_until=listed_until, tiers=tiers)
+
+
+def _newest_day(snapshot: Any) -> Day | None:
+    """The newest day that the list mentions and that is no later than its installation: it carries no date itself.
+
+    Later days are announced changes, which say nothing of when the list was made.
+    """
+    from genai_prices import data
+
+    installed = datetime.fromtimestamp(Path(str(data.__file__)).stat().st_mtime, tz=UTC).date()
+    return max((day for day in _days(snapshot) if day <= installed), default=None)
+
+
+def _days(snapshot: Any) -> Iterator[Day]:
+    for provider in snapshot.providers:
+        yield from _days_in(provider.price_comments)
+        for model in provider.models:
+            yield from _days_in(model.price_comments)
+            rules = [*(model.prices if isinstance(model.prices, list) else ()), *(model.price_variants or ())]
+            for rule in rules:
+                start = getattr(rule.constraint, "start_date", None)
+                if isinstance(start, Day):
+                    yield start
+
+
+def _days_in(text: str | None) -> Iterator[Day]:
+    for found in re.findall(r"\b20\d\d-\d\d-\d\d\b", text or ""):
+        try:
+            yield Day.fromisoformat(found)
+        except ValueError:
+            continue
+
+
+def _version() -> str:
+    from genai_prices import __version__
+
+    return __version__
+
+
+def _only_base(model: str, base: str) -> str:
+    return (
+        f'the price list has no price for the tuned model "{model}", only for {base}, and a tuned model\'s price is '
+        "another one; state price_input and price_output, or put the model into a file of your own (prices = FILE)"
+    )
+
+
+def _unknown(model: str, snapshot: Any, own: list[str]) -> str:
+    listed = [f"{provider.id}:{known.id}" for provider in snapshot.providers for known in provider.models]
+    wanted = model.lower()
+    near = get_close_matches(model, own, n=1, cutoff=0.6)
+    if ":" not in model:  # without a provider only the names can be near
+        listed = [name for name in listed if get_close_matches(wanted, [name.partition(":")[2]], cutoff=0.6)]
+        wanted = max(listed, key=lambda name: _likeness(wanted, name.partition(":")[2]), default=wanted)
+    near = list(dict.fromkeys([*near, *get_close_matches(wanted, listed, n=3, cutoff=0.6)]))
+    hint = f"did you mean {', '.join(near)}?" if near else "write it as provider:model."
+    lists = "neither your price file nor the price list knows" if own else "the price list does not know"
+    tuned = " (a tuned model's price is another than its base model's)" if is_tuned_name(model) else ""
+    return f'{lists} the model "{model}"; {hint} Or state price_input and price_output{tuned}'
+
+
+def _likeness(one: str, other: str) -> float:
+    return SequenceMatcher(None, one, other).ratio()

@@ -1,0 +1,134 @@
+"""What a finished run measured, read back from its folder: the money can be counted anew without racing again."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ...style.errors import DataError
+from .quantities import MeasuredVariant, TrainingCost
+
+__all__ = ["StoredMeasures", "read_measures"]
+
+COLUMNS = {
+    "id": pl.String,
+    "variant": pl.String,
+    "sample": pl.Int64,
+    "input_tokens": pl.Float64,
+    "cached_tokens": pl.Float64,
+    "output_tokens": pl.Float64,
+    "acceptable": pl.Float64,
+}
+
+
+@dataclass(frozen=True)
+class StoredMeasures:
+    """The two variants compared, what the run measured of each variant, the items' groups, and the training."""
+
+    baseline: str
+    candidate: str
+    measured: Mapping[str, MeasuredVariant]
+    groups: np.ndarray | None
+    training: TrainingCost | None
+
+
+def read_measures(run: Path) -> StoredMeasures:
+    """What `evaluate/outputs.jsonl` and `results.json` of a run hold of tokens, acceptance, speed and training.
+
+    Raises:
+        DataError: the run has no comparison of two variants, or its files cannot be read.
+    """
+    results = _json(run / "results.json")
+    comparison = results.get("comparison")
+    if not comparison:
+        raise DataError(f"{run} compares no two variants, so there is no money to count")
+    outputs = _outputs(run / "evaluate" / "outputs.jsonl")
+    names = [name for name in results["quality"] if name in set(outputs["variant"])]
+    tables = {name: outputs.filter(pl.col("variant") == name) for name in names}
+    means = {name: _item_means(table) for name, table in tables.items()}
+    scored = np.logical_and.reduce([~np.isnan(table["acceptable"].to_numpy()) for table in means.values()])
+    ids = next(iter(means.values()))["id"].filter(pl.Series(scored)).to_list()
+    seconds = (results.get("training") or {}).get("seconds")
+    return StoredMeasures(
+        comparison["baseline"],
+        comparison["candidate"],
+        {name: _measured(name, tables[name], means[name], scored, results) for name in names},
+        _groups(run, ids),
+        TrainingCost(seconds / 3600) if seconds is not None else None,
+    )
+
+
+def _measured(
+    name: str, outputs: pl.DataFrame, means: pl.DataFrame, scored: np.ndarray, results: Mapping[str, Any]
+) -> MeasuredVariant:
+    about = (results.get("variants") or {}).get(name) or {}
+    fixed = results["tokens"][name]["fixed"]
+    prompt, cached, output = (
+        _numbers(means[key], scored) for key in ("input_tokens", "cached_tokens", "output_tokens")
+    )
+    share = None if cached is None or not fixed else float(np.clip(np.nanmean(cached) / fixed, 0, 1))
+    samples = len(outputs) // max(len(means), 1)
+    repeats = None
+    if samples > 1 and len(outputs) == samples * len(means):
+        repeats = outputs["acceptable"].to_numpy().reshape(-1, samples)[scored]
+    return MeasuredVariant(
+        fixed_tokens=fixed,
+        input_tokens=None if prompt is None else prompt - (fixed or 0),
+        output_tokens=output,
+        acceptable=means["acceptable"].to_numpy()[scored],
+        cached_share=share,
+        requests_per_second=((results.get("seconds") or {}).get(name) or {}).get("per_second"),
+        repeats=repeats,
+        guide_tokens=about.get("guide_tokens"),
+        few_shot_tokens=_earlier(results, f"{name}.few_shot_tokens"),
+        tuned=bool(about.get("tuned", about.get("source") == "adapter")),
+        model=about.get("model"),
+    )
+
+
+def _earlier(results: Mapping[str, Any], key: str) -> float | None:
+    """A measured number that only the run's own account of the money names."""
+    lines = (results.get("money") or {}).get("assumptions") or []
+    return next((line["value"] for line in lines if line["key"] == key and line["source"] == "measured"), None)
+
+
+def _item_means(outputs: pl.DataFrame) -> pl.DataFrame:
+    """A row per item, in order, with the means over its samples; NaN where one of its outputs is unscored."""
+    tokens = [pl.col(name).mean() for name in ("input_tokens", "cached_tokens", "output_tokens")]
+    acceptable = pl.when(pl.col("acceptable").is_null().any()).then(None).otherwise(pl.col("acceptable").mean())
+    found = outputs.group_by("id", maintain_order=True).agg(*tokens, acceptable=acceptable.first())
+    return found.with_columns(pl.col("acceptable").fill_null(float("nan")))
+
+
+def _numbers(series: pl.Series, scored: np.ndarray) -> np.ndarray | None:
+    return None if series.is_null().all() else series.fill_null(float("nan")).to_numpy()[scored]
+
+
+def _groups(run: Path, ids: Sequence[str]) -> np.ndarray | None:
+    """The group of each item, from the pairs that the run was judged on."""
+    for path in (run / "evaluate" / "pairs.jsonl", run / "curate" / "test.jsonl"):
+        if path.is_file():
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+            known = {row["id"]: row.get("group") for row in rows}
+            found = np.array([known.get(id) for id in ids], dtype=object)
+            return found if any(group is not None for group in found) else None
+    return None
+
+
+def _outputs(path: Path) -> pl.DataFrame:
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({error}); `tuneworth evaluate` writes it") from None
+    return pl.DataFrame([{key: line.get(key) for key in COLUMNS} for line in lines], schema=COLUMNS, strict=False)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({error}); `tuneworth evaluate` writes it") from None

@@ -1,0 +1,124 @@
+"""Overfitting: is the tuned model better on what it was trained on than on what it was not?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..statistics.intervals import ShareInterval, share_interval
+from ..wording import percent
+from .risk_entry import risk_entry
+
+__all__ = ["Outcomes", "assess_overfitting", "gap_of"]
+
+TRAIN_GAP = 0.10  # points by which acceptable on train may stand above test
+LOSS_RISE = 0.02  # of the best validation loss; less than this is noise between evaluations
+TO_CHECK = "outputs for train pairs would check it: probes = true in [evaluate] with a model on this machine"
+
+
+class Outcomes(NamedTuple):
+    """What became of some pairs: acceptable of each (0 to 1, NaN where it could not be scored), and its group."""
+
+    acceptable: np.ndarray
+    groups: Sequence[Any] | np.ndarray | None = None
+
+
+class _Rise(NamedTuple):
+    """How far the validation loss has risen since its best, as a share of it, and that in words."""
+
+    share: float
+    text: str
+
+
+def assess_overfitting(
+    training: Mapping[str, Any] | None,
+    *,
+    on_train: Outcomes | None = None,
+    on_test: Outcomes | None = None,
+    comparable: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """The risk `overfitting` from the tuned model's outputs for train and for test pairs, else from its losses.
+
+    `over`: acceptable on train more than 10 points above test, and the lower end of that gap above 0 (groups on both
+    sides). Train pairs were chosen for references that keep the rules; `comparable` marks the test pairs of which that
+    holds as well, and only those are compared where there are any: what has a good answer is easier to answer well.
+    A validation loss that rose since its best step warns, but does not fire: the best step's adapter is the one kept.
+    """
+    rise = _rise(training)
+    if on_train is None or on_test is None:
+        return _by_loss(rise)
+    train, (test, alike) = _share(on_train), _comparable(on_test, comparable)
+    if not train.n or not test.n:
+        return _by_loss(rise)
+    gap, low = gap_of(train, test)
+    # The second evidence is told beside the first wherever it was found.
+    evidence = f"{_both(train, test, alike)}{f'; {rise.text}' if rise else ''}"
+    risen = rise is not None and rise.share > LOSS_RISE
+    status = "over" if gap > TRAIN_GAP and low > 0 else "warn" if gap > TRAIN_GAP or risen else "ok"
+    return risk_entry(
+        "overfitting", status, gap, TRAIN_GAP, evidence=evidence, unit="share", measured=True, low=low,
+        train={"share": train.share, "n": train.n, "n_effective": train.n_effective},
+        test={"share": test.share, "n": test.n, "n_effective": test.n_effective},
+    )  # fmt: skip
+
+
+def gap_of(train: ShareInterval, test: ShareInterval) -> tuple[float, float]:
+    """Difference of two independent shares and its lower end, of their intervals: Newcombe 1998 (Statist. Med. 17,
+    873), method 10."""
+    first, second = train.share or 0.0, test.share or 0.0
+    down, up = first - (train.low or 0.0), (1.0 if test.high is None else test.high) - second
+    return first - second, first - second - (down**2 + up**2) ** 0.5
+
+
+def _share(outcomes: Outcomes, rows: np.ndarray | None = None) -> ShareInterval:
+    """The share over the rows that could be scored."""
+    values = np.asarray(outcomes.acceptable, dtype=float)
+    kept = ~np.isnan(values) if rows is None else ~np.isnan(values) & rows
+    groups = outcomes.groups
+    return share_interval(values[kept], None if groups is None else [groups[i] for i in np.flatnonzero(kept).tolist()])
+
+
+def _comparable(on_test: Outcomes, comparable: np.ndarray | None) -> tuple[ShareInterval, bool]:
+    """The test share on pairs that were chosen like the train pairs, where there are some; and whether that is less
+    than all of them."""
+    every = _share(on_test)
+    chosen = every if comparable is None else _share(on_test, np.asarray(comparable, dtype=bool))
+    return (chosen, True) if 0 < chosen.n < every.n else (every, False)
+
+
+def _both(train: ShareInterval, test: ShareInterval, alike: bool) -> str:
+    pairs = f"{test.n} test pairs"
+    if alike:
+        pairs = f"the {test.n} test pairs whose references keep the rules, as those of all train pairs do"
+    return (
+        f"the tuned model writes acceptable outputs for {percent(train.share or 0.0)} of {train.n} train pairs and "
+        f"{percent(test.share or 0.0)} of {pairs}"
+    )
+
+
+def _rise(training: Mapping[str, Any] | None) -> _Rise | None:
+    """None where there are fewer than two validation losses."""
+    losses = [
+        (int(entry["step"]), float(entry["validation_loss"]))
+        for entry in (training or {}).get("log") or []
+        if entry.get("validation_loss") is not None
+    ]
+    if len(losses) < 2:
+        return None
+    step, best = min(losses, key=lambda loss: loss[1])
+    text = f"validation loss {best:.3f} at its best (step {step}), {losses[-1][1]:.3f} at the end"
+    rise = losses[-1][1] / best - 1 if best > 0 else 0.0
+    return _Rise(rise, f"{text}, and the best step's adapter is used" if rise > LOSS_RISE else text)
+
+
+def _by_loss(rise: _Rise | None) -> dict[str, Any]:
+    if rise is None:
+        return risk_entry(
+            "overfitting", evidence="fewer than two validation losses, and no outputs for train pairs",
+            to_check=TO_CHECK,
+        )  # fmt: skip
+    status = "warn" if rise.share > LOSS_RISE else "ok"
+    evidence = f"{rise.text}; outputs for train pairs were not made"
+    return risk_entry(
+        "overfitting", status, rise.share, LOSS_RISE, evidence=evidence, unit="share of the best loss", measured=True
+    )

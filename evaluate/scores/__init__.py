@@ -1,0 +1,1 @@
+"""Outputs against the style schema and beside what people wrote."""

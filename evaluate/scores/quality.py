@@ -1,0 +1,183 @@
+"""The shares of each variant with their intervals, and the paired comparison of two of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ...style import Check, StyleSchema
+from ..statistics.intervals import share_interval
+from ..statistics.paired import Comparison, compare, holm
+from .likeness import lengths_of, likeness_difference, likeness_of
+from .repeats import by_item, item_means, repeats_of
+from .score import SHARES, Scores
+from .two_sample import two_sample
+
+__all__ = ["SHARES", "compare_variants", "groups_of", "quality_of", "scored_rows", "share_of", "speed_of", "tokens_of"]
+
+Likeness = Mapping[str, np.ndarray]  # each score's item means
+
+
+def scored_rows(scores: Mapping[str, Scores]) -> np.ndarray:
+    """Where every variant could be scored: only these items are compared, so that all see the same ones."""
+    masks = [s.items["acceptable"].is_not_null().to_numpy() for s in scores.values()]
+    return np.logical_and.reduce(masks) if masks else np.zeros(0, dtype=bool)
+
+
+def groups_of(pairs: pl.DataFrame) -> np.ndarray | None:
+    """The group of each pair; None where there are none."""
+    return pairs["group"].to_numpy() if pairs["group"].is_not_null().any() else None
+
+
+def quality_of(
+    scores: Scores,
+    rows: np.ndarray,
+    groups: np.ndarray | None,
+    style: StyleSchema,
+    *,
+    references: pl.Series | None = None,
+    likeness: Likeness | None = None,
+    seed: int,
+) -> dict[str, Any]:
+    """One variant's part of `quality` in results.json.
+
+    `rows` marks the items that count. `references` has each item's good reference output, null where there is none;
+    `likeness` each item's mean likeness to it.
+    Shares and intervals are of item means; counts of outputs (`no_output`, a check's `fail` and `n`) are of outputs.
+    """
+    table = scores.table.filter(pl.Series(np.repeat(rows, scores.samples)))
+    kept = None if groups is None else groups[rows]
+    primary = share_interval(scores.items["acceptable"].to_numpy()[rows], kept, seed=seed)
+    outcomes = by_item(table["acceptable"], scores.samples)
+    return {
+        "n": int(rows.sum()),
+        "unscored": scores.items["acceptable"].null_count(),
+        "no_output": int((table["output"].fill_null("").str.strip_chars() == "").sum()),
+        "groups": primary.groups,
+        "n_effective": primary.n_effective,
+        **{name: share_of(scores.items[name].to_numpy()[rows], kept, seed=seed) for name in SHARES},
+        **repeats_of(outcomes, kept),
+        "checks": {check.id: _check(scores, rows, kept, check, seed=seed) for check in style.checks},
+        "similarity": None if likeness is None else likeness_of(likeness, rows, groups),
+        **_beside_references(scores, table, rows, kept, references, seed=seed),
+    }
+
+
+def share_of(values: np.ndarray, groups: np.ndarray | None, *, seed: int) -> dict[str, float | None]:
+    """`share, low, high` of the values that are no NaN."""
+    known = ~np.isnan(values)  # an item that fails in form may have facts that nobody could check
+    interval = share_interval(values[known], None if groups is None else groups[known], seed=seed)
+    return {"share": interval.share, "low": interval.low, "high": interval.high}
+
+
+def _failing(status: pl.Series) -> pl.Series:
+    """Whether the check failed; null where it does not apply or could not tell."""
+    return status.replace_strict({"fail": True, "pass": False}, default=None, return_dtype=pl.Boolean)
+
+
+def _check(scores: Scores, rows: np.ndarray, groups: np.ndarray | None, check: Check, *, seed: int) -> dict[str, Any]:
+    """How often one check failed among the outputs that it applies to."""
+    status = scores.status[check.id].filter(pl.Series(np.repeat(rows, scores.samples)))
+    failing = _failing(status)
+    items = item_means(failing, scores.samples)
+    counts = dict(status.value_counts().iter_rows())
+    return {
+        "fail": counts.get("fail", 0),
+        **share_of(items, groups, seed=seed),
+        "n": len(failing) - failing.null_count(),
+        "not_applicable": counts.get("not applicable", 0),
+        "unscored": counts.get("unscored", 0),
+        "level": check.level,
+        "about": check.about,
+    }
+
+
+def _beside_references(
+    scores: Scores, table: pl.DataFrame, rows: np.ndarray, groups: np.ndarray | None, references: pl.Series | None, *,
+    seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    """`length` and `two_sample`: the outputs beside what people wrote for the same inputs; both null where nobody did.
+
+    The two-sample test takes the first sample of each item.
+    """
+    length: dict[str, Any] = {**lengths_of(table["output"].drop_nulls()), "references": None}
+    if references is None or references.is_null().all():
+        return {"length": length, "two_sample": None}
+    written = references.filter(pl.Series(rows))
+    first = table["output"].gather_every(scores.samples)
+    length["references"] = lengths_of(written.drop_nulls())
+    return {"length": length, "two_sample": two_sample(first, written, groups, seed=seed)}
+
+
+def compare_variants(
+    scores: Mapping[str, Scores],
+    rows: np.ndarray,
+    groups: np.ndarray | None,
+    style: StyleSchema,
+    *,
+    baseline: str,
+    candidate: str,
+    likeness: Mapping[str, Likeness] | None = None,
+    seed: int,
+) -> dict[str, Any]:
+    """`comparison` in results.json: the paired difference in acceptable outputs, and each check's p.
+
+    Each check is compared on the items to which it applies in both variants. Holm's correction is over the `must`
+    checks, which decide what is acceptable; `should` checks are information, with their own p as it is.
+    """
+    kept = None if groups is None else groups[rows]
+    pair = (scores[baseline], scores[candidate])
+    outcome = [part.items["acceptable"].to_numpy()[rows] for part in pair]
+    checks = {c.id: found for c in style.checks if (found := _compared(pair, rows, kept, c.id, seed=seed))}
+    level = {check.id: check.level for check in style.checks}
+    family = [check for check in checks if level[check] == "must"]
+    adjusted = dict(zip(family, holm([1.0 if (p := checks[c].p_value) is None else p for c in family]), strict=True))
+    return {
+        "baseline": baseline,
+        "candidate": candidate,
+        **compare(outcome[0], outcome[1], kept, seed=seed).to_json(),
+        "checks": {
+            check: {**_difference(found), "p_holm": adjusted.get(check), "level": level[check]}
+            for check, found in checks.items()
+        },
+        "similarity": None
+        if likeness is None
+        else likeness_difference(likeness[baseline], likeness[candidate], rows, groups),
+    }
+
+
+def _difference(found: Comparison) -> dict[str, Any]:
+    return {"value": found.difference, "low": found.low, "high": found.high, "n": found.n, "p_value": found.p_value}
+
+
+def _compared(
+    pair: tuple[Scores, Scores], rows: np.ndarray, groups: np.ndarray | None, check: str, *, seed: int
+) -> Comparison | None:
+    """How often both kept the check, on the items to which it applies in both; None where there is none."""
+    held = [1 - item_means(_failing(scores.status[check]), scores.samples)[rows] for scores in pair]
+    applies = ~np.isnan(held[0]) & ~np.isnan(held[1])
+    if not applies.any():
+        return None
+    return compare(held[0][applies], held[1][applies], None if groups is None else groups[applies], seed=seed)
+
+
+def tokens_of(table: pl.DataFrame, rows: np.ndarray, fixed: int | None) -> dict[str, float | None]:
+    """Mean tokens per request: the fixed part of the prompt, the rest of it, the answer; null where unknown.
+
+    `rows` marks the outputs that count. `output` holds the tokens of the reasoning, which stand beside it too.
+    """
+    names = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
+    prompt, cached, output, reasoning = table.filter(pl.Series(rows)).select(names).mean().row(0)
+    content = prompt - fixed if prompt is not None and fixed is not None else prompt
+    return {"fixed": fixed, "input": content, "output": output, "cached": cached, "reasoning": reasoning}
+
+
+def speed_of(table: pl.DataFrame, rows: np.ndarray) -> dict[str, float | None]:
+    """Seconds per output at the middle and at the slow end, and outputs per second; null where not measured."""
+    seconds = table.filter(pl.Series(rows))["seconds"].drop_nulls()
+    if not len(seconds):
+        return {"p50": None, "p95": None, "per_second": None}
+    total = float(seconds.sum())
+    p50, p95 = seconds.quantile(0.5, "linear"), seconds.quantile(0.95, "linear")
+    return {"p50": p50, "p95": p95, "per_second": len(seconds) / total if total > 0 else None}

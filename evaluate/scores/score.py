@@ -1,0 +1,113 @@
+"""Outputs against the style schema: acceptable, consistent, faithful, and each violation with its place."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from ...style import StyleSchema, check_outputs, refused
+from .finish_reasons import CUT, HELD_BACK, finish_word
+from .repeats import by_item, samples_of
+
+__all__ = ["SHARES", "Scores", "score_outputs"]
+
+SHARES = ("acceptable", "consistent", "faithful")
+VIOLATION = pl.Struct(
+    {"check": pl.String, "found": pl.String, "start": pl.Int64, "end": pl.Int64, "expected": pl.String}
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scores:
+    """`table`: the outputs, each with `acceptable`, `consistent`, `faithful` (null = could not be scored) and
+    `violations` (a list of check, found, start, end, expected). `status`: a column per check, row by row.
+
+    Both have one row per pair and sample, a pair's samples one after the other.
+    """
+
+    table: pl.DataFrame
+    status: pl.DataFrame
+
+    @cached_property
+    def samples(self) -> int:
+        """How many outputs each pair has."""
+        return samples_of(self.table["id"])
+
+    @cached_property
+    def items(self) -> pl.DataFrame:
+        """One row per pair, in order: `id` and the three shares as means over its samples.
+
+        Null where one of them could not be scored: such a pair leaves every variant.
+        """
+        # NumPy's mean passes NaN on, so one unscored sample makes the item null.
+        means = {
+            name: pl.Series(by_item(self.table[name], self.samples).mean(axis=1)).fill_nan(None) for name in SHARES
+        }
+        return pl.DataFrame({"id": self.table["id"].gather_every(self.samples), **means})
+
+
+def score_outputs(
+    pairs: pl.DataFrame,
+    outputs: pl.DataFrame,
+    style: StyleSchema,
+    *,
+    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
+) -> Scores:
+    """Scores of one variant's outputs (columns of OUTPUT_SCHEMA): one or more for each pair, in the order of the pairs.
+
+    An output that is missing, empty, a refusal or cut at the token limit fails all three shares, whatever the
+    checks say of it. One that has an `error` never came: it is unscored. `count_tokens` is for lengths in tokens,
+    which are unscored without it.
+    """
+    samples = samples_of(outputs["id"])
+    if pairs["id"].to_list() != outputs["id"].gather_every(samples).to_list():
+        raise ValueError("pairs and outputs must have the same ids in the same order")
+    texts = outputs["output"].fill_null("")
+    asked = pairs if samples == 1 else pairs[[row for row in range(len(pairs)) for _ in range(samples)]]
+    results = check_outputs(asked.with_columns(output=texts), style, count_tokens=count_tokens)
+    failures, lost = _failures(outputs, texts), outputs["error"].is_not_null()
+    shares = results.shares().select(
+        pl.when(pl.lit(lost))
+        .then(None)
+        .when(pl.lit(failures.is_not_null()))
+        .then(False)
+        .otherwise(pl.all())
+        .name.keep()
+    )
+    status = results.status.select(pl.when(pl.lit(lost)).then(pl.lit("unscored")).otherwise(pl.all()).name.keep())
+    listed = _listed(results.violations, failures, texts, lost)
+    return Scores(pl.concat([outputs, shares, listed], how="horizontal"), status)
+
+
+def _failures(outputs: pl.DataFrame, texts: pl.Series) -> pl.Series:
+    """Why an output fails as a whole, or null."""
+    words = {word: finish_word(word) for word in outputs["finish_reason"].unique()}
+    ends = outputs["finish_reason"].replace_strict(words, return_dtype=pl.String)
+    frame = outputs.select("output", ends=ends, text=texts, refused=refused(texts))
+    return frame.select(
+        why=pl.when(pl.col("output").is_null()).then(pl.lit("no output"))
+        .when(pl.col("text").str.strip_chars() == "").then(pl.lit("empty output"))
+        .when(pl.col("ends") == CUT).then(pl.lit("cut at the token limit"))
+        .when(pl.col("refused") | (pl.col("ends") == HELD_BACK)).then(pl.lit("refused"))
+    )["why"]  # fmt: skip
+
+
+_EXPECTED = {
+    "no output": "an output", "empty output": "an output", "cut at the token limit": "an answer that ends by itself",
+    "refused": "an answer",
+}  # fmt: skip
+
+
+def _listed(violations: pl.DataFrame, failures: pl.Series, texts: pl.Series, lost: pl.Series) -> pl.DataFrame:
+    """A column `violations`: per row a list, the failure of the whole output first; none of an output that never came."""
+    rows = pl.DataFrame({"index": range(len(texts))}, schema={"index": pl.UInt32})
+    whole = rows.with_columns(check=failures, expected=failures.replace(_EXPECTED)).filter(
+        failures.is_not_null() & ~lost
+    )
+    # An empty output breaks every rule: once is enough said.
+    said = rows.filter(texts.str.strip_chars() != "")
+    listed = pl.concat([whole, violations.join(said, on="index", how="semi", maintain_order="left")], how="diagonal")
+    lists = listed.group_by("index", maintain_order=True).agg(violations=pl.struct(*VIOLATION.to_schema()))
+    joined = rows.join(lists, on="index", how="left", maintain_order="left")
+    return joined.select(pl.col("violations").fill_null(pl.lit([], dtype=pl.List(VIOLATION))))

@@ -1,0 +1,199 @@
+"""The single strongest reason to doubt a verdict, as one sentence."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..wording import cases, count, percent, variant_name
+from .phrases import groups_of_similar
+from .rivals import better_untuned, cheaper_way
+
+__all__ = ["strongest_doubt"]
+
+WEAK_BASELINE = 0.5
+FEW_INDEPENDENT = 50
+FEW_GROUPS = 20
+WIDE = 0.2
+DEFECTIVE_REFERENCES = 0.9
+OFTEN_USED = 3
+CLOSE_BY = 0.15  # an input that is so little off is off by no more than most estimates are
+UNSTABLE = 0.1
+SHARES = ("acceptance", "cached_share")
+Results = Mapping[str, Any]
+
+
+def strongest_doubt(
+    results: Results, decision: str, *, margin: float = 0.03, flips: Sequence[Results] = (), about_money: bool = True
+) -> str:
+    """The first that applies, from what could turn the verdict to what only blurs it.
+
+    `flips` are the verdict's own. Doubts about the money count only where the verdict rests on it.
+    """
+    turning = (_better_untuned, _weak_baseline, _foreign_guide, _few_cases, _wide, _warned)
+    money = (_cheaper_way, _stated, _near_flip, _volume) if about_money else ()
+    way, stated, near, volume = ((look,) for look in money) if money else ((), (), (), ())
+    seen = {**results, "verdict_flips": flips, "margin": margin}
+    for look in (*way, *turning, *stated, *near, _unstable, _references, _style, _reused, *volume, _unchecked):
+        found = look(seen, decision)
+        if found:
+            return found
+    return "The test pairs are a sample; what users ask next year may differ from them."
+
+
+def _better_untuned(results: Results, decision: str) -> str | None:
+    """The tuned model was held against a way without training that is not the best one."""
+    name = better_untuned(results, results["margin"])
+    if name is None or decision == "keep prompting":
+        return None
+    baseline, _ = _baseline(results)
+    return (
+        f"{_capital(variant_name(name))} does better than {variant_name(baseline)} without any training, and was not "
+        "what the tuned model was compared with."
+    )
+
+
+def _cheaper_way(results: Results, decision: str) -> str | None:
+    """A way without training that nobody has tried may save as much as training does."""
+    way = cheaper_way(results, results["margin"]) if decision == "fine-tune" else None
+    if way is None:
+        return None
+    return f"Against {way.what}, which needs no training, it might not pay; try that first."
+
+
+def _near_flip(results: Results, decision: str) -> str | None:
+    """An input that needs to be only a little different for another verdict."""
+    near = [flip for flip in results["verdict_flips"] if flip["from"] and abs(flip["to"] / flip["from"] - 1) < CLOSE_BY]
+    near = [flip for flip in near if not flip["key"].endswith(SHARES)]  # doubts of its own say how sure a share is
+    if not near:
+        return None
+    flip = min(near, key=lambda flip: abs(flip["to"] / flip["from"] - 1))
+    now, then = (count(flip[end]) for end in ("from", "to"))
+    return f"It hangs by a thread: with {then} instead of {now} as {flip['what']} the answer is “{flip['decision']}”."
+
+
+def _warned(results: Results, decision: str) -> str | None:
+    """A measured risk that is not over its limit, but near."""
+    risks = [risk for risk in results.get("risks") or [] if risk["status"] == "warn"]
+    if decision != "fine-tune" or not risks:
+        return None
+    return f"A risk to watch, {risks[0]['id']}: {risks[0]['evidence'].rstrip('.')}."
+
+
+def _unstable(results: Results, decision: str) -> str | None:
+    """Asked again, the same request gets another result."""
+    unstable = (results["quality"].get(results["comparison"]["candidate"]) or {}).get("unstable")
+    share = unstable.get("share") if isinstance(unstable, Mapping) else unstable
+    if not share or share < UNSTABLE:
+        return None
+    return f"Asked again, {percent(share)} of the requests are sometimes answered acceptably and sometimes not."
+
+
+def _unchecked(results: Results, decision: str) -> str | None:
+    """What nobody looked at."""
+    names = [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"]
+    if decision != "fine-tune" or not names:
+        return None
+    return f"Not checked: {', '.join(names)}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _baseline(results: Results) -> tuple[str, float | None]:
+    name = results["comparison"]["baseline"]
+    return name, ((results["quality"].get(name) or {}).get("acceptable") or {}).get("share")
+
+
+def _ahead(results: Results) -> bool:
+    return results["comparison"]["difference"]["value"] > 0
+
+
+def _weak_baseline(results: Results, decision: str) -> str | None:
+    name, share = _baseline(results)
+    if share is None or share >= WEAK_BASELINE or not _ahead(results):
+        return None
+    seldom = f"an acceptable output in only {percent(share)} of cases" if share else "no acceptable output at all"
+    text = f"The baseline is weak: {variant_name(name)} gives {seldom}"
+    if _by_us(results, name):
+        return f"{text}, and Tuneworth wrote its guide; a stronger model or the team's own guide may close the gap."
+    return f"{text}; a stronger model with the same guide may close the gap."
+
+
+def _by_us(results: Results, name: str) -> bool:
+    return ((results.get("variants") or {}).get(name) or {}).get("guide") == "written by Tuneworth"
+
+
+def _foreign_guide(results: Results, decision: str) -> str | None:
+    name, _ = _baseline(results)
+    if not _by_us(results, name) or not _ahead(results):
+        return None
+    return f"Tuneworth wrote the guide of {variant_name(name)}, not the team; a better guide may close the gap."
+
+
+def _few_cases(results: Results, decision: str) -> str | None:
+    comparison = results["comparison"]
+    n, groups = comparison.get("n"), comparison.get("groups")
+    worth = comparison.get("n_effective") or n
+    if groups and n and groups < n and (groups < FEW_GROUPS or worth < FEW_INDEPENDENT):
+        worth = max(1, round(worth))
+        return (
+            f"The {count(n)} test cases come from only {groups_of_similar(groups)} and are worth about "
+            f"{count(worth)} separate {'case' if worth == 1 else 'cases'}."
+        )
+    if n and n < FEW_INDEPENDENT:
+        return f"The test set is small: {cases(n)}."
+    return None
+
+
+def _wide(results: Results, decision: str) -> str | None:
+    difference = results["comparison"]["difference"]
+    if difference["high"] - difference["low"] <= WIDE:
+        return None
+    ends = f"between {100 * difference['low']:+.0f} and {100 * difference['high']:+.0f} points".replace("-", "−")
+    return f"The difference is known only roughly: it lies {ends}."
+
+
+def _stated(results: Results, decision: str) -> str | None:
+    money = results.get("money")
+    if not money:
+        return None
+    keys = [
+        entry["key"]
+        for entry in money.get("assumptions", [])
+        if "in place of what the run measured" in (entry.get("detail") or "")
+    ]
+    return f"The money rests on stated numbers where the run measured others: {', '.join(keys)}." if keys else None
+
+
+def _references(results: Results, decision: str) -> str | None:
+    share = ((results.get("reference") or {}).get("acceptable") or {}).get("share")
+    if share is None or share >= DEFECTIVE_REFERENCES:
+        return None
+    return f"Only {percent(share)} of the test set's own references are acceptable, so the style may ask for more than people do."
+
+
+def _style(results: Results, decision: str) -> str | None:
+    if (results.get("style") or {}).get("reviewed") is not False:
+        return None
+    return "Nobody has reviewed the style schema that decides what is acceptable."
+
+
+def _reused(results: Results, decision: str) -> str | None:
+    used = (results.get("provenance") or {}).get("test_set_used") or 0
+    if used <= OFTEN_USED:
+        return None
+    return f"This test set was used {used} times; choices made on its results make it look better than new data."
+
+
+def _volume(results: Results, decision: str) -> str | None:
+    """A volume that is Tuneworth's own range, where that range reaches another answer."""
+    flips = [flip["to"] for flip in results["verdict_flips"] if flip["key"] == "requests_per_day"]
+    for entry in (results.get("money") or {}).get("assumptions", []):
+        if entry["key"] == "requests_per_day" and "Tuneworth's own" in (entry.get("detail") or ""):
+            low, _, high = entry["range"]
+            if any(low <= flip <= high for flip in flips):
+                return (
+                    f"The volume is a single stated number; within half of it to half as much again ({count(low)} to "
+                    f"{count(high)} requests a day, Tuneworth's own range) the answer turns."
+                )
+    return None

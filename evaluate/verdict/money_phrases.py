@@ -1,0 +1,119 @@
+"""The clauses of a verdict about the money: costs, payback, chance, and where it would turn."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..wording import count, days, money_text, percent, span_of_days, variant_name
+from .phrases import sentence
+
+__all__ = [
+    "chance",
+    "chance_line",
+    "cost_line",
+    "input_name",
+    "it_would_pay",
+    "thousand",
+    "when_it_pays",
+]
+
+Results = Mapping[str, Any]
+
+
+def chance(money: Results) -> float:
+    """How likely it pays back in time; of a one-off batch, how likely it saves more than it costs."""
+    if money.get("requests_total") is not None:
+        return money.get("probability_npv_positive")  # type: ignore[return-value]
+    return money.get("probability_of_payback_in_target")  # type: ignore[return-value]
+
+
+def when_it_pays(money: Results) -> str:
+    """Volume and payback, or the total of a batch."""
+    currency = money["currency"]
+    if money.get("requests_total") is not None:
+        net = money["npv"]
+        word = "saves" if net > 0 else "costs"
+        return (
+            f"for {count(money['requests_total'])} requests it {word} {money_text(abs(net), currency)} "
+            "once the investment is counted"
+        )
+    a_day = money["requests_per_day"]
+    volume = f"at {count(a_day)} request{'' if a_day == 1 else 's'} a day"
+    if money["payback_days"] is None:
+        return f"{volume} it never pays back"
+    payback = days(money["payback_days"]) if money["payback_days"] > 0 else "no time, since nothing is to be invested"
+    span = span_of_days(money["payback_days_p5"], money["payback_days_p95"]) if money["payback_days"] > 0 else ""
+    horizon = money.get("horizon_days")
+    target = money.get("target_payback_days")
+    late = ""
+    if horizon is not None and money["payback_days"] > horizon:
+        late = ", longer than its savings last"
+    elif target is not None and money["payback_days"] > target:
+        late = f", later than the {days(target)} aimed at"
+    return f"{volume} it pays back in {payback}{span}{late}"
+
+
+def cost_line(money: Results) -> str:
+    """What one request costs with both, and what is invested."""
+    currency, pair = money["currency"], (money["baseline"], money["candidate"])
+    before, after = (money["variants"][name]["effective_cost_per_request"] for name in pair)
+    unit, costs = thousand(money), ""
+    if before is not None and after is not None:
+        costs = f"{unit} cost {money_text(1000 * after, currency)} instead of {money_text(1000 * before, currency)}"
+    amount = money_text(money["investment"], currency) if money["investment"] else "nothing"
+    invested = f"{amount} {'is' if money['investment'] <= 1 else 'are'} to be invested"
+    running = money.get("running_cost_per_day") or 0
+    upkeep = f", and it runs at {money_text(abs(running), currency)} a day {'more' if running > 0 else 'less'}"
+    upkeep = upkeep if running else ""
+    return sentence(f"{costs}; {invested}{upkeep}" if costs else f"{invested}{upkeep}")
+
+
+def thousand(money: Results) -> str:
+    """A thousand of what is paid for."""
+    return "1,000 acceptable outputs" if money.get("failures") == "drop" else "1,000 requests"
+
+
+def chance_line(money: Results) -> str:
+    """The chance of paying back in time as a sentence."""
+    likely = percent(chance(money))
+    if money.get("requests_total") is not None:
+        return f"The chance that the batch saves more than it costs is {likely}."
+    return f"The chance of paying back within {days(money['target_payback_days'])} is {likely}."
+
+
+def it_would_pay(key: str, to: float, money: Results) -> str | None:
+    """At which value of this input it would pay, as a clause; None for an input that nobody sets."""
+    currency, candidate = money["currency"], money["candidate"]
+    price = "it would pay at an {} price of {} per million tokens or less"
+    return {
+        "requests_per_day": f"it would pay from about {_about(to)} requests a day on",
+        "requests_total": f"it would pay from about {_about(to)} requests on",
+        "failure_cost": f"it would pay if an unacceptable output cost {money_text(to, currency)} or more",
+        f"{candidate}.price_input": price.format("input", money_text(to, currency)),
+        f"{candidate}.price_output": price.format("output", money_text(to, currency)),
+        f"{candidate}.hourly": f"it would pay at {money_text(to, currency)} a machine-hour or less",
+        "investment.compute": f"it would pay if training cost {money_text(to, currency)} or less",
+        "target_payback_days": f"it would pay if {days(to)} were soon enough",
+    }.get(key)
+
+
+def _about(number: float) -> str:
+    """Three digits: more would look exact."""
+    return count(float(f"{number:.3g}"))
+
+
+def input_name(key: str, money: Results) -> str:
+    """An input's key in words: `tuned.price_output` as "the output price of the tuned model"."""
+    name, _, what = key.rpartition(".")
+    words = {
+        "requests_per_day": "the requests a day",
+        "requests_total": "the number of requests",
+        "failure_cost": "what an unacceptable output costs",
+        "acceptance": "the share of acceptable outputs",
+        "price_input": "the input price",
+        "price_output": "the output price",
+        "input_tokens": "the length of the inputs",
+        "output_tokens": "the length of the outputs",
+        "fixed_tokens": "the length of the fixed prompt",
+        "hourly": "the hourly price of the machine",
+    }.get(what, f"the {what.replace('_', ' ')}")
+    return f"{words} of {variant_name(name)}" if name in (money["baseline"], money["candidate"]) else words

@@ -1,0 +1,158 @@
+"""Ways that need no training: another variant that was measured, or the same prompt for less."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..wording import variant_name
+from .phrases import compared, share_of
+
+__all__ = ["FORBIDDING", "CheaperWay", "beats_tuning", "better_untuned", "cheaper_way", "guide_can_go", "not_worse"]
+__all__ += ["same_model"]
+
+Results = Mapping[str, Any]
+FORBIDDING = ("cached_guide", "variant")  # of the alternatives, those whose outputs can be known
+WAYS = {
+    "cached_guide": "with its guide in the prompt cache",
+    "short_guide": "with a shorter guide",
+    "no_few_shot": "without its examples",
+    "batch": "in batches, whose answers may take hours",
+}
+
+
+@dataclass(frozen=True)
+class CheaperWay:
+    """A way without training against which the tuned model does not pay.
+
+    `standing` is `measured` where its outputs were scored in this run, `same outputs` where the prompt stays as it is
+    and only its price is assumed, `assumed` where its outputs may be others, or come later, and nobody has tried.
+    `as_good` says whether it was at least as good as the candidate; None where that is not known.
+    """
+
+    what: str
+    standing: Literal["measured", "same outputs", "assumed"]
+    as_good: bool | None
+    cost: float | None
+
+
+def cheaper_way(results: Results, margin: float) -> CheaperWay | None:
+    """The strongest of `money.alternatives` against which tuning does not pay: measured, else merely priced, else assumed.
+
+    A measured way counts if it is not worse than the baseline, a cached guide if nobody said how much is cached.
+    """
+    money = results.get("money") or {}
+    target, batch = money.get("target_payback_days"), money.get("requests_total") is not None
+    winning = [e for e in money.get("alternatives") or [] if beats_tuning(e, target, batch=batch)]
+    ways = [_way(results, entry, margin) for entry in winning]
+    found = [way for way in ways if way is not None]
+    order = ("measured", "same outputs", "assumed")
+    return min(found, key=lambda way: (order.index(way.standing), way.cost or 0.0), default=None)
+
+
+def beats_tuning(entry: Results, target_days: Any, *, batch: bool) -> bool:
+    """Whether it costs less than the baseline, and the investment is then not earned, or not in time.
+
+    `entry` is one of `money.alternatives`; a one-off batch knows no days.
+    """
+    tuning = entry["tuning"]
+    savings = (entry[key] for key in ("saving_per_day", "saving_total", "saving_per_request"))
+    if tuning["npv"] is None or next((saving for saving in savings if saving is not None), 0) <= 0:
+        return False
+    days = tuning["payback_days"]
+    in_time = batch or (days is not None and (target_days is None or days <= target_days))
+    return tuning["npv"] <= 0 or not in_time
+
+
+def _way(results: Results, entry: Results, margin: float) -> CheaperWay | None:
+    baseline, candidate = compared(results)
+    key, name, cost = entry["key"], entry["name"], entry["effective_cost_per_request"]
+    wanted = share_of(results, candidate)
+
+    def as_good(share: float | None) -> bool | None:
+        return None if share is None or wanted is None else share >= wanted - margin
+
+    if key == "variant":
+        if share_of(results, name) is None:
+            return CheaperWay(variant_name(name), "assumed", None, cost)
+        fits = not is_tuned(results, name) and not_worse(results, name, margin)
+        return CheaperWay(variant_name(name), "measured", as_good(share_of(results, name)), cost) if fits else None
+    what = f"{variant_name(baseline)} {WAYS.get(key, entry['what'])}"
+    if key != "cached_guide":
+        return CheaperWay(what, "assumed", None, cost)
+    if _cache_known(results):
+        return None
+    return CheaperWay(what, "same outputs", as_good(share_of(results, baseline)), cost)
+
+
+def _cache_known(results: Results) -> bool:
+    """Whether the cached share was stated, or seen at work: then nothing more is to be had from the cache."""
+    key = f"{compared(results)[0]}.cached_share"
+    entry = next((entry for entry in results["money"].get("assumptions") or [] if entry["key"] == key), None)
+    if entry is None:
+        return False
+    return entry["source"] == "stated" or (entry["source"] == "measured" and bool(entry["value"]))
+
+
+def is_tuned(results: Results, name: str) -> bool:
+    """Whether a variant was fine-tuned, as far as the results say."""
+    variant = (results.get("variants") or {}).get(name) or {}
+    return bool(variant.get("tuned")) or variant.get("source") == "adapter" or name == compared(results)[1]
+
+
+def not_worse(results: Results, name: str, margin: float) -> bool:
+    """Whether another variant is not worse than the baseline: paired where the two were compared, else by its share."""
+    paired = _paired(results, name)
+    if paired is not None:
+        return paired[0] is not None and paired[0] > -margin
+    own, before = share_of(results, name), share_of(results, compared(results)[0])
+    return own is not None and before is not None and own >= before
+
+
+def _paired(results: Results, name: str) -> tuple[float | None, float | None] | None:
+    """Lower ends, one-sided and two-sided, of how much better `name` is than the baseline, where they were compared."""
+    rival = (results.get("rivals") or {}).get(name)
+    if rival is not None:
+        return rival["low_one_sided"], rival["difference"]["low"]
+    guide = results.get("guide_comparison")
+    if name != "plain" or guide is None or guide.get("baseline") != "plain":
+        return None
+    # There the guided variant is the candidate, so the ends turn round; its one-sided upper end may not be there.
+    high = guide["difference"]["high"]
+    one_sided = guide.get("high_one_sided", high)
+    return None if one_sided is None else -one_sided, None if high is None else -high
+
+
+def better_untuned(results: Results, margin: float) -> str | None:
+    """Another variant without training that is surely better than the baseline, by the margin or more; the best of them."""
+    baseline, _ = compared(results)
+    before = (results["quality"].get(baseline) or {}).get("acceptable") or {}
+    found = {}
+    for name, quality in results["quality"].items():
+        own = quality.get("acceptable") or {}
+        if name == baseline or is_tuned(results, name) or own.get("low") is None or before.get("high") is None:
+            continue
+        paired = _paired(results, name)
+        if own["share"] - before["share"] < margin:
+            continue
+        # Unpaired, the intervals must not even touch.
+        if (own["low"] > before["high"]) if paired is None or paired[1] is None else paired[1] > 0:
+            found[name] = own["share"]
+    return max(found, key=lambda name: found[name], default=None)
+
+
+def guide_can_go(results: Results, margin: float) -> bool:
+    """Whether the plain model is not worse than the guided baseline, and good for something at all.
+
+    Where neither gives anything acceptable, the guide is not superfluous: the model is too weak for it. Another model
+    without a guide says nothing about the guide.
+    """
+    baseline, _ = compared(results)
+    if baseline == "plain" or not share_of(results, "plain") or not same_model(results, baseline, "plain"):
+        return False
+    return not_worse(results, "plain", margin)
+
+
+def same_model(results: Results, one: str, other: str) -> bool:
+    """Whether two variants are of the same model; true where the results do not say of both which they are."""
+    models = [((results.get("variants") or {}).get(name) or {}).get("model") for name in (one, other)]
+    return None in models or models[0] == models[1]

@@ -1,0 +1,247 @@
+"""The verdict: from the results to one decision, by the first of ten rules that fires."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ..wording import cases, count, points, variant_name
+from .doubt import strongest_doubt
+from .phrases import (
+    as_it_stands,
+    both_shares,
+    compared,
+    difference_line,
+    discordant_line,
+    groups_line,
+    sentence,
+    share_of,
+)
+from .rivals import better_untuned, guide_can_go
+from .validity import found_invalid
+from .weighing import cost_unset, does_not_pay, hopeless, in_between, no_money, pays
+
+__all__ = ["decide"]
+
+MONEY_AFTER = 5  # rules up to this one do not weigh the money
+# With fewer separate cases no interval is trusted; benchmarks/coverage.md proves them from here on.
+FEWEST_CASES = 20
+HAIR = 1e-9  # a difference of exactly the margin must not hang on the last bit of a float
+Results = Mapping[str, Any]
+Verdict = dict[str, Any]
+
+
+def decide(results: Results, *, margin: float = 0.03) -> Verdict | None:
+    """The `verdict` of results.json; None where fewer than two variants were scored.
+
+    Reads `quality`, `comparison`, `money`, `risks`, `data` and `variants` of the results, and where they are there
+    `validity` (`[{what, text}]`: what the caller found that makes data or comparison invalid), `guide_comparison`
+    (`plain` against the guided baseline), `rivals` (`{NAME: ...}`: other variants without training against the
+    baseline; both with the keys of `comparison`) and `choice` (how the baseline was chosen).
+    Of `money` it reads currency, baseline, candidate, variants, requests_per_day, requests_total, missing,
+    saving_per_request, investment, running_cost_per_day, payback_days with p5 and p95, npv, npv_p50,
+    probability_of_payback_in_target, probability_npv_positive, target_payback_days, horizon_days, failures,
+    failure_cost, carrying_failure_cost, alternatives, tornado, flips and assumptions.
+    """
+    comparison = results.get("comparison")
+    if not comparison or comparison["difference"]["value"] is None:
+        return None
+    number, found = _first(results, margin)
+    flips = _flips(results, margin, found["decision"]) if number > MONEY_AFTER else []
+    # An invalid comparison says nothing about other ways either.
+    also = "" if number == 1 else _also(results, margin, found["sentence"])
+    return {
+        "decision": found["decision"],
+        "what": found.get("what"),
+        "rule": number,
+        "sentence": found["sentence"] + also,
+        "reasons": found["reasons"][:4],
+        "doubt": strongest_doubt(
+            results, found["decision"], margin=margin, flips=flips, about_money=number > MONEY_AFTER
+        ),
+        "flips": flips,
+        "not_checked": [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"],
+        "next": found.get("next"),
+    }
+
+
+def _first(results: Results, margin: float) -> tuple[int, Verdict]:
+    """The first rule that fires; the last one always does."""
+    rules = (_invalid, _worse, _not_told, _risky, no_money, cost_unset, pays, does_not_pay, in_between)
+    return next((n, found) for n, rule in enumerate(rules, start=1) if (found := rule(results, margin)))
+
+
+def _also(results: Results, margin: float, said: str) -> str:
+    """What else the sentence has to say: another way without training that is as good or better."""
+    baseline, _ = compared(results)
+    better = better_untuned(results, margin)
+    if better is not None:
+        found, before = share_of(results, better), share_of(results, baseline)
+        assert found is not None
+        assert before is not None
+        return (
+            f" Without any training {variant_name(better)} is {points(found - before)} better than "
+            f"{variant_name(baseline)}; that is the one to beat."
+        )
+    if guide_can_go(results, margin) and variant_name("plain") not in said:
+        return " The guide can go without any training: without it the outputs are no worse."
+    return ""
+
+
+def _invalid(results: Results, margin: float) -> Verdict | None:
+    """Rule 1: the data or the comparison is invalid."""
+    problems = found_invalid(results)
+    if not problems:
+        return None
+    what = problems[0]["what"]
+    first = problems[0]["text"].rstrip(".")
+    return {
+        "decision": "fix first",
+        "what": what,
+        "sentence": f"Fix the {what} first: {first}.",
+        "reasons": [sentence(problem["text"]) for problem in problems] + [as_it_stands(results)],
+    }
+
+
+def _worse(results: Results, margin: float) -> Verdict | None:
+    """Rule 2: the candidate is worse."""
+    difference = results["comparison"]["difference"]
+    if _too_few(results) or not (difference["high"] < 0 and difference["value"] <= -margin + HAIR):
+        return None
+    return {
+        "decision": "keep prompting",
+        "sentence": f"Keep prompting: {both_shares(results)}.",
+        "reasons": [
+            difference_line(results),
+            discordant_line(results),
+            "Outputs that are surely worse are not weighed against what they cost.",
+        ],
+    }
+
+
+def _too_few(results: Results) -> bool:
+    comparison = results["comparison"]
+    return (comparison.get("n_effective") or comparison.get("n") or FEWEST_CASES) < FEWEST_CASES
+
+
+def _not_told(results: Results, margin: float) -> Verdict | None:
+    """Rule 3: too few cases, or it cannot be said that the candidate is not worse; unless that could not matter."""
+    comparison = results["comparison"]
+    low, n = comparison["low_one_sided"], comparison.get("n") or results["quality"][compared(results)[1]]["n"]
+    if (low > -margin + HAIR and not _too_few(results)) or hopeless(results):
+        return None
+    needed, grouped = _cases_needed(comparison, margin), (comparison.get("groups") or n) < n
+    these = f"{'this' if n == 1 else 'these'} {cases(n)}"
+    if _too_few(results):
+        could = f"{these} {'is' if n == 1 else 'are'} too few to tell"
+        if grouped:
+            groups = comparison["groups"]
+            could = f"{these} in {count(groups)} {'group' if groups == 1 else 'groups'} tell too little"
+    else:
+        could = f"on {these} it could be up to {points(low)} worse"
+    ask, more = "more test cases are needed", "More cases help only if the difference turns out better than it looks."
+    if needed is not None:
+        missing = f"about {count(_rounded_up(needed - n))} more cases{' from other groups' if grouped else ''}"
+        ask, more = f"{missing} would tell", sentence(f"{missing} would tell if the difference stays as it is")
+    return {
+        "decision": "cannot tell yet",
+        "sentence": f"Cannot tell yet: {both_shares(results)}, but {could}; {ask}.",
+        "reasons": [
+            difference_line(results),
+            f"Up to {points(margin)} count as not worse, and fewer than {FEWEST_CASES} separate cases count as none.",
+            more,
+            groups_line(results),
+        ],
+    }
+
+
+def _cases_needed(comparison: Results, margin: float) -> float | None:
+    """Cases at which the one-sided lower end would stand above -margin: its distance shrinks with the root of n.
+
+    At least so many that they are worth the fewest that count; None where the difference itself is not above -margin.
+    """
+    value, low, n = comparison["difference"]["value"], comparison["low_one_sided"], comparison.get("n")
+    if not n or value <= -margin + HAIR:
+        return None
+    worth = comparison.get("n_effective") or n
+    return max(n * ((value - low) / (value + margin)) ** 2, n * FEWEST_CASES / worth, n + 2)
+
+
+def _rounded_up(number: float) -> int:
+    """To two digits: more would look exact."""
+    size = 10 ** max(math.floor(math.log10(number)) - 1, 0)
+    return math.ceil(number / size - HAIR) * size
+
+
+def _risky(results: Results, margin: float) -> Verdict | None:
+    """Rule 4: a measured risk is over its limit; one that was not checked never fires."""
+    over = [risk for risk in results.get("risks") or [] if risk["status"] == "over" and risk.get("measured", True)]
+    if not over:
+        return None
+    return {
+        "decision": "fix first",
+        "what": "training",
+        "sentence": f"Fix the training first: {over[0]['id']} is over its limit ({over[0]['evidence']}).",
+        "reasons": [sentence(f"{risk['id']}: {risk['evidence']}") for risk in over] + [as_it_stands(results)],
+    }
+
+
+def _flips(results: Results, margin: float, decision: str) -> list[dict[str, Any]]:
+    """Where the decision tips over, one input at a time: what these very rules say on the far side of each point.
+
+    Of one input the nearest point to each other decision in each direction.
+    """
+    found: dict[tuple[str, str, bool], dict[str, Any]] = {}
+    for flip in sorted([*results["money"].get("flips", []), *_share_flips(results, margin)], key=_distance):
+        other = _first(_moved(results, flip), margin)[1]["decision"]
+        place = (flip["key"], other, flip["to"] > (flip["from"] or 0))
+        if other != decision and place not in found:
+            found[place] = {"key": flip["key"], "what": flip["what"], "from": flip["from"], "to": flip["to"]}
+            found[place]["decision"] = other
+    order = list(dict.fromkeys(flip["key"] for flip in [*results["money"].get("flips", []), *found.values()]))
+    return sorted(found.values(), key=lambda flip: order.index(flip["key"]))
+
+
+def _distance(flip: Results) -> float:
+    return abs(flip["to"] - (flip["from"] or 0))
+
+
+def _share_flips(results: Results, margin: float) -> list[dict[str, Any]]:
+    """The candidate's acceptable share at which it is no longer surely not worse, and at which it is worse.
+
+    The interval is taken to move with the share as it is.
+    """
+    comparison, (_, candidate) = results["comparison"], compared(results)
+    share, difference = share_of(results, candidate), comparison["difference"]
+    assert share is not None
+    drops = (comparison["low_one_sided"] + margin, max(difference["high"], difference["value"] + margin))
+    return [
+        {
+            "key": f"{candidate}.acceptance",
+            "what": f'acceptable share of "{candidate}"',
+            "from": share,
+            "to": share - drop,
+            "beyond": {},
+        }
+        for drop in drops
+        if 0 < drop < share
+    ]
+
+
+def _moved(results: Results, flip: Results) -> dict[str, Any]:
+    """The results as they would be just beyond a flip point."""
+    moved = {**results, "money": {**results["money"], **flip["beyond"]}}
+    _, candidate = compared(results)
+    share = share_of(results, candidate)
+    if flip["key"] != f"{candidate}.acceptance" or share is None or abs((flip["from"] or 0) - share) > HAIR:
+        return moved  # a share that is stated for the money alone leaves the comparison as it is
+    quality, comparison = results["quality"][candidate], results["comparison"]
+    by = flip["to"] - flip["from"]
+    by += math.copysign(0.01 * flip["to"], by)
+    ends = {key: value + by for key, value in comparison["difference"].items()}
+    moved["comparison"] = {**comparison, "difference": ends, "low_one_sided": comparison["low_one_sided"] + by}
+    better = min(max(share + by, 0.0), 1.0)
+    moved["quality"] = {
+        **results["quality"],
+        candidate: {**quality, "acceptable": {**quality["acceptable"], "share": better}},
+    }
+    return moved
