@@ -29,7 +29,7 @@ $(VENV)/ready: pyproject.toml
 demo: $(VENV)/ready ## the shipped example, live: trains, races, ends with a verdict and its report in minutes
 	@$(BIN)/tuneworth demo
 
-test: $(VENV)/ready ## the tests, in about two minutes on two cores
+test: $(VENV)/ready ## the tests, in two to three minutes on two cores
 	@$(BIN)/pytest -n auto -m "not slow"
 
 test-slow: $(VENV)/ready ## the slow tests: the embedded model, and the report in real Chromium (Debian: chromium, poppler-utils)

@@ -206,5 +206,6 @@ def _raw(work: _Work, asked: Asked, raced: Raced, model: str, loaded: "LoadedMod
         model,
         used,
         raced.few_shot_tokens,
+        raced.refused,
         None if loaded is None else counter_of(loaded),
     )

@@ -41,6 +41,7 @@ class Raw:
     model: str | None = None
     settings: Mapping[str, Any] | None = None
     few_shot_tokens: int | None = None
+    refused: tuple[str, ...] = ()
     count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None
 
 
@@ -113,7 +114,9 @@ def evaluate_outputs(
         "money": None,
         "style": _style(style),
         "variants": {
-            r.variant.name: describe(r.variant, model=r.model, guide_tokens=r.guide_tokens, settings=r.settings)
+            r.variant.name: describe(
+                r.variant, model=r.model, guide_tokens=r.guide_tokens, settings=r.settings, refused=r.refused
+            )
             for r in raw
         },
         **_stated(around),

@@ -19,9 +19,11 @@ OUTPUT_SCHEMA = {
 @dataclass(frozen=True)
 class Raced:
     """One variant's outputs (columns of OUTPUT_SCHEMA) and what is known of the tokens of its prompt without any
-    request, of its guide alone, and of its worked examples; None where nobody counted them."""
+    request, of its guide alone, and of its worked examples; None where nobody counted them. `refused`: the settings
+    that an endpoint does not take."""
 
     outputs: pl.DataFrame
     fixed_tokens: int | None
     guide_tokens: int | None
     few_shot_tokens: int | None = None
+    refused: tuple[str, ...] = ()

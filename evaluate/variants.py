@@ -1,6 +1,6 @@
 """Variants: the ways to get an output for a request that are raced against each other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -141,7 +141,10 @@ def _guide(
     return text, OWN
 
 
-def describe(variant: Variant, *, model: str | None, guide_tokens: int | None, settings: Mapping | None) -> dict:
+def describe(
+    variant: Variant, *, model: str | None, guide_tokens: int | None, settings: Mapping | None,
+    refused: Sequence[str] = (),
+) -> dict:  # fmt: skip
     """The variant as plain data for `results.json`."""
     return {
         "source": variant.source,
@@ -152,5 +155,6 @@ def describe(variant: Variant, *, model: str | None, guide_tokens: int | None, s
         "guide_tokens": guide_tokens,
         "few_shot": len(variant.examples),
         "settings": dict(settings) if settings and variant.source != "outputs" else None,
+        "refused_settings": list(refused),
         "file": variant.file.name if variant.file else None,
     }

@@ -120,6 +120,8 @@ def _variants(run: StoredRun) -> tuple[str, str]:
             parts.append(f"{how['few_shot']} examples in the prompt")
         settings = how.get("settings") or {}
         parts += [f"{key.replace('_', ' ')} {value:g}" for key, value in settings.items() if _number(value)]
+        if how.get("refused_settings"):
+            parts.append(f"asked without {' and '.join(how['refused_settings'])}, which the endpoint does not take")
         sentences.append(f"{name}: {', '.join(parts)}.")
     return "Variants", "\n".join(sentences)
 

@@ -83,6 +83,7 @@ class Reply:
     every attempt failed (`error` says how). finish_reason: the endpoint's word, or "refusal". Tokens are the
     endpoint's counts, None where they are missing or contradict each other: cached among input, reasoning among
     output. seconds: the last attempt. model: the name that the endpoint answers with. usage: its counts as they came.
+    refused: the parameters that the endpoint does not take, so that it was asked without them.
     """
 
     index: int
@@ -98,6 +99,7 @@ class Reply:
     usage: dict[str, Any] | None
     error: str | None
     attempts: int
+    refused: tuple[str, ...] = ()
 
 
 def ask(

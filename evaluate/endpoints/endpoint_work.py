@@ -200,6 +200,7 @@ class Work:
             cached_tokens=tokens.cached,
             output_tokens=tokens.output,
             reasoning_tokens=tokens.reasoning,
+            refused=tuple(sorted(self.refused.difference(LIMITS))),
         )
 
     def _give_up_parameter(self, name: str) -> bool:

@@ -16,7 +16,16 @@ from .remote_plan import FEWEST_TOKENS, RemotePlan, Request
 __all__ = ["race_endpoints"]
 
 Progress = Callable[[str, int, int], None]  # variant, answers there, answers wanted
-_KEPT = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "seconds", "finish_reason", "model")
+_KEPT = (
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "seconds",
+    "finish_reason",
+    "model",
+    "refused",
+)
 
 
 def race_endpoints(
@@ -71,7 +80,8 @@ class _Race:
         if plan.requests and all(request.key in self.failed for request in plan.requests):
             raise self._nothing_came()
         fixed, guide, shown = (self._prompt_tokens(), self._less("unguided"), self._less("unshown"))
-        return Raced(self._table(), fixed, guide if plan.variant.guide else 0, shown if plan.variant.examples else 0)
+        examples = shown if plan.variant.examples else 0
+        return Raced(self._table(), fixed, guide if plan.variant.guide else 0, examples, self._refused())
 
     def _missing(self, requests: Iterable[Request]) -> list[Request]:
         return [request for request in requests if request.key not in self.store]
@@ -143,6 +153,11 @@ class _Race:
             "cost": None if plan.price is None else str(cost),
             "currency": None if plan.price is None else plan.price.currency,
         }
+
+    def _refused(self) -> tuple[str, ...]:
+        """The parameters that the endpoint did not take, whenever it was asked."""
+        lines = (self.store[request.key] for request in self.plan.requests if request.key in self.store)
+        return tuple(sorted({str(name) for line in lines for name in line.get("refused") or ()}))
 
     def _prompt_tokens(self, name: str = "fixed") -> int | None:
         """What every prompt carries, by the provider's count: that of the shortest request less its one token "."."""

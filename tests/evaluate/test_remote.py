@@ -217,9 +217,15 @@ def test_a_warning_that_holds_for_all_requests_is_said_once(file):
     said: list[str] = []
     refusing = error(400, "unsupported", param="seed", code="unsupported_parameter")
     with EndpointServer(lambda asked: refusing if "seed" in asked.body else words(asked)) as server:
-        race(the_plans(a_variant(server.url), a_variant(server.url, "tuned", None)), file, warn=said.append)
+        plans = the_plans(a_variant(server.url), a_variant(server.url, "tuned", None))
+        raced = race(plans, file, warn=said.append)
+        asked = len(server.requests)
+        again = race(plans, file)
+        assert len(server.requests) == asked
     assert len(said) == 1, said
     assert "seed" in said[0]
+    # What was asked without it is told by every later evaluation, too.
+    assert [each.refused for each in (*raced, *again)] == [("seed",)] * 4
 
 
 def test_a_variant_of_which_not_one_output_came_ends_the_run(file):
