@@ -19,7 +19,8 @@ import polars as pl
 import torch
 
 torch.set_num_threads(1)
-from tuneworth.evaluate import EvaluateSettings, Variant, decoding, generate, generated, writing
+from tuneworth.evaluate import EvaluateSettings, Variant
+from tuneworth.evaluate.local import decoding, generate, generated, writing
 from tuneworth.evaluate.local.race import race
 from tuneworth.train import adapter, load_model
 
