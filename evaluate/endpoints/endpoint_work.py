@@ -20,6 +20,8 @@ from .endpoint_usage import NOTHING_COUNTED
 
 __all__ = ["Work", "run_work"]
 
+# Attempts per try while the rate is limited and others are answered; a text beyond a limit of its own ends here.
+PATIENCE = 10
 LARGEST = 8 * 2**20  # bytes of an answer after decompression; the longest outputs of today's models take 1 MiB
 LONG_PAUSE = 10.0  # seconds; a shorter one needs no word
 CONNECT_SECONDS = 20.0  # without a connection by then there is none; a slow handshake over a proxy takes 5
@@ -99,7 +101,7 @@ class Work:
     async def _call(self, call: Call) -> Reply:
         """One call with all its attempts."""
         reply = Reply(call.index, call.sample, None, None, None, None, None, None, 0.0, None, None, None, 0)
-        tries, fault = 0, Fault("not sent", "not sent")
+        tries, fault, answered = 0, Fault("not sent", "not sent"), self.replies
         try:
             async with asyncio.timeout(self.endpoint.most_seconds):
                 while True:
@@ -110,7 +112,12 @@ class Work:
                     fault = outcome
                     if fault.refused is not None and self._give_up_parameter(fault.refused):
                         continue
-                    tries += 1
+                    # A limit of the rate is no fault of this call: while others are answered, its turn will come.
+                    waits = (
+                        fault.everyone and self.replies > answered and reply.attempts < PATIENCE * self.endpoint.tries
+                    )
+                    tries += not waits
+                    answered = self.replies
                     last = not fault.again or tries >= self.endpoint.tries
                     self._stop_if_useless(fault, last=last)
                     self.pace.tested()
