@@ -1,6 +1,5 @@
 """A project: a folder with `tuneworth.toml`, read with all its problems named at once."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -12,9 +11,10 @@ from ..evaluate.money.own_prices import beside
 from ..evaluate.settings import EvaluateSettings, read_evaluate
 from ..style import ConfigError, StyleSchema, read_style
 from ..style.settings import build_settings, unknown_keys
+from ..style.toml_file import read_toml
 from ..train.settings import TrainSettings
 
-__all__ = ["PROJECT_FILE", "Project", "find_project", "read_project", "read_toml"]
+__all__ = ["PROJECT_FILE", "Project", "find_project", "read_project"]
 
 PROJECT_FILE = "tuneworth.toml"
 _SECTIONS = ["data", "style", "curate", "train", "evaluate", "roi", "cluster"]
@@ -84,21 +84,6 @@ def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
         raise ConfigError.of(problems, where=str(folder / PROJECT_FILE))
     schema = read_style(folder / style.path, allow_code=allow_code)
     return Project(folder, data, schema, curate, train, evaluate, beside(table.get("roi"), folder), _plain(table))
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file as tables, numbers with a point as exact Decimals.
-
-    Raises: ConfigError where it is missing, unreadable or no TOML, with the line.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
-    except FileNotFoundError:
-        raise ConfigError(f"no file at {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read ({error})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
 
 
 def _plain(value: Any) -> Any:

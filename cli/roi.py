@@ -43,7 +43,7 @@ def _of_config(config: Path, talk: Talk) -> "Money":
     from ..evaluate import check_roi, compute_money, read_roi
     from ..evaluate.money.own_prices import beside
     from ..style import ConfigError
-    from .project import read_toml
+    from ..style.toml_file import read_toml
 
     table = read_toml(config)
     if not isinstance(table.get("roi"), dict):
@@ -115,7 +115,8 @@ def _roi_table(path: Path, run: Path) -> tuple[Any, str]:
 
     from ..evaluate.money.own_prices import beside
     from ..style import ConfigError
-    from .project import PROJECT_FILE, read_toml
+    from ..style.toml_file import read_toml
+    from .project import PROJECT_FILE
     from .runs import read_run
 
     for folder in (path, run.parent.parent):

@@ -1,6 +1,5 @@
 """A file of the user's own prices, such as a provider's offer: it wins over the price list."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -9,6 +8,7 @@ from typing import Any
 
 from ...style.errors import ConfigError
 from ...style.settings import build_settings
+from ...style.toml_file import read_toml
 from .prices import Day, ModelPrice
 
 __all__ = ["beside", "read_prices"]
@@ -51,14 +51,7 @@ def read_prices(path: Path) -> dict[str, ModelPrice]:
     Raises:
         ConfigError: names every problem of the file.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
-    except FileNotFoundError:
-        raise ConfigError(f"no file of prices at {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read ({error})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    table = read_toml(path, what="file of prices")
     problems: list[str] = []
     found = build_settings(_File, table, where="prices", problems=problems)
     prices = {} if found is None or problems else _prices(found, path, problems)

@@ -175,10 +175,15 @@ def _settled(way: CheaperWay, results: Results) -> bool:
     return bool(way.as_good) or _failures_cost(results["money"])
 
 
+def _cost_of(way: CheaperWay, results: Results) -> str:
+    """What the way costs, in brackets behind it; nothing where that is unknown."""
+    money = results["money"]
+    return "" if way.cost is None else f" ({thousand(money)} at {money_text(1000 * way.cost, money['currency'])})"
+
+
 def _named(way: CheaperWay, results: Results) -> str:
     """The way as a clause of a verdict that keeps prompting."""
-    money = results["money"]
-    cost = "" if way.cost is None else f" ({thousand(money)} at {money_text(1000 * way.cost, money['currency'])})"
+    cost = _cost_of(way, results)
     if way.standing == "measured":
         return f"{way.what} does as well as {variant_name(compared(results)[0])}, without any training{cost}"
     if way.standing == "same outputs":
@@ -188,8 +193,7 @@ def _named(way: CheaperWay, results: Results) -> str:
 
 def _untried(way: CheaperWay, results: Results) -> str:
     """The way as a clause of a verdict that it might turn."""
-    money = results["money"]
-    cost = "" if way.cost is None else f" ({thousand(money)} at {money_text(1000 * way.cost, money['currency'])})"
+    cost = _cost_of(way, results)
     if way.standing == "measured":
         return f"against {way.what}{cost} it does not pay unless an unacceptable output costs something"
     if way.standing == "same outputs":
