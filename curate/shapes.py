@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..style.errors import DataError
 from ..style.fields import field_text, render_fields
-from ..style.settings import nearest
+from ..style.settings import nearest, said
 from .conversation import is_conversation, read_turns
 from .settings import DataSettings
 
@@ -89,7 +89,7 @@ def _stated(columns: Sequence[str], data: DataSettings, where: str) -> Shape:
     output = data.output or "output"
     missing = [name for name in (*inputs, output) if name not in columns]
     if missing:
-        problems = [f'there is no column "{name}"; {nearest(name, list(columns))}' for name in missing]
+        problems = [f"there is no column {said(name)}; {nearest(name, list(columns))}" for name in missing]
         if len(columns) > 1:
             problems[-1] += f" (columns: {_listed(columns)})"
         raise DataError.of(problems, where=where)
@@ -99,8 +99,8 @@ def _stated(columns: Sequence[str], data: DataSettings, where: str) -> Shape:
         given = {name: value.get(name) for name in inputs} if several else value.get(inputs[0])
         return _pair(given, value.get(output), value.get("system"))
 
-    said = f"input from {_listed(inputs)}, output from {_listed([output])}"
-    return Shape(said, (*inputs, output), pair, () if several else inputs, output, answer=output)
+    words = f"input from {_listed(inputs)}, output from {_listed([output])}"
+    return Shape(words, (*inputs, output), pair, () if several else inputs, output, answer=output)
 
 
 def _pair(given: Any, answer: Any, system: Any = None) -> Pair:
@@ -183,7 +183,7 @@ def _sayable(value: Any) -> Any:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(f'"{name}"' for name in names[:20])
+    shown = ", ".join(map(said, names[:20]))  # a name is text of the file: long, or with a line's end in it
     return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 

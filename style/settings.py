@@ -18,7 +18,10 @@ Settings = TypeVar("Settings")
 def nearest(name: str, known: list[str]) -> str:
     """A hint that names the nearest known key, or all known ones where none is near."""
     close = get_close_matches(name, known, n=1, cutoff=0.6)
-    return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(known)}"
+    if close:
+        return f"did you mean {said(close[0])}?"
+    # Names may come from a file: one that does not print, or that is long, is quoted and shortened.
+    return f"known: {', '.join(name if name.isprintable() and len(name) <= 60 else said(name) for name in known)}"
 
 
 def unknown_keys(table: Mapping[str, Any], known: list[str], *, where: str) -> list[str]:

@@ -338,9 +338,22 @@ def test_any_bytes_are_rows_or_one_error(tmp_path, data, name):
     except DataError as error:
         said = str(error)
     assert (raw is None) == bool(said)
-    assert len(said.split("\n")) <= 4  # a name of a column may hold a line end
+    assert len(said.split("\n")) <= 3
     if raw is not None:
         accounted_for(raw)
+
+
+def test_the_names_of_columns_stay_on_one_line_of_the_error_and_are_shortened(tmp_path):
+    head = '"in\nput\r\n\x1b[31m","' + "o" * 500 + '"\n'
+    with pytest.raises(DataError) as unknown:
+        read_text(tmp_path, head + "a,b\n", name="p.csv")
+    with pytest.raises(DataError) as stated:
+        read_text(tmp_path, head + "a,b\n", name="p.csv", input="inputs", output="b")
+    for error in (unknown, stated):
+        lines = str(error.value).split("\n")
+        assert len(lines) <= 3
+        assert all(line.isprintable() for line in lines)
+        assert "o" * 61 not in str(error.value)
 
 
 # --- text that would like to be more ------------------------------------------------------------------------------
