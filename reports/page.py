@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -16,24 +16,35 @@ from . import numbers
 
 __all__ = ["date_words", "render_markdown", "render_page"]
 
-TEMPLATES = Path(__file__).parent / "templates"
+HERE = Path(__file__).parent
+TEMPLATES = HERE / "templates"
+# In this order: what comes later may narrow what came before; phone and paper have the last word.
+STYLES = ("base", "first_screen", "layout", "charts", "tables", "examples", "phone", "paper")
 # What no page can hold: control characters (but tab and line ends), lone surrogates, noncharacters.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 # What means something in Markdown anywhere, and what does so only at the start of a line.
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])|(?<=^)([#+=-]|\d+(?=[.)](?:\s|$)))")
 
 
-def render_page(template: str, context: Mapping[str, Any]) -> str:
-    """The HTML page of a template; `context` holds at least project, created and headline."""
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8").strip()
+def render_page(context: Mapping[str, Any], *, scripts: Sequence[str] = ()) -> str:
+    """The HTML page; `context` holds at least project, created, headline and sections.
+
+    `scripts` are the files of reports/scripts that the page runs, in this order.
+    """
+    script = "\n".join(_own_text("scripts", f"{name}.js") for name in scripts)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    # Both come from this package, never from a run.
-    style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
-    text = _environment(markdown=False).get_template(template).render(
-        **context, say=numbers, icons=_icons(), hold=_hold, parts_of=_parts_of, style=style,
-        script=Markup(script), script_hash=digest, page_title=Markup(_css_text(f"{context['project']} · {context['created']}")),
+    # Styles and scripts come from this package, never from a run.
+    style = Markup("\n".join(_own_text("styles", f"{name}.css") for name in STYLES))
+    text = _environment(markdown=False).get_template("page.html.j2").render(
+        **context, say=numbers, icons=_icons(), hold=_hold, parts_of=_parts_of, style=style, script=Markup(script),
+        script_hash=digest, page_title=Markup(_css_text(f"{context['project']} · {context['created']}")),
     )  # fmt: skip
     return _printable(text)
+
+
+@cache
+def _own_text(folder: str, name: str) -> str:
+    return (HERE / folder / name).read_text(encoding="utf-8").strip()
 
 
 def render_markdown(template: str, context: Mapping[str, Any]) -> str:

@@ -4,20 +4,22 @@ from pathlib import Path
 from typing import Any
 
 from ..style.files import write_whole
-from . import background, curation, likeness, more_examples, quality, spending, training, usage
 from . import numbers as say
 from .curated import StoredCuration, find_curation, read_curation
-from .curation_headline import curation_headline
-from .examples import choose_examples
-from .headline import headline
-from .method import curation_lines, method_lines
+from .examples.examples import choose_examples
+from .first_screen.curation_headline import curation_headline
+from .first_screen.headline import headline
 from .page import date_words, render_markdown, render_page
+from .sections import curation, likeness, more_examples, quality, risks, spending, training, usage
+from .sections.method import curation_lines, method_lines
+from .sections.outline import curated_outline, evaluated_outline
 from .stored import StoredRun, read_run
 
 __all__ = ["write_report"]
 
 # The page stays under this size: texts of examples are cut at the longest of these limits that keeps it so.
 MOST_BYTES = 490_000
+SCRIPTS = ("examples",)
 TEXT_LIMITS = (4000, 2000, 1200, 700, 400, 200, 80, 20)
 
 
@@ -33,7 +35,7 @@ def write_report(run: Path, *, examples: bool = True) -> list[Path]:
     if not (run / "results.json").exists() and find_curation(run):
         context = _curated_context(read_curation(run), texts=examples)
         pages = {
-            "report.html": render_page("curated.html.j2", context),
+            "report.html": render_page(context),
             "report.md": render_markdown("curated.md.j2", context),
         }
     else:
@@ -47,13 +49,13 @@ def write_report(run: Path, *, examples: bool = True) -> list[Path]:
 
 def _fitting_html(run: StoredRun, context: dict[str, Any]) -> str:
     """The page, its example texts cut no shorter than its size demands."""
-    text, shown = render_page("report.html.j2", context), context["examples"]
+    text, shown = render_page(context, scripts=SCRIPTS), context["examples"]
     for limit in TEXT_LIMITS[1:]:
         if shown is None or len(text.encode()) <= MOST_BYTES:
             break
         shorter = choose_examples(run, text_limit=limit)
         if shorter != shown:  # no text is as long as that: the page would be the same
-            text, shown = render_page("report.html.j2", context | {"examples": shorter}), shorter
+            text, shown = render_page(context | {"examples": shorter}, scripts=SCRIPTS), shorter
     return text
 
 
@@ -61,28 +63,29 @@ def _context(run: StoredRun, *, examples: bool) -> dict[str, Any]:
     """Everything that the templates show of an evaluated run."""
     results = run.results
     tested = (results.get("quality") or {}).get(run.candidate or "", {}).get("n")
+    shown = choose_examples(run) if examples and run.pairs and run.outputs else None
     return {
         "run": run,
         "results": results,
         "project": str(results.get("project") or run.path.name),
         "created": date_words(results.get("created")),
-        "tested": tested,
         "counted": f"{say.count(tested)} test requests" if tested else "",
         "footer": "Every number on this page is in results.json beside it.",
         "headline": headline(run),
         "checks": quality.check_rows(run),
-        "examples": choose_examples(run) if examples and run.pairs and run.outputs else None,
+        "sections": evaluated_outline(run, examples_shown=bool(shown and shown.rows)),
+        "examples": shown,
         "examples_left_out": not examples,
         "money": results.get("money"),
-        "risks": background.risk_rows(run),
+        "risks": risks.risk_rows(run),
         "data": results.get("data"),
         "curated": read_curation(run.path) if find_curation(run.path) else None,
         "method": method_lines(run),
+        "origin": results.get("provenance"),
         "quality": quality,
         "likeness": likeness,
         "spending": spending,
         "usage": usage,
-        "background": background,
         "training": training,
         "more_examples": more_examples,
         "curation": curation,
@@ -104,8 +107,11 @@ def _curated_context(run: StoredCuration, *, texts: bool) -> dict[str, Any]:
         "counted": f"{say.count(run.summary.get('rows_read'))} rows read",
         "footer": "Every number on this page is in curate/summary.json and curate/ledger.parquet beside it.",
         "headline": curation_headline(run),
+        "sections": curated_outline(run, origin=origin),
         "checks": curation.style_rows(run.summary),
         "method": curation_lines(run),
         "origin": origin,
         "curation": curation,
+        "spending": spending,
+        "money": None,
     }

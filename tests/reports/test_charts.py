@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from tuneworth.reports.axes import Axis, linear_axis, log_axis
-from tuneworth.reports.charts import Bar, Figure, Mark, Row, dumbbell, render_figure, rows_chart
-from tuneworth.reports.curves import Curve, Flag, curve_chart
-from tuneworth.reports.marks import mark_text
+from tuneworth.reports.charts.axes import Axis, linear_axis, log_axis
+from tuneworth.reports.charts.curves import Curve, Flag, curve_chart
+from tuneworth.reports.charts.figure import Figure, render_figure
+from tuneworth.reports.charts.rows import Bar, Mark, Row, dumbbell, rows_chart
+from tuneworth.reports.examples.marks import mark_text
 
 VALUES = st.floats(-1e9, 1e9, allow_nan=False)
 

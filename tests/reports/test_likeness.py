@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tuneworth.reports.background import risk_rows
-from tuneworth.reports.likeness import likeness_rows, repeat_rows, samples_of, telling_lines, untold_lines
-from tuneworth.reports.quality import pairs_figure
+from tuneworth.reports.sections.likeness import likeness_rows, repeat_rows, samples_of, telling_lines, untold_lines
+from tuneworth.reports.sections.quality import pairs_figure
+from tuneworth.reports.sections.risks import risk_rows
 from tuneworth.reports.stored import StoredRun
 
 LENGTH = {"words": {"mean": 12.5, "median": 12.0, "p95": 21.0}}

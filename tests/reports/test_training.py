@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.reports import write_report
-from tuneworth.reports.training import smoothed
+from tuneworth.reports.sections.training import smoothed
 from tuneworth.style import DataError
 from tuneworth.train import TrainSettings
 

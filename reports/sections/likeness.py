@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import numbers as say
-from .stored import StoredRun
+from .. import numbers as say
+from ..stored import StoredRun
 
 __all__ = ["LikenessRow", "RepeatRow", "likeness_rows", "repeat_rows", "samples_of", "telling_lines", "untold_lines"]
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from .axes import Axis
 
-__all__ = ["Bar", "Figure", "Mark", "Row", "dumbbell", "mini_rows", "render_figure", "rows_chart"]
+__all__ = ["Bar", "Mark", "Row", "dumbbell", "mini_rows", "rows_chart"]
 
 # A shape for each role, so that no reader depends on colour.
 SHAPES = {
@@ -51,44 +51,6 @@ class Row:
     heading: str = ""  # stands above this row and opens a group
     about: str = ""  # small words beside the heading
     note: str = ""  # small words under the name
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What every chart carries beside its picture: title, text alternative, its numbers as a table, a footnote."""
-
-    title: str
-    text: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-    on_paper: bool = False  # print the table too, where the picture alone does not say the numbers
-
-
-def render_figure(figure: Figure, picture: Markup) -> Markup:
-    """The chart with its title, and its numbers in a table under a disclosure."""
-    head = Markup("").join(Markup("<th{}>{}</th>").format(_numeric(i), cell) for i, cell in enumerate(figure.head))
-    body = Markup("").join(
-        Markup("<tr>{}</tr>").format(
-            Markup("").join(Markup("<td{}>{}</td>").format(_numeric(i), cell) for i, cell in enumerate(row))
-        )
-        for row in figure.rows
-    )
-    note = Markup('<p class="note">{}</p>').format(figure.note) if figure.note else Markup("")
-    return Markup(
-        '<figure class="chart"><figcaption>{title}</figcaption>'
-        '<div class="picture" role="img" aria-label="{text}">{picture}</div>{note}'
-        '<details class="numbers{paper}"><summary>The numbers of this chart</summary><div class="scroll"><table>'
-        "<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details></figure>"
-    ).format(
-        title=figure.title,
-        text=figure.text,
-        picture=picture,
-        note=note,
-        head=head,
-        body=body,
-        paper=" curve" if figure.on_paper else "",
-    )
 
 
 def rows_chart(rows: Sequence[Row], axis: Axis, *, lines: Sequence[float] = ()) -> Markup:
@@ -182,7 +144,3 @@ def _tick_labels(axis: Axis) -> Markup:
     return Markup('<svg class="ticks" width="100%" height="16" aria-hidden="true">{}</svg>').format(
         Markup("").join(labels)
     )
-
-
-def _numeric(index: int) -> Markup:
-    return Markup(' class="n"') if index else Markup("")

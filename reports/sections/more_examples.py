@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from . import numbers as say
-from .stored import StoredRun
+from .. import numbers as say
+from ..stored import StoredRun
 
 __all__ = ["curve_rows", "curve_sentence"]
 

@@ -2,15 +2,21 @@
 
 from markupsafe import Markup
 
-from . import numbers as say
-from .axes import linear_axis
-from .charts import Bar, Figure, Mark, Row, render_figure, rows_chart
+from .. import numbers as say
+from ..charts.axes import linear_axis
+from ..charts.figure import Figure, render_figure
+from ..charts.rows import Bar, Mark, Row, rows_chart
+from ..stored import StoredRun
 from .quality import role_of
-from .stored import StoredRun
 
-__all__ = ["time_figure", "tokens_figure"]
+__all__ = ["lead", "time_figure", "tokens_figure"]
 
 TOKEN_PARTS = {"fixed": "guide and examples", "input": "request", "output": "answer"}
+
+
+def lead(run: StoredRun) -> str:
+    """The sentence that opens the section."""
+    return "What one request costs in tokens and how long its answer takes, as measured in this run."
 
 
 def tokens_figure(run: StoredRun) -> Markup:

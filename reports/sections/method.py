@@ -2,11 +2,16 @@
 
 from typing import Any
 
-from . import numbers as say
-from .curated import StoredCuration
-from .stored import StoredRun
+from .. import numbers as say
+from ..curated import StoredCuration
+from ..stored import StoredRun
 
-__all__ = ["curation_lines", "method_lines"]
+__all__ = ["curation_lines", "lead", "method_lines"]
+
+
+def lead(run: StoredRun) -> str:
+    """The sentence that opens the section."""
+    return "How the numbers were made, and where every figure that was not measured comes from."
 
 
 def method_lines(run: StoredRun) -> list[tuple[str, str]]:

@@ -8,15 +8,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-from . import numbers as say
-from .axes import linear_axis
-from .charts import Figure, render_figure
-from .curated import read_train_pairs
+from .. import numbers as say
+from ..charts.axes import linear_axis
+from ..charts.curves import Curve, Flag, curve_chart
+from ..charts.figure import Figure, render_figure
+from ..curated import read_train_pairs
+from ..stored import StoredRun
 from .curation import short
-from .curves import Curve, Flag, curve_chart
-from .stored import StoredRun
 
-__all__ = ["Worst", "loss_figure", "training_facts", "training_notices", "worst_rows"]
+__all__ = ["Worst", "lead", "loss_figure", "training_facts", "training_notices", "worst_rows"]
 
 MOST_POINTS = 200  # of a curve: one every few pixels of a wide screen
 SMOOTH = 20  # the window of the moving mean is this part of the curve: noise of single batches goes, its bend stays
@@ -41,6 +41,11 @@ class Worst:
 
 
 # --- facts ------------------------------------------------------------------------------------------------------
+
+
+def lead(run: StoredRun) -> str:
+    """The sentence that opens the section."""
+    return "How the tuned model learned, and what it took."
 
 
 def training_facts(run: StoredRun) -> list[tuple[str, str]]:

@@ -6,10 +6,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from . import numbers as say
-from .axes import Axis, linear_axis
-from .charts import Bar, Mark, mini_rows
-from .stored import StoredRun
+from .. import numbers as say
+from ..charts.axes import Axis, linear_axis
+from ..charts.rows import Bar, Mark, mini_rows
+from ..stored import StoredRun
 
 __all__ = ["Headline", "Number", "Side", "headline"]
 

@@ -7,10 +7,12 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from . import numbers as say
-from .axes import linear_axis
-from .charts import Bar, Figure, Row, render_figure, rows_chart
-from .curated import StoredCuration, read_texts
+from .. import numbers as say
+from ..charts.axes import linear_axis
+from ..charts.figure import Figure, render_figure
+from ..charts.rows import Bar, Row, rows_chart
+from ..curated import StoredCuration, read_texts
+from ..stored import StoredRun
 
 __all__ = [
     "Left",
@@ -19,12 +21,14 @@ __all__ = [
     "certificate",
     "content_facts",
     "funnel_figure",
+    "lead",
     "left_rows",
     "near_rows",
     "override_line",
     "personal_line",
     "quality_rows",
     "rule_words",
+    "sample_lines",
     "style_rows",
     "threshold_rows",
 ]
@@ -96,6 +100,11 @@ class Near:
     similarity: str
     input: str
     train_input: str
+
+
+def lead(data: Mapping[str, Any]) -> str:
+    """The sentence that opens the section."""
+    return "What became of every row that was read: each has exactly one outcome, and the counts add up."
 
 
 def funnel_figure(data: Mapping[str, Any]) -> Markup:
@@ -329,3 +338,24 @@ def _count(value: Any) -> str | None:
 
 def _sentences(data: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     return (data.get("style") or {}).get("checks") or {}
+
+
+def sample_lines(run: StoredRun) -> list[str]:
+    """Where the run used a part of its splits only: how much, so that nobody takes it for all."""
+    data, training = run.results.get("data") or {}, run.results.get("training") or {}
+    trained, of = _sampled(training), (data.get("splits") or {}).get("train")
+    tested = data.get("tested") or {}
+    lines = []
+    if trained and of and trained < of:
+        lines.append(f"Training used a seeded sample of {say.count(trained)} of the {say.count(of)} training pairs.")
+    if tested and tested["pairs"] < tested["of"]:
+        lines.append(
+            f"The test used a seeded sample of {say.count(tested['pairs'])} of the {say.count(tested['of'])} test pairs."
+        )
+    return lines
+
+
+def _sampled(training: Mapping[str, Any]) -> int | None:
+    """How many train pairs were drawn: some of them may be left out as too long, which is no sample."""
+    settings = training.get("settings")
+    return settings.get("max_pairs") if isinstance(settings, Mapping) else training.get("train_pairs")

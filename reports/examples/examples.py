@@ -7,9 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..style.fields import field_text
+from ...style.fields import field_text
+from ..stored import StoredRun
 from .marks import clip, mark_text
-from .stored import StoredRun
 
 __all__ = ["Example", "Examples", "Shown", "choose_examples"]
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from . import numbers as say
-from .axes import linear_axis
-from .charts import Bar, mini_rows
-from .curated import StoredCuration
+from .. import numbers as say
+from ..charts.axes import linear_axis
+from ..charts.rows import Bar, mini_rows
+from ..curated import StoredCuration
 from .headline import Headline, Number, Side
 
 __all__ = ["curation_headline"]

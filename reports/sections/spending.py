@@ -6,11 +6,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from . import numbers as say
-from .axes import linear_axis, log_axis
-from .charts import Bar, Figure, Row, render_figure, rows_chart
-from .curves import Curve, Flag, curve_chart
-from .stored import StoredRun
+from .. import numbers as say
+from ..charts.axes import linear_axis, log_axis
+from ..charts.curves import Curve, Flag, curve_chart
+from ..charts.figure import Figure, render_figure
+from ..charts.rows import Bar, Row, rows_chart
+from ..stored import StoredRun
 
 __all__ = [
     "Step",
@@ -21,6 +22,7 @@ __all__ = [
     "costed",
     "derivation_rows",
     "flip_rows",
+    "lead",
     "money_steps",
     "parts_figure",
     "tornado_figure",
@@ -39,6 +41,13 @@ class Step:
     how: str
     result: str
     total: bool = False
+
+
+def lead(run: StoredRun) -> str:
+    """The sentence that opens the section."""
+    if not run.results.get("money"):
+        return "No prices were stated, so this report is about quality alone."
+    return "From what one request costs to the day on which the spending is earned back."
 
 
 def costed(run: StoredRun) -> list[str]:

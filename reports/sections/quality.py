@@ -6,12 +6,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from . import numbers as say
-from .axes import Axis, linear_axis
-from .charts import Bar, Figure, Mark, Row, dumbbell, render_figure, rows_chart
-from .stored import StoredRun
+from .. import numbers as say
+from ..charts.axes import Axis, linear_axis
+from ..charts.figure import Figure, render_figure
+from ..charts.rows import Bar, Mark, Row, dumbbell, rows_chart
+from ..stored import StoredRun
 
-__all__ = ["CheckRow", "check_rows", "difference_figure", "pairs_figure", "role_of", "shares_figure"]
+__all__ = ["CheckRow", "check_rows", "difference_figure", "lead", "pairs_figure", "role_of", "shares_figure"]
 
 SHARES = {
     "acceptable": ("Acceptable", "keeps every rule that must hold"),
@@ -32,6 +33,13 @@ class CheckRow:
     broken: tuple[str, ...]  # per variant, in the run's order: `12 of 60`
     change: str
     picture: Markup
+
+
+def lead(run: StoredRun) -> str:
+    """The sentence that opens the section."""
+    tested = (run.results.get("quality") or {}).get(run.candidate or "", {}).get("n")
+    on = f", counted on {say.count(tested)} requests that no variant had seen" if tested else ""
+    return f"How many outputs keep the rules of the style{on}."
 
 
 def role_of(run: StoredRun, name: str) -> str:

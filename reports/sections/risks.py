@@ -1,13 +1,13 @@
-"""Where the numbers come from: how much of the splits was used, and the risks as rows."""
+"""The risks as rows: what was found, its limit, where it stands."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import numbers as say
-from .stored import StoredRun
+from .. import numbers as say
+from ..stored import StoredRun
 
-__all__ = ["RiskRow", "risk_rows", "sample_lines"]
+__all__ = ["RiskRow", "lead", "risk_rows"]
 
 STATUS = {
     "ok": ("within its limit", "go"),
@@ -31,25 +31,9 @@ class RiskRow:
     evidence: str
 
 
-def sample_lines(run: StoredRun) -> list[str]:
-    """Where the run used a part of its splits only: how much, so that nobody takes it for all."""
-    data, training = run.results.get("data") or {}, run.results.get("training") or {}
-    trained, of = _sampled(training), (data.get("splits") or {}).get("train")
-    tested = data.get("tested") or {}
-    lines = []
-    if trained and of and trained < of:
-        lines.append(f"Training used a seeded sample of {say.count(trained)} of the {say.count(of)} training pairs.")
-    if tested and tested["pairs"] < tested["of"]:
-        lines.append(
-            f"The test used a seeded sample of {say.count(tested['pairs'])} of the {say.count(tested['of'])} test pairs."
-        )
-    return lines
-
-
-def _sampled(training: Mapping[str, Any]) -> int | None:
-    """How many train pairs were drawn: some of them may be left out as too long, which is no sample."""
-    settings = training.get("settings")
-    return settings.get("max_pairs") if isinstance(settings, Mapping) else training.get("train_pairs")
+def lead(run: StoredRun) -> str:
+    """The sentence that opens the section."""
+    return "What can go wrong with a tuned model, and what this run measured of it."
 
 
 def risk_rows(run: StoredRun) -> list[RiskRow]:

@@ -1,0 +1,49 @@
+"""What stands around every chart: its title, its text alternative, its numbers in a table, its footnote."""
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+__all__ = ["Figure", "render_figure"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What every chart carries beside its picture: title, text alternative, its numbers as a table, a footnote."""
+
+    title: str
+    text: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    on_paper: bool = False  # print the table too, where the picture alone does not say the numbers
+
+
+def render_figure(figure: Figure, picture: Markup) -> Markup:
+    """The chart with its title, and its numbers in a table under a disclosure."""
+    head = Markup("").join(Markup("<th{}>{}</th>").format(_numeric(i), cell) for i, cell in enumerate(figure.head))
+    body = Markup("").join(
+        Markup("<tr>{}</tr>").format(
+            Markup("").join(Markup("<td{}>{}</td>").format(_numeric(i), cell) for i, cell in enumerate(row))
+        )
+        for row in figure.rows
+    )
+    note = Markup('<p class="note">{}</p>').format(figure.note) if figure.note else Markup("")
+    return Markup(
+        '<figure class="chart"><figcaption>{title}</figcaption>'
+        '<div class="picture" role="img" aria-label="{text}">{picture}</div>{note}'
+        '<details class="numbers{paper}"><summary>The numbers of this chart</summary><div class="scroll"><table>'
+        "<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details></figure>"
+    ).format(
+        title=figure.title,
+        text=figure.text,
+        picture=picture,
+        note=note,
+        head=head,
+        body=body,
+        paper=" curve" if figure.on_paper else "",
+    )
+
+
+def _numeric(index: int) -> Markup:
+    return Markup(' class="n"') if index else Markup("")

@@ -1,0 +1,1 @@
+"""The examples side by side: which rows are shown, and what is marked in them."""

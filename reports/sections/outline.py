@@ -1,0 +1,51 @@
+"""The outlines: which sections a page has, in which order."""
+
+from ..curated import StoredCuration
+from ..stored import StoredRun
+from . import curation, examples, method, provenance, quality, risks, spending, training, usage, why
+from .section import Section
+
+__all__ = ["curated_outline", "evaluated_outline"]
+
+
+def evaluated_outline(run: StoredRun, *, examples_shown: bool) -> list[Section]:
+    """The sections of an evaluated run, those without content left out."""
+    results = run.results
+    found = [
+        ("why", "Why", why.lead(run), bool(results.get("verdict"))),
+        ("quality", "Quality", quality.lead(run), bool(run.variants)),
+        ("examples", "Examples", examples.lead(run), examples_shown),
+        ("tokens", "Tokens and time", usage.lead(run), bool(results.get("tokens") or results.get("seconds"))),
+        ("money", "Money", spending.lead(run), True),
+        ("risks", "Risks", risks.lead(run), bool(results.get("risks"))),
+        ("data", "Data", curation.lead(results.get("data") or {}), bool(results.get("data"))),
+        ("training", "Training", training.lead(run), bool(results.get("training"))),
+        ("method", "Method and assumptions", method.lead(run), True),
+        ("provenance", "Provenance", provenance.lead(results.get("provenance")), bool(results.get("provenance"))),
+    ]
+    return [Section(id_, title, lead, f"sections/{id_}.html.j2") for id_, title, lead, there in found if there]
+
+
+def curated_outline(run: StoredCuration, *, origin: dict[str, object]) -> list[Section]:
+    """The sections of a run that was curated alone."""
+    data = run.summary
+    found = [
+        ("rows", "Rows", curation.lead(data), True),
+        ("apart", "Kept apart", "How the rows for testing were kept apart from those for training.", True),
+        (
+            "style",
+            "Style",
+            "How many of the outputs that were read break each rule of the style.",
+            bool(curation.style_rows(data)),
+        ),
+        ("content", "Content", "What the pairs amount to, and what was found in their texts.", True),
+        ("warnings", "Warnings", "What to know before building on these pairs.", bool(data.get("warnings"))),
+        ("method", "Method", "How the numbers were made.", True),
+        ("provenance", "Provenance", provenance.lead(origin), bool(origin)),
+    ]
+    own = ("rows", "apart", "style", "content", "warnings")
+    return [
+        Section(id_, title, lead, f"sections/{'curated_' if id_ in own else ''}{id_}.html.j2")
+        for id_, title, lead, there in found
+        if there
+    ]
