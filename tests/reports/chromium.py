@@ -1,0 +1,72 @@
+"""A window of the real Chromium (Debian's), driven by Playwright, which notes every message and every request."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+
+class Window:
+    """One page at a time: `open` loads it anew; `page` is Playwright's own for everything else."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._context: Any = None
+        self.messages: list[str] = []
+        self.requests: list[str] = []
+        self.page: Page = None  # type: ignore[assignment]
+
+    def open(
+        self, path: Path, *, width: int = 1280, height: int = 800, dark: bool = False, script: bool = True, at: str = ""
+    ) -> Page:
+        """Load the file at a size; `at` is the fragment of its address, such as `#money`."""
+        self.close()
+        self.messages, self.requests = [], []
+        self._context = self._browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light",
+            java_script_enabled=script, reduced_motion="reduce", accept_downloads=True,
+        )  # fmt: skip
+        self._context.on("console", lambda message: self.messages.append(message.text))
+        self._context.on("weberror", lambda error: self.messages.append(str(error.error)))
+        self._context.on("request", lambda request: self.requests.append(request.url))
+        self.page = self._context.new_page()
+        self.page.goto(path.resolve().as_uri() + at)
+        return self.page
+
+    def resize(self, width: int, height: int = 900) -> None:
+        """Give the viewport a size in CSS pixels."""
+        self.page.set_viewport_size({"width": width, "height": height})
+
+    def value(self, expression: str) -> Any:
+        """The value of a JavaScript expression on the page."""
+        return self.page.evaluate(expression)
+
+    def paper(self) -> bytes:
+        """The page as a PDF."""
+        return self.page.pdf(prefer_css_page_size=True, print_background=True)
+
+    def asked(self) -> list[str]:
+        """The requests that left the file itself."""
+        return [url for url in self.requests if not url.startswith(("file:", "data:", "blob:"))]
+
+    def close(self) -> None:
+        """End the page; the browser stays."""
+        if self._context is not None:
+            self._context.close()
+            self._context = None
+
+
+@contextmanager
+def chromium_window() -> Iterator[Window]:
+    """A window of a new Chromium, which ends with it."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert program, "Chromium is needed for the report's browser tests: apt-get install chromium"
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        window = Window(browser)
+        yield window
+        window.close()
+        browser.close()
