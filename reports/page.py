@@ -19,7 +19,9 @@ __all__ = ["date_words", "render_markdown", "render_page"]
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
 # In this order: what comes later may narrow what came before; phone and paper have the last word.
-STYLES = ("base", "first_screen", "layout", "charts", "tables", "examples", "phone", "paper")
+STYLES = (
+    "base", "first_screen", "layout", "charts", "tables", "money", "what_if", "data", "examples", "phone", "paper"
+)  # fmt: skip
 # What no page can hold: control characters (but tab and line ends), lone surrogates, noncharacters.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 # What means something in Markdown anywhere, and what does so only at the start of a line.

@@ -10,7 +10,19 @@ from .examples.examples import choose_examples
 from .first_screen.curation_headline import curation_headline
 from .first_screen.headline import headline
 from .page import date_words, render_markdown, render_page
-from .sections import curation, likeness, more_examples, quality, risks, spending, training, usage
+from .sections import (
+    curation,
+    likeness,
+    more_examples,
+    provenance,
+    quality,
+    risks,
+    spending,
+    training,
+    usage,
+    what_if,
+    why,
+)
 from .sections.method import curation_lines, method_lines
 from .sections.outline import curated_outline, evaluated_outline
 from .stored import StoredRun, read_run
@@ -86,6 +98,9 @@ def _context(run: StoredRun, *, examples: bool) -> dict[str, Any]:
         "likeness": likeness,
         "spending": spending,
         "usage": usage,
+        "what_if": what_if,
+        "why": why,
+        "provenance": provenance,
         "training": training,
         "more_examples": more_examples,
         "curation": curation,

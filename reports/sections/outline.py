@@ -2,7 +2,7 @@
 
 from ..curated import StoredCuration
 from ..stored import StoredRun
-from . import curation, examples, method, provenance, quality, risks, spending, training, usage, why
+from . import curation, examples, method, provenance, quality, risks, spending, training, usage, what_if, why
 from .section import Section
 
 __all__ = ["curated_outline", "evaluated_outline"]
@@ -17,6 +17,7 @@ def evaluated_outline(run: StoredRun, *, examples_shown: bool) -> list[Section]:
         ("examples", "Examples", examples.lead(run), examples_shown),
         ("tokens", "Tokens and time", usage.lead(run), bool(results.get("tokens") or results.get("seconds"))),
         ("money", "Money", spending.lead(run), True),
+        ("what_if", "What if", what_if.lead(run), what_if.page_data(run) is not None),
         ("risks", "Risks", risks.lead(run), bool(results.get("risks"))),
         ("data", "Data", curation.lead(results.get("data") or {}), bool(results.get("data"))),
         ("training", "Training", training.lead(run), bool(results.get("training"))),
