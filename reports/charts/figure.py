@@ -17,6 +17,7 @@ class Figure:
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
     on_paper: bool = False  # print the table too, where the picture alone does not say the numbers
+    id: str = ""  # the anchor that other parts of the page link to
 
 
 def render_figure(figure: Figure, picture: Markup) -> Markup:
@@ -30,11 +31,12 @@ def render_figure(figure: Figure, picture: Markup) -> Markup:
     )
     note = Markup('<p class="note">{}</p>').format(figure.note) if figure.note else Markup("")
     return Markup(
-        '<figure class="chart"><figcaption>{title}</figcaption>'
+        '<figure class="chart"{id}><figcaption>{title}</figcaption>'
         '<div class="picture" role="img" aria-label="{text}">{picture}</div>{note}'
         '<details class="numbers{paper}"><summary>The numbers of this chart</summary><div class="scroll"><table>'
         "<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details></figure>"
     ).format(
+        id=Markup(' id="{}"').format(figure.id) if figure.id else "",
         title=figure.title,
         text=figure.text,
         picture=picture,

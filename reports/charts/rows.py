@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from .axes import Axis
 
-__all__ = ["Bar", "Mark", "Row", "dumbbell", "mini_rows", "rows_chart"]
+__all__ = ["Bar", "Mark", "Row", "draw_row", "dumbbell", "mini_rows", "rows_chart"]
 
 # A shape for each role, so that no reader depends on colour.
 SHAPES = {
@@ -47,7 +47,7 @@ class Row:
 
     name: str
     marks: tuple[Bar | Mark, ...]
-    value: str
+    value: str | Markup
     heading: str = ""  # stands above this row and opens a group
     about: str = ""  # small words beside the heading
     note: str = ""  # small words under the name
@@ -55,23 +55,25 @@ class Row:
 
 def rows_chart(rows: Sequence[Row], axis: Axis, *, lines: Sequence[float] = ()) -> Markup:
     """One row per name: its marks on a shared axis, its value at the end. `lines` are drawn through all rows."""
-    grid = _grid(axis, lines)
     parts = []
     for row in rows:
         if row.heading:
             about = Markup(" <small>{}</small>").format(row.about) if row.about else Markup("")
             parts.append(Markup('<div class="group"><b>{}</b>{}</div>').format(row.heading, about))
-        marks = Markup("").join(_draw(mark, axis) for mark in row.marks)
-        note = Markup("<small>{}</small>").format(row.note) if row.note else Markup("")
-        parts.append(
-            Markup(
-                '<div class="row"><span class="name">{}{}</span><span class="track">'
-                '<svg width="100%" height="100%" aria-hidden="true">{}{}</svg></span>'
-                '<span class="value">{}</span></div>'
-            ).format(row.name, note, grid, marks, row.value)
-        )
+        parts.append(draw_row(row, axis, lines=lines))
     parts.append(Markup('<div class="row axis"><span></span>{}<span></span></div>').format(_tick_labels(axis)))
     return Markup('<div class="rows">{}</div>').format(Markup("").join(parts))
+
+
+def draw_row(row: Row, axis: Axis, *, lines: Sequence[float] = (), kind: str = "") -> Markup:
+    """One row without its heading: name, track, value; `kind` is one more class for the styles."""
+    marks = Markup("").join(_draw(mark, axis) for mark in row.marks)
+    note = Markup("<small>{}</small>").format(row.note) if row.note else Markup("")
+    return Markup(
+        '<div class="row{}"><span class="name">{}{}</span><span class="track">'
+        '<svg width="100%" height="100%" aria-hidden="true">{}{}</svg></span>'
+        '<span class="value">{}</span></div>'
+    ).format(f" {kind}" if kind else "", row.name, note, _grid(axis, lines), marks, row.value)
 
 
 def mini_rows(marks: Sequence[Bar | Mark], axis: Axis, *, lines: Sequence[float] = ()) -> Markup:
