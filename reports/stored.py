@@ -1,7 +1,7 @@
 """A finished run read back from its folder, as plain data."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,16 @@ PAIR_FILES = ("evaluate/pairs.jsonl", "curate/test.jsonl")  # the first that exi
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What results.json says, the tested pairs by id, and the first sample of each output by (id, variant)."""
+    """What results.json says, the tested pairs by id, the first sample of each output by (id, variant), and run.json.
+
+    `facts` is empty where the folder has no run.json.
+    """
 
     path: Path
     results: dict[str, Any]
     pairs: dict[str, dict[str, Any]]
     outputs: dict[tuple[str, str], dict[str, Any]]
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def variants(self) -> list[str]:
@@ -51,7 +55,7 @@ def read_run(run: Path) -> StoredRun:
         key = (str(line["id"]), str(line["variant"]))
         if key not in outputs or (line.get("sample") or 0) < (outputs[key].get("sample") or 0):
             outputs[key] = line
-    return StoredRun(path=run, results=results, pairs=pairs, outputs=outputs)
+    return StoredRun(path=run, results=results, pairs=pairs, outputs=outputs, facts=_read_facts(run / "run.json"))
 
 
 def _read_results(path: Path) -> dict[str, Any]:
@@ -65,6 +69,16 @@ def _read_results(path: Path) -> dict[str, Any]:
     if found != SCHEMA:
         raise DataError(f"{path}: expected the schema {SCHEMA!r}, found {found!r}.\nRun `tuneworth evaluate` again.")
     return results
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: not readable as JSON ({error}).") from error
+    return facts if isinstance(facts, dict) else {}
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
