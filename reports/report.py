@@ -31,8 +31,9 @@ __all__ = ["write_report"]
 
 # The page stays under this size: texts of examples are cut at the longest of these limits that keeps it so.
 MOST_BYTES = 490_000
-SCRIPTS = ("examples",)
-TEXT_LIMITS = (4000, 2000, 1200, 700, 400, 200, 80, 20)
+SCRIPTS = ("navigation", "examples")
+CURATED_SCRIPTS = ("navigation",)
+TEXT_LIMITS = (4000, 3000, 2000, 1600, 1200, 900, 700, 550, 400, 300, 200, 140, 80, 40, 20)
 
 
 def write_report(run: Path, *, examples: bool = True) -> list[Path]:
@@ -47,7 +48,7 @@ def write_report(run: Path, *, examples: bool = True) -> list[Path]:
     if not (run / "results.json").exists() and find_curation(run):
         context = _curated_context(read_curation(run), texts=examples)
         pages = {
-            "report.html": render_page(context),
+            "report.html": render_page(context, scripts=CURATED_SCRIPTS),
             "report.md": render_markdown("curated.md.j2", context),
         }
     else:
@@ -62,13 +63,23 @@ def write_report(run: Path, *, examples: bool = True) -> list[Path]:
 def _fitting_html(run: StoredRun, context: dict[str, Any]) -> str:
     """The page, its example texts cut no shorter than its size demands."""
     text, shown = render_page(context, scripts=SCRIPTS), context["examples"]
-    for limit in TEXT_LIMITS[1:]:
-        if shown is None or len(text.encode()) <= MOST_BYTES:
-            break
-        shorter = choose_examples(run, text_limit=limit)
-        if shorter != shown:  # no text is as long as that: the page would be the same
-            text, shown = render_page(context | {"examples": shorter}, scripts=SCRIPTS), shorter
-    return text
+    if shown is None or _fits(text):
+        return text
+    # The shorter the texts the smaller the page: halving the limits finds the longest that fits in three pages.
+    first, last, fitting = 1, len(TEXT_LIMITS) - 1, None
+    while first <= last:
+        middle = (first + last) // 2
+        shorter = choose_examples(run, text_limit=TEXT_LIMITS[middle])
+        text = render_page(context | {"examples": shorter}, scripts=SCRIPTS)
+        if _fits(text):
+            fitting, last = text, middle - 1
+        else:
+            first = middle + 1
+    return text if fitting is None else fitting  # a page too large even so is the one with the shortest texts
+
+
+def _fits(text: str) -> bool:
+    return len(text.encode()) <= MOST_BYTES
 
 
 def _context(run: StoredRun, *, examples: bool) -> dict[str, Any]:
