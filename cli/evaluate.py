@@ -46,7 +46,7 @@ def command(
     """
     from ..style import ConfigError
     from .evaluating import evaluate_stage
-    from .gates import check_gates, parse_gate
+    from .gates import parse_gate, record_gates
     from .headline import headline
     from .project import read_project
     from .runs import find_run
@@ -75,7 +75,9 @@ def command(
         settings = read_project(project, allow_code=allow_code)
         run = find_run(settings, name)
         results = evaluate_stage(settings, run, talk)
+    gates_failed = record_gates(run, wanted, results)
     report, *_ = report_stage(run)
     talk.answer(f"{headline(results)}\n\nReport: {report}", {"run": str(run), "report": str(report), **results})
-    check_gates(wanted, results)
+    if gates_failed is not None:  # the report is there all the same
+        raise gates_failed
     talk.next(f"open {report}")

@@ -45,7 +45,7 @@ def run_project(
     from .asking import check_addresses, check_endpoints
     from .curate_words import curate_text
     from .evaluating import check_prompts, evaluate_stage
-    from .gates import check_gates, parse_gate
+    from .gates import parse_gate, record_gates
     from .gathering import wanted_outputs
     from .headline import headline
     from .project import read_project
@@ -74,11 +74,13 @@ def run_project(
             f"validation loss {_number(summary['validation_loss'])} at step {summary['best_step']}"
         )
     results = evaluate_stage(project, run, talk, loaded=loaded)
+    gates_failed = record_gates(run, wanted, results)
     report, *_ = report_stage(run)
     talk.answer(
         f"\n{headline(results)}\n\nReport: {report}", {"run": str(run), "report": str(report), **_brief(results)}
     )
-    check_gates(wanted, results)
+    if gates_failed is not None:  # the report is there all the same
+        raise gates_failed
     talk.next(f"open {report}, or ask what happened to a row: tuneworth why {quote(str(run))} ROW")
 
 
@@ -95,4 +97,4 @@ def _number(value: float | None) -> str:
 
 
 def _brief(results: dict) -> dict:
-    return {key: results[key] for key in ("verdict", "quality", "comparison", "money")}
+    return {key: results[key] for key in ("verdict", "quality", "comparison", "money", "gates")}

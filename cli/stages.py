@@ -199,7 +199,7 @@ def sample(pairs: pl.DataFrame, most: int | None, *, seed: int) -> pl.DataFrame:
 
 
 def report_stage(run: Path, *, examples: bool = True) -> list[Path]:
-    """`report.html` and `report.md` of the run: of its results, or of its curation where it has none.
+    """`report.html`, `report.md` and `junit.xml` of the run: of its results, or of its curation where it has none.
 
     Raises: DataError where the run holds neither yet.
     """

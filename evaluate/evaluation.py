@@ -121,6 +121,7 @@ def evaluate_outputs(
         },
         **_stated(around),
         "risks": [],
+        "gates": None,
     }
     if baseline in scores and candidate in scores:
 

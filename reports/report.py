@@ -1,4 +1,4 @@
-"""Writes report.html and report.md of a finished run."""
+"""Writes report.html, report.md and junit.xml of a finished run."""
 
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,11 @@ from .curated import StoredCuration, find_curation, read_curation
 from .examples.examples import choose_examples
 from .first_screen.curation_headline import curation_headline
 from .first_screen.headline import headline
+from .junit import junit_of_curation, junit_of_run
 from .page import date_words, render_markdown, render_page
 from .sections import (
     curation,
+    gates,
     likeness,
     more_examples,
     provenance,
@@ -37,24 +39,30 @@ TEXT_LIMITS = (4000, 3000, 2000, 1600, 1200, 900, 700, 550, 400, 300, 200, 140, 
 
 
 def write_report(run: Path, *, examples: bool = True) -> list[Path]:
-    """Write the run's report.html and report.md and return their paths.
+    """Write the run's report.html, report.md and junit.xml and return their paths.
 
     A run that was curated and not evaluated gets a report of its curation. Without `examples`, no request, output
-    or reference stands in either file.
+    or reference stands in any of the files.
 
     Raises:
         DataError: there is neither results.json nor a curated run, or it is not readable.
     """
     if not (run / "results.json").exists() and find_curation(run):
-        context = _curated_context(read_curation(run), texts=examples)
+        curated = read_curation(run)
+        context = _curated_context(curated, texts=examples)
         pages = {
             "report.html": render_page(context, scripts=CURATED_SCRIPTS),
             "report.md": render_markdown("curated.md.j2", context),
+            "junit.xml": junit_of_curation(curated),
         }
     else:
         stored = read_run(run)
         context = _context(stored, examples=examples)
-        pages = {"report.html": _fitting_html(stored, context), "report.md": render_markdown("report.md.j2", context)}
+        pages = {
+            "report.html": _fitting_html(stored, context),
+            "report.md": render_markdown("report.md.j2", context),
+            "junit.xml": junit_of_run(stored),
+        }
     for name, text in pages.items():
         write_whole(run / name, text)
     return [run / name for name in pages]
@@ -107,6 +115,7 @@ def _context(run: StoredRun, *, examples: bool) -> dict[str, Any]:
         "origin": results.get("provenance"),
         "quality": quality,
         "likeness": likeness,
+        "gates": gates,
         "spending": spending,
         "usage": usage,
         "what_if": what_if,

@@ -2,7 +2,7 @@
 
 from ..curated import StoredCuration
 from ..stored import StoredRun
-from . import curation, examples, method, provenance, quality, risks, spending, training, usage, what_if, why
+from . import curation, examples, gates, method, provenance, quality, risks, spending, training, usage, what_if, why
 from .section import Section
 
 __all__ = ["curated_outline", "evaluated_outline"]
@@ -13,6 +13,7 @@ def evaluated_outline(run: StoredRun, *, examples_shown: bool) -> list[Section]:
     results = run.results
     found = [
         ("why", "Why", why.lead(run), bool(results.get("verdict"))),
+        ("gates", "Gates", gates.lead(run), bool(results.get("gates"))),
         ("quality", "Quality", quality.lead(run), bool(run.variants)),
         ("examples", "Examples", examples.lead(run), examples_shown),
         ("tokens", "Tokens and time", usage.lead(run), bool(results.get("tokens") or results.get("seconds"))),

@@ -24,7 +24,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pages(run: Path, **options: bool) -> tuple[str, str]:
-    html, markdown = write_report(run, **options)
+    html, markdown, _ = write_report(run, **options)
     return html.read_text(encoding="utf-8"), markdown.read_text(encoding="utf-8")
 
 

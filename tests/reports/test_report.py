@@ -35,7 +35,7 @@ class Page(HTMLParser):
 
 
 def read(run: Path, **options: bool) -> tuple[str, str]:
-    html, markdown = write_report(run, **options)
+    html, markdown, _ = write_report(run, **options)
     return html.read_text(encoding="utf-8"), markdown.read_text(encoding="utf-8")
 
 
@@ -49,7 +49,7 @@ def leave_out(*keys: str) -> Callable[[dict[str, Any]], None]:
 
 def test_both_files_are_written_into_the_run(make_run: Callable[..., Path]) -> None:
     run = make_run()
-    assert write_report(run) == [run / "report.html", run / "report.md"]
+    assert write_report(run) == [run / "report.html", run / "report.md", run / "junit.xml"]
     assert sorted(path.name for path in run.glob("report*")) == ["report.html", "report.md"]
 
 

@@ -1,0 +1,231 @@
+"""junit.xml: what a run found as the test results that CI systems read.
+
+A case fails only where somebody should stop: a rule that the candidate breaks more often than the baseline, by more
+than chance explains; a gate that does not hold; a risk over its limit; a comparison that does not count; test rows that
+stand in the training data. Whatever was not measured is skipped, with its reason. All else passes and says its numbers.
+"""
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import numbers as say
+from .curated import StoredCuration
+from .sections.gates import gate_value
+from .stored import StoredRun
+
+__all__ = ["junit_of_curation", "junit_of_run"]
+
+CHANCE = 0.05  # the usual level; the values are adjusted for the number of rules
+MOST_LETTERS = 120  # of a case's name: CI systems list them in one line
+# What XML 1.0 cannot hold (its section 2.2), and the end of a line that every XML reader would change.
+_NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test case: passed where neither `failure` nor `skipped` has a text; `said` are its numbers in words."""
+
+    name: str
+    said: str = ""
+    failure: str | None = None
+    skipped: str | None = None
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One test suite; `seconds` is what its outputs took, where that is known."""
+
+    name: str
+    cases: Sequence[Case]
+    properties: Mapping[str, str] = field(default_factory=dict)
+    seconds: float | None = None
+
+
+def junit_of_run(run: StoredRun) -> str:
+    """The file of an evaluated run: a suite for each variant, then verdict, gates and curation, as far as there are any."""
+    results = run.results
+    suites = [_variant(run, name) for name in run.variants]
+    suites.append(Suite("verdict", [_comparison(results), *_risks(results)], _decision(results)))
+    if results.get("gates"):
+        suites.append(Suite("gates", [_gate(gate) for gate in results["gates"]]))
+    if results.get("data"):
+        suites.append(Suite("curation", list(_curation(results["data"]))))
+    return _written(suites, created=results.get("created"))
+
+
+def junit_of_curation(run: StoredCuration) -> str:
+    """The file of a run that was curated and not evaluated: how the rows keep the style, and what curating found."""
+    data = run.summary
+    known = (data.get("style") or {}).get("checks") or {}
+    rules = [
+        _rule(name, check, (known.get(name) or {}).get("sentence"), one="rows")
+        for name, check in (data.get("checks") or {}).items()
+    ]
+    suites = [Suite("style", rules)] if rules else []
+    return _written([*suites, Suite("curation", list(_curation(data)))], created=run.facts.get("created"))
+
+
+# --- variants -----------------------------------------------------------------------------------------------------
+
+
+def _variant(run: StoredRun, name: str) -> Suite:
+    results, scored = run.results, run.results["quality"][name]
+    role = "candidate" if name == run.candidate else "baseline" if name == run.baseline else "other"
+    acceptable = scored.get("acceptable") or {}
+    about = {
+        "role": role,
+        "model": str(((results.get("variants") or {}).get(name) or {}).get("model") or "not known"),
+        "cases": say.count(scored.get("n")),
+        "acceptable": _share(acceptable),
+    }
+    rules = (results.get("style") or {}).get("checks") or {}
+    cases = []
+    for check, found in (scored.get("checks") or {}).items():
+        case = _rule(check, found, (rules.get(check) or {}).get("sentence"), one="outputs")
+        if role == "candidate" and case.skipped is None:
+            case = _against_baseline(run, check, case)
+        cases.append(case)
+    return Suite(name, cases, about, _seconds(results, name))
+
+
+def _rule(name: str, found: Mapping[str, Any], sentence: Any, *, one: str) -> Case:
+    """A rule of the style: how many of `one` (outputs, rows) break it."""
+    full = f"{name}: {sentence}" if sentence else name
+    if found.get("share") is None:
+        return Case(full, skipped=_why_unscored(found, one))
+    of = found.get("n")
+    broken = f"{say.count(found.get('fail'))} of {say.count(of)}" if of else say.count(found.get("fail"))
+    said = f"Broken by {broken} {one} ({_share(found)})."
+    if found.get("level") == "should":
+        said += " The rule says should, so breaking it is no failure."
+    return Case(full, said)
+
+
+def _why_unscored(found: Mapping[str, Any], one: str) -> str:
+    if found.get("unscored"):
+        return f"could not be scored on {say.count(found['unscored'])} {one}"
+    return f"applies to none of the {one}"
+
+
+def _against_baseline(run: StoredRun, check: str, case: Case) -> Case:
+    """The candidate's case: a failure where it breaks a must rule more often than the baseline, beyond chance."""
+    compared = ((run.results.get("comparison") or {}).get("checks") or {}).get(check) or {}
+    value, chance = compared.get("value"), compared.get("p_holm")
+    if value is None:
+        return case
+    # A positive difference: the candidate keeps the rule on that much more of the requests.
+    moved = f"{say.points(abs(value)).removeprefix('+')} {'less' if value > 0 else 'more'} often than {run.baseline}"
+    said = f"{case.said} That is {moved}." if value else f"{case.said} That is as often as {run.baseline}."
+    worse = value < 0 and chance is not None and chance < CHANCE and compared.get("level") == "must"
+    return Case(case.name, said, failure=f"breaks this rule {moved}, more than chance explains" if worse else None)
+
+
+def _seconds(results: Mapping[str, Any], name: str) -> float | None:
+    speed = ((results.get("seconds") or {}).get(name) or {}).get("per_second")
+    return results["quality"][name]["n"] / speed if speed else None
+
+
+def _share(found: Mapping[str, Any]) -> str:
+    if found.get("share") is None:
+        return say.UNKNOWN
+    span = "" if found.get("low") is None else f", range {say.percent_range(found['low'], found.get('high'))}"
+    return f"{say.percent(found['share'])}{span}"
+
+
+# --- verdict, gates, curation -------------------------------------------------------------------------------------
+
+
+def _decision(results: Mapping[str, Any]) -> dict[str, str]:
+    verdict = results.get("verdict") or {}
+    return {key: str(verdict[key]) for key in ("decision", "what", "sentence", "doubt") if verdict.get(key)}
+
+
+def _comparison(results: Mapping[str, Any]) -> Case:
+    verdict, name = results.get("verdict"), "the comparison counts"
+    if not verdict:
+        return Case(name, skipped="no two variants were compared")
+    if verdict.get("decision") == "fix first":
+        return Case(name, failure=str(verdict.get("sentence") or "fix first"))
+    return Case(name, str(verdict.get("sentence") or ""))
+
+
+def _risks(results: Mapping[str, Any]) -> Iterator[Case]:
+    for risk in results.get("risks") or []:
+        name, said = f"risk: {str(risk.get('id')).replace('_', ' ')}", str(risk.get("evidence") or "")
+        match risk.get("status"):
+            case "over":
+                yield Case(name, said, failure=said or "over its limit")
+            case "not checked":
+                yield Case(name, skipped=said or "not checked")
+            case status:
+                yield Case(name, f"To watch: {said}" if status == "warn" else said)
+
+
+def _gate(gate: Mapping[str, Any]) -> Case:
+    found = gate_value(gate.get("value"))
+    said = "there is no value here" if gate.get("value") is None else f"it is {found}"
+    return Case(str(gate.get("gate")), said, failure=None if gate.get("holds") else said)
+
+
+def _curation(data: Mapping[str, Any]) -> Iterator[Case]:
+    """Whether the test rows are kept apart, whether rows are left, and what curating warns of."""
+    held, name = (data.get("certificate") or {}).get("pairs_at_or_above"), "test rows are kept apart from training"
+    if held is None:
+        yield Case(name, skipped="nothing was held out, so there was nothing to compare")
+    elif held:
+        yield Case(name, failure=f"{say.count(held)} held-out rows repeat a training row with the same facts")
+    else:
+        yield Case(name, "No held-out row repeats a training row with the same facts.")
+    kept = (data.get("outcomes") or {}).get("kept")
+    rows = f"{say.count(kept)} of {say.count(data.get('rows_read'))} rows stay"
+    yield Case("rows are left to work with", rows, failure=None if kept else rows)
+    for warning in data.get("warnings") or []:
+        yield Case(f"warning: {str(warning.get('code')).replace('_', ' ')}", skipped=str(warning.get("text")))
+
+
+# --- the file -----------------------------------------------------------------------------------------------------
+
+
+def _written(suites: Sequence[Suite], *, created: Any) -> str:
+    root = ET.Element("testsuites", {"name": "tuneworth", **_counts([case for s in suites for case in s.cases])})
+    for suite in suites:
+        element = ET.SubElement(root, "testsuite", {"name": _clean(suite.name), **_counts(suite.cases)})
+        element.set("time", f"{suite.seconds or 0:.3f}")
+        if created:
+            element.set("timestamp", _clean(str(created))[:19])  # without the zone, as the format has none
+        if suite.properties:
+            holder = ET.SubElement(element, "properties")
+            for name, value in suite.properties.items():
+                ET.SubElement(holder, "property", {"name": name, "value": _clean(value)})
+        for case in suite.cases:
+            _add(element, suite.name, case)
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _add(suite: ET.Element, classname: str, case: Case) -> None:
+    name = " ".join(_clean(case.name).split())
+    short = name if len(name) <= MOST_LETTERS else name[: MOST_LETTERS - 1] + "…"
+    element = ET.SubElement(suite, "testcase", {"classname": _clean(classname), "name": short, "time": "0"})
+    if case.failure is not None:
+        ET.SubElement(element, "failure", {"message": _clean(case.failure), "type": "tuneworth"})
+    elif case.skipped is not None:
+        ET.SubElement(element, "skipped", {"message": _clean(case.skipped)})
+    if case.said:
+        ET.SubElement(element, "system-out").text = _clean(case.said)
+
+
+def _counts(cases: Sequence[Case]) -> dict[str, str]:
+    return {
+        "tests": str(len(cases)),
+        "failures": str(sum(case.failure is not None for case in cases)),
+        "errors": "0",
+        "skipped": str(sum(case.failure is None and case.skipped is not None for case in cases)),
+    }
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))

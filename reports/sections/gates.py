@@ -1,0 +1,57 @@
+"""The gates: the conditions that the command was given, and what came of them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .. import numbers as say
+from ..stored import StoredRun
+
+__all__ = ["GateRow", "gate_rows", "lead"]
+
+
+@dataclass(frozen=True)
+class GateRow:
+    """One condition as written, the value that it met, whether it holds, the tone of its mark."""
+
+    text: str
+    value: str
+    state: str
+    tone: str
+
+
+def lead(run: StoredRun) -> str:
+    """The sentence that opens the section."""
+    rows = gate_rows(run)
+    failed = sum(row.tone == "fix" for row in rows)
+    if len(rows) == 1:
+        return f"The condition that was set for this run {'does not hold' if failed else 'holds'}."
+    if failed in (0, len(rows)):
+        return f"All {len(rows)} conditions that were set for this run {'fail' if failed else 'hold'}."
+    return (
+        f"{failed} of the {len(rows)} conditions that were set for this run {'does' if failed == 1 else 'do'} not hold."
+    )
+
+
+def gate_rows(run: StoredRun) -> list[GateRow]:
+    """The gates, those that failed first; [] where none were given."""
+    rows = [
+        GateRow(
+            text=str(gate.get("gate")),
+            value=gate_value(gate.get("value")),
+            state="holds" if gate.get("holds") else "failed",
+            tone="go" if gate.get("holds") else "fix",
+        )
+        for gate in run.results.get("gates") or []
+    ]
+    return sorted(rows, key=lambda row: row.tone != "fix")
+
+
+def gate_value(value: Any) -> str:
+    """The value that a gate met, in the notation of its condition: 0.6667, not 67 %."""
+    if value is None:
+        return "no value"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.6g}".replace("-", say.MINUS)
+    return str(value)
