@@ -11,7 +11,9 @@ import numpy as np
 from ..verdict.flips import carrying_failure_cost, solve_flips
 from .account import point_account
 from .alternatives import alternatives
+from .distribution import spreads, with_bands
 from .draws import VOLUME_RANGE, draw_values
+from .formula_inputs import formula_inputs
 from .formulas import ZERO
 from .options import Plan, read_plan
 from .price_warnings import warnings_of
@@ -60,6 +62,9 @@ def compute_money(
     drawn = draw_values(quantities, groups=groups, seed=seed, draws=draws)
     keys = point_account(quantities, settings, baseline=baseline, candidate=candidate, names=names, measured=measured)
     keys |= outcomes(drawn, settings, baseline, candidate)
+    target = float(values.get("target_payback_days", ZERO))
+    keys |= spreads(drawn, settings, baseline, candidate, target_days=target)
+    keys["volume_curve"] = with_bands(keys["volume_curve"], drawn, settings, baseline, candidate)
     sources = {key: quantity.source for key, quantity in quantities.items()}
 
     def ways(changed: Mapping[str, Decimal], other: RoiSettings) -> list[dict[str, Any]]:
@@ -113,6 +118,7 @@ def _said(
         "failures": settings.failures,
         "failure_cost": plan.failure_cost,
         "already_spent": values.get("investment.already_spent", ZERO),
+        "formula_inputs": formula_inputs(values, settings, plan, baseline, candidate),
         "missing": _missing(settings, values, (baseline, candidate)),
         "assumptions": [_assumption(quantity) for quantity in quantities.values()],
     }
