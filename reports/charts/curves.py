@@ -102,12 +102,7 @@ def _y_labels(y: Axis, top: int, width: int) -> Markup:
 
 
 def _x_labels(x: Axis, top: int) -> Markup:
-    return Markup("").join(
-        Markup('<text class="tick{}" x="{}%" y="{}" text-anchor="{}">{}</text>').format(
-            " spare" if spare else "", place, top + HEIGHT + 17, anchor, label
-        )
-        for place, label, anchor, spare in x.labels()
-    )
+    return Markup("").join(label.draw(top + HEIGHT + 17) for label in x.tick_labels())
 
 
 def _flag(flag: Flag, x: Axis, top: int) -> Markup:

@@ -109,7 +109,8 @@ def _draw(mark: Bar | Mark, axis: Axis) -> Markup:
     """The mark on the middle line of the SVG around it."""
     if isinstance(mark, Bar):
         left, right = sorted((axis.place(mark.start), axis.place(mark.end)))
-        # A bar of nothing still shows where it is.
+        # A bar of nothing still shows where it is, inside the track.
+        left = min(left, 99.75)
         return Markup(
             '<rect class="bar r-{}" x="{}%" width="{}%" y="50%" height="12" transform="translate(0 -6)"/>'
         ).format(mark.role, left, round(max(right - left, 0.25), 3))
@@ -137,12 +138,5 @@ def _grid(axis: Axis, lines: Sequence[float]) -> Markup:
 
 
 def _tick_labels(axis: Axis) -> Markup:
-    labels = [
-        Markup('<text x="{}%" y="13" class="tick{}" text-anchor="{}">{}</text>').format(
-            place, " spare" if spare else "", anchor, label
-        )
-        for place, label, anchor, spare in axis.labels()
-    ]
-    return Markup('<svg class="ticks" width="100%" height="16" aria-hidden="true">{}</svg>').format(
-        Markup("").join(labels)
-    )
+    labels = Markup("").join(label.draw(13) for label in axis.tick_labels())
+    return Markup('<div class="ticks"><svg width="100%" height="16" aria-hidden="true">{}</svg></div>').format(labels)
