@@ -172,7 +172,8 @@ def _payback(prefix: str, against: str, saving: Decimal, gross: Decimal, running
     if ramp == 0:
         return line(key, f"{words}.", "investment ÷ saving per day", "{0} ÷ {1}", (cost, saving), _over, "days")
     after = (cost + gross * ramp / 2) / saving
-    if after >= ramp:
+    # Machines that are saved pay back even where requests save nothing; then there is no growth to divide by.
+    if after >= ramp or gross == 0 or running * running + 2 * gross / ramp * cost < 0:
         return line(
             key, f"{words}; the volume grows over {ramp:f} days, which counts as half of them.",
             "(investment + saving of requests × ramp ÷ 2) ÷ saving per day", "({0} + {1} × {2} ÷ 2) ÷ {3}",
