@@ -13,12 +13,15 @@ from .junit import junit_of_curation, junit_of_run
 from .page import date_words, render_markdown, render_page
 from .sections import (
     curation,
+    funnel,
     gates,
+    kept_apart,
     likeness,
     more_examples,
     provenance,
     quality,
     risks,
+    rows_left,
     spending,
     training,
     usage,
@@ -124,6 +127,9 @@ def _context(run: StoredRun, *, examples: bool) -> dict[str, Any]:
         "training": training,
         "more_examples": more_examples,
         "curation": curation,
+        "funnel": funnel,
+        "kept_apart": kept_apart,
+        "rows_left": rows_left,
     }
 
 
@@ -147,6 +153,9 @@ def _curated_context(run: StoredCuration, *, texts: bool) -> dict[str, Any]:
         "method": curation_lines(run),
         "origin": origin,
         "curation": curation,
+        "funnel": funnel,
+        "kept_apart": kept_apart,
+        "rows_left": rows_left,
         "spending": spending,
         "money": None,
     }

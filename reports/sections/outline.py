@@ -2,7 +2,21 @@
 
 from ..curated import StoredCuration
 from ..stored import StoredRun
-from . import curation, examples, gates, method, provenance, quality, risks, spending, training, usage, what_if, why
+from . import (
+    curated_leads,
+    curation,
+    examples,
+    gates,
+    method,
+    provenance,
+    quality,
+    risks,
+    spending,
+    training,
+    usage,
+    what_if,
+    why,
+)
 from .section import Section
 
 __all__ = ["curated_outline", "evaluated_outline"]
@@ -20,7 +34,7 @@ def evaluated_outline(run: StoredRun, *, examples_shown: bool) -> list[Section]:
         ("money", "Money", spending.lead(run), True),
         ("what_if", "What if", what_if.lead(run), what_if.page_data(run) is not None),
         ("risks", "Risks", risks.lead(run), bool(results.get("risks"))),
-        ("data", "Data", curation.lead(results.get("data") or {}), bool(results.get("data"))),
+        ("data", "Data", curation.lead(run), True),
         ("training", "Training", training.lead(run), bool(results.get("training"))),
         ("method", "Method and assumptions", method.lead(run), True),
         ("provenance", "Provenance", provenance.lead(results.get("provenance")), bool(results.get("provenance"))),
@@ -32,16 +46,11 @@ def curated_outline(run: StoredCuration, *, origin: dict[str, object]) -> list[S
     """The sections of a run that was curated alone."""
     data = run.summary
     found = [
-        ("rows", "Rows", curation.lead(data), True),
-        ("apart", "Kept apart", "How the rows for testing were kept apart from those for training.", True),
-        (
-            "style",
-            "Style",
-            "How many of the outputs that were read break each rule of the style.",
-            bool(curation.style_rows(data)),
-        ),
-        ("content", "Content", "What the pairs amount to, and what was found in their texts.", True),
-        ("warnings", "Warnings", "What to know before building on these pairs.", bool(data.get("warnings"))),
+        ("rows", "Rows", curated_leads.rows_lead(data), True),
+        ("apart", "Kept apart", curated_leads.apart_lead(data), True),
+        ("style", "Style", curated_leads.style_lead(data), bool(data.get("checks"))),
+        ("content", "Content", curated_leads.content_lead(data), True),
+        ("warnings", "Warnings", curated_leads.warnings_lead(data), bool(data.get("warnings"))),
         ("method", "Method", "How the numbers were made.", True),
         ("provenance", "Provenance", provenance.lead(origin), bool(origin)),
     ]

@@ -1,0 +1,127 @@
+"""Whether the held-out rows are new to the model: what was searched, what was found, the nearest pairs left."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from .. import numbers as say
+from ..curated import read_texts
+from .differing import differing
+from .rows_left import ID, short
+
+__all__ = ["Near", "certificate", "certificate_facts", "held_out", "near_rows", "new_to_it"]
+
+
+@dataclass(frozen=True)
+class Near:
+    """A held-out row and the training row nearest to it; the texts are empty where they are left out."""
+
+    id: str
+    train_id: str
+    similarity: str
+    input: Markup
+    train_input: Markup
+
+
+def held_out(data: Mapping[str, Any]) -> int:
+    """The rows that are not trained on."""
+    splits = data.get("splits") or {}
+    return sum(splits.get(name) or 0 for name in ("validation", "test"))
+
+
+def new_to_it(data: Mapping[str, Any]) -> str:
+    """What was found as the second half of a sentence; empty where nothing was searched or held out."""
+    found, held = (data.get("certificate") or {}).get("pairs_at_or_above"), held_out(data)
+    if found is None or not held:
+        return ""
+    if found:
+        pairs = f"{say.count(found)} pair{'' if found == 1 else 's'}"
+        return f"{pairs} across the split {'is' if found == 1 else 'are'} alike with the same facts: the test leaks"
+    return f"none of the {say.count(held)} held out has a training example alike with the same facts"
+
+
+def certificate(data: Mapping[str, Any]) -> str:
+    """What an exact search of the held-out rows against the training rows found, as one sentence."""
+    found = data.get("certificate")
+    if not found or found.get("pairs_at_or_above") is None:
+        return ""
+    alike, limit = found["pairs_at_or_above"], _limit(found)
+    if alike:
+        pairs = "pair of a held-out request and a training example is" if alike == 1 else (
+            "pairs of a held-out request and a training example are"
+        )  # fmt: skip
+        return f"{say.count(alike)} {pairs} alike with the same facts (similarity {limit} or more): the test leaks."
+    sentence = f"No held-out request has a training example with the same facts at a similarity of {limit} or more."
+    siblings = found.get("siblings_at_or_above")
+    if siblings:
+        pairs = "pair across the split is" if siblings == 1 else "pairs across the split are"
+        differ = "its facts differ" if siblings == 1 else "their facts differ"
+        return f"{sentence} {say.count(siblings)} {pairs} alike, but {differ}."
+    return sentence
+
+
+def certificate_facts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Label and value of what was searched and found; [] without a certificate."""
+    found = data.get("certificate") or {}
+    if found.get("pairs_at_or_above") is None:
+        return []
+    train = (data.get("splits") or {}).get("train")
+    left_out = ", ".join(short(str(name), 40) for name in data.get("identifiers") or [])
+    nearest, tied = found.get("nearest") or [], found.get("siblings_tied_from")
+    facts = [
+        ("Searched", f"each of {say.count(held_out(data))} held-out requests against all {say.count(train)} training "
+         "examples, none left to an estimate"),
+        ("What counts as alike", f"requests that share {_limit(found)} or more of their letters' sequences; 1 is the same "
+         f"text{f'. Not compared: {left_out}' if left_out else ''}"),
+        ("Alike, with the same facts", _pairs(found["pairs_at_or_above"])),
+        ("Alike, with other facts", _siblings(found.get("siblings_at_or_above"), tied)),
+        ("The nearest that is left", f"{_likeness(nearest[0].get('similarity'))} alike" if nearest else "nothing near"),
+        ("Outputs much like a training output", _outputs(found.get("outputs_alike"))),
+    ]  # fmt: skip
+    return [(label, value) for label, value in facts if value]
+
+
+def _pairs(count: int) -> str:
+    return "none" if not count else f"{say.count(count)} pair{'' if count == 1 else 's'} of rows"
+
+
+def _siblings(count: int | None, tied: float | None) -> str:
+    """Siblings left across the split, and from which likeness on they were kept together."""
+    if count is None:
+        return ""
+    together = f"; those alike from {tied:g} on stay together as far as the data allow" if _number(tied) else ""
+    return f"{_pairs(count)}{together}"
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _outputs(count: int | None) -> str:
+    return "" if count is None else f"{say.count(count)} held-out rows, for other requests; for information"
+
+
+def near_rows(path: Path, data: Mapping[str, Any], *, texts: bool) -> list[Near]:
+    """The nearest pairs left across the split, nearest first, their inputs with what differs marked."""
+    nearest: Sequence[Mapping[str, Any]] = (data.get("certificate") or {}).get("nearest") or []
+    said = read_texts(path, {pair[key] for pair in nearest for key in ("id", "train_id")}) if texts else {}
+    rows = []
+    for pair in nearest:
+        inputs = differing(*(said.get(pair[key], ("", ""))[0] for key in ("id", "train_id")))
+        rows.append(Near(short(pair["id"], ID), short(pair["train_id"], ID), _likeness(pair["similarity"]), *inputs))
+    return rows
+
+
+def _likeness(value: Any) -> str:
+    """Three decimals, cut and not rounded: what is below the threshold never reads like the threshold itself."""
+    if not isinstance(value, int | float):
+        return say.UNKNOWN
+    return "1" if value >= 1 else f"{int(value * 1000) / 1000:.3f}"
+
+
+def _limit(found: Mapping[str, Any]) -> str:
+    threshold = found.get("threshold")
+    return f"{threshold:g}" if isinstance(threshold, int | float) else "the stated one"
