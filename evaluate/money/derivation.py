@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from .derivation_inputs import with_inputs
 from .derivation_line import Line, comparison, line
 from .derivation_option import option_lines
 from .derivation_time import break_even_lines, payback_lines, upkeep_lines, value_lines
@@ -13,6 +14,8 @@ from .options import Plan, effective_of, figures, listed_currency
 from .roi_settings import RoiSettings
 
 __all__ = ["derive"]
+
+PRICES = ("price_input", "price_cached", "price_cache_write", "price_output")
 
 
 def derive(
@@ -24,6 +27,23 @@ def derive(
 ) -> list[dict[str, Any]]:
     """`money.derivation`: one entry per figure of `keys`, in the order in which each needs only those above it."""
     names = (keys["baseline"], keys["candidate"])
+    lines = _lines(keys, names, options, plan, values, settings)
+    prices = [(name, key) for name in options for key in PRICES]
+    exchanged = {f"{name}.{key}": money for name, key in prices if (money := listed_currency(settings, name, key))}
+    own = {each.key for each in lines}
+    exchanged = {key: money for key, money in exchanged.items() if key in own}
+    found = with_inputs(lines, names, failures=plan.failures, assumed=values, exchanged=exchanged)
+    return [each.to_json() for each in found]
+
+
+def _lines(
+    keys: Mapping[str, Any],
+    names: tuple[str, str],
+    options: Mapping[str, Option | None],
+    plan: Plan,
+    values: Mapping[str, Decimal],
+    settings: RoiSettings,
+) -> list[Line]:
     currency = settings.currency
     lines = _price_lines(options, values, settings)
     for name, option in options.items():
@@ -32,7 +52,7 @@ def derive(
     baseline, candidate = options[names[0]], options[names[1]]
     lines += _investment_lines(values, currency)
     if baseline is None or candidate is None:
-        return [each.to_json() for each in lines]
+        return lines
     lines += _saving_lines(names, baseline, candidate, plan, currency)
     lines += _part_lines(names, baseline, candidate, plan, currency)
     lines += upkeep_lines(names, (baseline, candidate), plan, values, currency)
@@ -41,7 +61,7 @@ def derive(
     lines += value_lines((baseline, candidate), plan, currency)
     for row in keys["alternatives"]:
         lines += _alternative_lines(row, names, baseline, candidate, plan, currency, options)
-    return [each.to_json() for each in lines]
+    return lines
 
 
 def _price_lines(
@@ -50,7 +70,7 @@ def _price_lines(
     """Prices of a list in another currency, exchanged."""
     found = []
     for name, option in options.items():
-        for key in ("price_input", "price_cached", "price_cache_write", "price_output"):
+        for key in PRICES:
             foreign, listed = listed_currency(settings, name, key), values.get(f"{name}.{key}")
             if option is None or listed is None or foreign is None or foreign == settings.currency:
                 continue

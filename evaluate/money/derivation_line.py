@@ -16,7 +16,8 @@ EXACT_DIGITS = 12  # so many for prices and token counts, which are shown as the
 class Line:
     """`numbers` is plain arithmetic (+ - × ÷ ^, max, ceil, sqrt): a pocket calculator gives `result` from it.
 
-    `value` is the exact figure; None where there is none, such as a payback of never.
+    `value` is the exact figure; None where there is none, such as a payback of never. `inputs` are the keys of the
+    lines above and of the assumptions that go in.
     """
 
     key: str
@@ -25,6 +26,7 @@ class Line:
     numbers: str
     result: str
     value: Decimal | None
+    inputs: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """One entry of `money.derivation`."""
@@ -35,6 +37,7 @@ class Line:
             "numbers": self.numbers,
             "result": self.result,
             "value": self.value,
+            "inputs": list(self.inputs),
         }
 
 

@@ -14,7 +14,7 @@ from .options import DAYS_A_YEAR, TOKENS, listed_currency
 from .quantities import Quantity
 from .roi_settings import RoiSettings
 
-__all__ = ["Simulated", "outcomes", "simulate", "tornado"]
+__all__ = ["Simulated", "Values", "outcomes", "percentile", "simulate", "tornado"]
 
 Values = Mapping[str, np.ndarray]
 
@@ -62,15 +62,15 @@ def outcomes(drawn: Values, settings: RoiSettings, baseline: str, candidate: str
         return empty
     empty["probability_npv_positive"] = float(np.mean(found.npv > 0))
     empty["draws"] = len(found.npv)
-    empty |= {f"npv_p{p}": _percentile(found.npv, p) for p in (5, 50, 95)}
+    empty |= {f"npv_p{p}": percentile(found.npv, p) for p in (5, 50, 95)}
     if found.payback_days is not None:
         empty["probability_of_payback_in_target"] = float(np.mean(found.payback_days <= drawn["target_payback_days"]))
-        empty |= {f"payback_days_p{p}": _percentile(found.payback_days, p) for p in (5, 50, 95)}
+        empty |= {f"payback_days_p{p}": percentile(found.payback_days, p) for p in (5, 50, 95)}
     return empty
 
 
-def _percentile(values: np.ndarray, percent: int) -> float | None:
-    """An observed draw, never an average with an infinite one: never is a censored value, not a number."""
+def percentile(values: np.ndarray, percent: int) -> float | None:
+    """The percentile as an observed draw, never an average with an infinite one; None where it is infinite itself."""
     value = float(np.quantile(values, percent / 100, method="inverted_cdf"))
     return value if np.isfinite(value) else None
 
