@@ -28,6 +28,7 @@ from .sections import (
     what_if,
     why,
 )
+from .sections import examples as examples_section
 from .sections.method import curation_lines, method_lines
 from .sections.outline import curated_outline, evaluated_outline
 from .stored import StoredRun, read_run
@@ -36,7 +37,7 @@ __all__ = ["write_report"]
 
 # The page stays under this size: texts of examples are cut at the longest of these limits that keeps it so.
 MOST_BYTES = 490_000
-SCRIPTS = ("navigation", "examples")
+SCRIPTS = ("navigation", "words", "examples", "blind")
 CURATED_SCRIPTS = ("navigation",)
 TEXT_LIMITS = (4000, 3000, 2000, 1600, 1200, 900, 700, 550, 400, 300, 200, 140, 80, 40, 20)
 
@@ -110,6 +111,7 @@ def _context(run: StoredRun, *, examples: bool) -> dict[str, Any]:
         "sections": evaluated_outline(run, examples_shown=bool(shown and shown.rows)),
         "examples": shown,
         "examples_left_out": not examples,
+        "examples_section": examples_section,
         "money": results.get("money"),
         "risks": risks.risk_rows(run),
         "data": results.get("data"),

@@ -1,54 +1,88 @@
 """The examples side by side: which rows are shown, and each with its violations at their place."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
 from ...style.fields import field_text
+from ...style.files import sha256_file
 from ..stored import StoredRun
-from .marks import clip, mark_text
+from .marks import clip, mark_text, placed_numbers
 
-__all__ = ["Example", "Examples", "Shown", "choose_examples"]
+__all__ = ["Example", "Examples", "Note", "Shown", "choose_examples"]
 
 MOST_ROWS = 200
+PRINTED_ROWS = 8
+MOST_NOTES = 12
+# The candidate's losses in front: they are what a sceptic asks for first.
+KINDS = ("lost", "won", "neither", "unscored", "both")
+
+
+@dataclass(frozen=True)
+class Note:
+    """A violation as the list under an output says it; `placed` where the output carries its mark."""
+
+    check: str
+    text: str
+    placed: bool
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One output as the page shows it."""
+    """One output as the page shows it; `anchor` is what its marks and notes are called after."""
 
     name: str
-    role: str
     acceptable: bool | None
     text: Markup
     left_off: int
-    notes: tuple[tuple[str, str], ...]  # (check, what was expected), numbered from 1
+    notes: tuple[Note, ...]
+    more_notes: int
+    anchor: str
 
 
 @dataclass(frozen=True)
 class Example:
-    """One request with both outputs and the reference."""
+    """One request with the outputs of both sides, those of the other variants, and the reference."""
 
     id: str
     request: tuple[tuple[str, str], ...]  # (field, value); one unnamed field for a plain text
     sides: tuple[Shown, ...]
+    others: tuple[Shown, ...]
     reference: str
     reference_ok: bool
-    kind: str  # "lost", "won", "both", "neither", "unscored"
+    kind: str  # one of KINDS
     checks: tuple[str, ...]
+    group: str | None
 
 
 @dataclass(frozen=True)
 class Examples:
-    """The chosen rows, how many there are in all, how many differ, and the checks to filter by."""
+    """The chosen rows, how many there are in all, how many differ, and the checks and groups to filter by.
+
+    `groups` are those of at least two shown rows. `outputs_hash` tells the run that a person's judgements are about.
+    """
 
     rows: tuple[Example, ...]
     total: int
     differing: int
     checks: tuple[str, ...]
+    groups: tuple[str, ...]
+    outputs_hash: str
+
+    def numbers_of(self, row: Example) -> str:
+        """The places of the row's checks in `checks`, as one word each: what the page's filter reads."""
+        return " ".join(str(self.checks.index(check)) for check in row.checks)
+
+    def kinds(self) -> list[tuple[str, int]]:
+        """The kinds that are shown, with how many rows of each."""
+        counts = Counter(row.kind for row in self.rows)
+        return [(kind, counts[kind]) for kind in KINDS if counts[kind]]
 
 
 def choose_examples(run: StoredRun, *, text_limit: int = 4000) -> Examples:
@@ -63,11 +97,24 @@ def choose_examples(run: StoredRun, *, text_limit: int = 4000) -> Examples:
     differing = [id_ for id_ in ids if kinds[id_] in ("lost", "won")]
     chosen = _some(differing, MOST_ROWS)
     chosen += _some([id_ for id_ in ids if kinds[id_] not in ("lost", "won")], MOST_ROWS - len(chosen))
-    order = {"lost": 0, "won": 1, "neither": 2, "unscored": 3, "both": 4}
-    chosen.sort(key=lambda id_: order[kinds[id_]])
-    rows = tuple(_example(run, id_, names, kinds[id_], text_limit) for id_ in chosen)
-    checks = sorted({check for row in rows for check in row.checks})
-    return Examples(rows=rows, total=len(ids), differing=len(differing), checks=tuple(checks))
+    chosen.sort(key=lambda id_: KINDS.index(kinds[id_]))
+    rows = tuple(_example(run, id_, names, kinds[id_], text_limit, place) for place, id_ in enumerate(chosen))
+    groups = Counter(row.group for row in rows if row.group is not None)
+    outputs = run.path / "evaluate" / "outputs.jsonl"
+    return Examples(
+        rows=rows,
+        total=len(ids),
+        differing=len(differing),
+        checks=tuple(sorted({check for row in rows for check in row.checks})),
+        groups=tuple(sorted(group for group, members in groups.items() if members > 1)),
+        outputs_hash=_hash(outputs, outputs.stat().st_mtime_ns) if outputs.exists() else "",
+    )
+
+
+@lru_cache(maxsize=4)
+def _hash(path: Path, changed: int) -> str:
+    """Once for each state of the file: the rows of a page are chosen anew until their texts fit."""
+    return sha256_file(path)
 
 
 def _some(ids: list[str], most: int) -> list[str]:
@@ -93,37 +140,52 @@ def _request(pair: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("", str(pair.get("input") or ""))]
 
 
-def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int) -> Example:
+def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, place: int) -> Example:
     pair = run.pairs[id_]
-    sides = tuple(
-        _shown(name, "candidate" if name == run.candidate else "baseline", run.outputs.get((id_, name)), limit)
-        for name in names
-    )
+    lines = {name: run.outputs.get((id_, name)) for name in [*names, *run.variants]}
+    shown = {
+        name: _shown(name, line, limit, anchor=f"{place}-{number}")
+        for number, (name, line) in enumerate(lines.items())
+        if line is not None or name in names
+    }
+    broken = {str(found.get("check")) for name in names for found in (lines[name] or {}).get("violations") or []}
+    group = pair.get("group")
     return Example(
         id=id_,
         request=tuple((name, _clipped(text, limit)) for name, text in _request(pair)),
-        sides=sides,
+        sides=tuple(shown[name] for name in names),
+        others=tuple(side for name, side in shown.items() if name not in names),
         reference=_clipped(str(pair.get("output") or ""), limit),
         reference_ok=pair.get("reference_ok") is not False,
         kind=kind,
-        checks=tuple(sorted({check for side in sides for check, _ in side.notes})),
+        checks=tuple(sorted(broken)),
+        group=None if group is None else str(group),
     )
 
 
-def _shown(name: str, role: str, line: Mapping[str, Any] | None, limit: int) -> Shown:
+def _shown(name: str, line: Mapping[str, Any] | None, limit: int, *, anchor: str) -> Shown:
     if line is None:
-        return Shown(name, role, None, Markup(""), 0, (("no output", "nothing came back for this request"),))
+        missing = Note("no output", "nothing came back for this request", placed=False)
+        return Shown(name, None, Markup(""), 0, (missing,), 0, anchor)
     violations = list(line.get("violations") or [])
+    marked = violations[:MOST_NOTES]
     text, left_off = clip(str(line.get("output") or ""), limit)
-    notes = tuple((str(found.get("check")), _note(found)) for found in violations[:12])
-    return Shown(name, role, line.get("acceptable"), mark_text(text, violations[:12]), left_off, notes)
+    placed = placed_numbers(text, marked)
+    notes = tuple(
+        Note(str(found.get("check")), _note(found, limit), number in placed)
+        for number, found in enumerate(marked, start=1)
+    )
+    return Shown(
+        name, line.get("acceptable"), mark_text(text, marked, anchor=anchor), left_off, notes,
+        len(violations) - len(marked), anchor,
+    )  # fmt: skip
 
 
-def _note(violation: Mapping[str, Any]) -> str:
+def _note(violation: Mapping[str, Any], limit: int) -> str:
     """What was found and what was expected, short."""
     found, expected = violation.get("found"), str(violation.get("expected") or "")
-    start = f"“{_clipped(str(found), 60)}”" if found else ""
-    wanted = f"expected: {_clipped(expected, 200)}" if expected else ""
+    start = f"“{_clipped(str(found), min(60, limit))}”" if found else ""
+    wanted = f"expected: {_clipped(expected, min(200, 2 * limit))}" if expected else ""
     return "; ".join(part for part in (start, wanted) if part)
 
 

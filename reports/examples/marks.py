@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-__all__ = ["clip", "mark_text"]
+__all__ = ["clip", "mark_text", "placed_numbers"]
 
 
 def clip(text: str, limit: int) -> tuple[str, int]:
@@ -14,11 +14,12 @@ def clip(text: str, limit: int) -> tuple[str, int]:
     return text[:limit], max(0, len(text) - limit)
 
 
-def mark_text(text: str, violations: Sequence[Mapping[str, Any]]) -> Markup:
+def mark_text(text: str, violations: Sequence[Mapping[str, Any]], *, anchor: str = "") -> Markup:
     """The text with each place of a violation in `<mark>`, numbered as the violations are (from 1).
 
     Places are code points, end excluded. Where two overlap, the text is cut at their ends and the shared
-    piece carries both numbers. Violations without a place, or beyond the text, mark nothing.
+    piece carries both numbers. Violations without a place, or beyond the text, mark nothing. Each number is a link:
+    number 2 has the id `pANCHOR-2` and leads to `nANCHOR-2`, where the list says what was expected.
     """
     placed = _places(text, violations)
     cuts = sorted({0, len(text)} | {edge for start, end, _ in placed for edge in (start, end)})
@@ -30,10 +31,15 @@ def mark_text(text: str, violations: Sequence[Mapping[str, Any]]) -> Markup:
             pieces += Markup("{}").format(piece)
             continue
         closing = [number for first, last, number in placed if last == end and number in inside]
-        title = "; ".join(_expected(violations[number - 1]) for number in inside)
-        numbers = Markup("<sup>{}</sup>").format(" ".join(map(str, closing))) if closing else Markup("")
-        pieces += Markup('<mark title="{}">{}{}</mark>').format(title, piece, numbers)
+        links = [Markup('<a href="#n{0}-{1}" id="p{0}-{1}">{1}</a>').format(anchor, number) for number in closing]
+        numbers = Markup("<sup>{}</sup>").format(Markup(" ").join(links)) if closing else Markup("")
+        pieces += Markup("<mark>{}{}</mark>").format(piece, numbers)
     return pieces
+
+
+def placed_numbers(text: str, violations: Sequence[Mapping[str, Any]]) -> frozenset[int]:
+    """The numbers (from 1) of the violations that `mark_text` marks in this text."""
+    return frozenset(number for _, _, number in _places(text, violations))
 
 
 def _places(text: str, violations: Sequence[Mapping[str, Any]]) -> list[tuple[int, int, int]]:
@@ -44,7 +50,3 @@ def _places(text: str, violations: Sequence[Mapping[str, Any]]) -> list[tuple[in
         if isinstance(start, int) and isinstance(end, int) and 0 <= start < min(end, len(text)):
             placed.append((start, min(end, len(text)), number))
     return placed
-
-
-def _expected(violation: Mapping[str, Any]) -> str:
-    return f"{violation.get('check')}: expected {violation.get('expected') or 'otherwise'}"

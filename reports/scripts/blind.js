@@ -1,0 +1,230 @@
+// Two outputs without their names: a person says which is better, and how it stands is counted.
+// How often each side was preferred, with Wilson's interval of the candidate's share as evaluate/statistics has it.
+const preferenceTally = (choices) => {
+  "use strict";
+  const counts = { candidate: 0, baseline: 0, equal: 0 };
+  for (const choice of choices) counts[choice] += 1;
+  const n = counts.candidate + counts.baseline;
+  if (!n) return { ...counts, share: null, low: null, high: null };
+  const share = counts.candidate / n;
+  const square = 1.959963984540054 ** 2; // of the normal quantile for 95 %
+  const centre = share + square / (2 * n);
+  const spread = Math.sqrt(square * ((share * (1 - share)) / n + square / (4 * n * n)));
+  const low = share <= 0 ? 0 : (centre - spread) / (1 + square / n);
+  const high = share >= 1 ? 1 : (centre + spread) / (1 + square / n);
+  return { ...counts, share, low, high };
+};
+
+(() => {
+  "use strict";
+  const box = document.getElementById("blind");
+  const open = document.querySelector('.filters button[value="blind"]');
+  if (!box || !open) return;
+  const SCHEMA = "tuneworth/judgements/1";
+  const ENOUGH = 10; // before so many how it stands is not told: it would lead the next choices
+  const { outputs, created, baseline, candidate } = box.dataset;
+  const store = `tuneworth/judgements/${outputs}`;
+  const find = (selector) => box.querySelector(selector);
+  const press = (name) => find(`button[value="${name}"]`);
+  const sides = box.querySelectorAll(".judging .output");
+  const every = new Map([...document.querySelectorAll(".card")].map((card) => {
+    const [one, two] = card.querySelectorAll(":scope > .pair > .answer:not(.ref) > .output");
+    const id = card.querySelector("h3 bdi").textContent;
+    const texts = new Map([[baseline, exampleText.plain(one)], [candidate, exampleText.plain(two)]]);
+    return [id, { card, texts }];
+  }));
+  const rows = new Map([...every].filter(([, { texts }]) => texts.get(baseline) !== texts.get(candidate)));
+  let judged = new Map(); // id to what is saved of it
+  let seed = 0;
+  let order = [];
+  let at = 0;
+  let told = false;
+  let since = 0;
+
+  // 32 bits of a text and the seed (FNV-1a, then Murmur's last step): the order of the rows and which side is left.
+  const hash = (text) => {
+    let bits = 2166136261 ^ seed;
+    for (let i = 0; i < text.length; i += 1) bits = Math.imul(bits ^ text.charCodeAt(i), 16777619);
+    bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+    bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+    return (bits ^ (bits >>> 16)) >>> 0;
+  };
+  const begin = (chosen, choices) => {
+    seed = chosen;
+    judged = choices;
+    told = false;
+    order = [...rows.keys()].map((id) => [hash(`order ${id}`), id]).sort((a, b) => a[0] - b[0] || (a[1] < b[1] ? -1 : 1))
+      .map(([, id]) => id);
+    at = unjudged(-1);
+  };
+  const unjudged = (after) => {
+    const next = order.findIndex((id, number) => number > after && !judged.has(id));
+    return next < 0 ? order.length : next;
+  };
+  const placed = (id) => {
+    const known = judged.get(id);
+    if (known) return [known.left, known.right];
+    return hash(`side ${id}`) & 1 ? [baseline, candidate] : [candidate, baseline];
+  };
+
+  const content = () => ({
+    schema: SCHEMA, run: { created, outputs }, baseline, candidate, seed, judge: find("[name=judge]").value.trim(),
+    judgements: order.filter((id) => judged.has(id)).map((id) => judged.get(id)),
+  });
+  const keep = () => {
+    let saved = true;
+    try { localStorage.setItem(store, JSON.stringify(content())); } catch { saved = false; }
+    find(".stored").textContent = saved
+      ? "Your choices are kept in this browser as you make them; a file takes them elsewhere."
+      : "This browser keeps nothing for this page: save your choices to a file before you close it.";
+  };
+  // What is wrong with a saved file; nothing where it can be gone on with.
+  const wrong = (data) => {
+    if (!data || data.schema !== SCHEMA || !Array.isArray(data.judgements)) return "This is no file of judgements.";
+    if (!data.run || data.run.outputs !== outputs) return "These judgements are about the outputs of another run.";
+    if (!Number.isInteger(data.seed)) return "This file is not complete: its seed is missing.";
+    const names = [baseline, candidate].sort().join("\n");
+    for (const one of data.judgements) {
+      if (!one || !every.has(one.id)) return "These judgements are about requests that are not shown here.";
+      if (!["left", "right", "equal"].includes(one.choice)) return "A choice in this file is none of left, right, equal.";
+      if ([one.left, one.right].sort().join("\n") !== names) return "These judgements compare other variants.";
+    }
+    return "";
+  };
+  const take = (data) => {
+    const problem = wrong(data);
+    if (problem) return problem;
+    find("[name=judge]").value = typeof data.judge === "string" ? data.judge.slice(0, 80) : "";
+    const choices = data.judgements.filter((one) => rows.has(one.id)).map(({ id, left, right, choice, seconds }) =>
+      [id, { id, left, right, choice, seconds: Number.isFinite(seconds) ? seconds : null }]);
+    begin(data.seed >>> 0, new Map(choices));
+    return "";
+  };
+
+  const percent = (share) => Math.round(share * 100);
+  const preferred = ({ choice, left, right }) =>
+    choice === "equal" ? "equal" : (choice === "left" ? left : right) === candidate ? "candidate" : "baseline";
+  const standing = () => {
+    const found = preferenceTally([...judged.values()].map(preferred));
+    const n = found.candidate + found.baseline;
+    const counts = `${candidate} preferred ${found.candidate}, ${baseline} ${found.baseline}, equal ${found.equal}`;
+    if (!n) return `${counts}.`;
+    const part = box.dataset.part === undefined ? ""
+      : " The requests shown here hold more differences than all of them together.";
+    return `${counts}. Of the ${n} with a preference ${percent(found.share)}\u00a0% went to ${candidate}; `
+      + `with so many judged, anything from ${percent(found.low)} to ${percent(found.high)}\u00a0% is in keeping with it.${part}`;
+  };
+  const tell = () => {
+    const ended = at >= order.length;
+    const may = judged.size > 0 && (judged.size >= ENOUGH || ended);
+    told = may && (told || ended);
+    press("tally").disabled = !may;
+    press("tally").hidden = told;
+    press("tally").textContent = may ? "Show how it stands" : `How it stands is shown after ${Math.min(ENOUGH, order.length)} choices`;
+    find(".tally p").textContent = told ? standing() : "";
+  };
+  const draw = () => {
+    const ended = at >= order.length;
+    find(".judging").hidden = ended;
+    find(".done").hidden = !ended;
+    const left = order.length - judged.size;
+    find(".done p").textContent = left ? `You have seen them all; ${left} without a choice come again.` : "You have judged them all.";
+    press("skipped").hidden = !left;
+    find(".progress").textContent = ended ? `${judged.size} of ${order.length} judged`
+      : `Request ${at + 1} of ${order.length}, ${judged.size} judged`;
+    box.querySelectorAll('button[value="back"]').forEach((button) => { button.disabled = at === 0; });
+    if (!ended) {
+      const { card, texts } = rows.get(order[at]);
+      const known = judged.get(order[at]);
+      const request = card.querySelector(".request").cloneNode(true);
+      find(".judging .request").replaceChildren(...request.childNodes);
+      placed(order[at]).forEach((name, side) => {
+        sides[side].textContent = texts.get(name) || "(empty)";
+        sides[side].classList.toggle("empty", !texts.get(name));
+      });
+      for (const choice of ["left", "equal", "right"]) {
+        press(choice).setAttribute("aria-pressed", String(Boolean(known) && known.choice === choice));
+      }
+    }
+    since = performance.now();
+    tell();
+  };
+  const choose = (choice) => {
+    if (at >= order.length) return;
+    const id = order[at];
+    const [left, right] = placed(id);
+    const seconds = Math.min(Math.round((performance.now() - since) / 100) / 10, 3600);
+    judged.set(id, { id, left, right, choice, seconds });
+    keep();
+    at = unjudged(at);
+    draw();
+  };
+  const act = {
+    left: () => choose("left"),
+    right: () => choose("right"),
+    equal: () => choose("equal"),
+    skip: () => { if (at < order.length) { at = unjudged(at); draw(); } },
+    back: () => { if (at > 0) { at -= 1; draw(); } },
+    skipped: () => { at = unjudged(-1); draw(); },
+    tally: () => { told = true; tell(); },
+    close: () => box.close(),
+    again: () => {
+      if (judged.size && !window.confirm("Forget all choices made so far?")) return;
+      begin(crypto.getRandomValues(new Uint32Array(1))[0], new Map());
+      keep();
+      draw();
+    },
+    save: () => {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([JSON.stringify(content(), null, 1)], { type: "application/json" }));
+      link.download = "judgements.json";
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    },
+  };
+  box.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button && Object.hasOwn(act, button.value)) act[button.value]();
+  });
+  const keys = { 1: "left", 2: "right", 3: "equal", ArrowLeft: "left", ArrowRight: "right", s: "skip", b: "back" };
+  box.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.target.closest("input")) return;
+    if (!Object.hasOwn(keys, event.key)) return;
+    event.preventDefault();
+    act[keys[event.key]]();
+  });
+  find("[name=judge]").addEventListener("change", keep);
+  find("[type=file]").addEventListener("change", async (event) => {
+    const [file] = event.target.files;
+    if (!file) return;
+    let problem = "This file is too large to be one of judgements.";
+    if (file.size < 5e6) {
+      try { problem = take(JSON.parse(await file.text())); } catch { problem = "This file cannot be read as JSON."; }
+    }
+    event.target.value = "";
+    find(".wrong").textContent = problem;
+    if (!problem) { keep(); draw(); }
+  });
+  // Once it has been told how it stands, the cards say which output the person preferred.
+  box.addEventListener("close", () => {
+    document.querySelectorAll(".yours").forEach((label) => label.remove());
+    if (!told) return;
+    for (const one of judged.values()) {
+      const label = document.createElement("span");
+      label.className = "yours";
+      const choice = preferred(one);
+      label.textContent = choice === "equal" ? "you: equal" : `you preferred ${choice === "candidate" ? candidate : baseline}`;
+      rows.get(one.id).card.querySelector("h3").append(label);
+    }
+  });
+  open.addEventListener("click", () => {
+    box.showModal();
+    find("h2").focus();
+    keep();
+    draw();
+  });
+  let stored = null;
+  try { stored = JSON.parse(localStorage.getItem(store)); } catch { stored = null; }
+  if (!stored || take(stored)) begin(crypto.getRandomValues(new Uint32Array(1))[0], new Map());
+  open.hidden = !rows.size;
+})();
