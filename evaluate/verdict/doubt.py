@@ -1,13 +1,14 @@
-"""The single strongest reason to doubt a verdict, as one sentence."""
+"""The reasons to doubt a verdict, the strongest first, each as one sentence."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..wording import cases, count, percent, variant_name
 from .phrases import groups_of_similar
 from .rivals import better_untuned, cheaper_way
 
-__all__ = ["strongest_doubt"]
+__all__ = ["Doubt", "found_doubts", "nearest_flip", "strongest_doubt"]
 
 WEAK_BASELINE = 0.5
 FEW_INDEPENDENT = 50
@@ -21,10 +22,18 @@ SHARES = ("acceptance", "cached_share")
 Results = Mapping[str, Any]
 
 
-def strongest_doubt(
+@dataclass(frozen=True)
+class Doubt:
+    """One reason for doubt: its kind, by which other parts of the verdict know it, and what people read."""
+
+    kind: str
+    text: str
+
+
+def found_doubts(
     results: Results, decision: str, *, margin: float = 0.03, flips: Sequence[Results] = (), about_money: bool = True
-) -> str:
-    """The first that applies, from what could turn the verdict to what only blurs it.
+) -> list[Doubt]:
+    """All that apply, from what could turn the verdict to what only blurs it; the last one always does.
 
     `flips` are the verdict's own. Doubts about the money count only where the verdict rests on it.
     """
@@ -32,10 +41,19 @@ def strongest_doubt(
     money = (_cheaper_way, _stated, _near_flip, _volume) if about_money else ()
     way, stated, near, volume = ((look,) for look in money) if money else ((), (), (), ())
     seen = {**results, "verdict_flips": flips, "margin": margin}
-    for look in (*way, *turning, *stated, *near, _unstable, _references, _style, _reused, *volume, _unchecked):
-        found = look(seen, decision)
-        if found:
-            return found
+    looks = (*way, *turning, *stated, *near, _unstable, _references, _style, _reused, *volume, _unchecked, _sample)
+    told = ((look.__name__[1:], look(seen, decision)) for look in looks)
+    return [Doubt(kind, text) for kind, text in told if text]
+
+
+def strongest_doubt(
+    results: Results, decision: str, *, margin: float = 0.03, flips: Sequence[Results] = (), about_money: bool = True
+) -> str:
+    """The text of the first of `found_doubts`."""
+    return found_doubts(results, decision, margin=margin, flips=flips, about_money=about_money)[0].text
+
+
+def _sample(results: Results, decision: str) -> str:
     return "The test pairs are a sample; what users ask next year may differ from them."
 
 
@@ -61,13 +79,18 @@ def _cheaper_way(results: Results, decision: str) -> str | None:
 
 def _near_flip(results: Results, decision: str) -> str | None:
     """An input that needs to be only a little different for another verdict."""
-    near = [flip for flip in results["verdict_flips"] if flip["from"] and abs(flip["to"] / flip["from"] - 1) < CLOSE_BY]
-    near = [flip for flip in near if not flip["key"].endswith(SHARES)]  # doubts of its own say how sure a share is
-    if not near:
+    flip = nearest_flip(results["verdict_flips"])
+    if flip is None:
         return None
-    flip = min(near, key=lambda flip: abs(flip["to"] / flip["from"] - 1))
     now, then = (count(flip[end]) for end in ("from", "to"))
     return f"It hangs by a thread: with {then} instead of {now} as {flip['what']} the answer is “{flip['decision']}”."
+
+
+def nearest_flip(flips: Sequence[Results]) -> Results | None:
+    """Of the flip points that are close by the nearest one; shares have doubts of their own."""
+    near = [flip for flip in flips if flip["from"] and abs(flip["to"] / flip["from"] - 1) < CLOSE_BY]
+    near = [flip for flip in near if not flip["key"].endswith(SHARES)]
+    return min(near, key=lambda flip: abs(flip["to"] / flip["from"] - 1), default=None)
 
 
 def _warned(results: Results, decision: str) -> str | None:
@@ -109,8 +132,9 @@ def _ahead(results: Results) -> bool:
 
 
 def _weak_baseline(results: Results, decision: str) -> str | None:
+    """A better prompted model may close the gap: no reason to doubt that prompting is to be kept."""
     name, share = _baseline(results)
-    if share is None or share >= WEAK_BASELINE or not _ahead(results):
+    if decision == "keep prompting" or share is None or share >= WEAK_BASELINE or not _ahead(results):
         return None
     seldom = f"an acceptable output in only {percent(share)} of cases" if share else "no acceptable output at all"
     text = f"The baseline is weak: {variant_name(name)} gives {seldom}"
@@ -125,7 +149,7 @@ def _by_us(results: Results, name: str) -> bool:
 
 def _foreign_guide(results: Results, decision: str) -> str | None:
     name, _ = _baseline(results)
-    if not _by_us(results, name) or not _ahead(results):
+    if decision == "keep prompting" or not _by_us(results, name) or not _ahead(results):
         return None
     return f"Tuneworth wrote the guide of {variant_name(name)}, not the team; a better guide may close the gap."
 

@@ -11,12 +11,13 @@ __all__ = ["found_invalid"]
 
 MOST_UNSCORED = 0.02
 WEAK = 0.5  # a guide that gives less than this, and no more than none, is not the team's best prompt
+AGAIN = "then run again"
 Results = Mapping[str, Any]
 Problem = dict[str, str]
 
 
 def found_invalid(results: Results) -> list[Problem]:
-    """One `{what, text}` per problem: what the caller found (`validity`), then what the results show.
+    """One `{what, text}` per problem: what the caller found (`validity`), then what the results show, with its `todo`.
 
     Leakage, too much unscored, a guide that is empty, cut off or without effect, settings that differ, nothing
     acceptable at all. Wrong data comes first: it makes the comparison wrong as well.
@@ -26,14 +27,15 @@ def found_invalid(results: Results) -> list[Problem]:
     if leaked and not any(problem["what"] == "data" for problem in found):
         stand = "input stands" if leaked == 1 else "inputs stand"
         text = f"{leaked:,} test or validation {stand} in the training data too, so the test proves nothing"
-        found.append(_problem(text, "data"))
+        todo = "split again with `tuneworth curate`, which keeps repeats on one side, then train and compare again"
+        found.append(_problem(text, todo, what="data"))
     for check in (_unscored, _guide, _settings, _nothing):
         found += check(results)
     return sorted(found, key=lambda problem: problem["what"] != "data")
 
 
-def _problem(text: str, what: str = "comparison") -> Problem:
-    return {"what": what, "text": text}
+def _problem(text: str, todo: str, *, what: str = "comparison") -> Problem:
+    return {"what": what, "text": text, "todo": todo}
 
 
 def _unscored(results: Results) -> list[Problem]:
@@ -45,7 +47,8 @@ def _unscored(results: Results) -> list[Problem]:
         unscored, total = quality.get("unscored") or 0, (quality.get("n") or 0) + most
         if unscored > MOST_UNSCORED * total + 1e-9:
             text = f"{unscored:,} of {total:,} outputs of {variant_name(name)} could not be scored; 2 % is the most"
-            found.append(_problem(text))
+            todo = "get the outputs that are missing or could not be scored, then run again"
+            found.append(_problem(text, todo))
     return found
 
 
@@ -57,9 +60,14 @@ def _guide(results: Results) -> list[Problem]:
     baseline, _ = compared(results)
     variant = (results.get("variants") or {}).get(baseline) or {}
     if variant.get("guide") and variant.get("guide_tokens") == 0:
-        return [_problem(f"the guide of {variant_name(baseline)} is empty")]
+        return [
+            _problem(
+                f"the guide of {variant_name(baseline)} is empty", f"give {variant_name(baseline)} its guide, {AGAIN}"
+            )
+        ]
     if variant.get("guide_cut"):
-        return [_problem(f"the guide of {variant_name(baseline)} was cut off, so it never saw all of it")]
+        text = f"the guide of {variant_name(baseline)} was cut off, so it never saw all of it"
+        return [_problem(text, f"shorten the guide or take a model that holds all of it, {AGAIN}")]
     if not (variant.get("guide") or baseline == "prompted") or "plain" not in results["quality"] or baseline == "plain":
         return []
     if not same_model(results, baseline, "plain"):
@@ -70,7 +78,8 @@ def _guide(results: Results) -> list[Problem]:
     return [
         _problem(
             f"the guide has no effect: {variant_name(baseline)} gives an acceptable output in {percent(with_guide)} "
-            f"of cases, without a guide it is {percent(without)}"
+            f"of cases, without a guide it is {percent(without)}",
+            f"mend the guide, or give it to a model that can follow it, {AGAIN}",
         )
     ]
 
@@ -84,7 +93,8 @@ def _settings(results: Results) -> list[Problem]:
     if not differ:
         return []
     said = listed([f"{key} {first[key]} and {second[key]}" for key in differ])
-    return [_problem(f"the two variants ran with different settings: {said}")]
+    todo = f"give both variants the same {listed(differ)}, {AGAIN}"
+    return [_problem(f"the two variants ran with different settings: {said}", todo)]
 
 
 def _nothing(results: Results) -> list[Problem]:
@@ -92,4 +102,9 @@ def _nothing(results: Results) -> list[Problem]:
     if any(share_of(results, name) != 0 for name in compared(results)):
         return []
     names = " and ".join(variant_name(name) for name in compared(results))
-    return [_problem(f"not one output of {names} is acceptable, so the style may ask for what nobody writes")]
+    text = f"not one output of {names} is acceptable, so the style may ask for what nobody writes"
+    return [
+        _problem(
+            text, "look at the rules that nearly every output breaks, mend or drop those that ask too much, " + AGAIN
+        )
+    ]

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..wording import cases, count, points, variant_name
-from .doubt import strongest_doubt
+from .confidence import confidence
+from .doubt import Doubt, found_doubts
+from .next_step import RISKS, next_step
 from .phrases import (
     as_it_stands,
     both_shares,
@@ -25,6 +27,12 @@ __all__ = ["decide"]
 MONEY_AFTER = 5  # rules up to this one do not weigh the money
 # With fewer separate cases no interval is trusted; benchmarks/coverage.md proves them from here on.
 FEWEST_CASES = 20
+TODO = {
+    "data": "separate the test set from the training examples, train again and run again: until then no number counts",
+    "comparison": "mend what is named above, then run again: the numbers below answer another question",
+    "training": "mend what the risk below names, train again and compare again",
+}
+INVALID = Doubt("invalid", "Until that is fixed the numbers on this page answer another question; do not quote them.")
 HAIR = 1e-9  # a difference of exactly the margin must not hang on the last bit of a float
 Results = Mapping[str, Any]
 Verdict = dict[str, Any]
@@ -48,19 +56,22 @@ def decide(results: Results, *, margin: float = 0.03) -> Verdict | None:
     number, found = _first(results, margin)
     flips = _flips(results, margin, found["decision"]) if number > MONEY_AFTER else []
     # An invalid comparison says nothing about other ways either.
-    also = "" if number == 1 else _also(results, margin, found["sentence"])
+    also = "" if number == 1 else _also(results, margin, found)
+    decision = found["decision"]
+    doubts = found_doubts(results, decision, margin=margin, flips=flips, about_money=number > MONEY_AFTER)
+    if number == 1:
+        doubts = [INVALID]
     return {
-        "decision": found["decision"],
+        "decision": decision,
         "what": found.get("what"),
         "rule": number,
         "sentence": found["sentence"] + also,
+        "confidence": confidence(results, decision, number, doubts, margin=margin),
         "reasons": found["reasons"][:4],
-        "doubt": strongest_doubt(
-            results, found["decision"], margin=margin, flips=flips, about_money=number > MONEY_AFTER
-        ),
+        "doubt": doubts[0].text,
         "flips": flips,
         "not_checked": [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"],
-        "next": found.get("next"),
+        "next": next_step(results, found, doubts, flips, margin=margin),
     }
 
 
@@ -70,18 +81,19 @@ def _first(results: Results, margin: float) -> tuple[int, Verdict]:
     return next((n, found) for n, rule in enumerate(rules, start=1) if (found := rule(results, margin)))
 
 
-def _also(results: Results, margin: float, said: str) -> str:
+def _also(results: Results, margin: float, found: Verdict) -> str:
     """What else the sentence has to say: another way without training that is as good or better."""
     baseline, _ = compared(results)
-    better = better_untuned(results, margin)
+    better, said = better_untuned(results, margin), found["sentence"]
     if better is not None:
-        found, before = share_of(results, better), share_of(results, baseline)
-        assert found is not None
+        own, before = share_of(results, better), share_of(results, baseline)
+        assert own is not None
         assert before is not None
-        return (
-            f" Without any training {variant_name(better)} is {points(found - before)} better than "
-            f"{variant_name(baseline)}; that is the one to beat."
-        )
+        by = f"{points(own - before)} better than"
+        if f"{variant_name(better)} is {by}" in said:
+            return ""
+        end = "take that" if found["decision"] == "keep prompting" else "that is the one to beat"
+        return f" Without any training {variant_name(better)} is {by} {variant_name(baseline)}; {end}."
     if guide_can_go(results, margin) and variant_name("plain") not in said:
         return " The guide can go without any training: without it the outputs are no worse."
     return ""
@@ -99,6 +111,7 @@ def _invalid(results: Results, margin: float) -> Verdict | None:
         "what": what,
         "sentence": f"Fix the {what} first: {first}.",
         "reasons": [sentence(problem["text"]) for problem in problems] + [as_it_stands(results)],
+        "next": sentence(problems[0].get("todo") or TODO[what]),
     }
 
 
@@ -115,6 +128,10 @@ def _worse(results: Results, margin: float) -> Verdict | None:
             discordant_line(results),
             "Outputs that are surely worse are not weighed against what they cost.",
         ],
+        "next": (
+            f"Keep {variant_name(compared(results)[0])}. Training again makes sense only with more or better examples; "
+            f"the checks below show what {variant_name(compared(results)[1])} gets wrong."
+        ),
     }
 
 
@@ -151,7 +168,17 @@ def _not_told(results: Results, margin: float) -> Verdict | None:
             more,
             groups_line(results),
         ],
+        "next": sentence(_more_cases(comparison, needed, grouped)),
     }
+
+
+def _more_cases(comparison: Results, needed: float | None, grouped: bool) -> str:
+    """The cases to add, as an order."""
+    others = " from other groups" if grouped else ""
+    if needed is None:
+        return f"add test cases{others} that nobody has looked at, or train on better examples, then run again"
+    missing = count(_rounded_up(needed - comparison["n"]))
+    return f"add about {missing} test cases{others} that nobody has looked at, then run again"
 
 
 def _cases_needed(comparison: Results, margin: float) -> float | None:
@@ -182,6 +209,7 @@ def _risky(results: Results, margin: float) -> Verdict | None:
         "what": "training",
         "sentence": f"Fix the training first: {over[0]['id']} is over its limit ({over[0]['evidence']}).",
         "reasons": [sentence(f"{risk['id']}: {risk['evidence']}") for risk in over] + [as_it_stands(results)],
+        "next": sentence(RISKS.get(over[0]["id"], TODO["training"])),
     }
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ..wording import money_text, variant_name
+from ..wording import money_text, points, variant_name
 from .money_phrases import chance, chance_line, cost_line, input_name, it_would_pay, thousand, when_it_pays
-from .phrases import both_shares, compared, difference_line, listed, sentence, token_lines
-from .rivals import CheaperWay, cheaper_way
+from .phrases import both_shares, compared, difference_line, listed, sentence, share_of, token_lines
+from .rivals import CheaperWay, better_untuned, cheaper_way
 
 __all__ = ["HOPELESS", "SURE", "UNSURE", "Weight", "hopeless", "weigh"]
 
@@ -44,19 +44,23 @@ def no_money(results: Results, margin: float) -> Found | None:
     """Rule 5: prices or volume are missing."""
     money = results.get("money")
     every = "prices and requests_per_day in [roi]"
+    where = "prices and requests_per_day under [roi]"
     if money is None:
         state = f"state {every}"
     elif not money.get("missing") and money.get("saving_per_request") is not None and chance(money) is not None:
         return None
     elif money.get("missing"):
         state, every = f"state {listed(money['missing'])}", ", ".join(money["missing"])
+        where = listed(money["missing"])
     else:
         state = "an option without any acceptable output has no cost per acceptable output"
         every = 'failures other than "drop"'
+        where = f"{every} under [roi]"
     return {
         "decision": "cannot tell yet",
         "sentence": f"Cannot tell yet: {both_shares(results)}; whether that pays is open: {state}.",
         "reasons": [difference_line(results), sentence(f"To count the money, state {every}"), *token_lines(results)],
+        "next": f"State {where} in tuneworth.toml and run `tuneworth roi`; the outputs need not be made again.",
     }
 
 
@@ -79,6 +83,10 @@ def cost_unset(results: Results, margin: float) -> Found | None:
             cost_line(money),
             "State what an unacceptable output costs (failure_cost).",
         ],
+        "next": (
+            "State what one unacceptable output costs (`failure_cost` under [roi] in tuneworth.toml) and run "
+            "`tuneworth roi`; it decides the answer."
+        ),
     }
 
 
@@ -106,14 +114,14 @@ def does_not_pay(results: Results, margin: float) -> Found | None:
     if _weight(money) != "does not pay" and not beaten:
         return None
     flip = None if beaten else _would_pay(money)
-    named = None if way is None or way.standing == "assumed" else _named(way, results)
+    named = None if way is None or way.standing == "assumed" else _named(way, results, margin)
     more = f"; {named or flip}" if named or flip else ""
     told = f"; {named}, and against that training does not pay" if beaten else f", but {when_it_pays(money)}{more}"
     reasons = [difference_line(results), cost_line(money), chance_line(money)]
     if named:
         reasons.insert(0, sentence(named))
     reasons += [sentence(flip)] if flip else []
-    reasons += [sentence(_named(way, results))] if way is not None and named is None else []
+    reasons += [sentence(_named(way, results, margin))] if way is not None and named is None else []
     found = {
         "decision": "keep prompting",
         "sentence": f"Keep prompting: {both_shares(results)}{told}.",
@@ -133,6 +141,11 @@ def in_between(results: Results, margin: float) -> Found | None:
         widest = money["tornado"][0]["key"] if money.get("tornado") else None
         open_point = f"and it hangs most on {input_name(widest, money)}" if widest else "and the ranges are too wide"
         reasons, found = [difference_line(results), chance_line(money), cost_line(money)], {}
+        if widest:
+            found["next"] = (
+                f"Find out {input_name(widest, money)} more exactly, state that under [roi] in tuneworth.toml and run "
+                "`tuneworth roi`; the outputs need not be made again."
+            )
     return {
         "decision": "cannot tell yet",
         "sentence": f"Cannot tell yet: {both_shares(results)}; {when_it_pays(money)}, {open_point}.",
@@ -181,11 +194,15 @@ def _cost_of(way: CheaperWay, results: Results) -> str:
     return "" if way.cost is None else f" ({thousand(money)} at {money_text(1000 * way.cost, money['currency'])})"
 
 
-def _named(way: CheaperWay, results: Results) -> str:
+def _named(way: CheaperWay, results: Results, margin: float) -> str:
     """The way as a clause of a verdict that keeps prompting."""
-    cost = _cost_of(way, results)
+    cost, baseline = _cost_of(way, results), compared(results)[0]
     if way.standing == "measured":
-        return f"{way.what} does as well as {variant_name(compared(results)[0])}, without any training{cost}"
+        better, before = better_untuned(results, margin), share_of(results, baseline)
+        own = share_of(results, better) if better is not None and variant_name(better) == way.what else None
+        better_by = None if own is None or before is None else points(own - before)
+        as_well = "does as well as" if better_by is None else f"is {better_by} better than"
+        return f"{way.what} {as_well} {variant_name(baseline)}, without any training{cost}"
     if way.standing == "same outputs":
         return f"{way.what} gives the same outputs without any training{cost}"
     return f"{way.what} may do for less without any training{cost}, but its outputs were not measured"

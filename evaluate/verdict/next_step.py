@@ -1,0 +1,107 @@
+"""What to do next: one thing, that the decision and its strongest doubt both call for."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..wording import count, money_text, variant_name
+from .doubt import Doubt, nearest_flip
+from .phrases import compared, sentence
+from .rivals import better_untuned, cheaper_way
+
+__all__ = ["next_step"]
+
+Results = Mapping[str, Any]
+ENOUGH = 50  # separate cases from which `few_cases` is no doubt any more
+RISKS = {
+    "overfitting": "Train with fewer epochs or more distinct examples, then compare again",
+    "memorisation": "Take near copies out of the training examples or train with fewer epochs, then compare again",
+    "forgetting": "Train with a lower learning rate or fewer epochs, then compare again",
+}
+
+
+def next_step(
+    results: Results, found: Mapping[str, Any], doubts: Sequence[Doubt], flips: Sequence[Results], *, margin: float
+) -> str:
+    """One sentence; a command or a setting in it stands between backticks.
+
+    `found` is what the rule that fired says, with `decision` and, where the rule knows best, `next`. A doubt that names
+    something better to try first goes before what the decision alone would have one do.
+    """
+    decision, doubt = found["decision"], doubts[0].kind
+    if decision == "fix first":
+        return found.get("next") or sentence("Mend what is named above, then run again")
+    rival = better_untuned(results, margin)
+    if rival is not None and decision != "keep prompting":
+        return sentence(f"Compare with {variant_name(rival)} first: {_as_baseline(results, rival)}")
+    if found.get("next"):
+        return found["next"]
+    if decision == "fine-tune":
+        return sentence(_tune(results, doubt, flips, margin))
+    if decision == "keep prompting":
+        return sentence(_keep(results, flips))
+    return "Narrow down the number that moves the answer most, then run again."
+
+
+def _as_baseline(results: Results, name: str) -> str:
+    """How a variant is made the one to beat: by the command for outputs that were given, else in the project's file."""
+    variants = (results.get("variants") or {}).values()
+    if variants and all(variant.get("source") == "outputs" for variant in variants):
+        return f"run `tuneworth evaluate` again with `--baseline {shlex.quote(name)}`"
+    quoted = json.dumps(name, ensure_ascii=False)  # a TOML string is written like one of JSON
+    return f"set `baseline = {quoted}` under [evaluate] in tuneworth.toml and run `tuneworth evaluate` again"
+
+
+def _tune(results: Results, doubt: str, flips: Sequence[Results], margin: float) -> str:
+    """What a fine-tune verdict calls for: a small start, or first the test that would lay its doubt to rest."""
+    baseline, candidate = (variant_name(name) for name in compared(results))
+    start = f"give {candidate} a small share of the real requests and keep {baseline} ready to take over"
+    if doubt == "cheaper_way":
+        way = cheaper_way(results, margin)
+        assert way is not None
+        return f"try {way.what} first, then run again"
+    if doubt == "weak_baseline":
+        return (
+            f"run the comparison once more with a stronger model behind the guide; if {candidate} still wins, {start}"
+        )
+    if doubt == "foreign_guide":
+        return f"let the team mend the guide and run `tuneworth evaluate` again; if {candidate} still wins, {start}"
+    if doubt == "few_cases":
+        groups, n = (results["comparison"].get(key) for key in ("groups", "n"))
+        others = ", from other groups," if groups and n and groups < n else ""
+        return f"score at least {ENOUGH} separate cases{others} before the switch; until then {start}"
+    if doubt == "reused":
+        return f"repeat the comparison on cases that nobody has looked at; if {candidate} still wins, {start}"
+    if doubt == "near_flip":
+        flip = nearest_flip(flips)
+        assert flip is not None
+        first = f"make sure of the {flip['what']} before anything is spent"
+        return f"{first}, state the range under [roi] and run `tuneworth roi`; then {start}"
+    return start
+
+
+def _keep(results: Results, flips: Sequence[Results]) -> str:
+    """What a keep-prompting verdict calls for: nothing now, and when to ask again."""
+    asked = next((flip for flip in flips if flip["decision"] == "fine-tune" and flip["from"] and _plain(flip)), None)
+    if asked is None:
+        return "change nothing now; ask again when the outputs, the prices or the volume change"
+    up, many = asked["to"] > asked["from"], asked["key"] in ("requests_per_day", "requests_total")
+    what = asked["what"] if many else f"the {asked['what']}"
+    moves = ("reach" if up else "fall to") if many else ("reaches" if up else "falls to")
+    return f"change nothing now; ask again when {what} {moves} {_value(results, asked)}"
+
+
+def _plain(flip: Results) -> bool:
+    """Whether the input is one that changes by itself and that people can watch."""
+    return flip["key"].rpartition(".")[2] in (
+        "requests_per_day", "requests_total", "failure_cost", "price_input", "price_output", "hourly"
+    )  # fmt: skip
+
+
+def _value(results: Results, flip: Results) -> str:
+    key = flip["key"].rpartition(".")[2]
+    if key.startswith("requests"):
+        return f"about {count(float(format(flip['to'], '.3g')))}"
+    text = money_text(flip["to"], results["money"]["currency"])
+    return f"{text} per million tokens" if key.startswith("price") else text
