@@ -1,8 +1,10 @@
 """A run's answer in a few lines for a terminal."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+COLUMNS = 80
 __all__ = ["headline", "money_lines", "share", "sum_of"]
 
 
@@ -21,7 +23,10 @@ def sum_of(value: float | None, currency: str) -> str:
 
 
 def headline(results: Mapping[str, Any]) -> str:
-    """The verdict sentence, the three numbers and the doubt; the scores alone where there is no verdict."""
+    """The verdict sentence and how sure it is, the three numbers and the doubt, no line longer than a terminal's.
+
+    The scores alone where there is no verdict.
+    """
     verdict = results["verdict"]
     if verdict is None:
         lines = [_quality_line(name, quality) for name, quality in results["quality"].items()]
@@ -31,15 +36,22 @@ def headline(results: Mapping[str, Any]) -> str:
     comparison = results["comparison"]
     pair = (comparison["baseline"], comparison["candidate"])
     difference = comparison["difference"]
-    lines = [verdict["sentence"], ""]
+    lines = [_filled(verdict["sentence"]), ""]
+    if verdict.get("confidence"):
+        lines += [_filled(f"How sure? {verdict['confidence']['sentence']}"), ""]
     lines += [_quality_line(name, results["quality"][name]) for name in pair]
     if difference["value"] is not None:
         lines.append(
             f"  difference: {_points(difference['value'])} ({_points(difference['low'])} to {_points(difference['high'])}) points"
         )
     lines += money_lines(results["money"], pair) if results["money"] else _token_lines(results, pair)
-    lines.append(f"\nStrongest reason for doubt: {verdict['doubt']}")
+    lines += ["", _filled(f"Strongest reason for doubt: {verdict['doubt']}")]
     return "\n".join(lines)
+
+
+def _filled(text: str) -> str:
+    """The text in lines of a terminal's width; a longer word stays whole."""
+    return textwrap.fill(text, COLUMNS, break_long_words=False, break_on_hyphens=False)
 
 
 def _points(value: float) -> str:

@@ -1,0 +1,38 @@
+"""The answer in a terminal: verdict, how sure, numbers, doubt, in lines that fit."""
+
+from tuneworth.cli.headline import headline
+from tuneworth.evaluate.verdict.verdict import decide
+
+from ..evaluate.situations import costs, situation
+
+
+def told(**parts):
+    results = situation(roi=costs(), **parts) | {"tokens": {}}
+    return headline(results | {"verdict": decide(results)})
+
+
+def test_it_says_how_sure_between_the_sentence_and_the_numbers():
+    lines = told().splitlines()
+    sure = next(number for number, line in enumerate(lines) if line.startswith("How sure? High: in practically every"))
+    assert lines[0].startswith("Fine-tune: the tuned model")
+    assert lines[sure - 1] == ""
+    assert sure < next(number for number, line in enumerate(lines) if line.startswith("  acceptable, prompted: 70.0 %"))
+    assert any(line.startswith("Strongest reason for doubt: ") for line in lines)
+
+
+def test_no_line_is_wider_than_a_terminal():
+    assert max(map(len, told().splitlines())) <= 80
+    assert " ".join(told().split()).count("it pays back in 16 days (12 to 25).") == 1
+
+
+def test_a_word_longer_than_a_line_stays_whole():
+    name = "x" * 200
+    results = situation(others={name: 1.0}, roi=costs()) | {"tokens": {}}
+    assert f'"{name}"' in headline(results | {"verdict": decide(results)})
+
+
+def test_a_verdict_of_an_older_run_needs_no_confidence():
+    results = situation(roi=costs()) | {"tokens": {}}
+    verdict = decide(results)
+    del verdict["confidence"]
+    assert "How sure" not in headline(results | {"verdict": verdict})
