@@ -1,0 +1,46 @@
+"""What docs/results.schema.json says of results: whether they keep it, and which of their keys it does not describe."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import jsonschema_rs
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "results.schema.json").read_text(encoding="utf-8"))
+
+
+def alternatives(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The schema itself and all that it refers to or leaves the choice of."""
+    yield schema
+    if "$ref" in schema:
+        yield from alternatives(SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[1]])
+    for choice in schema.get("anyOf", ()):
+        yield from alternatives(choice)
+
+
+def undescribed(value: Any, schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    """The paths in `value` of which the schema says nothing."""
+    known = list(alternatives(schema))
+    if not any("description" in one for one in known):
+        yield path
+    if isinstance(value, dict):
+        named = {key: found for one in known for key, found in one.get("properties", {}).items()}
+        free = next((one["additionalProperties"] for one in known if "additionalProperties" in one), None)
+        for key, inner in value.items():
+            found = named.get(key, free)
+            if found is None:
+                yield f"{path}.{key}"
+            elif found is not free or "type" in found or "$ref" in found:  # else: free content, such as settings
+                yield from undescribed(inner, found, f"{path}.{key}")
+    if isinstance(value, list):
+        items = next((one["items"] for one in known if "items" in one), None)
+        for inner in value if items else ():
+            yield from undescribed(inner, items, f"{path}[]")
+
+
+def assert_described(results: dict[str, Any]) -> None:
+    jsonschema.Draft202012Validator(SCHEMA).validate(results)
+    jsonschema_rs.Draft202012Validator(SCHEMA).validate(results)
+    assert set(undescribed(results, SCHEMA)) == set()

@@ -1,0 +1,102 @@
+"""docs/results.schema.json is true of real runs of every kind, and describes every key that they have."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import jsonschema_rs
+import pytest
+
+from tuneworth.examples import example_path
+
+from .described import SCHEMA, assert_described, undescribed
+from .real_run import ROI
+
+BATCH = ROI.replace("requests_per_day = 2000", "requests_total = 300000").replace("ramp_days = 30\n", "")
+OWN_MACHINE = ROI.replace(
+    "[roi.tuned]\nprice_input = 1.20\nprice_output = 4.80", "[roi.tuned]\nhourly = 1.2\nrequests_per_second = 3"
+)
+
+
+def empty(line: dict[str, Any]) -> None:
+    line["output"] = ""
+
+
+def untold(line: dict[str, Any]) -> None:
+    for key in ("input_tokens", "output_tokens", "seconds", "model"):
+        del line[key]
+
+
+REAL = {
+    "three variants": {},
+    "five variants": {"variants": ("plain", "prompted", "short", "rival", "tuned")},
+    "one variant": {"variants": ("tuned",), "roi": None},
+    "no prices": {"roi": None},
+    "no tokens": {"roi": None, "change": untold},
+    "batch": {"roi": BATCH},
+    "own machine": {"roi": OWN_MACHINE},
+    "retry": {"roi": ROI.replace('"repair"', '"retry"\ntries = 2')},
+    "never pays": {"roi": ROI, "good": {"plain": 0, "prompted": 6, "tuned": 3}},
+    "nothing acceptable": {"change": empty},
+    "gates": {"options": ("--gate", "quality.tuned.n >= 1", "--gate", "verdict.decision == fine-tune")},
+    "enough for the two-sample test": {"n": 420, "roi": None, "variants": ("prompted", "tuned")},
+}
+
+
+def test_the_schema_is_one():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema_rs.Draft202012Validator(SCHEMA)
+    assert SCHEMA["title"] == "tuneworth/results/1"
+
+
+@pytest.mark.parametrize("options", REAL.values(), ids=REAL.keys())
+def test_a_run_of_every_kind_keeps_the_schema(evaluated_run: Callable[..., Path], options: dict[str, Any]):
+    assert_described(json.loads((evaluated_run(**options) / "results.json").read_text(encoding="utf-8")))
+
+
+def test_several_samples_and_another_number_of_them_keep_the_schema(evaluated_run: Callable[..., Path], tmp_path: Path):
+    pairs = (example_path("components") / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [{**json.loads(pair), "sample": sample} for pair in pairs for sample in (0, 1)]
+    asked = [json.loads(pair)["id"] for pair in pairs[:: len(pairs) // 42][:42]]
+    lines = [json.dumps({key: row[key] for key in ("id", "output", "sample")}) for row in rows if row["id"] in asked]
+    (tmp_path / "twice.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    options = ("--outputs", f"twice={tmp_path / 'twice.jsonl'}", "--candidate", "twice")
+    run = evaluated_run(n=42, variants=("prompted",), roi=None, options=options)
+    results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    assert results["quality"]["twice"]["samples"] == 2
+    assert_described(results)
+
+
+def test_the_invented_run_keeps_the_schema(make_run: Callable[..., Path]):
+    assert_described(json.loads((make_run() / "results.json").read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("verdict", "decision"), "maybe"),
+        (("quality", "tuned", "acceptable", "share"), 86),
+        (("quality", "tuned", "n"), -1),
+        (("risks", 0, "status"), "fine"),
+        (("money", "assumptions", 0, "source"), "guessed"),
+        (("comparison", "p_value"), "small"),
+        (("schema",), "tuneworth/results/2"),
+    ],
+)
+def test_what_the_contract_forbids_the_schema_refuses(evaluated_run: Callable[..., Path], path: tuple[Any, ...], value):
+    results = json.loads((evaluated_run(n=28, variants=("prompted", "tuned")) / "results.json").read_text())
+    place = results
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(SCHEMA).validate(results)
+
+
+def test_a_key_that_is_not_described_is_found(evaluated_run: Callable[..., Path]):
+    results = json.loads((evaluated_run(n=28, variants=("prompted", "tuned")) / "results.json").read_text())
+    results["money"]["derivation"][0]["new"] = 1
+    results["quality"]["tuned"]["checks"]["clean"]["new"] = 1
+    assert set(undescribed(results, SCHEMA)) == {".money.derivation[].new", ".quality.tuned.checks.clean.new"}
