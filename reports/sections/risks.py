@@ -1,11 +1,17 @@
-"""The risks as rows: what was found, its limit, where it stands."""
+"""The risks: what was found of each, its limit, what it means, and what to do about it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
+
 from .. import numbers as say
+from ..charts.axes import Axis
+from ..charts.rows import Mark, mini_rows
+from ..folders import without_folders
 from ..stored import StoredRun
+from .risk_words import KINDS, Kind, risk_number
 
 __all__ = ["RiskRow", "lead", "risk_rows"]
 
@@ -17,55 +23,146 @@ STATUS = {
     "not checked": ("not checked", "none"),
     "not measured": ("not checked", "none"),
 }
+ORDER = {"fix": 0, "open": 1, "go": 2, "none": 3}
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 @dataclass(frozen=True)
 class RiskRow:
-    """One risk with its standing."""
+    """One risk with its standing; `picture` is empty where there is no number to draw."""
 
+    id: str
     name: str
     status: str
     tone: str
     value: str
     limit: str
     evidence: str
+    meaning: str
+    to_do: str
+    picture: Markup
 
 
 def lead(run: StoredRun) -> str:
-    """The sentence that opens the section."""
-    return "What can go wrong with a tuned model, and what this run measured of it."
+    """How many risks were measured, how many are over their limits, how many nobody looked at."""
+    found = [risk for risk in run.results.get("risks") or [] if isinstance(risk, Mapping)]
+    tones = [STATUS.get(str(risk.get("status")), ("", "none"))[1] for risk in found]
+    checked = [risk for risk, tone in zip(found, tones, strict=True) if tone != "none"]
+    measured = sum(risk.get("measured") is not False for risk in checked)
+    stated, open_ = len(checked) - measured, len(found) - len(checked)
+    over, watched = tones.count("fix"), tones.count("open")
+    if not checked:
+        return (
+            f"None of the {_word(len(found))} risks was checked." if len(found) > 1 else "The one risk was not checked."
+        )
+    all_of = (
+        f"All {_word(len(found))}"
+        if measured == len(found)
+        else f"{_word(measured).capitalize()} of {_word(len(found))}"
+    )
+    first = f"{all_of} risks {_was(measured)} measured"
+    if measured == 0:
+        first = f"None of the {_word(len(found))} risks was measured"
+    if stated:
+        first += f" and {_word(stated)} judged by what was stated"
+    stands = (
+        f"{_word(over)} {_is(over)} over {'its' if over == 1 else 'their'} limit" if over else "none is over its limit"
+    )
+    if watched:
+        stands += f", {_word(watched)} {_is(watched)} to watch"
+    return f"{first}; {stands}{f'; {_word(open_)} {_was(open_)} not checked' if open_ else ''}."
+
+
+def _word(n: int) -> str:
+    return NUMBERS[n] if n < len(NUMBERS) else say.count(n)
+
+
+def _is(n: int) -> str:
+    return "is" if n == 1 else "are"
+
+
+def _was(n: int) -> str:
+    return "was" if n == 1 else "were"
 
 
 def risk_rows(run: StoredRun) -> list[RiskRow]:
     """The risks, those over their limit first, those not checked last."""
-    rows = []
-    for risk in run.results.get("risks") or []:
-        status, tone = STATUS.get(str(risk.get("status")), (str(risk.get("status")), "none"))
-        row = RiskRow(
-            name=str(risk.get("id")).replace("_", " ").capitalize(),
-            status=status if risk.get("measured") is not False or tone == "none" else f"{status}, as stated",
-            tone=tone,
-            value=_risk_number(risk.get("value"), unit=risk.get("unit")),
-            limit=_risk_number(risk.get("limit"), unit=risk.get("unit")),
-            evidence=_evidence(risk.get("evidence")),
-        )
-        rows.append(row)
-    order = {"fix": 0, "open": 1, "go": 2, "none": 3}
-    return sorted(rows, key=lambda row: order[row.tone])
+    found = [risk for risk in run.results.get("risks") or [] if isinstance(risk, Mapping)]
+    return sorted((_row(risk) for risk in found), key=lambda row: ORDER[row.tone])
 
 
-def _risk_number(value: Any, *, unit: Any = None) -> str:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if unit == "share":
-            return say.percent(value)
-        text = f"{value:,.3g}"
-        return say.plain(float(text)) if "e-" in text else text.replace("-", say.MINUS)
-    return "–" if value is None else str(value)
+def _row(risk: Mapping[str, Any]) -> RiskRow:
+    name = str(risk.get("id"))
+    kind = KINDS.get(name, Kind(name.replace("_", " ").capitalize()))
+    status, tone = STATUS.get(str(risk.get("status")), (str(risk.get("status")), "none"))
+    value, limit, unit = risk.get("value"), risk.get("limit"), risk.get("unit")
+    checked = tone != "none"
+    limit_words = kind.limit_words or f"{kind.side} {risk_number(limit, unit, kind)}"
+    return RiskRow(
+        id=name,
+        name=kind.name,
+        status=status if risk.get("measured") is not False or not checked else f"{status}, as stated",
+        tone=tone,
+        value=f"{risk_number(value, unit, kind)}{_range(risk, kind)}" if checked else "–",
+        limit=limit_words.strip() if checked and limit is not None else "–",
+        evidence=_evidence(risk, checked=checked),
+        meaning=kind.meaning,
+        to_do=_to_do(risk, tone, kind),
+        picture=_picture(risk) if checked else Markup(""),
+    )
 
 
-def _evidence(value: Any) -> str:
+def _range(risk: Mapping[str, Any], kind: Kind) -> str:
+    low, high = _finite(risk.get("low")), _finite(risk.get("high"))
+    if not kind.difference or low is None:
+        return ""
+    return f" (at least {say.points(low)})" if high is None else f" ({say.points_range(low, high)})"
+
+
+def _evidence(risk: Mapping[str, Any], *, checked: bool) -> str:
+    """What was found as a sentence; what would check it stands in its own place."""
+    text, to_check = _words(risk.get("evidence")), risk.get("to_check")
+    if to_check and not checked:
+        text = text.removesuffix(f"; {to_check}")
+    return _sentence(text)
+
+
+def _to_do(risk: Mapping[str, Any], tone: str, kind: Kind) -> str:
+    if tone == "none":
+        to_check = risk.get("to_check")
+        return _sentence(f"To check it: {to_check}") if to_check else ""
+    return kind.to_do if tone in ("fix", "open") else ""
+
+
+def _sentence(text: str) -> str:
+    text = without_folders(text.strip())
+    if not text:
+        return ""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?", "…")) else ".")
+
+
+def _words(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "; ".join(f"{str(key).replace('_', ' ')}: {_risk_number(found)}" for key, found in value.items())
+        return "; ".join(f"{str(key).replace('_', ' ')}: {say.plain(found)}" for key, found in value.items())
     if isinstance(value, list):
         return "; ".join(map(str, value))
     return "" if value is None else str(value)
+
+
+def _picture(risk: Mapping[str, Any]) -> Markup:
+    """The value with its range, and the limit as a dashed line; nothing where there is no limit."""
+    value, limit, low, high = (_finite(risk.get(key)) for key in ("value", "limit", "low", "high"))
+    if value is None or limit is None:
+        return Markup("")
+    if low is None or high is None:
+        low = high = None
+    seen = [0.0, value, limit, *(end for end in (low, high) if end is not None)]
+    room = (max(seen) - min(seen) or 1.0) * 0.06
+    axis = Axis(min(seen) - room, max(seen) + room, ((0.0, "0"),))
+    return mini_rows([Mark(value, low, high, "candidate")], axis, lines=[limit])
+
+
+def _finite(value: Any) -> float | None:
+    """A number that can be drawn; None for anything else."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
+    return float(value) if good else None

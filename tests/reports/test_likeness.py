@@ -5,9 +5,15 @@ from typing import Any
 
 import pytest
 
-from tuneworth.reports.sections.likeness import likeness_rows, repeat_rows, samples_of, telling_lines, untold_lines
+from tuneworth.reports.sections.likeness import (
+    likeness_rows,
+    repeat_rows,
+    samples_of,
+    telling_lines,
+    told_apart,
+    untold_lines,
+)
 from tuneworth.reports.sections.quality import pairs_figure
-from tuneworth.reports.sections.risks import risk_rows
 from tuneworth.reports.stored import StoredRun
 
 LENGTH = {"words": {"mean": 12.5, "median": 12.0, "p95": 21.0}}
@@ -26,15 +32,16 @@ def run(**parts: Any) -> StoredRun:
 def test_a_variant_stands_above_what_people_wrote():
     ours, people = likeness_rows(run())
     assert (ours.name, ours.chrf) == ("v", "75\u00a0% (70 to 80\u00a0%)")
-    assert ours.told.startswith("90\u00a0% (p = 0.005); with length 93\u00a0%, by length alone 60\u00a0%")
+    assert ours.told.startswith("90\u00a0%, more than chance; with length 93\u00a0%, by length alone 60\u00a0%")
     assert (people.words, people.told) == ("12 (21)", "")
 
 
 def test_what_was_not_measured_gives_its_reason_or_no_row():
     reason = "99 outputs with a good reference beside them; 100 are needed"
     untold = run(two_sample={"accuracy": None, "reason": reason})
+    assert (told_apart(run()), told_apart(untold)) == (True, False)
     assert likeness_rows(untold)[0].told == "–"
-    assert untold_lines(untold) == [f"No classifier was tried: {reason}."]
+    assert untold_lines(untold) == [f"Whether outputs can be told from people’s was not tried: {reason}."]
     assert likeness_rows(run(length=None)) == []
     assert likeness_rows(run(similarity=None, two_sample=None, length={**LENGTH, "references": None}))[0].chrf == "–"
 
@@ -61,13 +68,3 @@ def test_a_request_with_several_outputs_is_won_more_often_not_alone():
     for samples, name in ((1, "Only c"), (3, "c more often")):
         quality = {"quality": {"c": {"samples": samples}, "b": {"samples": samples}}}
         assert name in pairs_figure(StoredRun(Path("r"), {**compared, **quality}, {}, {}))
-
-
-def test_a_risk_that_is_a_share_reads_as_one_and_no_number_has_an_exponent():
-    risks = [
-        {"id": "overfitting", "status": "ok", "value": 0.0417, "limit": 0.1, "unit": "share"},
-        {"id": "flexibility", "status": "ok", "value": 0.0000743, "limit": 1.0, "unit": "days per change"},
-    ]
-    overfitting, flexibility = risk_rows(StoredRun(Path("r"), {"risks": risks}, {}, {}))
-    assert (overfitting.value, overfitting.limit) == ("4.2\u00a0%", "10\u00a0%")
-    assert (flexibility.value, flexibility.limit) == ("0.0000743", "1")
