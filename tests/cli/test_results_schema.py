@@ -16,7 +16,7 @@ def test_a_whole_run_keeps_the_schema(command, project):
     assert_described(results)
 
 
-def test_what_curate_says_keeps_the_schema_of_its_part(command, pairs_file, tmp_path):
+def test_what_curate_says_keeps_the_schema_of_its_part(command, pairs_file, style_file, tmp_path):
     (tmp_path / "tuneworth.toml").write_text('[data]\npath = "pairs.jsonl"\ngroup = "family"\n')
     done = command("curate", tmp_path, "--json", "--threshold-table")
     assert done.code == 0, done.err
