@@ -15,7 +15,7 @@ from ...style.files import sha256_file
 from ..stored import StoredRun
 from .marks import clip, mark_text, placed_numbers
 
-__all__ = ["Example", "Examples", "Note", "Shown", "choose_examples"]
+__all__ = ["Example", "Examples", "Note", "Other", "Shown", "choose_examples"]
 
 MOST_ROWS = 200
 PRINTED_ROWS = 8
@@ -47,13 +47,23 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Other:
+    """The output of a variant that is not compared: its text, and the checks that it breaks by name alone."""
+
+    name: str
+    acceptable: bool | None
+    text: str
+    checks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Example:
     """One request with the outputs of both sides, those of the other variants, and the reference."""
 
     id: str
     request: tuple[tuple[str, str], ...]  # (field, value); one unnamed field for a plain text
     sides: tuple[Shown, ...]
-    others: tuple[Shown, ...]
+    others: tuple[Other, ...]
     reference: str
     reference_ok: bool
     kind: str  # one of KINDS
@@ -142,19 +152,19 @@ def _request(pair: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, place: int) -> Example:
     pair = run.pairs[id_]
-    lines = {name: run.outputs.get((id_, name)) for name in [*names, *run.variants]}
-    shown = {
-        name: _shown(name, line, limit, anchor=f"{place}-{number}")
-        for number, (name, line) in enumerate(lines.items())
-        if line is not None or name in names
-    }
-    broken = {str(found.get("check")) for name in names for found in (lines[name] or {}).get("violations") or []}
+    lines = [run.outputs.get((id_, name)) for name in names]
+    sides = [
+        _shown(name, line, limit, anchor=f"{place}-{number}")
+        for number, (name, line) in enumerate(zip(names, lines, strict=True))
+    ]
+    others = {name: run.outputs.get((id_, name)) for name in run.variants if name not in names}
+    broken = {check for line in lines if line for check in _checks(line)}
     group = pair.get("group")
     return Example(
         id=id_,
         request=tuple((name, _clipped(text, limit)) for name, text in _request(pair)),
-        sides=tuple(shown[name] for name in names),
-        others=tuple(side for name, side in shown.items() if name not in names),
+        sides=tuple(sides),
+        others=tuple(_other(name, line, limit) for name, line in others.items() if line),
         reference=_clipped(str(pair.get("output") or ""), limit),
         reference_ok=pair.get("reference_ok") is not False,
         kind=kind,
@@ -179,6 +189,15 @@ def _shown(name: str, line: Mapping[str, Any] | None, limit: int, *, anchor: str
         name, line.get("acceptable"), mark_text(text, marked, anchor=anchor), left_off, notes,
         len(violations) - len(marked), anchor,
     )  # fmt: skip
+
+
+def _other(name: str, line: Mapping[str, Any], limit: int) -> Other:
+    return Other(name, line.get("acceptable"), _clipped(str(line.get("output") or ""), limit), tuple(_checks(line)))
+
+
+def _checks(line: Mapping[str, Any]) -> list[str]:
+    """The checks that an output breaks, each once."""
+    return list(dict.fromkeys(str(found.get("check")) for found in line.get("violations") or []))
 
 
 def _note(violation: Mapping[str, Any], limit: int) -> str:

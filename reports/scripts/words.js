@@ -2,9 +2,9 @@
 const exampleText = (() => {
   "use strict";
   const MOST_WORDS = 400; // a side, beyond what both begin and end with: comparing takes the product of both
-  // Numbers with their points, characters of scripts without spaces one by one, words, any other sign by itself.
+  // Numbers with their points and units, characters of scripts without spaces one by one, words, any other sign by itself.
   const alone = "\\p{sc=Han}\\p{sc=Hiragana}\\p{sc=Katakana}\\p{sc=Thai}\\p{sc=Lao}\\p{sc=Khmer}\\p{sc=Myanmar}";
-  const token = new RegExp(`\\p{N}+(?:[.,]\\p{N}+)*|[${alone}]\\p{M}*|(?:(?![${alone}])[\\p{L}\\p{N}\\p{M}_])+|\\S`, "gu");
+  const token = new RegExp(`\\p{N}+(?:[.,]\\p{N}+)*[\\p{L}\\p{N}\\p{M}_]*|[${alone}]\\p{M}*|(?:(?![${alone}])[\\p{L}\\p{N}\\p{M}_])+|\\S`, "gu");
 
   const nodes = (element) => {
     const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT, {

@@ -1,0 +1,217 @@
+"""What people preferred when they judged two variants' outputs without their names: read, checked and counted."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...style.errors import DataError
+from ..statistics.grouping import grouped
+from ..statistics.intervals import share_interval
+from ..statistics.sign_flip import sign_flip
+
+__all__ = ["SCHEMA", "JudgedRun", "Judgements", "judgement_results", "read_judgements"]
+
+SCHEMA = "tuneworth/judgements/1"
+MOST_BYTES = 5_000_000
+CHOICES = ("left", "right", "equal")
+# What no page can show stands in it, and so in a saved file, as the sign for that; line ends are all one.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+
+@dataclass(frozen=True)
+class JudgedRun:
+    """What of a run the judgements are about.
+
+    `outputs` is the SHA-256 of its outputs.jsonl, `groups` the group of each tested pair by id (None = alone),
+    `acceptable` whether (baseline, candidate) are, None where one was not scored.
+    """
+
+    outputs: str
+    baseline: str
+    candidate: str
+    groups: Mapping[str, Any]
+    acceptable: Mapping[str, tuple[bool, bool] | None]
+
+
+@dataclass(frozen=True)
+class Judgements:
+    """One person's choices by pair: `candidate`, `baseline` or `equal`; `seed` is that of the shuffled sides."""
+
+    judge: str
+    seed: int
+    choices: Mapping[str, str]
+
+
+def read_judgements(paths: Iterable[Path], run: JudgedRun) -> list[Judgements]:
+    """The judgements of each file, in the order given; a session that is given twice counts once.
+
+    Raises: DataError naming the file, what is wrong, and the first place of it; also where two files are different
+    states of one session.
+    """
+    sessions: dict[int, tuple[Path, Judgements]] = {}
+    for path in paths:
+        found = _judgements(_content(path), run, where=path)
+        earlier = sessions.get(found.seed)
+        if earlier is not None and earlier[1].choices != found.choices:
+            raise DataError(
+                f"{path}: the same session as {earlier[0]} at another time (seed {found.seed})\n"
+                "One file for each session is expected: give the later one alone."
+            )
+        sessions.setdefault(found.seed, (path, found))
+    return [judgements for _, judgements in sessions.values()]
+
+
+def _content(path: Path) -> Any:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise DataError(f"{path}: larger than {MOST_BYTES:,} bytes; a file of judgements is not")
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not readable as JSON ({error})\nThe report's “Judge blind” saves it.") from None
+
+
+def _judgements(content: Any, run: JudgedRun, *, where: Path) -> Judgements:
+    """The content checked against the run."""
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if schema != SCHEMA:
+        raise DataError(f"{where}: expected the schema {SCHEMA!r}, found {schema!r}")
+    about = content.get("run")
+    outputs = about.get("outputs") if isinstance(about, dict) else None
+    if outputs != run.outputs:
+        raise DataError(
+            f"{where}: about the outputs of another run ({_short(outputs)}), this one's are {_short(run.outputs)}\n"
+            "Judge on the report of this run, or name the run that was judged."
+        )
+    rows, seed, judge = content.get("judgements"), content.get("seed"), content.get("judge") or ""
+    problems = [] if isinstance(rows, list) else ["judgements: expected a list"]
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        problems.append(f"seed: expected a whole number, found {seed!r}")
+    if not isinstance(judge, str):
+        problems.append(f"judge: expected a text, found {judge!r}")
+    shown = {_shown(id_): id_ for id_ in run.groups}
+    choices: dict[str, str] = {}
+    for number, row in enumerate(rows if isinstance(rows, list) else [], start=1):
+        found = _choice(row, run, shown)
+        if isinstance(found, str):
+            problems.append(f"judgement {number}: {found}")
+        elif found[0] in choices:
+            problems.append(f"judgement {number}: the id {found[0]!r} stands there twice")
+        else:
+            choices[found[0]] = found[1]
+    if problems:
+        more = f"; {len(problems) - 1} more" if len(problems) > 1 else ""
+        raise DataError(f"{where}: {problems[0]}{more}")
+    return Judgements(judge=judge.strip()[:80], seed=int(seed or 0), choices=choices)
+
+
+def _choice(row: Any, run: JudgedRun, shown: Mapping[str, str]) -> tuple[str, str] | str:
+    """(id, side) of one judgement, or what is wrong with it."""
+    if not isinstance(row, dict):
+        return f"expected an object, found {row!r}"[:120]
+    id_, choice = shown.get(_shown(str(row.get("id")))), row.get("choice")
+    if id_ is None:
+        return f"the id {row.get('id')!r} is not among the tested pairs"[:200]
+    if choice not in CHOICES:
+        return f"choice: expected left, right or equal, found {choice!r}"[:200]
+    sides = {_shown(run.baseline): "baseline", _shown(run.candidate): "candidate"}
+    names = [_shown(str(row.get(side))) for side in ("left", "right")]
+    if set(names) != set(sides):
+        compared = f"{row.get('left')!r} and {row.get('right')!r}"
+        return f"compares {compared}, this run {run.baseline!r} and {run.candidate!r}"[:300]
+    return id_, "equal" if choice == "equal" else sides[names[CHOICES.index(choice)]]
+
+
+def _shown(text: str) -> str:
+    """The text as a page shows it."""
+    return _UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _short(fingerprint: Any) -> str:
+    return fingerprint[:12] if isinstance(fingerprint, str) and fingerprint else "none"
+
+
+def judgement_results(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any] | None:
+    """The key `judgements` of results.json; None without any choice.
+
+    `preferred` is the candidate's share of the choices that preferred one side: over the rows with such a choice, a
+    row with several judges counts with their mean. `p_value` is the exact sign test against one half, over groups the
+    exact sign-flip test. `agreement` is the share of equal choices among pairs of judges on the same row; `checks` says
+    how often people preferred the side that alone is acceptable.
+    """
+    judged = [one for one in judged if one.choices]
+    if not judged:
+        return None
+    return {
+        "baseline": run.baseline,
+        "candidate": run.candidate,
+        "outputs": run.outputs,
+        "judges": [{"judge": one.judge, "seed": one.seed, **_preference([one], run)} for one in judged],
+        "together": _preference(judged, run),
+        "agreement": _agreement(judged, run),
+        "checks": {
+            side: _checks(judged, run, side=side, alone=alone)
+            for side, alone in (("candidate", (False, True)), ("baseline", (True, False)))
+        },
+    }
+
+
+def _preference(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any]:
+    counts = Counter(choice for one in judged for choice in one.choices.values())
+    preferring: dict[str, list[float]] = {}
+    for one in judged:
+        for id_, choice in one.choices.items():
+            if choice != "equal":
+                preferring.setdefault(id_, []).append(float(choice == "candidate"))
+    means = np.array([float(np.mean(found)) for found in preferring.values()])
+    groups = _groups(preferring, run)
+    share = share_interval(means, groups)
+    chance = sign_flip(grouped(groups, len(means)).sums(2 * means - 1)) if len(means) else None
+    return {
+        "rows": len({id_ for one in judged for id_ in one.choices}),
+        "candidate": counts["candidate"],
+        "baseline": counts["baseline"],
+        "equal": counts["equal"],
+        "preferred": {"share": share.share, "low": share.low, "high": share.high},
+        "n": share.n,
+        "n_effective": share.n_effective,
+        "groups": share.groups,
+        "method": share.method,
+        "p_value": None if chance is None else chance.exact,
+    }
+
+
+def _agreement(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any] | None:
+    """Pairs of judges who judged the same row: how many such rows, and the share of same choices, row by row."""
+    same: dict[str, list[float]] = {}
+    for first, second in combinations(judged, 2):
+        for id_ in first.choices.keys() & second.choices.keys():
+            same.setdefault(id_, []).append(float(first.choices[id_] == second.choices[id_]))
+    if not same:
+        return None
+    ids = sorted(same)  # a set of ids has no order of its own
+    share = share_interval(np.array([float(np.mean(same[id_])) for id_ in ids]), _groups(ids, run))
+    return {"rows": len(ids), "share": share.share, "low": share.low, "high": share.high}
+
+
+def _checks(judged: Sequence[Judgements], run: JudgedRun, *, side: str, alone: tuple[bool, bool]) -> dict[str, int]:
+    """Choices on rows where the checks accept this side alone: how many, and how many preferred it, the other, neither."""
+    counts = Counter(
+        choice for one in judged for id_, choice in one.choices.items() if run.acceptable.get(id_) == alone
+    )
+    other = "baseline" if side == "candidate" else "candidate"
+    return {"choices": counts.total(), "same": counts[side], "other": counts[other], "equal": counts["equal"]}
+
+
+def _groups(ids: Iterable[str], run: JudgedRun) -> list[Any] | None:
+    """The groups of the rows; None where no row has one."""
+    found = [run.groups.get(id_) for id_ in ids]
+    return None if all(group is None for group in found) else found

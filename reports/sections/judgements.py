@@ -1,0 +1,127 @@
+"""What people preferred when they judged the outputs blind: sentences and rows for the page and the Markdown file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import numbers as say
+from ..stored import StoredRun
+
+__all__ = ["JudgeRow", "against_checks", "agreement", "judge_rows", "lead", "method_text"]
+
+
+@dataclass(frozen=True)
+class JudgeRow:
+    """One person's choices, or all together, as a row of the table."""
+
+    name: str
+    rows: str
+    candidate: str
+    baseline: str
+    equal: str
+    share: str
+
+
+def lead(run: StoredRun) -> str:
+    """Who was preferred, how often, and how sure that is."""
+    found = run.results.get("judgements") or {}
+    together = found.get("together") or {}
+    if not together:
+        return ""
+    people, candidate, baseline = len(found["judges"]), found["candidate"], found["baseline"]
+    who = "one person" if people == 1 else f"{say.count(people)} people"
+    start = f"Shown both outputs without their names, {who}"
+    preferred, share = together["preferred"], together["preferred"].get("share")
+    if share is None:
+        return f"{start} found {candidate} and {baseline} equal on {_counted(together['rows'], 'request')}."
+    text = (
+        f"{start} preferred {candidate} {_times(together['candidate'])} and {baseline} "
+        f"{_times(together['baseline'])}, and found them equal {_times(together['equal'])}: "
+    )
+    return (
+        f"{text}where one was preferred, it was {candidate} on {say.percent(share, digits=0)} of the requests "
+        f"({say.percent_range(preferred['low'], preferred['high'])})."
+    )
+
+
+def judge_rows(run: StoredRun, *, names: bool) -> list[JudgeRow]:
+    """A row for each person, and one for all where there are several; without `names` people are numbered."""
+    found = run.results.get("judgements") or {}
+    judges = found.get("judges") or []
+    rows = [
+        _row(one, str(one.get("judge") or "") if names else "", place, found) for place, one in enumerate(judges, 1)
+    ]
+    return rows if len(judges) < 2 else [*rows, _row(found["together"], "together", 0, found)]
+
+
+def _row(part: Mapping[str, Any], name: str, place: int, found: Mapping[str, Any]) -> JudgeRow:
+    preferred = part["preferred"]
+    share = "no preference"
+    if preferred.get("share") is not None:
+        share = (
+            f"{say.percent(preferred['share'], digits=0)} ({say.percent_range(preferred['low'], preferred['high'])})"
+        )
+    return JudgeRow(
+        name=name or f"person {place}",
+        rows=say.count(part["rows"]),
+        candidate=say.count(part["candidate"]),
+        baseline=say.count(part["baseline"]),
+        equal=say.count(part["equal"]),
+        share=share,
+    )
+
+
+def agreement(run: StoredRun) -> str:
+    """How often two people chose alike on the same request; nothing where none was judged twice."""
+    found = (run.results.get("judgements") or {}).get("agreement")
+    if not found:
+        return ""
+    return (
+        f"On {_counted(found['rows'], 'request')} that several people judged, two of them chose the same in "
+        f"{say.percent(found['share'], digits=0)} of cases ({say.percent_range(found['low'], found['high'])})."
+    )
+
+
+def against_checks(run: StoredRun) -> list[str]:
+    """Whether people preferred the output that the checks alone accept, for each side of which some were judged."""
+    found = run.results.get("judgements") or {}
+    sentences = []
+    for side in ("candidate", "baseline"):
+        part = (found.get("checks") or {}).get(side) or {}
+        if not part.get("choices"):
+            continue
+        sentences.append(
+            f"Where {found[side]} alone keeps the rules, people preferred it in {say.count(part['same'])} of "
+            f"{_counted(part['choices'], 'choice')}, the other in {say.count(part['other'])}, and found both equal in "
+            f"{say.count(part['equal'])}."
+        )
+    return sentences
+
+
+def method_text(run: StoredRun) -> str:
+    """How preferences were counted, with the terms of the trade; nothing where nobody judged."""
+    together = (run.results.get("judgements") or {}).get("together")
+    if not together:
+        return ""
+    several = len(run.results["judgements"]["judges"]) > 1
+    test = "exact sign test"
+    if together.get("groups") and together["groups"] < together["n"]:
+        test = "exact sign-flip test over groups"
+    p = together.get("p_value")
+    chance = (
+        "" if p is None else f" Against one half: {test}, two-sided p {'< 0.0001' if p < 0.0001 else f'= {p:.4f}'}."
+    )
+    each = " A request that several people judged counts with the mean of their preferences." if several else ""
+    return (
+        "Both outputs of a request were shown unnamed, left and right by a seeded shuffle, in a shuffled order; requests "
+        "with the same output on both sides were left out. Choices of “equal” are counted and stand in no share."
+        f"{each} The range is {together.get('method')}, on {say.count(together.get('n'))} requests.{chance}"
+    )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{say.count(count)} times"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{say.count(count)} {noun}{'' if count == 1 else 's'}"
