@@ -1,10 +1,9 @@
-// The rail of sections: the one that is being read is marked.
+// The rail of sections marks the one that is being read; a table that is wider than its place can be scrolled by keys.
 (() => {
   "use strict";
   const links = [...document.querySelectorAll(".rail a")];
   const link = new Map(links.map((a) => [a.hash.slice(1), a]));
   const parts = [...document.querySelectorAll("section.part")];
-  if (!parts.length || !("IntersectionObserver" in window)) return;
   const inside = new Set();
   const mark = () => {
     const first = parts.find((part) => inside.has(part));
@@ -15,12 +14,33 @@
     }
   };
   // A section is read while it covers the line a third down the window.
-  const watch = new IntersectionObserver((entries) => {
+  const read = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (entry.isIntersecting) inside.add(entry.target);
       else inside.delete(entry.target);
     }
     mark();
   }, { rootMargin: "-33% 0px -66% 0px" });
-  for (const part of parts) watch.observe(part);
+  for (const part of parts) read.observe(part);
+
+  // The nearest words before a table, to name it by.
+  const title = (box) => {
+    const part = box.closest("section, main") || document.body;
+    const named = [...part.querySelectorAll("h2, h3, figcaption")].filter(
+      (words) => words.compareDocumentPosition(box) & Node.DOCUMENT_POSITION_FOLLOWING,
+    );
+    return named.length ? named[named.length - 1].textContent.trim() : "Table";
+  };
+  const sized = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth) {
+        target.tabIndex = 0;
+        target.setAttribute("role", "group");
+        target.setAttribute("aria-label", title(target));
+      } else {
+        for (const name of ["tabindex", "role", "aria-label"]) target.removeAttribute(name);
+      }
+    }
+  });
+  for (const box of document.querySelectorAll(".scroll:not([tabindex])")) sized.observe(box);
 })();

@@ -7,6 +7,7 @@ import pytest
 
 from .chromium import Window, chromium_window
 from .invented_run import write_run
+from .page_kinds import write_kinds
 from .real_run import write_real_run
 
 
@@ -27,3 +28,9 @@ def window() -> Iterator[Window]:
     """A window of Chromium; a module's own, as its driver holds the event loop as long as it runs."""
     with chromium_window() as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The finished page of each kind of run, by kind."""
+    return write_kinds(tmp_path_factory.mktemp("pages"))
