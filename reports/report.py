@@ -23,6 +23,7 @@ from .sections import (
     quality,
     risks,
     rows_left,
+    rules,
     spending,
     training,
     usage,
@@ -38,7 +39,7 @@ __all__ = ["write_report"]
 
 # The page stays under this size: texts of examples are cut at the longest of these limits that keeps it so.
 MOST_BYTES = 490_000
-SCRIPTS = ("navigation", "words", "examples", "blind")
+SCRIPTS = ("navigation", "words", "examples", "blind", "numbers", "money", "gain_curve", "what_if")
 CURATED_SCRIPTS = ("navigation",)
 TEXT_LIMITS = (4000, 3000, 2000, 1600, 1200, 900, 700, 550, 400, 300, 200, 140, 80, 40, 20)
 
@@ -108,7 +109,8 @@ def _context(run: StoredRun, *, examples: bool) -> dict[str, Any]:
         "counted": f"{say.count(tested)} test requests" if tested else "",
         "footer": "Every number on this page is in results.json beside it.",
         "headline": headline(run),
-        "checks": quality.check_rows(run),
+        "checks": rules.check_rows(run),
+        "rules": rules,
         "sections": evaluated_outline(run, examples_shown=bool(shown and shown.rows)),
         "examples": shown,
         "examples_left_out": not examples,

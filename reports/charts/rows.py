@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from .axes import Axis
 
-__all__ = ["Bar", "Mark", "Row", "draw_row", "dumbbell", "mini_rows", "rows_chart"]
+__all__ = ["Bar", "Mark", "Row", "draw_row", "dumbbell", "mini_rows", "role_shape", "rows_chart"]
 
 # A shape for each role, so that no reader depends on colour.
 SHAPES = {
@@ -103,6 +103,13 @@ def dumbbell(baseline: float | None, candidate: float | None, axis: Axis) -> Mar
     return Markup('<svg class="dumbbell" width="100%" height="22" aria-hidden="true">{}{}</svg>').format(
         _grid(axis, ()), marks
     )
+
+
+def role_shape(role: str) -> Markup:
+    """The shape of a role for a key."""
+    return Markup(
+        '<svg class="point r-{}" width="14" height="14" viewBox="-7 -7 14 14" aria-hidden="true">{}</svg>'
+    ).format(role, Markup(SHAPES.get(role, SHAPES["other"])))
 
 
 def _draw(mark: Bar | Mark, axis: Axis) -> Markup:

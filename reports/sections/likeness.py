@@ -7,7 +7,19 @@ from typing import Any
 from .. import numbers as say
 from ..stored import StoredRun
 
-__all__ = ["LikenessRow", "RepeatRow", "likeness_rows", "repeat_rows", "samples_of", "telling_lines", "untold_lines"]
+__all__ = [
+    "LikenessRow",
+    "RepeatRow",
+    "likeness_rows",
+    "repeat_rows",
+    "samples_of",
+    "telling_lines",
+    "told_apart",
+    "untold_lines",
+]
+
+
+CHANCE = 0.05  # below this probability of doing as well by chance, outputs are said to be told apart
 
 
 @dataclass(frozen=True)
@@ -45,12 +57,18 @@ def likeness_rows(run: StoredRun) -> list[LikenessRow]:
     return [*rows, LikenessRow("people’s own answers", "", "", _words(written), "")] if written else rows
 
 
+def told_apart(run: StoredRun) -> bool:
+    """Whether a classifier was tried for any variant."""
+    parts = (run.results["quality"][name].get("two_sample") or {} for name in run.variants)
+    return any(part.get("accuracy") is not None for part in parts)
+
+
 def telling_lines(run: StoredRun) -> list[tuple[str, str]]:
     """For each variant that can be told from people: the pieces of text that give it away."""
     lines = []
     for name in run.variants:
         found = run.results["quality"][name].get("two_sample") or {}
-        if found.get("telling") and (found.get("p_value") or 0) <= 0.05:
+        if found.get("telling") and (found.get("p_value") or 0) <= CHANCE:
             lines.append((name, "  ".join(f"“{_shown(gram)}”" for gram in found["telling"])))
     return lines
 
@@ -59,7 +77,7 @@ def untold_lines(run: StoredRun) -> list[str]:
     """Why no classifier was tried, each reason once."""
     parts = [run.results["quality"][name].get("two_sample") or {} for name in run.variants]
     reasons = dict.fromkeys(str(part["reason"]) for part in parts if part.get("reason"))
-    return [f"No classifier was tried: {reason}." for reason in reasons]
+    return [f"Whether outputs can be told from people’s was not tried: {reason}." for reason in reasons]
 
 
 def repeat_rows(run: StoredRun) -> list[RepeatRow]:
@@ -98,10 +116,9 @@ def _told(found: Mapping[str, Any]) -> str:
     """Whether a classifier tells an output from the reference for the same request."""
     if found.get("accuracy") is None:
         return "–"
-    p = found["p_value"]
-    chance = f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+    chance = "more than chance" if found["p_value"] <= CHANCE else "chance alone would explain it"
     whole, alone = (say.percent(found[key]) for key in ("accuracy_with_length", "length_accuracy"))
-    return f"{say.percent(found['accuracy'])} ({chance}); with length {whole}, by length alone {alone}"
+    return f"{say.percent(found['accuracy'])}, {chance}; with length {whole}, by length alone {alone}"
 
 
 def _shown(gram: str) -> str:

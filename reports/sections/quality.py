@@ -1,45 +1,54 @@
 """The quality section: shares with their ranges, the paired difference, checks sorted by what moved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
 from .. import numbers as say
-from ..charts.axes import Axis, linear_axis
+from ..charts.axes import linear_axis
 from ..charts.figure import Figure, render_figure
-from ..charts.rows import Bar, Mark, Row, dumbbell, rows_chart
+from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
 from ..stored import StoredRun
+from .rules import PERCENT, moves
 
-__all__ = ["CheckRow", "check_rows", "difference_figure", "lead", "pairs_figure", "role_of", "shares_figure"]
+__all__ = ["difference_figure", "lead", "pairs_figure", "role_of", "shares_figure"]
 
 SHARES = {
     "acceptable": ("Acceptable", "keeps every rule that must hold"),
     "consistent": ("Consistent", "keeps every such rule about form and wording"),
     "faithful": ("Faithful", "states nothing that the request does not"),
 }
-PERCENT = Axis(0, 1, tuple((tick / 4, f"{tick * 25}\u00a0%") for tick in range(5)))
-
-
-@dataclass(frozen=True)
-class CheckRow:
-    """One rule and how often each variant broke it."""
-
-    id: str
-    sentence: str
-    level: str
-    about: str
-    broken: tuple[str, ...]  # per variant, in the run's order: `12 of 60`
-    change: str
-    picture: Markup
 
 
 def lead(run: StoredRun) -> str:
-    """The sentence that opens the section."""
-    tested = (run.results.get("quality") or {}).get(run.candidate or "", {}).get("n")
-    on = f", counted on {say.count(tested)} requests that no variant had seen" if tested else ""
-    return f"How many outputs keep the rules of the style{on}."
+    """The sentence that opens the section: what was found."""
+    name = run.candidate
+    scored = (run.results.get("quality") or {}).get(name or "") or {}
+    share = (scored.get("acceptable") or {}).get("share")
+    if name is None or share is None:
+        return "No output could be scored, so nothing is known of how well the rules are kept."
+    on = f" of {say.count(scored['n'])} requests" if scored.get("n") else " of the requests"
+    sentence = f"{name} keeps every rule that must hold on {say.percent(share, digits=0)}{on}"
+    other = ((run.results["quality"].get(run.baseline or "") or {}).get("acceptable") or {}).get("share")
+    if run.baseline is None or other is None:
+        return f"{sentence}."
+    return f"{sentence}, {run.baseline} on {say.percent(other, digits=0)}{_moves_words(run)}."
+
+
+def _moves_words(run: StoredRun) -> str:
+    """What moved rule by rule, as the end of a sentence; empty where it was not tested."""
+    if not (run.results.get("comparison") or {}).get("checks"):
+        return ""
+    better, worse = moves(run)
+    if not better and not worse:
+        return "; no single rule is broken clearly more or less often"
+    parts = [f"{_rules(n)} clearly {words}" for n, words in ((better, "less often"), (worse, "more often")) if n]
+    return f"; it breaks {' and '.join(parts)}"
+
+
+def _rules(count: int) -> str:
+    return f"{say.count(count)} rule{'' if count == 1 else 's'}"
 
 
 def role_of(run: StoredRun, name: str) -> str:
@@ -64,29 +73,47 @@ def shares_figure(run: StoredRun) -> Markup:
             table.append((f"{title}: {name}", say.percent(share), in_range))
     text = "; ".join(f"{name}: {value}, range {span}" for name, value, span in table)
     note = "The mark is what was counted, the band the range in which the true share plausibly lies."
-    figure = Figure("Share of outputs that hold", text, ("Share", "Counted", "Range"), tuple(table), note)
-    return render_figure(figure, rows_chart(rows, PERCENT))
+    head = ("Share", "Counted", "Range")
+    figure = Figure("Share of outputs that hold", text, head, tuple(table), note, id="shares")
+    return render_figure(figure, Markup("{}{}").format(_key(run), rows_chart(rows, PERCENT)))
 
 
 def difference_figure(run: StoredRun) -> Markup:
-    """The paired difference with its range; nothing where there was no comparison."""
+    """The paired differences to the baseline with their ranges, the candidate's first; nothing without a comparison."""
     comparison = run.results.get("comparison") or {}
-    found = comparison.get("difference") or {}
-    value, low, high = found.get("value"), found.get("low"), found.get("high")
-    if value is None:
+    if (comparison.get("difference") or {}).get("value") is None:
         return Markup("")
-    name = f"{comparison['candidate']} minus {comparison['baseline']}"
-    axis = linear_axis([value, low or 0, high or 0, -0.1, 0.1], lambda v: say.points(v).split("\u00a0")[0])
-    span = say.points_range(low, high)
-    chart = rows_chart([Row(name, (Mark(value, low, high, "candidate"),), say.points(value))], axis)
+    rivals = [found for found in (run.results.get("rivals") or {}).values() if found]
+    rows, table, ends = [], [], [-0.1, 0.1]
+    for found in (comparison, *rivals):
+        value, low, high = ((found.get("difference") or {}).get(key) for key in ("value", "low", "high"))
+        if value is None:
+            continue
+        name, role = f"{found['candidate']} minus {found['baseline']}", role_of(run, found["candidate"])
+        ends += [value, low or 0, high or 0]
+        rows.append(Row(name, (Mark(value, low, high, role),), _points_with_range(value, low, high)))
+        table.append((name, say.points(value), say.points_range(low, high)))
     figure = Figure(
         "Difference in acceptable outputs, in percentage points",
-        f"{name}: {say.points(value)}, range {span}",
+        "; ".join(f"{name}: {value}, range {span}" for name, value, span in table),
         ("Difference", "Counted", "Range"),
-        ((name, say.points(value), span),),
-        f"Range {span}. A range that crosses zero means that this test cannot say which is better.",
+        tuple(table),
+        _difference_note(comparison["difference"]),
+        id="difference",
     )
-    return render_figure(figure, chart)
+    axis = linear_axis(ends, lambda v: say.points(v).split("\u00a0")[0])
+    return render_figure(figure, rows_chart(rows, axis))
+
+
+def _difference_note(found: Mapping[str, Any]) -> str:
+    """What the range says, in words."""
+    low, high = found.get("low"), found.get("high")
+    if low is None or high is None:
+        return "No range can be given for so few requests."
+    if low > 0 or high < 0:
+        side = "above" if low > 0 else "below"
+        return f"The whole range lies {side} zero: the same requests under both, so chance alone does not explain it."
+    return "The range crosses zero: this test cannot say which of the two is better."
 
 
 def pairs_figure(run: StoredRun) -> Markup:
@@ -121,52 +148,27 @@ def pairs_figure(run: StoredRun) -> Markup:
     return render_figure(figure, rows_chart(rows, linear_axis([0, total], say.count)))
 
 
-def check_rows(run: StoredRun) -> list[CheckRow]:
-    """One row per check, the largest change between baseline and candidate first."""
-    quality = run.results.get("quality") or {}
-    rules = (run.results.get("style") or {}).get("checks") or {}
-    ids = list(
-        dict.fromkeys([*rules, *(check for name in run.variants for check in quality[name].get("checks") or {})])
-    )
-    rows = []
-    for check in ids:
-        found = {name: (quality[name].get("checks") or {}).get(check) or {} for name in run.variants}
-        shares = {name: _broken_share(quality[name], found[name]) for name in run.variants}
-        before = shares.get(run.baseline) if run.baseline else None
-        after = shares.get(run.candidate) if run.candidate else None
-        move = after - before if before is not None and after is not None else None
-        about = rules.get(check) or next((line for line in found.values() if line), {})
-        row = CheckRow(
-            id=check,
-            sentence=str(about.get("sentence") or check),
-            level=str(about.get("level") or ""),
-            about=str(about.get("about") or ""),
-            broken=tuple(_broken_text(quality[name], found[name]) for name in run.variants),
-            change=say.points(move) if move is not None else "–",
-            picture=dumbbell(before, after, PERCENT),
+def _key(run: StoredRun) -> Markup:
+    """Which shape is whose, where there is more than one variant."""
+    if run.baseline is None:
+        return Markup("")
+    names = [(run.candidate, "candidate"), (run.baseline, "baseline")]
+    names += [("others", "other")] if len(run.variants) > 2 else []
+    names += [("people’s own answers", "reference")] if run.results.get("reference") else []
+    return Markup('<div class="keys">{}</div>').format(
+        Markup("").join(
+            Markup('<span class="key">{}<span>{}</span></span>').format(role_shape(role), name) for name, role in names
         )
-        rows.append((abs(move) if move is not None else max(filter(None, shares.values()), default=0.0), row))
-    return [row for _, row in sorted(rows, key=lambda pair: -pair[0])]
+    )
+
+
+def _points_with_range(value: float, low: float | None, high: float | None) -> Markup | str:
+    if low is None or high is None:
+        return say.points(value)
+    return Markup("<b>{}</b> <small>{}</small>").format(say.points(value), say.points_range(low, high))
 
 
 def _with_range(share: float | None, low: float | None, high: float | None) -> Markup | str:
     if share is None or low is None:
         return say.percent(share)
     return Markup("<b>{}</b> <small>{}</small>").format(say.percent(share), say.percent_range(low, high))
-
-
-def _applies(scored: Mapping[str, Any], found: Mapping[str, Any]) -> int:
-    if found.get("n") is not None:
-        return found["n"]
-    return (scored.get("n") or 0) - (found.get("not_applicable") or 0) - (found.get("unscored") or 0)
-
-
-def _broken_share(scored: Mapping[str, Any], found: Mapping[str, Any]) -> float | None:
-    applies = _applies(scored, found)
-    return found["fail"] / applies if found.get("fail") is not None and applies > 0 else None
-
-
-def _broken_text(scored: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    if found.get("fail") is None:
-        return "–"
-    return f"{say.count(found['fail'])} of {say.count(_applies(scored, found))}"

@@ -1,0 +1,151 @@
+"""Rule by rule: how often each variant broke it, what moved, and by more than chance would."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from .. import numbers as say
+from ..charts.axes import Axis
+from ..charts.figure import Figure, render_figure
+from ..charts.rows import dumbbell
+from ..charts.slope import SlopeLine, drawn_lines, slope_chart
+from ..stored import StoredRun
+
+__all__ = ["PERCENT", "CheckRow", "check_rows", "most_broken", "moved_figure", "moves", "shown_variants"]
+
+PERCENT = Axis(0, 1, tuple((tick / 4, f"{tick * 25}\u00a0%") for tick in range(5)))
+CHANCE = 0.05  # a move is said to be more than chance below this probability, the verdict's own level
+CLEAR = 0.05  # without a test of chance: a move of five points is drawn as one
+MOST_COLUMNS = 3  # variants side by side in the table; of more, those compared, the others under a disclosure
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """One rule and how often each variant broke it."""
+
+    id: str
+    sentence: str
+    level: str
+    about: str
+    broken: tuple[str, ...]  # per variant, in the run's order: `12 of 60`
+    change: str
+    picture: Markup
+    before: float | None = None  # share of the baseline's outputs that break it, of those to which it applies
+    after: float | None = None  # and of the candidate's
+    moved: bool | None = None  # by more than chance would; None where no test was made
+
+    @property
+    def chance(self) -> str:
+        """Whether chance alone would explain the change, in words; empty where nothing moved or was tested."""
+        if self.moved is None or self.before == self.after:
+            return ""
+        return "more than chance" if self.moved else "chance alone would explain it"
+
+
+def check_rows(run: StoredRun) -> list[CheckRow]:
+    """One row per check, the largest change between baseline and candidate first."""
+    quality = run.results.get("quality") or {}
+    rules = (run.results.get("style") or {}).get("checks") or {}
+    ids = dict.fromkeys([*rules, *(check for name in run.variants for check in quality[name].get("checks") or {})])
+    rows = []
+    for check in ids:
+        found = {name: (quality[name].get("checks") or {}).get(check) or {} for name in run.variants}
+        shares = {name: _broken_share(quality[name], found[name]) for name in run.variants}
+        before = shares.get(run.baseline) if run.baseline else None
+        after = shares.get(run.candidate) if run.candidate else None
+        move = after - before if before is not None and after is not None else None
+        about = rules.get(check) or next((line for line in found.values() if line), {})
+        row = CheckRow(
+            id=check,
+            sentence=str(about.get("sentence") or check),
+            level=str(about.get("level") or ""),
+            about=str(about.get("about") or ""),
+            broken=tuple(_broken_text(quality[name], found[name]) for name in run.variants),
+            change=say.points(move) if move is not None else "–",
+            picture=dumbbell(before, after, PERCENT),
+            before=before,
+            after=after,
+            moved=_moved(run, check),
+        )
+        rows.append((abs(move) if move is not None else max(filter(None, shares.values()), default=0.0), row))
+    return [row for _, row in sorted(rows, key=lambda pair: -pair[0])]
+
+
+def shown_variants(run: StoredRun) -> tuple[list[int], list[int]]:
+    """The places of the variants that the table shows, and of those under a disclosure below it."""
+    places = list(range(len(run.variants)))
+    if len(places) <= MOST_COLUMNS:
+        return places, []
+    compared = [run.variants.index(name) for name in (run.baseline, run.candidate) if name in run.variants]
+    return compared, [place for place in places if place not in compared]
+
+
+def moves(run: StoredRun) -> tuple[int, int]:
+    """How many rules the candidate breaks less often than the baseline by more than chance, and how many more often."""
+    moved = [row for row in check_rows(run) if row.moved and row.before is not None and row.after is not None]
+    better = sum(row.after < row.before for row in moved if row.after is not None and row.before is not None)
+    return better, len(moved) - better
+
+
+def moved_figure(run: StoredRun) -> Markup:
+    """What moved from the baseline to the candidate, as a slope chart; nothing where no rule moved."""
+    if run.baseline is None or run.candidate is None:
+        return Markup("")
+    lines = [
+        SlopeLine(row.sentence, row.before, row.after, _clear(row.before, row.after, row.moved))
+        for row in check_rows(run)
+        if row.before is not None and row.after is not None
+    ]
+    shown = drawn_lines(lines)
+    if not shown:
+        return Markup("")
+    left = [line for line in lines if line not in shown]
+    less = "moved less" if any(line.moved for line in left) else "hardly moved"
+    note = f"And {say.count(len(left))} rule{'s' if len(left) > 1 else ''} that {less}." if left else ""
+    table = tuple(
+        (line.name, say.percent(line.before), say.percent(line.after), say.points(line.after - line.before))
+        for line in shown
+    )
+    text = "; ".join(
+        f"{name}: {before} with {run.baseline}, {after} with {run.candidate}" for name, before, after, _ in table
+    )
+    figure = Figure(
+        "How often each rule is broken", text, ("Rule", run.baseline, run.candidate, "Change"), table, note, id="moved"
+    )
+    return render_figure(figure, slope_chart(lines, run.baseline, run.candidate))
+
+
+def most_broken(run: StoredRun) -> CheckRow | None:
+    """The rule that the candidate breaks most often; None where it breaks none."""
+    broken = [row for row in check_rows(run) if row.after]
+    return max(broken, key=lambda row: row.after or 0.0, default=None)
+
+
+def _moved(run: StoredRun, check: str) -> bool | None:
+    """Whether the move of a check is more than chance; must rules corrected for their number (Holm), others alone."""
+    found = (((run.results.get("comparison") or {}).get("checks")) or {}).get(check) or {}
+    p = found.get("p_holm") if found.get("p_holm") is not None else found.get("p_value")
+    return p <= CHANCE if p is not None else None
+
+
+def _clear(before: float, after: float, moved: bool | None) -> bool:
+    return abs(after - before) >= CLEAR if moved is None else moved
+
+
+def _applies(scored: Mapping[str, Any], found: Mapping[str, Any]) -> int:
+    if found.get("n") is not None:
+        return found["n"]
+    return (scored.get("n") or 0) - (found.get("not_applicable") or 0) - (found.get("unscored") or 0)
+
+
+def _broken_share(scored: Mapping[str, Any], found: Mapping[str, Any]) -> float | None:
+    applies = _applies(scored, found)
+    return found["fail"] / applies if found.get("fail") is not None and applies > 0 else None
+
+
+def _broken_text(scored: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    if found.get("fail") is None:
+        return "–"
+    return f"{say.count(found['fail'])} of {say.count(_applies(scored, found))}"
