@@ -1,17 +1,130 @@
 """The section in which a reader changes the numbers of the money and sees what follows."""
 
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
-from ..stored import StoredRun
+from markupsafe import Markup
 
-__all__ = ["lead", "page_data"]
+from ...evaluate.money.formula_inputs import read_inputs
+from ...evaluate.money.formulas import ONE
+from ...evaluate.money.options import Figures, Plan, figures
+from .. import numbers as say
+from ..stored import StoredRun
+from .what_if_fields import field_groups
+
+__all__ = ["doubt_head", "doubt_rows", "field_groups", "json_block", "lead", "page_data"]
+
+HALF, TWICE = Decimal("0.5"), Decimal(2)
+
+
+def page_data(run: StoredRun) -> Mapping[str, Any] | None:
+    """What the page's script needs to count the money again; None where there is no money to count."""
+    money = run.results.get("money") or {}
+    inputs = money.get("formula_inputs")
+    if not inputs or money.get("saving_per_request") is None or money.get("npv") is None:
+        return None
+    return inputs
+
+
+def json_block(run: StoredRun) -> Markup:
+    """The data as JSON that no browser takes for markup, wherever it stands in a page."""
+    text = json.dumps(page_data(run), ensure_ascii=True, separators=(",", ":"))
+    # Only strings can hold these, so an escape of JSON is right for each.
+    return Markup(re.sub("[<>&'\x7f]", lambda match: f"\\u{ord(match.group()):04x}", text))
 
 
 def lead(run: StoredRun) -> str:
-    """The sentence that opens the section."""
-    return "Change what you do not believe, and see what follows."
+    """The sentence that opens the section: what half the volume would change."""
+    inputs = page_data(run)
+    if inputs is None:
+        return "Without prices and a volume there is no money to count again."
+    as_it_is, half = _counted(inputs), _counted(inputs, volume=HALF)
+    tail = "change what you do not believe."
+    currency = inputs["currency"]
+    if inputs["requests_total"] is not None:
+        gains = say.amount(_float(half.npv), currency), say.amount(_float(as_it_is.npv), currency)
+        return f"With half the requests {gains[0]} are left over instead of {gains[1]}; {tail}"
+    before, after = _float(as_it_is.payback_days), _float(half.payback_days)
+    if inputs["investment"] <= 0 and before is not None and after is not None:
+        gains = say.amount(_float(half.npv), currency), say.amount(_float(as_it_is.npv), currency)
+        return f"At half the volume the gain is {gains[0]} instead of {gains[1]}; {tail}"
+    if before is None and after is None:
+        twice = _float(_counted(inputs, volume=TWICE).payback_days)
+        found = "is never back" if twice is None else f"is back after {say.days(twice)}"
+        also = " either" if twice is None else " only"
+        volume = "Not at twice the volume" if twice is None else "At twice the volume"
+        if twice is None:
+            return f"{volume}{also} is the money ever earned back; {tail}"
+        return f"{volume}{also} the money {found}; {tail}"
+    if after is None:
+        return f"At half the volume the money is never earned back, at the stated one after {say.days(before)}; {tail}"
+    return f"At half the volume the money is back after {say.days(after)} instead of {say.days(before)}; {tail}"
 
 
-def page_data(run: StoredRun) -> dict[str, Any] | None:
-    """What the page's script needs to count the money again; None where there is no money to count."""
-    return None
+def doubt_head(run: StoredRun) -> tuple[str, ...]:
+    """The head of the table of usual doubts."""
+    inputs = page_data(run) or {}
+    last = "Left over" if inputs.get("requests_total") is not None else "Gain"
+    days = () if inputs.get("requests_total") is not None else ("Paid back after",)
+    return ("If", f"A request costs with {inputs.get('baseline')}", f"with {inputs.get('candidate')}", *days, last)
+
+
+def doubt_rows(run: StoredRun) -> list[tuple[str, ...]]:
+    """The usual doubts, each with what then follows: what changes, both costs, payback, gain."""
+    inputs = page_data(run)
+    if inputs is None:
+        return []
+    doubts: list[tuple[str, Figures]] = [
+        ("as in this run", _counted(inputs)),
+        ("half the volume", _counted(inputs, volume=HALF)),
+        ("twice the volume", _counted(inputs, volume=TWICE)),
+    ]
+    if inputs["failures"] in ("repair", "retry") and inputs["failure_cost"]:
+        doubts.append(("a failure costs half", _counted(inputs, failure=HALF)))
+        doubts.append(("a failure costs twice as much", _counted(inputs, failure=TWICE)))
+    if inputs["investment"] > 0:
+        doubts.append(("the spending is twice as high", _counted(inputs, investment=TWICE)))
+    if (run.results["money"] or {}).get("cached_guide"):
+        what = f"the guide of {inputs['baseline']} is always read from the cache"
+        doubts.append((what, _counted(inputs, cached=True)))
+    return [(what, *_cells(found, inputs)) for what, found in doubts]
+
+
+def _cells(found: Figures, inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    currency = inputs["currency"]
+    costs = (say.amount(_float(cost), currency) for cost in found.effective)
+    days = () if inputs["requests_total"] is not None else (say.days(_float(found.payback_days)),)
+    return (*costs, *days, say.amount(_float(found.npv), currency))
+
+
+def _counted(
+    inputs: Mapping[str, Any],
+    *,
+    volume: Decimal = ONE,
+    failure: Decimal = ONE,
+    investment: Decimal = ONE,
+    cached: bool = False,
+) -> Figures:
+    """The figures with the volume, the cost of a failure or the investment so many times as high."""
+    baseline, candidate, plan = read_inputs(inputs)
+    if cached and baseline is not None:
+        baseline = replace(baseline, cached_share=ONE)
+    return figures(baseline, candidate, _scaled(plan, volume, failure, investment))
+
+
+def _scaled(plan: Plan, volume: Decimal, failure: Decimal, investment: Decimal) -> Plan:
+    return replace(
+        plan,
+        requests_per_day=None if plan.requests_per_day is None else plan.requests_per_day * volume,
+        requests_total=None if plan.requests_total is None else plan.requests_total * volume,
+        failure_cost=None if plan.failure_cost is None else plan.failure_cost * failure,
+        investment=plan.investment * investment,
+    )
+
+
+def _float(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,309 @@
+// The formulas of the money, as in evaluate/money: each function names the Python one that it mirrors. Pure: no page.
+// A test runs both on hundreds of settings. Numbers are floats; null is never, none, or unknown, as in results.json.
+// `inputs` is `money.formula_inputs` of results.json. One frozen constant, so that other scripts can use it.
+const moneyFormulas = (() => {
+  "use strict";
+  const DAYS_A_MONTH = 30.4375;
+  const MOST_MACHINES = 1000; // account.MOST_MACHINES
+  const CURVE_POINTS = 25; // account.CURVE_POINTS
+  const TOKENS = ["fixed_tokens", "input_tokens", "output_tokens"];
+  const PRICES = ["price_input", "price_cached", "price_cache_write", "price_output"];
+
+  // formulas.cost_per_request
+  const costPerRequest = (o) => {
+    const missedPrice = o.cached_share > 0 ? Math.max(o.price_cache_write, o.price_input) : o.price_input;
+    const missed = o.fixed_tokens * (1 - o.cached_share) * missedPrice;
+    const cached = o.fixed_tokens * o.cached_share * o.price_cached;
+    const content = o.input_tokens * o.price_input + o.output_tokens * o.price_output;
+    return (missed + cached + content) / 1e6 + o.per_request;
+  };
+
+  // formulas.expected_calls; written so that a tiny acceptance loses no digits
+  const expectedCalls = (acceptance, tries) =>
+    acceptance === 0 ? tries : -Math.expm1(tries * Math.log1p(-acceptance)) / acceptance;
+
+  // formulas.calls_per_need
+  const callsPerNeed = (acceptance, failures, tries) => {
+    if (failures === "ignore" || failures === "repair") return 1;
+    if (acceptance === null) return null;
+    if (failures === "retry") return expectedCalls(acceptance, tries);
+    return acceptance === 0 ? null : 1 / acceptance;
+  };
+
+  // formulas.failing_share
+  const failingShare = (acceptance, failures, tries) => (1 - acceptance) ** (failures === "retry" ? tries : 1);
+
+  // formulas.calls_of
+  const callsOf = (o, plan) =>
+    plan.failures === "retry" && o.extra_calls !== null && o.acceptance !== null
+      ? 1 + (1 - o.acceptance) * o.extra_calls
+      : callsPerNeed(o.acceptance, plan.failures, plan.tries);
+
+  // formulas.failing_of
+  const failingOf = (o, plan) => {
+    if (o.acceptance === null) return null;
+    if (plan.failures === "retry" && o.rescued !== null) return (1 - o.acceptance) * (1 - o.rescued);
+    return failingShare(o.acceptance, plan.failures, plan.tries);
+  };
+
+  // formulas.effective_cost_of and options.effective_of
+  const effectiveCost = (o, plan) => {
+    const calls = o === null ? null : callsOf(o, plan);
+    if (calls === null) return null;
+    if (plan.failures === "ignore" || plan.failures === "drop") return costPerRequest(o) * calls;
+    const failing = failingOf(o, plan);
+    return failing === null ? null : costPerRequest(o) * calls + failing * (plan.failure_cost ?? 0);
+  };
+
+  // formulas.machine_cost_per_day
+  const machineCostPerDay = (o, requestsPerDay, calls = 1) => {
+    if (o.hourly === 0) return 0;
+    let replicas = o.min_replicas;
+    if (requestsPerDay !== null && o.requests_per_second !== null) {
+      const needed = (requestsPerDay * calls * o.peak_factor) / 86400 / o.requests_per_second;
+      // A hair above a whole number is that number: floats must not order a machine more than exact numbers do.
+      replicas = Math.max(replicas, Math.ceil(needed - 1e-9));
+    }
+    return 24 * o.hourly * replicas;
+  };
+
+  // formulas.ramped_days
+  const rampedDays = (days, ramp) => (days < ramp ? (days * days) / (2 * ramp) : days - ramp / 2);
+
+  // formulas.payback_days
+  const paybackDays = (investment, gross, running, ramp = 0) => {
+    const saving = gross - running;
+    if (!(saving > 0)) return null;
+    if (investment <= 0) return 0;
+    const after = (investment + (gross * ramp) / 2) / saving;
+    if (ramp === 0 || after >= ramp) return after;
+    const growth = gross / ramp;
+    const root = running * running + 2 * growth * investment;
+    if (growth === 0 || root < 0) return after;
+    // The same root twice; the second way loses no digits where machines are saved.
+    return running > 0 ? (running + Math.sqrt(root)) / growth : (2 * investment) / (Math.sqrt(root) - running);
+  };
+
+  // formulas.net_present_value
+  const netPresentValue = (plan, gross, running) => {
+    const monthly = plan.discount_rate ? (1 + plan.discount_rate) ** (1 / 12) : 1;
+    let value = -plan.investment;
+    for (let start = 0, factor = 1; start < plan.horizon_days; ) {
+      const end = Math.min(start + DAYS_A_MONTH, plan.horizon_days);
+      factor *= monthly;
+      const full = rampedDays(end, plan.ramp_days) - rampedDays(start, plan.ramp_days);
+      value += (gross * full - running * (end - start)) / factor;
+      start = end;
+    }
+    return value;
+  };
+
+  // formulas.break_even_volume
+  const breakEvenVolume = (plan, running, saved) => {
+    if (!(saved > 0) || !(plan.horizon_days > 0)) return null;
+    const full = rampedDays(plan.horizon_days, plan.ramp_days);
+    return Math.max((plan.investment + running * plan.horizon_days) / (saved * full), 0);
+  };
+
+  // formulas.break_even_fixed_tokens; one token costs what a prompt of one token costs more than an empty one
+  const breakEvenFixedTokens = (baseline, spend, calls) => {
+    const alone = { ...baseline, input_tokens: 0, output_tokens: 0, per_request: 0, fixed_tokens: 1 };
+    const token = costPerRequest(alone) * calls;
+    if (!(token > 0)) return null;
+    const found = baseline.fixed_tokens + (spend[1] - spend[0]) / token;
+    return found >= 0 ? found : null;
+  };
+
+  // formulas.break_even_failure_cost
+  const breakEvenFailureCost = (spend, failing, runningPerRequest) => {
+    const fewer = failing[0] - failing[1];
+    const dearer = spend[1] - spend[0] + runningPerRequest;
+    return fewer > 0 && dearer > 0 ? dearer / fewer : null;
+  };
+
+  // options.read_plan
+  const readPlan = (inputs) => ({
+    ...inputs,
+    horizon_days:
+      inputs.days_to_retirement === null
+        ? inputs.horizon_days
+        : Math.min(inputs.horizon_days, inputs.days_to_retirement),
+  });
+
+  // options.read_option
+  const readOption = (v, plan) => {
+    const none = { cached_share: 0, per_request: 0, hourly: 0, min_replicas: 1, peak_factor: 1 };
+    for (const key of PRICES) none[key] = 0;
+    const measured = { acceptance: v.acceptance, extra_calls: v.extra_calls, rescued: v.rescued };
+    const option = { ...none, ...measured, requests_per_second: null };
+    for (const key of TOKENS) option[key] = v[key] ?? 0;
+    if (v.self_hosted) {
+      option.requests_per_second = v.requests_per_second;
+      if (plan.requests_total === null) {
+        return { ...option, hourly: v.hourly, min_replicas: v.min_replicas, peak_factor: v.peak_factor };
+      }
+      // A batch needs its machine only while it runs.
+      return v.requests_per_second ? { ...option, per_request: v.hourly / (3600 * v.requests_per_second) } : null;
+    }
+    if ([...TOKENS, "price_input", "price_output"].some((key) => v[key] === null)) return null;
+    for (const key of PRICES) option[key] = v[key] ?? v.price_input;
+    const tooShort = v.cached_share_stated && v.fixed_tokens < v.min_cached_tokens;
+    return { ...option, cached_share: tooShort ? 0 : (v.cached_share ?? 0) };
+  };
+
+  const readPair = (inputs, plan) =>
+    [inputs.baseline, inputs.candidate].map((name) => readOption(inputs.variants[name], plan));
+
+  // options.figures, for both sides at once
+  const figures = (pair, plan) => {
+    const effective = pair.map((o) => effectiveCost(o, plan));
+    const machines = pair.map((o) => (o === null ? 0 : machineCostPerDay(o, plan.requests_per_day, callsOf(o, plan) ?? 1)));
+    const running = plan.upkeep_per_day + machines[1] - machines[0];
+    const volume = plan.requests_per_day;
+    const spend = effective.map((each, i) => (each === null || volume === null ? null : volume * each + machines[i]));
+    const found = {
+      cost: pair.map((o) => (o === null ? null : costPerRequest(o))), effective, machines, spend, running,
+      saved: null, share: null, perDay: null, payback: null, total: null, npv: null,
+    };
+    const [before, after] = effective;
+    if (before === null || after === null) return found;
+    const saved = before - after;
+    let share = before === 0 ? null : saved / before;
+    if (machines[0] !== 0 || machines[1] !== 0) share = !spend[0] || spend[1] === null ? null : 1 - spend[1] / spend[0];
+    Object.assign(found, { saved, share });
+    if (plan.requests_total !== null) {
+      const total = plan.requests_total * saved;
+      return Object.assign(found, { total, npv: total - plan.investment });
+    }
+    if (volume === null) return found;
+    const gross = volume * saved;
+    return Object.assign(found, {
+      perDay: gross - running,
+      payback: paybackDays(plan.investment, gross, running, plan.ramp_days),
+      npv: netPresentValue(plan, gross, running),
+    });
+  };
+
+  // account._volume: with machines of its own the candidate needs as many as that volume itself asks for
+  const volumeThreshold = (pair, plan, point) => {
+    if (point.saved === null || plan.requests_total !== null) return null;
+    const at = (running) => breakEvenVolume(plan, running, point.saved);
+    const candidate = pair[1];
+    const calls = candidate === null ? null : callsOf(candidate, plan);
+    if (candidate === null || candidate.hourly === 0 || calls === null || point.machines[0] > 0) return at(point.running);
+    let volume = at(plan.upkeep_per_day + machineCostPerDay(candidate, null));
+    for (let step = 0; step < MOST_MACHINES; step += 1) {
+      const needed =
+        volume === null ? null : at(plan.upkeep_per_day + machineCostPerDay(candidate, volume, calls));
+      if (needed === volume || needed === Infinity) return needed === Infinity ? null : volume;
+      volume = needed;
+    }
+    return null; // each further machine costs more than the requests that it serves save
+  };
+
+  // account._failure_cost
+  const failureCostThreshold = (pair, plan, point) => {
+    if (plan.failures === "drop" || pair.some((o) => o === null || o.acceptance === null)) return null;
+    const running = plan.requests_total === null ? point.running : 0;
+    if (running && !plan.requests_per_day) return null;
+    const spend = pair.map((o) => costPerRequest(o) * (callsOf(o, plan) ?? 1));
+    const failing = pair.map((o) => failingOf(o, plan) ?? 0);
+    return breakEvenFailureCost(spend, failing, running ? running / plan.requests_per_day : 0);
+  };
+
+  // account._fixed_tokens
+  const fixedTokensThreshold = (pair, plan, point) => {
+    if (pair[0] === null || point.effective.some((each) => each === null)) return null;
+    const calls = callsOf(pair[0], plan);
+    return calls === null ? null : breakEvenFixedTokens(pair[0], point.effective, calls);
+  };
+
+  // The gain at each of these volumes; as account._volume_curve counts it.
+  const curveAt = (pair, plan, volumes) =>
+    volumes.map((volume) => {
+      const at = figures(pair, { ...plan, requests_per_day: volume });
+      return { requests_per_day: volume, payback_days: at.payback, npv: at.npv };
+    });
+
+  // account._volume_curve
+  const curveVolumes = (today, star) => {
+    const marks = [today, star].filter((mark) => mark);
+    if (marks.length === 0) return [];
+    const low = Math.log10(Math.min(...marks) / 10);
+    const high = Math.log10(Math.max(...marks) * 10);
+    return Array.from({ length: CURVE_POINTS }, (_, i) =>
+      Number((10 ** (low + ((high - low) * i) / (CURVE_POINTS - 1))).toPrecision(6)));
+  };
+
+  // account.point_account: the figures under the names that they have in results.json
+  const account = (inputs) => {
+    const plan = readPlan(inputs);
+    const pair = readPair(inputs, plan);
+    const point = figures(pair, plan);
+    const star = volumeThreshold(pair, plan, point);
+    const daily = plan.requests_total === null;
+    const variants = [inputs.baseline, inputs.candidate].map((name, i) => [name, {
+      cost_per_request: point.cost[i],
+      cost_per_acceptable_output:
+        point.cost[i] !== null && pair[i].acceptance ? point.cost[i] / pair[i].acceptance : null,
+      effective_cost_per_request: point.effective[i],
+      machine_cost_per_day: pair[i] === null ? null : point.machines[i],
+    }]);
+    return {
+      variants: Object.fromEntries(variants),
+      saving_per_request: point.saved,
+      saving_share: point.share,
+      saving_per_day: point.perDay,
+      saving_total: point.total,
+      spend_per_day_baseline: point.spend[0],
+      spend_per_day_candidate: point.spend[1],
+      running_cost_per_day: daily ? point.running : null,
+      investment: plan.investment,
+      horizon_days: daily ? plan.horizon_days : null,
+      payback_days: point.payback,
+      npv: point.npv,
+      requests_to_pay_back: point.saved !== null && point.saved > 0 ? plan.investment / point.saved : null,
+      break_even_requests_per_day: star,
+      break_even_failure_cost: failureCostThreshold(pair, plan, point),
+      break_even_fixed_tokens: fixedTokensThreshold(pair, plan, point),
+      volume_curve:
+        daily && point.saved !== null ? curveAt(pair, plan, curveVolumes(plan.requests_per_day, star)) : [],
+    };
+  };
+
+  // The gain of these inputs at given volumes, so that two curves can share an axis.
+  const gainAt = (inputs, volumes) => {
+    const plan = readPlan(inputs);
+    return curveAt(readPair(inputs, plan), plan, volumes).map((point) => point.npv);
+  };
+
+  // The inputs with some of them stated anew, as `tuneworth roi` would read them from the project file. A change is
+  // {part: "plan" or a variant's name in quotes of its own (role), name, value}.
+  const changedInputs = (inputs, changes) => {
+    const found = { ...inputs, variants: { ...inputs.variants } };
+    const prices = new Set(changes.filter((c) => c.part === "candidate").map((c) => c.name));
+    for (const { part, name, value } of changes) {
+      if (part === "plan") {
+        if (name === "upkeep_per_month") found.upkeep_per_day = value / DAYS_A_MONTH;
+        else found[name] = value;
+        continue;
+      }
+      const variant = { ...found.variants[inputs[part]], [name]: value };
+      if (name === "cached_share") variant.cached_share_stated = true;
+      // What repeated outputs showed belongs to the acceptance that was measured.
+      if (name === "acceptance") variant.extra_calls = variant.rescued = null;
+      found.variants[inputs[part]] = variant;
+      const other = found.variants[inputs.candidate];
+      if (part === "baseline" && other.prices_like === inputs.baseline && PRICES.includes(name) && !prices.has(name)) {
+        found.variants[inputs.candidate] = { ...other, [name]: value };
+      }
+    }
+    return found;
+  };
+
+  return Object.freeze({
+    DAYS_A_MONTH, account, breakEvenFailureCost, breakEvenFixedTokens, breakEvenVolume, callsOf, changedInputs,
+    costPerRequest, curveVolumes, effectiveCost, expectedCalls, failingOf, figures, gainAt, machineCostPerDay,
+    netPresentValue, paybackDays, rampedDays, readOption, readPlan,
+  });
+})();

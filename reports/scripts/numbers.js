@@ -1,0 +1,69 @@
+// Numbers written for people, as reports/numbers.py writes them; a test compares the two.
+const numberWords = (() => {
+  "use strict";
+  const NBSP = "\u00a0";
+  const MINUS = "\u2212";
+  const UNKNOWN = "not measured";
+
+  const grouped = (text) => {
+    const [whole, decimals] = text.split(".");
+    const spaced = whole.replace(/\B(?=(\d{3})+$)/g, ",");
+    return decimals === undefined ? spaced : `${spaced}.${decimals}`;
+  };
+
+  // Python's f"{value:,.{digits}f}": an exact half goes to the even digit, where toFixed goes up.
+  const rounded = (value, digits) => {
+    const size = Math.abs(value);
+    const places = Math.min(digits, 100);
+    let text = size >= 1e21 ? BigInt(size).toString() + (places ? `.${"0".repeat(places)}` : "") : size.toFixed(places);
+    if (size < 1e21 && places < 99) {
+      const [, all] = size.toFixed(100).split(".");
+      const half = /^50*$/.test(all.slice(places));
+      const last = Number(text.at(-1));
+      if (half && last % 2 === 1) {
+        // toFixed went up to an odd digit: the even one is below it.
+        text = text.slice(0, -1) + String(last - 1);
+      }
+    }
+    return (value < 0 || Object.is(value, -0) ? "-" : "") + grouped(text);
+  };
+
+  // numbers._fixed
+  const fixed = (value, digits) => {
+    let text = rounded(value, digits);
+    const [whole, decimals] = text.split(".");
+    if (decimals !== undefined && /^0*$/.test(decimals)) text = whole;
+    return text === "-0" ? "0" : text;
+  };
+
+  // numbers._money_digits
+  const moneyDigits = (value, digits = 3) => {
+    if (value === 0) return "0";
+    if (value < 1) return rounded(value, digits - 1 - Math.floor(Math.log10(value)));
+    return value < 10000 ? rounded(value, 2).replace(/\.00$/, "") : rounded(value, 0);
+  };
+
+  const percent = (share, digits = 1) => (share === null ? UNKNOWN : `${fixed(share * 100, digits)}${NBSP}%`);
+
+  const count = (number) => {
+    if (number === null) return UNKNOWN;
+    const text = Math.abs(number) < 100 && !Number.isInteger(number) ? fixed(number, 1) : rounded(number, 0);
+    return text.replace("-", MINUS);
+  };
+
+  const amount = (value, currency) => {
+    if (value === null) return UNKNOWN;
+    const text = moneyDigits(Math.abs(value));
+    return `${value < 0 && /[^0.]/.test(text) ? MINUS : ""}${text}${NBSP}${currency}`;
+  };
+
+  const days = (value) => {
+    if (value === null) return "never";
+    if (value > 36525) return `more than 100${NBSP}years`;
+    if (value > 730) return `${fixed(value / 365.25, 1)}${NBSP}years`;
+    const text = fixed(value, value < 100 ? 1 : 0);
+    return `${text}${NBSP}day${text === "1" ? "" : "s"}`;
+  };
+
+  return Object.freeze({ NBSP, amount, count, days, percent });
+})();
