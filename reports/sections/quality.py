@@ -98,22 +98,23 @@ def difference_figure(run: StoredRun) -> Markup:
         "; ".join(f"{name}: {value}, range {span}" for name, value, span in table),
         ("Difference", "Counted", "Range"),
         tuple(table),
-        _difference_note(comparison["difference"]),
+        _difference_note(comparison["difference"], table[0][0] if len(table) > 1 else ""),
         id="difference",
     )
     axis = linear_axis(ends, lambda v: say.points(v).split("\u00a0")[0])
     return render_figure(figure, rows_chart(rows, axis))
 
 
-def _difference_note(found: Mapping[str, Any]) -> str:
-    """What the range says, in words."""
+def _difference_note(found: Mapping[str, Any], name: str) -> str:
+    """What the range says, in words; `name` where there are several."""
     low, high = found.get("low"), found.get("high")
     if low is None or high is None:
         return "No range can be given for so few requests."
+    whose = f"The range of {name}" if name else "The range"
     if low > 0 or high < 0:
         side = "above" if low > 0 else "below"
-        return f"The whole range lies {side} zero: the same requests under both, so chance alone does not explain it."
-    return "The range crosses zero: this test cannot say which of the two is better."
+        return f"{whose} lies {side} zero as a whole: chance alone does not explain it."
+    return f"{whose} crosses zero: this test cannot say which of the two is better."
 
 
 def pairs_figure(run: StoredRun) -> Markup:
@@ -165,7 +166,9 @@ def _key(run: StoredRun) -> Markup:
 def _points_with_range(value: float, low: float | None, high: float | None) -> Markup | str:
     if low is None or high is None:
         return say.points(value)
-    return Markup("<b>{}</b> <small>{}</small>").format(say.points(value), say.points_range(low, high))
+    return Markup("<b>{}</b> <small>{}</small>").format(
+        say.points(value), say.points_range(low, high).split("\u00a0")[0]
+    )
 
 
 def _with_range(share: float | None, low: float | None, high: float | None) -> Markup | str:

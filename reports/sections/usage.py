@@ -1,4 +1,7 @@
-"""Tokens and time of a request as charts."""
+"""Tokens and time of a request: what was counted, the fixed part of the prompt apart from the request."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from markupsafe import Markup
 
@@ -11,61 +14,170 @@ from .quality import role_of
 
 __all__ = ["lead", "time_figure", "tokens_figure"]
 
-TOKEN_PARTS = {"fixed": "guide and examples", "input": "request", "output": "answer"}
+UNCOUNTED = "not counted"
+PARTS = {
+    "cached": "fixed part, from the cache",
+    "fixed": "fixed part: guide, examples, frame",
+    "whole": "all that is sent, the fixed part not counted apart",
+    "input": "request",
+    "output": "answer",
+}
 
 
 def lead(run: StoredRun) -> str:
-    """The sentence that opens the section."""
-    return "What one request costs in tokens and how long its answer takes, as measured in this run."
+    """The sentence that opens the section: what a request of the candidate takes, beside the baseline's."""
+    parts = [words for words in (_tokens_words(run), _time_words(run)) if words]
+    if not parts:
+        return "Neither tokens nor times were counted in this run."
+    return f"{'; '.join(parts)}."
 
 
 def tokens_figure(run: StoredRun) -> Markup:
-    """Mean tokens of a request per variant, the fixed prompt apart from the request and the answer."""
-    tokens = run.results.get("tokens") or {}
-    totals = {name: sum(found.get(key) or 0 for key in TOKEN_PARTS) for name, found in tokens.items() if found}
+    """Mean tokens of a request per variant, cached and fixed parts apart from the request and the answer."""
+    tokens = {name: found for name, found in (run.results.get("tokens") or {}).items() if found}
+    parts = {name: _parts(found) for name, found in tokens.items()}
+    totals = {name: sum(found.values()) for name, found in parts.items()}
     if not any(totals.values()):
         return Markup("")
-    rows, table = [], []
-    for name, total in totals.items():
+    rows = []
+    for name, found in parts.items():
         start, bars = 0.0, []
-        for key in TOKEN_PARTS:
-            part = tokens[name].get(key) or 0
-            if part:
+        for key, part in found.items():
+            if part > 0:
                 bars.append(Bar(start, start + part, f"t-{key}"))
             start += part
-        rows.append(Row(name, tuple(bars), say.count(round(total))))
-        cells = [say.count(tokens[name].get(key)) for key in (*TOKEN_PARTS, "cached")]
-        table.append((name, *cells, say.count(round(total))))
+        rows.append(Row(name, tuple(bars), _total(totals[name], tokens[name])))
+    head, table = _tokens_table(tokens, totals)
     text = "; ".join(f"{row[0]}: {row[-1]} tokens" for row in table)
-    head = ("Variant", *(part.capitalize() for part in TOKEN_PARTS.values()), "Of these cached", "Together")
-    figure = Figure("Tokens per request (mean)", text, head, tuple(table))
-    key = Markup("").join(
-        Markup(
-            '<span class="key"><svg width="14" height="12" aria-hidden="true">'
-            '<rect class="bar r-t-{}" width="14" height="12" rx="1.5"/></svg>{}</span>'
-        ).format(key, part)
-        for key, part in TOKEN_PARTS.items()
-    )
+    figure = Figure("Tokens per request (mean)", text, head, table, _given(run))
     chart = rows_chart(rows, linear_axis(totals.values(), say.count))
-    return render_figure(figure, Markup('<div class="keys">{}</div>{}').format(key, chart))
+    return render_figure(figure, Markup('<div class="keys">{}</div>{}').format(_key(parts), chart))
 
 
 def time_figure(run: StoredRun) -> Markup:
-    """Seconds per answer: the median, with a line to the slowest twentieth."""
+    """Seconds per answer: the median, with a band to what one answer in twenty exceeds, and answers per second."""
     timed = {name: found for name, found in (run.results.get("seconds") or {}).items() if found}
     timed = {name: found for name, found in timed.items() if found.get("p50") is not None}
     if not timed:
         return Markup("")
     rows, table, ends = [], [], []
     for name, found in timed.items():
-        slow = found.get("p95")
-        ends += [found["p50"], slow or 0]
-        mark = Mark(found["p50"], found["p50"], slow, role_of(run, name))
-        rows.append(Row(name, (mark,), say.duration(found["p50"])))
-        rate = f"{say.count(found['per_second'])}" if found.get("per_second") is not None else say.UNKNOWN
-        table.append((name, say.duration(found["p50"]), say.duration(slow), rate))
-    text = "; ".join(f"{row[0]}: {row[1]}, slowest twentieth from {row[2]}" for row in table)
-    note = "The mark is the median; the band reaches to the time that one answer in twenty exceeds."
-    head = ("Variant", "Median", "One in twenty exceeds", "Answers per second")
+        middle, slow, rate = found["p50"], found.get("p95"), found.get("per_second")
+        ends += [middle, slow or 0]
+        mark = Mark(middle, middle if slow is not None else None, slow, role_of(run, name))
+        rows.append(Row(name, (mark,), _seconds(middle, slow), note=_rate(rate) if rate is not None else ""))
+        table.append((name, say.duration(middle), say.duration(slow), say.UNKNOWN if rate is None else _rate(rate)))
+    text = "; ".join(f"{row[0]}: {row[1]}, one in twenty over {row[2]}" for row in table)
+    note = "The mark is the median: half of the answers took less. The band reaches to the time that one in twenty exceeds."
+    head = ("Variant", "Median", "One in twenty exceeds", "Pace")
     figure = Figure("Seconds per answer", text, head, tuple(table), note)
     return render_figure(figure, rows_chart(rows, linear_axis(ends, lambda v: f"{v:g}\u00a0s")))
+
+
+def _tokens_words(run: StoredRun) -> str:
+    tokens = run.results.get("tokens") or {}
+    ours, theirs = (tokens.get(name or "") or {} for name in (run.candidate, run.baseline))
+    sent, answered = _sent(ours), ours.get("output")
+    if sent is None:
+        return ""
+    words = f"A request of {run.candidate} takes {_tokens(sent)} in"
+    if answered is not None:
+        words += f" and {say.count(round(answered))} out"
+    before = _sent(theirs)
+    if run.baseline is None or before is None:
+        return words
+    fewer = round(before) - round(sent)
+    if not fewer:
+        return f"{words}, as many in as with {run.baseline}"
+    compared = f"{words}, {say.count(abs(fewer))} {'fewer' if fewer > 0 else 'more'} in than with {run.baseline}"
+    if ours.get("fixed") is None or theirs.get("fixed") is None:
+        return compared
+    saved = theirs["fixed"] - ours["fixed"]
+    # Only where the fixed part makes the difference is it named as what makes it.
+    return f"{compared}, as its fixed prompt is shorter" if fewer > 0 and saved >= 0.8 * fewer else compared
+
+
+def _time_words(run: StoredRun) -> str:
+    seconds = run.results.get("seconds") or {}
+    ours, theirs = ((seconds.get(name or "") or {}).get("p50") for name in (run.candidate, run.baseline))
+    if ours is None:
+        return ""
+    words = f"half of the answers of {run.candidate} took under {say.duration(ours)}"
+    if theirs is not None:
+        words += f", those of {run.baseline} {say.duration(theirs)}"
+    return words if _tokens_words(run) else words[0].upper() + words[1:]
+
+
+def _sent(found: Mapping[str, Any]) -> float | None:
+    """Tokens that go in; unknown where the request was not counted."""
+    return None if found.get("input") is None else (found.get("fixed") or 0) + found["input"]
+
+
+def _parts(found: Mapping[str, Any]) -> dict[str, float]:
+    """Tokens by the keys of PARTS; cached ones are taken from the front, where providers cache."""
+    fixed, sent = found.get("fixed"), found.get("input") or 0
+    cached = min(found.get("cached") or 0, (fixed or 0) + sent)
+    if fixed is None:
+        first = {"cached": cached, "whole": sent - cached}
+    else:
+        first = {"cached": cached, "fixed": max(fixed - cached, 0), "input": sent - max(cached - fixed, 0)}
+    return {**first, "output": found.get("output") or 0}
+
+
+def _tokens_table(
+    tokens: Mapping[str, Mapping[str, Any]], totals: Mapping[str, float]
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    columns = {"fixed": "Guide and examples", "input": "Request", "output": "Answer", "cached": "Of these cached"}
+    if any(found.get("reasoning") for found in tokens.values()):
+        columns["reasoning"] = "Of the answer, thinking"
+    rows = tuple(
+        (name, *(_counted(found.get(key)) for key in columns), say.count(round(totals[name])))
+        for name, found in tokens.items()
+    )
+    return ("Variant", *columns.values(), "Together"), rows
+
+
+def _counted(number: float | None) -> str:
+    return UNCOUNTED if number is None else say.count(number)
+
+
+def _tokens(number: float) -> str:
+    return f"{say.count(round(number))} token{'' if round(number) == 1 else 's'}"
+
+
+def _total(total: float, found: Mapping[str, Any]) -> Markup | str:
+    """All tokens of a request, and what is missing in that sum."""
+    missing = [word for key, word in (("input", "request"), ("output", "answer")) if found.get(key) is None]
+    if not missing:
+        return Markup("<b>{}</b>").format(say.count(round(total)))
+    return Markup("<b>{}</b> <small>{} {}</small>").format(say.count(round(total)), " and ".join(missing), UNCOUNTED)
+
+
+def _seconds(middle: float, slow: float | None) -> Markup:
+    small = f"one in twenty over {say.duration(slow)}" if slow is not None else ""
+    return Markup("<b>{}</b> <small>{}</small>").format(say.duration(middle), small)
+
+
+def _rate(per_second: float) -> str:
+    """A pace in the unit in which it is a number that can be read."""
+    number, unit = (per_second, "second") if per_second >= 0.1 else (per_second * 3600, "hour")
+    text = say.count(number)
+    return f"{text} answer{'' if text == '1' else 's'} a{'n' if unit == 'hour' else ''} {unit}"
+
+
+def _key(parts: Mapping[str, Mapping[str, float]]) -> Markup:
+    """The parts that any variant has, in the order in which they are drawn."""
+    there = [key for key in PARTS if any(found.get(key) for found in parts.values())]
+    return Markup("").join(
+        Markup(
+            '<span class="key"><svg width="18" height="12" aria-hidden="true">'
+            '<rect class="bar r-t-{}" x="1" y="1" width="16" height="10"/></svg>{}</span>'
+        ).format(key, PARTS[key])
+        for key in there
+    )
+
+
+def _given(run: StoredRun) -> str:
+    """Where the counts come from, where they do not come from this run."""
+    sources = {(found or {}).get("source") for found in (run.results.get("variants") or {}).values()}
+    return "As stated with the outputs that were given; this run asked no model." if sources == {"outputs"} else ""
