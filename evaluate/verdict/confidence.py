@@ -21,8 +21,8 @@ RATHER_NOT = 0.2
 FEWEST = 0.005  # a share that reads 0 of 100
 # Doubts that could turn the answer, each as a clause; other doubts only blur it.
 AGAINST_TUNING = {
-    "cheaper_way": "a cheaper way without training was not tried",
-    "better_untuned": "a better way without training was not the one to beat",
+    "cheaper_way": "a cheaper way was not tried",
+    "better_untuned": "another way without training does better",
     "weak_baseline": "the baseline is weak",
     "foreign_guide": "the guide is not the team's own",
 }
@@ -56,7 +56,7 @@ def confidence(
     clauses = [serious[doubt.kind] for doubt in doubts if doubt.kind in serious]
     lowered = max(LOW, level - len(clauses))
     if lowered < level:
-        facts += f"; it would be {LEVELS[level]}, but {' and '.join(clauses[: level - lowered])}"
+        facts += f"; not {LEVELS[level]}, since {' and '.join(clauses[: level - lowered])}"
     return {"level": LEVELS[lowered], "sentence": f"{LEVELS[lowered].capitalize()}: {facts}."}
 
 
@@ -83,7 +83,7 @@ def _risky(results: Results, margin: float) -> Judged:
 
 
 def _unpriced(results: Results, margin: float) -> Judged:
-    return LOW, f"{_outputs(results)}, but whether that is worth its cost nobody can say without the missing numbers"
+    return LOW, f"{_outputs(results)}, but whether that is worth its cost cannot be said without the missing numbers"
 
 
 def _unset(results: Results, margin: float) -> Judged:
@@ -133,7 +133,7 @@ def _outputs(results: Results) -> str:
     difference = results["comparison"]["difference"]
     low, value = difference["low"], difference["value"]
     if low > 0:
-        return f"chance alone does not explain a gap of {points(value)}"
+        return f"a gap of {points(value)} is more than chance"
     if low == 0:
         return "the outputs are no worse"
     return f"the outputs are at most {points(low)} worse"

@@ -57,27 +57,27 @@ def _tune(results: Results, doubt: str, flips: Sequence[Results], margin: float)
     """What a fine-tune verdict calls for: a small start, or first the test that would lay its doubt to rest."""
     baseline, candidate = (variant_name(name) for name in compared(results))
     start = f"give {candidate} a small share of the real requests and keep {baseline} ready to take over"
+    then = f"if {candidate} still wins, start it on a small share of the real requests"
     if doubt == "cheaper_way":
         way = cheaper_way(results, margin)
         assert way is not None
         return f"try {way.what} first, then run again"
     if doubt == "weak_baseline":
-        return (
-            f"run the comparison once more with a stronger model behind the guide; if {candidate} still wins, {start}"
-        )
+        return f"run the comparison once more with a stronger model behind the guide; {then}"
     if doubt == "foreign_guide":
-        return f"let the team mend the guide and run `tuneworth evaluate` again; if {candidate} still wins, {start}"
+        return f"let the team mend the guide and run `tuneworth evaluate` again; {then}"
     if doubt == "few_cases":
         groups, n = (results["comparison"].get(key) for key in ("groups", "n"))
         others = ", from other groups," if groups and n and groups < n else ""
-        return f"score at least {ENOUGH} separate cases{others} before the switch; until then {start}"
+        first = f"score at least {ENOUGH} separate cases{others} before the switch"
+        return f"{first}; a small share of the real requests can start now"
     if doubt == "reused":
-        return f"repeat the comparison on cases that nobody has looked at; if {candidate} still wins, {start}"
+        return f"repeat the comparison on cases that nobody has looked at; {then}"
     if doubt == "near_flip":
         flip = nearest_flip(flips)
         assert flip is not None
         first = f"make sure of the {flip['what']} before anything is spent"
-        return f"{first}, state the range under [roi] and run `tuneworth roi`; then {start}"
+        return f"{first}, state the range under [roi] and run `tuneworth roi`; {then}"
     return start
 
 

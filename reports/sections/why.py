@@ -1,10 +1,121 @@
 """The section behind the verdict: its reasons, and what would change it."""
 
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import numbers as say
+from ..first_screen.typography import typeset
 from ..stored import StoredRun
 
-__all__ = ["lead"]
+__all__ = ["Flip", "flips", "lead", "reasons", "split"]
+
+# A price 30 times as high changes many an answer; it is no reason to think twice.
+FARTHEST = 30
+SHOWN = 8  # the rest waits under a disclosure
+SHARES = ("acceptance", "cached_share", "discount_rate")
+# Inputs that are counted, so that the words for them are plural and stand without an article.
+COUNTED = (
+    "requests_per_day", "requests_total", "requests_per_second", "fixed_tokens", "horizon_days", "target_payback_days",
+    "retrain_every_days",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Flip:
+    """One input alone and the value from which the answer is another: `if_` and `answer` make one sentence."""
+
+    if_: str
+    answer: str
+    distance: float
 
 
 def lead(run: StoredRun) -> str:
-    """The sentence that opens the section."""
-    return "The reasons behind the verdict, and what would change it."
+    """How big the difference is, how likely the money is back, and the nearest thing that would turn the answer."""
+    verdict = run.results.get("verdict") or {}
+    if verdict.get("what"):
+        found = max(len(reasons(run)) - 1, 1)  # the last of the reasons says how things stand
+        return f"{'One thing has' if found == 1 else f'{found} things have'} to be mended before the numbers count."
+    said = [text for text in (_gap(run), _chance(run)) if text]
+    near = flips(run)[:1]
+    if near:
+        turned = f"{near[0].if_[:1].lower()}{near[0].if_[1:]}"
+        said.append(f"{turned}, the answer is “{near[0].answer}”")
+    if not said:
+        return "What the verdict rests on."
+    text = "; ".join(said)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _gap(run: StoredRun) -> str:
+    comparison = run.results.get("comparison") or {}
+    value = (comparison.get("difference") or {}).get("value")
+    if value is None or run.candidate is None:
+        return ""
+    name = {"tuned": "the tuned model"}.get(run.candidate, f"“{run.candidate}”")
+    if abs(value) < 0.0005:
+        return f"{name} is acceptable as often as what it is held against"
+    size = say.points(abs(value)).removeprefix("+")
+    return f"{name} is acceptable {size} {'more' if value > 0 else 'less'} often"
+
+
+def _chance(run: StoredRun) -> str:
+    money = run.results.get("money") or {}
+    chance, target = money.get("probability_of_payback_in_target"), money.get("target_payback_days")
+    if chance is None or not target or money.get("requests_per_day") is None:
+        return ""
+    futures = f"{round(100 * chance)} of 100 possible futures"
+    if not 0.005 <= chance < 0.995:
+        futures = "practically every possible future" if chance > 0.5 else "hardly any possible future"
+    return f"the money is back within {say.days(target)} in {futures}"
+
+
+def reasons(run: StoredRun) -> list[str]:
+    """The verdict's reasons as the page sets them."""
+    return [typeset(reason) for reason in (run.results.get("verdict") or {}).get("reasons") or []]
+
+
+def flips(run: StoredRun) -> list[Flip]:
+    """Every input whose change alone would turn the answer, the nearest first; out of reach is left out."""
+    currency = str((run.results.get("money") or {}).get("currency") or "")
+    found = [_flip(flip, currency) for flip in (run.results.get("verdict") or {}).get("flips") or []]
+    return sorted((flip for flip in found if flip is not None), key=lambda flip: flip.distance)
+
+
+def split(found: Sequence[Flip]) -> tuple[Sequence[Flip], Sequence[Flip]]:
+    """Those that are shown and those that wait."""
+    return found[:SHOWN], found[SHOWN:]
+
+
+def _flip(flip: Mapping[str, Any], currency: str) -> Flip | None:
+    now, then = flip.get("from"), flip.get("to")
+    if not isinstance(then, int | float) or isinstance(then, bool):
+        return None
+    key = str(flip.get("key") or flip.get("what") or "")
+    last = key.rpartition(".")[2]
+    what = typeset(str(flip.get("what") or key).replace("_", " "))
+    subject = what if last in COUNTED else f"the {what}"
+    answer = str(flip.get("decision") or "")
+    if not isinstance(now, int | float) or now <= 0:
+        is_ = "are" if last in COUNTED else "is"
+        return Flip(f"If {subject} {is_} {_in_units(last, then, currency)} or more", answer, math.inf)
+    if last not in SHARES and not 1 / FARTHEST <= then / now <= FARTHEST:
+        return None
+    verb = ("rise" if then > now else "fall") + ("" if last in COUNTED else "s")
+    ends = f"from {_in_units(last, now, currency)} to {_in_units(last, then, currency)}"
+    distance = abs(then - now) if last in SHARES else abs(math.log(then / now))
+    return Flip(f"If {subject} {verb} {ends}", answer, distance)
+
+
+def _in_units(last: str, value: float, currency: str) -> str:
+    if last in SHARES:
+        return say.percent(value)
+    if last in ("compute", "evaluation", "failure_cost", "hourly"):
+        return say.amount(value, currency)
+    if last.startswith("price_"):
+        return f"{say.amount(value, currency)} a million"
+    if last.endswith("_days"):
+        return say.days(value)
+    # A flip point is solved to many digits; three are as many as anybody plans by.
+    return say.count(value) if abs(value) >= 100 else f"{value:.3g}"

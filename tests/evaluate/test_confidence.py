@@ -25,7 +25,7 @@ CACHED = {"price_input": 5, "price_output": 20, "price_cached": 0.5, "input_toke
 TABLE = [
     ("surely better and paid back", situation(BETTER, roi=costs()), "high", "a gap of 24 points"),
     ("as good, for less", situation(EQUAL, roi=costs()), "high", "at most 1 point worse"),
-    ("a weak baseline", situation((20, 100, 0, 80), roi=costs()), "fair", "would be high, but the baseline is weak"),
+    ("a weak baseline", situation((20, 100, 0, 80), roi=costs()), "fair", "not high, since the baseline is weak"),
     ("a weak baseline and few cases", situation((4, 20, 0, 16), roi=costs()), "low", "weak and there are few"),
     ("a test set that was used often",
      situation(BETTER, roi=costs(), provenance={"test_set_used": 9}), "fair", "the test set was used often"),

@@ -1,0 +1,116 @@
+"""The run on one page for a pull request: what the Markdown page shows beside the first screen."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import numbers as say
+from ..sections.rules import check_rows
+from ..stored import StoredRun
+
+__all__ = ["gate_lines", "money_lines", "moved_rows", "risk_lines", "unchecked", "variant_rows"]
+
+MOST_VARIANTS = 10
+MOST_RULES = 8
+MOST_RISKS = 5
+MOST_GATES = 10
+FIRED = {"over": "over its limit", "warn": "near its limit"}
+
+
+def variant_rows(run: StoredRun) -> list[tuple[str, ...]]:
+    """Name, requests, the three shares with their ranges, tokens and cost of a request; those compared come first."""
+    compared = [name for name in (run.candidate, run.baseline) if name in run.variants]
+    names = [*compared, *(name for name in run.variants if name not in compared)]
+    rows = [_variant(run, name) for name in names[:MOST_VARIANTS]]
+    if len(names) > MOST_VARIANTS:
+        rows.append((f"and {len(names) - MOST_VARIANTS} more", *[""] * 6))
+    return rows
+
+
+def _variant(run: StoredRun, name: str) -> tuple[str, ...]:
+    scored = run.results["quality"][name]
+    shares = []
+    for key in ("acceptable", "consistent", "faithful"):
+        found = scored.get(key) or {}
+        ends = f" ({say.percent_range(found['low'], found['high'])})" if found.get("low") is not None else ""
+        shares.append(say.percent(found.get("share")) + ends)
+    tokens = (run.results.get("tokens") or {}).get(name) or {}
+    known = [tokens[key] for key in ("fixed", "input", "output") if tokens.get(key) is not None]
+    money = run.results.get("money") or {}
+    cost = ((money.get("variants") or {}).get(name) or {}).get("cost_per_request")
+    return (
+        name,
+        say.count(scored.get("n")),
+        *shares,
+        say.count(round(sum(known))) if known else "not counted",
+        say.amount(cost, str(money.get("currency") or "")) if cost is not None else "–",
+    )
+
+
+def moved_rows(run: StoredRun) -> list[tuple[str, str, str, str]]:
+    """The rules whose breaking moved most: sentence, share that breaks it before and after, change."""
+    rows = [row for row in check_rows(run) if row.before is not None and row.after is not None]
+    moved = [row for row in rows if row.before != row.after]
+    return [(row.sentence, say.percent(row.before), say.percent(row.after), row.change) for row in moved[:MOST_RULES]]
+
+
+def _short(text: str, most: int = 120) -> str:
+    return text if len(text) <= most else f"{text[:most].rstrip()} …"
+
+
+def money_lines(run: StoredRun) -> list[tuple[str, str]]:
+    """What the money amounts to in at most six lines; nothing without prices or volume."""
+    money = run.results.get("money") or {}
+    if money.get("saving_per_request") is None:
+        return []
+    currency = str(money.get("currency") or "")
+    lines = [("Saved on each request", _saved(money, currency))]
+    lines.append(("To be invested", say.amount(money.get("investment"), currency)))
+    if money.get("requests_total") is not None:
+        pays = money.get("requests_to_pay_back")
+        lines.append(("Requests until that is earned back", say.NEVER if pays is None else say.count(pays)))
+        lines.append((f"Gain over {say.count(money['requests_total'])} requests", _gain(money, currency)))
+        return lines
+    if money.get("requests_per_day") is None:
+        return lines
+    volume = f"{say.count(money['requests_per_day'])} requests"
+    lines.append((f"Saved a day at {volume}", say.amount(money.get("saving_per_day"), currency)))
+    low, high = money.get("payback_days_p5"), money.get("payback_days_p95")
+    span = f" (range {say.days_range(low, high)})" if (low, high) != (None, None) else ""
+    lines.append(("Earned back after", say.days(money.get("payback_days")) + span))
+    least = money.get("break_even_requests_per_day")
+    lines.append(("Pays from, requests a day", say.NEVER if least is None else say.count(least)))
+    if money.get("horizon_days") is not None:
+        lines.append((f"Gain over {say.days(money['horizon_days'])}", _gain(money, currency)))
+    return lines
+
+
+def _saved(money: Mapping[str, Any], currency: str) -> str:
+    share = money.get("saving_share")
+    part = f" ({say.percent(share).replace('-', say.MINUS)})" if share is not None else ""
+    return say.amount(money["saving_per_request"], currency) + part
+
+
+def _gain(money: Mapping[str, Any], currency: str) -> str:
+    """The middle of the gain with its range; what lies beyond all numbers is only named."""
+    low, high = money.get("npv_p5"), money.get("npv_p95")
+    span = f" (range {say.amount_range(low, high, currency)})" if low is not None and high is not None else ""
+    return say.signed_amount(money.get("npv"), currency) + span
+
+
+def risk_lines(run: StoredRun) -> list[tuple[str, str, str]]:
+    """The risks that are over or near their limit: name, state, what was found."""
+    risks = [risk for risk in run.results.get("risks") or [] if risk.get("status") in FIRED]
+    risks = sorted(risks, key=lambda risk: list(FIRED).index(risk["status"]))
+    return [(str(risk["id"]), FIRED[risk["status"]], str(risk.get("evidence") or "")) for risk in risks[:MOST_RISKS]]
+
+
+def unchecked(run: StoredRun) -> str:
+    """The risks that nobody checked, by name."""
+    risks = run.results.get("risks") or []
+    return ", ".join(str(risk["id"]) for risk in risks if risk.get("status") == "not checked")
+
+
+def gate_lines(run: StoredRun) -> list[tuple[str, str]]:
+    """The gates that the command was given, and whether each holds; those that do not come first."""
+    gates = sorted(run.results.get("gates") or [], key=lambda gate: bool(gate.get("holds")))
+    return [(str(gate.get("gate")), "holds" if gate.get("holds") else "does not hold") for gate in gates[:MOST_GATES]]

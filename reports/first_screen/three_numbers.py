@@ -1,0 +1,230 @@
+"""The three numbers of the first screen: acceptable outputs, their cost or their tokens, the payback."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from .. import numbers as say
+from ..charts.axes import Axis, linear_axis
+from ..charts.rows import Bar, Mark, mini_rows
+from ..sections.tracing import LINE, anchor
+from ..stored import StoredRun
+
+__all__ = ["Number", "Side", "three_numbers"]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One variant's part in a number: its name, the figure, the range around it, the anchor of where it comes from."""
+
+    name: str
+    value: str
+    range: str
+    role: str
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Number:
+    """One of the three numbers: both sides, or one figure alone, what changed and where that comes from, a picture."""
+
+    title: str
+    sides: tuple[Side, ...]
+    change: str
+    picture: Markup
+    change_origin: str = ""
+
+
+def three_numbers(run: StoredRun) -> tuple[Number, Number, Number]:
+    """Acceptable outputs; the cost of one, or without prices the tokens of a request; the payback."""
+    return _acceptable(run), _cost(run) or _tokens(run), _payback(run)
+
+
+def _sides(run: StoredRun) -> list[tuple[str, str]]:
+    """(variant, role), the baseline first."""
+    pairs = [(run.baseline, "baseline"), (run.candidate, "candidate")]
+    return [(name, role) for name, role in pairs if name is not None]
+
+
+def _acceptable(run: StoredRun) -> Number:
+    sides, marks = [], []
+    for name, role in _sides(run):
+        scored = run.results["quality"].get(name) or {}
+        found = scored.get("acceptable") or {}
+        share, low, high = found.get("share"), found.get("low"), found.get("high")
+        in_range = say.percent_range(low, high) if low is not None else ""
+        origin = "" if share is None else "#shares"
+        sides.append(Side(name=name, value=say.percent(share), range=in_range, role=role, origin=origin))
+        if share is not None:
+            marks.append(Mark(value=share, low=low, high=high, role=role))
+    difference = (run.results.get("comparison") or {}).get("difference") or {}
+    change, origin = "", ""
+    if difference.get("value") is not None:
+        origin = "#difference"
+        span = say.points_range(difference.get("low"), difference.get("high")).removesuffix(f"{say.NBSP}points")
+        change = f"{say.points(difference['value'])} ({span})"
+    elif sides:
+        scored = run.results["quality"][sides[-1].name]
+        change = f"of {say.count(scored.get('n'))} outputs"
+    axis = Axis(0, 1, ((0, ""), (0.5, ""), (1, "")))
+    return Number("Acceptable outputs", tuple(sides), change, mini_rows(marks, axis), origin)
+
+
+def _cost(run: StoredRun) -> Number | None:
+    """Cost per acceptable output of both sides; None where there are no prices."""
+    money = run.results.get("money")
+    if not money:
+        return None
+    currency, sides, values = money.get("currency") or "", [], []
+    # Where people mend what fails, every output ends acceptable, and its cost is that of the request and the mending.
+    repaired = money.get("failures") == "repair"
+    key = "effective_cost_per_request" if repaired else "cost_per_acceptable_output"
+    costs = [((money.get("variants") or {}).get(name) or {}).get("cost_per_request") for name, _ in _sides(run)]
+    if None in costs:
+        return None
+    for name, role in _sides(run):
+        variant = money["variants"][name]
+        value = variant.get(key)
+        text = say.amount(value, currency) if value is not None else "none acceptable"
+        spread = (
+            _repaired_range(run, name, variant, currency) if repaired else _cost_range(run, name, variant, currency)
+        )
+        origin = _line(money, f"variants.{name}.{key}")
+        sides.append(Side(name=name, value=text, range=spread, role=role, origin=origin))
+        values.append((value, role))
+    known = [(value, role) for value, role in values if value is not None]
+    change = _less(*[value for value, _ in values]) if len(values) == 2 else ""
+    axis = linear_axis([value for value, _ in known], str)
+    picture = mini_rows([Bar(0, value, role) for value, role in known], axis)
+    title = "Cost per output, mending included" if repaired else "Cost per acceptable output"
+    return Number(title, tuple(sides), change, picture, _line(money, "saving_share") if change else "")
+
+
+def _line(money: Mapping[str, Any], key: str) -> str:
+    """The link to a figure's line in the derivation; to the section where it has none."""
+    known = any(line.get("key") == key for line in money.get("derivation") or [])
+    return f"#{quote(anchor(LINE, key), safe='')}" if known else "#money"
+
+
+def _repaired_range(run: StoredRun, name: str, variant: Mapping[str, Any], currency: str) -> str:
+    """The cost with mending at both ends of the measured acceptance, at the stated price of mending one output."""
+    found = ((run.results.get("quality") or {}).get(name) or {}).get("acceptable") or {}
+    numbers = (
+        *(found.get(key) for key in ("share", "low", "high")),
+        (run.results.get("money") or {}).get("failure_cost"),
+    )
+    costs = (variant.get("cost_per_request"), variant.get("effective_cost_per_request"))
+    known = [value for value in (*numbers, *costs) if value is not None]
+    if len(known) < 6:
+        return ""
+    share, low, high, each, cost, effective = known
+    if abs(cost + (1 - share) * each - effective) > 1e-6 * effective:  # the acceptance was stated, not measured
+        return ""
+    return say.amount_range(cost + (1 - high) * each, cost + (1 - low) * each, currency)
+
+
+def _cost_range(run: StoredRun, name: str, variant: Mapping[str, Any], currency: str) -> str:
+    """The cost at both ends of the measured acceptance; nothing where the acceptance was stated."""
+    found = ((run.results.get("quality") or {}).get(name) or {}).get("acceptable") or {}
+    share, low, high = found.get("share"), found.get("low"), found.get("high")
+    cost, each = variant.get("cost_per_request"), variant.get("cost_per_acceptable_output")
+    if not share or not high or cost is None or each is None or abs(cost / share - each) > 1e-6 * each:
+        return ""
+    if not low:
+        return f"from {say.amount(cost / high, currency)}"
+    return say.amount_range(cost / high, cost / low, currency)
+
+
+def _tokens(run: StoredRun) -> Number:
+    sides, bars, counted = [], [], bool(run.results.get("tokens"))
+    for name, role in _sides(run):
+        tokens = (run.results.get("tokens") or {}).get(name) or {}
+        parts = [tokens.get(key) for key in ("fixed", "input", "output")]
+        known = [part for part in parts if part is not None]
+        total = sum(known) if known else None
+        answer = f"{say.count(tokens['output'])} of them the answer" if tokens.get("output") is not None else ""
+        text = say.count(None if total is None else round(total))
+        sides.append(Side(name=name, value=text, range=answer, role=role, origin="#tokens" if counted else ""))
+        if total is not None:
+            bars.append((total, role))
+    change = _less(*[total for total, _ in bars]) if len(bars) == 2 else ""
+    axis = linear_axis([total for total, _ in bars], str)
+    return Number(
+        "Tokens per request", tuple(sides), change, mini_rows([Bar(0, total, role) for total, role in bars], axis)
+    )
+
+
+def _less(before: float | None, after: float | None) -> str:
+    if not before or after is None:
+        return ""
+    change = 1 - after / before
+    if abs(change) < 0.0005:
+        return "the same"
+    return f"{say.percent(abs(change))} {'less' if change > 0 else 'more'}"
+
+
+def _payback(run: StoredRun) -> Number:
+    title, money = "Payback", run.results.get("money")
+    if not money:
+        side = Side(name="", value="not stated", range="No prices or volume were given for this run.", role="")
+        return Number(title, (side,), "", Markup(""))
+    if money.get("requests_per_day") is None or money.get("saving_per_request") is None:
+        return Number(title, (_without_days(money),), "", Markup(""))
+    middle, low, high = (money.get(f"payback_days{part}") for part in ("", "_p5", "_p95"))
+    target = money.get("target_payback_days") or _assumption(money, "target_payback_days")
+    chance = money.get("probability_of_payback_in_target")
+    drawn = chance is not None or low is not None
+    in_range = f"range {say.days_range(low, high)}" if drawn and (low, high) != (None, None) else ""
+    change = (
+        f"{say.percent(chance, digits=0)} likely within {say.days(target)}" if chance is not None and target else ""
+    )
+    spent = say.amount(money.get("investment"), money.get("currency") or "")
+    side = Side(
+        name=f"to earn back {spent}", value=say.days(middle), range=in_range or _daily(money), role="candidate",
+        origin=_line(money, "payback_days"),
+    )  # fmt: skip
+    drawn_at = "#payback" if money.get("payback_distribution") else "#money"
+    return Number(title, (side,), change, _payback_picture(middle, low, high, target), drawn_at if change else "")
+
+
+def _without_days(money: Mapping[str, Any]) -> Side:
+    """What stands in the place of the days where there can be none: a batch, or numbers that are missing."""
+    if money.get("saving_per_request") is None:
+        missing = [str(key) for key in money.get("missing") or []]
+        return Side("", "not stated", f"{', '.join(missing[:2])} missing" if missing else "A price is missing.", "")
+    if money.get("requests_total") is None:
+        return Side("", "not stated", "No requests per day were given for this run.", "")
+    requests = money.get("requests_to_pay_back")
+    value = say.NEVER if requests is None else f"{say.count(requests)}{say.NBSP}requests"
+    batch = f"of a batch of {say.count(money['requests_total'])}"
+    return Side("", value, batch, "candidate", _line(money, "requests_to_pay_back"))
+
+
+def _payback_picture(middle: float | None, low: float | None, high: float | None, target: float | None) -> Markup:
+    """The range from today on, with the target as a line where it lies near."""
+    if middle is None or low is None or not high:  # a payback of nothing has no range to draw
+        return Markup("")
+    near = target is not None and target < 12 * high
+    end = max(high, target) if near and target is not None else high
+    marks = [Mark(middle, low, high, "candidate")]
+    return mini_rows(marks, Axis(0, end * 1.02, ((0, ""),)), lines=[target] if near and target is not None else [])
+
+
+def _daily(money: Mapping[str, Any]) -> str:
+    """What a day brings, for where no range was drawn."""
+    saving, currency = money.get("saving_per_day"), money.get("currency") or ""
+    if saving is None:
+        return ""
+    if saving <= 0:
+        return f"each day costs {say.amount(-saving, currency)} more" if saving < 0 else "nothing is saved"
+    return f"{say.amount(saving, currency)} saved a day"
+
+
+def _assumption(money: Mapping[str, Any], key: str) -> Any:
+    for line in money.get("assumptions") or []:
+        if str(line.get("key", "")).split(".")[-1] == key:
+            return line.get("value")
+    return None
