@@ -7,6 +7,7 @@ from ..style.files import write_whole
 from . import numbers as say
 from .curated import StoredCuration, find_curation, read_curation
 from .examples.examples import choose_examples
+from .first_screen import summary
 from .first_screen.curation_headline import curation_headline
 from .first_screen.headline import headline
 from .junit import junit_of_curation, junit_of_run
@@ -109,6 +110,7 @@ def _context(run: StoredRun, *, examples: bool) -> dict[str, Any]:
         "counted": f"{say.count(tested)} test requests" if tested else "",
         "footer": "Every number on this page is in results.json beside it.",
         "headline": headline(run),
+        "summary": summary,
         "checks": rules.check_rows(run),
         "rules": rules,
         "sections": evaluated_outline(run, examples_shown=bool(shown and shown.rows)),
