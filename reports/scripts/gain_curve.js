@@ -1,7 +1,7 @@
 // The curve of the gain against the volume, drawn as reports/charts draws it: same classes, same round ticks.
 const gainCurve = (() => {
   "use strict";
-  const HEIGHT = 200; // pixels
+  const HEIGHT = 170; // pixels
   const LETTER = 6.6; // width of an average letter of a tick, as charts/plot.py has it
   const SVG = "http://www.w3.org/2000/svg";
 

@@ -65,5 +65,11 @@ const numberWords = (() => {
     return `${text}${NBSP}day${text === "1" ? "" : "s"}`;
   };
 
-  return Object.freeze({ NBSP, amount, count, days, percent });
+  // numbers.plain: six digits at most, no exponent for what is small
+  const plain = (value) => {
+    const options = Number.isInteger(value) && Math.abs(value) < 1e15 ? {} : { maximumSignificantDigits: 6 };
+    return value.toLocaleString("en-US", options).replace("-", MINUS);
+  };
+
+  return Object.freeze({ NBSP, amount, count, days, percent, plain });
 })();

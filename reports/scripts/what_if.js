@@ -36,7 +36,7 @@
     const undo = element.querySelector(".undo");
     const field = { key, part, name, own: value, value, share, unit, log };
 
-    const words = (v) => (share ? say.percent(v) : unit === currency ? money(v) : `${say.count(v)} ${unit}`);
+    const words = (v) => (share ? say.percent(v) : `${say.plain(v)} ${unit}`);
     const placeOf = (v) => {
       const share_ = log ? Math.log(Math.max(v, low) / low) / Math.log(high / low) : (v - low) / (high - low);
       return Math.round(STEPS * Math.min(1, Math.max(0, share_)));
@@ -109,7 +109,7 @@
     const volume = by.get(daily ? "requests_per_day" : "requests_total").value;
     said.push(daily ? `${say.count(volume)} requests a day` : `${say.count(volume)} requests in all`);
     const failure = by.get("failure_cost");
-    if (failure) said.push(`${money(failure.value)} for a failure`);
+    if (failure) said.push(`${say.plain(failure.value)}\u00a0${currency} for a failure`);
     const others = changes().filter((field) => !["requests_per_day", "requests_total", "failure_cost"].includes(field.key));
     if (others.length > 0) said.push(`${others.length} other ${others.length === 1 ? "number" : "numbers"} changed`);
     return said.length > 1 ? `${said.slice(0, -1).join(", ")} and ${said.at(-1)}` : said[0];
@@ -151,7 +151,7 @@
     if (daily && target !== null && now.payback_days > target) {
       return {
         tone: "open",
-        text: `At these numbers the money speaks against ${name} by the target, though ${money(now.npv)} are gained ${gain}.`,
+        text: `By the target the money speaks against ${name}, though ${money(now.npv)} are gained ${gain}.`,
       };
     }
     return { tone: "go", text: `At these numbers the money speaks for ${name}: ${money(now.npv)} are gained ${gain}.` };
@@ -160,7 +160,7 @@
   const before = moneyFormulas.account(inputs);
 
   const rowsOf = (now) => {
-    const cost = (role) => [`A request costs with ${inputs[role]}`, (a) => money(a.variants[inputs[role]].effective_cost_per_request)];
+    const cost = (role) => [`${root.dataset.cost} ${inputs[role]}`, (a) => money(a.variants[inputs[role]].effective_cost_per_request)];
     const rows = [cost("baseline"), cost("candidate")];
     if (Object.values(before.variants).some((variant) => variant.machine_cost_per_day)) {
       rows.push([`${inputs.baseline} costs a day`, (a) => money(a.spend_per_day_baseline)]);
@@ -176,7 +176,8 @@
     }
     if (before.break_even_failure_cost !== null || now.break_even_failure_cost !== null) {
       const least = (a) => a.break_even_failure_cost;
-      rows.push(["Worth it once a failure costs", (a) => (least(a) === null ? "whatever it costs" : money(least(a)))]);
+      const none = (a) => ((daily ? a.saving_per_day : a.saving_per_request) > 0 ? "whatever it costs" : "at no cost");
+      rows.push(["Worth it once a failure costs", (a) => (least(a) === null ? none(a) : money(least(a)))]);
     }
     rows.push([daily ? `Gain over ${say.days(now.horizon_days)}` : "Left over", (a) => money(a.npv)]);
     return rows;
@@ -295,7 +296,7 @@
       if (raw !== null && raw.length < 40) field.offer(raw);
     }
     update();
-    root.scrollIntoView();
+    root.scrollIntoView({ behavior: "instant" }); // nobody watches hundreds of examples fly past
   };
 
   const copy = async () => {

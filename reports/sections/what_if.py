@@ -16,7 +16,7 @@ from .. import numbers as say
 from ..stored import StoredRun
 from .what_if_fields import field_groups
 
-__all__ = ["doubt_head", "doubt_rows", "field_groups", "json_block", "lead", "page_data"]
+__all__ = ["cost_note", "cost_words", "doubt_head", "doubt_rows", "field_groups", "json_block", "lead", "page_data"]
 
 HALF, TWICE = Decimal("0.5"), Decimal(2)
 
@@ -70,7 +70,19 @@ def doubt_head(run: StoredRun) -> tuple[str, ...]:
     inputs = page_data(run) or {}
     last = "Left over" if inputs.get("requests_total") is not None else "Gain"
     days = () if inputs.get("requests_total") is not None else ("Paid back after",)
-    return ("If", f"A request costs with {inputs.get('baseline')}", f"with {inputs.get('candidate')}", *days, last)
+    return ("If", f"{cost_words(run)} {inputs.get('baseline')}", f"with {inputs.get('candidate')}", *days, last)
+
+
+def cost_words(run: StoredRun) -> str:
+    """What the cost that counts is the cost of; a variant's name follows."""
+    dropped = (page_data(run) or {}).get("failures") == "drop"
+    return "An acceptable output costs with" if dropped else "A request costs with"
+
+
+def cost_note(run: StoredRun) -> str:
+    """What the cost of a request includes, where it is more than the tokens."""
+    failures = (page_data(run) or {}).get("failures")
+    return "The cost of a request includes what its failures cost." if failures in ("repair", "retry") else ""
 
 
 def doubt_rows(run: StoredRun) -> list[tuple[str, ...]]:

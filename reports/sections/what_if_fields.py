@@ -66,12 +66,12 @@ def _plan(inputs: Mapping[str, Any], sources: Mapping[str, str], names: tuple[st
     known = {
         "requests_per_day": (inputs["requests_per_day"], "Requests a day", "a day", (0, MOST)),
         "requests_total": (inputs["requests_total"], "Requests in all", "requests", (0, MOST)),
-        "horizon_days": (min(inputs["horizon_days"], longest), "Days that count", "days", (1, longest)),
+        "horizon_days": (min(inputs["horizon_days"], longest), "Savings count for", "days", (1, longest)),
         "investment": (inputs["investment"], "To be spent once", currency, (0, MOST)),
         "upkeep_per_month": (
             inputs["upkeep_per_day"] * DAYS_A_MONTH, f"Running costs of {candidate} a month", currency, (0, MOST),
         ),
-        "target_payback_days": (inputs["target_payback_days"], "Back within, to be worth it", "days", (0, LONGEST)),
+        "target_payback_days": (inputs["target_payback_days"], "Payback target", "days", (0, LONGEST)),
     }  # fmt: skip
     found = []
     for name in names:
@@ -153,7 +153,7 @@ def _field(
     place = 100 * (value - low) / (high - low) if high > low and not log else middle
     written = say.percent(value) if share else f"{say.plain(float(f'{value:.6g}'))}{say.NBSP}{unit}"
     return Field(
-        key=key, part=part, name=name, label=label, unit=unit, value=value, text=_text(100 * value if share else value),
+        key=key, part=part, name=name, label=label, unit=unit, value=value, text=_text(100 * value, 4) if share else _text(value, 6),
         own=f"{written}, {source}" if source else written, least=least, most=most, low=low, high=high, logarithmic=log,
         place=round(min(100.0, max(0.0, place)), 2), share=share,
     )  # fmt: skip
@@ -165,6 +165,6 @@ def _round_up(value: float) -> float:
     return next(factor * power for factor in (1, 2, 4, 5, 8, 10) if factor * power >= value * (1 - 1e-9))
 
 
-def _text(value: float) -> str:
-    """As a person would type it: six digits, no exponent, no separators."""
-    return format(Decimal(f"{value:.6g}"), "f")
+def _text(value: float, digits: int) -> str:
+    """As a person would type it: a few digits, no exponent, no separators."""
+    return format(Decimal(f"{value:.{digits}g}"), "f")
