@@ -32,7 +32,7 @@ def percent(share: float | None, *, digits: int = 1) -> str:
     """A share of 0..1 as a percentage: 0.8167 is `81.7 %`; whole ones without a decimal."""
     if share is None:
         return UNKNOWN
-    return f"{_fixed(share * 100, digits)}{NBSP}%"
+    return f"{_fixed(share * 100, digits).replace('-', MINUS)}{NBSP}%"
 
 
 def percent_range(low: float | None, high: float | None) -> str:

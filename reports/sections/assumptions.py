@@ -1,0 +1,165 @@
+"""Every number that the money rests on: in words, with its unit, its range, where it comes from."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import numbers as say
+from ..stored import StoredRun
+from .tracing import ASSUMPTION, anchor
+
+__all__ = ["MARKS", "Assumption", "assumption_groups", "assumption_sources", "input_value", "words"]
+
+# A shape for each source, so that no reader depends on colour; the word stands beside it.
+MARKS = {"measured": "●", "stated": "◆", "price list": "■", "default": "○"}
+SOURCES = {
+    "measured": "measured in this run",
+    "stated": "stated in the project's settings",
+    "price list": "from the price list",
+    "default": "a default: nobody stated it",
+}
+WORDS = {
+    "requests_per_day": "requests a day",
+    "requests_total": "requests of the batch",
+    "ramp_days": "days until the full volume is reached",
+    "horizon_days": "days that are counted",
+    "target_payback_days": "days within which the money should be back",
+    "discount_rate": "what money loses by coming a year later",
+    "failure_cost": "cost of an unacceptable output",
+    "tries": "calls of one request at most",
+    "running.days_to_retirement": "days until the base model is retired",
+}
+INVESTMENT = {
+    "compute": "training, as a sum",
+    "compute_hours": "training: hours of one run",
+    "compute_hourly": "training: price of an hour",
+    "compute_runs": "training: runs",
+    "labelling_pairs": "labelling: pairs",
+    "labelling_minutes": "labelling: minutes for a pair",
+    "labelling_hourly": "labelling: price of an hour",
+    "engineering_hours": "engineering: hours",
+    "engineering_hourly": "engineering: price of an hour",
+    "evaluation": "evaluation",
+    "already_spent": "already spent, not counted",
+}
+RUNNING = {
+    "monitoring_hours_per_month": "monitoring: hours a month",
+    "monitoring_hourly": "monitoring: price of an hour",
+    "retrain_every_days": "days between two trainings (0: never again)",
+    "retrain_cost": "cost of training again",
+    "style_changes_per_year": "changes of style a year, each with a training",
+}
+VARIANT = {
+    "price_input": "price of a million tokens in",
+    "price_cached": "price of a million tokens from the cache",
+    "price_cache_write": "price of a million tokens written to the cache",
+    "price_output": "price of a million tokens out",
+    "cached_share": "share of guide and examples read from the cache",
+    "min_cached_tokens": "tokens from which a provider caches",
+    "fixed_tokens": "tokens of guide and examples",
+    "guide_tokens": "tokens of the guide alone",
+    "few_shot_tokens": "tokens of the examples alone",
+    "short_guide_tokens": "tokens of a shorter guide",
+    "input_tokens": "tokens of the request",
+    "output_tokens": "tokens of the answer",
+    "acceptance": "acceptable outputs",
+    "requests_per_second": "requests a second on one machine",
+    "hourly": "price of a machine's hour",
+    "min_replicas": "machines at least",
+    "peak_factor": "busiest second against the mean",
+    "extra_calls": "further calls after a first failure",
+    "rescued": "first failures that trying again mends",
+    "independent_tries": "tries taken as independent",
+}
+SHARES = ("acceptance", "cached_share", "discount_rate", "rescued")
+TIMES = ("requests_per_day", "requests_total", "ramp_days", "horizon_days", "target_payback_days", "discount_rate")
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """One line of the table; `range` is empty where the value is taken as certain."""
+
+    key: str
+    anchor: str
+    words: str
+    value: str
+    range: str
+    source: str
+    mark: str
+    detail: str
+
+
+def words(key: Any) -> str:
+    """A key in words: `tuned.price_input` is `tuned: price of a million tokens in`."""
+    head, last = _parts(str(key))
+    known = WORDS.get(str(key)) or _table(head).get(last)
+    if known is None:
+        return str(key).replace("_", " ").replace(".", ": ")
+    return known if head in ("", "investment", "running") else f"{head}: {known}"
+
+
+def assumption_groups(run: StoredRun) -> list[tuple[str, list[Assumption]]]:
+    """The assumptions under their headings: volume and time, failures, what is spent, what runs, each variant."""
+    groups: dict[str, list[Assumption]] = {}
+    for entry in (run.results.get("money") or {}).get("assumptions") or []:
+        groups.setdefault(_group(str(entry["key"])), []).append(_assumption(entry))
+    first = ("Volume and time", "Failures", "To be spent once", "Running costs", "Exchange rates")
+    return [
+        (title, groups[title]) for title in sorted(groups, key=lambda t: first.index(t) if t in first else len(first))
+    ]
+
+
+def assumption_sources(run: StoredRun) -> str:
+    """How many assumptions there are of each source: `● 12 measured in this run, ...`."""
+    counted = Counter(str(entry.get("source")) for entry in (run.results.get("money") or {}).get("assumptions") or [])
+    return ", ".join(
+        f"{MARKS[source]}{say.NBSP}{counted[source]} {text}" for source, text in SOURCES.items() if counted[source]
+    )
+
+
+def input_value(key: str, value: Any) -> str:
+    """A value of an input without its unit; shares as percentages."""
+    if _parts(key)[1] in SHARES and isinstance(value, int | float):
+        return say.percent(value)
+    return ", ".join(map(say.plain, value)) if isinstance(value, list) else say.plain(value)
+
+
+def _assumption(entry: Mapping[str, Any]) -> Assumption:
+    key, source, unit = str(entry["key"]), str(entry.get("source") or ""), str(entry.get("unit") or "")
+    drawn, value = entry.get("range"), input_value(key, entry.get("value"))
+    if entry.get("value") is None:
+        value = "not stated"
+    elif unit:
+        value = f"{value}{say.NBSP}{unit}"
+    ends = isinstance(drawn, list) and bool(drawn)
+    last = words(key).split(": ", 1)[-1] if _group(key) == _parts(key)[0] else words(key)
+    return Assumption(
+        key=key,
+        anchor=anchor(ASSUMPTION, key),
+        words=last[:1].upper() + last[1:],
+        value=value,
+        range=f"{input_value(key, drawn[0])} to {input_value(key, drawn[-1])}" if ends and drawn else "",
+        source=source,
+        mark=MARKS.get(source, "?"),
+        detail=str(entry.get("detail") or ""),
+    )
+
+
+def _group(key: str) -> str:
+    head, last = _parts(key)
+    if key in TIMES or last == "days_to_retirement":
+        return "Volume and time"
+    if head == "":
+        return "Failures"
+    return {"investment": "To be spent once", "running": "Running costs", "exchange": "Exchange rates"}.get(head, head)
+
+
+def _parts(key: str) -> tuple[str, str]:
+    """The table of a key and its own name: a variant's name may have dots in it."""
+    head, _, last = key.rpartition(".")
+    return head, last
+
+
+def _table(head: str) -> Mapping[str, str]:
+    return {"investment": INVESTMENT, "running": RUNNING, "": {}, "exchange": {}}.get(head, VARIANT)

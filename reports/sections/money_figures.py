@@ -1,0 +1,291 @@
+"""Money as charts: the parts of the saving, the payback, the volume, and what each input does."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from .. import numbers as say
+from ..charts.axes import linear_axis, log_axis
+from ..charts.curves import Band, Curve, Flag, curve_chart
+from ..charts.distribution import Bin, distribution_chart
+from ..charts.figure import Figure, render_figure
+from ..charts.rows import Bar, Row, rows_chart
+from ..charts.tornado import End, Swing, tornado_chart
+from ..stored import StoredRun
+from .assumptions import input_value, words
+
+__all__ = ["futures", "parts_figure", "payback_figure", "tornado_figure", "volume_figure", "volume_rows"]
+
+PARTS = {"guide": "Shorter prompt", "model": "Other prices and lengths", "failures": "Fewer failures"}
+# The curve is drawn over this much around today's volume and the break-even; the stored one goes farther, and a gain
+# ten times as large would flatten what happens here.
+NEAR, FAR = 4, 3
+PRINTED = 7  # rows of the volume table that matter on paper
+SWINGS, LEAST_SWING = 10, 0.02  # inputs in the tornado; what moves less than this share of the widest is only counted
+SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
+FAR_TARGET = 6  # a target so many times as far as the last bar would press all bars into a corner
+
+
+def parts_figure(run: StoredRun) -> Markup:
+    """From the cost of a request with the baseline to that with the candidate, what each part takes off or adds."""
+    money = run.results["money"]
+    currency, variants = money.get("currency") or "", money.get("variants") or {}
+    known = [
+        (PARTS.get(key, str(key)), value) for key, value in (money.get("parts") or {}).items() if value is not None
+    ]
+    start, end = (
+        (variants.get(name or "") or {}).get("effective_cost_per_request") for name in (run.baseline, run.candidate)
+    )
+    if not known or start is None or end is None:
+        return Markup("")
+    rows = [Row(str(run.baseline), (Bar(0, start, "baseline"),), say.amount(start, currency))]
+    table, at, edges = [(str(run.baseline), say.amount(start, currency))], start, [start, end]
+    for name, value in known:
+        change = "no change" if not value else f"{say.MINUS if value > 0 else '+'}{say.amount(abs(value), currency)}"
+        bars = (Bar(at, at - value, "gain" if value >= 0 else "loss"),)
+        rows.append(Row(name, bars, change))
+        table.append((name, change))
+        at -= value
+        edges.append(at)
+    rows.append(Row(str(run.candidate), (Bar(0, end, "candidate"),), say.amount(end, currency)))
+    table.append((str(run.candidate), say.amount(end, currency)))
+    figure = Figure(
+        "From the cost of one request to the other", "; ".join(f"{name}: {value}" for name, value in table),
+        ("Part", "Cost of a request"), tuple(table), id="parts",
+        note="Solid steps take cost off, hatched ones add it. The guide is replaced first, then prices and lengths, "
+        "then failures.",
+    )  # fmt: skip
+    return render_figure(figure, rows_chart(rows, linear_axis(edges, axis_words, most_steps=4)))
+
+
+def payback_figure(run: StoredRun) -> Markup:
+    """How the drawn futures spread: the days to the payback, or for a one-off batch what it leaves over."""
+    money = run.results["money"]
+    found = money.get("payback_distribution")
+    if found:
+        return _payback(found, money.get("probability_of_payback_in_target"))
+    if money.get("npv_distribution") and money.get("requests_total") is not None:
+        return _gain(money["npv_distribution"], money.get("currency") or "", money.get("probability_npv_positive"))
+    return Markup("")
+
+
+def futures(share: float) -> str:
+    """A share of the drawn futures: `94 of 100`; what is not quite none or all says so."""
+    if 0 < share < 0.005:
+        return "fewer than 1 of 100"
+    if 0.995 < share < 1:
+        return "more than 99 of 100"
+    return f"{share * 100:.0f} of 100" if share else "none of 100"
+
+
+def _payback(found: Mapping[str, Any], inside: float | None) -> Markup:
+    target, never, beyond = found["target_days"], found["never"], found["beyond"]
+    if inside is None:
+        return Markup("")
+    bins = _read(found["bins"])
+    later = max(1 - inside - never, 0.0)
+    said = f"In {futures(inside)} futures the money is back within {say.days(target)}"
+    rest = [
+        (f"Back within {say.days(target)}", inside, "gain"),
+        ("Back later", later, "t-input"),
+        ("Never back", never, "loss"),
+    ]
+    shares = rows_chart(
+        [Row(name, (Bar(0, share, role),) if share else (), futures(share)) for name, share, role in rest],
+        linear_axis([0, 1], say.percent),
+    )
+    picture = Markup("")
+    if bins:
+        near = target <= FAR_TARGET * bins[-1].end
+        x = linear_axis([0.0, bins[-1].end, *([target] if near else [])], say.plain)
+        flag = Flag(target, f"target: {say.days(target)}") if near else None
+        y = linear_axis([each.share for each in bins], say.percent, most_steps=4)
+        picture = distribution_chart(bins, x, y, x_title="days until the money is back", flag=flag)
+    table = [(f"{say.plain(each.start)} to {say.plain(each.end)}", say.percent(each.share)) for each in bins]
+    table += [("later", say.percent(beyond)), ("never", say.percent(never))]
+    note = f"The money takes longer than is drawn in {futures(beyond)}. " if beyond else ""
+    figure = Figure(
+        f"{said}", "; ".join(f"{name}: {futures(share)}" for name, share, _ in rest), ("Days", "Share of futures"),
+        tuple(table), id="payback",
+        note=f"{note}Each future draws every uncertain number anew within its range.",
+    )  # fmt: skip
+    return render_figure(figure, picture + Markup('<div class="futures">{}</div>').format(shares))
+
+
+def _gain(found: Mapping[str, Any], currency: str, positive: float | None) -> Markup:
+    bins = _read(found["bins"])
+    if not bins or positive is None:
+        return Markup("")
+    x = linear_axis([each for b in bins for each in (b.start, b.end)], axis_words)
+    y = linear_axis([each.share for each in bins], say.percent, most_steps=4)
+    table = [(say.amount_range(each.start, each.end, currency), say.percent(each.share)) for each in bins] + [
+        ("less", say.percent(found["below"])),
+        ("more", say.percent(found["beyond"])),
+    ]
+    title = f"In {futures(positive)} futures the batch saves more than is spent"
+    figure = Figure(
+        title, f"{title}; the rest lose money.", ("Left over", "Share of futures"), tuple(table), id="payback",
+        note="Each future draws every uncertain number anew within its range.",
+    )  # fmt: skip
+    chart = distribution_chart(
+        bins, x, y, x_title=f"left over, in {currency}", flag=Flag(0.0, "nothing left"), good="right"
+    )
+    return render_figure(figure, chart)
+
+
+def _read(bins: Sequence[Mapping[str, Any]]) -> list[Bin]:
+    return [Bin(each["from"], each["to"], each["share"]) for each in bins]
+
+
+def volume_figure(run: StoredRun) -> Markup:
+    """The gain over the horizon against the volume with its range, the break-even and today's volume."""
+    money = run.results["money"]
+    currency, lines = money.get("currency") or "", _near(_drawable(money), money)
+    if len(lines) < 2:
+        return Markup("")
+    volumes = [line["requests_per_day"] for line in lines]
+    banded = [line for line in lines if None not in (line.get("npv_p5"), line.get("npv_p95"))]
+    values = [line["npv"] for line in lines] + [line[key] for line in banded for key in ("npv_p5", "npv_p95")]
+    x = log_axis(volumes, say.count) if max(volumes) > 5 * min(volumes) else linear_axis(
+        volumes, say.count, zero=False, tight=True
+    )  # fmt: skip
+    flags = [Flag(at, text) for at, text in _marks(money) if x.low <= at <= x.high]
+    table = tuple(
+        (say.count(line["requests_per_day"]), say.days(line.get("payback_days")), say.amount(line.get("npv"), currency),
+         say.amount_range(line.get("npv_p5"), line.get("npv_p95"), currency))
+        for line in money["volume_curve"]
+    )  # fmt: skip
+    first, last = lines[0], lines[-1]
+    text = "; ".join(
+        [
+            f"{say.amount(line['npv'], currency)} at {say.count(line['requests_per_day'])} requests a day"
+            for line in (first, last)
+        ]
+        + [flag.text for flag in flags]
+    )
+    figure = Figure(
+        f"{_gained(money)} at other volumes, in {currency}", text,
+        ("Requests a day", "Payback", "Gain", "Gain, 90 of 100 futures"), table, id="volume",
+    )  # fmt: skip
+    curve = Curve(
+        f"{run.candidate} instead of {run.baseline}", tuple((line["requests_per_day"], line["npv"]) for line in lines),
+        "candidate",
+    )  # fmt: skip
+    band = tuple((line["requests_per_day"], line["npv_p5"], line["npv_p95"]) for line in banded)
+    bands = [Band("90 of 100 futures", band, "candidate")] if len(band) > 1 else []
+    y = linear_axis(values, axis_words)
+    return render_figure(figure, curve_chart([curve], x, y, x_title="requests a day", flags=flags, bands=bands))
+
+
+def volume_rows(run: StoredRun) -> list[tuple[str, ...]]:
+    """For paper: those volumes around the break-even and today, each with its payback and its gain."""
+    money = run.results["money"]
+    currency, lines = money.get("currency") or "", _drawable(money)
+    marks = [math.log(at) for at, _ in _marks(money)]
+
+    def distance(line: Mapping[str, Any]) -> float:
+        return min((abs(math.log(line["requests_per_day"]) - mark) for mark in marks), default=0.0)
+
+    kept = sorted(sorted(lines, key=distance)[:PRINTED], key=lambda line: line["requests_per_day"])
+    return [
+        (say.count(line["requests_per_day"]), say.days(line.get("payback_days")), _gain_words(line["npv"], currency))
+        for line in kept
+    ]
+
+
+def _drawable(money: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    lines = money.get("volume_curve") or []
+    return [line for line in lines if line.get("npv") is not None and (line.get("requests_per_day") or 0) > 0]
+
+
+def _near(lines: list[Mapping[str, Any]], money: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The part of the curve around its marks; all of it where too little would be left."""
+    marks = [at for at, _ in _marks(money)]
+    if not marks:
+        return lines
+    near = [line for line in lines if min(marks) / NEAR <= line["requests_per_day"] <= max(marks) * FAR]
+    return near if len(near) > 3 else lines
+
+
+def _marks(money: Mapping[str, Any]) -> list[tuple[float, str]]:
+    today, even = money.get("requests_per_day"), money.get("break_even_requests_per_day")
+    found = [(even, f"break-even: {say.count(even)} a day")] if even else []
+    return found + ([(today, f"today: {say.count(today)} a day")] if today else [])
+
+
+def _gained(money: Mapping[str, Any]) -> str:
+    horizon = money.get("horizon_days")
+    return f"Gain over {say.days(horizon)}" if horizon else "Gain over the days counted"
+
+
+def tornado_figure(run: StoredRun) -> Markup:
+    """How far each uncertain input moves the gain, the widest first; nothing where no draws were made."""
+    money = run.results["money"]
+    currency = money.get("currency") or ""
+    lines = [line for line in money.get("tornado") or [] if None not in (line.get("npv_low"), line.get("npv_high"))]
+    lines.sort(key=lambda line: -abs(line["npv_high"] - line["npv_low"]))
+    # What moves nothing that anybody would see is left out.
+    lines = [line for line in lines if say.amount(line["npv_low"], currency) != say.amount(line["npv_high"], currency)]
+    if not lines:
+        return Markup("")
+    middle, widest = money.get("npv") or 0, abs(lines[0]["npv_high"] - lines[0]["npv_low"])
+    shown = [line for line in lines[:SWINGS] if abs(line["npv_high"] - line["npv_low"]) >= LEAST_SWING * widest]
+    swings = [_swing(line, currency) for line in shown]
+    ends = [middle, *(end.outcome for swing in swings for end in swing.ends)]
+    table = tuple(
+        (words(line["key"]), _range(line), f"{low.words} to {high.words}")
+        for line in lines
+        for low, high in [_swing(line, currency).ends]
+    )
+    rest = len(lines) - len(shown)
+    note = (
+        f"The dashed line is {_gain_words(middle, currency)}, the gain as it is counted. Each bar moves one input from one "
+        "end of its range to the other and leaves all others as they are; hatched is worse."
+    )
+    note += f" {rest} more {'input moves' if rest == 1 else 'inputs move'} it less." if rest else ""
+    figure = Figure(
+        f"{_gained(money) if not money.get('requests_total') else 'What is left over'}, and how far each input moves it",
+        "; ".join(f"{name}: {span}" for name, _, span in table[:SWINGS]), ("Input", "Its range", "Gain"), table,
+        note=note, id="tornado",
+    )  # fmt: skip
+    return render_figure(figure, tornado_chart(swings, linear_axis(ends, axis_words), middle=middle))
+
+
+def _swing(line: Mapping[str, Any], currency: str) -> Swing:
+    key = str(line["key"])
+    ends = [
+        End(
+            f"at {input_value(key, _three(line.get(end)))}:",
+            line[f"npv_{end}"],
+            _gain_words(line[f"npv_{end}"], currency),
+        )
+        for end in ("low", "high")
+    ]
+    return Swing(words(key), (ends[0], ends[1]))
+
+
+def _range(line: Mapping[str, Any]) -> str:
+    low, high = (input_value(str(line["key"]), _three(line.get(end))) for end in ("low", "high"))
+    return f"{low} to {high}"
+
+
+def _gain_words(value: float, currency: str) -> str:
+    """A gain over a year or so: nobody asks for its cents."""
+    return say.amount(float(round(value)) if abs(value) >= 100 else value, currency)
+
+
+def _three(value: Any) -> Any:
+    """A drawn end in three digits, as many as a range needs; a stated one has seldom more."""
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.3g}") if abs(value) < 1000 else float(round(value))
+
+
+def axis_words(value: float) -> str:
+    """A value at a tick: the number alone, large ones with their scale in words; the title says the unit."""
+    for scale, name in SCALES:
+        if abs(value) >= scale:
+            return f"{say.plain(round(value / scale, 6))}{say.NBSP}{name}"
+    return say.plain(round(value, 12))
