@@ -15,11 +15,14 @@ from ...style.files import sha256_file
 from ..stored import StoredRun
 from .marks import clip, mark_text, placed_numbers
 
-__all__ = ["Example", "Examples", "Note", "Other", "Shown", "choose_examples"]
+__all__ = ["Example", "Examples", "Note", "Shown", "choose_examples"]
 
 MOST_ROWS = 200
 PRINTED_ROWS = 8
+# Those that are printed and met first keep more of their texts where the page has room for little.
+FIRST_ROWS_KEEP = 8
 MOST_NOTES = 12
+SHORT = 400
 # The candidate's losses in front: they are what a sceptic asks for first.
 KINDS = ("lost", "won", "neither", "unscored", "both")
 
@@ -35,7 +38,10 @@ class Note:
 
 @dataclass(frozen=True)
 class Shown:
-    """One output as the page shows it; `anchor` is what its marks and notes are called after."""
+    """One output as the page shows it, with a list of what is wrong in it, or in short the checks that it breaks.
+
+    `anchor` is what its marks and notes are called after.
+    """
 
     name: str
     acceptable: bool | None
@@ -43,17 +49,8 @@ class Shown:
     left_off: int
     notes: tuple[Note, ...]
     more_notes: int
+    breaks: tuple[str, ...]
     anchor: str
-
-
-@dataclass(frozen=True)
-class Other:
-    """The output of a variant that is not compared: its text, and the checks that it breaks by name alone."""
-
-    name: str
-    acceptable: bool | None
-    text: str
-    checks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ class Example:
     id: str
     request: tuple[tuple[str, str], ...]  # (field, value); one unnamed field for a plain text
     sides: tuple[Shown, ...]
-    others: tuple[Other, ...]
+    others: tuple[Shown, ...]
     reference: str
     reference_ok: bool
     kind: str  # one of KINDS
@@ -99,7 +96,8 @@ def choose_examples(run: StoredRun, *, text_limit: int = 4000) -> Examples:
     """At most 200 rows: all on which the two sides differ first, the candidate's losses in front, then the others.
 
     Within each kind the order is that of a hash of the id, so it is the same each time and nobody picked it.
-    Each text is cut after `text_limit` characters, and says so.
+    Each text is cut after `text_limit` characters, those of the first rows after eight times as many (at most 4,000),
+    and says so.
     """
     names = [name for name in (run.baseline, run.candidate) if name is not None]
     ids = [id_ for id_ in run.pairs if any((id_, name) in run.outputs for name in names)]
@@ -108,7 +106,9 @@ def choose_examples(run: StoredRun, *, text_limit: int = 4000) -> Examples:
     chosen = _some(differing, MOST_ROWS)
     chosen += _some([id_ for id_ in ids if kinds[id_] not in ("lost", "won")], MOST_ROWS - len(chosen))
     chosen.sort(key=lambda id_: KINDS.index(kinds[id_]))
-    rows = tuple(_example(run, id_, names, kinds[id_], text_limit, place) for place, id_ in enumerate(chosen))
+    rows = tuple(
+        _example(run, id_, names, kinds[id_], _limit(text_limit, place), place) for place, id_ in enumerate(chosen)
+    )
     groups = Counter(row.group for row in rows if row.group is not None)
     outputs = run.path / "evaluate" / "outputs.jsonl"
     return Examples(
@@ -119,6 +119,10 @@ def choose_examples(run: StoredRun, *, text_limit: int = 4000) -> Examples:
         groups=tuple(sorted(group for group, members in groups.items() if members > 1)),
         outputs_hash=_hash(outputs, outputs.stat().st_mtime_ns) if outputs.exists() else "",
     )
+
+
+def _limit(text_limit: int, place: int) -> int:
+    return text_limit if place >= PRINTED_ROWS else max(text_limit, min(FIRST_ROWS_KEEP * text_limit, 4000))
 
 
 @lru_cache(maxsize=4)
@@ -152,19 +156,21 @@ def _request(pair: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, place: int) -> Example:
     pair = run.pairs[id_]
-    lines = [run.outputs.get((id_, name)) for name in names]
-    sides = [
-        _shown(name, line, limit, anchor=f"{place}-{number}")
-        for number, (name, line) in enumerate(zip(names, lines, strict=True))
-    ]
-    others = {name: run.outputs.get((id_, name)) for name in run.variants if name not in names}
-    broken = {check for line in lines if line for check in _checks(line)}
+    lines = {name: run.outputs.get((id_, name)) for name in [*names, *run.variants]}
+    # Where the page has room for little, the first rows say what was expected and the others what was broken.
+    brief = limit < SHORT
+    sides = {
+        name: _shown(name, line, limit, anchor=f"{place}-{number}", brief=brief or name not in names)
+        for number, (name, line) in enumerate(lines.items())
+        if line is not None or name in names
+    }
+    broken = {check for name in names for check in _checks(lines[name] or {})}
     group = pair.get("group")
     return Example(
         id=id_,
         request=tuple((name, _clipped(text, limit)) for name, text in _request(pair)),
-        sides=tuple(sides),
-        others=tuple(_other(name, line, limit) for name, line in others.items() if line),
+        sides=tuple(sides.pop(name) for name in names),
+        others=tuple(sides.values()),
         reference=_clipped(str(pair.get("output") or ""), limit),
         reference_ok=pair.get("reference_ok") is not False,
         kind=kind,
@@ -173,26 +179,24 @@ def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, 
     )
 
 
-def _shown(name: str, line: Mapping[str, Any] | None, limit: int, *, anchor: str) -> Shown:
+def _shown(name: str, line: Mapping[str, Any] | None, limit: int, *, anchor: str, brief: bool) -> Shown:
     if line is None:
         missing = Note("no output", "nothing came back for this request", placed=False)
-        return Shown(name, None, Markup(""), 0, (missing,), 0, anchor)
+        return Shown(name, None, Markup(""), 0, (missing,), 0, (), anchor)
     violations = list(line.get("violations") or [])
     marked = violations[:MOST_NOTES]
     text, left_off = clip(str(line.get("output") or ""), limit)
+    if brief:
+        marks = mark_text(text, marked)
+        return Shown(name, line.get("acceptable"), marks, left_off, (), 0, tuple(_checks(line)), anchor)
     placed = placed_numbers(text, marked)
     notes = tuple(
-        Note(str(found.get("check")), _note(found, limit), number in placed)
-        for number, found in enumerate(marked, start=1)
+        Note(str(found.get("check")), _note(found), number in placed) for number, found in enumerate(marked, start=1)
     )
     return Shown(
         name, line.get("acceptable"), mark_text(text, marked, anchor=anchor), left_off, notes,
-        len(violations) - len(marked), anchor,
+        len(violations) - len(marked), (), anchor,
     )  # fmt: skip
-
-
-def _other(name: str, line: Mapping[str, Any], limit: int) -> Other:
-    return Other(name, line.get("acceptable"), _clipped(str(line.get("output") or ""), limit), tuple(_checks(line)))
 
 
 def _checks(line: Mapping[str, Any]) -> list[str]:
@@ -200,14 +204,14 @@ def _checks(line: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(str(found.get("check")) for found in line.get("violations") or []))
 
 
-def _note(violation: Mapping[str, Any], limit: int) -> str:
+def _note(violation: Mapping[str, Any]) -> str:
     """What was found and what was expected, short."""
     found, expected = violation.get("found"), str(violation.get("expected") or "")
-    start = f"“{_clipped(str(found), min(60, limit))}”" if found else ""
-    wanted = f"expected: {_clipped(expected, min(200, 2 * limit))}" if expected else ""
+    start = f"“{_clipped(str(found), 60)}”" if found else ""
+    wanted = f"expected: {_clipped(expected, 200)}" if expected else ""
     return "; ".join(part for part in (start, wanted) if part)
 
 
 def _clipped(text: str, limit: int) -> str:
     shown, left_off = clip(text, limit)
-    return f"{shown} … ({left_off:,} more characters)" if left_off else shown
+    return f"{shown} …" if left_off else shown

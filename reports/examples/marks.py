@@ -14,12 +14,13 @@ def clip(text: str, limit: int) -> tuple[str, int]:
     return text[:limit], max(0, len(text) - limit)
 
 
-def mark_text(text: str, violations: Sequence[Mapping[str, Any]], *, anchor: str = "") -> Markup:
+def mark_text(text: str, violations: Sequence[Mapping[str, Any]], *, anchor: str | None = None) -> Markup:
     """The text with each place of a violation in `<mark>`, numbered as the violations are (from 1).
 
     Places are code points, end excluded. Where two overlap, the text is cut at their ends and the shared
-    piece carries both numbers. Violations without a place, or beyond the text, mark nothing. Each number is a link:
-    number 2 has the id `pANCHOR-2` and leads to `nANCHOR-2`, where the list says what was expected.
+    piece carries both numbers. Violations without a place, or beyond the text, mark nothing. With `anchor`
+    each number is a link: 2 has the id `pANCHOR-2` and leads to `nANCHOR-2`, where the list says what was expected.
+    Without it there are no numbers.
     """
     placed = _places(text, violations)
     cuts = sorted({0, len(text)} | {edge for start, end, _ in placed for edge in (start, end)})
@@ -30,7 +31,7 @@ def mark_text(text: str, violations: Sequence[Mapping[str, Any]], *, anchor: str
         if not inside:
             pieces += Markup("{}").format(piece)
             continue
-        closing = [number for first, last, number in placed if last == end and number in inside]
+        closing = [number for _, last, number in placed if last == end and number in inside and anchor is not None]
         links = [Markup('<a href="#n{0}-{1}" id="p{0}-{1}">{1}</a>').format(anchor, number) for number in closing]
         numbers = Markup("<sup>{}</sup>").format(Markup(" ").join(links)) if closing else Markup("")
         pieces += Markup("<mark>{}{}</mark>").format(piece, numbers)

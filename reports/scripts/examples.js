@@ -11,7 +11,7 @@
   const search = box.querySelector("[type=search]");
   const [kind, check, group, order, against] = ["kind", "check", "group", "order", "against"].map(named);
   const checks = [...(check.options || [])].map((option) => option.value).slice(1);
-  const place = part.querySelector(".cards");
+  const place = part.querySelector(".gallery");
   const further = part.querySelector(".further");
   const rows = [...place.children].map((card, number) => ({
     card, number, kind: card.dataset.kind, checks: card.dataset.checks.split(" "), group: card.dataset.group,
