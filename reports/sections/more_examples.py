@@ -1,31 +1,130 @@
-"""What twice as many examples would give: the learning curve as a small table and a sentence."""
+"""What more examples would give: the learning curve as a chart and a sentence."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from .. import numbers as say
+from ..charts.axes import linear_axis
+from ..charts.curves import Band, Curve, curve_chart
+from ..charts.figure import Figure, render_figure
+from ..folders import without_folders
 from ..stored import StoredRun
 
-__all__ = ["curve_rows", "curve_sentence"]
+__all__ = ["curve_evidence", "curve_figure", "curve_sentence"]
+
+HALF_A_POINT = 0.005  # less than this nobody would collect examples for
+
+Point = tuple[float, float, float, float]  # a number of pairs, the share that is acceptable, the ends of its range
 
 
-def curve_rows(run: StoredRun) -> list[tuple[str, str, str]]:
-    """(pairs trained on, acceptable, its range) per size; [] where no learning curve was made."""
-    curve = _curve(run)
-    return [
-        (say.count(size), say.percent(found.get("share")), say.percent_range(found.get("low"), found.get("high")))
-        for size, found in zip(curve.get("sizes") or [], curve.get("acceptable") or [], strict=False)
-        if isinstance(found, Mapping)
-    ]
+def curve_figure(run: StoredRun) -> Markup:
+    """The acceptable share by number of examples with its range, and behind the largest what twice as many promise.
+
+    Nothing where no learning curve was made or it has a single size.
+    """
+    found = _measured(run)
+    if len(found) < 2:
+        return Markup("")
+    curves = [Curve("measured", tuple((size, share) for size, share, _, _ in found), "candidate", dots=True)]
+    bands = [Band("its range", tuple((size, low, high) for size, _, low, high in found), "candidate")]
+    if promise := _promise(run, found[-1]):
+        (start, share, _, _), (to, value, low, high) = found[-1], promise
+        curves.append(Curve("with twice as many, estimated", ((start, share), (to, value)), "baseline"))
+        bands.append(Band("range of the estimate", ((start, share, share), (to, low, high)), "baseline"))
+    lines = [*found, *([promise] if promise else [])]
+    x = linear_axis([size for size, *_ in lines], say.count, tight=True)
+    y = linear_axis([end for _, *ends in lines for end in ends], lambda share: say.percent(share, digits=0))
+    rows = tuple(
+        (f"{say.count(size)} pairs", say.percent(share), say.percent_range(low, high))
+        for size, share, low, high in found
+    )
+    estimate = tuple(
+        (f"{say.count(size)} pairs, estimated", say.percent(share), say.percent_range(low, high))
+        for size, share, low, high in lines[len(found) :]
+    )
+    figure = Figure(
+        "Acceptable outputs by number of training pairs",
+        "; ".join(f"{name}: {share}, range {ends}" for name, share, ends in (*rows, *estimate)),
+        ("Trained on", "Acceptable", "Range"),
+        (*rows, *estimate),
+        "Each dot is a model of its own, trained on so many pairs.",
+        id="more-examples",
+    )
+    return render_figure(figure, curve_chart(curves, x, y, x_title="training pairs", bands=bands))
+
+
+def _promise(run: StoredRun, last: Point) -> Point | None:
+    """The share with twice as many examples and its range, held to 0 and 1."""
+    gain = _gain(run)
+    if gain is None:
+        return None
+    to, *ends = gain
+    share, low, high = (min(1.0, max(0.0, last[1] + end)) for end in ends)
+    return (to, share, low, high)
 
 
 def curve_sentence(run: StoredRun) -> str:
-    """What doubling the examples would give, and what that rests on."""
-    curve = _curve(run)
-    parts = [str(curve.get(key) or "").rstrip(".") for key in ("sentence", "evidence")]
-    return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts if part)
+    """What twice the examples would give, with its range, in a sentence; what a single size allows to say otherwise."""
+    gain = _gain(run)
+    if gain is None:
+        return _stop(str(_curve(run).get("sentence") or ""))
+    to, value, low, high = gain
+    twice = f"Twice the examples ({say.count(to)} pairs)"
+    ends = f"{_ends(low, high)}{say.NBSP}points"
+    if high < HALF_A_POINT:
+        return f"{twice} would change nothing to speak of."
+    if value < HALF_A_POINT:
+        return f"{twice} would change little: {ends} more of the outputs would be acceptable."
+    return f"{twice} would make about {say.points(value).lstrip('+')} more of the outputs acceptable ({ends})."
+
+
+def curve_evidence(run: StoredRun) -> str:
+    """What the sentence rests on; empty where that was not noted."""
+    return _stop(without_folders(str(_curve(run).get("evidence") or "")))
+
+
+def _ends(low: float, high: float) -> str:
+    first, last = (say.points(end).lstrip("+").split(say.NBSP)[0] for end in (low, high))
+    return f"{first} to {last}"
+
+
+def _stop(text: str) -> str:
+    text = text.strip().rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _measured(run: StoredRun) -> list[Point]:
+    """(size, share, low, high), the smallest first; sizes without a share are left out."""
+    curve, found = _curve(run), []
+    for size, part in zip(curve.get("sizes") or [], curve.get("acceptable") or [], strict=False):
+        number, share = _number(size), _number(_mapping(part).get("share"))
+        if number is None or share is None:
+            continue
+        low, high = (_number(_mapping(part).get(key)) for key in ("low", "high"))
+        found.append((number, share, share if low is None else low, share if high is None else high))
+    return sorted(found)
+
+
+def _gain(run: StoredRun) -> Point | None:
+    """(twice the largest size, what that gives, the ends of its range); None where there is no estimate."""
+    doubling = _mapping(_curve(run).get("doubling"))
+    gain = _mapping(doubling.get("gain"))
+    to, value, low, high = (_number(found) for found in (doubling.get("to"), *map(gain.get, ("value", "low", "high"))))
+    if to is None or value is None or low is None or high is None:
+        return None
+    return to, value, low, high
 
 
 def _curve(run: StoredRun) -> Mapping[str, Any]:
-    found = run.results.get("learning_curve")
-    return found if isinstance(found, Mapping) else {}
+    return _mapping(run.results.get("learning_curve"))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _number(value: Any) -> float | None:
+    good = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
+    return float(value) if good else None

@@ -53,7 +53,9 @@ def lead(run: StoredRun) -> str:
     over, watched = tones.count("fix"), tones.count("open")
     if not checked:
         return (
-            f"None of the {_word(len(found))} risks was checked." if len(found) > 1 else "The one risk was not checked."
+            f"Not one of the {_word(len(found))} risks was checked."
+            if len(found) > 1
+            else "The one risk was not checked."
         )
     all_of = (
         f"All {_word(len(found))}"
@@ -62,7 +64,7 @@ def lead(run: StoredRun) -> str:
     )
     first = f"{all_of} risks {_was(measured)} measured"
     if measured == 0:
-        first = f"None of the {_word(len(found))} risks was measured"
+        first = f"Not one of the {_word(len(found))} risks was measured"
     if stated:
         first += f" and {_word(stated)} judged by what was stated"
     stands = (

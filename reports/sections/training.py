@@ -14,7 +14,7 @@ from ..charts.curves import Curve, Flag, curve_chart
 from ..charts.figure import Figure, render_figure
 from ..curated import read_train_pairs
 from ..stored import StoredRun
-from .curation import short
+from .rows_left import short
 
 __all__ = ["Worst", "lead", "loss_figure", "training_facts", "training_notices", "worst_rows"]
 
@@ -44,8 +44,21 @@ class Worst:
 
 
 def lead(run: StoredRun) -> str:
-    """The sentence that opens the section."""
-    return "How the tuned model learned, and what it took."
+    """What was learnt in what time, and which weights were kept."""
+    training = run.results.get("training") or {}
+    pairs, seconds = _number(training.get("train_pairs")), _number(training.get("seconds"))
+    best, loss = _number(training.get("best_step")), _number(training.get("validation_loss"))
+    learnt = f"{say.count(pairs)} pair{'' if pairs == 1 else 's'}" if pairs is not None else "The pairs"
+    first = f"{learnt} {'was' if pairs == 1 else 'were'} learnt"
+    if seconds is not None:
+        first += f" in {say.duration(seconds)}"
+    if best is None:
+        return f"{first}."
+    if loss is None:
+        return f"{first}; the weights of step {say.count(best)} were kept."
+    last = _number(training.get("steps")) == best
+    step = f"step {say.count(best)}{', the last' if last else ''}"
+    return f"{first}; the validation loss was lowest at {step}, and those weights were kept."
 
 
 def training_facts(run: StoredRun) -> list[tuple[str, str]]:
@@ -65,6 +78,8 @@ def training_facts(run: StoredRun) -> list[tuple[str, str]]:
         ("Time", _known(say.duration, training.get("seconds"))),
         ("Speed", _known(lambda rate: f"{say.count(rate)} tokens a second", training.get("tokens_per_second"))),
         ("Peak memory", _known(say.size, training.get("peak_memory_bytes") or None)),
+        ("Longest example", _known(lambda n: f"{say.count(n)} tokens", training.get("longest_tokens"))),
+        ("Processor threads", _known(say.count, training.get("threads"))),
     ]
     return [(label, str(value)) for label, value in facts if value]
 

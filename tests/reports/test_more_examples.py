@@ -28,7 +28,7 @@ def tell(results: dict[str, Any]) -> None:
 def test_the_page_says_what_more_examples_would_give(make_run):
     page = write_report(make_run(change=tell))[0].read_text()
     assert "Would more examples help?" in page
-    assert "Doubling the examples to 600 would give" in page
+    assert "Twice the examples (600 pairs) would" in page
     assert "four &lt;b&gt;adapters" in page.lower()
     assert "chosen on 40 validation pairs" in page
     assert "to watch, as stated" in page

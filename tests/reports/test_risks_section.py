@@ -59,9 +59,9 @@ def test_the_worst_come_first_and_what_nobody_looked_at_last():
     ([risk(), risk("memorisation")], "All two risks were measured; none is over its limit."),
     ([risk(status="over"), risk("memorisation", "over"), risk("forgetting", "warn")],
      "All three risks were measured; two are over their limit, one is to watch."),
-    ([risk(status="not checked", measured=False)] * 7, "None of the seven risks was checked."),
+    ([risk(status="not checked", measured=False)] * 7, "Not one of the seven risks was checked."),
     ([risk("upkeep", "warn", measured=False), risk(status="not checked", measured=False)],
-     "None of the two risks was measured and one judged by what was stated; none is over its limit, one is to watch; "
+     "Not one of the two risks was measured and one judged by what was stated; none is over its limit, one is to watch; "
      "one was not checked."),
 ])  # fmt: skip
 def test_the_lead_counts_what_stands_below(risks: list[dict[str, Any]], said: str):
