@@ -18,7 +18,7 @@ COMMANDS = {
     "curate": ("curate", "Raw pairs to clean, leak-proof splits, with a ledger of every row."),
     "train": ("train", "Fit a LoRA adapter on the train split."),
     "evaluate": ("evaluate", "Race the variants on the held-out pairs and give the verdict."),
-    "report": ("report", "Write report.html and report.md of a finished run."),
+    "report": ("report", "Write report.html, report.md and junit.xml of a finished run."),
     "roi": ("roi", "The money alone, from measured or stated numbers."),
     "why": ("why", "What happened to a row, by which rule, beside which other row."),
     "style": ("style", "Infer a style from examples, check a file against one, or write its guide."),

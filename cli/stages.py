@@ -201,13 +201,14 @@ def sample(pairs: pl.DataFrame, most: int | None, *, seed: int) -> pl.DataFrame:
 def report_stage(run: Path, *, examples: bool = True) -> list[Path]:
     """`report.html`, `report.md` and `junit.xml` of the run: of its results, or of its curation where it has none.
 
-    Raises: DataError where the run holds neither yet.
+    Raises: DataError where the run holds neither yet; RunBroken where the disk refuses a file.
     """
     if not (run / "results.json").is_file() and not (run / "curate" / "summary.json").is_file():
         raise DataError(f"{run} has nothing to report yet: `tuneworth curate` or `tuneworth evaluate` comes first")
     from ..reports import write_report
 
-    return write_report(run, examples=examples)
+    with disk_refusals(run):
+        return write_report(run, examples=examples)
 
 
 def write_pairs(pairs: pl.DataFrame, run: Path) -> None:

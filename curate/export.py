@@ -70,7 +70,17 @@ def export_cautions(written: list[Path], format: str) -> list[str]:
             cautions.append(f"{path}: {examples} examples; OpenAI's fine-tuning takes {_FEWEST} or more")
         if path.stat().st_size > _LARGEST:
             cautions.append(f"{path}: larger than the 512 MB that OpenAI takes in one file")
+    cells = sum(_formula_cells(path) for path in written) if format == "csv" else 0
+    if cells:
+        said = "1 cell begins" if cells == 1 else f"{cells:,} cells begin"
+        cautions.append(f"{said} with =, +, - or @: a spreadsheet takes such a cell for a formula, so open it as text")
     return cautions
+
+
+def _formula_cells(path: Path) -> int:
+    """The cells of a CSV file that a spreadsheet may run: they stay as they are, for the file is read by programs."""
+    table = pl.read_csv(path, infer_schema=False)
+    return int(table.select(pl.all().str.contains(r"^[=+\-@\t\r]").sum()).sum_horizontal().item())
 
 
 # --- one split ----------------------------------------------------------------------------------------------------

@@ -184,6 +184,16 @@ def test_few_examples_are_said_where_the_provider_refuses_them(tmp_path):
     assert not export_cautions(export_pairs(run, "trl", tmp_path / "t"), "trl")
 
 
+def test_cells_that_a_spreadsheet_would_run_are_told_and_stay_as_they_are(tmp_path):
+    texts = ["=1+1", "+49 30", "-5 V", "@here", "\tx", "a = b", "5 V", "'=1"]
+    table = read_frame(pl.DataFrame({"input": [f"question {n}" for n in range(8)], "output": texts}))
+    write_curated(curate(table, seed=0), tmp_path / "run")
+    written = export_pairs(tmp_path / "run", "csv", tmp_path / "csv")
+    assert "5 cells begin with =, +, - or @" in export_cautions(written, "csv")[0]
+    assert set(pl.concat([pl.read_csv(path, infer_schema=False) for path in written])["output"]) == set(texts)
+    assert not export_cautions(export_pairs(tmp_path / "run", "parquet", tmp_path / "parquet"), "parquet")
+
+
 def test_the_command_writes_says_and_refuses(run, tmp_path):
     (run / "run.json").write_text('{"data_guide": null}')
     done = CliRunner().invoke(
