@@ -24,6 +24,8 @@ STYLES = (
 )  # fmt: skip
 # What no page can hold: control characters (but tab and line ends), lone surrogates, noncharacters.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+# Comments that have whole lines to themselves, of a style or a script.
+_COMMENTS = re.compile(r"^[ \t]*(?://.*|/\*(?:(?!\*/)[\s\S])*\*/[ \t]*)$", re.MULTILINE)
 # What means something in Markdown anywhere, and what does so only at the start of a line.
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])|(?<=^)([#+=-]|\d+(?=[.)](?:\s|$)))")
 
@@ -46,7 +48,9 @@ def render_page(context: Mapping[str, Any], *, scripts: Sequence[str] = ()) -> s
 
 @cache
 def _own_text(folder: str, name: str) -> str:
-    return (HERE / folder / name).read_text(encoding="utf-8").strip()
+    """A file of this package without comments and indentation: every byte of it takes room from the examples."""
+    text = _COMMENTS.sub("", (HERE / folder / name).read_text(encoding="utf-8"))
+    return "\n".join(line for each in text.splitlines() if (line := each.strip()))
 
 
 def render_markdown(template: str, context: Mapping[str, Any]) -> str:
