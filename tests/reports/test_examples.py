@@ -237,7 +237,7 @@ def test_without_examples_no_piece_of_any_text_is_in_any_file(make_run: Make, ev
     assert len(pieces) > 1000
     assert found == []
     shown = "".join(path.read_text(encoding="utf-8") for path in write_report(run))
-    assert sum(piece in shown for piece in list(pieces)[:200]) > 100, "the search would find what is shown"
+    assert sum(piece in shown for piece in sorted(pieces)[::20]) > len(pieces) / 100, "the search finds what is shown"
 
 
 def texts_of(run: Path) -> list[str]:

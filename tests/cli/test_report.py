@@ -1,0 +1,127 @@
+"""`tuneworth report`: what it writes, and the judgements that it takes in."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuneworth.evaluate.scores.judgements import SCHEMA
+
+from .conftest import STYLE, pair
+
+
+@pytest.fixture
+def judged(command, tmp_path: Path) -> Path:
+    """A run of 20 requests: both variants are right on every second one, then the tuned one alone."""
+    pairs = [pair(n) for n in range(20)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in pairs), encoding="utf-8")
+    (tmp_path / "style.yaml").write_text(STYLE, encoding="utf-8")
+    words = ["evaluate", "--pairs", tmp_path / "pairs.jsonl", "--style", tmp_path / "style.yaml", "--quiet"]
+    for name in ("prompted", "tuned"):
+        lines = [
+            {"id": one["id"], "output": one["output"] + ("" if name == "tuned" or n % 2 else ".")}
+            for n, one in enumerate(pairs)
+        ]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        words += ["--outputs", f"{name}={tmp_path / name}.jsonl"]
+    assert command(*words, "--out", tmp_path / "run").code == 0
+    return tmp_path / "run"
+
+
+def save(run: Path, name: str, /, *, seed: int = 1, judge: str = "", choice: str = "left", **changed: Any) -> Path:
+    """A file as the page saves it, the tuned output on the left everywhere."""
+    outputs = hashlib.sha256((run / "evaluate" / "outputs.jsonl").read_bytes()).hexdigest()
+    rows = [{"id": f"p{n}", "left": "tuned", "right": "prompted", "choice": choice} for n in range(10)]
+    content = {
+        "schema": SCHEMA, "run": {"created": "", "outputs": outputs}, "seed": seed, "judge": judge, "judgements": rows,
+    }  # fmt: skip
+    path = run.parent / name
+    path.write_text(json.dumps({**content, **changed}), encoding="utf-8")
+    return path
+
+
+def results(run: Path) -> dict[str, Any]:
+    return json.loads((run / "results.json").read_text(encoding="utf-8"))
+
+
+def test_the_files_that_were_written_are_named(command, judged):
+    done = command("report", judged, "--json")
+    assert done.code == 0
+    assert [Path(path).name for path in done.json["written"]] == ["report.html", "report.md", "junit.xml"]
+
+
+def test_judgements_stand_in_results_and_report_and_stay_for_later_reports(command, judged):
+    before = results(judged)
+    assert command("report", judged, "--judgements", save(judged, "a.json")).code == 0
+    after = results(judged)
+    assert after.pop("judgements")["together"]["candidate"] == 10
+    assert after == before
+    assert command("report", judged).code == 0
+    assert "one person preferred tuned 10 times" in (judged / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_same_judgements_give_the_same_and_new_ones_replace_them(command, judged):
+    first, second = save(judged, "a.json"), save(judged, "b.json", choice="right", seed=2)
+    assert command("report", judged, "--judgements", first).code == 0
+    once = (judged / "results.json").read_bytes()
+    assert command("report", judged, "--judgements", first, "--judgements", first).code == 0
+    assert (judged / "results.json").read_bytes() == once
+    assert command("report", judged, "--judgements", second).code == 0
+    assert [one["seed"] for one in results(judged)["judgements"]["judges"]] == [2]
+    assert results(judged)["judgements"]["together"]["baseline"] == 10
+
+
+def test_several_people_are_counted_apart_and_together_against_the_checks(command, judged):
+    files = [save(judged, f"{seed}.json", seed=seed, choice=choice) for seed, choice in enumerate(("left", "right"))]
+    assert command("report", judged, *(word for path in files for word in ("--judgements", path))).code == 0
+    found = results(judged)["judgements"]
+    assert [one["candidate"] for one in found["judges"]] == [10, 0]
+    assert found["together"]["preferred"]["share"] == 0.5
+    assert found["agreement"]["share"] == 0
+    assert found["checks"]["candidate"] == {"choices": 10, "same": 5, "other": 5, "equal": 0}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"schema": "x"}, "expected the schema"),
+        ({"run": {"outputs": "b" * 64}}, "outputs of another run"),
+        ({"judgements": [{"id": "nobody"}]}, "not among the tested pairs"),
+        ({"judgements": []}, "no choice in it yet"),
+    ],
+)
+def test_wrong_judgements_leave_results_and_report_as_they_were(command, judged, changed, said):
+    before = {path.name: path.read_bytes() for path in judged.iterdir() if path.is_file()}
+    done = command("report", judged, "--judgements", save(judged, "a.json", **changed))
+    assert done.code == 2
+    assert said in done.err
+    assert "a.json" in done.err
+    assert {path.name: path.read_bytes() for path in judged.iterdir() if path.is_file()} == before
+
+
+def test_one_good_and_one_wrong_file_take_in_neither(command, judged):
+    files = [save(judged, "a.json"), save(judged, "b.json", schema="x")]
+    assert command("report", judged, *(word for path in files for word in ("--judgements", path))).code == 2
+    assert "judgements" not in results(judged)
+
+
+def test_a_run_of_one_variant_has_nothing_to_have_judged(command, judged, tmp_path):
+    file = save(judged, "a.json")
+    words = ["--pairs", tmp_path / "pairs.jsonl", "--style", tmp_path / "style.yaml"]
+    outputs = f"tuned={tmp_path / 'tuned.jsonl'}"
+    assert command("evaluate", *words, "--outputs", outputs, "--out", tmp_path / "alone").code == 0
+    done = command("report", tmp_path / "alone", "--judgements", file)
+    assert done.code == 2
+    assert "no two variants were compared" in done.err
+
+
+def test_without_examples_nothing_that_a_person_typed_is_in_the_page(command, judged):
+    file = save(judged, "a.json", judge="Somebody typed this")
+    assert command("report", judged, "--judgements", file, "--no-examples").code == 0
+    written = "".join(path.read_text(encoding="utf-8") for path in judged.glob("report.*"))
+    assert "Somebody" not in written
+    assert "person 1" in written
+    assert command("report", judged).code == 0
+    assert "Somebody typed this" in (judged / "report.html").read_text(encoding="utf-8")

@@ -1,0 +1,102 @@
+"""What people preferred, as the page and the Markdown file say it."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuneworth.reports import write_report
+from tuneworth.reports.sections.judgements import against_checks, agreement, judge_rows, lead, method_text
+from tuneworth.reports.stored import StoredRun
+
+PART: dict[str, Any] = {
+    "rows": 30, "candidate": 14, "baseline": 6, "equal": 10, "n": 20, "n_effective": 20.0, "groups": None,
+    "preferred": {"share": 0.7, "low": 0.481, "high": 0.855}, "method": "Wilson's interval", "p_value": 0.115,
+}  # fmt: skip
+NOTHING = {"choices": 0, "same": 0, "other": 0, "equal": 0}
+FOUND: dict[str, Any] = {
+    "baseline": "prompted", "candidate": "tuned", "outputs": "0" * 64,
+    "judges": [{"judge": "<b>Ada</b> | x", "seed": 3, **PART}], "together": PART, "agreement": None,
+    "checks": {"candidate": {"choices": 9, "same": 7, "other": 1, "equal": 1}, "baseline": NOTHING},
+}  # fmt: skip
+
+
+def stored(**changed: Any) -> StoredRun:
+    return StoredRun(Path("nowhere"), {"judgements": {**copy.deepcopy(FOUND), **changed}}, {}, {})
+
+
+def plain(text: str) -> str:
+    return text.replace("\xa0", " ")
+
+
+def test_the_section_opens_with_who_was_preferred_and_how_sure():
+    assert plain(lead(stored())) == (
+        "Shown both outputs without their names, one person preferred tuned 14 times and prompted 6 times, and found "
+        "them equal 10 times: where one was preferred, it was tuned on 70 % of the requests (48 to 86 %)."
+    )
+
+
+def test_without_a_preference_the_section_says_so():
+    part = {**PART, "candidate": 0, "baseline": 0, "equal": 1, "rows": 1, "p_value": None,
+            "preferred": {"share": None, "low": None, "high": None}}  # fmt: skip
+    run = stored(together=part, judges=[{"judge": "", "seed": 1, **part}])
+    assert (
+        lead(run) == "Shown both outputs without their names, one person found tuned and prompted equal on 1 request."
+    )
+    assert judge_rows(run, names=True)[0].share == "no preference"
+    assert "two-sided p" not in method_text(run)
+
+
+def test_several_people_have_a_row_each_and_one_together():
+    judges = [{"judge": name, "seed": seed, **PART} for seed, name in enumerate(("Ada", "", "Ada"))]
+    run = stored(judges=judges, agreement={"rows": 20, "share": 0.75, "low": 0.53, "high": 0.89})
+    assert [row.name for row in judge_rows(run, names=True)] == ["Ada", "person 2", "Ada", "together"]
+    assert [row.name for row in judge_rows(run, names=False)] == ["person 1", "person 2", "person 3", "together"]
+    assert "3 people preferred" in lead(run)
+    assert plain(agreement(run)) == (
+        "On 20 requests that several people judged, two of them chose the same in 75 % of cases (53 to 89 %)."
+    )
+
+
+def test_people_are_held_against_the_checks_where_these_accept_one_side_alone():
+    assert against_checks(stored()) == [
+        "Where tuned alone keeps the rules, people preferred it in 7 of 9 choices, the other in 1, and found both equal in 1."
+    ]
+    assert against_checks(stored(checks={"candidate": NOTHING, "baseline": NOTHING})) == []
+
+
+def test_the_method_names_the_test_that_was_made():
+    assert "exact sign test, two-sided p = 0.1150" in method_text(stored())
+    grouped = {**PART, "groups": 7, "n_effective": 9.5, "p_value": 1e-9}
+    assert "exact sign-flip test over groups, two-sided p < 0.0001" in method_text(stored(together=grouped))
+
+
+def test_without_judgements_nothing_is_said():
+    run = StoredRun(Path("nowhere"), {}, {}, {})
+    assert [lead(run), agreement(run), method_text(run)] == ["", "", ""]
+    assert judge_rows(run, names=True) == against_checks(run) == []
+
+
+@pytest.mark.parametrize("examples", [True, False])
+def test_page_and_markdown_show_them_and_no_name_turns_into_markup(make_run: Callable[..., Path], examples: bool):
+    html, markdown, *_ = (
+        path.read_text(encoding="utf-8")
+        for path in write_report(make_run(change=lambda results: results.update(judgements=FOUND)), examples=examples)
+    )
+    assert '<section class="part" id="judgements"' in html
+    assert "one person preferred tuned 14 times" in html
+    assert "one person preferred tuned 14 times" in markdown
+    assert "<b>Ada" not in html + markdown
+    assert ("&lt;b&gt;Ada" in html) == examples
+    assert "p-value" not in html.split('id="judgements"')[1].split("</section>")[0]
+
+
+def test_a_run_without_judgements_has_no_such_section(make_run: Callable[..., Path]):
+    run = make_run()
+    html, markdown, *_ = (path.read_text(encoding="utf-8") for path in write_report(run))
+    assert 'id="judgements"' not in html
+    assert "What people preferred" not in markdown
+    assert "judgements" not in json.loads((run / "results.json").read_text(encoding="utf-8"))
