@@ -102,10 +102,9 @@ def _time_words(run: StoredRun) -> str:
     ours, theirs = ((seconds.get(name or "") or {}).get("p50") for name in (run.candidate, run.baseline))
     if ours is None:
         return ""
-    words = f"half of the answers of {run.candidate} took under {say.duration(ours)}"
-    if theirs is not None:
-        words += f", those of {run.baseline} {say.duration(theirs)}"
-    return words if _tokens_words(run) else words[0].upper() + words[1:]
+    whose = "half of its answers" if _tokens_words(run) else f"Half of the answers of {run.candidate}"
+    words = f"{whose} took under {say.duration(ours)}"
+    return words if theirs is None else f"{words}, with {run.baseline} {say.duration(theirs)}"
 
 
 def _sent(found: Mapping[str, Any]) -> float | None:

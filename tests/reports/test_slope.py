@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -94,3 +95,9 @@ def test_spreading_keeps_order_and_distance(wanted: list[float], gap: float) -> 
 )
 def test_places_move_as_little_as_can_be(wanted: list[float], found: list[float]) -> None:
     assert spread(wanted, 10, 0, 100) == found
+
+
+def test_labels_are_as_tall_in_the_styles_as_their_places_suppose() -> None:
+    style = (Path(__file__).parents[2] / "reports" / "styles" / "charts.css").read_text(encoding="utf-8")
+    assert f".slope .labels span {{ display: block; height: {VALUE}px" in style
+    assert f".slope .names span {{ display: grid; height: {NAME}px" in style

@@ -1,0 +1,152 @@
+"""The quality section: its finding, the rules by what moved, and words instead of terms of the trade."""
+
+import copy
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuneworth.reports import write_report
+from tuneworth.reports.sections.quality import difference_figure, lead, shares_figure
+from tuneworth.reports.sections.rules import check_rows, most_broken, moved_figure, moves, shown_variants
+from tuneworth.reports.stored import StoredRun
+
+SHARE = {"share": 0.5, "low": 0.4, "high": 0.6}
+
+
+def scored(share: float | None, **broken: int) -> dict[str, Any]:
+    part = {"share": share, "low": share, "high": share}
+    checks = {check: {"fail": fail, "n": 100, "level": "must", "about": "form"} for check, fail in broken.items()}
+    return {"n": 100, "acceptable": part, "consistent": part, "faithful": part, "checks": checks}
+
+
+def compared(**chances: tuple[float | None, float]) -> dict[str, Any]:
+    """The comparison of `tuned` with `prompted`: for each check its corrected and its own probability."""
+    checks = {check: {"p_holm": holm, "p_value": own} for check, (holm, own) in chances.items()}
+    return {
+        "baseline": "prompted",
+        "candidate": "tuned",
+        "difference": {"value": 0.5, "low": 0.4, "high": 0.6},
+        "checks": checks,
+    }
+
+
+def run(quality: dict[str, Any], comparison: dict[str, Any] | None = None, **more: Any) -> StoredRun:
+    return StoredRun(Path("r"), {"quality": quality, "comparison": comparison, **more}, {}, {})
+
+
+TWO = {"prompted": scored(0.3, a=60, b=10, c=5, d=0), "tuned": scored(0.86, a=10, b=40, c=6, d=0)}
+CHANCES = compared(a=(0.001, 0.0001), b=(0.01, 0.005), c=(1.0, 0.9), d=(1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            run(TWO, CHANCES),
+            "tuned keeps every rule that must hold on 86\u00a0% of 100 requests, prompted on 30\u00a0%; "
+            "it breaks 1 rule clearly less often and 1 rule clearly more often.",
+        ),
+        (
+            run(TWO, compared(a=(1.0, 0.9))),
+            "tuned keeps every rule that must hold on 86\u00a0% of 100 requests, prompted on 30\u00a0%; "
+            "no single rule is broken clearly more or less often.",
+        ),
+        (run(TWO), "tuned keeps every rule that must hold on 86\u00a0% of 100 requests, prompted on 30\u00a0%."),
+        (run({"v": scored(0.0)}), "v keeps every rule that must hold on 0\u00a0% of 100 requests."),
+        (run({"v": scored(None)}), "No output could be scored, so nothing is known of how well the rules are kept."),
+        (run({}), "No output could be scored, so nothing is known of how well the rules are kept."),
+    ],
+)
+def test_the_section_opens_with_what_was_found(given: StoredRun, said: str) -> None:
+    assert lead(given) == said
+
+
+def test_rules_are_ordered_by_what_moved_and_chance_is_said_in_words() -> None:
+    rows = check_rows(run(TWO, CHANCES))
+    assert [row.id for row in rows] == ["a", "b", "c", "d"]
+    assert [row.chance for row in rows] == ["more than chance", "more than chance", "chance alone would explain it", ""]
+    assert [row.change for row in rows] == ["−50\u00a0points", "+30\u00a0points", "+1\u00a0point", "0\u00a0points"]
+    assert moves(run(TWO, CHANCES)) == (1, 1)
+
+
+def test_a_rule_outside_the_correction_is_judged_by_its_own_probability() -> None:
+    rows = check_rows(run(TWO, compared(a=(None, 0.04), b=(None, 0.06), c=(0.06, 0.01))))
+    assert [row.moved for row in rows] == [True, False, False, None]
+
+
+def test_the_rule_that_is_broken_most_is_named_and_none_where_none_is() -> None:
+    worst = most_broken(run(TWO, CHANCES))
+    assert worst is not None
+    assert (worst.id, worst.broken) == ("b", ("10 of 100", "40 of 100"))
+    assert most_broken(run({"v": scored(1.0, a=0)})) is None
+
+
+def test_the_slope_draws_what_moved_and_counts_the_rest() -> None:
+    drawn = moved_figure(run(TWO, CHANCES))
+    assert re.findall(r'class="move (\w+)" x1="0"', drawn) == ["better", "worse", "same"]
+    assert "And 1 rule that hardly moved." in drawn
+    assert 'id="moved"' in drawn
+    assert moved_figure(run({"v": scored(0.5, a=5)})) == ""
+
+
+def test_of_five_variants_the_table_shows_the_two_compared() -> None:
+    names = ("plain", "prompted", "short", "rival", "tuned")
+    five = run({name: scored(0.5, a=5) for name in names}, CHANCES)
+    assert shown_variants(five) == ([1, 4], [0, 2, 3])
+    assert shown_variants(run(TWO, CHANCES)) == ([0, 1], [])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.1, 0.3, "lies above zero as a whole"),
+        (-0.3, -0.1, "lies below zero as a whole"),
+        (-0.1, 0.3, "cannot say which of the two is better"),
+        (0.0, 0.3, "cannot say which of the two is better"),
+        (None, None, "No range can be given"),
+    ],
+)
+def test_the_range_of_the_difference_is_read_for_the_reader(low: float | None, high: float | None, said: str) -> None:
+    comparison = copy.deepcopy(CHANCES)
+    comparison["difference"] = {"value": 0.1, "low": low, "high": high}
+    assert said in difference_figure(run(TWO, comparison))
+
+
+def test_other_variants_stand_below_the_candidates_difference() -> None:
+    rival = {"baseline": "prompted", "candidate": "rival", "difference": {"value": -0.2, "low": -0.3, "high": -0.1}}
+    drawn = difference_figure(run(TWO, CHANCES, rivals={"rival": rival, "lost": None}))
+    assert drawn.index("tuned minus prompted") < drawn.index("rival minus prompted")
+    assert "The range of tuned minus prompted lies above zero" in drawn
+    assert 'id="difference"' in drawn
+
+
+def test_shares_that_were_not_measured_leave_a_row_that_says_so() -> None:
+    drawn = shares_figure(run({"a": scored(None), "b": scored(1.0)}))
+    assert drawn.count("not measured") >= 3
+    assert 'id="shares"' in drawn
+    assert "nan" not in drawn
+
+
+JARGON = (
+    r"\bp ?[=<>] ?[\d.]|p-value|\bCI\b|confidence interval|McNemar|Wilson|Newcombe|bootstrap|chrF|\bHolm\b|percentile"
+)
+
+
+def test_no_term_of_the_trade_stands_in_quality_or_in_tokens_and_time(evaluated_run: Callable[..., Path]) -> None:
+    page = write_report(evaluated_run(n=42))[0].read_text(encoding="utf-8")
+    for section in ("quality", "tokens"):
+        body = page.split(f'<section class="part" id="{section}"')[1].split("</section>")[0]
+        assert len(body) > 2000
+        assert re.findall(JARGON, re.sub(r"<[^>]*>", " ", body)) == []
+
+
+def test_rules_link_to_their_examples_only_where_examples_are_shown(evaluated_run: Callable[..., Path]) -> None:
+    run_folder = evaluated_run(n=42)
+    linked = write_report(run_folder)[0].read_text(encoding="utf-8")
+    assert re.search(r'<a class="see" href="#examples" data-check="[\w-]+">See where</a>', linked)
+    bare = write_report(run_folder, examples=False)[0].read_text(encoding="utf-8")
+    assert 'href="#examples"' not in bare
+    assert "data-check=" not in bare
