@@ -164,6 +164,7 @@ def _curated_context(run: StoredCuration, *, texts: bool) -> dict[str, Any]:
         "funnel": funnel,
         "kept_apart": kept_apart,
         "rows_left": rows_left,
+        "provenance": provenance,
         "spending": spending,
         "money": None,
     }

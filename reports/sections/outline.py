@@ -53,7 +53,7 @@ def curated_outline(run: StoredCuration, *, origin: dict[str, object]) -> list[S
         ("style", "Style", curated_leads.style_lead(data), bool(data.get("checks"))),
         ("content", "Content", curated_leads.content_lead(data), True),
         ("warnings", "Warnings", curated_leads.warnings_lead(data), bool(data.get("warnings"))),
-        ("method", "Method", "How the numbers were made.", True),
+        ("method", "Method", method.curation_method_lead(run), True),
         ("provenance", "Provenance", provenance.lead(origin), bool(origin)),
     ]
     own = ("rows", "apart", "style", "content", "warnings")
