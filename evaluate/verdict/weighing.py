@@ -51,7 +51,8 @@ def no_money(results: Results, margin: float) -> Found | None:
         return None
     elif money.get("missing"):
         state, every = f"state {listed(money['missing'])}", ", ".join(money["missing"])
-        where = listed(money["missing"])
+        many = len(money["missing"])
+        where = listed(money["missing"]) if many <= 2 else f"the {many} numbers that are missing"
     else:
         state = "an option without any acceptable output has no cost per acceptable output"
         every = 'failures other than "drop"'

@@ -21,6 +21,7 @@ DECISIONS = {
 LEVELS = {"low": 1, "fair": 2, "high": 3}
 # Characters from which a sentence is set smaller, so that it takes three lines of a wide screen as long as it can.
 LONG = (165, 250, 400)
+LONGEST_NAME = 32
 NOTHING_SCORED = "Not one case could be scored for every variant."
 
 
@@ -66,14 +67,25 @@ def headline(run: StoredRun) -> Headline:
     return Headline(
         label=label,
         tone=tone,
-        sentence=typeset(_without_label(verdict.get("sentence") or _plain_sentence(run), label)),
+        sentence=typeset(_shortened(run, _without_label(verdict.get("sentence") or _plain_sentence(run), label))),
         numbers=three_numbers(run),
-        doubt=typeset(verdict.get("doubt") or _plain_doubt(run)),
-        next_step=_next_step(run, verdict),
+        doubt=typeset(_shortened(run, verdict.get("doubt") or _plain_doubt(run))),
+        next_step="`".join(  # a name in a command stays whole
+            piece if odd % 2 else _shortened(run, piece)
+            for odd, piece in enumerate(_next_step(run, verdict).split("`"))
+        ),
         sure=sure,
         sure_level=level,
-        sure_why=typeset(why),
+        sure_why=typeset(_shortened(run, why)),
     )
+
+
+def _shortened(run: StoredRun, text: str) -> str:
+    """The text with every variant's name cut that would push what matters off the screen; below it stands whole."""
+    for name in sorted(run.variants, key=len, reverse=True):
+        if len(name) > LONGEST_NAME:
+            text = text.replace(name, f"{name[: LONGEST_NAME - 2].rstrip()}…")
+    return text
 
 
 def _sure(verdict: Mapping[str, Any]) -> tuple[str, int, str]:
@@ -108,6 +120,8 @@ def _plain_sentence(run: StoredRun) -> str:
 
 
 def _plain_doubt(run: StoredRun) -> str:
+    if run.candidate is None or not run.results["quality"][run.candidate].get("n"):
+        return "Without a single score nothing here says which way is better."
     if run.baseline is None:
         return "One variant alone says nothing about whether another way would do better."
     return "No doubt was recorded with this run; the ranges beside the numbers are what is known."

@@ -145,7 +145,7 @@ def _tokens(run: StoredRun) -> Number:
         parts = [tokens.get(key) for key in ("fixed", "input", "output")]
         known = [part for part in parts if part is not None]
         total = sum(known) if known else None
-        answer = f"{say.count(tokens['output'])} of them the answer" if tokens.get("output") is not None else ""
+        answer = f"{say.count(round(tokens['output']))} of them the answer" if tokens.get("output") is not None else ""
         text = say.count(None if total is None else round(total))
         sides.append(Side(name=name, value=text, range=answer, role=role, origin="#tokens" if counted else ""))
         if total is not None:
@@ -158,12 +158,25 @@ def _tokens(run: StoredRun) -> Number:
 
 
 def _less(before: float | None, after: float | None) -> str:
+    """How much less or more the second is; a multiple where a percentage would be in the hundreds."""
     if not before or after is None:
         return ""
     change = 1 - after / before
     if abs(change) < 0.0005:
         return "the same"
-    return f"{say.percent(abs(change))} {'less' if change > 0 else 'more'}"
+    if change < -2:
+        return f"{say.count(float(f'{after / before:.2g}'))} times as much"
+    digits = 0 if abs(change) >= 0.1 else 1
+    if digits == 0 and 0.995 <= change < 1:
+        return f"over 99{say.NBSP}% less"
+    return f"{say.percent(abs(change), digits=digits)} {'less' if change > 0 else 'more'}"
+
+
+def _likely(chance: float) -> str:
+    """A drawn chance in whole percent; draws never show that something is impossible or certain."""
+    if chance < 0.005:
+        return f"under 1{say.NBSP}% likely"
+    return f"over 99{say.NBSP}% likely" if chance >= 0.995 else f"{say.percent(chance, digits=0)} likely"
 
 
 def _payback(run: StoredRun) -> Number:
@@ -172,15 +185,15 @@ def _payback(run: StoredRun) -> Number:
         side = Side(name="", value="not stated", range="No prices or volume were given for this run.", role="")
         return Number(title, (side,), "", Markup(""))
     if money.get("requests_per_day") is None or money.get("saving_per_request") is None:
-        return Number(title, (_without_days(money),), "", Markup(""))
+        earns = money.get("probability_npv_positive") if money.get("requests_total") is not None else None
+        change = "" if earns is None else f"{_likely(earns)} to save more than it costs"
+        return Number(title, (_without_days(money),), change, Markup(""), "#money" if change else "")
     middle, low, high = (money.get(f"payback_days{part}") for part in ("", "_p5", "_p95"))
     target = money.get("target_payback_days") or _assumption(money, "target_payback_days")
     chance = money.get("probability_of_payback_in_target")
     drawn = chance is not None or low is not None
     in_range = f"range {say.days_range(low, high)}" if drawn and (low, high) != (None, None) else ""
-    change = (
-        f"{say.percent(chance, digits=0)} likely within {say.days(target)}" if chance is not None and target else ""
-    )
+    change = f"{_likely(chance)} within {say.days(target)}" if chance is not None and target else ""
     spent = say.amount(money.get("investment"), money.get("currency") or "")
     side = Side(
         name=f"to earn back {spent}", value=say.days(middle), range=in_range or _daily(money), role="candidate",
@@ -194,7 +207,8 @@ def _without_days(money: Mapping[str, Any]) -> Side:
     """What stands in the place of the days where there can be none: a batch, or numbers that are missing."""
     if money.get("saving_per_request") is None:
         missing = [str(key) for key in money.get("missing") or []]
-        return Side("", "not stated", f"{', '.join(missing[:2])} missing" if missing else "A price is missing.", "")
+        said = f"{missing[0]} is missing." if len(missing) == 1 else f"{len(missing)} numbers are missing."
+        return Side("", "not stated", said if missing else "A price is missing.", "")
     if money.get("requests_total") is None:
         return Side("", "not stated", "No requests per day were given for this run.", "")
     requests = money.get("requests_to_pay_back")

@@ -36,7 +36,8 @@ def lead(run: StoredRun) -> str:
     verdict = run.results.get("verdict") or {}
     if verdict.get("what"):
         found = max(len(reasons(run)) - 1, 1)  # the last of the reasons says how things stand
-        return f"{'One thing has' if found == 1 else f'{found} things have'} to be mended before the numbers count."
+        many = dict(enumerate(("Two", "Three", "Four"), start=2)).get(found, str(found))
+        return f"{'One thing has' if found == 1 else f'{many} things have'} to be mended before the numbers count."
     said = [text for text in (_gap(run), _chance(run)) if text]
     near = flips(run)[:1]
     if near:

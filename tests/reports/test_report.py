@@ -136,7 +136,7 @@ def test_missing_prices_are_named_and_tokens_shown_instead(make_run: Callable[..
 
     shown = words(read(make_run(change=unpriced))[0])
     assert "Tokens per request prompted 800" in shown
-    assert "roi.prompted.price_input missing" in shown
+    assert "roi.prompted.price_input is missing." in shown
     assert "never" not in shown[: shown.index("What to do next")]
 
 
