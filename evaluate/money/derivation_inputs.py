@@ -9,7 +9,7 @@ from .derivation_line import Line
 __all__ = ["with_inputs"]
 
 HORIZON = ("horizon_days", "running.days_to_retirement", "ramp_days")
-MACHINE = ("hourly", "requests_per_second", "min_replicas", "peak_factor", "acceptance")
+MACHINE = ("hourly", "requests_per_second", "min_replicas", "peak_factor")
 # Amounts that are multiplied stand together: without the first or the second the others count for nothing.
 INVESTMENT = (
     ("compute",),
@@ -106,8 +106,10 @@ class _Book:
             ],
             "calls": [*retried, f"{failing}.extra_calls"],
             "still_failing": [*retried, f"{failing}.rescued"],
-            "replicas": ["requests_per_day", f"{head}.calls", *(f"{name}.{key}" for key in MACHINE[1:])],
-            "machine_cost_per_day": [f"{name}.hourly", f"{head}.replicas", f"{name}.min_replicas"],
+            "replicas": ["requests_per_day", f"{head}.calls", *self._machines(name)[1:]],
+            "machine_cost_per_day": [
+                f"{name}.hourly", f"{head}.replicas" if f"{head}.replicas" in self.lines else f"{name}.min_replicas",
+            ],
         }[last]  # fmt: skip
 
     def _tokens(self, head: str, name: str) -> list[str]:
@@ -148,8 +150,15 @@ class _Book:
         keys = list(RUNNING)
         for name in names:
             line = f"variants.{name}.machine_cost_per_day"
-            keys += [line] if line in self.lines else [f"{name}.{key}" for key in MACHINE if self._hosted(name)]
+            keys += [line] if line in self.lines else self._machines(name)
         return keys
+
+    def _machines(self, name: str) -> list[str]:
+        """What the machines of a variant depend on, beside the volume; acceptance where failures are called again."""
+        if not self._hosted(name):
+            return []
+        keys = (*MACHINE, "acceptance") if self.failures in ("drop", "retry") else MACHINE
+        return [f"{name}.{key}" for key in keys]
 
     def _hosted(self, name: str) -> bool:
         return f"{name}.hourly" in self.assumed
@@ -195,12 +204,15 @@ class _Book:
             "requests_to_pay_back": ["investment", "saving_per_request"],
             "break_even_requests_per_day": [
                 "investment", "saving_per_request", *HORIZON, "running_cost_per_day",
-                *(f"{new}.{name}" for name in MACHINE if self._hosted(new)),
+                *self._machines(new),
             ],
             "break_even_failure_cost": [
-                *(f"variants.{name}.cost_per_request" for name in self.names), *failing, "tries", "running_cost_per_day",
-                "requests_per_day",
+                *(f"variants.{name}.cost_per_request" for name in self.names), *failing, "running_cost_per_day",
+                *(["requests_per_day"] if "running_cost_per_day" in self.lines else []),
             ],
             "break_even_fixed_tokens": [*both, *self._tokens(f"variants.{old}", old), failing[0], f"{old}.acceptance"],
-            "npv": ["saving_total", "investment", *(years or [*self._daily(), *HORIZON])],
+            "npv": [
+                "saving_total", "investment",
+                *(years or ([] if "saving_total" in self.lines else [*self._daily(), *HORIZON])),
+            ],
         }.get(key, [])  # fmt: skip

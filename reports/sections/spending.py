@@ -87,6 +87,6 @@ def _payback_sentence(money: Mapping[str, Any]) -> str:
 def _never(money: Mapping[str, Any], end: str) -> str:
     """Why a day saves nothing, and what follows."""
     running, saved = money.get("running_cost_per_day") or 0, money.get("saving_per_request") or 0
-    if saved > 0 and running > 0:
+    if saved > 0 and running > 0 and (money.get("saving_share") or 0) >= 0:
         return f", but running costs of {say.amount(running, money.get('currency') or '')} a day take more: {end}."
     return f": {end}."

@@ -1,0 +1,215 @@
+"""What the money section says first, and its charts, for every kind of account."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuneworth.reports.sections.money_figures import (
+    axis_words,
+    futures,
+    parts_figure,
+    payback_figure,
+    tornado_figure,
+    volume_figure,
+    volume_rows,
+)
+from tuneworth.reports.sections.spending import lead
+from tuneworth.reports.stored import StoredRun, read_run
+
+from .test_money_tables import SITUATIONS, counted, words_of
+
+
+@pytest.fixture
+def stored(make_run: Callable[..., Path]) -> Callable[..., StoredRun]:
+    def made(change: dict[str, Any] | None = None, **settings: Any) -> StoredRun:
+        def both(results: dict[str, Any]) -> None:
+            counted(**settings)(results)
+            results["money"].update(change or {})
+
+        return read_run(make_run(change=both))
+
+    return made
+
+
+LEADS = {
+    "as it is": "A request costs 40 % less with tuned than with prompted; the 200 EUR are back after 14 days, most likely",
+    "repaired, with upkeep": "A request, its failures counted, costs 72 % less with tuned than with prompted; the 200 EUR "
+    "are back after",
+    "dropped": "An acceptable output costs 55 % less with tuned than with prompted; the 200 EUR are back after",
+    "tried again": "A request, its failures counted, costs",
+    "a ramp": "A request costs 40 % less with tuned than with prompted; the 200 EUR are back after",
+    "machines": "A day costs 169 % more with tuned than with prompted: the 200 EUR never come back.",
+    "a batch": "A request costs 40 % less with tuned than with prompted; after the 200 EUR to be spent, "
+    "100,000 requests leave 85.71 EUR.",
+    "nothing to spend": "A request costs 40 % less with tuned than with prompted, and nothing is to be spent first: "
+    "it saves from the first day.",
+    "never": "A request costs 40 % less with tuned than with prompted, but running costs of",
+}
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_the_first_sentence_is_what_was_found(stored, situation):
+    said = lead(stored(**SITUATIONS[situation])).replace("\u00a0", " ")
+    assert said.startswith(LEADS[situation]), said
+    assert said.endswith(".")
+    assert said.count(".", 0, -1) == len(re.findall(r"\d\.\d", said))  # one sentence
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"saving_per_request": None}, "cannot be told yet"),
+        ({"saving_share": 0.0, "saving_per_request": 0.0, "saving_per_day": 0.0, "payback_days": None}, "costs the same"),
+        ({"saving_share": -0.1, "saving_per_request": -0.01, "saving_per_day": -5.0, "payback_days": None},
+         "costs 10 % more with tuned than with prompted: the 200 EUR never come back."),
+        ({"saving_share": None, "saving_per_request": -0.5, "saving_per_day": -5.0, "payback_days": None},
+         "costs 0.500 EUR more with tuned"),
+        ({"payback_days_p95": None}, "most likely 10.8 days to never."),
+        ({"payback_days_p5": None, "payback_days_p95": None}, "are back after 14 days."),
+        ({"requests_per_day": None, "saving_per_day": None, "payback_days": None}, "which nobody stated"),
+    ],
+)  # fmt: skip
+def test_the_first_sentence_of_odd_accounts(stored, change, said):
+    assert said in lead(stored(change)).replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_every_chart_of_every_account_has_numbers_that_are_some(stored, situation):
+    run = stored(**SITUATIONS[situation])
+    drawn = [figure(run) for figure in (parts_figure, payback_figure, volume_figure, tornado_figure)]
+    assert any(drawn)
+    for chart in drawn:
+        assert not re.search(r"\bnan\b|\binf\b|not measured", chart, re.IGNORECASE)
+        assert all(0 <= float(place) <= 100 for place in re.findall(r'="([-\d.e]+)%"', chart))
+
+
+def test_the_waterfall_goes_from_one_cost_to_the_other(stored):
+    text = words_of(parts_figure(stored(**SITUATIONS["repaired, with upkeep"])))
+    assert re.search(
+        r"prompted 0.0371 EUR .*Shorter prompt −0.00286 EUR .*Fewer failures −0.0240 EUR .*tuned 0.0103 EUR", text
+    )
+
+
+def test_a_part_that_costs_more_is_hatched_with_a_plus(stored):
+    run = stored({"parts": {"guide": 0.003, "model": -0.001, "failures": 0.0}})
+    drawn = parts_figure(run)
+    assert "+0.00100\u00a0EUR" in drawn
+    assert drawn.count('class="bar r-loss"') == 1
+    assert "no change" in drawn
+
+
+def test_the_payback_says_how_many_futures_are_in_time(stored):
+    run = stored(failures="repair", failure_cost=0, requests_per_day=[100, 800, 5000])
+    found, inside = (
+        run.results["money"]["payback_distribution"],
+        run.results["money"]["probability_of_payback_in_target"],
+    )
+    text = words_of(payback_figure(run))
+    assert f"In {futures(inside)} futures the money is back within 90 days" in text
+    assert "target: 90 days" in text
+    drawn = payback_figure(run)
+    assert 'class="column inside"' in drawn
+    assert 'class="column outside"' in drawn
+    assert sum(each["share"] for each in found["bins"]) > 0.9
+
+
+def test_a_payback_that_never_comes_has_no_bars_and_a_hatched_row(stored):
+    never = {"bins": [], "never": 1.0, "target_days": 90.0, "beyond": 0.0}
+    drawn = payback_figure(stored({"payback_distribution": never, "probability_of_payback_in_target": 0.0}))
+    assert "In none of 100 futures" in words_of(drawn)
+    assert "column" not in drawn
+    assert drawn.count('class="bar r-loss"') == 1
+
+
+def test_a_target_far_beyond_all_paybacks_does_not_press_the_bars_into_a_corner(stored):
+    bins = [{"from": 1.0, "to": 2.0, "share": 0.5}, {"from": 2.0, "to": 3.0, "share": 0.5}]
+    spread = {"bins": bins, "never": 0.0, "target_days": 3650.0, "beyond": 0.0}
+    drawn = payback_figure(stored({"payback_distribution": spread, "probability_of_payback_in_target": 1.0}))
+    widths = [float(width) for width in re.findall(r'class="column inside" x="[\d.]+%" width="([\d.]+)%"', drawn)]
+    assert len(widths) == 2
+    assert min(widths) > 20
+    assert "flagline" not in drawn
+
+
+def test_the_batch_shows_what_it_leaves_over(stored):
+    run = stored(**SITUATIONS["a batch"], failures="repair", failure_cost=[0, 0, 1])
+    assert "futures the batch saves more than is spent" in words_of(payback_figure(run))
+    assert volume_figure(run) == ""
+
+
+def test_the_curve_has_its_band_break_even_and_today(stored):
+    run = stored(failures="repair", failure_cost=[0, 1, 3])
+    drawn = volume_figure(run)
+    assert drawn.count("<polygon") == 1
+    assert "90 of 100 futures" in drawn
+    assert "today: 5,000 a day" in drawn
+    assert "break-even:" in drawn
+
+
+def test_a_curve_of_an_older_run_is_drawn_without_a_band(stored):
+    curve = [{"requests_per_day": 10.0**n, "payback_days": None, "npv": 10.0**n - 500} for n in range(2, 6)]
+    drawn = volume_figure(stored({"volume_curve": curve}))
+    assert "<polygon" not in drawn
+    assert '<path class="curve' in drawn
+
+
+@pytest.mark.parametrize("npv", [1e-12, 1e15, 0.0, -1e15])
+def test_values_of_any_size_are_drawn(stored, npv):
+    curve = [
+        {"requests_per_day": v, "payback_days": None, "npv": npv, "npv_p5": npv, "npv_p95": npv}
+        for v in (1e-3, 1.0, 1e12)
+    ]
+    drawn = volume_figure(
+        stored({"volume_curve": curve, "break_even_requests_per_day": 1.0, "requests_per_day": 1.0001})
+    )
+    assert "<svg" in drawn
+    assert all(0 <= float(place) <= 100 for place in re.findall(r'="([-\d.e]+)%"', drawn))
+    assert max(map(len, re.findall(r"<text[^>]*>([^<]*)<", drawn))) <= 18
+
+
+def test_seven_rows_around_today_and_the_break_even_are_printed(stored):
+    run = stored()
+    rows = volume_rows(run)
+    assert len(rows) == 7
+    volumes = [float(row[0].replace(",", "")) for row in rows]
+    assert volumes == sorted(volumes)
+    assert min(volumes) < 191.78 < max(volumes)
+    assert min(volumes) < 5000 < max(volumes)
+
+
+def test_the_tornado_names_each_end_by_its_input_and_leaves_out_what_moves_little(stored):
+    lines = [
+        {"key": "tuned.acceptance", "low": 0.9, "high": 0.95, "npv_low": 100.0, "npv_high": 900.0},
+        {"key": "failure_cost", "low": 0.05, "high": 0.2, "npv_low": -340.4, "npv_high": 4120.6},
+        {"key": "tuned.output_tokens", "low": 20.123456, "high": 24.0, "npv_low": 502.0, "npv_high": 500.0},
+    ]
+    text = words_of(tornado_figure(stored({"tornado": lines, "npv": 500.0})))
+    assert "cost of an unacceptable output at 0.05: −340 EUR at 0.2: 4,121 EUR" in text
+    assert "tuned: acceptable outputs at 90 %: 100 EUR at 95 %: 900 EUR" in text
+    assert "1 more input moves it less." in text
+    assert "tuned: tokens of the answer 20.1 to 24 502 EUR to 500 EUR" in text  # in the table all the same
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0.94, "94 of 100"),
+        (0.0, "none of 100"),
+        (0.001, "fewer than 1 of 100"),
+        (0.9999, "more than 99 of 100"),
+        (1.0, "100 of 100"),
+    ],
+)
+def test_a_share_of_the_futures_is_never_rounded_to_certainty(share, said):
+    assert futures(share) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0, "0"), (-20_000.0, "−20,000"), (2.5e6, "2.5\u00a0million"), (1e15, "1,000\u00a0trillion"), (5e-5, "0.00005")],
+)
+def test_ticks_stay_short(value, said):
+    assert axis_words(value) == said
