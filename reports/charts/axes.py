@@ -20,17 +20,6 @@ class Axis:
     ticks: tuple[tuple[float, str], ...]
     logarithmic: bool = False
 
-    def labels(self) -> list[tuple[float, str, str, bool]]:
-        """(place in percent, label, SVG text-anchor, whether it may go where there is little room) of each tick."""
-        last = len(self.ticks) - 1
-        every = next((step for step in (1, 2, 3, last) if last and last % step == 0 and last / step <= 3), 1)
-        found = []
-        for index, (value, label) in enumerate(self.ticks):
-            place = self.place(value)
-            anchor = "start" if place < 4 else "end" if place > 96 else "middle"
-            found.append((place, label, anchor, index % every != 0))
-        return found
-
     def tick_labels(self) -> list[TickLabel]:
         """The labels of the ticks, each with the width from which it is shown; zero is labelled before all others."""
         zero = next((index for index, (value, _) in enumerate(self.ticks) if value == 0), 0)

@@ -15,6 +15,8 @@ from tuneworth.reports.charts.funnel import FunnelStep, funnel_chart
 from tuneworth.reports.charts.rows import Bar, Mark, Row, rows_chart
 from tuneworth.reports.charts.slope import SlopeLine, slope_chart
 from tuneworth.reports.page import STYLES
+from tuneworth.reports.sections.usage import tokens_figure
+from tuneworth.reports.stored import StoredRun
 
 from .chromium import Window
 
@@ -160,3 +162,26 @@ def test_marks_at_the_ends_of_their_scale_stay_inside_the_chart(window: Window, 
     }"""
     assert window.value("document.querySelectorAll('.point > *').length") == 6
     assert window.page.evaluate(outside) == 0
+
+
+def test_parts_and_moves_differ_on_paper_without_colour(window: Window, tmp_path: Path) -> None:
+    tokens = {
+        "a": {"fixed": 700, "input": 80, "output": 70, "cached": 300},
+        "b": {"fixed": None, "input": 500, "output": 20, "cached": 0},
+    }
+    lines = [SlopeLine("a", 0.9, 0.1, True), SlopeLine("b", 0.1, 0.9, True), SlopeLine("c", 0.5, 0.6, False)]
+    run = StoredRun(Path("r"), {"quality": tokens, "tokens": tokens}, {}, {})
+    window.open(page_of(tmp_path, [tokens_figure(run), figure("moves", slope_chart(lines, "a", "b"))]))
+    window.page.emulate_media(media="print")
+    looks = """() => [...document.querySelectorAll(".keys .bar, .keys .move")].map((shape) => {
+      const style = getComputedStyle(shape);
+      const grey = (colour) => {
+        const [r, g, b] = (colour.match(/[\\d.]+/g) || []).map(Number);
+        return colour.startsWith("rgb") ? Math.round((0.3 * r + 0.59 * g + 0.11 * b) / 64) : colour;
+      };
+      const line = shape.classList.contains("move");
+      return [line ? "line" : grey(style.fill), style.stroke === "none", style.strokeDasharray, line && style.strokeWidth];
+    }).map(String)"""
+    found = window.page.evaluate(looks)
+    assert len(found) == 5 + 3
+    assert len(set(found)) == len(found)

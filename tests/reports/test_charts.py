@@ -1,3 +1,6 @@
+"""Charts: marks where their values are, everything escaped, nothing outside."""
+
+import dataclasses
 import itertools
 import re
 
@@ -10,7 +13,6 @@ from tuneworth.reports.charts.axes import Axis, linear_axis, log_axis
 from tuneworth.reports.charts.curves import Curve, Flag, curve_chart
 from tuneworth.reports.charts.figure import Figure, render_figure
 from tuneworth.reports.charts.rows import Bar, Mark, Row, dumbbell, rows_chart
-from tuneworth.reports.examples.marks import mark_text
 
 VALUES = st.floats(-1e9, 1e9, allow_nan=False)
 
@@ -72,29 +74,23 @@ def test_names_titles_and_values_are_escaped_in_charts() -> None:
     assert not re.search(r"<(t|x|h|c|n|r|v|g|a|o|u|f|b|i)>", drawn.replace("<b>&lt;g&gt;</b>", ""))
 
 
-def places(*found: tuple[int, int]) -> list[dict]:
-    return [{"check": "c", "start": start, "end": end, "expected": "e"} for start, end in found]
+def test_an_anchor_stands_on_the_figure_that_has_one_and_is_escaped() -> None:
+    figure = Figure("t", "x", ("a",), ())
+    assert '<figure class="chart">' in render_figure(figure, Markup(""))
+    anchored = render_figure(dataclasses.replace(figure, id='s" x="'), Markup(""))
+    assert '<figure class="chart" id="s&#34; x=&#34;">' in anchored
 
 
-def test_a_violation_is_marked_at_its_code_points() -> None:
-    marked = mark_text("\U0001f600 2.7 V <b>", places((2, 7)))
-    assert marked == '\U0001f600 <mark title="c: expected e">2.7 V<sup>1</sup></mark> &lt;b&gt;'
+def test_a_row_without_marks_keeps_its_name_and_says_its_value() -> None:
+    drawn = rows_chart([Row("a", (), "not measured")], linear_axis([0, 1], str))
+    assert 'class="point' not in drawn
+    assert '<span class="value">not measured</span>' in drawn
 
 
-def test_overlapping_violations_share_the_piece_in_common() -> None:
-    marked = mark_text("abcdef", places((0, 4), (2, 6)))
-    assert (
-        re.sub(r' title="[^"]*"', "", marked) == "<mark>ab</mark><mark>cd<sup>1</sup></mark><mark>ef<sup>2</sup></mark>"
-    )
-
-
-@given(st.text(max_size=30), st.lists(st.tuples(st.integers(-3, 40), st.integers(-3, 40)), max_size=6))
-def test_marking_changes_no_letter(text: str, found: list[tuple[int, int]]) -> None:
-    marked = mark_text(text, places(*found))
-    assert Markup(re.sub(r"<sup>[\d ]*</sup>|</?mark[^>]*>", "", marked)).unescape() == text
-
-
-def test_violations_without_a_place_mark_nothing() -> None:
-    assert (
-        mark_text("abc", [{"check": "c", "start": None, "end": None}, {"check": "d", "start": 9, "end": 12}]) == "abc"
-    )
+@pytest.mark.parametrize("value", [0.0, 1.0, -5.0, 7.0, float("inf"), float("nan")])
+def test_marks_and_bars_of_any_value_lie_within_the_scale(value: float) -> None:
+    axis = Axis(0, 1, ((0, "0"), (1, "1")))
+    drawn = rows_chart([Row("a", (Bar(value, value, "gain"), Mark(value, value, value, "other")), "x")], axis)
+    bars = re.findall(r'class="bar[^"]*" x="([\d.]+)%" width="([\d.]+)%"', drawn)
+    assert [float(x) + float(width) <= 100 for x, width in bars] == [True]
+    assert all(0 <= float(place) <= 100 for place in re.findall(r'x="(-?[\d.]+|nan|inf)%"', drawn))
