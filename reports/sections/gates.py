@@ -38,7 +38,7 @@ def gate_rows(run: StoredRun) -> list[GateRow]:
         GateRow(
             text=str(gate.get("gate")),
             value=gate_value(gate.get("value")),
-            state="holds" if gate.get("holds") else "failed",
+            state="holds" if gate.get("holds") else "does not hold",
             tone="go" if gate.get("holds") else "fix",
         )
         for gate in run.results.get("gates") or []

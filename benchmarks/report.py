@@ -1,0 +1,277 @@
+"""The report measured in a real browser: its size, what it takes to write, open and filter; beside other tools' pages.
+
+Run: python benchmarks/report.py [--peers FOLDER]; it writes benchmarks/report.md and
+the table of docs/report.md. FOLDER holds what other tools are
+installed in: `promptfoo/` (npm install promptfoo), `evidently/` and `ydata-profiling/` (virtual environments). Those
+that are not there are said to be not installed. Needs Debian's chromium and poppler-utils, about two minutes in all.
+
+Timed: `write_report` in CPU seconds of its process, the best of three; opening until the page is laid out and a frame
+is drawn; a filter from its event to the second frame after it. Each page is opened from the disk with the network off.
+"""
+
+import argparse
+import json
+import os
+import platform
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from report_peers import PEERS, peer_page
+
+AXE = "4.12"  # what axe-playwright-python brings
+CASES = 300  # of the comparison with other tools
+LONG = 4000  # letters of a long text
+PAGE = Path(__file__).parents[1] / "docs" / "report.md"
+BEGIN, END = "<!-- measured by benchmarks/report.py -->", "<!-- end -->"
+
+
+# --- data ---------------------------------------------------------------------------------------------------------
+
+
+def make(folder: Path, n: int, *, letters: int = 0) -> list[dict[str, Any]]:
+    """`n` pairs of the shipped example, again and again where it has fewer, and two variants' outputs by a fixed seed.
+
+    `tuned` writes the reference in 6 of 7 cases, `prompted` in 3; else a line that breaks rules of form and of facts.
+    With `letters`, every text is made that long.
+    """
+    from tuneworth.examples import example_path
+
+    source = (example_path("components") / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
+    chance, rows = random.Random(0), []
+    for number in range(n):
+        pair = json.loads(source[number * max(1, len(source) // n) % len(source)])
+        fields, output = dict(pair["input"]), pair["output"]
+        name, family = f"{pair['id']}/{number}", f"{pair['family']}/{number // len(source)}"
+        bad = f"The {fields['part']} runs at 9.75 V and does what {number} others do."
+        if letters:
+            words = [chance.choice(("current", "voltage", "output", "input", "supply")) for _ in range(letters // 7)]
+            fields["notes"], output, bad = " ".join(words), f"{output} {' '.join(words)}", f"{bad} {' '.join(words)}"
+        made = {side: output if chance.random() < share / 7 else bad for side, share in (("prompted", 3), ("tuned", 6))}
+        request = "\n".join(f"{key}: {value}" for key, value in fields.items() if value not in (None, [], ""))
+        rows.append(
+            {"id": name, "family": family, "input": fields, "reference": output, "request": request, **made,
+             "part": fields["part"], "package": fields.get("package") or ""}
+        )  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = [{"id": r["id"], "family": r["family"], "input": r["input"], "output": r["reference"]} for r in rows]
+    _write(folder / "pairs.jsonl", pairs)
+    for side, guide in (("prompted", 1400), ("tuned", 20)):
+        lines = [
+            {"id": r["id"], "output": r[side], "input_tokens": guide + len(r["request"]) // 4,
+             "output_tokens": 1 + len(r[side]) // 4, "seconds": 0.4, "model": "small-model"}
+            for r in rows
+        ]  # fmt: skip
+        _write(folder / f"{side}.jsonl", lines)
+    return rows
+
+
+def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def judge(folder: Path) -> Path:
+    """The run folder of `tuneworth evaluate` on the made outputs."""
+    from tuneworth.examples import example_path
+
+    words = ["evaluate", str(example_path("components")), "--pairs", str(folder / "pairs.jsonl")]
+    for name in ("prompted", "tuned"):
+        words += ["--outputs", f"{name}={folder / name}.jsonl"]
+    command = [sys.executable, "-m", "tuneworth.cli", *words, "--out", str(folder / "run"), "--quiet"]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / "run"
+
+
+def written(run: Path) -> float:
+    """CPU seconds of writing the report of a run, the best of three."""
+    from tuneworth.reports import write_report
+
+    found = []
+    for _ in range(3):
+        began = time.process_time()
+        write_report(run)
+        found.append(time.process_time() - began)
+    return min(found)
+
+
+# --- browser ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """Chromium by Playwright."""
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as driver:
+        yield driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+
+
+_DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))))"
+# Texts right of the window's edge that no scrolling reaches.
+_CUT = """() => [...document.querySelectorAll("body *")].filter(one => {
+  const own = [...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+  const box = one.getBoundingClientRect();
+  if (!own || !one.checkVisibility() || !box.width || box.right <= innerWidth + 1) return false;
+  for (let at = one; at && at !== document.body; at = at.parentElement)
+    if (["auto", "scroll"].includes(getComputedStyle(at).overflowX)) return false;
+  return true;
+}).length"""
+
+
+def look(chromium: Any, page: Path) -> dict[str, Any]:
+    """What a page is in the browser, the network off."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found: dict[str, Any] = {"KB": page.stat().st_size / 1000}
+    asked, messages = [], []
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, offline=True)
+    context.on("request", lambda request: asked.append(request.url))
+    context.on("console", lambda message: messages.append(message.text) if message.type == "error" else None)
+    context.on("weberror", lambda error: messages.append(str(error.error)))
+    tab = context.new_page()
+    tab.goto(page.as_uri(), wait_until="load", timeout=60_000)
+    found["opens, s"] = tab.evaluate(_DRAWN) / 1000
+    tab.wait_for_timeout(1500)  # what scripts draw later
+    found["asks the network"] = len({url for url in asked if url.startswith("http")})
+    found["errors in the console"] = len(messages)
+    axe = Axe().run(tab).response["violations"]
+    found["axe violations (places)"] = f"{len(axe)} ({sum(len(one['nodes']) for one in axe)})"
+    paper = page.with_suffix(".pdf")
+    paper.write_bytes(tab.pdf(format="A4", print_background=True))
+    said = subprocess.run(["pdfinfo", str(paper)], capture_output=True, text=True, check=True).stdout
+    found["A4 pages"] = int(next(line for line in said.splitlines() if line.startswith("Pages")).split()[1])
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.wait_for_timeout(300)
+    found["texts cut off on a phone"] = tab.evaluate(_CUT)
+    context.close()
+    plain = chromium.new_context(java_script_enabled=False, offline=True)
+    tab = plain.new_page()
+    tab.goto(page.as_uri(), timeout=60_000)
+    # The words that stand there without a script; the driver itself may ask.
+    found["words without script"] = len(tab.locator("body").inner_text().split())
+    plain.close()
+    return found
+
+
+def filtered(chromium: Any, page: Path) -> float:
+    """Milliseconds from a search's first letter to the second frame after it, the worst of five words."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    tab = context.new_page()
+    tab.goto(page.as_uri())
+    took = [
+        tab.evaluate(
+            """async word => {
+                const field = document.querySelector("#examples input[type=search]");
+                const shown = () => document.querySelector("#examples .filters output").textContent;
+                const frame = () => new Promise(requestAnimationFrame);
+                const began = performance.now(); field.value = word;
+                field.dispatchEvent(new Event("input", { bubbles: true }));
+                const before = shown(); while (shown() === before && performance.now() - began < 1000) await frame();
+                await frame(); return performance.now() - began; }""",
+            word,
+        )
+        for word in ("zzz", "", "amplifier", "", "zzz")
+    ]
+    context.close()
+    return max(took)
+
+
+# --- result -------------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    reader = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    reader.add_argument("--peers", type=Path, default=Path("peers"))
+    reader.add_argument("--keep", type=Path, help="a folder to leave the pages in")
+    asked = reader.parse_args()
+    with TemporaryDirectory() as place, browser() as chromium:
+        folder = (asked.keep or Path(place)).resolve()
+        sizes, pages = own(chromium, folder), beside(chromium, folder, asked.peers.resolve())
+    text = TEXT.format(
+        sizes=sizes, pages=pages, today=date.today(), python=platform.python_version(), cores=os.cpu_count(),
+        machine=platform.machine(), letters=LONG, cases=CASES, axe=AXE,
+    )  # fmt: skip
+    Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
+    if PAGE.exists():
+        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}\n{pages}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    print(text)
+
+
+def own(chromium: Any, folder: Path) -> str:
+    """Our page at two sizes, as a Markdown table."""
+    lines, found = ["| | 200 rows of long text | 10,000 outputs |", "|---|---:|---:|"], []
+    for name, n, letters in (("long", 200, LONG), ("many", 5000, 0)):
+        make(folder / name, n, letters=letters)
+        run = judge(folder / name)
+        seconds = written(run)
+        seen = look(chromium, run / "report.html")
+        found.append({"written, CPU s": seconds, **seen, "filters, ms": filtered(chromium, run / "report.html")})
+    for row, digits in (("KB", 0), ("written, CPU s", 2), ("opens, s", 2), ("filters, ms", 0), ("A4 pages", 0)):
+        lines.append(f"| {row} | " + " | ".join(f"{one[row]:,.{digits}f}" for one in found) + " |")
+    return "\n".join(lines)
+
+
+def beside(chromium: Any, folder: Path, peers: Path) -> str:
+    """All tools' pages on the same outputs, as a Markdown table."""
+    rows = make(folder / "same", CASES)
+    began = time.perf_counter()
+    run = judge(folder / "same")
+    ours = (run / "report.html", time.perf_counter() - began, "")
+    found = {"Tuneworth": ours} | {name: peer_page(name, peers / name, rows, folder / name) for name in PEERS}
+    seen = {name: None if one is None else {"version": one[2] or "this one", "made in, s": one[1], **look(chromium, one[0])}
+            for name, one in found.items()}  # fmt: skip
+    lines = ["| | " + " | ".join(seen) + " |", "|---|" + "---:|" * len(seen)]
+    for row in ("version", "KB", "made in, s", "opens, s", "asks the network", "errors in the console",
+                "axe violations (places)", "words without script", "A4 pages", "texts cut off on a phone"):  # fmt: skip
+        cells = ["not installed" if one is None else _said(one[row]) for one in seen.values()]
+        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _said(value: Any) -> str:
+    return (
+        f"{value:,.1f}"
+        if isinstance(value, float) and value < 100
+        else f"{value:,.0f}"
+        if not isinstance(value, str)
+        else value
+    )
+
+
+TEXT = """# The report: size, time, and other tools' pages
+
+## Its own limits
+
+{sizes}
+
+The first: 200 requests, each text {letters:,} letters long, so the page cuts the texts that it shows. The second: 5,000
+requests of two variants, of which the page shows 200. *Written* is `write_report` in CPU seconds, the best of three; *opens*
+is until the first frames are drawn; *filters* is a search from its letter to the second frame after the count has changed, the
+page's own wait for the next letter included.
+
+## Beside other tools
+
+The same {cases} requests of the shipped example with two variants' outputs, made by a fixed seed; each page opened from the
+disk in Chromium with the network off. [What each answers](../docs/report.md#beside-other-tools) stands in the docs.
+
+{pages}
+
+*made in* is the whole command, its start included: ours judges the outputs, compares them and counts the money in that time,
+promptfoo judges them, the others describe them. *axe* is axe-core {axe}, all its rules: kinds of violations, and places in
+brackets. *cut off* counts texts beyond the right edge at 390 px that no scrolling reaches.
+
+{today}, Python {python}, {machine}, {cores} cores. Made by `python benchmarks/report.py --peers FOLDER`.
+"""
+
+if __name__ == "__main__":
+    main()
