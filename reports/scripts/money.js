@@ -111,7 +111,8 @@ const moneyFormulas = (() => {
     const token = costPerRequest(alone) * calls;
     if (!(token > 0)) return null;
     const found = baseline.fixed_tokens + (spend[1] - spend[0]) / token;
-    return found >= 0 ? found : null;
+    // A hair below 0 is 0: the difference of two equal numbers, rounded.
+    return found >= -1e-12 * baseline.fixed_tokens ? Math.max(found, 0) : null;
   };
 
   // formulas.break_even_failure_cost
@@ -278,7 +279,7 @@ const moneyFormulas = (() => {
   };
 
   // The inputs with some of them stated anew, as `tuneworth roi` would read them from the project file. A change is
-  // {part: "plan" or a variant's name in quotes of its own (role), name, value}.
+  // {part: "plan", "baseline" or "candidate", name: the key there, value}.
   const changedInputs = (inputs, changes) => {
     const found = { ...inputs, variants: { ...inputs.variants } };
     const prices = new Set(changes.filter((c) => c.part === "candidate").map((c) => c.name));

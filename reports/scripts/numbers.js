@@ -43,7 +43,7 @@ const numberWords = (() => {
     return value < 10000 ? rounded(value, 2).replace(/\.00$/, "") : rounded(value, 0);
   };
 
-  const percent = (share, digits = 1) => (share === null ? UNKNOWN : `${fixed(share * 100, digits)}${NBSP}%`);
+  const percent = (share, digits = 1) => (share === null ? UNKNOWN : `${fixed(share * 100, digits).replace("-", MINUS)}${NBSP}%`);
 
   const count = (number) => {
     if (number === null) return UNKNOWN;
@@ -65,10 +65,12 @@ const numberWords = (() => {
     return `${text}${NBSP}day${text === "1" ? "" : "s"}`;
   };
 
-  // numbers.plain: six digits at most, no exponent for what is small
+  // numbers.plain: six digits at most, or twelve decimals of what is very small; never an exponent; + 0 makes a plain 0 of -0
   const plain = (value) => {
-    const options = Number.isInteger(value) && Math.abs(value) < 1e15 ? {} : { maximumSignificantDigits: 6 };
-    return value.toLocaleString("en-US", options).replace("-", MINUS);
+    const size = Math.abs(value);
+    if (size > 0 && size < 1e-4) return rounded(value, 12).replace(/\.?0+$/, "").replace("-", MINUS);
+    const options = Number.isInteger(value) && size < 1e15 ? {} : { maximumSignificantDigits: 6 };
+    return (value + 0).toLocaleString("en-US", options).replace("-", MINUS);
   };
 
   return Object.freeze({ NBSP, amount, count, days, percent, plain });

@@ -14,6 +14,7 @@ __all__ = ["Field", "field_groups"]
 DAYS_A_MONTH = 30.4375
 LONGEST = 36_525  # days; nobody plans beyond a century
 MOST = 1e12
+LEAST = 1e-9  # of what must be more than nothing
 WIDTH = 30  # a slider of the volume goes from a 30th of the stated one to 30 times as many
 STEPS = 1000  # of a slider; the marks of its own value stand at a share of it
 
@@ -66,7 +67,7 @@ def _plan(inputs: Mapping[str, Any], sources: Mapping[str, str], names: tuple[st
     known = {
         "requests_per_day": (inputs["requests_per_day"], "Requests a day", "a day", (0, MOST)),
         "requests_total": (inputs["requests_total"], "Requests in all", "requests", (0, MOST)),
-        "horizon_days": (min(inputs["horizon_days"], longest), "Savings count for", "days", (1, longest)),
+        "horizon_days": (min(inputs["horizon_days"], longest), "Savings count for", "days", (LEAST, longest)),
         "investment": (inputs["investment"], "To be spent once", currency, (0, MOST)),
         "upkeep_per_month": (
             inputs["upkeep_per_day"] * DAYS_A_MONTH, f"Running costs of {candidate} a month", currency, (0, MOST),
@@ -108,7 +109,7 @@ def _prices(inputs: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[F
         variant = inputs["variants"][name]
         if variant["self_hosted"]:
             key, label = f"{name}.hourly", f"An hour of a machine of {name}"
-            yield _field(key, role, "hourly", label, currency, variant["hourly"], sources.get(key, ""), 1e-9, MOST)
+            yield _field(key, role, "hourly", label, currency, variant["hourly"], sources.get(key, ""), LEAST, MOST)
             continue
         if variant["prices_like"] == inputs["baseline"] and role == "candidate":
             continue  # the same model: its price is the baseline's
@@ -152,8 +153,9 @@ def _field(
     middle = 50.0 if log else 0.0
     place = 100 * (value - low) / (high - low) if high > low and not log else middle
     written = say.percent(value) if share else f"{say.plain(float(f'{value:.6g}'))}{say.NBSP}{unit}"
+    text = _text(100 * value, 4) if share else _text(value, 6)
     return Field(
-        key=key, part=part, name=name, label=label, unit=unit, value=value, text=_text(100 * value, 4) if share else _text(value, 6),
+        key=key, part=part, name=name, label=label, unit=unit, value=value, text=text,
         own=f"{written}, {source}" if source else written, least=least, most=most, low=low, high=high, logarithmic=log,
         place=round(min(100.0, max(0.0, place)), 2), share=share,
     )  # fmt: skip

@@ -1,0 +1,158 @@
+import json
+import tomllib
+from decimal import Decimal
+
+import pytest
+
+from tuneworth.evaluate.money.formula_inputs import read_inputs
+from tuneworth.evaluate.money.options import figures
+from tuneworth.reports.sections import what_if
+from tuneworth.reports.stored import StoredRun
+
+from .random_money import account, settings_of
+
+ARTICLE = """
+requests_per_day = 5000
+[investment]
+compute = 200
+[prompted]
+price_input = 5.714285714
+price_output = 22.857142857
+fixed_tokens = 500
+input_tokens = 150
+output_tokens = 150
+acceptance = 0.70
+[tuned]
+price_input = 5.714285714
+price_output = 22.857142857
+fixed_tokens = 0
+input_tokens = 150
+output_tokens = 150
+acceptance = 0.94
+"""
+
+
+def stored(tmp_path, text=ARTICLE, **changes):
+    """A run of which nothing but the money is known."""
+    table = tomllib.loads(text, parse_float=Decimal) | changes
+    return StoredRun(path=tmp_path, results={"money": account(table)}, pairs={}, outputs={})
+
+
+def names(run):
+    return [field.key for _, fields in what_if.field_groups(run) for field in fields]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_stored_inputs_give_the_stored_figures(seed):
+    money = account(*settings_of(seed))
+    baseline, candidate, plan = read_inputs(json.loads(json.dumps(money["formula_inputs"])))
+    found = figures(baseline, candidate, plan)
+    pairs = [
+        (found.payback_days, money["payback_days"]),
+        (found.npv, money["npv"]),
+        (found.saving_per_request, money["saving_per_request"]),
+        (found.saving_share, money["saving_share"]),
+        (found.effective[0], money["variants"]["prompted"]["effective_cost_per_request"]),
+        (found.effective[1], money["variants"]["tuned"]["effective_cost_per_request"]),
+    ]
+    for here, there in pairs:
+        assert (here is None) == (there is None)
+        assert here is None or float(here) == pytest.approx(there, rel=1e-9, abs=1e-9)
+
+
+def test_the_lead_says_what_half_the_volume_would_change(tmp_path):
+    lead = what_if.lead(stored(tmp_path))
+    assert lead == (
+        "At half the volume the money is back after 28\u00a0days instead of 14\u00a0days; change what you do not believe."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"running": {"monitoring_hours_per_month": 5, "monitoring_hourly": 60}}, "never earned back, at the stated"),
+        ({"running": {"monitoring_hours_per_month": 50, "monitoring_hourly": 60}}, "Not at twice the volume either"),
+        ({"running": {"monitoring_hours_per_month": 10, "monitoring_hourly": 60}}, "At twice the volume only"),
+        ({"investment": {"compute": 0}}, "At half the volume the gain is"),
+    ],
+)
+def test_the_lead_follows_what_the_money_says(tmp_path, changes, words):
+    assert words in what_if.lead(stored(tmp_path, **changes))
+
+
+def test_a_batch_speaks_of_what_is_left_over(tmp_path):
+    run = stored(tmp_path, ARTICLE.replace("requests_per_day", "requests_total"))
+    assert what_if.lead(run).startswith("With half the requests ")
+    assert what_if.doubt_head(run)[-1] == "Left over"
+    assert len(what_if.doubt_head(run)) == len(what_if.doubt_rows(run)[0]) == 4
+    assert names(run)[0] == "requests_total"
+    assert not {"horizon_days", "upkeep_per_month", "target_payback_days"} & set(names(run))
+
+
+def test_a_run_without_prices_or_volume_has_no_section(tmp_path):
+    priceless = ARTICLE.replace("price_input = 5.714285714\n", "", 1)
+    volumeless = ARTICLE.replace("requests_per_day = 5000\n", "")
+    for text in (priceless, volumeless):
+        assert what_if.page_data(stored(tmp_path, text)) is None
+    assert what_if.page_data(StoredRun(tmp_path, {"money": None}, {}, {})) is None
+    assert what_if.page_data(StoredRun(tmp_path, {"money": {"npv": 1.0, "saving_per_request": 1.0}}, {}, {})) is None
+
+
+def test_the_usual_doubts_are_those_of_the_formulas_in_use(tmp_path):
+    plain = stored(tmp_path)
+    assert [row[0] for row in what_if.doubt_rows(plain)] == [
+        "as in this run", "half the volume", "twice the volume", "the spending is twice as high"
+    ]  # fmt: skip
+    repaired = stored(tmp_path, failures="repair", failure_cost=Decimal("0.10"))
+    rows = {row[0]: row for row in what_if.doubt_rows(repaired)}
+    # 0.0071429 + 0.30 x 0.05, and 0.0042857 + 0.06 x 0.05; 0.0148571 x 5,000 a day pays 200 EUR back.
+    assert rows["a failure costs half"][1:4] == ("0.0221\u00a0EUR", "0.00729\u00a0EUR", "2.7\u00a0days")
+
+
+def test_a_cached_guide_is_a_doubt_where_it_can_be_had(tmp_path):
+    text = ARTICLE.replace("[prompted]", "[prompted]\nprice_cached = 1.4285714285\nmin_cached_tokens = 0")
+    rows = {row[0]: row for row in what_if.doubt_rows(stored(tmp_path, text))}
+    assert rows["the guide of prompted is always read from the cache"][3] == "56\u00a0days"
+
+
+def test_fields_stand_only_for_numbers_that_the_formulas_use(tmp_path):
+    found = names(stored(tmp_path))
+    assert "failure_cost" not in found
+    assert "prompted.acceptance" not in found
+    assert "prompted.cached_share" not in found
+    repaired = names(stored(tmp_path, failures="repair", failure_cost=Decimal("0.10")))
+    assert {"failure_cost", "prompted.acceptance", "tuned.acceptance"} <= set(repaired)
+
+
+def test_a_machine_of_ones_own_has_its_hour_in_place_of_prices(tmp_path):
+    text = ARTICLE.split("[tuned]")[0] + "[tuned]\nhourly = 0.5\nrequests_per_second = 4\nacceptance = 0.9\n"
+    found = names(stored(tmp_path, text))
+    assert "tuned.hourly" in found
+    assert "tuned.price_input" not in found
+
+
+def test_each_field_starts_at_the_run_and_lies_on_its_slider(tmp_path):
+    for seed in range(60):
+        money = account(*settings_of(seed))
+        run = StoredRun(tmp_path, {"money": money}, {}, {})
+        if what_if.page_data(run) is None:
+            continue
+        for _, fields in what_if.field_groups(run):
+            for field in fields:
+                assert field.least <= field.value <= field.most
+                assert field.low < field.high
+                assert 0 <= field.place <= 100
+                assert "e" not in field.text.lower()
+                shown = float(field.text) / (100 if field.share else 1)
+                assert shown == pytest.approx(field.value, rel=1e-3)
+
+
+def test_the_data_of_the_page_is_inert_whatever_the_names(tmp_path):
+    hostile = "</script><script>alert(1)</script><!--\u2028'&\x7f\ud800"
+    run = stored(tmp_path)
+    inputs = run.results["money"]["formula_inputs"]
+    inputs["variants"][hostile] = inputs["variants"].pop("prompted")
+    inputs["baseline"] = hostile
+    text = str(what_if.json_block(run))
+    assert not set("<>&'\u2028\x7f\ud800") & set(text)
+    assert json.loads(text) == inputs
