@@ -1,6 +1,6 @@
 """Rule by rule: how often each variant broke it, what moved, and by more than chance would."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,12 @@ from ..charts.rows import dumbbell
 from ..charts.slope import SlopeLine, drawn_lines, slope_chart
 from ..stored import StoredRun
 
-__all__ = ["PERCENT", "CheckRow", "check_rows", "most_broken", "moved_figure", "moves", "shown_variants"]
+__all__ = ["PERCENT", "CheckRow", "check_rows", "most_broken", "moved_figure", "moves", "shown_variants", "split_rows"]
 
 PERCENT = Axis(0, 1, tuple((tick / 4, f"{tick * 25}\u00a0%") for tick in range(5)))
 CHANCE = 0.05  # a move is said to be more than chance below this probability, the verdict's own level
 CLEAR = 0.05  # without a test of chance: a move of five points is drawn as one
+MOST_ROWS = 20  # rules in the open
 MOST_COLUMNS = 3  # variants side by side in the table; of more, those compared, the others under a disclosure
 
 
@@ -31,10 +32,14 @@ class CheckRow:
     about: str
     broken: tuple[str, ...]  # per variant, in the run's order: `12 of 60`
     change: str
-    picture: Markup
     before: float | None = None  # share of the baseline's outputs that break it, of those to which it applies
     after: float | None = None  # and of the candidate's
     moved: bool | None = None  # by more than chance would; None where no test was made
+
+    @property
+    def picture(self) -> Markup:
+        """From the baseline's share to the candidate's."""
+        return dumbbell(self.before, self.after, PERCENT)
 
     @property
     def chance(self) -> str:
@@ -64,7 +69,6 @@ def check_rows(run: StoredRun) -> list[CheckRow]:
             about=str(about.get("about") or ""),
             broken=tuple(_broken_text(quality[name], found[name]) for name in run.variants),
             change=say.points(move) if move is not None else "–",
-            picture=dumbbell(before, after, PERCENT),
             before=before,
             after=after,
             moved=_moved(run, check),
@@ -82,6 +86,11 @@ def shown_variants(run: StoredRun) -> tuple[list[int], list[int]]:
     return compared, [place for place in places if place not in compared]
 
 
+def split_rows(rows: Sequence[CheckRow]) -> tuple[Sequence[CheckRow], Sequence[CheckRow]]:
+    """The rows that the table shows, and those under a disclosure below it: of many, the ones that moved least."""
+    return (rows, ()) if len(rows) <= MOST_ROWS else (rows[:MOST_ROWS], rows[MOST_ROWS:])
+
+
 def moves(run: StoredRun) -> tuple[int, int]:
     """How many rules the candidate breaks less often than the baseline by more than chance, and how many more often."""
     moved = [row for row in check_rows(run) if row.moved and row.before is not None and row.after is not None]
@@ -89,13 +98,13 @@ def moves(run: StoredRun) -> tuple[int, int]:
     return better, len(moved) - better
 
 
-def moved_figure(run: StoredRun) -> Markup:
+def moved_figure(run: StoredRun, rows: Sequence[CheckRow]) -> Markup:
     """What moved from the baseline to the candidate, as a slope chart; nothing where no rule moved."""
     if run.baseline is None or run.candidate is None:
         return Markup("")
     lines = [
         SlopeLine(row.sentence, row.before, row.after, _clear(row.before, row.after, row.moved))
-        for row in check_rows(run)
+        for row in rows
         if row.before is not None and row.after is not None
     ]
     shown = drawn_lines(lines)
@@ -117,9 +126,9 @@ def moved_figure(run: StoredRun) -> Markup:
     return render_figure(figure, slope_chart(lines, run.baseline, run.candidate))
 
 
-def most_broken(run: StoredRun) -> CheckRow | None:
+def most_broken(rows: Sequence[CheckRow]) -> CheckRow | None:
     """The rule that the candidate breaks most often; None where it breaks none."""
-    broken = [row for row in check_rows(run) if row.after]
+    broken = [row for row in rows if row.after]
     return max(broken, key=lambda row: row.after or 0.0, default=None)
 
 

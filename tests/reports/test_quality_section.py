@@ -78,18 +78,20 @@ def test_a_rule_outside_the_correction_is_judged_by_its_own_probability() -> Non
 
 
 def test_the_rule_that_is_broken_most_is_named_and_none_where_none_is() -> None:
-    worst = most_broken(run(TWO, CHANCES))
+    worst = most_broken(check_rows(run(TWO, CHANCES)))
     assert worst is not None
     assert (worst.id, worst.broken) == ("b", ("10 of 100", "40 of 100"))
-    assert most_broken(run({"v": scored(1.0, a=0)})) is None
+    assert most_broken(check_rows(run({"v": scored(1.0, a=0)}))) is None
 
 
 def test_the_slope_draws_what_moved_and_counts_the_rest() -> None:
-    drawn = moved_figure(run(TWO, CHANCES))
+    given = run(TWO, CHANCES)
+    drawn = moved_figure(given, check_rows(given))
     assert re.findall(r'class="move (\w+)" x1="0"', drawn) == ["better", "worse", "same"]
     assert "And 1 rule that hardly moved." in drawn
     assert 'id="moved"' in drawn
-    assert moved_figure(run({"v": scored(0.5, a=5)})) == ""
+    alone = run({"v": scored(0.5, a=5)})
+    assert moved_figure(alone, check_rows(alone)) == ""
 
 
 def test_of_five_variants_the_table_shows_the_two_compared() -> None:
@@ -130,6 +132,21 @@ def test_shares_that_were_not_measured_leave_a_row_that_says_so() -> None:
     assert "nan" not in drawn
 
 
+def test_of_many_rules_those_that_moved_least_stand_under_a_disclosure(make_run: Callable[..., Path]) -> None:
+    def multiply(results: dict[str, Any]) -> None:
+        for number, name in enumerate(("prompted", "tuned")):
+            checks = results["quality"][name]["checks"]
+            checks |= {
+                f"rule-{n}": {"fail": n * number, "n": 400, "level": "must", "about": "form"} for n in range(300)
+            }
+
+    page = write_report(make_run(change=multiply))[0].read_text(encoding="utf-8")
+    body = page.split('<section class="part" id="quality"')[1].split("</section>")[0]
+    assert f"{300 + 6 - 20} more rules, which moved less" in body
+    table = body.split("more rules, which moved less")[0].split("<tbody>")[-1]
+    assert table.count("<tr>") == 20
+
+
 JARGON = (
     r"\bp ?[=<>] ?[\d.]|p-value|\bCI\b|confidence interval|McNemar|Wilson|Newcombe|bootstrap|chrF|\bHolm\b|percentile"
 )
@@ -141,6 +158,15 @@ def test_no_term_of_the_trade_stands_in_quality_or_in_tokens_and_time(evaluated_
         body = page.split(f'<section class="part" id="{section}"')[1].split("</section>")[0]
         assert len(body) > 2000
         assert re.findall(JARGON, re.sub(r"<[^>]*>", " ", body)) == []
+
+
+def test_chance_is_explained_where_the_method_explains_it(
+    evaluated_run: Callable[..., Path], make_run: Callable[..., Path]
+) -> None:
+    page = write_report(evaluated_run(n=42))[0].read_text(encoding="utf-8")
+    assert page.count('href="#m-checks"') == page.count('id="m-checks"') == 1
+    untested = write_report(make_run())[0].read_text(encoding="utf-8")
+    assert untested.count('href="#m-checks"') == untested.count('id="m-checks"') == 0
 
 
 def test_rules_link_to_their_examples_only_where_examples_are_shown(evaluated_run: Callable[..., Path]) -> None:
