@@ -23,6 +23,7 @@ PRINTED_ROWS = 8
 FIRST_ROWS_KEEP = 8
 MOST_NOTES = 12
 SHORT = 400
+OTHERS_LIMIT = 600  # of variants that are not compared: they stand folded up
 # The candidate's losses in front: they are what a sceptic asks for first.
 KINDS = ("lost", "won", "neither", "unscored", "both")
 
@@ -160,7 +161,9 @@ def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, 
     # Where the page has room for little, the first rows say what was expected and the others what was broken.
     brief = limit < SHORT
     sides = {
-        name: _shown(name, line, limit, anchor=f"{place}-{number}", brief=brief or name not in names)
+        name: _shown(name, line, limit, anchor=f"{place}-{number}", brief=brief)
+        if name in names
+        else _shown(name, line, min(limit, OTHERS_LIMIT), anchor="", brief=True)
         for number, (name, line) in enumerate(lines.items())
         if line is not None or name in names
     }

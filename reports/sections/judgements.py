@@ -7,7 +7,7 @@ from typing import Any
 from .. import numbers as say
 from ..stored import StoredRun
 
-__all__ = ["JudgeRow", "against_checks", "agreement", "judge_rows", "lead", "method_text"]
+__all__ = ["JudgeRow", "against_checks", "agreement", "judge_rows", "lead"]
 
 
 @dataclass(frozen=True)
@@ -96,27 +96,6 @@ def against_checks(run: StoredRun) -> list[str]:
             f"{say.count(part['equal'])}."
         )
     return sentences
-
-
-def method_text(run: StoredRun) -> str:
-    """How preferences were counted, with the terms of the trade; nothing where nobody judged."""
-    together = (run.results.get("judgements") or {}).get("together")
-    if not together:
-        return ""
-    several = len(run.results["judgements"]["judges"]) > 1
-    test = "exact sign test"
-    if together.get("groups") and together["groups"] < together["n"]:
-        test = "exact sign-flip test over groups"
-    p = together.get("p_value")
-    chance = (
-        "" if p is None else f" Against one half: {test}, two-sided p {'< 0.0001' if p < 0.0001 else f'= {p:.4f}'}."
-    )
-    each = " A request that several people judged counts with the mean of their preferences." if several else ""
-    return (
-        "Both outputs of a request were shown unnamed, left and right by a seeded shuffle, in a shuffled order; requests "
-        "with the same output on both sides were left out. Choices of “equal” are counted and stand in no share."
-        f"{each} The range is {together.get('method')}, on {say.count(together.get('n'))} requests.{chance}"
-    )
 
 
 def _times(count: int) -> str:
