@@ -1,0 +1,87 @@
+"""Runs of every kind that a first screen has to be sensible for, and what it says of each."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .real_run import ROI, write_real_run
+
+BATCH = re.sub(r"\[roi\.running\].*?(?=\[roi\.prompted\])", "", ROI, flags=re.DOTALL).replace(
+    "requests_per_day = 2000\nramp_days = 30\n", "requests_total = 500000\n"
+)
+NEVER = ROI.replace("price_input = 1.20", "price_input = 900").replace("[0.05, 0.10, 0.20]", "0.001")
+LONG_BASELINE, LONG_CANDIDATE = "baseline " + "m" * 191, "candidate-" + "n" * 190
+
+
+def no_tokens(line: dict[str, Any]) -> None:
+    del line["input_tokens"], line["output_tokens"]
+
+
+def no_output(line: dict[str, Any]) -> None:
+    line.update(output=None, error="timeout")
+
+
+# Label, how sure, a part of the sentence, of the doubt, of the next step.
+KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
+    "pays": ({}, ("Fine-tune", "How sure: fair", "pays back in 51 days", "baseline is weak", "a stronger model")),
+    "five variants": (
+        {"variants": ("plain", "prompted", "short", "rival", "tuned")},
+        ("Fine-tune", "How sure: low", "the one to beat", "“rival” does better", "Compare with “rival” first"),
+    ),
+    "no prices": (
+        {"roi": None},
+        ("Cannot tell yet", "Both answers are still possible", "state prices", "weak", "State prices and requests_per_day"),
+    ),
+    "nothing acceptable": (
+        {"good": {"plain": 0, "prompted": 0, "tuned": 0}},
+        ("Fix first", "How sure: high", "0 % of cases", "do not quote them", "Mend the guide"),
+    ),
+    "one variant": (
+        {"variants": ("tuned",)},
+        ("No verdict", "", "38.1\xa0% of the 84 outputs of tuned are acceptable", "One variant alone", "Score a second way"),
+    ),
+    "nothing scored": (
+        {"change": no_output},
+        ("No verdict", "", "Not one case could be scored", "Without a single score", "Get the outputs that are missing"),
+    ),
+    "no tokens": (
+        {"change": no_tokens},
+        ("Cannot tell yet", "Both answers", "roi.prompted.input_tokens", "weak", "State the 4 numbers that are missing"),
+    ),
+    "a batch": (
+        {"roi": BATCH},
+        ("Fine-tune", "How sure: fair", "for 500,000 requests it saves", "baseline is weak", "a stronger model"),
+    ),
+    "never pays back": (
+        {"roi": NEVER},
+        ("Keep prompting", "How sure: high", "it never pays back", "references are acceptable", "in the prompt cache"),
+    ),
+    "worse": (
+        {"good": {"plain": 0, "prompted": 6, "tuned": 3}},
+        ("Keep prompting", "How sure: high", "in 17 % of cases", "references are acceptable", "Keep the prompted model."),
+    ),
+    "few cases": (
+        {"n": 14},
+        ("Cannot tell yet", "Both answers", "these 14 cases are too few", "weak", "Add about 6 test cases"),
+    ),
+    "long names": (
+        {
+            "roi": None, "variants": (LONG_BASELINE, LONG_CANDIDATE), "good": {LONG_BASELINE: 3, LONG_CANDIDATE: 6},
+            "options": ("--baseline", LONG_BASELINE, "--candidate", LONG_CANDIDATE),
+        },
+        ("Cannot tell yet", "Both answers", "“candidate-nnnnnnnnnnnnnnnnnnnn…”", "“baseline mmmm", "State prices"),
+    ),
+}  # fmt: skip
+
+
+def kind_maker(folder: Callable[[str], Path]) -> Callable[[str], Path]:
+    """Makes the run of a kind, once, in the folder that is given for it."""
+    made: dict[str, Path] = {}
+
+    def make(kind: str) -> Path:
+        if kind not in made:
+            made[kind] = write_real_run(folder(kind.replace(" ", "_")), **KINDS[kind][0])
+        return made[kind]
+
+    return make
