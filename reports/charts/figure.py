@@ -22,7 +22,9 @@ class Figure:
 
 def render_figure(figure: Figure, picture: Markup) -> Markup:
     """The chart with its title, and its numbers in a table under a disclosure."""
-    head = Markup("").join(Markup("<th{}>{}</th>").format(_numeric(i), cell) for i, cell in enumerate(figure.head))
+    head = Markup("").join(
+        Markup('<th scope="col"{}>{}</th>').format(_numeric(i), cell) for i, cell in enumerate(figure.head)
+    )
     body = Markup("").join(
         Markup("<tr>{}</tr>").format(
             Markup("").join(Markup("<td{}>{}</td>").format(_numeric(i), cell) for i, cell in enumerate(row))

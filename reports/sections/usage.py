@@ -46,7 +46,7 @@ def tokens_figure(run: StoredRun) -> Markup:
             if part > 0:
                 bars.append(Bar(start, start + part, f"t-{key}"))
             start += part
-        rows.append(Row(name, tuple(bars), _total(totals[name], tokens[name])))
+        rows.append(Row(name, tuple(bars), _total(totals[name], tokens[name]), note=_fixed_words(run, name)))
     head, table = _tokens_table(tokens, totals)
     text = "; ".join(f"{row[0]}: {row[-1]} tokens" for row in table)
     figure = Figure("Tokens per request (mean)", text, head, table, _given(run))
@@ -71,7 +71,7 @@ def time_figure(run: StoredRun) -> Markup:
     note = "The mark is the median: half of the answers took less. The band reaches to the time that one in twenty exceeds."
     head = ("Variant", "Median", "One in twenty exceeds", "Pace")
     figure = Figure("Seconds per answer", text, head, tuple(table), note)
-    return render_figure(figure, rows_chart(rows, linear_axis(ends, lambda v: f"{v:g}\u00a0s")))
+    return render_figure(figure, rows_chart(rows, linear_axis(ends, lambda v: f"{say.plain(v)}\u00a0s")))
 
 
 def _tokens_words(run: StoredRun) -> str:
@@ -121,6 +121,15 @@ def _parts(found: Mapping[str, Any]) -> dict[str, float]:
     else:
         first = {"cached": cached, "fixed": max(fixed - cached, 0), "input": sent - max(cached - fixed, 0)}
     return {**first, "output": found.get("output") or 0}
+
+
+def _fixed_words(run: StoredRun, name: str) -> str:
+    """What the fixed part of a variant holds, where the run made it."""
+    variant = (run.results.get("variants") or {}).get(name) or {}
+    guide, shots = variant.get("guide_tokens"), variant.get("few_shot")
+    parts = [f"style guide of {_tokens(guide)}"] if guide else []
+    parts += [f"{say.count(shots)} example{'' if shots == 1 else 's'}"] if shots else []
+    return f"sends a {' and '.join(parts)}" if guide else f"sends {parts[0]}" if parts else ""
 
 
 def _tokens_table(

@@ -107,3 +107,24 @@ def test_counts_that_came_with_the_outputs_are_called_so() -> None:
     assert "this run asked no model" not in tokens_figure(
         run({"tuned": TUNED}, variants={"tuned": {"source": "adapter"}})
     )
+
+
+@pytest.mark.parametrize(
+    ("variant", "said"),
+    [
+        ({"guide_tokens": 408, "few_shot": 3}, "sends a style guide of 408 tokens and 3 examples"),
+        ({"guide_tokens": 1, "few_shot": 0}, "sends a style guide of 1 token"),
+        ({"guide_tokens": None, "few_shot": 1}, "sends 1 example"),
+        ({"guide_tokens": 0, "few_shot": 0}, ""),
+        (None, ""),
+    ],
+)
+def test_what_is_sent_each_time_stands_under_the_name(variant: Any, said: str) -> None:
+    drawn = tokens_figure(run({"tuned": TUNED}, variants={"tuned": variant}))
+    assert f'<span class="name">tuned{f"<small>{said}</small>" if said else ""}</span>' in drawn
+
+
+def test_no_time_on_the_scale_is_written_with_an_exponent() -> None:
+    drawn = time_figure(run(seconds={"tuned": {"p50": 1e-5, "p95": 3e-5}}))
+    assert "0.00003\u00a0s" in drawn
+    assert "e-0" not in drawn
