@@ -1,0 +1,124 @@
+"""The page on paper, and with its script off."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .chromium import Window
+
+pytestmark = pytest.mark.slow
+
+# Marks that take no room: one at the first and one at the last edge of what must stay whole, and of what must stay
+# together with the thing that follows it.
+MARKED = """() => {
+  const mark = (element, word, edge) => {
+    const span = document.createElement("span");
+    span.textContent = word;
+    span.style.cssText = `position: absolute; ${edge}: 0; left: 0; font: 2px/1 Arial; letter-spacing: 0; white-space: nowrap`;
+    if (getComputedStyle(element).position === "static") element.style.position = "relative";
+    element.append(span);
+  };
+  const there = element => element.checkVisibility() && element.getBoundingClientRect().height > 0;
+  const found = [];
+  for (const whole of document.querySelectorAll("figure.chart, .card, .hero, .facts, tbody tr, pre")) {
+    if (!there(whole)) continue;
+    const name = `QW${found.length}`;
+    found.push(whole.outerHTML.slice(0, 160));
+    const [first, last] = whole.tagName === "TR" ? [whole.firstElementChild, whole.firstElementChild] : [whole, whole];
+    mark(first, name + "A", "top");
+    mark(last, name + "Z", "bottom");
+  }
+  for (const heading of document.querySelectorAll(".title, h3:not(.hero h3), figcaption")) {
+    const next = heading.nextElementSibling;
+    if (!there(heading) || !next || !there(next) || heading.closest(".card")) continue;
+    const name = `QW${found.length}`;
+    found.push(heading.outerHTML.slice(0, 160));
+    mark(heading, name + "A", "top");
+    mark(next, name + "Z", "top");
+  }
+  return found;
+}"""
+
+
+def printed(window: Window, folder: Path) -> list[str]:
+    """The words of each page of the open report on paper."""
+    (folder / "report.pdf").write_bytes(window.paper())
+    text = subprocess.run(["pdftotext", "-layout", folder / "report.pdf", "-"], capture_output=True, check=True).stdout
+    return text.decode().split("\f")[:-1]
+
+
+@pytest.mark.parametrize("kind", ["real", "invented", "five variants", "curated"])
+def test_each_page_has_its_header_and_number_and_nothing_is_cut(
+    window: Window, pages: dict[str, Path], tmp_path: Path, kind: str
+) -> None:
+    window.open(pages[kind], width=720, height=1000)
+    window.page.emulate_media(media="print")
+    names = window.page.evaluate(MARKED)
+    paper = printed(window, tmp_path)
+    project = {"real": "project", "invented": "components", "five variants": "project", "curated": "curated"}[kind]
+    for number, page in enumerate(paper, start=1):
+        lines = [line.strip() for line in page.splitlines() if line.strip()]
+        assert "Tuneworth report" in lines[0], number
+        assert project in lines[0], number
+        assert re.search(rf"\b{number} ?/ ?{len(paper)}$", lines[-1]), number
+    pages_of: dict[str, set[int]] = {}
+    for number, page in enumerate(paper):
+        for name in re.findall(r"QW(\d+)[AZ]", page):
+            pages_of.setdefault(name, set()).add(number)
+    assert len(pages_of) >= len(names) * 0.9, "too few of the marks came through to say anything"
+    assert [names[int(name)] for name, at in pages_of.items() if len(at) > 1] == []
+
+
+def test_paper_carries_what_matters_and_no_more_pages_than_it_needs(
+    window: Window, pages: dict[str, Path], tmp_path: Path
+) -> None:
+    window.open(pages["real"])
+    paper = printed(window, tmp_path)
+    words = " ".join(" ".join(paper).split())
+    for title in window.value(
+        "[...document.querySelectorAll('h2')].filter(h => h.checkVisibility()).map(h => h.textContent)"
+    ):
+        assert title in words, title
+    for absent in ("Judge blind", "Show all", "Skip to the answer", "Back to the top", "Search"):
+        assert absent not in words, absent
+    assert len(paper) <= 16
+
+
+def test_in_the_dark_paper_is_white_all_the_same(window: Window, pages: dict[str, Path]) -> None:
+    window.open(pages["real"], dark=True)
+    window.page.emulate_media(media="print", color_scheme="dark")
+    assert window.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert window.value("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+
+
+def test_paper_is_the_same_with_the_script_off_and_after_filtering(
+    window: Window, pages: dict[str, Path], tmp_path: Path
+) -> None:
+    window.open(pages["real"], script=False)
+    plain = " ".join(printed(window, tmp_path)).split()
+    window.open(pages["real"])
+    window.page.fill(".filters input[type=search]", "no example holds this")
+    assert sorted(" ".join(printed(window, tmp_path)).split()) == sorted(plain)
+
+
+def test_with_the_script_off_every_text_of_the_page_is_there(window: Window, pages: dict[str, Path]) -> None:
+    """What the script adds are its own fields: everything else is shown without it, as itself."""
+    seen = """(() => {
+      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
+      while (walker.nextNode()) {
+        const parent = walker.currentNode.parentElement, words = walker.currentNode.data.trim();
+        const tool = parent.closest("script, button, option, label, output, .filters, .board, .blind, [aria-live]");
+        if (words && !tool && parent.checkVisibility({ visibilityProperty: true })) found.push(words);
+      }
+      return found;
+    })()"""
+    for kind, page in pages.items():
+        window.open(page)
+        with_script = window.value(seen)
+        window.open(page, script=False)
+        assert window.value("document.querySelectorAll('.filters:not([hidden])').length") == 0, kind
+        without = window.value(seen)
+        assert [words for words in with_script if words not in set(without)] == [], kind
+        assert len(without) >= len(with_script) > 50, kind
