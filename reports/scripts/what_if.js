@@ -111,7 +111,7 @@
     const failure = by.get("failure_cost");
     if (failure) said.push(`${say.plain(failure.value)}\u00a0${currency} for a failure`);
     const others = changes().filter((field) => !["requests_per_day", "requests_total", "failure_cost"].includes(field.key));
-    if (others.length > 0) said.push(`${others.length} other ${others.length === 1 ? "number" : "numbers"} changed`);
+    if (others.length > 0) said.push(`${others.length === 1 ? "one other number" : `${others.length} other numbers`} changed`);
     return said.length > 1 ? `${said.slice(0, -1).join(", ")} and ${said.at(-1)}` : said[0];
   };
 
@@ -163,8 +163,8 @@
     const cost = (role) => [`${root.dataset.cost} ${inputs[role]}`, (a) => money(a.variants[inputs[role]].effective_cost_per_request)];
     const rows = [cost("baseline"), cost("candidate")];
     if (Object.values(before.variants).some((variant) => variant.machine_cost_per_day)) {
-      rows.push([`${inputs.baseline} costs a day`, (a) => money(a.spend_per_day_baseline)]);
-      rows.push([`${inputs.candidate} costs a day`, (a) => money(a.spend_per_day_candidate)]);
+      rows.push([`A day costs with ${inputs.baseline}`, (a) => money(a.spend_per_day_baseline)]);
+      rows.push([`A day costs with ${inputs.candidate}`, (a) => money(a.spend_per_day_candidate)]);
     }
     if (daily) {
       rows.push(["Saved in a day", (a) => money(a.saving_per_day)]);
@@ -179,7 +179,8 @@
       const none = (a) => ((daily ? a.saving_per_day : a.saving_per_request) > 0 ? "whatever it costs" : "at no cost");
       rows.push(["Worth it once a failure costs", (a) => (least(a) === null ? none(a) : money(least(a)))]);
     }
-    rows.push([daily ? `Gain over ${say.days(now.horizon_days)}` : "Left over", (a) => money(a.npv)]);
+    const span = now.horizon_days === before.horizon_days ? `over ${say.days(now.horizon_days)}` : "as long as savings count";
+    rows.push([daily ? `Gain ${span}` : "Left over", (a) => money(a.npv)]);
     return rows;
   };
 

@@ -80,8 +80,10 @@ def _plan(inputs: Mapping[str, Any], sources: Mapping[str, str], names: tuple[st
         only_daily = name in ("horizon_days", "upkeep_per_month", "target_payback_days")
         if value is None or (only_daily and not daily) or most < least:
             continue
-        volume = name.startswith("requests")
-        found.append(_field(name, "plan", name, label, unit, value, sources.get(name, ""), least, most, log=volume))
+        volume, source = name.startswith("requests"), sources.get(name, "")
+        if name == "horizon_days" and left is not None and left <= inputs["horizon_days"]:
+            source = "until the base model retires"
+        found.append(_field(name, "plan", name, label, unit, value, source, least, most, log=volume))
     return found
 
 
@@ -152,8 +154,9 @@ def _field(
     low, high = max(low, least), min(high, most)
     middle = 50.0 if log else 0.0
     place = 100 * (value - low) / (high - low) if high > low and not log else middle
-    written = say.percent(value) if share else f"{say.plain(float(f'{value:.6g}'))}{say.NBSP}{unit}"
-    text = _text(100 * value, 4) if share else _text(value, 6)
+    shown = round(value, 2) if value >= 10 else value  # nobody states thousandths of what is so large
+    written = say.percent(value) if share else f"{say.plain(float(f'{shown:.6g}'))}{say.NBSP}{unit}"
+    text = _text(100 * value, 4) if share else _text(shown, 9 if value >= 10 else 6)
     return Field(
         key=key, part=part, name=name, label=label, unit=unit, value=value, text=text,
         own=f"{written}, {source}" if source else written, least=least, most=most, low=low, high=high, logarithmic=log,
