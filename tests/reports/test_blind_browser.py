@@ -149,10 +149,11 @@ def test_back_shows_the_choice_made_and_takes_another_and_what_was_skipped_comes
 ):
     opened, box = begin(window, run)
     assert box.get_by_role("button", name="Back").first.is_disabled()
-    first = box.locator(".judging .request").inner_text()
+    first, sides = box.locator(".judging .request").inner_text(), box.locator(".judging .output").all_inner_texts()
     press(opened, "1s")
     press(opened, "bb")
     assert box.locator(".judging .request").inner_text() == first
+    assert box.locator(".judging .output").all_inner_texts() == sides
     assert box.get_by_role("button", name="Left").get_attribute("aria-pressed") == "true"
     press(opened, "2")
     assert "Request 2 of" in box.locator(".progress").inner_text()

@@ -111,6 +111,22 @@ def test_differences_are_marked_and_taken_away_without_a_trace(window: Window, p
     assert window.value(cards) == before
 
 
+def test_exactly_the_words_that_differ_are_marked_across_the_marks_of_violations(window: Window, page: Path):
+    opened = window.open(page)
+    opened.get_by_role("button", name="Show what differs").click()
+    until(window, f"{SHOWN}[9].querySelector('ins')")
+    cards: list[Any] = window.value(f"""{SHOWN}.map(card => {{
+      const outputs = [...card.querySelectorAll('.answer:not(.ref) > .output')];
+      const texts = outputs.map(exampleText.plain), spans = exampleText.differences(...texts);
+      return outputs.map((output, n) => [
+        spans[n].map(([start, end]) => texts[n].slice(start, end)).join(''),
+        [...output.querySelectorAll('ins')].map(exampleText.plain).join(''), output.querySelectorAll('mark ins').length]);
+    }})""")
+    for expected, marked, _ in (side for card in cards for side in card):
+        assert marked == expected
+    assert sum(inside for card in cards for _, _, inside in card) > 0
+
+
 def test_hostile_outputs_stay_text_when_they_are_compared_and_searched(window: Window, make_run: Make):
     run = make_run()
     path = run / "evaluate" / "outputs.jsonl"
