@@ -109,7 +109,9 @@ def test_all_variants_stand_in_the_shares_and_the_checks(make_run: Callable[...,
             results["quality"][name] = results["quality"]["prompted"]
 
     html, markdown = read(make_run(change=more))
-    assert all(html.count(f'data-label="{name}"') == 6 for name in ("prompted", "tuned", "plain", "hosted", "imported"))
+    quality = html.split('<section class="part" id="quality"')[1].split("</section>")[0]
+    for name in ("prompted", "tuned", "plain", "hosted", "imported"):
+        assert quality.count(f'data-label="{name}"') == 6, name
     assert "| imported | 60 |" in markdown
 
 
@@ -143,7 +145,9 @@ def test_missing_prices_are_named_and_tokens_shown_instead(make_run: Callable[..
 def test_violations_are_marked_where_they_stand(make_run: Callable[..., Path]) -> None:
     html = read(make_run())[0]
     assert re.search(r'<mark>3A<sup><a href="#n\d+-1-1" id="p\d+-1-1">1</a></sup></mark>', html)
-    assert re.search(r'<li id="n\d+-1-1"><a href="#p\d+-1-1">grounded</a> “3A”; expected: a number of the request', html)
+    assert re.search(
+        r'<li id="n\d+-1-1"><a href="#p\d+-1-1">grounded</a> “3A”; expected: a number of the request', html
+    )
     assert "<b>package-last</b> expected: " in html
 
 
@@ -236,14 +240,14 @@ def test_nothing_in_the_page_leads_to_a_server(make_run: Callable[..., Path]) ->
     addresses = [value for name, value in Page(html).values if name in ("src", "href", "xlink:href", "action", "data")]
     assert addresses
     assert all(value.startswith(("#", "data:,")) for value in addresses)
-    assert not re.search(r"url\((?!#hatch\))|@import", html)
+    assert not re.search(r"url\((?!#(hatch|stripes)\))|@import", html)
     assert "default-src 'none'" in html
 
 
 def test_every_chart_has_title_text_and_table(make_run: Callable[..., Path]) -> None:
     html = read(make_run())[0]
-    figures = re.findall(r'<figure class="chart">.*?</figure>', html, re.DOTALL)
-    assert len(figures) == 10
+    figures = re.findall(r'<figure class="chart"[^>]*>.*?</figure>', html, re.DOTALL)
+    assert len(figures) == html.count("<figure") >= 10
     for figure in figures:
         assert re.search(r"<figcaption>[^<]+</figcaption>", figure)
         assert re.search(r'role="img" aria-label="[^"]+"', figure)
