@@ -234,6 +234,9 @@ def tornado_figure(run: StoredRun) -> Markup:
     shown = [line for line in lines[:SWINGS] if abs(line["npv_high"] - line["npv_low"]) >= LEAST_SWING * widest]
     swings = [_swing(line, currency) for line in shown]
     ends = [middle, *(end.outcome for swing in swings for end in swing.ends)]
+    # Bars start at the gain, not at nought: nought is on the axis only where it is near.
+    zero = min(map(abs, ends)) <= max(ends) - min(ends) or min(ends) < 0 < max(ends)
+    axis = linear_axis(ends, axis_words, zero=zero)
     table = tuple(
         (words(line["key"]), _range(line), f"{low.words} to {high.words}")
         for line in lines
@@ -250,7 +253,7 @@ def tornado_figure(run: StoredRun) -> Markup:
         "; ".join(f"{name}: {span}" for name, _, span in table[:SWINGS]), ("Input", "Its range", "Gain"), table,
         note=note, id="tornado",
     )  # fmt: skip
-    return render_figure(figure, tornado_chart(swings, linear_axis(ends, axis_words), middle=middle))
+    return render_figure(figure, tornado_chart(swings, axis, middle=middle))
 
 
 def _swing(line: Mapping[str, Any], currency: str) -> Swing:

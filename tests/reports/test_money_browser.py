@@ -15,7 +15,8 @@ VISIBLE = "(id => { const box = document.getElementById(id).getBoundingClientRec
 VISIBLE += " return box.height > 0 && box.top > -2 && box.top < innerHeight })"
 CUT = """[...document.querySelectorAll('#money .picture *, #money td, #a-failure_cost td')].filter(each => {
   const box = each.getBoundingClientRect(), scroll = each.closest('.scroll');
-  return box.width && !each.closest('details:not([open])') && (scroll ? scroll.scrollWidth > scroll.clientWidth + 1 : box.right > innerWidth || box.left < 0);
+  if (!box.width || each.closest('details:not([open])')) return false;
+  return scroll ? scroll.scrollWidth > scroll.clientWidth + 1 : box.right > innerWidth || box.left < 0;
 }).map(each => each.outerHTML.slice(0, 120))"""
 COVERED = """[...document.querySelectorAll('.plot')].flatMap(plot => {
   const boxes = [...plot.querySelectorAll('.flagwords, text')].map(each => each.getBoundingClientRect());
