@@ -216,7 +216,7 @@ def test_hostile_text_stays_text(make_run: Callable[..., Path]) -> None:
         path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     html, markdown = read(run)
     page = Page(html)
-    assert set(page.tags) == set(clean.tags)
+    assert set(page.tags) <= set(clean.tags)  # none comes from the data
     assert page.tags.count("script") == 1
     assert not [name for name, _ in page.values if name.startswith("on")]
     assert "\x00" not in html + markdown
