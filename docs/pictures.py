@@ -1,0 +1,89 @@
+"""The pictures of a report for the README and docs/: wide, phone, dark, and its first page on paper.
+
+    python docs/pictures.py [RUN]
+
+RUN is a run's folder; without it, the newest of tuneworth-demo/runs. Its report is written anew into a temporary
+folder and photographed in Debian's Chromium (`apt-get install chromium poppler-utils`).
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tuneworth.reports import write_report
+
+DOCS = Path(__file__).parent
+RUNS = DOCS.parent / "tuneworth-demo" / "runs"
+MOST_BYTES = 150_000
+
+
+def main() -> None:
+    """Write the four pictures."""
+    run = Path(sys.argv[1]) if len(sys.argv) > 1 else _newest(RUNS)
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None or shutil.which("pdftoppm") is None:
+        sys.exit("Chromium and pdftoppm are needed: apt-get install chromium poppler-utils")
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as driver:
+        copy = Path(name) / "run"
+        shutil.copytree(run, copy, ignore=shutil.ignore_patterns("adapter*", "checkpoint*", "*.safetensors"))
+        page = write_report(copy)[0]
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--force-color-profile=srgb"])
+        _picture(browser, page, "report-wide", width=1280, height=800)
+        _picture(browser, page, "report-dark", width=1280, height=800, dark=True)
+        _picture(browser, page, "report-phone", width=390, height=844, sharpness=2)
+        _paper(browser, page, Path(name))
+        browser.close()
+    for path in sorted(DOCS.glob("report-*.png")):
+        size = path.stat().st_size
+        print(f"{path.relative_to(DOCS.parent)}: {size / 1000:.0f} KB")
+        if size > MOST_BYTES:
+            sys.exit(f"{path} is larger than {MOST_BYTES / 1000:.0f} KB")
+
+
+def _newest(runs: Path) -> Path:
+    """The newest run that was judged."""
+    found = sorted((path.parent for path in runs.glob("*/results.json")), key=lambda run: run.name)
+    if not found:
+        sys.exit(f"{runs}: holds no finished run. Run `make demo` first, or name a run: make pictures RUN=FOLDER")
+    return found[-1]
+
+
+def _picture(
+    browser: Browser, page: Path, name: str, *, width: int, height: int, dark: bool = False, sharpness: int = 1
+) -> None:
+    """The first screen at a size in CSS pixels, `sharpness` device pixels to each."""
+    view = browser.new_page(
+        viewport={"width": width, "height": height}, device_scale_factor=sharpness,
+        color_scheme="dark" if dark else "light", reduced_motion="reduce",
+    )  # fmt: skip
+    view.goto(page.as_uri())
+    path = DOCS / f"{name}.png"
+    view.screenshot(path=path)
+    view.close()
+    _fewer_colours(path)
+
+
+def _paper(browser: Browser, page: Path, folder: Path) -> None:
+    """The first A4 page as it is printed."""
+    view = browser.new_page()
+    view.goto(page.as_uri())
+    view.pdf(path=folder / "report.pdf", prefer_css_page_size=True, print_background=True)
+    target = DOCS / "report-page"
+    subprocess.run(
+        ["pdftoppm", "-png", "-r", "96", "-f", "1", "-l", "1", "-singlefile", folder / "report.pdf", target], check=True
+    )
+    _fewer_colours(target.with_suffix(".png"))
+
+
+def _fewer_colours(path: Path) -> None:
+    """A palette of 128 colours, which no eye tells apart here, where ImageMagick is there to make it."""
+    if program := shutil.which("convert"):
+        subprocess.run([program, path, "-strip", "-colors", "128", f"PNG8:{path}"], check=True)
+
+
+if __name__ == "__main__":
+    main()
