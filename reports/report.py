@@ -40,7 +40,10 @@ __all__ = ["write_report"]
 
 # The page stays under this size: texts of examples are cut at the longest of these limits that keeps it so.
 MOST_BYTES = 497_000
-SCRIPTS = ("navigation", "words", "examples", "blind", "numbers", "money", "gain_curve", "what_if")
+SCRIPTS = (
+    "navigation", "words", "examples", "blind",
+    "numbers", "money", "gain_curve", "what_if_field", "what_if_words", "what_if",
+)  # fmt: skip
 CURATED_SCRIPTS = ("navigation",)
 TEXT_LIMITS = (4000, 3000, 2000, 1500, 1100, 800, 600, 450, 330, 250, 180, 140, 110, 85, 65, 40, 20)
 

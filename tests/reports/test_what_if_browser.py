@@ -1,6 +1,7 @@
 import json
 import random
 import tomllib
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -87,6 +88,22 @@ def test_a_changed_number_counts_as_if_the_project_file_stated_it(window, page_f
     found = page.evaluate(f"(all) => {{ {source('money')}; return all.map({count}) }}", [case[:2] for case in cases])
     wrong = [text for case, now in zip(cases, found, strict=True) for text in different(case[2], now)]
     assert not wrong, wrong[:10]
+
+
+def test_a_price_changed_for_the_baseline_changes_for_another_variant_of_its_model(window, page_file):
+    table, measured = settings_of(3)
+    assert measured is not None
+    del table["tuned"]
+    table["failures"], table["prompted"] = "ignore", {"price_input": Decimal("0.4"), "price_output": Decimal(2)}
+    same = {name: replace(run, model="one-model") for name, run in measured.items()}
+    inputs = account(table, same)["formula_inputs"]
+    assert inputs["variants"]["tuned"]["prices_like"] == "prompted"
+    table["prompted"]["price_input"] = Decimal("0.7")
+    changes = [{"part": "baseline", "name": "price_input", "value": 0.7}]
+    count = "([inputs, changes]) => moneyFormulas.account(moneyFormulas.changedInputs(inputs, changes))"
+    page = window.open(page_file)
+    found = page.evaluate(f"(all) => {{ {source('money')}; return ({count})(all) }}", [inputs, changes])
+    assert different(account(table, same), found) == []
 
 
 def test_numbers_are_worded_as_on_the_rest_of_the_page(window, page_file):
