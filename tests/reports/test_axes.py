@@ -1,6 +1,8 @@
 """Axes: few round ticks, and labels that touch nothing at any width."""
 
 import itertools
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -91,3 +93,9 @@ def test_a_short_logarithmic_axis_has_ticks_between_its_powers() -> None:
 def test_a_long_label_ends_in_an_ellipsis() -> None:
     assert shortened("W" * 300) == "W" * 17 + "…"
     assert shortened("12 EUR") == "12 EUR"
+
+
+def test_each_width_has_its_rule_in_the_styles() -> None:
+    style = (Path(__file__).parents[2] / "reports" / "styles" / "charts.css").read_text(encoding="utf-8")
+    rules = re.findall(r"@container axis \(max-width: ([\d.]+)px\) \{ \.f(\d+) \{ display: none; \} \}", style)
+    assert rules == [(f"{width - 0.1:.1f}", str(width)) for width in WIDTHS]
