@@ -25,11 +25,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from report_peers import PEERS, peer_page
+from report_peers import PEERS, children, peer_page
 
+LABELS = {"evidently": "Evidently"}
 AXE = "4.12"  # what axe-playwright-python brings
 CASES = 300  # of the comparison with other tools
 LONG = 4000  # letters of a long text
+GUIDE = {"prompted": 1400, "tuned": 20}  # tokens of each variant's fixed prompt
 PAGE = Path(__file__).parents[1] / "docs" / "report.md"
 BEGIN, END = "<!-- measured by benchmarks/report.py -->", "<!-- end -->"
 
@@ -64,7 +66,7 @@ def make(folder: Path, n: int, *, letters: int = 0) -> list[dict[str, Any]]:
     folder.mkdir(parents=True, exist_ok=True)
     pairs = [{"id": r["id"], "family": r["family"], "input": r["input"], "output": r["reference"]} for r in rows]
     _write(folder / "pairs.jsonl", pairs)
-    for side, guide in (("prompted", 1400), ("tuned", 20)):
+    for side, guide in GUIDE.items():
         lines = [
             {"id": r["id"], "output": r[side], "input_tokens": guide + len(r["request"]) // 4,
              "output_tokens": 1 + len(r[side]) // 4, "seconds": 0.4, "model": "small-model"}
@@ -82,7 +84,15 @@ def judge(folder: Path) -> Path:
     """The run folder of `tuneworth evaluate` on the made outputs."""
     from tuneworth.examples import example_path
 
-    words = ["evaluate", str(example_path("components")), "--pairs", str(folder / "pairs.jsonl")]
+    project = folder / "project"
+    project.mkdir(exist_ok=True)
+    settings = (example_path("components") / "tuneworth.toml").read_text(encoding="utf-8")
+    for name, tokens in GUIDE.items():  # collected outputs say how many tokens a prompt has, not how many are the guide
+        settings = settings.replace(f"[roi.{name}]", f"[roi.{name}]\nfixed_tokens = {tokens}")
+    (project / "tuneworth.toml").write_text(settings, encoding="utf-8")
+    for name in ("pairs.jsonl", "style.yaml"):
+        shutil.copy(example_path("components") / name, project)
+    words = ["evaluate", str(project), "--pairs", str(folder / "pairs.jsonl")]
     for name in ("prompted", "tuned"):
         words += ["--outputs", f"{name}={folder / name}.jsonl"]
     command = [sys.executable, "-m", "tuneworth.cli", *words, "--out", str(folder / "run"), "--quiet"]
@@ -224,14 +234,14 @@ def own(chromium: Any, folder: Path) -> str:
 def beside(chromium: Any, folder: Path, peers: Path) -> str:
     """All tools' pages on the same outputs, as a Markdown table."""
     rows = make(folder / "same", CASES)
-    began = time.perf_counter()
+    began = children()
     run = judge(folder / "same")
-    ours = (run / "report.html", time.perf_counter() - began, "")
+    ours = (run / "report.html", children() - began, "")
     found = {"Tuneworth": ours} | {name: peer_page(name, peers / name, rows, folder / name) for name in PEERS}
-    seen = {name: None if one is None else {"version": one[2] or "this one", "made in, s": one[1], **look(chromium, one[0])}
+    seen = {name: None if one is None else {"version": one[2] or "this one", "made in, CPU s": one[1], **look(chromium, one[0])}
             for name, one in found.items()}  # fmt: skip
-    lines = ["| | " + " | ".join(seen) + " |", "|---|" + "---:|" * len(seen)]
-    for row in ("version", "KB", "made in, s", "opens, s", "asks the network", "errors in the console",
+    lines = [f"| | {' | '.join(LABELS.get(name, name) for name in seen)} |", "|---|" + "---:|" * len(seen)]
+    for row in ("version", "KB", "made in, CPU s", "opens, s", "asks the network", "errors in the console",
                 "axe violations (places)", "words without script", "A4 pages", "texts cut off on a phone"):  # fmt: skip
         cells = ["not installed" if one is None else _said(one[row]) for one in seen.values()]
         lines.append(f"| {row} | " + " | ".join(cells) + " |")
@@ -266,9 +276,9 @@ disk in Chromium with the network off. [What each answers](../docs/report.md#bes
 
 {pages}
 
-*made in* is the whole command, its start included: ours judges the outputs, compares them and counts the money in that time,
-promptfoo judges them, the others describe them. *axe* is axe-core {axe}, all its rules: kinds of violations, and places in
-brackets. *cut off* counts texts beyond the right edge at 390 px that no scrolling reaches.
+*made in* is the whole command, its start included, in CPU seconds: ours judges the outputs, compares them and counts the
+money in that time, promptfoo judges them, the others describe them. *axe* is axe-core {axe}, all its rules: kinds of
+violations, and places in brackets. *cut off* counts texts beyond the right edge at 390 px that no scrolling reaches.
 
 {today}, Python {python}, {machine}, {cores} cores. Made by `python benchmarks/report.py --peers FOLDER`.
 """

@@ -6,13 +6,13 @@ and the style's rules as assertions, Evidently and ydata-profiling with one tabl
 
 import json
 import os
+import resource
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PEERS"]
+__all__ = ["PEERS", "children", "peer_page"]
 
 _PROVIDER = """const { readFileSync } = require("fs");
 module.exports = class {
@@ -123,10 +123,16 @@ PEERS: dict[str, tuple[str, Callable[[Path], str], Callable[[Path, Sequence[dict
 
 
 def peer_page(name: str, place: Path, rows: Sequence[dict[str, Any]], folder: Path) -> tuple[Path, float, str] | None:
-    """The page of a peer that is installed in `place`, the seconds that writing it took, its version; None where it is not."""
+    """The page of a peer that is installed in `place`, the CPU seconds that making it took, its version; None where it is not."""
     program, version, write = PEERS[name]
     if not (place / program).exists():
         return None
     folder.mkdir(parents=True, exist_ok=True)
-    began = time.perf_counter()
-    return write(place, rows, folder), time.perf_counter() - began, version(place)
+    began = children()
+    return write(place, rows, folder), children() - began, version(place)
+
+
+def children() -> float:
+    """The CPU seconds of all commands that this process has called so far: the same on a machine with other work."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
