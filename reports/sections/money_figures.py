@@ -152,11 +152,6 @@ def volume_figure(run: StoredRun) -> Markup:
         volumes, say.count, zero=False, tight=True
     )  # fmt: skip
     flags = [Flag(at, text) for at, text in _marks(money) if x.low <= at <= x.high]
-    table = tuple(
-        (say.count(line["requests_per_day"]), say.days(line.get("payback_days")), say.amount(line.get("npv"), currency),
-         say.amount_range(line.get("npv_p5"), line.get("npv_p95"), currency))
-        for line in money["volume_curve"]
-    )  # fmt: skip
     first, last = lines[0], lines[-1]
     text = "; ".join(
         [
@@ -167,7 +162,8 @@ def volume_figure(run: StoredRun) -> Markup:
     )
     figure = Figure(
         f"{_gained(money)} at other volumes, in {currency}", text,
-        ("Requests a day", "Payback", "Gain", "Gain, 90 of 100 futures"), table, id="volume",
+        ("Requests a day", "Payback", "Gain", "Gain, 90 of 100 futures")[: 4 if banded else 3],
+        _volume_table(money, banded=bool(banded)), id="volume",
     )  # fmt: skip
     curve = Curve(
         f"{run.candidate} instead of {run.baseline}", tuple((line["requests_per_day"], line["npv"]) for line in lines),
@@ -177,6 +173,17 @@ def volume_figure(run: StoredRun) -> Markup:
     bands = [Band("90 of 100 futures", band, "candidate")] if len(band) > 1 else []
     y = linear_axis(values, axis_words)
     return render_figure(figure, curve_chart([curve], x, y, x_title="requests a day", flags=flags, bands=bands))
+
+
+def _volume_table(money: Mapping[str, Any], *, banded: bool) -> tuple[tuple[str, ...], ...]:
+    """The whole curve in numbers; older runs know no range of the gain."""
+    currency, rows = money.get("currency") or "", []
+    for line in money["volume_curve"]:
+        row = (
+            say.count(line["requests_per_day"]), say.days(line.get("payback_days")), say.amount(line.get("npv"), currency),
+        )  # fmt: skip
+        rows.append((*row, say.amount_range(line.get("npv_p5"), line.get("npv_p95"), currency)) if banded else row)
+    return tuple(rows)
 
 
 def volume_rows(run: StoredRun) -> list[tuple[str, ...]]:

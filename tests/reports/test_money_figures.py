@@ -153,6 +153,8 @@ def test_a_curve_of_an_older_run_is_drawn_without_a_band(stored):
     curve = [{"requests_per_day": 10.0**n, "payback_days": None, "npv": 10.0**n - 500} for n in range(2, 6)]
     drawn = volume_figure(stored({"volume_curve": curve}))
     assert "<polygon" not in drawn
+    assert "90 of 100" not in drawn
+    assert "not measured" not in drawn
     assert '<path class="curve' in drawn
 
 
