@@ -30,10 +30,11 @@ KINDS = ("lost", "won", "neither", "unscored", "both")
 
 @dataclass(frozen=True)
 class Note:
-    """A violation as the list under an output says it; `placed` where the output carries its mark."""
+    """A violation as the list under an output says it, how often it is there, and whether the output carries its mark."""
 
     check: str
     text: str
+    times: int
     placed: bool
 
 
@@ -184,21 +185,25 @@ def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, 
 
 def _shown(name: str, line: Mapping[str, Any] | None, limit: int, *, anchor: str, brief: bool) -> Shown:
     if line is None:
-        missing = Note("no output", "nothing came back for this request", placed=False)
+        missing = Note("no output", "nothing came back for this request", times=1, placed=False)
         return Shown(name, None, Markup(""), 0, (missing,), 0, (), anchor)
     violations = list(line.get("violations") or [])
-    marked = violations[:MOST_NOTES]
     text, left_off = clip(str(line.get("output") or ""), limit)
     if brief:
-        marks = mark_text(text, marked)
+        marks = mark_text(text, violations)
         return Shown(name, line.get("acceptable"), marks, left_off, (), 0, tuple(_checks(line)), anchor)
-    placed = placed_numbers(text, marked)
-    notes = tuple(
-        Note(str(found.get("check")), _note(found), number in placed) for number, found in enumerate(marked, start=1)
-    )
+    # The same fault in several places is one note, and its number stands at each of them.
+    wordings = [(str(found.get("check")), _note(found)) for found in violations]
+    times = Counter(wordings)
+    listed = {wording: number for number, wording in enumerate(list(times)[:MOST_NOTES], start=1)}
+    marked = [found for found, wording in zip(violations, wordings, strict=True) if wording in listed]
+    numbers = [listed[wording] for wording in wordings if wording in listed]
+    placed = placed_numbers(text, marked, numbers=numbers)
     return Shown(
-        name, line.get("acceptable"), mark_text(text, marked, anchor=anchor), left_off, notes,
-        len(violations) - len(marked), (), anchor,
+        name=name, acceptable=line.get("acceptable"), left_off=left_off, breaks=(), anchor=anchor,
+        text=mark_text(text, marked, numbers=numbers, anchor=anchor),
+        notes=tuple(Note(*wording, times[wording], number in placed) for wording, number in listed.items()),
+        more_notes=len(times) - len(listed),
     )  # fmt: skip
 
 

@@ -14,39 +14,51 @@ def clip(text: str, limit: int) -> tuple[str, int]:
     return text[:limit], max(0, len(text) - limit)
 
 
-def mark_text(text: str, violations: Sequence[Mapping[str, Any]], *, anchor: str | None = None) -> Markup:
-    """The text with each place of a violation in `<mark>`, numbered as the violations are (from 1).
+def mark_text(
+    text: str, violations: Sequence[Mapping[str, Any]], *, numbers: Sequence[int] | None = None, anchor: str | None = None
+) -> Markup:  # fmt: skip
+    """The text with each place of a violation in `<mark>`, numbered as the violations are (from 1, or by `numbers`).
 
     Places are code points, end excluded. Where two overlap, the text is cut at their ends and the shared
     piece carries both numbers. Violations without a place, or beyond the text, mark nothing. With `anchor`
-    each number is a link: 2 has the id `pANCHOR-2` and leads to `nANCHOR-2`, where the list says what was expected.
-    Without it there are no numbers.
+    each number is a link: 2 has the id `pANCHOR-2`, at its first place, and leads to `nANCHOR-2`, where the list says
+    what was expected. Without it there are no numbers.
     """
-    placed = _places(text, violations)
+    placed = _places(text, violations, numbers)
     cuts = sorted({0, len(text)} | {edge for start, end, _ in placed for edge in (start, end)})
-    pieces = Markup("")
+    pieces, named = Markup(""), set[int]()
     for start, end in itertools.pairwise(cuts):
-        inside = [number for first, last, number in placed if first <= start and end <= last]
         piece = text[start:end]
+        inside = [number for first, last, number in placed if first <= start and end <= last]
         if not inside:
             pieces += Markup("{}").format(piece)
             continue
-        closing = [number for _, last, number in placed if last == end and number in inside and anchor is not None]
-        links = [Markup('<a href="#n{0}-{1}" id="p{0}-{1}">{1}</a>').format(anchor, number) for number in closing]
-        numbers = Markup("<sup>{}</sup>").format(Markup(" ").join(links)) if closing else Markup("")
-        pieces += Markup("<mark>{}{}</mark>").format(piece, numbers)
+        closing = sorted({number for first, last, number in placed if last == end and first <= start})
+        links = [] if anchor is None else [_link(anchor, number, first=number not in named) for number in closing]
+        named.update(closing)
+        shown = Markup("<sup>{}</sup>").format(Markup(" ").join(links)) if links else Markup("")
+        pieces += Markup("<mark>{}{}</mark>").format(piece, shown)
     return pieces
 
 
-def placed_numbers(text: str, violations: Sequence[Mapping[str, Any]]) -> frozenset[int]:
-    """The numbers (from 1) of the violations that `mark_text` marks in this text."""
-    return frozenset(number for _, _, number in _places(text, violations))
+def _link(anchor: str, number: int, *, first: bool) -> Markup:
+    name = Markup(' id="p{}-{}"').format(anchor, number) if first else Markup("")
+    return Markup('<a href="#n{0}-{1}"{2}>{1}</a>').format(anchor, number, name)
 
 
-def _places(text: str, violations: Sequence[Mapping[str, Any]]) -> list[tuple[int, int, int]]:
+def placed_numbers(
+    text: str, violations: Sequence[Mapping[str, Any]], *, numbers: Sequence[int] | None = None
+) -> frozenset[int]:  # fmt: skip
+    """The numbers of the violations that `mark_text` marks in this text."""
+    return frozenset(number for _, _, number in _places(text, violations, numbers))
+
+
+def _places(
+    text: str, violations: Sequence[Mapping[str, Any]], numbers: Sequence[int] | None
+) -> list[tuple[int, int, int]]:  # fmt: skip
     """(start, end, number) of each violation that lies in the text."""
     placed = []
-    for number, violation in enumerate(violations, start=1):
+    for number, violation in zip(numbers or range(1, len(violations) + 1), violations, strict=True):
         start, end = violation.get("start"), violation.get("end")
         if isinstance(start, int) and isinstance(end, int) and 0 <= start < min(end, len(text)):
             placed.append((start, min(end, len(text)), number))

@@ -148,6 +148,23 @@ def test_more_violations_than_are_listed_are_counted_and_still_filter(make_run: 
     assert "and 3 more" in read(run)
 
 
+def test_the_same_fault_in_several_places_is_one_note_with_its_number_at_each(make_run: Make):
+    run = make_run()
+    text = "LDO, LDO and LDO, never"
+
+    def repeat(number: int, line: dict[str, Any]) -> None:
+        if number == 0:
+            fault = {"check": "one-spelling", "found": "LDO", "expected": "low dropout"}
+            places = [{**fault, "start": at, "end": at + 3} for at in (0, 5, 13)]
+            line.update(output=text, violations=[*places, {**fault, "found": "never", "start": 18, "end": 23}])
+
+    rewrite(run / "evaluate" / "outputs.jsonl", repeat)
+    [side] = [side for row in choose_examples(read_run(run)).rows for side in row.sides if "never" in side.text]
+    assert [(note.times, note.placed) for note in side.notes] == [(3, True), (1, True)]
+    assert re.findall(r">(\d)</a>", side.text) == ["1", "1", "1", "2"]
+    assert "expected: low dropout (3 times)</li>" in read(run)
+
+
 def test_a_card_carries_the_places_of_its_checks_in_the_filter(make_run: Make):
     run = make_run()
     examples, html = choose_examples(read_run(run)), read(run)

@@ -44,6 +44,15 @@ def test_marked_is_what_lies_in_a_place_and_nothing_else(text: str, violations: 
     assert inside == marked
 
 
+@given(TEXTS, PLACES)
+def test_places_of_one_number_lead_to_one_note_and_the_first_has_the_name(text: str, violations: list[dict[str, Any]]):
+    marked = mark_text(text, violations, numbers=[7] * len(violations), anchor="0-0")
+    links = re.findall(r'<a href="#n0-0-7"( id="p0-0-7")?>7</a>', marked)
+    assert [bool(name) for name in links] == [True] * bool(links) + [False] * (len(links) - 1)
+    assert bool(links) == (placed_numbers(text, violations, numbers=[7] * len(violations)) == {7})
+    assert shown(marked) == text
+
+
 @pytest.mark.parametrize(
     "place", [(None, None), (-1, 2), (3, 3), (4, 2), (9, 12), (2.0, 4.0), ("1", "2"), (True, None)]
 )
