@@ -208,16 +208,16 @@ def _written(suites: Sequence[Suite], *, created: Any) -> str:
 
 def _names(cases: Sequence[Case]) -> list[str]:
     """One short line for each case, none twice: readers tell cases apart by their names."""
-    names: list[str] = []
+    names: dict[str, None] = {}
+    last: dict[str, int] = {}  # thousands of cases may begin with the same words: none counts from one again
     for case in cases:
         whole = " ".join(_clean(case.name).split())
         name = short = whole if len(whole) <= MOST_LETTERS else whole[: MOST_LETTERS - 1] + "…"
-        number = 1
         while name in names:
-            number += 1
-            name = f"{short} ({number})"
-        names.append(name)
-    return names
+            last[short] = last.get(short, 1) + 1
+            name = f"{short} ({last[short]})"
+        names[name] = None
+    return list(names)
 
 
 def _add(suite: ET.Element, classname: str, name: str, case: Case) -> None:
