@@ -97,8 +97,10 @@ def _rule(name: str, found: Mapping[str, Any], sentence: Any, *, one: str) -> Ca
     if found.get("share") is None:
         return Case(full, skipped=_why_unscored(found, one))
     of = found.get("n")
-    broken = f"{say.count(found.get('fail'))} of {say.count(of)}" if of else say.count(found.get("fail"))
-    said = f"Broken by {broken} {one} ({_share(found)})."
+    broken = found.get("fail")
+    counted = f"{say.count(broken)} of {say.count(of)}" if of else say.count(broken)
+    noun = one.removesuffix("s") if (of or broken) == 1 else one
+    said = f"Broken by {counted} {noun} ({_share(found)})."
     if found.get("level") == "should":
         said += " The rule says should, so breaking it is no failure."
     return Case(full, said)

@@ -95,6 +95,22 @@ def test_a_rule_that_was_not_scored_is_skipped_with_its_reason():
     assert reasons == ["could not be scored on 60 outputs", "applies to none of the outputs"]
 
 
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (check(1), "Broken by 1 of 60 outputs (1.7\xa0%, range 1.7 to 1.7\xa0%)."),
+        (check(0, 1), "Broken by 0 of 1 output (0\xa0%, range 0 to 0\xa0%)."),
+        (check(3, level="should"), "Broken by 3 of 60 outputs (5\xa0%, range 5 to 5\xa0%). The rule says should, "),
+        ({"fail": 1, "share": 0.001}, "Broken by 1 output (0.1\xa0%)."),
+    ],
+)
+def test_a_case_says_its_numbers(rule, said):
+    found = results()
+    found["quality"]["prompted"]["checks"]["stop"] = rule
+    text = suites(found)["prompted"].findtext("testcase/system-out")
+    assert str(text).startswith(said)
+
+
 def test_the_time_of_a_suite_is_what_its_outputs_took():
     found = suites(results())
     assert found["tuned"].get("time") == "15.000"
