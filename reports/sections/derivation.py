@@ -61,8 +61,13 @@ class DerivedLine:
 
 
 def derivation_steps(run: StoredRun) -> list[DerivedLine]:
-    """The lines that lead to the payback, or to the gain of a one-off batch, each after what it needs."""
+    """The lines that lead to the payback, or to the gain of a one-off batch, each after what it needs.
+
+    Nothing where the lines do not say what goes in, as in runs of older versions.
+    """
     entries = _entries(run)
+    if not any(entry.get("inputs") for entry in entries.values()):
+        return []
     goal = "payback_days" if "payback_days" in entries else "npv"
     wanted = _leading_to(goal, entries)
     return [_line(entry, entries, total=key in (goal, "npv")) for key, entry in entries.items() if key in wanted]

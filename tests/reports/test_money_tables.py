@@ -184,6 +184,18 @@ def test_a_run_without_alternatives_has_no_table_of_them(pages):
     assert "Paid back after" in page  # the steps in short, where no derivation was kept
 
 
+def test_lines_that_do_not_say_what_goes_in_stand_in_the_whole_list(pages):
+    def older(results: dict[str, Any]) -> None:
+        counted()(results)
+        for line in results["money"]["derivation"]:
+            del line["inputs"]
+
+    page, _ = pages(older)
+    assert "Paid back after" in page
+    assert page.count('id="f-payback_days"') == 1
+    assert page.index('id="f-payback_days"') > page.index("Every figure, to follow")
+
+
 def test_without_prices_the_section_says_what_to_state_and_nothing_else(pages):
     page, _ = pages(lambda results: results.update(money=None))
     section = page[page.index('id="money"') : page.index("</section>", page.index('id="money"'))]
