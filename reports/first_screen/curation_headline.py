@@ -6,13 +6,17 @@ from typing import Any
 from markupsafe import Markup
 
 from .. import numbers as say
-from ..charts.axes import linear_axis
+from ..charts.axes import Axis
 from ..charts.rows import Bar, mini_rows
 from ..curated import StoredCuration
+from ..sections.kept_apart import held_out, likeness
+from ..sections.rows_left import rule_words, sentences_of, short, small_percent
 from .headline import Headline, Number, Side
+from .typography import typeset
 
 __all__ = ["curation_headline"]
 
+DOUBT = 260  # characters: what fits the first screen of a phone
 # Warnings in the order in which they weigh; the first that is there is the strongest reason for doubt.
 _WEIGHT = (
     "few_pairs",
@@ -35,72 +39,133 @@ _WEIGHT = (
 def curation_headline(run: StoredCuration) -> Headline:
     """The sentence, three numbers, the strongest doubt and the next step."""
     data = run.summary
-    leaks = (data.get("certificate") or {}).get("pairs_at_or_above")
-    waiting = sum((data.get("outcomes") or {}).get(name) or 0 for name in ("conflict", "quarantined"))
-    label, tone = ("The splits leak", "fix") if leaks else ("Look first", "open") if waiting else ("Ready", "go")
+    label, tone = _label(data)
     return Headline(
         label=label,
         tone=tone,
-        sentence=_sentence(data, waiting, leaks),
-        numbers=(_kept(data), _splits(data), _nearest(data)),
-        doubt=_doubt(data),
-        next_step=_next_step(data, waiting),
+        sentence=_sentence(data),
+        numbers=(_kept(data), _apart(data), _different(data)),
+        doubt=typeset(_doubt(data)),
+        next_step=_next_step(data),
     )
 
 
-def _sentence(data: Mapping[str, Any], waiting: int, leaks: int | None) -> str:
-    outcomes, splits = data.get("outcomes") or {}, data.get("splits") or {}
-    kept, read = say.count(outcomes.get("kept")), say.count(data.get("rows_read"))
-    sentence = f"{kept} of {read} rows are clean: {say.count(splits.get('train'))} to learn from"
-    held = sum(splits.get(name) or 0 for name in ("validation", "test"))
-    sentence += f" and {say.count(held)} held out"
-    sentence += "." if leaks else ", none of which repeats a training example." if held else "."
-    if waiting:
-        verb = "row waits" if waiting == 1 else "rows wait"
-        sentence += f" {say.count(waiting)} {verb} for a person to decide."
+def _label(data: Mapping[str, Any]) -> tuple[str, str]:
+    if not _kept_rows(data):
+        return "Nothing to use", "fix"
+    if _leaks(data):
+        return "The splits leak", "fix"
+    if not _split(data, "train"):
+        return "Nothing to learn from", "fix"
+    if _waiting(data):
+        return "Look first", "open"
+    return ("Ready", "go") if held_out(data) else ("Nothing to test with", "open")
+
+
+def _sentence(data: Mapping[str, Any]) -> str:
+    kept, read, held, train = _kept_rows(data), data.get("rows_read") or 0, held_out(data), _split(data, "train")
+    rows = f"{say.count(read)} row{'' if read == 1 else 's'}"
+    if not read:
+        return "No rows were read, so there is nothing to use."
+    if not kept:
+        return (
+            f"Not one of {rows} can be used{_because(data)}."
+            if read > 1
+            else f"The one row cannot be used{_because(data)}."
+        )
+    clean = f"{say.count(kept)} of {rows} {'is' if kept == 1 else 'are'} clean"
+    sentence = f"{clean}: {say.count(train)} to learn from and {say.count(held)} held out"
+    if not held:
+        sentence = f"{clean}, all to learn from and none to test with"
+    new = held and not _leaks(data) and _leaks(data) is not None
+    repeats = "which repeats no training example" if held == 1 else "none of which repeats a training example"
+    sentence += f", {repeats}." if new else "."
+    if waiting := _waiting(data):
+        sentence += f" {say.count(waiting)} {'row waits' if waiting == 1 else 'rows wait'} for a person to decide."
     return sentence
 
 
+def _because(data: Mapping[str, Any]) -> str:
+    """The reason that took most, where nothing is left."""
+    rules = {name: n for name, n in (data.get("rules") or {}).items() if n}
+    if not rules:
+        return ""
+    most = max(sorted(rules), key=lambda name: rules[name])
+    words = short(rule_words(most, sentences_of(data), brief=True), 80).rstrip(".")
+    return f"; the reason of most: {words[:1].lower()}{words[1:]}"
+
+
+def _kept_rows(data: Mapping[str, Any]) -> int:
+    return (data.get("outcomes") or {}).get("kept") or 0
+
+
+def _split(data: Mapping[str, Any], name: str) -> int:
+    return (data.get("splits") or {}).get(name) or 0
+
+
+def _waiting(data: Mapping[str, Any]) -> int:
+    return sum((data.get("outcomes") or {}).get(name) or 0 for name in ("conflict", "quarantined"))
+
+
+def _leaks(data: Mapping[str, Any]) -> int | None:
+    """Pairs alike across the split; None where nobody searched."""
+    return (data.get("certificate") or {}).get("pairs_at_or_above")
+
+
 def _kept(data: Mapping[str, Any]) -> Number:
-    read, outcomes = data.get("rows_read") or 0, data.get("outcomes") or {}
-    kept = outcomes.get("kept") or 0
-    lost = {name: n for name, n in outcomes.items() if name != "kept" and n}
-    most = max(lost, key=lambda name: (lost[name], name), default=None)
-    change = f"{say.count(lost[most])} left as {most}" if most else "none left"
-    axis = linear_axis([0, max(read, 1)], say.count)
-    picture = mini_rows([Bar(0, read, "both"), Bar(0, kept, "candidate")], axis)
-    side = Side(name="", value=say.count(kept), range=f"of {say.count(read)} rows read", role="")
+    read, kept = data.get("rows_read") or 0, _kept_rows(data)
+    change = f"{say.count(_split(data, 'train'))} to learn from, {say.count(held_out(data))} held out" if kept else ""
+    picture = mini_rows([Bar(0, read, "both"), Bar(0, kept, "candidate")], Axis(0, max(read, 1), ()))
+    side = Side("", say.count(kept), f"of {say.count(read)} read", "", "#rows")
     return Number("Rows kept", (side,), change, picture)
 
 
-def _splits(data: Mapping[str, Any]) -> Number:
-    splits = data.get("splits") or {}
-    held, start = (splits.get("validation") or 0) + (splits.get("test") or 0), splits.get("train") or 0
-    side = Side("", say.count(splits.get("test")), f"and {say.count(splits.get('validation'))} for validation", "")
-    weight = (data.get("effective_splits") or {}).get("test")
-    change = f"weigh at least like {say.count(round(weight))}" if isinstance(weight, int | float) and weight else ""
-    axis = linear_axis([0, max(start + held, 1)], say.count)
-    return Number(
-        "Rows to test on", (side,), change, mini_rows([Bar(0, start, "both"), Bar(start, start + held, "split")], axis)
+def _apart(data: Mapping[str, Any]) -> Number:
+    """Whether the held-out rows are new to a model that learns from the others."""
+    leaks, held = _leaks(data), held_out(data)
+    title = "Held-out rows that repeat training rows"
+    if leaks is None or not held:
+        return Number(title, (Side("", "not searched", "nothing is held out", ""),), "", Markup(""))
+    nearest = (data.get("certificate") or {}).get("nearest") or []
+    closest = (
+        f"nearest: {likeness(nearest[0].get('similarity'))} alike{_other_facts(data)}" if nearest else "none is near"
     )
+    pairs = f"pair{'' if leaks == 1 else 's'} of rows, {closest}" if leaks else f"of {say.count(held)} held out"
+    change = "the test would prove nothing" if leaks else closest
+    train = _split(data, "train")
+    axis = Axis(0, max(train + held, 1), ())
+    picture = mini_rows([Bar(0, train, "both"), Bar(train, train + held, "split")], axis)
+    return Number(title, (Side("", say.count(leaks), pairs, "", "#certificate"),), change, picture)
 
 
-def _nearest(data: Mapping[str, Any]) -> Number:
-    found = data.get("certificate") or {}
-    leaks, nearest = found.get("pairs_at_or_above"), found.get("nearest") or []
-    closest = f"nearest pair left {nearest[0]['similarity']:.2f} alike" if nearest else "no pair is near"
-    siblings = found.get("siblings_at_or_above")
-    change = f"{say.count(siblings)} siblings across, other facts" if siblings else ""
-    return Number(
-        "Training examples that the test repeats", (Side("", say.count(leaks), closest, ""),), change, Markup("")
+def _other_facts(data: Mapping[str, Any]) -> str:
+    """What is alike at the threshold and still no repeat differs in its facts."""
+    return ", other facts" if (data.get("certificate") or {}).get("siblings_at_or_above") else ""
+
+
+def _different(data: Mapping[str, Any]) -> Number:
+    """How different the outputs are, and how much of the style they break."""
+    read, found = data.get("rows_read") or 0, data.get("distinct_outputs")
+    checks = (data.get("checks") or {}).values()
+    worst = max((check.get("share") or 0.0 for check in checks), default=None)
+    change = "" if worst is None else "no rule of the style is broken"
+    if worst:
+        change = f"{small_percent(worst)} break the rule most broken"
+    known = isinstance(found, int)
+    picture = (
+        mini_rows([Bar(0, read, "both"), Bar(0, found, "candidate")], Axis(0, max(read, 1), ()))
+        if known
+        else Markup("")
     )
+    side = Side("", say.count(found) if known else say.UNKNOWN, f"of {say.count(read)} read", "", "#content")
+    return Number("Different outputs", (side,), change, picture, "#style" if worst is not None else "")
 
 
 def _doubt(data: Mapping[str, Any]) -> str:
     texts = {str(warning.get("code")): str(warning.get("text")) for warning in data.get("warnings") or []}
     for code in (*_WEIGHT, *texts):
         if code in texts:
-            return texts[code]
+            return short(texts[code], DOUBT)
     style = data.get("style") or {}
     if not style.get("checks"):
         return "No style schema was given, so nothing was asked of the outputs but that they are whole."
@@ -109,11 +174,21 @@ def _doubt(data: Mapping[str, Any]) -> str:
     return "None that this run could see: what a rule does not ask, it did not look for."
 
 
-def _next_step(data: Mapping[str, Any], waiting: int) -> str:
-    if (data.get("certificate") or {}).get("pairs_at_or_above"):
+def _next_step(data: Mapping[str, Any]) -> str:
+    if not _kept_rows(data):
+        return (
+            "Look at the first rows that left, under Rows below: what they have in common is what to mend in the file."
+        )
+    if _leaks(data):
         return "Do not test on these splits; the certificate below names the pairs that are on both sides."
-    if waiting:
-        return "Decide on the rows that wait: tuneworth why RUN ROW shows each beside the other and notes the decision."
+    if _waiting(data):
+        return (
+            "Decide on the rows that wait: `tuneworth why RUN ROW` shows each beside the other and notes the decision."
+        )
+    if not _split(data, "train") or not held_out(data):
+        return "Collect more rows: both sides of the split need some."
     if not (data.get("style") or {}).get("checks"):
-        return "Say what a good output looks like: tuneworth style infer FILE proposes the rules."
-    return "Train on them with tuneworth run, or export them for a provider with tuneworth export RUN --format openai."
+        return "Say what a good output looks like: `tuneworth style infer FILE` proposes the rules."
+    return (
+        "Train on them with `tuneworth run`, or export them for a provider with `tuneworth export RUN --format openai`."
+    )

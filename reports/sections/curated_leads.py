@@ -20,9 +20,14 @@ def rows_lead(data: Data) -> str:
     if not rules:
         return f"{stay}."
     most = max(sorted(rules), key=lambda name: rules[name])
-    words = short(rule_words(most, sentences_of(data), brief=True), 90)
-    lost = sum(n for name, n in (data.get("outcomes") or {}).items() if name != "kept")
-    return f"{stay}; of the {say.count(lost)} that left, {say.count(rules[most])} left for this: {_sentence(words)}"
+    lost, n = sum(n for name, n in (data.get("outcomes") or {}).items() if name != "kept"), rules[most]
+    if most.startswith("style:"):
+        name = most.removeprefix("style:")
+        words = short(str((sentences_of(data).get(name) or {}).get("sentence") or name), 90)
+        why = f"{say.count(n)} {'breaks' if n == 1 else 'break'} one rule: {_sentence(words)}"
+    else:
+        why = f"{say.count(n)} left for one reason: {_sentence(rule_words(most, {}))}"
+    return f"{stay}; of the {say.count(lost)} that left, {why}"
 
 
 def apart_lead(data: Data) -> str:

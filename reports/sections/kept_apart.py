@@ -12,7 +12,7 @@ from ..curated import read_texts
 from .differing import differing
 from .rows_left import ID, short
 
-__all__ = ["Near", "certificate", "certificate_facts", "held_out", "near_rows", "new_to_it"]
+__all__ = ["Near", "certificate", "certificate_facts", "held_out", "likeness", "near_rows", "new_to_it"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def certificate_facts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
          f"text{f'. Not compared: {left_out}' if left_out else ''}"),
         ("Alike, with the same facts", _pairs(found["pairs_at_or_above"])),
         ("Alike, with other facts", _siblings(found.get("siblings_at_or_above"), tied)),
-        ("The nearest that is left", f"{_likeness(nearest[0].get('similarity'))} alike" if nearest else "nothing near"),
+        ("The nearest that is left", f"{likeness(nearest[0].get('similarity'))} alike" if nearest else "nothing near"),
         ("Outputs much like a training output", _outputs(found.get("outputs_alike"))),
     ]  # fmt: skip
     return [(label, value) for label, value in facts if value]
@@ -111,11 +111,11 @@ def near_rows(path: Path, data: Mapping[str, Any], *, texts: bool) -> list[Near]
     rows = []
     for pair in nearest:
         inputs = differing(*(said.get(pair[key], ("", ""))[0] for key in ("id", "train_id")))
-        rows.append(Near(short(pair["id"], ID), short(pair["train_id"], ID), _likeness(pair["similarity"]), *inputs))
+        rows.append(Near(short(pair["id"], ID), short(pair["train_id"], ID), likeness(pair["similarity"]), *inputs))
     return rows
 
 
-def _likeness(value: Any) -> str:
+def likeness(value: Any) -> str:
     """Three decimals, cut and not rounded: what is below the threshold never reads like the threshold itself."""
     if not isinstance(value, int | float):
         return say.UNKNOWN

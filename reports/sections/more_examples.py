@@ -32,7 +32,7 @@ def curve_figure(run: StoredRun) -> Markup:
     if promise := _promise(run, found[-1]):
         (start, share, _, _), (to, value, low, high) = found[-1], promise
         curves.append(Curve("with twice as many, estimated", ((start, share), (to, value)), "baseline"))
-        bands.append(Band("range of the estimate", ((start, share, share), (to, low, high)), "baseline"))
+        bands.append(Band("range of what they would add", ((start, share, share), (to, low, high)), "baseline"))
     lines = [*found, *([promise] if promise else [])]
     x = linear_axis([size for size, *_ in lines], say.count, tight=True)
     y = linear_axis([end for _, *ends in lines for end in ends], lambda share: say.percent(share, digits=0))

@@ -34,7 +34,7 @@ RULES = {
 }
 MOST_RULES = 30  # rows of the table; a style may have thousands of rules, and the ledger has them all
 EXAMPLES = 3  # of each rule
-ID = 120  # characters of an id
+ID, SENTENCE = 120, 400  # characters of an id, of a rule
 TEXT = 280  # characters of a text that a row of a table shows
 
 
@@ -79,7 +79,7 @@ def left_rows(run: StoredCuration, *, texts: bool) -> list[Left]:
     return [
         Left(
             rule=rule or "",
-            words=rule_words(rule, sentences_of(run.summary)),
+            words=short(rule_words(rule, sentences_of(run.summary)), SENTENCE),
             outcome=outcome,
             rows=say.count(n),
             share=small_percent(n / read),

@@ -1,14 +1,25 @@
 """The report of a run that was curated and nothing more."""
 
 import json
+import re
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tuneworth.curate import curate, read_pairs, write_curated
 from tuneworth.examples import example_path
 from tuneworth.reports import write_report
+from tuneworth.reports.curated import StoredCuration
+from tuneworth.reports.first_screen.curation_headline import curation_headline
+from tuneworth.reports.sections.curated_leads import apart_lead, content_lead, rows_lead, style_lead, warnings_lead
+from tuneworth.reports.sections.differing import differing
+from tuneworth.reports.sections.funnel import funnel_steps
+from tuneworth.reports.sections.kept_apart import likeness
 from tuneworth.style import DataError, read_style
 
 ATTACK = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)> {{ 7*7 }} `x` | y"
@@ -92,3 +103,150 @@ def test_the_nearest_pairs_show_both_inputs(clean):
     assert nearest["id"] in html
     assert nearest["train_id"] in html
     assert f"{int(nearest['similarity'] * 1000) / 1000:.3f}</td>" in html  # cut, so that it never reads as the limit
+
+
+def summary(**keys: Any) -> dict[str, Any]:
+    """A summary of a hundred rows of which eighty stay, as curating writes it."""
+    return {
+        "rows_read": 100,
+        "outcomes": {"kept": 80, "duplicate": 5, "conflict": 0, "invalid": 15, "leaked": 0, "quarantined": 0},
+        "splits": {"train": 60, "validation": 8, "test": 12},
+        "rules": {"style:short": 12, "exact_duplicate": 5, "unreadable": 3},
+        "distinct_outputs": 90,
+        "certificate": {"threshold": 0.8, "pairs_at_or_above": 0, "siblings_tied_from": 0.9, "siblings_at_or_above": 0,
+                        "nearest": [], "outputs_alike": 3},
+        "style": {"name": "s", "reviewed": True, "checks": {"short": {"level": "must", "sentence": "Write little."}}},
+        "checks": {"short": {"fail": 12, "share": 0.12}},
+        "warnings": [],
+    } | keys  # fmt: skip
+
+
+def stored(**keys: Any) -> StoredCuration:
+    return StoredCuration(Path("r"), summary(**keys), pl.DataFrame(), {})
+
+
+NOTHING = {"outcomes": {"kept": 0, "invalid": 100}, "splits": {"train": 0, "validation": 0, "test": 0},
+           "rules": {"unreadable": 100}}  # fmt: skip
+LEAK = {"certificate": {"threshold": 0.8, "pairs_at_or_above": 1, "nearest": []}}
+
+
+@pytest.mark.parametrize(("keys", "label", "said"), [
+    ({}, "Ready", "80 of 100 rows are clean: 60 to learn from and 20 held out, none of which repeats a training example."),
+    (LEAK, "The splits leak", "80 of 100 rows are clean: 60 to learn from and 20 held out."),
+    (NOTHING, "Nothing to use", "Not one of 100 rows can be used; the reason of most: could not be read as a pair."),
+    ({"rows_read": 0, "outcomes": {}, "splits": {}}, "Nothing to use", "No rows were read, so there is nothing to use."),
+    ({"rows_read": 1, "outcomes": {"kept": 1}, "splits": {"train": 1}, "rules": {}}, "Nothing to test with",
+     "1 of 1 row is clean, all to learn from and none to test with."),
+    ({"splits": {"train": 0, "validation": 0, "test": 80}}, "Nothing to learn from", "80 held out"),
+    ({"outcomes": {"kept": 80, "conflict": 1, "invalid": 19}}, "Look first", " 1 row waits for a person to decide."),
+])  # fmt: skip
+def test_the_first_screen_says_what_can_be_done_with_the_rows(keys: dict[str, Any], label: str, said: str):
+    found = curation_headline(stored(**keys))
+    assert found.label == label
+    assert said in found.sentence
+    assert found.next_step
+    assert len(found.numbers) == 3
+
+
+def test_the_doubt_of_many_warnings_is_the_weightiest_and_never_endless():
+    warnings = [{"code": "groups_across", "text": "g"}, {"code": "few_pairs", "text": "few " * 400}]
+    assert curation_headline(stored(warnings=warnings)).doubt.startswith("few few")
+    assert len(curation_headline(stored(warnings=warnings)).doubt) <= 260
+
+
+@pytest.mark.parametrize(("keys", "said"), [
+    ({}, "Of 100 rows read 80 stay; of the 20 that left, 12 break one rule: Write little."),
+    ({"rules": {"exact_duplicate": 20}},
+     "Of 100 rows read 80 stay; of the 20 that left, 20 left for one reason: Input and output of another row again."),
+    ({"rules": {}, "outcomes": {"kept": 100}}, "All 100 rows read stay."),
+    ({"rules": {}, "outcomes": {"kept": 1}, "rows_read": 1}, "The one row read stays."),
+    ({"rules": {}, "outcomes": {"kept": 0}, "rows_read": 1}, "Of 1 row read none stays."),
+])  # fmt: skip
+def test_the_rows_open_with_what_became_of_them(keys: dict[str, Any], said: str):
+    assert rows_lead(summary(**keys)) == said
+
+
+def test_each_section_opens_with_its_finding():
+    assert (
+        style_lead(summary()) == "1 of 1 rules is broken by some output, most often this one, by 12\xa0%: Write little."
+    )
+    assert style_lead(summary(checks={"short": {"fail": 0}})) == "No output breaks the rule of the style."
+    found = content_lead(summary(personal_data={"rows": 2, "found": {"phone": 2}, "masked": True}))
+    assert found == "The 100 rows read hold 90 different outputs; 2 rows hold personal data, masked."
+    assert apart_lead(summary(splits={"train": 80})).startswith("Nothing was held out")
+    assert apart_lead(summary(**LEAK)).endswith("the test leaks.")
+    assert warnings_lead(summary(warnings=[{"code": "a", "text": "b"}])).startswith("One thing to know")
+
+
+@given(
+    st.integers(0, 50), st.integers(0, 50), st.integers(0, 50), st.integers(0, 50), st.integers(0, 500),
+    st.dictionaries(st.sampled_from(["style:a", "style:b", "quality:c", "unreadable", "override"]), st.integers(0, 60)),
+)  # fmt: skip
+def test_the_funnel_ends_at_the_kept_rows_whatever_the_rules_add_up_to(
+    duplicate, conflict, leaked, invalid, kept, rules
+):
+    outcomes = {"duplicate": duplicate, "conflict": conflict, "leaked": leaked, "invalid": invalid, "kept": kept}
+    steps = funnel_steps({"rows_read": sum(outcomes.values()), "outcomes": outcomes, "rules": rules})
+    if not sum(outcomes.values()):
+        assert steps == []
+        return
+    assert (steps[0].count, steps[-1].count) == (sum(outcomes.values()), kept)
+    for before, after in pairwise(steps):
+        assert before.count - sum(lost for _, lost in after.lost) == after.count
+
+
+def test_what_differs_is_marked_and_what_is_equal_shortened():
+    left, right = differing("one " * 20 + "10 V end", "one " * 20 + "12 V end <b>")
+    assert left == 'one one one one … one one one one <mark class="differs">10</mark> V end'
+    assert right.endswith('<mark class="differs">12</mark> V end <mark class="differs">&lt;b&gt;</mark>')
+    assert differing("same words", "same words")[0] == "same words"
+
+
+@given(st.text(), st.text())
+def test_marks_hold_exactly_the_words_that_the_other_side_lacks(left: str, right: str):
+    first, second = differing(left, right)
+    for own, text in ((first, left), (second, right)):
+        words = own.striptags().split() if "<" not in text and "&" not in text else None
+        assert words is None or "…" in words or len(text.split()) > 200 or words == [
+            word if len(word) <= 80 else word[:79] + "…" for word in text.split()
+        ]  # fmt: skip
+    assert ("<mark" in first or "<mark" in second) == (left.split() != right.split()) or len(left + right) > 500
+
+
+def test_texts_of_a_million_characters_are_compared_at_their_beginnings():
+    left, right = differing("x" * 10**6, "y " * 10**6)
+    assert len(left) + len(right) < 10_000
+
+
+def test_thousands_of_rules_and_warnings_give_a_page_of_bounded_size(tmp_path):
+    rules = {f"style:r{n}": 1 for n in range(5000)}
+    write_curated(curate([{"input": f"i{n} {n * n}", "output": f"o{n}"} for n in range(40)]), tmp_path)
+    path = tmp_path / "curate" / "summary.json"
+    data = json.loads(path.read_text(encoding="utf-8")) | {
+        "rules": rules,
+        "outcomes": {"kept": 40, "invalid": 5000},
+        "rows_read": 5040,
+        "checks": {f"r{n}": {"fail": 1, "share": 0.2} for n in range(5000)},
+        "warnings": [{"code": "rule_rejects_many", "text": f"Rule {n} " * 200} for n in range(5000)],
+    }
+    path.write_text(json.dumps(data), encoding="utf-8")
+    html, _ = pages(tmp_path)
+    assert len(html.encode()) < 150_000
+    assert "4,960 more rules, each broken by 1 outputs at the most" in html
+    assert "4,994 other rules" in html
+    assert "4,988 more warnings" in html
+
+
+def test_a_likeness_below_the_threshold_never_reads_like_the_threshold():
+    assert likeness(0.79999) == "0.799"
+    assert likeness(1.0) == "1"
+    assert likeness(None) == "not measured"
+
+
+def test_every_number_of_the_first_screen_leads_to_an_anchor_of_the_page(clean):
+    html, _ = pages(clean)
+    hero = html[html.index('id="verdict"') : html.index('<div class="body">')]
+    anchors = re.findall(r'href="#([^"]+)"', hero)
+    anchors = [anchor for anchor in anchors if not anchor.startswith("i-")]
+    assert {"rows", "certificate", "content"} <= set(anchors)
+    assert [anchor for anchor in anchors if f'id="{anchor}"' not in html] == []
