@@ -31,7 +31,8 @@ const preferenceTally = (choices) => {
     const [one, two] = card.querySelectorAll(":scope > .pair > .answer:not(.ref) > .output");
     const id = card.querySelector("h3 bdi").textContent;
     const texts = new Map([[baseline, exampleText.plain(one)], [candidate, exampleText.plain(two)]]);
-    return [id, { card, texts }];
+    const cut = (output) => (output.nextElementSibling?.matches(".left") ? output.nextElementSibling.textContent : "");
+    return [id, { card, texts, cuts: new Map([[baseline, cut(one)], [candidate, cut(two)]]) }];
   }));
   const rows = new Map([...every].filter(([, { texts }]) => texts.get(baseline) !== texts.get(candidate)));
   let judged = new Map(); // id to what is saved of it
@@ -134,13 +135,14 @@ const preferenceTally = (choices) => {
       : `Request ${at + 1} of ${order.length}, ${judged.size} judged`;
     box.querySelectorAll('button[value="back"]').forEach((button) => { button.disabled = at === 0; });
     if (!ended) {
-      const { card, texts } = rows.get(order[at]);
+      const { card, texts, cuts } = rows.get(order[at]);
       const known = judged.get(order[at]);
       const request = card.querySelector(".request").cloneNode(true);
       find(".judging .request").replaceChildren(...request.childNodes);
       placed(order[at]).forEach((name, side) => {
         sides[side].textContent = texts.get(name) || "(empty)";
         sides[side].classList.toggle("empty", !texts.get(name));
+        sides[side].nextElementSibling.textContent = cuts.get(name);
       });
       for (const choice of ["left", "equal", "right"]) {
         press(choice).setAttribute("aria-pressed", String(Boolean(known) && known.choice === choice));

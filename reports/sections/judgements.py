@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import numbers as say
+from ..examples.examples import MOST_ROWS
 from ..stored import StoredRun
 
-__all__ = ["JudgeRow", "against_checks", "agreement", "judge_rows", "lead"]
+__all__ = ["JudgeRow", "against_checks", "agreement", "caution", "judge_rows", "lead"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,18 @@ def _row(part: Mapping[str, Any], name: str, place: int, found: Mapping[str, Any
         baseline=say.count(part["baseline"]),
         equal=say.count(part["equal"]),
         share=share,
+    )
+
+
+def caution(run: StoredRun) -> str:
+    """What people were shown of a large test; nothing where they could judge every request."""
+    found = run.results.get("judgements") or {}
+    tested = len(run.pairs)
+    if not found or tested <= MOST_ROWS:
+        return ""
+    return (
+        f"The page shows {say.count(MOST_ROWS)} of {say.count(tested)} requests, those on which the two differ first: "
+        "the shares hold for what was shown."
     )
 
 

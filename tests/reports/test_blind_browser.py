@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -245,12 +246,12 @@ def test_at_the_end_the_names_stand_at_the_outputs_again(window: Window, run: Pa
     assert set(labels) == {"you preferred tuned", "you preferred prompted"}
 
 
-def test_the_box_fits_a_phone_and_long_outputs(window: Window, make_run: Make):
+def test_the_box_fits_a_phone_and_says_where_long_outputs_are_cut(window: Window, make_run: Make):
     run = make_run()
     path = run / "evaluate" / "outputs.jsonl"
     rows = lines(path)
     for row in rows:
-        row["output"] += " word" * 300 + "W" * 300
+        row["output"] += " word" * 1500 + "W" * 300
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     write_report(run)
     for width in (320, 390, 1280):
@@ -260,4 +261,6 @@ def test_the_box_fits_a_phone_and_long_outputs(window: Window, make_run: Make):
         assert size["x"] >= 0
         assert size["x"] + size["width"] <= width
         assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+        cuts = box.locator(".judging .cut").all_inner_texts()
+        assert [bool(re.fullmatch(r"… [\d,]+ more characters", cut)) for cut in cuts] == [True, True]
         opened.get_by_role("button", name="Skip").click()

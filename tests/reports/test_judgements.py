@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tuneworth.reports import write_report
-from tuneworth.reports.sections.judgements import against_checks, agreement, judge_rows, lead
+from tuneworth.reports.sections.judgements import against_checks, agreement, caution, judge_rows, lead
 from tuneworth.reports.stored import StoredRun
 
 PART: dict[str, Any] = {
@@ -65,6 +65,14 @@ def test_people_are_held_against_the_checks_where_these_accept_one_side_alone():
         "Where tuned alone keeps the rules, people preferred it in 7 of 9 choices, the other in 1, and found both equal in 1."
     ]
     assert against_checks(stored(checks={"candidate": NOTHING, "baseline": NOTHING})) == []
+
+
+def test_what_was_shown_of_a_large_test_is_said():
+    pairs = {f"p{n}": {} for n in range(260)}
+    run = StoredRun(Path("nowhere"), {"judgements": FOUND}, pairs, {})
+    assert caution(run).startswith("The page shows 200 of 260 requests, those on which the two differ first")
+    assert caution(stored()) == ""
+    assert caution(StoredRun(Path("nowhere"), {}, pairs, {})) == ""
 
 
 def test_without_judgements_nothing_is_said():
