@@ -46,11 +46,8 @@ def lead(run: StoredRun) -> str:
     behind = f"The {len(methods.entries)} methods behind these numbers, each with its name and source"
     if not methods.settings:
         return f"{behind}."
-    stated = sum(setting.source == "stated" for setting in methods.settings)
-    by_whom = (
-        f"{stated or 'none'} of them stated by the team" if stated < len(methods.settings) else "all stated by the team"
-    )
-    return f"{behind}, and the {len(methods.settings)} settings that matter, {by_whom}."
+    stated, n = sum(setting.source == "stated" for setting in methods.settings), len(methods.settings)
+    return f"{behind}, and the settings that matter: {stated or 'none'} of {n} stated by the team."
 
 
 def method_lines(run: StoredRun) -> Methods:

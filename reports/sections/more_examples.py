@@ -82,7 +82,7 @@ def curve_sentence(run: StoredRun) -> str:
 
 def curve_evidence(run: StoredRun) -> str:
     """What the sentence rests on; empty where that was not noted."""
-    return _stop(without_folders(str(_curve(run).get("evidence") or "")))
+    return _stop(str(_curve(run).get("evidence") or ""))
 
 
 def _ends(low: float, high: float) -> str:
@@ -91,7 +91,7 @@ def _ends(low: float, high: float) -> str:
 
 
 def _stop(text: str) -> str:
-    text = text.strip().rstrip(".")
+    text = without_folders(text.strip()).rstrip(".")
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 

@@ -1,11 +1,16 @@
 """The learning curve, the choice of the baseline and stated risks on the page."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from tuneworth.evaluate.learning_curve import fit_curve
 from tuneworth.reports import write_report
+from tuneworth.reports.sections.more_examples import curve_figure, curve_sentence
+from tuneworth.reports.stored import StoredRun
 
 
 def tell(results: dict[str, Any]) -> None:
@@ -32,3 +37,46 @@ def test_the_page_says_what_more_examples_would_give(make_run):
     assert "four &lt;b&gt;adapters" in page.lower()
     assert "chosen on 40 validation pairs" in page
     assert "to watch, as stated" in page
+
+
+def stored(value: float = 0.05, low: float = 0.04, high: float = 0.07, **keys: Any) -> StoredRun:
+    shares = [{"share": share, "low": share - 0.1, "high": share + 0.1} for share in (0.5, 0.6, 0.7)]
+    curve = {"sizes": [75, 150, 300], "acceptable": shares,
+             "doubling": {"to": 600, "gain": {"value": value, "low": low, "high": high}}}  # fmt: skip
+    return StoredRun(Path("r"), {"learning_curve": curve | keys}, {}, {})
+
+
+@pytest.mark.parametrize(("gain", "said"), [
+    ((0.05, 0.04, 0.07), "would make about 5 points more of the outputs acceptable (4 to 7 points)."),
+    ((0.0, 0.0, 0.047), "would change little: 0 to 4.7 points more of the outputs would be acceptable."),
+    ((0.001, 0.0, 0.002), "would change nothing to speak of."),
+    ((0.01, 0.0, 0.02), "would make about 1 point more of the outputs acceptable (0 to 2 points)."),
+])  # fmt: skip
+def test_what_twice_the_examples_give_is_a_sentence(gain: tuple[float, float, float], said: str):
+    assert curve_sentence(stored(*gain)).replace("\xa0", " ") == f"Twice the examples (600 pairs) {said}"
+
+
+def test_the_estimate_is_drawn_behind_the_last_size_and_no_further():
+    figure = curve_figure(stored())
+    assert "600 pairs, estimated" in figure
+    assert "75\xa0%" in figure
+    assert "estimated" not in curve_figure(stored(doubling=None))
+    assert curve_sentence(stored(doubling=None, sentence="With 2 sizes there is no curve")).startswith("With 2 sizes")
+
+
+@pytest.mark.parametrize("keys", [
+    {"sizes": []}, {"sizes": [75]}, {"acceptable": None}, {"sizes": None}, {"acceptable": [{}, "odd", {"share": "x"}]},
+])  # fmt: skip
+def test_a_curve_without_two_sizes_is_not_drawn(keys: dict[str, Any]):
+    assert curve_figure(stored(**keys)) == ""
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -float("inf"), 1e300, None, "3", True])
+def test_odd_numbers_leave_no_mark(odd: Any):
+    run = stored(odd, odd, odd, acceptable=[{"share": odd, "low": odd, "high": odd}, {"share": 0.5}, {"share": 0.6}])
+    figure = curve_figure(run)
+    assert not re.search(r"\b(nan|inf|None)\b", figure + curve_sentence(run))
+
+
+def test_a_gain_beyond_everything_stays_inside_the_chart():
+    assert "100\xa0%" in curve_figure(stored(0.9, 0.8, 0.99))

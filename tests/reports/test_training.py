@@ -246,3 +246,14 @@ def test_what_a_real_fit_leaves_is_shown(make_run: Callable[..., Path], tiny_mod
     assert f"Training loss {done.train_loss:.3f}" in text
     worst = done.highest_losses[0]
     assert f"{worst['loss']:.3f} {worst['first_loss']:.3f} {worst['tokens']}" in text
+
+
+@pytest.mark.parametrize(("keys", "said"), [
+    ({}, "300 pairs were learnt in 5 min 5 s; the validation loss was lowest at step 96, and those weights were kept."),
+    ({"best_step": 114}, "lowest at step 114, the last, and those weights were kept."),
+    ({"validation_loss": None}, "in 5 min 5 s; the weights of step 96 were kept."),
+    ({"best_step": None, "seconds": None, "train_pairs": 1}, "1 pair was learnt."),
+    ({"train_pairs": None, "seconds": float("nan"), "best_step": "odd"}, "The pairs were learnt."),
+])  # fmt: skip
+def test_the_section_opens_with_what_was_learnt(make_run: Callable[..., Path], keys: dict[str, Any], said: str) -> None:
+    assert said in shown(make_run(change=training(**keys)))
