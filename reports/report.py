@@ -159,6 +159,7 @@ def _curated_context(run: StoredCuration, *, texts: bool) -> dict[str, Any]:
         "counted": f"{say.count(run.summary.get('rows_read'))} rows read",
         "footer": "Every number on this page is in curate/summary.json and curate/ledger.parquet beside it.",
         "headline": curation_headline(run),
+        "summary": summary,
         "sections": curated_outline(run, origin=origin),
         "checks": curation.style_rows(run.summary),
         "method": curation_lines(run),

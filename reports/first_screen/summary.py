@@ -7,7 +7,7 @@ from .. import numbers as say
 from ..sections.rules import check_rows
 from ..stored import StoredRun
 
-__all__ = ["gate_lines", "money_lines", "moved_rows", "risk_lines", "unchecked", "variant_rows"]
+__all__ = ["gate_lines", "money_lines", "moved_rows", "risk_lines", "short", "unchecked", "variant_rows"]
 
 MOST_VARIANTS = 10
 MOST_RULES = 8
@@ -53,7 +53,8 @@ def moved_rows(run: StoredRun) -> list[tuple[str, str, str, str]]:
     return [(row.sentence, say.percent(row.before), say.percent(row.after), row.change) for row in moved[:MOST_RULES]]
 
 
-def _short(text: str, most: int = 120) -> str:
+def short(text: str, most: int = 120) -> str:
+    """The beginning of a long text."""
     return text if len(text) <= most else f"{text[:most].rstrip()} …"
 
 

@@ -15,7 +15,7 @@ __all__ = ["Flip", "flips", "lead", "reasons", "split"]
 FARTHEST = 30
 SHOWN = 8  # the rest waits under a disclosure
 SHARES = ("acceptance", "cached_share", "discount_rate")
-# Inputs that are counted, so that the words for them are plural and stand without an article.
+# Inputs that are counted, so that the words for them are plural.
 COUNTED = (
     "requests_per_day", "requests_total", "requests_per_second", "fixed_tokens", "horizon_days", "target_payback_days",
     "retrain_every_days",
@@ -96,7 +96,7 @@ def _flip(flip: Mapping[str, Any], currency: str) -> Flip | None:
     key = str(flip.get("key") or flip.get("what") or "")
     last = key.rpartition(".")[2]
     what = typeset(str(flip.get("what") or key).replace("_", " "))
-    subject = what if last in COUNTED else f"the {what}"
+    subject = what if last.startswith("requests") else f"the {what}"
     answer = str(flip.get("decision") or "")
     if not isinstance(now, int | float) or now <= 0:
         is_ = "are" if last in COUNTED else "is"

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from tuneworth.curate import curate, write_curated
 from tuneworth.reports import write_report
 from tuneworth.reports.first_screen import summary
 from tuneworth.reports.stored import StoredRun, read_run
+from tuneworth.style import read_style
 
 from .first_screen_kinds import KINDS, kind_maker
 
@@ -139,3 +141,13 @@ def test_the_rules_that_did_not_move_are_left_out(evaluated_run: Callable[..., P
     changes = [abs(float(change.split("\xa0")[0].replace("−", "-"))) for *_, change in moved]
     assert changes == sorted(changes, reverse=True)
     assert 0 not in changes
+
+
+def test_a_curated_run_with_a_hundred_rules_is_one_page(tmp_path: Path) -> None:
+    rules = "".join(f"  - {{id: r{n}, kind: forbidden, level: should, any: [word{n}]}}\n" for n in range(100))
+    (tmp_path / "style.yaml").write_text(f"name: many\nchecks:\n{rules}", encoding="utf-8")
+    rows = [{"id": f"r{n}", "input": f"thing {n} of kind {n * n}", "output": f"word{n} it is {n}"} for n in range(99)]
+    write_curated(curate(rows, read_style(tmp_path / "style.yaml")), tmp_path / "run")
+    text = write_report(tmp_path / "run")[1].read_text(encoding="utf-8")
+    assert len(text.split("\n")) < 80
+    assert "| and more, in report.html | | |" in text
