@@ -34,7 +34,7 @@ SENTENCE, WARNING = 400, 500  # characters
 UNKNOWN_DATA = (
     "A model does well on what it was trained on, so a test on training pairs proves nothing. To have it searched: put the "
     "training pairs and these into one file with a column that says which is which, name it as split under [data], and "
-    "run tuneworth curate; its certificate names every test pair that repeats a training pair."
+    "run tuneworth curate: every row that repeats another, also across the two sides, is named."
 )
 
 
