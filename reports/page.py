@@ -24,6 +24,9 @@ STYLES = (
 )  # fmt: skip
 # What no page can hold: control characters (but tab and line ends), lone surrogates, noncharacters.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+PAGE_HEADER = "font: 8pt Arial, sans-serif; color: #555;"
+# A style attribute that only places its element; texts of a run cannot look so, as their quotes are escaped.
+_PLACE = re.compile(r' style="((?:left|right|width|margin-left|margin-right):-?[0-9.]+%)"')
 # Comments that have whole lines to themselves, of a style or a script.
 _COMMENTS = re.compile(r"^[ \t]*(?://.*|/\*(?:(?!\*/)[\s\S])*\*/[ \t]*)$", re.MULTILINE)
 # What means something in Markdown anywhere, and what does so only at the start of a line.
@@ -36,14 +39,31 @@ def render_page(context: Mapping[str, Any], *, scripts: Sequence[str] = ()) -> s
     `scripts` are the files of reports/scripts that the page runs, in this order.
     """
     script = "\n".join(_own_text("scripts", f"{name}.js") for name in scripts)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    # Styles and scripts come from this package, never from a run.
-    style = Markup("\n".join(_own_text("styles", f"{name}.css") for name in STYLES))
     text = _environment(markdown=False).get_template("page.html.j2").render(
-        **context, say=numbers, icons=_icons(), hold=_hold, parts_of=_parts_of, style=style, script=Markup(script),
-        script_hash=digest, page_title=Markup(_css_text(f"{context['project']} · {context['created']}")),
+        **context, say=numbers, icons=_icons(), hold=_hold, parts_of=_parts_of, script=Markup(script),
+        script_hash=_digest(script),
     )  # fmt: skip
-    return _printable(text)
+    return _styled(_printable(text), title=f"{context['project']} · {context['created']}")
+
+
+def _styled(text: str, *, title: str) -> str:
+    """The page with its one style sheet and the hash of it in its policy, which allows no other style.
+
+    A place in a chart, written as a style attribute of one number, becomes a rule of the sheet.
+    """
+    places = dict.fromkeys(_PLACE.findall(text))
+    style = "\n".join([
+        *(_own_text("styles", f"{name}.css") for name in STYLES),
+        *(f'[data-place="{place}"] {{ {place} }}' for place in places),
+        f'@media print {{ @page {{ @top-right {{ content: "{_css_text(title)}"; {PAGE_HEADER} }} }} }}',
+    ])  # fmt: skip
+    head, body = _PLACE.sub(r' data-place="\1"', text).split("<title>", 1)  # the head is ours up to here
+    return head.replace("STYLE-HASH", _digest(style)).replace("STYLE-SHEET", style) + "<title>" + body
+
+
+def _digest(text: str) -> str:
+    """The SHA-256 of an own script or style, as a Content-Security-Policy states it."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 @cache

@@ -110,7 +110,9 @@ def test_the_policy_of_a_page_allows_its_own_script_and_nothing_else(window: Win
         rules = dict(rule.strip().split(" ", 1) for rule in policy[1].split(";"))
         assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == "'none'", kind
         assert re.fullmatch(r"'sha256-[A-Za-z0-9+/=]{44}'", rules["script-src"]), kind
-        assert html.index("Content-Security-Policy") < html.index("<script"), kind
+        assert re.fullmatch(r"'sha256-[A-Za-z0-9+/=]{44}'", rules["style-src"]), kind
+        assert not re.search(r"<[^>]* style=", html), kind
+        assert html.index("Content-Security-Policy") < html.index("<style") < html.index("<script"), kind
         window.open(page)
         window.value(
             "document.body.append(Object.assign(document.createElement('script'), { text: 'window.owned = 1' }))"
