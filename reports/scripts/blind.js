@@ -129,6 +129,8 @@ const preferenceTally = (choices) => {
     find(".judging").hidden = ended;
     find(".done").hidden = !ended;
     const left = order.length - judged.size;
+    const same = every.size - rows.size;
+    find(".same").textContent = same ? `Left out, with one and the same answer on both sides: ${same}.` : "";
     find(".done p").textContent = left ? `You have seen them all; ${left} without a choice come again.` : "You have judged them all.";
     press("skipped").hidden = !left;
     find(".progress").textContent = ended ? `${judged.size} of ${order.length} judged`

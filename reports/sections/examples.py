@@ -63,7 +63,8 @@ def chosen_by(run: StoredRun, examples: Examples) -> str:
         )
     if samples_of(run) > 1:
         rows += f" Of the {say.count(samples_of(run))} outputs of a request, the first is shown."
-    return f"{rows} Nobody picked them. All outputs are in evaluate/outputs.jsonl."
+    picked = "" if shown == total else " Nobody picked them."
+    return f"{rows}{picked} All outputs are in evaluate/outputs.jsonl."
 
 
 def printed(examples: Examples) -> str:

@@ -136,6 +136,7 @@ def test_sides_and_rows_are_shuffled_and_the_same_again_under_their_seed(window:
     outputs = {(line["id"], line["variant"]): line["output"] for line in lines(run / "evaluate" / "outputs.jsonl")}
     differing = {id_ for id_, _ in outputs if outputs[id_, "prompted"] != outputs[id_, "tuned"]}
     assert {row["id"] for row in rows} == differing
+    assert f"on both sides: {60 - len(differing)}." in box.inner_text()
     assert 0.1 < sum(row["left"] == "tuned" for row in rows) / len(rows) < 0.9
     shown = window.value("[...document.querySelectorAll('.card h3 bdi')].map(name => name.textContent)")
     assert [row["id"] for row in rows] != [id_ for id_ in shown if id_ in differing]

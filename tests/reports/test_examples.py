@@ -89,6 +89,7 @@ def test_the_rule_of_the_choice_is_stated_and_kept(kinds: list[str], said: str):
     run = invented(kinds)
     examples = choose_examples(run)
     assert chosen_by(run, examples).startswith(said)
+    assert ("Nobody picked them." in chosen_by(run, examples)) == (len(kinds) > 200)
     shown = [row.kind for row in examples.rows]
     assert len(shown) == min(200, len(kinds))
     differing = sum(kind in ("won", "lost") for kind in kinds)
