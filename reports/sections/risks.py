@@ -66,7 +66,8 @@ def lead(run: StoredRun) -> str:
     if measured == 0:
         first = f"Not one of the {_word(len(found))} risks was measured"
     if stated:
-        first += f" and {_word(stated)} judged by what was stated"
+        judged = f"{_word(stated)} judged by what was stated"
+        first += f" and {judged}" if measured else f", {judged.replace(' judged', f' {_was(stated)} judged', 1)}"
     stands = (
         f"{_word(over)} {_is(over)} over {'its' if over == 1 else 'their'} limit" if over else "none is over its limit"
     )

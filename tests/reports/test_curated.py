@@ -250,3 +250,24 @@ def test_every_number_of_the_first_screen_leads_to_an_anchor_of_the_page(clean):
     anchors = [anchor for anchor in anchors if not anchor.startswith("i-")]
     assert {"rows", "certificate", "content"} <= set(anchors)
     assert [anchor for anchor in anchors if f'id="{anchor}"' not in html] == []
+
+
+def test_where_only_outputs_were_given_the_page_says_what_is_not_known_of_the_data(make_run):
+    def change(results: dict[str, Any]) -> None:
+        results["data"] = None
+
+    html = write_report(make_run(change=change))[0].read_text(encoding="utf-8")
+    part = html[html.index('<section class="part" id="data"') :]
+    part = part[: part.index("</section>")]
+    assert "The 60 test pairs were given as they are" in part
+    assert "name it as split under [data]" in part
+    assert "certificate" not in part
+
+
+def test_the_data_section_of_an_evaluated_run_opens_with_what_was_kept_and_shows_the_certificate(make_run):
+    html = write_report(make_run())[0].read_text(encoding="utf-8")
+    part = html[html.index('<section class="part" id="data"') :]
+    said = "Of 2,966 rows read 1,987 stay; none of the 596 held out has a training example alike with the same facts."
+    assert said in part
+    assert part.count('id="certificate"') == 1
+    assert "37 pairs across the split are alike, but their facts differ." in part

@@ -16,6 +16,7 @@ from tuneworth.reports.curated import StoredCuration, read_curation
 from tuneworth.reports.sections.again import commands, what_repeats, where
 from tuneworth.reports.sections.provenance import facts, fingerprints, lead, reuse_warning
 from tuneworth.reports.stored import StoredRun, read_run
+from tuneworth.style import DataError
 
 ORIGIN = {"versions": {"tuneworth": "0.1.0"}, "seed": 3, "seconds": {"curate": 1.0, "train": 200}, "test_set_used": 1}
 
@@ -140,3 +141,13 @@ def test_a_curated_page_says_how_to_make_it_again(tmp_path):
     html = write_report(tmp_path)[0].read_text(encoding="utf-8")
     assert "tuneworth curate &#39;pairs &lt;b&gt;.jsonl&#39; --mask --out again --seed 0" in html
     assert "/home/ann" not in html
+
+
+def test_a_damaged_run_json_is_named_and_one_that_is_not_there_is_no_matter(make_run):
+    folder = make_run()
+    assert read_run(folder).facts == {}
+    (folder / "run.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DataError, match=r"run\.json"):
+        read_run(folder)
+    (folder / "run.json").write_text("[1]", encoding="utf-8")
+    assert read_run(folder).facts == {}
