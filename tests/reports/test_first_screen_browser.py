@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tuneworth.reports import write_report
+
 from .chromium import Window
 from .first_screen_kinds import KINDS, kind_maker
 
@@ -64,3 +66,13 @@ def test_a_number_leads_to_where_it_comes_from_by_the_keyboard(
     assert box is not None
     assert -5 <= box["y"] < 800
     assert box["height"] > 0
+
+
+def test_a_project_with_a_name_of_four_hundred_letters_takes_one_line(
+    window: Window, make_run: Callable[..., Path]
+) -> None:
+    page = write_report(make_run(change=lambda results: results.update(project="W" * 400)))[0]
+    for width, height in ((1280, 800), (390, 844)):
+        window.open(page, width=width, height=height)
+        assert window.page.evaluate(BOXES, [".top"])[".top"][1] < 60
+        assert window.page.evaluate(BOXES, [".next"])[".next"][1] <= height
