@@ -56,7 +56,11 @@ def evaluate_collected(
     name = project.name if project else pairs_path.stem
     start_run(out, talk, config=config, command="tuneworth evaluate --pairs", name=name)
     fingerprint, uses = test_set_uses(out, pairs["id"].to_list())
-    update_run(out, inputs=[pairs_path, *files.values()], test_set=fingerprint, test_set_used=uses)
+    inputs = [("pairs", pairs_path), *((f"outputs of {name}", file) for name, file in files.items())]
+    own = project.inputs if project is not None else []
+    inputs += [entry for entry in own if style_path is None or entry[0] != "style"]
+    inputs += [("style", style_path)] if style_path is not None else []
+    update_run(out, inputs=inputs, test_set=fingerprint, test_set_used=uses)
     facts = read_run(out)
     keys = ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command")
     around = Surroundings(

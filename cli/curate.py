@@ -185,7 +185,9 @@ def _from_file(
     except ValueError as error:
         raise ConfigError(f"--{str(error).replace('_', '-', 1)}") from None
     config = {"data": {"path": source.name, **data}, "curate": {"mask": mask, **rules}}
-    project = Project(Path(), settings[0], schema, settings[1], TrainSettings(), EvaluateSettings(), resolved=config)
+    project = Project(
+        Path(), settings[0], schema, settings[1], TrainSettings(), EvaluateSettings(), resolved=config, style_path=style
+    )
     overrides = given.get("overrides")
     if overrides is not None and not overrides.is_file():
         raise ConfigError(f"--overrides: no file at {overrides}")

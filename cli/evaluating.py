@@ -61,7 +61,7 @@ def evaluate_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedMo
     fingerprint, uses = test_set_uses(run, pairs["id"].to_list())
     # Outputs that were there already took their time in an earlier call.
     seconds = max(watch.seconds(), read_run(run)["seconds"].get("evaluate", 0))
-    update_run(run, seconds={"evaluate": seconds}, test_set=fingerprint, test_set_used=uses)
+    update_run(run, seconds={"evaluate": seconds}, inputs=project.inputs, test_set=fingerprint, test_set_used=uses)
     around = replace(
         surroundings(run, train, tested=len(pairs), of=len(test)),
         choice=choice.to_json(),

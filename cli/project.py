@@ -32,11 +32,23 @@ class Project:
     evaluate: EvaluateSettings
     roi: Mapping[str, Any] | None = field(default=None, compare=False)
     resolved: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    style_path: Path | None = None
 
     @property
     def name(self) -> str:
         """The name of its folder."""
         return self.folder.resolve().name
+
+    @property
+    def inputs(self) -> list[tuple[str, Path]]:
+        """(role, file) of what the project is made of, beside its pairs: its own file, the style, the guides."""
+        own = [("project", self.folder / PROJECT_FILE)]
+        own += [("style", self.style_path)] if self.style_path is not None else []
+        guides = dict.fromkeys(
+            variant.guide for name in self.evaluate.named if (variant := self.evaluate.of(name)).guide
+        )
+        own += [("guide", self.folder / guide) for guide in guides if self.folder / guide != self.style_path]
+        return [(role, path) for role, path in own if path.is_file()]
 
     @property
     def runs(self) -> Path:
@@ -83,7 +95,17 @@ def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
     if problems or data is None or style is None or curate is None or train is None or evaluate is None:
         raise ConfigError.of(problems, where=str(folder / PROJECT_FILE))
     schema = read_style(folder / style.path, allow_code=allow_code)
-    return Project(folder, data, schema, curate, train, evaluate, beside(table.get("roi"), folder), _plain(table))
+    return Project(
+        folder,
+        data,
+        schema,
+        curate,
+        train,
+        evaluate,
+        beside(table.get("roi"), folder),
+        _plain(table),
+        folder / style.path,
+    )
 
 
 def _plain(value: Any) -> Any:

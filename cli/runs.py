@@ -6,7 +6,7 @@ import os
 import platform
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
@@ -103,16 +103,28 @@ def read_run(run: Path) -> dict[str, Any]:
 
 
 def update_run(
-    run: Path, *, seconds: Mapping[str, float] | None = None, inputs: list[Path] | None = None, **facts: Any
+    run: Path, *, seconds: Mapping[str, float] | None = None, inputs: Iterable[tuple[str, Path]] = (), **facts: Any
 ) -> None:
-    """Add facts to `run.json`: seconds per stage, the fingerprint of each input file, whatever else is named."""
+    """Add facts to `run.json`: seconds per stage, the fingerprint of each input, whatever else is named.
+
+    `inputs` are (role, file): pairs, style, guide, project, outputs of NAME. A file is named from the run's project on
+    where it lies in one, else by its own name: a run is handed on, where its maker's folders lie is not.
+    """
     content = read_run(run)
     content["seconds"] |= {stage: round(value, 2) for stage, value in (seconds or {}).items()}
-    known = {entry["path"]: entry for entry in content["inputs"]}
-    for path in inputs or []:
-        known[path.name] = {"path": path.name, "sha256": _fingerprint(path)}
+    known = {(entry.get("role"), entry["path"]): entry for entry in content["inputs"]}
+    for role, path in inputs:
+        label = _label(path, run)
+        known[role, label] = {"path": label, "role": role, "sha256": _fingerprint(path)}
     content["inputs"] = list(known.values())
     write_whole(run / "run.json", json.dumps({**content, **facts}, ensure_ascii=False, indent=2))
+
+
+def _label(path: Path, run: Path) -> str:
+    project = run.resolve().parent.parent
+    if run.resolve().parent.name == "runs" and path.resolve().is_relative_to(project):
+        return path.resolve().relative_to(project).as_posix()
+    return path.name
 
 
 def _fingerprint(path: Path) -> str:

@@ -117,7 +117,8 @@ def curate_stage(
             hold_splits(beside.splits, held, curated.ledger)
     write_curated(curated, run)
     with disk_refusals(run):
-        update_run(run, seconds={"curate": watch.seconds()}, inputs=[Path(f) for f in raw.files], data_guide=raw.guide)
+        inputs = [("pairs", Path(file)) for file in raw.files] + project.inputs
+        update_run(run, seconds={"curate": watch.seconds()}, inputs=inputs, data_guide=raw.guide)
     return curated.summary
 
 

@@ -42,7 +42,7 @@ def where(run: Run) -> str:
     lines = commands(run)
     if not lines:
         return ""
-    if " --style style.yaml" in lines[-1]:
+    if " --style style.yaml" in lines[-1] and not _input(run.facts, "style"):
         return "In a folder with the files above and the style schema as style.yaml:"
     if run.facts.get("config") and " --out again" not in lines[-1]:
         return "In the folder that holds the project, its tuneworth.toml, style and data as they were:"
@@ -67,19 +67,27 @@ def _evaluate_files(facts: Mapping[str, Any], results: Mapping[str, Any], projec
     variants = _mapping(results.get("variants"))
     files = {name: _mapping(how).get("file") for name, how in variants.items()}
     others = set(map(str, files.values()))
-    pairs = next(
+    pairs = _input(facts, "pairs") or next(
         (entry["path"] for entry in facts.get("inputs") or [] if str(entry.get("path")) not in others), "PAIRS"
     )
+    style = _input(facts, "style")
     words = ["tuneworth evaluate"]
     if facts.get("config"):
         words.append(project)
     words.append(f"--pairs {quote(_name(pairs))}")
     words += [f"--outputs {quote(f'{name}={_name(file)}')}" for name, file in files.items() if file]
     if not facts.get("config"):
-        words.append("--style style.yaml")
+        words.append(f"--style {quote(_name(style or 'style.yaml'))}")
+    elif style and style != _mapping(_mapping(facts["config"]).get("style")).get("path", "style.yaml"):
+        words.append(f"--style {quote(_name(style))}")
     comparison = _mapping(results.get("comparison"))
     words += [f"--{role} {quote(str(comparison[role]))}" for role in ("baseline", "candidate") if comparison.get(role)]
     return " ".join([*words, "--out again"])
+
+
+def _input(facts: Mapping[str, Any], role: str) -> str | None:
+    """The file that played this role; None where runs of an earlier version do not say."""
+    return next((str(entry["path"]) for entry in facts.get("inputs") or [] if entry.get("role") == role), None)
 
 
 def _curate_file(run: Run, facts: Mapping[str, Any]) -> str:
@@ -96,7 +104,7 @@ def _curate_file(run: Run, facts: Mapping[str, Any]) -> str:
     words = [f"tuneworth curate {quote(_name(data['path']))}"]
     style = _mapping(run.summary.get("style")) if isinstance(run, StoredCuration) else {}
     if style.get("checks"):
-        words.append("--style style.yaml")
+        words.append(f"--style {quote(_name(_input(facts, 'style') or 'style.yaml'))}")
     for key, option in _OPTIONS.items():
         value = data.get(key, rules.get(key))
         values = value if isinstance(value, list) else [] if value is None else [value]

@@ -83,3 +83,14 @@ def test_failed_calls_are_not_scored_and_too_many_make_the_comparison_invalid(ju
     results = judge("--json", prompted=rows(1), tuned=lost).json
     assert (results["quality"]["tuned"]["unscored"], results["quality"]["prompted"]["n"]) == (3, 57)
     assert (results["verdict"]["decision"], results["verdict"]["what"]) == ("fix first", "comparison")
+
+
+def test_every_file_that_a_run_read_is_named_with_its_role_and_fingerprint(judge, tmp_path, style_file):
+    judge(prompted=rows(0), tuned=rows(1))
+    inputs = json.loads((tmp_path / "judged/run.json").read_text())["inputs"]
+    found = {entry["role"]: entry["path"] for entry in inputs}
+    assert found == {
+        "pairs": "pairs.jsonl", "style": style_file.name,
+        "outputs of prompted": "prompted.jsonl", "outputs of tuned": "tuned.jsonl",
+    }  # fmt: skip
+    assert all(len(entry["sha256"]) == 64 for entry in inputs)
