@@ -115,6 +115,7 @@ def update_run(
     known = {(entry.get("role"), entry["path"]): entry for entry in content["inputs"]}
     for role, path in inputs:
         label = _label(path, run)
+        known.pop((None, label), None)  # of a version that named no roles
         known[role, label] = {"path": label, "role": role, "sha256": _fingerprint(path)}
     content["inputs"] = list(known.values())
     write_whole(run / "run.json", json.dumps({**content, **facts}, ensure_ascii=False, indent=2))

@@ -22,6 +22,9 @@ def test_a_run_goes_from_pairs_to_a_report(command, project):
     assert len(outputs) == 18
     assert results["tokens"]["prompted"]["fixed"] > results["tokens"]["tuned"]["fixed"]
     assert results["provenance"]["test_set_used"] == 1
+    roles = {entry["role"]: entry["path"] for entry in results["provenance"]["inputs"]}
+    assert roles["project"] == "tuneworth.toml"
+    assert {"pairs", "style"} <= set(roles)
 
 
 def test_a_run_that_goes_on_asks_for_nothing_twice(command, project):
