@@ -20,19 +20,31 @@ __all__ = [
     "points_range",
     "signed_amount",
     "size",
+    "whole",
 ]
 
 UNKNOWN = "not measured"
 NEVER = "never"
 NBSP = "\u00a0"  # a number and its unit stay on one line
 MINUS = "−"
+# Halves go up, as people do it and as the verdict's sentences do: 12.5 is 13. A value a little below a half, as floats
+# come out of a sum, counts as the half; beyond LARGE nobody would see it, and a nudge would change whole units.
+NUDGE, LARGE = 1e-12, 1e9
+FINEST = 4  # decimals of a percentage that would otherwise read 0 or 100
 
 
 def percent(share: float | None, *, digits: int = 1) -> str:
-    """A share of 0..1 as a percentage: 0.8167 is `81.7 %`; whole ones without a decimal."""
+    """A share of 0..1 as a percentage: 0.8167 is `81.7 %`; whole ones without a decimal.
+
+    What is neither none nor all never reads 0 % or 100 %: 0.9996 is `99.96 %` also where `digits` is 1.
+    """
     if share is None:
         return UNKNOWN
-    return f"{_fixed(share * 100, digits).replace('-', MINUS)}{NBSP}%"
+    text = _fixed(share * 100, digits)
+    while text.lstrip("-") in ("0", "100") and abs(share - round(share)) > NUDGE and digits < FINEST:
+        digits += 1
+        text = _fixed(share * 100, digits)
+    return f"{text.replace('-', MINUS)}{NBSP}%"
 
 
 def percent_range(low: float | None, high: float | None) -> str:
@@ -41,6 +53,11 @@ def percent_range(low: float | None, high: float | None) -> str:
         return UNKNOWN
     digits = 0 if (high - low) >= 0.02 or low == high else 1
     return f"{_fixed(low * 100, digits)} to {_fixed(high * 100, digits)}{NBSP}%"
+
+
+def whole(value: float) -> str:
+    """Without decimals, a half up: 12.5 is `13`."""
+    return _fixed(value, 0)
 
 
 def points(difference: float | None) -> str:
@@ -158,10 +175,15 @@ def plain(value: object) -> str:
 
 def _fixed(value: float, digits: int) -> str:
     """Rounded to `digits` decimals, thousands separated, without a decimal part of zeros."""
-    text = f"{value:,.{digits}f}"
+    text = f"{_nudged(value):,.{digits}f}"
     if "." in text and not text.split(".")[1].strip("0"):
         text = text.split(".")[0]
     return "0" if text == "-0" else text
+
+
+def _nudged(value: float) -> float:
+    """The value a little farther from nought, so that an exact half goes up."""
+    return value * (1 + NUDGE) if abs(value) < LARGE else value
 
 
 def _sign(value: float, text: str) -> str:
@@ -176,4 +198,5 @@ def _money_digits(value: float, digits: int = 3) -> str:
         return "0"
     if value < 1:
         return f"{value:.{digits - 1 - math.floor(math.log10(value))}f}"
+    value = _nudged(value)
     return f"{value:,.2f}".removesuffix(".00") if value < 10_000 else f"{value:,.0f}"

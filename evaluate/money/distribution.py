@@ -16,7 +16,8 @@ __all__ = ["npv_distribution", "payback_distribution", "spreads", "with_bands"]
 BARS = 24  # as many as show the form of ten thousand draws without the noise of each
 MOST_BARS = 1_000  # only a slip of floats would make more
 # The axis ends where one draw of a hundred is left, but no farther than the reader has a use for: a saving that is
-# nearly nought in some draws pays back after thousands of years in them.
+# nearly nought in some draws pays back after thousands of years in them. It reaches the target at least, so that none
+# of the draws that are counted as in time lies beyond it.
 TARGETS, MEDIANS = 2, 3
 
 
@@ -46,7 +47,8 @@ def payback_distribution(days: np.ndarray, target_days: float) -> dict[str, Any]
     back = days[np.isfinite(days)]
     bins, beyond = [], 0.0
     if len(back):
-        end = min(_quantile(back, 0.99), max(TARGETS * target_days, MEDIANS * _quantile(back, 0.5)))
+        far = max(TARGETS * target_days, MEDIANS * _quantile(back, 0.5))
+        end = max(min(_quantile(back, 0.99), far), min(target_days, float(back.max())))
         bins, _, beyond = _bins(back, float(back.min()), end, len(days))
     return {
         "bins": bins,
@@ -109,6 +111,8 @@ def _edges(low: float, high: float) -> list[float]:
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * (1 - 1e-9))
     exact = Decimal(f"{step:.3g}")  # so that 3 x 0.1 is 0.3
     first, last = math.floor(low / step), math.floor(high / step) + 1
+    first -= float(first * exact) > low  # 0.95 / 0.05 is a little below 19
+    last += float(last * exact) <= high
     return [float(index * exact) for index in range(first, min(last, first + MOST_BARS) + 1)]
 
 

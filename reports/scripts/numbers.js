@@ -4,6 +4,8 @@ const numberWords = (() => {
   const NBSP = "\u00a0";
   const MINUS = "\u2212";
   const UNKNOWN = "not measured";
+  const NUDGE = 1e-12;
+  const FINEST = 4;
 
   const grouped = (text) => {
     const [whole, decimals] = text.split(".");
@@ -28,9 +30,12 @@ const numberWords = (() => {
     return (value < 0 || Object.is(value, -0) ? "-" : "") + grouped(text);
   };
 
+  // numbers._nudged
+  const nudged = (value) => (Math.abs(value) < 1e9 ? value * (1 + NUDGE) : value);
+
   // numbers._fixed
   const fixed = (value, digits) => {
-    let text = rounded(value, digits);
+    let text = rounded(nudged(value), digits);
     const [whole, decimals] = text.split(".");
     if (decimals !== undefined && /^0*$/.test(decimals)) text = whole;
     return text === "-0" ? "0" : text;
@@ -40,10 +45,21 @@ const numberWords = (() => {
   const moneyDigits = (value, digits = 3) => {
     if (value === 0) return "0";
     if (value < 1) return rounded(value, digits - 1 - Math.floor(Math.log10(value)));
-    return value < 10000 ? rounded(value, 2).replace(/\.00$/, "") : rounded(value, 0);
+    const size = nudged(value);
+    return size < 10000 ? rounded(size, 2).replace(/\.00$/, "") : rounded(size, 0);
   };
 
-  const percent = (share, digits = 1) => (share === null ? UNKNOWN : `${fixed(share * 100, digits).replace("-", MINUS)}${NBSP}%`);
+  const percent = (share, digits = 1) => {
+    if (share === null) return UNKNOWN;
+    let places = digits;
+    let text = fixed(share * 100, places);
+    // What is neither none nor all never reads 0 % or 100 %.
+    while (/^-?(0|100)$/.test(text) && Math.abs(share - Math.round(share)) > NUDGE && places < FINEST) {
+      places += 1;
+      text = fixed(share * 100, places);
+    }
+    return `${text.replace("-", MINUS)}${NBSP}%`;
+  };
 
   const count = (number) => {
     if (number === null) return UNKNOWN;

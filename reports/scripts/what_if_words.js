@@ -4,6 +4,7 @@ const whatIfWords = (inputs, fields, costWords) => {
   "use strict";
   const say = numberWords;
   const currency = inputs.currency;
+  const { candidate } = inputs.spoken; // as a sentence names it
   const daily = inputs.requests_total === null;
   const money = (value) => say.amount(value, currency);
   const before = moneyFormulas.account(inputs);
@@ -27,10 +28,10 @@ const whatIfWords = (inputs, fields, costWords) => {
     const machines = Object.values(now.variants).some((variant) => variant.machine_cost_per_day);
     const thing = machines ? "a day, machines included" : inputs.failures === "drop" ? "per acceptable output" : "per request";
     const share = now.saving_share;
-    if (share === null) return `${inputs.candidate} costs ${money(now.variants[inputs.candidate].effective_cost_per_request)} ${thing}`;
+    if (share === null) return `${candidate} costs ${money(now.variants[inputs.candidate].effective_cost_per_request)} ${thing}`;
     const size = say.percent(Math.abs(share), Math.abs(share) < 0.1 ? 1 : 0);
-    if (/^0\s/.test(size)) return `${inputs.candidate} costs the same ${thing}`;
-    return `${inputs.candidate} costs ${size} ${share > 0 ? "less" : "more"} ${thing}`;
+    if (/^0\s/.test(size)) return `${candidate} costs the same ${thing}`;
+    return `${candidate} costs ${size} ${share > 0 ? "less" : "more"} ${thing}`;
   };
 
   const backClause = (now) => {
@@ -49,19 +50,18 @@ const whatIfWords = (inputs, fields, costWords) => {
   // Whether the money speaks for the candidate: paid back within the target, and a gain.
   const judgement = (now) => {
     const gain = daily ? `over ${say.days(now.horizon_days)}` : "over the whole batch";
-    const name = inputs.candidate;
     if (!(now.npv > 0)) {
       const lost = now.npv < 0 ? `${money(-now.npv)} are lost ${gain}` : `nothing is gained ${gain}`;
-      return { tone: "stay", text: `At these numbers the money speaks against ${name}: ${lost}.` };
+      return { tone: "stay", text: `At these numbers the money speaks against ${candidate}: ${lost}.` };
     }
     const late = now.payback_days === null || now.payback_days > target();
     if (daily && target() !== null && late) {
       return {
         tone: "open",
-        text: `By the target the money speaks against ${name}, though ${money(now.npv)} are gained ${gain}.`,
+        text: `By the target the money speaks against ${candidate}, though ${money(now.npv)} are gained ${gain}.`,
       };
     }
-    return { tone: "go", text: `At these numbers the money speaks for ${name}: ${money(now.npv)} are gained ${gain}.` };
+    return { tone: "go", text: `At these numbers the money speaks for ${candidate}: ${money(now.npv)} are gained ${gain}.` };
   };
 
   // [what, how it reads from an account] of each row; the account of the run stands beside the changed one.

@@ -64,6 +64,8 @@ def payback_figure(run: StoredRun) -> Markup:
     """How the drawn futures spread: the days to the payback, or for a one-off batch what it leaves over."""
     money = run.results["money"]
     found = money.get("payback_distribution")
+    if money.get("saving_per_request") is None:  # nothing is known of the money as it was counted, only of its draws
+        return Markup("")
     if found:
         return _payback(found, money.get("probability_of_payback_in_target"))
     if money.get("npv_distribution") and money.get("requests_total") is not None:
@@ -75,9 +77,9 @@ def futures(share: float) -> str:
     """A share of the drawn futures: `94 of 100`; what is not quite none or all says so."""
     if 0 < share < 0.005:
         return "fewer than 1 of 100"
-    if 0.995 < share < 1:
+    if 0.995 <= share < 1:
         return "more than 99 of 100"
-    return f"{share * 100:.0f} of 100" if share else "none of 100"
+    return f"{say.whole(share * 100)} of 100" if share else "none of 100"
 
 
 def _payback(found: Mapping[str, Any], inside: float | None) -> Markup:
@@ -85,7 +87,8 @@ def _payback(found: Mapping[str, Any], inside: float | None) -> Markup:
     if inside is None:
         return Markup("")
     bins = _read(found["bins"])
-    later = max(1 - inside - never, 0.0)
+    later = 1 - inside - never
+    later = later if later > 1e-9 else 0.0  # what floats leave of nothing
     said = f"In {futures(inside)} futures the money is back within {say.days(target)}"
     rest = [
         (f"Back within {say.days(target)}", inside, "gain"),

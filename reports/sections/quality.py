@@ -9,6 +9,7 @@ from .. import numbers as say
 from ..charts.axes import linear_axis
 from ..charts.figure import Figure, render_figure
 from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
+from ..names import named, sentence
 from ..stored import StoredRun
 from .rules import PERCENT, moves
 
@@ -29,11 +30,11 @@ def lead(run: StoredRun) -> str:
     if name is None or share is None:
         return "No output could be scored, so nothing is known of how well the rules are kept."
     on = f" of {say.count(scored['n'])} requests" if scored.get("n") else " of the requests"
-    sentence = f"{name} keeps every rule that must hold on {say.percent(share, digits=0)}{on}"
+    text = f"{sentence(named(name))} keeps every rule that must hold on {say.percent(share, digits=0)}{on}"
     other = ((run.results["quality"].get(run.baseline or "") or {}).get("acceptable") or {}).get("share")
     if run.baseline is None or other is None:
-        return f"{sentence}."
-    return f"{sentence}, {run.baseline} on {say.percent(other, digits=0)}{_moves_words(run)}."
+        return f"{text}."
+    return f"{text}, {named(run.baseline)} on {say.percent(other, digits=0)}{_moves_words(run)}."
 
 
 def _moves_words(run: StoredRun) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import numbers as say
+from ..names import named
 from ..stored import StoredRun
 from .assumptions import assumption_groups, assumption_sources, words
 from .derivation import derivation_lines, derivation_steps
@@ -55,10 +56,12 @@ def _cost_sentence(run: StoredRun, money: Mapping[str, Any]) -> str:
         much = say.amount(abs(saved), money.get("currency") or "")
         share = saved
     else:
-        much = say.percent(abs(share), digits=0 if abs(share) >= 0.02 else 1)
+        much = say.percent(abs(share), digits=0 if abs(share) >= 0.1 else 1)
     if not share:
-        return f"{unit} the same with {run.candidate} as with {run.baseline}"
-    return f"{unit} {much} {'less' if share > 0 else 'more'} with {run.candidate} than with {run.baseline}"
+        return f"{unit} the same with {named(run.candidate)} as with {named(run.baseline)}"
+    return (
+        f"{unit} {much} {'less' if share > 0 else 'more'} with {named(run.candidate)} than with {named(run.baseline)}"
+    )
 
 
 def _payback_sentence(money: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from .. import numbers as say
 from ..charts.axes import linear_axis
 from ..charts.figure import Figure, render_figure
 from ..charts.rows import Bar, Mark, Row, rows_chart
+from ..names import named
 from ..stored import StoredRun
 from .quality import role_of
 
@@ -80,7 +81,7 @@ def _tokens_words(run: StoredRun) -> str:
     sent, answered = _sent(ours), ours.get("output")
     if sent is None:
         return ""
-    words = f"A request of {run.candidate} takes {_tokens(sent)} in"
+    words = f"A request of {named(run.candidate)} takes {_tokens(sent)} in"
     if answered is not None:
         words += f" and {say.count(round(answered))} out"
     before = _sent(theirs)
@@ -88,8 +89,8 @@ def _tokens_words(run: StoredRun) -> str:
         return words
     fewer = round(before) - round(sent)
     if not fewer:
-        return f"{words}, as many in as with {run.baseline}"
-    compared = f"{words}, {say.count(abs(fewer))} {'fewer' if fewer > 0 else 'more'} in than with {run.baseline}"
+        return f"{words}, as many in as with {named(run.baseline)}"
+    compared = f"{words}, {say.count(abs(fewer))} {'fewer' if fewer > 0 else 'more'} in than with {named(run.baseline)}"
     if ours.get("fixed") is None or theirs.get("fixed") is None:
         return compared
     saved = theirs["fixed"] - ours["fixed"]
@@ -102,9 +103,9 @@ def _time_words(run: StoredRun) -> str:
     ours, theirs = ((seconds.get(name or "") or {}).get("p50") for name in (run.candidate, run.baseline))
     if ours is None:
         return ""
-    whose = "half of its answers" if _tokens_words(run) else f"Half of the answers of {run.candidate}"
+    whose = "half of its answers" if _tokens_words(run) else f"Half of the answers of {named(run.candidate)}"
     words = f"{whose} took under {say.duration(ours)}"
-    return words if theirs is None else f"{words}, with {run.baseline} {say.duration(theirs)}"
+    return words if theirs is None else f"{words}, with {named(run.baseline)} {say.duration(theirs)}"
 
 
 def _sent(found: Mapping[str, Any]) -> float | None:

@@ -13,6 +13,7 @@ from ...evaluate.money.formula_inputs import read_inputs
 from ...evaluate.money.formulas import ONE
 from ...evaluate.money.options import Figures, Plan, figures
 from .. import numbers as say
+from ..names import named
 from ..stored import StoredRun
 from .what_if_fields import field_groups
 
@@ -32,7 +33,9 @@ def page_data(run: StoredRun) -> Mapping[str, Any] | None:
 
 def json_block(run: StoredRun) -> Markup:
     """The data as JSON that no browser takes for markup, wherever it stands in a page."""
-    text = json.dumps(page_data(run), ensure_ascii=True, separators=(",", ":"))
+    inputs = page_data(run) or {}
+    spoken = {role: named(inputs.get(role)) for role in ("baseline", "candidate")}
+    text = json.dumps({**inputs, "spoken": spoken}, ensure_ascii=True, separators=(",", ":"))
     # Only strings can hold these, so an escape of JSON is right for each.
     return Markup(re.sub("[<>&'\x7f]", lambda match: f"\\u{ord(match.group()):04x}", text))
 

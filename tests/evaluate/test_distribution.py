@@ -74,9 +74,22 @@ def test_the_bins_hold_what_direct_counting_finds(days, target):
         )
 
 
+@given(drawn, st.floats(0.5, 3650))
+def test_nothing_that_is_paid_back_in_time_lies_beyond_what_is_drawn(days, target):
+    found, days = payback_distribution(np.array(days), target), np.array(days)
+    assert found["beyond"] <= np.mean(np.isfinite(days) & (days > target)) + 1e-12
+
+
+def test_the_bars_reach_the_target_where_a_late_payback_is_in_time():
+    days = np.concatenate([np.linspace(10, 20, 990), np.linspace(70, 85, 10)])
+    found = payback_distribution(days, 90)
+    assert found["beyond"] == 0
+    assert found["bins"][-1]["to"] > 85
+
+
 def test_bins_are_round_and_reach_from_the_first_draw_to_where_one_of_a_hundred_is_left():
     days = np.random.default_rng(0).triangular(10, 20, 60, 10_000)
-    found = payback_distribution(days, 90)
+    found = payback_distribution(days, 20)
     edges = [each["from"] for each in found["bins"]] + [found["bins"][-1]["to"]]
     assert edges[0] <= days.min() < edges[1]
     assert edges[-2] <= np.quantile(days, 0.99) <= edges[-1]

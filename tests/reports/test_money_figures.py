@@ -35,18 +35,18 @@ def stored(make_run: Callable[..., Path]) -> Callable[..., StoredRun]:
 
 
 LEADS = {
-    "as it is": "A request costs 40 % less with tuned than with prompted; the 200 EUR are back after 14 days, most likely",
-    "repaired, with upkeep": "A request, its failures counted, costs 72 % less with tuned than with prompted; the 200 EUR "
+    "as it is": "A request costs 40 % less with the tuned model than with the prompted model; the 200 EUR are back after 14 days, most likely",
+    "repaired, with upkeep": "A request, its failures counted, costs 72 % less with the tuned model than with the prompted model; the 200 EUR "
     "are back after",
-    "dropped": "An acceptable output costs 55 % less with tuned than with prompted; the 200 EUR are back after",
+    "dropped": "An acceptable output costs 55 % less with the tuned model than with the prompted model; the 200 EUR are back after",
     "tried again": "A request, its failures counted, costs",
-    "a ramp": "A request costs 40 % less with tuned than with prompted; the 200 EUR are back after",
-    "machines": "A day costs 169 % more with tuned than with prompted: the 200 EUR never come back.",
-    "a batch": "A request costs 40 % less with tuned than with prompted; after the 200 EUR to be spent, "
+    "a ramp": "A request costs 40 % less with the tuned model than with the prompted model; the 200 EUR are back after",
+    "machines": "A day costs 169 % more with the tuned model than with the prompted model: the 200 EUR never come back.",
+    "a batch": "A request costs 40 % less with the tuned model than with the prompted model; after the 200 EUR to be spent, "
     "100,000 requests leave 85.71 EUR.",
-    "nothing to spend": "A request costs 40 % less with tuned than with prompted, and nothing is to be spent first: "
+    "nothing to spend": "A request costs 40 % less with the tuned model than with the prompted model, and nothing is to be spent first: "
     "it saves from the first day.",
-    "never": "A request costs 40 % less with tuned than with prompted, but running costs of",
+    "never": "A request costs 40 % less with the tuned model than with the prompted model, but running costs of",
 }
 
 
@@ -64,9 +64,9 @@ def test_the_first_sentence_is_what_was_found(stored, situation):
         ({"saving_per_request": None}, "cannot be told yet"),
         ({"saving_share": 0.0, "saving_per_request": 0.0, "saving_per_day": 0.0, "payback_days": None}, "costs the same"),
         ({"saving_share": -0.1, "saving_per_request": -0.01, "saving_per_day": -5.0, "payback_days": None},
-         "costs 10 % more with tuned than with prompted: the 200 EUR never come back."),
+         "costs 10 % more with the tuned model than with the prompted model: the 200 EUR never come back."),
         ({"saving_share": None, "saving_per_request": -0.5, "saving_per_day": -5.0, "payback_days": None},
-         "costs 0.500 EUR more with tuned"),
+         "costs 0.500 EUR more with the tuned model"),
         ({"payback_days_p95": None}, "most likely 10.8 days to never."),
         ({"payback_days_p5": None, "payback_days_p95": None}, "are back after 14 days."),
         ({"requests_per_day": None, "saving_per_day": None, "payback_days": None}, "which nobody stated"),
@@ -122,6 +122,11 @@ def test_a_payback_that_never_comes_has_no_bars_and_a_hatched_row(stored):
     assert "In none of 100 futures" in words_of(drawn)
     assert "column" not in drawn
     assert drawn.count('class="bar r-loss"') == 1
+
+
+def test_no_payback_is_drawn_where_the_saving_itself_is_not_known(stored):
+    assert payback_figure(stored())
+    assert payback_figure(stored({"saving_per_request": None})) == ""
 
 
 def test_a_target_far_beyond_all_paybacks_does_not_press_the_bars_into_a_corner(stored):
@@ -200,6 +205,9 @@ def test_the_tornado_names_each_end_by_its_input_and_leaves_out_what_moves_littl
     [
         (0.94, "94 of 100"),
         (0.0, "none of 100"),
+        (0.005, "1 of 100"),
+        (0.995, "more than 99 of 100"),
+        (0.125, "13 of 100"),
         (0.001, "fewer than 1 of 100"),
         (0.9999, "more than 99 of 100"),
         (1.0, "100 of 100"),

@@ -1,5 +1,6 @@
 import pytest
 
+from tuneworth.evaluate import wording
 from tuneworth.reports import numbers as say
 
 
@@ -65,3 +66,20 @@ def test_a_time_is_in_its_natural_unit(seconds: float | None, text: str) -> None
 ])  # fmt: skip
 def test_a_stated_value_stays_as_it_was_stated(value: object, text: str) -> None:
     assert say.plain(value) == text
+
+
+@pytest.mark.parametrize(("share", "digits", "text"), [
+    (0.997, 0, "99.7 %"), (0.004, 0, "0.4 %"), (0.0003, 1, "0.03 %"), (-0.0003, 1, "−0.03 %"), (0.99996, 1, "99.996 %"),
+    (1.0, 0, "100 %"), (1 - 1e-15, 1, "100 %"), (0.0, 0, "0 %"),
+])  # fmt: skip
+def test_what_is_neither_none_nor_all_never_reads_so(share: float, digits: int, text: str) -> None:
+    assert spaced(say.percent(share, digits=digits)) == text
+
+
+@pytest.mark.parametrize("share", [0.125, 0.625, 0.145, 0.285, 1 / 3, 0.5, 0.005 * 17])
+def test_a_half_is_rounded_as_in_the_verdict_s_sentences(share: float) -> None:
+    assert spaced(say.percent(share, digits=0)) == wording.percent(share)
+
+
+def test_a_sum_of_money_is_the_same_with_the_noise_of_floats() -> None:
+    assert say.amount(412.495, "EUR") == say.amount(412.49499999999995, "EUR") == "412.50\u00a0EUR"

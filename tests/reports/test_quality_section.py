@@ -46,16 +46,19 @@ CHANCES = compared(a=(0.001, 0.0001), b=(0.01, 0.005), c=(1.0, 0.9), d=(1.0, 1.0
     [
         (
             run(TWO, CHANCES),
-            "tuned keeps every rule that must hold on 86\u00a0% of 100 requests, prompted on 30\u00a0%; "
+            "The tuned model keeps every rule that must hold on 86\u00a0% of 100 requests, the prompted model on 30\u00a0%; "
             "it breaks 1 rule clearly less often and 1 rule clearly more often.",
         ),
         (
             run(TWO, compared(a=(1.0, 0.9))),
-            "tuned keeps every rule that must hold on 86\u00a0% of 100 requests, prompted on 30\u00a0%; "
+            "The tuned model keeps every rule that must hold on 86\u00a0% of 100 requests, the prompted model on 30\u00a0%; "
             "no single rule is broken clearly more or less often.",
         ),
-        (run(TWO), "tuned keeps every rule that must hold on 86\u00a0% of 100 requests, prompted on 30\u00a0%."),
-        (run({"v": scored(0.0)}), "v keeps every rule that must hold on 0\u00a0% of 100 requests."),
+        (
+            run(TWO),
+            "The tuned model keeps every rule that must hold on 86\u00a0% of 100 requests, the prompted model on 30\u00a0%.",
+        ),
+        (run({"v": scored(0.0)}), "“v” keeps every rule that must hold on 0\u00a0% of 100 requests."),
         (run({"v": scored(None)}), "No output could be scored, so nothing is known of how well the rules are kept."),
         (run({}), "No output could be scored, so nothing is known of how well the rules are kept."),
     ],

@@ -155,4 +155,4 @@ def test_the_data_of_the_page_is_inert_whatever_the_names(tmp_path):
     inputs["baseline"] = hostile
     text = str(what_if.json_block(run))
     assert not set("<>&'\u2028\x7f\ud800") & set(text)
-    assert json.loads(text) == inputs
+    assert json.loads(text) == inputs | {"spoken": {"baseline": f"“{hostile}”", "candidate": "the tuned model"}}

@@ -152,7 +152,9 @@ def test_all_follows_a_changed_number_and_reset_brings_the_run_back(window, page
     path = page.locator("#what-if .plot path.r-candidate").get_attribute("d")
     type_in(page, "requests_per_day", "700")
     type_in(page, "failure_cost", "0,05")
-    expect(page.locator(SENTENCE)).to_contain_text("At 700 requests a day and 0.05\u00a0EUR for a failure, tuned costs")
+    expect(page.locator(SENTENCE)).to_contain_text(
+        "At 700 requests a day and 0.05\u00a0EUR for a failure, the tuned model costs"
+    )
     assert page.locator("#what-if .plot path.r-candidate").get_attribute("d") != path
     assert page.locator("#what-if .figures tr.changed").count() >= 4
     assert page.locator("#what-if .lines pre").inner_text() == "[roi]\nrequests_per_day = 700\nfailure_cost = 0.05"
@@ -339,7 +341,7 @@ fixed_tokens = 20
     run = write_real_run(tmp_path, n=42, variants=("prompted", "tuned"), roi=roi)
     page = window.open(run / "report.html")
     sentence = page.locator(SENTENCE).inner_text()
-    assert sentence.startswith("At 30,000 requests in all, tuned costs ")
+    assert sentence.startswith("At 30,000 requests in all, the tuned model costs ")
     assert "less per acceptable output; once the 100\u00a0EUR are spent, " in sentence
     assert page.locator("#what-if .redrawn").is_hidden()
     type_in(page, "prompted.acceptance", "0")
