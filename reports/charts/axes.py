@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .labels import TickLabel, place_labels
 
-__all__ = ["Axis", "linear_axis", "log_axis"]
+__all__ = ["Axis", "linear_axis", "log_axis", "trimmed"]
 
 LARGEST = 1e250  # beyond it, differences of values overflow
 
@@ -30,7 +30,13 @@ class Axis:
         low, high = self.low, self.high
         if self.logarithmic:
             value, low, high = math.log10(max(value, low)), math.log10(low), math.log10(high)
-        return round(100 * min(1.0, max(0.0, (value - low) / (high - low))), 3)
+        return trimmed(100 * min(1.0, max(0.0, (value - low) / (high - low))))
+
+
+def trimmed(place: float) -> float:
+    """A place as a picture needs it: hundredths of a percent, well under a pixel, and no more digits than it has."""
+    rounded = round(place, 2)
+    return int(rounded) if rounded == int(rounded) else rounded
 
 
 def linear_axis(

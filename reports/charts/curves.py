@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from .axes import Axis
+from .axes import Axis, trimmed
 from .plot import HEIGHT, Flag, draw_plot, height_of
 
 __all__ = ["Band", "Curve", "Flag", "curve_chart"]
@@ -73,7 +73,7 @@ def _band_key(band: Band) -> Markup:
 def _path(curve: Curve, x: Axis, y: Axis) -> Markup:
     points = [point for point in curve.points if all(map(math.isfinite, point))]
     steps = " ".join(
-        f"{'L' if index else 'M'}{x.place(px)} {round(100 - y.place(py), 3)}" for index, (px, py) in enumerate(points)
+        f"{'L' if index else 'M'}{x.place(px)} {trimmed(100 - y.place(py))}" for index, (px, py) in enumerate(points)
     )
     return Markup('<path class="curve r-{}" d="{}" vector-effect="non-scaling-stroke"/>').format(curve.role, steps)
 
@@ -82,7 +82,7 @@ def _area(band: Band, x: Axis, y: Axis) -> Markup:
     points = [point for point in band.points if all(map(math.isfinite, point))]
     there = [(px, low) for px, low, _ in points]
     back = [(px, high) for px, _, high in reversed(points)]
-    corners = " ".join(f"{x.place(px)},{round(100 - y.place(py), 3)}" for px, py in there + back)
+    corners = " ".join(f"{x.place(px)},{trimmed(100 - y.place(py))}" for px, py in there + back)
     return Markup('<g class="r-{}"><polygon class="band" points="{}"/></g>').format(band.role, corners)
 
 

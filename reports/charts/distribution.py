@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from .axes import Axis
+from .axes import Axis, trimmed
 from .plot import HEIGHT, Flag, draw_plot, height_of
 
 __all__ = ["Bin", "distribution_chart"]
@@ -53,5 +53,5 @@ def _bar(each: Bin, x: Axis, y: Axis, role: str) -> Markup:
         right = left + LEAST_WIDTH
     top = min(height_of(y, each.share), HEIGHT - LEAST_HEIGHT)
     return Markup('<rect class="column {}" x="{}%" width="{}%" y="{}" height="{}"/>').format(
-        role, round(left, 3), round(right - left, 3), top, round(HEIGHT - top, 1)
+        role, trimmed(left), trimmed(right - left), top, trimmed(round(HEIGHT - top, 1))
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from .axes import Axis
+from .axes import Axis, trimmed
 from .labels import shortened, text_width
 
 __all__ = ["HEIGHT", "Flag", "draw_plot", "height_of"]
@@ -55,13 +55,13 @@ def draw_plot(inside: Markup, x: Axis, y: Axis, *, x_title: str, flags: Sequence
 
 def height_of(y: Axis, value: float) -> float:
     """The value's distance in pixels from the upper end of the y axis."""
-    return round(HEIGHT * (1 - y.place(value) / 100), 1)
+    return trimmed(round(HEIGHT * (1 - y.place(value) / 100), 1))
 
 
 def _flag_words(place: float, text: str) -> Markup:
     side, rest = ("left", place) if place < MIDDLE else ("right", 100 - place)
     return Markup('<p class="flagwords {side}" style="margin-{side}:{rest}%">{text}</p>').format(
-        side=side, rest=round(rest, 3), text=text
+        side=side, rest=trimmed(rest), text=text
     )
 
 

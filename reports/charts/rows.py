@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from .axes import Axis
+from .axes import Axis, trimmed
 
 __all__ = ["Bar", "Mark", "Row", "draw_row", "dumbbell", "mini_rows", "role_shape", "rows_chart"]
 
@@ -120,7 +120,7 @@ def _draw(mark: Bar | Mark, axis: Axis) -> Markup:
         left = min(left, 99.75)
         return Markup(
             '<rect class="bar r-{}" x="{}%" width="{}%" y="50%" height="12" transform="translate(0 -6)"/>'
-        ).format(mark.role, left, round(max(right - left, 0.25), 3))
+        ).format(mark.role, left, trimmed(max(right - left, 0.25)))
     parts = Markup("")
     if mark.low is not None and mark.high is not None:
         low, high = axis.place(mark.low), axis.place(mark.high)
@@ -128,7 +128,7 @@ def _draw(mark: Bar | Mark, axis: Axis) -> Markup:
             '<g class="r-{}"><rect class="band" x="{l}%" width="{}%" y="50%" height="8" transform="translate(0 -4)"/>'
             '<rect class="end" x="{l}%" y="50%" width="1.5" height="10" transform="translate(-.75 -5)"/>'
             '<rect class="end" x="{h}%" y="50%" width="1.5" height="10" transform="translate(-.75 -5)"/></g>'
-        ).format(mark.role, round(high - low, 3), l=low, h=high)
+        ).format(mark.role, trimmed(high - low), l=low, h=high)
     shape = Markup(SHAPES.get(mark.role, SHAPES["other"]))
     return parts + Markup('<svg x="{}%" y="50%" overflow="visible" class="point r-{}">{}</svg>').format(
         axis.place(mark.value), mark.role, shape

@@ -20,7 +20,7 @@ def anchor(kind: str, key: str) -> str:
 
 def link(kind: str, key: str, text: str) -> Markup:
     """A link with this text to where the line or the assumption stands."""
-    return Markup('<a class="trace" href="#{}">{}</a>').format(quote(anchor(kind, key), safe=""), text)
+    return Markup('<a href="#{}">{}</a>').format(quote(anchor(kind, key), safe=""), text)
 
 
 def traced(money: Mapping[str, Any], kind: str, key: str, text: str) -> Markup | str:
