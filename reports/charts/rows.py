@@ -71,7 +71,7 @@ def draw_row(row: Row, axis: Axis, *, lines: Sequence[float] = (), kind: str = "
     note = Markup("<small>{}</small>").format(row.note) if row.note else Markup("")
     return Markup(
         '<div class="row{}"><span class="name">{}{}</span><span class="track">'
-        '<svg width="100%" height="100%" aria-hidden="true">{}{}</svg></span>'
+        "<svg>{}{}</svg></span>"
         '<span class="value">{}</span></div>'
     ).format(f" {kind}" if kind else "", row.name, note, _grid(axis, lines), marks, row.value)
 
@@ -130,7 +130,7 @@ def _draw(mark: Bar | Mark, axis: Axis) -> Markup:
             '<rect class="end" x="{h}%" y="50%" width="1.5" height="10" transform="translate(-.75 -5)"/></g>'
         ).format(mark.role, trimmed(high - low), l=low, h=high)
     shape = Markup(SHAPES.get(mark.role, SHAPES["other"]))
-    return parts + Markup('<svg x="{}%" y="50%" overflow="visible" class="point r-{}">{}</svg>').format(
+    return parts + Markup('<svg x="{}%" y="50%" class="point r-{}">{}</svg>').format(
         axis.place(mark.value), mark.role, shape
     )
 

@@ -98,8 +98,7 @@ def _key(kind: str) -> Markup:
 
 def _line(line: SlopeLine, left: float, right: float) -> Markup:
     ends = Markup(
-        '<svg x="0" y="{}" overflow="visible" class="point r-baseline">{}</svg>'
-        '<svg x="100%" y="{}" overflow="visible" class="point r-candidate">{}</svg>'
+        '<svg x="0" y="{}" class="point r-baseline">{}</svg><svg x="100%" y="{}" class="point r-candidate">{}</svg>'
     ).format(left, Markup(SHAPES["baseline"]), right, Markup(SHAPES["candidate"]))
     return Markup('<line class="move {}" x1="0" x2="100%" y1="{}" y2="{}"/>').format(line.kind, left, right) + ends
 

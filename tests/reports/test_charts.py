@@ -46,7 +46,7 @@ def test_marks_stand_where_their_values_are() -> None:
     axis = Axis(0, 1, ((0, "0"), (1, "1")))
     drawn = rows_chart([Row("tuned", (Mark(0.5, 0.25, 0.75, "candidate"),), "50 %")], axis)
     assert 'class="band" x="25%" width="50%"' in drawn
-    assert '<svg x="50%" y="50%" overflow="visible" class="point r-candidate">' in drawn
+    assert '<svg x="50%" y="50%" class="point r-candidate">' in drawn
 
 
 def test_a_bar_may_run_backwards_and_may_be_empty() -> None:
