@@ -161,7 +161,8 @@ def _variant(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> l
         stated = getattr(table, key, None)
         seen = None if run is None else getattr(run, "acceptable" if key == "acceptance" else key)
         if stated is None and seen is not None:
-            found += _seen(f"{name}.{key}", seen, unit)
+            less = _fixed_within(table, run) if key == "input_tokens" else None
+            found += _seen(f"{name}.{key}", seen, unit, less)
         else:
             overrides = "stated in place of what the run measured" if seen is not None and stated is not None else None
             found.append(_stated(settings, f"{name}.{key}", stated, unit, overrides))
@@ -225,7 +226,20 @@ _MEASURABLE = {
 }
 
 
-def _seen(key: str, seen: Any, unit: str) -> list[Quantity]:
+def _fixed_within(table: VariantMoney, run: MeasuredVariant | None) -> Decimal | None:
+    """The stated fixed tokens, where those measured of each call hold them: the run could not tell them apart.
+
+    Calls with fewer tokens than that cannot hold them, so they were counted without.
+    """
+    if run is None or run.fixed_tokens is not None or run.input_tokens is None or table.fixed_tokens is None:
+        return None
+    fixed = table.fixed_tokens.likely if isinstance(table.fixed_tokens, Triangular) else table.fixed_tokens
+    known = run.input_tokens[~np.isnan(run.input_tokens)]
+    return fixed if fixed > 0 and len(known) and float(known.min()) >= fixed else None
+
+
+def _seen(key: str, seen: Any, unit: str, less: Decimal | None = None) -> list[Quantity]:
+    """What was measured, `less` taken off each item."""
     if not isinstance(seen, np.ndarray):
         return [_quantity(key, Decimal(repr(float(seen))), unit, "measured")]
     known = seen[~np.isnan(np.asarray(seen, dtype=float))]
@@ -233,8 +247,10 @@ def _seen(key: str, seen: Any, unit: str) -> list[Quantity]:
         return []
     detail = f"mean of {len(known)} items" + (f", {len(seen) - len(known)} unknown" if len(known) < len(seen) else "")
     # An exact mean: sums of whole tokens and outcomes lose nothing on the way into Decimal.
-    value = Decimal(repr(float(np.sum(known)))) / len(known)
-    return [Quantity(key, value, unit, "measured", None, detail, np.asarray(seen, dtype=float))]
+    value, items = Decimal(repr(float(np.sum(known)))) / len(known), np.asarray(seen, dtype=float)
+    if less is not None:
+        value, items, detail = value - less, items - float(less), f"{detail}, less the stated fixed tokens of each call"
+    return [Quantity(key, value, unit, "measured", None, detail, items)]
 
 
 def _prices(settings: RoiSettings, name: str, table: VariantMoney, prompt: Decimal) -> list[Quantity]:

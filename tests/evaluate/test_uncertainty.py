@@ -152,6 +152,18 @@ def measured(seed=0, n=60, **changes):
     return {"prompted": replace(base, **changes), "tuned": tuned}
 
 
+@pytest.mark.parametrize(("fixed", "content"), [(60, -60), (80, -80), (600, 0), (0, 0)])
+def test_stated_fixed_tokens_are_not_counted_again_in_those_of_the_whole_call(fixed, content):
+    calls = measured(fixed_tokens=None)  # 80 to 119 tokens a call, from a provider who does not tell them apart
+    mean = float(np.mean(calls["prompted"].input_tokens))
+    assert calls["prompted"].input_tokens.min() == 80
+    found = money({"prompted": {**PRICES, "fixed_tokens": fixed}, "tuned": PRICES}, measured=calls)
+    lines = {line["key"]: line for line in found["assumptions"]}
+    assert lines["prompted.fixed_tokens"]["value"] == fixed
+    assert lines["prompted.input_tokens"]["value"] == pytest.approx(mean + content)
+    assert ("less the stated" in lines["prompted.input_tokens"]["detail"]) == (content < 0)
+
+
 def test_what_a_run_measured_need_not_be_stated():
     run = measured()
     found = money({"requests_per_day": 1000, "prompted": PRICES, "tuned": PRICES}, measured=run)

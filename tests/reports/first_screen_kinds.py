@@ -24,7 +24,7 @@ def no_output(line: dict[str, Any]) -> None:
 
 # Label, how sure, a part of the sentence, of the doubt, of the next step.
 KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
-    "pays": ({}, ("Fine-tune", "How sure: fair", "pays back in 51 days", "baseline is weak", "a stronger model")),
+    "pays": ({}, ("Fine-tune", "How sure: fair", "pays back in 53 days", "baseline is weak", "a stronger model")),
     "five variants": (
         {"variants": ("plain", "prompted", "short", "rival", "tuned")},
         ("Fine-tune", "How sure: low", "the one to beat", "“rival” does better", "Compare with “rival” first"),

@@ -68,7 +68,7 @@ def test_variants_rules_money_and_risks_stand_in_short_tables(page: Callable[[st
         "tuned", "prompted", "plain", "short", "rival"
     ]  # fmt: skip
     assert "| tuned | 84 | 38.1 % (28 to 49 %) |" in text
-    assert "| Earned back after | 51.2 days (range 33 to 93 days) |" in text
+    assert "| Earned back after | 52.6 days (range 34 to 98 days) |" in text
     assert "| To be invested | 1,560 EUR |" in text
     assert "−42.9 points" in text
     assert "Not checked: overfitting" in text

@@ -34,19 +34,18 @@ def stored(make_run: Callable[..., Path]) -> Callable[..., StoredRun]:
     return made
 
 
+THAN = "with the tuned model than with the prompted model"
 LEADS = {
-    "as it is": "A request costs 40 % less with the tuned model than with the prompted model; the 200 EUR are back after 14 days, most likely",
-    "repaired, with upkeep": "A request, its failures counted, costs 72 % less with the tuned model than with the prompted model; the 200 EUR "
-    "are back after",
-    "dropped": "An acceptable output costs 55 % less with the tuned model than with the prompted model; the 200 EUR are back after",
+    "as it is": f"A request costs 40 % less {THAN}; the 200 EUR are back after 14 days, most likely",
+    "repaired, with upkeep": f"A request, its failures counted, costs 72 % less {THAN}; the 200 EUR are back after",
+    "dropped": f"An acceptable output costs 55 % less {THAN}; the 200 EUR are back after",
     "tried again": "A request, its failures counted, costs",
-    "a ramp": "A request costs 40 % less with the tuned model than with the prompted model; the 200 EUR are back after",
-    "machines": "A day costs 169 % more with the tuned model than with the prompted model: the 200 EUR never come back.",
-    "a batch": "A request costs 40 % less with the tuned model than with the prompted model; after the 200 EUR to be spent, "
-    "100,000 requests leave 85.71 EUR.",
-    "nothing to spend": "A request costs 40 % less with the tuned model than with the prompted model, and nothing is to be spent first: "
+    "a ramp": f"A request costs 40 % less {THAN}; the 200 EUR are back after",
+    "machines": f"A day costs 169 % more {THAN}: the 200 EUR never come back.",
+    "a batch": f"A request costs 40 % less {THAN}; after the 200 EUR to be spent, 100,000 requests leave 85.71 EUR.",
+    "nothing to spend": f"A request costs 40 % less {THAN}, and nothing is to be spent first: "
     "it saves from the first day.",
-    "never": "A request costs 40 % less with the tuned model than with the prompted model, but running costs of",
+    "never": f"A request costs 40 % less {THAN}, but running costs of",
 }
 
 

@@ -30,8 +30,8 @@ def bars(drawn: str) -> list[tuple[str, float, float]]:
     [
         (
             {"prompted": PROMPTED, "tuned": TUNED}, TIMES,
-            "A request of the tuned model takes 110 tokens in and 31 out, 670 fewer in than with the prompted model, as its fixed prompt is "
-            "shorter; half of its answers took under 0.11\u00a0s, with the prompted model 0.26\u00a0s.",
+            "A request of the tuned model takes 110 tokens in and 31 out, 670 fewer in than with the prompted model, "
+            "as its fixed prompt is shorter; half of its answers took under 0.11\u00a0s, with the prompted model 0.26\u00a0s.",
         ),
         (
             {"prompted": {**PROMPTED, "fixed": None, "input": 780}, "tuned": {**TUNED, "output": None}}, None,
@@ -44,7 +44,8 @@ def bars(drawn: str) -> list[tuple[str, float, float]]:
         ({"prompted": TUNED, "tuned": TUNED}, None,
          "A request of the tuned model takes 110 tokens in and 31 out, as many in as with the prompted model."),
         ({"prompted": None, "tuned": {"input": 1}}, None, "A request of the tuned model takes 1 token in."),
-        ({"prompted": PROMPTED, "tuned": None}, {"tuned": {"p50": 2.0}}, "Half of the answers of the tuned model took under 2.00\u00a0s."),
+        ({"prompted": PROMPTED, "tuned": None}, {"tuned": {"p50": 2.0}},
+         "Half of the answers of the tuned model took under 2.00\u00a0s."),
         (None, None, "Neither tokens nor times were counted in this run."),
     ],
 )  # fmt: skip
