@@ -41,6 +41,7 @@ const preferenceTally = (choices) => {
   let at = 0;
   let told = false;
   let since = 0;
+  let kept = null; // the text in the browser's store as this tab last saw it
 
   // 32 bits of a text and the seed (FNV-1a, then Murmur's last step): the order of the rows and which side is left.
   const hash = (text) => {
@@ -74,7 +75,11 @@ const preferenceTally = (choices) => {
   });
   const keep = () => {
     let saved = true;
-    try { localStorage.setItem(store, JSON.stringify(content())); } catch { saved = false; }
+    try {
+      const text = JSON.stringify(content());
+      localStorage.setItem(store, text);
+      kept = text;
+    } catch { saved = false; }
     find(".stored").textContent = saved
       ? "Your choices are kept in this browser as you make them; a file takes them elsewhere."
       : "This browser keeps nothing for this page: save your choices to a file before you close it.";
@@ -130,7 +135,7 @@ const preferenceTally = (choices) => {
     find(".done").hidden = !ended;
     const left = order.length - judged.size;
     const same = every.size - rows.size;
-    find(".same").textContent = same ? `Left out, with one and the same answer on both sides: ${same}.` : "";
+    find(".same").textContent = same ? `Left out, as both sides show the same text: ${same}.` : "";
     find(".done p").textContent = left ? `You have seen them all; ${left} without a choice come again.` : "You have judged them all.";
     press("skipped").hidden = !left;
     find(".progress").textContent = ended ? `${judged.size} of ${order.length} judged`
@@ -221,14 +226,25 @@ const preferenceTally = (choices) => {
       rows.get(one.id).card.querySelector("h3").append(label);
     }
   });
+  // What this browser keeps, where another tab put it there since: two tabs are one session.
+  const follow = () => {
+    let found = null;
+    try {
+      const text = localStorage.getItem(store);
+      if (text === kept) return false;
+      kept = text;
+      found = JSON.parse(text);
+    } catch { /* nothing is kept, or nothing that can be read */ }
+    return Boolean(found) && take(found) === "";
+  };
+  addEventListener("storage", (event) => { if (event.key === store && follow() && box.open) draw(); });
   open.addEventListener("click", () => {
+    follow();
     box.showModal();
     find("h2").focus();
     keep();
     draw();
   });
-  let stored = null;
-  try { stored = JSON.parse(localStorage.getItem(store)); } catch { stored = null; }
-  if (!stored || take(stored)) begin(crypto.getRandomValues(new Uint32Array(1))[0], new Map());
+  if (!follow()) begin(crypto.getRandomValues(new Uint32Array(1))[0], new Map());
   open.hidden = !rows.size;
 })();

@@ -23,6 +23,9 @@
   let most = FIRST;
   let comparing = false;
 
+  // How many characters of an output are not shown.
+  const leftOff = ({ nextElementSibling: note }) =>
+    note && note.matches(".left") ? Number(note.textContent.replace(/\D/g, "")) : 0;
   // Read at the first search or ordering only: opening the page costs nothing for it.
   const facts = (row) => {
     if (row.facts) return row.facts;
@@ -33,8 +36,8 @@
     const notes = [...row.card.querySelectorAll(".faults li")].map((li) => li.textContent);
     row.facts = {
       text: exampleText.fold([row.id, request, ...texts, ...others, reference, ...notes].join("\n")),
-      long: Math.max(...texts.map((text) => text.length)),
-      faults: row.outputs.reduce((sum, output) => sum + output.parentElement.querySelectorAll("li").length, 0),
+      long: Math.max(...row.outputs.map((output, side) => texts[side].length + leftOff(output))),
+      faults: row.checks.filter(Boolean).length, // a card with little room lists no faults, but these
       far: 1 - exampleText.likeness(texts[texts.length - 1] || "", reference),
     };
     return row.facts;

@@ -136,7 +136,7 @@ def test_sides_and_rows_are_shuffled_and_the_same_again_under_their_seed(window:
     outputs = {(line["id"], line["variant"]): line["output"] for line in lines(run / "evaluate" / "outputs.jsonl")}
     differing = {id_ for id_, _ in outputs if outputs[id_, "prompted"] != outputs[id_, "tuned"]}
     assert {row["id"] for row in rows} == differing
-    assert f"on both sides: {60 - len(differing)}." in box.inner_text()
+    assert f"both sides show the same text: {60 - len(differing)}." in box.inner_text()
     assert 0.1 < sum(row["left"] == "tuned" for row in rows) / len(rows) < 0.9
     shown = window.value("[...document.querySelectorAll('.card h3 bdi')].map(name => name.textContent)")
     assert [row["id"] for row in rows] != [id_ for id_ in shown if id_ in differing]
@@ -181,6 +181,34 @@ def test_choices_are_kept_by_the_browser_and_can_be_forgotten(window: Window, ru
     box.locator(".keep summary").click()
     box.get_by_role("button", name="Start again").click()
     assert "0 judged" in box.locator(".progress").inner_text()
+
+
+def test_two_tabs_are_one_session_and_neither_undoes_the_choices_of_the_other(window: Window, run: Path):
+    second = window.open(run / "report.html").context.new_page()
+    first = window.page
+    second.goto(first.url)
+    for opened, keys, judged in ((first, "1123", 4), (second, "2", 5), (first, "3", 6)):
+        if not opened.get_by_role("dialog").is_visible():
+            opened.get_by_role("button", name="Judge blind").click()
+        press(opened, keys)
+        opened.get_by_text(f"{judged} judged").wait_for(timeout=2000)
+    first.reload()
+    first.get_by_role("button", name="Judge blind").click()
+    assert "6 judged" in first.locator("#blind .progress").inner_text()
+    assert window.messages == []
+
+
+def test_closing_and_opening_goes_on_at_the_same_request_also_where_nothing_is_kept(window: Window, run: Path):
+    opened, box = begin(window, run)
+    press(opened, "1ss")
+    opened.keyboard.press("Escape")
+    opened.get_by_role("button", name="Judge blind").click()
+    assert "Request 4 of" in box.locator(".progress").inner_text()
+    window.value("void (Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); })")
+    press(opened, "12")
+    opened.keyboard.press("Escape")
+    opened.get_by_role("button", name="Judge blind").click()
+    assert "3 judged" in box.locator(".progress").inner_text()
 
 
 def test_where_the_browser_keeps_nothing_it_is_said_and_judging_goes_on(window: Window, run: Path, tmp_path: Path):
@@ -243,6 +271,7 @@ def test_at_the_end_the_names_stand_at_the_outputs_again(window: Window, run: Pa
         press(opened, "1")
     assert "preferred" in box.locator(".tally p").inner_text()
     box.get_by_role("button", name="Close").click()
+    opened.locator(".yours").first.wait_for(state="attached")
     labels = window.value("[...document.querySelectorAll('.yours')].map(label => label.textContent)")
     assert set(labels) == {"you preferred tuned", "you preferred prompted"}
 

@@ -5,6 +5,7 @@ import json
 import random
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -219,7 +220,7 @@ def test_an_order_is_that_of_the_cards_and_the_first_one_comes_back(window: Wind
     opened = window.open(page)
     facts = """[...document.querySelectorAll('.card')].map(card => {
       const [one, two, reference] = [...card.querySelectorAll('.pair > .answer > .output')].map(exampleText.plain);
-      const id = card.querySelector('h3 bdi').textContent, faults = card.querySelectorAll('.faults li').length;
+      const id = card.querySelector('h3 bdi').textContent, faults = card.dataset.checks.split(' ').filter(Boolean).length;
       return {id, long: -Math.max(one.length, two.length), faults: -faults, far: exampleText.likeness(two, reference)};
     })"""
     before: list[dict[str, Any]] = window.value(facts)
@@ -228,6 +229,26 @@ def test_an_order_is_that_of_the_cards_and_the_first_one_comes_back(window: Wind
     assert [row[order] for row in after] == sorted(row[order] for row in before)
     opened.locator("[name=order]").select_option("")
     assert window.value(facts) == before
+
+
+def test_an_order_holds_where_texts_are_cut_and_faults_are_not_listed(window: Window, make_run: Make):
+    run = make_run(n=200)
+    path = run / "evaluate" / "outputs.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for number, line in enumerate(lines):
+        line["output"] += " word" * (600 + number * 37 % 211)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    longest, broken = Counter[str](), dict[str, set[str]]()
+    for line in lines:
+        longest[line["id"]] = max(longest[line["id"]], len(line["output"]))
+        broken.setdefault(line["id"], set()).update(found["check"] for found in line["violations"])
+    opened = window.open(write_report(run)[0])
+    assert opened.locator(".cut.left").count() > 300
+    assert opened.locator(".faults").count() < 20
+    for order, known in (("long", longest), ("faults", {id_: len(checks) for id_, checks in broken.items()})):
+        opened.locator("[name=order]").select_option(order)
+        ids = window.value("[...document.querySelectorAll('.card h3 bdi')].map(bdi => bdi.textContent)")
+        assert [known[id_] for id_ in ids] == sorted(known.values(), reverse=True), order
 
 
 def test_the_keys_move_search_and_compare_and_are_quiet_in_fields(window: Window, page: Path):
