@@ -49,9 +49,9 @@ def read_run(run: Path) -> StoredRun:
     """The stored run. Raises DataError where results.json is missing, broken or of another schema."""
     results = _read_results(run / "results.json")
     pair_file = next((run / name for name in PAIR_FILES if (run / name).exists()), None)
-    pairs = {str(pair["id"]): pair for pair in _read_lines(pair_file)} if pair_file else {}
+    pairs = {str(pair["id"]): pair for pair in _read_lines(pair_file, "id")} if pair_file else {}
     outputs: dict[tuple[str, str], dict[str, Any]] = {}
-    for line in _read_lines(run / "evaluate" / "outputs.jsonl"):
+    for line in _read_lines(run / "evaluate" / "outputs.jsonl", "id", "variant"):
         key = (str(line["id"]), str(line["variant"]))
         if key not in outputs or (line.get("sample") or 0) < (outputs[key].get("sample") or 0):
             outputs[key] = line
@@ -61,10 +61,7 @@ def read_run(run: Path) -> StoredRun:
 def _read_results(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise DataError(f"{path}: not there, so there is nothing to report.\nRun `tuneworth evaluate` first.")
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path}: not readable as JSON ({error}).\nRun `tuneworth evaluate` again.") from error
+    results = _read_json(path, "Run `tuneworth evaluate` again.")
     found = results.get("schema") if isinstance(results, dict) else None
     if found != SCHEMA:
         raise DataError(f"{path}: expected the schema {SCHEMA!r}, found {found!r}.\nRun `tuneworth evaluate` again.")
@@ -72,28 +69,41 @@ def _read_results(path: Path) -> dict[str, Any]:
 
 
 def _read_facts(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path}: not readable as JSON ({error}).") from error
+    facts = _read_json(path) if path.exists() else {}
     return facts if isinstance(facts, dict) else {}
 
 
-def _read_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSON lines file; [] where it is not there. A last line torn by a kill is left out."""
+def _read_json(path: Path, advice: str = "") -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not readable as JSON ({error}).\n{advice}".rstrip()) from error
+
+
+def _read_lines(path: Path, *needed: str) -> list[dict[str, Any]]:
+    """The objects of a JSON lines file; [] where it is not there. A last line torn by a kill is left out.
+
+    Raises: DataError where a line is no object or lacks one of the needed keys.
+    """
     if not path.exists():
         return []
-    lines = path.read_bytes().split(b"\n")
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
     rows = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            rows.append(json.loads(line))
-        except ValueError as error:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
             if number == len(lines):
                 break
             raise DataError(f"{path}, line {number}: not readable as JSON ({error}).") from error
+        if not isinstance(row, dict) or any(key not in row for key in needed):
+            raise DataError(f"{path}, line {number}: expected an object with {' and '.join(needed)}.")
+        rows.append(row)
     return rows
