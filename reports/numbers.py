@@ -110,6 +110,9 @@ def amount_range(low: float | None, high: float | None, currency: str) -> str:
     if largest >= 1000:  # cents of one end beside thousands of the other
         low, high = round(low), round(high)
     digits = 2 if largest < 1 else 3  # a range needs no third digit
+    if min(abs(low), abs(high)) > 0 and largest < 1 and _decimals(low) == _decimals(high) + 1:
+        # Ends of 0.097 and 0.1018: as many decimals for both, or a value beside them seems to lie outside.
+        return f"{_signed(low, _decimals(low))} to {_signed(high, _decimals(low))}{NBSP}{currency}"
     first, last = (f"{MINUS if end < 0 else ''}{_money_digits(abs(end), digits)}" for end in (low, high))
     return f"{first} to {last}{NBSP}{currency}"
 
@@ -190,6 +193,15 @@ def _sign(value: float, text: str) -> str:
     if not text.strip("0."):
         return ""
     return "+" if value > 0 else MINUS
+
+
+def _decimals(value: float) -> int:
+    """Decimals of the second digit that counts, of a value below one."""
+    return 1 - math.floor(math.log10(abs(value)))
+
+
+def _signed(value: float, decimals: int) -> str:
+    return f"{MINUS if value < 0 else ''}{abs(value):.{decimals}f}"
 
 
 def _money_digits(value: float, digits: int = 3) -> str:

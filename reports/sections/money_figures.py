@@ -51,9 +51,10 @@ def parts_figure(run: StoredRun) -> Markup:
         edges.append(at)
     rows.append(Row(str(run.candidate), (Bar(0, end, "candidate"),), say.amount(end, currency)))
     table.append((str(run.candidate), say.amount(end, currency)))
+    what = "an acceptable output" if money.get("failures") == "drop" else "a request"
     figure = Figure(
-        "From the cost of one request to the other", "; ".join(f"{name}: {value}" for name, value in table),
-        ("Part", "Cost of a request"), tuple(table), id="parts",
+        f"From the cost of {what} to the other", "; ".join(f"{name}: {value}" for name, value in table),
+        ("Part", f"Cost of {what}"), tuple(table), id="parts",
         note="Solid steps take cost off, hatched ones add it. The guide is replaced first, then prices and lengths, "
         "then failures.",
     )  # fmt: skip
@@ -255,7 +256,8 @@ def tornado_figure(run: StoredRun) -> Markup:
     rest = len(lines) - len(shown)
     note = (
         f"The dashed line is {_gain_words(middle, currency)}, the gain as it is counted. Each bar moves one input from one "
-        "end of its range to the other and leaves all others as they are; hatched is worse."
+        "end of its range to the other and leaves all others as they are; hatched is worse. A measured number ranges over "
+        "90 of 100 futures."
     )
     note += f" {rest} more {'input moves' if rest == 1 else 'inputs move'} it less." if rest else ""
     figure = Figure(

@@ -136,7 +136,12 @@ def _thresholds(money: Mapping[str, Any], currency: str) -> list[Step]:
     horizon = money.get("horizon_days")
     steps = [
         ("requests_to_pay_back", "Requests until then", "spending ÷ saving on one request", "{count}"),
-        ("break_even_requests_per_day", "Worth it from", "below this it never pays in time", "{count} requests a day"),
+        (
+            "break_even_requests_per_day",
+            "Worth it from",
+            "below this the days counted do not bring the spending back",
+            "{count} requests a day",
+        ),
         ("break_even_failure_cost", "Worth it once a failure costs", "the better quality then carries it", "{money}"),
         ("npv", f"Gain over {say.days(horizon)}" if horizon else "Gain in all", "savings minus spending", "{money}"),
     ]

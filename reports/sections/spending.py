@@ -39,8 +39,23 @@ def lead(run: StoredRun) -> str:
         return "No prices were stated, so this report is about quality alone."
     saved = money.get("saving_per_request")
     if saved is None:
-        return "What either way costs cannot be told yet: numbers are missing."
+        return _untold(run, money)
     return f"{_cost_sentence(run, money)}{_payback_sentence(money)}"
+
+
+def _untold(run: StoredRun, money: Mapping[str, Any]) -> str:
+    """Why no saving can be told: a number is missing, or there is no acceptable output to pay for."""
+    variants = money.get("variants") or {}
+    none = [
+        name
+        for name in (run.baseline, run.candidate)
+        if (variants.get(name or "") or {}).get("cost_per_request") is not None
+        and not variants[name or ""].get("acceptance")
+    ]
+    if money.get("failures") != "drop" or not none:
+        return "What either way costs cannot be told yet: numbers are missing."
+    who = " and ".join(named(name) for name in none)
+    return f"No output of {who} is acceptable, so an acceptable one has no cost and there is no saving to count."
 
 
 def _cost_sentence(run: StoredRun, money: Mapping[str, Any]) -> str:

@@ -49,8 +49,10 @@ def lead(run: StoredRun) -> str:
     tail = "change what you do not believe."
     currency = inputs["currency"]
     if inputs["requests_total"] is not None:
-        gains = say.amount(_float(half.npv), currency), say.amount(_float(as_it_is.npv), currency)
-        return f"With half the requests {gains[0]} are left over instead of {gains[1]}; {tail}"
+        return (
+            f"With half the requests {_left(_float(half.npv), currency)}, "
+            f"with all of them {_left(_float(as_it_is.npv), currency)}; {tail}"
+        )
     before, after = _float(as_it_is.payback_days), _float(half.payback_days)
     if inputs["investment"] <= 0 and before is not None and after is not None:
         gains = say.amount(_float(half.npv), currency), say.amount(_float(as_it_is.npv), currency)
@@ -66,6 +68,12 @@ def lead(run: StoredRun) -> str:
     if after is None:
         return f"At half the volume the money is never earned back, at the stated one after {say.days(before)}; {tail}"
     return f"At half the volume the money is back after {say.days(after)} instead of {say.days(before)}; {tail}"
+
+
+def _left(npv: float | None, currency: str) -> str:
+    """What a batch leaves over or loses."""
+    sum_ = say.amount(None if npv is None else abs(npv), currency)
+    return f"{sum_} are lost" if npv is not None and npv < 0 else f"{sum_} are left over"
 
 
 def doubt_head(run: StoredRun) -> tuple[str, ...]:

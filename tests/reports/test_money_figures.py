@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tuneworth.reports import numbers as say
 from tuneworth.reports.sections.money_figures import (
     axis_words,
     futures,
@@ -73,6 +74,25 @@ def test_the_first_sentence_is_what_was_found(stored, situation):
 )  # fmt: skip
 def test_the_first_sentence_of_odd_accounts(stored, change, said):
     assert said in lead(stored(change)).replace("\u00a0", " ")
+
+
+def test_nothing_acceptable_is_named_where_it_is_what_leaves_the_cost_open(stored):
+    variant = {"cost_per_request": 0.1, "acceptance": 0.0}
+    change = {"saving_per_request": None, "variants": {"prompted": variant, "tuned": {**variant, "acceptance": 0.4}}}
+    assert lead(stored(change | {"failures": "drop"})).startswith("No output of the prompted model is acceptable, so")
+    assert "numbers are missing" in lead(stored(change | {"failures": "repair"}))
+
+
+def test_the_parts_name_what_their_cost_is_of(stored):
+    assert "From the cost of an acceptable output to the other" in parts_figure(stored(**SITUATIONS["dropped"]))
+    assert "From the cost of a request to the other" in parts_figure(stored())
+
+
+@pytest.mark.parametrize("share", [0.054, 0.0005, 0.54])
+def test_the_saving_is_said_as_on_the_first_screen(stored, share):
+    run = stored({"saving_share": share, "variants": {"tuned": {}, "prompted": {}}})
+    words = say.percent(share, digits=0 if share >= 0.1 else 1)
+    assert f"costs {words} less" in lead(run)
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)

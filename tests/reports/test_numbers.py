@@ -83,3 +83,11 @@ def test_a_half_is_rounded_as_in_the_verdict_s_sentences(share: float) -> None:
 
 def test_a_sum_of_money_is_the_same_with_the_noise_of_floats() -> None:
     assert say.amount(412.495, "EUR") == say.amount(412.49499999999995, "EUR") == "412.50\u00a0EUR"
+
+
+@pytest.mark.parametrize(("low", "high", "text"), [
+    (0.0974, 0.1018, "0.097 to 0.102 EUR"), (0.0761, 0.0924, "0.076 to 0.092 EUR"), (-0.0974, 0.1018, "−0.097 to 0.102 EUR"),
+    (0.0068, 0.018, "0.0068 to 0.0180 EUR"), (0, 0.5, "0 to 0.50 EUR"),
+])  # fmt: skip
+def test_a_range_of_money_holds_what_stands_beside_it(low: float, high: float, text: str) -> None:
+    assert spaced(say.amount_range(low, high, "EUR")) == text
