@@ -17,7 +17,7 @@ def differing(left: str, right: str) -> tuple[Markup, Markup]:
     """Both texts on one line each, words that only one of them has marked, long equal stretches shortened.
 
     >>> differing("10 V, SOT-23", "12 V, SOT-23")[0]
-    Markup('<mark class="differs">10</mark> V, SOT-23')
+    Markup('<mark>10</mark> V, SOT-23')
     """
     first, second = _words(left), _words(right)
     matcher = difflib.SequenceMatcher(None, first, second, autojunk=False)
@@ -29,7 +29,7 @@ def differing(left: str, right: str) -> tuple[Markup, Markup]:
             continue
         for side, words in zip(sides, (first[a:b], second[c:d]), strict=True):
             if words:
-                side.append(Markup('<mark class="differs">{}</mark>').format(" ".join(_shown(words))))
+                side.append(Markup('<mark>{}</mark>').format(" ".join(_shown(words))))
     return Markup(" ").join(sides[0]), Markup(" ").join(sides[1])
 
 
