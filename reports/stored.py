@@ -10,6 +10,9 @@ from ..style.errors import DataError
 __all__ = ["StoredRun", "read_run"]
 
 SCHEMA = "tuneworth/results/1"
+# What another version may have left out, as a page takes it: a part that is None was not made.
+PARTS = ("style", "verdict", "comparison", "money", "risks", "data", "training", "provenance")
+COUNTS = {"unscored": 0, "no_output": 0}  # of a variant's quality
 PAIR_FILES = ("evaluate/pairs.jsonl", "curate/test.jsonl")  # the first that exists holds the tested pairs
 
 
@@ -65,7 +68,9 @@ def _read_results(path: Path) -> dict[str, Any]:
     found = results.get("schema") if isinstance(results, dict) else None
     if found != SCHEMA:
         raise DataError(f"{path}: expected the schema {SCHEMA!r}, found {found!r}.\nRun `tuneworth evaluate` again.")
-    return results
+    scored = results.get("quality") or {}
+    quality = {name: {**COUNTS, **found} for name, found in scored.items() if found}
+    return {**dict.fromkeys(PARTS), **results, "quality": quality}
 
 
 def _read_facts(path: Path) -> dict[str, Any]:

@@ -210,7 +210,7 @@ def sample_lines(run: StoredRun) -> list[str]:
     lines = []
     if trained and of and trained < of:
         lines.append(f"Training used a seeded sample of {say.count(trained)} of the {say.count(of)} training pairs.")
-    if tested and tested["pairs"] < tested["of"]:
+    if None not in (tested.get("pairs"), tested.get("of")) and tested["pairs"] < tested["of"]:
         lines.append(
             f"The test used a seeded sample of {say.count(tested['pairs'])} of the {say.count(tested['of'])} test pairs."
         )
