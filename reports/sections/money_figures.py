@@ -239,9 +239,9 @@ def tornado_figure(run: StoredRun) -> Markup:
     lines.sort(key=lambda line: -abs(line["npv_high"] - line["npv_low"]))
     # What moves nothing that anybody would see is left out.
     lines = [line for line in lines if say.amount(line["npv_low"], currency) != say.amount(line["npv_high"], currency)]
-    if not lines:
+    if not lines or money.get("npv") is None:  # without a gain as it is counted there is none to move
         return Markup("")
-    middle, widest = money.get("npv") or 0, abs(lines[0]["npv_high"] - lines[0]["npv_low"])
+    middle, widest = money["npv"], abs(lines[0]["npv_high"] - lines[0]["npv_low"])
     shown = [line for line in lines[:SWINGS] if abs(line["npv_high"] - line["npv_low"]) >= LEAST_SWING * widest]
     swings = [_swing(line, currency) for line in shown]
     ends = [middle, *(end.outcome for swing in swings for end in swing.ends)]

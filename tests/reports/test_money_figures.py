@@ -148,6 +148,12 @@ def test_no_payback_is_drawn_where_the_saving_itself_is_not_known(stored):
     assert payback_figure(stored({"saving_per_request": None})) == ""
 
 
+def test_no_gain_is_moved_where_none_can_be_counted(stored):
+    lines = [{"key": "failure_cost", "low": 0.05, "high": 0.2, "npv_low": 1.0, "npv_high": 900.0}]
+    assert tornado_figure(stored({"tornado": lines, "npv": 500.0}))
+    assert tornado_figure(stored({"tornado": lines, "npv": None})) == ""
+
+
 def test_a_target_far_beyond_all_paybacks_does_not_press_the_bars_into_a_corner(stored):
     bins = [{"from": 1.0, "to": 2.0, "share": 0.5}, {"from": 2.0, "to": 3.0, "share": 0.5}]
     spread = {"bins": bins, "never": 0.0, "target_days": 3650.0, "beyond": 0.0}
