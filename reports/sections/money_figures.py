@@ -68,9 +68,9 @@ def payback_figure(run: StoredRun) -> Markup:
     if money.get("saving_per_request") is None:  # nothing is known of the money as it was counted, only of its draws
         return Markup("")
     if found:
-        return _payback(found, money.get("probability_of_payback_in_target"))
+        return _payback(found, money.get("probability_of_payback_in_target"), _spans(money))
     if money.get("npv_distribution") and money.get("requests_total") is not None:
-        return _gain(money["npv_distribution"], money.get("currency") or "", money.get("probability_npv_positive"))
+        return _gain(money)
     return Markup("")
 
 
@@ -83,7 +83,17 @@ def futures(share: float) -> str:
     return f"{say.whole(share * 100)} of 100" if share else "none of 100"
 
 
-def _payback(found: Mapping[str, Any], inside: float | None) -> Markup:
+def _spans(money: Mapping[str, Any]) -> str:
+    """The ranges that the first screen and the Markdown page name, for whoever looks for where they come from."""
+    low, high = money.get("payback_days_p5"), money.get("payback_days_p95")
+    least, most = money.get("npv_p5"), money.get("npv_p95")
+    said = "" if (low, high) == (None, None) else f"In 90 of 100 futures it takes {say.days_range(low, high)}. "
+    if None in (least, most):
+        return said
+    return f"{said}In 90 of 100 futures the gain is {say.amount_range(least, most, money.get('currency') or '')}. "
+
+
+def _payback(found: Mapping[str, Any], inside: float | None, spans: str) -> Markup:
     target, never, beyond = found["target_days"], found["never"], found["beyond"]
     if inside is None:
         return Markup("")
@@ -113,12 +123,17 @@ def _payback(found: Mapping[str, Any], inside: float | None) -> Markup:
     figure = Figure(
         f"{said}", "; ".join(f"{name}: {futures(share)}" for name, share, _ in rest), ("Days", "Share of futures"),
         tuple(table), id="payback",
-        note=f"{note}Each future draws every uncertain number anew within its range.",
+        note=f"{spans}{note}Each future draws every uncertain number anew within its range.",
     )  # fmt: skip
     return render_figure(figure, picture + Markup('<div class="futures">{}</div>').format(shares))
 
 
-def _gain(found: Mapping[str, Any], currency: str, positive: float | None) -> Markup:
+def _gain(money: Mapping[str, Any]) -> Markup:
+    found, currency, positive = (
+        money["npv_distribution"],
+        money.get("currency") or "",
+        money.get("probability_npv_positive"),
+    )
     bins = _read(found["bins"])
     if not bins or positive is None:
         return Markup("")
@@ -131,7 +146,7 @@ def _gain(found: Mapping[str, Any], currency: str, positive: float | None) -> Ma
     title = f"In {futures(positive)} futures the batch saves more than is spent"
     figure = Figure(
         title, f"{title}; the rest lose money.", ("Left over", "Share of futures"), tuple(table), id="payback",
-        note="Each future draws every uncertain number anew within its range.",
+        note=f"{_spans(money)}Each future draws every uncertain number anew within its range.",
     )  # fmt: skip
     chart = distribution_chart(
         bins, x, y, x_title=f"left over, in {currency}", flag=Flag(0.0, "nothing left"), good="right"

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from .. import numbers as say
 from ..stored import StoredRun
+from .cost_range import cost_range
 from .tracing import ASSUMPTION, LINE, traced
 
 __all__ = ["CostRow", "Step", "alternative_rows", "cost_rows", "costed", "money_steps"]
@@ -74,6 +75,12 @@ def cost_rows(run: StoredRun) -> list[CostRow]:
         rows.append(row("Its machines cost a day", "machine_cost_per_day", sum_of))
     if counts not in COUNTS.values():
         rows.append(row("One request with what its failures cost", "effective_cost_per_request", sum_of))
+    spans = tuple(cost_range(run, name) for name in names)
+    if any(spans):
+        what = "One acceptable output" if counts in COUNTS.values() else "One request with its failures"
+        rows.append(
+            CostRow(f"{what}, at both ends of the acceptable share's range", tuple(span or "–" for span in spans))
+        )
     return rows
 
 

@@ -129,6 +129,10 @@ def test_the_payback_says_how_many_futures_are_in_time(stored):
     text = words_of(payback_figure(run))
     assert f"In {futures(inside)} futures the money is back within 90 days" in text
     assert "target: 90 days" in text
+    low, high = (run.results["money"][f"payback_days_{end}"] for end in ("p5", "p95"))
+    assert (
+        f"In 90 of 100 futures it takes {words_of(say.days_range(low, high))}. In 90 of 100 futures the gain is" in text
+    )
     drawn = payback_figure(run)
     assert 'class="column inside"' in drawn
     assert 'class="column outside"' in drawn

@@ -14,8 +14,12 @@ import pytest
 from tuneworth.evaluate import compute_money, read_roi
 from tuneworth.examples import example_path
 from tuneworth.reports import write_report
+from tuneworth.reports.first_screen.three_numbers import three_numbers
 from tuneworth.reports.sections.assumptions import MARKS, input_value, words
+from tuneworth.reports.sections.cost_range import cost_range
+from tuneworth.reports.sections.money_tables import cost_rows
 from tuneworth.reports.sections.tracing import anchor, link
+from tuneworth.reports.stored import read_run
 
 ROW = re.compile(r"<tr(?P<attributes>[^>]*)>(?P<cells>.*?)</tr>", re.DOTALL)
 RUNNING = {"monitoring_hours_per_month": 2, "monitoring_hourly": 60, "retrain_every_days": 100, "retrain_cost": 200}
@@ -46,6 +50,15 @@ def counted(**changes: Any) -> Callable[[dict[str, Any]], None]:
         results["money"] = compute_money(settings, baseline="prompted", candidate="tuned", draws=50).to_json()
 
     return change
+
+
+def test_the_cost_table_has_the_range_that_the_first_screen_shows(evaluated_run: Callable[..., Path]) -> None:
+    run = read_run(evaluated_run(variants=("prompted", "tuned")))
+    row = next(row for row in cost_rows(run) if "at both ends" in row.label)
+    sides = three_numbers(run)[1].sides
+    assert row.cells == tuple(side.range for side in sides)
+    assert all(row.cells)
+    assert [cost_range(run, side.name) for side in sides] == [side.range for side in sides]
 
 
 @pytest.fixture
