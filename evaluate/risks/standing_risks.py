@@ -66,7 +66,7 @@ def assess_flexibility(results: Results, roi: RoiSettings | None) -> dict[str, A
     """
     money: Money = results.get("money")
     took = _took(results)
-    again = f"a change of style means training again, {_span(took)} in this run" if took else ""
+    again = f"a change of style means training and testing again, {_span(took)} in this run" if took else ""
     cost = _stated(money, "running.retrain_cost")
     if roi is None or cost is None:
         if not took:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
-from ..wording import days, points, variant_name
+from ..wording import days, percent, points, variant_name
 from .doubt import Doubt
 from .money_phrases import chance
 from .phrases import compared
@@ -71,7 +71,7 @@ def _worse(results: Results, margin: float) -> Judged:
 
 
 def _not_told(results: Results, margin: float) -> Judged:
-    low, high = results["comparison"]["low_one_sided"], results["comparison"]["difference"]["high"]
+    low, high = (results["comparison"]["difference"][end] for end in ("low", "high"))
     if low >= 0:
         return LOW, f"it looks better, by {points(low)} at least, but on too few separate cases to build on"
     name, best = variant_name(compared(results)[1]), f"{points(high)} better" if high > 0 else "no better"
@@ -156,4 +156,12 @@ def _futures(results: Results, *, only: bool = False, earned: float | None = Non
         return f"in hardly any possible future {what}"
     if likely >= 1 - FEWEST:
         return f"in practically every possible future {what}"
-    return f"in {'only ' if only else ''}{round(100 * likely)} of 100 possible futures {what}"
+    return f"in {'only ' if only else ''}{_of_hundred(likely)} of 100 possible futures {what}"
+
+
+def _of_hundred(share: float) -> str:
+    """Whole hundredths; a share that rounding would carry over the line between two answers says on which side it is."""
+    text = percent(share).removesuffix(" %")
+    if float(text) >= 100 * SURE > 100 * share:
+        return f"just under {text}"
+    return f"just over {text}" if float(text) <= 100 * UNSURE < 100 * share else text

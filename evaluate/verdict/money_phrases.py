@@ -17,6 +17,7 @@ __all__ = [
 ]
 
 Results = Mapping[str, Any]
+FEWEST = 0.005  # a share that reads 0 %
 
 
 def chance(money: Results) -> float:
@@ -73,8 +74,10 @@ def thousand(money: Results) -> str:
 
 
 def chance_line(money: Results) -> str:
-    """The chance of paying back in time as a sentence."""
+    """The chance of paying back in time as a sentence; draws never show that something is impossible or certain."""
     likely = percent(chance(money))
+    if not FEWEST <= chance(money) < 1 - FEWEST:
+        likely = "under 1 %" if chance(money) < FEWEST else "over 99 %"
     if money.get("requests_total") is not None:
         return f"The chance that the batch saves more than it costs is {likely}."
     return f"The chance of paying back within {days(money['target_payback_days'])} is {likely}."

@@ -154,7 +154,8 @@ def _not_told(results: Results, margin: float) -> Verdict | None:
             groups = comparison["groups"]
             could = f"{these} in {count(groups)} {'group' if groups == 1 else 'groups'} tell too little"
     else:
-        could = f"on {these} it could be up to {points(low)} worse"
+        # The end of the range that stands beside it; the one that decides lies a little nearer.
+        could = f"on {these} it could be up to {points(comparison['difference']['low'])} worse"
     ask, more = "more test cases are needed", "More cases help only if the difference turns out better than it looks."
     if needed is not None:
         missing = f"about {count(_rounded_up(needed - n))} more cases{' from other groups' if grouped else ''}"

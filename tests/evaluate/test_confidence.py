@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.verdict.confidence import LEVELS, confidence
+from tuneworth.evaluate.verdict.confidence import LEVELS, _futures, confidence
 from tuneworth.evaluate.verdict.doubt import Doubt
+from tuneworth.evaluate.verdict.money_phrases import chance_line
 from tuneworth.evaluate.verdict.next_step import next_step
 from tuneworth.evaluate.verdict.verdict import decide
+from tuneworth.evaluate.wording import points
 
 from .situations import costs, other, situation
 
@@ -36,7 +38,7 @@ TABLE = [
     ("soon paid back, but for nothing", situation(EQUAL, roi=costs(running=RETIRED)), "high", "save more than it costs"),
     ("a measured way does as well",
      situation(EQUAL, others={"small": 0.97}, roi=costs() | {"small": other(1)}), "fair", "middle figures"),
-    ("too few to tell", situation(UNSURE), "low", "up to 5.3 points worse or 6.3 points better"),
+    ("too few to tell", situation(UNSURE), "low", "up to 6.3 points worse or 6.3 points better"),
     ("eight cases, all better", situation((0, 8, 0, 0)), "low", "too few separate cases"),
     ("no prices", situation(BETTER), "low", "without the missing numbers"),
     ("a failure without a cost", situation(BETTER, roi=costs(tuned=12)), "low", "a number that nobody has stated"),
@@ -179,3 +181,25 @@ def test_a_way_that_wins_and_is_better_is_not_said_to_do_just_as_well():
     assert '"small" is 3 points better than the prompted model, without any training' in found["sentence"]
     assert "does as well" not in found["sentence"]
     assert "one to beat" not in found["sentence"]
+
+
+@pytest.mark.parametrize(("share", "said"), [
+    (0.798, "in just under 80 of 100"), (0.502, "in just over 50 of 100"), (0.625, "in 63 of 100"), (0.7, "in 70 of 100"),
+])  # fmt: skip
+def test_what_rounding_would_carry_over_the_line_says_so(share, said):
+    money = {"probability_of_payback_in_target": share, "target_payback_days": 90}
+    assert _futures({"money": money}).startswith(said)
+
+
+@pytest.mark.parametrize(("share", "said"), [
+    (0.0, "under 1 %"), (0.004, "under 1 %"), (0.01, "1 %"), (0.94, "94 %"), (0.997, "over 99 %"), (1.0, "over 99 %"),
+])  # fmt: skip
+def test_a_drawn_chance_is_never_certain(share, said):
+    assert chance_line({"probability_of_payback_in_target": share, "target_payback_days": 90}).endswith(f" is {said}.")
+
+
+def test_what_cannot_be_told_is_said_with_the_range_beside_it():
+    results = situation(UNSURE)
+    found, low = decide(results, margin=0.03), results["comparison"]["difference"]["low"]
+    assert f"up to {points(low)} worse" in found["confidence"]["sentence"]
+    assert f"up to {points(low)} worse" in found["sentence"]
