@@ -6,6 +6,7 @@ from typing import Any
 from ..style.files import write_whole
 from . import numbers as say
 from .curated import StoredCuration, find_curation, read_curation
+from .damage import damage_is_named
 from .examples.examples import choose_examples
 from .first_screen import summary
 from .first_screen.curation_headline import curation_headline
@@ -38,14 +39,22 @@ from .stored import StoredRun, read_run
 
 __all__ = ["write_report"]
 
-# The page stays under this size: texts of examples are cut at the longest of these limits that keeps it so.
+# The page stays under this size: its examples have the largest of these rooms that keeps it so.
 MOST_BYTES = 497_000
 SCRIPTS = (
     "navigation", "words", "examples", "blind",
     "numbers", "money", "gain_curve", "what_if_field", "what_if_words", "what_if",
 )  # fmt: skip
 CURATED_SCRIPTS = ("navigation",)
-TEXT_LIMITS = (4000, 3000, 2000, 1500, 1100, 800, 600, 450, 330, 250, 180, 140, 110, 85, 65, 40, 20)
+TEXT_LIMITS = (4000, 3000, 2000, 1500, 1100, 800, 600, 450, 330, 250, 180, 140)
+# Where these do not fit: outputs of variants that are not compared on the first rows alone, then fewer rows as well.
+SHORTER_LIMITS = (180, 140, 110, 85, 65, 40, 20)
+FEWER_ROWS = (180, 160, 140, 120, 100, 70, 50, 35, 25, 15, 8)
+ROOM: tuple[dict[str, Any], ...] = (
+    *({"text_limit": limit} for limit in TEXT_LIMITS),
+    *({"text_limit": limit, "all_others": False} for limit in SHORTER_LIMITS),
+    *({"text_limit": 20, "all_others": False, "most_rows": rows} for rows in FEWER_ROWS),
+)
 
 
 def write_report(run: Path, *, examples: bool = True) -> list[Path]:
@@ -66,34 +75,38 @@ def write_report(run: Path, *, examples: bool = True) -> list[Path]:
             "junit.xml": junit_of_curation(curated),
         }
     else:
-        stored = read_run(run)
-        context = _context(stored, examples=examples)
-        pages = {
-            "report.html": _fitting_html(stored, context),
-            "report.md": render_markdown("report.md.j2", context),
-            "junit.xml": junit_of_run(stored),
-        }
+        with damage_is_named(run / "results.json"):
+            pages = _evaluated_pages(read_run(run), examples=examples)
     for name, text in pages.items():
         write_whole(run / name, text)
     return [run / name for name in pages]
 
 
+def _evaluated_pages(run: StoredRun, *, examples: bool) -> dict[str, str]:
+    context = _context(run, examples=examples)
+    return {
+        "report.html": _fitting_html(run, context),
+        "report.md": render_markdown("report.md.j2", context),
+        "junit.xml": junit_of_run(run),
+    }
+
+
 def _fitting_html(run: StoredRun, context: dict[str, Any]) -> str:
-    """The page, its example texts cut no shorter than its size demands."""
+    """The page, its example texts cut no shorter and its rows no fewer than its size demands."""
     text, shown = render_page(context, scripts=SCRIPTS), context["examples"]
     if shown is None or _fits(text):
         return text
-    # The shorter the texts the smaller the page: halving the limits finds the longest that fits in three pages.
-    first, last, fitting = 1, len(TEXT_LIMITS) - 1, None
+    # Each room is smaller than the one before: halving them finds the largest that fits in a few pages.
+    first, last, fitting = 1, len(ROOM) - 1, None
     while first <= last:
         middle = (first + last) // 2
-        shorter = choose_examples(run, text_limit=TEXT_LIMITS[middle])
+        shorter = choose_examples(run, **ROOM[middle])
         text = render_page(context | {"examples": shorter}, scripts=SCRIPTS)
         if _fits(text):
             fitting, last = text, middle - 1
         else:
             first = middle + 1
-    return text if fitting is None else fitting  # a page too large even so is the one with the shortest texts
+    return text if fitting is None else fitting  # a page too large even so is the one with the smallest room
 
 
 def _fits(text: str) -> bool:

@@ -75,6 +75,7 @@ class Examples:
     """The chosen rows, how many there are in all, how many differ, and the checks and groups to filter by.
 
     `groups` are those of at least two shown rows. `outputs_hash` tells the run that a person's judgements are about.
+    `others_shown` says on how many rows the outputs of the variants that are not compared stand; None = on all.
     """
 
     rows: tuple[Example, ...]
@@ -83,6 +84,7 @@ class Examples:
     checks: tuple[str, ...]
     groups: tuple[str, ...]
     outputs_hash: str
+    others_shown: int | None = None
 
     def numbers_of(self, row: Example) -> str:
         """The places of the row's checks in `checks`, as one word each: what the page's filter reads."""
@@ -94,23 +96,29 @@ class Examples:
         return [(kind, counts[kind]) for kind in KINDS if counts[kind]]
 
 
-def choose_examples(run: StoredRun, *, text_limit: int = 4000) -> Examples:
+def choose_examples(
+    run: StoredRun, *, text_limit: int = 4000, most_rows: int = MOST_ROWS, all_others: bool = True
+) -> Examples:
     """At most 200 rows: all on which the two sides differ first, the candidate's losses in front, then the others.
 
     Within each kind the order is that of a hash of the id, so it is the same each time and nobody picked it.
     Each text is cut after `text_limit` characters, those of the first rows after eight times as many (at most 4,000),
-    and says so.
+    and says so. Without `all_others` only the first rows carry the outputs of the variants that are not compared.
     """
     names = [name for name in (run.baseline, run.candidate) if name is not None]
     ids = [id_ for id_ in run.pairs if any((id_, name) in run.outputs for name in names)]
     kinds = {id_: _kind(run, id_, names) for id_ in ids}
     differing = [id_ for id_ in ids if kinds[id_] in ("lost", "won")]
-    chosen = _some(differing, MOST_ROWS)
-    chosen += _some([id_ for id_ in ids if kinds[id_] not in ("lost", "won")], MOST_ROWS - len(chosen))
+    chosen = _some(differing, most_rows)
+    chosen += _some([id_ for id_ in ids if kinds[id_] not in ("lost", "won")], most_rows - len(chosen))
     chosen.sort(key=lambda id_: KINDS.index(kinds[id_]))
     rows = tuple(
-        _example(run, id_, names, kinds[id_], _limit(text_limit, place), place) for place, id_ in enumerate(chosen)
+        _example(
+            run, id_, names, kinds[id_], _limit(text_limit, place), place, others=all_others or place < PRINTED_ROWS
+        )
+        for place, id_ in enumerate(chosen)
     )
+    some_others = not all_others and len(rows) > PRINTED_ROWS and len(run.variants) > len(names)
     groups = Counter(row.group for row in rows if row.group is not None)
     outputs = run.path / "evaluate" / "outputs.jsonl"
     return Examples(
@@ -120,6 +128,7 @@ def choose_examples(run: StoredRun, *, text_limit: int = 4000) -> Examples:
         checks=tuple(sorted({check for row in rows for check in row.checks})),
         groups=tuple(sorted(group for group, members in groups.items() if members > 1)),
         outputs_hash=_hash(outputs, outputs.stat().st_mtime_ns) if outputs.exists() else "",
+        others_shown=PRINTED_ROWS if some_others else None,
     )
 
 
@@ -156,9 +165,9 @@ def _request(pair: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("", str(pair.get("input") or ""))]
 
 
-def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, place: int) -> Example:
+def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, place: int, *, others: bool) -> Example:
     pair = run.pairs[id_]
-    lines = {name: run.outputs.get((id_, name)) for name in [*names, *run.variants]}
+    lines = {name: run.outputs.get((id_, name)) for name in [*names, *(run.variants if others else ())]}
     # Where the page has room for little, the first rows say what was expected and the others what was broken.
     brief = limit < SHORT
     sides = {

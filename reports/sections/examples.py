@@ -63,6 +63,8 @@ def chosen_by(run: StoredRun, examples: Examples) -> str:
         )
     if samples_of(run) > 1:
         rows += f" Of the {say.count(samples_of(run))} outputs of a request, the first is shown."
+    if examples.others_shown is not None:
+        rows += f" What else was tried stands on the first {say.count(examples.others_shown)}, as room is short."
     picked = "" if shown == total else " Nobody picked them."
     return f"{rows}{picked} All outputs are in evaluate/outputs.jsonl."
 

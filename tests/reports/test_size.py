@@ -43,6 +43,45 @@ def test_200_rows_of_long_text_fit_and_are_cut_no_shorter_than_needed(make_run: 
     assert min(lengths) >= 60
 
 
+def multiply(run: Path, times: int) -> None:
+    """Write each request and each output several times, under other ids."""
+    for name in ("pairs", "outputs"):
+        path = run / "evaluate" / f"{name}.jsonl"
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        more = [{**row, "id": f"{row['id']}-{n}"} for n in range(times) for row in rows]
+        path.write_text("".join(json.dumps(row) + "\n" for row in more), encoding="utf-8")
+
+
+@pytest.mark.parametrize("variants", [("plain", "prompted", "tuned"), ("plain", "prompted", "short", "rival", "tuned")])
+def test_200_rows_of_several_variants_fit_and_say_what_is_left_out(
+    evaluated_run: Callable[..., Path], variants: tuple[str, ...]
+) -> None:
+    run = evaluated_run(n=84, variants=variants)
+    multiply(run, 3)
+    page = write_report(run)[0]
+    html = page.read_text(encoding="utf-8")
+    assert page.stat().st_size < MOST
+    assert 140 <= html.count('<article class="card') <= 200
+    assert html.count('<details class="others">') == 8
+    assert "What else was tried stands on the first 8, as room is short." in html
+
+
+def test_requests_of_a_hundred_fields_fit_in_fewer_rows_and_the_rule_says_how_many(
+    make_run: Callable[..., Path],
+) -> None:
+    run = make_run(n=260)
+    path = run / "curate" / "test.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        row["fields"] = {f"a long name of a field {n}": "and what stands in it " * 9 for n in range(100)}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    page = write_report(run)[0]
+    cards = page.read_text(encoding="utf-8").count('<article class="card')
+    assert page.stat().st_size < MOST
+    assert 8 <= cards < 100
+    assert f"{cards} of 260 requests are shown" in page.read_text(encoding="utf-8")
+
+
 def test_short_texts_are_not_cut(make_run: Callable[..., Path]) -> None:
     page = write_report(make_run(n=60))[0]
     assert page.stat().st_size < MOST
