@@ -1,0 +1,145 @@
+"""Files of a run as bad days leave them: a page, or one error that names the file; never another exception."""
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuneworth.reports import write_report
+from tuneworth.style import DataError
+
+WRONG: dict[str, Any] = {
+    "null": None, "a text": "x", "a number": -7, "a list": [None], "an object": {}, "not a number": float("nan"),
+    "endless": float("inf"), "huge": 1e300,
+}  # fmt: skip
+
+
+def paths(value: Any, depth: int, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The places in nested data; of a list, its first item's."""
+    if depth:
+        items = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
+        for key, item in items:
+            yield (*at, key)
+            yield from paths(item, depth - 1, (*at, key))
+
+
+def altered(results: dict[str, Any], place: tuple[Any, ...], change: Callable[[Any, Any], None]) -> dict[str, Any]:
+    results = copy.deepcopy(results)
+    part: Any = results
+    for key in place[:-1]:
+        part = part[key]
+    change(part, place[-1])
+    return results
+
+
+def shortened(run: Path) -> dict[str, Any]:
+    """The run's results, and a few rows left of its outputs, so that a page takes no time."""
+    for path in (run / "evaluate").glob("*.jsonl"):
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        path.write_text("".join(lines[:3]), encoding="utf-8")
+    return json.loads((run / "results.json").read_text(encoding="utf-8"))
+
+
+def page_or_error(run: Path, results: dict[str, Any], place: tuple[Any, ...]) -> bool:
+    """Whether the results gave a page; an error must be one of the file in three lines at most."""
+    (run / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    said = ""
+    try:
+        write_report(run)
+    except DataError as error:
+        said = str(error)
+    except Exception as error:
+        raise AssertionError(f"{place}: {error!r}") from error
+    assert not said or said.startswith(str(run / "results.json")), place
+    assert said.count("\n") <= 2, place
+    return not said
+
+
+@pytest.mark.slow
+def test_any_one_part_may_be_missing_at_any_depth(evaluated_run: Callable[..., Path]) -> None:
+    run = evaluated_run(n=42, variants=("plain", "prompted", "short", "rival", "tuned"))
+    results = shortened(run)
+    places = list(paths(results, 3))
+    given = [page_or_error(run, altered(results, place, lambda part, key: part.pop(key)), place) for place in places]
+    assert len(places) > 400
+    assert sum(given) > 0.85 * len(places)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_a_part_within_a_part_of_another_kind_gives_a_page_or_an_error(
+    evaluated_run: Callable[..., Path], wrong: Any
+) -> None:
+    each_of_another_kind(evaluated_run(n=42), wrong, depth=2)
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_a_part_of_another_kind_gives_a_page_or_an_error(make_run: Callable[..., Path], wrong: Any) -> None:
+    each_of_another_kind(make_run(n=3), wrong, depth=1)
+
+
+def each_of_another_kind(run: Path, wrong: Any, *, depth: int) -> None:
+    results = shortened(run)
+    for place in paths(results, depth):
+        page_or_error(run, altered(results, place, lambda part, key: part.__setitem__(key, wrong)), place)
+    assert page_or_error(run, results, ())
+
+
+def test_what_newer_versions_added_may_be_missing_as_a_whole(evaluated_run: Callable[..., Path]) -> None:
+    run = evaluated_run(n=42)
+    added = {
+        "confidence",
+        "distributions",
+        "formula_inputs",
+        "payback_distribution",
+        "gates",
+        "inputs",
+        "next",
+        "roles",
+    }
+
+    def older(value: Any) -> Any:
+        if isinstance(value, list):
+            return [older(item) for item in value]
+        return (
+            {key: older(item) for key, item in value.items() if key not in added} if isinstance(value, dict) else value
+        )
+
+    for name in ("results.json", "run.json"):
+        path = run / name
+        path.write_text(json.dumps(older(json.loads(path.read_text(encoding="utf-8")))), encoding="utf-8")
+    assert "pays back" in write_report(run)[0].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("file", "content", "said"), [
+    ("results.json", "[" * 100_000, "not readable as JSON"),
+    ("results.json", '{"schema": "tuneworth/results/1", "quality": 5}', "missing or not as expected"),
+    ("results.json", '{"schema": "tuneworth/results/1", "quality": {"tuned": {"acceptable": 1}}}', "not as expected"),
+    ("run.json", "[" * 100_000, "not readable as JSON"),
+    ("evaluate/outputs.jsonl", '{"id": "a", "variant": "tuned"}\n[1]\n', "line 2: expected an object with id and variant"),
+    ("evaluate/outputs.jsonl", '{"id": "a"}\n', "line 1: expected an object with id and variant"),
+    ("evaluate/outputs.jsonl", "null\n", "line 1: expected an object"),
+    ("evaluate/pairs.jsonl", '{"input": "a"}\n', "line 1: expected an object with id"),
+    ("evaluate/outputs.jsonl", None, "cannot be read"),
+    ("results.json", None, "cannot be read"),
+    ("run.json", None, "cannot be read"),
+])  # fmt: skip
+def test_a_damaged_file_is_named(evaluated_run: Callable[..., Path], file: str, content: str | None, said: str) -> None:
+    path = evaluated_run(n=42) / file
+    path.unlink()
+    if content is None:
+        path.mkdir()  # what cannot be read, for every user
+    else:
+        path.write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=said) as found:
+        write_report(path.parents[file.count("/")])
+    assert str(path) in str(found.value)
+    assert len(str(found.value).splitlines()) <= 3
+
+
+def test_bare_results_give_a_page(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text('{"schema": "tuneworth/results/1"}', encoding="utf-8")
+    assert "No outputs were scored" in write_report(tmp_path)[0].read_text(encoding="utf-8")
