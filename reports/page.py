@@ -32,6 +32,10 @@ _COMMENTS = re.compile(r"^[ \t]*(?://.*|/\*(?:(?!\*/)[\s\S])*\*/[ \t]*)$", re.MU
 # What means something in Markdown anywhere, and what does so only at the start of a line.
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])|(?<=^)([#+=-]|\d+(?=[.)](?:\s|$)))")
 
+# What GitHub makes a link or calls a person by, though nothing marks it: addresses, names, numbers of issues.
+_LINKING = re.compile(r"(?P<colon>:(?=//))|(?P<dot>(?<=www)\.)|(?P<sign>[@#])(?=\w)", re.IGNORECASE)
+_UNLINKED = {"colon": "&#58;", "dot": "&#46;", "@": "&#64;&#8288;", "#": "#&#8288;"}  # &#8288; is a word joiner, unseen
+
 
 def render_page(context: Mapping[str, Any], *, scripts: Sequence[str] = ()) -> str:
     """The HTML page; `context` holds at least project, created, headline and sections.
@@ -95,6 +99,7 @@ def _markdown_text(value: Any) -> str:
     """Text of a run as one line of Markdown that shows it as it is."""
     text = " ".join(str(value).split())
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = _LINKING.sub(lambda found: _UNLINKED[found[0] if found.lastgroup == "sign" else str(found.lastgroup)], text)
     return _MARKDOWN.sub(_escaped, text)
 
 

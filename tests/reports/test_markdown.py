@@ -1,5 +1,6 @@
 """report.md: one page for a pull request, whatever the run and its texts."""
 
+import html
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -151,3 +152,20 @@ def test_a_curated_run_with_a_hundred_rules_is_one_page(tmp_path: Path) -> None:
     text = write_report(tmp_path / "run")[1].read_text(encoding="utf-8")
     assert len(text.split("\n")) < 80
     assert "| and more, in report.html | | |" in text
+
+
+def test_an_address_or_a_name_in_a_text_is_no_link_and_calls_nobody(make_run: Callable[..., Path]) -> None:
+    text = (
+        "see https://example.org/x, HTTP://example.org, ftp://example.org, www.example.org, ann@example.org, @ann, #12"
+    )
+
+    def change(results: dict[str, Any]) -> None:
+        results["verdict"].update(doubt=text)
+        results["project"] = "@ann #12"
+
+    page = write_report(make_run(n=20, change=change))[1].read_text(encoding="utf-8")
+    assert "example" in page
+    assert not re.search(r"://|www\.|@|#\w", re.sub(r"&#\d+;", "", page.replace("#&#8288;", "")))
+    shown = html.unescape(page).replace("\u2060", "").replace("\\", "")
+    assert text in shown
+    assert "@ann #12" in shown
