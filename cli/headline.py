@@ -82,9 +82,10 @@ def money_lines(money: Mapping[str, Any], pair: tuple[str, str]) -> list[str]:
     """Cost per acceptable output of both, and payback."""
     currency = money["currency"]
     # Where people mend what fails, every output ends acceptable, and its cost is that of the request and the mending.
-    repaired = money.get("failures") == "repair"
-    key = "effective_cost_per_request" if repaired else "cost_per_acceptable_output"
-    label = "cost per output, mending included" if repaired else "cost per acceptable output"
+    label, key = {
+        "repair": ("cost per output, mending included", "effective_cost_per_request"),
+        "retry": ("cost per request, new tries included", "effective_cost_per_request"),
+    }.get(str(money.get("failures")), ("cost per acceptable output", "cost_per_acceptable_output"))
     lines = [f"  {label}, {name}: {sum_of(money['variants'][name][key], currency)}" for name in pair]
     if money["requests_per_day"] is None:
         return lines

@@ -209,6 +209,7 @@ def _money_digits(value: float, digits: int = 3) -> str:
     if value == 0:
         return "0"
     if value < 1:
-        return f"{value:.{digits - 1 - math.floor(math.log10(value))}f}"
+        power = int(f"{value:.{digits - 1}e}".split("e")[1])  # of the rounded value: 0.09998 is 0.100
+        return f"{value:.{digits - 1 - power}f}"
     value = _nudged(value)
     return f"{value:,.2f}".removesuffix(".00") if value < 10_000 else f"{value:,.0f}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import numbers as say
+from ..names import named
 from ..stored import StoredRun
 from .three_numbers import Number, Side, three_numbers
 from .typography import typeset, typeset_parts
@@ -115,8 +116,8 @@ def _plain_sentence(run: StoredRun) -> str:
         return NOTHING_SCORED
     share = say.percent((scored.get("acceptable") or {}).get("share"))
     if run.baseline is None:
-        return f"{share} of the {say.count(scored.get('n'))} outputs of {run.candidate} are acceptable."
-    return f"{share} of the outputs of {run.candidate} are acceptable; the variants were scored, not compared."
+        return f"{share} of the {say.count(scored.get('n'))} outputs of {named(run.candidate)} are acceptable."
+    return f"{share} of the outputs of {named(run.candidate)} are acceptable; the variants were scored, not compared."
 
 
 def _plain_doubt(run: StoredRun) -> str:

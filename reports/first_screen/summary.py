@@ -87,7 +87,11 @@ def money_lines(run: StoredRun) -> list[tuple[str, str]]:
 
 def _saved(money: Mapping[str, Any], currency: str) -> str:
     share = money.get("saving_share")
-    part = f" ({say.percent(share).replace('-', say.MINUS)})" if share is not None else ""
+    part = (
+        f" ({say.percent(share, digits=0 if abs(share) >= 0.1 else 1).replace('-', say.MINUS)})"
+        if share is not None
+        else ""
+    )
     return say.amount(money["saving_per_request"], currency) + part
 
 

@@ -10,10 +10,18 @@ from markupsafe import Markup
 from .. import numbers as say
 from ..charts.axes import Axis, linear_axis
 from ..charts.rows import Bar, Mark, mini_rows
+from ..sections.cost_range import cost_range
 from ..sections.tracing import LINE, anchor
 from ..stored import StoredRun
 
 __all__ = ["Number", "Side", "three_numbers"]
+
+
+# By what happens to an unacceptable output: the cost that counts in the end, and its name.
+COSTS = {
+    "repair": ("Cost per output, mending included", "effective_cost_per_request"),
+    "retry": ("Cost per request, new tries included", "effective_cost_per_request"),
+}
 
 
 @dataclass(frozen=True)
@@ -79,9 +87,9 @@ def _cost(run: StoredRun) -> Number | None:
     if not money:
         return None
     currency, sides, values = money.get("currency") or "", [], []
-    # Where people mend what fails, every output ends acceptable, and its cost is that of the request and the mending.
-    repaired = money.get("failures") == "repair"
-    key = "effective_cost_per_request" if repaired else "cost_per_acceptable_output"
+    # Where people mend what fails, every output ends acceptable, and its cost is that of the request and the mending;
+    # where failures are tried again, what counts is the cost of all calls and of what still fails.
+    title, key = COSTS.get(str(money.get("failures")), ("Cost per acceptable output", "cost_per_acceptable_output"))
     costs = [((money.get("variants") or {}).get(name) or {}).get("cost_per_request") for name, _ in _sides(run)]
     if None in costs:
         return None
@@ -89,9 +97,7 @@ def _cost(run: StoredRun) -> Number | None:
         variant = money["variants"][name]
         value = variant.get(key)
         text = say.amount(value, currency) if value is not None else "none acceptable"
-        spread = (
-            _repaired_range(run, name, variant, currency) if repaired else _cost_range(run, name, variant, currency)
-        )
+        spread = cost_range(run, name)
         origin = _line(money, f"variants.{name}.{key}")
         sides.append(Side(name=name, value=text, range=spread, role=role, origin=origin))
         values.append((value, role))
@@ -99,43 +105,22 @@ def _cost(run: StoredRun) -> Number | None:
     change = _less(*[value for value, _ in values]) if len(values) == 2 else ""
     axis = linear_axis([value for value, _ in known], str)
     picture = mini_rows([Bar(0, value, role) for value, role in known], axis)
-    title = "Cost per output, mending included" if repaired else "Cost per acceptable output"
-    return Number(title, tuple(sides), change, picture, _line(money, "saving_share") if change else "")
+    origin = _line(money, "saving_share") if change and change == _saved(money) else ""
+    if change and any(money["variants"][name].get("machine_cost_per_day") for name, _ in _sides(run)):
+        change += ", machines apart"
+    return Number(title, tuple(sides), change, picture, origin)
+
+
+def _saved(money: Mapping[str, Any]) -> str:
+    """The share that the money section derives, in the words of a change; it need not be that of these two costs."""
+    share = money.get("saving_share")
+    return "" if share is None else _less(1.0, 1 - share)
 
 
 def _line(money: Mapping[str, Any], key: str) -> str:
     """The link to a figure's line in the derivation; to the section where it has none."""
     known = any(line.get("key") == key for line in money.get("derivation") or [])
     return f"#{quote(anchor(LINE, key), safe='')}" if known else "#money"
-
-
-def _repaired_range(run: StoredRun, name: str, variant: Mapping[str, Any], currency: str) -> str:
-    """The cost with mending at both ends of the measured acceptance, at the stated price of mending one output."""
-    found = ((run.results.get("quality") or {}).get(name) or {}).get("acceptable") or {}
-    numbers = (
-        *(found.get(key) for key in ("share", "low", "high")),
-        (run.results.get("money") or {}).get("failure_cost"),
-    )
-    costs = (variant.get("cost_per_request"), variant.get("effective_cost_per_request"))
-    known = [value for value in (*numbers, *costs) if value is not None]
-    if len(known) < 6:
-        return ""
-    share, low, high, each, cost, effective = known
-    if abs(cost + (1 - share) * each - effective) > 1e-6 * effective:  # the acceptance was stated, not measured
-        return ""
-    return say.amount_range(cost + (1 - high) * each, cost + (1 - low) * each, currency)
-
-
-def _cost_range(run: StoredRun, name: str, variant: Mapping[str, Any], currency: str) -> str:
-    """The cost at both ends of the measured acceptance; nothing where the acceptance was stated."""
-    found = ((run.results.get("quality") or {}).get(name) or {}).get("acceptable") or {}
-    share, low, high = found.get("share"), found.get("low"), found.get("high")
-    cost, each = variant.get("cost_per_request"), variant.get("cost_per_acceptable_output")
-    if not share or not high or cost is None or each is None or abs(cost / share - each) > 1e-6 * each:
-        return ""
-    if not low:
-        return f"from {say.amount(cost / high, currency)}"
-    return say.amount_range(cost / high, cost / low, currency)
 
 
 def _tokens(run: StoredRun) -> Number:
@@ -182,7 +167,9 @@ def _likely(chance: float) -> str:
 def _payback(run: StoredRun) -> Number:
     title, money = "Payback", run.results.get("money")
     if not money:
-        side = Side(name="", value="not stated", range="No prices or volume were given for this run.", role="")
+        why = "No prices or volume were given for this run."
+        why = why if run.baseline is not None else "One variant alone saves nothing against another."
+        side = Side(name="", value="not stated" if run.baseline is not None else "not known", range=why, role="")
         return Number(title, (side,), "", Markup(""))
     if money.get("requests_per_day") is None or money.get("saving_per_request") is None:
         earns = money.get("probability_npv_positive") if money.get("requests_total") is not None else None
@@ -208,6 +195,8 @@ def _without_days(money: Mapping[str, Any]) -> Side:
     if money.get("saving_per_request") is None:
         missing = [str(key) for key in money.get("missing") or []]
         said = f"{missing[0]} is missing." if len(missing) == 1 else f"{len(missing)} numbers are missing."
+        if not missing and money.get("failures") == "drop":
+            return Side("", "not known", "Where no output is acceptable, an acceptable one has no cost.", "")
         return Side("", "not stated", said if missing else "A price is missing.", "")
     if money.get("requests_total") is None:
         return Side("", "not stated", "No requests per day were given for this run.", "")

@@ -44,7 +44,7 @@ const numberWords = (() => {
   // numbers._money_digits
   const moneyDigits = (value, digits = 3) => {
     if (value === 0) return "0";
-    if (value < 1) return rounded(value, digits - 1 - Math.floor(Math.log10(value)));
+    if (value < 1) return rounded(value, digits - 1 - Number(value.toExponential(digits - 1).split("e")[1]));
     const size = nudged(value);
     return size < 10000 ? rounded(size, 2).replace(/\.00$/, "") : rounded(size, 0);
   };

@@ -36,7 +36,10 @@ def lead(run: StoredRun) -> str:
     """What the section found: the saving of a request, and when the spending is back."""
     money = run.results.get("money")
     if not money:
-        return "No prices were stated, so this report is about quality alone."
+        why = (
+            "With one variant there is no cost to compare it with" if run.baseline is None else "No prices were stated"
+        )
+        return f"{why}, so this report is about quality alone."
     saved = money.get("saving_per_request")
     if saved is None:
         return _untold(run, money)

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import numbers as say
 from ..first_screen.typography import typeset
+from ..names import named
 from ..stored import StoredRun
 
 __all__ = ["Flip", "flips", "lead", "reasons", "split"]
@@ -54,9 +55,9 @@ def _gap(run: StoredRun) -> str:
     value = (comparison.get("difference") or {}).get("value")
     if value is None or run.candidate is None:
         return ""
-    name = {"tuned": "the tuned model"}.get(run.candidate, f"“{run.candidate}”")
+    name = named(run.candidate)
     if abs(value) < 0.0005:
-        return f"{name} is acceptable as often as what it is held against"
+        return f"{name} is acceptable as often as {named(run.baseline)}"
     size = say.points(abs(value)).removeprefix("+")
     return f"{name} is acceptable {size} {'more' if value > 0 else 'less'} often"
 
@@ -64,9 +65,10 @@ def _gap(run: StoredRun) -> str:
 def _chance(run: StoredRun) -> str:
     money = run.results.get("money") or {}
     chance, target = money.get("probability_of_payback_in_target"), money.get("target_payback_days")
-    if chance is None or not target or money.get("requests_per_day") is None:
+    known = money.get("saving_per_request") is not None and money.get("requests_per_day") is not None
+    if chance is None or not target or not known:
         return ""
-    futures = f"{round(100 * chance)} of 100 possible futures"
+    futures = f"{say.whole(100 * chance)} of 100 possible futures"
     if not 0.005 <= chance < 0.995:
         futures = "practically every possible future" if chance > 0.5 else "hardly any possible future"
     return f"the money is back within {say.days(target)} in {futures}"
@@ -104,7 +106,8 @@ def _flip(flip: Mapping[str, Any], currency: str) -> Flip | None:
     if last not in SHARES and not 1 / FARTHEST <= then / now <= FARTHEST:
         return None
     verb = ("rise" if then > now else "fall") + ("" if last in COUNTED else "s")
-    ends = f"from {_in_units(last, now, currency)} to {_in_units(last, then, currency)}"
+    start, end = _in_units(last, now, currency), _in_units(last, then, currency)
+    ends = f"from {start} to {end}" if start != end else f"a little {'above' if then > now else 'below'} {start}"
     distance = abs(then - now) if last in SHARES else abs(math.log(then / now))
     return Flip(f"If {subject} {verb} {ends}", answer, distance)
 

@@ -39,7 +39,7 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
     ),
     "one variant": (
         {"variants": ("tuned",)},
-        ("No verdict", "", "38.1\xa0% of the 84 outputs of tuned are acceptable", "One variant alone", "Score a second way"),
+        ("No verdict", "", "84 outputs of the tuned model are acceptable", "One variant alone", "Score a second way"),
     ),
     "nothing scored": (
         {"change": no_output},

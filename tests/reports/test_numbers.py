@@ -31,7 +31,8 @@ def test_a_difference_carries_its_sign(value: float | None, text: str) -> None:
 
 @pytest.mark.parametrize(("value", "text"), [
     (0.0071428571, "0.00714 EUR"), (14.285714, "14.29 EUR"), (200, "200 EUR"), (12400.4, "12,400 EUR"),
-    (-5, "−5 EUR"), (0, "0 EUR"), (1.23e-7, "0.000000123 EUR"), (None, "not measured"),
+    (-5, "−5 EUR"), (0, "0 EUR"), (1.23e-7, "0.000000123 EUR"), (0.09998, "0.100 EUR"), (0.9999, "1.00 EUR"),
+    (None, "not measured"),
 ])  # fmt: skip
 def test_money_has_the_digits_that_it_needs(value: float | None, text: str) -> None:
     assert spaced(say.amount(value, "EUR")) == text

@@ -94,7 +94,7 @@ def test_a_run_with_nothing_but_scores_of_one_variant_gives_a_page(make_run: Cal
         del results["quality"]["prompted"]
 
     shown = words(read(make_run(change=one))[0])
-    assert "No verdict 76.7 % of the 60 outputs of tuned are acceptable." in shown
+    assert "No verdict 76.7 % of the 60 outputs of the tuned model are acceptable." in shown
     assert "not measured" in shown
 
 

@@ -1,0 +1,83 @@
+"""The cost and the payback of the first screen: each figure is what its words say and leads to where it comes from."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuneworth.reports.first_screen.three_numbers import Number, three_numbers
+from tuneworth.reports.sections import why
+from tuneworth.reports.stored import StoredRun, read_run
+
+from .real_run import ROI, write_real_run
+
+
+def counted(tmp_path: Path, text: str, **options: Any) -> tuple[Number, Number]:
+    """The numbers of cost and payback of a real run with this [roi]."""
+    run = read_run(write_real_run(tmp_path / "run", n=42, variants=("prompted", "tuned"), roi=text, **options))
+    _, cost, payback = three_numbers(run)
+    return cost, payback
+
+
+def test_a_share_that_is_not_the_derived_one_does_not_lead_there(tmp_path: Path) -> None:
+    ignored, _ = counted(tmp_path, ROI.replace('failures = "repair"\nfailure_cost = [0.05, 0.10, 0.20]', ""))
+    assert (ignored.title, ignored.change[-4:], ignored.change_origin) == ("Cost per acceptable output", "less", "")
+
+
+def test_what_counts_where_failures_are_tried_again_is_what_all_calls_cost(tmp_path: Path) -> None:
+    cost, _ = counted(tmp_path, ROI.replace('"repair"', '"retry"\ntries = 3'))
+    assert cost.title == "Cost per request, new tries included"
+    assert [side.origin for side in cost.sides] == [
+        f"#f-variants.{name}.effective_cost_per_request" for name in ("prompted", "tuned")
+    ]
+    assert cost.change_origin == "#f-saving_share"
+
+
+def test_machines_are_said_to_be_apart(tmp_path: Path) -> None:
+    prices = "price_input = 1.20\nprice_output = 4.80"
+    cost, _ = counted(tmp_path, ROI.replace(prices, "hourly = 3\nrequests_per_second = 2"))
+    assert cost.change.endswith(" less, machines apart")
+
+
+def test_no_price_is_called_missing_where_nothing_is_acceptable(tmp_path: Path) -> None:
+    text = ROI.replace('"repair"\nfailure_cost = [0.05, 0.10, 0.20]', '"drop"')
+    _, payback = counted(tmp_path, text, good={"prompted": 0, "tuned": 6})
+    assert (payback.sides[0].value, payback.change) == ("not known", "")
+    assert payback.sides[0].range == "Where no output is acceptable, an acceptable one has no cost."
+
+
+def test_one_variant_is_not_said_to_lack_prices(tmp_path: Path) -> None:
+    _, payback = three_numbers(read_run(write_real_run(tmp_path / "run", n=42, variants=("tuned",))))[1:]
+    assert payback.sides[0].range == "One variant alone saves nothing against another."
+
+
+def stored(money: dict[str, Any], flips: list[dict[str, Any]]) -> StoredRun:
+    comparison = {"baseline": "rival", "candidate": "tuned", "difference": {"value": 0.0, "low": -0.1, "high": 0.1}}
+    return StoredRun(
+        Path("run"),
+        {"quality": {}, "comparison": comparison, "money": money, "verdict": {"decision": "fine-tune", "flips": flips}},
+        {},
+        {},
+    )
+
+
+def test_the_reasons_name_no_chance_of_what_cannot_be_counted() -> None:
+    money = {"probability_of_payback_in_target": 1.0, "target_payback_days": 90, "requests_per_day": 100}
+    assert "money is back" in why.lead(stored(money | {"saving_per_request": 0.1}, []))
+    assert why.lead(stored(money | {"saving_per_request": None}, [])) == (
+        "The tuned model is acceptable as often as “rival”."
+    )
+
+
+@pytest.mark.parametrize(("to", "said"), [(0.1002, "a little above"), (0.09998, "a little below")])
+def test_a_change_too_small_for_three_digits_is_a_little_one(to: float, said: str) -> None:
+    flip = {
+        "key": "failure_cost",
+        "what": "cost of an unacceptable output",
+        "from": 0.1,
+        "to": to,
+        "decision": "fine-tune",
+    }
+    verb = "rises" if to > 0.1 else "falls"
+    found = why.flips(stored({"currency": "EUR"}, [flip]))[0].if_.replace("\u00a0", " ")
+    assert found == f"If the cost of an unacceptable output {verb} {said} 0.100 EUR"
