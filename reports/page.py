@@ -13,6 +13,8 @@ import jinja2
 from markupsafe import Markup
 
 from . import numbers
+from .charts.rows import RANGE
+from .compact import compact_html, compact_style
 
 __all__ = ["date_words", "render_markdown", "render_page"]
 
@@ -47,7 +49,7 @@ def render_page(context: Mapping[str, Any], *, scripts: Sequence[str] = ()) -> s
         **context, say=numbers, icons=_icons(), hold=_hold, parts_of=_parts_of, script=Markup(script),
         script_hash=_digest(script),
     )  # fmt: skip
-    return _styled(_printable(text), title=f"{context['project']} · {context['created']}")
+    return _styled(compact_html(_printable(text)), title=f"{context['project']} · {context['created']}")
 
 
 def _styled(text: str, *, title: str) -> str:
@@ -58,8 +60,8 @@ def _styled(text: str, *, title: str) -> str:
     places = dict.fromkeys(_PLACE.findall(text))
     style = "\n".join([
         *(_own_text("styles", f"{name}.css") for name in STYLES),
-        *(f'[data-place="{place}"] {{ {place} }}' for place in places),
-        f'@media print {{ @page {{ @top-right {{ content: "{_css_text(title)}"; {PAGE_HEADER} }} }} }}',
+        *(f'[data-place="{place}"]{{{place}}}' for place in places),
+        f'@media print{{@page{{@top-right{{content:"{_css_text(title)}";{PAGE_HEADER}}}}}}}',
     ])  # fmt: skip
     head, body = _PLACE.sub(r' data-place="\1"', text).split("<title>", 1)  # the head is ours up to here
     return head.replace("STYLE-HASH", _digest(style)).replace("STYLE-SHEET", style) + "<title>" + body
@@ -74,6 +76,8 @@ def _digest(text: str) -> str:
 def _own_text(folder: str, name: str) -> str:
     """A file of this package without comments and indentation: every byte of it takes room from the examples."""
     text = _COMMENTS.sub("", (HERE / folder / name).read_text(encoding="utf-8"))
+    if name.endswith(".css"):
+        return compact_style(text)
     return "\n".join(line for each in text.splitlines() if (line := each.strip()))
 
 
@@ -146,8 +150,8 @@ _ICONS = {
 
 
 def _icons() -> Markup:
-    """All icons as symbols, once in the page."""
-    return Markup("").join(
+    """All icons as symbols and the shape of a range, once in the page."""
+    return RANGE + Markup("").join(
         Markup('<symbol id="i-{}" viewBox="0 0 20 20">{}</symbol>').format(tone, Markup(path))
         for tone, path in _ICONS.items()
     )

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from .axes import Axis, trimmed
 
-__all__ = ["Bar", "Mark", "Row", "draw_row", "dumbbell", "mini_rows", "role_shape", "rows_chart"]
+__all__ = ["RANGE", "Bar", "Mark", "Row", "draw_row", "dumbbell", "mini_rows", "role_shape", "rows_chart"]
 
 # A shape for each role, so that no reader depends on colour.
 SHAPES = {
@@ -20,6 +20,12 @@ SHAPES = {
     "reference": '<path d="M0-6.5 6.5 0 0 6.5-6.5 0Z" class="hollow"/>',
     "other": '<path d="M0-6 6.2 5H-6.2Z" class="hollow"/>',
 }
+
+# A range over the width of the SVG around it, its ends marked; once in the page (page.py), used by each mark.
+RANGE = Markup(
+    '<g id="range"><rect class="band" width="100%" height="8" y="-4"/><path class="end" d="M-.75-5h1.5V5h-1.5Z"/>'
+    '<svg class="span" x="100%"><path class="end" d="M-.75-5h1.5V5h-1.5Z"/></svg></g>'
+)
 
 
 @dataclass(frozen=True)
@@ -124,11 +130,9 @@ def _draw(mark: Bar | Mark, axis: Axis) -> Markup:
     parts = Markup("")
     if mark.low is not None and mark.high is not None:
         low, high = axis.place(mark.low), axis.place(mark.high)
-        parts += Markup(
-            '<g class="r-{}"><rect class="band" x="{l}%" width="{}%" y="50%" height="8" transform="translate(0 -4)"/>'
-            '<rect class="end" x="{l}%" y="50%" width="1.5" height="10" transform="translate(-.75 -5)"/>'
-            '<rect class="end" x="{h}%" y="50%" width="1.5" height="10" transform="translate(-.75 -5)"/></g>'
-        ).format(mark.role, trimmed(high - low), l=low, h=high)
+        parts += Markup('<svg x="{}%" y="50%" width="{}%" class="span r-{}"><use href="#range"/></svg>').format(
+            low, trimmed(max(high - low, 0.01)), mark.role
+        )  # without any width nothing would be drawn
     shape = Markup(SHAPES.get(mark.role, SHAPES["other"]))
     return parts + Markup('<svg x="{}%" y="50%" class="point r-{}">{}</svg>').format(
         axis.place(mark.value), mark.role, shape

@@ -21,7 +21,7 @@ from tuneworth.reports.sections.money_tables import cost_rows
 from tuneworth.reports.sections.tracing import anchor, link
 from tuneworth.reports.stored import read_run
 
-ROW = re.compile(r"<tr(?P<attributes>[^>]*)>(?P<cells>.*?)</tr>", re.DOTALL)
+ROW = re.compile(r"<tr(?P<attributes>[^>]*)>(?P<cells>.*?)(?=<tr|</table)", re.DOTALL)
 RUNNING = {"monitoring_hours_per_month": 2, "monitoring_hourly": 60, "retrain_every_days": 100, "retrain_cost": 200}
 HOSTED = {"hourly": 2, "requests_per_second": Decimal("0.05"), "acceptance": Decimal("0.9")}
 SITUATIONS: dict[str, dict[str, Any]] = {
@@ -81,7 +81,7 @@ def derived(page: str) -> list[tuple[str, str]]:
     for row in ROW.finditer(page):
         arithmetic = re.search(r"<br><span>(.*?)</span>", row["cells"], re.DOTALL)
         if arithmetic:
-            result = re.findall(r"<td[^>]*>(.*?)</td>", row["cells"], re.DOTALL)[-1]
+            result = re.split(r"<td[^>]*>", row["cells"])[-1]
             found.append((words_of(arithmetic[1]).removeprefix("= "), words_of(result)))
     return found
 

@@ -96,7 +96,7 @@ def test_the_pace_is_said_in_a_unit_that_can_be_read(rate: float, said: str) -> 
 
 def test_a_time_without_its_slowest_has_a_mark_and_no_band() -> None:
     drawn = time_figure(run(seconds=TIMES))
-    assert drawn.count('class="band"') == 1
+    assert drawn.count('href="#range"') == 1
     assert drawn.count('class="point') == 2
     assert "one in twenty over 0.31\u00a0s" in drawn
     assert time_figure(run(seconds={"tuned": {"p50": None}})) == ""
