@@ -5,6 +5,7 @@ from typing import Any
 
 from .. import numbers as say
 from ..examples.examples import PRINTED_ROWS, Examples
+from ..names import named, sentence
 from ..stored import StoredRun
 from .likeness import samples_of
 
@@ -19,19 +20,19 @@ def lead(run: StoredRun) -> str:
     total = both + won + lost + neither
     if run.baseline is None or not total:
         return _one_side(run)
-    asked = _times(total, "request")
+    asked, ours, theirs = _times(total, "request"), named(run.candidate), named(run.baseline)
     if both == total:
-        return f"{run.candidate} and {run.baseline} are both acceptable on all {asked}."
+        return sentence(f"{ours} and {theirs} are both acceptable on all {asked}.")
     if neither == total:
-        return f"Neither {run.candidate} nor {run.baseline} is acceptable on any of {asked}."
+        return f"Neither {ours} nor {theirs} is acceptable on any of {asked}."
     if not won + lost:
         return (
             f"The two do equally well on each of {asked}: both are acceptable on {say.count(both)}, "
             f"neither on {say.count(neither)}."
         )
     return (
-        f"On {say.count(won + lost)} of {asked} the two differ: {run.candidate} alone is acceptable on "
-        f"{say.count(won)}, {run.baseline} alone on {say.count(lost)}."
+        f"On {say.count(won + lost)} of {asked} the two differ: {ours} alone is acceptable on "
+        f"{say.count(won)}, {theirs} alone on {say.count(lost)}."
     )
 
 
@@ -40,7 +41,7 @@ def _one_side(run: StoredRun) -> str:
     share, n = (scored.get("acceptable") or {}).get("share"), scored.get("n")
     if share is None or not n:
         return "The requests with what was answered to them; none of the answers could be scored."
-    return f"{run.candidate} is acceptable on {say.count(round(share * n))} of {_times(n, 'request')}."
+    return sentence(f"{named(run.candidate)} is acceptable on {say.count(round(share * n))} of {_times(n, 'request')}.")
 
 
 def chosen_by(run: StoredRun, examples: Examples) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import numbers as say
 from ..examples.examples import MOST_ROWS
+from ..names import named
 from ..stored import StoredRun
 
 __all__ = ["JudgeRow", "against_checks", "agreement", "caution", "judge_rows", "lead"]
@@ -29,7 +30,7 @@ def lead(run: StoredRun) -> str:
     together = found.get("together") or {}
     if not together:
         return ""
-    people, candidate, baseline = len(found["judges"]), found["candidate"], found["baseline"]
+    people, candidate, baseline = len(found["judges"]), named(found["candidate"]), named(found["baseline"])
     who = "one person" if people == 1 else f"{say.count(people)} people"
     start = f"Shown both outputs without their names, {who}"
     preferred, share = together["preferred"], together["preferred"].get("share")

@@ -54,12 +54,12 @@ def invented(kinds: list[str], *, names: tuple[str, ...] = ("base", "new")) -> S
     ("kinds", "said"),
     [
         (["won"] * 30 + ["lost"] * 8 + ["both"] * 46,
-         "On 38 of 84 requests the two differ: new alone is acceptable on 30, base alone on 8."),
-        (["both"] * 84, "new and base are both acceptable on all 84 requests."),
-        (["neither"] * 2, "Neither new nor base is acceptable on any of 2 requests."),
+         "On 38 of 84 requests the two differ: “new” alone is acceptable on 30, “base” alone on 8."),
+        (["both"] * 84, "“new” and “base” are both acceptable on all 84 requests."),
+        (["neither"] * 2, "Neither “new” nor “base” is acceptable on any of 2 requests."),
         (["neither", "both"],
          "The two do equally well on each of 2 requests: both are acceptable on 1, neither on 1."),
-        (["won"], "On 1 of 1 request the two differ: new alone is acceptable on 1, base alone on 0."),
+        (["won"], "On 1 of 1 request the two differ: “new” alone is acceptable on 1, “base” alone on 0."),
     ],
 )  # fmt: skip
 def test_the_section_opens_with_what_it_found(kinds: list[str], said: str):
@@ -68,7 +68,7 @@ def test_the_section_opens_with_what_it_found(kinds: list[str], said: str):
 
 def test_the_section_opens_with_something_whatever_is_missing():
     alone = invented(["won", "neither"], names=("new",))
-    assert lead(alone) == "new is acceptable on 1 of 2 requests."
+    assert lead(alone) == "“new” is acceptable on 1 of 2 requests."
     empty = StoredRun(Path("nowhere"), {}, {}, {})
     assert "none of the answers could be scored" in lead(empty)
     unscored = StoredRun(Path("nowhere"), {"quality": {"new": {"n": 0, "acceptable": {"share": None}}}}, {}, {})

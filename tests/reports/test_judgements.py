@@ -34,8 +34,9 @@ def plain(text: str) -> str:
 
 def test_the_section_opens_with_who_was_preferred_and_how_sure():
     assert plain(lead(stored())) == (
-        "Shown both outputs without their names, one person preferred tuned 14 times and prompted 6 times, and found "
-        "them equal 10 times: where one was preferred, it was tuned on 70 % of the requests (48 to 86 %)."
+        "Shown both outputs without their names, one person preferred the tuned model 14 times and the "
+        "prompted model 6 times, and found them equal 10 times: where one was preferred, it was the tuned model "
+        "on 70 % of the requests (48 to 86 %)."
     )
 
 
@@ -44,7 +45,8 @@ def test_without_a_preference_the_section_says_so():
             "preferred": {"share": None, "low": None, "high": None}}  # fmt: skip
     run = stored(together=part, judges=[{"judge": "", "seed": 1, **part}])
     assert (
-        lead(run) == "Shown both outputs without their names, one person found tuned and prompted equal on 1 request."
+        lead(run)
+        == "Shown both outputs without their names, one person found the tuned model and the prompted model equal on 1 request."
     )
     assert judge_rows(run, names=True)[0].share == "no preference"
 
@@ -88,8 +90,8 @@ def test_page_and_markdown_show_them_and_no_name_turns_into_markup(make_run: Cal
         for path in write_report(make_run(change=lambda results: results.update(judgements=FOUND)), examples=examples)
     )
     assert '<section class="part" id="judgements"' in html
-    assert "one person preferred tuned 14 times" in html
-    assert "one person preferred tuned 14 times" in markdown
+    assert "one person preferred the tuned model 14 times" in html
+    assert "one person preferred the tuned model 14 times" in markdown
     assert "<b>Ada" not in html + markdown
     assert ("&lt;b&gt;Ada" in html) == examples
     assert "p-value" not in html.split('id="judgements"')[1].split("</section>")[0]
