@@ -45,8 +45,8 @@ def test_without_a_preference_the_section_says_so():
             "preferred": {"share": None, "low": None, "high": None}}  # fmt: skip
     run = stored(together=part, judges=[{"judge": "", "seed": 1, **part}])
     assert (
-        lead(run)
-        == "Shown both outputs without their names, one person found the tuned model and the prompted model equal on 1 request."
+        lead(run) == "Shown both outputs without their names, one person found the tuned model and the "
+        "prompted model equal on 1 request."
     )
     assert judge_rows(run, names=True)[0].share == "no preference"
 
