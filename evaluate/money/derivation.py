@@ -77,7 +77,7 @@ def _price_lines(
             found.append(
                 line(
                     f"{name}.{key}",
-                    f"The {key.replace('_', ' ')} of {name} from the price list, in {settings.currency}.",
+                    f"The {' '.join(key.split('_')[1:])} price of {name} from the price list, in {settings.currency}.",
                     "listed price × exchange rate",
                     "{0} × {1}",
                     (listed, values[f"exchange.{foreign}"]),

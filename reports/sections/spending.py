@@ -101,7 +101,7 @@ def _payback_sentence(money: Mapping[str, Any]) -> str:
         return ", and nothing is to be spent first: it saves from the first day."
     likely = ""
     if low is not None or high is not None:
-        likely = f", most likely {say.days_range(low, high)}" if low != high else ""
+        likely = f", {say.days_range(low, high)} in 90 of 100 futures" if low != high else ""
     return f"; the {sum_} are back after {say.days(days)}{likely}."
 
 

@@ -188,6 +188,8 @@ def test_prices_from_the_list_are_exchanged_and_say_so():
     assert (entry["source"], entry["unit"]) == ("price list", "USD per million tokens")
     assert "genai-prices" in entry["detail"]
     assert "2026-11-25" in entry["detail"]
+    words = next(e for e in found["derivation"] if e["key"] == "tuned.price_input")
+    assert "The input price of tuned from the price list, in EUR." in str(words)
 
 
 def test_a_missing_volume_is_named_and_everything_else_still_told():

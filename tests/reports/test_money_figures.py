@@ -37,7 +37,7 @@ def stored(make_run: Callable[..., Path]) -> Callable[..., StoredRun]:
 
 THAN = "with the tuned model than with the prompted model"
 LEADS = {
-    "as it is": f"A request costs 40 % less {THAN}; the 200 EUR are back after 14 days, most likely",
+    "as it is": f"A request costs 40 % less {THAN}; the 200 EUR are back after 14 days, ",
     "repaired, with upkeep": f"A request, its failures counted, costs 72 % less {THAN}; the 200 EUR are back after",
     "dropped": f"An acceptable output costs 55 % less {THAN}; the 200 EUR are back after",
     "tried again": "A request, its failures counted, costs",
@@ -67,7 +67,7 @@ def test_the_first_sentence_is_what_was_found(stored, situation):
          "costs 10 % more with the tuned model than with the prompted model: the 200 EUR never come back."),
         ({"saving_share": None, "saving_per_request": -0.5, "saving_per_day": -5.0, "payback_days": None},
          "costs 0.500 EUR more with the tuned model"),
-        ({"payback_days_p95": None}, "most likely 10.8 days to never."),
+        ({"payback_days_p95": None}, "after 14 days, 10.8 days to never in 90 of 100 futures."),
         ({"payback_days_p5": None, "payback_days_p95": None}, "are back after 14 days."),
         ({"requests_per_day": None, "saving_per_day": None, "payback_days": None}, "which nobody stated"),
     ],
