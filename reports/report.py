@@ -67,19 +67,23 @@ def write_report(run: Path, *, examples: bool = True) -> list[Path]:
         DataError: there is neither results.json nor a curated run, or it is not readable.
     """
     if not (run / "results.json").exists() and find_curation(run):
-        curated = read_curation(run)
-        context = _curated_context(curated, texts=examples)
-        pages = {
-            "report.html": render_page(context, scripts=CURATED_SCRIPTS),
-            "report.md": render_markdown("curated.md.j2", context),
-            "junit.xml": junit_of_curation(curated),
-        }
+        with damage_is_named(run / "curate" / "summary.json", by="curate"):
+            pages = _curated_pages(read_curation(run), examples=examples)
     else:
-        with damage_is_named(run / "results.json"):
+        with damage_is_named(run / "results.json", by="evaluate"):
             pages = _evaluated_pages(read_run(run), examples=examples)
     for name, text in pages.items():
         write_whole(run / name, text)
     return [run / name for name in pages]
+
+
+def _curated_pages(run: StoredCuration, *, examples: bool) -> dict[str, str]:
+    context = _curated_context(run, texts=examples)
+    return {
+        "report.html": render_page(context, scripts=CURATED_SCRIPTS),
+        "report.md": render_markdown("curated.md.j2", context),
+        "junit.xml": junit_of_curation(run),
+    }
 
 
 def _evaluated_pages(run: StoredRun, *, examples: bool) -> dict[str, str]:

@@ -67,7 +67,8 @@ def _read_results(path: Path) -> dict[str, Any]:
     results = _read_json(path, "Run `tuneworth evaluate` again.")
     found = results.get("schema") if isinstance(results, dict) else None
     if found != SCHEMA:
-        raise DataError(f"{path}: expected the schema {SCHEMA!r}, found {found!r}.\nRun `tuneworth evaluate` again.")
+        shown = f"{found!r}"[:120]
+        raise DataError(f"{path}: expected the schema {SCHEMA!r}, found {shown}.\nRun `tuneworth evaluate` again.")
     scored = results.get("quality") or {}
     quality = {name: {**COUNTS, **found} for name, found in scored.items() if found}
     return {**dict.fromkeys(PARTS), **results, "quality": quality}

@@ -83,7 +83,7 @@ def _judgements(content: Any, run: JudgedRun, *, where: Path) -> Judgements:
     """The content checked against the run."""
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA:
-        raise DataError(f"{where}: expected the schema {SCHEMA!r}, found {schema!r}")
+        raise DataError(f"{where}: expected the schema {SCHEMA!r}, found {_brief(schema)}")
     about = content.get("run")
     outputs = about.get("outputs") if isinstance(about, dict) else None
     if outputs != run.outputs:
@@ -94,9 +94,9 @@ def _judgements(content: Any, run: JudgedRun, *, where: Path) -> Judgements:
     rows, seed, judge = content.get("judgements"), content.get("seed"), content.get("judge") or ""
     problems = [] if isinstance(rows, list) else ["judgements: expected a list"]
     if isinstance(seed, bool) or not isinstance(seed, int):
-        problems.append(f"seed: expected a whole number, found {seed!r}")
+        problems.append(f"seed: expected a whole number, found {_brief(seed)}")
     if not isinstance(judge, str):
-        problems.append(f"judge: expected a text, found {judge!r}")
+        problems.append(f"judge: expected a text, found {_brief(judge)}")
     shown = {_shown(id_): id_ for id_ in run.groups}
     choices: dict[str, str] = {}
     for number, row in enumerate(rows if isinstance(rows, list) else [], start=1):
@@ -133,6 +133,11 @@ def _choice(row: Any, run: JudgedRun, shown: Mapping[str, str]) -> tuple[str, st
 def _shown(text: str) -> str:
     """The text as a page shows it."""
     return _UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _brief(value: Any) -> str:
+    """The value as an error shows it: a file can hold anything."""
+    return f"{value!r}"[:120]
 
 
 def _short(fingerprint: Any) -> str:

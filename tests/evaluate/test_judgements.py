@@ -70,6 +70,9 @@ def test_a_choice_of_a_side_is_one_of_the_variant_that_stood_there(
         (content(seed="7"), "seed: expected a whole number, found '7'"),
         (content(seed=True), "seed: expected a whole number, found True"),
         (content(judge=["x"]), "judge: expected a text, found ['x']"),
+        (content(judge=["x" * 9_000]), "judge: expected a text, found ['x"),
+        (content(seed="x" * 9_000), "seed: expected a whole number, found 'x"),
+        (content(schema="x" * 9_000), "expected the schema 'tuneworth/judgements/1', found 'x"),
         (content(judgements=[5]), "judgement 1: expected an object, found 5"),
         (row(id="pair 99"), "judgement 1: the id 'pair 99' is not among the tested pairs"),
         (row(id=None), "judgement 1: the id None is not among the tested pairs"),
@@ -87,6 +90,7 @@ def test_a_wrong_file_is_said_with_its_place_in_few_lines(tmp_path: Path, found:
     assert said in str(error.value)
     assert str(path) in str(error.value)
     assert str(error.value).count("\n") <= 2
+    assert len(str(error.value)) < 800
 
 
 @pytest.mark.parametrize("text", ["", "{", "\x00", "[" * 100_000, '{"schema": 1} x'])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tuneworth.curate import curate, write_curated
 from tuneworth.reports import write_report
 from tuneworth.style import DataError
 
@@ -43,9 +44,9 @@ def shortened(run: Path) -> dict[str, Any]:
     return json.loads((run / "results.json").read_text(encoding="utf-8"))
 
 
-def page_or_error(run: Path, results: dict[str, Any], place: tuple[Any, ...]) -> bool:
+def page_or_error(run: Path, results: dict[str, Any], place: tuple[Any, ...], name: str = "results.json") -> bool:
     """Whether the results gave a page; an error must be one of the file in three lines at most."""
-    (run / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    (run / name).write_text(json.dumps(results), encoding="utf-8")
     said = ""
     try:
         write_report(run)
@@ -53,7 +54,7 @@ def page_or_error(run: Path, results: dict[str, Any], place: tuple[Any, ...]) ->
         said = str(error)
     except Exception as error:
         raise AssertionError(f"{place}: {error!r}") from error
-    assert not said or said.startswith(str(run / "results.json")), place
+    assert not said or said.startswith(str(run / name)), place
     assert said.count("\n") <= 2, place
     return not said
 
@@ -118,6 +119,8 @@ def test_what_newer_versions_added_may_be_missing_as_a_whole(evaluated_run: Call
     ("results.json", "[" * 100_000, "not readable as JSON"),
     ("results.json", '{"schema": "tuneworth/results/1", "quality": 5}', "missing or not as expected"),
     ("results.json", '{"schema": "tuneworth/results/1", "quality": {"tuned": {"acceptable": 1}}}', "not as expected"),
+    ("results.json", json.dumps({"schema": "x" * 100_000}), "expected the schema"),
+    ("results.json", json.dumps({"schema": "tuneworth/results/1", "quality": {"t": "x\ny" * 50_000}}), "not as expected"),
     ("run.json", "[" * 100_000, "not readable as JSON"),
     ("evaluate/outputs.jsonl", '{"id": "a", "variant": "tuned"}\n[1]\n', "line 2: expected an object with id and variant"),
     ("evaluate/outputs.jsonl", '{"id": "a"}\n', "line 1: expected an object with id and variant"),
@@ -137,9 +140,23 @@ def test_a_damaged_file_is_named(evaluated_run: Callable[..., Path], file: str, 
     with pytest.raises(DataError, match=said) as found:
         write_report(path.parents[file.count("/")])
     assert str(path) in str(found.value)
+    assert len(str(found.value)) < 800
     assert len(str(found.value).splitlines()) <= 3
 
 
 def test_bare_results_give_a_page(tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text('{"schema": "tuneworth/results/1"}', encoding="utf-8")
     assert "No outputs were scored" in write_report(tmp_path)[0].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, "x", [None], {}, -7], ids=["null", "a text", "a list", "an object", "a number"]
+)
+def test_a_damaged_summary_of_curated_data_gives_a_page_or_an_error(tmp_path: Path, wrong: Any) -> None:
+    rows = [{"input": f"part {n} of kind {n * n}", "output": f"{n % 7} volts", "id": f"{n}"} for n in range(40)]
+    write_curated(curate(rows + rows[:9]), tmp_path)
+    name = "curate/summary.json"
+    summary = json.loads((tmp_path / name).read_text(encoding="utf-8"))
+    for place in paths(summary, 2):
+        page_or_error(tmp_path, altered(summary, place, lambda part, key: part.__setitem__(key, wrong)), place, name)
+    assert page_or_error(tmp_path, summary, (), name)
