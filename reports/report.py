@@ -46,9 +46,9 @@ SCRIPTS = (
     "numbers", "money", "gain_curve", "what_if_field", "what_if_words", "what_if",
 )  # fmt: skip
 CURATED_SCRIPTS = ("navigation",)
-TEXT_LIMITS = (4000, 3000, 2000, 1500, 1100, 800, 600, 450, 330, 250, 180, 140)
+TEXT_LIMITS = (4000, 3000, 2000, 1500, 1100, 900, 750, 600, 500, 400, 350, 300, 260)
 # Where these do not fit: outputs of variants that are not compared on the first rows alone, then fewer rows as well.
-SHORTER_LIMITS = (180, 140, 110, 85, 65, 40, 20)
+SHORTER_LIMITS = (260, 240, 220, 200, 185, 170, 155, 140, 128, 116, 106, 96, 87, 78, 70, 60, 50, 40, 30, 20)
 FEWER_ROWS = (180, 160, 140, 120, 100, 70, 50, 35, 25, 15, 8)
 ROOM: tuple[dict[str, Any], ...] = (
     *({"text_limit": limit} for limit in TEXT_LIMITS),
@@ -97,20 +97,20 @@ def _evaluated_pages(run: StoredRun, *, examples: bool) -> dict[str, str]:
 
 def _fitting_html(run: StoredRun, context: dict[str, Any]) -> str:
     """The page, its example texts cut no shorter and its rows no fewer than its size demands."""
-    text, shown = render_page(context, scripts=SCRIPTS), context["examples"]
-    if shown is None or _fits(text):
-        return text
-    # Each room is smaller than the one before: halving them finds the largest that fits in a few pages.
-    first, last, fitting = 1, len(ROOM) - 1, None
+    if context["examples"] is None:
+        return render_page(context, scripts=SCRIPTS)
+    # Each room is smaller than the one before. Most runs fit the first; else halving finds the largest that fits.
+    first, last, middle, fitting, text = 0, len(ROOM) - 1, 0, "", ""
     while first <= last:
-        middle = (first + last) // 2
-        shorter = choose_examples(run, **ROOM[middle])
-        text = render_page(context | {"examples": shorter}, scripts=SCRIPTS)
-        if _fits(text):
+        chosen = choose_examples(run, **ROOM[middle]) if middle else context["examples"]
+        too_large = chosen.characters() > MOST_BYTES  # so large that it need not be drawn
+        text = "" if too_large else render_page(context | {"examples": chosen}, scripts=SCRIPTS)
+        if text and _fits(text):
             fitting, last = text, middle - 1
         else:
             first = middle + 1
-    return text if fitting is None else fitting  # a page too large even so is the one with the smallest room
+        middle = (first + last) // 2
+    return fitting or text  # a page too large even so is the one with the smallest room
 
 
 def _fits(text: str) -> bool:

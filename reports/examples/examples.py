@@ -90,6 +90,11 @@ class Examples:
         """The places of the row's checks in `checks`, as one word each: what the page's filter reads."""
         return " ".join(str(self.checks.index(check)) for check in row.checks)
 
+    def characters(self) -> int:
+        """The length of all outputs and references, which no page that shows them falls below in bytes."""
+        texts = [text for row in self.rows for text in (*(s.text for s in (*row.sides, *row.others)), row.reference)]
+        return sum(map(len, texts))
+
     def kinds(self) -> list[tuple[str, int]]:
         """The kinds that are shown, with how many rows of each."""
         counts = Counter(row.kind for row in self.rows)
@@ -170,6 +175,8 @@ def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, 
     lines = {name: run.outputs.get((id_, name)) for name in [*names, *(run.variants if others else ())]}
     # Where the page has room for little, the first rows say what was expected and the others what was broken.
     brief = limit < SHORT
+    # There the outputs, which are judged, have twice the room of what they are judged by.
+    beside = limit // 2 if brief else limit
     sides = {
         name: _shown(name, line, limit, anchor=f"{place}-{number}", brief=brief)
         if name in names
@@ -181,10 +188,10 @@ def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, 
     group = pair.get("group")
     return Example(
         id=id_,
-        request=tuple((name, _clipped(text, limit)) for name, text in _request(pair)),
+        request=tuple((name, _clipped(text, beside)) for name, text in _request(pair)),
         sides=tuple(sides.pop(name) for name in names),
         others=tuple(sides.values()),
-        reference=_clipped(str(pair.get("output") or ""), limit),
+        reference=_clipped(str(pair.get("output") or ""), beside),
         reference_ok=pair.get("reference_ok") is not False,
         kind=kind,
         checks=tuple(sorted(broken)),

@@ -10,6 +10,7 @@ import pytest
 from tuneworth.reports import write_report
 
 from .chromium import Window
+from .real_run import ROI
 
 MOST = 500_000
 
@@ -30,7 +31,7 @@ def shown(page: Path) -> tuple[int, list[int]]:
     """The bytes of the page and the lengths of the outputs in it."""
     html = page.read_text(encoding="utf-8")
     cards = "".join(re.findall(r'<article class="card.*?</article>', html, re.DOTALL))
-    texts = re.findall(r'<div class="output">([^<].*?)</div>', cards, re.DOTALL)
+    texts = re.findall(r'<div class="output">(.*?)</div>', cards, re.DOTALL)
     return len(html.encode()), [len(re.sub("<[^>]+>", "", text)) for text in texts]
 
 
@@ -38,9 +39,11 @@ def test_200_rows_of_long_text_fit_and_are_cut_no_shorter_than_needed(make_run: 
     run = make_run(n=200)
     lengthen(run, characters=4000)
     size, lengths = shown(write_report(run)[0])
-    assert 400_000 < size < MOST
-    assert len(lengths) >= 500
-    assert min(lengths) >= 60
+    assert 480_000 < size < MOST
+    assert len(lengths) == 600
+    outputs = lengths[0::3] + lengths[1::3]
+    assert min(outputs) >= 120
+    assert min(lengths[2::3]) >= 60
 
 
 def multiply(run: Path, times: int) -> None:
@@ -86,6 +89,20 @@ def test_short_texts_are_not_cut(make_run: Callable[..., Path]) -> None:
     page = write_report(make_run(n=60))[0]
     assert page.stat().st_size < MOST
     assert "more characters" not in page.read_text(encoding="utf-8")
+
+
+def test_80_rows_of_short_texts_are_shown_whole_with_all_variants(evaluated_run: Callable[..., Path]) -> None:
+    page = write_report(evaluated_run(n=80, variants=("plain", "prompted", "tuned"), roi=ROI))[0]
+    html = page.read_text(encoding="utf-8")
+    assert page.stat().st_size < 450_000
+    assert html.count('<article class="card') == html.count('<details class="others">') == 80
+    assert "more characters" not in html
+    assert html.count('<ol class="faults">') > 80
+
+
+def test_all_but_the_examples_takes_half_of_the_page_at_most(evaluated_run: Callable[..., Path]) -> None:
+    run = evaluated_run(n=80, variants=("plain", "prompted", "tuned"), roi=ROI)
+    assert write_report(run, examples=False)[0].stat().st_size < 252_000
 
 
 @pytest.mark.parametrize("word", ["W", "\U0001f600", "&", "\u0301", "\u202e"])
