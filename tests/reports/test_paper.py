@@ -83,7 +83,7 @@ def test_paper_carries_what_matters_and_no_more_pages_than_it_needs(
         assert title in words, title
     for absent in ("Judge blind", "Show all", "Skip to the answer", "Back to the top", "Search"):
         assert absent not in words, absent
-    assert len(paper) <= 16
+    assert len(paper) <= 13
 
 
 def test_in_the_dark_paper_is_white_all_the_same(window: Window, pages: dict[str, Path]) -> None:

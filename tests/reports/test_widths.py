@@ -9,10 +9,11 @@ from .chromium import Window
 pytestmark = pytest.mark.slow
 
 WIDTHS = [320, 360, 390, 480, 600, 721, 768, 1024, 1041, 1280, 1600, 1920]
-# Text that its own box cuts off, where the box cannot be scrolled.
+# Text that its own box cuts off, where the box cannot be scrolled; a long project's name may, above the verdict alone.
 CUT = """[...document.querySelectorAll("main *, header *, footer *")].filter(e => {
   const style = getComputedStyle(e);
-  return !(e instanceof SVGElement) && e.clientWidth > 1 && style.overflowX === "hidden" && e.scrollWidth > e.clientWidth + 1;
+  const ours = !(e instanceof SVGElement) && !e.matches(".top bdi");
+  return ours && e.clientWidth > 1 && style.overflowX === "hidden" && e.scrollWidth > e.clientWidth + 1;
 }).map(e => e.outerHTML.slice(0, 120))"""
 # What is there to be pressed and smaller than 24 x 24 pixels, unless it stands within a sentence (WCAG 2.2, 2.5.8).
 SMALL = """[...document.querySelectorAll("a[href], button, select, input, summary, [tabindex='0']")].filter(e => {
