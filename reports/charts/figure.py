@@ -21,14 +21,10 @@ class Figure:
 
 
 def render_figure(figure: Figure, picture: Markup) -> Markup:
-    """The chart with its title, and its numbers in a table under a disclosure."""
-    head = Markup("").join(
-        Markup('<th scope="col"{}>{}</th>').format(_numeric(i), cell) for i, cell in enumerate(figure.head)
-    )
+    """The chart with its title, and its numbers in a table under a disclosure: all columns but the first are numbers."""
+    head = Markup("").join(Markup('<th scope="col">{}</th>').format(cell) for cell in figure.head)
     body = Markup("").join(
-        Markup("<tr>{}</tr>").format(
-            Markup("").join(Markup("<td{}>{}</td>").format(_numeric(i), cell) for i, cell in enumerate(row))
-        )
+        Markup("<tr>{}</tr>").format(Markup("").join(Markup("<td>{}</td>").format(cell) for cell in row))
         for row in figure.rows
     )
     note = Markup('<p class="note">{}</p>').format(figure.note) if figure.note else Markup("")
@@ -47,7 +43,3 @@ def render_figure(figure: Figure, picture: Markup) -> Markup:
         body=body,
         paper=" curve" if figure.on_paper else "",
     )
-
-
-def _numeric(index: int) -> Markup:
-    return Markup(' class="n"') if index else Markup("")
