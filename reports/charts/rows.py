@@ -106,9 +106,7 @@ def dumbbell(baseline: float | None, candidate: float | None, axis: Axis) -> Mar
     for value, role in ((baseline, "baseline"), (candidate, "candidate")):
         if value is not None:
             marks += _draw(Mark(value=value, low=None, high=None, role=role), axis)
-    return Markup('<svg class="dumbbell" width="100%" height="22" aria-hidden="true">{}{}</svg>').format(
-        _grid(axis, ()), marks
-    )
+    return Markup('<svg class="dumbbell" aria-hidden="true">{}{}</svg>').format(_grid(axis, ()), marks)
 
 
 def role_shape(role: str) -> Markup:
@@ -150,4 +148,4 @@ def _grid(axis: Axis, lines: Sequence[float]) -> Markup:
 
 def _tick_labels(axis: Axis) -> Markup:
     labels = Markup("").join(label.draw(13) for label in axis.tick_labels())
-    return Markup('<div class="ticks"><svg width="100%" height="16" aria-hidden="true">{}</svg></div>').format(labels)
+    return Markup('<div class="ticks"><svg aria-hidden="true">{}</svg></div>').format(labels)

@@ -37,7 +37,7 @@ def tornado_chart(swings: Sequence[Swing], axis: Axis, *, middle: float) -> Mark
     labels = Markup("").join(label.draw(13) for label in axis.tick_labels())
     return Markup(
         '<div class="rows tornado">{}<div class="row axis"><span></span><div class="ticks">'
-        '<svg width="100%" height="16" aria-hidden="true">{}</svg></div></div></div>'
+        '<svg aria-hidden="true">{}</svg></div></div></div>'
     ).format(rows, labels)
 
 
