@@ -5,6 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# No test fails for being slow: machines differ, and so does what runs beside them.
+settings.register_profile("tuneworth", deadline=None)
+settings.load_profile("tuneworth")
 
 TEMPLATE = (
     "{% for m in messages %}<|turn|>{{ m['role'] }}\n{{ m['content'] }}<|end|>\n{% endfor %}"

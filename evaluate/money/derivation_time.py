@@ -162,6 +162,15 @@ def _spend_lines(pair: Pair, plan: Plan, currency: str) -> list[Line]:
 
 
 def _payback(prefix: str, against: str, saving: Decimal, gross: Decimal, running: Decimal, plan: Plan) -> Line:
+    """The payback; never where the base model is gone by then, with the days that it would have taken."""
+    found, left = _earned_back(prefix, against, saving, gross, running, plan), plan.lifetime_days
+    if found.value is None or left is None or found.value <= left:
+        return found
+    words = f"{found.words.rstrip('.')}: more than the {left:f} days until the base model is retired, so never."
+    return replace(found, words=words, numbers=f"{found.numbers} > {left:f}", result="never", value=None)
+
+
+def _earned_back(prefix: str, against: str, saving: Decimal, gross: Decimal, running: Decimal, plan: Plan) -> Line:
     key, cost, ramp = f"{prefix}payback_days", plan.investment, plan.ramp_days
     if saving <= 0:
         words = f"A day that saves nothing{against} never pays the investment back."

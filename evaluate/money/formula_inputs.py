@@ -24,7 +24,8 @@ def formula_inputs(
 
     None where a number is unknown. A price of cached tokens or of a cache write that is None is the input price; a
     `cached_share` that is stated counts only from `min_cached_tokens` on; `prices_like` is the variant whose prices
-    these are, as both run on the same model. The horizon ends after `days_to_retirement`, where that is known.
+    these are, as both run on the same model. The horizon ends after `days_to_retirement`, where
+    that is known, and what is not paid back by then never is.
     """
     return {
         "baseline": baseline,
@@ -80,6 +81,7 @@ def read_inputs(inputs: Mapping[str, Any]) -> tuple[Option | None, Option | None
         discount_rate=found["discount_rate"],
         investment=found["investment"],
         upkeep_per_day=found["upkeep_per_day"],
+        lifetime_days=left,
     )
     options = [_option(inputs["variants"][inputs[role]], plan) for role in ("baseline", "candidate")]
     return options[0], options[1], plan

@@ -28,7 +28,8 @@ TOKENS = ("fixed_tokens", "input_tokens", "output_tokens")
 class Plan:
     """What both options share: volume, time, what a failure costs, what is invested and what keeps running.
 
-    `upkeep_per_day` is the candidate's monitoring, retraining and style changes, without machines.
+    `upkeep_per_day` is the candidate's monitoring, retraining and style changes, without machines. After
+    `lifetime_days` the base model is gone and nothing is saved any more; None where no such day is known.
     """
 
     failures: str
@@ -41,6 +42,7 @@ class Plan:
     discount_rate: Decimal
     investment: Decimal
     upkeep_per_day: Decimal
+    lifetime_days: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ def read_plan(values: Mapping[str, Decimal], settings: RoiSettings) -> Plan:
         discount_rate=values.get("discount_rate", ZERO),
         investment=_investment(values),
         upkeep_per_day=_upkeep(values),
+        lifetime_days=retirement,
     )
 
 
@@ -207,7 +210,7 @@ def figures(baseline: Option | None, candidate: Option | None, plan: Plan) -> Fi
     return replace(
         found,
         saving_per_day=gross - running,
-        payback_days=payback_days(plan.investment, gross, running, plan.ramp_days),
+        payback_days=in_lifetime(payback_days(plan.investment, gross, running, plan.ramp_days), plan),
         npv=net_present_value(
             plan.investment,
             gross,
@@ -217,6 +220,11 @@ def figures(baseline: Option | None, candidate: Option | None, plan: Plan) -> Fi
             ramp_days=plan.ramp_days,
         ),
     )
+
+
+def in_lifetime(days: Decimal | None, plan: Plan) -> Decimal | None:
+    """The payback, or None for never where the base model is gone before it."""
+    return None if days is None or (plan.lifetime_days is not None and days > plan.lifetime_days) else days
 
 
 def effective_of(option: Option | None, plan: Plan) -> Decimal | None:

@@ -42,13 +42,13 @@ def simulate(values: Values, settings: RoiSettings, baseline: str, candidate: st
     if settings.requests_total is not None:
         return Simulated(None, np.atleast_1d(gross - investment))
     running = _upkeep(values) + _machines(values, settings, candidate) - _machines(values, settings, baseline)
-    horizon = values["horizon_days"]
-    if "running.days_to_retirement" in values:
-        horizon = np.minimum(horizon, values["running.days_to_retirement"])
+    horizon, lifetime = values["horizon_days"], values.get("running.days_to_retirement")
+    horizon = horizon if lifetime is None else np.minimum(horizon, lifetime)
     gross, running, investment = np.broadcast_arrays(gross, running, investment)
     ramp = values.get("ramp_days", np.zeros(1))
     npv = _npv(investment, gross, running, horizon, values.get("discount_rate", np.zeros(1)), ramp)
-    return Simulated(_payback(investment, gross, running, ramp), npv)
+    days = _payback(investment, gross, running, ramp)
+    return Simulated(days if lifetime is None else np.where(days > lifetime, np.inf, days), npv)
 
 
 def outcomes(drawn: Values, settings: RoiSettings, baseline: str, candidate: str) -> dict[str, float | int | None]:

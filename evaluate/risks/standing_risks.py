@@ -37,14 +37,19 @@ def assess_drift(results: Results, roi: RoiSettings | None, *, base_model: str |
             to_check="base_model_retires in [roi.running] states it",
         )  # fmt: skip
     left = (retires - today).days
-    payback = (results.get("money") or {}).get("payback_days")
+    money = results.get("money") or {}
+    payback = money.get("payback_days")
+    # Money that is saved day by day and yet never paid back: this day comes first.
+    too_soon = left < payback if payback is not None else (money.get("saving_per_day") or 0) > 0
     limit = max(LIFETIME_DAYS, payback or 0.0)
     evidence = (
         f"{named}; it retires on {retires}, in {count(left)} days" if left >= 0 else f"{named}; it retired on {retires}"
     )
-    if payback is not None and left < payback:
-        evidence += f", before it has paid back ({days(payback)})"
-    return risk_entry("drift", "warn" if left < limit else "ok", float(left), limit, evidence=evidence, unit="days")
+    if too_soon:
+        evidence += ", before it has paid back" + (f" ({days(payback)})" if payback is not None else "")
+    return risk_entry(
+        "drift", "warn" if too_soon or left < limit else "ok", float(left), limit, evidence=evidence, unit="days"
+    )
 
 
 def _fits(base_model: str | None, results: Results) -> str:

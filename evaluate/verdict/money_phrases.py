@@ -40,7 +40,10 @@ def when_it_pays(money: Results) -> str:
     a_day = money["requests_per_day"]
     volume = f"at {count(a_day)} request{'' if a_day == 1 else 's'} a day"
     if money["payback_days"] is None:
-        return f"{volume} it never pays back"
+        left = stated_days_left(money)
+        gone = (money.get("saving_per_day") or 0) > 0 and left is not None
+        why = f", since the base model is {f'gone after {days(left)}' if left else 'gone'}" if gone else ""
+        return f"{volume} it never pays back{why}"
     payback = days(money["payback_days"]) if money["payback_days"] > 0 else "no time, since nothing is to be invested"
     span = span_of_days(money["payback_days_p5"], money["payback_days_p95"]) if money["payback_days"] > 0 else ""
     horizon = money.get("horizon_days")
@@ -51,6 +54,12 @@ def when_it_pays(money: Results) -> str:
     elif target is not None and money["payback_days"] > target:
         late = f", later than the {days(target)} aimed at"
     return f"{volume} it pays back in {payback}{span}{late}"
+
+
+def stated_days_left(money: Results) -> float | None:
+    """Days until the base model is retired, where that is stated."""
+    key = "running.days_to_retirement"
+    return next((line["value"] for line in money.get("assumptions") or [] if line["key"] == key), None)
 
 
 def cost_line(money: Results) -> str:

@@ -131,6 +131,12 @@ const moneyFormulas = (() => {
         : Math.min(inputs.horizon_days, inputs.days_to_retirement),
   });
 
+  // options.in_lifetime
+  const inLifetime = (days, plan) => {
+    const left = plan.days_to_retirement;
+    return days !== null && left !== null && days > left ? null : days;
+  };
+
   // options.read_option
   const readOption = (v, plan) => {
     const none = { cached_share: 0, per_request: 0, hourly: 0, min_replicas: 1, peak_factor: 1 };
@@ -180,7 +186,7 @@ const moneyFormulas = (() => {
     const gross = volume * saved;
     return Object.assign(found, {
       perDay: gross - running,
-      payback: paybackDays(plan.investment, gross, running, plan.ramp_days),
+      payback: inLifetime(paybackDays(plan.investment, gross, running, plan.ramp_days), plan),
       npv: netPresentValue(plan, gross, running),
     });
   };

@@ -21,7 +21,6 @@ BETTER, EQUAL, WORSE, UNSURE = (134, 54, 6, 6), (960, 10, 10, 20), (100, 4, 60, 
 REPAIR = {"failures": "repair", "failure_cost": 1}
 LEAK = {"certificate": {"pairs_at_or_above": 1}}
 OVER = [{"id": "memorisation", "status": "over", "value": 0.3, "limit": 0.0, "evidence": "30 of 60 are copies"}]
-RETIRED = {"base_model_retires": "2020-01-01"}
 CACHED = {"price_input": 5, "price_output": 20, "price_cached": 0.5, "input_tokens": 150, "output_tokens": 150}
 
 TABLE = [
@@ -35,7 +34,7 @@ TABLE = [
     ("worse, perhaps within the margin", situation((9000, 200, 500, 300)), "fair", "2.5 points worse"),
     ("a weak baseline does not speak against keeping it", situation((10, 2, 80, 108)), "high", "points worse"),
     ("it never pays", situation(EQUAL, roi=costs(tuned=12)), "high", "hardly any possible future is the money back"),
-    ("soon paid back, but for nothing", situation(EQUAL, roi=costs(running=RETIRED)), "high", "save more than it costs"),
+    ("soon paid back, but for nothing", situation(EQUAL, roi=costs(horizon_days=10)), "high", "save more than it costs"),
     ("a measured way does as well",
      situation(EQUAL, others={"small": 0.97}, roi=costs() | {"small": other(1)}), "fair", "middle figures"),
     ("too few to tell", situation(UNSURE), "low", "up to 6.3 points worse or 6.3 points better"),
@@ -130,7 +129,10 @@ STEPS = [
     (situation(BETTER, roi=costs(tuned=12)), "`failure_cost` under [roi] in tuneworth.toml"),
     (situation(EQUAL, roi=costs(20)), "ask again when requests a day reach about 1,0"),
     (situation(EQUAL, roi=costs(tuned=12)), 'when the output price of "tuned" falls to 26.15 EUR per million tokens.'),
-    (situation(EQUAL, roi=costs(running=RETIRED)), "ask again when the outputs, the prices or the volume change"),
+    (
+        situation(EQUAL, roi=costs(running={"base_model_retires": "2020-01-01"})),
+        "ask again when the outputs, the prices or the volume change",
+    ),
     (situation(EQUAL, others={"small": 0.97}, roi=costs() | {"small": other(1)}), 'Take "small"'),
     (situation(EQUAL, roi=costs(target_payback_days=17)), "Find out the requests a day more exactly"),
     (situation(data=LEAK), "`tuneworth curate`"),

@@ -138,7 +138,10 @@ def test_the_horizon_ends_when_the_base_model_retires():
     found = money(article(running={"base_model_retires": "2026-12-05"}))
     assert found["horizon_days"] == 10
     assert found["npv"] == pytest.approx(-200 + 10 * 14.285714285)
-    assert found["payback_days"] == pytest.approx(14, abs=1e-6)
+    later = money(article(running={"base_model_retires": "2027-06-05"}))
+    assert (found["payback_days"], later["payback_days"]) == (None, pytest.approx(14, abs=1e-6))
+    assert 0 < found["probability_of_payback_in_target"] < later["probability_of_payback_in_target"]
+    assert found["payback_days_p95"] is None
     gone = money(article(running={"base_model_retires": "2026-01-05"}))
     assert (gone["horizon_days"], gone["npv"], gone["break_even_requests_per_day"]) == (0, -200, None)
 

@@ -76,6 +76,9 @@ def test_a_retirement_before_the_payback_warns_however_far_it_is():
     found = risk("drift", {"money": {"payback_days": 2000.0}}, roi=roi)
     assert (found["status"], found["limit"], found["unit"]) == ("warn", 2000.0, "days")
     assert "before it has paid back" in found["evidence"]
+    never = risk("drift", {"money": {"payback_days": None, "saving_per_day": 3.0}}, roi=roi)
+    assert (never["status"], never["evidence"].endswith("before it has paid back")) == ("warn", True)
+    assert risk("drift", {"money": {"payback_days": None, "saving_per_day": -3.0}}, roi=roi)["status"] == "ok"
 
 
 def test_the_base_model_is_named_with_its_fingerprint():
