@@ -29,7 +29,7 @@ def differing(left: str, right: str) -> tuple[Markup, Markup]:
             continue
         for side, words in zip(sides, (first[a:b], second[c:d]), strict=True):
             if words:
-                side.append(Markup('<mark>{}</mark>').format(" ".join(_shown(words))))
+                side.append(Markup("<mark>{}</mark>").format(" ".join(_shown(words))))
     return Markup(" ").join(sides[0]), Markup(" ").join(sides[1])
 
 

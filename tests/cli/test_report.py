@@ -59,7 +59,7 @@ def test_judgements_stand_in_results_and_report_and_stay_for_later_reports(comma
     assert after.pop("judgements")["together"]["candidate"] == 10
     assert after == before
     assert command("report", judged).code == 0
-    assert "one person preferred tuned 10 times" in (judged / "report.html").read_text(encoding="utf-8")
+    assert "one person preferred the tuned model 10 times" in (judged / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_same_judgements_give_the_same_and_new_ones_replace_them(command, judged):
