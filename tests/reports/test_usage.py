@@ -71,7 +71,7 @@ def test_what_was_not_counted_is_said_and_not_taken_for_nothing() -> None:
     drawn = tokens_figure(run({"tuned": {"fixed": None, "input": 100, "output": None, "cached": None}}))
     assert [key for key, _, _ in bars(drawn)] == ["whole"]
     assert "<b>100</b> <small>answer not counted</small>" in drawn
-    assert drawn.count('<td>not counted</td>') == 3
+    assert drawn.count("<td>not counted</td>") == 3
     assert tokens_figure(run({"tuned": None})) == ""
     assert tokens_figure(run({"tuned": {"input": None, "output": None}})) == ""
 
