@@ -1,6 +1,7 @@
 """A finished run read back from its folder, as plain data."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,11 +82,19 @@ def _read_facts(path: Path) -> dict[str, Any]:
 
 def _read_json(path: Path, advice: str = "") -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_finite, parse_float=_finite)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not readable as JSON ({error}).\n{advice}".rstrip()) from error
+
+
+def _finite(text: str) -> float:
+    """A number as JSON means it; NaN, Infinity and 1e999 are none, and no page could show them."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is no number")
+    return value
 
 
 def _read_lines(path: Path, *needed: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .formulas import ZERO, Option
 from .options import TOKENS, Plan, price
+from .roi_numbers import CENTURY
 from .roi_settings import RoiSettings, VariantMoney
 
 __all__ = ["formula_inputs", "read_inputs"]
@@ -67,9 +68,14 @@ def read_inputs(inputs: Mapping[str, Any]) -> tuple[Option | None, Option | None
     """The baseline, the candidate and the plan of `money.formula_inputs`, as results.json holds them.
 
     An option is None where a price or a token count is unknown.
+
+    Raises:
+        ValueError: the horizon is none that `[roi]` takes.
     """
     found = {key: _exact(value) for key, value in inputs.items()}
     horizon, left = found["horizon_days"], found["days_to_retirement"]
+    if not 0 <= horizon <= CENTURY:
+        raise ValueError(f"a horizon of {horizon} days")
     plan = Plan(
         failures=inputs["failures"],
         failure_cost=found["failure_cost"],

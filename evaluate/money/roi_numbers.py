@@ -10,6 +10,7 @@ from ...style.errors import ConfigError
 from ...style.settings import said as shown
 
 __all__ = [
+    "CENTURY",
     "ONE",
     "ZERO",
     "Number",
@@ -41,6 +42,7 @@ ONE = Decimal(1)
 LARGEST = Decimal("1e21")  # more is a slip of the keyboard, and its square would leave the range of floats' digits
 # Shares may not pass 1; everything else may be any number from 0 up.
 SHARES = ("cached_share", "acceptance")
+CENTURY = 36_525  # days; the horizon is counted month by month, and nobody plans beyond
 POSITIVE = ("horizon_days", "requests_per_second", "peak_factor")
 
 
@@ -78,6 +80,8 @@ def misfits(settings: Any) -> list[str]:
             problems.append(f"{part.name}: expected no more than {LARGEST}, found {said(value)}")
         elif low_end(value) < 0:
             problems.append(f"{part.name}: expected 0 or more, found {said(value)}")
+        elif part.name == "horizon_days" and high_end(value) > CENTURY:
+            problems.append(f"{part.name}: expected no more than {CENTURY:,} days, a century, found {said(value)}")
         elif part.name in SHARES and high_end(value) > 1:
             problems.append(f"{part.name}: expected a share from 0 to 1, found {said(value)}")
         elif part.name in POSITIVE and low_end(value) == 0:

@@ -12,7 +12,7 @@ from ..stored import StoredRun
 __all__ = ["Field", "field_groups"]
 
 DAYS_A_MONTH = 30.4375
-LONGEST = 36_525  # days; nobody plans beyond a century
+LONGEST = 36_525  # days: `[roi]` takes no longer horizon
 MOST = 1e12
 LEAST = 1e-9  # of what must be more than nothing
 WIDTH = 30  # a slider of the volume goes from a 30th of the stated one to 30 times as many

@@ -85,6 +85,8 @@ def test_all_problems_are_named_at_once_with_their_place():
         ({"running": {"retrain_every_days": [0, 1, 2], "retrain_cost": 3}}, "start above 0"),
         ({"running": {"style_changes_per_year": 2}}, "needs retrain_cost"),
         ({"running": {"base_model_retires": "soon"}}, "expected a date"),
+        ({"horizon_days": 36_526}, "a century"),
+        ({"horizon_days": [365, 400, 10**9]}, "a century"),
         ({"tuned": {"hourly": 2, "price_input": 3}}, "not both"),
         ({"tuned": {"price_inptu": 3}}, 'did you mean "price_input"'),
         ({"tuned": {"min_replicas": 0}}, "1 or more"),

@@ -74,7 +74,7 @@ def test_any_one_part_may_be_missing_at_any_depth(evaluated_run: Callable[..., P
 def test_a_part_within_a_part_of_another_kind_gives_a_page_or_an_error(
     evaluated_run: Callable[..., Path], wrong: Any
 ) -> None:
-    each_of_another_kind(evaluated_run(n=42), wrong, depth=2)
+    each_of_another_kind(evaluated_run(n=42), wrong, depth=3)
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
@@ -160,3 +160,24 @@ def test_a_damaged_summary_of_curated_data_gives_a_page_or_an_error(tmp_path: Pa
     for place in paths(summary, 2):
         page_or_error(tmp_path, altered(summary, place, lambda part, key: part.__setitem__(key, wrong)), place, name)
     assert page_or_error(tmp_path, summary, (), name)
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_what_is_no_number_is_named(make_run: Callable[..., Path], number: str) -> None:
+    run = make_run(n=3)
+    text = (run / "results.json").read_text(encoding="utf-8")
+    (run / "results.json").write_text(
+        text.replace('"payback_days": 14.0', f'"payback_days": {number}'), encoding="utf-8"
+    )
+    with pytest.raises(DataError, match=r"results\.json: not readable as JSON .* is no number"):
+        write_report(run)
+
+
+@pytest.mark.parametrize("horizon", [1e300, 36_526, -1])
+def test_a_horizon_without_end_is_named_and_not_counted_through(
+    evaluated_run: Callable[..., Path], horizon: float
+) -> None:
+    run = evaluated_run(n=42)
+    results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    results["money"]["formula_inputs"]["horizon_days"] = horizon
+    assert not page_or_error(run, results, ("money", "formula_inputs", "horizon_days"))
