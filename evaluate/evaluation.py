@@ -113,12 +113,7 @@ def evaluate_outputs(
         "seconds": {r.variant.name: _speed(scores[r.variant.name], rows) for r in raw},
         "money": None,
         "style": _style(style),
-        "variants": {
-            r.variant.name: describe(
-                r.variant, model=r.model, guide_tokens=r.guide_tokens, settings=r.settings, refused=r.refused
-            )
-            for r in raw
-        },
+        "variants": {r.variant.name: _described(r) for r in raw},
         **_stated(around),
         "risks": [],
         "gates": None,
@@ -136,6 +131,12 @@ def evaluate_outputs(
         results["risks"] = _risks(results, pairs["input"], references, groups, scores, roi, around, candidate, seed)
         results["verdict"] = decide(results, margin=margin)
     return Evaluated(results, pl.concat([s.table for s in scores.values()]))
+
+
+def _described(raw: Raw) -> dict[str, Any]:
+    return describe(
+        raw.variant, model=raw.model, guide_tokens=raw.guide_tokens, settings=raw.settings, refused=raw.refused
+    )
 
 
 def _stated(around: Surroundings) -> dict[str, Any]:
