@@ -14,6 +14,7 @@ SCHEMA = "tuneworth/results/1"
 # What another version may have left out, as a page takes it: a part that is None was not made.
 PARTS = ("style", "verdict", "comparison", "money", "risks", "data", "training", "provenance")
 COUNTS = {"unscored": 0, "no_output": 0}  # of a variant's quality
+DECIDING = ("verdict", "quality", "comparison", "money")
 PAIR_FILES = ("evaluate/pairs.jsonl", "curate/test.jsonl")  # the first that exists holds the tested pairs
 
 
@@ -70,6 +71,10 @@ def _read_results(path: Path) -> dict[str, Any]:
     if found != SCHEMA:
         shown = f"{found!r}"[:120]
         raise DataError(f"{path}: expected the schema {SCHEMA!r}, found {shown}.\nRun `tuneworth evaluate` again.")
+    # Losses and risks may end in no number, and are then left out; a figure that decides must be one.
+    odd = next((found for part in DECIDING if (found := _no_number(results.get(part), part))), None)
+    if odd:
+        raise DataError(f"{path}: {odd[:120]} is no number.\nRun `tuneworth evaluate` again.")
     scored = results.get("quality") or {}
     quality = {name: {**COUNTS, **found} for name, found in scored.items() if found}
     return {**dict.fromkeys(PARTS), **results, "quality": quality}
@@ -82,19 +87,19 @@ def _read_facts(path: Path) -> dict[str, Any]:
 
 def _read_json(path: Path, advice: str = "") -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_finite, parse_float=_finite)
+        return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not readable as JSON ({error}).\n{advice}".rstrip()) from error
 
 
-def _finite(text: str) -> float:
-    """A number as JSON means it; NaN, Infinity and 1e999 are none, and no page could show them."""
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text[:40]} is no number")
-    return value
+def _no_number(value: Any, place: str) -> str | None:
+    """Where a number is NaN or endless; None where none is. JSON has no such numbers, Python's reader takes them."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else place
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return next((found for key, item in items if (found := _no_number(item, f"{place}.{key}"))), None)
 
 
 def _read_lines(path: Path, *needed: str) -> list[dict[str, Any]]:
