@@ -46,20 +46,22 @@ def no_money(results: Results, margin: float) -> Found | None:
     every = "prices and requests_per_day in [roi]"
     where = "prices and requests_per_day under [roi]"
     if money is None:
-        state = f"state {every}"
+        unsaid = "until prices and requests a day are stated"
     elif not money.get("missing") and money.get("saving_per_request") is not None and chance(money) is not None:
         return None
     elif money.get("missing"):
-        state, every = f"state {listed(money['missing'])}", ", ".join(money["missing"])
-        many = len(money["missing"])
+        every, many = ", ".join(money["missing"]), len(money["missing"])
+        names = [input_name(key.removeprefix("roi."), money) for key in money["missing"]]
+        are = "is" if many == 1 and not money["missing"][0].endswith("requests_per_day") else "are"
+        unsaid = f"until {' and '.join(names) if many <= 2 else f'{many} missing numbers'} {are} stated"
         where = listed(money["missing"]) if many <= 2 else f"the {many} numbers that are missing"
     else:
-        state = "an option without any acceptable output has no cost per acceptable output"
+        unsaid = "since an option without any acceptable output has no cost per acceptable output"
         every = 'failures other than "drop"'
         where = f"{every} under [roi]"
     return {
         "decision": "cannot tell yet",
-        "sentence": f"Cannot tell yet: {both_shares(results)}; whether that pays is open: {state}.",
+        "sentence": f"Cannot tell yet: {both_shares(results)}; whether that pays is open {unsaid}.",
         "reasons": [difference_line(results), sentence(f"To count the money, state {every}"), *token_lines(results)],
         "next": f"State {where} in tuneworth.toml and run `tuneworth roi`; the outputs need not be made again.",
     }

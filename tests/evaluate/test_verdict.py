@@ -103,9 +103,9 @@ TABLE = [
     ("a risk that was not checked", situation(roi=costs(), risks=NOT_CHECKED), 7, "pays back"),
     ("a risk that nobody measured", situation(roi=costs(), risks=STATED_RISK), 7, "pays back"),
     # 5: no money
-    ("no [roi]", situation(), 5, "state prices and requests_per_day"),
-    ("no volume", situation(roi=costs(volume=None)), 5, "state roi.requests_per_day"),
-    ("no price", situation(roi={"requests_per_day": 10}), 5, "more"),
+    ("no [roi]", situation(), 5, "open until prices and requests a day are stated"),
+    ("no volume", situation(roi=costs(volume=None)), 5, "open until the requests a day are stated"),
+    ("no price", situation(roi={"requests_per_day": 10}), 5, "missing numbers are stated"),
     ("nothing acceptable, and failures dropped",
      situation((0, 100, 0, 100), roi=costs(failures="drop")), 5, "no cost per acceptable output"),
     # 6: better, dearer, and a failure costs nothing
