@@ -31,7 +31,8 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
     ),
     "no prices": (
         {"roi": None},
-        ("Cannot tell yet", "Both answers are still possible", "state prices", "weak", "State prices and requests_per_day"),
+        ("Cannot tell yet", "Both answers are still possible", "prices and requests a day are stated", "weak",
+         "State prices and requests_per_day"),
     ),
     "nothing acceptable": (
         {"good": {"plain": 0, "prompted": 0, "tuned": 0}},
@@ -47,7 +48,7 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
     ),
     "no tokens": (
         {"change": no_tokens},
-        ("Cannot tell yet", "Both answers", "roi.prompted.input_tokens", "weak", "State the 4 numbers that are missing"),
+        ("Cannot tell yet", "Both answers", "until 4 missing numbers are stated", "weak", "State the 4 numbers that are missing"),
     ),
     "a batch": (
         {"roi": BATCH},
