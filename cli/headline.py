@@ -4,13 +4,15 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+from ..evaluate.wording import rounded
+
 COLUMNS = 80
 __all__ = ["headline", "money_lines", "share", "sum_of"]
 
 
 def share(value: float | None) -> str:
     """A share as a percentage for people; `not measured` for null."""
-    return "not measured" if value is None else f"{100 * value:.1f} %"
+    return "not measured" if value is None else f"{rounded(100 * value, 1)} %"
 
 
 def sum_of(value: float | None, currency: str) -> str:
@@ -55,7 +57,8 @@ def _filled(text: str) -> str:
 
 
 def _points(value: float) -> str:
-    return f"{100 * value:+.1f}"
+    text = rounded(100 * value, 1)
+    return text if text.startswith("-") else f"+{text}"
 
 
 def _quality_line(name: str, quality: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from ..curate import read_split
 from ..evaluate import Variant, score_outputs
 from ..evaluate.learning_curve import fit_curve
 from ..evaluate.scores.quality import groups_of
+from ..evaluate.wording import rounded
 from ..style import ConfigError, DataError, write_whole
 from ..style.files import read_object
 from .gathering import limit_of
@@ -162,7 +163,7 @@ def _acceptable(
         )  # fmt: skip
     scores = score_outputs(test, raced.outputs, project.style, count_tokens=loaded.count_tokens)
     found = scores.items["acceptable"].fill_null(float("nan")).to_numpy()
-    talk.note(f"learning curve: trained on {size:,} pairs, acceptable {100 * np.nanmean(found):.1f} %")
+    talk.note(f"learning curve: trained on {size:,} pairs, acceptable {rounded(100 * float(np.nanmean(found)), 1)} %")
     return found
 
 
@@ -182,6 +183,6 @@ def curve_text(curve: Mapping[str, Any]) -> str:
     """The curve in lines for a terminal."""
     lines = ["", "Trained on   acceptable on the test pairs"]
     for size, found in zip(curve["sizes"], curve["acceptable"], strict=True):
-        share, low, high = (100 * found[key] for key in ("share", "low", "high"))
-        lines.append(f"{size:>6,} pairs   {share:5.1f} % ({low:.1f} to {high:.1f})")
+        share, low, high = (rounded(100 * found[key], 1) for key in ("share", "low", "high"))
+        lines.append(f"{size:>6,} pairs   {share:>5} % ({low} to {high})")
     return "\n".join([*lines, curve["sentence"]])

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from textwrap import wrap
 from typing import Any
 
+from ..evaluate.wording import rounded
+
 __all__ = ["explained", "money_text"]
 
 Money = Mapping[str, Any]
@@ -280,7 +282,7 @@ def _share(value: float | None) -> str:
         return "not known"
     if 0 < value < 0.0005:
         return "<0.1 %"
-    return f"{100 * value:,.1f} %" if abs(value) < 1000 else f"{100 * value:.3g} %"
+    return f"{float(rounded(100 * value, 1)):,.1f} %" if abs(value) < 1000 else f"{100 * value:.3g} %"
 
 
 def _chance(value: float) -> str:

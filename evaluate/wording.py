@@ -2,7 +2,7 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
-__all__ = ["cases", "count", "days", "money_text", "percent", "points", "span_of_days", "variant_name"]
+__all__ = ["cases", "count", "days", "money_text", "percent", "points", "rounded", "span_of_days", "variant_name"]
 
 DAYS_A_YEAR = 365.25
 CENTURY = 100 * DAYS_A_YEAR
@@ -15,14 +15,14 @@ def percent(share: float) -> str:
     ('82 %', '0.04 %', '99.96 %')
     """
     for digits in (0, 1, 2):
-        text = _rounded(100 * share, digits)
+        text = rounded(100 * share, digits)
         if share in (0, 1) or float(text) not in (0, 100):
             break
     return f"{text} %"
 
 
-def _rounded(number: float, digits: int) -> str:
-    """Halves go up, as people do it: Python's own rounding says 42 for 42.5 and 88 for 87.5."""
+def rounded(number: float, digits: int) -> str:
+    """The number with so many decimals. Halves go up, as people do it: Python's own rounding says 42 for 42.5."""
     exact = Decimal(str(round(number, 9)))
     return f"{exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):f}"
 
@@ -30,7 +30,7 @@ def _rounded(number: float, digits: int) -> str:
 def points(difference: float) -> str:
     """0.067 as "6.7 points", 0.67 as "67 points"."""
     size = abs(100 * difference)
-    text = _rounded(size, 0 if size >= 10 or round(size, 1).is_integer() else 1)
+    text = rounded(size, 0 if size >= 10 or round(size, 1).is_integer() else 1)
     return f"{text} point{'' if text == '1' else 's'}"
 
 

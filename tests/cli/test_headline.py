@@ -1,6 +1,6 @@
 """The answer in a terminal: verdict, how sure, numbers, doubt, in lines that fit."""
 
-from tuneworth.cli.headline import headline
+from tuneworth.cli.headline import headline, share
 from tuneworth.evaluate.verdict.verdict import decide
 
 from ..evaluate.situations import costs, situation
@@ -36,3 +36,7 @@ def test_a_verdict_of_an_older_run_needs_no_confidence():
     verdict = decide(results)
     del verdict["confidence"]
     assert "How sure" not in headline(results | {"verdict": verdict})
+
+
+def test_halves_go_up_as_on_the_page():
+    assert (share(0.8625), share(0.5625), share(0.8624), share(None)) == ("86.3 %", "56.3 %", "86.2 %", "not measured")
