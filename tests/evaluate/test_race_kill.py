@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 # Starting Python with torch takes seconds, so one process gets ready and each race is a fork of it. A job is a store,
-# where the outputs go, and after how many seconds the race is killed; never where it is null.
+# where the outputs go, and the moment at which the race is killed: so many batches in the store, and so many seconds
+# later; never where it is null. Counted in batches, the moment does not hang on how busy the machine is.
 NURSERY = """
 import json, os, signal, sys, time
 from pathlib import Path
@@ -39,16 +40,23 @@ for store, out, moment in jobs:
         found = race(variant, pairs, loaded=model, settings=settings, max_new_tokens=8, store=Path(store))
         Path(out).write_text(json.dumps(found.outputs.drop("seconds").rows()))
         os._exit(0)
+    ended, status = 0, 0
     if moment is not None:
-        time.sleep(moment)
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
+        batches, later = moment
+        while not ended and (Path(store).read_bytes() if Path(store).exists() else b"").count(b"\\n") < batches:
+            ended, status = os.waitpid(child, os.WNOHANG)
+        time.sleep(later)
+        if not ended:
+            os.kill(child, signal.SIGKILL)
+    if not ended:
+        _, status = os.waitpid(child, 0)
     print(json.dumps({"killed": os.WIFSIGNALED(status), "seconds": time.perf_counter() - started}), flush=True)
 """
 BATCHES = 6 * 2  # 24 pairs in fours, two samples
+Moment = tuple[int, float] | None
 
 
-def races(model: Path, jobs: list[tuple[Path, Path, float | None]]) -> list[dict[str, Any]]:
+def races(model: Path, jobs: list[tuple[Path, Path, Moment]]) -> list[dict[str, Any]]:
     """Run the jobs one after the other; whether each was killed and how long it took."""
     told = json.dumps([str(model), [(str(store), str(out), moment) for store, out, moment in jobs]])
     done = subprocess.run(
@@ -77,15 +85,16 @@ def test_a_race_killed_at_twenty_random_moments_ends_like_one_that_was_not(tiny_
     _, first = races(tiny_folder, [(tmp_path / "warm", out, None), (whole, out, None)])
     expected = json.loads(out.read_text())
     assert len(set(finished(whole))) == len(finished(whole)) == BATCHES
-    # five stores, each killed four times, the later the nearer its end
+    # five stores, each killed four times: at the start, and within a batch of each third of the rest
     stores = [tmp_path / f"{n}" for n in range(5)]
-    jobs: list[tuple[Path, Path, float | None]] = []
+    jobs: list[tuple[Path, Path, Moment]] = []
     for store in stores:
         ended = store.with_suffix(".out")
-        jobs += [(store, ended, chance.uniform(0.02, 0.5) * first["seconds"]) for _ in range(4)]
+        for batches in (0, *(third + chance.randrange(3) for third in (1, 4, 7))):
+            jobs.append((store, ended, (batches, chance.uniform(0, 1) * first["seconds"] / BATCHES)))
         jobs.append((store, ended, None))
     told = races(tiny_folder, jobs)
-    assert sum(one["killed"] for one in told) >= 14  # the clock of a busy machine lets some end before
+    assert sum(one["killed"] for one in told) >= 14  # of twenty: a process may end while its killer waits for its turn
     for store in stores:
         assert json.loads(store.with_suffix(".out").read_text()) == expected
         assert sorted(finished(store)) == sorted(set(finished(store)))
