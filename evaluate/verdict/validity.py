@@ -17,7 +17,7 @@ Problem = dict[str, str]
 
 
 def found_invalid(results: Results) -> list[Problem]:
-    """One `{what, text}` per problem: what the caller found (`validity`), then what the results show, with its `todo`.
+    """One `{what, text}` per problem: what the caller found (`validity`), then what the results show, with its `remedy`.
 
     Leakage, too much unscored, a guide that is empty, cut off or without effect, settings that differ, nothing
     acceptable at all. Wrong data comes first: it makes the comparison wrong as well.
@@ -27,15 +27,15 @@ def found_invalid(results: Results) -> list[Problem]:
     if leaked and not any(problem["what"] == "data" for problem in found):
         stand = "input stands" if leaked == 1 else "inputs stand"
         text = f"{leaked:,} test or validation {stand} in the training data too, so the test proves nothing"
-        todo = "split again with `tuneworth curate`, which keeps repeats on one side, then train and compare again"
-        found.append(_problem(text, todo, what="data"))
+        remedy = "split again with `tuneworth curate`, which keeps repeats on one side, then train and compare again"
+        found.append(_problem(text, remedy, what="data"))
     for check in (_unscored, _guide, _settings, _nothing):
         found += check(results)
     return sorted(found, key=lambda problem: problem["what"] != "data")
 
 
-def _problem(text: str, todo: str, *, what: str = "comparison") -> Problem:
-    return {"what": what, "text": text, "todo": todo}
+def _problem(text: str, remedy: str, *, what: str = "comparison") -> Problem:
+    return {"what": what, "text": text, "remedy": remedy}
 
 
 def _unscored(results: Results) -> list[Problem]:
@@ -47,8 +47,8 @@ def _unscored(results: Results) -> list[Problem]:
         unscored, total = quality.get("unscored") or 0, (quality.get("n") or 0) + most
         if unscored > MOST_UNSCORED * total + 1e-9:
             text = f"{unscored:,} of {total:,} outputs of {variant_name(name)} could not be scored; 2 % is the most"
-            todo = "get the outputs that are missing or could not be scored, then run again"
-            found.append(_problem(text, todo))
+            remedy = "get the outputs that are missing or could not be scored, then run again"
+            found.append(_problem(text, remedy))
     return found
 
 
@@ -93,8 +93,8 @@ def _settings(results: Results) -> list[Problem]:
     if not differ:
         return []
     said = listed([f"{key} {first[key]} and {second[key]}" for key in differ])
-    todo = f"give both variants the same {listed(differ)}, {AGAIN}"
-    return [_problem(f"the two variants ran with different settings: {said}", todo)]
+    remedy = f"give both variants the same {listed(differ)}, {AGAIN}"
+    return [_problem(f"the two variants ran with different settings: {said}", remedy)]
 
 
 def _nothing(results: Results) -> list[Problem]:

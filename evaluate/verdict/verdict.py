@@ -27,7 +27,7 @@ __all__ = ["decide"]
 MONEY_AFTER = 5  # rules up to this one do not weigh the money
 # With fewer separate cases no interval is trusted; benchmarks/coverage.md proves them from here on.
 FEWEST_CASES = 20
-TODO = {
+REMEDIES = {
     "data": "separate the test set from the training examples, train again and run again: until then no number counts",
     "comparison": "mend what is named above, then run again: the numbers below answer another question",
     "training": "mend what the risk below names, train again and compare again",
@@ -111,7 +111,7 @@ def _invalid(results: Results, margin: float) -> Verdict | None:
         "what": what,
         "sentence": f"Fix the {what} first: {first}.",
         "reasons": [sentence(problem["text"]) for problem in problems] + [as_it_stands(results)],
-        "next": sentence(problems[0].get("todo") or TODO[what]),
+        "next": sentence(problems[0].get("remedy") or REMEDIES[what]),
     }
 
 
@@ -210,7 +210,7 @@ def _risky(results: Results, margin: float) -> Verdict | None:
         "what": "training",
         "sentence": f"Fix the training first: {over[0]['id']} is over its limit ({over[0]['evidence']}).",
         "reasons": [sentence(f"{risk['id']}: {risk['evidence']}") for risk in over] + [as_it_stands(results)],
-        "next": sentence(RISKS.get(over[0]["id"], TODO["training"])),
+        "next": sentence(RISKS.get(over[0]["id"], REMEDIES["training"])),
     }
 
 
