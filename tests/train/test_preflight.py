@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from tuneworth.train.memory import MemoryAtHand
 from tuneworth.train.planning import _histogram
 from tuneworth.train.render import chat_messages, render_prompt
 from tuneworth.train.traps import data_checks, seed_check
-from tuneworth.train.trial import Trial
+from tuneworth.train.trial import FRAGMENTED, Trial
 
 QUICK = TrainSettings(rank=4, alpha=8, epochs=2, batch_size=4, learning_rate=1e-2, dtype="float32")
 
@@ -343,8 +344,10 @@ def test_the_memory_forecast_is_within_a_third_of_what_a_fit_takes(
     pairs = [{"id": str(i), "input": f"{i:04d}" + "ab " * (100 + i % 8), "output": "c" * 60} for i in range(16)]
     chosen = {"rank": 8, "batch_size": 8, "max_steps": 2, "gradient_checkpointing": again, "learning_rate": 1e-3}
     words = [sys.executable, "-c", GROWN, str(middling_folder), dtype, json.dumps(pairs), json.dumps(chosen)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    # Tensors straight from the system and back: what else the allocator keeps differs by 40 % from run to run.
+    exact = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "131072"}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=exact)
     assert done.returncode == 0, done.stderr
     model = load_model(str(middling_folder), dtype=dtype)
     said = preflight(pairs, model=model, settings=TrainSettings(**chosen, dtype=dtype)).memory
-    assert int(done.stdout) == pytest.approx(said.wanted_bytes, rel=0.3), said
+    assert int(done.stdout) == pytest.approx(said.wanted_bytes / FRAGMENTED["cpu"], rel=0.3), said
