@@ -1,0 +1,64 @@
+"""Lines for people over a stage's parts: how many are done, the rate, the time left."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+__all__ = ["Progress", "Say", "silent"]
+
+Say = Callable[[str], None]
+_EVERY = 5.0  # seconds between two lines of one stage
+
+
+def silent(_line: str) -> None:
+    """Says nothing."""
+
+
+@dataclass
+class Progress:
+    """The parts of one stage as they end; a line at most every five seconds, and one at the end."""
+
+    stage: str
+    parts: int
+    say: Say
+    skipped: int = 0
+    clock: Callable[[], float] = time.monotonic
+    _done: int = 0
+    _rows: int = 0
+    _started: float = field(init=False)
+    _said: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._started = self._said = self.clock()
+
+    def ended(self, rows: int) -> None:
+        """One more part is through, with this many rows."""
+        self._done += 1
+        self._rows += rows
+        now = self.clock()
+        if now - self._said >= _EVERY and self._done + self.skipped < self.parts:
+            self._said = now
+            self.say(self._line(now - self._started))
+
+    def finish(self) -> None:
+        """Say how the stage went."""
+        seconds = self.clock() - self._started
+        before = f" ({self.skipped} were done before)" if self.skipped else ""
+        rate = f", {_many(self._rows)} rows in {_time(seconds)}" if self._done else ""
+        self.say(f"{self.stage}: {self.parts} of {self.parts} parts{before}{rate}")
+
+    def _line(self, seconds: float) -> str:
+        left = (self.parts - self.skipped - self._done) * seconds / self._done
+        rate = self._rows / seconds if seconds else 0
+        done = f"{self._done + self.skipped} of {self.parts} parts"
+        return f"{self.stage}: {done}, {_many(self._rows)} rows, {rate:,.0f} rows/s, about {_time(left)} left"
+
+
+def _many(rows: int) -> str:
+    return f"{rows / 1e6:.1f} M" if rows >= 1_000_000 else f"{rows:,}"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
