@@ -7,35 +7,48 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..style.asked import missing_fields
-from ..style.check import check_columns, explain, pair_columns
-from ..style.schema import StyleResults, StyleSchema
-from .masks import mask_column, mask_text
-from .quality import Quality, check_quality
+from ..style.asked import not_given
+from ..style.schema import Level, StyleSchema
+from .examined import Examined, examine, merge_examined
+from .masks import mask_text
+from .quality import FAULTS, Quality, judge_quality
 
-__all__ = ["Checked", "check_rows"]
+__all__ = ["Checked", "check_rows", "judge"]
+
+_FIRST_SCHEMA = {"index": pl.UInt32, "rule": pl.String, "evidence": pl.String}
 
 
 @dataclass(frozen=True)
 class Checked:
-    """must, should: how many rules of that level each row breaks, of quality and of style.
+    """must, should: how many rules of that level each row breaks, of quality and of style (i16).
 
-    rule, evidence: the first `must` rule that a row breaks, and how, in a sentence; None where it breaks none. Quality
-    comes first: a refusal has no style to speak of. checks: id -> fail (rows) and share. unscored: id -> rows that the
-    check could not tell, and the most frequent reason. quality: rule -> rows, share, level, examples. habits: rules of
-    quality that so many outputs break that they are not applied. missing: a sentence for each field that the schema
-    asks for and no row has.
+    first: index, rule, evidence, only of the rows that break a `must` rule, sorted by index: the first that the row
+    breaks, and how, in a sentence. Quality comes first: a refusal has no style to speak of. checks: id -> fail (rows)
+    and share. unscored: id -> rows that the check could not tell, and the most frequent reason. quality: rule -> rows,
+    share, level, examples. habits: rules of quality that so many outputs break that they are not applied. missing: a
+    sentence for each field that the schema asks for and no row has.
     """
 
     must: np.ndarray
     should: np.ndarray
-    rule: list[str | None]
-    evidence: list[str | None]
+    first: pl.DataFrame
     checks: dict[str, dict[str, Any]]
     quality: dict[str, dict[str, Any]] = field(default_factory=dict)
     unscored: dict[str, dict[str, Any]] = field(default_factory=dict)
     habits: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+
+    def rule_of(self, rows: np.ndarray) -> list[str | None]:
+        """The first `must` rule that each of the rows (positions) breaks; None where it breaks none."""
+        return self._said_of(rows)["rule"].to_list()
+
+    def evidence_of(self, rows: np.ndarray) -> list[str | None]:
+        """How each of the rows (positions) breaks that rule, in a sentence; None where it breaks none."""
+        return self._said_of(rows)["evidence"].to_list()
+
+    def _said_of(self, rows: np.ndarray) -> pl.DataFrame:
+        asked = pl.DataFrame({"index": pl.Series(rows, dtype=pl.UInt32)})
+        return asked.join(self.first, on="index", how="left", maintain_order="left")
 
 
 def check_rows(
@@ -48,80 +61,51 @@ def check_rows(
 
     Evidence never repeats personal data, masked or not. `count_tokens` is for lengths in tokens.
     """
-    n = len(pairs)
-    if not n:
-        return Checked(np.zeros(0, np.int64), np.zeros(0, np.int64), [], [], {})
-    quality = check_quality(pairs, style)
-    must, should = (_faulty(quality, level, n) for level in ("must", "should"))
-    first = _first_fault(quality)
-    checks, unscored, missing = {}, {}, ()
-    if style is not None and style.checks:
-        columns = pair_columns(pairs, count_tokens=count_tokens)
-        results, missing = check_columns(columns, style), tuple(missing_fields(style, columns))
-        failed = results.status.select((pl.all() == "fail").fill_null(False))
-        must += _count(failed, _ids(style, "must"))
-        should += _count(failed, _ids(style, "should"))
-        first = pl.concat([first, _first_violation(results, failed)]).unique("index", keep="first", maintain_order=True)
-        checks = {c.id: {"fail": (fail := int(failed[c.id].sum())), "share": fail / n} for c in style.checks}
-        unscored = _unscored(results)
-    said = pl.DataFrame({"index": range(n)}, schema={"index": pl.UInt32}).join(
-        first, on="index", how="left", maintain_order="left"
-    )
+    return judge([examine(pairs, style, count_tokens)], pairs)
+
+
+def judge(parts: Sequence[Examined], names: pl.DataFrame) -> Checked:
+    """What the parts of the pairs, examined one by one, say about each row when all are seen together.
+
+    `names` has the columns `row` and `id` of all rows, in the order of the parts. How the pairs were cut into parts
+    decides nothing.
+    """
+    if not len(names):
+        return Checked(np.zeros(0, np.int16), np.zeros(0, np.int16), pl.DataFrame(schema=_FIRST_SCHEMA), {})
+    whole = merge_examined(parts)
+    n = len(names)
+    quality = judge_quality(whole.rows, whole.told)
     return Checked(
-        must, should, said["rule"].to_list(), said["evidence"].to_list(), checks,
-        quality=quality.summary(pairs), unscored=unscored, habits=quality.habits, missing=missing,
-    )  # fmt: skip
-
-
-def _faulty(quality: Quality, level: str, n: int) -> np.ndarray:
-    """How many rules of quality of this level each row breaks."""
-    rules = [rule for rule, own in quality.levels.items() if own == level]
-    found = quality.faults.filter(pl.col("rule").is_in(rules))["index"]
-    return np.bincount(found.to_numpy(), minlength=n).astype(np.int64)
-
-
-def _first_fault(quality: Quality) -> pl.DataFrame:
-    rules = [rule for rule, own in quality.levels.items() if own == "must"]
-    found = quality.faults.filter(pl.col("rule").is_in(rules))
-    return found.unique("index", keep="first", maintain_order=True).select("index", "rule", "evidence")
-
-
-def _ids(style: StyleSchema, level: str) -> list[str]:
-    return [check.id for check in style.checks if check.level == level]
-
-
-def _count(failed: pl.DataFrame, checks: list[str]) -> np.ndarray:
-    if not checks:
-        return np.zeros(len(failed), np.int64)
-    return failed.select(pl.sum_horizontal(pl.col(checks).cast(pl.Int64))).to_series().to_numpy()
-
-
-def _first_violation(results: StyleResults, failed: pl.DataFrame) -> pl.DataFrame:
-    """index, rule, evidence of the first `must` check that each row fails, in the order of the schema."""
-    required = _ids(results.style, "must")
-    by_id = {check.id: check for check in results.style.checks}
-    if not required:
-        return pl.DataFrame(schema={"index": pl.UInt32, "rule": pl.String, "evidence": pl.String})
-    found = results.violations.filter(pl.col("check").is_in(required))
-    found = found.unique("index", keep="first", maintain_order=True)
-
-    said = [
-        explain(by_id[check], text, expected)
-        for check, text, expected in found.select("check", "found", "expected").iter_rows()
-    ]
-    evidence = mask_column(pl.Series("evidence", said, dtype=pl.String))
-    placed = found.select("index", ("style:" + pl.col("check")).alias("rule"), evidence)
-    # A failure without a recorded place still has its rule.
-    plain = failed.with_row_index().select(
-        "index", check=pl.coalesce(pl.when(pl.col(check)).then(pl.lit(check)) for check in required)
+        _broken(whole, quality, "must"),
+        _broken(whole, quality, "should"),
+        _first_said(whole.told, quality.habits),
+        {check: {"fail": fail, "share": fail / n} for check, fail in whole.fails.items()},
+        quality=quality.summary(names),
+        unscored=_unscored(whole),
+        habits=quality.habits,
+        missing=tuple(not_given(whole.asked, list(whole.given))),
     )
-    plain = plain.drop_nulls("check").join(placed, on="index", how="anti")
-    sentence = pl.col("check") + ": the output breaks this rule"
-    return pl.concat([placed, plain.select("index", rule="style:" + pl.col("check"), evidence=sentence)])
 
 
-def _unscored(results: StyleResults) -> dict[str, dict[str, Any]]:
-    told = results.unscored.group_by("check", maintain_order=True).agg(
-        rows=pl.len(), why=pl.col("why").mode(maintain_order=True).first()
-    )
-    return {check: {"rows": rows, "why": mask_text(why)} for check, rows, why in told.iter_rows()}
+def _broken(whole: Examined, quality: Quality, level: Level) -> np.ndarray:
+    """How many rules of this level each row breaks."""
+    counts = [whole.rows[level], *quality.hits.select(pl.col(quality.rules(level)).cast(pl.Int16))]
+    return pl.DataFrame(counts).select(pl.sum_horizontal(pl.all())).to_series().to_numpy()
+
+
+def _first_said(told: pl.DataFrame, habits: Sequence[str]) -> pl.DataFrame:
+    """The first `must` rule that applies, of each row that breaks one."""
+    applied = [rule for rule, level in FAULTS.items() if level == "must" and rule not in habits]
+    said = told.filter(pl.col("rule").is_in(applied) | pl.col("rule").str.starts_with("style:"))
+    return said.unique("index", keep="first", maintain_order=True).select("index", "rule", "evidence")
+
+
+def _unscored(whole: Examined) -> dict[str, dict[str, Any]]:
+    """Rows and the most frequent reason, of equals the one that comes first, of each check that could not tell."""
+    told = {}
+    for check in whole.fails:
+        own = whole.unscored.filter(pl.col("check") == check)
+        if len(own):
+            often = own.sort("rows", descending=True, maintain_order=True)["why"][0]
+            told[check] = {"rows": int(own["rows"].sum()), "why": mask_text(often)}
+    return told

@@ -30,5 +30,4 @@ def followers_leave(outcomes: Outcomes, checked: Checked, ids: Sequence[str]) ->
 
 
 def _invalid(outcomes: Outcomes, rows: np.ndarray, checked: Checked) -> Outcomes:
-    rule, evidence = ([values[row] for row in rows.tolist()] for values in (checked.rule, checked.evidence))
-    return outcomes.mark(rows, "invalid", rule=rule, evidence=evidence)
+    return outcomes.mark(rows, "invalid", rule=checked.rule_of(rows), evidence=checked.evidence_of(rows))

@@ -1,8 +1,18 @@
 """Outputs that seem to end too early: an open bracket or fence, a word that asks for more, no mark where others have one."""
 
+from collections.abc import Mapping
+
 import polars as pl
 
-__all__ = ["truncated_places"]
+__all__ = ["MARKED", "SIGNS", "ending_signs", "endings", "telling_signs"]
+
+SIGNS = (
+    "a code fence is not closed",
+    "what it opens is not closed",
+    "it stops where more must come",
+    "it stops without a mark, unlike the others",
+)
+MARKED = "it ends with a mark"
 
 _LAST = 60  # characters of the end that are shown
 _HABIT = 0.05  # an ending that more outputs have is the habit of these data, no accident
@@ -23,40 +33,28 @@ _NO_SENTENCE = pl.col("last_line").str.contains(
 _SENTENCE = pl.col("last_line").str.count_matches(r"\S+") > 5
 
 
-def truncated_places(outputs: pl.Series) -> pl.DataFrame:
-    """Outputs that seem cut off: index, found (their end), start, end, why. Judged beside what the other outputs do."""
-    frame = pl.DataFrame({"output": outputs.fill_null("")}).with_row_index()
-    frame = frame.with_columns(end=pl.col("output").str.strip_chars_end()).with_columns(
-        last_line=_END.str.extract(r"([^\n]*)\z", 1)
-    )
-    signs = {
-        "a code fence is not closed": _OPEN_FENCE,
-        "what it opens is not closed": _OPEN_OBJECT | _OPEN_BRACKET,
-        "it stops where more must come": _ASKS_FOR_MORE,
-    }
-    flags = frame.select(
-        *(sign.alias(why) for why, sign in signs.items()), ends=_MARK, prose=_SENTENCE & ~_NO_SENTENCE & ~_MARK
-    )
-    kept = [why for why in signs if not _habit(flags[why])]
-    prose = flags["prose"]
-    if _share(flags["ends"]) >= _MARKED and len(flags) >= _FEW:
-        flags = flags.with_columns(prose.alias(said := "it stops without a mark, unlike the others"))
-        kept.append(said)
-    if not kept:
-        return pl.DataFrame(schema=_SCHEMA)
-    first = pl.coalesce(pl.when(pl.col(why)).then(pl.lit(why)) for why in kept)
+def ending_signs(outputs: pl.Series) -> pl.DataFrame:
+    """Which signs of being cut off each output shows: a boolean column per sign of `SIGNS`, and `MARKED`.
+
+    Whether a sign tells anything depends on what the other outputs do: `telling_signs`.
+    """
+    signs = (_OPEN_FENCE, _OPEN_OBJECT | _OPEN_BRACKET, _ASKS_FOR_MORE, _SENTENCE & ~_NO_SENTENCE & ~_MARK)
+    frame = _ends(outputs).with_columns(last_line=_END.str.extract(r"([^\n]*)\z", 1))
+    return frame.select(*(sign.alias(said) for said, sign in zip(SIGNS, signs, strict=True)), _MARK.alias(MARKED))
+
+
+def telling_signs(counts: Mapping[str, int], rows: int) -> list[str]:
+    """The signs that tell a cut-off output among so many, where `counts` has each sign's outputs and those `MARKED`."""
+    *plain, unmarked = SIGNS
+    told = [sign for sign in plain if rows < _FEW or counts[sign] / rows <= _HABIT]
+    return [*told, unmarked] if rows >= _FEW and counts[MARKED] / rows >= _MARKED else told
+
+
+def endings(outputs: pl.Series) -> pl.DataFrame:
+    """The end of each output as it is shown: found, start, end (code points, end excluded)."""
     length = _END.str.len_chars().cast(pl.Int64)
-    return frame.with_columns(flags.select(why=first)).filter(pl.col("why").is_not_null()).select(
-        "index", found=_END.str.tail(_LAST), start=pl.max_horizontal(length - _LAST, 0), end=length, why="why"
-    )  # fmt: skip
+    return _ends(outputs).select(found=_END.str.tail(_LAST), start=pl.max_horizontal(length - _LAST, 0), end=length)
 
 
-_SCHEMA = {"index": pl.UInt32, "found": pl.String, "start": pl.Int64, "end": pl.Int64, "why": pl.String}
-
-
-def _habit(flag: pl.Series) -> bool:
-    return len(flag) >= _FEW and _share(flag) > _HABIT
-
-
-def _share(flag: pl.Series) -> float:
-    return int(flag.sum()) / max(1, len(flag))
+def _ends(outputs: pl.Series) -> pl.DataFrame:
+    return pl.DataFrame({"output": outputs.fill_null("")}).with_columns(end=pl.col("output").str.strip_chars_end())

@@ -8,9 +8,8 @@ from tuneworth.curate import CurateSettings, SplitShares, curate, read_frame
 from tuneworth.curate.canned import find_canned
 from tuneworth.curate.checked import check_rows
 from tuneworth.curate.compared import compare_texts
+from tuneworth.curate.corpus import TextsInMemory
 from tuneworth.curate.effective import effective_size, effective_splits
-from tuneworth.curate.quality import check_quality
-from tuneworth.curate.truncated import truncated_places
 from tuneworth.style import parse_style
 
 WHOLE = [f"The lamp number {i} is made of brass and gives a warm light for {i + 3} hours." for i in range(40)]
@@ -22,9 +21,13 @@ def table(outputs):
 
 
 def rules(output, others=WHOLE):
-    faults = check_quality(table([*others, output])).faults
-    assert set(faults["index"]) <= {len(others)}
-    return set(faults["rule"])
+    quality = check_rows(table([*others, output]), None).quality
+    assert {example["row"] for told in quality.values() for example in told["examples"]} <= {len(others) + 1}
+    return set(quality)
+
+
+def cut_off(outputs):
+    return check_rows(table(outputs), None).quality.get("quality:truncated", {"rows": 0, "examples": []})
 
 
 BAD = [
@@ -108,17 +111,17 @@ def test_a_whole_text_is_not_called_cut_off(output):
 
 def test_lines_without_a_mark_are_whole_where_others_have_none():
     lines = [f"Linear regulator, {i}V, TO-220" for i in range(60)]
-    found = truncated_places(pl.Series([*lines, "Boost regulator, adjustable output,"]))
-    assert found["index"].to_list() == [60]
-    assert found.row(0) == (60, "Boost regulator, adjustable output,", 0, 35, "it stops where more must come")
+    (found,) = cut_off([*lines, "Boost regulator, adjustable output,"])["examples"]
+    assert (found["row"], found["start"], found["end"]) == (61, 0, 35)
+    assert found["evidence"] == 'it stops where more must come; it ends "Boost regulator, adjustable output,"'
 
 
 def test_an_ending_that_many_share_is_their_habit():
-    assert not len(truncated_places(pl.Series([f"line {i}," for i in range(40)] + WHOLE)))
+    assert not cut_off([f"line {i}," for i in range(40)] + WHOLE)["rows"]
 
 
 def test_few_outputs_have_no_habit():
-    assert truncated_places(pl.Series(["made of brass and", "made of"]))["index"].to_list() == [0]
+    assert [example["row"] for example in cut_off(["made of brass and", "made of"])["examples"]] == [1]
 
 
 def test_only_extreme_lengths_are_told():
@@ -163,8 +166,7 @@ def test_the_schemas_own_check_of_leftovers_wins():
     style = parse_style("name: s\nchecks:\n- kind: clean\n  allow: [placeholders]\n")
     pairs = table([*WHOLE, "Dear {{name}}, a lamp.", "I'm sorry, but I can't help with that."])
     checked = check_rows(pairs, style)
-    assert [index for index, rule in enumerate(checked.rule) if rule] == [41]
-    assert checked.rule[41] == "style:clean"
+    assert checked.first.select("index", "rule").rows() == [(41, "style:clean")]
     assert checked.must.tolist() == [0] * 41 + [1]
     assert "quality:refusal" not in checked.quality
 
@@ -174,15 +176,14 @@ def test_quality_comes_before_style_and_both_count():
         "name: s\nchecks:\n- kind: ends_with\n  any: ['!']\n- kind: length\n  unit: words\n  max: 5\n  level: should\n"
     )
     checked = check_rows(table([*WHOLE, "I cannot help with that lamp.", "A lamp!"]), style)
-    assert checked.rule[0] == "style:ends_with"
-    assert checked.rule[40] == "quality:refusal"
+    assert checked.rule_of(np.array([40, 41, 0])) == ["quality:refusal", None, "style:ends_with"]
     assert (checked.must[40], checked.should[40], checked.must[41]) == (2, 1, 0)
     assert checked.checks["ends_with"] == {"fail": 41, "share": 41 / 42}
 
 
 def test_no_rows_and_no_schema_have_nothing():
     checked = check_rows(table(WHOLE).clear(), None)
-    assert (len(checked.must), checked.rule, checked.quality) == (0, [], {})
+    assert (len(checked.must), len(checked.first), checked.quality) == (0, 0, {})
 
 
 def test_the_whole_copy_of_a_cut_off_text_stays():
@@ -199,13 +200,14 @@ def test_the_whole_copy_of_a_cut_off_text_stays():
 def test_evidence_never_repeats_personal_data():
     style = parse_style("name: s\nchecks:\n- kind: forbidden\n  regex: '\\S+@\\S+'\n")
     checked = check_rows(table([*WHOLE, "Write to jane@example.com.", "I cannot help with jane@example.com."]), style)
-    assert "[E-MAIL]" in checked.evidence[40]
-    assert "jane" not in str(checked.evidence) + str(checked.quality)
+    said = checked.evidence_of(np.array([40, 41]))
+    assert "[E-MAIL]" in said[0]
+    assert "jane" not in str(said) + str(checked.quality)
 
 
 def canned(rows):
     pairs = read_frame([{"input": text, "output": output} for text, output in rows]).pairs
-    return find_canned(pairs, compare_texts(pairs, ()))
+    return find_canned(TextsInMemory(pairs, compare_texts(pairs, ())))
 
 
 def test_canned_answers_are_counted_by_their_different_inputs():
@@ -258,8 +260,8 @@ def test_the_weight_lies_between_one_and_the_number_of_sets(component):
 )
 def test_any_outputs_can_be_judged_and_places_lie_inside(outputs):
     pairs = table(outputs)
-    quality = check_quality(pairs)
-    for index, _, start, end, evidence in quality.faults.rows():
-        assert 0 <= start <= end <= len(pairs["output"][index])
-        assert evidence
-    assert not quality.faults.select("index", "rule").is_duplicated().any()
+    examples = {rule: told["examples"] for rule, told in check_rows(pairs, None).quality.items()}
+    assert all(0 < len(shown) == len({example["row"] for example in shown}) <= 3 for shown in examples.values())
+    for example in (example for shown in examples.values() for example in shown):
+        assert 0 <= example["start"] <= example["end"] <= len(pairs["output"][example["row"] - 1])
+        assert example["evidence"]
