@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import polars.selectors as cs
 
-__all__ = ["ROWS", "Batch", "excerpt", "object_batches", "plain_table", "too_deep"]
+__all__ = ["ROWS", "Batch", "excerpt", "object_batches", "plain_values", "too_deep"]
 
 ROWS = 20_000
 _DEEPEST = 100  # levels of nesting; deeper than any data, and far from where Python's own stack ends
@@ -75,15 +75,22 @@ def object_batches(values: Sequence[Any]) -> Iterator[Batch]:
         yield Batch(numbers, good, problems)
 
 
-def plain_table(table: pl.DataFrame) -> pl.DataFrame:
-    """The table with NaN as nothing, and with bytes as text where a whole column of them is UTF-8."""
+def plain_values(table: pl.DataFrame) -> pl.DataFrame | list[dict[str, Any]]:
+    """The table with NaN as nothing, and with bytes as text where they are UTF-8; its rows where some are not."""
     table = table.with_columns(cs.float().fill_nan(None))
-    for name in table.select(cs.binary()).columns:
-        try:
-            table = table.with_columns(pl.col(name).cast(pl.String))
-        except pl.exceptions.PolarsError:
-            continue  # row by row it is told which are no text
-    return table
+    packed = table.select(cs.binary()).columns
+    try:
+        return table.with_columns(pl.col(packed).cast(pl.String)) if packed else table
+    except pl.exceptions.PolarsError:
+        # A value must not depend on what stands in other rows of its batch.
+        return [row | {name: _decoded(row[name]) for name in packed} for row in table.iter_rows(named=True)]
+
+
+def _decoded(value: bytes | None) -> str | bytes | None:
+    try:
+        return value if value is None else value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def too_deep(value: Any) -> bool:

@@ -1,8 +1,9 @@
 """The columns beside input and output: id, group and split; ids told apart, the team's guide taken out."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -18,9 +19,15 @@ __all__ = [
     "Columns",
     "Layout",
     "check_splits",
+    "final_layout",
+    "find_guide",
     "find_layout",
-    "guide_apart",
+    "layout_so_far",
+    "merge_columns",
     "named_once",
+    "split_values",
+    "system_counts",
+    "without_guide",
 ]
 
 PAIR_SCHEMA = {
@@ -45,6 +52,7 @@ SPLIT_NAMES = {
     "dev": "validation",
     "test": "test",
 }
+_SPLITS = frozenset(SPLIT_NAMES.values())
 
 
 @dataclass
@@ -73,6 +81,30 @@ class Columns:
                     self.split_other = str(value)[:40]
         if self.first_problem is None and batch.problems:
             self.first_problem = batch.problems[0][1]
+
+    def note(self) -> dict[str, Any]:
+        """The same as plain values that JSON can hold."""
+        return {**vars(self), "names": list(self.names), "inner": sorted(self.inner)}
+
+    @classmethod
+    def of(cls, note: Mapping[str, Any]) -> "Columns":
+        """The columns that `note` was made of."""
+        return cls(**{**note, "names": dict.fromkeys(note["names"]), "inner": set(note["inner"])})
+
+
+def merge_columns(parts: Iterable[Columns]) -> Columns:
+    """What is seen where the batches of all parts are seen in their order."""
+    merged = Columns()
+    for part in parts:
+        merged.records += part.records
+        merged.names |= part.names
+        merged.inner |= part.inner
+        merged.split_named |= part.split_named
+        if merged.split_other is None:
+            merged.split_other = part.split_other
+        if merged.first_problem is None:
+            merged.first_problem = part.first_problem
+    return merged
 
 
 @dataclass(frozen=True)
@@ -114,8 +146,36 @@ def find_layout(seen: Columns, data: DataSettings, where: str) -> Layout:
     )
 
 
+def layout_so_far(seen: Columns, data: DataSettings, where: str) -> Layout | None:
+    """The layout by the columns that have been seen; None where they do not make pairs, for others may come yet."""
+    try:
+        return find_layout(seen, data, where)
+    except DataError:
+        return None
+
+
+def final_layout(seen: Columns, data: DataSettings, where: str) -> Layout:
+    """The layout by the columns of all records.
+
+    Raises:
+        DataError: no record can be read, a stated column is missing, or the columns are not those of pairs.
+    """
+    if not seen.names:
+        raise DataError(_nothing(seen, where))
+    return find_layout(seen, data, where)
+
+
+def _nothing(seen: Columns, where: str) -> str:
+    if seen.first_problem is None:
+        return f"{where}: there is no record in it"
+    return f"{where}: none of the {seen.records:,} records can be read; the first: {seen.first_problem}"
+
+
 def named_once(table: pl.DataFrame, *, of_texts: bool = False) -> tuple[pl.DataFrame, list[dict[str, str]]]:
-    """The table with each id once: later uses become ID#2, ID#3. `of_texts`: the ids are made of the texts."""
+    """The table with each id once: later uses become ID#2, ID#3. `of_texts`: the ids are made of the texts.
+
+    Of the table only the column `id` is looked at, so that a table of the ids of all parts will do.
+    """
     if table["id"].n_unique() == len(table):
         return table, []
     use = pl.int_range(pl.len()).over("id") + 1
@@ -151,18 +211,36 @@ def _free_names(ids: Sequence[str]) -> list[str]:
     return names
 
 
-def guide_apart(table: pl.DataFrame) -> tuple[pl.DataFrame, str | None]:
-    """The table without the system message that nearly all rows share, and that message."""
-    counts = table["system"].drop_nulls().value_counts(sort=True)
-    if not len(counts) or counts["count"][0] < _GUIDE_SHARE * len(table):
-        return table, None
-    guide = counts["system"][0]
-    return table.with_columns(system=pl.when(pl.col("system") != guide).then("system")), guide
+def system_counts(pairs: pl.DataFrame, of: Collection[str] | None = None) -> dict[str, int]:
+    """How many pairs have each of these system messages; without `of`, the one that nearly all of the pairs have.
+
+    A message that nearly all rows have is the one that nearly all have in some part at least. So what the parts answer
+    without `of`, counted in all of them, is enough for `find_guide`.
+    """
+    counts = pairs["system"].drop_nulls().value_counts()
+    likely = pl.col("count") >= _GUIDE_SHARE * len(pairs) if of is None else pl.col("system").is_in(list(of))
+    return dict(counts.filter(likely).sort("system").iter_rows())
 
 
-def check_splits(table: pl.DataFrame, column: str | None, where: str) -> None:
+def find_guide(counts: Mapping[str, int], rows: int) -> str | None:
+    """The system message that nearly all of the rows share: the team's guide. None where there is no such message."""
+    return next((text for text, count in counts.items() if count >= _GUIDE_SHARE * rows), None)
+
+
+def without_guide(pairs: pl.DataFrame, guide: str | None) -> pl.DataFrame:
+    """The pairs without the system message that nearly all of them share."""
+    return pairs if guide is None else pairs.with_columns(system=pl.when(pl.col("system") != guide).then("system"))
+
+
+def split_values(pairs: pl.DataFrame) -> list[str]:
+    """What the column `split` holds, sorted: the splits, and of what is no split the first five, which a message names."""
+    found = set(pairs["split"].drop_nulls().unique())
+    return sorted([*(found & _SPLITS), *sorted(found - _SPLITS)[:5]])
+
+
+def check_splits(values: Iterable[str], column: str | None, where: str) -> None:
     """Refuse values that are no split."""
-    unknown = sorted(set(table["split"].drop_nulls().to_list()) - set(SPLIT_NAMES.values()))
+    unknown = sorted(set(values) - _SPLITS)
     if unknown:
         shown = ", ".join(f'"{name}"' for name in unknown[:5])
         raise DataError(f'{where}: column "{column}" holds {shown}; expected train, validation or test, or nothing')

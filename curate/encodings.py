@@ -4,17 +4,28 @@ import codecs
 import gzip
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from ..style.errors import DataError
 
-__all__ = ["find_encoding", "read_head", "text_blocks", "unchanged"]
+__all__ = [
+    "FileStamp",
+    "count_line_feeds",
+    "file_stamp",
+    "find_encoding",
+    "line_end",
+    "read_head",
+    "text_blocks",
+    "unchanged",
+]
 
 _BLOCK = 1 << 22  # bytes per block: some 20,000 short records, small beside what they become
 _HEAD = 1 << 18
+_NEAR = 1 << 14  # bytes per look for the end of a line
 # Longest first: the mark of UTF-32 begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -28,30 +39,44 @@ _LIKELY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256",
 _LIKELY += ["cp932", "euc_jp", "gb18030", "big5", "cp949"]
 
 
+class FileStamp(NamedTuple):
+    """What tells on every node that a file is as it was: its size in bytes and when it was written."""
+
+    size: int
+    mtime_ns: int
+
+
+def file_stamp(file: Path) -> FileStamp:
+    """The stamp of a file as it is now.
+
+    Raises:
+        DataError: it is not there, or may not be looked at.
+    """
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        raise DataError(f"{file}: the file vanished while it was read; put it back, or read what is left") from None
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror or error}") from None
+    return FileStamp(found.st_size, found.st_mtime_ns)
+
+
 @contextmanager
-def unchanged(files: list[Path]) -> Iterator[None]:
-    """Refuse what the block read where a file was changed, replaced or removed meanwhile."""
-    before = [_print_of(file) for file in files]
+def unchanged(stamps: Mapping[Path, FileStamp]) -> Iterator[None]:
+    """Refuse what the block read where a file is not, before or after, what its stamp says."""
+    _still(stamps)
     try:
         yield
     except DataError:
-        _still(files, before)  # a file cut short looks broken: the change is the better reason
+        _still(stamps)  # a file cut short looks broken: the change is the better reason
         raise
-    _still(files, before)
+    _still(stamps)
 
 
-def _still(files: list[Path], before: list[tuple[int, ...] | None]) -> None:
-    changed = [file for file, was in zip(files, before, strict=True) if _print_of(file) != was]
-    if changed:
-        raise DataError(f"{changed[0]}: the file changed while it was read; read it again when nothing writes to it")
-
-
-def _print_of(file: Path) -> tuple[int, ...] | None:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_size, found.st_mtime_ns, found.st_ino
+def _still(stamps: Mapping[Path, FileStamp]) -> None:
+    for file, was in stamps.items():
+        if file_stamp(file) != was:
+            raise DataError(f"{file}: the file changed while it was read; read it again when nothing writes to it")
 
 
 @contextmanager
@@ -121,17 +146,49 @@ def _utf16_without_mark(head: bytes) -> str | None:
     return "utf-16-be" if even.count(0) > 0.6 * len(even) and odd.count(0) < 0.1 * len(odd) else None
 
 
-def text_blocks(path: Path, encoding: str) -> Iterator[str]:
+def line_end(path: Path, place: int) -> int:
+    """Where the line ends in which byte `place` of the file stands: the place after its line feed, or the file's end."""
+    with _opened(path) as file:
+        file.seek(place)
+        while block := file.read(_NEAR):
+            if (found := block.find(b"\n")) >= 0:
+                return place + found + 1
+            place += len(block)
+    return place
+
+
+def count_line_feeds(path: Path, span: tuple[int, int]) -> int:
+    """How many line feeds stand in the bytes of a file from the first place up to the second."""
+    with _opened(path) as file:
+        return sum(block.count(b"\n") for block in _blocks(file, span))
+
+
+def _blocks(file: IO[bytes], span: tuple[int, int] | None) -> Iterator[bytes]:
+    """The bytes of a file, or of a span of it, some megabytes at a time."""
+    if span is None:
+        while block := file.read(_BLOCK):
+            yield block
+        return
+    place, stop = span
+    file.seek(place)
+    while block := file.read(min(_BLOCK, stop - place)):
+        yield block
+        place += len(block)
+
+
+def text_blocks(path: Path, encoding: str, *, span: tuple[int, int] | None = None, line: int = 1) -> Iterator[str]:
     """The text of a file in blocks of some megabytes, without its byte order mark.
+
+    `span` are the places of the first byte and after the last one where only a part of the file is meant; `line` is
+    the number of its first line.
 
     Raises:
         DataError: the file cannot be read, is not whole, or a byte of it is not in `encoding`.
     """
     decoder = codecs.getincrementaldecoder(encoding)()
-    line, first = 1, True
+    first = span is None or span[0] == 0
     with _opened(path) as file:
-        while True:
-            block = file.read(_BLOCK)
+        for block in chain(_blocks(file, span), (b"",)):
             try:
                 text = decoder.decode(block, final=not block)
             except UnicodeError as error:
@@ -141,8 +198,6 @@ def text_blocks(path: Path, encoding: str) -> Iterator[str]:
             line += text.count("\n")
             if text:
                 yield text
-            if not block:
-                return
 
 
 def _undecodable(path: Path, encoding: str, line: int, error: UnicodeError) -> DataError:

@@ -1,6 +1,7 @@
 """Raw files or tables into pairs: which records there are, which columns hold what, what could not be read."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,16 +9,25 @@ from typing import Any
 
 import polars as pl
 
-from ..style.errors import DataError
 from .batch import Batch
-from .columns import PAIR_SCHEMA, Columns, Layout, check_splits, find_layout, guide_apart, named_once
+from .columns import (
+    Columns,
+    Layout,
+    check_splits,
+    final_layout,
+    find_guide,
+    merge_columns,
+    named_once,
+    system_counts,
+    without_guide,
+)
 from .encodings import unchanged
-from .pair_table import REJECTED_SCHEMA, PairBatch, pair_table
-from .records import read_records
+from .file_parts import FilePart, file_parts, first_rows, row_offsets
+from .part_read import PartFacts, PartRead, moved_rows, read_batches, read_part
 from .settings import DataSettings
 from .sources import find_files, is_saved_dataset, load_saved, table_batches
 
-__all__ = ["RawPairs", "read_frame", "read_pairs"]
+__all__ = ["RawPairs", "read_frame", "read_pairs", "shape_said", "warnings_of"]
 
 
 @dataclass(frozen=True)
@@ -65,14 +75,14 @@ def read_pairs(path: str | Path, data: DataSettings | None = None) -> RawPairs:
         raw = _read(lambda: table_batches(saved), data, where=str(path))
         return replace(raw, files=(Path(path),), seconds=time.perf_counter() - started)
     files = find_files(str(path))
-    notes = _Notes()
-    with unchanged(files):
-        raw = _read(lambda: _file_batches(files, data, notes), data, where=str(path))
+    parts = file_parts(files, data, most_bytes=None)
+    with unchanged({part.path: part.stamp for part in parts}):
+        layout, reads = _read_parts(parts, data, where=str(path))
+    offsets = row_offsets(parts, [read.facts.records for read in reads])
     return replace(
-        raw,
-        shape=", ".join([raw.shape, *notes.said]),
+        _raw(layout, reads, offsets, where=str(path)),
         files=tuple(files),
-        first_rows=tuple(notes.first_rows),
+        first_rows=tuple(first_rows(parts, offsets)),
         seconds=time.perf_counter() - started,
     )
 
@@ -91,52 +101,63 @@ def read_frame(frame: Any, data: DataSettings | None = None) -> RawPairs:
     return replace(raw, seconds=time.perf_counter() - started)
 
 
-@dataclass
-class _Notes:
-    """What is learned of files while their batches are drawn."""
-
-    said: list[str] = field(default_factory=list)
-    first_rows: list[int] = field(default_factory=list)
-
-
-def _file_batches(files: Sequence[Path], data: DataSettings, notes: _Notes) -> Iterator[Batch]:
-    """The batches of all files, their records counted through."""
-    notes.first_rows.clear()
-    wanted = [name for name in (data.output, data.id, data.group, data.split) if name]
-    wanted += [data.input] if isinstance(data.input, str) else data.input or ()
-    before = 0
-    for file in files:
-        notes.first_rows.append(before + 1)
-        batches, said = read_records(file, encoding=data.encoding, delimiter=data.delimiter, wanted=wanted)
-        notes.said += [words for words in said if words not in notes.said]
-        last = before
-        for batch in batches:
-            moved = batch.numbered_from(before)
-            last = max(last, moved.last())
-            yield moved
-        before = last
+def _read_parts(parts: Sequence[FilePart], data: DataSettings, *, where: str) -> tuple[Layout, list[PartRead]]:
+    """All parts by one layout: each by the columns so far, and where a later one changes it, they are read again."""
+    reads: list[PartRead] = []
+    seen = Columns()
+    for part in parts:
+        reads.append(read_part(part, data, where=where, before=seen))
+        seen = merge_columns([seen, reads[-1].facts.seen])
+    final = final_layout(seen, data, where)
+    return final, [
+        read if read.layout == final else read_part(part, data, where=where, layout=final)
+        for part, read in zip(parts, reads, strict=True)
+    ]
 
 
 def _read(batches: Callable[[], Iterator[Batch]], data: DataSettings, *, where: str) -> RawPairs:
-    layout, parts = _pair_batches(batches, data, where)
-    table = pl.concat([part.pairs for part in parts]) if parts else pl.DataFrame(schema=PAIR_SCHEMA)
-    rejected = pl.concat([part.rejected for part in parts]) if parts else pl.DataFrame(schema=REJECTED_SCHEMA)
-    table, warnings = named_once(table, of_texts=layout.id is None)
-    table, guide = guide_apart(table)
-    check_splits(table, layout.split, where)
-    if layout.no_split is not None:
-        warnings.append(_not_taken(layout.no_split))
-    if mended := sum(part.mended for part in parts):
-        warnings.append(_mended(mended))
-    found = (("id", layout.id), ("group", layout.group), ("split", layout.split))
+    read = read_batches(batches, data, where=where)
+    layout = final_layout(read.facts.seen, data, where)
+    if read.layout is None:
+        read = read_batches(batches, data, where=where, layout=layout)
+    return _raw(layout, [read], [0], where=where)
+
+
+def _raw(layout: Layout, reads: Sequence[PartRead], offsets: Sequence[int], *, where: str) -> RawPairs:
+    facts = [read.facts for read in reads]
+    check_splits((value for fact in facts for value in fact.splits), layout.split, where)
+    table, repeated = named_once(
+        pl.concat([moved_rows(read.pairs, by) for read, by in zip(reads, offsets, strict=True)]),
+        of_texts=layout.id is None,
+    )
+    rejected = pl.concat([moved_rows(read.rejected, by) for read, by in zip(reads, offsets, strict=True)])
+    likely = {text for fact in facts for text in fact.systems}
+    counts: Counter[str] = Counter()
+    for read in reads if likely else ():
+        counts.update(system_counts(read.pairs, likely))
+    guide = find_guide(counts, len(table))
     return RawPairs(
-        pairs=table,
-        rejected=rejected.sort("row"),
-        shape=", ".join([layout.shape.said, *(f'{name} from "{column}"' for name, column in found if column)]),
+        pairs=without_guide(table, guide),
+        rejected=rejected,
+        shape=shape_said(layout, facts),
         guide=guide,
         rows_read=len(table) + len(rejected),
-        warnings=tuple(warnings),
+        warnings=(*repeated, *warnings_of(layout, facts)),
     )
+
+
+def shape_said(layout: Layout, facts: Sequence[PartFacts]) -> str:
+    """What was recognised in all parts, in one line."""
+    found = (("id", layout.id), ("group", layout.group), ("split", layout.split))
+    guessed = dict.fromkeys(words for fact in facts for words in fact.said)
+    return ", ".join([layout.shape.said, *(f'{name} from "{column}"' for name, column in found if column), *guessed])
+
+
+def warnings_of(layout: Layout, facts: Sequence[PartFacts]) -> list[dict[str, str]]:
+    """What a reader of the run should know of how all parts were read, repeated ids apart (`named_once`)."""
+    mended = sum(fact.mended for fact in facts)
+    found = [_not_taken(layout.no_split)] if layout.no_split is not None else []
+    return [*found, _mended(mended)] if mended else found
 
 
 def _not_taken(value: str) -> dict[str, str]:
@@ -150,46 +171,3 @@ def _not_taken(value: str) -> dict[str, str]:
 def _mended(count: int) -> dict[str, str]:
     text = f"{count:,} texts hold half a surrogate pair, which no file can hold; U+FFFD stands in its place"
     return {"code": "lone_surrogates", "text": text}
-
-
-def _pair_batches(
-    batches: Callable[[], Iterator[Batch]], data: DataSettings, where: str
-) -> tuple[Layout, list[PairBatch]]:
-    """The layout of all records, and their pairs batch by batch.
-
-    The layout depends on the columns of all records. It is taken from the first ones, which nearly always is right;
-    where a later column changes it, the records are read a second time.
-    """
-    seen = Columns()
-    layout: Layout | None = None
-    parts: list[PairBatch] | None = []
-    for batch in batches():
-        seen.see(batch, data)
-        if parts is None:
-            continue
-        now = _layout_so_far(seen, data, where)
-        if not parts:
-            layout = now
-        if now is not None and now == layout:
-            parts.append(pair_table(batch, now, where))
-        elif len(batch.numbers) or batch.problems:
-            parts = None
-    if not seen.names:
-        raise DataError(_nothing(seen, where))
-    final = find_layout(seen, data, where)
-    if parts is None or final != layout:
-        parts = [pair_table(batch, final, where) for batch in batches()]
-    return final, parts
-
-
-def _layout_so_far(seen: Columns, data: DataSettings, where: str) -> Layout | None:
-    try:
-        return find_layout(seen, data, where)
-    except DataError:
-        return None  # a column may come yet
-
-
-def _nothing(seen: Columns, where: str) -> str:
-    if seen.first_problem is None:
-        return f"{where}: there is no record in it"
-    return f"{where}: none of the {seen.records:,} records can be read; the first: {seen.first_problem}"

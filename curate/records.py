@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from ..style.errors import DataError
-from .batch import ROWS, Batch, excerpt, object_batches, plain_table, too_deep
+from .batch import ROWS, Batch, excerpt, object_batches, plain_values, too_deep
 from .csv_records import read_csv
 from .encodings import find_encoding, read_head, text_blocks
 
@@ -30,19 +30,30 @@ def file_kind(path: Path) -> str | None:
 
 
 def read_records(
-    path: Path, *, encoding: str, delimiter: str | None, wanted: Collection[str] = ()
+    path: Path,
+    *,
+    encoding: str,
+    delimiter: str | None,
+    wanted: Collection[str] = (),
+    span: tuple[int, int] | None = None,
+    first: int = 1,
 ) -> tuple[Iterator[Batch], list[str]]:
     """The records of one file, batch after batch in order, and what was guessed on the way.
 
     `wanted` are the columns that are named in `[data]`: they help to tell the delimiter. The file is read as the
     batches are asked for, some megabytes of text at a time; only a .json document is read at once.
 
+    `span` are the places where a part of the file begins and ends: rows of a Parquet file, bytes of unpacked lines in
+    UTF-8. Its records are numbered from `first`, the number that its first one has in the file.
+
     Raises:
         DataError: the file is missing, empty, damaged as a whole, or not in `encoding`; also while batches are drawn.
     """
     kind = file_kind(path)
     if kind == ".parquet":
-        return _from_parquet(path), []
+        return _from_parquet(path, span, first), []
+    if span is not None:
+        return _from_lines(text_blocks(path, "utf-8", span=span, line=first), first), []
     head = read_head(path)
     if not head.strip():
         raise DataError(f"{path}: the file is empty; expected one pair per {'line' if kind == '.jsonl' else 'record'}")
@@ -80,9 +91,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number)
 
 
-def _from_lines(blocks: Iterator[str]) -> Iterator[Batch]:
+def _from_lines(blocks: Iterator[str], number: int = 1) -> Iterator[Batch]:
     """Batches of JSON lines; only a line feed ends a line, for U+2028 and its like may stand in a text."""
-    number = 1
     rest: list[str] = []
     for block in blocks:
         lines = block.split("\n")
@@ -173,14 +183,15 @@ def _records_of(value: Any) -> list[Any] | None:
 # --- Parquet ------------------------------------------------------------------------------------------------------
 
 
-def _from_parquet(path: Path) -> Iterator[Batch]:
-    start = 1
+def _from_parquet(path: Path, span: tuple[int, int] | None, number: int) -> Iterator[Batch]:
     try:
         # A name may hold brackets and equals signs: it is this file, no pattern and no partition.
         scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+        if span is not None:
+            scan = scan.slice(span[0], span[1] - span[0])
         for table in scan.collect_batches(chunk_size=ROWS, maintain_order=True):
-            yield Batch(range(start, start + len(table)), plain_table(table))
-            start += len(table)
+            yield Batch(range(number, number + len(table)), plain_values(table))
+            number += len(table)
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
     except PermissionError as error:

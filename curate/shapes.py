@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..style.errors import DataError
@@ -39,7 +40,7 @@ class Shape:
     """How records become pairs: `said` in one line, the columns that `pair` uses up, and `pair` itself.
 
     Where all values of the columns `inputs` and `output` are texts, the inputs joined by an empty line and the output
-    are the pair: then whole columns can be taken at once. `answer` names the output to people.
+    are the pair: then whole columns can be taken at once. `answer` names the output to people. A shape can be pickled.
     """
 
     said: str
@@ -94,13 +95,17 @@ def _stated(columns: Sequence[str], data: DataSettings, where: str) -> Shape:
             problems[-1] += f" (columns: {_listed(columns)})"
         raise DataError.of(problems, where=where)
     several = not isinstance(data.input, str) and data.input is not None
-
-    def pair(value: Mapping[str, Any]) -> Pair:
-        given = {name: value.get(name) for name in inputs} if several else value.get(inputs[0])
-        return _pair(given, value.get(output), value.get("system"))
-
+    pair = partial(_several_pair, inputs, output) if several else partial(_plain_pair, inputs[0], output)
     words = f"input from {_listed(inputs)}, output from {_listed([output])}"
     return Shape(words, (*inputs, output), pair, () if several else inputs, output, answer=output)
+
+
+def _plain_pair(given: str, answer: str, value: Mapping[str, Any]) -> Pair:
+    return _pair(value.get(given), value.get(answer), value.get("system"))
+
+
+def _several_pair(given: Sequence[str], answer: str, value: Mapping[str, Any]) -> Pair:
+    return _pair({name: value.get(name) for name in given}, value.get(answer), value.get("system"))
 
 
 def _pair(given: Any, answer: Any, system: Any = None) -> Pair:
@@ -138,18 +143,15 @@ def _plain(value: Any) -> str | None:
         return None
 
 
-def _chat(column: str) -> Callable[[Mapping[str, Any]], Pair]:
-    def pair(value: Mapping[str, Any]) -> Pair:
-        messages = value.get(column)
-        if not is_conversation(messages):
-            return Pair(rule="unreadable", evidence=f'"{column}" is not a list of messages with a role each.')
-        turns = read_turns(messages)
-        if turns.calls_tools or turns.holds_images:
-            return _TOOL_CALL if turns.calls_tools else _IMAGE
-        system = turns.system or (value.get("system") if isinstance(value.get("system"), str) else None)
-        return Pair(turns.input, None, turns.answer or "", system, turns.lengths)
-
-    return pair
+def _chat_pair(column: str, value: Mapping[str, Any]) -> Pair:
+    messages = value.get(column)
+    if not is_conversation(messages):
+        return Pair(rule="unreadable", evidence=f'"{column}" is not a list of messages with a role each.')
+    turns = read_turns(messages)
+    if turns.calls_tools or turns.holds_images:
+        return _TOOL_CALL if turns.calls_tools else _IMAGE
+    system = turns.system or (value.get("system") if isinstance(value.get("system"), str) else None)
+    return Pair(turns.input, None, turns.answer or "", system, turns.lengths)
 
 
 def _alpaca(value: Mapping[str, Any]) -> Pair:
@@ -204,7 +206,7 @@ _KNOWN: tuple[tuple[tuple[str, ...], Shape], ...] = (
         Shape(
             "input and output",
             ("input", "output"),
-            lambda v: _pair(v.get("input"), v.get("output"), v.get("system")),
+            partial(_plain_pair, "input", "output"),
             ("input",),
             "output",
         ),
@@ -214,15 +216,23 @@ _KNOWN: tuple[tuple[tuple[str, ...], Shape], ...] = (
         Shape(
             "prompt and completion",
             ("prompt", "completion"),
-            lambda v: _pair(v.get("prompt"), v.get("completion"), v.get("system")),
+            partial(_plain_pair, "prompt", "completion"),
             ("prompt",),
             "completion",
             answer="completion",
         ),
     ),
-    (("messages",), Shape("chat messages", ("messages",), _chat("messages"), answer="answer of the assistant")),
+    (
+        ("messages",),
+        Shape("chat messages", ("messages",), partial(_chat_pair, "messages"), answer="answer of the assistant"),
+    ),
     (
         ("conversations",),
-        Shape("ShareGPT conversations", ("conversations",), _chat("conversations"), answer="answer of the assistant"),
+        Shape(
+            "ShareGPT conversations",
+            ("conversations",),
+            partial(_chat_pair, "conversations"),
+            answer="answer of the assistant",
+        ),
     ),
 )

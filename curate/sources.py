@@ -9,7 +9,7 @@ import polars as pl
 
 from ..style.errors import DataError
 from ..style.settings import nearest
-from .batch import ROWS, Batch, object_batches, plain_table
+from .batch import ROWS, Batch, object_batches, plain_values
 from .records import SUFFIXES, file_kind
 
 __all__ = ["find_files", "is_saved_dataset", "load_saved", "table_batches"]
@@ -119,7 +119,7 @@ def table_batches(table: Any) -> Iterator[Batch]:
 
 def _from_polars(table: pl.DataFrame, before: int) -> Iterator[Batch]:
     for start in range(0, len(table), ROWS):
-        part = plain_table(table[start : start + ROWS])
+        part = plain_values(table[start : start + ROWS])
         yield Batch(range(before + start + 1, before + start + 1 + len(part)), part)
 
 
