@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from ..curate.parts.settings import ClusterSettings
 from ..curate.settings import CurateSettings, DataSettings
 from ..evaluate.money.own_prices import beside
 from ..evaluate.settings import EvaluateSettings, read_evaluate
@@ -22,7 +23,10 @@ _SECTIONS = ["data", "style", "curate", "train", "evaluate", "roi", "cluster"]
 
 @dataclass(frozen=True)
 class Project:
-    """A project's folder and its settings; `roi` is the parsed `[roi]` table with Decimal numbers, or None."""
+    """A project's folder and its settings; `roi` is the parsed `[roi]` table with Decimal numbers, or None.
+
+    `cluster` is None without a section `[cluster]`; the section alone switches nothing on.
+    """
 
     folder: Path
     data: DataSettings
@@ -33,6 +37,7 @@ class Project:
     roi: Mapping[str, Any] | None = field(default=None, compare=False)
     resolved: Mapping[str, Any] = field(default_factory=dict, compare=False)
     style_path: Path | None = None
+    cluster: ClusterSettings | None = None
 
     @property
     def name(self) -> str:
@@ -83,8 +88,6 @@ def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
     folder = find_project(path)
     table = read_toml(folder / PROJECT_FILE)
     problems = [text.removeprefix("top level: ") for text in unknown_keys(table, _SECTIONS, where="top level")]
-    if "cluster" in table:
-        problems.append("[cluster] is not in this version: a project runs on one machine")
     if "data" not in table:
         problems.append('[data] is missing; it names the file of pairs: path = "pairs.jsonl"')
     data = build_settings(DataSettings, table.get("data", {"path": ""}), where="data", problems=problems)
@@ -92,6 +95,7 @@ def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
     curate = build_settings(CurateSettings, table.get("curate", {}), where="curate", problems=problems)
     train = build_settings(TrainSettings, table.get("train", {}), where="train", problems=problems)
     evaluate = read_evaluate(table.get("evaluate", {}), where="evaluate", problems=problems)
+    cluster = _cluster(table, problems)
     if problems or data is None or style is None or curate is None or train is None or evaluate is None:
         raise ConfigError.of(problems, where=str(folder / PROJECT_FILE))
     schema = read_style(folder / style.path, allow_code=allow_code)
@@ -105,7 +109,14 @@ def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
         beside(table.get("roi"), folder),
         _plain(table),
         folder / style.path,
+        cluster,
     )
+
+
+def _cluster(table: Mapping[str, Any], problems: list[str]) -> ClusterSettings | None:
+    if "cluster" not in table:
+        return None
+    return build_settings(ClusterSettings, table["cluster"], where="cluster", problems=problems)
 
 
 def _plain(value: Any) -> Any:

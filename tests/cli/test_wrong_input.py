@@ -29,7 +29,7 @@ def assert_refused(done, *said):
         ("[roi.tuned]\nprice_input = 1\n", "[roi.tuned]\n", "roi.tuned"),
         ("[roi.tuned]\nprice_input = 1\nprice_output = 2", '[roi.tuned]\nmodel = "openai:gpt-99-none"', "gpt-99-none"),
         ("[data]", "[data", "not valid TOML"),
-        ("[data]", "[cluster]\naddress = 'auto'\n[data]", "[cluster] is not in this version"),
+        ("[data]", "[cluster]\naddress = 'here'\n[data]", 'cluster: address must be "auto"'),
     ],
 )
 def test_a_wrong_project_is_refused_before_any_work(command, project, old, new, said):
