@@ -36,17 +36,19 @@ __all__ = ["command"]
     is_flag=True,
     help="Also train on an eighth, a quarter and a half of the pairs, and say what twice as many would give.",
 )
+@click.option("--cluster", is_flag=True, help="Train on the workers of the Ray cluster that [cluster] names.")
 @code_option
 @common_options
 def command(
     project: Path | None, name: str | None, dry_run: bool, drop_long: bool, merge: bool, gguf: bool, again: bool,
-    curve: bool, allow_code: bool, talk: Talk,
+    curve: bool, cluster: bool, allow_code: bool, talk: Talk,
 ) -> None:  # fmt: skip
     """Fit a LoRA adapter on the train split of the newest run.
 
     Before it starts, it says what will happen and what it will take, and refuses what cannot fit. Stopped at any
     moment, the same command goes on from the last checkpoint. In a run that is trained already, with the same settings,
-    nothing is trained: --merge and --gguf then only write the model.
+    nothing is trained: --merge and --gguf then only write the model. With --cluster the workers of a Ray cluster train
+    together, from a project folder that every node reaches.
     """
     from .project import read_project
     from .runs import find_run
@@ -55,6 +57,10 @@ def command(
 
     read = read_project(project, allow_code=allow_code)
     run = find_run(read, name)
+    if dry_run and cluster:
+        raise click.UsageError(
+            "--dry-run plans on this machine; leave out --cluster (its workers plan before they train)"
+        )
     if dry_run:
         plan = plan_training(read, run, talk, drop_long=drop_long, again=again).data()
         talk.answer(plan_text(plan), plan)
@@ -68,7 +74,10 @@ def command(
         from .learning_curve import curve_parts
 
         curve_parts(read, run, talk)  # too few pairs for it are found before anything is trained
-    summary, loaded = _trained(read, run, talk, drop_long=drop_long, again=again)
+    if cluster:
+        summary, loaded = _trained_there(read, run, talk, drop_long=drop_long, again=again, allow_code=allow_code), None
+    else:
+        summary, loaded = _trained(read, run, talk, drop_long=drop_long, again=again)
     text = _text(summary, run)
     first = _alone() if merge or gguf or curve else True
     if curve and first:
@@ -107,14 +116,33 @@ def _trained(
 ) -> tuple[dict[str, Any], "LoadedModel | None"]:
     """The summary of the run's training, of the one that is there or of a new one; and the model, where it was loaded."""
     from .stages import load
-    from .training import finished, train_stage
+    from .training import train_stage
+
+    if (summary := _done(project, run, talk, drop_long=drop_long, again=again)) is not None:
+        return summary, None
+    loaded = load(project, talk)  # what cannot be loaded costs the earlier training nothing
+    return train_stage(project, run, talk, loaded=loaded, drop_long=drop_long, again=again), loaded
+
+
+def _trained_there(
+    project: "Project", run: Path, talk: Talk, *, drop_long: bool, again: bool, allow_code: bool
+) -> dict[str, Any]:
+    """The same by the workers of a cluster; the model is loaded on their nodes alone."""
+    from .cluster_training import cluster_stage
+
+    if (summary := _done(project, run, talk, drop_long=drop_long, again=again)) is not None:
+        return summary
+    return cluster_stage(project, run, talk, drop_long=drop_long, again=again, allow_code=allow_code)
+
+
+def _done(project: "Project", run: Path, talk: Talk, *, drop_long: bool, again: bool) -> dict[str, Any] | None:
+    """The summary of a training that is there and stays."""
+    from .training import finished
 
     summary = None if again else finished(project, run, talk, drop_long=drop_long)
     if summary is not None:
         talk.note(f"train: {run} is trained already, with these settings; --again trains it anew")
-        return summary, None
-    loaded = load(project, talk)  # what cannot be loaded costs the earlier training nothing
-    return train_stage(project, run, talk, loaded=loaded, drop_long=drop_long, again=again), loaded
+    return summary
 
 
 def _text(summary: dict[str, Any], run: Path) -> str:

@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     from ..train import LoadedModel, Preflight, StepReport, TrainSettings
     from ..train.loop import Callback
 
-__all__ = ["Planned", "finished", "plan_training", "shown_fit", "stated_settings", "train_stage"]
+__all__ = [
+    "Planned",
+    "alone_in",
+    "finished",
+    "plan_training",
+    "shown_fit",
+    "stated_settings",
+    "train_in",
+    "train_stage",
+]
 
 CHECKPOINT = "checkpoint.safetensors"
 # Settings that leave the adapter as it is, but for rounding.
@@ -96,36 +105,47 @@ def train_stage(
     """An adapter in the run's `train` folder; the training summary. A fit that was stopped goes on where it was.
 
     With `again` it begins anew, and what an earlier one left is put aside once nothing speaks against the new one.
+    Raises: ConfigError where another training is at work in the run.
     """
+    from ..train.processes import Processes
+
+    with alone_in(run) if Processes.here().first else nullcontext():
+        return train_in(project, run, talk, loaded=loaded, drop_long=drop_long, again=again)
+
+
+def train_in(
+    project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None, drop_long: bool = False,
+    again: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """The work of `train_stage`, for whoever holds `alone_in`; what each of several processes does."""
     from ..train import fit
     from ..train.processes import Processes
     from ..train.provenance import run_facts
 
     watch, first = Stopwatch(), Processes.here().first
-    with _alone_in(run) if first else nullcontext():
-        planned = plan_training(project, run, talk, loaded=loaded, drop_long=drop_long, again=again)
-        if again:
-            _put_aside(run, talk)
-        for line in plan_lines(planned.data()):
-            talk.note(f"train: {line}")
-        talk.note(planned.preflight.preview)
-        if first:
-            _write_plan(planned)
-        limit = limit_of(project, planned.train, planned.loaded)
-        with shown_fit(talk, looks=bool(len(planned.validation))) as show:
-            result = fit(
-                planned.train, planned.validation, model=planned.loaded, settings=planned.settings, out=run / "train",
-                callbacks=[show], resume=True, facts=run_facts(run, max_new_tokens=limit), beside=_beside(planned),
-            )  # fmt: skip
-        if first:
-            model = planned.loaded
-            told = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
-            update_run(run, seconds={"train": watch.seconds()}, model=told)
+    planned = plan_training(project, run, talk, loaded=loaded, drop_long=drop_long, again=again)
+    if again:
+        _put_aside(run, talk)
+    for line in plan_lines(planned.data()):
+        talk.note(f"train: {line}")
+    talk.note(planned.preflight.preview)
+    if first:
+        _write_plan(planned)
+    limit = limit_of(project, planned.train, planned.loaded)
+    with shown_fit(talk, looks=bool(len(planned.validation))) as show:
+        result = fit(
+            planned.train, planned.validation, model=planned.loaded, settings=planned.settings, out=run / "train",
+            callbacks=[show], resume=True, facts=run_facts(run, max_new_tokens=limit), beside=_beside(planned),
+        )  # fmt: skip
+    if first:
+        model = planned.loaded
+        told = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
+        update_run(run, seconds={"train": watch.seconds()}, model=told)
     return {**result.summary(), **_beside(planned)}
 
 
 @contextmanager
-def _alone_in(run: Path) -> Iterator[None]:
+def alone_in(run: Path) -> Iterator[None]:
     """Train in this run alone while the block lasts.
 
     Raises: ConfigError where another training is at work in it. One that was killed holds nothing.

@@ -1,4 +1,4 @@
-"""The processes that train together, started by `torchrun` or `accelerate launch`: whose rows, sums, who is lost."""
+"""The processes that train together, by `torchrun`, `accelerate launch` or Ray Train: whose rows, sums, who is lost."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ from typing import Any
 from ..style.errors import ConfigError, RunBroken
 from .memory import out_of_memory
 
-__all__ = ["Processes"]
+__all__ = ["ProcessLost", "Processes"]
 
 # What a launcher tells each process.
 TOLD = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -20,6 +20,10 @@ TOLD = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 # process that is gone is noticed at once, by its closed connection.
 PATIENCE = timedelta(minutes=30)
 LAST_WORD = timedelta(seconds=5)  # for asking who speaks; the store may be gone with the process that held it
+
+
+class ProcessLost(RunBroken):
+    """Another process ended or does not answer; started again, all go on from the last checkpoint."""
 
 
 def device_alone() -> str:
@@ -34,7 +38,7 @@ class Processes:
     """This process among the `count` that train together; `rank` is counted from 0, `device` is its own.
 
     The group that `here` joins lasts until `leave`. What several must do together (`sum`, `gather`, `from_first`,
-    `agree`, `wait`) raises RunBroken in the others where one of them is lost.
+    `agree`, `wait`) raises ProcessLost in the others where one of them is lost.
     """
 
     rank: int = 0
@@ -161,7 +165,7 @@ class Processes:
         except RuntimeError as error:  # gloo: a closed connection, a time-out; nccl: DistBackendError
             if out_of_memory(error):
                 raise
-            raise RunBroken(
+            raise ProcessLost(
                 f"Another of the {self.count} processes of this fit ended or does not answer ({_reason(error)}).\n"
                 "What it said stands above, or in its own machine's log; nothing: it was killed, or memory ran out.\n"
                 "The same command goes on from the last checkpoint."
@@ -192,12 +196,16 @@ def _find() -> Processes:
 
 
 def _join(rank: int, count: int) -> Processes:
-    """Find the others: gloo between CPUs, nccl between GPUs."""
+    """Find the others: gloo between CPUs, nccl between GPUs. Ray Train has brought them together already."""
     import torch
     from accelerate import PartialState
     from torch.distributed.rendezvous import rendezvous
 
     cpu = not torch.cuda.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
+    if torch.distributed.is_initialized():
+        cpu = torch.distributed.get_backend() == "gloo"
+        state = PartialState(cpu=cpu)
+        return Processes(rank, count, device="cpu" if cpu else str(state.device))
     try:
         store, *_ = next(rendezvous("env://", rank, count, timeout=PATIENCE))
         state = PartialState(cpu=cpu, store=store, rank=rank, world_size=count, timeout=PATIENCE)
