@@ -32,12 +32,15 @@ EXAMPLE = (
     "--gate", "gates", multiple=True, help='A condition on the results, such as "quality.tuned.acceptable.low >= 0.9".'
 )
 @click.option("--dry-run", is_flag=True, help="What would be asked of whom, and what it would cost; nothing is asked.")
+@click.option(
+    "--cluster", is_flag=True, help="Let workers of the cluster of [cluster] write the outputs of the project's models."
+)
 @code_option
 @common_options
 def command(
     project: Path | None, pairs: Path | None, outputs: tuple[str, ...], style_path: Path | None, out: Path | None,
     baseline: str | None, candidate: str | None, name: str | None, gates: tuple[str, ...],
-    dry_run: bool, allow_code: bool, talk: Talk,
+    dry_run: bool, cluster: bool, allow_code: bool, talk: Talk,
 ) -> None:  # fmt: skip
     """Race the variants on the held-out pairs and give the verdict.
 
@@ -53,6 +56,8 @@ def command(
     from .stages import report_stage
 
     wanted = [parse_gate(text) for text in gates]
+    if cluster and (dry_run or pairs is not None or outputs):
+        raise ConfigError("--cluster is for the outputs of a project's models; here no model is asked")
     if dry_run:
         from .evaluate_plan import tell_plan
 
@@ -74,7 +79,7 @@ def command(
             )
         settings = read_project(project, allow_code=allow_code)
         run = find_run(settings, name)
-        results = evaluate_stage(settings, run, talk)
+        results = evaluate_stage(settings, run, talk, on_cluster=cluster)
     gates_failed = record_gates(run, wanted, results)
     report, *_ = report_stage(run)
     talk.answer(f"{headline(results)}\n\nReport: {report}", {"run": str(run), "report": str(report), **results})

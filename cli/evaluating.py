@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +25,11 @@ from ..evaluate import (
 from ..evaluate.choice import Choice, choose_baseline, cost_of_request
 from ..evaluate.scores.quality import groups_of, tokens_of
 from ..evaluate.settings import AUTO
-from ..style import DataError
+from ..style import ConfigError, DataError
 from ..train.scores import refresh_card
 from .gathering import Asked, Gathered, check_prompts, gather, wanted_outputs
 from .learning_curve import read_curve
-from .project import Project
+from .project import PROJECT_FILE, Project
 from .runs import Stopwatch, read_run, test_set_uses, update_run
 from .stages import compared, seed_of
 from .talk import Talk
@@ -40,8 +41,14 @@ if TYPE_CHECKING:
 __all__ = ["check_prompts", "evaluate_stage", "surroundings"]
 
 
-def evaluate_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None) -> dict[str, Any]:
-    """`outputs.jsonl` and `results.json` of the run; the results."""
+def evaluate_stage(
+    project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None, on_cluster: bool = False
+) -> dict[str, Any]:
+    """`outputs.jsonl` and `results.json` of the run; the results.
+
+    `on_cluster`: workers of the cluster of `[cluster]` write the outputs of models, whose weights this process never
+    holds then. Files and endpoints, scores and verdict stay here.
+    """
     settings, seed = project.evaluate, seed_of(run, talk)
     train, test, adapter = read_split(run, "train"), read_split(run, "test"), run / "train" / "adapter"
     asked = wanted_outputs(project, run, talk, adapter=adapter if adapter.is_dir() else None)
@@ -54,7 +61,8 @@ def evaluate_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedMo
     if roi is not None:
         check_roi(roi, settings.variants, required=compared(project))
     watch = Stopwatch()
-    gathered = gather(project, run, asked, talk, loaded=loaded, probed=_probed(settings, variants))
+    with _cluster(project, variants) if on_cluster else nullcontext() as ray:
+        gathered = gather(project, run, asked, talk, loaded=loaded, probed=_probed(settings, variants), ray=ray)
     choice = _choice(project, gathered, asked, roi, seed=seed)
     if choice.how == "validation":
         talk.note(f"evaluate: the baseline is {choice.baseline}, chosen on {choice.n} validation pairs")
@@ -76,6 +84,22 @@ def evaluate_stage(project: Project, run: Path, talk: Talk, *, loaded: "LoadedMo
     write_evaluated(evaluated, run)
     refresh_card(run)
     return evaluated.results
+
+
+def _cluster(project: Project, variants: Sequence[Variant]) -> AbstractContextManager[Any]:
+    """The connection to the project's cluster, before anything is asked of anybody."""
+    if project.cluster is None:
+        raise ConfigError(
+            f'--cluster needs a section [cluster] in {project.folder / PROJECT_FILE}: address = "auto" is the cluster '
+            "that this machine belongs to"
+        )
+    if not any(variant.local for variant in variants):
+        raise ConfigError(
+            "--cluster is for variants with a model of their own; files and endpoints are asked from here"
+        )
+    from ..evaluate.local.cluster import connected
+
+    return connected(project.cluster)
 
 
 def _probed(settings: EvaluateSettings, variants: Sequence[Variant]) -> Variant | None:

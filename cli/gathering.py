@@ -1,9 +1,10 @@
 """Every variant's outputs: read from files, asked of endpoints, or made by models on this machine."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -12,10 +13,11 @@ from ..evaluate import Raw, Variant, plan_variants, read_outputs
 from ..evaluate.outputs import Raced
 from .project import Project
 from .runs import read_run
-from .stages import load, load_other, model_name, sample, seed_of
+from .stages import load, load_other, model_name, need_training, sample, seed_of
 from .talk import Talk
 
 if TYPE_CHECKING:
+    from ..evaluate.local.race import Write
     from ..train import LoadedModel
     from .probing import Probes
 
@@ -49,6 +51,11 @@ class _Work:
     run: Path
     train: pl.DataFrame
     talk: Talk
+
+    @property
+    def own(self) -> str:
+        """The model of [train]."""
+        return model_name(self.project)
 
     @property
     def store(self) -> Path:
@@ -108,37 +115,68 @@ def limit_of(project: Project, train: pl.DataFrame, loaded: "LoadedModel") -> in
 
 def gather(
     project: Project, run: Path, asked: Sequence[Asked], talk: Talk, *, loaded: "LoadedModel | None" = None,
-    probed: Variant | None = None,
+    probed: Variant | None = None, ray: Any = None,
 ) -> Gathered:  # fmt: skip
     """The outputs that are asked for, and the probes of a variant that is `probed` beyond them.
 
-    Files are read first: they cost nothing and may be wrong. Models on this machine come one after the other, that of
-    [train] first; each leaves memory before the next is loaded, so a model given as `loaded` may be gone afterwards.
+    Files are read first: they cost nothing and may be wrong. Models come one after the other, that of [train] first;
+    each leaves memory before the next is loaded, so a model given as `loaded` may be gone afterwards. With `ray`, which
+    is connected to a cluster, workers there hold the models, and this process none.
     """
-    from ..evaluate.local.local_models import by_model, check_adapters, release
+    from ..evaluate.local.local_models import by_model, check_adapters
 
     work = _Work(project, run, read_split(run, "train"), talk)
     found = {(a.variant.name, a.part): _collected(work, a) for a in asked if a.variant.source == "outputs"}
     variants = list({a.variant.name: a.variant for a in asked}.values())
-    for notice in check_adapters(variants, own=model_name(project)):
+    for notice in check_adapters(variants, own=work.own):
         talk.note(f"warning: {notice}")
     remote = [a for a in asked if a.variant.source == "endpoint"]
     found |= _elsewhere(work, remote) if remote else {}
     probes = None
-    for group in by_model(variants, own=model_name(project)):
-        model = None if group[0].model == model_name(project) else group[0].model
+    groups = by_model(variants, own=work.own)
+    with closing(_in_memory(work, groups, loaded) if ray is None else _on_workers(work, groups, ray)) as models:
+        for group, model, write in models:
+            found |= _here(work, [a for a in asked if a.variant in group], model, write)
+            if probed is not None and probed in group:
+                from .probing import probe
+
+                tested = max(len(a.pairs) for a in asked if a.variant == probed)
+                probes = probe(project, run, probed, talk, loaded=model, tested=tested, write=write)
+    return Gathered(found, probes)
+
+
+Models = Generator[tuple[list[Variant], "LoadedModel", "Write | None"]]  # variants, their model, who writes outputs
+
+
+def _in_memory(work: _Work, groups: Sequence[list[Variant]], loaded: "LoadedModel | None") -> Models:
+    """The models in this process, one after the other."""
+    from ..evaluate.local.local_models import release
+
+    for group in groups:
+        model = None if group[0].model == work.own else group[0].model
         if model is not None:
             if loaded is not None:
                 release(loaded)
-            loaded = load_other(project, model, talk)
-        loaded = loaded or load(project, talk)
-        found |= _here(work, [a for a in asked if a.variant in group], loaded)
-        if probed in group:
-            from .probing import probe
+            loaded = load_other(work.project, model, work.talk)
+        loaded = loaded or load(work.project, work.talk)
+        yield group, loaded, None
 
-            tested = max(len(a.pairs) for a in asked if a.variant == probed)
-            probes = probe(project, run, probed, talk, loaded=loaded, tested=tested)
-    return Gathered(found, probes)
+
+def _on_workers(work: _Work, groups: Sequence[list[Variant]], ray: Any) -> Models:
+    """The models in the workers of a cluster, one after the other."""
+    from ..evaluate.local.actors import start_actors
+
+    need_training(work.project)
+    train, cluster = work.project.train, work.project.cluster
+    for group in groups:
+        name = group[0].model or work.own
+        work.talk.note(f"model: loading {name} on the cluster")
+        with start_actors(
+            ray, name, dtype=None if train.dtype == "auto" else train.dtype, quantised=train.quantised,
+            workers=None if cluster is None else cluster.workers, say=work.talk.note,
+        ) as actors:  # fmt: skip
+            work.talk.note(f"model: {actors.words}")
+            yield group, actors.loaded, actors.write
 
 
 def _collected(work: _Work, asked: Asked) -> Raw:
@@ -165,7 +203,9 @@ def _elsewhere(work: _Work, asked: Sequence[Asked]) -> dict[tuple[str, Part], Ra
     }
 
 
-def _here(work: _Work, asked: Sequence[Asked], loaded: "LoadedModel") -> dict[tuple[str, Part], Raw]:
+def _here(
+    work: _Work, asked: Sequence[Asked], loaded: "LoadedModel", write: "Write | None"
+) -> dict[tuple[str, Part], Raw]:
     """The outputs of one loaded model, one variant after the other; all prompts are measured before the first."""
     from ..evaluate.local.race import check_room, race
 
@@ -181,9 +221,11 @@ def _here(work: _Work, asked: Sequence[Asked], loaded: "LoadedModel") -> dict[tu
                 variant, pairs, loaded=loaded, settings=settings, max_new_tokens=limit, store=work.store,
                 seed=seed_of(work.run, work.talk),
                 progress=lambda name, done, of, show=advance: show(done, of, "outputs"),
+                write=write,
             )  # fmt: skip
+        whose = "" if write is None else " of the workers' time together"
         seconds = raced.outputs["seconds"].sum()
-        work.talk.note(f"evaluate: {title}, {len(raced.outputs)} outputs in {seconds:.0f} s")
+        work.talk.note(f"evaluate: {title}, {len(raced.outputs)} outputs in {seconds:.0f} s{whose}")
         found[variant.name, each.part] = _raw(work, each, raced, loaded.name, loaded)
     return found
 

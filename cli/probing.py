@@ -23,6 +23,7 @@ from .stages import sample, seed_of
 from .talk import Talk
 
 if TYPE_CHECKING:
+    from ..evaluate.local.race import Write
     from ..evaluate.outputs import Raced
     from ..evaluate.settings import EvaluateSettings
     from ..train import LoadedModel
@@ -48,6 +49,7 @@ class _Asking:
     run: Path
     talk: Talk
     loaded: "LoadedModel"
+    write: "Write | None" = None
 
     def race(
         self, variant: Variant, pairs: pl.DataFrame, *, limit: int, settings: "EvaluateSettings", title: str
@@ -59,18 +61,21 @@ class _Asking:
             return race(
                 variant, pairs, loaded=self.loaded, settings=settings, max_new_tokens=limit,
                 store=self.run / "evaluate" / "generated.jsonl", seed=seed_of(self.run, self.talk),
-                progress=lambda name, done, of: advance(done, of, "outputs"),
+                progress=lambda name, done, of: advance(done, of, "outputs"), write=self.write,
             )  # fmt: skip
 
 
-def probe(project: Project, run: Path, variant: Variant, talk: Talk, *, loaded: "LoadedModel", tested: int) -> Probes:
+def probe(
+    project: Project, run: Path, variant: Variant, talk: Talk, *, loaded: "LoadedModel", tested: int,
+    write: "Write | None" = None,
+) -> Probes:  # fmt: skip
     """Ask a tuned variant on this machine beyond the test, and its base model with it.
 
     Up to `train_sample` train pairs, though no more than the `tested` pairs that they are compared with: beyond that
     the gap would hardly be known better. The general prompts go to the base model and to the tuned one, both without
-    guide, examples or chance. What was asked stands in `evaluate/probes.jsonl` for people to read.
+    guide, examples or chance. `write` as for `race`. What was asked stands in `evaluate/probes.jsonl` for people to read.
     """
-    asking, watch = _Asking(project, run, talk, loaded), Stopwatch()
+    asking, watch = _Asking(project, run, talk, loaded, write), Stopwatch()
     on_train = _on_train(asking, variant, most=min(project.evaluate.train_sample, tested))
     forgetting, general = _general(asking, variant)
     if general is not None:

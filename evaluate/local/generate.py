@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ __all__ = [
     "plan_requests",
     "prompt_batches",
     "write_outputs",
+    "writing",
 ]
 
 LEAST_SHARED = 8  # tokens; a shorter common beginning is not worth a pass of its own
@@ -134,21 +136,34 @@ def write_outputs(
     where left out) and the sample. What is left out changes nothing in the rest. An adapter is merged into the
     weights in memory while this lasts. Raises ModelError where the model computes no numbers.
     """
-    from .decoding import decoding
-    from .writing import Writer
-
     left = [[sample for sample in samples if (n, sample) not in done] for n in range(len(requests.batches))]
     if not any(left):
         return []
-    writer = Writer(loaded, requests, adapter=adapter, temperature=temperature, seed=seed, streams=streams)
     found: list[Generation] = []
-    with _weights(loaded, adapter) as model, decoding(model, requests.ids[0], longest=requests.longest) as going:
+    with writing(loaded, requests, adapter=adapter, temperature=temperature, seed=seed, streams=streams) as write:
         for number, wanted in enumerate(left):
-            for batch in writer.write(going, number, wanted):
+            for batch in write(number, wanted):
                 found += batch
                 if on_batch:
                     on_batch(batch)
     return sorted(found, key=lambda generation: (generation.index, generation.sample))
+
+
+@contextmanager
+def writing(
+    loaded: "LoadedModel", requests: Requests, *, adapter: Path | None, temperature: float, seed: int,
+    streams: Sequence[str] | None,
+) -> Iterator[Callable[[int, Sequence[int]], Iterator[list[Generation]]]]:  # fmt: skip
+    """What writes one batch, given by its number, once for each of the samples named, while the block lasts.
+
+    The batches may come in any order, and none of them is changed by the others.
+    """
+    from .decoding import decoding
+    from .writing import Writer
+
+    writer = Writer(loaded, requests, adapter=adapter, temperature=temperature, seed=seed, streams=streams)
+    with _weights(loaded, adapter) as model, decoding(model, requests.ids[0], longest=requests.longest) as going:
+        yield partial(writer.write, going)
 
 
 def generate(

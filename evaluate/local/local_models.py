@@ -12,7 +12,7 @@ from ..variants import Variant
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["by_model", "check_adapters", "counter_of", "release"]
+__all__ = ["by_model", "check_adapters", "counter_of", "folder_here", "release"]
 
 
 def by_model(variants: Sequence[Variant], *, own: str | None = None) -> list[list[Variant]]:
@@ -77,7 +77,7 @@ def _told(adapter: Path, name: str) -> list[str]:
     from ...train.embedded import EMBEDDED_HUB_NAME, EMBEDDED_NAME
 
     base = str(check_plain(adapter).get("base_model_name_or_path") or "a model that it does not name")
-    folder = _folder_here(name)
+    folder = folder_here(name)
     if folder is None:
         return []
     if wrong := _other_weights(adapter, folder) or _other_shapes(adapter, folder):
@@ -88,7 +88,7 @@ def _told(adapter: Path, name: str) -> list[str]:
     return []
 
 
-def _folder_here(name: str) -> Path | None:
+def folder_here(name: str) -> Path | None:
     """The model's folder; None for one of the hub that was never fetched."""
     from ...train.embedded import EMBEDDED_NAME, embedded_folder
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from ...train import LoadedModel
     from .generate import Generation, Requests
 
-__all__ = ["Raced", "check_room", "race", "token_limit"]
+__all__ = ["ADAPTER", "Raced", "Write", "check_room", "race", "token_limit"]
 
 Progress = Callable[[str, int, int], None]  # variant, outputs done, outputs wanted
+Write = Callable[..., list["Generation"]]  # `write_outputs`, or what does the same elsewhere
 ADAPTER = ("adapter_model.safetensors", "adapter_config.json")  # the files that say what an adapter does
 NAMED = 5  # ids of pairs in a message; more fill no better purpose
 
@@ -36,8 +37,12 @@ def race(
     store: Path,
     seed: int = 0,
     progress: Progress | None = None,
+    write: Write | None = None,
 ) -> Raced:
     """`settings.samples` outputs of a local variant for each pair, by the model in memory.
+
+    `write` makes what is missing, `write_outputs` where left out; with another one, such as that of `Actors`, `loaded`
+    may be a model without its weights.
 
     Each batch of outputs is appended to `store` as it comes, under a key of everything that made it; batches that
     stand there already are taken from there, and the rest comes out as if nothing had been there. More samples ask
@@ -65,7 +70,7 @@ def race(
             progress(variant.name, done, len(ids) * len(samples))
 
     done = sum(map(len, known.values()))
-    made = write_outputs(
+    made = (write or write_outputs)(
         loaded, requests, adapter=variant.adapter, temperature=settings.temperature, seed=seed, streams=streams,
         samples=samples, done=known, on_batch=keep,
     )  # fmt: skip
