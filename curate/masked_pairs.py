@@ -18,7 +18,7 @@ from .personal import find_personal
 from .places import TEXTS, places_in_value
 from .read import RawPairs
 
-__all__ = ["mask_pairs"]
+__all__ = ["group_masks", "mask_groups", "mask_outside", "mask_pairs", "mask_part"]
 
 # What may be a part of a value where an excerpt was cut off.
 _PIECE = re.compile(r"[^\s\"]*@[^\s\"]*|\+?\d[\d ()./-]{5,}\d|\b[A-Z]{2}\d\d[A-Z0-9 ]{4,}")
@@ -31,11 +31,41 @@ def mask_pairs(raw: RawPairs, places: pl.DataFrame) -> RawPairs:
     does. Groups are numbered over all rows, so that different ones stay different. A row whose id holds personal data,
     or is a hash of it, is called like a row without id: by the hash of its masked texts, which stays when rows are added.
     """
-    hit = raw.pairs["row"].is_in(places["row"].unique().implode())
-    pairs = pl.concat([raw.pairs.filter(~hit), _masked(raw.pairs.filter(hit), places)]).sort("row")
+    pairs = mask_groups(mask_part(raw.pairs, places), group_masks(raw.pairs["group"]))
+    return replace(mask_outside(raw), pairs=named_once(pairs)[0])
+
+
+def mask_part(pairs: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a pair table, sorted by `row`, with masks as `mask_pairs` sets them, from what each row holds by itself.
+
+    Groups are as they were, and ids may be there twice: these depend on the other rows.
+    """
+    hit = pairs["row"].is_in(places["row"].unique().implode())
+    return pl.concat([pairs.filter(~hit), _masked(pairs.filter(hit), places)]).sort("row")
+
+
+def group_masks(groups: pl.Series) -> dict[str, str]:
+    """What stands in place of each group that holds personal data, from the groups of all rows.
+
+    Masks are numbered in the order of the values: the order of the rows decides nothing.
+    """
+    values = groups.drop_nulls().unique().sort()
+    found = find_personal(values)
+    masks: Masks = defaultdict(dict)
+    for what, value in sorted({(what, values[index][start:end]) for index, what, start, end in found.iter_rows()}):
+        mask_for(what, value, masks)
+    return {group: mask_text(group, masks) for group in values.gather(found["index"].unique().sort())}
+
+
+def mask_groups(pairs: pl.DataFrame, masked: Mapping[str, str]) -> pl.DataFrame:
+    """The pair table with each group of `group_masks` replaced."""
+    return pairs.with_columns(pairs["group"].replace(masked)) if masked else pairs
+
+
+def mask_outside(raw: RawPairs) -> RawPairs:
+    """What was read beside the pairs, masked: the records that are none, the guide, the warnings."""
     return replace(
         raw,
-        pairs=named_once(pairs.with_columns(_masked_groups(pairs["group"])))[0],
         rejected=raw.rejected.with_columns(
             _each(raw.rejected["id"], mask_text), _each(raw.rejected["evidence"], _mask_excerpt)
         ),
@@ -123,17 +153,6 @@ def _masked_value(value: Any, path: tuple[str, ...], masks: Masks) -> Any:
     while places := places_in_value(text, path):
         text = replace_places(text, places, masks)
     return text if isinstance(value, str) or text != str(value) else value
-
-
-def _masked_groups(groups: pl.Series) -> pl.Series:
-    """Masks numbered in the order of the values: the order of the rows decides nothing."""
-    found = find_personal(groups)
-    if not len(found):
-        return groups
-    masks: Masks = defaultdict(dict)
-    for what, value in sorted({(what, groups[index][start:end]) for index, what, start, end in found.iter_rows()}):
-        mask_for(what, value, masks)
-    return _each(groups, lambda group: mask_text(group, masks))
 
 
 def _mask_excerpt(text: str) -> str:

@@ -1,6 +1,7 @@
 """Where the personal data of pairs stands: the place, never the value."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,16 @@ import polars as pl
 from .personal import find_personal, may_hold_personal, places_in
 from .read import RawPairs
 
-__all__ = ["NAMES", "TEXTS", "find_personal_places", "personal_counts", "places_in_value"]
+__all__ = [
+    "NAMES",
+    "TEXTS",
+    "find_personal_places",
+    "find_places",
+    "merge_personal",
+    "personal_counts",
+    "personal_note",
+    "places_in_value",
+]
 
 NAMES = ("id", "group")
 TEXTS = ("input", "output", "system")
@@ -18,14 +28,19 @@ _SCHEMA = {"row": pl.UInt32, "where": pl.String, "what": pl.String, "start": pl.
 
 
 def find_personal_places(raw: RawPairs) -> pl.DataFrame:
-    """Every place of personal data in the pairs: row, where (column, or `meta.NAME`), what, start, end.
+    """`find_places` of all pairs that were read."""
+    return find_places(raw.pairs)
+
+
+def find_places(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Every place of personal data in a pair table: row, where (column, or `meta.NAME`), what, start, end.
 
     Places refer to the text as it was read; in `meta`, to the value. A value of a field is found in the input's text.
     """
-    found = [_in_column(raw.pairs, name) for name in (*NAMES, *TEXTS)]
-    places = pl.concat([*found, _in_objects(raw.pairs, "meta")])
+    found = [_in_column(pairs, name) for name in (*NAMES, *TEXTS)]
+    places = pl.concat([*found, _in_objects(pairs, "meta")])
     seen = places.filter(pl.col("where") == "input")["row"].unique().implode()
-    hidden = _in_objects(raw.pairs.filter(~pl.col("row").is_in(seen)), "fields")
+    hidden = _in_objects(pairs.filter(~pl.col("row").is_in(seen)), "fields")
     return pl.concat([places, hidden]).sort("row", maintain_order=True)
 
 
@@ -73,9 +88,26 @@ def places_in_value(text: str, path: Sequence[str]) -> list[tuple[str, int, int]
 
 def personal_counts(places: pl.DataFrame, *, masked: bool) -> dict[str, Any]:
     """What was found as the summary says it: rows, masked, found (places of each sort), and the first twenty places."""
+    return merge_personal([personal_note(places)], masked=masked)
+
+
+def personal_note(places: pl.DataFrame) -> dict[str, Any]:
+    """What the summary needs of the places in a part of the pairs, as JSON has it: rows, found, the first places."""
     return {
         "rows": places["row"].n_unique(),
-        "masked": masked,
-        "found": dict(places["what"].value_counts().sort("what").iter_rows()),
+        "found": dict(places["what"].value_counts().iter_rows()),
         "places": places.head(_SHOWN).to_dicts(),
+    }
+
+
+def merge_personal(parts: Sequence[Mapping[str, Any]], *, masked: bool) -> dict[str, Any]:
+    """`personal_counts` of all pairs, from the notes of their parts, in the order of the rows; no row is in two parts."""
+    found: Counter[str] = Counter()
+    for part in parts:
+        found.update(part["found"])
+    return {
+        "rows": sum(part["rows"] for part in parts),
+        "masked": masked,
+        "found": dict(sorted(found.items())),
+        "places": [place for part in parts for place in part["places"]][:_SHOWN],
     }
