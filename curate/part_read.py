@@ -22,12 +22,14 @@ __all__ = ["PartFacts", "PartRead", "moved_rows", "read_batches", "read_part", "
 class PartFacts:
     """What all parts together are judged by, small beside the texts.
 
+    understood: whether the part could be read by `seen`, the columns of its own, or was read by a layout that was given.
     records: the highest record number in the part, counted from 1; in JSONL a blank line has a number too. mended: the
     texts that held half a surrogate pair. said: what was guessed of the file. systems: `system_counts` of the pairs.
     splits: `split_values` of the pairs.
     """
 
     seen: Columns
+    understood: bool = True
     records: int = 0
     mended: int = 0
     said: tuple[str, ...] = ()
@@ -115,10 +117,12 @@ def moved_rows(table: pl.DataFrame, by: int) -> pl.DataFrame:
     return table.with_columns((pl.col("row").cast(pl.Int64) + by).cast(pl.UInt32)) if by else table
 
 
-def to_read_again(seen: Sequence[Columns], final: Layout, data: DataSettings, *, where: str) -> list[int]:
+def to_read_again(facts: Sequence[PartFacts], final: Layout, data: DataSettings, *, where: str) -> list[int]:
     """The places of the parts that were read by themselves and have to be read again by the layout of all parts."""
     return [
-        place for place, columns in enumerate(seen) if columns.records and layout_so_far(columns, data, where) != final
+        place
+        for place, fact in enumerate(facts)
+        if fact.seen.records and not (fact.understood and layout_so_far(fact.seen, data, where) == final)
     ]
 
 
@@ -172,6 +176,7 @@ def _joined(seen: Columns, records: int, layout: Layout | None, tables: Sequence
     rejected = pl.concat([table.rejected for table in tables]) if tables else pl.DataFrame(schema=REJECTED_SCHEMA)
     facts = PartFacts(
         seen,
+        understood=layout is not None,
         records=records,
         mended=sum(table.mended for table in tables),
         systems=system_counts(pairs),
