@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from .compared import Compared
+from .corpus import Corpus
 from .facts import is_label
 from .masks import mask_column
 
@@ -36,34 +37,42 @@ class Canned:
         return {"quality:canned": {"rows": self.rows, "share": self.rows / n, "level": "should"}} if self.rows else {}
 
 
-def find_canned(pairs: pl.DataFrame, compared: Compared) -> Canned:
-    """What the outputs of a pair table repeat; inputs and outputs are compared as normalised."""
-    table = pl.DataFrame(
-        {"output": compared.outputs, "input": compared.inputs, "written": pairs["output"]}, schema=_SCHEMA
+def find_canned(corpus: Corpus) -> Canned:
+    """What the outputs of all pairs repeat; inputs and outputs are compared as normalised."""
+    table = pl.DataFrame({"number": corpus.output, "input": corpus.text}).with_row_index("row")
+    counts = table.group_by("number").agg(
+        rows=pl.len(), inputs=pl.col("input").n_unique(), row=pl.col("row").min().cast(pl.Int64)
     )
-    counts = table.group_by("output").agg(
-        rows=pl.len(), inputs=pl.col("input").n_unique(), written=pl.col("written").min()
-    )
-    several = counts.filter(pl.col("inputs") > 1).sort("inputs", "rows", "output", descending=[True, True, False])
-    labels = _label(several["output"])
+    several = counts.filter(pl.col("inputs") > 1).sort("inputs", "rows", "number", descending=[True, True, False])
+    labels = pl.Series([is_label(text) for text in corpus.outputs(several["row"].to_numpy())], dtype=pl.Boolean)
     canned = several.filter((pl.col("inputs") >= _MANY) & ~labels)
     shared = int(several.filter(labels)["rows"].sum())
-    worst = several.head(_WORST).with_columns(output=_excerpts(several.head(_WORST)["written"]))
     return Canned(
-        worst=worst.select("output", "rows", "inputs").to_dicts(),
+        worst=_worst(corpus, several),
         rows=int(canned["rows"].sum()),
         outputs=len(canned),
         distinct=len(counts),
-        labels=shared >= _LABELS * len(pairs) > 0,
+        labels=shared >= _LABELS * len(corpus.output) > 0,
     )
 
 
-_SCHEMA = {"output": pl.String, "input": pl.String, "written": pl.String}
+def _worst(corpus: Corpus, several: pl.DataFrame) -> list[dict[str, Any]]:
+    """Those with the most inputs, then rows, then by their text; shown as the row with the smallest text writes it."""
+    last = several.head(_WORST).tail(1).select("inputs", "rows").rows() or [(0, 0)]
+    inputs, rows = last[0]
+    alike = (pl.col("inputs") == inputs) & (pl.col("rows") >= rows)
+    near = several.filter((pl.col("inputs") > inputs) | alike)
+    texts = pl.Series("output", corpus.outputs(near["row"].to_numpy()), dtype=pl.String)
+    worst = near.with_columns(texts).sort("inputs", "rows", "output", descending=[True, True, False]).head(_WORST)
+    places = np.flatnonzero(np.isin(corpus.output, worst["number"].to_numpy()))
+    written = pl.DataFrame({"number": corpus.output[places]}).with_columns(
+        written=pl.Series(corpus.written(places), dtype=pl.String)
+    )
+    shown = worst.join(written.group_by("number").agg(pl.col("written").min()), on="number", maintain_order="left")
+    return shown.select(_excerpts(shown["written"]).alias("output"), "rows", "inputs").to_dicts()
+
+
 _LABELS = 0.9  # of the rows
-
-
-def _label(normalised: pl.Series) -> pl.Series:
-    return pl.Series([is_label(text) for text in normalised], dtype=pl.Boolean)
 
 
 def _excerpts(texts: pl.Series) -> pl.Series:

@@ -1,7 +1,8 @@
 """What the user should know before building on these pairs."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,9 +11,10 @@ from ..style.schema import StyleSchema
 from .canned import Canned
 from .checked import Checked
 from .effective import effective_size
-from .identifiers import identifier_like
+from .prepare import Prepared
 from .read import RawPairs
 from .relations import Relations
+from .resolved import Resolved
 from .settings import CurateSettings
 from .ties import Ties
 
@@ -36,55 +38,50 @@ _SORTS = {
 
 
 def find_warnings(
-    raw: RawPairs,
-    kept: pl.DataFrame,
+    ready: Prepared,
+    found: Resolved,
     ledger: pl.DataFrame,
     style: StyleSchema | None,
     *,
     settings: CurateSettings,
-    checked: Checked,
-    relations: Relations,
-    ties: Ties,
-    sizes: np.ndarray,
-    canned: Canned,
-    components: np.ndarray,
-    groups: int | None,
-    personal: pl.DataFrame,
     identifiers: Collection[str],
 ) -> list[dict[str, str]]:
-    """All warnings as code and text. `sizes` are the rows of each split before failing outputs left."""
-    found = [
-        *_amount(raw, kept, groups),
-        *_identifiers(raw, identifiers),
-        *_outputs(raw, canned),
-        *_weight(kept, components),
-        *_rules(raw, ledger, style, checked),
+    """All warnings as code and text."""
+    raw, kept, checked = ready.raw, found.kept, ready.checked
+    placed = np.where(found.placed.outcomes.kept, found.placed.side, -1)  # before failing outputs left
+    told = [
+        *_amount(raw, kept),
+        *_identifiers(ready.apart, identifiers),
+        *_outputs(raw, found.canned),
+        *_weight(kept, found.placed.components()[found.outcomes.kept]),
+        *_rules(raw, style, checked),
         *_quality(raw, checked),
-        *_conflicts(raw, ledger, settings, relations),
-        *_split(ties, sizes),
+        *_conflicts(raw, ledger, settings, found.relations),
+        *_split(found.placed.ties, int((placed >= 0).sum())),
         *_groups_across(kept),
-        *_personal(personal, masked=settings.mask),
+        *_personal(ready.personal),
     ]
-    return [{"code": code, "text": text} for code, text in found]
+    return [{"code": code, "text": text} for code, text in told]
 
 
-def _amount(raw: RawPairs, kept: pl.DataFrame, groups: int | None) -> Iterator[tuple[str, str]]:
+def _amount(raw: RawPairs, kept: pl.DataFrame) -> Iterator[tuple[str, str]]:
+    groups = raw.pairs["group"].drop_nulls().n_unique()
     if len(kept) < _FEW_PAIRS:
         pairs = "pair is" if len(kept) == 1 else "pairs are"
         yield (
             "few_pairs",
             f"Only {len(kept):,} {pairs} kept; under {_FEW_PAIRS} a comparison seldom tells the options apart.",
         )
-    if groups is not None and groups < _FEW_GROUPS:
+    if 0 < groups < _FEW_GROUPS:
         yield (
             "few_groups",
             f"Only {groups} group{'s' * (groups != 1)}: the splits are coarse, and results for new groups are uncertain.",
         )
 
 
-def _identifiers(raw: RawPairs, stated: Collection[str]) -> Iterator[tuple[str, str]]:
+def _identifiers(like: Collection[str], stated: Collection[str]) -> Iterator[tuple[str, str]]:
     """A field that differs in every row keeps any two rows from having the same facts, so nothing would repeat."""
-    apart = [name for name in identifier_like(raw.pairs) if name not in stated]
+    apart = [name for name in like if name not in stated]
     if apart:
         names = " and ".join(json.dumps(name, ensure_ascii=False) for name in apart)
         shown = ", ".join(json.dumps(name, ensure_ascii=False) for name in [*sorted(stated), *apart])
@@ -146,9 +143,7 @@ def _quality(raw: RawPairs, checked: Checked) -> Iterator[tuple[str, str]]:
         yield "unscored", f'Check "{check}" could not tell about {told["rows"]:,} of {n:,} outputs: {told["why"]}.'
 
 
-def _rules(
-    raw: RawPairs, ledger: pl.DataFrame, style: StyleSchema | None, checked: Checked
-) -> Iterator[tuple[str, str]]:
+def _rules(raw: RawPairs, style: StyleSchema | None, checked: Checked) -> Iterator[tuple[str, str]]:
     must = {c.id for c in style.checks if c.level == "must"} if style else set()
     for check, counts in checked.checks.items():
         if check in must and counts["share"] > _MANY:
@@ -174,8 +169,7 @@ def _conflicts(
         yield "conflicts_kept", f"{reported:,} pairs with the same input and other answers are kept, as asked for."
 
 
-def _split(ties: Ties, sizes: np.ndarray) -> Iterator[tuple[str, str]]:
-    n = int(sizes.sum())
+def _split(ties: Ties, n: int) -> Iterator[tuple[str, str]]:
     if not n:
         return
     if ties.largest > max(_HUGE * n, 2):
@@ -183,23 +177,22 @@ def _split(ties: Ties, sizes: np.ndarray) -> Iterator[tuple[str, str]]:
         yield "huge_component", f"{text}; they are joined by {ties.joined_by}."
 
 
-def _personal(places: pl.DataFrame, *, masked: bool) -> Iterator[tuple[str, str]]:
+def _personal(personal: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Counts and one place, never a value."""
-    if not len(places):
+    if not personal["rows"]:
         return
-    counts = dict(places["what"].value_counts().sort("what").iter_rows())
-    said = ", ".join(f"{n:,} {_SORTS[what][n != 1]}" for what, n in counts.items())
-    n = places["row"].n_unique()
+    said = ", ".join(f"{n:,} {_SORTS[what][n != 1]}" for what, n in personal["found"].items())
+    n = personal["rows"]
     rows = f"{n:,} row{'s' * (n != 1)}"
-    if masked:
+    if personal["masked"]:
         yield "personal_data_masked", f"{rows} held personal data ({said}); masks stand in its place everywhere."
         return
-    row, where, _, start, end = places.row(0)
+    first = personal["places"][0]
     yield (
         "personal_data",
-        f"{rows} {'hold' if n != 1 else 'holds'} personal data ({said}), the first in row {row}, {where}, characters "
-        f"{start + 1} to {end}. [curate] mask = true, or --mask, replaces it in all that is trained on, sent, stored and "
-        "reported.",
+        f"{rows} {'hold' if n != 1 else 'holds'} personal data ({said}), the first in row {first['row']}, {first['where']}, "
+        f"characters {first['start'] + 1} to {first['end']}. [curate] mask = true, or --mask, replaces it in all that is "
+        "trained on, sent, stored and reported.",
     )
 
 

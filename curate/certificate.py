@@ -1,53 +1,65 @@
 """The certificate: after the split, an exact search of validation and test against train, apart from what made it."""
 
-from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from .grams import GramSets, gram_sets
-from .join import AlikePairs, alike_tiles_between
-from .normalise import distinct_texts
+from .corpus import Corpus
+from .join import AlikePairs
 from .subjects import Subjects
 
-__all__ = ["certify"]
+__all__ = ["Crossing", "certify"]
 
 _NEAREST = 10  # held-out rows listed with their nearest train row
 _LOWEST = 0.5  # below it nothing is near
 _STEP = 0.05  # by which the search goes down: most data have ten pairs a little below the threshold
 
 
+@dataclass(frozen=True)
+class Crossing:
+    """Pairs of a train row and a held-out row (positions in the corpus) that are alike with the same facts."""
+
+    train: np.ndarray
+    held: np.ndarray
+    similarity: np.ndarray
+
+
 def certify(
+    corpus: Corpus,
     kept: pl.DataFrame,
-    inputs: Sequence[str],
-    outputs: Sequence[str],
+    rows: np.ndarray,
     *,
     threshold: float,
-    identifiers: Collection[str],
     siblings_tied_from: float | None,
-    sets: tuple[np.ndarray, GramSets] | None = None,
-) -> dict[str, Any]:
-    """Counts over pairs of a held-out row and a train row, given the kept pairs and their normalised texts.
+) -> tuple[dict[str, Any], Crossing]:
+    """Counts over pairs of a held-out row and a train row; `kept` has `id, split` of these rows of the corpus.
 
     pairs_at_or_above: alike with the same facts, which must be 0. siblings_at_or_above: alike with other facts.
     nearest: the closest pairs left, closest first. outputs_alike: held-out rows whose output is alike to one in train.
-    `sets` are the number of each input and the grams of the numbered texts, where they are known already.
+    Beside it each train row of such a pair with one held-out row that it is alike to.
     """
     in_train = (kept["split"] == "train").to_numpy()
-    text, grams = _sets(inputs) if sets is None else sets
+    text = corpus.text[rows]
     order = kept["id"].rank("ordinal").to_numpy().astype(np.int64)
     held, train = _first_rows(order, text, ~in_train), _first_rows(order, text, in_train)
-    subjects = Subjects(kept, text, len(grams.sizes), leave_out=identifiers)
-    nearest, same, siblings = AlikePairs.joined([]), 0, 0
-    for found in alike_tiles_between(grams, np.flatnonzero(held >= 0), np.flatnonzero(train >= 0), threshold):
+    subjects = Subjects(text, int(text.max(initial=-1)) + 1, lambda own: corpus.input_facts(rows[own]))
+    nearest, same, siblings, crossing = AlikePairs.joined([]), 0, 0, []
+    between = np.flatnonzero(held >= 0), np.flatnonzero(train >= 0)
+    for found in corpus.inputs_between(*between, threshold):
         same_found, siblings_found = subjects.split(found)
         same += _rows_across(same_found, subjects, in_train)
         siblings += _rows_across(siblings_found, subjects, in_train)
+        crossing.append(same_found)
         nearest = _closest([nearest, found], order, held, train)
-    nearest = _further_down(nearest, grams, order, held, train, threshold)
+    at = threshold
+    while len(nearest.left) < _NEAREST and at > _LOWEST:  # as far below the threshold as it takes to list ten
+        at = max(_LOWEST, round(at - _STEP, 6))
+        for found in corpus.inputs_between(*between, at):
+            nearest = _closest([nearest, found], order, held, train)
     ids = kept["id"]
-    return {
+    said = {
         "threshold": threshold,
         "pairs_at_or_above": same,
         "siblings_tied_from": siblings_tied_from,
@@ -56,13 +68,24 @@ def certify(
             {"id": ids[int(held[a])], "train_id": ids[int(train[b])], "similarity": similarity}
             for a, b, similarity in zip(nearest.left, nearest.right, nearest.similarity.tolist(), strict=True)
         ],
-        "outputs_alike": _outputs_alike(outputs, in_train, threshold),
+        "outputs_alike": _outputs_alike(corpus, rows, in_train, threshold),
     }
+    return said, _crossing(AlikePairs.joined(crossing), subjects, order, rows, in_train)
 
 
-def _sets(texts: Sequence[str]) -> tuple[np.ndarray, GramSets]:
-    numbers, distinct = distinct_texts(texts)
-    return np.asarray(numbers, np.int64), gram_sets(distinct)
+def _crossing(
+    found: AlikePairs, subjects: Subjects, order: np.ndarray, rows: np.ndarray, in_train: np.ndarray
+) -> Crossing:
+    """All train rows of the right subjects, each with the most similar held-out row; of equals the smallest id."""
+    held = _first_rows(order, np.append(subjects.of_row, subjects.count), np.append(~in_train, False))
+    found = found.take(np.flatnonzero(held[found.left] >= 0))
+    most = np.lexsort((order[held[found.left]], -found.similarity, found.right))
+    right, first = np.unique(found.right[most], return_index=True)
+    nearest = np.full(subjects.count, -1)
+    nearest[right] = most[first]
+    own = np.flatnonzero(in_train & (nearest[subjects.of_row] >= 0))
+    best = nearest[subjects.of_row[own]]
+    return Crossing(rows[own], rows[held[found.left[best]]], found.similarity[best])
 
 
 def _first_rows(order: np.ndarray, text: np.ndarray, which: np.ndarray) -> np.ndarray:
@@ -83,18 +106,6 @@ def _rows_across(found: AlikePairs, subjects: Subjects, in_train: np.ndarray) ->
     return int((held[found.left] * train[found.right]).sum())
 
 
-def _further_down(
-    nearest: AlikePairs, grams: GramSets, order: np.ndarray, held: np.ndarray, train: np.ndarray, threshold: float
-) -> AlikePairs:
-    """The closest pairs, as far below the threshold as it takes to list ten."""
-    at = threshold
-    while len(nearest.left) < _NEAREST and at > _LOWEST:
-        at = max(_LOWEST, round(at - _STEP, 6))
-        for found in alike_tiles_between(grams, np.flatnonzero(held >= 0), np.flatnonzero(train >= 0), at):
-            nearest = _closest([nearest, found], order, held, train)
-    return nearest
-
-
 def _closest(parts: list[AlikePairs], order: np.ndarray, held: np.ndarray, train: np.ndarray) -> AlikePairs:
     """The closest pairs: one for each held-out text, the ten closest."""
     found = AlikePairs.joined(parts)
@@ -103,11 +114,11 @@ def _closest(parts: list[AlikePairs], order: np.ndarray, held: np.ndarray, train
     return found.take(by_likeness[np.sort(first)[:_NEAREST]])
 
 
-def _outputs_alike(outputs: Sequence[str], in_train: np.ndarray, threshold: float) -> int:
-    text, grams = _sets(outputs)
-    held, train = np.unique(text[~in_train]), np.unique(text[in_train])
-    alike = np.zeros(len(grams.sizes), bool)
+def _outputs_alike(corpus: Corpus, rows: np.ndarray, in_train: np.ndarray, threshold: float) -> int:
+    output = corpus.output[rows]
+    held, train = np.unique(output[~in_train]), np.unique(output[in_train])
+    alike = np.zeros(int(output.max(initial=-1)) + 1, bool)
     alike[np.intersect1d(held, train)] = True
-    for found in alike_tiles_between(grams, held[~alike[held]], train, threshold):
+    for found in corpus.outputs_between(held[~alike[held]], train, threshold):
         alike[found.left] = True
-    return int(alike[text[~in_train]].sum())
+    return int(alike[output[~in_train]].sum())

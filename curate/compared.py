@@ -9,7 +9,7 @@ import polars as pl
 from ..style.fields import render_fields
 from .normalise import content_hash, normalise
 
-__all__ = ["Compared", "compare_texts", "whole_rows"]
+__all__ = ["Compared", "compare_texts", "row_hashes", "salted", "whole_rows"]
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,12 @@ class Compared:
     outputs: list[str]
     content: list[str]
 
-    @property
-    def texts(self) -> list[tuple[str, str]]:
-        """Input and output of each row."""
-        return list(zip(self.inputs, self.outputs, strict=True))
 
-    def salted(self, seed: int) -> list[str]:
-        """The keys by which components of one size are ordered; another order for another seed."""
-        return self.content if seed == 0 else [content_hash(own, str(seed)) for own in self.content]
+def salted(content: pl.Series, seed: int) -> pl.Series:
+    """The keys by which components of one size are ordered; another order for another seed."""
+    if seed == 0:
+        return content
+    return pl.Series([content_hash(own, str(seed)) for own in content], dtype=pl.String)
 
 
 def compare_texts(pairs: pl.DataFrame, identifiers: Collection[str]) -> Compared:
@@ -37,15 +35,19 @@ def compare_texts(pairs: pl.DataFrame, identifiers: Collection[str]) -> Compared
     return Compared(inputs, outputs, [content_hash(*texts) for texts in zip(inputs, outputs, strict=True)])
 
 
-def whole_rows(pairs: pl.DataFrame, content: Sequence[str]) -> list[tuple[str, str]]:
-    """Two keys per row that do not depend on where it stands: of its normalised content, and of all that it holds.
+def whole_rows(pairs: pl.DataFrame, content: pl.Series) -> pl.Series:
+    """A key per row that does not depend on where it stands: a hash of all that the row holds.
 
-    The second one is made only where it tells rows apart: among those of one content.
+    It is made only where it tells rows apart, among those of one content; "" for the others.
     """
-    repeated = pl.Series(content, dtype=pl.String).is_duplicated()
-    rows = pairs.filter(repeated).select("input", "fields", "output", "system", "group", "split", "meta").rows()
-    whole = iter([content_hash(*row) for row in rows])
-    return [(own, next(whole) if again else "") for own, again in zip(content, repeated.to_list(), strict=True)]
+    repeated = content.is_duplicated()
+    return pl.repeat("", len(content), eager=True).scatter(repeated.arg_true(), row_hashes(pairs.filter(repeated)))
+
+
+def row_hashes(pairs: pl.DataFrame) -> list[str]:
+    """A hash of all that each row holds, its number and name apart."""
+    rows = pairs.select("input", "fields", "output", "system", "group", "split", "meta").rows()
+    return [content_hash(*row) for row in rows]
 
 
 def _inputs(pairs: pl.DataFrame, identifiers: Sequence[str]) -> list[str]:

@@ -6,10 +6,8 @@ from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 
 import numpy as np
-import polars as pl
 
 from ..style.errors import ConfigError, DataError
-from .strata import column_values
 
 __all__ = ["UNDATED", "pair_dates"]
 
@@ -26,16 +24,15 @@ _EARLIEST, _LATEST = (
 )
 
 
-def pair_dates(pairs: pl.DataFrame, name: str) -> tuple[np.ndarray, list[str]]:
-    """Microseconds since 1970 of the column or field `name` in each pair, `UNDATED` where there is none; and notes.
+def pair_dates(values: Sequence[str | None], name: str) -> tuple[np.ndarray, list[str]]:
+    """Microseconds since 1970 of each pair's value of the column or field `name`, `UNDATED` where none; and notes.
 
     Read are ISO 8601 (without a zone: UTC), `2024-05`, `2024`, `31.12.2024`, `2024/12/31`, `12/31/2024` or `31/12/2024`
     where the column shows which, the dates of mails, and seconds or milliseconds since 1970.
 
     Raises:
-        ConfigError: no pair has it, or `01/02/2024` could be two dates. DataError: none of its values is a date.
+        ConfigError: `01/02/2024` could be two dates. DataError: none of its values is a date.
     """
-    values = column_values(pairs, name, where="[data] date")
     day_first = _day_first(values, name)
     moments = np.array([UNDATED if value is None else _moment(value, day_first) for value in values], np.int64)
     unread = [value for value, moment in zip(values, moments.tolist(), strict=True) if moment == UNDATED and value]

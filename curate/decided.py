@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from .checked import Checked
+from .corpus import Corpus
 from .duplicates import Outcomes, settle
 from .overrides import Override
 from .read import RawPairs
@@ -134,20 +135,14 @@ def preferred_first(rank: np.ndarray, decided: Decided, stands: np.ndarray, name
 
 
 def settle_decided(
-    pairs: pl.DataFrame,
-    texts: Sequence[tuple[str, str]],
-    relations: Relations,
-    rank: np.ndarray,
-    decided: Decided,
-    *,
-    settings: CurateSettings,
+    corpus: Corpus, relations: Relations, rank: np.ndarray, decided: Decided, *, settings: CurateSettings
 ) -> Outcomes:
     """The outcomes before the split, where rows that stay by decision are kept and settle their own conflicts.
 
     Such a row never repeats another one that stays, and the pairs that contradict it are conflicts that name it.
     """
     if not decided.stays.any():
-        return settle(pairs, texts, relations, rank, settings=settings)
+        return settle(corpus, relations, rank, settings=settings)
     firm = np.zeros(int(relations.item.max()) + 1, bool)
     firm[relations.item[decided.stays]] = True
     duplicates, conflicts = relations.duplicates, relations.conflicts
@@ -159,8 +154,8 @@ def settle_decided(
     kept_apart = _ends(firm, duplicates)[1] | gone[duplicates.left] | gone[duplicates.right]
     settled_elsewhere = both | one if settings.conflicts == "quarantine" else both
     left = replace(relations, duplicates=_take(duplicates, ~kept_apart), conflicts=_take(conflicts, ~settled_elsewhere))
-    outcomes = settle(pairs, texts, left, rank, settings=settings)
-    outcomes = _contradicting(outcomes, pairs["id"].to_list(), relations.item, rank, lost, firm)
+    outcomes = settle(corpus, left, rank, settings=settings)
+    outcomes = _contradicting(outcomes, corpus.pairs["id"].to_list(), relations.item, rank, lost, firm)
     stays = np.flatnonzero(decided.stays)
     return outcomes.mark(stays, "kept", rule=RULE, evidence=decided.evidence[stays])
 

@@ -8,6 +8,7 @@ import polars as pl
 import scipy.sparse as sparse
 
 from .checked import Checked
+from .corpus import Corpus
 from .facts import text_facts
 from .relations import Edges, Relations
 from .settings import CurateSettings
@@ -56,39 +57,27 @@ class Outcomes:
         return replace(self, **changed)
 
 
-def rank_rows(pairs: pl.DataFrame, checked: Checked, hashes: Sequence[tuple[str, str]], *, keep: str) -> np.ndarray:
+def rank_rows(corpus: Corpus, checked: Checked, *, keep: str) -> np.ndarray:
     """The place of each row in the order in which rows are preferred, from 0.
 
     Whatever `keep` says, an output that breaks a `must` rule never displaces one that breaks none. Equal rows are
     ordered by the hash of their content, so that the order of the file decides nothing unless it is asked to.
     """
     breaks = (checked.must > 0).astype(np.int64)
-    first = pairs["row"].to_numpy().astype(np.int64)
-    content = np.argsort(np.argsort(_order(hashes), kind="stable"), kind="stable")
-    keys = {
-        "best style": (first, content, checked.should, checked.must),
-        "first": (first, breaks),
-        "longest": (first, content, -pairs["output"].str.len_chars().to_numpy().astype(np.int64), breaks),
-    }[keep]
+    first = corpus.pairs["row"].to_numpy().astype(np.int64)
+    if keep == "first":
+        keys = (first, breaks)
+    else:
+        wish = (checked.should, checked.must) if keep == "best style" else (-corpus.lengths(), breaks)
+        hashes = pl.DataFrame({"content": corpus.content, "whole": corpus.whole()})
+        keys = (first, hashes.select(pl.struct(pl.all()).rank("dense")).to_series().to_numpy(), *wish)
     rank = np.empty(len(first), np.int64)
     rank[np.lexsort(keys)] = np.arange(len(first))
     return rank
 
 
-def _order(hashes: Sequence[tuple[str, str]]) -> np.ndarray:
-    numbers = {value: place for place, value in enumerate(sorted(set(hashes)))}
-    return np.array([numbers[value] for value in hashes], np.int64)
-
-
-def settle(
-    pairs: pl.DataFrame,
-    normalised: Sequence[tuple[str, str]],
-    relations: Relations,
-    rank: np.ndarray,
-    *,
-    settings: CurateSettings,
-) -> Outcomes:
-    """The outcome of each row before the split: kept, duplicate or conflict; `normalised` are input and output."""
+def settle(corpus: Corpus, relations: Relations, rank: np.ndarray, *, settings: CurateSettings) -> Outcomes:
+    """The outcome of each row before the split: kept, duplicate or conflict."""
     outcomes = Outcomes.all_kept(len(rank))
     if not len(rank):
         return outcomes
@@ -106,7 +95,7 @@ def settle(
     repeating = _closest(duplicates, rank, gone, kept)
     gone[repeating.item] = False
     conflicting = _closest(conflicts, rank, gone, kept) if best_kept else quarantined
-    return _as_rows(pairs, normalised, relations.item, outcomes, best, repeating, conflicting)
+    return _as_rows(corpus, relations.item, outcomes, best, repeating, conflicting)
 
 
 @dataclass(frozen=True)
@@ -175,42 +164,49 @@ def _kept(stays: np.ndarray, rank: np.ndarray, edges: Sequence[Edges]) -> np.nda
 
 
 def _as_rows(
-    pairs: pl.DataFrame,
-    normalised: Sequence[tuple[str, str]],
-    item: np.ndarray,
-    outcomes: Outcomes,
-    best: np.ndarray,
-    repeating: _Stars,
-    conflicting: _Stars,
+    corpus: Corpus, item: np.ndarray, outcomes: Outcomes, best: np.ndarray, repeating: _Stars, conflicting: _Stars
 ) -> Outcomes:
-    ids, texts = pairs["id"].to_list(), pairs["output"].to_list()
+    ids = corpus.pairs["id"]
     left = np.zeros(len(best), bool)
     left[repeating.item] = left[conflicting.item] = True
     copies = np.flatnonzero((best[item] != np.arange(len(item))) & ~left[item])
     others = best[item[copies]]
-    said = [_say_copy(ids[other]) for other in others.tolist()]
+    said = [_say_copy(other) for other in ids.gather(others)]
     outcomes = outcomes.mark(copies, "duplicate", rule="exact_duplicate", evidence=said, other=others, similarity=1.0)
     for kind, stars in (("duplicate", repeating), ("conflict", conflicting)):
         place = np.full(len(best), -1)
         place[stars.item] = np.arange(len(stars.item))
         rows = np.flatnonzero(place[item] >= 0)
         own = stars.take(place[item[rows]])
-        rules, said = [], []
         others = best[own.other]
-        for row, other, inputs, outputs in zip(
-            rows.tolist(), others.tolist(), own.inputs.tolist(), own.outputs.tolist(), strict=True
-        ):
-            exact = kind == "duplicate" and normalised[row] == normalised[other]
-            rules.append("exact_duplicate" if exact else "near_duplicate" if kind == "duplicate" else "conflict")
-            said.append(
-                _say_copy(ids[other])
-                if exact
-                else _say_near(ids[other], inputs, outputs, normalised[row], normalised[other])
-                if kind == "duplicate"
-                else _say_conflict(ids[other], inputs, texts[row], texts[other])
-            )
+        say = _say_repeats if kind == "duplicate" else _say_conflicts
+        rules, said = say(corpus, rows, others, own)
         outcomes = outcomes.mark(rows, kind, rule=rules, evidence=said, other=others, similarity=own.similarity)
     return outcomes
+
+
+def _say_repeats(corpus: Corpus, rows: np.ndarray, others: np.ndarray, stars: _Stars) -> tuple[list[str], list[str]]:
+    """The rule and the evidence of each of these duplicates."""
+    texts = [list(zip(corpus.inputs(r), corpus.outputs(r), strict=True)) for r in (rows, others)]
+    rules, said = [], []
+    for own, other, name, inputs, outputs in zip(
+        *texts, corpus.pairs["id"].gather(others), stars.inputs.tolist(), stars.outputs.tolist(), strict=True
+    ):
+        rules.append("exact_duplicate" if own == other else "near_duplicate")
+        said.append(_say_copy(name) if own == other else _say_near(name, inputs, outputs, own, other))
+    return rules, said
+
+
+def _say_conflicts(corpus: Corpus, rows: np.ndarray, others: np.ndarray, stars: _Stars) -> tuple[list[str], list[str]]:
+    """The same of conflicts."""
+    said = [
+        _say_conflict(name, inputs, own, other)
+        for name, inputs, own, other in zip(
+            corpus.pairs["id"].gather(others), stars.inputs.tolist(), corpus.written(rows), corpus.written(others),
+            strict=True,
+        )
+    ]  # fmt: skip
+    return ["conflict"] * len(rows), said
 
 
 def _say_copy(other: str) -> str:

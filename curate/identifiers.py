@@ -4,9 +4,9 @@ import json
 
 import polars as pl
 
-__all__ = ["identifier_like"]
+__all__ = ["LOOKED_AT", "identifier_like"]
 
-_LOOKED_AT = 2000  # rows; what differs from row to row does so in the first of them
+LOOKED_AT = 2000  # rows; what differs from row to row does so in the first of them
 _FEW = 20  # of fewer rows any field may differ by chance
 _APART = 0.95  # distinct values per row
 _LONGEST = 60  # characters; longer texts say something
@@ -17,7 +17,7 @@ def identifier_like(pairs: pl.DataFrame) -> list[str]:
 
     Empty where the inputs are plain texts, where there are too few rows, or where all fields differ like that.
     """
-    fields = [json.loads(text) for text in pairs["fields"].head(_LOOKED_AT).drop_nulls()]
+    fields = [json.loads(text) for text in pairs["fields"].head(LOOKED_AT).drop_nulls()]
     if len(fields) < _FEW:
         return []
     names = [n for n, v in fields[0].items() if isinstance(v, str) and all(isinstance(f.get(n), str) for f in fields)]

@@ -1,7 +1,5 @@
 """The ledger: one row for each row read, with what became of it and why."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import polars as pl
 
@@ -24,7 +22,7 @@ LEDGER_SCHEMA = {
 }
 
 
-def build_ledger(raw: RawPairs, outcomes: Outcomes, splits: pl.Series, content: Sequence[str]) -> pl.DataFrame:
+def build_ledger(raw: RawPairs, outcomes: Outcomes, splits: pl.Series, content: pl.Series) -> pl.DataFrame:
     """One row per row read, in the order of the rows; `file` is added where several files were read."""
     named = pl.Series("other", outcomes.other.astype(np.int64))
     other = named.set(named < 0, None)

@@ -1,6 +1,6 @@
 """The outputs of pairs whose inputs are alike with the same facts: duplicates, conflicts, or alternatives."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,13 +38,13 @@ def compare_outputs(
     subject: np.ndarray,
     output: np.ndarray,
     facts: np.ndarray,
-    texts: Sequence[str],
+    texts: Callable[[np.ndarray], list[str]],
     *,
     threshold: float,
 ) -> tuple[Edges, Edges, int]:
     """Duplicates, conflicts and the number of alternatives among items whose subjects are the same.
 
-    `subject, output, facts` are one number per item, `texts` the normalised outputs by their number.
+    `subject, output, facts` are one number per item; `texts` gives the normalised outputs of numbers.
     """
     subjects = int(max(subject.max(initial=-1), same.right.max(initial=-1))) + 1
     items = np.bincount(subject, minlength=subjects)
@@ -54,9 +54,9 @@ def compare_outputs(
     asked = np.zeros(subjects, bool)
     asked[left] = asked[right] = True
     needed = np.unique(output[asked[subject]])
-    place = np.zeros(len(texts), np.int64)
+    place = np.zeros(int(output.max(initial=-1)) + 1, np.int64)
     place[needed] = np.arange(len(needed))
-    compared = [texts[int(i)] for i in needed]
+    compared = texts(needed)
     grams, label = gram_sets(compared), np.array([is_label(text) for text in compared], bool)
     output = place[output]
     work = np.cumsum(items[left] * items[right])

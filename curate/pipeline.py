@@ -1,39 +1,30 @@
 """Curating from pairs to splits, step by step."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from ..style.errors import DataError
 from ..style.schema import StyleSchema
 from .arguments import check_arguments
-from .canned import find_canned
-from .certificate import certify
-from .checked import Checked, check_rows
 from .clock import Clock
-from .compared import whole_rows
-from .decided import Decided, despite_decision, preferred_first, settle_decided, without_failures
-from .duplicates import Outcomes, rank_rows
-from .leaving import failing_leave, followers_leave
+from .decided import Decided
+from .duplicates import Outcomes
 from .ledger import build_ledger
 from .overrides import Override
-from .place import Placed, place_rows
-from .placed import given_sides
-from .prepare import Prepared, prepare
+from .prepare import prepare
 from .read import RawPairs, read_frame
-from .relations import relate
+from .resolved import resolve
 from .settings import CurateSettings
 from .split import SPLITS
-from .split_notes import split_notes
 from .splits_file import HeldSplits
 from .summary import summarise
 from .thresholds import threshold_table
 
-__all__ = ["Curated", "curate"]
+__all__ = ["Curated", "curate", "some_train"]
 
 
 @dataclass(frozen=True)
@@ -100,97 +91,31 @@ def curate(
     settings = settings or CurateSettings()
     clock = Clock({"read": raw.seconds})
     ready = prepare(
-        raw, settings=settings, identifiers=identifiers, date=date, overrides=overrides, clock=clock
+        raw, style, settings=settings, identifiers=identifiers, date=date, overrides=overrides,
+        count_tokens=count_tokens, clock=clock,
     )  # fmt: skip
-    raw, pairs, compared, decided = ready.raw, ready.pairs, ready.compared, ready.decided
-
-    checked = without_failures(check_rows(pairs, style, count_tokens=count_tokens), decided)
-    clock.lap("check")
-
-    before = (held or HeldSplits()).sides(compared.content, ready.ids)
-    stands = _first_said(decided.side, given_sides(pairs["split"].to_list()), before)
-    relations = relate(
-        pairs, compared.inputs, compared.outputs, threshold=settings.near_duplicate, identifiers=identifiers,
-        method=settings.method, may_leave=_may_leak(pairs, stands),
+    found = resolve(
+        ready, settings=settings, held=held or HeldSplits(), seed=seed, clock=clock,
+        check=lambda kept, outcomes: some_train(kept, ready.raw, outcomes),
     )  # fmt: skip
-    clock.lap("join")
-
-    rank = rank_rows(pairs, checked, whole_rows(pairs, compared.content), keep=settings.keep)
-    rank = preferred_first(rank, decided, stands, (held or HeldSplits()).named(ready.ids))
-    settled = settle_decided(pairs, compared.texts, relations, rank, decided, settings=settings)
-    clock.lap("duplicates")
-
-    placed = place_rows(
-        pairs, settled, compared, relations, stands, keys=compared.salted(seed), stratum=ready.stratum,
-        dates=ready.dates, settings=settings,
-    )  # fmt: skip
-    outcomes = _all_who_leave(placed, checked, ready)
-    table, kept = _divided(pairs, placed, outcomes, checked)
-    _some_train(kept, raw, outcomes)
-    notes, cautions = split_notes(
-        pairs, placed, relations, given=stands, held=before, dates=ready.dates, settings=settings
-    )
-    raw = replace(raw, warnings=(*raw.warnings, *cautions))
-    clock.lap("split")
-
-    certificate = certify(
-        kept, _chosen(compared.inputs, outcomes.kept), _chosen(compared.outputs, outcomes.kept),
-        threshold=settings.near_duplicate, identifiers=identifiers, siblings_tied_from=placed.ties.siblings_tied_from,
-        sets=(relations.text[outcomes.kept], relations.grams),
-    )  # fmt: skip
-    clock.lap("certificate")
-
     thresholds = None
     if with_threshold_table:
-        thresholds = threshold_table(pairs, compared, rank, decided, identifiers=identifiers, settings=settings)
+        thresholds = threshold_table(ready.corpus, found.rank, ready.decided, settings=settings)
         clock.lap("threshold table")
-
-    ledger = build_ledger(raw, outcomes, table["split"], compared.content)
+    ledger = build_ledger(ready.raw, found.outcomes, found.table["split"], ready.corpus.content)
     summary = summarise(
-        raw, kept, ledger, style, settings=settings, checked=checked, relations=relations, ties=placed.ties,
-        placed=np.where(placed.outcomes.kept, placed.side, -1), certificate=certificate,
-        canned=find_canned(pairs, compared), components=placed.components()[outcomes.kept], personal=ready.personal,
-        identifiers=identifiers, decided=decided, split_notes=[*ready.notes, *notes], threshold_table=thresholds,
+        ready, found, ledger, style, settings=settings, identifiers=identifiers, threshold_table=thresholds,
         seconds=clock.seconds,
     )  # fmt: skip
-    return Curated(kept, _dropped(table, outcomes, decided), ledger, summary)
+    return Curated(found.kept, _dropped(found.table, found.outcomes, ready.decided), ledger, summary)
 
 
-def _all_who_leave(placed: Placed, checked: Checked, ready: Prepared) -> Outcomes:
-    """The outcomes in the end: failing outputs leave train and validation, and duplicates of who left follow."""
-    outcomes = failing_leave(placed.outcomes, placed.side, checked)
-    outcomes = followers_leave(outcomes, checked, ready.ids)
-    return despite_decision(outcomes, ready.decided)
+def some_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
+    """Refuse to go on without a pair to train on.
 
-
-def _divided(
-    pairs: pl.DataFrame, placed: Placed, outcomes: Outcomes, checked: Checked
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """All pairs with their split and whether the output is a good reference, and those of them that are kept."""
-    splits = pl.Series(placed.splits(outcomes.kept), dtype=pl.String)
-    table = pairs.with_columns(split=splits, reference_ok=pl.Series(checked.must == 0))
-    return table, table.filter(pl.Series(outcomes.kept))
-
-
-def _first_said(*sides: np.ndarray) -> np.ndarray:
-    """Each row's side by the first that says one; -1 where none does."""
-    said = np.full(len(sides[0]), -1)
-    for side in sides:
-        said = np.where(said < 0, side, said)
-    return said
-
-
-def _may_leak(pairs: pl.DataFrame, stands: np.ndarray) -> np.ndarray:
-    """Rows that may leave for leaking: only where some stand in a split, those that do, and rows of groups."""
-    placed = stands >= 0
-    return (placed | pairs["group"].is_not_null().to_numpy()) & placed.any()
-
-
-def _chosen(values: list[str], which: np.ndarray) -> list[str]:
-    return [value for value, chosen in zip(values, which.tolist(), strict=True) if chosen]
-
-
-def _some_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
+    Raises:
+        DataError: with the rules by which most rows left.
+    """
     if (kept["split"] == "train").any():
         return
     n = raw.rows_read

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from .compared import Compared
+from .corpus import Corpus
 from .duplicates import Outcomes
 from .join import AlikePairs
 from .placed import Bridges, leaked_rows, pull_siblings, pull_tied, pull_to_given
@@ -44,23 +44,22 @@ class Placed:
 
 
 def place_rows(
-    pairs: pl.DataFrame,
+    corpus: Corpus,
     outcomes: Outcomes,
-    compared: Compared,
     relations: Relations,
     stands: np.ndarray,
     *,
-    keys: Sequence[str],
+    keys: np.ndarray,
     stratum: Sequence[str | None],
     dates: np.ndarray | None,
     settings: CurateSettings,
 ) -> Placed:
     """The split of each kept row.
 
-    `stands` is where a row stands already, -1 for nowhere. `keys` order components of one size, `stratum` is what the
+    `stands` is where a row stands already, -1 for nowhere. `keys` (numbers) order components of one size, `stratum` is what the
     split is stratified by, `dates`, where it goes by time, put the newest into test.
     """
-    ids = pairs["id"].to_list()
+    pairs, ids = corpus.pairs, corpus.pairs["id"]
     order = pairs["id"].rank("ordinal").to_numpy()
     groups = pairs["group"].rank("dense").fill_null(0).to_numpy().astype(np.int64) - 1
     subject, same = relations.subject, relations.same
@@ -80,24 +79,24 @@ def place_rows(
         stay = ~np.isin(rows, bridges.row)
         rows, sides = rows[stay], sides[stay]
 
-    ties = _tie(pairs, rows, compared, relations, settings)
+    ties = tie_rows(corpus, rows, groups, relations, settings=settings)
     component = ties.component
     if (sides >= 0).any():
         before = stands[rows] if settings.tie_siblings is True else sides
-        component, sides, joins = _pull(pairs, rows, compared, relations, ties, before, keys, settings)
+        component, sides, joins = _pull(corpus, rows, groups, relations, ties, before, keys, settings)
         outcomes = outcomes.mark(
             rows[joins], "leaked", rule="leaked", evidence="Tied to pairs of two splits, which it would join."
         )
         ties = replace(ties, component=ties.component[~joins])
         rows, sides, component = rows[~joins], sides[~joins], component[~joins]
     side = np.full(len(pairs), -1)
-    side[rows] = _divide(component, _pick(keys, rows), _pick(stratum, rows), dates, rows, sides, settings)
+    side[rows] = _divide(component, keys[rows], _pick(stratum, rows), dates, rows, sides, settings)
     return Placed(outcomes, side, ties, rows)
 
 
 def _divide(
     component: np.ndarray,
-    keys: Sequence[str],
+    keys: np.ndarray,
     stratum: Sequence[str | None],
     dates: np.ndarray | None,
     rows: np.ndarray,
@@ -109,28 +108,22 @@ def _divide(
     return split_components(component, keys, stratum, sides, shares=settings.split)
 
 
-def _tie(
-    pairs: pl.DataFrame, rows: np.ndarray, compared: Compared, relations: Relations, settings: CurateSettings
-) -> Ties:
-    groups = pairs["group"].gather(rows).to_list()
-    return tie_rows(relations.subject[rows], groups, _pick(compared.outputs, rows), relations, settings=settings)
-
-
 def _pull(
-    pairs: pl.DataFrame,
+    corpus: Corpus,
     rows: np.ndarray,
-    compared: Compared,
+    groups: np.ndarray,
     relations: Relations,
     ties: Ties,
     sides: np.ndarray,
-    keys: Sequence[str],
+    keys: np.ndarray,
     settings: CurateSettings,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Components, sides, and rows that would still join two sides: by alike outputs, or by siblings always tied."""
     if settings.tie_siblings is True:
         sides, joins = pull_to_given(ties.component, sides)
         return ties.component, sides, joins
-    firm = _tie(pairs, rows, compared, relations, replace(settings, tie_siblings=False)).component
+    apart = replace(settings, tie_siblings=False)
+    firm = tie_rows(corpus, rows, groups, relations, settings=apart).component
     sides, joins = pull_to_given(firm, sides)
     siblings = _siblings(rows, relations, ties.siblings_tied_from, keys)
     component, sides = pull_siblings(firm, ties.component, sides, siblings)
@@ -138,13 +131,13 @@ def _pull(
 
 
 def _siblings(
-    rows: np.ndarray, relations: Relations, start: float | None, keys: Sequence[str]
+    rows: np.ndarray, relations: Relations, start: float | None, keys: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Siblings from this similarity up as pairs of positions in `rows`, the most similar first."""
     if start is None:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     subject = relations.subject[rows]
-    by_key = pl.Series(_pick(keys, rows), dtype=pl.String).arg_sort().to_numpy()
+    by_key = np.argsort(keys[rows], kind="stable")
     of_subject = np.full(len(relations.subject), -1)
     of_subject[subject[by_key[::-1]]] = by_key[::-1]  # the smallest key, written last, stays
     place = np.empty(len(rows), np.int64)
@@ -158,7 +151,7 @@ def _siblings(
     return left[best], right[best]
 
 
-def _leave(outcomes: Outcomes, leaks: Bridges, ids: Sequence[str], sides: np.ndarray, relations: Relations) -> Outcomes:
+def _leave(outcomes: Outcomes, leaks: Bridges, ids: pl.Series, sides: np.ndarray, relations: Relations) -> Outcomes:
     """The rows marked as leaked, each naming what it is tied to."""
     said = []
     for nearer, further in zip(leaks.nearer.tolist(), leaks.further.tolist(), strict=True):

@@ -1,45 +1,47 @@
-"""What the steps of curating start from: pairs masked if asked for, without what people dropped, made comparable."""
+"""What the steps of curating start from: pairs masked if asked for, without what people dropped, comparable, checked."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import polars as pl
 
 from ..style.errors import ConfigError
+from ..style.schema import StyleSchema
+from .checked import Checked, check_rows
 from .clock import Clock
-from .compared import Compared, compare_texts
+from .compared import compare_texts
+from .corpus import Corpus, TextsInMemory
 from .dates import pair_dates
-from .decided import Decided, decide
+from .decided import Decided, decide, without_failures
+from .identifiers import identifier_like
 from .masked_pairs import mask_pairs
 from .overrides import Override
-from .places import find_personal_places
+from .places import find_personal_places, personal_counts
 from .read import RawPairs
 from .settings import CurateSettings
-from .strata import check_identifiers, strata
+from .strata import check_identifiers, column_values, strata
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "one_order", "prepare"]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """raw: what goes on, the rows that people dropped among the rejected. personal: places as the text was read.
+    """raw: what goes on, the rows that people dropped among the rejected. personal: what was found, as the summary says.
 
-    compared, stratum, dates: one entry per pair; dates are None where the split does not go by time. notes: sentences.
+    stratum, dates: one entry per pair; dates are None where the split does not go by time. notes: sentences. apart:
+    fields that look like identifiers. checked: what is wrong with each output.
     """
 
     raw: RawPairs
-    personal: pl.DataFrame
+    personal: dict[str, Any]
     decided: Decided
-    compared: Compared
+    corpus: Corpus
+    checked: Checked
     stratum: list[str | None]
     dates: np.ndarray | None
     notes: list[str]
-
-    @property
-    def pairs(self) -> pl.DataFrame:
-        """The pair table."""
-        return self.raw.pairs
+    apart: list[str]
 
     @property
     def ids(self) -> list[str]:
@@ -49,28 +51,46 @@ class Prepared:
 
 def prepare(
     raw: RawPairs,
+    style: StyleSchema | None,
     *,
     settings: CurateSettings,
     identifiers: Collection[str],
     date: str | None,
     overrides: Sequence[Override],
+    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None,
     clock: Clock,
 ) -> Prepared:
-    """Mask, apply what people dropped, and make the rest comparable.
+    """Mask, apply what people dropped, make the rest comparable, and check it.
 
     Raises:
         ConfigError: an identifier, the field to stratify by or the date is in no pair, or two of them exclude each other.
     """
-    if date is not None and settings.stratify is not None:
-        raise ConfigError("[data] date and [curate] stratify exclude each other: a split by time takes what is newest")
-    personal = find_personal_places(raw)
+    one_order(date, settings)
+    places = find_personal_places(raw)
     # Before anything else, so that no value reaches a hash, a message or a file; decisions name masked ids.
-    raw = mask_pairs(raw, personal) if settings.mask else raw
+    raw = mask_pairs(raw, places) if settings.mask else raw
     clock.lap("personal data")
     raw, decided = decide(raw, overrides)
     check_identifiers(raw.pairs, list(identifiers))
-    compared = compare_texts(raw.pairs, identifiers)
+    corpus = TextsInMemory(raw.pairs, compare_texts(raw.pairs, identifiers), identifiers=identifiers)
     stratum = strata(raw.pairs, settings.stratify)
-    dates, notes = (None, []) if date is None else pair_dates(raw.pairs, date)
+    dates, notes = None, []
+    if date is not None:
+        dates, notes = pair_dates(column_values(raw.pairs, date, where="[data] date"), date)
     clock.lap("normalise")
-    return Prepared(raw, personal, decided, compared, stratum, dates, notes)
+    checked = check_rows(raw.pairs, style, count_tokens=count_tokens)
+    clock.lap("check")
+    return Prepared(
+        raw, personal_counts(places, masked=settings.mask), decided, corpus, without_failures(checked, decided), stratum,
+        dates, notes, identifier_like(raw.pairs),
+    )  # fmt: skip
+
+
+def one_order(date: str | None, settings: CurateSettings) -> None:
+    """Refuse a split that would go by time and by strata.
+
+    Raises:
+        ConfigError: both are asked for.
+    """
+    if date is not None and settings.stratify is not None:
+        raise ConfigError("[data] date and [curate] stratify exclude each other: a split by time takes what is newest")

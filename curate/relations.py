@@ -5,20 +5,16 @@ input and the same facts are one *subject*; rows of one subject with one normali
 are one *item*. Subjects are compared by the join on inputs, items by exact similarity of their outputs.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-import polars as pl
 
-from .candidates import Method, alike_by, choose_method
+from .candidates import Method
 from .combinations import distinct_rows
-from .facts import text_facts
+from .corpus import AskedMethod, Corpus, first_rows
 from .forest import SiblingForest
-from .grams import GramSets, gram_sets
 from .join import AlikePairs
-from .normalise import dense_ids, distinct_texts
 from .outputs import Edges, compare_outputs, refuse_too_many
 from .subjects import Subjects
 
@@ -46,21 +42,12 @@ class Relations:
     alike: int
     sibling_pairs: int
     method: Method
-    text: np.ndarray
-    grams: GramSets
 
 
 def relate(
-    pairs: pl.DataFrame,
-    inputs: Sequence[str],
-    outputs: Sequence[str],
-    *,
-    threshold: float,
-    identifiers: Collection[str],
-    method: Literal["auto", "exact", "candidates"] = "exact",
-    may_leave: np.ndarray | None = None,
+    corpus: Corpus, *, threshold: float, method: AskedMethod = "exact", may_leave: np.ndarray | None = None
 ) -> Relations:
-    """The relations of all rows, given their normalised inputs and outputs.
+    """The relations of all rows.
 
     `may_leave` marks rows that may leave before they are tied for other reasons than these relations: what a person
     decided, a given split.
@@ -68,15 +55,12 @@ def relate(
     Raises:
         DataError: so many pairs are alike with the same facts that they cannot be held.
     """
-    text_of, texts = distinct_texts(inputs)
-    text = np.asarray(text_of, np.int64)
-    grams = gram_sets(texts)
-    chosen = choose_method(grams, threshold, asked=method)
-    subjects = Subjects(pairs, text, len(texts), leave_out=identifiers)
-    rows = np.bincount(text, minlength=len(texts))
+    rows = np.bincount(corpus.text)
+    join = corpus.join(threshold, method)
+    subjects = Subjects(corpus.text, len(rows), corpus.input_facts)
     alike = int((rows * (rows - 1) // 2).sum())
     same_parts, same_pairs, listed, sibling_pairs = [], 0, [], 0
-    for found in alike_by(chosen, grams, threshold):
+    for found in join.pairs():
         alike += int((rows[found.left] * rows[found.right]).sum())
         same, siblings = map(_smaller_first, subjects.split(found))
         same_parts.append(same)
@@ -87,16 +71,13 @@ def relate(
     same = AlikePairs.joined([*same_parts, subjects.of_one_text()])
     same_parts.clear()
     subject = subjects.of_row
-    item, duplicates, conflicts, alternatives = _outputs(pairs, outputs, subject, same, threshold)
+    item, duplicates, conflicts, alternatives = _outputs(corpus, subject, same, threshold)
     siblings = AlikePairs.joined(listed)
     if sibling_pairs > LISTED:
         leaving = _may_leave(subject, subjects.count, item, duplicates, conflicts, may_leave)
-        siblings = _thinned(
-            (_smaller_first(subjects.split(f)[1]) for f in alike_by(chosen, grams, threshold)), leaving, threshold
-        )
+        siblings = _thinned((_smaller_first(subjects.split(f)[1]) for f in join.pairs()), leaving, threshold)
     return Relations(
-        subject, item, same, siblings, duplicates, conflicts, alternatives, alike, sibling_pairs, chosen,
-        text, grams,
+        subject, item, same, siblings, duplicates, conflicts, alternatives, alike, sibling_pairs, join.method
     )  # fmt: skip
 
 
@@ -106,24 +87,19 @@ def _smaller_first(pairs: AlikePairs) -> AlikePairs:
 
 
 def _outputs(
-    pairs: pl.DataFrame, outputs: Sequence[str], subject: np.ndarray, same: AlikePairs, threshold: float
+    corpus: Corpus, subject: np.ndarray, same: AlikePairs, threshold: float
 ) -> tuple[np.ndarray, Edges, Edges, int]:
     """The item of each row; duplicates, conflicts and the number of alternatives among items."""
-    output_of, distinct = distinct_texts(outputs)
-    output = np.asarray(output_of, np.int64)
     asked = np.bincount(subject, minlength=int(same.right.max(initial=0)) + 1) > 1
     asked[same.left] = asked[same.right] = True
-    facts = _output_facts(pairs, asked[subject])
-    item, (of_subject, of_output, of_facts) = distinct_rows(subject, output, facts)
-    return item, *compare_outputs(same, of_subject, of_output, of_facts, distinct, threshold=threshold)
-
-
-def _output_facts(pairs: pl.DataFrame, which: np.ndarray) -> np.ndarray:
-    """One number per row, equal where the facts of the outputs are; -1 where `which` does not ask for them."""
-    numbers = np.full(len(which), -1, np.int64)
-    found = [text_facts(text) for text in pairs["output"].filter(pl.Series(which))]
-    numbers[which] = np.asarray(dense_ids(found)[0], np.int64)
-    return numbers
+    rows = np.flatnonzero(asked[subject])
+    facts = np.full(len(subject), -1, np.int64)
+    facts[rows] = corpus.output_facts(rows)
+    item, (of_subject, of_output, of_facts) = distinct_rows(subject, corpus.output, facts)
+    first = first_rows(corpus.output)
+    return item, *compare_outputs(
+        same, of_subject, of_output, of_facts, lambda numbers: corpus.outputs(first[numbers]), threshold=threshold
+    )
 
 
 def _may_leave(

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-import polars as pl
 
 from .settings import SplitShares
 
@@ -15,7 +14,7 @@ SPLITS = ("train", "validation", "test")
 
 def split_components(
     component: np.ndarray,
-    keys: Sequence[str],
+    keys: np.ndarray,
     strata: Sequence[str | None],
     sides: np.ndarray,
     *,
@@ -23,8 +22,8 @@ def split_components(
 ) -> np.ndarray:
     """The split of each row, as a position in `SPLITS`; rows whose `sides` is not -1 stand there already.
 
-    The order of the rows decides nothing: components are ordered by size and by their smallest key (a hash of
-    content), strata by size and name.
+    The order of the rows decides nothing: components are ordered by size and by their smallest key (numbers in
+    the order of a hash of content), strata by size and name.
     """
     if not len(component):
         return np.zeros(0, np.int64)
@@ -52,7 +51,7 @@ def split_components(
 
 
 def split_by_date(
-    component: np.ndarray, keys: Sequence[str], dates: np.ndarray, sides: np.ndarray, *, shares: SplitShares
+    component: np.ndarray, keys: np.ndarray, dates: np.ndarray, sides: np.ndarray, *, shares: SplitShares
 ) -> np.ndarray:
     """The split of each row where the newest components go to test, those before them to validation, the rest to train.
 
@@ -89,7 +88,7 @@ def split_targets(n: int, shares: SplitShares) -> np.ndarray:
     return _apportion(n * np.array([shares.train, shares.validation, shares.test]), n)
 
 
-def _in_order(component: np.ndarray, keys: Sequence[str], free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _in_order(component: np.ndarray, keys: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The components of the free rows numbered from 0, and their numbers: large ones first, then by smallest key."""
     numbers = np.unique(component[free], return_inverse=True)[1]
     # The size counts given rows too: a component stays where it is in the order when some of it is placed already.
@@ -100,9 +99,9 @@ def _in_order(component: np.ndarray, keys: Sequence[str], free: np.ndarray) -> t
     return numbers, by_key[np.argsort(-size[by_key], kind="stable")]
 
 
-def _by_key(numbers: np.ndarray, keys: Sequence[str], free: np.ndarray) -> np.ndarray:
+def _by_key(numbers: np.ndarray, keys: np.ndarray, free: np.ndarray) -> np.ndarray:
     """Components in the order of their smallest keys."""
-    rows = pl.Series(keys, dtype=pl.String).gather(free).arg_sort().to_numpy()
+    rows = np.argsort(keys[free], kind="stable")
     first = np.unique(numbers[rows], return_index=True)[1]
     return numbers[rows[np.sort(first)]]
 

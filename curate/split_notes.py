@@ -125,9 +125,9 @@ def _group_example(pairs: pl.DataFrame, rows: np.ndarray) -> list[str]:
 
 
 def _alike_example(pairs: pl.DataFrame, rows: np.ndarray, relations: Relations) -> list[str]:
-    ids = pairs["id"].to_list()
+    ids = dict(zip(rows.tolist(), pairs["id"].gather(rows), strict=True))
     first: dict[int, int] = {}
-    for row in sorted(rows.tolist(), key=lambda row: ids[row]):
+    for row in sorted(ids, key=lambda row: ids[row]):
         first.setdefault(int(relations.subject[row]), row)
     said = []
     for found, facts in ((relations.same, "the same"), (relations.siblings, "other")):
@@ -139,10 +139,14 @@ def _alike_example(pairs: pl.DataFrame, rows: np.ndarray, relations: Relations) 
 
 
 def _nearest(found: AlikePairs, subjects: np.ndarray) -> tuple[int, int, float] | None:
+    """The most similar pair of these subjects, which come by their ids; of equals the one with the smallest ids."""
     inside = np.flatnonzero(np.isin(found.left, subjects) & np.isin(found.right, subjects))
     if not len(inside):
         return None
-    best = inside[int(np.argmax(found.similarity[inside]))]
+    place = np.zeros(int(max(found.left.max(), found.right.max(), subjects.max())) + 1, np.int64)
+    place[subjects] = np.arange(len(subjects))
+    ends = np.sort(np.stack((place[found.left[inside]], place[found.right[inside]])), axis=0)
+    best = inside[np.lexsort((ends[1], ends[0], -found.similarity[inside]))[0]]
     return int(found.left[best]), int(found.right[best]), float(found.similarity[best])
 
 

@@ -25,7 +25,7 @@ class HeldSplits:
 
     lines: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SCHEMA))
 
-    def sides(self, content: Sequence[str], ids: Sequence[str]) -> np.ndarray:
+    def sides(self, content: Sequence[str] | pl.Series, ids: Sequence[str]) -> np.ndarray:
         """The position in `SPLITS` of each row that was placed before, -1 for the others.
 
         A row is known by its content; one with a known id and another content is the same row in other words, if the

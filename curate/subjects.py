@@ -1,6 +1,6 @@
 """Subjects: rows of one normalised input and the same facts. Facts are looked up when an input first turns out alike."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import numpy as np
 import polars as pl
@@ -13,22 +13,21 @@ __all__ = ["Subjects", "input_facts"]
 
 
 class Subjects:
-    """The subjects of a table's rows, given the number of each row's normalised input.
+    """The subjects of some rows, given the number of each row's normalised input and what tells facts apart.
 
-    A text's first facts are the subject of the text's own number; other facts of the same text come after all texts.
+    `facts` gives a number for each of the rows asked for, equal where the facts of their inputs are. A text's first
+    facts are the subject of the text's own number; other facts of the same text come after all texts.
     """
 
-    def __init__(self, pairs: pl.DataFrame, text: np.ndarray, texts: int, *, leave_out: Collection[str]) -> None:
+    def __init__(self, text: np.ndarray, texts: int, facts: Callable[[np.ndarray], np.ndarray]) -> None:
         self.of_row = text.copy()
-        self._pairs = pairs.select("input", "fields")
-        self._leave_out = leave_out
+        self._facts_of = facts
         self._text = text
         self._members = np.argsort(text, kind="stable")
         self._counts = np.bincount(text, minlength=texts)
         self._starts = np.cumsum(self._counts) - self._counts
         self._known = np.zeros(texts, bool)
         self._facts = np.full(texts, -1, np.int64)
-        self._numbers: dict[frozenset[str], int] = {}
         self._further: dict[tuple[int, int], int] = {}  # text and facts: the subject
 
     @property
@@ -94,10 +93,6 @@ class Subjects:
                 new.append(own)
             self.of_row[row] = self._further[key]
         self._facts = np.concatenate((self._facts, np.array(new, np.int64)))
-
-    def _facts_of(self, rows: np.ndarray) -> np.ndarray:
-        found = input_facts(self._pairs[rows], leave_out=self._leave_out)
-        return np.array([self._numbers.setdefault(facts, len(self._numbers)) for facts in found], np.int64)
 
 
 def input_facts(pairs: pl.DataFrame, *, leave_out: Collection[str]) -> list[frozenset[str]]:

@@ -1,13 +1,12 @@
 """How many rows each threshold for near duplicates would drop, from one join at the lowest."""
 
-from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from .compared import Compared
+from .corpus import Corpus, first_rows
 from .decided import Decided, settle_decided
 from .duplicates import Outcomes
 from .facts import is_label
@@ -21,24 +20,18 @@ _EXCERPT = 160  # characters
 
 
 def threshold_table(
-    pairs: pl.DataFrame,
-    compared: Compared,
-    rank: np.ndarray,
-    decided: Decided,
-    *,
-    identifiers: Collection[str],
-    settings: CurateSettings,
+    corpus: Corpus, rank: np.ndarray, decided: Decided, *, settings: CurateSettings
 ) -> list[dict[str, Any]]:
     """For each threshold: rows dropped as near duplicates, conflicts, and the least similar pair of which one is dropped.
 
     Exact copies are the same at every threshold and not counted. `example` is null where nothing is dropped.
     """
-    relations = relate(pairs, compared.inputs, compared.outputs, threshold=THRESHOLDS[0], identifiers=identifiers)
-    label = _labels(relations, compared.outputs)
+    relations = relate(corpus, threshold=THRESHOLDS[0])
+    label = _labels(relations, corpus)
     table = []
     for threshold in THRESHOLDS:
         outcomes = settle_decided(
-            pairs, compared.texts, _raised(relations, label, threshold), rank, decided,
+            corpus, _raised(relations, label, threshold), rank, decided,
             settings=replace(settings, near_duplicate=threshold),
         )  # fmt: skip
         near = outcomes.rule == "near_duplicate"
@@ -47,19 +40,17 @@ def threshold_table(
                 "threshold": threshold,
                 "dropped": int(near.sum()),
                 "conflicts": int((outcomes.outcome == "conflict").sum()),
-                "example": _borderline(pairs, outcomes, np.flatnonzero(near)),
+                "example": _borderline(corpus.pairs, outcomes, np.flatnonzero(near)),
             }
         )
     return table
 
 
-def _labels(relations: Relations, outputs: Sequence[str]) -> np.ndarray:
+def _labels(relations: Relations, corpus: Corpus) -> np.ndarray:
     """Whether each conflict is one of two labels, which needs no likeness of the outputs."""
-    example = np.zeros(int(relations.item.max(initial=-1)) + 1, np.int64)
-    example[relations.item[::-1]] = np.arange(len(relations.item))[::-1]
-    left, right = ([int(row) for row in example[end]] for end in (relations.conflicts.left, relations.conflicts.right))
-    both = [is_label(outputs[a]) and is_label(outputs[b]) for a, b in zip(left, right, strict=True)]
-    return np.array(both, bool)
+    example = first_rows(relations.item)
+    left, right = (corpus.outputs(example[end]) for end in (relations.conflicts.left, relations.conflicts.right))
+    return np.array([is_label(a) and is_label(b) for a, b in zip(left, right, strict=True)], bool)
 
 
 def _raised(relations: Relations, label: np.ndarray, threshold: float) -> Relations:

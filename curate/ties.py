@@ -1,15 +1,13 @@
 """Which kept rows must stay together: components of alike inputs, groups and, if asked for, alike outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sparse
 from scipy.sparse.csgraph import connected_components
 
-from .grams import gram_sets
-from .join import alike_pairs
-from .normalise import distinct_texts
+from .corpus import Corpus
 from .relations import Relations
 from .settings import CurateSettings
 
@@ -34,21 +32,17 @@ class Ties:
 
 
 def tie_rows(
-    subject: np.ndarray,
-    groups: Sequence[str | None],
-    outputs: Sequence[str],
-    relations: Relations,
-    *,
-    settings: CurateSettings,
+    corpus: Corpus, rows: np.ndarray, groups: np.ndarray, relations: Relations, *, settings: CurateSettings
 ) -> Ties:
-    """The components of the rows whose subjects, groups and normalised outputs are given."""
+    """The components of these rows; `groups` numbers the group of every row of the table, -1 for none."""
+    subject, groups = relations.subject[rows], groups[rows]
     here = np.zeros(len(relations.subject) + 1, bool)
     here[subject] = True
     same = relations.same.take(here[relations.same.left] & here[relations.same.right])
     siblings = relations.siblings.take(here[relations.siblings.left] & here[relations.siblings.right])
-    firm = [(same.left, same.right), *_by_group(subject, groups)]
+    firm = [(same.left, same.right), _chain(subject, groups)]
     if settings.tie_outputs:
-        firm += _by_output(subject, outputs, settings.near_duplicate)
+        firm += _by_output(corpus, subject, corpus.output[rows], settings.near_duplicate)
     if not settings.tie_siblings:
         return _ties(subject, groups, firm, None)
     if settings.tie_siblings is True:
@@ -71,28 +65,19 @@ def _steps(start: float) -> list[float]:
 Edge = tuple[np.ndarray, np.ndarray]
 
 
-def _by_group(subject: np.ndarray, groups: Sequence[str | None]) -> list[Edge]:
-    """Each row of a group tied to the group's first."""
-    return [_chain(subject, groups)]
+def _by_output(corpus: Corpus, subject: np.ndarray, output: np.ndarray, threshold: float) -> Iterator[Edge]:
+    first = np.zeros(int(output.max(initial=-1)) + 1, np.int64)
+    first[output[::-1]] = subject[::-1]
+    yield _chain(subject, output)
+    for found in corpus.alike_outputs(np.unique(output), threshold):
+        yield first[found.left], first[found.right]
 
 
-def _by_output(subject: np.ndarray, outputs: Sequence[str], threshold: float) -> list[Edge]:
-    numbers, texts = distinct_texts(outputs)
-    first = np.zeros(len(texts), np.int64)
-    first[np.asarray(numbers, np.int64)[::-1]] = subject[::-1]
-    found = alike_pairs(gram_sets(texts), threshold)
-    return [_chain(subject, outputs), (first[found.left], first[found.right])]
-
-
-def _chain(subject: np.ndarray, values: Sequence[str | None]) -> Edge:
-    first: dict[str, int] = {}
-    pairs = [
-        (first.setdefault(value, int(own)), int(own))
-        for own, value in zip(subject, values, strict=True)
-        if value is not None
-    ]
-    left, right = zip(*pairs, strict=True) if pairs else ((), ())
-    return np.array(left, np.int64), np.array(right, np.int64)
+def _chain(subject: np.ndarray, numbers: np.ndarray) -> Edge:
+    """Each row of one number (-1 for none) tied to the first that bears it."""
+    rows = np.flatnonzero(numbers >= 0)
+    _, first, place = np.unique(numbers[rows], return_index=True, return_inverse=True)
+    return subject[rows[first]][place], subject[rows]
 
 
 def _components(subject: np.ndarray, edges: Sequence[Edge]) -> np.ndarray:
@@ -112,17 +97,17 @@ def _largest(component: np.ndarray) -> int:
     return int(np.bincount(component).max()) if len(component) else 0
 
 
-def _ties(subject: np.ndarray, groups: Sequence[str | None], edges: list[Edge], start: float | None) -> Ties:
+def _ties(subject: np.ndarray, groups: np.ndarray, edges: list[Edge], start: float | None) -> Ties:
     component = _components(subject, edges)
     if not len(component):
         return Ties(component, start, 0, "nothing")
     sizes = np.bincount(component)
     inside = component == sizes.argmax()
-    names = {g for g, i in zip(groups, inside, strict=True) if i and g is not None}
+    own = np.unique(groups[inside & (groups >= 0)])
     largest = np.zeros(int(subject.max()) + 1, bool)
     largest[subject[inside]] = True
     held = largest[edges[0][0]].sum(), sum(largest[left].sum() for left, _ in edges[2:])
-    words = [f"{len(names):,} group{'s' * (len(names) != 1)}"] if names else []
+    words = [f"{len(own):,} group{'s' * (len(own) != 1)}"] if len(own) else []
     words += [f"{held[0]:,} alike inputs with the same facts"] if held[0] else []
     words += [f"{held[1]:,} siblings or alike outputs"] if held[1] else []
     return Ties(component, start, int(sizes.max()), ", ".join(words) or "equal inputs")

@@ -2,14 +2,16 @@
 
 import random
 
+import numpy as np
 import polars as pl
 import pytest
 
 from tuneworth.curate import read_frame
 from tuneworth.curate.certificate import certify
+from tuneworth.curate.compared import compare_texts
+from tuneworth.curate.corpus import TextsInMemory
 from tuneworth.curate.facts import text_facts
-from tuneworth.curate.grams import gram_sets
-from tuneworth.curate.normalise import distinct_texts, normalise
+from tuneworth.curate.normalise import normalise
 
 WORDS = ["red", "green", "blue", "part", "for", "cars", "and", "boats", "with", "a", "handle", "5V", "6V", "USB", "usb"]
 
@@ -35,9 +37,12 @@ def table(seed, n=60):
     return read_frame(rows).pairs
 
 
-def certified(kept, threshold):
-    inputs, outputs = ([normalise(text) for text in kept[name]] for name in ("input", "output"))
-    return certify(kept, inputs, outputs, threshold=threshold, identifiers=[], siblings_tied_from=None)
+def certified(kept, threshold, pairs=None):
+    """What is said about these rows; `pairs` are all, of which the rows are the last ones."""
+    pairs = kept if pairs is None else pairs
+    rows = np.arange(len(pairs) - len(kept), len(pairs))
+    corpus = TextsInMemory(pairs, compare_texts(pairs, ()))
+    return certify(corpus, kept, rows, threshold=threshold, siblings_tied_from=None)
 
 
 @pytest.mark.parametrize("threshold", [0.6, 0.8, 1.0])
@@ -59,26 +64,44 @@ def test_pairs_across_the_split_are_counted_as_by_hand(seed, threshold):
                 near.setdefault(text, []).append((-like, own["id"], other["id"]))
             if similarity(normalise(own["output"]), normalise(other["output"])) >= threshold:
                 outputs.add(own["id"])
-    told = certified(kept, threshold)
+    told, _ = certified(kept, threshold)
     assert (told["pairs_at_or_above"], told["siblings_at_or_above"]) == (same, siblings)
     assert told["outputs_alike"] == len(outputs)
     expected = sorted(min(found) for found in near.values())[:10]
     assert [(-n["similarity"], n["id"], n["train_id"]) for n in told["nearest"]] == expected
 
 
-def test_grams_that_are_known_already_change_nothing():
+def test_rows_that_were_dropped_before_change_nothing():
     kept = table(9)
-    texts = [normalise(text) for text in kept["input"]]
-    more = ["a text that was dropped before", *texts]  # numbers of texts that are not kept are left over
-    numbers, distinct = distinct_texts(more)
-    sets = (pl.Series(numbers[1:]).to_numpy(), gram_sets(distinct))
-    outputs = [normalise(text) for text in kept["output"]]
-    options = {"threshold": 0.7, "identifiers": [], "siblings_tied_from": 0.8}
-    assert certify(kept, texts, outputs, sets=sets, **options) == certify(kept, texts, outputs, **options)
+    more = pl.concat([table(3).with_columns(id="dropped " + pl.col("id")), kept])
+    said, crossing = certified(kept, 0.7, more)
+    alone, as_alone = certified(kept, 0.7)
+    assert said == alone
+    assert (crossing.train - 60).tolist() == as_alone.train.tolist()
+    assert (crossing.held - 60).tolist() == as_alone.held.tolist()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_train_row_of_a_crossing_pair_is_named_with_its_most_similar_held_out_row(seed):
+    kept = table(seed)
+    rows = list(kept.iter_rows(named=True))
+    best = {}
+    for place, own in enumerate(rows):
+        for other_place, other in enumerate(rows):
+            a, b = normalise(own["input"]), normalise(other["input"])
+            same = a == b or text_facts(own["input"]) == text_facts(other["input"])
+            if own["split"] == "train" != other["split"] and same and similarity(a, b) >= 0.7:
+                best.setdefault(place, []).append((-similarity(a, b), other["id"], other_place))
+    _, crossing = certified(kept, 0.7)
+    assert best
+    assert crossing.train.tolist() == sorted(best)
+    assert [-like for like in crossing.similarity.tolist()] == [min(best[row])[0] for row in sorted(best)]
+    assert all(rows[held]["split"] != "train" for held in crossing.held)
 
 
 def test_nothing_held_out_has_nothing_near():
     kept = table(1).with_columns(split=pl.lit("train"))
-    told = certified(kept, 0.8)
+    told, crossing = certified(kept, 0.8)
+    assert not len(crossing.train)
     assert told["nearest"] == []
     assert told["pairs_at_or_above"] == told["siblings_at_or_above"] == told["outputs_alike"] == 0

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from tuneworth.curate import CurateSettings, forest, outputs, read_frame, read_pairs
 from tuneworth.curate import relations as module
 from tuneworth.curate.checked import check_rows
+from tuneworth.curate.compared import compare_texts
+from tuneworth.curate.corpus import TextsInMemory
 from tuneworth.curate.duplicates import rank_rows, settle
 from tuneworth.curate.facts import field_facts, is_label, text_facts
 from tuneworth.curate.forest import SiblingForest
@@ -43,9 +45,12 @@ def table(rows):
     return read_frame(rows).pairs
 
 
+def corpus_of(pairs, identifiers=()):
+    return TextsInMemory(pairs, compare_texts(pairs, identifiers), identifiers=identifiers)
+
+
 def related(pairs, threshold=0.8, **options):
-    inputs, outputs = ([normalise(text) for text in pairs[name]] for name in ("input", "output"))
-    return relate(pairs, inputs, outputs, threshold=threshold, identifiers=[], **options)
+    return relate(corpus_of(pairs), threshold=threshold, **options)
 
 
 def by_hand(pairs, threshold):
@@ -155,8 +160,9 @@ def test_stars_are_those_of_the_greedy_rule(seed, conflicts):
     relations = related(pairs)
     chosen = CurateSettings(conflicts=conflicts)
     texts = [(normalise(a), normalise(b)) for a, b in pairs.select("input", "output").rows()]
-    rank = rank_rows(pairs, check_rows(pairs, None), texts, keep="longest")
-    outcomes = settle(pairs, texts, relations, rank, settings=chosen)
+    corpus = corpus_of(pairs)
+    rank = rank_rows(corpus, check_rows(pairs, None), keep="longest")
+    outcomes = settle(corpus, relations, rank, settings=chosen)
     expected = greedy(as_rows(relations), rank.tolist(), conflicts)
     assert outcomes.outcome.tolist() == expected
     for row in np.flatnonzero(outcomes.outcome == "duplicate").tolist():
@@ -189,7 +195,8 @@ def test_ties_are_the_components_of_a_search_by_hand(seed, tie_siblings):
     pairs = table(rows_of(seed, 70))
     relations = related(pairs, 0.7)
     chosen = CurateSettings(near_duplicate=0.7, tie_siblings=tie_siblings)
-    ties = tie_rows(relations.subject, [None] * len(pairs), pairs["output"].to_list(), relations, settings=chosen)
+    none = np.full(len(pairs), -1)
+    ties = tie_rows(corpus_of(pairs), np.arange(len(pairs)), none, relations, settings=chosen)
     found, inputs = by_hand(pairs, 0.7), [normalise(text) for text in pairs["input"]]
     firm = found["duplicate"] | found["conflict"] | found["alternative"]
     steps = {True: [0.7], False: [1.01], "auto": [0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0]}[tie_siblings]
@@ -244,13 +251,13 @@ def test_more_siblings_than_are_listed_tie_the_same_rows(seed, monkeypatch):
     thinned = related(pairs, 0.6)
     assert len(thinned.siblings.left) < len(every.siblings.left) / 2
     assert thinned.sibling_pairs == every.sibling_pairs
-    texts = [(normalise(a), normalise(b)) for a, b in pairs.select("input", "output").rows()]
-    rank = rank_rows(pairs, check_rows(pairs, None), texts, keep="first")
-    kept = settle(pairs, texts, every, rank, settings=CurateSettings()).kept
+    corpus = corpus_of(pairs)
+    rank = rank_rows(corpus, check_rows(pairs, None), keep="first")
+    kept = np.flatnonzero(settle(corpus, every, rank, settings=CurateSettings()).kept)
     for tie_siblings in (True, "auto"):
         chosen = CurateSettings(near_duplicate=0.6, tie_siblings=tie_siblings)
-        none = [None] * int(kept.sum())
-        ties = [tie_rows(r.subject[kept], none, none, r, settings=chosen) for r in (every, thinned)]
+        none = np.full(len(pairs), -1)
+        ties = [tie_rows(corpus, kept, none, r, settings=chosen) for r in (every, thinned)]
         assert ties[0].siblings_tied_from == ties[1].siblings_tied_from
         same = [t.component[:, None] == t.component for t in ties]
         assert (same[0] == same[1]).all()
@@ -287,7 +294,8 @@ def test_an_empty_table_has_no_relations():
 def test_fields_without_their_identifiers_are_compared_by_value():
     rows = [{"input": {"sku": sku, "name": "a chair of wood", "legs": 4}, "output": "out"} for sku in ("A1", "B2")]
     pairs = table(rows)
-    inputs = ["name: a chair of wood legs: 4"] * 2
-    relations = relate(pairs, inputs, ["out"] * 2, threshold=0.8, identifiers=["sku"])
+    corpus = corpus_of(pairs, ["sku"])
+    assert corpus.inputs(np.arange(2)) == ["name: a chair of wood legs: 4"] * 2
+    relations = relate(corpus, threshold=0.8)
     assert json.loads(pairs["fields"][0])["sku"] == "A1"
     assert relations.item.tolist() == [0, 0]

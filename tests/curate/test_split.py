@@ -10,6 +10,7 @@ from tuneworth.curate import CurateSettings, HeldSplits, SplitShares, curate, re
 from tuneworth.curate.dates import UNDATED, pair_dates
 from tuneworth.curate.split import split_components, split_targets
 from tuneworth.curate.splits_file import hold_splits
+from tuneworth.curate.strata import column_values
 from tuneworth.style import ConfigError, DataError, RunBroken
 
 SHARES = SplitShares(train=0.7, validation=0.1, test=0.2)
@@ -17,8 +18,7 @@ SHARES = SplitShares(train=0.7, validation=0.1, test=0.2)
 
 def place(component, strata=None, shares=SHARES):
     n = len(component)
-    keys = [f"{i:04d}" for i in range(n)]
-    return split_components(np.array(component), keys, strata or [None] * n, np.full(n, -1), shares=shares)
+    return split_components(np.array(component), np.arange(n), strata or [None] * n, np.full(n, -1), shares=shares)
 
 
 @given(st.integers(0, 2000))
@@ -149,6 +149,10 @@ def test_rows_of_one_moment_are_divided_alike_in_any_order():
     assert one["split"].value_counts().sort("split")["count"].to_list() == [6, 21, 3]
 
 
+def dates_of(rows):
+    return pair_dates(column_values(read_frame(rows).pairs, "on", where="[data] date"), "on")
+
+
 @pytest.mark.parametrize(
     ("value", "day"),
     [
@@ -168,7 +172,7 @@ def test_rows_of_one_moment_are_divided_alike_in_any_order():
     ],
 )
 def test_dates_are_read(value, day):
-    moments, notes = pair_dates(read_frame([{"input": "a", "output": "b", "on": value}]).pairs, "on")
+    moments, notes = dates_of([{"input": "a", "output": "b", "on": value}])
     assert str(np.datetime64(int(moments[0]), "us"))[:10] == day
     assert notes == []
 
@@ -176,14 +180,14 @@ def test_dates_are_read(value, day):
 @pytest.mark.parametrize("value", ["soon", "12", "2024-13-01", "99.99.2024", "", "1e5", "123456", "31/12"])
 def test_what_is_no_date_is_none(value):
     rows = [{"input": "a", "output": "b", "on": value}, {"input": "c", "output": "d", "on": "2024-01-01"}]
-    moments, notes = pair_dates(read_frame(rows).pairs, "on")
+    moments, notes = dates_of(rows)
     assert moments[0] == UNDATED if value != "123456" else moments[0] > UNDATED
     assert len(notes) == (value != "123456")
 
 
 def test_dates_that_could_be_two_or_are_none_are_refused():
     def read(*values):
-        return pair_dates(read_frame([{"input": f"a {v}", "output": "b", "on": v} for v in values]).pairs, "on")
+        return dates_of([{"input": f"a {v}", "output": "b", "on": v} for v in values])
 
     with pytest.raises(ConfigError, match='"01/02/2024" in "on" could be two dates'):
         read("01/02/2024")
@@ -192,7 +196,7 @@ def test_dates_that_could_be_two_or_are_none_are_refused():
     with pytest.raises(DataError, match="is not a date; write dates as 2024-12-31"):
         read("yesterday")
     with pytest.raises(ConfigError, match=r'\[data\] date: no pair has .* "when"'):
-        pair_dates(read_frame([{"input": "a", "output": "b", "on": "2024"}]).pairs, "when")
+        curate([{"input": "a", "output": "b", "on": "2024"}], date="when")
     with pytest.raises(ConfigError, match="exclude each other"):
         curate(dated(9), date="created", settings=CurateSettings(stratify="created"))
 
@@ -233,12 +237,12 @@ def test_a_given_split_is_not_blamed_on_ties():
 @given(st.lists(st.tuples(st.integers(0, 8), st.sampled_from("abc")), min_size=1, max_size=60), st.data())
 def test_the_order_of_rows_decides_no_split_of_components(rows, data):
     component, strata = np.array([c for c, _ in rows]), [s for _, s in rows]
-    keys = [f"{i:04d}" for i in range(len(rows))]
+    keys = np.arange(len(rows))
     shuffled = data.draw(st.permutations(range(len(rows))))
     free = np.full(len(rows), -1)
     one = split_components(component, keys, strata, free, shares=SHARES)
     other = split_components(
-        component[shuffled], [keys[i] for i in shuffled], [strata[i] for i in shuffled], free, shares=SHARES
+        component[shuffled], keys[shuffled], [strata[i] for i in shuffled], free, shares=SHARES
     )
     assert one[shuffled].tolist() == other.tolist()
 

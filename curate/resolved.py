@@ -1,0 +1,148 @@
+"""What becomes of every row, decided by numbers; of texts only those are asked for that there is something to say about."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from .canned import Canned, find_canned
+from .certificate import Crossing, certify
+from .clock import Clock
+from .compared import salted
+from .corpus import Corpus
+from .decided import despite_decision, preferred_first, settle_decided
+from .duplicates import Outcomes, rank_rows
+from .leaving import failing_leave, followers_leave
+from .place import Placed, place_rows
+from .placed import given_sides
+from .prepare import Prepared
+from .relations import Relations, relate
+from .settings import CurateSettings
+from .split_notes import split_notes
+from .splits_file import HeldSplits
+
+__all__ = ["Resolved", "resolve"]
+
+BeforeCertificate = Callable[[pl.DataFrame, Outcomes], None]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """table: the pair table with `split` (null unless kept) and `reference_ok`; kept: those of its rows that are kept.
+
+    rank: the order in which rows are preferred. notes: sentences about the split; cautions: warnings about it.
+    """
+
+    table: pl.DataFrame
+    kept: pl.DataFrame
+    outcomes: Outcomes
+    placed: Placed
+    relations: Relations
+    rank: np.ndarray
+    canned: Canned
+    certificate: dict[str, Any]
+    notes: list[str]
+    cautions: list[dict[str, str]]
+
+
+def resolve(
+    ready: Prepared, *, settings: CurateSettings, held: HeldSplits, seed: int, clock: Clock, check: BeforeCertificate
+) -> Resolved:
+    """Relations, duplicates, conflicts, splits, who leaves, and the certificate, for all rows.
+
+    `check` sees the kept rows and all outcomes before the search of the certificate begins, and may refuse.
+    """
+    corpus, decided = ready.corpus, ready.decided
+    before = held.sides(corpus.content, ready.ids)
+    stands = _first_said(decided.side, given_sides(corpus.pairs["split"].to_list()), before)
+    relations = relate(
+        corpus, threshold=settings.near_duplicate, method=settings.method, may_leave=_may_leak(corpus.pairs, stands)
+    )
+    clock.lap("join")
+
+    rank = rank_rows(corpus, ready.checked, keep=settings.keep)
+    rank = preferred_first(rank, decided, stands, held.named(ready.ids))
+    settled = settle_decided(corpus, relations, rank, decided, settings=settings)
+    clock.lap("duplicates")
+
+    placed = place_rows(
+        corpus, settled, relations, stands, keys=_numbered(salted(corpus.content, seed)), stratum=ready.stratum,
+        dates=ready.dates, settings=settings,
+    )  # fmt: skip
+    outcomes = _all_who_leave(placed.outcomes, placed, ready)
+    table, kept = _divided(corpus.pairs, placed, outcomes, ready)
+    check(kept, outcomes)
+    notes, cautions = split_notes(
+        corpus.pairs, placed, relations, given=stands, held=before, dates=ready.dates, settings=settings
+    )
+    clock.lap("split")
+
+    canned = find_canned(corpus)
+    certificate, crossing = _certified(corpus, kept, outcomes, placed, settings)
+    if len(crossing.train) and relations.method.name == "candidates":
+        outcomes = _all_who_leave(_leak(outcomes, crossing, table), placed, ready)
+        table, kept = _divided(corpus.pairs, placed, outcomes, ready)
+        check(kept, outcomes)
+        certificate, _ = _certified(corpus, kept, outcomes, placed, settings)
+    clock.lap("certificate")
+    return Resolved(table, kept, outcomes, placed, relations, rank, canned, certificate, notes, cautions)
+
+
+def _certified(
+    corpus: Corpus, kept: pl.DataFrame, outcomes: Outcomes, placed: Placed, settings: CurateSettings
+) -> tuple[dict[str, Any], Crossing]:
+    return certify(
+        corpus, kept, np.flatnonzero(outcomes.kept), threshold=settings.near_duplicate,
+        siblings_tied_from=placed.ties.siblings_tied_from,
+    )  # fmt: skip
+
+
+def _leak(outcomes: Outcomes, crossing: Crossing, table: pl.DataFrame) -> Outcomes:
+    """Train rows that the exact search finds too near to a held-out row, which the candidates had missed, leave."""
+    rows, first = np.unique(crossing.train, return_index=True)
+    others = crossing.held[first]
+    names = table.select("id", "split")[others.tolist()].rows()
+    said = [
+        f'Alike, with the same facts, to "{name}" of {split}: missed by the candidates, found by the certificate.'
+        for name, split in names
+    ]
+    return outcomes.mark(
+        rows, "leaked", rule="leaked", evidence=said, other=others, similarity=crossing.similarity[first]
+    )
+
+
+def _all_who_leave(outcomes: Outcomes, placed: Placed, ready: Prepared) -> Outcomes:
+    """The outcomes in the end: failing outputs leave train and validation, and duplicates of who left follow."""
+    outcomes = failing_leave(outcomes, placed.side, ready.checked)
+    outcomes = followers_leave(outcomes, ready.checked, ready.ids)
+    return despite_decision(outcomes, ready.decided)
+
+
+def _divided(
+    pairs: pl.DataFrame, placed: Placed, outcomes: Outcomes, ready: Prepared
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """All pairs with their split and whether the output is a good reference, and those of them that are kept."""
+    splits = pl.Series(placed.splits(outcomes.kept), dtype=pl.String)
+    table = pairs.with_columns(split=splits, reference_ok=pl.Series(ready.checked.must == 0))
+    return table, table.filter(pl.Series(outcomes.kept))
+
+
+def _first_said(*sides: np.ndarray) -> np.ndarray:
+    """Each row's side by the first that says one; -1 where none does."""
+    said = np.full(len(sides[0]), -1)
+    for side in sides:
+        said = np.where(said < 0, side, said)
+    return said
+
+
+def _may_leak(pairs: pl.DataFrame, stands: np.ndarray) -> np.ndarray:
+    """Rows that may leave for leaking: only where some stand in a split, those that do, and rows of groups."""
+    placed = stands >= 0
+    return (placed | pairs["group"].is_not_null().to_numpy()) & placed.any()
+
+
+def _numbered(keys: pl.Series) -> np.ndarray:
+    """Numbers in the order of the keys."""
+    return keys.rank("dense").to_numpy().astype(np.int64)
