@@ -43,7 +43,7 @@ def candidates(texts: list[str]) -> np.ndarray:
     from tuneworth.curate.grams import gram_sets
     from tuneworth.curate.join import AlikePairs
 
-    found = AlikePairs.joined(list(candidate_tiles(gram_sets(texts), THRESHOLD)))
+    found = AlikePairs.joined(list(candidate_tiles(texts, gram_sets(texts), THRESHOLD)))
     return np.stack((found.left, found.right))
 
 

@@ -1,26 +1,39 @@
-"""The join by candidates: pairs that MinHash bands propose (Broder 1997), each verified exactly; some may be missed.
+"""The join by candidates: pairs that MinHash bands propose, each verified exactly; some may be missed.
 
-A signature of 128 minima is cut into `b` bands of `r`. Two texts of similarity s agree in a band with probability
-`s^r`, so they are proposed with `1 - (1 - s^r)^b`, which is lowest at the threshold. Precision is exact.
+Texts with the same key of a band stand in one bucket, and texts of one bucket meet. In a bucket with very many texts,
+as templated data make them, each text meets only the few with the smallest content keys: whatever the order of the rows
+and wherever they stand, the same ones. Such pairs may have other bands in which they meet.
 """
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import polars as pl
 
 from .grams import GramSets
 from .join import AlikePairs, alike_tiles, as_fraction, estimated_work, verified_pairs
+from .minhash import band_keys, expected_recall
+from .normalise import content_hash
 
-__all__ = ["Method", "alike_by", "candidate_tiles", "choose_method"]
+__all__ = [
+    "CAPS",
+    "Caps",
+    "Method",
+    "Skew",
+    "alike_by",
+    "buckets_of",
+    "candidate_tiles",
+    "choose_method",
+    "key_ranks",
+    "meetings",
+]
 
-_MINIMA = 128
-_RECALL = 0.999  # of pairs at the threshold; more similar ones are found more surely
-_SEED = 1
 _EXACT_WORK = 30_000_000_000  # gram meetings: about 5 minutes on one core at 10 ns each
-_ROWS = 1 << 16  # signatures taken out at once
 _PAIRS = 4_000_000  # candidates looked at together
+_RANK_DIGITS = 8  # of the content key: 32 bits; texts of equal rank count as one, so no order but the keys' matters
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,44 @@ class Method:
         return {"method": self.name, "expected_recall": round(self.expected_recall, 6), "because": self.because}
 
 
+@dataclass(frozen=True)
+class Caps:
+    """The rule of a bucket: all pairs of up to `texts` texts; in a larger one each text with the `hubs` smallest keys."""
+
+    texts: int = 256
+    hubs: int = 16
+
+
+CAPS = Caps()
+
+
+@dataclass(frozen=True)
+class Skew:
+    """largest: texts in the largest bucket of any band. capped: buckets in which not all texts met each other."""
+
+    largest: int = 0
+    capped: int = 0
+
+    @classmethod
+    def joined(cls, parts: "Iterable[Skew]") -> "Skew":
+        """The skew of all buckets, given that of some and of the others."""
+        parts = list(parts)
+        return cls(max((part.largest for part in parts), default=0), sum(part.capped for part in parts))
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Positions in the order of their keys; the one at place i meets the `partners[i]` that follow it.
+
+    meets_all: for each position, whether it meets every text of its bucket.
+    """
+
+    order: np.ndarray
+    partners: np.ndarray
+    meets_all: np.ndarray
+    skew: Skew
+
+
 def choose_method(grams: GramSets, threshold: float, *, asked: Literal["auto", "exact", "candidates"]) -> Method:
     """Exact unless asked otherwise or, with "auto", the meetings of grams in prefixes would take more than minutes."""
     recall = expected_recall(threshold)
@@ -47,74 +98,87 @@ def choose_method(grams: GramSets, threshold: float, *, asked: Literal["auto", "
     return Method("candidates", recall, f"{work:,} meetings of grams, above {_EXACT_WORK:,}")
 
 
-def expected_recall(threshold: float) -> float:
-    """The share of pairs just at the threshold that the bands propose."""
-    rows, bands = _bands(threshold)
-    return 1 - (1 - threshold**rows) ** bands
+def alike_by(
+    method: Method,
+    texts: Sequence[str],
+    grams: GramSets,
+    threshold: float,
+    *,
+    report: Callable[[Skew], None] = lambda _: None,
+) -> Iterator[AlikePairs]:
+    """Pairs at or above the threshold, `left < right`, in parts, each pair once; candidates end with their skew."""
+    if method.name == "exact":
+        return alike_tiles(grams, threshold)
+    return candidate_tiles(texts, grams, threshold, report=report)
 
 
-def alike_by(method: Method, grams: GramSets, threshold: float) -> Iterator[AlikePairs]:
-    """Pairs at or above the threshold, `left < right`, in parts, each pair once."""
-    return alike_tiles(grams, threshold) if method.name == "exact" else candidate_tiles(grams, threshold)
+def candidate_tiles(
+    texts: Sequence[str],
+    grams: GramSets,
+    threshold: float,
+    *,
+    caps: Caps = CAPS,
+    report: Callable[[Skew], None] = lambda _: None,
+) -> Iterator[AlikePairs]:
+    """The candidates among distinct texts that reach the threshold; `report` is told the skew at the end."""
+    keys, t = band_keys(texts, threshold), as_fraction(threshold)
+
+    @functools.cache
+    def ranks() -> np.ndarray:
+        return key_ranks(pl.Series(map(content_hash, texts), dtype=pl.String))
+
+    meets_all, skews = np.empty(keys.shape, bool), []
+    for band in range(keys.shape[1]):
+        buckets = buckets_of(keys[:, band], ranks, caps=caps)
+        meets_all[:, band] = buckets.meets_all
+        skews.append(buckets.skew)
+        for left, right in meetings(buckets):
+            met = np.zeros(len(left), bool)
+            for earlier in range(band):  # a pair that met in an earlier band was looked at there
+                same = keys[left, earlier] == keys[right, earlier]
+                met |= same & (meets_all[left, earlier] | meets_all[right, earlier])
+            yield verified_pairs(grams, left[~met], right[~met], t)
+    report(Skew.joined(skews))
 
 
-def candidate_tiles(grams: GramSets, threshold: float) -> Iterator[AlikePairs]:
-    """The candidates that reach the threshold."""
-    if not len(grams.sizes):
-        return
-    rows, bands = _bands(threshold)
-    keys = _signatures(grams)[:, : rows * bands].reshape(len(grams.sizes), bands, rows)
-    t = as_fraction(threshold)
-    for band in range(bands):
-        for left, right in _meetings(_mixed(keys[:, band])):
-            # A pair that met in an earlier band was looked at there.
-            new = ~(keys[left, :band] == keys[right, :band]).all(axis=2).any(axis=1)
-            yield verified_pairs(grams, left[new], right[new], t)
+def key_ranks(keys: pl.Series) -> np.ndarray:
+    """What decides between texts of a bucket that is too large: 32 bits of each content key (hex digits), uint32."""
+    return keys.str.head(_RANK_DIGITS).str.to_integer(base=16, dtype=pl.UInt32).to_numpy()
 
 
-def _bands(threshold: float) -> tuple[int, int]:
-    """Rows of a band and bands: as long a band as the recall allows, for few candidates."""
-    for rows in range(8, 1, -1):
-        if 1 - (1 - threshold**rows) ** (_MINIMA // rows) >= _RECALL:
-            return rows, _MINIMA // rows
-    return 1, _MINIMA
-
-
-def _signatures(grams: GramSets) -> np.ndarray:
-    """`(n, 128)` uint32; the same for the same texts on every machine."""
-    from rensa import RMinHash  # pyright: ignore[reportAttributeAccessIssue] (a compiled module without types)
-
-    order = np.argsort(grams.starts, kind="stable")
-    bounds = np.append(grams.starts[order], len(grams.grams)).astype(np.uint64)
-    found = np.empty((len(order), _MINIMA), np.uint32)
-    for start in range(0, len(order), _ROWS):
-        part = bounds[start : start + _ROWS + 1]
-        hashes = grams.grams[int(part[0]) : int(part[-1])].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, part - part[0], _MINIMA, _SEED)
-        found[order[start : start + _ROWS]] = np.array(matrix.to_rows(), np.uint32)
-    return found
-
-
-def _mixed(keys: np.ndarray) -> np.ndarray:
-    """One number per row: rows of equal keys get equal numbers, and others seldom do; what they propose is verified."""
-    mixed = np.zeros(len(keys), np.uint64)
-    for column in keys.T:
-        mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-    return mixed
-
-
-def _meetings(keys: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """All pairs of positions with equal keys, the smaller first, in parts."""
+def buckets_of(keys: np.ndarray, ranks: Callable[[], np.ndarray], *, caps: Caps = CAPS) -> Buckets:
+    """The buckets of one band, or of several whose keys differ; `ranks` are asked for only if a bucket is too large."""
     order = np.argsort(keys, kind="stable")
-    ends = np.searchsorted(keys[order], keys[order], side="right")
-    partners = ends - np.arange(len(order)) - 1
-    work = np.cumsum(partners)
+    sorted_keys = keys[order]
+    first = np.flatnonzero(np.append(True, sorted_keys[1:] != sorted_keys[:-1])) if len(keys) else np.zeros(0, np.int64)
+    sizes = np.diff(np.append(first, len(keys)))
+    partners = np.repeat(first + sizes, sizes) - np.arange(len(keys)) - 1
+    meets_all = np.ones(len(keys), bool)
+    large = sizes > caps.texts
+    if large.any():
+        places = np.flatnonzero(np.repeat(large, sizes))
+        rank = ranks()[order[places]]
+        again = np.lexsort((rank, sorted_keys[places]))
+        order[places], rank = order[places][again], rank[again]
+        own = sizes[large]
+        starts = np.cumsum(own) - own
+        last_hub = rank[starts + np.minimum(caps.hubs, own) - 1]
+        hub = rank <= np.repeat(last_hub, own)
+        partners[places] *= hub
+        meets_all[order[places]] = hub
+    return Buckets(order, partners, meets_all, Skew(int(sizes.max(initial=0)), int(large.sum())))
+
+
+def meetings(buckets: Buckets, *, most: int = _PAIRS) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The pairs of positions that meet, the smaller first, in parts of about `most`."""
+    order, partners = buckets.order, buckets.partners
+    busy = np.flatnonzero(partners)  # most texts meet none
+    work = np.cumsum(partners[busy])
     start = 0
-    while start < len(order) and work[-1]:
-        stop = max(start + 1, int(np.searchsorted(work, (work[start - 1] if start else 0) + _PAIRS, side="right")))
-        counts = partners[start:stop]
-        first = np.repeat(np.arange(start, stop), counts)
+    while start < len(busy):
+        stop = max(start + 1, int(np.searchsorted(work, (work[start - 1] if start else 0) + most, side="right")))
+        counts = partners[busy[start:stop]]
+        first = np.repeat(busy[start:stop], counts)
         second = first + 1 + np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
         a, b = order[first], order[second]
         yield np.minimum(a, b), np.maximum(a, b)

@@ -1,6 +1,5 @@
 """Texts as sets of character 5-grams: sorted whole numbers, rare grams first."""
 
-import os
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,10 +9,11 @@ from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
+import polars as pl
 
 from .numbering import Numbering
 
-__all__ = ["GRAM", "GramSets", "batches", "gram_sets", "on_all_cores", "padded"]
+__all__ = ["GRAM", "GramSets", "batches", "code_points", "gram_sets", "on_all_cores", "padded"]
 
 GRAM = 5  # characters
 SKETCH_BITS = 256
@@ -66,8 +66,11 @@ def gram_sets(texts: Sequence[str]) -> GramSets:
 
 
 def on_all_cores(work: Callable[[S], T], parts: Iterable[S]) -> list[T]:
-    """The results of the parts in their order; numpy lets other threads work while it sorts and gathers."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    """The results of the parts in their order; numpy lets other threads work while it sorts and gathers.
+
+    As many threads as polars has: one in a process that shares the cores with others like it.
+    """
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
         return list(pool.map(work, parts))
 
 
@@ -124,9 +127,9 @@ def _numbers(texts: Sequence[str], starts: np.ndarray, total: int) -> tuple[np.n
     bits = int(number.max(initial=1)).bit_length()
     slots = min(24, max(8, total.bit_length() - 2))
     if GRAM * bits <= 63:
-        codes = _ahead(lambda chunk: _packed(number[_code_points(chunk)], bits), chunks)
+        codes = _ahead(lambda chunk: _packed(number[code_points(chunk)], bits), chunks)
     else:
-        codes = map(_LargeAlphabet(slots).pack, (number[_code_points(chunk)] for chunk in chunks))
+        codes = map(_LargeAlphabet(slots).pack, (number[code_points(chunk)] for chunk in chunks))
     grams, found, start = Numbering(slots), np.empty(total, np.int32), 0
     for part in codes:
         found[start : start + len(part)] = grams.number(part)
@@ -136,7 +139,7 @@ def _numbers(texts: Sequence[str], starts: np.ndarray, total: int) -> tuple[np.n
 
 def _ahead(work: Callable[[S], T], parts: Iterable[S]) -> Iterator[T]:
     """The results in order, each made by another core while the one before is used."""
-    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1)) as pool:
+    with ThreadPoolExecutor(max(1, pl.thread_pool_size() - 1)) as pool:
         waiting: deque[Future[T]] = deque()
         for part in parts:
             waiting.append(pool.submit(work, part))
@@ -145,7 +148,7 @@ def _ahead(work: Callable[[S], T], parts: Iterable[S]) -> Iterator[T]:
         yield from (future.result() for future in waiting)
 
 
-def _code_points(texts: Sequence[str]) -> np.ndarray:
+def code_points(texts: Sequence[str]) -> np.ndarray:
     """The code points of texts end to end, each text filled up to the length of a gram."""
     whole = "".join(text if len(text) >= GRAM else text.ljust(GRAM, _FILLING) for text in texts)
     return np.frombuffer(whole.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
@@ -155,7 +158,7 @@ def _character_numbers(chunks: Iterable[Sequence[str]]) -> np.ndarray:
     """For each code point its number among those that occur."""
     present = np.zeros(0x110000, bool)
     for chunk in chunks:
-        present[_code_points(chunk)] = True
+        present[code_points(chunk)] = True
     return np.cumsum(present) - 1
 
 
