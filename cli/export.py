@@ -30,6 +30,7 @@ def command(run: Path, kind: str, out: Path | None, with_guide: bool, talk: Talk
     """
     from ..curate import export_pairs
     from ..curate.export import export_cautions
+    from ..curate.run_files import table_name
     from ..curate.whole import disk_refusals
     from .runs import run_folder
 
@@ -43,7 +44,7 @@ def command(run: Path, kind: str, out: Path | None, with_guide: bool, talk: Talk
         talk.note(f"warning: {caution}")
     data = {"run": str(folder), "written": [str(path) for path in written], "warnings": cautions}
     talk.answer("\n".join(f"Written: {path}" for path in written), data)
-    test = folder / "curate" / "test.jsonl"
+    test = folder / (table_name(folder, "curate/test.jsonl") or "")
     talk.next(
         f"tune there, then: tuneworth evaluate --pairs {quote(str(test))} --outputs tuned=FILE --outputs prompted=FILE ..."
     )

@@ -63,7 +63,9 @@ def _hint(run: Path, row: str, told: "Explanation", folder: Path) -> str:
         return (
             f'decide otherwise: tuneworth why {quote(str(run))} {_typed(row, told)} --decide {decision} --because "..."'
         )
-    return f"every row stands in {folder / 'curate' / 'ledger.parquet'}"
+    from ..curate.run_files import table_name
+
+    return f"every row stands in {folder / (table_name(folder, 'curate/ledger.parquet') or '')}"
 
 
 def _typed(row: str, told: "Explanation") -> str:

@@ -2,7 +2,10 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from itertools import islice
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
@@ -10,17 +13,26 @@ from typing import Any
 import polars as pl
 
 from ..style.errors import DataError
+from ..style.files import write_whole
 from .columns import PAIR_SCHEMA
 from .pipeline import Curated
+from .run_files import CURATED, part_name, set_aside_files, split_files
 from .split import SPLITS
 from .whole import disk_refusals, whole_folder
 
-__all__ = ["read_ledger", "read_set_aside", "read_split", "write_curated"]
+__all__ = [
+    "curated_folder",
+    "read_set_aside",
+    "read_split",
+    "split_part",
+    "write_curated",
+    "write_part",
+    "write_summary",
+]
 
 _ORDER = ("id", "input", "fields", "output", "system", "group", "row", "split", "reference_ok", "meta")
 _OBJECTS = ("fields", "meta")  # JSON text in the table, objects in the lines
-_FILES = (*(f"{split}.jsonl" for split in SPLITS), "set_aside.jsonl", "ledger.parquet", "summary.json")
-_CHUNK = 20_000  # lines made at once
+_CHUNK = 20_000  # lines made or read at once
 
 
 def write_curated(curated: Curated, run: Path) -> Path:
@@ -32,47 +44,85 @@ def write_curated(curated: Curated, run: Path) -> Path:
         RunBroken: the disk is full or refuses; nothing half-written is left.
     """
     started = time.perf_counter()
-    folder = Path(run) / "curate"
-    with disk_refusals(folder), whole_folder(folder, _FILES) as part:
+    with curated_folder(run) as folder:
         for split, table in curated.splits.items():
-            _write_lines(part / f"{split}.jsonl", table)
-        _write_lines(part / "set_aside.jsonl", curated.dropped)
-        with (part / "ledger.parquet").open("wb") as file:
+            _write_lines(folder / f"{split}.jsonl", table)
+        _write_lines(folder / "set_aside.jsonl", curated.dropped)
+        with (folder / "ledger.parquet").open("wb") as file:
             curated.ledger.write_parquet(file)
         seconds = {**curated.summary["seconds"], "write": round(time.perf_counter() - started, 4)}
-        summary = {**curated.summary, "seconds": seconds}
-        text = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
-        (part / "summary.json").write_text(text, encoding="utf-8", newline="\n")
-    return folder
+        write_summary(folder, {**curated.summary, "seconds": seconds})
+    return Path(run) / "curate"
+
+
+# --- in parts -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def curated_folder(run: Path) -> Iterator[Path]:
+    """A folder to write into, which becomes RUN/curate once the block is through; what was curated before goes.
+
+    Raises:
+        RunBroken: the disk is full or refuses; nothing half-written is left.
+    """
+    place = Path(run) / "curate"
+    with disk_refusals(place), whole_folder(place, CURATED) as folder:
+        yield folder
+
+
+def write_part(folder: Path, part: int, pairs: pl.DataFrame, ledger: pl.DataFrame) -> None:
+    """Write one part of a run in parts: a file in each of train, validation, test, set_aside and ledger.
+
+    `pairs` and `ledger` as in `split_part`. Each file appears whole, and is there even where it is empty, so that the
+    parts can be counted. The same part again gives the same files.
+    """
+    for name, lines in split_part(pairs, ledger).items():
+        write_whole(folder / name / part_name(part, ".jsonl"), lines)
+    table = BytesIO()
+    ledger.drop("reference_ok", strict=False).sort("row").write_parquet(table)
+    write_whole(folder / "ledger" / part_name(part, ".parquet"), table.getvalue())
+
+
+def split_part(pairs: pl.DataFrame, ledger: pl.DataFrame) -> dict[str, bytes]:
+    """The lines of train, validation, test and set_aside of one part, by these names.
+
+    pairs: the part's pairs with their final texts and ids, those that people dropped among them. ledger: what became of
+    the same rows, with `reference_ok` beside the columns of the ledger; rows that are no pairs are in it alone.
+    """
+    said = ledger.select("row", "outcome", "split", "rule", "reference_ok")
+    table = pairs.drop("split", "reference_ok", strict=False).join(said, on="row").sort("row")
+    kept = pl.col("outcome") == "kept"
+    tables = {split: table.filter(kept & (pl.col("split") == split)).drop("outcome", "rule") for split in SPLITS}
+    return {
+        name: "".join(_lines(rows)).encode() for name, rows in (tables | {"set_aside": table.filter(~kept)}).items()
+    }
+
+
+def write_summary(folder: Path, summary: Mapping[str, Any], parts: int | None = None) -> None:
+    """Write summary.json, the last file of a curated folder; `parts` where the run is in parts: how many."""
+    content = dict(summary) if parts is None else {**summary, "parts": parts}
+    write_whole(folder / "summary.json", json.dumps(content, ensure_ascii=False, indent=2) + "\n")
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
 
 
 def read_split(run: Path, split: str) -> pl.DataFrame:
-    """The pair table of RUN/curate/SPLIT.jsonl; `split` is train, validation or test.
+    """The pair table of a run's split: train, validation or test.
 
     Raises:
         DataError: the run has no such file, or a line of it is damaged.
     """
-    return _read(Path(run) / "curate" / f"{split}.jsonl", PAIR_SCHEMA)
+    return _read(split_files(run, split) or [Path(run) / "curate" / f"{split}.jsonl"], PAIR_SCHEMA)
 
 
 def read_set_aside(run: Path) -> pl.DataFrame:
     """The pairs that were not kept: a pair table with outcome and rule."""
-    return _read(Path(run) / "curate" / "set_aside.jsonl", {**PAIR_SCHEMA, "outcome": pl.String, "rule": pl.String})
+    files = set_aside_files(run) or [Path(run) / "curate" / "set_aside.jsonl"]
+    return _read(files, {**PAIR_SCHEMA, "outcome": pl.String, "rule": pl.String})
 
 
-def read_ledger(run: Path) -> pl.DataFrame:
-    """The ledger of a run: one row per row read.
-
-    Raises:
-        DataError: the run has none.
-    """
-    path = Path(run) / "curate" / "ledger.parquet"
-    if not path.is_file():
-        raise DataError(f"{path}: there is no ledger; is {run} a run, and has it been curated?")
-    try:
-        return pl.read_parquet(path)
-    except pl.exceptions.PolarsError:
-        raise DataError(f"{path} is damaged; curate again: tuneworth curate") from None
+# --- lines --------------------------------------------------------------------------------------------------------
 
 
 def _write_lines(path: Path, table: pl.DataFrame) -> None:
@@ -99,19 +149,24 @@ def _json_values(column: pl.Series) -> list[str]:
     return column.cast(pl.String).fill_null("null").to_list()  # numbers, true and false
 
 
-def _read(path: Path, schema: dict[str, Any]) -> pl.DataFrame:
+def _read(files: Sequence[Path], schema: dict[str, Any]) -> pl.DataFrame:
+    tables = [table for path in files for table in _chunks(path, schema)]
+    return pl.concat([pl.DataFrame(schema=schema), *tables], rechunk=True)
+
+
+def _chunks(path: Path, schema: dict[str, Any]) -> Iterator[pl.DataFrame]:
+    """The rows of a file, some at a time: as columns they take a fraction of the memory."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        with path.open("rb") as file:
+            lines = enumerate(file, start=1)
+            while some := list(islice(lines, _CHUNK)):
+                rows = [_row(line, schema, f"{path}, line {number}") for number, line in some if line.strip()]
+                yield pl.DataFrame(rows, schema=schema, orient="row")
     except OSError:
         raise DataError(f"{path}: there is no such file; run `tuneworth curate` first") from None
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        if line:
-            rows.append(_row(line, schema, f"{path}, line {number}"))
-    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _row(line: str, schema: dict[str, Any], where: str) -> list[Any]:
+def _row(line: bytes, schema: dict[str, Any], where: str) -> list[Any]:
     try:
         value = json.loads(line)
         objects = {k: json.dumps(value[k], ensure_ascii=False) for k in ("fields", "meta") if value[k] is not None}

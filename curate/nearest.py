@@ -10,6 +10,7 @@ import polars as pl
 from ..style.fields import render_fields
 from .grams import GRAM
 from .normalise import normalise
+from .run_files import split_files
 from .split import SPLITS
 
 __all__ = ["nearest_kept"]
@@ -22,8 +23,8 @@ def nearest_kept(run: Path, pair: dict[str, Any]) -> tuple[str, float] | None:
 
     None where nothing is alike at all, or the files are too large to look through for one answer.
     """
-    paths = [run / "curate" / f"{split}.jsonl" for split in SPLITS]
-    if sum(path.stat().st_size for path in paths if path.is_file()) > _MOST:
+    paths = [path for split in SPLITS for path in split_files(run, split)]
+    if sum(path.stat().st_size for path in paths) > _MOST:
         return None
     identifiers = _identifiers(run)
     own = _grams(_comparable(pair, identifiers))

@@ -13,6 +13,7 @@ import polars as pl
 
 from ..style.errors import DataError
 from .nearest import nearest_kept
+from .run_files import ledger_rows, scan_ledger, set_aside_files, split_files
 
 __all__ = ["Explanation", "why"]
 
@@ -102,18 +103,17 @@ def why(run: Path, row_or_id: str) -> Explanation:
         DataError: there is no such row; the nearest ids and the range of rows are named. Or nothing was curated there.
     """
     run, row_or_id = Path(run), str(row_or_id)
-    ledger = _scan(run)
-    found = ledger.filter(pl.col("id") == row_or_id).collect()
-    numbered = _numbered(ledger, row_or_id)
+    found = ledger_rows(run, pl.col("id") == row_or_id)
+    numbered = _numbered(run, row_or_id)
     if not len(found):
         found, numbered = numbered, numbered.clear()
     if not len(found):
-        raise DataError(_unknown(ledger, row_or_id, run))
+        raise DataError(_unknown(run, row_or_id))
     entry = found.row(0, named=True)
     own = _pair(run, entry)
     near = nearest_kept(run, own) if entry["outcome"] == "kept" and own is not None else None
     other_id, similarity = near or (entry["other_id"], entry["similarity"])
-    other = _entry(ledger, other_id)
+    other = _entry(run, other_id)
     beside = None if other is None else _pair(run, other)
     own, beside, other = own or {}, beside or {}, other or {}
     names = ("row", "id", "outcome", "split", "rule", "evidence")
@@ -135,35 +135,27 @@ def why(run: Path, row_or_id: str) -> Explanation:
     )
 
 
-def _numbered(ledger: pl.LazyFrame, asked: str) -> pl.DataFrame:
+def _numbered(run: Path, asked: str) -> pl.DataFrame:
     """The row with this number, written alone or as `row 817`."""
     number = _ROW.fullmatch(asked)
-    return ledger.filter(pl.col("row") == (int(number[1]) if number else -1)).collect()
+    return ledger_rows(run, pl.col("row") == int(number[1]) if number else pl.lit(False))
 
 
 def _id_of(rows: pl.DataFrame) -> str | None:
     return (_named(rows["id"][0]) if rows["id"][0] else "which could not be read") if len(rows) else None
 
 
-def _scan(run: Path) -> pl.LazyFrame:
-    """The ledger, of which only what is asked for is read: a million rows take no longer than a thousand."""
-    path = run / "curate" / "ledger.parquet"
-    if not path.is_file():
-        raise DataError(f"{path}: there is no ledger; is {run} a run, and has it been curated?")
-    return pl.scan_parquet(path)
-
-
-def _entry(ledger: pl.LazyFrame, id: str | None) -> dict[str, Any] | None:
+def _entry(run: Path, id: str | None) -> dict[str, Any] | None:
     if id is None:
         return None
-    found = ledger.filter(pl.col("id") == id).collect()
+    found = ledger_rows(run, pl.col("id") == id)
     return found.row(0, named=True) if len(found) else None
 
 
 def _pair(run: Path, entry: dict[str, Any]) -> dict[str, Any] | None:
     """The canonical line of a row; None where the row is in no file, since it could not be read."""
-    name = entry["split"] or "set_aside"
-    return next(_lines_of(run / "curate" / f"{name}.jsonl", entry["row"]), None)
+    files = split_files(run, entry["split"]) if entry["split"] else set_aside_files(run)
+    return next(_lines_of(files[entry["part"]], entry["row"]), None) if files else None
 
 
 def _lines_of(path: Path, row: int) -> Iterator[dict[str, Any]]:
@@ -181,17 +173,20 @@ def _lines_of(path: Path, row: int) -> Iterator[dict[str, Any]]:
             at = data.find(wanted, end) if end >= 0 else -1
 
 
-def _unknown(ledger: pl.LazyFrame, asked: str, run: Path) -> str:
-    near = get_close_matches(asked, _candidates(ledger, asked), n=3, cutoff=0.5)
+def _unknown(run: Path, asked: str) -> str:
+    near = get_close_matches(asked, _candidates(run, asked), n=3, cutoff=0.5)
     hint = "nearest ids: " + ", ".join(f'"{name}"' for name in near) if near else "no id is near it"
-    first, last = ledger.select(first=pl.col("row").min(), last=pl.col("row").max()).collect().row(0)
+    first, last = scan_ledger(run).select(first=pl.col("row").min(), last=pl.col("row").max()).collect().row(0)
     return f'{run}: there is no row "{asked}"; {hint}\nRows go from {first} to {last}.'
 
 
-def _candidates(ledger: pl.LazyFrame, asked: str) -> Collection[str]:
+def _candidates(run: Path, asked: str) -> Collection[str]:
     """The ids to compare with; of very many only those that begin like it."""
-    ids = ledger.select("id").drop_nulls().collect()["id"]
-    return (ids if len(ids) <= _NEAR_IDS else ids.filter(ids.str.starts_with(asked[:3]))).head(_NEAR_IDS).to_list()
+    ids = scan_ledger(run).select("id").drop_nulls()
+    first = ids.head(_NEAR_IDS + 1).collect()["id"]
+    if len(first) <= _NEAR_IDS:
+        return first.to_list()
+    return ids.filter(pl.col("id").str.starts_with(asked[:3])).head(_NEAR_IDS).collect()["id"].to_list()
 
 
 def _named(id: str) -> str:

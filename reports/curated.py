@@ -1,28 +1,33 @@
 """A curated run read back from its folder: summary, ledger, and the texts of the rows that a report shows."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from ..curate.run_files import ledger_files, parts_of_ids, set_aside_files, split_files, table_name
+from ..curate.split import SPLITS
 from ..style.errors import DataError
 
-__all__ = ["StoredCuration", "find_curation", "read_curation", "read_texts", "read_train_pairs"]
+__all__ = ["StoredCuration", "find_curation", "ledger_place", "read_curation", "read_texts", "read_train_pairs"]
 
-_FILES = ("train.jsonl", "validation.jsonl", "test.jsonl", "set_aside.jsonl")
+EXAMPLES = 3  # of each rule
 _NAMES = ("row", "id", "outcome", "split", "rule", "evidence", "other_id", "similarity")
 
 
 @dataclass(frozen=True)
 class StoredCuration:
-    """What curate/summary.json says, the ledger, and the facts of run.json (empty where there is none)."""
+    """What curate/summary.json says, rows that left, and the facts of run.json (empty where there is none).
+
+    left: the first rows of the ledger that each rule took, `n` beside its columns: how many it took.
+    """
 
     path: Path
     summary: dict[str, Any]
-    ledger: pl.DataFrame
+    left: pl.DataFrame
     facts: dict[str, Any]
 
 
@@ -37,27 +42,55 @@ def read_curation(run: Path) -> StoredCuration:
     Raises:
         DataError: a part is missing or damaged.
     """
-    ledger = run / "curate" / "ledger.parquet"
-    try:
-        table = pl.read_parquet(ledger)
-        missing = [name for name in _NAMES if name not in table.columns]
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{ledger}: cannot be read ({_first_line(error)})\nRun `tuneworth curate` again.") from None
-    if missing:
-        raise DataError(f"{ledger}: has no column {', '.join(missing)}\nRun `tuneworth curate` again.")
+    files = ledger_files(run)
+    left = _left_of(files)
     facts = _read_object(run / "run.json") if (run / "run.json").is_file() else {}
-    return StoredCuration(run, _read_object(run / "curate" / "summary.json"), table, facts)
+    return StoredCuration(run, _read_object(run / "curate" / "summary.json"), left, facts)
+
+
+def _left_of(files: Sequence[Path]) -> pl.DataFrame:
+    """The first rows that each rule took and how many it took; one file at a time, for a ledger may be large."""
+    by = ["outcome", "rule"]
+    first, counts = [], []
+    for file in files:
+        gone = _gone(file)
+        counts.append(gone.group_by(by).agg(n=pl.len()))
+        first.append(gone.group_by(by, maintain_order=True).head(EXAMPLES))
+    count = pl.concat(counts).group_by(by).agg(pl.col("n").sum())
+    rows = pl.concat(first).group_by(by, maintain_order=True).head(EXAMPLES)
+    return rows.join(count, on=by, nulls_equal=True, maintain_order="left")
+
+
+def _gone(file: Path) -> pl.DataFrame:
+    """The rows of a file of the ledger that were not kept, in order."""
+    try:
+        ledger = pl.scan_parquet(file)
+        missing = [name for name in _NAMES if name not in ledger.collect_schema()]
+        if not missing:
+            return ledger.filter(pl.col("outcome") != "kept").select(_NAMES).sort("row").collect()
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{file}: cannot be read ({_first_line(error)})\nRun `tuneworth curate` again.") from None
+    raise DataError(f"{file}: has no column {', '.join(missing)}\nRun `tuneworth curate` again.")
+
+
+def ledger_place(run: Path) -> str:
+    """The name of the ledger in the run: a file, or the folder of its parts."""
+    return table_name(run, "curate/ledger.parquet") or "curate/ledger.parquet"
 
 
 def read_texts(run: Path, ids: Collection[str]) -> dict[str, tuple[str, str]]:
     """Input and output of the rows with these ids; ids that stand nowhere are left out."""
-    pairs = _read_pairs([run / "curate" / name for name in _FILES], ids)
+    tables = [*(split_files(run, split) for split in SPLITS), set_aside_files(run)]
+    parts = parts_of_ids(run, ids)
+    pairs = _read_pairs([files[part] for files in tables if files for part in parts], ids)
     return {id_: (pair["input"], pair["output"]) for id_, pair in pairs.items()}
 
 
 def read_train_pairs(run: Path, ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The train pairs with these ids, as curate/train.jsonl holds them; ids that it does not hold are left out."""
-    return _read_pairs([run / "curate" / "train.jsonl"], ids)
+    """The train pairs with these ids, as they stand in train; ids that do not are left out."""
+    files = split_files(run, "train")
+    parts = parts_of_ids(run, ids) if len(files) > 1 else range(len(files))
+    return _read_pairs([files[part] for part in parts], ids)
 
 
 def _read_pairs(files: Iterable[Path], ids: Collection[str]) -> dict[str, dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..style.files import write_whole
 from . import numbers as say
-from .curated import StoredCuration, find_curation, read_curation
+from .curated import StoredCuration, find_curation, ledger_place, read_curation
 from .damage import damage_is_named
 from .examples.examples import choose_examples
 from .first_screen import summary
@@ -140,6 +140,7 @@ def _context(run: StoredRun, *, examples: bool) -> dict[str, Any]:
         "money": results.get("money"),
         "risks": risks.risk_rows(run),
         "data": results.get("data"),
+        "ledger": ledger_place(run.path),
         "curated": read_curation(run.path) if find_curation(run.path) else None,
         "method": method_lines(run),
         "origin": results.get("provenance"),
@@ -174,7 +175,8 @@ def _curated_context(run: StoredCuration, *, texts: bool) -> dict[str, Any]:
         "project": str(facts.get("project") or run.path.name),
         "created": date_words(facts.get("created")),
         "counted": f"{say.count(run.summary.get('rows_read'))} rows read",
-        "footer": "Every number on this page is in curate/summary.json and curate/ledger.parquet beside it.",
+        "ledger": ledger_place(run.path),
+        "footer": f"Every number on this page is in curate/summary.json and {ledger_place(run.path)} beside it.",
         "headline": curation_headline(run),
         "summary": summary,
         "sections": curated_outline(run, origin=origin),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..curate.run_files import tested_files
 from ..style.errors import DataError
 
 __all__ = ["StoredRun", "read_run"]
@@ -15,7 +16,6 @@ SCHEMA = "tuneworth/results/1"
 PARTS = ("style", "verdict", "comparison", "money", "risks", "data", "training", "provenance")
 COUNTS = {"unscored": 0, "no_output": 0}  # of a variant's quality
 DECIDING = ("verdict", "quality", "comparison", "money")
-PAIR_FILES = ("evaluate/pairs.jsonl", "curate/test.jsonl")  # the first that exists holds the tested pairs
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,7 @@ class StoredRun:
 def read_run(run: Path) -> StoredRun:
     """The stored run. Raises DataError where results.json is missing, broken or of another schema."""
     results = _read_results(run / "results.json")
-    pair_file = next((run / name for name in PAIR_FILES if (run / name).exists()), None)
-    pairs = {str(pair["id"]): pair for pair in _read_lines(pair_file, "id")} if pair_file else {}
+    pairs = {str(pair["id"]): pair for file in tested_files(run) for pair in _read_lines(file, "id")}
     outputs: dict[tuple[str, str], dict[str, Any]] = {}
     for line in _read_lines(run / "evaluate" / "outputs.jsonl", "id", "variant"):
         key = (str(line["id"]), str(line["variant"]))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ...curate.run_files import tested_files
 from ...style.errors import DataError
 from .quantities import MeasuredVariant, TrainingCost
 
@@ -110,13 +111,11 @@ def _numbers(series: pl.Series, scored: np.ndarray) -> np.ndarray | None:
 
 def _groups(run: Path, ids: Sequence[str]) -> np.ndarray | None:
     """The group of each item, from the pairs that the run was judged on."""
-    for path in (run / "evaluate" / "pairs.jsonl", run / "curate" / "test.jsonl"):
-        if path.is_file():
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
-            known = {row["id"]: row.get("group") for row in rows}
-            found = np.array([known.get(id) for id in ids], dtype=object)
-            return found if any(group is not None for group in found) else None
-    return None
+    files = tested_files(run)
+    rows = [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").split("\n") if line]
+    known = {row["id"]: row.get("group") for row in rows}
+    found = np.array([known.get(id) for id in ids], dtype=object)
+    return found if any(group is not None for group in found) else None
 
 
 def _outputs(path: Path) -> pl.DataFrame:

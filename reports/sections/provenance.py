@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ...curate.run_files import table_name
 from .. import numbers as say
 from ..curated import StoredCuration
 from ..folders import without_folders
@@ -95,7 +96,8 @@ def fingerprints(origin: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def files(run: StoredRun | StoredCuration) -> list[tuple[str, str]]:
     """(name, what it holds) of each file beside the page."""
-    return [(name, words) for name, words in FILES.items() if name in ALWAYS or (run.path / name).exists()]
+    found = ((name if name in ALWAYS else table_name(run.path, name), words) for name, words in FILES.items())
+    return [(name, words) for name, words in found if name is not None]
 
 
 def _uses(used: Any) -> str | None:

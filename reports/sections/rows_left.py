@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from .. import numbers as say
-from ..curated import StoredCuration, read_texts
+from ..curated import StoredCuration, ledger_place, read_texts
 
 __all__ = ["Example", "Left", "left_rest", "left_rows", "rule_words", "sentences_of", "short", "small_percent"]
 
@@ -33,7 +33,6 @@ RULES = {
     "quality:canned": "Answers many inputs with the same words",
 }
 MOST_RULES = 30  # rows of the table; a style may have thousands of rules, and the ledger has them all
-EXAMPLES = 3  # of each rule
 ID, SENTENCE = 120, 400  # characters of an id, of a rule
 TEXT = 280  # characters of a text that a row of a table shows
 
@@ -69,13 +68,13 @@ def left_rows(run: StoredCuration, *, texts: bool) -> list[Left]:
     numbers of the rows.
     """
     counts = _counts(run).head(MOST_RULES)
-    gone = run.ledger.filter(pl.col("outcome") != "kept")
     shown = {
-        (outcome, rule): _first(gone, outcome, rule) for outcome, rule in counts.select("outcome", "rule").iter_rows()
+        (outcome, rule): _first(run.left, outcome, rule)
+        for outcome, rule in counts.select("outcome", "rule").iter_rows()
     }
     ids = {row[name] for rows in shown.values() for row in rows for name in ("id", "other_id") if row[name]}
     said = read_texts(run.path, ids) if texts else {}
-    read = max(1, int(run.summary.get("rows_read") or len(run.ledger)))
+    read = max(1, int(run.summary.get("rows_read") or 1))
     return [
         Left(
             rule=rule or "",
@@ -95,19 +94,17 @@ def left_rest(run: StoredCuration) -> str:
     if not len(rest):
         return ""
     rules = f"{say.count(len(rest))} more rule{'s' * (len(rest) > 1)}"
-    return f"{rules} took {say.count(sum(rest['n'].to_list()))} rows together; all stand in curate/ledger.parquet."
+    return f"{rules} took {say.count(sum(rest['n'].to_list()))} rows together; all stand in {ledger_place(run.path)}."
 
 
 def _counts(run: StoredCuration) -> pl.DataFrame:
-    gone = run.ledger.filter(pl.col("outcome") != "kept")
-    return (
-        gone.group_by("outcome", "rule").agg(n=pl.len()).sort("n", "rule", "outcome", descending=[True, False, False])
-    )
+    rules = run.left.group_by("outcome", "rule").agg(pl.first("n"))
+    return rules.sort("n", "rule", "outcome", descending=[True, False, False])
 
 
-def _first(gone: pl.DataFrame, outcome: str, rule: str | None) -> list[dict[str, Any]]:
+def _first(left: pl.DataFrame, outcome: str, rule: str | None) -> list[dict[str, Any]]:
     same = pl.col("rule").is_null() if rule is None else pl.col("rule") == rule
-    return gone.filter((pl.col("outcome") == outcome) & same).sort("row").head(EXAMPLES).to_dicts()
+    return left.filter((pl.col("outcome") == outcome) & same).to_dicts()
 
 
 def _example(row: Mapping[str, Any], said: Mapping[str, tuple[str, str]], *, texts: bool) -> Example:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from tuneworth.cli import main
-from tuneworth.curate import curate, write_curated
+from tuneworth.curate import curate, read_ledger, write_curated
 from tuneworth.examples import example_path
 from tuneworth.reports import write_report
 from tuneworth.reports.curated import StoredCuration, read_curation
@@ -67,7 +67,7 @@ def test_a_curated_file_is_curated_again_by_its_printed_command(tmp_path, monkey
         json.loads((tmp_path / name / "curate" / "summary.json").read_text()) for name in ("first", "again")
     )
     assert {**first, "seconds": 0} == {**again, "seconds": 0}
-    assert read_curation(tmp_path / "first").ledger.equals(read_curation(tmp_path / "again").ledger)
+    assert read_ledger(tmp_path / "first").equals(read_ledger(tmp_path / "again"))
 
 
 LOCAL = {"variants": {"tuned": {"source": "adapter"}}, "training": {"threads": 2}}

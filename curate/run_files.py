@@ -1,0 +1,159 @@
+"""Where the tables of a curated run lie, and how its ledger is asked.
+
+A run in one piece holds `curate/train.jsonl` and `curate/ledger.parquet`; a run in parts the folders `curate/train` and
+`curate/ledger` with a file for each part. Its parts in order, one after the other, are the one file.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from ..style.errors import DataError
+from ..style.files import read_object
+from .split import SPLITS
+
+__all__ = [
+    "CURATED",
+    "LINES",
+    "ledger_files",
+    "ledger_rows",
+    "part_name",
+    "parts_of_ids",
+    "read_ledger",
+    "scan_ledger",
+    "set_aside_files",
+    "split_files",
+    "table_name",
+    "tested_files",
+]
+
+LINES = (*SPLITS, "set_aside")  # the tables kept as JSON lines
+_FILES = (*(f"{name}.jsonl" for name in LINES), "ledger.parquet")
+CURATED = (*_FILES, *(Path(name).stem for name in _FILES), "summary.json")  # all that curating may leave in the folder
+
+
+def split_files(run: Path, split: str) -> list[Path]:
+    """The files that hold train, validation or test, in the order of rows; [] where the run has none.
+
+    Raises:
+        DataError: the run is in parts, and not all of them are there.
+    """
+    return _files_of(Path(run) / "curate", f"{split}.jsonl")
+
+
+def set_aside_files(run: Path) -> list[Path]:
+    """The files of the pairs that were not kept; as `split_files`."""
+    return _files_of(Path(run) / "curate", "set_aside.jsonl")
+
+
+def tested_files(run: Path) -> list[Path]:
+    """The files of the pairs that the run was judged on: those given for an evaluation, else its test split."""
+    given = Path(run) / "evaluate" / "pairs.jsonl"
+    return [given] if given.is_file() else split_files(run, "test")
+
+
+def ledger_files(run: Path) -> list[Path]:
+    """The files of the ledger, in the order of rows.
+
+    Raises:
+        DataError: the run has no ledger, or is in parts and not all of them are there.
+    """
+    folder = Path(run) / "curate"
+    found = _files_of(folder, "ledger.parquet")
+    if not found:
+        raise DataError(f"{folder / 'ledger.parquet'}: there is no ledger; is {run} a run, and has it been curated?")
+    return found
+
+
+def table_name(run: Path, file: str) -> str | None:
+    """What stands in the run for a file such as `curate/train.jsonl`: itself, or the folder of its parts; else None."""
+    whole = Path(run) / file
+    if whole.exists():
+        return file
+    return file.removesuffix(whole.suffix) if whole.name in _FILES and whole.with_suffix("").is_dir() else None
+
+
+def part_name(part: int, suffix: str) -> str:
+    """The name of a part's file, numbered from 0."""
+    return f"part-{part:05d}{suffix}"
+
+
+def scan_ledger(run: Path) -> pl.LazyFrame:
+    """The ledger, one row per row read, of which only what is asked for is read.
+
+    Raises:
+        DataError: as `ledger_files`.
+    """
+    return pl.scan_parquet(ledger_files(run))
+
+
+def read_ledger(run: Path, columns: Sequence[str] | None = None, where: pl.Expr | None = None) -> pl.DataFrame:
+    """The ledger of a run: one row per row read; of it only some columns and the rows `where` something holds.
+
+    Raises:
+        DataError: the run has none, or it is damaged.
+    """
+    with _damage_named(run):
+        rows = scan_ledger(run)
+        rows = rows if where is None else rows.filter(where)
+        return (rows if columns is None else rows.select(columns)).collect()
+
+
+def ledger_rows(run: Path, where: pl.Expr) -> pl.DataFrame:
+    """The rows of the ledger for which `where` holds, with the number of their `part` (0 in a run of one piece).
+
+    Raises:
+        DataError: as `read_ledger`.
+    """
+    files = ledger_files(run)
+    numbers = {str(file): number for number, file in enumerate(files)}
+    with _damage_named(run):
+        rows = pl.scan_parquet(files, include_file_paths="part").filter(where).collect()
+    return rows.with_columns(pl.col("part").replace_strict(numbers, return_dtype=pl.UInt32))
+
+
+def parts_of_ids(run: Path, ids: Collection[str]) -> list[int]:
+    """The numbers of the parts in which rows with these ids stand, in order."""
+    if len(ledger_files(run)) == 1:
+        return [0]
+    asked = pl.Series(sorted(ids), dtype=pl.String)
+    return sorted(set(ledger_rows(run, pl.col("id").is_in(asked.implode()))["part"].to_list()))
+
+
+def _files_of(folder: Path, name: str) -> list[Path]:
+    whole = folder / name
+    if whole.is_file():
+        return [whole]
+    parts = whole.with_suffix("")
+    if not parts.is_dir():
+        return []
+    expected = [parts / part_name(number, whole.suffix) for number in range(_parts(folder))]
+    missing = [path for path in expected if not path.is_file()]
+    if missing:
+        raise DataError(
+            f"{missing[0]} is not there: {len(missing):,} of the {len(expected):,} parts are missing\n"
+            "Bring them back, or curate again: tuneworth curate"
+        )
+    return expected
+
+
+def _parts(folder: Path) -> int:
+    """In how many parts a folder is; the summary, written last, says so."""
+    said = read_object(folder / "summary.json").get("parts")
+    if isinstance(said, int) and not isinstance(said, bool) and said > 0:
+        return said
+    raise DataError(
+        f"{folder} is in parts, and there is no summary.json that says how many: it was not written to its end\n"
+        "Curate again: tuneworth curate"
+    )
+
+
+@contextmanager
+def _damage_named(run: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError):
+        name = table_name(run, "curate/ledger.parquet") or "curate/ledger.parquet"
+        raise DataError(f"{Path(run) / name} is damaged; curate again: tuneworth curate") from None
