@@ -102,3 +102,11 @@ def expected(parts: int) -> list[list[object]]:
         [len(found) for found in of_bucket],
         [[part, grand] for part in range(parts)],
     ]
+
+
+def where(pause: float) -> Result:
+    """The node that ran this, and its threads."""
+    import ray
+
+    time.sleep(pause)
+    return Result({}, [ray.util.get_node_ip_address(), pl.thread_pool_size()])
