@@ -1,0 +1,251 @@
+"""Curating in parts beside one machine: seconds, memory of all processes, and whether the ledgers are the same.
+
+Run: `pip install 'tuneworth[cluster,bench]'`, then `python benchmarks/cluster.py [--rows 200000 1000000] [--only
+machine ray2] [--repeat 3]`; it writes benchmarks/cluster.md beside itself. A million rows take some 3 GB.
+
+Every run is `tuneworth curate` from the command to its end, in a process of its own with an empty storage, on the same
+files of 50,000 pairs (`generated.py`); a ray row starts Ray and ends it. Timed is all of it: imports, reading, writing.
+The ledger digest is over the ledger's rows in their order. DuckDB, out of core, is the peer (`cluster_duckdb.py`).
+The script ends with 1 where a run fails or the ledgers of one input differ.
+"""
+
+import argparse
+import datetime
+import hashlib
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from cluster_duckdb import check_pairs
+from generated import Generated, write_generated
+from process_tree import Taken, run_measured
+
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}  # nothing is sent anywhere
+_ROWS_PER_FILE = 50_000
+_SLICE = 100_000  # rows of a ledger hashed at once
+_STYLE = """
+name: Any text
+checks:
+  - {kind: length, unit: words, max: 400}
+  - {kind: clean, level: should}
+"""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to curate. address: of `[cluster]`, None for the one-machine path; over: the way it is compared with."""
+
+    said: str
+    address: str | None = None
+    workers: int = 1
+    over: str = "machine"
+
+
+WAYS = {
+    "machine": Way('one machine, `method = "candidates"`'),
+    "processes1": Way("local processes, 1", "processes", 1),
+    "processes2": Way("local processes, 2", "processes", 2, over="processes1"),
+    "ray1": Way("Ray, 1 worker", "local", 1),
+    "ray2": Way("Ray, 2 workers", "local", 2, over="ray1"),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one way. digest: of the ledger, None where the run failed; alike: pairs of rows with alike inputs."""
+
+    taken: Taken
+    digest: str | None
+    rows: int = 0
+    alike: int = 0
+
+
+def curate_once(way: Way, data: Path, folder: Path, limit: float) -> Run:
+    """Curate in a new project below `folder`, which is left empty but for the log."""
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        project = Path(temporary)
+        (project / "style.yaml").write_text(_STYLE)
+        (project / "tuneworth.toml").write_text(_project(way, data))
+        command = [str(Path(sys.executable).with_name("tuneworth")), "curate", str(project), "--run", "one", "--json"]
+        command += ["--cluster"] if way.address else []
+        taken = run_measured(command, log=project / "log", limit=limit, environment=_QUIET)
+        curated = project / "runs" / "one" / "curate"
+        if taken.returncode != 0:
+            return Run(taken, None)
+        summary = json.loads((curated / "summary.json").read_text(encoding="utf-8"))
+        digest, rows = ledger_digest(curated)
+        return Run(taken, digest, rows, summary["near_duplicate"]["pairs"])
+
+
+def _project(way: Way, data: Path) -> str:
+    cluster = ""
+    if way.address:
+        cluster = f'\n[cluster]\naddress = "{way.address}"\nworkers = {way.workers}\nstorage = "storage"\n'
+    return f'[data]\npath = "{data}"\n\n[style]\npath = "style.yaml"\n\n[curate]\nmethod = "candidates"\n{cluster}'
+
+
+def ledger_digest(curated: Path) -> tuple[str, int]:
+    """The hash of the ledger's rows in their order, and how many; the ledger is one file, or files in name order."""
+    paths = sorted((curated / "ledger").glob("*.parquet")) or [curated / "ledger.parquet"]
+    digest, rows = hashlib.blake2b(digest_size=8), 0
+    for path in paths:
+        table = pl.read_parquet(path)
+        table = table.select(sorted(table.columns))
+        for part in table.iter_slices(_SLICE):
+            digest.update(part.write_ndjson().encode())
+        rows += len(table)
+    return digest.hexdigest(), rows
+
+
+def peer_once(data: Path, folder: Path, limit: float, memory: str) -> tuple[Taken, dict[str, Any]]:
+    """DuckDB on the same files, with what it told and how its pairs stand to the exact join's."""
+    out = folder / "peer.parquet"
+    script = Path(__file__).with_name("cluster_duckdb.py")
+    command = [sys.executable, str(script), str(data), str(out), "--memory", memory, "--keep-candidates"]
+    taken = run_measured(command, log=folder / "peer.log", limit=limit, environment=_QUIET)
+    if taken.returncode != 0:
+        return taken, {}
+    return taken, json.loads(taken.output.splitlines()[-1]) | check_pairs(out)
+
+
+def measure(name: str, data: Path, folder: Path, options: argparse.Namespace) -> dict[str, list[Run]]:
+    """The runs of each way, in turns, so that what else the machine does falls on all of them."""
+    runs: dict[str, list[Run]] = {way: [] for way in options.only}
+    for _ in range(options.repeat):
+        for way, own in runs.items():
+            own.append(curate_once(WAYS[way], data, folder, options.limit))
+            run = own[-1]
+            print(name, way, f"{run.taken.seconds:.1f} s, {run.taken.peak:.2f} GB, {run.digest}", file=sys.stderr)
+            if run.digest is None:
+                print(run.taken.output[-2_000:], file=sys.stderr)
+    return runs
+
+
+def lines(name: str, runs: dict[str, list[Run]]) -> list[str]:
+    """Rows of Markdown, one for each way; seconds are the median, the peak is the largest."""
+    seconds = {way: _median(own, "seconds") for way, own in runs.items()}
+    found = []
+    for way, own in runs.items():
+        if any(run.digest is None for run in own):
+            late = any(run.taken.returncode is None for run in own)
+            found.append(f"| {name} | {WAYS[way].said} | {'took too long' if late else 'FAILED'} | | | | | | | |")
+            continue
+        over = WAYS[way].over
+        times = f"{seconds[way] / seconds['machine']:.2f}" if seconds.get("machine") else ""
+        faster = f"{seconds[over] / seconds[way]:.2f}" if over != "machine" and seconds.get(over) else ""
+        found.append(
+            f"| {name} | {WAYS[way].said} | {own[0].rows:,} | {own[0].alike:,} | **{seconds[way]:.1f}** | {times} | {faster} "
+            f"| {_median(own, 'cpu_seconds'):.1f} | {max(run.taken.peak for run in own):.2f} "
+            f"| {', '.join(sorted({str(run.digest) for run in own}))} |"
+        )
+    return found
+
+
+def _median(runs: Sequence[Run], what: str) -> float:
+    return 0.0 if any(run.digest is None for run in runs) else statistics.median(getattr(r.taken, what) for r in runs)
+
+
+def problems(name: str, runs: dict[str, list[Run]]) -> list[str]:
+    """What is wrong with the runs of one input: one that failed, ledgers that differ."""
+    digests = {way: sorted({str(run.digest) for run in own}) for way, own in runs.items()}
+    failed = [way for way, found in digests.items() if "None" in found]
+    found = [f"{name}: these runs failed: {', '.join(failed)}"] if failed else []
+    if len({one for way, own in digests.items() if way not in failed for one in own}) > 1:
+        found.append(f"{name}: THE LEDGERS DIFFER: {digests}")
+    return found
+
+
+def peer_line(name: str, taken: Taken, told: dict[str, Any]) -> str:
+    if not told:
+        print(taken.output[-2_000:], file=sys.stderr)
+        return f"| {name} | {'took too long' if taken.returncode is None else 'FAILED'} | | | | | | | |"
+    return (
+        f"| {name} | {taken.seconds:.1f} | {taken.cpu_seconds:.1f} | {taken.peak:.2f} | {told['candidates_rows']:,} "
+        f"| {told['verified_rows']:,} | {told['exact']:,} | {told['missed']:,} | {told['wrong']:,} of {told['checked']:,} |"
+    )
+
+
+def head() -> str:
+    cpu = next(
+        (x.split(":")[1].strip() for x in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in x), "?"
+    )
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("polars", "numpy", "ray", "duckdb"))
+    return (
+        f"{datetime.date.today()}, {cpu}, {os.cpu_count()} cores, Python {platform.python_version()}, {libraries}, "
+        f"load {os.getloadavg()[0]:.1f} before the start (0: nothing else ran)."
+    )
+
+
+def page(started: str, rows: list[str], peers: list[str], wrong: list[str], options: argparse.Namespace) -> str:
+    """The page of cluster.md."""
+    said = (
+        "**" + "; ".join(wrong) + "**" if wrong else "The ledgers of all ways of one input are the same, row for row."
+    )
+    return f"""# Curating in parts: seconds, memory, and the same ledger
+
+{started} Written by `benchmarks/cluster.py`, which says what is timed; the pairs are described in
+`benchmarks/generated.py`. Seconds are the median of {options.repeat}; the peak is of all processes at one moment.
+
+| pairs | way | rows | alike | seconds | times one machine's | times faster than with one | CPU seconds | peak GB | ledger |
+|---|---|---:|---:|---:|---:|---:|---:|---:|---|
+{chr(10).join(rows)}
+
+{said} One worker more can give at most the cores of the machine: "times faster" of 1.7 with two is the aim.
+
+## DuckDB, out of core
+
+The peer finds the pairs alike and does nothing else: no checks, no personal data or facts, no duplicates, conflicts or
+siblings told apart, no components, split, certificate, ledger or files of pairs, and it does not resume
+(`benchmarks/cluster_duckdb.py` says how it works). `memory_limit = {options.memory}`, 2 threads.
+
+| pairs | seconds | CPU seconds | peak GB | candidates | pairs of distinct inputs | the exact join's | missed | wrongly verified |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|
+{chr(10).join(peers)}
+
+"Wrongly verified" counts where its answer for a candidate differs from sets of characters in Python; its candidates
+come from hash functions of its own, so it may miss other pairs than the project's bands do.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="*", default=[200_000, 1_000_000], help="of the products")
+    parser.add_argument("--templated", type=int, nargs="*", default=[200_000], help="rows of the templated variety")
+    parser.add_argument("--only", nargs="*", default=list(WAYS), choices=list(WAYS))
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--limit", type=float, default=1_200, help="seconds after which a run is ended")
+    parser.add_argument("--memory", default="2GB", help="DuckDB's memory_limit")
+    parser.add_argument("--no-peer", action="store_true", help="leave DuckDB out")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
+    parser.add_argument("--folder", type=Path, help="where the files are made (default: the temporary folder)")
+    options = parser.parse_args()
+    started, rows, peers, wrong = head(), [], [], []
+    inputs = [Generated(n, "products") for n in options.rows] + [Generated(n, "templated") for n in options.templated]
+    for made in inputs:
+        name = f"{made.variety} {made.rows:,}"
+        with tempfile.TemporaryDirectory(dir=options.folder) as temporary:
+            folder = Path(temporary)
+            write_generated(folder / "data", made, rows_per_file=_ROWS_PER_FILE)
+            runs = measure(name, folder / "data", folder, options)
+            rows += lines(name, runs)
+            wrong += problems(name, runs)
+            if not options.no_peer:
+                peers.append(peer_line(name, *peer_once(folder / "data", folder, options.limit, options.memory)))
+                print(peers[-1], file=sys.stderr)
+    text = page(started, rows, peers, wrong, options)
+    options.out.write_text(text)
+    print(text)
+    sys.exit("; ".join(wrong) or None)
+
+
+if __name__ == "__main__":
+    main()
