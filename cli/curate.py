@@ -53,12 +53,13 @@ _PATH = click.Path(path_type=Path)
 @click.option("--dry-run", is_flag=True, help="Say what would become of the rows; write nothing.")
 @click.option("--threshold-table", is_flag=True, help="How many rows each near-duplicate threshold would drop.")
 @click.option("--run", "name", help="Curate into this run again.")
+@click.option("--cluster", is_flag=True, help="In parts, by the workers that [cluster] of the project names.")
 @code_option
 @reading_options
 @common_options
 def command(
-    source: Path | None, mask: bool, dry_run: bool, threshold_table: bool, name: str | None, allow_code: bool,
-    talk: Talk, **stated: Any,
+    source: Path | None, mask: bool, dry_run: bool, threshold_table: bool, name: str | None, cluster: bool,
+    allow_code: bool, talk: Talk, **stated: Any,
 ) -> None:  # fmt: skip
     """Raw pairs to clean, leak-proof splits, with a ledger of every row.
 
@@ -75,7 +76,9 @@ def command(
     else:
         project, beside = _from_project(source, given, mask=mask, allow_code=allow_code)
         run = None
-    if dry_run:
+    if cluster:
+        _on_cluster(project, run, name, talk, beside, refused={"dry-run": dry_run, "threshold-table": threshold_table})
+    elif dry_run:
         _say_only(project, beside, talk, thresholds=threshold_table, source=source)
     else:
         _write(project, beside, run, name, talk, thresholds=threshold_table)
@@ -106,6 +109,28 @@ def _say_only(project: "Project", beside: "Beside", talk: Talk, *, thresholds: b
     *_, curated = curated_pairs(project, talk, seed=talk.seed, beside=beside, thresholds=thresholds)
     talk.answer(f"{curate_text(curated.summary)}\n\nA dry run: nothing was written.", {"run": None, **curated.summary})
     talk.next("the same command without --dry-run writes the splits")
+
+
+def _on_cluster(
+    project: "Project", run: Path | None, name: str | None, talk: Talk, beside: "Beside", *, refused: dict[str, bool]
+) -> None:
+    from ..curate.whole import disk_refusals
+    from ..style import ConfigError
+    from .cluster_curate import cluster_settings, curate_on_cluster
+    from .curate_words import curate_text
+    from .runs import find_run, new_run, nothing_half_written
+
+    if run is not None:
+        raise ConfigError("--cluster goes with a project, whose [cluster] names the workers; a file is curated here")
+    for option in (option for option, asked in refused.items() if asked):
+        raise ConfigError(f"--{option} goes without --cluster: it works on one machine, on a sample where need be")
+    cluster_settings(project)
+    with disk_refusals(project.runs):
+        folder = find_run(project, name) if name else new_run(project, talk, command="tuneworth curate")
+    with nothing_half_written(folder):
+        summary = curate_on_cluster(project, folder, talk, beside=beside)
+    talk.answer(f"{curate_text(summary)}\n\nWritten to {folder / 'curate'}", {"run": str(folder), **summary})
+    talk.next(f"ask what happened to a row: tuneworth why {quote(str(folder))} ROW")
 
 
 def _write(

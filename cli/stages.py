@@ -34,11 +34,14 @@ if TYPE_CHECKING:
 __all__ = [
     "check_project",
     "curate_stage",
+    "held_first",
     "load",
     "load_other",
     "report_stage",
     "sample",
+    "say_warnings",
     "seed_of",
+    "wants_tokens",
 ]
 
 
@@ -111,15 +114,30 @@ def curate_stage(
     watch = Stopwatch()
     beside = beside or Beside.of_project(project.folder)
     raw, held, curated = curated_pairs(project, talk, seed=seed_of(run, talk), beside=beside, thresholds=thresholds)
-    if beside.splits is not None:
-        # First: a run whose test set is not held could train the next one on its test rows.
-        with disk_refusals(beside.splits):
-            hold_splits(beside.splits, held, curated.ledger)
+    held_first(beside, held, curated.ledger)
     write_curated(curated, run)
     with disk_refusals(run):
         inputs = [("pairs", Path(file)) for file in raw.files] + project.inputs
         update_run(run, seconds={"curate": watch.seconds()}, inputs=inputs, data_guide=raw.guide)
     return curated.summary
+
+
+def held_first(beside: Beside, held: HeldSplits, ledger: pl.DataFrame) -> None:
+    """Add the placed rows to splits.jsonl, before the run is written.
+
+    A run whose test set is not held could train the next one on its test rows.
+    Raises: RunBroken where the disk refuses, or another run placed rows elsewhere meanwhile.
+    """
+    if beside.splits is not None:
+        with disk_refusals(beside.splits):
+            hold_splits(beside.splits, held, ledger)
+
+
+def say_warnings(summary: dict[str, Any], talk: Talk) -> None:
+    """Each warning of a curation as a note; what the answer says with its reason is left to it."""
+    for warning in summary["warnings"]:
+        if warning["code"] != "split_size":
+            talk.note(f"warning: {warning['text']}")
 
 
 def curated_pairs(
@@ -135,21 +153,23 @@ def curated_pairs(
         raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
         held=held, with_threshold_table=thresholds, count_tokens=_token_counter(project), seed=seed,
     )  # fmt: skip
-    for warning in curated.summary["warnings"]:
-        if warning["code"] == "split_size":
-            continue  # the answer says it with its reason
-        talk.note(f"warning: {warning['text']}")
+    say_warnings(curated.summary, talk)
     return raw, held, curated
 
 
 def _token_counter(project: Project) -> Callable[[Sequence[str]], Sequence[int]] | None:
     """What counts tokens as the project's model does, where a rule asks for it and the packages are there."""
-    asked = any(getattr(check.parameters, "unit", None) == "tokens" for check in project.style.checks)
-    if not asked or find_spec("transformers") is None:
+    if not wants_tokens(project):
         return None
     from ..train import token_counter
 
     return token_counter(model_name(project))
+
+
+def wants_tokens(project: Project) -> bool:
+    """Whether a rule of the style asks for lengths in tokens, and the packages that count them are there."""
+    asked = any(getattr(check.parameters, "unit", None) == "tokens" for check in project.style.checks)
+    return asked and find_spec("transformers") is not None
 
 
 # --- train ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,176 @@
+"""Curating in parts, from files to a run: the counterpart of `read_pairs`, `curate` and `write_curated`."""
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ...style.files import write_whole
+from ..candidates import Skew
+from ..clock import Clock
+from ..file_parts import FilePart
+from ..files import curated_folder, split_part, write_summary
+from ..ledger import build_ledger
+from ..pipeline import some_train
+from ..read import RawPairs
+from ..resolved import resolve
+from ..run_files import part_name
+from ..settings import DataSettings
+from ..splits_file import HeldSplits
+from ..summary import summarise
+from .corpus import TextsInParts
+from .preparing import Asked, prepare_in_parts
+from .reading import ReadInParts, read_in_parts
+from .tasks import Job, Result, Table, Task
+
+__all__ = ["CuratedInParts", "curate_in_parts", "fingerprint"]
+
+
+@dataclass(frozen=True)
+class CuratedInParts:
+    """What curating in parts gives; the texts lie in the job's storage until `write` has put them into a run.
+
+    raw: as read, without texts. ledger, summary: as of `Curated`.
+    """
+
+    raw: RawPairs
+    ledger: pl.DataFrame
+    summary: dict[str, Any]
+    _job: Job = field(repr=False)
+    _offsets: Sequence[int] = field(repr=False)
+    _good: pl.DataFrame = field(repr=False)  # row, reference_ok of the pairs
+
+    def write(self, run: Path) -> Path:
+        """Write a file per part of each split, the set-aside pairs and the ledger, and the summary; the folder.
+
+        The folder appears whole or not at all.
+
+        Raises:
+            RunBroken: the disk is full or refuses; the same command goes on where this one stopped.
+        """
+        started = time.perf_counter()
+        parts = len(self._offsets)
+        self._job.run([task for part in range(parts) if (task := self._written(part)) is not None])
+        with curated_folder(run) as folder:
+            for part in range(parts):
+                for name, content in self._job.read([Table("write", part, "files")]).iter_rows():
+                    suffix = ".parquet" if name == "ledger" else ".jsonl"
+                    write_whole(folder / name / part_name(part, suffix), content)
+            seconds = {**self.summary["seconds"], "write": round(time.perf_counter() - started, 4)}
+            write_summary(folder, {**self.summary, "seconds": seconds}, parts=parts)
+        return Path(run) / "curate"
+
+    def _written(self, part: int) -> Task:
+        """The task that makes a part's files, its rows of the ledger among what it is given."""
+        rows = self.ledger["row"].to_numpy()
+        bounds = [*self._offsets, np.iinfo(np.uint32).max]
+        a, b = np.searchsorted(rows, bounds[part], side="right"), np.searchsorted(rows, bounds[part + 1], side="right")
+        ledger = self.ledger[int(a) : int(b)].join(self._good, on="row", how="left", maintain_order="left")
+        # What a person took out is written as it was read.
+        ledger = ledger.with_columns(pl.col("reference_ok").fill_null(True))
+        tables = {name: [Table("measure", part, name)] for name in ("pairs", "left")}
+        return Task("write", part, part_files, tables, parameters={"ledger": ledger})
+
+
+def part_files(pairs: pl.DataFrame, left: pl.DataFrame, *, ledger: pl.DataFrame) -> Result:
+    """The files of one part of a run: name and content."""
+    table = BytesIO()
+    ledger.drop("reference_ok").write_parquet(table)
+    files = {**split_part(pl.concat([pairs, left]), ledger), "ledger": table.getvalue()}
+    return Result(
+        {"files": pl.DataFrame({"name": list(files), "content": list(files.values())}, schema=_FILES, strict=True)}
+    )
+
+
+_FILES = {"name": pl.String, "content": pl.Binary}
+
+
+def curate_in_parts(
+    job: Job,
+    path: Path,
+    data: DataSettings,
+    asked: Asked,
+    *,
+    held: HeldSplits,
+    seed: int,
+    buckets: int,
+    most_bytes: int | None = None,
+) -> CuratedInParts:
+    """Clean pairs, leak-proof splits and a ledger, as `curate` gives them with `method = "candidates"`, row for row.
+
+    `buckets` are the parts that keys are exchanged in; neither they nor the workers of the job change anything in the
+    result. `most_bytes` bounds a part of a file.
+
+    Raises:
+        ConfigError, DataError: as `read_pairs` and `curate`.
+        RunBroken: the storage or the workers fail; the same job goes on where it stopped.
+    """
+    clock = Clock({})
+    read = read_in_parts(job, path, data, most_bytes=most_bytes)
+    clock.lap("read")
+    ready = prepare_in_parts(job, read, asked, buckets=buckets, clock=clock)
+    found = resolve(
+        ready, settings=asked.settings, held=held, seed=seed, clock=clock,
+        check=lambda kept, outcomes: some_train(kept, ready.raw, outcomes),
+    )  # fmt: skip
+    ledger = build_ledger(ready.raw, found.outcomes, found.table["split"], ready.corpus.content)
+    summary = summarise(
+        ready, found, ledger, asked.style, settings=asked.settings, identifiers=asked.identifiers,
+        threshold_table=None, seconds=clock.seconds,
+    )  # fmt: skip
+    assert isinstance(ready.corpus, TextsInParts)
+    summary["cluster"] = _said(job, read, ready.corpus.skew, buckets)
+    return CuratedInParts(ready.raw, ledger, summary, job, read.offsets, found.table.select("row", "reference_ok"))
+
+
+def _said(job: Job, read: ReadInParts, skew: Skew, buckets: int) -> dict[str, Any]:
+    """How the work was divided, and where it was uneven."""
+    return {
+        "parts": len(read.tables),
+        "buckets": buckets,
+        "workers": job.executor.workers,
+        "largest_part": max(read.sizes, default=0),
+        "largest_bucket": skew.largest,
+        "capped_buckets": skew.capped,
+        "peak_bytes": job.memory(),
+    }
+
+
+def fingerprint(
+    parts: Sequence[FilePart], data: DataSettings, asked: Asked, *, held: HeldSplits, seed: int, buckets: int
+) -> Mapping[str, Any]:
+    """All that the stored parts of a job depend on: the files as they are, the settings, and the code itself."""
+    style = asked.style
+    return {
+        "files": [[str(p.path), p.stamp.size, p.stamp.mtime_ns] for p in parts],
+        "data": asdict(data),
+        "curate": asdict(asked.settings),
+        "identifiers": sorted(asked.identifiers),
+        "date": asked.date,
+        "style": None if style is None else hashlib.sha256(repr(style).encode()).hexdigest(),
+        "overrides": [asdict(override) for override in asked.overrides],
+        "held": hashlib.sha256(held.lines.write_json().encode()).hexdigest(),
+        "seed": seed,
+        "buckets": buckets,
+        "code": _code(),
+    }
+
+
+def _code() -> str:
+    """A hash of the code that makes the parts: those of another version are not taken for its own."""
+    folder = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in _sources(folder, folder.with_name("style")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _sources(*folders: Path) -> Iterator[Path]:
+    for folder in folders:
+        yield from sorted(folder.rglob("*.py"))
