@@ -36,7 +36,12 @@ def cluster_stage(project: Project, run: Path, talk: Talk, *, drop_long: bool, a
             f'{project.folder / "tuneworth.toml"} names no cluster.\nAdd [cluster] with address = "auto" (the cluster '
             'that this machine belongs to) or "ray://HOST:10001", or leave out --cluster.'
         )
-    from ..curate.parts.ray_tasks import connected
+    if not project.cluster.on_ray:
+        raise ConfigError(
+            '[cluster] address = "processes" is for curating; a fit uses all cores of one machine by itself.\n'
+            "Leave out --cluster, or name a Ray cluster."
+        )
+    from ..evaluate.local.cluster import connected
     from ..train.distributed import living_nodes, on_workers, plan_workers
 
     run = run.resolve()

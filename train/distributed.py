@@ -3,6 +3,7 @@
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +19,7 @@ __all__ = ["Workers", "living_nodes", "on_workers", "plan_workers"]
 # back (spot machines) are counted apart, without a limit.
 MOST_LOST = 3
 EAR_SECONDS = 0.5  # between two looks at what the workers said
+SILENCE_SECONDS = 60  # longer than workers take to start and to say their first word
 FOLDER = ".cluster"  # in the run's folder while the cluster trains; Ray Train keeps its own files there
 
 
@@ -33,6 +35,11 @@ class Workers:
     def resources(self) -> dict[str, float]:
         """What one worker reserves, in Ray's words."""
         return {"CPU": self.cores, "GPU": 1} if self.gpus else {"CPU": self.cores}
+
+    def places(self, nodes: Sequence[Mapping[str, float]]) -> int:
+        """For how many such workers these nodes have room, whatever else is at work on them."""
+        needed = {name: count for name, count in self.resources.items() if count}
+        return sum(min(int(node.get(name, 0) // count) for name, count in needed.items()) for node in nodes)
 
 
 def plan_workers(nodes: Sequence[Mapping[str, float]], *, wanted: int | None = None) -> Workers:
@@ -95,11 +102,7 @@ def on_workers(
     thread = threading.Thread(target=_train, args=(config, workers, returned, failed), daemon=True)
     try:
         thread.start()
-        while thread.is_alive():
-            thread.join(EAR_SECONDS)
-            lines: Any = ray.get(mailbox.take.remote())
-            for line in lines:
-                say(line)
+        _listen(thread, mailbox, workers, say)
         refused: Any = ray.get(mailbox.refusal.remote())
     except RayError as error:
         raise _broken(error) from error
@@ -110,6 +113,25 @@ def on_workers(
     if failed:
         raise _broken(failed[0]) from failed[0]
     return returned[0]
+
+
+def _listen(thread: threading.Thread, mailbox: Any, workers: Workers, say: Callable[[str], None]) -> None:
+    """Pass on what the workers say until their training has ended, and say what they wait for."""
+    import ray
+
+    started, silent, short = time.monotonic(), True, False
+    while thread.is_alive():
+        thread.join(EAR_SECONDS)
+        for line in ray.get(mailbox.take.remote()):
+            silent = False
+            say(line)
+        room = workers.places(living_nodes())
+        if room < workers.count and not short:
+            say(f"train: the cluster has room for {room} of {workers.count} workers now; waiting for more nodes")
+        short = room < workers.count
+        if silent and time.monotonic() > started + SILENCE_SECONDS:
+            say("train: no worker has started yet; `ray status` shows who uses the cluster's cores and GPUs")
+            silent = False
 
 
 @dataclass

@@ -57,8 +57,22 @@ def test_workers_follow_from_the_nodes(nodes: Any, wanted: int | None, expected:
 def test_workers_on_cpus_fit_the_nodes_and_leave_no_core_that_all_could_have(cores: list[int], data: Any) -> None:
     count = data.draw(st.integers(1, sum(cores)))
     found = plan_workers([{"CPU": float(n)} for n in cores], wanted=count)
-    assert sum(n // found.cores for n in cores) >= count
+    assert found.places([{"CPU": float(n)} for n in cores]) >= count
     assert sum(n // (found.cores + 1) for n in cores) < count
+
+
+@pytest.mark.parametrize(
+    ("nodes", "workers", "expected"),
+    [
+        ([{"CPU": 8.0}, {"CPU": 9.0}], Workers(4, 4, gpus=False), 4),
+        ([{"CPU": 7.0}, {"CPU": 9.0}, {"memory": 1.0}], Workers(4, 4, gpus=False), 3),
+        ([{"CPU": 8.0, "GPU": 4.0}, {"CPU": 64.0}], Workers(8, 2, gpus=True), 4),
+        ([{"CPU": 0.0, "GPU": 2.0}], Workers(2, 0, gpus=True), 2),
+        ([], Workers(1, 1, gpus=False), 0),
+    ],
+)
+def test_the_room_of_the_nodes_that_are_left(nodes: Any, workers: Workers, expected: int) -> None:
+    assert workers.places(nodes) == expected
 
 
 @pytest.mark.parametrize(
@@ -223,3 +237,79 @@ def test_a_node_that_does_not_see_the_run_says_what_to_do(cluster: Workers, tmp_
     with pytest.raises(ConfigError, match=r"is not there on the node \S+; a fit on a cluster reads") as error:
         _check_shared(tmp_path, "other")
     assert "NFS" in str(error.value)
+
+
+# --- the command ------------------------------------------------------------------------------------------------
+
+PROJECT = """
+[data]
+path = "pairs.jsonl"
+[train]
+model = "{model}"
+dtype = "float32"
+max_steps = 3
+batch_size = 4
+rank = 2
+[cluster]
+address = "local"
+workers = 2
+"""
+STYLE = "name: Label\nabout: One label for one part.\nchecks:\n  - {kind: starts_with, any: [Box], id: starts}\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path, tiny_folder: Path) -> Path:
+    """A project with a curated run."""
+    (tmp_path / "tuneworth.toml").write_text(PROJECT.format(model=tiny_folder))
+    (tmp_path / "style.yaml").write_text(STYLE)
+    rows = [
+        (f"{WORDS[i % 8]} {WORDS[i * 3 % 7]} number {i * 37}", f"Box {i * 37} of {WORDS[i % 8]}") for i in range(40)
+    ]
+    lines = [json.dumps({"id": f"p{i}", "input": told, "output": output}) for i, (told, output) in enumerate(rows)]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(lines))
+    assert command("curate", tmp_path, "--quiet") == 0
+    return tmp_path
+
+
+def command(*words: object) -> int:
+    from tuneworth.cli import main
+
+    with pytest.raises(SystemExit) as left:
+        main([str(word) for word in words])
+    return int(left.value.code or 0)
+
+
+@pytest.mark.slow
+def test_the_command_trains_on_the_cluster_and_puts_the_earlier_training_aside(
+    cluster: Workers, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("train", project, "--quiet") == 0
+    capsys.readouterr()
+    assert command("train", project, "--cluster", "--again", "--json") == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["steps"] == 3
+    assert f"train: on the cluster, {cluster.count} workers with 1 core each" in said.err
+    assert said.err.count("train: step 3 of 3") == 1  # of the first worker alone
+    run = next((project / "runs").iterdir())
+    alone, together = weights(run / "train-1"), weights(run / "train")
+    assert max(float((alone[key] - together[key]).abs().max()) for key in alone) < 1e-5
+    assert not (run / "train-2").exists()
+    assert command("train", project, "--cluster") == 0
+    assert "is trained already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("", "names no cluster"),
+        ('[cluster]\naddress = "processes"\n', "Leave out --cluster, or name a Ray cluster"),
+    ],
+)
+def test_no_cluster_is_told_before_anything_is_trained(
+    project: Path, capsys: pytest.CaptureFixture[str], table: str, said: str
+) -> None:
+    file = project / "tuneworth.toml"
+    file.write_text(file.read_text().partition("[cluster]")[0] + table)
+    assert command("train", project, "--cluster") == 2
+    assert said in capsys.readouterr().err
+    assert not (next((project / "runs").iterdir()) / "train").exists()
