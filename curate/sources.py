@@ -11,6 +11,7 @@ from ..style.errors import DataError
 from ..style.settings import nearest
 from .batch import ROWS, Batch, object_batches, plain_values
 from .records import SUFFIXES, file_kind
+from .run_files import table_name
 
 __all__ = ["find_files", "is_saved_dataset", "load_saved", "table_batches"]
 
@@ -52,15 +53,17 @@ def _find(path: str) -> list[Path]:
 
 def _in_folder(folder: Path) -> list[Path]:
     found = [p for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(".") and file_kind(p)]
+    # Of data in parts some may hold nothing; where all files are empty, the first says so.
+    found = [p for p in found if p.stat().st_size] or found
     names = {p.name for p in found}
     if not found:
         raise DataError(f"{folder}: no file to read in this folder; expected {', '.join(SUFFIXES)}")
     if "run.json" in names:
-        raise DataError(
-            f"{folder}: this is a run of Tuneworth; name a file of pairs, such as {folder.name}/curate/train.jsonl"
-        )
-    if {"ledger.parquet", "summary.json"} <= names:
-        raise DataError(f"{folder}: this is what `tuneworth curate` left; name one file of it, such as train.jsonl")
+        train = table_name(folder, "curate/train.jsonl") or "curate/train.jsonl"
+        raise DataError(f"{folder}: this is a run of Tuneworth; name its pairs, such as {folder.name}/{train}")
+    if "summary.json" in names and ("ledger.parquet" in names or (folder / "ledger").is_dir()):
+        train = "train" if (folder / "train").is_dir() else "train.jsonl"
+        raise DataError(f"{folder}: this is what `tuneworth curate` left; name what to read of it, such as {train}")
     return found
 
 
