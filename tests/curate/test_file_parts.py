@@ -180,6 +180,13 @@ def test_a_broken_line_is_named_by_its_number_in_the_file(tmp_path, most):
         in_parts(tmp_path / "p.jsonl", DataSettings(path=""), most)
 
 
+def test_blank_lines_at_the_end_of_a_file_and_marks_within_it_are_taken_as_in_one_reading(tmp_path):
+    good = '{"input": "a", "output": "b"}\n'
+    (tmp_path / "a.jsonl").write_text("\ufeff" + good + "\n\ufeff" + good + "\n\n\n")
+    (tmp_path / "b.jsonl").write_text(good)
+    assert same_in_parts(tmp_path, DataSettings(path=""), 1)["row"].to_list() == [1, 4]
+
+
 def test_a_line_longer_than_many_parts_is_one_record(tmp_path):
     long = "word " * 2_000_000  # past two blocks of reading
     path = tmp_path / "p.jsonl"
