@@ -75,11 +75,11 @@ def curate_once(way: Way, data: Path, folder: Path, limit: float) -> Run:
         project = Path(temporary)
         (project / "style.yaml").write_text(_STYLE)
         (project / "tuneworth.toml").write_text(_project(way, data))
-        command = [str(Path(sys.executable).with_name("tuneworth")), "curate", str(project), "--run", "one", "--json"]
+        command = [str(Path(sys.executable).with_name("tuneworth")), "curate", str(project), "--json"]
         command += ["--cluster"] if way.address else []
         taken = run_measured(command, log=project / "log", limit=limit, environment=_QUIET)
-        curated = project / "runs" / "one" / "curate"
-        if taken.returncode != 0:
+        curated = next(project.glob("runs/*/curate"), None)
+        if taken.returncode != 0 or curated is None:
             return Run(taken, None)
         summary = json.loads((curated / "summary.json").read_text(encoding="utf-8"))
         digest, rows = ledger_digest(curated)
@@ -187,9 +187,7 @@ def head() -> str:
 
 def page(started: str, rows: list[str], peers: list[str], wrong: list[str], options: argparse.Namespace) -> str:
     """The page of cluster.md."""
-    said = (
-        "**" + "; ".join(wrong) + "**" if wrong else "The ledgers of all ways of one input are the same, row for row."
-    )
+    said = f"**{'; '.join(wrong)}.**" if wrong else "The ledgers of all ways of one input are the same, row for row."
     return f"""# Curating in parts: seconds, memory, and the same ledger
 
 {started} Written by `benchmarks/cluster.py`, which says what is timed; the pairs are described in
