@@ -57,8 +57,8 @@ def test_groups_have_the_same_masks_in_any_order_of_rows(groups, random):
 
 
 def test_a_value_that_a_mask_uncovers_in_a_group_is_numbered_whatever_comes_first():
-    groups = ["+49 30 1234567 9@x.de", "+49 30 1234567 8@x.de"]
-    expected = {"+49 30 1234567 8@x.de": "[PHONE] [E-MAIL]", "+49 30 1234567 9@x.de": "[PHONE] [E-MAIL 2]"}
+    groups = ["+49 30 7654321 8@x.de", "+49 30 1234567 8@x.de"]
+    expected = dict(zip(groups, ["[PHONE 2] [E-MAIL]", "[PHONE] [E-MAIL]"], strict=True))
     assert group_masks(pl.Series(groups)) == group_masks(pl.Series(groups[::-1])) == expected
 
 
