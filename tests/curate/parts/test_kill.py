@@ -33,15 +33,23 @@ if __name__ == "__main__":
     folder, address, pause = sys.argv[1], sys.argv[2], float(sys.argv[3])
     executor = Processes(2) if address == "processes" else RayTasks(ClusterSettings(address=address))
     with Job.open(open_storage(folder + "/store"), {"data": "numbers"}, executor=executor) as job:
-        print(json.dumps([job.run(tasks) for tasks in chain_stages.chain(12, folder, pause)]))
+        notes = [job.run(tasks) for tasks in chain_stages.chain(12, folder, pause)]
+    with open(folder + "/notes.json", "w") as file:
+        json.dump(notes, file)
 """
 
 
-def _driver(folder: Path, address: str, pause: float) -> subprocess.Popen[str]:
+def _driver(folder: Path, address: str, pause: float) -> subprocess.Popen[bytes]:
     script = folder / "driver.py"
     script.write_text(_DRIVER)
     command = [sys.executable, str(script), str(folder), address, str(pause)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _notes(driver: subprocess.Popen[bytes], folder: Path) -> Any:
+    """What a driver found, once it is through."""
+    assert driver.wait() == 0
+    return json.loads((folder / "notes.json").read_text())
 
 
 def _finished(folder: Path) -> set[str]:
@@ -55,7 +63,7 @@ def _runs(folder: Path) -> dict[str, int]:
     return {name: len((folder / name).read_text().splitlines()) for name in names if (folder / name).exists()}
 
 
-def _wait_until_done(driver: subprocess.Popen[str], folder: Path, parts: int) -> None:
+def _wait_until_done(driver: subprocess.Popen[bytes], folder: Path, parts: int) -> None:
     while len(_finished(folder)) < parts:
         assert driver.poll() is None, "the driver ended before its time"
         time.sleep(0.02)
@@ -70,7 +78,7 @@ def test_a_killed_driver_goes_on_where_it_stopped(stages: ModuleType, tmp_path: 
     before = _runs(tmp_path)
     whole = _finished(tmp_path)
     again = _driver(tmp_path, "processes", 0.0)
-    notes = json.loads(again.communicate()[0])
+    notes = _notes(again, tmp_path)
     after = _runs(tmp_path)
     assert notes == stages.expected(PARTS)
     assert len(whole) >= parts
@@ -88,7 +96,7 @@ def test_a_driver_killed_on_a_living_cluster_goes_on_where_it_stopped(
     whole = _finished(tmp_path)
     before = _runs(tmp_path)
     again = _driver(tmp_path, two_nodes.address, 0.0)
-    notes = json.loads(again.communicate()[0])
+    notes = _notes(again, tmp_path)
     after = _runs(tmp_path)
     assert notes == stages.expected(PARTS)
     assert {name: after[name] - before[name] for name in whole} == dict.fromkeys(whole, 0)
@@ -101,7 +109,7 @@ def test_a_node_killed_in_the_middle_changes_nothing(stages: ModuleType, tmp_pat
     two_nodes.remove_node(node, allow_graceful=False)
     assert driver.poll() is None
     killed_at = _finished(tmp_path)
-    notes = json.loads(driver.communicate()[0])
+    notes = _notes(driver, tmp_path)
     runs = _runs(tmp_path)
     assert notes == stages.expected(PARTS)
     assert len(killed_at) < 3 * PARTS
