@@ -8,6 +8,7 @@ pair is verified: each pair once, whatever the buckets.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -194,7 +195,7 @@ def _verify(pairs: pl.DataFrame, lefts: pl.DataFrame, texts: pl.DataFrame, *, of
     """Table `alike`: the pairs that reach the threshold, with whole-number counts."""
     if not pairs.height:
         return Result({})
-    t, own = as_fraction(threshold), texts.height
+    own = texts.height
     every = texts["text"].append(lefts["text"]) if lefts.height else texts["text"]
     left, right = (pairs[side].to_numpy().astype(np.int64) for side in ("left", "right"))
     sent = lefts["number"].to_numpy().astype(np.int64) if lefts.height else np.zeros(0, np.int64)
@@ -202,16 +203,38 @@ def _verify(pairs: pl.DataFrame, lefts: pl.DataFrame, texts: pl.DataFrame, *, of
     here = (left >= offset) & (left < offset + own)
     a, b = left - offset, right - offset
     a[~here] = own + order[np.searchsorted(sent, left[~here], sorter=order)]
-    lengths = every.str.len_chars().to_numpy().astype(np.int64)
-    parts = []
-    for start, stop in _runs(lengths[a] + lengths[b], _CHARACTERS):
-        places, both = np.unique(np.concatenate((a[start:stop], b[start:stop])), return_inverse=True)
-        i, j = np.split(both, 2)
-        found = verified_pairs(gram_sets(every.gather(places).to_list()), i, j, t)
-        # Back to numbers: a place of the own bucket, or of a text that was sent.
-        number = np.where(places < own, places + offset, sent[np.maximum(places - own, 0)] if len(sent) else 0)
-        parts.append(AlikePairs(number[found.left], number[found.right], found.shared, found.union))
-    return Result({"alike": _as_frame(AlikePairs.joined(parts))})
+    found = [
+        verified for part in _together(every, a, b) for verified in _verified(every, *part, as_fraction(threshold))
+    ]
+    # Back to numbers: a place of the own bucket, or of a text that was sent.
+    number = np.concatenate((np.arange(offset, offset + own), sent))
+    alike = AlikePairs.joined(found)
+    return Result({"alike": _as_frame(AlikePairs(number[alike.left], number[alike.right], alike.shared, alike.union))})
+
+
+def _together(texts: pl.Series, a: np.ndarray, b: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The pairs of places in portions whose texts have a bounded number of characters: blocks of `a` times those of `b`."""
+    lengths = texts.str.len_chars().to_numpy().astype(np.int64)
+    blocks = []
+    for side in (a, b):
+        block = np.zeros(len(lengths), np.int64)
+        places = np.unique(side)
+        for number, (low, high) in enumerate(_runs(lengths[places], _CHARACTERS)):
+            block[places[low:high]] = number
+        blocks.append(block[side])
+    portion = blocks[0] * (int(blocks[1].max()) + 1) + blocks[1]
+    order = np.argsort(portion, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(portion[order])) + 1):
+        yield a[rows], b[rows]
+
+
+def _verified(texts: pl.Series, a: np.ndarray, b: np.ndarray, t: Fraction) -> Iterator[AlikePairs]:
+    places, both = np.unique(np.concatenate((a, b)), return_inverse=True)
+    grams = gram_sets(texts.gather(places).to_list())
+    for start in range(0, len(a), _PAIRS):
+        i, j = both[: len(a)][start : start + _PAIRS], both[len(a) :][start : start + _PAIRS]
+        found = verified_pairs(grams, i, j, t)
+        yield AlikePairs(places[found.left], places[found.right], found.shared, found.union)
 
 
 def _sides(texts: pl.DataFrame, *, offset: int, held: np.ndarray, train: np.ndarray) -> Result:
