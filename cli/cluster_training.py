@@ -1,10 +1,12 @@
 """`tuneworth train --cluster`: what the command does on its own machine, and what each worker does on its node."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..curate.parts.settings import ClusterSettings
 from ..style import ConfigError
 from .project import Project, read_project
 from .runs import find_run
@@ -41,7 +43,6 @@ def cluster_stage(project: Project, run: Path, talk: Talk, *, drop_long: bool, a
             '[cluster] address = "processes" is for curating; a fit uses all cores of one machine by itself.\n'
             "Leave out --cluster, or name a Ray cluster."
         )
-    from ..evaluate.local.cluster import connected
     from ..train.distributed import living_nodes, on_workers, plan_workers
 
     run = run.resolve()
@@ -51,11 +52,27 @@ def cluster_stage(project: Project, run: Path, talk: Talk, *, drop_long: bool, a
     }  # fmt: skip
     if again and (run / "train").is_dir():
         told["kept"] = _aside(run)
-    with alone_in(run), connected(project.cluster):
+    with alone_in(run), _connected(project.cluster):
         workers = plan_workers(living_nodes(), wanted=project.cluster.workers)
         kind = "one GPU" if workers.gpus else f"{workers.cores} core{'s' if workers.cores > 1 else ''}"
         talk.note(f"train: on the cluster, {workers.count} worker{'s' if workers.count > 1 else ''} with {kind} each")
         return on_workers(train_as_member, told, workers=workers, shared=run, say=talk.note)
+
+
+@contextmanager
+def _connected(settings: ClusterSettings) -> Iterator[None]:
+    """Ray, connected while the block lasts.
+
+    Raises: ConfigError where no cluster that fits answers.
+    """
+    from ..curate.parts.ray_connection import connect
+
+    ray, ours = connect(settings)
+    try:
+        yield
+    finally:
+        if ours:
+            ray.shutdown()
 
 
 def train_as_member(

@@ -19,7 +19,7 @@ __all__ = ["Workers", "living_nodes", "on_workers", "plan_workers"]
 # back (spot machines) are counted apart, without a limit.
 MOST_LOST = 3
 EAR_SECONDS = 0.5  # between two looks at what the workers said
-SILENCE_SECONDS = 60  # longer than workers take to start and to say their first word
+SILENCE_SECONDS = 120  # longer than workers take to start and to say their first word
 FOLDER = ".cluster"  # in the run's folder while the cluster trains; Ray Train keeps its own files there
 
 
@@ -130,7 +130,7 @@ def _listen(thread: threading.Thread, mailbox: Any, workers: Workers, say: Calla
             say(f"train: the cluster has room for {room} of {workers.count} workers now; waiting for more nodes")
         short = room < workers.count
         if silent and time.monotonic() > started + SILENCE_SECONDS:
-            say("train: no worker has started yet; `ray status` shows who uses the cluster's cores and GPUs")
+            say("train: nothing heard from the workers yet; `ray status` shows who uses the cluster's cores and GPUs")
             silent = False
 
 

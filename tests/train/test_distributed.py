@@ -161,7 +161,8 @@ def together(model: str, out: Path) -> Callable[..., Any]:
         short = fit(PAIRS, HELD_OUT, model=model, settings=SETTINGS, out=out / "short")
         whole = fit(PAIRS, HELD_OUT, model=model, settings=LONG, out=out / "whole")
         cut = fit(PAIRS, HELD_OUT, model=model, settings=LONG, out=out / "cut", callbacks=[waits], resume=True)
-        return [{"log": list(result.log)} for result in (short, whole, cut)]
+        count = Processes.here().count
+        return [{"log": list(result.log), "count": count} for result in (short, whole, cut)]
 
     return member
 
@@ -184,6 +185,7 @@ def weights(folder: Path) -> dict[str, Any]:
 def test_two_workers_do_what_one_process_does(trained: Any, tiny_model: Any, tmp_path: Path) -> None:
     out, _, told = trained
     alone = fit(PAIRS, HELD_OUT, model=tiny_model, settings=SETTINGS, out=tmp_path)
+    assert told[0]["count"] == 2  # two that train alone would do the same, too
     assert len(told[0]["log"]) == len(alone.log) == 6
     for mine, theirs in zip(alone.log, told[0]["log"], strict=True):
         assert {k: v or 0.0 for k, v in theirs.items()} == pytest.approx(
