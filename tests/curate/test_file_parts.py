@@ -29,7 +29,7 @@ from tuneworth.curate.read import shape_said, warnings_of
 from tuneworth.curate.sources import find_files
 from tuneworth.style import DataError
 
-many = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def sent(value):
@@ -260,13 +260,13 @@ def test_what_cannot_be_read_from_the_middle_is_one_part(tmp_path, name):
 
 
 def test_the_guide_is_counted_over_all_parts(tmp_path):
-    # Nine in ten of all rows have it, in the second part it is rare.
-    systems = ["guide"] * 90 + ["other"] * 9 + ["guide"]
+    # Nine in ten of all rows have it, and not one fewer; in the second part it is rare.
+    systems = ["other"] + ["guide"] * 89 + ["other"] * 9 + ["guide"]
     rows = [{"input": f"i{n}", "output": "o", "system": system} for n, system in enumerate(systems)]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:90]))
     (tmp_path / "b.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[90:]))
     pairs = same_in_parts(tmp_path, DataSettings(path=""), 1 << 20)
-    assert pairs["system"].null_count() == 91
+    assert pairs["system"].null_count() == 90
 
 
 def test_images_by_the_columns_of_one_part_are_no_reason_to_refuse_the_whole(tmp_path):
