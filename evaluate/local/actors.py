@@ -218,7 +218,10 @@ class Actors:
         )  # fmt: skip
         seat.actor, seat.begun = actor.remote(), None
         loading = seat.actor.load.remote(
-            self._name, dtype=self._dtype, quantised=self._quantised, threads=None if places.gpus else places.cores
+            self._name,
+            dtype=self._dtype,
+            quantised=self._quantised,
+            threads=None if places.gpus else places.cores or None,
         )
         seat.ask(_Call("load"), loading)
         if seat not in self._seats:
@@ -260,7 +263,7 @@ class Actors:
             raise RunBroken(f"No node of the cluster is left that has room for a worker.\n{KEPT}")
         if not self._waiting_told:
             self._waiting_told = True
-            self._say("evaluate: waiting for the cluster to start workers and load the model")
+            self._say("evaluate: waiting for the cluster to have room for workers and to load the model")
 
     def _agree(self, loaded: "LoadedModel") -> None:
         """The first worker's model is that of all others."""

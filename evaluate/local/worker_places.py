@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...style import ConfigError
+from ...train.distributed import plan_workers
 from .generate import CACHE_BYTES
 from .packed import MOST
 
@@ -27,10 +28,10 @@ class Places:
     def on(self, node: Mapping[str, Any]) -> int:
         """How many of them find room on a node, one entry of `ray.nodes()`, while nobody else uses it."""
         has = node["Resources"]
-        rooms = [int(has.get("CPU", 0) // self.cores)]
+        rooms = [int(has.get("CPU", 0) // self.cores)] if self.cores else []
         rooms += [int(has.get("GPU", 0) // self.gpus)] if self.gpus else []
         rooms += [int(has.get("memory", 0) // self.memory)] if self.memory else []
-        return min(rooms)
+        return min(rooms, default=self.count)
 
     def fit(self, nodes: Sequence[Mapping[str, Any]]) -> int:
         """How many of them find room on all living nodes together."""
@@ -43,24 +44,16 @@ def living(nodes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def plan_places(nodes: Sequence[Mapping[str, Any]], *, workers: int | None, memory: int | None) -> Places:
-    """A worker for each GPU, or where there is none for each node with all its cores; `workers` states another number.
+    """As many workers as a fit there would have (`plan_workers`), each with a model of its own.
 
-    `nodes` are those of `ray.nodes()`, `memory` the bytes that a worker needs. Without a GPU, stated workers share the
-    cores evenly; with GPUs there are never more workers than these. Raises ConfigError where they do not fit, with how many do.
+    `nodes` are those of `ray.nodes()`, `memory` the bytes that a worker needs. Raises ConfigError where they do not
+    fit, with how many do.
     """
-    alive = living(nodes)
-    gpus = int(sum(node["Resources"].get("GPU", 0) for node in alive))
-    cores = [int(node["Resources"].get("CPU", 0)) for node in alive]
-    if gpus:
-        wanted, each = min(workers or gpus, gpus), 1
-    else:
-        wanted = workers or max(1, sum(count > 0 for count in cores))
-        fitting = [c for c in range(1, max(cores, default=0) + 1) if sum(count // c for count in cores) >= wanted]
-        each = max(fitting, default=1)
-    places = Places(wanted, each, int(gpus > 0), memory)
-    room = places.fit(alive)
-    if room < wanted:
-        raise ConfigError(_too_many(places, alive, room))
+    planned = plan_workers([node["Resources"] for node in living(nodes)], wanted=workers)
+    places = Places(planned.count, planned.cores, int(planned.gpus), memory)
+    room = places.fit(nodes)
+    if room < places.count:
+        raise ConfigError(_too_many(places, living(nodes), room))
     return places
 
 

@@ -1,0 +1,228 @@
+"""Two workers of a real cluster: outputs of one process, whoever is killed, and none asked twice that was kept."""
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tuneworth.evaluate import EvaluateSettings, Variant
+from tuneworth.evaluate.local import actors as starting
+from tuneworth.evaluate.local import generate as generation
+from tuneworth.evaluate.local.actors import Actors, start_actors
+from tuneworth.evaluate.local.race import race
+from tuneworth.evaluate.local.worker_places import Places
+from tuneworth.style.errors import ModelError, RunBroken
+from tuneworth.train.lora import attach_adapter, detach_adapter
+
+pytestmark = pytest.mark.slow
+
+PAIRS, SAMPLES, LIMIT = 40, 2, 40
+BATCHES = PAIRS // 4 * SAMPLES
+PROMPTED = Variant("prompted", "base model", guide="Write one line about the part.")
+HOME = "127.0.0.2"  # the cluster's one node listens on this machine alone
+
+
+@pytest.fixture(scope="module")
+def ray() -> Iterator[Any]:
+    """A cluster of this machine alone, of two cores, connected."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        import ray
+
+        folder = tempfile.mkdtemp(prefix="tw-")  # short: it holds sockets
+        ray.init(
+            address="local", num_cpus=2, object_store_memory=100 * 2**20, include_dashboard=False, log_to_driver=False,
+            logging_level=logging.ERROR, _node_ip_address=HOME, _temp_dir=folder,
+        )  # fmt: skip
+        yield ray
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def actors(ray: Any, tiny_folder: Path) -> Iterator[Actors]:
+    """Two workers with the tiny model."""
+    with start_actors(ray, str(tiny_folder), dtype="float32", quantised=False, workers=2, say=print) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generation, "BATCH", 4)
+
+
+def pairs_of(count: int = PAIRS) -> pl.DataFrame:
+    rows = [{"id": f"p{n}", "input": "part " * (n % 9) + str(n), "system": None} for n in range(count)]
+    return pl.DataFrame(rows, schema_overrides={"system": pl.String})
+
+
+def raced(variant: Variant, loaded: Any, store: Path, **how: Any) -> list[tuple[Any, ...]]:
+    """All of the outputs but what a clock measured."""
+    temperature = how.pop("temperature", 1.0)
+    settings = EvaluateSettings(temperature=temperature, samples=SAMPLES if temperature else 1)
+    found = race(variant, pairs_of(), loaded=loaded, settings=settings, max_new_tokens=LIMIT, store=store, **how)
+    return found.outputs.drop("seconds").rows()
+
+
+def finished(store: Path) -> list[tuple[int, int]]:
+    """The batches that stand whole in the store."""
+    found = []
+    for line in store.read_bytes().splitlines():
+        try:
+            table = json.loads(line)
+        except ValueError:
+            continue
+        found.append((table["batch"], table["sample"]))
+    return found
+
+
+def kill_worker(ray: Any, actors: Actors, number: int) -> None:
+    os.kill(ray.get(actors._seats[number].actor.__ray_call__.remote(lambda worker: os.getpid())), signal.SIGKILL)
+
+
+def adapter_of(loaded: Any, folder: Path) -> Path:
+    """An adapter with an effect."""
+    import torch
+
+    adapted = attach_adapter(loaded.model, rank=4, alpha=8, seed=5, name="tiny")
+    for name, parameter in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.2)
+    adapted.save_pretrained(folder, save_embedding_layers=False)
+    detach_adapter(loaded.model)
+    return folder
+
+
+def test_two_workers_write_what_one_process_writes_and_each_goes_on_from_the_other(
+    actors: Actors, tiny_model: Any, tmp_path: Path
+) -> None:
+    tuned = Variant("tuned", "adapter", adapter=adapter_of(tiny_model, tmp_path / "adapter"))
+    for variant, temperature in ((PROMPTED, 1.0), (tuned, 0.0), (Variant("plain", "base model"), 0.0)):
+        one, two = tmp_path / f"{variant.name}-one", tmp_path / f"{variant.name}-two"
+        expected = raced(variant, tiny_model, one, temperature=temperature)
+        assert raced(variant, actors.loaded, two, temperature=temperature, write=actors.write) == expected
+        batches = finished(one)
+        assert sorted(finished(two)) == sorted(batches)
+        assert len(batches) == (BATCHES if temperature else BATCHES // SAMPLES)
+        # What the one kept, the other takes; a half is gone on with.
+        written = two.read_bytes()
+        assert raced(variant, tiny_model, two, temperature=temperature) == expected
+        assert two.read_bytes() == written
+        one.write_bytes(b"".join(one.read_bytes().splitlines(keepends=True)[::2]))
+        assert raced(variant, actors.loaded, one, temperature=temperature, write=actors.write) == expected
+        assert sorted(finished(one)) == sorted(batches)
+
+
+def test_a_worker_killed_in_the_middle_is_replaced_and_nothing_kept_is_written_again(
+    ray: Any, actors: Actors, tiny_model: Any, tmp_path: Path
+) -> None:
+    expected, store, killed = raced(PROMPTED, tiny_model, tmp_path / "one"), tmp_path / "two", []
+
+    def kill(name: str, done: int, of: int) -> None:
+        if done >= of // 4 * (len(killed) + 1) and len(killed) < 2:
+            kill_worker(ray, actors, len(killed))
+            killed.append(done)
+
+    assert raced(PROMPTED, actors.loaded, store, write=actors.write, progress=kill) == expected
+    assert len(killed) == 2
+    assert len(finished(store)) == len(set(finished(store))) == BATCHES
+    # the others are as good as before, and so are the new ones
+    assert raced(PROMPTED, actors.loaded, tmp_path / "three", write=actors.write) == expected
+
+
+def test_a_part_that_kills_every_worker_ends_with_what_was_kept(
+    ray: Any, tiny_folder: Path, tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starting, "LOSSES", 1)
+    said: list[str] = []
+    # No cores are reserved: those of the cluster are taken by the workers of the other tests.
+    actors = Actors(
+        ray, Places(1, 0, 0, None), name=str(tiny_folder), dtype="float32", quantised=False, say=said.append
+    )
+
+    sit = actors._sit
+
+    def sit_to_be_killed(seat: Any) -> None:
+        sit(seat)
+        kill_worker(ray, actors, 0)  # once the model is loaded, before it writes
+
+    try:
+        actors.start()
+        kill_worker(ray, actors, 0)
+        monkeypatch.setattr(actors, "_sit", sit_to_be_killed)
+        with pytest.raises(RunBroken, match="Workers were lost 2 times in the same place: The actor is dead because"):
+            raced(PROMPTED, actors.loaded, tmp_path / "store", write=actors.write)
+    finally:
+        actors.close()
+    assert sum("a worker was lost and is started anew" in line for line in said) == 1
+
+
+def test_a_model_that_no_node_reaches_is_one_error_with_the_node(ray: Any) -> None:
+    actors = Actors(ray, Places(1, 0, 0, None), name="/nowhere/model", dtype=None, quantised=False, say=print)
+    try:
+        with pytest.raises(ModelError, match=r"On the node .*There is no model"):
+            actors.start()
+    finally:
+        actors.close()
+
+
+DRIVER = """
+import json, sys
+from pathlib import Path
+
+import polars as pl
+
+from tuneworth.curate.parts.settings import ClusterSettings
+from tuneworth.evaluate import EvaluateSettings, Variant
+from tuneworth.evaluate.local import generate
+from tuneworth.evaluate.local.actors import Actors
+from tuneworth.evaluate.local.cluster import connected
+from tuneworth.evaluate.local.race import race
+from tuneworth.evaluate.local.worker_places import Places
+
+address, model, store, out, rows, guide, samples, limit = json.loads(sys.argv[1])
+generate.BATCH = 4
+pairs = pl.DataFrame(rows, schema_overrides={"system": pl.String})
+settings = EvaluateSettings(temperature=1.0, samples=samples)
+with connected(ClusterSettings(address=address)) as ray:
+    actors = Actors(ray, Places(2, 0, 0, None), name=model, dtype="float32", quantised=False, say=print)
+    actors.start()
+    found = race(
+        Variant("prompted", "base model", guide=guide), pairs, loaded=actors.loaded, settings=settings,
+        max_new_tokens=limit, store=Path(store), write=actors.write,
+    )
+    actors.close()
+Path(out).write_text(json.dumps(found.outputs.drop("seconds").rows()))
+"""
+
+
+def test_a_killed_driver_goes_on_where_it_was(ray: Any, tiny_folder: Path, tiny_model: Any, tmp_path: Path) -> None:
+    expected = raced(PROMPTED, tiny_model, tmp_path / "one")
+    store, out = tmp_path / "store", tmp_path / "out"
+    address = ray.get_runtime_context().gcs_address
+    told = [
+        address, str(tiny_folder), str(store), str(out), pairs_of().rows(named=True), PROMPTED.guide, SAMPLES, LIMIT
+    ]  # fmt: skip
+    command = [sys.executable, "-c", DRIVER, json.dumps(told)]
+    driver = subprocess.Popen(command)
+    while driver.poll() is None and (store.read_bytes() if store.exists() else b"").count(b"\n") < BATCHES // 4:
+        pass
+    driver.kill()
+    assert driver.wait() == -signal.SIGKILL
+    kept = store.read_bytes()
+    assert BATCHES // 4 <= len(finished(store)) < BATCHES
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(out.read_text()) == [list(row) for row in expected]
+    assert store.read_bytes().startswith(kept)
+    assert len(finished(store)) == len(set(finished(store))) == BATCHES
