@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from .split import SPLITS
 __all__ = ["HeldSplits", "hold_splits", "read_splits", "write_splits"]
 
 _SCHEMA = {"content": pl.String, "id": pl.String, "split": pl.String}
+_CHUNK = 50_000  # lines at once: of millions the texts would take some gigabytes
 
 
 @dataclass(frozen=True)
@@ -70,23 +72,23 @@ def read_splits(path: Path) -> HeldSplits:
     Raises:
         DataError: naming the lines that say no split.
     """
+    tables, problems = [pl.DataFrame(schema=_SCHEMA)], []
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8", newline="\n") as file:
+            lines = enumerate(file, start=1)
+            while some := list(islice(lines, _CHUNK)):
+                rows = [(number, _row(line)) for number, line in some if line.strip()]
+                problems += [number for number, row in rows if row is None]
+                tables.append(pl.DataFrame([row for _, row in rows if row], schema=_SCHEMA, orient="row"))
     except FileNotFoundError:
         return HeldSplits()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read ({error})\n{_MEND}") from None
-    rows, problems = [], []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            row = _row(line)
-            rows.append(row)
-            if row is None:
-                problems.append(f'line {number}: expected {{"content": ..., "id": ..., "split": "train"}}')
     if problems:
+        said = [f'line {number}: expected {{"content": ..., "id": ..., "split": "train"}}' for number in problems[:3]]
         more = [f"and {len(problems) - 3:,} lines more"] if len(problems) > 3 else []
-        raise DataError(f"{DataError.of([*problems[:3], *more], where=str(path))}\n{_MEND}")
-    return HeldSplits(pl.DataFrame(rows, schema=_SCHEMA, orient="row"))
+        raise DataError(f"{DataError.of([*said, *more], where=str(path))}\n{_MEND}")
+    return HeldSplits(pl.concat(tables, rechunk=True))
 
 
 _MEND = "The file keeps test rows out of train: bring back the version before. Without it every row is placed anew."
@@ -94,10 +96,13 @@ _MEND = "The file keeps test rows out of train: bring back the version before. W
 
 def write_splits(path: Path, held: HeldSplits) -> None:
     """Write the file whole: one line for each placed row."""
-    columns = [list(map(encode_basestring, held.lines[name].to_list())) for name in _SCHEMA]
+    write_whole(path, map(_lines, held.lines.iter_slices(_CHUNK)))
+
+
+def _lines(rows: pl.DataFrame) -> bytes:
+    columns = [list(map(encode_basestring, rows[name].to_list())) for name in _SCHEMA]
     line = '{"content": %s, "id": %s, "split": %s}\n'
-    lines = [line % row for row in zip(*columns, strict=True)]
-    write_whole(path, "".join(lines))
+    return "".join(line % row for row in zip(*columns, strict=True)).encode()
 
 
 def hold_splits(path: Path, before: HeldSplits, ledger: pl.DataFrame) -> None:

@@ -4,18 +4,23 @@ import hashlib
 import json
 import secrets
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 __all__ = ["free_bytes", "read_object", "sha256_file", "write_whole"]
 
 
-def write_whole(path: Path, data: str | bytes) -> None:
-    """Write under a temporary name in the same folder, then rename: a reader never sees a half-written file."""
+def write_whole(path: Path, data: str | bytes | Iterable[bytes]) -> None:
+    """Write under a temporary name in the same folder, then rename: a reader never sees a half-written file.
+
+    What is large may come piece by piece.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+        with temporary.open("wb") as file:
+            file.writelines([data.encode()] if isinstance(data, str) else [data] if isinstance(data, bytes) else data)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
