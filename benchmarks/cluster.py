@@ -26,7 +26,7 @@ from typing import Any
 
 import polars as pl
 from cluster_duckdb import check_pairs
-from generated import Generated, write_generated
+from generated import FORMATS, Generated, write_generated
 from process_tree import Taken, run_measured
 
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}  # nothing is sent anywhere
@@ -233,7 +233,8 @@ come from hash functions of its own, so it may miss other pairs than the project
     return f"""# Curating in parts: seconds, memory, and the same ledger
 
 {started} Written by `benchmarks/cluster.py`, which says what is timed; the pairs are described in
-`benchmarks/generated.py`. Seconds are the median of {options.repeat}; the peak is of all processes at one moment.
+`benchmarks/generated.py`. The files are {options.format}. Seconds are the
+median of {options.repeat}; the peak is of all processes at one moment.
 
 | pairs | way | rows | alike | seconds | times one machine's | times faster than with one | CPU seconds | peak GB | ledger |
 |---|---|---:|---:|---:|---:|---:|---:|---:|---|
@@ -250,6 +251,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--limit", type=float, default=1_200, help="seconds after which a run is ended")
+    parser.add_argument("--format", choices=FORMATS, default="jsonl")
     parser.add_argument("--memory", default="2GB", help="DuckDB's memory_limit")
     parser.add_argument("--no-peer", action="store_true", help="leave DuckDB out")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
@@ -261,7 +263,7 @@ def main() -> None:
         name = f"{made.variety} {made.rows:,}"
         with tempfile.TemporaryDirectory(dir=options.folder) as temporary:
             folder = Path(temporary)
-            write_generated(folder / "data", made, rows_per_file=_ROWS_PER_FILE)
+            write_generated(folder / "data", made, format=options.format, rows_per_file=_ROWS_PER_FILE)
             runs = measure(name, folder / "data", folder, options)
             rows += lines(name, runs)
             wrong += problems(name, runs)

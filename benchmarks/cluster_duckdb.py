@@ -24,6 +24,7 @@ __all__ = ["check_pairs", "duckdb_pairs"]
 
 _BANDS, _ROWS = 25, 5  # as the project cuts a signature at 0.8: 99.995 % of pairs at the threshold meet
 _SEED = 1
+_SLICE = 100_000  # texts signed by one statement: 125 minima of each are held at once
 _CHECKED = 200_000  # candidates verified again
 _WORDS = 4  # of 64 bits: a sketch
 _DIFFERENT_BITS = " + ".join(f"bit_count(xor(one.s{k}, two.s{k}))" for k in range(_WORDS))
@@ -46,7 +47,9 @@ def duckdb_pairs(
         base.execute("SET preserve_insertion_order = false; SET enable_progress_bar = false")
         for step, statement in _statements(folder, out).items():
             started = time.perf_counter()
-            base.execute(statement)
+            slices = 1 + _count(base, "texts") // _SLICE if "{slice}" in statement else 1
+            for own in range(slices):
+                base.execute(statement.replace("{slice}", f"row % {slices} = {own}"))
             told[step] = round(time.perf_counter() - started, 3)
         told |= {
             f"{table}_rows": _count(base, table) for table in ("pairs_in", "texts", "candidates", "close", "verified")
@@ -73,7 +76,8 @@ def _statements(folder: Path, out: Path) -> dict[str, str]:
             SELECT row, list_distinct(list_transform(
                 range(1, greatest(length(text) - 3, 2)), lambda i: hash(substr(text, i, 5)))) AS grams
             FROM texts""",
-        "signatures": f"CREATE TABLE bands AS {_band_keys()}",
+        "bands": "CREATE TABLE bands (row BIGINT, band BIGINT, key UBIGINT)",
+        "signatures": f"INSERT INTO bands {_band_keys()}",
         "sketches": f"CREATE TABLE sketches AS {_sketches()}",
         "candidates": """
             CREATE TABLE candidates AS
@@ -131,7 +135,7 @@ def _band_keys() -> str:
     return f"""
         SELECT row, unnest(range({_BANDS})) AS band, unnest(keys) AS key
         FROM (SELECT row, [{", ".join(keys)}] AS keys
-              FROM (SELECT row, unnest(grams) AS gram FROM sets) GROUP BY row)"""
+              FROM (SELECT row, unnest(grams) AS gram FROM sets WHERE {{slice}}) GROUP BY row)"""
 
 
 def _sketches() -> str:
