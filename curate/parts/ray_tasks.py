@@ -22,6 +22,7 @@ _PROBE = 60.0  # seconds for a node's first answer: it starts a process and impo
 _LOOK = 10.0  # seconds between two looks at whether the cluster has cores at all
 _EMPTY = 120.0  # seconds that a cluster without cores is waited for
 _PACKAGES = ("tuneworth", "polars")
+_ENVIRONMENT = {"env_vars": ONE_THREAD}
 
 
 class RayTasks:
@@ -53,7 +54,10 @@ class RayTasks:
             look = self._ray.remote(_look)
             asked = {
                 node["NodeManagerAddress"]: look.options(
-                    num_cpus=0, max_retries=2, scheduling_strategy=OnNode(node["NodeID"], soft=False)
+                    num_cpus=0,
+                    max_retries=2,
+                    scheduling_strategy=OnNode(node["NodeID"], soft=False),
+                    runtime_env=_ENVIRONMENT,  # as for the tasks: they take the same processes then
                 ).remote(storage, probe)
                 for node in self._nodes()
                 if self._room(node["Resources"])
@@ -76,7 +80,7 @@ class RayTasks:
             max_retries=_RETRIES,
             retry_exceptions=False,
             scheduling_strategy="SPREAD",
-            runtime_env={"env_vars": ONE_THREAD},
+            runtime_env=_ENVIRONMENT,
         )
         waiting, running = list(range(len(tasks)))[::-1], {}
         # With fewer workers than cores, what is handed out is what runs.

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from ...style.errors import RunBroken, TuneworthError
-from .files import Files, files_at
+from .files import Files, UrlFiles, files_at
 
 __all__ = ["BUCKET", "Done", "Piece", "Storage", "StoredTable", "open_storage"]
 
@@ -72,6 +72,11 @@ class Storage:
     def within(self, folder: str) -> "Storage":
         """The storage in a folder of this one."""
         return Storage(self.place, self.files, f"{self.prefix}{folder}/")
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether each question goes over a network."""
+        return isinstance(self.files, UrlFiles)
 
     def at(self, name: str) -> str:
         """Where something lies, for people."""

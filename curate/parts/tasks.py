@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Job", "Result", "Table", "Task", "carry_out"]
 
+_AT_ONCE = 16  # requests to a storage behind a URL, where each takes some 20 ms
+
 
 @dataclass(frozen=True)
 class Table:
@@ -119,10 +121,14 @@ class Job:
         """
         text = json.dumps(fingerprint, sort_keys=True, ensure_ascii=False)
         own = storage.within(f"jobs/{hashlib.sha256(text.encode()).hexdigest()[:16]}")
-        executor.prepare(storage)
-        lease = Lease(own)
-        if own.read_json("fingerprint.json") != json.loads(text):
-            own.write_json("fingerprint.json", json.loads(text))
+        try:
+            executor.prepare(storage)
+            lease = Lease(own)
+            if own.read_json("fingerprint.json") != json.loads(text):
+                own.write_json("fingerprint.json", json.loads(text))
+        except BaseException:
+            executor.close()
+            raise
         return cls(own, executor, say=say, lease=lease)
 
     def __enter__(self) -> "Job":
@@ -166,6 +172,17 @@ class Job:
         """Stored tables on the driver, concatenated in this order; no columns where no part stored them."""
         return _frame(self.storage, tables, columns=columns, bucket=bucket)
 
+    def buckets(self, tables: Sequence[Table]) -> dict[int, int]:
+        """Rows of each bucket over these tables, without reading them: the largest is what one task must hold."""
+        rows: dict[int, int] = {}
+        for table in tables:
+            done = self.storage.find(table.stage, table.part)
+            stored = None if done is None else done.tables.get(table.name)
+            for piece in stored.pieces if stored is not None else ():
+                if piece.bucket is not None:
+                    rows[piece.bucket] = rows.get(piece.bucket, 0) + piece.rows
+        return dict(sorted(rows.items()))
+
     def put(self, stage: str, part: int, tables: Mapping[str, pl.DataFrame]) -> None:
         """Store tables that the driver made; what was there before no longer counts."""
         self.storage.store(stage, part, tables)
@@ -199,8 +216,7 @@ class Job:
             self._lease = None
 
     def _stored(self, tasks: Sequence[Task]) -> list[Done | None]:
-        # Behind a URL each question takes some 20 ms: several at once.
-        with ThreadPoolExecutor(16) as threads:
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
             return list(threads.map(lambda task: self.storage.find(task.stage, task.part), tasks))
 
     def _note_peak(self, task: Task, done: Done | None) -> None:
@@ -211,7 +227,11 @@ class Job:
 def _frame(
     storage: Storage, tables: Sequence[Table], *, columns: Sequence[str] | None = None, bucket: int | None = None
 ) -> pl.DataFrame:
-    found = [storage.load(t.stage, t.part, t.name, columns=columns, bucket=bucket) for t in tables]
+    def load(table: Table) -> pl.DataFrame | None:
+        return storage.load(table.stage, table.part, table.name, columns=columns, bucket=bucket)
+
+    with ThreadPoolExecutor(_AT_ONCE if storage.is_remote else 1) as threads:
+        found = list(threads.map(load, tables))
     # A stage that had nothing to say may have stored a frame without columns.
     frames = [frame for frame in found if frame is not None and frame.width]
     # Where a part's column is all null it has no type of its own: the others' counts.

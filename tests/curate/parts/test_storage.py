@@ -58,6 +58,13 @@ def test_buckets_together_are_the_table_and_each_is_its_rows_in_order(
         )
 
 
+def test_the_rows_of_a_bucket_keep_their_order_in_a_large_table(tmp_path: Path) -> None:
+    frame = pl.select(row=pl.int_range(300_000)).with_columns(bucket=(pl.col("row") * 31 % 3).cast(pl.UInt32))
+    open_storage(tmp_path).store("spread", 0, {"rows": frame})
+    for bucket in range(3):
+        assert _loaded(open_storage(tmp_path), "spread", 0, "rows", bucket=bucket)["row"].is_sorted()
+
+
 def test_a_bucket_is_read_without_the_others(storage: Storage) -> None:
     frame = pl.DataFrame({"bucket": pl.Series([1, 2], dtype=pl.UInt32), "text": ["wanted", "other " * 1000]})
     table = storage.store("spread", 0, {"rows": frame}).tables["rows"]

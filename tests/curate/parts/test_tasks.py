@@ -32,6 +32,11 @@ class Shuffled(Here):
             yield at, carry_out(storage, tasks[at], store=store)
 
 
+def test_a_job_behind_a_url_gives_the_same(stages: ModuleType, tmp_path: Path) -> None:
+    with Job.open(open_storage(f"memory://{tmp_path}"), {}, executor=Here()) as job:
+        assert [job.run(tasks) for tasks in stages.chain(4, str(tmp_path))] == stages.expected(4)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_order_in_which_tasks_end_changes_nothing(stages: ModuleType, tmp_path: Path, seed: int) -> None:
     with Job.open(open_storage(tmp_path / "store"), {}, executor=Shuffled(seed)) as job:
@@ -81,6 +86,13 @@ def test_tables_that_a_part_did_not_store_are_no_rows(stages: ModuleType, tmp_pa
         assert job.read([Table("made", 2, "empty")]).width == 0
 
 
+def test_the_rows_of_each_bucket_are_counted_without_reading(stages: ModuleType, tmp_path: Path) -> None:
+    with Job.open(open_storage(tmp_path / "store"), {}, executor=Here()) as job:
+        job.run(stages.chain(3, str(tmp_path))[0])
+        found = job.buckets([Table("numbers", part, "numbers") for part in range(3)])
+    assert found == {bucket: sum(n * 7 % 5 == bucket for n in range(120)) for bucket in range(5)}
+
+
 def test_a_part_whose_column_is_all_null_takes_the_type_of_the_others(tmp_path: Path) -> None:
     with Job.open(open_storage(tmp_path), {}, executor=Here()) as job:
         job.put("made", 0, {"rows": pl.DataFrame({"group": [None]})})
@@ -96,6 +108,8 @@ def test_memory_is_known_by_stage_and_warned_of(stages: ModuleType, tmp_path: Pa
         assert job.memory()["heavy"] > 4 * 10**8
         assert job.memory_warnings(None) == job.memory_warnings(10**12) == []
         (line,) = job.memory_warnings(4 * 10**8)
+        job.run([Task("light", 0, stages.nothing)])
+        assert job.memory()["light"] < job.memory()["heavy"] - 2 * 10**8  # each task is measured by itself
     assert line.startswith("heavy, part 1: held ")
     assert "above memory_per_task (0.4 GB); more partitions" in line
 
