@@ -11,6 +11,7 @@ import pytest
 from tuneworth.curate import read_ledger, read_split
 
 from ..curate.in_parts import cut
+from ..reports.described import assert_described
 from .conftest import pair
 
 # What differs from one call to the next, and from one project folder to another.
@@ -23,7 +24,9 @@ def both(command: Callable[..., Any], project: Path) -> Callable[[str], tuple[Pa
 
     def make(table: str = "") -> tuple[Path, Path]:
         lines = [pair(n) for n in range(60)]
-        lines[11:13] = [{**lines[10], "id": "again"}, {"input": "", "output": "nothing asked"}]
+        for place in (11, 30, 31, 40, 50):  # in two parts, and more than a report shows of one rule
+            lines[place] = {**lines[10], "id": f"again-{place}"}
+        lines[12] = {"input": "", "output": "nothing asked"}
         write(project / "pairs.jsonl", lines)
         toml = project / "tuneworth.toml"
         text = toml.read_text().partition("[roi]")[0]
@@ -71,7 +74,7 @@ def test_a_curated_run_is_reported_alike(command, both):
     assert pages(parts) == pages(whole)
     assert "curate/ledger.parquet" in (whole / "report.html").read_text()
     assert "curate/ledger.parquet" not in (parts / "report.html").read_text()
-    told = [command("why", run, "again", "--json").json for run in (whole, parts)]
+    told = [command("why", run, "again-31", "--json").json for run in (whole, parts)]
     assert told[0] == told[1]
     assert told[0]["outcome"] == "duplicate"
     said = [command("why", run, "row 13").out for run in (whole, parts)]
@@ -91,6 +94,7 @@ def test_outputs_are_judged_alike(command, both, project):
         assert done.code == 0, done.err
     results = [json.loads((run / "results.json").read_text(encoding="utf-8")) for run in (whole, parts)]
     assert results[1]["data"]["parts"] == 3
+    assert_described(results[1])
     assert plain(results[1]) == plain(results[0])
     outputs = [lines_of(run / "evaluate" / "outputs.jsonl") for run in (whole, parts)]
     assert outputs[0] == outputs[1]
