@@ -41,9 +41,9 @@ def system_messages(pairs: pl.DataFrame, *, of: Collection[str]) -> Result:
     return Result(note=system_counts(pairs, of))
 
 
-def mask_texts(pairs: pl.DataFrame, *, offset: int, guide: str | None) -> Result:
+def mask_texts(pairs: pl.DataFrame, *, offset: int, guide: str | None, ids: Mapping[int, str]) -> Result:
     """The pairs with masks in place of personal data, and what was found; groups are masked when all are known."""
-    pairs = _placed(pairs, offset, guide)
+    pairs = _named(_placed(pairs, offset, guide), ids)
     places = find_places(pairs)
     return Result({"pairs": mask_part(pairs, places)}, personal_note(places))
 
@@ -70,9 +70,9 @@ def measure(
     or field. Tables: pairs, left (those taken out), numbers (a row per pair), inputs and outputs (key, text, bucket:
     each text once), and those of `Examined`.
     """
-    pairs = _placed(pairs, offset, guide)
+    pairs = _named(_placed(pairs, offset, guide), ids)
     note: dict[str, Any] = {"personal": personal_note(find_places(pairs))} if find_personal else {}
-    pairs = mask_groups(_renamed(pairs, ids), groups)
+    pairs = mask_groups(pairs, groups)
     stays = ~pl.int_range(len(pairs), eager=True).is_in(pl.Series(leave, dtype=pl.Int64).implode())
     left, pairs = pairs.filter(~stays), pairs.filter(stays)
     compared = compare_texts(pairs, identifiers)
@@ -129,7 +129,7 @@ def _placed(pairs: pl.DataFrame, offset: int, guide: str | None) -> pl.DataFrame
     return moved_rows(without_guide(pairs, guide), offset)
 
 
-def _renamed(pairs: pl.DataFrame, ids: Mapping[int, str]) -> pl.DataFrame:
+def _named(pairs: pl.DataFrame, ids: Mapping[int, str]) -> pl.DataFrame:
     if not ids:
         return pairs
     return pairs.with_columns(pairs["id"].clone().scatter(list(ids), list(ids.values())))

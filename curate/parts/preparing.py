@@ -70,7 +70,8 @@ def prepare_in_parts(job: Job, read: ReadInParts, asked: Asked, *, buckets: int,
     numbers = job.read(tables["numbers"])
     sizes = [len(job.read([table], columns=["row"])) for table in tables["numbers"]]
     corpus = TextsInParts(job, numbers, sizes, buckets=buckets, identifiers=asked.identifiers)
-    stratum = numbers["value stratum"].to_list() if asked.settings.stratify else [None] * len(numbers)
+    none: list[str | None] = [None] * len(numbers)
+    stratum = numbers["value stratum"].to_list() if asked.settings.stratify else none
     dates, said = pair_dates(numbers["value date"].to_list(), asked.date) if asked.date else (None, [])
     clock.lap("normalise")
     checked = judge([_examined(job, part, note) for part, note in enumerate(notes)], corpus.pairs)
@@ -89,20 +90,21 @@ def _masked(job: Job, read: ReadInParts, clock: Clock) -> tuple[ReadInParts, lis
     """The parts with masks, ids told apart again, and what was found in each part."""
     notes = job.run(
         [
-            Task("mask", n, mask_texts, {"pairs": [table]}, parameters={"offset": offset, "guide": read.raw.guide})
-            for n, (table, offset) in enumerate(zip(read.tables, read.offsets, strict=True))
+            Task(
+                "mask",
+                n,
+                mask_texts,
+                {"pairs": [table]},
+                parameters={"offset": offset, "guide": read.raw.guide, "ids": ids},
+            )
+            for n, (table, offset, ids) in enumerate(zip(read.tables, read.offsets, read.ids, strict=True))
         ]
     )
     tables = [Table("mask", n, "pairs") for n in range(len(notes))]
-    before = pl.concat([job.read([table], columns=["id"])["id"] for table in read.tables])
     after = pl.concat([job.read([table], columns=["id"])["id"] for table in tables])
     pairs = read.raw.pairs
     masks = group_masks(pairs["group"])
-    # A row keeps the name that tells it from others, unless it is called anew because its id held something.
-    ids = pl.DataFrame({"id": pairs["id"], "before": before, "after": after}).select(
-        id=pl.when(pl.col("after") == pl.col("before")).then("id").otherwise("after")
-    )["id"]
-    named, _ = named_once(pairs.with_columns(ids, pairs["group"].replace(masks)))
+    named, _ = named_once(pairs.with_columns(after.alias("id"), pairs["group"].replace(masks)))
     raw = mask_outside(replace(read.raw, pairs=named))
     clock.lap("personal data")
     return (
