@@ -5,7 +5,7 @@ import scipy.sparse as sparse
 
 from .grams import GramSets, batches, on_all_cores, padded
 
-__all__ = ["may_share", "shared_grams", "shared_table"]
+__all__ = ["distinct", "may_share", "shared_grams", "shared_table"]
 
 _CELLS = 1 << 18  # grams sorted at once: what they need stays in a core's cache
 _DENSE = 50  # a table of all sets against all pays from one pair in so many cells on (measured: 2 µs against 40 ns)
@@ -32,13 +32,13 @@ def shared_grams(grams: GramSets, left: np.ndarray, right: np.ndarray) -> np.nda
     if not len(left):
         return np.zeros(0, np.int64)
     if len(left) > _MANY:
-        (rows, i), (columns, j) = _distinct(left, len(grams.sizes)), _distinct(right, len(grams.sizes))
+        (rows, i), (columns, j) = distinct(left, len(grams.sizes)), distinct(right, len(grams.sizes))
         if len(rows) * len(columns) <= _DENSE * len(left):
             return _from_tables(grams, rows, columns, i, j)
     return _pair_by_pair(grams, left, right)
 
 
-def _distinct(values: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def distinct(values: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """The distinct values, all below `size`, in order, and the place of each value among them: by a table, not sorted."""
     present = np.zeros(size, bool)
     present[values] = True
