@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from io import BytesIO
 from itertools import islice
 from json.encoder import encode_basestring
 from pathlib import Path
@@ -70,17 +69,14 @@ def curated_folder(run: Path) -> Iterator[Path]:
         yield folder
 
 
-def write_part(folder: Path, part: int, pairs: pl.DataFrame, ledger: pl.DataFrame) -> None:
+def write_part(folder: Path, part: int, files: Mapping[str, bytes]) -> None:
     """Write one part of a run in parts: a file in each of train, validation, test, set_aside and ledger.
 
-    `pairs` and `ledger` as in `split_part`. Each file appears whole, and is there even where it is empty, so that the
-    parts can be counted. The same part again gives the same files.
+    `files` are what `split_part` gives and the part's ledger as Parquet. Each appears whole, and is there even where it
+    is empty, so that the parts can be counted.
     """
-    for name, lines in split_part(pairs, ledger).items():
-        write_whole(folder / name / part_name(part, ".jsonl"), lines)
-    table = BytesIO()
-    ledger.drop("reference_ok", strict=False).sort("row").write_parquet(table)
-    write_whole(folder / "ledger" / part_name(part, ".parquet"), table.getvalue())
+    for name, content in files.items():
+        write_whole(folder / name / part_name(part, ".parquet" if name == "ledger" else ".jsonl"), content)
 
 
 def split_part(pairs: pl.DataFrame, ledger: pl.DataFrame) -> dict[str, bytes]:

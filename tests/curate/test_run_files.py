@@ -1,6 +1,7 @@
 """A run in parts is read, written and asked as the one in one piece."""
 
 import json
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -128,7 +129,10 @@ def write_parts(run: Path, pairs: pl.DataFrame, ledger: pl.DataFrame, *, size: i
     with curated_folder(run) as folder:
         for number in range(-(-len(ledger) // size)):
             rows = ledger.slice(number * size, size)
-            write_part(folder, number, pairs.join(rows, on="row", how="semi"), rows.reverse())
+            table = BytesIO()
+            rows.drop("reference_ok").write_parquet(table)
+            mine = pairs.join(rows, on="row", how="semi")
+            write_part(folder, number, {**split_part(mine, rows.reverse()), "ledger": table.getvalue()})
             if number == last:
                 raise KeyboardInterrupt
         write_summary(folder, {"identifiers": []}, parts=number + 1)
