@@ -42,6 +42,7 @@ def connect(settings: ClusterSettings) -> tuple[Any, bool]:
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
     except Exception as error:  # ConnectionError, RuntimeError, AuthenticationError and others, by what is wrong
+        ray.shutdown()  # what a connection that failed half-way left
         raise ConfigError(_told(address, str(error) or type(error).__name__)) from error
     return ray, True
 

@@ -52,17 +52,17 @@ class RayTasks:
             from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as OnNode
 
             look = self._ray.remote(_look)
-            asked = {
-                node["NodeManagerAddress"]: look.options(
-                    num_cpus=0,
-                    max_retries=2,
-                    scheduling_strategy=OnNode(node["NodeID"], soft=False),
-                    runtime_env=_ENVIRONMENT,  # as for the tasks: they take the same processes then
-                ).remote(storage, probe)
-                for node in self._nodes()
-                if self._room(node["Resources"])
-            }
-            found = [self._problem(node, ref, storage, text) for node, ref in asked.items()]
+            asked = []
+            for node in self._nodes():
+                if self._room(node["Resources"]):
+                    there = look.options(
+                        num_cpus=0,
+                        max_retries=2,
+                        scheduling_strategy=OnNode(node["NodeID"], soft=False),
+                        runtime_env=_ENVIRONMENT,  # as for the tasks: they take the same processes then
+                    )
+                    asked.append((node["NodeManagerAddress"], there.remote(storage, probe)))
+            found = [self._problem(node, ref, storage, text) for node, ref in asked]
         finally:
             storage.remove(probe)
         if problems := [problem for problem in found if problem is not None]:
@@ -106,7 +106,8 @@ class RayTasks:
             self._ray.shutdown()
 
     def _nodes(self) -> list[dict[str, Any]]:
-        return [node for node in self._ray.nodes() if node["Alive"]]
+        alive = [node for node in self._ray.nodes() if node["Alive"]]
+        return sorted(alive, key=lambda node: (node["NodeManagerAddress"], node["NodeID"]))
 
     def _room(self, resources: dict[str, float]) -> int:
         """Tasks that a node takes at a time."""
