@@ -15,6 +15,9 @@ __all__ = ["Crossing", "certify"]
 _NEAREST = 10  # held-out rows listed with their nearest train row
 _LOWEST = 0.5  # below it nothing is near
 _STEP = 0.05  # by which the search goes down: most data have ten pairs a little below the threshold
+# Held-out texts times train texts up to which it goes down: some 100,000 rows. Further down ever more pairs are looked
+# at, for ten examples; of more rows ten are nearly always found at the threshold.
+_MOST = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ def certify(
     """Counts over pairs of a held-out row and a train row; `kept` has `id, split` of these rows of the corpus.
 
     pairs_at_or_above: alike with the same facts, which must be 0. siblings_at_or_above: alike with other facts.
-    nearest: the closest pairs left, closest first. outputs_alike: held-out rows whose output is alike to one in train.
-    Beside it each train row of such a pair with one held-out row that it is alike to.
+    nearest: the closest pairs left, closest first, of those found by a search down to searched_to. outputs_alike:
+    held-out rows whose output is alike to one in train. Beside it each train row of such a pair with one held-out row that it is alike to.
     """
     in_train = (kept["split"] == "train").to_numpy()
     text = corpus.text[rows]
@@ -54,7 +57,8 @@ def certify(
         crossing.append(same_found)
         nearest = _closest([nearest, found], order, held, train)
     at = threshold
-    while len(nearest.left) < _NEAREST and at > _LOWEST:  # as far below the threshold as it takes to list ten
+    few = len(between[0]) * len(between[1]) <= _MOST
+    while few and len(nearest.left) < _NEAREST and at > _LOWEST:  # as far below the threshold as it takes to list ten
         at = max(_LOWEST, round(at - _STEP, 6))
         for found in corpus.inputs_between(*between, at):
             nearest = _closest([nearest, found], order, held, train)
@@ -68,6 +72,7 @@ def certify(
             {"id": ids[int(held[a])], "train_id": ids[int(train[b])], "similarity": similarity}
             for a, b, similarity in zip(nearest.left, nearest.right, nearest.similarity.tolist(), strict=True)
         ],
+        "searched_to": at,
         "outputs_alike": _outputs_alike(corpus, rows, in_train, threshold),
     }
     return said, _crossing(AlikePairs.joined(crossing), subjects, order, rows, in_train)

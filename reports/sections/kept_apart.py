@@ -78,10 +78,16 @@ def certificate_facts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
          f"text{f'. Not compared: {left_out}' if left_out else ''}"),
         ("Alike, with the same facts", _pairs(found["pairs_at_or_above"])),
         ("Alike, with other facts", _siblings(found.get("siblings_at_or_above"), tied)),
-        ("The nearest that is left", f"{likeness(nearest[0].get('similarity'))} alike" if nearest else "nothing near"),
+        ("The nearest that is left", f"{likeness(nearest[0].get('similarity'))} alike" if nearest else _none_near(found)),
         ("Outputs much like a training output", _outputs(found.get("outputs_alike"))),
     ]  # fmt: skip
     return [(label, value) for label, value in facts if value]
+
+
+def _none_near(found: Mapping[str, Any]) -> str:
+    """How far down was looked where nothing was found; a large run is not searched below what counts as alike."""
+    searched = found.get("searched_to")
+    return f"nothing {searched:g} alike or more" if _number(searched) else "nothing near"
 
 
 def _pairs(count: int) -> str:
