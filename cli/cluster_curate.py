@@ -45,7 +45,7 @@ def curate_on_cluster(project: Project, run: Path, talk: Talk, *, beside: Beside
     """
     from ..curate import HeldSplits, read_overrides, read_splits
     from ..curate.file_parts import file_parts
-    from ..curate.parts.curate import curate_in_parts, fingerprint
+    from ..curate.parts.curate import bucket_count, curate_in_parts, fingerprint
     from ..curate.parts.preparing import Asked
     from ..curate.parts.storage import open_storage
     from ..curate.parts.tasks import Job
@@ -64,13 +64,13 @@ def curate_on_cluster(project: Project, run: Path, talk: Talk, *, beside: Beside
     seed, path = seed_of(run, talk), (project.folder / data.path).resolve()
     parts = file_parts(find_files(str(path)), data)
     with _executor(settings) as executor:
-        buckets = settings.parts(executor.workers)
-        known = fingerprint(parts, data, asked, held=held, seed=seed, buckets=buckets)
+        known = fingerprint(parts, data, asked, seed=seed, partitions=settings.partitions)
         job = Job.open(open_storage(settings.place(project.folder)), known, executor=executor, say=talk.note)
         try:
+            buckets = bucket_count(job, settings.parts(executor.workers))
             curated = curate_in_parts(job, path, data, asked, held=held, seed=seed, buckets=buckets)
             say_warnings(curated.summary, talk)
-            for line in (*job.memory_warnings(settings.memory_bytes), *_uneven(curated.summary)):
+            for line in job.memory_warnings(settings.memory_bytes):
                 talk.note(f"warning: {line}")
             held_first(beside, held, curated.ledger)
             curated.write(run)
@@ -115,15 +115,3 @@ def _token_counter(project: Project) -> "Callable[[], Callable[[Sequence[str]], 
     from ..train import token_counter
 
     return partial(token_counter, model_name(project))
-
-
-def _uneven(summary: dict[str, Any]) -> list[str]:
-    """What made single tasks or components much larger than the others, and what helps."""
-    cluster = summary["cluster"]
-    if not cluster["capped_buckets"]:
-        return []
-    return [
-        f"{cluster['capped_buckets']:,} buckets of near-alike inputs are so large (up to {cluster['largest_bucket']:,}) that "
-        "not all pairs in them were compared: the inputs follow a template. Inputs as fields, or a higher [curate] "
-        "near_duplicate, tell them apart."
-    ]

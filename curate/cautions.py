@@ -57,6 +57,7 @@ def find_warnings(
         *_rules(raw, style, checked),
         *_quality(raw, checked),
         *_conflicts(raw, ledger, settings, found.relations),
+        *_skew(found.relations),
         *_split(found.placed.ties, int((placed >= 0).sum())),
         *_groups_across(kept),
         *_personal(ready.personal),
@@ -167,6 +168,20 @@ def _conflicts(
     reported = len(np.unique(np.concatenate((relations.conflicts.left, relations.conflicts.right))))
     if settings.conflicts == "report" and reported:
         yield "conflicts_kept", f"{reported:,} pairs with the same input and other answers are kept, as asked for."
+
+
+def _skew(relations: Relations) -> Iterator[tuple[str, str]]:
+    """Buckets in which not all pairs were compared: then the recall expected of candidates does not hold."""
+    capped, largest = relations.skew.capped, relations.skew.largest
+    if capped:
+        several = "s" * (capped != 1)
+        yield (
+            "capped_buckets",
+            f"{capped:,} bucket{several} of candidates so large (up to {largest:,} inputs) that not all pairs in "
+            f"{'them' if several else 'it'} were compared: the inputs follow a template, and near duplicates among them can "
+            "be missed within one split. Inputs as fields, or a higher near_duplicate, tell them apart; between the splits "
+            "the certificate compares all.",
+        )
 
 
 def _split(ties: Ties, n: int) -> Iterator[tuple[str, str]]:

@@ -41,7 +41,8 @@ def certify(
 
     pairs_at_or_above: alike with the same facts, which must be 0. siblings_at_or_above: alike with other facts.
     nearest: the closest pairs left, closest first, of those found by a search down to searched_to. outputs_alike:
-    held-out rows whose output is alike to one in train. Beside it each train row of such a pair with one held-out row that it is alike to.
+    held-out rows whose output is alike to one in train. Beside it each train row of a pair at or above with the same
+    facts, with one held-out row that it is alike to.
     """
     in_train = (kept["split"] == "train").to_numpy()
     text = corpus.text[rows]

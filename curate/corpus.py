@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import polars as pl
 
-from .candidates import Method, alike_by, choose_method
+from .candidates import Method, Skew, alike_by, choose_method
 from .compared import Compared, whole_rows
 from .facts import text_facts
 from .grams import GramSets, gram_sets
@@ -23,10 +23,14 @@ AskedMethod = Literal["auto", "exact", "candidates"]
 
 @dataclass(frozen=True)
 class Join:
-    """The pairs of alike inputs: how they are found, and the pairs of texts, left before right, each once, in parts."""
+    """The pairs of alike inputs: how they are found, and the pairs of texts, left before right, each once, in parts.
+
+    skew: how uneven the buckets of candidates were, known once the pairs have been drawn.
+    """
 
     method: Method
     pairs: Callable[[], Iterator[AlikePairs]]
+    skew: Callable[[], Skew]
 
 
 class Corpus(Protocol):
@@ -137,7 +141,12 @@ class TextsInMemory:
     def join(self, threshold: float, asked: AskedMethod) -> Join:
         """See `Corpus`."""
         method = choose_method(self._grams, threshold, asked=asked)
-        return Join(method, lambda: alike_by(method, self._texts, self._grams, threshold))
+        found = [Skew()]
+        return Join(
+            method,
+            lambda: alike_by(method, self._texts, self._grams, threshold, report=found.append),
+            lambda: found[-1],
+        )
 
     def inputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
         """See `Corpus`."""

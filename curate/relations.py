@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .candidates import Method
+from .candidates import Method, Skew
 from .combinations import distinct_rows
 from .corpus import AskedMethod, Corpus, first_rows
 from .forest import SiblingForest
@@ -42,6 +42,7 @@ class Relations:
     alike: int
     sibling_pairs: int
     method: Method
+    skew: Skew
 
 
 def relate(
@@ -77,7 +78,8 @@ def relate(
         leaving = _may_leave(subject, subjects.count, item, duplicates, conflicts, may_leave)
         siblings = _thinned((_smaller_first(subjects.split(f)[1]) for f in join.pairs()), leaving, threshold)
     return Relations(
-        subject, item, same, siblings, duplicates, conflicts, alternatives, alike, sibling_pairs, join.method
+        subject, item, same, siblings, duplicates, conflicts, alternatives, alike, sibling_pairs, join.method,
+        join.skew(),
     )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ def summarise(
         "groups": raw.pairs["group"].drop_nulls().n_unique() or None,
         "near_duplicate": {
             "threshold": settings.near_duplicate, **relations.method.said(), "pairs": relations.alike,
+            "largest_bucket": relations.skew.largest, "capped_buckets": relations.skew.capped,
         },
         "relations": {
             "duplicates": len(relations.duplicates.left),

@@ -29,6 +29,7 @@ _MOST = 2**32  # texts: a number has 32 bits
 _TEXTS = 1 << 16  # whose bands are made at once
 _PAIRS = 1_000_000  # looked at together: about 100 MB
 _CHARACTERS = 24_000_000  # of the texts compared at once: about 1 GB
+_FEW_CHARACTERS = 1_000_000  # fewer are not worth a task of their own
 _BITS = np.uint64(32)
 _LOW = np.uint64(_MOST - 1)
 
@@ -118,12 +119,12 @@ def across_in_parts(
             for b, (table, (low, high)) in enumerate(zip(texts, pairwise(offsets.tolist()), strict=True))
         ]
     )  # fmt: skip
+    sizes = {side: [note[side] for note in notes] for side in ("held", "train")}
+    # So many tasks at least that the workers have some each; what is held out is looked through anew in each of them.
+    share = max(_FEW_CHARACTERS, sum(sizes["train"]) // max(1, len(texts) // 2))
     blocks = {
-        side: [
-            [Table(f"{stage}-sides", b, side) for b in block]
-            for block in _blocks([note[side] for note in notes], most=most)
-        ]
-        for side in ("held", "train")
+        side: [[Table(f"{stage}-sides", b, side) for b in block] for block in _blocks(sizes[side], most=limit)]
+        for side, limit in (("held", most), ("train", min(most, share)))
     }
     pairs = [(left, right) for right in blocks["train"] for left in blocks["held"]]
     name = f"{stage}-across-{threshold:g}"

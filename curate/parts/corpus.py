@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..candidates import Method, Skew
+from ..candidates import Method
 from ..corpus import AskedMethod, Join
 from ..join import AlikePairs
 from ..minhash import expected_recall
@@ -38,7 +38,6 @@ class TextsInParts:
         self.text, self._text_offsets = self._numbered(numbers["input"], "inputs")
         self.output, self._output_offsets = self._numbered(numbers["output"], "outputs")
         self._known: dict[str, dict[Any, int]] = {"input facts": {}, "output facts": {}}
-        self.skew = Skew()
 
     def inputs(self, rows: np.ndarray) -> list[str]:
         """See `Corpus`."""
@@ -75,8 +74,7 @@ class TextsInParts:
         method = Method("candidates", expected_recall(threshold), "asked for" if asked == "candidates" else "in parts")
         stage = f"alike {threshold:g}"
         found = alike_in_parts(self._job, stage, self._tables("inputs"), self._text_offsets, threshold)
-        self.skew = found.skew
-        return Join(method, found.pairs)
+        return Join(method, found.pairs, lambda: found.skew)
 
     def inputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
         """See `Corpus`."""
@@ -102,7 +100,7 @@ class TextsInParts:
         # The same search has the same name in every run of one job.
         mark = hashlib.sha256(np.packbits(np.concatenate(sides)).tobytes()).hexdigest()[:8]
         stage = f"search {name} {mark}"
-        return across_in_parts(self._job, stage, self._tables(name), offsets, *sides, threshold)
+        return across_in_parts(self._job, stage, self._tables(name), offsets, sides[0], sides[1], threshold)
 
     def _tables(self, name: str) -> list[Table]:
         return [Table(f"distinct {name}", bucket, "texts") for bucket in range(self._buckets)]

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from ...style.files import write_whole
-from ..candidates import Skew
+from ...style.schema import StyleSchema
 from ..clock import Clock
 from ..file_parts import FilePart
 from ..files import curated_folder, split_part, write_summary
@@ -24,12 +24,11 @@ from ..run_files import part_name
 from ..settings import DataSettings
 from ..splits_file import HeldSplits
 from ..summary import summarise
-from .corpus import TextsInParts
 from .preparing import Asked, prepare_in_parts
 from .reading import ReadInParts, read_in_parts
 from .tasks import Job, Result, Table, Task
 
-__all__ = ["CuratedInParts", "curate_in_parts", "fingerprint"]
+__all__ = ["CuratedInParts", "bucket_count", "curate_in_parts", "fingerprint"]
 
 
 @dataclass(frozen=True)
@@ -56,17 +55,20 @@ class CuratedInParts:
         """
         started = time.perf_counter()
         parts = len(self._offsets)
-        self._job.run([task for part in range(parts) if (task := self._written(part)) is not None])
+        # A ledger of its own has a stage of its own: rows that were placed meanwhile may stand elsewhere.
+        hashes = self.ledger.join(self._good, on="row", how="left", maintain_order="left").hash_rows(seed=0)
+        stage = f"write {hashlib.sha256(hashes.to_numpy().tobytes()).hexdigest()[:8]}"
+        self._job.run([self._written(stage, part) for part in range(parts)])
         with curated_folder(run) as folder:
             for part in range(parts):
-                for name, content in self._job.read([Table("write", part, "files")]).iter_rows():
+                for name, content in self._job.read([Table(stage, part, "files")]).iter_rows():
                     suffix = ".parquet" if name == "ledger" else ".jsonl"
                     write_whole(folder / name / part_name(part, suffix), content)
             seconds = {**self.summary["seconds"], "write": round(time.perf_counter() - started, 4)}
             write_summary(folder, {**self.summary, "seconds": seconds}, parts=parts)
         return Path(run) / "curate"
 
-    def _written(self, part: int) -> Task:
+    def _written(self, stage: str, part: int) -> Task:
         """The task that makes a part's files, its rows of the ledger among what it is given."""
         rows = self.ledger["row"].to_numpy()
         bounds = [*self._offsets, np.iinfo(np.uint32).max]
@@ -75,7 +77,7 @@ class CuratedInParts:
         # What a person took out is written as it was read.
         ledger = ledger.with_columns(pl.col("reference_ok").fill_null(True))
         tables = {name: [Table("measure", part, name)] for name in ("pairs", "left")}
-        return Task("write", part, part_files, tables, parameters={"ledger": ledger})
+        return Task(stage, part, part_files, tables, parameters={"ledger": ledger})
 
 
 def part_files(pairs: pl.DataFrame, left: pl.DataFrame, *, ledger: pl.DataFrame) -> Result:
@@ -124,42 +126,63 @@ def curate_in_parts(
         ready, found, ledger, asked.style, settings=asked.settings, identifiers=asked.identifiers,
         threshold_table=None, seconds=clock.seconds,
     )  # fmt: skip
-    assert isinstance(ready.corpus, TextsInParts)
-    summary["cluster"] = _said(job, read, ready.corpus.skew, buckets)
+    summary["cluster"] = _said(job, read, buckets)
     return CuratedInParts(ready.raw, ledger, summary, job, read.offsets, found.table.select("row", "reference_ok"))
 
 
-def _said(job: Job, read: ReadInParts, skew: Skew, buckets: int) -> dict[str, Any]:
+def _said(job: Job, read: ReadInParts, buckets: int) -> dict[str, Any]:
     """How the work was divided, and where it was uneven."""
     return {
         "parts": len(read.tables),
         "buckets": buckets,
         "workers": job.executor.workers,
         "largest_part": max(read.sizes, default=0),
-        "largest_bucket": skew.largest,
-        "capped_buckets": skew.capped,
         "peak_bytes": job.memory(),
     }
 
 
 def fingerprint(
-    parts: Sequence[FilePart], data: DataSettings, asked: Asked, *, held: HeldSplits, seed: int, buckets: int
+    parts: Sequence[FilePart], data: DataSettings, asked: Asked, *, seed: int, partitions: int | None
 ) -> Mapping[str, Any]:
-    """All that the stored parts of a job depend on: the files as they are, the settings, and the code itself."""
-    style = asked.style
+    """All that the stored parts of a job depend on: the files as they are, the settings, and the code itself.
+
+    Where rows were placed before is not among it: a command that was killed after it had placed them goes on too.
+    `partitions` as stated; where they follow from the workers, `bucket_count` holds them, so that a lost node is no
+    reason to begin anew.
+    """
     return {
         "files": [[str(p.path), p.stamp.size, p.stamp.mtime_ns] for p in parts],
         "data": asdict(data),
         "curate": asdict(asked.settings),
         "identifiers": sorted(asked.identifiers),
         "date": asked.date,
-        "style": None if style is None else hashlib.sha256(repr(style).encode()).hexdigest(),
+        "style": _style(asked.style),
+        "tokens": repr(getattr(asked.count_tokens, "args", None)),  # the model whose tokens are counted
         "overrides": [asdict(override) for override in asked.overrides],
-        "held": hashlib.sha256(held.lines.write_json().encode()).hexdigest(),
         "seed": seed,
-        "buckets": buckets,
+        "partitions": partitions,
         "code": _code(),
     }
+
+
+def bucket_count(job: Job, wanted: int) -> int:
+    """The buckets of a job: as many as it began with, or `wanted` where it begins."""
+    found = job.storage.read_json("buckets.json")
+    if isinstance(found, int) and found > 0:
+        return found
+    job.storage.write_json("buckets.json", wanted)
+    return wanted
+
+
+def _style(style: StyleSchema | None) -> str | None:
+    """A hash of a style, and of the code beside it where its checks call some."""
+    if style is None:
+        return None
+    digest = hashlib.sha256(repr(style).encode())
+    folders = {folder for check in style.checks if (folder := getattr(check.parameters, "folder", None)) is not None}
+    for path in (path for folder in sorted(folders) for path in sorted(folder.glob("*.py"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _code() -> str:
