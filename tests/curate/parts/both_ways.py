@@ -44,7 +44,7 @@ def messy(n: int, seed: int) -> list[dict[str, Any]]:
     for number in range(n):
         row = record(number, chance)
         before = json.loads(json.dumps(chance.choice(rows))) if rows else row
-        fields = before["input"] if isinstance(before["input"], dict) else row["input"]
+        fields = before["input"] if "finish" in before["input"] else row["input"]
         match chance.randrange(22):
             case 0:
                 row = {**before, "id": f"copy-{number}"}
