@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import polars as pl
@@ -134,16 +133,16 @@ def _measured(masked: ReadInParts, raw: RawPairs, read: ReadInParts, asked: Aske
 
 
 def _check_names(job: Job, pairs: Sequence[Table], notes: Sequence[Any], asked: Asked) -> None:
-    """Refuse names in the settings that no pair of any part has; what is nearest is told by the first part."""
-    first = partial(job.read, [pairs[0]]) if pairs else pl.DataFrame
+    """Refuse names in the settings that no pair of any part has; what is nearest is told by the first rows."""
     known = {name for note in notes for name in note["fields"]}
     missing = [name for name in asked.identifiers if name not in known]
-    if missing and len(first()):
-        raise no_such_identifiers(first(), missing)
-    for name, column in asked.columns.items():
-        if len(first()) and not any(note["found"][name] for note in notes):
-            where = {"stratum": "[curate] stratify", "date": "[data] date"}[name]
-            raise no_such_value(first(), column, where=where)
+    absent = [name for name in asked.columns if not any(note["found"][name] for note in notes)]
+    first = _first(job, pairs, ["fields", "meta"]) if missing or absent else pl.DataFrame()
+    if missing and len(first):
+        raise no_such_identifiers(first, missing)
+    if absent and len(first):
+        where = {"stratum": "[curate] stratify", "date": "[data] date"}[absent[0]]
+        raise no_such_value(first, asked.columns[absent[0]], where=where)
 
 
 def _examined(job: Job, part: int, note: Any) -> Examined:
@@ -155,10 +154,15 @@ def _examined(job: Job, part: int, note: Any) -> Examined:
 
 def _apart(job: Job, tables: Sequence[Table]) -> list[str]:
     """Fields that look like identifiers, by the first rows."""
+    return identifier_like(_first(job, tables, ["fields"])) if tables else []
+
+
+def _first(job: Job, tables: Sequence[Table], columns: Sequence[str]) -> pl.DataFrame:
+    """The first rows, so many as are looked at to guess from, of whole parts."""
     first, parts = 0, []
     for table in tables:
-        parts.append(job.read([table], columns=["fields"]))
+        parts.append(job.read([table], columns=columns))
         first += len(parts[-1])
         if first >= LOOKED_AT:
             break
-    return identifier_like(pl.concat(parts)) if parts else []
+    return pl.concat(parts)

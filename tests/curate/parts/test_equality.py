@@ -181,6 +181,29 @@ def test_data_of_one_sort_give_the_same(tmp_path: Path, rows: list[dict[str, Any
     assert compare(path, tmp_path, most_bytes=len(path.read_bytes()) // 3 + 1) is not None
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"data": {"identifiers": ("wait",)}},
+        {"stratify": "no such field"},
+        {"stratify": "output"},
+        {"data": {"identifiers": ("only late",)}},
+        {"stratify": "only late"},
+        {"stratify": "late column"},
+    ],
+    ids=str,
+)
+def test_names_are_looked_for_in_all_parts_also_where_the_first_hold_none(
+    tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    rows = ["not JSON"] * 5 + [json.dumps({"input": f"a thing {n}", "output": f"x{n}"}) for n in range(20)]
+    late = {"input": {"only late": "yes", "of": "tin"}, "output": "tin", "late column": "A"}
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join([*rows, json.dumps(late)]), encoding="utf-8")
+    found = compare(path, tmp_path, most_bytes=50, **asked)
+    assert isinstance(found, str) == ("late" not in str(asked))
+
+
 # --- order ----------------------------------------------------------------------------------------------------------
 
 
