@@ -253,7 +253,7 @@ def test_a_disk_that_takes_no_more_is_said_and_the_same_command_goes_on(command,
     def little() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000))
 
-    full = start(project, preexec_fn=little)  # noqa: PLW1509
+    full = start(project, preexec_fn=little)
     _, err = full.communicate()
     assert full.returncode == 3
     assert "the storage refuses" in err
