@@ -16,6 +16,7 @@ COMMANDS = {
     "init": ("init", "A new project folder, its columns mapped from a file of pairs."),
     "run": ("run", "Curate, train, evaluate, report: the whole answer."),
     "curate": ("curate", "Raw pairs to clean, leak-proof splits, with a ledger of every row."),
+    "plan": ("plan", "What curating takes: rows, copies, memory, hours, from a sample."),
     "train": ("train", "Fit a LoRA adapter on the train split."),
     "evaluate": ("evaluate", "Race the variants on the held-out pairs and give the verdict."),
     "report": ("report", "Write report.html, report.md and junit.xml of a finished run."),
