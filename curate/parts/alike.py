@@ -30,6 +30,7 @@ _TEXTS = 1 << 16  # whose bands are made at once
 _PAIRS = 1_000_000  # looked at together: about 100 MB
 _CHARACTERS = 24_000_000  # of the texts compared at once: about 1 GB
 _FEW_CHARACTERS = 1_000_000  # fewer are not worth a task of their own
+_BUCKETS_OF_A_WORKER = 4  # as many as there are by default (`ClusterSettings.parts`)
 _BITS = np.uint64(32)
 _LOW = np.uint64(_MOST - 1)
 
@@ -120,11 +121,12 @@ def across_in_parts(
         ]
     )  # fmt: skip
     sizes = {side: [note[side] for note in notes] for side in ("held", "train")}
-    # So many tasks at least that the workers have some each; what is held out is looked through anew in each of them.
-    share = max(_FEW_CHARACTERS, sum(sizes["train"]) // max(1, len(texts) // 2))
+    # A task for each worker, no more: what is held out is looked through anew in each of them.
+    few = sum(sizes["train"]) < _FEW_CHARACTERS
+    tasks = {"held": 1, "train": 1 if few else max(1, len(texts) // _BUCKETS_OF_A_WORKER)}
     blocks = {
-        side: [[Table(f"{stage}-sides", b, side) for b in block] for block in _blocks(sizes[side], most=limit)]
-        for side, limit in (("held", most), ("train", min(most, share)))
+        side: [[Table(f"{stage}-sides", b, side) for b in block] for block in _blocks(sizes[side], most, least)]
+        for side, least in tasks.items()
     }
     pairs = [(left, right) for right in blocks["train"] for left in blocks["held"]]
     name = f"{stage}-across-{threshold:g}"
@@ -263,10 +265,17 @@ def _across(held: pl.DataFrame, train: pl.DataFrame, *, threshold: float, most: 
     return Result({"alike": _as_frame(AlikePairs.joined(parts))})
 
 
-def _blocks(characters: Sequence[int], *, most: int) -> list[list[int]]:
-    """Buckets that have any, side by side in blocks of at most so many characters, or one alone."""
+def _blocks(characters: Sequence[int], most: int, least: int) -> list[list[int]]:
+    """Buckets that have any, side by side in blocks of nearly equal size: `least`, or more where one has over `most`."""
     filled = [bucket for bucket, count in enumerate(characters) if count]
-    return [filled[a:b] for a, b in _runs(np.array([characters[bucket] for bucket in filled], np.int64), most)]
+    reached = np.cumsum([characters[bucket] for bucket in filled], dtype=np.int64)
+    if not filled:
+        return []
+    number = min(len(filled), max(least, -(-int(reached[-1]) // most)))
+    # Each bucket goes to the block in which its middle falls.
+    middle = reached - np.array([characters[bucket] for bucket in filled]) / 2
+    block = np.minimum((middle * number / reached[-1]).astype(np.int64), number - 1)
+    return [[b for b, own in zip(filled, block, strict=True) if own == n] for n in np.unique(block)]
 
 
 def _runs(costs: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
