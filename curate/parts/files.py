@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,12 +68,17 @@ class FolderFiles:
             return None
 
     def remove(self, name: str) -> None:
-        """Take away a file or a folder with all that is in it."""
+        """Take away a file or a folder with all that is in it, and the folders above that are empty then."""
         path = self.folder / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+        for folder in path.parents:
+            if folder == self.folder or self.folder not in folder.parents:
+                return
+            with suppress(OSError):  # what another job keeps there
+                folder.rmdir()
 
 
 @dataclass(frozen=True)

@@ -148,3 +148,15 @@ def test_a_url_whose_package_is_missing_says_how_to_install_it() -> None:
         open_storage("gs://bucket/folder")
     with pytest.raises(ConfigError, match=r"nosuch://bucket: Protocol not known"):
         open_storage("nosuch://bucket")
+
+
+def test_a_removed_folder_leaves_no_empty_folder_above_it(tmp_path):
+    (tmp_path / "other").mkdir()
+    storage = open_storage(tmp_path)
+    one, other = storage.within("jobs/one"), storage.within("jobs/other")
+    for own in (one, other):
+        own.write_json("x.json", 1)
+    one.remove("")
+    assert [path.name for path in (tmp_path / "jobs").iterdir()] == ["other"]
+    other.remove("")
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
