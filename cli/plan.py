@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .reading import code_option
 from .talk import Talk, common_options
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ _MOST = 20_000  # rows of the sample: some ten seconds of curating
 @click.argument("project", required=False, type=click.Path(path_type=Path))
 @click.option("--cores", type=click.IntRange(1, 1_000_000), help="Cores in all; those of this machine if left out.")
 @click.option("--memory", metavar="SIZE", help='Memory of one machine, such as "64 GB"; that of this one if left out.')
+@code_option
 @common_options
-def command(project: Path | None, cores: int | None, memory: str | None, talk: Talk) -> None:
+def command(project: Path | None, cores: int | None, memory: str | None, allow_code: bool, talk: Talk) -> None:
     """What curating PROJECT takes: rows, copies, memory, storage, hours, and what to write into [cluster].
 
     At most about 20,000 rows are read, drawn over all files, and curated in a temporary folder; nothing is written to
@@ -34,7 +36,7 @@ def command(project: Path | None, cores: int | None, memory: str | None, talk: T
     from .plan_words import plan_data, plan_text
     from .project import read_project
 
-    found = read_project(project)
+    found = read_project(project, allow_code=allow_code)
     room = _room(found, cores, memory)
     drawn, whole, said = _planned(found, room, talk)
     talk.answer(plan_text(said, drawn, whole, room), plan_data(said, drawn, whole, room))

@@ -36,7 +36,8 @@ def generated() -> ModuleType:
 
 
 def rows_of(drawn: Drawn) -> list[str]:
-    return read_pairs(drawn.folder, drawn.data).pairs["id"].to_list()
+    """The outputs, which differ; ids that repeat would be told apart."""
+    return read_pairs(drawn.folder, drawn.data).pairs["output"].to_list()
 
 
 def measured(**changed: Any) -> Measured:
@@ -77,19 +78,29 @@ def test_a_sample_has_each_row_once_and_tells_how_many_there_are(tmp_path: Path,
             data = half.write_ndjson().encode()
             path.write_bytes(gzip.compress(data) if kind == "jsonl.gz" else data)
     drawn = draw_sample(files, DataSettings(path=""), tmp_path / "drawn", most=4_000, seed=3)
-    ids = rows_of(drawn)
-    assert len(ids) == len(set(ids)) == sum(drawn.blocks)
-    assert set(ids) <= set(table["id"])
-    assert 3_000 <= len(ids) <= 4_000
+    found = rows_of(drawn)
+    assert len(found) == len(set(found)) == sum(drawn.blocks)
+    assert set(found) <= set(table["output"])
+    assert 3_000 <= len(found) <= 4_000
     assert abs(drawn.rows - 30_000) <= (0 if kind == "parquet" else 3_000)
     assert drawn.exact == (kind == "parquet")
     assert drawn.beginnings == (0 if kind in ("jsonl", "parquet") else 2)
     if kind in ("jsonl", "parquet"):  # from all over
-        assert max(int(name[1:]) for name in ids) > 28_000
+        assert max(int(name.split()[-1]) for name in found) > 28_000
         again = draw_sample(files, DataSettings(path=""), tmp_path / "again", most=4_000, seed=3)
         other = draw_sample(files, DataSettings(path=""), tmp_path / "other", most=4_000, seed=4)
-        assert rows_of(again) == ids
-        assert rows_of(other) != ids
+        assert rows_of(again) == found
+        assert rows_of(other) != found
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_blocks_that_stand_close_together_share_no_row(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"data.{kind}"
+    table = pl.DataFrame({"id": [f"r{n}" for n in range(6_000)], "input": ["a question"] * 6_000})
+    table = table.with_columns(output=pl.col("id") + pl.col("input"))
+    path.write_bytes(table.write_ndjson().encode()) if kind == "jsonl" else table.write_parquet(path)
+    found = rows_of(draw_sample([path], DataSettings(path=""), tmp_path / "drawn", most=5_750, seed=0))
+    assert len(found) == len(set(found)) > 4_500
 
 
 def test_data_smaller_than_a_sample_are_taken_whole(tmp_path: Path) -> None:
