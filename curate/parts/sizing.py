@@ -24,12 +24,13 @@ _PIECE = 1_200  # bytes of an empty table: each part writes one for each bucket 
 _EXCHANGES = 6  # tables in buckets: inputs, outputs, bands, met, pairs, lefts
 _PROCESS = 200e6  # bytes of a Python process with polars and numpy
 _TASK = 6.0  # times its texts' bytes that a task holds
-_SEARCH = 900e6  # bytes of a search between two full blocks
+_SEARCH = 1.5e9  # bytes of a search between two full blocks
 _BANDS = 3_000  # bytes for each text of a bucket while its bands are made and met
 _DRIVER = (
     6.5  # times its tables (176 bytes a row) that the driver holds at its peak: measured at 50,000 to 200,000 rows
 )
 _ONE_MACHINE = 9.0  # times the texts' bytes that curating on one machine holds: 1,000,000 rows of 330 bytes took 3 GB
+_PAIR_BYTES = 500  # of a pair while it is verified, a million at a time
 _TARGET = 1e9  # bytes of a task that partitions aim at
 _MOST_COPIES = 0.95  # of the rows, in a guess
 _UNEVEN = ("-meet", "-attach", "-verify")
@@ -107,13 +108,12 @@ def plan(quarter: Measured, whole: Measured, rows: int, room: Room, *, partition
     cut = partitions or _partitions(whole, times, room)
     met = _met(whole, pairs, times)
     stages = _stage_seconds(whole, times, met, cut)
-    searches = [_search(quarter, whole, search, times) for search in whole.searches]
-    certificate = _sum(searches)
+    certificate = _sum([_search(quarter, whole, search, times, cut) for search in whole.searches])
     linear = sum(stages.values())
     tasks = Range(linear / _GIVE, linear, linear * _GIVE).plus(certificate)
     driver = whole.driver_seconds * times
     driver_seconds = Range(driver / _GIVE, driver, driver * _GIVE)
-    task_memory = _task_memory(whole, times, cut)
+    task_memory = _task_memory(whole, times, met, cut)
     driver_memory = _PROCESS + _DRIVER * whole.driver_bytes * times
     one_machine = _PROCESS + _ONE_MACHINE * whole.text_bytes * times
     method = "exact" if work.middle <= EXACT_WORK else "candidates"
@@ -229,7 +229,7 @@ def _group(stage: str) -> str:
     )
 
 
-def _search(quarter: Measured, whole: Measured, search: Search, times: float) -> Range:
+def _search(quarter: Measured, whole: Measured, search: Search, times: float, partitions: int) -> Range:
     """Seconds of one exact search over all rows: grams of every block against every block, and their meetings."""
     held, train = search.held * times, search.train * times
     total = max(1, whole.characters[search.kind])
@@ -238,7 +238,8 @@ def _search(quarter: Measured, whole: Measured, search: Search, times: float) ->
     grams = max(search.seconds - whole.work[search.kind] * across, search.seconds / 5) / max(
         1, search.held + search.train
     )
-    blocks = math.ceil(train / _BLOCK) or 1, math.ceil(held / _BLOCK) or 1
+    # A block of train texts for each worker at least; the held-out texts are cut into grams anew for each.
+    blocks = max(math.ceil(train / _BLOCK), partitions // 4, 1), max(math.ceil(held / _BLOCK), 1)
     cut = grams * (held * blocks[0] + train * blocks[1])
     return Range(cut / _GIVE, cut, cut * _GIVE).plus(meetings)
 
@@ -252,13 +253,16 @@ def _storage(whole: Measured, times: float, met: float, partitions: int) -> floa
     return tables + by_pairs + sent + whole.written * times + _EXCHANGES * partitions**2 * _PIECE
 
 
-def _task_memory(whole: Measured, times: float, partitions: int) -> float:
-    """Bytes of the largest task: a part of the files, a bucket of texts, or a search between two blocks."""
-    text = whole.text_bytes * times
+def _task_memory(whole: Measured, times: float, met: float, partitions: int) -> float:
+    """Bytes of the largest task: a part of the files, a bucket of texts, its pairs, or a search between two blocks."""
+    text, distinct = whole.text_bytes * times, whole.distinct * times
     part = min(text, float(_PART)) * _TASK
-    bucket = (text * _TASK / 2 + whole.distinct * times * _BANDS) / partitions
-    characters = max((min(_BLOCK, s.held * times) + min(_BLOCK, s.train * times) for s in whole.searches), default=0)
-    return _PROCESS + max(part, bucket, _SEARCH * characters / (2 * _BLOCK))
+    bucket = (text * _TASK / 2 + distinct * _BANDS) / partitions
+    mean = whole.characters["inputs"] / max(1, whole.distinct)
+    compared = min(2.0 * _BLOCK, mean * (distinct + _sent(met, distinct, partitions)) / partitions)
+    verify = _SEARCH * compared / (2 * _BLOCK) + _PAIR_BYTES * min(1e6, met / partitions)
+    sides = max((min(_BLOCK, s.held * times) + min(_BLOCK, s.train * times) for s in whole.searches), default=0)
+    return _PROCESS + max(part, bucket, verify, _SEARCH * sides / (2 * _BLOCK))
 
 
 def _partitions(whole: Measured, times: float, room: Room) -> int:
