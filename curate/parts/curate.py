@@ -11,16 +11,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ...style.files import write_whole
 from ...style.schema import StyleSchema
 from ..clock import Clock
 from ..file_parts import FilePart
-from ..files import curated_folder, split_part, write_summary
+from ..files import curated_folder, split_part, write_part, write_summary
 from ..ledger import build_ledger
 from ..pipeline import some_train
 from ..read import RawPairs
 from ..resolved import resolve
-from ..run_files import part_name
 from ..settings import DataSettings
 from ..splits_file import HeldSplits
 from ..summary import summarise
@@ -61,9 +59,7 @@ class CuratedInParts:
         self._job.run([self._written(stage, part) for part in range(parts)])
         with curated_folder(run) as folder:
             for part in range(parts):
-                for name, content in self._job.read([Table(stage, part, "files")]).iter_rows():
-                    suffix = ".parquet" if name == "ledger" else ".jsonl"
-                    write_whole(folder / name / part_name(part, suffix), content)
+                write_part(folder, part, dict(self._job.read([Table(stage, part, "files")]).iter_rows()))
             seconds = {**self.summary["seconds"], "write": round(time.perf_counter() - started, 4)}
             write_summary(folder, {**self.summary, "seconds": seconds}, parts=parts)
         return Path(run) / "curate"
