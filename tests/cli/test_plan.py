@@ -1,14 +1,17 @@
 """`tuneworth plan`: what it says, and that it leaves nothing."""
 
 import json
+import re
 import tomllib
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tuneworth.cli.plan_words import cluster_table, plan_text
 from tuneworth.curate import DataSettings
+from tuneworth.curate.parts.sampled import Measured, Search
 from tuneworth.curate.parts.sampling import Drawn
 from tuneworth.curate.parts.settings import ClusterSettings
 from tuneworth.curate.parts.sizing import Room, plan
@@ -92,3 +95,76 @@ def test_a_driver_too_large_for_its_machine_is_told(capsys):
     assert "which no number of workers changes" in said
     assert "follow a template" in said
     assert json.dumps(found.seconds.high) != "0.0"
+
+
+# --- docs/cluster.md ----------------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_the_page_names_every_setting_with_its_default():
+    told = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", PAGE, re.MULTILINE))
+    assert list(told) == [field.name for field in fields(ClusterSettings)]
+    for field in fields(ClusterSettings):
+        words = {"four for each core": None, "no limit": None, "all cores": None}
+        said = told[field.name]
+        assert (words[said] if said in words else said.strip('`"')) == field.default, field.name
+
+
+def test_the_tables_of_the_page_are_settings_and_the_cluster_is_yaml():
+    tables = [tomllib.loads(block)["cluster"] for block in blocks("toml")]
+    assert [ClusterSettings(**table).on_ray for table in tables] == [False, True]
+    (cluster,) = map(yaml.safe_load, blocks("yaml"))
+    assert cluster["kind"] == "RayCluster"
+    pods = [cluster["spec"]["headGroupSpec"], *cluster["spec"]["workerGroupSpecs"]]
+    for pod in (pod["template"]["spec"] for pod in pods):
+        (container,) = pod["containers"]
+        assert {"name": "RAY_USAGE_STATS_ENABLED", "value": "0"} in container["env"]
+        assert [mount["name"] for mount in container["volumeMounts"]] == [volume["name"] for volume in pod["volumes"]]
+    worker = pods[1]["template"]["spec"]["containers"][0]["resources"]["requests"]
+    assert int(worker["cpu"]) * ClusterSettings(**tables[1]).memory_bytes < int(worker["memory"][:-2]) * 2**30
+
+
+def test_commands_and_options_that_the_page_shows_are_there(command):
+    shown = set(re.findall(r"tuneworth (\w+)[^`\n]*? (--[\w-]+)", PAGE))
+    assert {name for name, _ in shown} == {"plan", "curate", "train", "evaluate"}
+    for name, option in shown:
+        assert option in command(name, "--help").out, (name, option)
+
+
+def test_the_links_of_the_page_lead_somewhere():
+    targets = re.findall(r"\]\(([^)]+)\)", PAGE)
+    assert targets
+    for target in targets:
+        file, _, place = target.partition("#")
+        text = (ROOT / "docs" / file).read_text(encoding="utf-8")
+        heads = {
+            re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in re.findall(r"^#+ (.*)$", text, re.M)
+        }
+        assert not place or place in heads, target
+
+
+def test_the_paper_calculation_is_that_of_the_formulas():
+    rates = Measured(
+        rows=200_000, seconds={"all that grow with the rows": 10.9},
+        searches=[Search("inputs", 9_621_980, 22_457_884, 6.37), Search("outputs", 4_432_296, 10_301_470, 2.25)],
+        driver_seconds=2.09, stored={"all": 308_000_000}, written=89_161_392, repeats=2_979, near=9_604, within=18_242,
+        between=0, met=92_000, repeats_within=3_251, repeats_between=0, largest_bucket=77, capped=0,
+        work={"inputs": 241_756_435, "outputs": 82_738_022}, characters={"inputs": 34_439_364, "outputs": 15_036_575},
+        distinct=196_793, text_bytes=51_109_739, input_characters=175.0, output_characters=80.5, driver_bytes=37_031_018,
+    )  # fmt: skip
+    tenth = replace(rates, rows=19_750, work={"inputs": 2_705_235, "outputs": 915_423})
+    row = r"^\| (\d+) (M|B) \| ([\d.]+) core-hours \| ([\d,]+) core-hours \|.*\| ([\d.]+) (GB|TB) \|$"
+    rows = re.findall(row, PAGE, re.MULTILINE)
+    assert len(rows) == 3
+    for number, size, linear, searches, driver, unit in rows:
+        found = plan(tenth, rates, int(number) * {"M": 10**6, "B": 10**9}[size], Room(16, 64e9))
+        told = found.stage_seconds["exact searches"] / 3600
+        assert told == pytest.approx(float(searches.replace(",", "")), rel=0.2)
+        assert found.stage_seconds["all that grow with the rows"] / 3600 == pytest.approx(float(linear), rel=0.1)
+        assert found.driver_memory == pytest.approx(float(driver) * {"GB": 1e9, "TB": 1e12}[unit], rel=0.1)
