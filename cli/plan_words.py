@@ -103,6 +103,8 @@ def _advised(plan: Plan, room: Room) -> list[str]:
     else:
         lines = [f"Ray, on at least {plan.nodes} such machines: write into tuneworth.toml"]
     lines += ["", *table.splitlines(), "", "and run tuneworth curate --cluster."]
+    if plan.task_memory > room.memory * 0.8:
+        lines.append(f"A task needs {_bytes(plan.task_memory)}: take machines with more memory.")
     if plan.driver_memory > room.memory * 0.8:
         lines += [
             f"The driver needs {_bytes(plan.driver_memory)} on one machine, which no number of workers changes:",
