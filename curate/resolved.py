@@ -56,7 +56,7 @@ def resolve(
     """
     corpus, decided = ready.corpus, ready.decided
     before = held.sides(corpus.content, ready.ids)
-    stands = _first_said(decided.side, given_sides(corpus.pairs["split"].to_list()), before)
+    stands = _first_said(decided.side, given_sides(corpus.pairs["split"]), before)
     relations = relate(
         corpus, threshold=settings.near_duplicate, method=settings.method, may_leave=_may_leak(corpus.pairs, stands)
     )
@@ -71,8 +71,8 @@ def resolve(
         corpus, settled, relations, stands, keys=_numbered(salted(corpus.content, seed)), stratum=ready.stratum,
         dates=ready.dates, settings=settings,
     )  # fmt: skip
-    outcomes = _all_who_leave(placed.outcomes, placed, ready)
-    table, kept = _divided(corpus.pairs, placed, outcomes, ready)
+    left = _all_who_leave(placed.outcomes, placed, ready)
+    table, kept, outcomes = _divided(corpus.pairs, placed, left, ready)
     check(kept, outcomes)
     notes, cautions = split_notes(
         corpus.pairs, placed, relations, given=stands, held=before, dates=ready.dates, settings=settings
@@ -82,8 +82,8 @@ def resolve(
     canned = find_canned(corpus)
     certificate, crossing = _certified(corpus, kept, outcomes, placed, settings)
     if len(crossing.train) and relations.method.name == "candidates":
-        outcomes = _all_who_leave(_leak(outcomes, crossing, table), placed, ready)
-        table, kept = _divided(corpus.pairs, placed, outcomes, ready)
+        left = _all_who_leave(_leak(left, crossing, table), placed, ready)
+        table, kept, outcomes = _divided(corpus.pairs, placed, left, ready)
         check(kept, outcomes)
         certificate, _ = _certified(corpus, kept, outcomes, placed, settings)
     clock.lap("certificate")
@@ -116,17 +116,18 @@ def _leak(outcomes: Outcomes, crossing: Crossing, table: pl.DataFrame) -> Outcom
 def _all_who_leave(outcomes: Outcomes, placed: Placed, ready: Prepared) -> Outcomes:
     """The outcomes in the end: failing outputs leave train and validation, and duplicates of who left follow."""
     outcomes = failing_leave(outcomes, placed.side, ready.checked)
-    outcomes = followers_leave(outcomes, ready.checked, ready.ids)
-    return despite_decision(outcomes, ready.decided)
+    return followers_leave(outcomes, ready.checked, ready.ids)
 
 
 def _divided(
     pairs: pl.DataFrame, placed: Placed, outcomes: Outcomes, ready: Prepared
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """All pairs with their split and whether the output is a good reference, and those of them that are kept."""
-    splits = pl.Series(placed.splits(outcomes.kept), dtype=pl.String)
-    table = pairs.with_columns(split=splits, reference_ok=pl.Series(ready.checked.must == 0))
-    return table, table.filter(pl.Series(outcomes.kept))
+) -> tuple[pl.DataFrame, pl.DataFrame, Outcomes]:
+    """All pairs with their split and whether the output is a good reference; those that are kept; the outcomes in words.
+
+    Where a row leaves although a person keeps it, its evidence says so.
+    """
+    table = pairs.with_columns(split=placed.splits(outcomes.kept), reference_ok=pl.Series(ready.checked.must == 0))
+    return table, table.filter(pl.Series(outcomes.kept)), despite_decision(outcomes, ready.decided)
 
 
 def _first_said(*sides: np.ndarray) -> np.ndarray:
