@@ -155,13 +155,13 @@ def settle_decided(
     settled_elsewhere = both | one if settings.conflicts == "quarantine" else both
     left = replace(relations, duplicates=_take(duplicates, ~kept_apart), conflicts=_take(conflicts, ~settled_elsewhere))
     outcomes = settle(corpus, left, rank, settings=settings)
-    outcomes = _contradicting(outcomes, corpus.pairs["id"].to_list(), relations.item, rank, lost, firm)
+    outcomes = _contradicting(outcomes, corpus.pairs["id"], relations.item, rank, lost, firm)
     stays = np.flatnonzero(decided.stays)
     return outcomes.mark(stays, "kept", rule=RULE, evidence=decided.evidence[stays])
 
 
 def _contradicting(
-    outcomes: Outcomes, ids: Sequence[str], item: np.ndarray, rank: np.ndarray, lost: Edges, firm: np.ndarray
+    outcomes: Outcomes, ids: pl.Series, item: np.ndarray, rank: np.ndarray, lost: Edges, firm: np.ndarray
 ) -> Outcomes:
     """Rows whose item stands against one that stays: conflicts that name the most similar such row."""
     if not len(lost.left):
@@ -179,7 +179,8 @@ def _contradicting(
     against[loser[chosen]] = chosen
     rows = np.flatnonzero(against[item] >= 0)
     edge = against[item[rows]]
-    said = [f'The input of "{ids[k]}" with another answer; "{ids[k]}" is kept by decision.' for k in keeper[edge]]
+    names = ids.gather(keeper[edge])
+    said = [f'The input of "{name}" with another answer; "{name}" is kept by decision.' for name in names]
     return outcomes.mark(
         rows, "conflict", rule="conflict", evidence=said, other=keeper[edge], similarity=similarity[edge]
     )

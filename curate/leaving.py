@@ -1,8 +1,7 @@
 """Who leaves after the split: outputs that break a rule, except in test, and duplicates of rows that left."""
 
-from collections.abc import Sequence
-
 import numpy as np
+import polars as pl
 
 from .checked import Checked
 from .duplicates import Outcomes
@@ -17,14 +16,14 @@ def failing_leave(outcomes: Outcomes, side: np.ndarray, checked: Checked) -> Out
     return _invalid(outcomes, rows, checked)
 
 
-def followers_leave(outcomes: Outcomes, checked: Checked, ids: Sequence[str]) -> Outcomes:
+def followers_leave(outcomes: Outcomes, checked: Checked, ids: pl.Series) -> Outcomes:
     """Duplicates of rows that left since: they break a rule themselves, or leave with the row that leaked."""
     duplicate = np.flatnonzero(outcomes.outcome == "duplicate")
     lost = duplicate[~outcomes.kept[outcomes.other[duplicate]]]
     outcomes = _invalid(outcomes, lost[checked.must[lost] > 0], checked)
     leaked = lost[checked.must[lost] == 0]
     others = outcomes.other[leaked]
-    said = [f'Repeats "{ids[other]}", which left because it would leak.' for other in others.tolist()]
+    said = [f'Repeats "{other}", which left because it would leak.' for other in ids.gather(others)]
     similarity = outcomes.similarity[leaked]
     return outcomes.mark(leaked, "leaked", rule="leaked", evidence=said, other=others, similarity=similarity)
 

@@ -37,10 +37,10 @@ class Placed:
         component[self.rows] = self.ties.component
         return component
 
-    def splits(self, kept: np.ndarray) -> list[str | None]:
-        """The name of each row's split; None where the row is not among those kept in the end."""
-        names = np.array([*SPLITS, None], object)  # -1 is the last
-        return names[np.where(kept, self.side, -1)].tolist()
+    def splits(self, kept: np.ndarray) -> pl.Series:
+        """The name of each row's split; null where the row is not among those kept in the end."""
+        names = pl.Series([*SPLITS, None], dtype=pl.String)  # -1 is the last
+        return names.gather(np.where(kept, self.side, len(SPLITS)))
 
 
 def place_rows(
@@ -50,7 +50,7 @@ def place_rows(
     stands: np.ndarray,
     *,
     keys: np.ndarray,
-    stratum: Sequence[str | None],
+    stratum: Sequence[str | None] | pl.Series,
     dates: np.ndarray | None,
     settings: CurateSettings,
 ) -> Placed:
@@ -90,14 +90,16 @@ def place_rows(
         ties = replace(ties, component=ties.component[~joins])
         rows, sides, component = rows[~joins], sides[~joins], component[~joins]
     side = np.full(len(pairs), -1)
-    side[rows] = _divide(component, keys[rows], _pick(stratum, rows), dates, rows, sides, settings)
+    side[rows] = _divide(
+        component, keys[rows], pl.Series("stratum", stratum, dtype=pl.String).gather(rows), dates, rows, sides, settings
+    )
     return Placed(outcomes, side, ties, rows)
 
 
 def _divide(
     component: np.ndarray,
     keys: np.ndarray,
-    stratum: Sequence[str | None],
+    stratum: pl.Series,
     dates: np.ndarray | None,
     rows: np.ndarray,
     sides: np.ndarray,
@@ -185,7 +187,3 @@ def _at(found: Bridges, rows: np.ndarray) -> Bridges:
     """Positions among `rows` as positions in the table."""
     every = np.append(rows, -1)
     return Bridges(rows[found.row], every[found.nearer], every[found.further])
-
-
-def _pick(values: Sequence[Any], rows: np.ndarray) -> list[Any]:
-    return [values[row] for row in rows.tolist()]

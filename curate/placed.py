@@ -1,9 +1,9 @@
 """Splits that are given, by the data, by an earlier run or by a person: they hold; a row that would leak leaves."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from .join import AlikePairs
 from .split import SPLITS
@@ -30,9 +30,10 @@ class Bridges:
         return Bridges(*(np.concatenate((getattr(self, name), getattr(other, name))) for name in columns))
 
 
-def given_sides(splits: Sequence[str | None]) -> np.ndarray:
+def given_sides(splits: pl.Series) -> np.ndarray:
     """The position in `SPLITS` of each given split, -1 where none is given."""
-    return np.array([-1 if split is None else SPLITS.index(split) for split in splits], np.int64)
+    sides = splits.cast(pl.String).replace_strict(list(SPLITS), range(len(SPLITS)), return_dtype=pl.Int64)
+    return sides.fill_null(-1).to_numpy()
 
 
 def leaked_rows(subject: np.ndarray, sides: np.ndarray, same: AlikePairs, order: np.ndarray) -> Bridges:

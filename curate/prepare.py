@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from ..style.errors import ConfigError
 from ..style.schema import StyleSchema
@@ -38,15 +39,15 @@ class Prepared:
     decided: Decided
     corpus: Corpus
     checked: Checked
-    stratum: list[str | None]
+    stratum: pl.Series
     dates: np.ndarray | None
     notes: list[str]
     apart: list[str]
 
     @property
-    def ids(self) -> list[str]:
+    def ids(self) -> pl.Series:
         """The id of each pair."""
-        return self.raw.pairs["id"].to_list()
+        return self.raw.pairs["id"]
 
 
 def prepare(
@@ -73,7 +74,7 @@ def prepare(
     raw, decided = decide(raw, overrides)
     check_identifiers(raw.pairs, list(identifiers))
     corpus = TextsInMemory(raw.pairs, compare_texts(raw.pairs, identifiers), identifiers=identifiers)
-    stratum = strata(raw.pairs, settings.stratify)
+    stratum = pl.Series("stratum", strata(raw.pairs, settings.stratify), dtype=pl.String)
     dates, notes = None, []
     if date is not None:
         dates, notes = pair_dates(column_values(raw.pairs, date, where="[data] date"), date)

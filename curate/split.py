@@ -1,21 +1,23 @@
 """Train, validation and test: whole components, largest first to the split with the most room, or newest first."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
+import polars as pl
 
 from .settings import SplitShares
 
 __all__ = ["SPLITS", "split_by_date", "split_components", "split_targets"]
 
 SPLITS = ("train", "validation", "test")
+_CHUNK = 100_000  # components taken out of arrays at once
 
 
 def split_components(
     component: np.ndarray,
     keys: np.ndarray,
-    strata: Sequence[str | None],
+    strata: Sequence[str | None] | pl.Series,
     sides: np.ndarray,
     *,
     shares: SplitShares,
@@ -33,8 +35,8 @@ def split_components(
     numbers, order = _in_order(component, keys, free)
     room, whole = rooms.tolist(), rooms.sum(axis=0).tolist()
     taken = np.bincount(sides[sides >= 0], minlength=len(SPLITS)).tolist()
-    side_of = [0] * len(order)
-    for number, counts in zip(order.tolist(), _counts(numbers, stratum[free], order), strict=True):
+    side_of = bytearray(len(order))
+    for number, counts in enumerate(_counts(numbers, stratum[free], order)):
         # Python's own numbers: nearly all components are one row, for which numpy's calls cost more than the work.
         wish = [sum(n * room[s][side] for s, n in counts) for side in range(len(SPLITS))]
         # Of equals the one with the most room in all: in small strata there are many equals. Then one that is empty
@@ -45,8 +47,10 @@ def split_components(
             whole[best] -= n
             taken[best] += n
         side_of[number] = best
+    side = np.empty(len(order), np.int64)
+    side[order] = np.frombuffer(side_of, np.uint8)
     placed = sides.copy()
-    placed[free] = np.array(side_of, np.int64)[numbers]
+    placed[free] = side[numbers]
     return placed
 
 
@@ -106,31 +110,36 @@ def _by_key(numbers: np.ndarray, keys: np.ndarray, free: np.ndarray) -> np.ndarr
     return numbers[rows[np.sort(first)]]
 
 
-def _counts(numbers: np.ndarray, stratum: np.ndarray, order: np.ndarray) -> list[list[tuple[int, int]]]:
+def _counts(numbers: np.ndarray, stratum: np.ndarray, order: np.ndarray) -> Iterator[list[tuple[int, int]]]:
     """For each component in the order: its strata with the number of rows in each."""
     width = int(stratum.max(initial=0)) + 1
-    both, n = np.unique(numbers * width + stratum, return_counts=True)
-    found: list[list[tuple[int, int]]] = [[] for _ in range(len(order))]
-    for number, s, count in zip((both // width).tolist(), (both % width).tolist(), n.tolist(), strict=True):
-        found[number].append((s, count))
-    return [found[number] for number in order.tolist()]
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    both, n = np.unique(place[numbers] * width + stratum, return_counts=True)
+    bounds = np.searchsorted(both, np.arange(len(order) + 1) * width)
+    # Lists of all components would take some hundred bytes a row.
+    for start in range(0, len(order), _CHUNK):
+        own = bounds[start : start + _CHUNK + 1]
+        low, high = own[0], own[-1]
+        held = list(zip((both[low:high] % width).tolist(), n[low:high].tolist(), strict=True))
+        for first, stop in pairwise((own - low).tolist()):
+            yield held[first:stop]
 
 
-def _rooms(strata: Sequence[str | None], shares: SplitShares) -> tuple[np.ndarray, np.ndarray]:
+def _rooms(strata: Sequence[str | None] | pl.Series, shares: SplitShares) -> tuple[np.ndarray, np.ndarray]:
     """The stratum of each row, and the rows that each split should get of it, `(strata, 3)`.
 
     What rounding takes from a split in one stratum it gets in the next: small strata do not all go to train.
     """
-    names = ["" if s is None else s for s in strata]
-    counts = Counter(names)
-    order = sorted(counts, key=lambda name: (-counts[name], name))
-    place = {name: i for i, name in enumerate(order)}
+    names = pl.Series("name", strata, dtype=pl.String).fill_null("")
+    counts = names.value_counts().sort("count", "name", descending=[True, False])
     wanted, rooms = np.zeros(3), []
-    for name in order:
-        wanted = wanted + counts[name] * np.array([shares.train, shares.validation, shares.test])
-        rooms.append(_apportion(wanted, counts[name]))
+    for count in counts["count"].to_list():
+        wanted = wanted + count * np.array([shares.train, shares.validation, shares.test])
+        rooms.append(_apportion(wanted, count))
         wanted = wanted - rooms[-1]
-    return np.array([place[name] for name in names], np.int64), np.stack(rooms)
+    place = names.replace_strict(counts["name"], np.arange(len(counts)), return_dtype=pl.Int64)
+    return place.to_numpy(), np.stack(rooms)
 
 
 def _apportion(wanted: np.ndarray, n: int) -> np.ndarray:

@@ -27,7 +27,7 @@ class HeldSplits:
 
     lines: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SCHEMA))
 
-    def sides(self, content: Sequence[str] | pl.Series, ids: Sequence[str]) -> np.ndarray:
+    def sides(self, content: Sequence[str] | pl.Series, ids: Sequence[str] | pl.Series) -> np.ndarray:
         """The position in `SPLITS` of each row that was placed before, -1 for the others.
 
         A row is known by its content; one with a known id and another content is the same row in other words, if the
@@ -45,9 +45,9 @@ class HeldSplits:
         )
         return found.select(pl.coalesce("side", "by_id").fill_null(-1)).to_series().to_numpy()
 
-    def named(self, ids: Sequence[str]) -> np.ndarray:
+    def named(self, ids: Sequence[str] | pl.Series) -> np.ndarray:
         """Whether each row's id is that of a line."""
-        return pl.Series(ids, dtype=pl.String).is_in(self.lines["id"].implode()).to_numpy()
+        return pl.Series("id", ids, dtype=pl.String).is_in(self.lines["id"].implode()).to_numpy()
 
     def grown(self, ledger: pl.DataFrame) -> "HeldSplits":
         """The lines with those of a new ledger: rows that it keeps stand where it says, all others stay as they are.
@@ -114,7 +114,7 @@ def hold_splits(path: Path, before: HeldSplits, ledger: pl.DataFrame) -> None:
     now = read_splits(path)
     if not now.lines.equals(before.lines):
         kept = ledger.filter(pl.col("outcome") == "kept")
-        there = now.sides(kept["content"].to_list(), kept["id"].to_list())
+        there = now.sides(kept["content"], kept["id"])
         here = kept["split"].replace_strict(list(SPLITS), range(len(SPLITS)), return_dtype=pl.Int64).to_numpy()
         if apart := int(((there >= 0) & (there != here)).sum()):
             raise RunBroken(

@@ -29,6 +29,7 @@ _MOST = 2**32  # texts: a number has 32 bits
 _TEXTS = 1 << 16  # whose bands are made at once
 _PAIRS = 1_000_000  # looked at together: about 100 MB
 _CHARACTERS = 24_000_000  # of the texts compared at once: about 1 GB
+_READ = 4_000_000  # alike pairs read together: 128 MB; whoever looks their texts up asks every part each time
 _FEW_CHARACTERS = 1_000_000  # fewer are not worth a task of their own
 _BUCKETS_OF_A_WORKER = 4  # as many as there are by default (`ClusterSettings.parts`)
 _BITS = np.uint64(32)
@@ -44,7 +45,7 @@ class StoredPairs:
     tables: tuple[Table, ...]
 
     def pairs(self) -> Iterator[AlikePairs]:
-        """The pairs, `left < right` by number, part by part, each once; as often as asked."""
+        """The pairs, `left < right` by number, some millions at once, each once; as often as asked."""
         return _read_pairs(self.job, self.tables)
 
 
@@ -318,7 +319,16 @@ def _as_frame(pairs: AlikePairs) -> pl.DataFrame:
 
 
 def _read_pairs(job: Job, tables: Sequence[Table]) -> Iterator[AlikePairs]:
+    held: list[pl.DataFrame] = []
     for table in tables:
-        found = job.read([table])
-        if found.height:
-            yield AlikePairs(*(found[name].to_numpy().astype(np.int64) for name in found.columns))
+        held.append(job.read([table]))
+        if sum(found.height for found in held) >= _READ:
+            yield _joined(held)
+            held = []
+    if any(found.height for found in held):
+        yield _joined(held)
+
+
+def _joined(tables: Sequence[pl.DataFrame]) -> AlikePairs:
+    found = pl.concat([table for table in tables if table.height])
+    return AlikePairs(*(found[name].to_numpy().astype(np.int64) for name in found.columns))

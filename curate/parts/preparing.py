@@ -69,8 +69,8 @@ def prepare_in_parts(job: Job, read: ReadInParts, asked: Asked, *, buckets: int,
     numbers = job.read(tables["numbers"])
     sizes = [len(job.read([table], columns=["row"])) for table in tables["numbers"]]
     corpus = TextsInParts(job, numbers, sizes, buckets=buckets, identifiers=asked.identifiers)
-    none: list[str | None] = [None] * len(numbers)
-    stratum = numbers["value stratum"].to_list() if asked.settings.stratify else none
+    none = pl.repeat(None, len(numbers), dtype=pl.String, eager=True)
+    stratum = numbers["value stratum"] if asked.settings.stratify else none
     dates, said = pair_dates(numbers["value date"].to_list(), asked.date) if asked.date else (None, [])
     clock.lap("normalise")
     checked = judge([_examined(job, part, note) for part, note in enumerate(notes)], corpus.pairs)
