@@ -232,7 +232,7 @@ def test_faults_of_all_sorts_lose_no_output_and_repeat_none() -> None:
     faults = [
         lambda: error(429, headers={"Retry-After": "0"}), lambda: error(429), lambda: error(500), lambda: error(503),
         lambda: Step(cut_after=0), lambda: Step(body=completion("x"), cut_after=150), lambda: Step(body=b"<html>"),
-        lambda: Step(body=b'{"choices"'), lambda: Step(body=completion("x"), wait=3), lambda: Step(body=[1]),
+        lambda: Step(body=b'{"choices"'), lambda: Step(body=completion("x"), wait=6), lambda: Step(body=[1]),
         lambda: Step(body=b"\xff\xfe"), lambda: Step(body=b"x", headers={"Content-Encoding": "gzip"}),
     ]  # fmt: skip
     seen: set[int] = set()
@@ -245,7 +245,7 @@ def test_faults_of_all_sorts_lose_no_output_and_repeat_none() -> None:
         return faults[kind]()
 
     with EndpointServer(behave) as server:
-        answers = ask_all(server, [f"text {i}" for i in range(300)], concurrency=16, tries=12, seconds_per_call=0.5)
+        answers = ask_all(server, [f"text {i}" for i in range(300)], concurrency=16, tries=12, seconds_per_call=2)
     assert [reply.output for reply in answers.replies] == [f"TEXT {i}" for i in range(300)]
     assert set(server.succeeded.values()) == {1}
     assert len(server.requests) == sum(reply.attempts for reply in answers.replies)
