@@ -68,7 +68,7 @@ def curate_on_cluster(project: Project, run: Path, talk: Talk, *, beside: Beside
         job = Job.open(open_storage(settings.place(project.folder)), known, executor=executor, say=talk.note)
         try:
             buckets = bucket_count(job, settings.parts(executor.workers))
-            curated = curate_in_parts(job, path, data, asked, held=held, seed=seed, buckets=buckets)
+            curated = curate_in_parts(job, path, data, asked, held=held, seed=seed, buckets=buckets, parts=parts)
             say_warnings(curated.summary, talk)
             for line in job.memory_warnings(settings.memory_bytes):
                 talk.note(f"warning: {line}")

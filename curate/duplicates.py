@@ -15,6 +15,8 @@ from .settings import CurateSettings
 
 __all__ = ["Outcomes", "rank_rows", "settle"]
 
+_CHUNK = 500_000  # rows that are spoken of at once, with four texts each
+
 
 @dataclass(frozen=True)
 class Outcomes:
@@ -180,7 +182,11 @@ def _as_rows(
         own = stars.take(place[item[rows]])
         others = best[own.other]
         say = _say_repeats if kind == "duplicate" else _say_conflicts
-        rules, said = say(corpus, rows, others, own)
+        rules, said = [], []
+        for start in range(0, len(rows), _CHUNK):
+            some = np.arange(start, min(start + _CHUNK, len(rows)))
+            for every, new in zip((rules, said), say(corpus, rows[some], others[some], own.take(some)), strict=True):
+                every += new
         outcomes = outcomes.mark(rows, kind, rule=rules, evidence=said, other=others, similarity=own.similarity)
     return outcomes
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from ...style.schema import StyleSchema
 from ..clock import Clock
-from ..file_parts import FilePart
+from ..file_parts import MOST_BYTES, FilePart
 from ..files import curated_folder, split_part, write_part, write_summary
 from ..ledger import build_ledger
 from ..pipeline import some_train
@@ -98,19 +98,21 @@ def curate_in_parts(
     held: HeldSplits,
     seed: int,
     buckets: int,
-    most_bytes: int | None = None,
+    parts: Sequence[FilePart] | None = None,
+    most_bytes: int = MOST_BYTES,
 ) -> CuratedInParts:
     """Clean pairs, leak-proof splits and a ledger, as `curate` gives them with `method = "candidates"`, row for row.
 
     `buckets` are the parts that keys are exchanged in; neither they nor the workers of the job change anything in the
-    result. `most_bytes` bounds a part of a file.
+    result. `parts` are those that the job's fingerprint was taken of: a file that changed since is refused. Without them
+    the files are cut here, into parts of `most_bytes`.
 
     Raises:
         ConfigError, DataError: as `read_pairs` and `curate`.
         RunBroken: the storage or the workers fail; the same job goes on where it stopped.
     """
     clock = Clock({})
-    read = read_in_parts(job, path, data, most_bytes=most_bytes)
+    read = read_in_parts(job, path, data, parts=parts, most_bytes=most_bytes)
     clock.lap("read")
     ready = prepare_in_parts(job, read, asked, buckets=buckets, clock=clock)
     found = resolve(

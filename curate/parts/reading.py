@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from ..columns import Layout, check_splits, final_layout, find_guide, merge_columns, named_once
-from ..file_parts import FilePart, file_parts, first_rows, numbered, row_offsets
+from ..file_parts import MOST_BYTES, FilePart, file_parts, first_rows, numbered, row_offsets
 from ..part_read import PartFacts, moved_rows, to_read_again
 from ..read import RawPairs, shape_said, warnings_of
 from ..settings import DataSettings
@@ -36,16 +36,23 @@ class ReadInParts:
     ids: list[dict[int, str]]
 
 
-def read_in_parts(job: Job, path: Path, data: DataSettings, *, most_bytes: int | None = None) -> ReadInParts:
-    """All files at a path, each part by a task of its own.
+def read_in_parts(
+    job: Job,
+    path: Path,
+    data: DataSettings,
+    *,
+    parts: Sequence[FilePart] | None = None,
+    most_bytes: int = MOST_BYTES,
+) -> ReadInParts:
+    """All files at a path, each part by a task of its own; `parts` as they were cut for the job's fingerprint.
 
     Raises:
         DataError: as `read_pairs`.
     """
-    files, where = find_files(str(path)), str(path)
-    parts = _numbered(
-        job, file_parts(files, data) if most_bytes is None else file_parts(files, data, most_bytes=most_bytes)
-    )
+    where = str(path)
+    cut = file_parts(find_files(where), data, most_bytes=most_bytes) if parts is None else list(parts)
+    files = dict.fromkeys(part.path for part in cut)  # not those that came in since
+    parts = _numbered(job, cut)
     tables, facts, layout = _read(job, parts, data, where)
     check_splits((value for fact in facts for value in fact.splits), layout.split, where)
     offsets = row_offsets(parts, [fact.records for fact in facts])
