@@ -128,6 +128,7 @@ def test_a_file_of_pairs_is_curated_without_a_cluster(command, project):
     assert not (project / "out").exists()
 
 
+@pytest.mark.slow
 def test_data_without_a_pair_to_train_on_say_so_and_go_on_once_mended(command, project):
     shutil.rmtree(project / "data")
     (project / "data").mkdir()
@@ -148,6 +149,7 @@ def test_data_without_a_pair_to_train_on_say_so_and_go_on_once_mended(command, p
     assert len(read_split(only_run(project), "train")) == 5
 
 
+@pytest.mark.slow
 def test_rules_of_the_teams_own_code_run_on_the_workers(command, project):
     (project / "rules.py").write_text("def short(output, pair):\n    return None if len(output) < 60 else 'long'\n")
     style = STYLE + "  - {kind: python, call: rules.short, id: short}\n"

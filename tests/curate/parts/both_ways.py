@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from tuneworth.curate import CurateSettings, DataSettings, HeldSplits, Override, curate, read_pairs, write_curated
+from tuneworth.curate.file_parts import MOST_BYTES
 from tuneworth.curate.parts.curate import CuratedInParts, curate_in_parts
 from tuneworth.curate.parts.executors import Executor, Here
 from tuneworth.curate.parts.preparing import Asked
@@ -171,7 +172,14 @@ def in_parts(
     with Job.open(store, {"run": run.name}, executor=executor or Here()) as job:
         try:
             curated: CuratedInParts = curate_in_parts(
-                job, path, known, asked, held=held or HeldSplits(), seed=seed, buckets=buckets, most_bytes=most_bytes
+                job,
+                path,
+                known,
+                asked,
+                held=held or HeldSplits(),
+                seed=seed,
+                buckets=buckets,
+                most_bytes=most_bytes or MOST_BYTES,
             )
         except TuneworthError as error:
             return str(error)
