@@ -102,7 +102,8 @@ def _ties(subject: np.ndarray, groups: np.ndarray, edges: list[Edge], start: flo
     if not len(component):
         return Ties(component, start, 0, "nothing")
     sizes = np.bincount(component)
-    inside = component == sizes.argmax()
+    # Of components of one size that of the first row: their numbers come from how texts are numbered.
+    inside = component == component[(sizes[component] == sizes.max()).argmax()]
     own = np.unique(groups[inside & (groups >= 0)])
     largest = np.zeros(int(subject.max()) + 1, bool)
     largest[subject[inside]] = True
