@@ -54,9 +54,11 @@ class CuratedInParts:
         started = time.perf_counter()
         parts = len(self._offsets)
         # A ledger of its own has a stage of its own: rows that were placed meanwhile may stand elsewhere.
-        hashes = self.ledger.join(self._good, on="row", how="left", maintain_order="left").hash_rows(seed=0)
-        stage = f"write {hashlib.sha256(hashes.to_numpy().tobytes()).hexdigest()[:8]}"
-        self._job.run([self._written(stage, part) for part in range(parts)])
+        ledger = self.ledger.join(self._good, on="row", how="left", maintain_order="left")
+        # What a person took out is written as it was read.
+        ledger = ledger.with_columns(pl.col("reference_ok").fill_null(True))
+        stage = f"write {hashlib.sha256(ledger.hash_rows(seed=0).to_numpy().tobytes()).hexdigest()[:8]}"
+        self._job.run([self._written(stage, part, ledger) for part in range(parts)])
         with curated_folder(run) as folder:
             for part in range(parts):
                 write_part(folder, part, dict(self._job.read([Table(stage, part, "files")]).iter_rows()))
@@ -64,16 +66,13 @@ class CuratedInParts:
             write_summary(folder, {**self.summary, "seconds": seconds}, parts=parts)
         return Path(run) / "curate"
 
-    def _written(self, stage: str, part: int) -> Task:
+    def _written(self, stage: str, part: int, ledger: pl.DataFrame) -> Task:
         """The task that makes a part's files, its rows of the ledger among what it is given."""
-        rows = self.ledger["row"].to_numpy()
+        rows = ledger["row"].to_numpy()
         bounds = [*self._offsets, np.iinfo(np.uint32).max]
         a, b = np.searchsorted(rows, bounds[part], side="right"), np.searchsorted(rows, bounds[part + 1], side="right")
-        ledger = self.ledger[int(a) : int(b)].join(self._good, on="row", how="left", maintain_order="left")
-        # What a person took out is written as it was read.
-        ledger = ledger.with_columns(pl.col("reference_ok").fill_null(True))
         tables = {name: [Table("measure", part, name)] for name in ("pairs", "left")}
-        return Task(stage, part, part_files, tables, parameters={"ledger": ledger})
+        return Task(stage, part, part_files, tables, parameters={"ledger": ledger[int(a) : int(b)]})
 
 
 def part_files(pairs: pl.DataFrame, left: pl.DataFrame, *, ledger: pl.DataFrame) -> Result:
