@@ -102,10 +102,9 @@ def _shares(settings: CurateSettings) -> np.ndarray:
 def _largest(pairs: pl.DataFrame, placed: Placed, relations: Relations) -> str:
     component = placed.ties.component
     sizes = np.bincount(component)
-    ids = pairs["id"].gather(placed.rows).to_list()
-    # Of several the one that holds the smallest id, whatever the order of the rows.
+    # Of several the one that holds the smallest id, as in `ties.joined_by`.
     candidates = np.flatnonzero(sizes[component] == sizes.max())
-    chosen = component[min(candidates.tolist(), key=lambda row: ids[row])]
+    chosen = component[candidates[pairs["id"].gather(placed.rows[candidates]).arg_min() or 0]]
     inside = np.flatnonzero(component == chosen)
     rows = placed.rows[inside]
     said = [*_group_example(pairs, rows), *_alike_example(pairs, rows, relations)]

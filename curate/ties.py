@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 import scipy.sparse as sparse
 from scipy.sparse.csgraph import connected_components
 
@@ -35,7 +36,7 @@ def tie_rows(
     corpus: Corpus, rows: np.ndarray, groups: np.ndarray, relations: Relations, *, settings: CurateSettings
 ) -> Ties:
     """The components of these rows; `groups` numbers the group of every row of the table, -1 for none."""
-    subject, groups = relations.subject[rows], groups[rows]
+    subject, groups, ids = relations.subject[rows], groups[rows], corpus.pairs["id"].gather(rows)
     here = np.zeros(len(relations.subject) + 1, bool)
     here[subject] = True
     same = relations.same.take(here[relations.same.left] & here[relations.same.right])
@@ -44,16 +45,16 @@ def tie_rows(
     if settings.tie_outputs:
         firm += _by_output(corpus, subject, corpus.output[rows], settings.near_duplicate)
     if not settings.tie_siblings:
-        return _ties(subject, groups, firm, None)
+        return _ties(subject, groups, ids, firm, None)
     if settings.tie_siblings is True:
-        return _ties(subject, groups, [*firm, (siblings.left, siblings.right)], settings.near_duplicate)
+        return _ties(subject, groups, ids, [*firm, (siblings.left, siblings.right)], settings.near_duplicate)
     # A group larger than a fifth is the user's own; siblings may then not enlarge it.
     limit = max(_LARGEST * len(subject), _largest(_components(subject, firm)))
     for start in _steps(settings.near_duplicate):
         tied = siblings.take(siblings.at_least(start))
         edges = [*firm, (tied.left, tied.right)]
         if start == 1 or _largest(_components(subject, edges)) <= limit:
-            return _ties(subject, groups, edges, start)
+            return _ties(subject, groups, ids, edges, start)
     raise AssertionError("the last step is equality")
 
 
@@ -97,13 +98,14 @@ def _largest(component: np.ndarray) -> int:
     return int(np.bincount(component).max()) if len(component) else 0
 
 
-def _ties(subject: np.ndarray, groups: np.ndarray, edges: list[Edge], start: float | None) -> Ties:
+def _ties(subject: np.ndarray, groups: np.ndarray, ids: pl.Series, edges: list[Edge], start: float | None) -> Ties:
     component = _components(subject, edges)
     if not len(component):
         return Ties(component, start, 0, "nothing")
     sizes = np.bincount(component)
-    # Of components of one size that of the first row: their numbers come from how texts are numbered.
-    inside = component == component[(sizes[component] == sizes.max()).argmax()]
+    # Of several the one that holds the smallest id, whatever the order of the rows.
+    candidates = np.flatnonzero(sizes[component] == sizes.max())
+    inside = component == component[candidates[ids.gather(candidates).arg_min() or 0]]
     own = np.unique(groups[inside & (groups >= 0)])
     largest = np.zeros(int(subject.max()) + 1, bool)
     largest[subject[inside]] = True

@@ -299,3 +299,18 @@ def test_fields_without_their_identifiers_are_compared_by_value():
     relations = relate(corpus, threshold=0.8)
     assert json.loads(pairs["fields"][0])["sku"] == "A1"
     assert relations.item.tolist() == [0, 0]
+
+
+def test_of_components_of_one_size_the_one_with_the_smallest_id_is_described():
+    rows = [
+        {"id": "b", "input": "one thing to ask for", "output": "x", "group": "g"},
+        {"id": "d", "input": "quite another question", "output": "y", "group": "g"},
+        {"id": "a", "input": "how long is a piece of string?", "output": "z"},
+        {"id": "c", "input": "how long is a piece of strings?", "output": "w"},
+    ]
+    for order in itertools.permutations(range(4)):
+        pairs = table([rows[place] for place in order])
+        relations = related(pairs)
+        groups = np.where(pairs["group"].is_null().to_numpy(), -1, 0)
+        ties = tie_rows(corpus_of(pairs), np.arange(4), groups, relations, settings=CurateSettings())
+        assert (ties.largest, ties.joined_by) == (2, "1 alike inputs with the same facts")
