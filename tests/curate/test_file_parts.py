@@ -29,7 +29,7 @@ from tuneworth.curate.read import shape_said, warnings_of
 from tuneworth.curate.sources import find_files
 from tuneworth.style import DataError
 
-many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def sent(value):
@@ -135,7 +135,6 @@ SETTINGS = st.sampled_from(
 
 
 @many
-@settings(max_examples=40)
 @given(files=st.lists(lines_files(), min_size=1, max_size=3), most=st.integers(1, 400), data=SETTINGS)
 def test_lines_cut_anywhere_are_the_lines_of_the_whole(tmp_path, files, most, data):
     for old in tmp_path.iterdir():
@@ -232,7 +231,6 @@ SCHEMA = {
 
 
 @many
-@settings(max_examples=40)
 @given(rows=st.lists(CELLS, max_size=30), most=st.integers(1, 3_000), group=st.integers(1, 20))
 def test_a_table_cut_anywhere_is_the_table(tmp_path, rows, most, group):
     pl.DataFrame(rows, schema=SCHEMA).write_parquet(tmp_path / "a.parquet", row_group_size=group)
