@@ -241,9 +241,7 @@ def test_the_order_of_rows_decides_no_split_of_components(rows, data):
     shuffled = data.draw(st.permutations(range(len(rows))))
     free = np.full(len(rows), -1)
     one = split_components(component, keys, strata, free, shares=SHARES)
-    other = split_components(
-        component[shuffled], keys[shuffled], [strata[i] for i in shuffled], free, shares=SHARES
-    )
+    other = split_components(component[shuffled], keys[shuffled], [strata[i] for i in shuffled], free, shares=SHARES)
     assert one[shuffled].tolist() == other.tolist()
 
 
