@@ -28,7 +28,7 @@ def cluster_settings(project: Project) -> "ClusterSettings":
     if project.cluster is None:
         raise ConfigError(
             f"--cluster goes with [cluster] in {project.folder / 'tuneworth.toml'}, for example:\n"
-            '[cluster]\naddress = "processes"  # the cores of this machine; "auto" is the Ray cluster it belongs to'
+            '[cluster]\naddress = "processes"  # this machine\'s cores; "auto": its Ray cluster'
         )
     if project.curate.method == "exact":
         raise ConfigError(

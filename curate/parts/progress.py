@@ -1,5 +1,6 @@
 """Lines for people over a stage's parts: how many are done, the rate, the time left."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 __all__ = ["Progress", "Say", "silent"]
 
 Say = Callable[[str], None]
+_HASH = re.compile(r" [0-9a-f]{8}(?![0-9a-f])")  # in a stage's name: of what it depends on, nothing for people
 _EVERY = 5.0  # seconds between two lines of one stage
 
 
@@ -29,6 +31,7 @@ class Progress:
     _said: float = field(init=False)
 
     def __post_init__(self) -> None:
+        self.stage = _HASH.sub("", self.stage)
         self._started = self._said = self.clock()
 
     def ended(self, rows: int) -> None:

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import warnings
 from importlib.util import find_spec
 from typing import Any
 
@@ -40,7 +41,9 @@ def connect(settings: ClusterSettings) -> tuple[Any, bool]:
     else:
         _see_who_answers(address)
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Ray Client connection timed out")  # said below, with what to do
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
     except Exception as error:  # ConnectionError, RuntimeError, AuthenticationError and others, by what is wrong
         ray.shutdown()  # what a connection that failed half-way left
         raise ConfigError(_told(address, str(error) or type(error).__name__)) from error
@@ -79,18 +82,29 @@ def _ask_head(address: str, found: str) -> None:
         said = said.decode(errors="replace") if isinstance(said, bytes) else said
     if answers:
         return
+    if "has_token" in said:  # the check that Ray itself ends on
+        raise ConfigError(_told(address, "RAY_AUTH_MODE=token, but there is no token here"))
     if "AuthToken" in said or "Unauthenticated" in said:
         raise ConfigError(_told(address, "it refuses the token"))
     raise ConfigError(_told(address, f"what answers at {found} is not the head node of a Ray cluster"))
 
 
 def _told(address: str, said: str) -> str:
-    line = " ".join(line.strip() for line in said.splitlines() if line.strip())[:400]
+    said = said.partition("Traceback")[0]  # where it comes from the head node, its log there says the same
+    line = " ".join(line.strip() for line in said.splitlines() if line.strip())[:400].rstrip(" :")
     advice = (
         'Start one (ray start --head) and name its address, HOST:6379 or ray://HOST:10001; "local" starts one here.'
     )
     low = said.lower()
-    if "token" in low or "authenticat" in low:
+    if "client connection timeout" in low:  # refused tokens look like nothing that answers
+        line = "what listens there is no port of Ray's client, or it refuses the token"
+        advice = (
+            "The port is that of --ray-client-server-port, 10001 as a rule. The token must be here: in\n"
+            "~/.ray/auth_token or RAY_AUTH_TOKEN, with RAY_AUTH_MODE=token."
+        )
+    elif "initialization failure" in low:
+        advice = "Run the same command again; if that fails too, look at ray_client_server.err on the head node."
+    elif "token" in low or "authenticat" in low:
         advice = (
             "Its token must be here: in ~/.ray/auth_token or RAY_AUTH_TOKEN, with RAY_AUTH_MODE=token; "
             "`ray get-auth-token` on the head node says it."

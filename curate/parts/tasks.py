@@ -107,6 +107,7 @@ class Job:
         self.storage = storage
         self.executor = executor
         self._say = say
+        self._told: set[str] = set()  # stages whose end this driver has said
         self._lease = lease
         self._peaks: dict[str, tuple[int, int]] = {}  # stage -> (bytes, part) at the most
 
@@ -153,7 +154,9 @@ class Job:
             assert isinstance(ended, Done)
             done[missing[at]] = ended
             progress.ended(ended.rows)
-        progress.finish()
+        if missing or tasks[0].stage not in self._told:  # asked for again by this driver: nothing new
+            progress.finish()
+        self._told.add(tasks[0].stage)
         for task, found in zip(tasks, done, strict=True):
             self._note_peak(task, found)
         return [found.note if found is not None else None for found in done]

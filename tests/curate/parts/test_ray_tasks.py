@@ -123,6 +123,17 @@ def test_a_server_of_another_kind_at_the_address_is_no_cluster(monkeypatch: pyte
         server.shutdown()
 
 
+def test_what_a_head_node_says_comes_without_its_traceback_and_with_advice() -> None:
+    failed = ray_connection._told("ray://head:10001", "Initialization failure from server:\nTraceback (most recent")
+    assert failed.splitlines() == [
+        '[cluster] address = "ray://head:10001": Initialization failure from server',
+        "Run the same command again; if that fails too, look at ray_client_server.err on the head node.",
+    ]
+    silent = ray_connection._told("ray://head:6379", "ray client connection timeout")
+    assert "or it refuses the token" in silent
+    assert "--ray-client-server-port" in silent
+
+
 _WITHOUT = """
 import sys
 import tuneworth.curate, tuneworth.curate.parts.executors, tuneworth.curate.parts.settings, tuneworth.cli

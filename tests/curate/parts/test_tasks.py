@@ -164,3 +164,17 @@ def test_progress_says_rate_and_time_left_at_most_every_five_seconds() -> None:
     ]
     progress.finish()
     assert said[2] == "signatures: 32 of 32 parts (2 were done before), 1.2 M rows in 10 s"
+
+
+def test_a_stage_asked_for_again_says_nothing_new(stages: ModuleType, tmp_path: Path) -> None:
+    said: list[str] = []
+    tasks = stages.chain(2, str(tmp_path))[0]
+    with Job.open(open_storage(tmp_path / "store"), {}, executor=Here(), say=said.append) as job:
+        assert job.run(tasks) == job.run(tasks)
+    assert len(said) == 1
+
+
+def test_progress_names_a_stage_without_its_hash() -> None:
+    said: list[str] = []
+    Progress("search inputs 5f73eada-across-0.8", 2, said.append, skipped=2).finish()
+    assert said == ["search inputs-across-0.8: 2 of 2 parts (2 were done before)"]
