@@ -3,7 +3,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.curate import read_frame
@@ -26,6 +26,7 @@ def cut(pairs, cuts):
     return [pairs[start:end] for start, end in pairwise(bounds)]
 
 
+@settings(max_examples=40)
 @given(TABLES, CUTS)
 def test_pairs_masked_in_parts_are_those_masked_at_once(rows, cuts):
     raw = read_frame(rows)
@@ -38,6 +39,7 @@ def test_pairs_masked_in_parts_are_those_masked_at_once(rows, cuts):
     assert masked.rejected.equals(whole.rejected)
 
 
+@settings(max_examples=40)
 @given(TABLES, CUTS, st.booleans())
 def test_what_was_found_in_parts_adds_up(rows, cuts, masked):
     raw = read_frame(rows)

@@ -79,7 +79,7 @@ def in_parts(folder, texts, threshold, caps, buckets, executor=None):
     return by_text(pairs, numbered), found.skew
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     n=st.integers(0, 60),
@@ -132,7 +132,7 @@ def test_stored_pairs_are_read_as_often_as_asked_and_made_once(tmp_path):
     assert [path.stat().st_mtime_ns for path in files] == stamps
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     n=st.integers(0, 60),
