@@ -23,7 +23,8 @@ from tuneworth.evaluate.local.actors import Actors, start_actors
 from tuneworth.evaluate.local.race import race
 from tuneworth.evaluate.local.worker_places import Places
 from tuneworth.style.errors import ModelError, RunBroken
-from tuneworth.train.lora import attach_adapter, detach_adapter
+
+from .local_outputs import adapter_of, finished
 
 pytestmark = pytest.mark.slow
 
@@ -75,33 +76,8 @@ def raced(variant: Variant, loaded: Any, store: Path, **how: Any) -> list[tuple[
     return found.outputs.drop("seconds").rows()
 
 
-def finished(store: Path) -> list[tuple[int, int]]:
-    """The batches that stand whole in the store."""
-    found = []
-    for line in store.read_bytes().splitlines():
-        try:
-            table = json.loads(line)
-        except ValueError:
-            continue
-        found.append((table["batch"], table["sample"]))
-    return found
-
-
 def kill_worker(ray: Any, actors: Actors, number: int) -> None:
     os.kill(ray.get(actors._seats[number].actor.__ray_call__.remote(lambda worker: os.getpid())), signal.SIGKILL)
-
-
-def adapter_of(loaded: Any, folder: Path) -> Path:
-    """An adapter with an effect."""
-    import torch
-
-    adapted = attach_adapter(loaded.model, rank=4, alpha=8, seed=5, name="tiny")
-    for name, parameter in adapted.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(parameter, std=0.2)
-    adapted.save_pretrained(folder, save_embedding_layers=False)
-    detach_adapter(loaded.model)
-    return folder
 
 
 def test_two_workers_write_what_one_process_writes_and_each_goes_on_from_the_other(

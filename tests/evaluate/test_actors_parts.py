@@ -18,7 +18,8 @@ from tuneworth.evaluate.local.worker_places import count_parameters, plan_places
 from tuneworth.style import sha256_file
 from tuneworth.style.errors import ConfigError, ModelError
 from tuneworth.train import LoadedModel
-from tuneworth.train.lora import attach_adapter, detach_adapter
+
+from .local_outputs import adapter_of
 
 GB = 10**9
 
@@ -26,19 +27,6 @@ GB = 10**9
 def node(cores: int, gpus: int = 0, memory: int = 64 * GB, *, alive: bool = True) -> dict[str, Any]:
     has = {"CPU": float(cores), "GPU": float(gpus), "memory": float(memory)}
     return {"Alive": alive, "NodeManagerAddress": f"10.0.0.{cores}", "Resources": {k: v for k, v in has.items() if v}}
-
-
-def adapter_of(loaded: LoadedModel, folder: Path) -> Path:
-    """An adapter with an effect."""
-    import torch
-
-    adapted = attach_adapter(loaded.model, rank=4, alpha=8, seed=5, name="tiny")
-    for name, parameter in adapted.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(parameter, std=0.2)
-    adapted.save_pretrained(folder, save_embedding_layers=False)
-    detach_adapter(loaded.model)
-    return folder
 
 
 def chats(count: int) -> list[list[dict[str, str]]]:

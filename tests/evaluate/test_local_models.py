@@ -14,7 +14,8 @@ from tuneworth.evaluate.local.local_models import by_model, check_adapters, coun
 from tuneworth.evaluate.local.race import race
 from tuneworth.style.errors import ModelError
 from tuneworth.train import load_model
-from tuneworth.train.lora import attach_adapter, detach_adapter
+
+from .local_outputs import adapter_of
 
 
 @pytest.fixture
@@ -29,19 +30,6 @@ def larger_folder(tiny_folder: Path, tmp_path: Path) -> Path:
     LlamaForCausalLM(config).save_pretrained(tmp_path / "larger")
     AutoTokenizer.from_pretrained(tiny_folder).save_pretrained(tmp_path / "larger")
     return tmp_path / "larger"
-
-
-def adapter_of(loaded: Any, folder: Path) -> Path:
-    """An adapter with an effect, as peft itself writes it."""
-    import torch
-
-    adapted = attach_adapter(loaded.model, rank=4, alpha=8, seed=5, name="tiny")
-    for name, parameter in adapted.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(parameter, std=0.2)
-    adapted.save_pretrained(folder, save_embedding_layers=False)
-    detach_adapter(loaded.model)
-    return folder
 
 
 def test_each_model_is_loaded_once_and_that_of_train_first() -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from .local_outputs import finished
+
 # Starting Python with torch takes seconds, so one process gets ready and each race is a fork of it. A job is a store,
 # where the outputs go, and the moment at which the race is killed: so many batches in the store, and so many seconds
 # later; never where it is null. Counted in batches, the moment does not hang on how busy the machine is.
@@ -64,18 +66,6 @@ def races(model: Path, jobs: list[tuple[Path, Path, Moment]]) -> list[dict[str, 
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def finished(store: Path) -> list[tuple[int, int]]:
-    """The batches that stand whole in the store."""
-    found = []
-    for line in store.read_bytes().splitlines():
-        try:
-            table = json.loads(line)
-        except ValueError:
-            continue
-        found.append((table["batch"], table["sample"]))
-    return found
 
 
 @pytest.mark.slow
