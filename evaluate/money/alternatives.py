@@ -165,11 +165,13 @@ def _batch(baseline: Option, values: Mapping[str, Decimal], settings: RoiSetting
     if table is None or batch is None or table.price_input is not None or table.price_output is not None:
         return None
     rate = ONE if batch.currency == settings.currency else values[f"exchange.{batch.currency}"]
-    option = replace(baseline, price_input=batch.input * rate, price_output=batch.output * rate)
-    if table.price_cached is None and batch.cached is not None:
-        option = replace(option, price_cached=batch.cached * rate)
-    if batch.cache_write is not None:
-        option = replace(option, price_cache_write=batch.cache_write * rate)
+    fresh = batch.input * rate
+    option = replace(baseline, price_input=fresh, price_output=batch.output * rate)
+    # Where the list has no price for the cache, reading it and writing to it cost what fresh tokens do: in batches too.
+    if table.price_cached is None:
+        option = replace(option, price_cached=fresh if batch.cached is None else batch.cached * rate)
+    if table.price_cache_write == 0:
+        option = replace(option, price_cache_write=fresh if batch.cache_write is None else batch.cache_write * rate)
     return option if cost_per_request(option) < cost_per_request(baseline) else None
 
 

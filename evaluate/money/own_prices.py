@@ -82,11 +82,11 @@ def _prices(file: _File, path: Path, problems: list[str]) -> dict[str, ModelPric
 def _price(entry: _Entry, currency: str, day: Day | None, source: str) -> ModelPrice:
     batch = None
     if entry.price_input_batch is not None and entry.price_output_batch is not None:
-        # A batch that reads from a cache pays what the file says of the cache: no discount is made up.
+        # A batch that reads from a cache or writes to it pays what the file says of the cache: no discount is made up.
         batch = ModelPrice(
             entry.price_input_batch,
             entry.price_cached,
-            None,
+            entry.price_cache_write,
             entry.price_output_batch,
             currency,
             day,

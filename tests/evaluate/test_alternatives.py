@@ -124,6 +124,46 @@ def test_a_batch_price_of_the_list_is_an_alternative_and_a_setting():
     assert "batch" not in [row["key"] for row in batched["alternatives"]]
 
 
+OWN = """
+currency = "USD"
+date = 2026-11-01
+[models.bare]
+price_input = 2
+price_output = 8
+price_input_batch = 1
+price_output_batch = 4
+[models.cached]
+price_input = 2
+price_cached = 0.5
+price_cache_write = 3
+price_output = 8
+price_input_batch = 1
+price_output_batch = 4
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "stated", "write", "cached"),
+    [
+        ("bare", {}, 1, 1),  # without a price of its own the cache costs what fresh tokens do, in batches too
+        ("cached", {}, 3, Decimal("0.5")),
+        ("bare", {"price_cache_write": 2}, 2, 1),
+        ("bare", {"price_cached": Decimal("0.2")}, 1, Decimal("0.2")),
+        ("cached", {"price_cached": Decimal("0.2"), "price_cache_write": 4}, 4, Decimal("0.2")),
+    ],
+)
+@pytest.mark.parametrize("setting", [False, True], ids=["as an alternative", "as a setting"])
+def test_a_partly_cached_guide_costs_in_batches_what_batches_cost(tmp_path, model, stated, write, cached, setting):
+    (tmp_path / "prices.toml").write_text(OWN, encoding="utf-8")
+    counts = {"fixed_tokens": 500, "input_tokens": 150, "output_tokens": 150, "acceptance": Decimal("0.7")}
+    prompted = {**counts, "model": model, "cached_share": Decimal("0.4"), "min_cached_tokens": 0, "batch": setting}
+    tuned = {**counts, "price_input": 1, "price_output": 1}
+    table = {"currency": "USD", "requests_per_day": 1000, "prices": str(tmp_path / "prices.toml"), "tuned": tuned}
+    found = account(table | {"prompted": {**prompted, **stated}})
+    cost = found["variants"]["prompted"] if setting else way(found, "batch")
+    assert cost["cost_per_request"] == pytest.approx((300 * write + 200 * float(cached) + 150 * 1 + 150 * 4) / 1e6)
+
+
 def test_what_a_baseline_cannot_do_is_said():
     found = account(article(prompted={"hourly": 2, "requests_per_second": 5, "acceptance": Decimal("0.7")}))
     assert found["alternatives"] == []
