@@ -9,7 +9,7 @@ __all__ = ["RUN_ADAPTER", "VariantSettings"]
 
 RUN_ADAPTER = "run"  # `adapter = "run"`: the adapter that this run trained
 MOST_AT_ONCE = 256  # requests under way; more than any account's rate limit lets through
-_CALLS = ("key_env", "concurrency", "seconds_per_call", "tries", "parameters")
+_CALLS = ("key_env", "concurrency", "seconds_per_call", "tries", "most_seconds", "parameters")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,8 @@ class VariantSettings:
     guide: `style.yaml` (the schema writes it) or a text file. model: a local folder or hub name, of `[train]` where
     left out; with `endpoint` its name there. adapter: a folder, or "run" for the one that this run trained. tuned:
     whether the model was fine-tuned, where the name does not tell. key_env: the environment variable with the key.
-    parameters: passed on to the endpoint as they are.
+    most_seconds: one request with all its attempts and waits; None for no limit beyond theirs. parameters: passed on to
+    the endpoint as they are.
     """
 
     guide: str | None = None
@@ -33,6 +34,7 @@ class VariantSettings:
     concurrency: int = 8
     seconds_per_call: float = 120.0
     tries: int = 6
+    most_seconds: float | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -45,6 +47,8 @@ class VariantSettings:
             problems.append(f'"seconds_per_call" is {self.seconds_per_call:g}; expected more than 0, at most a day')
         if not 1 <= self.tries <= 100:
             problems.append(f'"tries" is {self.tries}; expected 1 to 100')
+        if self.most_seconds is not None and not 0 < self.most_seconds <= 86_400:
+            problems.append(f'"most_seconds" is {self.most_seconds:g}; expected more than 0, at most a day')
         if self.outputs is not None:
             used = [key for key in ("guide", "few_shot", "model", "adapter", "endpoint") if self._says(key)]
             if used:

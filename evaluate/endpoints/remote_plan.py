@@ -125,6 +125,7 @@ def _endpoint(variant: Variant) -> Endpoint:
         concurrency=own.concurrency,
         seconds_per_call=own.seconds_per_call,
         tries=own.tries,
+        most_seconds=own.most_seconds,
         parameters=_sendable(own.parameters),
     )
 

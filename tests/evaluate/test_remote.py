@@ -128,6 +128,17 @@ def test_a_failure_is_no_answer_and_the_next_run_asks_for_it_alone(file):
     assert table["error"].null_count() == 5
 
 
+def test_one_request_takes_no_longer_than_the_project_says(file):
+    def behave(asked: Asked) -> Step:
+        return Step(body=completion(), wait=30) if asked.text == "ask 3" else words(asked)
+
+    with EndpointServer(behave) as server:
+        (raced,) = race(the_plans(a_variant(server.url, most_seconds=2.0)), file)
+    lost = raced.outputs.filter(pl.col("error").is_not_null())
+    assert lost["id"].to_list() == ["p3"]
+    assert lost["error"][0].startswith("given up after 2 s")
+
+
 def test_an_answer_without_output_is_an_answer(file):
     refusal = completion(message={"role": "assistant", "content": None}, finish_reason="content_filter")
     with EndpointServer(lambda asked: Step(body=refusal)) as server:

@@ -118,6 +118,8 @@ def test_examples_are_of_different_groups_and_do_not_hang_on_the_order(count, gr
         ({"prompted": {"endpoint": "http://127.0.0.1/v1"}}, '"endpoint" needs "model"'),
         ({"prompted": {"endpoint": " ", "model": "m"}}, '"endpoint" is empty'),
         ({"prompted": {"key_env": "KEY"}}, '"key_env" is for an endpoint'),
+        ({"prompted": {"most_seconds": 60}}, '"most_seconds" is for an endpoint'),
+        ({"prompted": {"endpoint": "http://127.0.0.1/v1", "model": "m", "most_seconds": 0}}, '"most_seconds" is 0'),
         (
             {"prompted": {"model": "m", "endpoint": "http://127.0.0.1/v1", "adapter": "a"}},
             "for a model on this machine",
