@@ -60,16 +60,14 @@ def pass_all(successes: np.ndarray, samples: int) -> dict[str, float]:
 def repeats_of(outcomes: np.ndarray, groups: np.ndarray | None) -> dict[str, Any]:
     """`samples`, `pass_all` and `unstable` of a table of outcomes `(items, samples)` of 0 and 1.
 
-    An item is unstable where some of its outputs are acceptable and some are not; of one output each none is.
+    An item is unstable where some of its outputs are acceptable and some are not; of one output each that is unknown.
     """
     samples = outcomes.shape[1]
     successes = outcomes.sum(axis=1).astype(int)
-    unstable = share_interval((successes > 0) & (successes < samples), groups)
-    ends = (
-        (unstable.share, unstable.low, unstable.high) if samples > 1 else (0.0 if len(outcomes) else None, None, None)
-    )
+    found = share_interval((successes > 0) & (successes < samples), groups)
+    unstable = (found.share, found.low, found.high) if samples > 1 else (None, None, None)
     return {
         "samples": samples,
         "pass_all": pass_all(successes, samples),
-        "unstable": dict(zip(("share", "low", "high"), ends, strict=True)),
+        "unstable": dict(zip(("share", "low", "high"), unstable, strict=True)),
     }

@@ -39,11 +39,11 @@ def test_pass_all_falls_with_k_and_begins_with_the_share(table):
 @given(outcomes())
 def test_an_item_is_unstable_where_its_outputs_differ(table):
     found = repeats_of(table, None)["unstable"]
+    if table.shape[1] == 1:  # asked once, nobody knows what a second answer would have been
+        assert found == {"share": None, "low": None, "high": None}
+        return
     assert found["share"] == pytest.approx(np.mean([len(set(row)) > 1 for row in table.tolist()]))
-    if table.shape[1] == 1:
-        assert found == {"share": 0.0, "low": None, "high": None}
-    else:
-        assert found["low"] <= found["share"] <= found["high"]
+    assert found["low"] <= found["share"] <= found["high"]
 
 
 def test_means_are_over_what_is_known():
