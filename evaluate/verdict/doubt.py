@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..wording import cases, count, percent, variant_name
-from .phrases import groups_of_similar
+from .money_phrases import input_name
+from .phrases import groups_of_similar, listed
 from .rivals import better_untuned, cheaper_way
 
 __all__ = ["Doubt", "found_doubts", "nearest_flip", "strongest_doubt"]
@@ -181,12 +182,12 @@ def _stated(results: Results, decision: str) -> str | None:
     money = results.get("money")
     if not money:
         return None
-    keys = [
-        entry["key"]
+    names = [
+        input_name(entry["key"], money)
         for entry in money.get("assumptions", [])
         if "in place of what the run measured" in (entry.get("detail") or "")
     ]
-    return f"The money rests on stated numbers where the run measured others: {', '.join(keys)}." if keys else None
+    return f"The money rests on stated numbers where the run measured others: {listed(names)}." if names else None
 
 
 def _references(results: Results, decision: str) -> str | None:

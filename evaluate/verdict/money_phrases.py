@@ -128,4 +128,5 @@ def input_name(key: str, money: Results) -> str:
         "fixed_tokens": "the length of the fixed prompt",
         "hourly": "the hourly price of the machine",
     }.get(what, f"the {what.replace('_', ' ')}")
-    return f"{words} of {variant_name(name)}" if name in (money["baseline"], money["candidate"]) else words
+    known = (money["baseline"], money["candidate"], *(money.get("variants") or ()))
+    return f"{words} of {variant_name(name)}" if name in known else words
