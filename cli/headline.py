@@ -82,14 +82,14 @@ def _token_lines(results: Mapping[str, Any], pair: tuple[str, str]) -> list[str]
 
 
 def money_lines(money: Mapping[str, Any], pair: tuple[str, str]) -> list[str]:
-    """Cost per acceptable output of both, and payback."""
+    """Cost per acceptable output of both, what machines of their own cost a day beside it, and payback."""
     currency = money["currency"]
     # Where people mend what fails, every output ends acceptable, and its cost is that of the request and the mending.
     label, key = {
         "repair": ("cost per output, mending included", "effective_cost_per_request"),
         "retry": ("cost per request, new tries included", "effective_cost_per_request"),
     }.get(str(money.get("failures")), ("cost per acceptable output", "cost_per_acceptable_output"))
-    lines = [f"  {label}, {name}: {sum_of(money['variants'][name][key], currency)}" for name in pair]
+    lines = [f"  {label}, {name}: {_cost(money['variants'][name], key, currency)}" for name in pair]
     if money["requests_per_day"] is None:
         return lines
     if money["saving_per_request"] is None:
@@ -99,6 +99,12 @@ def money_lines(money: Mapping[str, Any], pair: tuple[str, str]) -> list[str]:
     ranged = "" if low is None and high is None else f" (5 to 95 %: {_days(low)} to {_days(high)})"
     lines.append(f"  payback: {_days(days)}{ranged}")
     return lines
+
+
+def _cost(variant: Mapping[str, Any], key: str, currency: str) -> str:
+    """A cost of one output; a machine that is always on is no part of it, and would seem to be free."""
+    machines = variant.get("machine_cost_per_day")
+    return sum_of(variant[key], currency) + (f", machines {sum_of(machines, currency)} a day" if machines else "")
 
 
 def _days(value: float | None) -> str:

@@ -25,6 +25,14 @@ def test_no_line_is_wider_than_a_terminal():
     assert " ".join(told().split()).count("it pays back in 16 days (12 to 25).") == 1
 
 
+def test_a_machine_of_ones_own_is_not_free():
+    hosted = {"hourly": 2.5, "requests_per_second": 2, "fixed_tokens": 0, "input_tokens": 150, "output_tokens": 150}
+    results = situation(roi=costs() | {"tuned": hosted}) | {"tokens": {}}
+    lines = headline(results | {"verdict": decide(results)}).splitlines()
+    assert "  cost per acceptable output, tuned: 0.00 EUR, machines 60.00 EUR a day" in lines
+    assert max(map(len, lines)) <= 80
+
+
 def test_a_word_longer_than_a_line_stays_whole():
     name = "x" * 200
     results = situation(others={name: 1.0}, roi=costs()) | {"tokens": {}}
