@@ -50,7 +50,11 @@ def test_the_strongest_doubt_is_named(results, part):
 
 MONEY = [
     (GOOD, costs(600, failures="repair", failure_cost=0), "the answer turns"),  # somewhere below 900 requests a day
-    (GOOD, STATED, "rests on stated numbers where the run measured others: the share of acceptable outputs of the tuned model."),
+    (
+        GOOD,
+        STATED,
+        "rests on stated numbers where the run measured others: the share of acceptable outputs of the tuned model.",
+    ),
     (EQUAL, costs(target_payback_days=17), "It hangs by a thread"),
     (GOOD, {**costs(), "prompted": {**other(), "fixed_tokens": 300}}, "are a sample"),
 ]
