@@ -13,6 +13,7 @@ from .situations import costs, other, situation
 
 FIX, KEEP, OPEN, FINE_TUNE = "fix first", "keep prompting", "cannot tell yet", "fine-tune"
 BETTER, EQUAL, WORSE = (134, 54, 6, 6), (960, 10, 10, 20), (100, 4, 60, 36)
+EVEN_300 = (270, 10, 8, 12)
 UNSURE, SLIGHTLY_WORSE = (140, 20, 20, 20), (9000, 300, 500, 200)
 ALONE_18 = np.r_[np.zeros(183), np.arange(1, 18)]  # a family of 183 beside 17 single ones
 OVER = [{"id": "memorisation", "status": "over", "value": 0.3, "limit": 0.0, "evidence": "30 of 60 are copies"}]
@@ -92,6 +93,9 @@ TABLE = [
     ("300 rows in ten groups",
      situation((200, 70, 10, 20), groups=np.arange(300) // 30, roi=costs()),
      3, "more cases from other groups would tell"),
+    ("300 rows that groups make worth 80",
+     situation(EVEN_300, groups=np.arange(300) // 5, roi=costs()), 3, "more cases from other groups would tell"),
+    ("the same 300 rows, each alone", situation(EVEN_300, roi=costs()), 7, "93 % of cases"),
     ("one group", situation(BETTER, groups=["all"] * 200, roi=costs()), 3, "in 1 group tell too little"),
     ("one family beside single items", situation(BETTER, groups=ALONE_18, roi=costs()), 3, "18 groups"),
     ("unsure, but it would never pay anyway",
@@ -119,6 +123,9 @@ TABLE = [
     ("dearer, failures repaired", situation(roi=costs(tuned=12, **REPAIR)), 7, "pays back in less than a day"),
     ("dropped failures", situation(roi=costs(failures="drop")), 7, "pays back"),
     ("a batch that pays", situation(roi=costs(None, requests_total=10**6)), 7, "for 1,000,000 requests it saves"),
+    ("a better shorter prompt that costs more",
+     situation(BETTER, others={"short": 0.9}, roi=costs() | {"short": other(fixed=100)}),
+     7, 'Without any training "short" is 20 points better than the prompted model; that is the one to beat'),
     ("nothing to invest", situation(roi=costs(investment=0)), 7, "nothing is to be invested"),
     ("a huge volume", situation(roi=costs(10**9)), 7, "at 1,000,000,000 requests a day"),
     ("a small machine of one's own, many requests",
@@ -143,6 +150,10 @@ TABLE = [
     ("a guide that can go",
      situation(EQUAL, others={"plain": 0.97}, roi=costs(tuned=12) | {"plain": other(fixed=0)}),
      8, "the plain model without a guide does as well as the prompted model"),
+    ("a better shorter prompt that costs less",
+     situation((150, 40, 6, 4), others={"short": 0.94},
+               roi=costs(tuned=12, failures="repair", failure_cost=0.01) | {"short": other(fixed=100)}),
+     8, '"short" is 16 points better than the prompted model, without any training'),
     ("a cached guide",
      situation(EQUAL, roi=costs(tuned=12) | {"prompted": {**CACHED, "fixed_tokens": 1100}}),
      8, "the prompted model with its guide in the prompt cache"),
@@ -183,6 +194,11 @@ def test_the_first_rule_that_fires_decides(results, rule, part):
 def test_the_table_has_every_rule():
     assert {row[2] for row in TABLE} == set(range(1, 10))
     assert len(TABLE) >= 40
+
+
+def test_groups_can_make_300_rows_worth_80():
+    comparison = situation(EVEN_300, groups=np.arange(300) // 5)["comparison"]
+    assert (comparison["n"], round(comparison["n_effective"], -1)) == (300, 80)
 
 
 def test_one_variant_alone_gets_no_verdict():
