@@ -149,6 +149,19 @@ def test_texts_of_the_charts_of_a_real_page_never_touch(window: Window, evaluate
     assert faults(window, write_report(run)[0]) == {}
 
 
+def test_every_line_of_a_slope_and_its_key_is_to_be_seen_on_a_finished_page(
+    window: Window, pages: dict[str, Path]
+) -> None:
+    for kind in ("real", "five variants"):
+        window.open(pages[kind])
+        kinds = window.value("[...document.querySelectorAll('line.move')].map((line) => line.classList[1])")
+        unseen = window.value(
+            "[...document.querySelectorAll('line.move')].filter((line) => !line.checkVisibility()).length"
+        )
+        assert {"better", "same"} <= set(kinds), kind
+        assert unseen == 0, kind
+
+
 def test_marks_at_the_ends_of_their_scale_stay_inside_the_chart(window: Window, tmp_path: Path) -> None:
     axis = linear_axis([0, 1], lambda v: say.percent(v))
     rows = [Row(str(v), (Mark(v, v, v, role),), "x") for v in (0.0, 1.0) for role in ("candidate", "baseline", "other")]
