@@ -7,6 +7,7 @@ from typing import Any
 
 from .formulas import ONE, ZERO, Option, cost_per_request
 from .options import Figures, Plan, effective_of, figures, price, read_option
+from .prices import is_tuned_name
 from .quantities import MeasuredVariant
 from .roi_settings import RoiSettings
 
@@ -187,7 +188,9 @@ def _others(
     for name in dict.fromkeys([*measured, *settings.variants]):
         option = read_option(values, settings, name)
         run = measured.get(name)
-        if name in names or option is None or (run is not None and run.tuned) or name == "tuned":
+        table = settings.variants.get(name)
+        trained = name == "tuned" or (table is not None and table.model is not None and is_tuned_name(table.model))
+        if name in names or option is None or trained or (run is not None and run.tuned):
             continue
         what = "no guide and no examples" if name == "plain" else f'the variant "{name}"'
         found.append(Alternative("variant", name, what, option, sources.get(f"{name}.acceptance", "unknown")))

@@ -90,6 +90,14 @@ def test_other_variants_without_training_stand_beside_the_baseline():
     assert row["tuning"]["payback_days"] is None  # dearer than the small model
 
 
+def test_a_stated_variant_with_the_name_of_a_tuned_model_is_no_way_without_training():
+    other = {"model": "openai:ft:gpt-4o-mini", "fixed_tokens": 0, "input_tokens": 150, "output_tokens": 150}
+    roi = article(currency="USD") | {"other": {**other, "acceptance": Decimal("0.9")}}
+    assert [row["name"] for row in account(roi)["alternatives"] if row["key"] == "variant"] == []
+    roi["other"]["model"] = "openai:gpt-4o-mini"
+    assert [row["name"] for row in account(roi)["alternatives"] if row["key"] == "variant"] == ["other"]
+
+
 def test_variants_of_a_run_on_the_same_model_have_its_prices_and_trained_ones_are_no_alternative():
     def run(fixed, model, tuned=False):
         tokens = np.full(4, 150.0)
