@@ -6,6 +6,7 @@ from typing import Any
 from ..curate import read_pairs
 from ..curate.settings import DataSettings
 from ..evaluate import Raw, Surroundings, Variant, check_roi, evaluate_outputs, read_outputs, read_roi, write_evaluated
+from ..evaluate.money.prices import is_tuned_name
 from ..evaluate.settings import AUTO, EvaluateSettings
 from ..style import ConfigError, DataError, read_style
 from ..style.settings import nearest
@@ -49,7 +50,7 @@ def evaluate_collected(
     if not len(pairs):
         raise DataError(f"{pairs_path} holds no pairs")
     ids = pairs["id"].to_list()
-    read = [_raw(name, file, ids, talk, tuned=_is_tuned(name, second, settings)) for name, file in files.items()]
+    read = [_raw(name, file, ids, talk, candidate=second, settings=settings) for name, file in files.items()]
     if out.exists() and not (out / "run.json").is_file() and any(out.iterdir()):
         raise ConfigError(f"{out} is there already and is no run of Tuneworth; name another folder")
     config = dict(project.resolved) if project is not None else {}
@@ -93,19 +94,22 @@ def _named(outputs: tuple[str, ...]) -> dict[str, Path]:
     return files
 
 
-def _raw(name: str, file: Path, ids: list[str], talk: Talk, *, tuned: bool) -> Raw:
+def _raw(
+    name: str, file: Path, ids: list[str], talk: Talk, *, candidate: str, settings: EvaluateSettings | None
+) -> Raw:
     """A file's outputs as a variant; the model is what the lines say, where all say the same."""
     outputs = read_outputs(file, variant=name, ids=ids, say=lambda words: talk.note(f"note: {words}"))
     models = outputs["model"].drop_nulls().unique().sort().to_list()
-    variant = Variant(name, "outputs", file=file, tuned=tuned)
-    return Raw(variant, outputs, model=models[0] if len(models) == 1 else None)
+    model = models[0] if len(models) == 1 else None
+    tuned = _is_tuned(name, model, candidate, settings)
+    return Raw(Variant(name, "outputs", file=file, tuned=tuned), outputs, model=model)
 
 
-def _is_tuned(name: str, candidate: str, settings: EvaluateSettings | None) -> bool:
-    """As the project says, where it knows the variant; else the candidate is the tuned one."""
+def _is_tuned(name: str, model: str | None, candidate: str, settings: EvaluateSettings | None) -> bool:
+    """As the project says, where it knows the variant; else the candidate, and what is called so or by a model called so."""
     if settings is not None and name in settings.named:
         return settings.is_tuned(name)
-    return name in ("tuned", candidate)
+    return name == candidate or is_tuned_name(name) or (model is not None and is_tuned_name(model))
 
 
 def _roles(
@@ -116,7 +120,8 @@ def _roles(
         if given is not None and given not in names:
             raise ConfigError(f'{role} "{given}" is none of the variants; {nearest(given, names)}')
     usual = "prompted" if settings is None or settings.baseline == AUTO else settings.baseline
-    first = baseline or _default(usual, names, other=candidate or (settings.candidate if settings else "tuned"))
+    untuned_first = sorted(names, key=is_tuned_name)
+    first = baseline or _default(usual, untuned_first, other=candidate or (settings.candidate if settings else "tuned"))
     second = candidate or _default(settings.candidate if settings else "tuned", names, other=first)
     if first == second:
         raise ConfigError(f'"{first}" cannot be both the baseline and the candidate')

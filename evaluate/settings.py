@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from ..style.errors import ConfigError
 from ..style.settings import build_settings, nearest
+from .money.prices import is_tuned_name
 from .variant_settings import VariantSettings
 
 __all__ = ["AUTO", "EvaluateSettings", "VariantSettings", "read_evaluate"]
@@ -50,11 +51,12 @@ class EvaluateSettings:
         return self.named.get(name, VariantSettings())
 
     def is_tuned(self, name: str) -> bool:
-        """Whether the variant was fine-tuned: as stated, by its adapter, or as the candidate or by its name."""
+        """Whether the variant was fine-tuned: as stated, by its adapter, as the candidate, or by its or its model's name."""
         own = self.of(name)
         if own.tuned is not None:
             return own.tuned
-        return own.adapter is not None or name in ("tuned", self.candidate)
+        named = is_tuned_name(name) or (own.model is not None and is_tuned_name(own.model))
+        return own.adapter is not None or name == self.candidate or named
 
     @property
     def contenders(self) -> tuple[str, ...]:

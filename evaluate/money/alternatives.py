@@ -189,7 +189,7 @@ def _others(
         option = read_option(values, settings, name)
         run = measured.get(name)
         table = settings.variants.get(name)
-        trained = name == "tuned" or (table is not None and table.model is not None and is_tuned_name(table.model))
+        trained = is_tuned_name(name) or (table is not None and table.model is not None and is_tuned_name(table.model))
         if name in names or option is None or trained or (run is not None and run.tuned):
             continue
         what = "no guide and no examples" if name == "plain" else f'the variant "{name}"'

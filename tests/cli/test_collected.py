@@ -51,6 +51,16 @@ def test_the_tuned_variant_is_the_candidate_in_any_order(judge):
     assert [results["variants"][name]["tuned"] for name in ("tuned", "other")] == [True, False]
 
 
+def test_what_is_called_tuned_or_comes_from_a_tuned_model_is_no_way_without_training(judge):
+    files = {"tuned-2": rows(1), "old": rows(0), "hosted": rows(1, model="ft:small:a"), "tuned": rows(0)}
+    results = judge("--json", **files).json
+    assert (results["comparison"]["baseline"], results["comparison"]["candidate"]) == ("old", "tuned")
+    assert {name: found["tuned"] for name, found in results["variants"].items()} == {
+        "old": False, "tuned": True, "tuned-2": True, "hosted": True,
+    }  # fmt: skip
+    assert "ithout any training" not in json.dumps(results["verdict"])
+
+
 def test_where_nothing_could_be_scored_the_answer_says_so(judge, tmp_path):
     failed = [{"id": f"p{n}", "output": None, "error": "timeout"} for n in range(60)]
     done = judge(prompted=failed, tuned=rows(1))

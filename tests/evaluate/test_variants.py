@@ -94,6 +94,27 @@ def test_what_may_be_the_baseline_needs_no_training(settings, expected):
     assert EvaluateSettings(**settings, named=named).contenders == expected
 
 
+HOSTED = {"endpoint": "http://127.0.0.1:1/v1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "tuned"),
+    [
+        ("hosted", {**HOSTED, "model": "ft:small:shop::a1"}, True),
+        ("hosted", {**HOSTED, "model": "small"}, False),
+        ("hosted", {**HOSTED, "model": "small", "tuned": True}, True),
+        ("hosted", {**HOSTED, "model": "software-4-ft", "tuned": False}, False),
+        ("tuned-2", {"model": "x"}, True),
+        ("large", {"model": "../models/shop-tuned"}, True),
+        ("large", {"model": "../models/large", "guide": "style.yaml"}, False),
+    ],
+)
+def test_a_variant_that_is_called_tuned_is_never_the_baseline(name, own, tuned):
+    settings = EvaluateSettings(variants=("prompted", name, "tuned"), named={name: VariantSettings(**own)})
+    assert settings.is_tuned(name) is tuned
+    assert settings.contenders == (("prompted",) if tuned else ("prompted", name))
+
+
 @given(st.integers(0, 12), st.integers(1, 5), st.integers(0, 3))
 def test_examples_are_of_different_groups_and_do_not_hang_on_the_order(count, groups, seed):
     table = train(9, groups)
