@@ -29,6 +29,10 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
         {"variants": ("plain", "prompted", "short", "rival", "tuned")},
         ("Fine-tune", "How sure: low", "the one to beat", "“rival” does better", "Compare with “rival” first"),
     ),
+    "a rival as good": (
+        {"n": 42, "variants": ("prompted", "rival", "tuned")},
+        ("Keep prompting", "How sure: low", "against that training does not pay", "41 groups", "Take “rival”"),
+    ),
     "no prices": (
         {"roi": None},
         ("Cannot tell yet", "Both answers are still possible", "prices and requests a day are stated", "weak",

@@ -76,6 +76,14 @@ def test_each_of_the_three_numbers_leads_to_where_it_comes_from(runs: Callable[[
     assert '<a class="origin" href="#f-payback_days">52.6' in shown
 
 
+def test_a_payback_says_against_what_where_a_way_without_training_is_cheaper(runs: Callable[[str], Path]) -> None:
+    _, _, payback = three_numbers(read_run(runs("a rival as good")))
+    said = [text.replace("\xa0", " ") for text in (payback.sides[0].name, payback.sides[0].range)]
+    assert said == ["to earn back 1,560 EUR against prompted", "range 44 to 274 days; against rival 139 days"]
+    _, _, alone = three_numbers(read_run(runs("pays")))
+    assert alone.sides[0].name.replace("\xa0", " ") == "to earn back 1,560 EUR"
+
+
 def test_without_prices_the_tokens_lead_to_their_section(runs: Callable[[str], Path]) -> None:
     _, tokens, payback = three_numbers(read_run(runs("no prices")))
     assert tokens.title == "Tokens per request"
