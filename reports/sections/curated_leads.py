@@ -21,13 +21,14 @@ def rows_lead(data: Data) -> str:
         return f"{stay}."
     most = max(sorted(rules), key=lambda name: rules[name])
     lost, n = sum(n for name, n in (data.get("outcomes") or {}).items() if name != "kept"), rules[most]
+    who = f"of the {say.count(lost)} that left, {say.count(n)}"
+    if n == lost:
+        who = "the one that left" if n == 1 else f"all {say.count(n)} that left"
     if most.startswith("style:"):
         name = most.removeprefix("style:")
         words = short(str((sentences_of(data).get(name) or {}).get("sentence") or name), 90)
-        why = f"{say.count(n)} {'breaks' if n == 1 else 'break'} one rule: {_sentence(words)}"
-    else:
-        why = f"{say.count(n)} left for one reason: {_sentence(rule_words(most, {}))}"
-    return f"{stay}; of the {say.count(lost)} that left, {why}"
+        return f"{stay}; {who} {'breaks' if n == 1 else 'break'} one rule: {_sentence(words)}"
+    return f"{stay}; {who} {'did so' if n == lost else 'left'} for one reason: {_sentence(rule_words(most, {}))}"
 
 
 def apart_lead(data: Data) -> str:

@@ -157,7 +157,11 @@ def test_the_doubt_of_many_warnings_is_the_weightiest_and_never_endless():
 @pytest.mark.parametrize(("keys", "said"), [
     ({}, "Of 100 rows read 80 stay; of the 20 that left, 12 break one rule: Write little."),
     ({"rules": {"exact_duplicate": 20}},
-     "Of 100 rows read 80 stay; of the 20 that left, 20 left for one reason: Input and output of another row again."),
+     "Of 100 rows read 80 stay; all 20 that left did so for one reason: Input and output of another row again."),
+    ({"rules": {"exact_duplicate": 12, "style:short": 8}},
+     "Of 100 rows read 80 stay; of the 20 that left, 12 left for one reason: Input and output of another row again."),
+    ({"rules": {"style:short": 1}, "outcomes": {"kept": 99, "invalid": 1}},
+     "Of 100 rows read 99 stay; the one that left breaks one rule: Write little."),
     ({"rules": {}, "outcomes": {"kept": 100}}, "All 100 rows read stay."),
     ({"rules": {}, "outcomes": {"kept": 1}, "rows_read": 1}, "The one row read stays."),
     ({"rules": {}, "outcomes": {"kept": 0}, "rows_read": 1}, "Of 1 row read none stays."),
