@@ -9,6 +9,7 @@ from markupsafe import Markup
 from .. import numbers as say
 from ..charts.axes import Axis
 from ..charts.rows import Mark, mini_rows
+from ..first_screen.typography import typeset_parts
 from ..folders import without_folders
 from ..stored import StoredRun
 from .risk_words import KINDS, Kind, risk_number
@@ -41,6 +42,11 @@ class RiskRow:
     meaning: str
     to_do: str
     picture: Markup
+
+    @property
+    def to_do_parts(self) -> list[tuple[str, bool]]:
+        """What to do in pieces, each with whether it is to be typed as it stands."""
+        return typeset_parts(self.to_do)
 
 
 def lead(run: StoredRun) -> str:

@@ -76,6 +76,12 @@ def test_what_was_not_checked_says_what_would_check_it_once_and_shows_no_number(
     assert (row.value, row.limit, row.picture) == ("–", "–", "")
 
 
+def test_a_command_that_would_check_it_is_set_apart_from_the_words(make_run: Any):
+    entry = risk("examples", "not checked", measured=False, to_check="`tuneworth curate` counts them")
+    html = write_report(make_run(change=lambda results: results.update(risks=[entry])))[0].read_text(encoding="utf-8")
+    assert 'To check it: <code class="whole">tuneworth curate</code> counts them.' in html
+
+
 def test_what_to_do_stands_where_it_is_needed_alone():
     rows = risk_rows(stored(risk(status="over"), risk(status="warn"), risk()))
     assert [bool(row.to_do) for row in rows] == [True, True, False]
