@@ -75,4 +75,6 @@ def test_a_project_with_a_name_of_four_hundred_letters_takes_one_line(
     for width, height in ((1280, 800), (390, 844)):
         window.open(page, width=width, height=height)
         assert window.page.evaluate(BOXES, [".top"])[".top"][1] < 60
+        lines = "[...document.querySelectorAll('.top > span')].map((part) => part.getBoundingClientRect().height < 25)"
+        assert window.value(lines) == [True, True], width
         assert window.page.evaluate(BOXES, [".next"])[".next"][1] <= height
