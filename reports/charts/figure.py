@@ -18,6 +18,7 @@ class Figure:
     note: str = ""
     on_paper: bool = False  # print the table too, where the picture alone does not say the numbers
     id: str = ""  # the anchor that other parts of the page link to
+    how: tuple[str, str] = ("", "")  # the method's id, and the words of the link to it: how the numbers were counted
 
 
 def render_figure(figure: Figure, picture: Markup) -> Markup:
@@ -27,7 +28,10 @@ def render_figure(figure: Figure, picture: Markup) -> Markup:
         Markup("<tr>{}</tr>").format(Markup("").join(Markup("<td>{}</td>").format(cell) for cell in row))
         for row in figure.rows
     )
-    note = Markup('<p class="note">{}</p>').format(figure.note) if figure.note else Markup("")
+    end, words = figure.how
+    link = Markup('<a class="see" href="#m-{}">{}</a>').format(end, words) if end else Markup("")
+    said = Markup(" ").join(part for part in (figure.note, link) if part)
+    note = Markup('<p class="note">{}</p>').format(said) if said else Markup("")
     return Markup(
         '<figure class="chart"{id}><figcaption>{title}</figcaption>'
         '<div class="picture" role="img" aria-label="{text}">{picture}</div>{note}'

@@ -26,6 +26,7 @@ PRINTED = 7  # rows of the volume table that matter on paper
 SWINGS, LEAST_SWING = 10, 0.02  # inputs in the tornado; what moves less than this share of the widest is only counted
 SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 FAR_TARGET = 6  # a target so many times as far as the last bar would press all bars into a corner
+HOW = ("money", "How the futures are drawn")
 
 
 def parts_figure(run: StoredRun) -> Markup:
@@ -123,7 +124,7 @@ def _payback(found: Mapping[str, Any], inside: float | None, spans: str) -> Mark
     figure = Figure(
         f"{said}", "; ".join(f"{name}: {futures(share)}" for name, share, _ in rest), ("Days", "Share of futures"),
         tuple(table), id="payback",
-        note=f"{spans}{note}Each future draws every uncertain number anew within its range.",
+        note=f"{spans}{note}Each future draws every uncertain number anew within its range.", how=HOW,
     )  # fmt: skip
     return render_figure(figure, picture + Markup('<div class="futures">{}</div>').format(shares))
 
@@ -146,7 +147,7 @@ def _gain(money: Mapping[str, Any]) -> Markup:
     title = f"In {futures(positive)} futures the batch saves more than is spent"
     figure = Figure(
         title, f"{title}; the rest lose money.", ("Left over", "Share of futures"), tuple(table), id="payback",
-        note=f"{_spans(money)}Each future draws every uncertain number anew within its range.",
+        note=f"{_spans(money)}Each future draws every uncertain number anew within its range.", how=HOW,
     )  # fmt: skip
     chart = distribution_chart(
         bins, x, y, x_title=f"left over, in {currency}", flag=Flag(0.0, "nothing left"), good="right"

@@ -21,6 +21,8 @@ SHARES = {
     "faithful": ("Faithful", "states nothing that the request does not"),
 }
 
+HOW = ("ranges", "How outputs are counted and their range is found")
+
 
 def lead(run: StoredRun) -> str:
     """The sentence that opens the section: what was found."""
@@ -75,7 +77,7 @@ def shares_figure(run: StoredRun) -> Markup:
     text = "; ".join(f"{name}: {value}, range {span}" for name, value, span in table)
     note = "The mark is what was counted, the band the range in which the true share plausibly lies."
     head = ("Share", "Counted", "Range")
-    figure = Figure("Share of outputs that hold", text, head, tuple(table), note, id="shares")
+    figure = Figure("Share of outputs that hold", text, head, tuple(table), note, id="shares", how=HOW)
     return render_figure(figure, Markup("{}{}").format(_key(run), rows_chart(rows, PERCENT)))
 
 
@@ -101,6 +103,7 @@ def difference_figure(run: StoredRun) -> Markup:
         tuple(table),
         _difference_note(comparison["difference"], table[0][0] if len(table) > 1 else ""),
         id="difference",
+        how=("comparison", "How the same requests are compared"),
     )
     axis = linear_axis(ends, lambda v: say.points(v).split("\u00a0")[0])
     return render_figure(figure, rows_chart(rows, axis))

@@ -41,6 +41,19 @@ def test_two_clicks_lead_from_a_figure_to_its_assumption(window: Window, page: P
     assert window.value("document.querySelector(':target').innerText.includes('Price of a million tokens out')")
 
 
+@pytest.mark.parametrize(
+    ("figure", "method"), [("#shares", "m-ranges"), ("#difference", "m-comparison"), ("#payback", "m-money")]
+)
+def test_two_clicks_lead_from_the_first_screen_to_how_it_was_counted(
+    window: Window, evaluated_run: Callable[..., Path], figure: str, method: str
+) -> None:
+    opened = window.open(write_report(evaluated_run(n=42, variants=("prompted", "tuned")))[0])
+    opened.click(f'.threes a[href="{figure}"] >> nth=0')
+    assert window.value(f"{VISIBLE}('{figure[1:]}')")
+    opened.click(f'{figure} a[href="#{method}"]')
+    assert window.value(f"{VISIBLE}('{method}')")
+
+
 def test_an_address_of_a_line_in_the_closed_list_opens_it(window: Window, page: Path) -> None:
     window.open(page, at="#f-parts.guide")
     assert window.value("document.getElementById('f-parts.guide').closest('details').open")
