@@ -4,11 +4,11 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from ...style.errors import ConfigError
+from ...style.errors import ConfigError, RunBroken
 
 __all__ = ["AnswerStore", "open_answers"]
 
@@ -37,20 +37,45 @@ class AnswerStore:
         return self.lines[key]
 
     def add(self, key: str, line: Mapping[str, Any]) -> None:
-        """Append one answer, whole and at once."""
-        self.lines[key] = {"key": key, **line}
-        file = self._opened()
-        file.write(json.dumps(self.lines[key], ensure_ascii=False).encode(errors="replace") + b"\n")
-        file.flush()
-        if time.monotonic() - self._synced > SYNC_SECONDS:
-            self._sync(file)
+        """Append one answer, whole and at once.
+
+        Raises: RunBroken where the disk takes no more; what was added before stays.
+        """
+        whole = {"key": key, **line}
+        try:
+            file = self._opened()
+            file.write(json.dumps(whole, ensure_ascii=False).encode(errors="replace") + b"\n")
+            file.flush()
+            if time.monotonic() - self._synced > SYNC_SECONDS:
+                self._sync(file)
+        except OSError as error:
+            raise self._full(error) from error
+        self.lines[key] = whole
 
     def close(self) -> None:
-        """Have the disk take what was written."""
-        if self._file is not None:
+        """Have the disk take what was written.
+
+        Raises: RunBroken where it does not.
+        """
+        if self._file is None:
+            return
+        try:
             self._sync(self._file)
             self._file.close()
+        except OSError as error:
+            raise self._full(error) from error
+        self._file = None
+
+    def _full(self, error: OSError) -> RunBroken:
+        """The error in words. The file is let go, or its last line would be tried once more at the end."""
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
             self._file = None
+        return RunBroken(
+            f"{self.path} cannot be written: {error.strerror or error}. {len(self.lines):,} answers are there and stay.\n"
+            "Make room; the same command with --run goes on from there."
+        )
 
     def _opened(self) -> IO[bytes]:
         if self._file is None:

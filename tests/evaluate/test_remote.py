@@ -264,6 +264,26 @@ def test_an_endpoint_that_dies_leaves_what_it_answered(file):
         assert len(server.requests) == 62 - 30
 
 
+def test_a_full_disk_is_an_error_in_words_that_keeps_what_was_answered(file):
+    import resource
+
+    with EndpointServer(words) as server:
+        race(the_plans(a_variant(server.url)), whole := file.with_name("whole.jsonl"))
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (whole.stat().st_size // 2, limits[1]))
+        try:
+            with pytest.raises(RunBroken, match=r"cannot be written: .*\. \d answers are there and stay"):
+                race(the_plans(a_variant(server.url)), file)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        kept = file.read_bytes().splitlines()[:-1]
+        server.requests.clear()
+        again = race(the_plans(a_variant(server.url)), file)[0].outputs
+        assert 0 < len(kept) == 7 - len(server.requests)  # five outputs, and two requests that count the prompt
+    assert file.read_bytes().splitlines()[: len(kept)] == kept
+    assert again["output"].to_list() == [f"ASK {n}" for n in range(5)]
+
+
 def test_numbers_of_a_project_file_are_sent_as_numbers(file):
     from decimal import Decimal
 
