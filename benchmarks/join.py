@@ -40,10 +40,9 @@ def exact(texts: list[str]) -> np.ndarray:
 
 def candidates(texts: list[str]) -> np.ndarray:
     from tuneworth.curate.candidates import candidate_tiles
-    from tuneworth.curate.grams import gram_sets
     from tuneworth.curate.join import AlikePairs
 
-    found = AlikePairs.joined(list(candidate_tiles(texts, gram_sets(texts), THRESHOLD)))
+    found = AlikePairs.joined(list(candidate_tiles(texts, THRESHOLD)))
     return np.stack((found.left, found.right))
 
 

@@ -8,15 +8,18 @@ and wherever they stand, the same ones. Such pairs may have other bands in which
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
+from .across import verified_texts
 from .grams import GramSets
-from .join import AlikePairs, alike_tiles, as_fraction, estimated_work, verified_pairs
+from .join import AlikePairs, alike_tiles, as_fraction, estimated_work
 from .minhash import band_keys, expected_recall
 from .normalise import content_hash
+from .signed import SignedSets, may_be_alike, signed_texts
 
 __all__ = [
     "CAPS",
@@ -31,7 +34,7 @@ __all__ = [
     "meetings",
 ]
 
-_EXACT_WORK = 30_000_000_000  # gram meetings: about 5 minutes on one core at 10 ns each
+_EXACT_WORK = 30_000_000_000  # gram meetings: about 2 million ordinary lines
 _PAIRS = 4_000_000  # candidates looked at together
 _RANK_DIGITS = 8  # of the content key: 32 bits; texts of equal rank count as one, so no order but the keys' matters
 
@@ -92,12 +95,14 @@ class Buckets:
     skew: Skew
 
 
-def choose_method(grams: GramSets, threshold: float, *, asked: Literal["auto", "exact", "candidates"]) -> Method:
-    """Exact unless asked otherwise or, with "auto", the meetings of grams in prefixes would take more than minutes."""
+def choose_method(
+    grams: Callable[[], GramSets], threshold: float, *, asked: Literal["auto", "exact", "candidates"]
+) -> Method:
+    """Exact unless asked otherwise or, with "auto", the meetings of grams in prefixes would be too many."""
     recall = expected_recall(threshold)
     if asked != "auto":
         return Method(asked, 1.0 if asked == "exact" else recall, "asked for")
-    work = estimated_work(grams, threshold)
+    work = estimated_work(grams(), threshold)
     if work <= _EXACT_WORK:
         return Method("exact", 1.0, f"{work:,} meetings of grams, under {_EXACT_WORK:,}")
     return Method("candidates", recall, f"{work:,} meetings of grams, above {_EXACT_WORK:,}")
@@ -106,20 +111,19 @@ def choose_method(grams: GramSets, threshold: float, *, asked: Literal["auto", "
 def alike_by(
     method: Method,
     texts: Sequence[str],
-    grams: GramSets,
+    grams: Callable[[], GramSets],
     threshold: float,
     *,
     report: Callable[[Skew], None] = lambda _: None,
 ) -> Iterator[AlikePairs]:
     """Pairs at or above the threshold, `left < right`, in parts, each pair once; candidates end with their skew."""
     if method.name == "exact":
-        return alike_tiles(grams, threshold)
-    return candidate_tiles(texts, grams, threshold, report=report)
+        return alike_tiles(grams(), threshold)
+    return candidate_tiles(texts, threshold, report=report)
 
 
 def candidate_tiles(
     texts: Sequence[str],
-    grams: GramSets,
     threshold: float,
     *,
     caps: Caps = CAPS,
@@ -127,12 +131,16 @@ def candidate_tiles(
 ) -> Iterator[AlikePairs]:
     """The candidates among distinct texts that reach the threshold; `report` is told the skew at the end."""
     keys, t = band_keys(texts, threshold), as_fraction(threshold)
+    series = pl.Series(texts, dtype=pl.String)
+    signed = signed_texts(series)
+    place = signed.places
 
     @functools.cache
     def ranks() -> np.ndarray:
         return key_ranks(pl.Series(map(content_hash, texts), dtype=pl.String))
 
     meets_all, skews = np.empty(keys.shape, bool), []
+    near: list[tuple[np.ndarray, np.ndarray]] = []
     for band in range(keys.shape[1]):
         buckets = buckets_of(keys[:, band], ranks, caps=caps)
         meets_all[:, band] = buckets.meets_all
@@ -142,8 +150,21 @@ def candidate_tiles(
             for earlier in range(band):  # a pair that met in an earlier band was looked at there
                 same = keys[left, earlier] == keys[right, earlier]
                 met |= same & (meets_all[left, earlier] | meets_all[right, earlier])
-            yield verified_pairs(grams, left[~met], right[~met], t)
+            near.append(may_be_alike(signed, signed, place[left[~met]], place[right[~met]], t))
+            if sum(len(i) for i, _ in near) > _PAIRS:
+                yield from _verified(series, signed, near, t)
+                near = []
+    yield from _verified(series, signed, near, t)
     report(Skew.joined(skews))
+
+
+def _verified(
+    texts: pl.Series, signed: SignedSets, near: Sequence[tuple[np.ndarray, np.ndarray]], t: Fraction
+) -> Iterator[AlikePairs]:
+    if near:
+        i, j = map(np.concatenate, zip(*near, strict=True))
+        a, b = signed.order[i], signed.order[j]
+        yield from verified_texts(texts, np.minimum(a, b), np.maximum(a, b), t)
 
 
 def key_ranks(keys: pl.Series) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import polars as pl
 
+from .across import alike_texts_between
 from .candidates import Method, Skew, alike_by, choose_method
 from .compared import Compared, whole_rows
 from .facts import text_facts
@@ -140,38 +141,33 @@ class TextsInMemory:
 
     def join(self, threshold: float, asked: AskedMethod) -> Join:
         """See `Corpus`."""
-        method = choose_method(self._grams, threshold, asked=asked)
+        method = choose_method(lambda: self._grams, threshold, asked=asked)
         found = [Skew()]
         return Join(
             method,
-            lambda: alike_by(method, self._texts, self._grams, threshold, report=found.append),
+            lambda: alike_by(method, self._texts, lambda: self._grams, threshold, report=found.append),
             lambda: found[-1],
         )
 
     def inputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
         """See `Corpus`."""
-        return alike_tiles_between(self._grams, left, right, threshold)
+        if "_grams" in vars(self):  # numbered for the join: not for this alone
+            return alike_tiles_between(self._grams, left, right, threshold)
+        return _between(self._texts, left, right, threshold)
 
     def outputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
         """See `Corpus`."""
-        chosen, grams = self._grams_of_outputs(np.concatenate((left, right)))
-        own, other = np.searchsorted(chosen, left), np.searchsorted(chosen, right)
-        for found in alike_tiles_between(grams, own, other, threshold):
-            yield AlikePairs(chosen[found.left], chosen[found.right], found.shared, found.union)
+        return _between(self._distinct_outputs, left, right, threshold)
 
     def alike_outputs(self, outputs: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
         """See `Corpus`."""
-        chosen, grams = self._grams_of_outputs(outputs)
-        for found in alike_tiles(grams, threshold):
+        chosen = np.unique(outputs)
+        for found in alike_tiles(gram_sets(_pick(self._distinct_outputs, chosen)), threshold):
             yield AlikePairs(chosen[found.left], chosen[found.right], found.shared, found.union)
 
     @cached_property
     def _grams(self) -> GramSets:
         return gram_sets(self._texts)
-
-    def _grams_of_outputs(self, numbers: np.ndarray) -> tuple[np.ndarray, GramSets]:
-        chosen = np.unique(numbers)
-        return chosen, gram_sets(_pick(self._distinct_outputs, chosen))
 
 
 def first_rows(numbers: np.ndarray) -> np.ndarray:
@@ -183,6 +179,12 @@ def first_rows(numbers: np.ndarray) -> np.ndarray:
 
 def _pick(values: list[str], rows: np.ndarray) -> list[str]:
     return [values[row] for row in rows.tolist()]
+
+
+def _between(texts: list[str], left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    own, others = (pl.Series(_pick(texts, numbers), dtype=pl.String) for numbers in (left, right))
+    for found in alike_texts_between(own, others, threshold):
+        yield AlikePairs(left[found.left], right[found.right], found.shared, found.union)
 
 
 def _numbered(values: Sequence[Any], known: dict[Any, int]) -> np.ndarray:

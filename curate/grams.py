@@ -13,7 +13,9 @@ import polars as pl
 
 from .numbering import Numbering
 
-__all__ = ["GRAM", "GramSets", "batches", "code_points", "gram_sets", "on_all_cores", "padded"]
+__all__ = [
+    "GRAM", "GramSets", "batches", "code_points", "distinct_rows", "gram_sets", "on_all_cores", "padded", "parity_sketches",
+]  # fmt: skip
 
 GRAM = 5  # characters
 SKETCH_BITS = 256
@@ -95,8 +97,19 @@ def _sorted_sets(
     numbers: np.ndarray, rarity: np.ndarray, starts: np.ndarray, windows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The grams, sizes and sketches of some rows."""
+    return distinct_rows(lambda places: rarity[numbers[places]], len(numbers), starts, windows)
+
+
+def distinct_rows(
+    values_at: Callable[[np.ndarray], np.ndarray], length: int, starts: np.ndarray, windows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Runs of values as sets: the values of all rows, ascending and each once in a row, the sets' sizes, their sketches.
+
+    Row `i` is the values (int32, below the highest one) at places `starts[i]` and on, `windows[i]` of them; the windows
+    ascend, and there are `length` places.
+    """
     places = np.arange(int(windows[-1]))
-    table = rarity[numbers[np.minimum(starts[:, None] + places, len(numbers) - 1)]]
+    table = values_at(np.minimum(starts[:, None] + places, length - 1))
     if windows[0] < windows[-1]:
         table[places >= windows[:, None]] = np.iinfo(np.int32).max
     table.sort(axis=1)
@@ -105,11 +118,12 @@ def _sorted_sets(
     np.not_equal(table[:, 1:], table[:, :-1], out=first[:, 1:])
     first &= table != np.iinfo(np.int32).max
     sizes = first.sum(axis=1)
-    grams = table[first]
-    return grams, sizes, _sketches(grams, sizes)
+    values = table[first]
+    return values, sizes, parity_sketches(values, sizes)
 
 
-def _sketches(grams: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def parity_sketches(grams: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """`(n, 4)` uint64, the sketches of sets that lie end to end: see `GramSets`."""
     spread = (grams.view(np.uint32) * np.uint32(0x9E3779B1)) >> np.uint32(24)  # the top 8 bits name one of 256
     cells = np.repeat(np.arange(len(sizes)) * SKETCH_BITS, sizes) + spread
     parity = np.bincount(cells, minlength=len(sizes) * SKETCH_BITS) & 1

@@ -1,11 +1,13 @@
 """Exact set-similarity joins: every pair of texts at or above a similarity, no estimate anywhere.
 
-Prefix filtering (Chaudhuri et al. 2006; Bayardo et al. 2007; Xiao et al. 2008, PPJoin): with the grams of all sets in
-one order, rare first, two sets that share `o` grams share one in the first `|x| - o + 1` grams of each. At Jaccard
-similarity t a set shares at least `t|x|` grams with any partner, and at least `2t/(1+t) |x|` with one that is no
-smaller: so the smaller set of each pair needs the shorter prefix. The shared counts of these prefixes come from sparse
-products, tile by tile. Pairs that the lengths, the grams after the prefixes, or the sketches cannot carry leave, and
-the intersection of what is left is counted in full.
+Candidates come from one of two filters, by what each would take; both let every pair pass that is alike, and what
+passes is counted in full. One is that of `segments.py`, whose cost grows with the texts. The other serves texts that have
+much in common, and few texts: prefix filtering (Chaudhuri et al. 2006; Bayardo et al. 2007; Xiao et al. 2008, PPJoin).
+With the grams of all sets in one order, rare first, two sets that share `o` grams share one in the first `|x| - o + 1`
+grams of each. At Jaccard similarity t a set shares at least `t|x|` grams with any partner, and at least `2t/(1+t) |x|`
+with one that is no smaller: so the smaller set of each pair needs the shorter prefix. The shared counts of these prefixes
+come from sparse products, tile by tile. Pairs that the lengths, the grams after the prefixes, or the sketches cannot
+carry leave.
 """
 
 from collections.abc import Iterator
@@ -17,6 +19,8 @@ import scipy.sparse as sparse
 
 from .grams import GramSets
 from .overlap import may_share, shared_grams, shared_table
+from .segments import segment_pairs, segment_seconds
+from .signed import signed_grams
 
 __all__ = [
     "AlikePairs",
@@ -26,6 +30,7 @@ __all__ = [
     "alike_tiles_between",
     "as_fraction",
     "estimated_work",
+    "meeting_seconds",
     "shared_grams",
     "verified_pairs",
 ]
@@ -35,6 +40,9 @@ _COLUMNS = 8192  # of the larger sets in one tile, at least: at most 16 million 
 _DENSE = 8  # a tile in which one cell in so many is a candidate is counted as a whole
 _SLICE = 4096  # columns counted at once there: 8 million cells, about 200 MB
 _LARGE = 1_000_000  # cells, from which on that is worth its setting up
+_PAIRS = 1_000_000  # verified at once
+_SECONDS_OF_A_MEETING = 27e-9  # in the sparse products and what follows them, measured
+_SHORT = 0.5  # seconds below which it is not worth looking for something faster
 _SPANS = 16  # the larger sets are cut into so many at most, as each span has its own index
 
 
@@ -60,6 +68,10 @@ class AlikePairs:
     def take(self, which: np.ndarray) -> "AlikePairs":
         """The pairs that a mask or positions choose."""
         return AlikePairs(self.left[which], self.right[which], self.shared[which], self.union[which])
+
+    def turned(self) -> "AlikePairs":
+        """The same pairs, left and right changed over."""
+        return AlikePairs(self.right, self.left, self.shared, self.union)
 
     @classmethod
     def joined(cls, parts: "list[AlikePairs]") -> "AlikePairs":
@@ -87,19 +99,29 @@ def alike_pairs_between(grams: GramSets, left: np.ndarray, right: np.ndarray, th
 
 def alike_tiles(grams: GramSets, threshold: float, *, among: np.ndarray | None = None) -> Iterator[AlikePairs]:
     """`alike_pairs` in parts of bounded size, in no order that means anything; `among` names the positions compared."""
-    order = _by_size(grams, np.arange(len(grams.sizes)) if among is None else among)
-    for tile in _tiles(grams, order, order, np.arange(1, len(order) + 1), as_fraction(threshold)):
+    rows, t = np.arange(len(grams.sizes)) if among is None else among, as_fraction(threshold)
+    found = _by_segments(grams, rows, rows, t, _prefix_meetings(grams, rows, rows, t) / 2 * _SECONDS_OF_A_MEETING)
+    if found is None:
+        order = _by_size(grams, rows)
+        found = _tiles(grams, order, order, np.arange(1, len(order) + 1), t)
+    for tile in found:
         low, high = np.minimum(tile.left, tile.right), np.maximum(tile.left, tile.right)
         yield AlikePairs(low, high, tile.shared, tile.union)
 
 
 def alike_tiles_between(grams: GramSets, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
     """`alike_pairs_between` in parts of bounded size."""
-    t, left, right = as_fraction(threshold), _by_size(grams, left), _by_size(grams, right)
+    t = as_fraction(threshold)
+    few, many = sorted((left, right), key=lambda rows: int(grams.sizes[rows].sum()))
+    by_segments = _by_segments(grams, few, many, t, meeting_seconds(grams, left, right, t))
+    if by_segments is not None:
+        yield from by_segments if few is left else (tile.turned() for tile in by_segments)
+        return
+    left, right = _by_size(grams, left), _by_size(grams, right)
     sizes, others = grams.sizes[left], grams.sizes[right]
     yield from _tiles(grams, left, right, np.searchsorted(others, sizes, side="left"), t)
     for tile in _tiles(grams, right, left, np.searchsorted(sizes, others, side="right"), t):
-        yield AlikePairs(tile.right, tile.left, tile.shared, tile.union)
+        yield tile.turned()
 
 
 def as_fraction(threshold: float) -> Fraction:
@@ -119,11 +141,23 @@ def verified_pairs(grams: GramSets, a: np.ndarray, b: np.ndarray, t: Fraction) -
 
 
 def estimated_work(grams: GramSets, threshold: float) -> int:
-    """How many grams meet in the prefixes of all texts: what the sparse products of the join cost, 10 ns each."""
-    order, t = np.arange(len(grams.sizes)), as_fraction(threshold)
-    short, long = _prefixes(grams, order, _short_rest(grams.sizes, t)), _prefixes(grams, order, _rest(grams.sizes, t))
+    """How many grams meet in the prefixes of all texts: what the sparse products of the join would have to count."""
+    order = np.arange(len(grams.sizes))
+    return _prefix_meetings(grams, order, order, as_fraction(threshold)) // 2
+
+
+def meeting_seconds(grams: GramSets, left: np.ndarray, right: np.ndarray, t: Fraction) -> float:
+    """About what the join of two sides takes by prefixes on one core: deterministic, as it is counted, not timed."""
+    meetings = _prefix_meetings(grams, left, right, t) + _prefix_meetings(grams, right, left, t)
+    return meetings * _SECONDS_OF_A_MEETING
+
+
+def _prefix_meetings(grams: GramSets, small: np.ndarray, large: np.ndarray, t: Fraction) -> int:
+    """How many grams meet in the prefixes of some texts and of others that are no smaller."""
+    short = _prefixes(grams, small, _short_rest(grams.sizes[small], t))
+    long = _prefixes(grams, large, _rest(grams.sizes[large], t))
     counts = [np.bincount(prefixes.matrix.indices, minlength=grams.vocabulary) for prefixes in (short, long)]
-    return int(counts[0] @ counts[1]) // 2
+    return int(counts[0] @ counts[1])
 
 
 def _needed(size: np.ndarray, other: np.ndarray, t: Fraction) -> np.ndarray:
@@ -144,6 +178,24 @@ def _short_rest(sizes: np.ndarray, t: Fraction) -> np.ndarray:
 
 def _by_size(grams: GramSets, rows: np.ndarray) -> np.ndarray:
     return rows[np.argsort(grams.sizes[rows], kind="stable")]
+
+
+def _by_segments(
+    grams: GramSets, few: np.ndarray, many: np.ndarray, t: Fraction, seconds: float
+) -> Iterator[AlikePairs] | None:
+    """The alike pairs by segments, where that takes less than so many seconds."""
+    within = few is many
+    if seconds < _SHORT:
+        return None
+    left = signed_grams(grams, few)
+    right = left if within else signed_grams(grams, many)
+    if segment_seconds(left, right, t, within=within) >= seconds:
+        return None
+    return (
+        verified_pairs(grams, left.order[i[part]], right.order[j[part]], t)
+        for i, j in segment_pairs(left, right, t, within=within)
+        for part in (slice(start, start + _PAIRS) for start in range(0, len(i), _PAIRS))
+    )
 
 
 @dataclass(frozen=True)

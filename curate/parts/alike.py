@@ -8,7 +8,6 @@ pair is verified: each pair once, whatever the buckets.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -16,11 +15,11 @@ import numpy as np
 import polars as pl
 
 from ...style.errors import DataError
+from ..across import alike_texts_between, verified_texts
 from ..candidates import CAPS, Caps, Skew, buckets_of, key_ranks, meetings
-from ..grams import gram_sets
-from ..join import AlikePairs, alike_tiles_between, as_fraction, verified_pairs
+from ..join import AlikePairs, as_fraction
 from ..minhash import band_count, band_keys
-from ..overlap import distinct
+from ..signed import near_texts
 from .tasks import Job, Result, Table, Task
 
 __all__ = ["StoredPairs", "across_in_parts", "alike_in_parts"]
@@ -28,7 +27,7 @@ __all__ = ["StoredPairs", "across_in_parts", "alike_in_parts"]
 _MOST = 2**32  # texts: a number has 32 bits
 _TEXTS = 1 << 16  # whose bands are made at once
 _PAIRS = 1_000_000  # looked at together: about 100 MB
-_CHARACTERS = 24_000_000  # of the texts compared at once: about 1 GB
+_CHARACTERS = 40_000_000  # held out in one task, and three times as many of train: some 800 MB
 _READ = 4_000_000  # alike pairs read together: 128 MB; whoever looks their texts up asks every part each time
 _FEW_CHARACTERS = 1_000_000  # fewer are not worth a task of their own
 _BUCKETS_OF_A_WORKER = 4  # as many as there are by default (`ClusterSettings.parts`)
@@ -111,7 +110,8 @@ def across_in_parts(
     """Every pair of a text in `held` (left) and one in `train` (right) at or above the threshold: exact, in parts.
 
     `held` and `train` are masks over the numbers. `stage` names one division into both: asked again at another
-    threshold, what was divided is used again. A task compares texts of about two times `most` characters.
+    threshold, what was divided is used again. A task compares held-out texts of about `most` characters with three times
+    as many of train.
     """
     offsets = _checked(texts, offsets)
     notes = job.run(
@@ -126,14 +126,16 @@ def across_in_parts(
     few = sum(sizes["train"]) < _FEW_CHARACTERS
     tasks = {"held": 1, "train": 1 if few else max(1, len(texts) // _BUCKETS_OF_A_WORKER)}
     blocks = {
-        side: [[Table(f"{stage}-sides", b, side) for b in block] for block in _blocks(sizes[side], most, least)]
-        for side, least in tasks.items()
+        side: [
+            [Table(f"{stage}-sides", b, side) for b in block] for block in _blocks(sizes[side], largest, tasks[side])
+        ]
+        for side, largest in (("held", most), ("train", 3 * most))
     }
     pairs = [(left, right) for right in blocks["train"] for left in blocks["held"]]
     name = f"{stage}-across-{threshold:g}"
     job.run(
         [
-            Task(name, part, _across, {"held": left, "train": right}, None, {"threshold": threshold, "most": most})
+            Task(name, part, _across, {"held": left, "train": right}, None, {"threshold": threshold})
             for part, (left, right) in enumerate(pairs)
         ]
     )
@@ -208,38 +210,12 @@ def _verify(pairs: pl.DataFrame, lefts: pl.DataFrame, texts: pl.DataFrame, *, of
     here = (left >= offset) & (left < offset + own)
     a, b = left - offset, right - offset
     a[~here] = own + order[np.searchsorted(sent, left[~here], sorter=order)]
-    found = [
-        verified for part in _together(every, a, b) for verified in _verified(every, *part, as_fraction(threshold))
-    ]
+    t = as_fraction(threshold)
+    found = list(verified_texts(every, *near_texts(every, a, b, t), t))
     # Back to numbers: a place of the own bucket, or of a text that was sent.
     number = np.concatenate((np.arange(offset, offset + own), sent))
     alike = AlikePairs.joined(found)
     return Result({"alike": _as_frame(AlikePairs(number[alike.left], number[alike.right], alike.shared, alike.union))})
-
-
-def _together(texts: pl.Series, a: np.ndarray, b: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The pairs of places in portions whose texts have a bounded number of characters: blocks of `a` times those of `b`."""
-    lengths = texts.str.len_chars().to_numpy().astype(np.int64)
-    blocks = []
-    for side in (a, b):
-        block = np.zeros(len(lengths), np.int64)
-        places = distinct(side, len(lengths))[0]
-        for number, (low, high) in enumerate(_runs(lengths[places], _CHARACTERS)):
-            block[places[low:high]] = number
-        blocks.append(block[side])
-    portion = blocks[0] * (int(blocks[1].max()) + 1) + blocks[1]
-    order = np.argsort(portion, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(portion[order])) + 1):
-        yield a[rows], b[rows]
-
-
-def _verified(texts: pl.Series, a: np.ndarray, b: np.ndarray, t: Fraction) -> Iterator[AlikePairs]:
-    places, both = distinct(np.concatenate((a, b)), len(texts))
-    grams = gram_sets(texts.gather(places).to_list())
-    for start in range(0, len(a), _PAIRS):
-        i, j = both[: len(a)][start : start + _PAIRS], both[len(a) :][start : start + _PAIRS]
-        found = verified_pairs(grams, i, j, t)
-        yield AlikePairs(places[found.left], places[found.right], found.shared, found.union)
 
 
 def _sides(texts: pl.DataFrame, *, offset: int, held: np.ndarray, train: np.ndarray) -> Result:
@@ -251,19 +227,11 @@ def _sides(texts: pl.DataFrame, *, offset: int, held: np.ndarray, train: np.ndar
     return Result(tables, {side: int(table["text"].str.len_chars().sum()) for side, table in tables.items()})
 
 
-def _across(held: pl.DataFrame, train: pl.DataFrame, *, threshold: float, most: int) -> Result:
-    """Table `alike`: left in `held`, right in `train`. A side of one bucket larger than `most` is taken in pieces."""
-    sides = [(s["number"].to_numpy(), s["text"], s["text"].str.len_chars().to_numpy()) for s in (held, train)]
-    (left, left_texts, left_lengths), (right, right_texts, right_lengths) = sides
-    parts = []
-    for low, high in _runs(left_lengths, most):
-        for start, stop in _runs(right_lengths, most):
-            grams = gram_sets([*left_texts[low:high], *right_texts[start:stop]])
-            i, j = np.arange(high - low), np.arange(high - low, len(grams.sizes))
-            for found in alike_tiles_between(grams, i, j, threshold):
-                a, b = left[low:high][found.left], right[start:stop][found.right - (high - low)]
-                parts.append(AlikePairs(a, b, found.shared, found.union))
-    return Result({"alike": _as_frame(AlikePairs.joined(parts))})
+def _across(held: pl.DataFrame, train: pl.DataFrame, *, threshold: float) -> Result:
+    """Table `alike`: left in `held`, right in `train`."""
+    left, right = held["number"].to_numpy(), train["number"].to_numpy()
+    found = AlikePairs.joined(list(alike_texts_between(held["text"], train["text"], threshold)))
+    return Result({"alike": _as_frame(AlikePairs(left[found.left], right[found.right], found.shared, found.union))})
 
 
 def _blocks(characters: Sequence[int], most: int, least: int) -> list[list[int]]:
@@ -277,16 +245,6 @@ def _blocks(characters: Sequence[int], most: int, least: int) -> list[list[int]]
     middle = reached - np.array([characters[bucket] for bucket in filled]) / 2
     block = np.minimum((middle * number / reached[-1]).astype(np.int64), number - 1)
     return [[b for b, own in zip(filled, block, strict=True) if own == n] for n in np.unique(block)]
-
-
-def _runs(costs: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
-    """Bounds of runs that cost at most so much each and have at most a million entries, or of one entry alone."""
-    spent, start = np.cumsum(costs, dtype=np.int64), 0
-    while start < len(costs):
-        before = int(spent[start - 1]) if start else 0
-        stop = min(start + _PAIRS, int(np.searchsorted(spent, before + most, side="right")))
-        yield start, max(start + 1, stop)
-        start = max(start + 1, stop)
 
 
 def _as_one(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tuneworth.curate import across, signed
 from tuneworth.curate.candidates import Caps, candidate_tiles
 from tuneworth.curate.grams import gram_sets
 from tuneworth.curate.join import AlikePairs, alike_pairs, alike_tiles_between
@@ -66,7 +67,7 @@ def by_text(pairs, texts):
 
 def in_memory(texts, threshold, caps):
     told = []
-    tiles = candidate_tiles(texts, gram_sets(texts), threshold, caps=caps, report=told.append)
+    tiles = candidate_tiles(texts, threshold, caps=caps, report=told.append)
     return by_text(AlikePairs.joined(list(tiles)), texts), told[0]
 
 
@@ -96,8 +97,10 @@ def test_any_number_of_buckets_gives_the_pairs_in_memory(tmp_path_factory, seed,
 def test_slices_change_nothing(tmp_path, monkeypatch):
     texts = edited(1, 300)
     expected = in_memory(texts, 0.7, Caps())
-    for name, small in (("_TEXTS", 7), ("_PAIRS", 5), ("_CHARACTERS", 900)):
-        monkeypatch.setattr(alike, name, small)
+    for module, name, small in (
+        (alike, "_TEXTS", 7), (alike, "_PAIRS", 5), (across, "_PAIRS", 5), (across, "_NUMBERED", 900), (signed, "_CHARACTERS", 50)
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, small)
     assert in_parts(tmp_path, texts, 0.7, Caps(), 3) == expected
     assert len(expected[0]) > 100
 
