@@ -183,7 +183,7 @@ def _payback(run: StoredRun) -> Number:
     in_range = f"range {say.days_range(low, high)}" if drawn and (low, high) != (None, None) else ""
     change = f"{_likely(chance)} within {say.days(target)}" if chance is not None and target else ""
     spent = say.amount(money.get("investment"), money.get("currency") or "")
-    cheaper = _against_cheaper(money)
+    cheaper = _against_cheaper(money) if middle is not None else ""  # what never pays back needs no second never
     against = f" against {shortened(str(run.baseline))}" if cheaper else ""
     side = Side(
         name=f"to earn back {spent}{against}", value=say.days(middle), range=(in_range or _daily(money)) + cheaper,
