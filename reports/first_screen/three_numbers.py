@@ -11,6 +11,7 @@ from .. import numbers as say
 from ..charts.axes import Axis, linear_axis
 from ..charts.labels import shortened
 from ..charts.rows import Bar, Mark, mini_rows
+from ..sections.cheaper_way import cheaper_way
 from ..sections.cost_range import cost_range
 from ..sections.tracing import LINE, anchor
 from ..stored import StoredRun
@@ -183,28 +184,15 @@ def _payback(run: StoredRun) -> Number:
     in_range = f"range {say.days_range(low, high)}" if drawn and (low, high) != (None, None) else ""
     change = f"{_likely(chance)} within {say.days(target)}" if chance is not None and target else ""
     spent = say.amount(money.get("investment"), money.get("currency") or "")
-    cheaper = _against_cheaper(money) if middle is not None else ""  # what never pays back needs no second never
-    against = f" against {shortened(str(run.baseline))}" if cheaper else ""
+    way = cheaper_way(money)
+    against = f" against {shortened(str(run.baseline))}" if way else ""
+    cheaper = f"; against {shortened(way.name)} {say.days(way.payback_days)}" if way else ""
     side = Side(
         name=f"to earn back {spent}{against}", value=say.days(middle), range=(in_range or _daily(money)) + cheaper,
         role="candidate", origin=_line(money, "payback_days"),
     )  # fmt: skip
     drawn_at = "#payback" if money.get("payback_distribution") else "#money"
     return Number(title, (side,), change, _payback_picture(middle, low, high, target), drawn_at if change else "")
-
-
-def _against_cheaper(money: Mapping[str, Any]) -> str:
-    """The payback against the cheapest measured way without training, where one costs less than the baseline."""
-    ways = [
-        way
-        for way in money.get("alternatives") or []
-        if way.get("key") == "variant" and not way.get("needs_training") and (way.get("saving_per_request") or 0) > 0
-    ]
-    if not ways:
-        return ""
-    best = max(ways, key=lambda way: way["saving_per_request"])
-    later = say.days((best.get("tuning") or {}).get("payback_days"))
-    return f"; against {shortened(str(best.get('name')))} {later}"
 
 
 def _without_days(money: Mapping[str, Any]) -> Side:

@@ -9,6 +9,7 @@ from .. import numbers as say
 from ..first_screen.typography import typeset
 from ..names import named
 from ..stored import StoredRun
+from .cheaper_way import cheaper_way
 
 __all__ = ["Flip", "flips", "lead", "reasons", "split"]
 
@@ -71,7 +72,11 @@ def _chance(run: StoredRun) -> str:
     futures = f"{say.whole(100 * chance)} of 100 possible futures"
     if not 0.005 <= chance < 0.995:
         futures = "practically every possible future" if chance > 0.5 else "hardly any possible future"
-    return f"the money is back within {say.days(target)} in {futures}"
+    back, way = f"the money is back within {say.days(target)} in {futures}", cheaper_way(money)
+    if way is None:
+        return back
+    later = say.NEVER if way.payback_days is None else f"after {say.days(way.payback_days)}"
+    return f"against {named(run.baseline)} {back}, against {named(way.name)} {later}"
 
 
 def reasons(run: StoredRun) -> list[str]:

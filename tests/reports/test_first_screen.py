@@ -80,6 +80,9 @@ def test_a_payback_says_against_what_where_a_way_without_training_is_cheaper(run
     _, _, payback = three_numbers(read_run(runs("a rival as good")))
     said = [text.replace("\xa0", " ") for text in (payback.sides[0].name, payback.sides[0].range)]
     assert said == ["to earn back 1,560 EUR against prompted", "range 44 to 274 days; against rival 139 days"]
+    lead = why.lead(read_run(runs("a rival as good"))).replace("\xa0", " ")
+    assert "against the prompted model the money is back within 90 days in 52 of 100" in lead
+    assert "possible futures, against “rival” after 139 days; if" in lead
     for kind, alone in (("pays", "range 34 to 98 days"), ("nothing acceptable", "range 409 days to never")):
         _, _, payback = three_numbers(read_run(runs(kind)))
         said = [text.replace("\xa0", " ") for text in (payback.sides[0].name, payback.sides[0].range)]
