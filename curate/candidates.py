@@ -174,7 +174,7 @@ def key_ranks(keys: pl.Series) -> np.ndarray:
 
 def buckets_of(keys: np.ndarray, ranks: Callable[[], np.ndarray], *, caps: Caps = CAPS) -> Buckets:
     """The buckets of one band, or of several whose keys differ; `ranks` are asked for only if a bucket is too large."""
-    order = np.argsort(keys, kind="stable")
+    order = np.argsort(keys)  # which texts are in a bucket matters, not in what order
     sorted_keys = keys[order]
     first = np.flatnonzero(np.append(True, sorted_keys[1:] != sorted_keys[:-1])) if len(keys) else np.zeros(0, np.int64)
     sizes = np.diff(np.append(first, len(keys)))

@@ -194,7 +194,7 @@ def test_the_join_by_segments_is_that_by_prefixes(monkeypatch, threshold):
     sets = gram_sets(texts)
     left, right = np.arange(0, len(texts), 3), np.arange(1, len(texts), 2)
     answers = []
-    for short, gram in ((1e9, 1.0), (-1.0, 0.0)):  # never by segments, always
+    for short in (1e9, -1.0):  # never by segments, always
         monkeypatch.setattr(join, "_SHORT", short)
         monkeypatch.setattr(join, "_SECONDS_OF_A_MEETING", 1.0)
         pairs = [
