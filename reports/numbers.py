@@ -1,6 +1,7 @@
 """Numbers written for people: percentages, money, days and their ranges."""
 
 import math
+from collections.abc import Iterable
 
 __all__ = [
     "MINUS",
@@ -18,6 +19,7 @@ __all__ = [
     "plain",
     "points",
     "points_range",
+    "shared_decimals",
     "signed_amount",
     "size",
     "whole",
@@ -30,6 +32,8 @@ MINUS = "−"
 # Halves go up, as people do it and as the verdict's sentences do: 12.5 is 13. A value a little below a half, as floats
 # come out of a sum, counts as the half; beyond LARGE nobody would see it, and a nudge would change whole units.
 NUDGE, LARGE = 1e-12, 1e9
+NO_CENTS = 10_000  # sums from which nobody asks for cents
+CENTS_MATTER = 50  # sums below which rounding to whole units would show: half a unit is more than a percent
 FINEST = 4  # decimals of a percentage that would otherwise read 0 or 100
 
 
@@ -88,32 +92,46 @@ def count(number: float | None) -> str:
     return f"{number:,.0f}".replace("-", MINUS)
 
 
-def amount(value: float | None, currency: str) -> str:
-    """Money with the digits that it needs: `0.00714 EUR`, `14.29 EUR`, `12,400 EUR`."""
+def shared_decimals(values: Iterable[float | None]) -> int:
+    """The decimals that all sums of a column have from one unit up: none where the column can do without cents, else 2.
+
+    It can where all are whole, and where the largest would have none by itself and the least would not miss its own.
+    Sums below one, such as what a request costs, keep their digits: whole they would be nothing.
+    """
+    sizes = [abs(value) for value in values if value is not None and abs(value) >= 1]
+    whole_ones = all(abs(size - round(size)) < 0.005 for size in sizes)
+    return 0 if whole_ones or (max(sizes) >= NO_CENTS and min(sizes) >= CENTS_MATTER) else 2
+
+
+def amount(value: float | None, currency: str, *, decimals: int | None = None) -> str:
+    """Money with the digits that it needs: `0.00714 EUR`, `14.29 EUR`, `12,400 EUR`.
+
+    In a column all sums from one unit up have the same `decimals`, those of `shared_decimals`.
+    """
     if value is None:
         return UNKNOWN
-    text = _money_digits(abs(value))
+    text = _money_digits(abs(value), decimals=decimals)
     return f"{MINUS if value < 0 and text.strip('0.') else ''}{text}{NBSP}{currency}"
 
 
-def signed_amount(value: float | None, currency: str) -> str:
+def signed_amount(value: float | None, currency: str, *, decimals: int | None = None) -> str:
     """Money with a plus in front where it is a gain."""
-    text = amount(value, currency)
+    text = amount(value, currency, decimals=decimals)
     return f"+{text}" if value is not None and value > 0 else text
 
 
-def amount_range(low: float | None, high: float | None, currency: str) -> str:
-    """Two sums as a range in one currency."""
+def amount_range(low: float | None, high: float | None, currency: str, *, decimals: int | None = None) -> str:
+    """Two sums as a range in one currency; `decimals` as for `amount`."""
     if low is None or high is None:
         return UNKNOWN
     largest = max(abs(low), abs(high))
-    if largest >= 1000:  # cents of one end beside thousands of the other
+    if largest >= 1000 and decimals is None:  # cents of one end beside thousands of the other
         low, high = round(low), round(high)
     digits = 2 if largest < 1 else 3  # a range needs no third digit
     if min(abs(low), abs(high)) > 0 and largest < 1 and _decimals(low) == _decimals(high) + 1:
         # Ends of 0.097 and 0.1018: as many decimals for both, or a value beside them seems to lie outside.
         return f"{_signed(low, _decimals(low))} to {_signed(high, _decimals(low))}{NBSP}{currency}"
-    first, last = (f"{MINUS if end < 0 else ''}{_money_digits(abs(end), digits)}" for end in (low, high))
+    first, last = (f"{MINUS if end < 0 else ''}{_money_digits(abs(end), digits, decimals)}" for end in (low, high))
     return f"{first} to {last}{NBSP}{currency}"
 
 
@@ -204,12 +222,14 @@ def _signed(value: float, decimals: int) -> str:
     return f"{MINUS if value < 0 else ''}{abs(value):.{decimals}f}"
 
 
-def _money_digits(value: float, digits: int = 3) -> str:
-    """Some significant digits below one, cents up to ten thousand, whole units above."""
+def _money_digits(value: float, digits: int = 3, decimals: int | None = None) -> str:
+    """Some significant digits below one, cents up to ten thousand, whole units above; or `decimals` from one on."""
     if value == 0:
         return "0"
     if value < 1:
         power = int(f"{value:.{digits - 1}e}".split("e")[1])  # of the rounded value: 0.09998 is 0.100
         return f"{value:.{digits - 1 - power}f}"
     value = _nudged(value)
-    return f"{value:,.2f}".removesuffix(".00") if value < 10_000 else f"{value:,.0f}"
+    if decimals is not None:
+        return f"{value:,.{decimals}f}"
+    return f"{value:,.2f}".removesuffix(".00") if value < NO_CENTS else f"{value:,.0f}"

@@ -197,12 +197,13 @@ def volume_figure(run: StoredRun) -> Markup:
 
 def _volume_table(money: Mapping[str, Any], *, banded: bool) -> tuple[tuple[str, ...], ...]:
     """The whole curve in numbers; older runs know no range of the gain."""
-    currency, rows = money.get("currency") or "", []
-    for line in money["volume_curve"]:
-        row = (
-            say.count(line["requests_per_day"]), say.days(line.get("payback_days")), say.amount(line.get("npv"), currency),
-        )  # fmt: skip
-        rows.append((*row, say.amount_range(line.get("npv_p5"), line.get("npv_p95"), currency)) if banded else row)
+    currency, rows, curve = money.get("currency") or "", [], money["volume_curve"]
+    decimals = say.shared_decimals(line.get(key) for line in curve for key in ("npv", "npv_p5", "npv_p95"))
+    for line in curve:
+        gain = say.amount(line.get("npv"), currency, decimals=decimals)
+        row = (say.count(line["requests_per_day"]), say.days(line.get("payback_days")), gain)
+        ends = line.get("npv_p5"), line.get("npv_p95")
+        rows.append((*row, say.amount_range(*ends, currency, decimals=decimals)) if banded else row)
     return tuple(rows)
 
 
@@ -216,9 +217,11 @@ def volume_rows(run: StoredRun) -> list[tuple[str, ...]]:
         return min((abs(math.log(line["requests_per_day"]) - mark) for mark in marks), default=0.0)
 
     kept = sorted(sorted(lines, key=distance)[:PRINTED], key=lambda line: line["requests_per_day"])
+    decimals = say.shared_decimals(line["npv"] for line in kept)
+    gains = [say.amount(line["npv"], currency, decimals=decimals) for line in kept]
     return [
-        (say.count(line["requests_per_day"]), say.days(line.get("payback_days")), _gain_words(line["npv"], currency))
-        for line in kept
+        (say.count(line["requests_per_day"]), say.days(line.get("payback_days")), gain)
+        for line, gain in zip(kept, gains, strict=True)
     ]
 
 

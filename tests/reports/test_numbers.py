@@ -38,6 +38,21 @@ def test_money_has_the_digits_that_it_needs(value: float | None, text: str) -> N
     assert spaced(say.amount(value, "EUR")) == text
 
 
+@pytest.mark.parametrize(("column", "texts"), [
+    ((5467.43, 28708.2), ["5,467 EUR", "28,708 EUR"]), ((0.00714, 5467.43, 28708.2), ["0.00714 EUR", "5,467 EUR", "28,708 EUR"]),
+    ((42.3, 28708.2, -1560), ["42.30 EUR", "28,708.20 EUR", "−1,560.00 EUR"]), ((200, 5000), ["200 EUR", "5,000 EUR"]),
+    ((200, 5467.43), ["200.00 EUR", "5,467.43 EUR"]), ((0.5, None, 0), ["0.500 EUR", "not measured", "0 EUR"]),
+])  # fmt: skip
+def test_the_sums_of_a_column_share_their_decimals(column: tuple[float | None, ...], texts: list[str]) -> None:
+    decimals = say.shared_decimals(column)
+    assert [spaced(say.amount(value, "EUR", decimals=decimals)) for value in column] == texts
+
+
+def test_a_range_in_a_column_has_the_decimals_of_its_column() -> None:
+    assert spaced(say.amount_range(5876.2, 28716.85, "EUR", decimals=2)) == "5,876.20 to 28,716.85 EUR"
+    assert spaced(say.amount_range(5876.2, 28716.85, "EUR", decimals=0)) == "5,876 to 28,717 EUR"
+
+
 @pytest.mark.parametrize(("value", "text"), [
     (14.0, "14 days"), (1.49, "1.5 days"), (1.0, "1 day"), (443, "443 days"), (900, "2.5 years"), (None, "never"),
     (40e6, "more than 100 years"),
