@@ -82,14 +82,13 @@ def _token_lines(results: Mapping[str, Any], pair: tuple[str, str]) -> list[str]
 
 
 def money_lines(money: Mapping[str, Any], pair: tuple[str, str]) -> list[str]:
-    """Cost per acceptable output of both, what machines of their own cost a day beside it, and payback."""
-    currency = money["currency"]
+    """Cost per acceptable output of both, machines of their own included, and payback."""
     # Where people mend what fails, every output ends acceptable, and its cost is that of the request and the mending.
     label, key = {
         "repair": ("cost per output, mending included", "effective_cost_per_request"),
         "retry": ("cost per request, new tries included", "effective_cost_per_request"),
     }.get(str(money.get("failures")), ("cost per acceptable output", "cost_per_acceptable_output"))
-    lines = [f"  {label}, {name}: {_cost(money['variants'][name], key, currency)}" for name in pair]
+    lines = [line for name in pair for line in _cost_lines(f"{label}, {name}", money, money["variants"][name], key)]
     if money["requests_per_day"] is None:
         return lines
     if money["saving_per_request"] is None:
@@ -101,10 +100,18 @@ def money_lines(money: Mapping[str, Any], pair: tuple[str, str]) -> list[str]:
     return lines
 
 
-def _cost(variant: Mapping[str, Any], key: str, currency: str) -> str:
-    """A cost of one output; a machine that is always on is no part of it, and would seem to be free."""
-    machines = variant.get("machine_cost_per_day")
-    return sum_of(variant[key], currency) + (f", machines {sum_of(machines, currency)} a day" if machines else "")
+def _cost_lines(label: str, money: Mapping[str, Any], variant: Mapping[str, Any], key: str) -> list[str]:
+    """A cost of one output, with its part of a day's machines; without a volume the machines' day stands beside it."""
+    machines, shared = variant.get("machine_cost_per_day"), variant.get("cost_with_machines")
+    if not machines:
+        return [f"  {label}: {sum_of(variant[key], money['currency'])}"]
+    day = f"{sum_of(machines, money['currency'])} a day"
+    if shared is None:
+        return [f"  {label}: {sum_of(variant[key], money['currency'])}, machines {day}"]
+    return [
+        f"  {label}: {sum_of(shared, money['currency'])},",
+        f"    machines at {day} included, at {money['requests_per_day']:,.0f} requests a day",
+    ]
 
 
 def _days(value: float | None) -> str:

@@ -27,10 +27,12 @@ def _table(money: Money) -> list[str]:
     pair = [money["variants"][name] for name in names]
     rows = [("", *(_clipped(name) for name in names))]
     counted = {"drop": "counted", "repair": "with failures mended", "retry": "with tries"}.get(money["failures"])
+    shared = any(option["machine_cost_per_day"] and option["cost_with_machines"] is not None for option in pair)
     for key, label in (
         ("cost_per_request", "cost of one request"),
         ("cost_per_acceptable_output", "per acceptable output"),
         ("effective_cost_per_request", counted if money["failures"] in ("repair", "retry") else None),
+        ("cost_with_machines", "  machines included" if shared else None),
     ):
         if label:
             rows.append((label, *(_sum(option[key], currency) for option in pair)))
@@ -61,17 +63,31 @@ def _missing(money: Money) -> list[Row]:
 
 def _saving(money: Money) -> list[Row]:
     currency, share = money["currency"], money["saving_share"]
-    machines = any(variant["machine_cost_per_day"] for variant in money["variants"].values())
+    machines = any(money["variants"][money[side]]["machine_cost_per_day"] for side in ("baseline", "candidate"))
     saved = _sum(money["saving_per_request"], currency)
-    if share is not None:
-        saved += f" ({_share(share)}{' of a day' if machines else ''})"
+    if share is not None and not machines:
+        saved += f" ({_share(share)})"
+    saved += ", machines apart" if machines and money["saving_per_request"] is not None else ""
     rows = [("saving per output" if money["failures"] == "drop" else "saving per request", saved)]
     parts = money["parts"]
     if parts and None not in parts.values():
         words = {"guide": "other prompt", "model": "other prices, lengths", "failures": "fewer failures"}
         made = [f"{words[key]} {_sum(value, currency)}" for key, value in parts.items() if value]
         rows.append(("  of it", ", ".join(made) or "nothing"))
-    return rows
+    return [*rows, *(_days_spent(money) if machines else [])]
+
+
+def _days_spent(money: Money) -> list[Row]:
+    """What a day costs with either side, machines included, and by how much that is less or more."""
+    share, spent = money["saving_share"], [money[f"spend_per_day_{side}"] for side in ("baseline", "candidate")]
+    if None in spent:
+        return []
+    days = [
+        f"{_sum(day, money['currency'])} {money[side]}"
+        for day, side in zip(spent, ("baseline", "candidate"), strict=True)
+    ]
+    change = "" if share is None else f" ({_share(abs(share))} {'less' if share >= 0 else 'more'})"
+    return [("a day, machines in", f"{days[0]}, {days[1]}{change}")]
 
 
 def _running(money: Money) -> list[Row]:

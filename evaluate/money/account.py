@@ -21,7 +21,7 @@ from .formulas import (
     failing_of,
     machine_cost_per_day,
 )
-from .options import Figures, Plan, effective_of, figures, parts, read_option, read_plan
+from .options import Figures, Plan, cost_with_machines, effective_of, figures, parts, read_option, read_plan
 from .quantities import MeasuredVariant, Quantity
 from .roi_settings import RoiSettings
 
@@ -76,6 +76,7 @@ def _variant(option: Option | None, plan: Plan, values: Mapping[str, Decimal], n
         "cost_per_request": cost,
         "cost_per_acceptable_output": cost / acceptance if cost is not None and acceptance else None,
         "effective_cost_per_request": effective_of(option, plan),
+        "cost_with_machines": cost_with_machines(option, plan),
         "machine_cost_per_day": None if option is None else figures(option, option, plan).machines[0],
         **{key: values.get(f"{name}.{key}") for key in ("fixed_tokens", "input_tokens", "output_tokens")},
         "acceptance": acceptance,

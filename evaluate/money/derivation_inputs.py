@@ -25,7 +25,7 @@ RUNNING = {
 }
 OF_OPTION = (
     "cost_per_request", "cost_per_acceptable_output", "effective_cost_per_request", "calls", "still_failing",
-    "replicas", "machine_cost_per_day",
+    "replicas", "machine_cost_per_day", "cost_with_machines",
 )  # fmt: skip
 
 
@@ -106,6 +106,10 @@ class _Book:
             ],
             "calls": [*retried, f"{failing}.extra_calls"],
             "still_failing": [*retried, f"{failing}.rescued"],
+            "cost_with_machines": [
+                "requests_per_day", self._effective(head), f"{head}.machine_cost_per_day",
+                *([f"{name}.acceptance"] if self.failures == "ignore" else []),
+            ],
             "replicas": ["requests_per_day", f"{head}.calls", *self._machines(name)[1:]],
             "machine_cost_per_day": [
                 f"{name}.hourly", f"{head}.replicas" if f"{head}.replicas" in self.lines else f"{name}.min_replicas",

@@ -17,7 +17,7 @@ from .formulas import (
     machine_cost_per_day,
     ramped_days,
 )
-from .options import DAYS_A_YEAR, Plan, figures
+from .options import DAYS_A_YEAR, Plan, cost_with_machines, effective_of, figures
 
 __all__ = ["break_even_lines", "payback_lines", "upkeep_lines", "value_lines"]
 
@@ -109,7 +109,26 @@ def _machine_lines(name: str, option: Option, plan: Plan, unit: str) -> list[Lin
             unit,
         )
     )
-    return lines
+    return lines + _shared_line(name, option, plan, unit.removesuffix(" a day"))
+
+
+def _shared_line(name: str, option: Option, plan: Plan, currency: str) -> list[Line]:
+    """One output with its part of a day's machines; nothing without a volume."""
+    effective, volume = effective_of(option, plan), plan.requests_per_day
+    if cost_with_machines(option, plan) is None or effective is None or not volume:
+        return []
+    unit = "request" if plan.failures in ("repair", "retry") else "acceptable output"
+    outputs = "acceptable outputs" if plan.failures == "drop" else "requests"
+    formula = f"({outputs} a day × cost of one + machines a day) ÷ {outputs} a day"
+    template, numbers = "({0} × {1} + {2}) ÷ {0}", [volume, effective, figures(option, option, plan).machines[0]]
+    if plan.failures == "ignore" and option.acceptance:
+        formula = formula.removesuffix("requests a day") + "(requests a day × acceptable share)"
+        template, numbers = "({0} × {1} + {2}) ÷ ({0} × {3})", [*numbers, option.acceptance]
+    words = f"One {unit} of {name}, machines included: a day's spend by what a day brings."
+    return [
+        line(f"variants.{name}.cost_with_machines", words, formula, template, numbers,
+             lambda n, c, m, a=ONE: (n * c + m) / (n * a), currency),
+    ]  # fmt: skip
 
 
 def payback_lines(prefix: str, against: str, pair: Pair, plan: Plan, currency: str) -> list[Line]:

@@ -18,7 +18,7 @@ from .formulas import (
 )
 from .roi_settings import RoiSettings
 
-__all__ = ["Figures", "Plan", "figures", "parts", "price", "read_option", "read_plan"]
+__all__ = ["Figures", "Plan", "cost_with_machines", "figures", "parts", "price", "read_option", "read_plan"]
 
 DAYS_A_YEAR = Decimal("365.25")
 TOKENS = ("fixed_tokens", "input_tokens", "output_tokens")
@@ -232,6 +232,24 @@ def effective_of(option: Option | None, plan: Plan) -> Decimal | None:
     if option is None:
         return None
     return effective_cost_of(option, failures=plan.failures, failure_cost=plan.failure_cost, tries=plan.tries)
+
+
+def cost_with_machines(option: Option | None, plan: Plan) -> Decimal | None:
+    """What one output of the option costs with its part of a day's machines; None where it cannot be said.
+
+    Per acceptable output where failures are ignored or dropped, per request with what its failures cost where they are
+    mended or tried again: a day's spend by the outputs that a day brings. Machines without a volume have no such part.
+    """
+    effective = effective_of(option, plan)
+    if option is None or effective is None:
+        return None
+    machines, volume = _machines(option, plan), plan.requests_per_day
+    if machines and not volume:
+        return None
+    cost = effective + (machines / volume if machines and volume else ZERO)
+    if plan.failures != "ignore":
+        return cost
+    return cost / option.acceptance if option.acceptance else None
 
 
 def _machines(option: Option, plan: Plan) -> Decimal:

@@ -1,9 +1,10 @@
 """The run on one page for a pull request: what the Markdown page shows beside the first screen."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import numbers as say
+from ..sections.cost_range import hosts_machines
 from ..sections.rules import check_rows
 from ..stored import StoredRun
 
@@ -13,6 +14,10 @@ MOST_VARIANTS = 10
 MOST_RULES = 8
 MOST_RISKS = 5
 MOST_GATES = 10
+SUMS = (
+    "saving_per_request", "investment", "spend_per_day_baseline", "spend_per_day_candidate", "saving_per_day", "npv",
+    "npv_p5", "npv_p95",
+)  # fmt: skip
 FIRED = {"over": "over its limit", "warn": "near its limit"}
 
 
@@ -36,14 +41,22 @@ def _variant(run: StoredRun, name: str) -> tuple[str, ...]:
     tokens = (run.results.get("tokens") or {}).get(name) or {}
     known = [tokens[key] for key in ("fixed", "input", "output") if tokens.get(key) is not None]
     money = run.results.get("money") or {}
-    cost = ((money.get("variants") or {}).get(name) or {}).get("cost_per_request")
+    priced = (money.get("variants") or {}).get(name) or {}
     return (
         name,
         say.count(scored.get("n")),
         *shares,
         say.count(round(sum(known))) if known else "not counted",
-        say.amount(cost, str(money.get("currency") or "")) if cost is not None else "–",
+        _cost(priced, str(money.get("currency") or "")),
     )
+
+
+def _cost(variant: Mapping[str, Any], currency: str) -> str:
+    """What a request costs; machines of one's own cost by the day, whatever the requests."""
+    cost, machines = variant.get("cost_per_request"), variant.get("machine_cost_per_day")
+    if cost is None:
+        return "–"
+    return f"{say.amount(machines, currency)} a day" if machines else say.amount(cost, currency)
 
 
 def moved_rows(run: StoredRun) -> list[tuple[str, str, str, str]]:
@@ -59,47 +72,69 @@ def short(text: str, most: int = 120) -> str:
 
 
 def money_lines(run: StoredRun) -> list[tuple[str, str]]:
-    """What the money amounts to in at most six lines; nothing without prices or volume."""
+    """What the money amounts to in at most seven lines; nothing without prices or volume.
+
+    The sums are one column, so they share their decimals.
+    """
     money = run.results.get("money") or {}
     if money.get("saving_per_request") is None:
         return []
-    currency = str(money.get("currency") or "")
-    lines = [("Saved on each request", _saved(money, currency))]
-    lines.append(("To be invested", say.amount(money.get("investment"), currency)))
+    currency, decimals = str(money.get("currency") or ""), say.shared_decimals(money.get(key) for key in SUMS)
+
+    def sum_of(key: str) -> str:
+        return say.amount(money.get(key), currency, decimals=decimals)
+
+    lines = _saved(run, money, sum_of)
+    lines.append(("To be invested", sum_of("investment")))
     if money.get("requests_total") is not None:
         pays = money.get("requests_to_pay_back")
         lines.append(("Requests until that is earned back", say.NEVER if pays is None else say.count(pays)))
-        lines.append((f"Gain over {say.count(money['requests_total'])} requests", _gain(money, currency)))
+        lines.append((f"Gain over {say.count(money['requests_total'])} requests", _gain(money, currency, decimals)))
         return lines
     if money.get("requests_per_day") is None:
         return lines
     volume = f"{say.count(money['requests_per_day'])} requests"
-    lines.append((f"Saved a day at {volume}", say.amount(money.get("saving_per_day"), currency)))
+    lines.append((f"Saved a day at {volume}{_upkeep(money)}", sum_of("saving_per_day")))
     low, high = money.get("payback_days_p5"), money.get("payback_days_p95")
     span = f" (range {say.days_range(low, high)})" if (low, high) != (None, None) else ""
     lines.append(("Earned back after", say.days(money.get("payback_days")) + span))
     least = money.get("break_even_requests_per_day")
     lines.append(("Pays from, requests a day", say.NEVER if least is None else say.count(least)))
     if money.get("horizon_days") is not None:
-        lines.append((f"Gain over {say.days(money['horizon_days'])}", _gain(money, currency)))
+        lines.append((f"Gain over {say.days(money['horizon_days'])}", _gain(money, currency, decimals)))
     return lines
 
 
-def _saved(money: Mapping[str, Any], currency: str) -> str:
-    share = money.get("saving_share")
-    part = (
-        f" ({say.percent(share, digits=0 if abs(share) >= 0.1 else 1).replace('-', say.MINUS)})"
-        if share is not None
-        else ""
-    )
-    return say.amount(money["saving_per_request"], currency) + part
+def _saved(run: StoredRun, money: Mapping[str, Any], sum_of: Callable[[str], str]) -> list[tuple[str, str]]:
+    """What a request saves and its share; with machines of one's own the share is that of a day, beside its sums."""
+    share, saved = money.get("saving_share"), sum_of("saving_per_request")
+    text = "" if share is None else say.percent(abs(share), digits=0 if abs(share) >= 0.1 else 1)
+    if not hosts_machines(money):
+        minus = say.MINUS if share is not None and share < 0 else ""
+        return [("Saved on each request", f"{saved} ({minus}{text})" if text else saved)]
+    lines = [("Saved on each request, machines apart", saved)]
+    if money.get("spend_per_day_baseline") is not None and money.get("spend_per_day_candidate") is not None:
+        ends = (sum_of(f"spend_per_day_{side}") for side in ("baseline", "candidate"))
+        days = ", ".join(f"{name} {end}" for name, end in zip((run.baseline, run.candidate), ends, strict=True))
+        change = f" ({text} {'less' if share > 0 else 'more'})" if share else ""
+        lines.append((f"A day at {say.count(money['requests_per_day'])} requests, machines included", days + change))
+    return lines
 
 
-def _gain(money: Mapping[str, Any], currency: str) -> str:
+def _upkeep(money: Mapping[str, Any]) -> str:
+    """Says that a day's saving is less than both days differ by, where monitoring or retraining is taken off too."""
+    before, after = (money.get(f"spend_per_day_{side}") for side in ("baseline", "candidate"))
+    if not hosts_machines(money) or before is None or after is None or money.get("saving_per_day") is None:
+        return ""
+    return ", upkeep taken off" if before - after - money["saving_per_day"] > 1e-9 * (before + after) else ""
+
+
+def _gain(money: Mapping[str, Any], currency: str, decimals: int) -> str:
     """The middle of the gain with its range; what lies beyond all numbers is only named."""
     low, high = money.get("npv_p5"), money.get("npv_p95")
-    span = f" (range {say.amount_range(low, high, currency)})" if low is not None and high is not None else ""
-    return say.signed_amount(money.get("npv"), currency) + span
+    ends = say.amount_range(low, high, currency, decimals=decimals)
+    span = f" (range {ends})" if low is not None and high is not None else ""
+    return say.signed_amount(money.get("npv"), currency, decimals=decimals) + span
 
 
 def risk_lines(run: StoredRun) -> list[tuple[str, str, str]]:

@@ -1,6 +1,6 @@
 """The three numbers of the first screen: acceptable outputs, their cost or their tokens, the payback."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -97,10 +97,13 @@ def _cost(run: StoredRun) -> Number | None:
         return None
     for name, role in _sides(run):
         variant = money["variants"][name]
-        value = variant.get(key)
+        machines, shared = (variant.get(part) for part in ("machine_cost_per_day", "cost_with_machines"))
+        counted = "cost_with_machines" if machines and shared is not None else key
+        value = variant.get(counted)
         text = say.amount(value, currency) if value is not None else "none acceptable"
-        spread = cost_range(run, name)
-        origin = _line(money, f"variants.{name}.{key}")
+        apart = f"and {say.amount(machines, currency)} a day for its machines" if machines and shared is None else ""
+        spread = apart or cost_range(run, name)
+        origin = _line(money, f"variants.{name}.{counted}")
         sides.append(Side(name=name, value=text, range=spread, role=role, origin=origin))
         values.append((value, role))
     known = [(value, role) for value, role in values if value is not None]
@@ -108,9 +111,18 @@ def _cost(run: StoredRun) -> Number | None:
     axis = linear_axis([value for value, _ in known], str)
     picture = mini_rows([Bar(0, value, role) for value, role in known], axis)
     origin = _line(money, "saving_share") if change and change == _saved(money) else ""
-    if change and any(money["variants"][name].get("machine_cost_per_day") for name, _ in _sides(run)):
-        change += ", machines apart"
+    hosted = [money["variants"][name] for name, _ in _sides(run) if money["variants"][name].get("machine_cost_per_day")]
+    if hosted:
+        change, origin = _hosted_change(money, hosted, change), "#money"
     return Number(title, tuple(sides), change, picture, origin)
+
+
+def _hosted_change(money: Mapping[str, Any], hosted: Sequence[Mapping[str, Any]], change: str) -> str:
+    """The change of two costs of which one holds machines; without a volume they cannot be set against each other."""
+    if any(variant.get("cost_with_machines") is None for variant in hosted):
+        return "" if money.get("requests_per_day") else "which is less depends on requests a day"
+    at = f"machines included, at {say.count(money['requests_per_day'])} requests a day"
+    return f"{change}, {at}" if change else at
 
 
 def _saved(money: Mapping[str, Any]) -> str:

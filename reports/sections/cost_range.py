@@ -1,18 +1,29 @@
 """The range of a cost: what it would be at both ends of the measured acceptance, at the stated prices."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
+from ...evaluate.money.formula_inputs import read_inputs
+from ...evaluate.money.options import cost_with_machines
 from .. import numbers as say
 from ..stored import StoredRun
 
-__all__ = ["cost_range"]
+__all__ = ["cost_range", "hosts_machines"]
+
+
+def hosts_machines(money: Mapping[str, Any]) -> bool:
+    """Whether one of the two sides runs on machines that are paid by the day."""
+    sides = (money.get("baseline"), money.get("candidate"))
+    return any(((money.get("variants") or {}).get(name) or {}).get("machine_cost_per_day") for name in sides)
 
 
 def cost_range(run: StoredRun, name: str) -> str:
     """The range of what an output of the variant costs, mended where failures are, else for each acceptable one.
 
-    Empty where the acceptance was stated and not measured, and where trying again makes it no matter of one share.
+    Machines of its own are in it, at the volume that was stated. Empty where the acceptance was stated and not
+    measured, and where trying again makes it no matter of one share.
     """
     money = run.results.get("money") or {}
     variant = (money.get("variants") or {}).get(name) or {}
@@ -20,9 +31,31 @@ def cost_range(run: StoredRun, name: str) -> str:
     cost, currency = variant.get("cost_per_request"), money.get("currency") or ""
     if cost is None or None in (found.get("share"), found.get("low"), found.get("high")):
         return ""
+    if variant.get("machine_cost_per_day"):
+        return _with_machines(found, money, name)
     if money.get("failures") == "repair":
         return _mended(found, variant, money.get("failure_cost"), currency)
     return "" if money.get("failures") == "retry" else _of_acceptable(found, variant, currency)
+
+
+def _with_machines(found: Mapping[str, float], money: Mapping[str, Any], name: str) -> str:
+    """The cost with its part of a day's machines, of which other shares may need more or fewer."""
+    inputs = money.get("formula_inputs") or {}
+    if money.get("failures") == "retry" or not inputs.get("requests_per_day") or name not in inputs["variants"]:
+        return ""
+    *pair, plan = read_inputs(inputs)
+    option = pair[name == inputs["candidate"]]
+    if option is None or option.acceptance is None or _differ(found["share"], float(option.acceptance)):
+        return ""
+    high, low = (
+        cost_with_machines(replace(option, acceptance=Decimal(repr(float(found[end])))), plan)
+        for end in ("high", "low")
+    )
+    if high is None:
+        return ""
+    if low is None:
+        return f"from {say.amount(float(high), money.get('currency') or '')}"
+    return say.amount_range(float(high), float(low), money.get("currency") or "")
 
 
 def _mended(found: Mapping[str, float], variant: Mapping[str, Any], each: float | None, currency: str) -> str:

@@ -33,6 +33,7 @@ ENDS = {
     "still_failing": "still failing",
     "replicas": "machines",
     "machine_cost_per_day": "machines a day",
+    "cost_with_machines": "cost of one output, machines included",
     "saving_per_request": "saved on one request",
     "saving_per_day": "saved in a day",
 }

@@ -8,11 +8,13 @@ from markupsafe import Markup
 
 from .. import numbers as say
 from ..stored import StoredRun
-from .cost_range import cost_range
+from .cost_range import cost_range, hosts_machines
 from .tracing import ASSUMPTION, LINE, traced
 
 __all__ = ["CostRow", "Step", "alternative_rows", "cost_rows", "costed", "money_steps"]
 
+# The sums in the results of the short steps, one column.
+STEPS = ("saving_per_request", "investment", "saving_per_day", "break_even_failure_cost", "npv")
 # The line of the cost table that counts in the end, by what happens to unacceptable outputs.
 COUNTS = {"ignore": "cost_per_request", "drop": "cost_per_acceptable_output"}
 
@@ -47,8 +49,12 @@ def cost_rows(run: StoredRun) -> list[CostRow]:
     """What one request costs per variant, line by line, each cell a link to its derivation or its assumption."""
     money = run.results["money"]
     variants, currency = money.get("variants") or {}, money.get("currency") or ""
-    counts = COUNTS.get(str(money.get("failures") or ""), "effective_cost_per_request")
+    ends = COUNTS.get(str(money.get("failures") or ""), "effective_cost_per_request")
+    what = "One acceptable output" if ends in COUNTS.values() else "One request with its failures"
     names = costed(run)
+    hosted = [variants[name] for name in names if variants[name].get("machine_cost_per_day")]
+    shared = any(variant.get("cost_with_machines") is not None for variant in hosted)
+    counts = "cost_with_machines" if shared else ends
 
     def row(label: str, key: str, write: Callable[[Any], str], kind: str = LINE) -> CostRow:
         cells = []
@@ -71,13 +77,16 @@ def cost_rows(run: StoredRun) -> list[CostRow]:
         row("Acceptable", "acceptance", say.percent, ASSUMPTION),
         row("One acceptable output costs", "cost_per_acceptable_output", per_acceptable),
     ]
-    if any(variants[name].get("machine_cost_per_day") for name in names):
-        rows.append(row("Its machines cost a day", "machine_cost_per_day", sum_of))
-    if counts not in COUNTS.values():
+    if ends not in COUNTS.values():
         rows.append(row("One request with what its failures cost", "effective_cost_per_request", sum_of))
+    if hosted:
+        rows.append(row("Its machines cost a day", "machine_cost_per_day", sum_of))
+    if shared:
+        label = f"{what}, machines included, at {say.count(money['requests_per_day'])} requests a day"
+        rows.append(row(label, "cost_with_machines", per_acceptable))
     spans = tuple(cost_range(run, name) for name in names)
     if any(spans):
-        what = "One acceptable output" if counts in COUNTS.values() else "One request with its failures"
+        what += ", machines included" if shared else ""
         rows.append(
             CostRow(f"{what}, at both ends of the acceptable share's range", tuple(span or "–" for span in spans))
         )
@@ -88,9 +97,10 @@ def money_steps(run: StoredRun) -> list[Step]:
     """From the saving of one request to the payback, each step with its numbers."""
     money = run.results["money"]
     currency, variants = money.get("currency") or "", money.get("variants") or {}
+    decimals = say.shared_decimals(money.get(key) for key in STEPS)
 
     def sum_of(key: str) -> str:
-        return say.amount(money.get(key), currency)
+        return say.amount(money.get(key), currency, decimals=decimals)
 
     def cost(name: str | None) -> str:
         return say.amount((variants.get(name or "") or {}).get("effective_cost_per_request"), currency)
@@ -98,11 +108,12 @@ def money_steps(run: StoredRun) -> list[Step]:
     if money.get("saving_per_request") is None:
         return []
     share, volume, running = (money.get(key) for key in ("saving_share", "requests_per_day", "running_cost_per_day"))
+    hosted = hosts_machines(money)
     steps = [
         Step(
-            "Saved on one request",
+            "Saved on one request, machines apart" if hosted else "Saved on one request",
             f"{cost(run.baseline)} ({run.baseline}) − {cost(run.candidate)} ({run.candidate})",
-            sum_of("saving_per_request") + (f", {say.percent(share)}" if share is not None else ""),
+            sum_of("saving_per_request") + (f", {say.percent(share)}" if share is not None and not hosted else ""),
         ),
         Step("To be spent once", "everything under “investment” in the list of assumptions", sum_of("investment")),
     ]
@@ -114,14 +125,15 @@ def money_steps(run: StoredRun) -> list[Step]:
         if (money.get("saving_per_day") or 0) <= 0:
             how = "a day that saves nothing earns nothing back"
         steps.append(Step("Paid back after", how, say.days(money.get("payback_days")), total=True))
-    return steps + _thresholds(money, currency)
+    return steps + _thresholds(money, currency, decimals)
 
 
 def alternative_rows(run: StoredRun) -> list[tuple[str, ...]]:
     """The ways without tuning: name, cost of a request, less than the baseline, acceptable, payback of tuning against it."""
     money = run.results["money"]
-    currency, rows = money.get("currency") or "", []
-    for way in money.get("alternatives") or []:
+    currency, rows, ways = money.get("currency") or "", [], money.get("alternatives") or []
+    decimals = say.shared_decimals((way.get("tuning") or {}).get("npv") for way in ways)
+    for way in ways:
         tuning, saved = way.get("tuning") or {}, way.get("saving_share")
         known = way.get("acceptance") is not None
         rows.append(
@@ -132,13 +144,13 @@ def alternative_rows(run: StoredRun) -> list[tuple[str, ...]]:
                 f"{say.percent(way.get('acceptance'))} ({way.get('acceptance_from')})" if known else say.UNKNOWN,
                 say.days(tuning.get("payback_days"))
                 if tuning.get("saving_per_day") is not None
-                else say.amount(tuning.get("npv"), currency),
+                else say.amount(tuning.get("npv"), currency, decimals=decimals),
             )
         )
     return rows
 
 
-def _thresholds(money: Mapping[str, Any], currency: str) -> list[Step]:
+def _thresholds(money: Mapping[str, Any], currency: str, decimals: int) -> list[Step]:
     """The figures beside the payback, those that exist."""
     horizon = money.get("horizon_days")
     steps = [
@@ -152,8 +164,12 @@ def _thresholds(money: Mapping[str, Any], currency: str) -> list[Step]:
         ("break_even_failure_cost", "Worth it once a failure costs", "the better quality then carries it", "{money}"),
         ("npv", f"Gain over {say.days(horizon)}" if horizon else "Gain in all", "savings minus spending", "{money}"),
     ]
+
+    def write(value: float) -> str:
+        return say.amount(value, currency, decimals=decimals)
+
     return [
-        Step(what, how, text.format(count=say.count(found), money=say.amount(found, currency)), total=key == "npv")
+        Step(what, how, text.format(count=say.count(found), money=write(found)), total=key == "npv")
         for key, what, how, text in steps
         if (found := money.get(key)) is not None
     ]

@@ -92,8 +92,12 @@ def cost_words(run: StoredRun) -> str:
 
 def cost_note(run: StoredRun) -> str:
     """What the cost of a request includes, where it is more than the tokens."""
-    failures = (page_data(run) or {}).get("failures")
-    return "The cost of a request includes what its failures cost." if failures in ("repair", "retry") else ""
+    inputs = page_data(run) or {}
+    failing = inputs.get("failures") in ("repair", "retry")
+    said = ["The cost of a request includes what its failures cost."] if failing else []
+    if any(variant.get("hourly") for variant in (inputs.get("variants") or {}).values()) and not inputs["requests_total"]:
+        said.append("Machines are not in it, as they are paid by the day; payback and gain count them.")
+    return " ".join(said)
 
 
 def doubt_rows(run: StoredRun) -> list[tuple[str, ...]]:
@@ -114,14 +118,16 @@ def doubt_rows(run: StoredRun) -> list[tuple[str, ...]]:
     if (run.results["money"] or {}).get("cached_guide"):
         what = f"the guide of {inputs['baseline']} is always read from the cache"
         doubts.append((what, _counted(inputs, cached=True)))
-    return [(what, *_cells(found, inputs)) for what, found in doubts]
+    decimals = say.shared_decimals(_float(found.npv) for _, found in doubts)
+    return [(what, *_cells(found, inputs, decimals)) for what, found in doubts]
 
 
-def _cells(found: Figures, inputs: Mapping[str, Any]) -> tuple[str, ...]:
+def _cells(found: Figures, inputs: Mapping[str, Any], decimals: int) -> tuple[str, ...]:
+    """Both costs, the payback, and the gain with as many decimals as the whole column has."""
     currency = inputs["currency"]
     costs = (say.amount(_float(cost), currency) for cost in found.effective)
     days = () if inputs["requests_total"] is not None else (say.days(_float(found.payback_days)),)
-    return (*costs, *days, say.amount(_float(found.npv), currency))
+    return (*costs, *days, say.amount(_float(found.npv), currency, decimals=decimals))
 
 
 def _counted(

@@ -29,8 +29,16 @@ def test_a_machine_of_ones_own_is_not_free():
     hosted = {"hourly": 2.5, "requests_per_second": 2, "fixed_tokens": 0, "input_tokens": 150, "output_tokens": 150}
     results = situation(roi=costs() | {"tuned": hosted}) | {"tokens": {}}
     lines = headline(results | {"verdict": decide(results)}).splitlines()
-    assert "  cost per acceptable output, tuned: 0.00 EUR, machines 60.00 EUR a day" in lines
+    at = lines.index("  cost per acceptable output, tuned: 0.01277 EUR,")  # 60 EUR / (5,000 requests x 94 %)
+    assert lines[at + 1] == "    machines at 60.00 EUR a day included, at 5,000 requests a day"
     assert max(map(len, lines)) <= 80
+
+
+def test_a_machine_without_a_volume_has_its_day_beside_the_cost():
+    hosted = {"hourly": 2.5, "requests_per_second": 2, "fixed_tokens": 0, "input_tokens": 150, "output_tokens": 150}
+    results = situation(roi=costs(None) | {"tuned": hosted}) | {"tokens": {}}
+    lines = headline(results | {"verdict": decide(results)}).splitlines()
+    assert "  cost per acceptable output, tuned: 0.00 EUR, machines 60.00 EUR a day" in lines
 
 
 def test_a_word_longer_than_a_line_stays_whole():

@@ -121,6 +121,36 @@ def test_a_machine_that_is_no_longer_needed_is_saved():
     assert found["npv_p50"] == pytest.approx(found["npv"], rel=0.02)
 
 
+MACHINE = {"hourly": Decimal("2.5"), "requests_per_second": 5, "acceptance": Decimal("0.9")}
+WITH_MACHINES = [
+    ({"failures": "ignore"}, 60 / (5000 * 0.9)),
+    ({"failures": "drop"}, 60 / 5000),
+    ({"failures": "repair", "failure_cost": Decimal("0.1")}, 0.1 * 0.1 + 60 / 5000),
+    ({"failures": "retry", "tries": 2, "failure_cost": Decimal("0.1")}, 0.01 * 0.1 + 60 / 5000),
+]
+
+
+@pytest.mark.parametrize(("failures", "expected"), WITH_MACHINES)
+def test_an_output_bears_its_part_of_the_machines(failures, expected):
+    found = money(article(tuned=MACHINE, **failures))
+    hosted = found["variants"]["tuned"]["cost_with_machines"]
+    assert hosted == pytest.approx(expected)
+    line = next(line for line in found["derivation"] if line["key"] == "variants.tuned.cost_with_machines")
+    assert line["value"] == pytest.approx(expected)
+    if failures["failures"] in ("ignore", "drop"):
+        per_day = found["requests_per_day"] * (0.9 if failures["failures"] == "ignore" else 1)
+        assert hosted == pytest.approx(found["spend_per_day_candidate"] / per_day)
+
+
+def test_without_machines_an_output_costs_what_it_costs_and_machines_need_a_volume():
+    found = money(article(tuned=MACHINE, requests_per_day=None))["variants"]
+    assert found["tuned"]["cost_with_machines"] is None
+    assert found["tuned"]["machine_cost_per_day"] == 60
+    assert found["prompted"]["cost_with_machines"] == found["prompted"]["cost_per_acceptable_output"]
+    nothing = money(article(tuned=MACHINE | {"acceptance": 0}))["variants"]["tuned"]
+    assert nothing["cost_with_machines"] is None
+
+
 def test_upkeep_is_counted_once():
     running = {
         "monitoring_hours_per_month": 2,

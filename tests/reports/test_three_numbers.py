@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tuneworth.reports import numbers as say
+from tuneworth.reports.first_screen.summary import money_lines
 from tuneworth.reports.first_screen.three_numbers import Number, three_numbers
 from tuneworth.reports.sections import why
 from tuneworth.reports.stored import StoredRun, read_run
@@ -33,10 +35,56 @@ def test_what_counts_where_failures_are_tried_again_is_what_all_calls_cost(tmp_p
     assert cost.change_origin == "#f-saving_share"
 
 
-def test_machines_are_said_to_be_apart(tmp_path: Path) -> None:
-    prices = "price_input = 1.20\nprice_output = 4.80"
-    cost, _ = counted(tmp_path, ROI.replace(prices, "hourly = 3\nrequests_per_second = 2"))
-    assert cost.change.endswith(" less, machines apart")
+PRICES = "price_input = 1.20\nprice_output = 4.80"
+MENDED = 'failures = "repair"\nfailure_cost = [0.05, 0.10, 0.20]'
+HOSTED = ROI.replace(PRICES, "hourly = 3\nrequests_per_second = 2").replace(MENDED, "")
+
+
+def test_a_machine_of_ones_own_is_in_the_cost_of_an_output(tmp_path: Path) -> None:
+    cost, _ = counted(tmp_path, HOSTED)
+    money, quality = (read_run(tmp_path / "run" / "run").results[part] for part in ("money", "quality"))
+    found = quality["tuned"]["acceptable"]
+    per_output = [72 / (2000 * found[end]) for end in ("share", "high", "low")]  # 3 EUR an hour
+    assert money["variants"]["tuned"]["cost_with_machines"] == pytest.approx(per_output[0])
+    assert (cost.sides[1].value, cost.sides[1].range) == (
+        say.amount(per_output[0], "EUR"),
+        say.amount_range(*per_output[1:], "EUR"),
+    )
+    assert cost.change.replace("\u00a0", " ").endswith(" as much, machines included, at 2,000 requests a day")
+    assert cost.sides[1].origin == "#f-variants.tuned.cost_with_machines"
+
+
+def test_the_markdown_page_says_a_machines_cost_as_the_first_screen_does(tmp_path: Path) -> None:
+    cost, _ = counted(tmp_path, HOSTED)
+    text = (tmp_path / "run" / "run" / "report.md").read_text(encoding="utf-8")
+    said = f"tuned: **{cost.sides[1].value}** ({cost.sides[1].range}) | {cost.change} |"
+    assert " ".join(said.split()) in text
+    money = read_run(tmp_path / "run" / "run").results["money"]
+    before, after = money["spend_per_day_baseline"], money["spend_per_day_candidate"]
+    lines = dict(money_lines(read_run(tmp_path / "run" / "run")))
+    assert lines["Saved on each request, machines apart"] == say.amount(money["saving_per_request"], "EUR")
+    day = lines["A day at 2,000 requests, machines included"].replace("\u00a0", " ")
+    assert day == f"prompted {before:.2f} EUR, tuned {after:.2f} EUR ({100 * (after / before - 1):,.0f} % more)"
+    assert "Saved a day at 2,000 requests, upkeep taken off" in lines
+    tuned = next(line for line in text.split("\n") if line.startswith("| tuned |"))
+    assert tuned.replace("\u00a0", " ").endswith("| 72 EUR a day | ")
+
+
+@pytest.mark.parametrize(("failures", "range_"), [("drop", True), ("repair", True), ("retry", False)])
+def test_machines_are_in_the_cost_whatever_happens_to_failures(tmp_path: Path, failures: str, range_: bool) -> None:
+    more = "\ntries = 2" if failures == "retry" else ""
+    stated = f'failures = "{failures}"{more}\nfailure_cost = 0.1\n[roi.investment]'
+    cost, _ = counted(tmp_path, HOSTED.replace("[roi.investment]", stated))
+    each = read_run(tmp_path / "run" / "run").results["money"]["variants"]["tuned"]["cost_with_machines"]
+    assert cost.sides[1].value == say.amount(each, "EUR")
+    assert each > 72 / 2000 - 1e-12
+    assert bool(cost.sides[1].range) == range_
+
+
+def test_without_a_volume_a_machines_day_stands_beside_the_cost(tmp_path: Path) -> None:
+    cost, _ = counted(tmp_path, HOSTED.replace("requests_per_day = 2000\nramp_days = 30", ""))
+    assert cost.sides[1].range.replace("\u00a0", " ") == "and 72 EUR a day for its machines"
+    assert cost.change == "which is less depends on requests a day"
 
 
 def test_no_price_is_called_missing_where_nothing_is_acceptable(tmp_path: Path) -> None:
