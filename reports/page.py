@@ -34,6 +34,8 @@ _COMMENTS = re.compile(r"^[ \t]*(?://.*|/\*(?:(?!\*/)[\s\S])*\*/[ \t]*)$", re.MU
 # What means something in Markdown anywhere, and what does so only at the start of a line.
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])|(?<=^)([#+=-]|\d+(?=[.)](?:\s|$)))")
 
+# What can stand between backticks in a line or a table of Markdown: no backtick, bar, bracket of a tag or line's end.
+_TYPED = re.compile(r"(?! )[^`|<>&\s\\]+(?: [^`|<>&\s\\]+)*")
 # What GitHub makes a link or calls a person by, though nothing marks it: addresses, names, numbers of issues.
 _LINKING = re.compile(r"(?P<colon>:(?=//))|(?P<dot>(?<=www)\.)|(?P<sign>[@#])(?=\w)", re.IGNORECASE)
 _UNLINKED = {"colon": "&#58;", "dot": "&#46;", "@": "&#64;&#8288;", "#": "#&#8288;"}  # &#8288; is a word joiner, unseen
@@ -100,8 +102,18 @@ def _printable(text: str) -> str:
 
 
 def _markdown_text(value: Any) -> str:
-    """Text of a run as one line of Markdown that shows it as it is."""
-    text = " ".join(str(value).split())
+    """Text of a run as one line of Markdown that shows it as it is; a list of `typeset_parts` with its commands as code."""
+    if isinstance(value, list):
+        return "".join(_code(text) if typed else _literal(re.sub(r"\s+", " ", text)) for text, typed in value).strip()
+    return _literal(" ".join(str(value).split()))
+
+
+def _code(text: str) -> str:
+    """A command or a setting as code; one that holds what code cannot show safely stands as text."""
+    return f"`{text}`" if _TYPED.fullmatch(text) else _literal(" ".join(text.split()))
+
+
+def _literal(text: str) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = _LINKING.sub(lambda found: _UNLINKED[found[0] if found.lastgroup == "sign" else str(found.lastgroup)], text)
     return _MARKDOWN.sub(_escaped, text)

@@ -54,11 +54,6 @@ class Headline:
         """The next step in pieces, each with whether it is to be typed as it stands."""
         return typeset_parts(self.next_step)
 
-    @property
-    def next_text(self) -> str:
-        """The next step as one text."""
-        return "".join(text for text, _ in self.next_parts)
-
 
 def headline(run: StoredRun) -> Headline:
     """The first screen of a run, whatever parts it has."""

@@ -48,7 +48,7 @@ def test_each_kind_of_run_says_what_to_do_how_sure_and_why_to_doubt(runs: Callab
     assert bool(found.sure) == bool(found.sure_why) == bool(sure)
     assert sentence in found.sentence
     assert doubt in found.doubt
-    assert step in found.next_text
+    assert step in "".join(text for text, _ in found.next_parts)
     assert len(found.numbers) == 3
     assert "None" not in repr(found.numbers)
     assert '"' not in found.sentence + found.doubt
