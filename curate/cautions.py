@@ -148,7 +148,7 @@ def _rules(raw: RawPairs, style: StyleSchema | None, checked: Checked) -> Iterat
     must = {c.id for c in style.checks if c.level == "must"} if style else set()
     for check, counts in checked.checks.items():
         if check in must and counts["share"] > _MANY:
-            text = f'Style rule "{check}" fails in {counts["share"]:.0%} of the outputs: is it the rule that is wrong?'
+            text = f'Style rule "{check}" fails in {100 * counts["share"]:.0f} % of the outputs: is it the rule that is wrong?'
             yield "rule_rejects_many", text
     for said in checked.missing:
         yield "unknown_field", f"Style {said}."

@@ -17,16 +17,18 @@ import numpy as np
 
 from .grams import GramSets, on_all_cores
 from .overlap import shared_grams
-from .signed import SignedSets, may_be_alike, may_differ
+from .signed import HASH_BITS, SignedSets, may_be_alike, may_differ
 
 __all__ = ["expected_candidates", "segment_pairs", "segment_seconds"]
 
 _GROUP = Fraction(11, 10)  # the largest set of a group to its smallest
-_GRAMS = 1 << 19  # whose keys are made at once: some 30 MB
-_SLICES = 16  # of so many grams, the keys of which are looked up together
+_GRAMS = 1 << 17  # whose keys are made at once: what they need stays in a core's cache
+_SLICES = 64  # of so many grams, the keys of which are made by all cores together
+_HITS = 2_000_000  # keys of one side that may be keys of the other looked up together
 _PAIRS = 4_000_000  # pairs with a common key looked at together
 _MOST_SLOTS = 1 << 26  # of a filter: 64 MB
 _SLOTS_OF_A_KEY = 8
+_LOWER = HASH_BITS // 2
 _SAMPLE = 1 << 14  # pairs drawn to expect the candidates from
 _SECONDS_OF_A_GRAM = 45e-9
 _SECONDS_OF_A_CANDIDATE = 90e-9
@@ -179,34 +181,37 @@ def _meetings(
             keys, rows = np.concatenate((keys, own[near])), np.concatenate((rows, near // segments.count))
         return keys, rows + some.start
 
-    slices = seekers.slices()
+    slices, found = seekers.slices(), []
     for start in range(0, len(slices), _SLICES):
-        keys, rows = map(np.concatenate, zip(*on_all_cores(hits, slices[start : start + _SLICES]), strict=True))
-        places = _Filter(keys).places(wholes)
-        for a, b in _equal(keys, wholes[places]):
-            yield rows[a], places[b] // segments.count + others.start
+        found += on_all_cores(hits, slices[start : start + _SLICES])
+        if sum(len(keys) for keys, _ in found) >= _HITS or start + _SLICES >= len(slices):
+            keys, rows = map(np.concatenate, zip(*found, strict=True))
+            places = _Filter(keys).places(wholes)
+            for a, b in _equal(keys, wholes[places]):
+                yield rows[a], places[b] // segments.count + others.start
+            found = []
 
 
 def _keys(some: _Some, segments: _Segments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The keys of all segments, set by set; of each segment without each of its grams; and the segments of the latter.
 
-    A key is the sum of 24 bits for each gram of the segment, with the segment's number: exact in floating point.
+    A key is the sum of the segment's hashes, with its number: exact in floating point up to 2^23 of them.
     """
-    sets = some.sets
+    sets, count = some.sets, segments.count
     sizes = np.diff(sets.bounds[some.start : some.stop + 1])
-    hashes = sets.hashes[sets.bounds[some.start] : sets.bounds[some.stop]].view(np.uint32)
-    spread = hashes * np.uint32(0x7FEB352D)
-    spread ^= spread >> np.uint32(15)
-    spread *= np.uint32(0x846CA68B)
-    number = ((spread.astype(np.uint64) * np.uint64(segments.count)) >> np.uint64(32)).astype(np.int64)
-    cells = np.repeat(np.arange(len(sizes)) * segments.count, sizes) + number
-    values = hashes * np.uint32(0x5851F42D)
-    values ^= values >> np.uint32(16)
-    values *= np.uint32(0x9E3779B1)
-    values >>= np.uint32(8)
-    sums = np.bincount(cells, weights=values, minlength=len(sizes) * segments.count).astype(np.int64)
-    wholes = sums * segments.count + np.tile(np.arange(segments.count), len(sizes))
-    return wholes, (sums[cells] - values) * segments.count + number, cells
+    hashes = sets.hashes[sets.bounds[some.start] : sets.bounds[some.stop]]
+    # The upper bits of a hash say which segment it is in.
+    upper = hashes >> np.int32(_LOWER) if count < 1 << _LOWER else hashes.astype(np.int64)
+    upper *= upper.dtype.type(count)
+    upper >>= upper.dtype.type(_LOWER if count < 1 << _LOWER else HASH_BITS)
+    cells = np.repeat(np.arange(0, len(sizes) * count, count, dtype=upper.dtype), sizes)
+    cells += upper
+    wholes = np.bincount(cells, weights=hashes, minlength=len(sizes) * count).astype(np.int64)
+    wholes *= count
+    wholes.reshape(len(sizes), count)[:] += np.arange(count)
+    less = wholes[cells]
+    less -= np.multiply(hashes, count, dtype=np.int64)
+    return wholes, less, cells
 
 
 class _Filter:

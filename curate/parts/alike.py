@@ -8,7 +8,7 @@ pair is verified: each pair once, whatever the buckets.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ __all__ = ["StoredPairs", "across_in_parts", "alike_in_parts"]
 _MOST = 2**32  # texts: a number has 32 bits
 _TEXTS = 1 << 16  # whose bands are made at once
 _PAIRS = 1_000_000  # looked at together: about 100 MB
-_CHARACTERS = 40_000_000  # held out in one task, and three times as many of train: some 800 MB
+_CHARACTERS = 64_000_000  # held out in one task, and three times as many of train
 _READ = 4_000_000  # alike pairs read together: 128 MB; whoever looks their texts up asks every part each time
 _FEW_CHARACTERS = 1_000_000  # fewer are not worth a task of their own
 _BUCKETS_OF_A_WORKER = 4  # as many as there are by default (`ClusterSettings.parts`)
@@ -122,24 +122,22 @@ def across_in_parts(
         ]
     )  # fmt: skip
     sizes = {side: [note[side] for note in notes] for side in ("held", "train")}
-    # A task for each worker, no more: what is held out is looked through anew in each of them.
-    few = sum(sizes["train"]) < _FEW_CHARACTERS
-    tasks = {"held": 1, "train": 1 if few else max(1, len(texts) // _BUCKETS_OF_A_WORKER)}
     blocks = {
-        side: [
-            [Table(f"{stage}-sides", b, side) for b in block] for block in _blocks(sizes[side], largest, tasks[side])
-        ]
+        side: [[Table(f"{stage}-sides", b, side) for b in block] for block in _blocks(sizes[side], largest)]
         for side, largest in (("held", most), ("train", 3 * most))
     }
-    pairs = [(left, right) for right in blocks["train"] for left in blocks["held"]]
+    # A task for each worker: train texts of like lengths, as they are looked up by their sizes.
+    wanted = 1 if sum(sizes["train"]) < _FEW_CHARACTERS else max(1, len(texts) // _BUCKETS_OF_A_WORKER)
+    pieces = -(-wanted // max(1, len(blocks["train"])))
     name = f"{stage}-across-{threshold:g}"
-    job.run(
-        [
-            Task(name, part, _across, {"held": left, "train": right}, None, {"threshold": threshold})
-            for part, (left, right) in enumerate(pairs)
-        ]
-    )
-    return _read_pairs(job, [Table(name, part, "alike") for part in range(len(pairs))])
+    compared = product(blocks["train"], blocks["held"], range(pieces))
+    tasks = [
+        Task(name, part, _across, {"held": left, "train": right}, None,
+             {"threshold": threshold, "piece": piece, "pieces": pieces})
+        for part, (right, left, piece) in enumerate(compared)
+    ]  # fmt: skip
+    job.run(tasks)
+    return _read_pairs(job, [Table(name, part, "alike") for part in range(len(tasks))])
 
 
 def _checked(texts: Sequence[Table], offsets: np.ndarray) -> np.ndarray:
@@ -227,20 +225,31 @@ def _sides(texts: pl.DataFrame, *, offset: int, held: np.ndarray, train: np.ndar
     return Result(tables, {side: int(table["text"].str.len_chars().sum()) for side, table in tables.items()})
 
 
-def _across(held: pl.DataFrame, train: pl.DataFrame, *, threshold: float) -> Result:
-    """Table `alike`: left in `held`, right in `train`."""
+def _across(held: pl.DataFrame, train: pl.DataFrame, *, threshold: float, piece: int, pieces: int) -> Result:
+    """Table `alike`: left in `held`, right in `train`, of whose texts by length this is one of so many pieces."""
+    if pieces > 1 and train.height:
+        train = _piece(train, piece, pieces)
     left, right = held["number"].to_numpy(), train["number"].to_numpy()
     found = AlikePairs.joined(list(alike_texts_between(held["text"], train["text"], threshold)))
     return Result({"alike": _as_frame(AlikePairs(left[found.left], right[found.right], found.shared, found.union))})
 
 
-def _blocks(characters: Sequence[int], most: int, least: int) -> list[list[int]]:
-    """Buckets that have any, side by side in blocks of nearly equal size: `least`, or more where one has over `most`."""
+def _piece(texts: pl.DataFrame, piece: int, pieces: int) -> pl.DataFrame:
+    """Of texts by length one of so many pieces with as many characters each."""
+    costs = texts["text"].str.len_chars().cast(pl.Int64) + 1  # a text of no character has its place too
+    order = costs.arg_sort()
+    spent = costs.gather(order).cum_sum().to_numpy()
+    a, b = np.searchsorted(spent, [int(spent[-1]) * place // pieces for place in (piece, piece + 1)], side="right")
+    return texts[order[int(a) : int(b)]]
+
+
+def _blocks(characters: Sequence[int], most: int) -> list[list[int]]:
+    """Buckets that have any, side by side in blocks of nearly equal size, at most so large but for one bucket alone."""
     filled = [bucket for bucket, count in enumerate(characters) if count]
     reached = np.cumsum([characters[bucket] for bucket in filled], dtype=np.int64)
     if not filled:
         return []
-    number = min(len(filled), max(least, -(-int(reached[-1]) // most)))
+    number = min(len(filled), -(-int(reached[-1]) // most))
     # Each bucket goes to the block in which its middle falls.
     middle = reached - np.array([characters[bucket] for bucket in filled]) / 2
     block = np.minimum((middle * number / reached[-1]).astype(np.int64), number - 1)

@@ -88,7 +88,7 @@ def test_few_pairs_come_that_are_not_alike():
 def test_small_slices_and_filters_change_nothing(monkeypatch, threshold):
     left, right = edited(2, 150), edited(2, 300)
     expected = proposed(left, right, threshold)
-    for name, small in (("_GRAMS", 300), ("_SLICES", 2), ("_PAIRS", 50), ("_MOST_SLOTS", 1 << 12)):
+    for name, small in (("_GRAMS", 300), ("_SLICES", 2), ("_HITS", 40), ("_PAIRS", 50), ("_MOST_SLOTS", 1 << 12)):
         monkeypatch.setattr(segments, name, small)
     assert proposed(left, right, threshold) == expected
     assert expected >= alike(left, right, threshold)

@@ -14,7 +14,7 @@ from tuneworth.curate.grams import gram_sets
 from tuneworth.curate.join import AlikePairs, alike_pairs, alike_tiles_between
 from tuneworth.curate.normalise import content_hash
 from tuneworth.curate.parts import alike
-from tuneworth.curate.parts.alike import across_in_parts, alike_in_parts
+from tuneworth.curate.parts.alike import _piece, across_in_parts, alike_in_parts
 from tuneworth.curate.parts.executors import Here, Processes
 from tuneworth.curate.parts.storage import open_storage
 from tuneworth.curate.parts.tasks import Job, Table
@@ -151,6 +151,25 @@ def test_the_search_between_two_sides_is_exact(tmp_path_factory, seed, n, bucket
     found = AlikePairs.joined(list(across_in_parts(job, "split", tables, offsets, held, train, threshold, most=most)))
     tiles = alike_tiles_between(gram_sets(texts), np.flatnonzero(held), np.flatnonzero(train), threshold)
     assert as_rows(found) == as_rows(AlikePairs.joined(list(tiles)))
+
+
+def test_texts_of_like_lengths_are_compared_by_tasks_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(alike, "_FEW_CHARACTERS", 0)
+    job = a_job(tmp_path)
+    tables, offsets, texts = stored(job, ["", "a", *edited(7, 300)], 12)
+    held = np.arange(len(texts)) % 4 == 0
+    found = AlikePairs.joined(list(across_in_parts(job, "split", tables, offsets, held, ~held, 0.5)))
+    tiles = alike_tiles_between(gram_sets(texts), np.flatnonzero(held), np.flatnonzero(~held), 0.5)
+    assert as_rows(found) == as_rows(AlikePairs.joined(list(tiles)))
+    assert len(found.left) > 30
+    assert len(list((tmp_path / "split-across-0.5").iterdir())) == 3
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 5, 40])
+def test_pieces_hold_each_text_once(pieces):
+    texts = pl.DataFrame({"text": ["", "", "abc", "de", "x" * 500, *edited(8, 20)]})
+    cut = [_piece(texts, piece, pieces)["text"] for piece in range(pieces)]
+    assert sorted(pl.concat(cut).to_list()) == sorted(texts["text"].to_list())
 
 
 def as_rows(pairs):
