@@ -9,11 +9,14 @@ from .money_phrases import input_name
 from .phrases import groups_of_similar, listed
 from .rivals import better_untuned, cheaper_way
 
-__all__ = ["Doubt", "found_doubts", "nearest_flip", "strongest_doubt"]
+__all__ = ["Doubt", "found_doubts", "groups_cost", "nearest_flip", "strongest_doubt"]
 
 WEAK_BASELINE = 0.5
 FEW_INDEPENDENT = 50
 FEW_GROUPS = 20
+# Cases by separate ones from which groups are a doubt of their own: a fifth of the cases is lost, and intervals are an
+# eighth wider (the square root). Below, what is wrong is the number of cases, not their groups.
+COSTLY_GROUPS = 1.25
 WIDE = 0.2
 DEFECTIVE_REFERENCES = 0.9
 OFTEN_USED = 3
@@ -155,18 +158,31 @@ def _foreign_guide(results: Results, decision: str) -> str | None:
     return f"Tuneworth wrote the guide of {variant_name(name)}, not the team; a better guide may close the gap."
 
 
+def groups_cost(comparison: Mapping[str, Any]) -> bool:
+    """Whether it matters that the cases come in groups: by what they are worth (the design effect, n / worth).
+
+    From few groups that is badly known, so there the worst counts: that a group is worth one case.
+    """
+    n, groups = comparison.get("n"), comparison.get("groups")
+    if not n or not groups or groups >= n:
+        return False
+    separate = groups if groups < FEW_GROUPS else comparison.get("n_effective") or n
+    return n >= COSTLY_GROUPS * separate
+
+
 def _few_cases(results: Results, decision: str) -> str | None:
     comparison = results["comparison"]
     n, groups = comparison.get("n"), comparison.get("groups")
     worth = comparison.get("n_effective") or n
-    if groups and n and groups < n and (groups < FEW_GROUPS or worth < FEW_INDEPENDENT):
+    if groups and n and groups_cost(comparison) and (groups < FEW_GROUPS or worth < FEW_INDEPENDENT):
         worth = max(1, round(worth))
         return (
             f"The {count(n)} test cases come from only {groups_of_similar(groups)} and are worth about "
             f"{count(worth)} separate {'case' if worth == 1 else 'cases'}."
         )
-    if n and n < FEW_INDEPENDENT:
-        return f"The test set is small: {cases(n)}."
+    if n and worth < FEW_INDEPENDENT:
+        few = "" if n < FEW_INDEPENDENT else f", worth about {count(max(1, round(worth)))} separate ones"
+        return f"The test set is small: {cases(n)}{few}."
     return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..wording import count, money_text, variant_name
-from .doubt import Doubt, nearest_flip
+from .doubt import Doubt, groups_cost, nearest_flip
 from .phrases import compared, sentence
 from .rivals import better_untuned, cheaper_way
 
@@ -67,8 +67,7 @@ def _tune(results: Results, doubt: str, flips: Sequence[Results], margin: float)
     if doubt == "foreign_guide":
         return f"let the team mend the guide and run `tuneworth evaluate` again; {then}"
     if doubt == "few_cases":
-        groups, n = (results["comparison"].get(key) for key in ("groups", "n"))
-        others = ", from other groups," if groups and n and groups < n else ""
+        others = ", from other groups," if groups_cost(results["comparison"]) else ""
         first = f"score at least {ENOUGH} separate cases{others} before the switch"
         return f"{first}; a small share of the real requests can start now"
     if doubt == "reused":

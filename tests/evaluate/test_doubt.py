@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tuneworth.evaluate.verdict.doubt import strongest_doubt
+from tuneworth.evaluate.verdict.doubt import groups_cost, strongest_doubt
 from tuneworth.evaluate.verdict.verdict import decide
 
 from .situations import costs, other, situation
@@ -32,6 +32,14 @@ DOUBTS = [
     (situation(BETTER, others={"big": 0.95}), '"big" does better than the prompted model without any training'),
     (situation((20, 10, 2, 8)), "The test set is small: 40 cases"),
     (situation(BETTER, groups=np.arange(200) // 12), "come from only 17 groups"),
+    # one pair in 42 cases costs nothing to speak of: what is wrong is that they are few
+    (situation((20, 12, 2, 8), groups=np.maximum(np.arange(42) - 1, 0)), "The test set is small: 42 cases."),
+    (situation((28, 16, 2, 9), groups=np.arange(55) // 2), "The 55 test cases come from only 28 groups"),
+    (
+        situation((26, 16, 2, 7), groups=np.r_[:7, :44]),
+        "The test set is small: 51 cases, worth about 47 separate ones.",
+    ),
+    (situation((10, 6, 1, 4), groups=np.maximum(np.arange(21) - 2, 0)), "The test set is small: 21 cases."),
     (situation((30, 14, 4, 6)), "The difference is known only roughly"),
     (situation(GOOD, risks=WARNED), "A risk to watch, overfitting: validation loss rises since step 40."),
     (unstable(situation(GOOD), 0.2), "Asked again, 20 % of the requests"),
@@ -76,3 +84,22 @@ def test_a_way_that_nobody_tried_is_the_doubt_of_fine_tune():
 def test_a_verdict_that_rests_on_quality_alone_does_not_doubt_the_money():
     found = decide(situation((100, 4, 60, 36), roi=costs(1500)), margin=0.03)
     assert "volume" not in found["doubt"]
+
+
+def worth(n, groups, n_effective):
+    return groups_cost({"n": n, "groups": groups, "n_effective": n_effective})
+
+
+@pytest.mark.parametrize("n", [21, 40, 42, 100, 5000])
+def test_groups_are_a_doubt_only_where_they_cost_a_fifth_of_the_cases(n):
+    assert not worth(n, None, None)
+    assert not worth(n, n, n)
+    assert not worth(n, n - 1, n - 0.5)
+    assert worth(n, max(20, n // 2), 0.8 * n)
+    assert not worth(n, max(20, n // 2), 0.81 * n)
+
+
+def test_of_few_groups_the_worst_counts():
+    assert worth(200, 19, 199.0)
+    assert worth(24, 19, 24.0)
+    assert not worth(23, 19, 15.0)
