@@ -53,7 +53,7 @@ def assess_forgetting(
     if status == "ok" and (least is None or least > passed / 2):
         return risk_entry(
             "forgetting", evidence=_too_weak(passed, int(tuned.sum()), n, least, cut, kept), unit="share",
-            to_check="a base model that can do more would show it", **more,
+            to_check="start from a base model that passes more of the general prompts", **more,
         )  # fmt: skip
     if status == "ok":
         evidence += f"; a loss of {least} would have been told from chance"

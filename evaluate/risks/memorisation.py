@@ -46,13 +46,13 @@ def assess_memorisation(
     if not train_outputs or references is None or outputs is None:
         return risk_entry(
             "memorisation", evidence="the outputs were not compared with train outputs",
-            to_check="needs the train outputs, the references and the candidate's outputs in one run",
+            to_check="evaluate in a run that holds the train outputs, the references and the candidate's outputs",
         )  # fmt: skip
     kept = [i for i, both in enumerate(zip(references, outputs, strict=True)) if None not in both]
     if not kept:
         return risk_entry(
             "memorisation", evidence="no test pair has both a usable reference and an output",
-            to_check="test pairs whose references pass the style schema would check it",
+            to_check="add test pairs whose references pass the style schema",
         )  # fmt: skip
     texts = [references[i] for i in kept] + [outputs[i] for i in kept]
     asked = None if inputs is None else [inputs[i] for i in kept] * 2

@@ -13,7 +13,7 @@ __all__ = ["Outcomes", "assess_overfitting", "gap_of"]
 
 TRAIN_GAP = 0.10  # points by which acceptable on train may stand above test
 LOSS_RISE = 0.02  # of the best validation loss; less than this is noise between evaluations
-TO_CHECK = "outputs for train pairs would check it: probes = true in [evaluate] with a model on this machine"
+TO_CHECK = "set probes = true in [evaluate] with a model on this machine, which then answers train pairs too"
 
 
 class Outcomes(NamedTuple):

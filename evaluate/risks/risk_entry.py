@@ -22,9 +22,10 @@ def risk_entry(
     """`{id, status, value, limit, unit, measured, evidence, to_check}` and whatever else this risk tells.
 
     `measured` says that the value comes from outputs, losses or data of this run rather than from what was stated.
-    `to_check` says what would check a risk that was not; people read it at the end of the evidence.
+    `to_check` says what to do to check a risk that was not, as words that follow "to check it, "; people read both at
+    the end of the evidence.
     """
-    text = evidence if to_check is None else f"{evidence}; {to_check}"
+    text = evidence if to_check is None else f"{evidence}; to check it, {to_check}"
     return {
         "id": name, "status": status, "value": value, "limit": limit, "unit": unit, "measured": measured,
         "evidence": text, "to_check": to_check, **more,

@@ -14,7 +14,7 @@ from .standing_risks import assess_drift, assess_examples, assess_flexibility, a
 
 __all__ = ["assess_risks", "copies_of"]
 
-TO_CHECK = "probes = true in [evaluate] compares them, with a model on this machine"
+TO_CHECK = "set probes = true in [evaluate] with a model on this machine"
 
 
 def assess_risks(

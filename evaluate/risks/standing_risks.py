@@ -34,7 +34,7 @@ def assess_drift(results: Results, roi: RoiSettings | None, *, base_model: str |
     if not isinstance(retires, date):
         return risk_entry(
             "drift", evidence=f"{named}; no retirement date is stated",
-            to_check="base_model_retires in [roi.running] states it",
+            to_check="state base_model_retires in [roi.running]",
         )  # fmt: skip
     left = (retires - today).days
     money = results.get("money") or {}
@@ -77,8 +77,8 @@ def assess_flexibility(results: Results, roi: RoiSettings | None) -> dict[str, A
         if not took:
             return risk_entry(
                 "flexibility", evidence="what a change of style costs is not known",
-                to_check="retrain_cost and style_changes_per_year in [roi.running] state it, a training in this run "
-                "measures its time",
+                to_check="state retrain_cost and style_changes_per_year in [roi.running], or train in this run, which "
+                "measures the time",
             )  # fmt: skip
         status = "warn" if took / 86_400 > SLOW_CHANGE_DAYS else "ok"
         evidence = f"{again}; its price is not stated (retrain_cost in [roi.running])"
@@ -123,12 +123,12 @@ def assess_upkeep(results: Results, roi: RoiSettings | None) -> dict[str, Any]:
     if roi is None or money is None or running is None:
         return risk_entry(
             "upkeep", evidence="what keeping a tuned model costs is not known",
-            to_check="monitoring and retraining in [roi.running] state it",
+            to_check="state monitoring and retraining in [roi.running]",
         )  # fmt: skip
     if running == 0 and not _any_upkeep(money):
         return risk_entry(
             "upkeep", evidence="no cost of keeping a tuned model is stated, and none is counted",
-            to_check="monitoring and retraining in [roi.running] state it; 0 counts as stated",
+            to_check="state monitoring and retraining in [roi.running]; 0 counts as stated",
         )  # fmt: skip
     saved = _yearly_saving(money)
     evidence = f"running a tuned model costs {money_text(running, roi.currency)} a day more than running a prompt"
@@ -174,7 +174,9 @@ def assess_examples(data: Results | None) -> dict[str, Any]:
     """The risk `examples`: few pairs, few distinct outputs or few groups are little to learn from and to measure on."""
     if not data or "outcomes" not in data:
         return risk_entry(
-            "examples", evidence="the examples were not curated in this run", to_check="`tuneworth curate` counts them"
+            "examples",
+            evidence="the examples were not curated in this run",
+            to_check="run `tuneworth curate`, which counts them",
         )
     kept, distinct, groups = data["outcomes"].get("kept", 0), data.get("distinct_outputs"), data.get("groups")
     read = data.get("rows_read") or kept

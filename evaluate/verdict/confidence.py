@@ -44,7 +44,7 @@ def confidence(
       above -margin; else fair.
     - keep prompting for worse outputs: high if the whole interval lies at -margin or below, else fair. For the money:
       high up to one chance in ten of paying back in time, fair up to two, else low. For a measured way without
-      training: fair, as its money is counted from middle figures alone.
+      training: fair, as its money is counted from the likeliest numbers alone, without their ranges.
     - cannot tell yet: low; the sentence says what it lies between.
     - fix first: high for data and comparison, which are found, not estimated; fair for a risk, which is measured.
 
@@ -99,7 +99,10 @@ def _does_not_pay(results: Results, margin: float) -> Judged:
     money = results["money"]
     likely, earned = chance(money), money.get("probability_npv_positive")
     if weigh(likely, money["npv_p50"]) != "does not pay":
-        return FAIR, "that the way without training does as well was measured; what it saves rests on middle figures"
+        return FAIR, (
+            "that the way without training does as well was measured; what it saves is an estimate from the likeliest "
+            "numbers, and how far off that may be was not counted"
+        )
     facts = _futures(results, only=True)
     if earned is not None and earned < likely:  # soon paid back, and yet for nothing: the savings end before
         likely, facts = earned, _futures(results, only=True, earned=earned)

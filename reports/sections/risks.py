@@ -132,14 +132,14 @@ def _evidence(risk: Mapping[str, Any], *, checked: bool) -> str:
     """What was found as a sentence; what would check it stands in its own place."""
     text, to_check = _words(risk.get("evidence")), risk.get("to_check")
     if to_check and not checked:
-        text = text.removesuffix(f"; {to_check}")
+        text = text.removesuffix(f"; to check it, {to_check}")
     return _sentence(text)
 
 
 def _to_do(risk: Mapping[str, Any], tone: str, kind: Kind) -> str:
     if tone == "none":
         to_check = risk.get("to_check")
-        return _sentence(f"To check it: {to_check}") if to_check else ""
+        return _sentence(f"To check it, {to_check}") if to_check else ""
     return kind.to_do if tone in ("fix", "open") else ""
 
 

@@ -36,7 +36,7 @@ TABLE = [
     ("it never pays", situation(EQUAL, roi=costs(tuned=12)), "high", "hardly any possible future is the money back"),
     ("soon paid back, but for nothing", situation(EQUAL, roi=costs(horizon_days=10)), "high", "save more than it costs"),
     ("a measured way does as well",
-     situation(EQUAL, others={"small": 0.97}, roi=costs() | {"small": other(1)}), "fair", "middle figures"),
+     situation(EQUAL, others={"small": 0.97}, roi=costs() | {"small": other(1)}), "fair", "from the likeliest numbers"),
     ("too few to tell", situation(UNSURE), "low", "up to 6.3 points worse or 6.3 points better"),
     ("eight cases, all better", situation((0, 8, 0, 0)), "low", "too few separate cases"),
     ("no prices", situation(BETTER), "low", "without the missing numbers"),

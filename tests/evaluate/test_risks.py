@@ -150,3 +150,10 @@ def test_a_change_of_style_says_its_price_and_its_time():
 def test_few_distinct_examples_warn(kept, distinct, groups, status):
     data = {"outcomes": {"kept": kept}, "distinct_outputs": distinct, "groups": groups}
     assert risk("examples", {"data": data})["status"] == status
+
+
+def test_what_would_check_a_risk_is_something_to_do():
+    """Every such text follows "To check it, " on the page and "; to check it, " in the evidence."""
+    told = [risk["to_check"] for risk in assess_risks({}, today=TODAY) if risk["to_check"]]
+    assert len(told) > 3
+    assert {text.split()[0] for text in told} <= {"set", "state", "run", "evaluate", "add", "start"}

@@ -69,17 +69,17 @@ def test_the_lead_counts_what_stands_below(risks: list[dict[str, Any]], said: st
 
 
 def test_what_was_not_checked_says_what_would_check_it_once_and_shows_no_number():
-    entry = risk("drift", "not checked", value=None, limit=None, evidence="no date is stated; the toml states it",
-                 to_check="the toml states it", measured=False)  # fmt: skip
+    entry = risk("drift", "not checked", value=None, limit=None, evidence="no date is stated; to check it, state it in the toml",
+                 to_check="state it in the toml", measured=False)  # fmt: skip
     row = risk_rows(stored(entry))[0]
-    assert (row.evidence, row.to_do) == ("No date is stated.", "To check it: the toml states it.")
+    assert (row.evidence, row.to_do) == ("No date is stated.", "To check it, state it in the toml.")
     assert (row.value, row.limit, row.picture) == ("–", "–", "")
 
 
 def test_a_command_that_would_check_it_is_set_apart_from_the_words(make_run: Any):
-    entry = risk("examples", "not checked", measured=False, to_check="`tuneworth curate` counts them")
+    entry = risk("examples", "not checked", measured=False, to_check="run `tuneworth curate`, which counts them")
     html = write_report(make_run(change=lambda results: results.update(risks=[entry])))[0].read_text(encoding="utf-8")
-    assert 'To check it: <code class="whole">tuneworth curate</code> counts them.' in html
+    assert 'To check it, run <code class="whole">tuneworth curate</code>, which counts them.' in html
 
 
 def test_what_to_do_stands_where_it_is_needed_alone():
