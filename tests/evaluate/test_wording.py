@@ -1,5 +1,7 @@
 import doctest
 import importlib
+import re
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,17 @@ def test_the_examples_in_the_docstrings_are_true(name):
     found = doctest.testmod(importlib.import_module(f"tuneworth.evaluate.{name}"))
     assert found.attempted > 0
     assert found.failed == 0
+
+
+def test_a_percentage_stands_apart_from_its_sign_wherever_one_is_written():
+    """Python's own percent format writes 41%; all pages, warnings and tables write 41 %."""
+    root = Path(__file__).parents[2]
+    folders = ("style", "curate", "train", "evaluate", "reports", "cli", "benchmarks")
+    files = [path for folder in folders for path in (root / folder).rglob("*.py")]
+    assert len(files) > 100
+    assert [path.name for path in files if re.search(r":[,.\d]*%\}", path.read_text(encoding="utf-8"))] == []
+    tables = (root / "benchmarks").glob("*.md")
+    assert [path.name for path in tables if re.search(r"\d% \|", path.read_text(encoding="utf-8"))] == []
 
 
 @pytest.mark.parametrize(
