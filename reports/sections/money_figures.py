@@ -15,6 +15,7 @@ from ..charts.rows import Bar, Row, rows_chart
 from ..charts.tornado import End, Swing, tornado_chart
 from ..stored import StoredRun
 from .assumptions import input_value, words
+from .cost_range import hosts_machines
 
 __all__ = ["futures", "parts_figure", "payback_figure", "tornado_figure", "volume_figure", "volume_rows"]
 
@@ -57,7 +58,7 @@ def parts_figure(run: StoredRun) -> Markup:
         f"From the cost of {what} to the other", "; ".join(f"{name}: {value}" for name, value in table),
         ("Part", f"Cost of {what}"), tuple(table), id="parts",
         note="Solid steps take cost off, hatched ones add it. The guide is replaced first, then prices and lengths, "
-        "then failures.",
+        "then failures." + (" Machines, paid by the day, are not in it." if hosts_machines(money) else ""),
     )  # fmt: skip
     return render_figure(figure, rows_chart(rows, linear_axis(edges, axis_words, most_steps=4)))
 

@@ -95,7 +95,10 @@ def cost_note(run: StoredRun) -> str:
     inputs = page_data(run) or {}
     failing = inputs.get("failures") in ("repair", "retry")
     said = ["The cost of a request includes what its failures cost."] if failing else []
-    if any(variant.get("hourly") for variant in (inputs.get("variants") or {}).values()) and not inputs["requests_total"]:
+    if (
+        any(variant.get("hourly") for variant in (inputs.get("variants") or {}).values())
+        and not inputs["requests_total"]
+    ):
         said.append("Machines are not in it, as they are paid by the day; payback and gain count them.")
     return " ".join(said)
 
