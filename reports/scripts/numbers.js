@@ -42,10 +42,11 @@ const numberWords = (() => {
   };
 
   // numbers._money_digits
-  const moneyDigits = (value, digits = 3) => {
+  const moneyDigits = (value, digits = 3, decimals = null) => {
     if (value === 0) return "0";
     if (value < 1) return rounded(value, digits - 1 - Number(value.toExponential(digits - 1).split("e")[1]));
     const size = nudged(value);
+    if (decimals !== null) return rounded(size, decimals);
     return size < 10000 ? rounded(size, 2).replace(/\.00$/, "") : rounded(size, 0);
   };
 
@@ -67,9 +68,16 @@ const numberWords = (() => {
     return text.replace("-", MINUS);
   };
 
-  const amount = (value, currency) => {
+  // numbers.shared_decimals: the decimals of a column's sums from one unit up
+  const sharedDecimals = (values) => {
+    const sizes = values.filter((value) => value !== null && Math.abs(value) >= 1).map(Math.abs);
+    const whole = sizes.every((size) => Math.abs(size - Math.round(size)) < 0.005);
+    return whole || (Math.max(...sizes) >= 10000 && Math.min(...sizes) >= 50) ? 0 : 2;
+  };
+
+  const amount = (value, currency, decimals = null) => {
     if (value === null) return UNKNOWN;
-    const text = moneyDigits(Math.abs(value));
+    const text = moneyDigits(Math.abs(value), 3, decimals);
     return `${value < 0 && /[^0.]/.test(text) ? MINUS : ""}${text}${NBSP}${currency}`;
   };
 
@@ -89,5 +97,5 @@ const numberWords = (() => {
     return (value + 0).toLocaleString("en-US", options).replace("-", MINUS);
   };
 
-  return Object.freeze({ NBSP, amount, count, days, percent, plain });
+  return Object.freeze({ NBSP, amount, count, days, percent, plain, sharedDecimals });
 })();

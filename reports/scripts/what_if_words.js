@@ -24,9 +24,10 @@ const whatIfWords = (inputs, fields, costWords) => {
     return said.length > 1 ? `${said.slice(0, -1).join(", ")} and ${said.at(-1)}` : said[0];
   };
 
+  const hosted = (account) => Object.values(account.variants).some((variant) => variant.machine_cost_per_day);
+
   const costClause = (now) => {
-    const machines = Object.values(now.variants).some((variant) => variant.machine_cost_per_day);
-    const thing = machines ? "a day, machines included" : inputs.failures === "drop" ? "per acceptable output" : "per request";
+    const thing = hosted(now) ? "a day, machines included" : inputs.failures === "drop" ? "per acceptable output" : "per request";
     const share = now.saving_share;
     if (share === null) return `${candidate} costs ${money(now.variants[inputs.candidate].effective_cost_per_request)} ${thing}`;
     const size = say.percent(Math.abs(share), Math.abs(share) < 0.1 ? 1 : 0);
@@ -64,11 +65,19 @@ const whatIfWords = (inputs, fields, costWords) => {
     return { tone: "go", text: `At these numbers the money speaks for ${candidate}: ${money(now.npv)} are gained ${gain}.` };
   };
 
+  const sumsOf = (a) => [
+    ...Object.values(a.variants).map((variant) => variant.effective_cost_per_request), a.saving_per_day, a.saving_total,
+    a.break_even_failure_cost, a.npv, ...(hosted(before) ? [a.spend_per_day_baseline, a.spend_per_day_candidate] : []),
+  ];
+
   // [what, how it reads from an account] of each row; the account of the run stands beside the changed one.
   const rowsOf = (now) => {
+    // Both columns share their decimals, or a sum that stays would seem to change.
+    const decimals = say.sharedDecimals([...sumsOf(before), ...sumsOf(now)]);
+    const money = (value) => say.amount(value, currency, decimals);
     const cost = (role) => [`${costWords} ${inputs[role]}`, (a) => money(a.variants[inputs[role]].effective_cost_per_request)];
     const rows = [cost("baseline"), cost("candidate")];
-    if (Object.values(before.variants).some((variant) => variant.machine_cost_per_day)) {
+    if (hosted(before)) {
       rows.push([`A day costs with ${inputs.baseline}`, (a) => money(a.spend_per_day_baseline)]);
       rows.push([`A day costs with ${inputs.candidate}`, (a) => money(a.spend_per_day_candidate)]);
     }

@@ -27,6 +27,7 @@ PRINTED = 7  # rows of the volume table that matter on paper
 SWINGS, LEAST_SWING = 10, 0.02  # inputs in the tornado; what moves less than this share of the widest is only counted
 SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 FAR_TARGET = 6  # a target so many times as far as the last bar would press all bars into a corner
+THOUSANDS = 1_000  # gains beside which half a unit is nothing
 HOW = ("money", "How the futures are drawn")
 
 
@@ -199,7 +200,8 @@ def volume_figure(run: StoredRun) -> Markup:
 def _volume_table(money: Mapping[str, Any], *, banded: bool) -> tuple[tuple[str, ...], ...]:
     """The whole curve in numbers; older runs know no range of the gain."""
     currency, rows, curve = money.get("currency") or "", [], money["volume_curve"]
-    decimals = say.shared_decimals(line.get(key) for line in curve for key in ("npv", "npv_p5", "npv_p95"))
+    known = [line.get(key) for line in curve for key in ("npv", "npv_p5", "npv_p95")]
+    decimals = _gain_decimals([each for each in known if each is not None] or [0.0])
     for line in curve:
         gain = say.amount(line.get("npv"), currency, decimals=decimals)
         row = (say.count(line["requests_per_day"]), say.days(line.get("payback_days")), gain)
@@ -218,7 +220,7 @@ def volume_rows(run: StoredRun) -> list[tuple[str, ...]]:
         return min((abs(math.log(line["requests_per_day"]) - mark) for mark in marks), default=0.0)
 
     kept = sorted(sorted(lines, key=distance)[:PRINTED], key=lambda line: line["requests_per_day"])
-    decimals = say.shared_decimals(line["npv"] for line in kept)
+    decimals = _gain_decimals([line["npv"] for line in kept] or [0.0])
     gains = [say.amount(line["npv"], currency, decimals=decimals) for line in kept]
     return [
         (say.count(line["requests_per_day"]), say.days(line.get("payback_days")), gain)
@@ -263,7 +265,8 @@ def tornado_figure(run: StoredRun) -> Markup:
         return Markup("")
     middle, widest = money["npv"], abs(lines[0]["npv_high"] - lines[0]["npv_low"])
     shown = [line for line in lines[:SWINGS] if abs(line["npv_high"] - line["npv_low"]) >= LEAST_SWING * widest]
-    swings = [_swing(line, currency) for line in shown]
+    decimals = _gain_decimals([money["npv"], *(line[f"npv_{end}"] for line in lines for end in ("low", "high"))])
+    swings = [_swing(line, currency, decimals) for line in shown]
     ends = [middle, *(end.outcome for swing in swings for end in swing.ends)]
     # Bars start at the gain, not at nought: nought is on the axis only where it is near.
     zero = min(map(abs, ends)) <= max(ends) - min(ends) or min(ends) < 0 < max(ends)
@@ -271,13 +274,13 @@ def tornado_figure(run: StoredRun) -> Markup:
     table = tuple(
         (words(line["key"]), _range(line), f"{low.words} to {high.words}")
         for line in lines
-        for low, high in [_swing(line, currency).ends]
+        for low, high in [_swing(line, currency, decimals).ends]
     )
     rest = len(lines) - len(shown)
     note = (
-        f"The dashed line is {_gain_words(middle, currency)}, the gain as it is counted. Each bar moves one input from one "
-        "end of its range to the other and leaves all others as they are; hatched is worse. A measured number ranges over "
-        "90 of 100 futures."
+        f"The dashed line is {say.amount(middle, currency, decimals=decimals)}, the gain as it is counted. Each bar moves "
+        "one input from one end of its range to the other and leaves all others as they are; hatched is worse. A measured "
+        "number ranges over 90 of 100 futures."
     )
     note += f" {rest} more {'input moves' if rest == 1 else 'inputs move'} it less." if rest else ""
     figure = Figure(
@@ -288,13 +291,13 @@ def tornado_figure(run: StoredRun) -> Markup:
     return render_figure(figure, tornado_chart(swings, axis, middle=middle))
 
 
-def _swing(line: Mapping[str, Any], currency: str) -> Swing:
+def _swing(line: Mapping[str, Any], currency: str, decimals: int) -> Swing:
     key = str(line["key"])
     ends = [
         End(
             f"at {input_value(key, _three(line.get(end)))}:",
             line[f"npv_{end}"],
-            _gain_words(line[f"npv_{end}"], currency),
+            say.amount(line[f"npv_{end}"], currency, decimals=decimals),
         )
         for end in ("low", "high")
     ]
@@ -306,9 +309,9 @@ def _range(line: Mapping[str, Any]) -> str:
     return f"{low} to {high}"
 
 
-def _gain_words(value: float, currency: str) -> str:
-    """A gain over a year or so: nobody asks for its cents."""
-    return say.amount(float(round(value)) if abs(value) >= 100 else value, currency)
+def _gain_decimals(gains: Sequence[float]) -> int:
+    """The decimals of gains over a year or so, all alike: beside thousands nobody asks for the cents of any."""
+    return 0 if max(map(abs, gains)) >= THOUSANDS else say.shared_decimals(gains)
 
 
 def _three(value: Any) -> Any:

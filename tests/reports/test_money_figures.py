@@ -252,3 +252,17 @@ def test_a_share_of_the_futures_is_never_rounded_to_certainty(share, said):
 )
 def test_ticks_stay_short(value, said):
     assert axis_words(value) == said
+
+
+@pytest.mark.parametrize(
+    ("gains", "written"),
+    [
+        ([-57.5, 12.25, 5467.43, 28_708.2], ["−58 EUR", "12 EUR", "5,467 EUR", "28,708 EUR"]),
+        ([-57.5, 0.0, 150.0, 320.25], ["−57.50 EUR", "0 EUR", "150.00 EUR", "320.25 EUR"]),
+    ],
+)
+def test_gains_in_one_column_are_written_one_way(gains: list[float], written: list[str]) -> None:
+    curve = [{"requests_per_day": 100.0 + at, "payback_days": 9.0, "npv": gain} for at, gain in enumerate(gains)]
+    money = {"currency": "EUR", "volume_curve": curve, "requests_per_day": 100.0, "break_even_requests_per_day": 101.0}
+    rows = volume_rows(StoredRun(Path("run"), {"money": money}, {}, {}))
+    assert [gain.replace("\u00a0", " ") for _, _, gain in rows] == written

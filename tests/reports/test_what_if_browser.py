@@ -143,6 +143,12 @@ def test_numbers_are_worded_as_on_the_rest_of_the_page(window, page_file):
             here[-1] = there[-1]
     wrong = [(v, here, there) for v, here, there in zip(values, worded, found, strict=True) if here != there]
     assert not wrong, wrong[:10]
+    columns = [[0.01, 5467.43, 28708.2], [42.3, 28708.2, -1560], [200, None, 5000], [0.5, None, 0], [60.4, 12000.6], []]
+    shared = [
+        [numbers.amount(v, "EUR", decimals=numbers.shared_decimals(column)) for v in column] for column in columns
+    ]
+    shown = "(c) => c.map((v) => numberWords.amount(v, 'EUR', numberWords.sharedDecimals(c)))"
+    assert page.evaluate(f"(all) => all.map({shown})", columns) == shared
     assert page.evaluate("[numberWords.days(null), numberWords.amount(null, 'EUR')]") == ["never", "not measured"]
 
 
