@@ -7,6 +7,7 @@ from .. import numbers as say
 from ..sections.cost_range import hosts_machines
 from ..sections.rules import check_rows
 from ..stored import StoredRun
+from .three_numbers import change_words
 
 __all__ = ["gate_lines", "money_lines", "moved_rows", "risk_lines", "short", "unchecked", "variant_rows"]
 
@@ -108,16 +109,16 @@ def money_lines(run: StoredRun) -> list[tuple[str, str]]:
 def _saved(run: StoredRun, money: Mapping[str, Any], sum_of: Callable[[str], str]) -> list[tuple[str, str]]:
     """What a request saves and its share; with machines of one's own the share is that of a day, beside its sums."""
     share, saved = money.get("saving_share"), sum_of("saving_per_request")
-    text = "" if share is None else say.percent(abs(share), digits=0 if abs(share) >= 0.1 else 1)
     if not hosts_machines(money):
+        text = "" if share is None else say.percent(abs(share), digits=0 if abs(share) >= 0.1 else 1)
         minus = say.MINUS if share is not None and share < 0 else ""
         return [("Saved on each request", f"{saved} ({minus}{text})" if text else saved)]
     lines = [("Saved on each request, machines apart", saved)]
     if money.get("spend_per_day_baseline") is not None and money.get("spend_per_day_candidate") is not None:
         ends = (sum_of(f"spend_per_day_{side}") for side in ("baseline", "candidate"))
         days = ", ".join(f"{name} {end}" for name, end in zip((run.baseline, run.candidate), ends, strict=True))
-        change = f" ({text} {'less' if share > 0 else 'more'})" if share else ""
-        lines.append((f"A day at {say.count(money['requests_per_day'])} requests, machines included", days + change))
+        change = change_words(money["spend_per_day_baseline"], money["spend_per_day_candidate"])
+        lines.append((f"A day at {say.count(money['requests_per_day'])} requests, machines included", f"{days} ({change})" if change else days))
     return lines
 
 

@@ -16,7 +16,7 @@ from ..sections.cost_range import cost_range
 from ..sections.tracing import LINE, anchor
 from ..stored import StoredRun
 
-__all__ = ["Number", "Side", "three_numbers"]
+__all__ = ["Number", "Side", "change_words", "three_numbers"]
 
 
 # By what happens to an unacceptable output: the cost that counts in the end, and its name.
@@ -107,7 +107,7 @@ def _cost(run: StoredRun) -> Number | None:
         sides.append(Side(name=name, value=text, range=spread, role=role, origin=origin))
         values.append((value, role))
     known = [(value, role) for value, role in values if value is not None]
-    change = _less(*[value for value, _ in values]) if len(values) == 2 else ""
+    change = change_words(*[value for value, _ in values]) if len(values) == 2 else ""
     axis = linear_axis([value for value, _ in known], str)
     picture = mini_rows([Bar(0, value, role) for value, role in known], axis)
     origin = _line(money, "saving_share") if change and change == _saved(money) else ""
@@ -128,7 +128,7 @@ def _hosted_change(money: Mapping[str, Any], hosted: Sequence[Mapping[str, Any]]
 def _saved(money: Mapping[str, Any]) -> str:
     """The share that the money section derives, in the words of a change; it need not be that of these two costs."""
     share = money.get("saving_share")
-    return "" if share is None else _less(1.0, 1 - share)
+    return "" if share is None else change_words(1.0, 1 - share)
 
 
 def _line(money: Mapping[str, Any], key: str) -> str:
@@ -149,14 +149,14 @@ def _tokens(run: StoredRun) -> Number:
         sides.append(Side(name=name, value=text, range=answer, role=role, origin="#tokens" if counted else ""))
         if total is not None:
             bars.append((total, role))
-    change = _less(*[total for total, _ in bars]) if len(bars) == 2 else ""
+    change = change_words(*[total for total, _ in bars]) if len(bars) == 2 else ""
     axis = linear_axis([total for total, _ in bars], str)
     return Number(
         "Tokens per request", tuple(sides), change, mini_rows([Bar(0, total, role) for total, role in bars], axis)
     )
 
 
-def _less(before: float | None, after: float | None) -> str:
+def change_words(before: float | None, after: float | None) -> str:
     """How much less or more the second is; a multiple where a percentage would be in the hundreds."""
     if not before or after is None:
         return ""

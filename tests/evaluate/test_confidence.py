@@ -125,7 +125,7 @@ STEPS = [
     (situation(UNSURE), "Add about 430 test cases that nobody has looked at, then run again."),
     (situation(BETTER, groups=np.arange(200) // 50), "test cases from other groups"),
     (situation(BETTER), "State prices and requests_per_day under [roi] in tuneworth.toml and run `tuneworth roi`"),
-    (situation(BETTER, roi=costs(volume=None)), "State roi.requests_per_day in tuneworth.toml"),
+    (situation(BETTER, roi=costs(volume=None)), "State `roi.requests_per_day` in tuneworth.toml"),
     (situation(BETTER, roi=costs(tuned=12)), "`failure_cost` under [roi] in tuneworth.toml"),
     (situation(EQUAL, roi=costs(20)), "ask again when requests a day reach about 1,0"),
     (situation(EQUAL, roi=costs(tuned=12)), 'when the output price of "tuned" falls to 26.15 EUR per million tokens.'),

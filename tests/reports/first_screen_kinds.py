@@ -31,7 +31,7 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
     ),
     "a rival as good": (
         {"n": 42, "variants": ("prompted", "rival", "tuned")},
-        ("Keep prompting", "How sure: low", "against that training does not pay", "41 groups", "Take “rival”"),
+        ("Keep prompting", "How sure: low", "against that training does not pay", "small: 42 cases", "Take “rival”"),
     ),
     "no prices": (
         {"roi": None},
