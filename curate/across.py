@@ -18,7 +18,7 @@ from .signed import SignedSets, signed_texts
 
 __all__ = ["alike_texts_between", "runs_of", "verified_texts"]
 
-_FEW, _MANY = 64_000_000, 96_000_000  # characters of the smaller and the larger side compared at once: some 1 GB
+_FEW, _MANY = 64_000_000, 192_000_000  # characters of the smaller and the larger side compared at once: some 1 GB
 _NUMBERED = 24_000_000  # characters whose grams are numbered at once: about 1 GB
 _SMALL = 4_000_000  # characters that are not worth more than numbering their grams
 _PAIRS = 1_000_000  # looked at together: about 100 MB

@@ -132,7 +132,7 @@ def candidate_tiles(
     """The candidates among distinct texts that reach the threshold; `report` is told the skew at the end."""
     keys, t = band_keys(texts, threshold), as_fraction(threshold)
     series = pl.Series(texts, dtype=pl.String)
-    signed = signed_texts(series)
+    signed = signed_texts(series, sketches_only=True)
     place = signed.places
 
     @functools.cache

@@ -27,7 +27,7 @@ _SLICES = 64  # of so many grams, the keys of which are made by all cores togeth
 _HITS = 2_000_000  # keys of one side that may be keys of the other looked up together
 _PAIRS = 4_000_000  # pairs with a common key looked at together
 _MOST_SLOTS = 1 << 26  # of a filter: 64 MB
-_SLOTS_OF_A_KEY = 8
+_SLOTS_OF_A_KEY = 16
 _LOWER = HASH_BITS // 2
 _SAMPLE = 1 << 14  # pairs drawn to expect the candidates from
 _SECONDS_OF_A_GRAM = 45e-9
@@ -187,6 +187,8 @@ def _meetings(
         if sum(len(keys) for keys, _ in found) >= _HITS or start + _SLICES >= len(slices):
             keys, rows = map(np.concatenate, zip(*found, strict=True))
             places = _Filter(keys).places(wholes)
+            near = _Filter(wholes[places]).places(keys)  # few of them, so that few are sorted
+            keys, rows = keys[near], rows[near]
             for a, b in _equal(keys, wholes[places]):
                 yield rows[a], places[b] // segments.count + others.start
             found = []
@@ -218,9 +220,9 @@ class _Filter:
     """Which keys may be among those it is made of: all that are, and about one in fifty others (Bloom 1970)."""
 
     def __init__(self, keys: np.ndarray) -> None:
-        slots = min(_MOST_SLOTS, max(1 << 10, len(keys) * _SLOTS_OF_A_KEY))
-        self._shift = np.uint64(65 - slots.bit_length())
-        self._table = np.zeros(1 << (slots.bit_length() - 1), bool)
+        bits = (min(_MOST_SLOTS, max(1 << 10, len(keys) * _SLOTS_OF_A_KEY)) - 1).bit_length()
+        self._shift = np.uint64(64 - bits)
+        self._table = np.zeros(1 << bits, bool)
         for by in _SPREAD:
             self._table[self._slots(keys, by)] = True
 

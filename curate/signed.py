@@ -53,8 +53,11 @@ class SignedSets:
         return len(self.order)
 
 
-def signed_texts(texts: pl.Series) -> SignedSets:
-    """The sets of texts; a text shorter than a gram is its own only gram, as in `gram_sets`."""
+def signed_texts(texts: pl.Series, *, sketches_only: bool = False) -> SignedSets:
+    """The sets of texts; a text shorter than a gram is its own only gram, as in `gram_sets`.
+
+    With `sketches_only` no set has hashes: a tenth of the memory, and enough for `may_be_alike`.
+    """
     lengths = np.maximum(texts.str.len_chars().to_numpy().astype(np.int64), GRAM)
     order = np.argsort(lengths, kind="stable")
     lengths = lengths[order]
@@ -100,7 +103,7 @@ def may_be_alike(
 
 def near_texts(texts: pl.Series, a: np.ndarray, b: np.ndarray, t: Fraction) -> tuple[np.ndarray, np.ndarray]:
     """Of pairs of texts those that sketches do not rule out."""
-    signed = signed_texts(texts)
+    signed = signed_texts(texts, sketches_only=True)
     places = signed.places
     i, j = may_be_alike(signed, signed, places[a], places[b], t)
     return signed.order[i], signed.order[j]
