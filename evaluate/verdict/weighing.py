@@ -54,7 +54,9 @@ def no_money(results: Results, margin: float) -> Found | None:
         names = [input_name(key.removeprefix("roi."), money) for key in money["missing"]]
         are = "is" if many == 1 and not money["missing"][0].endswith("requests_per_day") else "are"
         unsaid = f"until {' and '.join(names) if many <= 2 else f'{many} missing numbers'} {are} stated"
-        where = listed([f"`{key}`" for key in money["missing"]]) if many <= 2 else f"the {many} numbers that are missing"
+        where = (
+            listed([f"`{key}`" for key in money["missing"]]) if many <= 2 else f"the {many} numbers that are missing"
+        )
     else:
         unsaid = "since an option without any acceptable output has no cost per acceptable output"
         every = 'failures other than "drop"'

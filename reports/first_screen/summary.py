@@ -118,7 +118,8 @@ def _saved(run: StoredRun, money: Mapping[str, Any], sum_of: Callable[[str], str
         ends = (sum_of(f"spend_per_day_{side}") for side in ("baseline", "candidate"))
         days = ", ".join(f"{name} {end}" for name, end in zip((run.baseline, run.candidate), ends, strict=True))
         change = change_words(money["spend_per_day_baseline"], money["spend_per_day_candidate"])
-        lines.append((f"A day at {say.count(money['requests_per_day'])} requests, machines included", f"{days} ({change})" if change else days))
+        label = f"A day at {say.count(money['requests_per_day'])} requests, machines included"
+        lines.append((label, f"{days} ({change})" if change else days))
     return lines
 
 

@@ -58,7 +58,9 @@ def test_it_says_verdict_numbers_doubt_and_next_step(page: Callable[[str], str],
     assert doubt in text
     assert "**What to do next:** " in text
     assert "| Payback | " in text
-    assert all(re.match(r"tuneworth |--baseline |baseline = |failure_cost$|roi\.", code) for code in text.split("`")[1::2])
+    assert all(
+        re.match(r"tuneworth |--baseline |baseline = |failure_cost$|roi\.", code) for code in text.split("`")[1::2]
+    )
     assert not re.search(r"(?<!`)\btuneworth (evaluate|curate|run|roi|why|export)\b", text)
     assert text.rstrip().endswith("evaluate/outputs.jsonl (every output).")
 
