@@ -1,7 +1,7 @@
 """The pairs as they are compared: normalised texts, and the keys by which a row is known wherever it stands."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import polars as pl
@@ -9,7 +9,9 @@ import polars as pl
 from ..style.fields import render_fields
 from .normalise import content_hash, normalise
 
-__all__ = ["Compared", "compare_texts", "row_hashes", "salted", "whole_rows"]
+__all__ = [
+    "Compared", "compare_texts", "compared_inputs", "compared_outputs", "row_hashes", "salted", "whole_rows",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,7 @@ def salted(content: pl.Series, seed: int) -> pl.Series:
 
 def compare_texts(pairs: pl.DataFrame, identifiers: Collection[str]) -> Compared:
     """The normalised inputs and outputs of a pair table, with their hashes."""
-    inputs = _inputs(pairs, list(identifiers))
-    outputs = [normalise(text) for text in pairs["output"].to_list()]
+    inputs, outputs = compared_inputs(pairs, identifiers), compared_outputs(pairs)
     return Compared(inputs, outputs, [content_hash(*texts) for texts in zip(inputs, outputs, strict=True)])
 
 
@@ -50,10 +51,16 @@ def row_hashes(pairs: pl.DataFrame) -> list[str]:
     return [content_hash(*row) for row in rows]
 
 
-def _inputs(pairs: pl.DataFrame, identifiers: Sequence[str]) -> list[str]:
+def compared_inputs(pairs: pl.DataFrame, identifiers: Collection[str]) -> list[str]:
+    """The normalised inputs, by the columns `input` and `fields`."""
     if not identifiers:
         return [normalise(text) for text in pairs["input"].to_list()]
     return [
         normalise(text if fields is None else render_fields(json.loads(fields), leave_out=identifiers))
         for text, fields in pairs.select("input", "fields").rows()
     ]
+
+
+def compared_outputs(pairs: pl.DataFrame) -> list[str]:
+    """The normalised outputs."""
+    return [normalise(text) for text in pairs["output"].to_list()]

@@ -38,10 +38,7 @@ def split_components(
     side_of = bytearray(len(order))
     for number, counts in enumerate(_counts(numbers, stratum[free], order)):
         # Python's own numbers: nearly all components are one row, for which numpy's calls cost more than the work.
-        wish = [sum(n * room[s][side] for s, n in counts) for side in range(len(SPLITS))]
-        # Of equals the one with the most room in all: in small strata there are many equals. Then one that is empty
-        # yet, as two groups of one size should not leave a test set of nothing; then train before validation before test.
-        best = max(range(len(SPLITS)), key=lambda side: (wish[side], whole[side], not taken[side], -side))
+        best = _most_room(counts, room, whole, taken)
         for s, n in counts:
             room[s][best] -= n
             whole[best] -= n
@@ -52,6 +49,24 @@ def split_components(
     placed = sides.copy()
     placed[free] = side[numbers]
     return placed
+
+
+def _most_room(
+    counts: Sequence[tuple[int, int]], room: Sequence[Sequence[int]], whole: Sequence[int], taken: Sequence[int]
+) -> int:
+    """The side with the most room for a component of so many rows of each stratum."""
+    if len(counts) == 1:
+        wish = room[counts[0][0]]
+        train, validation, test = wish
+        if train > validation and train > test:  # no ties, as nearly always
+            return 0
+        if test > train and test > validation:
+            return 2
+    else:
+        wish = [sum(n * room[s][side] for s, n in counts) for side in range(len(SPLITS))]
+    # Of equals the one with the most room in all: in small strata there are many equals. Then one that is empty
+    # yet, as two groups of one size should not leave a test set of nothing; then train before validation before test.
+    return max(range(len(SPLITS)), key=lambda side: (wish[side], whole[side], not taken[side], -side))
 
 
 def split_by_date(

@@ -12,7 +12,7 @@ from ..corpus import AskedMethod, Join
 from ..join import AlikePairs
 from ..minhash import expected_recall
 from .alike import across_in_parts, alike_in_parts
-from .measure import look_up
+from .measure import LOOKED_AT, look_up
 from .tasks import Job, Table, Task
 
 __all__ = ["TextsInParts"]
@@ -127,6 +127,7 @@ class TextsInParts:
                 parameters={
                     "rows": (once[a:b] - self._starts[part]).tolist(), "what": what, "identifiers": self._identifiers,
                 },
+                columns=LOOKED_AT[what],
             )
             for part, (a, b) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
             if a < b

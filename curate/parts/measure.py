@@ -7,7 +7,7 @@ import polars as pl
 
 from ...style.schema import StyleSchema
 from ..columns import system_counts, without_guide
-from ..compared import compare_texts, row_hashes
+from ..compared import compare_texts, compared_inputs, compared_outputs, row_hashes
 from ..examined import examine
 from ..facts import text_facts
 from ..file_parts import FilePart, count_lines
@@ -104,6 +104,13 @@ def distinct_texts(texts: pl.DataFrame) -> Result:
     return Result({"texts": once}, len(once))
 
 
+# What each question looks at; None is everything.
+LOOKED_AT: dict[str, tuple[str, ...] | None] = {
+    "inputs": ("input", "fields"), "input facts": ("input", "fields"), "outputs": ("output",), "written": ("output",),
+    "output facts": ("output",), "whole": None,
+}  # fmt: skip
+
+
 def look_up(pairs: pl.DataFrame, *, rows: Sequence[int], what: str, identifiers: Collection[str]) -> Result:
     """Something of the pairs at these positions, as text, in a table `found`."""
     chosen = pairs[list(rows)]
@@ -114,9 +121,9 @@ def look_up(pairs: pl.DataFrame, *, rows: Sequence[int], what: str, identifiers:
 
 def _looked_up(pairs: pl.DataFrame, what: str, identifiers: Collection[str]) -> Sequence[str | None]:
     if what == "inputs":
-        return compare_texts(pairs, identifiers).inputs
+        return compared_inputs(pairs, identifiers)
     if what == "outputs":
-        return compare_texts(pairs, identifiers).outputs
+        return compared_outputs(pairs)
     if what == "written":
         return pairs["output"].to_list()
     if what == "whole":

@@ -47,9 +47,9 @@ class Task:
     """One call of a stage function on one part.
 
     `function` is a top-level function, called as `function(**frames, **parameters)`; `tables` gives each frame's
-    argument name its stored tables, concatenated in that order. With `bucket` only the rows of that value are read
-    from tables that have a column `bucket`. A name that a part did not store counts as no rows; where no part stored
-    it, the frame has no columns.
+    argument name its stored tables, concatenated in that order; of those only `columns` are read, where given. With
+    `bucket` only the rows of that value are read from tables that have a column `bucket`. A name that a part did not
+    store counts as no rows; where no part stored it, the frame has no columns.
     """
 
     stage: str
@@ -58,6 +58,7 @@ class Task:
     tables: Mapping[str, Sequence[Table]] = field(default_factory=dict)
     bucket: int | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    columns: Sequence[str] | None = None
 
 
 def carry_out(storage: Storage, task: Task, *, store: bool = True) -> Done | Result:
@@ -69,7 +70,10 @@ def carry_out(storage: Storage, task: Task, *, store: bool = True) -> Done | Res
     reset_peak()
     started = time.perf_counter()
     try:
-        frames = {name: _frame(storage, tables, bucket=task.bucket) for name, tables in task.tables.items()}
+        frames = {
+            name: _frame(storage, tables, columns=task.columns, bucket=task.bucket)
+            for name, tables in task.tables.items()
+        }
         rows = sum(frame.height for frame in frames.values())
         result = task.function(**frames, **task.parameters)
         note = json.loads(json.dumps(result.note, ensure_ascii=False))  # as it comes back from the storage
