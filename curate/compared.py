@@ -56,7 +56,7 @@ def compared_inputs(pairs: pl.DataFrame, identifiers: Collection[str]) -> list[s
     if not identifiers:
         return [normalise(text) for text in pairs["input"].to_list()]
     return [
-        normalise(text if fields is None else render_fields(json.loads(fields), leave_out=identifiers))
+        normalise(text if fields is None else render_fields(json.loads(fields), leave_out=list(identifiers)))
         for text, fields in pairs.select("input", "fields").rows()
     ]
 
