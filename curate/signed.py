@@ -4,7 +4,7 @@ Hashes of two sets differ in at most as many places as the sets do, as two grams
 alike. So who differs in too many hashes differs in too many grams. What is not ruled out is counted exactly elsewhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -61,16 +61,20 @@ def signed_texts(texts: pl.Series, *, sketches_only: bool = False) -> SignedSets
     lengths = np.maximum(texts.str.len_chars().to_numpy().astype(np.int64), GRAM)
     order = np.argsort(lengths, kind="stable")
     lengths = lengths[order]
-    parts = on_all_cores(
-        lambda part: _signed(texts.gather(order[slice(*part)]), lengths[slice(*part)]), _parts(lengths)
-    )
-    hashes, sizes, sketches = zip(*parts, strict=True) if parts else ((), (), ())
-    sizes = np.concatenate([np.zeros(0, np.int64), *sizes])
+
+    def sign(part: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        hashes, sizes, sketches = _signed(texts.gather(order[slice(*part)]), lengths[slice(*part)])
+        return np.zeros(0, np.int32) if sketches_only else hashes, sizes, sketches
+
+    parts = on_all_cores(sign, _parts(lengths))
+    sizes = np.concatenate([np.zeros(0, np.int64), *(part[1] for part in parts)])
+    sketches = np.concatenate([np.zeros((0, 4), np.uint64), *(part[2] for part in parts)])
     most = _at_most(texts, order, sizes, lengths - GRAM + 1)
-    none = np.zeros((0, 4), np.uint64)
-    return _by_size(
-        order, np.concatenate([np.zeros(0, np.int32), *hashes]), sizes, most, np.concatenate([none, *sketches])
-    )
+    if sketches_only:
+        sizes = np.zeros(len(sizes), np.int64)
+    again = np.argsort(most, kind="stable")
+    hashes = _runs([part[0] for part in parts], _bounds(sizes)[again], sizes[again])
+    return SignedSets(order[again], hashes, _bounds(sizes[again]), most[again], sketches[again])
 
 
 def signed_grams(grams: GramSets, rows: np.ndarray) -> SignedSets:
@@ -79,7 +83,7 @@ def signed_grams(grams: GramSets, rows: np.ndarray) -> SignedSets:
     order = np.argsort(sizes, kind="stable")
     rows, sizes = rows[order], sizes[order]
     return SignedSets(
-        rows, _mixed(_runs(grams.grams, grams.starts[rows], sizes)), _bounds(sizes), sizes, grams.sketches[rows]
+        rows, _mixed(_runs([grams.grams], grams.starts[rows], sizes)), _bounds(sizes), sizes, grams.sketches[rows]
     )
 
 
@@ -161,23 +165,23 @@ def _at_most(texts: pl.Series, order: np.ndarray, sizes: np.ndarray, windows: np
     return most
 
 
-def _by_size(
-    order: np.ndarray, hashes: np.ndarray, sizes: np.ndarray, most: np.ndarray, sketches: np.ndarray
-) -> SignedSets:
-    again = np.argsort(most, kind="stable")
-    hashes = _runs(hashes, _bounds(sizes)[again], sizes[again])
-    return SignedSets(order[again], hashes, _bounds(sizes[again]), most[again], sketches[again])
-
-
 def _bounds(sizes: np.ndarray) -> np.ndarray:
     return np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
 
 
-def _runs(values: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Runs of values, end to end: copied as few pieces, since most of them lie so already."""
-    if not len(starts):
-        return values[:0]
-    first = np.flatnonzero(np.append(True, starts[1:] != starts[:-1] + sizes[:-1]))
+def _runs(parts: Sequence[np.ndarray], starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Runs of values out of arrays that follow each other, end to end: copied once, in few pieces."""
+    if not int(sizes.sum()):
+        return np.zeros(0, np.int32)
+    ends = np.cumsum([len(part) for part in parts])
+    own = np.searchsorted(ends, starts, side="right")
+    first = np.flatnonzero(np.append(True, (starts[1:] != starts[:-1] + sizes[:-1]) | (own[1:] != own[:-1])))
     last = np.append(first[1:], len(starts)) - 1
-    pieces = zip(starts[first].tolist(), (starts[last] + sizes[last]).tolist(), strict=True)
-    return np.concatenate([values[a:b] for a, b in pieces])
+    begin = np.append(0, ends)[own[first]]
+    pieces = zip(
+        own[first].tolist(),
+        (starts[first] - begin).tolist(),
+        (starts[last] + sizes[last] - begin).tolist(),
+        strict=True,
+    )
+    return np.concatenate([parts[part][a:b] for part, a, b in pieces])
