@@ -15,8 +15,10 @@ from typing import Any
 import polars as pl
 
 from ..grams import gram_sets
-from ..join import estimated_work
+from ..join import as_fraction, estimated_work
+from ..segments import expected_candidates
 from ..settings import DataSettings
+from ..signed import signed_texts
 from ..splits_file import HeldSplits
 from .curate import curate_in_parts
 from .executors import Here
@@ -32,12 +34,11 @@ _MARK = re.compile(r"search (inputs|outputs) \w+-across-([\d.]+)")
 
 @dataclass(frozen=True)
 class Search:
-    """One exact search between two sides in the sample: their characters, and the seconds it took."""
+    """One exact search between two sides in the sample: their characters."""
 
     kind: str  # "inputs" or "outputs"
     held: int
     train: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Measured:
     are in `searches`. driver_seconds: what no task takes. stored: bytes of each stage. written: bytes of the run's
     curate folder. repeats, near: rows that left as exact and as near copies. within, between: pairs of alike inputs
     whose rows stand in one block and in two. work: gram meetings of the exact join (`estimated_work`) by kind of text;
-    characters: of all distinct texts by kind. driver_bytes: of the tables that the driver holds.
+    candidates: pairs with a key in common in the search by segments, each text against each, by kind; characters: of
+    all distinct texts by kind. driver_bytes: of the tables that the driver holds.
     """
 
     rows: int
@@ -67,6 +69,7 @@ class Measured:
     largest_bucket: int
     capped: int
     work: dict[str, int]
+    candidates: dict[str, float]
     characters: dict[str, int]
     distinct: int
     text_bytes: int
@@ -131,7 +134,7 @@ def _measured(
     return Measured(
         rows=len(ledger),
         seconds={stage: own for stage, own in executor.seconds.items() if not _MARK.match(stage)},
-        searches=_searches(done, executor.seconds, threshold),
+        searches=_searches(done, threshold),
         driver_seconds=max(0.0, seconds - sum(executor.seconds.values())),
         stored={stage: sum(t["bytes"] for d in own for t in d["tables"].values()) for stage, own in done.items()},
         written=sum(path.stat().st_size for path in (folder / "run").rglob("*") if path.is_file()),
@@ -145,6 +148,7 @@ def _measured(
         largest_bucket=summary["near_duplicate"]["largest_bucket"],
         capped=summary["near_duplicate"]["capped_buckets"],
         work={kind: estimated_work(gram_sets(table["text"].to_list()), threshold) for kind, table in texts.items()},
+        candidates={kind: _candidates(table["text"], threshold) for kind, table in texts.items()},
         characters=lengths,
         distinct=len(texts["inputs"]),
         text_bytes=int(pairs.select("input", "fields", "output").estimated_size()),
@@ -162,15 +166,20 @@ def _done(storage: Path) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _searches(done: dict[str, list[dict[str, Any]]], seconds: dict[str, float], threshold: float) -> list[Search]:
+def _searches(done: dict[str, list[dict[str, Any]]], threshold: float) -> list[Search]:
     """The exact searches at the threshold; small data are also searched below it, for examples."""
     found = []
     for stage in done:
         if (named := _MARK.fullmatch(stage)) and float(named[2]) == threshold:
             sides = [own["note"] for own in done[f"{stage.rpartition('-across-')[0]}-sides"]]
             held, train = (sum(side[name] for side in sides) for name in ("held", "train"))
-            found.append(Search(named[1], held, train, seconds[stage]))
+            found.append(Search(named[1], held, train))
     return found
+
+
+def _candidates(texts: pl.Series, threshold: float) -> float:
+    signed = signed_texts(texts)
+    return expected_candidates(signed, signed, as_fraction(threshold))
 
 
 def _alike(job: Job, numbers: pl.DataFrame, keys: pl.Series, blocks: Sequence[int], stage: str) -> tuple[int, int]:

@@ -2,8 +2,8 @@
 
 Blocks of rows are drawn, so a pair whose rows stand in one block was drawn with the sample's share of the rows, one
 between two blocks with its square (Horvitz and Thompson 1952); each pair counts for one over that. Most stages take
-seconds in proportion to the rows. The exact searches of the certificate do not: every block of held-out texts meets every
-block of train texts, so they grow with the square.
+seconds in proportion to the rows. The exact searches of the certificate do not: past one task every block of held-out
+texts meets every block of train texts, so they grow with the square.
 """
 
 import math
@@ -16,15 +16,23 @@ from .sampled import BUCKETS, Measured, Search
 __all__ = ["EXACT_WORK", "Plan", "Range", "Room", "drawn_pairs", "plan"]
 
 EXACT_WORK = 30_000_000_000  # gram meetings up to which `method = "auto"` joins exactly (curate/candidates.py)
-_MEETING = 10e-9  # seconds of one meeting in the exact join
-_BLOCK = 24_000_000  # characters on one side of a search's task (curate/parts/alike.py)
+_MEETING = 27e-9  # seconds of one meeting in prefixes (curate/join.py)
+_NUMBERED = 120e-9  # of one character whose grams are numbered for them
+_BLOCK = 24_000_000  # characters whose grams are numbered at once (curate/across.py)
+# The search by segments (curate/segments.py): 1,000,000 products took 39 s by these rates, and 39 s measured.
+_TRAIN = 60e-9  # seconds of a character of train, for each block of held-out texts
+_HELD = 200e-9  # of a held-out one, for each block of train: it is looked up among some five groups of sizes
+_HELD_AGAIN = 80e-9  # for each further task of a block, which has one or two of the groups
+_CANDIDATE = 90e-9  # of a pair with a key in common
+_SIDES = {"held": 64_000_000, "train": 192_000_000}  # characters in one task (curate/parts/alike.py)
+_SIDE_BYTES = 9.0  # of each of them that a task holds: 144 million took 1.4 GB
 _PART = 64 << 20  # bytes of text in a part of the files (curate/file_parts.py)
 _MET = 800  # pairs looked at for each text at the most, where buckets are full (curate/candidates.py, Caps)
 _PIECE = 1_200  # bytes of an empty table: each part writes one for each bucket and exchange
 _EXCHANGES = 6  # tables in buckets: inputs, outputs, bands, met, pairs, lefts
 _PROCESS = 200e6  # bytes of a Python process with polars and numpy
 _TASK = 6.0  # times its texts' bytes that a task holds
-_SEARCH = 1.5e9  # bytes of a search between two full blocks
+_SEARCH = 1.5e9  # bytes of two full blocks whose grams are numbered and compared
 _BANDS = 3_000  # bytes for each text of a bucket while its bands are made and met
 _DRIVER = (
     6.5  # times its tables (176 bytes a row) that the driver holds at its peak: measured at 50,000 to 200,000 rows
@@ -230,18 +238,21 @@ def _group(stage: str) -> str:
 
 
 def _search(quarter: Measured, whole: Measured, search: Search, times: float, partitions: int) -> Range:
-    """Seconds of one exact search over all rows: grams of every block against every block, and their meetings."""
+    """Seconds of one exact search over all rows, by the filter that takes less: segments, or prefixes of numbered grams."""
     held, train = search.held * times, search.train * times
     total = max(1, whole.characters[search.kind])
-    across = 2 * search.held * search.train / total / total * _MEETING
-    meetings = _work(quarter, whole, times, search.kind).times(across)
-    grams = max(search.seconds - whole.work[search.kind] * across, search.seconds / 5) / max(
-        1, search.held + search.train
-    )
-    # A block of train texts for each worker at least; the held-out texts are cut into grams anew for each.
-    blocks = max(math.ceil(train / _BLOCK), partitions // 4, 1), max(math.ceil(held / _BLOCK), 1)
-    cut = grams * (held * blocks[0] + train * blocks[1])
-    return Range(cut / _GIVE, cut, cut * _GIVE).plus(meetings)
+    share = search.held * search.train / total / total
+    blocks = {"held": math.ceil(held / _SIDES["held"]), "train": math.ceil(train / _SIDES["train"])}
+    # A task for each worker at least.
+    first = max(1, blocks["train"])
+    looked_up = first * _HELD + max(0, partitions // 4 - first) * _HELD_AGAIN
+    candidates = whole.candidates[search.kind] * share * times * times * _CANDIDATE
+    segments = train * max(1, blocks["held"]) * _TRAIN + held * looked_up + candidates
+    numbered = held * max(1, math.ceil(train / _BLOCK)) + train * max(1, math.ceil(held / _BLOCK))
+    meetings = _work(quarter, whole, times, search.kind).times(2 * share * _MEETING)
+    prefixes = meetings.plus(Range(*(numbered * _NUMBERED * by for by in (1 / _GIVE, 1, _GIVE))))
+    by_segments = Range(segments / _GIVE, segments, segments * _GIVE)
+    return min(by_segments, prefixes, key=lambda way: way.middle)
 
 
 def _storage(whole: Measured, times: float, met: float, partitions: int) -> float:
@@ -261,8 +272,10 @@ def _task_memory(whole: Measured, times: float, met: float, partitions: int) -> 
     mean = whole.characters["inputs"] / max(1, whole.distinct)
     compared = min(2.0 * _BLOCK, mean * (distinct + _sent(met, distinct, partitions)) / partitions)
     verify = _SEARCH * compared / (2 * _BLOCK) + _PAIR_BYTES * min(1e6, met / partitions)
-    sides = max((min(_BLOCK, s.held * times) + min(_BLOCK, s.train * times) for s in whole.searches), default=0)
-    return _PROCESS + max(part, bucket, verify, _SEARCH * sides / (2 * _BLOCK))
+    sides = max(
+        (min(_SIDES["held"], s.held * times) + min(_SIDES["train"], s.train * times) for s in whole.searches), default=0
+    )
+    return _PROCESS + max(part, bucket, verify, _SIDE_BYTES * sides)
 
 
 def _partitions(whole: Measured, times: float, room: Room) -> int:
