@@ -94,7 +94,7 @@ def _numbered(few: pl.Series, many: pl.Series, t: Fraction) -> Iterator[AlikePai
     lengths = [texts.str.len_chars().to_numpy() for texts in (few, many)]
     for low, high in runs_of(lengths[0], _NUMBERED):
         for start, stop in runs_of(lengths[1], _NUMBERED):
-            grams = gram_sets([*few[low:high], *many[start:stop]])
+            grams = gram_sets(pl.concat([few[low:high], many[start:stop]]).to_list())
             i, j = np.arange(high - low), np.arange(high - low, len(grams.sizes))
             for found in alike_tiles_between(grams, i, j, float(t)):
                 yield AlikePairs(found.left + low, found.right - (high - low) + start, found.shared, found.union)

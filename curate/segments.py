@@ -17,7 +17,7 @@ import numpy as np
 
 from .grams import GramSets, on_all_cores
 from .overlap import shared_grams
-from .signed import HASH_BITS, SignedSets, may_be_alike, may_differ
+from .signed import HASH_BITS, SignedSets, end_to_end, may_be_alike, may_differ
 
 __all__ = ["expected_candidates", "segment_pairs", "segment_seconds"]
 
@@ -66,9 +66,12 @@ def expected_candidates(left: SignedSets, right: SignedSets, t: Fraction) -> flo
     chance = np.random.default_rng(0)
     i, j = chance.integers(0, len(left), _SAMPLE), chance.integers(0, len(right), _SAMPLE)
     sizes, others = left.sizes[i], right.sizes[j]
-    both = np.concatenate((left.hashes, right.hashes))
-    starts = np.concatenate((left.bounds[i], right.bounds[j] + len(left.hashes)))
-    drawn = GramSets(both, starts, np.concatenate((sizes, others)), np.zeros((0, 4), np.uint64), 1 << 30)
+    hashes = [
+        end_to_end([side.hashes], side.bounds[at], own) for side, at, own in ((left, i, sizes), (right, j, others))
+    ]
+    drawn_sizes = np.concatenate((sizes, others))
+    starts = np.cumsum(drawn_sizes) - drawn_sizes
+    drawn = GramSets(np.concatenate(hashes), starts, drawn_sizes, np.zeros((0, 4), np.uint64), 1 << HASH_BITS)
     places = np.arange(_SAMPLE)
     differ = sizes + others - 2 * shared_grams(drawn, places, places + _SAMPLE)
     larger, smaller = np.maximum(sizes, others), np.minimum(sizes, others)

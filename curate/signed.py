@@ -13,7 +13,9 @@ import polars as pl
 
 from .grams import GRAM, GramSets, batches, code_points, distinct_rows, gram_sets, on_all_cores
 
-__all__ = ["HASH_BITS", "SignedSets", "may_be_alike", "may_differ", "near_texts", "signed_grams", "signed_texts"]
+__all__ = [
+    "HASH_BITS", "SignedSets", "end_to_end", "may_be_alike", "may_differ", "near_texts", "signed_grams", "signed_texts",
+]  # fmt: skip
 
 HASH_BITS = 30
 _CHARACTERS = 1 << 20  # hashed at once: about 16 MB
@@ -25,7 +27,7 @@ _ODD = np.uint32(0x2C1B3C6D)
 
 @dataclass(frozen=True)
 class SignedSets:
-    """Sets by size: set `i`, of text `order[i]`, has the hashes `hashes[bounds[i] : bounds[i + 1]]`, each once.
+    """Sets by size: set `i`, of text `order[i]`, has the hashes `hashes[bounds[i] : bounds[i + 1]]`.
 
     most: at most so many grams has each text, ascending; it is the number of hashes, or up to a twentieth more.
     sketches: as those of `GramSets`, of the hashes.
@@ -73,7 +75,7 @@ def signed_texts(texts: pl.Series, *, sketches_only: bool = False) -> SignedSets
     if sketches_only:
         sizes = np.zeros(len(sizes), np.int64)
     again = np.argsort(most, kind="stable")
-    hashes = _runs([part[0] for part in parts], _bounds(sizes)[again], sizes[again])
+    hashes = end_to_end([part[0] for part in parts], _bounds(sizes)[again], sizes[again])
     return SignedSets(order[again], hashes, _bounds(sizes[again]), most[again], sketches[again])
 
 
@@ -83,7 +85,7 @@ def signed_grams(grams: GramSets, rows: np.ndarray) -> SignedSets:
     order = np.argsort(sizes, kind="stable")
     rows, sizes = rows[order], sizes[order]
     return SignedSets(
-        rows, _mixed(_runs([grams.grams], grams.starts[rows], sizes)), _bounds(sizes), sizes, grams.sketches[rows]
+        rows, _mixed(end_to_end([grams.grams], grams.starts[rows], sizes)), _bounds(sizes), sizes, grams.sketches[rows]
     )
 
 
@@ -169,7 +171,7 @@ def _bounds(sizes: np.ndarray) -> np.ndarray:
     return np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
 
 
-def _runs(parts: Sequence[np.ndarray], starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def end_to_end(parts: Sequence[np.ndarray], starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Runs of values out of arrays that follow each other, end to end: copied once, in few pieces."""
     if not int(sizes.sum()):
         return np.zeros(0, np.int32)
