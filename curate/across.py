@@ -20,7 +20,7 @@ __all__ = ["alike_texts_between", "runs_of", "verified_texts"]
 
 _FEW, _MANY = 64_000_000, 192_000_000  # characters of the smaller and the larger side compared at once: some 1 GB
 _NUMBERED = 24_000_000  # characters whose grams are numbered at once: about 1 GB
-_SMALL = 4_000_000  # characters that are not worth more than numbering their grams
+_SMALL = 30_000_000  # characters up to which numbering their grams is as fast: 150,000 lines
 _PAIRS = 1_000_000  # looked at together: about 100 MB
 _ENTRIES = 1_000_000  # texts of one run
 _SAMPLE = 20_000  # texts of each side from which the meetings of prefixes are reckoned

@@ -60,7 +60,10 @@ def segment_seconds(left: SignedSets, right: SignedSets, t: Fraction, *, within:
 
 
 def expected_candidates(left: SignedSets, right: SignedSets, t: Fraction) -> float:
-    """How many pairs of sets will have a key in common, from a sample of pairs, the same for the same sets."""
+    """How often pairs of sets will have a key in common, from a sample of pairs, the same for the same sets.
+
+    Sets that are much alike have many in common, and are looked at as often.
+    """
     if not len(left) or not len(right):
         return 0.0
     chance = np.random.default_rng(0)
@@ -81,7 +84,7 @@ def expected_candidates(left: SignedSets, right: SignedSets, t: Fraction) -> flo
     other = 1 - 1 / segments
     same = other**differ + differ / segments * other ** np.maximum(differ - 1, 0)
     comparable = largest * t.numerator // t.denominator
-    share = float((np.minimum(1, segments * same) * (smaller * t.denominator >= comparable * t.numerator)).mean())
+    share = float((segments * same * (smaller * t.denominator >= comparable * t.numerator)).mean())
     return share * len(left) * len(right)
 
 
