@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import polars as pl
 
-from .across import alike_texts_between
+from .across import SMALL, alike_texts_between
 from .candidates import Method, Skew, alike_by, choose_method
 from .compared import Compared, whole_rows
 from .facts import text_facts
@@ -151,7 +151,8 @@ class TextsInMemory:
 
     def inputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
         """See `Corpus`."""
-        if "_grams" in vars(self):  # numbered for the join: not for this alone
+        # Few texts are numbered once for all thresholds; of many, grams that the join has numbered already are used.
+        if "_grams" in vars(self) or sum(map(len, self._texts)) < SMALL:
             return alike_tiles_between(self._grams, left, right, threshold)
         return _between(self._texts, left, right, threshold)
 
