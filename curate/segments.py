@@ -16,7 +16,7 @@ from fractions import Fraction
 import numpy as np
 
 from .grams import GramSets, on_all_cores
-from .overlap import shared_grams
+from .overlap import shared_grams, sorted_once
 from .signed import HASH_BITS, SignedSets, end_to_end, may_be_alike, may_differ
 
 __all__ = ["expected_candidates", "segment_pairs", "segment_seconds"]
@@ -161,13 +161,13 @@ def _group_pairs(left: _Some, right: _Some, segments: _Segments, t: Fraction, *,
         i, j = may_be_alike(left.sets, right.sets, i, j, t)
         found.append(i * len(right.sets) + j)
         if sum(map(len, found)) > 2 * _PAIRS + len(found[0]):
-            found[:] = [_once(np.concatenate(found))]
+            found[:] = [sorted_once(np.concatenate(found))]
 
     for i, j in _meetings(left, right, wholes[id(right)], segments, with_wholes=True):
         keep(i, j)
     for j, i in _meetings(right, left, wholes[id(left)], segments, with_wholes=False):
         keep(i, j)
-    return _once(np.concatenate([np.zeros(0, np.int64), *found]))
+    return sorted_once(np.concatenate([np.zeros(0, np.int64), *found]))
 
 
 def _meetings(
@@ -255,8 +255,3 @@ def _equal(left: np.ndarray, right: np.ndarray) -> Iterator[tuple[np.ndarray, np
         places = np.repeat(first[start:end] - (np.cumsum(own) - own), own) + np.arange(int(own.sum()))
         yield np.repeat(order[start:end], own), other[places]
         start = end
-
-
-def _once(numbers: np.ndarray) -> np.ndarray:
-    numbers.sort()  # a hundred times as fast here as np.unique's hash table (numpy 2.4)
-    return numbers[np.append(True, numbers[1:] != numbers[:-1])] if len(numbers) else numbers

@@ -19,6 +19,7 @@ from ..across import alike_texts_between, verified_texts
 from ..candidates import CAPS, Caps, Skew, buckets_of, key_ranks, meetings
 from ..join import AlikePairs, as_fraction
 from ..minhash import band_count, band_keys
+from ..overlap import sorted_once
 from ..signed import near_texts
 from .tasks import Job, Result, Table, Task
 
@@ -178,7 +179,7 @@ def _meet(bands: pl.DataFrame, *, offsets: np.ndarray, caps: Caps) -> Result:
     for a, b in meetings(found, most=_PAIRS):
         left, right = numbers[a], numbers[b]
         # Most pairs that meet in several bands are seen together here; the others when they come to the left text.
-        pairs = _once(_as_one(np.minimum(left, right), np.maximum(left, right)))
+        pairs = sorted_once(_as_one(np.minimum(left, right), np.maximum(left, right)))
         low, high = _apart(pairs)
         parts.append(pl.DataFrame({"left": low, "right": high, "bucket": _bucket_of(low, offsets)}))
     return Result({"met": pl.concat(parts)} if parts else {}, _skew_note(found.skew))
@@ -188,7 +189,7 @@ def _attach(met: pl.DataFrame, texts: pl.DataFrame, *, bucket: int, offsets: np.
     """Tables `pairs`, each once, and `lefts`, the texts that they need elsewhere, by the bucket of the right text."""
     if not met.height:
         return Result({})
-    left, right = _apart(_once(_as_one(met["left"].to_numpy(), met["right"].to_numpy())))
+    left, right = _apart(sorted_once(_as_one(met["left"].to_numpy(), met["right"].to_numpy())))
     pairs = pl.DataFrame({"left": left, "right": right, "bucket": _bucket_of(right, offsets)})
     needed = pairs.filter(pl.col("bucket") != bucket).select(pl.col("left").alias("number"), "bucket")
     needed = needed.unique(maintain_order=True)
@@ -258,12 +259,6 @@ def _blocks(characters: Sequence[int], most: int) -> list[list[int]]:
 
 def _as_one(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return left.astype(np.uint64) << _BITS | right
-
-
-def _once(pairs: np.ndarray) -> np.ndarray:
-    # Sorting is a hundred times as fast here as np.unique's hash table (numpy 2.4).
-    pairs.sort()
-    return pairs[np.append(True, pairs[1:] != pairs[:-1])] if len(pairs) else pairs
 
 
 def _apart(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
