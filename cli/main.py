@@ -1,5 +1,6 @@
 """The command's entry: sub-commands loaded when they are called, errors turned into exit codes."""
 
+import errno
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
@@ -82,7 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         code = 3
     except Exception as error:
-        code = _report(error, debug="--debug" in arguments)
+        code = _end(error, debug="--debug" in arguments)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -121,6 +122,25 @@ def _refused(error: Exception) -> str | None:
     )
 
 
+def _end(error: Exception, *, debug: bool) -> int:
+    """The exit code of an error, once it is told. Without memory nothing more can be imported to tell it with."""
+    try:
+        if debug or not _memory_ran_out(error):
+            return _report(error, debug=debug)
+    except Exception as another:
+        if not _memory_ran_out(another):
+            raise
+    print(_OUT_OF_MEMORY, file=sys.stderr)
+    return 3
+
+
+def _memory_ran_out(error: Exception) -> bool:
+    """By Python, by the system, or while a library was loaded (the loader's message is all that tells)."""
+    if isinstance(error, ImportError):
+        return "failed to map segment" in str(error) or "cannot allocate memory" in str(error).lower()
+    return isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+
+
 def _report(error: Exception, *, debug: bool) -> int:
     """An expected error in its own words; an unexpected one with the path of a log that holds the traceback."""
     from ..style import TuneworthError
@@ -138,7 +158,7 @@ def _report(error: Exception, *, debug: bool) -> int:
     if said := _refused(error):
         print(printable(said), file=sys.stderr)
         return 3
-    if isinstance(error, MemoryError):
+    if _memory_ran_out(error):
         print(_OUT_OF_MEMORY, file=sys.stderr)
         return 3
     said = f"tuneworth: broke off: {type(error).__name__}: {error}\nThe log is {write_failure(error)}"

@@ -1,6 +1,8 @@
 """Wrong input: one clear message, exit code 2, nothing half-written."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -149,3 +151,23 @@ def test_an_unexpected_error_is_exit_3_with_a_log(command, monkeypatch, tmp_path
     assert done.code == 3
     assert "RuntimeError: boom" in done.err
     assert "The log is" in done.err
+
+
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+@pytest.mark.parametrize(
+    "error", ["MemoryError()", "OSError(12, 'Cannot allocate memory')", "ImportError('a.so: cannot allocate memory')"]
+)
+def test_without_memory_for_an_import_it_ends_in_words(tmp_path, error, debug):
+    """The command's own code cannot be loaded any more, nor can what would tell an unexpected error."""
+    code = (
+        "import sys\n"
+        "from tuneworth.cli import main\n"
+        "class Starved:\n"
+        f"    def find_spec(self, *_): raise {error}\n"
+        "sys.meta_path.insert(0, Starved())\n"
+        f"main(['curate', {str(tmp_path)!r}, *{debug!r}])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.startswith("tuneworth: memory ran out.")
+    assert len(done.stderr.splitlines()) == 2
