@@ -1,6 +1,8 @@
 """Results as evaluate writes them, built from outcomes and a [roi] table by the real comparison and the real money."""
 
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,11 @@ def situation(
         outcomes[name] = np.zeros(n)
         outcomes[name][order[: round(share * n)]] = 1.0
     return built(outcomes, roi=roi, groups=groups, **parts)
+
+
+def later(*args, **parts) -> Callable[[], dict[str, Any]]:
+    """The same once it is called: a table of cases costs nothing where its cases do not run."""
+    return partial(situation, *args, **parts)
 
 
 def built(outcomes, *, roi=None, groups=None, baseline="prompted", candidate="tuned", draws=400, tokens=None, **parts):

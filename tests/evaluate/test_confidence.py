@@ -1,6 +1,7 @@
 """How sure a verdict is, and that what it tells people to do follows from its strongest doubt."""
 
 import copy
+import functools
 import itertools
 
 import numpy as np
@@ -15,7 +16,7 @@ from tuneworth.evaluate.verdict.next_step import next_step
 from tuneworth.evaluate.verdict.verdict import decide
 from tuneworth.evaluate.wording import points
 
-from .situations import costs, other, situation
+from .situations import costs, later, other, situation
 
 BETTER, EQUAL, WORSE, UNSURE = (134, 54, 6, 6), (960, 10, 10, 20), (100, 4, 60, 36), (140, 20, 20, 20)
 REPAIR = {"failures": "repair", "failure_cost": 1}
@@ -24,35 +25,35 @@ OVER = [{"id": "memorisation", "status": "over", "value": 0.3, "limit": 0.0, "ev
 CACHED = {"price_input": 5, "price_output": 20, "price_cached": 0.5, "input_tokens": 150, "output_tokens": 150}
 
 TABLE = [
-    ("surely better and paid back", situation(BETTER, roi=costs()), "high", "a gap of 24 points"),
-    ("as good, for less", situation(EQUAL, roi=costs()), "high", "at most 1 point worse"),
-    ("a weak baseline", situation((20, 100, 0, 80), roi=costs()), "fair", "not high, since the baseline is weak"),
-    ("a weak baseline and few cases", situation((4, 20, 0, 16), roi=costs()), "low", "weak and there are few"),
+    ("surely better and paid back", later(BETTER, roi=costs()), "high", "a gap of 24 points"),
+    ("as good, for less", later(EQUAL, roi=costs()), "high", "at most 1 point worse"),
+    ("a weak baseline", later((20, 100, 0, 80), roi=costs()), "fair", "not high, since the baseline is weak"),
+    ("a weak baseline and few cases", later((4, 20, 0, 16), roi=costs()), "low", "weak and there are few"),
     ("a test set that was used often",
-     situation(BETTER, roi=costs(), provenance={"test_set_used": 9}), "fair", "the test set was used often"),
-    ("worse beyond the margin", situation(WORSE), "high", "even at its best the tuned model would be 21 points worse"),
-    ("worse, perhaps within the margin", situation((9000, 200, 500, 300)), "fair", "2.5 points worse"),
-    ("a weak baseline does not speak against keeping it", situation((10, 2, 80, 108)), "high", "points worse"),
-    ("it never pays", situation(EQUAL, roi=costs(tuned=12)), "high", "hardly any possible future is the money back"),
-    ("soon paid back, but for nothing", situation(EQUAL, roi=costs(horizon_days=10)), "high", "save more than it costs"),
+     later(BETTER, roi=costs(), provenance={"test_set_used": 9}), "fair", "the test set was used often"),
+    ("worse beyond the margin", later(WORSE), "high", "even at its best the tuned model would be 21 points worse"),
+    ("worse, perhaps within the margin", later((9000, 200, 500, 300)), "fair", "2.5 points worse"),
+    ("a weak baseline does not speak against keeping it", later((10, 2, 80, 108)), "high", "points worse"),
+    ("it never pays", later(EQUAL, roi=costs(tuned=12)), "high", "hardly any possible future is the money back"),
+    ("soon paid back, but for nothing", later(EQUAL, roi=costs(horizon_days=10)), "high", "save more than it costs"),
     ("a measured way does as well",
-     situation(EQUAL, others={"small": 0.97}, roi=costs() | {"small": other(1)}), "fair", "from the likeliest numbers"),
-    ("too few to tell", situation(UNSURE), "low", "up to 6.3 points worse or 6.3 points better"),
-    ("eight cases, all better", situation((0, 8, 0, 0)), "low", "too few separate cases"),
-    ("no prices", situation(BETTER), "low", "without the missing numbers"),
-    ("a failure without a cost", situation(BETTER, roi=costs(tuned=12)), "low", "a number that nobody has stated"),
-    ("in between", situation(EQUAL, roi=costs(target_payback_days=17)), "low", "80 would say “fine-tune”"),
+     later(EQUAL, others={"small": 0.97}, roi=costs() | {"small": other(1)}), "fair", "from the likeliest numbers"),
+    ("too few to tell", later(UNSURE), "low", "up to 6.3 points worse or 6.3 points better"),
+    ("eight cases, all better", later((0, 8, 0, 0)), "low", "too few separate cases"),
+    ("no prices", later(BETTER), "low", "without the missing numbers"),
+    ("a failure without a cost", later(BETTER, roi=costs(tuned=12)), "low", "a number that nobody has stated"),
+    ("in between", later(EQUAL, roi=costs(target_payback_days=17)), "low", "80 would say “fine-tune”"),
     ("a way that nobody tried",
-     situation(EQUAL, roi=costs(tuned=6.8) | {"prompted": {**CACHED, "fixed_tokens": 3000}}), "low", "but not against"),
-    ("a leak", situation(data=LEAK, roi=costs()), "high", "found, not estimated"),
-    ("a risk over its limit", situation(roi=costs(), risks=OVER), "fair", "over its limit"),
-    ("a batch", situation(BETTER, roi=costs(None, requests_total=10**6)), "high", "it saves more than it costs"),
+     later(EQUAL, roi=costs(tuned=6.8) | {"prompted": {**CACHED, "fixed_tokens": 3000}}), "low", "but not against"),
+    ("a leak", later(data=LEAK, roi=costs()), "high", "found, not estimated"),
+    ("a risk over its limit", later(roi=costs(), risks=OVER), "fair", "over its limit"),
+    ("a batch", later(BETTER, roi=costs(None, requests_total=10**6)), "high", "it saves more than it costs"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("results", "level", "part"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
 def test_a_verdict_says_how_sure_it_is_and_why(results, level, part):
-    found = decide(results, margin=0.03)["confidence"]
+    found = decide(results(), margin=0.03)["confidence"]
     assert found["level"] == level, found["sentence"]
     assert part in found["sentence"]
     assert found["sentence"].startswith(f"{level.capitalize()}: ")
@@ -60,8 +61,16 @@ def test_a_verdict_says_how_sure_it_is_and_why(results, level, part):
     assert not any(word in found["sentence"] for word in ("None", "nan", " -", "  "))
 
 
-PAYING = situation(BETTER, roi=costs())
-KEPT = situation(EQUAL, roi=costs(tuned=12))
+@functools.cache
+def paying():
+    return situation(BETTER, roi=costs())
+
+
+@functools.cache
+def kept():
+    return situation(EQUAL, roi=costs(tuned=12))
+
+
 KINDS = ("cheaper_way", "better_untuned", "weak_baseline", "few_cases", "near_flip", "reused", "style", "sample")
 
 
@@ -75,75 +84,83 @@ def level(results, decision, rule, probability, kinds=()):
 @given(low=st.floats(0.8, 1), high=st.floats(0.8, 1), kinds=st.sets(st.sampled_from(KINDS)))
 def test_more_probability_never_makes_fine_tune_less_sure(low, high, kinds):
     low, high = sorted((low, high))
-    assert level(PAYING, "fine-tune", 7, low, kinds) <= level(PAYING, "fine-tune", 7, high, kinds)
+    assert level(paying(), "fine-tune", 7, low, kinds) <= level(paying(), "fine-tune", 7, high, kinds)
 
 
 @settings(max_examples=60, deadline=None)
 @given(low=st.floats(0, 0.5), high=st.floats(0, 0.5), kinds=st.sets(st.sampled_from(KINDS)))
 def test_more_probability_never_makes_keep_prompting_surer(low, high, kinds):
     low, high = sorted((low, high))
-    assert level(KEPT, "keep prompting", 8, low, kinds) >= level(KEPT, "keep prompting", 8, high, kinds)
+    assert level(kept(), "keep prompting", 8, low, kinds) >= level(kept(), "keep prompting", 8, high, kinds)
 
 
 @pytest.mark.parametrize("kinds", list(itertools.combinations(KINDS, 2)))
 def test_one_more_doubt_never_makes_surer(kinds):
-    for results, decision, rule, probability in ((PAYING, "fine-tune", 7, 0.95), (KEPT, "keep prompting", 8, 0.05)):
+    for results, decision, rule, probability in ((paying(), "fine-tune", 7, 0.95), (kept(), "keep prompting", 8, 0.05)):
         found = [level(results, decision, rule, probability, kinds[:count]) for count in (0, 1, 2)]
         assert found == sorted(found, reverse=True)
 
 
 @pytest.mark.parametrize(("probability", "expected"), [(0.8, 1), (0.8999, 1), (0.9, 2), (1.0, 2)])
 def test_nine_chances_in_ten_are_high(probability, expected):
-    assert level(PAYING, "fine-tune", 7, probability) == expected
+    assert level(paying(), "fine-tune", 7, probability) == expected
 
 
 @pytest.mark.parametrize(("probability", "expected"), [(0.0, 2), (0.1, 2), (0.11, 1), (0.2, 1), (0.21, 0), (0.5, 0)])
 def test_the_other_side_is_its_mirror(probability, expected):
-    assert level(KEPT, "keep prompting", 8, probability) == expected
+    assert level(kept(), "keep prompting", 8, probability) == expected
 
 
 def test_an_interval_that_reaches_the_margin_is_fair():
-    results = copy.deepcopy(PAYING)
+    results = copy.deepcopy(paying())
     results["comparison"]["difference"]["low"] = -0.031
     assert level(results, "fine-tune", 7, 1.0) == 1
 
 
-RIVAL = situation(BETTER, others={"big": 0.95}, roi=costs())
-GIVEN = copy.deepcopy(RIVAL)
-for one in GIVEN["variants"].values():
-    one["source"] = "outputs"
+@functools.cache
+def rival():
+    return situation(BETTER, others={"big": 0.95}, roi=costs())
+
+
+def given_rival():
+    results = copy.deepcopy(rival())
+    for one in results["variants"].values():
+        one["source"] = "outputs"
+    return results
+
+
 STEPS = [
-    (situation(BETTER, roi=costs()), "Give the tuned model a small share of the real requests"),
-    (RIVAL, 'Compare with "big" first: set `baseline = "big"` under [evaluate] in tuneworth.toml'),
-    (GIVEN, 'Compare with "big" first: run `tuneworth evaluate` again with `--baseline big`.'),
-    (situation(UNSURE, others={"big": 0.97}), 'Compare with "big" first'),
-    (situation((20, 100, 0, 80), roi=costs()), "with a stronger model behind the guide; if the tuned model still wins"),
-    (situation((10, 10, 0, 0), roi=costs(**REPAIR)), "Score at least 50 separate cases before the switch"),
-    (situation(BETTER, groups=np.arange(200) // 12, roi=costs()), "separate cases, from other groups, before"),
-    (situation(BETTER, roi=costs(), provenance={"test_set_used": 9}), "on cases that nobody has looked at"),
-    (situation(WORSE), "Keep the prompted model."),
-    (situation(UNSURE), "Add about 430 test cases that nobody has looked at, then run again."),
-    (situation(BETTER, groups=np.arange(200) // 50), "test cases from other groups"),
-    (situation(BETTER), "State prices and requests_per_day under [roi] in tuneworth.toml and run `tuneworth roi`"),
-    (situation(BETTER, roi=costs(volume=None)), "State `roi.requests_per_day` in tuneworth.toml"),
-    (situation(BETTER, roi=costs(tuned=12)), "`failure_cost` under [roi] in tuneworth.toml"),
-    (situation(EQUAL, roi=costs(20)), "ask again when requests a day reach about 1,0"),
-    (situation(EQUAL, roi=costs(tuned=12)), 'when the output price of "tuned" falls to 26.15 EUR per million tokens.'),
+    (later(BETTER, roi=costs()), "Give the tuned model a small share of the real requests"),
+    (rival, 'Compare with "big" first: set `baseline = "big"` under [evaluate] in tuneworth.toml'),
+    (given_rival, 'Compare with "big" first: run `tuneworth evaluate` again with `--baseline big`.'),
+    (later(UNSURE, others={"big": 0.97}), 'Compare with "big" first'),
+    (later((20, 100, 0, 80), roi=costs()), "with a stronger model behind the guide; if the tuned model still wins"),
+    (later((10, 10, 0, 0), roi=costs(**REPAIR)), "Score at least 50 separate cases before the switch"),
+    (later(BETTER, groups=np.arange(200) // 12, roi=costs()), "separate cases, from other groups, before"),
+    (later(BETTER, roi=costs(), provenance={"test_set_used": 9}), "on cases that nobody has looked at"),
+    (later(WORSE), "Keep the prompted model."),
+    (later(UNSURE), "Add about 430 test cases that nobody has looked at, then run again."),
+    (later(BETTER, groups=np.arange(200) // 50), "test cases from other groups"),
+    (later(BETTER), "State prices and requests_per_day under [roi] in tuneworth.toml and run `tuneworth roi`"),
+    (later(BETTER, roi=costs(volume=None)), "State `roi.requests_per_day` in tuneworth.toml"),
+    (later(BETTER, roi=costs(tuned=12)), "`failure_cost` under [roi] in tuneworth.toml"),
+    (later(EQUAL, roi=costs(20)), "ask again when requests a day reach about 1,0"),
+    (later(EQUAL, roi=costs(tuned=12)), 'when the output price of "tuned" falls to 26.15 EUR per million tokens.'),
     (
-        situation(EQUAL, roi=costs(running={"base_model_retires": "2020-01-01"})),
+        later(EQUAL, roi=costs(running={"base_model_retires": "2020-01-01"})),
         "ask again when the outputs, the prices or the volume change",
     ),
-    (situation(EQUAL, others={"small": 0.97}, roi=costs() | {"small": other(1)}), 'Take "small"'),
-    (situation(EQUAL, roi=costs(target_payback_days=17)), "Find out the requests a day more exactly"),
-    (situation(data=LEAK), "`tuneworth curate`"),
-    (situation((0, 0, 0, 200)), "mend or drop those that ask too much"),
-    (situation(roi=costs(), risks=OVER), "Take near copies out of the training examples"),
+    (later(EQUAL, others={"small": 0.97}, roi=costs() | {"small": other(1)}), 'Take "small"'),
+    (later(EQUAL, roi=costs(target_payback_days=17)), "Find out the requests a day more exactly"),
+    (later(data=LEAK), "`tuneworth curate`"),
+    (later((0, 0, 0, 200)), "mend or drop those that ask too much"),
+    (later(roi=costs(), risks=OVER), "Take near copies out of the training examples"),
 ]
 
 
 @pytest.mark.parametrize(("results", "part"), STEPS)
 def test_the_next_step_is_one_that_can_be_taken(results, part):
-    found = decide(results, margin=0.03)
+    found = decide(results(), margin=0.03)
     assert part in found["next"], found["next"]
     assert found["next"].count("`") % 2 == 0
     assert found["next"].endswith(".")
@@ -163,7 +180,7 @@ FLIP = {"key": "requests_per_day", "what": "requests a day", "from": 1000.0, "to
 
 @pytest.mark.parametrize("kind", CALLED_FOR)
 def test_before_tuning_the_next_step_lays_the_doubt_to_rest(kind):
-    results = RIVAL if kind == "better_untuned" else PAYING
+    results = rival() if kind == "better_untuned" else paying()
     step = next_step(results, {"decision": "fine-tune"}, [Doubt(kind, "A doubt.")], [FLIP], margin=0.03)
     called, uncalled = CALLED_FOR[kind]
     assert called.lower() in step.lower()
@@ -172,7 +189,7 @@ def test_before_tuning_the_next_step_lays_the_doubt_to_rest(kind):
 
 @pytest.mark.parametrize("kind", [*CALLED_FOR, "style", "sample", "wide"])
 def test_who_keeps_prompting_is_never_told_to_tune(kind):
-    step = next_step(PAYING, {"decision": "keep prompting"}, [Doubt(kind, "A doubt.")], [FLIP], margin=0.03)
+    step = next_step(paying(), {"decision": "keep prompting"}, [Doubt(kind, "A doubt.")], [FLIP], margin=0.03)
     assert "real requests" not in step
     assert step.startswith("Change nothing now")
 

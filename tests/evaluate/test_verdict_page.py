@@ -9,7 +9,7 @@ from scipy.stats import norm
 from tuneworth.evaluate.statistics.power import pairs_needed
 from tuneworth.evaluate.verdict.verdict import decide
 
-from .situations import costs, situation
+from .situations import costs, later, situation
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "verdict.md").read_text(encoding="utf-8")
@@ -23,18 +23,18 @@ def cut_off():
 
 
 EXAMPLES = [
-    ("**Fine-tune** (rule 7)", situation((134, 54, 6, 6), roi=costs(), draws=10_000)),
-    ("**Keep prompting** (rule 8)", situation((960, 10, 10, 20), roi=costs(20), draws=10_000)),
-    ("**Cannot tell yet** (rule 3)", situation((140, 20, 20, 20), roi=costs(), draws=10_000)),
-    ("**Cannot tell yet** (rule 6)", situation((134, 54, 6, 6), roi=costs(tuned=12), draws=10_000)),
-    ("**Fix first** (rule 1)", cut_off()),
+    ("**Fine-tune** (rule 7)", later((134, 54, 6, 6), roi=costs(), draws=10_000)),
+    ("**Keep prompting** (rule 8)", later((960, 10, 10, 20), roi=costs(20), draws=10_000)),
+    ("**Cannot tell yet** (rule 3)", later((140, 20, 20, 20), roi=costs(), draws=10_000)),
+    ("**Cannot tell yet** (rule 6)", later((134, 54, 6, 6), roi=costs(tuned=12), draws=10_000)),
+    ("**Fix first** (rule 1)", cut_off),
 ]
 
 
 @pytest.mark.parametrize(("begin", "results"), EXAMPLES, ids=[begin for begin, _ in EXAMPLES])
 def test_each_example_is_what_is_said_there(begin, results):
     (line,) = (line for line in PAGE.splitlines() if line.startswith(f"- {begin}"))
-    found, quoted = decide(results), re.findall(r"\*([^*]+)\*(?!\*)", line.partition(").")[2])[0]
+    found, quoted = decide(results()), re.findall(r"\*([^*]+)\*(?!\*)", line.partition(").")[2])[0]
     assert found["rule"] == int(re.search(r"rule (\d)", begin).group(1))
     assert quoted.lower().rstrip(".") in found["sentence"].lower()
 
