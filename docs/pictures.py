@@ -3,7 +3,7 @@
     python docs/pictures.py [RUN]
 
 RUN is a run's folder; without it, the newest of tuneworth-demo/runs. Its report is written anew into a temporary
-folder and photographed in Debian's Chromium (`apt-get install chromium poppler-utils`).
+folder and photographed in Debian's Chromium (`apt-get install chromium fonts-liberation poppler-utils`).
 """
 
 import shutil
@@ -26,7 +26,7 @@ def main() -> None:
     run = Path(sys.argv[1]) if len(sys.argv) > 1 else _newest(RUNS)
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None or shutil.which("pdftoppm") is None:
-        sys.exit("Chromium and pdftoppm are needed: apt-get install chromium poppler-utils")
+        sys.exit("Chromium and pdftoppm are needed: apt-get install chromium fonts-liberation poppler-utils")
     with tempfile.TemporaryDirectory() as name, sync_playwright() as driver:
         copy = Path(name) / "run"
         shutil.copytree(run, copy, ignore=shutil.ignore_patterns("adapter*", "checkpoint*", "*.safetensors"))

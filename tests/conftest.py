@@ -1,5 +1,6 @@
 """Fixtures of more than one folder; nothing heavy is imported before a test asks for it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# No test fails for being slow: machines differ, and so does what runs beside them.
-settings.register_profile("tuneworth", deadline=None)
+# No test fails for being slow: machines differ, and so does what runs beside them. CI draws the same examples each
+# time, so that it tells of the change at hand; whoever works on the code draws others each time.
+settings.register_profile("tuneworth", deadline=None, max_examples=40, derandomize="CI" in os.environ)
+settings.register_profile("thorough", deadline=None, max_examples=1_000)
 settings.load_profile("tuneworth")
 
 TEMPLATE = (

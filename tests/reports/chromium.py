@@ -1,6 +1,7 @@
 """A window of the real Chromium (Debian's), driven by Playwright, which notes every message and every request."""
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,11 +60,20 @@ class Window:
             self._context = None
 
 
+def _has_font() -> bool:
+    """Whether a font that the report asks for is there; where nobody can be asked (not Linux) the system has one."""
+    if shutil.which("fc-list") is None:
+        return True
+    there = subprocess.run(["fc-list", ":", "family"], capture_output=True, text=True, check=True).stdout
+    return any(name in there for name in ("Segoe UI", "Roboto", "Helvetica Neue", "Noto Sans", "Liberation Sans", "Arial"))
+
+
 @contextmanager
 def chromium_window() -> Iterator[Window]:
     """A window of a new Chromium, which ends with it."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert program, "Chromium is needed for the report's browser tests: apt-get install chromium"
+    assert _has_font(), "The report needs one of its fonts, others are wider: apt-get install fonts-liberation"
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         window = Window(browser)
