@@ -14,6 +14,11 @@ settings.register_profile("tuneworth", deadline=None, max_examples=40, derandomi
 settings.register_profile("thorough", deadline=None, max_examples=1_000)
 settings.load_profile("tuneworth")
 
+# A worker of pytest-xdist per core: more threads in each would wait for one another. Read when the libraries load.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for pool in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
+        os.environ.setdefault(pool, "1")
+
 TEMPLATE = (
     "{% for m in messages %}<|turn|>{{ m['role'] }}\n{{ m['content'] }}<|end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|turn|>assistant\n{% endif %}"

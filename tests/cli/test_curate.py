@@ -213,6 +213,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(pairs_file, tmp_pat
     assert not (out / "curate").exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_result_of_before_as_it_was(pairs_file, tmp_path):
     out = tmp_path / "out"
     assert called("curate", pairs_file, "--out", out).returncode == 0

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 
 def test_a_run_goes_from_pairs_to_a_report(command, project):
     done = command("run", project, "--json")
@@ -27,6 +29,7 @@ def test_a_run_goes_from_pairs_to_a_report(command, project):
     assert {"pairs", "style"} <= set(roles)
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_asks_for_nothing_twice(command, project):
     first = command("run", project, "--json")
     run = project / "runs" / next(p.name for p in (project / "runs").iterdir())
@@ -39,6 +42,7 @@ def test_a_run_that_goes_on_asks_for_nothing_twice(command, project):
     assert "training" not in second.err
 
 
+@pytest.mark.slow
 def test_the_stages_one_by_one_give_what_run_gives(command, project):
     whole = command("run", project, "--json").json
     for stage in ("curate", "train", "evaluate"):
@@ -53,6 +57,7 @@ def test_the_example_and_its_loss_mask_are_shown_before_training(command, projec
     assert "are learnt" in command("run", project).err
 
 
+@pytest.mark.slow
 def test_a_seed_goes_for_the_whole_run_and_is_kept_when_it_goes_on(command, project):
     adapters = {}
     for seed in ("0", "0", "7"):

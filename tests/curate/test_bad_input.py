@@ -304,6 +304,7 @@ def accounted_for(raw):
         assert all(isinstance(json.loads(text), dict) for text in raw.pairs[name].drop_nulls())
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS)
 def test_any_objects_are_pairs_or_rows_with_a_reason(tmp_path, rows):

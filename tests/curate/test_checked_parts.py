@@ -90,6 +90,7 @@ def words(texts):
     return [len(text.split()) for text in texts]
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(TABLES, CUTS, st.sampled_from([None, STYLE]), st.sampled_from([None, words]))
 def test_how_the_pairs_are_cut_into_parts_decides_nothing(rows, cuts, style, count_tokens):

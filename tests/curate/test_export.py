@@ -80,6 +80,7 @@ def test_canonical_lines_read_again_have_the_same_ids_and_content(run):
         assert again.guide is None
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12), min_size=3, max_size=6),

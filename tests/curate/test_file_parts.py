@@ -134,6 +134,7 @@ SETTINGS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @many
 @given(files=st.lists(lines_files(), min_size=1, max_size=3), most=st.integers(1, 400), data=SETTINGS)
 def test_lines_cut_anywhere_are_the_lines_of_the_whole(tmp_path, files, most, data):
@@ -230,6 +231,7 @@ SCHEMA = {
 }
 
 
+@pytest.mark.slow
 @many
 @given(rows=st.lists(CELLS, max_size=30), most=st.integers(1, 3_000), group=st.integers(1, 20))
 def test_a_table_cut_anywhere_is_the_table(tmp_path, rows, most, group):

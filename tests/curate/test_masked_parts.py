@@ -3,6 +3,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ def cut(pairs, cuts):
     return [pairs[start:end] for start, end in pairwise(bounds)]
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(TABLES, CUTS)
 def test_pairs_masked_in_parts_are_those_masked_at_once(rows, cuts):

@@ -105,6 +105,7 @@ def test_every_row_has_one_outcome_and_the_counts_add_up(rows, options):
     assert done.ledger.filter((pl.col("outcome") == "kept") == pl.col("split").is_null()).is_empty()
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(tables(), OPTIONS)
 def test_a_duplicate_names_a_kept_row_that_it_repeats(rows, options):
@@ -136,6 +137,7 @@ def test_no_group_and_no_pair_alike_with_the_same_facts_is_across_the_split(rows
     assert done.summary["certificate"]["pairs_at_or_above"] == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(tables(), OPTIONS, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_decides_nothing(rows, options, chance):
@@ -149,6 +151,7 @@ def test_the_order_of_the_rows_decides_nothing(rows, options, chance):
     assert one.kept.select(keys).sort(keys).equals(other.kept.select(keys).sort(keys))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(tables(), OPTIONS)
 def test_curating_the_kept_rows_again_drops_none(rows, options):
@@ -159,6 +162,7 @@ def test_curating_the_kept_rows_again_drops_none(rows, options):
     assert again is None or not set(again.ledger["outcome"]) & {"duplicate", "conflict", "leaked"}
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(tables(), OPTIONS, st.integers(1, 40))
 def test_when_the_data_grow_each_row_keeps_its_split_and_nothing_new_leaks(rows, options, first):

@@ -250,6 +250,7 @@ def test_the_weight_lies_between_one_and_the_number_of_sets(component):
     assert 1 - 1e-9 <= weight <= len(set(component)) + 1e-9
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.lists(

@@ -144,6 +144,7 @@ def test_every_pair_of_rows_is_what_comparing_all_with_all_says(seed, n, thresho
     assert relations.alike == sum(map(len, expected.values()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.7, 0.8, 0.9])
 def test_every_pair_of_real_rows_is_what_comparing_all_with_all_says(threshold):
     # Neighbours in the file are of one family: many siblings, conflicts and alternatives.

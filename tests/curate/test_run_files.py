@@ -66,6 +66,7 @@ def test_a_run_in_parts_reads_as_the_one_in_one_piece(whole, parts):
     assert read_ledger(parts).equals(read_ledger(whole))
 
 
+@pytest.mark.slow
 def test_every_row_is_explained_alike(whole, parts):
     asked = [str(row) for row in range(1, 501)]
     assert [why(parts, f"row {row}") for row in asked[::7]] == [why(whole, f"row {row}") for row in asked[::7]]

@@ -59,6 +59,7 @@ def test_numbers_are_equal_exactly_where_the_values_are(values, bits):
     assert numbers.max(initial=-1) == numbering.size - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.5, 0.6, 0.7])
 def test_dense_tiles_of_templated_texts_hold_every_pair(threshold):
     texts = list(dict.fromkeys(templated(1200)))
@@ -112,6 +113,7 @@ def test_many_characters_and_few_give_the_same_grams(first):
     assert (small.shared == large.shared).all()
 
 
+@pytest.mark.slow
 def test_a_text_of_a_million_characters_is_joined_with_its_like():
     chance = random.Random(4)
     long = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz     ", k=1_000_000))

@@ -147,7 +147,7 @@ def test_sketches_rule_most_pairs_out():
     assert len(may_be_alike(sets, sets, i, j, Fraction(4, 5))[0]) < 0.02 * len(i)
 
 
-@pytest.mark.parametrize("way", ["numbered", "segments", "blocks"])
+@pytest.mark.parametrize("way", ["numbered", "segments", pytest.param("blocks", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("threshold", [0.55, 0.8])
 def test_two_sides_of_texts_are_joined_exactly_whatever_the_way(monkeypatch, way, threshold):
     left, right = (edited(6, 300), edited(6, 120)) if way != "blocks" else (edited(6, 60), edited(6, 40))

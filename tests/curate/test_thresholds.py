@@ -19,6 +19,7 @@ def rows():
     return [*map(json.loads, lines[:1200]), *labels]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("conflicts", ["quarantine", "keep best", "report"])
 def test_each_row_of_the_table_is_what_curating_at_that_threshold_gives(rows, conflicts):
     table = curate(rows, identifiers=["part"], settings=CurateSettings(conflicts=conflicts), with_threshold_table=True)

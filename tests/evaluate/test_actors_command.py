@@ -73,6 +73,7 @@ def test_one_process_finds_every_output_of_the_cluster_and_says_the_same(tiny_fo
         assert json.loads(again.stdout)[part] == said[part]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cluster", "said"),
     [("", "needs a section [cluster] in"), ('[cluster]\naddress = "processes"', "is for curating")],

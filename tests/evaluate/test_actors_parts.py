@@ -156,6 +156,7 @@ def test_the_memory_of_a_worker_grows_with_the_weights(
 # --- the connection ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_nothing_of_ray_is_imported_without_a_cluster() -> None:
     modules = "tuneworth.cli.evaluating, tuneworth.cli.gathering, tuneworth.cli.probing, tuneworth.evaluate.local.race"
     also = "tuneworth.evaluate.local.actors, tuneworth.evaluate.local.cluster, tuneworth.evaluate.local.worker"

@@ -44,6 +44,7 @@ def test_scipy_finds_no_better_curve(errors):
     assert squares(ours.e, ours.b, ours.c) <= squares(*theirs) + 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("curve", [Curve(0.05, 1.5, 0.4), Curve(0.0, 2.0, 0.35), Curve(0.3, 1.0, 0.3)])
 def test_the_interval_covers_the_true_gain(curve):
     found = [fit_curve(SIZES, world(curve, 100, seed), seed=seed, draws=200).gain for seed in range(60)]
@@ -82,6 +83,7 @@ def test_two_sizes_make_no_curve_and_say_so():
     assert "no curve" in found["sentence"]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.integers(1, 40), st.integers(0, 10**6))
 def test_any_outcomes_give_an_ordered_interval_in_0_to_1(items, seed):

@@ -49,6 +49,7 @@ def test_each_model_is_loaded_once_and_that_of_train_first() -> None:
     assert [[v.name for v in group] for group in by_model(variants[1:2])] == [["big"]]
 
 
+@pytest.mark.slow
 def test_a_released_model_leaves_memory_although_it_is_held(tiny_folder: Path) -> None:
     loaded = load_model(str(tiny_folder), dtype="float32")
     count = counter_of(loaded)

@@ -20,6 +20,7 @@ def script():
     return module
 
 
+@pytest.mark.slow
 def test_both_kinds_of_error_stay_below_five_percent(script):
     tally, point = script.tally(100, script.drawn_worlds(150, np.random.default_rng(0)), np.random.default_rng(0))
     assert tally.share("fine-tune", pays=False) <= 0.05

@@ -65,7 +65,9 @@ def _has_font() -> bool:
     if shutil.which("fc-list") is None:
         return True
     there = subprocess.run(["fc-list", ":", "family"], capture_output=True, text=True, check=True).stdout
-    return any(name in there for name in ("Segoe UI", "Roboto", "Helvetica Neue", "Noto Sans", "Liberation Sans", "Arial"))
+    return any(
+        name in there for name in ("Segoe UI", "Roboto", "Helvetica Neue", "Noto Sans", "Liberation Sans", "Arial")
+    )
 
 
 @contextmanager

@@ -152,6 +152,7 @@ def test_bare_results_give_a_page(tmp_path: Path) -> None:
     assert "No outputs were scored" in write_report(tmp_path)[0].read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong", [None, "x", [None], {}, -7], ids=["null", "a text", "a list", "an object", "a number"]
 )

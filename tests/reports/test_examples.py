@@ -186,6 +186,7 @@ def test_only_groups_of_several_rows_can_be_chosen():
     assert choose_examples(run).groups == ("a", "c")
 
 
+@pytest.mark.slow
 def test_the_outputs_of_all_other_variants_are_in_the_card(evaluated_run: Make):
     html = read(evaluated_run(variants=FIVE))
     cards = CARD.findall(html)

@@ -54,6 +54,7 @@ def test_the_printed_commands_give_the_same_results_again(evaluated_run, tmp_pat
         assert before[key] == after[key], key
 
 
+@pytest.mark.slow
 def test_a_curated_file_is_curated_again_by_its_printed_command(tmp_path, monkeypatch):
     source = example_path("components")
     for name in ("pairs.jsonl", "style.yaml"):

@@ -105,6 +105,7 @@ def test_all_but_the_examples_takes_half_of_the_page_at_most(evaluated_run: Call
     assert write_report(run, examples=False)[0].stat().st_size < 252_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["W", "\U0001f600", "&", "\u0301", "\u202e"])
 def test_one_word_of_a_million_letters_fits(make_run: Callable[..., Path], word: str) -> None:
     run = make_run(n=6)

@@ -134,6 +134,7 @@ def test_a_machine_of_ones_own_has_its_hour_in_place_of_prices(tmp_path):
     assert "tuned.price_input" not in found
 
 
+@pytest.mark.slow
 def test_each_field_starts_at_the_run_and_lies_on_its_slider(tmp_path):
     for seed in range(60):
         money = account(*settings_of(seed))

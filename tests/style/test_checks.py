@@ -144,6 +144,7 @@ def test_a_place_holds_what_was_found(rows):
         assert outputs[row["index"]][row["start"] : row["end"]] == row["found"]
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the first use of a pattern compiles it
 @given(st.lists(TEXT, min_size=1, max_size=6), st.data())
 def test_rows_do_not_influence_each_other(outputs, data):

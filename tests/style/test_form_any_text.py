@@ -41,6 +41,7 @@ PIECES = [
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=10).map("".join) | st.text(max_size=20)
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 def test_every_place_holds_what_was_found(outputs):
@@ -53,6 +54,7 @@ def test_every_place_holds_what_was_found(outputs):
     assert failed == set(results.violations.select("index", "check").iter_rows())
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.lists(TEXTS, min_size=2, max_size=5))
 def test_a_row_is_judged_alone(outputs):

@@ -225,18 +225,21 @@ TEXT = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(TEXT)
 def test_a_text_states_itself(text):
     assert ungrounded(text, text, EVERY) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(TEXT, TEXT, TEXT)
 def test_a_longer_request_never_states_less(output, request_text, more):
     assert set(ungrounded(output, f"{request_text}\n{more}")) <= set(ungrounded(output, request_text))
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=4))
 def test_each_place_holds_what_was_found(rows):

@@ -179,6 +179,7 @@ def test_what_stands_in_the_data_stays_text(tmp_path):
     assert all(c.isprintable() or c == "\n" for c in found.text)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(min_size=1).filter(str.strip), min_size=3, max_size=6), st.text(), st.text())
 def test_any_texts_read_back_to_the_same_schema(texts, name, source):

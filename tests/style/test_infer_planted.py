@@ -131,6 +131,7 @@ def test_a_field_at_the_end_has_the_level_of_its_share(share):
     assert said.get("ends_with", "nothing") == wanted.get(share, "nothing"), found.text
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from(sorted(PLANTED)))
 def test_the_order_of_the_examples_changes_nothing(draw, name):
@@ -140,6 +141,7 @@ def test_the_order_of_the_examples_changes_nothing(draw, name):
     assert infer_style(table[order]).text == infer_style(table).text
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.text(max_size=30), min_size=20, max_size=40, unique=True), st.booleans())
 def test_any_examples_give_a_style_that_can_be_read_or_none(texts, fielded):

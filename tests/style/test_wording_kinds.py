@@ -210,6 +210,7 @@ checks:
 TEXT = st.text(st.sampled_from("abAB é0123.!ßẞςσİſK\u0301😀\n\ufdd0\ufdd1-/{}[]`"), max_size=40) | st.text(max_size=20)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5))
 def test_no_text_breaks_a_check_and_each_place_holds_what_was_found(rows):

@@ -89,6 +89,7 @@ def test_more_workers_than_there_is_room_for_are_an_error(nodes: Any, wanted: in
     assert "cluster" in str(error.value)
 
 
+@pytest.mark.slow
 def test_training_without_a_cluster_imports_nothing_of_ray(tiny_folder: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"

@@ -99,6 +99,7 @@ def leaking(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("most_bytes", "buckets"), [(500, 5), (None, 1)])
 def test_what_candidates_miss_leaves_by_the_certificate(
     leaking: Path, tmp_path: Path, most_bytes: int | None, buckets: int
@@ -199,6 +200,7 @@ def test_a_file_that_changes_between_parts_is_said(data: Path, tmp_path: Path, c
     assert_equal(one, many, tmp_path / "one", run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [1, 6, 30])
 def test_a_job_broken_off_goes_on_with_another_number_of_workers(data: Path, tmp_path: Path, after: int) -> None:
     asked = Asked(None, CurateSettings(mask=True))

@@ -51,6 +51,7 @@ def compare(path: Path, folder: Path, *, most_bytes: int | None = 6_000, buckets
     return one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("most_bytes", "buckets"), [(900, 1), (3_000, 7), (8_000, 2), (None, 3), (10**9, 5)])
 def test_no_cutting_changes_anything(
     data: Path, style: Any, tmp_path: Path, most_bytes: int | None, buckets: int
@@ -87,6 +88,7 @@ def test_every_setting_gives_the_same(data: Path, style: Any, tmp_path: Path, ru
     assert compare(data, tmp_path, style=style, **{"data": NAMED, **rules}) is not None
 
 
+@pytest.mark.slow
 def test_given_splits_held_splits_and_decisions_give_the_same(style: Any, tmp_path: Path) -> None:
     rows = with_splits(messy(200, 2), 3)
     path = write_files(tmp_path / "data", rows)
@@ -226,6 +228,7 @@ class Shuffled(Here):
             carry_out(storage, tasks[at], store=store)
 
 
+@pytest.mark.slow
 def test_the_order_in_which_tasks_end_and_files_were_made_changes_nothing(
     data: Path, style: Any, tmp_path: Path
 ) -> None:
