@@ -1,6 +1,7 @@
 """Train, validation and test: whole components, largest first to the split with the most room, or newest first."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +13,7 @@ __all__ = ["SPLITS", "split_by_date", "split_components", "split_targets"]
 
 SPLITS = ("train", "validation", "test")
 _CHUNK = 100_000  # components taken out of arrays at once
+_MANY = 1_000  # components alike that are worth a sort of their own
 
 
 def split_components(
@@ -33,40 +35,14 @@ def split_components(
     np.subtract.at(rooms, (stratum[sides >= 0], sides[sides >= 0]), 1)
     free = np.flatnonzero(sides < 0)
     numbers, order = _in_order(component, keys, free)
-    room, whole = rooms.tolist(), rooms.sum(axis=0).tolist()
-    taken = np.bincount(sides[sides >= 0], minlength=len(SPLITS)).tolist()
-    side_of = bytearray(len(order))
-    for number, counts in enumerate(_counts(numbers, stratum[free], order)):
-        # Python's own numbers: nearly all components are one row, for which numpy's calls cost more than the work.
-        best = _most_room(counts, room, whole, taken)
-        for s, n in counts:
-            room[s][best] -= n
-            whole[best] -= n
-            taken[best] += n
-        side_of[number] = best
+    side_of = _Places(rooms, np.bincount(sides[sides >= 0], minlength=len(SPLITS))).taken_by(
+        _Counts.of(numbers, stratum[free], order)
+    )
     side = np.empty(len(order), np.int64)
-    side[order] = np.frombuffer(side_of, np.uint8)
+    side[order] = side_of
     placed = sides.copy()
     placed[free] = side[numbers]
     return placed
-
-
-def _most_room(
-    counts: Sequence[tuple[int, int]], room: Sequence[Sequence[int]], whole: Sequence[int], taken: Sequence[int]
-) -> int:
-    """The side with the most room for a component of so many rows of each stratum."""
-    if len(counts) == 1:
-        wish = room[counts[0][0]]
-        train, validation, test = wish
-        if train > validation and train > test:  # no ties, as nearly always
-            return 0
-        if test > train and test > validation:
-            return 2
-    else:
-        wish = [sum(n * room[s][side] for s, n in counts) for side in range(len(SPLITS))]
-    # Of equals the one with the most room in all: in small strata there are many equals. Then one that is empty
-    # yet, as two groups of one size should not leave a test set of nothing; then train before validation before test.
-    return max(range(len(SPLITS)), key=lambda side: (wish[side], whole[side], not taken[side], -side))
 
 
 def split_by_date(
@@ -125,20 +101,129 @@ def _by_key(numbers: np.ndarray, keys: np.ndarray, free: np.ndarray) -> np.ndarr
     return numbers[rows[np.sort(first)]]
 
 
-def _counts(numbers: np.ndarray, stratum: np.ndarray, order: np.ndarray) -> Iterator[list[tuple[int, int]]]:
-    """For each component in the order: its strata with the number of rows in each."""
-    width = int(stratum.max(initial=0)) + 1
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    both, n = np.unique(place[numbers] * width + stratum, return_counts=True)
-    bounds = np.searchsorted(both, np.arange(len(order) + 1) * width)
-    # Lists of all components would take some hundred bytes a row.
-    for start in range(0, len(order), _CHUNK):
-        own = bounds[start : start + _CHUNK + 1]
-        low, high = own[0], own[-1]
-        held = list(zip((both[low:high] % width).tolist(), n[low:high].tolist(), strict=True))
-        for first, stop in pairwise((own - low).tolist()):
-            yield held[first:stop]
+@dataclass(frozen=True)
+class _Counts:
+    """The strata of components in their order: component c has the entries from bounds[c] to bounds[c + 1]."""
+
+    stratum: np.ndarray
+    n: np.ndarray  # rows of the component in that stratum
+    bounds: np.ndarray
+
+    @classmethod
+    def of(cls, numbers: np.ndarray, stratum: np.ndarray, order: np.ndarray) -> "_Counts":
+        width = int(stratum.max(initial=0)) + 1
+        place = np.empty(len(order), np.int64)
+        place[order] = np.arange(len(order))
+        both, n = np.unique(place[numbers] * width + stratum, return_counts=True)
+        return cls(both % width, n, np.searchsorted(both, np.arange(len(order) + 1) * width))
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    def alike(self) -> list[tuple[int, int]]:
+        """Where very many components one after another have the same number of rows, of one stratum: from and to."""
+        first, single = self.bounds[:-1], np.diff(self.bounds) == 1
+        both = np.stack((self.stratum, self.n))[:, first]
+        same = np.zeros(len(self), bool)  # as the one before
+        same[1:] = single[1:] & single[:-1] & (both[:, 1:] == both[:, :-1]).all(axis=0)
+        starts = np.flatnonzero(~same)
+        stops = np.append(starts[1:], len(self))
+        many = (stops - starts >= _MANY) & single[starts]
+        return list(zip(starts[many].tolist(), stops[many].tolist(), strict=True))
+
+    def each(self, start: int, stop: int) -> Iterator[list[tuple[int, int]]]:
+        """For each of these components its strata with the number of rows in each."""
+        # Lists of all components would take some hundred bytes a row.
+        for begin in range(start, stop, _CHUNK):
+            own = self.bounds[begin : min(begin + _CHUNK, stop) + 1]
+            low, high = own[0], own[-1]
+            held = list(zip(self.stratum[low:high].tolist(), self.n[low:high].tolist(), strict=True))
+            for first, last in pairwise((own - low).tolist()):
+                yield held[first:last]
+
+
+class _Places:
+    """What is free in each split, in each stratum and in all, while components take their places one after another."""
+
+    def __init__(self, rooms: np.ndarray, taken: np.ndarray) -> None:
+        # Python's own numbers: nearly all components are one row, for which numpy's calls cost more than the work.
+        self._room: list[list[int]] = rooms.tolist()
+        self._whole: list[int] = rooms.sum(axis=0).tolist()
+        self._taken: list[int] = taken.tolist()
+
+    def taken_by(self, counts: _Counts) -> np.ndarray:
+        """The split of each component."""
+        side_of = np.empty(len(counts), np.uint8)
+        reached = 0
+        for start, stop in [*counts.alike(), (len(counts), len(counts))]:
+            side_of[reached:start] = np.fromiter(map(self._place, counts.each(reached, start)), np.uint8)
+            if stop > start:
+                first = int(counts.bounds[start])
+                side_of[start:stop] = self._place_alike(stop - start, int(counts.stratum[first]), int(counts.n[first]))
+            reached = stop
+        return side_of
+
+    def _place(self, counts: Sequence[tuple[int, int]]) -> int:
+        best = self._most_room(counts)
+        for s, n in counts:
+            self._room[s][best] -= n
+            self._whole[best] -= n
+            self._taken[best] += n
+        return best
+
+    def _most_room(self, counts: Sequence[tuple[int, int]]) -> int:
+        """The split with the most room for a component of so many rows of each stratum."""
+        if len(counts) == 1:
+            wish = self._room[counts[0][0]]
+            train, validation, test = wish
+            if train > validation and train > test:  # no ties, as nearly always
+                return 0
+            if test > train and test > validation:
+                return 2
+        else:
+            wish = [sum(n * self._room[s][side] for s, n in counts) for side in range(len(SPLITS))]
+        # Of equals the one with the most room in all: in small strata there are many equals. Then one that is empty
+        # yet, as two groups of one size should not leave a test set of nothing; then train before validation before test.
+        return max(range(len(SPLITS)), key=lambda side: (wish[side], self._whole[side], not self._taken[side], -side))
+
+    def _place_alike(self, count: int, s: int, n: int) -> np.ndarray:
+        """The splits of `count` components of n rows of stratum s, one after another: as `_place`, all at once.
+
+        The room of a split falls by n with each component that it takes, so that its offers are a falling sequence, and
+        the components take the largest offers of the three. The room in all differs from that of the stratum by the same
+        number all along, so that equal offers of two splits are always settled alike, but for the first of an empty one.
+        """
+        room = self._room[s]
+        lowest = _reached(room, n, count)
+        others = [whole - own for whole, own in zip(self._whole, room, strict=True)]
+        before = {value: place for place, value in enumerate(sorted(set(others), reverse=True))}
+        offers = []
+        for side, (own, other) in enumerate(zip(room, others, strict=True)):
+            number = max(0, (own - lowest) // n + 1)
+            rank = np.full(number, 6 * before[other] + 3 + side)
+            if not self._taken[side]:
+                rank[:1] -= 3
+            offers.append((max(room) - own + n * np.arange(number)) * 6 * len(SPLITS) + rank)
+        side_of = np.repeat(np.arange(len(SPLITS), dtype=np.uint8), [len(offer) for offer in offers])
+        # Stable: three rising sequences are merged in one pass.
+        chosen = side_of[np.argsort(np.concatenate(offers), kind="stable")[:count]]
+        for side, took in enumerate(np.bincount(chosen, minlength=len(SPLITS)).tolist()):
+            room[side] -= n * took
+            self._whole[side] -= n * took
+            self._taken[side] += n * took
+        return chosen
+
+
+def _reached(room: Sequence[int], n: int, count: int) -> int:
+    """The largest number that at least `count` offers reach, where each split offers its room, n less, 2 n less ..."""
+    low, high = max(room) - n * count, max(room)  # the split with the most room alone has `count` down to the low one
+    while low < high:
+        middle = (low + high + 1) // 2
+        if sum(max(0, (own - middle) // n + 1) for own in room) >= count:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _rooms(strata: Sequence[str | None] | pl.Series, shares: SplitShares) -> tuple[np.ndarray, np.ndarray]:
