@@ -34,11 +34,11 @@ demo: $(VENV)/ready ## the shipped example, live: trains, races, ends with a ver
 pictures: $(VENV)/ready ## the pictures in docs/ of the newest demo run, or of RUN=FOLDER (Debian: chromium, fonts-liberation, poppler-utils)
 	@$(BIN)/python docs/pictures.py $(RUN)
 
-test: $(VENV)/ready ## the tests, in two to three minutes on two cores
+test: $(VENV)/ready ## the tests, in about four minutes on two cores
 	@$(BIN)/pytest -n auto -m "not slow"
 
-test-slow: $(VENV)/ready ## the slow tests: the embedded model, and the report in real Chromium (Debian: chromium, fonts-liberation, poppler-utils)
-	@$(BIN)/pytest -m slow
+test-slow: $(VENV)/ready ## the slow tests, a quarter of an hour: the embedded model, and the report in real Chromium (Debian: chromium, fonts-liberation, poppler-utils)
+	@$(BIN)/pytest -n auto --dist loadfile -m slow
 
 check: $(VENV)/ready ## lint, types and the tests
 	@$(BIN)/ruff format --check .

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from cluster_ceiling import ceiling
 from cluster_duckdb import check_pairs
 from generated import FORMATS, Generated, write_generated
 from process_tree import Taken, run_measured
@@ -214,6 +215,18 @@ def aims(name: str, rows: int, runs: dict[str, list[Run]]) -> list[str]:
     return found
 
 
+def _most(ways: Sequence[str]) -> str:
+    """What a second worker can give here at most, where two are to run."""
+    if not any(WAYS[way].workers > 1 for way in ways):
+        return ""
+    alone, both = ceiling()
+    return (
+        f"- this machine's own limit (`benchmarks/cluster_ceiling.py`): the work of one stage takes {alone:.2f} s alone and "
+        f"{both:.2f} s beside itself, so that two workers with nothing else to do would be {2 * alone / both:.2f} times as "
+        "fast as one"
+    )
+
+
 def page(started: str, rows: list[str], said: list[str], peers: list[str], options: argparse.Namespace) -> str:
     """The page of cluster.md; `said`: lines below the table."""
     peer = f"""
@@ -257,7 +270,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
     parser.add_argument("--folder", type=Path, help="where the files are made (default: the temporary folder)")
     options = parser.parse_args()
-    started, rows, peers, wrong, reached = head(), [], [], [], []
+    started, rows, peers, wrong, reached = head(), [], [], [], list(filter(None, [_most(options.only)]))
     inputs = [Generated(n, "products") for n in options.rows] + [Generated(n, "templated") for n in options.templated]
     for made in inputs:
         name = f"{made.variety} {made.rows:,}"

@@ -3,7 +3,8 @@
 Run: python benchmarks/report.py [--peers FOLDER]; it writes benchmarks/report.md and
 the table of docs/report.md. FOLDER holds what other tools are
 installed in: `promptfoo/` (npm install promptfoo), `evidently/` and `ydata-profiling/` (virtual environments). Those
-that are not there are said to be not installed. Needs Debian's chromium, fonts-liberation and poppler-utils, about two minutes in all.
+that are not there are said to be not installed. Needs Debian's chromium, fonts-liberation and poppler-utils, about two
+minutes in all.
 
 Timed: `write_report` in CPU seconds of its process, the best of three; opening until the page is laid out and a frame
 is drawn; a filter from its event to the second frame after it; scrolling from frame to frame. Each page is opened from the
