@@ -20,8 +20,7 @@ import yaml
 
 from tuneworth.curate import DataSettings, read_pairs
 from tuneworth.examples import example_path
-from tuneworth.style import check_outputs, parse_style
-from tuneworth.style.kinds import KINDS
+from tuneworth.style import KINDS, check_outputs, parse_style
 
 # One entry per kind, as in a style file; the parameters make some rows fail.
 ENTRIES = {

@@ -107,8 +107,8 @@ def check_pairs(out: Path) -> dict[str, int]:
     exact: pairs of the exact join; missed, beyond: of these not found, found but not of these; checked, wrong:
     candidates verified again with sets of Python, and how many of them got another answer.
     """
-    from tuneworth.curate.grams import gram_sets
-    from tuneworth.curate.join import alike_pairs
+    from tuneworth.curate.match.join import alike_pairs
+    from tuneworth.curate.match.ngrams import gram_sets
 
     texts = pl.read_parquet(out.with_suffix(".texts.parquet")).sort("row")
     rows = texts["row"].to_numpy()

@@ -17,12 +17,16 @@ from typing import Any
 
 from generated import FORMATS, VARIETIES, Generated, write_generated
 
-from tuneworth.curate import CurateSettings, DataSettings, HeldSplits
-from tuneworth.curate.parts.curate import curate_in_parts
-from tuneworth.curate.parts.executors import Processes
-from tuneworth.curate.parts.preparing import Asked
-from tuneworth.curate.parts.storage import open_storage
-from tuneworth.curate.parts.tasks import Job
+from tuneworth.curate import (
+    Asked,
+    CurateSettings,
+    DataSettings,
+    HeldSplits,
+    Job,
+    Processes,
+    curate_in_parts,
+    open_storage,
+)
 from tuneworth.style import parse_style
 
 __all__ = ["stage_rates"]

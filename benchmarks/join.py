@@ -31,16 +31,16 @@ LIMIT = 300  # seconds of one way
 
 
 def exact(texts: list[str]) -> np.ndarray:
-    from tuneworth.curate.grams import gram_sets
-    from tuneworth.curate.join import alike_pairs
+    from tuneworth.curate.match.join import alike_pairs
+    from tuneworth.curate.match.ngrams import gram_sets
 
     found = alike_pairs(gram_sets(texts), THRESHOLD)
     return np.stack((found.left, found.right))
 
 
 def candidates(texts: list[str]) -> np.ndarray:
-    from tuneworth.curate.candidates import candidate_tiles
-    from tuneworth.curate.join import AlikePairs
+    from tuneworth.curate.match.candidates import candidate_tiles
+    from tuneworth.curate.match.join import AlikePairs
 
     found = AlikePairs.joined(list(candidate_tiles(texts, THRESHOLD)))
     return np.stack((found.left, found.right))
@@ -100,7 +100,7 @@ def _pairs(found: Any) -> np.ndarray:
 
 
 def texts_of(name: str, rows: int) -> list[str]:
-    from tuneworth.curate.normalise import normalise
+    from tuneworth.curate.read.normalise import normalise
 
     return list(dict.fromkeys(normalise(text) for text in corpus(name, rows)["input"].to_list()))
 

@@ -48,17 +48,16 @@ from trainers import (
     trl_padding_free,
 )
 
-from tuneworth.evaluate.local import generate as generation
+from tuneworth.core import write_whole
+from tuneworth.evaluate.outputs import generate as generation
 from tuneworth.examples import example_path
-from tuneworth.style.fields import render_fields
-from tuneworth.style.files import write_whole
+from tuneworth.style import render_fields
 from tuneworth.train.batches import epoch_order
 from tuneworth.train.examples import Example, to_examples
-from tuneworth.train.fast import fast_paths
-from tuneworth.train.lora import attach_adapter, detach_adapter
-from tuneworth.train.memory import peak_memory_bytes
-from tuneworth.train.precision import product_rate
-from tuneworth.train.steps import LossPath, split_head
+from tuneworth.train.model.kernels import attach_adapter, detach_adapter
+from tuneworth.train.model.memory import peak_memory_bytes
+from tuneworth.train.model.precision import product_rate
+from tuneworth.train.steps import LossPath, fast_paths, split_head
 
 STEPS = 8
 NEW_TOKENS = 32

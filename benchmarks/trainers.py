@@ -8,7 +8,7 @@ from typing import Any
 
 from tuneworth.train import LoadedModel
 from tuneworth.train.examples import Example
-from tuneworth.train.lora import attach_adapter
+from tuneworth.train.model.kernels import attach_adapter
 
 # isort: split
 import torch

@@ -20,15 +20,12 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
+from tuneworth.evaluate import compare, decide, read_roi, share_interval
 from tuneworth.evaluate.money.draws import draw_values
 from tuneworth.evaluate.money.options import read_plan
 from tuneworth.evaluate.money.quantities import MeasuredVariant, collect_quantities
-from tuneworth.evaluate.money.roi_settings import read_roi
 from tuneworth.evaluate.money.uncertainty import outcomes
-from tuneworth.evaluate.statistics.intervals import share_interval
-from tuneworth.evaluate.statistics.paired import compare
 from tuneworth.evaluate.verdict.flips import carrying_failure_cost
-from tuneworth.evaluate.verdict.verdict import decide
 
 CASES = (8, 20, 50, 100, 200, 500)
 MARGIN, TARGET, HORIZON = 0.03, 90, 365

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core import Talk, common_options
 from .reading import code_option, reading_options
-from .talk import Talk, common_options
 
 if TYPE_CHECKING:
-    from .beside import Beside
-    from .project import Project
+    from ..project import Beside, Project
 
 __all__ = ["command"]
 
@@ -85,7 +84,7 @@ def command(
 
 
 def _is_file(source: Path | None, given: dict[str, Any], *, dry_run: bool) -> bool:
-    from .project import PROJECT_FILE
+    from ..project import PROJECT_FILE
 
     if source is None or source.name == PROJECT_FILE or (source / PROJECT_FILE).is_file():
         return False
@@ -95,7 +94,7 @@ def _is_file(source: Path | None, given: dict[str, Any], *, dry_run: bool) -> bo
 
 def _refuse_run(name: str | None, source: Path) -> None:
     if name is not None:
-        from ..style import ConfigError
+        from ..core import ConfigError
 
         raise ConfigError(
             f"--run goes with a project; a file is curated again by the same --out: tuneworth curate {source}"
@@ -103,8 +102,8 @@ def _refuse_run(name: str | None, source: Path) -> None:
 
 
 def _say_only(project: "Project", beside: "Beside", talk: Talk, *, thresholds: bool, source: Path | None) -> None:
+    from ..project import curated_pairs
     from .curate_words import curate_text
-    from .stages import curated_pairs
 
     *_, curated = curated_pairs(project, talk, seed=talk.seed, beside=beside, thresholds=thresholds)
     talk.answer(f"{curate_text(curated.summary)}\n\nA dry run: nothing was written.", {"run": None, **curated.summary})
@@ -114,11 +113,9 @@ def _say_only(project: "Project", beside: "Beside", talk: Talk, *, thresholds: b
 def _on_cluster(
     project: "Project", run: Path | None, name: str | None, talk: Talk, beside: "Beside", *, refused: dict[str, bool]
 ) -> None:
-    from ..curate.whole import disk_refusals
-    from ..style import ConfigError
-    from .cluster_curate import cluster_settings, curate_on_cluster
+    from ..core import ConfigError, disk_refusals
+    from ..project import cluster_settings, curate_on_cluster, find_run, new_run, nothing_half_written
     from .curate_words import curate_text
-    from .runs import find_run, new_run, nothing_half_written
 
     if run is not None:
         raise ConfigError("--cluster goes with a project, whose [cluster] names the workers; a file is curated here")
@@ -136,10 +133,9 @@ def _on_cluster(
 def _write(
     project: "Project", beside: "Beside", run: Path | None, name: str | None, talk: Talk, *, thresholds: bool
 ) -> None:
-    from ..curate.whole import disk_refusals
+    from ..core import disk_refusals
+    from ..project import curate_stage, find_run, new_run, nothing_half_written, start_run
     from .curate_words import curate_text
-    from .runs import find_run, new_run, nothing_half_written, start_run
-    from .stages import curate_stage
 
     with disk_refusals(run or project.runs):
         if run is not None:
@@ -156,9 +152,8 @@ def _from_project(
     source: Path | None, given: dict[str, Any], *, mask: bool, allow_code: bool
 ) -> tuple["Project", "Beside"]:
     """The project of a folder, and the files beside it."""
-    from ..style import ConfigError, DataError
-    from .beside import Beside
-    from .project import PROJECT_FILE, find_project, read_project
+    from ..core import ConfigError, DataError
+    from ..project import PROJECT_FILE, Beside, find_project, read_project
 
     if source is not None and not source.exists():
         raise DataError(f"no file or project at {source}")
@@ -180,12 +175,12 @@ def _from_file(
     source: Path, given: dict[str, Any], *, mask: bool, dry_run: bool, allow_code: bool
 ) -> tuple["Project", "Beside"]:
     """A project made of a file's options; the decisions in the folder to write to are replayed."""
-    from ..curate.settings import CurateSettings, DataSettings
-    from ..evaluate.settings import EvaluateSettings
-    from ..style import ConfigError, StyleSchema, read_style
-    from ..train.settings import TrainSettings
-    from .beside import OVERRIDES, Beside
-    from .project import Project
+    from ..core import ConfigError
+    from ..curate import CurateSettings, DataSettings
+    from ..evaluate import EvaluateSettings
+    from ..project import OVERRIDES, Beside, Project
+    from ..style import StyleSchema, read_style
+    from ..train import TrainSettings
 
     out, style = given.get("out"), given.get("style")
     if out is None and not dry_run:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from .talk import Talk, common_options
+from ..core import Talk, common_options
 
 __all__ = ["command"]
 
@@ -42,10 +42,9 @@ def prepare(out: Path) -> None:
 
     Raises: ConfigError where `out` is something else.
     """
+    from ..core import ConfigError, write_whole
     from ..examples import example_path
-    from ..style import ConfigError, write_whole
-    from .beside import OVERRIDES, SPLITS
-    from .project import PROJECT_FILE
+    from ..project import OVERRIDES, PROJECT_FILE, SPLITS
 
     source = example_path("components")
     if (out / PROJECT_FILE).is_file():  # an earlier demo, perhaps with a change that its owner wants to see at work

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from ..core import Talk, common_options
 from .reading import code_option
-from .talk import Talk, common_options
 
 __all__ = ["command"]
 
@@ -47,13 +47,9 @@ def command(
     PROJECT is a folder with tuneworth.toml, the current one if left out. With --pairs and --outputs, outputs that were
     collected elsewhere are judged, no model needed.
     """
-    from ..style import ConfigError
-    from .evaluating import evaluate_stage
-    from .gates import parse_gate, record_gates
+    from ..core import ConfigError
+    from ..project import evaluate_stage, find_run, parse_gate, read_project, record_gates, report_stage
     from .headline import headline
-    from .project import read_project
-    from .runs import find_run
-    from .stages import report_stage
 
     wanted = [parse_gate(text) for text in gates]
     if cluster and (dry_run or pairs is not None or outputs):
@@ -67,7 +63,7 @@ def command(
         tell_plan(project_read, find_run(project_read, name), talk)
         return
     if pairs is not None or outputs:
-        from .collected import evaluate_collected
+        from ..project import evaluate_collected
 
         run, results = evaluate_collected(
             project, pairs, outputs, style_path, out, baseline, candidate, talk, allow_code=allow_code

@@ -4,15 +4,10 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from ..core import Talk
 from ..curate import read_split
-from ..evaluate import Variant
-from ..evaluate.endpoints.answer_store import AnswerStore
-from ..evaluate.endpoints.remote_plan import RemotePlan
-from ..evaluate.endpoints.remote_words import forecast
-from .asking import Remote, remote_of
-from .gathering import wanted_outputs
-from .project import Project
-from .talk import Talk
+from ..evaluate import AnswerStore, RemotePlan, Variant, forecast
+from ..project import Project, Remote, remote_of, wanted_outputs
 
 __all__ = ["tell_plan"]
 

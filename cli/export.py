@@ -5,7 +5,7 @@ from shlex import quote
 
 import click
 
-from .talk import Talk, common_options
+from ..core import Talk, common_options
 
 __all__ = ["command"]
 
@@ -28,11 +28,9 @@ def command(run: Path, kind: str, out: Path | None, with_guide: bool, talk: Talk
     Texts are written as they are. A spreadsheet may take a CSV cell that begins with = for a formula: open files of
     unknown origin as text.
     """
-    from ..curate import export_pairs
-    from ..curate.export import export_cautions
-    from ..curate.run_files import table_name
-    from ..curate.whole import disk_refusals
-    from .runs import run_folder
+    from ..core import disk_refusals
+    from ..curate import export_cautions, export_pairs, table_name
+    from ..project import run_folder
 
     folder = run_folder(run)
     guide = _guide(folder) if with_guide else None
@@ -55,8 +53,8 @@ def _guide(folder: Path) -> str:
 
     Raises: ConfigError where there was none.
     """
-    from ..style import ConfigError
-    from .runs import read_run
+    from ..core import ConfigError
+    from ..project import read_run
 
     guide = read_run(folder).get("data_guide")
     if not guide:

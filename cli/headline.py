@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from ..evaluate.wording import rounded
+from ..evaluate import rounded
 
 COLUMNS = 80
 __all__ = ["headline", "money_lines", "share", "sum_of"]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core import Talk, common_options
 from .reading import read_file, reading_options
-from .talk import Talk, common_options
 
 if TYPE_CHECKING:
     import polars as pl
@@ -81,8 +81,8 @@ def command(folder: Path, file: Path | None, reading: dict[str, Any], talk: Talk
 
     Where the examples have no style, or there is no file, style.yaml is a plain one to begin with.
     """
-    from ..style import ConfigError, write_whole
-    from .project import PROJECT_FILE
+    from ..core import ConfigError, write_whole
+    from ..project import PROJECT_FILE
 
     taken = [name for name in (PROJECT_FILE, "style.yaml") if (folder / name).exists()]
     if taken:
@@ -151,7 +151,7 @@ def _group_line(pairs: "pl.DataFrame") -> str:
 
 def _identifiers_line(pairs: "pl.DataFrame") -> str:
     """The input fields in which no two requests agree: they may name the item and say nothing about it."""
-    from ..curate.identifiers import identifier_like
+    from ..curate import identifier_like
 
     apart = identifier_like(pairs)
     if not apart:

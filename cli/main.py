@@ -49,7 +49,7 @@ class _Lazy(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS:
-            from ..style.settings import nearest
+            from ..core import nearest
 
             raise click.UsageError(f'no command "{args[0]}"; {nearest(args[0], list(COMMANDS))}', ctx)
         return super().resolve_command(ctx, args)
@@ -108,7 +108,7 @@ def _stopped(arguments: list[str]) -> str:
 
 
 def _refused(error: Exception) -> str | None:
-    from ..curate.whole import disk_refusal
+    from ..core import disk_refusal
 
     said = disk_refusal(error)
     if said is None:
@@ -143,9 +143,8 @@ def _memory_ran_out(error: Exception) -> bool:
 
 def _report(error: Exception, *, debug: bool) -> int:
     """An expected error in its own words; an unexpected one with the path of a log that holds the traceback."""
-    from ..style import TuneworthError
+    from ..core import TuneworthError, printable
     from .failures import write_failure
-    from .talk import printable
 
     if debug:
         import traceback

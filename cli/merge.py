@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from ..core import DataError, Talk
 from ..curate import read_split
-from ..style import DataError
-from .project import Project
-from .stages import load
-from .talk import Talk
+from ..project import Project, load
 
 if TYPE_CHECKING:
     from ..train import LoadedModel
@@ -35,8 +33,7 @@ def merge_run(
         )
     if loaded is None or loaded.quantised:  # into 4 bits nothing can be merged: the model in full then
         loaded = load(replace(project, train=replace(project.train, quantised=False)), talk)
-    from ..train.gguf import conversion_command, gguf_source, write_gguf
-    from ..train.merging import merge
+    from ..train import conversion_command, gguf_source, merge, write_gguf
 
     pairs = pl.concat([read_split(run, "validation"), read_split(run, "train")])
     merged = merge(loaded, adapter, run / "train" / "merged", pairs=pairs)

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..core import Talk, common_options
 from .reading import code_option
-from .talk import Talk, common_options
 
 if TYPE_CHECKING:
-    from ..curate.parts.sampled import Measured
-    from ..curate.parts.sampling import Drawn
-    from ..curate.parts.sizing import Plan, Room
-    from .project import Project
+    from ..curate import Drawn, Measured, Plan, Room
+    from ..project import Project
 
 __all__ = ["command"]
 
@@ -33,8 +31,8 @@ def command(project: Path | None, cores: int | None, memory: str | None, allow_c
     At most about 20,000 rows are read, drawn over all files, and curated in a temporary folder; nothing is written to
     the project.
     """
+    from ..project import read_project
     from .plan_words import plan_data, plan_text
-    from .project import read_project
 
     found = read_project(project, allow_code=allow_code)
     room = _room(found, cores, memory)
@@ -49,9 +47,8 @@ def _room(project: "Project", cores: int | None, memory: str | None) -> "Room":
 
     Raises: ConfigError for a memory that is no size.
     """
-    from ..curate.parts.settings import ClusterSettings
-    from ..curate.parts.sizing import Room
-    from ..style import ConfigError
+    from ..core import ConfigError
+    from ..curate import ClusterSettings, Room
 
     cores = cores or _cores()
     if memory is None:
@@ -80,12 +77,8 @@ def _planned(project: "Project", room: "Room", talk: Talk) -> "tuple[Drawn, Meas
     """The sample, what curating it took, and the plan."""
     import tempfile
 
-    from ..curate.parts.preparing import Asked
-    from ..curate.parts.sampled import measure_sample
-    from ..curate.parts.sampling import draw_sample
-    from ..curate.parts.sizing import plan
-    from ..curate.sources import find_files
-    from ..curate.whole import disk_refusals
+    from ..core import disk_refusals
+    from ..curate import Asked, draw_sample, find_files, measure_sample, plan
 
     data = project.data
     asked = Asked(project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date)

@@ -4,9 +4,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from ..curate.parts.sampled import Measured
-from ..curate.parts.sampling import Drawn
-from ..curate.parts.sizing import EXACT_WORK, Plan, Range, Room
+from ..curate import EXACT_WORK, Drawn, Measured, Plan, Range, Room
 
 __all__ = ["cluster_table", "plan_data", "plan_text"]
 

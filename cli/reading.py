@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .talk import Talk
+from ..core import Talk
 
 if TYPE_CHECKING:
     from ..curate import RawPairs
@@ -52,8 +52,8 @@ def read_file(file: Path, reading: dict[str, Any], talk: Talk) -> "RawPairs":
 
     Raises: ConfigError for an option that cannot be; DataError where the file holds no pair.
     """
+    from ..core import ConfigError, DataError
     from ..curate import DataSettings, read_pairs
-    from ..style import ConfigError, DataError
 
     try:
         settings = DataSettings(path=str(file), **reading)

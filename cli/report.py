@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .talk import Talk, common_options
+from ..core import Talk, common_options
 
 __all__ = ["command"]
 
@@ -24,8 +24,7 @@ def command(run: Path, no_examples: bool, files: tuple[Path, ...], talk: Talk) -
 
     Judgements stay in the run's results.json for later reports; those given next replace them.
     """
-    from .runs import run_folder
-    from .stages import report_stage
+    from ..project import report_stage, run_folder
 
     folder = run_folder(run)
     if files:
@@ -42,9 +41,9 @@ def _take_judgements(folder: Path, files: Sequence[Path]) -> None:
 
     Raises: DataError where a file is none of judgements of this run, or there is nothing in it.
     """
-    from ..evaluate.scores.judgements import JudgedRun, judgement_results, read_judgements
-    from ..reports.stored import read_run
-    from ..style import DataError, sha256_file, write_whole
+    from ..core import DataError, sha256_file, write_whole
+    from ..evaluate import JudgedRun, judgement_results, read_judgements
+    from ..reports import read_run
 
     stored = read_run(folder)
     outputs = folder / "evaluate" / "outputs.jsonl"

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .talk import Talk, common_options
+from ..core import Talk, common_options
 
 if TYPE_CHECKING:
-    from ..evaluate.money.money import Money
+    from ..evaluate import Money
 
 __all__ = ["command"]
 
@@ -26,7 +26,7 @@ def command(project: Path | None, config: Path | None, explain: bool, talk: Talk
     With --config, the two variants are those that [roi.NAME] tables describe: `prompted` and `tuned` where both are
     there. A project's newest evaluated run gives what it measured; the [roi] of the project file, as it is now, the rest.
     """
-    from ..style import ConfigError
+    from ..core import ConfigError
     from .roi_words import explained, money_text
 
     if config is not None and project is not None:
@@ -40,10 +40,8 @@ def command(project: Path | None, config: Path | None, explain: bool, talk: Talk
 
 def _of_config(config: Path, talk: Talk) -> "Money":
     """The money of stated numbers alone."""
-    from ..evaluate import check_roi, compute_money, read_roi
-    from ..evaluate.money.own_prices import beside
-    from ..style import ConfigError
-    from ..style.toml_file import read_toml
+    from ..core import ConfigError, read_toml
+    from ..evaluate import beside, check_roi, compute_money, read_roi
 
     table = read_toml(config)
     if not isinstance(table.get("roi"), dict):
@@ -55,7 +53,7 @@ def _of_config(config: Path, talk: Talk) -> "Money":
 
 
 def _pair(names: list[str], config: Path) -> tuple[str, str]:
-    from ..style import ConfigError
+    from ..core import ConfigError
 
     if "prompted" in names and "tuned" in names:
         return "prompted", "tuned"
@@ -68,11 +66,9 @@ def _pair(names: list[str], config: Path) -> tuple[str, str]:
 
 def _of_run(path: Path, talk: Talk) -> tuple["Money", str]:
     """The money of what a run measured, by the project's [roi] as it is now; and the run's name."""
-    from ..evaluate import check_roi, compute_money, read_roi
-    from ..evaluate.money.stored_measures import read_measures
-    from ..style import ConfigError
-    from .project import PROJECT_FILE
-    from .runs import read_run
+    from ..core import ConfigError
+    from ..evaluate import check_roi, compute_money, read_measures, read_roi
+    from ..project import PROJECT_FILE, read_run
 
     if path.suffix == ".toml" and path.is_file() and path.name != PROJECT_FILE:
         raise ConfigError(
@@ -94,8 +90,8 @@ def _of_run(path: Path, talk: Talk) -> tuple["Money", str]:
 
 def _evaluated_run(path: Path) -> Path:
     """The run that a path means: itself, or the newest one of the project there that has been evaluated."""
-    from ..style import ConfigError
-    from .runs import run_folder
+    from ..core import ConfigError
+    from ..project import run_folder
 
     newest = run_folder(path)
     runs = [newest] if newest == path else sorted(newest.parent.glob("*/results.json"), reverse=True)
@@ -113,11 +109,9 @@ def _roi_table(path: Path, run: Path) -> tuple[Any, str]:
     """The `[roi]` of the project file as it is now; of the run's own record where the run lies in no project."""
     from decimal import Decimal
 
-    from ..evaluate.money.own_prices import beside
-    from ..style import ConfigError
-    from ..style.toml_file import read_toml
-    from .project import PROJECT_FILE
-    from .runs import read_run
+    from ..core import ConfigError, read_toml
+    from ..evaluate import beside
+    from ..project import PROJECT_FILE, read_run
 
     for folder in (path, run.parent.parent):
         file = folder / PROJECT_FILE

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from textwrap import wrap
 from typing import Any
 
-from ..evaluate.wording import rounded
+from ..evaluate import rounded
 
 __all__ = ["explained", "money_text"]
 

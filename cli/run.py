@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..evaluate.variant_settings import RUN_ADAPTER
+from ..core import Talk, common_options
+from ..evaluate import RUN_ADAPTER
 from .reading import code_option
-from .talk import Talk, common_options
 
 if TYPE_CHECKING:
     from ..evaluate import EvaluateSettings
@@ -42,16 +42,27 @@ def run_project(
     allow_code: bool = False,
 ) -> None:
     """All stages of a project, with the answer printed at the end."""
-    from .asking import check_addresses, check_endpoints
+    from ..project import (
+        check_addresses,
+        check_endpoints,
+        check_project,
+        check_prompts,
+        curate_stage,
+        evaluate_stage,
+        find_run,
+        finished,
+        load,
+        new_run,
+        nothing_half_written,
+        parse_gate,
+        read_project,
+        record_gates,
+        report_stage,
+        train_stage,
+        wanted_outputs,
+    )
     from .curate_words import curate_text
-    from .evaluating import check_prompts, evaluate_stage
-    from .gates import parse_gate, record_gates
-    from .gathering import wanted_outputs
     from .headline import headline
-    from .project import read_project
-    from .runs import find_run, new_run, nothing_half_written
-    from .stages import check_project, curate_stage, load, report_stage
-    from .training import finished, train_stage
 
     wanted = [parse_gate(text) for text in gates]
     project = read_project(project_path, allow_code=allow_code)

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from ..core import Talk, common_options
 from .reading import code_option, read_file, reading_options
-from .talk import Talk, common_options
 
 __all__ = ["command"]
 
@@ -28,7 +28,8 @@ def infer(file: Path, out: Path | None, reading: dict[str, Any], talk: Talk) -> 
     What holds in at least 95 % of the examples is a must rule, in at least 80 % a should rule (by the lower end of
     Wilson's 95 % interval); habits of the majority are commented out.
     """
-    from ..style import ConfigError, infer_style, write_whole
+    from ..core import ConfigError, write_whole
+    from ..style import infer_style
     from .style_words import infer_data, no_style_lines
 
     if out is not None and out.exists():
@@ -59,9 +60,8 @@ def check(
     file: Path, style_path: Path, fail: bool, allow_code: bool, reading: dict[str, Any], talk: Talk
 ) -> None:  # fmt: skip
     """How many outputs of FILE break each rule, with three examples of each."""
-    from ..style import GateFailed, read_style
-    from ..style.asked import missing_fields
-    from ..style.check import check_columns, pair_columns
+    from ..core import GateFailed
+    from ..style import check_columns, missing_fields, pair_columns, read_style
     from .style_words import check_data, check_lines
 
     style = read_style(style_path, allow_code=allow_code)

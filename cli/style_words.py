@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import polars as pl
 
-    from ..style import Check, InferredStyle, StyleResults
-    from ..style.evidence import Evidence
+    from ..style import Check, Evidence, InferredStyle, StyleResults
 
 __all__ = ["check_data", "check_lines", "infer_data", "no_style_lines"]
 

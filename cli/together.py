@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..style import ConfigError, RunBroken
+from ..core import ConfigError, RunBroken
 
 __all__ = ["one_voice"]
 
@@ -18,7 +18,7 @@ def one_voice(arguments: list[str]) -> Iterator[None]:
 
     Raises: ConfigError for a command that one process must run alone; RunBroken where a process is stopped from outside.
     """
-    from ..train.processes import Processes
+    from ..train import Processes
 
     voice = sys.stdout, sys.stderr
     if os.environ.get("RANK") != "0":

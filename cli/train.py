@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core import Talk, common_options
 from .reading import code_option
-from .talk import Talk, common_options
 
 if TYPE_CHECKING:
+    from ..project import Project
     from ..train import LoadedModel
-    from .project import Project
 
 __all__ = ["command"]
 
@@ -50,10 +50,7 @@ def command(
     nothing is trained: --merge and --gguf then only write the model. With --cluster the workers of a Ray cluster train
     together, from a project folder that every node reaches.
     """
-    from .project import read_project
-    from .runs import find_run
-    from .train_words import plan_text
-    from .training import plan_training
+    from ..project import find_run, plan_text, plan_training, read_project
 
     read = read_project(project, allow_code=allow_code)
     run = find_run(read, name)
@@ -71,7 +68,7 @@ def command(
         talk.next(f"tuneworth train {quote(str(read.folder))}{options}")
         return
     if curve:
-        from .learning_curve import curve_parts
+        from ..project import curve_parts
 
         curve_parts(read, run, talk)  # too few pairs for it are found before anything is trained
     if cluster:
@@ -81,8 +78,7 @@ def command(
     text = _text(summary, run)
     first = _alone() if merge or gguf or curve else True
     if curve and first:
-        from .learning_curve import curve_text, learn_curve
-        from .stages import load
+        from ..project import curve_text, learn_curve, load
 
         loaded = loaded or load(read, talk)
         told = learn_curve(read, run, talk, loaded=loaded)
@@ -98,7 +94,7 @@ def command(
 
 def _alone() -> bool:
     """Leave the processes that trained together, where there were several; whether this one goes on."""
-    from ..train.processes import Processes
+    from ..train import Processes
 
     here = Processes.here()
     here.leave()
@@ -115,8 +111,7 @@ def _trained(
     project: "Project", run: Path, talk: Talk, *, drop_long: bool, again: bool
 ) -> tuple[dict[str, Any], "LoadedModel | None"]:
     """The summary of the run's training, of the one that is there or of a new one; and the model, where it was loaded."""
-    from .stages import load
-    from .training import train_stage
+    from ..project import load, train_stage
 
     if (summary := _done(project, run, talk, drop_long=drop_long, again=again)) is not None:
         return summary, None
@@ -128,7 +123,7 @@ def _trained_there(
     project: "Project", run: Path, talk: Talk, *, drop_long: bool, again: bool, allow_code: bool
 ) -> dict[str, Any]:
     """The same by the workers of a cluster; the model is loaded on their nodes alone."""
-    from .cluster_training import cluster_stage
+    from ..project import cluster_stage
 
     if (summary := _done(project, run, talk, drop_long=drop_long, again=again)) is not None:
         return summary
@@ -137,7 +132,7 @@ def _trained_there(
 
 def _done(project: "Project", run: Path, talk: Talk, *, drop_long: bool, again: bool) -> dict[str, Any] | None:
     """The summary of a training that is there and stays."""
-    from .training import finished
+    from ..project import finished
 
     summary = None if again else finished(project, run, talk, drop_long=drop_long)
     if summary is not None:
@@ -146,8 +141,7 @@ def _done(project: "Project", run: Path, talk: Talk, *, drop_long: bool, again: 
 
 
 def _text(summary: dict[str, Any], run: Path) -> str:
-    from .train_words import train_text
-    from .trained import trained
+    from ..project import train_text, trained
 
     log = (trained(run) or {}).get("log", [])
     return f"{train_text(summary, log, run=quote(str(run)))}\n\nAdapter: {run / 'train' / 'adapter'}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .talk import Talk, common_options
+from ..core import Talk, common_options
 
 if TYPE_CHECKING:
     from ..curate import Explanation
@@ -37,9 +37,9 @@ def command(run: Path, row: str, decide: str | None, because: str, who: str | No
     With --decide the decision is added to overrides.jsonl: beside the project file, or in the folder of a run that was
     made from a file. It holds from the next curate on.
     """
+    from ..core import ConfigError
     from ..curate import why
-    from ..style import ConfigError
-    from .runs import run_folder
+    from ..project import run_folder
 
     if decide is None and (because or who):
         raise ConfigError("--because and --who go with --decide")
@@ -63,7 +63,7 @@ def _hint(run: Path, row: str, told: "Explanation", folder: Path) -> str:
         return (
             f'decide otherwise: tuneworth why {quote(str(run))} {_typed(row, told)} --decide {decision} --because "..."'
         )
-    from ..curate.run_files import table_name
+    from ..curate import table_name
 
     return f"every row stands in {folder / (table_name(folder, 'curate/ledger.parquet') or '')}"
 
@@ -75,10 +75,9 @@ def _typed(row: str, told: "Explanation") -> str:
 
 def _decide(folder: Path, id: str | None, decision: str, because: str, who: str | None) -> Path:
     """Append the decision to the file that this run's curate replays; the file."""
+    from ..core import ConfigError, disk_refusals
     from ..curate import Override, add_override
-    from ..curate.whole import disk_refusals
-    from ..style import ConfigError
-    from .beside import decisions_file
+    from ..project import decisions_file
 
     if id is None:
         raise ConfigError("this row has no id, since it could not be read; mend it in the file")
@@ -98,7 +97,7 @@ def _user() -> str:
 
 
 def _curate_again(folder: Path) -> str:
-    from .beside import decisions_file
+    from ..project import decisions_file
 
     file = decisions_file(folder)
     if file.parent == folder:

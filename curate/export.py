@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import polars as pl
 
-from ..style.errors import ConfigError, DataError
-from .files import read_split
-from .pair_table import stored_turns
-from .split import SPLITS
+from ..core import ConfigError, DataError
+from .read.pair_table import stored_turns
+from .split.assign import SPLITS
+from .write import read_split
 
 __all__ = ["FORMATS", "export_cautions", "export_pairs"]
 

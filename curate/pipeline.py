@@ -7,24 +7,50 @@ from typing import Any
 
 import polars as pl
 
-from ..style.errors import DataError
-from ..style.schema import StyleSchema
-from .arguments import check_arguments
-from .clock import Clock
-from .decided import Decided
-from .duplicates import Outcomes
-from .ledger import build_ledger
-from .overrides import Override
-from .prepare import prepare
-from .read import RawPairs, read_frame
-from .resolved import resolve
+from ..core import Clock, DataError
+from ..style import StyleSchema
+from .decisions import Decided, Override
+from .match.duplicates import Outcomes
+from .read.pairs import RawPairs, read_frame
 from .settings import CurateSettings
-from .split import SPLITS
-from .splits_file import HeldSplits
-from .summary import summarise
-from .thresholds import threshold_table
+from .split.assign import SPLITS
+from .split.given import HeldSplits
+from .steps import prepare, resolve
+from .summary import build_ledger, summarise, threshold_table
 
-__all__ = ["Curated", "curate", "some_train"]
+__all__ = [
+    "Curated",
+    "check_arguments",
+    "curate",
+    "some_train",
+]
+
+
+def check_arguments(*, style: Any, settings: Any, identifiers: Any, overrides: Any, held: Any) -> None:
+    """Refuse what is of another type than `curate` says.
+
+    Raises:
+        TypeError: naming the argument, what was expected and what was found.
+    """
+    _check("style", style, StyleSchema, "a StyleSchema, as read_style and parse_style make it")
+    _check("settings", settings, CurateSettings, "CurateSettings(...)")
+    _check("held", held, HeldSplits, "HeldSplits, as read_splits makes them")
+    several = "a sequence of Override(...), as read_overrides makes it"
+    if isinstance(overrides, str) or not hasattr(overrides, "__len__"):
+        raise TypeError(f"overrides must be {several}; found {_named(overrides)}")
+    for override in overrides:
+        _check("overrides", override, Override, several)
+    if isinstance(identifiers, str) or not hasattr(identifiers, "__len__"):
+        raise TypeError(f'identifiers must be names of fields, for example ["sku"]; found {_named(identifiers)}')
+
+
+def _check(name: str, value: Any, kind: type, said: str) -> None:
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{name} must be {said}; found {_named(value)}")
+
+
+def _named(value: Any) -> str:
+    return f'"{value[:40]}"' if isinstance(value, str) else type(value).__name__
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from ..style.errors import DataError
-from ..style.files import read_object
-from .split import SPLITS
+from ..core import DataError, read_object
+from .split.assign import SPLITS
 
 __all__ = [
     "CURATED",

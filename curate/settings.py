@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
-from ..style.settings import misfits
+from ..core import misfits
 
 __all__ = ["CurateSettings", "DataSettings", "SplitShares"]
 

@@ -1,21 +1,71 @@
 """What curating did, in numbers: the content of curate/summary.json."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from ..style.guide import check_table
-from ..style.schema import StyleSchema
-from .cautions import find_warnings
-from .effective import effective_size, effective_splits
-from .ledger import OUTCOMES
-from .prepare import Prepared
-from .resolved import Resolved
+from ..style import StyleSchema, check_table
+from .check.facts import is_label
+from .decisions import Decided, settle_decided
+from .match.corpus import Corpus, first_rows
+from .match.duplicates import Outcomes
+from .match.relations import Edges, Relations, relate
+from .read.pairs import RawPairs
 from .settings import CurateSettings
-from .split import SPLITS
+from .split.assign import SPLITS, effective_size, effective_splits
+from .steps import Prepared, Resolved
+from .warnings import find_warnings
 
-__all__ = ["summarise"]
+__all__ = [
+    "LEDGER_SCHEMA",
+    "OUTCOMES",
+    "THRESHOLDS",
+    "build_ledger",
+    "summarise",
+    "threshold_table",
+]
+
+
+OUTCOMES = ("kept", "duplicate", "conflict", "invalid", "leaked", "quarantined")
+LEDGER_SCHEMA = {
+    "row": pl.UInt32,
+    "id": pl.String,
+    "outcome": pl.String,
+    "split": pl.String,
+    "rule": pl.String,
+    "evidence": pl.String,
+    "other_id": pl.String,
+    "similarity": pl.Float64,
+    "content": pl.String,  # 128 bits of the normalised content, by which a row is known wherever it stands
+}
+
+
+def build_ledger(raw: RawPairs, outcomes: Outcomes, splits: pl.Series, content: pl.Series) -> pl.DataFrame:
+    """One row per row read, in the order of the rows; `file` is added where several files were read."""
+    named = pl.Series("other", outcomes.other.astype(np.int64))
+    other = named.set(named < 0, None)
+    read = pl.DataFrame(
+        {
+            "row": raw.pairs["row"],
+            "id": raw.pairs["id"],
+            "outcome": outcomes.outcome.tolist(),
+            "split": splits,
+            "rule": outcomes.rule.tolist(),
+            "evidence": outcomes.evidence.tolist(),
+            "other_id": raw.pairs["id"].gather(other),
+            "similarity": pl.Series(outcomes.similarity, dtype=pl.Float64).fill_nan(None),
+            "content": content,
+        },
+        schema=LEDGER_SCHEMA,
+    )
+    ledger = pl.concat([read, raw.rejected.cast({"row": pl.UInt32})], how="diagonal").sort("row")
+    if len(raw.files) < 2:
+        return ledger
+    place = np.searchsorted(np.array(raw.first_rows), ledger["row"].to_numpy(), side="right") - 1
+    return ledger.with_columns(file=pl.Series([file.name for file in raw.files]).gather(place))
 
 
 def summarise(
@@ -83,3 +133,71 @@ def _style(style: StyleSchema) -> dict[str, Any]:
     """The schema by name, and each check by id: kind, level, about, sentence."""
     checks = {check.pop("id"): check for check in check_table(style)}
     return {"name": style.name, "reviewed": style.reviewed, "checks": checks}
+
+
+THRESHOLDS = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+_EXCERPT = 160  # characters
+
+
+def threshold_table(
+    corpus: Corpus, rank: np.ndarray, decided: Decided, *, settings: CurateSettings
+) -> list[dict[str, Any]]:
+    """For each threshold: rows dropped as near duplicates, conflicts, and the least similar pair of which one is dropped.
+
+    Exact copies are the same at every threshold and not counted. `example` is null where nothing is dropped.
+    """
+    relations = relate(corpus, threshold=THRESHOLDS[0])
+    label = _labels(relations, corpus)
+    table = []
+    for threshold in THRESHOLDS:
+        outcomes = settle_decided(
+            corpus, _raised(relations, label, threshold), rank, decided,
+            settings=replace(settings, near_duplicate=threshold),
+        )  # fmt: skip
+        near = outcomes.rule == "near_duplicate"
+        table.append(
+            {
+                "threshold": threshold,
+                "dropped": int(near.sum()),
+                "conflicts": int((outcomes.outcome == "conflict").sum()),
+                "example": _borderline(corpus.pairs, outcomes, np.flatnonzero(near)),
+            }
+        )
+    return table
+
+
+def _labels(relations: Relations, corpus: Corpus) -> np.ndarray:
+    """Whether each conflict is one of two labels, which needs no likeness of the outputs."""
+    example = first_rows(relations.item)
+    left, right = (corpus.outputs(example[end]) for end in (relations.conflicts.left, relations.conflicts.right))
+    return np.array([is_label(a) and is_label(b) for a, b in zip(left, right, strict=True)], bool)
+
+
+def _raised(relations: Relations, label: np.ndarray, threshold: float) -> Relations:
+    """The relations as a join at the higher threshold would have them: similarities are quotients of small whole numbers,
+    so that comparing them as floats is exact at steps of a twentieth."""
+    duplicates, conflicts = relations.duplicates, relations.conflicts
+    alike = (duplicates.inputs >= threshold) & (duplicates.outputs >= threshold)
+    against = (conflicts.inputs >= threshold) & (label | (conflicts.outputs >= threshold))
+    return replace(relations, duplicates=_take(duplicates, alike), conflicts=_take(conflicts, against))
+
+
+def _take(edges: Edges, which: np.ndarray) -> Edges:
+    return Edges(edges.left[which], edges.right[which], edges.inputs[which], edges.outputs[which])
+
+
+def _borderline(pairs: pl.DataFrame, outcomes: Outcomes, rows: np.ndarray) -> dict[str, Any] | None:
+    if not len(rows):
+        return None
+    similarity = outcomes.similarity[rows]
+    least = rows[similarity == similarity.min()]
+    own = min(least.tolist(), key=lambda row: pairs["id"][row])
+    other = int(outcomes.other[own])
+    shown = {"id": pairs["id"][own], "other_id": pairs["id"][other], "similarity": float(similarity.min())}
+    for name in ("input", "output"):
+        shown |= {name: _excerpt(pairs[name][own]), f"other_{name}": _excerpt(pairs[name][other])}
+    return shown
+
+
+def _excerpt(text: str) -> str:
+    return text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..style import StyleSchema, check_outputs, check_table, write_whole
+from ..core import write_whole
+from ..style import StyleSchema, check_outputs, check_table
 from .money.money import compute_money
 from .money.quantities import MeasuredVariant, TrainingCost
 from .money.roi_settings import RoiSettings
 from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
-from .scores.likeness import item_likeness
 from .scores.quality import SHARES, compare_variants, groups_of, quality_of, scored_rows, share_of, speed_of, tokens_of
-from .scores.repeats import item_means
-from .scores.score import Scores, score_outputs
+from .scores.score import Scores, item_means, score_outputs
+from .scores.similarity import item_likeness
 from .variants import Variant, describe
 from .verdict.verdict import decide
 

@@ -1,5 +1,8 @@
-"""Turns a finished run into one HTML page and one Markdown page that a stakeholder can read."""
+"""Turns a finished run into one HTML page and one Markdown page that a stakeholder can read.
 
-from .report import write_report
+The names are listed in `__init__.pyi`; each is imported at its first use.
+"""
 
-__all__ = ["write_report"]
+from lazy_loader import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

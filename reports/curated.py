@@ -8,9 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from ..curate.run_files import ledger_files, parts_of_ids, set_aside_files, split_files, table_name
-from ..curate.split import SPLITS
-from ..style.errors import DataError
+from ..core import DataError
+from ..curate import SPLITS, ledger_files, parts_of_ids, set_aside_files, split_files, table_name
 
 __all__ = ["StoredCuration", "find_curation", "ledger_place", "read_curation", "read_texts", "read_train_pairs"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 import polars as pl
 
-from ..style.errors import DataError
+from ..core import DataError
 
 __all__ = ["damage_is_named"]
 

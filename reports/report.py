@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ..style.files import write_whole
+from ..core import write_whole
 from . import numbers as say
 from .curated import StoredCuration, find_curation, ledger_place, read_curation
 from .damage import damage_is_named

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..curate.run_files import tested_files
-from ..style.errors import DataError
+from ..core import DataError
+from ..curate import tested_files
 
 __all__ = ["StoredRun", "read_run"]
 

@@ -1,15 +1,24 @@
 """A table of outputs against a style schema."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import polars as pl
 
-from .columns import Columns
-from .findings import FAULT_SCHEMA
+from ..core import nearest
 from .kinds import KINDS
-from .schema import UNSCORED_SCHEMA, Check, StyleResults, StyleSchema
+from .schema import FAULT_SCHEMA, UNSCORED_SCHEMA, Check, Columns, StyleResults, StyleSchema, field_names, given_fields
 
-__all__ = ["check_columns", "check_outputs", "explain", "pair_columns"]
+__all__ = [
+    "asked_fields",
+    "check_columns",
+    "check_outputs",
+    "explain",
+    "good_example",
+    "missing_fields",
+    "not_given",
+    "pair_columns",
+]
+
 
 Counter = Callable[[Sequence[str]], Sequence[int]]
 
@@ -76,3 +85,44 @@ def _no_violations() -> pl.DataFrame:
 def explain(check: Check, found: str | None, expected: str) -> str:
     """One violation in a sentence: which rule, what was found, what was expected."""
     return KINDS[check.kind].explain(check, found, expected)
+
+
+def asked_fields(check: Check) -> list[str]:
+    """The fields that a check names: in `when`, in `fields`, as `{field}` in its texts."""
+    texts = getattr(check.parameters, "any", ())
+    named = [*(check.when or {}), *getattr(check.parameters, "fields", ()), *(n for t in texts for n in field_names(t))]
+    return list(dict.fromkeys(named))
+
+
+def missing_fields(style: StyleSchema, columns: Columns) -> Iterator[str]:
+    """A sentence for each field that a check asks for and no row has: a slip of the pen would pass all rows in silence."""
+    asked = [(check.id, name) for check in style.checks for name in asked_fields(check)]
+    return not_given(asked, given_fields(columns)) if len(columns.output) else iter(())
+
+
+def not_given(asked: Iterable[tuple[str, str]], given: list[str]) -> Iterator[str]:
+    """A sentence for each of the fields asked for (id of the check, name) that is none of those `given`."""
+    for check, name in asked:
+        if name not in given:
+            hint = nearest(name, given) if given else "the inputs are plain texts without fields"
+            yield f'rule "{check}" asks for the field "{name}", which no row has; {hint}'
+
+
+def good_example(pairs: pl.DataFrame, style: StyleSchema) -> tuple[str, str] | None:
+    """Input and output of the pair that breaks no rule, shows as many as possible, and has the median length.
+
+    The order of the rows does not matter. None where every pair breaks a rule.
+    """
+    status = check_outputs(pairs, style).status
+    names = status.columns
+    table = pairs.select("input", "output").with_columns(
+        good=status.select(g=pl.all_horizontal(pl.col(names).is_in(["pass", "not applicable"])))["g"]
+        if names
+        else True,
+        shows=status.select(n=pl.sum_horizontal(pl.col(names) == "pass"))["n"] if names else 0,
+    )
+    good = table.filter("good").filter(pl.col("shows") == pl.col("shows").max())
+    if not len(good):
+        return None
+    ranked = good.sort(pl.col("output").str.len_chars(), "output", "input")
+    return ranked.select("input", "output").row((len(ranked) - 1) // 2)

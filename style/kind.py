@@ -4,9 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .columns import Columns
-from .findings import Findings
-from .schema import About, Check
+from .schema import About, Check, Columns, Findings
 
 __all__ = ["Kind", "Proposal", "explain_plainly", "propose_nothing"]
 

@@ -1,13 +1,32 @@
 """The style schema: what a good output looks like, as data."""
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
-__all__ = ["Check", "StyleResults", "StyleSchema"]
+__all__ = [
+    "Check",
+    "Columns",
+    "Findings",
+    "StyleResults",
+    "StyleSchema",
+    "faults",
+    "field_names",
+    "field_text",
+    "given_fields",
+    "no_faults",
+    "regex_places",
+    "render_fields",
+    "text_fields",
+    "text_places",
+]
+
 
 UNSCORED_SCHEMA = {"index": pl.UInt32, "check": pl.String, "why": pl.String}
 
@@ -75,3 +94,179 @@ def _none_failed(checks: list[str]) -> pl.Expr:
         .then(None)
         .otherwise(True)
     )
+
+
+def field_text(value: Any) -> str:
+    """The value of one field as text: lists joined with `, `, nested objects as compact JSON, null as nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    # The plain types first: asking for the abstract ones is what costs most in reading fields.
+    if isinstance(value, list | tuple) or (not isinstance(value, dict | int | float | bytes) and _is_sequence(value)):
+        return ", ".join(field_text(item) for item in value)
+    if isinstance(value, dict) or (not isinstance(value, int | float) and isinstance(value, Mapping)):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return str(value)
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, Sequence)
+
+
+def render_fields(fields: Mapping[str, Any], *, leave_out: Sequence[str] = ()) -> str:
+    """The fields as `name: value` lines in their order; null and empty fields, and `leave_out`, are left out."""
+    lines = []
+    for name, value in fields.items():
+        text = field_text(value)
+        if text and name not in leave_out:
+            lines.append(f"{name}: {text}")
+    return "\n".join(lines)
+
+
+FAULT_SCHEMA = {
+    "index": pl.UInt32, "found": pl.String, "start": pl.Int64, "end": pl.Int64, "expected": pl.String
+}  # fmt: skip
+
+# Noncharacters: Unicode keeps them free for a program's own use, so they mark matches in a copy of the text.
+_OPEN, _CLOSE = "\ufdd0", "\ufdd1"
+_MARK = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Violations (columns of FAULT_SCHEMA), where the check applies at all, and where it could not tell.
+
+    A row with a violation fails, a row where the check does not apply has none. `applicable` None: everywhere.
+    `unscored` None: it could tell everywhere; else the reason in each row where it could not, null in the others.
+    """
+
+    violations: pl.DataFrame
+    applicable: pl.Series | None = None
+    unscored: pl.Series | None = None
+
+
+def no_faults() -> pl.DataFrame:
+    """An empty table of violations."""
+    return pl.DataFrame(schema=FAULT_SCHEMA)
+
+
+def faults(rows: Sequence[tuple[int, str | None, int | None, int | None, str]]) -> pl.DataFrame:
+    """A table of violations from (index, found, start, end, expected)."""
+    return pl.DataFrame(rows, schema=FAULT_SCHEMA, orient="row")
+
+
+def regex_places(texts: pl.Series, pattern: str) -> list[tuple[int, str, int, int]]:
+    """Every match as (index, matched text, start, end) in code points, end excluded; empty matches left out.
+
+    polars (Rust's linear-time engine) does the matching, and brackets each match in a copy of the text, since it
+    reports no positions: Python's own engine could hang on a pattern from a style file, and reads some differently.
+    """
+    frame = pl.DataFrame({"text": texts}).with_row_index()
+    hits = frame.filter(pl.col("text").str.contains(pattern)).with_columns(
+        marked=pl.col("text").str.replace_many([_OPEN, _CLOSE], ["\ufffd", "\ufffd"])
+        .str.replace_all(pattern, f"{_OPEN}${{0}}{_CLOSE}")
+    )  # fmt: skip
+    places = []
+    for index, text, marked in hits.select("index", "text", "marked").iter_rows():
+        for number, match in enumerate(_MARK.finditer(marked)):
+            start = match.start() - 2 * number  # the marks before it
+            if match.group(1):
+                end = start + len(match.group(1))
+                places.append((index, text[start:end], start, end))
+    return places
+
+
+def text_places(text: str, wanted: str, *, ignore_case: bool) -> list[tuple[int, int]]:
+    """Every place (start, end) of a literal text, in code points, end excluded."""
+    flags = re.IGNORECASE if ignore_case else re.NOFLAG
+    return [match.span() for match in re.finditer(re.escape(wanted), text, flags)] if wanted else []
+
+
+# {name} in a text stands for the value of that input field.
+_SLOT = re.compile(r"\{([^{}]+)\}")
+_PARSED_AT_ONCE = 2_000
+
+
+def field_names(text: str) -> list[str]:
+    """The fields named as `{field}` in a text."""
+    return _SLOT.findall(text)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A table of outputs with their inputs, as checks see it. `fields_json` holds JSON objects or null.
+
+    `count_tokens` gives the tokens of each text by the tokenizer in use; None where there is none.
+    """
+
+    output: pl.Series
+    input: pl.Series
+    fields_json: pl.Series
+    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None
+
+    @cached_property
+    def fields(self) -> list[Mapping[str, Any]]:
+        """The parsed fields of each row; an empty mapping where the input is plain text."""
+        rows: list[Mapping[str, Any]] = []
+        for part in self.fields_json.replace("", None).fill_null("{}").to_frame().iter_slices(_PARSED_AT_ONCE):
+            # Many objects in one text take half the time of one by one.
+            rows += json.loads(f"[{','.join(part.to_series())}]")
+        return rows
+
+    @cached_property
+    def _texts(self) -> dict[str, pl.Series]:
+        """The fields that were asked for: several checks ask for the same."""
+        return {}
+
+    def field(self, name: str) -> pl.Series:
+        """The values of one field as text; null where it is absent or empty."""
+        if name not in self._texts:
+            values = [field_text(row.get(name)) or None for row in self.fields]
+            self._texts[name] = pl.Series(name, values, dtype=pl.String)
+        return self._texts[name]
+
+    def field_items(self, name: str) -> pl.DataFrame:
+        """The values of one field, each item of a list by itself: `index`, `item` (no empty ones)."""
+        indexes: list[int] = []
+        items: list[str] = []
+        for index, row in enumerate(self.fields):
+            value = row.get(name)
+            for item in value if isinstance(value, list) else (value,):
+                if text := field_text(item):
+                    indexes.append(index)
+                    items.append(text)
+        return pl.DataFrame({"index": indexes, "item": items}, schema={"index": pl.UInt32, "item": pl.String})
+
+    def filled(self, text: str) -> pl.Series:
+        """`text` with each `{field}` replaced by its value; null where one of them is absent or empty."""
+        names = field_names(text)
+        if not names:
+            return pl.Series("text", [text], dtype=pl.String).new_from_index(0, len(self.output))
+        values = [self.field(name) for name in names]
+        pieces = _SLOT.split(text)[::2]  # the constant parts around the slots
+        expressions: list[pl.Expr] = [pl.lit(pieces[0])]
+        for value, piece in zip(values, pieces[1:], strict=True):
+            expressions += [pl.lit(value), pl.lit(piece)]
+        return pl.DataFrame({"n": range(len(self.output))}).select(text=pl.concat_str(expressions))["text"]
+
+    def applies(self, when: Mapping[str, tuple[str, ...] | None] | None) -> pl.Series:
+        """Where a check's condition holds: each field present and, where values are named, one of them."""
+        mask = pl.Series("applies", [True], dtype=pl.Boolean).new_from_index(0, len(self.output))
+        for name, wanted in (when or {}).items():
+            value = self.field(name)
+            mask &= value.is_not_null() if wanted is None else value.is_in(list(wanted)).fill_null(False)
+        return mask
+
+
+def given_fields(columns: Columns) -> list[str]:
+    """The names of all fields, in the order in which they first come."""
+    return list(dict.fromkeys(name for row in columns.fields for name in row))
+
+
+def text_fields(columns: Columns) -> list[str]:
+    """The names of the fields that hold a text or a number in each row that has them, no list and no object."""
+    lists = {name for row in columns.fields for name, value in row.items() if isinstance(value, list | dict)}
+    return [name for name in given_fields(columns) if name not in lists]

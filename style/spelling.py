@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from .english import JOINERS, MIXED_UP, PARTICLES, PREFIXES, american
+from .facts.names import JOINERS, MIXED_UP, PARTICLES, PREFIXES, american
 
 __all__ = ["Variants", "spelling_variants"]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from .findings import faults
+from .schema import faults
 from .words import quoted
 
 __all__ = ["common_succession", "longest_rising", "succession_faults"]

@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ..style.errors import ConfigError
-from ..style.files import write_whole
+from ..core import ConfigError, write_whole
 
 __all__ = ["Checkpoint", "FitState", "PairLosses", "read_checkpoint", "write_checkpoint"]
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..style.errors import ConfigError, RunBroken, TuneworthError
+from ..core import ConfigError, RunBroken, TuneworthError
 from .processes import PATIENCE, ProcessLost
 
 __all__ = ["Workers", "living_nodes", "on_workers", "plan_workers"]

@@ -6,9 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from ..style.errors import DataError, ModelError
-from .model import LoadedModel
-from .render import (
+from ..core import DataError, ModelError
+from .model.chat import (
     ANSWER,
     QUESTION,
     Message,
@@ -21,6 +20,7 @@ from .render import (
     render_text,
     special_ids,
 )
+from .model.load import LoadedModel
 
 __all__ = ["Example", "drop_long", "pair_notices", "preview", "to_examples", "token_lengths"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..style.errors import ModelError
+from ..core import ModelError
 from .batches import length_order
 from .examples import Example
 from .processes import Processes

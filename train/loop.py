@@ -10,19 +10,15 @@ from typing import Any
 
 import torch
 
-from ..curate.whole import disk_refusals
-from ..style.errors import ConfigError, RunBroken
-from ..style.files import write_whole
-from .adapter import adapter_weights, load_weights
+from ..core import ConfigError, RunBroken, disk_refusals, write_whole
 from .batches import epoch_order
 from .checkpoint import FitState, PairLosses, read_checkpoint, write_checkpoint
 from .examples import Example
-from .guard import Course, sound, untuned
-from .memory import out_of_memory
+from .model.adapter import adapter_weights, load_weights
+from .model.memory import out_of_memory
 from .processes import Processes
-from .recipe import evaluation_steps
-from .settings import TrainSettings
-from .steps import LossPath, learning_rate, summed_loss
+from .settings import TrainSettings, evaluation_steps
+from .steps import Course, LossPath, learning_rate, sound, summed_loss, untuned
 
 __all__ = ["Callback", "Loop", "StepReport"]
 

@@ -5,9 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from ..curate.columns import named_once
-from ..curate.sources import table_batches
-from ..style.errors import DataError
+from ..core import DataError
+from ..curate import named_once, table_batches
 
 __all__ = ["pair_table"]
 

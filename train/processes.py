@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from ..style.errors import ConfigError, RunBroken
-from .memory import out_of_memory
+from ..core import ConfigError, RunBroken
+from .model.memory import out_of_memory
 
 __all__ = ["ProcessLost", "Processes"]
 

@@ -6,9 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ...style.errors import ConfigError
-from ...style.settings import build_settings
-from ...style.toml_file import read_toml
+from ...core import ConfigError, build_settings, read_toml
 from .prices import Day, ModelPrice
 
 __all__ = ["beside", "read_prices"]

@@ -10,7 +10,7 @@ from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 from typing import Any
 
-from ...style.errors import ConfigError
+from ...core import ConfigError
 
 __all__ = ["STALE_DAYS", "ModelPrice", "is_tuned_name", "price_of", "tuned_sibling"]
 

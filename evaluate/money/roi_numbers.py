@@ -6,8 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from ...style.errors import ConfigError
-from ...style.settings import said as shown
+from ...core import ConfigError
+from ...core import said as shown
 
 __all__ = [
     "CENTURY",

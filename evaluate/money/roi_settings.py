@@ -9,8 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from ...style.errors import ConfigError
-from ...style.settings import build_settings, nearest
+from ...core import ConfigError, build_settings, nearest
 from .own_prices import read_prices
 from .prices import ModelPrice, price_of
 from .roi_numbers import (

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ...curate.run_files import tested_files
-from ...style.errors import DataError
+from ...core import DataError
+from ...curate import tested_files
 from .quantities import MeasuredVariant, TrainingCost
 
 __all__ = ["StoredMeasures", "read_measures"]

@@ -8,7 +8,7 @@ import polars as pl
 
 from ..statistics.intervals import group_codes
 from ..statistics.paired import compare
-from .risk_entry import risk_entry
+from .entry import risk_entry
 
 __all__ = ["assess_memorisation", "copies_of"]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..statistics.intervals import ShareInterval, share_interval
 from ..wording import percent
-from .risk_entry import risk_entry
+from .entry import risk_entry
 
 __all__ = ["Outcomes", "assess_overfitting", "gap_of"]
 

@@ -7,12 +7,209 @@ from typing import Any
 import numpy as np
 
 from ..money.roi_settings import RoiSettings
+from ..wording import count, days, money_text, percent
+from .entry import risk_entry
 from .memorisation import assess_memorisation, copies_of
 from .overfitting import Outcomes, assess_overfitting
-from .risk_entry import risk_entry
-from .standing_risks import assess_drift, assess_examples, assess_flexibility, assess_upkeep
 
-__all__ = ["assess_risks", "copies_of"]
+__all__ = [
+    "assess_drift",
+    "assess_examples",
+    "assess_flexibility",
+    "assess_risks",
+    "assess_upkeep",
+    "copies_of",
+]
+
+
+# Risks of owning a tuned model, however good it is: its base model goes, its style changes, it must be kept, it is
+# made of few examples.
+
+LIFETIME_DAYS = 365.0  # a base model that goes within a year is trained again within a year
+CHANGES_SHARE = 0.25  # of the yearly saving; more than a quarter of it for changes of style is worth a look
+UPKEEP_SHARE = 0.5  # of the saving per day; what keeps more than half of it back leaves little to gain
+SLOW_CHANGE_DAYS = 1.0  # a prompt is changed in minutes, a model that trains for more than a day is not
+FEW_DISTINCT = 0.2  # of the pairs: one output in five says the same as others, or more
+FEW_EXAMPLES = 100  # fewer pairs teach a form at best
+FEW_GROUPS = 20  # with fewer, the intervals rest on what is taken of groups, not on what they show
+DAYS_A_YEAR = 365.25
+Results = Mapping[str, Any]
+Money = Mapping[str, Any] | None
+
+
+def assess_drift(results: Results, roi: RoiSettings | None, *, base_model: str | None, today: date) -> dict[str, Any]:
+    """The risk `drift`: how long the base model will be there; an adapter fits no other.
+
+    Days until the stated retirement, against a year or the payback, whichever is longer. A date is stated and not
+    measured, so it warns and never fires; the money already ends at it.
+    """
+    retires = None if roi is None else roi.running.base_model_retires
+    named = _fits(base_model, results)
+    if not isinstance(retires, date):
+        return risk_entry(
+            "drift", evidence=f"{named}; no retirement date is stated",
+            to_check="state base_model_retires in [roi.running]",
+        )  # fmt: skip
+    left = (retires - today).days
+    money = results.get("money") or {}
+    payback = money.get("payback_days")
+    # Money that is saved day by day and yet never paid back: this day comes first.
+    too_soon = left < payback if payback is not None else (money.get("saving_per_day") or 0) > 0
+    limit = max(LIFETIME_DAYS, payback or 0.0)
+    evidence = (
+        f"{named}; it retires on {retires}, in {count(left)} days" if left >= 0 else f"{named}; it retired on {retires}"
+    )
+    if too_soon:
+        evidence += ", before it has paid back" + (f" ({days(payback)})" if payback is not None else "")
+    return risk_entry(
+        "drift", "warn" if too_soon or left < limit else "ok", float(left), limit, evidence=evidence, unit="days"
+    )
+
+
+def _fits(base_model: str | None, results: Results) -> str:
+    """Name and fingerprint of the base model, as far as they are known."""
+    known = (results.get("provenance") or {}).get("model")
+    known = known if isinstance(known, Mapping) else {}
+    name, digest = base_model or known.get("name"), known.get("sha256")
+    if name is None:
+        return "the base model is not named"
+    same = digest if known.get("name") in (None, name) else None
+    return f"the adapter fits {name} only" + (f" (weights with SHA-256 {str(same)[:12]})" if same else "")
+
+
+def assess_flexibility(results: Results, roi: RoiSettings | None) -> dict[str, Any]:
+    """The risk `flexibility`: what a change of style costs; a prompt is edited, a tuned model trained again.
+
+    Money a year against a quarter of the yearly saving where its cost is stated, else the days that training and
+    evaluation took in this run against one day.
+    """
+    money: Money = results.get("money")
+    took = _took(results)
+    again = f"a change of style means training and testing again, {_span(took)} in this run" if took else ""
+    cost = _stated(money, "running.retrain_cost")
+    if roi is None or cost is None:
+        if not took:
+            return risk_entry(
+                "flexibility", evidence="what a change of style costs is not known",
+                to_check="state retrain_cost and style_changes_per_year in [roi.running], or train in this run, which "
+                "measures the time",
+            )  # fmt: skip
+        status = "warn" if took / 86_400 > SLOW_CHANGE_DAYS else "ok"
+        evidence = f"{again}; its price is not stated (retrain_cost in [roi.running])"
+        return risk_entry(
+            "flexibility", status, took / 86_400, SLOW_CHANGE_DAYS, evidence=evidence, unit="days per change",
+            measured=True,
+        )  # fmt: skip
+    changes, saved = _stated(money, "running.style_changes_per_year") or 0.0, _yearly_saving(money)
+    evidence = f"each change of style costs {money_text(cost, roi.currency)}; {changes:g} a year are planned"
+    limit = None if saved is None else CHANGES_SHARE * saved
+    warned = limit is not None and changes * cost > max(limit, 0.0)
+    return risk_entry(
+        "flexibility", "warn" if warned else "ok", changes * cost, limit,
+        evidence=f"{evidence}; {again}" if again else evidence, unit=f"{roi.currency} a year", measured=False,
+        days_per_change=took / 86_400 if took else None,
+    )  # fmt: skip
+
+
+def _took(results: Results) -> float | None:
+    """Seconds of this run's training and evaluation: what a change of style takes at the least."""
+    trained = (results.get("training") or {}).get("seconds")
+    if trained is None:
+        return None
+    evaluated = ((results.get("provenance") or {}).get("seconds") or {}).get("evaluate")
+    return float(trained) + float(evaluated or 0.0)
+
+
+def _span(seconds: float) -> str:
+    """450 as "8 minutes", 20000 as "5.6 hours"."""
+    if seconds >= 2 * 86_400:
+        return f"{seconds / 86_400:.1f} days"
+    if seconds >= 2 * 3_600:
+        return f"{seconds / 3_600:.1f} hours"
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} minute{'' if minutes == 1 else 's'}"
+
+
+def assess_upkeep(results: Results, roi: RoiSettings | None) -> dict[str, Any]:
+    """The risk `upkeep`: monitoring, retraining and machines a day against half of what the requests save."""
+    money: Money = results.get("money")
+    running = None if money is None else money.get("running_cost_per_day")
+    if roi is None or money is None or running is None:
+        return risk_entry(
+            "upkeep", evidence="what keeping a tuned model costs is not known",
+            to_check="state monitoring and retraining in [roi.running]",
+        )  # fmt: skip
+    if running == 0 and not _any_upkeep(money):
+        return risk_entry(
+            "upkeep", evidence="no cost of keeping a tuned model is stated, and none is counted",
+            to_check="state monitoring and retraining in [roi.running]; 0 counts as stated",
+        )  # fmt: skip
+    saved = _yearly_saving(money)
+    evidence = f"running a tuned model costs {money_text(running, roi.currency)} a day more than running a prompt"
+    evidence += _retraining(money, roi.currency)
+    if saved is None:
+        return risk_entry(
+            "upkeep", "ok" if running <= 0 else "warn", running, None, evidence=evidence, unit=f"{roi.currency} a day"
+        )
+    daily = saved / DAYS_A_YEAR
+    evidence += f"; that is {percent(running / daily)} of what its requests save" if running > 0 and daily > 0 else ""
+    evidence += "; its requests save nothing" if running > 0 and daily <= 0 else ""
+    limit = UPKEEP_SHARE * daily
+    status = "warn" if running > max(limit, 0.0) else "ok"
+    return risk_entry("upkeep", status, running, limit, evidence=evidence, unit=f"{roi.currency} a day")
+
+
+def _any_upkeep(money: Mapping[str, Any]) -> bool:
+    """Whether a person said anything of `[roi.running]`, a 0 included."""
+    return any(
+        entry["key"].startswith("running.") and entry.get("source") != "default"
+        for entry in money.get("assumptions", [])
+    )
+
+
+def _retraining(money: Money, currency: str) -> str:
+    every, cost = _stated(money, "running.retrain_every_days"), _stated(money, "running.retrain_cost")
+    if not every or not cost:
+        return ""
+    return f", {money_text(cost / every, currency)} of it for training again every {count(every)} days"
+
+
+def _yearly_saving(money: Money) -> float | None:
+    saved, volume = ((money or {}).get(key) for key in ("saving_per_request", "requests_per_day"))
+    return None if saved is None or volume is None else float(saved) * float(volume) * DAYS_A_YEAR
+
+
+def _stated(money: Money, key: str) -> float | None:
+    value = next((entry["value"] for entry in (money or {}).get("assumptions", []) if entry["key"] == key), None)
+    return None if value is None else float(value)
+
+
+def assess_examples(data: Results | None) -> dict[str, Any]:
+    """The risk `examples`: few pairs, few distinct outputs or few groups are little to learn from and to measure on."""
+    if not data or "outcomes" not in data:
+        return risk_entry(
+            "examples",
+            evidence="the examples were not curated in this run",
+            to_check="run `tuneworth curate`, which counts them",
+        )
+    kept, distinct, groups = data["outcomes"].get("kept", 0), data.get("distinct_outputs"), data.get("groups")
+    read = data.get("rows_read") or kept
+    evidence = f"{kept:,} pairs kept of {read:,} read"
+    evidence += f", {distinct:,} distinct outputs among those read" if distinct is not None else ""
+    evidence += f", {groups:,} groups" if groups else ""
+    share = None if distinct is None or not read else distinct / read
+    few = {
+        "pairs": kept < FEW_EXAMPLES,
+        "distinct outputs": share is not None and share < FEW_DISTINCT,
+        "groups": bool(groups) and groups < FEW_GROUPS,
+    }
+    named = [what for what, found in few.items() if found]
+    evidence += f": few {' and few '.join(named)}" if named else ""
+    return risk_entry(
+        "examples", "warn" if named else "ok", share, FEW_DISTINCT, evidence=evidence, unit="share", measured=True,
+        few=named,
+    )  # fmt: skip
+
 
 TO_CHECK = "set probes = true in [evaluate] with a model on this machine"
 

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ...style.errors import DataError
-from ..statistics.grouping import grouped
-from ..statistics.intervals import share_interval
-from ..statistics.sign_flip import sign_flip
+from ...core import DataError
+from ..statistics.intervals import grouped, share_interval
+from ..statistics.paired import sign_flip
 
 __all__ = ["SCHEMA", "JudgedRun", "Judgements", "judgement_results", "read_judgements"]
 

@@ -9,9 +9,8 @@ import polars as pl
 from ...style import Check, StyleSchema
 from ..statistics.intervals import share_interval
 from ..statistics.paired import Comparison, compare, holm
-from .likeness import lengths_of, likeness_difference, likeness_of
-from .repeats import by_item, item_means, repeats_of
-from .score import SHARES, Scores
+from .score import SHARES, Scores, by_item, item_means, repeats_of
+from .similarity import lengths_of, likeness_difference, likeness_of
 from .two_sample import two_sample
 
 __all__ = ["SHARES", "compare_variants", "groups_of", "quality_of", "scored_rows", "share_of", "speed_of", "tokens_of"]

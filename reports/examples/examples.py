@@ -10,8 +10,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...style.fields import field_text
-from ...style.files import sha256_file
+from ...core import sha256_file
+from ...style import field_text
 from ..stored import StoredRun
 from .marks import clip, mark_text, placed_numbers
 

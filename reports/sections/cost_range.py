@@ -5,8 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from ...evaluate.money.formula_inputs import read_inputs
-from ...evaluate.money.options import cost_with_machines
+from ...evaluate import cost_with_machines, read_inputs
 from .. import numbers as say
 from ..stored import StoredRun
 

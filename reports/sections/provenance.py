@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ...curate.run_files import table_name
+from ...curate import table_name
 from .. import numbers as say
 from ..curated import StoredCuration
 from ..folders import without_folders

@@ -9,9 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...evaluate.money.formula_inputs import read_inputs
-from ...evaluate.money.formulas import ONE
-from ...evaluate.money.options import Figures, Plan, figures
+from ...evaluate import ONE, Figures, Plan, figures, read_inputs
 from .. import numbers as say
 from ..names import named
 from ..stored import StoredRun

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ..columns import Columns
-from ..errors import ConfigError
-from ..findings import Findings, faults
-from ..given import text_fields
+from ...core import ConfigError
 from ..kind import Kind, Proposal
-from ..schema import Check
+from ..schema import Check, Columns, Findings, faults, text_fields
 from ..words import one_of, said_slots
 
 __all__ = ["ENDS_WITH", "STARTS_WITH"]

@@ -5,12 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from ..columns import Columns
-from ..findings import Findings, faults, regex_places
 from ..kind import Kind, Proposal
-from ..lines import mostly_json
-from ..schema import Check
-from ..words import quoted
+from ..schema import Check, Columns, Findings, faults, regex_places
+from ..words import mostly_json, quoted
 
 __all__ = ["CASE"]
 

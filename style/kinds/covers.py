@@ -6,13 +6,10 @@ from functools import lru_cache
 
 import polars as pl
 
-from ..columns import Columns
-from ..errors import ConfigError
-from ..findings import Findings, faults
-from ..given import given_fields
+from ...core import ConfigError
+from ..facts.numbers import SPAN, Fact, numbers_in, same_number, span_facts
 from ..kind import Kind, Proposal
-from ..numbers import SPAN, Fact, numbers_in, same_number, span_facts
-from ..schema import Check
+from ..schema import Check, Columns, Findings, faults, given_fields
 from ..words import quoted
 
 __all__ = ["COVERS"]

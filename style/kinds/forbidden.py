@@ -5,12 +5,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ..columns import Columns
-from ..errors import ConfigError
-from ..findings import Findings, faults, regex_places, text_places
-from ..given import text_fields
+from ...core import ConfigError
 from ..kind import Kind, Proposal, explain_plainly
-from ..schema import Check
+from ..schema import Check, Columns, Findings, faults, regex_places, text_fields, text_places
 from ..words import one_of, quoted, ready_pattern, said_slots
 
 __all__ = ["FORBIDDEN"]

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
 
-from ..columns import Columns
-from ..errors import ConfigError
-from ..findings import Findings, faults
+from ...core import ConfigError
 from ..kind import Kind, Proposal
-from ..schema import Check
+from ..schema import Check, Columns, Findings, faults
 from ..words import quoted
 
 if TYPE_CHECKING:

@@ -5,13 +5,10 @@ from typing import Literal
 
 import polars as pl
 
-from ..columns import Columns
-from ..errors import ConfigError
-from ..findings import Findings, faults
+from ...core import ConfigError
 from ..kind import Kind, Proposal
-from ..lines import mostly_json
-from ..schema import Check
-from ..words import how_many
+from ..schema import Check, Columns, Findings, faults
+from ..words import how_many, mostly_json
 
 __all__ = ["LENGTH"]
 

@@ -5,13 +5,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ..columns import Columns
-from ..errors import ConfigError
-from ..findings import FAULT_SCHEMA, Findings, faults
+from ...core import ConfigError
 from ..kind import Kind, Proposal
-from ..lines import mostly_json, text_lines
-from ..schema import Check
-from ..words import how_many, quoted
+from ..schema import FAULT_SCHEMA, Check, Columns, Findings, faults
+from ..words import how_many, mostly_json, quoted, text_lines
 
 __all__ = ["LIST"]
 

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ..columns import Columns
-from ..errors import ConfigError
-from ..findings import Findings, faults
+from ...core import ConfigError
 from ..kind import Kind, Proposal
-from ..schema import Check
+from ..schema import Check, Columns, Findings, faults
 
 __all__ = ["NO_REPEATS"]
 

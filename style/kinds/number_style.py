@@ -8,15 +8,12 @@ from typing import Literal
 
 import polars as pl
 
-from ..columns import Columns
-from ..errors import ConfigError
-from ..findings import Findings, faults, regex_places
+from ...core import ConfigError
+from ..facts.numbers import SPAN, span_facts
+from ..facts.quantities import CURRENCIES, read_unit
 from ..kind import Kind, Proposal
-from ..lines import mostly_json
-from ..numbers import SPAN, span_facts
-from ..schema import Check
-from ..units import CURRENCIES, read_unit
-from ..words import one_of, quoted
+from ..schema import Check, Columns, Findings, faults, regex_places
+from ..words import mostly_json, one_of, quoted
 
 __all__ = ["NUMBERS"]
 

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ..columns import Columns
-from ..errors import ConfigError
-from ..findings import Findings, faults
+from ...core import ConfigError
 from ..kind import Kind
-from ..schema import Check
+from ..schema import Check, Columns, Findings, faults
 from ..succession import longest_rising
 from ..words import quoted, ready_pattern
 

@@ -7,13 +7,10 @@ from typing import Literal
 
 import polars as pl
 
-from ..columns import Columns
-from ..errors import ConfigError
-from ..findings import Findings, faults, regex_places
+from ...core import ConfigError
 from ..kind import Kind, Proposal
-from ..lines import mostly_json
-from ..schema import Check
-from ..words import quoted
+from ..schema import Check, Columns, Findings, faults, regex_places
+from ..words import mostly_json, quoted
 
 __all__ = ["PUNCTUATION"]
 

@@ -13,11 +13,9 @@ from typing import Any
 
 import polars as pl
 
-from ..columns import Columns
-from ..errors import ConfigError
-from ..findings import Findings, faults
+from ...core import ConfigError
 from ..kind import Kind
-from ..schema import Check
+from ..schema import Check, Columns, Findings, faults
 
 __all__ = ["PYTHON", "load_code"]
 

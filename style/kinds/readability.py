@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ..columns import Columns
-from ..errors import ConfigError
-from ..findings import Findings, faults
+from ...core import ConfigError
 from ..kind import Kind, Proposal
-from ..schema import Check
+from ..schema import Check, Columns, Findings, faults
 from .language import likely_languages
 
 __all__ = ["READABILITY", "reading_grades", "syllables"]

@@ -5,14 +5,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ..columns import Columns
-from ..errors import ConfigError
-from ..findings import Findings
+from ...core import ConfigError
 from ..kind import Kind, Proposal
-from ..lines import text_lines
-from ..schema import Check
+from ..schema import Check, Columns, Findings
 from ..succession import common_succession, succession_faults
-from ..words import quoted
+from ..words import quoted, text_lines
 
 __all__ = ["SECTIONS"]
 

@@ -9,11 +9,9 @@ from itertools import pairwise
 
 import polars as pl
 
-from ..columns import Columns
-from ..errors import ConfigError
-from ..findings import Findings, faults
+from ...core import ConfigError
 from ..kind import Kind, Proposal
-from ..schema import Check
+from ..schema import Check, Columns, Findings, faults
 from ..words import quoted, ready_pattern
 
 __all__ = ["TEMPLATE"]

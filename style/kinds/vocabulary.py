@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..columns import Columns
-from ..errors import ConfigError
-from ..findings import Findings, faults, regex_places
+from ...core import ConfigError
 from ..kind import Kind, Proposal, explain_plainly
-from ..schema import Check
+from ..schema import Check, Columns, Findings, faults, regex_places
 from ..spelling import spelling_variants
 from ..words import one_of, quoted, whole_words
 

@@ -168,7 +168,7 @@ def test_control_characters_of_data_do_not_reach_the_terminal(command, tmp_path,
 
 def test_the_demo_project_limits_its_sizes_and_keeps_later_changes(tmp_path):
     from tuneworth.cli.demo import TRAIN_PAIRS, prepare
-    from tuneworth.cli.project import read_project
+    from tuneworth.project import read_project
 
     prepare(tmp_path / "demo")
     project = read_project(tmp_path / "demo")

@@ -5,8 +5,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from tuneworth.cli.gates import hold_gates, parse_gate
-from tuneworth.style import ConfigError
+from tuneworth.core import ConfigError
+from tuneworth.project import parse_gate
+from tuneworth.project.gates import hold_gates
 
 RESULTS = {
     "quality": {"gpt-4.1": {"n": 60, "acceptable": {"share": 0.5, "low": None}}, "gpt-4": {"n": 7}},

@@ -1,7 +1,7 @@
 """The answer in a terminal: verdict, how sure, numbers, doubt, in lines that fit."""
 
 from tuneworth.cli.headline import headline, share
-from tuneworth.evaluate.verdict.verdict import decide
+from tuneworth.evaluate import decide
 
 from ..evaluate.situations import costs, situation
 

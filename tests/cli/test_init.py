@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from tuneworth.cli.project import read_project
+from tuneworth.project import read_project
 from tuneworth.style import read_style
 
 from .conftest import pair

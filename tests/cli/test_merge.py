@@ -6,9 +6,8 @@ import polars as pl
 import pytest
 
 from tuneworth.cli.merge import merge_run, merge_text
-from tuneworth.cli.project import Project, read_project
-from tuneworth.cli.talk import Talk
-from tuneworth.style import DataError, ModelError
+from tuneworth.core import DataError, ModelError, Talk
+from tuneworth.project import Project, read_project
 from tuneworth.train import TrainSettings, fit, load_model
 
 QUICK = TrainSettings(rank=4, alpha=8, max_steps=6, batch_size=4, learning_rate=2e-2, checkpoint_steps=0)

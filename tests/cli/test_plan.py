@@ -9,11 +9,8 @@ import pytest
 import yaml
 
 from tuneworth.cli.plan_words import cluster_table, plan_text
-from tuneworth.curate import DataSettings
-from tuneworth.curate.parts.sampled import Measured, Search
-from tuneworth.curate.parts.sampling import Drawn
-from tuneworth.curate.parts.settings import ClusterSettings
-from tuneworth.curate.parts.sizing import Room, plan
+from tuneworth.curate import ClusterSettings, DataSettings, Drawn, Measured, Room, plan
+from tuneworth.curate.plan.measure import Search
 
 from ..curate.parts.test_sizing import QUARTER, measured
 

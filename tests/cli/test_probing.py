@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tuneworth.cli.gathering import variants_of
-from tuneworth.cli.probing import probe, spread
-from tuneworth.cli.project import read_project
-from tuneworth.cli.talk import Talk
+from tuneworth.core import Talk
 from tuneworth.curate import read_split
-from tuneworth.evaluate.risks.general_prompts import general_prompts
+from tuneworth.evaluate import general_prompts
+from tuneworth.project import read_project
+from tuneworth.project.gather import variants_of
+from tuneworth.project.probing import probe, spread
 
 
 @pytest.fixture

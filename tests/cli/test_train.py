@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from tuneworth.cli.train_words import duration, plan_text, size, train_text
-from tuneworth.train import planning
-from tuneworth.train.memory import MemoryAtHand
+from tuneworth.project import plan_text, train_text
+from tuneworth.project.train_words import duration, size
+from tuneworth.train import preflight as planning
+from tuneworth.train.model.memory import MemoryAtHand
 
 
 @pytest.fixture
@@ -221,7 +222,7 @@ def test_again_costs_the_earlier_training_nothing_where_it_is_refused(command, c
     monkeypatch.setattr(planning, "memory_at_hand", lambda device: MemoryAtHand(1000, "container"))
     assert command("train", curated, "--again").code == 2
     monkeypatch.undo()
-    monkeypatch.setattr("tuneworth.train.trackers.find_spec", lambda name: None)
+    monkeypatch.setattr("tuneworth.train.log.find_spec", lambda name: None)
     change(curated, "[train]", '[train]\ntrackers = ["tensorboard"]')
     refused = command("train", curated, "--again")
     assert refused.code == 2

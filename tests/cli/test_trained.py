@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.cli.trained import thinned, trained
-from tuneworth.style import DataError
+from tuneworth.core import DataError
+from tuneworth.project import trained
+from tuneworth.project.train import thinned
 
 
 def line(step: int, loss: float | None = 1.0, validation: float | None = None) -> dict[str, Any]:

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuneworth.cli.talk import printable
+from tuneworth.core import DataError, printable
 from tuneworth.curate import DataSettings, curate, read_frame, read_ledger, read_pairs, write_curated
-from tuneworth.style import DataError
 
 GOOD = '{"input": "a question", "output": "an answer"}\n'
 

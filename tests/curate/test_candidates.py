@@ -8,12 +8,23 @@ import scipy.sparse as sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.curate import CurateSettings, curate, minhash
-from tuneworth.curate import candidates as module
-from tuneworth.curate.candidates import CAPS, Caps, Skew, buckets_of, candidate_tiles, choose_method, meetings
-from tuneworth.curate.grams import gram_sets
-from tuneworth.curate.join import AlikePairs, alike_pairs, estimated_work
-from tuneworth.curate.minhash import band_keys, expected_recall, signatures
+from tuneworth.curate import CurateSettings, curate
+from tuneworth.curate.match import candidates as minhash
+from tuneworth.curate.match import candidates as module
+from tuneworth.curate.match.candidates import (
+    CAPS,
+    Caps,
+    Skew,
+    band_keys,
+    buckets_of,
+    candidate_tiles,
+    choose_method,
+    expected_recall,
+    meetings,
+    signatures,
+)
+from tuneworth.curate.match.join import AlikePairs, alike_pairs, estimated_work
+from tuneworth.curate.match.ngrams import gram_sets
 
 WORDS = ("red", "green", "blue", "black")
 

@@ -1,7 +1,8 @@
 import pytest
 
+from tuneworth.core import DataError
 from tuneworth.curate import CurateSettings, SplitShares, curate, read_pairs
-from tuneworth.style import DataError, parse_style
+from tuneworth.style import parse_style
 
 LINES = [f"The lamp number {i} is made of brass and gives a warm light for {i + 3} hours." for i in range(300)]
 

@@ -7,11 +7,10 @@ import polars as pl
 import pytest
 
 from tuneworth.curate import read_frame
-from tuneworth.curate.certificate import certify
-from tuneworth.curate.compared import compare_texts
-from tuneworth.curate.corpus import TextsInMemory
-from tuneworth.curate.facts import text_facts
-from tuneworth.curate.normalise import normalise
+from tuneworth.curate.check.facts import text_facts
+from tuneworth.curate.match.corpus import TextsInMemory
+from tuneworth.curate.read.normalise import compare_texts, normalise
+from tuneworth.curate.split.certificate import certify
 
 WORDS = ["red", "green", "blue", "part", "for", "cars", "and", "boats", "with", "a", "handle", "5V", "6V", "USB", "usb"]
 

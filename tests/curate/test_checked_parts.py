@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.curate import read_frame, read_pairs
-from tuneworth.curate.checked import check_rows, judge
-from tuneworth.curate.examined import Examined, examine
+from tuneworth.curate.check.rows import Examined, check_rows, examine, judge
 from tuneworth.examples import example_path
 from tuneworth.style import parse_style, read_style
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from tuneworth.core import ConfigError, DataError
 from tuneworth.curate import (
     CurateSettings,
     DataSettings,
@@ -17,7 +18,7 @@ from tuneworth.curate import (
 )
 from tuneworth.curate import write_curated as write
 from tuneworth.examples import example_path
-from tuneworth.style import ConfigError, DataError, read_style
+from tuneworth.style import read_style
 
 FOLDER = example_path("components")
 DATA = DataSettings(path="", group="family", identifiers=("part",))

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tuneworth.cli.main import tuneworth
-from tuneworth.curate import curate, export_pairs, read_frame, read_pairs, read_split, write_curated
-from tuneworth.curate.export import FORMATS, export_cautions
-from tuneworth.style import ConfigError, DataError
+from tuneworth.core import ConfigError, DataError
+from tuneworth.curate import curate, export_cautions, export_pairs, read_frame, read_pairs, read_split, write_curated
+from tuneworth.curate.export import FORMATS
 
 ALL = ["input", "fields", "output", "system", "group", "split", "meta"]
 HELD = {  # what a format can hold

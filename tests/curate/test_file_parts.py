@@ -11,23 +11,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import DataSettings, read_pairs
-from tuneworth.curate.batch import object_batches
-from tuneworth.curate.columns import (
+from tuneworth.core import DataError
+from tuneworth.curate import DataSettings, file_parts, find_files, named_once, read_pairs
+from tuneworth.curate.read.batch import object_batches
+from tuneworth.curate.read.columns import (
     Columns,
     check_splits,
     final_layout,
     find_guide,
     merge_columns,
-    named_once,
     system_counts,
     without_guide,
 )
-from tuneworth.curate.file_parts import count_lines, file_parts, first_rows, numbered, row_offsets
-from tuneworth.curate.part_read import PartFacts, moved_rows, read_part, to_read_again
-from tuneworth.curate.read import shape_said, warnings_of
-from tuneworth.curate.sources import find_files
-from tuneworth.style import DataError
+from tuneworth.curate.read.file_parts import count_lines, first_rows, numbered, row_offsets
+from tuneworth.curate.read.pairs import PartFacts, moved_rows, read_part, shape_said, to_read_again, warnings_of
 
 many = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -3,8 +3,7 @@
 import polars as pl
 import pytest
 
-from tuneworth.curate import curate, read_frame
-from tuneworth.curate.identifiers import identifier_like
+from tuneworth.curate import curate, identifier_like, read_frame
 
 
 def rows(n: int = 40) -> list[dict]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate.grams import gram_sets
-from tuneworth.curate.join import alike_pairs, alike_pairs_between, shared_grams
+from tuneworth.curate.match.join import alike_pairs, alike_pairs_between, shared_grams
+from tuneworth.curate.match.ngrams import gram_sets
 from tuneworth.examples import example_path
 
 

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.curate.lengths import usual_lengths
+from tuneworth.curate.check.quality import usual_lengths
 
 COUNTED = st.lists(st.tuples(st.integers(0, 60) | st.integers(0, 10**6), st.integers(1, 60)), min_size=1, max_size=12)
 

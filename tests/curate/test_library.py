@@ -7,8 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tuneworth.core import DataError
 from tuneworth.curate import DataSettings, curate, read_frame, read_pairs
-from tuneworth.style import DataError, StyleSchema
+from tuneworth.style import StyleSchema
 
 ROWS = [
     {

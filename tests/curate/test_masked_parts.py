@@ -7,10 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import read_frame
-from tuneworth.curate.columns import named_once
-from tuneworth.curate.masked_pairs import group_masks, mask_groups, mask_outside, mask_pairs, mask_part
-from tuneworth.curate.places import find_personal_places, find_places, merge_personal, personal_counts, personal_note
+from tuneworth.curate import named_once, read_frame
+from tuneworth.curate.check.masking import (
+    find_personal_places,
+    find_places,
+    group_masks,
+    mask_groups,
+    mask_outside,
+    mask_pairs,
+    mask_part,
+    merge_personal,
+    personal_counts,
+    personal_note,
+)
 
 VALUES = ["jane@x.de", "JANE@X.de", "bob@x.de", "+49 30 1234567", "4111 1111 1111 1111", "a lamp", "a#2", "brass"]
 TEXTS = st.lists(st.sampled_from(VALUES), min_size=1, max_size=3).map(" ".join)

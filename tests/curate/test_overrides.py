@@ -4,9 +4,19 @@ import json
 
 import pytest
 
-from tuneworth.curate import CurateSettings, Override, SplitShares, add_override, curate, read_overrides
-from tuneworth.curate.splits_file import HeldSplits, read_splits, write_splits
-from tuneworth.style import ConfigError, DataError, parse_style
+from tuneworth.core import ConfigError, DataError
+from tuneworth.curate import (
+    CurateSettings,
+    HeldSplits,
+    Override,
+    SplitShares,
+    add_override,
+    curate,
+    read_overrides,
+    read_splits,
+    write_splits,
+)
+from tuneworth.style import parse_style
 
 FILLER = [{"id": f"f{i}", "input": f"{i} something else {i * 7919}", "output": f"text {i}"} for i in range(40)]
 QUESTION, ANSWER = "What does the red part with 5V cost today?", "It costs a lot of money for this, friend"

@@ -6,12 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import CurateSettings, curate, read_frame, read_pairs, write_curated
-from tuneworth.curate.masked_pairs import mask_pairs
-from tuneworth.curate.masks import mask_text
-from tuneworth.curate.pair_table import stored_turns
-from tuneworth.curate.personal import find_personal, may_hold_personal, places_in
-from tuneworth.curate.places import find_personal_places
+from tuneworth.curate import CurateSettings, curate, find_personal, mask_text, read_frame, read_pairs, write_curated
+from tuneworth.curate.check.masking import find_personal_places, mask_pairs
+from tuneworth.curate.check.personal import may_hold_personal, places_in
+from tuneworth.curate.read.pair_table import stored_turns
 from tuneworth.examples import example_path
 
 # Each text with the sort and the part of it that is personal data.

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import CurateSettings, SplitShares, curate, read_frame
-from tuneworth.curate.facts import text_facts
-from tuneworth.curate.normalise import normalise
-from tuneworth.curate.overrides import DECISIONS, Override
-from tuneworth.curate.splits_file import HeldSplits
-from tuneworth.style import ConfigError, DataError, parse_style
+from tuneworth.core import ConfigError, DataError
+from tuneworth.curate import CurateSettings, HeldSplits, Override, SplitShares, curate, read_frame
+from tuneworth.curate.check.facts import text_facts
+from tuneworth.curate.decisions import DECISIONS
+from tuneworth.curate.read.normalise import normalise
+from tuneworth.style import parse_style
 
 STYLE = parse_style("""
 name: t

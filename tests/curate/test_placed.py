@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate.join import AlikePairs
-from tuneworth.curate.placed import leaked_rows, pull_siblings, pull_tied, pull_to_given
+from tuneworth.curate.match.join import AlikePairs
+from tuneworth.curate.split.given import leaked_rows, pull_siblings, pull_tied, pull_to_given
 
 FREE, TRAIN, VALIDATION, TEST = -1, 0, 1, 2
 

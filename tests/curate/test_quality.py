@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.curate import CurateSettings, SplitShares, curate, read_frame
-from tuneworth.curate.canned import find_canned
-from tuneworth.curate.checked import check_rows
-from tuneworth.curate.compared import compare_texts
-from tuneworth.curate.corpus import TextsInMemory
-from tuneworth.curate.effective import effective_size, effective_splits
+from tuneworth.curate.check.rows import check_rows
+from tuneworth.curate.match.canned import find_canned
+from tuneworth.curate.match.corpus import TextsInMemory
+from tuneworth.curate.read.normalise import compare_texts
+from tuneworth.curate.split.assign import effective_size, effective_splits
 from tuneworth.style import parse_style
 
 WHOLE = [f"The lamp number {i} is made of brass and gives a warm light for {i + 3} hours." for i in range(40)]

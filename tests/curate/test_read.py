@@ -6,8 +6,8 @@ import json
 import polars as pl
 import pytest
 
+from tuneworth.core import DataError
 from tuneworth.curate import DataSettings, read_frame, read_pairs
-from tuneworth.style import DataError
 
 ROWS = [
     {"id": "a", "input": "one thing", "output": "Eins", "tag": "x"},

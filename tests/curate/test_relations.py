@@ -10,20 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import CurateSettings, forest, outputs, read_frame, read_pairs
-from tuneworth.curate import relations as module
-from tuneworth.curate.checked import check_rows
-from tuneworth.curate.compared import compare_texts
-from tuneworth.curate.corpus import TextsInMemory
-from tuneworth.curate.duplicates import rank_rows, settle
-from tuneworth.curate.facts import field_facts, is_label, text_facts
-from tuneworth.curate.forest import SiblingForest
-from tuneworth.curate.join import AlikePairs
-from tuneworth.curate.normalise import normalise
-from tuneworth.curate.relations import relate
-from tuneworth.curate.ties import tie_rows
+from tuneworth.core import DataError
+from tuneworth.curate import CurateSettings, read_frame, read_pairs
+from tuneworth.curate.check.facts import field_facts, is_label, text_facts
+from tuneworth.curate.check.rows import check_rows
+from tuneworth.curate.match import relations as forest
+from tuneworth.curate.match import relations as module
+from tuneworth.curate.match import relations as outputs
+from tuneworth.curate.match.corpus import TextsInMemory
+from tuneworth.curate.match.duplicates import rank_rows, settle
+from tuneworth.curate.match.join import AlikePairs
+from tuneworth.curate.match.relations import SiblingForest, relate
+from tuneworth.curate.read.normalise import compare_texts, normalise
+from tuneworth.curate.split.ties import tie_rows
 from tuneworth.examples import example_path
-from tuneworth.style import DataError
 
 WORDS = ["red", "green", "blue", "part", "for", "cars", "and", "boats", "with", "a", "handle", "5V", "6V", "USB", "usb"]
 

@@ -10,22 +10,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tuneworth.core import DataError
 from tuneworth.curate import (
     CurateSettings,
     Override,
     curate,
     export_pairs,
+    parts_of_ids,
     read_ledger,
     read_pairs,
     read_split,
+    set_aside_files,
+    split_files,
+    table_name,
     why,
     write_curated,
 )
-from tuneworth.curate.files import curated_folder, read_set_aside, split_part, write_part, write_summary
-from tuneworth.curate.nearest import nearest_kept
-from tuneworth.curate.run_files import LINES, ledger_rows, parts_of_ids, set_aside_files, split_files, table_name
+from tuneworth.curate.run_files import LINES, ledger_rows
+from tuneworth.curate.why import nearest_kept
+from tuneworth.curate.write import curated_folder, read_set_aside, split_part, write_part, write_summary
 from tuneworth.examples import example_path
-from tuneworth.style import DataError, read_style
+from tuneworth.style import read_style
 
 from .in_parts import cut
 

@@ -9,11 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.curate import CurateSettings, curate
-from tuneworth.curate import join as join_module
-from tuneworth.curate.grams import gram_sets
-from tuneworth.curate.join import AlikePairs, alike_pairs, alike_tiles
-from tuneworth.curate.numbering import Numbering
-from tuneworth.curate.overlap import may_share, shared_grams, shared_table
+from tuneworth.curate.match import join as join_module
+from tuneworth.curate.match.join import AlikePairs, alike_pairs, alike_tiles
+from tuneworth.curate.match.ngrams import Numbering, gram_sets, may_share, shared_grams, shared_table
 
 COLOURS = ["red", "blue", "green", "black", "white", "silver", "golden", "wooden", "plastic", "metal", "soft", "small"]
 

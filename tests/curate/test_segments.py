@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import across, join, segments, signed
-from tuneworth.curate.across import alike_texts_between, verified_texts
-from tuneworth.curate.grams import gram_sets
-from tuneworth.curate.join import AlikePairs, alike_pairs, alike_pairs_between
-from tuneworth.curate.segments import expected_candidates, segment_pairs, segment_seconds
-from tuneworth.curate.signed import may_be_alike, near_texts, signed_grams, signed_texts
+from tuneworth.curate.match import across, join, segments, signed
+from tuneworth.curate.match.across import alike_texts_between, verified_texts
+from tuneworth.curate.match.join import AlikePairs, alike_pairs, alike_pairs_between
+from tuneworth.curate.match.ngrams import gram_sets
+from tuneworth.curate.match.segments import expected_candidates, segment_pairs, segment_seconds
+from tuneworth.curate.match.signed import may_be_alike, near_texts, signed_grams, signed_texts
 
 THRESHOLDS = [0.5, 0.65, 0.8, 0.9, 0.97, 1.0]
 PIECES = ["", "a", "ab", "hello ", "world", "日本語の文", "\U0001f600", "ha", "x" * 40, " and so on"]

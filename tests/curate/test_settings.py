@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from tuneworth.core import build_settings
 from tuneworth.curate import CurateSettings, DataSettings, SplitShares
-from tuneworth.style import build_settings
 
 
 def built(kind, table):

@@ -2,9 +2,9 @@
 
 import pytest
 
+from tuneworth.core import DataError
 from tuneworth.curate import DataSettings, read_frame
-from tuneworth.curate.conversation import read_turns, split_turns
-from tuneworth.style import DataError
+from tuneworth.curate.read.shapes import read_turns, split_turns
 
 USER, ANSWER = {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}
 

@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import CurateSettings, HeldSplits, SplitShares, curate, read_frame, read_splits
-from tuneworth.curate.dates import UNDATED, pair_dates
-from tuneworth.curate.split import split_components, split_targets
-from tuneworth.curate.splits_file import hold_splits
-from tuneworth.curate.strata import column_values
-from tuneworth.style import ConfigError, DataError, RunBroken
+from tuneworth.core import ConfigError, DataError, RunBroken
+from tuneworth.curate import CurateSettings, HeldSplits, SplitShares, curate, hold_splits, read_frame, read_splits
+from tuneworth.curate.read.dates import UNDATED, pair_dates
+from tuneworth.curate.split.assign import split_components, split_targets
+from tuneworth.curate.split.strata import column_values
 
 SHARES = SplitShares(train=0.7, validation=0.1, test=0.2)
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.curate import split
-from tuneworth.curate.settings import SplitShares
-from tuneworth.curate.split import split_components
+from tuneworth.curate import SplitShares
+from tuneworth.curate.split import assign as split
+from tuneworth.curate.split.assign import split_components
 
 
 def shares_of(train, validation, test):

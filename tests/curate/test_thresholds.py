@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tuneworth.curate import CurateSettings, curate
-from tuneworth.curate.thresholds import THRESHOLDS
+from tuneworth.curate.summary import THRESHOLDS
 from tuneworth.examples import example_path
 
 

@@ -7,13 +7,12 @@ import sys
 import polars as pl
 import pytest
 
-from tuneworth.curate.whole import disk_refusal, disk_refusals, whole_folder
-from tuneworth.style.errors import RunBroken
+from tuneworth.core import RunBroken, disk_refusal, disk_refusals, whole_folder
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tuneworth.curate.whole import whole_folder
+from tuneworth.core import whole_folder
 with whole_folder(Path(sys.argv[1]), ("a",)) as part:
     (part / "a").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from tuneworth.core import DataError
 from tuneworth.curate import CurateSettings, Override, curate, read_frame, why, write_curated
-from tuneworth.curate.normalise import normalise
-from tuneworth.style import DataError, parse_style
+from tuneworth.curate.read.normalise import normalise
+from tuneworth.style import parse_style
 
 STYLE = parse_style("name: t\nchecks: [{kind: pattern, regex: '[.]$', min: 0, max: 0, id: no-stop}]")
 QUESTION, ANSWER = "What does the red part with 5V cost today?", "It costs a lot of money for this, friend"

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from tuneworth.evaluate.endpoints.endpoint import Call, Endpoint, Reply, ask
+from tuneworth.evaluate.outputs.endpoint import Call, Endpoint, Reply, ask
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tuneworth.train.lora import attach_adapter, detach_adapter
+from tuneworth.train.model.kernels import attach_adapter, detach_adapter
 
 
 def adapter_of(loaded: Any, folder: Path) -> Path:

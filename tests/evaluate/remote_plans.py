@@ -5,13 +5,17 @@ from typing import Any
 
 import polars as pl
 
-from tuneworth.evaluate.endpoints.answer_store import open_answers
-from tuneworth.evaluate.endpoints.budget import Budget
-from tuneworth.evaluate.endpoints.remote import race_endpoints
-from tuneworth.evaluate.endpoints.remote_plan import RemotePlan, plan_remote
-from tuneworth.evaluate.outputs import Raced
-from tuneworth.evaluate.settings import EvaluateSettings, VariantSettings
-from tuneworth.evaluate.variants import Variant
+from tuneworth.evaluate import (
+    Budget,
+    EvaluateSettings,
+    Raced,
+    RemotePlan,
+    Variant,
+    VariantSettings,
+    open_answers,
+    plan_remote,
+    race_endpoints,
+)
 
 from .endpoint_server import Asked, EndpointServer, Step, completion
 

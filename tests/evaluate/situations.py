@@ -7,11 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tuneworth.evaluate.money.money import compute_money
+from tuneworth.evaluate import compare, compute_money, read_roi, share_interval
 from tuneworth.evaluate.money.quantities import MeasuredVariant
-from tuneworth.evaluate.money.roi_settings import read_roi
-from tuneworth.evaluate.statistics.intervals import share_interval
-from tuneworth.evaluate.statistics.paired import compare
 
 TODAY = date(2026, 11, 1)
 

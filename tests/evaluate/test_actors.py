@@ -16,13 +16,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tuneworth.evaluate import EvaluateSettings, Variant
-from tuneworth.evaluate.local import actors as starting
-from tuneworth.evaluate.local import generate as generation
-from tuneworth.evaluate.local.actors import Actors, start_actors
-from tuneworth.evaluate.local.race import race
-from tuneworth.evaluate.local.worker_places import Places
-from tuneworth.style.errors import ModelError, RunBroken
+from tuneworth.core import ModelError, RunBroken
+from tuneworth.evaluate import EvaluateSettings, Variant, race, start_actors
+from tuneworth.evaluate.outputs import actors as starting
+from tuneworth.evaluate.outputs import generate as generation
+from tuneworth.evaluate.outputs.actors import Actors
+from tuneworth.evaluate.outputs.workers import Places
 
 from .local_outputs import adapter_of, finished
 
@@ -159,13 +158,13 @@ from pathlib import Path
 
 import polars as pl
 
-from tuneworth.curate.parts.settings import ClusterSettings
+from tuneworth.curate import ClusterSettings
 from tuneworth.evaluate import EvaluateSettings, Variant
-from tuneworth.evaluate.local import generate
-from tuneworth.evaluate.local.actors import Actors
-from tuneworth.evaluate.local.cluster import connected
-from tuneworth.evaluate.local.race import race
-from tuneworth.evaluate.local.worker_places import Places
+from tuneworth.evaluate.outputs import generate
+from tuneworth.evaluate.outputs.actors import Actors
+from tuneworth.evaluate import connected
+from tuneworth.evaluate import race
+from tuneworth.evaluate.outputs.workers import Places
 
 address, model, store, out, rows, guide, samples, limit = json.loads(sys.argv[1])
 generate.BATCH = 4

@@ -9,14 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.curate.parts.settings import ClusterSettings
-from tuneworth.evaluate.local.cluster import connected
-from tuneworth.evaluate.local.generate import plan_requests, write_outputs
-from tuneworth.evaluate.local.race import ADAPTER
-from tuneworth.evaluate.local.worker import Wanted, Worker, outline
-from tuneworth.evaluate.local.worker_places import count_parameters, plan_places, worker_bytes
-from tuneworth.style import sha256_file
-from tuneworth.style.errors import ConfigError, ModelError
+from tuneworth.core import ConfigError, ModelError, sha256_file
+from tuneworth.curate import ClusterSettings
+from tuneworth.evaluate import connected
+from tuneworth.evaluate.outputs.generate import plan_requests, write_outputs
+from tuneworth.evaluate.outputs.race import ADAPTER
+from tuneworth.evaluate.outputs.workers import Wanted, Worker, count_parameters, outline, plan_places, worker_bytes
 from tuneworth.train import LoadedModel
 
 from .local_outputs import adapter_of
@@ -158,8 +156,8 @@ def test_the_memory_of_a_worker_grows_with_the_weights(
 
 @pytest.mark.slow
 def test_nothing_of_ray_is_imported_without_a_cluster() -> None:
-    modules = "tuneworth.cli.evaluating, tuneworth.cli.gathering, tuneworth.cli.probing, tuneworth.evaluate.local.race"
-    also = "tuneworth.evaluate.local.actors, tuneworth.evaluate.local.cluster, tuneworth.evaluate.local.worker"
+    modules = "tuneworth.project.evaluate, tuneworth.project.gather, tuneworth.project.probing, tuneworth.evaluate.outputs.race"
+    also = "tuneworth.evaluate.outputs.actors, tuneworth.evaluate.outputs.workers, tuneworth.evaluate.outputs.workers"
     code = f"import sys, {modules}, {also}; print([m for m in sys.modules if m.split('.')[0] == 'ray'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr

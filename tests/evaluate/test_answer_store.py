@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.endpoints.answer_store import AnswerStore, open_answers
-from tuneworth.style import ConfigError
+from tuneworth.core import ConfigError
+from tuneworth.evaluate import AnswerStore, open_answers
 
 HOLDS = """
 import sys
 from pathlib import Path
-from tuneworth.evaluate.endpoints.answer_store import open_answers
+from tuneworth.evaluate import open_answers
 
 with open_answers(Path(sys.argv[1])) as store:
     store.add("mine", {"output": "kept"})

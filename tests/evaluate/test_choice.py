@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.evaluate import read_roi
-from tuneworth.evaluate.choice import choose_baseline, cost_of_request
-from tuneworth.evaluate.statistics.paired import compare
+from tuneworth.evaluate import choose_baseline, compare, cost_of_request, read_roi
 
 MARGIN = 0.03
 

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from backports import zstd
 
+from tuneworth.core import DataError
 from tuneworth.evaluate import read_outputs
-from tuneworth.evaluate.outputs import OUTPUT_SCHEMA
-from tuneworth.style import DataError
+from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 
 IDS = ["1", "2", "3"]
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tuneworth.evaluate import decide
 from tuneworth.evaluate.verdict.confidence import LEVELS, _futures, confidence
 from tuneworth.evaluate.verdict.doubt import Doubt
 from tuneworth.evaluate.verdict.money_phrases import chance_line
 from tuneworth.evaluate.verdict.next_step import next_step
-from tuneworth.evaluate.verdict.verdict import decide
 from tuneworth.evaluate.wording import points
 
 from .situations import costs, later, other, situation

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from tuneworth.evaluate.statistics.grouping import grouped
-from tuneworth.evaluate.statistics.intervals import share_ends, wilson_ends
-from tuneworth.evaluate.statistics.paired import compare, difference_ends
-from tuneworth.evaluate.statistics.sign_flip import sign_flip
+from tuneworth.evaluate import compare
+from tuneworth.evaluate.statistics.intervals import grouped, share_ends, wilson_ends
+from tuneworth.evaluate.statistics.paired import difference_ends, sign_flip
 
 SETS = 1500
 CATALOGUE = [30, 12, 6, 3, 2] + [1] * 47

@@ -7,10 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from tuneworth.evaluate.local import decoding as module
-from tuneworth.evaluate.local.decoding import SequenceRows, decoding, next_token
-from tuneworth.evaluate.local.packed import packed_products
-from tuneworth.evaluate.local.padded import PaddedRows
+from tuneworth.evaluate.outputs import decode as module
+from tuneworth.evaluate.outputs.decode import PaddedRows, SequenceRows, decoding, next_token, packed_products
 
 PROMPTS = [[5, 6, 7, 8, *range(20, 20 + n)] for n in (19, 12, 12, 3, 1)]  # four tokens in common, longest first
 
@@ -102,7 +100,7 @@ def test_packed_products_are_the_same_bit_for_bit(tiny_model: Any, monkeypatch: 
             assert count == 2 * 7 + 1
             assert torch.equal(model(input_ids=ids).logits, plain)
         assert not any("forward" in vars(layer) for layer in model.modules())
-        monkeypatch.setattr("tuneworth.evaluate.local.packed.MOST", 1000)
+        monkeypatch.setattr("tuneworth.evaluate.outputs.decode.MOST_PACKED_BYTES", 1000)
         with packed_products(model) as count:
             assert count == 0
         with packed_products(model.float()) as count:

@@ -5,8 +5,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from tuneworth.evaluate import read_roi
 from tuneworth.evaluate.money.quantities import MeasuredVariant, collect_quantities
-from tuneworth.evaluate.money.roi_settings import read_roi
 
 from .test_derivation import PROMPTED, SITUATIONS, TODAY, TUNED, derivation
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuneworth.evaluate import read_roi
 from tuneworth.evaluate.money.distribution import npv_distribution, payback_distribution
 from tuneworth.evaluate.money.draws import draw_values
 from tuneworth.evaluate.money.quantities import collect_quantities
-from tuneworth.evaluate.money.roi_settings import read_roi
 from tuneworth.evaluate.money.uncertainty import simulate
 
 from .test_uncertainty import TODAY, measured, money

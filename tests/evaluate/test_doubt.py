@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from tuneworth.evaluate import decide
 from tuneworth.evaluate.verdict.doubt import groups_cost, strongest_doubt
-from tuneworth.evaluate.verdict.verdict import decide
 
 from .situations import costs, other, situation
 

@@ -5,11 +5,9 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from tuneworth.evaluate import compute_money, read_roi, share_interval
 from tuneworth.evaluate.money.draws import MOST_BLOCKS, draw_values
-from tuneworth.evaluate.money.money import compute_money
 from tuneworth.evaluate.money.quantities import MeasuredVariant, Quantity
-from tuneworth.evaluate.money.roi_settings import read_roi
-from tuneworth.evaluate.statistics.intervals import share_interval
 
 PRICES = {"price_input": 5, "price_output": 20}
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tuneworth.evaluate.endpoints.endpoint import Call, Endpoint, Reply, ask
-from tuneworth.style import ConfigError, RunBroken
+from tuneworth.core import ConfigError, RunBroken
+from tuneworth.evaluate.outputs.endpoint import Call, Endpoint, Reply, ask
 
 from .endpoint_server import Asked, EndpointServer, Step, ask_all, completion, echo, error
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tuneworth.style import ConfigError, RunBroken
+from tuneworth.core import ConfigError, RunBroken
 
 from .endpoint_server import Asked, EndpointServer, Step, ask_all, completion, echo, error
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tuneworth.evaluate.endpoints.endpoint import Endpoint
-from tuneworth.style import ConfigError, RunBroken
+from tuneworth.core import ConfigError, RunBroken
+from tuneworth.evaluate.outputs.endpoint import Endpoint
 
 from .endpoint_server import Asked, EndpointServer, Step, ask_all, completion, error
 
@@ -135,7 +135,7 @@ def test_all_problems_of_an_endpoint_are_reported_together() -> None:
     ],
 )  # fmt: skip
 def test_how_far_away_an_endpoint_is(url: str, here: bool, warned: bool) -> None:
-    from tuneworth.evaluate.endpoints.endpoint_address import is_near
+    from tuneworth.evaluate.outputs.address import is_near
 
     assert Endpoint(url=url, model="m").on_this_machine == here
     assert (url.startswith("http:") and not is_near(url)) == warned

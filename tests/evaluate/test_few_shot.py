@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from tuneworth.evaluate.few_shot import choose_examples
+from tuneworth.evaluate.variants import choose_examples
 
 KINDS = {
     "lamp": "A brass lamp with a warm light for the desk",

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from tuneworth.evaluate.verdict.verdict import decide
+from tuneworth.evaluate import decide
 
 from .situations import built, costs, other, situation
 

@@ -1,8 +1,8 @@
 import pytest
 
-from tuneworth.evaluate.risks.forgetting import assess_forgetting, least_visible_loss
-from tuneworth.evaluate.risks.general_prompts import general_prompts
-from tuneworth.evaluate.statistics.newcombe import newcombe_paired
+from tuneworth.evaluate import assess_forgetting, general_prompts
+from tuneworth.evaluate.risks.forgetting import least_visible_loss
+from tuneworth.evaluate.statistics.paired import newcombe_paired
 
 PROMPTS = general_prompts()
 
@@ -82,7 +82,7 @@ def test_the_least_visible_loss_is_the_smallest_that_fires(n):
 
 @pytest.mark.slow
 def test_the_embedded_model_knows_enough_for_a_loss_to_be_seen():
-    from tuneworth.evaluate.local.generate import generate
+    from tuneworth.evaluate.outputs.generate import generate
     from tuneworth.train import chat_messages, load_model
 
     loaded = load_model("smollm2-135m")

@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 
+from tuneworth.evaluate import general_prompts, prompt_pairs
 from tuneworth.evaluate.risks.answers import CHECK_KINDS, meets
-from tuneworth.evaluate.risks.general_prompts import AREAS, general_prompts, prompt_pairs
+from tuneworth.evaluate.risks.forgetting import AREAS
 
 PROMPTS = general_prompts()
 CHECKED = pytest.mark.parametrize("asked", PROMPTS, ids=lambda asked: asked.id)

@@ -7,11 +7,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.local.generate import Generation, count_prompt_tokens, generate, plan_requests, prompt_batches
-from tuneworth.style.errors import ModelError
-from tuneworth.train import chat_messages
-from tuneworth.train.adapter import merged_adapter
-from tuneworth.train.lora import attach_adapter, detach_adapter, lora_layers
+from tuneworth.core import ModelError
+from tuneworth.evaluate import count_prompt_tokens
+from tuneworth.evaluate.outputs.generate import Generation, generate, plan_requests, prompt_batches
+from tuneworth.train import chat_messages, merged_adapter
+from tuneworth.train.model.kernels import attach_adapter, detach_adapter, lora_layers
 
 GUIDE = "Write one line about the part."
 

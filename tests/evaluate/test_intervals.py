@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, f_oneway, norm, t
 from statsmodels.stats.proportion import proportion_confint
 
-from tuneworth.evaluate.statistics.intervals import share_interval, wilson
+from tuneworth.evaluate import share_interval, wilson
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tuneworth.evaluate.scores.judgements import SCHEMA, JudgedRun, Judgements, judgement_results, read_judgements
-from tuneworth.style import DataError
+from tuneworth.core import DataError
+from tuneworth.evaluate import JudgedRun, judgement_results, read_judgements
+from tuneworth.evaluate.scores.judgements import SCHEMA, Judgements
 
 IDS = [f"pair {n}" for n in range(40)]
 RUN = JudgedRun(

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import curve_fit
 
-from tuneworth.evaluate.learning_curve import Curve, fit_curve, fit_power_law
+from tuneworth.evaluate import fit_curve
+from tuneworth.evaluate.learning_curve import Curve, fit_power_law
 
 SIZES = [37, 75, 150, 300]
 

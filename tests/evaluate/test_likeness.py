@@ -9,9 +9,9 @@ from rapidfuzz import fuzz
 from sacrebleu.metrics import CHRF  # type: ignore[import-untyped]
 from scipy.stats import sem, t
 
-from tuneworth.evaluate.scores import likeness as module
-from tuneworth.evaluate.scores.likeness import chrf, item_likeness, lengths_of, likenesses, ratio
-from tuneworth.evaluate.statistics.means import mean_interval
+from tuneworth.evaluate.scores import similarity as module
+from tuneworth.evaluate.scores.similarity import chrf, item_likeness, lengths_of, likenesses, ratio
+from tuneworth.evaluate.statistics.intervals import mean_interval
 
 TEXTS = st.one_of(
     st.text(alphabet="ab", max_size=30),

@@ -9,10 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tuneworth.evaluate import EvaluateSettings, Variant
-from tuneworth.evaluate.local.local_models import by_model, check_adapters, counter_of, release
-from tuneworth.evaluate.local.race import race
-from tuneworth.style.errors import ModelError
+from tuneworth.core import ModelError
+from tuneworth.evaluate import EvaluateSettings, Variant, by_model, check_adapters, counter_of, race, release
 from tuneworth.train import load_model
 
 from .local_outputs import adapter_of

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from tuneworth.evaluate.risks.overfitting import Outcomes, assess_overfitting, gap_of
-from tuneworth.evaluate.statistics.intervals import share_interval
+from tuneworth.evaluate import Outcomes, share_interval
+from tuneworth.evaluate.risks.overfitting import assess_overfitting, gap_of
 
 
 def outcomes(right, of, groups=None):

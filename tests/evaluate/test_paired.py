@@ -6,10 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from tuneworth.evaluate.statistics.newcombe import newcombe_paired
-from tuneworth.evaluate.statistics.paired import compare
-from tuneworth.evaluate.statistics.power import detectable_difference
-from tuneworth.evaluate.statistics.sign_flip import sign_flip
+from tuneworth.evaluate import compare
+from tuneworth.evaluate.statistics.paired import detectable_difference, newcombe_paired, sign_flip
 
 counts = st.integers(0, 60)
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tuneworth.evaluate.money.money import compute_money
-from tuneworth.evaluate.money.own_prices import beside, read_prices
-from tuneworth.evaluate.money.prices import STALE_DAYS, is_tuned_name, price_of
-from tuneworth.evaluate.money.roi_settings import read_roi
-from tuneworth.style.errors import ConfigError
+from tuneworth.core import ConfigError
+from tuneworth.evaluate import beside, compute_money, is_tuned_name, price_of, read_roi
+from tuneworth.evaluate.money.own_prices import read_prices
+from tuneworth.evaluate.money.prices import STALE_DAYS
 
 TODAY = date(2026, 11, 25)
 COUNTS = {"fixed_tokens": 500, "input_tokens": 150, "output_tokens": 150, "acceptance": Decimal("0.7")}

@@ -9,12 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.evaluation import Raw, evaluate_outputs
-from tuneworth.evaluate.money.roi_settings import read_roi
-from tuneworth.evaluate.outputs import OUTPUT_SCHEMA
+from tuneworth.evaluate import Raw, Variant, evaluate_outputs, read_roi, score_outputs
+from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 from tuneworth.evaluate.scores.quality import compare_variants, quality_of, scored_rows
-from tuneworth.evaluate.scores.score import score_outputs
-from tuneworth.evaluate.variants import Variant
 from tuneworth.style import parse_style
 
 STYLE = parse_style(

@@ -8,11 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tuneworth.evaluate import EvaluateSettings, Variant
-from tuneworth.evaluate.local import generate as generation
-from tuneworth.evaluate.local.race import check_room, race
-from tuneworth.evaluate.outputs import OUTPUT_SCHEMA
-from tuneworth.style.errors import ModelError, RunBroken
+from tuneworth.core import ModelError, RunBroken
+from tuneworth.evaluate import EvaluateSettings, Variant, check_room, race
+from tuneworth.evaluate.outputs import generate as generation
+from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 
 PROMPTED = Variant("prompted", "base model", guide="Write one line.", examples=(("q", "a"), ("r", "b")))
 PLAIN = Variant("plain", "base model")
@@ -127,7 +126,7 @@ def test_a_changed_guide_asks_only_for_what_it_changes(tiny_model: Any, tmp_path
 def test_another_adapter_other_settings_of_it_and_another_template_ask_anew(tiny_model: Any, tmp_path: Path) -> None:
     import torch
 
-    from tuneworth.train.lora import attach_adapter, detach_adapter
+    from tuneworth.train.model.kernels import attach_adapter, detach_adapter
 
     def adapter(seed: int) -> Path:
         adapted = attach_adapter(tiny_model.model, rank=4, alpha=8, seed=seed, name="tiny")
@@ -221,8 +220,7 @@ def _without_seconds(store: Path, line: bytes) -> bytes:
 
 
 def test_line_separators_and_broken_characters_in_an_output_stay_in_their_line(tmp_path: Path) -> None:
-    from tuneworth.evaluate.local.generate import Generation
-    from tuneworth.evaluate.local.generated import keep_batch, kept_batches
+    from tuneworth.evaluate.outputs.generate import Generation, keep_batch, kept_batches
 
     batch = [Generation(n, text, 1, 1, 0.1, "stop") for n, text in enumerate(["a\u2028b\x85c\n", "\ud800", "\0"])]
     keep_batch(tmp_path / "store", batch, key="k", variant="v", ids=["x", "y", "z"])

@@ -23,9 +23,10 @@ import torch
 
 torch.set_num_threads(1)
 from tuneworth.evaluate import EvaluateSettings, Variant
-from tuneworth.evaluate.local import decoding, generate, generated, writing
-from tuneworth.evaluate.local.race import race
-from tuneworth.train import adapter, load_model
+from tuneworth.evaluate.outputs import decode as decoding, generate, generate as generated, generate as writing
+from tuneworth.evaluate import race
+from tuneworth.train.model import adapter
+from tuneworth.train import load_model
 
 model_folder, jobs = json.loads(sys.stdin.read())
 generate.BATCH = 4

@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tuneworth.evaluate.endpoints.remote_plan import token_limit_without_tokenizer
-from tuneworth.evaluate.outputs import OUTPUT_SCHEMA
-from tuneworth.style import RunBroken
+from tuneworth.core import RunBroken
+from tuneworth.evaluate import token_limit_without_tokenizer
+from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 
 from .endpoint_server import Asked, EndpointServer, Step, completion, error
 from .remote_plans import a_variant, asked_for, race, some_pairs, the_plans, words

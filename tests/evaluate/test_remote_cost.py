@@ -8,11 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.endpoints.answer_store import open_answers
-from tuneworth.evaluate.endpoints.budget import Budget, most_tokens, spent_on, token_price
-from tuneworth.evaluate.endpoints.remote_words import remote_lines
-from tuneworth.evaluate.money.roi_settings import RoiSettings, read_roi
-from tuneworth.style import ConfigError, RunBroken
+from tuneworth.core import ConfigError, RunBroken
+from tuneworth.evaluate import Budget, RoiSettings, open_answers, read_roi, remote_lines, spent_on
+from tuneworth.evaluate.outputs.budget import most_tokens, token_price
 
 from .endpoint_server import Asked, EndpointServer, Step, completion
 from .remote_plans import a_variant, race, some_pairs, the_plans, words

@@ -6,9 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tuneworth.evaluate.endpoints.answer_store import AnswerStore
-from tuneworth.evaluate.endpoints.privacy import check_privacy
-from tuneworth.style import ConfigError
+from tuneworth.core import ConfigError
+from tuneworth.evaluate import AnswerStore, check_privacy
 
 from .endpoint_server import EndpointServer
 from .remote_plans import a_variant, race, some_pairs, the_plans, words

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.scores.repeats import item_means, pass_all, repeats_of, samples_of
+from tuneworth.evaluate.scores.score import item_means, pass_all, repeats_of, samples_of
 
 
 @st.composite

@@ -3,9 +3,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from tuneworth.evaluate.money.money import compute_money
-from tuneworth.evaluate.money.roi_settings import read_roi
-from tuneworth.evaluate.risks.overfitting import Outcomes
+from tuneworth.evaluate import Outcomes, compute_money, read_roi
 from tuneworth.evaluate.risks.risks import assess_risks
 
 TODAY = date(2026, 11, 25)

@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from tuneworth.evaluate.money.prices import price_of
-from tuneworth.evaluate.money.roi_settings import Triangular, check_roi, read_roi
-from tuneworth.style.errors import ConfigError
+from tuneworth.core import ConfigError
+from tuneworth.evaluate import check_roi, price_of, read_roi
+from tuneworth.evaluate.money.roi_settings import Triangular
 
 PRICED = {"price_input": 1, "price_output": 4}
 

@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tuneworth.evaluate import score_outputs
-from tuneworth.evaluate.outputs import OUTPUT_SCHEMA
-from tuneworth.evaluate.scores.quality import compare_variants, quality_of, scored_rows, tokens_of
+from tuneworth.evaluate import score_outputs, tokens_of
+from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
+from tuneworth.evaluate.scores.quality import compare_variants, quality_of, scored_rows
 from tuneworth.style import parse_style
 
 STYLE = parse_style("checks: [{kind: punctuation, end: none}, {kind: grounded}, {kind: length, max: 9, level: should}]")

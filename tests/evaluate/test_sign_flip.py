@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar
 
-from tuneworth.evaluate.statistics.sign_flip import mcnemar_exact, sign_flip
+from tuneworth.evaluate.statistics.paired import mcnemar_exact, sign_flip
 
 counts = st.integers(0, 60)
 

@@ -3,7 +3,7 @@
 import polars as pl
 
 from tuneworth.evaluate import score_outputs
-from tuneworth.evaluate.outputs import OUTPUT_SCHEMA
+from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 from tuneworth.style import parse_style
 
 STYLE = parse_style("checks:\n  - {kind: length, unit: tokens, max: 2}")

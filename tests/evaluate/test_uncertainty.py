@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.money.money import compute_money
-from tuneworth.evaluate.money.options import figures, parts, read_option, read_plan
+from tuneworth.evaluate import compute_money, figures, read_roi
+from tuneworth.evaluate.money.options import parts, read_option, read_plan
 from tuneworth.evaluate.money.quantities import MeasuredVariant, collect_quantities
-from tuneworth.evaluate.money.roi_settings import read_roi
 from tuneworth.evaluate.money.uncertainty import simulate
 
 TODAY = date(2026, 11, 25)

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.evaluate import EvaluateSettings, VariantSettings, plan_variants, read_outputs
-from tuneworth.evaluate.few_shot import choose_examples
-from tuneworth.evaluate.settings import read_evaluate
-from tuneworth.evaluate.variants import OWN, WRITTEN
-from tuneworth.style import ConfigError, DataError, parse_style
+from tuneworth.core import ConfigError, DataError
+from tuneworth.evaluate import EvaluateSettings, VariantSettings, plan_variants, read_evaluate, read_outputs
+from tuneworth.evaluate.variants import OWN, WRITTEN, choose_examples
+from tuneworth.style import parse_style
 
 STYLE = parse_style("name: S\nchecks: [{kind: clean}]")
 

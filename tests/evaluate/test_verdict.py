@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
+from tuneworth.evaluate import decide
 from tuneworth.evaluate.verdict.money_phrases import input_name, when_it_pays
-from tuneworth.evaluate.verdict.verdict import decide
 
 from .situations import costs, later, other, situation
 

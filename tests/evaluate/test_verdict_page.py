@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from scipy.stats import norm
 
-from tuneworth.evaluate.statistics.power import pairs_needed
-from tuneworth.evaluate.verdict.verdict import decide
+from tuneworth.evaluate import decide
+from tuneworth.evaluate.statistics.paired import pairs_needed
 
 from .situations import costs, later, situation
 

@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.statistics.intervals import share_interval
-from tuneworth.evaluate.statistics.paired import compare
-from tuneworth.evaluate.verdict.verdict import decide
+from tuneworth.evaluate import compare, decide, share_interval
 
 from .situations import built, costs
 

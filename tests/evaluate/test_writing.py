@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tuneworth.evaluate.local.generate import Generation, generate, plan_requests, write_outputs
-from tuneworth.style.errors import ModelError
+from tuneworth.core import ModelError
+from tuneworth.evaluate.outputs.generate import Generation, generate, plan_requests, write_outputs
 from tuneworth.train import chat_messages
 
 Chain = Callable[..., Any]
@@ -123,7 +123,7 @@ def test_a_model_that_computes_no_numbers_is_an_error(chain_model: Chain, temper
 def test_an_adapter_without_numbers_is_named(tiny_model: Any, tmp_path: Path) -> None:
     import torch
 
-    from tuneworth.train.lora import attach_adapter, detach_adapter, lora_layers
+    from tuneworth.train.model.kernels import attach_adapter, detach_adapter, lora_layers
 
     adapted = attach_adapter(tiny_model.model, rank=4, alpha=8, seed=5, name="tiny")
     torch.nn.init.constant_(lora_layers(adapted)[0].lora_B["default"].weight, float("nan"))

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tuneworth.evaluate.money.money import compute_money
+from tuneworth.evaluate import compute_money, read_roi
 from tuneworth.evaluate.money.quantities import MeasuredVariant
-from tuneworth.evaluate.money.roi_settings import read_roi
 
 TODAY = date(2026, 11, 25)
 VARIANT_KEYS = ("cost_per_request", "cost_per_acceptable_output", "effective_cost_per_request", "machine_cost_per_day")

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page
 
-from tuneworth.evaluate.scores.judgements import JudgedRun, judgement_results, read_judgements
-from tuneworth.evaluate.statistics.intervals import wilson
+from tuneworth.evaluate import JudgedRun, judgement_results, read_judgements, wilson
 from tuneworth.reports import write_report
 
 from .chromium import Window

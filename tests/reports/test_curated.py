@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuneworth.core import DataError
 from tuneworth.curate import curate, read_pairs, write_curated
 from tuneworth.examples import example_path
 from tuneworth.reports import write_report
@@ -20,7 +21,7 @@ from tuneworth.reports.sections.curated_leads import apart_lead, content_lead, r
 from tuneworth.reports.sections.differing import differing
 from tuneworth.reports.sections.funnel import funnel_steps
 from tuneworth.reports.sections.kept_apart import likeness
-from tuneworth.style import DataError, read_style
+from tuneworth.style import read_style
 
 ATTACK = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)> {{ 7*7 }} `x` | y"
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from tuneworth.core import DataError
 from tuneworth.curate import curate, write_curated
 from tuneworth.reports import write_report
-from tuneworth.style import DataError
 
 WRONG: dict[str, Any] = {
     "null": None, "a text": "x", "a number": -7, "a list": [None], "an object": {}, "not a number": float("nan"),

@@ -8,12 +8,12 @@ from urllib.parse import unquote
 
 import pytest
 
-from tuneworth.reports import write_report
+from tuneworth.reports import read_run, write_report
 from tuneworth.reports.first_screen.headline import Headline, headline
 from tuneworth.reports.first_screen.three_numbers import three_numbers
 from tuneworth.reports.first_screen.typography import typeset, typeset_parts
 from tuneworth.reports.sections import why
-from tuneworth.reports.stored import StoredRun, read_run
+from tuneworth.reports.stored import StoredRun
 
 from .first_screen_kinds import KINDS, kind_maker
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tuneworth.curate import curate, write_curated
-from tuneworth.reports import write_report
+from tuneworth.reports import read_run, write_report
 from tuneworth.reports.first_screen import summary
-from tuneworth.reports.stored import StoredRun, read_run
+from tuneworth.reports.stored import StoredRun
 from tuneworth.style import read_style
 
 from .first_screen_kinds import KINDS, kind_maker

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tuneworth.reports import numbers as say
+from tuneworth.reports import read_run
 from tuneworth.reports.sections.money_figures import (
     axis_words,
     futures,
@@ -18,7 +19,7 @@ from tuneworth.reports.sections.money_figures import (
     volume_rows,
 )
 from tuneworth.reports.sections.spending import lead
-from tuneworth.reports.stored import StoredRun, read_run
+from tuneworth.reports.stored import StoredRun
 
 from .test_money_tables import SITUATIONS, counted, words_of
 

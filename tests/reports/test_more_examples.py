@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuneworth.evaluate.learning_curve import fit_curve
+from tuneworth.evaluate import fit_curve
 from tuneworth.reports import write_report
 from tuneworth.reports.sections.more_examples import curve_figure, curve_sentence
 from tuneworth.reports.stored import StoredRun

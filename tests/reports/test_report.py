@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tuneworth.core import DataError
 from tuneworth.reports import write_report
-from tuneworth.style import DataError
 
 PARTS = [
     "verdict", "comparison", "tokens", "seconds", "money", "risks", "data", "training", "provenance", "reference",

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from tuneworth.cli import main
-from tuneworth.cli.gates import hold_gates, parse_gate
 from tuneworth.examples import example_path
+from tuneworth.project import parse_gate
+from tuneworth.project.gates import hold_gates
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from tuneworth.reports import numbers as say
+from tuneworth.reports import read_run
 from tuneworth.reports.first_screen.summary import money_lines
 from tuneworth.reports.first_screen.three_numbers import Number, three_numbers
 from tuneworth.reports.sections import why
-from tuneworth.reports.stored import StoredRun, read_run
+from tuneworth.reports.stored import StoredRun
 
 from .real_run import ROI, write_real_run
 

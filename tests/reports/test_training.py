@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuneworth.core import DataError
 from tuneworth.reports import write_report
 from tuneworth.reports.sections.training import smoothed
-from tuneworth.style import DataError
 from tuneworth.train import TrainSettings
 
 ATTACK = "</td></table><script>alert(1)</script>\x1b[31m {{7*7}} | `x` \u202ertl \x00"

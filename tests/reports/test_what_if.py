@@ -4,8 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from tuneworth.evaluate.money.formula_inputs import read_inputs
-from tuneworth.evaluate.money.options import figures
+from tuneworth.evaluate import figures, read_inputs
 from tuneworth.reports.sections import what_if
 from tuneworth.reports.stored import StoredRun
 

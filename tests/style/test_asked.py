@@ -5,9 +5,7 @@ import json
 import polars as pl
 import pytest
 
-from tuneworth.style import parse_style
-from tuneworth.style.asked import missing_fields
-from tuneworth.style.check import pair_columns
+from tuneworth.style import missing_fields, pair_columns, parse_style
 
 
 def told(check: str, fields: list[dict | None]) -> list[str]:

@@ -5,7 +5,8 @@ import json
 import polars as pl
 import pytest
 
-from tuneworth.style import ConfigError, StyleResults, check_outputs, explain, parse_style, write_guide
+from tuneworth.core import ConfigError
+from tuneworth.style import StyleResults, check_outputs, explain, parse_style, write_guide
 
 
 def results_of(check: str, *outputs: str, request: str = "") -> StyleResults:

@@ -8,9 +8,7 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from tuneworth.style import check_outputs, parse_style
-from tuneworth.style.check import pair_columns
-from tuneworth.style.kinds import KINDS
+from tuneworth.style import KINDS, check_outputs, pair_columns, parse_style
 
 FORM = [
     name for name, kind in KINDS.items() if kind.about == "form" and name not in ("starts_with", "ends_with", "clean")

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from tuneworth.style import InferredStyle, infer_style, parse_style, read_style
+from tuneworth.style import InferredStyle, infer_style, pair_columns, parse_style, read_style
 from tuneworth.style import infer as infer_module
-from tuneworth.style.check import pair_columns
 from tuneworth.style.evidence import wilson_low
 from tuneworth.style.infer import content_order, infer_proposed
 from tuneworth.style.kind import Proposal

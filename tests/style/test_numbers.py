@@ -4,11 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.style.dates import DATE, Date, read_date
-from tuneworth.style.digits import values_of
-from tuneworth.style.numbers import facts_in, numbers_in, same_number
-from tuneworth.style.ratios import ratio, ratio_of, times
-from tuneworth.style.units import read_unit
+from tuneworth.style.facts.dates import DATE, Date, read_date
+from tuneworth.style.facts.digits import ratio, ratio_of, times, values_of
+from tuneworth.style.facts.numbers import facts_in, numbers_in, same_number
+from tuneworth.style.facts.quantities import read_unit
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tuneworth.core import ConfigError
 from tuneworth.examples import example_path
-from tuneworth.style import ConfigError, parse_style, read_style
+from tuneworth.style import parse_style, read_style
 
 
 def problems(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from tuneworth.style import build_settings
+from tuneworth.core import build_settings
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tuneworth.examples
-from tuneworth.style import parse_style
-from tuneworth.style.check import check_columns, pair_columns
-from tuneworth.style.kinds import KINDS
+from tuneworth.style import KINDS, check_columns, pair_columns, parse_style
 from tuneworth.style.spelling import spelling_variants
 
 COMPONENTS = Path(next(iter(tuneworth.examples.__path__))) / "components" / "pairs.jsonl"

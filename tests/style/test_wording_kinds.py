@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.style import ConfigError, check_outputs, explain, parse_style, write_guide
-from tuneworth.style.check import pair_columns
-from tuneworth.style.kinds import KINDS
+from tuneworth.core import ConfigError
+from tuneworth.style import KINDS, check_outputs, explain, pair_columns, parse_style, write_guide
 from tuneworth.style.kinds.no_repeats import repeats
 from tuneworth.style.kinds.readability import reading_grades, syllables
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tuneworth.style import ConfigError, StyleResults, check_outputs, parse_style, read_style, write_guide
+from tuneworth.core import ConfigError
+from tuneworth.style import StyleResults, check_outputs, parse_style, read_style, write_guide
 
 RULES = '''
 from wording import is_loud

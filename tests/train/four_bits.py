@@ -10,10 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from tuneworth.style.errors import ModelError
-from tuneworth.train import LoadedModel, TrainSettings, fit, load_model
-from tuneworth.train.adapter import merged_adapter
-from tuneworth.train.merging import merge
+from tuneworth.core import ModelError
+from tuneworth.train import LoadedModel, TrainSettings, fit, load_model, merge, merged_adapter
 
 SETTINGS = TrainSettings(
     rank=8, alpha=16, epochs=6, batch_size=4, learning_rate=2e-2, quantised=True, checkpoint_steps=0
@@ -37,7 +35,7 @@ def folder(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["float32", "bfloat16"])
 def model(folder: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> LoadedModel:
-    monkeypatch.setattr("tuneworth.train.model.check_quantised", lambda: None)  # it asks for a GPU
+    monkeypatch.setattr("tuneworth.train.model.load.check_quantised", lambda: None)  # it asks for a GPU
     # On CPUs with AVX-512 bf16 the first answer packs the weights for good, and then they give no gradients.
     monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: False)
     return load_model(str(folder), dtype=request.param, quantised=True)

@@ -14,12 +14,10 @@ import polars as pl
 import pytest
 import torch
 
-from tuneworth.style.errors import RunBroken
-from tuneworth.train import TrainSettings, fit, load_model
-from tuneworth.train.adapter import generation_settings, write_adapter
-from tuneworth.train.lora import attach_adapter, detach_adapter
-from tuneworth.train.merging import merge
-from tuneworth.train.provenance import CardFacts
+from tuneworth.core import RunBroken
+from tuneworth.train import CardFacts, TrainSettings, fit, load_model, merge
+from tuneworth.train.model.adapter import generation_settings, write_adapter
+from tuneworth.train.model.kernels import attach_adapter, detach_adapter
 
 WORDS = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]
 PAIRS = pl.DataFrame({"id": WORDS, "input": WORDS, "output": [f"yes, {word}" for word in WORDS]})
@@ -143,8 +141,8 @@ from safetensors.torch import load_file
 torch.set_num_threads(1)
 from tests_of_adapters import PAIRS, QUICK
 from tuneworth.train import fit, load_model
-from tuneworth.train.adapter import load_weights, adapter_weights, write_adapter
-from tuneworth.train.lora import attach_adapter
+from tuneworth.train.model.adapter import load_weights, adapter_weights, write_adapter
+from tuneworth.train.model.kernels import attach_adapter
 
 base, out = Path(sys.argv[1]), Path(sys.argv[2])
 model = load_model(str(base), dtype="float32")

@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.style.errors import ConfigError, DataError
-from tuneworth.train import TrainSettings, fit
-from tuneworth.train.distributed import Workers, living_nodes, on_workers, plan_workers
+from tuneworth.core import ConfigError, DataError
+from tuneworth.train import TrainSettings, fit, living_nodes, on_workers, plan_workers
+from tuneworth.train.distributed import Workers
 
 WORDS = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]
 PAIRS = [{"id": f"p{i}", "input": f"{WORDS[i % 8]} {i}", "output": f"yes, {WORDS[i % 8]}"} for i in range(9)]
@@ -93,7 +93,7 @@ def test_more_workers_than_there_is_room_for_are_an_error(nodes: Any, wanted: in
 def test_training_without_a_cluster_imports_nothing_of_ray(tiny_folder: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "import tuneworth.cli.train, tuneworth.cli.training, tuneworth.cli.cluster_training, tuneworth.train.distributed\n"
+        "import tuneworth.cli.train, tuneworth.project.train, tuneworth.project.cluster_training, tuneworth.train.distributed\n"
         "from tuneworth.train import TrainSettings, fit\n"
         f"fit([{{'input': 'a', 'output': 'b'}}], model={str(tiny_folder)!r}, out=Path({str(tmp_path)!r}),\n"
         "    settings=TrainSettings(rank=2, alpha=4, max_steps=1, dtype='float32'))\n"
@@ -150,7 +150,7 @@ def together(model: str, out: Path) -> Callable[..., Any]:
     """What each worker does: a fit, a longer one, and that once more, which waits at LOST_AT until one was killed."""
 
     def member(*, say: Callable[[str], None]) -> list[dict[str, Any]]:
-        from tuneworth.train.processes import Processes
+        from tuneworth.train import Processes
 
         say(json.dumps({"rank": Processes.here().rank, "pid": os.getpid()}))
 
@@ -216,8 +216,8 @@ def test_what_a_user_must_mend_ends_the_fit_and_is_not_tried_again(cluster: Work
     calls = tmp_path / "calls"
 
     def member(*, path: Path, say: Callable[[str], None]) -> None:
-        from tuneworth.style.errors import DataError
-        from tuneworth.train.processes import Processes
+        from tuneworth.core import DataError
+        from tuneworth.train import Processes
 
         if Processes.here().first:
             with path.open("a") as file:

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from tuneworth.train import TrainSettings, fit
-from tuneworth.train.processes import Processes
+from tuneworth.train import Processes, TrainSettings, fit
 
 PAIRS = [{"input": f"part {i}", "output": f"yes, {i % 3}"} for i in range(7)]
 SETTINGS = TrainSettings(rank=2, alpha=4, max_steps=5, batch_size=3, learning_rate=1e-2, dtype="float32")

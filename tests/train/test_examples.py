@@ -4,7 +4,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tuneworth.style.errors import DataError
+from tuneworth.core import DataError
 from tuneworth.train import chat_messages, drop_long, pair_notices, preview, render_prompt, token_lengths
 from tuneworth.train.batches import collate, epoch_order
 from tuneworth.train.examples import CHUNK, to_examples

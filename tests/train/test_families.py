@@ -7,14 +7,13 @@ import polars as pl
 import pytest
 import torch
 
-from tuneworth.evaluate.local.generate import generate
-from tuneworth.style.errors import DataError
-from tuneworth.train import TrainSettings, chat_messages, fit, preview, render_prompt
+from tuneworth.core import DataError
+from tuneworth.evaluate.outputs.generate import generate
+from tuneworth.train import TrainSettings, answer_margins, chat_messages, fit, preview, render_prompt
 from tuneworth.train.batches import collate
 from tuneworth.train.examples import Example, to_examples
-from tuneworth.train.fast import fast_paths
-from tuneworth.train.lora import attach_adapter, detach_adapter, lora_layers, replace_forward, restore_forward
-from tuneworth.train.render import answer_margins
+from tuneworth.train.model.kernels import attach_adapter, detach_adapter, lora_layers, replace_forward, restore_forward
+from tuneworth.train.steps import fast_paths
 
 OUTPUTS = ["plain", "two\n\nparts", "  with spaces", "\nsecond line", "ünï ◌ 東 \u202eback\x00", "a"]
 

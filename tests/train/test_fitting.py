@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tuneworth.style.errors import ConfigError, DataError, RunBroken
+from tuneworth.core import ConfigError, DataError, RunBroken
 from tuneworth.train import StepReport, TrainSettings, fit
 
 QUICK = TrainSettings(rank=4, alpha=8, epochs=2, batch_size=4, learning_rate=1e-2, checkpoint_steps=0)

@@ -11,11 +11,9 @@ from gguf import GGUFReader, GGUFWriter
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
-from tuneworth.style.errors import ModelError, RunBroken
-from tuneworth.train import TrainSettings, fit, load_model
-from tuneworth.train.gguf import conversion_command, gguf_source, write_gguf
-from tuneworth.train.lora import detach_adapter
-from tuneworth.train.merging import merge
+from tuneworth.core import ModelError, RunBroken
+from tuneworth.train import TrainSettings, conversion_command, fit, gguf_source, load_model, merge, write_gguf
+from tuneworth.train.model.kernels import detach_adapter
 
 WORDS = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]
 PAIRS = pl.DataFrame({"id": WORDS, "input": WORDS, "output": [f"yes, {word}" for word in WORDS]})

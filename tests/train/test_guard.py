@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from tuneworth.style.errors import RunBroken
-from tuneworth.train import TrainSettings, fit, load_model
-from tuneworth.train.adapter import adapter_weights, merged_adapter
-from tuneworth.train.guard import Course, sound, untuned
-from tuneworth.train.lora import attach_adapter, detach_adapter, replace_forward, restore_forward
+from tuneworth.core import RunBroken
+from tuneworth.train import TrainSettings, fit, load_model, merged_adapter
+from tuneworth.train.model.adapter import adapter_weights
+from tuneworth.train.model.kernels import attach_adapter, detach_adapter, replace_forward, restore_forward
+from tuneworth.train.steps import Course, sound, untuned
 
 NAN, INF = math.nan, math.inf
 

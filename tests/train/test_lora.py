@@ -4,12 +4,12 @@ import pytest
 import torch
 from peft.tuners.lora import Linear as LoraLinear
 
-from tuneworth.style.errors import ModelError
-from tuneworth.train.attention import sequence_attention
+from tuneworth.core import ModelError
+from tuneworth.train import can_arrange
 from tuneworth.train.batches import Batch, collate
 from tuneworth.train.examples import Example
-from tuneworth.train.fast import fast_paths
-from tuneworth.train.lora import (
+from tuneworth.train.model.attention import sequence_attention
+from tuneworth.train.model.kernels import (
     Products,
     attach_adapter,
     detach_adapter,
@@ -17,9 +17,8 @@ from tuneworth.train.lora import (
     replace_forward,
     restore_forward,
 )
-from tuneworth.train.loss import CHUNK, label_loss
-from tuneworth.train.packed import can_arrange
-from tuneworth.train.steps import LossPath, learning_rate, split_head, summed_loss
+from tuneworth.train.model.loss import CHUNK, label_loss
+from tuneworth.train.steps import LossPath, fast_paths, learning_rate, split_head, summed_loss
 
 
 def random_examples(rows: int = 3, *, shared: int = 0) -> list[Example]:

@@ -7,8 +7,8 @@ import psutil
 import pytest
 import torch
 
-from tuneworth.train import memory
-from tuneworth.train.memory import MemoryAtHand, memory_at_hand, memory_in_use, out_of_memory, peak_memory_bytes
+from tuneworth.train.model import memory
+from tuneworth.train.model.memory import MemoryAtHand, memory_at_hand, memory_in_use, out_of_memory, peak_memory_bytes
 
 GB = 10**9
 
@@ -19,7 +19,7 @@ import resource, sys
 from pathlib import Path
 import psutil, torch
 torch.set_num_threads(1)
-from tuneworth.style.errors import RunBroken
+from tuneworth.core import RunBroken
 from tuneworth.train import TrainSettings, fit, load_model
 
 model, out = load_model(sys.argv[1], dtype="float32"), Path(sys.argv[2])
@@ -98,7 +98,7 @@ def test_here_something_is_at_hand() -> None:
 
 @pytest.mark.slow
 def test_the_peak_is_this_programs_own() -> None:
-    code = "from tuneworth.train.memory import peak_memory_bytes as p; print(p())"
+    code = "from tuneworth.train.model.memory import peak_memory_bytes as p; print(p())"
     ballast = torch.ones(10**9, dtype=torch.uint8)  # what a child would inherit by getrusage
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 10**7 < int(done.stdout) < len(ballast)

@@ -10,12 +10,11 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
-from tuneworth.style.errors import ConfigError, ModelError, RunBroken
-from tuneworth.train import TrainSettings, fit, load_model
-from tuneworth.train.adapter import attached_adapter, merged_adapter
-from tuneworth.train.agreement import compare, row_logits, rows_to_compare
-from tuneworth.train.lora import detach_adapter
-from tuneworth.train.merging import merge
+from tuneworth.core import ConfigError, ModelError, RunBroken
+from tuneworth.train import TrainSettings, fit, load_model, merge, merged_adapter
+from tuneworth.train.model.adapter import attached_adapter
+from tuneworth.train.model.kernels import detach_adapter
+from tuneworth.train.model.merge import compare, row_logits, rows_to_compare
 
 WORDS = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]
 PAIRS = pl.DataFrame({"id": WORDS, "input": WORDS, "output": [f"yes, {word}" for word in WORDS]})
@@ -113,7 +112,7 @@ def test_a_model_that_computes_in_bf16_is_merged_into_its_float32_files(
 def test_a_large_model_is_written_in_several_files(
     tiny_model: Any, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tuneworth.train.merging.SHARD", "20KB")
+    monkeypatch.setattr("tuneworth.train.model.merge.SHARD", "20KB")
     merge(tiny_model, adapter, tmp_path / "merged")
     assert len(list((tmp_path / "merged").glob("model-*.safetensors"))) > 1
     assert load_model(str(tmp_path / "merged"), dtype="float32").sha256 != tiny_model.sha256

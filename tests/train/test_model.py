@@ -12,12 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tuneworth.evaluate.local.generate import generate
-from tuneworth.style.errors import ModelError
-from tuneworth.train import TrainSettings, chat_messages, embedded, find_model, fit, load_model, token_counter
+from tuneworth.core import ModelError
+from tuneworth.evaluate.outputs.generate import generate
+from tuneworth.train import TrainSettings, chat_messages, find_model, fit, load_model, token_counter
 from tuneworth.train.examples import to_examples
-from tuneworth.train.model_checks import fit_together
-from tuneworth.train.precision import WORTH_IT, fastest_dtype, product_rate
+from tuneworth.train.model import load as embedded
+from tuneworth.train.model.checks import fit_together
+from tuneworth.train.model.precision import WORTH_IT, fastest_dtype, product_rate
 
 
 @pytest.fixture

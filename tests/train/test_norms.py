@@ -5,7 +5,8 @@ import torch
 from transformers.models.gemma.modeling_gemma import GemmaRMSNorm
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
-from tuneworth.train.norms import FastNorm, fast_norms
+from tuneworth.train import fast_norms
+from tuneworth.train.model.kernels import FastNorm
 
 
 @pytest.mark.parametrize("shape", [(1, 5, 32), (7, 32), (2, 3, 4, 16)])

@@ -14,25 +14,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from tuneworth.style.errors import DataError, ModelError, RunBroken
+from tuneworth.core import DataError, ModelError, RunBroken
 from tuneworth.train import (
     LoadedModel,
     Preflight,
     TrainSettings,
+    chat_messages,
     fit,
     load_model,
-    planning,
     preflight,
+    render_prompt,
     token_lengths,
 )
+from tuneworth.train import preflight as planning
 from tuneworth.train.examples import Example, to_examples
-from tuneworth.train.fast import fast_paths
-from tuneworth.train.lora import attach_adapter, detach_adapter
-from tuneworth.train.memory import MemoryAtHand
-from tuneworth.train.planning import _histogram
-from tuneworth.train.render import chat_messages, render_prompt
-from tuneworth.train.traps import data_checks, seed_check
-from tuneworth.train.trial import FRAGMENTED, Trial
+from tuneworth.train.model.kernels import attach_adapter, detach_adapter
+from tuneworth.train.model.memory import MemoryAtHand
+from tuneworth.train.preflight import _histogram
+from tuneworth.train.steps import fast_paths
+from tuneworth.train.trial import FRAGMENTED, Trial, data_checks, seed_check
 
 QUICK = TrainSettings(rank=4, alpha=8, epochs=2, batch_size=4, learning_rate=1e-2, dtype="float32")
 
@@ -308,7 +308,7 @@ def test_a_fast_path_with_another_loss_stops_before_the_start(
 GROWN = """
 import json, sys
 from tuneworth.train import TrainSettings, fit, load_model
-from tuneworth.train.memory import memory_in_use, peak_memory_bytes
+from tuneworth.train.model.memory import memory_in_use, peak_memory_bytes
 
 model = load_model(sys.argv[1], dtype=sys.argv[2])
 pairs, settings = json.loads(sys.argv[3]), TrainSettings(**json.loads(sys.argv[4]))

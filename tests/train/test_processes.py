@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tuneworth.style.errors import ConfigError, RunBroken
-from tuneworth.train import TrainSettings, fit, preflight
-from tuneworth.train.processes import Processes, _known, _reason
+from tuneworth.core import ConfigError, RunBroken
+from tuneworth.train import Processes, TrainSettings, fit, preflight
+from tuneworth.train.processes import _known, _reason
 
 WORDS = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]
 QUICK = TrainSettings(rank=4, alpha=8, epochs=2, batch_size=4, learning_rate=1e-2, checkpoint_steps=0, dtype="float32")

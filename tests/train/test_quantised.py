@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import torch
 
-from tuneworth.style.errors import ConfigError, ModelError
+from tuneworth.core import ConfigError, ModelError
 from tuneworth.train import TrainSettings, fit, load_model
-from tuneworth.train.quantised import four_bits
+from tuneworth.train.model.load import four_bits
 
 SETTINGS = TrainSettings(rank=2, max_steps=1, checkpoint_steps=0, quantised=True)
 PAIRS = [{"input": "lamp", "output": "yes"}]
@@ -17,7 +17,7 @@ def test_without_a_gpu_all_that_is_missing_is_said_at_once_before_any_work(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr("tuneworth.train.quantised.find_spec", lambda name: None)
+    monkeypatch.setattr("tuneworth.train.model.load.find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"an NVIDIA GPU \(torch sees none\) and bitsandbytes") as error:
         load_model(str(tiny_folder), quantised=True)
     assert "tuneworth[qlora]" in str(error.value)

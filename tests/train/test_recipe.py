@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.train import TrainSettings
-from tuneworth.train.recipe import evaluation_steps, resolve_settings
+from tuneworth.train.settings import evaluation_steps, resolve_settings
 
 PAIRS = st.integers(1, 200_000)
 SIZES = st.integers(1, 64)

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from tuneworth.style.errors import ConfigError
-from tuneworth.train import attention, load_model
+from tuneworth.core import ConfigError
+from tuneworth.train import load_model
 from tuneworth.train.examples import Example
-from tuneworth.train.fast import fast_paths
-from tuneworth.train.lora import attach_adapter, detach_adapter
-from tuneworth.train.recompute import recomputed
+from tuneworth.train.model import attention
+from tuneworth.train.model.kernels import attach_adapter, detach_adapter, recomputed
+from tuneworth.train.steps import fast_paths
 
 
 @pytest.fixture(params=["float32", "bfloat16"])

@@ -2,9 +2,8 @@ from typing import Any
 
 import pytest
 
-from tuneworth.style.errors import ModelError
-from tuneworth.train import chat_messages, render_prompt
-from tuneworth.train.render import answer_margins, end_of_turn, render_text
+from tuneworth.core import ModelError
+from tuneworth.train import answer_margins, chat_messages, end_of_turn, render_prompt, render_text
 
 GEMMA = (
     "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"

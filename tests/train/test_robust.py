@@ -16,8 +16,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from tuneworth.style.errors import ConfigError, DataError, RunBroken
-from tuneworth.train import StepReport, TrainResult, TrainSettings, fit, fitting
+from tuneworth.core import ConfigError, DataError, RunBroken
+from tuneworth.train import StepReport, TrainResult, TrainSettings, fit
+from tuneworth.train import fit as fitting
 
 QUICK = TrainSettings(rank=4, alpha=8, max_steps=6, batch_size=4, learning_rate=1e-2, checkpoint_steps=0)
 PAIRS = [{"id": f"p{i}", "input": f"lamp {i}", "output": f"yes, {i}"} for i in range(10)]

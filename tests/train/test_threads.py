@@ -7,8 +7,9 @@ import psutil
 import pytest
 import torch
 
-from tuneworth.train import threads
-from tuneworth.train.threads import TURNS, set_threads, set_waiting, usable_cores
+from tuneworth.train import set_threads
+from tuneworth.train.model import threads
+from tuneworth.train.model.threads import TURNS, set_waiting, usable_cores
 
 
 @pytest.fixture

@@ -9,14 +9,25 @@ from typing import Any
 
 import polars as pl
 
-from tuneworth.curate import CurateSettings, DataSettings, HeldSplits, Override, curate, read_pairs, write_curated
-from tuneworth.curate.file_parts import MOST_BYTES
-from tuneworth.curate.parts.curate import CuratedInParts, curate_in_parts
-from tuneworth.curate.parts.executors import Executor, Here
-from tuneworth.curate.parts.preparing import Asked
-from tuneworth.curate.parts.storage import open_storage
-from tuneworth.curate.parts.tasks import Job
-from tuneworth.style import StyleSchema, TuneworthError
+from tuneworth.core import TuneworthError
+from tuneworth.curate import (
+    Asked,
+    CurateSettings,
+    DataSettings,
+    Executor,
+    HeldSplits,
+    Job,
+    Override,
+    curate,
+    curate_in_parts,
+    open_storage,
+    read_pairs,
+    write_curated,
+)
+from tuneworth.curate.jobs.curate import CuratedInParts
+from tuneworth.curate.jobs.executors import Here
+from tuneworth.curate.read.file_parts import MOST_BYTES
+from tuneworth.style import StyleSchema
 
 LINES = ("train", "validation", "test", "set_aside")
 # What the two ways may say differently: how long it took, how the work was divided, why this method.

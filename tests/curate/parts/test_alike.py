@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import across, signed
-from tuneworth.curate.candidates import Caps, candidate_tiles
-from tuneworth.curate.grams import gram_sets
-from tuneworth.curate.join import AlikePairs, alike_pairs, alike_tiles_between
-from tuneworth.curate.normalise import content_hash
-from tuneworth.curate.parts import alike
-from tuneworth.curate.parts.alike import _piece, across_in_parts, alike_in_parts
-from tuneworth.curate.parts.executors import Here, Processes
-from tuneworth.curate.parts.storage import open_storage
-from tuneworth.curate.parts.tasks import Job, Table
-from tuneworth.style.errors import DataError
+from tuneworth.core import DataError
+from tuneworth.curate import Job, Processes, open_storage
+from tuneworth.curate.jobs import similar as alike
+from tuneworth.curate.jobs.executors import Here
+from tuneworth.curate.jobs.similar import _piece, across_in_parts, alike_in_parts
+from tuneworth.curate.jobs.tasks import Table
+from tuneworth.curate.match import across, signed
+from tuneworth.curate.match.candidates import Caps, candidate_tiles
+from tuneworth.curate.match.join import AlikePairs, alike_pairs, alike_tiles_between
+from tuneworth.curate.match.ngrams import gram_sets
+from tuneworth.curate.read.normalise import content_hash
 
 
 def edited(seed, n, length=8):

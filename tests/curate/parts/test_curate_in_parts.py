@@ -10,18 +10,30 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from tuneworth.curate import CurateSettings, DataSettings, HeldSplits, Override, curate, read_pairs
-from tuneworth.curate.file_parts import file_parts
-from tuneworth.curate.grams import gram_sets
-from tuneworth.curate.join import alike_pairs
-from tuneworth.curate.minhash import band_keys, expected_recall
-from tuneworth.curate.parts.curate import bucket_count, curate_in_parts, fingerprint
-from tuneworth.curate.parts.executors import Here
-from tuneworth.curate.parts.preparing import Asked
-from tuneworth.curate.parts.storage import Done, Storage, open_storage
-from tuneworth.curate.parts.tasks import Job, Result, Task
-from tuneworth.curate.sources import find_files
-from tuneworth.style import DataError, RunBroken, read_style
+from tuneworth.core import DataError, RunBroken
+from tuneworth.curate import (
+    Asked,
+    CurateSettings,
+    DataSettings,
+    HeldSplits,
+    Job,
+    Override,
+    bucket_count,
+    curate,
+    curate_in_parts,
+    file_parts,
+    find_files,
+    fingerprint,
+    open_storage,
+    read_pairs,
+)
+from tuneworth.curate.jobs.executors import Here
+from tuneworth.curate.jobs.storage import Done, Storage
+from tuneworth.curate.jobs.tasks import Result, Task
+from tuneworth.curate.match.candidates import band_keys, expected_recall
+from tuneworth.curate.match.join import alike_pairs
+from tuneworth.curate.match.ngrams import gram_sets
+from tuneworth.style import read_style
 
 from .both_ways import assert_equal, in_parts, messy, on_one_machine, write_files
 

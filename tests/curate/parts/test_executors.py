@@ -10,10 +10,10 @@ from types import ModuleType
 
 import pytest
 
-from tuneworth.curate.parts.executors import Here, Processes
-from tuneworth.curate.parts.storage import open_storage
-from tuneworth.curate.parts.tasks import Job, Table, Task
-from tuneworth.style.errors import DataError, RunBroken
+from tuneworth.core import DataError, RunBroken
+from tuneworth.curate import Job, Processes, open_storage
+from tuneworth.curate.jobs.executors import Here
+from tuneworth.curate.jobs.tasks import Table, Task
 
 
 def _chain(stages: ModuleType, folder: Path, executor: Here | Processes, parts: int = 6) -> list[object]:
@@ -93,9 +93,9 @@ def test_answers_come_back_in_order_and_leave_nothing(stages: ModuleType, tmp_pa
 
 _DRIVER = """
 import sys, time
-from tuneworth.curate.parts.executors import Processes
-from tuneworth.curate.parts.storage import open_storage
-from tuneworth.curate.parts.tasks import Job
+from tuneworth.curate import Processes
+from tuneworth.curate import open_storage
+from tuneworth.curate import Job
 import chain_stages
 if __name__ == "__main__":
     with Job.open(open_storage(sys.argv[1] + "/store"), {}, executor=Processes(2)) as job:

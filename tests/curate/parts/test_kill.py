@@ -11,22 +11,19 @@ from typing import Any
 
 import pytest
 
-from tuneworth.curate.parts.executors import Here
-from tuneworth.curate.parts.ray_tasks import RayTasks
-from tuneworth.curate.parts.settings import ClusterSettings
-from tuneworth.curate.parts.storage import open_storage
-from tuneworth.curate.parts.tasks import Job
+from tuneworth.curate import ClusterSettings, Job, RayTasks, open_storage
+from tuneworth.curate.jobs.executors import Here
 
 pytestmark = pytest.mark.slow
 
 PARTS = 12
 _DRIVER = """
 import json, sys
-from tuneworth.curate.parts.executors import Processes
-from tuneworth.curate.parts.ray_tasks import RayTasks
-from tuneworth.curate.parts.settings import ClusterSettings
-from tuneworth.curate.parts.storage import open_storage
-from tuneworth.curate.parts.tasks import Job
+from tuneworth.curate import Processes
+from tuneworth.curate import RayTasks
+from tuneworth.curate import ClusterSettings
+from tuneworth.curate import open_storage
+from tuneworth.curate import Job
 import chain_stages
 
 if __name__ == "__main__":

@@ -12,12 +12,10 @@ from typing import Any
 
 import pytest
 
-from tuneworth.curate.parts import ray_connection
-from tuneworth.curate.parts.ray_tasks import RayTasks
-from tuneworth.curate.parts.settings import ClusterSettings
-from tuneworth.curate.parts.storage import open_storage
-from tuneworth.curate.parts.tasks import Job, Table, Task
-from tuneworth.style.errors import ConfigError, DataError, RunBroken
+from tuneworth.core import ConfigError, DataError, RunBroken
+from tuneworth.curate import ClusterSettings, Job, RayTasks, open_storage
+from tuneworth.curate.jobs import ray as ray_connection
+from tuneworth.curate.jobs.tasks import Table, Task
 
 pytestmark = pytest.mark.slow
 
@@ -136,8 +134,8 @@ def test_what_a_head_node_says_comes_without_its_traceback_and_with_advice() -> 
 
 _WITHOUT = """
 import sys
-import tuneworth.curate, tuneworth.curate.parts.executors, tuneworth.curate.parts.settings, tuneworth.cli
-from tuneworth.curate.parts.storage import open_storage
+import tuneworth.curate, tuneworth.curate.jobs.executors, tuneworth.curate.jobs.settings, tuneworth.cli
+from tuneworth.curate import open_storage
 open_storage(sys.argv[1])
 print([name for name in ("ray", "fsspec") if name in sys.modules])
 """

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneworth.curate.parts.settings import ClusterSettings
+from tuneworth.curate import ClusterSettings
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,23 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tuneworth.curate import CurateSettings, DataSettings, read_pairs
-from tuneworth.curate import candidates as candidates_module
-from tuneworth.curate.parts.preparing import Asked
-from tuneworth.curate.parts.sampled import Measured, Search, measure_sample
-from tuneworth.curate.parts.sampling import Drawn, draw_sample
-from tuneworth.curate.parts.sizing import EXACT_WORK, Room, drawn_pairs, plan
-from tuneworth.style import DataError
+from tuneworth.core import DataError
+from tuneworth.curate import (
+    EXACT_WORK,
+    Asked,
+    CurateSettings,
+    DataSettings,
+    Drawn,
+    Measured,
+    Room,
+    draw_sample,
+    measure_sample,
+    plan,
+    read_pairs,
+)
+from tuneworth.curate.match import candidates as candidates_module
+from tuneworth.curate.plan.measure import Search
+from tuneworth.curate.plan.sizes import drawn_pairs
 
 GENERATED = Path(__file__).parents[3] / "benchmarks" / "generated.py"
 ROOM = Room(4, 16e9)

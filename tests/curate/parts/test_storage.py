@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from tuneworth.curate.parts.storage import Storage, open_storage
-from tuneworth.style.errors import ConfigError, RunBroken
+from tuneworth.core import ConfigError, RunBroken
+from tuneworth.curate import open_storage
+from tuneworth.curate.jobs.storage import Storage
 
 TEXTS = pl.DataFrame({"row": [3, 1, 2], "text": ["größer\n", "", None], "marks": [["a"], [], None]})
 

@@ -14,11 +14,11 @@ from types import ModuleType
 import polars as pl
 import pytest
 
-from tuneworth.curate.parts.executors import Here
-from tuneworth.curate.parts.progress import Progress
-from tuneworth.curate.parts.storage import Done, Storage, open_storage
-from tuneworth.curate.parts.tasks import Job, Result, Table, Task, carry_out
-from tuneworth.style.errors import RunBroken
+from tuneworth.core import Progress, RunBroken
+from tuneworth.curate import Job, open_storage
+from tuneworth.curate.jobs.executors import Here
+from tuneworth.curate.jobs.storage import Done, Storage
+from tuneworth.curate.jobs.tasks import Result, Table, Task, carry_out
 
 
 class Shuffled(Here):

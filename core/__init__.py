@@ -1,0 +1,40 @@
+"""What everything stands on: errors, settings, atomic files, numbers as text, progress, console."""
+
+from .console import Talk, common_options, printable
+from .errors import ConfigError, DataError, GateFailed, InputError, ModelError, RunBroken, TuneworthError
+from .files import disk_refusal, disk_refusals, free_bytes, read_object, sha256_file, whole_folder, write_whole
+from .progress import Clock, Progress, Say, peak_bytes, reset_peak, silent
+from .settings import build_settings, key_of, misfits, nearest, read_toml, said, unknown_keys
+
+__all__ = [
+    "Clock",
+    "ConfigError",
+    "DataError",
+    "GateFailed",
+    "InputError",
+    "ModelError",
+    "Progress",
+    "RunBroken",
+    "Say",
+    "Talk",
+    "TuneworthError",
+    "build_settings",
+    "common_options",
+    "disk_refusal",
+    "disk_refusals",
+    "free_bytes",
+    "key_of",
+    "misfits",
+    "nearest",
+    "peak_bytes",
+    "printable",
+    "read_object",
+    "read_toml",
+    "reset_peak",
+    "said",
+    "sha256_file",
+    "silent",
+    "unknown_keys",
+    "whole_folder",
+    "write_whole",
+]

@@ -1,0 +1,118 @@
+"""Seconds per step."""
+
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = [
+    "Clock",
+    "Progress",
+    "Say",
+    "peak_bytes",
+    "reset_peak",
+    "silent",
+]
+
+
+class Clock:
+    """Each lap gets the time since the last one."""
+
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self.seconds = seconds
+        self._last = time.perf_counter()
+
+    def lap(self, step: str) -> None:
+        """Note the seconds since the last lap under this name."""
+        now = time.perf_counter()
+        self.seconds[step] = now - self._last
+        self._last = now
+
+
+Say = Callable[[str], None]
+_HASH = re.compile(r" [0-9a-f]{8}(?![0-9a-f])")  # in a stage's name: of what it depends on, nothing for people
+_EVERY = 5.0  # seconds between two lines of one stage
+
+
+def silent(_line: str) -> None:
+    """Says nothing."""
+
+
+@dataclass
+class Progress:
+    """The parts of one stage as they end; a line at most every five seconds, and one at the end."""
+
+    stage: str
+    parts: int
+    say: Say
+    skipped: int = 0
+    clock: Callable[[], float] = time.monotonic
+    _done: int = 0
+    _rows: int = 0
+    _started: float = field(init=False)
+    _said: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stage = _HASH.sub("", self.stage)
+        self._started = self._said = self.clock()
+
+    def ended(self, rows: int) -> None:
+        """One more part is through, with this many rows."""
+        self._done += 1
+        self._rows += rows
+        now = self.clock()
+        if now - self._said >= _EVERY and self._done + self.skipped < self.parts:
+            self._said = now
+            self.say(self._line(now - self._started))
+
+    def finish(self) -> None:
+        """Say how the stage went."""
+        seconds = self.clock() - self._started
+        before = f" ({self.skipped} were done before)" if self.skipped else ""
+        rate = f", {_many(self._rows)} rows in {_time(seconds)}" if self._done else ""
+        self.say(f"{self.stage}: {self.parts} of {self.parts} parts{before}{rate}")
+
+    def _line(self, seconds: float) -> str:
+        left = (self.parts - self.skipped - self._done) * seconds / self._done
+        rate = self._rows / seconds if seconds else 0
+        done = f"{self._done + self.skipped} of {self.parts} parts"
+        return f"{self.stage}: {done}, {_many(self._rows)} rows, {rate:,.0f} rows/s, about {_time(left)} left"
+
+
+def _many(rows: int) -> str:
+    return f"{rows / 1e6:.1f} M" if rows >= 1_000_000 else f"{rows:,}"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def reset_peak() -> None:
+    """Let the high-water mark start anew, where the system allows that (Linux)."""
+    try:
+        _RESET.write_text("5")
+    except OSError:
+        return
+
+
+def peak_bytes() -> int | None:
+    """Bytes of resident memory at the most since the reset, else since the process began; None where nothing says."""
+    try:
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

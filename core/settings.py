@@ -1,0 +1,198 @@
+"""Settings from a configuration file into a frozen dataclass, with every problem named at once."""
+
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from reprlib import Repr
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from .errors import ConfigError
+
+__all__ = [
+    "build_settings",
+    "key_of",
+    "misfits",
+    "nearest",
+    "read_toml",
+    "said",
+    "unknown_keys",
+]
+
+
+Settings = TypeVar("Settings")
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint that names the nearest known key, or all known ones where none is near."""
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {said(close[0])}?"
+    # Names may come from a file: one that does not print, or that is long, is quoted and shortened.
+    return f"known: {', '.join(name if name.isprintable() and len(name) <= 60 else said(name) for name in known)}"
+
+
+def unknown_keys(table: Mapping[str, Any], known: list[str], *, where: str) -> list[str]:
+    """One problem per key of `table` that is not in `known`."""
+    return [f'{where}: unknown key "{key}"; {nearest(key, known)}' for key in table if key not in known]
+
+
+def build_settings(
+    kind: type[Settings], table: Mapping[str, Any], *, where: str, problems: list[str]
+) -> Settings | None:
+    """An instance of the dataclass `kind` from a parsed table; None where `problems` grew.
+
+    Unknown keys, missing required keys and values of a wrong type are added to `problems`, each with its
+    place, what was expected and what was found. A Decimal is taken where a float is expected, a list where a
+    tuple is, a table where a nested dataclass is. A field named `is_` stands for the key `is`: Python keeps that word.
+    """
+    if not isinstance(table, Mapping):
+        problems.append(f"{where}: expected a table, found {said(table)}")
+        return None
+    before = len(problems)
+    hints = get_type_hints(kind)
+    known = [f for f in fields(kind) if f.init]  # type: ignore[arg-type]
+    problems += unknown_keys(table, [key_of(f) for f in known], where=where)
+    values: dict[str, Any] = {}
+    for field in known:
+        key = key_of(field)
+        if key in table:
+            values[field.name] = _convert(table[key], hints[field.name], f"{where}.{key}", problems)
+        elif _required(field):
+            problems.append(f'{where}: "{key}" is missing')
+    if len(problems) > before:
+        return None
+    try:
+        return kind(**values)
+    except (ConfigError, ValueError) as error:  # a dataclass's own __post_init__ checks its ranges
+        problems.append(f"{where}: {error}")
+        return None
+
+
+def misfits(settings: Any) -> list[str]:
+    """One problem per field of a settings dataclass whose value is not of its type: Python itself does not look."""
+    hints, problems = get_type_hints(type(settings)), []
+    for field in fields(settings):
+        value, hint = getattr(settings, field.name), hints[field.name]
+        if is_dataclass(hint):
+            fits, expected = isinstance(value, hint), f"{hint.__name__}(...)"  # type: ignore[arg-type]
+        else:
+            fits, expected = _fit(value, hint, field.name, problems)[1], _name(hint)
+        if not fits:
+            problems.append(f"{key_of(field)} must be {expected}, found {said(value)}")
+    return problems
+
+
+def key_of(field: Field[Any]) -> str:
+    """The key in a file that a dataclass field stands for."""
+    return field.name.rstrip("_")
+
+
+def _required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _convert(value: Any, hint: Any, where: str, problems: list[str]) -> Any:
+    converted, ok = _fit(value, hint, where, problems)
+    if not ok:
+        quote = f' (in quotes it is a text: "{value}")' if hint is str and type(value) in (bool, int, float) else ""
+        problems.append(f"{where}: expected {_name(hint)}, found {said(value)}{quote}")
+    return converted
+
+
+def _fit(value: Any, hint: Any, where: str, problems: list[str]) -> tuple[Any, bool]:
+    """The value as the type `hint` wants it, and whether it fits at all."""
+    origin = get_origin(hint)
+    if hint is Any:
+        return value, True
+    if origin in (Union, types.UnionType):
+        # A table fits only the member that is a table; try exact types before converting ones.
+        for member in get_args(hint):
+            fitted, ok = _fit(value, member, where, problems)
+            if ok:
+                return fitted, True
+        return value, False
+    if hint is type(None):
+        return None, value is None
+    if origin is Literal:
+        return value, value in get_args(hint) and type(value) in {type(choice) for choice in get_args(hint)}
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            return value, False
+        member = get_args(hint)[0]
+        return tuple(_convert(item, member, f"{where}[{i}]", problems) for i, item in enumerate(value)), True
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            return value, False
+        member = get_args(hint)[1]
+        return {str(k): _convert(v, member, f"{where}.{k}", problems) for k, v in value.items()}, True
+    if is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            return value, False
+        return build_settings(hint, value, where=where, problems=problems), True  # type: ignore[arg-type]
+    return _fit_scalar(value, hint)
+
+
+def _fit_scalar(value: Any, hint: type) -> tuple[Any, bool]:
+    if isinstance(value, bool):
+        return value, hint is bool
+    if hint is float and isinstance(value, int | float | Decimal):
+        return float(value), True
+    if hint is Decimal and isinstance(value, int | float | Decimal):
+        return Decimal(str(value)), True
+    return value, isinstance(value, hint)
+
+
+def _name(hint: Any) -> str:
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_name(member) for member in get_args(hint) if member is not type(None))
+    if origin is Literal:
+        return " or ".join(
+            f'"{choice}"' if isinstance(choice, str) else str(choice).lower() for choice in get_args(hint)
+        )
+    if origin is tuple:
+        return f"a list of {_names(get_args(hint)[0])}"
+    if origin is dict or is_dataclass(hint):
+        return "a table"
+    return {str: "a text", int: "a whole number", float: "a number", Decimal: "a number", bool: "true or false"}.get(
+        hint, getattr(hint, "__name__", str(hint))
+    )
+
+
+def _names(hint: Any) -> str:
+    """The plural: `texts`, `numbers`; choices stand as they are."""
+    name = _name(hint)
+    return f"{name[2:]}s" if name.startswith("a ") else name
+
+
+def said(value: Any) -> str:
+    """A value in a message, shortened: it comes from a file and may be of any size."""
+    if isinstance(value, str):
+        text = f'"{value[:60]}"' if value.isprintable() else repr(value[:60])
+        return text if len(value) <= 60 else f"{text[:57]}..."
+    if isinstance(value, bool | Decimal):  # as they stand in the file
+        return str(value).lower()
+    return _SHORT.repr(value) if value is not None else "nothing"
+
+
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxdict, _SHORT.maxstring, _SHORT.maxother = 2, 3, 3, 40, 60
+
+
+def read_toml(path: Path, *, what: str = "file") -> dict[str, Any]:
+    """A TOML file as tables, numbers with a point as exact Decimals; `what` names it where it is missing.
+
+    Raises: ConfigError where it is missing, unreadable or no TOML, with the line.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
+    except FileNotFoundError:
+        raise ConfigError(f"no {what} at {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read ({error})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None

@@ -1,0 +1,1 @@
+"""Each row alone: text for comparison, facts, quality, personal data, the style."""

@@ -1,0 +1,95 @@
+"""The facts of a text or of an object of fields: what must be equal before two alike pairs are called the same."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Collection
+from functools import lru_cache
+
+import polars as pl
+
+from ...style import field_text
+from ..read.normalise import normalise
+
+__all__ = [
+    "LABEL_WORDS",
+    "LOOKED_AT",
+    "field_facts",
+    "identifier_like",
+    "is_label",
+    "text_facts",
+]
+
+
+LABEL_WORDS = 5  # a text of so few words is its own only fact: it is a label, one other word makes it another
+
+# What ends a token besides whitespace. A comma or point between digits belongs to the number; elsewhere it ends a token.
+_END = re.compile(r"[;:()\[\]{}<>\"“”„«»|]|,(?!\d)|(?<!\d),|[.!?](?=\s|$)")
+_NUMBER = re.compile(r"[±+\-−~≈≤≥]?\d[\d.,/×x*…–\-−+±~]*")
+# The units after which "30 V" and "30V" are one fact; a bare "a" or "in" is a word, not ampere or inch.
+_UNIT = re.compile(
+    r"(?:[pnuµμmckMGTd]?(?:V|A|W|Hz|F|H|Ω|ohms?|m|g|s|l|L|B|b|bit|bits|byte|bytes|Wh|Ah|Pa|bar|J|N|K|eV|VA|dB|dBm)"
+    r"|V(?:DC|AC|rms|pp)|[kMG]?bps|[KMGT]i?B|%|‰|°|°?[CF]|mAh|kWh|inch|inches|ft|lb|lbs|oz|rpm|px|ppm"
+    r"|sec|seconds?|min|minutes?|h|hrs?|hours?|days?|weeks?|months?|years?|EUR|USD|GBP|€|\$|£|mm²|cm²|m²|cm³|m³)(?:/\w+)?"
+)
+
+
+def is_label(normalised: str) -> bool:
+    """Whether the text has so few words that it is its own only fact."""
+    return len(normalised.split(" ", LABEL_WORDS)) <= LABEL_WORDS
+
+
+def text_facts(text: str) -> frozenset[str]:
+    """Tokens with a digit (a number joined with its unit) and all-capital tokens of two or more letters, case folded.
+
+    A text of five words or fewer is its own only fact.
+    """
+    if len(text.split(None, LABEL_WORDS)) <= LABEL_WORDS and is_label(label := normalise(text)):
+        return frozenset([label])
+    tokens = _END.sub(" ", text if text.isascii() else unicodedata.normalize("NFKC", text)).split()
+    facts = set()
+    for position, read in enumerate(map(_read, tokens), start=1):
+        if read is not None:
+            fact, takes_unit = read
+            following = tokens[position] if takes_unit and position < len(tokens) else ""
+            facts.add(f"{tokens[position - 1]}{following}".casefold() if _UNIT.fullmatch(following) else fact)
+    return frozenset(facts)
+
+
+@lru_cache(maxsize=100_000)
+def _read(token: str) -> tuple[str, bool] | None:
+    """The fact that a token is, and whether it is a number that takes the unit behind it; None for an ordinary word."""
+    if any(character.isdigit() for character in token):
+        return token.casefold(), _NUMBER.fullmatch(token) is not None
+    if token.isupper() and sum(map(str.isalpha, token)) >= 2:
+        return token.strip("'’`.,-_*#/").casefold(), False
+    return None
+
+
+def field_facts(fields: str, *, leave_out: Collection[str] = ()) -> frozenset[str]:
+    """The facts of an object of fields given as JSON text: each field's name with its normalised value."""
+    values = {name: normalise(field_text(value)) for name, value in json.loads(fields).items() if name not in leave_out}
+    return frozenset(f"{name}\0{value}" for name, value in values.items() if value)
+
+
+LOOKED_AT = 2000  # rows; what differs from row to row does so in the first of them
+_FEW = 20  # of fewer rows any field may differ by chance
+_APART = 0.95  # distinct values per row
+_LONGEST = 60  # characters; longer texts say something
+
+
+def identifier_like(pairs: pl.DataFrame) -> list[str]:
+    """The input fields of a pair table that may be identifiers, in the order of the first row's fields.
+
+    Empty where the inputs are plain texts, where there are too few rows, or where all fields differ like that.
+    """
+    fields = [json.loads(text) for text in pairs["fields"].head(LOOKED_AT).drop_nulls()]
+    if len(fields) < _FEW:
+        return []
+    names = [n for n, v in fields[0].items() if isinstance(v, str) and all(isinstance(f.get(n), str) for f in fields)]
+    apart = [
+        n
+        for n in names
+        if len({f[n] for f in fields}) > _APART * len(fields) and all(len(f[n]) <= _LONGEST for f in fields)
+    ]
+    return apart if len(apart) < len(fields[0]) else []

@@ -1,0 +1,265 @@
+"""Pairs in which masks stand in place of personal data, wherever a pair holds any."""
+
+import hashlib
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+
+from ...style import render_fields
+from ..read.columns import named_once
+from ..read.pair_table import TURNS, stored_turns
+from ..read.pairs import RawPairs
+from .personal import Masks, find_personal, mask_for, mask_text, may_hold_personal, places_in, replace_places
+
+__all__ = [
+    "NAMES",
+    "TEXTS",
+    "find_personal_places",
+    "find_places",
+    "group_masks",
+    "mask_groups",
+    "mask_outside",
+    "mask_pairs",
+    "mask_part",
+    "merge_personal",
+    "personal_counts",
+    "personal_note",
+    "places_in_value",
+]
+
+
+NAMES = ("id", "group")
+TEXTS = ("input", "output", "system")
+_SHOWN = 20  # places that the summary lists
+_SCHEMA = {"row": pl.UInt32, "where": pl.String, "what": pl.String, "start": pl.Int64, "end": pl.Int64}
+
+
+def find_personal_places(raw: RawPairs) -> pl.DataFrame:
+    """`find_places` of all pairs that were read."""
+    return find_places(raw.pairs)
+
+
+def find_places(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Every place of personal data in a pair table: row, where (column, or `meta.NAME`), what, start, end.
+
+    Places refer to the text as it was read; in `meta`, to the value. A value of a field is found in the input's text.
+    """
+    found = [_in_column(pairs, name) for name in (*NAMES, *TEXTS)]
+    places = pl.concat([*found, _in_objects(pairs, "meta")])
+    seen = places.filter(pl.col("where") == "input")["row"].unique().implode()
+    hidden = _in_objects(pairs.filter(~pl.col("row").is_in(seen)), "fields")
+    return pl.concat([places, hidden]).sort("row", maintain_order=True)
+
+
+def _in_column(pairs: pl.DataFrame, name: str) -> pl.DataFrame:
+    found = find_personal(pairs[name])
+    row = pairs["row"].gather(found["index"])
+    return found.select(row, pl.lit(name).alias("where"), "what", "start", "end")
+
+
+def _in_objects(pairs: pl.DataFrame, name: str) -> pl.DataFrame:
+    # An escape is no letter of the word behind it.
+    plain = pl.col(name).str.replace_all(r'\\[nrtbf"/\\]', " ")
+    rows = [
+        (row, ".".join((name, *path)), *place)
+        for row, text in pairs.filter(may_hold_personal(plain)).select("row", name).iter_rows()
+        for path, value in _leaves(json.loads(text), ())
+        for place in places_in_value(value, path)
+    ]
+    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+
+
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield path, key
+            yield from _leaves(inner, (*path, key))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner, path)
+    elif value is not None and not isinstance(value, bool):
+        yield path, str(value)
+
+
+def places_in_value(text: str, path: Sequence[str]) -> list[tuple[str, int, int]]:
+    """The places in a value, with the names that it stands under as its context: a phone's name makes it a phone."""
+    for label in (
+        (f"{path[-1]}: ", f"{path[-2]} ({path[-1]}): ") if len(path) > 1 else (f"{path[0]}: ",) if path else ("",)
+    ):
+        shift = len(label)
+        places = [(what, start - shift, end - shift) for what, start, end in places_in(label + text) if start >= shift]
+        if places:
+            return places
+    return []
+
+
+def personal_counts(places: pl.DataFrame, *, masked: bool) -> dict[str, Any]:
+    """What was found as the summary says it: rows, masked, found (places of each sort), and the first twenty places."""
+    return merge_personal([personal_note(places)], masked=masked)
+
+
+def personal_note(places: pl.DataFrame) -> dict[str, Any]:
+    """What the summary needs of the places in a part of the pairs, as JSON has it: rows, found, the first places."""
+    return {
+        "rows": places["row"].n_unique(),
+        "found": dict(places["what"].value_counts().iter_rows()),
+        "places": places.head(_SHOWN).to_dicts(),
+    }
+
+
+def merge_personal(parts: Sequence[Mapping[str, Any]], *, masked: bool) -> dict[str, Any]:
+    """`personal_counts` of all pairs, from the notes of their parts, in the order of the rows; no row is in two parts."""
+    found: Counter[str] = Counter()
+    for part in parts:
+        found.update(part["found"])
+    return {
+        "rows": sum(part["rows"] for part in parts),
+        "masked": masked,
+        "found": dict(sorted(found.items())),
+        "places": [place for part in parts for place in part["places"]][:_SHOWN],
+    }
+
+
+# What may be a part of a value where an excerpt was cut off.
+_PIECE = re.compile(r"[^\s\"]*@[^\s\"]*|\+?\d[\d ()./-]{5,}\d|\b[A-Z]{2}\d\d[A-Z0-9 ]{4,}")
+
+
+def mask_pairs(raw: RawPairs, places: pl.DataFrame) -> RawPairs:
+    """The pairs with `[E-MAIL]`, `[PHONE]`, `[CARD]`, `[IBAN]` in place of all personal data, whose `places` are given.
+
+    One value has one mask within a row, a second value of its sort becomes `[E-MAIL 2]`: what refers to the same still
+    does. Groups are numbered over all rows, so that different ones stay different. A row whose id holds personal data,
+    or is a hash of it, is called like a row without id: by the hash of its masked texts, which stays when rows are added.
+    """
+    pairs = mask_groups(mask_part(raw.pairs, places), group_masks(raw.pairs["group"]))
+    return replace(mask_outside(raw), pairs=named_once(pairs)[0])
+
+
+def mask_part(pairs: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a pair table, sorted by `row`, with masks as `mask_pairs` sets them, from what each row holds by itself.
+
+    Groups are as they were, and ids may be there twice: these depend on the other rows.
+    """
+    hit = pairs["row"].is_in(places["row"].unique().implode())
+    return pl.concat([pairs.filter(~hit), _masked(pairs.filter(hit), places)]).sort("row")
+
+
+def group_masks(groups: pl.Series) -> dict[str, str]:
+    """What stands in place of each group that holds personal data, from the groups of all rows.
+
+    Masks are numbered in the order of the values: the order of the rows decides nothing.
+    """
+    values = groups.drop_nulls().unique().sort()
+    found = find_personal(values)
+    masks: Masks = defaultdict(dict)
+    for what, value in sorted({(what, values[index][start:end]) for index, what, start, end in found.iter_rows()}):
+        mask_for(what, value, masks)
+    return {group: mask_text(group, masks) for group in values.gather(found["index"].unique().sort())}
+
+
+def mask_groups(pairs: pl.DataFrame, masked: Mapping[str, str]) -> pl.DataFrame:
+    """The pair table with each group of `group_masks` replaced."""
+    return pairs.with_columns(pairs["group"].replace(masked)) if masked else pairs
+
+
+def mask_outside(raw: RawPairs) -> RawPairs:
+    """What was read beside the pairs, masked: the records that are none, the guide, the warnings."""
+    return replace(
+        raw,
+        rejected=raw.rejected.with_columns(
+            _each(raw.rejected["id"], mask_text), _each(raw.rejected["evidence"], _mask_excerpt)
+        ),
+        guide=None if raw.guide is None else mask_text(raw.guide),
+        warnings=tuple({name: mask_text(text) for name, text in warning.items()} for warning in raw.warnings),
+    )
+
+
+def _each(texts: pl.Series, change: Callable[[str], str]) -> pl.Series:
+    return pl.Series(texts.name, [None if text is None else change(text) for text in texts], dtype=pl.String)
+
+
+def _masked(pairs: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """The rows with masks: fields and turns, which make up the input, one by one; texts as whole columns; then meta."""
+    masks: list[Masks] = [defaultdict(dict) for _ in range(len(pairs))]
+    parts = [
+        _masked_input(text, fields, meta, own)
+        for (text, fields, meta), own in zip(pairs.select("input", "fields", "meta").iter_rows(), masks, strict=True)
+    ]
+    inputs, fields, turns = zip(*parts, strict=True) if parts else ((), (), ())
+    new = pairs.with_columns(input=pl.Series(inputs, dtype=pl.String), fields=pl.Series(fields, dtype=pl.String))
+    new = new.with_columns(_masked_texts(new[name], masks) for name in TEXTS)
+    in_meta = set(places.filter(pl.col("where").str.starts_with("meta"))["row"])
+    meta = [
+        _masked_meta(text, own, turn) if row in in_meta or turn else text
+        for row, text, own, turn in zip(pairs["row"], pairs["meta"], masks, turns, strict=True)
+    ]
+    named = set(places.filter(pl.col("where") == "id")["row"])
+    ids = [
+        _hash_id(*after) if row in named or name.split("#")[0] == _hash_id(*before) else name
+        for (row, name, *before), after in zip(
+            pairs.select("row", "id", "input", "output").iter_rows(),
+            new.select("input", "output").iter_rows(),
+            strict=True,
+        )
+    ]
+    return new.with_columns(meta=pl.Series(meta, dtype=pl.String), id=pl.Series(ids, dtype=pl.String))
+
+
+def _masked_input(
+    text: str, fields: str | None, meta: str | None, masks: Masks
+) -> tuple[str, str | None, list[dict[str, str]] | None]:
+    """Input, fields and turns of a row; a plain text is left as it is."""
+    if fields is not None:
+        masked = _masked_value(json.loads(fields), (), masks)
+        return render_fields(masked), json.dumps(masked, ensure_ascii=False), None
+    turns = stored_turns(text, meta)
+    if not turns:
+        return text, None, None
+    turns = [{"role": turn["role"], "content": mask_text(turn["content"], masks)} for turn in turns]
+    return "\n".join(f"{turn['role']}: {turn['content']}" for turn in turns), None, turns
+
+
+def _masked_texts(texts: pl.Series, masks: Sequence[Masks]) -> pl.Series:
+    """Each text with its row's masks, again as long as what was masked leaves something to find."""
+    while len(found := find_personal(texts)):
+        rows = found.group_by("index", maintain_order=True).agg("what", "start", "end")
+        new = [
+            replace_places(texts[index], list(zip(*places, strict=True)), masks[index])
+            for index, *places in rows.iter_rows()
+        ]
+        texts = texts.clone().scatter(rows["index"], new)
+    return texts
+
+
+def _masked_meta(text: str, masks: Masks, turns: Sequence[dict[str, str]] | None) -> str:
+    meta = _masked_value(json.loads(text), (), masks)
+    meta |= {TURNS: [[turn["role"], len(turn["content"])] for turn in turns]} if turns else {}
+    return json.dumps(meta, ensure_ascii=False)
+
+
+def _hash_id(text: str, answer: str) -> str:
+    """The id of a pair that has none, as in reading: the first 12 hex digits of SHA-256 over input and output."""
+    return hashlib.sha256(f"{text}\n{answer}".encode()).hexdigest()[:12]
+
+
+def _masked_value(value: Any, path: tuple[str, ...], masks: Masks) -> Any:
+    if isinstance(value, Mapping):
+        return {mask_text(key, masks): _masked_value(inner, (*path, key), masks) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked_value(inner, path, masks) for inner in value]
+    if value is None or isinstance(value, bool):
+        return value
+    text = str(value)
+    while places := places_in_value(text, path):
+        text = replace_places(text, places, masks)
+    return text if isinstance(value, str) or text != str(value) else value
+
+
+def _mask_excerpt(text: str) -> str:
+    """An excerpt may have cut a value off, so whatever may be a part of one goes."""
+    return _PIECE.sub("[…]", mask_text(text))

@@ -1,0 +1,322 @@
+"""Outputs that are none in any style: refusals, remains of a prompt, damaged or cut-off text, lengths far off."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ...style import KINDS, Check, Columns, Level, StyleSchema, check_columns, explain
+from .personal import mask_column
+
+__all__ = [
+    "FAULTS",
+    "MARKED",
+    "SIGNS",
+    "TOLD_SCHEMA",
+    "Lengths",
+    "Quality",
+    "ending_signs",
+    "endings",
+    "find_faults",
+    "judge_quality",
+    "telling_signs",
+    "usual_lengths",
+]
+
+
+_OUTLIER = 6.0  # robust standard deviations of log length: 1 in 10^9 of a bell curve, so only what is extreme
+_FACTOR = 5.0  # and so many times the middle length, as lengths of short texts scatter by nature
+_LENGTHS = 50  # outputs that it takes to speak of a middle length
+_NINE_IN_TEN = (0.05, 0.95)
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """far: the lengths (characters) that are far from the middle one, ascending. low, high: nine in ten lie between."""
+
+    far: np.ndarray
+    low: float
+    high: float
+
+
+def usual_lengths(lengths: np.ndarray, counts: np.ndarray) -> Lengths | None:
+    """What is usual among outputs of these lengths (ascending), each borne by `counts` outputs; None for a few outputs.
+
+    By median and median absolute deviation of the logarithm (Leys et al. 2013). A length and how many have it say all
+    that there is to know, so that the lengths of many rows need not be sorted.
+    """
+    if counts.sum() < _LENGTHS:
+        return None
+    log = np.log(np.maximum(lengths, 1))
+    middle = _median(log, counts)
+    distance = np.abs(log - middle)
+    nearest_first = np.argsort(distance, kind="stable")
+    spread = 1.4826 * _median(distance[nearest_first], counts[nearest_first])
+    low, high = (_quantile(lengths, counts, share) for share in _NINE_IN_TEN)
+    return Lengths(lengths[distance > max(_OUTLIER * spread, np.log(_FACTOR))], low, high)
+
+
+def _median(values: np.ndarray, counts: np.ndarray) -> float:
+    n = int(counts.sum())
+    return float(np.median(_at(values, counts, np.array([(n - 1) // 2, n // 2]))))
+
+
+def _quantile(values: np.ndarray, counts: np.ndarray, share: float) -> float:
+    """As numpy has it for all values: a quantile depends on two neighbours in their order, and lies between them."""
+    place = share * (int(counts.sum()) - 1)
+    neighbours = _at(values, counts, np.array([int(place), int(place) + 1]))
+    return float(np.quantile(neighbours, place - int(place)))
+
+
+def _at(values: np.ndarray, counts: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The values at these places of the ascending `values`, each repeated `counts` times."""
+    last = np.cumsum(counts)
+    return values[np.minimum(np.searchsorted(last, places, side="right"), len(values) - 1)]
+
+
+SIGNS = (
+    "a code fence is not closed",
+    "what it opens is not closed",
+    "it stops where more must come",
+    "it stops without a mark, unlike the others",
+)
+MARKED = "it ends with a mark"
+
+_LAST = 60  # characters of the end that are shown
+_USUAL_ENDING = 0.05  # an ending that more outputs have is the habit of these data, no accident
+_MARKED = 0.95  # outputs with a mark at the end; below it, prose without one is nothing special
+_FEW_ENDINGS = 20  # outputs; fewer have no habit
+
+_END = pl.col("end")
+_OPEN_FENCE = pl.col("output").str.count_matches(r"(?m)^\s*```") % 2 == 1
+# The last bracket opens, behind a word or a space as in prose; not the mouth of `:(`.
+_OPEN_BRACKET = _END.str.contains(r"(?:\w|\s|\A)[(\[{][^()\[\]{}]*\z") & ~_END.str.contains(r"[:;=]['-]?[(\[{]\s*\z")
+_OPEN_OBJECT = _END.str.contains(r'\A\s*(?:\{\s*"|\[\s*[\[{"])') & ~_END.str.contains(r"[}\]][;,.)`]*\z")
+_ASKS_FOR_MORE = _END.str.contains(r"(?:\w,|\s[&–—-]|[a-z]{3}-|\b(?:and|or|nor|the|an|und|oder|der|das|et|ou))\z")
+_MARK = _END.str.contains(r"[.!?…:;。！？।؟\p{Pe}\p{Pf}\p{So}\"'*_`~|>=-]\z")
+# A list, a table, code, a heading or a signature ends without a mark as a matter of course.
+_NO_SENTENCE = pl.col("last_line").str.contains(
+    r"\A\s*(?:[-*+•–|#>$@}]|\d+[.)]|\s{2}\S|https?://)|[<={}/\\|]|https?://"
+) | (pl.col("output").str.contains(r"\n") & (pl.col("last_line").str.count_matches(r"\S+") <= 4))
+_SENTENCE = pl.col("last_line").str.count_matches(r"\S+") > 5
+
+
+def ending_signs(outputs: pl.Series) -> pl.DataFrame:
+    """Which signs of being cut off each output shows: a boolean column per sign of `SIGNS`, and `MARKED`.
+
+    Whether a sign tells anything depends on what the other outputs do: `telling_signs`.
+    """
+    signs = (_OPEN_FENCE, _OPEN_OBJECT | _OPEN_BRACKET, _ASKS_FOR_MORE, _SENTENCE & ~_NO_SENTENCE & ~_MARK)
+    frame = _ends(outputs).with_columns(last_line=_END.str.extract(r"([^\n]*)\z", 1))
+    return frame.select(*(sign.alias(said) for said, sign in zip(SIGNS, signs, strict=True)), _MARK.alias(MARKED))
+
+
+def telling_signs(counts: Mapping[str, int], rows: int) -> list[str]:
+    """The signs that tell a cut-off output among so many, where `counts` has each sign's outputs and those `MARKED`."""
+    *plain, unmarked = SIGNS
+    told = [sign for sign in plain if rows < _FEW_ENDINGS or counts[sign] / rows <= _USUAL_ENDING]
+    return [*told, unmarked] if rows >= _FEW_ENDINGS and counts[MARKED] / rows >= _MARKED else told
+
+
+def endings(outputs: pl.Series) -> pl.DataFrame:
+    """The end of each output as it is shown: found, start, end (code points, end excluded)."""
+    length = _END.str.len_chars().cast(pl.Int64)
+    return _ends(outputs).select(found=_END.str.tail(_LAST), start=pl.max_horizontal(length - _LAST, 0), end=length)
+
+
+def _ends(outputs: pl.Series) -> pl.DataFrame:
+    return pl.DataFrame({"output": outputs.fill_null("")}).with_columns(end=pl.col("output").str.strip_chars_end())
+
+
+TOLD_SCHEMA = {"index": pl.UInt32, "rule": pl.String, "start": pl.Int64, "end": pl.Int64, "evidence": pl.String}
+
+# What the kind `clean` tells apart -> rule.
+_SORTS = {
+    "refusals": "quality:refusal",
+    "mojibake": "quality:mojibake",
+    "placeholders": "quality:placeholder",
+    "prompt echo": "quality:echo",
+    "assistant phrases": "quality:phrase",
+    "fences": "quality:fence",
+}
+# Among the phrases, those that no author writes: the model names itself, or its markup stands in the text.
+_REMAINS = (
+    r"(?i)language model|\bas an ai\b|<\|\w+\|>|<(?:start|end)_of_turn>|</?think>|\[/?inst\]|^\s*(?:assistant|ai)\s*:"
+)
+_QUOTES = ["`", '"', "'", "“", "‘", "«"]  # behind one of them, markup or a damaged character is what the text is about
+_REMAINS_RULE = "quality:remains"
+_TRUNCATED_RULE = "quality:truncated"
+_LENGTH_RULE = "quality:length"
+
+# What an output tells by itself; of several faults the first gives the reason. Level `must` only where nearly every find
+# is a fault. Fences and polite phrases are a matter of the team's taste: a check `clean` in the schema makes them rules.
+FAULTS: dict[str, Level] = {
+    "quality:refusal": "must",
+    "quality:mojibake": "must",
+    "quality:placeholder": "must",
+    "quality:echo": "must",
+    _REMAINS_RULE: "must",
+    "quality:phrase": "should",
+    "quality:fence": "should",
+}
+# In order of weight, as they are reported; the last two are told beside the other outputs.
+_RULES = tuple(dict.fromkeys([_REMAINS_RULE, *FAULTS, _TRUNCATED_RULE, _LENGTH_RULE]))
+
+# A rule that more of the outputs break describes what the data are (a chat's "Sure!"): it is reported, not applied.
+_HABIT = 0.1
+_FEW = 20  # outputs; fewer have no habit
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Quality:
+    """hits: a boolean column per rule that found something, one row per output, rules in order of weight.
+
+    levels: rule -> `must` or `should`, of the same rules. habits: rules that found too much to apply. examples: index,
+    rule, start, end, evidence of each rule's first three outputs.
+    """
+
+    hits: pl.DataFrame
+    levels: dict[str, Level]
+    habits: tuple[str, ...]
+    examples: pl.DataFrame
+
+    def rules(self, level: Level) -> list[str]:
+        """The rules of a level."""
+        return [rule for rule, own in self.levels.items() if own == level]
+
+    def summary(self, names: pl.DataFrame) -> dict[str, dict[str, Any]]:
+        """RULE -> rows, share, level, and three examples with row, id (columns of `names`), place and evidence."""
+        told = {}
+        for rule, level in self.levels.items():
+            rows = int(self.hits[rule].sum())
+            shown = self.examples.filter(pl.col("rule") == rule)
+            known = names.select("row", "id")[shown["index"].to_list()]
+            examples = pl.concat([known, shown.select("start", "end", "evidence")], how="horizontal").to_dicts()
+            told[rule] = {"rows": rows, "share": rows / len(self.hits), "level": level, "examples": examples}
+        return told
+
+
+def find_faults(columns: Columns, style: StyleSchema | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What each output shows by itself, and what is said of it.
+
+    The first table has a row per output: a boolean column per rule of `FAULTS`, per sign of being cut off, for the mark
+    at the end, and `length` (characters). The second says where and how (`TOLD_SCHEMA`), sorted by index: of each rule
+    of level `must` all rows, of the other rules and the signs three, as no more are ever shown.
+
+    Where the schema has a check of kind `clean`, that check alone judges refusals and remains: its `allow` holds.
+    """
+    own = style is not None and any(check.kind == "clean" for check in style.checks)
+    found = dict.fromkeys(FAULTS, pl.Series("index", [], dtype=pl.UInt32))
+    told = [pl.DataFrame(schema=TOLD_SCHEMA)]
+    for rule, check, places in () if own else _remains(columns):
+        found[rule] = places["index"]
+        told.append(_told(rule, check, places if FAULTS[rule] == "must" else places.head(_SHOWN)))
+    signs = ending_signs(columns.output)
+    told += [_cut_off(sign, signs[sign], columns.output) for sign in SIGNS]
+    flags = [_flags(index, len(columns.output)).alias(rule) for rule, index in found.items()]
+    rows = signs.with_columns(*flags, columns.output.str.len_chars().alias("length"))
+    return rows, pl.concat(told).sort("index", maintain_order=True)
+
+
+def _flags(index: pl.Series, n: int) -> pl.Series:
+    flags = np.zeros(n, bool)
+    flags[index.to_numpy()] = True
+    return pl.Series(flags, dtype=pl.Boolean)
+
+
+def _remains(columns: Columns) -> Iterator[tuple[str, Check, pl.DataFrame]]:
+    """Each rule with the first place in each output where `clean` finds it; apart only in rows where it finds anything."""
+    every = check_columns(columns, StyleSchema("quality", (_clean(()),)))
+    rows = every.violations["index"].unique().sort()
+    if not len(rows):
+        return
+    picked = Columns(columns.output.gather(rows), columns.input.gather(rows), columns.fields_json.gather(rows))
+    for sort, rule in _SORTS.items():
+        check = _clean(tuple(name for name in _SORTS if name != sort))
+        found = check_columns(picked, StyleSchema("quality", (check,))).violations
+        found = found.with_columns(index=rows.gather(found["index"]), before=_before(picked, found))
+        if sort in ("assistant phrases", "mojibake"):
+            found = found.filter(~pl.col("before").is_in(_QUOTES))
+        if sort == "assistant phrases":
+            strong = found["found"].fill_null("").str.contains(_REMAINS)
+            yield _REMAINS_RULE, check, _first_places(found.filter(strong))
+            found = found.filter(~strong)
+        yield rule, check, _first_places(found)
+
+
+def _before(columns: Columns, found: pl.DataFrame) -> pl.Series:
+    """The character before each place; empty where it begins the text."""
+    output = columns.output.gather(found["index"])
+    table = pl.DataFrame({"output": output, "at": found["start"].fill_null(0) - 1})
+    return table.select(pl.when(pl.col("at") >= 0).then(pl.col("output").str.slice("at", 1)).otherwise(pl.lit("")))[
+        "output"
+    ]
+
+
+def _clean(allow: tuple[str, ...]) -> Check:
+    return Check("clean", "quality", "must", "form", KINDS["clean"].parameters(allow=allow))
+
+
+def _first_places(found: pl.DataFrame) -> pl.DataFrame:
+    return found.unique("index", keep="first", maintain_order=True)
+
+
+def _told(rule: str, check: Check, places: pl.DataFrame) -> pl.DataFrame:
+    said = [
+        explain(check, text, expected).removeprefix("quality: ")
+        for text, expected in places.select("found", "expected").iter_rows()
+    ]
+    return places.select("index", pl.lit(rule).alias("rule"), "start", "end", _evidence(said))
+
+
+def _cut_off(sign: str, shows: pl.Series, outputs: pl.Series) -> pl.DataFrame:
+    index = shows.arg_true().head(_SHOWN)
+    found = endings(outputs.gather(index))
+    said = [f'{sign}; it ends "{" ".join(end.split())}"' for end in found["found"]]
+    rule = pl.lit(sign).alias("rule")
+    return found.select(index.alias("index").cast(pl.UInt32), rule, "start", "end", _evidence(said))
+
+
+def _evidence(said: list[str]) -> pl.Series:
+    return mask_column(pl.Series("evidence", said, dtype=pl.String))
+
+
+def judge_quality(rows: pl.DataFrame, told: pl.DataFrame) -> Quality:
+    """What is wrong with the outputs whatever their style, from what `find_faults` says of all of them.
+
+    Some things are told beside the other outputs only: rules that are habits, signs that tell a cut-off text, lengths.
+    """
+    n = len(rows)
+    counts: Mapping[str, int] = rows.select(pl.col(pl.Boolean).sum()).row(0, named=True)
+    signs = telling_signs(counts, n)
+    cut = rows.select(pl.any_horizontal(*signs, pl.repeat(False, pl.len())).alias(_TRUNCATED_RULE))
+    lengths, examples = _lengths(rows["length"])
+    hits = pl.concat([rows.select(*FAULTS), cut, lengths], how="horizontal")
+    found = [rule for rule in _RULES if hits[rule].any()]
+    habits = tuple(rule for rule in found if FAULTS.get(rule) == "must" and n >= _FEW and counts[rule] > _HABIT * n)
+    levels: dict[str, Level] = {rule: "should" if rule in habits else FAULTS.get(rule, "should") for rule in found}
+    ends = [told.filter(pl.col("rule") == sign) for sign in signs]  # an output is told by the first of its signs
+    shown = [told.filter(pl.col("rule") == rule).head(_SHOWN) for rule in FAULTS]
+    if ends:
+        first = pl.concat(ends).unique("index", keep="first", maintain_order=True).sort("index").head(_SHOWN)
+        shown.append(first.with_columns(rule=pl.lit(_TRUNCATED_RULE)))
+    return Quality(hits.select(found), levels, habits, pl.concat([*shown, examples]))
+
+
+def _lengths(length: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Which lengths are far from the middle one, and what is said of the first."""
+    usual = usual_lengths(*np.unique(length.to_numpy(), return_counts=True))
+    if usual is None:
+        return length.to_frame().select(pl.repeat(False, pl.len()).alias(_LENGTH_RULE)), pl.DataFrame(
+            schema=TOLD_SCHEMA
+        )
+    far = length.is_in(pl.Series(usual.far, dtype=length.dtype).implode()).alias(_LENGTH_RULE)
+    index = far.arg_true().head(_SHOWN)
+    said = [
+        (row, _LENGTH_RULE, 0, n, f"{n:,} characters; 9 in 10 outputs have {usual.low:,.0f} to {usual.high:,.0f}")
+        for row, n in zip(index, length.gather(index), strict=True)
+    ]
+    return far.to_frame(), pl.DataFrame(said, schema=TOLD_SCHEMA, orient="row")

@@ -1,0 +1,246 @@
+"""The outputs of all rows against the style schema and the quality checks, as what curating needs of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ...style import (
+    Columns,
+    Level,
+    StyleResults,
+    StyleSchema,
+    asked_fields,
+    check_columns,
+    explain,
+    given_fields,
+    not_given,
+    pair_columns,
+)
+from .personal import mask_column, mask_text
+from .quality import FAULTS, TOLD_SCHEMA, Quality, find_faults, judge_quality
+
+__all__ = [
+    "Checked",
+    "Examined",
+    "check_rows",
+    "examine",
+    "judge",
+    "merge_examined",
+]
+
+
+_UNSCORED_SCHEMA = {"check": pl.String, "why": pl.String, "rows": pl.UInt32}
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What is known of each row of some pairs, in a dozen bytes, and what is said of those that break a rule.
+
+    rows: a row per pair, what `find_faults` tells of it, and `must`, `should`: how many style checks of that level it
+    fails. told: index, rule, start, end, evidence, sorted by index; the faults of `find_faults`, and `style:ID` of the
+    first `must` check that a row fails. unscored: check, why, rows, reasons in the order in which they first come.
+    fails: check -> rows, in the order of the schema. asked: (check, field) that the schema asks for. given: the fields
+    that rows have, in the order in which they first come. `index` is the position among these pairs.
+    """
+
+    rows: pl.DataFrame
+    told: pl.DataFrame
+    unscored: pl.DataFrame
+    fails: Mapping[str, int]
+    asked: Sequence[tuple[str, str]]
+    given: Sequence[str]
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """The tables by name, to be stored; `note` holds the rest."""
+        return {"rows": self.rows, "told": self.told, "unscored": self.unscored}
+
+    def note(self) -> dict[str, Any]:
+        """What is no table, as JSON has it."""
+        return {"fails": dict(self.fails), "asked": [list(pair) for pair in self.asked], "given": list(self.given)}
+
+    @classmethod
+    def of(cls, tables: Mapping[str, pl.DataFrame], note: Mapping[str, Any]) -> "Examined":
+        """What `tables` and `note` gave, put together again."""
+        asked = [(check, name) for check, name in note["asked"]]
+        return cls(tables["rows"], tables["told"], tables["unscored"], note["fails"], asked, note["given"])
+
+
+def examine(
+    pairs: pl.DataFrame,
+    style: StyleSchema | None,
+    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
+) -> Examined:
+    """What each output of a pair table shows, whatever the others are: quality, and the checks of the style schema.
+
+    Evidence never repeats personal data, masked or not. `count_tokens` is for lengths in tokens.
+    """
+    columns = pair_columns(pairs, count_tokens=count_tokens)
+    rows, told = find_faults(columns, style)
+    if style is None or not style.checks:
+        none = pl.repeat(0, pl.len(), dtype=pl.Int16)
+        rows = rows.with_columns(must=none, should=none)
+        return Examined(rows, told, pl.DataFrame(schema=_UNSCORED_SCHEMA), {}, (), ())
+    results = check_columns(columns, style)
+    failed = results.status.select((pl.all() == "fail").fill_null(False))
+    rows = rows.with_columns(
+        pl.Series(level, _count(failed, [check.id for check in style.checks if check.level == level]), dtype=pl.Int16)
+        for level in ("must", "should")
+    )
+    told = pl.concat([told, _first_violations(results, failed)]).sort("index", maintain_order=True)
+    unscored = results.unscored.group_by("check", "why", maintain_order=True).agg(rows=pl.len())
+    fails = {check.id: int(failed[check.id].sum()) for check in style.checks}
+    return Examined(rows, told, unscored, fails, *_fields(style, columns))
+
+
+def _count(failed: pl.DataFrame, checks: list[str]) -> np.ndarray:
+    if not checks:
+        return np.zeros(len(failed), np.int16)
+    return failed.select(pl.sum_horizontal(pl.col(checks).cast(pl.Int16))).to_series().to_numpy()
+
+
+def _first_violations(results: StyleResults, failed: pl.DataFrame) -> pl.DataFrame:
+    """What is said of the first `must` check that each row fails, in the order of the schema."""
+    by_id = {check.id: check for check in results.style.checks if check.level == "must"}
+    if not by_id:
+        return pl.DataFrame(schema=TOLD_SCHEMA)
+    found = results.violations.filter(pl.col("check").is_in(list(by_id)))
+    found = found.unique("index", keep="first", maintain_order=True)
+    said = [
+        explain(by_id[check], text, expected)
+        for check, text, expected in found.select("check", "found", "expected").iter_rows()
+    ]
+    evidence = mask_column(pl.Series("evidence", said, dtype=pl.String))
+    placed = found.select("index", ("style:" + pl.col("check")).alias("rule"), "start", "end", evidence)
+    # A failure without a recorded place still has its rule.
+    plain = failed.with_row_index().select(
+        "index", check=pl.coalesce(pl.when(pl.col(check)).then(pl.lit(check)) for check in by_id)
+    )
+    plain = plain.drop_nulls("check").join(placed, on="index", how="anti")
+    no_place = pl.lit(None, pl.Int64)
+    rule, sentence = "style:" + pl.col("check"), pl.col("check") + ": the output breaks this rule"
+    return pl.concat([placed, plain.select("index", rule=rule, start=no_place, end=no_place, evidence=sentence)])
+
+
+def _fields(style: StyleSchema, columns: Columns) -> tuple[list[tuple[str, str]], list[str]]:
+    """The fields that the schema asks for, and those that rows have."""
+    asked = [(check.id, name) for check in style.checks for name in asked_fields(check)]
+    return asked, given_fields(columns) if asked else []
+
+
+def merge_examined(parts: Sequence[Examined]) -> Examined:
+    """The parts as one, in their order, as if the pairs of all had been examined together; at least one part."""
+    starts = [0, *accumulate(len(part.rows) for part in parts)]
+    told = [
+        part.told.with_columns(pl.col("index") + pl.lit(start, pl.UInt32))
+        for part, start in zip(parts, starts, strict=False)
+    ]
+    unscored = pl.concat([part.unscored for part in parts])
+    first = parts[0]
+    return Examined(
+        pl.concat([part.rows for part in parts]),
+        pl.concat(told),
+        unscored.group_by("check", "why", maintain_order=True).agg(pl.col("rows").sum()),
+        {check: sum(part.fails[check] for part in parts) for check in first.fails},
+        first.asked,
+        list(dict.fromkeys(name for part in parts for name in part.given)),
+    )
+
+
+_FIRST_SCHEMA = {"index": pl.UInt32, "rule": pl.String, "evidence": pl.String}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """must, should: how many rules of that level each row breaks, of quality and of style (i16).
+
+    first: index, rule, evidence, only of the rows that break a `must` rule, sorted by index: the first that the row
+    breaks, and how, in a sentence. Quality comes first: a refusal has no style to speak of. checks: id -> fail (rows)
+    and share. unscored: id -> rows that the check could not tell, and the most frequent reason. quality: rule -> rows,
+    share, level, examples. habits: rules of quality that so many outputs break that they are not applied. missing: a
+    sentence for each field that the schema asks for and no row has.
+    """
+
+    must: np.ndarray
+    should: np.ndarray
+    first: pl.DataFrame
+    checks: dict[str, dict[str, Any]]
+    quality: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unscored: dict[str, dict[str, Any]] = field(default_factory=dict)
+    habits: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    def rule_of(self, rows: np.ndarray) -> list[str | None]:
+        """The first `must` rule that each of the rows (positions) breaks; None where it breaks none."""
+        return self._said_of(rows)["rule"].to_list()
+
+    def evidence_of(self, rows: np.ndarray) -> list[str | None]:
+        """How each of the rows (positions) breaks that rule, in a sentence; None where it breaks none."""
+        return self._said_of(rows)["evidence"].to_list()
+
+    def _said_of(self, rows: np.ndarray) -> pl.DataFrame:
+        asked = pl.DataFrame({"index": pl.Series(rows, dtype=pl.UInt32)})
+        return asked.join(self.first, on="index", how="left", maintain_order="left")
+
+
+def check_rows(
+    pairs: pl.DataFrame,
+    style: StyleSchema | None,
+    *,
+    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
+) -> Checked:
+    """What the quality checks and the style schema, where there is one, say about each output.
+
+    Evidence never repeats personal data, masked or not. `count_tokens` is for lengths in tokens.
+    """
+    return judge([examine(pairs, style, count_tokens)], pairs)
+
+
+def judge(parts: Sequence[Examined], names: pl.DataFrame) -> Checked:
+    """What the parts of the pairs, examined one by one, say about each row when all are seen together.
+
+    `names` has the columns `row` and `id` of all rows, in the order of the parts. How the pairs were cut into parts
+    decides nothing.
+    """
+    if not len(names):
+        return Checked(np.zeros(0, np.int16), np.zeros(0, np.int16), pl.DataFrame(schema=_FIRST_SCHEMA), {})
+    whole = merge_examined(parts)
+    n = len(names)
+    quality = judge_quality(whole.rows, whole.told)
+    return Checked(
+        _broken(whole, quality, "must"),
+        _broken(whole, quality, "should"),
+        _first_said(whole.told, quality.habits),
+        {check: {"fail": fail, "share": fail / n} for check, fail in whole.fails.items()},
+        quality=quality.summary(names),
+        unscored=_unscored(whole),
+        habits=quality.habits,
+        missing=tuple(not_given(whole.asked, list(whole.given))),
+    )
+
+
+def _broken(whole: Examined, quality: Quality, level: Level) -> np.ndarray:
+    """How many rules of this level each row breaks."""
+    counts = [whole.rows[level], *quality.hits.select(pl.col(quality.rules(level)).cast(pl.Int16))]
+    return pl.DataFrame(counts).select(pl.sum_horizontal(pl.all())).to_series().to_numpy()
+
+
+def _first_said(told: pl.DataFrame, habits: Sequence[str]) -> pl.DataFrame:
+    """The first `must` rule that applies, of each row that breaks one."""
+    applied = [rule for rule, level in FAULTS.items() if level == "must" and rule not in habits]
+    said = told.filter(pl.col("rule").is_in(applied) | pl.col("rule").str.starts_with("style:"))
+    return said.unique("index", keep="first", maintain_order=True).select("index", "rule", "evidence")
+
+
+def _unscored(whole: Examined) -> dict[str, dict[str, Any]]:
+    """Rows and the most frequent reason, of equals the one that comes first, of each check that could not tell."""
+    told = {}
+    for check in whole.fails:
+        own = whole.unscored.filter(pl.col("check") == check)
+        if len(own):
+            often = own.sort("rows", descending=True, maintain_order=True)["why"][0]
+            told[check] = {"rows": int(own["rows"].sum()), "why": mask_text(often)}
+    return told

@@ -1,0 +1,1 @@
+"""Curation cut into parts: tasks, storage, a pool of processes, Ray."""

@@ -1,0 +1,173 @@
+"""Who carries out tasks: this process, or a pool of processes on this machine. Ray is in `ray_tasks`."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.connection import wait as wait_for
+from typing import Protocol
+
+from ...core import RunBroken
+from .storage import Done, Storage
+from .tasks import Result, Task, carry_out
+
+__all__ = ["GIVES_BACK", "ONE_THREAD", "Executor", "Here", "Processes"]
+
+# Read by polars and the BLAS libraries when they load: with a worker per core, each has one thread.
+_POOLS = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+# Read by the C library: large arrays of one task go back to the system and do not stay with the worker for the next one.
+# Smaller thresholds gave back little more and took a fifth more time.
+GIVES_BACK = {
+    "MALLOC_MMAP_THRESHOLD_": str(16 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(32 * 2**20), "MALLOC_ARENA_MAX": "2",
+}  # fmt: skip
+ONE_THREAD: dict[str, str] = dict.fromkeys(_POOLS, "1") | GIVES_BACK
+_AHEAD = 2  # tasks handed out per worker: one runs, one waits
+_TRIES = 3
+
+
+class Executor(Protocol):
+    """Carries out tasks and gives back what each left as it ends."""
+
+    workers: int
+
+    def prepare(self, storage: Storage) -> None:
+        """See that the workers reach the storage. Raises: ConfigError."""
+        ...
+
+    def carry_out(self, storage: Storage, tasks: Sequence[Task], *, store: bool) -> Iterator[tuple[int, Done | Result]]:
+        """(place in `tasks`, what it left) in the order in which they end.
+
+        Raises: the first task's TuneworthError; those not begun are given up.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the workers that it started."""
+        ...
+
+
+class Here:
+    """Tasks one after another in this process."""
+
+    workers = 1
+
+    def prepare(self, storage: Storage) -> None:
+        """Nothing to see to: this process is the only worker."""
+
+    def carry_out(self, storage: Storage, tasks: Sequence[Task], *, store: bool) -> Iterator[tuple[int, Done | Result]]:
+        """Each task in its order."""
+        for at, task in enumerate(tasks):
+            yield at, carry_out(storage, task, store=store)
+
+    def close(self) -> None:
+        """Nothing was started."""
+
+
+class Processes:
+    """Tasks in a pool of processes of this machine; a worker that dies is replaced, and its task done again."""
+
+    def __init__(self, workers: int) -> None:
+        if workers < 1:
+            raise ValueError(f"workers must be at least 1, found {workers}")
+        self.workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def prepare(self, storage: Storage) -> None:
+        """Nothing to see to: the workers are on this machine."""
+
+    def carry_out(self, storage: Storage, tasks: Sequence[Task], *, store: bool) -> Iterator[tuple[int, Done | Result]]:
+        """As they end; at most two tasks per worker are handed out at a time.
+
+        Raises: RunBroken where workers die three times over the same task.
+        """
+        waiting, tries = list(range(len(tasks)))[::-1], [0] * len(tasks)
+        running: dict[Future[Done | Result], int] = {}
+        try:
+            while waiting or running:
+                while waiting and len(running) < _AHEAD * self.workers:
+                    at = waiting.pop()
+                    running[self._submit(storage, tasks[at], store)] = at
+                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                lost = []
+                for future in sorted(ended, key=running.__getitem__):
+                    at = running.pop(future)
+                    if isinstance(future.exception(), BrokenProcessPool):
+                        lost.append(at)
+                    else:
+                        yield at, future.result()
+                if lost:
+                    lost += running.values()
+                    running.clear()
+                    waiting += self._again(tasks, sorted(lost, reverse=True), tries)
+        finally:
+            for future in running:
+                future.cancel()
+            if running:  # broken off: what runs is given up
+                self.close()
+
+    def close(self) -> None:
+        """End the pool's processes; a task that runs is given up."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        workers = list((pool._processes or {}).values())
+        for worker in workers:
+            worker.terminate()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+    def _submit(self, storage: Storage, task: Task, store: bool) -> Future[Done | Result]:
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")  # polars' threads do not survive a fork
+            self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_end_with_parent)
+        try:
+            with _environment(ONE_THREAD if self.workers > 1 else GIVES_BACK):  # a submit may start a process
+                return self._pool.submit(carry_out, storage, task, store=store)
+        except BrokenProcessPool as error:
+            future: Future[Done | Result] = Future()
+            future.set_exception(error)
+            return future
+
+    def _again(self, tasks: Sequence[Task], lost: Sequence[int], tries: list[int]) -> Sequence[int]:
+        """The tasks that a dead worker took along, once more in a new pool."""
+        self.close()
+        for at in lost:
+            tries[at] += 1
+        worst = max(lost, key=lambda at: (tries[at], -at))
+        if tries[worst] >= _TRIES:
+            task = tasks[worst]
+            raise RunBroken(
+                f"{task.stage}, part {task.part}: worker processes died {_TRIES} times, most often because the memory "
+                "does not suffice\nMore partitions make each part smaller, fewer workers leave more for each: "
+                "[cluster] partitions and workers. What is done is kept: the same command goes on from there."
+            )
+        return lost
+
+
+def _end_with_parent() -> None:
+    """A worker of the pool ends with the driver, also with a killed one: it would wait for tasks for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_wait_and_end, args=(parent.sentinel,), name="parent", daemon=True).start()
+
+
+def _wait_and_end(sentinel: int) -> None:
+    wait_for([sentinel])
+    os._exit(1)
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Variables that processes started in the block inherit."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

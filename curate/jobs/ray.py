@@ -1,0 +1,305 @@
+"""Tasks on a Ray cluster: the same call as everywhere, on any node; lost workers and nodes cost a task's time."""
+
+import logging
+import os
+import platform
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any
+
+from ...core import ConfigError, RunBroken, TuneworthError
+from .executors import ONE_THREAD
+from .settings import ClusterSettings
+from .storage import Done, Storage
+from .tasks import Result, Task, carry_out
+
+__all__ = [
+    "RayTasks",
+    "connect",
+]
+
+
+_PATIENCE = 5.0  # seconds for an answer at an address
+_HEAD_ANSWER = 20.0  # seconds for the head node's answer: Ray itself would try for minutes, and then end this process
+_ASK = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1]); print('answers')"
+
+
+def connect(settings: ClusterSettings) -> tuple[Any, bool]:
+    """The module `ray`, connected as `[cluster] address` says, and whether the connection was made here.
+
+    A connection that this process has already stays as it is. Usage statistics and the dashboard are off.
+    Raises: ConfigError where Ray is not installed, nobody answers, it refuses the token, or has another version.
+    """
+    if find_spec("ray") is None:
+        raise ConfigError("a cluster needs Ray, not installed here\nInstall it: pip install 'tuneworth[cluster]'")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry; read when Ray is imported
+    # A task whose memory does not suffice is tried again without end by default: it would never fit.
+    os.environ.setdefault("RAY_task_oom_retries", "3")
+    import ray
+
+    if ray.is_initialized():
+        return ray, False
+    address = settings.address
+    own: dict[str, Any] = {}
+    if address == "local":
+        own = {"include_dashboard": False, "num_cpus": settings.workers}
+    else:
+        _see_who_answers(address)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Ray Client connection timed out")  # said below, with what to do
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
+    except Exception as error:  # ConnectionError, RuntimeError, AuthenticationError and others, by what is wrong
+        ray.shutdown()  # what a connection that failed half-way left
+        raise ConfigError(_told(address, str(error) or type(error).__name__)) from error
+    return ray, True
+
+
+def _see_who_answers(address: str) -> None:
+    """Raises: ConfigError where no Ray cluster answers at the address."""
+    from ray._private.services import canonicalize_bootstrap_address
+
+    client = address.startswith("ray://")
+    try:  # "auto" and this machine's own name stand for what Ray makes of them
+        found = address.removeprefix("ray://") if client else canonicalize_bootstrap_address(address)
+    except Exception as error:
+        raise ConfigError(_told(address, str(error))) from error
+    if found is None or found.startswith("ray://"):  # nothing runs here, or RAY_ADDRESS names a client's port
+        if address == "auto" and found is None:
+            raise ConfigError(_told(address, "no running cluster was found"))
+        found, client = found.removeprefix("ray://") if found else address, True
+    host, _, port = found.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+    except OSError as error:
+        raise ConfigError(_told(address, f"nobody answers at {found} ({error.strerror or error})")) from None
+    if not client:
+        _ask_head(address, found)
+
+
+def _ask_head(address: str, found: str) -> None:
+    """Ask in a process of its own: Ray tries again for minutes, and says why on its standard error alone."""
+    try:
+        done = subprocess.run([sys.executable, "-c", _ASK, found], capture_output=True, text=True, timeout=_HEAD_ANSWER)
+        answers, said = "answers" in done.stdout, done.stderr
+    except subprocess.TimeoutExpired as error:
+        answers, said = False, error.stderr or b""
+        said = said.decode(errors="replace") if isinstance(said, bytes) else said
+    if answers:
+        return
+    if "has_token" in said:  # the check that Ray itself ends on
+        raise ConfigError(_told(address, "RAY_AUTH_MODE=token, but there is no token here"))
+    if "AuthToken" in said or "Unauthenticated" in said:
+        raise ConfigError(_told(address, "it refuses the token"))
+    raise ConfigError(_told(address, f"what answers at {found} is not the head node of a Ray cluster"))
+
+
+def _told(address: str, said: str) -> str:
+    said = said.partition("Traceback")[0]  # where it comes from the head node, its log there says the same
+    line = " ".join(line.strip() for line in said.splitlines() if line.strip())[:400].rstrip(" :")
+    advice = (
+        'Start one (ray start --head) and name its address, HOST:6379 or ray://HOST:10001; "local" starts one here.'
+    )
+    low = said.lower()
+    if "client connection timeout" in low:  # refused tokens look like nothing that answers
+        line = "what listens there is no port of Ray's client, or it refuses the token"
+        advice = (
+            "The port is that of --ray-client-server-port, 10001 as a rule. The token must be here: in\n"
+            "~/.ray/auth_token or RAY_AUTH_TOKEN, with RAY_AUTH_MODE=token."
+        )
+    elif "initialization failure" in low:
+        advice = "Run the same command again; if that fails too, look at ray_client_server.err on the head node."
+    elif "token" in low or "authenticat" in low:
+        advice = (
+            "Its token must be here: in ~/.ray/auth_token or RAY_AUTH_TOKEN, with RAY_AUTH_MODE=token; "
+            "`ray get-auth-token` on the head node says it."
+        )
+    elif "version" in low:
+        advice = "Every node and this machine need the same versions of Ray and of Python."
+    return f'[cluster] address = "{address}": {line}\n{advice}'
+
+
+_AHEAD = 2  # tasks handed out per core: one runs, one waits
+_RETRIES = 5  # how often a task begins anew when its worker or node is lost
+_PROBE = 60.0  # seconds for a node's first answer: it starts a process and imports the package
+_LOOK = 10.0  # seconds between two looks at whether the cluster has cores at all
+_EMPTY = 120.0  # seconds that a cluster without cores is waited for
+_PACKAGES = ("tuneworth", "polars")
+_ENVIRONMENT = {"env_vars": ONE_THREAD}
+
+
+class RayTasks:
+    """Tasks on the nodes of a Ray cluster; each takes one core and, where stated, its memory."""
+
+    def __init__(self, settings: ClusterSettings) -> None:
+        """Connect. Raises: ConfigError where there is no cluster, or no node has room for one task."""
+        self._settings = settings
+        self._ray, self._own = connect(settings)
+        try:
+            room = sum(self._room(node["Resources"]) for node in self._nodes())
+            if not room:
+                raise ConfigError(self._too_small())
+        except BaseException:
+            self.close()
+            raise
+        self.workers = min(room, settings.workers or room)
+
+    def prepare(self, storage: Storage) -> None:
+        """One look from every node: the same versions, and the storage in its sight.
+
+        Raises: ConfigError that names the node and what it lacks.
+        """
+        probe, text = f".seen-{secrets.token_hex(6)}.json", secrets.token_hex(6)
+        storage.write_json(probe, text)
+        try:
+            from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as OnNode
+
+            look = self._ray.remote(_look)
+            asked = []
+            for node in self._nodes():
+                if self._room(node["Resources"]):
+                    there = look.options(
+                        num_cpus=0,
+                        max_retries=2,
+                        scheduling_strategy=OnNode(node["NodeID"], soft=False),
+                        runtime_env=_ENVIRONMENT,  # as for the tasks: they take the same processes then
+                    )
+                    asked.append((node["NodeManagerAddress"], there.remote(storage, probe)))
+            found = [self._problem(node, ref, storage, text) for node, ref in asked]
+        finally:
+            storage.remove(probe)
+        if problems := [problem for problem in found if problem is not None]:
+            raise ConfigError.of(problems, where=f'[cluster] address = "{self._settings.address}"')
+
+    def carry_out(self, storage: Storage, tasks: Sequence[Task], *, store: bool) -> Iterator[tuple[int, Done | Result]]:
+        """As they end; at most two tasks per core are handed out at a time.
+
+        Raises: the first task's TuneworthError; RunBroken where workers are lost again and again.
+        """
+        ray = self._ray
+        call = ray.remote(carry_out).options(
+            num_cpus=1,
+            memory=self._settings.memory_bytes,
+            max_retries=_RETRIES,
+            retry_exceptions=False,
+            scheduling_strategy="SPREAD",
+            runtime_env=_ENVIRONMENT,
+        )
+        waiting, running = list(range(len(tasks)))[::-1], {}
+        # With fewer workers than cores, what is handed out is what runs.
+        ahead = self.workers * (1 if self._settings.workers else _AHEAD)
+        empty_since: float | None = None
+        try:
+            while waiting or running:
+                while waiting and len(running) < ahead:
+                    at = waiting.pop()
+                    running[call.remote(storage, tasks[at], store=store)] = at
+                ended, _ = ray.wait(list(running), num_returns=1, timeout=_LOOK)
+                empty_since = None if ended else self._see_cores(empty_since)
+                for ref in ended:
+                    at = running.pop(ref)
+                    yield at, self._result(ref, tasks[at])
+        finally:
+            for ref in running:
+                ray.cancel(ref, force=True)
+
+    def close(self) -> None:
+        """End the connection, and the cluster where it was started here."""
+        if self._own:
+            self._ray.shutdown()
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        alive = [node for node in self._ray.nodes() if node["Alive"]]
+        return sorted(alive, key=lambda node: (node["NodeManagerAddress"], node["NodeID"]))
+
+    def _room(self, resources: dict[str, float]) -> int:
+        """Tasks that a node takes at a time."""
+        cores, memory = int(resources.get("CPU", 0)), self._settings.memory_bytes
+        return cores if memory is None else min(cores, int(resources.get("memory", 0) // memory))
+
+    def _too_small(self) -> str:
+        most = max((node["Resources"].get("memory", 0) for node in self._nodes()), default=0)
+        if self._settings.memory_bytes and self._settings.memory_bytes > most:
+            return (
+                f"[cluster] memory_per_task = {self._settings.memory_per_task!r} is more than any node offers "
+                f"({most / 1e9:.1f} GB)\nLower it, with more partitions, so that each task needs less."
+            )
+        return f'[cluster] address = "{self._settings.address}": no node of the cluster offers a core'
+
+    def _problem(self, node: str, ref: Any, storage: Storage, text: str) -> str | None:
+        here = _versions()
+        try:
+            there, seen = self._ray.get(ref, timeout=_PROBE)
+        except self._ray.exceptions.GetTimeoutError:
+            return f"node {node} does not answer within {_PROBE:.0f} s"
+        except self._ray.exceptions.RayError as error:
+            said = _last_line(error)
+            return f"node {node} cannot run tuneworth ({said}); install tuneworth {here['tuneworth']} on every node"
+        wrong = [f"{name} {there.get(name)} instead of {own}" for name, own in here.items() if there.get(name) != own]
+        if wrong:
+            return f"node {node} has {', '.join(wrong)}; every node needs the same versions"
+        if seen != text:
+            return (
+                f"node {node} does not see the storage {storage.at('')}; "
+                "[cluster] storage must be a folder that every node shares under one path, or a URL"
+            )
+        return None
+
+    def _result(self, ref: Any, task: Task) -> Done | Result:
+        errors = self._ray.exceptions
+        try:
+            return self._ray.get(ref)
+        except errors.RayTaskError as error:
+            if isinstance(error.cause, TuneworthError):
+                raise error.cause from None
+            raise RunBroken(f"{task.stage}, part {task.part} failed\n{_last_line(error)}") from error
+        except (errors.WorkerCrashedError, errors.OutOfMemoryError, errors.NodeDiedError) as error:
+            raise RunBroken(
+                f"{task.stage}, part {task.part}: its workers were lost again and again, most often because the memory "
+                "does not suffice\nMore partitions make each part smaller, memory_per_task gives each more room: "
+                "[cluster]. What is done is kept: the same command goes on from there."
+            ) from error
+        except errors.RayError as error:
+            raise RunBroken(f"{task.stage}, part {task.part}: the cluster failed ({_last_line(error)})") from error
+
+    def _see_cores(self, empty_since: float | None) -> float | None:
+        """Since when the cluster has no room for a task; None where it has. Raises: RunBroken after a while."""
+        if any(self._room(node["Resources"]) for node in self._nodes()):
+            return None
+        now = time.monotonic()
+        if empty_since is not None and now - empty_since > _EMPTY:
+            raise RunBroken(
+                "the cluster has lost all nodes that could take a task\n"
+                "Start nodes and run the same command again: what is done is kept."
+            )
+        return now if empty_since is None else empty_since
+
+
+def _look(storage: Storage, probe: str) -> tuple[dict[str, str], Any]:
+    """What a node has, and what it reads in the storage; runs there."""
+    try:
+        return _versions(), storage.read_json(probe)
+    except TuneworthError:
+        return _versions(), None
+
+
+def _versions() -> dict[str, str]:
+    found = {"Python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # run from its folder
+            found[name] = "of no version"
+    return found
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(error).__name__

@@ -1,0 +1,93 @@
+"""What `[cluster]` of tuneworth.toml says, with its ranges checked."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...core import misfits, said
+
+__all__ = ["ClusterSettings"]
+
+_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?B)\s*", re.IGNORECASE)
+_ADDRESS = re.compile(r"(ray://)?[^\s:/]+:\d{1,5}")
+_PER_CORE = 4  # parts a core: the last ones to end keep few cores waiting, and a lost one is little work
+_LEAST = 16 * 2**20  # a Python process with polars alone takes more
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterSettings:
+    """Where curating in parts runs, where its parts lie, and how many there are.
+
+    `address`: "auto" (the running Ray cluster), "local" (Ray is started here), "ray://host:port" or "host:port",
+    or "processes" (no Ray: processes of this machine). `storage`: a folder from the project's, or a URL; every node
+    reaches it. `partitions`: None for four per core. `memory_per_task`: bytes or a text such as "2 GB"; None for no
+    limit. `workers`: tasks at a time; None for all cores.
+    """
+
+    address: str = "auto"
+    storage: str = "runs"
+    partitions: int | None = None
+    memory_per_task: str | int | None = None
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        problems = misfits(self)
+        if not problems:
+            problems = [text for text in (self._address(), self._memory(), *self._counts()) if text]
+            if not self.storage.strip():
+                problems.append('storage names no place; examples: "runs", "s3://bucket/folder"')
+        if problems:
+            raise ValueError("; ".join(problems))
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """`memory_per_task` in bytes; None where there is no limit."""
+        return None if self.memory_per_task is None else _bytes(self.memory_per_task)
+
+    @property
+    def on_ray(self) -> bool:
+        """Whether tasks run on Ray."""
+        return self.address != "processes"
+
+    def parts(self, cores: int) -> int:
+        """How many parts the data are cut into: as stated, else four per core."""
+        return self.partitions if self.partitions is not None else _PER_CORE * max(1, cores)
+
+    def place(self, folder: Path) -> str | Path:
+        """The storage's place, where a folder counts from the project's."""
+        return self.storage if "://" in self.storage else folder / self.storage
+
+    def _address(self) -> str | None:
+        if self.address in ("auto", "local", "processes"):
+            return None
+        if _ADDRESS.fullmatch(self.address) and int(self.address.rpartition(":")[2]) <= 65535:
+            return None
+        known = '"auto", "local", "processes", "ray://host:port" or "host:port"'
+        return f"address must be {known}, found {said(self.address)}"
+
+    def _memory(self) -> str | None:
+        if self.memory_per_task is None:
+            return None
+        found = _bytes(self.memory_per_task)
+        if found is None:
+            return f'memory_per_task must be a size such as "2 GB", found {said(self.memory_per_task)}'
+        if found < _LEAST:
+            return f'memory_per_task must be at least "16 MiB", found {said(self.memory_per_task)}'
+        return None
+
+    def _counts(self) -> list[str]:
+        counts = {"partitions": (self.partitions, 100_000), "workers": (self.workers, 100_000)}
+        return [
+            f"{name} must be from 1 to {most:,}, found {count}"
+            for name, (count, most) in counts.items()
+            if count is not None and not 1 <= count <= most
+        ]
+
+
+def _bytes(size: str | int) -> int | None:
+    if isinstance(size, int):
+        return size
+    found = _SIZE.fullmatch(size)
+    return None if found is None else int(float(found[1]) * _UNITS[found[2].upper()])

@@ -1,0 +1,295 @@
+"""Pairs of alike texts over parts: the candidates of `curate/candidates.py`, and the exact search between two sides.
+
+Texts lie in buckets, one stored table each with the columns `key` (their content hash as hex digits) and `text`. A
+text's number is its bucket's offset and its place there. Band keys go to the bucket that their hash names, the pairs
+that meet there to the bucket of their left text, and that text with them to the bucket of their right one, where the
+pair is verified: each pair once, whatever the buckets.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ...core import DataError
+from ..match.across import alike_texts_between, verified_texts
+from ..match.candidates import CAPS, Caps, Skew, band_count, band_keys, buckets_of, key_ranks, meetings
+from ..match.join import AlikePairs, as_fraction
+from ..match.ngrams import sorted_once
+from ..match.signed import near_texts
+from .tasks import Job, Result, Table, Task
+
+__all__ = ["StoredPairs", "across_in_parts", "alike_in_parts"]
+
+_MOST = 2**32  # texts: a number has 32 bits
+_TEXTS = 1 << 16  # whose bands are made at once
+_PAIRS = 1_000_000  # looked at together: about 100 MB
+_CHARACTERS = 64_000_000  # held out in one task, and three times as many of train
+_READ = 4_000_000  # alike pairs read together: 128 MB; whoever looks their texts up asks every part each time
+_FEW_CHARACTERS = 1_000_000  # fewer are not worth a task of their own
+_BUCKETS_OF_A_WORKER = 4  # as many as there are by default (`ClusterSettings.parts`)
+_BITS = np.uint64(32)
+_LOW = np.uint64(_MOST - 1)
+
+
+@dataclass(frozen=True)
+class StoredPairs:
+    """Pairs that lie in the storage. skew: of the buckets in which they met."""
+
+    skew: Skew
+    job: Job
+    tables: tuple[Table, ...]
+
+    def pairs(self) -> Iterator[AlikePairs]:
+        """The pairs, `left < right` by number, some millions at once, each once; as often as asked."""
+        return _read_pairs(self.job, self.tables)
+
+
+def alike_in_parts(
+    job: Job, stage: str, texts: Sequence[Table], offsets: np.ndarray, threshold: float, *, caps: Caps = CAPS
+) -> StoredPairs:
+    """The candidates that reach the threshold, as `candidate_tiles` gives them, by the numbers of the texts.
+
+    `stage` begins the names of the stored stages: one for each set of texts and threshold. `texts` are the buckets, each
+    sorted by key, `offsets` the number of each one's first text and at the end how many there are.
+
+    Raises:
+        DataError: more texts than 32 bits can number.
+    """
+    offsets = _checked(texts, offsets)
+    buckets = range(len(texts))
+    names = {step: f"{stage}-{step}" for step in ("bands", "meet", "attach", "verify")}
+    job.run(
+        [
+            Task(names["bands"], b, _bands, {"texts": [texts[b]]},
+                 parameters={"offset": int(offsets[b]), "threshold": threshold, "buckets": len(texts)})
+            for b in buckets
+        ]
+    )  # fmt: skip
+    notes = job.run(
+        [
+            Task(names["meet"], b, _meet, {"bands": [Table(names["bands"], p, "bands") for p in buckets]}, b,
+                 {"offsets": offsets, "caps": caps})
+            for b in buckets
+        ]
+    )  # fmt: skip
+    met = [Table(names["meet"], p, "met") for p in buckets]
+    job.run(
+        [
+            Task(names["attach"], b, _attach, {"met": met, "texts": [texts[b]]}, b,
+                 {"bucket": b, "offsets": offsets})
+            for b in buckets
+        ]
+    )  # fmt: skip
+    sent = {name: [Table(names["attach"], p, name) for p in buckets] for name in ("pairs", "lefts")}
+    job.run(
+        [
+            Task(names["verify"], b, _verify, {**sent, "texts": [texts[b]]}, b,
+                 {"offset": int(offsets[b]), "threshold": threshold})
+            for b in buckets
+        ]
+    )  # fmt: skip
+    skew = Skew.joined(Skew(**note) for note in notes)
+    return StoredPairs(skew, job, tuple(Table(names["verify"], b, "alike") for b in buckets))
+
+
+def across_in_parts(
+    job: Job,
+    stage: str,
+    texts: Sequence[Table],
+    offsets: np.ndarray,
+    held: np.ndarray,
+    train: np.ndarray,
+    threshold: float,
+    *,
+    most: int = _CHARACTERS,
+) -> Iterator[AlikePairs]:
+    """Every pair of a text in `held` (left) and one in `train` (right) at or above the threshold: exact, in parts.
+
+    `held` and `train` are masks over the numbers. `stage` names one division into both: asked again at another
+    threshold, what was divided is used again. A task compares held-out texts of about `most` characters with three times
+    as many of train.
+    """
+    offsets = _checked(texts, offsets)
+    notes = job.run(
+        [
+            Task(f"{stage}-sides", b, _sides, {"texts": [table]},
+                 parameters={"offset": int(low), "held": held[low:high], "train": train[low:high]})
+            for b, (table, (low, high)) in enumerate(zip(texts, pairwise(offsets.tolist()), strict=True))
+        ]
+    )  # fmt: skip
+    sizes = {side: [note[side] for note in notes] for side in ("held", "train")}
+    blocks = {
+        side: [[Table(f"{stage}-sides", b, side) for b in block] for block in _blocks(sizes[side], largest)]
+        for side, largest in (("held", most), ("train", 3 * most))
+    }
+    # A task for each worker: train texts of like lengths, as they are looked up by their sizes.
+    wanted = 1 if sum(sizes["train"]) < _FEW_CHARACTERS else max(1, len(texts) // _BUCKETS_OF_A_WORKER)
+    pieces = -(-wanted // max(1, len(blocks["train"])))
+    name = f"{stage}-across-{threshold:g}"
+    compared = product(blocks["train"], blocks["held"], range(pieces))
+    tasks = [
+        Task(name, part, _across, {"held": left, "train": right}, None,
+             {"threshold": threshold, "piece": piece, "pieces": pieces})
+        for part, (right, left, piece) in enumerate(compared)
+    ]  # fmt: skip
+    job.run(tasks)
+    return _read_pairs(job, [Table(name, part, "alike") for part in range(len(tasks))])
+
+
+def _checked(texts: Sequence[Table], offsets: np.ndarray) -> np.ndarray:
+    if len(offsets) != len(texts) + 1:
+        raise ValueError(f"{len(texts)} buckets need {len(texts) + 1} offsets, got {len(offsets)}")
+    if int(offsets[-1]) > _MOST:
+        raise DataError(
+            f"{int(offsets[-1]):,} distinct texts, and at most {_MOST:,} can be numbered\nCurate in portions."
+        )
+    return np.asarray(offsets, np.int64)
+
+
+def _bands(texts: pl.DataFrame, *, offset: int, threshold: float, buckets: int) -> Result:
+    """Table `bands`: key, number and rank of each band of each text, by the bucket of the key."""
+    bands = band_count(threshold)
+    parts = []
+    for piece in texts.iter_slices(_TEXTS):
+        keys = band_keys(piece["text"].to_list(), threshold).ravel()
+        numbers = np.arange(offset, offset + piece.height, dtype=np.uint32)
+        columns = {
+            "key": keys,
+            "number": np.repeat(numbers, bands),
+            "rank": np.repeat(key_ranks(piece["key"]), bands),
+            "bucket": (keys % np.uint64(buckets)).astype(np.uint32),
+        }
+        parts.append(pl.DataFrame(columns))
+        offset += piece.height
+    return Result({"bands": pl.concat(parts)} if parts else {})
+
+
+def _meet(bands: pl.DataFrame, *, offsets: np.ndarray, caps: Caps) -> Result:
+    """Table `met`: left and right of pairs that meet in these bands, by the bucket of the left one; and the skew."""
+    if not bands.height:
+        return Result({}, _skew_note(Skew()))
+    numbers = bands["number"].to_numpy()
+    found = buckets_of(bands["key"].to_numpy(), lambda: bands["rank"].to_numpy(), caps=caps)
+    parts = []
+    for a, b in meetings(found, most=_PAIRS):
+        left, right = numbers[a], numbers[b]
+        # Most pairs that meet in several bands are seen together here; the others when they come to the left text.
+        pairs = sorted_once(_as_one(np.minimum(left, right), np.maximum(left, right)))
+        low, high = _apart(pairs)
+        parts.append(pl.DataFrame({"left": low, "right": high, "bucket": _bucket_of(low, offsets)}))
+    return Result({"met": pl.concat(parts)} if parts else {}, _skew_note(found.skew))
+
+
+def _attach(met: pl.DataFrame, texts: pl.DataFrame, *, bucket: int, offsets: np.ndarray) -> Result:
+    """Tables `pairs`, each once, and `lefts`, the texts that they need elsewhere, by the bucket of the right text."""
+    if not met.height:
+        return Result({})
+    left, right = _apart(sorted_once(_as_one(met["left"].to_numpy(), met["right"].to_numpy())))
+    pairs = pl.DataFrame({"left": left, "right": right, "bucket": _bucket_of(right, offsets)})
+    needed = pairs.filter(pl.col("bucket") != bucket).select(pl.col("left").alias("number"), "bucket")
+    needed = needed.unique(maintain_order=True)
+    places = needed["number"].cast(pl.Int64) - int(offsets[bucket])
+    return Result({"pairs": pairs, "lefts": needed.with_columns(text=texts["text"].gather(places))})
+
+
+def _verify(pairs: pl.DataFrame, lefts: pl.DataFrame, texts: pl.DataFrame, *, offset: int, threshold: float) -> Result:
+    """Table `alike`: the pairs that reach the threshold, with whole-number counts."""
+    if not pairs.height:
+        return Result({})
+    own = texts.height
+    every = texts["text"].append(lefts["text"]) if lefts.height else texts["text"]
+    left, right = (pairs[side].to_numpy().astype(np.int64) for side in ("left", "right"))
+    sent = lefts["number"].to_numpy().astype(np.int64) if lefts.height else np.zeros(0, np.int64)
+    order = np.argsort(sent, kind="stable")
+    here = (left >= offset) & (left < offset + own)
+    a, b = left - offset, right - offset
+    a[~here] = own + order[np.searchsorted(sent, left[~here], sorter=order)]
+    t = as_fraction(threshold)
+    found = list(verified_texts(every, *near_texts(every, a, b, t), t))
+    # Back to numbers: a place of the own bucket, or of a text that was sent.
+    number = np.concatenate((np.arange(offset, offset + own), sent))
+    alike = AlikePairs.joined(found)
+    return Result({"alike": _as_frame(AlikePairs(number[alike.left], number[alike.right], alike.shared, alike.union))})
+
+
+def _sides(texts: pl.DataFrame, *, offset: int, held: np.ndarray, train: np.ndarray) -> Result:
+    """Tables `held` and `train`: number and text of each; and how many characters they have."""
+    if not texts.height:
+        return Result({}, {"held": 0, "train": 0})
+    numbered = texts.select(pl.int_range(pl.len(), dtype=pl.Int64).alias("number") + offset, "text")
+    tables = {side: numbered.filter(pl.Series(mask)) for side, mask in (("held", held), ("train", train))}
+    return Result(tables, {side: int(table["text"].str.len_chars().sum()) for side, table in tables.items()})
+
+
+def _across(held: pl.DataFrame, train: pl.DataFrame, *, threshold: float, piece: int, pieces: int) -> Result:
+    """Table `alike`: left in `held`, right in `train`, of whose texts by length this is one of so many pieces."""
+    if pieces > 1 and train.height:
+        train = _piece(train, piece, pieces)
+    left, right = held["number"].to_numpy(), train["number"].to_numpy()
+    found = AlikePairs.joined(list(alike_texts_between(held["text"], train["text"], threshold)))
+    return Result({"alike": _as_frame(AlikePairs(left[found.left], right[found.right], found.shared, found.union))})
+
+
+def _piece(texts: pl.DataFrame, piece: int, pieces: int) -> pl.DataFrame:
+    """Of texts by length one of so many pieces with as many characters each."""
+    costs = texts["text"].str.len_chars().cast(pl.Int64) + 1  # a text of no character has its place too
+    order = costs.arg_sort()
+    spent = costs.gather(order).cum_sum().to_numpy()
+    a, b = np.searchsorted(spent, [int(spent[-1]) * place // pieces for place in (piece, piece + 1)], side="right")
+    return texts[order[int(a) : int(b)]]
+
+
+def _blocks(characters: Sequence[int], most: int) -> list[list[int]]:
+    """Buckets that have any, side by side in blocks of nearly equal size, at most so large but for one bucket alone."""
+    filled = [bucket for bucket, count in enumerate(characters) if count]
+    reached = np.cumsum([characters[bucket] for bucket in filled], dtype=np.int64)
+    if not filled:
+        return []
+    number = min(len(filled), -(-int(reached[-1]) // most))
+    # Each bucket goes to the block in which its middle falls.
+    middle = reached - np.array([characters[bucket] for bucket in filled]) / 2
+    block = np.minimum((middle * number / reached[-1]).astype(np.int64), number - 1)
+    return [[b for b, own in zip(filled, block, strict=True) if own == n] for n in np.unique(block)]
+
+
+def _as_one(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return left.astype(np.uint64) << _BITS | right
+
+
+def _apart(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return (pairs >> _BITS).astype(np.uint32), (pairs & _LOW).astype(np.uint32)
+
+
+def _bucket_of(numbers: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    return (np.searchsorted(offsets, numbers, side="right") - 1).astype(np.uint32)
+
+
+def _skew_note(skew: Skew) -> dict[str, int]:
+    return {"largest": skew.largest, "capped": skew.capped}
+
+
+def _as_frame(pairs: AlikePairs) -> pl.DataFrame:
+    columns: dict[str, Any] = {
+        "left": pairs.left, "right": pairs.right, "shared": pairs.shared, "union": pairs.union
+    }  # fmt: skip
+    return pl.DataFrame(columns).cast(pl.UInt32)
+
+
+def _read_pairs(job: Job, tables: Sequence[Table]) -> Iterator[AlikePairs]:
+    held: list[pl.DataFrame] = []
+    for table in tables:
+        held.append(job.read([table]))
+        if sum(found.height for found in held) >= _READ:
+            yield _joined(held)
+            held = []
+    if any(found.height for found in held):
+        yield _joined(held)
+
+
+def _joined(tables: Sequence[pl.DataFrame]) -> AlikePairs:
+    found = pl.concat([table for table in tables if table.height])
+    return AlikePairs(*(found[name].to_numpy().astype(np.int64) for name in found.columns))

@@ -1,0 +1,350 @@
+"""Tables of stages and parts in a folder or behind a URL: a part is there once its `done.json` is.
+
+A table is one file of Arrow IPC pieces: one piece, or one per bucket where it has a column `bucket`, so that a reader
+of one bucket fetches that range of bytes alone. Each writer of a part uses names of its own, and `done.json`, written
+last and whole, names the files that count: two writers of one part cannot mix, and what a killed one left is nothing.
+"""
+
+import io
+import json
+import os
+import platform
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from ...core import RunBroken, TuneworthError
+from .files import Files, UrlFiles, files_at
+
+__all__ = [
+    "BUCKET",
+    "Done",
+    "Lease",
+    "Piece",
+    "Storage",
+    "StoredTable",
+    "open_storage",
+]
+
+
+BUCKET = "bucket"
+# lz4: a third of zstd's time to write, and half the bytes of no compression on texts that resemble each other.
+_COMPRESSION = "lz4"
+
+
+class Piece(NamedTuple):
+    """A range of a table's file that is an Arrow IPC file of its own; `bucket` is None for rows of any."""
+
+    bucket: int | None
+    rows: int
+    start: int
+    length: int
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """Where a table lies in its part's folder."""
+
+    file: str
+    rows: int
+    bytes: int
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a finished part left: its tables, the function's note, what it took."""
+
+    tables: Mapping[str, StoredTable]
+    note: Any = None
+    seconds: float = 0.0
+    peak_bytes: int | None = None
+    rows_read: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows that went through: those read, or of the largest table where a stage reads files of its own."""
+        return self.rows_read or max((table.rows for table in self.tables.values()), default=0)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A place for stages' tables; picklable, so that workers on other machines open it themselves."""
+
+    place: str
+    files: Files = field(compare=False, repr=False)
+    prefix: str = ""
+
+    def within(self, folder: str) -> "Storage":
+        """The storage in a folder of this one."""
+        return Storage(self.place, self.files, f"{self.prefix}{folder}/")
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether each question goes over a network."""
+        return isinstance(self.files, UrlFiles)
+
+    def at(self, name: str) -> str:
+        """Where something lies, for people."""
+        return f"{self.place.rstrip('/')}/{self.prefix}{name}"
+
+    def store(
+        self,
+        stage: str,
+        part: int,
+        frames: Mapping[str, pl.DataFrame],
+        *,
+        note: Any = None,
+        seconds: float = 0.0,
+        peak_bytes: int | None = None,
+        rows_read: int = 0,
+    ) -> Done:
+        """Write a part's tables, and `done.json` last.
+
+        Raises: RunBroken where the place refuses.
+        """
+        folder, mark = _folder(stage, part), secrets.token_hex(6)
+        with self.refusals(folder, writing=True):
+            tables = {}
+            for name, frame in frames.items():
+                pieces, data = _packed(frame)
+                file = f"{name}.{mark}.arrow"
+                self.files.write(f"{self.prefix}{folder}/{file}", data)
+                tables[name] = StoredTable(file, frame.height, len(data), pieces)
+            done = Done(tables, note, seconds, peak_bytes, rows_read)
+            self.write_json(f"{folder}/done.json", _as_json(done))
+        return done
+
+    def find(self, stage: str, part: int) -> Done | None:
+        """What a part left; None where it is not finished, or where a file of it is gone or cut short."""
+        folder = _folder(stage, part)
+        done = _from_json(self.read_json(f"{folder}/done.json"))
+        if done is None:
+            return None
+        with self.refusals(folder):
+            for table in done.tables.values():
+                if self.files.size(f"{self.prefix}{folder}/{table.file}") != table.bytes:
+                    return None
+        return done
+
+    def load(
+        self, stage: str, part: int, name: str, *, columns: Sequence[str] | None = None, bucket: int | None = None
+    ) -> pl.DataFrame | None:
+        """A table of a finished part, or its rows of one bucket; None where the stage wrote none of that name.
+
+        Raises: RunBroken where the part is not there, or the table is gone or damaged.
+        """
+        folder = _folder(stage, part)
+        done = _from_json(self.read_json(f"{folder}/done.json"))
+        if done is None:
+            raise RunBroken(
+                f"{self.at(folder)}: part {part} of stage {stage} is not there\n"
+                "Run the same command again: what is missing is done anew, the rest is kept."
+            )
+        table = done.tables.get(name)
+        return None if table is None else self._unpacked(f"{folder}/{table.file}", table, columns, bucket)
+
+    def _unpacked(
+        self, path: str, table: StoredTable, columns: Sequence[str] | None, bucket: int | None
+    ) -> pl.DataFrame:
+        # The first piece of a table in buckets has no rows: it says the columns where a bucket has nothing.
+        wanted = [piece for piece in table.pieces if bucket is None or piece.bucket is None or piece.bucket == bucket]
+        names = None if columns is None else list(columns)
+        try:
+            with self.refusals(path):
+                if bucket is None:
+                    data = memoryview(self.files.read(f"{self.prefix}{path}"))
+                    blobs = [data[p.start : p.start + p.length] for p in wanted]
+                else:
+                    blobs = [self.files.read(f"{self.prefix}{path}", p.start, p.length) for p in wanted]
+            frames = [pl.read_ipc(io.BytesIO(blob), columns=names) for blob in blobs]
+            if [frame.height for frame in frames] != [piece.rows for piece in wanted]:
+                raise ValueError("rows are missing")
+        except (FileNotFoundError, pl.exceptions.ComputeError, ValueError, EOFError) as error:
+            what = "is gone" if isinstance(error, FileNotFoundError) else f"is damaged ({_first_line(error)})"
+            raise RunBroken(
+                f"{self.at(path)} {what}\n"
+                f"Delete {self.at(path).rpartition('/')[0]} and run the same command again: "
+                "that part is done anew, the rest is kept."
+            ) from error
+        return pl.concat(frames)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a small file that appears whole or not at all."""
+        with self.refusals(name, writing=True):
+            self.files.write(f"{self.prefix}{name}", json.dumps(value, ensure_ascii=False).encode())
+
+    def read_json(self, name: str) -> Any:
+        """What a small file says; None where it is not there or not whole."""
+        try:
+            with self.refusals(name):
+                return json.loads(self.files.read(f"{self.prefix}{name}"))
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+
+    def remove(self, name: str) -> None:
+        """Take away a file or a folder with all in it."""
+        with self.refusals(name):
+            self.files.remove(f"{self.prefix}{name}")
+
+    @contextmanager
+    def refusals(self, name: str, *, writing: bool = False) -> Iterator[None]:
+        """What the place refuses (full, no right, no network) as one error that says where and what to do.
+
+        On reading, a file that is not there stays a FileNotFoundError; a wrong value stays a ValueError.
+        """
+        passed: tuple[type[Exception], ...] = (ValueError, MemoryError, TuneworthError, pl.exceptions.PolarsError)
+        if not writing:
+            passed += (FileNotFoundError, NotADirectoryError)
+        try:
+            yield
+        except passed:
+            raise
+        except Exception as error:  # each driver of fsspec has errors of its own
+            raise RunBroken(
+                f"the storage refuses {self.at(name)}: {_first_line(error)}\n"
+                "Make room, or see to the rights and the network; the same command then goes on where it stopped."
+            ) from error
+
+
+def open_storage(place: str | Path) -> Storage:
+    """The storage in a folder or behind a URL such as `s3://bucket/folder`; nothing is made or written yet.
+
+    Raises: ConfigError where the package that the URL needs is missing.
+    """
+    files = files_at(place)
+    return Storage(str(getattr(files, "folder", place)), files)
+
+
+def _folder(stage: str, part: int) -> str:
+    return f"{stage}/{part:05d}"
+
+
+def _packed(frame: pl.DataFrame) -> tuple[tuple[Piece, ...], bytes]:
+    """A frame as the bytes of its pieces, sorted by bucket where it has that column; else as one piece."""
+    if BUCKET not in frame.columns:
+        data = _ipc(frame)
+        return (Piece(None, frame.height, 0, len(data)),), data
+    if frame[BUCKET].null_count():
+        raise ValueError(f"{frame[BUCKET].null_count()} rows have no bucket")
+    frame = frame.sort(BUCKET, maintain_order=True)
+    blobs, pieces = [_ipc(frame.clear())], [Piece(None, 0, 0, 0)]
+    pieces[0] = Piece(None, 0, 0, len(blobs[0]))
+    first, end = 0, len(blobs[0])
+    for length, bucket in frame[BUCKET].rle().struct.unnest().iter_rows():
+        blobs.append(_ipc(frame.slice(first, length)))
+        pieces.append(Piece(int(bucket), length, end, len(blobs[-1])))
+        first, end = first + length, end + len(blobs[-1])
+    return tuple(pieces), b"".join(blobs)
+
+
+def _ipc(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_ipc(buffer, compression=_COMPRESSION)
+    return buffer.getvalue()
+
+
+def _as_json(done: Done) -> dict[str, Any]:
+    tables = {
+        name: {"file": table.file, "rows": table.rows, "bytes": table.bytes, "pieces": table.pieces}
+        for name, table in done.tables.items()
+    }
+    return {
+        "tables": tables,
+        "note": done.note,
+        "seconds": round(done.seconds, 3),
+        "peak_bytes": done.peak_bytes,
+        "rows_read": done.rows_read,
+    }
+
+
+def _from_json(found: Any) -> Done | None:
+    try:
+        tables = {
+            name: StoredTable(t["file"], t["rows"], t["bytes"], tuple(Piece(*piece) for piece in t["pieces"]))
+            for name, t in found["tables"].items()
+        }
+        return Done(tables, found["note"], found["seconds"], found["peak_bytes"], found["rows_read"])
+    except (AttributeError, KeyError, TypeError):
+        return None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+_BEAT = 10.0  # seconds between two signs of life
+# A driver of another machine that gave no sign for so long is dead: storage may be slow, clocks may differ.
+_DEAD = 120.0
+_FILE = "lease.json"
+
+
+class Lease:
+    """A job's lease, kept alive by a thread until it is released.
+
+    It keeps two people from doing the same work twice. The results need no lock: two writers of a part cannot mix.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        """Take the lease, a dead driver's too. Raises: RunBroken where another driver is alive."""
+        self._storage = storage
+        self._token = secrets.token_hex(8)
+        found = storage.read_json(_FILE)
+        if isinstance(found, dict) and _alive(found):
+            raise RunBroken(
+                f"another command works on this job: process {found.get('process')} on {found.get('machine')}\n"
+                f"It is the same data with the same settings, in {storage.at('')}. Wait for it, or end it and run again."
+            )
+        self._sign()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raises: RunBroken where another driver took the lease, as after a long sleep of this machine."""
+        found = self._storage.read_json(_FILE)
+        if not isinstance(found, dict) or found.get("token") != self._token:
+            raise RunBroken("another command has taken over this job\nWait for it, then run the same command again.")
+
+    def release(self) -> None:
+        """Give the lease back, where it is still this driver's."""
+        self._ended.set()
+        self._thread.join()
+        found = self._storage.read_json(_FILE)
+        if isinstance(found, dict) and found.get("token") == self._token:
+            self._storage.remove(_FILE)
+
+    def _sign(self) -> None:
+        sign = {"machine": platform.node(), "process": os.getpid(), "token": self._token, "alive": time.time()}
+        self._storage.write_json(_FILE, sign)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(_BEAT):
+            try:
+                self.check()
+                self._sign()
+            except TuneworthError:  # a storage that refuses is said by the next table; a lost lease by `check`
+                continue
+
+
+def _alive(found: dict[str, object]) -> bool:
+    """Whether the driver is: by its process number on this machine, else by its last sign."""
+    process, alive = found.get("process"), found.get("alive")
+    if not isinstance(alive, int | float) or time.time() - alive > _DEAD:
+        return False  # also a number that another process has by now
+    if found.get("machine") != platform.node() or os.name != "posix" or not isinstance(process, int):
+        return True
+    try:
+        os.kill(process, 0)  # asks, and sends nothing
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

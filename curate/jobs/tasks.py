@@ -1,0 +1,251 @@
+"""A stage's tasks over parts, and the job that runs them: what is stored is not done again."""
+
+import hashlib
+import json
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from ...core import Progress, RunBroken, Say, TuneworthError, peak_bytes, reset_peak, silent
+from .storage import Done, Lease, Storage
+
+if TYPE_CHECKING:
+    from .executors import Executor
+
+__all__ = ["Job", "Result", "Table", "Task", "carry_out"]
+
+_AT_ONCE = 16  # requests to a storage behind a URL, where each takes some 20 ms
+
+
+@dataclass(frozen=True)
+class Table:
+    """A stored table: one stage's output of one part under a name."""
+
+    stage: str
+    part: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a stage function returns: its tables, and a small note that JSON can hold."""
+
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    note: Any = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One call of a stage function on one part.
+
+    `function` is a top-level function, called as `function(**frames, **parameters)`; `tables` gives each frame's
+    argument name its stored tables, concatenated in that order; of those only `columns` are read, where given. With
+    `bucket` only the rows of that value are read from tables that have a column `bucket`. A name that a part did not
+    store counts as no rows; where no part stored it, the frame has no columns.
+    """
+
+    stage: str
+    part: int
+    function: Callable[..., Result]
+    tables: Mapping[str, Sequence[Table]] = field(default_factory=dict)
+    bucket: int | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    columns: Sequence[str] | None = None
+
+
+def carry_out(storage: Storage, task: Task, *, store: bool = True) -> Done | Result:
+    """Read a task's tables, call its function, store what it returns; every executor calls this and nothing else.
+
+    Returns: what was stored, or the result itself where nothing is to be stored.
+    Raises: TuneworthError, with the stage and the part named.
+    """
+    reset_peak()
+    started = time.perf_counter()
+    try:
+        frames = {
+            name: _frame(storage, tables, columns=task.columns, bucket=task.bucket)
+            for name, tables in task.tables.items()
+        }
+        rows = sum(frame.height for frame in frames.values())
+        result = task.function(**frames, **task.parameters)
+        note = json.loads(json.dumps(result.note, ensure_ascii=False))  # as it comes back from the storage
+        if not store:
+            return Result(result.tables, note)
+        return storage.store(
+            task.stage,
+            task.part,
+            result.tables,
+            note=note,
+            seconds=time.perf_counter() - started,
+            peak_bytes=peak_bytes(),
+            rows_read=rows,
+        )
+    except TuneworthError as error:
+        raise _named(error, task) from error
+    except MemoryError as error:
+        raise RunBroken(
+            f"{_place(task)}: the memory does not suffice\nMore partitions make each part smaller: [cluster] partitions."
+        ) from error
+    except Exception as error:
+        last = "".join(traceback.format_exception(error)).strip().splitlines()[-3:]
+        raise RunBroken(f"{_place(task)} failed\n" + "\n".join(line.strip()[:300] for line in last)) from error
+
+
+class Job:
+    """One curating over parts: a folder of the storage, an executor, and lines for people.
+
+    Open it with `Job.open`, as a context: the lease and the executor are given back at the end.
+    """
+
+    def __init__(
+        self, storage: Storage, executor: "Executor", *, say: Say = silent, lease: Lease | None = None
+    ) -> None:
+        self.storage = storage
+        self.executor = executor
+        self._say = say
+        self._told: set[str] = set()  # stages whose end this driver has said
+        self._lease = lease
+        self._peaks: dict[str, tuple[int, int]] = {}  # stage -> (bytes, part) at the most
+
+    @classmethod
+    def open(
+        cls, storage: Storage, fingerprint: Mapping[str, Any], *, executor: "Executor", say: Say = silent
+    ) -> "Job":
+        """The job of this fingerprint, new or as a killed driver left it.
+
+        `fingerprint` names all that the result depends on, as JSON can hold it: another one is another job.
+        Raises: RunBroken where another driver works on it, or the storage refuses.
+        """
+        text = json.dumps(fingerprint, sort_keys=True, ensure_ascii=False)
+        own = storage.within(f"jobs/{hashlib.sha256(text.encode()).hexdigest()[:16]}")
+        try:
+            executor.prepare(storage)
+            lease = Lease(own)
+            if own.read_json("fingerprint.json") != json.loads(text):
+                own.write_json("fingerprint.json", json.loads(text))
+        except BaseException:
+            executor.close()
+            raise
+        return cls(own, executor, say=say, lease=lease)
+
+    def __enter__(self) -> "Job":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, tasks: Sequence[Task]) -> list[Any]:
+        """Carry out the tasks of a stage that are not stored yet; their notes, in the order of the tasks.
+
+        Raises: the first TuneworthError of a task; tasks not begun are given up.
+        """
+        if not tasks:
+            return []
+        if self._lease is not None:
+            self._lease.check()
+        done: list[Done | None] = self._stored(tasks)
+        missing = [at for at, found in enumerate(done) if found is None]
+        progress = Progress(tasks[0].stage, len(tasks), self._say, skipped=len(tasks) - len(missing))
+        for at, ended in self.executor.carry_out(self.storage, [tasks[at] for at in missing], store=True):
+            assert isinstance(ended, Done)
+            done[missing[at]] = ended
+            progress.ended(ended.rows)
+        if missing or tasks[0].stage not in self._told:  # asked for again by this driver: nothing new
+            progress.finish()
+        self._told.add(tasks[0].stage)
+        for task, found in zip(tasks, done, strict=True):
+            self._note_peak(task, found)
+        return [found.note if found is not None else None for found in done]
+
+    def ask(self, tasks: Sequence[Task]) -> list[Result]:
+        """Carry out tasks whose results come back to the driver, in the order of the tasks; nothing is stored."""
+        results: dict[int, Result] = {}
+        for at, ended in self.executor.carry_out(self.storage, tasks, store=False):
+            assert isinstance(ended, Result)
+            results[at] = ended
+        return [results[at] for at in range(len(tasks))]
+
+    def read(
+        self, tables: Sequence[Table], columns: Sequence[str] | None = None, bucket: int | None = None
+    ) -> pl.DataFrame:
+        """Stored tables on the driver, concatenated in this order; no columns where no part stored them."""
+        return _frame(self.storage, tables, columns=columns, bucket=bucket)
+
+    def buckets(self, tables: Sequence[Table]) -> dict[int, int]:
+        """Rows of each bucket over these tables, without reading them: the largest is what one task must hold."""
+        rows: dict[int, int] = {}
+        for table in tables:
+            done = self.storage.find(table.stage, table.part)
+            stored = None if done is None else done.tables.get(table.name)
+            for piece in stored.pieces if stored is not None else ():
+                if piece.bucket is not None:
+                    rows[piece.bucket] = rows.get(piece.bucket, 0) + piece.rows
+        return dict(sorted(rows.items()))
+
+    def put(self, stage: str, part: int, tables: Mapping[str, pl.DataFrame]) -> None:
+        """Store tables that the driver made; what was there before no longer counts."""
+        self.storage.store(stage, part, tables)
+
+    def memory(self) -> dict[str, int]:
+        """The most bytes that a task of each stage held, of the stages run or found stored."""
+        return {stage: peak for stage, (peak, _) in self._peaks.items()}
+
+    def memory_warnings(self, limit: int | None) -> list[str]:
+        """One line per stage that went above `limit` bytes a task, with what to do."""
+        return [
+            f"{stage}, part {part}: held {peak / 1e9:.1f} GB, above memory_per_task ({(limit or 0) / 1e9:.1f} GB); "
+            "more partitions make each part smaller"
+            for stage, (peak, part) in self._peaks.items()
+            if limit is not None and peak > limit
+        ]
+
+    def remove(self) -> None:
+        """Take away the job's folder, once the result is written elsewhere."""
+        self._release()
+        self.storage.remove("")
+
+    def close(self) -> None:
+        """Give back the lease and the executor; the stored parts stay."""
+        self._release()
+        self.executor.close()
+
+    def _release(self) -> None:
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None
+
+    def _stored(self, tasks: Sequence[Task]) -> list[Done | None]:
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            return list(threads.map(lambda task: self.storage.find(task.stage, task.part), tasks))
+
+    def _note_peak(self, task: Task, done: Done | None) -> None:
+        if done is not None and (done.peak_bytes or 0) > self._peaks.get(task.stage, (0, 0))[0]:
+            self._peaks[task.stage] = (done.peak_bytes or 0, task.part)
+
+
+def _frame(
+    storage: Storage, tables: Sequence[Table], *, columns: Sequence[str] | None = None, bucket: int | None = None
+) -> pl.DataFrame:
+    def load(table: Table) -> pl.DataFrame | None:
+        return storage.load(table.stage, table.part, table.name, columns=columns, bucket=bucket)
+
+    with ThreadPoolExecutor(_AT_ONCE if storage.is_remote else 1) as threads:
+        found = list(threads.map(load, tables))
+    # A stage that had nothing to say may have stored a frame without columns.
+    frames = [frame for frame in found if frame is not None and frame.width]
+    # Where a part's column is all null it has no type of its own: the others' counts.
+    return pl.concat(frames, how="vertical_relaxed") if frames else pl.DataFrame()
+
+
+def _place(task: Task) -> str:
+    return f"{task.stage}, part {task.part}"
+
+
+def _named(error: TuneworthError, task: Task) -> TuneworthError:
+    """The same error with its stage and part in the text."""
+    return type(error)(f"{error}\n(in {_place(task)})")

@@ -1,0 +1,1 @@
+"""Rows beside each other: the exact join, duplicates, conflicts, siblings."""

@@ -1,0 +1,253 @@
+"""Which rows stay where several say the same: stars, so that a row leaves only for a row that is kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sparse
+
+from ..check.facts import text_facts
+from ..check.rows import Checked
+from ..settings import CurateSettings
+from .corpus import Corpus
+from .relations import Edges, Relations
+
+__all__ = ["Outcomes", "rank_rows", "settle"]
+
+_CHUNK = 500_000  # rows that are spoken of at once, with four texts each
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """One entry per row. other: the row that a duplicate repeats or a conflict stands against, -1 for none."""
+
+    outcome: np.ndarray
+    rule: np.ndarray
+    evidence: np.ndarray
+    other: np.ndarray
+    similarity: np.ndarray
+
+    @classmethod
+    def all_kept(cls, n: int) -> "Outcomes":
+        """Every row kept, nothing to say about any."""
+        return cls(np.full(n, "kept", object), np.full(n, None), np.full(n, None), np.full(n, -1), np.full(n, np.nan))
+
+    @property
+    def kept(self) -> np.ndarray:
+        """Which rows are kept."""
+        return self.outcome == "kept"
+
+    def mark(
+        self,
+        rows: np.ndarray,
+        outcome: str,
+        *,
+        rule: object,
+        evidence: object,
+        other: object = -1,
+        similarity: object = np.nan,
+    ) -> "Outcomes":
+        """The outcomes with these rows set; the values are one for all rows or one for each."""
+        changed = {}
+        for name, value in {
+            "outcome": outcome, "rule": rule, "evidence": evidence, "other": other, "similarity": similarity
+        }.items():  # fmt: skip
+            column = getattr(self, name).copy()
+            column[rows] = value
+            changed[name] = column
+        return replace(self, **changed)
+
+
+def rank_rows(corpus: Corpus, checked: Checked, *, keep: str) -> np.ndarray:
+    """The place of each row in the order in which rows are preferred, from 0.
+
+    Whatever `keep` says, an output that breaks a `must` rule never displaces one that breaks none. Equal rows are
+    ordered by the hash of their content, so that the order of the file decides nothing unless it is asked to.
+    """
+    breaks = (checked.must > 0).astype(np.int64)
+    first = corpus.pairs["row"].to_numpy().astype(np.int64)
+    if keep == "first":
+        keys = (first, breaks)
+    else:
+        wish = (checked.should, checked.must) if keep == "best style" else (-corpus.lengths(), breaks)
+        hashes = pl.DataFrame({"content": corpus.content, "whole": corpus.whole()})
+        keys = (first, hashes.select(pl.struct(pl.all()).rank("dense")).to_series().to_numpy(), *wish)
+    rank = np.empty(len(first), np.int64)
+    rank[np.lexsort(keys)] = np.arange(len(first))
+    return rank
+
+
+def settle(corpus: Corpus, relations: Relations, rank: np.ndarray, *, settings: CurateSettings) -> Outcomes:
+    """The outcome of each row before the split: kept, duplicate or conflict."""
+    outcomes = Outcomes.all_kept(len(rank))
+    if not len(rank):
+        return outcomes
+    items = int(relations.item.max()) + 1
+    best = _best_rows(relations.item, rank, items)
+    rank = np.argsort(np.argsort(rank[best], kind="stable"), kind="stable")
+    duplicates, conflicts = relations.duplicates, relations.conflicts
+    every, none = np.ones(items, bool), np.zeros(items, bool)
+    best_kept = settings.conflicts == "keep best"
+    quarantined = _closest(conflicts, rank, every if settings.conflicts == "quarantine" else none, every)
+    stays = every.copy()
+    stays[quarantined.item] = False
+    kept = _kept(stays, rank, [duplicates, conflicts] if best_kept else [duplicates])
+    gone = stays & ~kept
+    repeating = _closest(duplicates, rank, gone, kept)
+    gone[repeating.item] = False
+    conflicting = _closest(conflicts, rank, gone, kept) if best_kept else quarantined
+    return _as_rows(corpus, relations.item, outcomes, best, repeating, conflicting)
+
+
+@dataclass(frozen=True)
+class _Stars:
+    """Items, each with one neighbour and the similarity of inputs and of outputs."""
+
+    item: np.ndarray
+    other: np.ndarray
+    inputs: np.ndarray
+    outputs: np.ndarray
+
+    @property
+    def similarity(self) -> np.ndarray:
+        """The smaller of both similarities."""
+        return np.minimum(self.inputs, self.outputs)
+
+    def take(self, which: np.ndarray) -> "_Stars":
+        """The stars that a mask or positions choose."""
+        return _Stars(self.item[which], self.other[which], self.inputs[which], self.outputs[which])
+
+
+def _closest(edges: Edges, rank: np.ndarray, items: np.ndarray, others: np.ndarray) -> _Stars:
+    """For each of the items the most similar neighbour among the others, of equals the one ranked first.
+
+    Templated data have millions of edges: they are not sorted, and not copied for each direction.
+    """
+    similarity, ends = edges.similarity, ((edges.left, edges.right), (edges.right, edges.left))
+    most, first = np.full(len(rank), -1.0), np.full(len(rank), len(rank))
+    for item, other in ends:
+        which = np.flatnonzero(items[item] & others[other])
+        np.maximum.at(most, item[which], similarity[which])
+    for item, other in ends:
+        which = np.flatnonzero(items[item] & others[other] & (similarity == most[item]))
+        np.minimum.at(first, item[which], rank[other[which]])
+    parts = []
+    for item, other in ends:
+        chosen = items[item] & others[other] & (similarity == most[item]) & (rank[other] == first[item])
+        parts.append(_Stars(item, other, edges.inputs, edges.outputs).take(np.flatnonzero(chosen)))
+    columns = ([getattr(part, name) for part in parts] for name in ("item", "other", "inputs", "outputs"))
+    stars = _Stars(*map(np.concatenate, columns))
+    return stars.take(np.argsort(stars.item, kind="stable"))
+
+
+def _best_rows(item: np.ndarray, rank: np.ndarray, items: int) -> np.ndarray:
+    best = np.full(items, -1)
+    order = np.argsort(-rank, kind="stable")
+    best[item[order]] = order  # the last write, which is the best rank, stays
+    return best
+
+
+def _kept(stays: np.ndarray, rank: np.ndarray, edges: Sequence[Edges]) -> np.ndarray:
+    """Which items are kept: by rank, each that is not alike to one kept before it. Those that do not stay decide nothing."""
+    kept, graphs = stays.copy(), []
+    for some in edges:
+        ones = np.ones(len(some.left), bool)
+        graph = sparse.csr_matrix((ones, (some.left, some.right)), shape=(len(rank), len(rank)))
+        graphs += [(np.asarray(g.indptr), np.asarray(g.indices)) for g in (graph, graph.T.tocsr())]
+    degree = sum((np.diff(starts) for starts, _ in graphs), np.zeros(len(rank), np.int64))
+    items = np.flatnonzero(degree)
+    # One look per item and not per edge: an item that is kept takes all its neighbours away at once.
+    for own in items[np.argsort(rank[items], kind="stable")].tolist():
+        if kept[own]:
+            for starts, neighbours in graphs:
+                kept[neighbours[starts[own] : starts[own + 1]]] = False
+    return kept
+
+
+def _as_rows(
+    corpus: Corpus, item: np.ndarray, outcomes: Outcomes, best: np.ndarray, repeating: _Stars, conflicting: _Stars
+) -> Outcomes:
+    ids = corpus.pairs["id"]
+    left = np.zeros(len(best), bool)
+    left[repeating.item] = left[conflicting.item] = True
+    copies = np.flatnonzero((best[item] != np.arange(len(item))) & ~left[item])
+    others = best[item[copies]]
+    said = [_say_copy(other) for other in ids.gather(others)]
+    outcomes = outcomes.mark(copies, "duplicate", rule="exact_duplicate", evidence=said, other=others, similarity=1.0)
+    for kind, stars in (("duplicate", repeating), ("conflict", conflicting)):
+        place = np.full(len(best), -1)
+        place[stars.item] = np.arange(len(stars.item))
+        rows = np.flatnonzero(place[item] >= 0)
+        own = stars.take(place[item[rows]])
+        others = best[own.other]
+        say = _say_repeats if kind == "duplicate" else _say_conflicts
+        rules, said = [], []
+        for start in range(0, len(rows), _CHUNK):
+            some = np.arange(start, min(start + _CHUNK, len(rows)))
+            for every, new in zip((rules, said), say(corpus, rows[some], others[some], own.take(some)), strict=True):
+                every += new
+        outcomes = outcomes.mark(rows, kind, rule=rules, evidence=said, other=others, similarity=own.similarity)
+    return outcomes
+
+
+def _say_repeats(corpus: Corpus, rows: np.ndarray, others: np.ndarray, stars: _Stars) -> tuple[list[str], list[str]]:
+    """The rule and the evidence of each of these duplicates."""
+    texts = [list(zip(corpus.inputs(r), corpus.outputs(r), strict=True)) for r in (rows, others)]
+    rules, said = [], []
+    for own, other, name, inputs, outputs in zip(
+        *texts, corpus.pairs["id"].gather(others), stars.inputs.tolist(), stars.outputs.tolist(), strict=True
+    ):
+        rules.append("exact_duplicate" if own == other else "near_duplicate")
+        said.append(_say_copy(name) if own == other else _say_near(name, inputs, outputs, own, other))
+    return rules, said
+
+
+def _say_conflicts(corpus: Corpus, rows: np.ndarray, others: np.ndarray, stars: _Stars) -> tuple[list[str], list[str]]:
+    """The same of conflicts."""
+    said = [
+        _say_conflict(name, inputs, own, other)
+        for name, inputs, own, other in zip(
+            corpus.pairs["id"].gather(others), stars.inputs.tolist(), corpus.written(rows), corpus.written(others),
+            strict=True,
+        )
+    ]  # fmt: skip
+    return ["conflict"] * len(rows), said
+
+
+def _say_copy(other: str) -> str:
+    return f'Input and output are those of "{other}", but for case, spacing and identifiers.'
+
+
+def _say_near(
+    other: str, inputs: float, outputs: float, own_texts: tuple[str, str], other_texts: tuple[str, str]
+) -> str:
+    """With the words that differ: facts are numbers and codes, and one word can make another thing of an item too."""
+    said = f'Repeats "{other}": input {inputs:.2f} and output {outputs:.2f} alike, with the same facts'
+    apart = [_words_apart(one, two) for one, two in zip(own_texts, other_texts, strict=True)]
+    names = [f"{name} {words}" for name, words in zip(("input", "output"), apart, strict=True) if words]
+    return f"{said}; {'; '.join(names)}." if names else f"{said}."
+
+
+def _words_apart(own: str, other: str) -> str:
+    """The words that only one of two normalised texts holds; empty where only their order or number differs."""
+    one, two = own.split(), other.split()
+    only_one, only_two = set(one) - set(two), set(two) - set(one)
+    left, right = (
+        _short(" ".join(w for w in words if w in only)) for words, only in ((one, only_one), (two, only_two))
+    )
+    said = [f'"{words}"' if words else "nothing" for words in (left, right)]
+    return " against ".join(said) if left or right else ""
+
+
+def _say_conflict(other: str, inputs: float, output: str, other_output: str) -> str:
+    given = "The same input" if inputs == 1 else f"Nearly the same input ({inputs:.2f} alike, same facts)"
+    own, others = text_facts(output), text_facts(other_output)
+    apart = (sorted(own - others), sorted(others - own))
+    left, right = (_short(", ".join(facts)) or "nothing" for facts in apart)
+    return f'{given} as "{other}" with another answer: {left} against {right}.'
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= 120 else flat[:117] + "…"

@@ -1,0 +1,282 @@
+"""Exact set-similarity joins: every pair of texts at or above a similarity, no estimate anywhere.
+
+Candidates come from one of two filters, by what each would take; both let every pair pass that is alike, and what
+passes is counted in full. One is that of `segments.py`, whose cost grows with the texts. The other serves texts that have
+much in common, and few texts: prefix filtering (Chaudhuri et al. 2006; Bayardo et al. 2007; Xiao et al. 2008, PPJoin).
+With the grams of all sets in one order, rare first, two sets that share `o` grams share one in the first `|x| - o + 1`
+grams of each. At Jaccard similarity t a set shares at least `t|x|` grams with any partner, and at least `2t/(1+t) |x|`
+with one that is no smaller: so the smaller set of each pair needs the shorter prefix. The shared counts of these prefixes
+come from sparse products, tile by tile. Pairs that the lengths, the grams after the prefixes, or the sketches cannot
+carry leave.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import scipy.sparse as sparse
+
+from .ngrams import GramSets, may_share, shared_grams, shared_table
+from .segments import segment_pairs, segment_seconds
+from .signed import signed_grams
+
+__all__ = [
+    "AlikePairs",
+    "alike_pairs",
+    "alike_pairs_between",
+    "alike_tiles",
+    "alike_tiles_between",
+    "as_fraction",
+    "estimated_work",
+    "meeting_seconds",
+    "shared_grams",
+    "verified_pairs",
+]
+
+_ROWS = 2048  # of the smaller sets in one tile
+_COLUMNS = 8192  # of the larger sets in one tile, at least: at most 16 million cells, about 130 MB
+_DENSE = 8  # a tile in which one cell in so many is a candidate is counted as a whole
+_SLICE = 4096  # columns counted at once there: 8 million cells, about 200 MB
+_LARGE = 1_000_000  # cells, from which on that is worth its setting up
+_PAIRS = 1_000_000  # verified at once
+_SECONDS_OF_A_MEETING = 27e-9  # in the sparse products and what follows them, measured
+_SHORT = 0.5  # seconds below which it is not worth looking for something faster
+_SPANS = 16  # the larger sets are cut into so many at most, as each span has its own index
+
+
+@dataclass(frozen=True)
+class AlikePairs:
+    """Pairs of texts by position, with whole-number counts: similarity is `shared / union`, compared as fractions."""
+
+    left: np.ndarray
+    right: np.ndarray
+    shared: np.ndarray
+    union: np.ndarray
+
+    @property
+    def similarity(self) -> np.ndarray:
+        """Jaccard similarity of each pair."""
+        return self.shared / np.maximum(self.union, 1)
+
+    def at_least(self, threshold: float) -> np.ndarray:
+        """Whether each pair reaches the threshold, without rounding."""
+        t = as_fraction(threshold)
+        return self.shared * t.denominator >= t.numerator * self.union
+
+    def take(self, which: np.ndarray) -> "AlikePairs":
+        """The pairs that a mask or positions choose."""
+        return AlikePairs(self.left[which], self.right[which], self.shared[which], self.union[which])
+
+    def turned(self) -> "AlikePairs":
+        """The same pairs, left and right changed over."""
+        return AlikePairs(self.right, self.left, self.shared, self.union)
+
+    @classmethod
+    def joined(cls, parts: "list[AlikePairs]") -> "AlikePairs":
+        """Several tables of pairs as one."""
+        none = np.zeros(0, np.int64)
+        columns = zip(
+            *((p.left, p.right, p.shared, p.union) for p in [cls(none, none, none, none), *parts]), strict=True
+        )
+        return cls(*map(np.concatenate, columns))
+
+    def in_order(self) -> "AlikePairs":
+        """The pairs by their left and then their right position."""
+        return self.take(np.lexsort((self.right, self.left)))
+
+
+def alike_pairs(grams: GramSets, threshold: float) -> AlikePairs:
+    """All pairs of distinct positions, `left < right`, with similarity at or above the threshold."""
+    return AlikePairs.joined(list(alike_tiles(grams, threshold))).in_order()
+
+
+def alike_pairs_between(grams: GramSets, left: np.ndarray, right: np.ndarray, threshold: float) -> AlikePairs:
+    """All pairs of a position in `left` and one in `right` with similarity at or above the threshold."""
+    return AlikePairs.joined(list(alike_tiles_between(grams, left, right, threshold))).in_order()
+
+
+def alike_tiles(grams: GramSets, threshold: float, *, among: np.ndarray | None = None) -> Iterator[AlikePairs]:
+    """`alike_pairs` in parts of bounded size, in no order that means anything; `among` names the positions compared."""
+    rows, t = np.arange(len(grams.sizes)) if among is None else among, as_fraction(threshold)
+    found = _by_segments(grams, rows, rows, t, _prefix_meetings(grams, rows, rows, t) / 2 * _SECONDS_OF_A_MEETING)
+    if found is None:
+        order = _by_size(grams, rows)
+        found = _tiles(grams, order, order, np.arange(1, len(order) + 1), t)
+    for tile in found:
+        low, high = np.minimum(tile.left, tile.right), np.maximum(tile.left, tile.right)
+        yield AlikePairs(low, high, tile.shared, tile.union)
+
+
+def alike_tiles_between(grams: GramSets, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    """`alike_pairs_between` in parts of bounded size."""
+    t = as_fraction(threshold)
+    few, many = sorted((left, right), key=lambda rows: int(grams.sizes[rows].sum()))
+    by_segments = _by_segments(grams, few, many, t, meeting_seconds(grams, left, right, t))
+    if by_segments is not None:
+        yield from by_segments if few is left else (tile.turned() for tile in by_segments)
+        return
+    left, right = _by_size(grams, left), _by_size(grams, right)
+    sizes, others = grams.sizes[left], grams.sizes[right]
+    yield from _tiles(grams, left, right, np.searchsorted(others, sizes, side="left"), t)
+    for tile in _tiles(grams, right, left, np.searchsorted(sizes, others, side="right"), t):
+        yield tile.turned()
+
+
+def as_fraction(threshold: float) -> Fraction:
+    """The threshold as it is written."""
+    return Fraction(str(threshold))  # 0.8 is four fifths, not the float below it
+
+
+def verified_pairs(grams: GramSets, a: np.ndarray, b: np.ndarray, t: Fraction) -> AlikePairs:
+    """The pairs of positions that reach the threshold, counted exactly."""
+    needed = _needed(grams.sizes[a], grams.sizes[b], t)
+    near = np.flatnonzero(may_share(grams, a, b, needed))
+    a, b, needed = a[near], b[near], needed[near]
+    shared = shared_grams(grams, a, b)
+    enough = np.flatnonzero(shared >= needed)
+    a, b, shared = a[enough], b[enough], shared[enough]
+    return AlikePairs(a, b, shared, grams.sizes[a] + grams.sizes[b] - shared)
+
+
+def estimated_work(grams: GramSets, threshold: float) -> int:
+    """How many grams meet in the prefixes of all texts: what the sparse products of the join would have to count."""
+    order = np.arange(len(grams.sizes))
+    return _prefix_meetings(grams, order, order, as_fraction(threshold)) // 2
+
+
+def meeting_seconds(grams: GramSets, left: np.ndarray, right: np.ndarray, t: Fraction) -> float:
+    """About what the join of two sides takes by prefixes on one core: deterministic, as it is counted, not timed."""
+    meetings = _prefix_meetings(grams, left, right, t) + _prefix_meetings(grams, right, left, t)
+    return meetings * _SECONDS_OF_A_MEETING
+
+
+def _prefix_meetings(grams: GramSets, small: np.ndarray, large: np.ndarray, t: Fraction) -> int:
+    """How many grams meet in the prefixes of some texts and of others that are no smaller."""
+    short = _prefixes(grams, small, _short_rest(grams.sizes[small], t))
+    long = _prefixes(grams, large, _rest(grams.sizes[large], t))
+    counts = [np.bincount(prefixes.matrix.indices, minlength=grams.vocabulary) for prefixes in (short, long)]
+    return int(counts[0] @ counts[1])
+
+
+def _needed(size: np.ndarray, other: np.ndarray, t: Fraction) -> np.ndarray:
+    """The shared grams that make sets of these sizes alike."""
+    p, q = t.numerator, t.denominator
+    return -(-p * (size + other) // (p + q))
+
+
+def _rest(sizes: np.ndarray, t: Fraction) -> np.ndarray:
+    """Grams after the prefix that serves for partners of any size."""
+    return -(-t.numerator * sizes // t.denominator) - 1
+
+
+def _short_rest(sizes: np.ndarray, t: Fraction) -> np.ndarray:
+    """Grams after the prefix that serves for partners no smaller."""
+    return _needed(sizes, sizes, t) - 1
+
+
+def _by_size(grams: GramSets, rows: np.ndarray) -> np.ndarray:
+    return rows[np.argsort(grams.sizes[rows], kind="stable")]
+
+
+def _by_segments(
+    grams: GramSets, few: np.ndarray, many: np.ndarray, t: Fraction, seconds: float
+) -> Iterator[AlikePairs] | None:
+    """The alike pairs by segments, where that takes less than so many seconds."""
+    within = few is many
+    if seconds < _SHORT:
+        return None
+    left = signed_grams(grams, few)
+    right = left if within else signed_grams(grams, many)
+    if segment_seconds(left, right, t, within=within) >= seconds:
+        return None
+    return (
+        verified_pairs(grams, left.order[i[part]], right.order[j[part]], t)
+        for i, j in segment_pairs(left, right, t, within=within)
+        for part in (slice(start, start + _PAIRS) for start in range(0, len(i), _PAIRS))
+    )
+
+
+@dataclass(frozen=True)
+class _Prefixes:
+    """The first grams of some sets as a matrix, the last gram among them, and how many grams come after them."""
+
+    matrix: sparse.csr_matrix
+    last: np.ndarray
+    rest: np.ndarray
+
+
+def _tiles(
+    grams: GramSets, small: np.ndarray, large: np.ndarray, first: np.ndarray, t: Fraction
+) -> Iterator[AlikePairs]:
+    """Alike pairs of `small[i]` and `large[j]` with `j >= first[i]`; both go by size, and these j are no smaller."""
+    if not len(small) or not len(large):
+        return
+    p, q = t.numerator, t.denominator
+    sizes, others = grams.sizes[small], grams.sizes[large]
+    end = np.searchsorted(others, sizes * q // p, side="right")  # a larger set cannot be alike
+    short = _prefixes(grams, small, _short_rest(sizes, t))
+    long = _prefixes(grams, large, _rest(others, t))
+    matrix, other = _only_shared(short.matrix, long.matrix, grams.vocabulary, twice=small is large)
+    span = max(_COLUMNS, -(-len(large) // _SPANS))
+    spans = [other[low : low + span].T.tocsr() for low in range(0, len(large), span)]
+    for start in range(0, len(small), _ROWS):
+        block, stop = matrix[start : start + _ROWS], min(start + _ROWS, len(small))
+        for number in range(int(first[start]) // span, -(-int(end[stop - 1]) // span)):
+            cells = block @ spans[number]
+            low, high = max(int(first[start]), number * span), min(int(end[stop - 1]), (number + 1) * span)
+            if cells.nnz * _DENSE > (stop - start) * (high - low) > _LARGE:
+                yield _dense_tile(grams, small[start:stop], large[low:high], first[start:stop] - low, t)
+                continue
+            i = np.repeat(np.arange(start, stop, dtype=np.int32), np.diff(cells.indptr))
+            j = cells.indices + np.int32(number * span)
+            inside = np.flatnonzero((j >= first[i]) & (j < end[i]))
+            i, j, counted = i[inside], j[inside], cells.data[inside]
+            needed = _needed(sizes[i], others[j], t)
+            # Grams up to the smaller of both last ones are counted; the others come after that set's prefix.
+            rest = np.where(short.last[i] <= long.last[j], short.rest[i], long.rest[j])
+            possible = np.flatnonzero(counted + rest >= needed)
+            yield verified_pairs(grams, small[i[possible]], large[j[possible]], t)
+
+
+def _dense_tile(grams: GramSets, small: np.ndarray, large: np.ndarray, first: np.ndarray, t: Fraction) -> AlikePairs:
+    """The alike pairs of a tile in which most pairs are candidates: templated texts."""
+    sizes, others = grams.sizes[small], grams.sizes[large]
+    parts = []
+    for low in range(0, len(large), _SLICE):
+        columns = slice(low, low + _SLICE)
+        shared = shared_table(grams, small, large[columns])
+        reached = shared >= _needed(sizes[:, None], others[columns], t)
+        reached &= np.arange(low, low + shared.shape[1]) >= first[:, None]
+        i, j = np.nonzero(reached)
+        counted, j = shared[i, j].astype(np.int64), j + low
+        parts.append(AlikePairs(small[i], large[j], counted, sizes[i] + others[j] - counted))
+    return AlikePairs.joined(parts)
+
+
+def _prefixes(grams: GramSets, rows: np.ndarray, rest: np.ndarray) -> _Prefixes:
+    lengths = grams.sizes[rows] - rest
+    bounds = np.concatenate(([0], np.cumsum(lengths)))
+    places = np.arange(bounds[-1]) + np.repeat(grams.starts[rows] - bounds[:-1], lengths)
+    columns = grams.grams[places]
+    matrix = sparse.csr_matrix((np.ones(len(columns), np.int32), columns, bounds), shape=(len(rows), grams.vocabulary))
+    return _Prefixes(matrix, columns[bounds[1:] - 1], rest)
+
+
+def _only_shared(
+    short: sparse.csr_matrix, long: sparse.csr_matrix, width: int, *, twice: bool
+) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Both without the grams that can join no two sets, the others numbered anew: most grams of prefixes stand alone."""
+    shared = np.bincount(long.indices, minlength=width) > int(twice)
+    shared &= np.bincount(short.indices, minlength=width) > 0
+    number = np.cumsum(shared, dtype=np.int32) - 1
+    return _columns(short, shared, number), _columns(long, shared, number)
+
+
+def _columns(matrix: sparse.csr_matrix, chosen: np.ndarray, number: np.ndarray) -> sparse.csr_matrix:
+    stay = chosen[matrix.indices]
+    bounds = np.concatenate(([0], np.cumsum(stay)))[matrix.indptr]
+    columns = number[matrix.indices[stay]]
+    return sparse.csr_matrix(
+        (np.ones(len(columns), np.int32), columns, bounds), shape=(len(bounds) - 1, int(chosen.sum()))
+    )

@@ -1,0 +1,303 @@
+"""What two pairs are to each other: duplicates, conflict, alternatives or siblings.
+
+Rows are gathered twice before anything is compared, so that templated data do not explode: rows of one normalised
+input and the same facts are one *subject*; rows of one subject with one normalised output and the same facts in it
+are one *item*. Subjects are compared by the join on inputs, items by exact similarity of their outputs.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sparse
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+
+from ...core import DataError
+from ..check.facts import is_label
+from .candidates import Method, Skew
+from .corpus import AskedMethod, Corpus, first_rows
+from .join import AlikePairs, as_fraction
+from .ngrams import GramSets, gram_sets, may_share, shared_grams
+from .subjects import Subjects, all_combinations, distinct_rows
+
+__all__ = [
+    "LISTED",
+    "Edges",
+    "Relations",
+    "SiblingForest",
+    "compare_outputs",
+    "refuse_too_many",
+    "relate",
+]
+
+
+_CHUNK = 500_000  # pairs of items looked at together: about 100 MB
+MOST = 60_000_000  # pairs that are held, each with all that is found about it: 130 bytes each, measured, so 8 GB
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Pairs of items with the similarity of their inputs and of their outputs."""
+
+    left: np.ndarray
+    right: np.ndarray
+    inputs: np.ndarray
+    outputs: np.ndarray
+
+    @property
+    def similarity(self) -> np.ndarray:
+        """The smaller of both similarities."""
+        return np.minimum(self.inputs, self.outputs)
+
+
+def compare_outputs(
+    same: AlikePairs,
+    subject: np.ndarray,
+    output: np.ndarray,
+    facts: np.ndarray,
+    texts: Callable[[np.ndarray], list[str]],
+    *,
+    threshold: float,
+) -> tuple[Edges, Edges, int]:
+    """Duplicates, conflicts and the number of alternatives among items whose subjects are the same.
+
+    `subject, output, facts` are one number per item; `texts` gives the normalised outputs of numbers.
+    """
+    subjects = int(max(subject.max(initial=-1), same.right.max(initial=-1))) + 1
+    items = np.bincount(subject, minlength=subjects)
+    several = np.flatnonzero(items > 1)
+    left, right = np.concatenate((same.left, several)), np.concatenate((same.right, several))
+    inputs = np.concatenate((same.similarity, np.ones(len(several))))
+    asked = np.zeros(subjects, bool)
+    asked[left] = asked[right] = True
+    needed = np.unique(output[asked[subject]])
+    place = np.zeros(int(output.max(initial=-1)) + 1, np.int64)
+    place[needed] = np.arange(len(needed))
+    compared = texts(needed)
+    grams, label = gram_sets(compared), np.array([is_label(text) for text in compared], bool)
+    output = place[output]
+    work = np.cumsum(items[left] * items[right])
+    duplicates, conflicts, alternatives, start = [], [], 0, 0
+    while start < len(left):
+        spent = work[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(work, spent + _CHUNK)))
+        origin, a, b = all_combinations(subject, left[start:stop], right[start:stop], subjects)
+        once = np.flatnonzero((left[start:stop] != right[start:stop])[origin] | (a < b))
+        origin, a, b = origin[once] + start, a[once], b[once]
+        differ = output[a] != output[b]
+        labels = label[output[a]] & label[output[b]] & differ
+        alike, similarity = _alike(grams, output[a], output[b], labels, threshold)
+        conflict = labels | (alike & (facts[a] != facts[b]) & differ)
+        duplicate = alike & ~conflict
+        for kind, which in ((duplicates, duplicate), (conflicts, conflict)):
+            chosen = np.flatnonzero(which)
+            kind.append(Edges(a[chosen], b[chosen], inputs[origin[chosen]], similarity[chosen]))
+        alternatives += len(a) - len(duplicates[-1].left) - len(conflicts[-1].left)
+        refuse_too_many(
+            sum(len(edges.left) for edges in duplicates + conflicts),
+            "outputs repeat or contradict each other",
+            threshold,
+        )
+        start = stop
+    return _joined(duplicates), _joined(conflicts), alternatives
+
+
+def refuse_too_many(pairs: int, what: str, threshold: float) -> None:
+    """Ends with an error that names the way out, before memory does.
+
+    Raises:
+        DataError: more pairs than can be held.
+    """
+    if pairs > MOST:
+        raise DataError(
+            f"more than {MOST:,} pairs of {what}: the rows follow a template whose slots are words\n"
+            "Give the inputs as fields, as fields that differ are other facts, "
+            f"or raise [curate] near_duplicate from {threshold:g}."
+        )
+
+
+def _alike(
+    grams: GramSets, a: np.ndarray, b: np.ndarray, counted: np.ndarray, threshold: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each pair of outputs is alike, and its similarity: 0 where it cannot be alike and need not be `counted`."""
+    t = as_fraction(threshold)
+    p, q = t.numerator, t.denominator
+    size_a, size_b = grams.sizes[a], grams.sizes[b]
+    differ = a != b
+    possible = differ & (counted | (np.minimum(size_a, size_b) * q >= p * np.maximum(size_a, size_b)))
+    chosen = np.flatnonzero(possible)
+    needed = -(-p * (size_a[chosen] + size_b[chosen]) // (p + q))
+    chosen = chosen[counted[chosen] | may_share(grams, a[chosen], b[chosen], needed)]
+    shared = shared_grams(grams, a[chosen], b[chosen])
+    union = size_a[chosen] + size_b[chosen] - shared
+    similarity = np.where(differ, 0.0, 1.0)
+    similarity[chosen] = shared / union
+    alike = ~differ
+    alike[chosen] = shared * q >= p * union
+    return alike, similarity
+
+
+def _joined(parts: Sequence[Edges]) -> Edges:
+    none, no = np.zeros(0, np.int64), np.zeros(0)
+    columns = zip(*((e.left, e.right, e.inputs, e.outputs) for e in [Edges(none, none, no, no), *parts]), strict=True)
+    return Edges(*map(np.concatenate, columns))
+
+
+_HELD = 4_000_000  # pairs gathered before the forest is grown
+_LEVELS = 16  # similarities at which it is known what is connected
+
+
+class SiblingForest:
+    """A spanning forest of the most similar pairs: whatever similarity one cuts it at, it connects what all pairs do."""
+
+    def __init__(self, positions: int, threshold: float) -> None:
+        self._levels = np.linspace(threshold, 1, _LEVELS)
+        self._part = np.tile(np.arange(positions), (_LEVELS, 1))
+        self._forest = AlikePairs.joined([])
+        self._held: list[AlikePairs] = []
+        self._count = 0
+
+    def add(self, pairs: AlikePairs) -> None:
+        """Takes more pairs in, each once; those whose ends are connected by pairs at least as similar are let go at once."""
+        level = np.searchsorted(self._levels, pairs.similarity)
+        level = np.minimum(level, _LEVELS - 1)
+        pairs = pairs.take(np.flatnonzero(self._part[level, pairs.left] != self._part[level, pairs.right]))
+        self._held.append(pairs)
+        self._count += len(pairs.left)
+        if self._count > _HELD:
+            self._grow()
+
+    def pairs(self) -> AlikePairs:
+        """The pairs of the forest."""
+        self._grow()
+        return self._forest
+
+    def _grow(self) -> None:
+        every = AlikePairs.joined([self._forest, *self._held])
+        self._held, self._count = [], 0
+        size = self._part.shape[1]
+        order = np.arange(1, len(every.left) + 1)
+        weight = 2 - every.similarity  # no weight may be 0
+        graph = sparse.csr_matrix((weight, (every.left, every.right)), shape=(size, size))
+        place = sparse.csr_matrix((order, (every.left, every.right)), shape=(size, size))
+        tree = minimum_spanning_tree(graph).tocoo()
+        chosen = np.asarray(place[tree.row, tree.col]).ravel() - 1 if tree.nnz else np.zeros(0, np.int64)
+        self._forest = every.take(np.sort(chosen))
+        similarity = self._forest.similarity
+        for number, level in enumerate(self._levels):
+            part = self._forest.take(similarity >= level)
+            graph = sparse.coo_matrix((np.ones(len(part.left), np.int8), (part.left, part.right)), shape=(size, size))
+            self._part[number] = connected_components(graph, directed=False)[1]
+
+
+LISTED = 20_000_000  # sibling pairs held at most, 640 MB; of more, what decides which rows are connected
+
+
+@dataclass(frozen=True)
+class Relations:
+    """subject, item: one number per row. same, siblings: pairs of subjects. duplicates, conflicts: pairs of items.
+
+    alike: pairs of rows with alike inputs; alternatives: pairs of items; sibling_pairs: pairs of subjects. Where there
+    are more than 20 million of these, `siblings` holds all that touch a subject which may leave, and of the others a
+    spanning forest of the most similar: at each similarity it connects what all of them connect.
+    """
+
+    subject: np.ndarray
+    item: np.ndarray
+    same: AlikePairs
+    siblings: AlikePairs
+    duplicates: Edges
+    conflicts: Edges
+    alternatives: int
+    alike: int
+    sibling_pairs: int
+    method: Method
+    skew: Skew
+
+
+def relate(
+    corpus: Corpus, *, threshold: float, method: AskedMethod = "exact", may_leave: np.ndarray | None = None
+) -> Relations:
+    """The relations of all rows.
+
+    `may_leave` marks rows that may leave before they are tied for other reasons than these relations: what a person
+    decided, a given split.
+
+    Raises:
+        DataError: so many pairs are alike with the same facts that they cannot be held.
+    """
+    rows = np.bincount(corpus.text)
+    join = corpus.join(threshold, method)
+    subjects = Subjects(corpus.text, len(rows), corpus.input_facts)
+    alike = int((rows * (rows - 1) // 2).sum())
+    same_parts, same_pairs, listed, sibling_pairs = [], 0, [], 0
+    for found in join.pairs():
+        alike += int((rows[found.left] * rows[found.right]).sum())
+        same, siblings = map(_smaller_first, subjects.split(found))
+        same_parts.append(same)
+        same_pairs += len(same.left)
+        refuse_too_many(same_pairs, "inputs are alike with the same facts", threshold)
+        sibling_pairs += len(siblings.left)
+        listed = [*listed, siblings] if sibling_pairs <= LISTED else []
+    same = AlikePairs.joined([*same_parts, subjects.of_one_text()])
+    same_parts.clear()
+    subject = subjects.of_row
+    item, duplicates, conflicts, alternatives = _outputs(corpus, subject, same, threshold)
+    siblings = AlikePairs.joined(listed)
+    if sibling_pairs > LISTED:
+        leaving = _may_leave(subject, subjects.count, item, duplicates, conflicts, may_leave)
+        siblings = _thinned((_smaller_first(subjects.split(f)[1]) for f in join.pairs()), leaving, threshold)
+    return Relations(
+        subject, item, same, siblings, duplicates, conflicts, alternatives, alike, sibling_pairs, join.method,
+        join.skew(),
+    )  # fmt: skip
+
+
+def _smaller_first(pairs: AlikePairs) -> AlikePairs:
+    left, right = np.minimum(pairs.left, pairs.right), np.maximum(pairs.left, pairs.right)
+    return AlikePairs(left, right, pairs.shared, pairs.union)
+
+
+def _outputs(
+    corpus: Corpus, subject: np.ndarray, same: AlikePairs, threshold: float
+) -> tuple[np.ndarray, Edges, Edges, int]:
+    """The item of each row; duplicates, conflicts and the number of alternatives among items."""
+    asked = np.bincount(subject, minlength=int(same.right.max(initial=0)) + 1) > 1
+    asked[same.left] = asked[same.right] = True
+    rows = np.flatnonzero(asked[subject])
+    facts = np.full(len(subject), -1, np.int64)
+    facts[rows] = corpus.output_facts(rows)
+    item, (of_subject, of_output, of_facts) = distinct_rows(subject, corpus.output, facts)
+    first = first_rows(corpus.output)
+    return item, *compare_outputs(
+        same, of_subject, of_output, of_facts, lambda numbers: corpus.outputs(first[numbers]), threshold=threshold
+    )
+
+
+def _may_leave(
+    subject: np.ndarray,
+    subjects: int,
+    item: np.ndarray,
+    duplicates: Edges,
+    conflicts: Edges,
+    rows: np.ndarray | None,
+) -> np.ndarray:
+    """Subjects of which no row may be left when the rest is tied."""
+    items = np.zeros(int(item.max(initial=-1)) + 1, bool)
+    for edges in (duplicates, conflicts):
+        items[edges.left] = items[edges.right] = True
+    leaving = np.zeros(subjects, bool)
+    leaving[subject[items[item]]] = True
+    if rows is not None:
+        leaving[subject[rows]] = True
+    return leaving
+
+
+def _thinned(parts: Iterable[AlikePairs], leaving: np.ndarray, threshold: float) -> AlikePairs:
+    """The pairs with a subject that may leave, and a spanning forest of all others."""
+    held, forest = [], SiblingForest(len(leaving), threshold)
+    for siblings in parts:
+        loose = leaving[siblings.left] | leaving[siblings.right]
+        held.append(siblings.take(np.flatnonzero(loose)))
+        forest.add(siblings.take(np.flatnonzero(~loose)))
+    return AlikePairs.joined([*held, forest.pairs()])

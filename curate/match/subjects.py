@@ -1,0 +1,134 @@
+"""Subjects: rows of one normalised input and the same facts. Facts are looked up when an input first turns out alike."""
+
+from collections.abc import Callable, Collection
+
+import numpy as np
+import polars as pl
+
+from ..check.facts import field_facts, text_facts
+from .join import AlikePairs
+
+__all__ = [
+    "Subjects",
+    "all_combinations",
+    "distinct_rows",
+    "input_facts",
+]
+
+
+def all_combinations(
+    of: np.ndarray, left: np.ndarray, right: np.ndarray, groups: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each pair of groups as all pairs of a member of the one and a member of the other.
+
+    `of` is the group of each member. Gives the position of the pair of groups, and both members.
+    """
+    members = np.argsort(of, kind="stable")
+    counts = np.bincount(of, minlength=groups)
+    starts = np.cumsum(counts) - counts
+    sizes = counts[left] * counts[right]
+    origin = np.repeat(np.arange(len(left)), sizes)
+    within = np.arange(len(origin)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    width = counts[right][origin]
+    first = members[starts[left][origin] + within // np.maximum(width, 1)]
+    second = members[starts[right][origin] + within % np.maximum(width, 1)]
+    return origin, first, second
+
+
+def distinct_rows(*columns: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """A number per row, equal where all columns are, in their order; and the columns of each number."""
+    order = np.lexsort(columns[::-1])
+    new = np.ones(len(order), bool)
+    new[1:] = np.any([column[order[1:]] != column[order[:-1]] for column in columns], axis=0)
+    numbers = np.empty(len(order), np.int64)
+    numbers[order] = np.cumsum(new) - 1
+    return numbers, tuple(column[order[new]] for column in columns)
+
+
+class Subjects:
+    """The subjects of some rows, given the number of each row's normalised input and what tells facts apart.
+
+    `facts` gives a number for each of the rows asked for, equal where the facts of their inputs are. A text's first
+    facts are the subject of the text's own number; other facts of the same text come after all texts.
+    """
+
+    def __init__(self, text: np.ndarray, texts: int, facts: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.of_row = text.copy()
+        self._facts_of = facts
+        self._text = text
+        self._members = np.argsort(text, kind="stable")
+        self._counts = np.bincount(text, minlength=texts)
+        self._starts = np.cumsum(self._counts) - self._counts
+        self._known = np.zeros(texts, bool)
+        self._facts = np.full(texts, -1, np.int64)
+        self._further: dict[tuple[int, int], int] = {}  # text and facts: the subject
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._facts)
+
+    def split(self, found: AlikePairs) -> tuple[AlikePairs, AlikePairs]:
+        """Pairs of alike texts as pairs of subjects, left and right as they were: those of the same facts, and siblings."""
+        self._learn(found)
+        pairs = self._expanded(found)
+        same = self._facts[pairs.left] == self._facts[pairs.right]
+        if self._further:  # what is equal when normalised has the same facts
+            texts = np.concatenate((np.arange(len(self._known)), np.array([text for text, _ in self._further])))
+            same |= texts[pairs.left] == texts[pairs.right]
+        return pairs.take(np.flatnonzero(same)), pairs.take(np.flatnonzero(~same))
+
+    def of_one_text(self) -> AlikePairs:
+        """Pairs of subjects of one text: equal when normalised, so that they have the same facts."""
+        members, texts = self._several()
+        _, a, b = all_combinations(texts, np.unique(texts), np.unique(texts), len(self._known))
+        once = members[a] < members[b]
+        a, b = members[a[once]], members[b[once]]
+        return AlikePairs(a, b, np.ones(len(a), np.int64), np.ones(len(a), np.int64))
+
+    def _several(self) -> tuple[np.ndarray, np.ndarray]:
+        """The subjects of texts that have several, and their texts."""
+        further = np.array([text for text, _ in self._further], np.int64)
+        first = np.unique(further)
+        return np.concatenate((first, np.fromiter(self._further.values(), np.int64))), np.concatenate((first, further))
+
+    def _expanded(self, found: AlikePairs) -> AlikePairs:
+        if not self._further:
+            return found
+        members, texts = self._several()
+        several = np.zeros(len(self._known), bool)
+        several[texts] = True
+        more = several[found.left] | several[found.right]
+        part = found.take(np.flatnonzero(more))
+        single = np.setdiff1d(np.concatenate((part.left, part.right)), texts)
+        members, texts = np.concatenate((members, single)), np.concatenate((texts, single))
+        origin, a, b = all_combinations(texts, part.left, part.right, len(self._known))
+        expanded = AlikePairs(members[a], members[b], part.shared[origin], part.union[origin])
+        return AlikePairs.joined([found.take(np.flatnonzero(~more)), expanded])
+
+    def _learn(self, found: AlikePairs) -> None:
+        near = self._known.copy()
+        near[found.left] = near[found.right] = True
+        texts = np.flatnonzero(near & ~self._known)
+        self._known = near
+        counts = self._counts[texts]
+        bounds = np.cumsum(counts) - counts
+        rows = self._members[np.arange(int(counts.sum())) + np.repeat(self._starts[texts] - bounds, counts)]
+        facts = self._facts_of(rows)
+        first = facts[bounds]
+        self._facts[texts] = first
+        other = np.flatnonzero(facts != np.repeat(first, counts))
+        new = []
+        for row, own in zip(rows[other].tolist(), facts[other].tolist(), strict=True):
+            key = (int(self._text[row]), own)
+            if key not in self._further:
+                self._further[key] = len(self._facts) + len(new)
+                new.append(own)
+            self.of_row[row] = self._further[key]
+        self._facts = np.concatenate((self._facts, np.array(new, np.int64)))
+
+
+def input_facts(pairs: pl.DataFrame, *, leave_out: Collection[str]) -> list[frozenset[str]]:
+    """The facts of each row's input."""
+    rows = pairs.select("input", "fields").rows()
+    return [text_facts(text) if fields is None else field_facts(fields, leave_out=leave_out) for text, fields in rows]

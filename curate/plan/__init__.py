@@ -1,0 +1,1 @@
+"""What a job would take, from a sample run through the stages."""

@@ -1,0 +1,211 @@
+"""What curating a sample shows: seconds and bytes of each stage, copies among its rows, what the driver holds."""
+
+import json
+import re
+import shutil
+import time
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ..jobs.curate import curate_in_parts
+from ..jobs.executors import Here
+from ..jobs.prepare import Asked
+from ..jobs.storage import Done, Storage, open_storage
+from ..jobs.tasks import Job, Result, Table, Task, carry_out
+from ..match.join import as_fraction, estimated_work
+from ..match.ngrams import gram_sets
+from ..match.segments import expected_candidates
+from ..match.signed import signed_texts
+from ..settings import DataSettings
+from ..split.given import HeldSplits
+
+__all__ = ["BUCKETS", "Measured", "Search", "measure_sample"]
+
+BUCKETS = 4  # that a sample's keys are exchanged in
+_MARK = re.compile(r"search (inputs|outputs) \w+-across-([\d.]+)")
+
+
+@dataclass(frozen=True)
+class Search:
+    """One exact search between two sides in the sample: their characters."""
+
+    kind: str  # "inputs" or "outputs"
+    held: int
+    train: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a sample of `rows` rows took and held.
+
+    seconds: of one core for each stage, reading and writing of its tables included, without the exact searches; these
+    are in `searches`. driver_seconds: what no task takes. stored: bytes of each stage. written: bytes of the run's
+    curate folder. repeats, near: rows that left as exact and as near copies. within, between: pairs of alike inputs
+    whose rows stand in one block and in two. work: gram meetings of the exact join (`estimated_work`) by kind of text;
+    candidates: pairs with a key in common in the search by segments, each text against each, by kind; characters: of
+    all distinct texts by kind. driver_bytes: of the tables that the driver holds.
+    """
+
+    rows: int
+    seconds: dict[str, float]
+    searches: list[Search]
+    driver_seconds: float
+    stored: dict[str, int]
+    written: int
+    repeats: int
+    near: int
+    within: int
+    between: int
+    met: int
+    repeats_within: int
+    repeats_between: int
+    largest_bucket: int
+    capped: int
+    work: dict[str, int]
+    candidates: dict[str, float]
+    characters: dict[str, int]
+    distinct: int
+    text_bytes: int
+    input_characters: float
+    output_characters: float
+    driver_bytes: int
+
+
+@dataclass
+class _Timed(Here):
+    """Tasks in this process, with the seconds that its processor took for those of each stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def carry_out(self, storage: Storage, tasks: Sequence[Task], *, store: bool) -> Iterator[tuple[int, Done | Result]]:
+        """Each task in its order."""
+        for at, task in enumerate(tasks):
+            # Seconds of the processor, of all threads: others on the machine do not make the rates worse.
+            started = time.process_time()
+            ended = carry_out(storage, task, store=store)
+            self.seconds[task.stage] = self.seconds.get(task.stage, 0.0) + time.process_time() - started
+            yield at, ended
+
+
+def measure_sample(data: DataSettings, asked: Asked, blocks: Sequence[int], folder: Path, *, seed: int) -> Measured:
+    """Curate the files at `data.path` below a folder, which is taken away again, and say what it took.
+
+    `blocks` are the rows that stood side by side in the data.
+    Raises: DataError, ConfigError: as `curate_in_parts`.
+    """
+    executor = _Timed()
+    try:
+        with Job.open(open_storage(folder / "storage"), {"sample": folder.name}, executor=executor) as job:
+            started = time.process_time()
+            curated = curate_in_parts(
+                job, Path(data.path), replace(data, path=""), asked, held=HeldSplits(), seed=seed, buckets=BUCKETS
+            )
+            curated.write(folder / "run")
+            seconds = time.process_time() - started
+            return _measured(job, executor, seconds, curated.summary, curated.ledger, blocks, asked, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _measured(
+    job: Job, executor: _Timed, seconds: float, summary: dict[str, Any], ledger: pl.DataFrame, blocks: Sequence[int],
+    asked: Asked, folder: Path,
+) -> Measured:  # fmt: skip
+    threshold = asked.settings.near_duplicate
+    done = _done(folder / "storage")
+    parts = range(summary["cluster"]["parts"])
+    numbers = job.read([Table("measure", part, "numbers") for part in parts])
+    pairs = job.read([Table("measure", part, "pairs") for part in parts])
+    texts = {
+        kind: pl.concat([job.read([Table(f"distinct {kind}", b, "texts")]) for b in range(BUCKETS)])
+        for kind in ("inputs", "outputs")
+    }
+    repeats = _repeated(numbers, blocks)
+    within, between = _alike(job, numbers, texts["inputs"]["key"], blocks, f"alike {threshold:g}-verify")
+    rules = Counter(ledger.filter(pl.col("outcome") == "duplicate")["rule"].to_list())
+    lengths = {kind: int(table["text"].str.len_chars().sum()) for kind, table in texts.items()}
+    return Measured(
+        rows=len(ledger),
+        seconds={stage: own for stage, own in executor.seconds.items() if not _MARK.match(stage)},
+        searches=_searches(done, threshold),
+        driver_seconds=max(0.0, seconds - sum(executor.seconds.values())),
+        stored={stage: sum(t["bytes"] for d in own for t in d["tables"].values()) for stage, own in done.items()},
+        written=sum(path.stat().st_size for path in (folder / "run").rglob("*") if path.is_file()),
+        repeats=rules["exact_duplicate"],
+        near=rules["near_duplicate"],
+        within=within,
+        between=between,
+        met=sum(d["tables"].get("pairs", {"rows": 0})["rows"] for d in done[f"alike {threshold:g}-attach"]),
+        repeats_within=repeats[0],
+        repeats_between=repeats[1],
+        largest_bucket=summary["near_duplicate"]["largest_bucket"],
+        capped=summary["near_duplicate"]["capped_buckets"],
+        work={kind: estimated_work(gram_sets(table["text"].to_list()), threshold) for kind, table in texts.items()},
+        candidates={kind: _candidates(table["text"], threshold) for kind, table in texts.items()},
+        characters=lengths,
+        distinct=len(texts["inputs"]),
+        text_bytes=int(pairs.select("input", "fields", "output").estimated_size()),
+        input_characters=float(pairs["input"].str.len_chars().mean() or 0),  # type: ignore[arg-type]
+        output_characters=float(pairs["output"].str.len_chars().mean() or 0),  # type: ignore[arg-type]
+        driver_bytes=int(numbers.estimated_size() + ledger.estimated_size()),
+    )
+
+
+def _done(storage: Path) -> dict[str, list[dict[str, Any]]]:
+    """What the finished parts of each stage left."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(storage.glob("jobs/*/*/*/done.json")):
+        found.setdefault(path.parents[1].name, []).append(json.loads(path.read_text(encoding="utf-8")))
+    return found
+
+
+def _searches(done: dict[str, list[dict[str, Any]]], threshold: float) -> list[Search]:
+    """The exact searches at the threshold; small data are also searched below it, for examples."""
+    found = []
+    for stage in done:
+        if (named := _MARK.fullmatch(stage)) and float(named[2]) == threshold:
+            sides = [own["note"] for own in done[f"{stage.rpartition('-across-')[0]}-sides"]]
+            held, train = (sum(side[name] for side in sides) for name in ("held", "train"))
+            found.append(Search(named[1], held, train))
+    return found
+
+
+def _candidates(texts: pl.Series, threshold: float) -> float:
+    signed = signed_texts(texts)
+    return expected_candidates(signed, signed, as_fraction(threshold))
+
+
+def _alike(job: Job, numbers: pl.DataFrame, keys: pl.Series, blocks: Sequence[int], stage: str) -> tuple[int, int]:
+    """Pairs of alike inputs whose first rows stand in one block of the sample, and in two."""
+    first = numbers.select("input", "row").unique("input", keep="first", maintain_order=True)
+    rows = keys.to_frame("input").join(first, on="input", how="left", maintain_order="left")["row"]
+    of_block = _block_of(rows, blocks)
+    within = between = 0
+    for bucket in range(BUCKETS):
+        found = job.read([Table(stage, bucket, "alike")])
+        if found.height:
+            same = int((of_block.gather(found["left"]) == of_block.gather(found["right"])).sum())
+            within, between = within + same, between + found.height - same
+    return within, between
+
+
+def _repeated(numbers: pl.DataFrame, blocks: Sequence[int]) -> tuple[int, int]:
+    """Pairs of rows with the same content that stand in one block, and in two."""
+    table = numbers.select("content", _block_of(numbers["row"], blocks).alias("block"))
+    within, every = (
+        int((count * (count - 1) // 2).sum())
+        for count in (table.group_by(by).len()["len"].cast(pl.Int64) for by in (["content", "block"], ["content"]))
+    )
+    return within, every - within
+
+
+def _block_of(rows: pl.Series, blocks: Sequence[int]) -> pl.Series:
+    ends = list(accumulate(blocks))
+    return pl.Series([bisect_right(ends, row - 1) for row in rows], dtype=pl.Int64)

@@ -1,0 +1,1 @@
+"""Files in any of the known formats to one table of pairs."""

@@ -1,0 +1,245 @@
+"""The columns beside input and output: id, group and split; ids told apart, the team's guide taken out."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from ...core import DataError, nearest
+from ..settings import DataSettings
+from .batch import Batch
+from .shapes import Shape, find_shape
+
+__all__ = [
+    "PAIR_SCHEMA",
+    "SPLIT_NAMES",
+    "Columns",
+    "Layout",
+    "check_splits",
+    "final_layout",
+    "find_guide",
+    "find_layout",
+    "layout_so_far",
+    "merge_columns",
+    "named_once",
+    "split_values",
+    "system_counts",
+    "without_guide",
+]
+
+PAIR_SCHEMA = {
+    "row": pl.UInt32,
+    "id": pl.String,
+    "input": pl.String,
+    "fields": pl.String,
+    "output": pl.String,
+    "system": pl.String,
+    "group": pl.String,
+    "split": pl.String,
+    "reference_ok": pl.Boolean,
+    "meta": pl.String,
+}
+
+_GUIDE_SHARE = 0.9  # a system message in so many of the rows is the team's guide
+SPLIT_NAMES = {
+    "train": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+}
+_SPLITS = frozenset(SPLIT_NAMES.values())
+
+
+@dataclass
+class Columns:
+    """What has been seen of the columns so far: all names, the names inside objects, and what `split` holds."""
+
+    names: dict[str, None] = field(default_factory=dict)
+    inner: set[str] = field(default_factory=set)
+    split_named: bool = False  # it holds the name of a split
+    split_other: str | None = None  # the first of what it holds beside them
+    records: int = 0
+    first_problem: str | None = None
+
+    def see(self, batch: Batch, data: DataSettings) -> None:
+        """Take in the columns of a batch."""
+        self.records += len(batch.numbers) + len(batch.problems)
+        self.names |= dict.fromkeys(batch.names)
+        if data.group is not None and data.group not in self.names:
+            columns = (batch.column(name) for name in batch.names)
+            self.inner.update(k for column in columns for v in column if isinstance(v, dict) for k in v)
+        if "split" in self.names:
+            for value in batch.column("split"):
+                if isinstance(value, str) and value.strip().lower() in SPLIT_NAMES:
+                    self.split_named = True
+                elif value is not None and str(value).strip() and self.split_other is None:
+                    self.split_other = str(value)[:40]
+        if self.first_problem is None and batch.problems:
+            self.first_problem = batch.problems[0][1]
+
+    def note(self) -> dict[str, Any]:
+        """The same as plain values that JSON can hold."""
+        return {**vars(self), "names": list(self.names), "inner": sorted(self.inner)}
+
+    @classmethod
+    def of(cls, note: Mapping[str, Any]) -> "Columns":
+        """The columns that `note` was made of."""
+        return cls(**{**note, "names": dict.fromkeys(note["names"]), "inner": set(note["inner"])})
+
+
+def merge_columns(parts: Iterable[Columns]) -> Columns:
+    """What is seen where the batches of all parts are seen in their order."""
+    merged = Columns()
+    for part in parts:
+        merged.records += part.records
+        merged.names |= part.names
+        merged.inner |= part.inner
+        merged.split_named |= part.split_named
+        if merged.split_other is None:
+            merged.split_other = part.split_other
+        if merged.first_problem is None:
+            merged.first_problem = part.first_problem
+    return merged
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything stands: the shape of the pairs, and the columns of id, group and split."""
+
+    shape: Shape
+    id: str | None
+    group: str | None
+    split: str | None
+    no_split: str | None = field(default=None, compare=False)  # why a column of that name was not taken
+
+
+def find_layout(seen: Columns, data: DataSettings, where: str) -> Layout:
+    """The shape, and the columns of id, group and split: the stated ones, else those that bear the name and hold it.
+
+    Raises:
+        DataError: a stated column is missing, or the columns are not those of pairs.
+    """
+    names = list(seen.names)
+    shape = find_shape(names, data, where=where)
+    problems = [
+        f'there is no column "{name}" for {key}; {nearest(name, names)}'
+        for key, name in (("id", data.id), ("group", data.group), ("split", data.split))
+        if name is not None and name not in names and not (key == "group" and name in seen.inner)
+    ]
+    if problems:
+        raise DataError.of(problems, where=where)
+    free = [name for name in names if name not in shape.columns]
+    # Only a column that holds nothing but splits is taken for one without being asked.
+    named = "split" in free and seen.split_named and data.split is None
+    splits = named and seen.split_other is None
+    return Layout(
+        shape,
+        id=data.id or ("id" if "id" in free else None),
+        group=data.group or ("group" if "group" in free else None),
+        split=data.split or ("split" if splits else None),
+        no_split=seen.split_other if named and not splits else None,
+    )
+
+
+def layout_so_far(seen: Columns, data: DataSettings, where: str) -> Layout | None:
+    """The layout by the columns that have been seen; None where they do not make pairs, for others may come yet."""
+    try:
+        return find_layout(seen, data, where)
+    except DataError:
+        return None
+
+
+def final_layout(seen: Columns, data: DataSettings, where: str) -> Layout:
+    """The layout by the columns of all records.
+
+    Raises:
+        DataError: no record can be read, a stated column is missing, or the columns are not those of pairs.
+    """
+    if not seen.names:
+        raise DataError(_nothing(seen, where))
+    return find_layout(seen, data, where)
+
+
+def _nothing(seen: Columns, where: str) -> str:
+    if seen.first_problem is None:
+        return f"{where}: there is no record in it"
+    return f"{where}: none of the {seen.records:,} records can be read; the first: {seen.first_problem}"
+
+
+def named_once(table: pl.DataFrame, *, of_texts: bool = False) -> tuple[pl.DataFrame, list[dict[str, str]]]:
+    """The table with each id once: later uses become ID#2, ID#3. `of_texts`: the ids are made of the texts.
+
+    Of the table only the column `id` is looked at, so that a table of the ids of all parts will do.
+    """
+    if table["id"].n_unique() == len(table):
+        return table, []
+    use = pl.int_range(pl.len()).over("id") + 1
+    renamed = table.select(old="id", use=use).with_columns(
+        new=pl.when(pl.col("use") > 1).then(pl.format("{}#{}", "old", "use")).otherwise("old")
+    )
+    names = renamed["new"]
+    if names.n_unique() < len(names):  # someone calls a row a#2 of their own accord
+        names = pl.Series(_free_names(table["id"].to_list()), dtype=pl.String)
+    later = renamed.filter(pl.col("use") > 1)
+    example = later["old"][0]
+    text = (
+        f"{len(later):,} rows say what an earlier row says, and their ids are made of their texts: the later ones are "
+        f'called "{example}#2" and so on'
+        if of_texts
+        else f'{len(later):,} rows repeat an id (for example "{example}"); the later ones are called "{example}#2" and so on'
+    )
+    return table.with_columns(id=names), [{"code": "repeated_ids", "text": text}]
+
+
+def _free_names(ids: Sequence[str]) -> list[str]:
+    taken = set(ids)
+    uses: Counter[str] = Counter()
+    names = []
+    for name in ids:
+        uses[name] += 1
+        new = name
+        if uses[name] > 1:
+            while (new := f"{name}#{uses[name]}") in taken:
+                uses[name] += 1
+            taken.add(new)
+        names.append(new)
+    return names
+
+
+def system_counts(pairs: pl.DataFrame, of: Collection[str] | None = None) -> dict[str, int]:
+    """How many pairs have each of these system messages; without `of`, the one that nearly all of the pairs have.
+
+    A message that nearly all rows have is the one that nearly all have in some part at least. So what the parts answer
+    without `of`, counted in all of them, is enough for `find_guide`.
+    """
+    counts = pairs["system"].drop_nulls().value_counts()
+    likely = pl.col("count") >= _GUIDE_SHARE * len(pairs) if of is None else pl.col("system").is_in(list(of))
+    return dict(counts.filter(likely).sort("system").iter_rows())
+
+
+def find_guide(counts: Mapping[str, int], rows: int) -> str | None:
+    """The system message that nearly all of the rows share: the team's guide. None where there is no such message."""
+    return next((text for text, count in counts.items() if count >= _GUIDE_SHARE * rows), None)
+
+
+def without_guide(pairs: pl.DataFrame, guide: str | None) -> pl.DataFrame:
+    """The pairs without the system message that nearly all of them share."""
+    return pairs if guide is None else pairs.with_columns(system=pl.when(pl.col("system") != guide).then("system"))
+
+
+def split_values(pairs: pl.DataFrame) -> list[str]:
+    """What the column `split` holds, sorted: the splits, and of what is no split the first five, which a message names."""
+    found = set(pairs["split"].drop_nulls().unique())
+    return sorted([*(found & _SPLITS), *sorted(found - _SPLITS)[:5]])
+
+
+def check_splits(values: Iterable[str], column: str | None, where: str) -> None:
+    """Refuse values that are no split."""
+    unknown = sorted(set(values) - _SPLITS)
+    if unknown:
+        shown = ", ".join(f'"{name}"' for name in unknown[:5])
+        raise DataError(f'{where}: column "{column}" holds {shown}; expected train, validation or test, or nothing')

@@ -1,0 +1,246 @@
+"""Bytes of a file into text, block by block: unpacked, decoded, and never with anything silently replaced."""
+
+import codecs
+import gzip
+import sys
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from ...core import DataError
+
+__all__ = [
+    "FileStamp",
+    "count_line_feeds",
+    "file_stamp",
+    "find_encoding",
+    "line_end",
+    "read_head",
+    "text_blocks",
+    "unchanged",
+]
+
+_BLOCK = 1 << 22  # bytes per block: some 20,000 short records, small beside what they become
+_HEAD = 1 << 18
+_NEAR = 1 << 14  # bytes per look for the end of a line
+# Longest first: the mark of UTF-32 begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# What files of texts come in; without the list a guess may be some code page that nobody has used for decades.
+_LIKELY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r", "mac_roman"]
+_LIKELY += ["cp932", "euc_jp", "gb18030", "big5", "cp949"]
+
+
+class FileStamp(NamedTuple):
+    """What tells on every node that a file is as it was: its size in bytes and when it was written."""
+
+    size: int
+    mtime_ns: int
+
+
+def file_stamp(file: Path) -> FileStamp:
+    """The stamp of a file as it is now.
+
+    Raises:
+        DataError: it is not there, or may not be looked at.
+    """
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        raise DataError(f"{file}: the file vanished while it was read; put it back, or read what is left") from None
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror or error}") from None
+    return FileStamp(found.st_size, found.st_mtime_ns)
+
+
+@contextmanager
+def unchanged(stamps: Mapping[Path, FileStamp]) -> Iterator[None]:
+    """Refuse what the block read where a file is not, before or after, what its stamp says."""
+    _still(stamps)
+    try:
+        yield
+    except DataError:
+        _still(stamps)  # a file cut short looks broken: the change is the better reason
+        raise
+    _still(stamps)
+
+
+def _still(stamps: Mapping[Path, FileStamp]) -> None:
+    for file, was in stamps.items():
+        if file_stamp(file) != was:
+            raise DataError(f"{file}: the file changed while it was read; read it again when nothing writes to it")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file's bytes, unpacked as its name says; damage in the packing is an error of the data."""
+    kind = path.suffix.lower()
+    try:
+        if kind == ".gz":
+            with gzip.open(path) as file:
+                yield file  # type: ignore[misc]
+        elif kind == ".zst":
+            with _open_zstd(path) as file:
+                yield file
+        else:
+            with path.open("rb") as file:
+                yield file
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: is not a whole {'gzip' if kind == '.gz' else 'zstd'} file ({error})") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except Exception as error:
+        if type(error).__name__ != "ZstdError":  # its class can be named only where the module is there
+            raise
+        raise DataError(f"{path}: is not a whole zstd file ({error})") from None
+
+
+def _open_zstd(path: Path) -> IO[bytes]:
+    if sys.version_info >= (3, 14):
+        from compression import zstd  # type: ignore[import-not-found]
+    else:
+        from backports import zstd
+    return zstd.open(path)  # type: ignore[return-value]
+
+
+def read_head(path: Path) -> bytes:
+    """The first 256 KiB of the unpacked file."""
+    with _opened(path) as file:
+        return file.read(_HEAD)
+
+
+def find_encoding(path: Path, head: bytes, *, stated: str) -> tuple[str, str | None]:
+    """The encoding to read with, and what is to be said of it: a byte order mark wins over what is stated.
+
+    Raises:
+        DataError: the bytes look like UTF-16 without a mark, which only a statement can settle.
+    """
+    plain = codecs.lookup(stated).name
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            same = encoding == "utf-8" == plain or plain.startswith(encoding)
+            return (stated if same else encoding), None if same else f"encoding {encoding} (by its byte order mark)"
+    if plain == "utf-8" and (guess := _utf16_without_mark(head)):
+        raise DataError(
+            f"{path}: every other byte is 0, so it is probably {guess}\n"
+            f'State the encoding of the file: encoding = "{guess}" (a guess) in [data], or --encoding {guess}.'
+        )
+    return stated, None
+
+
+def _utf16_without_mark(head: bytes) -> str | None:
+    """UTF-16 of mostly Latin text has a 0 in every second byte; no other text has."""
+    even, odd = head[0:4096:2], head[1:4096:2]
+    if len(odd) < 8:
+        return None
+    if odd.count(0) > 0.6 * len(odd) and even.count(0) < 0.1 * len(even):
+        return "utf-16-le"
+    return "utf-16-be" if even.count(0) > 0.6 * len(even) and odd.count(0) < 0.1 * len(odd) else None
+
+
+def line_end(path: Path, place: int) -> int:
+    """Where the line ends in which byte `place` of the file stands: the place after its line feed, or the file's end."""
+    with _opened(path) as file:
+        file.seek(place)
+        while block := file.read(_NEAR):
+            if (found := block.find(b"\n")) >= 0:
+                return place + found + 1
+            place += len(block)
+    return place
+
+
+def count_line_feeds(path: Path, span: tuple[int, int]) -> int:
+    """How many line feeds stand in the bytes of a file from the first place up to the second."""
+    with _opened(path) as file:
+        return sum(block.count(b"\n") for block in _blocks(file, span))
+
+
+def _blocks(file: IO[bytes], span: tuple[int, int] | None) -> Iterator[bytes]:
+    """The bytes of a file, or of a span of it, some megabytes at a time."""
+    if span is None:
+        while block := file.read(_BLOCK):
+            yield block
+        return
+    place, stop = span
+    file.seek(place)
+    while block := file.read(min(_BLOCK, stop - place)):
+        yield block
+        place += len(block)
+
+
+def text_blocks(path: Path, encoding: str, *, span: tuple[int, int] | None = None, line: int = 1) -> Iterator[str]:
+    """The text of a file in blocks of some megabytes, without its byte order mark.
+
+    `span` are the places of the first byte and after the last one where only a part of the file is meant; `line` is
+    the number of its first line.
+
+    Raises:
+        DataError: the file cannot be read, is not whole, or a byte of it is not in `encoding`.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)()
+    first = span is None or span[0] == 0
+    with _opened(path) as file:
+        for block in chain(_blocks(file, span), (b"",)):
+            try:
+                text = decoder.decode(block, final=not block)
+            except UnicodeError as error:
+                raise _undecodable(path, encoding, line, error) from None
+            if text and first:
+                text, first = text.removeprefix("\ufeff"), False
+            line += text.count("\n")
+            if text:
+                yield text
+
+
+def _undecodable(path: Path, encoding: str, line: int, error: UnicodeError) -> DataError:
+    if not isinstance(error, UnicodeDecodeError):
+        return DataError(f"{path}: is not {encoding} text: {error}")
+    data, place = error.object, error.start
+    newline = "\n".encode(encoding)[-2:] if encoding.lower().startswith("utf-16") else b"\n"
+    line += data.count(newline, 0, place)
+    found = f"0x{data[place]:02x}" if place < len(data) else "the end"
+    return DataError(f"{path}, line {line}: {found} is not valid {encoding}\n{_advice(data, place)}")
+
+
+def _advice(data: bytes, place: int) -> str:
+    sample = data[max(0, place - _HEAD) : place + _HEAD]
+    as_utf8 = sample.decode("utf-8", "replace")
+    bad = as_utf8.count("\ufffd")
+    good = sum(c > "\x7f" for c in as_utf8) - bad
+    if good > bad:
+        return "Its other special characters are UTF-8: mend this line, or take it out."
+    guess = _guess(sample)
+    return f'State the encoding of the file: encoding = "{guess}" (a guess) in [data], or --encoding {guess}.'
+
+
+def _guess(sample: bytes) -> str:
+    """The likeliest encoding by charset-normalizer, cp1252 where nothing is known or another one fits no better.
+
+    Among the western code pages, which share most letters, its first choice is often a rarer one; and Korean can be
+    read into most Japanese bytes, but not with so much kana in it.
+    """
+    from charset_normalizer import from_bytes
+
+    matches = list(from_bytes(sample, cp_isolation=_LIKELY, threshold=0.5))
+    if not matches:
+        return "cp1252"
+    best = matches[0]
+    for match in matches:
+        if match.encoding in ("cp932", "euc_jp") and _kana_share(str(match)) > 0.2:
+            return match.encoding
+        if "cp1252" in match.could_be_from_charset and match.coherence >= best.coherence:
+            return "cp1252"
+    return best.encoding
+
+
+def _kana_share(text: str) -> float:
+    letters = [c for c in text if c > "\x7f"]
+    return sum("\u3040" <= c <= "\u30ff" for c in letters) / max(1, len(letters))

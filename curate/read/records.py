@@ -1,0 +1,201 @@
+"""Files into batches of records: one mapping or table row per record, or the reason why a record cannot be read."""
+
+import codecs
+import json
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ...core import DataError
+from .batch import ROWS, Batch, excerpt, object_batches, plain_values, too_deep
+from .csv import read_csv
+from .decode import find_encoding, read_head, text_blocks
+
+__all__ = ["SUFFIXES", "file_kind", "read_records"]
+
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+_PACKED = (".gz", ".zst")
+
+
+def file_kind(path: Path) -> str | None:
+    """The suffix that says how to read the file, without `.gz` and `.zst`; None where no reader knows it."""
+    suffixes = [s.lower() for s in path.suffixes]
+    if suffixes and suffixes[-1] in _PACKED:
+        suffixes.pop()
+        if suffixes[-1:] == [".parquet"]:
+            return None  # Parquet packs its own pages
+    return suffixes[-1] if suffixes and suffixes[-1] in SUFFIXES else None
+
+
+def read_records(
+    path: Path,
+    *,
+    encoding: str,
+    delimiter: str | None,
+    wanted: Collection[str] = (),
+    span: tuple[int, int] | None = None,
+    first: int = 1,
+) -> tuple[Iterator[Batch], list[str]]:
+    """The records of one file, batch after batch in order, and what was guessed on the way.
+
+    `wanted` are the columns that are named in `[data]`: they help to tell the delimiter. The file is read as the
+    batches are asked for, some megabytes of text at a time; only a .json document is read at once.
+
+    `span` are the places where a part of the file begins and ends: rows of a Parquet file, bytes of unpacked lines in
+    UTF-8. Its records are numbered from `first`, the number that its first one has in the file.
+
+    Raises:
+        DataError: the file is missing, empty, damaged as a whole, or not in `encoding`; also while batches are drawn.
+    """
+    kind = file_kind(path)
+    if kind == ".parquet":
+        return _from_parquet(path, span, first), []
+    if span is not None:
+        return _from_lines(text_blocks(path, "utf-8", span=span, line=first), first), []
+    head = read_head(path)
+    if not head.strip():
+        raise DataError(f"{path}: the file is empty; expected one pair per {'line' if kind == '.jsonl' else 'record'}")
+    encoding, said = find_encoding(path, head, stated=encoding)
+    told = [said] if said else []
+    if kind in (".csv", ".tsv"):
+        text = codecs.getincrementaldecoder(encoding)("replace").decode(head).removeprefix("\ufeff")
+        batches, guessed = read_csv(
+            path, text, encoding=encoding, delimiter=delimiter or ("\t" if kind == ".tsv" else None), wanted=wanted
+        )
+        return batches, [*told, *guessed]
+    if kind == ".json":
+        return _from_json(path, encoding), told
+    return _from_lines(text_blocks(path, encoding)), told
+
+
+# --- JSON lines ---------------------------------------------------------------------------------------------------
+
+
+def _no_number(name: str) -> str | None:
+    """What Python and pandas write for a number that is none; JSON knows no such thing."""
+    return None if name == "NaN" else name
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; a name that stands in it twice would make one of its values disappear."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f'an object names "{twice[:80]}" twice')
+    return value
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number)
+
+
+def _from_lines(blocks: Iterator[str], number: int = 1) -> Iterator[Batch]:
+    """Batches of JSON lines; only a line feed ends a line, for U+2028 and its like may stand in a text."""
+    rest: list[str] = []
+    for block in blocks:
+        lines = block.split("\n")
+        rest.append(lines[0])
+        if len(lines) == 1:
+            continue
+        lines[0] = "".join(rest)
+        rest = [lines.pop()]
+        yield _parsed(lines, number)
+        number += len(lines)
+    yield _parsed(["".join(rest)], number)
+
+
+def _parsed(lines: list[str], first: int) -> Batch:
+    numbers, values, problems = [], [], []
+    scan: Any = _decoder.scan_once  # type: ignore[attr-defined] — what `decode` calls; its own steps take as long again
+    for number, line in enumerate(lines, start=first):
+        line = line.strip()
+        if not line:
+            continue
+        try:
+            value, end = scan(line, 0)
+            if end != len(line):
+                raise json.JSONDecodeError("Extra data", line, end)
+        except (ValueError, StopIteration, RecursionError) as error:
+            problems.append((number, _not_json(number, line, error)))
+            continue
+        if type(value) is not dict:
+            problems.append((number, f"record {number} is not an object but {excerpt(line)}"))
+        # Most lines are flat; only one with many brackets is worth a closer look.
+        elif line.count("{") + line.count("[") > 100 and too_deep(value):
+            problems.append((number, _not_json(number, line, RecursionError())))
+        else:
+            numbers.append(number)
+            values.append(value)
+    return Batch(numbers, values, problems)
+
+
+def _not_json(number: int, line: str, error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return f"line {number} is nested too deep; it begins {excerpt(line)}"
+    if isinstance(error, StopIteration):
+        reason = "a value is expected"
+    elif "integer string" in str(error):
+        reason = "a number of thousands of digits"
+    else:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+    return f"line {number} is not JSON: {reason}; it begins {excerpt(line)}"
+
+
+# --- one JSON document --------------------------------------------------------------------------------------------
+
+
+def _from_json(path: Path, encoding: str) -> Iterator[Batch]:
+    text = "".join(text_blocks(path, encoding))
+    try:
+        value = _decoder.decode(text)
+    except (ValueError, RecursionError) as error:
+        batches = list(_from_lines(iter([text])))
+        if any(len(batch.values) for batch in batches):  # one object per line under the name .json
+            yield from batches
+            return
+        raise DataError(f"{path}: is not JSON: {error}; expected a list of objects, or one object per line") from None
+    records = _records_of(value)
+    if records is None:
+        raise DataError(f"{path}: expected a list of objects, found {excerpt(text)}")
+    del text, value
+    yield from object_batches(records)
+
+
+def _records_of(value: Any) -> list[Any] | None:
+    """The records in a document: a list of them, a list under one name, columns of one length, or one record."""
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, dict):
+        return None
+    lists = [inner for inner in value.values() if isinstance(inner, list) and inner]
+    objects = [inner for inner in lists if isinstance(inner[0], dict)]
+    if "messages" in value or "conversations" in value:
+        return [value]
+    if len(objects) == 1:
+        return objects[0]
+    if not objects and len(lists) == len(value) > 1 and len({len(column) for column in lists}) == 1:
+        return [dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True)]
+    return [value]
+
+
+# --- Parquet ------------------------------------------------------------------------------------------------------
+
+
+def _from_parquet(path: Path, span: tuple[int, int] | None, number: int) -> Iterator[Batch]:
+    try:
+        # A name may hold brackets and equals signs: it is this file, no pattern and no partition.
+        scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+        if span is not None:
+            scan = scan.slice(span[0], span[1] - span[0])
+        for table in scan.collect_batches(chunk_size=ROWS, maintain_order=True):
+            yield Batch(range(number, number + len(table)), plain_values(table))
+            number += len(table)
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except PermissionError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise DataError(f"{path}: is not a Parquet file that can be read ({reason})") from None

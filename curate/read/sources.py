@@ -1,0 +1,196 @@
+"""Where records come from: files, folders and globs, saved datasets, and tables in memory."""
+
+import glob
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ...core import DataError, nearest
+from ..run_files import table_name
+from .batch import ROWS, Batch, object_batches, plain_values
+from .records import SUFFIXES, file_kind
+
+__all__ = ["find_files", "is_saved_dataset", "load_saved", "table_batches"]
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+def find_files(path: str) -> list[Path]:
+    """The files that a path, folder or glob stands for, in name order."""
+    try:
+        return _find(path)
+    except PermissionError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _find(path: str) -> list[Path]:
+    place = Path(path)
+    if place.is_file():
+        if file_kind(place) is None:
+            raise DataError(
+                f"{path}: unknown kind of file; expected {', '.join(SUFFIXES)}, packed with .gz or .zst or not"
+                " (Parquet packs itself)"
+            )
+        return [place]
+    if place.is_dir():
+        return _in_folder(place)
+    if place.exists():
+        raise DataError(f"{path}: is not a file but a pipe or a device; write what comes out of it to a file first")
+    matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 — Path.glob refuses absolute patterns
+    found = [p for p in map(Path, matches) if p.is_file() and file_kind(p)]
+    if found:
+        return found
+    if matches:
+        raise DataError(f"{path}: no file to read among {len(matches)} matches; expected {', '.join(SUFFIXES)}")
+    names = [p.name for p in place.parent.iterdir() if file_kind(p)] if place.parent.is_dir() else []
+    hint = f"; {nearest(place.name, sorted(names))}" if names else ""
+    raise DataError(f"{path}: there is no such file{hint}")
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    found = [p for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(".") and file_kind(p)]
+    # Of data in parts some may hold nothing; where all files are empty, the first says so.
+    found = [p for p in found if p.stat().st_size] or found
+    names = {p.name for p in found}
+    if not found:
+        raise DataError(f"{folder}: no file to read in this folder; expected {', '.join(SUFFIXES)}")
+    if "run.json" in names:
+        train = table_name(folder, "curate/train.jsonl") or "curate/train.jsonl"
+        raise DataError(f"{folder}: this is a run of Tuneworth; name its pairs, such as {folder.name}/{train}")
+    if "summary.json" in names and ("ledger.parquet" in names or (folder / "ledger").is_dir()):
+        train = "train" if (folder / "train").is_dir() else "train.jsonl"
+        raise DataError(f"{folder}: this is what `tuneworth curate` left; name what to read of it, such as {train}")
+    return found
+
+
+# --- saved datasets and tables in memory --------------------------------------------------------------------------
+
+
+def is_saved_dataset(path: Path) -> bool:
+    """Whether the folder is what `save_to_disk` of datasets leaves."""
+    return (path / "dataset_dict.json").is_file() or (path / "dataset_info.json").is_file()
+
+
+def load_saved(path: Path) -> Any:
+    """The saved Dataset or DatasetDict of a folder, opened and not yet read.
+
+    Raises:
+        DataError: datasets is not installed, or the folder is damaged.
+    """
+    try:
+        from datasets import load_from_disk
+    except ImportError:
+        raise DataError(
+            f"{path}: this is a datasets folder; reading it needs: pip install 'tuneworth[train]'"
+        ) from None
+    try:
+        return load_from_disk(str(path))
+    except Exception as error:  # whatever pyarrow, json or the file system say of a damaged folder
+        reason = str(error).split("\n", 1)[0]
+        raise DataError(f"{path}: this datasets folder cannot be read ({reason}); save it again") from None
+
+
+def table_batches(table: Any) -> Iterator[Batch]:
+    """Batches of a polars or pandas table, a Dataset, a DatasetDict or a list of mappings.
+
+    Raises:
+        DataError: the table holds images, audio or video.
+        TypeError: it is something else.
+    """
+    if isinstance(table, pl.LazyFrame):
+        table = table.collect()
+    if isinstance(table, pl.DataFrame):
+        return _from_polars(table, 0)
+    if isinstance(table, Mapping):
+        return _from_parts(table)
+    streamed = hasattr(table, "features") and not hasattr(table, "__len__")  # cannot be read twice
+    if hasattr(table, "to_polars") and hasattr(table, "features") and not streamed:
+        return _from_dataset(table)
+    if hasattr(table, "iloc") and hasattr(table, "columns"):
+        return object_batches(_from_pandas(table))
+    if isinstance(table, str | bytes | Path | pl.Series) or not isinstance(table, Iterable) or streamed:
+        raise TypeError(
+            "expected a polars or pandas DataFrame, a Dataset, a DatasetDict or a list of dictionaries, "
+            f"found {type(table).__name__}; read_pairs reads files"
+        )
+    return object_batches(table if isinstance(table, Sequence) else list(table))
+
+
+def _from_polars(table: pl.DataFrame, before: int) -> Iterator[Batch]:
+    for start in range(0, len(table), ROWS):
+        part = plain_values(table[start : start + ROWS])
+        yield Batch(range(before + start + 1, before + start + 1 + len(part)), part)
+
+
+def _from_parts(parts: Mapping[str, Any]) -> Iterator[Batch]:
+    """The parts of a DatasetDict one after the other; the name of each is its split, unless a column says so.
+
+    Raises:
+        TypeError: a part is no table, as in one pair or in columns by name.
+    """
+    if not all(map(_is_table, parts.values())):
+        raise TypeError(
+            "expected a table or a list of dictionaries, found one dictionary; a single pair is [pair], columns by name "
+            "are polars.DataFrame(columns)"
+        )
+    before = 0
+    for name, part in parts.items():
+        last = before
+        for batch in table_batches(part):
+            moved = batch.numbered_from(before)
+            last = max(last, moved.last())
+            if isinstance(moved.values, pl.DataFrame):
+                if "split" not in moved.values.columns:
+                    moved = Batch(moved.numbers, moved.values.with_columns(split=pl.lit(name)), moved.problems)
+            else:
+                moved = Batch(moved.numbers, [{"split": name, **row} for row in moved.values], moved.problems)
+            yield moved
+        before = last
+
+
+def _is_table(part: Any) -> bool:
+    if isinstance(part, list):
+        return not part or isinstance(part[0], Mapping)
+    return hasattr(part, "features") or hasattr(part, "columns")
+
+
+def _from_dataset(dataset: Any) -> Iterator[Batch]:
+    """A Dataset by way of Arrow; labels by their names, as people read them."""
+    features = dataset.features
+    media = [n for n, f in features.items() if type(f).__name__ in ("Image", "Audio", "Video", "Pdf")]
+    if media:
+        kind = type(features[media[0]]).__name__.lower()
+        raise DataError(f'the table: this is {kind} data (column "{media[0]}"); Tuneworth reads text only')
+    labels = {n: dict(enumerate(f.names)) for n, f in features.items() if type(f).__name__ == "ClassLabel"}
+    named = [pl.col(n).replace_strict(names, default=None, return_dtype=pl.String) for n, names in labels.items()]
+    before = 0
+    for start in range(0, len(dataset), ROWS):
+        rows = range(start, min(start + ROWS, len(dataset)))
+        table = dataset.select(rows).with_format(None).to_polars()
+        yield from _from_polars(table.with_columns(named), before)
+        before += len(table)
+
+
+def _from_pandas(frame: Any) -> list[dict[str, Any]]:
+    """The rows of a pandas table; NaN, NaT and NA are nothing. An index that bears a name is a column, such as the id."""
+    if any(name is not None for name in frame.index.names):
+        frame = frame.reset_index(drop=False)
+    names = [str(name) for name in frame.columns]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(f'the table: two columns are called "{repeated[0]}"; every column needs its own name')
+    columns = []
+    for place in range(len(names)):
+        column = frame.iloc[:, place]
+        missing = column.isna().tolist()
+        values = column.tolist()
+        columns.append([None if gone else _plain(v) for gone, v in zip(missing, values, strict=True)])
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _plain(value: Any) -> Any:
+    """The value as plain Python, where it is numpy's."""
+    return value if isinstance(value, str) else getattr(value, "tolist", lambda: value)()

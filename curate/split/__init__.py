@@ -1,0 +1,1 @@
+"""Splits that cannot leak, and the certificate that they do not."""

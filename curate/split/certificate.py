@@ -1,0 +1,130 @@
+"""The certificate: after the split, an exact search of validation and test against train, apart from what made it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ..match.corpus import Corpus
+from ..match.join import AlikePairs
+from ..match.subjects import Subjects
+
+__all__ = ["Crossing", "certify"]
+
+_NEAREST = 10  # held-out rows listed with their nearest train row
+_LOWEST = 0.5  # below it nothing is near
+_STEP = 0.05  # by which the search goes down: most data have ten pairs a little below the threshold
+# Held-out texts times train texts up to which it goes down: some 100,000 rows. Further down ever more pairs are looked
+# at, for ten examples; of more rows ten are nearly always found at the threshold.
+_MOST = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Pairs of a train row and a held-out row (positions in the corpus) that are alike with the same facts."""
+
+    train: np.ndarray
+    held: np.ndarray
+    similarity: np.ndarray
+
+
+def certify(
+    corpus: Corpus,
+    kept: pl.DataFrame,
+    rows: np.ndarray,
+    *,
+    threshold: float,
+    siblings_tied_from: float | None,
+) -> tuple[dict[str, Any], Crossing]:
+    """Counts over pairs of a held-out row and a train row; `kept` has `id, split` of these rows of the corpus.
+
+    pairs_at_or_above: alike with the same facts, which must be 0. siblings_at_or_above: alike with other facts.
+    nearest: the closest pairs left, closest first, of those found by a search down to searched_to. outputs_alike:
+    held-out rows whose output is alike to one in train. Beside it each train row of a pair at or above with the same
+    facts, with one held-out row that it is alike to.
+    """
+    in_train = (kept["split"] == "train").to_numpy()
+    text = corpus.text[rows]
+    order = kept["id"].rank("ordinal").to_numpy().astype(np.int64)
+    held, train = _first_rows(order, text, ~in_train), _first_rows(order, text, in_train)
+    subjects = Subjects(text, int(text.max(initial=-1)) + 1, lambda own: corpus.input_facts(rows[own]))
+    nearest, same, siblings, crossing = AlikePairs.joined([]), 0, 0, []
+    between = np.flatnonzero(held >= 0), np.flatnonzero(train >= 0)
+    for found in corpus.inputs_between(*between, threshold):
+        same_found, siblings_found = subjects.split(found)
+        same += _rows_across(same_found, subjects, in_train)
+        siblings += _rows_across(siblings_found, subjects, in_train)
+        crossing.append(same_found)
+        nearest = _closest([nearest, found], order, held, train)
+    at = threshold
+    few = len(between[0]) * len(between[1]) <= _MOST
+    while few and len(nearest.left) < _NEAREST and at > _LOWEST:  # as far below the threshold as it takes to list ten
+        at = max(_LOWEST, round(at - _STEP, 6))
+        for found in corpus.inputs_between(*between, at):
+            nearest = _closest([nearest, found], order, held, train)
+    ids = kept["id"]
+    said = {
+        "threshold": threshold,
+        "pairs_at_or_above": same,
+        "siblings_tied_from": siblings_tied_from,
+        "siblings_at_or_above": siblings,
+        "nearest": [
+            {"id": ids[int(held[a])], "train_id": ids[int(train[b])], "similarity": similarity}
+            for a, b, similarity in zip(nearest.left, nearest.right, nearest.similarity.tolist(), strict=True)
+        ],
+        "searched_to": at,
+        "outputs_alike": _outputs_alike(corpus, rows, in_train, threshold),
+    }
+    return said, _crossing(AlikePairs.joined(crossing), subjects, order, rows, in_train)
+
+
+def _crossing(
+    found: AlikePairs, subjects: Subjects, order: np.ndarray, rows: np.ndarray, in_train: np.ndarray
+) -> Crossing:
+    """All train rows of the right subjects, each with the most similar held-out row; of equals the smallest id."""
+    held = _first_rows(order, np.append(subjects.of_row, subjects.count), np.append(~in_train, False))
+    found = found.take(np.flatnonzero(held[found.left] >= 0))
+    most = np.lexsort((order[held[found.left]], -found.similarity, found.right))
+    right, first = np.unique(found.right[most], return_index=True)
+    nearest = np.full(subjects.count, -1)
+    nearest[right] = most[first]
+    own = np.flatnonzero(in_train & (nearest[subjects.of_row] >= 0))
+    best = nearest[subjects.of_row[own]]
+    return Crossing(rows[own], rows[held[found.left[best]]], found.similarity[best])
+
+
+def _first_rows(order: np.ndarray, text: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """For each text the row with the smallest id among those chosen, -1 where there is none."""
+    rows = np.flatnonzero(which)
+    rows = rows[np.argsort(order[rows])][::-1]
+    first = np.full(int(text.max(initial=-1)) + 1, -1)
+    first[text[rows]] = rows  # the last write, which is the smallest id, stays
+    return first
+
+
+def _rows_across(found: AlikePairs, subjects: Subjects, in_train: np.ndarray) -> int:
+    """Pairs of a held-out row of the left subject and a train row of the right one."""
+    if not len(found.left):
+        return 0
+    held = np.bincount(subjects.of_row[~in_train], minlength=subjects.count)
+    train = np.bincount(subjects.of_row[in_train], minlength=subjects.count)
+    return int((held[found.left] * train[found.right]).sum())
+
+
+def _closest(parts: list[AlikePairs], order: np.ndarray, held: np.ndarray, train: np.ndarray) -> AlikePairs:
+    """The closest pairs: one for each held-out text, the ten closest."""
+    found = AlikePairs.joined(parts)
+    by_likeness = np.lexsort((order[train[found.right]], order[held[found.left]], -found.similarity))
+    _, first = np.unique(found.left[by_likeness], return_index=True)  # the best of each held-out text
+    return found.take(by_likeness[np.sort(first)[:_NEAREST]])
+
+
+def _outputs_alike(corpus: Corpus, rows: np.ndarray, in_train: np.ndarray, threshold: float) -> int:
+    output = corpus.output[rows]
+    held, train = np.unique(output[~in_train]), np.unique(output[in_train])
+    alike = np.zeros(int(output.max(initial=-1)) + 1, bool)
+    alike[np.intersect1d(held, train)] = True
+    for found in corpus.outputs_between(held[~alike[held]], train, threshold):
+        alike[found.left] = True
+    return int(alike[output[~in_train]].sum())

@@ -1,0 +1,297 @@
+"""Splits that are given, by the data, by an earlier run or by a person: they hold; a row that would leak leaves."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from json.encoder import encode_basestring
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ...core import DataError, RunBroken, write_whole
+from ..match.join import AlikePairs
+from .assign import SPLITS
+
+__all__ = [
+    "Bridges",
+    "HeldSplits",
+    "given_sides",
+    "hold_splits",
+    "leaked_rows",
+    "pull_siblings",
+    "pull_tied",
+    "pull_to_given",
+    "read_splits",
+    "write_splits",
+]
+
+
+@dataclass(frozen=True)
+class Bridges:
+    """Rows that would leak: `row`, and the two rows of other sides that each is tied to; `nearer` is -1 for none."""
+
+    row: np.ndarray
+    nearer: np.ndarray
+    further: np.ndarray
+
+    @classmethod
+    def none(cls) -> "Bridges":
+        """No such row."""
+        return cls(*(np.zeros(0, np.int64) for _ in range(3)))
+
+    def joined(self, other: "Bridges") -> "Bridges":
+        """Both."""
+        columns = ("row", "nearer", "further")
+        return Bridges(*(np.concatenate((getattr(self, name), getattr(other, name))) for name in columns))
+
+
+def given_sides(splits: pl.Series) -> np.ndarray:
+    """The position in `SPLITS` of each given split, -1 where none is given."""
+    sides = splits.cast(pl.String).replace_strict(list(SPLITS), range(len(SPLITS)), return_dtype=pl.Int64)
+    return sides.fill_null(-1).to_numpy()
+
+
+def leaked_rows(subject: np.ndarray, sides: np.ndarray, same: AlikePairs, order: np.ndarray) -> Bridges:
+    """Rows with a given split that have a pair alike with the same facts on a side held out further.
+
+    Test stays before validation, validation before train: what was set apart for testing is not thinned out. `order`
+    says which row is named where there are several.
+    """
+    tied = _tied(subject, np.full(len(subject), -1), sides, same, order)
+    furthest = _last(tied)
+    row = np.flatnonzero((sides >= 0) & (sides < furthest))
+    return Bridges(row, np.full(len(row), -1), tied[furthest[row], row])
+
+
+def pull_tied(
+    subject: np.ndarray, group: np.ndarray, sides: np.ndarray, same: AlikePairs, order: np.ndarray
+) -> tuple[np.ndarray, Bridges]:
+    """Sides with free rows pulled to those that they are tied to, nearest first; and the rows that would join two.
+
+    Ties are: one subject, subjects alike with the same facts, one group (-1 for none). Where a chain of free rows joins
+    two sides, only the rows where both sides meet leave.
+    """
+    sides = sides.copy()
+    free = sides < 0
+    bridges = Bridges.none()
+    while True:
+        tied = _tied(subject, group, sides, same, order)
+        first, last = _first(tied), _last(tied)
+        joins = np.flatnonzero(free & (first < last) & (last >= 0))
+        bridges = bridges.joined(Bridges(joins, tied[first[joins], joins], tied[last[joins], joins]))
+        free[joins] = False
+        new = np.flatnonzero(free & (last >= 0))
+        if not len(new):
+            return sides, bridges
+        sides[new] = last[new]
+        free[new] = False
+        tied = _tied(subject, group, sides, same, order)
+        meets = new[_last(tied)[new] > sides[new]]  # two free rows pulled to two sides, tied to each other
+        bridges = bridges.joined(Bridges(meets, tied[sides[meets], meets], tied[_last(tied)[meets], meets]))
+        sides[meets] = -1
+
+
+def _tied(subject: np.ndarray, group: np.ndarray, sides: np.ndarray, same: AlikePairs, order: np.ndarray) -> np.ndarray:
+    """For each side and row, `(3, n)`: the row on that side, first in `order`, that the row is tied to; -1 for none."""
+    n = len(subject)
+    by_order = np.argsort(order, kind="stable")
+    subjects = int(max(subject.max(initial=-1), same.left.max(initial=-1), same.right.max(initial=-1))) + 1
+    groups = int(group.max(initial=-1)) + 1
+    place = np.empty(n + 1, np.int64)
+    place[by_order], place[n] = np.arange(n), n
+    found = np.full((len(SPLITS), n), n)
+    for side in range(len(SPLITS)):
+        here = np.flatnonzero(sides == side)
+        own = np.full(subjects, n)
+        np.minimum.at(own, subject[here], place[here])
+        reach = own.copy()
+        np.minimum.at(reach, same.left, own[same.right])
+        np.minimum.at(reach, same.right, own[same.left])
+        family = np.full(groups + 1, n)  # the last one, for rows without a group, stays empty
+        grouped = here[group[here] >= 0]
+        np.minimum.at(family, group[grouped], place[grouped])
+        found[side] = np.minimum(reach[subject], family[group])
+    return np.append(by_order, -1)[found]
+
+
+def _first(tied: np.ndarray) -> np.ndarray:
+    """The first side on which each row has a tie; the number of sides for none."""
+    return np.where(tied[0] >= 0, 0, np.where(tied[1] >= 0, 1, np.where(tied[2] >= 0, 2, len(SPLITS))))
+
+
+def _last(tied: np.ndarray) -> np.ndarray:
+    """The side held out furthest on which each row has a tie; -1 for none."""
+    return np.where(tied[2] >= 0, 2, np.where(tied[1] >= 0, 1, np.where(tied[0] >= 0, 0, -1)))
+
+
+def pull_to_given(component: np.ndarray, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sides with free rows pulled to the one side that is given in their component; and rows that would join two."""
+    low, high = _sides_of(component, sides)
+    free = sides < 0
+    joins = free & (low[component] < high[component])
+    return np.where(free & ~joins, high[component], sides), joins
+
+
+def pull_siblings(
+    component: np.ndarray, tied: np.ndarray, sides: np.ndarray, siblings: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Components and sides where siblings are tied as far as the given sides allow.
+
+    `tied` are the components with siblings, `component` those without. Where siblings chain rows of two sides, the
+    free ones follow the most similar first, and the chain is cut where both sides meet. `siblings` are pairs of rows,
+    the most similar first.
+    """
+    low, high = _sides_of(tied, sides)
+    mixed = low < high
+    if not mixed.any():
+        return tied, np.where(sides < 0, high[tied], sides)
+    label, _ = _sides_of(component, sides)
+    side = np.where(label == len(SPLITS), -1, label).tolist()
+    parent = list(range(len(side)))
+
+    def root(node: int) -> int:
+        while parent[node] != node:
+            parent[node] = node = parent[parent[node]]
+        return node
+
+    left, right = siblings
+    within = mixed[tied[left]]
+    for a, b in zip(component[left[within]].tolist(), component[right[within]].tolist(), strict=True):
+        one, other = root(a), root(b)
+        if one != other and (side[one] < 0 or side[other] < 0):
+            parent[other] = one
+            side[one] = max(side[one], side[other])
+    roots = np.array([root(node) for node in range(len(parent))], np.int64)
+    pulled = np.where(mixed[tied], np.array(side)[roots[component]], high[tied])
+    # Numbers of their own for what the chain was cut into.
+    apart = np.where(mixed[tied], len(low) + roots[component], tied)
+    return np.unique(apart, return_inverse=True)[1], np.where(sides < 0, pulled, sides)
+
+
+def _sides_of(component: np.ndarray, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The lowest and the highest given side in each component: the number of sides, and -1, where none is given."""
+    size = int(component.max()) + 1 if len(component) else 0
+    low, high = np.full(size, len(SPLITS)), np.full(size, -1)
+    given = sides >= 0
+    np.minimum.at(low, component[given], sides[given])
+    np.maximum.at(high, component[given], sides[given])
+    return low, high
+
+
+_SCHEMA = {"content": pl.String, "id": pl.String, "split": pl.String}
+_CHUNK = 50_000  # lines at once: of millions the texts would take some gigabytes
+
+
+@dataclass(frozen=True)
+class HeldSplits:
+    """The lines of a file: content (the hash in the ledger), id, split. None where nothing was placed yet."""
+
+    lines: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SCHEMA))
+
+    def sides(self, content: Sequence[str] | pl.Series, ids: Sequence[str] | pl.Series) -> np.ndarray:
+        """The position in `SPLITS` of each row that was placed before, -1 for the others.
+
+        A row is known by its content; one with a known id and another content is the same row in other words, if the
+        content that bore the id is gone. (Ids that count lines shift when a line comes in between: then it is not.)
+        """
+        rows = pl.DataFrame({"content": content, "id": ids}, schema={"content": pl.String, "id": pl.String})
+        side = pl.col("split").replace_strict(list(SPLITS), range(len(SPLITS)), return_dtype=pl.Int64)
+        lines = self.lines.with_columns(side=side)
+        # Of one content on two sides the one held out further counts.
+        known = lines.group_by("content").agg(pl.col("side").max())
+        gone = lines.join(rows, on="content", how="anti")
+        named = gone.group_by("id").agg(by_id=pl.col("side").max())
+        found = rows.join(known, on="content", how="left", maintain_order="left").join(
+            named, on="id", how="left", maintain_order="left"
+        )
+        return found.select(pl.coalesce("side", "by_id").fill_null(-1)).to_series().to_numpy()
+
+    def named(self, ids: Sequence[str] | pl.Series) -> np.ndarray:
+        """Whether each row's id is that of a line."""
+        return pl.Series("id", ids, dtype=pl.String).is_in(self.lines["id"].implode()).to_numpy()
+
+    def grown(self, ledger: pl.DataFrame) -> "HeldSplits":
+        """The lines with those of a new ledger: rows that it keeps stand where it says, all others stay as they are.
+
+        A line is replaced where its content, or its id in other words, was placed again. New lines follow, by id.
+        """
+        placed = ledger.filter(pl.col("outcome") == "kept").select("content", "id", "split").unique("content")
+        seen = ledger.select("content").drop_nulls()
+        reworded = self.lines.join(seen, on="content", how="anti").join(placed, on="id", how="semi")
+        stay = self.lines.join(reworded, on="content", how="anti", maintain_order="left")
+        fresh = placed.join(stay, on="content", how="anti").sort("id", "content")
+        newer = placed.select("content", newer_id="id", newer="split")
+        stay = stay.join(newer, on="content", how="left", maintain_order="left").select(
+            "content", id=pl.coalesce("newer_id", "id"), split=pl.coalesce("newer", "split")
+        )
+        return HeldSplits(pl.concat([stay, fresh]))
+
+
+def read_splits(path: Path) -> HeldSplits:
+    """The placed rows of a file; none where there is no such file.
+
+    Raises:
+        DataError: naming the lines that say no split.
+    """
+    tables, problems = [pl.DataFrame(schema=_SCHEMA)], []
+    try:
+        with path.open(encoding="utf-8", newline="\n") as file:
+            lines = enumerate(file, start=1)
+            while some := list(islice(lines, _CHUNK)):
+                rows = [(number, _row(line)) for number, line in some if line.strip()]
+                problems += [number for number, row in rows if row is None]
+                tables.append(pl.DataFrame([row for _, row in rows if row], schema=_SCHEMA, orient="row"))
+    except FileNotFoundError:
+        return HeldSplits()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read ({error})\n{_MEND}") from None
+    if problems:
+        said = [f'line {number}: expected {{"content": ..., "id": ..., "split": "train"}}' for number in problems[:3]]
+        more = [f"and {len(problems) - 3:,} lines more"] if len(problems) > 3 else []
+        raise DataError(f"{DataError.of([*said, *more], where=str(path))}\n{_MEND}")
+    return HeldSplits(pl.concat(tables, rechunk=True))
+
+
+_MEND = "The file keeps test rows out of train: bring back the version before. Without it every row is placed anew."
+
+
+def write_splits(path: Path, held: HeldSplits) -> None:
+    """Write the file whole: one line for each placed row."""
+    write_whole(path, map(_lines, held.lines.iter_slices(_CHUNK)))
+
+
+def _lines(rows: pl.DataFrame) -> bytes:
+    columns = [list(map(encode_basestring, rows[name].to_list())) for name in _SCHEMA]
+    line = '{"content": %s, "id": %s, "split": %s}\n'
+    return "".join(line % row for row in zip(*columns, strict=True)).encode()
+
+
+def hold_splits(path: Path, before: HeldSplits, ledger: pl.DataFrame) -> None:
+    """Add what a ledger places to the file, of which `before` was read; lines that came in meanwhile stay.
+
+    Raises:
+        RunBroken: another run placed some of these rows on another side meanwhile.
+    """
+    now = read_splits(path)
+    if not now.lines.equals(before.lines):
+        kept = ledger.filter(pl.col("outcome") == "kept")
+        there = now.sides(kept["content"], kept["id"])
+        here = kept["split"].replace_strict(list(SPLITS), range(len(SPLITS)), return_dtype=pl.Int64).to_numpy()
+        if apart := int(((there >= 0) & (there != here)).sum()):
+            raise RunBroken(
+                f"{path} changed meanwhile: another run placed {apart:,} of these rows on another side of the split\n"
+                "Nothing was written; the same command, started again, takes them as they stand there."
+            )
+    write_splits(path, now.grown(ledger))
+
+
+def _row(line: str) -> tuple[str, str, str] | None:
+    try:
+        value: Any = json.loads(line)
+        row = (value["content"], value["id"], value["split"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return row if all(isinstance(part, str) for part in row) and row[2] in SPLITS else None

@@ -1,0 +1,166 @@
+"""What stands beside the sizes of the splits: why they are not those asked for, what was held where it was."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from ..match.join import AlikePairs
+from ..match.relations import Relations
+from ..read.dates import UNDATED
+from ..settings import CurateSettings
+from .assign import SPLITS, split_targets
+from .place import Placed
+
+__all__ = ["split_notes"]
+
+_OFF = 0.02  # of all rows
+_MOST = 3  # ids that an example names
+
+
+def split_notes(
+    pairs: pl.DataFrame,
+    placed: Placed,
+    relations: Relations,
+    *,
+    given: np.ndarray,
+    held: np.ndarray,
+    dates: np.ndarray | None,
+    settings: CurateSettings,
+) -> tuple[list[str], list[dict[str, str]]]:
+    """Sentences for people, and warnings as code and text.
+
+    `given` is where rows stood before, `held` the part of it that came from splits.jsonl.
+    """
+    rows = placed.rows
+    side = placed.side[rows]
+    said, warned = _sizes(pairs, placed, relations, side, held=held[rows], given=given[rows], settings=settings)
+    notes = [
+        *_held(held[rows], given[rows], side),
+        *said,
+        *([] if dates is None else _by_date(dates[rows], side)),
+    ]
+    return notes, [{"code": "split_size", "text": text} for text in warned]
+
+
+def _held(held: np.ndarray, given: np.ndarray, side: np.ndarray) -> list[str]:
+    n, moved = int((held >= 0).sum()), int(((held >= 0) & (held != side)).sum())
+    notes = [f"{_count(n - moved, 'pair stands', 'pairs stand')} where splits.jsonl holds them."] if n else []
+    if moved:
+        elsewhere = _count(moved, "pair stands", "pairs stand")
+        notes.append(f"{elsewhere} elsewhere than in splits.jsonl: the data or overrides.jsonl say so.")
+    return notes
+
+
+def _count(n: int, one: str, several: str) -> str:
+    return f"{n:,} {one if n == 1 else several}"
+
+
+def _sizes(
+    pairs: pl.DataFrame,
+    placed: Placed,
+    relations: Relations,
+    side: np.ndarray,
+    *,
+    held: np.ndarray,
+    given: np.ndarray,
+    settings: CurateSettings,
+) -> tuple[list[str], list[str]]:
+    """Why the sizes are not those asked for; and what of it is a warning: nothing where splits are given."""
+    n, free = len(side), int((given < 0).sum())
+    sizes, targets = np.bincount(side, minlength=len(SPLITS)), split_targets(n, settings.split)
+    off, empty = np.abs(sizes - targets), (sizes == 0) & (_shares(settings) > 0)
+    if not n or ((off <= max(1, _OFF * n)).all() and not empty.any()):
+        return [], []
+    got = ", ".join(f"{name} {a:,} of {b:,}" for name, a, b in zip(SPLITS, sizes, targets, strict=True))
+    anew = f" {_ANEW}" if (held >= 0).any() else ""
+    if not free and (held == given).all():
+        return [f"The sizes are those of splits.jsonl, not the shares of [curate] split: {got}.{anew}"], []
+    if not free:
+        return [f"The sizes are those of the given split, not the shares of [curate] split: {got}.{anew}"], []
+    if free < n:
+        said = "Rows that stand in a split already stay there, so the sizes asked for could not be met"
+        return [f"{said}: {got}.{anew}"], []
+    if placed.ties.largest <= 1:
+        missing = " and ".join(name for name, none in zip(SPLITS, empty, strict=True) if none)
+        left = f"none is left for {missing}" if missing else got
+        said = f"{_count(n, 'pair is', 'pairs are')} too few for the shares asked for: {left}."
+        return [said], [said]
+    said = f"Tied pairs stay together, so the sizes asked for could not be met: {got}."
+    return [f"{said} {_largest(pairs, placed, relations)}"], [said]
+
+
+_ANEW = "To place every row anew, take splits.jsonl away: then nothing measured on the old test set compares any more."
+
+
+def _shares(settings: CurateSettings) -> np.ndarray:
+    return np.array([getattr(settings.split, name) for name in SPLITS])
+
+
+def _largest(pairs: pl.DataFrame, placed: Placed, relations: Relations) -> str:
+    component = placed.ties.component
+    sizes = np.bincount(component)
+    # Of several the one that holds the smallest id, as in `ties.joined_by`.
+    candidates = np.flatnonzero(sizes[component] == sizes.max())
+    chosen = component[candidates[pairs["id"].gather(placed.rows[candidates]).arg_min() or 0]]
+    inside = np.flatnonzero(component == chosen)
+    rows = placed.rows[inside]
+    said = [*_group_example(pairs, rows), *_alike_example(pairs, rows, relations)]
+    example = f" For example {'; '.join(said)}." if said else ""
+    return f"The largest component holds {len(rows):,} pairs, joined by {placed.ties.joined_by}.{example}"
+
+
+def _group_example(pairs: pl.DataFrame, rows: np.ndarray) -> list[str]:
+    here = pairs.select("id", "group").with_row_index("place").filter(pl.col("place").is_in(rows.tolist())).drop_nulls()
+    counts = Counter(here["group"].to_list())
+    if not counts or max(counts.values()) < 2:
+        return []
+    group = min(counts, key=lambda name: (-counts[name], name))
+    ids = sorted(here.filter(pl.col("group") == group)["id"].to_list())
+    more = f" and {len(ids) - _MOST:,} more" if len(ids) > _MOST else ""
+    return [f'{", ".join(_quoted(ids[:_MOST]))}{more} are of the group "{group[:60]}"']
+
+
+def _alike_example(pairs: pl.DataFrame, rows: np.ndarray, relations: Relations) -> list[str]:
+    ids = dict(zip(rows.tolist(), pairs["id"].gather(rows), strict=True))
+    first: dict[int, int] = {}
+    for row in sorted(ids, key=lambda row: ids[row]):
+        first.setdefault(int(relations.subject[row]), row)
+    said = []
+    for found, facts in ((relations.same, "the same"), (relations.siblings, "other")):
+        best = _nearest(found, np.fromiter(first, np.int64, len(first)))
+        if best is not None:
+            one, other = sorted(ids[first[subject]] for subject in best[:2])
+            said.append(f'"{one}" and "{other}" are {best[2]:.2f} alike with {facts} facts')
+    return said
+
+
+def _nearest(found: AlikePairs, subjects: np.ndarray) -> tuple[int, int, float] | None:
+    """The most similar pair of these subjects, which come by their ids; of equals the one with the smallest ids."""
+    inside = np.flatnonzero(np.isin(found.left, subjects) & np.isin(found.right, subjects))
+    if not len(inside):
+        return None
+    place = np.zeros(int(max(found.left.max(), found.right.max(), subjects.max())) + 1, np.int64)
+    place[subjects] = np.arange(len(subjects))
+    ends = np.sort(np.stack((place[found.left[inside]], place[found.right[inside]])), axis=0)
+    best = inside[np.lexsort((ends[1], ends[0], -found.similarity[inside]))[0]]
+    return int(found.left[best]), int(found.right[best]), float(found.similarity[best])
+
+
+def _by_date(dates: np.ndarray, side: np.ndarray) -> list[str]:
+    spans = []
+    for name in reversed(SPLITS):
+        own = dates[(side == SPLITS.index(name)) & (dates != UNDATED)]
+        if len(own):
+            spans.append(f"{name} {_day(own.min())} to {_day(own.max())}")
+    return [f"By date: {', '.join(spans)}."] if spans else []
+
+
+def _day(microseconds: int) -> str:
+    return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(microseconds)):%Y-%m-%d}"
+
+
+def _quoted(ids: Sequence[str]) -> list[str]:
+    return [f'"{name}"' for name in ids]

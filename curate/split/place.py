@@ -1,0 +1,217 @@
+"""Which split each kept row stands in: splits that are given hold, ties are kept together, what would leak leaves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ..check.rows import Checked
+from ..match.corpus import Corpus
+from ..match.duplicates import Outcomes
+from ..match.join import AlikePairs
+from ..match.relations import Relations
+from ..settings import CurateSettings
+from .assign import SPLITS, split_by_date, split_components
+from .given import Bridges, leaked_rows, pull_siblings, pull_tied, pull_to_given
+from .ties import Ties, tie_rows
+
+__all__ = [
+    "Placed",
+    "failing_leave",
+    "followers_leave",
+    "place_rows",
+]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """outcomes: with leaked rows marked. side: position in `SPLITS` of each row, -1 where it is not kept.
+
+    rows: the kept rows, which `ties` are about, in their order.
+    """
+
+    outcomes: Outcomes
+    side: np.ndarray
+    ties: Ties
+    rows: np.ndarray
+
+    def components(self) -> np.ndarray:
+        """The component of each row, -1 where it was not placed."""
+        component = np.full(len(self.side), -1)
+        component[self.rows] = self.ties.component
+        return component
+
+    def splits(self, kept: np.ndarray) -> pl.Series:
+        """The name of each row's split; null where the row is not among those kept in the end."""
+        names = pl.Series([*SPLITS, None], dtype=pl.String)  # -1 is the last
+        return names.gather(np.where(kept, self.side, len(SPLITS)))
+
+
+def place_rows(
+    corpus: Corpus,
+    outcomes: Outcomes,
+    relations: Relations,
+    stands: np.ndarray,
+    *,
+    keys: np.ndarray,
+    stratum: Sequence[str | None] | pl.Series,
+    dates: np.ndarray | None,
+    settings: CurateSettings,
+) -> Placed:
+    """The split of each kept row.
+
+    `stands` is where a row stands already, -1 for nowhere. `keys` (numbers) order components of one size, `stratum` is what the
+    split is stratified by, `dates`, where it goes by time, put the newest into test.
+    """
+    pairs, ids = corpus.pairs, corpus.pairs["id"]
+    order = pairs["id"].rank("ordinal").to_numpy()
+    groups = pairs["group"].rank("dense").fill_null(0).to_numpy().astype(np.int64) - 1
+    subject, same = relations.subject, relations.same
+
+    rows = np.flatnonzero(outcomes.kept)
+    leaks = _at(leaked_rows(subject[rows], stands[rows], same, order[rows]), rows)
+    outcomes = _leave(outcomes, leaks, ids, stands, relations)
+
+    rows = np.flatnonzero(outcomes.kept)
+    sides, bridges = stands[rows], Bridges.none()
+    if (sides >= 0).any():
+        sides, bridges = pull_tied(subject[rows], groups[rows], sides, same, order[rows])
+        bridges = _at(bridges, rows)
+        joined = stands.copy()
+        joined[rows] = sides
+        outcomes = _leave(outcomes, bridges, ids, joined, relations)
+        stay = ~np.isin(rows, bridges.row)
+        rows, sides = rows[stay], sides[stay]
+
+    ties = tie_rows(corpus, rows, groups, relations, settings=settings)
+    component = ties.component
+    if (sides >= 0).any():
+        before = stands[rows] if settings.tie_siblings is True else sides
+        component, sides, joins = _pull(corpus, rows, groups, relations, ties, before, keys, settings)
+        outcomes = outcomes.mark(
+            rows[joins], "leaked", rule="leaked", evidence="Tied to pairs of two splits, which it would join."
+        )
+        ties = replace(ties, component=ties.component[~joins])
+        rows, sides, component = rows[~joins], sides[~joins], component[~joins]
+    side = np.full(len(pairs), -1)
+    side[rows] = _divide(
+        component, keys[rows], pl.Series("stratum", stratum, dtype=pl.String).gather(rows), dates, rows, sides, settings
+    )
+    return Placed(outcomes, side, ties, rows)
+
+
+def _divide(
+    component: np.ndarray,
+    keys: np.ndarray,
+    stratum: pl.Series,
+    dates: np.ndarray | None,
+    rows: np.ndarray,
+    sides: np.ndarray,
+    settings: CurateSettings,
+) -> np.ndarray:
+    if dates is not None:
+        return split_by_date(component, keys, dates[rows], sides, shares=settings.split)
+    return split_components(component, keys, stratum, sides, shares=settings.split)
+
+
+def _pull(
+    corpus: Corpus,
+    rows: np.ndarray,
+    groups: np.ndarray,
+    relations: Relations,
+    ties: Ties,
+    sides: np.ndarray,
+    keys: np.ndarray,
+    settings: CurateSettings,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Components, sides, and rows that would still join two sides: by alike outputs, or by siblings always tied."""
+    if settings.tie_siblings is True:
+        sides, joins = pull_to_given(ties.component, sides)
+        return ties.component, sides, joins
+    apart = replace(settings, tie_siblings=False)
+    firm = tie_rows(corpus, rows, groups, relations, settings=apart).component
+    sides, joins = pull_to_given(firm, sides)
+    siblings = _siblings(rows, relations, ties.siblings_tied_from, keys)
+    component, sides = pull_siblings(firm, ties.component, sides, siblings)
+    return component, sides, joins
+
+
+def _siblings(
+    rows: np.ndarray, relations: Relations, start: float | None, keys: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Siblings from this similarity up as pairs of positions in `rows`, the most similar first."""
+    if start is None:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    subject = relations.subject[rows]
+    by_key = np.argsort(keys[rows], kind="stable")
+    of_subject = np.full(len(relations.subject), -1)
+    of_subject[subject[by_key[::-1]]] = by_key[::-1]  # the smallest key, written last, stays
+    place = np.empty(len(rows), np.int64)
+    place[by_key] = np.arange(len(rows))
+    found = relations.siblings.take(relations.siblings.at_least(start))
+    left, right = of_subject[found.left], of_subject[found.right]
+    here = (left >= 0) & (right >= 0)
+    left, right, similarity = left[here], right[here], found.similarity[here]
+    a, b = place[left], place[right]
+    best = np.lexsort((np.maximum(a, b), np.minimum(a, b), -similarity))
+    return left[best], right[best]
+
+
+def _leave(outcomes: Outcomes, leaks: Bridges, ids: pl.Series, sides: np.ndarray, relations: Relations) -> Outcomes:
+    """The rows marked as leaked, each naming what it is tied to."""
+    said = []
+    for nearer, further in zip(leaks.nearer.tolist(), leaks.further.tolist(), strict=True):
+        held = f'"{ids[further]}"{_of(sides[further])}'
+        if nearer < 0:
+            said.append(f"Alike, with the same facts, to {held}, which is held out further.")
+        else:
+            said.append(f'Tied to "{ids[nearer]}"{_of(sides[nearer])} and to {held}, which it would join.')
+    similarity = _likeness(relations.same, relations.subject[leaks.row], relations.subject[leaks.further])
+    return outcomes.mark(leaks.row, "leaked", rule="leaked", evidence=said, other=leaks.further, similarity=similarity)
+
+
+def _of(side: Any) -> str:
+    return f" of {SPLITS[side]}" if side >= 0 else ""
+
+
+def _likeness(same: AlikePairs, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The similarity of subjects that are alike with the same facts; 1 for one subject, NaN where a group ties them."""
+    width = int(max(same.left.max(initial=0), same.right.max(initial=0), a.max(initial=0), b.max(initial=0))) + 1
+    key = np.minimum(same.left, same.right) * width + np.maximum(same.left, same.right)
+    order = np.argsort(key)
+    wanted = np.minimum(a, b) * width + np.maximum(a, b)
+    found = np.full(len(a), np.nan)
+    if len(key):
+        at = order[np.minimum(np.searchsorted(key, wanted, sorter=order), len(key) - 1)]
+        found = np.where(key[at] == wanted, same.similarity[at], found)
+    return np.where(a == b, 1.0, found)
+
+
+def _at(found: Bridges, rows: np.ndarray) -> Bridges:
+    """Positions among `rows` as positions in the table."""
+    every = np.append(rows, -1)
+    return Bridges(rows[found.row], every[found.nearer], every[found.further])
+
+
+def failing_leave(outcomes: Outcomes, side: np.ndarray, checked: Checked) -> Outcomes:
+    """Outputs that break a `must` rule leave train and validation; the test set is not selected on its outputs."""
+    rows = np.flatnonzero(outcomes.kept & (checked.must > 0) & (side != SPLITS.index("test")))
+    return _invalid(outcomes, rows, checked)
+
+
+def followers_leave(outcomes: Outcomes, checked: Checked, ids: pl.Series) -> Outcomes:
+    """Duplicates of rows that left since: they break a rule themselves, or leave with the row that leaked."""
+    duplicate = np.flatnonzero(outcomes.outcome == "duplicate")
+    lost = duplicate[~outcomes.kept[outcomes.other[duplicate]]]
+    outcomes = _invalid(outcomes, lost[checked.must[lost] > 0], checked)
+    leaked = lost[checked.must[lost] == 0]
+    others = outcomes.other[leaked]
+    said = [f'Repeats "{other}", which left because it would leak.' for other in ids.gather(others)]
+    similarity = outcomes.similarity[leaked]
+    return outcomes.mark(leaked, "leaked", rule="leaked", evidence=said, other=others, similarity=similarity)
+
+
+def _invalid(outcomes: Outcomes, rows: np.ndarray, checked: Checked) -> Outcomes:
+    return outcomes.mark(rows, "invalid", rule=checked.rule_of(rows), evidence=checked.evidence_of(rows))

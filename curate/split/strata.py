@@ -1,0 +1,112 @@
+"""The values of a field or column that is named in the settings: to stratify by, or as a date."""
+
+import json
+from collections.abc import Collection, Sequence
+
+import polars as pl
+
+from ...core import ConfigError, InputError, nearest
+from ...style import field_text
+
+__all__ = [
+    "check_identifiers",
+    "column_values",
+    "find_values",
+    "names_found",
+    "no_such_identifiers",
+    "no_such_value",
+    "strata",
+]
+
+_COLUMNS = ("group", "system")
+
+
+def strata(pairs: pl.DataFrame, name: str | None) -> list[str | None]:
+    """The value of the field or column `name` in each pair; all None without a name.
+
+    Raises:
+        ConfigError: no pair has it.
+    """
+    return [None] * len(pairs) if name is None else column_values(pairs, name, where="[curate] stratify")
+
+
+def column_values(pairs: pl.DataFrame, name: str, *, where: str) -> list[str | None]:
+    """The value of the input field or column `name` in each pair as text, None where it is absent or empty.
+
+    Raises:
+        ConfigError: no pair has it; `where` says which setting named it.
+    """
+    values, found = find_values(pairs, name)
+    if len(pairs) and not found:
+        raise no_such_value(pairs, name, where=where)
+    return values
+
+
+def find_values(pairs: pl.DataFrame, name: str) -> tuple[list[str | None], bool]:
+    """`column_values`, and whether any pair has such a field or column.
+
+    Where both a field and a column bear the name, the field counts.
+    """
+    if name in _COLUMNS:
+        return pairs[name].to_list(), True
+    quoted = json.dumps(name, ensure_ascii=False)
+    # Parsing is what takes the time: objects that cannot hold the name are left alone.
+    texts = [
+        pairs.select(pl.when(pl.col(column).str.contains(quoted, literal=True)).then(column)).to_series().to_list()
+        for column in ("fields", "meta")
+    ]
+    found, values = False, []
+    for row in zip(*texts, strict=True):
+        value = None
+        for text in row:
+            held = json.loads(text) if text else {}
+            if name in held:
+                found, value = True, field_text(held[name]) or None
+                break
+        values.append(value)
+    return values, found
+
+
+def no_such_value(pairs: pl.DataFrame, name: str, *, where: str) -> ConfigError:
+    """The error that no pair has a field or column of that name, with the nearest of those that these pairs have."""
+    return ConfigError(f'{where}: no pair has a field or column "{name}"; {_hint(name, _names(pairs))}')
+
+
+def check_identifiers(pairs: pl.DataFrame, identifiers: Sequence[str]) -> None:
+    """Refuse an identifier that no pair has: a misspelt one would let every row differ.
+
+    Raises:
+        ConfigError: naming the nearest field.
+    """
+    missing = [name for name in identifiers if name not in names_found(pairs, identifiers)] if len(pairs) else []
+    if missing:
+        raise no_such_identifiers(pairs, missing)
+
+
+def names_found(pairs: pl.DataFrame, wanted: Collection[str]) -> list[str]:
+    """Those of the names that the fields of some input have, sorted."""
+    missing = set(wanted)
+    for text in pairs["fields"].drop_nulls() if missing else ():
+        missing -= json.loads(text).keys()
+        if not missing:
+            break
+    return sorted(set(wanted) - missing)
+
+
+def no_such_identifiers(pairs: pl.DataFrame, missing: Sequence[str]) -> InputError:
+    """The error that no input has fields of these names, with the nearest of those that these pairs have."""
+    known = sorted(_keys(pairs, "fields"))
+    problems = [f'no input has a field "{name}"; {_hint(name, known)}' for name in missing]
+    return ConfigError.of(problems, where="[data] identifiers")
+
+
+def _names(pairs: pl.DataFrame) -> list[str]:
+    return sorted({*_keys(pairs, "fields"), *_keys(pairs, "meta"), *_COLUMNS})
+
+
+def _keys(pairs: pl.DataFrame, column: str) -> set[str]:
+    return {key for text in pairs[column].drop_nulls().to_list() for key in json.loads(text)}
+
+
+def _hint(name: str, known: list[str]) -> str:
+    return nearest(name, known) if known else "the inputs are plain texts without fields"

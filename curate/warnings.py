@@ -1,0 +1,218 @@
+"""What the user should know before building on these pairs."""
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ..style import StyleSchema
+from .check.rows import Checked
+from .match.canned import Canned
+from .match.relations import Relations
+from .read.pairs import RawPairs
+from .settings import CurateSettings
+from .split.assign import effective_size
+from .split.ties import Ties
+from .steps import Prepared, Resolved
+
+__all__ = ["find_warnings"]
+
+_FEW_PAIRS = 200  # the fewest that a team would tune on; a test split of 40 shows a gap of about 17 points
+_FEW_OUTPUTS = 0.25  # distinct outputs per row
+_FEW_GROUPS = 20  # below it intervals by group mean little
+_FEW = 20  # rows; of fewer, shares say nothing
+_CANNED = 0.05  # of the rows
+_LIGHT = 0.5  # of the test rows
+_TRUNCATED = 0.01
+_MANY = 1 / 3
+_HUGE = 0.2
+_SORTS = {
+    "e-mail": ("e-mail address", "e-mail addresses"),
+    "phone": ("phone number", "phone numbers"),
+    "card": ("card number", "card numbers"),
+    "IBAN": ("IBAN", "IBANs"),
+}
+
+
+def find_warnings(
+    ready: Prepared,
+    found: Resolved,
+    ledger: pl.DataFrame,
+    style: StyleSchema | None,
+    *,
+    settings: CurateSettings,
+    identifiers: Collection[str],
+) -> list[dict[str, str]]:
+    """All warnings as code and text."""
+    raw, kept, checked = ready.raw, found.kept, ready.checked
+    placed = np.where(found.placed.outcomes.kept, found.placed.side, -1)  # before failing outputs left
+    told = [
+        *_amount(raw, kept),
+        *_identifiers(ready.apart, identifiers),
+        *_outputs(raw, found.canned),
+        *_weight(kept, found.placed.components()[found.outcomes.kept]),
+        *_rules(raw, style, checked),
+        *_quality(raw, checked),
+        *_conflicts(raw, ledger, settings, found.relations),
+        *_skew(found.relations),
+        *_split(found.placed.ties, int((placed >= 0).sum())),
+        *_groups_across(kept),
+        *_personal(ready.personal),
+    ]
+    return [{"code": code, "text": text} for code, text in told]
+
+
+def _amount(raw: RawPairs, kept: pl.DataFrame) -> Iterator[tuple[str, str]]:
+    groups = raw.pairs["group"].drop_nulls().n_unique()
+    if len(kept) < _FEW_PAIRS:
+        pairs = "pair is" if len(kept) == 1 else "pairs are"
+        yield (
+            "few_pairs",
+            f"Only {len(kept):,} {pairs} kept; under {_FEW_PAIRS} a comparison seldom tells the options apart.",
+        )
+    if 0 < groups < _FEW_GROUPS:
+        yield (
+            "few_groups",
+            f"Only {groups} group{'s' * (groups != 1)}: the splits are coarse, and results for new groups are uncertain.",
+        )
+
+
+def _identifiers(like: Collection[str], stated: Collection[str]) -> Iterator[tuple[str, str]]:
+    """A field that differs in every row keeps any two rows from having the same facts, so nothing would repeat."""
+    apart = [name for name in like if name not in stated]
+    if apart:
+        names = " and ".join(json.dumps(name, ensure_ascii=False) for name in apart)
+        shown = ", ".join(json.dumps(name, ensure_ascii=False) for name in [*sorted(stated), *apart])
+        yield (
+            "identifier_like",
+            f"The input field{'s' * (len(apart) != 1)} {names} differ{'s' * (len(apart) == 1)} in nearly every row, so no two "
+            f"rows have the same facts. If it only names the item, state [data] identifiers = [{shown}], or --identifier.",
+        )
+
+
+def _outputs(raw: RawPairs, canned: Canned) -> Iterator[tuple[str, str]]:
+    n = len(raw.pairs)
+    said = f"{n:,} rows, {canned.distinct:,} distinct output{'s' * (canned.distinct != 1)}"
+    if n >= _FEW and canned.distinct < _FEW_OUTPUTS * n and canned.labels:
+        yield (
+            "few_outputs",
+            f"{said} of a few words: they look like labels. A plain classifier may do the same for less; "
+            "rules about wording say little here.",
+        )
+    elif n >= _FEW and canned.distinct < _FEW_OUTPUTS * n:
+        yield "few_outputs", f"{said}: a model can learn these by heart."
+    elif canned.rows > _CANNED * n:
+        yield (
+            "canned_outputs",
+            f"{canned.rows:,} of {n:,} rows have one of {canned.outputs:,} outputs that stand for five or more different "
+            "inputs: summary.json lists the worst under canned_outputs.",
+        )
+
+
+def _weight(kept: pl.DataFrame, components: np.ndarray) -> Iterator[tuple[str, str]]:
+    """Tied rows say much the same: what counts for an interval is nearer to the number of components."""
+    test = components[(kept["split"] == "test").to_numpy()]
+    weight = effective_size(test)
+    if len(test) >= _FEW and weight < _LIGHT * len(test):
+        yield (
+            "few_effective",
+            f"{len(test):,} test rows in {len(np.unique(test)):,} tied sets weigh like about {max(1, round(weight)):,} "
+            "rows, as those of one set say much the same: more sets, not more rows of the same, make it surer.",
+        )
+
+
+def _quality(raw: RawPairs, checked: Checked) -> Iterator[tuple[str, str]]:
+    n = len(raw.pairs)
+    for rule in checked.habits:
+        rows = checked.quality[rule]["rows"]
+        yield (
+            "quality_habit",
+            f'Rule "{rule}" fits {rows:,} of {n:,} outputs, more than a tenth: taken for a habit of these data, so no row '
+            "left for it. If they are faults, add a check of kind clean to the style schema.",
+        )
+    cut = checked.quality.get("quality:truncated", {"rows": 0})["rows"]
+    if cut > max(_TRUNCATED * n, 1):
+        yield (
+            "many_truncated",
+            f"{cut:,} of {n:,} outputs seem cut off; they stay. Was there a token limit when they were made? "
+            "summary.json shows three under quality.",
+        )
+    for check, told in checked.unscored.items():
+        yield "unscored", f'Check "{check}" could not tell about {told["rows"]:,} of {n:,} outputs: {told["why"]}.'
+
+
+def _rules(raw: RawPairs, style: StyleSchema | None, checked: Checked) -> Iterator[tuple[str, str]]:
+    must = {c.id for c in style.checks if c.level == "must"} if style else set()
+    for check, counts in checked.checks.items():
+        if check in must and counts["share"] > _MANY:
+            text = f'Style rule "{check}" fails in {100 * counts["share"]:.0f} % of the outputs: is it the rule that is wrong?'
+            yield "rule_rejects_many", text
+    for said in checked.missing:
+        yield "unknown_field", f"Style {said}."
+    rejected = raw.rejected["rule"].value_counts(name="n").sort("rule")
+    for rule, n in rejected.rows():
+        if n > _MANY * raw.rows_read:
+            yield "rule_rejects_many", f'Rule "{rule}" rejects {n:,} of {raw.rows_read:,} rows.'
+
+
+def _conflicts(
+    raw: RawPairs, ledger: pl.DataFrame, settings: CurateSettings, relations: Relations
+) -> Iterator[tuple[str, str]]:
+    n = int((ledger["outcome"] == "conflict").sum())
+    if n > _MANY * raw.rows_read:
+        options = 'conflicts = "report" keeps them, conflicts = "keep best" keeps one of each'
+        yield "many_conflicts", f"{n:,} of {raw.rows_read:,} rows are conflicts ([curate] {options})."
+    reported = len(np.unique(np.concatenate((relations.conflicts.left, relations.conflicts.right))))
+    if settings.conflicts == "report" and reported:
+        yield "conflicts_kept", f"{reported:,} pairs with the same input and other answers are kept, as asked for."
+
+
+def _skew(relations: Relations) -> Iterator[tuple[str, str]]:
+    """Buckets in which not all pairs were compared: then the recall expected of candidates does not hold."""
+    capped, largest = relations.skew.capped, relations.skew.largest
+    if capped:
+        several = "s" * (capped != 1)
+        yield (
+            "capped_buckets",
+            f"{capped:,} bucket{several} of candidates so large (up to {largest:,} inputs) that not all pairs in "
+            f"{'them' if several else 'it'} were compared: the inputs follow a template, and near duplicates among them can "
+            "be missed within one split. Inputs as fields, or a higher near_duplicate, tell them apart; between the splits "
+            "the certificate compares all.",
+        )
+
+
+def _split(ties: Ties, n: int) -> Iterator[tuple[str, str]]:
+    if not n:
+        return
+    if ties.largest > max(_HUGE * n, 2):
+        text = f"{ties.largest:,} of {n:,} pairs must stay together on one side of the split"
+        yield "huge_component", f"{text}; they are joined by {ties.joined_by}."
+
+
+def _personal(personal: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Counts and one place, never a value."""
+    if not personal["rows"]:
+        return
+    said = ", ".join(f"{n:,} {_SORTS[what][n != 1]}" for what, n in personal["found"].items())
+    n = personal["rows"]
+    rows = f"{n:,} row{'s' * (n != 1)}"
+    if personal["masked"]:
+        yield "personal_data_masked", f"{rows} held personal data ({said}); masks stand in its place everywhere."
+        return
+    first = personal["places"][0]
+    yield (
+        "personal_data",
+        f"{rows} {'hold' if n != 1 else 'holds'} personal data ({said}), the first in row {first['row']}, {first['where']}, "
+        f"characters {first['start'] + 1} to {first['end']}. [curate] mask = true, or --mask, replaces it in all that is "
+        "trained on, sent, stored and reported.",
+    )
+
+
+def _groups_across(kept: pl.DataFrame) -> Iterator[tuple[str, str]]:
+    """Only a split that the data bring along can divide a group."""
+    sides = kept.drop_nulls("group").group_by("group").agg(pl.col("split").n_unique()).filter(pl.col("split") > 1)
+    if len(sides):
+        example = json.dumps(sides["group"].min(), ensure_ascii=False)
+        yield "groups_across", f"The given split divides {len(sides):,} groups, for example {example}."

@@ -1,1 +1,0 @@
-"""Outputs of OpenAI-compatible endpoints: what would be sent, what it costs, what came."""

@@ -1,1 +1,0 @@
-"""Outputs of models on this machine."""

@@ -1,0 +1,1 @@
+"""Outputs from files, local models and endpoints, in one kind of row."""

@@ -1,0 +1,171 @@
+"""The address of an endpoint: what may stand in it, and how far away it is."""
+
+import ipaddress
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from ...core import ConfigError
+
+__all__ = [
+    "Key",
+    "address_problems",
+    "calls_url",
+    "host_of",
+    "is_near",
+    "is_on_this_machine",
+    "read_key",
+]
+
+
+PATH = "/chat/completions"
+# An address lands in logs and reports, so a secret may not stand in it.
+SECRET_NAMES = re.compile(r"key|token|secret|password|signature|^sig$|^code$", re.IGNORECASE)
+NEAR_NAMES = (".local", ".internal", ".lan", ".home.arpa", ".localhost")  # names that no public server can have
+
+
+def address_problems(url: str) -> list[str]:
+    """Everything that keeps `url` from being an endpoint's address. What could be a secret is not repeated."""
+    try:
+        parts = urlsplit(url.strip())
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        return [f"the address cannot be read ({error}); expected one such as https://api.example.com/v1"]
+    if parts.username is not None or parts.password is not None:
+        return ['the address holds a user or password; name the environment variable with the key in "key_env"']
+    problems = []
+    if parts.scheme not in ("http", "https"):
+        problems.append(f'the address {_shown(url)} does not begin with "http://" or "https://"')
+    elif not host:
+        problems.append(f"the address {_shown(url)} names no host; expected one such as https://api.example.com/v1")
+    elif re.search(r"[\s\x00-\x1f\\]", url.strip()):
+        problems.append(f"the address {_shown(url)} holds blanks or signs that no address has")
+    if any(SECRET_NAMES.search(part.partition("=")[0]) for part in parts.query.split("&")):
+        problems.append('the address holds a key after "?"; name the environment variable with the key in "key_env"')
+    if parts.fragment:
+        problems.append('the address has a part after "#", which is never sent')
+    return problems
+
+
+def calls_url(url: str) -> str:
+    """The address of the calls: `/chat/completions` added to the path unless it stands there; a query stays."""
+    parts = urlsplit(url.strip())
+    path = parts.path.rstrip("/")
+    return parts._replace(path=path if path.endswith(PATH) else path + PATH).geturl()
+
+
+def host_of(url: str) -> str:
+    """The host in lower case, an IPv6 address without its brackets."""
+    return (urlsplit(url.strip()).hostname or "").rstrip(".")
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Whether the host is a loopback address or localhost, by its name alone: nothing is looked up."""
+    host = host_of(url)
+    address = _address(host)
+    if address is None:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
+
+
+def is_near(url: str) -> bool:
+    """Whether the host is this machine or in a private network, by its name alone."""
+    host = host_of(url)
+    address = _address(host)
+    if address is None:  # a name without a dot is a neighbour's, such as a container's
+        return is_on_this_machine(url) or "." not in host or host.endswith(NEAR_NAMES)
+    return address.is_private or address.is_loopback or address.is_link_local
+
+
+def origin_of(parts: SplitResult) -> str:
+    """Scheme, host and port: what an error may show of an address."""
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _shown(url: str) -> str:
+    return f'"{url}"' if url.isprintable() else repr(url)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+# Local servers take any word as a key ("EMPTY", "ollama"). Such a word is no secret and may stand in an output.
+SECRET_LENGTH = 12
+MASK = "***"
+LOGGERS = ("httpx2", "httpcore2.connection", "httpcore2.http11", "httpcore2.proxy", "httpcore2.socks")
+
+
+class Key:
+    """A key that prints as stars. `value` None: none is sent."""
+
+    def __init__(self, value: str | None, name: str | None = None) -> None:
+        self._value, self.name = value, name
+
+    def __repr__(self) -> str:
+        return f"Key({MASK})"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request carries."""
+        return {} if self._value is None else {"Authorization": f"Bearer {self._value}"}
+
+    def mask(self, text: str) -> str:
+        """An error text without the key, however short the key is."""
+        return text.replace(self._value, MASK) if self._value else text
+
+    def mask_output(self, text: str) -> str:
+        """An output without the key, where the key is long enough to be a secret."""
+        return self.mask(text) if self._value and len(self._value) >= SECRET_LENGTH else text
+
+    def mask_data(self, data: Any) -> Any:
+        """The same for data from JSON."""
+        text = json.dumps(data)
+        masked = self.mask_output(text)
+        return data if masked == text else json.loads(masked)
+
+    @contextmanager
+    def masked_logs(self) -> Iterator[None]:
+        """The HTTP client logs what endpoints send, at level DEBUG; an endpoint may send the key back."""
+
+        def mask(record: logging.LogRecord) -> bool:
+            record.msg, record.args = self.mask(record.getMessage()), ()
+            return True
+
+        loggers = [logging.getLogger(name) for name in LOGGERS]
+        for logger in loggers:
+            logger.addFilter(mask)
+        try:
+            yield
+        finally:
+            for logger in loggers:
+                logger.removeFilter(mask)
+
+
+def read_key(name: str | None) -> Key:
+    """The key in the environment variable `name`; none where no variable is named.
+
+    Raises: ConfigError where the variable is missing, empty, or holds what no header can carry.
+    """
+    if name is None:
+        return Key(None)
+    value = os.environ.get(name, "").strip()  # a key read from a file often ends with its line
+    if not value:
+        state = "is empty" if name in os.environ else "is not set"
+        raise ConfigError(f'"key_env" names the environment variable {name}, which {state}\nSet it to the key.')
+    if not (value.isascii() and value.isprintable()):
+        raise ConfigError(
+            f"the environment variable {name} holds more than a key: line breaks or signs outside ASCII\n"
+            "Set it to the key alone."
+        )
+    return Key(value, name)

@@ -1,0 +1,226 @@
+"""What went wrong with an attempt, what it says about the next one, and the words for it."""
+
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from ...core import ConfigError, RunBroken, TuneworthError
+from .address import host_of, is_on_this_machine
+
+__all__ = ["Complaint", "Fault", "fault_of_exception", "fault_of_status", "read_complaint", "shortened"]
+
+LONGEST = 300  # characters of an endpoint's own message
+# Worth another attempt: busy, locked (OpenAI's 409), overloaded (529), and a proxy that did not reach it (52x).
+AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
+WRONG_ADDRESS = frozenset({404, 405, 410})
+UNPAID = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance")
+FILTERED = ("content_filter", "content_policy_violation", "data_inspection_failed", "refusal")
+OBJECTION = re.compile(
+    r"unsupported|not support|unknown|unrecogni[sz]ed|unexpected|not permitted|not allowed|invalid|extra|no such|"
+    r"cannot find|must not|not available|deprecated|incompatible|must be|only",
+    re.IGNORECASE,
+)
+TOO_LONG = re.compile(r"context.?(length|window|size)|too (large|long|many)|exceed|reduce the length", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One failed attempt. `kind` is a word for counting, `text` the sentence for people.
+
+    again: another attempt may help. wait: seconds that the endpoint asks for. everyone: all calls wait. stop: this ends
+    the whole run with such an error; only_first: not once something has been answered. refused: the parameter that the
+    endpoint does not take. filtered: the endpoint's content filter took the request, which counts as its answer.
+    """
+
+    kind: str
+    text: str
+    again: bool = False
+    wait: float | None = None
+    everyone: bool = False
+    stop: type[TuneworthError] | None = None
+    only_first: bool = False
+    refused: str | None = None
+    filtered: bool = False
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """The endpoint's own words about an error: its message, code, type, the parameter it names, and places."""
+
+    message: str = ""
+    codes: tuple[str, ...] = ()
+    param: str | None = None
+    places: tuple[str, ...] = ()
+    flagged: bool = False
+    status: int | None = None
+
+
+def read_complaint(data: Any) -> Complaint:
+    """The error in an answer, in the shapes of OpenAI, vLLM, Mistral, FastAPI, Ollama, OpenRouter and Gemini."""
+    if isinstance(data, list):
+        data = data[0] if data else None
+    if not isinstance(data, dict):
+        return Complaint()
+    error = data.get("error", data)
+    if isinstance(error, str):
+        return Complaint(error)
+    if not isinstance(error, dict):
+        return Complaint()
+    message = error.get("message", error.get("detail", ""))
+    metadata = error.get("metadata")
+    code = error.get("code")
+    return Complaint(
+        message if isinstance(message, str) else str(message),
+        tuple(str(value).lower() for value in (code, error.get("type")) if isinstance(value, str)),
+        error.get("param") if isinstance(error.get("param"), str) else None,
+        tuple(_places(message)),
+        isinstance(metadata, dict) and ("flagged_input" in metadata or bool(metadata.get("reasons"))),
+        code if isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600 else None,
+    )
+
+
+def fault_of_status(
+    status: int, complaint: Complaint, *, headers: Mapping[str, str], url: str, model: str, key_env: str | None,
+    sent: Mapping[str, Any],
+) -> Fault:  # fmt: skip
+    """What an answer with an error's status means."""
+    said = shortened(complaint.message)
+    kind, text = f"status {status}", f"{status}: {said}" if said else f"status {status} without a word"
+    if 300 <= status < 400:
+        return _redirected(status, headers.get("location", ""))
+    if status == 402 or any(code in UNPAID for code in complaint.codes):
+        return Fault(kind, f"the account has nothing left ({text})\nTop it up, then go on.", stop=RunBroken)
+    if complaint.flagged or any(code in FILTERED for code in complaint.codes):
+        return Fault("filtered", text, filtered=True)
+    if status in (401, 403):
+        return Fault(kind, f"the endpoint refuses the key ({text})\n{_about_key(key_env)}", stop=ConfigError)
+    if status == 407:
+        return Fault(kind, f"the proxy of the environment wants a user ({text})", stop=ConfigError)
+    if status in WRONG_ADDRESS:
+        found = f'the endpoint knows no such path or model ({text})\nAsked was {url} for "{model}"; check both.'
+        return Fault(kind, found, stop=ConfigError, only_first=True)
+    if status in AGAIN:
+        wait = asked_wait(headers) if status in (429, 503) else None
+        return Fault(kind, text, again=True, wait=wait, everyone=status == 429 or wait is not None)
+    return Fault(kind, text, refused=_refused(complaint, sent) if status in (400, 422) else None)
+
+
+def fault_of_exception(error: BaseException, *, said: str, url: str, seconds: float) -> Fault:
+    """What an exception of the HTTP client means. `said` is its text without the key; one attempt takes `seconds`."""
+    chain = list(_chain(error))
+    if isinstance(error, TimeoutError):
+        return Fault("timeout", f"no whole answer within {seconds:g} s", again=True)
+    if any(isinstance(cause, socket.gaierror) for cause in chain):
+        proxy = "" if is_on_this_machine(url) or not getproxies() else ", or the proxy that the environment names"
+        found = f"the host {host_of(url)}{proxy} is not known here\nCheck the address and the network."
+        return Fault("unknown host", found, again=True, stop=ConfigError, only_first=True)
+    if untrusted := next((cause for cause in chain if isinstance(cause, ssl.SSLCertVerificationError)), None):
+        return Fault("certificate", _untrusted(untrusted), stop=ConfigError)
+    name = type(error).__name__
+    if name in ("InvalidURL", "UnsupportedProtocol") or isinstance(error, UnicodeError):
+        return Fault("address", f"the host {host_of(url)} is no possible name\nCheck the address.", stop=ConfigError)
+    if name == "ProxyError" and said.startswith("407"):
+        return Fault("proxy", f"the proxy of the environment wants a user ({shortened(said)})", stop=ConfigError)
+    cut = any(isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError) for cause in chain)
+    if name == "ConnectError" and not cut and any(isinstance(cause, ssl.SSLError) for cause in chain):
+        found = "the host does not speak TLS here\nCheck whether the address begins with http:// instead of https://."
+        return Fault("no TLS", found, stop=ConfigError, only_first=True, again=True)
+    words = {
+        "ConnectTimeout": "no connection in time",
+        "ConnectError": "no connection",
+        "DecodingError": "an answer whose compression is broken",
+        "ProxyError": "the proxy of the environment failed",
+    }
+    said = shortened(said)
+    return Fault(name, f"{words.get(name, 'the connection was cut')}{f' ({said})' if said else ''}", again=True)
+
+
+def asked_wait(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds that `Retry-After` asks for (seconds or an HTTP date), or `retry-after-ms`; None where neither says."""
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers.get(name, "")) * unit
+        except ValueError:
+            continue
+        if 0 <= seconds < float("inf"):
+            return seconds
+    try:
+        when = parsedate_to_datetime(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)  # HTTP dates are in GMT
+    return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())
+
+
+def shortened(text: str) -> str:
+    """A foreign text on one line, fit for a message: no control characters, at most 300 characters."""
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text[: 4 * LONGEST]).split())
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+def _refused(complaint: Complaint, sent: Mapping[str, Any]) -> str | None:
+    """The parameter among those sent that the endpoint does not take."""
+    if TOO_LONG.search(complaint.message):  # the text is too long, even where `max_tokens` is named
+        return None
+    named = [*re.split(r"[^\w-]+", complaint.param or ""), *complaint.places]
+    for name in sent:
+        if name in named:
+            return name
+    if complaint.param or not OBJECTION.search(complaint.message):
+        return None
+    found = {name: re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", complaint.message) for name in sent}
+    places = {name: match.start() for name, match in found.items() if match}
+    return min(places, key=lambda name: places[name], default=None)
+
+
+def _places(message: Any) -> Iterator[str]:
+    """The fields that FastAPI and Mistral point at: `{"detail": [{"loc": ["body", "seed"]}]}`."""
+    details = message.get("detail") if isinstance(message, dict) else message
+    for detail in details if isinstance(details, list) else []:
+        place = detail.get("loc") if isinstance(detail, dict) else None
+        yield from (part for part in place if isinstance(part, str)) if isinstance(place, list) else ()
+
+
+def _redirected(status: int, target: str) -> Fault:
+    try:
+        host = shortened(urlsplit(target).hostname or "")
+    except ValueError:
+        host = ""
+    where = f"to {host}" if host else "elsewhere"
+    found = f"the endpoint sends calls on {where} ({status}); not followed, so that texts and key go nowhere else"
+    return Fault("redirect", f"{found}\nState the address that answers itself.", stop=ConfigError, only_first=True)
+
+
+def _about_key(key_env: str | None) -> str:
+    if key_env is None:
+        return 'No key was sent: name the environment variable that holds it in "key_env".'
+    return f"The key comes from the environment variable {key_env}; check it and what it may do."
+
+
+def _untrusted(error: ssl.SSLCertVerificationError) -> str:
+    return (
+        f"the certificate of the host is not trusted ({shortened(error.verify_message)}); nothing was sent\n"
+        "If its own authority signed it, set the environment variable SSL_CERT_FILE to the file with that certificate."
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it came from, the parts of groups too: a host with two addresses fails twice."""
+    seen: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        found = waiting.pop()
+        if found is None or found in seen:
+            continue
+        seen.append(found)
+        yield found
+        waiting += [found.__cause__, found.__context__]
+        if isinstance(found, BaseExceptionGroup):
+            waiting += found.exceptions

@@ -1,0 +1,353 @@
+"""Outputs that were collected elsewhere: a file of `id, output` and what else is known of each."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ...core import DataError, nearest
+from ...curate import SUFFIXES, Batch, file_kind, read_records
+from ...style import field_text
+from ..settings import MOST_SAMPLES
+from .responses import Tokens, read_usage
+from .table import KNOWN, OUTPUT_SCHEMA, finish_word
+
+__all__ = [
+    "UNREADABLE",
+    "Problems",
+    "as_count",
+    "as_error",
+    "as_seconds",
+    "as_text",
+    "read_outputs",
+    "some",
+    "tokens_within",
+]
+
+
+MOST_NAMED = 5  # lines, ids or words named in a message
+_LONGEST = 60  # characters of a value that a message shows
+
+
+class Problems:
+    """The problems of one file, gathered kind by kind while it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._found: dict[str, list[str]] = {}
+        self._count: dict[str, int] = {}
+
+    def add(self, what: str, line: int, shown: str) -> None:
+        """One line with this problem, and what stands there."""
+        self.add_text(what, f"line {line} ({_short(shown)})")
+
+    def add_text(self, what: str, text: str) -> None:
+        """One line with this problem, in words that name it."""
+        self._count[what] = self._count.get(what, 0) + 1
+        named = self._found.setdefault(what, [])
+        if len(named) < MOST_NAMED:
+            named.append(text)
+
+    def add_whole(self, what: str) -> None:
+        """A problem of the whole file."""
+        self._count[what] = 0
+        self._found[what] = []
+
+    def raise_any(self) -> None:
+        """Raises: DataError with all problems, where there is any."""
+        if self._count:
+            raise DataError.of([self._said(what) for what in self._count], where=str(self.path))
+
+    def _said(self, what: str) -> str:
+        count, named = self._count[what], self._found[what]
+        if not count:
+            return what
+        more = f" and {count - len(named):,} more" if count > len(named) else ""
+        return f"{count:,} line{'s' * (count != 1)}: {what}: {', '.join(named)}{more}"
+
+
+def some(names: Sequence[str]) -> str:
+    """The first five, and how many there are beyond."""
+    named = ", ".join(_short(name) for name in names[:MOST_NAMED])
+    return named + (f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else "")
+
+
+def _short(text: str) -> str:
+    clean = "".join(c if c.isprintable() else "\ufffd" for c in text)  # no value writes to a terminal
+    return clean if len(clean) <= _LONGEST else f"{clean[:_LONGEST]}…"
+
+
+UNREADABLE = object()  # what no reading of a value gives
+MOST = 2**53  # whole numbers beyond are no longer exact where they were floats
+
+
+def as_text(value: Any) -> str | None:
+    """Text as it is; numbers, objects and lists as JSON, as a model would have written them."""
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (RecursionError, ValueError):
+        return str(value)
+
+
+def as_count(value: Any) -> Any:
+    """A whole number of 0 or more: `12`, `12.0`, `"12"`; None for nothing and NaN, UNREADABLE for anything else."""
+    number = _number(value)
+    if number is None or number is UNREADABLE:
+        return number
+    return int(number) if 0 <= number <= MOST and number == int(number) else UNREADABLE
+
+
+def as_seconds(value: Any) -> Any:
+    """A number of 0 or more; None for nothing and NaN, UNREADABLE for anything else."""
+    number = _number(value)
+    return number if number is None or number is UNREADABLE or number >= 0 else UNREADABLE
+
+
+def _number(value: Any) -> Any:
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        number = value
+    elif isinstance(value, str):
+        try:
+            number = float(value) if value.strip() else None
+        except ValueError:
+            return UNREADABLE
+    else:
+        return UNREADABLE
+    if number is None or number != number:
+        return None
+    return number if math.isfinite(number) else UNREADABLE
+
+
+def as_error(value: Any) -> str | None:
+    """What went wrong on the way; None for nothing, an empty text, false and NaN."""
+    if not value or value != value:
+        return None
+    return as_text(value)
+
+
+def tokens_within(usage: Any, *, wrote: bool) -> Tokens | None:
+    """The counts of a provider's `usage` object (or its JSON text); None where it is none."""
+    if isinstance(usage, str):
+        try:
+            usage = json.loads(usage)
+        except ValueError:
+            return None
+    if not isinstance(usage, Mapping):
+        return None
+    return read_usage(dict(usage) if "prompt_tokens" in usage else _as_chat(usage), wrote=wrote)
+
+
+def _as_chat(usage: Mapping[str, Any]) -> dict[str, Any]:
+    """The other way of saying it (`input_tokens`, `output_tokens`) in the words of the chat API.
+
+    Anthropic counts what it read from or wrote to the cache beside `input_tokens`, OpenAI within them.
+    """
+    beside = [as_count(usage.get(key)) for key in ("cache_read_input_tokens", "cache_creation_input_tokens")]
+    asked = as_count(usage.get("input_tokens"))
+    if isinstance(asked, int):
+        asked += sum(count for count in beside if isinstance(count, int))
+    within = usage.get("input_tokens_details") or usage.get("prompt_tokens_details")
+    return {
+        "prompt_tokens": usage.get("input_tokens") if asked is UNREADABLE else asked,
+        "completion_tokens": usage.get("output_tokens", usage.get("completion_tokens")),
+        "prompt_tokens_details": within
+        if within is not None
+        else {"cached_tokens": usage.get("cache_read_input_tokens")},
+        "completion_tokens_details": usage.get("output_tokens_details"),
+    }
+
+
+_TOKENS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
+_READ: dict[str, Callable[[Any], Any]] = {
+    "id": field_text, "sample": as_count, "output": as_text, **dict.fromkeys(_TOKENS, as_count),
+    "seconds": as_seconds, "finish_reason": finish_word, "model": as_text, "error": as_error,
+}  # fmt: skip
+_WANTED = {"seconds": "a number, 0 or more"}
+_WHOLE = "a whole number, 0 or more"
+_WITHIN = (("cached_tokens", "input_tokens"), ("reasoning_tokens", "output_tokens"))
+
+
+def read_outputs(
+    path: Path,
+    *,
+    variant: str,
+    ids: Sequence[str],
+    also: Collection[str] = (),
+    say: Callable[[str], None] | None = None,
+) -> pl.DataFrame:
+    """One row per id of `ids` and sample, in their order, with the columns of OUTPUT_SCHEMA; null where nothing is known.
+
+    `.jsonl .json .csv .tsv .parquet`, `.gz` and `.zst` of the first four; only `id` and `output` are needed. The values of
+    `sample` name the repeats; each id has as many rows as there are different ones. An id, or a sample of it, without
+    a line has a null output, which counts as an empty one and is shown apart. `also` are ids that may stand there too
+    and are passed over. `say` is told, once each, what was left out or read in another way.
+
+    Raises: DataError with all problems of the file: it cannot be read, lacks `id` or `output`, holds values of a wrong
+    type, names a pair and sample twice, or a pair that is not there.
+    """
+    problems = Problems(path)
+    reader = _Reader(problems, frozenset(ids), frozenset(also))
+    parts = [part for batch in _batches(path) if (part := reader.table(batch)) is not None]
+    table = pl.concat(parts) if parts else pl.DataFrame(schema={"line": pl.Int64, **reader.schema})
+    reader.check_columns()
+    table = table.filter(~pl.col("id").is_in(list(also)) | pl.col("id").is_in(list(ids))) if also else table
+    _check_repeats(table, problems)
+    _check_within(table, problems)
+    problems.raise_any()
+    made = _grid(table, ids, variant)
+    for words in reader.notes(made, table, variant) if say else ():
+        say(f"{path}: {words}")  # type: ignore[misc]
+    return made
+
+
+def _batches(path: Path) -> Iterator[Batch]:
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; name one file of outputs")
+    if not path.exists():
+        raise DataError(f"no file of outputs at {path}")
+    if file_kind(path) is None:
+        raise DataError(f"{path}: outputs are read from {', '.join(SUFFIXES)}, packed with .gz or .zst or not")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: the file is empty; expected a line with id and output for each pair")
+    try:
+        batches, _ = read_records(path, encoding="utf-8", delimiter=None, wanted=("id", "output"))
+        yield from batches
+    except DataError as error:
+        said, _, advice = str(error).partition("\n")
+        if "encoding" in advice:  # which has no setting of its own here
+            raise DataError(f"{said}\nSave the outputs as UTF-8.") from None
+        raise
+
+
+class _Reader:
+    """The lines of a file as columns, batch after batch, and what was met on the way."""
+
+    def __init__(self, problems: Problems, known: frozenset[str], also: frozenset[str]) -> None:
+        self.problems, self.known, self.also = problems, known, also
+        self.schema = {name: kind for name, kind in OUTPUT_SCHEMA.items() if name in _READ}
+        self.names: dict[str, None] = {}
+        self.records = 0
+        self.met: Counter[str] = Counter()
+        self.reasons: set[str] = set()
+
+    def table(self, batch: Batch) -> pl.DataFrame | None:
+        """The lines of a batch; None where there is none."""
+        for _, why in batch.problems:
+            self.problems.add_text("cannot be read", why)
+        self.names.update(dict.fromkeys(batch.names))
+        self.records += len(batch.numbers)
+        if not {"id", "output"} <= set(batch.names):
+            # Another batch may have them; check_columns says so where none has.
+            return None
+        columns = {name: self._column(batch, name) for name in self.schema}
+        if "usage" in batch.names:
+            self._fill_tokens(columns, list(batch.column("usage")))
+        columns["id"] = [self._id(number, text) for number, text in zip(batch.numbers, columns["id"], strict=True)]
+        table = pl.DataFrame({"line": list(batch.numbers), **columns}, schema={"line": pl.Int64, **self.schema})
+        return table.filter(pl.col("id").is_not_null())
+
+    def _column(self, batch: Batch, name: str) -> list[Any]:
+        if name not in batch.names:
+            return [None] * len(batch.numbers)
+        raw, read = list(batch.column(name)), _READ[name]
+        values = [read(value) for value in raw]
+        for place, value in enumerate(values):
+            if value is UNREADABLE:
+                self.problems.add(
+                    f'"{name}" is not {_WANTED.get(name, _WHOLE)}', batch.numbers[place], repr(raw[place])
+                )
+                values[place] = None
+        if name == "output":
+            self.met["output"] += sum(value is not None and type(value) is not str for value in raw)
+        if name == "finish_reason":
+            self.reasons.update(value for value in values if value)
+        return [_mended(value) if type(value) is str else value for value in values]
+
+    def _fill_tokens(self, columns: dict[str, list[Any]], usages: list[Any]) -> None:
+        """What a provider's own `usage` object says, where no column of its own does."""
+        for place, usage in enumerate(usages):
+            tokens = tokens_within(usage, wrote=bool(columns["output"][place]))
+            if tokens is None:
+                self.met["no usage"] += usage is not None
+                continue
+            self.met["contradicts"] += tokens.contradicts
+            for name in _TOKENS:
+                if columns[name][place] is None:
+                    columns[name][place] = getattr(tokens, name.removesuffix("_tokens"))
+
+    def _id(self, number: int, text: str | None) -> str | None:
+        """The id as the pairs write it: `7`, "7" and 7.0 are one."""
+        text = (text or "").strip()
+        for form in (text, text.removesuffix(".0"), f"{text}.0"):
+            if form in self.known or form in self.also:
+                return form
+        self.problems.add("no id" if not text else "no pair has this id", number, repr(text))
+        return None
+
+    def check_columns(self) -> None:
+        """Both columns that are needed are somewhere; said at once, for nothing else can be told without them."""
+        if not self.records:
+            self.problems.raise_any()
+            raise DataError(f"{self.problems.path}: there is no line in it; expected id and output for each pair")
+        missing = [name for name in ("id", "output") if name not in self.names]
+        if missing:
+            hints = "; ".join(f'no column "{name}"; {nearest(name, list(self.names))}' for name in missing)
+            raise DataError(f"{self.problems.path}: {hints}")
+
+    def notes(self, made: pl.DataFrame, table: pl.DataFrame, variant: str) -> Iterator[str]:
+        """What a user should know of the reading."""
+        if extra := [name for name in self.names if name not in _READ and name not in ("usage", "variant")]:
+            yield f"columns that are not used: {some(extra)}"
+        if count := self.met["output"]:
+            yield f"{count:,} outputs are no texts but numbers, lists or objects, and are judged as JSON"
+        if count := self.met["contradicts"]:
+            yield f"{count:,} usage objects contradict themselves; their tokens are unknown"
+        if count := self.met["no usage"]:
+            yield f"{count:,} usages are no objects; their tokens are unknown"
+        if odd := sorted(self.reasons - KNOWN.keys()):
+            yield f"finish reasons that are not known, taken for an end by itself: {some(odd)}"
+        if count := len(made) - len(table):
+            yield f"{count:,} of {len(made):,} outputs of {variant} have no line; they count as empty"
+
+
+def _mended(text: str) -> str:
+    """Half a surrogate pair, which no file can hold, as U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _check_repeats(table: pl.DataFrame, problems: Problems) -> None:
+    named = table.with_columns(pl.col("sample").fill_null(0))
+    doubled = named.filter(~pl.struct("id", "sample").is_first_distinct())
+    for line, id, sample in doubled.select("line", "id", "sample").iter_rows():
+        which = repr(id) if table["sample"].is_null().all() else f"{id!r}, sample {sample}"
+        problems.add("an id and sample that stood before (a column `sample` tells repeats apart)", line, which)
+    if (count := named["sample"].n_unique()) > MOST_SAMPLES:
+        text = f'"sample" has {count:,} different values; it numbers the outputs of one pair, {MOST_SAMPLES} at most'
+        problems.add_whole(text)
+
+
+def _check_within(table: pl.DataFrame, problems: Problems) -> None:
+    for part, whole in _WITHIN:
+        wrong = table.filter(pl.col(part) > pl.col(whole))
+        for line, some_of, all_of in wrong.select("line", part, whole).iter_rows():
+            problems.add(f'"{part}" is more than "{whole}", which counts them too', line, f"{some_of} of {all_of}")
+
+
+def _grid(table: pl.DataFrame, ids: Sequence[str], variant: str) -> pl.DataFrame:
+    """Every id with every sample that the file names, numbered from 0."""
+    named = table.with_columns(pl.col("sample").fill_null(0))
+    samples = named["sample"].unique().sort() if len(named) else pl.Series([0], dtype=pl.Int64)
+    wanted = pl.DataFrame({"id": ids}, schema={"id": pl.String}).join(
+        samples.to_frame("sample"), how="cross", maintain_order="left_right"
+    )
+    made = wanted.join(named.drop("line"), on=["id", "sample"], how="left", maintain_order="left")
+    made = made.with_columns(
+        variant=pl.lit(variant), sample=pl.int_range(pl.len(), dtype=pl.Int64) % max(len(samples), 1)
+    )
+    return made.select(list(OUTPUT_SCHEMA))

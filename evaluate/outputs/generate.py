@@ -1,0 +1,410 @@
+"""Outputs of a model in memory, in batches, with the prompts' common beginning computed once."""
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core import ModelError, disk_refusals
+from ...train import (
+    answer_margins,
+    common_beginning,
+    encode_prompts,
+    encode_texts,
+    end_of_turn,
+    render_prompt,
+    render_text,
+)
+
+if TYPE_CHECKING:
+    from ...train import LoadedModel
+
+__all__ = [
+    "BATCH",
+    "CACHE_BYTES",
+    "Generation",
+    "Requests",
+    "Writer",
+    "count_prompt_tokens",
+    "generate",
+    "keep_batch",
+    "kept_batches",
+    "plan_requests",
+    "prompt_batches",
+    "stop_ids",
+    "write_outputs",
+    "writing",
+]
+
+
+LEAST_SHARED = 8  # tokens; a shorter common beginning is not worth a pass of its own
+BATCH = 64  # rows; twice as many bring a tenth more outputs a second and take twice the memory
+CACHE_BYTES = 2**30  # of keys and values at a time: 64 rows of 728 tokens of the default model
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One output. `index` is the prompt's place, `sample` its number among the outputs of that prompt.
+
+    `input_tokens` counts the whole prompt; `output_tokens` all that was written, the end token and `reasoning_tokens`
+    too; `seconds` is the batch's time divided by its items, as if each sample had read its prompt itself;
+    `finish_reason` is "stop", or "length" at the token limit. `batch` is the number of the batch it was made in.
+    """
+
+    index: int
+    output: str
+    input_tokens: int
+    output_tokens: int
+    seconds: float
+    finish_reason: str
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    sample: int = 0
+    batch: int = 0
+
+
+@dataclass(frozen=True)
+class Requests:
+    """A whole list of prompts, ready to be written on: token ids, which go together, what all begin with.
+
+    `batches` hold places of prompts, `shared` is the length of the common beginning in tokens (0 where it is not
+    worth a pass of its own), `longest` that of the longest row with its output.
+    """
+
+    ids: tuple[tuple[int, ...], ...]
+    batches: tuple[tuple[int, ...], ...]
+    shared: int
+    max_new_tokens: int
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest prompt and its output."""
+        return max(map(len, self.ids), default=0) + self.max_new_tokens
+
+
+def count_prompt_tokens(tokenizer: Any, messages: Sequence[dict[str, str]]) -> int:
+    """Tokens of the whole prompt as the model gets it, the chat template's own included."""
+    return len(render_prompt(tokenizer, messages))
+
+
+def prompt_batches(lengths: Sequence[int], *, batch_size: int, most_tokens: int | None = None) -> list[list[int]]:
+    """Which prompts go together: like lengths, the longest first, batches of like sizes and at most `batch_size` rows.
+
+    A batch padded to its longest prompt holds at most `most_tokens`, or is one row. A pure function of the lengths
+    and their order: in bf16 a text can depend on its batch, so the same test set must always give the same batches.
+    """
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    batches = []
+    while order:
+        rows = batch_size if most_tokens is None else max(1, min(batch_size, most_tokens // lengths[order[0]]))
+        rows = math.ceil(len(order) / math.ceil(len(order) / rows))  # 35 and 35 rather than 64 and 6
+        batches.append(order[:rows])
+        order = order[rows:]
+    return batches
+
+
+def plan_requests(
+    loaded: "LoadedModel",
+    prompts: Sequence[list[dict[str, str]]],
+    *,
+    max_new_tokens: int,
+    batch_size: int = BATCH,
+) -> Requests:
+    """The chats as requests to this model: a pure function of the whole list, whatever of it is still to be written.
+
+    Batches are of at most `batch_size` rows, fewer where the prompts are long. Raises ModelError where a prompt and
+    its output do not fit the model's context.
+    """
+    ids = encode_prompts(loaded.tokenizer, prompts, [render_text(loaded.tokenizer, chat) for chat in prompts])
+    _check_context(ids, loaded, max_new_tokens)
+    shared = _shared_length(ids)
+    once = shared if loaded.model.device.type == "cpu" else 0  # elsewhere each row repeats the common beginning
+    batches = prompt_batches(
+        [len(prompt) - once + max_new_tokens for prompt in ids], batch_size=batch_size,
+        most_tokens=CACHE_BYTES // _bytes_per_token(loaded.model),
+    )  # fmt: skip
+    return Requests(tuple(map(tuple, ids)), tuple(map(tuple, batches)), shared, max_new_tokens)
+
+
+def write_outputs(
+    loaded: "LoadedModel",
+    requests: Requests,
+    *,
+    adapter: Path | None = None,
+    temperature: float = 0.0,
+    seed: int = 0,
+    streams: Sequence[str] | None = None,
+    samples: Sequence[int] = (0,),
+    done: Container[tuple[int, int]] = (),
+    on_batch: Callable[[list[Generation]], None] | None = None,
+) -> list[Generation]:
+    """The outputs of each request and sample, by request, then sample; those of (batch, sample) in `done` left out.
+
+    `on_batch` gets the outputs of one batch and sample as they come. Temperature 0 takes the likeliest token; above
+    it, each output draws from its own stream of chance, made of `seed`, the request's name in `streams` (its place
+    where left out) and the sample. What is left out changes nothing in the rest. An adapter is merged into the
+    weights in memory while this lasts. Raises ModelError where the model computes no numbers.
+    """
+    left = [[sample for sample in samples if (n, sample) not in done] for n in range(len(requests.batches))]
+    if not any(left):
+        return []
+    found: list[Generation] = []
+    with writing(loaded, requests, adapter=adapter, temperature=temperature, seed=seed, streams=streams) as write:
+        for number, wanted in enumerate(left):
+            for batch in write(number, wanted):
+                found += batch
+                if on_batch:
+                    on_batch(batch)
+    return sorted(found, key=lambda generation: (generation.index, generation.sample))
+
+
+@contextmanager
+def writing(
+    loaded: "LoadedModel", requests: Requests, *, adapter: Path | None, temperature: float, seed: int,
+    streams: Sequence[str] | None,
+) -> Iterator[Callable[[int, Sequence[int]], Iterator[list[Generation]]]]:  # fmt: skip
+    """What writes one batch, given by its number, once for each of the samples named, while the block lasts.
+
+    The batches may come in any order, and none of them is changed by the others.
+    """
+    from .decode import decoding
+
+    writer = Writer(loaded, requests, adapter=adapter, temperature=temperature, seed=seed, streams=streams)
+    with _weights(loaded, adapter) as model, decoding(model, requests.ids[0], longest=requests.longest) as going:
+        yield partial(writer.write, going)
+
+
+def generate(
+    loaded: "LoadedModel",
+    prompts: Sequence[list[dict[str, str]]],
+    *,
+    max_new_tokens: int,
+    adapter: Path | None = None,
+    temperature: float = 0.0,
+    seed: int = 0,
+    batch_size: int = BATCH,
+    on_batch: Callable[[list[Generation]], None] | None = None,
+) -> list[Generation]:
+    """One output per chat, in the order of the prompts: `plan_requests` and `write_outputs` in one."""
+    requests = plan_requests(loaded, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size)
+    return write_outputs(loaded, requests, adapter=adapter, temperature=temperature, seed=seed, on_batch=on_batch)
+
+
+def _bytes_per_token(model: Any) -> int:
+    """What the keys and values of one token take."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return 2 * config.num_hidden_layers * heads * width * model.dtype.itemsize
+
+
+def _check_context(ids: list[list[int]], loaded: "LoadedModel", max_new_tokens: int) -> None:
+    too_long = [i for i, prompt in enumerate(ids) if len(prompt) + max_new_tokens > loaded.context]
+    if too_long:
+        longest = max(len(ids[i]) for i in too_long)
+        raise ModelError(
+            f"{len(too_long)} of {len(ids)} prompts do not fit the model: the longest has {longest:,} tokens, and with "
+            f"{max_new_tokens:,} for the output the context of {loaded.context:,} is too small.\n"
+            'Shorten the guide, use fewer examples ("few_shot"), lower "max_new_tokens" or leave these pairs out.'
+        )
+
+
+@contextmanager
+def _weights(loaded: "LoadedModel", adapter: Path | None) -> Iterator[Any]:
+    import torch
+
+    from ...train import merged_adapter
+
+    with torch.inference_mode():
+        if adapter is None:
+            yield loaded.model
+            return
+        with merged_adapter(loaded, adapter) as model:
+            yield model
+
+
+def _shared_length(ids: list[list[int]]) -> int:
+    """How many first tokens all prompts share, at least one of each left over; 0 where it is not worth it."""
+    if len(ids) < 2:
+        return 0
+    shared = min(common_beginning(ids), *(len(prompt) - 1 for prompt in ids))
+    return shared if shared >= LEAST_SHARED else 0
+
+
+# The marks between which models that think write their thoughts, so far as their templates name them.
+THINK, THOUGHT = "<think>", "</think>"
+
+
+class Writer:
+    """What is the same for every batch: the requests, how a token is chosen, when to stop."""
+
+    def __init__(
+        self, loaded: "LoadedModel", requests: Requests, *, adapter: Path | None, temperature: float, seed: int,
+        streams: Sequence[str] | None,
+    ) -> None:  # fmt: skip
+        self._tokenizer, self._requests = loaded.tokenizer, requests
+        self._temperature, self._seed, self._streams = temperature, seed, streams
+        self._stops = stop_ids(loaded)
+        self._margins = answer_margins(loaded.tokenizer)
+        self._thinks = THOUGHT in str(loaded.tokenizer.chat_template)
+        # Where the prompt itself opens the thoughts, a text begins within them.
+        self._opened = THOUGHT in self._margins[0] and THINK not in self._margins[0]
+        self._name = f'"{loaded.name}"' + (f" with the adapter {adapter}" if adapter else "")
+
+    def write(self, going: Any, number: int, samples: Sequence[int]) -> Iterator[list[Generation]]:
+        """The outputs of one batch, a list for each sample; the prompts are read once for all of them."""
+        if not samples:
+            return
+        rows, started = self._requests.batches[number], time.perf_counter()
+        begun = going.begin([self._requests.ids[row] for row in rows], shared=self._requests.shared)
+        reading = time.perf_counter() - started
+        # A copy of the prompts' keys and values, only where they are needed again.
+        saved = going.save() if len(samples) > 1 else None
+        for place, sample in enumerate(samples):
+            started = time.perf_counter()
+            if place:
+                going.restore(saved)
+            answers = self._answers(going, begun, rows, sample)
+            each = (reading + time.perf_counter() - started) / len(rows)
+            yield [
+                self._generation(row, sample, number, answer, each) for row, answer in zip(rows, answers, strict=True)
+            ]
+
+    def _generation(self, row: int, sample: int, batch: int, answer: list[int], seconds: float) -> Generation:
+        stopped = bool(answer) and answer[-1] in self._stops
+        text = self._tokenizer.decode(answer[:-1] if stopped else answer, skip_special_tokens=True)
+        text, reasoning = self._without_thoughts(text, len(answer))
+        text = text.removeprefix(self._margins[0]).removesuffix(self._margins[1])
+        return Generation(
+            row, text, len(self._requests.ids[row]), len(answer), seconds, "stop" if stopped else "length",
+            reasoning_tokens=reasoning, sample=sample, batch=batch,
+        )  # fmt: skip
+
+    def _without_thoughts(self, text: str, tokens: int) -> tuple[str, int]:
+        """The answer alone, as providers give it, and the tokens of what was thought before it.
+
+        All tokens and no answer where the thoughts never end.
+        """
+        if not self._thinks or not (self._opened or text.lstrip().startswith(THINK)):
+            return text, 0
+        if THOUGHT in self._margins[0] and text.startswith(self._margins[0]):
+            return text, 0  # thoughts that the template itself closes at once
+        thought, end, answer = text.partition(THOUGHT)
+        if not end:
+            return "", tokens
+        return answer.lstrip(), min(len(encode_texts(self._tokenizer, [thought + end])[0]), tokens)
+
+    def _answers(self, going: Any, logits: Any, rows: Sequence[int], sample: int) -> list[list[int]]:
+        """New token ids per row, the end token included where it came."""
+        chances = [random.Random(self._stream(row, sample)) for row in rows]
+        answers: list[list[int]] = [[] for _ in rows]
+        active = list(range(len(rows)))  # the batch's rows that are still computed, in their order there
+        while True:
+            chosen = self._choose(logits, [chances[row] for row in active])
+            for row, token in zip(active, chosen, strict=True):
+                if not self._done(answers[row]):
+                    answers[row].append(token)
+            left = [place for place, row in enumerate(active) if not self._done(answers[row])]
+            if not left:
+                return answers
+            if len(left) < len(active):
+                kept = going.keep(left)
+                active, chosen = [active[place] for place in kept], [chosen[place] for place in kept]
+            logits = going.advance(chosen)
+
+    def _stream(self, row: int, sample: int) -> str:
+        name = str(row) if self._streams is None else self._streams[row]
+        return f"{self._seed}:{name}:{sample}"
+
+    def _done(self, answer: list[int]) -> bool:
+        return len(answer) >= self._requests.max_new_tokens or bool(answer and answer[-1] in self._stops)
+
+    def _choose(self, logits: Any, chances: list[random.Random]) -> list[int]:
+        """The next token of each row from logits `(rows, vocabulary)`."""
+        best = logits.argmax(-1)  # that of no number is the first of them
+        if not logits.gather(-1, best[:, None]).isfinite().all():
+            raise ModelError(
+                f"{self._name} is broken: what it computes are no numbers.\nTrain again, or fetch the weights anew."
+            )
+        if self._temperature == 0:
+            return best.tolist()
+        # inverse of the cumulative distribution, one uniform number per row
+        sums = (logits.double() / self._temperature).softmax(-1).cumsum(-1)
+        drawn = [chance.random() for chance in chances]
+        return [min(int((row < point).sum()), logits.shape[-1] - 1) for row, point in zip(sums, drawn, strict=True)]
+
+
+def stop_ids(loaded: "LoadedModel") -> frozenset[int]:
+    """The template's end-of-turn token and whatever else the model itself names as an end."""
+    named = loaded.model.generation_config.eos_token_id
+    named = [named] if isinstance(named, int) else named or []
+    return frozenset({end_of_turn(loaded.tokenizer), loaded.tokenizer.eos_token_id, *named} - {None})
+
+
+Batch = tuple[int, int]  # number of the batch in its list of requests, sample
+
+
+def keep_batch(store: Path, batch: Sequence["Generation"], *, key: str, variant: str, ids: Sequence[str]) -> None:
+    """Append one batch's outputs, in one line and one write: a kill leaves it whole or leaves no line.
+
+    `key` stands for everything that made the outputs, `ids` are the pairs of the whole list. Raises RunBroken where
+    the disk refuses.
+    """
+    line = {
+        "key": key,
+        "variant": variant,
+        "sample": batch[0].sample,
+        "batch": batch[0].batch,
+        "outputs": [{"id": ids[one.index], **asdict(one)} for one in batch],
+    }
+    written = json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n"
+    with disk_refusals(store):
+        store.parent.mkdir(parents=True, exist_ok=True)
+        cut = store.is_file() and store.stat().st_size and not _ends_whole(store)
+        with store.open("ab") as file:
+            file.write(b"\n" + written if cut else written)  # a line cut short must not swallow this one
+
+
+def kept_batches(
+    store: Path, *, key: str, batches: Sequence[Sequence[int]], samples: Sequence[int]
+) -> dict[Batch, list["Generation"]]:
+    """The batches that stand whole in the store under `key`, each with its outputs.
+
+    `batches` are those of the list of requests. A line that is cut short, damaged or of other batches is passed over.
+    """
+    found: dict[Batch, list[Generation]] = {}
+    if not store.is_file():
+        return found
+    marked = json.dumps(key).encode()
+    with store.open("rb") as file:
+        for text in file:
+            if marked in text and (batch := _whole(text, key, batches)) and batch[0].sample in samples:
+                found[batch[0].batch, batch[0].sample] = batch
+    return found
+
+
+def _whole(text: bytes, key: str, batches: Sequence[Sequence[int]]) -> list["Generation"] | None:
+    """The line's outputs where it is a whole batch of this list, else None."""
+
+    try:
+        line = json.loads(text)
+        outputs = [
+            Generation(**{name: value for name, value in one.items() if name != "id"}) for one in line["outputs"]
+        ]
+        fits = line["key"] == key and tuple(one.index for one in outputs) == tuple(batches[line["batch"]])
+        alike = {(one.batch, one.sample) for one in outputs} == {(line["batch"], line["sample"])}
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return None
+    return outputs if fits and alike else None
+
+
+def _ends_whole(store: Path) -> bool:
+    with store.open("rb") as file:
+        file.seek(-1, 2)
+        return file.read(1) == b"\n"

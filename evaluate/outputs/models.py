@@ -1,0 +1,153 @@
+"""Several models on one machine: in which order, one at a time in memory, and whether each adapter fits its model."""
+
+import gc
+from collections.abc import Callable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core import ModelError
+from ..variants import Variant
+
+if TYPE_CHECKING:
+    from ...train import LoadedModel
+
+__all__ = ["by_model", "check_adapters", "counter_of", "folder_here", "release"]
+
+
+def by_model(variants: Sequence[Variant], *, own: str | None = None) -> list[list[Variant]]:
+    """The local variants in groups of one model each: every model is loaded once.
+
+    The model of `[train]` (`own`, under its name too) comes first, for it may be in memory already; the others as
+    they are named. Within a group the order stays.
+    """
+    groups: dict[str | None, list[Variant]] = {None: []}
+    for variant in variants:
+        if variant.local:
+            groups.setdefault(None if variant.model == own else variant.model, []).append(variant)
+    return [group for group in groups.values() if group]
+
+
+def release(loaded: "LoadedModel") -> None:
+    """Take the model's weights out of memory, whoever still holds it: it cannot be used again.
+
+    Its tokenizer stays.
+    """
+    import torch
+
+    for tensor in chain(loaded.model.parameters(), loaded.model.buffers()):
+        tensor.data = tensor.data.new_empty(0)
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def counter_of(loaded: "LoadedModel") -> Callable[[Sequence[str]], list[int]]:
+    """What counts the tokens of texts as this model does, and holds its tokenizer alone."""
+    from ...train import encode_texts
+
+    tokenizer = loaded.tokenizer
+    return lambda texts: [len(ids) for ids in encode_texts(tokenizer, texts)]
+
+
+def check_adapters(variants: Sequence[Variant], *, own: str) -> list[str]:
+    """Check before any work that the adapter of each local variant fits its model (`own` where it names none).
+
+    Only headers and settings are read, no weights loaded; a model of the hub that is not on this machine yet is left
+    to its loading. Returns what a user should know: adapters that name another model of the same shapes as theirs.
+    Raises: ModelError with all that does not fit.
+    """
+    problems, notices = [], []
+    for variant in variants:
+        if not variant.local or variant.adapter is None:
+            continue
+        name = variant.model or own
+        try:
+            notices += [f'variant "{variant.name}": {said}' for said in _told(variant.adapter, name)]
+        except ModelError as error:
+            problems.append(f'variant "{variant.name}": {error}')
+    if problems:
+        raise ModelError.of(problems, where="[evaluate]")
+    return notices
+
+
+def _told(adapter: Path, name: str) -> list[str]:
+    """Notices about one adapter for the named model; ModelError where it does not fit."""
+    from ...train import EMBEDDED_HUB_NAME, EMBEDDED_NAME, check_plain
+
+    base = str(check_plain(adapter).get("base_model_name_or_path") or "a model that it does not name")
+    folder = folder_here(name)
+    if folder is None:
+        return []
+    if wrong := _other_weights(adapter, folder) or _other_shapes(adapter, folder):
+        raise ModelError(f'the adapter {adapter} does not fit the model "{name}": {wrong}. It was made for {base}.')
+    known = EMBEDDED_HUB_NAME if name == EMBEDDED_NAME else name
+    if base != known and not any(Path(place).exists() for place in (base, known)):
+        return [f"its adapter was made for {base} and is used with {known}, whose layers have the same shapes"]
+    return []
+
+
+def folder_here(name: str) -> Path | None:
+    """The model's folder; None for one of the hub that was never fetched."""
+    from ...train import EMBEDDED_NAME, embedded_folder
+
+    if name == EMBEDDED_NAME:
+        return embedded_folder(None)
+    if Path(name).is_dir():
+        return Path(name)
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except Exception:  # the client raises many kinds, and loading will say what is wrong
+        return None
+
+
+def _other_weights(adapter: Path, folder: Path) -> str | None:
+    """An adapter of ours knows the weights that it was fitted on."""
+    from ...train import fingerprint, read_record
+
+    wanted = ((read_record(adapter) or {}).get("base") or {}).get("sha256")
+    if not wanted or not (folder / "config.json").is_file() or wanted == (found := fingerprint(folder)):
+        return None
+    return f"it belongs to weights with SHA-256 {wanted[:12]}, not {found[:12]}"
+
+
+def _other_shapes(adapter: Path, folder: Path) -> str | None:
+    """The first layer of the adapter that the model lacks, or has in another size."""
+    from safetensors import SafetensorError, safe_open
+
+    layers = _linear_layers(folder)
+    if layers is None:
+        return None
+    try:
+        with safe_open(adapter / "adapter_model.safetensors", framework="pt") as file:
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no dict
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"the weights of the adapter {adapter} are damaged ({error})") from error
+    for name, shape in sorted(shapes.items()):
+        path, _, part = name.removeprefix("base_model.model.").rpartition(".lora_")
+        if part not in ("A.weight", "B.weight"):
+            continue
+        if path not in layers:
+            return f"the model has no linear layer {path}"
+        takes, gives = layers[path]
+        if (shape[1] != takes) if part == "A.weight" else (shape[0] != gives):
+            own = f"takes {shape[1]}" if part == "A.weight" else f"gives {shape[0]}"
+            return f"in {path} it {own} numbers, and the model's layer takes {takes} and gives {gives}"
+    return None
+
+
+def _linear_layers(folder: Path) -> dict[str, tuple[Any, Any]] | None:
+    """(inputs, outputs) of each linear layer by its name in memory; None where that cannot be told from here."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        with torch.device("meta"):  # the layers without their numbers
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    except Exception:  # transformers raises many kinds, and loading will say what is wrong
+        return None
+    found = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    return {name: (module.in_features, module.out_features) for name, module in found.items()}

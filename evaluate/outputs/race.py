@@ -1,0 +1,175 @@
+"""The local variants raced on the same requests: each output made once and kept, whatever interrupts the work."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from ...core import ModelError, sha256_file
+from ..settings import EvaluateSettings
+from ..variants import Variant
+from .prompts import prompt_of
+from .table import OUTPUT_SCHEMA, Raced
+
+if TYPE_CHECKING:
+    from ...train import LoadedModel
+    from .generate import Generation, Requests
+
+__all__ = ["ADAPTER", "Raced", "Write", "check_room", "race", "token_limit"]
+
+Progress = Callable[[str, int, int], None]  # variant, outputs done, outputs wanted
+Write = Callable[..., list["Generation"]]  # `write_outputs`, or what does the same elsewhere
+ADAPTER = ("adapter_model.safetensors", "adapter_config.json")  # the files that say what an adapter does
+NAMED = 5  # ids of pairs in a message; more fill no better purpose
+
+
+def race(
+    variant: Variant,
+    pairs: pl.DataFrame,
+    *,
+    loaded: "LoadedModel",
+    settings: EvaluateSettings,
+    max_new_tokens: int,
+    store: Path,
+    seed: int = 0,
+    progress: Progress | None = None,
+    write: Write | None = None,
+) -> Raced:
+    """`settings.samples` outputs of a local variant for each pair, by the model in memory.
+
+    `write` makes what is missing, `write_outputs` where left out; with another one, such as that of `Actors`, `loaded`
+    may be a model without its weights.
+
+    Each batch of outputs is appended to `store` as it comes, under a key of everything that made it; batches that
+    stand there already are taken from there, and the rest comes out as if nothing had been there. More samples ask
+    for the new ones only; another guide, model, adapter or seed for all of this variant and nothing of the others.
+    One pair more or less makes other batches, on which texts depend in bf16, and so asks for all of the variant.
+    """
+    from ...train import check_adapter
+    from .generate import BATCH, keep_batch, kept_batches, plan_requests, write_outputs
+
+    if variant.adapter:
+        check_adapter(variant.adapter, loaded)
+    ids, samples = pairs["id"].to_list(), range(settings.samples)
+    prompts = [prompt_of(variant, text, system) for text, system in pairs.select("input", "system").iter_rows()]
+    requests = plan_requests(loaded, prompts, max_new_tokens=max_new_tokens, batch_size=BATCH)
+    streams = [hashlib.sha256(id.encode(errors="surrogatepass")).hexdigest() for id in ids]
+    key = _key(variant, requests, loaded, settings, streams, seed)
+    known = kept_batches(store, key=key, batches=requests.batches, samples=samples)
+
+    def keep(batch: Sequence["Generation"]) -> None:
+        keep_batch(store, batch, key=key, variant=variant.name, ids=ids)
+        nonlocal done
+        done += len(batch)
+        if progress:
+            progress(variant.name, done, len(ids) * len(samples))
+
+    done = sum(map(len, known.values()))
+    made = (write or write_outputs)(
+        loaded, requests, adapter=variant.adapter, temperature=settings.temperature, seed=seed, streams=streams,
+        samples=samples, done=known, on_batch=keep,
+    )  # fmt: skip
+    table = _table([*made, *(one for batch in known.values() for one in batch)], variant, ids, loaded.name)
+    return Raced(table, *_fixed_tokens(variant, loaded))
+
+
+def token_limit(tokenizer: Any, outputs: Sequence[str]) -> int:
+    """1.5 times the longest of the training outputs, in tokens: room for an answer, an end to a loop."""
+    longest = max((len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in outputs), default=0)
+    return max(16, -(-3 * longest // 2))
+
+
+def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", max_new_tokens: int) -> None:
+    """A guide that does not fit would be cut off, and the race with it unfair: refused before any work.
+
+    Raises: ModelError where the fixed prompt and a request leave no room for an answer in the model's context; it
+    names the pairs.
+    """
+    from ...train import encode_prompts, render_text
+
+    chats = [prompt_of(variant, text, system) for text, system in pairs.select("input", "system").iter_rows()]
+    texts = [render_text(loaded.tokenizer, chat) for chat in chats]
+    needed = [len(ids) + max_new_tokens for ids in encode_prompts(loaded.tokenizer, chats, texts)]
+    over = [id for id, tokens in zip(pairs["id"], needed, strict=True) if tokens > loaded.context]
+    if over:
+        raise ModelError(
+            f'variant "{variant.name}": {len(over)} of {len(chats)} prompts leave no room for an answer: the longest '
+            f"takes {max(needed)} tokens with it, and {loaded.name} holds {loaded.context}.\n"
+            f"Pairs: {_named(over)}\n"
+            "A shorter guide, fewer examples (few_shot) or a smaller max_new_tokens makes it fit."
+        )
+
+
+def _named(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:NAMED]) + (f" and {len(ids) - NAMED} more" if len(ids) > NAMED else "")
+
+
+def _fixed_tokens(variant: Variant, loaded: "LoadedModel") -> tuple[int, int, int]:
+    """Tokens of the prompt without any request, of its guide alone, and of its worked examples."""
+    from ...train import chat_messages
+    from .generate import count_prompt_tokens
+
+    def count(messages: list[dict[str, str]]) -> int:
+        return count_prompt_tokens(loaded.tokenizer, messages)
+
+    fixed = count(prompt_of(variant, "", None))
+    bare = count(chat_messages("", system="."))  # with a system message, lest the template write one of its own
+    guide = count(chat_messages("", system=variant.guide)) - bare if variant.guide else 0
+    examples = fixed - count(prompt_of(replace(variant, examples=()), "", None)) if variant.examples else 0
+    return fixed, max(guide, 0), examples
+
+
+def _table(made: Sequence["Generation"], variant: Variant, ids: Sequence[str], model: str) -> pl.DataFrame:
+    """Outputs in the order of the pairs, then samples, as all variants' tables are."""
+    ordered = sorted(made, key=lambda one: (one.index, one.sample))
+    known = ("sample", "output", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "seconds")
+    rows = [
+        {
+            "id": ids[one.index],
+            "variant": variant.name,
+            **{name: getattr(one, name) for name in known},
+            "finish_reason": one.finish_reason,
+            "model": model,
+            "error": None,
+        }
+        for one in ordered
+    ]
+    return pl.DataFrame(rows, schema=OUTPUT_SCHEMA)
+
+
+def _key(
+    variant: Variant,
+    requests: "Requests",
+    loaded: "LoadedModel",
+    settings: EvaluateSettings,
+    streams: Sequence[str],
+    seed: int,
+) -> str:
+    """A fingerprint of everything that makes the outputs what they are.
+
+    The prompts are there as the tokens that the model reads, so another chat template is another key; their batches
+    too, on which a text depends in bf16.
+    """
+    from ...train import answer_margins
+    from .generate import stop_ids
+
+    adapter = [sha256_file(variant.adapter / name) for name in ADAPTER] if variant.adapter else None
+    made_of: list[Any] = [
+        loaded.sha256,
+        loaded.dtype,
+        loaded.quantised,
+        adapter,
+        requests.ids,
+        requests.batches,
+        requests.shared,
+        requests.max_new_tokens,
+        sorted(stop_ids(loaded)),
+        answer_margins(loaded.tokenizer),
+        settings.temperature,
+        [seed, *streams] if settings.temperature else None,
+    ]
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:24]

@@ -1,0 +1,286 @@
+"""Variants at an OpenAI-compatible endpoint: asked for what is not there yet, each answer kept as it comes."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from ...core import ConfigError, RunBroken
+from ...curate import find_personal, mask_text
+from .budget import Budget
+from .endpoint import Call, Reply, ask
+from .remote_plan import FEWEST_TOKENS, RemotePlan, Request
+from .store import AnswerStore
+from .table import OUTPUT_SCHEMA, Raced
+
+__all__ = [
+    "check_privacy",
+    "race_endpoints",
+]
+
+
+Progress = Callable[[str, int, int], None]  # variant, answers there, answers wanted
+_KEPT = (
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "seconds",
+    "finish_reason",
+    "model",
+    "refused",
+)
+
+
+def race_endpoints(
+    plans: Sequence[RemotePlan],
+    *,
+    store: AnswerStore,
+    budget: Budget,
+    progress: Progress | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> list[Raced]:
+    """Every variant's outputs, in the order of the plans; what `store` holds already is not asked for again.
+
+    A request that failed after all tries has an `error` in its row and is asked for by the next run.
+
+    Raises: RunBroken where the next request could pass the budget's limit, or where an endpoint stopped answering;
+    ConfigError where no request can succeed. What came until then is kept.
+    """
+    said: set[str] = set()
+
+    def once(text: str) -> None:
+        if warn and text not in said:
+            said.add(text)
+            warn(text)
+
+    return [_Race(plan, store, budget, plans, progress, once).run() for plan in plans]
+
+
+class _Race:
+    """One variant being asked."""
+
+    def __init__(
+        self, plan: RemotePlan, store: AnswerStore, budget: Budget, plans: Sequence[RemotePlan],
+        progress: Progress | None, warn: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self.plan, self.store, self.budget, self.plans = plan, store, budget, plans
+        self.progress, self.warn = progress, warn
+        self.failed: dict[str, Reply] = {}
+        self.there = sum(request.key in store for request in plan.requests)
+
+    def run(self) -> Raced:
+        """Ask for what is missing, then read everything from the store."""
+        plan = self.plan
+        # Before the outputs: two short requests show whether the endpoint answers at all.
+        self._ask(self._missing(plan.counting.values()), limit=FEWEST_TOKENS)
+        self._ask(self._missing(plan.requests), limit=plan.max_new_tokens)
+        # A model that thinks may refuse so low a limit.
+        for request in (again := self._missing(plan.counting.values())):
+            del self.failed[request.key]
+        self._ask(again, limit=plan.max_new_tokens)
+        if text := self._failures():
+            self.warn(text)
+        if plan.requests and all(request.key in self.failed for request in plan.requests):
+            raise self._nothing_came()
+        fixed, guide, shown = (self._prompt_tokens(), self._less("unguided"), self._less("unshown"))
+        examples = shown if plan.variant.examples else 0
+        return Raced(self._table(), fixed, guide if plan.variant.guide else 0, examples, self._refused())
+
+    def _missing(self, requests: Iterable[Request]) -> list[Request]:
+        return [request for request in requests if request.key not in self.store]
+
+    def _ask(self, wanted: list[Request], *, limit: int) -> None:
+        """Every wanted request once, as far as the budget goes.
+
+        Where requests under way leave no room for the next one, it waits until they have come to their real cost.
+        """
+        while wanted:
+            self._round(wanted, limit)
+            left = [r for r in self._missing(wanted) if r.key not in self.failed]
+            if left and (len(left) == len(wanted) or not self.budget.fits(self.plan.worst_cost(left[0]))):
+                raise self._out_of_budget(left[0])
+            wanted = left
+
+    def _round(self, wanted: list[Request], limit: int) -> None:
+        plan = self.plan
+        ask(
+            plan.endpoint,
+            (Call(place, request.sample, request.messages) for place, request in enumerate(wanted)),
+            max_new_tokens=limit,
+            temperature=plan.temperature,
+            seed=plan.seed,
+            on_reply=lambda reply: self._take(wanted[reply.index], reply),
+            admit=lambda call: self._admit(wanted[call.index]),
+            warn=self.warn,
+        )
+
+    def _admit(self, request: Request) -> bool:
+        return self.budget.set_aside(request.key, self.plan.worst_cost(request))
+
+    def _take(self, request: Request, reply: Reply) -> None:
+        """Keep an answer; a failure is remembered for this run alone."""
+        cost = self.budget.settle(request.key, self._cost(reply))
+        if reply.error is not None:
+            self.failed[request.key] = reply
+            return
+        self.store.add(request.key, self._line(request, reply, cost))
+        if request.index >= 0:
+            self.there += 1
+            if self.progress:
+                self.progress(self.plan.variant.name, self.there, len(self.plan.requests))
+
+    def _cost(self, reply: Reply) -> Decimal | None:
+        """The real cost where the endpoint told the tokens; else None, and the worst case stays spent."""
+        price = self.plan.price
+        if price is None or reply.input_tokens is None or reply.output_tokens is None:
+            return None
+        return price.of(
+            input_tokens=reply.input_tokens,
+            output_tokens=reply.output_tokens,
+            cached_tokens=reply.cached_tokens or 0,
+        )
+
+    def _line(self, request: Request, reply: Reply, cost: Decimal) -> dict[str, Any]:
+        plan = self.plan
+        return {
+            "variant": plan.variant.name,
+            "id": plan.pairs["id"][request.index] if request.index >= 0 else None,
+            "sample": request.sample,
+            "endpoint": plan.endpoint.url,
+            "asked": plan.endpoint.model,
+            "prompt_bytes": request.prompt_bytes,
+            "output": reply.output,
+            **{name: getattr(reply, name) for name in _KEPT},
+            "usage": reply.usage,
+            "attempts": reply.attempts,
+            "cost": None if plan.price is None else str(cost),
+            "currency": None if plan.price is None else plan.price.currency,
+        }
+
+    def _refused(self) -> tuple[str, ...]:
+        """The parameters that the endpoint did not take, whenever it was asked."""
+        lines = (self.store[request.key] for request in self.plan.requests if request.key in self.store)
+        return tuple(sorted({str(name) for line in lines for name in line.get("refused") or ()}))
+
+    def _prompt_tokens(self, name: str = "fixed") -> int | None:
+        """What every prompt carries, by the provider's count: that of the shortest request less its one token "."."""
+        request = self.plan.counting.get(name)
+        if request is None or request.key not in self.store:
+            return None
+        tokens = self.store[request.key].get("input_tokens")
+        return None if tokens is None else max(tokens - 1, 0)
+
+    def _less(self, name: str) -> int | None:
+        """How many tokens of the prompt are gone in the one that was counted under `name`."""
+        whole, part = self._prompt_tokens(), self._prompt_tokens(name)
+        return None if whole is None or part is None else max(whole - part, 0)
+
+    def _table(self) -> pl.DataFrame:
+        ids, name = self.plan.pairs["id"].to_list(), self.plan.variant.name
+        rows = [
+            {**self._answer(request.key), "id": ids[request.index], "variant": name, "sample": request.sample}
+            for request in self.plan.requests
+        ]
+        return pl.DataFrame(
+            [{column: row.get(column) for column in OUTPUT_SCHEMA} for row in rows], schema=OUTPUT_SCHEMA
+        )
+
+    def _answer(self, key: str) -> dict[str, Any]:
+        if key in self.store:
+            return {**self.store[key], "error": None}
+        reply = self.failed[key]
+        return {"error": reply.error, "seconds": reply.seconds}
+
+    def _failures(self) -> str | None:
+        """How many outputs are missing, why, and that the next run asks for them alone."""
+        errors = [self.failed[r.key].error for r in self.plan.requests if r.key in self.failed]
+        if not errors:
+            return None
+        return (
+            f"{self.plan.variant.name}: {len(errors)} of {len(self.plan.requests)} outputs failed after all tries, the "
+            f"first with: {errors[0]}. The same command with --run asks for these alone"
+        )
+
+    def _nothing_came(self) -> RunBroken:
+        """Too few requests for the endpoint's own count of failures in a row, and nothing to compare all the same."""
+        there, wanted = _there(self.plans, self.store)
+        return RunBroken(
+            f'"{self.plan.variant.name}": not one output came from {self.plan.host}, so there is nothing to judge.\n'
+            f"{there} of {wanted} outputs are there and stay. Once it answers, the same command with --run goes on from there."
+        )
+
+    def _out_of_budget(self, request: Request) -> RunBroken:
+        there, wanted = _there(self.plans, self.store)
+        budget, worst = self.budget, self.plan.worst_cost(request)
+        return RunBroken(
+            f"[evaluate] max_cost: {budget.spent:.4f} of {budget.limit:f} {budget.currency} are spent, and the next "
+            f'request ("{self.plan.variant.name}") could cost {worst:.4f}.\n'
+            f"{there} of {wanted} outputs are there and stay. With a higher max_cost the same command with --run goes on "
+            "from there."
+        )
+
+
+def _there(plans: Iterable[RemotePlan], store: AnswerStore) -> tuple[int, int]:
+    keys = [request.key for plan in plans for request in plan.requests]
+    return sum(key in store for key in keys), len(keys)
+
+
+MOST_NAMED = 5  # ids in a message
+
+
+def check_privacy(plans: Sequence[RemotePlan], *, store: AnswerStore) -> None:
+    """Look through everything that is still to be sent to hosts that are not this machine; nothing is sent.
+
+    Raises: ConfigError with the sorts found, how many of each, and where they stand; never with a value.
+    """
+    hosts: dict[str, dict[tuple[str, str, str], None]] = {}
+    for plan in plans:
+        if not plan.endpoint.on_this_machine:
+            hosts.setdefault(plan.host, {}).update(dict.fromkeys(_texts(plan, store)))
+    if problems := [text for host, texts in hosts.items() if (text := _found(host, list(texts)))]:
+        raise ConfigError(
+            "\n".join(problems)
+            + '\nNothing was sent. [curate] mask = true in a new run masks the pairs; [evaluate] personal_data = "allow" '
+            "sends them as they are."
+        )
+
+
+def _texts(plan: RemotePlan, store: AnswerStore) -> Iterable[tuple[str, str, str]]:
+    """What would be sent: the part of the request, whose it is, the text."""
+    missing = plan.missing(store)
+    if not missing:
+        return
+    variant = plan.variant
+    if variant.guide:
+        yield "guide", variant.name, variant.guide
+    for asked, answered in variant.examples:
+        yield "few-shot examples", variant.name, asked
+        yield "few-shot examples", variant.name, answered
+    places = sorted({request.index for request in missing if request.index >= 0})
+    for id, text, system in plan.pairs[places].select("id", "input", "system").iter_rows():
+        yield "input", id, text
+        if system:
+            yield "system message", id, system
+
+
+def _found(host: str, texts: list[tuple[str, str, str]]) -> str | None:
+    hits = find_personal(pl.Series([text for _, _, text in texts], dtype=pl.String))
+    if not len(hits):
+        return None
+    sorts = Counter(hits["what"])
+    owners: dict[str, dict[str, None]] = {}
+    for index in hits["index"]:
+        part, owner, _ = texts[index]
+        owners.setdefault(part, {})[owner] = None
+    said = "; ".join(f"in the {part} of {_named(list(names))}" for part, names in owners.items())
+    counts = ", ".join(f"{count} {what}" for what, count in sorted(sorts.items()))
+    return f"personal data would be sent to {host}: {counts}; {said}"
+
+
+def _named(names: list[str]) -> str:
+    """The first names; an id may itself be an address, which is not repeated."""
+    shown = ", ".join(f'"{mask_text(name)}"' for name in names[:MOST_NAMED])
+    return shown + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")

@@ -1,0 +1,225 @@
+"""What an endpoint's answer says: the output, or why it is none."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .faults import Complaint, Fault, read_complaint, shortened
+
+__all__ = [
+    "NOTHING_COUNTED",
+    "Answer",
+    "Tokens",
+    "load_json",
+    "read_answer",
+    "read_usage",
+    "words_of",
+]
+
+
+MOST = 10**9  # tokens; no model's context is near, so a larger count is no count
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Counts of one call; None where the endpoint gave none, or none to be believed (`contradicts`)."""
+
+    input: int | None = None
+    cached: int | None = None
+    output: int | None = None
+    reasoning: int | None = None
+    contradicts: bool = False
+
+
+NOTHING_COUNTED = Tokens()
+
+
+def read_usage(usage: Any, *, wrote: bool) -> Tokens:
+    """The counts of a `usage` object. `wrote`: whether the answer held any text, for then it took tokens.
+
+    Numbers that contradict each other are None, all of them: which one lies cannot be told. Where the total says that
+    reasoning is counted beside the output (as xAI and Gemini do), it is added to it.
+    """
+    if usage is None:
+        return NOTHING_COUNTED
+    if not isinstance(usage, dict):
+        return Tokens(contradicts=True)
+    stated = {
+        "input": usage.get("prompt_tokens"),
+        "output": usage.get("completion_tokens"),
+        "total": usage.get("total_tokens"),
+        "cached": _cached(usage),
+        "reasoning": _part(usage, "completion_tokens_details", "reasoning_tokens"),
+    }
+    counts = {name: _count(value) for name, value in stated.items()}
+    wrong = any(counts[name] is None and value is not None for name, value in stated.items())
+    if counts["input"] == 0:  # no prompt is empty
+        counts["input"], wrong = None, True
+    if wrote and counts["output"] == 0 and not counts["reasoning"]:
+        counts["output"], wrong = None, True
+    return _agreeing(counts, wrong)
+
+
+def _agreeing(counts: dict[str, int | None], wrong: bool) -> Tokens:
+    said, wrote, total = counts["input"], counts["output"], counts["total"]
+    cached, reasoning = counts["cached"], counts["reasoning"]
+    if said is not None and wrote is not None and total is not None and total != said + wrote:
+        if reasoning and total == said + wrote + reasoning:
+            wrote += reasoning
+        else:
+            return Tokens(contradicts=True)
+    if cached is not None and said is not None and cached > said:
+        cached, said, wrong = None, None, True
+    if reasoning is not None and wrote is not None and reasoning > wrote:
+        reasoning, wrote, wrong = None, None, True
+    return Tokens(said, cached if said is not None else None, wrote, reasoning if wrote is not None else None, wrong)
+
+
+def _cached(usage: dict[str, Any]) -> Any:
+    """OpenAI and most others nest the count; DeepSeek and Moonshot state it beside the others."""
+    nested = _part(usage, "prompt_tokens_details", "cached_tokens")
+    if nested is not None:
+        return nested
+    return usage.get("prompt_cache_hit_tokens", usage.get("cached_tokens"))
+
+
+def _part(usage: dict[str, Any], group: str, name: str) -> Any:
+    details = usage.get(group)
+    return details.get(name) if isinstance(details, dict) else None
+
+
+def _count(value: Any) -> int | None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value <= MOST else None
+
+
+LONGEST_NAME = 200  # characters of a model's name or a finish reason; it is stored with every output
+LONGEST_USAGE = 10_000  # characters; the counts take a few hundred
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer: `output` None where the model gave none."""
+
+    output: str | None
+    finish_reason: str | None
+    model: str | None
+    usage: dict[str, Any] | None
+    tokens: Tokens
+
+
+class _NotAnAnswerError(ValueError):
+    """The sentence says what it is instead."""
+
+
+def load_json(body: bytes) -> Any:
+    """JSON that may come from anywhere: NaN and infinite numbers are None, of a repeated key the last one counts.
+
+    Raises: ValueError, whatever is wrong with it.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+        return json.loads(text, parse_constant=lambda name: None, parse_float=_finite)
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def read_answer(body: bytes) -> Answer | Complaint | Fault:
+    """The answer in the body of a successful response; the endpoint's complaint where it reports an error there."""
+    try:
+        data = load_json(body)
+    except ValueError as error:
+        return Fault("not JSON", _instead(body, error), again=True)
+    if not isinstance(data, dict):
+        return Fault("not JSON", "an answer that is no JSON object", again=True)
+    choices = data.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    # Gateways such as OpenRouter report errors with status 200: for the whole, or for a provider that failed half-way.
+    for place in (data if not choices else None, choice):
+        if isinstance(place, dict) and place.get("error"):
+            return read_complaint(place)
+    try:
+        return _read(data)
+    except _NotAnAnswerError as error:
+        return Fault("no chat answer", str(error), again=True)
+
+
+def words_of(body: bytes) -> Complaint:
+    """The complaint in the body of a failed response: its JSON, or its text where it is none."""
+    try:
+        complaint = read_complaint(load_json(body))
+    except ValueError:
+        text = body.decode("utf-8", "replace").strip()
+        return Complaint("a web page" if text.startswith("<") else text)
+    return complaint if complaint.message else Complaint(body.decode("utf-8", "replace"), complaint.codes)
+
+
+def _read(data: Mapping[str, Any]) -> Answer:
+    choices = data.get("choices")
+    if not isinstance(choices, list):
+        raise _NotAnAnswerError('JSON without "choices"; the address may lead to another service')
+    choice = choices[0] if choices else {"finish_reason": None, "message": {}}
+    if not isinstance(choice, dict):
+        raise _NotAnAnswerError("a choice that is no object")
+    reason = choice.get("finish_reason")
+    message = choice.get("message")
+    if message is None and isinstance(reason, str):  # what a content filter leaves
+        message = {}
+    if not isinstance(message, dict):
+        raise _NotAnAnswerError("a choice without a message")
+    output, refused = _output(message)
+    usage = data.get("usage")
+    return Answer(
+        None if output is None else sound(output),
+        "refusal" if refused else _name(reason),
+        _name(data.get("model")),
+        usage if isinstance(usage, dict) and len(json.dumps(usage)) <= LONGEST_USAGE else None,
+        read_usage(usage, wrote=bool(output)),
+    )
+
+
+def _output(message: Mapping[str, Any]) -> tuple[str | None, bool]:
+    """The text and whether it is a refusal. Reasoning that stands beside the content is no part of the output."""
+    content, refusal = message.get("content"), message.get("refusal")
+    if isinstance(content, list):
+        parts = [part for part in content if isinstance(part, dict)]
+        refusal = refusal or "".join(part["refusal"] for part in parts if isinstance(part.get("refusal"), str))
+        content = "".join(part["text"] for part in parts if isinstance(part.get("text"), str)) if parts else None
+    if content is not None and not isinstance(content, str):
+        raise _NotAnAnswerError("a message whose content is no text")
+    if not content and isinstance(refusal, str) and refusal:
+        return refusal, True
+    return content, False
+
+
+def sound(text: str) -> str:
+    """The text as UTF-8 can hold it: JSON may escape one half of a pair, which becomes U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _name(value: Any) -> str | None:
+    return sound(value)[:LONGEST_NAME] if isinstance(value, str) else None
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+def _instead(body: bytes, error: ValueError) -> str:
+    start = body[:200].lstrip().lower()
+    if start.startswith(b"<"):
+        return "a web page instead of an answer; the address may lack /v1"
+    if not start:
+        return "an empty answer"
+    if start.startswith(b"data:"):
+        return "a stream of events instead of an answer"
+    return f"an answer that is no JSON ({shortened(str(error))})"

@@ -1,0 +1,8 @@
+"""A project folder, its runs, and the stages of a run: the Python API that the commands call.
+
+The names are listed in `__init__.pyi`; each is imported at its first use.
+"""
+
+from lazy_loader import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

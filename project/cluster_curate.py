@@ -1,0 +1,120 @@
+"""`tuneworth curate --cluster`: the project's pairs in parts, on the cores of this machine or on a Ray cluster."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core import ConfigError, Talk
+from .project import Project
+from .runs import Beside, Stopwatch, update_run
+from .stages import held_first, model_name, say_warnings, seed_of, wants_tokens
+
+if TYPE_CHECKING:
+    from ..curate import ClusterSettings, Executor
+
+__all__ = ["cluster_settings", "curate_on_cluster"]
+
+
+def cluster_settings(project: Project) -> "ClusterSettings":
+    """What `[cluster]` of the project says.
+
+    Raises: ConfigError where it has none, or asks for a method that parts do not have.
+    """
+    if project.cluster is None:
+        raise ConfigError(
+            f"--cluster goes with [cluster] in {project.folder / 'tuneworth.toml'}, for example:\n"
+            '[cluster]\naddress = "processes"  # this machine\'s cores; "auto": its Ray cluster'
+        )
+    if project.curate.method == "exact":
+        raise ConfigError(
+            '[curate] method = "exact" is for one machine; with --cluster near duplicates are found by candidates, each\n'
+            'verified exactly: write method = "auto" or "candidates"'
+        )
+    return project.cluster
+
+
+def curate_on_cluster(project: Project, run: Path, talk: Talk, *, beside: Beside | None = None) -> dict[str, Any]:
+    """What `curate_stage` does, in parts; the summary. What a killed command left is not done again.
+
+    Raises: ConfigError where the cluster or its storage is not to be had; else as `curate_stage`.
+    """
+    from ..curate import (
+        Asked,
+        HeldSplits,
+        Job,
+        bucket_count,
+        curate_in_parts,
+        file_parts,
+        find_files,
+        fingerprint,
+        open_storage,
+        read_overrides,
+        read_splits,
+    )
+
+    watch = Stopwatch()
+    settings = cluster_settings(project)
+    beside = beside or Beside.of_project(project.folder)
+    data = project.data
+    asked = Asked(
+        project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date,
+        overrides=read_overrides(beside.overrides) if beside.overrides is not None else (),
+        count_tokens=_token_counter(project),
+    )  # fmt: skip
+    held = read_splits(beside.splits) if beside.splits is not None else HeldSplits()
+    seed, path = seed_of(run, talk), (project.folder / data.path).resolve()
+    parts = file_parts(find_files(str(path)), data)
+    with _executor(settings) as executor:
+        known = fingerprint(parts, data, asked, seed=seed, partitions=settings.partitions)
+        job = Job.open(open_storage(settings.place(project.folder)), known, executor=executor, say=talk.note)
+        try:
+            buckets = bucket_count(job, settings.parts(executor.workers))
+            curated = curate_in_parts(job, path, data, asked, held=held, seed=seed, buckets=buckets, parts=parts)
+            say_warnings(curated.summary, talk)
+            for line in job.memory_warnings(settings.memory_bytes):
+                talk.note(f"warning: {line}")
+            held_first(beside, held, curated.ledger)
+            curated.write(run)
+            job.remove()
+        finally:
+            job.close()
+    update_run(
+        run, seconds={"curate": watch.seconds()}, data_guide=curated.raw.guide,
+        inputs=[("pairs", file) for file in curated.raw.files] + project.inputs,
+    )  # fmt: skip
+    return curated.summary
+
+
+@contextmanager
+def _executor(settings: "ClusterSettings") -> "Iterator[Executor]":
+    """The workers that `[cluster]` names, given back at the end."""
+    if settings.on_ray:
+        from ..curate import RayTasks
+
+        found: Executor = RayTasks(settings)
+    else:
+        from ..curate import Processes
+
+        found = Processes(settings.workers or _cores())
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _token_counter(project: Project) -> "Callable[[], Callable[[Sequence[str]], Sequence[int]]] | None":
+    """What makes a counter of tokens on a worker, where a rule asks for one."""
+    if not wants_tokens(project):
+        return None
+    from functools import partial
+
+    from ..train import token_counter
+
+    return partial(token_counter, model_name(project))

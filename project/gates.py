@@ -1,0 +1,125 @@
+"""Gates: conditions on results.json that a CI job can fail on."""
+
+import json
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core import ConfigError, GateFailed, TuneworthError, nearest, write_whole
+
+__all__ = ["Gate", "hold_gates", "parse_gate", "record_gates"]
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    ">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt
+}  # fmt: skip
+# A path may hold what names of variants and checks hold, but no comparison.
+_GATE = re.compile(r"\s*([^<>=]+?)\s*(>=|<=|==|>|<)\s*([^<>=\s].*?)\s*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A dotted path in results.json, a comparison and a number or text."""
+
+    text: str
+    path: tuple[str, ...]
+    compare: str
+    wanted: float | str
+
+
+def parse_gate(text: str) -> Gate:
+    """A gate as written, such as `quality.tuned.acceptable.low >= 0.9`.
+
+    Raises: ConfigError where it is not of that form.
+    """
+    match = _GATE.fullmatch(text)
+    if match is None:
+        raise ConfigError(
+            f'--gate "{text}": expected PATH >= NUMBER, with >=, <=, ==, > or <, such as\n  quality.tuned.acceptable.low >= 0.9'
+        )
+    path, compare, wanted = match.groups()
+    try:
+        value: float | str = float(wanted)
+    except ValueError:
+        value = wanted.strip("\"'")
+        if compare != "==":
+            raise ConfigError(f'--gate "{text}": {wanted} is no number; texts are compared with ==') from None
+    if isinstance(value, float) and math.isnan(value):
+        raise ConfigError(f'--gate "{text}": nothing compares with {wanted}; expected a number')
+    return Gate(text.strip(), tuple(path.split(".")), compare, value)
+
+
+def hold_gates(gates: Sequence[Gate], results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """`{gate, value, holds}` of each gate against the results; a null value holds none.
+
+    Raises: ConfigError where a path cannot exist, or ends where there is no single value.
+    """
+    found = []
+    for gate in gates:
+        value = _follow(gate, results)
+        found.append({"gate": gate.text, "value": value, "holds": value is not None and _holds(gate, value)})
+    return found
+
+
+def record_gates(run: Path, gates: Sequence[Gate], results: dict[str, Any]) -> TuneworthError | None:
+    """Hold the gates and put what came of them into `results` and the run's results.json.
+
+    Returns what the command is to raise once the report is written: ConfigError where a path cannot exist (then
+    nothing is recorded), GateFailed naming every gate that does not hold, None where all hold.
+    """
+    if not gates:
+        return None
+    stored = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    try:
+        held = hold_gates(gates, stored)
+    except ConfigError as error:
+        return error
+    results["gates"] = held
+    text = json.dumps(stored | {"gates": held}, ensure_ascii=False, indent=2)
+    write_whole(run / "results.json", text.encode("utf-8", errors="replace"))
+    failed = [f"gate failed: {gate['gate']}: {_said(gate['value'])}" for gate in held if not gate["holds"]]
+    return GateFailed("\n".join(failed)) if failed else None
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "there is no value here"
+    return f"it is {value:.6g}" if isinstance(value, float) else f"it is {value}"
+
+
+def _holds(gate: Gate, value: Any) -> bool:
+    if isinstance(value, Mapping | list):
+        raise ConfigError(f'--gate "{gate.text}": {".".join(gate.path)} is no single value; {_parts(value)}')
+    if isinstance(gate.wanted, str) or isinstance(value, bool):
+        return str(value).lower() == str(gate.wanted).lower() and gate.compare == "=="
+    if not isinstance(value, int | float):
+        raise ConfigError(f'--gate "{gate.text}": {".".join(gate.path)} is no number')
+    return _COMPARE[gate.compare](value, gate.wanted)
+
+
+def _parts(value: Mapping[str, Any] | list[Any]) -> str:
+    return f"it has {', '.join(map(str, list(value)[:8]))}" if isinstance(value, Mapping) and value else "it is a list"
+
+
+def _follow(gate: Gate, results: Mapping[str, Any]) -> Any:
+    """The value at the path; None where it, or a part above it, is null.
+
+    A name may hold dots itself (`gpt-4.1`): the longest one that is a key counts.
+    """
+    value: Any = results
+    rest, gone = list(gate.path), []
+    while rest:
+        if value is None:
+            return None
+        keys = value if isinstance(value, Mapping) else {}
+        length = next((n for n in range(len(rest), 0, -1) if ".".join(rest[:n]) in keys), None)
+        if length is None:
+            hint = nearest(rest[0], list(keys)) if keys else f"{'.'.join(gone) or 'it'} has no parts"
+            path = ".".join([*gone, rest[0]])
+            raise ConfigError(f'--gate "{gate.text}": there is no "{path}" in the results; {hint}')
+        name = ".".join(rest[:length])
+        value, gone, rest = keys[name], [*gone, name], rest[length:]
+    return value

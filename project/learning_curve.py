@@ -1,0 +1,183 @@
+"""`tuneworth train --learning-curve`: models trained on parts of the examples, and what twice as many would give."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from ..core import ConfigError, DataError, Talk, read_object, write_whole
+from ..curate import read_split
+from ..evaluate import Variant, fit_curve, groups_of, rounded, score_outputs
+from .gather import limit_of
+from .project import Project
+from .runs import Stopwatch, update_run
+from .stages import sample, seed_of
+from .train import shown_fit, stated_settings
+from .train_words import duration
+
+if TYPE_CHECKING:
+    from ..train import LoadedModel, TrainSettings
+
+__all__ = ["curve_parts", "curve_text", "learn_curve", "nested_part", "read_curve"]
+
+PARTS = (0.125, 0.25, 0.5)  # of the train pairs; the whole is the run's own adapter
+FEWEST_PAIRS = 20  # in the smallest part: fewer are no training
+FEWEST_GROUPS = 10  # there; fewer groups and the curve is about which ones they are
+FILE = "learning_curve.json"
+
+
+def learn_curve(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel") -> dict[str, Any]:
+    """Fit an eighth, a quarter and a half of the run's train pairs, let each adapter and the run's own answer the test
+    pairs, and write `train/learning_curve.json`.
+
+    The parts lie in each other, keep groups together and have the settings of the run's own training. What was fitted
+    or generated already is taken from there, so a run that was stopped goes on. Information only: nothing is chosen by
+    it, so the test set may answer.
+
+    Raises: DataError where the run has too few pairs for a smallest part.
+    """
+    seed, stated = seed_of(run, talk), _stated(project, run, talk)
+    train, parts, test = curve_parts(project, run, talk)
+    watch, seconds = Stopwatch(), _summary(run / "train")["seconds"]
+    talk.note(
+        f"learning curve: {len(PARTS)} more fits on parts of the pairs, {duration(sum(PARTS) * seconds)} of learning, "
+        f"beside their validation and {len(test):,} answers of each"
+    )
+    adapters = {}
+    for share, pairs in parts.items():
+        adapters[len(pairs)] = _fitted(project, run, talk, pairs, share, stated, loaded)
+    adapters[train] = run / "train" / "adapter"
+    outcomes = [_acceptable(project, run, talk, test, size, adapter, loaded) for size, adapter in adapters.items()]
+    scored = np.logical_and.reduce([~np.isnan(column) for column in outcomes])
+    groups = groups_of(test)
+    curve = fit_curve(
+        list(adapters), np.array(outcomes).T[scored], None if groups is None else groups[scored], seed=seed
+    ).to_json()  # fmt: skip
+    curve["evidence"] = (
+        f"{len(adapters)} adapters with the same settings and seed on the same {int(scored.sum())} test pairs; "
+        "what another seed of the training would change is not in the interval"
+    )
+    write_whole(run / "train" / FILE, json.dumps(curve, ensure_ascii=False, indent=1) + "\n")
+    update_run(run, seconds={"learning curve": watch.seconds()})
+    return curve
+
+
+def curve_parts(project: Project, run: Path, talk: Talk) -> tuple[int, dict[float, pl.DataFrame], pl.DataFrame]:
+    """How many pairs the run trains on, the parts of them by their share, and the pairs that are asked.
+
+    Raises: DataError where the run has too few pairs for a smallest part.
+    """
+    seed = seed_of(run, talk)
+    train = sample(read_split(run, "train"), project.train.max_pairs, seed=seed)
+    test = sample(read_split(run, "test"), project.evaluate.max_pairs, seed=seed)
+    parts = {share: nested_part(train, share, seed=seed) for share in PARTS}
+    _check_parts(parts[PARTS[0]], test, run)
+    return len(train), parts, test
+
+
+def _stated(project: Project, run: Path, talk: Talk) -> "TrainSettings":
+    """As the run's own training was told, long pairs dropped where it dropped them."""
+    dropped = bool(_summary(run / "train")["settings"]["drop_long"])
+    return stated_settings(project, run, talk, drop_long=dropped)
+
+
+def nested_part(train: pl.DataFrame, share: float, *, seed: int) -> pl.DataFrame:
+    """That share of the pairs, group by group, in the order of a hash: a smaller part lies in each larger one.
+
+    Whatever the order of the rows; only the last group may be cut.
+    """
+
+    def rank(text: str) -> str:
+        return hashlib.sha256(f"{seed}\0curve\0{text}".encode(errors="surrogatepass")).hexdigest()
+
+    ids, groups = train["id"].to_list(), train["group"].to_list()
+    keys = [(rank(f"g{id}" if group is None else f"G{group}"), rank(id)) for id, group in zip(ids, groups, strict=True)]
+    order = sorted(range(len(ids)), key=keys.__getitem__)
+    return train[sorted(order[: round(share * len(ids))])]
+
+
+def _check_parts(smallest: pl.DataFrame, test: pl.DataFrame, run: Path) -> None:
+    groups = smallest["group"].n_unique() if smallest["group"].null_count() == 0 else len(smallest)
+    if not len(test):
+        raise DataError(f"no test pairs in {run}: nothing to measure a learning curve on (see curate/summary.json)")
+    if len(smallest) < FEWEST_PAIRS or groups < FEWEST_GROUPS:
+        raise DataError(
+            f"an eighth of the train pairs of {run} is {len(smallest)} pairs in {groups} groups: too few for a "
+            f"learning curve.\nAt least {FEWEST_PAIRS} pairs in {FEWEST_GROUPS} groups are needed there, "
+            f"so {8 * FEWEST_PAIRS} train pairs in all."
+        )
+
+
+def _fitted(
+    project: Project, run: Path, talk: Talk, pairs: pl.DataFrame, share: float, stated: "TrainSettings",
+    loaded: "LoadedModel",
+) -> Path:  # fmt: skip
+    """The adapter of a part of the pairs: the one that is there, made of the same, or a new one."""
+    from ..train import fit
+
+    out = run / "train" / "curve" / f"{100 * share:g}"
+    validation = read_split(run, "validation")
+    key = _key(pairs, validation, stated, loaded)
+    done = read_object(out / "summary.json").get("key") == key and (out / "adapter").is_dir()
+    if done and not (out / "checkpoint.safetensors").is_file():
+        return out / "adapter"
+    talk.note(f"learning curve: training on {len(pairs)} pairs ({100 * share:g} %)")
+    with shown_fit(talk, looks=bool(len(validation))) as show:
+        result = fit(
+            pairs, validation, model=loaded, settings=replace(stated, trackers=()), out=out, callbacks=[show],
+            resume=(out / "checkpoint.safetensors").is_file(), beside={"key": key, "share": share},
+        )  # fmt: skip
+    return result.adapter
+
+
+def _key(pairs: pl.DataFrame, validation: pl.DataFrame, stated: "TrainSettings", loaded: "LoadedModel") -> str:
+    texts = [table.select("id", "input", "output", "system").rows() for table in (pairs, validation)]
+    made_of = json.dumps([texts, asdict(stated), loaded.sha256, loaded.dtype], default=str)
+    return hashlib.sha256(made_of.encode(errors="surrogatepass")).hexdigest()[:24]
+
+
+def _acceptable(
+    project: Project, run: Path, talk: Talk, test: pl.DataFrame, size: int, adapter: Path, loaded: "LoadedModel"
+) -> np.ndarray:
+    """Acceptable outputs of one adapter, item by item; NaN where one could not be scored."""
+    from ..evaluate import check_room, race
+
+    variant = Variant("tuned", "adapter", adapter=adapter, tuned=True)
+    limit = limit_of(project, read_split(run, "train"), loaded)
+    check_room(variant, test, loaded=loaded, max_new_tokens=limit)
+    with talk.progress(f"{size:,} pairs") as advance:
+        raced = race(
+            variant, test, loaded=loaded, settings=project.evaluate, max_new_tokens=limit,
+            store=run / "evaluate" / "generated.jsonl", seed=seed_of(run, talk),
+            progress=lambda name, done, of, show=advance: show(done, of, "outputs"),
+        )  # fmt: skip
+    scores = score_outputs(test, raced.outputs, project.style, count_tokens=loaded.count_tokens)
+    found = scores.items["acceptable"].fill_null(float("nan")).to_numpy()
+    talk.note(f"learning curve: trained on {size:,} pairs, acceptable {rounded(100 * float(np.nanmean(found)), 1)} %")
+    return found
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    found = read_object(folder / "summary.json")
+    if "settings" not in found or "seconds" not in found:
+        raise ConfigError(f"{folder} holds no finished training: `tuneworth train` comes first")
+    return found
+
+
+def read_curve(run: Path) -> dict[str, Any] | None:
+    """The learning curve of a run's training; None where none was made."""
+    return read_object(run / "train" / FILE) or None
+
+
+def curve_text(curve: Mapping[str, Any]) -> str:
+    """The curve in lines for a terminal."""
+    lines = ["", "Trained on   acceptable on the test pairs"]
+    for size, found in zip(curve["sizes"], curve["acceptable"], strict=True):
+        share, low, high = (rounded(100 * found[key], 1) for key in ("share", "low", "high"))
+        lines.append(f"{size:>6,} pairs   {share:>5} % ({low} to {high})")
+    return "\n".join([*lines, curve["sentence"]])

@@ -1,0 +1,127 @@
+"""A project: a folder with `tuneworth.toml`, read with all its problems named at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from ..core import ConfigError, build_settings, read_toml, unknown_keys
+from ..curate import ClusterSettings, CurateSettings, DataSettings
+from ..evaluate import EvaluateSettings, beside, read_evaluate
+from ..style import StyleSchema, read_style
+from ..train import TrainSettings
+
+__all__ = ["PROJECT_FILE", "Project", "find_project", "read_project"]
+
+PROJECT_FILE = "tuneworth.toml"
+_SECTIONS = ["data", "style", "curate", "train", "evaluate", "roi", "cluster"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project's folder and its settings; `roi` is the parsed `[roi]` table with Decimal numbers, or None.
+
+    `cluster` is None without a section `[cluster]`; the section alone switches nothing on.
+    """
+
+    folder: Path
+    data: DataSettings
+    style: StyleSchema
+    curate: CurateSettings
+    train: TrainSettings
+    evaluate: EvaluateSettings
+    roi: Mapping[str, Any] | None = field(default=None, compare=False)
+    resolved: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    style_path: Path | None = None
+    cluster: ClusterSettings | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.folder.resolve().name
+
+    @property
+    def inputs(self) -> list[tuple[str, Path]]:
+        """(role, file) of what the project is made of, beside its pairs: its own file, the style, the guides."""
+        own = [("project", self.folder / PROJECT_FILE)]
+        own += [("style", self.style_path)] if self.style_path is not None else []
+        guides = dict.fromkeys(
+            variant.guide for name in self.evaluate.named if (variant := self.evaluate.of(name)).guide
+        )
+        own += [("guide", self.folder / guide) for guide in guides if self.folder / guide != self.style_path]
+        return [(role, path) for role, path in own if path.is_file()]
+
+    @property
+    def runs(self) -> Path:
+        """Where its runs lie."""
+        return self.folder / "runs"
+
+
+@dataclass(frozen=True)
+class _StyleTable:
+    path: str = "style.yaml"
+
+
+def find_project(path: Path | None) -> Path:
+    """The folder of a project given by its folder or its file; the current folder where nothing is given.
+
+    Raises: ConfigError where there is no project file, with what to do.
+    """
+    folder = Path() if path is None else path
+    if folder.name == PROJECT_FILE:
+        folder = folder.parent
+    if not (folder / PROJECT_FILE).is_file():
+        what = f"no {PROJECT_FILE} in {folder.resolve()}"
+        raise ConfigError(f"{what}\nA project is a folder with that file: `tuneworth init DIR --from FILE` makes one.")
+    return folder
+
+
+def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
+    """The project in a folder, its style read too; with `allow_code` its `python` checks may run.
+
+    Raises: ConfigError naming every problem of `tuneworth.toml`, or of the style file.
+    """
+    folder = find_project(path)
+    table = read_toml(folder / PROJECT_FILE)
+    problems = [text.removeprefix("top level: ") for text in unknown_keys(table, _SECTIONS, where="top level")]
+    if "data" not in table:
+        problems.append('[data] is missing; it names the file of pairs: path = "pairs.jsonl"')
+    data = build_settings(DataSettings, table.get("data", {"path": ""}), where="data", problems=problems)
+    style = build_settings(_StyleTable, table.get("style", {}), where="style", problems=problems)
+    curate = build_settings(CurateSettings, table.get("curate", {}), where="curate", problems=problems)
+    train = build_settings(TrainSettings, table.get("train", {}), where="train", problems=problems)
+    evaluate = read_evaluate(table.get("evaluate", {}), where="evaluate", problems=problems)
+    cluster = _cluster(table, problems)
+    if problems or data is None or style is None or curate is None or train is None or evaluate is None:
+        raise ConfigError.of(problems, where=str(folder / PROJECT_FILE))
+    schema = read_style(folder / style.path, allow_code=allow_code)
+    return Project(
+        folder,
+        data,
+        schema,
+        curate,
+        train,
+        evaluate,
+        beside(table.get("roi"), folder),
+        _plain(table),
+        folder / style.path,
+        cluster,
+    )
+
+
+def _cluster(table: Mapping[str, Any], problems: list[str]) -> ClusterSettings | None:
+    if "cluster" not in table:
+        return None
+    return build_settings(ClusterSettings, table["cluster"], where="cluster", problems=problems)
+
+
+def _plain(value: Any) -> Any:
+    """The table as JSON can hold it, for run.json."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Decimal):
+        return float(value)
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -1,0 +1,222 @@
+"""Run folders: `runs/NAME` with everything that one answer rests on, and what `run.json` says of it."""
+
+import hashlib
+import json
+import os
+import platform
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from ..core import ConfigError, DataError, Talk, nearest, sha256_file, write_whole
+from .project import PROJECT_FILE, Project
+
+__all__ = [
+    "Beside",
+    "decisions_file",
+    "find_run",
+    "new_run",
+    "read_run",
+    "test_set_uses",
+    "update_run",
+]
+
+
+_PACKAGES = ("tuneworth", "polars", "numpy", "scipy", "torch", "transformers", "peft", "genai-prices")
+
+
+def new_run(project: Project, talk: Talk, *, command: str) -> Path:
+    """A new run folder, named by time and a short hash, with its `run.json`."""
+    # The newest run is the last by name, so no two may begin in one second.
+    while any(project.runs.glob(f"{(stamp := f'{datetime.now():%Y%m%d-%H%M%S}')}-*")):
+        time.sleep(0.1)
+    run = project.runs / f"{stamp}-{secrets.token_hex(2)}"
+    run.mkdir(parents=True)
+    start_run(run, talk, config=project.resolved, command=command, name=project.name)
+    return run
+
+
+def start_run(run: Path, talk: Talk, *, config: Mapping[str, Any], command: str, name: str) -> None:
+    """Write the `run.json` that a run begins with."""
+    facts = {
+        "project": name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "seed": talk.seed,
+        "seed_stated": talk.seed_given,
+        "config": config,
+        "versions": {"python": platform.python_version(), **_versions()},
+        "hardware": _hardware(),
+        "inputs": [],
+        "seconds": {},
+    }
+    write_whole(run / "run.json", json.dumps(facts, ensure_ascii=False, indent=2))
+
+
+@contextmanager
+def nothing_half_written(run: Path) -> Iterator[None]:
+    """Take a run folder away again where the work in this block failed before it left anything but `run.json`."""
+    try:
+        yield
+    except BaseException:
+        if [path.name for path in run.glob("*")] == ["run.json"]:
+            (run / "run.json").unlink()
+            for folder in (run, run.parent):
+                if folder.name in (run.name, "runs") and not any(folder.iterdir()):
+                    folder.rmdir()
+        raise
+
+
+def find_run(project: Project, name: str | None) -> Path:
+    """The run called `name`, or the newest one.
+
+    Raises: ConfigError where there is none.
+    """
+    runs = sorted(path.name for path in project.runs.glob("*") if (path / "run.json").is_file())
+    if name is None:
+        if not runs:
+            raise ConfigError(f"no run in {project.runs}\n`tuneworth curate {quote(str(project.folder))}` makes one.")
+        return project.runs / runs[-1]
+    if name not in runs:
+        raise ConfigError(f'no run "{name}" in {project.runs}; {nearest(name, runs) if runs else "there is none yet"}')
+    return project.runs / name
+
+
+def run_folder(path: Path) -> Path:
+    """The run folder that a path means: itself, or the newest run of the project there.
+
+    Raises: DataError where it is neither.
+    """
+    if (path / "run.json").is_file():
+        return path
+    runs = sorted(p.parent for p in (path / "runs").glob("*/run.json")) if (path / PROJECT_FILE).is_file() else []
+    if not runs:
+        raise DataError(f"{path} is neither a run (a folder with run.json) nor a project with a run in it")
+    return runs[-1]
+
+
+def read_run(run: Path) -> dict[str, Any]:
+    """The content of `run.json`."""
+    try:
+        return json.loads((run / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{run / 'run.json'} cannot be read ({error})") from None
+
+
+def update_run(
+    run: Path, *, seconds: Mapping[str, float] | None = None, inputs: Iterable[tuple[str, Path]] = (), **facts: Any
+) -> None:
+    """Add facts to `run.json`: seconds per stage, the fingerprint of each input, whatever else is named.
+
+    `inputs` are (role, file): pairs, style, guide, project, outputs of NAME. A file is named from the run's project on
+    where it lies in one, else by its own name: a run is handed on, where its maker's folders lie is not.
+    """
+    content = read_run(run)
+    content["seconds"] |= {stage: round(value, 2) for stage, value in (seconds or {}).items()}
+    known = {(entry.get("role"), entry["path"]): entry for entry in content["inputs"]}
+    for role, path in inputs:
+        label = _label(path, run)
+        known.pop((None, label), None)  # of a version that named no roles
+        known[role, label] = {"path": label, "role": role, "sha256": _fingerprint(path)}
+    content["inputs"] = list(known.values())
+    write_whole(run / "run.json", json.dumps({**content, **facts}, ensure_ascii=False, indent=2))
+
+
+def _label(path: Path, run: Path) -> str:
+    project = run.resolve().parent.parent
+    if run.resolve().parent.name == "runs" and path.resolve().is_relative_to(project):
+        return path.resolve().relative_to(project).as_posix()
+    return path.name
+
+
+def _fingerprint(path: Path) -> str:
+    """The SHA-256 of a file; of a folder, such as a saved dataset, that of its files' names and fingerprints."""
+    if not path.is_dir():
+        return sha256_file(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = [f"{file.relative_to(path).as_posix()} {sha256_file(file)}\n" for file in files]
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
+
+
+def test_set_uses(run: Path, ids: list[str]) -> tuple[str, int]:
+    """The fingerprint of a test set, and how often runs beside this one have been judged on it, this one included."""
+    fingerprint = hashlib.sha256("\n".join(sorted(ids)).encode(errors="surrogatepass")).hexdigest()[:16]
+    others = [read_run(path.parent) for path in run.parent.glob("*/run.json") if path.parent != run]
+    return fingerprint, 1 + sum(other.get("test_set") == fingerprint for other in others)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _hardware() -> dict[str, Any]:
+    """Processor, cores and memory, as far as the system tells."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_bytes": _memory(),
+        "system": platform.platform(terse=True),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+class Stopwatch:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self._start
+
+
+OVERRIDES, SPLITS = "overrides.jsonl", "splits.jsonl"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Where decisions are read from, and where the placed rows are kept; None for nowhere."""
+
+    overrides: Path | None = None
+    splits: Path | None = None
+
+    @classmethod
+    def of_project(cls, folder: Path) -> "Beside":
+        """The files beside a project file."""
+        return cls(folder / OVERRIDES, folder / SPLITS)
+
+
+def decisions_file(run: Path) -> Path:
+    """The overrides.jsonl that a run replays: its project's, or the one in the run's own folder."""
+    from .project import PROJECT_FILE
+
+    project = run.resolve().parent.parent
+    return (project if (project / PROJECT_FILE).is_file() else run) / OVERRIDES

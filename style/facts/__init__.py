@@ -1,0 +1,1 @@
+"""Facts that a text states: numbers with units, dates, names."""

@@ -1,0 +1,1 @@
+"""Models: loading, chat templates, adapters, kernels, merging, GGUF, devices."""

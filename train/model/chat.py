@@ -1,0 +1,276 @@
+"""One renderer of chats for training and evaluation: what a model is tuned on is what it is asked."""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from ...core import DataError, ModelError
+
+__all__ = [
+    "answer_margins",
+    "chat_messages",
+    "check_template",
+    "control_texts",
+    "encode_prompts",
+    "encode_texts",
+    "end_of_turn",
+    "names_within",
+    "plain_template",
+    "render_prompt",
+    "render_text",
+    "settle_template",
+    "special_ids",
+]
+
+
+Message = dict[str, str]
+
+SURROGATE = re.compile("[\\ud800-\\udfff]")
+CHUNK = 512  # texts at once: the tokenizer keeps about 100 bytes per token of what it works on
+QUESTION, ANSWER = "Quokka?", "Xylograph."  # for trying a template: words that no template writes itself
+
+
+def chat_messages(input: str, *, system: str | None = None, examples: Sequence[tuple[str, str]] = ()) -> list[Message]:
+    """The chat that asks for one output: a system message, worked examples (input, output), then the input."""
+    messages = [{"role": "system", "content": system}] if system else []
+    for asked, answered in examples:
+        messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
+    return [*messages, {"role": "user", "content": input}]
+
+
+def render_text(tokenizer: Any, messages: Sequence[Message], *, answer: str | None = None) -> str:
+    """The chat as the model's template writes it: up to where the answer starts, or with the answer in it.
+
+    Where the template knows no system role, the system text opens the first question.
+    """
+    whole = [*messages] if answer is None else [*messages, {"role": "assistant", "content": answer}]
+    return _apply(tokenizer, whole, add_generation_prompt=answer is None)[0]
+
+
+def render_prompt(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
+    """Token ids of the chat up to where the answer starts. The template writes any BOS, so none is added.
+
+    A control token's name inside a message is encoded as the text that it is: data cannot end a turn or open one.
+    """
+    return encode_prompts(tokenizer, [messages], [render_text(tokenizer, messages)])[0]
+
+
+def encode_prompts(tokenizer: Any, chats: Sequence[Sequence[Message]], texts: Sequence[str]) -> list[list[int]]:
+    """Token ids of chats whose texts `render_text` wrote, as `render_prompt` gives them."""
+    ids, controls = encode_texts(tokenizer, texts), control_texts(tokenizer)
+    for place, chat in enumerate(chats):
+        if any(names_within(message["content"], controls) for message in chat):
+            ids[place] = _as_text(tokenizer, list(chat))
+    return ids
+
+
+def encode_texts(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+    """Token ids of each text, with nothing added.
+
+    Raises DataError where a text is no valid Unicode.
+    """
+    found: list[list[int]] = []
+    try:
+        for start in range(0, len(texts), CHUNK):
+            part = tokenizer(
+                list(texts[start : start + CHUNK]), add_special_tokens=False, return_attention_mask=False,
+                verbose=False,  # a text beyond the context is told by who knows what it is
+            )  # fmt: skip
+            found += part["input_ids"]
+    except (TypeError, UnicodeEncodeError):  # what tokenizers raises for a lone surrogate
+        broken = next((found for found in map(SURROGATE.search, texts) if found), None)
+        if broken is None:
+            raise
+        around = broken.string[max(0, broken.start() - 20) : broken.end() + 20]
+        raise DataError(f"A text holds half a character (a lone surrogate): {around!r}") from None
+    return found
+
+
+def special_ids(tokenizer: Any) -> frozenset[int]:
+    """The ids of the tokenizer's special tokens."""
+    named = {id for id, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return frozenset(named | {tokenizer.eos_token_id}) - {None}
+
+
+def control_texts(tokenizer: Any) -> tuple[str, ...]:
+    """The texts that the tokenizer reads as control tokens: special ones, and added ones that the template writes."""
+    return _control_texts(tokenizer, len(tokenizer), str(tokenizer.chat_template))
+
+
+@lru_cache(maxsize=4)  # Gemma has 6,000 added tokens, and each prompt asks
+def _control_texts(tokenizer: Any, _size: int, template: str) -> tuple[str, ...]:
+    tokens = [token for token in tokenizer.added_tokens_decoder.values() if not token.content.isspace()]
+    return tuple(token.content for token in tokens if token.special or token.content in template)
+
+
+def names_within(text: str, names: Sequence[str]) -> list[str]:
+    """Those of the names that stand in the text."""
+    begins = {name[0] for name in names}  # mostly < and [, which few texts hold
+    return [name for name in names if name in text] if any(letter in text for letter in begins) else []
+
+
+def end_of_turn(tokenizer: Any) -> int:
+    """The id of the token with which the template ends an answer: learnt in training, stops generation.
+
+    Raises ModelError where the template ends an answer with no special token: the model could never learn to stop.
+    """
+    whole = render_text(tokenizer, chat_messages(QUESTION), answer=ANSWER)
+    special = special_ids(tokenizer)
+    (after,) = encode_texts(tokenizer, [whole.rpartition(ANSWER)[2]])
+    for id in after:  # the first one: what follows it is never generated
+        if id in special:
+            return id
+    raise ModelError(
+        "The chat template ends an answer with no special token, so a tuned model could not learn to stop.\n"
+        f"It writes: {whole!r}"
+    )
+
+
+def answer_margins(tokenizer: Any) -> tuple[str, str]:
+    """What the template writes between prompt and answer, and between answer and end-of-turn token; mostly nothing.
+
+    Special tokens are left out, as they are from a generated text.
+    """
+    messages = chat_messages(QUESTION)
+    prompt, whole = render_text(tokenizer, messages), render_text(tokenizer, messages, answer=ANSWER)
+    before, _, after = whole[len(prompt) :].rpartition(ANSWER)
+    end = tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer))
+    for special in tokenizer.convert_ids_to_tokens(sorted(special_ids(tokenizer))):
+        before = before.replace(special, "")
+    return before, after.partition(end)[0]
+
+
+def _apply(tokenizer: Any, messages: list[Message], *, add_generation_prompt: bool) -> tuple[str, list[Message]]:
+    """The text, and the messages as the template took them."""
+    has_system = len(messages) > 1 and messages[0]["role"] == "system"
+    try:
+        text = _rendered(tokenizer, messages, add_generation_prompt=add_generation_prompt)
+        if not has_system or messages[0]["content"].strip() in text:
+            return text, messages
+    except ModelError:
+        if not has_system:
+            raise
+    # Some templates refuse a system message (Gemma's), others pass over it: a guide must not get lost.
+    first = {"role": messages[1]["role"], "content": f"{messages[0]['content']}\n\n{messages[1]['content']}"}
+    merged = [first, *messages[2:]]
+    return _rendered(tokenizer, merged, add_generation_prompt=add_generation_prompt), merged
+
+
+def _rendered(tokenizer: Any, messages: list[Message], *, add_generation_prompt: bool) -> str:
+    try:
+        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=add_generation_prompt)
+    except Exception as error:  # a template is a program of its author: it can fail in any way
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"The model's chat template refuses the chat: {reason[:200]}") from error
+
+
+def _as_text(tokenizer: Any, messages: list[Message]) -> list[int]:
+    """The prompt's ids, control tokens in the messages encoded as text."""
+    taken = _apply(tokenizer, messages, add_generation_prompt=True)[1]
+    try:
+        return tokenizer.apply_chat_template(
+            taken, add_generation_prompt=True, sanitize_control_tokens=True, return_dict=False
+        )
+    except ValueError as error:  # this tokenizer makes the token from any text that spells it
+        raise DataError(
+            f"A message holds the name of a control token, and the model's tokenizer cannot write it as text.\n{error}"
+        ) from error
+
+
+# Which chat template a model is tuned and asked with: its own, settled so that it writes the same every day, or a plain one.
+#
+# The plain one, for base models that have none (BOS only where the tokenizer puts one before every text):
+#
+#     BOS The system text, if any
+#     (empty line)
+#     ### Input
+#     The input
+#     (empty line)
+#     ### Output
+#     The output END
+
+DAY = date(2024, 7, 26)  # on which Llama 3's template falls back where it cannot know the day
+TODAY = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
+NO_THINKING = "{%- set enable_thinking = false -%}\n"
+
+
+def settle_template(tokenizer: Any, *, ends: tuple[int, ...] = ()) -> tuple[str, tuple[str, ...]]:
+    """Give the tokenizer the template to use from now on; returns "own" or "plain", and what the user should know.
+
+    A model's own template is changed in two places. Where it writes today's date, it writes a fixed one: else a fit
+    resumed after midnight, and each day's evaluation, would have other prompts. Where it can let the model think
+    before an answer, it does not: pairs hold answers, and a race at equal output lengths leaves no room for it.
+    Without one the plain template is taken; `ends` are the ids with which the model itself ends a text.
+    Raises ModelError for a model with neither a template nor an end token.
+    """
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = plain_template(tokenizer, ends=ends)
+        told = (
+            'the model has no chat template: it is asked in a plain one ("### Input", the input, "### Output"), which '
+            "is saved with the adapter"
+        )
+        return "plain", (told,)
+    try:
+        template = tokenizer.get_chat_template()  # of several, the default one
+    except ValueError as error:
+        raise ModelError(f"The model has several chat templates and none is its default.\n{error}") from error
+    tokenizer.chat_template, notices = template, []
+    if TODAY.search(template):
+        template = TODAY.sub(lambda found: f'"{DAY.strftime(found[2])}"', template)
+        notices.append(f"the chat template writes today's date: it is fixed at {DAY.isoformat()}, so that prompts stay")
+    if "enable_thinking" in template and not template.startswith(NO_THINKING):
+        template = NO_THINKING + template
+        notices.append("the model can think before it answers: here it answers at once, tuned or not")
+    tokenizer.chat_template = template
+    return "own", tuple(notices)
+
+
+def plain_template(tokenizer: Any, *, ends: tuple[int, ...] = ()) -> str:
+    """The template of this module's head for this tokenizer, which gets an end token where it lacks one.
+
+    Raises ModelError where there is none to get.
+    """
+    if tokenizer.eos_token is None:
+        known = [token for token in tokenizer.convert_ids_to_tokens(list(ends)) if token]
+        if not known:
+            raise ModelError(
+                "The tokenizer has neither a chat template nor an end token, so a tuned model could not learn to stop.\n"
+                'Expected "eos_token" in tokenizer_config.json or "eos_token_id" in generation_config.json.'
+            )
+        tokenizer.eos_token = known[0]
+    begins = tokenizer.bos_token_id is not None and tokenizer("a")["input_ids"][0] == tokenizer.bos_token_id
+    return (
+        ("{{ bos_token }}" if begins else "")
+        + "{%- for message in messages -%}"
+        + "{%- if message['role'] == 'system' -%}{{ message['content'] + '\\n\\n' }}"
+        + "{%- elif message['role'] == 'user' -%}{{ '### Input\\n' + message['content'] + '\\n\\n' }}"
+        + "{%- else -%}{{ '### Output\\n' + message['content'] + eos_token + '\\n\\n' }}{%- endif -%}"
+        + "{%- endfor -%}"
+        + "{%- if add_generation_prompt -%}{{ '### Output\\n' }}{%- endif -%}"
+    )
+
+
+def check_template(tokenizer: Any) -> list[str]:
+    """What about the template would teach the wrong thing; empty where it is fit for training.
+
+    Raises ModelError where it cannot be used at all, or ends an answer with no special token.
+    """
+    end_of_turn(tokenizer)
+    messages = chat_messages(QUESTION)
+    prompt, whole = render_text(tokenizer, messages), render_text(tokenizer, messages, answer=ANSWER)
+    faults = []
+    if QUESTION not in prompt:
+        faults.append(f"it leaves out the question: {prompt!r}")
+    if not whole.startswith(prompt):
+        faults.append(f"it writes another prompt in front of an answer ({whole!r}) than for a question ({prompt!r})")
+    bos, (ids, longer) = tokenizer.bos_token_id, encode_texts(tokenizer, [prompt, _longer(tokenizer)])
+    # <|im_start|> is SmolLM2's BOS and opens each of its turns: then there are more in a longer chat.
+    if bos in special_ids(tokenizer) and 1 < ids.count(bos) == longer.count(bos):
+        faults.append(f"it begins a text with {ids.count(bos)} begin-of-text tokens, not one")
+    return faults
+
+
+def _longer(tokenizer: Any) -> str:
+    return render_text(tokenizer, chat_messages(QUESTION, examples=[(QUESTION, ANSWER), (QUESTION, ANSWER)]))

