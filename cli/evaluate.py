@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from ..core import Talk, common_options
+from ..core import Talk
+from .options import common_options
 from .reading import code_option
 
 __all__ = ["command"]

@@ -5,7 +5,8 @@ from shlex import quote
 
 import click
 
-from ..core import Talk, common_options
+from ..core import Talk
+from .options import common_options
 
 __all__ = ["command"]
 

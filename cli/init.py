@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..core import Talk, common_options
+from ..core import Talk
+from .options import common_options
 from .reading import read_file, reading_options
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from ..core import Talk, common_options
+from ..core import Talk
+from .options import common_options
 
 __all__ = ["command"]
 

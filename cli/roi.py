@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..core import Talk, common_options
+from ..core import Talk
+from .options import common_options
 
 if TYPE_CHECKING:
     from ..evaluate import Money

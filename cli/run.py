@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..core import Talk, common_options
+from ..core import Talk
 from ..evaluate import RUN_ADAPTER
+from .options import common_options
 from .reading import code_option
 
 if TYPE_CHECKING:

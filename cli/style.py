@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from ..core import Talk, common_options
+from ..core import Talk
+from .options import common_options
 from .reading import code_option, read_file, reading_options
 
 __all__ = ["command"]

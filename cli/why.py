@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..core import Talk, common_options
+from ..core import Talk
+from .options import common_options
 
 if TYPE_CHECKING:
     from ..curate import Explanation

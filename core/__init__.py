@@ -1,6 +1,6 @@
 """What everything stands on: errors, settings, atomic files, numbers as text, progress, console."""
 
-from .console import Talk, common_options, printable
+from .console import Talk, printable
 from .errors import ConfigError, DataError, GateFailed, InputError, ModelError, RunBroken, TuneworthError
 from .files import disk_refusal, disk_refusals, free_bytes, read_object, sha256_file, whole_folder, write_whole
 from .progress import Clock, Progress, Say, peak_bytes, reset_peak, silent
@@ -19,7 +19,6 @@ __all__ = [
     "Talk",
     "TuneworthError",
     "build_settings",
-    "common_options",
     "disk_refusal",
     "disk_refusals",
     "free_bytes",
