@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 
 from tuneworth.project import plan_text, train_text
 from tuneworth.project.train_words import duration, size
-from tuneworth.train import preflight as planning
 from tuneworth.train.model.memory import MemoryAtHand
+
+planning = import_module("tuneworth.train.preflight")
 
 
 @pytest.fixture

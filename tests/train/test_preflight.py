@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,14 @@ from tuneworth.train import (
     render_prompt,
     token_lengths,
 )
-from tuneworth.train import preflight as planning
 from tuneworth.train.examples import Example, to_examples
 from tuneworth.train.model.kernels import attach_adapter, detach_adapter
 from tuneworth.train.model.memory import MemoryAtHand
 from tuneworth.train.preflight import _histogram
 from tuneworth.train.steps import fast_paths
 from tuneworth.train.trial import FRAGMENTED, Trial, data_checks, seed_check
+
+planning = import_module("tuneworth.train.preflight")
 
 QUICK = TrainSettings(rank=4, alpha=8, epochs=2, batch_size=4, learning_rate=1e-2, dtype="float32")
 

@@ -7,6 +7,7 @@ import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import FrozenInstanceError, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from safetensors.torch import save_file
 
 from tuneworth.core import ConfigError, DataError, RunBroken
 from tuneworth.train import StepReport, TrainResult, TrainSettings, fit
-from tuneworth.train import fit as fitting
+
+fitting = import_module("tuneworth.train.fit")
 
 QUICK = TrainSettings(rank=4, alpha=8, max_steps=6, batch_size=4, learning_rate=1e-2, checkpoint_steps=0)
 PAIRS = [{"id": f"p{i}", "input": f"lamp {i}", "output": f"yes, {i}"} for i in range(10)]
