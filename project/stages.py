@@ -182,22 +182,25 @@ def load(project: Project, talk: Talk) -> "LoadedModel":
         else ""
     )
     talk.note(f"model: loading {project.train.model}{first}")
-    return _loaded(project, model_name(project))
+    return _loaded(project, model_name(project), talk)
 
 
 def load_other(project: Project, name: str, talk: Talk) -> "LoadedModel":
     """A variant's own model in memory, read as `[train]` says of number format and quantisation."""
     need_training(project)
     talk.note(f"model: loading {name}")
-    return _loaded(project, name)
+    return _loaded(project, name, talk)
 
 
-def _loaded(project: Project, name: str) -> "LoadedModel":
-    from ..train import load_model, set_threads
+def _loaded(project: Project, name: str, talk: Talk) -> "LoadedModel":
+    from ..train import format_notices, load_model, set_threads
 
     set_threads()
     dtype = None if project.train.dtype == "auto" else project.train.dtype
-    return load_model(name, dtype=dtype, quantised=project.train.quantised)
+    loaded = load_model(name, dtype=dtype, quantised=project.train.quantised)
+    for notice in format_notices(loaded.model.dtype, device=loaded.model.device.type):
+        talk.note(f"warning: {notice}")
+    return loaded
 
 
 def sample(pairs: pl.DataFrame, most: int | None, *, seed: int) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tuneworth.project import plan_text, train_text
+from tuneworth.train.model import precision
 from tuneworth.train.model.memory import MemoryAtHand
 
 planning = import_module("tuneworth.train.preflight")
@@ -60,6 +61,14 @@ def test_a_dry_run_as_data(command, curated):
     assert plan["steps"] == 4
     assert {"tokens", "time", "memory", "disk", "checks", "settings", "stated", "preview"} <= set(plan)
     assert all(check["ok"] for check in plan["checks"])
+
+
+def test_bfloat16_without_packed_weights_is_a_notice(command, curated, monkeypatch):
+    monkeypatch.setattr(precision, "packs_bfloat16", lambda: False)
+    change(curated, '"float32"', '"bfloat16"')
+    done = command("train", curated, "--dry-run", "--json")
+    assert f"warning: {precision.UNPACKED}" in done.err
+    assert precision.UNPACKED in done.json["notices"]
 
 
 def test_pairs_that_are_too_long_are_named_and_left_out_by_request(command, pairs_file, project):

