@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +62,19 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def loaded_tiny(tiny_folder: Path) -> Any:
+    from tuneworth.train import load_model
+
+    return load_model(str(tiny_folder), dtype="float32")
+
+
 @pytest.fixture
-def tiny_model(tiny_folder: Path) -> Iterator[Any]:
+def tiny_model(loaded_tiny: Any) -> Iterator[Any]:
     """The tiny model in memory, in fp32; one thread, for its products are too small to divide."""
     import torch
 
-    from tuneworth.train import load_model
-
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield load_model(str(tiny_folder), dtype="float32")
+    yield replace(loaded_tiny, model=deepcopy(loaded_tiny.model), tokenizer=deepcopy(loaded_tiny.tokenizer))
     torch.set_num_threads(threads)

@@ -38,13 +38,13 @@ def grams(text):
 
 def alike(left, right, threshold):
     """Exhaustive, in plain Python."""
-    t = Fraction(str(threshold))
+    share, of = Fraction(str(threshold)).as_integer_ratio()
     sets, others = [grams(text) for text in left], [grams(text) for text in right]
     return {
         (i, j)
         for i, a in enumerate(sets)
         for j, b in enumerate(others)
-        if len(a & b) * t.denominator >= t.numerator * len(a | b)
+        if (shared := len(a & b)) * of >= share * (len(a) + len(b) - shared)
     }
 
 

@@ -250,7 +250,7 @@ def test_a_hub_name_that_cannot_be_fetched_is_a_short_error() -> None:
     assert "could it be fetched from the hub" in run.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.model
 def test_the_embedded_model_learns_a_little_and_answers(tmp_path: Path) -> None:
     loaded: Any = load_model("smollm2-135m")
     assert loaded.sha256.startswith("b179c9523d0e")

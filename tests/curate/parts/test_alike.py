@@ -114,7 +114,7 @@ def test_parts_miss_no_more_than_is_said(tmp_path):
     assert skew.capped == 0
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_workers_give_the_same_pairs(tmp_path):
     texts = edited(3, 400)
     executor = Processes(2)

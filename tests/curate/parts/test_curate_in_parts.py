@@ -60,7 +60,8 @@ def missed(threshold: float, left: Sequence[str], right: Sequence[str]) -> np.nd
     return np.flatnonzero(~(band_keys(left, threshold) == band_keys(right, threshold)).any(axis=1))
 
 
-@pytest.mark.parametrize("threshold", [pytest.param(0.8, marks=pytest.mark.slow), 0.85])
+@pytest.mark.slow
+@pytest.mark.parametrize("threshold", [0.8, 0.85])
 def test_of_pairs_at_the_threshold_no_more_are_missed_than_is_said(threshold: float) -> None:
     count = 50_000
     left, right = at_threshold(threshold, count)

@@ -43,7 +43,7 @@ def style(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return read_style(path)
 
 
-def compare(path: Path, folder: Path, *, most_bytes: int | None = 6_000, buckets: int = 3, **asked: Any) -> Any:
+def compare(path: Path, folder: Path, *, most_bytes: int | None = 10_000, buckets: int = 2, **asked: Any) -> Any:
     """Both ways in the folder, found equal; what one machine gave."""
     one = on_one_machine(path, folder / "one", **asked)
     many = in_parts(path, folder / "many", most_bytes=most_bytes, buckets=buckets, **asked)
@@ -68,13 +68,13 @@ def test_no_cutting_changes_anything(
         pytest.param({"mask": True, "tie_outputs": True, "keep": "longest"}, marks=pytest.mark.slow),
         {"tie_outputs": True, "near_duplicate": 0.6},
         pytest.param({"tie_siblings": True, "near_duplicate": 0.9}, marks=pytest.mark.slow),
-        {"tie_siblings": False, "near_duplicate": 0.5},
-        {"conflicts": "report", "keep": "first"},
+        pytest.param({"tie_siblings": False, "near_duplicate": 0.5}, marks=pytest.mark.slow),
+        pytest.param({"conflicts": "report", "keep": "first"}, marks=pytest.mark.slow),
         pytest.param({"conflicts": "keep best", "keep": "longest"}, marks=pytest.mark.slow),
         {"conflicts": "keep best", "stratify": "kind"},
         pytest.param({"near_duplicate": 1.0}, marks=pytest.mark.slow),
         pytest.param({"seed": 7, "stratify": "kind"}, marks=pytest.mark.slow),
-        {"seed": 7, "data": {**NAMED, "date": "day"}},
+        pytest.param({"seed": 7, "data": {**NAMED, "date": "day"}}, marks=pytest.mark.slow),
         {"data": {**NAMED, "identifiers": ("sku", "weight")}},
         pytest.param({"data": {"identifiers": ("name",)}, "mask": True, "stratify": "colour"}, marks=pytest.mark.slow),
         {"stratify": "no such field"},
@@ -141,6 +141,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     ROWS, st.integers(1, 400), st.integers(1, 7), st.booleans(), st.sampled_from([True, False, "auto"]),
@@ -239,7 +240,7 @@ def test_the_order_in_which_tasks_end_and_files_were_made_changes_nothing(
     assert_equal(one, many, tmp_path / "one", tmp_path / "many")
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_processes_give_the_same(data: Path, style: Any, tmp_path: Path) -> None:
     asked: dict[str, Any] = {"style": style, "data": NAMED, "mask": True}
     one = on_one_machine(data, tmp_path / "one", **asked)
