@@ -109,7 +109,7 @@ def _row(kind: str, pairs: pl.DataFrame) -> str:
         results = check_outputs(pairs, style)
         best = min(best, time.perf_counter() - started)
         failed = (results.status.to_series() == "fail").sum()
-    return f"| `{kind}` | `{entry}` | {len(pairs) / best:,.0f} | {100 * failed / len(pairs):.0f} % |"
+    return f"| `{kind}` | `{entry}` | {len(pairs) / best:,.0f} | {100 * failed / len(pairs):.0f}% |"
 
 
 if __name__ == "__main__":

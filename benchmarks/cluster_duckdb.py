@@ -22,7 +22,7 @@ import polars as pl
 
 __all__ = ["check_pairs", "duckdb_pairs"]
 
-_BANDS, _ROWS = 25, 5  # as the project cuts a signature at 0.8: 99.995 % of pairs at the threshold meet
+_BANDS, _ROWS = 25, 5  # as the project cuts a signature at 0.8: 99.995% of pairs at the threshold meet
 _SEED = 1
 _SLICE = 100_000  # texts signed by one statement: 125 minima of each are held at once
 _CHECKED = 200_000  # candidates verified again

@@ -83,7 +83,7 @@ def measured(cell: Cell, sets: int, rng: np.random.Generator) -> Iterator[dict[s
         )  # fmt: skip
         truth, estimate = cell.candidate - cell.baseline, (both[1] - both[0]).mean(axis=1)
         found = {name: way(*both, grouping) for name, way in DIFFERENCE_WAYS.items()}
-    # As wide as 95 % of the estimates would be if they were normal: what an interval cannot well fall below.
+    # As wide as 95% of the estimates would be if they were normal: what an interval cannot well fall below.
     ideal = 2 * 1.96 * float(estimate.std())
     for name, ends in found.items():
         if ends is None:

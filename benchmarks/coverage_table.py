@@ -32,7 +32,7 @@ A cell is one truth: shares from 0.5 to 0.99; 20 to 500 items, alone or in group
 catalogue; one of 30 beside single items); items of a group correlated from 0 to 0.5; two variants on the same items
 correlated by 0 or 0.8. One share is beta-binomial; two variants have the difficulty of groups and items in common.
 
-**Aim:** a 95 % interval holds the truth in 93 to 97 % of the sets; at equal shares p < 0.05 comes in at most 5 %. The
+**Aim:** a 95% interval holds the truth in 93 to 97% of the sets; at equal shares p < 0.05 comes in at most 5%. The
 simulation's own standard error is {error} of coverage and {alarm_error} of alarms in a cell: the least of many cells
 looks a little worse than it is, the most alarms too.
 
@@ -48,24 +48,24 @@ the truth (the median of the cells). It is under 1 where the estimate varies mor
 ALARMS = """## False alarms of the paired test
 
 Exact McNemar test; over groups, or with means over repeats, the exact sign-flip test. Where both variants have the same
-difficulties, at most 5 % hold by construction. Where one variant fails by whole groups and the other here and there,
+difficulties, at most 5% hold by construction. Where one variant fails by whole groups and the other here and there,
 they do not: such a variant looks too good as long as none of its bad groups is in the test set, and a handful of groups
 cannot show it. From 50 groups on that is over. The last two columns: how often test and interval say different things,
 over all cells (0 is outside though p ≥ 0.05; p < 0.05 though 0 is inside).
 
 | question | groups | cells | false alarms, mean | most in a cell | only the interval | only the test |
 |---|---|---:|---:|---:|---:|---:|"""
-ENDS = """## The one-sided 95 % ends
+ENDS = """## The one-sided 95% ends
 
 The lower end carries "not worse than": how often the true difference is not below it (and not above the upper end).
 
-| question | cells | lower end: least | mean | under 93 % | upper end: least | mean |
+| question | cells | lower end: least | mean | under 93% | upper end: least | mean |
 |---|---:|---:|---:|---:|---:|---:|"""
-MISSED = """{question}: {low} of {cells} cells hold less than 93 %, {high} more than 97 %: {reasons}. The lowest:
+MISSED = """{question}: {low} of {cells} cells hold less than 93%, {high} more than 97%: {reasons}. The lowest:
 
 | layout | items | groups | true shares | correlation in a group | coverage | width | why |
 |---|---:|---:|---|---:|---:|---:|---|"""
-FIGURES = ("cells", "least", "mean", "under 93 %", "93 to 97 %", "over 97 %", "width")
+FIGURES = ("cells", "least", "mean", "under 93%", "93 to 97%", "over 97%", "width")
 
 
 def page(rows: Sequence[Row], *, sets: int, tested: int, seconds: float) -> str:
@@ -179,7 +179,7 @@ def _why_wide(row: Row) -> str:
 def _why_low(row: Row) -> str:
     sizes = sizes_of(row["layout"], row["n"])
     if sizes.max() > 5 * np.median(sizes):
-        return f"unequal groups, one has {100 * sizes.max() / row['n']:.0f} % of the items"
+        return f"unequal groups, one has {100 * sizes.max() / row['n']:.0f}% of the items"
     if (1 - row["baseline"]) * row["n"] < 10:
         return "few failures: coverage jumps from count to count"
     return f"{len(sizes)} groups" if len(sizes) < FEW else "failures come by whole groups"
@@ -220,4 +220,4 @@ def _of(rows: Sequence[Row], question: str) -> list[Row]:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f}%"

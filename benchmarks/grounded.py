@@ -199,7 +199,7 @@ def _head() -> list[str]:
         "# Grounded: how often it is right",
         "",
         f"{datetime.date.today()}, {os.cpu_count()} cores, Python {platform.python_version()}, polars {pl.__version__}.",
-        "Shares with 95 % Wilson intervals. A found place is right where it touches a labelled one; a labelled one is met",
+        "Shares with 95% Wilson intervals. A found place is right where it touches a labelled one; a labelled one is met",
         "where a found place touches it.",
         "",
         "The pairs were labelled before the check was run on them, by one reader, who then built the check and mended it by",

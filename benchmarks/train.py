@@ -324,7 +324,7 @@ def training_rows(*, quick: bool) -> list[str]:
     slow = next(t["rate"] for way, t in told if way.run is trl_defaults)
     rows = []
     for way, t in told:
-        shares = " | ".join(f"{100 * g / speeds[way.dtype]:.0f} %" for g in t["gflops"])
+        shares = " | ".join(f"{100 * g / speeds[way.dtype]:.0f}%" for g in t["gflops"])
         rows.append(
             f"| {way.label} | {way.dtype} | {t['rate']:.0f} | {t['rate'] / slow:.1f} | {t['computed']:.0f} | {shares} "
             f"| {t['memory'] / 1e9:.1f} GB | {t['loss']:.3f} |"

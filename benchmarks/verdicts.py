@@ -256,7 +256,7 @@ def row(tally: Tally) -> str:
 
 
 def _percent(share: float) -> str:
-    return "-" if math.isnan(share) else f"{100 * share:.1f} %"
+    return "-" if math.isnan(share) else f"{100 * share:.1f}%"
 
 
 def page(worlds: int, seconds: float, parts: dict[str, list[Tally]], pays: float) -> str:
@@ -272,13 +272,13 @@ def page(worlds: int, seconds: float, parts: dict[str, list[Tally]], pays: float
             "which says how a world is drawn and why.",
             f"{worlds:,} worlds per number of cases; in {_percent(pays)} of them fine-tuning pays. Truth: earned back within "
             f"{TARGET} days and at all, at the true values, and acceptable in no more than {100 * MARGIN:.0f} points fewer "
-            f"cases. Aim: both kinds of error at most 5 %. Of the {len(wrong)} wrong verdicts {close} are close calls: the "
+            f"cases. Aim: both kinds of error at most 5%. Of the {len(wrong)} wrong verdicts {close} are close calls: the "
             "true payback lies within a factor of 1.5 of the target.",
             tables[0],
             _why_open(parts["Verdicts"]),
             *tables[1:],
             "- *Close calls*: only worlds whose true payback lies within a factor of two of the target, or whose tuned "
-            "model is up to 6 points worse. A verdict that is given at a chance of 80 % must be wrong now and then "
+            "model is up to 6 points worse. A verdict that is given at a chance of 80% must be wrong now and then "
             "exactly there.\n"
             "- *Groups ignored*: worlds of groups of 5 and more, judged as if each item stood alone; beside it the same "
             "worlds judged with their groups.\n"

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..core import say
+
 __all__ = ["curate_text", "threshold_lines"]
 
 _RULES = 6
@@ -20,7 +22,7 @@ def curate_text(summary: Mapping[str, Any]) -> str:
     )
     applied = summary["overrides"]["applied"]
     if applied:
-        lines.append(f"overrides.jsonl: {applied:,} decision{'s' * (applied != 1)} replayed")
+        lines.append(f"overrides.jsonl: {say.count(applied, 'decision')} replayed")
     return "\n".join([*lines, *threshold_lines(summary)])
 
 
@@ -28,14 +30,14 @@ def _siblings(certificate: Mapping[str, Any]) -> str:
     """Pairs alike with other facts, and from which similarity up they were tied where that is not all of them."""
     n, start = certificate["siblings_at_or_above"], certificate["siblings_tied_from"]
     tied = f" (alike with other facts; tied from {start:g} up)" if n and start else ""
-    return f"{n:,} sibling{'s' * (n != 1)}{tied}"
+    return f"{say.count(n, 'sibling')}{tied}"
 
 
 def _outcomes(summary: Mapping[str, Any]) -> list[str]:
     outcomes = summary["outcomes"]
     gone = ", ".join(f"{count:,} {name}" for name, count in outcomes.items() if name != "kept" and count)
     n = summary["rows_read"]
-    lines = [f"{n:,} row{'s' * (n != 1)} read: {outcomes['kept']:,} kept" + (f"; {gone}" if gone else "")]
+    lines = [f"{say.count(n, 'row')} read: {outcomes['kept']:,} kept" + (f"; {gone}" if gone else "")]
     rules = list(summary["rules"].items())
     if rules:
         more = f" and {len(rules) - _RULES} more rules" if len(rules) > _RULES else ""

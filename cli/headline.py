@@ -4,24 +4,15 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from ..evaluate import rounded
+from ..core import UNKNOWN, say
 
 COLUMNS = 80
-__all__ = ["headline", "money_lines", "share", "sum_of"]
-
-
-def share(value: float | None) -> str:
-    """A share as a percentage for people; `not measured` for null."""
-    return "not measured" if value is None else f"{rounded(100 * value, 1)} %"
+__all__ = ["headline", "money_lines", "sum_of"]
 
 
 def sum_of(value: float | None, currency: str) -> str:
-    """An amount of money with enough digits to be told apart from nothing."""
-    if value is None:
-        return "undefined"
-    size = abs(value)
-    digits = 2 if size >= 1 or size == 0 else min(8, 3 - int(f"{size:e}".split("e")[1]))
-    return f"{value:,.{digits}f} {currency}"
+    """A computed sum of money; without what it is computed from it is undefined."""
+    return "undefined" if value is None else say.money(value, currency)
 
 
 def headline(results: Mapping[str, Any]) -> str:
@@ -43,9 +34,8 @@ def headline(results: Mapping[str, Any]) -> str:
         lines += [_filled(f"How sure? {verdict['confidence']['sentence']}"), ""]
     lines += [_quality_line(name, results["quality"][name]) for name in pair]
     if difference["value"] is not None:
-        lines.append(
-            f"  difference: {_points(difference['value'])} ({_points(difference['low'])} to {_points(difference['high'])}) points"
-        )
+        span = say.points_range(difference["low"], difference["high"])
+        lines.append(f"  difference: {say.signed_points(difference['value'])} ({span})")
     lines += money_lines(results["money"], pair) if results["money"] else _token_lines(results, pair)
     lines += ["", _filled(f"Strongest reason for doubt: {verdict['doubt']}")]
     return "\n".join(lines)
@@ -56,16 +46,12 @@ def _filled(text: str) -> str:
     return textwrap.fill(text, COLUMNS, break_long_words=False, break_on_hyphens=False)
 
 
-def _points(value: float) -> str:
-    text = rounded(100 * value, 1)
-    return text if text.startswith("-") else f"+{text}"
-
-
 def _quality_line(name: str, quality: Mapping[str, Any]) -> str:
     a = quality["acceptable"]
     if a["share"] is None:
-        return f"  acceptable, {name}: not measured"
-    return f"  acceptable, {name}: {share(a['share'])} ({share(a['low'])} to {share(a['high'])}), of {quality['n']}"
+        return f"  acceptable, {name}: {UNKNOWN}"
+    span = say.percent_range(a["low"], a["high"])
+    return f"  acceptable, {name}: {say.percent(a['share'])} ({span}), of {say.count(quality['n'])}"
 
 
 def _token_lines(results: Mapping[str, Any], pair: tuple[str, str]) -> list[str]:
@@ -73,11 +59,7 @@ def _token_lines(results: Mapping[str, Any], pair: tuple[str, str]) -> list[str]
     for name in pair:
         tokens = results["tokens"][name]
         known = [value for value in (tokens["fixed"], tokens["input"], tokens["output"]) if value is not None]
-        lines.append(
-            f"  tokens per request, {name}: {sum(known):,.0f}"
-            if known
-            else f"  tokens per request, {name}: not measured"
-        )
+        lines.append(f"  tokens per request, {name}: {say.count(sum(known) if known else None)}")
     return lines
 
 
@@ -95,8 +77,8 @@ def money_lines(money: Mapping[str, Any], pair: tuple[str, str]) -> list[str]:
         return [*lines, "  payback: not known"]
     days = money["payback_days"]
     low, high = money["payback_days_p5"], money["payback_days_p95"]
-    ranged = "" if low is None and high is None else f" (5 to 95 %: {_days(low)} to {_days(high)})"
-    lines.append(f"  payback: {_days(days)}{ranged}")
+    ranged = "" if low is None and high is None else f" (5 to 95%: {say.days_range(low, high)})"
+    lines.append(f"  payback: {say.days(days)}{ranged}")
     return lines
 
 
@@ -110,11 +92,5 @@ def _cost_lines(label: str, money: Mapping[str, Any], variant: Mapping[str, Any]
         return [f"  {label}: {sum_of(variant[key], money['currency'])}, machines {day}"]
     return [
         f"  {label}: {sum_of(shared, money['currency'])},",
-        f"    machines at {day} included, at {money['requests_per_day']:,.0f} requests a day",
+        f"    machines at {day} included, at {say.count(money['requests_per_day'], 'request')} a day",
     ]
-
-
-def _days(value: float | None) -> str:
-    if value is None:
-        return "never"
-    return f"{value:.1f} days" if value < 100 else f"{value:,.0f} days"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ..core import DataError, Talk
+from ..core import DataError, Talk, say
 from ..curate import read_split
 from ..project import Project, load
 
@@ -51,9 +51,9 @@ def merge_run(
 def merge_text(summary: dict[str, Any]) -> str:
     """The summary of `merge_run` for people."""
     merged, gguf = summary["merged"], summary.get("gguf")
-    lines = [f"merged: {merged['folder']}, {merged['bytes'] / 1e6:,.0f} MB in {merged['dtype']}"]
+    lines = [f"merged: {merged['folder']}, {say.size(merged['bytes'])} in {merged['dtype']}"]
     if gguf:
-        lines.append(f"gguf: {gguf['file']}, {gguf['bytes'] / 1e6:,.0f} MB")
+        lines.append(f"gguf: {gguf['file']}, {say.size(gguf['bytes'])}")
     if "gguf_command" in summary:
         lines.append(
             "gguf: Tuneworth writes one only where the base model came from one. llama.cpp's own script converts the "

@@ -4,6 +4,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from ..core import roughly, say
 from ..curate import EXACT_WORK, Drawn, Measured, Plan, Range, Room
 
 __all__ = ["cluster_table", "plan_data", "plan_text"]
@@ -29,18 +30,18 @@ def plan_text(plan: Plan, drawn: Drawn, sample: Measured, room: Room) -> str:
     """The plan for people, at most 80 columns wide."""
     about = "" if drawn.exact else "about "
     rows = [
-        ("files", f"{drawn.files:,}, {_bytes(drawn.bytes)}"),
-        ("rows", f"{about}{f'{plan.rows:,}' if drawn.exact else _count(plan.rows)}; {sample.rows:,} were looked at"),
+        ("files", f"{drawn.files:,}, {_size(drawn.bytes)}"),
+        ("rows", f"{about}{f'{plan.rows:,}' if drawn.exact else say.about(plan.rows)}; {sample.rows:,} were looked at"),
         ("lengths", f"input {sample.input_characters:,.0f} characters, output {sample.output_characters:,.0f}, mean"),
-        ("repeats", f"{_shares(plan.repeat_share)} of the rows"),
-        ("near copies", f"{_shares(plan.near_share)} of the rows"),
-        ("alike inputs", f"{_range(plan.alike_pairs, _count)} pairs"),
+        ("repeats", f"{_range(plan.repeat_share, say.percent)} of the rows"),
+        ("near copies", f"{_range(plan.near_share, say.percent)} of the rows"),
+        ("alike inputs", f"{_range(plan.alike_pairs, say.about)} pairs"),
         *_growth(plan),
         ("join", "exact on one machine" if plan.method == "exact" else "by candidates, also on one machine"),
-        ("", f"{_range(plan.work, _count)} gram meetings; exact up to {_count(EXACT_WORK)}"),
-        ("storage", f"about {_bytes(plan.storage)} while it runs"),
-        ("memory", f"one machine {_bytes(plan.one_machine_memory)}"),
-        ("", f"in parts: driver {_bytes(plan.driver_memory)}, a task {_bytes(plan.task_memory)}"),
+        ("", f"{_range(plan.work, say.about)} gram meetings; exact up to {say.about(EXACT_WORK)}"),
+        ("storage", f"about {_size(plan.storage)} while it runs"),
+        ("memory", f"one machine {_size(plan.one_machine_memory)}"),
+        ("", f"in parts: driver {_size(plan.driver_memory)}, a task {_size(plan.task_memory)}"),
         ("work", f"{_range(plan.task_seconds, _time)} of one core, divided among {room.cores:,}"),
         ("", f"{_range(plan.driver_seconds, _time)} of the driver, not divided"),
         ("time", f"{_range(plan.seconds, _time)} on {room.cores:,} cores"),
@@ -102,10 +103,10 @@ def _advised(plan: Plan, room: Room) -> list[str]:
         lines = [f"Ray, on at least {plan.nodes} such machines: write into tuneworth.toml"]
     lines += ["", *table.splitlines(), "", "and run tuneworth curate --cluster."]
     if plan.task_memory > room.memory * 0.8:
-        lines.append(f"A task needs {_bytes(plan.task_memory)}: take machines with more memory.")
+        lines.append(f"A task needs {_size(plan.task_memory)}: take machines with more memory.")
     if plan.driver_memory > room.memory * 0.8:
         lines += [
-            f"The driver needs {_bytes(plan.driver_memory)} on one machine, which no number of workers changes:",
+            f"The driver needs {_size(plan.driver_memory)} on one machine, which no number of workers changes:",
             "run it on a larger one, or curate in portions.",
         ]
     return lines
@@ -116,33 +117,9 @@ def _range(found: Range, words: Any) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _shares(found: Range) -> str:
-    return _range(found, lambda share: f"{share * 100:.2g} %" if share else "0 %")
-
-
-def _count(number: float) -> str:
-    for size, name in ((1e12, " trillion"), (1e9, " billion"), (1e6, " million")):
-        if number >= size:
-            return f"{_digits(number / size)}{name}"
-    return f"{_digits(number)}"
-
-
-def _bytes(number: float) -> str:
-    for size, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")):
-        if number >= size:
-            return f"{_digits(number / size)} {name}"
-    return f"{_digits(number / 1e3)} kB"
+def _size(number: float) -> str:
+    return say.size(roughly(number))
 
 
 def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{_digits(seconds)} s"
-    return f"{_digits(seconds / 60)} min" if seconds < 5400 else f"{_digits(seconds / 3600)} h"
-
-
-def _digits(number: float) -> str:
-    """Two digits: more would say that more is known."""
-    if number == 0:
-        return "0"
-    places = 1 - math.floor(math.log10(abs(number)))
-    return f"{round(number, places):,.{max(0, places)}f}" if number < 10 else f"{round(number, places):,.0f}"
+    return say.duration(roughly(seconds))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..core import Talk
+from ..core import Talk, say
 from ..evaluate import RUN_ADAPTER
 from .options import common_options
 from .reading import code_option
@@ -82,7 +82,8 @@ def run_project(
     if trains and finished(project, run, talk) is None:
         summary = train_stage(project, run, talk, loaded=loaded)
         talk.note(
-            f"train: {summary['steps']} steps in {summary['seconds']:.0f} s, {summary['tokens_per_second']:,.0f} tokens/s, "
+            f"train: {say.count(summary['steps'], 'step')} in {say.duration(summary['seconds'])}, "
+            f"{say.count(summary['tokens_per_second'])} tokens/s, "
             f"validation loss {_number(summary['validation_loss'])} at step {summary['best_step']}"
         )
     results = evaluate_stage(project, run, talk, loaded=loaded)

@@ -26,8 +26,8 @@ def command() -> None:
 def infer(file: Path, out: Path | None, reading: dict[str, Any], talk: Talk) -> None:
     """The style that the outputs of FILE keep, with the evidence for each rule, as a style.yaml to look through.
 
-    What holds in at least 95 % of the examples is a must rule, in at least 80 % a should rule (by the lower end of
-    Wilson's 95 % interval); habits of the majority are commented out.
+    What holds in at least 95% of the examples is a must rule, in at least 80% a should rule (by the lower end of
+    Wilson's 95% interval); habits of the majority are commented out.
     """
     from ..core import ConfigError, write_whole
     from ..style import infer_style

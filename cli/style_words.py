@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..core import say
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -70,7 +72,7 @@ def check_lines(data: dict[str, Any]) -> str:
         lines.append(f"{data['undecided']:,} more break none, but a must rule could not tell")
     lines += ["", f"{'rule':<{width}}  level   broken      of   share" + "".join(f"  {title}" for _, title in optional)]
     for rule in rules:
-        share = "-" if rule["share"] is None else _percent(rule["share"])
+        share = "-" if rule["share"] is None else say.percent(rule["share"])
         more = "".join(f"  {rule[key]:>{len(title)},}" for key, title in optional)
         lines.append(
             f"{rule['id']:<{width}}  {rule['level']:<6} {rule['fail']:>7,}  {rule['checked']:>6,}  {share:>6}{more}"
@@ -81,10 +83,6 @@ def check_lines(data: dict[str, Any]) -> str:
 
 
 _OPTIONAL = (("not_applicable", "not applicable"), ("unscored", "unscored"))
-
-
-def _percent(share: float) -> str:
-    return "<0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
 
 
 def _rule_lines(rule: dict[str, Any]) -> list[str]:

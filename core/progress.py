@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .numbers import say
+
 __all__ = [
     "Clock",
     "Progress",
@@ -71,24 +73,14 @@ class Progress:
         """Say how the stage went."""
         seconds = self.clock() - self._started
         before = f" ({self.skipped} were done before)" if self.skipped else ""
-        rate = f", {_many(self._rows)} rows in {_time(seconds)}" if self._done else ""
+        rate = f", {say.count(self._rows, 'row')} in {say.duration(seconds)}" if self._done else ""
         self.say(f"{self.stage}: {self.parts} of {self.parts} parts{before}{rate}")
 
     def _line(self, seconds: float) -> str:
         left = (self.parts - self.skipped - self._done) * seconds / self._done
         rate = self._rows / seconds if seconds else 0
-        done = f"{self._done + self.skipped} of {self.parts} parts"
-        return f"{self.stage}: {done}, {_many(self._rows)} rows, {rate:,.0f} rows/s, about {_time(left)} left"
-
-
-def _many(rows: int) -> str:
-    return f"{rows / 1e6:.1f} M" if rows >= 1_000_000 else f"{rows:,}"
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+        done = f"{self._done + self.skipped} of {self.parts} parts, {say.count(self._rows, 'row')}"
+        return f"{self.stage}: {done}, {say.count(round(rate))} rows/s, about {say.duration(left)} left"
 
 
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")

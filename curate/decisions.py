@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import polars as pl
 
-from ..core import ConfigError, DataError, nearest, write_whole
+from ..core import ConfigError, DataError, nearest, say, write_whole
 from .check.rows import Checked
 from .match.corpus import Corpus
 from .match.duplicates import Outcomes, settle
@@ -210,7 +210,7 @@ def _warnings(
         shown = ", ".join(_with_nearest(name, ids) for name in unmatched[:_NAMED])
         more = f" and {len(unmatched) - _NAMED:,} more" if len(unmatched) > _NAMED else ""
         n = len(unmatched)
-        text = f"overrides.jsonl names {n:,} id{'s' * (n != 1)} that no row has: {shown}{more}"
+        text = f"overrides.jsonl names {say.count(n, 'id')} that no row has: {shown}{more}"
         found.append({"code": "override_unmatched", "text": text})
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from ..core import Clock, DataError
+from ..core import Clock, DataError, say
 from ..style import StyleSchema
 from .decisions import Decided, Override
 from .match.duplicates import Outcomes
@@ -161,7 +161,7 @@ def some_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
         advice = '[curate] conflicts (--conflicts) = "report" keeps them, "keep best" one of each.'
     left = f"{len(kept):,} kept, all of them outside train" if len(kept) else "none kept"
     raise DataError(
-        f"no pair is left to train on: {n:,} row{'s' * (n != 1)} read, {left}\n"
+        f"no pair is left to train on: {say.count(n, 'row')} read, {left}\n"
         + (f"Most rows left by: {said}. {advice}" if said else "The given split puts none into train.")
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ..core import say
 from ..style import StyleSchema
 from .check.rows import Checked
 from .match.canned import Canned
@@ -75,7 +76,7 @@ def _amount(raw: RawPairs, kept: pl.DataFrame) -> Iterator[tuple[str, str]]:
     if 0 < groups < _FEW_GROUPS:
         yield (
             "few_groups",
-            f"Only {groups} group{'s' * (groups != 1)}: the splits are coarse, and results for new groups are uncertain.",
+            f"Only {say.count(groups, 'group')}: the splits are coarse, and results for new groups are uncertain.",
         )
 
 
@@ -147,7 +148,7 @@ def _rules(raw: RawPairs, style: StyleSchema | None, checked: Checked) -> Iterat
     must = {c.id for c in style.checks if c.level == "must"} if style else set()
     for check, counts in checked.checks.items():
         if check in must and counts["share"] > _MANY:
-            text = f'Style rule "{check}" fails in {100 * counts["share"]:.0f} % of the outputs: is it the rule that is wrong?'
+            text = f'Style rule "{check}" fails in {say.percent(counts["share"])} of the outputs: is it the rule that is wrong?'
             yield "rule_rejects_many", text
     for said in checked.missing:
         yield "unknown_field", f"Style {said}."
@@ -197,7 +198,7 @@ def _personal(personal: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     said = ", ".join(f"{n:,} {_SORTS[what][n != 1]}" for what, n in personal["found"].items())
     n = personal["rows"]
-    rows = f"{n:,} row{'s' * (n != 1)}"
+    rows = say.count(n, "row")
     if personal["masked"]:
         yield "personal_data_masked", f"{rows} held personal data ({said}); masks stand in its place everywhere."
         return

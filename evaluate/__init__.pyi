@@ -39,7 +39,6 @@ from .outputs.race import token_limit as token_limit
 from .outputs.remote import check_privacy as check_privacy
 from .outputs.remote import race_endpoints as race_endpoints
 from .outputs.remote_plan import RemotePlan as RemotePlan
-from .outputs.remote_plan import amount as amount
 from .outputs.remote_plan import check_keys as check_keys
 from .outputs.remote_plan import forecast as forecast
 from .outputs.remote_plan import plan_remote as plan_remote
@@ -71,4 +70,3 @@ from .statistics.paired import compare as compare
 from .variants import Variant as Variant
 from .variants import plan_variants as plan_variants
 from .verdict.verdict import decide as decide
-from .wording import rounded as rounded

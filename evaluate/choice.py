@@ -60,7 +60,7 @@ def choose_baseline(
     """Choose among the variants without training, the keys of `scores`, by their outcomes on the validation pairs.
 
     `scores` are item means of acceptable outputs, in one order, NaN where an item was not scored: it then counts for
-    none. The best has the highest share; a variant is not worse if the one-sided 95 % lower end of its difference
+    none. The best has the highest share; a variant is not worse if the one-sided 95% lower end of its difference
     from the best lies above -margin; the cheapest of these is taken. Ties go to the cheaper, then to the earlier one.
     Few pairs rarely show that a variant is not worse, so the best stays; so it does where its own cost is unknown, for
     nothing can be called cheaper then. Without any scored pair the dearest is taken: no argument against tuning may

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core import say
 from .statistics.intervals import group_codes, share_interval
-from .wording import points
 
 __all__ = ["Curve", "LearningCurve", "fit_curve", "fit_power_law"]
 
@@ -69,12 +69,8 @@ class LearningCurve:
         if self.gain is None:
             return f"With {len(self.sizes)} sizes there is no curve; {FEWEST} are the least."
         value, low, high = self.gain
-        ends = f"[{_plain(low)}, {_plain(high)}]"
-        return f"Doubling the examples to {2 * max(self.sizes):,} would give {_plain(value)} {ends} points."
-
-
-def _plain(share: float) -> str:
-    return points(share).removesuffix("s").removesuffix(" point")
+        ends = say.points_range(low, high)
+        return f"Doubling the examples to {2 * max(self.sizes):,} would give {say.signed_points(value)} ({ends})."
 
 
 def fit_curve(

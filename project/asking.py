@@ -6,14 +6,13 @@ from pathlib import Path
 
 import polars as pl
 
-from ..core import Talk
+from ..core import Talk, say
 from ..curate import read_split
 from ..evaluate import (
     AnswerStore,
     Budget,
     Raced,
     RemotePlan,
-    amount,
     check_keys,
     check_privacy,
     open_answers,
@@ -165,5 +164,5 @@ def ask_endpoints(project: Project, run: Path, asked: Sequence[Asked], train: pl
             )  # fmt: skip
         after = remote.budget(store)
     if after.spent > before:
-        talk.note(f"evaluate: the endpoints' answers cost {amount(after.spent - before)} {after.currency}")
+        talk.note(f"evaluate: the endpoints' answers cost {say.money(after.spent - before, after.currency)}")
     return raced

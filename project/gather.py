@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ..core import Talk
+from ..core import Talk, say
 from ..curate import read_split
 from ..evaluate import Raced, Raw, Variant, plan_variants, read_outputs
 from .project import Project
@@ -224,7 +224,9 @@ def _here(
             )  # fmt: skip
         whose = "" if write is None else " of the workers' time together"
         seconds = raced.outputs["seconds"].sum()
-        work.talk.note(f"evaluate: {title}, {len(raced.outputs)} outputs in {seconds:.0f} s{whose}")
+        work.talk.note(
+            f"evaluate: {title}, {say.count(len(raced.outputs), 'output')} in {say.duration(seconds)}{whose}"
+        )
         found[variant.name, each.part] = _raw(work, each, raced, loaded.name, loaded)
     return found
 

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from ..core import ConfigError, DataError, Talk, read_object, write_whole
+from ..core import ConfigError, DataError, Talk, read_object, say, write_whole
 from ..curate import read_split
-from ..evaluate import Variant, fit_curve, groups_of, rounded, score_outputs
+from ..evaluate import Variant, fit_curve, groups_of, score_outputs
 from .gather import limit_of
 from .project import Project
 from .runs import Stopwatch, update_run
 from .stages import sample, seed_of
 from .train import shown_fit, stated_settings
-from .train_words import duration
 
 if TYPE_CHECKING:
     from ..train import LoadedModel, TrainSettings
@@ -45,7 +44,7 @@ def learn_curve(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel
     train, parts, test = curve_parts(project, run, talk)
     watch, seconds = Stopwatch(), _summary(run / "train")["seconds"]
     talk.note(
-        f"learning curve: {len(PARTS)} more fits on parts of the pairs, {duration(sum(PARTS) * seconds)} of learning, "
+        f"learning curve: {len(PARTS)} more fits on parts of the pairs, {say.duration(sum(PARTS) * seconds)} of learning, "
         f"beside their validation and {len(test):,} answers of each"
     )
     adapters = {}
@@ -126,7 +125,7 @@ def _fitted(
     done = read_object(out / "summary.json").get("key") == key and (out / "adapter").is_dir()
     if done and not (out / "checkpoint.safetensors").is_file():
         return out / "adapter"
-    talk.note(f"learning curve: training on {len(pairs)} pairs ({100 * share:g} %)")
+    talk.note(f"learning curve: training on {len(pairs)} pairs ({say.percent(share)})")
     with shown_fit(talk, looks=bool(len(validation))) as show:
         result = fit(
             pairs, validation, model=loaded, settings=replace(stated, trackers=()), out=out, callbacks=[show],
@@ -158,7 +157,7 @@ def _acceptable(
         )  # fmt: skip
     scores = score_outputs(test, raced.outputs, project.style, count_tokens=loaded.count_tokens)
     found = scores.items["acceptable"].fill_null(float("nan")).to_numpy()
-    talk.note(f"learning curve: trained on {size:,} pairs, acceptable {rounded(100 * float(np.nanmean(found)), 1)} %")
+    talk.note(f"learning curve: trained on {size:,} pairs, acceptable {say.percent(float(np.nanmean(found)))}")
     return found
 
 
@@ -178,6 +177,6 @@ def curve_text(curve: Mapping[str, Any]) -> str:
     """The curve in lines for a terminal."""
     lines = ["", "Trained on   acceptable on the test pairs"]
     for size, found in zip(curve["sizes"], curve["acceptable"], strict=True):
-        share, low, high = (rounded(100 * found[key], 1) for key in ("share", "low", "high"))
-        lines.append(f"{size:>6,} pairs   {share:>5} % ({low} to {high})")
+        span = say.percent_range(found["low"], found["high"])
+        lines.append(f"{size:>6,} pairs   {say.percent(found['share']):>6} ({span})")
     return "\n".join([*lines, curve["sentence"]])

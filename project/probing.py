@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ..core import Talk, write_whole
+from ..core import Talk, say, write_whole
 from ..curate import read_split
 from ..evaluate import (
     GeneralPrompt,
@@ -85,7 +85,7 @@ def probe(
         write_whole(run / "evaluate" / "probes.jsonl", "".join(lines).encode("utf-8", errors="replace"))
     talk.note(
         f"evaluate: probes, {0 if on_train is None else len(on_train.acceptable)} train pairs and "
-        f"{0 if general is None else len(general)} general prompts in {watch.seconds():.0f} s"
+        f"{0 if general is None else len(general)} general prompts in {say.duration(watch.seconds())}"
     )
     return Probes(on_train, forgetting, general)
 

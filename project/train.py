@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ..core import ConfigError, DataError, Talk, read_object, write_whole
+from ..core import ConfigError, DataError, Talk, read_object, say, write_whole
 from ..curate import read_split
 from .gather import limit_of
 from .project import Project
 from .runs import Stopwatch, read_run, update_run
 from .stages import load, sample, seed_of
-from .train_words import duration, plan_lines
+from .train_words import plan_lines
 
 if TYPE_CHECKING:
     from ..train import Callback, LoadedModel, Preflight, StepReport, TrainSettings
@@ -290,7 +290,7 @@ def shown_fit(talk: Talk, *, looks: bool) -> Iterator["Callback"]:
                 beside += f", validation {told.validation_loss:.3f}"
             elif looks or told.step * QUIET_PARTS // told.steps == (told.step - 1) * QUIET_PARTS // told.steps:
                 return
-            talk.note(f"train: step {told.step:,} of {told.steps:,}, {beside}, {duration(told.seconds_left)} left")
+            talk.note(f"train: step {told.step:,} of {told.steps:,}, {beside}, {say.duration(told.seconds_left)} left")
 
         yield show
 

@@ -4,7 +4,9 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["duration", "plan_lines", "plan_text", "train_text"]
+from ..core import say
+
+__all__ = ["plan_lines", "plan_text", "train_text"]
 
 WIDTH, LABEL = 80, 18
 BAR = 24  # characters of the histogram's longest bar
@@ -13,26 +15,6 @@ LONGEST_ID = 40  # characters of an id in a line
 LONG_IDS = 5  # ids of pairs that were left out
 
 Data = Mapping[str, Any]
-
-
-def duration(seconds: float) -> str:
-    """A time for people: `4 s`, `3 min 20 s`, `2 h 5 min`."""
-    whole = round(seconds)
-    if seconds < 9.5:
-        return f"{seconds:.2g} s" if seconds < 0.95 else f"{whole} s"
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-    return f"{whole // 3600:,} h {whole % 3600 // 60} min"
-
-
-def size(count: float) -> str:
-    """A number of bytes for people: `2.3 GB`."""
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}" if count < 99.5 * factor else f"{count / factor:,.0f} {unit}"
-    return f"{count:.0f} bytes"
 
 
 # --- before -----------------------------------------------------------------------------------------------------
@@ -44,8 +26,8 @@ def plan_lines(plan: Data) -> list[str]:
     lines = [
         f"{_pairs(plan)}, {tokens['total']:,} tokens ({tokens['shortest']:,} to {tokens['longest']:,} each), "
         f"{_steps(plan)}, learning rate {settings['learning_rate']:g}",
-        f"about {duration(plan['time']['seconds'])} and {size(plan['memory']['peak_bytes'])} of memory "
-        f"({size(plan['memory']['at_hand_bytes'])} more are at hand), {plan['dtype']}, rank {settings['rank']}",
+        f"about {say.duration(plan['time']['seconds'])} and {say.size(plan['memory']['peak_bytes'])} of memory "
+        f"({say.size(plan['memory']['at_hand_bytes'])} more are at hand), {plan['dtype']}, rank {settings['rank']}",
     ]
     return [*lines, *_warnings(plan)]
 
@@ -113,7 +95,7 @@ def _recipe_lines(plan: Data) -> Iterator[str]:
 def _cost_lines(plan: Data) -> Iterator[str]:
     time, memory, disk = plan["time"], plan["memory"], plan["disk"]
     spent = [
-        f"{name} {duration(time[key])}"
+        f"{name} {say.duration(time[key])}"
         for name, key in (
             ("steps", "training_seconds"),
             ("validation", "evaluation_seconds"),
@@ -122,22 +104,26 @@ def _cost_lines(plan: Data) -> Iterator[str]:
         if time[key] >= 0.05 * time["seconds"] or key == "training_seconds"
     ]
     yield _row(
-        "time", f"about {duration(time['seconds'])}: {', '.join(spent)}; {duration(time['seconds_per_step'])} a step, "
+        "time", f"about {say.duration(time['seconds'])}: {', '.join(spent)}; {say.duration(time['seconds_per_step'])} a step, "
         f"{time['tokens_per_second']:,.0f} tokens/s ({time['steps_timed']} steps timed)",
     )  # fmt: skip
     parts = [
-        f"program and model {size(memory['now_bytes'])}",
-        f"adapter and optimizer {size(memory['adapter_bytes'])}",
-        f"activations of {memory['longest_part']:,} tokens {size(memory['activation_bytes'])}",
-        f"logits {size(memory['logit_bytes'])}",
-        *([f"kernels and their copies of weights {size(memory['kernel_bytes'])}"] if memory["kernel_bytes"] else []),
+        f"program and model {say.size(memory['now_bytes'])}",
+        f"adapter and optimizer {say.size(memory['adapter_bytes'])}",
+        f"activations of {memory['longest_part']:,} tokens {say.size(memory['activation_bytes'])}",
+        f"logits {say.size(memory['logit_bytes'])}",
+        *(
+            [f"kernels and their copies of weights {say.size(memory['kernel_bytes'])}"]
+            if memory["kernel_bytes"]
+            else []
+        ),
     ]
     yield _row(
-        "memory", f"about {size(memory['peak_bytes'])} at the peak: {', '.join(parts)}; "
-        f"{size(memory['at_hand_bytes'])} more than now are at hand ({memory['limit']})",
+        "memory", f"about {say.size(memory['peak_bytes'])} at the peak: {', '.join(parts)}; "
+        f"{say.size(memory['at_hand_bytes'])} more than now are at hand ({memory['limit']})",
     )  # fmt: skip
-    free = "" if disk["free_bytes"] is None else f"; {size(disk['free_bytes'])} are free"
-    yield _row("disk", f"up to {size(disk['needed_bytes'])}{free}")
+    free = "" if disk["free_bytes"] is None else f"; {say.size(disk['free_bytes'])} are free"
+    yield _row("disk", f"up to {say.size(disk['needed_bytes'])}{free}")
 
 
 def _warnings(plan: Data) -> list[str]:
@@ -162,15 +148,13 @@ def _by(rules: Data, name: str) -> str:
 def _pairs(plan: Data) -> str:
     n = plan["pairs"]
     held_out = f" and {plan['validation_pairs']:,} to validate" if plan["validation_pairs"] else ""
-    return f"{n:,} pair{'s' * (n != 1)}{held_out}"
+    return f"{say.count(n, 'pair')}{held_out}"
 
 
 def _steps(plan: Data) -> str:
     n, settings = plan["steps"], plan["settings"]
-    epochs = (
-        "" if settings["max_steps"] is not None else f" in {settings['epochs']} epoch{'s' * (settings['epochs'] != 1)}"
-    )
-    return f"{n:,} step{'s' * (n != 1)}{epochs}"
+    epochs = "" if settings["max_steps"] is not None else f" in {say.count(settings['epochs'], 'epoch')}"
+    return f"{say.count(n, 'step')}{epochs}"
 
 
 # --- after ------------------------------------------------------------------------------------------------------
@@ -187,12 +171,12 @@ def train_text(summary: Data, log: Sequence[Data], *, run: str) -> str:
 
 def _result_lines(summary: Data, log: Sequence[Data]) -> Iterator[str]:
     n = summary["train_pairs"]
-    yield f"Trained on {n:,} pair{'s' * (n != 1)}"
+    yield f"Trained on {say.count(n, 'pair')}"
     yield ""
     early = ", stopped early: the validation loss no longer fell" if summary["stopped_early"] else ""
     yield _row("steps", f"{summary['steps']:,}{early}")
     rate = f"{summary['tokens_per_second']:,.0f} tokens/s, {summary['dtype']}"
-    yield _row("time", f"{duration(summary['seconds'])} ({rate})")
+    yield _row("time", f"{say.duration(summary['seconds'])} ({rate})")
     first = next((line["train_loss"] for line in log if line.get("train_loss") is not None), None)
     began = f", from {first:.3f} at the first step" if first is not None else ""
     yield _row("training loss", f"{summary['train_loss']:.3f} per token over the last epoch{began}")
@@ -204,9 +188,9 @@ def _result_lines(summary: Data, log: Sequence[Data]) -> Iterator[str]:
     yield _row("kept", kept + ("" if summary["best_step"] == summary["steps"] else f"; {_later(summary)}"))
     if summary.get("dropped_pairs"):
         n = summary["dropped_pairs"]
-        yield _row("left out", f"{n:,} pair{'s' * (n != 1)} longer than the context (train/dropped.jsonl)")
+        yield _row("left out", f"{say.count(n, 'pair')} longer than the context (train/dropped.jsonl)")
     if summary["peak_memory_bytes"]:
-        yield _row("memory", f"{size(summary['peak_memory_bytes'])} at the peak")
+        yield _row("memory", f"{say.size(summary['peak_memory_bytes'])} at the peak")
 
 
 def _later(summary: Data) -> str:

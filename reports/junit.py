@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import numbers as say
+from ..core import UNKNOWN
+from ..core import unbroken as say
 from .curated import StoredCuration
 from .sections.gates import gate_value
 from .stored import StoredRun
@@ -119,7 +120,7 @@ def _against_baseline(run: StoredRun, check: str, case: Case) -> Case:
     if value is None:
         return case
     # A positive difference: the candidate keeps the rule on that much more of the requests.
-    moved = f"{say.points(abs(value)).removeprefix('+')} {'less' if value > 0 else 'more'} often than {run.baseline}"
+    moved = f"{say.points(value)} {'less' if value > 0 else 'more'} often than {run.baseline}"
     said = f"{case.said} That is {moved}." if value else f"{case.said} That is as often as {run.baseline}."
     worse = value < 0 and chance is not None and chance < CHANCE and compared.get("level") == "must"
     return Case(case.name, said, failure=f"breaks this rule {moved}, more than chance explains" if worse else None)
@@ -132,7 +133,7 @@ def _seconds(results: Mapping[str, Any], name: str) -> float | None:
 
 def _share(found: Mapping[str, Any]) -> str:
     if found.get("share") is None:
-        return say.UNKNOWN
+        return UNKNOWN
     span = "" if found.get("low") is None else f", range {say.percent_range(found['low'], found.get('high'))}"
     return f"{say.percent(found['share'])}{span}"
 

@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from . import numbers
+from ..core import NBSP, kept_together, unbroken
 from .charts.rows import RANGE
 from .compact import compact_html, compact_style
 
@@ -48,7 +48,7 @@ def render_page(context: Mapping[str, Any], *, scripts: Sequence[str] = ()) -> s
     """
     script = "\n".join(_own_text("scripts", f"{name}.js") for name in scripts)
     text = _environment(markdown=False).get_template("page.html.j2").render(
-        **context, say=numbers, icons=_icons(), hold=_hold, parts_of=_parts_of, script=Markup(script),
+        **context, say=unbroken, icons=_icons(), hold=_hold, parts_of=_parts_of, script=Markup(script),
         script_hash=_digest(script),
     )  # fmt: skip
     return _styled(compact_html(_printable(text)), title=f"{context['project']} · {context['created']}")
@@ -85,7 +85,7 @@ def _own_text(folder: str, name: str) -> str:
 
 def render_markdown(template: str, context: Mapping[str, Any]) -> str:
     """The Markdown of a template; texts of a run show as they are."""
-    return _printable(_environment(markdown=True).get_template(template).render(**context, say=numbers))
+    return _printable(_environment(markdown=True).get_template(template).render(**context, say=unbroken))
 
 
 @cache
@@ -133,12 +133,12 @@ def _css_text(text: str) -> str:
 
 def _hold(text: Any) -> str:
     """The text with each number kept on one line with its unit."""
-    return re.sub(r"(?<=\d) (?=(%|[A-Z]{3}\b|days?\b|points?\b|tokens?\b))", "\u00a0", str(text))
+    return kept_together(str(text))
 
 
 def _parts_of(value: str) -> tuple[str, str]:
     """A formatted figure as (number, unit), so that the unit can be set smaller."""
-    number, _, unit = value.partition("\u00a0")
+    number, _, unit = value.partition(NBSP)
     return (number, unit) if number[:1].isdigit() or number[:1] in "+−" else (value, "")
 
 

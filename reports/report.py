@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from ..core import unbroken as say
 from ..core import write_whole
-from . import numbers as say
 from .curated import StoredCuration, find_curation, ledger_place, read_curation
 from .damage import damage_is_named
 from .examples.examples import choose_examples

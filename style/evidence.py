@@ -26,7 +26,7 @@ MUST_FROM, SHOULD_FROM = 0.95, 0.80  # Wilson's lower end from which a check is 
 # One spelling for a term that has several is worth a rule even where few keep it yet, if most do; it drops no row.
 SPELLING_ABOVE, SPELLING_ROWS = 0.5, 20
 _EXCEPTIONS = 3
-_Z = 1.959963984540054  # two-sided 95 %
+_Z = 1.959963984540054  # two-sided 95%
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Evidence:
     """A check with what the examples say about it.
 
     entry: the check as it stands in `style.yaml`, without its level. holds: how many of the `applicable` examples keep
-    it; for one spelling of a term, of those that hold the term. low: the lower end of Wilson's 95 % interval of that
+    it; for one spelling of a term, of those that hold the term. low: the lower end of Wilson's 95% interval of that
     share, exact repeats of a pair counted once. exceptions: examples that break it. variants: how many examples hold
     each unwanted spelling. style: False where it holds in texts of any style. terms: of a check that joins several
     spellings, the evidence for each.
@@ -80,7 +80,7 @@ class Evidence:
 
 
 def wilson_low(holds: float, n: float) -> float:
-    """The lower end of Wilson's two-sided 95 % score interval (Wilson 1927); 0 for n = 0.
+    """The lower end of Wilson's two-sided 95% score interval (Wilson 1927); 0 for n = 0.
 
     >>> round(wilson_low(47, 50), 3)
     0.838

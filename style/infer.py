@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from ..core import say
 from .check import pair_columns
 from .evidence import Evidence, count_evidence, with_ids
 from .infer_yaml import entries_text, style_text
@@ -188,7 +189,7 @@ class InferredStyle:
 def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", seed: int = 0) -> InferredStyle:
     """The style that `pairs` (columns `output`, `input`; optionally `fields`, `id`, `row`) keep.
 
-    A check becomes `must` where the lower end of Wilson's 95 % interval of its share is at least 0.95, `should` where
+    A check becomes `must` where the lower end of Wilson's 95% interval of its share is at least 0.95, `should` where
     it is at least 0.80. The order of the rows does not matter. Above 20,000 rows a seeded sample is counted. `source`
     names the examples in the text.
     """
@@ -330,5 +331,5 @@ def _message(evidence: Sequence[Evidence], habits: Sequence[Evidence]) -> str:
     said = [f"{must} must rule{'s' * (must != 1)}"] * bool(must) + [
         f"{should} should rule{'s' * (should != 1)}"
     ] * bool(should)
-    more = f"; {len(habits)} habit{'s' * (len(habits) != 1)} of the majority, commented out" if habits else ""
+    more = f"; {say.count(len(habits), 'habit')} of the majority, commented out" if habits else ""
     return f"style found: {' and '.join(said)}{more}"

@@ -1,12 +1,12 @@
 """`style.yaml` with the evidence for each check as comments beside it."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
+from ..core import say
 from .evidence import Evidence, Instance
 
 __all__ = ["entries_text", "style_text"]
@@ -55,7 +55,7 @@ def style_text(
     of = f" of {_shown(source, 200)}" if source else ""
     lines = [
         f"# Inferred from {_of_how_many(rows, counted)}{of}; nobody has looked at it yet.",
-        "# must: at least 95 % of the examples keep the rule; should: at least 80 % (lower end of Wilson's 95 % interval).",
+        "# must: at least 95% of the examples keep the rule; should: at least 80% (lower end of Wilson's 95% interval).",
         "# Read each rule, change what you do not mean, then set `reviewed: true`: reports say which it is.",
     ]
     top = {"name": name, "reviewed": False}
@@ -109,8 +109,8 @@ def _holds(one: Evidence) -> str:
 
 
 def _percent(one: Evidence) -> str:
-    """` (54.9 %)`, rounded down so that 100 % means all; nothing where all keep it."""
-    return "" if one.holds == one.applicable else f" ({math.floor(1000 * one.share) / 10:.1f} %)"
+    """` (55%)`; nothing where all keep it."""
+    return "" if one.holds == one.applicable else f" ({say.percent(one.share)})"
 
 
 def _term(one: Evidence) -> str:

@@ -112,7 +112,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def common_succession(parts: pl.DataFrame, count: int) -> tuple[list[str], bool] | None:
-    """The names that stand once in at least 80 % of `count` texts, in their usual order, and whether no others do.
+    """The names that stand once in at least 80% of `count` texts, in their usual order, and whether no others do.
 
     None where there are fewer than two such names. `parts` as in `succession_faults`.
     """

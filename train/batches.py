@@ -9,7 +9,7 @@ from .examples import Example
 
 __all__ = ["Batch", "Layout", "collate", "common_beginning", "epoch_order", "length_order"]
 
-POOL = 16  # batches that are sorted by length together: 21 to 30 % less padding, and batches still differ by epoch
+POOL = 16  # batches that are sorted by length together: 21 to 30% less padding, and batches still differ by epoch
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from ..core import DataError, ModelError
+from ..core import DataError, ModelError, say
 from .model.chat import (
     ANSWER,
     QUESTION,
@@ -276,4 +276,4 @@ def _turn_tokens(tokenizer: Any) -> set[int]:
 
 def _some(ids: list[str]) -> str:
     named = ", ".join(ids[:SHOWN]) + (f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else "")
-    return f"{len(ids)} {'pair' if len(ids) == 1 else 'pairs'} ({named})"
+    return f"{say.count(len(ids), 'pair')} ({named})"

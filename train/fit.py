@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 import torch
 
-from ..core import ConfigError, DataError, RunBroken, disk_refusal, write_whole
+from ..core import ConfigError, DataError, RunBroken, disk_refusal, say, write_whole
 from .examples import Example, drop_long, pair_notices, to_examples
 from .log import need_trackers, tracking, write_trainer_state
 from .loop import Callback, Loop
@@ -232,7 +232,7 @@ def _check_room(out: Path, size: int) -> None:
     except OSError as error:
         if said := disk_refusal(error):
             raise RunBroken(
-                f"{out} cannot be written: {said}; the adapter takes {size / 1e6:,.1f} MB.\n"
+                f"{out} cannot be written: {said}; the adapter takes {say.size(size)}.\n"
                 "Make room or name another folder; nothing was trained yet."
             ) from error
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..core import ModelError
+from ..core import ModelError, say
 from .batches import length_order
 from .examples import Example
 from .processes import Processes
@@ -132,11 +132,11 @@ def _refusal(trial: Trial, examples: Sequence[Example]) -> ModelError:
     """What is needed, what is at hand, and what makes it fit by the same forecast."""
     longest = max(examples, key=lambda e: len(e.ids))
     found = trial.memory(trial.work([longest])) if trial.steps else None
-    need = f"about {_size(found.wanted_bytes * MARGIN)} more" if found else "more memory than there is"
+    need = f"about {say.size(found.wanted_bytes * MARGIN)} more" if found else "more memory than there is"
     ways = _ways(trial, examples, found) if found else ["a smaller model"]
     return ModelError(
         f"Training needs {need}, with one pair in memory at once (the longest has {len(longest.ids):,} tokens); "
-        f"{_size(trial.at_hand.bytes)} are at hand ({trial.at_hand.limit}).\nWhat makes it fit: {', or '.join(ways)}."
+        f"{say.size(trial.at_hand.bytes)} are at hand ({trial.at_hand.limit}).\nWhat makes it fit: {', or '.join(ways)}."
     )
 
 
@@ -144,7 +144,7 @@ def _ways(trial: Trial, examples: Sequence[Example], found: MemoryForecast) -> l
     ways, longest = [], max(examples, key=lambda e: len(e.ids))
     recomputing = trial.memory(trial.work([longest]), checkpointing=True)
     if not trial.settings.gradient_checkpointing and recomputing.fits:
-        ways.append(f"gradient_checkpointing = true (about {_size(recomputing.wanted_bytes * MARGIN)} then)")
+        ways.append(f"gradient_checkpointing = true (about {say.size(recomputing.wanted_bytes * MARGIN)} then)")
     if limit := _longest_that_fits(trial, longest):
         longer = sum(len(e.ids) > limit for e in examples)
         ways.append(f"pairs of at most {limit:,} tokens ({longer:,} of {len(examples):,} are longer)")
@@ -168,10 +168,6 @@ def _longest_that_fits(trial: Trial, longest: Example) -> int:
         low, high = (middle, high) if trial.memory(trial.work([cut])).fits else (low, middle)
     digits = 10 ** max(0, len(str(low)) - 2)
     return low // digits * digits
-
-
-def _size(count: float) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
 
 
 # --- time -------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from ..core import DataError
+from ..core import DataError, say
 from ..curate import named_once, table_batches
 
 __all__ = ["pair_table"]
@@ -64,7 +64,7 @@ def _faults(ids: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[s
                 found.setdefault(fault, []).append(id)
     for fault, those in found.items():
         named = ", ".join(those[:SHOWN]) + (f" and {len(those) - SHOWN} more" if len(those) > SHOWN else "")
-        yield f"{len(those)} {'pair' if len(those) == 1 else 'pairs'} ({named}) {fault}"
+        yield f"{say.count(len(those), 'pair')} ({named}) {fault}"
 
 
 def _fault(name: str, value: Any) -> str | None:

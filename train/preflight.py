@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..core import DataError, ModelError, RunBroken, free_bytes
+from ..core import DataError, ModelError, RunBroken, free_bytes, say
 from .batches import epoch_order
 from .examples import Example, drop_long, pair_notices, preview, to_examples, token_lengths
 from .forecast import Forecast, TimeForecast, forecast
@@ -367,7 +367,7 @@ def _disk(out: Path | None, plan: _Plan, *, trainable: int, tokenizer_bytes: int
     free = free_bytes(out)
     if free < needed:
         raise RunBroken(
-            f"{out}: training writes up to {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free there.\n"
+            f"{out}: training writes up to {say.size(needed)}, and {say.size(free)} are free there.\n"
             "Make room, lower rank, or set checkpoint_steps = 0 (without the way back after a kill)."
         )
     return DiskForecast(needed, free)

@@ -32,11 +32,11 @@ __all__ = [
 
 
 WARM_UP, FLOOR = 0.06, 0.05  # shares of the steps, and of the top rate: the recipe that worked on the shipped example
-AGREE = 0.05  # of the logits' own spread: bf16 rounds by 0.4 %, over a few dozen layers to about 1 %
+AGREE = 0.05  # of the logits' own spread: bf16 rounds by 0.4%, over a few dozen layers to about 1%
 
 
 def learning_rate(step: int, *, steps: int, top: float) -> float:
-    """The rate of step 1..steps: a linear warm-up, then a cosine down to 5 % of the top."""
+    """The rate of step 1..steps: a linear warm-up, then a cosine down to 5% of the top."""
     warm = max(1, math.ceil(WARM_UP * steps))
     if step <= warm:
         return top * step / warm
@@ -119,7 +119,7 @@ FIRST_LOOK = 10  # steps: a rate that is far too high has shown by then
 JUDGED = 3  # latest steps whose median counts: one wild batch says nothing, and a look costs the time of one step
 CLIMB = 2.0  # times the lowest loss so far: a reason to look, not to stop
 WORSE = 1.5  # times the untuned model's loss on the same pairs: no healthy fit is there after its first steps
-NEXT_LOOK = 0.25  # of the steps so far until the next look: with every look bad, they cost 3 % of 1,000 steps
+NEXT_LOOK = 0.25  # of the steps so far until the next look: with every look bad, they cost 3% of 1,000 steps
 
 
 def sound(loss: float | None, norm: float | None) -> bool:
@@ -231,7 +231,7 @@ def fast_paths(adapted: Any, examples: Sequence[Example]) -> Iterator[tuple[Loss
             stack.callback(restore_forward, adapted)
             if stock := replace_forward(adapted):
                 notices.append(f"{stock} of {len(lora_layers(adapted))} layers keep peft's own, slower forward")
-        if base.device.type == "cpu":  # 4 % of a step's time; a GPU has kernels of its own
+        if base.device.type == "cpu":  # 4% of a step's time; a GPU has kernels of its own
             stack.enter_context(fast_norms(base))
         use = _one_sequence(base, examples, stack)
         if use is None:

@@ -294,7 +294,7 @@ def kept_bytes(model: Any) -> Iterator[dict[int, int]]:
 
 
 # A mean loss may differ by that much (in nats, and as a share of it) between two ways of computing it: bf16 rounds each
-# activation to 0.4 %; in fp32 ways agree to a millionth.
+# activation to 0.4%; in fp32 ways agree to a millionth.
 ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.03, torch.float16: 0.03}
 
 

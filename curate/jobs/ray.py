@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
-from ...core import ConfigError, RunBroken, TuneworthError
+from ...core import ConfigError, RunBroken, TuneworthError, say
 from .executors import ONE_THREAD
 from .settings import ClusterSettings
 from .storage import Done, Storage
@@ -229,7 +229,7 @@ class RayTasks:
         if self._settings.memory_bytes and self._settings.memory_bytes > most:
             return (
                 f"[cluster] memory_per_task = {self._settings.memory_per_task!r} is more than any node offers "
-                f"({most / 1e9:.1f} GB)\nLower it, with more partitions, so that each task needs less."
+                f"({say.size(most)})\nLower it, with more partitions, so that each task needs less."
             )
         return f'[cluster] address = "{self._settings.address}": no node of the cluster offers a core'
 
@@ -238,7 +238,7 @@ class RayTasks:
         try:
             there, seen = self._ray.get(ref, timeout=_PROBE)
         except self._ray.exceptions.GetTimeoutError:
-            return f"node {node} does not answer within {_PROBE:.0f} s"
+            return f"node {node} does not answer within {say.duration(_PROBE)}"
         except self._ray.exceptions.RayError as error:
             said = _last_line(error)
             return f"node {node} cannot run tuneworth ({said}); install tuneworth {here['tuneworth']} on every node"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import Progress, RunBroken, Say, TuneworthError, peak_bytes, reset_peak, silent
+from ...core import Progress, RunBroken, Say, TuneworthError, peak_bytes, reset_peak, say, silent
 from .storage import Done, Lease, Storage
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class Job:
     def memory_warnings(self, limit: int | None) -> list[str]:
         """One line per stage that went above `limit` bytes a task, with what to do."""
         return [
-            f"{stage}, part {part}: held {peak / 1e9:.1f} GB, above memory_per_task ({(limit or 0) / 1e9:.1f} GB); "
+            f"{stage}, part {part}: held {say.size(peak)}, above memory_per_task ({say.size(limit or 0)}); "
             "more partitions make each part smaller"
             for stage, (peak, part) in self._peaks.items()
             if limit is not None and peak > limit

@@ -162,8 +162,8 @@ class Caps:
     """The rule of a bucket: all pairs of up to `texts` texts; in a larger one each text with the `hubs` smallest keys.
 
     Ordinary texts never come near. Of 10,000 and 20,000 texts of one template ("product lines" of benchmarks/curate.py,
-    350,000 and 1.4 million pairs at 0.8) these caps find 96 % and 71 %, for 800 meetings a text; 2,000 and 64 find
-    99.9 % of the former for 3,700, and 256 and 16 find 71 % and 59 % for 420. At 0.9 they find 99.9 % and 99.5 %.
+    350,000 and 1.4 million pairs at 0.8) these caps find 96% and 71%, for 800 meetings a text; 2,000 and 64 find
+    99.9% of the former for 3,700, and 256 and 16 find 71% and 59% for 420. At 0.9 they find 99.9% and 99.5%.
     """
 
     texts: int = 512

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ...core import DataError
+from ...core import DataError, say
 from .batch import Batch, excerpt
 from .decode import text_blocks
 
@@ -193,7 +193,7 @@ def _batch(numbers: list[int], rows: list[list[str]], problems: list[tuple[int, 
 
 
 def _ragged(line: int, values: list[str], width: int) -> str:
-    what = f"line {line} has {len(values)} value{'s' * (len(values) != 1)}, the header names {width} columns"
+    what = f"line {line} has {say.count(len(values), 'value')}, the header names {width} columns"
     return f"{what}; it begins {excerpt(values[0])}"
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
+from ...core import say
 from ..match.join import AlikePairs
 from ..match.relations import Relations
 from ..read.dates import UNDATED
@@ -47,15 +48,11 @@ def split_notes(
 
 def _held(held: np.ndarray, given: np.ndarray, side: np.ndarray) -> list[str]:
     n, moved = int((held >= 0).sum()), int(((held >= 0) & (held != side)).sum())
-    notes = [f"{_count(n - moved, 'pair stands', 'pairs stand')} where splits.jsonl holds them."] if n else []
+    notes = [f"{say.count(n - moved, 'pair stands', 'pairs stand')} where splits.jsonl holds them."] if n else []
     if moved:
-        elsewhere = _count(moved, "pair stands", "pairs stand")
+        elsewhere = say.count(moved, "pair stands", "pairs stand")
         notes.append(f"{elsewhere} elsewhere than in splits.jsonl: the data or overrides.jsonl say so.")
     return notes
-
-
-def _count(n: int, one: str, several: str) -> str:
-    return f"{n:,} {one if n == 1 else several}"
 
 
 def _sizes(
@@ -86,7 +83,7 @@ def _sizes(
     if placed.ties.largest <= 1:
         missing = " and ".join(name for name, none in zip(SPLITS, empty, strict=True) if none)
         left = f"none is left for {missing}" if missing else got
-        said = f"{_count(n, 'pair is', 'pairs are')} too few for the shares asked for: {left}."
+        said = f"{say.count(n, 'pair is', 'pairs are')} too few for the shares asked for: {left}."
         return [said], [said]
     said = f"Tied pairs stay together, so the sizes asked for could not be met: {got}."
     return [f"{said} {_largest(pairs, placed, relations)}"], [said]

@@ -8,6 +8,7 @@ import polars as pl
 import scipy.sparse as sparse
 from scipy.sparse.csgraph import connected_components
 
+from ...core import say
 from ..match.corpus import Corpus
 from ..match.relations import Relations
 from ..settings import CurateSettings
@@ -110,7 +111,7 @@ def _ties(subject: np.ndarray, groups: np.ndarray, ids: pl.Series, edges: list[E
     largest = np.zeros(int(subject.max()) + 1, bool)
     largest[subject[inside]] = True
     held = largest[edges[0][0]].sum(), sum(largest[left].sum() for left, _ in edges[2:])
-    words = [f"{len(own):,} group{'s' * (len(own) != 1)}"] if len(own) else []
+    words = [say.count(len(own), "group")] if len(own) else []
     words += [f"{held[0]:,} alike inputs with the same facts"] if held[0] else []
     words += [f"{held[1]:,} siblings or alike outputs"] if held[1] else []
     return Ties(component, start, int(sizes.max()), ", ".join(words) or "equal inputs")

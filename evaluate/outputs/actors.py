@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import ModelError, RunBroken, TuneworthError, sha256_file
+from ...core import ModelError, RunBroken, TuneworthError, say, sha256_file
 from .generate import Generation, Requests
 from .models import folder_here
 from .race import ADAPTER
@@ -106,7 +106,7 @@ class Actors:
         """How many workers there are and what each has, for people."""
         places = self.places
         has = "a GPU" if places.gpus else "1 core" if places.cores == 1 else f"{places.cores} cores"
-        return f"{places.count} {'worker' if places.count == 1 else 'workers'} with {has} each, {self.loaded.dtype}"
+        return f"{say.count(places.count, 'worker')} with {has} each, {self.loaded.dtype}"
 
     def start(self) -> None:
         """One worker, and once it holds the model the others, which load it while the first one writes already."""

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...core import ConfigError, RunBroken
+from ...core import ConfigError, RunBroken, say
 from .address import address_problems, calls_url, is_near, is_on_this_machine, origin_of, read_key
 from .faults import Complaint, Fault, fault_of_exception, fault_of_status
 from .pace import Pace, Streak
@@ -388,8 +388,8 @@ class Work:
         if self.said_wait or (pause < LONG_PAUSE and (fault.wait or 0.0) <= longest):
             return
         self.said_wait = True
-        asked = f", which asks for {fault.wait:,.0f} s" if fault.wait is not None else ""
-        self.warn(f"{self.origin}: the endpoint limits the rate{asked}; all calls wait {pause:,.0f} s")
+        asked = f", which asks for {say.duration(fault.wait)}" if fault.wait is not None else ""
+        self.warn(f"{self.origin}: the endpoint limits the rate{asked}; all calls wait {say.duration(pause)}")
 
 
 def _settings(endpoint: Endpoint, *, max_new_tokens: int, temperature: float, seed: int | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import DataError, nearest
+from ...core import DataError, nearest, say
 from ...curate import SUFFIXES, Batch, file_kind, read_records
 from ...style import field_text
 from ..settings import MOST_SAMPLES
@@ -67,7 +67,7 @@ class Problems:
         if not count:
             return what
         more = f" and {count - len(named):,} more" if count > len(named) else ""
-        return f"{count:,} line{'s' * (count != 1)}: {what}: {', '.join(named)}{more}"
+        return f"{say.count(count, 'line')}: {what}: {', '.join(named)}{more}"
 
 
 def some(names: Sequence[str]) -> str:

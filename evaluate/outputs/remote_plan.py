@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError
+from ...core import ConfigError, say
 from ..money.roi_settings import RoiSettings
 from ..settings import EvaluateSettings
 from ..variants import Variant
@@ -24,7 +24,6 @@ __all__ = [
     "Forecast",
     "RemotePlan",
     "Request",
-    "amount",
     "check_keys",
     "forecast",
     "plan_remote",
@@ -307,13 +306,12 @@ def _money(plans: Sequence[RemotePlan], told: Sequence[Forecast], budget: Budget
         return f"cost unknown: no price for {_joined(dict.fromkeys(unknown))} in [roi]"
     cost = sum((t.cost for t in told if t.cost is not None), Decimal(0))
     sources = _joined(dict.fromkeys(plan.price.source for plan in plans if plan.price is not None))
-    limit = "" if budget.limit is None else f"; {amount(budget.spent)} of max_cost {budget.limit:f} spent"
-    return f"about {amount(cost)} {budget.currency} (price {sources}){limit}"
-
-
-def amount(cost: Decimal) -> str:
-    """A sum of money with two places, or as many as it takes to show two digits."""
-    return f"{cost:.2f}" if cost >= 1 or not cost else f"{cost:.2g}" if cost >= Decimal("0.0001") else f"{cost:.1e}"
+    limit = (
+        ""
+        if budget.limit is None
+        else f"; {say.money(budget.spent, budget.currency)} of max_cost {budget.limit:f} spent"
+    )
+    return f"about {say.money(cost, budget.currency)} (price {sources}){limit}"
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import ConfigError, ModelError, sha256_file
+from ...core import ConfigError, ModelError, say, sha256_file
 from ...curate import ClusterSettings, connect
 from ...train import plan_workers
 from .decode import MOST_PACKED_BYTES as MOST
@@ -175,10 +175,10 @@ def plan_places(nodes: Sequence[Mapping[str, Any]], *, workers: int | None, memo
 def _too_many(places: Places, nodes: Sequence[Mapping[str, Any]], room: int) -> str:
     """Why the workers do not fit, and what to do."""
     each = f"{places.gpus} GPU" if places.gpus else f"{places.cores} cores"
-    each += f" and {places.memory / GB:.1f} GB of memory for the model" if places.memory else ""
+    each += f" and {say.size(places.memory)} of memory for the model" if places.memory else ""
     has = "; ".join(
         f"{node['NodeManagerAddress']}: {node['Resources'].get('CPU', 0):g} cores, "
-        f"{node['Resources'].get('GPU', 0):g} GPUs, {node['Resources'].get('memory', 0) / GB:.1f} GB"
+        f"{node['Resources'].get('GPU', 0):g} GPUs, {say.size(node['Resources'].get('memory', 0))}"
         for node in nodes
     )
     remedy = (

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ...core import say
 from ..statistics.paired import Comparison, compare
-from ..wording import percent, points
 from .answers import meets
 from .entry import risk_entry
 
@@ -67,7 +67,7 @@ def prompt_pairs(prompts: tuple[GeneralPrompt, ...]) -> pl.DataFrame:
 
 
 # Simulated, 4,000 pairs of models each: where 8 answers are lost and 8 gained by chance alone, none is over and one in
-# ten warns; where half of 24 known answers or more are lost, 96 % or more are over or warn.
+# ten warns; where half of 24 known answers or more are lost, 96% or more are over or warn.
 DROP = 0.05  # points fewer than before: from here on it is told, and surely beyond it holds the verdict back
 MOST_CUT = 0.5  # of the answers: where more are cut at the token limit, the limit may be what is measured
 Row = dict[str, Any]
@@ -112,7 +112,7 @@ def assess_forgetting(
     if status == "ok":
         evidence += f"; a loss of {least} would have been told from chance"
     if fallen and status == "warn":
-        evidence += f"; {' and '.join(fallen)} fell by more than {points(DROP)} for sure"
+        evidence += f"; {' and '.join(fallen)} fell by more than {say.points(DROP)} for sure"
     return risk_entry(
         "forgetting", status, found.difference, -DROP, evidence=evidence, unit="share", measured=True, **more
     )
@@ -168,7 +168,5 @@ def _too_weak(base: int, tuned: int, n: int, least: int | None, cut: Sequence[bo
     )
     ended = 0.0 if cut is None else float(np.mean([cut[i] for i in kept]))
     if ended > MOST_CUT:
-        text += (
-            f"; {percent(ended)} of its answers are cut at the token limit, as those of a model that thinks first are"
-        )
+        text += f"; {say.percent(ended)} of its answers are cut at the token limit, as those of a model that thinks first are"
     return text

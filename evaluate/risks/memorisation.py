@@ -15,7 +15,7 @@ __all__ = ["assess_memorisation", "copies_of"]
 COPIED_WORDS = 8
 # A run of words in more than one of a hundred train groups is how such texts are written, not what one of them says.
 # Measured on the example's 864 train outputs: their most frequent run ("VDC isolated DC/DC converter module dual
-# output voltage") stands in 29 outputs, 3 %, and no part could be recognised by it.
+# output voltage") stands in 29 outputs, 3%, and no part could be recognised by it.
 STYLE_SHARE = 0.01
 FEWEST_OWNERS = 2  # in a small train split two texts may repeat each other; a third makes it a custom
 MUCH = 0.05  # more copies than the references hold: worth a look even where chance could have made them
@@ -81,7 +81,7 @@ def copies_of(
     """Whether each output holds a run of eight words that is some train output's own: `(n,)` of bool.
 
     Words are compared without case and without punctuation at their ends; shorter outputs hold no such run. A run is
-    a text's own where it stands in at most two train groups, or 1 % of them (no groups: each output is one); a run
+    a text's own where it stands in at most two train groups, or 1% of them (no groups: each output is one); a run
     that the output's own input holds is no copy. The train outputs are passed over once, in parts of `part_bytes`.
     """
     rows, runs = _runs(pl.Series(outputs, dtype=pl.String))

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...core import say
 from ..statistics.intervals import ShareInterval, share_interval
-from ..wording import percent
 from .entry import risk_entry
 
 __all__ = ["Outcomes", "assess_overfitting", "gap_of"]
@@ -91,8 +91,8 @@ def _both(train: ShareInterval, test: ShareInterval, alike: bool) -> str:
     if alike:
         pairs = f"the {test.n} test pairs whose references keep the rules, as those of all train pairs do"
     return (
-        f"the tuned model writes acceptable outputs for {percent(train.share or 0.0)} of {train.n} train pairs and "
-        f"{percent(test.share or 0.0)} of {pairs}"
+        f"the tuned model writes acceptable outputs for {say.percent(train.share or 0.0)} of {train.n} train pairs and "
+        f"{say.percent(test.share or 0.0)} of {pairs}"
     )
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ...core import say
 from ..money.roi_settings import RoiSettings
-from ..wording import count, days, money_text, percent
 from .entry import risk_entry
 from .memorisation import assess_memorisation, copies_of
 from .overfitting import Outcomes, assess_overfitting
@@ -57,10 +57,12 @@ def assess_drift(results: Results, roi: RoiSettings | None, *, base_model: str |
     too_soon = left < payback if payback is not None else (money.get("saving_per_day") or 0) > 0
     limit = max(LIFETIME_DAYS, payback or 0.0)
     evidence = (
-        f"{named}; it retires on {retires}, in {count(left)} days" if left >= 0 else f"{named}; it retired on {retires}"
+        f"{named}; it retires on {retires}, in {say.count(left, 'day')}"
+        if left >= 0
+        else f"{named}; it retired on {retires}"
     )
     if too_soon:
-        evidence += ", before it has paid back" + (f" ({days(payback)})" if payback is not None else "")
+        evidence += ", before it has paid back" + (f" ({say.days(payback)})" if payback is not None else "")
     return risk_entry(
         "drift", "warn" if too_soon or left < limit else "ok", float(left), limit, evidence=evidence, unit="days"
     )
@@ -85,7 +87,7 @@ def assess_flexibility(results: Results, roi: RoiSettings | None) -> dict[str, A
     """
     money: Money = results.get("money")
     took = _took(results)
-    again = f"a change of style means training and testing again, {_span(took)} in this run" if took else ""
+    again = f"a change of style means training and testing again, {say.duration(took)} in this run" if took else ""
     cost = _stated(money, "running.retrain_cost")
     if roi is None or cost is None:
         if not took:
@@ -101,7 +103,7 @@ def assess_flexibility(results: Results, roi: RoiSettings | None) -> dict[str, A
             measured=True,
         )  # fmt: skip
     changes, saved = _stated(money, "running.style_changes_per_year") or 0.0, _yearly_saving(money)
-    evidence = f"each change of style costs {money_text(cost, roi.currency)}; {changes:g} a year are planned"
+    evidence = f"each change of style costs {say.money(cost, roi.currency)}; {changes:g} a year are planned"
     limit = None if saved is None else CHANGES_SHARE * saved
     warned = limit is not None and changes * cost > max(limit, 0.0)
     return risk_entry(
@@ -120,16 +122,6 @@ def _took(results: Results) -> float | None:
     return float(trained) + float(evaluated or 0.0)
 
 
-def _span(seconds: float) -> str:
-    """450 as "8 minutes", 20000 as "5.6 hours"."""
-    if seconds >= 2 * 86_400:
-        return f"{seconds / 86_400:.1f} days"
-    if seconds >= 2 * 3_600:
-        return f"{seconds / 3_600:.1f} hours"
-    minutes = max(1, round(seconds / 60))
-    return f"{minutes} minute{'' if minutes == 1 else 's'}"
-
-
 def assess_upkeep(results: Results, roi: RoiSettings | None) -> dict[str, Any]:
     """The risk `upkeep`: monitoring, retraining and machines a day against half of what the requests save."""
     money: Money = results.get("money")
@@ -145,14 +137,16 @@ def assess_upkeep(results: Results, roi: RoiSettings | None) -> dict[str, Any]:
             to_check="state monitoring and retraining in [roi.running]; 0 counts as stated",
         )  # fmt: skip
     saved = _yearly_saving(money)
-    evidence = f"running a tuned model costs {money_text(running, roi.currency)} a day more than running a prompt"
+    evidence = f"running a tuned model costs {say.money(running, roi.currency)} a day more than running a prompt"
     evidence += _retraining(money, roi.currency)
     if saved is None:
         return risk_entry(
             "upkeep", "ok" if running <= 0 else "warn", running, None, evidence=evidence, unit=f"{roi.currency} a day"
         )
     daily = saved / DAYS_A_YEAR
-    evidence += f"; that is {percent(running / daily)} of what its requests save" if running > 0 and daily > 0 else ""
+    evidence += (
+        f"; that is {say.percent(running / daily)} of what its requests save" if running > 0 and daily > 0 else ""
+    )
     evidence += "; its requests save nothing" if running > 0 and daily <= 0 else ""
     limit = UPKEEP_SHARE * daily
     status = "warn" if running > max(limit, 0.0) else "ok"
@@ -171,7 +165,7 @@ def _retraining(money: Money, currency: str) -> str:
     every, cost = _stated(money, "running.retrain_every_days"), _stated(money, "running.retrain_cost")
     if not every or not cost:
         return ""
-    return f", {money_text(cost / every, currency)} of it for training again every {count(every)} days"
+    return f", {say.money(cost / every, currency)} of it for training again every {say.count(every, 'day')}"
 
 
 def _yearly_saving(money: Money) -> float | None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ...core import say
 from ..statistics.intervals import group_codes, wilson
 
 __all__ = ["two_sample"]
@@ -58,7 +59,7 @@ def two_sample(
 
 def _too_few(items: int, groups: int) -> str | None:
     if items < FEWEST_ITEMS:
-        return f"{items} output{'s' * (items != 1)} with a good reference beside them; {FEWEST_ITEMS} are needed"
+        return f"{say.count(items, 'output')} with a good reference beside them; {FEWEST_ITEMS} are needed"
     return f"{groups} groups; {FOLDS} are needed" if groups < FOLDS else None
 
 

@@ -53,7 +53,7 @@ def pairs_needed(
 
     Connor 1987 (Biometrics 43, 207). Without `discordant_share` it follows from both shares and their correlation,
     0 where unknown: the cautious end, since pairs that agree by more than chance need fewer.
-    The exact test is a little more careful than the formula's: at 80 % it reaches 77 to 78 % on these numbers.
+    The exact test is a little more careful than the formula's: at 80% it reaches 77 to 78% on these numbers.
 
     >>> pairs_needed(0.70, 0.24), pairs_needed(0.70, 0.24, power=0.9)
     (42, 55)
@@ -240,7 +240,7 @@ def _phi(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarr
 class Comparison:
     """Candidate minus baseline on the same items.
 
-    `low` and `high` are the two-sided interval, `low_one_sided` the one-sided 95 % lower end. `detectable_difference`
+    `low` and `high` are the two-sided interval, `low_one_sided` the one-sided 95% lower end. `detectable_difference`
     is the gap from the baseline that so many items show in four of five tests at the measured share of discordant
     pairs; None where no gap is wide enough. `n_effective` independent items are what the n are worth.
     """
@@ -325,7 +325,7 @@ def _nothing(groups: int | None) -> Comparison:
 
 
 class DifferenceEnds(NamedTuple):
-    """Both ends of the difference's interval, and the one-sided 95 % ends."""
+    """Both ends of the difference's interval, and the one-sided 95% ends."""
 
     low: np.ndarray
     high: np.ndarray

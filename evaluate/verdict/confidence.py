@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
-from ..wording import days, percent, points, variant_name
+from ...core import say
 from .doubt import Doubt
 from .money_phrases import chance
-from .phrases import compared
+from .phrases import compared, variant_name
 from .rivals import cheaper_way
 from .weighing import SURE, UNSURE, weigh
 
@@ -67,15 +67,15 @@ def _invalid(results: Results, margin: float) -> Judged:
 def _worse(results: Results, margin: float) -> Judged:
     high = results["comparison"]["difference"]["high"]
     name = variant_name(compared(results)[1])
-    return HIGH if high <= -margin else FAIR, f"even at its best {name} would be {points(high)} worse"
+    return HIGH if high <= -margin else FAIR, f"even at its best {name} would be {say.points(high)} worse"
 
 
 def _not_told(results: Results, margin: float) -> Judged:
     low, high = (results["comparison"]["difference"][end] for end in ("low", "high"))
     if low >= 0:
-        return LOW, f"it looks better, by {points(low)} at least, but on too few separate cases to build on"
-    name, best = variant_name(compared(results)[1]), f"{points(high)} better" if high > 0 else "no better"
-    return LOW, f"{name} may be up to {points(low)} worse or {best}, so either answer may turn out right"
+        return LOW, f"it looks better, by {say.points(low)} at least, but on too few separate cases to build on"
+    name, best = variant_name(compared(results)[1]), f"{say.points(high)} better" if high > 0 else "no better"
+    return LOW, f"{name} may be up to {say.points(low)} worse or {best}, so either answer may turn out right"
 
 
 def _risky(results: Results, margin: float) -> Judged:
@@ -114,7 +114,7 @@ def _in_between(results: Results, margin: float) -> Judged:
     way = cheaper_way(results, margin)
     if weigh(chance(money), money["npv_p50"]) == "pays" and way is not None:
         return LOW, f"{_futures(results)}, but not against {way.what}"
-    need, most = (f"{100 * share:.0f}" for share in (SURE, UNSURE))
+    need, most = (say.of_hundred(share) for share in (SURE, UNSURE))
     return LOW, f"{_futures(results)}; {need} would say “fine-tune”, {most} or fewer “keep prompting”"
 
 
@@ -136,10 +136,10 @@ def _outputs(results: Results) -> str:
     difference = results["comparison"]["difference"]
     low, value = difference["low"], difference["value"]
     if low > 0:
-        return f"a gap of {points(value)} is more than chance"
+        return f"a gap of {say.points(value)} is more than chance"
     if low == 0:
         return "the outputs are no worse"
-    return f"the outputs are at most {points(low)} worse"
+    return f"the outputs are at most {say.points(low)} worse"
 
 
 def _futures(results: Results, *, only: bool = False, earned: float | None = None) -> str:
@@ -153,7 +153,7 @@ def _futures(results: Results, *, only: bool = False, earned: float | None = Non
     if earned is not None or money.get("requests_total") is not None:
         what = "does it save more than it costs" if few else "it saves more than it costs"
     else:
-        within = f"within {days(money['target_payback_days'])}"
+        within = f"within {say.days(money['target_payback_days'])}"
         what = f"is the money back {within}" if few else f"the money is back {within}"
     if likely <= FEWEST:
         return f"in hardly any possible future {what}"
@@ -164,7 +164,7 @@ def _futures(results: Results, *, only: bool = False, earned: float | None = Non
 
 def _of_hundred(share: float) -> str:
     """Whole hundredths; a share that rounding would carry over the line between two answers says on which side it is."""
-    text = percent(share).removesuffix(" %")
+    text = say.of_hundred(share)
     if float(text) >= 100 * SURE > 100 * share:
         return f"just under {text}"
     return f"just over {text}" if float(text) <= 100 * UNSURE < 100 * share else text

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..wording import cases, count, percent, variant_name
+from ...core import say
 from .money_phrases import input_name
-from .phrases import groups_of_similar, listed
+from .phrases import groups_of_similar, listed, variant_name
 from .rivals import better_untuned, cheaper_way
 
 __all__ = ["Doubt", "found_doubts", "groups_cost", "nearest_flip", "strongest_doubt"]
@@ -86,7 +86,7 @@ def _near_flip(results: Results, decision: str) -> str | None:
     flip = nearest_flip(results["verdict_flips"])
     if flip is None:
         return None
-    now, then = (count(flip[end]) for end in ("from", "to"))
+    now, then = (say.count(flip[end]) for end in ("from", "to"))
     return f"It hangs by a thread: with {then} instead of {now} as {flip['what']} the answer is “{flip['decision']}”."
 
 
@@ -111,7 +111,7 @@ def _unstable(results: Results, decision: str) -> str | None:
     share = unstable.get("share") if isinstance(unstable, Mapping) else unstable
     if not share or share < UNSTABLE:
         return None
-    return f"Asked again, {percent(share)} of the requests are sometimes answered acceptably and sometimes not."
+    return f"Asked again, {say.percent(share)} of the requests are sometimes answered acceptably and sometimes not."
 
 
 def _unchecked(results: Results, decision: str) -> str | None:
@@ -140,7 +140,7 @@ def _weak_baseline(results: Results, decision: str) -> str | None:
     name, share = _baseline(results)
     if decision == "keep prompting" or share is None or share >= WEAK_BASELINE or not _ahead(results):
         return None
-    seldom = f"an acceptable output in only {percent(share)} of cases" if share else "no acceptable output at all"
+    seldom = f"an acceptable output in only {say.percent(share)} of cases" if share else "no acceptable output at all"
     text = f"The baseline is weak: {variant_name(name)} gives {seldom}"
     if _by_us(results, name):
         return f"{text}, and Tuneworth wrote its guide; a stronger model or the team's own guide may close the gap."
@@ -177,12 +177,12 @@ def _few_cases(results: Results, decision: str) -> str | None:
     if groups and n and groups_cost(comparison) and (groups < FEW_GROUPS or worth < FEW_INDEPENDENT):
         worth = max(1, round(worth))
         return (
-            f"The {count(n)} test cases come from only {groups_of_similar(groups)} and are worth about "
-            f"{count(worth)} separate {'case' if worth == 1 else 'cases'}."
+            f"The {say.count(n)} test cases come from only {groups_of_similar(groups)} and are worth about "
+            f"{say.count(worth, 'separate case')}."
         )
     if n and worth < FEW_INDEPENDENT:
-        few = "" if n < FEW_INDEPENDENT else f", worth about {count(max(1, round(worth)))} separate ones"
-        return f"The test set is small: {cases(n)}{few}."
+        few = "" if n < FEW_INDEPENDENT else f", worth about {say.count(max(1, round(worth)))} separate ones"
+        return f"The test set is small: {say.count(n, 'case')}{few}."
     return None
 
 
@@ -190,8 +190,8 @@ def _wide(results: Results, decision: str) -> str | None:
     difference = results["comparison"]["difference"]
     if difference["high"] - difference["low"] <= WIDE:
         return None
-    ends = f"between {100 * difference['low']:+.0f} and {100 * difference['high']:+.0f} points".replace("-", "−")
-    return f"The difference is known only roughly: it lies {ends}."
+    low, high = (say.signed_points(difference[end]) for end in ("low", "high"))
+    return f"The difference is known only roughly: it lies between {low} and {high}."
 
 
 def _stated(results: Results, decision: str) -> str | None:
@@ -210,7 +210,10 @@ def _references(results: Results, decision: str) -> str | None:
     share = ((results.get("reference") or {}).get("acceptable") or {}).get("share")
     if share is None or share >= DEFECTIVE_REFERENCES:
         return None
-    return f"Only {percent(share)} of the test set's own references are acceptable, so the style may ask for more than people do."
+    return (
+        f"Only {say.percent(share)} of the test set's own references are acceptable, so the style may ask for more than "
+        "people do."
+    )
 
 
 def _style(results: Results, decision: str) -> str | None:
@@ -234,7 +237,7 @@ def _volume(results: Results, decision: str) -> str | None:
             low, _, high = entry["range"]
             if any(low <= flip <= high for flip in flips):
                 return (
-                    f"The volume is a single stated number; within half of it to half as much again ({count(low)} to "
-                    f"{count(high)} requests a day, Tuneworth's own range) the answer turns."
+                    f"The volume is a single stated number; within half of it to half as much again ({say.count(low)} to "
+                    f"{say.count(high)} requests a day, Tuneworth's own range) the answer turns."
                 )
     return None

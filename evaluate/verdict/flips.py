@@ -52,7 +52,7 @@ def solve_flips(
     """`{key, what, from, to, beyond}` per value of one input, the rest held, at which the money says something else.
 
     `to` is where it changes on the way from `from`, and `beyond` holds those keys of `money` that the verdict reads,
-    as they are 1 % further on. `drawn` are the inputs' draws; `ways` gives `money.alternatives` for other values. An
+    as they are 1% further on. `drawn` are the inputs' draws; `ways` gives `money.alternatives` for other values. An
     input that is a range moves with its range, a share moves by as much as its middle. What changes nothing within
     reach, or not for good, is left out.
     """

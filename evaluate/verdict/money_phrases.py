@@ -1,10 +1,11 @@
 """The clauses of a verdict about the money: costs, payback, chance, and where it would turn."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..wording import count, days, money_text, percent, span_of_days, variant_name
-from .phrases import sentence
+from ...core import roughly, say
+from .phrases import sentence, variant_name
 
 __all__ = [
     "chance",
@@ -17,7 +18,6 @@ __all__ = [
 ]
 
 Results = Mapping[str, Any]
-FEWEST = 0.005  # a share that reads 0 %
 
 
 def chance(money: Results) -> float:
@@ -34,26 +34,34 @@ def when_it_pays(money: Results) -> str:
         net = money["npv"]
         word = "saves" if net > 0 else "costs"
         return (
-            f"for {count(money['requests_total'])} requests it {word} {money_text(abs(net), currency)} "
+            f"for {say.count(money['requests_total'], 'request')} it {word} {say.money(abs(net), currency)} "
             "once the investment is counted"
         )
     a_day = money["requests_per_day"]
-    volume = f"at {count(a_day)} request{'' if a_day == 1 else 's'} a day"
+    volume = f"at {say.count(a_day, 'request')} a day"
     if money["payback_days"] is None:
         left = stated_days_left(money)
         gone = (money.get("saving_per_day") or 0) > 0 and left is not None
-        why = f", since the base model is {f'gone after {days(left)}' if left else 'gone'}" if gone else ""
+        why = f", since the base model is {f'gone after {say.days(left)}' if left else 'gone'}" if gone else ""
         return f"{volume} it never pays back{why}"
-    payback = days(money["payback_days"]) if money["payback_days"] > 0 else "no time, since nothing is to be invested"
-    span = span_of_days(money["payback_days_p5"], money["payback_days_p95"]) if money["payback_days"] > 0 else ""
+    payback = (
+        say.days(money["payback_days"]) if money["payback_days"] > 0 else "no time, since nothing is to be invested"
+    )
+    span = _span(payback, money["payback_days_p5"], money["payback_days_p95"]) if money["payback_days"] > 0 else ""
     horizon = money.get("horizon_days")
     target = money.get("target_payback_days")
     late = ""
     if horizon is not None and money["payback_days"] > horizon:
         late = ", longer than its savings last"
     elif target is not None and money["payback_days"] > target:
-        late = f", later than the {days(target)} aimed at"
+        late = f", later than the {say.days(target)} aimed at"
     return f"{volume} it pays back in {payback}{span}{late}"
+
+
+def _span(payback: str, low: float | None, high: float | None) -> str:
+    """Where the payback lies in nine of ten draws, in brackets; nothing where that says no more."""
+    span = say.days_range(low, high)
+    return "" if low is None or span in (payback, say.days(math.inf)) else f" ({span})"
 
 
 def stated_days_left(money: Results) -> float | None:
@@ -68,11 +76,11 @@ def cost_line(money: Results) -> str:
     before, after = (money["variants"][name]["effective_cost_per_request"] for name in pair)
     unit, costs = thousand(money), ""
     if before is not None and after is not None:
-        costs = f"{unit} cost {money_text(1000 * after, currency)} instead of {money_text(1000 * before, currency)}"
-    amount = money_text(money["investment"], currency) if money["investment"] else "nothing"
+        costs = f"{unit} cost {say.money(1000 * after, currency)} instead of {say.money(1000 * before, currency)}"
+    amount = say.money(money["investment"], currency) if money["investment"] else "nothing"
     invested = f"{amount} {'is' if money['investment'] <= 1 else 'are'} to be invested"
     running = money.get("running_cost_per_day") or 0
-    upkeep = f", and it runs at {money_text(abs(running), currency)} a day {'more' if running > 0 else 'less'}"
+    upkeep = f", and it runs at {say.money(abs(running), currency)} a day {'more' if running > 0 else 'less'}"
     upkeep = upkeep if running else ""
     return sentence(f"{costs}; {invested}{upkeep}" if costs else f"{invested}{upkeep}")
 
@@ -84,12 +92,10 @@ def thousand(money: Results) -> str:
 
 def chance_line(money: Results) -> str:
     """The chance of paying back in time as a sentence; draws never show that something is impossible or certain."""
-    likely = percent(chance(money))
-    if not FEWEST <= chance(money) < 1 - FEWEST:
-        likely = "under 1 %" if chance(money) < FEWEST else "over 99 %"
+    likely = say.chance(chance(money))
     if money.get("requests_total") is not None:
         return f"The chance that the batch saves more than it costs is {likely}."
-    return f"The chance of paying back within {days(money['target_payback_days'])} is {likely}."
+    return f"The chance of paying back within {say.days(money['target_payback_days'])} is {likely}."
 
 
 def it_would_pay(key: str, to: float, money: Results) -> str | None:
@@ -99,18 +105,18 @@ def it_would_pay(key: str, to: float, money: Results) -> str | None:
     return {
         "requests_per_day": f"it would pay from about {_about(to)} requests a day on",
         "requests_total": f"it would pay from about {_about(to)} requests on",
-        "failure_cost": f"it would pay if an unacceptable output cost {money_text(to, currency)} or more",
-        f"{candidate}.price_input": price.format("input", money_text(to, currency)),
-        f"{candidate}.price_output": price.format("output", money_text(to, currency)),
-        f"{candidate}.hourly": f"it would pay at {money_text(to, currency)} a machine-hour or less",
-        "investment.compute": f"it would pay if training cost {money_text(to, currency)} or less",
-        "target_payback_days": f"it would pay if {days(to)} were soon enough",
+        "failure_cost": f"it would pay if an unacceptable output cost {say.money(to, currency)} or more",
+        f"{candidate}.price_input": price.format("input", say.money(to, currency)),
+        f"{candidate}.price_output": price.format("output", say.money(to, currency)),
+        f"{candidate}.hourly": f"it would pay at {say.money(to, currency)} a machine-hour or less",
+        "investment.compute": f"it would pay if training cost {say.money(to, currency)} or less",
+        "target_payback_days": f"it would pay if {say.days(to)} were soon enough",
     }.get(key)
 
 
 def _about(number: float) -> str:
     """Three digits: more would look exact."""
-    return count(float(f"{number:.3g}"))
+    return say.count(roughly(number, 3))
 
 
 def input_name(key: str, money: Results) -> str:

@@ -5,9 +5,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..wording import count, money_text, variant_name
+from ...core import roughly, say
 from .doubt import Doubt, groups_cost, nearest_flip
-from .phrases import compared, sentence
+from .phrases import compared, sentence, variant_name
 from .rivals import better_untuned, cheaper_way
 
 __all__ = ["next_step"]
@@ -101,6 +101,6 @@ def _plain(flip: Results) -> bool:
 def _value(results: Results, flip: Results) -> str:
     key = flip["key"].rpartition(".")[2]
     if key.startswith("requests"):
-        return f"about {count(float(format(flip['to'], '.3g')))}"
-    text = money_text(flip["to"], results["money"]["currency"])
+        return f"about {say.count(roughly(flip['to'], 3))}"
+    text = say.money(flip["to"], results["money"]["currency"])
     return f"{text} per million tokens" if key.startswith("price") else text

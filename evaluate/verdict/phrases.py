@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..wording import cases, count, percent, points, variant_name
+from ...core import say
 
 __all__ = [
     "as_it_stands",
@@ -17,6 +17,7 @@ __all__ = [
     "sentence",
     "share_of",
     "token_lines",
+    "variant_name",
 ]
 
 Results = Mapping[str, Any]
@@ -41,10 +42,10 @@ def both_shares(results: Results) -> str:
     name = variant_name(baseline)
     if ((results.get("variants") or {}).get(baseline) or {}).get("guide") == "written by Tuneworth":
         name += " with a guide that Tuneworth wrote"
-    same = " too" if percent(one) == percent(other) else ""
+    same = " too" if say.percent(one) == say.percent(other) else ""
     return (
-        f"{variant_name(candidate)} gives an acceptable output in {percent(one)} of cases, {name} in "
-        f"{percent(other)}{same}"
+        f"{variant_name(candidate)} gives an acceptable output in {say.percent(one)} of cases, {name} in "
+        f"{say.percent(other)}{same}"
     )
 
 
@@ -58,12 +59,12 @@ def difference_line(results: Results) -> str:
     difference = results["comparison"]["difference"]
     value, low, high = (difference[key] for key in ("value", "low", "high"))
     n = results["comparison"].get("n")
-    on = f" on {cases(n)}" if n else ""
-    ends = f"range {100 * low:+.0f} to {100 * high:+.0f}".replace("-", "−")
+    on = f" on {say.count(n, 'case')}" if n else ""
+    ends = f"range {say.points_range(low, high)}"
     if round(value, 4) == 0:
         return f"Both are equally good{on} ({ends})."
     word = "better" if value > 0 else "worse"
-    return sentence(f"{variant_name(compared(results)[1])} is {points(value)} {word}{on} ({ends})")
+    return sentence(f"{variant_name(compared(results)[1])} is {say.points(value)} {word}{on} ({ends})")
 
 
 def discordant_line(results: Results) -> str:
@@ -72,11 +73,11 @@ def discordant_line(results: Results) -> str:
     baseline, candidate = compared(results)
     if any((results["quality"].get(name) or {}).get("samples", 1) > 1 for name in (baseline, candidate)):
         return sentence(
-            f"{variant_name(candidate)} was right more often in {cases(comparison['only_candidate'])}, "
+            f"{variant_name(candidate)} was right more often in {say.count(comparison['only_candidate'], 'case')}, "
             f"{variant_name(baseline)} in {comparison['only_baseline']}"
         )
     return (
-        f"Only {variant_name(candidate)} was right in {cases(comparison['only_candidate'])}, "
+        f"Only {variant_name(candidate)} was right in {say.count(comparison['only_candidate'], 'case')}, "
         f"only {variant_name(baseline)} in {comparison['only_baseline']}."
     )
 
@@ -90,14 +91,14 @@ def groups_line(results: Results) -> str:
     if n == 1:
         return discordant_line(results)
     return (
-        f"The {cases(n)} come from {groups_of_similar(comparison['groups'])}, so they are worth about "
-        f"{count(worth)} separate {'one' if worth == 1 else 'ones'}."
+        f"The {say.count(n, 'case')} come from {groups_of_similar(comparison['groups'])}, so they are worth about "
+        f"{say.count(worth, 'separate one')}."
     )
 
 
 def groups_of_similar(groups: float) -> str:
     """1 as "1 group of similar ones", 27 as "27 groups of similar ones"."""
-    return f"{count(groups)} group{'' if groups == 1 else 's'} of similar ones"
+    return f"{say.count(groups, 'group')} of similar ones"
 
 
 def token_lines(results: Results) -> list[str]:
@@ -110,7 +111,7 @@ def token_lines(results: Results) -> list[str]:
         if part.get("fixed") is None or part.get("input") is None:
             return []
         totals.append(part["fixed"] + part["input"])
-    return [f"A request takes {count(round(totals[0]))} prompt tokens instead of {count(round(totals[1]))}."]
+    return [f"A request takes {say.count(round(totals[0]))} prompt tokens instead of {say.count(round(totals[1]))}."]
 
 
 def listed(keys: list[str], *, most: int = 4) -> str:
@@ -124,3 +125,13 @@ def sentence(text: str) -> str:
     """The text with a capital letter in front and one full stop behind."""
     text = text.rstrip(".")
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def variant_name(name: str) -> str:
+    """The tuned model, the prompted model, the untuned model without a guide; any other by its name."""
+    known = {
+        "tuned": "the tuned model",
+        "prompted": "the prompted model",
+        "plain": "the plain model without a guide",
+    }
+    return known.get(name, f'"{name}"')

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..wording import percent, variant_name
-from .phrases import compared, listed, share_of
+from ...core import say
+from .phrases import compared, listed, share_of, variant_name
 from .rivals import same_model
 
 __all__ = ["found_invalid"]
@@ -46,7 +46,7 @@ def _unscored(results: Results) -> list[Problem]:
         quality = results["quality"].get(name) or {}
         unscored, total = quality.get("unscored") or 0, (quality.get("n") or 0) + most
         if unscored > MOST_UNSCORED * total + 1e-9:
-            text = f"{unscored:,} of {total:,} outputs of {variant_name(name)} could not be scored; 2 % is the most"
+            text = f"{unscored:,} of {total:,} outputs of {variant_name(name)} could not be scored; 2% is the most"
             remedy = "get the outputs that are missing or could not be scored, then run again"
             found.append(_problem(text, remedy))
     return found
@@ -77,8 +77,8 @@ def _guide(results: Results) -> list[Problem]:
         return []
     return [
         _problem(
-            f"the guide has no effect: {variant_name(baseline)} gives an acceptable output in {percent(with_guide)} "
-            f"of cases, without a guide it is {percent(without)}",
+            f"the guide has no effect: {variant_name(baseline)} gives an acceptable output in {say.percent(with_guide)} "
+            f"of cases, without a guide it is {say.percent(without)}",
             f"mend the guide, or give it to a model that can follow it, {AGAIN}",
         )
     ]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..wording import cases, count, points, variant_name
+from ...core import say
 from .confidence import confidence
 from .doubt import Doubt, found_doubts
 from .next_step import RISKS, next_step
@@ -17,6 +17,7 @@ from .phrases import (
     groups_line,
     sentence,
     share_of,
+    variant_name,
 )
 from .rivals import better_untuned, guide_can_go
 from .validity import found_invalid
@@ -89,7 +90,7 @@ def _also(results: Results, margin: float, found: Verdict) -> str:
         own, before = share_of(results, better), share_of(results, baseline)
         assert own is not None
         assert before is not None
-        by = f"{points(own - before)} better than"
+        by = f"{say.points(own - before)} better than"
         if f"{variant_name(better)} is {by}" in said:
             return ""
         end = "take that" if found["decision"] == "keep prompting" else "that is the one to beat"
@@ -147,25 +148,25 @@ def _not_told(results: Results, margin: float) -> Verdict | None:
     if (low > -margin + HAIR and not _too_few(results)) or hopeless(results):
         return None
     needed, grouped = _cases_needed(comparison, margin), (comparison.get("groups") or n) < n
-    these = f"{'this' if n == 1 else 'these'} {cases(n)}"
+    these = f"{'this' if n == 1 else 'these'} {say.count(n, 'case')}"
     if _too_few(results):
         could = f"{these} {'is' if n == 1 else 'are'} too few to tell"
         if grouped:
             groups = comparison["groups"]
-            could = f"{these} in {count(groups)} {'group' if groups == 1 else 'groups'} tell too little"
+            could = f"{these} in {say.count(groups, 'group')} tell too little"
     else:
         # The end of the range that stands beside it; the one that decides lies a little nearer.
-        could = f"on {these} it could be up to {points(comparison['difference']['low'])} worse"
+        could = f"on {these} it could be up to {say.points(comparison['difference']['low'])} worse"
     ask, more = "more test cases are needed", "More cases help only if the difference turns out better than it looks."
     if needed is not None:
-        missing = f"about {count(_rounded_up(needed - n))} more cases{' from other groups' if grouped else ''}"
+        missing = f"about {say.count(_rounded_up(needed - n))} more cases{' from other groups' if grouped else ''}"
         ask, more = f"{missing} would tell", sentence(f"{missing} would tell if the difference stays as it is")
     return {
         "decision": "cannot tell yet",
         "sentence": f"Cannot tell yet: {both_shares(results)}, but {could}; {ask}.",
         "reasons": [
             difference_line(results),
-            f"Up to {points(margin)} count as not worse, and fewer than {FEWEST_CASES} separate cases count as none.",
+            f"Up to {say.points(margin)} count as not worse, and fewer than {FEWEST_CASES} separate cases count as none.",
             more,
             groups_line(results),
         ],
@@ -178,7 +179,7 @@ def _more_cases(comparison: Results, needed: float | None, grouped: bool) -> str
     others = " from other groups" if grouped else ""
     if needed is None:
         return f"add test cases{others} that nobody has looked at, or train on better examples, then run again"
-    missing = count(_rounded_up(needed - comparison["n"]))
+    missing = say.count(_rounded_up(needed - comparison["n"]))
     return f"add about {missing} test cases{others} that nobody has looked at, then run again"
 
 

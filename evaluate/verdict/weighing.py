@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ..wording import money_text, points, variant_name
+from ...core import say
 from .money_phrases import chance, chance_line, cost_line, input_name, it_would_pay, thousand, when_it_pays
-from .phrases import both_shares, compared, difference_line, listed, sentence, share_of, token_lines
+from .phrases import both_shares, compared, difference_line, listed, sentence, share_of, token_lines, variant_name
 from .rivals import CheaperWay, better_untuned, cheaper_way
 
 __all__ = ["HOPELESS", "SURE", "UNSURE", "Weight", "hopeless", "weigh"]
@@ -77,7 +77,7 @@ def cost_unset(results: Results, margin: float) -> Found | None:
     least = money.get("carrying_failure_cost")
     if least is None:
         return None
-    cost = money_text(least, money["currency"])
+    cost = say.money(least, money["currency"])
     return {
         "decision": "cannot tell yet",
         "sentence": (
@@ -196,7 +196,7 @@ def _settled(way: CheaperWay, results: Results) -> bool:
 def _cost_of(way: CheaperWay, results: Results) -> str:
     """What the way costs, in brackets behind it; nothing where that is unknown."""
     money = results["money"]
-    return "" if way.cost is None else f" ({thousand(money)} at {money_text(1000 * way.cost, money['currency'])})"
+    return "" if way.cost is None else f" ({thousand(money)} at {say.money(1000 * way.cost, money['currency'])})"
 
 
 def _named(way: CheaperWay, results: Results, margin: float) -> str:
@@ -205,7 +205,7 @@ def _named(way: CheaperWay, results: Results, margin: float) -> str:
     if way.standing == "measured":
         better, before = better_untuned(results, margin), share_of(results, baseline)
         own = share_of(results, better) if better is not None and variant_name(better) == way.what else None
-        better_by = None if own is None or before is None else points(own - before)
+        better_by = None if own is None or before is None else say.points(own - before)
         as_well = "does as well as" if better_by is None else f"is {better_by} better than"
         return f"{way.what} {as_well} {variant_name(baseline)}, without any training{cost}"
     if way.standing == "same outputs":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from .. import numbers as say
+from ...core import unbroken as say
 from .axes import Axis
 from .rows import Bar, Row, draw_row
 
@@ -37,7 +37,7 @@ def funnel_chart(steps: Sequence[FunnelStep]) -> Markup:
     for step in steps:
         at = before if before is not None else step.count
         for reason, lost in _losses(step, before):
-            row = Row(reason, (Bar(max(at - lost, 0), at, "lost"),), f"{say.MINUS}{say.count(lost)}")
+            row = Row(reason, (Bar(max(at - lost, 0), at, "lost"),), f"{say.minus}{say.count(lost)}")
             drawn.append(draw_row(row, axis, kind="lost"))
             at = max(at - lost, 0)
         bars = (Bar(0, step.count, "step"),) if step.count else ()
@@ -56,7 +56,7 @@ def funnel_table(steps: Sequence[FunnelStep]) -> tuple[tuple[str, ...], ...]:
     widest, rows, before = max((step.count for step in steps), default=0), [], None
     for step in steps:
         rows += [
-            (reason, f"{say.MINUS}{say.count(lost)}", _share(lost, widest)) for reason, lost in _losses(step, before)
+            (reason, f"{say.minus}{say.count(lost)}", _share(lost, widest)) for reason, lost in _losses(step, before)
         ]
         rows.append((step.name, say.count(step.count), _share(step.count, widest)))
         rows += [(name, say.count(count), _share(count, widest)) for name, count in step.parts]
@@ -84,11 +84,5 @@ def _of(count: int, widest: int) -> Markup:
 
 
 def _share(count: int, widest: int) -> str:
-    """The share of the largest step; what is there is never said to be 0 %, what left something never all."""
-    if not widest:
-        return say.UNKNOWN
-    if 0 < count < 0.0005 * widest:
-        return f"under 0.1{say.NBSP}%"
-    if 0.9995 * widest < count < widest:
-        return f"over 99.9{say.NBSP}%"
-    return say.percent(count / widest)
+    """The share of the largest step."""
+    return say.percent(count / widest if widest else None)

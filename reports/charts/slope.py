@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from .. import numbers as say
+from ...core import unbroken as say
 from .labels import spread
 from .rows import SHAPES
 
@@ -55,7 +55,7 @@ def slope_chart(lines: Sequence[SlopeLine], before: str, after: str) -> Markup:
     height = 2 * PAD + max(150, (len(shown) - 1) * NAME)
     top = max(max(line.before, line.after) for line in shown)
     left, right = ([_height(share, top, height) for share in side] for side in _sides(shown))
-    starts = {say.percent(line.before, digits=0): at for line, at in zip(shown, left, strict=True)}
+    starts = {say.percent(line.before): at for line, at in zip(shown, left, strict=True)}
     values = spread(list(starts.values()), VALUE, PAD, height - PAD)  # lines that start alike share a value
     names = spread(right, NAME, PAD, height - PAD)
     kinds = [kind for kind in KEYS if any(line.kind == kind for line in shown)]
@@ -127,5 +127,5 @@ def _column(labels: Sequence[Markup], places: Sequence[float], tall: int) -> Mar
 
 def _name(line: SlopeLine) -> Markup:
     return Markup('<span class="{}"><b>{}</b><i dir="auto">{}</i></span>').format(
-        line.kind, say.percent(line.after, digits=0), line.name
+        line.kind, say.percent(line.after), line.name
     )

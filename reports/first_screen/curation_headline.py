@@ -5,12 +5,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from .. import numbers as say
+from ...core import UNKNOWN
+from ...core import unbroken as say
 from ..charts.axes import Axis
 from ..charts.rows import Bar, mini_rows
 from ..curated import StoredCuration
 from ..sections.kept_apart import held_out, likeness
-from ..sections.rows_left import rule_words, sentences_of, short, small_percent
+from ..sections.rows_left import rule_words, sentences_of, short
 from .headline import Headline, Number, Side
 from .typography import typeset
 
@@ -64,7 +65,7 @@ def _label(data: Mapping[str, Any]) -> tuple[str, str]:
 
 def _sentence(data: Mapping[str, Any]) -> str:
     kept, read, held, train = _kept_rows(data), data.get("rows_read") or 0, held_out(data), _split(data, "train")
-    rows = f"{say.count(read)} row{'' if read == 1 else 's'}"
+    rows = say.count(read, "row")
     if not read:
         return "No rows were read, so there is nothing to use."
     if not kept:
@@ -150,14 +151,14 @@ def _different(data: Mapping[str, Any]) -> Number:
     worst = max((check.get("share") or 0.0 for check in checks), default=None)
     change = "" if worst is None else "no rule of the style is broken"
     if worst:
-        change = f"{small_percent(worst)} break the rule most broken"
+        change = f"{say.percent(worst)} break the rule most broken"
     known = isinstance(found, int)
     picture = (
         mini_rows([Bar(0, read, "both"), Bar(0, found, "candidate")], Axis(0, max(read, 1), ()))
         if known
         else Markup("")
     )
-    side = Side("", say.count(found) if known else say.UNKNOWN, f"of {say.count(read)} read", "", "#content")
+    side = Side("", say.count(found) if known else UNKNOWN, f"of {say.count(read)} read", "", "#content")
     return Number("Different outputs", (side,), change, picture, "#style" if worst is not None else "")
 
 

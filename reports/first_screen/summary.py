@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .. import numbers as say
+from ...core import NEVER
+from ...core import unbroken as say
 from ..sections.cost_range import hosts_machines
 from ..sections.rules import check_rows
 from ..stored import StoredRun
@@ -15,10 +16,6 @@ MOST_VARIANTS = 10
 MOST_RULES = 8
 MOST_RISKS = 5
 MOST_GATES = 10
-SUMS = (
-    "saving_per_request", "investment", "spend_per_day_baseline", "spend_per_day_candidate", "saving_per_day", "npv",
-    "npv_p5", "npv_p95",
-)  # fmt: skip
 FIRED = {"over": "over its limit", "warn": "near its limit"}
 
 
@@ -57,7 +54,7 @@ def _cost(variant: Mapping[str, Any], currency: str) -> str:
     cost, machines = variant.get("cost_per_request"), variant.get("machine_cost_per_day")
     if cost is None:
         return "–"
-    return f"{say.amount(machines, currency)} a day" if machines else say.amount(cost, currency)
+    return f"{say.money(machines, currency)} a day" if machines else say.money(cost, currency)
 
 
 def moved_rows(run: StoredRun) -> list[tuple[str, str, str, str]]:
@@ -73,24 +70,21 @@ def short(text: str, most: int = 120) -> str:
 
 
 def money_lines(run: StoredRun) -> list[tuple[str, str]]:
-    """What the money amounts to in at most seven lines; nothing without prices or volume.
-
-    The sums are one column, so they share their decimals.
-    """
+    """What the money amounts to in at most seven lines; nothing without prices or volume."""
     money = run.results.get("money") or {}
     if money.get("saving_per_request") is None:
         return []
-    currency, decimals = str(money.get("currency") or ""), say.shared_decimals(money.get(key) for key in SUMS)
+    currency = str(money.get("currency") or "")
 
     def sum_of(key: str) -> str:
-        return say.amount(money.get(key), currency, decimals=decimals)
+        return say.money(money.get(key), currency)
 
     lines = _saved(run, money, sum_of)
     lines.append(("To be invested", sum_of("investment")))
     if money.get("requests_total") is not None:
         pays = money.get("requests_to_pay_back")
-        lines.append(("Requests until that is earned back", say.NEVER if pays is None else say.count(pays)))
-        lines.append((f"Gain over {say.count(money['requests_total'])} requests", _gain(money, currency, decimals)))
+        lines.append(("Requests until that is earned back", NEVER if pays is None else say.count(pays)))
+        lines.append((f"Gain over {say.count(money['requests_total'])} requests", _gain(money, currency)))
         return lines
     if money.get("requests_per_day") is None:
         return lines
@@ -100,9 +94,9 @@ def money_lines(run: StoredRun) -> list[tuple[str, str]]:
     span = f" (range {say.days_range(low, high)})" if (low, high) != (None, None) else ""
     lines.append(("Earned back after", say.days(money.get("payback_days")) + span))
     least = money.get("break_even_requests_per_day")
-    lines.append(("Pays from, requests a day", say.NEVER if least is None else say.count(least)))
+    lines.append(("Pays from, requests a day", NEVER if least is None else say.count(least)))
     if money.get("horizon_days") is not None:
-        lines.append((f"Gain over {say.days(money['horizon_days'])}", _gain(money, currency, decimals)))
+        lines.append((f"Gain over {say.days(money['horizon_days'])}", _gain(money, currency)))
     return lines
 
 
@@ -110,9 +104,7 @@ def _saved(run: StoredRun, money: Mapping[str, Any], sum_of: Callable[[str], str
     """What a request saves and its share; with machines of one's own the share is that of a day, beside its sums."""
     share, saved = money.get("saving_share"), sum_of("saving_per_request")
     if not hosts_machines(money):
-        text = "" if share is None else say.percent(abs(share), digits=0 if abs(share) >= 0.1 else 1)
-        minus = say.MINUS if share is not None and share < 0 else ""
-        return [("Saved on each request", f"{saved} ({minus}{text})" if text else saved)]
+        return [("Saved on each request", saved if share is None else f"{saved} ({say.percent(share)})")]
     lines = [("Saved on each request, machines apart", saved)]
     if money.get("spend_per_day_baseline") is not None and money.get("spend_per_day_candidate") is not None:
         ends = (sum_of(f"spend_per_day_{side}") for side in ("baseline", "candidate"))
@@ -131,12 +123,12 @@ def _upkeep(money: Mapping[str, Any]) -> str:
     return ", upkeep taken off" if before - after - money["saving_per_day"] > 1e-9 * (before + after) else ""
 
 
-def _gain(money: Mapping[str, Any], currency: str, decimals: int) -> str:
+def _gain(money: Mapping[str, Any], currency: str) -> str:
     """The middle of the gain with its range; what lies beyond all numbers is only named."""
     low, high = money.get("npv_p5"), money.get("npv_p95")
-    ends = say.amount_range(low, high, currency, decimals=decimals)
+    ends = say.money_range(low, high, currency)
     span = f" (range {ends})" if low is not None and high is not None else ""
-    return say.signed_amount(money.get("npv"), currency, decimals=decimals) + span
+    return say.signed_money(money.get("npv"), currency) + span
 
 
 def risk_lines(run: StoredRun) -> list[tuple[str, str, str]]:

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from .. import numbers as say
+from ...core import NEVER, roughly
+from ...core import unbroken as say
 from ..charts.axes import Axis, linear_axis
 from ..charts.labels import shortened
 from ..charts.rows import Bar, Mark, mini_rows
@@ -74,8 +75,8 @@ def _acceptable(run: StoredRun) -> Number:
     change, origin = "", ""
     if difference.get("value") is not None:
         origin = "#difference"
-        span = say.points_range(difference.get("low"), difference.get("high")).removesuffix(f"{say.NBSP}points")
-        change = f"{say.points(difference['value'])} ({span})"
+        span = say.points_range(difference.get("low"), difference.get("high"))
+        change = f"{say.signed_points(difference['value'])} ({span})"
     elif sides:
         scored = run.results["quality"][sides[-1].name]
         change = f"of {say.count(scored.get('n'))} outputs"
@@ -100,8 +101,8 @@ def _cost(run: StoredRun) -> Number | None:
         machines, shared = (variant.get(part) for part in ("machine_cost_per_day", "cost_with_machines"))
         counted = "cost_with_machines" if machines and shared is not None else key
         value = variant.get(counted)
-        text = say.amount(value, currency) if value is not None else "none acceptable"
-        apart = f"and {say.amount(machines, currency)} a day for its machines" if machines and shared is None else ""
+        text = say.money(value, currency) if value is not None else "none acceptable"
+        apart = f"and {say.money(machines, currency)} a day for its machines" if machines and shared is None else ""
         spread = apart or cost_range(run, name)
         origin = _line(money, f"variants.{name}.{counted}")
         sides.append(Side(name=name, value=text, range=spread, role=role, origin=origin))
@@ -164,18 +165,8 @@ def change_words(before: float | None, after: float | None) -> str:
     if abs(change) < 0.0005:
         return "the same"
     if change < -2:
-        return f"{say.count(float(f'{after / before:.2g}'))} times as much"
-    digits = 0 if abs(change) >= 0.1 else 1
-    if digits == 0 and 0.995 <= change < 1:
-        return f"over 99{say.NBSP}% less"
-    return f"{say.percent(abs(change), digits=digits)} {'less' if change > 0 else 'more'}"
-
-
-def _likely(chance: float) -> str:
-    """A drawn chance in whole percent; draws never show that something is impossible or certain."""
-    if chance < 0.005:
-        return f"under 1{say.NBSP}% likely"
-    return f"over 99{say.NBSP}% likely" if chance >= 0.995 else f"{say.percent(chance, digits=0)} likely"
+        return f"{say.count(roughly(after / before))} times as much"
+    return f"{say.percent(abs(change))} {'less' if change > 0 else 'more'}"
 
 
 def _payback(run: StoredRun) -> Number:
@@ -187,15 +178,15 @@ def _payback(run: StoredRun) -> Number:
         return Number(title, (side,), "", Markup(""))
     if money.get("requests_per_day") is None or money.get("saving_per_request") is None:
         earns = money.get("probability_npv_positive") if money.get("requests_total") is not None else None
-        change = "" if earns is None else f"{_likely(earns)} to save more than it costs"
+        change = "" if earns is None else f"{say.chance(earns)} likely to save more than it costs"
         return Number(title, (_without_days(money),), change, Markup(""), "#money" if change else "")
     middle, low, high = (money.get(f"payback_days{part}") for part in ("", "_p5", "_p95"))
     target = money.get("target_payback_days") or _assumption(money, "target_payback_days")
     chance = money.get("probability_of_payback_in_target")
     drawn = chance is not None or low is not None
     in_range = f"range {say.days_range(low, high)}" if drawn and (low, high) != (None, None) else ""
-    change = f"{_likely(chance)} within {say.days(target)}" if chance is not None and target else ""
-    spent = say.amount(money.get("investment"), money.get("currency") or "")
+    change = f"{say.chance(chance)} likely within {say.days(target)}" if chance is not None and target else ""
+    spent = say.money(money.get("investment"), money.get("currency") or "")
     way = cheaper_way(money)
     against = f" against {shortened(str(run.baseline))}" if way else ""
     cheaper = f"; against {shortened(way.name)} {say.days(way.payback_days)}" if way else ""
@@ -218,7 +209,7 @@ def _without_days(money: Mapping[str, Any]) -> Side:
     if money.get("requests_total") is None:
         return Side("", "not stated", "No requests per day were given for this run.", "")
     requests = money.get("requests_to_pay_back")
-    value = say.NEVER if requests is None else f"{say.count(requests)}{say.NBSP}requests"
+    value = NEVER if requests is None else f"{say.count(requests)}{say.gap}requests"
     batch = f"of a batch of {say.count(money['requests_total'])}"
     return Side("", value, batch, "candidate", _line(money, "requests_to_pay_back"))
 
@@ -239,8 +230,8 @@ def _daily(money: Mapping[str, Any]) -> str:
     if saving is None:
         return ""
     if saving <= 0:
-        return f"each day costs {say.amount(-saving, currency)} more" if saving < 0 else "nothing is saved"
-    return f"{say.amount(saving, currency)} saved a day"
+        return f"each day costs {say.money(-saving, currency)} more" if saving < 0 else "nothing is saved"
+    return f"{say.money(saving, currency)} saved a day"
 
 
 def _assumption(money: Mapping[str, Any], key: str) -> Any:

@@ -117,8 +117,8 @@ const preferenceTally = (choices) => {
     if (!n) return `${counts}.`;
     const part = box.dataset.part === undefined ? ""
       : " The requests shown here hold more differences than all of them together.";
-    return `${counts}. Of the ${n} with a preference ${percent(found.share)}\u00a0% went to ${candidate}; `
-      + `with so many judged, anything from ${percent(found.low)} to ${percent(found.high)}\u00a0% is in keeping with it.${part}`;
+    return `${counts}. Of the ${n} with a preference ${percent(found.share)}% went to ${candidate}; `
+      + `with so many judged, anything from ${percent(found.low)} to ${percent(found.high)}% is in keeping with it.${part}`;
   };
   const tell = () => {
     const ended = at >= order.length;

@@ -1,11 +1,14 @@
-// Numbers written for people, as reports/numbers.py writes them; a test compares the two.
+// Numbers written for people, as core/numbers.py writes them on a page; a test compares the two.
 const numberWords = (() => {
   "use strict";
   const NBSP = "\u00a0";
   const MINUS = "\u2212";
   const UNKNOWN = "not measured";
   const NUDGE = 1e-12;
-  const FINEST = 4;
+  const LARGE = 1e9;
+  const TINY = 1e-9;
+  const HUGE = 1e15;
+  const YEAR = 365.25;
 
   const grouped = (text) => {
     const [whole, decimals] = text.split(".");
@@ -13,89 +16,84 @@ const numberWords = (() => {
     return decimals === undefined ? spaced : `${spaced}.${decimals}`;
   };
 
-  // Python's f"{value:,.{digits}f}": an exact half goes to the even digit, where toFixed goes up.
-  const rounded = (value, digits) => {
-    const size = Math.abs(value);
-    const places = Math.min(digits, 100);
-    let text = size >= 1e21 ? BigInt(size).toString() + (places ? `.${"0".repeat(places)}` : "") : size.toFixed(places);
-    if (size < 1e21 && places < 99) {
-      const [, all] = size.toFixed(100).split(".");
-      const half = /^50*$/.test(all.slice(places));
-      const last = Number(text.at(-1));
-      if (half && last % 2 === 1) {
-        // toFixed went up to an odd digit: the even one is below it.
-        text = text.slice(0, -1) + String(last - 1);
-      }
-    }
-    return (value < 0 || Object.is(value, -0) ? "-" : "") + grouped(text);
+  // Python's f"{size:,.{places}f}" of what is not negative: an exact half goes to the even digit, where toFixed goes up.
+  const rounded = (size, places) => {
+    let text = size.toFixed(places);
+    const [, all] = size.toFixed(100).split(".");
+    const last = Number(text.at(-1));
+    // toFixed went up to an odd digit: the even one is below it.
+    if (/^50*$/.test(all.slice(places)) && last % 2 === 1) text = text.slice(0, -1) + String(last - 1);
+    return grouped(text);
   };
 
   // numbers._nudged
-  const nudged = (value) => (Math.abs(value) < 1e9 ? value * (1 + NUDGE) : value);
+  const nudged = (size) => (size < LARGE ? size * (1 + NUDGE) : size);
+
+  // numbers._trimmed
+  const trimmed = (text, least = 0) => {
+    const [whole, decimals = ""] = text.split(".");
+    const kept = decimals.slice(0, least) + decimals.slice(least).replace(/0+$/, "");
+    return kept === "" ? whole : `${whole}.${kept}`;
+  };
+
+  // numbers._significant
+  const significant = (size, digits, least = 0) => {
+    if (size === 0) return "0";
+    const [mantissa, exponent] = (size * (1 + NUDGE)).toExponential(digits - 1).split("e").map((part) => part.replace("+", ""));
+    if (size < TINY || size >= HUGE) return `${trimmed(mantissa)}e${exponent}`;
+    return trimmed(rounded(nudged(size), Math.max(digits - 1 - Number(exponent), 0)), least);
+  };
 
   // numbers._fixed
-  const fixed = (value, digits) => {
-    let text = rounded(nudged(value), digits);
-    const [whole, decimals] = text.split(".");
-    if (decimals !== undefined && /^0*$/.test(decimals)) text = whole;
-    return text === "-0" ? "0" : text;
-  };
+  const fixed = (size, places) => (size < HUGE ? trimmed(rounded(nudged(size), places)) : significant(size, 3));
 
-  // numbers._money_digits
-  const moneyDigits = (value, digits = 3, decimals = null) => {
-    if (value === 0) return "0";
-    if (value < 1) return rounded(value, digits - 1 - Number(value.toExponential(digits - 1).split("e")[1]));
-    const size = nudged(value);
-    if (decimals !== null) return rounded(size, decimals);
-    return size < 10000 ? rounded(size, 2).replace(/\.00$/, "") : rounded(size, 0);
-  };
+  // numbers._plain
+  const whole = (size) => (size >= 100 && size < HUGE ? rounded(nudged(size), 0) : significant(size, 3));
 
-  const percent = (share, digits = 1) => {
-    if (share === null) return UNKNOWN;
-    let places = digits;
-    let text = fixed(share * 100, places);
-    // What is neither none nor all never reads 0 % or 100 %.
-    while (/^-?(0|100)$/.test(text) && Math.abs(share - Math.round(share)) > NUDGE && places < FINEST) {
-      places += 1;
-      text = fixed(share * 100, places);
+  const signed = (value, text) => (value < 0 && /[^0.]/.test(text) ? MINUS + text : text);
+  const known = (value) => value !== null && Number.isFinite(value);
+
+  const percent = (share) => {
+    if (!known(share)) return UNKNOWN;
+    const size = Math.abs(share);
+    const sign = share < 0 ? MINUS : "";
+    const away = Math.min(size, Math.abs(1 - size)); // from none or all
+    const most = size > 0.5;
+    if (away <= NUDGE) return most ? `${sign}100%` : "0%";
+    if (away < 1e-4 - NUDGE) {
+      const more = most ? size < 1 : share < 0;
+      return `${more ? ">" : "<"}${sign}${most ? (size < 1 ? "99.99" : "100.01") : "0.01"}%`;
     }
-    return `${text.replace("-", MINUS)}${NBSP}%`;
+    const places = away >= 0.01 - NUDGE ? 0 : away >= 0.001 - NUDGE ? 1 : 2;
+    return `${sign}${fixed(100 * size, places)}%`;
   };
 
-  const count = (number) => {
-    if (number === null) return UNKNOWN;
-    const text = Math.abs(number) < 100 && !Number.isInteger(number) ? fixed(number, 1) : rounded(number, 0);
-    return text.replace("-", MINUS);
+  const count = (number) => (known(number) ? signed(number, whole(Math.abs(number))) : UNKNOWN);
+
+  const money = (amount, currency) => {
+    if (!known(amount)) return UNKNOWN;
+    const size = Math.abs(amount);
+    const text = size > 0 && size < 0.9995 ? significant(size, 3, 2)
+      : size >= 999.995 ? whole(size) : rounded(nudged(size), 2).replace(/\.00$/, "");
+    return `${signed(amount, text)}${NBSP}${currency}`;
   };
 
-  // numbers.shared_decimals: the decimals of a column's sums from one unit up
-  const sharedDecimals = (values) => {
-    const sizes = values.filter((value) => value !== null && Math.abs(value) >= 1).map(Math.abs);
-    const whole = sizes.every((size) => Math.abs(size - Math.round(size)) < 0.005);
-    return whole || (Math.max(...sizes) >= 10000 && Math.min(...sizes) >= 50) ? 0 : 2;
+  const days = (number) => {
+    if (number === null || !(number < Infinity)) return "never";
+    const size = Math.abs(number);
+    if (size > 100 * YEAR) return `more than 100${NBSP}years`;
+    const [value, unit] = size >= 2 * YEAR ? [size / YEAR, "year"] : [size, "day"];
+    if (value > 0 && value < 0.05) return `less than 0.1${NBSP}days`;
+    const text = fixed(value, value >= 9.95 - 1e-9 ? 0 : 1);
+    return `${signed(number, text)}${NBSP}${unit}${text === "1" ? "" : "s"}`;
   };
 
-  const amount = (value, currency, decimals = null) => {
-    if (value === null) return UNKNOWN;
-    const text = moneyDigits(Math.abs(value), 3, decimals);
-    return `${value < 0 && /[^0.]/.test(text) ? MINUS : ""}${text}${NBSP}${currency}`;
-  };
-
-  const days = (value) => {
-    if (value === null) return "never";
-    if (value > 36525) return `more than 100${NBSP}years`;
-    if (value > 730) return `${fixed(value / 365.25, 1)}${NBSP}years`;
-    const text = fixed(value, value < 100 ? 1 : 0);
-    return `${text}${NBSP}day${text === "1" ? "" : "s"}`;
-  };
-
-  // numbers.plain: six digits at most, or twelve decimals of what is very small; never an exponent; + 0 makes a plain 0 of -0
-  const plain = (value) => {
+  const stated = (value) => {
+    if (!known(value)) return value === null ? "\u2013" : UNKNOWN;
     const size = Math.abs(value);
-    if (size > 0 && size < 1e-4) return rounded(value, 12).replace(/\.?0+$/, "").replace("-", MINUS);
-    const options = Number.isInteger(value) && size < 1e15 ? {} : { maximumSignificantDigits: 6 };
-    return (value + 0).toLocaleString("en-US", options).replace("-", MINUS);
+    return signed(value, Number.isInteger(value) && size < HUGE ? grouped(String(size)) : significant(size, 6));
   };
+  const statedShare = (share) => `${stated(Number((100 * share).toPrecision(4)))}%`;
 
-  return Object.freeze({ NBSP, amount, count, days, percent, plain, sharedDecimals });
+  return Object.freeze({ NBSP, count, days, money, percent, stated, statedShare });
 })();

@@ -10,7 +10,7 @@
   const LONGEST = 40; // letters of a number in an address
   const say = numberWords;
   const find = (selector) => root.querySelector(selector);
-  const money = (value) => say.amount(value, inputs.currency);
+  const money = (value) => say.money(value, inputs.currency);
 
   const showFigures = (now) => {
     find(".figures tbody").replaceChildren(...words.rowsOf(now).map(([what, write]) => {

@@ -4,7 +4,7 @@ const whatIfField = (() => {
   const STEPS = 1000;
   const say = numberWords;
 
-  // "0,10", "12 000", "1,000.50", "1.000,50" and "38 %" as numbers; null for what is none.
+  // "0,10", "12 000", "1,000.50", "1.000,50" and "38%" as numbers; null for what is none.
   const readNumber = (text) => {
     let found = text.replace(/[\s\u00a0\u202f'\u2019]/g, "").replace(/%$/, "").replace("\u2212", "-");
     if (/^-?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$/.test(found)) found = found.replaceAll(",", "");
@@ -33,7 +33,7 @@ const whatIfField = (() => {
   const problemOf = (v, { share, least, most }) => {
     if (v === null) return "Write a number, such as 0.10 or 1,000.";
     if (v < 0) return "This cannot be negative.";
-    if (v > most) return `At most ${share ? "100\u00a0%" : say.count(most)}.`;
+    if (v > most) return `At most ${share ? "100%" : say.count(most)}.`;
     if (v < least) return least < 1 ? "This must be more than 0." : `At least ${say.count(least)}.`;
     return "";
   };
@@ -57,7 +57,7 @@ const whatIfField = (() => {
       if (problem === "") box.removeAttribute("aria-invalid");
       else box.setAttribute("aria-invalid", "true");
       slider.value = String(placeOf(field.value));
-      slider.setAttribute("aria-valuetext", about.share ? say.percent(field.value) : `${say.plain(field.value)} ${unit}`);
+      slider.setAttribute("aria-valuetext", about.share ? say.statedShare(field.value) : `${say.stated(field.value)} ${unit}`);
       undo.hidden = field.value === field.own && problem === "";
       element.classList.toggle("changed", field.value !== field.own);
     };

@@ -6,7 +6,7 @@ const whatIfWords = (inputs, fields, costWords) => {
   const currency = inputs.currency;
   const { candidate } = inputs.spoken; // as a sentence names it
   const daily = inputs.requests_total === null;
-  const money = (value) => say.amount(value, currency);
+  const money = (value) => say.money(value, currency);
   const before = moneyFormulas.account(inputs);
   const changes = () => fields.filter((field) => field.value !== field.own);
   const valueOf = (key) => fields.find((field) => field.key === key)?.value;
@@ -17,7 +17,7 @@ const whatIfWords = (inputs, fields, costWords) => {
     const volume = say.count(valueOf(daily ? "requests_per_day" : "requests_total"));
     const said = [`${volume} request${volume === "1" ? "" : "s"} ${daily ? "a day" : "in all"}`];
     const failure = valueOf("failure_cost");
-    if (failure !== undefined) said.push(`${say.plain(failure)}\u00a0${currency} for a failure`);
+    if (failure !== undefined) said.push(`${say.stated(failure)}\u00a0${currency} for a failure`);
     const told = ["requests_per_day", "requests_total", "failure_cost"];
     const others = changes().filter((field) => !told.includes(field.key)).length;
     if (others > 0) said.push(`${others === 1 ? "one other number" : `${others} other numbers`} changed`);
@@ -30,8 +30,8 @@ const whatIfWords = (inputs, fields, costWords) => {
     const thing = hosted(now) ? "a day, machines included" : inputs.failures === "drop" ? "per acceptable output" : "per request";
     const share = now.saving_share;
     if (share === null) return `${candidate} costs ${money(now.variants[inputs.candidate].effective_cost_per_request)} ${thing}`;
-    const size = say.percent(Math.abs(share), Math.abs(share) < 0.1 ? 1 : 0);
-    if (/^0\s/.test(size)) return `${candidate} costs the same ${thing}`;
+    const size = say.percent(Math.abs(share));
+    if (size === "0%") return `${candidate} costs the same ${thing}`;
     return `${candidate} costs ${size} ${share > 0 ? "less" : "more"} ${thing}`;
   };
 
@@ -65,16 +65,8 @@ const whatIfWords = (inputs, fields, costWords) => {
     return { tone: "go", text: `At these numbers the money speaks for ${candidate}: ${money(now.npv)} are gained ${gain}.` };
   };
 
-  const sumsOf = (a) => [
-    ...Object.values(a.variants).map((variant) => variant.effective_cost_per_request), a.saving_per_day, a.saving_total,
-    a.break_even_failure_cost, a.npv, ...(hosted(before) ? [a.spend_per_day_baseline, a.spend_per_day_candidate] : []),
-  ];
-
   // [what, how it reads from an account] of each row; the account of the run stands beside the changed one.
   const rowsOf = (now) => {
-    // Both columns share their decimals, or a sum that stays would seem to change.
-    const decimals = say.sharedDecimals([...sumsOf(before), ...sumsOf(now)]);
-    const money = (value) => say.amount(value, currency, decimals);
     const cost = (role) => [`${costWords} ${inputs[role]}`, (a) => money(a.variants[inputs[role]].effective_cost_per_request)];
     const rows = [cost("baseline"), cost("candidate")];
     if (hosted(before)) {

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..stored import StoredRun
 from .tracing import ASSUMPTION, anchor
 
@@ -114,15 +114,15 @@ def assumption_sources(run: StoredRun) -> str:
     """How many assumptions there are of each source: `● 12 measured in this run, ...`."""
     counted = Counter(str(entry.get("source")) for entry in (run.results.get("money") or {}).get("assumptions") or [])
     return ", ".join(
-        f"{MARKS[source]}{say.NBSP}{counted[source]} {text}" for source, text in SOURCES.items() if counted[source]
+        f"{MARKS[source]}{say.gap}{counted[source]} {text}" for source, text in SOURCES.items() if counted[source]
     )
 
 
 def input_value(key: str, value: Any) -> str:
     """A value of an input without its unit; shares as percentages."""
     if _parts(key)[1] in SHARES and isinstance(value, int | float):
-        return say.percent(value)
-    return ", ".join(map(say.plain, value)) if isinstance(value, list) else say.plain(value)
+        return say.percent(value) if _parts(key)[1] == "acceptance" else say.stated_share(value)
+    return ", ".join(map(say.stated, value)) if isinstance(value, list) else say.stated(value)
 
 
 def _assumption(entry: Mapping[str, Any]) -> Assumption:
@@ -131,7 +131,7 @@ def _assumption(entry: Mapping[str, Any]) -> Assumption:
     if entry.get("value") is None:
         value = "not stated"
     elif unit:
-        value = f"{value}{say.NBSP}{unit}"
+        value = f"{value}{say.gap}{unit}"
     ends = isinstance(drawn, list) and bool(drawn)
     last = words(key).split(": ", 1)[-1] if _group(key) == _parts(key)[0] else words(key)
     return Assumption(

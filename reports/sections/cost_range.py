@@ -5,8 +5,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from ...core import unbroken as say
 from ...evaluate import cost_with_machines, read_inputs
-from .. import numbers as say
 from ..stored import StoredRun
 
 __all__ = ["cost_range", "hosts_machines"]
@@ -53,8 +53,8 @@ def _with_machines(found: Mapping[str, float], money: Mapping[str, Any], name: s
     if high is None:
         return ""
     if low is None:
-        return f"from {say.amount(float(high), money.get('currency') or '')}"
-    return say.amount_range(float(high), float(low), money.get("currency") or "")
+        return f"from {say.money(float(high), money.get('currency') or '')}"
+    return say.money_range(float(high), float(low), money.get("currency") or "")
 
 
 def _mended(found: Mapping[str, float], variant: Mapping[str, Any], each: float | None, currency: str) -> str:
@@ -62,7 +62,7 @@ def _mended(found: Mapping[str, float], variant: Mapping[str, Any], each: float 
     cost, effective = variant["cost_per_request"], variant.get("effective_cost_per_request")
     if each is None or effective is None or _differ(cost + (1 - found["share"]) * each, effective):
         return ""
-    return say.amount_range(cost + (1 - found["high"]) * each, cost + (1 - found["low"]) * each, currency)
+    return say.money_range(cost + (1 - found["high"]) * each, cost + (1 - found["low"]) * each, currency)
 
 
 def _of_acceptable(found: Mapping[str, float], variant: Mapping[str, Any], currency: str) -> str:
@@ -71,8 +71,8 @@ def _of_acceptable(found: Mapping[str, float], variant: Mapping[str, Any], curre
     if not found["share"] or not found["high"] or each is None or _differ(cost / found["share"], each):
         return ""
     if not found["low"]:
-        return f"from {say.amount(cost / found['high'], currency)}"
-    return say.amount_range(cost / found["high"], cost / found["low"], currency)
+        return f"from {say.money(cost / found['high'], currency)}"
+    return say.money_range(cost / found["high"], cost / found["low"], currency)
 
 
 def _differ(counted: float, stored: float) -> bool:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import numbers as say
+from ...core import unbroken as say
 from .curation import kept_of_read, warning_texts
 from .kept_apart import certificate, held_out
-from .rows_left import rule_words, sentences_of, short, small_percent
+from .rows_left import rule_words, sentences_of, short
 
 __all__ = ["apart_lead", "content_lead", "rows_lead", "style_lead", "warnings_lead"]
 
@@ -48,7 +48,9 @@ def style_lead(data: Data) -> str:
     most = max(sorted(broken), key=lambda name: broken[name])
     words = short(str((sentences.get(most) or {}).get("sentence") or most), 90)
     rules = f"{say.count(len(broken))} of {say.count(len(checks))} rules {'is' if len(broken) == 1 else 'are'} broken"
-    return f"{rules} by some output, most often this one, by {small_percent(checks[most].get('share'))}: {_sentence(words)}"
+    return (
+        f"{rules} by some output, most often this one, by {say.percent(checks[most].get('share'))}: {_sentence(words)}"
+    )
 
 
 def content_lead(data: Data) -> str:
@@ -57,7 +59,7 @@ def content_lead(data: Data) -> str:
     personal = data.get("personal_data") or {}
     found = personal.get("rows") or 0
     masked = ", masked" if personal.get("masked") else ""
-    people = f"{say.count(found)} row{'s' * (found != 1)} hold{'s' * (found == 1)} personal data{masked}" if found else (
+    people = f"{say.count(found, 'row')} hold{'s' * (found == 1)} personal data{masked}" if found else (
         "no personal data was found" if personal else ""
     )  # fmt: skip
     if distinct is None or not read:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..stored import StoredRun
 from .kept_apart import certificate, new_to_it
-from .rows_left import left_rows, rule_words, sentences_of, short, small_percent
+from .rows_left import left_rows, rule_words, sentences_of, short
 
 __all__ = [
     "UNKNOWN_DATA",
@@ -58,7 +58,7 @@ def kept_of_read(data: Mapping[str, Any]) -> str:
         return f"All {say.count(read)} rows read stay" if read > 1 else "The one row read stays"
     stay = "stays" if kept == 1 else "stay"
     if not kept:
-        return f"Of {say.count(read)} row{'' if read == 1 else 's'} read none {'stays' if read == 1 else 'stay'}"
+        return f"Of {say.count(read, 'row')} read none {'stays' if read == 1 else 'stay'}"
     return f"Of {say.count(read)} rows read {say.count(kept)} {stay}"
 
 
@@ -71,7 +71,7 @@ def style_rows(data: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
             short(str((sentences.get(name) or {}).get("sentence") or name), SENTENCE),
             " · ".join(filter(None, (name, *((sentences.get(name) or {}).get(key) for key in ("level", "about"))))),
             say.count(counts.get("fail")),
-            small_percent(counts.get("share")),
+            say.percent(counts.get("share")),
         )
         for name, counts in rows
     ]
@@ -111,7 +111,7 @@ def quality_rows(data: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
             rule_words(name, {}),
             levels.get(str(counts.get("level")), ""),
             say.count(counts.get("rows")),
-            small_percent(counts.get("share")),
+            say.percent(counts.get("share")),
         )
         for name, counts in found
         if counts.get("rows")
@@ -128,7 +128,7 @@ def personal_line(data: Mapping[str, Any]) -> str:
         return "No e-mail address, phone, card or bank account number was found."
     kinds = ", ".join(f"{name} {say.count(n)}" for name, n in sorted(found.items()))
     n = personal.get("rows")
-    rows = f"Personal data in {say.count(n)} row{'' if n == 1 else 's'} ({kinds})"
+    rows = f"Personal data in {say.count(n, 'row')} ({kinds})"
     if personal.get("masked"):
         return f"{rows}; masked before anything else saw it."
     return f"{rows}; it stands in the pairs as it was read. mask = true under [curate] replaces it."
@@ -177,7 +177,7 @@ def content_facts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = [
         ("Distinct outputs", _distinct(data)),
         ("Groups", _count(data.get("groups"))),
-        ("Largest set that must stay together", f"{say.count(largest)} row{'s' * (largest > 1)}" if largest else None),
+        ("Largest set that must stay together", say.count(largest, "row") if largest else None),
         ("Test rows weigh at least like", _weight((data.get("effective_splits") or {}).get("test"))),
         ("All kept rows weigh at least like", _weight(data.get("effective_pairs"))),
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..stored import StoredRun
 from .assumptions import words
 from .tracing import ASSUMPTION, LINE, anchor, link
@@ -105,8 +105,8 @@ def _line(
         key=key,
         anchor="" if second else anchor(LINE, key),
         words=str(entry.get("words") or ""),
-        formula=str(entry.get("formula") or "").replace(" - ", f" {say.MINUS} ").replace("<=", "≤"),
-        numbers=str(entry.get("numbers") or "").replace("-", say.MINUS).replace("<=", "≤"),
+        formula=str(entry.get("formula") or "").replace(" - ", f" {say.minus} ").replace("<=", "≤"),
+        numbers=str(entry.get("numbers") or "").replace("-", say.minus).replace("<=", "≤"),
         result=_result(str(entry.get("result") or "")),
         inputs=tuple(_inputs(key, entry.get("inputs") or [], entries)),
         total=total,
@@ -132,4 +132,4 @@ def _name(key: str) -> str:
 
 def _result(text: str) -> str:
     """The result with a real minus, its number on one line with its unit."""
-    return re.sub(r"^-", say.MINUS, text).replace(" ", say.NBSP, 1)
+    return re.sub(r"^-", say.minus, text).replace(" ", say.gap, 1)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..examples.examples import PRINTED_ROWS, Examples
 from ..names import named, sentence
 from ..stored import StoredRun
@@ -88,4 +88,4 @@ def kind_words(run: StoredRun, kind: str) -> str:
 
 
 def _times(count: float, noun: str) -> str:
-    return f"{say.count(count)} {noun}{'' if count == 1 else 's'}"
+    return say.count(count, noun)

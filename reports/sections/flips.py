@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..stored import StoredRun
 
 __all__ = ["FlipRow", "flip_rows"]
@@ -41,12 +41,11 @@ def flip_rows(run: StoredRun) -> list[FlipRow]:
 def _in_units(key: str, value: Any, currency: str) -> str:
     last = key.rpartition(".")[2]
     if not isinstance(value, int | float):
-        return say.plain(value)
+        return say.stated(value)
     if last in ("acceptance", "cached_share", "discount_rate"):
-        return say.percent(value)
+        return say.percent(value) if last == "acceptance" else say.stated_share(value)
     if (key.startswith("investment.") and last in ("compute", "evaluation")) or last in ("failure_cost", "hourly"):
-        return say.amount(value, currency)
+        return say.money(value, currency)
     if last.startswith("price_"):
-        return f"{say.amount(value, currency)} a million"
-    # A flip point is solved to many digits; three are as many as anybody plans by.
-    return say.count(value) if abs(value) >= 100 else f"{value:.3g}"
+        return f"{say.money(value, currency)} a million"
+    return say.count(value)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..stored import StoredRun
 
 __all__ = ["GateRow", "gate_rows", "lead"]
@@ -47,11 +47,11 @@ def gate_rows(run: StoredRun) -> list[GateRow]:
 
 
 def gate_value(value: Any) -> str:
-    """The value that a gate met, in the notation of its condition: 0.6667, not 67 %."""
+    """The value that a gate met, in the notation of its condition: 0.6667, not 67%."""
     if value is None:
         return "no value"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return f"{value:.6g}".replace("-", say.MINUS)
+        return f"{value:.6g}".replace("-", say.minus)
     return str(value)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..examples.examples import MOST_ROWS
 from ..names import named
 from ..stored import StoredRun
@@ -41,7 +41,7 @@ def lead(run: StoredRun) -> str:
         f"{_times(together['baseline'])}, and found them equal {_times(together['equal'])}: "
     )
     return (
-        f"{text}where one was preferred, it was {candidate} on {say.percent(share, digits=0)} of the requests "
+        f"{text}where one was preferred, it was {candidate} on {say.percent(share)} of the requests "
         f"({say.percent_range(preferred['low'], preferred['high'])})."
     )
 
@@ -60,9 +60,7 @@ def _row(part: Mapping[str, Any], name: str, place: int, found: Mapping[str, Any
     preferred = part["preferred"]
     share = "no preference"
     if preferred.get("share") is not None:
-        share = (
-            f"{say.percent(preferred['share'], digits=0)} ({say.percent_range(preferred['low'], preferred['high'])})"
-        )
+        share = f"{say.percent(preferred['share'])} ({say.percent_range(preferred['low'], preferred['high'])})"
     return JudgeRow(
         name=name or f"person {place}",
         rows=say.count(part["rows"]),
@@ -92,7 +90,7 @@ def agreement(run: StoredRun) -> str:
         return ""
     return (
         f"On {_counted(found['rows'], 'request')} that several people judged, two of them chose the same in "
-        f"{say.percent(found['share'], digits=0)} of cases ({say.percent_range(found['low'], found['high'])})."
+        f"{say.percent(found['share'])} of cases ({say.percent_range(found['low'], found['high'])})."
     )
 
 
@@ -117,4 +115,4 @@ def _times(count: int) -> str:
 
 
 def _counted(count: int, noun: str) -> str:
-    return f"{say.count(count)} {noun}{'' if count == 1 else 's'}"
+    return say.count(count, noun)

@@ -7,7 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from .. import numbers as say
+from ...core import UNKNOWN
+from ...core import unbroken as say
 from ..curated import read_texts
 from .differing import differing
 from .rows_left import ID, short
@@ -38,7 +39,7 @@ def new_to_it(data: Mapping[str, Any]) -> str:
     if found is None or not held:
         return ""
     if found:
-        pairs = f"{say.count(found)} pair{'' if found == 1 else 's'}"
+        pairs = say.count(found, "pair")
         return f"{pairs} across the split {'is' if found == 1 else 'are'} alike with the same facts: the test leaks"
     return f"none of the {say.count(held)} held out has a training example alike with the same facts"
 
@@ -91,7 +92,7 @@ def _none_near(found: Mapping[str, Any]) -> str:
 
 
 def _pairs(count: int) -> str:
-    return "none" if not count else f"{say.count(count)} pair{'' if count == 1 else 's'} of rows"
+    return "none" if not count else f"{say.count(count, 'pair')} of rows"
 
 
 def _siblings(count: int | None, tied: float | None) -> str:
@@ -124,7 +125,7 @@ def near_rows(path: Path, data: Mapping[str, Any], *, texts: bool) -> list[Near]
 def likeness(value: Any) -> str:
     """Three decimals, cut and not rounded: what is below the threshold never reads like the threshold itself."""
     if not isinstance(value, int | float):
-        return say.UNKNOWN
+        return UNKNOWN
     return "1" if value >= 1 else f"{int(value * 1000) / 1000:.3f}"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..stored import StoredRun
 
 __all__ = [

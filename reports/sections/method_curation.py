@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import numbers as say
+from ...core import unbroken as say
 from .method_entry import MethodEntry, number
 
 __all__ = ["curation_entries"]
@@ -18,7 +18,7 @@ def curation_entries(data: Mapping[str, Any]) -> list[MethodEntry]:
     limit = f"{threshold:g}" if number(threshold) else "the stated one"
     found = "The search is exact: every pair at or above the threshold is found, none is estimated."
     if near.get("method") == "candidates":
-        share = f" ({say.percent(recall, digits=2)} expected to be found)" if number(recall) else ""
+        share = f" ({say.percent(recall)} expected to be found)" if number(recall) else ""
         found = (
             "Candidates come from MinHash bands and are then counted exactly, so what is named is alike; some pairs may be "
             f"missed{share}. The search of the certificate is exact at any size."

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from .. import numbers as say
+from ...core import unbroken as say
 
 __all__ = ["MethodEntry", "number", "p_words"]
 
@@ -21,7 +21,7 @@ def p_words(p: Any) -> str:
     """`p = 0.012`, `p < 0.0001`; empty where there is none."""
     if not number(p):
         return ""
-    return f"p{say.NBSP}<{say.NBSP}0.0001" if p < 0.0001 else f"p{say.NBSP}={say.NBSP}{p:.4f}"
+    return f"p{say.gap}<{say.gap}0.0001" if p < 0.0001 else f"p{say.gap}={say.gap}{p:.4f}"
 
 
 def number(value: Any) -> TypeGuard[float]:

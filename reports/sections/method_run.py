@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..folders import without_folders
 from ..stored import StoredRun
 from .method_entry import MethodEntry, number
@@ -18,13 +18,13 @@ RULES = {
     4: "a measured risk is over its limit",
     5: "prices or the volume are not stated",
     6: "it hangs on what an unacceptable output costs, which is not stated",
-    7: "payback within the target is likely (80 % or more), the median value is above 0, and no way without training is "
+    7: "payback within the target is likely (80% or more), the median value is above 0, and no way without training is "
     "known to do the same for less",
-    8: "payback within the target is not likely (50 % or less), the median value is not above 0, or a measured way without "
+    8: "payback within the target is not likely (50% or less), the median value is not above 0, or a measured way without "
     "training wins",
     9: "nothing above: the ranges leave it open",
 }
-MOST_UNSCORED = "more than 2 % that could not be scored"
+MOST_UNSCORED = "more than 2% that could not be scored"
 
 
 def requests_entry(run: StoredRun) -> MethodEntry:
@@ -111,7 +111,7 @@ def baseline_entry(run: StoredRun) -> MethodEntry | None:
         ]
         text = (
             f"{baseline}, chosen on {say.count(choice.get('n'))} validation pairs: the cheapest variant without training that "
-            "is not worse than the best one (one-sided 95 % lower end of its difference above the margin). Acceptable there: "
+            "is not worse than the best one (one-sided 95% lower end of its difference above the margin). Acceptable there: "
             f"{', '.join(shares)}."
         )
     elif how == "stated":
@@ -148,7 +148,7 @@ def learning_entry(run: StoredRun) -> MethodEntry | None:
         return None
     text = (
         "err(n) = e + b·n^−c through the error shares, weighted by their binomial variance, e and b at least 0, c from 0.07 to "
-        "1 (the span of published fits: Hestness et al. 2017; Viering and Loog 2021). The gain and its 95 % range come from "
+        "1 (the span of published fits: Hestness et al. 2017; Viering and Loog 2021). The gain and its 95% range come from "
         "2,000 resamplings of groups of requests, all sizes together, each with a curve drawn in proportion to its likelihood. "
         "No further than twice the largest size does the estimate reach."
     )
@@ -179,7 +179,7 @@ def money_entry(run: StoredRun) -> MethodEntry | None:
 _RISKS = {
     "overfitting": "Overfitting: the acceptable share on training requests minus that on test requests, two independent "
     "shares, Newcombe's method 10 (1998) for the lower end; over its limit above 10 points with the lower end above 0.",
-    "memorisation": "Memorisation: outputs with eight words in a row that stand in at most two training groups or 1 % of them, "
+    "memorisation": "Memorisation: outputs with eight words in a row that stand in at most two training groups or 1% of them, "
     "whichever is more, and not in the request, against the references of the same requests, paired; over where the lower "
     "end is above 0.",
     "forgetting": "Forgetting: shipped general prompts with answers that a program checks, base model against tuned model, "

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..stored import StoredRun
 from .method_entry import MethodEntry, number, p_words
 
@@ -26,7 +26,7 @@ def ranges_entry(run: StoredRun) -> MethodEntry:
     found = (run.results.get("quality") or {}).get(run.candidate or "") or {}
     n, groups, effective = found.get("n"), found.get("groups"), found.get("n_effective")
     parts = [
-        "All ranges of shares are two-sided 95 % intervals. That of a single share is Wilson's score interval without "
+        "All ranges of shares are two-sided 95% intervals. That of a single share is Wilson's score interval without "
         "continuity correction (Wilson 1927)."
     ]
     if number(groups) and number(n) and groups < n:
@@ -68,8 +68,8 @@ def comparison_entry(run: StoredRun) -> MethodEntry | None:
     low1 = comparison.get("low_one_sided")
     if number(low1):
         parts.append(
-            f"Whether {candidate} is not worse is read from the one-sided 95 % lower end of the difference, "
-            f"{say.points(low1)}, against the margin."
+            f"Whether {candidate} is not worse is read from the one-sided 95% lower end of the difference, "
+            f"{say.signed_points(low1)}, against the margin."
         )
     if number(comparison.get("detectable_difference")):
         parts.append(_power(comparison))
@@ -113,12 +113,12 @@ def _test(method: str) -> str:
 
 
 def _power(comparison: Mapping[str, Any]) -> str:
-    least = say.points(comparison["detectable_difference"]).removeprefix("+")
+    least = say.points(comparison["detectable_difference"])
     share = comparison.get("discordant_share")
     at = f" ({say.percent(share)})" if number(share) else ""
     return (
-        f"A test of this size detects a true difference of {least} or more in four of five tests (power 80 %, two-sided "
-        f"5 %), by Connor's formula (1987) at the measured share of requests on which the two differ{at}, one differing and "
+        f"A test of this size detects a true difference of {least} or more in four of five tests (power 80%, two-sided "
+        f"5%), by Connor's formula (1987) at the measured share of requests on which the two differ{at}, one differing and "
         "one agreeing request added, on the effective number of requests."
     )
 
@@ -136,7 +136,7 @@ def _others(run: StoredRun, difference: Mapping[str, Any]) -> list[str]:
             continue
         told.add(pair)
         lines.append(
-            f"{part.get('candidate')} against {part.get('baseline')}: {say.points(gap['value'])} "
+            f"{part.get('candidate')} against {part.get('baseline')}: {say.signed_points(gap['value'])} "
             f"({say.points_range(gap.get('low'), gap.get('high'))}{', ' + p if (p := p_words(part.get('p_value'))) else ''})"
         )
     if not lines:
@@ -165,7 +165,7 @@ def check_lines(run: StoredRun) -> list[CheckLine]:
     return [
         (
             name,
-            say.points(found.get("value")),
+            say.signed_points(found.get("value")),
             say.points_range(found.get("low"), found.get("high")),
             say.count(found.get("n")),
             _bare(found.get("p_value")),
@@ -181,7 +181,7 @@ def _order(found: Mapping[str, Any]) -> float:
 
 
 def _bare(p: Any) -> str:
-    return p_words(p).removeprefix(f"p{say.NBSP}").removeprefix(f"={say.NBSP}") or "–"
+    return p_words(p).removeprefix(f"p{say.gap}").removeprefix(f"={say.gap}") or "–"
 
 
 def likeness_entry(run: StoredRun) -> MethodEntry | None:

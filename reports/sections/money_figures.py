@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..charts.axes import linear_axis, log_axis
 from ..charts.curves import Band, Curve, Flag, curve_chart
 from ..charts.distribution import Bin, distribution_chart
@@ -27,7 +27,6 @@ PRINTED = 7  # rows of the volume table that matter on paper
 SWINGS, LEAST_SWING = 10, 0.02  # inputs in the tornado; what moves less than this share of the widest is only counted
 SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 FAR_TARGET = 6  # a target so many times as far as the last bar would press all bars into a corner
-THOUSANDS = 1_000  # gains beside which half a unit is nothing
 HOW = ("money", "How the futures are drawn")
 
 
@@ -43,17 +42,17 @@ def parts_figure(run: StoredRun) -> Markup:
     )
     if not known or start is None or end is None:
         return Markup("")
-    rows = [Row(str(run.baseline), (Bar(0, start, "baseline"),), say.amount(start, currency))]
-    table, at, edges = [(str(run.baseline), say.amount(start, currency))], start, [start, end]
+    rows = [Row(str(run.baseline), (Bar(0, start, "baseline"),), say.money(start, currency))]
+    table, at, edges = [(str(run.baseline), say.money(start, currency))], start, [start, end]
     for name, value in known:
-        change = "no change" if not value else f"{say.MINUS if value > 0 else '+'}{say.amount(abs(value), currency)}"
+        change = "no change" if not value else f"{say.minus if value > 0 else '+'}{say.money(abs(value), currency)}"
         bars = (Bar(at, at - value, "gain" if value >= 0 else "loss"),)
         rows.append(Row(name, bars, change))
         table.append((name, change))
         at -= value
         edges.append(at)
-    rows.append(Row(str(run.candidate), (Bar(0, end, "candidate"),), say.amount(end, currency)))
-    table.append((str(run.candidate), say.amount(end, currency)))
+    rows.append(Row(str(run.candidate), (Bar(0, end, "candidate"),), say.money(end, currency)))
+    table.append((str(run.candidate), say.money(end, currency)))
     what = "an acceptable output" if money.get("failures") == "drop" else "a request"
     figure = Figure(
         f"From the cost of {what} to the other", "; ".join(f"{name}: {value}" for name, value in table),
@@ -78,12 +77,8 @@ def payback_figure(run: StoredRun) -> Markup:
 
 
 def futures(share: float) -> str:
-    """A share of the drawn futures: `94 of 100`; what is not quite none or all says so."""
-    if 0 < share < 0.005:
-        return "fewer than 1 of 100"
-    if 0.995 <= share < 1:
-        return "more than 99 of 100"
-    return f"{say.whole(share * 100)} of 100" if share else "none of 100"
+    """A share of the drawn futures: `94 of 100`."""
+    return f"{say.of_hundred(share)} of 100"
 
 
 def _spans(money: Mapping[str, Any]) -> str:
@@ -93,7 +88,7 @@ def _spans(money: Mapping[str, Any]) -> str:
     said = "" if (low, high) == (None, None) else f"In 90 of 100 futures it takes {say.days_range(low, high)}. "
     if None in (least, most):
         return said
-    return f"{said}In 90 of 100 futures the gain is {say.amount_range(least, most, money.get('currency') or '')}. "
+    return f"{said}In 90 of 100 futures the gain is {say.money_range(least, most, money.get('currency') or '')}. "
 
 
 def _payback(found: Mapping[str, Any], inside: float | None, spans: str) -> Markup:
@@ -116,11 +111,11 @@ def _payback(found: Mapping[str, Any], inside: float | None, spans: str) -> Mark
     picture = Markup("")
     if bins:
         near = target <= FAR_TARGET * bins[-1].end
-        x = linear_axis([0.0, bins[-1].end, *([target] if near else [])], say.plain)
+        x = linear_axis([0.0, bins[-1].end, *([target] if near else [])], say.stated)
         flag = Flag(target, f"target: {say.days(target)}") if near else None
         y = linear_axis([each.share for each in bins], say.percent, most_steps=4)
         picture = distribution_chart(bins, x, y, x_title="days until the money is back", flag=flag)
-    table = [(f"{say.plain(each.start)} to {say.plain(each.end)}", say.percent(each.share)) for each in bins]
+    table = [(f"{say.stated(each.start)} to {say.stated(each.end)}", say.percent(each.share)) for each in bins]
     table += [("later", say.percent(beyond)), ("never", say.percent(never))]
     note = f"The money takes longer than is drawn in {futures(beyond)}. " if beyond else ""
     figure = Figure(
@@ -142,7 +137,7 @@ def _gain(money: Mapping[str, Any]) -> Markup:
         return Markup("")
     x = linear_axis([each for b in bins for each in (b.start, b.end)], axis_words)
     y = linear_axis([each.share for each in bins], say.percent, most_steps=4)
-    table = [(say.amount_range(each.start, each.end, currency), say.percent(each.share)) for each in bins] + [
+    table = [(say.money_range(each.start, each.end, currency), say.percent(each.share)) for each in bins] + [
         ("less", say.percent(found["below"])),
         ("more", say.percent(found["beyond"])),
     ]
@@ -177,7 +172,7 @@ def volume_figure(run: StoredRun) -> Markup:
     first, last = lines[0], lines[-1]
     text = "; ".join(
         [
-            f"{say.amount(line['npv'], currency)} at {say.count(line['requests_per_day'])} requests a day"
+            f"{say.money(line['npv'], currency)} at {say.count(line['requests_per_day'])} requests a day"
             for line in (first, last)
         ]
         + [flag.text for flag in flags]
@@ -200,13 +195,11 @@ def volume_figure(run: StoredRun) -> Markup:
 def _volume_table(money: Mapping[str, Any], *, banded: bool) -> tuple[tuple[str, ...], ...]:
     """The whole curve in numbers; older runs know no range of the gain."""
     currency, rows, curve = money.get("currency") or "", [], money["volume_curve"]
-    known = [line.get(key) for line in curve for key in ("npv", "npv_p5", "npv_p95")]
-    decimals = _gain_decimals([each for each in known if each is not None] or [0.0])
     for line in curve:
-        gain = say.amount(line.get("npv"), currency, decimals=decimals)
+        gain = say.money(line.get("npv"), currency)
         row = (say.count(line["requests_per_day"]), say.days(line.get("payback_days")), gain)
         ends = line.get("npv_p5"), line.get("npv_p95")
-        rows.append((*row, say.amount_range(*ends, currency, decimals=decimals)) if banded else row)
+        rows.append((*row, say.money_range(*ends, currency)) if banded else row)
     return tuple(rows)
 
 
@@ -220,8 +213,7 @@ def volume_rows(run: StoredRun) -> list[tuple[str, ...]]:
         return min((abs(math.log(line["requests_per_day"]) - mark) for mark in marks), default=0.0)
 
     kept = sorted(sorted(lines, key=distance)[:PRINTED], key=lambda line: line["requests_per_day"])
-    decimals = _gain_decimals([line["npv"] for line in kept] or [0.0])
-    gains = [say.amount(line["npv"], currency, decimals=decimals) for line in kept]
+    gains = [say.money(line["npv"], currency) for line in kept]
     return [
         (say.count(line["requests_per_day"]), say.days(line.get("payback_days")), gain)
         for line, gain in zip(kept, gains, strict=True)
@@ -260,13 +252,12 @@ def tornado_figure(run: StoredRun) -> Markup:
     lines = [line for line in money.get("tornado") or [] if None not in (line.get("npv_low"), line.get("npv_high"))]
     lines.sort(key=lambda line: -abs(line["npv_high"] - line["npv_low"]))
     # What moves nothing that anybody would see is left out.
-    lines = [line for line in lines if say.amount(line["npv_low"], currency) != say.amount(line["npv_high"], currency)]
+    lines = [line for line in lines if say.money(line["npv_low"], currency) != say.money(line["npv_high"], currency)]
     if not lines or money.get("npv") is None:  # without a gain as it is counted there is none to move
         return Markup("")
     middle, widest = money["npv"], abs(lines[0]["npv_high"] - lines[0]["npv_low"])
     shown = [line for line in lines[:SWINGS] if abs(line["npv_high"] - line["npv_low"]) >= LEAST_SWING * widest]
-    decimals = _gain_decimals([money["npv"], *(line[f"npv_{end}"] for line in lines for end in ("low", "high"))])
-    swings = [_swing(line, currency, decimals) for line in shown]
+    swings = [_swing(line, currency) for line in shown]
     ends = [middle, *(end.outcome for swing in swings for end in swing.ends)]
     # Bars start at the gain, not at nought: nought is on the axis only where it is near.
     zero = min(map(abs, ends)) <= max(ends) - min(ends) or min(ends) < 0 < max(ends)
@@ -274,11 +265,11 @@ def tornado_figure(run: StoredRun) -> Markup:
     table = tuple(
         (words(line["key"]), _range(line), f"{low.words} to {high.words}")
         for line in lines
-        for low, high in [_swing(line, currency, decimals).ends]
+        for low, high in [_swing(line, currency).ends]
     )
     rest = len(lines) - len(shown)
     note = (
-        f"The dashed line is {say.amount(middle, currency, decimals=decimals)}, the gain as it is counted. Each bar moves "
+        f"The dashed line is {say.money(middle, currency)}, the gain as it is counted. Each bar moves "
         "one input from one end of its range to the other and leaves all others as they are; hatched is worse. A measured "
         "number ranges over 90 of 100 futures."
     )
@@ -291,13 +282,13 @@ def tornado_figure(run: StoredRun) -> Markup:
     return render_figure(figure, tornado_chart(swings, axis, middle=middle))
 
 
-def _swing(line: Mapping[str, Any], currency: str, decimals: int) -> Swing:
+def _swing(line: Mapping[str, Any], currency: str) -> Swing:
     key = str(line["key"])
     ends = [
         End(
             f"at {input_value(key, _three(line.get(end)))}:",
             line[f"npv_{end}"],
-            say.amount(line[f"npv_{end}"], currency, decimals=decimals),
+            say.money(line[f"npv_{end}"], currency),
         )
         for end in ("low", "high")
     ]
@@ -307,11 +298,6 @@ def _swing(line: Mapping[str, Any], currency: str, decimals: int) -> Swing:
 def _range(line: Mapping[str, Any]) -> str:
     low, high = (input_value(str(line["key"]), _three(line.get(end))) for end in ("low", "high"))
     return f"{low} to {high}"
-
-
-def _gain_decimals(gains: Sequence[float]) -> int:
-    """The decimals of gains over a year or so, all alike: beside thousands nobody asks for the cents of any."""
-    return 0 if max(map(abs, gains)) >= THOUSANDS else say.shared_decimals(gains)
 
 
 def _three(value: Any) -> Any:
@@ -325,5 +311,5 @@ def axis_words(value: float) -> str:
     """A value at a tick: the number alone, large ones with their scale in words; the title says the unit."""
     for scale, name in SCALES:
         if abs(value) >= scale:
-            return f"{say.plain(round(value / scale, 6))}{say.NBSP}{name}"
-    return say.plain(round(value, 12))
+            return f"{say.stated(round(value / scale, 6))}{say.gap}{name}"
+    return say.stated(round(value, 12))

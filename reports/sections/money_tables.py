@@ -6,7 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from .. import numbers as say
+from ...core import UNKNOWN
+from ...core import unbroken as say
 from ..stored import StoredRun
 from .cost_range import cost_range, hosts_machines
 from .tracing import ASSUMPTION, LINE, traced
@@ -14,7 +15,6 @@ from .tracing import ASSUMPTION, LINE, traced
 __all__ = ["CostRow", "Step", "alternative_rows", "cost_rows", "costed", "money_steps"]
 
 # The sums in the results of the short steps, one column.
-STEPS = ("saving_per_request", "investment", "saving_per_day", "break_even_failure_cost", "npv")
 # The line of the cost table that counts in the end, by what happens to unacceptable outputs.
 COUNTS = {"ignore": "cost_per_request", "drop": "cost_per_acceptable_output"}
 
@@ -64,7 +64,7 @@ def cost_rows(run: StoredRun) -> list[CostRow]:
         return CostRow(label, tuple(cells), total=key == counts)
 
     def sum_of(value: float | None) -> str:
-        return say.amount(value, currency)
+        return say.money(value, currency)
 
     def per_acceptable(value: float | None) -> str:
         return "none acceptable" if value is None else sum_of(value)
@@ -97,13 +97,12 @@ def money_steps(run: StoredRun) -> list[Step]:
     """From the saving of one request to the payback, each step with its numbers."""
     money = run.results["money"]
     currency, variants = money.get("currency") or "", money.get("variants") or {}
-    decimals = say.shared_decimals(money.get(key) for key in STEPS)
 
     def sum_of(key: str) -> str:
-        return say.amount(money.get(key), currency, decimals=decimals)
+        return say.money(money.get(key), currency)
 
     def cost(name: str | None) -> str:
-        return say.amount((variants.get(name or "") or {}).get("effective_cost_per_request"), currency)
+        return say.money((variants.get(name or "") or {}).get("effective_cost_per_request"), currency)
 
     if money.get("saving_per_request") is None:
         return []
@@ -118,39 +117,38 @@ def money_steps(run: StoredRun) -> list[Step]:
         Step("To be spent once", "everything under “investment” in the list of assumptions", sum_of("investment")),
     ]
     if volume is not None:
-        less = f" − {say.amount(running, currency)} of running costs" if running else ""
+        less = f" − {say.money(running, currency)} of running costs" if running else ""
         how = f"{sum_of('saving_per_request')} × {say.count(volume)} requests a day{less}"
         steps.append(Step("Saved in a day", how, sum_of("saving_per_day")))
         how = f"{sum_of('investment')} ÷ {sum_of('saving_per_day')} a day{_ramp(money)}"
         if (money.get("saving_per_day") or 0) <= 0:
             how = "a day that saves nothing earns nothing back"
         steps.append(Step("Paid back after", how, say.days(money.get("payback_days")), total=True))
-    return steps + _thresholds(money, currency, decimals)
+    return steps + _thresholds(money, currency)
 
 
 def alternative_rows(run: StoredRun) -> list[tuple[str, ...]]:
     """The ways without tuning: name, cost of a request, less than the baseline, acceptable, payback of tuning against it."""
     money = run.results["money"]
     currency, rows, ways = money.get("currency") or "", [], money.get("alternatives") or []
-    decimals = say.shared_decimals((way.get("tuning") or {}).get("npv") for way in ways)
     for way in ways:
         tuning, saved = way.get("tuning") or {}, way.get("saving_share")
         known = way.get("acceptance") is not None
         rows.append(
             (
                 str(way["name"]),
-                say.amount(way.get("effective_cost_per_request"), currency),
+                say.money(way.get("effective_cost_per_request"), currency),
                 say.percent(saved),
-                f"{say.percent(way.get('acceptance'))} ({way.get('acceptance_from')})" if known else say.UNKNOWN,
+                f"{say.percent(way.get('acceptance'))} ({way.get('acceptance_from')})" if known else UNKNOWN,
                 say.days(tuning.get("payback_days"))
                 if tuning.get("saving_per_day") is not None
-                else say.amount(tuning.get("npv"), currency, decimals=decimals),
+                else say.money(tuning.get("npv"), currency),
             )
         )
     return rows
 
 
-def _thresholds(money: Mapping[str, Any], currency: str, decimals: int) -> list[Step]:
+def _thresholds(money: Mapping[str, Any], currency: str) -> list[Step]:
     """The figures beside the payback, those that exist."""
     horizon = money.get("horizon_days")
     steps = [
@@ -166,7 +164,7 @@ def _thresholds(money: Mapping[str, Any], currency: str, decimals: int) -> list[
     ]
 
     def write(value: float) -> str:
-        return say.amount(value, currency, decimals=decimals)
+        return say.money(value, currency)
 
     return [
         Step(what, how, text.format(count=say.count(found), money=write(found)), total=key == "npv")

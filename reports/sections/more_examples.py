@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..charts.axes import linear_axis
 from ..charts.curves import Band, Curve, curve_chart
 from ..charts.figure import Figure, render_figure
@@ -35,7 +35,7 @@ def curve_figure(run: StoredRun) -> Markup:
         bands.append(Band("range of what they would add", ((start, share, share), (to, low, high)), "baseline"))
     lines = [*found, *([promise] if promise else [])]
     x = linear_axis([size for size, *_ in lines], say.count, tight=True)
-    y = linear_axis([end for _, *ends in lines for end in ends], lambda share: say.percent(share, digits=0))
+    y = linear_axis([end for _, *ends in lines for end in ends], lambda share: say.percent(share))
     rows = tuple(
         (f"{say.count(size)} pairs", say.percent(share), say.percent_range(low, high))
         for size, share, low, high in found
@@ -72,12 +72,12 @@ def curve_sentence(run: StoredRun) -> str:
         return _stop(str(_curve(run).get("sentence") or ""))
     to, value, low, high = gain
     twice = f"Twice the examples ({say.count(to)} pairs)"
-    ends = f"{_ends(low, high)}{say.NBSP}points"
+    ends = f"{_ends(low, high)}{say.gap}points"
     if high < HALF_A_POINT:
         return f"{twice} would change nothing to speak of."
     if value < HALF_A_POINT:
         return f"{twice} would change little: {ends} more of the outputs would be acceptable."
-    return f"{twice} would make about {say.points(value).lstrip('+')} more of the outputs acceptable ({ends})."
+    return f"{twice} would make about {say.points(value)} more of the outputs acceptable ({ends})."
 
 
 def curve_evidence(run: StoredRun) -> str:
@@ -86,7 +86,7 @@ def curve_evidence(run: StoredRun) -> str:
 
 
 def _ends(low: float, high: float) -> str:
-    first, last = (say.points(end).lstrip("+").split(say.NBSP)[0] for end in (low, high))
+    first, last = (say.points(end).split(say.gap)[0] for end in (low, high))
     return f"{first} to {last}"
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ...core import unbroken as say
 from ...curate import table_name
-from .. import numbers as say
 from ..curated import StoredCuration
 from ..folders import without_folders
 from ..stored import StoredRun
@@ -81,7 +81,7 @@ def facts(origin: Mapping[str, Any]) -> list[tuple[str, str]]:
 def software(origin: Mapping[str, Any]) -> str:
     """The versions in one line."""
     versions = _mapping(origin.get("versions")).items()
-    return ", ".join(f"{name}{say.NBSP}{version}" for name, version in versions)
+    return ", ".join(f"{name}{say.gap}{version}" for name, version in versions)
 
 
 def fingerprints(origin: Mapping[str, Any]) -> list[tuple[str, str]]:

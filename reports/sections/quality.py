@@ -5,7 +5,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from .. import numbers as say
+from ...core import UNKNOWN
+from ...core import unbroken as say
 from ..charts.axes import linear_axis
 from ..charts.figure import Figure, render_figure
 from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
@@ -32,11 +33,11 @@ def lead(run: StoredRun) -> str:
     if name is None or share is None:
         return "No output could be scored, so nothing is known of how well the rules are kept."
     on = f" of {say.count(scored['n'])} requests" if scored.get("n") else " of the requests"
-    text = f"{sentence(named(name))} keeps every rule that must hold on {say.percent(share, digits=0)}{on}"
+    text = f"{sentence(named(name))} keeps every rule that must hold on {say.percent(share)}{on}"
     other = ((run.results["quality"].get(run.baseline or "") or {}).get("acceptable") or {}).get("share")
     if run.baseline is None or other is None:
         return f"{text}."
-    return f"{text}, {named(run.baseline)} on {say.percent(other, digits=0)}{_moves_words(run)}."
+    return f"{text}, {named(run.baseline)} on {say.percent(other)}{_moves_words(run)}."
 
 
 def _moves_words(run: StoredRun) -> str:
@@ -51,7 +52,7 @@ def _moves_words(run: StoredRun) -> str:
 
 
 def _rules(count: int) -> str:
-    return f"{say.count(count)} rule{'' if count == 1 else 's'}"
+    return say.count(count, "rule")
 
 
 def role_of(run: StoredRun, name: str) -> str:
@@ -70,7 +71,7 @@ def shares_figure(run: StoredRun) -> Markup:
         for index, (name, found, role) in enumerate(lines):
             share, low, high = found.get("share"), found.get("low"), found.get("high")
             marks = (Mark(share, low, high, role),) if share is not None else ()
-            in_range = say.percent_range(low, high) if low is not None else say.UNKNOWN
+            in_range = say.percent_range(low, high) if low is not None else UNKNOWN
             heading, small = (title, about) if index == 0 else ("", "")
             rows.append(Row(name, marks, _with_range(share, low, high), heading=heading, about=small))
             table.append((f"{title}: {name}", say.percent(share), in_range))
@@ -95,7 +96,7 @@ def difference_figure(run: StoredRun) -> Markup:
         name, role = f"{found['candidate']} minus {found['baseline']}", role_of(run, found["candidate"])
         ends += [value, low or 0, high or 0]
         rows.append(Row(name, (Mark(value, low, high, role),), _points_with_range(value, low, high)))
-        table.append((name, say.points(value), say.points_range(low, high)))
+        table.append((name, say.signed_points(value), say.points_range(low, high)))
     figure = Figure(
         "Difference in acceptable outputs, in percentage points",
         "; ".join(f"{name}: {value}, range {span}" for name, value, span in table),
@@ -105,7 +106,7 @@ def difference_figure(run: StoredRun) -> Markup:
         id="difference",
         how=("comparison", "How the same requests are compared"),
     )
-    axis = linear_axis(ends, lambda v: say.points(v).split("\u00a0")[0])
+    axis = linear_axis(ends, lambda v: say.signed_points(v).split(say.gap)[0])
     return render_figure(figure, rows_chart(rows, axis))
 
 
@@ -169,9 +170,9 @@ def _key(run: StoredRun) -> Markup:
 
 def _points_with_range(value: float, low: float | None, high: float | None) -> Markup | str:
     if low is None or high is None:
-        return say.points(value)
+        return say.signed_points(value)
     return Markup("<b>{}</b> <small>{}</small>").format(
-        say.points(value), say.points_range(low, high).split("\u00a0")[0]
+        say.signed_points(value), say.points_range(low, high).split(say.gap)[0]
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .. import numbers as say
+from ...core import unbroken as say
 
 __all__ = ["KINDS", "Kind", "risk_number"]
 
@@ -48,7 +48,7 @@ KINDS = {
         "other things as well.",
         "If it serves other requests too, train less long or at a lower learning rate; else note it and go on.",
         difference=True,
-        limit_words=f"not surely more than 5{say.NBSP}points down",
+        limit_words=f"not surely more than 5{say.gap}points down",
     ),
     "drift": Kind(
         "Drift: the base model goes",
@@ -84,14 +84,14 @@ def risk_number(value: Any, unit: Any, kind: Kind) -> str:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return str(value)
     if unit == "share":
-        return say.points(value) if kind.difference and kind.side != "at most" else (
-            say.points(value).lstrip("+") if kind.difference else say.percent(value)
+        return say.signed_points(value) if kind.difference and kind.side != "at most" else (
+            say.points(value) if kind.difference else say.percent(value)
         )  # fmt: skip
     if unit == "share of the best loss":
         return f"{say.percent(value)} above the best loss"
     if unit == "days per change":
         return say.duration(value * 86_400) if abs(value) < 1 else say.days(value)
     if unit == "days":
-        return f"{say.count(round(value))}{say.NBSP}days"
-    text = say.plain(float(f"{value:.3g}")) if abs(value) < 1000 else say.count(round(value))
-    return f"{text}{say.NBSP}{str(unit).replace(' ', say.NBSP)}" if unit else text
+        return say.count(round(value), "day")
+    text = say.count(value)
+    return f"{text}{say.gap}{str(unit).replace(' ', say.gap)}" if unit else text

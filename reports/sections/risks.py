@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..charts.axes import Axis
 from ..charts.rows import Mark, mini_rows
 from ..first_screen.typography import typeset_parts
@@ -125,7 +125,7 @@ def _range(risk: Mapping[str, Any], kind: Kind) -> str:
     low, high = _finite(risk.get("low")), _finite(risk.get("high"))
     if not kind.difference or low is None:
         return ""
-    return f" (at least {say.points(low)})" if high is None else f" ({say.points_range(low, high)})"
+    return f" (at least {say.signed_points(low)})" if high is None else f" ({say.points_range(low, high)})"
 
 
 def _evidence(risk: Mapping[str, Any], *, checked: bool) -> str:
@@ -152,7 +152,7 @@ def _sentence(text: str) -> str:
 
 def _words(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "; ".join(f"{str(key).replace('_', ' ')}: {say.plain(found)}" for key, found in value.items())
+        return "; ".join(f"{str(key).replace('_', ' ')}: {say.stated(found)}" for key, found in value.items())
     if isinstance(value, list):
         return "; ".join(map(str, value))
     return "" if value is None else str(value)

@@ -6,10 +6,10 @@ from typing import Any
 
 import polars as pl
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..curated import StoredCuration, ledger_place, read_texts
 
-__all__ = ["Example", "Left", "left_rest", "left_rows", "rule_words", "sentences_of", "short", "small_percent"]
+__all__ = ["Example", "Left", "left_rest", "left_rows", "rule_words", "sentences_of", "short"]
 
 RULES = {
     "exact_duplicate": "Input and output of another row again",
@@ -81,7 +81,7 @@ def left_rows(run: StoredCuration, *, texts: bool) -> list[Left]:
             words=short(rule_words(rule, sentences_of(run.summary)), SENTENCE),
             outcome=outcome,
             rows=say.count(n),
-            share=small_percent(n / read),
+            share=say.percent(n / read),
             examples=tuple(_example(row, said, texts=texts) for row in shown[outcome, rule]),
         )
         for outcome, rule, n in counts.iter_rows()
@@ -137,11 +137,6 @@ def short(text: str, most: int = TEXT) -> str:
     """The text on one line, cut where it is long."""
     flat = " ".join(text[: 20 * most].split())
     return flat if len(flat) <= most else flat[: most - 1] + "…"
-
-
-def small_percent(share: float | None) -> str:
-    """A percentage; what is there but would round to nothing says so."""
-    return f"under 0.1{say.NBSP}%" if share and share < 0.0005 else say.percent(share)
 
 
 def sentences_of(data: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..charts.axes import Axis
 from ..charts.figure import Figure, render_figure
 from ..charts.rows import dumbbell
@@ -15,7 +15,7 @@ from ..stored import StoredRun
 
 __all__ = ["PERCENT", "CheckRow", "check_rows", "most_broken", "moved_figure", "moves", "shown_variants", "split_rows"]
 
-PERCENT = Axis(0, 1, tuple((tick / 4, f"{tick * 25}\u00a0%") for tick in range(5)))
+PERCENT = Axis(0, 1, tuple((tick / 4, f"{tick * 25}%") for tick in range(5)))
 CHANCE = 0.05  # a move is said to be more than chance below this probability, the verdict's own level
 CLEAR = 0.05  # without a test of chance: a move of five points is drawn as one
 MOST_ROWS = 20  # rules in the open
@@ -68,7 +68,7 @@ def check_rows(run: StoredRun) -> list[CheckRow]:
             level=str(about.get("level") or ""),
             about=str(about.get("about") or ""),
             broken=tuple(_broken_text(quality[name], found[name]) for name in run.variants),
-            change=say.points(move) if move is not None else "–",
+            change=say.signed_points(move) if move is not None else "–",
             before=before,
             after=after,
             moved=_moved(run, check),
@@ -114,7 +114,7 @@ def moved_figure(run: StoredRun, rows: Sequence[CheckRow]) -> Markup:
     less = "moved less" if any(line.moved for line in left) else "hardly moved"
     note = f"And {say.count(len(left))} rule{'s' if len(left) > 1 else ''} that {less}." if left else ""
     table = tuple(
-        (line.name, say.percent(line.before), say.percent(line.after), say.points(line.after - line.before))
+        (line.name, say.percent(line.before), say.percent(line.after), say.signed_points(line.after - line.before))
         for line in shown
     )
     text = "; ".join(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .. import numbers as say
+from ...core import unbroken as say
 
 __all__ = ["DEFAULTS", "Setting", "settings_of"]
 
@@ -83,7 +83,7 @@ def _training(results: Mapping[str, Any], config: Mapping[str, Any]) -> list[Set
         if not _number(value):
             continue
         source = "by rule" if isinstance(ruled, list) and key in ruled else _source(config, "train", key)
-        found.append(Setting(f"train.{key}", words, say.plain(value), source, decides))
+        found.append(Setting(f"train.{key}", words, say.stated(value), source, decides))
     return found
 
 
@@ -153,11 +153,11 @@ def _each(values: Mapping[str, str]) -> str:
 
 
 def _plain(value: Any) -> str:
-    return "as long as the training outputs need" if value == "auto" else say.plain(value)
+    return "as long as the training outputs need" if value == "auto" else say.stated(value)
 
 
 def _bare_points(share: float) -> str:
-    return say.points(share).removeprefix("+")
+    return say.points(share)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..names import named
 from ..stored import StoredRun
 from .assumptions import assumption_groups, assumption_sources, words
@@ -71,10 +71,10 @@ def _cost_sentence(run: StoredRun, money: Mapping[str, Any]) -> str:
     if hosted and money.get("requests_per_day") is not None:
         unit, saved = "A day costs", money.get("saving_per_day") or 0
     if share is None:
-        much = say.amount(abs(saved), money.get("currency") or "")
+        much = say.money(abs(saved), money.get("currency") or "")
         share = saved
     else:
-        much = say.percent(abs(share), digits=0 if abs(share) >= 0.1 else 1)
+        much = say.percent(abs(share))
     if not share:
         return f"{unit} the same with {named(run.candidate)} as with {named(run.baseline)}"
     return (
@@ -85,13 +85,13 @@ def _cost_sentence(run: StoredRun, money: Mapping[str, Any]) -> str:
 def _payback_sentence(money: Mapping[str, Any]) -> str:
     """When the spending is back, as the second half of the sentence."""
     currency, spent = money.get("currency") or "", money.get("investment") or 0
-    sum_ = say.amount(spent, currency)
+    sum_ = say.money(spent, currency)
     if money.get("requests_total") is not None:
         left, total = money.get("npv"), say.count(money["requests_total"])
         if left is None:
             return "."
         after = f"after the {sum_} to be spent, " if spent > 0 else ""
-        return f"; {after}{total} requests {'leave' if left >= 0 else 'lose'} {say.amount(abs(left), currency)}."
+        return f"; {after}{total} requests {'leave' if left >= 0 else 'lose'} {say.money(abs(left), currency)}."
     if money.get("saving_per_day") is None:
         return "; how soon the spending is back depends on requests a day, which nobody stated."
     days, (low, high) = money.get("payback_days"), (money.get("payback_days_p5"), money.get("payback_days_p95"))
@@ -109,5 +109,5 @@ def _never(money: Mapping[str, Any], end: str) -> str:
     """Why a day saves nothing, and what follows."""
     running, saved = money.get("running_cost_per_day") or 0, money.get("saving_per_request") or 0
     if saved > 0 and running > 0 and (money.get("saving_share") or 0) >= 0:
-        return f", but running costs of {say.amount(running, money.get('currency') or '')} a day take more: {end}."
+        return f", but running costs of {say.money(running, money.get('currency') or '')} a day take more: {end}."
     return f": {end}."

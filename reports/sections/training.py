@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..charts.axes import linear_axis
 from ..charts.curves import Curve, Flag, curve_chart
 from ..charts.figure import Figure, render_figure
@@ -48,7 +48,7 @@ def lead(run: StoredRun) -> str:
     training = run.results.get("training") or {}
     pairs, seconds = _number(training.get("train_pairs")), _number(training.get("seconds"))
     best, loss = _number(training.get("best_step")), _number(training.get("validation_loss"))
-    learnt = f"{say.count(pairs)} pair{'' if pairs == 1 else 's'}" if pairs is not None else "The pairs"
+    learnt = say.count(pairs, "pair") if pairs is not None else "The pairs"
     first = f"{learnt} {'was' if pairs == 1 else 'were'} learnt"
     if seconds is not None:
         first += f" in {say.duration(seconds)}"
@@ -122,7 +122,7 @@ def _steps(training: Mapping[str, Any]) -> str | None:
     if steps is None:
         return None
     early = ", stopped early because the validation loss no longer fell" if training.get("stopped_early") else ""
-    each = f", {say.count(size)} {'pair' if size == 1 else 'pairs'} each" if size else ""
+    each = f", {say.count(size, 'pair')} each" if size else ""
     return f"{say.count(steps)}{each}{early}"
 
 

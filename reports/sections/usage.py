@@ -5,7 +5,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from .. import numbers as say
+from ...core import UNKNOWN
+from ...core import unbroken as say
 from ..charts.axes import linear_axis
 from ..charts.figure import Figure, render_figure
 from ..charts.rows import Bar, Mark, Row, rows_chart
@@ -67,12 +68,12 @@ def time_figure(run: StoredRun) -> Markup:
         ends += [middle, slow or 0]
         mark = Mark(middle, middle if slow is not None else None, slow, role_of(run, name))
         rows.append(Row(name, (mark,), _seconds(middle, slow), note=_rate(rate) if rate is not None else ""))
-        table.append((name, say.duration(middle), say.duration(slow), say.UNKNOWN if rate is None else _rate(rate)))
+        table.append((name, say.duration(middle), say.duration(slow), UNKNOWN if rate is None else _rate(rate)))
     text = "; ".join(f"{row[0]}: {row[1]}, one in twenty over {row[2]}" for row in table)
     note = "The mark is the median: half of the answers took less. The band reaches to the time that one in twenty exceeds."
     head = ("Variant", "Median", "One in twenty exceeds", "Pace")
     figure = Figure("Seconds per answer", text, head, tuple(table), note)
-    return render_figure(figure, rows_chart(rows, linear_axis(ends, lambda v: f"{say.plain(v)}\u00a0s")))
+    return render_figure(figure, rows_chart(rows, linear_axis(ends, lambda v: f"{say.stated(v)}{say.gap}s")))
 
 
 def _tokens_words(run: StoredRun) -> str:
@@ -129,7 +130,7 @@ def _fixed_words(run: StoredRun, name: str) -> str:
     variant = (run.results.get("variants") or {}).get(name) or {}
     guide, shots = variant.get("guide_tokens"), variant.get("few_shot")
     parts = [f"style guide of {_tokens(guide)}"] if guide else []
-    parts += [f"{say.count(shots)} example{'' if shots == 1 else 's'}"] if shots else []
+    parts += [say.count(shots, "example")] if shots else []
     return f"sends a {' and '.join(parts)}" if guide else f"sends {parts[0]}" if parts else ""
 
 
@@ -151,7 +152,7 @@ def _counted(number: float | None) -> str:
 
 
 def _tokens(number: float) -> str:
-    return f"{say.count(round(number))} token{'' if round(number) == 1 else 's'}"
+    return say.count(round(number), "token")
 
 
 def _total(total: float, found: Mapping[str, Any]) -> Markup | str:

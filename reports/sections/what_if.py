@@ -9,8 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ...core import unbroken as say
 from ...evaluate import ONE, Figures, Plan, figures, read_inputs
-from .. import numbers as say
 from ..names import named
 from ..stored import StoredRun
 from .what_if_fields import field_groups
@@ -53,7 +53,7 @@ def lead(run: StoredRun) -> str:
         )
     before, after = _float(as_it_is.payback_days), _float(half.payback_days)
     if inputs["investment"] <= 0 and before is not None and after is not None:
-        gains = say.amount(_float(half.npv), currency), say.amount(_float(as_it_is.npv), currency)
+        gains = say.money(_float(half.npv), currency), say.money(_float(as_it_is.npv), currency)
         return f"At half the volume the gain is {gains[0]} instead of {gains[1]}; {tail}"
     if before is None and after is None:
         twice = _float(_counted(inputs, volume=TWICE).payback_days)
@@ -70,7 +70,7 @@ def lead(run: StoredRun) -> str:
 
 def _left(npv: float | None, currency: str) -> str:
     """What a batch leaves over or loses."""
-    sum_ = say.amount(None if npv is None else abs(npv), currency)
+    sum_ = say.money(None if npv is None else abs(npv), currency)
     return f"{sum_} are lost" if npv is not None and npv < 0 else f"{sum_} are left over"
 
 
@@ -119,16 +119,15 @@ def doubt_rows(run: StoredRun) -> list[tuple[str, ...]]:
     if (run.results["money"] or {}).get("cached_guide"):
         what = f"the guide of {inputs['baseline']} is always read from the cache"
         doubts.append((what, _counted(inputs, cached=True)))
-    decimals = say.shared_decimals(_float(found.npv) for _, found in doubts)
-    return [(what, *_cells(found, inputs, decimals)) for what, found in doubts]
+    return [(what, *_cells(found, inputs)) for what, found in doubts]
 
 
-def _cells(found: Figures, inputs: Mapping[str, Any], decimals: int) -> tuple[str, ...]:
-    """Both costs, the payback, and the gain with as many decimals as the whole column has."""
+def _cells(found: Figures, inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Both costs, the payback, and the gain."""
     currency = inputs["currency"]
-    costs = (say.amount(_float(cost), currency) for cost in found.effective)
+    costs = (say.money(_float(cost), currency) for cost in found.effective)
     days = () if inputs["requests_total"] is not None else (say.days(_float(found.payback_days)),)
-    return (*costs, *days, say.amount(_float(found.npv), currency, decimals=decimals))
+    return (*costs, *days, say.money(_float(found.npv), currency))
 
 
 def _counted(

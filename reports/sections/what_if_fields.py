@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from .. import numbers as say
+from ...core import unbroken as say
 from ..stored import StoredRun
 
 __all__ = ["Field", "field_groups"]
@@ -155,7 +155,7 @@ def _field(
     middle = 50.0 if log else 0.0
     place = 100 * (value - low) / (high - low) if high > low and not log else middle
     shown = round(value, 2) if value >= 10 else value  # nobody states thousandths of what is so large
-    written = say.percent(value) if share else f"{say.plain(float(f'{shown:.6g}'))}{say.NBSP}{unit}"
+    written = say.stated_share(value) if share else f"{say.stated(shown)}{say.gap}{unit}"
     text = _text(100 * value, 4) if share else _text(shown, 9 if value >= 10 else 6)
     return Field(
         key=key, part=part, name=name, label=label, unit=unit, value=value, text=text,

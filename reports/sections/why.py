@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .. import numbers as say
+from ...core import NEVER
+from ...core import unbroken as say
 from ..first_screen.typography import typeset
 from ..names import named
 from ..stored import StoredRun
@@ -59,7 +60,7 @@ def _gap(run: StoredRun) -> str:
     name = named(run.candidate)
     if abs(value) < 0.0005:
         return f"{name} is acceptable as often as {named(run.baseline)}"
-    size = say.points(abs(value)).removeprefix("+")
+    size = say.points(abs(value))
     return f"{name} is acceptable {size} {'more' if value > 0 else 'less'} often"
 
 
@@ -69,13 +70,13 @@ def _chance(run: StoredRun) -> str:
     known = money.get("saving_per_request") is not None and money.get("requests_per_day") is not None
     if chance is None or not target or not known:
         return ""
-    futures = f"{say.whole(100 * chance)} of 100 possible futures"
+    futures = f"{say.of_hundred(chance)} of 100 possible futures"
     if not 0.005 <= chance < 0.995:
         futures = "practically every possible future" if chance > 0.5 else "hardly any possible future"
     back, way = f"the money is back within {say.days(target)} in {futures}", cheaper_way(money)
     if way is None:
         return back
-    later = say.NEVER if way.payback_days is None else f"after {say.days(way.payback_days)}"
+    later = NEVER if way.payback_days is None else f"after {say.days(way.payback_days)}"
     return f"against {named(run.baseline)} {back}, against {named(way.name)} {later}"
 
 
@@ -121,10 +122,9 @@ def _in_units(last: str, value: float, currency: str) -> str:
     if last in SHARES:
         return say.percent(value)
     if last in ("compute", "evaluation", "failure_cost", "hourly"):
-        return say.amount(value, currency)
+        return say.money(value, currency)
     if last.startswith("price_"):
-        return f"{say.amount(value, currency)} a million"
+        return f"{say.money(value, currency)} a million"
     if last.endswith("_days"):
         return say.days(value)
-    # A flip point is solved to many digits; three are as many as anybody plans by.
-    return say.count(value) if abs(value) >= 100 else f"{value:.3g}"
+    return say.count(value)

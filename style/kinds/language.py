@@ -15,7 +15,7 @@ __all__ = ["LANGUAGE", "SURE_SHARE", "likely_languages"]
 
 # py3langid: pure Python and 4.6 MB, numpy its only dependency, nothing fetched at run time, a probability that is
 # honest on short texts. On 32,966 English technical lines and 26,490 interface texts of 35 languages its wrong
-# answers stayed under .8, but for one in 5,000; pycld2 was sure and wrong on 0.7 % of the same lines.
+# answers stayed under .8, but for one in 5,000; pycld2 was sure and wrong on 0.7% of the same lines.
 SURE_SHARE = 0.8
 
 _NAMES = {

@@ -84,12 +84,12 @@ def _explain_length(check: Check, found: str | None, expected: str) -> str:
 
 # A range that spans more than this factor says nothing about style: any texts lie in it.
 _WIDEST = 10
-# From this many examples on, the rarest 1 % at either end may be exceptions; below, each example counts.
+# From this many examples on, the rarest 1% at either end may be exceptions; below, each example counts.
 _MANY = 200
 
 
 def _propose_length(columns: Columns) -> list[Proposal]:
-    """The range of the central 98 % in words where it is narrow, and one line where there is no second."""
+    """The range of the central 98% in words where it is narrow, and one line where there is no second."""
     words = columns.output.str.count_matches(r"\S+")
     if not len(words) or mostly_json(columns.output):
         return []

@@ -162,7 +162,7 @@ def _explain_list(check: Check, found: str | None, expected: str) -> str:
 
 
 def _propose_list(columns: Columns) -> list[Proposal]:
-    """The list that most outputs have, with the range of its items (1 % at either end left out)."""
+    """The list that most outputs have, with the range of its items (1% at either end left out)."""
     count = len(columns.output)
     if mostly_json(columns.output):
         return []

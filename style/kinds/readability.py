@@ -45,8 +45,8 @@ def syllables(word: str) -> int:
     """The syllables of an English word in lower case, by its spelling.
 
     Vowel groups count, a silent e, es and ed at the end do not, two vowels spoken apart count twice. On the words of
-    Debian's package descriptions it agrees with the CMU Pronouncing Dictionary for 93 % of all words (0.02 too few a
-    word in the mean); hyphenation patterns, the other light way, agree for 77 %.
+    Debian's package descriptions it agrees with the CMU Pronouncing Dictionary for 93% of all words (0.02 too few a
+    word in the mean); hyphenation patterns, the other light way, agree for 77%.
     """
     count = len(re.findall(r"[aeiouyàâäæèéêëîïôöœùûü]+", word))
     silent = (

@@ -128,9 +128,9 @@ def test_the_answer_and_its_derivation_fit_80_columns(tmp_path, command, name):
 def test_the_article_with_the_ways_without_tuning_and_what_is_assumed(command):
     text = " ".join(command("roi", "--config", example_path("article.toml")).out.split())
     for part in (
-        "saving per request 0.002857 EUR (40.0 %)",
-        "payback 14.0 days (5 to 95 %: 10.4 to 21.3 days)",
-        "prompted with its guide cached: 0.005000 EUR, 30.0 % less",
+        "saving per request 0.002857 EUR (40.0%)",
+        "payback 14.0 days (5 to 95%: 10.4 to 21.3 days)",
+        "prompted with its guide cached: 0.005000 EUR, 30.0% less",
         "tuning against it pays back in 56.0 days",
         "2,500 to 7,500 requests a day (Tuneworth's own range)",
         "no discounting (default)",

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from tuneworth.project import plan_text, train_text
-from tuneworth.project.train_words import duration, size
 from tuneworth.train.model.memory import MemoryAtHand
 
 planning = import_module("tuneworth.train.preflight")
@@ -290,19 +289,6 @@ def test_a_dry_run_without_a_run_says_what_to_do(command, project):
 
 
 # --- words ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (0.123, "0.12 s"), (9.4, "9 s"), (59.6, "1 min"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
-)
-def test_durations(seconds, text):
-    assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(("count", "text"), [(5, "5 bytes"), (1500, "1.5 kB"), (2.34e9, "2.3 GB"), (123e6, "123 MB")])
-def test_sizes(count, text):
-    assert size(count) == text
 
 
 def test_hostile_ids_and_missing_numbers_stay_in_their_lines(command, curated):

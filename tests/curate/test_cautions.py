@@ -57,7 +57,7 @@ def test_a_rule_that_rejects_a_third_is_said():
     style = parse_style(
         "name: s\nchecks:\n- kind: ends_with\n  any: ['0 hours.', '5 hours.', '7 hours.', '2 hours.']\n"
     )
-    assert 'Style rule "ends_with" fails in 60 % of the outputs' in warned(rows_of(LINES), style)["rule_rejects_many"]
+    assert 'Style rule "ends_with" fails in 60% of the outputs' in warned(rows_of(LINES), style)["rule_rejects_many"]
 
 
 def test_checks_that_could_not_tell_are_said():

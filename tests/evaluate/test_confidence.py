@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tuneworth.core import say
 from tuneworth.evaluate import decide
 from tuneworth.evaluate.verdict.confidence import LEVELS, _futures, confidence
 from tuneworth.evaluate.verdict.doubt import Doubt
 from tuneworth.evaluate.verdict.money_phrases import chance_line
 from tuneworth.evaluate.verdict.next_step import next_step
-from tuneworth.evaluate.wording import points
 
 from .situations import costs, later, other, situation
 
@@ -211,7 +211,7 @@ def test_what_rounding_would_carry_over_the_line_says_so(share, said):
 
 
 @pytest.mark.parametrize(("share", "said"), [
-    (0.0, "under 1 %"), (0.004, "under 1 %"), (0.01, "1 %"), (0.94, "94 %"), (0.997, "over 99 %"), (1.0, "over 99 %"),
+    (0.0, "under 1%"), (0.004, "under 1%"), (0.01, "1%"), (0.94, "94%"), (0.997, "over 99%"), (1.0, "over 99%"),
 ])  # fmt: skip
 def test_a_drawn_chance_is_never_certain(share, said):
     assert chance_line({"probability_of_payback_in_target": share, "target_payback_days": 90}).endswith(f" is {said}.")
@@ -220,5 +220,5 @@ def test_a_drawn_chance_is_never_certain(share, said):
 def test_what_cannot_be_told_is_said_with_the_range_beside_it():
     results = situation(UNSURE)
     found, low = decide(results, margin=0.03), results["comparison"]["difference"]["low"]
-    assert f"up to {points(low)} worse" in found["confidence"]["sentence"]
-    assert f"up to {points(low)} worse" in found["sentence"]
+    assert f"up to {say.points(low)} worse" in found["confidence"]["sentence"]
+    assert f"up to {say.points(low)} worse" in found["sentence"]

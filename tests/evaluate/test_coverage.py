@@ -41,7 +41,7 @@ def held(ends, truth):
     return float(np.mean((ends[0] <= truth + 1e-9) & (ends[1] >= truth - 1e-9)))
 
 
-# Between 93 and 97 % but for three standard errors of the simulation, 1.5 points; shares of few, lumpy counts hold more.
+# Between 93 and 97% but for three standard errors of the simulation, 1.5 points; shares of few, lumpy counts hold more.
 SHARES = [
     ([1] * 100, 0.9, 0.0, 0.97), ([5] * 40, 0.9, 0.3, 0.98), ([10] * 20, 0.8, 0.3, 0.98), ([10] * 20, 0.95, 0.3, 0.98),
     (CATALOGUE, 0.8, 0.3, 0.98), ([2] * 50, 0.7, 0.5, 0.98), ([30] * 10, 0.7, 0.1, 0.99),

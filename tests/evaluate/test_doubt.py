@@ -25,7 +25,7 @@ def unstable(results, share):
 
 
 DOUBTS = [
-    (situation((20, 100, 0, 80)), "The baseline is weak: the prompted model gives an acceptable output in only 10 %"),
+    (situation((20, 100, 0, 80)), "The baseline is weak: the prompted model gives an acceptable output in only 10%"),
     (situation((0, 100, 0, 100)), "gives no acceptable output at all"),
     (by_us(situation((20, 100, 0, 80))), "and Tuneworth wrote its guide"),
     (by_us(situation(BETTER)), "Tuneworth wrote the guide of the prompted model"),
@@ -42,8 +42,8 @@ DOUBTS = [
     (situation((10, 6, 1, 4), groups=np.maximum(np.arange(21) - 2, 0)), "The test set is small: 21 cases."),
     (situation((30, 14, 4, 6)), "The difference is known only roughly"),
     (situation(GOOD, risks=WARNED), "A risk to watch, overfitting: validation loss rises since step 40."),
-    (unstable(situation(GOOD), 0.2), "Asked again, 20 % of the requests"),
-    (situation(GOOD, reference={"acceptable": {"share": 0.57}}), "57 % of the test set's own references"),
+    (unstable(situation(GOOD), 0.2), "Asked again, 20% of the requests"),
+    (situation(GOOD, reference={"acceptable": {"share": 0.57}}), "57% of the test set's own references"),
     (situation(GOOD, style={"reviewed": False}), "Nobody has reviewed"),
     (situation(GOOD, provenance={"test_set_used": 9}), "used 9 times"),
     (situation(GOOD, risks=UNCHECKED), "Not checked: forgetting."),

@@ -48,7 +48,7 @@ def covered(n, prompted, tuned, together, *, worlds, size=1):
     [(0.7, 0.94, 0.3), (0.5, 0.5, 0.3), (0.9, 0.95, 0.3), (0.97, 0.99, 0), (0.7, 1, 0), (1, 1, 0), (0.05, 0.97, 0)],
 )
 def test_the_5_to_95_percent_range_of_the_difference_covers_the_truth(n, prompted, tuned, together):
-    # 90 % is meant; 300 worlds know it to 1.7 points, and eight items have few outcomes.
+    # 90% is meant; 300 worlds know it to 1.7 points, and eight items have few outcomes.
     assert covered(n, prompted, tuned, together, worlds=300) >= (0.82 if n == 8 else 0.84)
 
 
@@ -66,7 +66,7 @@ def test_a_few_worlds_at_the_edge_where_a_plain_bootstrap_covers_one_in_four():
 def test_eight_of_eight_is_no_certainty_and_three_hundred_nearly_is():
     few = draw_values({"a.acceptance": quantity("a.acceptance", np.ones(8))}, groups=None, seed=0, draws=4000)
     low = np.quantile(few["a.acceptance"], 0.05)
-    assert low == pytest.approx(0.79, abs=0.02)  # the 5 % point of Beta(8.5, 0.5)
+    assert low == pytest.approx(0.79, abs=0.02)  # the 5% point of Beta(8.5, 0.5)
     many = draw_values({"a.acceptance": quantity("a.acceptance", np.ones(300))}, groups=None, seed=0, draws=4000)
     assert np.quantile(many["a.acceptance"], 0.05) > 0.99
 

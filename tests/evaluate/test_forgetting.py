@@ -69,7 +69,7 @@ def test_answers_that_never_came_leave_both_models():
 
 def test_answers_cut_at_the_limit_are_told():
     found = assess_forgetting([""] * 100, [""] * 100, PROMPTS, cut=[True] * 80 + [False] * 20)
-    assert "80 % of its answers are cut" in found["evidence"]
+    assert "80% of its answers are cut" in found["evidence"]
 
 
 @pytest.mark.parametrize("n", [5, 20, 100])

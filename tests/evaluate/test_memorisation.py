@@ -102,7 +102,7 @@ def test_pairs_without_a_usable_reference_are_left_out():
 
 
 def test_a_style_that_a_model_takes_up_more_firmly_than_people_is_no_memorisation():
-    """Thirty templates, each in 3 % of the train groups: people use one in nine of ten lines, the model always."""
+    """Thirty templates, each in 3% of the train groups: people use one in nine of ten lines, the model always."""
     opening = [f"This {i} is made with great care for people who like number {i} best" for i in range(30)]
     train = [f"{opening[i % 30]}: item {i}" for i in range(900)]
     references = [f"{opening[i % 30]}: test {i}" if i % 10 else f"test {i} alone" for i in range(300)]

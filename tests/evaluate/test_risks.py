@@ -107,7 +107,7 @@ def test_upkeep_that_nobody_stated_is_not_none():
 def test_upkeep_says_its_share_of_the_saving_and_what_retraining_takes():
     found = risk("upkeep", paid(4.0, retrain_every_days=100, retrain_cost=150), roi=read_roi({}))
     assert "1.50 EUR of it for training again every 100 days" in found["evidence"]
-    assert "40 % of what its requests save" in found["evidence"]
+    assert "40% of what its requests save" in found["evidence"]
 
 
 def test_upkeep_without_a_known_saving_warns_without_a_limit():

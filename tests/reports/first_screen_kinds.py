@@ -40,7 +40,7 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
     ),
     "nothing acceptable": (
         {"good": {"plain": 0, "prompted": 0, "tuned": 0}},
-        ("Fix first", "How sure: high", "0 % of cases", "do not quote them", "Mend the guide"),
+        ("Fix first", "How sure: high", "0% of cases", "do not quote them", "Mend the guide"),
     ),
     "one variant": (
         {"variants": ("tuned",)},
@@ -64,7 +64,7 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
     ),
     "worse": (
         {"good": {"plain": 0, "prompted": 6, "tuned": 3}},
-        ("Keep prompting", "How sure: high", "in 17 % of cases", "references are acceptable", "Keep the prompted model."),
+        ("Keep prompting", "How sure: high", "in 17% of cases", "references are acceptable", "Keep the prompted model."),
     ),
     "few cases": (
         {"n": 14},

@@ -83,8 +83,8 @@ def _verdict(gap: float, n: int) -> dict[str, Any]:
         "decision": "fine-tune",
         "what": None,
         "rule": 7,
-        "sentence": "Fine-tune: the tuned model gives 77 % acceptable lines where the best prompt gives 28 %, "
-        "costs 40 % less per request, and pays back its 200 EUR in 14 days.",
+        "sentence": "Fine-tune: the tuned model gives 77% acceptable lines where the best prompt gives 28%, "
+        "costs 40% less per request, and pays back its 200 EUR in 14 days.",
         "reasons": [
             f"On the same {n} requests, tuned is acceptable {round(gap * 100)} points more often; "
             "even the cautious end of the range is far above zero.",
@@ -192,7 +192,7 @@ def _risks() -> list[dict[str, Any]]:
             "status": "ok",
             "value": 0.02,
             "limit": 0.10,
-            "evidence": "84 % acceptable on 200 training pairs, 82 % on the test",
+            "evidence": "84% acceptable on 200 training pairs, 82% on the test",
         },
         {
             "id": "memorisation",
@@ -237,7 +237,7 @@ def _data() -> dict[str, Any]:
             "outputs_alike": 12,
         },
         "checks": {},
-        "warnings": [{"code": "strict_rule", "text": "The rule package-last rejects 31 % of the rows."}],
+        "warnings": [{"code": "strict_rule", "text": "The rule package-last rejects 31% of the rows."}],
         "seconds": {"read": 0.2},
     }
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.reports import numbers as say
+from tuneworth.core import unbroken as say
 from tuneworth.reports.charts.axes import Axis, linear_axis, log_axis
 from tuneworth.reports.charts.labels import WIDTHS, TickLabel, place_labels, shortened, text_width
 
@@ -39,7 +39,7 @@ def check_apart(axis: Axis) -> None:
 def test_labels_of_a_linear_axis_never_touch_nor_leave_it(
     values: list[float], unit: str, zero: bool, tight: bool
 ) -> None:
-    check_apart(linear_axis(values, lambda v: f"{say.plain(v)} {unit}", zero=zero, tight=tight))
+    check_apart(linear_axis(values, lambda v: f"{say.stated(v)} {unit}", zero=zero, tight=tight))
 
 
 @given(st.lists(st.floats(1e-320, 1e308), min_size=1, max_size=6), WORDS)

@@ -131,7 +131,7 @@ def test_sides_and_rows_are_shuffled_and_the_same_again_under_their_seed(window:
         press(opened, "3")
     assert box.get_by_text("You have judged them all.").is_visible()
     rows = json.loads(saved(opened, tmp_path).read_text(encoding="utf-8"))["judgements"]
-    # Rows with the same output on both sides are left out; of a fair coin's 40 and more, 10 to 90 % are heads.
+    # Rows with the same output on both sides are left out; of a fair coin's 40 and more, 10 to 90% are heads.
     outputs = {(line["id"], line["variant"]): line["output"] for line in lines(run / "evaluate" / "outputs.jsonl")}
     differing = {id_ for id_, _ in outputs if outputs[id_, "prompted"] != outputs[id_, "tuned"]}
     assert {row["id"] for row in rows} == differing

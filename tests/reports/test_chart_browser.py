@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from markupsafe import Markup
 
-from tuneworth.reports import numbers as say
+from tuneworth.core import unbroken as say
 from tuneworth.reports import write_report
 from tuneworth.reports.charts.axes import linear_axis, log_axis
 from tuneworth.reports.charts.figure import Figure, render_figure
@@ -100,7 +100,7 @@ def random_rows(chance: random.Random) -> Markup:
     unit = chance.choice(UNITS)
 
     def label(value: float) -> str:
-        return say.amount(value, unit)
+        return say.money(value, unit)
 
     if chance.random() < 0.4:
         axis = log_axis([abs(value) + scale * 1e-3 * chance.random() for value in values], label)
@@ -110,7 +110,7 @@ def random_rows(chance: random.Random) -> Markup:
         Row(
             chance.choice(NAMES),
             (Bar(0, value, "gain"), Mark(value, min(values), max(values), "candidate")),
-            say.amount_range(min(values), max(values), unit),
+            say.money_range(min(values), max(values), unit),
             heading=chance.choice(("", "", NAMES[1])),
             note=chance.choice(("", NAMES[2])),
         )

@@ -44,7 +44,7 @@ def test_a_value_beyond_the_axis_stays_at_its_end() -> None:
 
 def test_marks_stand_where_their_values_are() -> None:
     axis = Axis(0, 1, ((0, "0"), (1, "1")))
-    drawn = rows_chart([Row("tuned", (Mark(0.5, 0.25, 0.75, "candidate"),), "50 %")], axis)
+    drawn = rows_chart([Row("tuned", (Mark(0.5, 0.25, 0.75, "candidate"),), "50%")], axis)
     assert '<svg x="25%" y="50%" width="50%" class="span r-candidate"><use href="#range"/></svg>' in drawn
     assert '<svg x="50%" y="50%" class="point r-candidate">' in drawn
 

@@ -172,9 +172,7 @@ def test_the_rows_open_with_what_became_of_them(keys: dict[str, Any], said: str)
 
 
 def test_each_section_opens_with_its_finding():
-    assert (
-        style_lead(summary()) == "1 of 1 rules is broken by some output, most often this one, by 12\xa0%: Write little."
-    )
+    assert style_lead(summary()) == "1 of 1 rules is broken by some output, most often this one, by 12%: Write little."
     assert style_lead(summary(checks={"short": {"fail": 0}})) == "No output breaks the rule of the style."
     found = content_lead(summary(personal_data={"rows": 2, "found": {"phone": 2}, "masked": True}))
     assert found == "The 100 rows read hold 90 different outputs; 2 rows hold personal data, masked."

@@ -36,7 +36,7 @@ def test_the_section_opens_with_who_was_preferred_and_how_sure():
     assert plain(lead(stored())) == (
         "Shown both outputs without their names, one person preferred the tuned model 14 times and the "
         "prompted model 6 times, and found them equal 10 times: where one was preferred, it was the tuned model "
-        "on 70 % of the requests (48 to 86 %)."
+        "on 70% of the requests (48 to 86%)."
     )
 
 
@@ -58,7 +58,7 @@ def test_several_people_have_a_row_each_and_one_together():
     assert [row.name for row in judge_rows(run, names=False)] == ["person 1", "person 2", "person 3", "together"]
     assert "3 people preferred" in lead(run)
     assert plain(agreement(run)) == (
-        "On 20 requests that several people judged, two of them chose the same in 75 % of cases (53 to 89 %)."
+        "On 20 requests that several people judged, two of them chose the same in 75% of cases (53 to 89%)."
     )
 
 

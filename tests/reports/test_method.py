@@ -57,7 +57,7 @@ def test_the_comparison_names_the_test_that_was_made(method: str, wanted: str, u
     text = texts(stored(compared(method)))["comparison"]
     assert wanted in text
     assert unwanted not in text
-    for said in ("p = 0.0012", "mid-p = 0.0009", "17 points", "40 %", "+12 points"):
+    for said in ("p = 0.0012", "mid-p = 0.0009", "17 points", "40%", "+12 points"):
         assert said in text, said
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tuneworth.reports import numbers as say
+from tuneworth.core import unbroken as say
 from tuneworth.reports import read_run
 from tuneworth.reports.sections.money_figures import (
     axis_words,
@@ -38,16 +38,16 @@ def stored(make_run: Callable[..., Path]) -> Callable[..., StoredRun]:
 
 THAN = "with the tuned model than with the prompted model"
 LEADS = {
-    "as it is": f"A request costs 40 % less {THAN}; the 200 EUR are back after 14 days, ",
-    "repaired, with upkeep": f"A request, its failures counted, costs 72 % less {THAN}; the 200 EUR are back after",
-    "dropped": f"An acceptable output costs 55 % less {THAN}; the 200 EUR are back after",
+    "as it is": f"A request costs 40% less {THAN}; the 200 EUR are back after 14 days, ",
+    "repaired, with upkeep": f"A request, its failures counted, costs 72% less {THAN}; the 200 EUR are back after",
+    "dropped": f"An acceptable output costs 55% less {THAN}; the 200 EUR are back after",
     "tried again": "A request, its failures counted, costs",
-    "a ramp": f"A request costs 40 % less {THAN}; the 200 EUR are back after",
-    "machines": f"A day costs 169 % more {THAN}: the 200 EUR never come back.",
-    "a batch": f"A request costs 40 % less {THAN}; after the 200 EUR to be spent, 100,000 requests leave 85.71 EUR.",
-    "nothing to spend": f"A request costs 40 % less {THAN}, and nothing is to be spent first: "
+    "a ramp": f"A request costs 40% less {THAN}; the 200 EUR are back after",
+    "machines": f"A day costs 169% more {THAN}: the 200 EUR never come back.",
+    "a batch": f"A request costs 40% less {THAN}; after the 200 EUR to be spent, 100,000 requests leave 85.71 EUR.",
+    "nothing to spend": f"A request costs 40% less {THAN}, and nothing is to be spent first: "
     "it saves from the first day.",
-    "never": f"A request costs 40 % less {THAN}, but running costs of",
+    "never": f"A request costs 40% less {THAN}, but running costs of",
 }
 
 
@@ -65,7 +65,7 @@ def test_the_first_sentence_is_what_was_found(stored, situation):
         ({"saving_per_request": None}, "cannot be told yet"),
         ({"saving_share": 0.0, "saving_per_request": 0.0, "saving_per_day": 0.0, "payback_days": None}, "costs the same"),
         ({"saving_share": -0.1, "saving_per_request": -0.01, "saving_per_day": -5.0, "payback_days": None},
-         "costs 10 % more with the tuned model than with the prompted model: the 200 EUR never come back."),
+         "costs 10% more with the tuned model than with the prompted model: the 200 EUR never come back."),
         ({"saving_share": None, "saving_per_request": -0.5, "saving_per_day": -5.0, "payback_days": None},
          "costs 0.500 EUR more with the tuned model"),
         ({"payback_days_p95": None}, "after 14 days, 10.8 days to never in 90 of 100 futures."),
@@ -92,7 +92,7 @@ def test_the_parts_name_what_their_cost_is_of(stored):
 @pytest.mark.parametrize("share", [0.054, 0.0005, 0.54])
 def test_the_saving_is_said_as_on_the_first_screen(stored, share):
     run = stored({"saving_share": share, "variants": {"tuned": {}, "prompted": {}}})
-    words = say.percent(share, digits=0 if share >= 0.1 else 1)
+    words = say.percent(share)
     assert f"costs {words} less" in lead(run)
 
 
@@ -225,7 +225,7 @@ def test_the_tornado_names_each_end_by_its_input_and_leaves_out_what_moves_littl
     ]
     text = words_of(tornado_figure(stored({"tornado": lines, "npv": 500.0})))
     assert "cost of an unacceptable output at 0.05: −340 EUR at 0.2: 4,121 EUR" in text
-    assert "tuned: acceptable outputs at 90 %: 100 EUR at 95 %: 900 EUR" in text
+    assert "tuned: acceptable outputs at 90%: 100 EUR at 95%: 900 EUR" in text
     assert "1 more input moves it less." in text
     assert "tuned: tokens of the answer 20.1 to 24 502 EUR to 500 EUR" in text  # in the table all the same
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tuneworth.reports import numbers as say
+from tuneworth.core import unbroken as say
 from tuneworth.reports import read_run
 from tuneworth.reports.first_screen.summary import money_lines
 from tuneworth.reports.first_screen.three_numbers import Number, three_numbers
@@ -48,8 +48,8 @@ def test_a_machine_of_ones_own_is_in_the_cost_of_an_output(tmp_path: Path) -> No
     per_output = [72 / (2000 * found[end]) for end in ("share", "high", "low")]  # 3 EUR an hour
     assert money["variants"]["tuned"]["cost_with_machines"] == pytest.approx(per_output[0])
     assert (cost.sides[1].value, cost.sides[1].range) == (
-        say.amount(per_output[0], "EUR"),
-        say.amount_range(*per_output[1:], "EUR"),
+        say.money(per_output[0], "EUR"),
+        say.money_range(*per_output[1:], "EUR"),
     )
     assert cost.change.replace("\u00a0", " ").endswith(" as much, machines included, at 2,000 requests a day")
     assert cost.sides[1].origin == "#f-variants.tuned.cost_with_machines"
@@ -63,7 +63,7 @@ def test_the_markdown_page_says_a_machines_cost_as_the_first_screen_does(tmp_pat
     money = read_run(tmp_path / "run" / "run").results["money"]
     before, after = money["spend_per_day_baseline"], money["spend_per_day_candidate"]
     lines = dict(money_lines(read_run(tmp_path / "run" / "run")))
-    assert lines["Saved on each request, machines apart"] == say.amount(money["saving_per_request"], "EUR")
+    assert lines["Saved on each request, machines apart"] == say.money(money["saving_per_request"], "EUR")
     day = lines["A day at 2,000 requests, machines included"].replace("\u00a0", " ")
     assert day == f"prompted {before:.2f} EUR, tuned {after:.2f} EUR ({after / before:.2g} times as much)"
     assert "Saved a day at 2,000 requests, upkeep taken off" in lines
@@ -77,7 +77,7 @@ def test_machines_are_in_the_cost_whatever_happens_to_failures(tmp_path: Path, f
     stated = f'failures = "{failures}"{more}\nfailure_cost = 0.1\n[roi.investment]'
     cost, _ = counted(tmp_path, HOSTED.replace("[roi.investment]", stated))
     each = read_run(tmp_path / "run" / "run").results["money"]["variants"]["tuned"]["cost_with_machines"]
-    assert cost.sides[1].value == say.amount(each, "EUR")
+    assert cost.sides[1].value == say.money(each, "EUR")
     assert each > 72 / 2000 - 1e-12
     assert bool(cost.sides[1].range) == range_
 

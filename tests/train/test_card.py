@@ -39,7 +39,7 @@ def results(own: str = "tuned", **changes: Any) -> dict[str, Any]:
         }
 
     return {
-        "verdict": {"sentence": "Fine-tune: the tuned model is right in 86 % of cases."},
+        "verdict": {"sentence": "Fine-tune: the tuned model is right in 86% of cases."},
         "quality": {"prompted": shares(0.5), own: shares(0.86)},
         "variants": {"prompted": {"source": "base model"}, own: {"source": "adapter"}},
         "provenance": {"model": {"sha256": "ab" * 32}},
@@ -98,9 +98,9 @@ def test_scores_come_into_the_card_when_the_run_is_evaluated(tmp_path: Path) -> 
     adapter = run_folder(tmp_path, results())
     refresh_card(tmp_path)
     card = (adapter / "README.md").read_text()
-    assert "Fine-tune: the tuned model is right in 86 % of cases." in card
-    assert "| tuned (this model) | 80 | 86 % (81 to 91) | 86 % (81 to 91) | not scored |" in card
-    assert "| prompted | 80 | 50 % (45 to 55) |" in card
+    assert "Fine-tune: the tuned model is right in 86% of cases." in card
+    assert "| tuned (this model) | 80 | 86% (81 to 91) | 86% (81 to 91) | not scored |" in card
+    assert "| prompted | 80 | 50% (45 to 55) |" in card
     assert "not been scored" not in card
     (acceptable, consistent) = ModelCard(card).data.eval_results or []
     assert (acceptable.metric_type, acceptable.metric_value, acceptable.dataset_name) == ("acceptable", 0.86, "parts")

@@ -346,7 +346,7 @@ def test_the_memory_forecast_is_within_a_third_of_what_a_fit_takes(
     pairs = [{"id": str(i), "input": f"{i:04d}" + "ab " * (100 + i % 8), "output": "c" * 60} for i in range(16)]
     chosen = {"rank": 8, "batch_size": 8, "max_steps": 2, "gradient_checkpointing": again, "learning_rate": 1e-3}
     words = [sys.executable, "-c", GROWN, str(middling_folder), dtype, json.dumps(pairs), json.dumps(chosen)]
-    # Tensors straight from the system and back: what else the allocator keeps differs by 40 % from run to run.
+    # Tensors straight from the system and back: what else the allocator keeps differs by 40% from run to run.
     exact = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "131072"}
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=exact)
     assert done.returncode == 0, done.stderr

@@ -68,7 +68,7 @@ def test_the_fused_attention_of_torch_gives_the_same_loss_and_gradients(
     loss, gradients, _ = loss_and_gradients(model)
     monkeypatch.setattr(attention, "LONGEST", 0)
     fused_loss, fused, _ = loss_and_gradients(model)
-    near = 1e-5 if model.dtype == "float32" else 8e-2  # bf16 rounds by 0.4 %, at every product
+    near = 1e-5 if model.dtype == "float32" else 8e-2  # bf16 rounds by 0.4%, at every product
     assert fused_loss == pytest.approx(loss, rel=near)
     apart = [float((a - b).norm() / a.norm()) for a, b in zip(gradients, fused, strict=True)]
     assert max(apart) < near

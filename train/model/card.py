@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...core import say
+
 __all__ = ["SHARES", "model_card"]
 
 Table = Mapping[str, Any]
@@ -151,7 +153,7 @@ def _scores(scores: Table) -> str:
         own = " (this model)" if name == scores["own"] else ""
         lines.append(f"| {_plain(name)}{own} | {quality['n']:,} | {shares} |")
     said = [_plain(scores["sentence"])] if scores["sentence"] else []
-    notes = "Shares of outputs on held-out pairs, in brackets the range that holds with 95 %."
+    notes = "Shares of outputs on held-out pairs, in brackets the range that holds with 95%."
     return "\n\n".join([*said, "\n".join(lines), notes])
 
 
@@ -159,8 +161,8 @@ def _share(value: Table | None) -> str:
     if not value or value.get("share") is None:
         return "not scored"
     low, high = value.get("low"), value.get("high")
-    span = "" if low is None or high is None else f" ({100 * low:.0f} to {100 * high:.0f})"
-    return f"{100 * value['share']:.0f} %{span}"
+    span = "" if low is None or high is None else f" ({say.percent_range(low, high)})"
+    return f"{say.percent(value['share'])}{span}"
 
 
 def _licence(record: Table) -> str:

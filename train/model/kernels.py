@@ -39,7 +39,7 @@ __all__ = [
 
 # Frozen weights that lie as the processor's matrix product wants them, arranged once and not at each product.
 #
-# Same numbers, bit for bit. It saves 3 to 4 % of a training step, and a quarter of a new token for 32 rows.
+# Same numbers, bit for bit. It saves 3 to 4% of a training step, and a quarter of a new token for 32 rows.
 
 Product = Callable[[Tensor, Tensor | None], Tensor]
 """`x W' + bias` of x `(n, d_in)` and bias `(d_out,)` or None."""
@@ -203,7 +203,7 @@ def _forward(layer: LoraLinear, products: Products, x: Tensor, *_: Any, **__: An
     return y.view(*x.shape[:-1], -1)  # type: ignore[union-attr]
 
 
-AGREE = 0.02  # of the output's spread: bf16 rounds by 0.4 %, the library's own order of rounding differs by one or two
+AGREE = 0.02  # of the output's spread: bf16 rounds by 0.4%, the library's own order of rounding differs by one or two
 
 
 class FastNorm(torch.autograd.Function):

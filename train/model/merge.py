@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, ModelError, RunBroken, free_bytes, sha256_file
+from ...core import ConfigError, ModelError, RunBroken, free_bytes, say, sha256_file
 from .adapter import attached_adapter, generation_settings, merged_adapter, new_folder
 from .chat import chat_messages, render_text
 from .load import LoadedModel, load_model
@@ -38,7 +38,7 @@ TOKENS = 64  # of each row's end: enough positions, and logits over a large voca
 ROUNDING = {"float32": 1e-3, "float16": 0.05, "bfloat16": 0.1, "Q8_0": 0.15}
 
 # The most drift as a share of the effect: it is 1 where nothing of the adapter is left. Measured in bf16 with the
-# adapter of the shipped example, scaled down: 0.37 where its effect was 10 % of the spread, 0.77 at 3.5 %, 1.0 at 2.6 %,
+# adapter of the shipped example, scaled down: 0.37 where its effect was 10% of the spread, 0.77 at 3.5%, 1.0 at 2.6%,
 # which is what bf16's rounding does alone.
 LOST = 0.8
 
@@ -73,11 +73,11 @@ class Agreement:
 
     def sentence(self) -> str:
         """The numbers for people."""
-        apart, largest = f"{100 * self.drift:.2g} %", f"{100 * self.largest:.2g} %"
+        apart, largest = say.percent(self.drift), say.percent(self.largest)
         return (
             f"on {self.rows} rows its logits differ from the adapter's by {apart} of their spread on average and {largest} at "
-            f"the most, from the base model's by {100 * self.from_base:.2g} % on average; the likeliest token is the same at "
-            f"{100 * self.same_token_share:.1f} % of {self.positions:,} places"
+            f"the most, from the base model's by {say.percent(self.from_base)} on average; the likeliest token is the same at "
+            f"{say.percent(self.same_token_share)} of {self.positions:,} places"
         )
 
 
@@ -150,12 +150,12 @@ def compare(written: Any, adapter: Any, base: Any, *, rows: int, kind: str) -> A
 def _why(found: Agreement, kind: str) -> str:
     if found.drift <= ROUNDING[kind]:
         return (
-            f"The adapter changes the logits by {100 * found.effect:.2g} % of their spread, and the rounding of {kind} by "
-            f"{100 * found.drift:.2g} %: too little of it would be left.\nTrain it longer, or use it unmerged."
+            f"The adapter changes the logits by {say.percent(found.effect)} of their spread, and the rounding of {kind} by "
+            f"{say.percent(found.drift)}: too little of it would be left.\nTrain it longer, or use it unmerged."
         )
     return (
         f"What was written does not say what the adapter says: {found.sentence()}.\n"
-        f"At most {100 * ROUNDING[kind]:.2g} % on average was expected in {kind}. Nothing was kept: use the adapter unmerged."
+        f"At most {say.percent(ROUNDING[kind])} on average was expected in {kind}. Nothing was kept: use the adapter unmerged."
     )
 
 
@@ -268,7 +268,7 @@ def check_disk(place: Path, *, needed: int) -> None:
     free = free_bytes(place)
     if free < needed:
         raise RunBroken(
-            f"{place} cannot be written: it needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free there.\n"
+            f"{place} cannot be written: it needs {say.size(needed)}, and {say.size(free)} are free there.\n"
             "Make room or name another folder."
         )
 

@@ -1,0 +1,311 @@
+"""Numbers as text for people: one form for each kind of quantity, wherever it is shown.
+
+- A share is whole percent: `86%`. Closer than one percent to none or all it shows the first digit that counts: `0.4%`,
+  `99.97%`, `<0.01%`. Only none is `0%` and only all is `100%`.
+- A drawn chance is a share, but `under 1%` or `over 99%` at the ends: draws show nothing to be impossible or certain.
+- A difference of shares is in points, whole from 10 on, with one decimal below: `56 points`, `6.7 points`.
+- Money is whole from 1,000 on, has cents from 1 on, and three digits below: `5,014 EUR`, `14.29 EUR`, `200 EUR`,
+  `0.00714 EUR`.
+- A payback, and any time to come, is in days, whole from 10 on, with one decimal below, and in years from two years on:
+  `27 days`, `1.5 days`, `2.5 years`; None is `never`.
+- A measured time is `0.42 s`, `3 min 20 s` or `2 h 5 min`, a size `2.3 GB`.
+- A count or a mean is whole from 100 on and has three digits below: `190,476`, `61.3`, `3 rows`.
+
+The form depends on the number alone, never on what stands beside it. So what is larger never reads smaller, and a value
+never seems to lie outside its range. Halves are rounded up, as people do it: 12.5% is 13%.
+
+A terminal and a file take `say`, a page takes `unbroken`: the same words with typographic minus signs and with spaces that
+do not break. `reports/scripts/numbers.js` says the same in a browser; a test holds it to this module.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeGuard
+
+__all__ = ["MINUS", "NBSP", "NEVER", "UNKNOWN", "Numbers", "kept_together", "roughly", "say", "unbroken"]
+
+Real = float | Decimal
+
+UNKNOWN = "not measured"
+NEVER = "never"
+NBSP = "\u00a0"
+MINUS = "−"
+# A value a little below a half, as floats come out of a sum, counts as the half; beyond LARGE a nudge would change whole
+# units. A share that is within NUDGE of none or all is none or all.
+NUDGE, LARGE = 1e-12, 1e9
+TINY, HUGE = 1e-9, 1e15  # beyond these a number is told by its power of ten: 1.2e18
+YEAR = 365.25
+CENTURY = 100 * YEAR
+SIZES = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+LARGE_NUMBERS = (("trillion", 1e12), ("billion", 1e9), ("million", 1e6))
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The forms of this module's table. `gap` stands between a number and its unit, `minus` before what is below zero."""
+
+    gap: str = " "
+    minus: str = "-"
+
+    # --- counts -------------------------------------------------------------------------------------------------
+
+    def count(self, number: Real | None, one: str = "", several: str = "") -> str:
+        """A count or a mean; with the noun that is counted. `several` is the plural where an s does not make it.
+
+        >>> say.count(190476.2), say.count(1.634), say.count(3, "row"), say.count(1, "entry", "entries")
+        ('190,476', '1.63', '3 rows', '1 entry')
+        """
+        if not _known(number):
+            return UNKNOWN
+        return self._counted(self._signed(number, _plain(abs(float(number)))), one, several)
+
+    def about(self, number: Real) -> str:
+        """A guess, to two digits: `1.2 million`."""
+        for name, unit in LARGE_NUMBERS:
+            if (rough := roughly(number)) >= unit:
+                return f"{self.count(roughly(rough / unit))}{self.gap}{name}"
+        return self.count(roughly(number))
+
+    def stated(self, value: object) -> str:
+        """A value of any kind as it was stated: numbers with thousands separated and with at most six digits."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return "–" if value is None else str(value)
+        if not math.isfinite(value):
+            return UNKNOWN
+        size = abs(value)
+        if isinstance(value, int) or (value == int(value) and size < HUGE):
+            return f"{int(value):,}".replace("-", self.minus)
+        return self._signed(value, _significant(size, 6))
+
+    def stated_share(self, share: float) -> str:
+        """A share as a person stated it, to four digits: `7.5%`."""
+        return f"{self.stated(roughly(100 * share, 4))}%"
+
+    # --- shares -------------------------------------------------------------------------------------------------
+
+    def percent(self, share: Real | None) -> str:
+        """A share of 0..1 as a percentage.
+
+        >>> say.percent(0.8625), say.percent(0.0004), say.percent(0.996), say.percent(0.9999999)
+        ('86%', '0.04%', '99.6%', '>99.99%')
+        """
+        if not _known(share):
+            return UNKNOWN
+        size = abs(float(share))
+        sign = self.minus if share < 0 else ""
+        away = min(size, abs(1 - size))  # from none or all
+        if away <= NUDGE:
+            return f"{sign if size > 0.5 else ''}{round(size) * 100}%"
+        if away < 1e-4 - NUDGE:
+            more = (size < 1) if size > 0.5 else (share < 0)
+            return f"{'>' if more else '<'}{sign}{('99.99' if size < 1 else '100.01') if size > 0.5 else '0.01'}%"
+        places = 0 if away >= 0.01 - NUDGE else 1 if away >= 0.001 - NUDGE else 2
+        return f"{sign}{_fixed(100 * size, places)}%"
+
+    def percent_range(self, low: Real | None, high: Real | None) -> str:
+        """Two shares as a range: `76 to 93%`."""
+        return _between(self.percent(low), self.percent(high), "%")
+
+    def chance(self, share: Real | None) -> str:
+        """A chance that was drawn: never impossible, never certain."""
+        return f"{self.of_hundred(share)}%" if _known(share) else UNKNOWN
+
+    def of_hundred(self, share: Real) -> str:
+        """A drawn chance as whole hundredths: `86`, `under 1`, `over 99`."""
+        if share < 0.005 - NUDGE:
+            return "under 1"
+        return "over 99" if share >= 0.995 - NUDGE else _fixed(100 * float(share), 0)
+
+    def points(self, difference: Real | None) -> str:
+        """The size of a difference of two shares, in percentage points.
+
+        >>> say.points(0.0667), say.points(-0.5625)
+        ('6.7 points', '56 points')
+        """
+        return self._counted(_points(difference), "point") if _known(difference) else UNKNOWN
+
+    def signed_points(self, difference: Real | None) -> str:
+        """A difference of two shares with its sign: `+56 points`."""
+        if not _known(difference):
+            return UNKNOWN
+        return self._counted(self._signed(difference, _points(difference), plus=True), "point")
+
+    def points_range(self, low: Real | None, high: Real | None) -> str:
+        """Two differences as a range: `+47 to +71 points`."""
+        first, last = self.signed_points(low), self.signed_points(high)
+        if UNKNOWN in (first, last) or first == last:
+            return _between(first, last)
+        return " to ".join(text.partition(self.gap)[0] for text in (first, last)) + f"{self.gap}points"
+
+    # --- money --------------------------------------------------------------------------------------------------
+
+    def money(self, amount: Real | None, currency: str) -> str:
+        """A sum of money.
+
+        >>> say.money(134.287, "EUR"), say.money(200, "EUR"), say.money(0.0119, "EUR"), say.money(-5014.3, "EUR")
+        ('134.29 EUR', '200 EUR', '0.0119 EUR', '-5,014 EUR')
+        """
+        if not _known(amount):
+            return UNKNOWN
+        return f"{self._signed(amount, _money(abs(float(amount))))}{self.gap}{currency}"
+
+    def signed_money(self, amount: Real | None, currency: str) -> str:
+        """A sum of money with a plus where it is a gain: `+5,014 EUR`."""
+        text = self.money(amount, currency)
+        return f"+{text}" if _known(amount) and amount > 0 else text
+
+    def money_range(self, low: Real | None, high: Real | None, currency: str) -> str:
+        """Two sums as a range: `13.90 to 56 EUR`."""
+        return _between(self.money(low, currency), self.money(high, currency), f"{self.gap}{currency}")
+
+    # --- times --------------------------------------------------------------------------------------------------
+
+    def days(self, number: Real | None) -> str:
+        """A time until something happens, in days or years; None is never.
+
+        >>> say.days(26.9), say.days(1.49), say.days(900), say.days(None)
+        ('27 days', '1.5 days', '2.5 years', 'never')
+        """
+        if number is None or not number < math.inf:
+            return NEVER
+        size = abs(float(number))
+        if size > CENTURY:
+            return f"more than 100{self.gap}years"
+        value, unit = (size / YEAR, "year") if size >= 2 * YEAR else (size, "day")
+        if 0 < value < 0.05:
+            return f"less than 0.1{self.gap}days"
+        text = _fixed(value, 0 if value >= 9.95 - 1e-9 else 1)
+        return self._counted(self._signed(number, text), unit)
+
+    def days_range(self, low: Real | None, high: Real | None) -> str:
+        """Two such times as a range: `9 to 25 days`, `9 days to never`."""
+        first, last = self.days(low), self.days(high)
+        unit = next((unit for unit in ("days", "years") if last.endswith(unit)), "")
+        return _between(first, last, f"{self.gap}{unit}", f"{self.gap}{unit[:-1]}")
+
+    def duration(self, seconds: Real | None) -> str:
+        """A measured time.
+
+        >>> say.duration(0.417), say.duration(200), say.duration(7_510)
+        ('0.42 s', '3 min 20 s', '2 h 5 min')
+        """
+        if not _known(seconds):
+            return UNKNOWN
+        size = float(seconds)
+        if size < 9.95:
+            return f"{_significant(size, 2)}{self.gap}s"
+        whole = math.floor(size + 0.5)
+        if whole < 60:
+            return f"{whole}{self.gap}s"
+        if whole < 3600:
+            return self._two(whole // 60, "min", whole % 60, "s")
+        minutes = math.floor(size / 60 + 0.5)
+        return self._two(minutes // 60, "h", minutes % 60 if minutes < 6000 else 0, "min")
+
+    # --- sizes --------------------------------------------------------------------------------------------------
+
+    def size(self, number: Real | None) -> str:
+        """A number of bytes.
+
+        >>> say.size(2_345_678_901), say.size(150e6), say.size(1)
+        ('2.3 GB', '150 MB', '1 byte')
+        """
+        if not _known(number):
+            return UNKNOWN
+        for unit, factor in SIZES:
+            value = float(number) / factor
+            if value >= 0.9995:
+                return f"{_fixed(value, 1 if value < 99.5 else 0)}{self.gap}{unit}"
+        return self.count(math.floor(float(number) + 0.5), "byte")
+
+    # --- parts --------------------------------------------------------------------------------------------------
+
+    def _signed(self, value: Real, text: str, *, plus: bool = False) -> str:
+        if not text.strip("0."):
+            return text
+        return f"{self.minus if value < 0 else '+' if plus else ''}{text}"
+
+    def _counted(self, text: str, one: str, several: str = "") -> str:
+        if not one:
+            return text
+        return f"{text}{self.gap}{one if text.strip('+-' + MINUS) == '1' else several or one + 's'}"
+
+    def _two(self, large: int, unit: str, small: int, smaller: str) -> str:
+        more = f" {small}{self.gap}{smaller}" if small else ""
+        return f"{large:,}{self.gap}{unit}{more}"
+
+
+say = Numbers()
+unbroken = Numbers(gap=NBSP, minus=MINUS)
+
+
+def roughly(number: Real, digits: int = 2) -> float:
+    """The number to so many digits: more would say that more is known."""
+    return float(f"{float(number):.{digits - 1}e}")
+
+
+def kept_together(text: str, units: Sequence[str] = ("days?", "years?", "points?", "tokens?", "[A-Z]{3}")) -> str:
+    """A sentence with each number on one line with its unit: their space is one that does not break."""
+    return re.sub(rf"(?<=\d) (?=(?:{'|'.join(units)})\b)", NBSP, text)
+
+
+def _known(value: Real | None) -> TypeGuard[Real]:
+    return value is not None and math.isfinite(value)
+
+
+def _between(first: str, last: str, *units: str) -> str:
+    """`first to last` with the unit that both have said once."""
+    if UNKNOWN in (first, last):
+        return UNKNOWN
+    if first == last:
+        return first
+    for unit in units:
+        if unit.strip() and first.endswith(unit):
+            return f"{first[: -len(unit)]} to {last}"
+    return f"{first} to {last}"
+
+
+def _plain(size: float) -> str:
+    return f"{_nudged(size):,.0f}" if 100 <= size < HUGE else _significant(size, 3)
+
+
+def _points(difference: Real) -> str:
+    size = abs(100 * float(difference))
+    return _fixed(size, 0 if size >= 9.95 - 1e-9 else 1 if size >= 0.1 - 1e-9 else 2)
+
+
+def _money(size: float) -> str:
+    if 0 < size < 0.9995:
+        return _significant(size, 3, least=2)
+    if size >= 999.995:
+        return _plain(size)
+    return f"{_nudged(size):.2f}".removesuffix(".00")
+
+
+def _significant(size: float, digits: int, *, least: int = 0) -> str:
+    """So many digits that count, zeros at the end dropped but for `least` decimals."""
+    if size == 0:
+        return "0"
+    mantissa, exponent = f"{size * (1 + NUDGE):.{digits - 1}e}".split("e")
+    if not TINY <= size < HUGE:
+        return f"{_trimmed(mantissa)}e{int(exponent)}"
+    return _trimmed(f"{_nudged(size):,.{max(digits - 1 - int(exponent), 0)}f}", least)
+
+
+def _fixed(size: float, places: int) -> str:
+    """Rounded to so many decimals, thousands separated, zeros at the end dropped."""
+    return _trimmed(f"{_nudged(size):,.{places}f}") if size < HUGE else _significant(size, 3)
+
+
+def _trimmed(text: str, least: int = 0) -> str:
+    whole, point, decimals = text.partition(".")
+    decimals = decimals[:least] + decimals[least:].rstrip("0")
+    return f"{whole}{point}{decimals}" if decimals else whole
+
+
+def _nudged(size: float) -> float:
+    """The size a little farther from zero, so that an exact half goes up."""
+    return size * (1 + NUDGE) if size < LARGE else size
