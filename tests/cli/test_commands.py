@@ -167,14 +167,13 @@ def test_control_characters_of_data_do_not_reach_the_terminal(command, tmp_path,
 
 
 def test_the_demo_project_limits_its_sizes_and_keeps_later_changes(tmp_path):
-    from tuneworth.cli.demo import TRAIN_PAIRS, prepare
-    from tuneworth.project import read_project
+    from tuneworth.project import TRAIN_PAIRS, create_example, read_project
 
-    prepare(tmp_path / "demo")
+    create_example(tmp_path / "demo")
     project = read_project(tmp_path / "demo")
     assert project.train.max_pairs == TRAIN_PAIRS
     assert (tmp_path / "demo" / "LICENSE-DATA.txt").is_file()
     file = tmp_path / "demo" / "tuneworth.toml"
     file.write_text(file.read_text().replace("epochs = 2", "epochs = 1"))
-    prepare(tmp_path / "demo")
+    create_example(tmp_path / "demo")
     assert read_project(tmp_path / "demo").train.epochs == 1
