@@ -22,11 +22,9 @@ def compute_roi(source: str | Path | Run | Mapping[str, Any], *, seed: int | Non
 
     Raises: ConfigError for numbers that are missing or cannot be; DataError where there is no run.
 
-    >>> compute_roi({
-    ...     "requests_per_day": 1000,
-    ...     "prompted": {"price_input": 1, "price_output": 2, "fixed_tokens": 500, "input_tokens": 100, "output_tokens": 50},
-    ...     "tuned": {"price_input": 1, "price_output": 2, "fixed_tokens": 0, "input_tokens": 100, "output_tokens": 50},
-    ... }).to_json()["saving_per_day"]
+    >>> tokens = {"price_input": 1, "price_output": 2, "input_tokens": 100, "output_tokens": 50, "acceptance": 0.9}
+    >>> roi = {"prompted": tokens | {"fixed_tokens": 500}, "tuned": tokens | {"fixed_tokens": 0}}
+    >>> compute_roi({"requests_per_day": 1000} | roi).to_json()["saving_per_day"]
     0.5
     """
     if isinstance(source, Mapping):

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from ..conftest import pair
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion, error
-from .conftest import pair
 
 
 def labels(asked: Asked) -> Step:
