@@ -5,7 +5,7 @@ from textwrap import wrap
 from typing import Any
 
 from ..core import NBSP, kept_together, say
-from .headline import sum_of
+from ..project import sum_of
 
 __all__ = ["explained", "money_text"]
 

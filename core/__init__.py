@@ -1,6 +1,6 @@
 """What everything stands on: errors, settings, atomic files, numbers as text, progress, console."""
 
-from .console import Talk, printable
+from .console import FIRST_ROWS, Talk, printable, quoted_page
 from .errors import ConfigError, DataError, GateFailed, InputError, ModelError, RunBroken, TuneworthError
 from .files import disk_refusal, disk_refusals, free_bytes, read_object, sha256_file, whole_folder, write_whole
 from .numbers import MINUS, NBSP, NEVER, UNKNOWN, kept_together, roughly, say, unbroken
@@ -8,6 +8,7 @@ from .progress import Clock, Progress, Say, peak_bytes, reset_peak, silent
 from .settings import build_settings, key_of, misfits, nearest, read_toml, said, unknown_keys
 
 __all__ = [
+    "FIRST_ROWS",
     "MINUS",
     "NBSP",
     "NEVER",
@@ -33,6 +34,7 @@ __all__ = [
     "nearest",
     "peak_bytes",
     "printable",
+    "quoted_page",
     "read_object",
     "read_toml",
     "reset_peak",

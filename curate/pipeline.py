@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from ..core import Clock, DataError, say
+from ..core import FIRST_ROWS, Clock, DataError, quoted_page, say
 from ..style import StyleSchema
 from .decisions import Decided, Override
 from .match.duplicates import Outcomes
@@ -53,7 +53,7 @@ def _named(value: Any) -> str:
     return f'"{value[:40]}"' if isinstance(value, str) else type(value).__name__
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Curated:
     """What curating gives.
 
@@ -79,6 +79,17 @@ class Curated:
     def splits(self) -> dict[str, pl.DataFrame]:
         """The kept pairs of train, validation and test."""
         return {name: self.kept.filter(pl.col("split") == name) for name in SPLITS}
+
+    def __repr__(self) -> str:
+        return f"{self._counts()}\n{self.kept.head(FIRST_ROWS)}"
+
+    def _repr_html_(self) -> str:
+        return quoted_page(self._counts(), self.kept)
+
+    def _counts(self) -> str:
+        outcomes = ", ".join(f"{say.count(n)} {name}" for name, n in self.summary["outcomes"].items() if n)
+        splits = ", ".join(f"{say.count(n)} {name}" for name, n in self.summary["splits"].items())
+        return f"{say.count(self.summary['rows_read'], 'row')} read: {outcomes}\nsplits: {splits}"
 
     def to_pandas(self) -> dict[str, Any]:
         """The tables as pandas DataFrames: kept, dropped, ledger, and each split by its name."""

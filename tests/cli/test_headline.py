@@ -1,7 +1,7 @@
 """The answer in a terminal: verdict, how sure, numbers, doubt, in lines that fit."""
 
-from tuneworth.cli.headline import headline
 from tuneworth.evaluate import decide
+from tuneworth.project import headline
 
 from ..evaluate.situations import costs, situation
 

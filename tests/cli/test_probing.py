@@ -9,12 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tuneworth.core import Talk
 from tuneworth.curate import read_split
 from tuneworth.evaluate import general_prompts
-from tuneworth.project import read_project
-from tuneworth.project.gather import variants_of
-from tuneworth.project.probing import probe, spread
+from tuneworth.project import Run, read_project
+from tuneworth.project.gather.probing import probe, spread
+from tuneworth.project.gather.wanted import variants_of
 
 
 @pytest.fixture
@@ -22,14 +21,14 @@ def tuned(trained: Path):
     """A project with a run that is curated and trained, the run, and its tuned variant."""
     run = next((trained / "runs").iterdir())
     found = read_project(trained)
-    variants = variants_of(found, run, read_split(run, "train"), adapter=run / "train" / "adapter", seed=0)
+    variants = variants_of(Run(run, project=found), adapter=run / "train" / "adapter")
     return found, run, next(variant for variant in variants if variant.name == "tuned")
 
 
 def asked(tuned, tiny_model, *, tested=6, **settings):
     project, run, variant = tuned
     project = replace(project, evaluate=replace(project.evaluate, **settings))
-    return probe(project, run, variant, Talk(quiet=True), loaded=tiny_model, tested=tested)
+    return probe(Run(run, project=project), variant, loaded=tiny_model, tested=tested)
 
 
 def test_probes_ask_train_pairs_and_general_prompts_and_ask_nothing_twice(tuned, tiny_model):
