@@ -45,13 +45,14 @@ def curate_on_cluster(project: Project, run: Path, talk: Talk, *, beside: Beside
         HeldSplits,
         Job,
         bucket_count,
-        curate_in_parts,
+        curate_files,
         file_parts,
         find_files,
         fingerprint,
         open_storage,
         read_overrides,
         read_splits,
+        write_parts,
     )
 
     watch = Stopwatch()
@@ -71,12 +72,12 @@ def curate_on_cluster(project: Project, run: Path, talk: Talk, *, beside: Beside
         job = Job.open(open_storage(settings.place(project.folder)), known, executor=executor, say=talk.note)
         try:
             buckets = bucket_count(job, settings.parts(executor.workers))
-            curated = curate_in_parts(job, path, data, asked, held=held, seed=seed, buckets=buckets, parts=parts)
+            curated = curate_files(job, path, data, asked, held=held, seed=seed, buckets=buckets, parts=parts)
             say_warnings(curated.summary, talk)
             for line in job.memory_warnings(settings.memory_bytes):
                 talk.note(f"warning: {line}")
             held_first(beside, held, curated.ledger)
-            curated.write(run)
+            write_parts(job, curated, run)
             job.remove()
         finally:
             job.close()
