@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from tuneworth.core import DataError
 from tuneworth.curate import CurateSettings, read_frame, read_pairs
 from tuneworth.curate.check.facts import field_facts, is_label, text_facts
-from tuneworth.curate.check.rows import check_rows
 from tuneworth.curate.match import relations as forest
 from tuneworth.curate.match import relations as module
 from tuneworth.curate.match import relations as outputs
-from tuneworth.curate.match.corpus import TextsInMemory
 from tuneworth.curate.match.duplicates import rank_rows, settle
 from tuneworth.curate.match.join import AlikePairs
 from tuneworth.curate.match.relations import SiblingForest, relate
-from tuneworth.curate.read.normalise import compare_texts, normalise
+from tuneworth.curate.read.normalise import normalise
 from tuneworth.curate.split.ties import tie_rows
 from tuneworth.examples import example_path
+
+from .measured import check_rows, corpus_of
 
 WORDS = ["red", "green", "blue", "part", "for", "cars", "and", "boats", "with", "a", "handle", "5V", "6V", "USB", "usb"]
 
@@ -45,10 +45,6 @@ def facts(row):
 
 def table(rows):
     return read_frame(rows).pairs
-
-
-def corpus_of(pairs, identifiers=()):
-    return TextsInMemory(pairs, compare_texts(pairs, identifiers), identifiers=identifiers)
 
 
 def related(pairs, threshold=0.8, **options):

@@ -1,4 +1,4 @@
-"""Curating in parts gives what one machine gives by candidates: every row, every file, every word of the summary."""
+"""Cut into any number of parts, in memory or stored, the pairs give what one part gives: rows, files, summary."""
 
 import json
 import random
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import HeldSplits, Override, Processes
+from tuneworth.curate import Executor, HeldSplits, Override, Processes
 from tuneworth.curate.jobs.executors import Here
 from tuneworth.curate.jobs.storage import Done, Storage
 from tuneworth.curate.jobs.tasks import Result, Task, carry_out
@@ -43,10 +43,18 @@ def style(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return read_style(path)
 
 
-def compare(path: Path, folder: Path, *, most_bytes: int | None = 10_000, buckets: int = 2, **asked: Any) -> Any:
-    """Both ways in the folder, found equal; what one machine gave."""
+def compare(
+    path: Path,
+    folder: Path,
+    *,
+    most_bytes: int | None = 6_000,
+    buckets: int = 3,
+    executor: Executor | None = None,
+    **asked: Any,
+) -> Any:
+    """One part and many in the folder, found equal; what one part gave."""
     one = on_one_machine(path, folder / "one", **asked)
-    many = in_parts(path, folder / "many", most_bytes=most_bytes, buckets=buckets, **asked)
+    many = in_parts(path, folder / "many", most_bytes=most_bytes, buckets=buckets, executor=executor, **asked)
     assert_equal(one, many, folder / "one", folder / "many")
     return one
 
@@ -56,7 +64,8 @@ def compare(path: Path, folder: Path, *, most_bytes: int | None = 10_000, bucket
 def test_no_cutting_changes_anything(
     data: Path, style: Any, tmp_path: Path, most_bytes: int | None, buckets: int
 ) -> None:
-    ledger, summary = compare(data, tmp_path, style=style, data=NAMED, most_bytes=most_bytes, buckets=buckets)
+    cut: dict[str, Any] = {"most_bytes": most_bytes, "buckets": buckets, "executor": Here()}
+    ledger, summary = compare(data, tmp_path, style=style, data=NAMED, **cut)
     assert set(ledger["rule"]) >= RULES
     assert summary["near_duplicate"]["method"] == "candidates"
 
@@ -99,7 +108,9 @@ def test_given_splits_held_splits_and_decisions_give_the_same(style: Any, tmp_pa
     for mask in (False, True):
         folder = tmp_path / f"mask {mask}"
         folder.mkdir()
-        one = compare(path, folder, style=style, data=NAMED, held=held, overrides=decided, mask=mask, seed=3)
+        one = compare(
+            path, folder, style=style, data=NAMED, held=held, overrides=decided, mask=mask, seed=3, executor=Here()
+        )
         assert set(one[0]["rule"]) >= {"override", "leaked"}
         assert one[1]["overrides"]["unmatched"] == ["nobody's"]
 
@@ -181,7 +192,7 @@ def test_whatever_the_rows_and_the_cutting_it_is_the_same(
 def test_data_of_one_sort_give_the_same(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    found = compare(path, tmp_path, most_bytes=len(path.read_bytes()) // 3 + 1)
+    found = compare(path, tmp_path, most_bytes=len(path.read_bytes()) // 3 + 1, executor=Here())
     if "template" in str(rows[0]):
         assert found[1]["near_duplicate"]["capped_buckets"]
     assert found is not None
