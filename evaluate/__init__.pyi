@@ -69,4 +69,4 @@ from .statistics.intervals import wilson as wilson
 from .statistics.paired import compare as compare
 from .variants import Variant as Variant
 from .variants import plan_variants as plan_variants
-from .verdict.verdict import decide as decide
+from .verdict.rules import decide as decide

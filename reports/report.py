@@ -5,37 +5,24 @@ from typing import Any
 
 from ..core import unbroken as say
 from ..core import write_whole
-from .curated import StoredCuration, find_curation, ledger_place, read_curation
-from .damage import damage_is_named
-from .examples.examples import choose_examples
-from .first_screen import summary
-from .first_screen.curation_headline import curation_headline
-from .first_screen.headline import headline
+from . import markdown as summary
 from .junit import junit_of_curation, junit_of_run
+from .outline import curated_outline, evaluated_outline
 from .page import date_words, render_markdown, render_page
-from .sections import (
-    curation,
-    funnel,
-    gates,
-    judgements,
-    kept_apart,
-    likeness,
-    more_examples,
-    provenance,
-    quality,
-    risks,
-    rows_left,
-    rules,
-    spending,
-    training,
-    usage,
-    what_if,
-    why,
-)
+from .sections import certificate as kept_apart
+from .sections import data as curation
+from .sections import dropped as funnel
+from .sections import dropped as rows_left
 from .sections import examples as examples_section
+from .sections import gates, judgements, provenance, quality, risks, rules, training, usage, what_if, why
+from .sections import learning_curve as more_examples
+from .sections import money as spending
+from .sections import quality as likeness
+from .sections.curated import curation_headline
+from .sections.examples import choose_examples
+from .sections.first_screen import headline
 from .sections.method import curation_lines, method_lines
-from .sections.outline import curated_outline, evaluated_outline
-from .stored import StoredRun, read_run
+from .stored import StoredCuration, StoredRun, damage_is_named, find_curation, ledger_place, read_curation, read_run
 
 __all__ = ["write_report"]
 

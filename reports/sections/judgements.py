@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core import unbroken as say
-from ..examples.examples import MOST_ROWS
-from ..names import named
 from ..stored import StoredRun
+from ..words import named
+from .examples import MOST_ROWS
 
 __all__ = ["JudgeRow", "against_checks", "agreement", "caution", "judge_rows", "lead"]
 

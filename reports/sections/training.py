@@ -10,11 +10,10 @@ from markupsafe import Markup
 
 from ...core import unbroken as say
 from ..charts.axes import linear_axis
-from ..charts.curves import Curve, Flag, curve_chart
 from ..charts.figure import Figure, render_figure
-from ..curated import read_train_pairs
-from ..stored import StoredRun
-from .rows_left import short
+from ..charts.plot import Curve, Flag, curve_chart
+from ..stored import StoredRun, read_train_pairs
+from .dropped import short
 
 __all__ = ["Worst", "lead", "loss_figure", "training_facts", "training_notices", "worst_rows"]
 

@@ -10,8 +10,8 @@ from ...core import unbroken as say
 from ..charts.axes import linear_axis
 from ..charts.figure import Figure, render_figure
 from ..charts.rows import Bar, Mark, Row, rows_chart
-from ..names import named
 from ..stored import StoredRun
+from ..words import named
 from .quality import role_of
 
 __all__ = ["lead", "time_figure", "tokens_figure"]

@@ -7,10 +7,9 @@ from typing import Any
 
 from ...core import NEVER
 from ...core import unbroken as say
-from ..first_screen.typography import typeset
-from ..names import named
 from ..stored import StoredRun
-from .cheaper_way import cheaper_way
+from ..words import named, typeset
+from .costs import cheaper_way
 
 __all__ = ["Flip", "flips", "lead", "reasons", "split"]
 

@@ -15,12 +15,17 @@ from tuneworth.core import DataError
 from tuneworth.curate import curate, read_pairs, write_curated
 from tuneworth.examples import example_path
 from tuneworth.reports import write_report
-from tuneworth.reports.curated import StoredCuration
-from tuneworth.reports.first_screen.curation_headline import curation_headline
-from tuneworth.reports.sections.curated_leads import apart_lead, content_lead, rows_lead, style_lead, warnings_lead
-from tuneworth.reports.sections.differing import differing
-from tuneworth.reports.sections.funnel import funnel_steps
-from tuneworth.reports.sections.kept_apart import likeness
+from tuneworth.reports.sections.certificate import differing, likeness
+from tuneworth.reports.sections.curated import (
+    apart_lead,
+    content_lead,
+    curation_headline,
+    rows_lead,
+    style_lead,
+    warnings_lead,
+)
+from tuneworth.reports.sections.dropped import funnel_steps
+from tuneworth.reports.stored import StoredCuration
 from tuneworth.style import read_style
 
 ATTACK = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)> {{ 7*7 }} `x` | y"

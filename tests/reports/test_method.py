@@ -9,9 +9,8 @@ import pytest
 from tuneworth.curate import CurateSettings
 from tuneworth.evaluate import EvaluateSettings
 from tuneworth.reports import read_run, write_report
-from tuneworth.reports.sections.method import lead, method_lines
-from tuneworth.reports.sections.method_statistics import check_lines
-from tuneworth.reports.sections.settings_table import DEFAULTS, settings_of
+from tuneworth.reports.sections.method import check_lines, lead, method_lines
+from tuneworth.reports.sections.settings import DEFAULTS, settings_of
 from tuneworth.reports.stored import StoredRun
 
 ATTACK = "</dd></dl><script>alert(1)</script>"

@@ -8,10 +8,9 @@ import pytest
 
 from tuneworth.evaluate.risks.risks import assess_risks
 from tuneworth.reports import write_report
-from tuneworth.reports.folders import without_folders
-from tuneworth.reports.sections.risk_words import KINDS
-from tuneworth.reports.sections.risks import lead, risk_rows
+from tuneworth.reports.sections.risks import KINDS, lead, risk_rows
 from tuneworth.reports.stored import StoredRun
+from tuneworth.reports.words import without_folders
 
 ATTACK = '"><script>alert(1)</script>'
 

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...core import unbroken as say
-from ..names import named
 from ..stored import StoredRun
-from .assumptions import assumption_groups, assumption_sources, words
-from .derivation import derivation_lines, derivation_steps
+from ..words import named
+from .assumptions import assumption_groups, assumption_sources, derivation_lines, derivation_steps, words
+from .costs import alternative_rows, cost_rows, costed, money_steps
 from .flips import flip_rows
-from .money_figures import parts_figure, payback_figure, tornado_figure, volume_figure, volume_rows
-from .money_tables import alternative_rows, cost_rows, costed, money_steps
+from .money_charts import parts_figure, payback_figure, tornado_figure, volume_figure, volume_rows
 
 __all__ = [
     "alternative_rows",

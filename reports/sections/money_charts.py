@@ -8,14 +8,12 @@ from markupsafe import Markup
 
 from ...core import unbroken as say
 from ..charts.axes import linear_axis, log_axis
-from ..charts.curves import Band, Curve, Flag, curve_chart
-from ..charts.distribution import Bin, distribution_chart
 from ..charts.figure import Figure, render_figure
-from ..charts.rows import Bar, Row, rows_chart
-from ..charts.tornado import End, Swing, tornado_chart
+from ..charts.plot import Band, Bin, Curve, Flag, curve_chart, distribution_chart
+from ..charts.rows import Bar, End, Row, Swing, rows_chart, tornado_chart
 from ..stored import StoredRun
 from .assumptions import input_value, words
-from .cost_range import hosts_machines
+from .costs import hosts_machines
 
 __all__ = ["futures", "parts_figure", "payback_figure", "tornado_figure", "volume_figure", "volume_rows"]
 

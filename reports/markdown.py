@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...core import NEVER
-from ...core import unbroken as say
-from ..sections.cost_range import hosts_machines
-from ..sections.rules import check_rows
-from ..stored import StoredRun
-from .three_numbers import change_words
+from ..core import NEVER
+from ..core import unbroken as say
+from .sections.costs import hosts_machines
+from .sections.first_screen import change_words
+from .sections.rules import check_rows
+from .stored import StoredRun
 
 __all__ = ["gate_lines", "money_lines", "moved_rows", "risk_lines", "short", "unchecked", "variant_rows"]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from ...core import unbroken as say
 from ..stored import StoredRun
-from .kept_apart import certificate, new_to_it
-from .rows_left import left_rows, rule_words, sentences_of, short
+from .certificate import certificate, new_to_it
+from .dropped import left_rows, rule_words, sentences_of, short
 
 __all__ = [
     "UNKNOWN_DATA",

@@ -1,26 +1,24 @@
 """The outlines: which sections a page has, in which order."""
 
-from ..curated import StoredCuration
-from ..stored import StoredRun
-from . import (
-    curated_leads,
-    curation,
-    examples,
-    gates,
-    judgements,
-    method,
-    provenance,
-    quality,
-    risks,
-    spending,
-    training,
-    usage,
-    what_if,
-    why,
-)
-from .section import Section
+from dataclasses import dataclass
 
-__all__ = ["curated_outline", "evaluated_outline"]
+from .sections import curated as curated_leads
+from .sections import data as curation
+from .sections import examples, gates, judgements, method, provenance, quality, risks, training, usage, what_if, why
+from .sections import money as spending
+from .stored import StoredCuration, StoredRun
+
+__all__ = ["Section", "curated_outline", "evaluated_outline"]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section: its anchor, its title, the sentence that says what it shows, the template of its body."""
+
+    id: str
+    title: str
+    lead: str
+    template: str
 
 
 def evaluated_outline(run: StoredRun, *, examples_shown: bool) -> list[Section]:

@@ -4,9 +4,24 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ...core import say
-from .money_phrases import chance, chance_line, cost_line, input_name, it_would_pay, thousand, when_it_pays
-from .phrases import both_shares, compared, difference_line, listed, sentence, share_of, token_lines, variant_name
 from .rivals import CheaperWay, better_untuned, cheaper_way
+from .sentences import (
+    both_shares,
+    chance,
+    chance_line,
+    compared,
+    cost_line,
+    difference_line,
+    input_name,
+    it_would_pay,
+    listed,
+    sentence,
+    share_of,
+    thousand,
+    token_lines,
+    variant_name,
+    when_it_pays,
+)
 
 __all__ = ["HOPELESS", "SURE", "UNSURE", "Weight", "hopeless", "weigh"]
 

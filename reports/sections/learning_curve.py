@@ -7,10 +7,10 @@ from markupsafe import Markup
 
 from ...core import unbroken as say
 from ..charts.axes import linear_axis
-from ..charts.curves import Band, Curve, curve_chart
 from ..charts.figure import Figure, render_figure
-from ..folders import without_folders
+from ..charts.plot import Band, Curve, curve_chart
 from ..stored import StoredRun
+from ..words import without_folders
 
 __all__ = ["curve_evidence", "curve_figure", "curve_sentence"]
 
