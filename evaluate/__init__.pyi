@@ -70,3 +70,4 @@ from .statistics.paired import compare as compare
 from .variants import Variant as Variant
 from .variants import plan_variants as plan_variants
 from .verdict.rules import decide as decide
+from .verdict.sentences import variant_name as variant_name

@@ -11,9 +11,20 @@ from markupsafe import Markup
 from ...core import UNKNOWN
 from ...core import unbroken as say
 from ..stored import read_texts
-from .dropped import ID, short
+from ..words import is_number, short
+from .dropped import ID
 
-__all__ = ["Near", "certificate", "certificate_facts", "differing", "held_out", "likeness", "near_rows", "new_to_it"]
+__all__ = [
+    "Near",
+    "certificate",
+    "certificate_facts",
+    "certificate_values",
+    "differing",
+    "held_out",
+    "likeness",
+    "near_rows",
+    "new_to_it",
+]
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,12 @@ def certificate(data: Mapping[str, Any]) -> str:
     return sentence
 
 
+def certificate_values(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the block about the certificate shows; its sentence is empty where nothing was searched."""
+    leaks = (data.get("certificate") or {}).get("pairs_at_or_above")
+    return {"sentence": certificate(data), "facts": certificate_facts(data), "leaks": leaks}
+
+
 def certificate_facts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Label and value of what was searched and found; [] without a certificate."""
     found = data.get("certificate") or {}
@@ -88,7 +105,7 @@ def certificate_facts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _none_near(found: Mapping[str, Any]) -> str:
     """How far down was looked where nothing was found; a large run is not searched below what counts as alike."""
     searched = found.get("searched_to")
-    return f"nothing {searched:g} alike or more" if _number(searched) else "nothing near"
+    return f"nothing {searched:g} alike or more" if is_number(searched) else "nothing near"
 
 
 def _pairs(count: int) -> str:
@@ -99,12 +116,8 @@ def _siblings(count: int | None, tied: float | None) -> str:
     """Siblings left across the split, and from which likeness on they were kept together."""
     if count is None:
         return ""
-    together = f"; those alike from {tied:g} on stay together as far as the data allow" if _number(tied) else ""
+    together = f"; those alike from {tied:g} on stay together as far as the data allow" if is_number(tied) else ""
     return f"{_pairs(count)}{together}"
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _outputs(count: int | None) -> str:

@@ -16,14 +16,12 @@ from .assumptions import ASSUMPTION, LINE, traced
 __all__ = [
     "CheaperWay",
     "CostRow",
-    "Step",
     "alternative_rows",
     "cheaper_way",
     "cost_range",
     "cost_rows",
     "costed",
     "hosts_machines",
-    "money_steps",
 ]
 
 
@@ -115,7 +113,6 @@ def _differ(counted: float, stored: float) -> bool:
     return abs(counted - stored) > 1e-6 * abs(stored)
 
 
-# The sums in the results of the short steps, one column.
 # The line of the cost table that counts in the end, by what happens to unacceptable outputs.
 COUNTS = {"ignore": "cost_per_request", "drop": "cost_per_acceptable_output"}
 
@@ -126,16 +123,6 @@ class CostRow:
 
     label: str
     cells: tuple[str | Markup, ...]
-    total: bool = False
-
-
-@dataclass(frozen=True)
-class Step:
-    """One line of a derivation: what, how it comes about, what it comes to."""
-
-    what: str
-    how: str
-    result: str
     total: bool = False
 
 
@@ -194,40 +181,6 @@ def cost_rows(run: StoredRun) -> list[CostRow]:
     return rows
 
 
-def money_steps(run: StoredRun) -> list[Step]:
-    """From the saving of one request to the payback, each step with its numbers."""
-    money = run.results["money"]
-    currency, variants = money.get("currency") or "", money.get("variants") or {}
-
-    def sum_of(key: str) -> str:
-        return say.money(money.get(key), currency)
-
-    def cost(name: str | None) -> str:
-        return say.money((variants.get(name or "") or {}).get("effective_cost_per_request"), currency)
-
-    if money.get("saving_per_request") is None:
-        return []
-    share, volume, running = (money.get(key) for key in ("saving_share", "requests_per_day", "running_cost_per_day"))
-    hosted = hosts_machines(money)
-    steps = [
-        Step(
-            "Saved on one request, machines apart" if hosted else "Saved on one request",
-            f"{cost(run.baseline)} ({run.baseline}) − {cost(run.candidate)} ({run.candidate})",
-            sum_of("saving_per_request") + (f", {say.percent(share)}" if share is not None and not hosted else ""),
-        ),
-        Step("To be spent once", "everything under “investment” in the list of assumptions", sum_of("investment")),
-    ]
-    if volume is not None:
-        less = f" − {say.money(running, currency)} of running costs" if running else ""
-        how = f"{sum_of('saving_per_request')} × {say.count(volume)} requests a day{less}"
-        steps.append(Step("Saved in a day", how, sum_of("saving_per_day")))
-        how = f"{sum_of('investment')} ÷ {sum_of('saving_per_day')} a day{_ramp(money)}"
-        if (money.get("saving_per_day") or 0) <= 0:
-            how = "a day that saves nothing earns nothing back"
-        steps.append(Step("Paid back after", how, say.days(money.get("payback_days")), total=True))
-    return steps + _thresholds(money, currency)
-
-
 def alternative_rows(run: StoredRun) -> list[tuple[str, ...]]:
     """The ways without tuning: name, cost of a request, less than the baseline, acceptable, payback of tuning against it."""
     money = run.results["money"]
@@ -247,33 +200,3 @@ def alternative_rows(run: StoredRun) -> list[tuple[str, ...]]:
             )
         )
     return rows
-
-
-def _thresholds(money: Mapping[str, Any], currency: str) -> list[Step]:
-    """The figures beside the payback, those that exist."""
-    horizon = money.get("horizon_days")
-    steps = [
-        ("requests_to_pay_back", "Requests until then", "spending ÷ saving on one request", "{count}"),
-        (
-            "break_even_requests_per_day",
-            "Worth it from",
-            "below this the days counted do not bring the spending back",
-            "{count} requests a day",
-        ),
-        ("break_even_failure_cost", "Worth it once a failure costs", "the better quality then carries it", "{money}"),
-        ("npv", f"Gain over {say.days(horizon)}" if horizon else "Gain in all", "savings minus spending", "{money}"),
-    ]
-
-    def write(value: float) -> str:
-        return say.money(value, currency)
-
-    return [
-        Step(what, how, text.format(count=say.count(found), money=write(found)), total=key == "npv")
-        for key, what, how, text in steps
-        if (found := money.get(key)) is not None
-    ]
-
-
-def _ramp(money: Mapping[str, Any]) -> str:
-    ramp = next((line.get("value") for line in money.get("assumptions") or [] if line.get("key") == "ramp_days"), None)
-    return f", the volume growing over {say.days(ramp)}" if isinstance(ramp, int | float) and ramp > 0 else ""

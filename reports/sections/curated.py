@@ -9,14 +9,34 @@ from ...core import UNKNOWN
 from ...core import unbroken as say
 from ..charts.axes import Axis
 from ..charts.rows import Bar, mini_rows
+from ..page import Section
 from ..stored import StoredCuration
-from ..words import typeset
-from .certificate import certificate, held_out, likeness
-from .data import kept_of_read, warning_texts
-from .dropped import rule_words, sentences_of, short
+from ..words import capital, sentence, short, typeset
+from .certificate import certificate, certificate_values, held_out, likeness, near_rows
+from .data import (
+    canned_rows,
+    content_facts,
+    kept_of_read,
+    override_line,
+    personal_line,
+    quality_rows,
+    rows_values,
+    style_rest,
+    style_rows,
+    warning_texts,
+)
+from .dropped import funnel_figure, rule_words, sentences_of
 from .first_screen import Headline, Number, Side
 
-__all__ = ["apart_lead", "content_lead", "curation_headline", "rows_lead", "style_lead", "warnings_lead"]
+__all__ = [
+    "apart_lead",
+    "content_lead",
+    "curated_headline",
+    "curated_sections",
+    "rows_lead",
+    "style_lead",
+    "warnings_lead",
+]
 
 DOUBT = 260  # characters: what fits the first screen of a phone
 # Warnings in the order in which they weigh; the first that is there is the strongest reason for doubt.
@@ -38,7 +58,7 @@ _WEIGHT = (
 )
 
 
-def curation_headline(run: StoredCuration) -> Headline:
+def curated_headline(run: StoredCuration) -> Headline:
     """The sentence, three numbers, the strongest doubt and the next step."""
     data = run.summary
     label, tone = _label(data)
@@ -76,15 +96,15 @@ def _sentence(data: Mapping[str, Any]) -> str:
             else f"The one row cannot be used{_because(data)}."
         )
     clean = f"{say.count(kept)} of {rows} {'is' if kept == 1 else 'are'} clean"
-    sentence = f"{clean}: {say.count(train)} to learn from and {say.count(held)} held out"
+    text = f"{clean}: {say.count(train)} to learn from and {say.count(held)} held out"
     if not held:
-        sentence = f"{clean}, all to learn from and none to test with"
+        text = f"{clean}, all to learn from and none to test with"
     new = held and not _leaks(data) and _leaks(data) is not None
     repeats = "which repeats no training example" if held == 1 else "none of which repeats a training example"
-    sentence += f", {repeats}." if new else "."
+    text += f", {repeats}." if new else "."
     if waiting := _waiting(data):
-        sentence += f" {say.count(waiting)} {'row waits' if waiting == 1 else 'rows wait'} for a person to decide."
-    return sentence
+        text += f" {say.count(waiting)} {'row waits' if waiting == 1 else 'rows wait'} for a person to decide."
+    return text
 
 
 def _because(data: Mapping[str, Any]) -> str:
@@ -196,6 +216,37 @@ def _next_step(data: Mapping[str, Any]) -> str:
     )
 
 
+def curated_sections(run: StoredCuration, *, texts: bool) -> list[Section]:
+    """What the page shows of the pairs; without `texts`, nothing that the data say."""
+    data = run.summary
+    rows = {"funnel": funnel_figure(data), "decisions": override_line(data), "dropped": rows_values(run, texts=texts)}
+    apart = {
+        "certificate": certificate_values(data),
+        "notes": data.get("split_notes") or [],
+        "near": near_rows(run.path, data, texts=texts),
+    }
+    style = {
+        "unreviewed": (data.get("style") or {}).get("reviewed") is False,
+        "rows": style_rows(data),
+        "rest": style_rest(data),
+    }
+    content = {
+        "facts": content_facts(data),
+        "personal": personal_line(data),
+        "found": quality_rows(data),
+        "canned": canned_rows(data, texts=texts),
+    }
+    warnings = {"warnings": warning_texts(data)}
+    found = [Section("rows", "Rows", rows_lead(data), "curated_rows", rows)]
+    found.append(Section("apart", "Kept apart", apart_lead(data), "curated_apart", apart))
+    if data.get("checks"):
+        found.append(Section("style", "Style", style_lead(data), "curated_style", style))
+    found.append(Section("content", "Content", content_lead(data), "curated_content", content))
+    if data.get("warnings"):
+        found.append(Section("warnings", "Warnings", warnings_lead(data), "curated_warnings", warnings))
+    return found
+
+
 Data = Mapping[str, Any]
 
 
@@ -213,8 +264,8 @@ def rows_lead(data: Data) -> str:
     if most.startswith("style:"):
         name = most.removeprefix("style:")
         words = short(str((sentences_of(data).get(name) or {}).get("sentence") or name), 90)
-        return f"{stay}; {who} {'breaks' if n == 1 else 'break'} one rule: {_stopped(words)}"
-    return f"{stay}; {who} {'did so' if n == lost else 'left'} for one reason: {_stopped(rule_words(most, {}))}"
+        return f"{stay}; {who} {'breaks' if n == 1 else 'break'} one rule: {sentence(words)}"
+    return f"{stay}; {who} {'did so' if n == lost else 'left'} for one reason: {sentence(rule_words(most, {}))}"
 
 
 def apart_lead(data: Data) -> str:
@@ -235,7 +286,7 @@ def style_lead(data: Data) -> str:
     words = short(str((sentences.get(most) or {}).get("sentence") or most), 90)
     rules = f"{say.count(len(broken))} of {say.count(len(checks))} rules {'is' if len(broken) == 1 else 'are'} broken"
     return (
-        f"{rules} by some output, most often this one, by {say.percent(checks[most].get('share'))}: {_stopped(words)}"
+        f"{rules} by some output, most often this one, by {say.percent(checks[most].get('share'))}: {sentence(words)}"
     )
 
 
@@ -249,7 +300,7 @@ def content_lead(data: Data) -> str:
         "no personal data was found" if personal else ""
     )  # fmt: skip
     if distinct is None or not read:
-        return f"{people[:1].upper()}{people[1:]}." if people else "What the pairs hold was not counted."
+        return f"{capital(people)}." if people else "What the pairs hold was not counted."
     outputs = f"The {say.count(read)} rows read hold {say.count(distinct)} different output{'s' * (distinct != 1)}"
     outputs = "The one row read holds one output" if read == distinct == 1 else outputs
     return f"{outputs}; {people}." if people else f"{outputs}."
@@ -260,7 +311,3 @@ def warnings_lead(data: Data) -> str:
     n = len(data.get("warnings") or [])
     things = "One thing" if n == 1 else f"{say.count(n)} things"
     return f"{things} to know before building on these pairs." if warning_texts(data) else ""
-
-
-def _stopped(words: str) -> str:
-    return words if words.endswith((".", "…", "?", "!")) else f"{words}."

@@ -4,22 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...core import unbroken as say
-from ..stored import StoredRun
-from .certificate import certificate, new_to_it
-from .dropped import left_rows, rule_words, sentences_of, short
+from ..page import Section
+from ..stored import StoredCuration, StoredRun, ledger_place
+from ..words import short
+from .certificate import certificate_values, near_rows, new_to_it
+from .dropped import funnel_figure, left_rest, left_rows, rule_words, sentences_of
 
 __all__ = [
-    "UNKNOWN_DATA",
     "canned_rows",
-    "certificate",
     "content_facts",
     "kept_of_read",
-    "lead",
-    "left_rows",
     "override_line",
     "personal_line",
     "quality_rows",
-    "sample_lines",
+    "rows_values",
+    "section",
     "style_rest",
     "style_rows",
     "threshold_rows",
@@ -31,14 +30,35 @@ MOST_CHECKS = 40  # rows of the table of rules; a style may have thousands
 MOST_WARNINGS = 12
 SENTENCE, WARNING = 400, 500  # characters
 
-UNKNOWN_DATA = (
-    "A model does well on what it was trained on, so a test on training pairs proves nothing. To have it searched: put the "
-    "training pairs and these into one file with a column that says which is which, name it as split under [data], and "
-    "run tuneworth curate: every row that repeats another, also across the two sides, is named."
-)
+
+def section(run: StoredRun, curated: StoredCuration | None, *, texts: bool) -> Section:
+    """The section of an evaluated run; `curated` is its curation, where the folder holds it."""
+    data = run.results.get("data")
+    shown: dict[str, Any] = {"data": data}
+    if data:
+        shown |= {
+            "funnel": funnel_figure(data),
+            "certificate": certificate_values(data),
+            "lines": [text for text in (*sample_lines(run), personal_line(data), override_line(data)) if text],
+            "facts": content_facts(data),
+            "near": near_rows(run.path, data, texts=texts) if curated else [],
+            "dropped": rows_values(curated, texts=texts) if curated else None,
+            "warnings": warning_texts(data),
+        }
+    return Section("data", "Data", _lead(run), "data", shown)
 
 
-def lead(run: StoredRun) -> str:
+def rows_values(curated: StoredCuration, *, texts: bool) -> dict[str, Any]:
+    """What is shown of the rows that were dropped: by which rule, and what another threshold would drop."""
+    return {
+        "rows": left_rows(curated, texts=texts),
+        "rest": left_rest(curated),
+        "ledger": ledger_place(curated.path),
+        "thresholds": threshold_rows(curated.summary, texts=texts),
+    }
+
+
+def _lead(run: StoredRun) -> str:
     """The sentence that opens the section: what was kept and whether the test is new to the model."""
     data = run.results.get("data")
     if not data:

@@ -11,6 +11,7 @@ from ...core import unbroken as say
 from ..charts.figure import Figure, render_figure
 from ..charts.funnel import FunnelStep, funnel_chart, funnel_table, funnel_words
 from ..stored import StoredCuration, ledger_place, read_texts
+from ..words import capital, short
 
 __all__ = [
     "Example",
@@ -21,7 +22,6 @@ __all__ = [
     "left_rows",
     "rule_words",
     "sentences_of",
-    "short",
 ]
 
 RULES = {
@@ -47,7 +47,6 @@ RULES = {
 }
 MOST_RULES = 30  # rows of the table; a style may have thousands of rules, and the ledger has them all
 ID, SENTENCE = 120, 400  # characters of an id, of a rule
-TEXT = 280  # characters of a text that a row of a table shows
 
 
 @dataclass(frozen=True)
@@ -143,13 +142,7 @@ def rule_words(rule: str | None, sentences: Mapping[str, Mapping[str, Any]], *, 
             return f"Breaks: {sentence or name}"
         return f"Breaks a rule of the style: {sentence}" if sentence else f"Breaks the rule “{name}” of the style"
     plain = RULES.get(rule) or rule.removeprefix("quality:").replace("_", " ").replace("-", " ")
-    return plain[:1].upper() + plain[1:]
-
-
-def short(text: str, most: int = TEXT) -> str:
-    """The text on one line, cut where it is long."""
-    flat = " ".join(text[: 20 * most].split())
-    return flat if len(flat) <= most else flat[: most - 1] + "…"
+    return capital(plain)
 
 
 def sentences_of(data: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:

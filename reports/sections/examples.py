@@ -13,12 +13,24 @@ from markupsafe import Markup
 from ...core import sha256_file
 from ...core import unbroken as say
 from ...style import field_text
+from ..page import Section
 from ..stored import StoredRun
-from ..words import named, sentence
+from ..words import capital, named
 from .marks import clip, mark_text, placed_numbers
 from .quality import samples_of
 
-__all__ = ["Example", "Examples", "Note", "Shown", "choose_examples", "chosen_by", "kind_words", "lead", "printed"]
+__all__ = [
+    "Example",
+    "Examples",
+    "Note",
+    "Shown",
+    "choose_examples",
+    "chosen_by",
+    "kind_words",
+    "lead",
+    "printed",
+    "section",
+]
 
 MOST_ROWS = 200
 PRINTED_ROWS = 8
@@ -244,6 +256,24 @@ def _clipped(text: str, limit: int) -> str:
     return f"{shown} …" if left_off else shown
 
 
+def section(run: StoredRun, examples: Examples | None) -> Section | None:
+    """The section with these rows, where there are any."""
+    if examples is None or not examples.rows:
+        return None
+    words = {kind: kind_words(run, kind) for kind in KINDS}
+    shown = {
+        "examples": examples,
+        "baseline": run.baseline,
+        "candidate": run.candidate,
+        "created": run.results.get("created") or "",
+        "chosen_by": chosen_by(run, examples),
+        "printed": printed(examples),
+        "printed_rows": PRINTED_ROWS,
+        "kind_words": words,
+    }
+    return Section("examples", "Examples", lead(run), "examples", shown)
+
+
 def lead(run: StoredRun) -> str:
     """On how many requests the two sides differ, and which of them is acceptable there."""
     comparison = run.results.get("comparison") or {}
@@ -254,7 +284,7 @@ def lead(run: StoredRun) -> str:
         return _one_side(run)
     asked, ours, theirs = _times(total, "request"), named(run.candidate), named(run.baseline)
     if both == total:
-        return sentence(f"{ours} and {theirs} are both acceptable on all {asked}.")
+        return capital(f"{ours} and {theirs} are both acceptable on all {asked}.")
     if neither == total:
         return f"Neither {ours} nor {theirs} is acceptable on any of {asked}."
     if not won + lost:
@@ -273,7 +303,7 @@ def _one_side(run: StoredRun) -> str:
     share, n = (scored.get("acceptable") or {}).get("share"), scored.get("n")
     if share is None or not n:
         return "The requests with what was answered to them; none of the answers could be scored."
-    return sentence(f"{named(run.candidate)} is acceptable on {say.count(round(share * n))} of {_times(n, 'request')}.")
+    return capital(f"{named(run.candidate)} is acceptable on {say.count(round(share * n))} of {_times(n, 'request')}.")
 
 
 def chosen_by(run: StoredRun, examples: Examples) -> str:

@@ -10,7 +10,7 @@ from ..charts.axes import linear_axis
 from ..charts.figure import Figure, render_figure
 from ..charts.plot import Band, Curve, curve_chart
 from ..stored import StoredRun
-from ..words import without_folders
+from ..words import capital, finite, mapping, without_folders
 
 __all__ = ["curve_evidence", "curve_figure", "curve_sentence"]
 
@@ -92,39 +92,30 @@ def _ends(low: float, high: float) -> str:
 
 def _stop(text: str) -> str:
     text = without_folders(text.strip()).rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
+    return f"{capital(text)}." if text else ""
 
 
 def _measured(run: StoredRun) -> list[Point]:
     """(size, share, low, high), the smallest first; sizes without a share are left out."""
     curve, found = _curve(run), []
     for size, part in zip(curve.get("sizes") or [], curve.get("acceptable") or [], strict=False):
-        number, share = _number(size), _number(_mapping(part).get("share"))
+        number, share = finite(size), finite(mapping(part).get("share"))
         if number is None or share is None:
             continue
-        low, high = (_number(_mapping(part).get(key)) for key in ("low", "high"))
+        low, high = (finite(mapping(part).get(key)) for key in ("low", "high"))
         found.append((number, share, share if low is None else low, share if high is None else high))
     return sorted(found)
 
 
 def _gain(run: StoredRun) -> Point | None:
     """(twice the largest size, what that gives, the ends of its range); None where there is no estimate."""
-    doubling = _mapping(_curve(run).get("doubling"))
-    gain = _mapping(doubling.get("gain"))
-    to, value, low, high = (_number(found) for found in (doubling.get("to"), *map(gain.get, ("value", "low", "high"))))
+    doubling = mapping(_curve(run).get("doubling"))
+    gain = mapping(doubling.get("gain"))
+    to, value, low, high = (finite(found) for found in (doubling.get("to"), *map(gain.get, ("value", "low", "high"))))
     if to is None or value is None or low is None or high is None:
         return None
     return to, value, low, high
 
 
 def _curve(run: StoredRun) -> Mapping[str, Any]:
-    return _mapping(run.results.get("learning_curve"))
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _number(value: Any) -> float | None:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
-    return float(value) if good else None
+    return mapping(run.results.get("learning_curve"))

@@ -1,34 +1,38 @@
-"""The money section: what it found in a sentence, and its tables and charts by name for the templates."""
+"""The money section: what a request costs, how the saving leads to the payback, how sure that is, what would do instead."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from ...core import unbroken as say
+from ..page import Section
 from ..stored import StoredRun
 from ..words import named
-from .assumptions import assumption_groups, assumption_sources, derivation_lines, derivation_steps, words
-from .costs import alternative_rows, cost_rows, costed, money_steps
-from .flips import flip_rows
+from .assumptions import derivation_lines, derivation_steps
+from .costs import alternative_rows, cost_rows, costed
 from .money_charts import parts_figure, payback_figure, tornado_figure, volume_figure, volume_rows
 
-__all__ = [
-    "alternative_rows",
-    "assumption_groups",
-    "assumption_sources",
-    "cost_rows",
-    "costed",
-    "derivation_lines",
-    "derivation_steps",
-    "flip_rows",
-    "lead",
-    "money_steps",
-    "parts_figure",
-    "payback_figure",
-    "tornado_figure",
-    "volume_figure",
-    "volume_rows",
-    "words",
-]
+__all__ = ["lead", "section"]
+
+
+def section(run: StoredRun) -> Section:
+    """The section; without prices it says what they would show."""
+    money = run.results.get("money")
+    if not money:
+        return Section("money", "Money", lead(run), "money", {"money": None})
+    shown = {
+        "money": money,
+        "names": costed(run),
+        "costs": cost_rows(run),
+        "parts": parts_figure(run),
+        "steps": derivation_steps(run),
+        "payback": payback_figure(run),
+        "volume": volume_figure(run),
+        "volumes": volume_rows(run),
+        "tornado": tornado_figure(run),
+        "ways": alternative_rows(run),
+        "lines": derivation_lines(run),
+    }
+    return Section("money", "Money", lead(run), "money", shown)
 
 
 def lead(run: StoredRun) -> str:

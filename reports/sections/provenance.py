@@ -7,11 +7,22 @@ from typing import Any
 
 from ...core import unbroken as say
 from ...curate import table_name
+from ..page import Section
 from ..stored import StoredCuration, StoredRun
-from ..words import without_folders
-from .method import number
+from ..words import is_number, mapping, without_folders
 
-__all__ = ["commands", "facts", "files", "fingerprints", "lead", "reuse_warning", "software", "what_repeats", "where"]
+__all__ = [
+    "commands",
+    "facts",
+    "files",
+    "fingerprints",
+    "lead",
+    "reuse_warning",
+    "section",
+    "software",
+    "what_repeats",
+    "where",
+]
 
 MANY_USES = 3  # from here on the choices made on a test set begin to show in its result
 FILES = {
@@ -36,16 +47,33 @@ FILES = {
 ALWAYS = ("report.md", "junit.xml")  # written together with this page
 
 
+def section(run: StoredRun | StoredCuration, origin: Mapping[str, Any] | None) -> Section | None:
+    """The section of a run that says where it comes from; `origin` is what it says."""
+    if not origin:
+        return None
+    shown = {
+        "warning": reuse_warning(origin),
+        "facts": facts(origin),
+        "software": software(origin),
+        "fingerprints": fingerprints(origin),
+        "commands": commands(run),
+        "where": where(run),
+        "repeats": what_repeats(run),
+        "files": files(run),
+    }
+    return Section("provenance", "Provenance", lead(origin), "provenance", shown)
+
+
 def lead(origin: Mapping[str, Any] | None) -> str:
     """With what the run was made, in what time, and how fresh its test set was."""
     origin = origin or {}
-    version, seed = _mapping(origin.get("versions")).get("tuneworth"), origin.get("seed")
-    seconds = [value for value in _mapping(origin.get("seconds")).values() if number(value)]
+    version, seed = mapping(origin.get("versions")).get("tuneworth"), origin.get("seed")
+    seconds = [value for value in mapping(origin.get("seconds")).values() if is_number(value)]
     made = "Made with Tuneworth" + (f" {version}" if version else "")
     made += f" and seed {seed}" if seed is not None else ""
     made += f" in {say.duration(sum(seconds))}" if seconds else ""
     used = origin.get("test_set_used")
-    if not number(used):
+    if not is_number(used):
         return f"{made}."
     again = f"{made}, on a test set used for the {_nth(int(used))} time"
     return f"{again}: trust its result less." if used > MANY_USES else f"{again}."
@@ -54,7 +82,7 @@ def lead(origin: Mapping[str, Any] | None) -> str:
 def reuse_warning(origin: Mapping[str, Any] | None) -> str:
     """A plain warning where a test set was used often; empty otherwise."""
     used = (origin or {}).get("test_set_used")
-    if not number(used) or used <= MANY_USES:
+    if not is_number(used) or used <= MANY_USES:
         return ""
     return (
         f"This test set has been used {say.count(used)} times. Whoever looks at a result and then changes something fits the "
@@ -65,12 +93,12 @@ def reuse_warning(origin: Mapping[str, Any] | None) -> str:
 def facts(origin: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Label and value of seed, uses of the test set, hardware and times."""
     found = [("Seed", origin.get("seed")), ("Uses of this test set", _uses(origin.get("test_set_used")))]
-    for name, value in _mapping(origin.get("hardware")).items():
+    for name, value in mapping(origin.get("hardware")).items():
         label = str(name).replace("_bytes", "").replace("_", " ").capitalize()
         found.append((label, say.size(value) if str(name).endswith("_bytes") else value))
-    for stage, seconds in _mapping(origin.get("seconds")).items():
-        found.append((f"Time for {stage}", say.duration(seconds) if number(seconds) else None))
-    model = _mapping(origin.get("model"))
+    for stage, seconds in mapping(origin.get("seconds")).items():
+        found.append((f"Time for {stage}", say.duration(seconds) if is_number(seconds) else None))
+    model = mapping(origin.get("model"))
     found += [
         ("Base model", model.get("name")), ("Its licence", model.get("licence")), ("Its number format", model.get("dtype"))
     ]  # fmt: skip
@@ -79,7 +107,7 @@ def facts(origin: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def software(origin: Mapping[str, Any]) -> str:
     """The versions in one line."""
-    versions = _mapping(origin.get("versions")).items()
+    versions = mapping(origin.get("versions")).items()
     return ", ".join(f"{name}{say.gap}{version}" for name, version in versions)
 
 
@@ -87,7 +115,7 @@ def fingerprints(origin: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(file, SHA-256) of each input and of the base model's weights; names without folders."""
     inputs = [entry for entry in origin.get("inputs") or [] if isinstance(entry, Mapping)]
     rows = [(without_folders(str(entry.get("path"))), str(entry.get("sha256"))) for entry in inputs]
-    model = _mapping(origin.get("model"))
+    model = mapping(origin.get("model"))
     if model.get("sha256"):
         rows.append((f"weights of {without_folders(str(model.get('name')))}", str(model["sha256"])))
     return rows
@@ -100,16 +128,12 @@ def files(run: StoredRun | StoredCuration) -> list[tuple[str, str]]:
 
 
 def _uses(used: Any) -> str | None:
-    return f"{say.count(used)}, counted over the runs beside this one" if number(used) else None
+    return f"{say.count(used)}, counted over the runs beside this one" if is_number(used) else None
 
 
 def _nth(n: int) -> str:
     words = {1: "first", 2: "second", 3: "third"}
     return words.get(n) or f"{n:,}{'th' if n % 100 in (11, 12, 13) else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 Run = StoredRun | StoredCuration
@@ -129,7 +153,7 @@ def commands(run: Run) -> list[str]:
     """
     facts, results = run.facts, _results(run)
     begun = str(facts.get("command") or (results.get("provenance") or {}).get("command") or "")
-    version = _mapping(facts.get("versions")).get("tuneworth")
+    version = mapping(facts.get("versions")).get("tuneworth")
     lines = [*_work(run, facts, results, begun)]
     if not lines:
         return []
@@ -165,8 +189,8 @@ def _work(run: Run, facts: Mapping[str, Any], results: Mapping[str, Any], begun:
 
 def _evaluate_files(facts: Mapping[str, Any], results: Mapping[str, Any], project: str) -> str:
     """`tuneworth evaluate` of collected outputs, with every file that it read."""
-    variants = _mapping(results.get("variants"))
-    files = {name: _mapping(how).get("file") for name, how in variants.items()}
+    variants = mapping(results.get("variants"))
+    files = {name: mapping(how).get("file") for name, how in variants.items()}
     others = set(map(str, files.values()))
     pairs = _input(facts, "pairs") or next(
         (entry["path"] for entry in facts.get("inputs") or [] if str(entry.get("path")) not in others), "PAIRS"
@@ -179,9 +203,9 @@ def _evaluate_files(facts: Mapping[str, Any], results: Mapping[str, Any], projec
     words += [f"--outputs {quote(f'{name}={_file_name(file)}')}" for name, file in files.items() if file]
     if not facts.get("config"):
         words.append(f"--style {quote(_file_name(style or 'style.yaml'))}")
-    elif style and style != _mapping(_mapping(facts["config"]).get("style")).get("path", "style.yaml"):
+    elif style and style != mapping(mapping(facts["config"]).get("style")).get("path", "style.yaml"):
         words.append(f"--style {quote(_file_name(style))}")
-    comparison = _mapping(results.get("comparison"))
+    comparison = mapping(results.get("comparison"))
     words += [f"--{role} {quote(str(comparison[role]))}" for role in ("baseline", "candidate") if comparison.get(role)]
     return " ".join([*words, "--out again"])
 
@@ -193,8 +217,8 @@ def _input(facts: Mapping[str, Any], role: str) -> str | None:
 
 def _curate_file(run: Run, facts: Mapping[str, Any]) -> str:
     """`tuneworth curate FILE` with its options; empty where a project was curated."""
-    config = _mapping(facts.get("config"))
-    data, rules = _mapping(config.get("data")), _mapping(config.get("curate"))
+    config = mapping(facts.get("config"))
+    data, rules = mapping(config.get("data")), mapping(config.get("curate"))
     if (
         "mask" not in rules
         or not data.get("path")
@@ -203,7 +227,7 @@ def _curate_file(run: Run, facts: Mapping[str, Any]) -> str:
     ):
         return ""
     words = [f"tuneworth curate {quote(_file_name(data['path']))}"]
-    style = _mapping(run.summary.get("style")) if isinstance(run, StoredCuration) else {}
+    style = mapping(run.summary.get("style")) if isinstance(run, StoredCuration) else {}
     if style.get("checks"):
         words.append(f"--style {quote(_file_name(_input(facts, 'style') or 'style.yaml'))}")
     for key, option in _OPTIONS.items():
@@ -230,7 +254,7 @@ def what_repeats(run: Run) -> list[str]:
     sources = _sources(results)
     lines = [same] if results.get("data") else []
     if sources & set(LOCAL):
-        threads = _mapping(results.get("training")).get("threads")
+        threads = mapping(results.get("training")).get("threads")
         at = f" with {threads} threads" if isinstance(threads, int) else ""
         lines.append(
             f"Training and writing outputs repeat bit by bit on the same processor{at}; another processor or a GPU rounds "
@@ -242,7 +266,7 @@ def what_repeats(run: Run) -> list[str]:
 
 
 def _sources(results: Mapping[str, Any]) -> set[str]:
-    return {str(_mapping(how).get("source")) for how in _mapping(results.get("variants")).values()}
+    return {str(mapping(how).get("source")) for how in mapping(results.get("variants")).values()}
 
 
 def _results(run: Run) -> Mapping[str, Any]:

@@ -11,9 +11,10 @@ from ...core import unbroken as say
 from ..charts.axes import linear_axis
 from ..charts.figure import Figure, render_figure
 from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
+from ..page import Section
 from ..stored import StoredRun
-from ..words import named, sentence
-from .rules import PERCENT, moves
+from ..words import capital, named
+from .rules import MOST_ROWS, PERCENT, check_rows, most_broken, moved_figure, moves, shown_variants
 
 __all__ = [
     "LikenessRow",
@@ -25,6 +26,7 @@ __all__ = [
     "repeat_rows",
     "role_of",
     "samples_of",
+    "section",
     "shares_figure",
     "telling_lines",
     "told_apart",
@@ -40,6 +42,39 @@ SHARES = {
 HOW = ("ranges", "How outputs are counted and their range is found")
 
 
+def section(run: StoredRun, *, texts: bool) -> Section | None:
+    """The section of a run whose outputs were scored; without `texts` no piece of an output is shown."""
+    if not run.variants:
+        return None
+    places, others = shown_variants(run)
+    rows = check_rows(run)
+    shown = {
+        "baseline": run.baseline,
+        "candidate": run.candidate,
+        "variants": run.variants,
+        "unreviewed": (run.results.get("style") or {}).get("reviewed") is False,
+        "unscored": [
+            (name, scored["no_output"], scored["unscored"])
+            for name, scored in run.results["quality"].items()
+            if scored["no_output"] or scored["unscored"]
+        ],
+        "figures": [shares_figure(run), difference_figure(run), pairs_figure(run)],
+        "rows": rows,
+        "most_rows": MOST_ROWS,
+        "places": places,
+        "others": others,
+        "worst": most_broken(rows),
+        "moved": moved_figure(run, rows),
+        "compared": bool((run.results.get("comparison") or {}).get("checks")),
+        "repeats": repeat_rows(run),
+        "likeness": likeness_rows(run),
+        "told_apart": told_apart(run),
+        "untold": untold_lines(run),
+        "telling": telling_lines(run) if texts else [],
+    }
+    return Section("quality", "Quality", lead(run), "quality", shown)
+
+
 def lead(run: StoredRun) -> str:
     """The sentence that opens the section: what was found."""
     name = run.candidate
@@ -48,7 +83,7 @@ def lead(run: StoredRun) -> str:
     if name is None or share is None:
         return "No output could be scored, so nothing is known of how well the rules are kept."
     on = f" of {say.count(scored['n'])} requests" if scored.get("n") else " of the requests"
-    text = f"{sentence(named(name))} keeps every rule that must hold on {say.percent(share)}{on}"
+    text = f"{capital(named(name))} keeps every rule that must hold on {say.percent(share)}{on}"
     other = ((run.results["quality"].get(run.baseline or "") or {}).get("acceptable") or {}).get("share")
     if run.baseline is None or other is None:
         return f"{text}."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core import unbroken as say
+from ..words import is_number, mapping
 
 __all__ = ["DEFAULTS", "Setting", "settings_of"]
 
@@ -43,26 +44,26 @@ class Setting:
 
 def settings_of(results: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Setting]:
     """The settings that this run's results rest on; those whose value is not known are left out."""
-    config = _mapping(facts.get("config"))
+    config = mapping(facts.get("config"))
     found = [
         *_data(results, config),
         *_training(results, config),
         *_evaluation(results, config, known=bool(facts)),
         _seed(facts),
-        _used(_mapping(results.get("provenance"))),
+        _used(mapping(results.get("provenance"))),
     ]
     return [setting for setting in found if setting is not None]
 
 
 def _data(results: Mapping[str, Any], config: Mapping[str, Any]) -> list[Setting | None]:
-    data = _mapping(results.get("data"))
+    data = mapping(results.get("data"))
     if not data:
         return []
-    threshold = _mapping(data.get("near_duplicate")).get("threshold")
+    threshold = mapping(data.get("near_duplicate")).get("threshold")
     conflicts = _value(config, "curate", "conflicts")
     keep = _value(config, "curate", "keep")
     words = {
-        "near_duplicate": ("Alike from", f"{threshold:g}" if _number(threshold) else None, "what counts as a repeat"),
+        "near_duplicate": ("Alike from", f"{threshold:g}" if is_number(threshold) else None, "what counts as a repeat"),
         "keep": ("Which copy stays", keep, "what is learnt where rows repeat each other"),
         "conflicts": ("Rows that contradict each other", conflicts, "whether a person must look first"),
     }
@@ -74,13 +75,13 @@ def _data(results: Mapping[str, Any], config: Mapping[str, Any]) -> list[Setting
 
 
 def _training(results: Mapping[str, Any], config: Mapping[str, Any]) -> list[Setting | None]:
-    training = _mapping(results.get("training"))
-    settings = _mapping(training.get("settings"))
+    training = mapping(results.get("training"))
+    settings = mapping(training.get("settings"))
     ruled = training.get("by_rule")
     found: list[Setting | None] = []
     for key, (words, decides) in _TRAINING.items():
         value = settings.get(key)
-        if not _number(value):
+        if not is_number(value):
             continue
         source = "by rule" if isinstance(ruled, list) and key in ruled else _source(config, "train", key)
         found.append(Setting(f"train.{key}", words, say.stated(value), source, decides))
@@ -88,11 +89,11 @@ def _training(results: Mapping[str, Any], config: Mapping[str, Any]) -> list[Set
 
 
 def _evaluation(results: Mapping[str, Any], config: Mapping[str, Any], *, known: bool) -> list[Setting | None]:
-    variants = {name: _mapping(how) for name, how in _mapping(results.get("variants")).items()}
+    variants = {name: mapping(how) for name, how in mapping(results.get("variants")).items()}
     found: list[Setting | None] = []
     if known and results.get("verdict"):
         margin = _value(config, "evaluate", "margin")
-        if _number(margin):
+        if is_number(margin):
             decides = "how much worse still counts as not worse"
             found.append(
                 Setting(
@@ -100,18 +101,18 @@ def _evaluation(results: Mapping[str, Any], config: Mapping[str, Any], *, known:
                 )
             )
     for key, (words, decides) in _OUTPUTS.items():
-        values = {name: _mapping(how.get("settings")).get(key) for name, how in variants.items()}
+        values = {name: mapping(how.get("settings")).get(key) for name, how in variants.items()}
         said = _each({name: _plain(value) for name, value in values.items() if value is not None})
         if said:
             found.append(Setting(f"evaluate.{key}", words, said, _source(config, "evaluate", key), decides))
     shots = {name: how.get("few_shot") for name, how in variants.items() if how.get("source") != "outputs"}
     if any(shots.values()):
         said = _each({name: str(n) for name, n in shots.items() if n})
-        stated = any("few_shot" in _mapping(_mapping(config.get("evaluate")).get(name)) for name in shots)
+        stated = any("few_shot" in mapping(mapping(config.get("evaluate")).get(name)) for name in shots)
         source = "stated" if stated else "default"
         found.append(Setting("evaluate.few_shot", "Examples in the prompt", said, source, "how strong the prompt is"))
-    tested = _mapping(_mapping(results.get("data")).get("tested"))
-    if _number(tested.get("pairs")) and _number(tested.get("of")):
+    tested = mapping(mapping(results.get("data")).get("tested"))
+    if is_number(tested.get("pairs")) and is_number(tested.get("of")):
         value = f"{say.count(tested['pairs'])} of {say.count(tested['of'])}"
         source = _source(config, "evaluate", "max_pairs")
         found.append(Setting("evaluate.max_pairs", "Test requests used", value, source, "how narrow the ranges are"))
@@ -119,7 +120,7 @@ def _evaluation(results: Mapping[str, Any], config: Mapping[str, Any], *, known:
 
 
 def _seed(facts: Mapping[str, Any]) -> Setting | None:
-    if not _number(facts.get("seed")):
+    if not is_number(facts.get("seed")):
         return None
     source = "stated" if facts.get("seed_stated") else "default"
     return Setting("seed", "Seed", str(facts["seed"]), source, "every draw by chance")
@@ -127,7 +128,7 @@ def _seed(facts: Mapping[str, Any]) -> Setting | None:
 
 def _used(origin: Mapping[str, Any]) -> Setting | None:
     used = origin.get("test_set_used")
-    if not _number(used):
+    if not is_number(used):
         return None
     times = "once" if used == 1 else f"{say.count(used)} times"
     return Setting(
@@ -136,11 +137,11 @@ def _used(origin: Mapping[str, Any]) -> Setting | None:
 
 
 def _value(config: Mapping[str, Any], table: str, key: str) -> Any:
-    return _mapping(config.get(table)).get(key, DEFAULTS.get((table, key)))
+    return mapping(config.get(table)).get(key, DEFAULTS.get((table, key)))
 
 
 def _source(config: Mapping[str, Any], table: str, key: str) -> str:
-    return "stated" if key in _mapping(config.get(table)) else "default"
+    return "stated" if key in mapping(config.get(table)) else "default"
 
 
 def _each(values: Mapping[str, str]) -> str:
@@ -158,11 +159,3 @@ def _plain(value: Any) -> str:
 
 def _bare_points(share: float) -> str:
     return say.points(share)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from ...core import unbroken as say
 from ...evaluate import ONE, Figures, Plan, figures, read_inputs
+from ..page import Section
 from ..stored import StoredRun
 from ..words import named
 
@@ -192,6 +193,21 @@ def _typed(value: float, digits: int) -> str:
 
 
 HALF, TWICE = Decimal("0.5"), Decimal(2)
+
+
+def section(run: StoredRun) -> Section | None:
+    """The section of a run whose money can be counted again."""
+    if page_data(run) is None:
+        return None
+    shown = {
+        "cost_words": cost_words(run),
+        "groups": field_groups(run),
+        "head": doubt_head(run),
+        "rows": doubt_rows(run),
+        "cost_note": cost_note(run),
+        "inputs": json_block(run),
+    }
+    return Section("what_if", "What if", lead(run), "what_if", shown)
 
 
 def page_data(run: StoredRun) -> Mapping[str, Any] | None:

@@ -19,7 +19,7 @@ from tuneworth.reports.sections.certificate import differing, likeness
 from tuneworth.reports.sections.curated import (
     apart_lead,
     content_lead,
-    curation_headline,
+    curated_headline,
     rows_lead,
     style_lead,
     warnings_lead,
@@ -147,7 +147,7 @@ LEAK = {"certificate": {"threshold": 0.8, "pairs_at_or_above": 1, "nearest": []}
     ({"outcomes": {"kept": 80, "conflict": 1, "invalid": 19}}, "Look first", " 1 row waits for a person to decide."),
 ])  # fmt: skip
 def test_the_first_screen_says_what_can_be_done_with_the_rows(keys: dict[str, Any], label: str, said: str):
-    found = curation_headline(stored(**keys))
+    found = curated_headline(stored(**keys))
     assert found.label == label
     assert said in found.sentence
     assert found.next_step
@@ -156,8 +156,8 @@ def test_the_first_screen_says_what_can_be_done_with_the_rows(keys: dict[str, An
 
 def test_the_doubt_of_many_warnings_is_the_weightiest_and_never_endless():
     warnings = [{"code": "groups_across", "text": "g"}, {"code": "few_pairs", "text": "few " * 400}]
-    assert curation_headline(stored(warnings=warnings)).doubt.startswith("few few")
-    assert len(curation_headline(stored(warnings=warnings)).doubt) <= 260
+    assert curated_headline(stored(warnings=warnings)).doubt.startswith("few few")
+    assert len(curated_headline(stored(warnings=warnings)).doubt) <= 260
 
 
 @pytest.mark.parametrize(("keys", "said"), [
