@@ -104,10 +104,10 @@ def _refuse_run(name: str | None, source: Path) -> None:
 
 def _say_only(project: "Project", beside: "Beside", talk: Talk, *, thresholds: bool, source: Path | None) -> None:
     from ..project import curated_pairs
-    from .curate_words import curate_text
+    from ..reports import curated_text
 
     *_, curated = curated_pairs(project, talk, seed=talk.seed, beside=beside, thresholds=thresholds)
-    talk.answer(f"{curate_text(curated.summary)}\n\nA dry run: nothing was written.", {"run": None, **curated.summary})
+    talk.answer(f"{curated_text(curated.summary)}\n\nA dry run: nothing was written.", {"run": None, **curated.summary})
     talk.next("the same command without --dry-run writes the splits")
 
 
@@ -116,7 +116,7 @@ def _on_cluster(
 ) -> None:
     from ..core import ConfigError, disk_refusals
     from ..project import cluster_settings, curate_on_cluster, find_run, new_run, nothing_half_written
-    from .curate_words import curate_text
+    from ..reports import curated_text
 
     if run is not None:
         raise ConfigError("--cluster goes with a project, whose [cluster] names the workers; a file is curated here")
@@ -127,7 +127,7 @@ def _on_cluster(
         folder = find_run(project, name) if name else new_run(project, talk, command="tuneworth curate")
     with nothing_half_written(folder):
         summary = curate_on_cluster(project, folder, talk, beside=beside)
-    talk.answer(f"{curate_text(summary)}\n\nWritten to {folder / 'curate'}", {"run": str(folder), **summary})
+    talk.answer(f"{curated_text(summary)}\n\nWritten to {folder / 'curate'}", {"run": str(folder), **summary})
     talk.next(f"ask what happened to a row: tuneworth why {quote(str(folder))} ROW")
 
 
@@ -136,7 +136,7 @@ def _write(
 ) -> None:
     from ..core import disk_refusals
     from ..project import curate_stage, find_run, new_run, nothing_half_written, start_run
-    from .curate_words import curate_text
+    from ..reports import curated_text
 
     with disk_refusals(run or project.runs):
         if run is not None:
@@ -145,7 +145,7 @@ def _write(
             run = find_run(project, name) if name else new_run(project, talk, command="tuneworth curate")
     with nothing_half_written(run):
         summary = curate_stage(project, run, talk, beside=beside, thresholds=thresholds)
-    talk.answer(f"{curate_text(summary)}\n\nWritten to {run / 'curate'}", {"run": str(run), **summary})
+    talk.answer(f"{curated_text(summary)}\n\nWritten to {run / 'curate'}", {"run": str(run), **summary})
     talk.next(f"ask what happened to a row: tuneworth why {quote(str(run))} ROW")
 
 

@@ -50,7 +50,7 @@ def command(
     """
     from ..core import ConfigError
     from ..project import evaluate_stage, find_run, parse_gate, read_project, record_gates, report_stage
-    from .headline import headline
+    from ..reports import verdict_text
 
     wanted = [parse_gate(text) for text in gates]
     if cluster and (dry_run or pairs is not None or outputs):
@@ -79,7 +79,7 @@ def command(
         results = evaluate_stage(settings, run, talk, on_cluster=cluster)
     gates_failed = record_gates(run, wanted, results)
     report, *_ = report_stage(run)
-    talk.answer(f"{headline(results)}\n\nReport: {report}", {"run": str(run), "report": str(report), **results})
+    talk.answer(f"{verdict_text(results)}\n\nReport: {report}", {"run": str(run), "report": str(report), **results})
     if gates_failed is not None:  # the report is there all the same
         raise gates_failed
     talk.next(f"open {report}")

@@ -28,14 +28,14 @@ def command(project: Path | None, config: Path | None, explain: bool, talk: Talk
     there. A project's newest evaluated run gives what it measured; the [roi] of the project file, as it is now, the rest.
     """
     from ..core import ConfigError
-    from .roi_words import explained, money_text
+    from ..reports import derivation_text, money_text
 
     if config is not None and project is not None:
         raise ConfigError("name a project or a --config file, not both")
     found, measured = (_of_config(config, talk), None) if config is not None else _of_run(project or Path(), talk)
     money = found.to_json()
     text = money_text(money, run=measured)
-    talk.answer(f"{text}\n\n{explained(money)}" if explain else text, money)
+    talk.answer(f"{text}\n\n{derivation_text(money)}" if explain else text, money)
     talk.next("your own numbers in [roi]; --explain shows how each figure comes about")
 
 

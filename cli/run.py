@@ -62,8 +62,7 @@ def run_project(
         train_stage,
         wanted_outputs,
     )
-    from .curate_words import curate_text
-    from .headline import headline
+    from ..reports import curated_text, verdict_text
 
     wanted = [parse_gate(text) for text in gates]
     project = read_project(project_path, allow_code=allow_code)
@@ -74,7 +73,7 @@ def run_project(
     run = find_run(project, name) if name else new_run(project, talk, command="tuneworth run")
     if not (run / "curate" / "summary.json").is_file():
         with nothing_half_written(run):
-            talk.note(curate_text(curate_stage(project, run, talk)))
+            talk.note(curated_text(curate_stage(project, run, talk)))
     check_endpoints(project, run, wanted_outputs(project, run, talk, adapter=run / "train" / "adapter"), talk)
     loaded = load(project, talk) if local else None
     if loaded is not None:
@@ -90,7 +89,7 @@ def run_project(
     gates_failed = record_gates(run, wanted, results)
     report, *_ = report_stage(run)
     talk.answer(
-        f"\n{headline(results)}\n\nReport: {report}", {"run": str(run), "report": str(report), **_brief(results)}
+        f"\n{verdict_text(results)}\n\nReport: {report}", {"run": str(run), "report": str(report), **_brief(results)}
     )
     if gates_failed is not None:  # the report is there all the same
         raise gates_failed

@@ -71,3 +71,4 @@ from .variants import Variant as Variant
 from .variants import plan_variants as plan_variants
 from .verdict.rules import decide as decide
 from .verdict.sentences import variant_name as variant_name
+from .verdict.sentences import when_it_pays as when_it_pays

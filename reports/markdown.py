@@ -1,24 +1,24 @@
 """The run on one page of Markdown for a pull request, whatever its texts hold."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from ..core import NEVER
+from ..core import row_text
 from ..core import unbroken as say
 from .sections import judgements
 from .sections.certificate import certificate
-from .sections.costs import hosts_machines
 from .sections.data import style_rows
 from .sections.dropped import left_rows
-from .sections.first_screen import Headline, change_words
+from .sections.first_screen import Headline
+from .sections.money import money_rows
 from .sections.rules import check_rows
 from .stored import StoredCuration, StoredRun, ledger_place
-from .words import printable, short
+from .words import printable, share_text, short
 
 __all__ = ["curated_markdown", "evaluated_markdown", "gate_lines", "money_lines", "moved_rows", "risk_lines"]
 __all__ += ["unchecked", "variant_rows"]
@@ -36,6 +36,11 @@ MOST_LETTERS = 120  # of a rule
 MOST_RULES = 8
 MOST_RISKS = 5
 MOST_GATES = 10
+# The rows of the money that a pull request is told.
+MONEY = (
+    "saving_per_request", "spend_per_day", "investment", "requests_to_pay_back", "saving_per_day", "payback_days",
+    "break_even_requests_per_day", "npv",
+)  # fmt: skip
 FIRED = {"over": "over its limit", "warn": "near its limit"}
 
 
@@ -108,11 +113,6 @@ def variant_rows(run: StoredRun) -> list[tuple[str, ...]]:
 
 def _variant(run: StoredRun, name: str) -> tuple[str, ...]:
     scored = run.results["quality"][name]
-    shares = []
-    for key in ("acceptable", "consistent", "faithful"):
-        found = scored.get(key) or {}
-        ends = f" ({say.percent_range(found['low'], found['high'])})" if found.get("low") is not None else ""
-        shares.append(say.percent(found.get("share")) + ends)
     tokens = (run.results.get("tokens") or {}).get(name) or {}
     known = [tokens[key] for key in ("fixed", "input", "output") if tokens.get(key) is not None]
     money = run.results.get("money") or {}
@@ -120,7 +120,7 @@ def _variant(run: StoredRun, name: str) -> tuple[str, ...]:
     return (
         name,
         say.count(scored.get("n")),
-        *shares,
+        *(share_text(scored.get(key)) for key in ("acceptable", "consistent", "faithful")),
         say.count(round(sum(known))) if known else "not counted",
         _cost(priced, str(money.get("currency") or "")),
     )
@@ -146,61 +146,7 @@ def money_lines(run: StoredRun) -> list[tuple[str, str]]:
     money = run.results.get("money") or {}
     if money.get("saving_per_request") is None:
         return []
-    currency = str(money.get("currency") or "")
-
-    def sum_of(key: str) -> str:
-        return say.money(money.get(key), currency)
-
-    lines = _saved(run, money, sum_of)
-    lines.append(("To be invested", sum_of("investment")))
-    if money.get("requests_total") is not None:
-        pays = money.get("requests_to_pay_back")
-        lines.append(("Requests until that is earned back", NEVER if pays is None else say.count(pays)))
-        lines.append((f"Gain over {say.count(money['requests_total'])} requests", _gain(money, currency)))
-        return lines
-    if money.get("requests_per_day") is None:
-        return lines
-    volume = f"{say.count(money['requests_per_day'])} requests"
-    lines.append((f"Saved a day at {volume}{_upkeep(money)}", sum_of("saving_per_day")))
-    low, high = money.get("payback_days_p5"), money.get("payback_days_p95")
-    span = f" (range {say.days_range(low, high)})" if (low, high) != (None, None) else ""
-    lines.append(("Earned back after", say.days(money.get("payback_days")) + span))
-    least = money.get("break_even_requests_per_day")
-    lines.append(("Pays from, requests a day", NEVER if least is None else say.count(least)))
-    if money.get("horizon_days") is not None:
-        lines.append((f"Gain over {say.days(money['horizon_days'])}", _gain(money, currency)))
-    return lines
-
-
-def _saved(run: StoredRun, money: Mapping[str, Any], sum_of: Callable[[str], str]) -> list[tuple[str, str]]:
-    """What a request saves and its share; with machines of one's own the share is that of a day, beside its sums."""
-    share, saved = money.get("saving_share"), sum_of("saving_per_request")
-    if not hosts_machines(money):
-        return [("Saved on each request", saved if share is None else f"{saved} ({say.percent(share)})")]
-    lines = [("Saved on each request, machines apart", saved)]
-    if money.get("spend_per_day_baseline") is not None and money.get("spend_per_day_candidate") is not None:
-        ends = (sum_of(f"spend_per_day_{side}") for side in ("baseline", "candidate"))
-        days = ", ".join(f"{name} {end}" for name, end in zip((run.baseline, run.candidate), ends, strict=True))
-        change = change_words(money["spend_per_day_baseline"], money["spend_per_day_candidate"])
-        label = f"A day at {say.count(money['requests_per_day'])} requests, machines included"
-        lines.append((label, f"{days} ({change})" if change else days))
-    return lines
-
-
-def _upkeep(money: Mapping[str, Any]) -> str:
-    """Says that a day's saving is less than both days differ by, where monitoring or retraining is taken off too."""
-    before, after = (money.get(f"spend_per_day_{side}") for side in ("baseline", "candidate"))
-    if not hosts_machines(money) or before is None or after is None or money.get("saving_per_day") is None:
-        return ""
-    return ", upkeep taken off" if before - after - money["saving_per_day"] > 1e-9 * (before + after) else ""
-
-
-def _gain(money: Mapping[str, Any], currency: str) -> str:
-    """The middle of the gain with its range; what lies beyond all numbers is only named."""
-    low, high = money.get("npv_p5"), money.get("npv_p95")
-    ends = say.money_range(low, high, currency)
-    span = f" (range {ends})" if low is not None and high is not None else ""
-    return say.signed_money(money.get("npv"), currency) + span
+    return [(row.label, row_text(row, say)) for row in money_rows(money) if row.key in MONEY]
 
 
 def risk_lines(run: StoredRun) -> list[tuple[str, str, str]]:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeGuard
 
+from ..core import Row, row_text
+from ..core import unbroken as say
 from ..evaluate import variant_name
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "named",
     "printable",
     "sentence",
+    "share_text",
     "short",
     "typeset",
     "typeset_parts",
@@ -97,6 +100,12 @@ def date_words(created: Any) -> str:
     except ValueError:
         return str(created or "")
     return f"{moment.day} {moment:%B %Y}"
+
+
+def share_text(found: Mapping[str, Any] | None, key: str = "share") -> str:
+    """A share of a run with its range: `38% (28 to 49%)`."""
+    found = found or {}
+    return row_text(Row(key, "", found.get(key), "share", found.get("low"), found.get("high")), say)
 
 
 def is_number(value: Any) -> TypeGuard[float]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...core import UNKNOWN
+from ...core import Row
 from ...core import unbroken as say
 from ..charts.axes import Axis
 from ..charts.rows import Bar, mini_rows
@@ -138,7 +138,7 @@ def _kept(data: Mapping[str, Any]) -> Number:
     read, kept = data.get("rows_read") or 0, _kept_rows(data)
     change = f"{say.count(_split(data, 'train'))} to learn from, {say.count(held_out(data))} held out" if kept else ""
     picture = mini_rows([Bar(0, read, "both"), Bar(0, kept, "candidate")], Axis(0, max(read, 1), ()))
-    side = Side("", say.count(kept), f"of {say.count(read)} read", "", "#rows")
+    side = Side(Row("kept", "", kept, note=f"of {say.count(read)} read"), origin="#rows")
     return Number("Rows kept", (side,), change, picture)
 
 
@@ -147,7 +147,7 @@ def _apart(data: Mapping[str, Any]) -> Number:
     leaks, held = _leaks(data), held_out(data)
     title = "Held-out rows that repeat training rows"
     if leaks is None or not held:
-        return Number(title, (Side("", "not searched", "nothing is held out", ""),), "", Markup(""))
+        return Number(title, (Side(Row("repeats", "", "not searched", note="nothing is held out")),), "", Markup(""))
     nearest = (data.get("certificate") or {}).get("nearest") or []
     closest = (
         f"nearest: {likeness(nearest[0].get('similarity'))} alike{_other_facts(data)}" if nearest else "none is near"
@@ -157,7 +157,7 @@ def _apart(data: Mapping[str, Any]) -> Number:
     train = _split(data, "train")
     axis = Axis(0, max(train + held, 1), ())
     picture = mini_rows([Bar(0, train, "both"), Bar(train, train + held, "split")], axis)
-    return Number(title, (Side("", say.count(leaks), pairs, "", "#certificate"),), change, picture)
+    return Number(title, (Side(Row("repeats", "", leaks, note=pairs), origin="#certificate"),), change, picture)
 
 
 def _other_facts(data: Mapping[str, Any]) -> str:
@@ -179,7 +179,7 @@ def _different(data: Mapping[str, Any]) -> Number:
         if known
         else Markup("")
     )
-    side = Side("", say.count(found) if known else UNKNOWN, f"of {say.count(read)} read", "", "#content")
+    side = Side(Row("distinct", "", found if known else None, note=f"of {say.count(read)} read"), origin="#content")
     return Number("Different outputs", (side,), change, picture, "#style" if worst is not None else "")
 
 

@@ -7,17 +7,29 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from ...core import NEVER, roughly
+from ...core import NEVER, Row, range_text, row_text, value_text
 from ...core import unbroken as say
 from ..charts.axes import Axis, linear_axis, shortened
 from ..charts.rows import Bar, Mark, mini_rows
 from ..stored import StoredRun
-from ..words import named, typeset, typeset_parts
+from ..words import capital, named, typeset, typeset_parts
 from .assumptions import LINE, anchor
-from .costs import cheaper_way, cost_range
+from .costs import change_words, cheaper_way, cost_range
 
-__all__ = ["Headline", "Number", "Side", "change_words", "headline", "three_numbers"]
+__all__ = ["Headline", "Number", "Side", "headline", "plain_sentence", "three_numbers"]
 
+# Label, and the tone of the style sheet and icon that go with it.
+DECISIONS = {
+    "fine-tune": ("Fine-tune", "go"),
+    "keep prompting": ("Keep prompting", "stay"),
+    "cannot tell yet": ("Cannot tell yet", "open"),
+    "fix first": ("Fix first", "fix"),
+}
+LEVELS = {"low": 1, "fair": 2, "high": 3}
+# Characters from which a sentence is set smaller, so that it takes three lines of a wide screen as long as it can.
+LONG = (165, 250, 400)
+LONGEST_NAME = 32
+NOTHING_SCORED = "Not one case could be scored for every variant."
 # By what happens to an unacceptable output: the cost that counts in the end, and its name.
 COSTS = {
     "repair": ("Cost per output, mending included", "effective_cost_per_request"),
@@ -27,13 +39,26 @@ COSTS = {
 
 @dataclass(frozen=True)
 class Side:
-    """One variant's part in a number: its name, the figure, the range around it, the anchor of where it comes from."""
+    """One variant's part in a number, named by the label of its row, and the anchor of where the figure comes from."""
 
-    name: str
-    value: str
-    range: str
-    role: str
+    row: Row
+    role: str = ""
     origin: str = ""
+
+    @property
+    def name(self) -> str:
+        """The variant, or what the figure is of."""
+        return self.row.label
+
+    @property
+    def value(self) -> str:
+        """The figure."""
+        return value_text(self.row, say)
+
+    @property
+    def detail(self) -> str:
+        """The range around it and what else is to be said of it."""
+        return "; ".join(filter(None, (range_text(self.row, say), self.row.note)))
 
 
 @dataclass(frozen=True)
@@ -61,23 +86,17 @@ def _sides(run: StoredRun) -> list[tuple[str, str]]:
 def _acceptable(run: StoredRun) -> Number:
     sides, marks = [], []
     for name, role in _sides(run):
-        scored = run.results["quality"].get(name) or {}
-        found = scored.get("acceptable") or {}
-        share, low, high = found.get("share"), found.get("low"), found.get("high")
-        in_range = say.percent_range(low, high) if low is not None else ""
-        origin = "" if share is None else "#shares"
-        sides.append(Side(name=name, value=say.percent(share), range=in_range, role=role, origin=origin))
-        if share is not None:
-            marks.append(Mark(value=share, low=low, high=high, role=role))
+        found = (run.results["quality"].get(name) or {}).get("acceptable") or {}
+        row = Row("acceptable", name, found.get("share"), "share", found.get("low"), found.get("high"))
+        sides.append(Side(row, role, "" if row.value is None else "#shares"))
+        if row.value is not None:
+            marks.append(Mark(row.value, row.low, row.high, role))
     difference = (run.results.get("comparison") or {}).get("difference") or {}
     change, origin = "", ""
     if difference.get("value") is not None:
-        origin = "#difference"
-        span = say.points_range(difference.get("low"), difference.get("high"))
-        change = f"{say.signed_points(difference['value'])} ({span})"
+        change, origin = row_text(Row("difference", "", unit="points", **difference), say), "#difference"
     elif sides:
-        scored = run.results["quality"][sides[-1].name]
-        change = f"of {say.count(scored.get('n'))} outputs"
+        change = f"of {say.count(run.results['quality'][sides[-1].row.label].get('n'), 'output')}"
     axis = Axis(0, 1, ((0, ""), (0.5, ""), (1, "")))
     return Number("Acceptable outputs", tuple(sides), change, mini_rows(marks, axis), origin)
 
@@ -98,12 +117,11 @@ def _cost(run: StoredRun) -> Number | None:
         variant = money["variants"][name]
         machines, shared = (variant.get(part) for part in ("machine_cost_per_day", "cost_with_machines"))
         counted = "cost_with_machines" if machines and shared is not None else key
-        value = variant.get(counted)
-        text = say.money(value, currency) if value is not None else "none acceptable"
-        apart = f"and {say.money(machines, currency)} a day for its machines" if machines and shared is None else ""
-        spread = apart or cost_range(run, name)
-        origin = _line(money, f"variants.{name}.{counted}")
-        sides.append(Side(name=name, value=text, range=spread, role=role, origin=origin))
+        value, apart = variant.get(counted), machines and shared is None
+        low, high = (None, None) if apart else cost_range(run, name)
+        note = f"and {say.money(machines, currency)} a day for its machines" if apart else ""
+        row = Row(counted, name, "none acceptable" if value is None else value, currency, low, high, note)
+        sides.append(Side(row, role, _line(money, f"variants.{name}.{counted}")))
         values.append((value, role))
     known = [(value, role) for value, role in values if value is not None]
     change = change_words(*[value for value, _ in values]) if len(values) == 2 else ""
@@ -140,76 +158,61 @@ def _tokens(run: StoredRun) -> Number:
     sides, bars, counted = [], [], bool(run.results.get("tokens"))
     for name, role in _sides(run):
         tokens = (run.results.get("tokens") or {}).get(name) or {}
-        parts = [tokens.get(key) for key in ("fixed", "input", "output")]
-        known = [part for part in parts if part is not None]
-        total = sum(known) if known else None
+        known = [tokens[key] for key in ("fixed", "input", "output") if tokens.get(key) is not None]
         answer = f"{say.count(round(tokens['output']))} of them the answer" if tokens.get("output") is not None else ""
-        text = say.count(None if total is None else round(total))
-        sides.append(Side(name=name, value=text, range=answer, role=role, origin="#tokens" if counted else ""))
-        if total is not None:
-            bars.append((total, role))
+        row = Row("tokens", name, round(sum(known)) if known else None, note=answer)
+        sides.append(Side(row, role, "#tokens" if counted else ""))
+        if known:
+            bars.append((sum(known), role))
     change = change_words(*[total for total, _ in bars]) if len(bars) == 2 else ""
     axis = linear_axis([total for total, _ in bars], str)
-    return Number(
-        "Tokens per request", tuple(sides), change, mini_rows([Bar(0, total, role) for total, role in bars], axis)
-    )
-
-
-def change_words(before: float | None, after: float | None) -> str:
-    """How much less or more the second is; a multiple where a percentage would be in the hundreds."""
-    if not before or after is None:
-        return ""
-    change = 1 - after / before
-    if abs(change) < 0.0005:
-        return "the same"
-    if change < -2:
-        return f"{say.count(roughly(after / before))} times as much"
-    return f"{say.percent(abs(change))} {'less' if change > 0 else 'more'}"
+    picture = mini_rows([Bar(0, total, role) for total, role in bars], axis)
+    return Number("Tokens per request", tuple(sides), change, picture)
 
 
 def _payback(run: StoredRun) -> Number:
     title, money = "Payback", run.results.get("money")
     if not money:
-        why = "No prices or volume were given for this run."
-        why = why if run.baseline is not None else "One variant alone saves nothing against another."
-        side = Side(name="", value="not stated" if run.baseline is not None else "not known", range=why, role="")
-        return Number(title, (side,), "", Markup(""))
+        value, why = "not stated", "No prices or volume were given for this run."
+        if run.baseline is None:
+            value, why = "not known", "One variant alone saves nothing against another."
+        return Number(title, (_no_days(value, why),), "", Markup(""))
     if money.get("requests_per_day") is None or money.get("saving_per_request") is None:
         earns = money.get("probability_npv_positive") if money.get("requests_total") is not None else None
         change = "" if earns is None else f"{say.chance(earns)} likely to save more than it costs"
         return Number(title, (_without_days(money),), change, Markup(""), "#money" if change else "")
     middle, low, high = (money.get(f"payback_days{part}") for part in ("", "_p5", "_p95"))
-    target = money.get("target_payback_days") or _assumption(money, "target_payback_days")
-    chance = money.get("probability_of_payback_in_target")
-    drawn = chance is not None or low is not None
-    in_range = f"range {say.days_range(low, high)}" if drawn and (low, high) != (None, None) else ""
+    target, chance = money.get("target_payback_days"), money.get("probability_of_payback_in_target")
     change = f"{say.chance(chance)} likely within {say.days(target)}" if chance is not None and target else ""
-    spent = say.money(money.get("investment"), money.get("currency") or "")
     way = cheaper_way(money)
     against = f" against {shortened(str(run.baseline))}" if way else ""
-    cheaper = f"; against {shortened(way.name)} {say.days(way.payback_days)}" if way else ""
-    side = Side(
-        name=f"to earn back {spent}{against}", value=say.days(middle), range=(in_range or _daily(money)) + cheaper,
-        role="candidate", origin=_line(money, "payback_days"),
-    )  # fmt: skip
+    cheaper = f"against {shortened(way.name)} {say.days(way.payback_days)}" if way else ""
+    note = "; ".join(filter(None, (_daily(money) if low is high is None else "", cheaper)))
+    label = f"to earn back {say.money(money.get('investment'), money.get('currency') or '')}{against}"
+    row = Row("payback_days", label, middle, "days", low, high, note)
     drawn_at = "#payback" if money.get("payback_distribution") else "#money"
+    side = Side(row, "candidate", _line(money, "payback_days"))
     return Number(title, (side,), change, _payback_picture(middle, low, high, target), drawn_at if change else "")
+
+
+def _no_days(value: str, why: str) -> Side:
+    return Side(Row("payback_days", "", value, note=why))
 
 
 def _without_days(money: Mapping[str, Any]) -> Side:
     """What stands in the place of the days where there can be none: a batch, or numbers that are missing."""
     if money.get("saving_per_request") is None:
         missing = [str(key) for key in money.get("missing") or []]
-        said = f"{missing[0]} is missing." if len(missing) == 1 else f"{len(missing)} numbers are missing."
         if not missing and money.get("failures") == "drop":
-            return Side("", "not known", "Where no output is acceptable, an acceptable one has no cost.", "")
-        return Side("", "not stated", said if missing else "A price is missing.", "")
+            return _no_days("not known", "Where no output is acceptable, an acceptable one has no cost.")
+        said = f"{missing[0]} is missing." if len(missing) == 1 else f"{len(missing)} numbers are missing."
+        return _no_days("not stated", said if missing else "A price is missing.")
     if money.get("requests_total") is None:
-        return Side("", "not stated", "No requests per day were given for this run.", "")
+        return _no_days("not stated", "No requests per day were given for this run.")
     requests = money.get("requests_to_pay_back")
-    value = NEVER if requests is None else f"{say.count(requests)}{say.gap}requests"
-    batch = f"of a batch of {say.count(money['requests_total'])}"
-    return Side("", value, batch, "candidate", _line(money, "requests_to_pay_back"))
+    value = NEVER if requests is None else say.count(requests, "request")
+    row = Row("requests_to_pay_back", "", value, note=f"of a batch of {say.count(money['requests_total'])}")
+    return Side(row, "candidate", _line(money, "requests_to_pay_back"))
 
 
 def _payback_picture(middle: float | None, low: float | None, high: float | None, target: float | None) -> Markup:
@@ -230,27 +233,6 @@ def _daily(money: Mapping[str, Any]) -> str:
     if saving <= 0:
         return f"each day costs {say.money(-saving, currency)} more" if saving < 0 else "nothing is saved"
     return f"{say.money(saving, currency)} saved a day"
-
-
-def _assumption(money: Mapping[str, Any], key: str) -> Any:
-    for line in money.get("assumptions") or []:
-        if str(line.get("key", "")).split(".")[-1] == key:
-            return line.get("value")
-    return None
-
-
-# Label, and the tone of the style sheet and icon that go with it.
-DECISIONS = {
-    "fine-tune": ("Fine-tune", "go"),
-    "keep prompting": ("Keep prompting", "stay"),
-    "cannot tell yet": ("Cannot tell yet", "open"),
-    "fix first": ("Fix first", "fix"),
-}
-LEVELS = {"low": 1, "fair": 2, "high": 3}
-# Characters from which a sentence is set smaller, so that it takes three lines of a wide screen as long as it can.
-LONG = (165, 250, 400)
-LONGEST_NAME = 32
-NOTHING_SCORED = "Not one case could be scored for every variant."
 
 
 @dataclass(frozen=True)
@@ -290,7 +272,7 @@ def headline(run: StoredRun) -> Headline:
     return Headline(
         label=label,
         tone=tone,
-        sentence=typeset(_shortened(run, _without_label(verdict.get("sentence") or _plain_sentence(run), label))),
+        sentence=typeset(_shortened(run, _without_label(verdict.get("sentence") or plain_sentence(run), label))),
         numbers=three_numbers(run),
         doubt=typeset(_shortened(run, verdict.get("doubt") or _plain_doubt(run))),
         next_step="`".join(  # a name in a command stays whole
@@ -318,19 +300,19 @@ def _sure(verdict: Mapping[str, Any]) -> tuple[str, int, str]:
     if not level:
         return "", 0, ""
     why = str(found.get("sentence") or "").partition(": ")[2]
-    why = why[:1].upper() + why[1:]
+
     if verdict.get("decision") == "cannot tell yet":
-        return "Both answers are still possible", 0, why
-    return f"How sure: {found['level']}", level, why
+        return "Both answers are still possible", 0, capital(why)
+    return f"How sure: {found['level']}", level, capital(why)
 
 
 def _without_label(sentence: str, label: str) -> str:
     """The sentence without a decision in front of it: the label beside it says that already."""
-    rest = sentence.removeprefix(f"{label}: ")
-    return rest[:1].upper() + rest[1:]
+    return capital(sentence.removeprefix(f"{label}: "))
 
 
-def _plain_sentence(run: StoredRun) -> str:
+def plain_sentence(run: StoredRun) -> str:
+    """What is known of the outputs where there is no verdict."""
     if run.candidate is None:
         return "No outputs were scored in this run."
     scored = run.results["quality"][run.candidate]
@@ -351,19 +333,9 @@ def _plain_doubt(run: StoredRun) -> str:
 
 
 def _next_step(run: StoredRun, verdict: Mapping[str, Any]) -> str:
-    """One thing to do: the verdict's own; a word for scores alone and for results that name none."""
-    if verdict.get("next"):
-        return str(verdict["next"])
+    """One thing to do: the verdict's own, or a word for scores alone."""
     if verdict:
-        return STEPS.get(str(verdict.get("decision")), "Mend what is named above, then run again.")
+        return str(verdict.get("next") or "")
     if run.candidate is not None and not run.results["quality"][run.candidate].get("n"):
         return "Get the outputs that are missing, then run again."
     return "Score a second way of answering the same requests, so that there is something to compare."
-
-
-# For results without a next step of their own.
-STEPS = {
-    "fine-tune": "Start on a small share of the real requests, and hold the outputs against this page.",
-    "keep prompting": "Change nothing now; ask again when the outputs, the prices or the volume change.",
-    "cannot tell yet": "Narrow down what is named above, then run again.",
-}

@@ -7,7 +7,7 @@ from typing import Any
 from ...core import unbroken as say
 from ..page import Section
 from ..stored import StoredRun
-from ..words import named
+from ..words import named, share_text
 from .examples import MOST_ROWS
 
 __all__ = ["JudgeRow", "against_checks", "agreement", "caution", "judge_rows", "lead", "section"]
@@ -72,7 +72,7 @@ def _row(part: Mapping[str, Any], name: str, place: int, found: Mapping[str, Any
     preferred = part["preferred"]
     share = "no preference"
     if preferred.get("share") is not None:
-        share = f"{say.percent(preferred['share'])} ({say.percent_range(preferred['low'], preferred['high'])})"
+        share = share_text(preferred)
     return JudgeRow(
         name=name or f"person {place}",
         rows=say.count(part["rows"]),

@@ -13,7 +13,7 @@ from ..charts.figure import Figure, render_figure
 from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
 from ..page import Section
 from ..stored import StoredRun
-from ..words import capital, named
+from ..words import capital, named, share_text
 from .rules import MOST_ROWS, PERCENT, check_rows, most_broken, moved_figure, moves, shown_variants
 
 __all__ = [
@@ -264,7 +264,7 @@ def likeness_rows(run: StoredRun) -> list[LikenessRow]:
     rows = []
     for name, part in found.items():
         alike = part.get("similarity") or {}
-        chrf, ratio = (_likeness_share(alike.get(key) or {}, "mean") for key in ("chrf", "ratio"))
+        chrf, ratio = (_share(alike.get(key), "mean") for key in ("chrf", "ratio"))
         rows.append(LikenessRow(name, chrf, ratio, _length_words(part["length"]), _told(part.get("two_sample") or {})))
     written = next((part["length"].get("references") for part in found.values()), None)
     return [*rows, LikenessRow("people’s own answers", "", "", _length_words(written), "")] if written else rows
@@ -302,7 +302,7 @@ def repeat_rows(run: StoredRun) -> list[RepeatRow]:
         if k > 1:
             passes = found.get("pass_all") or {}
             once, always = say.percent(passes.get("1")), say.percent(passes.get(str(k)))
-            rows.append(RepeatRow(name, k, once, always, _likeness_share(found.get("unstable") or {}, "share")))
+            rows.append(RepeatRow(name, k, once, always, _share(found.get("unstable"), "share")))
     return rows
 
 
@@ -311,11 +311,8 @@ def samples_of(run: StoredRun) -> int:
     return max((part.get("samples") or 1 for part in (run.results.get("quality") or {}).values()), default=1)
 
 
-def _likeness_share(found: Mapping[str, Any], key: str) -> str:
-    if found.get(key) is None:
-        return "–"
-    ends = f" ({say.percent_range(found['low'], found['high'])})" if found.get("low") is not None else ""
-    return f"{say.percent(found[key])}{ends}"
+def _share(found: Mapping[str, Any] | None, key: str) -> str:
+    return "–" if not found or found.get(key) is None else share_text(found, key)
 
 
 def _length_words(length: Mapping[str, Any] | None) -> str:
