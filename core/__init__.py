@@ -5,6 +5,7 @@ from .errors import ConfigError, DataError, GateFailed, InputError, ModelError, 
 from .files import disk_refusal, disk_refusals, free_bytes, read_object, sha256_file, whole_folder, write_whole
 from .numbers import MINUS, NBSP, NEVER, UNKNOWN, kept_together, roughly, say, unbroken
 from .progress import Clock, Progress, Say, peak_bytes, reset_peak, silent
+from .rows import Row, filled, range_text, row_lines, row_text, value_text
 from .settings import build_settings, key_of, misfits, nearest, read_toml, said, unknown_keys
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "InputError",
     "ModelError",
     "Progress",
+    "Row",
     "RunBroken",
     "Say",
     "Talk",
@@ -27,6 +29,7 @@ __all__ = [
     "build_settings",
     "disk_refusal",
     "disk_refusals",
+    "filled",
     "free_bytes",
     "kept_together",
     "key_of",
@@ -35,16 +38,20 @@ __all__ = [
     "peak_bytes",
     "printable",
     "quoted_page",
+    "range_text",
     "read_object",
     "read_toml",
     "reset_peak",
     "roughly",
+    "row_lines",
+    "row_text",
     "said",
     "say",
     "sha256_file",
     "silent",
     "unbroken",
     "unknown_keys",
+    "value_text",
     "whole_folder",
     "write_whole",
 ]

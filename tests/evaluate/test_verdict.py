@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tuneworth.evaluate import decide
-from tuneworth.evaluate.verdict.money_phrases import input_name, when_it_pays
+from tuneworth.evaluate.verdict.sentences import input_name, when_it_pays
 
 from .situations import costs, later, other, situation
 

@@ -9,11 +9,10 @@ from urllib.parse import unquote
 import pytest
 
 from tuneworth.reports import read_run, write_report
-from tuneworth.reports.first_screen.headline import Headline, headline
-from tuneworth.reports.first_screen.three_numbers import three_numbers
-from tuneworth.reports.first_screen.typography import typeset, typeset_parts
 from tuneworth.reports.sections import why
+from tuneworth.reports.sections.first_screen import Headline, headline, three_numbers
 from tuneworth.reports.stored import StoredRun
+from tuneworth.reports.words import typeset, typeset_parts
 
 from .first_screen_kinds import KINDS, kind_maker
 

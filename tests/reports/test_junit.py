@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from tuneworth.reports.curated import StoredCuration
 from tuneworth.reports.junit import junit_of_curation, junit_of_run
-from tuneworth.reports.stored import StoredRun
+from tuneworth.reports.stored import StoredCuration, StoredRun
 
 HOSTILE = "a<b>&\"'\x00\x1b]]>--><![CDATA[ \ud800 \ufffe \r\n\u2028 \u202e 😀"
 # How XML readers see it in an attribute of one line.

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tuneworth.curate import curate, write_curated
+from tuneworth.reports import markdown as summary
 from tuneworth.reports import read_run, write_report
-from tuneworth.reports.first_screen import summary
 from tuneworth.reports.stored import StoredRun
 from tuneworth.style import read_style
 

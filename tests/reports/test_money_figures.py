@@ -9,7 +9,8 @@ import pytest
 
 from tuneworth.core import unbroken as say
 from tuneworth.reports import read_run
-from tuneworth.reports.sections.money_figures import (
+from tuneworth.reports.sections.money import lead
+from tuneworth.reports.sections.money_charts import (
     axis_words,
     futures,
     parts_figure,
@@ -18,7 +19,6 @@ from tuneworth.reports.sections.money_figures import (
     volume_figure,
     volume_rows,
 )
-from tuneworth.reports.sections.spending import lead
 from tuneworth.reports.stored import StoredRun
 
 from .test_money_tables import SITUATIONS, counted, words_of

@@ -15,11 +15,9 @@ import pytest
 from tuneworth.evaluate import compute_money, read_roi
 from tuneworth.examples import example_path
 from tuneworth.reports import read_run, write_report
-from tuneworth.reports.first_screen.three_numbers import three_numbers
-from tuneworth.reports.sections.assumptions import MARKS, input_value, words
-from tuneworth.reports.sections.cost_range import cost_range
-from tuneworth.reports.sections.money_tables import cost_rows
-from tuneworth.reports.sections.tracing import anchor, link
+from tuneworth.reports.sections.assumptions import MARKS, anchor, input_value, link, words
+from tuneworth.reports.sections.costs import cost_range, cost_rows
+from tuneworth.reports.sections.first_screen import three_numbers
 
 ROW = re.compile(r"<tr(?P<attributes>[^>]*)>(?P<cells>.*?)(?=<tr|</table)", re.DOTALL)
 RUNNING = {"monitoring_hours_per_month": 2, "monitoring_hourly": 60, "retrain_every_days": 100, "retrain_cost": 200}

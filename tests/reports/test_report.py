@@ -65,8 +65,7 @@ def test_the_first_screen_says_verdict_numbers_doubt_and_next_step(make_run: Cal
 
 def test_the_numbers_of_every_section_are_there(make_run: Callable[..., Path]) -> None:
     shown = words(read(make_run())[0])
-    for text in ("43 of 51", "−84 points", "0.00286 EUR × 5,000 requests a day",
-                 "192 requests a day", "2,966", "−593", "268 tokens a second", "4,884,480", "exact McNemar",
+    for text in ("43 of 51", "−84 points", "2,966", "−593", "268 tokens a second", "4,884,480", "exact McNemar",
                  "price list", "9f2c9f2c", "1.4 s"):  # fmt: skip
         assert text in shown, text
 
@@ -125,7 +124,6 @@ def test_a_payback_that_never_comes_is_never(make_run: Callable[..., Path]) -> N
 
     shown = words(read(make_run(change=lose))[0])
     assert "to earn back 200 EUR never range 400 days to never" in shown
-    assert "a day that saves nothing earns nothing back never" in shown
 
 
 def test_missing_prices_are_named_and_tokens_shown_instead(make_run: Callable[..., Path]) -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from tuneworth.core import unbroken as say
 from tuneworth.reports import read_run
-from tuneworth.reports.first_screen.summary import money_lines
-from tuneworth.reports.first_screen.three_numbers import Number, three_numbers
+from tuneworth.reports.markdown import money_lines
 from tuneworth.reports.sections import why
+from tuneworth.reports.sections.first_screen import Number, three_numbers
 from tuneworth.reports.stored import StoredRun
 
 from .real_run import ROI, write_real_run
