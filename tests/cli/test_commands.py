@@ -89,7 +89,7 @@ def test_init_makes_a_project_that_curates(command, pairs_file, tmp_path):
 
 
 def lines(tmp_path: Path, name: str, good: int) -> str:
-    from .conftest import pair
+    from ..conftest import pair
 
     rows = [
         {"id": f"p{n}", "output": pair(n)["output"] if n < good else "A bag.", "output_tokens": 9} for n in range(60)
