@@ -89,10 +89,10 @@ def command(
 
 
 def _tell(summary: dict[str, Any], folder: Path | None, talk: Talk) -> None:
-    from ..project import curate_text
+    from ..reports import curated_text
 
     where = "A dry run: nothing was written." if folder is None else f"Written to {folder / 'curate'}"
-    talk.answer(f"{curate_text(summary)}\n\n{where}", {"run": None if folder is None else str(folder), **summary})
+    talk.answer(f"{curated_text(summary)}\n\n{where}", {"run": None if folder is None else str(folder), **summary})
     if folder is None:
         talk.next("the same command without --dry-run writes the splits")
     else:

@@ -48,7 +48,8 @@ def command(
     collected elsewhere are judged, no model needed.
     """
     from ..core import ConfigError
-    from ..project import evaluate_run, headline, judge_outputs
+    from ..project import evaluate_run, judge_outputs
+    from ..reports import verdict_text
 
     collected = pairs is not None or bool(outputs)
     if cluster and (dry_run or collected):
@@ -76,7 +77,7 @@ def command(
             )
         run = evaluate_run(project, run=name, gates=gates, cluster=cluster, allow_code=allow_code, talk=talk)
     data = {"run": str(run.folder), "report": str(run.report), **run.results}
-    talk.answer(f"{headline(run.results)}\n\nReport: {run.report}", data)
+    talk.answer(f"{verdict_text(run.results)}\n\nReport: {run.report}", data)
     run.check_gates()  # the report is there all the same
     talk.next(f"open {run.report}")
 

@@ -25,7 +25,7 @@ def command(project: Path | None, config: Path | None, explain: bool, talk: Talk
     """
     from ..core import ConfigError
     from ..project import measured_money, stated_money
-    from .roi_words import explained, money_text
+    from ..reports import derivation_text, money_text
 
     if config is not None and project is not None:
         raise ConfigError("name a project or a --config file, not both")
@@ -35,5 +35,5 @@ def command(project: Path | None, config: Path | None, explain: bool, talk: Talk
         found, measured = measured_money(project or Path(), seed=talk.seed if talk.seed_given else None)
     money = found.to_json()
     text = money_text(money, run=measured)
-    talk.answer(f"{text}\n\n{explained(money)}" if explain else text, money)
+    talk.answer(f"{text}\n\n{derivation_text(money)}" if explain else text, money)
     talk.next("your own numbers in [roi]; --explain shows how each figure comes about")

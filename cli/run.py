@@ -39,10 +39,10 @@ def tell_run(run: "Run", talk: Talk) -> None:
 
     Raises: GateFailed, or ConfigError for a gate that names no part of the results.
     """
-    from ..project import headline
+    from ..reports import verdict_text
 
     brief = {key: run.results[key] for key in ("verdict", "quality", "comparison", "money", "gates")}
-    text = f"\n{headline(run.results)}\n\nReport: {run.report}"
+    text = f"\n{verdict_text(run.results)}\n\nReport: {run.report}"
     talk.answer(text, {"run": str(run.folder), "report": str(run.report), **brief})
     run.check_gates()
     talk.next(f"open {run.report}, or ask what happened to a row: tuneworth why {quote(str(run.folder))} ROW")

@@ -3,8 +3,9 @@
 from .console import FIRST_ROWS, Talk, printable, quoted_page
 from .errors import ConfigError, DataError, GateFailed, InputError, ModelError, RunBroken, TuneworthError
 from .files import disk_refusal, disk_refusals, free_bytes, read_object, sha256_file, whole_folder, write_whole
-from .numbers import MINUS, NBSP, NEVER, UNKNOWN, Numbers, kept_together, roughly, say, unbroken
+from .numbers import MINUS, NBSP, NEVER, UNKNOWN, kept_together, roughly, say, unbroken
 from .progress import Clock, Progress, Say, peak_bytes, reset_peak, silent
+from .rows import Row, filled, range_text, row_lines, row_text, value_text
 from .settings import build_settings, key_of, misfits, nearest, read_toml, said, unknown_keys
 
 __all__ = [
@@ -19,8 +20,8 @@ __all__ = [
     "GateFailed",
     "InputError",
     "ModelError",
-    "Numbers",
     "Progress",
+    "Row",
     "RunBroken",
     "Say",
     "Talk",
@@ -28,6 +29,7 @@ __all__ = [
     "build_settings",
     "disk_refusal",
     "disk_refusals",
+    "filled",
     "free_bytes",
     "kept_together",
     "key_of",
@@ -36,16 +38,20 @@ __all__ = [
     "peak_bytes",
     "printable",
     "quoted_page",
+    "range_text",
     "read_object",
     "read_toml",
     "reset_peak",
     "roughly",
+    "row_lines",
+    "row_text",
     "said",
     "say",
     "sha256_file",
     "silent",
     "unbroken",
     "unknown_keys",
+    "value_text",
     "whole_folder",
     "write_whole",
 ]

@@ -4,12 +4,8 @@ from .create import TRAIN_PAIRS as TRAIN_PAIRS
 from .create import create_example as create_example
 from .create import create_project as create_project
 from .curate import curate_pairs as curate_pairs
-from .curate_words import curate_text as curate_text
 from .gates import parse_gate as parse_gate
 from .gather.asking import Remote as Remote
-from .headline import headline as headline
-from .headline import money_lines as money_lines
-from .headline import sum_of as sum_of
 from .money import compute_roi as compute_roi
 from .money import measured_money as measured_money
 from .money import stated_money as stated_money

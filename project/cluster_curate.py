@@ -46,13 +46,14 @@ def curate_on_cluster(run: Run, *, beside: Beside | None = None) -> dict[str, An
         HeldSplits,
         Job,
         bucket_count,
-        curate_in_parts,
+        curate_files,
         file_parts,
         find_files,
         fingerprint,
         open_storage,
         read_overrides,
         read_splits,
+        write_parts,
     )
 
     watch, project = Stopwatch(), run.project
@@ -72,12 +73,12 @@ def curate_on_cluster(run: Run, *, beside: Beside | None = None) -> dict[str, An
         job = Job.open(open_storage(settings.place(project.folder)), known, executor=executor, say=run.talk.note)
         try:
             buckets = bucket_count(job, settings.parts(executor.workers))
-            curated = curate_in_parts(job, path, data, asked, held=held, seed=seed, buckets=buckets, parts=parts)
+            curated = curate_files(job, path, data, asked, held=held, seed=seed, buckets=buckets, parts=parts)
             say_warnings(curated.summary, run.talk)
             for line in job.memory_warnings(settings.memory_bytes):
                 run.talk.note(f"warning: {line}")
             hold_first(beside, held, curated.ledger)
-            curated.write(run.folder)
+            write_parts(job, curated, run.folder)
             job.remove()
         finally:
             job.close()

@@ -79,11 +79,14 @@ def model_name(project: Project) -> str:
 def load(project: Project, talk: Talk, name: str | None = None) -> "LoadedModel":
     """The project's model in memory, or a variant's own by its `name`, read as `[train]` says of format and bits."""
     need_training(project)
-    from ..train import TrainSettings, load_model, set_threads
+    from ..train import TrainSettings, format_notices, load_model, set_threads
 
     embedded = name is None and project.train.model == TrainSettings().model
     first = " (at its first use it is converted, which takes about 20 s)" if embedded else ""
     talk.note(f"model: loading {name or project.train.model}{first}")
     set_threads()
     dtype = None if project.train.dtype == "auto" else project.train.dtype
-    return load_model(name or model_name(project), dtype=dtype, quantised=project.train.quantised)
+    loaded = load_model(name or model_name(project), dtype=dtype, quantised=project.train.quantised)
+    for notice in format_notices(loaded.model.dtype, device=loaded.model.device.type):
+        talk.note(f"warning: {notice}")
+    return loaded

@@ -11,9 +11,8 @@ import polars as pl
 
 from ..core import Talk, TuneworthError, printable, quoted_page
 from ..curate import ledger_files, read_ledger, read_split, split_files
-from .curate_words import curate_text
+from ..reports import curated_text, verdict_text
 from .gates import failed_gates
-from .headline import headline
 from .project import Project, read_project
 from .runs import read_run, read_stored, run_folder, update_run
 
@@ -186,8 +185,8 @@ class Run:
 
     def _text(self) -> str:
         if self.results:
-            return headline(self.results)
-        return curate_text(self.curation) if self.curation else "Nothing was curated or judged yet."
+            return verdict_text(self.results)
+        return curated_text(self.curation) if self.curation else "Nothing was curated or judged yet."
 
 
 def _stamp(files: Iterable[Path]) -> list[tuple[Path, int, int]]:

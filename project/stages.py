@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..core import UNKNOWN, Talk, disk_refusals, printable, quoted_page, say
 from ..curate import Curated
+from ..reports import curated_text
 from .curate import curate_stage, curate_unwritten
-from .curate_words import curate_text
 from .gates import parse_gate
 from .learning_curve import curve_parts, curve_text, learn_curve
 from .load import check_project, load, runs_here
@@ -304,7 +304,7 @@ def _curated(project: Project, name: str | None, talk: Talk) -> Run:
     run = Run(folder, project=project, talk=talk)
     if not (folder / "curate" / "summary.json").is_file():
         with nothing_half_written(folder):
-            talk.note(curate_text(curate_stage(run).summary))
+            talk.note(curated_text(curate_stage(run).summary))
     return run
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tuneworth.core import DataError, ModelError
+from tuneworth.core import DataError, ModelError, say
 from tuneworth.project import Project, Run, read_project
 from tuneworth.project.merge import merge_run, merge_text
 from tuneworth.train import TrainSettings, fit, load_model
@@ -50,7 +50,7 @@ def test_a_runs_adapter_is_merged_and_the_summary_is_json(project: Project, run:
     summary = merge_run(Run(run, project=project))
     assert load_model(str(run / "train" / "merged"), dtype="float32").dtype == "float32"
     assert json.loads(json.dumps(summary))["merged"]["agreement"]["rows"] == 6
-    assert merge_text(summary) == f"merged: {run}/train/merged, 0 MB in float32"
+    assert merge_text(summary) == f"merged: {run}/train/merged, {say.size(summary['merged']['bytes'])} in float32"
 
 
 def test_a_model_that_came_from_no_gguf_gets_the_command_of_llama_cpp(

@@ -1,8 +1,11 @@
 """Runs that the command itself makes: outputs given, everything else judged and counted as for a user."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import pytest
@@ -62,7 +65,32 @@ def write_real_run(
     change: Callable[[dict[str, Any]], None] | None = None,
     options: tuple[str, ...] = (),
 ) -> Path:
-    """The run folder; `change` alters each output line before it is judged, `options` are added to the command."""
+    """The run folder; `change` alters each output line before it is judged, `options` are added to the command.
+
+    The command judges what it is given once: a second run of the same kind is a copy of the first one.
+    """
+    first = _judged(n, variants, roi, tuple(good.items()), change, options)
+    shutil.copytree(first, folder, dirs_exist_ok=True)
+    return folder / "run"
+
+
+@cache
+def _home() -> TemporaryDirectory[str]:
+    """Where the first run of each kind is, until the tests end."""
+    return TemporaryDirectory(prefix="runs-")
+
+
+@cache
+def _judged(
+    n: int,
+    variants: tuple[str, ...],
+    roi: str | None,
+    good: tuple[tuple[str, int], ...],
+    change: Callable[[dict[str, Any]], None] | None,
+    options: tuple[str, ...],
+) -> Path:
+    """The folder of project, outputs and run."""
+    folder = Path(mkdtemp(dir=_home().name))
     project = folder / "project"
     project.mkdir(parents=True)
     example = example_path("components")
@@ -75,7 +103,7 @@ def write_real_run(
     (project / "style.yaml").write_bytes((example / "style.yaml").read_bytes())
     words = ["evaluate", str(project), "--pairs", str(project / "pairs.jsonl"), "--out", str(folder / "run"), "--quiet"]
     for name in variants:
-        lines = [_line(pair, number, good[name], name) for number, pair in enumerate(pairs)]
+        lines = [_line(pair, number, dict(good)[name], name) for number, pair in enumerate(pairs)]
         for line in lines if change else ():
             change(line)  # type: ignore[misc]
         _write(folder / f"{name}.jsonl", lines)
@@ -83,7 +111,7 @@ def write_real_run(
     with pytest.raises(SystemExit) as left:
         main([*words, *options])
     assert left.value.code in (0, None), left.value.code
-    return folder / "run"
+    return folder
 
 
 def _line(pair: dict[str, Any], number: int, good: int, name: str) -> dict[str, Any]:

@@ -75,9 +75,9 @@ def test_a_job_that_is_removed_leaves_nothing(stages: ModuleType, tmp_path: Path
 def test_tables_that_a_part_did_not_store_are_no_rows(stages: ModuleType, tmp_path: Path) -> None:
     rows = pl.DataFrame({"n": [1, 2]})
     with Job.open(open_storage(tmp_path), {}, executor=Here()) as job:
-        job.put("made", 0, {})
-        job.put("made", 1, {"rows": rows})
-        job.put("made", 2, {"rows": rows.clear(), "empty": pl.DataFrame()})
+        job.storage.store("made", 0, {})
+        job.storage.store("made", 1, {"rows": rows})
+        job.storage.store("made", 2, {"rows": rows.clear(), "empty": pl.DataFrame()})
         stored = [Table("made", part, "rows") for part in range(3)]
         others = [Table("made", part, "others") for part in range(3)]
         assert job.read(stored).rows() == [(1,), (2,)]
@@ -95,8 +95,8 @@ def test_the_rows_of_each_bucket_are_counted_without_reading(stages: ModuleType,
 
 def test_a_part_whose_column_is_all_null_takes_the_type_of_the_others(tmp_path: Path) -> None:
     with Job.open(open_storage(tmp_path), {}, executor=Here()) as job:
-        job.put("made", 0, {"rows": pl.DataFrame({"group": [None]})})
-        job.put("made", 1, {"rows": pl.DataFrame({"group": ["a"]})})
+        job.storage.store("made", 0, {"rows": pl.DataFrame({"group": [None]})})
+        job.storage.store("made", 1, {"rows": pl.DataFrame({"group": ["a"]})})
         found = job.read([Table("made", part, "rows") for part in range(2)])
     assert found.schema == {"group": pl.String}
 
