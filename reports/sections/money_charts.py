@@ -76,7 +76,7 @@ def payback_figure(run: StoredRun) -> Markup:
 
 def futures(share: float) -> str:
     """A share of the drawn futures: `94 of 100`."""
-    return f"{say.of_hundred(share)} of 100"
+    return "none of 100" if not share else f"{100 if share == 1 else say.of_hundred(share)} of 100"
 
 
 def _spans(money: Mapping[str, Any]) -> str:

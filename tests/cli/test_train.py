@@ -88,7 +88,7 @@ def test_what_cannot_fit_is_refused_before_anything_is_written(command, curated,
     monkeypatch.setattr(planning, "memory_at_hand", lambda device: MemoryAtHand(50_000, "container"))
     done = command("train", curated)
     assert done.code == 2
-    assert "0 MB are at hand (container)" in done.err
+    assert "50 kB are at hand (container)" in done.err
     assert "What makes it fit" in done.err
     assert not (run_of(curated) / "train").exists()
 

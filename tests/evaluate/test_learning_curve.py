@@ -106,4 +106,4 @@ def test_sizes_that_do_not_fit_are_refused(sizes):
 def test_the_sentence_says_what_doubling_gives():
     said = fit_curve(SIZES, world(Curve(0.05, 1.5, 0.4), 300, 3)).sentence
     assert said.startswith("Doubling the examples to 600 would give ")
-    assert said.endswith("] points.")
+    assert said.endswith(" points).")

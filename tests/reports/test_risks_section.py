@@ -53,8 +53,8 @@ def test_a_difference_reads_in_points_a_share_in_percent_and_no_number_has_an_ex
     found = [(row.value, row.limit) for row in rows]
     assert found == [
         ("4.2\xa0points (at least −2\xa0points)", "at most 10\xa0points"),
-        ("93.7%", "at least 20%"),
-        ("6.42\xa0s", "at most 1\xa0day"),
+        ("94%", "at least 20%"),
+        ("6.4\xa0s", "at most 1\xa0day"),
         ("0.000000001\xa0EUR\xa0a\xa0day", "at most 28.2\xa0EUR\xa0a\xa0day"),
     ]
 
