@@ -3,7 +3,7 @@
 from .console import Talk, printable
 from .errors import ConfigError, DataError, GateFailed, InputError, ModelError, RunBroken, TuneworthError
 from .files import disk_refusal, disk_refusals, free_bytes, read_object, sha256_file, whole_folder, write_whole
-from .numbers import MINUS, NBSP, NEVER, UNKNOWN, Numbers, kept_together, roughly, say, unbroken
+from .numbers import MINUS, NBSP, NEVER, UNKNOWN, kept_together, roughly, say, unbroken
 from .progress import Clock, Progress, Say, peak_bytes, reset_peak, silent
 from .rows import Row, filled, range_text, row_lines, row_text, value_text
 from .settings import build_settings, key_of, misfits, nearest, read_toml, said, unknown_keys
@@ -19,7 +19,6 @@ __all__ = [
     "GateFailed",
     "InputError",
     "ModelError",
-    "Numbers",
     "Progress",
     "Row",
     "RunBroken",

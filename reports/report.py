@@ -41,8 +41,8 @@ __all__ = ["write_report"]
 # The page stays under this size: its examples have the largest of these rooms that keeps it so.
 MOST_BYTES = 497_000
 SCRIPTS = (
-    "navigation", "words", "examples", "blind",
-    "numbers", "money", "gain_curve", "what_if_field", "what_if_words", "what_if",
+    "navigation", "words", "examples", "numbers", "blind",
+    "money", "gain_curve", "what_if_field", "what_if_words", "what_if",
 )  # fmt: skip
 CURATED_SCRIPTS = ("navigation",)
 TEXT_LIMITS = (4000, 3000, 2000, 1500, 1100, 900, 750, 600, 500, 400, 350, 300, 260)

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from tuneworth.cli.merge import merge_run, merge_text
-from tuneworth.core import DataError, ModelError, Talk
+from tuneworth.core import DataError, ModelError, Talk, say
 from tuneworth.project import Project, read_project
 from tuneworth.train import TrainSettings, fit, load_model
 
@@ -49,7 +49,7 @@ def test_a_runs_adapter_is_merged_and_the_summary_is_json(project: Project, run:
     summary = merge_run(project, run, Talk(quiet=True))
     assert load_model(str(run / "train" / "merged"), dtype="float32").dtype == "float32"
     assert json.loads(json.dumps(summary))["merged"]["agreement"]["rows"] == 6
-    assert merge_text(summary) == f"merged: {run}/train/merged, 0 MB in float32"
+    assert merge_text(summary) == f"merged: {run}/train/merged, {say.size(summary['merged']['bytes'])} in float32"
 
 
 def test_a_model_that_came_from_no_gguf_gets_the_command_of_llama_cpp(
