@@ -83,6 +83,8 @@ def money_text(money: Mapping[str, Any], *, run: str | None = None) -> str:
     """The figures, what moves them, the ways without tuning, and what is assumed. `run` names the run that measured."""
     missing = [Row("missing", "Still to be stated", ", ".join(money["missing"]))] if money["missing"] else []
     figures = row_lines([*missing, *money_rows(money)])
+    if (money["draws"] or 1) > 1:
+        figures.append("Ranges in brackets hold in 90 of 100 possible futures.")
     warnings = [line for text in money["warnings"] for line in filled(f"Mind: {text}.", indent=2)]
     return _joined([_costs(money), figures, _moves(money), _ways(money), _assumed(money, run), warnings])
 

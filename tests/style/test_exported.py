@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ["style", "curate", "train", "evaluate", "reports", "project", "cli", "examples"]
+FOLDERS = ["core", "style", "curate", "train", "evaluate", "reports", "project", "cli", "examples"]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
