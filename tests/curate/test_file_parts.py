@@ -26,7 +26,7 @@ from tuneworth.curate.read.columns import (
 from tuneworth.curate.read.file_parts import count_lines, first_rows, numbered, row_offsets
 from tuneworth.curate.read.pairs import PartFacts, moved_rows, read_part, shape_said, to_read_again, warnings_of
 
-many = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def sent(value):
