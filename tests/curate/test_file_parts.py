@@ -17,7 +17,7 @@ from tuneworth.curate.read.columns import Columns, merge_columns
 from tuneworth.curate.read.file_parts import count_lines, numbered
 from tuneworth.curate.read.pairs import gather, read_part, read_parts
 
-many = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def in_parts(path, data, most_bytes):

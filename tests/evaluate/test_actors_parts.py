@@ -46,6 +46,7 @@ def ready(folder: Path) -> Worker:
 # --- a worker ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_batches_asked_in_any_order_and_apart_are_those_of_one_call(
     tiny_model: LoadedModel, tiny_folder: Path, tmp_path: Path
 ) -> None:
@@ -163,6 +164,7 @@ def test_nothing_of_ray_is_imported_without_a_cluster() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
+@pytest.mark.cluster
 def test_an_address_where_nobody_answers_is_told_at_once() -> None:
     for address in ("127.0.0.1:9", "ray://127.0.0.1:9"):
         with (

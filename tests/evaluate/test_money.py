@@ -84,6 +84,7 @@ def test_all_keys_of_the_contract_are_there_and_are_json():
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers_and_another_does_not():
     assert money(article(), seed=1) == money(article(), seed=1)
     assert money(article(), seed=1)["npv_p5"] != money(article(), seed=2)["npv_p5"]

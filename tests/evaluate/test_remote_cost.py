@@ -108,6 +108,7 @@ def test_the_asking_stops_before_the_limit_and_a_higher_one_goes_on(file):
         assert sent == kept + 2
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(limit=st.decimals("0.05", "1.2", places=3), at_once=st.sampled_from([1, 3, 16]), count=st.integers(1, 30))
 def test_no_limit_is_passed_and_what_fits_is_asked(tmp_path_factory, limit, at_once, count):

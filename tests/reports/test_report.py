@@ -155,6 +155,7 @@ def test_disagreements_come_first_and_the_losses_before_the_gains(make_run: Call
     assert (kinds.count("lost"), kinds.count("won"), len(kinds)) == (4, 33, 60)
 
 
+@pytest.mark.slow
 def test_at_most_two_hundred_examples_are_shown_and_all_disagreements_among_them(make_run: Callable[..., Path]) -> None:
     run = make_run(n=260)
     kinds = re.findall(r'data-kind="(\w+)"', read(run)[0])
@@ -165,6 +166,7 @@ def test_at_most_two_hundred_examples_are_shown_and_all_disagreements_among_them
     assert kinds.count("lost") + kinds.count("won") == differing
 
 
+@pytest.mark.slow
 def test_without_examples_no_text_of_the_data_is_in_the_files(make_run: Callable[..., Path]) -> None:
     run = make_run()
     html, markdown = read(run, examples=False)
@@ -174,6 +176,7 @@ def test_without_examples_no_text_of_the_data_is_in_the_files(make_run: Callable
         assert pair["id"] not in html + markdown
 
 
+@pytest.mark.slow
 def test_the_page_stays_under_its_size_with_long_texts(make_run: Callable[..., Path]) -> None:
     run = make_run(n=200)
     path = run / "evaluate" / "outputs.jsonl"
