@@ -4,6 +4,8 @@ from .create import TRAIN_PAIRS as TRAIN_PAIRS
 from .create import create_example as create_example
 from .create import create_project as create_project
 from .curate import curate_pairs as curate_pairs
+from .evaluate import evaluate_run as evaluate_run
+from .evaluate import plan_evaluation as plan_evaluation
 from .gates import parse_gate as parse_gate
 from .gather.asking import Remote as Remote
 from .money import compute_roi as compute_roi
@@ -21,14 +23,9 @@ from .rows import explain_row as explain_row
 from .rows import export_splits as export_splits
 from .run import Run as Run
 from .runs import decisions_file as decisions_file
-from .stages import Training as Training
 from .stages import curate_project as curate_project
-from .stages import evaluate_run as evaluate_run
-from .stages import plan_evaluation as plan_evaluation
 from .stages import preview_curation as preview_curation
-from .stages import preview_training as preview_training
 from .stages import run_project as run_project
-from .stages import train_adapter as train_adapter
 from .style import CheckedStyle as CheckedStyle
 from .style import check_style as check_style
 from .style import infer_style as infer_style
@@ -36,3 +33,6 @@ from .style import style_guide as style_guide
 from .train_words import plan_text as plan_text
 from .train_words import train_text as train_text
 from .trained import trained as trained
+from .training import Training as Training
+from .training import preview_training as preview_training
+from .training import train_adapter as train_adapter

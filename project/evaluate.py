@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from ..core import ConfigError, DataError
+from ..core import ConfigError, DataError, Talk
 from ..evaluate import (
     AUTO,
+    AnswerStore,
     Choice,
     EvaluateSettings,
     RoiSettings,
@@ -26,19 +27,65 @@ from ..evaluate import (
     write_evaluated,
 )
 from ..train import refresh_card
+from .gates import parse_gate
+from .gather.asking import Remote, remote_of
 from .gather.gathering import Gathered, gather
 from .gather.wanted import Asked, wanted_outputs
 from .learning_curve import read_curve
 from .load import compared
 from .project import PROJECT_FILE, Project
-from .run import Run
+from .report import finish_evaluation
+from .run import At, Run, heard, open_run
 from .runs import Stopwatch, test_set_uses
 from .trained import trained
 
 if TYPE_CHECKING:
     from ..train import LoadedModel
 
-__all__ = ["evaluate_stage"]
+__all__ = ["evaluate_run", "evaluate_stage", "plan_evaluation"]
+
+
+def evaluate_run(
+    project: At = None,
+    *,
+    run: str | None = None,
+    gates: Sequence[str] = (),
+    cluster: bool = False,
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
+) -> Run:
+    """Race the project's variants on the test pairs of its newest run, or of the one named `run`: verdict and report.
+
+    `gates` are conditions on the results; `check_gates` of the run raises what they came to. With `cluster` the workers
+    that [cluster] names generate the outputs of models.
+
+    Raises: ConfigError, DataError or ModelError for what is wrong; RunBroken where an endpoint or `max_cost` ends it.
+    """
+    talk, wanted = heard(talk, seed), [parse_gate(text) for text in gates]
+    opened = open_run(project, run, allow_code=allow_code, talk=talk)
+    evaluate_stage(opened, on_cluster=cluster)
+    return finish_evaluation(opened, wanted)
+
+
+def plan_evaluation(
+    project: At = None,
+    *,
+    run: str | None = None,
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
+) -> tuple[list[Asked], Remote, AnswerStore]:
+    """What `evaluate_run` would ask for: all outputs, those of endpoints, and the answers that are there already.
+
+    Raises: ConfigError where the evaluation would be refused for personal data, prices or addresses.
+    """
+    opened = open_run(project, run, allow_code=allow_code, talk=heard(talk, seed))
+    wanted = wanted_outputs(opened, adapter=opened.adapter)
+    remote = remote_of(opened, wanted)
+    store = AnswerStore(remote.file)
+    remote.check_privacy(store)
+    return wanted, remote, store
 
 
 def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster: bool = False) -> dict[str, Any]:

@@ -14,11 +14,12 @@ from ..curate import ledger_files, read_ledger, read_split, split_files
 from ..reports import curated_text, verdict_text
 from .gates import failed_gates
 from .project import Project, read_project
-from .runs import read_run, read_stored, run_folder, update_run
+from .runs import find_run, read_run, read_stored, run_folder, update_run
 
-__all__ = ["QUIET", "Run", "heard"]
+__all__ = ["QUIET", "At", "Run", "heard", "open_run", "project_at"]
 
 QUIET = Talk(quiet=True)
+At = str | Path | None  # a project's folder or file; the current folder where it is None
 Made = TypeVar("Made")
 
 
@@ -191,3 +192,17 @@ class Run:
 
 def _stamp(files: Iterable[Path]) -> list[tuple[Path, int, int]]:
     return [(file, (stat := file.stat()).st_mtime_ns, stat.st_size) for file in files]
+
+
+def project_at(path: At, *, allow_code: bool = False) -> Project:
+    """The project of a folder or file, of the current folder where none is named. Raises: as `read_project`."""
+    return read_project(None if path is None else Path(path), allow_code=allow_code)
+
+
+def open_run(project: At, name: str | None, *, allow_code: bool, talk: Talk) -> Run:
+    """The run called `name` of a project, or its newest one.
+
+    Raises: ConfigError where there is none; else as `read_project`.
+    """
+    found = project_at(project, allow_code=allow_code)
+    return Run(find_run(found, name), project=found, talk=talk)

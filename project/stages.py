@@ -1,77 +1,21 @@
-"""One call for each stage of a project, and one for all of them."""
+"""Curating a project into a run, and the whole answer: curate, train, evaluate, report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from shlex import quote
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
 
-from ..core import UNKNOWN, Talk, disk_refusals, printable, quoted_page, say
+from ..core import UNKNOWN, Talk, disk_refusals, say
 from ..curate import Curated
 from ..reports import curated_text
 from .curate import curate_stage, curate_unwritten
 from .gates import parse_gate
-from .learning_curve import curve_parts, curve_text, learn_curve
 from .load import check_project, load, runs_here
-from .merge import merge_run, merge_text
-from .project import Project, read_project
+from .project import Project
 from .report import finish_evaluation
-from .run import Run, heard
+from .run import At, Run, heard, project_at
 from .runs import find_run, new_run, nothing_half_written
-from .train import Planned, finished, plan_training, train_stage
-from .train_words import train_text
-from .trained import trained
+from .train import finished, train_stage
 
-if TYPE_CHECKING:
-    from ..evaluate import AnswerStore
-    from ..train import LoadedModel
-    from .gather.asking import Remote
-    from .gather.wanted import Asked
-
-__all__ = [
-    "Training",
-    "curate_project",
-    "evaluate_run",
-    "plan_evaluation",
-    "preview_curation",
-    "preview_training",
-    "run_project",
-    "train_adapter",
-]
-
-At = str | Path | None  # a project's folder or file; the current folder where it is None
-
-
-@dataclass(frozen=True)
-class Training:
-    """What training a run's adapter came to.
-
-    `summary` is `train/summary.json`, with `learning_curve`, `merged` and `gguf` where they were asked for.
-    """
-
-    run: Run
-    summary: dict[str, Any]
-
-    @property
-    def adapter(self) -> Path:
-        """The adapter's folder, in PEFT format."""
-        return self.run.adapter
-
-    def __str__(self) -> str:
-        log = (trained(self.run.folder) or {}).get("log", [])
-        told = train_text(self.summary, log, run=quote(str(self.run.folder)))
-        parts = [f"{told}\n\nAdapter: {self.adapter}"]
-        if "learning_curve" in self.summary:
-            parts.append(curve_text(self.summary["learning_curve"]))
-        if "merged" in self.summary:
-            parts.append(merge_text(self.summary))
-        return "\n".join(parts)
-
-    def __repr__(self) -> str:
-        return printable(str(self))
-
-    def _repr_html_(self) -> str:
-        return quoted_page(str(self))
+__all__ = ["curate_project", "preview_curation", "run_project"]
 
 
 def curate_project(
@@ -93,7 +37,7 @@ def curate_project(
 
     Raises: ConfigError or DataError for what is wrong with the project or its pairs; RunBroken where the disk refuses.
     """
-    talk, found = heard(talk, seed), _project(project, mask=mask, allow_code=allow_code)
+    talk, found = heard(talk, seed), _masked(project, mask=mask, allow_code=allow_code)
     if cluster:
         from .cluster_curate import cluster_settings
 
@@ -121,139 +65,8 @@ def preview_curation(
     talk: Talk | None = None,
 ) -> Curated:
     """What `curate_project` would give; nothing is written. Raises: as it does."""
-    found = _project(project, mask=mask, allow_code=allow_code)
+    found = _masked(project, mask=mask, allow_code=allow_code)
     return curate_unwritten(found, thresholds=thresholds, talk=heard(talk, seed))
-
-
-def train_adapter(
-    project: At = None,
-    *,
-    run: str | None = None,
-    drop_long: bool = False,
-    again: bool = False,
-    merge: bool = False,
-    gguf: bool = False,
-    learning_curve: bool = False,
-    cluster: bool = False,
-    allow_code: bool = False,
-    seed: int | None = None,
-    talk: Talk | None = None,
-) -> Training:
-    """Fit a LoRA adapter on the train split of a project's newest run, or of the one named `run`.
-
-    A fit that was stopped goes on where it was; one that is there, with the same settings, stays, unless it is to be
-    made `again`. `drop_long` leaves out pairs that are longer than the model's context. `merge` also writes the tuned
-    model as one, `gguf` the file that llama.cpp loads; `learning_curve` also trains on parts of the pairs; `cluster`
-    trains on the workers that [cluster] names.
-
-    Raises: ConfigError, DataError or ModelError for what is wrong before it begins; RunBroken where the fit breaks off.
-    """
-    talk, found = heard(talk, seed), _project(project, allow_code=allow_code)
-    opened = _opened(found, run, talk)
-    if learning_curve:
-        curve_parts(opened)  # too few pairs for it are found before anything is trained
-    summary, loaded = _fitted(
-        opened, drop_long=drop_long, again=again, cluster=cluster, allow_code=allow_code
-    )  # fmt: skip
-    if (merge or gguf or learning_curve) and not _alone():
-        return Training(opened, summary)
-    if learning_curve:
-        loaded = loaded or load(found, talk)
-        summary = {**summary, "learning_curve": learn_curve(opened, loaded=loaded)}
-    if merge or gguf:
-        summary = {**summary, **merge_run(opened, gguf=gguf, loaded=loaded)}
-    return Training(opened, summary)
-
-
-def preview_training(
-    project: At = None,
-    *,
-    run: str | None = None,
-    drop_long: bool = False,
-    again: bool = False,
-    allow_code: bool = False,
-    seed: int | None = None,
-    talk: Talk | None = None,
-) -> Planned:
-    """What `train_adapter` would do and take; nothing is trained or written. Raises: as it does, before it begins."""
-    talk, found = heard(talk, seed), _project(project, allow_code=allow_code)
-    opened = _opened(found, run, talk)
-    return plan_training(opened, drop_long=drop_long, again=again)
-
-
-def _fitted(
-    run: Run, *, drop_long: bool, again: bool, cluster: bool, allow_code: bool
-) -> tuple[dict[str, Any], "LoadedModel | None"]:
-    """The summary of the run's training, of the one that is there or of a new one; and the model, where it was loaded."""
-    if not again and (summary := finished(run, drop_long=drop_long)) is not None:
-        run.talk.note(f"train: {run.folder} is trained already, with these settings; --again trains it anew")
-        return summary, None
-    if cluster:
-        from .cluster_training import cluster_stage
-
-        return cluster_stage(run, drop_long=drop_long, again=again, allow_code=allow_code), None
-    loaded = load(run.project, run.talk)  # what cannot be loaded costs the earlier training nothing
-    return train_stage(run, loaded=loaded, drop_long=drop_long, again=again), loaded
-
-
-def _alone() -> bool:
-    """Leave the processes that trained together, where there were several; whether this one goes on."""
-    from ..train import Processes
-
-    here = Processes.here()
-    here.leave()
-    return here.first
-
-
-def evaluate_run(
-    project: At = None,
-    *,
-    run: str | None = None,
-    gates: Sequence[str] = (),
-    cluster: bool = False,
-    allow_code: bool = False,
-    seed: int | None = None,
-    talk: Talk | None = None,
-) -> Run:
-    """Race the project's variants on the test pairs of its newest run, or of the one named `run`: verdict and report.
-
-    `gates` are conditions on the results; `check_gates` of the run raises what they came to. With `cluster` the workers
-    that [cluster] names generate the outputs of models.
-
-    Raises: ConfigError, DataError or ModelError for what is wrong; RunBroken where an endpoint or `max_cost` ends it.
-    """
-    from .evaluate import evaluate_stage
-
-    talk, wanted = heard(talk, seed), [parse_gate(text) for text in gates]
-    found = _project(project, allow_code=allow_code)
-    opened = _opened(found, run, talk)
-    evaluate_stage(opened, on_cluster=cluster)
-    return finish_evaluation(opened, wanted)
-
-
-def plan_evaluation(
-    project: At = None,
-    *,
-    run: str | None = None,
-    allow_code: bool = False,
-    seed: int | None = None,
-    talk: Talk | None = None,
-) -> tuple[list["Asked"], "Remote", "AnswerStore"]:
-    """What `evaluate_run` would ask for: all outputs, those of endpoints, and the answers that are there already.
-
-    Raises: ConfigError where the evaluation would be refused for personal data, prices or addresses.
-    """
-    from ..evaluate import AnswerStore
-    from .gather.asking import remote_of
-    from .gather.wanted import wanted_outputs
-
-    talk, found = heard(talk, seed), _project(project, allow_code=allow_code)
-    opened = _opened(found, run, talk)
-    wanted = wanted_outputs(opened, adapter=opened.adapter)
-    remote = remote_of(opened, wanted)
-    store = AnswerStore(remote.file)
-    remote.check_privacy(store)
-    return wanted, remote, store
 
 
 def run_project(
@@ -276,7 +89,7 @@ def run_project(
     from .gather.wanted import check_prompts, wanted_outputs
 
     talk, wanted = heard(talk, seed), [parse_gate(text) for text in gates]
-    found = _project(project, allow_code=allow_code)
+    found = project_at(project, allow_code=allow_code)
     local, trains = runs_here(found)
     check_project(found, train=local)
     if not run:  # a run that goes on may hold every answer already
@@ -308,10 +121,6 @@ def _curated(project: Project, name: str | None, talk: Talk) -> Run:
     return run
 
 
-def _project(path: At, *, allow_code: bool, mask: bool = False) -> Project:
-    project = read_project(None if path is None else Path(path), allow_code=allow_code)
+def _masked(path: At, *, allow_code: bool, mask: bool) -> Project:
+    project = project_at(path, allow_code=allow_code)
     return replace(project, curate=replace(project.curate, mask=True)) if mask else project
-
-
-def _opened(project: Project, name: str | None, talk: Talk) -> Run:
-    return Run(find_run(project, name), project=project, talk=talk)
