@@ -1,11 +1,11 @@
-"""What everything stands on: errors, settings, atomic files, numbers as text, progress, console."""
+"""What the other folders build on: errors, settings, atomic files, numbers as text, progress, console."""
 
 from .console import Talk, printable
 from .errors import ConfigError, DataError, GateFailed, InputError, ModelError, RunBroken, TuneworthError
 from .files import disk_refusal, disk_refusals, free_bytes, read_object, sha256_file, whole_folder, write_whole
 from .numbers import MINUS, NBSP, NEVER, UNKNOWN, Numbers, kept_together, roughly, say, unbroken
 from .progress import Clock, Progress, Say, peak_bytes, reset_peak, silent
-from .settings import build_settings, key_of, misfits, nearest, read_toml, said, unknown_keys
+from .settings import build_settings, key_of, misfits, nearest, read_toml, shown_value, unknown_keys
 
 __all__ = [
     "MINUS",
@@ -38,9 +38,9 @@ __all__ = [
     "read_toml",
     "reset_peak",
     "roughly",
-    "said",
     "say",
     "sha256_file",
+    "shown_value",
     "silent",
     "unbroken",
     "unknown_keys",
