@@ -244,7 +244,10 @@ def test_a_rule_says_itself_in_the_guide(check, sentence):
         ("{kind: case}", '"is" is missing'),
         ("{kind: punctuation, quotes: round}", "quotes: expected"),
         ("{kind: json, schema: {type: strng}}", "type: "),
-        ("{kind: json, schema: {$ref: 'https://example.com/s.json'}}", "points outside the schema, and nothing is fetched"),
+        (
+            "{kind: json, schema: {$ref: 'https://example.com/s.json'}}",
+            "points outside the schema, and nothing is fetched",
+        ),
         ("{kind: json, schema: {$ref: '#/$defs/none'}}", "'/$defs/none' does not exist"),
         ("{kind: json, schema: {pattern: '(?=a)'}}", "linear time"),
         ("{kind: json, schema: no-such-file.json}", "no JSON Schema at no-such-file.json"),
