@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ...core import ConfigError
-from ...core import said as shown
+from ...core import shown_value as shown
 
 __all__ = [
     "CENTURY",

@@ -190,7 +190,7 @@ def test_the_cost_limit_stops_in_time_and_a_higher_one_goes_on(command, hosted):
         done = command("run", project)
         assert done.code == 3, done.err
         assert "max_cost" in done.err
-        assert "of 24 outputs are there" in done.err
+        assert "of 24 outputs are kept" in done.err
         sent = len(server.requests)
         assert 4 < sent < 28
         hosted(server.url, more="max_cost = 1")

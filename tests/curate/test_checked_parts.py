@@ -171,7 +171,7 @@ def test_the_reason_that_most_rows_give_is_told_and_of_equals_the_first(tmp_path
 def test_a_field_that_any_part_has_is_not_missing():
     pairs = pair_table([("plain", "A lamp."), ({"colour": "red", "size": "big"}, "A lamp.")])
     (missing,) = judge(examined_in_parts(pairs, [1], STYLE), pairs).missing
-    assert missing == 'rule "forbidden" asks for the field "coluor", which no row has; did you mean "colour"?'
+    assert missing == 'rule "forbidden" needs the field "coluor", which no row has; did you mean "colour"?'
 
 
 @pytest.mark.parametrize("parts", [[], [[]]])

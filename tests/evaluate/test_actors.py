@@ -136,7 +136,7 @@ def test_a_part_that_kills_every_worker_ends_with_what_was_kept(
         actors.start()
         kill_worker(ray, actors, 0)
         monkeypatch.setattr(actors, "_sit", sit_to_be_killed)
-        with pytest.raises(RunBroken, match="Workers were lost 2 times in the same place: The actor is dead because"):
+        with pytest.raises(RunBroken, match="Workers were lost 2 times at the same point: The actor is dead because"):
             raced(PROMPTED, actors.loaded, tmp_path / "store", write=actors.write)
     finally:
         actors.close()

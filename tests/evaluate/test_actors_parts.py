@@ -86,7 +86,7 @@ def test_an_adapter_that_is_missing_or_another_one_on_a_node_is_told_with_the_no
 
 
 def test_a_model_that_a_node_does_not_reach_is_told_with_the_node() -> None:
-    with pytest.raises(ModelError, match=r"On the node .*There is no model[\s\S]*a folder that all of them share"):
+    with pytest.raises(ModelError, match=r"On the node .*There is no model[\s\S]*use a shared folder"):
         Worker().load("/nowhere/model", dtype=None, quantised=False, threads=1)
 
 
