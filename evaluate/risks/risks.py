@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..money.roi_settings import RoiSettings
+from ..money.settings import RoiSettings
 from ..wording import count, days, money_text, percent
 from .entry import risk_entry
 from .memorisation import assess_memorisation, copies_of

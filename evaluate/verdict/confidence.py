@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
+from ..money.flips import SURE, UNSURE, weigh
 from ..wording import days, percent, points, variant_name
 from .doubt import Doubt
 from .money_phrases import chance
 from .phrases import compared
 from .rivals import cheaper_way
-from .weighing import SURE, UNSURE, weigh
 
 __all__ = ["LEVELS", "Level", "confidence"]
 

@@ -1,11 +1,10 @@
 """The range of a cost: what it would be at both ends of the measured acceptance, at the stated prices."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from ...evaluate import cost_with_machines, read_inputs
+from ...evaluate import read_inputs
 from .. import numbers as say
 from ..stored import StoredRun
 
@@ -42,13 +41,13 @@ def _with_machines(found: Mapping[str, float], money: Mapping[str, Any], name: s
     inputs = money.get("formula_inputs") or {}
     if money.get("failures") == "retry" or not inputs.get("requests_per_day") or name not in inputs["variants"]:
         return ""
-    *pair, plan = read_inputs(inputs)
-    option = pair[name == inputs["candidate"]]
-    if option is None or option.acceptance is None or _differ(found["share"], float(option.acceptance)):
+    values = read_inputs(inputs)
+    acceptance = values.way(name).value("acceptance")
+    if acceptance is None or _differ(found["share"], float(acceptance)):
         return ""
+    shares = [Decimal(repr(float(found[end]))) for end in ("high", "low")]
     high, low = (
-        cost_with_machines(replace(option, acceptance=Decimal(repr(float(found[end])))), plan)
-        for end in ("high", "low")
+        values.changed({f"{name}.acceptance": share}).way(name).value("cost_with_machines") for share in shares
     )
     if high is None:
         return ""
