@@ -2,17 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
 
-from .money.formulas import cost_per_request, machine_cost_per_day
-from .money.options import read_option
-from .money.quantities import MeasuredVariant, collect_quantities
-from .money.roi_settings import RoiSettings, Triangular
+from .money.comparison import Account
+from .money.inputs import MeasuredVariant, collect_quantities, conditions_of
+from .money.settings import RoiSettings, Triangular
 from .statistics.intervals import share_interval
 from .statistics.paired import Comparison, compare
 
@@ -104,15 +103,14 @@ def cost_of_request(
     """
     measured = MeasuredVariant(fixed, _one(input), _one(output), None, requests_per_second=requests_per_second)
     today = today or datetime.now(UTC).date()
-    quantities = collect_quantities(roi, [name], {name: measured}, None, today=today)
-    values = {key: quantity.value for key, quantity in quantities.items() if quantity.value is not None}
-    option = read_option(values, roi, name)
-    if option is None:
-        return None
-    if not option.hourly:
-        return cost_per_request(option)
+    found = collect_quantities(roi, [name], {name: measured}, None, today=today)
+    values = {key: quantity.value for key, quantity in found.items() if quantity.value is not None}
+    way = Account(values, replace(conditions_of(roi, name, name), failures="ignore")).way(name)
+    cost = way.value("cost_per_request")
+    if cost is None or not way.always_on:
+        return cost
     volume = roi.requests_per_day.likely if isinstance(roi.requests_per_day, Triangular) else roi.requests_per_day
-    return machine_cost_per_day(option, volume) / volume if volume else None
+    return way.value("machine_cost_per_day") / volume if volume else None
 
 
 def _one(mean: float | None) -> np.ndarray | None:

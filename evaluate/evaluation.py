@@ -11,9 +11,9 @@ import polars as pl
 
 from ..core import write_whole
 from ..style import StyleSchema, check_outputs, check_table
-from .money.money import compute_money
-from .money.quantities import MeasuredVariant, TrainingCost
-from .money.roi_settings import RoiSettings
+from .money.account import compute_money
+from .money.inputs import MeasuredVariant, TrainingCost
+from .money.settings import RoiSettings
 from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
 from .scores.quality import SHARES, compare_variants, groups_of, quality_of, scored_rows, share_of, speed_of, tokens_of

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from ..money.roi_settings import Number, RoiSettings, Triangular, VariantMoney
+from ..money.settings import Number, RoiSettings, Triangular, VariantMoney
 
 __all__ = ["Budget", "TokenPrice", "most_tokens", "spent_on", "token_price"]
 

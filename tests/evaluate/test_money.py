@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 import tuneworth.examples
-from tuneworth.evaluate import check_roi, compute_money, read_roi
-from tuneworth.evaluate.money.quantities import TrainingCost
+from tuneworth.evaluate.money import TrainingCost, check_roi, compute_money, read_roi
 
 ARTICLE = Path(tuneworth.examples.__path__[0]) / "article.toml"
 TODAY = date(2026, 11, 25)

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError, RunBroken
-from tuneworth.evaluate import Budget, RoiSettings, open_answers, read_roi, remote_lines, spent_on
+from tuneworth.evaluate import Budget, open_answers, remote_lines, spent_on
+from tuneworth.evaluate.money import RoiSettings, read_roi
 from tuneworth.evaluate.outputs.budget import most_tokens, token_price
 
 from .endpoint_server import Asked, EndpointServer, Step, completion

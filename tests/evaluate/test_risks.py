@@ -3,7 +3,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from tuneworth.evaluate import Outcomes, compute_money, read_roi
+from tuneworth.evaluate import Outcomes
+from tuneworth.evaluate.money import compute_money, read_roi
 from tuneworth.evaluate.risks.risks import assess_risks
 
 TODAY = date(2026, 11, 25)
