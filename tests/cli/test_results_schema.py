@@ -3,6 +3,7 @@
 import json
 
 import jsonschema
+import pytest
 
 from ..reports.described import SCHEMA, assert_described, undescribed
 
