@@ -1,6 +1,6 @@
 """What everything stands on: errors, settings, atomic files, numbers as text, progress, console."""
 
-from .console import Talk, printable
+from .console import FIRST_ROWS, Talk, printable, quoted_page
 from .errors import ConfigError, DataError, GateFailed, InputError, ModelError, RunBroken, TuneworthError
 from .files import disk_refusal, disk_refusals, free_bytes, read_object, sha256_file, whole_folder, write_whole
 from .numbers import MINUS, NBSP, NEVER, UNKNOWN, kept_together, roughly, say, unbroken
@@ -9,6 +9,7 @@ from .rows import Row, filled, range_text, row_lines, row_text, value_text
 from .settings import build_settings, key_of, misfits, nearest, read_toml, said, unknown_keys
 
 __all__ = [
+    "FIRST_ROWS",
     "MINUS",
     "NBSP",
     "NEVER",
@@ -36,6 +37,7 @@ __all__ = [
     "nearest",
     "peak_bytes",
     "printable",
+    "quoted_page",
     "range_text",
     "read_object",
     "read_toml",

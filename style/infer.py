@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from ..core import say
+from ..core import printable, quoted_page, say
 from .check import pair_columns
 from .evidence import Evidence, count_evidence, with_ids
 from .infer_yaml import entries_text, style_text
@@ -162,7 +162,7 @@ _LOOKED_AT = 1_000  # examples that rule a proposal out
 _HABIT_FROM, _HABIT_ROWS, _MOST_HABITS = 0.5, 20, 12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class InferredStyle:
     """What examples say about their style.
 
@@ -184,6 +184,12 @@ class InferredStyle:
     def found_style(self) -> bool:
         """Whether the examples agree in anything that a guide could say."""
         return self.schema is not None
+
+    def __repr__(self) -> str:
+        return printable(f"{self.message}\n\n{self.text}".rstrip())
+
+    def _repr_html_(self) -> str:
+        return quoted_page(repr(self))
 
 
 def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", seed: int = 0) -> InferredStyle:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from .conftest import pair
+from ..conftest import pair
 
 
 @pytest.fixture

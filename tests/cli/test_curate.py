@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from .conftest import pair
+from ..conftest import pair
 
 FILES = ("train.jsonl", "validation.jsonl", "test.jsonl", "set_aside.jsonl", "ledger.parquet")
 COMMAND = "import sys; from tuneworth.cli import main; main(sys.argv[1:])"

@@ -25,7 +25,7 @@ from tuneworth.evaluate.outputs.workers import Places
 
 from .local_outputs import adapter_of, finished
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.cluster
 
 PAIRS, SAMPLES, LIMIT = 40, 2, 40
 BATCHES = PAIRS // 4 * SAMPLES

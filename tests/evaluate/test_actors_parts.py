@@ -126,7 +126,7 @@ def test_planned_workers_always_find_room_and_a_refusal_names_what_does(
 def test_a_model_too_large_for_so_many_workers_is_refused_before_the_start() -> None:
     with pytest.raises(ConfigError) as refused:
         plan_places([node(8, memory=16 * GB), node(8, memory=16 * GB)], workers=8, memory=6 * GB)
-    assert str(refused.value).startswith("8 workers do not fit the cluster, 4 do: each takes 2 cores and 6.0 GB")
+    assert str(refused.value).startswith("8 workers do not fit the cluster, 4 do: each takes 2 cores and 6 GB")
     assert "workers = 4 fits" in str(refused.value)
     with pytest.raises(ConfigError, match=r"0 do[\s\S]*A smaller model fits"):
         plan_places([node(8, memory=GB)], workers=None, memory=6 * GB)
@@ -156,7 +156,7 @@ def test_the_memory_of_a_worker_grows_with_the_weights(
 
 @pytest.mark.slow
 def test_nothing_of_ray_is_imported_without_a_cluster() -> None:
-    modules = "tuneworth.project.evaluate, tuneworth.project.gather, tuneworth.project.probing, tuneworth.evaluate.outputs.race"
+    modules = "tuneworth.project.evaluate, tuneworth.project.gather.gathering, tuneworth.evaluate.outputs.race"
     also = "tuneworth.evaluate.outputs.actors, tuneworth.evaluate.outputs.workers, tuneworth.evaluate.outputs.workers"
     code = f"import sys, {modules}, {also}; print([m for m in sys.modules if m.split('.')[0] == 'ray'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -176,7 +176,7 @@ def test_a_wait_without_measure_is_capped_and_said_once() -> None:
         answers = ask_all(server, longest_wait=0.01)
     assert answers.only.output == "ONE"
     assert [text.partition(": ")[2] for text in answers.warnings] == [
-        "the endpoint limits the rate, which asks for 86,400 s; all calls wait 0 s"
+        "the endpoint limits the rate, which asks for 24 h; all calls wait 0.01 s"
     ]
 
 

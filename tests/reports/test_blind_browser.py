@@ -15,7 +15,7 @@ from tuneworth.reports import write_report
 
 from .chromium import Window
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 Make = Callable[..., Path]
 
 

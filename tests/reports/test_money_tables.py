@@ -4,6 +4,7 @@ import html
 import re
 import tomllib
 from collections.abc import Callable
+from copy import deepcopy
 from decimal import ROUND_CEILING, Decimal, localcontext
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,17 @@ def table(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in (found | changes).items() if value is not None}
 
 
+COUNTED: dict[str, dict[str, Any]] = {}  # by the changes: each situation is shown by several tests
+
+
 def counted(**changes: Any) -> Callable[[dict[str, Any]], None]:
+    key = repr(changes)
+
     def change(results: dict[str, Any]) -> None:
-        settings = read_roi(table(**changes))
-        results["money"] = compute_money(settings, baseline="prompted", candidate="tuned", draws=50).to_json()
+        if key not in COUNTED:
+            settings = read_roi(table(**changes))
+            COUNTED[key] = compute_money(settings, baseline="prompted", candidate="tuned", draws=50).to_json()
+        results["money"] = deepcopy(COUNTED[key])
 
     return change
 

@@ -251,7 +251,7 @@ def test_a_full_disk_is_refused_with_numbers(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda place: usage._replace(free=10_000))
-    with pytest.raises(RunBroken, match=r"writes up to \d+ MB, and 0 MB are free"):
+    with pytest.raises(RunBroken, match=r"writes up to [\d.]+ MB, and 10 kB are free"):
         preflight(pairs(4), model=tiny_model, settings=QUICK, out=tmp_path / "not" / "yet")
 
 

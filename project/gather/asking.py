@@ -4,11 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
-from ..core import Talk, say
-from ..curate import read_split
-from ..evaluate import (
+from ...core import say
+from ...evaluate import (
     AnswerStore,
     Budget,
     Raced,
@@ -18,56 +15,45 @@ from ..evaluate import (
     open_answers,
     plan_remote,
     plan_variants,
-    read_roi,
     remote_lines,
     spent_on,
-    token_limit_without_tokenizer,
 )
-from .gather import Asked
-from .project import Project
-from .stages import seed_of
+from ..load import NO_PAIRS
+from ..project import Project
+from ..run import Run
+from .wanted import Asked, remote_limit
 
-__all__ = [
-    "Remote",
-    "ask_endpoints",
-    "check_addresses",
-    "check_endpoints",
-    "remote_limit",
-    "remote_of",
-]
-
-NO_PAIRS = pl.DataFrame(schema=dict.fromkeys(("id", "group", "input", "output", "system"), pl.String))
+__all__ = ["Remote", "ask_endpoints", "check_addresses", "check_endpoints", "remote_of"]
 
 
 @dataclass(frozen=True)
 class Remote:
     """All that a run asks endpoints for, and where it keeps the answers."""
 
-    project: Project
-    run: Path
-    train: pl.DataFrame
+    run: Run
     plans: Sequence[RemotePlan]
 
     @property
     def file(self) -> Path:
         """The answers of endpoints, a line each."""
-        return self.run / "evaluate" / "answers.jsonl"
+        return self.run.folder / "evaluate" / "answers.jsonl"
 
     @property
     def longest_output(self) -> int:
         """The bytes of the longest training output."""
-        return max((len(text.encode(errors="replace")) for text in self.train["output"]), default=0)
+        return max((len(text.encode(errors="replace")) for text in self.run.train["output"]), default=0)
 
     def budget(self, store: AnswerStore) -> Budget:
         """The limit of `max_cost`, and what the answers that the run holds have cost."""
-        currency = "EUR" if self.project.roi is None else read_roi(self.project.roi).currency
+        roi = self.run.project.roi_settings
+        currency = "EUR" if roi is None else roi.currency
         prices = {(plan.endpoint.url, plan.endpoint.model): plan.price for plan in self.plans}
         spent = spent_on(
             store.lines.values(),
             currency=currency,
             price=lambda line: prices.get((str(line.get("endpoint")), str(line.get("asked")))),
         )
-        return Budget(self.project.evaluate.max_cost, currency=currency, spent=spent)
+        return Budget(self.run.project.evaluate.max_cost, currency=currency, spent=spent)
 
     def lines(self, store: AnswerStore, *, all_hosts: bool = False) -> list[str]:
         """A line per host with requests, tokens and cost."""
@@ -88,29 +74,23 @@ class Remote:
 
         Raises: ConfigError where there is any.
         """
-        if self.project.evaluate.personal_data == "refuse":
+        if self.run.project.evaluate.personal_data == "refuse":
             check_privacy(self.plans, store=store)
 
 
-def remote_limit(project: Project, train: pl.DataFrame) -> int:
-    """The most tokens of an output where an endpoint takes part: as stated, or room for the longest training output."""
-    limit = project.evaluate.max_new_tokens
-    return token_limit_without_tokenizer(train["output"].to_list()) if limit == "auto" else limit
-
-
-def remote_of(project: Project, run: Path, asked: Sequence[Asked], train: pl.DataFrame, talk: Talk) -> Remote:
+def remote_of(run: Run, asked: Sequence[Asked]) -> Remote:
     """What each variant at an endpoint will be asked; nothing is sent.
 
     Raises: ConfigError with everything that is wrong with the endpoints, a missing price for `max_cost` included.
     """
     plans = plan_remote(
         [(each.variant, each.pairs) for each in asked if each.variant.source == "endpoint"],
-        settings=project.evaluate,
-        max_new_tokens=remote_limit(project, train),
-        seed=seed_of(run, talk),
-        roi=None if project.roi is None else read_roi(project.roi),
+        settings=run.project.evaluate,
+        max_new_tokens=remote_limit(run),
+        seed=run.seed,
+        roi=run.project.roi_settings,
     )
-    return Remote(project, run, train, plans)
+    return Remote(run, plans)
 
 
 def check_addresses(project: Project) -> None:
@@ -128,41 +108,41 @@ def check_addresses(project: Project) -> None:
             settings=project.evaluate,
             max_new_tokens=1,
             seed=0,
-            roi=None if project.roi is None else read_roi(project.roi),
+            roi=project.roi_settings,
         )
     )
 
 
-def check_endpoints(project: Project, run: Path, asked: Sequence[Asked], talk: Talk) -> None:
+def check_endpoints(run: Run, asked: Sequence[Asked]) -> None:
     """Before other work on the run: its endpoints, their keys, and no personal data in what would be sent.
 
     Raises: ConfigError where anything is wrong.
     """
-    remote = remote_of(project, run, asked, read_split(run, "train"), talk)
+    remote = remote_of(run, asked)
     remote.check(AnswerStore(remote.file))
 
 
-def ask_endpoints(project: Project, run: Path, asked: Sequence[Asked], train: pl.DataFrame, talk: Talk) -> list[Raced]:
+def ask_endpoints(run: Run, asked: Sequence[Asked]) -> list[Raced]:
     """The outputs of variants at endpoints, in their order. Answers that the run holds are not asked for again.
 
     Raises: ConfigError before the first request where something is wrong, RunBroken where `max_cost` or an endpoint
     ends the asking; what came until then is kept.
     """
-    from ..evaluate import race_endpoints
+    from ...evaluate import race_endpoints
 
-    remote = remote_of(project, run, asked, train, talk)
+    remote = remote_of(run, asked)
     with open_answers(remote.file) as store:
         remote.check(store)
         for line in remote.lines(store):
-            talk.note(f"evaluate: {line}")
+            run.talk.note(f"evaluate: {line}")
         before = remote.budget(store).spent
-        with talk.progress("endpoints") as advance:
+        with run.talk.progress("endpoints") as advance:
             raced = race_endpoints(
                 remote.plans, store=store, budget=remote.budget(store),
                 progress=lambda name, done, of: advance(done, of, name),
-                warn=lambda text: talk.note(f"warning: {text}"),
+                warn=lambda text: run.talk.note(f"warning: {text}"),
             )  # fmt: skip
         after = remote.budget(store)
     if after.spent > before:
-        talk.note(f"evaluate: the endpoints' answers cost {say.money(after.spent - before, after.currency)}")
+        run.talk.note(f"evaluate: the endpoints' answers cost {say.money(after.spent - before, after.currency)}")
     return raced

@@ -4,14 +4,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ..core import Talk, say, write_whole
-from ..curate import read_split
-from ..evaluate import (
+from ...core import say, write_whole
+from ...evaluate import (
     GeneralPrompt,
     Outcomes,
     Variant,
@@ -21,14 +19,13 @@ from ..evaluate import (
     prompt_pairs,
     score_outputs,
 )
-from .gather import limit_of
-from .project import Project
-from .runs import Stopwatch
-from .stages import sample, seed_of
+from ..run import Run
+from ..runs import Stopwatch
+from .wanted import limit_of
 
 if TYPE_CHECKING:
-    from ..evaluate import EvaluateSettings, Raced, Write
-    from ..train import LoadedModel
+    from ...evaluate import EvaluateSettings, Raced, Write
+    from ...train import LoadedModel
 
 __all__ = ["Probes", "probe"]
 
@@ -47,9 +44,7 @@ class Probes:
 class _Asking:
     """What both probes need to ask the model in memory."""
 
-    project: Project
-    run: Path
-    talk: Talk
+    run: Run
     loaded: "LoadedModel"
     write: "Write | None" = None
 
@@ -57,33 +52,30 @@ class _Asking:
         self, variant: Variant, pairs: pl.DataFrame, *, limit: int, settings: "EvaluateSettings", title: str
     ) -> "Raced":
         """One output for each pair, stored with those of the test, so that nothing is asked twice."""
-        from ..evaluate import race
+        from ...evaluate import race
 
-        with self.talk.progress(f"{title:<9}") as advance:
+        with self.run.talk.progress(f"{title:<9}") as advance:
             return race(
                 variant, pairs, loaded=self.loaded, settings=settings, max_new_tokens=limit,
-                store=self.run / "evaluate" / "generated.jsonl", seed=seed_of(self.run, self.talk),
+                store=self.run.generated, seed=self.run.seed,
                 progress=lambda name, done, of: advance(done, of, "outputs"), write=self.write,
             )  # fmt: skip
 
 
-def probe(
-    project: Project, run: Path, variant: Variant, talk: Talk, *, loaded: "LoadedModel", tested: int,
-    write: "Write | None" = None,
-) -> Probes:  # fmt: skip
+def probe(run: Run, variant: Variant, *, loaded: "LoadedModel", tested: int, write: "Write | None" = None) -> Probes:
     """Ask a tuned variant on this machine beyond the test, and its base model with it.
 
     Up to `train_sample` train pairs, though no more than the `tested` pairs that they are compared with: beyond that
     the gap would hardly be known better. The general prompts go to the base model and to the tuned one, both without
     guide, examples or chance. `write` as for `race`. What was asked stands in `evaluate/probes.jsonl` for people to read.
     """
-    asking, watch = _Asking(project, run, talk, loaded, write), Stopwatch()
-    on_train = _on_train(asking, variant, most=min(project.evaluate.train_sample, tested))
+    asking, watch = _Asking(run, loaded, write), Stopwatch()
+    on_train = _on_train(asking, variant, most=min(run.project.evaluate.train_sample, tested))
     forgetting, general = _general(asking, variant)
     if general is not None:
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in general.iter_rows(named=True))
-        write_whole(run / "evaluate" / "probes.jsonl", "".join(lines).encode("utf-8", errors="replace"))
-    talk.note(
+        write_whole(run.folder / "evaluate" / "probes.jsonl", "".join(lines).encode("utf-8", errors="replace"))
+    run.talk.note(
         f"evaluate: probes, {0 if on_train is None else len(on_train.acceptable)} train pairs and "
         f"{0 if general is None else len(general)} general prompts in {say.duration(watch.seconds())}"
     )
@@ -95,26 +87,25 @@ def probe(
 
 def _on_train(asking: _Asking, variant: Variant, *, most: int) -> Outcomes | None:
     """Whether the variant's outputs for train pairs are acceptable: asked as in the test, by the same rules."""
-    project = asking.project
-    if variant.adapter is None or variant.adapter.resolve() != (asking.run / "train" / "adapter").resolve():
+    run = asking.run
+    if variant.adapter is None or variant.adapter.resolve() != run.adapter.resolve():
         return None  # fitted elsewhere, on pairs that this run does not know
-    limit = limit_of(project, read_split(asking.run, "train"), asking.loaded)
-    pairs = spread(_trained(asking, variant), most, seed=seed_of(asking.run, asking.talk))
+    limit = limit_of(run, asking.loaded)
+    pairs = spread(_trained(run, variant), most, seed=run.seed)
     pairs = _fitting(variant, pairs, loaded=asking.loaded, limit=limit)
     if not len(pairs):
         return None
-    settings = replace(project.evaluate, samples=1)
+    settings = replace(run.project.evaluate, samples=1)
     raced = asking.race(variant, pairs, limit=limit, settings=settings, title=f"{variant.name}, train")
-    scores = score_outputs(pairs, raced.outputs, project.style, count_tokens=asking.loaded.count_tokens)
+    scores = score_outputs(pairs, raced.outputs, run.project.style, count_tokens=asking.loaded.count_tokens)
     acceptable = scores.table["acceptable"].cast(pl.Float64).fill_null(float("nan"))
     return Outcomes(acceptable.to_numpy(), groups_of(pairs))
 
 
-def _trained(asking: _Asking, variant: Variant) -> pl.DataFrame:
+def _trained(run: Run, variant: Variant) -> pl.DataFrame:
     """The pairs that the adapter was fitted on, without those that stand in the variant's own prompt as examples."""
-    run = asking.run
-    pairs = sample(read_split(run, "train"), asking.project.train.max_pairs, seed=seed_of(run, asking.talk))
-    dropped = run / "train" / "dropped.jsonl"
+    pairs = run.sample(run.train, run.project.train.max_pairs)
+    dropped = run.folder / "train" / "dropped.jsonl"
     if dropped.is_file():
         gone = [json.loads(line)["id"] for line in dropped.read_text(encoding="utf-8").splitlines()]
         pairs = pairs.filter(~pl.col("id").is_in(gone))
@@ -141,7 +132,7 @@ def _key(seed: int, group: Any, id: str) -> str:
 
 def _fitting(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", limit: int) -> pl.DataFrame:
     """The pairs whose prompt leaves room for an answer: a probe that does not fit is no reason to stop."""
-    from ..evaluate import count_prompt_tokens, prompt_of
+    from ...evaluate import count_prompt_tokens, prompt_of
 
     room = loaded.context - limit
     prompts = [prompt_of(variant, text, system) for text, system in pairs.select("input", "system").iter_rows()]
@@ -169,8 +160,9 @@ def _general(asking: _Asking, variant: Variant) -> tuple[dict[str, Any] | None, 
         **dict.fromkeys(("id", "area", "prompt", "base", "tuned"), pl.String), "base_passed": pl.Boolean,
         "tuned_passed": pl.Boolean,
     }  # fmt: skip
-    seed = seed_of(asking.run, asking.talk)
-    return assess_forgetting(base, tuned, prompts, cut=cut, seed=seed), pl.DataFrame(rows, schema=columns, orient="row")
+    return assess_forgetting(base, tuned, prompts, cut=cut, seed=asking.run.seed), pl.DataFrame(
+        rows, schema=columns, orient="row"
+    )
 
 
 def _askable(asking: _Asking, variant: Variant) -> tuple[GeneralPrompt, ...]:
@@ -185,7 +177,7 @@ def _answers(
     asking: _Asking, variant: Variant, prompts: Sequence[GeneralPrompt]
 ) -> tuple[list[str | None], list[bool]]:
     """Each prompt's answer, and whether it was cut at the limit. Prompts of one limit go together."""
-    settings = replace(asking.project.evaluate, temperature=0.0, samples=1)
+    settings = replace(asking.run.project.evaluate, temperature=0.0, samples=1)
     answers: dict[str, tuple[str | None, bool]] = {}
     for limit in sorted({prompt.max_new_tokens for prompt in prompts}):
         pairs = prompt_pairs(tuple(prompt for prompt in prompts if prompt.max_new_tokens == limit))
