@@ -66,14 +66,8 @@ def _quality(run: StoredRun) -> Iterable[tuple[str, Mapping[str, Any]]]:
 
 
 def _acceptable(name: str, found: Mapping[str, Any]) -> Row:
-    return Row(
-        "acceptable",
-        f"Acceptable outputs, {shortened(name, LONGEST)}",
-        found["share"],
-        "share",
-        found["low"],
-        found["high"],
-    )
+    label = f"Acceptable outputs, {shortened(name, LONGEST)}"
+    return Row("acceptable", label, found["share"], "share", found["low"], found["high"])
 
 
 # --- the money ----------------------------------------------------------------------------------------------------
