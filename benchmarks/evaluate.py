@@ -23,15 +23,15 @@ from typing import Any
 
 SIZES = (2_000, 20_000, 100_000)  # outputs of each variant
 STEPS = {
-    "read pairs and outputs": ("tuneworth.project.collected", ("read_pairs", "read_outputs")),
+    "read pairs and outputs": ("tuneworth.project.collected", ("_pairs", "read_outputs")),
     "checks and shares": ("tuneworth.evaluate.evaluation", ("score_outputs", "_written")),
     "likeness": ("tuneworth.evaluate.evaluation", ("item_similarity",)),
     "intervals, lengths": ("tuneworth.evaluate.evaluation", ("quality_of",)),
     "two-sample test": ("tuneworth.evaluate.scores.quality", ("two_sample",)),
     "comparison": ("tuneworth.evaluate.evaluation", ("compare_variants",)),
     "money, risks, verdict": ("tuneworth.evaluate.evaluation", ("compute_money", "assess_risks", "decide")),
-    "write": ("tuneworth.project.collected", ("write_evaluated", "write_pairs")),
-    "report": ("tuneworth.cli.evaluate", ("report_stage",)),
+    "write": ("tuneworth.project.collected", ("write_evaluated", "_write_pairs")),
+    "report": ("tuneworth.project.report", ("report_run",)),
 }
 
 
@@ -71,7 +71,7 @@ def timed(folder: Path) -> dict[str, float]:
     from tuneworth.cli import main
 
     for step, (module, names) in STEPS.items():
-        place = importlib.import_module(module if step != "report" else "tuneworth.project.stages")
+        place = importlib.import_module(module)
         for name in names:
             setattr(place, name, _watched(getattr(place, name), spent, step))
     spent["start"] = time.process_time() - began

@@ -1,7 +1,8 @@
 """Training and generation: tokens and outputs per second, memory and loss, against peers and the machine's limit.
 
-Run: `python benchmarks/train.py` (about 11 minutes on two cores; needs `pip install -e .[train,bench]`), writes
-`benchmarks/train.md`. `--quick` takes a minute or two, prints the tables from two small steps a way and writes nothing.
+Run: `python benchmarks/train.py` (about 25 minutes on two cores; needs `pip install -e .[train,bench]`), writes
+`benchmarks/train.md`. `--quick` takes minutes, prints the tables from two small steps a way and writes nothing;
+`--only kernels generation avx2` prints those tables alone.
 
 What is timed: whole optimizer steps (forward, backward, clipping, AdamW) on the same batches in the same order, the
 first step left out; the fastest product of two matrices for the limit; `generate` from chats to texts, model loaded.
@@ -18,8 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -31,17 +31,22 @@ from typing import Any
 os.environ.setdefault("GOMP_SPINCOUNT", "6000")  # as train/threads.py chooses
 
 # isort: split
-from tuneworth.train import LoadedModel, chat_messages, load_model, render_prompt
+from tuneworth.train import LoadedModel, load_model
 
 # isort: split
 import polars as pl
 import torch
+from generators import NEW_TOKENS, generation_rows, replaced
 from trainers import (
     BATCH,
+    ONLY_BFLOAT16,
+    PARTS_OF_A_STEP,
     RANK,
     RATE,
     Course,
     Work,
+    ours,
+    peft_loop,
     transformers_trainer,
     trl_best,
     trl_defaults,
@@ -49,21 +54,19 @@ from trainers import (
 )
 
 from tuneworth.core import write_whole
-from tuneworth.evaluate.outputs import generate as generation
 from tuneworth.examples import example_path
 from tuneworth.style import render_fields
 from tuneworth.train.batches import epoch_order
 from tuneworth.train.examples import Example, to_examples
-from tuneworth.train.model.kernels import attach_adapter, detach_adapter
+from tuneworth.train.model.kernels import recomputed
 from tuneworth.train.model.memory import peak_memory_bytes
 from tuneworth.train.model.precision import product_rate
-from tuneworth.train.steps import LossPath, fast_paths, split_head
 
 STEPS = 8
-NEW_TOKENS = 32
 LAST = 5  # losses that are averaged
-GUIDE = example_path("components") / "guide.md"
 BOTH = ("float32", "bfloat16")
+# The switches of oneDNN, torch and MKL: products as on a processor with AVX2 alone, the kind of most laptops.
+AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
 
 
 def pairs(count: int) -> pl.DataFrame:
@@ -81,42 +84,6 @@ def work(model: LoadedModel, steps: int, *, size: int = BATCH) -> Work:
 
 
 # ---- ways to train
-
-
-def ours(given: Work, *, rank: int = RANK) -> Course:
-    """What `fit` does at each step."""
-    with ExitStack() as stack:
-        adapted = attach_adapter(given.model.model, rank=rank, alpha=2 * rank, seed=0, name=given.model.name)
-        stack.callback(detach_adapter, given.model.model)
-        path, _ = stack.enter_context(fast_paths(adapted, given.examples))
-        return own_loop(adapted, path, given)
-
-
-def peft_loop(given: Work) -> Course:
-    """peft's layers and the library's attention in a loop of our own: logits at the labels only, padding, no mask."""
-    adapted = attach_adapter(given.model.model, rank=RANK, alpha=2 * RANK, seed=0, name=given.model.name)
-    base = adapted.get_base_model()
-    return own_loop(adapted, LossPath(base, split_head(base, given.examples[0])), given)
-
-
-def own_loop(adapted: Any, path: LossPath, given: Work) -> Course:
-    """Optimizer steps over the given batches."""
-    parameters = [p for p in adapted.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=RATE, weight_decay=0.0, fused=True)
-    course = Course()
-    adapted.train()
-    for chosen in given.batches:
-        started = time.perf_counter()
-        batch = path.batch(chosen)
-        loss = path.loss(batch).total / len(batch.labels)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        course.losses.append(loss.item())
-        course.seconds.append(time.perf_counter() - started)
-        course.computed.append(batch.computed)
-    return course
 
 
 @dataclass(frozen=True)
@@ -227,91 +194,61 @@ def guided(model: LoadedModel, steps: int) -> Work:
     return Work(model, examples, plain.order)
 
 
-# ---- generation
+# ---- what each replaced part is worth
 
 
-def one_by_one(model: LoadedModel, chats: Sequence[Any], *, adapted: Any = None) -> tuple[int, int]:
-    """The plain loop: the library's `generate`, one chat at a time. Outputs and new tokens."""
-    tokens = 0
-    for chat in chats:
-        ids = torch.tensor([render_prompt(model.tokenizer, chat)])
-        with torch.inference_mode():
-            out = (adapted or model.model).generate(
-                input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW_TOKENS, do_sample=False,
-                pad_token_id=model.tokenizer.pad_token_id,
-            )  # fmt: skip
-        tokens += out.shape[1] - ids.shape[1]
-    return len(chats), tokens
+def part_of_a_step(argument: str, *, quick: bool) -> dict[str, float]:
+    """Tokens per second and peak memory of a fit with one part replaced, the faster of two rounds."""
+    dtype, number = argument.split(":")
+    _, function, names = PARTS_OF_A_STEP[int(number)]
+    model = load_model("smollm2-135m", dtype=dtype)
+    given = work(model, 2, size=2) if quick else work(model, STEPS)
+    real = sum(len(e.ids) for rows in given.batches[1:] for e in rows)
+    with ExitStack() as stack:
+        if function is None:
+            stack.enter_context(recomputed(model.model))
+        else:
+            stack.enter_context(replaced(function, **names))
+        seconds = min(sum(ours(given).seconds[1:]) for _ in range(2))
+    return {"rate": real / seconds, "memory": peak_memory_bytes()}
 
 
-def in_batches(model: LoadedModel, chats: Sequence[Any], *, size: int, adapter: Path | None = None) -> tuple[int, int]:
-    """Ours. Outputs and new tokens."""
-    told = generation.generate(model, chats, adapter=adapter, max_new_tokens=NEW_TOKENS, batch_size=size)
-    return len(told), sum(g.output_tokens for g in told)
-
-
-def generate_all(_: str, *, quick: bool) -> list[str]:
-    """Rows of Markdown: outputs per second of each way to generate, as a multiple of the plain loop's."""
-    model = load_model("smollm2-135m", dtype="bfloat16")
-    found = pairs(131)
-    plain = [chat_messages(text) for text in found["input"][3:]]
-    shots = list(zip(found["input"][:3], found["output"][:3], strict=True))
-    guide = GUIDE.read_text(encoding="utf-8") if GUIDE.is_file() else "Write one line. " * 80
-    guided = [chat_messages(text, system=guide, examples=shots) for text in found["input"][3:]]
-    few, some, many = (1, 4, 8) if quick else (6, 64, 128)
-    rows: list[str] = []
-    bases: dict[str, float] = {}
-
-    def row(kind: str, what: str, size: int, run: Callable[[], tuple[int, int]]) -> None:
-        started = time.perf_counter()
-        outputs, tokens = run()
-        seconds = time.perf_counter() - started
-        base = bases.setdefault(kind, outputs / seconds)  # the first of a kind is the plain loop
-        times = f"{outputs / seconds / base:.1f}"
-        rows.append(f"| {kind} | {what} | {size} | {outputs / seconds:.2f} | {tokens / seconds:.0f} | {times} |")
-        print(rows[-1], file=sys.stderr)
-
-    row("plain", "`model.generate`", 1, lambda: one_by_one(model, plain[:few]))
-    for size in (1, 8, 32, 64, 128):
-        chats = plain[: {1: few, 128: many}.get(size, some)]
-        row("plain", "ours", size, lambda chats=chats, size=size: in_batches(model, chats, size=size))
-    row("guide, 3 examples", "`model.generate`", 1, lambda: one_by_one(model, guided[:few]))
-    row("guide, 3 examples", "ours, beginning once", 64, lambda: in_batches(model, guided[:some], size=64))
-    row("guide, 3 examples", "ours, beginning in each row", 64, lambda: unshared(model, guided[: max(2, some // 2)]))
-    with tempfile.TemporaryDirectory() as folder:
-        adapted = attach_adapter(model.model, rank=RANK, alpha=2 * RANK, seed=0, name=model.name)
-        adapted.save_pretrained(folder, save_embedding_layers=False)
-        row("adapter", "`model.generate`, as peft has it", 1, lambda: one_by_one(model, plain[:few], adapted=adapted))
-        row("adapter", "ours, as peft has it", 64, lambda: in_batches(model, plain[:some], size=64))
-        detach_adapter(model.model)
-        row(
-            "adapter",
-            "ours, merged in memory",
-            64,
-            lambda: in_batches(model, plain[:some], size=64, adapter=Path(folder)),
-        )
+def kernel_rows(*, quick: bool) -> list[str]:
+    """Rows of Markdown: a step with each replaced part of it as the library has it."""
+    rows = []
+    for dtype in BOTH[::-1]:
+        whole = 0.0
+        for number, (label, *_) in enumerate(PARTS_OF_A_STEP):
+            if dtype == "float32" and label in ONLY_BFLOAT16:
+                continue
+            found = apart("part", f"{dtype}:{number}", quick=quick)
+            whole = whole or found["rate"]
+            memory = f"{found['memory'] / 1e9:.1f} GB"
+            rows.append(f"| {label} | {dtype} | {found['rate']:.0f} | {found['rate'] / whole:.2f} | {memory} |")
+            print(rows[-1], file=sys.stderr)
     return rows
 
 
-def unshared(model: LoadedModel, chats: Sequence[Any]) -> tuple[int, int]:
-    """Ours, made to compute the common beginning in each row."""
-    before, generation.LEAST_SHARED = generation.LEAST_SHARED, 10**9
-    try:
-        return in_batches(model, chats, size=64)
-    finally:
-        generation.LEAST_SHARED = before
+# ---- generation
+
+
+def generate_all(dtype: str, *, quick: bool) -> list[str]:
+    """Rows of Markdown: outputs per second of each way to generate; the short list in float32."""
+    model = load_model("smollm2-135m", dtype=dtype)
+    return generation_rows(model, pairs(131), quick=quick, short=dtype == "float32")
 
 
 # ---- the page
 
-PARTS = {"train": train_one, "limits": limits, "growth": growth, "generation": generate_all}
+PARTS = {"train": train_one, "limits": limits, "growth": growth, "part": part_of_a_step, "generation": generate_all}
 
 
-def apart(part: str, argument: str = "", *, quick: bool) -> Any:
-    """A part's result from a process of its own."""
+def apart(part: str, argument: str = "", *, quick: bool, limit: Mapping[str, str] | None = None) -> Any:
+    """A part's result from a process of its own, on a processor limited by these variables of the environment."""
     command = [sys.executable, __file__, "--part", part, "--argument", argument, *(["--quick"] if quick else [])]
     with tempfile.NamedTemporaryFile(mode="r", encoding="utf-8") as answer:
-        subprocess.run([*command, "--answer", answer.name], check=True, stdout=subprocess.DEVNULL)
+        environment = {**os.environ, **(limit or {})}
+        subprocess.run([*command, "--answer", answer.name], check=True, stdout=subprocess.DEVNULL, env=environment)
         return json.load(answer)
 
 
@@ -342,14 +279,83 @@ def hardware() -> str:
     return f"{name}, {torch.get_num_threads()} threads, {', '.join(flags) or 'no bf16 instructions'}"
 
 
-def page(*, quick: bool) -> str:
-    """All tables and what they mean."""
+def training_table(*, quick: bool) -> str:
+    """Ways to train, against peers."""
+    return f"""| {" | ".join(TRAINED)} |
+{"|---" * len(TRAINED)}|
+{lines(training_rows(quick=quick))}
+"Limit" is the share of it that is reached, counting the products which the frozen weights need (forward, and back to
+the inputs; the head at the labels only), for every real token, and for the tokens that went through the model, which
+are "computed": fewer where a common beginning is computed once for a batch, more with padding. "Loss" is the mean of
+the last {LAST} steps. TRL's defaults keep the weights in float32, cast as they go and compute activations twice. All
+peers get batches of like length, which by default they do not make."""
+
+
+def kernel_table(*, quick: bool) -> str:
+    """What each replaced part of a step is worth."""
+    return f"""What each replaced part of a step is worth: the same steps with that part as the library has it.
+
+| with | format | tokens/s | of ours | peak memory |
+|---|---|---|---|---|
+{lines(kernel_rows(quick=quick))}"""
+
+
+def growth_table(*, quick: bool) -> str:
+    """How time grows."""
+    return f"""How the time of a step grows (ours, bfloat16, batch {BATCH} where nothing else is said):
+
+| what | real tokens per step | computed per real token | seconds per step | tokens/s |
+|---|---|---|---|---|
+{lines(apart("growth", quick=quick))}"""
+
+
+def generation_table(*, quick: bool) -> str:
+    """Ways to generate."""
+    return f"""Generation, {NEW_TOKENS} new tokens at the most, bfloat16; "times" is outputs per second against the first line
+of its kind. `model.generate` pads each batch on the left; "ours, padded rows" is what runs on GPUs and for models with
+an attention of their own: the library's attention and cache.
+
+{GENERATED}
+{lines(apart("generation", "bfloat16", quick=quick))}"""
+
+
+def avx2_table(*, quick: bool) -> str:
+    """A processor without bf16."""
+    peers = [n for n, way in enumerate(WAYS) if way.dtype == "float32"]
+    found = [(WAYS[n].label, apart("train", str(n), quick=quick, limit=AVX2)) for n in peers]
+    trained = [f"| {label} | {t['rate']:.0f} | {t['memory'] / 1e9:.1f} GB | {t['loss']:.3f} |" for label, t in found]
+    speeds = apart("limits", quick=quick, limit=AVX2)
+    return f"""On a processor without bfloat16 products, where `dtype = "auto"` takes float32 (the same machine, its libraries
+held to AVX2: {speeds["float32"]:.0f} GFLOP/s in float32, {speeds["bfloat16"]:.0f} in bfloat16):
+
+| way | tokens/s | peak memory | loss |
+|---|---|---|---|
+{lines(trained)}
+
+{GENERATED}
+{lines(apart("generation", "float32", quick=quick, limit=AVX2))}"""
+
+
+TRAINED = (
+    "way", "format", "tokens/s", "times TRL's defaults", "computed/s", "limit, real", "limit, computed", "peak memory",
+    "loss",
+)  # fmt: skip
+GENERATED = """| prompt | way | batch | outputs/s | new tokens/s | times |
+|---|---|---|---|---|---|"""
+TABLES = {
+    "training": training_table, "kernels": kernel_table, "growth": growth_table, "generation": generation_table,
+    "avx2": avx2_table,
+}  # fmt: skip
+
+
+def lines(rows: Sequence[str]) -> str:
+    return "\n".join(rows)
+
+
+def page(names: Sequence[str], *, quick: bool) -> str:
+    """The named tables and what they mean."""
     load = os.getloadavg()[0]
-    training, grown, generated = (
-        training_rows(quick=quick),
-        apart("growth", quick=quick),
-        apart("generation", quick=quick),
-    )
+    tables = "\n\n".join(TABLES[name](quick=quick) for name in names)
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "peft", "trl", "accelerate"))
     return f"""# Training and generation{" (smoke run of tiny steps: its numbers mean nothing)" if quick else ""}
 
@@ -358,32 +364,14 @@ def page(*, quick: bool) -> str:
 SmolLM2-135M-Instruct; {STEPS} steps of {BATCH} pairs of the shipped example, the same batches in the same
 order, rank {RANK} on all linear layers, learning rate {RATE:g}, no dropout.
 
-| way | format | tokens/s | times TRL's defaults | computed/s | limit, real | limit, computed | peak memory | loss |
-|---|---|---|---|---|---|---|---|---|
-{chr(10).join(training)}
-"Limit" is the share of it that is reached, counting the products which the frozen weights need (forward, and back to
-the inputs; the head at the labels only), for every real token, and for the tokens that went through the model, which
-are "computed": fewer where a common beginning is computed once for a batch, more with padding. "Loss" is the mean of
-the last {LAST} steps. TRL's defaults keep the weights in float32, cast as they go and compute activations twice. All
-peers get batches of like length, which by default they do not make.
-
-How the time of a step grows (ours, bfloat16, batch {BATCH} where nothing else is said):
-
-| what | real tokens per step | computed per real token | seconds per step | tokens/s |
-|---|---|---|---|---|
-{chr(10).join(grown)}
-
-Generation, {NEW_TOKENS} new tokens at the most, bfloat16; "times" is outputs per second against the first line of its kind:
-
-| prompt | way | batch | outputs/s | new tokens/s | times |
-|---|---|---|---|---|---|
-{chr(10).join(generated)}
+{tables}
 """
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a minute, for trying the script; writes no table")
+    parser.add_argument("--only", nargs="+", choices=TABLES, help="only these tables, printed and not written")
     for name in ("--part", "--argument", "--answer"):
         parser.add_argument(name, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -391,8 +379,8 @@ def main() -> None:
         told = PARTS[options.part](options.argument, quick=options.quick)
         Path(options.answer).write_text(json.dumps(told), encoding="utf-8")
         return
-    text = page(quick=options.quick)
-    if not options.quick:
+    text = page(options.only or list(TABLES), quick=options.quick)
+    if not options.quick and not options.only:
         write_whole(Path(__file__).with_suffix(".md"), text)
     print(text)
 

@@ -1,24 +1,30 @@
-"""The peers of benchmarks/train.py: `transformers.Trainer` and TRL's `SFTTrainer` on given batches in a given order."""
+"""The ways to train of benchmarks/train.py, on given batches in a given order: ours, part by part, and its peers."""
 
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 from tuneworth.train import LoadedModel
 from tuneworth.train.examples import Example
-from tuneworth.train.model.kernels import attach_adapter
+from tuneworth.train.model.kernels import attach_adapter, detach_adapter, replace_forward
+from tuneworth.train.steps import LossPath, fast_paths, split_head
 
 # isort: split
 import torch
 
 __all__ = [
     "BATCH",
+    "ONLY_BFLOAT16",
+    "PARTS_OF_A_STEP",
     "RANK",
     "RATE",
     "Course",
     "Work",
+    "ours",
+    "peft_loop",
     "transformers_trainer",
     "trl_best",
     "trl_defaults",
@@ -48,6 +54,67 @@ class Course:
     seconds: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     computed: list[int] = field(default_factory=list)
+
+
+def ours(given: Work, *, rank: int = RANK) -> Course:
+    """What `fit` does at each step."""
+    with ExitStack() as stack:
+        adapted = attach_adapter(given.model.model, rank=rank, alpha=2 * rank, seed=0, name=given.model.name)
+        stack.callback(detach_adapter, given.model.model)
+        path, _ = stack.enter_context(fast_paths(adapted, given.examples))
+        return own_loop(adapted, path, given)
+
+
+def peft_loop(given: Work) -> Course:
+    """peft's layers and the library's attention in a loop of our own: logits at the labels only, padding, no mask."""
+    adapted = attach_adapter(given.model.model, rank=RANK, alpha=2 * RANK, seed=0, name=given.model.name)
+    base = adapted.get_base_model()
+    return own_loop(adapted, LossPath(base, split_head(base, given.examples[0])), given)
+
+
+def own_loop(adapted: Any, path: LossPath, given: Work) -> Course:
+    """Optimizer steps over the given batches."""
+    parameters = [p for p in adapted.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=RATE, weight_decay=0.0, fused=True)
+    course = Course()
+    adapted.train()
+    for chosen in given.batches:
+        started = time.perf_counter()
+        batch = path.batch(chosen)
+        loss = path.loss(batch).total / len(batch.labels)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        course.losses.append(loss.item())
+        course.seconds.append(time.perf_counter() - started)
+        course.computed.append(batch.computed)
+    return course
+
+
+def unchunked(hidden: Any, head: Any, labels: Any, *, bias: Any = None) -> tuple[Any, Any]:
+    """The loss at the labels by the library's own functions, all logits at once."""
+    logits = torch.nn.functional.linear(hidden, head, bias).float()
+    each = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    return each.sum(), each.detach()
+
+
+def nothing(*_: Any, **__: Any) -> Any:
+    return nullcontext(0)
+
+
+# Label, whose module is changed, and what stands under a name there instead.
+PARTS_OF_A_STEP: list[tuple[str, Any, dict[str, Any]]] = [
+    ("**ours**", fast_paths, {}),
+    ("padded rows, the library's attention", fast_paths, {"sequence_attention": lambda *_, **__: nullcontext()}),
+    ("the library's norms", fast_paths, {"fast_norms": nothing}),
+    ("peft's LoRA", fast_paths, {"replace_forward": lambda _: 0}),
+    ("weights not packed", replace_forward, {"copied_bytes": lambda _: 0}),
+    ("logits at every position", fast_paths, {"split_head": lambda *_: None}),
+    ("logits of all labels at once", LossPath._label_losses, {"label_loss": unchunked}),
+    ("activations computed again", None, {}),
+]
+ONLY_BFLOAT16 = ("peft's LoRA", "weights not packed")
 
 
 def transformers_trainer(given: Work) -> Course:

@@ -2,16 +2,12 @@
 
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from ..core import Talk
-from .options import common_options
-from .reading import code_option, reading_options
-
-if TYPE_CHECKING:
-    from ..project import Beside, Project
+from ..core import ConfigError, DataError, Talk
+from .options import code_option, common_options, reading_options
 
 __all__ = ["command"]
 
@@ -22,6 +18,8 @@ _OF_A_FILE = {
     "keep": "[curate] keep", "conflicts": "[curate] conflicts", "overrides": "", "splits": "", "input": "[data] input",
     "output": "[data] output", "encoding": "[data] encoding", "delimiter": "[data] delimiter",
 }  # fmt: skip
+_COLUMNS = ("input", "output", "group", "identifiers", "date", "encoding", "delimiter")
+_RULES = ("stratify", "near_duplicate", "keep", "conflicts")
 _PATH = click.Path(path_type=Path)
 
 
@@ -68,20 +66,37 @@ def command(
     """
     reading = stated.pop("reading")
     given = {key: value for key, value in (stated | reading).items() if value not in (None, ())}
+    alone = {"dry-run": dry_run, "threshold-table": threshold_table}
+    how = {"thresholds": threshold_table, "allow_code": allow_code, "talk": talk}
     if _is_file(source, given, dry_run=dry_run):
         assert source is not None
-        _refuse_run(name, source)
-        project, beside = _from_file(source, given, mask=mask, dry_run=dry_run, allow_code=allow_code)
-        run = given.get("out")
+        if name is not None:
+            raise ConfigError(
+                f"--run goes with a project; a file is curated again by the same --out: tuneworth curate {source}"
+            )
+        if cluster:
+            raise ConfigError(
+                "--cluster goes with a project, whose [cluster] names the workers; a file is curated here"
+            )
+        summary = _of_file(source, given, mask=mask, dry_run=dry_run, **how)
+        folder = None if dry_run else given["out"]
     else:
-        project, beside = _from_project(source, given, mask=mask, allow_code=allow_code)
-        run = None
-    if cluster:
-        _on_cluster(project, run, name, talk, beside, refused={"dry-run": dry_run, "threshold-table": threshold_table})
-    elif dry_run:
-        _say_only(project, beside, talk, thresholds=threshold_table, source=source)
+        _refuse_options(source, given)
+        for option in (option for option, there in alone.items() if there and cluster):
+            raise ConfigError(f"--{option} goes without --cluster: it works on one machine, on a sample where need be")
+        summary, folder = _of_project(source, name, dry_run=dry_run, cluster=cluster, mask=mask, **how)
+    _tell(summary, folder, talk)
+
+
+def _tell(summary: dict[str, Any], folder: Path | None, talk: Talk) -> None:
+    from ..reports import curated_text
+
+    where = "A dry run: nothing was written." if folder is None else f"Written to {folder / 'curate'}"
+    talk.answer(f"{curated_text(summary)}\n\n{where}", {"run": None if folder is None else str(folder), **summary})
+    if folder is None:
+        talk.next("the same command without --dry-run writes the splits")
     else:
-        _write(project, beside, run, name, talk, thresholds=threshold_table)
+        talk.next(f"ask what happened to a row: tuneworth why {quote(str(folder))} ROW")
 
 
 def _is_file(source: Path | None, given: dict[str, Any], *, dry_run: bool) -> bool:
@@ -93,68 +108,21 @@ def _is_file(source: Path | None, given: dict[str, Any], *, dry_run: bool) -> bo
     return source.is_file() or any(mark in str(source) for mark in "*?[") or "out" in given or dry_run
 
 
-def _refuse_run(name: str | None, source: Path) -> None:
-    if name is not None:
-        from ..core import ConfigError
+def _of_project(
+    source: Path | None, name: str | None, *, dry_run: bool, cluster: bool, **how: Any
+) -> tuple[dict[str, Any], Path | None]:
+    """The summary of a project's pairs, and the run; no run in a dry run."""
+    from ..project import curate_project, preview_curation
 
-        raise ConfigError(
-            f"--run goes with a project; a file is curated again by the same --out: tuneworth curate {source}"
-        )
-
-
-def _say_only(project: "Project", beside: "Beside", talk: Talk, *, thresholds: bool, source: Path | None) -> None:
-    from ..project import curated_pairs
-    from .curate_words import curate_text
-
-    *_, curated = curated_pairs(project, talk, seed=talk.seed, beside=beside, thresholds=thresholds)
-    talk.answer(f"{curate_text(curated.summary)}\n\nA dry run: nothing was written.", {"run": None, **curated.summary})
-    talk.next("the same command without --dry-run writes the splits")
+    if dry_run:
+        return preview_curation(source, **how).summary, None
+    run = curate_project(source, run=name, cluster=cluster, **how)
+    return run.curation, run.folder
 
 
-def _on_cluster(
-    project: "Project", run: Path | None, name: str | None, talk: Talk, beside: "Beside", *, refused: dict[str, bool]
-) -> None:
-    from ..core import ConfigError, disk_refusals
-    from ..project import cluster_settings, curate_on_cluster, find_run, new_run, nothing_half_written
-    from .curate_words import curate_text
-
-    if run is not None:
-        raise ConfigError("--cluster goes with a project, whose [cluster] names the workers; a file is curated here")
-    for option in (option for option, asked in refused.items() if asked):
-        raise ConfigError(f"--{option} goes without --cluster: it works on one machine, on a sample where need be")
-    cluster_settings(project)
-    with disk_refusals(project.runs):
-        folder = find_run(project, name) if name else new_run(project, talk, command="tuneworth curate")
-    with nothing_half_written(folder):
-        summary = curate_on_cluster(project, folder, talk, beside=beside)
-    talk.answer(f"{curate_text(summary)}\n\nWritten to {folder / 'curate'}", {"run": str(folder), **summary})
-    talk.next(f"ask what happened to a row: tuneworth why {quote(str(folder))} ROW")
-
-
-def _write(
-    project: "Project", beside: "Beside", run: Path | None, name: str | None, talk: Talk, *, thresholds: bool
-) -> None:
-    from ..core import disk_refusals
-    from ..project import curate_stage, find_run, new_run, nothing_half_written, start_run
-    from .curate_words import curate_text
-
-    with disk_refusals(run or project.runs):
-        if run is not None:
-            start_run(run, talk, config=project.resolved, command="tuneworth curate", name=Path(project.data.path).stem)
-        else:
-            run = find_run(project, name) if name else new_run(project, talk, command="tuneworth curate")
-    with nothing_half_written(run):
-        summary = curate_stage(project, run, talk, beside=beside, thresholds=thresholds)
-    talk.answer(f"{curate_text(summary)}\n\nWritten to {run / 'curate'}", {"run": str(run), **summary})
-    talk.next(f"ask what happened to a row: tuneworth why {quote(str(run))} ROW")
-
-
-def _from_project(
-    source: Path | None, given: dict[str, Any], *, mask: bool, allow_code: bool
-) -> tuple["Project", "Beside"]:
-    """The project of a folder, and the files beside it."""
-    from ..core import ConfigError, DataError
-    from ..project import PROJECT_FILE, Beside, find_project, read_project
+def _refuse_options(source: Path | None, given: dict[str, Any]) -> None:
+    """Raises: DataError or ConfigError where the source is no project, or there are options of a file."""
+    from ..project import PROJECT_FILE, find_project
 
     if source is not None and not source.exists():
         raise DataError(f"no file or project at {source}")
@@ -164,61 +132,34 @@ def _from_project(
             f"With --out DIR the files in it are read as pairs: tuneworth curate {quote(str(source))} --out DIR"
         )
     folder = find_project(source)
-    if given:
-        option = next(iter(given))
-        where = f"{_OF_A_FILE[option]} in {folder / 'tuneworth.toml'} says it" if _OF_A_FILE[option] else "leave it out"
+    for option in given:
+        where = f"{_OF_A_FILE[option]} in {folder / PROJECT_FILE} says it" if _OF_A_FILE[option] else "leave it out"
         raise ConfigError(f"--{_option(option)} goes with a file of pairs; for a project {where}")
-    project = read_project(source, allow_code=allow_code)
-    return _masked(project) if mask else project, Beside.of_project(folder)
 
 
-def _from_file(
-    source: Path, given: dict[str, Any], *, mask: bool, dry_run: bool, allow_code: bool
-) -> tuple["Project", "Beside"]:
-    """A project made of a file's options; the decisions in the folder to write to are replayed."""
-    from ..core import ConfigError
+def _of_file(source: Path, given: dict[str, Any], *, mask: bool, dry_run: bool, **how: Any) -> dict[str, Any]:
+    """The summary of a file's pairs; what is wrong with an option is said of the option."""
     from ..curate import CurateSettings, DataSettings
-    from ..evaluate import EvaluateSettings
-    from ..project import OVERRIDES, Beside, Project
-    from ..style import StyleSchema, read_style
-    from ..train import TrainSettings
+    from ..project import curate_pairs
 
-    out, style = given.get("out"), given.get("style")
+    out, overrides = given.get("out"), given.get("overrides")
     if out is None and not dry_run:
         raise ConfigError(
             f"curating a file needs --out DIR, the folder to write to: tuneworth curate {quote(str(source))} --out DIR"
         )
-    if (
-        out is not None
-        and out.exists()
-        and not (out / "run.json").is_file()
-        and (not out.is_dir() or any(out.iterdir()))
-    ):
-        raise ConfigError(f"{out} is there already and is no run of Tuneworth; name another folder")
-    schema = read_style(style, allow_code=allow_code) if style else StyleSchema("no style", ())
-    data = {
-        k: given[k] for k in ("input", "output", "group", "identifiers", "date", "encoding", "delimiter") if k in given
-    }
-    rules = {k: given[k] for k in ("stratify", "near_duplicate", "keep", "conflicts") if k in given}
+    columns = {key: given[key] for key in _COLUMNS if key in given}
+    rules: dict[str, Any] = {"mask": mask} | {key: given[key] for key in _RULES if key in given}
     try:
-        # Absolute, since a project's paths are read from its folder.
-        settings = DataSettings(path=str(source.absolute()), **data), CurateSettings(mask=mask, **rules)
+        DataSettings(path=str(source), **columns)
+        CurateSettings(**rules)
     except ValueError as error:
         raise ConfigError(f"--{str(error).replace('_', '-', 1)}") from None
-    config = {"data": {"path": source.name, **data}, "curate": {"mask": mask, **rules}}
-    project = Project(
-        Path(), settings[0], schema, settings[1], TrainSettings(), EvaluateSettings(), resolved=config, style_path=style
-    )
-    overrides = given.get("overrides")
     if overrides is not None and not overrides.is_file():
         raise ConfigError(f"--overrides: no file at {overrides}")
-    return project, Beside(overrides or (out / OVERRIDES if out is not None else None), given.get("splits"))
-
-
-def _masked(project: "Project") -> "Project":
-    from dataclasses import replace
-
-    return replace(project, curate=replace(project.curate, mask=True))
+    return curate_pairs(
+        source, given.get("style"), settings=rules, **columns, overrides=overrides, splits=given.get("splits"), out=out,
+        dry_run=dry_run, **how,
+    ).summary  # fmt: skip
 
 
 def _option(name: str) -> str:

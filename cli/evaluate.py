@@ -5,8 +5,7 @@ from pathlib import Path
 import click
 
 from ..core import Talk
-from .options import common_options
-from .reading import code_option
+from .options import code_option, common_options
 
 __all__ = ["command"]
 
@@ -49,37 +48,50 @@ def command(
     collected elsewhere are judged, no model needed.
     """
     from ..core import ConfigError
-    from ..project import evaluate_stage, find_run, parse_gate, read_project, record_gates, report_stage
-    from .headline import headline
+    from ..project import evaluate_run, judge_outputs
+    from ..reports import verdict_text
 
-    wanted = [parse_gate(text) for text in gates]
-    if cluster and (dry_run or pairs is not None or outputs):
+    collected = pairs is not None or bool(outputs)
+    if cluster and (dry_run or collected):
         raise ConfigError("--cluster is for the outputs of a project's models; here no model is asked")
     if dry_run:
         from .evaluate_plan import tell_plan
 
-        if pairs is not None or outputs:
+        if collected:
             raise ConfigError("--dry-run is for a project's variants; collected outputs ask for nothing")
-        project_read = read_project(project, allow_code=allow_code)
-        tell_plan(project_read, find_run(project_read, name), talk)
+        tell_plan(project, name, talk, allow_code=allow_code)
         return
-    if pairs is not None or outputs:
-        from ..project import evaluate_collected
-
-        run, results = evaluate_collected(
-            project, pairs, outputs, style_path, out, baseline, candidate, talk, allow_code=allow_code
-        )
+    if collected:
+        if pairs is None or not outputs or out is None:
+            raise ConfigError(
+                "collected outputs need all of --pairs FILE, --outputs NAME=FILE (once for each variant) and --out DIR"
+            )
+        run = judge_outputs(
+            pairs, _named(outputs), style_path, project=project, baseline=baseline, candidate=candidate, gates=gates,
+            out=out, allow_code=allow_code, talk=talk,
+        )  # fmt: skip
     else:
         if style_path or out or baseline or candidate:
             raise ConfigError(
                 "--style, --out, --baseline and --candidate go with --pairs and --outputs; a project's file names its own"
             )
-        settings = read_project(project, allow_code=allow_code)
-        run = find_run(settings, name)
-        results = evaluate_stage(settings, run, talk, on_cluster=cluster)
-    gates_failed = record_gates(run, wanted, results)
-    report, *_ = report_stage(run)
-    talk.answer(f"{headline(results)}\n\nReport: {report}", {"run": str(run), "report": str(report), **results})
-    if gates_failed is not None:  # the report is there all the same
-        raise gates_failed
-    talk.next(f"open {report}")
+        run = evaluate_run(project, run=name, gates=gates, cluster=cluster, allow_code=allow_code, talk=talk)
+    data = {"run": str(run.folder), "report": str(run.report), **run.results}
+    talk.answer(f"{verdict_text(run.results)}\n\nReport: {run.report}", data)
+    run.check_gates()  # the report is there all the same
+    talk.next(f"open {run.report}")
+
+
+def _named(outputs: tuple[str, ...]) -> dict[str, Path]:
+    """The file of each variant. Raises: ConfigError where one is not written as NAME=FILE, or a name stands twice."""
+    from ..core import ConfigError
+
+    files: dict[str, Path] = {}
+    for text in outputs:
+        name, sign, file = text.partition("=")
+        if not sign or not name or not file:
+            raise ConfigError(f'--outputs "{text}": expected NAME=FILE, such as tuned=outputs.jsonl')
+        if name in files:
+            raise ConfigError(f'--outputs names the variant "{name}" twice')
+        files[name] = Path(file)
+    return files

@@ -5,22 +5,19 @@ from shlex import quote
 from typing import Any
 
 from ..core import Talk
-from ..curate import read_split
 from ..evaluate import AnswerStore, RemotePlan, Variant, forecast
-from ..project import Project, Remote, remote_of, wanted_outputs
+from ..project import Project, Remote, plan_evaluation
 
 __all__ = ["tell_plan"]
 
 
-def tell_plan(project: Project, run: Path, talk: Talk) -> None:
+def tell_plan(path: Path | None, name: str | None, talk: Talk, *, allow_code: bool) -> None:
     """Print every variant with where its outputs come from, and what is still to be asked of endpoints.
 
     Raises: ConfigError where the evaluation would be refused for personal data, prices or addresses.
     """
-    wanted = wanted_outputs(project, run, talk, adapter=run / "train" / "adapter")
-    remote = remote_of(project, run, wanted, read_split(run, "train"), talk)
-    store = AnswerStore(remote.file)
-    remote.check_privacy(store)
+    wanted, remote, store = plan_evaluation(path, run=name, allow_code=allow_code, talk=talk)
+    run, project = remote.run, remote.run.project
     variants = {each.variant.name: each.variant for each in wanted}
     rows = [
         _row(project, variant, [p for p in remote.plans if p.variant.name == name], remote, store)
@@ -28,7 +25,7 @@ def tell_plan(project: Project, run: Path, talk: Talk) -> None:
     ]
     budget = remote.budget(store)
     limit = None if budget.limit is None else float(budget.limit)
-    data = {"run": str(run), "currency": budget.currency, "spent": float(budget.spent), "max_cost": limit}
+    data = {"run": str(run.folder), "currency": budget.currency, "spent": float(budget.spent), "max_cost": limit}
     lines = [f"{row['variant']}: {_where(row)}" for row in rows] + remote.lines(store, all_hosts=True)
     talk.answer("\n".join(lines), {**data, "variants": rows})
     talk.next(f"nothing was asked; to ask: tuneworth evaluate {quote(str(project.folder))} --run {quote(run.name)}")

@@ -29,35 +29,16 @@ def command(run: Path, kind: str, out: Path | None, with_guide: bool, talk: Talk
     Texts are written as they are. A spreadsheet may take a CSV cell that begins with = for a formula: open files of
     unknown origin as text.
     """
-    from ..core import disk_refusals
-    from ..curate import export_cautions, export_pairs, table_name
-    from ..project import run_folder
+    from ..curate import table_name
+    from ..project import export_splits
 
-    folder = run_folder(run)
-    guide = _guide(folder) if with_guide else None
-    place = out or folder / "export" / kind
-    with disk_refusals(place):
-        written = export_pairs(folder, kind, place, guide=guide)
-    cautions = export_cautions(written, kind)
-    for caution in cautions:
+    made = export_splits(run, kind, out=out, with_guide=with_guide)
+    for caution in made.cautions:
         talk.note(f"warning: {caution}")
-    data = {"run": str(folder), "written": [str(path) for path in written], "warnings": cautions}
+    written = [str(path) for path in made.written]
+    data = {"run": str(made.run), "written": written, "warnings": list(made.cautions)}
     talk.answer("\n".join(f"Written: {path}" for path in written), data)
-    test = folder / (table_name(folder, "curate/test.jsonl") or "")
+    test = made.run / (table_name(made.run, "curate/test.jsonl") or "")
     talk.next(
         f"tune there, then: tuneworth evaluate --pairs {quote(str(test))} --outputs tuned=FILE --outputs prompted=FILE ..."
     )
-
-
-def _guide(folder: Path) -> str:
-    """The guide that the run took out of its data.
-
-    Raises: ConfigError where there was none.
-    """
-    from ..core import ConfigError
-    from ..project import read_run
-
-    guide = read_run(folder).get("data_guide")
-    if not guide:
-        raise ConfigError(f"--with-guide: no system message was taken out of the data of {folder}")
-    return guide

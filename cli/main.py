@@ -144,7 +144,6 @@ def _memory_ran_out(error: Exception) -> bool:
 def _report(error: Exception, *, debug: bool) -> int:
     """An expected error in its own words; an unexpected one with the path of a log that holds the traceback."""
     from ..core import TuneworthError, printable
-    from .failures import write_failure
 
     if debug:
         import traceback
@@ -160,6 +159,16 @@ def _report(error: Exception, *, debug: bool) -> int:
     if _memory_ran_out(error):
         print(_OUT_OF_MEMORY, file=sys.stderr)
         return 3
-    said = f"tuneworth: broke off: {type(error).__name__}: {error}\nThe log is {write_failure(error)}"
+    said = f"tuneworth: broke off: {type(error).__name__}: {error}\nThe log is {_write_failure(error)}"
     print(printable(said), file=sys.stderr)
     return 3
+
+
+def _write_failure(error: Exception) -> Path:
+    """Write the traceback to a file of its own in the temporary folder; its path."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="tuneworth-", suffix=".log", delete=False, encoding="utf-8") as file:
+        traceback.print_exception(error, file=file)
+    return Path(file.name)

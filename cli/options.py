@@ -1,4 +1,4 @@
-"""The options that every command takes."""
+"""The options that several commands take: how to speak, whether code may run, how a file of pairs is read."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import click
 
 from ..core import Talk
 
-__all__ = ["common_options"]
+__all__ = ["code_option", "common_options", "reading_options"]
 
 
 def common_options(command: Callable) -> Callable:
@@ -28,3 +28,37 @@ def common_options(command: Callable) -> Callable:
     ):
         with_talk = option(with_talk)
     return with_talk
+
+
+code_option = click.option(
+    "--allow-code", is_flag=True, help="Let the style's python checks run: they are code from beside the style file."
+)
+
+
+def reading_options(command: Callable) -> Callable:
+    """`--input`, `--output`, `--encoding` and `--delimiter`; the command gets what was given as one `reading`."""
+
+    def with_reading(
+        *args: Any,
+        inputs: tuple[str, ...],
+        output: str | None,
+        encoding: str | None,
+        delimiter: str | None,
+        **kwargs: Any,
+    ) -> Any:
+        column = inputs[0] if len(inputs) == 1 else inputs or None
+        stated = {"input": column, "output": output, "encoding": encoding, "delimiter": delimiter}
+        return command(*args, reading={key: value for key, value in stated.items() if value is not None}, **kwargs)
+
+    with_reading.__name__, with_reading.__doc__ = command.__name__, command.__doc__
+    with_reading.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    for option in (
+        click.option("--delimiter", help="What stands between the cells of a CSV file, where it is guessed wrongly."),
+        click.option("--encoding", help="The file's encoding, where it is not UTF-8."),
+        click.option("--output", help="The column of outputs, where it is not recognised."),
+        click.option(
+            "--input", "inputs", multiple=True, help="The column of inputs; several, one --input each, become fields."
+        ),
+    ):
+        with_reading = option(with_reading)
+    return with_reading

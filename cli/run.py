@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..core import Talk, say
-from ..evaluate import RUN_ADAPTER
-from .options import common_options
-from .reading import code_option
+from ..core import Talk
+from .options import code_option, common_options
 
 if TYPE_CHECKING:
-    from ..evaluate import EvaluateSettings
+    from ..project import Run
 
-__all__ = ["command", "run_project"]
+__all__ = ["command", "tell_run"]
 
 
 @click.command("run", epilog="Example:  tuneworth run examples/components")
@@ -31,83 +29,20 @@ def command(project: Path | None, name: str | None, gates: tuple[str, ...], allo
     PROJECT is a folder with tuneworth.toml, the current one if left out. All that the later stages need is checked
     before the first one starts.
     """
-    run_project(project, talk, name=name, gates=gates, allow_code=allow_code)
+    from ..project import run_project
+
+    tell_run(run_project(project, run=name, gates=gates, allow_code=allow_code, talk=talk), talk)
 
 
-def run_project(
-    project_path: Path | None,
-    talk: Talk,
-    *,
-    name: str | None = None,
-    gates: tuple[str, ...] = (),
-    allow_code: bool = False,
-) -> None:
-    """All stages of a project, with the answer printed at the end."""
-    from ..project import (
-        check_addresses,
-        check_endpoints,
-        check_project,
-        check_prompts,
-        curate_stage,
-        evaluate_stage,
-        find_run,
-        finished,
-        load,
-        new_run,
-        nothing_half_written,
-        parse_gate,
-        read_project,
-        record_gates,
-        report_stage,
-        train_stage,
-        wanted_outputs,
-    )
-    from .curate_words import curate_text
-    from .headline import headline
+def tell_run(run: "Run", talk: Talk) -> None:
+    """The answer of a whole run; then its failed gates, for the report is there all the same.
 
-    wanted = [parse_gate(text) for text in gates]
-    project = read_project(project_path, allow_code=allow_code)
-    local, trains = _here(project.evaluate)
-    check_project(project, train=local)
-    if not name:  # a run that goes on may hold every answer already
-        check_addresses(project)
-    run = find_run(project, name) if name else new_run(project, talk, command="tuneworth run")
-    if not (run / "curate" / "summary.json").is_file():
-        with nothing_half_written(run):
-            talk.note(curate_text(curate_stage(project, run, talk)))
-    check_endpoints(project, run, wanted_outputs(project, run, talk, adapter=run / "train" / "adapter"), talk)
-    loaded = load(project, talk) if local else None
-    if loaded is not None:
-        check_prompts(project, run, talk, loaded)
-    if trains and finished(project, run, talk) is None:
-        summary = train_stage(project, run, talk, loaded=loaded)
-        talk.note(
-            f"train: {say.count(summary['steps'], 'step')} in {say.duration(summary['seconds'])}, "
-            f"{say.count(summary['tokens_per_second'])} tokens/s, "
-            f"validation loss {_number(summary['validation_loss'])} at step {summary['best_step']}"
-        )
-    results = evaluate_stage(project, run, talk, loaded=loaded)
-    gates_failed = record_gates(run, wanted, results)
-    report, *_ = report_stage(run)
-    talk.answer(
-        f"\n{headline(results)}\n\nReport: {report}", {"run": str(run), "report": str(report), **_brief(results)}
-    )
-    if gates_failed is not None:  # the report is there all the same
-        raise gates_failed
-    talk.next(f"open {report}, or ask what happened to a row: tuneworth why {quote(str(run))} ROW")
+    Raises: GateFailed, or ConfigError for a gate that names no part of the results.
+    """
+    from ..reports import verdict_text
 
-
-def _here(settings: "EvaluateSettings") -> tuple[bool, bool]:
-    """Whether the model of [train] is needed on this machine, and whether an adapter is to be trained for it."""
-    own = {name: settings.of(name) for name in settings.variants}
-    local = {name: variant for name, variant in own.items() if variant.source is None}
-    trains = any(v.adapter == RUN_ADAPTER or (n == "tuned" and v.adapter is None) for n, v in local.items())
-    return trains or any(variant.model is None for variant in local.values()), trains
-
-
-def _number(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.3f}"
-
-
-def _brief(results: dict) -> dict:
-    return {key: results[key] for key in ("verdict", "quality", "comparison", "money", "gates")}
+    brief = {key: run.results[key] for key in ("verdict", "quality", "comparison", "money", "gates")}
+    text = f"\n{verdict_text(run.results)}\n\nReport: {run.report}"
+    talk.answer(text, {"run": str(run.folder), "report": str(run.report), **brief})
+    run.check_gates()
+    talk.next(f"open {run.report}, or ask what happened to a row: tuneworth why {quote(str(run.folder))} ROW")

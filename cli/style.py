@@ -7,8 +7,7 @@ from typing import Any
 import click
 
 from ..core import Talk
-from .options import common_options
-from .reading import code_option, read_file, reading_options
+from .options import code_option, common_options, reading_options
 
 __all__ = ["command"]
 
@@ -30,13 +29,12 @@ def infer(file: Path, out: Path | None, reading: dict[str, Any], talk: Talk) -> 
     Wilson's 95% interval); habits of the majority are commented out.
     """
     from ..core import ConfigError, write_whole
-    from ..style import infer_style
+    from ..project import infer_style
     from .style_words import infer_data, no_style_lines
 
     if out is not None and out.exists():
         raise ConfigError(f"{out} is there already and was left as it is; name another file with --out")
-    pairs = read_file(file, reading, talk).pairs
-    inferred = infer_style(pairs, name=file.name.partition(".")[0] or "Style", source=file.name, seed=talk.seed)
+    inferred = infer_style(file, seed=talk.seed, talk=talk, **reading)
     written = out if out is not None and inferred.found_style else None
     if written is not None:
         write_whole(written, inferred.text)
@@ -62,30 +60,21 @@ def check(
 ) -> None:  # fmt: skip
     """How many outputs of FILE break each rule, with three examples of each."""
     from ..core import GateFailed
-    from ..style import check_columns, missing_fields, pair_columns, read_style
+    from ..project import check_style
     from .style_words import check_data, check_lines
 
-    style = read_style(style_path, allow_code=allow_code)
-    raw = read_file(file, reading, talk)
-    pairs = raw.pairs
-    columns = pair_columns(pairs)
-    for line in missing_fields(style, columns):
-        talk.note(f"warning: {line}")
-    results = check_columns(columns, style)
-    kept = results.shares()["acceptable"]
-    acceptable, undecided = int(kept.fill_null(False).sum()), kept.null_count()
+    checked = check_style(file, style_path, allow_code=allow_code, talk=talk, **reading)
     data = {
-        "rows": len(pairs),
-        "unreadable": raw.rows_read - len(pairs),
-        "acceptable": acceptable,
-        "undecided": undecided,
-        "checks": check_data(pairs, results),
+        "rows": len(checked.pairs),
+        "unreadable": checked.unread,
+        "acceptable": checked.acceptable,
+        "undecided": checked.undecided,
+        "checks": check_data(checked.pairs, checked.results),
     }
     talk.answer(check_lines(data), data)
     talk.next(f"tuneworth curate {quote(str(file))} --style {quote(str(style_path))} --out clean")
-    broken = len(pairs) - acceptable - undecided
-    if fail and broken:
-        raise GateFailed(f"gate failed: {broken} of {len(pairs)} outputs break a must rule")
+    if fail and checked.broken:
+        raise GateFailed(f"gate failed: {checked.broken} of {len(checked.pairs)} outputs break a must rule")
 
 
 @command.command("guide", epilog="Example:  tuneworth style guide style.yaml --example pairs.jsonl")
@@ -98,12 +87,8 @@ def check(
 @common_options
 def guide(style_path: Path, file: Path | None, allow_code: bool, reading: dict[str, Any], talk: Talk) -> None:
     """The style guide that STYLE writes, in Markdown; with --example, one good pair of that file stands in it."""
-    from ..style import good_example, read_style, write_guide
+    from ..project import style_guide
 
-    style = read_style(style_path, allow_code=allow_code)
-    example = good_example(read_file(file, reading, talk).pairs, style) if file else None
-    if file and example is None:
-        talk.note(f"no pair of {file} keeps every rule: the guide is without an example")
-    text = write_guide(style, example=example)
+    text = style_guide(style_path, file, allow_code=allow_code, talk=talk, **reading)
     talk.answer(text.rstrip(), {"guide": text})
     talk.note(f'Next: a project names it: [evaluate.prompted] guide = "{style_path.name}"')  # not among the Markdown

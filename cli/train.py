@@ -2,17 +2,12 @@
 
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ..core import Talk
-from .options import common_options
-from .reading import code_option
-
-if TYPE_CHECKING:
-    from ..project import Project
-    from ..train import LoadedModel
+from .options import code_option, common_options
 
 __all__ = ["command"]
 
@@ -51,98 +46,31 @@ def command(
     nothing is trained: --merge and --gguf then only write the model. With --cluster the workers of a Ray cluster train
     together, from a project folder that every node reaches.
     """
-    from ..project import find_run, plan_text, plan_training, read_project
+    from ..project import preview_training, train_adapter
 
-    read = read_project(project, allow_code=allow_code)
-    run = find_run(read, name)
-    if dry_run and cluster:
-        raise click.UsageError(
-            "--dry-run plans on this machine; leave out --cluster (its workers plan before they train)"
-        )
+    given = {
+        "run": name, "drop_long": drop_long, "again": again, "merge": merge, "gguf": gguf, "learning_curve": curve,
+        "allow_code": allow_code,
+    }  # fmt: skip
     if dry_run:
-        plan = plan_training(read, run, talk, drop_long=drop_long, again=again).data()
-        talk.answer(plan_text(plan), plan)
-        options = _options(
-            run=name, drop_long=drop_long, again=again, merge=merge, gguf=gguf, learning_curve=curve, allow_code=allow_code,
-            seed=str(talk.seed) if talk.seed_given else None,
+        if cluster:
+            raise click.UsageError(
+                "--dry-run plans on this machine; leave out --cluster (its workers plan before they train)"
+            )
+        plan = preview_training(
+            project, run=name, drop_long=drop_long, again=again, allow_code=allow_code, talk=talk
         )  # fmt: skip
-        talk.next(f"tuneworth train {quote(str(read.folder))}{options}")
+        talk.answer(str(plan), plan.data())
+        options = _options(**given, seed=str(talk.seed) if talk.seed_given else None)
+        talk.next(f"tuneworth train {quote(str(plan.run.project.folder))}{options}")
         return
-    if curve:
-        from ..project import curve_parts
-
-        curve_parts(read, run, talk)  # too few pairs for it are found before anything is trained
-    if cluster:
-        summary, loaded = _trained_there(read, run, talk, drop_long=drop_long, again=again, allow_code=allow_code), None
-    else:
-        summary, loaded = _trained(read, run, talk, drop_long=drop_long, again=again)
-    text = _text(summary, run)
-    first = _alone() if merge or gguf or curve else True
-    if curve and first:
-        from ..project import curve_text, learn_curve, load
-
-        loaded = loaded or load(read, talk)
-        told = learn_curve(read, run, talk, loaded=loaded)
-        summary, text = {**summary, "learning_curve": told}, f"{text}\n{curve_text(told)}"
-    if (merge or gguf) and first:
-        from .merge import merge_run, merge_text
-
-        merged = merge_run(read, run, talk, gguf=gguf, loaded=loaded)
-        summary, text = {**summary, **merged}, f"{text}\n{merge_text(merged)}"
-    talk.answer(text, {"run": str(run), **summary})
-    talk.next(f"tuneworth evaluate {quote(str(read.folder))}{_options(run=name, allow_code=allow_code)}")
+    made = train_adapter(project, **given, cluster=cluster, talk=talk)
+    talk.answer(str(made), {"run": str(made.run.folder), **made.summary})
+    folder = quote(str(made.run.project.folder))
+    talk.next(f"tuneworth evaluate {folder}{_options(run=name, allow_code=allow_code)}")
 
 
-def _alone() -> bool:
-    """Leave the processes that trained together, where there were several; whether this one goes on."""
-    from ..train import Processes
-
-    here = Processes.here()
-    here.leave()
-    return here.first
-
-
-def _options(**given: str | bool | None) -> str:
+def _options(**given: Any) -> str:
     """Options as they were given, for the next step to be typed."""
     words = [(f"--{name.replace('_', '-')}", value) for name, value in given.items() if value not in (None, False)]
     return "".join(f" {word}" if value is True else f" {word} {quote(str(value))}" for word, value in words)
-
-
-def _trained(
-    project: "Project", run: Path, talk: Talk, *, drop_long: bool, again: bool
-) -> tuple[dict[str, Any], "LoadedModel | None"]:
-    """The summary of the run's training, of the one that is there or of a new one; and the model, where it was loaded."""
-    from ..project import load, train_stage
-
-    if (summary := _done(project, run, talk, drop_long=drop_long, again=again)) is not None:
-        return summary, None
-    loaded = load(project, talk)  # what cannot be loaded costs the earlier training nothing
-    return train_stage(project, run, talk, loaded=loaded, drop_long=drop_long, again=again), loaded
-
-
-def _trained_there(
-    project: "Project", run: Path, talk: Talk, *, drop_long: bool, again: bool, allow_code: bool
-) -> dict[str, Any]:
-    """The same by the workers of a cluster; the model is loaded on their nodes alone."""
-    from ..project import cluster_stage
-
-    if (summary := _done(project, run, talk, drop_long=drop_long, again=again)) is not None:
-        return summary
-    return cluster_stage(project, run, talk, drop_long=drop_long, again=again, allow_code=allow_code)
-
-
-def _done(project: "Project", run: Path, talk: Talk, *, drop_long: bool, again: bool) -> dict[str, Any] | None:
-    """The summary of a training that is there and stays."""
-    from ..project import finished
-
-    summary = None if again else finished(project, run, talk, drop_long=drop_long)
-    if summary is not None:
-        talk.note(f"train: {run} is trained already, with these settings; --again trains it anew")
-    return summary
-
-
-def _text(summary: dict[str, Any], run: Path) -> str:
-    from ..project import train_text, trained
-
-    log = (trained(run) or {}).get("log", [])
-    return f"{train_text(summary, log, run=quote(str(run)))}\n\nAdapter: {run / 'train' / 'adapter'}"

@@ -13,6 +13,7 @@ from .options import common_options
 
 if TYPE_CHECKING:
     from ..curate import Explanation
+    from ..project import Decision
 
 __all__ = ["command"]
 
@@ -30,7 +31,7 @@ _TYPED = re.compile(r"\w[\w ./:#@+,=-]{0,79}")  # begins with no dash, holds not
 @click.option("--because", default="", help="The reason of the decision.")
 @click.option("--who", help="Who decides (default: the user of this machine).")
 @common_options
-def command(run: Path, row: str, decide: str | None, because: str, who: str | None, talk: Talk) -> None:
+def command(run: Path, row: str, decide: "Decision | None", because: str, who: str | None, talk: Talk) -> None:
     """What happened to ROW (its id or number) in RUN, by which rule, beside which other row.
 
     Where an id looks like a number, "row 817" is the row of that number.
@@ -39,22 +40,21 @@ def command(run: Path, row: str, decide: str | None, because: str, who: str | No
     made from a file. It holds from the next curate on.
     """
     from ..core import ConfigError
-    from ..curate import why
-    from ..project import run_folder
+    from ..project import Run, decide_row, explain_row
 
     if decide is None and (because or who):
         raise ConfigError("--because and --who go with --decide")
-    folder = run_folder(run)
-    explanation = why(folder, row)
+    opened = Run(run)
     if decide is None:
+        explanation = explain_row(opened, row)
         talk.answer(str(explanation), asdict(explanation))
-        talk.next(_hint(run, row, explanation, folder))
+        talk.next(_hint(run, row, explanation, opened.folder))
         return
-    file = _decide(folder, explanation.id, decide, because, who)
+    explanation, file = decide_row(opened, row, decide, because=because, who=who)
     about = f'"{explanation.id}" (row {explanation.row}, so far {explanation.outcome})'
     text = f"Decided about {about}: {decide}\nWritten to {file}"
     talk.answer(text, {**asdict(explanation), "decision": decide, "overrides": str(file)})
-    talk.next(f"replay it: {_curate_again(folder)}")
+    talk.next(f"replay it: {_curate_again(opened.folder)}")
 
 
 def _hint(run: Path, row: str, told: "Explanation", folder: Path) -> str:
@@ -72,29 +72,6 @@ def _hint(run: Path, row: str, told: "Explanation", folder: Path) -> str:
 def _typed(row: str, told: "Explanation") -> str:
     """What was asked for, where it is easily typed again; else the row's number."""
     return quote(row) if _TYPED.fullmatch(row) else f'"row {told.row}"'
-
-
-def _decide(folder: Path, id: str | None, decision: str, because: str, who: str | None) -> Path:
-    """Append the decision to the file that this run's curate replays; the file."""
-    from ..core import ConfigError, disk_refusals
-    from ..curate import Override, add_override
-    from ..project import decisions_file
-
-    if id is None:
-        raise ConfigError("this row has no id, since it could not be read; mend it in the file")
-    file = decisions_file(folder)
-    with disk_refusals(file):
-        add_override(file, Override(id=id, decision=decision, who=_user() if who is None else who, why=because))  # type: ignore[arg-type]
-    return file
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container without a user database
-        return ""
 
 
 def _curate_again(folder: Path) -> str:

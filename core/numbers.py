@@ -58,9 +58,8 @@ class Numbers:
         >>> say.count(190476.2), say.count(1.634), say.count(3, "row"), say.count(1, "entry", "entries")
         ('190,476', '1.63', '3 rows', '1 entry')
         """
-        if not _known(number):
-            return UNKNOWN
-        return self._counted(self._signed(number, _plain(abs(float(number)))), one, several)
+        text = self._signed(number, _plain(abs(float(number)))) if _known(number) else UNKNOWN
+        return f"{text} {_plural(text, one, several)}" if one and _known(number) else text
 
     def about(self, number: Real) -> str:
         """A guess, to two digits: `1.2 million`."""
@@ -125,13 +124,13 @@ class Numbers:
         >>> say.points(0.0667), say.points(-0.5625)
         ('6.7 points', '56 points')
         """
-        return self._counted(_points(difference), "point") if _known(difference) else UNKNOWN
+        return self._with_unit(_points(difference), "point") if _known(difference) else UNKNOWN
 
     def signed_points(self, difference: Real | None) -> str:
         """A difference of two shares with its sign: `+56 points`."""
         if not _known(difference):
             return UNKNOWN
-        return self._counted(self._signed(difference, _points(difference), plus=True), "point")
+        return self._with_unit(self._signed(difference, _points(difference), plus=True), "point")
 
     def points_range(self, low: Real | None, high: Real | None) -> str:
         """Two differences as a range: `+47 to +71 points`."""
@@ -178,7 +177,7 @@ class Numbers:
         if 0 < value < 0.05:
             return f"less than 0.1{self.gap}days"
         text = _fixed(value, 0 if value >= 9.95 - 1e-9 else 1)
-        return self._counted(self._signed(number, text), unit)
+        return self._with_unit(self._signed(number, text), unit)
 
     def days_range(self, low: Real | None, high: Real | None) -> str:
         """Two such times as a range: `9 to 25 days`, `9 days to never`."""
@@ -228,10 +227,8 @@ class Numbers:
             return text
         return f"{self.minus if value < 0 else '+' if plus else ''}{text}"
 
-    def _counted(self, text: str, one: str, several: str = "") -> str:
-        if not one:
-            return text
-        return f"{text}{self.gap}{one if text.strip('+-' + MINUS) == '1' else several or one + 's'}"
+    def _with_unit(self, text: str, unit: str) -> str:
+        return f"{text}{self.gap}{_plural(text, unit)}"
 
     def _two(self, large: int, unit: str, small: int, smaller: str) -> str:
         more = f" {small}{self.gap}{smaller}" if small else ""
@@ -266,6 +263,10 @@ def _between(first: str, last: str, *units: str) -> str:
         if unit.strip() and first.endswith(unit):
             return f"{first[: -len(unit)]} to {last}"
     return f"{first} to {last}"
+
+
+def _plural(text: str, one: str, several: str = "") -> str:
+    return one if text.strip("+-" + MINUS) == "1" else several or f"{one}s"
 
 
 def _plain(size: float) -> str:

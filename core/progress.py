@@ -3,7 +3,7 @@
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,17 +20,26 @@ __all__ = [
 
 
 class Clock:
-    """Seconds per step: each lap records the time since the previous one."""
+    """Seconds per step: each lap adds the time since the previous one."""
 
     def __init__(self, seconds: dict[str, float]) -> None:
         self.seconds = seconds
         self._last = time.perf_counter()
 
     def lap(self, step: str) -> None:
-        """Record the seconds since the previous lap under this name."""
+        """Add the seconds since the previous lap to this step."""
         now = time.perf_counter()
-        self.seconds[step] = now - self._last
+        self.seconds[step] = self.seconds.get(step, 0.0) + now - self._last
         self._last = now
+
+    def divide(self, parts: Sequence[Mapping[str, float]]) -> None:
+        """Divide the seconds since the last lap among steps, as those that each part took for them."""
+        since = time.perf_counter() - self._last
+        self._last += since
+        every = sum(seconds for part in parts for seconds in part.values())
+        for part in parts:
+            for step, seconds in part.items():
+                self.seconds[step] = self.seconds.get(step, 0.0) + since * seconds / every
 
 
 Say = Callable[[str], None]

@@ -7,11 +7,10 @@ from .decisions import read_overrides as read_overrides
 from .export import export_cautions as export_cautions
 from .export import export_pairs as export_pairs
 from .jobs.curate import bucket_count as bucket_count
-from .jobs.curate import curate_in_parts as curate_in_parts
+from .jobs.curate import curate_files as curate_files
 from .jobs.curate import fingerprint as fingerprint
 from .jobs.executors import Executor as Executor
 from .jobs.executors import Processes as Processes
-from .jobs.prepare import Asked as Asked
 from .jobs.ray import RayTasks as RayTasks
 from .jobs.ray import connect as connect
 from .jobs.settings import ClusterSettings as ClusterSettings
@@ -54,7 +53,9 @@ from .split.given import HeldSplits as HeldSplits
 from .split.given import hold_splits as hold_splits
 from .split.given import read_splits as read_splits
 from .split.given import write_splits as write_splits
+from .steps import Asked as Asked
 from .why import Explanation as Explanation
 from .why import why as why
 from .write import read_split as read_split
 from .write import write_curated as write_curated
+from .write import write_parts as write_parts

@@ -1,28 +1,32 @@
-"""Curating from pairs to splits, step by step."""
+"""Curating from pairs to splits, step by step, over parts: on one machine there is one, and it lies in memory."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
-from ..core import Clock, DataError, say
+from ..core import FIRST_ROWS, Clock, DataError, quoted_page, say
 from ..style import StyleSchema
-from .decisions import Decided, Override
+from .decisions import Override
+from .jobs.tasks import InMemory, Table, Work
 from .match.duplicates import Outcomes
-from .read.pairs import RawPairs, read_frame
+from .read.columns import PAIR_SCHEMA
+from .read.pairs import RawPairs, ReadParts, read_frame
 from .settings import CurateSettings
 from .split.assign import SPLITS
 from .split.given import HeldSplits
-from .steps import prepare, resolve
+from .steps import Asked, CountTokens, prepare, resolve
 from .summary import build_ledger, summarise, threshold_table
 
 __all__ = [
     "Curated",
+    "CuratedParts",
     "check_arguments",
     "curate",
-    "some_train",
+    "curate_parts",
+    "with_decisions",
 ]
 
 
@@ -53,7 +57,7 @@ def _named(value: Any) -> str:
     return f'"{value[:40]}"' if isinstance(value, str) else type(value).__name__
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Curated:
     """What curating gives.
 
@@ -80,10 +84,36 @@ class Curated:
         """The kept pairs of train, validation and test."""
         return {name: self.kept.filter(pl.col("split") == name) for name in SPLITS}
 
+    def __repr__(self) -> str:
+        return f"{self._counts()}\n{self.kept.head(FIRST_ROWS)}"
+
+    def _repr_html_(self) -> str:
+        return quoted_page(self._counts(), self.kept)
+
+    def _counts(self) -> str:
+        outcomes = ", ".join(f"{say.count(n)} {name}" for name, n in self.summary["outcomes"].items() if n)
+        splits = ", ".join(f"{say.count(n)} {name}" for name, n in self.summary["splits"].items())
+        return f"{say.count(self.summary['rows_read'], 'row')} read: {outcomes}\nsplits: {splits}"
+
     def to_pandas(self) -> dict[str, Any]:
         """The tables as pandas DataFrames: kept, dropped, ledger, and each split by its name."""
         tables = {"kept": self.kept, "dropped": self.dropped, "ledger": self.ledger, **self.splits}
         return {name: table.to_pandas() for name, table in tables.items()}
+
+
+@dataclass(frozen=True)
+class CuratedParts:
+    """What curating gives where the pairs lie in the parts of a job.
+
+    raw: as read, without texts. ledger, summary: as of `Curated`. decisions: of each row `row, outcome, split, rule,
+    reference_ok`. offsets: the row before each part's first.
+    """
+
+    raw: RawPairs
+    ledger: pl.DataFrame
+    summary: dict[str, Any]
+    decisions: pl.DataFrame
+    offsets: Sequence[int]
 
 
 def curate(
@@ -96,7 +126,7 @@ def curate(
     overrides: Sequence[Override] = (),
     held: HeldSplits | None = None,
     with_threshold_table: bool = False,
-    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
+    count_tokens: CountTokens | None = None,
     seed: int = 0,
 ) -> Curated:
     """Clean pairs, leak-proof splits, and a ledger that says what became of every row.
@@ -114,29 +144,70 @@ def curate(
     """
     check_arguments(style=style, settings=settings, identifiers=identifiers, overrides=overrides, held=held)
     raw = raw if isinstance(raw, RawPairs) else read_frame(raw)
-    settings = settings or CurateSettings()
-    clock = Clock({"read": raw.seconds})
-    ready = prepare(
-        raw, style, settings=settings, identifiers=identifiers, date=date, overrides=overrides,
-        count_tokens=count_tokens, clock=clock,
+    asked = Asked(style, settings or CurateSettings(), identifiers, date, overrides, lambda: count_tokens)
+    job = InMemory()
+    done = curate_parts(
+        job, ReadParts.of(job, raw), asked, held=held or HeldSplits(), seed=seed, buckets=1,
+        with_threshold_table=with_threshold_table, clock=Clock({"read": raw.seconds}),
     )  # fmt: skip
+    pairs, left = (job.read([Table("measure", 0, name)]) for name in ("pairs", "left"))
+    return Curated(*with_decisions(pairs, left, done.decisions), done.ledger, done.summary)
+
+
+def curate_parts(
+    job: Work,
+    read: ReadParts,
+    asked: Asked,
+    *,
+    held: HeldSplits,
+    seed: int,
+    buckets: int,
+    clock: Clock,
+    with_threshold_table: bool = False,
+) -> CuratedParts:
+    """The same of pairs that lie in parts, whose texts are exchanged in so many `buckets`.
+
+    Neither parts nor buckets change anything in the result. Where near duplicates are found by candidates, some may be
+    missed; a job that is stored finds them so, whatever is asked.
+
+    Raises:
+        ConfigError, DataError: as `curate`.
+        RunBroken: the storage or the workers fail; the same job goes on where it stopped.
+    """
+    ready = prepare(job, read, asked, buckets=buckets, clock=clock)
     found = resolve(
-        ready, settings=settings, held=held or HeldSplits(), seed=seed, clock=clock,
-        check=lambda kept, outcomes: some_train(kept, ready.raw, outcomes),
+        ready, settings=asked.settings, held=held, seed=seed, clock=clock,
+        check=lambda kept, outcomes: _some_train(kept, ready.raw, outcomes),
     )  # fmt: skip
     thresholds = None
     if with_threshold_table:
-        thresholds = threshold_table(ready.corpus, found.rank, ready.decided, settings=settings)
+        thresholds = threshold_table(ready.corpus, found.rank, ready.decided, settings=asked.settings)
         clock.lap("threshold table")
     ledger = build_ledger(ready.raw, found.outcomes, found.table["split"], ready.corpus.content)
     summary = summarise(
-        ready, found, ledger, style, settings=settings, identifiers=identifiers, threshold_table=thresholds,
-        seconds=clock.seconds,
+        ready, found, ledger, asked.style, settings=asked.settings, identifiers=asked.identifiers,
+        threshold_table=thresholds, seconds=clock.seconds,
     )  # fmt: skip
-    return Curated(found.kept, _dropped(found.table, found.outcomes, ready.decided), ledger, summary)
+    decisions = ledger.select("row", "outcome", "split", "rule")
+    decisions = decisions.join(found.table.select("row", "reference_ok"), on="row", how="left", maintain_order="left")
+    return CuratedParts(ready.raw, ledger, summary, decisions, read.offsets)
 
 
-def some_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
+def with_decisions(
+    pairs: pl.DataFrame, left: pl.DataFrame, decisions: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The pairs that are kept, with their split, and the others, with outcome and rule, both by row.
+
+    `left`: pairs that people dropped; they are as they were read.
+    """
+    every = pl.concat([pairs, left]).sort("row") if len(left) else pairs
+    table = every.drop("split", "reference_ok").join(decisions, on="row", maintain_order="left")
+    table = table.with_columns(pl.col("reference_ok").fill_null(True)).select(*PAIR_SCHEMA, "outcome", "rule")
+    kept = pl.col("outcome") == "kept"
+    return table.filter(kept).drop("outcome", "rule"), table.filter(~kept)
+
+
+def _some_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
     """Refuse to go on without a pair to train on.
 
     Raises:
@@ -164,14 +235,3 @@ def some_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
         f"no pair is left to train on: {say.count(n, 'row')} read, {left}\n"
         + (f"Most rows left by: {said}. {advice}" if said else "The given split puts none into train.")
     )
-
-
-def _dropped(table: pl.DataFrame, outcomes: Outcomes, decided: Decided) -> pl.DataFrame:
-    left = table.with_columns(
-        outcome=pl.Series(outcomes.outcome.tolist(), dtype=pl.String),
-        rule=pl.Series(outcomes.rule.tolist(), dtype=pl.String),
-    ).filter(pl.Series(~outcomes.kept))
-    by_decision = decided.dropped.with_columns(
-        pl.lit(None, pl.String).alias("split"), outcome=pl.lit("invalid"), rule=pl.lit("override")
-    )
-    return pl.concat([left, by_decision.select(left.columns)]).sort("row")

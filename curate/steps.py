@@ -1,7 +1,7 @@
 """What becomes of every row, decided by numbers; of texts only those are asked for that there is something to say about."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,31 +9,55 @@ import polars as pl
 
 from ..core import Clock, ConfigError
 from ..style import StyleSchema
-from .check.facts import identifier_like
-from .check.masking import find_personal_places, mask_pairs, personal_counts
-from .check.rows import Checked, check_rows
+from .check.facts import LOOKED_AT, identifier_like
+from .check.masking import find_places, group_masks, mask_groups, mask_outside, mask_part, merge_personal, personal_note
+from .check.rows import Checked, Examined, examine, judge
 from .decisions import Decided, Override, decide, despite_decision, preferred_first, settle_decided, without_failures
+from .jobs.tasks import Result, Table, Task, Work
 from .match.canned import Canned, find_canned
-from .match.corpus import Corpus, TextsInMemory
+from .match.corpus import Corpus
 from .match.duplicates import Outcomes, rank_rows
 from .match.relations import Relations, relate
+from .read.columns import named_once, without_guide
 from .read.dates import pair_dates
-from .read.normalise import compare_texts, salted
-from .read.pairs import RawPairs
+from .read.normalise import compared_inputs, compared_outputs, content_hash, salted
+from .read.pairs import RawPairs, ReadParts, moved_rows, renamed
 from .settings import CurateSettings
 from .split.certificate import Crossing, certify
 from .split.given import HeldSplits, given_sides
 from .split.notes import split_notes
 from .split.place import Placed, failing_leave, followers_leave, place_rows
-from .split.strata import check_identifiers, column_values, strata
+from .split.strata import find_values, names_found, no_such_identifiers, no_such_value
 
 __all__ = [
+    "Asked",
+    "CountTokens",
     "Prepared",
     "Resolved",
-    "one_order",
     "prepare",
     "resolve",
 ]
+
+
+CountTokens = Callable[[Sequence[str]], Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What `curate` is asked for, beside the pairs. count_tokens makes what counts tokens, where that is wanted."""
+
+    style: StyleSchema | None
+    settings: CurateSettings
+    identifiers: Collection[str] = ()
+    date: str | None = None
+    overrides: Sequence[Override] = ()
+    count_tokens: Callable[[], CountTokens | None] | None = None
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The values that are taken out of each pair: what the split goes by."""
+        named = {"stratum": self.settings.stratify, "date": self.date}
+        return {name: column for name, column in named.items() if column is not None}
 
 
 @dataclass(frozen=True)
@@ -60,51 +84,193 @@ class Prepared:
         return self.raw.pairs["id"]
 
 
-def prepare(
-    raw: RawPairs,
-    style: StyleSchema | None,
-    *,
-    settings: CurateSettings,
-    identifiers: Collection[str],
-    date: str | None,
-    overrides: Sequence[Override],
-    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None,
-    clock: Clock,
-) -> Prepared:
-    """Mask, apply what people dropped, make the rest comparable, and check it.
+def prepare(job: Work, read: ReadParts, asked: Asked, *, buckets: int, clock: Clock) -> Prepared:
+    """Mask, apply what people dropped, make the rest comparable, and check it: each part by itself, then all together.
+
+    Texts are exchanged in so many `buckets`.
 
     Raises:
         ConfigError: an identifier, the field to stratify by or the date is in no pair, or two of them exclude each other.
     """
-    one_order(date, settings)
-    places = find_personal_places(raw)
+    if asked.date is not None and asked.settings.stratify is not None:
+        raise ConfigError("[data] date and [curate] stratify exclude each other: a split by time takes what is newest")
     # Before anything else, so that no value reaches a hash, a message or a file; decisions name masked ids.
-    raw = mask_pairs(raw, places) if settings.mask else raw
-    clock.lap("personal data")
-    raw, decided = decide(raw, overrides)
-    check_identifiers(raw.pairs, list(identifiers))
-    corpus = TextsInMemory(raw.pairs, compare_texts(raw.pairs, identifiers), identifiers=identifiers)
-    stratum = pl.Series("stratum", strata(raw.pairs, settings.stratify), dtype=pl.String)
-    dates, notes = None, []
-    if date is not None:
-        dates, notes = pair_dates(column_values(raw.pairs, date, where="[data] date"), date)
+    masked, personal = _masked(job, read, clock) if asked.settings.mask else (read, None)
+    raw, decided = decide(masked.raw, asked.overrides)
+    notes = job.run(_measured(masked, raw, read, asked, buckets))
+    job.forget("read", "read again", "mask")
+    clock.divide([note["seconds"] for note in notes])
+    pairs = [Table("measure", part, "pairs") for part in range(len(notes))]
+    _check_names(job, pairs, notes, asked)
+    numbers = [job.read([replace(table, name="numbers")]) for table in pairs]
+    values = pl.concat([part.select(pl.col("^value .*$")) for part in numbers])
+    corpus = Corpus.of(job, numbers, identifiers=asked.identifiers, buckets=buckets)
+    none = pl.repeat(None, len(corpus.pairs), dtype=pl.String, eager=True)
+    stratum = values["value stratum"] if asked.settings.stratify else none
+    dates, said = pair_dates(values["value date"].to_list(), asked.date) if asked.date else (None, [])
     clock.lap("normalise")
-    checked = check_rows(raw.pairs, style, count_tokens=count_tokens)
+    checked = judge([_examined(job, part, note) for part, note in enumerate(notes)], corpus.pairs)
     clock.lap("check")
+    found = personal if personal is not None else [note["personal"] for note in notes]
     return Prepared(
-        raw, personal_counts(places, masked=settings.mask), decided, corpus, without_failures(checked, decided), stratum,
-        dates, notes, identifier_like(raw.pairs),
+        raw, merge_personal(found, masked=asked.settings.mask), decided, corpus, without_failures(checked, decided),
+        stratum, dates, said, identifier_like(_first(job, pairs, ["fields"])) if pairs else [],
     )  # fmt: skip
 
 
-def one_order(date: str | None, settings: CurateSettings) -> None:
-    """Refuse a split that would go by time and by strata.
+# --- what tasks do ------------------------------------------------------------------------------------------------
 
-    Raises:
-        ConfigError: both are asked for.
+
+def mask_texts(pairs: pl.DataFrame, *, offset: int, guide: str | None, ids: Mapping[int, str]) -> Result:
+    """The pairs with masks in place of personal data, and what was found; groups are masked when all are known."""
+    pairs = _placed(pairs, offset, guide, ids)
+    places = find_places(pairs)
+    return Result({"pairs": mask_part(pairs, places)}, personal_note(places))
+
+
+def measure(
+    pairs: pl.DataFrame,
+    *,
+    offset: int,
+    guide: str | None,
+    ids: Mapping[int, str],
+    groups: Mapping[str, str],
+    leave: Sequence[int],
+    identifiers: Collection[str],
+    style: StyleSchema | None,
+    count_tokens: Callable[[], CountTokens | None] | None,
+    columns: Mapping[str, str],
+    buckets: int,
+    find_personal: bool,
+) -> Result:
+    """What deciding needs of each pair, beside the pairs as they go on.
+
+    `offset` is added to the row numbers. `ids` are new names by position; `groups` what stands in place of a group;
+    `leave` the positions that a person took out: they go no further. `columns` names values to take out: name -> column
+    or field. Tables: pairs, left (those taken out), numbers (a row per pair), inputs and outputs (key, text, bucket:
+    each text once), and those of `Examined`.
     """
-    if date is not None and settings.stratify is not None:
-        raise ConfigError("[data] date and [curate] stratify exclude each other: a split by time takes what is newest")
+    clock = Clock({})
+    pairs = _placed(pairs, offset, guide, ids)
+    note: dict[str, Any] = {"personal": personal_note(find_places(pairs))} if find_personal else {}
+    clock.lap("personal data")
+    pairs, left = _parted(mask_groups(pairs, groups), leave)
+    inputs, outputs = compared_inputs(pairs, identifiers), compared_outputs(pairs)
+    content = [content_hash(*texts) for texts in zip(inputs, outputs, strict=True)]
+    texts = {"inputs": _keyed(inputs, buckets), "outputs": _keyed(outputs, buckets)}
+    taken = {name: find_values(pairs, column) for name, column in columns.items()}
+    numbers = pairs.select("row", "id", "group", "split").with_columns(
+        pl.Series("content", content, dtype=pl.String),
+        texts["inputs"]["key"].alias("input"),
+        texts["outputs"]["key"].alias("output"),
+        pairs["output"].str.len_chars().alias("length"),
+        *(pl.Series(f"value {name}", values, dtype=pl.String) for name, (values, _) in taken.items()),
+    )
+    note |= {"found": {name: found for name, (_, found) in taken.items()}, "fields": names_found(pairs, identifiers)}
+    tables = {"pairs": pairs, "left": left, "numbers": numbers}
+    tables |= {name: own.unique("key", keep="first", maintain_order=True) for name, own in texts.items()}
+    clock.lap("normalise")
+    examined = examine(pairs, style, None if count_tokens is None else count_tokens())
+    clock.lap("check")
+    tables |= {f"examined {name}": table for name, table in examined.tables().items()}
+    return Result(tables, note | {"examined": examined.note(), "seconds": clock.seconds})
+
+
+def _placed(pairs: pl.DataFrame, offset: int, guide: str | None, ids: Mapping[int, str]) -> pl.DataFrame:
+    """The pairs of a part with their rows and ids as among all pairs, without the guide."""
+    pairs = moved_rows(without_guide(pairs, guide), offset)
+    return pairs.with_columns(pairs["id"].clone().scatter(list(ids), list(ids.values()))) if ids else pairs
+
+
+def _parted(pairs: pl.DataFrame, leave: Sequence[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The pairs that go on, and those at the positions that leave."""
+    if not leave:
+        return pairs, pairs.clear()
+    leaves = pl.int_range(len(pairs), eager=True).is_in(pl.Series(leave, dtype=pl.Int64).implode())
+    return pairs.filter(~leaves), pairs.filter(leaves)
+
+
+def _keyed(texts: Sequence[str], buckets: int) -> pl.DataFrame:
+    """Each text with the hash by which it is known in all parts, and the bucket of that hash."""
+    table = pl.DataFrame(
+        {"key": [content_hash(text) for text in texts], "text": texts}, schema={"key": pl.String, "text": pl.String}
+    )
+    bucket = pl.col("key").str.slice(0, 8).str.to_integer(base=16, dtype=pl.UInt32) % buckets
+    return table.with_columns(bucket=bucket)
+
+
+# --- all parts together -------------------------------------------------------------------------------------------
+
+
+def _masked(job: Work, read: ReadParts, clock: Clock) -> tuple[ReadParts, list[Any]]:
+    """The parts with masks, ids told apart again, and what was found in each part."""
+    parts = enumerate(zip(read.tables, read.offsets, read.ids, strict=True))
+    notes = job.run(
+        [
+            Task("mask", n, mask_texts, {"pairs": [table]}, parameters={"offset": by, "guide": read.guide, "ids": ids})
+            for n, (table, by, ids) in parts
+        ]
+    )
+    tables = [Table("mask", n, "pairs") for n in range(len(notes))]
+    after = pl.concat([job.read([table], columns=["id"])["id"] for table in tables])
+    pairs = read.raw.pairs
+    masks = group_masks(pairs["group"])
+    named, _ = named_once(pairs.with_columns(after.alias("id"), pairs["group"].replace(masks)))
+    raw = mask_outside(replace(read.raw, pairs=named))
+    clock.lap("personal data")
+    ids = renamed(after, named["id"], read.sizes)
+    return ReadParts(raw, tables, [0] * len(tables), read.sizes, ids, None), notes
+
+
+def _measured(masked: ReadParts, raw: RawPairs, read: ReadParts, asked: Asked, buckets: int) -> list[Task]:
+    """The tasks that measure each part. `raw` has no rows any more that people took out."""
+    stays = masked.raw.pairs["row"].is_in(raw.pairs["row"].implode())
+    groups = group_masks(read.raw.pairs["group"]) if asked.settings.mask else {}
+    same = {
+        "guide": masked.guide, "groups": groups, "identifiers": asked.identifiers, "style": asked.style,
+        "count_tokens": asked.count_tokens, "columns": asked.columns, "buckets": buckets,
+        "find_personal": not asked.settings.mask,
+    }  # fmt: skip
+    tasks, start = [], 0
+    for n, (table, offset, size, ids) in enumerate(
+        zip(masked.tables, masked.offsets, masked.sizes, masked.ids, strict=True)
+    ):
+        leave = (~stays.slice(start, size)).arg_true().to_list()
+        own = {**same, "offset": offset, "ids": ids, "leave": leave}
+        tasks.append(Task("measure", n, measure, {"pairs": [table]}, parameters=own))
+        start += size
+    return tasks
+
+
+def _check_names(job: Work, pairs: Sequence[Table], notes: Sequence[Any], asked: Asked) -> None:
+    """Refuse names in the settings that no pair of any part has; what is nearest is told by the first rows."""
+    known = {name for note in notes for name in note["fields"]}
+    missing = [name for name in asked.identifiers if name not in known]
+    absent = [name for name in asked.columns if not any(note["found"][name] for note in notes)]
+    first = _first(job, pairs, ["fields", "meta"]) if missing or absent else pl.DataFrame()
+    if missing and len(first):
+        raise no_such_identifiers(first, missing)
+    if absent and len(first):
+        where = {"stratum": "[curate] stratify", "date": "[data] date"}[absent[0]]
+        raise no_such_value(first, asked.columns[absent[0]], where=where)
+
+
+def _examined(job: Work, part: int, note: Any) -> Examined:
+    names = ("rows", "told", "unscored")
+    return Examined.of(
+        {name: job.read([Table("measure", part, f"examined {name}")]) for name in names}, note["examined"]
+    )
+
+
+def _first(job: Work, tables: Sequence[Table], columns: Sequence[str]) -> pl.DataFrame:
+    """The first rows, so many as are looked at to guess from, of whole parts."""
+    first, parts = 0, []
+    for table in tables:
+        parts.append(job.read([table], columns=columns))
+        first += len(parts[-1])
+        if first >= LOOKED_AT:
+            break
+    return pl.concat(parts)
 
 
 BeforeCertificate = Callable[[pl.DataFrame, Outcomes], None]

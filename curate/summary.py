@@ -160,7 +160,7 @@ def threshold_table(
                 "threshold": threshold,
                 "dropped": int(near.sum()),
                 "conflicts": int((outcomes.outcome == "conflict").sum()),
-                "example": _borderline(corpus.pairs, outcomes, np.flatnonzero(near)),
+                "example": _borderline(corpus, outcomes, np.flatnonzero(near)),
             }
         )
     return table
@@ -186,16 +186,18 @@ def _take(edges: Edges, which: np.ndarray) -> Edges:
     return Edges(edges.left[which], edges.right[which], edges.inputs[which], edges.outputs[which])
 
 
-def _borderline(pairs: pl.DataFrame, outcomes: Outcomes, rows: np.ndarray) -> dict[str, Any] | None:
+def _borderline(corpus: Corpus, outcomes: Outcomes, rows: np.ndarray) -> dict[str, Any] | None:
     if not len(rows):
         return None
     similarity = outcomes.similarity[rows]
     least = rows[similarity == similarity.min()]
-    own = min(least.tolist(), key=lambda row: pairs["id"][row])
+    ids = corpus.pairs["id"]
+    own = min(least.tolist(), key=lambda row: ids[row])
     other = int(outcomes.other[own])
-    shown = {"id": pairs["id"][own], "other_id": pairs["id"][other], "similarity": float(similarity.min())}
-    for name in ("input", "output"):
-        shown |= {name: _excerpt(pairs[name][own]), f"other_{name}": _excerpt(pairs[name][other])}
+    shown = {"id": ids[own], "other_id": ids[other], "similarity": float(similarity.min())}
+    both = np.array([own, other])
+    for name, texts in (("input", corpus.requests(both)), ("output", corpus.written(both))):
+        shown |= {name: _excerpt(texts[0]), f"other_{name}": _excerpt(texts[1])}
     return shown
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from ..core import DataError
+from ..core import DataError, printable, quoted_page
 from ..style import render_fields
 from .match.ngrams import GRAM
 from .read.normalise import normalise
@@ -97,7 +97,7 @@ _MEANS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """A row's outcome with its reason; texts are None where the row could not be read or there is no other row.
 
@@ -125,6 +125,12 @@ class Explanation:
     group: str | None = None
     reference_ok: bool | None = None
     numbered_id: str | None = None
+
+    def __repr__(self) -> str:
+        return printable(str(self))
+
+    def _repr_html_(self) -> str:
+        return quoted_page(str(self))
 
     def __str__(self) -> str:
         named = f" {_named(self.id)}" if self.id else ""

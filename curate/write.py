@@ -1,35 +1,41 @@
 """A curated run on disk: canonical pairs, ledger, summary; written whole, read back as tables."""
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from itertools import islice
 from json.encoder import encode_basestring
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import numpy as np
 import polars as pl
 
 from ..core import DataError, disk_refusals, whole_folder, write_whole
-from .pipeline import Curated
+from .jobs.tasks import Result, Table, Task, Work
+from .pipeline import Curated, CuratedParts, with_decisions
 from .read.columns import PAIR_SCHEMA
 from .run_files import CURATED, part_name, set_aside_files, split_files
 from .split.assign import SPLITS
 
 __all__ = [
     "curated_folder",
+    "part_files",
     "read_set_aside",
     "read_split",
-    "split_part",
     "write_curated",
     "write_part",
+    "write_parts",
     "write_summary",
 ]
 
 _ORDER = ("id", "input", "fields", "output", "system", "group", "row", "split", "reference_ok", "meta")
 _OBJECTS = ("fields", "meta")  # JSON text in the table, objects in the lines
 _CHUNK = 20_000  # lines made or read at once
+_FILES = {"name": pl.String, "content": pl.Binary}
 
 
 def write_curated(curated: Curated, run: Path) -> Path:
@@ -42,17 +48,65 @@ def write_curated(curated: Curated, run: Path) -> Path:
     """
     started = time.perf_counter()
     with curated_folder(run) as folder:
-        for split, table in curated.splits.items():
-            _write_lines(folder / f"{split}.jsonl", table)
-        _write_lines(folder / "set_aside.jsonl", curated.dropped)
+        for name, table in _tables(curated.kept, curated.dropped).items():
+            with (folder / f"{name}.jsonl").open("wb") as file:
+                _write_lines(file, table)
         with (folder / "ledger.parquet").open("wb") as file:
             curated.ledger.write_parquet(file)
-        seconds = {**curated.summary["seconds"], "write": round(time.perf_counter() - started, 4)}
-        write_summary(folder, {**curated.summary, "seconds": seconds})
+        write_summary(folder, _with_seconds(curated.summary, started))
     return Path(run) / "curate"
 
 
-# --- in parts -----------------------------------------------------------------------------------------------------
+def write_parts(job: Work, curated: CuratedParts, run: Path) -> Path:
+    """Write a file per part of each split, the set-aside pairs and the ledger, and the summary; the folder.
+
+    The folder appears whole or not at all.
+
+    Raises:
+        RunBroken: the disk is full or refuses; the same command goes on where this one stopped.
+    """
+    started, parts = time.perf_counter(), range(len(curated.offsets))
+    # A ledger of its own has a stage of its own: rows that were placed meanwhile may stand elsewhere.
+    hashes = curated.ledger.hash_rows(seed=0).to_numpy()
+    stage = f"write {hashlib.sha256(hashes.tobytes()).hexdigest()[:8]}"
+    job.run([_written(stage, part, curated) for part in parts])
+    with curated_folder(run) as folder:
+        for part in parts:
+            write_part(folder, part, dict(job.read([Table(stage, part, "files")]).iter_rows()))
+        write_summary(folder, _with_seconds(curated.summary, started), parts=len(parts))
+    return Path(run) / "curate"
+
+
+def part_files(pairs: pl.DataFrame, left: pl.DataFrame, *, ledger: pl.DataFrame, decisions: pl.DataFrame) -> Result:
+    """The files of one part of a run, by name: the lines of each split and of the set-aside pairs, and the ledger."""
+    files: dict[str, bytes] = {}
+    for name, table in _tables(*with_decisions(pairs, left, decisions)).items():
+        lines = BytesIO()
+        _write_lines(lines, table)
+        files[name] = lines.getvalue()
+    table = BytesIO()
+    ledger.write_parquet(table)
+    files["ledger"] = table.getvalue()
+    return Result({"files": pl.DataFrame({"name": list(files), "content": list(files.values())}, schema=_FILES)})
+
+
+def _written(stage: str, part: int, curated: CuratedParts) -> Task:
+    """The task that makes a part's files, its rows of the ledger among what it is given."""
+    rows = curated.ledger["row"].to_numpy()
+    bounds = [*curated.offsets, np.iinfo(np.uint32).max]
+    a, b = (int(np.searchsorted(rows, bounds[at], side="right")) for at in (part, part + 1))
+    tables = {name: [Table("measure", part, name)] for name in ("pairs", "left")}
+    own = {"ledger": curated.ledger[a:b], "decisions": curated.decisions[a:b]}
+    return Task(stage, part, part_files, tables, parameters=own)
+
+
+def _tables(kept: pl.DataFrame, dropped: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """What each file of lines holds."""
+    return {split: kept.filter(pl.col("split") == split) for split in SPLITS} | {"set_aside": dropped}
+
+
+def _with_seconds(summary: Mapping[str, Any], started: float) -> dict[str, Any]:
+    return {**summary, "seconds": {**summary["seconds"], "write": round(time.perf_counter() - started, 4)}}
 
 
 @contextmanager
@@ -70,26 +124,11 @@ def curated_folder(run: Path) -> Iterator[Path]:
 def write_part(folder: Path, part: int, files: Mapping[str, bytes]) -> None:
     """Write one part of a run in parts: a file in each of train, validation, test, set_aside and ledger.
 
-    `files` are what `split_part` gives and the part's ledger as Parquet. Each appears whole, and is there even where it
-    is empty, so that the parts can be counted.
+    `files` are those of `part_files`. Each appears whole, and is there even where it is empty, so that the parts can be
+    counted.
     """
     for name, content in files.items():
         write_whole(folder / name / part_name(part, ".parquet" if name == "ledger" else ".jsonl"), content)
-
-
-def split_part(pairs: pl.DataFrame, ledger: pl.DataFrame) -> dict[str, bytes]:
-    """The lines of train, validation, test and set_aside of one part, by these names.
-
-    pairs: the part's pairs with their final texts and ids, those that people dropped among them. ledger: what became of
-    the same rows, with `reference_ok` beside the columns of the ledger; rows that are no pairs are in it alone.
-    """
-    said = ledger.select("row", "outcome", "split", "rule", "reference_ok")
-    table = pairs.drop("split", "reference_ok", strict=False).join(said, on="row").sort("row")
-    kept = pl.col("outcome") == "kept"
-    tables = {split: table.filter(kept & (pl.col("split") == split)).drop("outcome", "rule") for split in SPLITS}
-    return {
-        name: "".join(_lines(rows)).encode() for name, rows in (tables | {"set_aside": table.filter(~kept)}).items()
-    }
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any], parts: int | None = None) -> None:
@@ -119,10 +158,9 @@ def read_set_aside(run: Path) -> pl.DataFrame:
 # --- lines --------------------------------------------------------------------------------------------------------
 
 
-def _write_lines(path: Path, table: pl.DataFrame) -> None:
-    with path.open("wb") as file:
-        for part in table.iter_slices(_CHUNK):
-            file.write("".join(_lines(part)).encode())
+def _write_lines(file: IO[bytes], table: pl.DataFrame) -> None:
+    for part in table.iter_slices(_CHUNK):
+        file.write("".join(_lines(part)).encode())
 
 
 def _lines(table: pl.DataFrame) -> Iterator[str]:

@@ -69,4 +69,6 @@ from .statistics.intervals import wilson as wilson
 from .statistics.paired import compare as compare
 from .variants import Variant as Variant
 from .variants import plan_variants as plan_variants
-from .verdict.verdict import decide as decide
+from .verdict.rules import decide as decide
+from .verdict.sentences import variant_name as variant_name
+from .verdict.sentences import when_it_pays as when_it_pays

@@ -20,7 +20,7 @@ from .scores.quality import SHARES, compare_variants, groups_of, quality_of, sco
 from .scores.score import Scores, item_means, score_outputs
 from .scores.similarity import item_similarity
 from .variants import Variant, describe
-from .verdict.verdict import decide
+from .verdict.rules import decide
 
 __all__ = ["Evaluated", "Raw", "evaluate_outputs", "write_evaluated"]
 

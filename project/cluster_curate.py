@@ -3,13 +3,14 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core import ConfigError, Talk
+from ..core import ConfigError
+from .curate import hold_first, say_warnings, wants_tokens
+from .load import model_name
 from .project import Project
-from .runs import Beside, Stopwatch, update_run
-from .stages import held_first, model_name, say_warnings, seed_of, wants_tokens
+from .run import Run
+from .runs import Beside, Stopwatch
 
 if TYPE_CHECKING:
     from ..curate import ClusterSettings, Executor
@@ -35,7 +36,7 @@ def cluster_settings(project: Project) -> "ClusterSettings":
     return project.cluster
 
 
-def curate_on_cluster(project: Project, run: Path, talk: Talk, *, beside: Beside | None = None) -> dict[str, Any]:
+def curate_on_cluster(run: Run, *, beside: Beside | None = None) -> dict[str, Any]:
     """What `curate_stage` does, in parts; the summary. What a killed command left is not done again.
 
     Raises: ConfigError where the cluster or its storage is not to be had; else as `curate_stage`.
@@ -45,16 +46,17 @@ def curate_on_cluster(project: Project, run: Path, talk: Talk, *, beside: Beside
         HeldSplits,
         Job,
         bucket_count,
-        curate_in_parts,
+        curate_files,
         file_parts,
         find_files,
         fingerprint,
         open_storage,
         read_overrides,
         read_splits,
+        write_parts,
     )
 
-    watch = Stopwatch()
+    watch, project = Stopwatch(), run.project
     settings = cluster_settings(project)
     beside = beside or Beside.of_project(project.folder)
     data = project.data
@@ -64,26 +66,27 @@ def curate_on_cluster(project: Project, run: Path, talk: Talk, *, beside: Beside
         count_tokens=_token_counter(project),
     )  # fmt: skip
     held = read_splits(beside.splits) if beside.splits is not None else HeldSplits()
-    seed, path = seed_of(run, talk), (project.folder / data.path).resolve()
+    seed, path = run.seed, (project.folder / data.path).resolve()
     parts = file_parts(find_files(str(path)), data)
     with _executor(settings) as executor:
         known = fingerprint(parts, data, asked, seed=seed, partitions=settings.partitions)
-        job = Job.open(open_storage(settings.place(project.folder)), known, executor=executor, say=talk.note)
+        job = Job.open(open_storage(settings.place(project.folder)), known, executor=executor, say=run.talk.note)
         try:
             buckets = bucket_count(job, settings.parts(executor.workers))
-            curated = curate_in_parts(job, path, data, asked, held=held, seed=seed, buckets=buckets, parts=parts)
-            say_warnings(curated.summary, talk)
+            curated = curate_files(job, path, data, asked, held=held, seed=seed, buckets=buckets, parts=parts)
+            say_warnings(curated.summary, run.talk)
             for line in job.memory_warnings(settings.memory_bytes):
-                talk.note(f"warning: {line}")
-            held_first(beside, held, curated.ledger)
-            curated.write(run)
+                run.talk.note(f"warning: {line}")
+            hold_first(beside, held, curated.ledger)
+            write_parts(job, curated, run.folder)
             job.remove()
         finally:
             job.close()
-    update_run(
-        run, seconds={"curate": watch.seconds()}, data_guide=curated.raw.guide,
+    run.update(
+        seconds={"curate": watch.seconds()}, data_guide=curated.raw.guide,
         inputs=[("pairs", file) for file in curated.raw.files] + project.inputs,
     )  # fmt: skip
+    run.keep(run.folder / "curate" / "summary.json", curated.summary)
     return curated.summary
 
 

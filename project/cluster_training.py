@@ -8,7 +8,8 @@ from typing import Any
 
 from ..core import ConfigError, Talk
 from ..curate import ClusterSettings
-from .project import Project, read_project
+from .project import read_project
+from .run import Run
 from .runs import find_run
 from .train import alone_in, train_in
 
@@ -27,11 +28,12 @@ class Relayed(Talk):
             self.say(text)
 
 
-def cluster_stage(project: Project, run: Path, talk: Talk, *, drop_long: bool, again: bool, allow_code: bool) -> Any:
+def cluster_stage(run: Run, *, drop_long: bool, again: bool, allow_code: bool) -> Any:
     """What `train_stage` does, by the workers of the cluster in `[cluster]`; the training summary.
 
     Raises: ConfigError where there is no cluster, or the run's folder is not there on its nodes; else as `train_stage`.
     """
+    project, talk = run.project, run.talk
     if project.cluster is None:
         raise ConfigError(
             f'{project.folder / "tuneworth.toml"} names no cluster.\nAdd [cluster] with address = "auto" (the cluster '
@@ -44,18 +46,18 @@ def cluster_stage(project: Project, run: Path, talk: Talk, *, drop_long: bool, a
         )
     from ..train import living_nodes, on_workers, plan_workers
 
-    run = run.resolve()
+    folder = run.folder.resolve()
     told = {
-        "project": project.folder.resolve(), "run": run.name, "drop_long": drop_long, "allow_code": allow_code,
+        "project": project.folder.resolve(), "run": folder.name, "drop_long": drop_long, "allow_code": allow_code,
         "talk": {"seed": talk.seed, "seed_given": talk.seed_given, "debug": talk.debug}, "kept": None,
     }  # fmt: skip
-    if again and (run / "train").is_dir():
-        told["kept"] = _aside(run)
-    with alone_in(run), _connected(project.cluster):
+    if again and (folder / "train").is_dir():
+        told["kept"] = _aside(folder)
+    with alone_in(folder), _connected(project.cluster):
         workers = plan_workers(living_nodes(), wanted=project.cluster.workers)
         kind = "one GPU" if workers.gpus else f"{workers.cores} core{'s' if workers.cores > 1 else ''}"
         talk.note(f"train: on the cluster, {workers.count} worker{'s' if workers.count > 1 else ''} with {kind} each")
-        return on_workers(train_as_member, told, workers=workers, shared=run, say=talk.note)
+        return on_workers(train_as_member, told, workers=workers, shared=folder, say=talk.note)
 
 
 @contextmanager
@@ -90,7 +92,7 @@ def train_as_member(
     folder = find_run(read, run)
     again = processes.from_first(kept is not None and _aside(folder) == kept)
     relayed = Relayed(quiet=not processes.first, say=say, **talk)
-    return train_in(read, folder, relayed, drop_long=drop_long, again=again)
+    return train_in(Run(folder, project=read, talk=relayed), drop_long=drop_long, again=again)
 
 
 def _aside(run: Path) -> int:

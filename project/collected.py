@@ -1,10 +1,16 @@
 """An evaluation of outputs that were collected elsewhere: no model, no training, any tool's outputs."""
 
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..core import ConfigError, DataError, Talk, nearest
-from ..curate import DataSettings, read_pairs
+import polars as pl
+
+from ..core import ConfigError, DataError, Talk, nearest, write_whole
+from ..curate import DataSettings, RawPairs, read_frame, read_pairs
 from ..evaluate import (
     AUTO,
     EvaluateSettings,
@@ -18,98 +24,151 @@ from ..evaluate import (
     read_roi,
     write_evaluated,
 )
-from ..style import read_style
+from ..style import StyleSchema, read_style
+from .gates import parse_gate
 from .project import Project, read_project
-from .runs import Stopwatch, read_run, start_run, test_set_uses, update_run
-from .stages import need_style, write_pairs
+from .report import finish_evaluation
+from .run import Run, heard
+from .runs import Stopwatch, start_run, test_set_uses
 
-__all__ = ["evaluate_collected"]
+__all__ = ["judge_outputs"]
 
 
-def evaluate_collected(
-    project_path: Path | None, pairs_path: Path | None, outputs: tuple[str, ...], style_path: Path | None, out: Path | None,
-    baseline: str | None, candidate: str | None, talk: Talk,
-    *, allow_code: bool = False,
-) -> tuple[Path, dict[str, Any]]:  # fmt: skip
-    """Judge collected outputs; the run folder and the results. A project's [roi], [style] and [data] apply where given."""
-    project = read_project(project_path, allow_code=allow_code) if project_path is not None else None
-    if pairs_path is None or not outputs or out is None:
-        raise ConfigError(
-            "collected outputs need all of --pairs FILE, --outputs NAME=FILE (once for each variant) and --out DIR"
-        )
-    need_style(project, style_path)
-    files = _named(outputs)
-    settings = project.evaluate if project is not None else None
-    first, second = _roles(list(files), baseline, candidate, settings)
-    style = read_style(style_path, allow_code=allow_code) if style_path else project.style  # type: ignore[union-attr]
-    roi = read_roi(project.roi) if project is not None and project.roi is not None else None
-    if roi is not None and first in files and second in files:
-        known = dict.fromkeys([*files, *(settings.variants if settings else ())])
-        check_roi(roi, list(known), required=[first, second])
+def judge_outputs(
+    pairs: Any,
+    outputs: Mapping[str, Any],
+    style: str | Path | StyleSchema | None = None,
+    *,
+    project: str | Path | None = None,
+    baseline: str | None = None,
+    candidate: str | None = None,
+    roi: Mapping[str, Any] | None = None,
+    margin: float | None = None,
+    gates: Sequence[str] = (),
+    out: str | Path | None = None,
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
+) -> Run:
+    """Judge collected outputs on the same test pairs: the run with its results, verdict and report.
+
+    `pairs` and each value of `outputs` (by the name of its variant) are paths or tables: polars or pandas DataFrames,
+    lists of dictionaries; outputs have columns `id` and `output`, and may have more (docs/collected.md). Of a `project`
+    the sections [style], [data], [evaluate] and [roi] apply; `roi` is such a table itself. The `baseline` is usually
+    `prompted`, the `candidate` `tuned`. `margin` is how much worse counts as not worse (a share). Everything is written
+    to the folder `out`, a new temporary one if left out.
+
+    Raises: ConfigError or DataError for what is wrong with project, style, pairs or outputs.
+    """
+    talk, wanted = heard(talk, seed), [parse_gate(text) for text in gates]
+    found = None if project is None else read_project(Path(project), allow_code=allow_code)
+    schema = _style(found, style, allow_code=allow_code)
+    sources = {name: Path(source) if isinstance(source, str) else source for name, source in outputs.items()}
+    _check_apart(sources)
+    settings = None if found is None else found.evaluate
+    first, second = _roles(list(sources), baseline, candidate, settings)
+    money = read_roi(roi) if roi is not None else None if found is None else found.roi_settings
+    if money is not None and first in sources and second in sources:
+        known = dict.fromkeys([*sources, *(settings.variants if settings else ())])
+        check_roi(money, list(known), required=[first, second])
     watch = Stopwatch()
-    raw_pairs = read_pairs(pairs_path, _data(project, pairs_path))
-    if raw_pairs.rows_read > len(raw_pairs.pairs):
-        talk.note(
-            f"warning: {raw_pairs.rows_read - len(raw_pairs.pairs)} lines of {pairs_path} cannot be read and are left out"
-        )
-    for warning in raw_pairs.warnings:
+    table = _pairs(pairs, found, talk).pairs
+    ids = table["id"].to_list()
+    read = [_raw(name, source, ids, talk, candidate=second, settings=settings) for name, source in sources.items()]
+    files = [("pairs", pairs), *((f"outputs of {name}", source) for name, source in sources.items())]
+    run = _begun(out, found, files, style, talk)
+    fingerprint, uses = test_set_uses(run.folder, ids)
+    run.update(test_set=fingerprint, test_set_used=uses)
+    evaluated = evaluate_outputs(
+        table, read, schema, baseline=first, candidate=second,
+        margin=margin if margin is not None else (settings or EvaluateSettings()).margin,
+        roi=money, around=_surroundings(run), seed=talk.seed,
+    )  # fmt: skip
+    _write_pairs(table, run.folder)
+    write_evaluated(evaluated, run.folder)
+    run.keep(run.folder / "results.json", evaluated.results)
+    run.update(seconds={"evaluate": watch.seconds()})
+    return finish_evaluation(run, wanted)
+
+
+def _style(project: Project | None, style: str | Path | StyleSchema | None, *, allow_code: bool) -> StyleSchema:
+    """Raises: ConfigError where neither the project nor the caller names a style, or it is wrong."""
+    if isinstance(style, StyleSchema):
+        return style
+    if style is not None:
+        return read_style(Path(style), allow_code=allow_code)
+    if project is None:
+        raise ConfigError("no style named: --style STYLE.yaml says what a good output looks like")
+    return project.style
+
+
+def _check_apart(sources: Mapping[str, Any]) -> None:
+    """Raises: ConfigError where two variants have one file."""
+    places = {name: source.resolve() for name, source in sources.items() if isinstance(source, Path)}
+    for name, place in places.items():
+        same = [f'"{other}"' for other, at in places.items() if at == place]
+        if len(same) > 1:
+            raise ConfigError(
+                f"--outputs: {' and '.join(same)} are one file, {sources[name]}; each variant has its own outputs"
+            )
+
+
+def _pairs(pairs: Any, project: Project | None, talk: Talk) -> RawPairs:
+    """The test pairs, with what cannot be read said. Raises: DataError where there are none."""
+    path = Path(pairs) if isinstance(pairs, str | Path) else None
+    data = DataSettings(path="") if project is None else project.data
+    where = "the table of pairs" if path is None else path
+    raw = read_frame(pairs, data) if path is None else read_pairs(path, replace(data, path=str(path)))
+    if raw.rows_read > len(raw.pairs):
+        talk.note(f"warning: {raw.rows_read - len(raw.pairs)} lines of {where} cannot be read and are left out")
+    for warning in raw.warnings:
         talk.note(f"warning: {warning['text']}")
-    pairs = raw_pairs.pairs
-    if not len(pairs):
-        raise DataError(f"{pairs_path} holds no pairs")
-    ids = pairs["id"].to_list()
-    read = [_raw(name, file, ids, talk, candidate=second, settings=settings) for name, file in files.items()]
-    if out.exists() and not (out / "run.json").is_file() and any(out.iterdir()):
-        raise ConfigError(f"{out} is there already and is no run of Tuneworth; name another folder")
+    if not len(raw.pairs):
+        raise DataError(f"{where} holds no pairs")
+    return raw
+
+
+def _begun(
+    out: str | Path | None, project: Project | None, sources: Sequence[tuple[str, Any]], style: Any, talk: Talk
+) -> Run:
+    """The run folder, with the fingerprints of what it is made of.
+
+    Raises: ConfigError where something else than a run is there.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tuneworth-")) / "judged" if out is None else Path(out)
+    if folder.exists() and not (folder / "run.json").is_file() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} is there already and is no run of Tuneworth; name another folder")
+    pairs = sources[0][1]
+    stem = Path(pairs).stem if isinstance(pairs, str | Path) else "pairs"
     config = dict(project.resolved) if project is not None else {}
-    name = project.name if project else pairs_path.stem
-    start_run(out, talk, config=config, command="tuneworth evaluate --pairs", name=name)
-    fingerprint, uses = test_set_uses(out, pairs["id"].to_list())
-    inputs = [("pairs", pairs_path), *((f"outputs of {name}", file) for name, file in files.items())]
+    name = project.name if project is not None else stem
+    start_run(folder, talk, config=config, command="tuneworth evaluate --pairs", name=name)
+    inputs = [(role, Path(source)) for role, source in sources if isinstance(source, str | Path)]
     own = project.inputs if project is not None else []
-    inputs += [entry for entry in own if style_path is None or entry[0] != "style"]
-    inputs += [("style", style_path)] if style_path is not None else []
-    update_run(out, inputs=inputs, test_set=fingerprint, test_set_used=uses)
-    facts = read_run(out)
+    inputs += [entry for entry in own if style is None or entry[0] != "style"]
+    inputs += [("style", Path(style))] if isinstance(style, str | Path) else []
+    run = Run(folder, project=project, talk=talk)
+    run.update(inputs=inputs)
+    return run
+
+
+def _surroundings(run: Run) -> Surroundings:
+    facts = run.facts
     keys = ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command")
-    around = Surroundings(
+    return Surroundings(
         provenance={key: facts[key] for key in keys}, project=facts["project"], created=facts["created"]
     )
-    margin = settings.margin if settings else EvaluateSettings().margin
-    evaluated = evaluate_outputs(
-        pairs, read, style, baseline=first, candidate=second, margin=margin, roi=roi, around=around, seed=talk.seed
-    )
-    write_pairs(pairs, out)
-    write_evaluated(evaluated, out)
-    update_run(out, seconds={"evaluate": watch.seconds()})
-    return out, evaluated.results
-
-
-def _named(outputs: tuple[str, ...]) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    for text in outputs:
-        name, sign, file = text.partition("=")
-        if not sign or not name or not file:
-            raise ConfigError(f'--outputs "{text}": expected NAME=FILE, such as tuned=outputs.jsonl')
-        if name in files:
-            raise ConfigError(f'--outputs names the variant "{name}" twice')
-        files[name] = Path(file)
-    places = [file.resolve() for file in files.values()]
-    for name, place in zip(files, places, strict=True):
-        if places.count(place) > 1:
-            same = " and ".join(f'"{other}"' for other, at in zip(files, places, strict=True) if at == place)
-            raise ConfigError(f"--outputs: {same} are one file, {files[name]}; each variant has its own outputs")
-    return files
 
 
 def _raw(
-    name: str, file: Path, ids: list[str], talk: Talk, *, candidate: str, settings: EvaluateSettings | None
+    name: str, source: Any, ids: list[str], talk: Talk, *, candidate: str, settings: EvaluateSettings | None
 ) -> Raw:
-    """A file's outputs as a variant; the model is what the lines say, where all say the same."""
-    outputs = read_outputs(file, variant=name, ids=ids, say=lambda words: talk.note(f"note: {words}"))
+    """A variant's outputs; the model is what the lines say, where all say the same."""
+    outputs = read_outputs(source, variant=name, ids=ids, say=lambda words: talk.note(f"note: {words}"))
     models = outputs["model"].drop_nulls().unique().sort().to_list()
     model = models[0] if len(models) == 1 else None
     tuned = _is_tuned(name, model, candidate, settings)
+    file = source if isinstance(source, Path) else None
     return Raw(Variant(name, "outputs", file=file, tuned=tuned), outputs, model=model)
 
 
@@ -124,7 +183,7 @@ def _roles(
     names: list[str], baseline: str | None, candidate: str | None, settings: EvaluateSettings | None
 ) -> tuple[str, str]:
     """Which variant is the baseline and which the candidate: as told, as the project says, or by name and order."""
-    for role, given in (("--baseline", baseline), ("--candidate", candidate)):
+    for role, given in (("baseline", baseline), ("candidate", candidate)):
         if given is not None and given not in names:
             raise ConfigError(f'{role} "{given}" is none of the variants; {nearest(given, names)}')
     usual = "prompted" if settings is None or settings.baseline == AUTO else settings.baseline
@@ -142,9 +201,11 @@ def _default(usual: str, names: list[str], *, other: str | None) -> str | None:
     return usual if usual in free else next(iter(free), None)
 
 
-def _data(project: Project | None, pairs: Path) -> DataSettings:
-    if project is None:
-        return DataSettings(path=str(pairs))
-    from dataclasses import replace
-
-    return replace(project.data, path=str(pairs))
+def _write_pairs(pairs: pl.DataFrame, run: Path) -> None:
+    """`evaluate/pairs.jsonl`: the pairs of a run that was not curated here, in canonical form."""
+    lines = []
+    for row in pairs.iter_rows(named=True):
+        row["fields"] = json.loads(row["fields"]) if row["fields"] else None
+        row["meta"] = json.loads(row["meta"]) if row["meta"] else None
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    write_whole(run / "evaluate" / "pairs.jsonl", "".join(lines))

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core import ConfigError, GateFailed, TuneworthError, nearest, write_whole
 
-__all__ = ["Gate", "hold_gates", "parse_gate", "record_gates"]
+__all__ = ["Gate", "failed_gates", "hold_gates", "parse_gate", "record_gates"]
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt
@@ -80,6 +80,11 @@ def record_gates(run: Path, gates: Sequence[Gate], results: dict[str, Any]) -> T
     results["gates"] = held
     text = json.dumps(stored | {"gates": held}, ensure_ascii=False, indent=2)
     write_whole(run / "results.json", text.encode("utf-8", errors="replace"))
+    return failed_gates(held)
+
+
+def failed_gates(held: Sequence[Mapping[str, Any]]) -> GateFailed | None:
+    """The error that names every gate that does not hold; None where all hold."""
     failed = [f"gate failed: {gate['gate']}: {_said(gate['value'])}" for gate in held if not gate["holds"]]
     return GateFailed("\n".join(failed)) if failed else None
 

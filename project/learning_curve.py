@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from ..core import ConfigError, DataError, Talk, read_object, say, write_whole
-from ..curate import read_split
+from ..core import ConfigError, DataError, read_object, say, write_whole
 from ..evaluate import Variant, fit_curve, groups_of, score_outputs
-from .gather import limit_of
-from .project import Project
-from .runs import Stopwatch, update_run
-from .stages import sample, seed_of
+from .gather.wanted import limit_of
+from .run import Run
+from .runs import Stopwatch
 from .train import shown_fit, stated_settings
 
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ FEWEST_GROUPS = 10  # there; fewer groups and the curve is about which ones they
 FILE = "learning_curve.json"
 
 
-def learn_curve(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel") -> dict[str, Any]:
+def learn_curve(run: Run, *, loaded: "LoadedModel") -> dict[str, Any]:
     """Fit an eighth, a quarter and a half of the run's train pairs, let each adapter and the run's own answer the test
     pairs, and write `train/learning_curve.json`.
 
@@ -40,49 +38,48 @@ def learn_curve(project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel
 
     Raises: DataError where the run has too few pairs for a smallest part.
     """
-    seed, stated = seed_of(run, talk), _stated(project, run, talk)
-    train, parts, test = curve_parts(project, run, talk)
-    watch, seconds = Stopwatch(), _summary(run / "train")["seconds"]
-    talk.note(
+    stated = _stated(run)
+    train, parts, test = curve_parts(run)
+    watch, seconds = Stopwatch(), _summary(run.folder / "train")["seconds"]
+    run.talk.note(
         f"learning curve: {len(PARTS)} more fits on parts of the pairs, {say.duration(sum(PARTS) * seconds)} of learning, "
         f"beside their validation and {len(test):,} answers of each"
     )
     adapters = {}
     for share, pairs in parts.items():
-        adapters[len(pairs)] = _fitted(project, run, talk, pairs, share, stated, loaded)
-    adapters[train] = run / "train" / "adapter"
-    outcomes = [_acceptable(project, run, talk, test, size, adapter, loaded) for size, adapter in adapters.items()]
+        adapters[len(pairs)] = _fitted(run, pairs, share, stated, loaded)
+    adapters[train] = run.adapter
+    outcomes = [_acceptable(run, test, size, adapter, loaded) for size, adapter in adapters.items()]
     scored = np.logical_and.reduce([~np.isnan(column) for column in outcomes])
     groups = groups_of(test)
     curve = fit_curve(
-        list(adapters), np.array(outcomes).T[scored], None if groups is None else groups[scored], seed=seed
+        list(adapters), np.array(outcomes).T[scored], None if groups is None else groups[scored], seed=run.seed
     ).to_json()  # fmt: skip
     curve["evidence"] = (
         f"{len(adapters)} adapters with the same settings and seed on the same {int(scored.sum())} test pairs; "
         "what another seed of the training would change is not in the interval"
     )
-    write_whole(run / "train" / FILE, json.dumps(curve, ensure_ascii=False, indent=1) + "\n")
-    update_run(run, seconds={"learning curve": watch.seconds()})
+    write_whole(run.folder / "train" / FILE, json.dumps(curve, ensure_ascii=False, indent=1) + "\n")
+    run.update(seconds={"learning curve": watch.seconds()})
     return curve
 
 
-def curve_parts(project: Project, run: Path, talk: Talk) -> tuple[int, dict[float, pl.DataFrame], pl.DataFrame]:
+def curve_parts(run: Run) -> tuple[int, dict[float, pl.DataFrame], pl.DataFrame]:
     """How many pairs the run trains on, the parts of them by their share, and the pairs that are asked.
 
     Raises: DataError where the run has too few pairs for a smallest part.
     """
-    seed = seed_of(run, talk)
-    train = sample(read_split(run, "train"), project.train.max_pairs, seed=seed)
-    test = sample(read_split(run, "test"), project.evaluate.max_pairs, seed=seed)
-    parts = {share: nested_part(train, share, seed=seed) for share in PARTS}
-    _check_parts(parts[PARTS[0]], test, run)
+    train = run.sample(run.train, run.project.train.max_pairs)
+    test = run.sample(run.test, run.project.evaluate.max_pairs)
+    parts = {share: nested_part(train, share, seed=run.seed) for share in PARTS}
+    _check_parts(parts[PARTS[0]], test, run.folder)
     return len(train), parts, test
 
 
-def _stated(project: Project, run: Path, talk: Talk) -> "TrainSettings":
+def _stated(run: Run) -> "TrainSettings":
     """As the run's own training was told, long pairs dropped where it dropped them."""
-    dropped = bool(_summary(run / "train")["settings"]["drop_long"])
-    return stated_settings(project, run, talk, drop_long=dropped)
+    dropped = bool(_summary(run.folder / "train")["settings"]["drop_long"])
+    return stated_settings(run, drop_long=dropped)
 
 
 def nested_part(train: pl.DataFrame, share: float, *, seed: int) -> pl.DataFrame:
@@ -112,21 +109,18 @@ def _check_parts(smallest: pl.DataFrame, test: pl.DataFrame, run: Path) -> None:
         )
 
 
-def _fitted(
-    project: Project, run: Path, talk: Talk, pairs: pl.DataFrame, share: float, stated: "TrainSettings",
-    loaded: "LoadedModel",
-) -> Path:  # fmt: skip
+def _fitted(run: Run, pairs: pl.DataFrame, share: float, stated: "TrainSettings", loaded: "LoadedModel") -> Path:
     """The adapter of a part of the pairs: the one that is there, made of the same, or a new one."""
     from ..train import fit
 
-    out = run / "train" / "curve" / f"{100 * share:g}"
-    validation = read_split(run, "validation")
+    out = run.folder / "train" / "curve" / f"{100 * share:g}"
+    validation = run.validation
     key = _key(pairs, validation, stated, loaded)
     done = read_object(out / "summary.json").get("key") == key and (out / "adapter").is_dir()
     if done and not (out / "checkpoint.safetensors").is_file():
         return out / "adapter"
-    talk.note(f"learning curve: training on {len(pairs)} pairs ({say.percent(share)})")
-    with shown_fit(talk, looks=bool(len(validation))) as show:
+    run.talk.note(f"learning curve: training on {len(pairs)} pairs ({say.percent(share)})")
+    with shown_fit(run.talk, looks=bool(len(validation))) as show:
         result = fit(
             pairs, validation, model=loaded, settings=replace(stated, trackers=()), out=out, callbacks=[show],
             resume=(out / "checkpoint.safetensors").is_file(), beside={"key": key, "share": share},
@@ -140,24 +134,22 @@ def _key(pairs: pl.DataFrame, validation: pl.DataFrame, stated: "TrainSettings",
     return hashlib.sha256(made_of.encode(errors="surrogatepass")).hexdigest()[:24]
 
 
-def _acceptable(
-    project: Project, run: Path, talk: Talk, test: pl.DataFrame, size: int, adapter: Path, loaded: "LoadedModel"
-) -> np.ndarray:
+def _acceptable(run: Run, test: pl.DataFrame, size: int, adapter: Path, loaded: "LoadedModel") -> np.ndarray:
     """Acceptable outputs of one adapter, item by item; NaN where one could not be scored."""
     from ..evaluate import check_room, race
 
     variant = Variant("tuned", "adapter", adapter=adapter, tuned=True)
-    limit = limit_of(project, read_split(run, "train"), loaded)
+    limit = limit_of(run, loaded)
     check_room(variant, test, loaded=loaded, max_new_tokens=limit)
-    with talk.progress(f"{size:,} pairs") as advance:
+    with run.talk.progress(f"{size:,} pairs") as advance:
         raced = race(
-            variant, test, loaded=loaded, settings=project.evaluate, max_new_tokens=limit,
-            store=run / "evaluate" / "generated.jsonl", seed=seed_of(run, talk),
+            variant, test, loaded=loaded, settings=run.project.evaluate, max_new_tokens=limit,
+            store=run.generated, seed=run.seed,
             progress=lambda name, done, of, show=advance: show(done, of, "outputs"),
         )  # fmt: skip
-    scores = score_outputs(test, raced.outputs, project.style, count_tokens=loaded.count_tokens)
+    scores = score_outputs(test, raced.outputs, run.project.style, count_tokens=loaded.count_tokens)
     found = scores.items["acceptable"].fill_null(float("nan")).to_numpy()
-    talk.note(f"learning curve: trained on {size:,} pairs, acceptable {say.percent(float(np.nanmean(found)))}")
+    run.talk.note(f"learning curve: trained on {size:,} pairs, acceptable {say.percent(float(np.nanmean(found)))}")
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core import ConfigError, build_settings, read_toml, unknown_keys
 from ..curate import ClusterSettings, CurateSettings, DataSettings
-from ..evaluate import EvaluateSettings, beside, read_evaluate
+from ..evaluate import EvaluateSettings, RoiSettings, beside, read_evaluate, read_roi
 from ..style import StyleSchema, read_style
 from ..train import TrainSettings
 
@@ -51,6 +51,14 @@ class Project:
         )
         own += [("guide", self.folder / guide) for guide in guides if self.folder / guide != self.style_path]
         return [(role, path) for role, path in own if path.is_file()]
+
+    @property
+    def roi_settings(self) -> RoiSettings | None:
+        """What `[roi]` says; None without it.
+
+        Raises: ConfigError naming everything that is wrong in it.
+        """
+        return None if self.roi is None else read_roi(self.roi)
 
     @property
     def runs(self) -> Path:

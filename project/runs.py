@@ -19,11 +19,18 @@ from ..core import ConfigError, DataError, Talk, nearest, sha256_file, write_who
 from .project import PROJECT_FILE, Project
 
 __all__ = [
+    "OVERRIDES",
+    "SPLITS",
     "Beside",
+    "Stopwatch",
     "decisions_file",
     "find_run",
     "new_run",
+    "nothing_half_written",
     "read_run",
+    "read_stored",
+    "run_folder",
+    "start_run",
     "test_set_uses",
     "update_run",
 ]
@@ -104,10 +111,18 @@ def run_folder(path: Path) -> Path:
 
 def read_run(run: Path) -> dict[str, Any]:
     """The content of `run.json`."""
+    return read_stored(run / "run.json")
+
+
+def read_stored(file: Path) -> dict[str, Any]:
+    """The content of a JSON file of a run.
+
+    Raises: DataError where it cannot be read.
+    """
     try:
-        return json.loads((run / "run.json").read_text(encoding="utf-8"))
+        return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{run / 'run.json'} cannot be read ({error})") from None
+        raise DataError(f"{file} cannot be read ({error})") from None
 
 
 def update_run(
@@ -216,7 +231,5 @@ class Beside:
 
 def decisions_file(run: Path) -> Path:
     """The overrides.jsonl that a run replays: its project's, or the one in the run's own folder."""
-    from .project import PROJECT_FILE
-
     project = run.resolve().parent.parent
     return (project if (project / PROJECT_FILE).is_file() else run) / OVERRIDES

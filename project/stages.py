@@ -1,246 +1,317 @@
-"""The stages of a run, as the commands call them: read what the stage before left, do the work, write, say."""
+"""One call for each stage of a project, and one for all of them."""
 
-import json
-from collections.abc import Callable, Sequence
-from glob import glob
-from importlib.util import find_spec
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from ..core import ConfigError, DataError, ModelError, Talk, disk_refusals, write_whole
-from ..curate import (
-    Curated,
-    HeldSplits,
-    RawPairs,
-    curate,
-    hold_splits,
-    read_overrides,
-    read_pairs,
-    read_splits,
-    write_curated,
-)
-from ..evaluate import check_roi, plan_variants, read_roi
-from .project import Project
-from .runs import Beside, Stopwatch, read_run, update_run
+from ..core import UNKNOWN, Talk, disk_refusals, printable, quoted_page, say
+from ..curate import Curated
+from ..reports import curated_text
+from .curate import curate_stage, curate_unwritten
+from .gates import parse_gate
+from .learning_curve import curve_parts, curve_text, learn_curve
+from .load import check_project, load, runs_here
+from .merge import merge_run, merge_text
+from .project import Project, read_project
+from .report import finish_evaluation
+from .run import Run, heard
+from .runs import find_run, new_run, nothing_half_written
+from .train import Planned, finished, plan_training, train_stage
+from .train_words import train_text
+from .trained import trained
 
 if TYPE_CHECKING:
+    from ..evaluate import AnswerStore
     from ..train import LoadedModel
+    from .gather.asking import Remote
+    from .gather.wanted import Asked
 
 __all__ = [
-    "check_project",
-    "curate_stage",
-    "held_first",
-    "load",
-    "load_other",
-    "report_stage",
-    "sample",
-    "say_warnings",
-    "seed_of",
-    "wants_tokens",
+    "Training",
+    "curate_project",
+    "evaluate_run",
+    "plan_evaluation",
+    "preview_curation",
+    "preview_training",
+    "run_project",
+    "train_adapter",
 ]
 
+At = str | Path | None  # a project's folder or file; the current folder where it is None
 
-# --- before the first stage -------------------------------------------------------------------------------------
 
+@dataclass(frozen=True)
+class Training:
+    """What training a run's adapter came to.
 
-def check_project(project: Project, *, train: bool) -> None:
-    """Everything that the later stages need, checked before the first one starts.
-
-    Raises: ConfigError, DataError or ModelError of the first thing that is missing.
+    `summary` is `train/summary.json`, with `learning_curve`, `merged` and `gguf` where they were asked for.
     """
-    path = project.folder / project.data.path
-    if not path.exists() and not glob(str(path)):  # noqa: PTH207 - the pattern may be absolute
-        raise DataError(f"no file of pairs at {path}\n[data] path in {project.folder / 'tuneworth.toml'} names it.")
-    empty = pl.DataFrame(schema={"id": pl.String, "group": pl.String, "input": pl.String, "output": pl.String})
-    # Guides and files of outputs are opened here; the adapter does not exist yet.
-    plan_variants(project.evaluate, folder=project.folder, style=project.style, train=empty, adapter=Path("adapter"))
-    if project.roi is not None:
-        check_roi(read_roi(project.roi), project.evaluate.variants, required=compared(project))
-    if train:
-        need_training(project)
+
+    run: Run
+    summary: dict[str, Any]
+
+    @property
+    def adapter(self) -> Path:
+        """The adapter's folder, in PEFT format."""
+        return self.run.adapter
+
+    def __str__(self) -> str:
+        log = (trained(self.run.folder) or {}).get("log", [])
+        told = train_text(self.summary, log, run=quote(str(self.run.folder)))
+        parts = [f"{told}\n\nAdapter: {self.adapter}"]
+        if "learning_curve" in self.summary:
+            parts.append(curve_text(self.summary["learning_curve"]))
+        if "merged" in self.summary:
+            parts.append(merge_text(self.summary))
+        return "\n".join(parts)
+
+    def __repr__(self) -> str:
+        return printable(str(self))
+
+    def _repr_html_(self) -> str:
+        return quoted_page(str(self))
 
 
-def compared(project: Project) -> list[str]:
-    """The variants whose money is compared: the candidate and all that may become the baseline."""
-    return [*project.evaluate.contenders, project.evaluate.candidate]
+def curate_project(
+    project: At = None,
+    *,
+    run: str | None = None,
+    mask: bool = False,
+    thresholds: bool = False,
+    cluster: bool = False,
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
+) -> Run:
+    """Curate a project's pairs into a new run, or into the one named `run` again.
 
+    `mask` replaces personal data, `thresholds` adds the table of near-duplicate thresholds, `cluster` curates in parts
+    by the workers that [cluster] names. Placed rows are kept in `splits.jsonl`, the decisions of `overrides.jsonl`
+    replayed.
 
-def need_training(project: Project) -> None:
-    """The packages and the model of the training stage.
-
-    Raises: ModelError, or ConfigError for a tracker, with the exact command where one is missing.
+    Raises: ConfigError or DataError for what is wrong with the project or its pairs; RunBroken where the disk refuses.
     """
-    missing = [name for name in ("torch", "transformers", "peft") if find_spec(name) is None]
-    if missing:
-        raise ModelError(f"training needs {', '.join(missing)}, not installed here: pip install 'tuneworth[train]'")
-    from ..train import find_model, need_trackers
+    talk, found = heard(talk, seed), _project(project, mask=mask, allow_code=allow_code)
+    if cluster:
+        from .cluster_curate import cluster_settings
 
-    if project.train.quantised:
-        from ..train import check_quantised
+        cluster_settings(found)
+    with disk_refusals(found.runs):
+        folder = find_run(found, run) if run else new_run(found, talk, command="tuneworth curate")
+    made = Run(folder, project=found, talk=talk)
+    with nothing_half_written(folder):
+        if cluster:
+            from .cluster_curate import curate_on_cluster
 
-        check_quantised()
-    need_trackers(project.train.trackers)
-    find_model(model_name(project))
-    for name in project.evaluate.variants:
-        own = project.evaluate.of(name)
-        if own.source is None and own.model is not None:
-            find_model(str(folder) if (folder := project.folder / own.model).is_dir() else own.model)
-
-
-def model_name(project: Project) -> str:
-    """The model of `[train]`: a folder beside the project file is meant from there, whatever the current folder."""
-    folder = project.folder / project.train.model
-    return str(folder) if folder.is_dir() else project.train.model
+            curate_on_cluster(made)
+        else:
+            curate_stage(made, thresholds=thresholds)
+    return made
 
 
-def seed_of(run: Path, talk: Talk) -> int:
-    """The seed of the command where it names one, else the one that the run began with."""
-    return talk.seed if talk.seed_given else int(read_run(run)["seed"])
+def preview_curation(
+    project: At = None,
+    *,
+    mask: bool = False,
+    thresholds: bool = False,
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
+) -> Curated:
+    """What `curate_project` would give; nothing is written. Raises: as it does."""
+    found = _project(project, mask=mask, allow_code=allow_code)
+    return curate_unwritten(found, thresholds=thresholds, talk=heard(talk, seed))
 
 
-# --- curate -----------------------------------------------------------------------------------------------------
+def train_adapter(
+    project: At = None,
+    *,
+    run: str | None = None,
+    drop_long: bool = False,
+    again: bool = False,
+    merge: bool = False,
+    gguf: bool = False,
+    learning_curve: bool = False,
+    cluster: bool = False,
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
+) -> Training:
+    """Fit a LoRA adapter on the train split of a project's newest run, or of the one named `run`.
 
+    A fit that was stopped goes on where it was; one that is there, with the same settings, stays, unless it is to be
+    made `again`. `drop_long` leaves out pairs that are longer than the model's context. `merge` also writes the tuned
+    model as one, `gguf` the file that llama.cpp loads; `learning_curve` also trains on parts of the pairs; `cluster`
+    trains on the workers that [cluster] names.
 
-def curate_stage(
-    project: Project, run: Path, talk: Talk, *, beside: Beside | None = None, thresholds: bool = False
-) -> dict[str, Any]:
-    """Clean pairs, splits, ledger and summary in the run's `curate` folder; the summary."""
-    watch = Stopwatch()
-    beside = beside or Beside.of_project(project.folder)
-    raw, held, curated = curated_pairs(project, talk, seed=seed_of(run, talk), beside=beside, thresholds=thresholds)
-    held_first(beside, held, curated.ledger)
-    write_curated(curated, run)
-    with disk_refusals(run):
-        inputs = [("pairs", Path(file)) for file in raw.files] + project.inputs
-        update_run(run, seconds={"curate": watch.seconds()}, inputs=inputs, data_guide=raw.guide)
-    return curated.summary
-
-
-def held_first(beside: Beside, held: HeldSplits, ledger: pl.DataFrame) -> None:
-    """Add the placed rows to splits.jsonl, before the run is written.
-
-    A run whose test set is not held could train the next one on its test rows.
-    Raises: RunBroken where the disk refuses, or another run placed rows elsewhere meanwhile.
+    Raises: ConfigError, DataError or ModelError for what is wrong before it begins; RunBroken where the fit breaks off.
     """
-    if beside.splits is not None:
-        with disk_refusals(beside.splits):
-            hold_splits(beside.splits, held, ledger)
-
-
-def say_warnings(summary: dict[str, Any], talk: Talk) -> None:
-    """Each warning of a curation as a note; what the answer says with its reason is left to it."""
-    for warning in summary["warnings"]:
-        if warning["code"] != "split_size":
-            talk.note(f"warning: {warning['text']}")
-
-
-def curated_pairs(
-    project: Project, talk: Talk, *, seed: int, beside: Beside, thresholds: bool
-) -> tuple[RawPairs, HeldSplits, Curated]:
-    """The project's pairs as read, the placed rows of earlier runs, and the result of curating; nothing is written."""
-    data = project.data
-    overrides = read_overrides(beside.overrides) if beside.overrides is not None else ()
-    held = read_splits(beside.splits) if beside.splits is not None else HeldSplits()
-    raw = read_pairs(project.folder / data.path, data)
-    talk.note(f"curate: {raw.shape}")
-    curated = curate(
-        raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
-        held=held, with_threshold_table=thresholds, count_tokens=_token_counter(project), seed=seed,
+    talk, found = heard(talk, seed), _project(project, allow_code=allow_code)
+    opened = _opened(found, run, talk)
+    if learning_curve:
+        curve_parts(opened)  # too few pairs for it are found before anything is trained
+    summary, loaded = _fitted(
+        opened, drop_long=drop_long, again=again, cluster=cluster, allow_code=allow_code
     )  # fmt: skip
-    say_warnings(curated.summary, talk)
-    return raw, held, curated
+    if (merge or gguf or learning_curve) and not _alone():
+        return Training(opened, summary)
+    if learning_curve:
+        loaded = loaded or load(found, talk)
+        summary = {**summary, "learning_curve": learn_curve(opened, loaded=loaded)}
+    if merge or gguf:
+        summary = {**summary, **merge_run(opened, gguf=gguf, loaded=loaded)}
+    return Training(opened, summary)
 
 
-def _token_counter(project: Project) -> Callable[[Sequence[str]], Sequence[int]] | None:
-    """What counts tokens as the project's model does, where a rule asks for it and the packages are there."""
-    if not wants_tokens(project):
-        return None
-    from ..train import token_counter
-
-    return token_counter(model_name(project))
-
-
-def wants_tokens(project: Project) -> bool:
-    """Whether a rule of the style asks for lengths in tokens, and the packages that count them are there."""
-    asked = any(getattr(check.parameters, "unit", None) == "tokens" for check in project.style.checks)
-    return asked and find_spec("transformers") is not None
-
-
-# --- train ------------------------------------------------------------------------------------------------------
+def preview_training(
+    project: At = None,
+    *,
+    run: str | None = None,
+    drop_long: bool = False,
+    again: bool = False,
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
+) -> Planned:
+    """What `train_adapter` would do and take; nothing is trained or written. Raises: as it does, before it begins."""
+    talk, found = heard(talk, seed), _project(project, allow_code=allow_code)
+    opened = _opened(found, run, talk)
+    return plan_training(opened, drop_long=drop_long, again=again)
 
 
-def load(project: Project, talk: Talk) -> "LoadedModel":
-    """The project's model in memory, for training and for the race."""
-    need_training(project)
-    from ..train import TrainSettings
+def _fitted(
+    run: Run, *, drop_long: bool, again: bool, cluster: bool, allow_code: bool
+) -> tuple[dict[str, Any], "LoadedModel | None"]:
+    """The summary of the run's training, of the one that is there or of a new one; and the model, where it was loaded."""
+    if not again and (summary := finished(run, drop_long=drop_long)) is not None:
+        run.talk.note(f"train: {run.folder} is trained already, with these settings; --again trains it anew")
+        return summary, None
+    if cluster:
+        from .cluster_training import cluster_stage
 
-    first = (
-        " (at its first use it is converted, which takes about 20 s)"
-        if project.train.model == TrainSettings().model
-        else ""
-    )
-    talk.note(f"model: loading {project.train.model}{first}")
-    return _loaded(project, model_name(project))
-
-
-def load_other(project: Project, name: str, talk: Talk) -> "LoadedModel":
-    """A variant's own model in memory, read as `[train]` says of number format and quantisation."""
-    need_training(project)
-    talk.note(f"model: loading {name}")
-    return _loaded(project, name)
+        return cluster_stage(run, drop_long=drop_long, again=again, allow_code=allow_code), None
+    loaded = load(run.project, run.talk)  # what cannot be loaded costs the earlier training nothing
+    return train_stage(run, loaded=loaded, drop_long=drop_long, again=again), loaded
 
 
-def _loaded(project: Project, name: str) -> "LoadedModel":
-    from ..train import load_model, set_threads
+def _alone() -> bool:
+    """Leave the processes that trained together, where there were several; whether this one goes on."""
+    from ..train import Processes
 
-    set_threads()
-    dtype = None if project.train.dtype == "auto" else project.train.dtype
-    return load_model(name, dtype=dtype, quantised=project.train.quantised)
-
-
-def sample(pairs: pl.DataFrame, most: int | None, *, seed: int) -> pl.DataFrame:
-    """At most `most` rows, chosen by a hash of seed and id: the same ones whatever the order of the rows."""
-    if most is None or len(pairs) <= most:
-        return pairs
-    import hashlib
-
-    keys = [hashlib.sha256(f"{seed}\0sample\0{id}".encode(errors="surrogatepass")).hexdigest() for id in pairs["id"]]
-    ranked = pairs.with_row_index("_place").with_columns(_key=pl.Series(keys)).sort("_key").head(most).sort("_place")
-    return ranked.drop("_place", "_key")
+    here = Processes.here()
+    here.leave()
+    return here.first
 
 
-# --- report -----------------------------------------------------------------------------------------------------
+def evaluate_run(
+    project: At = None,
+    *,
+    run: str | None = None,
+    gates: Sequence[str] = (),
+    cluster: bool = False,
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
+) -> Run:
+    """Race the project's variants on the test pairs of its newest run, or of the one named `run`: verdict and report.
 
+    `gates` are conditions on the results; `check_gates` of the run raises what they came to. With `cluster` the workers
+    that [cluster] names generate the outputs of models.
 
-def report_stage(run: Path, *, examples: bool = True) -> list[Path]:
-    """`report.html`, `report.md` and `junit.xml` of the run: of its results, or of its curation where it has none.
-
-    Raises: DataError where the run holds neither yet; RunBroken where the disk refuses a file.
+    Raises: ConfigError, DataError or ModelError for what is wrong; RunBroken where an endpoint or `max_cost` ends it.
     """
-    if not (run / "results.json").is_file() and not (run / "curate" / "summary.json").is_file():
-        raise DataError(f"{run} has nothing to report yet: `tuneworth curate` or `tuneworth evaluate` comes first")
-    from ..reports import write_report
+    from .evaluate import evaluate_stage
 
-    with disk_refusals(run):
-        return write_report(run, examples=examples)
-
-
-def write_pairs(pairs: pl.DataFrame, run: Path) -> None:
-    """`evaluate/pairs.jsonl`: the pairs of a run that was not curated here, in canonical form."""
-    lines = []
-    for row in pairs.iter_rows(named=True):
-        row["fields"] = json.loads(row["fields"]) if row["fields"] else None
-        row["meta"] = json.loads(row["meta"]) if row["meta"] else None
-        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
-    write_whole(run / "evaluate" / "pairs.jsonl", "".join(lines))
+    talk, wanted = heard(talk, seed), [parse_gate(text) for text in gates]
+    found = _project(project, allow_code=allow_code)
+    opened = _opened(found, run, talk)
+    evaluate_stage(opened, on_cluster=cluster)
+    return finish_evaluation(opened, wanted)
 
 
-def need_style(project: Project | None, style: Path | None) -> None:
-    """A style must come from somewhere.
+def plan_evaluation(
+    project: At = None,
+    *,
+    run: str | None = None,
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
+) -> tuple[list["Asked"], "Remote", "AnswerStore"]:
+    """What `evaluate_run` would ask for: all outputs, those of endpoints, and the answers that are there already.
 
-    Raises: ConfigError where neither a project nor --style names one.
+    Raises: ConfigError where the evaluation would be refused for personal data, prices or addresses.
     """
-    if project is None and style is None:
-        raise ConfigError("no style named: --style STYLE.yaml says what a good output looks like")
+    from ..evaluate import AnswerStore
+    from .gather.asking import remote_of
+    from .gather.wanted import wanted_outputs
+
+    talk, found = heard(talk, seed), _project(project, allow_code=allow_code)
+    opened = _opened(found, run, talk)
+    wanted = wanted_outputs(opened, adapter=opened.adapter)
+    remote = remote_of(opened, wanted)
+    store = AnswerStore(remote.file)
+    remote.check_privacy(store)
+    return wanted, remote, store
+
+
+def run_project(
+    project: At = None,
+    *,
+    run: str | None = None,
+    gates: Sequence[str] = (),
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
+) -> Run:
+    """Curate, train, evaluate and report: the whole answer. A `run` that is named goes on; done stages are kept.
+
+    All that the later stages need is checked before the first one starts. `gates` as of `evaluate_run`.
+
+    Raises: ConfigError, DataError or ModelError for what is wrong; RunBroken where a stage breaks off.
+    """
+    from .evaluate import evaluate_stage
+    from .gather.asking import check_addresses, check_endpoints
+    from .gather.wanted import check_prompts, wanted_outputs
+
+    talk, wanted = heard(talk, seed), [parse_gate(text) for text in gates]
+    found = _project(project, allow_code=allow_code)
+    local, trains = runs_here(found)
+    check_project(found, train=local)
+    if not run:  # a run that goes on may hold every answer already
+        check_addresses(found)
+    opened = _curated(found, run, talk)
+    check_endpoints(opened, wanted_outputs(opened, adapter=opened.adapter))
+    loaded = load(found, talk) if local else None
+    if loaded is not None:
+        check_prompts(opened, loaded)
+    if trains and finished(opened) is None:
+        summary = train_stage(opened, loaded=loaded)
+        loss = summary["validation_loss"]
+        talk.note(
+            f"train: {say.count(summary['steps'], 'step')} in {say.duration(summary['seconds'])}, "
+            f"{say.count(summary['tokens_per_second'])} tokens/s, "
+            f"validation loss {UNKNOWN if loss is None else f'{loss:.3f}'} at step {summary['best_step']}"
+        )
+    evaluate_stage(opened, loaded=loaded)
+    return finish_evaluation(opened, wanted)
+
+
+def _curated(project: Project, name: str | None, talk: Talk) -> Run:
+    """The run to go on with, curated where it was not yet."""
+    folder = find_run(project, name) if name else new_run(project, talk, command="tuneworth run")
+    run = Run(folder, project=project, talk=talk)
+    if not (folder / "curate" / "summary.json").is_file():
+        with nothing_half_written(folder):
+            talk.note(curated_text(curate_stage(run).summary))
+    return run
+
+
+def _project(path: At, *, allow_code: bool, mask: bool = False) -> Project:
+    project = read_project(None if path is None else Path(path), allow_code=allow_code)
+    return replace(project, curate=replace(project.curate, mask=True)) if mask else project
+
+
+def _opened(project: Project, name: str | None, talk: Talk) -> Run:
+    return Run(find_run(project, name), project=project, talk=talk)

@@ -1,9 +1,8 @@
 """Training in a run: what is planned, what is done, and what is said while it lasts."""
 
 import json
-import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from ..core import ConfigError, DataError, Talk, read_object, say, write_whole
-from ..curate import read_split
-from .gather import limit_of
-from .project import Project
-from .runs import Stopwatch, read_run, update_run
-from .stages import load, sample, seed_of
-from .train_words import plan_lines
+from .gather.wanted import limit_of
+from .load import load
+from .run import Run
+from .runs import Stopwatch
+from .train_words import plan_lines, plan_text
 
 if TYPE_CHECKING:
     from ..train import Callback, LoadedModel, Preflight, StepReport, TrainSettings
@@ -30,10 +28,8 @@ __all__ = [
     "plan_training",
     "shown_fit",
     "stated_settings",
-    "thinned",
     "train_in",
     "train_stage",
-    "trained",
 ]
 
 
@@ -48,14 +44,14 @@ TOLD = (
 QUIET_PARTS = 10  # without validation pairs and a terminal, a line after each tenth of the steps
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Planned:
     """A run's training before it starts: its pairs, settings and model, and what was found out about them.
 
     `stated` are the settings as the project and the command gave them, `settings` those that the fit takes.
     """
 
-    run: Path
+    run: Run
     train: pl.DataFrame
     validation: pl.DataFrame
     stated: "TrainSettings"
@@ -65,13 +61,18 @@ class Planned:
 
     def data(self) -> dict[str, Any]:
         """What stands in `train/preflight.json`."""
-        return {"run": str(self.run), **self.preflight.data(), "stated": asdict(self.stated)}
+        return {"run": str(self.run.folder), **self.preflight.data(), "stated": asdict(self.stated)}
+
+    def __str__(self) -> str:
+        return plan_text(self.data())
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def plan_training(
-    project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None, drop_long: bool = False,
-    again: bool = False,
-) -> Planned:  # fmt: skip
+    run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False
+) -> Planned:
     """What training in this run will do and take, with `again` from its start; nothing is written.
 
     Raises: as `preflight` does, DataError where the run has no train pairs, and ConfigError where a fit that was
@@ -79,14 +80,14 @@ def plan_training(
     """
     from ..train import Processes, preflight
 
-    stated = stated_settings(project, run, talk, drop_long=drop_long)
-    folder = run / "train"
+    stated = stated_settings(run, drop_long=drop_long)
+    folder = run.folder / "train"
     _check_place(folder)
     waits = not again and (folder / CHECKPOINT).is_file()
     if waits:
-        _same_settings(project, run, stated, besides=("model", "drop_long"))  # fit compares weights and pairs
-    train, validation = _pairs(run, stated, talk)
-    loaded = loaded or load(project, talk)
+        _same_settings(run, stated, besides=("model", "drop_long"))  # fit compares weights and pairs
+    train, validation = _pairs(run, stated)
+    loaded = loaded or load(run.project, run.talk)
     settings = _as_begun(stated, folder) if waits else stated
     found = preflight(train, validation, model=loaded, settings=settings, out=folder)
     settings = replace(settings, micro_batch=Processes.here().least(found.settings.micro_batch))
@@ -99,9 +100,8 @@ def plan_training(
 
 
 def train_stage(
-    project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None, drop_long: bool = False,
-    again: bool = False,
-) -> dict[str, Any]:  # fmt: skip
+    run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False
+) -> dict[str, Any]:
     """An adapter in the run's `train` folder; the training summary. A fit that was stopped goes on where it was.
 
     With `again` it begins anew, and what an earlier one left is put aside once nothing speaks against the new one.
@@ -109,36 +109,35 @@ def train_stage(
     """
     from ..train import Processes
 
-    with alone_in(run) if Processes.here().first else nullcontext():
-        return train_in(project, run, talk, loaded=loaded, drop_long=drop_long, again=again)
+    with alone_in(run.folder) if Processes.here().first else nullcontext():
+        return train_in(run, loaded=loaded, drop_long=drop_long, again=again)
 
 
 def train_in(
-    project: Project, run: Path, talk: Talk, *, loaded: "LoadedModel | None" = None, drop_long: bool = False,
-    again: bool = False,
-) -> dict[str, Any]:  # fmt: skip
+    run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False
+) -> dict[str, Any]:
     """The work of `train_stage`, for whoever holds `alone_in`; what each of several processes does."""
     from ..train import Processes, fit, run_facts
 
     watch, first = Stopwatch(), Processes.here().first
-    planned = plan_training(project, run, talk, loaded=loaded, drop_long=drop_long, again=again)
+    planned = plan_training(run, loaded=loaded, drop_long=drop_long, again=again)
     if again:
-        _put_aside(run, talk)
+        _put_aside(run)
     for line in plan_lines(planned.data()):
-        talk.note(f"train: {line}")
-    talk.note(planned.preflight.preview)
+        run.talk.note(f"train: {line}")
+    run.talk.note(planned.preflight.preview)
     if first:
         _write_plan(planned)
-    limit = limit_of(project, planned.train, planned.loaded)
-    with shown_fit(talk, looks=bool(len(planned.validation))) as show:
+    limit = limit_of(run, planned.loaded, planned.train)
+    with shown_fit(run.talk, looks=bool(len(planned.validation))) as show:
         result = fit(
-            planned.train, planned.validation, model=planned.loaded, settings=planned.settings, out=run / "train",
-            callbacks=[show], resume=True, facts=run_facts(run, max_new_tokens=limit), beside=_beside(planned),
+            planned.train, planned.validation, model=planned.loaded, settings=planned.settings, out=run.folder / "train",
+            callbacks=[show], resume=True, facts=run_facts(run.folder, max_new_tokens=limit), beside=_beside(planned),
         )  # fmt: skip
     if first:
         model = planned.loaded
         told = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
-        update_run(run, seconds={"train": watch.seconds()}, model=told)
+        run.update(seconds={"train": watch.seconds()}, model=told)
     return {**result.summary(), **_beside(planned)}
 
 
@@ -163,74 +162,82 @@ def alone_in(run: Path) -> Iterator[None]:
         lock.release()
 
 
-def finished(project: Project, run: Path, talk: Talk, *, drop_long: bool = False) -> dict[str, Any] | None:
+def finished(run: Run, *, drop_long: bool = False) -> dict[str, Any] | None:
     """The summary of a training that is complete; None where there is none yet.
 
     Raises: ConfigError where it was made with other settings than the project's now.
     """
-    folder = run / "train"
+    folder = run.folder / "train"
     done = (folder / "summary.json").is_file() and (folder / "adapter").is_dir()
     if not done or (folder / CHECKPOINT).is_file():
         return None
-    _same_settings(project, run, stated_settings(project, run, talk, drop_long=drop_long))
+    _same_settings(run, stated_settings(run, drop_long=drop_long))
     summary = read_object(folder / "summary.json")
     return summary if all(key in summary for key in TOLD) else None
 
 
-def _same_settings(project: Project, run: Path, stated: "TrainSettings", *, besides: Sequence[str] = ()) -> None:
+def _same_settings(run: Run, stated: "TrainSettings", *, besides: Sequence[str] = ()) -> None:
     """Compare the settings with those that the run's training was begun with.
 
     Raises: ConfigError where one that makes another adapter was changed.
     """
-    made = read_object(run / "train" / "preflight.json").get("stated") or {}
+    made = read_object(run.folder / "train" / "preflight.json").get("stated") or {}
     now = json.loads(json.dumps(asdict(stated)))  # a tuple is a list there
     changed = [key for key in made if key in now and made[key] != now[key] and key not in (*HARMLESS, *besides)]
     if not changed:
         return
     told = ", ".join(f"{key} {_told(made[key])}, now {_told(now[key])}" for key in changed)
-    what = "a training that was stopped" if (run / "train" / CHECKPOINT).is_file() else "an adapter that was trained"
-    where = quote(str(project.folder))
+    what = (
+        "a training that was stopped"
+        if (run.folder / "train" / CHECKPOINT).is_file()
+        else "an adapter that was trained"
+    )
+    where = quote(str(run.project.folder))
     raise ConfigError(
-        f"{run} holds {what} with other settings: {told}.\n`tuneworth train {where} --run {run.name} --again` trains "
+        f"{run.folder} holds {what} with other settings: {told}.\n`tuneworth train {where} --run {run.name} --again` trains "
         f"anew there and keeps the earlier one aside; `tuneworth curate {where}` begins a new run."
     )
 
 
-def _put_aside(run: Path, talk: Talk) -> None:
+def _put_aside(run: Run) -> None:
     """Move what an earlier training left to `train-1` (`train-2`, ...), where there is anything, and say so."""
     from ..train import Processes
 
-    folder, processes, kept = run / "train", Processes.here(), None
+    folder, processes, kept = run.folder / "train", Processes.here(), None
     if processes.first and folder.is_dir():
-        number = next(n for n in range(1, 1 + len(list(run.iterdir()))) if not (run / f"train-{n}").exists())
-        kept = folder.rename(run / f"train-{number}")
+        number = next(
+            n for n in range(1, 1 + len(list(run.folder.iterdir()))) if not (run.folder / f"train-{n}").exists()
+        )
+        kept = folder.rename(run.folder / f"train-{number}")
     if kept := processes.from_first(kept):
-        talk.note(f"train: the earlier training is kept in {kept}")
-        if (run / "results.json").is_file():
-            talk.note("train: the run's results are those of the earlier adapter until it is evaluated again")
+        run.talk.note(f"train: the earlier training is kept in {kept}")
+        if (run.folder / "results.json").is_file():
+            run.talk.note("train: the run's results are those of the earlier adapter until it is evaluated again")
 
 
 # --- planning ---------------------------------------------------------------------------------------------------
 
 
-def stated_settings(project: Project, run: Path, talk: Talk, *, drop_long: bool) -> "TrainSettings":
+def stated_settings(run: Run, *, drop_long: bool) -> "TrainSettings":
     """The project's settings with the command's options."""
     # --seed, now or when the run began, goes for everything; without it the project's own seed makes the adapter.
-    seeded = talk.seed_given or read_run(run).get("seed_stated")
-    settings = replace(project.train, seed=seed_of(run, talk)) if seeded else project.train
+    seeded = run.talk.seed_given or run.facts.get("seed_stated")
+    settings = replace(run.project.train, seed=run.seed) if seeded else run.project.train
     return replace(settings, drop_long=settings.drop_long or drop_long)
 
 
-def _pairs(run: Path, settings: "TrainSettings", talk: Talk) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _pairs(run: Run, settings: "TrainSettings") -> tuple[pl.DataFrame, pl.DataFrame]:
     """The run's train and validation pairs, sampled where the settings limit them."""
-    whole, validation = read_split(run, "train"), read_split(run, "validation")
-    train = sample(whole, settings.max_pairs, seed=seed_of(run, talk))
+    train = run.sample(whole := run.train, settings.max_pairs)
     if not len(train):
-        raise DataError(f"no train pairs in {run}: every row was dropped or breaks a rule (see curate/summary.json)")
+        raise DataError(
+            f"no train pairs in {run.folder}: every row was dropped or breaks a rule (see curate/summary.json)"
+        )
     # Validation keeps its proportion to train, so that its part of the time stays the same.
-    validation = sample(validation, -(-len(validation) * len(train) // len(whole)), seed=seed_of(run, talk))
+    validation = run.validation
+    validation = run.sample(validation, -(-len(validation) * len(train) // len(whole)))
     if len(train) < len(whole):
-        talk.note(f"train: {len(train)} of {len(whole)} training pairs, a seeded sample (max_pairs)")
+        run.talk.note(f"train: {len(train)} of {len(whole)} training pairs, a seeded sample (max_pairs)")
     return train, validation
 
 
@@ -256,7 +263,7 @@ def _as_begun(settings: "TrainSettings", folder: Path) -> "TrainSettings":
 
 
 def _write_plan(planned: Planned) -> None:
-    folder = planned.run / "train"
+    folder = planned.run.folder / "train"
     write_whole(folder / "preflight.json", json.dumps(planned.data(), ensure_ascii=False, indent=1) + "\n")
     if dropped := planned.preflight.dropped:
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in dropped)
@@ -293,71 +300,3 @@ def shown_fit(talk: Talk, *, looks: bool) -> Iterator["Callback"]:
             talk.note(f"train: step {told.step:,} of {told.steps:,}, {beside}, {say.duration(told.seconds_left)} left")
 
         yield show
-
-
-MOST_LINES = 300  # of the log: more than a chart of any width can show
-MOST_NOTICES = 20  # a full disk brings one at every checkpoint
-
-Line = Mapping[str, Any]
-
-
-def trained(run: Path) -> dict[str, Any] | None:
-    """The summary of the run's fit with its log, thinned; None where nothing was fitted.
-
-    Raises: DataError where summary or log cannot be read.
-    """
-    summary = run / "train" / "summary.json"
-    if not summary.is_file():
-        return None
-    found = next(iter(_objects(summary, [summary.read_bytes()])), None)
-    if found is None:
-        raise DataError(f"{summary}: holds no summary of a fit.\n`tuneworth train` trains again.")
-    notices = [str(text) for text in found.get("notices") or []]
-    if len(notices) > MOST_NOTICES:
-        notices = [
-            *notices[: MOST_NOTICES - 1],
-            f"{len(notices) - MOST_NOTICES + 1} notices more in train/summary.json",
-        ]
-    log = run / "train" / "log.jsonl"
-    lines = log.read_bytes().splitlines() if log.is_file() else []
-    return {**found, "notices": notices, "log": thinned(_objects(log, lines))}
-
-
-def thinned(log: Sequence[Line], *, most: int = MOST_LINES) -> list[dict[str, Any]]:
-    """The log as it is where it has at most `most` lines, else about so many of its lines.
-
-    Kept are the first and the last, every one with a validation loss, and others at even distances. Each of them then
-    also says `mean_train_loss`: the mean over its step and those left out before it.
-    """
-    if len(log) <= most:
-        return [dict(line) for line in log]
-    every = math.ceil(len(log) / most)
-    last = len(log) - 1
-    places = [i for i, line in enumerate(log) if i in (0, last) or i % every == 0 or _measured(line)]
-    kept, begin = [], 0
-    for place in places:
-        losses = [x for line in log[begin : place + 1] if (x := line.get("train_loss")) is not None]
-        kept.append({**log[place], "mean_train_loss": math.fsum(losses) / len(losses) if losses else None})
-        begin = place + 1
-    return kept
-
-
-def _measured(line: Line) -> bool:
-    return line.get("validation_loss") is not None
-
-
-def _objects(path: Path, lines: Sequence[bytes]) -> list[dict[str, Any]]:
-    """The JSON objects of a file; a last line of several that a kill tore is left out, NaN is null."""
-    found = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            value = json.loads(line, parse_constant=lambda _: None) if line.strip() else None
-        except ValueError as error:
-            if number == len(lines) > 1:
-                break
-            raise DataError(
-                f"{path}, line {number}: not readable as JSON ({error}).\n`tuneworth train` with --again trains anew."
-            ) from None
-        if isinstance(value, dict):
-            found.append(value)
-    return found

@@ -13,9 +13,8 @@ from typing import Any
 
 from ..core import UNKNOWN
 from ..core import unbroken as say
-from .curated import StoredCuration
 from .sections.gates import gate_value
-from .stored import StoredRun
+from .stored import StoredCuration, StoredRun
 
 __all__ = ["junit_of_curation", "junit_of_run"]
 

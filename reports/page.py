@@ -1,10 +1,11 @@
-"""Templates into one self-contained page or a Markdown file, whatever the texts hold."""
+"""Sections into one self-contained HTML page, whatever their texts hold, in as few bytes as HTML and CSS allow."""
 
 import base64
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,60 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from ..core import NBSP, kept_together, unbroken
+from ..core import NBSP, kept_together
+from ..core import unbroken as say
 from .charts.rows import RANGE
-from .compact import compact_html, compact_style
+from .words import printable
 
-__all__ = ["date_words", "render_markdown", "render_page"]
+__all__ = ["Section", "compact_html", "compact_style", "render_page", "render_section"]
+
+# End tags that a parser supplies by itself, with the space behind them, which shows nowhere in tables and lists.
+_END_TAGS = re.compile(r"</(?:td|th|tr|thead|tbody|li|dt|dd|option)>\s*")
+# The lines of a chart's axis, as charts/rows.py draws them behind each of its rows.
+_GRID = re.compile(r'(?:<line class="(?:grid|zero|limit)" x1="[\d.]+%" x2="[\d.]+%" y1="0" y2="100%"/>){2,}')
+# A string, which stays; a mark that needs no space around it; a colon before a value; any other space.
+_SPACE = r"(?:\s|/\*(?:(?!\*/)[\s\S])*\*/)"
+_STYLE = re.compile(rf"""("(?:[^"\\]|\\.)*")|{_SPACE}*([{{}};,]){_SPACE}*|(:)\s+|({_SPACE})+""")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of a page: its anchor, its title, the sentence that says what it found, its template and what that shows."""
+
+    id: str
+    title: str
+    lead: str
+    template: str
+    shown: Mapping[str, Any]
+
+
+def compact_html(text: str) -> str:
+    """The page without the end tags that HTML lets one omit, each grid that several rows share drawn once.
+
+    Texts of a run cannot look like either, as their angle brackets are escaped; the script at the end stays as it is.
+    """
+    body, mark, script = text.partition("<script>")
+    body = _END_TAGS.sub("", body)
+    shared = [grid for grid, times in Counter(_GRID.findall(body)).items() if times > 1]
+    names = {grid: f"grid-{number}" for number, grid in enumerate(shared, start=1)}
+    body = _GRID.sub(lambda found: _use(found.group(), names), body)
+    drawn = "".join(f'<g id="{name}">{grid}</g>' for grid, name in names.items())
+    return body.replace("</defs>", f"{drawn}</defs>", 1) + mark + script
+
+
+def compact_style(text: str) -> str:
+    """The style sheet without comments and without space that means nothing."""
+    return _STYLE.sub(_style_part, text).replace(";}", "}").strip()
+
+
+def _use(grid: str, names: dict[str, str]) -> str:
+    return f'<use href="#{names[grid]}"/>' if grid in names else grid
+
+
+def _style_part(match: re.Match[str]) -> str:
+    string, mark, colon, space = match.groups()
+    return string or mark or colon or (" " if space else "")
+
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
@@ -24,34 +74,31 @@ TEMPLATES = HERE / "templates"
 STYLES = (
     "base", "first_screen", "layout", "charts", "tables", "money", "what_if", "data", "examples", "phone", "paper"
 )  # fmt: skip
-# What no page can hold: control characters (but tab and line ends), lone surrogates, noncharacters.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 PAGE_HEADER = "font: 8pt Arial, sans-serif; color: #555;"
 # A style attribute that only places its element; texts of a run cannot look so, as their quotes are escaped.
 _PLACE = re.compile(r' style="((?:left|right|width|margin-left|margin-right):-?[0-9.]+%)"')
 # Comments that have whole lines to themselves, of a style or a script.
 _COMMENTS = re.compile(r"^[ \t]*(?://.*|/\*(?:(?!\*/)[\s\S])*\*/[ \t]*)$", re.MULTILINE)
-# What means something in Markdown anywhere, and what does so only at the start of a line.
-_MARKDOWN = re.compile(r"([\\`*_\[\]|~$])|(?<=^)([#+=-]|\d+(?=[.)](?:\s|$)))")
-
-# What can stand between backticks in a line or a table of Markdown: no backtick, bar, bracket of a tag or line's end.
-_TYPED = re.compile(r"(?! )[^`|<>&\s\\]+(?: [^`|<>&\s\\]+)*")
-# What GitHub makes a link or calls a person by, though nothing marks it: addresses, names, numbers of issues.
-_LINKING = re.compile(r"(?P<colon>:(?=//))|(?P<dot>(?<=www)\.)|(?P<sign>[@#])(?=\w)", re.IGNORECASE)
-_UNLINKED = {"colon": "&#58;", "dot": "&#46;", "@": "&#64;&#8288;", "#": "#&#8288;"}  # &#8288; is a word joiner, unseen
 
 
-def render_page(context: Mapping[str, Any], *, scripts: Sequence[str] = ()) -> str:
-    """The HTML page; `context` holds at least project, created, headline and sections.
+def render_page(context: Mapping[str, Any], sections: Sequence[Section], *, scripts: Sequence[str] = ()) -> str:
+    """The HTML page; `context` holds project, created, counted, footer and headline.
 
     `scripts` are the files of reports/scripts that the page runs, in this order.
     """
     script = "\n".join(_own_text("scripts", f"{name}.js") for name in scripts)
-    text = _environment(markdown=False).get_template("page.html.j2").render(
-        **context, say=unbroken, icons=_icons(), hold=_hold, parts_of=_parts_of, script=Markup(script),
+    bodies = [(section, render_section(section, context)) for section in sections]
+    text = _environment().get_template("page.html.j2").render(
+        context, sections=bodies, icons=_icons(), hold=_hold, parts_of=_parts_of, script=Markup(script),
         script_hash=_digest(script),
     )  # fmt: skip
-    return _styled(compact_html(_printable(text)), title=f"{context['project']} · {context['created']}")
+    return _styled(compact_html(printable(text)), title=f"{context['project']} · {context['created']}")
+
+
+def render_section(section: Section, context: Mapping[str, Any]) -> Markup:
+    """The body of a section, without its title and the sentence that opens it."""
+    template = _environment().get_template(f"sections/{section.template}.html.j2")
+    return Markup(template.render({**context, **section.shown}, say=say, hold=_hold))
 
 
 def _styled(text: str, *, title: str) -> str:
@@ -83,51 +130,18 @@ def _own_text(folder: str, name: str) -> str:
     return "\n".join(line for each in text.splitlines() if (line := each.strip()))
 
 
-def render_markdown(template: str, context: Mapping[str, Any]) -> str:
-    """The Markdown of a template; texts of a run show as they are."""
-    return _printable(_environment(markdown=True).get_template(template).render(**context, say=unbroken))
-
-
 @cache
-def _environment(*, markdown: bool) -> jinja2.Environment:
-    """One for each kind of page and process: a page is rendered several times until it fits, and compiled once."""
+def _environment() -> jinja2.Environment:
+    """One for each process: a page is rendered several times until it fits, and its templates are compiled once."""
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=not markdown, trim_blocks=True, lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined, finalize=_markdown_text if markdown else None,
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )  # fmt: skip
-
-
-def _printable(text: str) -> str:
-    return _UNPRINTABLE.sub("\ufffd", text)
-
-
-def _markdown_text(value: Any) -> str:
-    """Text of a run as one line of Markdown that shows it as it is; a list of `typeset_parts` with its commands as code."""
-    if isinstance(value, list):
-        return "".join(_code(text) if typed else _literal(re.sub(r"\s+", " ", text)) for text, typed in value).strip()
-    return _literal(" ".join(str(value).split()))
-
-
-def _code(text: str) -> str:
-    """A command or a setting as code; one that holds what code cannot show safely stands as text."""
-    return f"`{text}`" if _TYPED.fullmatch(text) else _literal(" ".join(text.split()))
-
-
-def _literal(text: str) -> str:
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = _LINKING.sub(lambda found: _UNLINKED[found[0] if found.lastgroup == "sign" else str(found.lastgroup)], text)
-    return _MARKDOWN.sub(_escaped, text)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    found = match.group()
-    # A number that would open a list: the mark behind it cannot be reached from here, so its first digit is an entity.
-    return f"&#{ord(found[0])};{found[1:]}" if found[0].isdigit() else f"\\{found}"
 
 
 def _css_text(text: str) -> str:
     """The text as the inside of a CSS string: everything but letters, digits and spaces as an escape."""
-    clean = _UNPRINTABLE.sub("\ufffd", text)[:120]
+    clean = printable(text)[:120]
     return "".join(c if c.isascii() and (c.isalnum() or c == " ") else f"\\{ord(c):x} " for c in clean)
 
 
@@ -140,15 +154,6 @@ def _parts_of(value: str) -> tuple[str, str]:
     """A formatted figure as (number, unit), so that the unit can be set smaller."""
     number, _, unit = value.partition(NBSP)
     return (number, unit) if number[:1].isdigit() or number[:1] in "+−" else (value, "")
-
-
-def date_words(created: Any) -> str:
-    """`25 November 2026` of an ISO time; anything else as it is."""
-    try:
-        moment = datetime.fromisoformat(str(created))
-    except ValueError:
-        return str(created or "")
-    return f"{moment.day} {moment:%B %Y}"
 
 
 # Drawn on a 20 x 20 grid: a tick, a speech bubble, a question mark, a warning triangle, a dash.

@@ -5,45 +5,44 @@ from typing import Any
 
 from ..core import unbroken as say
 from ..core import write_whole
-from .curated import StoredCuration, find_curation, ledger_place, read_curation
-from .damage import damage_is_named
-from .examples.examples import choose_examples
-from .first_screen import summary
-from .first_screen.curation_headline import curation_headline
-from .first_screen.headline import headline
 from .junit import junit_of_curation, junit_of_run
-from .page import date_words, render_markdown, render_page
+from .markdown import curated_markdown, evaluated_markdown
+from .page import Section, render_page
 from .sections import (
-    curation,
-    funnel,
+    data,
+    examples,
     gates,
     judgements,
-    kept_apart,
-    likeness,
-    more_examples,
+    method,
+    money,
     provenance,
     quality,
     risks,
-    rows_left,
-    rules,
-    spending,
     training,
     usage,
     what_if,
     why,
 )
-from .sections import examples as examples_section
-from .sections.method import curation_lines, method_lines
-from .sections.outline import curated_outline, evaluated_outline
-from .stored import StoredRun, read_run
+from .sections.curated import curated_headline, curated_sections
+from .sections.first_screen import headline
+from .stored import (
+    StoredCuration,
+    StoredRun,
+    damage_is_named,
+    find_curation,
+    ledger_place,
+    read_curation,
+    read_run,
+)
+from .words import date_words
 
 __all__ = ["write_report"]
 
 # The page stays under this size: its examples have the largest of these rooms that keeps it so.
 MOST_BYTES = 497_000
 SCRIPTS = (
-    "navigation", "words", "examples", "blind",
-    "numbers", "money", "gain_curve", "what_if_field", "what_if_words", "what_if",
+    "navigation", "words", "examples", "numbers", "blind",
+    "money", "gain_curve", "what_if_field", "what_if_words", "what_if",
 )  # fmt: skip
 CURATED_SCRIPTS = ("navigation",)
 TEXT_LIMITS = (4000, 3000, 2000, 1500, 1100, 900, 750, 600, 500, 400, 350, 300, 260)
@@ -68,44 +67,72 @@ def write_report(run: Path, *, examples: bool = True) -> list[Path]:
     """
     if not (run / "results.json").exists() and find_curation(run):
         with damage_is_named(run / "curate" / "summary.json", by="curate"):
-            pages = _curated_pages(read_curation(run), examples=examples)
+            pages = _curated_pages(read_curation(run), texts=examples)
     else:
         with damage_is_named(run / "results.json", by="evaluate"):
-            pages = _evaluated_pages(read_run(run), examples=examples)
+            pages = _evaluated_pages(read_run(run), texts=examples)
     for name, text in pages.items():
         write_whole(run / name, text)
     return [run / name for name in pages]
 
 
-def _curated_pages(run: StoredCuration, *, examples: bool) -> dict[str, str]:
-    context = _curated_context(run, texts=examples)
+def _curated_pages(run: StoredCuration, *, texts: bool) -> dict[str, str]:
+    keys = ("command", "seed", "hardware", "seconds", "versions", "inputs")
+    origin = {key: run.facts[key] for key in keys if key in run.facts}
+    context = {
+        "project": str(run.facts.get("project") or run.path.name),
+        "created": date_words(run.facts.get("created")),
+        "counted": f"{say.count(run.summary.get('rows_read'))} rows read",
+        "footer": f"Every number on this page is in curate/summary.json and {ledger_place(run.path)} beside it.",
+        "headline": curated_headline(run),
+    }
+    sections = [
+        *curated_sections(run, texts=texts),
+        method.curated_section(run),
+        provenance.section(run, origin),
+    ]
     return {
-        "report.html": render_page(context, scripts=CURATED_SCRIPTS),
-        "report.md": render_markdown("curated.md.j2", context),
+        "report.html": render_page(context, _there(sections), scripts=CURATED_SCRIPTS),
+        "report.md": curated_markdown(run, project=context["project"], headline=context["headline"]),
         "junit.xml": junit_of_curation(run),
     }
 
 
-def _evaluated_pages(run: StoredRun, *, examples: bool) -> dict[str, str]:
-    context = _context(run, examples=examples)
+def _evaluated_pages(run: StoredRun, *, texts: bool) -> dict[str, str]:
+    results = run.results
+    tested = (results.get("quality") or {}).get(run.candidate or "", {}).get("n")
+    context = {
+        "project": str(results.get("project") or run.path.name),
+        "created": date_words(results.get("created")),
+        "counted": f"{say.count(tested)} test requests" if tested else "",
+        "footer": "Every number on this page is in results.json beside it.",
+        "headline": headline(run),
+    }
     return {
-        "report.html": _fitting_html(run, context),
-        "report.md": render_markdown("report.md.j2", context),
+        "report.html": _fitting_html(run, context, texts=texts),
+        "report.md": evaluated_markdown(run, project=context["project"], headline=context["headline"]),
         "junit.xml": junit_of_run(run),
     }
 
 
-def _fitting_html(run: StoredRun, context: dict[str, Any]) -> str:
+def _fitting_html(run: StoredRun, context: dict[str, Any], *, texts: bool) -> str:
     """The page, its example texts cut no shorter and its rows no fewer than its size demands."""
-    if context["examples"] is None:
-        return render_page(context, scripts=SCRIPTS)
+    before, after = _sections(run, texts=texts)
+
+    def drawn(chosen: examples.Examples | None) -> str:
+        sections = _there([*before, examples.section(run, chosen), *after])
+        linked = chosen.checks if chosen else ()  # rules that an example breaks are linked to it
+        return render_page({**context, "linked": linked}, sections, scripts=SCRIPTS)
+
+    if not (texts and run.pairs and run.outputs):
+        return drawn(None)
     # Each room is smaller than the one before. Most runs fit the first; else halving finds the largest that fits.
     first, last, middle, fitting, text = 0, len(ROOM) - 1, 0, "", ""
     while first <= last:
-        chosen = choose_examples(run, **ROOM[middle]) if middle else context["examples"]
+        chosen = examples.choose_examples(run, **ROOM[middle])
         too_large = chosen.characters() > MOST_BYTES  # so large that it need not be drawn
-        text = "" if too_large else render_page(context | {"examples": chosen}, scripts=SCRIPTS)
-        if text and _fits(text):
+        text = "" if too_large else drawn(chosen)
+        if text and len(text.encode()) <= MOST_BYTES:
             fitting, last = text, middle - 1
         else:
             first = middle + 1
@@ -113,81 +140,23 @@ def _fitting_html(run: StoredRun, context: dict[str, Any]) -> str:
     return fitting or text  # a page too large even so is the one with the smallest room
 
 
-def _fits(text: str) -> bool:
-    return len(text.encode()) <= MOST_BYTES
+def _sections(run: StoredRun, *, texts: bool) -> tuple[list[Section | None], list[Section | None]]:
+    """The sections of an evaluated run before its examples and after them."""
+    curated = read_curation(run.path) if find_curation(run.path) else None
+    before = [why.section(run), gates.section(run), quality.section(run, texts=texts)]
+    after = [
+        judgements.section(run, texts=texts),
+        usage.section(run),
+        money.section(run),
+        what_if.section(run),
+        risks.section(run),
+        data.section(run, curated, texts=texts),
+        training.section(run, texts=texts),
+        method.section(run),
+        provenance.section(run, run.results.get("provenance")),
+    ]
+    return before, after
 
 
-def _context(run: StoredRun, *, examples: bool) -> dict[str, Any]:
-    """Everything that the templates show of an evaluated run."""
-    results = run.results
-    tested = (results.get("quality") or {}).get(run.candidate or "", {}).get("n")
-    shown = choose_examples(run) if examples and run.pairs and run.outputs else None
-    return {
-        "run": run,
-        "results": results,
-        "project": str(results.get("project") or run.path.name),
-        "created": date_words(results.get("created")),
-        "counted": f"{say.count(tested)} test requests" if tested else "",
-        "footer": "Every number on this page is in results.json beside it.",
-        "headline": headline(run),
-        "summary": summary,
-        "checks": rules.check_rows(run),
-        "rules": rules,
-        "sections": evaluated_outline(run, examples_shown=bool(shown and shown.rows)),
-        "examples": shown,
-        "examples_left_out": not examples,
-        "examples_section": examples_section,
-        "money": results.get("money"),
-        "risks": risks.risk_rows(run),
-        "data": results.get("data"),
-        "ledger": ledger_place(run.path),
-        "curated": read_curation(run.path) if find_curation(run.path) else None,
-        "method": method_lines(run),
-        "origin": results.get("provenance"),
-        "quality": quality,
-        "likeness": likeness,
-        "gates": gates,
-        "judgements": judgements,
-        "spending": spending,
-        "usage": usage,
-        "what_if": what_if,
-        "why": why,
-        "provenance": provenance,
-        "training": training,
-        "more_examples": more_examples,
-        "curation": curation,
-        "funnel": funnel,
-        "kept_apart": kept_apart,
-        "rows_left": rows_left,
-    }
-
-
-def _curated_context(run: StoredCuration, *, texts: bool) -> dict[str, Any]:
-    """Everything that the templates show of a run that was curated alone."""
-    facts = run.facts
-    origin = {
-        **{key: facts[key] for key in ("command", "seed", "hardware", "seconds", "versions", "inputs") if key in facts}
-    }
-    return {
-        "run": run,
-        "data": run.summary,
-        "texts": texts,
-        "project": str(facts.get("project") or run.path.name),
-        "created": date_words(facts.get("created")),
-        "counted": f"{say.count(run.summary.get('rows_read'))} rows read",
-        "ledger": ledger_place(run.path),
-        "footer": f"Every number on this page is in curate/summary.json and {ledger_place(run.path)} beside it.",
-        "headline": curation_headline(run),
-        "summary": summary,
-        "sections": curated_outline(run, origin=origin),
-        "checks": curation.style_rows(run.summary),
-        "method": curation_lines(run),
-        "origin": origin,
-        "curation": curation,
-        "funnel": funnel,
-        "kept_apart": kept_apart,
-        "rows_left": rows_left,
-        "provenance": provenance,
-        "spending": spending,
-        "money": None,
-    }
+def _there(sections: list[Section | None]) -> list[Section]:
+    return [section for section in sections if section is not None]

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from ..core import say
+from ..core import printable, quoted_page, say
 from .check import pair_columns
 from .evidence import Evidence, count_evidence, with_ids
 from .infer_yaml import entries_text, style_text
@@ -165,7 +165,7 @@ _SAMPLED = 1_000  # examples on which unlikely proposals are dropped
 _HABIT_FROM, _HABIT_ROWS, _MOST_HABITS = 0.5, 20, 12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class InferredStyle:
     """The style of some examples.
 
@@ -187,6 +187,12 @@ class InferredStyle:
     def found_style(self) -> bool:
         """Whether the examples agree on anything that a guide could say."""
         return self.schema is not None
+
+    def __repr__(self) -> str:
+        return printable(f"{self.message}\n\n{self.text}".rstrip())
+
+    def _repr_html_(self) -> str:
+        return quoted_page(repr(self))
 
 
 def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", seed: int = 0) -> InferredStyle:

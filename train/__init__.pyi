@@ -1,4 +1,3 @@
-from .batches import common_beginning as common_beginning
 from .distributed import living_nodes as living_nodes
 from .distributed import on_workers as on_workers
 from .distributed import plan_workers as plan_workers
@@ -6,8 +5,8 @@ from .examples import drop_long as drop_long
 from .examples import pair_notices as pair_notices
 from .examples import preview as preview
 from .examples import token_lengths as token_lengths
-from .fit import TrainResult as TrainResult
 from .fit import fit as fit
+from .log import TrainResult as TrainResult
 from .log import need_trackers as need_trackers
 from .loop import Callback as Callback
 from .loop import StepReport as StepReport
@@ -17,6 +16,7 @@ from .model.adapter import merged_adapter as merged_adapter
 from .model.attention import own_attention as own_attention
 from .model.chat import answer_margins as answer_margins
 from .model.chat import chat_messages as chat_messages
+from .model.chat import common_beginning as common_beginning
 from .model.chat import encode_prompts as encode_prompts
 from .model.chat import encode_texts as encode_texts
 from .model.chat import end_of_turn as end_of_turn
@@ -26,8 +26,6 @@ from .model.folder import fingerprint as fingerprint
 from .model.gguf import conversion_command as conversion_command
 from .model.gguf import gguf_source as gguf_source
 from .model.gguf import write_gguf as write_gguf
-from .model.kernels import arranged as arranged
-from .model.kernels import can_arrange as can_arrange
 from .model.kernels import fast_norms as fast_norms
 from .model.load import EMBEDDED_HUB_NAME as EMBEDDED_HUB_NAME
 from .model.load import EMBEDDED_NAME as EMBEDDED_NAME
@@ -39,6 +37,9 @@ from .model.load import load_model as load_model
 from .model.load import token_counter as token_counter
 from .model.merge import MergeResult as MergeResult
 from .model.merge import merge as merge
+from .model.precision import can_pack as can_pack
+from .model.precision import format_notices as format_notices
+from .model.precision import packed_product as packed_product
 from .model.provenance import CardFacts as CardFacts
 from .model.provenance import read_record as read_record
 from .model.provenance import refresh_card as refresh_card

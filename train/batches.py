@@ -5,27 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .examples import Example
+import torch
+from torch import Tensor
 
-__all__ = ["Batch", "Layout", "collate", "common_beginning", "epoch_order", "length_order"]
+from .examples import Example
+from .model.attention import Layout
+from .model.chat import common_beginning
+
+__all__ = ["Batch", "collate", "epoch_order", "length_order"]
 
 POOL = 16  # batches that are sorted by length together: 21 to 30% less padding, and batches still differ by epoch
-
-
-@dataclass(frozen=True)
-class Layout:
-    """A batch as one sequence without padding: `[common beginning | rest of row 1 | rest of row 2 | ...]`.
-
-    The beginning that all rows share (the template's own words, a guide) is computed once. Only attention needs the
-    rests as rows of `longest` tokens: `gather` `(rows * longest,)` holds the place in the sequence of each place in
-    those rows (padding points at some token), `scatter` `(tokens - shared,)` the way back.
-    """
-
-    shared: int
-    rows: int
-    longest: int
-    gather: Any
-    scatter: Any
 
 
 @dataclass(frozen=True)
@@ -37,11 +26,11 @@ class Batch:
     the rows they belong to.
     """
 
-    ids: Any
-    positions: Any
-    places: Any
-    labels: Any
-    owners: Any
+    ids: Tensor
+    positions: Tensor | None
+    places: Tensor
+    labels: Tensor
+    owners: Tensor
     rows: int
     tokens: int  # real tokens of all rows, padding left out, common beginnings counted in each row
     computed: int  # tokens that the model computes: fewer with a common beginning, more with padding
@@ -74,8 +63,6 @@ def collate(examples: Sequence[Example], *, device: Any, one_sequence: bool = Fa
 
 def _padded(examples: Sequence[Example], *, device: Any) -> Batch:
     """Padding needs no mask: it stands on the right and attention looks left."""
-    import torch
-
     longest = max(len(e.ids) for e in examples)
     ids = torch.zeros(len(examples), longest, dtype=torch.long)
     for row, example in enumerate(examples):
@@ -85,8 +72,6 @@ def _padded(examples: Sequence[Example], *, device: Any) -> Batch:
 
 
 def _in_one_sequence(examples: Sequence[Example], *, device: Any) -> Batch:
-    import torch
-
     shared = _shared(examples)
     rests = [e.ids[shared:] for e in examples]
     longest = max(len(rest) for rest in rests)
@@ -108,12 +93,6 @@ def _in_one_sequence(examples: Sequence[Example], *, device: Any) -> Batch:
     )  # fmt: skip
 
 
-def common_beginning(rows: Sequence[Sequence[int]]) -> int:
-    """How many first items all rows have in common: in sorted order, what the first and the last share, all share."""
-    low, high = min(map(tuple, rows)), max(map(tuple, rows))
-    return next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
-
-
 def _shared(examples: Sequence[Example]) -> int:
     """How many first tokens all rows have in common, the last one of a prompt left out: it predicts a label."""
     if len(examples) < 2:
@@ -122,11 +101,15 @@ def _shared(examples: Sequence[Example]) -> int:
 
 
 def _batch(
-    examples: Sequence[Example], *, ids: Any, positions: Any, starts: Sequence[int], layout: Layout | None, device: Any
+    examples: Sequence[Example],
+    *,
+    ids: Tensor,
+    positions: Tensor | None,
+    starts: Sequence[int],
+    layout: Layout | None,
+    device: Any,
 ) -> Batch:
     """`starts[row] + n` is the place of the row's token n, for all tokens that predict a label."""
-    import torch
-
     places, labels, owners = [], [], []
     for row, (example, start) in enumerate(zip(examples, starts, strict=True)):
         places += range(start + example.prompt_tokens - 1, start + len(example.ids) - 1)

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 
 from ..core import ConfigError, DataError, RunBroken, disk_refusal, say, write_whole
 from .examples import Example, drop_long, pair_notices, to_examples
-from .log import need_trackers, tracking, write_trainer_state
+from .log import TrainResult, need_trackers, tracking, write_trainer_state
 from .loop import Callback, Loop
 from .model.adapter import write_adapter
 from .model.kernels import attach_adapter, detach_adapter, recomputed
@@ -28,45 +28,9 @@ from .processes import Processes
 from .settings import TrainSettings, resolve_settings
 from .steps import fast_paths
 
-__all__ = ["TrainResult", "fit"]
+__all__ = ["fit"]
 
 HIGHEST = 20  # pairs with the highest losses that are named
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What a fit did. Losses are means per learnt token; `train_loss` is that of the last epoch's steps.
-
-    `validation_loss` is the best one, at `best_step`, whose adapter was kept; None without validation pairs.
-    `tokens_per_second` counts real tokens, prompt and output, over the steps alone. `settings` are those that were
-    used, `highest_losses` the train pairs that were learnt worst: `{id, loss, first_loss, tokens}`.
-    """
-
-    adapter: Path
-    steps: int
-    seconds: float
-    tokens_per_second: float
-    train_loss: float
-    validation_loss: float | None
-    best_step: int
-    stopped_early: bool
-    skipped_steps: int
-    trainable_parameters: int
-    peak_memory_bytes: int
-    dtype: str
-    threads: int
-    train_pairs: int
-    validation_pairs: int
-    longest_tokens: int
-    settings: TrainSettings
-    highest_losses: tuple[dict[str, Any], ...]
-    log: tuple[dict[str, Any], ...]
-    notices: tuple[str, ...]
-
-    def summary(self) -> dict[str, Any]:
-        """What stands in `summary.json`."""
-        table = {name: value for name, value in asdict(self).items() if name not in ("adapter", "log")}
-        return {**table, "notices": list(self.notices), "highest_losses": list(self.highest_losses)}
 
 
 def fit(
@@ -183,7 +147,7 @@ def _write(
         loop.write_log()
         write_whole(out / "pair_losses.jsonl", "".join(lines))
         write_trainer_state(out / "trainer_state.json", result)
-        write_adapter(out / "adapter", loop.adapted, model=model, settings=loop.settings, result=result, facts=facts)
+        write_adapter(out / "adapter", loop.adapted, model=model, training=result.summary(), facts=facts)
         write_whole(out / "summary.json", json.dumps({**result.summary(), **beside}, indent=1) + "\n")
     except OSError as error:
         raise RunBroken(

@@ -1,4 +1,4 @@
-"""The log in the format of transformers' own trainer, for tools that read that."""
+"""What a fit did, and its log in the format of transformers' own trainer, for tools that read that."""
 
 import json
 import math
@@ -6,19 +6,20 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core import ConfigError, write_whole
+from .settings import TrainSettings
 
 if TYPE_CHECKING:
-    from .fit import TrainResult
     from .loop import StepReport
 
 __all__ = [
     "TensorBoard",
+    "TrainResult",
     "need_trackers",
     "tracking",
     "trainer_state",
@@ -30,7 +31,43 @@ __all__ = [
 NAMES = {"train_loss": "loss", "gradient_norm": "grad_norm", "learning_rate": "learning_rate"}
 
 
-def trainer_state(result: "TrainResult") -> Any:
+@dataclass(frozen=True)
+class TrainResult:
+    """What a fit did. Losses are means per learnt token; `train_loss` is that of the last epoch's steps.
+
+    `validation_loss` is the best one, at `best_step`, whose adapter was kept; None without validation pairs.
+    `tokens_per_second` counts real tokens, prompt and output, over the steps alone. `settings` are those that were
+    used, `highest_losses` the train pairs that were learnt worst: `{id, loss, first_loss, tokens}`.
+    """
+
+    adapter: Path
+    steps: int
+    seconds: float
+    tokens_per_second: float
+    train_loss: float
+    validation_loss: float | None
+    best_step: int
+    stopped_early: bool
+    skipped_steps: int
+    trainable_parameters: int
+    peak_memory_bytes: int
+    dtype: str
+    threads: int
+    train_pairs: int
+    validation_pairs: int
+    longest_tokens: int
+    settings: TrainSettings
+    highest_losses: tuple[dict[str, Any], ...]
+    log: tuple[dict[str, Any], ...]
+    notices: tuple[str, ...]
+
+    def summary(self) -> dict[str, Any]:
+        """What stands in `summary.json`."""
+        table = {name: value for name, value in asdict(self).items() if name not in ("adapter", "log")}
+        return {**table, "notices": list(self.notices), "highest_losses": list(self.highest_losses)}
+
+
+def trainer_state(result: TrainResult) -> Any:
     """The fit as a `transformers.TrainerState`: a line of its history for each step and each validation loss."""
     from transformers import TrainerState
 
@@ -53,7 +90,7 @@ def trainer_state(result: "TrainResult") -> Any:
     )
 
 
-def _history(result: "TrainResult") -> list[dict[str, float]]:
+def _history(result: TrainResult) -> list[dict[str, float]]:
     lines = []
     for told in result.log:
         at = {"epoch": told["epoch"], "step": told["step"]}
@@ -68,7 +105,7 @@ def _history(result: "TrainResult") -> list[dict[str, float]]:
     return lines
 
 
-def write_trainer_state(path: Path, result: "TrainResult") -> None:
+def write_trainer_state(path: Path, result: TrainResult) -> None:
     """The state as the JSON file that `TrainerState.load_from_json` reads."""
     write_whole(path, json.dumps(asdict(trainer_state(result)), indent=2, sort_keys=True) + "\n")
 

@@ -11,7 +11,6 @@ from typing import Any
 import polars as pl
 
 from ...style import render_fields
-from ..read.columns import named_once
 from ..read.pair_table import TURNS, stored_turns
 from ..read.pairs import RawPairs
 from .personal import Masks, find_personal, mask_for, mask_text, may_hold_personal, places_in, replace_places
@@ -19,15 +18,12 @@ from .personal import Masks, find_personal, mask_for, mask_text, may_hold_person
 __all__ = [
     "NAMES",
     "TEXTS",
-    "find_personal_places",
     "find_places",
     "group_masks",
     "mask_groups",
     "mask_outside",
-    "mask_pairs",
     "mask_part",
     "merge_personal",
-    "personal_counts",
     "personal_note",
     "places_in_value",
 ]
@@ -37,11 +33,6 @@ NAMES = ("id", "group")
 TEXTS = ("input", "output", "system")
 _SHOWN = 20  # places that the summary lists
 _SCHEMA = {"row": pl.UInt32, "where": pl.String, "what": pl.String, "start": pl.Int64, "end": pl.Int64}
-
-
-def find_personal_places(raw: RawPairs) -> pl.DataFrame:
-    """`find_places` of all pairs that were read."""
-    return find_places(raw.pairs)
 
 
 def find_places(pairs: pl.DataFrame) -> pl.DataFrame:
@@ -98,11 +89,6 @@ def places_in_value(text: str, path: Sequence[str]) -> list[tuple[str, int, int]
     return []
 
 
-def personal_counts(places: pl.DataFrame, *, masked: bool) -> dict[str, Any]:
-    """What was found as the summary says it: rows, masked, found (places of each sort), and the first twenty places."""
-    return merge_personal([personal_note(places)], masked=masked)
-
-
 def personal_note(places: pl.DataFrame) -> dict[str, Any]:
     """What the summary needs of the places in a part of the pairs, as JSON has it: rows, found, the first places."""
     return {
@@ -113,7 +99,10 @@ def personal_note(places: pl.DataFrame) -> dict[str, Any]:
 
 
 def merge_personal(parts: Sequence[Mapping[str, Any]], *, masked: bool) -> dict[str, Any]:
-    """`personal_counts` of all pairs, from the notes of their parts, in the order of the rows; no row is in two parts."""
+    """What was found as the summary says it, from the notes of all parts in the order of the rows.
+
+    rows, masked, found (places of each sort), and the first twenty places.
+    """
     found: Counter[str] = Counter()
     for part in parts:
         found.update(part["found"])
@@ -129,21 +118,13 @@ def merge_personal(parts: Sequence[Mapping[str, Any]], *, masked: bool) -> dict[
 _PIECE = re.compile(r"[^\s\"]*@[^\s\"]*|\+?\d[\d ()./-]{5,}\d|\b[A-Z]{2}\d\d[A-Z0-9 ]{4,}")
 
 
-def mask_pairs(raw: RawPairs, places: pl.DataFrame) -> RawPairs:
-    """The pairs with `[E-MAIL]`, `[PHONE]`, `[CARD]`, `[IBAN]` in place of all personal data, whose `places` are given.
-
-    One value has one mask within a row, a second value of its sort becomes `[E-MAIL 2]`: what refers to the same still
-    does. Groups are numbered over all rows, so that different ones stay different. A row whose id holds personal data,
-    or is a hash of it, is called like a row without id: by the hash of its masked texts, which stays when rows are added.
-    """
-    pairs = mask_groups(mask_part(raw.pairs, places), group_masks(raw.pairs["group"]))
-    return replace(mask_outside(raw), pairs=named_once(pairs)[0])
-
-
 def mask_part(pairs: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a pair table, sorted by `row`, with masks as `mask_pairs` sets them, from what each row holds by itself.
+    """The pairs, sorted by `row`, with `[E-MAIL]`, `[PHONE]`, `[CARD]`, `[IBAN]` in place of personal data.
 
-    Groups are as they were, and ids may be there twice: these depend on the other rows.
+    `places` are those of the data. One value has one mask within a row, a second value of its sort becomes `[E-MAIL 2]`:
+    what refers to the same still does. A row whose id holds personal data, or is a hash of it, is called like a row
+    without id: by the hash of its masked texts, which stays when rows are added. Groups are as they were, and ids may be
+    there twice: these depend on the other rows.
     """
     hit = pairs["row"].is_in(places["row"].unique().implode())
     return pl.concat([pairs.filter(~hit), _masked(pairs.filter(hit), places)]).sort("row")

@@ -26,7 +26,6 @@ from .quality import FAULTS, TOLD_SCHEMA, Quality, find_faults, judge_quality
 __all__ = [
     "Checked",
     "Examined",
-    "check_rows",
     "examine",
     "judge",
     "merge_examined",
@@ -184,19 +183,6 @@ class Checked:
     def _said_of(self, rows: np.ndarray) -> pl.DataFrame:
         asked = pl.DataFrame({"index": pl.Series(rows, dtype=pl.UInt32)})
         return asked.join(self.first, on="index", how="left", maintain_order="left")
-
-
-def check_rows(
-    pairs: pl.DataFrame,
-    style: StyleSchema | None,
-    *,
-    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
-) -> Checked:
-    """What the quality checks and the style schema, where there is one, say about each output.
-
-    Evidence never repeats personal data, masked or not. `count_tokens` is for lengths in tokens.
-    """
-    return judge([examine(pairs, style, count_tokens)], pairs)
 
 
 def judge(parts: Sequence[Examined], names: pl.DataFrame) -> Checked:

@@ -1,93 +1,25 @@
-"""Curating in parts, from files to a run: the counterpart of `read_pairs`, `curate` and `write_curated`."""
+"""Curating in a job whose parts are stored: from files to a run, resumed where it was killed."""
 
 import hashlib
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from io import BytesIO
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import polars as pl
-
 from ...core import Clock
 from ...style import StyleSchema
-from ..pipeline import some_train
+from ..pipeline import CuratedParts, curate_parts
 from ..read.file_parts import MOST_BYTES, FilePart
-from ..read.pairs import RawPairs
+from ..read.pairs import read_parts
 from ..settings import DataSettings
 from ..split.given import HeldSplits
-from ..steps import resolve
-from ..summary import build_ledger, summarise
-from ..write import curated_folder, split_part, write_part, write_summary
-from .prepare import Asked, prepare_in_parts
-from .read import ReadInParts, read_in_parts
-from .tasks import Job, Result, Table, Task
+from ..steps import Asked
+from .tasks import Job
 
-__all__ = ["CuratedInParts", "bucket_count", "curate_in_parts", "fingerprint"]
+__all__ = ["bucket_count", "curate_files", "fingerprint"]
 
 
-@dataclass(frozen=True)
-class CuratedInParts:
-    """What curating in parts gives; the texts lie in the job's storage until `write` has put them into a run.
-
-    raw: as read, without texts. ledger, summary: as of `Curated`.
-    """
-
-    raw: RawPairs
-    ledger: pl.DataFrame
-    summary: dict[str, Any]
-    _job: Job = field(repr=False)
-    _offsets: Sequence[int] = field(repr=False)
-    _good: pl.DataFrame = field(repr=False)  # row, reference_ok of the pairs
-
-    def write(self, run: Path) -> Path:
-        """Write a file per part of each split, the set-aside pairs and the ledger, and the summary; the folder.
-
-        The folder appears whole or not at all.
-
-        Raises:
-            RunBroken: the disk is full or refuses; the same command goes on where this one stopped.
-        """
-        started = time.perf_counter()
-        parts = len(self._offsets)
-        # A ledger of its own has a stage of its own: rows that were placed meanwhile may stand elsewhere.
-        ledger = self.ledger.join(self._good, on="row", how="left", maintain_order="left")
-        # What a person took out is written as it was read.
-        ledger = ledger.with_columns(pl.col("reference_ok").fill_null(True))
-        stage = f"write {hashlib.sha256(ledger.hash_rows(seed=0).to_numpy().tobytes()).hexdigest()[:8]}"
-        self._job.run([self._written(stage, part, ledger) for part in range(parts)])
-        with curated_folder(run) as folder:
-            for part in range(parts):
-                write_part(folder, part, dict(self._job.read([Table(stage, part, "files")]).iter_rows()))
-            seconds = {**self.summary["seconds"], "write": round(time.perf_counter() - started, 4)}
-            write_summary(folder, {**self.summary, "seconds": seconds}, parts=parts)
-        return Path(run) / "curate"
-
-    def _written(self, stage: str, part: int, ledger: pl.DataFrame) -> Task:
-        """The task that makes a part's files, its rows of the ledger among what it is given."""
-        rows = ledger["row"].to_numpy()
-        bounds = [*self._offsets, np.iinfo(np.uint32).max]
-        a, b = np.searchsorted(rows, bounds[part], side="right"), np.searchsorted(rows, bounds[part + 1], side="right")
-        tables = {name: [Table("measure", part, name)] for name in ("pairs", "left")}
-        return Task(stage, part, part_files, tables, parameters={"ledger": ledger[int(a) : int(b)]})
-
-
-def part_files(pairs: pl.DataFrame, left: pl.DataFrame, *, ledger: pl.DataFrame) -> Result:
-    """The files of one part of a run: name and content."""
-    table = BytesIO()
-    ledger.drop("reference_ok").write_parquet(table)
-    files = {**split_part(pl.concat([pairs, left]), ledger), "ledger": table.getvalue()}
-    return Result(
-        {"files": pl.DataFrame({"name": list(files), "content": list(files.values())}, schema=_FILES, strict=True)}
-    )
-
-
-_FILES = {"name": pl.String, "content": pl.Binary}
-
-
-def curate_in_parts(
+def curate_files(
     job: Job,
     path: Path,
     data: DataSettings,
@@ -98,7 +30,7 @@ def curate_in_parts(
     buckets: int,
     parts: Sequence[FilePart] | None = None,
     most_bytes: int = MOST_BYTES,
-) -> CuratedInParts:
+) -> CuratedParts:
     """Clean pairs, leak-proof splits and a ledger, as `curate` gives them with `method = "candidates"`, row for row.
 
     `buckets` are the parts that keys are exchanged in; neither they nor the workers of the job change anything in the
@@ -110,31 +42,17 @@ def curate_in_parts(
         RunBroken: the storage or the workers fail; the same job goes on where it stopped.
     """
     clock = Clock({})
-    read = read_in_parts(job, path, data, parts=parts, most_bytes=most_bytes)
+    read = read_parts(job, path, data, parts=parts, most_bytes=most_bytes)
     clock.lap("read")
-    ready = prepare_in_parts(job, read, asked, buckets=buckets, clock=clock)
-    found = resolve(
-        ready, settings=asked.settings, held=held, seed=seed, clock=clock,
-        check=lambda kept, outcomes: some_train(kept, ready.raw, outcomes),
-    )  # fmt: skip
-    ledger = build_ledger(ready.raw, found.outcomes, found.table["split"], ready.corpus.content)
-    summary = summarise(
-        ready, found, ledger, asked.style, settings=asked.settings, identifiers=asked.identifiers,
-        threshold_table=None, seconds=clock.seconds,
-    )  # fmt: skip
-    summary["cluster"] = _said(job, read, buckets)
-    return CuratedInParts(ready.raw, ledger, summary, job, read.offsets, found.table.select("row", "reference_ok"))
-
-
-def _said(job: Job, read: ReadInParts, buckets: int) -> dict[str, Any]:
-    """How the work was divided, and where it was uneven."""
-    return {
+    done = curate_parts(job, read, asked, held=held, seed=seed, buckets=buckets, clock=clock)
+    divided = {  # how the work was divided, and where it was uneven
         "parts": len(read.tables),
         "buckets": buckets,
         "workers": job.executor.workers,
         "largest_part": max(read.sizes, default=0),
         "peak_bytes": job.memory(),
     }
+    return replace(done, summary={**done.summary, "cluster": divided})
 
 
 def fingerprint(

@@ -22,7 +22,7 @@ from ..match.ngrams import sorted_once
 from ..match.signed import near_texts
 from .tasks import Job, Result, Table, Task
 
-__all__ = ["StoredPairs", "across_in_parts", "alike_in_parts"]
+__all__ = ["StoredPairs", "stored_between", "stored_candidates"]
 
 _MOST = 2**32  # texts: a number has 32 bits
 _TEXTS = 1 << 16  # whose bands are made at once
@@ -48,13 +48,13 @@ class StoredPairs:
         return _read_pairs(self.job, self.tables)
 
 
-def alike_in_parts(
+def stored_candidates(
     job: Job, stage: str, texts: Sequence[Table], offsets: np.ndarray, threshold: float, *, caps: Caps = CAPS
 ) -> StoredPairs:
     """The candidates that reach the threshold, as `candidate_tiles` gives them, by the numbers of the texts.
 
-    `stage` begins the names of the stored stages: one for each set of texts and threshold. `texts` are the buckets, each
-    sorted by key, `offsets` the number of each one's first text and at the end how many there are.
+    `stage` begins the names of the stored stages: one for each set of texts and threshold. `texts` are the buckets,
+    `offsets` the number of each one's first text and at the end how many there are.
 
     Raises:
         DataError: more texts than 32 bits can number.
@@ -96,7 +96,7 @@ def alike_in_parts(
     return StoredPairs(skew, job, tuple(Table(names["verify"], b, "alike") for b in buckets))
 
 
-def across_in_parts(
+def stored_between(
     job: Job,
     stage: str,
     texts: Sequence[Table],

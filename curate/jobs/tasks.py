@@ -1,4 +1,4 @@
-"""A stage's tasks over parts, and the job that runs them: what is stored is not done again."""
+"""A stage's tasks over parts, and what runs them: a job, whose stored parts are not done again, or this process alone."""
 
 import hashlib
 import json
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from ...core import Progress, RunBroken, Say, TuneworthError, peak_bytes, reset_peak, say, silent
-from .storage import Done, Lease, Storage
+from .storage import BUCKET, Done, Lease, Storage
 
 if TYPE_CHECKING:
     from .executors import Executor
 
-__all__ = ["Job", "Result", "Table", "Task", "carry_out"]
+__all__ = ["InMemory", "Job", "Result", "Table", "Task", "Work", "carry_out"]
 
 _AT_ONCE = 16  # requests to a storage behind a URL, where each takes some 20 ms
 
@@ -187,9 +187,8 @@ class Job:
                     rows[piece.bucket] = rows.get(piece.bucket, 0) + piece.rows
         return dict(sorted(rows.items()))
 
-    def put(self, stage: str, part: int, tables: Mapping[str, pl.DataFrame]) -> None:
-        """Store tables that the driver made; what was there before no longer counts."""
-        self.storage.store(stage, part, tables)
+    def forget(self, *stages: str) -> None:
+        """Nothing: a job that is begun again finds its tables."""
 
     def memory(self) -> dict[str, int]:
         """The most bytes that a task of each stage held, of the stages run or found stored."""
@@ -228,6 +227,61 @@ class Job:
             self._peaks[task.stage] = (done.peak_bytes or 0, task.part)
 
 
+class InMemory:
+    """The counterpart of a job on one machine: tasks one after another in this process, whose tables stay in its memory.
+
+    What a stage function raises passes as it is.
+    """
+
+    def __init__(self) -> None:
+        self._tables: dict[tuple[str, int], Mapping[str, pl.DataFrame]] = {}
+
+    def run(self, tasks: Sequence[Task]) -> list[Any]:
+        """Carry out the tasks of a stage; their notes, in the order of the tasks."""
+        notes = []
+        for task in tasks:
+            result = self._carry_out(task)
+            self.put(task.stage, task.part, result.tables)
+            notes.append(result.note)
+        return notes
+
+    def ask(self, tasks: Sequence[Task]) -> list[Result]:
+        """Carry out tasks whose tables are not kept, in the order of the tasks."""
+        return [self._carry_out(task) for task in tasks]
+
+    def read(
+        self, tables: Sequence[Table], columns: Sequence[str] | None = None, bucket: int | None = None
+    ) -> pl.DataFrame:
+        """Tables concatenated in this order; no columns where no part has them."""
+        found = [self._tables[table.stage, table.part].get(table.name) for table in tables]
+        frames = [frame if frame is None or columns is None else frame.select(columns) for frame in found]
+        if bucket is not None:
+            frames = [_of_bucket(frame, bucket) for frame in frames]
+        return _concatenated(frames)
+
+    def put(self, stage: str, part: int, tables: Mapping[str, pl.DataFrame]) -> None:
+        """Keep tables that the driver made."""
+        self._tables[stage, part] = tables
+
+    def forget(self, *stages: str) -> None:
+        """Let go of the tables of stages that no task needs any more."""
+        self._tables = {key: tables for key, tables in self._tables.items() if key[0] not in stages}
+
+    def _carry_out(self, task: Task) -> Result:
+        frames = {name: self.read(tables, task.columns, task.bucket) for name, tables in task.tables.items()}
+        return task.function(**frames, **task.parameters)
+
+
+Work = Job | InMemory  # what a driver gives its tasks to
+
+
+def _of_bucket(frame: pl.DataFrame | None, bucket: int) -> pl.DataFrame | None:
+    if frame is None or BUCKET not in frame.columns:
+        return frame
+    mine = frame[BUCKET] == bucket
+    return frame if mine.all() else frame.filter(mine)
+
+
 def _frame(
     storage: Storage, tables: Sequence[Table], *, columns: Sequence[str] | None = None, bucket: int | None = None
 ) -> pl.DataFrame:
@@ -235,7 +289,10 @@ def _frame(
         return storage.load(table.stage, table.part, table.name, columns=columns, bucket=bucket)
 
     with ThreadPoolExecutor(_AT_ONCE if storage.is_remote else 1) as threads:
-        found = list(threads.map(load, tables))
+        return _concatenated(list(threads.map(load, tables)))
+
+
+def _concatenated(found: Sequence[pl.DataFrame | None]) -> pl.DataFrame:
     # A stage that had nothing to say may have stored a frame without columns.
     frames = [frame for frame in found if frame is not None and frame.width]
     # Where a part's column is all null it has no type of its own: the others' counts.

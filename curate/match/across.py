@@ -15,11 +15,11 @@ from .ngrams import distinct, gram_sets
 from .segments import segment_pairs, segment_seconds
 from .signed import SignedSets, signed_texts
 
-__all__ = ["SMALL", "alike_texts_between", "runs_of", "verified_texts"]
+__all__ = ["alike_texts_between", "runs_of", "verified_texts"]
 
 _FEW, _MANY = 64_000_000, 192_000_000  # characters of the smaller and the larger side compared at once: some 1 GB
 _NUMBERED = 24_000_000  # characters whose grams are numbered at once: about 1 GB
-SMALL = 30_000_000  # characters up to which numbering their grams is as fast: 150,000 lines
+_SMALL = 30_000_000  # characters up to which numbering their grams is as fast: 150,000 lines
 _PAIRS = 1_000_000  # looked at together: about 100 MB
 _ENTRIES = 1_000_000  # texts of one run
 _SAMPLE = 20_000  # texts of each side from which the meetings of prefixes are reckoned
@@ -30,7 +30,7 @@ def alike_texts_between(left: pl.Series, right: pl.Series, threshold: float) -> 
     """Every pair of a text in `left` and one in `right` (places) at or above the threshold: exact, in parts."""
     t = as_fraction(threshold)
     lengths = [texts.str.len_chars().to_numpy().astype(np.int64) for texts in (left, right)]
-    if lengths[0].sum() + lengths[1].sum() < SMALL:
+    if lengths[0].sum() + lengths[1].sum() < _SMALL:
         yield from _numbered(left, right, t)
         return
     if lengths[0].sum() > lengths[1].sum():

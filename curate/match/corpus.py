@@ -1,173 +1,100 @@
-"""The texts of all pairs, asked for by row: what deciding about rows needs of them, wherever they lie."""
+"""The pairs by row, wherever their texts lie: numbers here, texts asked for by row."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from ..check.facts import text_facts
-from ..read.normalise import Compared, distinct_texts, whole_rows
-from .across import SMALL, alike_texts_between
-from .candidates import Method, Skew, alike_by, choose_method
-from .join import AlikePairs, alike_tiles, alike_tiles_between
-from .ngrams import GramSets, gram_sets
+from ..jobs.tasks import InMemory, Result, Table, Task, Work
+from ..read.normalise import content_hash, row_hashes
+from ..texts import AskedMethod, Join, StoredTexts, Texts, TextsHere
+from .join import AlikePairs
 from .subjects import input_facts
 
-__all__ = ["AskedMethod", "Corpus", "Join", "TextsInMemory", "first_rows"]
-
-AskedMethod = Literal["auto", "exact", "candidates"]
+__all__ = ["AskedMethod", "Corpus", "Join", "first_rows"]
 
 
-@dataclass(frozen=True)
-class Join:
-    """The pairs of alike inputs: how they are found, and the pairs of texts, left before right, each once, in parts.
+@dataclass
+class Corpus:
+    """The pairs by row: a position in the table of all pairs. Texts are known by numbers; what one says is asked for.
 
-    skew: how uneven the buckets of candidates were, known once the pairs have been drawn.
+    pairs: `row, id, group, split`. content: 128 bits of each normalised pair as hex. lengths: characters of each row's
+    output. text, output: the number of each row's normalised input (without identifiers) and output, without gaps.
     """
 
-    method: Method
-    pairs: Callable[[], Iterator[AlikePairs]]
-    skew: Callable[[], Skew]
+    pairs: pl.DataFrame
+    content: pl.Series
+    lengths: np.ndarray
+    text: np.ndarray
+    output: np.ndarray
+    _inputs: Texts
+    _outputs: Texts
+    _looked_up: "_Rows"
 
-
-class Corpus(Protocol):
-    """The pairs by row: a position in the pair table. Texts are known by numbers; what one says is asked for by rows.
-
-    pairs: the pair table, with `row, id, group, split` at least. content: 128 bits of each normalised pair as hex.
-    text, output: the number of each row's normalised input and output, without gaps.
-    """
-
-    @property
-    def pairs(self) -> pl.DataFrame: ...  # noqa: D102 - the class says it
-    @property
-    def content(self) -> pl.Series: ...  # noqa: D102
-    @property
-    def text(self) -> np.ndarray: ...  # noqa: D102
-    @property
-    def output(self) -> np.ndarray: ...  # noqa: D102
+    @classmethod
+    def of(
+        cls, job: Work, numbers: Sequence[pl.DataFrame], *, identifiers: Collection[str] = (), buckets: int = 1
+    ) -> "Corpus":
+        """The corpus of measured parts, whose `numbers` these are; each text comes to lie once, in one of so many buckets."""
+        every = pl.concat(numbers)
+        text, inputs = _numbered(job, every["input"], "inputs", parts=len(numbers), buckets=buckets)
+        output, outputs = _numbered(job, every["output"], "outputs", parts=len(numbers), buckets=buckets)
+        rows = _Rows(
+            job, np.concatenate(([0], np.cumsum([len(part) for part in numbers], dtype=np.int64))), identifiers
+        )
+        return cls(
+            every.select("row", "id", "group", "split"), every["content"],
+            every["length"].to_numpy().astype(np.int64), text, output, inputs, outputs, rows,
+        )  # fmt: skip
 
     def inputs(self, rows: np.ndarray) -> list[str]:
         """The normalised inputs of these rows, without identifiers."""
-        ...
+        return self._inputs.of(self.text[rows])
 
     def outputs(self, rows: np.ndarray) -> list[str]:
         """The normalised outputs of these rows."""
-        ...
+        return self._outputs.of(self.output[rows])
+
+    def requests(self, rows: np.ndarray) -> list[str]:
+        """The inputs of these rows as they are."""
+        return self._looked_up.find(rows, "requests")
 
     def written(self, rows: np.ndarray) -> list[str]:
         """The outputs of these rows as they are."""
-        ...
-
-    def lengths(self) -> np.ndarray:
-        """The characters of each row's output."""
-        ...
+        return self._looked_up.find(rows, "written")
 
     def whole(self) -> pl.Series:
-        """A hash of all that a row holds, for rows that share their content with others; else anything."""
-        ...
+        """A hash of all that a row holds, for rows that share their content with others; else nothing."""
+        repeated = self.content.is_duplicated().arg_true()
+        found = self._looked_up.find(repeated.to_numpy().astype(np.int64), "whole")
+        return pl.repeat("", len(self.content), eager=True).scatter(repeated, found)
 
     def input_facts(self, rows: np.ndarray) -> np.ndarray:
         """A number for each of these rows, equal where the facts of the inputs are; one numbering for all calls."""
-        ...
+        return self._looked_up.number(rows, "input facts")
 
     def output_facts(self, rows: np.ndarray) -> np.ndarray:
         """The same of the outputs."""
-        ...
+        return self._looked_up.number(rows, "output facts")
 
     def join(self, threshold: float, asked: AskedMethod) -> Join:
         """The join of all inputs."""
-        ...
+        return self._inputs.join(threshold, asked)
 
     def inputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
         """Every pair of a text in `left` and one in `right` (numbers) that is alike: exact, in parts."""
-        ...
+        return self._inputs.between(left, right, threshold)
 
     def outputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
         """The same of outputs."""
-        ...
+        return self._outputs.between(left, right, threshold)
 
     def alike_outputs(self, outputs: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
         """Every pair of these outputs (numbers) that is alike: exact, in parts."""
-        ...
-
-
-class TextsInMemory:
-    """All texts in this process."""
-
-    def __init__(self, pairs: pl.DataFrame, compared: Compared, *, identifiers: Collection[str] = ()) -> None:
-        self.pairs = pairs
-        self.content = pl.Series(compared.content, dtype=pl.String)
-        self._compared = compared
-        self._identifiers = identifiers
-        numbers, self._texts = distinct_texts(compared.inputs)
-        self.text = np.asarray(numbers, np.int64)
-        numbers, self._distinct_outputs = distinct_texts(compared.outputs)
-        self.output = np.asarray(numbers, np.int64)
-        self._input_numbers: dict[Any, int] = {}
-        self._output_numbers: dict[Any, int] = {}
-
-    def inputs(self, rows: np.ndarray) -> list[str]:
-        """See `Corpus`."""
-        return _pick(self._compared.inputs, rows)
-
-    def outputs(self, rows: np.ndarray) -> list[str]:
-        """See `Corpus`."""
-        return _pick(self._compared.outputs, rows)
-
-    def written(self, rows: np.ndarray) -> list[str]:
-        """See `Corpus`."""
-        return self.pairs["output"].gather(rows).to_list()
-
-    def lengths(self) -> np.ndarray:
-        """See `Corpus`."""
-        return self.pairs["output"].str.len_chars().to_numpy().astype(np.int64)
-
-    def whole(self) -> pl.Series:
-        """See `Corpus`."""
-        return whole_rows(self.pairs, self.content)
-
-    def input_facts(self, rows: np.ndarray) -> np.ndarray:
-        """See `Corpus`."""
-        found = input_facts(self.pairs.select("input", "fields")[rows], leave_out=self._identifiers)
-        return _numbered(found, self._input_numbers)
-
-    def output_facts(self, rows: np.ndarray) -> np.ndarray:
-        """See `Corpus`."""
-        return _numbered([text_facts(text) for text in self.written(rows)], self._output_numbers)
-
-    def join(self, threshold: float, asked: AskedMethod) -> Join:
-        """See `Corpus`."""
-        method = choose_method(lambda: self._grams, threshold, asked=asked)
-        found = [Skew()]
-        return Join(
-            method,
-            lambda: alike_by(method, self._texts, lambda: self._grams, threshold, report=found.append),
-            lambda: found[-1],
-        )
-
-    def inputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
-        """See `Corpus`."""
-        # Few texts are numbered once for all thresholds; of many, grams that the join has numbered already are used.
-        if "_grams" in vars(self) or sum(map(len, self._texts)) < SMALL:
-            return alike_tiles_between(self._grams, left, right, threshold)
-        return _between(self._texts, left, right, threshold)
-
-    def outputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
-        """See `Corpus`."""
-        return _between(self._distinct_outputs, left, right, threshold)
-
-    def alike_outputs(self, outputs: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
-        """See `Corpus`."""
-        chosen = np.unique(outputs)
-        for found in alike_tiles(gram_sets(_pick(self._distinct_outputs, chosen)), threshold):
-            yield AlikePairs(chosen[found.left], chosen[found.right], found.shared, found.union)
-
-    @cached_property
-    def _grams(self) -> GramSets:
-        return gram_sets(self._texts)
+        return self._outputs.among(outputs, threshold)
 
 
 def first_rows(numbers: np.ndarray) -> np.ndarray:
@@ -177,15 +104,78 @@ def first_rows(numbers: np.ndarray) -> np.ndarray:
     return first
 
 
-def _pick(values: list[str], rows: np.ndarray) -> list[str]:
-    return [values[row] for row in rows.tolist()]
+def distinct_texts(texts: pl.DataFrame) -> Result:
+    """Each text of a bucket once, in the order in which they come."""
+    once = texts.unique("key", keep="first", maintain_order=True)
+    return Result({"texts": once.select("key", "text")}, len(once))
 
 
-def _between(texts: list[str], left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
-    own, others = (pl.Series(_pick(texts, numbers), dtype=pl.String) for numbers in (left, right))
-    for found in alike_texts_between(own, others, threshold):
-        yield AlikePairs(left[found.left], right[found.right], found.shared, found.union)
+def _numbered(job: Work, keys: pl.Series, name: str, *, parts: int, buckets: int) -> tuple[np.ndarray, Texts]:
+    """The number of each row's text, its place among the texts of all buckets, bucket after bucket; and the texts."""
+    stage, measured = f"distinct {name}", [Table("measure", part, name) for part in range(parts)]
+    job.run([Task(stage, bucket, distinct_texts, {"texts": measured}, bucket=bucket) for bucket in range(buckets)])
+    tables = [Table(stage, bucket, "texts") for bucket in range(buckets)]
+    own = [job.read([table], columns=["key"])["key"] for table in tables]
+    known = pl.concat(own).to_frame("key").with_row_index("number")
+    found = keys.to_frame("key").join(known, on="key", how="left", maintain_order="left")["number"]
+    if isinstance(job, InMemory):
+        texts: Texts = TextsHere(job.read(tables, columns=["text"])["text"])
+    else:
+        offsets = np.concatenate(([0], np.cumsum([len(part) for part in own], dtype=np.int64)))
+        texts = StoredTexts(job, name, tables, offsets)
+    return found.to_numpy().astype(np.int64), texts
 
 
-def _numbered(values: Sequence[Any], known: dict[Any, int]) -> np.ndarray:
-    return np.array([known.setdefault(value, len(known)) for value in values], np.int64)
+# --- what is asked of the pairs themselves ------------------------------------------------------------------------
+
+# What each question looks at; None is everything.
+_ASKED: dict[str, tuple[str, ...] | None] = {
+    "input facts": ("input", "fields"), "output facts": ("output",), "requests": ("input",), "written": ("output",),
+    "whole": None,
+}  # fmt: skip
+
+
+class _Rows:
+    """What is asked of rows, which lie in measured parts: part `n` begins at row `starts[n]`."""
+
+    def __init__(self, job: Work, starts: np.ndarray, identifiers: Collection[str]) -> None:
+        self._job = job
+        self._starts = starts
+        self._identifiers = identifiers
+        self._known: dict[str, dict[Any, int]] = {}
+
+    def number(self, rows: np.ndarray, what: str) -> np.ndarray:
+        """A number for what is asked of each row, equal where that is."""
+        known = self._known.setdefault(what, {})
+        return np.array([known.setdefault(key, len(known)) for key in self.find(rows, what)], np.int64)
+
+    def find(self, rows: np.ndarray, what: str) -> list[str]:
+        """What is asked of these rows, each part asked once."""
+        once, place = np.unique(rows, return_inverse=True)
+        bounds = np.searchsorted(once, self._starts)
+        tasks = [
+            Task(
+                "look up", part, look_up, {"pairs": [Table("measure", part, "pairs")]},
+                parameters={"rows": once[a:b] - self._starts[part], "what": what, "identifiers": self._identifiers},
+                columns=_ASKED[what],
+            )
+            for part, (a, b) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
+            if a < b
+        ]  # fmt: skip
+        found = [result.tables["found"]["found"] for result in self._job.ask(tasks)]
+        return pl.concat(found).gather(place).to_list() if found else []
+
+
+def look_up(pairs: pl.DataFrame, *, rows: np.ndarray, what: str, identifiers: Collection[str]) -> Result:
+    """Something of the pairs at these positions, as text, in a table `found`."""
+    found = pl.Series("found", _said(pairs[rows], what, identifiers), dtype=pl.String)
+    return Result({"found": found.to_frame()})
+
+
+def _said(pairs: pl.DataFrame, what: str, identifiers: Collection[str]) -> Sequence[str | None]:
+    if what in ("requests", "written"):
+        return pairs["input" if what == "requests" else "output"].to_list()
+    if what == "whole":
+        return row_hashes(pairs)
+    facts = input_facts(pairs, leave_out=identifiers) if what == "input facts" else map(text_facts, pairs["output"])
+    return [content_hash(*sorted(own)) for own in facts]

@@ -70,7 +70,7 @@ def rank_rows(corpus: Corpus, checked: Checked, *, keep: str) -> np.ndarray:
     if keep == "first":
         keys = (first, breaks)
     else:
-        wish = (checked.should, checked.must) if keep == "best style" else (-corpus.lengths(), breaks)
+        wish = (checked.should, checked.must) if keep == "best style" else (-corpus.lengths, breaks)
         hashes = pl.DataFrame({"content": corpus.content, "whole": corpus.whole()})
         keys = (first, hashes.select(pl.struct(pl.all()).rank("dense")).to_series().to_numpy(), *wish)
     rank = np.empty(len(first), np.int64)

@@ -138,9 +138,13 @@ def gram_sets(texts: Sequence[str]) -> GramSets:
 def on_all_cores(work: Callable[[S], T], parts: Iterable[S]) -> list[T]:
     """The results of the parts in their order; numpy lets other threads work while it sorts and gathers.
 
-    As many threads as polars has: one in a process that shares the cores with others like it.
+    As many threads as polars has: one in a process that shares the cores with others like it, and then no new one.
     """
-    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+    parts = list(parts)
+    threads = min(pl.thread_pool_size(), len(parts))
+    if threads < 2:
+        return [work(part) for part in parts]
+    with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(work, parts))
 
 
@@ -241,7 +245,8 @@ def _character_numbers(chunks: Iterable[Sequence[str]]) -> np.ndarray:
     present = np.zeros(0x110000, bool)
     for chunk in chunks:
         present[code_points(chunk)] = True
-    return np.cumsum(present) - 1
+    highest = int(np.flatnonzero(present).max(initial=0))  # far below the last code point, in nearly all texts
+    return np.cumsum(present[: highest + 1]) - 1
 
 
 def _packed(characters: np.ndarray, bits: int) -> np.ndarray:

@@ -14,9 +14,8 @@ from typing import Any
 
 import polars as pl
 
-from ..jobs.curate import curate_in_parts
+from ..jobs.curate import curate_files
 from ..jobs.executors import Here
-from ..jobs.prepare import Asked
 from ..jobs.storage import Done, Storage, open_storage
 from ..jobs.tasks import Job, Result, Table, Task, carry_out
 from ..match.join import as_fraction, estimated_work
@@ -25,6 +24,8 @@ from ..match.segments import expected_candidates
 from ..match.signed import signed_texts
 from ..settings import DataSettings
 from ..split.given import HeldSplits
+from ..steps import Asked
+from ..write import write_parts
 
 __all__ = ["BUCKETS", "Measured", "Search", "measure_sample"]
 
@@ -98,16 +99,16 @@ def measure_sample(data: DataSettings, asked: Asked, blocks: Sequence[int], fold
     """Curate the files at `data.path` below a folder, which is taken away again, and say what it took.
 
     `blocks` are the rows that stood side by side in the data.
-    Raises: DataError, ConfigError: as `curate_in_parts`.
+    Raises: DataError, ConfigError: as `curate_files`.
     """
     executor = _Timed()
     try:
         with Job.open(open_storage(folder / "storage"), {"sample": folder.name}, executor=executor) as job:
             started = time.process_time()
-            curated = curate_in_parts(
+            curated = curate_files(
                 job, Path(data.path), replace(data, path=""), asked, held=HeldSplits(), seed=seed, buckets=BUCKETS
             )
-            curated.write(folder / "run")
+            write_parts(job, curated, folder / "run")
             seconds = time.process_time() - started
             return _measured(job, executor, seconds, curated.summary, curated.ledger, blocks, asked, folder)
     finally:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from ...core import DataError
+from ..jobs.tasks import InMemory, Result, Table, Task, Work
 from ..settings import DataSettings
 from .batch import Batch
 from .columns import (
@@ -27,7 +28,7 @@ from .columns import (
     without_guide,
 )
 from .decode import unchanged
-from .file_parts import FilePart, file_parts, first_rows, row_offsets
+from .file_parts import MOST_BYTES, FilePart, count_lines, file_parts, first_rows, numbered, row_offsets
 from .pair_table import REJECTED_SCHEMA, PairBatch, pair_table
 from .records import read_records
 from .sources import find_files, is_saved_dataset, load_saved, table_batches
@@ -36,14 +37,16 @@ __all__ = [
     "PartFacts",
     "PartRead",
     "RawPairs",
+    "ReadParts",
+    "gather",
     "moved_rows",
     "read_batches",
     "read_frame",
     "read_pairs",
     "read_part",
-    "shape_said",
+    "read_parts",
+    "renamed",
     "to_read_again",
-    "warnings_of",
 ]
 
 
@@ -96,12 +99,8 @@ class PartRead:
     rejected: pl.DataFrame
 
 
-def read_part(
-    part: FilePart, data: DataSettings, *, where: str, layout: Layout | None = None, before: Columns | None = None
-) -> PartRead:
+def read_part(part: FilePart, data: DataSettings, *, where: str, layout: Layout | None = None) -> PartRead:
     """The pairs of one part of the files at `where`, by `layout` or else by what the part's own columns say.
-
-    Whoever reads part after part gives the columns of those `before`: then fewer parts are read a second time.
 
     Raises:
         DataError: the part cannot be read, or its file is not as it was when it was cut.
@@ -125,7 +124,7 @@ def read_part(
         yield from found
 
     with unchanged({part.path: part.stamp}):
-        read = read_batches(batches, data, where=where, layout=layout, before=before)
+        read = read_batches(batches, data, where=where, layout=layout)
     # Messages name the line of the file; rows are counted in the part, for what stands before it may be other files.
     return PartRead(
         replace(read.facts, records=max(0, read.facts.records - first + 1), said=tuple(said)),
@@ -161,9 +160,8 @@ def read_batches(
     *,
     where: str,
     layout: Layout | None = None,
-    before: Columns | None = None,
 ) -> PartRead:
-    """The pairs of some batches of records, by `layout` or else by what their columns and those `before` say.
+    """The pairs of some batches of records, by `layout` or else by what their columns say.
 
     Columns are known only when all records have been seen. The layout is taken from the first ones, which nearly
     always is right; where a later column changes it, the batches are drawn a second time.
@@ -172,14 +170,13 @@ def read_batches(
         DataError: a batch cannot be read; with a layout also what `pair_table` refuses.
     """
     seen, records, used = Columns(), 0, layout
-    above = before or Columns()
     tables: list[PairBatch] | None = []
     for batch in batches():
         seen.see(batch, data)
         records = max(records, batch.last())
         if tables is None:
             continue
-        now = layout or layout_so_far(merge_columns([above, seen]), data, where)
+        now = layout or layout_so_far(seen, data, where)
         if not tables:
             used = now
         if now is not None and now == used:
@@ -191,7 +188,7 @@ def read_batches(
                 tables = None  # a later column may show that this is not how the pairs stand
         elif len(batch.numbers) or batch.problems:
             tables = None
-    final = layout or layout_so_far(merge_columns([above, seen]), data, where)
+    final = layout or layout_so_far(seen, data, where)
     if final is not None and (tables is None or final != used):
         try:
             tables = [pair_table(batch, final, where) for batch in batches()]
@@ -212,6 +209,9 @@ def _joined(seen: Columns, records: int, layout: Layout | None, tables: Sequence
         splits=tuple(split_values(pairs)),
     )
     return PartRead(facts, layout, pairs, rejected.sort("row"))
+
+
+_NUMBERS = ["row", "id", "group", "split"]
 
 
 @dataclass(frozen=True)
@@ -239,6 +239,30 @@ class RawPairs:
         return {"pairs": self.pairs.to_pandas(), "rejected": self.rejected.to_pandas()}
 
 
+@dataclass(frozen=True)
+class ReadParts:
+    """Pairs that lie in parts.
+
+    raw: as `read_pairs` gives it, where `pairs` has no texts: `row, id, group, split`, ids told apart. tables: the pair
+    table of each part. offsets: what each part's row numbers lack. sizes: pairs of each part. ids: for each part the new
+    names of rows whose id was there before, by position. guide: the system message that the tables still hold.
+    """
+
+    raw: RawPairs
+    tables: list[Table]
+    offsets: list[int]
+    sizes: list[int]
+    ids: list[dict[int, str]]
+    guide: str | None
+
+    @classmethod
+    def of(cls, job: InMemory, raw: RawPairs) -> "ReadParts":
+        """Pairs in memory as the one part of a job."""
+        job.put("read", 0, {"pairs": raw.pairs})
+        numbers = replace(raw, pairs=raw.pairs.select(_NUMBERS))
+        return cls(numbers, [Table("read", 0, "pairs")], [0], [len(raw.pairs)], [{}], None)
+
+
 def read_pairs(path: str | Path, data: DataSettings | None = None) -> RawPairs:
     """The pairs of a file, of a folder or glob of files in name order, or of a saved `datasets` folder.
 
@@ -255,20 +279,13 @@ def read_pairs(path: str | Path, data: DataSettings | None = None) -> RawPairs:
         raise TypeError(f"read_pairs reads files, and found {type(path).__name__}; read_frame reads tables in memory")
     data = data or DataSettings(path=str(path))
     if Path(path).is_dir() and is_saved_dataset(Path(path)):
-        saved = load_saved(Path(path))
-        raw = _read(lambda: table_batches(saved), data, where=str(path))
-        return replace(raw, files=(Path(path),), seconds=time.perf_counter() - started)
-    files = find_files(str(path))
-    parts = file_parts(files, data, most_bytes=None)
-    with unchanged({part.path: part.stamp for part in parts}):
-        layout, reads = _read_parts(parts, data, where=str(path))
-    offsets = row_offsets(parts, [read.facts.records for read in reads])
-    return replace(
-        _raw(layout, reads, offsets, where=str(path)),
-        files=tuple(files),
-        first_rows=tuple(first_rows(parts, offsets)),
-        seconds=time.perf_counter() - started,
-    )
+        raw = replace(_read_table(load_saved(Path(path)), data, where=str(path)), files=(Path(path),))
+    else:
+        parts = file_parts(find_files(str(path)), data, most_bytes=None)
+        job = InMemory()
+        with unchanged({part.path: part.stamp for part in parts}):
+            raw = gather(job, read_parts(job, Path(path), data, parts=parts))
+    return replace(raw, seconds=time.perf_counter() - started)
 
 
 def read_frame(frame: Any, data: DataSettings | None = None) -> RawPairs:
@@ -281,63 +298,171 @@ def read_frame(frame: Any, data: DataSettings | None = None) -> RawPairs:
     started = time.perf_counter()
     if isinstance(frame, Iterator):
         frame = list(frame)  # it may be needed twice
-    raw = _read(lambda: table_batches(frame), data or DataSettings(path=""), where="the table")
+    raw = _read_table(frame, data or DataSettings(path=""), where="the table")
     return replace(raw, seconds=time.perf_counter() - started)
 
 
-def _read_parts(parts: Sequence[FilePart], data: DataSettings, *, where: str) -> tuple[Layout, list[PartRead]]:
-    """All parts by one layout: each by the columns so far, and where a later one changes it, they are read again."""
-    reads: list[PartRead] = []
-    seen = Columns()
-    for part in parts:
-        reads.append(read_part(part, data, where=where, before=seen))
-        seen = merge_columns([seen, reads[-1].facts.seen])
-    final = final_layout(seen, data, where)
-    return final, [
-        read if read.layout == final else read_part(part, data, where=where, layout=final)
-        for part, read in zip(parts, reads, strict=True)
-    ]
+def read_parts(
+    job: Work,
+    path: Path,
+    data: DataSettings,
+    *,
+    parts: Sequence[FilePart] | None = None,
+    most_bytes: int = MOST_BYTES,
+) -> ReadParts:
+    """All files at a path, each part by a task of its own; `parts` as they were cut for the job's fingerprint.
+
+    Raises:
+        DataError: as `read_pairs`.
+    """
+    where = str(path)
+    cut = file_parts(find_files(where), data, most_bytes=most_bytes) if parts is None else list(parts)
+    parts = _numbered(job, cut)
+    read = _read(
+        job, read_texts, [{"part": part} for part in parts], data, where=where,
+        offsets=lambda facts: row_offsets(parts, [fact.records for fact in facts]),
+    )  # fmt: skip
+    files = tuple(dict.fromkeys(part.path for part in cut))  # not those that came in since
+    return replace(read, raw=replace(read.raw, files=files, first_rows=tuple(first_rows(parts, read.offsets))))
 
 
-def _read(batches: Callable[[], Iterator[Batch]], data: DataSettings, *, where: str) -> RawPairs:
-    read = read_batches(batches, data, where=where)
-    layout = final_layout(read.facts.seen, data, where)
-    if read.layout is None:
-        read = read_batches(batches, data, where=where, layout=layout)
-    return _raw(layout, [read], [0], where=where)
+def gather(job: InMemory, read: ReadParts) -> RawPairs:
+    """The pairs of all parts in one table, as they go on."""
+    tables = [job.read([table]) for table in read.tables]
+    job.forget("read", "read again")
+    pairs = pl.concat([moved_rows(table, by) for table, by in zip(tables, read.offsets, strict=True)])
+    return replace(read.raw, pairs=without_guide(pairs.with_columns(read.raw.pairs["id"]), read.guide))
 
 
-def _raw(layout: Layout, reads: Sequence[PartRead], offsets: Sequence[int], *, where: str) -> RawPairs:
-    facts = [read.facts for read in reads]
+def renamed(before: pl.Series, after: pl.Series, sizes: Sequence[int]) -> list[dict[int, str]]:
+    """For each part the names that changed, by position in the part."""
+    changed: list[dict[int, str]] = [{} for _ in sizes]
+    rows = (before != after).arg_true().to_list()
+    starts = [0]
+    for size in sizes:
+        starts.append(starts[-1] + size)
+    part = 0
+    for row in rows:
+        while row >= starts[part + 1]:
+            part += 1
+        changed[part][row - starts[part]] = after[row]
+    return changed
+
+
+# --- what tasks do ------------------------------------------------------------------------------------------------
+
+
+def count_part(*, part: FilePart) -> Result:
+    """How many lines a part of a file has."""
+    return Result(note=count_lines(part))
+
+
+def read_texts(*, part: FilePart, data: DataSettings, where: str, layout: Any = None) -> Result:
+    """The pairs of a part of the files, and the records that are none; rows are counted from 1 in the part."""
+    return _result(read_part(part, data, where=where, layout=layout))
+
+
+def read_table(*, table: Any, data: DataSettings, where: str, layout: Any = None) -> Result:
+    """The same of a table in memory."""
+    return _result(read_batches(lambda: table_batches(table), data, where=where, layout=layout))
+
+
+def _result(read: PartRead) -> Result:
+    return Result({"pairs": read.pairs, "rejected": read.rejected}, read.facts.note())
+
+
+def system_messages(pairs: pl.DataFrame, *, of: Collection[str]) -> Result:
+    """How many pairs have each of these system messages."""
+    return Result(note=system_counts(pairs, of))
+
+
+# --- all parts together -------------------------------------------------------------------------------------------
+
+
+def _read_table(table: Any, data: DataSettings, *, where: str) -> RawPairs:
+    job = InMemory()
+    return gather(job, _read(job, read_table, [{"table": table}], data, where=where, offsets=lambda _: [0]))
+
+
+def _read(
+    job: Work,
+    function: Callable[..., Result],
+    sources: Sequence[Mapping[str, Any]],
+    data: DataSettings,
+    *,
+    where: str,
+    offsets: Callable[[Sequence[PartFacts]], list[int]],
+) -> ReadParts:
+    """Each part by a task, with what all parts together say."""
+
+    def task(stage: str, part: int, layout: Layout | None = None) -> Task:
+        parameters = {**sources[part], "data": data, "where": where, "layout": layout}
+        return Task(stage, part, function, parameters=parameters)
+
+    tables, facts, layout = _read_all(job, task, len(sources), data, where)
     check_splits((value for fact in facts for value in fact.splits), layout.split, where)
-    table, repeated = named_once(
-        pl.concat([moved_rows(read.pairs, by) for read, by in zip(reads, offsets, strict=True)]),
-        of_texts=layout.id is None,
-    )
-    rejected = pl.concat([moved_rows(read.rejected, by) for read, by in zip(reads, offsets, strict=True)])
-    likely = {text for fact in facts for text in fact.systems}
-    counts: Counter[str] = Counter()
-    for read in reads if likely else ():
-        counts.update(system_counts(read.pairs, likely))
-    guide = find_guide(counts, len(table))
-    return RawPairs(
-        pairs=without_guide(table, guide),
-        rejected=rejected,
-        shape=shape_said(layout, facts),
+    lacks = offsets(facts)
+    own = [job.read([table], columns=_NUMBERS) for table in tables]
+    pairs = pl.concat([moved_rows(pairs, by) for pairs, by in zip(own, lacks, strict=True)])
+    rejected = [job.read([replace(table, name="rejected")]) for table in tables]
+    named, repeated = named_once(pairs, of_texts=layout.id is None)
+    sizes = [len(pairs) for pairs in own]
+    guide = _guide(job, tables, facts, len(named))
+    raw = RawPairs(
+        pairs=named,
+        rejected=pl.concat([moved_rows(left, by) for left, by in zip(rejected, lacks, strict=True)]),
+        shape=_shape_said(layout, facts),
         guide=guide,
-        rows_read=len(table) + len(rejected),
-        warnings=(*repeated, *warnings_of(layout, facts)),
+        rows_read=len(named) + sum(map(len, rejected)),
+        warnings=(*repeated, *_warnings(layout, facts)),
     )
+    return ReadParts(raw, tables, lacks, sizes, renamed(pairs["id"], named["id"], sizes), guide)
 
 
-def shape_said(layout: Layout, facts: Sequence[PartFacts]) -> str:
+def _numbered(job: Work, parts: list[FilePart]) -> list[FilePart]:
+    """The parts with the number of each one's first record; lines are counted where a file is cut by lines."""
+    if all(part.first is not None for part in parts):
+        return parts
+    tasks = [Task("count lines", n, count_part, parameters={"part": part}) for n, part in enumerate(parts)]
+    return numbered(parts, job.run(tasks))
+
+
+def _read_all(
+    job: Work, task: Callable[..., Task], parts: int, data: DataSettings, where: str
+) -> tuple[list[Table], list[PartFacts], Layout]:
+    """Each part by what its own columns say; those that differ from what all columns say, a second time."""
+    stages = ["read"] * parts
+    facts = [PartFacts.of(note) for note in job.run([task("read", n) for n in range(parts)])]
+    layout = final_layout(merge_columns(fact.seen for fact in facts), data, where)
+    again = to_read_again(facts, layout, data, where=where)
+    notes = job.run([task("read again", n, layout) for n in again])
+    for n, note in zip(again, notes, strict=True):
+        stages[n], facts[n] = "read again", PartFacts.of(note)
+    return [Table(stage, n, "pairs") for n, stage in enumerate(stages)], facts, layout
+
+
+def _guide(job: Work, tables: Sequence[Table], facts: Sequence[PartFacts], rows: int) -> str | None:
+    likely = sorted({text for fact in facts for text in fact.systems})
+    if not likely:
+        return None
+    tasks = [
+        Task("system messages", n, system_messages, {"pairs": [table]}, parameters={"of": likely})
+        for n, table in enumerate(tables)
+    ]
+    counts: Counter[str] = Counter()
+    for note in job.run(tasks):
+        counts.update(note)
+    return find_guide(counts, rows)
+
+
+def _shape_said(layout: Layout, facts: Sequence[PartFacts]) -> str:
     """What was recognised in all parts, in one line."""
     found = (("id", layout.id), ("group", layout.group), ("split", layout.split))
     guessed = dict.fromkeys(words for fact in facts for words in fact.said)
     return ", ".join([layout.shape.said, *(f'{name} from "{column}"' for name, column in found if column), *guessed])
 
 
-def warnings_of(layout: Layout, facts: Sequence[PartFacts]) -> list[dict[str, str]]:
+def _warnings(layout: Layout, facts: Sequence[PartFacts]) -> list[dict[str, str]]:
     """What a reader of the run should know of how all parts were read, repeated ids apart (`named_once`)."""
     mended = sum(fact.mended for fact in facts)
     found = [_not_taken(layout.no_split)] if layout.no_split is not None else []

@@ -9,41 +9,18 @@ from ...core import ConfigError, InputError, nearest
 from ...style import field_text
 
 __all__ = [
-    "check_identifiers",
-    "column_values",
     "find_values",
     "names_found",
     "no_such_identifiers",
     "no_such_value",
-    "strata",
 ]
 
 _COLUMNS = ("group", "system")
 
 
-def strata(pairs: pl.DataFrame, name: str | None) -> list[str | None]:
-    """The value of the field or column `name` in each pair; all None without a name.
-
-    Raises:
-        ConfigError: no pair has it.
-    """
-    return [None] * len(pairs) if name is None else column_values(pairs, name, where="[curate] stratify")
-
-
-def column_values(pairs: pl.DataFrame, name: str, *, where: str) -> list[str | None]:
-    """The value of the input field or column `name` in each pair as text, None where it is absent or empty.
-
-    Raises:
-        ConfigError: no pair has it; `where` says which setting named it.
-    """
-    values, found = find_values(pairs, name)
-    if len(pairs) and not found:
-        raise no_such_value(pairs, name, where=where)
-    return values
-
-
 def find_values(pairs: pl.DataFrame, name: str) -> tuple[list[str | None], bool]:
-    """`column_values`, and whether any pair has such a field or column.
+    """The value of the input field or column `name` in each pair as text, None where it is absent or empty; and whether
+    any pair has such a field or column.
 
     Where both a field and a column bear the name, the field counts.
     """
@@ -70,17 +47,6 @@ def find_values(pairs: pl.DataFrame, name: str) -> tuple[list[str | None], bool]
 def no_such_value(pairs: pl.DataFrame, name: str, *, where: str) -> ConfigError:
     """The error that no pair has a field or column of that name, with the nearest of those that these pairs have."""
     return ConfigError(f'{where}: no pair has a field or column "{name}"; {_hint(name, _names(pairs))}')
-
-
-def check_identifiers(pairs: pl.DataFrame, identifiers: Sequence[str]) -> None:
-    """Refuse an identifier that no pair has: a misspelt one would let every row differ.
-
-    Raises:
-        ConfigError: naming the nearest field.
-    """
-    missing = [name for name in identifiers if name not in names_found(pairs, identifiers)] if len(pairs) else []
-    if missing:
-        raise no_such_identifiers(pairs, missing)
 
 
 def names_found(pairs: pl.DataFrame, wanted: Collection[str]) -> list[str]:

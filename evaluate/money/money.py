@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core import quoted_page, say
 from ..verdict.flips import carrying_failure_cost, solve_flips
 from .account import point_account
 from .alternatives import alternatives
@@ -24,7 +25,7 @@ from .uncertainty import outcomes, tornado
 __all__ = ["Money", "compute_money"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Money:
     """The account of one comparison: point figures in Decimal, ranges from draws, every assumption with its source."""
 
@@ -33,6 +34,21 @@ class Money:
     def to_json(self) -> dict[str, Any]:
         """The `money` of results.json and of `tuneworth roi --json`: numbers, lists, texts and None only."""
         return {key: _plain(value) for key, value in self.keys.items()}
+
+    def __repr__(self) -> str:
+        found = self.to_json()
+        currency, payback = found["currency"], found["payback_days"]
+        lines = [
+            f"saving per request: {say.money(found['saving_per_request'], currency)}",
+            f"investment: {say.money(found['investment'], currency)}",
+        ]
+        if found["saving_per_request"] is not None and found["requests_per_day"] is not None:
+            likely = say.days_range(found["payback_days_p5"], found["payback_days_p95"])
+            lines.append(f"payback: {say.days(payback)} (5 to 95%: {likely})")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return quoted_page(repr(self))
 
 
 def compute_money(

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from ...core import DataError, nearest, say
-from ...curate import SUFFIXES, Batch, file_kind, read_records
+from ...curate import SUFFIXES, Batch, file_kind, read_records, table_batches
 from ...style import field_text
 from ..settings import MOST_SAMPLES
 from .responses import Tokens, read_usage
@@ -36,7 +36,7 @@ _LONGEST = 60  # characters of a value that a message shows
 class Problems:
     """The problems of one file, collected by kind while it is read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         self.path = path
         self._named: dict[str, list[str]] = {}
         self._count: dict[str, int] = {}
@@ -174,7 +174,7 @@ _WITHIN = (("cached_tokens", "input_tokens"), ("reasoning_tokens", "output_token
 
 
 def read_outputs(
-    path: Path,
+    source: Any,
     *,
     variant: str,
     ids: Sequence[str],
@@ -183,7 +183,8 @@ def read_outputs(
 ) -> pl.DataFrame:
     """One row per id of `ids` and sample, in order, with the columns of OUTPUT_SCHEMA; null where nothing is known.
 
-    `.jsonl .json .csv .tsv .parquet`, `.gz` and `.zst` of the first four; only `id` and `output` are needed. The values of
+    `source` is a path: `.jsonl .json .csv .tsv .parquet`, `.gz` and `.zst` of the first four; or a polars or pandas
+    DataFrame, or a list of dictionaries. Only `id` and `output` are needed. The values of
     `sample` name the repeats; each id has as many rows as there are different ones. An id, or a sample of it, without
     a line has a null output, which counts as an empty one and is reported separately. `also` are ids that may occur as
     well and are ignored. `say` receives notices about lines that were ignored or converted.
@@ -191,9 +192,10 @@ def read_outputs(
     Raises: DataError with all problems of the file: it cannot be read, lacks `id` or `output`, contains values of a wrong
     type, names a pair and sample twice, or an unknown pair.
     """
-    problems = Problems(path)
+    where = source if isinstance(source, Path) else f"the outputs of {variant}"
+    problems = Problems(where)
     reader = _Reader(problems, frozenset(ids), frozenset(also))
-    parts = [part for batch in _batches(path) if (part := reader.table(batch)) is not None]
+    parts = [part for batch in _batches(source) if (part := reader.table(batch)) is not None]
     table = pl.concat(parts) if parts else pl.DataFrame(schema={"line": pl.Int64, **reader.schema})
     reader.check_columns()
     table = table.filter(~pl.col("id").is_in(list(also)) | pl.col("id").is_in(list(ids))) if also else table
@@ -202,11 +204,14 @@ def read_outputs(
     problems.raise_any()
     made = _grid(table, ids, variant)
     for words in reader.notes(made, table, variant) if say else ():
-        say(f"{path}: {words}")  # type: ignore[misc]
+        say(f"{where}: {words}")  # type: ignore[misc]
     return made
 
 
-def _batches(path: Path) -> Iterator[Batch]:
+def _batches(path: Any) -> Iterator[Batch]:
+    if not isinstance(path, Path):
+        yield from table_batches(path)
+        return
     if path.is_dir():
         raise DataError(f"{path}is a folder; name a file of outputs")
     if not path.exists():

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..money.roi_settings import RoiSettings
 from ..money.uncertainty import simulate
+from .money_rules import Weight, weigh
 from .rivals import FORBIDDING, beats_tuning
-from .weighing import Weight, weigh
 
 __all__ = ["SHARES", "MovedMoney", "Said", "Ways"]
 

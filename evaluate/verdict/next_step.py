@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...core import roughly, say
-from .doubt import Doubt, groups_cost, nearest_flip
-from .phrases import compared, sentence, variant_name
+from .doubts import Doubt, groups_cost, nearest_flip
 from .rivals import better_untuned, cheaper_way
+from .sentences import compared, sentence, variant_name
 
 __all__ = ["next_step"]
 

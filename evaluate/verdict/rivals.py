@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .phrases import compared, share_of, variant_name
+from .sentences import compared, share_of, variant_name
 
 __all__ = ["FORBIDDING", "CheaperWay", "beats_tuning", "better_untuned", "cheaper_way", "guide_can_go", "not_worse"]
 __all__ += ["same_model"]

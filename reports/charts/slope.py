@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from ...core import unbroken as say
-from .labels import spread
+from .axes import spread
 from .rows import SHAPES
 
 __all__ = ["SlopeLine", "drawn_lines", "slope_chart"]

@@ -107,7 +107,7 @@ const preferenceTally = (choices) => {
     return "";
   };
 
-  const percent = (share) => Math.round(share * 100);
+  const { percent } = numberWords;
   const preferred = ({ choice, left, right }) =>
     choice === "equal" ? "equal" : (choice === "left" ? left : right) === candidate ? "candidate" : "baseline";
   const standing = () => {
@@ -117,8 +117,8 @@ const preferenceTally = (choices) => {
     if (!n) return `${counts}.`;
     const part = box.dataset.part === undefined ? ""
       : " The requests shown here hold more differences than all of them together.";
-    return `${counts}. Of the ${n} with a preference ${percent(found.share)}% went to ${candidate}; `
-      + `with so many judged, anything from ${percent(found.low)} to ${percent(found.high)}% is in keeping with it.${part}`;
+    return `${counts}. Of the ${n} with a preference ${percent(found.share)} went to ${candidate}; `
+      + `with so many judged, anything from ${percent(found.low)} to ${percent(found.high)} is in keeping with it.${part}`;
   };
   const tell = () => {
     const ended = at >= order.length;

@@ -1,15 +1,53 @@
-"""Every number that the money rests on: in words, with its unit, its range, where it comes from."""
+"""What the money rests on and how each figure comes about, every number linked to where it comes from."""
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
 
 from ...core import unbroken as say
 from ..stored import StoredRun
-from .tracing import ASSUMPTION, anchor
 
-__all__ = ["MARKS", "Assumption", "assumption_groups", "assumption_sources", "input_value", "words"]
+__all__ = [
+    "ASSUMPTION",
+    "LINE",
+    "MARKS",
+    "Assumption",
+    "DerivedLine",
+    "anchor",
+    "assumption_groups",
+    "assumption_sources",
+    "derivation_lines",
+    "derivation_steps",
+    "input_value",
+    "link",
+    "traced",
+    "words",
+]
+
+LINE, ASSUMPTION = "f", "a"  # a figure's derivation, an assumption
+
+
+def anchor(kind: str, key: str) -> str:
+    """The id of a line or an assumption: `f-payback_days`, `a-tuned.price_input`. Blanks, which no id holds, become _."""
+    joined = re.sub(r"\s", "_", key)
+    return f"{kind}-{joined}"
+
+
+def link(kind: str, key: str, text: str) -> Markup:
+    """A link with this text to where the line or the assumption stands."""
+    return Markup('<a href="#{}">{}</a>').format(quote(anchor(kind, key), safe=""), text)
+
+
+def traced(money: Mapping[str, Any], kind: str, key: str, text: str) -> Markup | str:
+    """The text as a link to its origin, or alone where this account has no such line or assumption."""
+    entries = money.get("derivation" if kind == LINE else "assumptions") or []
+    return link(kind, key, text) if any(entry.get("key") == key for entry in entries) else text
+
 
 # A shape for each source, so that no reader depends on colour; the word stands beside it.
 MARKS = {"measured": "●", "stated": "◆", "price list": "■", "default": "○"}
@@ -22,10 +60,10 @@ SOURCES = {
 WORDS = {
     "requests_per_day": "requests a day",
     "requests_total": "requests of the batch",
-    "ramp_days": "days until the full volume is reached",
+    "ramp_days": "days until the full volume",
     "horizon_days": "days that are counted",
     "target_payback_days": "days within which the money should be back",
-    "discount_rate": "what money loses by coming a year later",
+    "discount_rate": "discount rate a year",
     "failure_cost": "cost of an unacceptable output",
     "tries": "calls of one request at most",
     "running.days_to_retirement": "days until the base model is retired",
@@ -163,3 +201,124 @@ def _parts(key: str) -> tuple[str, str]:
 
 def _table(head: str) -> Mapping[str, str]:
     return {"investment": INVESTMENT, "running": RUNNING, "": {}, "exchange": {}}.get(head, VARIANT)
+
+
+# What a line is called where another names it.
+NAMES = {
+    "investment": "to be spent once",
+    "saving_per_request": "saved on one request",
+    "running_cost_per_day": "running costs a day",
+    "saving_per_day": "saved in a day",
+    "saving_total": "saved by the batch",
+    "spend_per_day_baseline": "a day of the baseline",
+    "spend_per_day_candidate": "a day of the candidate",
+    "payback_days": "payback",
+}
+ENDS = {
+    "cost_per_request": "cost of a request",
+    "cost_per_acceptable_output": "cost of an acceptable output",
+    "effective_cost_per_request": "cost with its failures",
+    "calls": "calls of a request",
+    "still_failing": "still failing",
+    "replicas": "machines",
+    "machine_cost_per_day": "machines a day",
+    "cost_with_machines": "cost of one output, machines included",
+    "saving_per_request": "saved on one request",
+    "saving_per_day": "saved in a day",
+}
+# The figures that follow the payback in its own table.
+THRESHOLDS = (
+    "saving_share", "requests_to_pay_back", "break_even_requests_per_day", "break_even_failure_cost",
+    "break_even_fixed_tokens", "npv",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DerivedLine:
+    """A figure: in words, its formula, the same with its numbers in, its result, links to what goes in.
+
+    `anchor` is empty where the line stands a second time.
+    """
+
+    key: str
+    anchor: str
+    words: str
+    formula: str
+    numbers: str
+    result: str
+    inputs: tuple[Markup, ...]
+    total: bool = False
+
+
+def derivation_steps(run: StoredRun) -> list[DerivedLine]:
+    """The lines that lead to the payback, or to the gain of a one-off batch, each after what it needs.
+
+    Nothing where the lines do not say what goes in, as in runs of older versions.
+    """
+    entries = _entries(run)
+    if not any(entry.get("inputs") for entry in entries.values()):
+        return []
+    goal = "payback_days" if "payback_days" in entries else "npv"
+    wanted = _leading_to(goal, entries)
+    return [_derived(entry, entries, total=key in (goal, "npv")) for key, entry in entries.items() if key in wanted]
+
+
+def derivation_lines(run: StoredRun) -> list[DerivedLine]:
+    """All lines in order; those that stand among the steps too have their anchor there."""
+    entries, steps = _entries(run), {line.key for line in derivation_steps(run)}
+    return [_derived(entry, entries, second=key in steps) for key, entry in entries.items()]
+
+
+def _entries(run: StoredRun) -> dict[str, Mapping[str, Any]]:
+    lines = (run.results.get("money") or {}).get("derivation") or []
+    return {str(line["key"]): line for line in lines}
+
+
+def _leading_to(goal: str, entries: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """The goal, the thresholds, and all lines that either needs."""
+    found: set[str] = set()
+    open_ = [goal, *THRESHOLDS]
+    while open_:
+        key = open_.pop()
+        if key in entries and key not in found:
+            found.add(key)
+            open_ += [str(name) for name in entries[key].get("inputs") or [] if name != key]
+    return found
+
+
+def _derived(
+    entry: Mapping[str, Any], entries: Mapping[str, Any], *, total: bool = False, second: bool = False
+) -> DerivedLine:
+    key = str(entry["key"])
+    return DerivedLine(
+        key=key,
+        anchor="" if second else anchor(LINE, key),
+        words=str(entry.get("words") or ""),
+        formula=str(entry.get("formula") or "").replace(" - ", f" {say.minus} ").replace("<=", "≤"),
+        numbers=str(entry.get("numbers") or "").replace("-", say.minus).replace("<=", "≤"),
+        result=_result(str(entry.get("result") or "")),
+        inputs=tuple(_inputs(key, entry.get("inputs") or [], entries)),
+        total=total,
+    )
+
+
+def _inputs(key: str, names: Sequence[str], entries: Mapping[str, Any]) -> list[Markup]:
+    """Links to what goes in: lines where there is one, assumptions else."""
+    return [
+        link(LINE, name, _line_name(name)) if name in entries and name != key else link(ASSUMPTION, name, words(name))
+        for name in map(str, names)
+    ]
+
+
+def _line_name(key: str) -> str:
+    """A line as another names it: `variants.tuned.cost_per_request` is `tuned: cost of a request`."""
+    head, _, last = key.rpartition(".")
+    own = re.sub(r"^(variants|alternatives)\.|\.tuning$", "", head).replace("_", " ")
+    if not head or last not in ENDS:
+        return NAMES.get(key) or words(key)
+    return f"{own.replace('parts.', '')}: {ENDS[last]}"
+
+
+def _result(text: str) -> str:
+    """The result with a real minus, its number on one line with its unit."""
+    return re.sub(r"^-", say.minus, text).replace(" ", say.gap, 1)

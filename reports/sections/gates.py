@@ -1,12 +1,14 @@
 """The gates: the conditions that the command was given, and what came of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...core import unbroken as say
+from ..page import Section
 from ..stored import StoredRun
 
-__all__ = ["GateRow", "gate_rows", "lead"]
+__all__ = ["GateRow", "gate_rows", "gate_value", "section"]
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,13 @@ class GateRow:
     tone: str
 
 
-def lead(run: StoredRun) -> str:
-    """The sentence that opens the section."""
+def section(run: StoredRun) -> Section | None:
+    """The section of a run that was given gates."""
     rows = gate_rows(run)
+    return Section("gates", "Gates", _lead(rows), "gates", {"gates": rows}) if rows else None
+
+
+def _lead(rows: Sequence[GateRow]) -> str:
     failed = sum(row.tone == "fix" for row in rows)
     if len(rows) == 1:
         return f"The condition that was set for this run {'does not hold' if failed else 'holds'}."

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core import unbroken as say
-from ..examples.examples import MOST_ROWS
-from ..names import named
+from ..page import Section
 from ..stored import StoredRun
+from ..words import named, share_text
+from .examples import MOST_ROWS
 
-__all__ = ["JudgeRow", "against_checks", "agreement", "caution", "judge_rows", "lead"]
+__all__ = ["JudgeRow", "against_checks", "agreement", "caution", "judge_rows", "lead", "section"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,17 @@ class JudgeRow:
     baseline: str
     equal: str
     share: str
+
+
+def section(run: StoredRun, *, texts: bool) -> Section | None:
+    """The section of a run whose outputs people judged; without `texts` nobody is named."""
+    found = run.results.get("judgements")
+    if not found:
+        return None
+    lines = [text for text in (caution(run), agreement(run), *against_checks(run)) if text]
+    shown = {key: found.get(key) for key in ("candidate", "baseline")}
+    shown |= {"rows": judge_rows(run, names=texts), "lines": lines}
+    return Section("judgements", "What people preferred", lead(run), "judgements", shown)
 
 
 def lead(run: StoredRun) -> str:
@@ -60,7 +72,7 @@ def _row(part: Mapping[str, Any], name: str, place: int, found: Mapping[str, Any
     preferred = part["preferred"]
     share = "no preference"
     if preferred.get("share") is not None:
-        share = f"{say.percent(preferred['share'])} ({say.percent_range(preferred['low'], preferred['high'])})"
+        share = share_text(preferred)
     return JudgeRow(
         name=name or f"person {place}",
         rows=say.count(part["rows"]),

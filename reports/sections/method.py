@@ -1,90 +1,282 @@
-"""How the numbers were made: the one place with the terms of the trade, and only about what this run did."""
+"""How the numbers were made: which methods a run used, and the values that the text about each names.
 
-from dataclasses import dataclass
+The text itself, with the terms of the trade, stands in templates/methods.html.j2.
+"""
 
-from ..curated import StoredCuration
-from ..stored import StoredRun
-from .method_curation import curation_entries
-from .method_entry import MethodEntry
-from .method_run import (
-    baseline_entry,
-    learning_entry,
-    money_entry,
-    requests_entry,
-    risks_entry,
-    scores_entry,
-    training_entry,
-    variants_entry,
-    verdict_entry,
-)
-from .method_statistics import (
-    CheckLine,
-    check_lines,
-    checks_entry,
-    comparison_entry,
-    judgements_entry,
-    likeness_entry,
-    ranges_entry,
-)
-from .settings_table import Setting, settings_of
+from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["Methods", "curation_lines", "curation_method_lead", "lead", "method_lines"]
+from ...core import unbroken as say
+from ..page import Section
+from ..stored import StoredCuration, StoredRun
+from ..words import finite, is_number, mapping, without_folders
+from .assumptions import assumption_groups, assumption_sources
+from .settings import settings_of
+
+__all__ = ["check_lines", "curated_section", "methods_of", "section"]
+
+MOST_CHECKS = 60  # lines of the table; a style may have thousands of rules
+RISKS = ("overfitting", "memorisation", "forgetting")  # those measured on outputs
+CheckLine = tuple[str, str, str, str, str, str]
+Values = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Methods:
-    """What the section shows: an entry for each method, the rules with their p values, the settings that matter."""
-
-    entries: tuple[MethodEntry, ...]
-    checks: tuple[CheckLine, ...] = ()
-    settings: tuple[Setting, ...] = ()
-
-
-def lead(run: StoredRun) -> str:
-    """How many methods stand here, and how many of the settings somebody stated."""
-    methods = method_lines(run)
-    behind = f"The {len(methods.entries)} methods behind these numbers, each with its name and source"
-    if not methods.settings:
-        return f"{behind}."
-    stated, n = sum(setting.source == "stated" for setting in methods.settings), len(methods.settings)
-    return f"{behind}, and the settings that matter: {stated or 'none'} of {n} stated by the team."
+def section(run: StoredRun) -> Section:
+    """The methods of an evaluated run, its settings that matter, and the assumptions about its money."""
+    methods, settings = methods_of(run), settings_of(run.results, run.facts)
+    lead = f"The {len(methods)} methods behind these numbers, each with its name and source"
+    if settings:
+        stated = sum(setting.source == "stated" for setting in settings)
+        lead += f", and the settings that matter: {stated or 'none'} of {len(settings)} stated by the team"
+    shown = {
+        "methods": methods,
+        "settings": settings,
+        "assumptions": assumption_groups(run),
+        "sources": assumption_sources(run),
+    }
+    return Section("method", "Method and assumptions", f"{lead}.", "method", shown)
 
 
-def method_lines(run: StoredRun) -> Methods:
-    """What this run did, in the order of the page; nothing about what it did not."""
-    entries = [
-        requests_entry(run),
-        variants_entry(run),
-        baseline_entry(run),
-        scores_entry(run),
-        ranges_entry(run) if run.variants else None,
-        comparison_entry(run),
-        checks_entry(run),
-        likeness_entry(run),
-        judgements_entry(run),
-        *curation_entries(run.results.get("data") or {}),
-        training_entry(run),
-        learning_entry(run),
-        risks_entry(run),
-        money_entry(run),
-        verdict_entry(run),
+def curated_section(run: StoredCuration) -> Section:
+    """The methods of a run that was curated alone."""
+    lead = "Every pair of rows was compared exactly; nothing here is estimated."
+    if mapping(run.summary.get("near_duplicate")).get("method") == "candidates":
+        lead = "Duplicates were searched for among candidates, each then counted exactly; the certificate's search is exact."
+    shown = {"methods": _curating(run.summary), "settings": [], "assumptions": [], "sources": ""}
+    return Section("method", "Method", lead, "method", shown)
+
+
+def methods_of(run: StoredRun) -> dict[str, Values]:
+    """What this run did by the names of its macros, in the order of the page, each with the values that its text names."""
+    found = {
+        "requests": _requests(run),
+        "variants": _variants(run),
+        "baseline": _baseline(run),
+        "scores": _scores(run),
+        "ranges": _ranges(run),
+        "comparison": _comparison(run),
+        "checks": _checks(run),
+        "likeness": _likeness(run),
+        "judgements": _judgements(run),
+        **_curating(run.results.get("data") or {}),
+        "training": _training(run),
+        "more_examples": {} if mapping(run.results.get("learning_curve")).get("doubling") else None,
+        "risks": _risks(run),
+        "money": _money(run),
+        "verdict": _verdict(run),
+    }
+    return {name: values for name, values in found.items() if values is not None}
+
+
+# --- how the run was made and judged ------------------------------------------------------------------------------
+
+
+def _requests(run: StoredRun) -> Values:
+    data = run.results.get("data") or {}
+    failing, test = (data.get("references_failing") or {}).get("test"), (data.get("splits") or {}).get("test")
+    used = finite((run.results.get("provenance") or {}).get("test_set_used")) or 0
+    return {
+        "curated": bool(data),
+        "failing": say.count(failing) if failing and test else "",
+        "test": say.count(test),
+        "used": say.count(used) if used > 1 else "",
+    }
+
+
+def _variants(run: StoredRun) -> Values | None:
+    variants = mapping(run.results.get("variants"))
+    lines = [_variant(name, how) for name, how in variants.items() if isinstance(how, Mapping)]
+    return {"lines": lines} if lines else None
+
+
+def _variant(name: str, how: Mapping[str, Any]) -> str:
+    said = [str(how.get("source") or "unknown source")]
+    said += [f"{key} {without_folders(str(how[key]))}" for key in ("model", "endpoint", "file") if how.get(key)]
+    if how.get("guide"):
+        tokens = f" ({say.count(how['guide_tokens'])} tokens)" if how.get("guide_tokens") else ""
+        said.append(f"style guide: {how['guide']}{tokens}")
+    if how.get("few_shot"):
+        said.append(f"{how['few_shot']} examples in the prompt")
+    settings = {key: value for key, value in (how.get("settings") or {}).items() if value is not None}
+    said += [f"{key.replace('_', ' ')} {_plain(value)}" for key, value in settings.items()]
+    if how.get("refused_settings"):
+        said.append(f"asked without {' and '.join(how['refused_settings'])}, which the endpoint does not take")
+    return f"{name}: {', '.join(said)}."
+
+
+def _baseline(run: StoredRun) -> Values | None:
+    choice = run.results.get("choice") or {}
+    how, considered = choice.get("how"), choice.get("considered") or {}
+    if how not in ("stated", "only one") and not (how == "validation" and considered):
+        return None
+    shares = [
+        f"{name} {say.percent((found.get('acceptable') or found).get('share'))}" for name, found in considered.items()
     ]
-    said = tuple(
-        MethodEntry(entry.id, entry.title, tuple(text for text in entry.paragraphs if text))
-        for entry in entries
-        if entry is not None
-    )
-    return Methods(said, tuple(check_lines(run)), tuple(settings_of(run.results, run.facts)))
+    return {"how": how, "name": choice.get("baseline"), "n": say.count(choice.get("n")), "shares": ", ".join(shares)}
 
 
-def curation_lines(run: StoredCuration) -> Methods:
-    """What curating did, with the terms of the trade."""
-    return Methods(tuple(curation_entries(run.summary)))
+def _scores(run: StoredRun) -> Values:
+    style = run.results.get("style") or {}
+    checks = style.get("checks") or {}
+    return {
+        "style": style.get("name"),
+        "checks": say.count(len(checks)) if checks else "",
+        "must": say.count(_must(checks)),
+        "unreviewed": style.get("reviewed") is False,
+    }
 
 
-def curation_method_lead(run: StoredCuration) -> str:
-    """Whether the search for duplicates was exact."""
-    method = (run.summary.get("near_duplicate") or {}).get("method")
-    if method == "candidates":
-        return "Duplicates were searched for among candidates, each then counted exactly; the certificate's search is exact."
-    return "Every pair of rows was compared exactly; nothing here is estimated."
+def _training(run: StoredRun) -> Values | None:
+    training = run.results.get("training") or {}
+    return {"rank": mapping(training.get("settings")).get("rank")} if training else None
+
+
+def _risks(run: StoredRun) -> Values | None:
+    found = [risk for risk in run.results.get("risks") or [] if isinstance(risk, Mapping)]
+    done = {str(risk.get("id")) for risk in found if risk.get("status") not in ("not checked", "not measured")}
+    return {"measured": done} if done & set(RISKS) else None
+
+
+def _money(run: StoredRun) -> Values | None:
+    money = run.results.get("money") or {}
+    drawn = is_number(money.get("draws")) and is_number(money.get("npv_p50"))
+    return {"draws": say.count(money["draws"]) if drawn else ""} if money else None
+
+
+def _verdict(run: StoredRun) -> Values | None:
+    verdict = run.results.get("verdict") or {}
+    problems = [str(found.get("text")) for found in run.results.get("validity") or [] if isinstance(found, Mapping)]
+    return {"rule": verdict.get("rule"), "problems": problems} if verdict else None
+
+
+def _curating(data: Mapping[str, Any]) -> dict[str, Values]:
+    """How rows were compared, dropped and divided; nothing where nothing was curated."""
+    if not data:
+        return {}
+    near, tied = data.get("near_duplicate") or {}, (data.get("certificate") or {}).get("siblings_tied_from")
+    threshold, recall = near.get("threshold"), near.get("expected_recall")
+    alike = {
+        "limit": f"{threshold:g}" if is_number(threshold) else "the stated one",
+        "candidates": near.get("method") == "candidates",
+        "recall": say.percent(recall) if is_number(recall) else "",
+        "identifiers": bool(data.get("identifiers")),
+    }
+    return {"alike": alike, "split": {"tied": f"{tied:g}" if is_number(tied) else ""}}
+
+
+# --- the statistics -----------------------------------------------------------------------------------------------
+
+
+def _ranges(run: StoredRun) -> Values | None:
+    if not run.variants:
+        return None
+    found = mapping((run.results.get("quality") or {}).get(run.candidate or ""))
+    n, groups, samples = found.get("n"), found.get("groups"), found.get("samples") or 1
+    return {
+        "n": say.count(n),
+        "groups": say.count(groups) if is_number(groups) and is_number(n) and groups < n else "",
+        "worth": say.count(found.get("n_effective")),
+        "candidate": run.candidate,
+        "samples": say.count(samples) if samples > 1 else "",
+    }
+
+
+def _comparison(run: StoredRun) -> Values | None:
+    """The pair compared: its interval, its test, what it could have seen; and the other pairs compared."""
+    comparison = run.results.get("comparison") or {}
+    if not comparison:
+        return None
+    n, low, least = (finite(comparison.get(key)) for key in ("n", "low_one_sided", "detectable_difference"))
+    differing = comparison.get("discordant_share")
+    return {
+        **{name: comparison.get(name) for name in ("baseline", "candidate")},
+        "n": "" if n is None else say.count(n),
+        "worth": say.count(comparison.get("n_effective")),
+        "method": str(comparison.get("method") or ""),
+        "p": _p(comparison.get("p_value")),
+        "mid_p": _p(comparison.get("mid_p")),
+        "only_candidate": say.count(comparison.get("only_candidate")),
+        "only_baseline": say.count(comparison.get("only_baseline")),
+        "low": "" if low is None else say.signed_points(low),
+        "detectable": "" if least is None else say.points(least),
+        "discordant": say.percent(differing) if is_number(differing) else "",
+        "others": _others(run) if comparison.get("difference") else [],
+    }
+
+
+def _others(run: StoredRun) -> list[str]:
+    """The pairs compared beside the one that decides, by the same method and not corrected for their number."""
+    # The guide's effect is plain against the baseline, a rival's the baseline against it: one pair, told once.
+    lines, told = [], set()
+    for part in map(mapping, (run.results.get("guide_comparison"), *(run.results.get("rivals") or {}).values())):
+        pair = frozenset((str(part.get("baseline")), str(part.get("candidate"))))
+        gap = part.get("difference") or {}
+        if pair in told or not is_number(gap.get("value")):
+            continue
+        told.add(pair)
+        p = _p(part.get("p_value"))
+        lines.append(
+            f"{part.get('candidate')} against {part.get('baseline')}: {say.signed_points(gap['value'])} "
+            f"({say.points_range(gap.get('low'), gap.get('high'))}{f', {p}' if p else ''})"
+        )
+    return lines
+
+
+def _checks(run: StoredRun) -> Values | None:
+    checks = (run.results.get("comparison") or {}).get("checks") or {}
+    return {"must": say.count(_must(checks)), "lines": check_lines(run)} if checks else None
+
+
+def check_lines(run: StoredRun) -> list[CheckLine]:
+    """(rule, difference in how often it is kept, its range, requests, p, p after Holm), the surest first."""
+    checks = (run.results.get("comparison") or {}).get("checks") or {}
+    rows = sorted(checks.items(), key=lambda item: (_order(item[1]), item[0]))[:MOST_CHECKS]
+    return [
+        (
+            name,
+            say.signed_points(found.get("value")),
+            say.points_range(found.get("low"), found.get("high")),
+            say.count(found.get("n")),
+            _bare(found.get("p_value")),
+            _bare(found.get("p_holm")) if found.get("level", "must") == "must" else "–",
+        )
+        for name, found in rows
+    ]
+
+
+def _likeness(run: StoredRun) -> Values | None:
+    parts = [mapping(part) for part in (run.results.get("quality") or {}).values()]
+    n = max((((part.get("similarity") or {}).get("chrf") or {}).get("n") or 0 for part in parts), default=0)
+    told = any((part.get("two_sample") or {}).get("accuracy") is not None for part in parts)
+    return {"n": say.count(n), "told_apart": told} if n else None
+
+
+def _judgements(run: StoredRun) -> Values | None:
+    together = mapping(run.results.get("judgements")).get("together")
+    if not isinstance(together, Mapping):
+        return None
+    return {"method": together.get("method"), "p": _p(together.get("p_value"))}
+
+
+def _must(checks: Mapping[str, Any]) -> int:
+    return sum(1 for check in checks.values() if check.get("level") == "must")
+
+
+def _order(found: Mapping[str, Any]) -> float:
+    p = finite(found.get("p_value"))
+    return 2.0 if p is None else p
+
+
+def _p(p: Any) -> str:
+    """`p = 0.012`, `p < 0.0001`; empty where there is none."""
+    if not is_number(p):
+        return ""
+    return f"p{say.gap}<{say.gap}0.0001" if p < 0.0001 else f"p{say.gap}={say.gap}{p:.4f}"
+
+
+def _bare(p: Any) -> str:
+    return _p(p).removeprefix(f"p{say.gap}").removeprefix(f"={say.gap}") or "–"
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if is_number(value) else str(value)

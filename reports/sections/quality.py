@@ -1,6 +1,7 @@
-"""The quality section: shares with their ranges, the paired difference, checks sorted by what moved."""
+"""The quality section: shares with their ranges, the paired difference, likeness to what people wrote, repeats."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -10,11 +11,27 @@ from ...core import unbroken as say
 from ..charts.axes import linear_axis
 from ..charts.figure import Figure, render_figure
 from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
-from ..names import named, sentence
+from ..page import Section
 from ..stored import StoredRun
-from .rules import PERCENT, moves
+from ..words import capital, named, share_text
+from .rules import MOST_ROWS, PERCENT, check_rows, most_broken, moved_figure, moves, shown_variants
 
-__all__ = ["difference_figure", "lead", "pairs_figure", "role_of", "shares_figure"]
+__all__ = [
+    "LikenessRow",
+    "RepeatRow",
+    "difference_figure",
+    "lead",
+    "likeness_rows",
+    "pairs_figure",
+    "repeat_rows",
+    "role_of",
+    "samples_of",
+    "section",
+    "shares_figure",
+    "telling_lines",
+    "told_apart",
+    "untold_lines",
+]
 
 SHARES = {
     "acceptable": ("Acceptable", "keeps every rule that must hold"),
@@ -25,6 +42,39 @@ SHARES = {
 HOW = ("ranges", "How outputs are counted and their range is found")
 
 
+def section(run: StoredRun, *, texts: bool) -> Section | None:
+    """The section of a run whose outputs were scored; without `texts` no piece of an output is shown."""
+    if not run.variants:
+        return None
+    places, others = shown_variants(run)
+    rows = check_rows(run)
+    shown = {
+        "baseline": run.baseline,
+        "candidate": run.candidate,
+        "variants": run.variants,
+        "unreviewed": (run.results.get("style") or {}).get("reviewed") is False,
+        "unscored": [
+            (name, scored["no_output"], scored["unscored"])
+            for name, scored in run.results["quality"].items()
+            if scored["no_output"] or scored["unscored"]
+        ],
+        "figures": [shares_figure(run), difference_figure(run), pairs_figure(run)],
+        "rows": rows,
+        "most_rows": MOST_ROWS,
+        "places": places,
+        "others": others,
+        "worst": most_broken(rows),
+        "moved": moved_figure(run, rows),
+        "compared": bool((run.results.get("comparison") or {}).get("checks")),
+        "repeats": repeat_rows(run),
+        "likeness": likeness_rows(run),
+        "told_apart": told_apart(run),
+        "untold": untold_lines(run),
+        "telling": telling_lines(run) if texts else [],
+    }
+    return Section("quality", "Quality", lead(run), "quality", shown)
+
+
 def lead(run: StoredRun) -> str:
     """The sentence that opens the section: what was found."""
     name = run.candidate
@@ -33,7 +83,7 @@ def lead(run: StoredRun) -> str:
     if name is None or share is None:
         return "No output could be scored, so nothing is known of how well the rules are kept."
     on = f" of {say.count(scored['n'])} requests" if scored.get("n") else " of the requests"
-    text = f"{sentence(named(name))} keeps every rule that must hold on {say.percent(share)}{on}"
+    text = f"{capital(named(name))} keeps every rule that must hold on {say.percent(share)}{on}"
     other = ((run.results["quality"].get(run.baseline or "") or {}).get("acceptable") or {}).get("share")
     if run.baseline is None or other is None:
         return f"{text}."
@@ -180,3 +230,106 @@ def _with_range(share: float | None, low: float | None, high: float | None) -> M
     if share is None or low is None:
         return say.percent(share)
     return Markup("<b>{}</b> <small>{}</small>").format(say.percent(share), say.percent_range(low, high))
+
+
+CHANCE = 0.05  # below this probability of doing as well by chance, outputs are said to be told apart
+
+
+@dataclass(frozen=True)
+class LikenessRow:
+    """One variant, or people's own answers (`likeness` and `told` are then empty)."""
+
+    name: str
+    chrf: str
+    ratio: str
+    words: str
+    told: str
+
+
+@dataclass(frozen=True)
+class RepeatRow:
+    """How steady one variant is over several outputs of one request."""
+
+    name: str
+    samples: int
+    once: str
+    always: str
+    unstable: str
+
+
+def likeness_rows(run: StoredRun) -> list[LikenessRow]:
+    """One row per variant, people's own answers last; empty where no run measured it."""
+    quality = run.results.get("quality") or {}
+    found = {name: part for name in run.variants if (part := quality[name]).get("length")}
+    rows = []
+    for name, part in found.items():
+        alike = part.get("similarity") or {}
+        chrf, ratio = (_share(alike.get(key), "mean") for key in ("chrf", "ratio"))
+        rows.append(LikenessRow(name, chrf, ratio, _length_words(part["length"]), _told(part.get("two_sample") or {})))
+    written = next((part["length"].get("references") for part in found.values()), None)
+    return [*rows, LikenessRow("people’s own answers", "", "", _length_words(written), "")] if written else rows
+
+
+def told_apart(run: StoredRun) -> bool:
+    """Whether a classifier was tried for any variant."""
+    parts = (run.results["quality"][name].get("two_sample") or {} for name in run.variants)
+    return any(part.get("accuracy") is not None for part in parts)
+
+
+def telling_lines(run: StoredRun) -> list[tuple[str, str]]:
+    """For each variant that can be told from people: the pieces of text that give it away."""
+    lines = []
+    for name in run.variants:
+        found = run.results["quality"][name].get("two_sample") or {}
+        if found.get("telling") and (found.get("p_value") or 0) <= CHANCE:
+            lines.append((name, "  ".join(f"“{_shown(gram)}”" for gram in found["telling"])))
+    return lines
+
+
+def untold_lines(run: StoredRun) -> list[str]:
+    """Why no classifier was tried, each reason once."""
+    parts = [run.results["quality"][name].get("two_sample") or {} for name in run.variants]
+    reasons = dict.fromkeys(str(part["reason"]) for part in parts if part.get("reason"))
+    return [f"Whether outputs can be told from people’s was not tried: {reason}." for reason in reasons]
+
+
+def repeat_rows(run: StoredRun) -> list[RepeatRow]:
+    """One row per variant that gave several outputs for a request."""
+    rows = []
+    for name in run.variants:
+        found = run.results["quality"][name]
+        k = found.get("samples") or 1
+        if k > 1:
+            passes = found.get("pass_all") or {}
+            once, always = say.percent(passes.get("1")), say.percent(passes.get(str(k)))
+            rows.append(RepeatRow(name, k, once, always, _share(found.get("unstable"), "share")))
+    return rows
+
+
+def samples_of(run: StoredRun) -> int:
+    """The most outputs that any variant gave for one request."""
+    return max((part.get("samples") or 1 for part in (run.results.get("quality") or {}).values()), default=1)
+
+
+def _share(found: Mapping[str, Any] | None, key: str) -> str:
+    return "–" if not found or found.get(key) is None else share_text(found, key)
+
+
+def _length_words(length: Mapping[str, Any] | None) -> str:
+    words = (length or {}).get("words") or {}
+    if words.get("median") is None:
+        return "–"
+    return f"{say.count(words['median'])} ({say.count(words['p95'])})"
+
+
+def _told(found: Mapping[str, Any]) -> str:
+    """Whether a classifier tells an output from the reference for the same request."""
+    if found.get("accuracy") is None:
+        return "–"
+    chance = "more than chance" if found["p_value"] <= CHANCE else "chance alone would explain it"
+    whole, alone = (say.percent(found[key]) for key in ("accuracy_with_length", "length_accuracy"))
+    return f"{say.percent(found['accuracy'])}, {chance}; with length {whole}, by length alone {alone}"
+
+
+def _shown(gram: str) -> str:
+    return gram.replace("\n", "↵").replace(" ", "␣")

@@ -1,4 +1,4 @@
-"""The risks: what was found of each, its limit, what it means, and what to do about it."""
+"""The risks: what was found of each and its limit; what each is called and means stands in the template."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +9,27 @@ from markupsafe import Markup
 from ...core import unbroken as say
 from ..charts.axes import Axis
 from ..charts.rows import Mark, mini_rows
-from ..first_screen.typography import typeset_parts
-from ..folders import without_folders
+from ..page import Section
 from ..stored import StoredRun
-from .risk_words import KINDS, Kind, risk_number
+from ..words import finite, sentence, typeset_parts, without_folders
 
-__all__ = ["RiskRow", "lead", "risk_rows"]
+__all__ = ["RiskRow", "lead", "risk_number", "risk_rows", "section"]
 
+
+# Those whose number is a difference of shares, told in points.
+DIFFERENCES = ("overfitting", "memorisation", "forgetting")
+# What stands before a limit, or in its place where it is more than a number.
+SIDES = {
+    "overfitting": "at most",
+    "drift": "at least",
+    "flexibility": "at most",
+    "upkeep": "at most",
+    "examples": "at least",
+}
+LIMITS = {
+    "memorisation": "range not wholly above 0",
+    "forgetting": f"not surely more than 5{say.gap}points down",
+}
 STATUS = {
     "ok": ("within its limit", "go"),
     "warn": ("to watch", "open"),
@@ -30,23 +44,26 @@ NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight",
 
 @dataclass(frozen=True)
 class RiskRow:
-    """One risk with its standing; `picture` is empty where there is no number to draw."""
+    """One risk with its standing; `picture` is empty where there is no number to draw.
+
+    `to_check` says in pieces what would check it, each with whether it is to be typed as it stands.
+    """
 
     id: str
-    name: str
     status: str
     tone: str
     value: str
     limit: str
     evidence: str
-    meaning: str
-    to_do: str
+    to_check: list[tuple[str, bool]]
     picture: Markup
 
-    @property
-    def to_do_parts(self) -> list[tuple[str, bool]]:
-        """What to do in pieces, each with whether it is to be typed as it stands."""
-        return typeset_parts(self.to_do)
+
+def section(run: StoredRun) -> Section | None:
+    """The section of a run that looked for risks."""
+    if not run.results.get("risks"):
+        return None
+    return Section("risks", "Risks", lead(run), "risks", {"risks": risk_rows(run)})
 
 
 def lead(run: StoredRun) -> str:
@@ -101,29 +118,25 @@ def risk_rows(run: StoredRun) -> list[RiskRow]:
 
 
 def _row(risk: Mapping[str, Any]) -> RiskRow:
-    name = str(risk.get("id"))
-    kind = KINDS.get(name, Kind(name.replace("_", " ").capitalize()))
+    name, unit = str(risk.get("id")), risk.get("unit")
     status, tone = STATUS.get(str(risk.get("status")), (str(risk.get("status")), "none"))
-    value, limit, unit = risk.get("value"), risk.get("limit"), risk.get("unit")
-    checked = tone != "none"
-    limit_words = kind.limit_words or f"{kind.side} {risk_number(limit, unit, kind)}"
+    checked, limit = tone != "none", risk.get("limit")
+    limited = LIMITS.get(name) or f"{SIDES.get(name, '')} {risk_number(name, limit, unit)}"
     return RiskRow(
         id=name,
-        name=kind.name,
         status=status if risk.get("measured") is not False or not checked else f"{status}, as stated",
         tone=tone,
-        value=f"{risk_number(value, unit, kind)}{_range(risk, kind)}" if checked else "–",
-        limit=limit_words.strip() if checked and limit is not None else "–",
+        value=f"{risk_number(name, risk.get('value'), unit)}{_range(risk)}" if checked else "–",
+        limit=limited.strip() if checked and limit is not None else "–",
         evidence=_evidence(risk, checked=checked),
-        meaning=kind.meaning,
-        to_do=_to_do(risk, tone, kind),
+        to_check=typeset_parts(_sentence(f"To check it, {risk['to_check']}")) if risk.get("to_check") else [],
         picture=_picture(risk) if checked else Markup(""),
     )
 
 
-def _range(risk: Mapping[str, Any], kind: Kind) -> str:
-    low, high = _finite(risk.get("low")), _finite(risk.get("high"))
-    if not kind.difference or low is None:
+def _range(risk: Mapping[str, Any]) -> str:
+    low, high = finite(risk.get("low")), finite(risk.get("high"))
+    if risk.get("id") not in DIFFERENCES or low is None:
         return ""
     return f" (at least {say.signed_points(low)})" if high is None else f" ({say.points_range(low, high)})"
 
@@ -136,18 +149,28 @@ def _evidence(risk: Mapping[str, Any], *, checked: bool) -> str:
     return _sentence(text)
 
 
-def _to_do(risk: Mapping[str, Any], tone: str, kind: Kind) -> str:
-    if tone == "none":
-        to_check = risk.get("to_check")
-        return _sentence(f"To check it, {to_check}") if to_check else ""
-    return kind.to_do if tone in ("fix", "open") else ""
-
-
 def _sentence(text: str) -> str:
-    text = without_folders(text.strip())
-    if not text:
-        return ""
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?", "…")) else ".")
+    return sentence(without_folders(text.strip()))
+
+
+def risk_number(risk: str, value: Any, unit: Any) -> str:
+    """The number with its unit as a person says it; a dash where there is none."""
+    if value is None:
+        return "–"
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return str(value)
+    if unit == "share" and risk in DIFFERENCES:
+        return say.signed_points(value) if risk in LIMITS else say.points(value)
+    if unit == "share":
+        return say.percent(value)
+    if unit == "share of the best loss":
+        return f"{say.percent(value)} above the best loss"
+    if unit == "days per change":
+        return say.duration(value * 86_400) if abs(value) < 1 else say.days(value)
+    if unit == "days":
+        return say.count(round(value), "day")
+    text = say.count(value)
+    return f"{text}{say.gap}{str(unit).replace(' ', say.gap)}" if unit else text
 
 
 def _words(value: Any) -> str:
@@ -160,7 +183,7 @@ def _words(value: Any) -> str:
 
 def _picture(risk: Mapping[str, Any]) -> Markup:
     """The value with its range, and the limit as a dashed line; nothing where there is no limit."""
-    value, limit, low, high = (_finite(risk.get(key)) for key in ("value", "limit", "low", "high"))
+    value, limit, low, high = (finite(risk.get(key)) for key in ("value", "limit", "low", "high"))
     if value is None or limit is None:
         return Markup("")
     if low is None or high is None:
@@ -169,9 +192,3 @@ def _picture(risk: Mapping[str, Any]) -> Markup:
     room = (max(seen) - min(seen) or 1.0) * 0.06
     axis = Axis(min(seen) - room, max(seen) + room, ((0.0, "0"),))
     return mini_rows([Mark(value, low, high, "candidate")], axis, lines=[limit])
-
-
-def _finite(value: Any) -> float | None:
-    """A number that can be drawn; None for anything else."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
-    return float(value) if good else None

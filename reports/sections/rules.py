@@ -13,12 +13,12 @@ from ..charts.rows import dumbbell
 from ..charts.slope import SlopeLine, drawn_lines, slope_chart
 from ..stored import StoredRun
 
-__all__ = ["PERCENT", "CheckRow", "check_rows", "most_broken", "moved_figure", "moves", "shown_variants", "split_rows"]
+__all__ = ["PERCENT", "CheckRow", "check_rows", "most_broken", "moved_figure", "moves", "shown_variants"]
 
 PERCENT = Axis(0, 1, tuple((tick / 4, f"{tick * 25}%") for tick in range(5)))
 CHANCE = 0.05  # a move is said to be more than chance below this probability, the verdict's own level
 CLEAR = 0.05  # without a test of chance: a move of five points is drawn as one
-MOST_ROWS = 20  # rules in the open
+MOST_ROWS = 20  # rules in the open; of more, those that moved least stand under a disclosure
 MOST_COLUMNS = 3  # variants side by side in the table; of more, those compared, the others under a disclosure
 
 
@@ -84,11 +84,6 @@ def shown_variants(run: StoredRun) -> tuple[list[int], list[int]]:
         return places, []
     compared = [run.variants.index(name) for name in (run.baseline, run.candidate) if name in run.variants]
     return compared, [place for place in places if place not in compared]
-
-
-def split_rows(rows: Sequence[CheckRow]) -> tuple[Sequence[CheckRow], Sequence[CheckRow]]:
-    """The rows that the table shows, and those under a disclosure below it: of many, the ones that moved least."""
-    return (rows, ()) if len(rows) <= MOST_ROWS else (rows[:MOST_ROWS], rows[MOST_ROWS:])
 
 
 def moves(run: StoredRun) -> tuple[int, int]:

@@ -10,13 +10,14 @@ from markupsafe import Markup
 
 from ...core import unbroken as say
 from ..charts.axes import linear_axis
-from ..charts.curves import Curve, Flag, curve_chart
 from ..charts.figure import Figure, render_figure
-from ..curated import read_train_pairs
-from ..stored import StoredRun
-from .rows_left import short
+from ..charts.plot import Curve, Flag, curve_chart
+from ..page import Section
+from ..stored import StoredRun, read_train_pairs
+from ..words import capital, finite, mapping, short
+from .learning_curve import curve_evidence, curve_figure, curve_sentence
 
-__all__ = ["Worst", "lead", "loss_figure", "training_facts", "training_notices", "worst_rows"]
+__all__ = ["Worst", "lead", "loss_figure", "section", "training_facts", "training_notices", "worst_rows"]
 
 MOST_POINTS = 200  # of a curve: one every few pixels of a wide screen
 SMOOTH = 20  # the window of the moving mean is this part of the curve: noise of single batches goes, its bend stays
@@ -43,11 +44,27 @@ class Worst:
 # --- facts ------------------------------------------------------------------------------------------------------
 
 
+def section(run: StoredRun, *, texts: bool) -> Section | None:
+    """The section of a run that trained; without `texts` pairs are only named."""
+    if not run.results.get("training"):
+        return None
+    shown = {
+        "facts": training_facts(run),
+        "notices": training_notices(run),
+        "loss": loss_figure(run),
+        "more": curve_sentence(run),
+        "curve": curve_figure(run),
+        "evidence": curve_evidence(run),
+        "worst": worst_rows(run, texts=texts),
+    }
+    return Section("training", "Training", lead(run), "training", shown)
+
+
 def lead(run: StoredRun) -> str:
     """What was learnt in what time, and which weights were kept."""
     training = run.results.get("training") or {}
-    pairs, seconds = _number(training.get("train_pairs")), _number(training.get("seconds"))
-    best, loss = _number(training.get("best_step")), _number(training.get("validation_loss"))
+    pairs, seconds = finite(training.get("train_pairs")), finite(training.get("seconds"))
+    best, loss = finite(training.get("best_step")), finite(training.get("validation_loss"))
     learnt = say.count(pairs, "pair") if pairs is not None else "The pairs"
     first = f"{learnt} {'was' if pairs == 1 else 'were'} learnt"
     if seconds is not None:
@@ -56,7 +73,7 @@ def lead(run: StoredRun) -> str:
         return f"{first}."
     if loss is None:
         return f"{first}; the weights of step {say.count(best)} were kept."
-    last = _number(training.get("steps")) == best
+    last = finite(training.get("steps")) == best
     step = f"step {say.count(best)}{', the last' if last else ''}"
     return f"{first}; the validation loss was lowest at {step}, and those weights were kept."
 
@@ -64,7 +81,7 @@ def lead(run: StoredRun) -> str:
 def training_facts(run: StoredRun) -> list[tuple[str, str]]:
     """Label and value of what was trained and what that took; only what is known."""
     training = run.results.get("training") or {}
-    settings = _mapping(training.get("settings"))
+    settings = mapping(training.get("settings"))
     facts = [
         ("Pairs", _pairs(training)),
         ("Epochs", _epochs(training, settings)),
@@ -87,16 +104,16 @@ def training_facts(run: StoredRun) -> list[tuple[str, str]]:
 def training_notices(run: StoredRun) -> list[str]:
     """What the fit itself wants known, steps without a usable gradient among it, and the pairs that were left out."""
     training = run.results.get("training") or {}
-    dropped = _number(training.get("dropped_pairs"))
+    dropped = finite(training.get("dropped_pairs"))
     notices = [short(str(text)) for text in training.get("notices") or []]
     if dropped:
         are = "pair is" if dropped == 1 else "pairs are"
         notices.append(f"{say.count(dropped)} {are} longer than the model's context and left out.")
-    return [text[:1].upper() + text[1:] for text in notices]
+    return [capital(text) for text in notices]
 
 
 def _pairs(training: Mapping[str, Any]) -> str | None:
-    trained, held_out = _number(training.get("train_pairs")), _number(training.get("validation_pairs"))
+    trained, held_out = finite(training.get("train_pairs")), finite(training.get("validation_pairs"))
     if trained is None:
         return None
     return (
@@ -107,18 +124,18 @@ def _pairs(training: Mapping[str, Any]) -> str | None:
 def _epochs(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
     """How often each pair was seen: counted from the steps, since a fit may end before its epochs do."""
     keys = (training.get("train_pairs"), settings.get("batch_size"), training.get("steps"))
-    pairs, size, steps = map(_number, keys)
+    pairs, size, steps = map(finite, keys)
     if not pairs or not size or steps is None:
         return None
     done = say.count(round(steps / math.ceil(pairs / size), 1))
-    if _number(settings.get("max_steps")) is not None:
+    if finite(settings.get("max_steps")) is not None:
         return f"{done}, by max_steps"
-    planned = _number(settings.get("epochs"))
+    planned = finite(settings.get("epochs"))
     return done if planned is None else f"{done} of {say.count(planned)}{_why(training, 'epochs')}"
 
 
 def _steps(training: Mapping[str, Any]) -> str | None:
-    steps, size = _number(training.get("steps")), _number(_mapping(training.get("settings")).get("batch_size"))
+    steps, size = finite(training.get("steps")), finite(mapping(training.get("settings")).get("batch_size"))
     if steps is None:
         return None
     early = ", stopped early because the validation loss no longer fell" if training.get("stopped_early") else ""
@@ -127,7 +144,7 @@ def _steps(training: Mapping[str, Any]) -> str | None:
 
 
 def _rate(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
-    rate = _number(settings.get("learning_rate"))
+    rate = finite(settings.get("learning_rate"))
     return f"{rate:g}{_why(training, 'learning_rate')}" if rate is not None else None
 
 
@@ -140,7 +157,7 @@ def _why(training: Mapping[str, Any], setting: str) -> str:
 
 
 def _parameters(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
-    count, rank = _number(training.get("trainable_parameters")), _number(settings.get("rank"))
+    count, rank = finite(training.get("trainable_parameters")), finite(settings.get("rank"))
     if not count:
         return None
     return f"{say.count(count)}{f' (rank {say.count(rank)})' if rank else ''}"
@@ -154,8 +171,8 @@ def loss_figure(run: StoredRun) -> Markup:
     training = run.results.get("training") or {}
     log = [line for line in training.get("log") or [] if isinstance(line, Mapping)]
     measured = _points(log, "validation_loss")
-    raw = [(step, mean) for line in log if (step := _number(line.get("step"))) is not None
-           and (mean := _number(line.get("mean_train_loss", line.get("train_loss")))) is not None]  # fmt: skip
+    raw = [(step, mean) for line in log if (step := finite(line.get("step"))) is not None
+           and (mean := finite(line.get("mean_train_loss", line.get("train_loss")))) is not None]  # fmt: skip
     smooth, width = smoothed(raw)
     curves = [Curve("training", tuple(smooth), "baseline")] if len(smooth) > 1 else []
     if measured:
@@ -165,7 +182,7 @@ def loss_figure(run: StoredRun) -> Markup:
     points = [point for curve in curves for point in curve.points]
     x = linear_axis([step for step, _ in points], say.count, zero=False, tight=True)
     y = linear_axis([loss for _, loss in points], lambda value: f"{value:g}")
-    best = _number(training.get("best_step"))
+    best = finite(training.get("best_step"))
     flags = [Flag(best, f"kept: step {say.count(best)}")] if best is not None and x.low <= best <= x.high else []
     figure = Figure(
         "Loss over the training steps",
@@ -195,7 +212,7 @@ def _points(log: Sequence[Mapping[str, Any]], key: str) -> list[Point]:
     return [
         (step, loss)
         for line in log
-        if (step := _number(line.get("step"))) is not None and (loss := _number(line.get(key))) is not None
+        if (step := finite(line.get("step"))) is not None and (loss := finite(line.get(key))) is not None
     ]
 
 
@@ -227,12 +244,12 @@ def worst_rows(run: StoredRun, *, texts: bool) -> list[Worst]:
 
 
 def _worst(line: Mapping[str, Any], id_: str, pair: Mapping[str, Any], *, texts: bool) -> Worst:
-    row, tokens = _number(pair.get("row")), _number(line.get("tokens"))
+    row, tokens = finite(pair.get("row")), finite(line.get("tokens"))
     return Worst(
         id=short(id_, ID),
         row=f"row {say.count(row)}" if row is not None else "",
-        last=_loss(_number(line.get("loss"))),
-        first=_loss(_number(line.get("first_loss"))),
+        last=_loss(finite(line.get("loss"))),
+        first=_loss(finite(line.get("first_loss"))),
         tokens=say.count(tokens) if tokens is not None else "–",
         input=short(str(pair.get("input") or ""), INPUT) if texts else "",
         output=short(str(pair.get("output") or ""), OUTPUT) if texts else "",
@@ -244,15 +261,5 @@ def _loss(value: float | None) -> str:
 
 
 def _known(words: Any, value: Any) -> str | None:
-    number = _number(value)
+    number = finite(value)
     return None if number is None else words(number)
-
-
-def _number(value: Any) -> float | None:
-    """A finite number; None for anything else."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return value if good else None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

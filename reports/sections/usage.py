@@ -10,11 +10,12 @@ from ...core import unbroken as say
 from ..charts.axes import linear_axis
 from ..charts.figure import Figure, render_figure
 from ..charts.rows import Bar, Mark, Row, rows_chart
-from ..names import named
+from ..page import Section
 from ..stored import StoredRun
+from ..words import named
 from .quality import role_of
 
-__all__ = ["lead", "time_figure", "tokens_figure"]
+__all__ = ["lead", "section", "time_figure", "tokens_figure"]
 
 UNCOUNTED = "not counted"
 PARTS = {
@@ -24,6 +25,14 @@ PARTS = {
     "input": "request",
     "output": "answer",
 }
+
+
+def section(run: StoredRun) -> Section | None:
+    """The section of a run whose tokens or times were counted."""
+    if not (run.results.get("tokens") or run.results.get("seconds")):
+        return None
+    shown = {"tokens": tokens_figure(run), "time": time_figure(run)}
+    return Section("tokens", "Tokens and time", lead(run), "usage", shown)
 
 
 def lead(run: StoredRun) -> str:

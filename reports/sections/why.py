@@ -1,18 +1,18 @@
 """The section behind the verdict: its reasons, and what would change it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...core import NEVER
 from ...core import unbroken as say
-from ..first_screen.typography import typeset
-from ..names import named
+from ..page import Section
 from ..stored import StoredRun
-from .cheaper_way import cheaper_way
+from ..words import capital, named, typeset
+from .costs import cheaper_way
 
-__all__ = ["Flip", "flips", "lead", "reasons", "split"]
+__all__ = ["Flip", "flips", "lead", "reasons", "section"]
 
 # A price 30 times as high changes many an answer; it is no reason to think twice.
 FARTHEST = 30
@@ -34,6 +34,15 @@ class Flip:
     distance: float
 
 
+def section(run: StoredRun) -> Section | None:
+    """The section of a run with a verdict."""
+    if not run.results.get("verdict"):
+        return None
+    found = flips(run)
+    shown = {"reasons": reasons(run), "flips": found[:SHOWN], "farther": found[SHOWN:]}
+    return Section("why", "Why", lead(run), "why", shown)
+
+
 def lead(run: StoredRun) -> str:
     """How big the difference is, how likely the money is back, and the nearest thing that would turn the answer."""
     verdict = run.results.get("verdict") or {}
@@ -48,8 +57,7 @@ def lead(run: StoredRun) -> str:
         said.append(f"{turned}, the answer is “{near[0].answer}”")
     if not said:
         return "What the verdict rests on."
-    text = "; ".join(said)
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{capital('; '.join(said))}."
 
 
 def _gap(run: StoredRun) -> str:
@@ -90,11 +98,6 @@ def flips(run: StoredRun) -> list[Flip]:
     currency = str((run.results.get("money") or {}).get("currency") or "")
     found = [_flip(flip, currency) for flip in (run.results.get("verdict") or {}).get("flips") or []]
     return sorted((flip for flip in found if flip is not None), key=lambda flip: flip.distance)
-
-
-def split(found: Sequence[Flip]) -> tuple[Sequence[Flip], Sequence[Flip]]:
-    """Those that are shown and those that wait."""
-    return found[:SHOWN], found[SHOWN:]
 
 
 def _flip(flip: Mapping[str, Any], currency: str) -> Flip | None:

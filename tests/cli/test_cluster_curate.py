@@ -128,7 +128,7 @@ def test_a_file_of_pairs_is_curated_without_a_cluster(command, project):
     assert not (project / "out").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_data_without_a_pair_to_train_on_say_so_and_go_on_once_mended(command, project):
     shutil.rmtree(project / "data")
     (project / "data").mkdir()
@@ -149,7 +149,7 @@ def test_data_without_a_pair_to_train_on_say_so_and_go_on_once_mended(command, p
     assert len(read_split(only_run(project), "train")) == 5
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_rules_of_the_teams_own_code_run_on_the_workers(command, project):
     (project / "rules.py").write_text("def short(output, pair):\n    return None if len(output) < 60 else 'long'\n")
     style = STYLE + "  - {kind: python, call: rules.short, id: short}\n"
@@ -201,7 +201,7 @@ def many_files(project: Path, count: int) -> None:
         (project / "data" / f"part-{n:03d}.jsonl").write_text(lines, encoding="utf-8")
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_a_command_killed_at_any_moment_goes_on_where_it_stopped(command, project):
     many_files(project, 40)
     settle(project, PROCESSES.replace("workers = 1", "workers = 2"))
@@ -234,7 +234,7 @@ def test_a_command_killed_at_any_moment_goes_on_where_it_stopped(command, projec
     assert out
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_two_workers_of_ray_leave_what_one_machine_leaves_also_after_a_kill(command, project):
     settle(project, '[cluster]\naddress = "local"\nworkers = 2\n')
     whole = one_machine(command, project)
@@ -248,7 +248,7 @@ def test_two_workers_of_ray_leave_what_one_machine_leaves_also_after_a_kill(comm
     assert not list(project.glob("runs/jobs/*"))
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_a_disk_that_takes_no_more_is_said_and_the_same_command_goes_on(command, project):
     whole = one_machine(command, project)
 
@@ -267,7 +267,7 @@ def test_a_disk_that_takes_no_more_is_said_and_the_same_command_goes_on(command,
     assert contents(only_run(project)) == contents(whole)
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_rules_about_tokens_are_counted_by_the_workers(command, project, tiny_folder):
     style = STYLE + "  - {kind: length, unit: tokens, max: 62, id: tokens}\n"
     (project / "style.yaml").write_text(style, encoding="utf-8")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from .conftest import pair
+from ..conftest import pair
 
 
 @pytest.fixture
@@ -64,8 +64,8 @@ def test_what_is_called_tuned_or_comes_from_a_tuned_model_is_no_way_without_trai
 def test_where_nothing_could_be_scored_the_answer_says_so(judge, tmp_path):
     failed = [{"id": f"p{n}", "output": None, "error": "timeout"} for n in range(60)]
     done = judge(prompted=failed, tuned=rows(1))
-    assert done.out.startswith("No verdict: not one case could be scored for every variant.\n")
-    assert "  acceptable, tuned: not measured\n" in done.out
+    assert done.out.startswith("Not one case could be scored for every variant.\n")
+    assert "Acceptable outputs, tuned          not measured\n" in done.out
     report = (tmp_path / "judged/report.md").read_text()
     assert "**Not one case could be scored for every variant.**" in report
     assert "Score a second way" not in report

@@ -36,8 +36,8 @@ finally:
 def test_the_article_pays_back_in_14_days_with_40_percent_less(command):
     done = command("roi", "--config", example_path("article.toml"))
     assert done.code == 0
-    assert "40.0%" in done.out
-    assert "14.0 days" in done.out
+    assert "40%" in done.out
+    assert "14 days" in done.out
     assert max(len(line) for line in done.out.splitlines()) <= 80
     money = command("roi", "--config", example_path("article.toml"), "--json").json
     assert money["saving_share"] == pytest.approx(0.4)
@@ -89,7 +89,7 @@ def test_init_makes_a_project_that_curates(command, pairs_file, tmp_path):
 
 
 def lines(tmp_path: Path, name: str, good: int) -> str:
-    from .conftest import pair
+    from ..conftest import pair
 
     rows = [
         {"id": f"p{n}", "output": pair(n)["output"] if n < good else "A bag.", "output_tokens": 9} for n in range(60)
@@ -167,14 +167,13 @@ def test_control_characters_of_data_do_not_reach_the_terminal(command, tmp_path,
 
 
 def test_the_demo_project_limits_its_sizes_and_keeps_later_changes(tmp_path):
-    from tuneworth.cli.demo import TRAIN_PAIRS, prepare
-    from tuneworth.project import read_project
+    from tuneworth.project import TRAIN_PAIRS, create_example, read_project
 
-    prepare(tmp_path / "demo")
+    create_example(tmp_path / "demo")
     project = read_project(tmp_path / "demo")
     assert project.train.max_pairs == TRAIN_PAIRS
     assert (tmp_path / "demo" / "LICENSE-DATA.txt").is_file()
     file = tmp_path / "demo" / "tuneworth.toml"
     file.write_text(file.read_text().replace("epochs = 2", "epochs = 1"))
-    prepare(tmp_path / "demo")
+    create_example(tmp_path / "demo")
     assert read_project(tmp_path / "demo").train.epochs == 1

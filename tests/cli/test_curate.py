@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from .conftest import pair
+from ..conftest import pair
 
 FILES = ("train.jsonl", "validation.jsonl", "test.jsonl", "set_aside.jsonl", "ledger.parquet")
 COMMAND = "import sys; from tuneworth.cli import main; main(sys.argv[1:])"
@@ -44,7 +44,7 @@ def test_a_file_is_cleaned_without_a_style(command, pairs_file, tmp_path):
     done = command("curate", pairs_file, "--out", tmp_path / "clean", "--group", "family")
     assert done.code == 0, done.err
     assert "60 rows read: 60 kept" in done.out
-    assert "certificate: 0 held-out pairs" in done.out
+    assert "No held-out request has a training example with the same facts" in done.out
     assert done.out.splitlines()[-1] == f"Next: ask what happened to a row: tuneworth why {tmp_path / 'clean'} ROW"
     assert not (tmp_path / "splits.jsonl").exists()
 
@@ -106,7 +106,7 @@ def test_a_decision_is_written_beside_the_project_and_replayed(command, project)
         "id": "p3", "decision": "drop", "who": "Ada", "why": "no such lamp"
     }  # fmt: skip
     again = command("curate", project)
-    assert "overrides.jsonl: 1 decision replayed" in again.out
+    assert "1 decision of a person was applied" in again.out
     assert "Decided by Ada: drop (no such lamp)" in command("why", project, "p3").out
 
 

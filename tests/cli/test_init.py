@@ -8,7 +8,7 @@ import pytest
 from tuneworth.project import read_project
 from tuneworth.style import read_style
 
-from .conftest import pair
+from ..conftest import pair
 
 
 @pytest.fixture

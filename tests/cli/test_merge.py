@@ -5,9 +5,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tuneworth.cli.merge import merge_run, merge_text
-from tuneworth.core import DataError, ModelError, Talk
-from tuneworth.project import Project, read_project
+from tuneworth.core import DataError, ModelError, say
+from tuneworth.project import Project, Run, read_project
+from tuneworth.project.merge import merge_run, merge_text
 from tuneworth.train import TrainSettings, fit, load_model
 
 QUICK = TrainSettings(rank=4, alpha=8, max_steps=6, batch_size=4, learning_rate=2e-2, checkpoint_steps=0)
@@ -35,6 +35,7 @@ def project(tiny_folder: Path, tmp_path: Path) -> Project:
     lines = [json.dumps({"id": word, "input": word, "output": f"yes, {word}", **rest}) for word in WORDS]
     (curated / "train.jsonl").write_text("\n".join(lines) + "\n")
     (curated / "validation.jsonl").write_text("")
+    (curated.parent / "run.json").write_text('{"seed": 0}')
     return read_project(tmp_path)
 
 
@@ -46,16 +47,16 @@ def run(project: Project, tiny_model: Any) -> Path:
 
 
 def test_a_runs_adapter_is_merged_and_the_summary_is_json(project: Project, run: Path) -> None:
-    summary = merge_run(project, run, Talk(quiet=True))
+    summary = merge_run(Run(run, project=project))
     assert load_model(str(run / "train" / "merged"), dtype="float32").dtype == "float32"
     assert json.loads(json.dumps(summary))["merged"]["agreement"]["rows"] == 6
-    assert merge_text(summary) == f"merged: {run}/train/merged, 0 MB in float32"
+    assert merge_text(summary) == f"merged: {run}/train/merged, {say.size(summary['merged']['bytes'])} in float32"
 
 
 def test_a_model_that_came_from_no_gguf_gets_the_command_of_llama_cpp(
     project: Project, run: Path, tiny_model: Any
 ) -> None:
-    summary = merge_run(project, run, Talk(quiet=True), gguf=True, loaded=tiny_model)
+    summary = merge_run(Run(run, project=project), gguf=True, loaded=tiny_model)
     assert summary["gguf"] is None
     assert summary["gguf_command"].startswith(f"python convert_hf_to_gguf.py {run}/train/merged ")
     assert summary["gguf_command"] in merge_text(summary)
@@ -64,7 +65,7 @@ def test_a_model_that_came_from_no_gguf_gets_the_command_of_llama_cpp(
 
 def test_without_an_adapter_the_next_command_is_named(project: Project) -> None:
     with pytest.raises(DataError, match=f"tuneworth train {project.folder}"):
-        merge_run(project, project.runs / "one", Talk(quiet=True))
+        merge_run(Run(project.runs / "one", project=project))
 
 
 def test_another_model_in_the_project_file_is_named(project: Project, run: Path, tmp_path: Path) -> None:
@@ -72,5 +73,5 @@ def test_another_model_in_the_project_file_is_named(project: Project, run: Path,
     record["base"]["sha256"] = "0" * 64
     (run / "train" / "adapter" / "tuneworth.json").write_text(json.dumps(record))
     with pytest.raises(ModelError, match="was made for other weights"):
-        merge_run(project, run, Talk(quiet=True))
+        merge_run(Run(run, project=project))
     assert not (run / "train" / "merged").exists()

@@ -51,7 +51,7 @@ def test_the_formulas_have_the_numbers_of_the_article(article):
     costs = [money["variants"][name]["cost_per_request"] for name in ("prompted", "tuned")]
     assert cell("cost of a request") == f"prompted {costs[0]:.6g}, tuned {costs[1]:.6g} EUR"
     assert cell("the same with a prompt cache").endswith(f": {money['cached_guide']['cost_per_request']:.6g} EUR")
-    assert cell("saving per request") == f"{money['saving_per_request']:.6g} EUR, {100 * money['saving_share']:.0f} %"
+    assert cell("saving per request") == f"{money['saving_per_request']:.6g} EUR, {100 * money['saving_share']:.0f}%"
     assert cell("saving per day") == f"{money['saving_per_day']:.6g} EUR"
     assert cell("payback") == f"{money['payback_days']:.0f} days"
     assert cell("requests to pay back") == f"{money['requests_to_pay_back']:,.0f}"
@@ -66,14 +66,14 @@ def test_what_a_failure_costs_has_the_numbers_of_the_article(article):
     assert cell('`"repair"`') == f"at 0.10 EUR: {saved:.2f} EUR saved a day, payback {days:.2f} days"
     dropped = article((ignored, 'failures = "drop"  '))
     costs = [dropped["variants"][name]["cost_per_acceptable_output"] for name in ("prompted", "tuned")]
-    assert cell('`"drop"`') == f"{costs[0]:.6g} → {costs[1]:.6g} EUR, {100 * dropped['saving_share']:.1f} % less"
+    assert cell('`"drop"`') == f"{costs[0]:.6g} → {costs[1]:.6g} EUR, {100 * dropped['saving_share']:.0f}% less"
 
 
 def test_what_could_be_done_instead_has_the_numbers_of_the_article(article):
     text = " ".join(PAGE.split())
     (cached,) = (way for way in article()["alternatives"] if way["key"] == "cached_guide")
     share, days = 100 * cached["tuning"]["saving_share"], cached["tuning"]["payback_days"]
-    assert f"a cache at a quarter of the price {share:.2f} % are left to save and it takes {days:.0f} days" in text
+    assert f"a cache at a quarter of the price {share:.0f}% are left to save and it takes {days:.0f} days" in text
     tuned = "[roi.tuned]                      # the same model and prices, tuned: no guide in the prompt\n"
     prices = tomllib.loads(example_path("article.toml").read_text(encoding="utf-8"), parse_float=Decimal)["roi"][
         "tuned"
@@ -84,5 +84,5 @@ def test_what_could_be_done_instead_has_the_numbers_of_the_article(article):
     ]  # fmt: skip
     twice = article(*changes)
     assert twice["payback_days"] is None
-    assert f"at twice the price never pays: it costs {-100 * twice['saving_share']:.0f} % more than the prompt" in text
+    assert f"at twice the price never pays: it costs {-100 * twice['saving_share']:.0f}% more than the prompt" in text
     assert f"twice the price: {twice['break_even_fixed_tokens']:.0f} tokens" in cell("break-even guide")

@@ -10,9 +10,9 @@ import pytest
 
 from tuneworth.curate import read_ledger, read_split
 
+from ..conftest import pair
 from ..curate.in_parts import cut
 from ..reports.described import assert_described
-from .conftest import pair
 
 # What differs from one call to the next, and from one project folder to another.
 TIMES = ("seconds", "first_second", "tokens_per_second", "time", "created", "provenance")

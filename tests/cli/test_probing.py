@@ -9,35 +9,31 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tuneworth.core import Talk
 from tuneworth.curate import read_split
 from tuneworth.evaluate import general_prompts
-from tuneworth.project import read_project
-from tuneworth.project.gather import variants_of
-from tuneworth.project.probing import probe, spread
+from tuneworth.project import Run, read_project
+from tuneworth.project.gather.probing import probe, spread
+from tuneworth.project.gather.wanted import variants_of
 
 
 @pytest.fixture
-def trained(command, project: Path):
+def tuned(trained: Path):
     """A project with a run that is curated and trained, the run, and its tuned variant."""
-    for stage in ("curate", "train"):
-        done = command(stage, project, "--json")
-        assert done.code == 0, done.err
-    run = next((project / "runs").iterdir())
-    found = read_project(project)
-    variants = variants_of(found, run, read_split(run, "train"), adapter=run / "train" / "adapter", seed=0)
+    run = next((trained / "runs").iterdir())
+    found = read_project(trained)
+    variants = variants_of(Run(run, project=found), adapter=run / "train" / "adapter")
     return found, run, next(variant for variant in variants if variant.name == "tuned")
 
 
-def asked(trained, tiny_model, *, tested=6, **settings):
-    project, run, variant = trained
+def asked(tuned, tiny_model, *, tested=6, **settings):
+    project, run, variant = tuned
     project = replace(project, evaluate=replace(project.evaluate, **settings))
-    return probe(project, run, variant, Talk(quiet=True), loaded=tiny_model, tested=tested)
+    return probe(Run(run, project=project), variant, loaded=tiny_model, tested=tested)
 
 
-def test_probes_ask_train_pairs_and_general_prompts_and_ask_nothing_twice(trained, tiny_model):
-    _, run, _ = trained
-    found = asked(trained, tiny_model)
+def test_probes_ask_train_pairs_and_general_prompts_and_ask_nothing_twice(tuned, tiny_model):
+    _, run, _ = tuned
+    found = asked(tuned, tiny_model)
     assert len(found.on_train.acceptable) == len(found.on_train.groups) == 6
     assert set(np.unique(found.on_train.acceptable)) <= {0.0, 1.0}
     # A random model passes nothing, so nothing can be forgotten.
@@ -49,31 +45,31 @@ def test_probes_ask_train_pairs_and_general_prompts_and_ask_nothing_twice(traine
     assert all(row["prompt"] == prompts[row["id"]].prompt and row["tuned"] is not None for row in lines)
     assert any(row["base"] != row["tuned"] for row in lines)
     made = (run / "evaluate" / "generated.jsonl").read_bytes()
-    again = asked(trained, tiny_model)
+    again = asked(tuned, tiny_model)
     assert (run / "evaluate" / "generated.jsonl").read_bytes() == made
     assert again.general.equals(found.general)
     assert np.array_equal(again.on_train.acceptable, found.on_train.acceptable)
 
 
-def test_train_pairs_are_those_that_were_trained_on(trained, tiny_model):
-    project, run, variant = trained
+def test_train_pairs_are_those_that_were_trained_on(tuned, tiny_model):
+    project, run, variant = tuned
     train = read_split(run, "train")
     gone = train["id"].to_list()[:-3]
     (run / "train" / "dropped.jsonl").write_text(
         "".join(json.dumps({"id": id}) + "\n" for id in gone), encoding="utf-8"
     )
-    assert len(asked(trained, tiny_model).on_train.acceptable) == 3
+    assert len(asked(tuned, tiny_model).on_train.acceptable) == 3
     shown = replace(variant, examples=((train["input"][-1], train["output"][-1]),))
     assert len(asked((project, run, shown), tiny_model).on_train.acceptable) == 2
 
 
-def test_no_train_sample_and_no_room_leave_a_probe_out(trained, tiny_model):
-    assert asked(trained, tiny_model, train_sample=0).on_train is None
-    assert asked(trained, tiny_model, max_new_tokens=250).on_train is None
+def test_no_train_sample_and_no_room_leave_a_probe_out(tuned, tiny_model):
+    assert asked(tuned, tiny_model, train_sample=0).on_train is None
+    assert asked(tuned, tiny_model, max_new_tokens=250).on_train is None
 
 
-def test_of_an_adapter_from_elsewhere_no_train_pairs_are_known(trained, tiny_model, tmp_path):
-    project, run, variant = trained
+def test_of_an_adapter_from_elsewhere_no_train_pairs_are_known(tuned, tiny_model, tmp_path):
+    project, run, variant = tuned
     copied = Path(shutil.copytree(variant.adapter, tmp_path / "elsewhere"))
     found = asked((project, run, replace(variant, adapter=copied)), tiny_model)
     assert found.on_train is None

@@ -44,7 +44,7 @@ def test_every_command_prints_what_the_page_shows(page, command, clone):
     for words, lines in shown(page):
         done = command(*shlex.split(words)[1:])
         assert done.code == 0, (words, done.err)
-        printed = done.out.strip().splitlines()
+        printed = done.out.strip("\n").splitlines()
         expected = [line.rstrip() for line in lines]
         if expected[-1] == "…":  # the README shows the beginning alone
             expected = expected[:-1]

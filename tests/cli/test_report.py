@@ -9,7 +9,7 @@ import pytest
 
 from tuneworth.evaluate.scores.judgements import SCHEMA
 
-from .conftest import STYLE, pair
+from ..conftest import STYLE, pair
 
 
 @pytest.fixture

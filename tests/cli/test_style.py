@@ -7,7 +7,7 @@ import pytest
 from tuneworth.examples import example_path
 from tuneworth.style import parse_style, read_style
 
-from .conftest import pair
+from ..conftest import pair
 
 
 def write(path, pairs: list[dict]):

@@ -29,7 +29,7 @@ def log_of(run: Path) -> list[float]:
     return [line[name] or 0.0 for line in lines for name in ("step", "train_loss", "validation_loss")]
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_train_in_two_processes_answers_once_and_as_alone(command: Callable[..., Any], project: Path) -> None:
     settings = project / "tuneworth.toml"
     settings.write_text(settings.read_text().replace("rank = 2", 'rank = 2\ndtype = "float32"'))
@@ -47,7 +47,7 @@ def test_train_in_two_processes_answers_once_and_as_alone(command: Callable[...,
     assert (both / "train" / "merged" / "model.safetensors").is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_an_error_of_all_processes_is_told_once(command: Callable[..., Any], project: Path, tmp_path: Path) -> None:
     assert command("curate", project).code == 0
     settings = project / "tuneworth.toml"
@@ -61,7 +61,7 @@ def test_an_error_of_all_processes_is_told_once(command: Callable[..., Any], pro
     assert done.stdout == ""
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_only_training_shares_its_work(project: Path) -> None:
     done = launched(TORCHRUN, "run", project)
     assert done.stderr.count("only `tuneworth train` shares its work") == 1

@@ -6,26 +6,16 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tuneworth.project import plan_text, train_text
+from tuneworth.train.model import precision
 from tuneworth.train.model.memory import MemoryAtHand
 
 planning = import_module("tuneworth.train.preflight")
-
-
-@pytest.fixture
-def curated(command: Callable[..., Any], project: Path) -> Path:
-    """The project with a run in it that is curated and not trained; in fp32, which is quicker for so small a model."""
-    change(project, "[train]", '[train]\ndtype = "float32"')
-    done = command("curate", project, "--quiet")
-    assert done.code == 0, done.err
-    return project
 
 
 def run_of(project: Path) -> Path:
@@ -62,6 +52,14 @@ def test_a_dry_run_as_data(command, curated):
     assert all(check["ok"] for check in plan["checks"])
 
 
+def test_bfloat16_without_packed_weights_is_a_notice(command, curated, monkeypatch):
+    monkeypatch.setattr(precision, "packs_bfloat16", lambda: False)
+    change(curated, '"float32"', '"bfloat16"')
+    done = command("train", curated, "--dry-run", "--json")
+    assert f"warning: {precision.UNPACKED}" in done.err
+    assert precision.UNPACKED in done.json["notices"]
+
+
 def test_pairs_that_are_too_long_are_named_and_left_out_by_request(command, pairs_file, project):
     rows = [json.loads(line) for line in pairs_file.read_text().splitlines()]
     for row in rows[:20]:
@@ -88,7 +86,7 @@ def test_what_cannot_fit_is_refused_before_anything_is_written(command, curated,
     monkeypatch.setattr(planning, "memory_at_hand", lambda device: MemoryAtHand(50_000, "container"))
     done = command("train", curated)
     assert done.code == 2
-    assert "0 MB are at hand (container)" in done.err
+    assert "50 kB are at hand (container)" in done.err
     assert "What makes it fit" in done.err
     assert not (run_of(curated) / "train").exists()
 
@@ -180,24 +178,22 @@ def test_a_run_that_is_trained_is_not_trained_twice(command, curated):
     assert contents(run_of(curated)) == before
 
 
-def test_other_settings_do_not_overwrite_what_was_trained(command, curated):
-    assert command("train", curated, "--quiet").code == 0
-    before = contents(run_of(curated))
-    change(curated, "rank = 2", "rank = 3")
-    for words in (["train"], ["train", "--merge"], ["run", "--run", run_of(curated).name]):
-        refused = command(words[0], curated, *words[1:])
+def test_other_settings_do_not_overwrite_what_was_trained(command, trained):
+    before = contents(run_of(trained))
+    change(trained, "rank = 2", "rank = 3")
+    for words in (["train"], ["train", "--merge"], ["run", "--run", run_of(trained).name]):
+        refused = command(words[0], trained, *words[1:])
         assert refused.code == 2
         assert "rank 2, now 3" in refused.err
         assert "--again" in refused.err
-    assert contents(run_of(curated)) == before
+    assert contents(run_of(trained)) == before
 
 
-def test_again_trains_anew_and_keeps_the_earlier_one(command, curated):
-    assert command("train", curated, "--quiet").code == 0
-    run = run_of(curated)
+def test_again_trains_anew_and_keeps_the_earlier_one(command, trained):
+    run = run_of(trained)
     before = contents(run / "train")
-    change(curated, "rank = 2", "rank = 3")
-    done = command("train", curated, "--again")
+    change(trained, "rank = 2", "rank = 3")
+    done = command("train", trained, "--again")
     assert done.code == 0, done.err
     assert contents(run / "train-1") == before
     assert json.loads((run / "train/summary.json").read_text())["settings"]["rank"] == 3
@@ -217,18 +213,17 @@ def test_the_next_step_can_be_typed_as_it_stands(command, curated):
     assert f"`tuneworth train {shlex.quote(str(place))} --run {run} --again`" in refused
 
 
-def test_again_costs_the_earlier_training_nothing_where_it_is_refused(command, curated, monkeypatch):
-    assert command("train", curated, "--quiet").code == 0
-    before = contents(run_of(curated))
+def test_again_costs_the_earlier_training_nothing_where_it_is_refused(command, trained, monkeypatch):
+    before = contents(run_of(trained))
     monkeypatch.setattr(planning, "memory_at_hand", lambda device: MemoryAtHand(1000, "container"))
-    assert command("train", curated, "--again").code == 2
+    assert command("train", trained, "--again").code == 2
     monkeypatch.undo()
     monkeypatch.setattr("tuneworth.train.log.find_spec", lambda name: None)
-    change(curated, "[train]", '[train]\ntrackers = ["tensorboard"]')
-    refused = command("train", curated, "--again")
+    change(trained, "[train]", '[train]\ntrackers = ["tensorboard"]')
+    refused = command("train", trained, "--again")
     assert refused.code == 2
     assert "pip install tensorboard" in refused.err
-    assert contents(run_of(curated)) == before
+    assert contents(run_of(trained)) == before
 
 
 def test_a_place_that_cannot_be_written_is_named_before_the_model_is_loaded(command, curated):
@@ -241,44 +236,40 @@ def test_a_place_that_cannot_be_written_is_named_before_the_model_is_loaded(comm
     assert place.read_text() == "a note"
 
 
-def test_what_changes_no_adapter_may_be_changed(command, curated):
-    assert command("train", curated, "--quiet").code == 0
-    change(curated, "[train]", "[train]\ncheckpoint_steps = 7\nmicro_batch = 1")
-    done = command("train", curated)
+def test_what_changes_no_adapter_may_be_changed(command, trained):
+    change(trained, "[train]", "[train]\ncheckpoint_steps = 7\nmicro_batch = 1")
+    done = command("train", trained)
     assert done.code == 0, done.err
     assert "is trained already" in done.err
 
 
-def test_a_fit_that_was_stopped_waits_for_its_own_settings(command, curated):
-    assert command("train", curated, "--quiet").code == 0
-    (run_of(curated) / "train/checkpoint.safetensors").write_bytes(b"")
-    before = contents(run_of(curated))
-    change(curated, "rank = 2", "rank = 3")
+def test_a_fit_that_was_stopped_waits_for_its_own_settings(command, trained):
+    (run_of(trained) / "train/checkpoint.safetensors").write_bytes(b"")
+    before = contents(run_of(trained))
+    change(trained, "rank = 2", "rank = 3")
     for words in ([], ["--dry-run"]):
-        refused = command("train", curated, *words)
+        refused = command("train", trained, *words)
         assert refused.code == 2
         assert "was stopped with other settings: rank 2, now 3" in refused.err
-    assert contents(run_of(curated)) == before
-    assert command("train", curated, "--again", "--quiet").code == 0
+    assert contents(run_of(trained)) == before
+    assert command("train", trained, "--again", "--quiet").code == 0
 
 
 @pytest.mark.parametrize("damaged", ["{", '{"steps": 3}'])
-def test_a_damaged_summary_is_no_training(command, curated, damaged):
-    assert command("train", curated, "--quiet").code == 0
-    summary = run_of(curated) / "train/summary.json"
+def test_a_damaged_summary_is_no_training(command, trained, damaged):
+    summary = run_of(trained) / "train/summary.json"
     whole = json.loads(summary.read_text())
     summary.write_text(damaged)
-    done = command("train", curated, "--json")
+    done = command("train", trained, "--json")
     assert done.code == 0, done.err
     assert done.json["train_loss"] == whole["train_loss"]
 
 
-def test_merging_needs_no_second_training(command, curated):
-    assert command("train", curated, "--quiet").code == 0
-    done = command("train", curated, "--merge", "--json")
+def test_merging_needs_no_second_training(command, trained):
+    done = command("train", trained, "--merge", "--json")
     assert done.code == 0, done.err
     assert "is trained already" in done.err
-    assert (run_of(curated) / "train/merged/model.safetensors").is_file()
+    assert (run_of(trained) / "train/merged/model.safetensors").is_file()
     assert done.json["merged"]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tuneworth.core import DataError
 from tuneworth.project import trained
-from tuneworth.project.train import thinned
+from tuneworth.project.trained import thinned
 
 
 def line(step: int, loss: float | None = 1.0, validation: float | None = None) -> dict[str, Any]:

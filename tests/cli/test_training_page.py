@@ -94,7 +94,7 @@ def test_options_that_the_page_shows_are_there(command: Any) -> None:
         assert option in command(name, "--help").out, (name, option)
 
 
-@pytest.mark.slow  # the model is loaded and a few real steps are made
+@pytest.mark.model  # the model is loaded and a few real steps are made
 def test_a_dry_run_says_what_the_page_shows_of_it(command: Any, tmp_path: Path) -> None:
     shutil.copytree(example_path("components"), tmp_path / "components", ignore=shutil.ignore_patterns("runs"))
     assert command("curate", tmp_path / "components", "--quiet").code == 0

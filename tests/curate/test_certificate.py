@@ -8,9 +8,10 @@ import pytest
 
 from tuneworth.curate import read_frame
 from tuneworth.curate.check.facts import text_facts
-from tuneworth.curate.match.corpus import TextsInMemory
-from tuneworth.curate.read.normalise import compare_texts, normalise
+from tuneworth.curate.read.normalise import normalise
 from tuneworth.curate.split.certificate import certify
+
+from .measured import corpus_of
 
 WORDS = ["red", "green", "blue", "part", "for", "cars", "and", "boats", "with", "a", "handle", "5V", "6V", "USB", "usb"]
 
@@ -40,7 +41,7 @@ def certified(kept, threshold, pairs=None):
     """What is said about these rows; `pairs` are all, of which the rows are the last ones."""
     pairs = kept if pairs is None else pairs
     rows = np.arange(len(pairs) - len(kept), len(pairs))
-    corpus = TextsInMemory(pairs, compare_texts(pairs, ()))
+    corpus = corpus_of(pairs)
     return certify(corpus, kept, rows, threshold=threshold, siblings_tied_from=None)
 
 

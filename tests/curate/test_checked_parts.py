@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.curate import read_frame, read_pairs
-from tuneworth.curate.check.rows import Examined, check_rows, examine, judge
+from tuneworth.curate.check.rows import Examined, examine, judge
 from tuneworth.examples import example_path
 from tuneworth.style import parse_style, read_style
+
+from .measured import check_rows
 
 STYLE = parse_style(
     """
@@ -99,7 +101,7 @@ def test_how_the_pairs_are_cut_into_parts_decides_nothing(rows, cuts, style, cou
 
 
 @pytest.mark.parametrize("size", [7, 40, 10_000])
-def test_real_pairs_are_judged_alike_in_parts_of_any_size_that_were_stored(size, tmp_path):
+def test_real_pairs_are_judged_stored_candidates_of_any_size_that_were_stored(size, tmp_path):
     pairs, style = components()
     parts = [stored(part, tmp_path) for part in examined_in_parts(pairs, range(0, len(pairs), size), style)]
     whole = told(check_rows(pairs, style))

@@ -3,8 +3,6 @@
 import gzip
 import json
 import os
-import pickle
-from collections import Counter
 
 import polars as pl
 import pytest
@@ -12,55 +10,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tuneworth.core import DataError
-from tuneworth.curate import DataSettings, file_parts, find_files, named_once, read_pairs
+from tuneworth.curate import DataSettings, file_parts, find_files, read_pairs
+from tuneworth.curate.jobs.tasks import InMemory
 from tuneworth.curate.read.batch import object_batches
-from tuneworth.curate.read.columns import (
-    Columns,
-    check_splits,
-    final_layout,
-    find_guide,
-    merge_columns,
-    system_counts,
-    without_guide,
-)
-from tuneworth.curate.read.file_parts import count_lines, first_rows, numbered, row_offsets
-from tuneworth.curate.read.pairs import PartFacts, moved_rows, read_part, shape_said, to_read_again, warnings_of
+from tuneworth.curate.read.columns import Columns, merge_columns
+from tuneworth.curate.read.file_parts import count_lines, numbered
+from tuneworth.curate.read.pairs import gather, read_part, read_parts
 
 many = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def sent(value):
-    """The value as another process gets it."""
-    return pickle.loads(pickle.dumps(value))
-
-
-def read_all(parts, data, where):
-    """All parts as tasks read them, each by itself, and again those that the columns of all parts change."""
-    reads = [read_part(sent(part), data, where=where) for part in parts]
-    facts = [PartFacts.of(json.loads(json.dumps(read.facts.note()))) for read in reads]
-    layout = final_layout(merge_columns([fact.seen for fact in facts]), data, where)
-    for place in to_read_again(facts, layout, data, where=where):
-        reads[place] = read_part(parts[place], data, where=where, layout=sent(layout))
-    return layout, reads
-
-
 def in_parts(path, data, most_bytes):
-    """What is known when all parts are read: the pairs, the rejected, and what is said of them."""
-    where = str(path)
-    parts = numbered(file_parts(find_files(where), data, most_bytes=most_bytes))
-    layout, reads = read_all(parts, data, where)
-    facts = [read.facts for read in reads]
-    offsets = row_offsets(parts, [fact.records for fact in facts])
-    check_splits([value for fact in facts for value in fact.splits], layout.split, where)
-    ids, repeated = named_once(pl.concat([read.pairs.select("id") for read in reads]), of_texts=layout.id is None)
-    counts = Counter()
-    for read in reads:
-        counts.update(system_counts(read.pairs, {text for fact in facts for text in fact.systems}))
-    guide = find_guide(counts, len(ids))
-    pairs = pl.concat([moved_rows(read.pairs, by) for read, by in zip(reads, offsets, strict=True)])
-    rejected = pl.concat([moved_rows(read.rejected, by) for read, by in zip(reads, offsets, strict=True)])
-    said = (shape_said(layout, facts), guide, [*repeated, *warnings_of(layout, facts)], first_rows(parts, offsets))
-    return without_guide(pairs.with_columns(ids), guide), rejected, said
+    """The pairs, the rejected, and what is said of them, where the files are cut into parts."""
+    job = InMemory()
+    raw = gather(job, read_parts(job, path, data, most_bytes=most_bytes))
+    return raw.pairs, raw.rejected, (raw.shape, raw.guide, list(raw.warnings), list(raw.first_rows))
 
 
 def outcome(reading):

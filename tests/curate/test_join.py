@@ -20,12 +20,12 @@ def grams(text):
 
 def exhaustive(texts, threshold):
     sets = [grams(text) for text in texts]
-    t = Fraction(str(threshold))
+    share, of = Fraction(str(threshold)).as_integer_ratio()
     return {
         (i, j)
-        for i in range(len(sets))
-        for j in range(i + 1, len(sets))
-        if len(sets[i] & sets[j]) * t.denominator >= t.numerator * len(sets[i] | sets[j])
+        for i, a in enumerate(sets)
+        for j, b in enumerate(sets[i + 1 :], start=i + 1)
+        if (shared := len(a & b)) * of >= share * (len(a) + len(b) - shared)
     }
 
 

@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.curate import CurateSettings, curate, find_personal, mask_text, read_frame, read_pairs, write_curated
-from tuneworth.curate.check.masking import find_personal_places, mask_pairs
+from tuneworth.curate.check.masking import find_places, group_masks
 from tuneworth.curate.check.personal import may_hold_personal, places_in
 from tuneworth.curate.read.pair_table import stored_turns
 from tuneworth.examples import example_path
+
+from .measured import mask_pairs
 
 # Each text with the sort and the part of it that is personal data.
 GUILTY = [
@@ -135,7 +137,7 @@ def test_what_only_looks_like_personal_data_is_left_alone(text):
 
 def test_no_part_of_the_components_is_called_personal():
     raw = read_pairs(example_path("components") / "pairs.jsonl")
-    assert find_personal_places(raw).rows() == []
+    assert find_places(raw.pairs).rows() == []
 
 
 def test_several_sorts_in_one_text_do_not_overlap():
@@ -175,23 +177,23 @@ def test_what_a_mask_uncovers_is_masked_too():
     text = "+49 30 1234567 8@x.de"
     assert mask_text(text) == "[PHONE] [E-MAIL]"
     raw = read_frame([{"input": text, "output": "b"}])
-    assert mask_pairs(raw, find_personal_places(raw)).pairs["input"][0] == "[PHONE] [E-MAIL]"
+    assert mask_pairs(raw).pairs["input"][0] == "[PHONE] [E-MAIL]"
 
 
 def test_the_guide_is_masked():
     raw = read_frame([{"input": f"a {i}", "output": "b", "system": "Ask jane@x.de"} for i in range(9)])
-    assert mask_pairs(raw, find_personal_places(raw)).guide == "Ask [E-MAIL]"
+    assert mask_pairs(raw).guide == "Ask [E-MAIL]"
 
 
 def test_a_value_behind_a_line_break_in_meta_is_found():
     raw = read_frame([{"input": "a", "output": "b", "note": "home\n0049 30 1234567"}])
-    assert find_personal_places(raw).rows() == [(1, "meta.note", "phone", 5, 20)]
+    assert find_places(raw.pairs).rows() == [(1, "meta.note", "phone", 5, 20)]
 
 
 def test_masks_of_a_row_say_what_is_the_same():
     rows = [{"input": "I am jane@x.de, not bob@x.de", "output": "Hello JANE@x.de! Is bob@x.de with you?"}]
     raw = read_frame(rows)
-    masked = mask_pairs(raw, find_personal_places(raw)).pairs
+    masked = mask_pairs(raw).pairs
     assert masked["input"][0] == "I am [E-MAIL], not [E-MAIL 2]"
     assert masked["output"][0] == "Hello [E-MAIL]! Is [E-MAIL 2] with you?"
 
@@ -207,21 +209,21 @@ def test_fields_meta_and_groups_are_masked_under_their_names():
         {"input": {"phone": "none"}, "output": "nothing", "group": "amy@x.de"},
     ]
     raw = read_frame(given_rows)
-    places = find_personal_places(raw)
+    places = find_places(raw.pairs)
     assert set(places["where"]) == {"input", "meta.owner", "group"}
-    masked = mask_pairs(raw, places).pairs
+    masked = mask_pairs(raw).pairs
     fields = {"phone": "[PHONE]", "card": "[CARD]", "contact": {"phone": {"home": "[PHONE 2]"}}}
     assert json.loads(masked["fields"][0]) == fields
     assert masked["input"][0] == 'phone: [PHONE]\ncard: [CARD]\ncontact: {"phone":{"home":"[PHONE 2]"}}'
     assert json.loads(masked["meta"][0]) == {"owner": ["line\n[E-MAIL]"]}
     assert masked["group"].to_list() == ["[E-MAIL 2]", "[E-MAIL]"]
-    assert find_personal_places(mask_pairs(raw, places)).rows() == []
+    assert find_places(mask_pairs(raw).pairs).rows() == []
 
 
 def test_a_conversation_keeps_its_turns():
     turns = [("user", "I am jane@x.de"), ("assistant", "Hi"), ("user", "call +49 30 1234567"), ("assistant", "yes")]
     raw = read_frame([{"messages": [{"role": role, "content": text} for role, text in turns]}])
-    row = mask_pairs(raw, find_personal_places(raw)).pairs.row(0, named=True)
+    row = mask_pairs(raw).pairs.row(0, named=True)
     messages = stored_turns(row["input"], row["meta"])
     assert [m["content"] for m in messages] == ["I am [E-MAIL]", "Hi", "call [PHONE]"]
 
@@ -232,11 +234,11 @@ def test_an_id_with_personal_data_becomes_that_of_its_masked_texts():
         {"id": "7", "input": "two eve@x.de", "output": "b"},
     ]
     raw = read_frame(rows)
-    masked = mask_pairs(raw, find_personal_places(raw)).pairs
+    masked = mask_pairs(raw).pairs
     nameless = read_frame([{"input": "one [E-MAIL]", "output": "a"}]).pairs
     assert masked["id"].to_list() == [nameless["id"][0], "7"]
     unnamed = read_frame([{"input": "one bob@x.de", "output": "a"}])
-    assert mask_pairs(unnamed, find_personal_places(unnamed)).pairs["id"][0] == nameless["id"][0]
+    assert mask_pairs(unnamed).pairs["id"][0] == nameless["id"][0]
 
 
 PLANTED = ["jane.doe@example.com", "+49 30 1234567", "4111 1111 1111 1111", "DE89 3704 0044 0532 0130 00"]
@@ -301,6 +303,26 @@ def test_masking_twice_changes_nothing(texts):
     raw = read_frame(
         [{"id": str(i), "input": f"a {text}", "output": f"b {answer}"} for i, (text, answer) in enumerate(texts)]
     )
-    once = mask_pairs(raw, find_personal_places(raw))
-    assert find_personal_places(once).rows() == []
-    assert mask_pairs(once, find_personal_places(once)).pairs.equals(once.pairs)
+    once = mask_pairs(raw)
+    assert find_places(once.pairs).rows() == []
+    assert mask_pairs(once).pairs.equals(once.pairs)
+
+
+# --- groups -------------------------------------------------------------------------------------------------------
+
+NAMED = ["jane@x.de", "JANE@X.de", "bob@x.de", "+49 30 1234567", "4111 1111 1111 1111", "a lamp", "a#2", "brass"]
+GROUPS = st.lists(st.sampled_from(NAMED), min_size=1, max_size=3).map(" ".join)
+
+
+@given(st.lists(st.none() | GROUPS, max_size=20), st.randoms())
+def test_groups_have_the_same_masks_in_any_order_of_rows(groups, random):
+    shuffled = random.sample(groups, len(groups))
+    masks = group_masks(pl.Series(groups, dtype=pl.String))
+    assert group_masks(pl.Series(shuffled, dtype=pl.String)) == masks
+    assert all(value not in text for value in NAMED[:5] for text in masks.values())
+
+
+def test_a_value_that_a_mask_uncovers_in_a_group_is_numbered_whatever_comes_first():
+    groups = ["+49 30 7654321 8@x.de", "+49 30 1234567 8@x.de"]
+    expected = dict(zip(groups, ["[PHONE 2] [E-MAIL]", "[PHONE] [E-MAIL]"], strict=True))
+    assert group_masks(pl.Series(groups)) == group_masks(pl.Series(groups[::-1])) == expected

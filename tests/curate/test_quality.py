@@ -5,12 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.curate import CurateSettings, SplitShares, curate, read_frame
-from tuneworth.curate.check.rows import check_rows
 from tuneworth.curate.match.canned import find_canned
-from tuneworth.curate.match.corpus import TextsInMemory
-from tuneworth.curate.read.normalise import compare_texts
 from tuneworth.curate.split.assign import effective_size, effective_splits
 from tuneworth.style import parse_style
+
+from .measured import check_rows, corpus_of
 
 WHOLE = [f"The lamp number {i} is made of brass and gives a warm light for {i + 3} hours." for i in range(40)]
 
@@ -207,7 +206,7 @@ def test_evidence_never_repeats_personal_data():
 
 def canned(rows):
     pairs = read_frame([{"input": text, "output": output} for text, output in rows]).pairs
-    return find_canned(TextsInMemory(pairs, compare_texts(pairs, ())))
+    return find_canned(corpus_of(pairs))
 
 
 def test_canned_answers_are_counted_by_their_different_inputs():

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -13,21 +14,22 @@ from hypothesis import strategies as st
 from tuneworth.core import DataError
 from tuneworth.curate import CurateSettings, read_frame, read_pairs
 from tuneworth.curate.check.facts import field_facts, is_label, text_facts
-from tuneworth.curate.check.rows import check_rows
 from tuneworth.curate.match import relations as forest
 from tuneworth.curate.match import relations as module
 from tuneworth.curate.match import relations as outputs
-from tuneworth.curate.match.corpus import TextsInMemory
 from tuneworth.curate.match.duplicates import rank_rows, settle
 from tuneworth.curate.match.join import AlikePairs
 from tuneworth.curate.match.relations import SiblingForest, relate
-from tuneworth.curate.read.normalise import compare_texts, normalise
+from tuneworth.curate.read.normalise import normalise
 from tuneworth.curate.split.ties import tie_rows
 from tuneworth.examples import example_path
+
+from .measured import check_rows, corpus_of
 
 WORDS = ["red", "green", "blue", "part", "for", "cars", "and", "boats", "with", "a", "handle", "5V", "6V", "USB", "usb"]
 
 
+@cache
 def grams(text):
     return {text[i : i + 5] for i in range(len(text) - 4)} or {text}
 
@@ -45,27 +47,24 @@ def table(rows):
     return read_frame(rows).pairs
 
 
-def corpus_of(pairs, identifiers=()):
-    return TextsInMemory(pairs, compare_texts(pairs, identifiers), identifiers=identifiers)
-
-
 def related(pairs, threshold=0.8, **options):
     return relate(corpus_of(pairs), threshold=threshold, **options)
 
 
 def by_hand(pairs, threshold):
     """What each pair of rows is, by the table: the first line that fits."""
-    rows = list(pairs.iter_rows(named=True))
+    rows = [
+        (normalise(row["input"]), facts(row), normalise(row["output"]), text_facts(row["output"]))
+        for row in pairs.iter_rows(named=True)
+    ]
     found = {"duplicate": set(), "conflict": set(), "alternative": set(), "sibling": set()}
-    for (i, one), (j, other) in itertools.combinations(enumerate(rows), 2):
-        a, b = normalise(one["input"]), normalise(other["input"])
+    for (i, (a, a_facts, x, x_facts)), (j, (b, b_facts, y, y_facts)) in itertools.combinations(enumerate(rows), 2):
         if similarity(a, b) < threshold:
             continue
-        if a != b and facts(one) != facts(other):
+        if a != b and a_facts != b_facts:
             found["sibling"].add((i, j))
             continue
-        x, y = normalise(one["output"]), normalise(other["output"])
-        same = x == y or text_facts(one["output"]) == text_facts(other["output"])
+        same = x == y or x_facts == y_facts
         if x != y and is_label(x) and is_label(y):
             found["conflict"].add((i, j))
         elif similarity(x, y) >= threshold:
@@ -164,10 +163,10 @@ def test_stars_are_those_of_the_greedy_rule(seed, conflicts):
     corpus = corpus_of(pairs)
     rank = rank_rows(corpus, check_rows(pairs, None), keep="longest")
     outcomes = settle(corpus, relations, rank, settings=chosen)
-    expected = greedy(as_rows(relations), rank.tolist(), conflicts)
-    assert outcomes.outcome.tolist() == expected
+    by_row = as_rows(relations)
+    assert outcomes.outcome.tolist() == greedy(by_row, rank.tolist(), conflicts)
     for row in np.flatnonzero(outcomes.outcome == "duplicate").tolist():
-        stars = [r for r in np.flatnonzero(outcomes.kept) if tuple(sorted((row, r))) in as_rows(relations)["duplicate"]]
+        stars = [r for r in np.flatnonzero(outcomes.kept) if tuple(sorted((row, r))) in by_row["duplicate"]]
         best = max(min(similarity(x, y) for x, y in zip(texts[row], texts[r], strict=True)) for r in stars)
         assert outcomes.other[row] in stars
         assert outcomes.similarity[row] == pytest.approx(best)

@@ -1,7 +1,6 @@
 """A run in parts is read, written and asked as the one in one piece."""
 
 import json
-from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from tuneworth.curate import (
 )
 from tuneworth.curate.run_files import LINES, ledger_rows
 from tuneworth.curate.why import nearest_kept
-from tuneworth.curate.write import curated_folder, read_set_aside, split_part, write_part, write_summary
+from tuneworth.curate.write import curated_folder, part_files, read_set_aside, write_part, write_summary
 from tuneworth.examples import example_path
 from tuneworth.style import read_style
 
@@ -112,11 +111,18 @@ def test_the_ledger_is_asked_by_column_and_row(whole, parts):
 
 @pytest.fixture(scope="module")
 def tables(whole):
-    """What a run in parts has of its rows: all pairs with their texts, and the ledger with `reference_ok`."""
+    """What a run in parts has of its rows: all pairs with their texts, the ledger, and the decisions."""
     kept = pl.concat([read_split(whole, split) for split in SPLITS])
     pairs = pl.concat([kept, read_set_aside(whole).select(kept.columns)]).sort("row")
-    ok = pairs.select("row", "reference_ok")
-    return pairs.drop("split", "reference_ok"), read_ledger(whole).join(ok, on="row", how="left").sort("row")
+    ledger = read_ledger(whole).sort("row")
+    decisions = ledger.select("row", "outcome", "split", "rule")
+    return pairs, ledger, decisions.join(pairs.select("row", "reference_ok"), on="row", how="left")
+
+
+def files_of(pairs, ledger, decisions):
+    """The files of a part by name."""
+    table = part_files(pairs, pairs.clear(), ledger=ledger, decisions=decisions).tables["files"]
+    return dict(table.iter_rows())
 
 
 @settings(max_examples=15)
@@ -126,19 +132,17 @@ def test_parts_are_written_as_the_whole_wherever_it_is_cut(whole, tables, after)
     lines = dict.fromkeys(LINES, b"")
     for first, last in pairwise(edges):
         mine = pl.col("row").is_between(first + 1, last)
-        for name, text in split_part(*(table.filter(mine) for table in tables)).items():
-            lines[name] += text
+        for name, content in files_of(*(table.filter(mine) for table in tables)).items():
+            if name != "ledger":
+                lines[name] += content
     assert lines == {name: joined(whole, name) for name in LINES}
 
 
-def write_parts(run: Path, pairs: pl.DataFrame, ledger: pl.DataFrame, *, size: int, last: int | None = None) -> None:
+def write_parts(run: Path, *tables: pl.DataFrame, size: int, last: int | None = None) -> None:
     with curated_folder(run) as folder:
-        for number in range(-(-len(ledger) // size)):
-            rows = ledger.slice(number * size, size)
-            table = BytesIO()
-            rows.drop("reference_ok").write_parquet(table)
-            mine = pairs.join(rows, on="row", how="semi")
-            write_part(folder, number, {**split_part(mine, rows.reverse()), "ledger": table.getvalue()})
+        for number in range(-(-500 // size)):
+            mine = pl.col("row").is_between(number * size + 1, (number + 1) * size)
+            write_part(folder, number, files_of(*(table.filter(mine) for table in tables)))
             if number == last:
                 raise KeyboardInterrupt
         write_summary(folder, {"identifiers": []}, parts=number + 1)

@@ -38,13 +38,13 @@ def grams(text):
 
 def alike(left, right, threshold):
     """Exhaustive, in plain Python."""
-    t = Fraction(str(threshold))
+    share, of = Fraction(str(threshold)).as_integer_ratio()
     sets, others = [grams(text) for text in left], [grams(text) for text in right]
     return {
         (i, j)
         for i, a in enumerate(sets)
         for j, b in enumerate(others)
-        if len(a & b) * t.denominator >= t.numerator * len(a | b)
+        if (shared := len(a & b)) * of >= share * (len(a) + len(b) - shared)
     }
 
 
@@ -152,7 +152,7 @@ def test_sketches_rule_most_pairs_out():
 def test_two_sides_of_texts_are_joined_exactly_whatever_the_way(monkeypatch, way, threshold):
     left, right = (edited(6, 300), edited(6, 120)) if way != "blocks" else (edited(6, 60), edited(6, 40))
     if way != "numbered":
-        monkeypatch.setattr(across, "SMALL", 0)
+        monkeypatch.setattr(across, "_SMALL", 0)
         monkeypatch.setattr(across, "_SECONDS_OF_A_CHARACTER", 1.0)  # segments always pay
     if way == "blocks":
         for name, small in (("_FEW", 900), ("_MANY", 2_000), ("_ENTRIES", 7), ("_NUMBERED", 500), ("_PAIRS", 10)):
@@ -171,7 +171,7 @@ def test_texts_with_much_in_common_go_by_prefixes(monkeypatch):
     texts = [f"the same long sentence about one product and another, number {i:05d}, in stock" for i in range(400)]
     called = []
     original = across._numbered
-    monkeypatch.setattr(across, "SMALL", 0)
+    monkeypatch.setattr(across, "_SMALL", 0)
     monkeypatch.setattr(across, "_numbered", lambda *sides: called.append(1) or original(*sides))
     left, right = texts[::2], texts[1::2]
     found = AlikePairs.joined(list(alike_texts_between(pl.Series(left), pl.Series(right), 0.9)))

@@ -10,7 +10,7 @@ from tuneworth.core import ConfigError, DataError, RunBroken
 from tuneworth.curate import CurateSettings, HeldSplits, SplitShares, curate, hold_splits, read_frame, read_splits
 from tuneworth.curate.read.dates import UNDATED, pair_dates
 from tuneworth.curate.split.assign import split_components, split_targets
-from tuneworth.curate.split.strata import column_values
+from tuneworth.curate.split.strata import find_values
 
 SHARES = SplitShares(train=0.7, validation=0.1, test=0.2)
 
@@ -149,7 +149,7 @@ def test_rows_of_one_moment_are_divided_alike_in_any_order():
 
 
 def dates_of(rows):
-    return pair_dates(column_values(read_frame(rows).pairs, "on", where="[data] date"), "on")
+    return pair_dates(find_values(read_frame(rows).pairs, "on")[0], "on")
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def tuneworth(*words: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_one_process_finds_every_output_of_the_cluster_and_says_the_same(tiny_folder: Path, tmp_path: Path) -> None:
     project = project_of(tmp_path, tiny_folder, cluster='[cluster]\naddress = "local"\nworkers = 2')
     for words in (("curate", project), ("train", project)):
@@ -73,7 +73,7 @@ def test_one_process_finds_every_output_of_the_cluster_and_says_the_same(tiny_fo
         assert json.loads(again.stdout)[part] == said[part]
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 @pytest.mark.parametrize(
     ("cluster", "said"),
     [("", "needs a section [cluster] in"), ('[cluster]\naddress = "processes"', "is for curating")],

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from tuneworth.core import say
 from tuneworth.evaluate import decide
-from tuneworth.evaluate.verdict.confidence import LEVELS, _futures, confidence
-from tuneworth.evaluate.verdict.doubt import Doubt
-from tuneworth.evaluate.verdict.money_phrases import chance_line
+from tuneworth.evaluate.verdict.doubts import LEVELS, Doubt, _futures, confidence
 from tuneworth.evaluate.verdict.next_step import next_step
+from tuneworth.evaluate.verdict.sentences import chance_line
 
 from .situations import costs, later, other, situation
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 
 from tuneworth.evaluate.outputs import decode as module
 from tuneworth.evaluate.outputs.decode import PaddedRows, SequenceRows, decoding, next_token, packed_products
+from tuneworth.train.model.precision import packs_bfloat16
 
 PROMPTS = [[5, 6, 7, 8, *range(20, 20 + n)] for n in (19, 12, 12, 3, 1)]  # four tokens in common, longest first
 
@@ -97,7 +98,7 @@ def test_packed_products_are_the_same_bit_for_bit(tiny_model: Any, monkeypatch: 
     with torch.inference_mode():
         plain = model(input_ids=ids).logits
         with packed_products(model) as count:
-            assert count == 2 * 7 + 1
+            assert count == (2 * 7 + 1 if packs_bfloat16() else 0)
             assert torch.equal(model(input_ids=ids).logits, plain)
         assert not any("forward" in vars(layer) for layer in model.modules())
         monkeypatch.setattr("tuneworth.evaluate.outputs.decode.MOST_PACKED_BYTES", 1000)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tuneworth.evaluate import decide
-from tuneworth.evaluate.verdict.doubt import groups_cost, strongest_doubt
+from tuneworth.evaluate.verdict.doubts import groups_cost, strongest_doubt
 
 from .situations import costs, other, situation
 

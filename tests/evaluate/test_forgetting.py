@@ -80,7 +80,7 @@ def test_the_least_visible_loss_is_the_smallest_that_fires(n):
         assert least == next((lost for lost, high in enumerate(highs, start=1) if high < -0.05), None)
 
 
-@pytest.mark.slow
+@pytest.mark.model
 def test_the_embedded_model_knows_enough_for_a_loss_to_be_seen():
     from tuneworth.evaluate.outputs.generate import generate
     from tuneworth.train import chat_messages, load_model

@@ -137,7 +137,7 @@ def test_a_change_of_style_says_its_price_and_its_time():
     }
     found = risk("flexibility", results, roi=read_roi({}))
     assert "200 EUR" in found["evidence"]
-    assert "8 min" in found["evidence"]
+    assert "8 min in this run" in found["evidence"]
     assert found["days_per_change"] == pytest.approx(480 / 86_400)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tuneworth.evaluate import decide
-from tuneworth.evaluate.verdict.money_phrases import input_name, when_it_pays
+from tuneworth.evaluate.verdict.sentences import input_name, when_it_pays
 
 from .situations import costs, later, other, situation
 
@@ -117,10 +117,10 @@ TABLE = [
     ("better, investment too high", later(roi=costs(investment=10**6)), 6, "costs more than"),
     ("better and cheaper, but too slow", later(roi=costs(target_payback_days=5)), 6, "costs more than"),
     # 7: pays
-    ("better and cheaper", later(roi=costs()), 7, "at 5,000 requests a day it pays back in 16 days (12 to 25)"),
+    ("better and cheaper", later(roi=costs()), 7, "at 5,000 requests a day it pays back in 16 days (12 to 25 days)"),
     ("both 100%", later((200, 0, 0, 0), roi=costs()), 7, "100% of cases, the prompted model in 100% too"),
     ("equal and cheaper", later(EQUAL, roi=costs()), 7, "97% too"),
-    ("dearer, failures repaired", later(roi=costs(tuned=12, **REPAIR)), 7, "pays back in less than a day"),
+    ("dearer, failures repaired", later(roi=costs(tuned=12, **REPAIR)), 7, "pays back in 0.2 days (0.1 to 0.3 days)"),
     ("dropped failures", later(roi=costs(failures="drop")), 7, "pays back"),
     ("a batch that pays", later(roi=costs(None, requests_total=10**6)), 7, "for 1,000,000 requests it saves"),
     ("a better shorter prompt that costs more",

@@ -53,7 +53,7 @@ def test_the_simulation_is_that_of_the_benchmark():
 def test_the_cases_that_show_a_difference_are_those_of_the_formula():
     rows = table(PAGE, "To show a *difference*")
     for before, after, power, cases in rows:
-        p, q, wanted = (float(text.removesuffix(" %")) / 100 for text in (before, after, power))
+        p, q, wanted = (float(text.removesuffix("%")) / 100 for text in (before, after, power))
         alone = pairs_needed(p, q - p, power=wanted)
         alike = pairs_needed(p, q - p, power=wanted, correlation=0.3)
         said = [int(number) for number in re.findall(r"(?<![.\d])\d+", cases)]
@@ -64,7 +64,7 @@ def test_the_cases_that_show_a_difference_are_those_of_the_formula():
 def test_the_cases_that_show_no_worse_are_those_of_the_normal_approximation():
     rows = table(PAGE, "To show *not worse*")
     for share, *cells in rows:
-        p = float(share.removesuffix(" %")) / 100
+        p = float(share.removesuffix("%")) / 100
         chances = [(0.5, 0.0), (0.5, 0.5), (0.8, 0.0), (0.8, 0.5)]
         for (chance, alike), cell in zip(chances, cells, strict=True):
             z = norm.ppf(0.95) + norm.ppf(chance)

@@ -93,6 +93,7 @@ def _verdict(gap: float, n: int) -> dict[str, Any]:
         ],
         "doubt": "The baseline is a small model that cannot follow a guide: "
         "a larger prompted model was not tried and may narrow the gap.",
+        "next": "Try a larger prompted model first, then run `tuneworth evaluate` again.",
         "flips": [
             {"what": "requests_per_day", "from": 5000, "to": 140, "decision": "keep prompting"},
             {"what": "prompted.cached_share", "from": 0.0, "to": 0.97, "decision": "keep prompting"},
@@ -105,7 +106,11 @@ def money(rates: dict[str, float]) -> dict[str, Any]:
     volumes = [50 * 10 ** (i / 6) for i in range(19)]
     return {
         "currency": "EUR",
+        "failures": "ignore",
+        "baseline": "prompted",
+        "candidate": "tuned",
         "requests_per_day": 5000,
+        "target_payback_days": 90,
         "variants": {
             "prompted": {
                 "cost_per_request": 0.0071428571,

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from .chromium import Window
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 # What takes part in the keyboard's order, in the order of the page; of radio buttons of one name Tab stops at one.
 REACHABLE = """[...document.querySelectorAll("a[href], button, select, input, textarea, summary, [tabindex='0']")]

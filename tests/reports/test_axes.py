@@ -9,8 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.core import unbroken as say
-from tuneworth.reports.charts.axes import Axis, linear_axis, log_axis
-from tuneworth.reports.charts.labels import WIDTHS, TickLabel, place_labels, shortened, text_width
+from tuneworth.reports.charts.axes import (
+    WIDTHS,
+    Axis,
+    TickLabel,
+    linear_axis,
+    log_axis,
+    place_labels,
+    shortened,
+    text_width,
+)
 
 WORDS = st.sampled_from(["", "%", "EUR", "W" * 300, "円" * 9, "ريال سعودي", "e\u0301\u0301", "👩‍👩‍👧", "days"])
 VALUES = st.one_of(st.floats(-1e15, 1e15), st.sampled_from([0.0, 1e-300, -1e308, 1e308, 5e-324, 1e-9]))

@@ -15,7 +15,7 @@ from tuneworth.reports import write_report
 
 from .chromium import Window
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 Make = Callable[..., Path]
 
 
@@ -112,7 +112,7 @@ def test_what_the_keys_chose_is_what_is_saved_and_what_the_command_reads(window:
         f"tuned preferred {counts['candidate']}, prompted {counts['baseline']}, equal {counts['equal']}."
     )
     low, high = (round(100 * counts["preferred"][end]) for end in ("low", "high"))
-    assert f"from {low} to {high}\xa0%" in said
+    assert f"from {low}% to {high}%" in said
 
 
 def test_how_it_stands_is_not_told_before_ten_choices(window: Window, run: Path):

@@ -20,7 +20,7 @@ from tuneworth.reports.stored import StoredRun
 
 from .chromium import Window
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 WIDTHS = (320, 390, 560, 721, 1024, 1280, 1920)
 NAMES = (

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from tuneworth.reports.charts.axes import Axis, linear_axis, log_axis
-from tuneworth.reports.charts.curves import Curve, Flag, curve_chart
 from tuneworth.reports.charts.figure import Figure, render_figure
+from tuneworth.reports.charts.plot import Curve, Flag, curve_chart
 from tuneworth.reports.charts.rows import Bar, Mark, Row, dumbbell, rows_chart
 
 VALUES = st.floats(-1e9, 1e9, allow_nan=False)

@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from tuneworth.reports.compact import compact_html, compact_style
-from tuneworth.reports.page import HERE, STYLES
+from tuneworth.reports.page import HERE, STYLES, compact_html, compact_style
 
 GRID = '<line class="grid" x1="0%" x2="0%" y1="0" y2="100%"/><line class="zero" x1="50%" x2="50%" y1="0" y2="100%"/>'
 PAGE = "<svg><defs></defs></svg>{}<script>'</td> ' + \"<li></li>  \"</script>"

@@ -15,12 +15,17 @@ from tuneworth.core import DataError
 from tuneworth.curate import curate, read_pairs, write_curated
 from tuneworth.examples import example_path
 from tuneworth.reports import write_report
-from tuneworth.reports.curated import StoredCuration
-from tuneworth.reports.first_screen.curation_headline import curation_headline
-from tuneworth.reports.sections.curated_leads import apart_lead, content_lead, rows_lead, style_lead, warnings_lead
-from tuneworth.reports.sections.differing import differing
-from tuneworth.reports.sections.funnel import funnel_steps
-from tuneworth.reports.sections.kept_apart import likeness
+from tuneworth.reports.sections.certificate import differing, likeness
+from tuneworth.reports.sections.curated import (
+    apart_lead,
+    content_lead,
+    curated_headline,
+    rows_lead,
+    style_lead,
+    warnings_lead,
+)
+from tuneworth.reports.sections.dropped import funnel_steps
+from tuneworth.reports.stored import StoredCuration
 from tuneworth.style import read_style
 
 ATTACK = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)> {{ 7*7 }} `x` | y"
@@ -142,7 +147,7 @@ LEAK = {"certificate": {"threshold": 0.8, "pairs_at_or_above": 1, "nearest": []}
     ({"outcomes": {"kept": 80, "conflict": 1, "invalid": 19}}, "Look first", " 1 row waits for a person to decide."),
 ])  # fmt: skip
 def test_the_first_screen_says_what_can_be_done_with_the_rows(keys: dict[str, Any], label: str, said: str):
-    found = curation_headline(stored(**keys))
+    found = curated_headline(stored(**keys))
     assert found.label == label
     assert said in found.sentence
     assert found.next_step
@@ -151,8 +156,8 @@ def test_the_first_screen_says_what_can_be_done_with_the_rows(keys: dict[str, An
 
 def test_the_doubt_of_many_warnings_is_the_weightiest_and_never_endless():
     warnings = [{"code": "groups_across", "text": "g"}, {"code": "few_pairs", "text": "few " * 400}]
-    assert curation_headline(stored(warnings=warnings)).doubt.startswith("few few")
-    assert len(curation_headline(stored(warnings=warnings)).doubt) <= 260
+    assert curated_headline(stored(warnings=warnings)).doubt.startswith("few few")
+    assert len(curated_headline(stored(warnings=warnings)).doubt) <= 260
 
 
 @pytest.mark.parametrize(("keys", "said"), [

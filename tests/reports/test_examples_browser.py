@@ -17,7 +17,7 @@ from tuneworth.reports import write_report
 
 from .chromium import Window
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 Make = Callable[..., Path]
 SHOWN = "[...document.querySelectorAll('.card')].filter(card => card.getClientRects().length)"
 FIVE = ("plain", "prompted", "short", "rival", "tuned")

@@ -9,11 +9,10 @@ from urllib.parse import unquote
 import pytest
 
 from tuneworth.reports import read_run, write_report
-from tuneworth.reports.first_screen.headline import Headline, headline
-from tuneworth.reports.first_screen.three_numbers import three_numbers
-from tuneworth.reports.first_screen.typography import typeset, typeset_parts
 from tuneworth.reports.sections import why
+from tuneworth.reports.sections.first_screen import Headline, headline, three_numbers
 from tuneworth.reports.stored import StoredRun
+from tuneworth.reports.words import typeset, typeset_parts
 
 from .first_screen_kinds import KINDS, kind_maker
 
@@ -73,7 +72,7 @@ def test_each_of_the_three_numbers_leads_to_where_it_comes_from(runs: Callable[[
     assert payback.sides[0].origin == "#f-payback_days"
     assert payback.change_origin == "#payback"
     shown = (runs("pays") / "report.html").read_text(encoding="utf-8")
-    assert '<a class="origin" href="#f-payback_days">52.6' in shown
+    assert '<a class="origin" href="#f-payback_days">53' in shown
 
 
 def test_a_payback_says_against_what_where_a_way_without_training_is_cheaper(runs: Callable[[str], Path]) -> None:
@@ -115,7 +114,7 @@ def stored(results: dict[str, Any]) -> StoredRun:
 def test_two_perfect_variants_have_a_first_screen() -> None:
     acceptable, _, _ = headline(stored({"verdict": {"decision": "fine-tune", "sentence": "Fine-tune: both."}})).numbers
     assert [side.value for side in acceptable.sides] == ["100%", "100%"]
-    assert acceptable.change == "0\xa0points (−6 to +6)"
+    assert acceptable.change == "0\xa0points (−6 to +6\xa0points)"
 
 
 def test_a_run_from_before_verdicts_said_how_sure_has_a_first_screen() -> None:
@@ -137,8 +136,8 @@ def test_draws_never_show_that_something_is_certain(chance: float, said: str) ->
 
 @pytest.mark.parametrize(
     ("before", "after", "said"),
-    [(100, 73, "27% less"), (100, 100, "the same"), (100, 98.5, "1.5% less"), (100, 4000, "40 times as much"),
-     (10**6, 1, "over 99% less"), (0, 5, ""), (100, 250, "150% more")],
+    [(100, 73, "27% less"), (100, 100, "the same"), (100, 98.5, "2% less"), (100, 4000, "40 times as much"),
+     (10**6, 1, ">99.99% less"), (0, 5, ""), (100, 250, "150% more")],
 )  # fmt: skip
 def test_a_change_is_said_in_words_that_fit(before: float, after: float, said: str) -> None:
     costs = {
@@ -179,10 +178,10 @@ def test_what_would_turn_the_answer_is_a_sentence_with_units() -> None:
         "If requests a day fall from 2,000 to 1,016: keep prompting"
     ]
     assert turned(flip("failure_cost", 0.1, 0.25)) == [
-        "If the cost of an unacceptable output rises from 0.100 EUR to 0.250 EUR: keep prompting"
+        "If the cost of an unacceptable output rises from 0.10 EUR to 0.25 EUR: keep prompting"
     ]
     assert turned(flip("failure_cost", None, 0.02)) == [
-        "If the cost of an unacceptable output is 0.0200 EUR or more: keep prompting"
+        "If the cost of an unacceptable output is 0.02 EUR or more: keep prompting"
     ]
     assert "from 38% to 35.9%" in turned(flip("tuned.acceptance", 0.38, 0.359))[0]
 
@@ -205,7 +204,7 @@ def test_many_changes_wait_under_a_disclosure(make_run: Callable[..., Path]) -> 
 def test_the_reasons_open_with_what_was_found(runs: Callable[[str], Path]) -> None:
     lead = why.lead(read_run(runs("pays"))).replace("\xa0", " ")
     assert lead.startswith(
-        "The tuned model is acceptable 21.4 points more often; the money is back within 90 days in 92 of"
+        "The tuned model is acceptable 21 points more often; the money is back within 90 days in 92 of"
     )
     assert "the answer is “cannot tell yet”" in lead
     assert why.lead(read_run(runs("nothing acceptable"))) == "Two things have to be mended before the numbers count."

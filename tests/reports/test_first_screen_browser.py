@@ -10,7 +10,7 @@ from tuneworth.reports import write_report
 from .chromium import Window
 from .first_screen_kinds import KINDS, kind_maker
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 PARTS = (".decision", "h1", ".three:nth-child(1)", ".three:nth-child(2)", ".three:nth-child(3)", ".doubt", ".next")
 BOXES = """parts => Object.fromEntries(parts.map(part => {
   const box = document.querySelector(part).getBoundingClientRect();

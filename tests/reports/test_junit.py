@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from tuneworth.reports.curated import StoredCuration
 from tuneworth.reports.junit import junit_of_curation, junit_of_run
-from tuneworth.reports.stored import StoredRun
+from tuneworth.reports.stored import StoredCuration, StoredRun
 
 HOSTILE = "a<b>&\"'\x00\x1b]]>--><![CDATA[ \ud800 \ufffe \r\n\u2028 \u202e 😀"
 # How XML readers see it in an attribute of one line.
@@ -98,9 +97,9 @@ def test_a_rule_that_was_not_scored_is_skipped_with_its_reason():
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        (check(6), "Broken by 6 of 60 outputs (10%, range 10 to 10%)."),
-        (check(0, 1), "Broken by 0 of 1 output (0%, range 0 to 0%)."),
-        (check(3, level="should"), "Broken by 3 of 60 outputs (5%, range 5 to 5%). The rule says should, "),
+        (check(6), "Broken by 6 of 60 outputs (10%, range 10%)."),
+        (check(0, 1), "Broken by 0 of 1 output (0%, range 0%)."),
+        (check(3, level="should"), "Broken by 3 of 60 outputs (5%, range 5%). The rule says should, "),
         ({"fail": 1, "share": 0.001}, "Broken by 1 output (0.1%)."),
     ],
 )

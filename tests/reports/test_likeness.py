@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from tuneworth.reports.sections.likeness import (
+from tuneworth.reports.sections.quality import (
     likeness_rows,
+    pairs_figure,
     repeat_rows,
     samples_of,
     telling_lines,
     told_apart,
     untold_lines,
 )
-from tuneworth.reports.sections.quality import pairs_figure
 from tuneworth.reports.stored import StoredRun
 
 LENGTH = {"words": {"mean": 12.5, "median": 12.0, "p95": 21.0}}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tuneworth.curate import curate, write_curated
+from tuneworth.reports import markdown as summary
 from tuneworth.reports import read_run, write_report
-from tuneworth.reports.first_screen import summary
 from tuneworth.reports.stored import StoredRun
 from tuneworth.style import read_style
 
@@ -71,8 +71,8 @@ def test_variants_rules_money_and_risks_stand_in_short_tables(page: Callable[[st
     assert [row.split("|")[1].strip() for row in rows if "84 |" in row][:5] == [
         "tuned", "prompted", "plain", "short", "rival"
     ]  # fmt: skip
-    assert "| tuned | 84 | 38.1% (28 to 49%) |" in text
-    assert "| Earned back after | 52.6 days (range 34 to 98 days) |" in text
+    assert "| tuned | 84 | 38% (28 to 49%) |" in text
+    assert "| Earned back after | 53 days (range 34 to 98 days) |" in text
     assert "| To be invested | 1,560.00 EUR |" in text  # cents, as in the lines below
     assert "| Saved a day at 2,000 requests | 42.30 EUR |" in text
     assert "run `tuneworth evaluate` again with `--baseline rival`." in text
@@ -138,7 +138,7 @@ def test_a_loss_has_a_real_minus_and_never_stays_never() -> None:
     }  # fmt: skip
     lines = dict(summary.money_lines(stored(money=money)))
     assert len(lines) == 6
-    assert lines["Saved on each request"].replace("\xa0", " ") == "−0.00100 EUR (−3.2%)"
+    assert lines["Saved on each request"].replace("\xa0", " ") == "−0.001 EUR (−3%)"
     assert lines["Earned back after"] == lines["Pays from, requests a day"] == "never"
 
 

@@ -1,5 +1,6 @@
 """The section about methods says what this run did, by its name, and nothing about what it did not."""
 
+import html
 import re
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,19 @@ import pytest
 from tuneworth.curate import CurateSettings
 from tuneworth.evaluate import EvaluateSettings
 from tuneworth.reports import read_run, write_report
-from tuneworth.reports.sections.method import lead, method_lines
-from tuneworth.reports.sections.method_statistics import check_lines
-from tuneworth.reports.sections.settings_table import DEFAULTS, settings_of
+from tuneworth.reports.page import render_section
+from tuneworth.reports.sections.method import check_lines, section
+from tuneworth.reports.sections.settings import DEFAULTS, settings_of
 from tuneworth.reports.stored import StoredRun
 
 ATTACK = "</dd></dl><script>alert(1)</script>"
 
 
 def texts(run: StoredRun) -> dict[str, str]:
-    return {entry.id: " ".join(entry.paragraphs).replace("\xa0", " ") for entry in method_lines(run).entries}
+    """What stands under each method, by the end of its anchor."""
+    body = html.unescape(render_section(section(run), {})).replace("\xa0", " ")
+    found = re.findall(r'<dt id="m-([a-z-]+)">[^<]*</dt>\s*<dd>(.*?)</dd>', body, flags=re.DOTALL)
+    return {name: re.sub(r"<[^>]+>", " ", text) for name, text in found}
 
 
 def stored(results: dict[str, Any], facts: dict[str, Any] | None = None) -> StoredRun:
@@ -68,7 +72,7 @@ def test_what_a_run_did_not_do_is_not_told():
 
 
 def test_a_real_run_tells_its_methods_and_holds_them_against_its_results(evaluated_run):
-    run = read_run(evaluated_run(n=28))
+    run = read_run(evaluated_run(n=42))
     found = texts(run)
     assert {"requests", "variants", "scores", "ranges", "comparison", "checks", "likeness", "money", "verdict"} <= set(
         found
@@ -76,14 +80,14 @@ def test_a_real_run_tells_its_methods_and_holds_them_against_its_results(evaluat
     assert run.results["comparison"]["method"] in found["comparison"]
     assert "10,000 draws" in found["money"]
     assert f"here rule {run.results['verdict']['rule']}:" in found["verdict"]
-    html = write_report(run.path)[0].read_text(encoding="utf-8")
-    assert all(html.count(f'id="m-{name}"') == 1 for name in found)
-    ids = re.findall(r' id="([^"]+)"', html)
+    page = write_report(run.path)[0].read_text(encoding="utf-8")
+    assert all(page.count(f'id="m-{name}"') == 1 for name in found)
+    ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
 
 
 def test_every_rule_stands_with_its_p_values_the_surest_first(evaluated_run):
-    run = read_run(evaluated_run(n=28, roi=None))
+    run = read_run(evaluated_run(n=42, roi=None))
     lines = check_lines(run)
     checks = run.results["comparison"]["checks"]
     assert {line[0] for line in lines} == set(checks)
@@ -139,11 +143,11 @@ def test_hostile_names_stay_text_and_odd_parts_give_a_page(make_run):
         results["validity"] = [{"text": ATTACK}, "odd"]
         results["choice"] = {"how": "validation", "baseline": ATTACK, "considered": {ATTACK: {"share": 0.5}}}
 
-    html = write_report(make_run(change=change))[0].read_text(encoding="utf-8")
-    assert "<script>alert" not in html
+    page = write_report(make_run(change=change))[0].read_text(encoding="utf-8")
+    assert "<script>alert" not in page
 
 
 def test_the_lead_counts_methods_and_stated_settings():
     run = stored(quality(), {"seed": 1, "seed_stated": True, "config": {}})
     said = "The 3 methods behind these numbers, each with its name and source, and the settings that matter: "
-    assert lead(run) == f"{said}1 of 1 stated by the team."
+    assert section(run).lead == f"{said}1 of 1 stated by the team."

@@ -10,7 +10,7 @@ from tuneworth.reports import write_report
 from .chromium import Window
 from .test_money_tables import SITUATIONS, counted
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 VISIBLE = "(id => { const box = document.getElementById(id).getBoundingClientRect();"
 VISIBLE += " return box.height > 0 && box.top > -2 && box.top < innerHeight })"
 CUT = """[...document.querySelectorAll('#money .picture *, #money td, #a-failure_cost td')].filter(each => {

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.reports.charts.axes import linear_axis, log_axis
-from tuneworth.reports.charts.curves import Band, Curve, Flag, curve_chart
-from tuneworth.reports.charts.distribution import Bin, distribution_chart
-from tuneworth.reports.charts.tornado import End, Swing, tornado_chart
+from tuneworth.reports.charts.plot import Band, Bin, Curve, Flag, curve_chart, distribution_chart
+from tuneworth.reports.charts.rows import End, Swing, tornado_chart
 
 ANY = st.floats(-1e15, 1e15) | st.sampled_from([0.0, 1e-12, -1e-12, 1e15, -1e15, 1e300, -1e300])
 PERCENT = re.compile(r'\b(?:x|x1|x2|cx|width)="([-\d.e]+)%"')

@@ -9,7 +9,7 @@ import pytest
 
 from tuneworth.evaluate import fit_curve
 from tuneworth.reports import write_report
-from tuneworth.reports.sections.more_examples import curve_figure, curve_sentence
+from tuneworth.reports.sections.learning_curve import curve_figure, curve_sentence
 from tuneworth.reports.stored import StoredRun
 
 

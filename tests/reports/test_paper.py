@@ -8,7 +8,7 @@ import pytest
 
 from .chromium import Window
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 # Marks that take no room: one at the first and one at the last edge of what must stay whole, and of what must stay
 # together with the thing that follows it.

@@ -13,10 +13,16 @@ from tuneworth.core import DataError
 from tuneworth.curate import curate, read_ledger, write_curated
 from tuneworth.examples import example_path
 from tuneworth.reports import read_run, write_report
-from tuneworth.reports.curated import StoredCuration, read_curation
-from tuneworth.reports.sections.again import commands, what_repeats, where
-from tuneworth.reports.sections.provenance import facts, fingerprints, lead, reuse_warning
-from tuneworth.reports.stored import StoredRun
+from tuneworth.reports.sections.provenance import (
+    commands,
+    facts,
+    fingerprints,
+    lead,
+    reuse_warning,
+    what_repeats,
+    where,
+)
+from tuneworth.reports.stored import StoredCuration, StoredRun, read_curation
 
 ORIGIN = {"versions": {"tuneworth": "0.1.0"}, "seed": 3, "seconds": {"curate": 1.0, "train": 200}, "test_set_used": 1}
 

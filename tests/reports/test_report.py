@@ -56,18 +56,17 @@ def test_both_files_are_written_into_the_run(make_run: Callable[..., Path]) -> N
 def test_the_first_screen_says_verdict_numbers_doubt_and_next_step(make_run: Callable[..., Path]) -> None:
     html, markdown = read(make_run())
     shown = words(html)
-    for text in ("76.7%", "65 to 86%", "28.3%", "+48.3 points (+35 to +59)", "0.00559 EUR", "14 days"):
+    for text in ("77%", "65 to 86%", "28%", "+48 points (+35 to +59 points)", "0.00559 EUR", "14 days"):
         assert text in shown
         assert text in markdown.replace("\xa0", " ").replace("**", "")
-    for text in ("range 9 to 25 days", "a larger prompted model", "What to do next", "pays back its 200 EUR"):
+    for text in ("range 8.9 to 25 days", "a larger prompted model", "What to do next", "pays back its 200 EUR"):
         assert text in shown
 
 
 def test_the_numbers_of_every_section_are_there(make_run: Callable[..., Path]) -> None:
     shown = words(read(make_run())[0])
-    for text in ("43 of 51", "−84.3 points", "0.00286 EUR × 5,000 requests a day",
-                 "192 requests a day", "2,966", "−593", "268 tokens a second", "4,884,480", "exact McNemar",
-                 "price list", "9f2c9f2c", "1.42 s"):  # fmt: skip
+    for text in ("43 of 51", "−84 points", "2,966", "−593", "268 tokens a second", "4,884,480", "exact McNemar",
+                 "price list", "9f2c9f2c", "1.4 s"):  # fmt: skip
         assert text in shown, text
 
 
@@ -94,7 +93,7 @@ def test_a_run_with_nothing_but_scores_of_one_variant_gives_a_page(make_run: Cal
         del results["quality"]["prompted"]
 
     shown = words(read(make_run(change=one))[0])
-    assert "No verdict 76.7% of the 60 outputs of the tuned model are acceptable." in shown
+    assert "No verdict 77% of the 60 outputs of the tuned model are acceptable." in shown
     assert "not measured" in shown
 
 
@@ -125,7 +124,6 @@ def test_a_payback_that_never_comes_is_never(make_run: Callable[..., Path]) -> N
 
     shown = words(read(make_run(change=lose))[0])
     assert "to earn back 200 EUR never range 400 days to never" in shown
-    assert "a day that saves nothing earns nothing back never" in shown
 
 
 def test_missing_prices_are_named_and_tokens_shown_instead(make_run: Callable[..., Path]) -> None:

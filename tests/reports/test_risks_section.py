@@ -8,10 +8,10 @@ import pytest
 
 from tuneworth.evaluate.risks.risks import assess_risks
 from tuneworth.reports import write_report
-from tuneworth.reports.folders import without_folders
-from tuneworth.reports.sections.risk_words import KINDS
-from tuneworth.reports.sections.risks import lead, risk_rows
+from tuneworth.reports.page import render_section
+from tuneworth.reports.sections.risks import lead, risk_rows, section
 from tuneworth.reports.stored import StoredRun
+from tuneworth.reports.words import without_folders
 
 ATTACK = '"><script>alert(1)</script>'
 
@@ -24,9 +24,21 @@ def risk(id: str = "overfitting", status: str = "ok", **more: Any) -> dict[str, 
     return {"id": id, "status": status, "value": 0.04, "limit": 0.1, "unit": "share", "measured": True} | more
 
 
+def articles(*risks: Any) -> list[str]:
+    """The risks as the page shows them."""
+    found = section(stored(*risks))
+    assert found is not None
+    return re.findall(r"<article.*?</article>", render_section(found, {}), flags=re.DOTALL)
+
+
 def test_every_risk_that_a_run_can_tell_of_has_its_words():
-    assert {entry["id"] for entry in assess_risks({})} == set(KINDS)
-    assert all(kind.meaning and kind.to_do for kind in KINDS.values())
+    names = [entry["id"] for entry in assess_risks({})]
+    told = articles(*(risk(name, "over") for name in names))
+    assert len(told) == len(names) > 5
+    for name, text in zip(sorted(names), sorted(told), strict=True):
+        assert f'id="risk-{name}"' in text
+        assert re.search(r'<p class="text">[A-Z]', text), name
+        assert re.search(r"<b>What to do.</b> [A-Z]", text), name
 
 
 def test_a_difference_reads_in_points_a_share_in_percent_and_no_number_has_an_exponent():
@@ -41,8 +53,8 @@ def test_a_difference_reads_in_points_a_share_in_percent_and_no_number_has_an_ex
     found = [(row.value, row.limit) for row in rows]
     assert found == [
         ("4.2\xa0points (at least −2\xa0points)", "at most 10\xa0points"),
-        ("93.7%", "at least 20%"),
-        ("6.42\xa0s", "at most 1\xa0day"),
+        ("94%", "at least 20%"),
+        ("6.4\xa0s", "at most 1\xa0day"),
         ("0.000000001\xa0EUR\xa0a\xa0day", "at most 28.2\xa0EUR\xa0a\xa0day"),
     ]
 
@@ -72,7 +84,7 @@ def test_what_was_not_checked_says_what_would_check_it_once_and_shows_no_number(
     entry = risk("drift", "not checked", value=None, limit=None, evidence="no date is stated; to check it, state it in the toml",
                  to_check="state it in the toml", measured=False)  # fmt: skip
     row = risk_rows(stored(entry))[0]
-    assert (row.evidence, row.to_do) == ("No date is stated.", "To check it, state it in the toml.")
+    assert (row.evidence, row.to_check) == ("No date is stated.", [("To check it, state it in the toml.", False)])
     assert (row.value, row.limit, row.picture) == ("–", "–", "")
 
 
@@ -83,8 +95,8 @@ def test_a_command_that_would_check_it_is_set_apart_from_the_words(make_run: Any
 
 
 def test_what_to_do_stands_where_it_is_needed_alone():
-    rows = risk_rows(stored(risk(status="over"), risk(status="warn"), risk()))
-    assert [bool(row.to_do) for row in rows] == [True, True, False]
+    told = articles(risk(status="over"), risk(status="warn"), risk())
+    assert ["What to do." in text for text in told] == [True, True, False]
 
 
 @pytest.mark.parametrize("odd", [float("nan"), float("inf"), 1e300, -1e300, 0, True, "much", None, [1], {"a": 1}])

@@ -13,7 +13,7 @@ from tuneworth.reports import write_report
 from .chromium import Window
 from .poison import poison
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 PAYLOADS = {
     "script": "</script><script>window.owned=1</script>",

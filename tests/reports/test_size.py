@@ -115,7 +115,7 @@ def test_one_word_of_a_million_letters_fits(make_run: Callable[..., Path], word:
     assert max(lengths) >= 1000
 
 
-@pytest.mark.slow
+@pytest.mark.browser
 def test_a_page_of_long_words_opens_and_its_cards_stay_inside(window: Window, make_run: Callable[..., Path]) -> None:
     run = make_run(n=200)
     lengthen(run, characters=4000, word="W")

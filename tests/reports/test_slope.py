@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.reports.charts.labels import spread
+from tuneworth.reports.charts.axes import spread
 from tuneworth.reports.charts.slope import MOST, NAME, VALUE, SlopeLine, drawn_lines, slope_chart
 
 LINES = (

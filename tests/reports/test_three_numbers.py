@@ -7,9 +7,9 @@ import pytest
 
 from tuneworth.core import unbroken as say
 from tuneworth.reports import read_run
-from tuneworth.reports.first_screen.summary import money_lines
-from tuneworth.reports.first_screen.three_numbers import Number, three_numbers
+from tuneworth.reports.markdown import money_lines
 from tuneworth.reports.sections import why
+from tuneworth.reports.sections.first_screen import Number, three_numbers
 from tuneworth.reports.stored import StoredRun
 
 from .real_run import ROI, write_real_run
@@ -65,7 +65,7 @@ def test_the_markdown_page_says_a_machines_cost_as_the_first_screen_does(tmp_pat
     lines = dict(money_lines(read_run(tmp_path / "run" / "run")))
     assert lines["Saved on each request, machines apart"] == say.money(money["saving_per_request"], "EUR")
     day = lines["A day at 2,000 requests, machines included"].replace("\u00a0", " ")
-    assert day == f"prompted {before:.2f} EUR, tuned {after:.2f} EUR ({after / before:.2g} times as much)"
+    assert day == f"prompted {before:.2f} EUR, tuned {after:.0f} EUR ({after / before:.2g} times as much)"
     assert "Saved a day at 2,000 requests, upkeep taken off" in lines
     tuned = next(line for line in text.split("\n") if line.startswith("| tuned |"))
     assert tuned.replace("\u00a0", " ").endswith("| 72 EUR a day | ")
@@ -129,4 +129,4 @@ def test_a_change_too_small_for_three_digits_is_a_little_one(to: float, said: st
     }
     verb = "rises" if to > 0.1 else "falls"
     found = why.flips(stored({"currency": "EUR"}, [flip]))[0].if_.replace("\u00a0", " ")
-    assert found == f"If the cost of an unacceptable output {verb} {said} 0.100 EUR"
+    assert found == f"If the cost of an unacceptable output {verb} {said} 0.10 EUR"

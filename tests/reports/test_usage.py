@@ -45,7 +45,7 @@ def bars(drawn: str) -> list[tuple[str, float, float]]:
          "A request of the tuned model takes 110 tokens in and 31 out, as many in as with the prompted model."),
         ({"prompted": None, "tuned": {"input": 1}}, None, "A request of the tuned model takes 1 token in."),
         ({"prompted": PROMPTED, "tuned": None}, {"tuned": {"p50": 2.0}},
-         "Half of the answers of the tuned model took under 2.00\u00a0s."),
+         "Half of the answers of the tuned model took under 2\u00a0s."),
         (None, None, "Neither tokens nor times were counted in this run."),
     ],
 )  # fmt: skip
@@ -84,7 +84,7 @@ def test_thinking_has_a_column_where_a_model_thinks() -> None:
 @pytest.mark.parametrize(
     ("rate", "said"),
     [
-        (3.94, "3.9 answers a second"),
+        (3.94, "3.94 answers a second"),
         (1, "1 answer a second"),
         (0.01, "36 answers an hour"),
         (1200.0, "1,200 answers a second"),

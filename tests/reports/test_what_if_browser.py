@@ -16,7 +16,7 @@ from tuneworth.reports import write_report
 from .random_money import account, different, settings_of
 from .real_run import write_real_run
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 SCRIPTS = Path(tuneworth.reports.__file__).parent / "scripts"
 SENTENCE = "#what-if .sentence"

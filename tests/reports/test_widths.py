@@ -6,7 +6,7 @@ import pytest
 
 from .chromium import Window
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 WIDTHS = [320, 360, 390, 480, 600, 721, 768, 1024, 1041, 1280, 1600, 1920]
 # Text that its own box cuts off, where the box cannot be scrolled; a long project's name may, above the verdict alone.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ["style", "curate", "train", "evaluate", "reports", "cli", "examples"]
+FOLDERS = ["core", "style", "curate", "train", "evaluate", "reports", "project", "cli", "examples"]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -22,14 +22,12 @@ def test_every_exported_name_exists_and_is_sorted(folder):
 
 def test_the_packages_list_names_every_folder_of_code():
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    folders = {
-        f"tuneworth.{p.parent.relative_to(ROOT).as_posix().replace('/', '.')}"
-        for p in ROOT.glob("[!.]*/**/__init__.py")
-    }
-    assert set(listed) == {name for name in folders if not name.startswith(("tuneworth.tests", "tuneworth.build"))}
+    folders = {p.parent.relative_to(ROOT) for p in ROOT.glob("[!.]*/**/__init__.py")}
+    names = {"tuneworth" if str(p) == "tuneworth" else f"tuneworth.{'.'.join(p.parts)}" for p in folders}
+    assert set(listed) == {name for name in names if not name.startswith(("tuneworth.tests", "tuneworth.build"))}
 
 
-@pytest.mark.parametrize("folder", ["style", "curate", "train", "evaluate", "reports", "cli"])
+@pytest.mark.parametrize("folder", ["core", "style", "curate", "train", "evaluate", "reports", "project", "cli"])
 def test_a_light_import_stays_light(folder):
     heavy = ("torch", "transformers", "datasets", "peft", "pandas")
     code = f"import sys, tuneworth.{folder}; print([m for m in {heavy} if m in sys.modules])"

@@ -57,7 +57,7 @@ def test_facts_of_the_run_come_into_record_and_settings(tiny_model: Any, tmp_pat
     result = fitted(tiny_model, tmp_path)
     adapted = attach_adapter(tiny_model.model, rank=4, alpha=8, seed=0, name="tiny")
     facts = CardFacts(project="parts", style="Line", rows_read=20, rows_kept=11, max_new_tokens=33)
-    write_adapter(tmp_path / "adapter", adapted, model=tiny_model, settings=result.settings, result=result, facts=facts)
+    write_adapter(tmp_path / "adapter", adapted, model=tiny_model, training=result.summary(), facts=facts)
     detach_adapter(tiny_model.model)
     assert json.loads((tmp_path / "adapter" / "generation_config.json").read_text())["max_new_tokens"] == 33
     assert "20, of which 11 kept" in (tmp_path / "adapter" / "README.md").read_text()
@@ -124,7 +124,7 @@ def test_a_full_disk_leaves_the_old_adapter_and_says_what_to_do(tiny_model: Any,
     resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))  # bytes of one file: the weights have more
     try:
         with pytest.raises(RunBroken, match="cannot be written: File too large") as error:
-            write_adapter(result.adapter, adapted, model=tiny_model, settings=result.settings, result=result)
+            write_adapter(result.adapter, adapted, model=tiny_model, training=result.summary())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         detach_adapter(tiny_model.model)
@@ -152,7 +152,7 @@ adapted = attach_adapter(model.model, rank=4, alpha=8, seed=0, name="tiny")
 
 def write(number):
     load_weights(adapted, {name: torch.full_like(w, number) for name, w in adapter_weights(adapted).items()})
-    write_adapter(result.adapter, adapted, model=model, settings=result.settings, result=result)
+    write_adapter(result.adapter, adapted, model=model, training=result.summary())
 
 chance, states = random.Random(0), []
 for turn in range(10):

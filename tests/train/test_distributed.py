@@ -182,7 +182,7 @@ def weights(folder: Path) -> dict[str, Any]:
     return load_file(folder / "adapter" / "adapter_model.safetensors")
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_two_workers_do_what_one_process_does(trained: Any, tiny_model: Any, tmp_path: Path) -> None:
     out, _, told = trained
     alone = fit(PAIRS, HELD_OUT, model=tiny_model, settings=SETTINGS, out=tmp_path)
@@ -198,7 +198,7 @@ def test_two_workers_do_what_one_process_does(trained: Any, tiny_model: Any, tmp
     assert max(far.values()) < 1e-5, far
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_a_worker_killed_in_the_middle_costs_the_steps_since_the_checkpoint_and_nothing_else(trained: Any) -> None:
     out, ear, told = trained
     assert [sorted(pids) for pids in ear.pids] == [[0, 1], [0, 1]]
@@ -211,7 +211,7 @@ def test_a_worker_killed_in_the_middle_costs_the_steps_since_the_checkpoint_and_
     assert not (out / ".cluster").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_what_a_user_must_mend_ends_the_fit_and_is_not_tried_again(cluster: Workers, tmp_path: Path) -> None:
     calls = tmp_path / "calls"
 
@@ -232,7 +232,7 @@ def test_what_a_user_must_mend_ends_the_fit_and_is_not_tried_again(cluster: Work
     assert not (tmp_path / ".cluster").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_a_node_that_does_not_see_the_run_says_what_to_do(cluster: Workers, tmp_path: Path) -> None:
     from tuneworth.train.distributed import _check_shared
 
@@ -282,7 +282,7 @@ def command(*words: object) -> int:
     return int(left.value.code or 0)
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_the_command_trains_on_the_cluster_and_puts_the_earlier_training_aside(
     cluster: Workers, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,7 +34,7 @@ def free_port() -> int:
         return found.getsockname()[1]
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 @pytest.mark.parametrize("launcher", ["accelerate", "torchrun"])
 def test_what_other_launchers_start_does_what_one_process_does(
     tiny_folder: Path, tiny_model: Any, tmp_path: Path, launcher: str

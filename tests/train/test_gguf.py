@@ -143,7 +143,7 @@ def test_a_model_from_elsewhere_has_no_source_but_a_command(tiny_model: Any, tmp
     assert f"'{tmp_path}/my run/merged' --outtype q8_0" in command
 
 
-@pytest.mark.slow
+@pytest.mark.model
 def test_the_embedded_models_own_file_gives_the_metadata(tmp_path: Path) -> None:
     model: Any = load_model("smollm2-135m", dtype="bfloat16")
     torch.manual_seed(0)

@@ -18,7 +18,6 @@ from tuneworth.train import TrainSettings, chat_messages, find_model, fit, load_
 from tuneworth.train.examples import to_examples
 from tuneworth.train.model import load as embedded
 from tuneworth.train.model.checks import fit_together
-from tuneworth.train.model.precision import WORTH_IT, fastest_dtype, product_rate
 
 
 @pytest.fixture
@@ -237,15 +236,6 @@ def test_a_missing_wheel_is_an_error_with_the_command(monkeypatch: pytest.Monkey
         load_model("smollm2-135m")
 
 
-def test_the_number_format_follows_the_measurement() -> None:
-    ratio = product_rate(torch.bfloat16) / product_rate(torch.float32)
-    if ratio > 1.5 * WORTH_IT:
-        assert fastest_dtype("cpu") == torch.bfloat16
-    elif ratio < WORTH_IT / 1.5:
-        assert fastest_dtype("cpu") == torch.float32
-    assert fastest_dtype("cpu") in (torch.bfloat16, torch.float32)
-
-
 def test_importing_train_imports_nothing_heavy() -> None:
     code = "import sys, tuneworth.train; print([m for m in ('torch', 'transformers', 'peft') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
@@ -260,7 +250,7 @@ def test_a_hub_name_that_cannot_be_fetched_is_a_short_error() -> None:
     assert "could it be fetched from the hub" in run.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.model
 def test_the_embedded_model_learns_a_little_and_answers(tmp_path: Path) -> None:
     loaded: Any = load_model("smollm2-135m")
     assert loaded.sha256.startswith("b179c9523d0e")

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from tuneworth.core import DataError, ModelError, RunBroken
+from tuneworth.core import DataError, ModelError, RunBroken, say
 from tuneworth.train import (
     LoadedModel,
     Preflight,
@@ -217,7 +217,7 @@ def test_what_cannot_fit_is_refused_with_numbers_and_a_way_out(
         found(tiny_model, words=9)
     text = str(refused.value)
     assert len(text.splitlines()) == 2
-    assert f"{0.8 * one / 1e6:.0f} MB are at hand (container)" in text
+    assert f"{say.size(0.8 * one)} are at hand (container)" in text
     limit = int(text.split("pairs of at most ")[1].split(" ")[0])
     longest = max(token_lengths(pairs(10, words=9), tiny_model)["prompt_tokens"]) + 30
     assert 0 < limit < longest
@@ -251,7 +251,7 @@ def test_a_full_disk_is_refused_with_numbers(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda place: usage._replace(free=10_000))
-    with pytest.raises(RunBroken, match=r"writes up to \d+ MB, and 0 MB are free"):
+    with pytest.raises(RunBroken, match=r"writes up to [\d.]+ MB, and 10 kB are free"):
         preflight(pairs(4), model=tiny_model, settings=QUICK, out=tmp_path / "not" / "yet")
 
 

@@ -106,7 +106,7 @@ def same_course(log: Any, other: Any) -> bool:
     return first == pytest.approx(second, rel=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 @pytest.mark.parametrize("name", JOBS)
 def test_two_processes_do_what_one_does(together: Path, tiny_model: Any, tmp_path: Path, name: str) -> None:
     alone = fit(pairs(9), pairs(3, answer="no: {}"), model=tiny_model, settings=JOBS[name], out=tmp_path)
@@ -123,7 +123,7 @@ def test_two_processes_do_what_one_does(together: Path, tiny_model: Any, tmp_pat
     assert max(far.values()) < (1e-2 if steep else 1e-5), far
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_only_the_first_process_writes(together: Path) -> None:
     lines = (together / "uneven last batch" / "log.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
@@ -132,7 +132,7 @@ def test_only_the_first_process_writes(together: Path) -> None:
     assert not any(name.endswith((".part", ".old")) for name in names)
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_memory_that_ran_out_in_one_process_is_told_by_the_first(together: Path) -> None:
     assert seen(together, "stopped early", 0)["early"]
     told = " ".join(seen(together, "memory for one pair", 0)["notices"])
@@ -141,7 +141,7 @@ def test_memory_that_ran_out_in_one_process_is_told_by_the_first(together: Path)
     assert "process 0" not in told
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_processes_that_see_other_pairs_do_not_train(together: Path) -> None:
     said = [(together / f"others-{rank}.txt").read_text() for rank in (0, 1)]
     assert all("do not see the same" in text for text in said)
@@ -168,7 +168,7 @@ def members(group: subprocess.Popen[str]) -> dict[str, int]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_a_fit_killed_in_part_and_then_as_a_whole_ends_as_if_nobody_had(
     tiny_folder: Path, tiny_model: Any, tmp_path: Path
 ) -> None:

@@ -1,20 +1,16 @@
 """An adapter on disk and in memory: PEFT format with all that goes with it; checked, loaded, merged for speed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...core import ModelError, RunBroken, disk_refusal, whole_folder
-from ..settings import TrainSettings
 from .chat import end_of_turn
 from .kernels import detach_adapter, lora_layers
 from .load import LoadedModel
 from .provenance import RECORD, CardFacts, adapter_record, read_record, write_record
-
-if TYPE_CHECKING:
-    from ..fit import TrainResult
 
 __all__ = [
     "adapter_weights",
@@ -57,18 +53,18 @@ def write_adapter(
     adapted: Any,
     *,
     model: LoadedModel,
-    settings: TrainSettings,
-    result: "TrainResult",
+    training: Mapping[str, Any],
     facts: CardFacts | None = None,
 ) -> None:
     """A folder that `PeftModel.from_pretrained` loads anywhere; it appears whole or not at all.
 
     In it: weights, tokenizer with chat template, generation settings, `tuneworth.json` (what it was made of) and the
-    model card. The same fit gives the same bytes. Raises RunBroken where the disk refuses.
+    model card. `training` is the fit's `TrainResult.summary`. The same fit gives the same bytes. Raises RunBroken where
+    the disk refuses.
     """
     facts = facts or CardFacts()
-    record = adapter_record(model, settings, result, facts)
-    limit = facts.max_new_tokens or min(result.longest_tokens, model.context)
+    record = adapter_record(model, training, facts)
+    limit = facts.max_new_tokens or min(training["longest_tokens"], model.context)
     with new_folder(folder, then="train again: it goes on from the last checkpoint") as part:
         adapted.save_pretrained(part, safe_serialization=True, save_embedding_layers=False)
         _in_order(part / CONFIG)

@@ -6,17 +6,33 @@ takes three times as long (18.6 against 6.2 ms per layer, batch 8, forward and b
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..batches import Layout
-
-__all__ = ["own_attention", "sequence_attention"]
+__all__ = ["Layout", "own_attention", "sequence_attention"]
 
 NAME = "tuneworth_sequence"
 LONGEST = 512  # tokens; beyond it the stored shares, heads x tokens x tokens, cost more than they save
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A batch as one sequence without padding: `[common beginning | rest of row 1 | rest of row 2 | ...]`.
+
+    The beginning that all rows share (the template's own words, a guide) is computed once. Only attention needs the
+    rests as rows of `longest` tokens: `gather` `(rows * longest,)` holds the place in the sequence of each place in
+    those rows (padding points at some token), `scatter` `(tokens - shared,)` the way back.
+    """
+
+    shared: int
+    rows: int
+    longest: int
+    gather: Tensor
+    scatter: Tensor
+
 
 Use = Callable[[Layout | None], None]
 

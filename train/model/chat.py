@@ -12,6 +12,7 @@ __all__ = [
     "answer_margins",
     "chat_messages",
     "check_template",
+    "common_beginning",
     "control_texts",
     "encode_prompts",
     "encode_texts",
@@ -109,6 +110,12 @@ def names_within(text: str, names: Sequence[str]) -> list[str]:
     """Those of the names that stand in the text."""
     begins = {name[0] for name in names}  # mostly < and [, which few texts hold
     return [name for name in names if name in text] if any(letter in text for letter in begins) else []
+
+
+def common_beginning(rows: Sequence[Sequence[int]]) -> int:
+    """How many first items all rows have in common: in sorted order, what the first and the last share, all share."""
+    low, high = min(map(tuple, rows)), max(map(tuple, rows))
+    return next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
 
 
 def end_of_turn(tokenizer: Any) -> int:

@@ -151,7 +151,7 @@ class LoadedModel:
     """A causal language model in memory.
 
     `sha256` is that of its weights; `licence` None where none is stated. `template` is "own", or "plain" where the model
-    has none; `notices` say what a user should know about how the model is asked.
+    has none; `notices` say what a user should know about how the model is prompted and computed.
     """
 
     model: Any = field(repr=False)  # transformers.PreTrainedModel
@@ -207,12 +207,15 @@ def load_model(
     `dtype` is "float32" or "bfloat16", by default the faster one on this hardware (measured); `quantised` stores the linear
     layers in 4 bits (GPUs). Raises ModelError where the model is missing, incomplete or unfit, or cannot be quantised here.
     """
+    from .precision import format_notices
+
     if quantised:
         check_quantised()
     folder = _folder(name, cache)
     check_kind(check_folder(folder, name), name)
     tokenizer, model = _read(folder, name, dtype, quantised)
     template, notices = fit_together(tokenizer, model, name)
+    notices += format_notices(model.dtype, device=model.device.type)
     licence = EMBEDDED_LICENCE if name == EMBEDDED_NAME else stated_licence(folder)
     kind = str(model.dtype).removeprefix("torch.")
     return LoadedModel(model, tokenizer, name, folder, kind, licence, fingerprint(folder), template, notices)

@@ -2,16 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core import disk_refusals, read_object, sha256_file, write_whole
-from ..settings import TrainSettings
 from .card import SHARES, model_card
 
 if TYPE_CHECKING:
-    from ..fit import TrainResult
     from .load import LoadedModel
 
 __all__ = [
@@ -62,12 +60,12 @@ def run_facts(run: Path, *, max_new_tokens: int | None = None) -> CardFacts:
     )
 
 
-def adapter_record(
-    model: "LoadedModel", settings: TrainSettings, result: "TrainResult", facts: CardFacts
-) -> dict[str, Any]:
-    """The content of `tuneworth.json`: no times and no paths, so that the same fit gives the same file."""
-    told = {name: value for name, value in asdict(settings).items() if name != "model"}
-    training = (
+def adapter_record(model: "LoadedModel", training: Mapping[str, Any], facts: CardFacts) -> dict[str, Any]:
+    """The content of `tuneworth.json`: no times and no paths, so that the same fit gives the same file.
+
+    `training` is the fit's `TrainResult.summary`.
+    """
+    kept = (
         "steps", "best_step", "stopped_early", "train_loss", "validation_loss", "trainable_parameters", "longest_tokens"
     )  # fmt: skip
     return {
@@ -79,12 +77,12 @@ def adapter_record(
         "data": {
             "rows_read": facts.rows_read,
             "rows_kept": facts.rows_kept,
-            "train": result.train_pairs,
-            "validation": result.validation_pairs,
+            "train": training["train_pairs"],
+            "validation": training["validation_pairs"],
             "test": facts.test_pairs,
         },
-        "settings": told,
-        "training": {name: getattr(result, name) for name in training},
+        "settings": {name: value for name, value in training["settings"].items() if name != "model"},
+        "training": {name: training[name] for name in kept},
         "versions": _versions(),
     }
 

@@ -1,15 +1,16 @@
-"""Curating on one machine and in parts, side by side, and data with everything that rows can have."""
+"""Curating in one part and in many, side by side, and data with everything that rows can have."""
 
 import gzip
 import json
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from tuneworth.core import TuneworthError
+from tuneworth.core import Clock, TuneworthError
 from tuneworth.curate import (
     Asked,
     CurateSettings,
@@ -19,14 +20,15 @@ from tuneworth.curate import (
     Job,
     Override,
     curate,
-    curate_in_parts,
     open_storage,
     read_pairs,
     write_curated,
+    write_parts,
 )
-from tuneworth.curate.jobs.curate import CuratedInParts
-from tuneworth.curate.jobs.executors import Here
+from tuneworth.curate.jobs.tasks import InMemory, Work
+from tuneworth.curate.pipeline import curate_parts
 from tuneworth.curate.read.file_parts import MOST_BYTES
+from tuneworth.curate.read.pairs import read_parts
 from tuneworth.style import StyleSchema
 
 LINES = ("train", "validation", "test", "set_aside")
@@ -173,29 +175,28 @@ def in_parts(
     overrides: Sequence[Override] = (), held: HeldSplits | None = None, seed: int = 0, most_bytes: int | None = None,
     buckets: int = 3, executor: Executor | None = None, **rules: Any,
 ) -> "tuple[pl.DataFrame, dict[str, Any]] | str":  # fmt: skip
-    """The same in parts."""
+    """The same in parts, in memory or, with an executor, stored."""
     known = DataSettings(path=str(path), **(data or {}))
     asked = Asked(
         style, CurateSettings(method="candidates", **rules), identifiers=known.identifiers, date=known.date,
         overrides=overrides,
     )  # fmt: skip
-    store = open_storage(run.with_name(f"{run.name}-store"))
-    with Job.open(store, {"run": run.name}, executor=executor or Here()) as job:
+    with _job(run, executor) as job:
         try:
-            curated: CuratedInParts = curate_in_parts(
-                job,
-                path,
-                known,
-                asked,
-                held=held or HeldSplits(),
-                seed=seed,
-                buckets=buckets,
-                most_bytes=most_bytes or MOST_BYTES,
+            read = read_parts(job, path, known, most_bytes=most_bytes or MOST_BYTES)
+            curated = curate_parts(
+                job, read, asked, held=held or HeldSplits(), seed=seed, buckets=buckets, clock=Clock({})
             )
         except TuneworthError as error:
             return str(error)
-        curated.write(run)
+        write_parts(job, curated, run)
     return curated.ledger, curated.summary
+
+
+def _job(run: Path, executor: Executor | None) -> AbstractContextManager[Work]:
+    if executor is None:
+        return nullcontext(InMemory())
+    return Job.open(open_storage(run.with_name(f"{run.name}-store")), {"run": run.name}, executor=executor)
 
 
 def assert_equal(one: Any, many: Any, run: Path, run_in_parts: Path) -> None:

@@ -12,7 +12,7 @@ from tuneworth.core import DataError
 from tuneworth.curate import Job, Processes, open_storage
 from tuneworth.curate.jobs import similar as alike
 from tuneworth.curate.jobs.executors import Here
-from tuneworth.curate.jobs.similar import _piece, across_in_parts, alike_in_parts
+from tuneworth.curate.jobs.similar import _piece, stored_between, stored_candidates
 from tuneworth.curate.jobs.tasks import Table
 from tuneworth.curate.match import across, signed
 from tuneworth.curate.match.candidates import Caps, candidate_tiles
@@ -41,7 +41,7 @@ def stored(job, texts, buckets, name="texts"):
     table = table.with_columns(home=pl.col("key").str.head(4).str.to_integer(base=16) % buckets)
     parts = [table.filter(home=b).drop("home").sort("key") for b in range(buckets)]
     for b, part in enumerate(parts):
-        job.put(name, b, {"texts": part})
+        job.storage.store(name, b, {"texts": part})
     offsets = np.concatenate(([0], np.cumsum([part.height for part in parts])))
     return [Table(name, b, "texts") for b in range(buckets)], offsets, pl.concat(parts)["text"].to_list()
 
@@ -74,7 +74,7 @@ def in_memory(texts, threshold, caps):
 def in_parts(folder, texts, threshold, caps, buckets, executor=None):
     job = a_job(folder, executor)
     tables, offsets, numbered = stored(job, texts, buckets)
-    found = alike_in_parts(job, "inputs", tables, offsets, threshold, caps=caps)
+    found = stored_candidates(job, "inputs", tables, offsets, threshold, caps=caps)
     pairs = AlikePairs.joined(list(found.pairs()))
     assert (pairs.left < pairs.right).all()
     return by_text(pairs, numbered), found.skew
@@ -114,7 +114,7 @@ def test_parts_miss_no_more_than_is_said(tmp_path):
     assert skew.capped == 0
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_workers_give_the_same_pairs(tmp_path):
     texts = edited(3, 400)
     executor = Processes(2)
@@ -126,12 +126,12 @@ def test_workers_give_the_same_pairs(tmp_path):
 def test_stored_pairs_are_read_as_often_as_asked_and_made_once(tmp_path):
     job = a_job(tmp_path)
     tables, offsets, _ = stored(job, edited(4, 100), 3)
-    found = alike_in_parts(job, "inputs", tables, offsets, 0.8)
+    found = stored_candidates(job, "inputs", tables, offsets, 0.8)
     first, again = (AlikePairs.joined(list(found.pairs())) for _ in range(2))
     assert first.left.tolist() == again.left.tolist() != []
     files = sorted(tmp_path.rglob("done.json"))
     stamps = [path.stat().st_mtime_ns for path in files]
-    assert alike_in_parts(a_job(tmp_path), "inputs", tables, offsets, 0.8).skew == found.skew
+    assert stored_candidates(a_job(tmp_path), "inputs", tables, offsets, 0.8).skew == found.skew
     assert [path.stat().st_mtime_ns for path in files] == stamps
 
 
@@ -148,7 +148,7 @@ def test_the_search_between_two_sides_is_exact(tmp_path_factory, seed, n, bucket
     tables, offsets, texts = stored(job, edited(seed, n), buckets)
     side = np.random.default_rng(seed).integers(0, 4, n)  # 0: neither, 3: both
     held, train = side % 2 == 1, side >= 2
-    found = AlikePairs.joined(list(across_in_parts(job, "split", tables, offsets, held, train, threshold, most=most)))
+    found = AlikePairs.joined(list(stored_between(job, "split", tables, offsets, held, train, threshold, most=most)))
     tiles = alike_tiles_between(gram_sets(texts), np.flatnonzero(held), np.flatnonzero(train), threshold)
     assert as_rows(found) == as_rows(AlikePairs.joined(list(tiles)))
 
@@ -158,7 +158,7 @@ def test_texts_of_like_lengths_are_compared_by_tasks_of_their_own(tmp_path, monk
     job = a_job(tmp_path)
     tables, offsets, texts = stored(job, ["", "a", *edited(7, 300)], 12)
     held = np.arange(len(texts)) % 4 == 0
-    found = AlikePairs.joined(list(across_in_parts(job, "split", tables, offsets, held, ~held, 0.5)))
+    found = AlikePairs.joined(list(stored_between(job, "split", tables, offsets, held, ~held, 0.5)))
     tiles = alike_tiles_between(gram_sets(texts), np.flatnonzero(held), np.flatnonzero(~held), 0.5)
     assert as_rows(found) == as_rows(AlikePairs.joined(list(tiles)))
     assert len(found.left) > 30
@@ -182,7 +182,7 @@ def test_another_threshold_uses_the_sides_again(tmp_path):
     tables, offsets, texts = stored(job, edited(5, 80), 2)
     held = np.arange(len(texts)) % 4 == 0
     high, low = (
-        AlikePairs.joined(list(across_in_parts(job, "split", tables, offsets, held, ~held, t))) for t in (0.9, 0.6)
+        AlikePairs.joined(list(stored_between(job, "split", tables, offsets, held, ~held, t))) for t in (0.9, 0.6)
     )
     assert 0 < len(high.left) < len(low.left)
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("split")) == [
@@ -194,6 +194,6 @@ def test_offsets_that_do_not_fit_are_refused(tmp_path):
     job = a_job(tmp_path)
     tables, offsets, _ = stored(job, edited(6, 10), 2)
     with pytest.raises(ValueError, match="2 buckets need 3 offsets"):
-        alike_in_parts(job, "inputs", tables, offsets[:-1], 0.8)
+        stored_candidates(job, "inputs", tables, offsets[:-1], 0.8)
     with pytest.raises(DataError, match="at most 4,294,967,296"):
-        alike_in_parts(job, "inputs", tables, np.array([0, 5, 2**33]), 0.8)
+        stored_candidates(job, "inputs", tables, np.array([0, 5, 2**33]), 0.8)

@@ -20,12 +20,13 @@ from tuneworth.curate import (
     Override,
     bucket_count,
     curate,
-    curate_in_parts,
+    curate_files,
     file_parts,
     find_files,
     fingerprint,
     open_storage,
     read_pairs,
+    write_parts,
 )
 from tuneworth.curate.jobs.executors import Here
 from tuneworth.curate.jobs.storage import Done, Storage
@@ -60,7 +61,8 @@ def missed(threshold: float, left: Sequence[str], right: Sequence[str]) -> np.nd
     return np.flatnonzero(~(band_keys(left, threshold) == band_keys(right, threshold)).any(axis=1))
 
 
-@pytest.mark.parametrize("threshold", [pytest.param(0.8, marks=pytest.mark.slow), 0.85])
+@pytest.mark.slow
+@pytest.mark.parametrize("threshold", [0.8, 0.85])
 def test_of_pairs_at_the_threshold_no_more_are_missed_than_is_said(threshold: float) -> None:
     count = 50_000
     left, right = at_threshold(threshold, count)
@@ -119,7 +121,7 @@ def test_what_candidates_miss_leaves_by_the_certificate(
     decided = [Override(id=name, decision="keep") for name in ("near-0", "near-1", "train-1")]
     asked: dict[str, Any] = {"near_duplicate": 0.85, "overrides": decided}
     one = on_one_machine(leaking, tmp_path / "one", **asked)
-    many = in_parts(leaking, tmp_path / "many", most_bytes=most_bytes, buckets=buckets, **asked)
+    many = in_parts(leaking, tmp_path / "many", most_bytes=most_bytes, buckets=buckets, executor=Here(), **asked)
     assert_equal(one, many, tmp_path / "one", tmp_path / "many")
     assert not isinstance(one, str)
     rows = {row["id"]: row for row in one[0].iter_rows(named=True)}
@@ -178,7 +180,7 @@ def job_of(data: Path, store: Path, executor: Here, asked: Asked, *, partitions:
 def curated(data: Path, store: Path, run: Path, *, executor: Here | None = None, asked: Asked, buckets: int = 3) -> Any:
     """Ledger and summary of one call of the command: broken off, or whole."""
     with job_of(data, store, executor or Here(), asked) as job:
-        found = curate_in_parts(
+        found = curate_files(
             job,
             data,
             DataSettings(path=str(data)),
@@ -187,7 +189,7 @@ def curated(data: Path, store: Path, run: Path, *, executor: Here | None = None,
             seed=0,
             buckets=bucket_count(job, buckets),
         )
-        found.write(run)
+        write_parts(job, found, run)
         job.remove()
     return found.ledger, found.summary
 

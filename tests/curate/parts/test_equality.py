@@ -1,4 +1,4 @@
-"""Curating in parts gives what one machine gives by candidates: every row, every file, every word of the summary."""
+"""Cut into any number of parts, in memory or stored, the pairs give what one part gives: rows, files, summary."""
 
 import json
 import random
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import HeldSplits, Override, Processes
+from tuneworth.curate import Executor, HeldSplits, Override, Processes
 from tuneworth.curate.jobs.executors import Here
 from tuneworth.curate.jobs.storage import Done, Storage
 from tuneworth.curate.jobs.tasks import Result, Task, carry_out
@@ -43,10 +43,18 @@ def style(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return read_style(path)
 
 
-def compare(path: Path, folder: Path, *, most_bytes: int | None = 6_000, buckets: int = 3, **asked: Any) -> Any:
-    """Both ways in the folder, found equal; what one machine gave."""
+def compare(
+    path: Path,
+    folder: Path,
+    *,
+    most_bytes: int | None = 6_000,
+    buckets: int = 3,
+    executor: Executor | None = None,
+    **asked: Any,
+) -> Any:
+    """One part and many in the folder, found equal; what one part gave."""
     one = on_one_machine(path, folder / "one", **asked)
-    many = in_parts(path, folder / "many", most_bytes=most_bytes, buckets=buckets, **asked)
+    many = in_parts(path, folder / "many", most_bytes=most_bytes, buckets=buckets, executor=executor, **asked)
     assert_equal(one, many, folder / "one", folder / "many")
     return one
 
@@ -56,7 +64,8 @@ def compare(path: Path, folder: Path, *, most_bytes: int | None = 6_000, buckets
 def test_no_cutting_changes_anything(
     data: Path, style: Any, tmp_path: Path, most_bytes: int | None, buckets: int
 ) -> None:
-    ledger, summary = compare(data, tmp_path, style=style, data=NAMED, most_bytes=most_bytes, buckets=buckets)
+    cut: dict[str, Any] = {"most_bytes": most_bytes, "buckets": buckets, "executor": Here()}
+    ledger, summary = compare(data, tmp_path, style=style, data=NAMED, **cut)
     assert set(ledger["rule"]) >= RULES
     assert summary["near_duplicate"]["method"] == "candidates"
 
@@ -68,13 +77,13 @@ def test_no_cutting_changes_anything(
         pytest.param({"mask": True, "tie_outputs": True, "keep": "longest"}, marks=pytest.mark.slow),
         {"tie_outputs": True, "near_duplicate": 0.6},
         pytest.param({"tie_siblings": True, "near_duplicate": 0.9}, marks=pytest.mark.slow),
-        {"tie_siblings": False, "near_duplicate": 0.5},
-        {"conflicts": "report", "keep": "first"},
+        pytest.param({"tie_siblings": False, "near_duplicate": 0.5}, marks=pytest.mark.slow),
+        pytest.param({"conflicts": "report", "keep": "first"}, marks=pytest.mark.slow),
         pytest.param({"conflicts": "keep best", "keep": "longest"}, marks=pytest.mark.slow),
         {"conflicts": "keep best", "stratify": "kind"},
         pytest.param({"near_duplicate": 1.0}, marks=pytest.mark.slow),
         pytest.param({"seed": 7, "stratify": "kind"}, marks=pytest.mark.slow),
-        {"seed": 7, "data": {**NAMED, "date": "day"}},
+        pytest.param({"seed": 7, "data": {**NAMED, "date": "day"}}, marks=pytest.mark.slow),
         {"data": {**NAMED, "identifiers": ("sku", "weight")}},
         pytest.param({"data": {"identifiers": ("name",)}, "mask": True, "stratify": "colour"}, marks=pytest.mark.slow),
         {"stratify": "no such field"},
@@ -99,7 +108,9 @@ def test_given_splits_held_splits_and_decisions_give_the_same(style: Any, tmp_pa
     for mask in (False, True):
         folder = tmp_path / f"mask {mask}"
         folder.mkdir()
-        one = compare(path, folder, style=style, data=NAMED, held=held, overrides=decided, mask=mask, seed=3)
+        one = compare(
+            path, folder, style=style, data=NAMED, held=held, overrides=decided, mask=mask, seed=3, executor=Here()
+        )
         assert set(one[0]["rule"]) >= {"override", "leaked"}
         assert one[1]["overrides"]["unmatched"] == ["nobody's"]
 
@@ -141,6 +152,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     ROWS, st.integers(1, 400), st.integers(1, 7), st.booleans(), st.sampled_from([True, False, "auto"]),
@@ -180,7 +192,7 @@ def test_whatever_the_rows_and_the_cutting_it_is_the_same(
 def test_data_of_one_sort_give_the_same(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    found = compare(path, tmp_path, most_bytes=len(path.read_bytes()) // 3 + 1)
+    found = compare(path, tmp_path, most_bytes=len(path.read_bytes()) // 3 + 1, executor=Here())
     if "template" in str(rows[0]):
         assert found[1]["near_duplicate"]["capped_buckets"]
     assert found is not None
@@ -239,7 +251,7 @@ def test_the_order_in_which_tasks_end_and_files_were_made_changes_nothing(
     assert_equal(one, many, tmp_path / "one", tmp_path / "many")
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_processes_give_the_same(data: Path, style: Any, tmp_path: Path) -> None:
     asked: dict[str, Any] = {"style": style, "data": NAMED, "mask": True}
     one = on_one_machine(data, tmp_path / "one", **asked)

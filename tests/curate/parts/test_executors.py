@@ -44,7 +44,7 @@ def test_each_of_several_workers_has_one_thread_and_the_driver_keeps_its_own(
     assert dict(os.environ) == before
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_a_worker_that_is_killed_is_replaced_and_its_task_done_again(stages: ModuleType, tmp_path: Path) -> None:
     tasks = [Task("dies", part, stages.dies_once, parameters={"part": part, "log": str(tmp_path)}) for part in range(6)]
     with Job.open(open_storage(tmp_path / "store"), {}, executor=Processes(2)) as job:
@@ -53,7 +53,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_task_done_again(stages: Mod
     assert len((tmp_path / "dies-2").read_text().splitlines()) >= 2
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_workers_that_die_each_time_are_one_clear_error(stages: ModuleType, tmp_path: Path) -> None:
     with Job.open(open_storage(tmp_path), {}, executor=Processes(1)) as job:
         with pytest.raises(
@@ -103,7 +103,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_workers_end_with_a_killed_driver(stages: ModuleType, tmp_path: Path) -> None:
     script = tmp_path / "driver.py"
     script.write_text(_DRIVER)

@@ -14,7 +14,7 @@ import pytest
 from tuneworth.curate import ClusterSettings, Job, RayTasks, open_storage
 from tuneworth.curate.jobs.executors import Here
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.cluster
 
 PARTS = 12
 _DRIVER = """

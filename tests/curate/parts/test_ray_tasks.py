@@ -17,7 +17,7 @@ from tuneworth.curate import ClusterSettings, Job, RayTasks, open_storage
 from tuneworth.curate.jobs import ray as ray_connection
 from tuneworth.curate.jobs.tasks import Table, Task
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture

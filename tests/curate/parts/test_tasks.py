@@ -75,9 +75,9 @@ def test_a_job_that_is_removed_leaves_nothing(stages: ModuleType, tmp_path: Path
 def test_tables_that_a_part_did_not_store_are_no_rows(stages: ModuleType, tmp_path: Path) -> None:
     rows = pl.DataFrame({"n": [1, 2]})
     with Job.open(open_storage(tmp_path), {}, executor=Here()) as job:
-        job.put("made", 0, {})
-        job.put("made", 1, {"rows": rows})
-        job.put("made", 2, {"rows": rows.clear(), "empty": pl.DataFrame()})
+        job.storage.store("made", 0, {})
+        job.storage.store("made", 1, {"rows": rows})
+        job.storage.store("made", 2, {"rows": rows.clear(), "empty": pl.DataFrame()})
         stored = [Table("made", part, "rows") for part in range(3)]
         others = [Table("made", part, "others") for part in range(3)]
         assert job.read(stored).rows() == [(1,), (2,)]
@@ -95,8 +95,8 @@ def test_the_rows_of_each_bucket_are_counted_without_reading(stages: ModuleType,
 
 def test_a_part_whose_column_is_all_null_takes_the_type_of_the_others(tmp_path: Path) -> None:
     with Job.open(open_storage(tmp_path), {}, executor=Here()) as job:
-        job.put("made", 0, {"rows": pl.DataFrame({"group": [None]})})
-        job.put("made", 1, {"rows": pl.DataFrame({"group": ["a"]})})
+        job.storage.store("made", 0, {"rows": pl.DataFrame({"group": [None]})})
+        job.storage.store("made", 1, {"rows": pl.DataFrame({"group": ["a"]})})
         found = job.read([Table("made", part, "rows") for part in range(2)])
     assert found.schema == {"group": pl.String}
 
@@ -111,7 +111,7 @@ def test_memory_is_known_by_stage_and_warned_of(stages: ModuleType, tmp_path: Pa
         job.run([Task("light", 0, stages.nothing)])
         assert job.memory()["light"] < job.memory()["heavy"] - 2 * 10**8  # each task is measured by itself
     assert line.startswith("heavy, part 1: held ")
-    assert "above memory_per_task (0.4 GB); more partitions" in line
+    assert "above memory_per_task (400 MB); more partitions" in line
 
 
 def test_a_second_driver_is_told_who_works_on_the_job(tmp_path: Path) -> None:
@@ -160,10 +160,10 @@ def test_progress_says_rate_and_time_left_at_most_every_five_seconds() -> None:
         progress.ended(120_000)
     assert said == [
         "signatures: 7 of 32 parts, 600,000 rows, 120,000 rows/s, about 25 s left",
-        "signatures: 12 of 32 parts, 1.2 M rows, 120,000 rows/s, about 20 s left",
+        "signatures: 12 of 32 parts, 1,200,000 rows, 120,000 rows/s, about 20 s left",
     ]
     progress.finish()
-    assert said[2] == "signatures: 32 of 32 parts (2 were done before), 1.2 M rows in 10 s"
+    assert said[2] == "signatures: 32 of 32 parts (2 were done before), 1,200,000 rows in 10 s"
 
 
 def test_a_stage_asked_for_again_says_nothing_new(stages: ModuleType, tmp_path: Path) -> None:

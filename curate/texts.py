@@ -1,0 +1,146 @@
+"""Distinct texts, each known by its number, and which of them are alike: in this process, or in stored buckets."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Protocol
+
+import numpy as np
+import polars as pl
+
+from .jobs.similar import stored_between, stored_candidates
+from .jobs.tasks import Job, Result, Table, Task
+from .match.across import alike_texts_between
+from .match.candidates import Method, Skew, alike_by, choose_method, expected_recall
+from .match.join import AlikePairs, alike_tiles, alike_tiles_between
+from .match.ngrams import GramSets, gram_sets
+
+__all__ = ["AskedMethod", "Join", "StoredTexts", "Texts", "TextsHere"]
+
+AskedMethod = Literal["auto", "exact", "candidates"]
+
+
+@dataclass(frozen=True)
+class Join:
+    """The pairs of alike texts: how they are found, and the pairs, left before right, each once, in parts.
+
+    skew: how uneven the buckets of candidates were, known once the pairs have been drawn.
+    """
+
+    method: Method
+    pairs: Callable[[], Iterator[AlikePairs]]
+    skew: Callable[[], Skew]
+
+
+class Texts(Protocol):
+    """Distinct texts by number."""
+
+    def of(self, numbers: np.ndarray) -> list[str]:
+        """The texts of these numbers."""
+        ...
+
+    def join(self, threshold: float, asked: AskedMethod) -> Join:
+        """The join of all texts."""
+        ...
+
+    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+        """Every pair of a text in `left` and one in `right` (numbers) that is alike: exact, in parts."""
+        ...
+
+    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+        """Every pair of these texts that is alike: exact, in parts."""
+        ...
+
+
+class TextsHere:
+    """All texts in this process: the join is exact unless that would take too long."""
+
+    def __init__(self, texts: pl.Series) -> None:
+        self._texts = texts
+
+    def of(self, numbers: np.ndarray) -> list[str]:
+        """See `Texts`."""
+        return self._texts.gather(numbers).to_list()
+
+    def join(self, threshold: float, asked: AskedMethod) -> Join:
+        """See `Texts`."""
+        method = choose_method(lambda: self._grams, threshold, asked=asked)
+        found = [Skew()]
+        return Join(
+            method,
+            lambda: alike_by(method, self._texts.to_list(), lambda: self._grams, threshold, report=found.append),
+            lambda: found[-1],
+        )
+
+    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+        """See `Texts`."""
+        if "_grams" in vars(self):  # the join has numbered them
+            yield from alike_tiles_between(self._grams, left, right, threshold)
+            return
+        for found in alike_texts_between(self._texts.gather(left), self._texts.gather(right), threshold):
+            yield AlikePairs(left[found.left], right[found.right], found.shared, found.union)
+
+    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+        """See `Texts`."""
+        for found in alike_tiles(gram_sets(self.of(numbers)), threshold):
+            left, right = np.sort((numbers[found.left], numbers[found.right]), axis=0)
+            yield AlikePairs(left, right, found.shared, found.union)
+
+    @cached_property
+    def _grams(self) -> GramSets:
+        return gram_sets(self._texts.to_list())
+
+
+class StoredTexts:
+    """Texts in stored tables with a column `text`, one for each bucket; `offsets` are the first number of each, and all.
+
+    The join is by candidates, whatever is asked.
+    """
+
+    def __init__(self, job: Job, name: str, tables: Sequence[Table], offsets: np.ndarray) -> None:
+        self._job = job
+        self._name = name
+        self._tables = tables
+        self._offsets = offsets
+
+    def of(self, numbers: np.ndarray) -> list[str]:
+        """See `Texts`; each bucket is asked once."""
+        once, place = np.unique(numbers, return_inverse=True)
+        bounds = np.searchsorted(once, self._offsets)
+        tasks = [
+            Task("look up", b, texts_at, {"texts": [self._tables[b]]}, None, {"places": once[start:stop] - self._offsets[b]},
+                 columns=("text",))
+            for b, (start, stop) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
+            if start < stop
+        ]  # fmt: skip
+        found = [result.tables["found"]["text"] for result in self._job.ask(tasks)]
+        return pl.concat(found).gather(place).to_list() if found else []
+
+    def join(self, threshold: float, asked: AskedMethod) -> Join:
+        """See `Texts`."""
+        method = Method("candidates", expected_recall(threshold), "asked for" if asked == "candidates" else "in parts")
+        found = stored_candidates(self._job, f"alike {threshold:g}", self._tables, self._offsets, threshold)
+        return Join(method, found.pairs, lambda: found.skew)
+
+    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+        """See `Texts`."""
+        sides = []
+        for numbers in (left, right):
+            side = np.zeros(int(self._offsets[-1]), bool)
+            side[numbers] = True
+            sides.append(side)
+        # The same search has the same name in every run of one job.
+        mark = hashlib.sha256(np.packbits(np.concatenate(sides)).tobytes()).hexdigest()[:8]
+        stage = f"search {self._name} {mark}"
+        return stored_between(self._job, stage, self._tables, self._offsets, sides[0], sides[1], threshold)
+
+    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+        """See `Texts`."""
+        for found in self.between(numbers, numbers, threshold):
+            yield found.take(np.flatnonzero(found.left < found.right))
+
+
+def texts_at(texts: pl.DataFrame, *, places: np.ndarray) -> Result:
+    """The texts at these places."""
+    return Result({"found": texts[places]})

@@ -1,0 +1,246 @@
+"""What the money says: the thresholds, and the rules of the verdict from the fifth to the ninth."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from ...core import say
+from .rivals import CheaperWay, better_untuned, cheaper_way
+from .sentences import (
+    both_shares,
+    chance,
+    chance_line,
+    compared,
+    cost_line,
+    difference_line,
+    input_name,
+    it_would_pay,
+    listed,
+    sentence,
+    share_of,
+    thousand,
+    token_lines,
+    variant_name,
+    when_it_pays,
+)
+
+__all__ = ["HOPELESS", "SURE", "UNSURE", "Weight", "hopeless", "weigh"]
+
+SURE = 0.8  # a payback in time as likely as this is enough to spend the money
+UNSURE = 0.5  # one no likelier than this is not
+HOPELESS = 0.05  # and at this no number of test cases would change it
+Weight = Literal["pays", "open", "does not pay"]
+Results = Mapping[str, Any]
+Found = dict[str, Any]
+
+
+def weigh(chance: float, npv_p50: float | None) -> Weight:
+    """Whether it pays, from the chance of paying back in time and the median of the value over the horizon.
+
+    A median of None lies beyond all numbers: the baseline delivers nothing acceptable at any price.
+    """
+    earned = npv_p50 is None or npv_p50 > 0
+    if chance >= SURE and earned:
+        return "pays"
+    return "open" if chance > UNSURE and earned else "does not pay"
+
+
+def hopeless(results: Results) -> bool:
+    """Whether it hardly pays back in time however good the outputs are: their uncertainty is in the chance already.
+
+    Never where a failure costs nothing: then better outputs count for nothing in the money.
+    """
+    money = results.get("money")
+    if money is None or no_money(results, 0.0) is not None:
+        return False
+    return _failures_cost(money) and chance(money) <= HOPELESS
+
+
+def no_money(results: Results, margin: float) -> Found | None:
+    """Rule 5: prices or volume are missing."""
+    money = results.get("money")
+    every = "prices and requests_per_day in [roi]"
+    where = "prices and requests_per_day under [roi]"
+    if money is None:
+        unsaid = "until prices and requests a day are stated"
+    elif not money.get("missing") and money.get("saving_per_request") is not None and chance(money) is not None:
+        return None
+    elif money.get("missing"):
+        every, many = ", ".join(money["missing"]), len(money["missing"])
+        names = [input_name(key.removeprefix("roi."), money) for key in money["missing"]]
+        are = "is" if many == 1 and not money["missing"][0].endswith("requests_per_day") else "are"
+        unsaid = f"until {' and '.join(names) if many <= 2 else f'{many} missing numbers'} {are} stated"
+        where = (
+            listed([f"`{key}`" for key in money["missing"]]) if many <= 2 else f"the {many} numbers that are missing"
+        )
+    else:
+        unsaid = "since an option without any acceptable output has no cost per acceptable output"
+        every = 'failures other than "drop"'
+        where = f"{every} under [roi]"
+    return {
+        "decision": "cannot tell yet",
+        "sentence": f"Cannot tell yet: {both_shares(results)}; whether that pays is open {unsaid}.",
+        "reasons": [difference_line(results), sentence(f"To count the money, state {every}"), *token_lines(results)],
+        "next": f"State {where} in tuneworth.toml and run `tuneworth roi`; the outputs need not be made again.",
+    }
+
+
+def cost_unset(results: Results, margin: float) -> Found | None:
+    """Rule 6: better, but the money does not carry it as long as a failure costs nothing."""
+    money = results["money"]
+    if _failures_cost(money) or not _surely_better(results) or _weight(money) == "pays":
+        return None
+    least = money.get("carrying_failure_cost")
+    if least is None:
+        return None
+    cost = say.money(least, money["currency"])
+    return {
+        "decision": "cannot tell yet",
+        "sentence": (
+            f"Cannot tell yet: {both_shares(results)}; that pays if an unacceptable output costs more than {cost}."
+        ),
+        "reasons": [
+            difference_line(results),
+            cost_line(money),
+            "State what an unacceptable output costs (failure_cost).",
+        ],
+        "next": (
+            "State what one unacceptable output costs (`failure_cost` under [roi] in tuneworth.toml) and run "
+            "`tuneworth roi`; it decides the answer."
+        ),
+    }
+
+
+def pays(results: Results, margin: float) -> Found | None:
+    """Rule 7: it is likely enough to pay back in time, and no way without training is known to do the same for less."""
+    money = results["money"]
+    if _weight(money) != "pays" or _in_the_way(results, margin) is not None:
+        return None
+    reasons = [difference_line(results), cost_line(money), chance_line(money), *token_lines(results)]
+    way = cheaper_way(results, margin)
+    if way is not None:
+        reasons.insert(3, sentence(_untried(way, results)))
+    return {
+        "decision": "fine-tune",
+        "sentence": f"Fine-tune: {both_shares(results)}; {when_it_pays(money)}.",
+        "reasons": reasons,
+    }
+
+
+def does_not_pay(results: Results, margin: float) -> Found | None:
+    """Rule 8: it is unlikely to pay back in time, or does not pay at all, or a measured way without training does better."""
+    money, way = results["money"], cheaper_way(results, margin)
+    blocked = _in_the_way(results, margin)
+    beaten = blocked is not None and blocked.standing == "measured" and _settled(blocked, results)
+    if _weight(money) != "does not pay" and not beaten:
+        return None
+    flip = None if beaten else _would_pay(money)
+    named = None if way is None or way.standing == "assumed" else _named(way, results, margin)
+    more = f"; {named or flip}" if named or flip else ""
+    told = f"; {named}, and against that training does not pay" if beaten else f", but {when_it_pays(money)}{more}"
+    reasons = [difference_line(results), cost_line(money), chance_line(money)]
+    if named:
+        reasons.insert(0, sentence(named))
+    reasons += [sentence(flip)] if flip else []
+    reasons += [sentence(_named(way, results, margin))] if way is not None and named is None else []
+    found = {
+        "decision": "keep prompting",
+        "sentence": f"Keep prompting: {both_shares(results)}{told}.",
+        "reasons": reasons,
+    }
+    return found if named is None or way is None else found | {"next": _try_it(way, results)}
+
+
+def in_between(results: Results, margin: float) -> Found | None:
+    """Rule 9: the chance is neither high nor low, or a way without training that nobody has tried may do for less."""
+    money, way = results["money"], _in_the_way(results, margin)
+    if _weight(money) == "pays" and way is not None:
+        open_point = f"but {_untried(way, results)}"
+        reasons = [sentence(_untried(way, results)), difference_line(results), cost_line(money), chance_line(money)]
+        found = {"next": _try_it(way, results)}
+    else:
+        widest = money["tornado"][0]["key"] if money.get("tornado") else None
+        open_point = f"and it hangs most on {input_name(widest, money)}" if widest else "and the ranges are too wide"
+        reasons, found = [difference_line(results), chance_line(money), cost_line(money)], {}
+        if widest:
+            found["next"] = (
+                f"Find out {input_name(widest, money)} more exactly, state that under [roi] in tuneworth.toml and run "
+                "`tuneworth roi`; the outputs need not be made again."
+            )
+    return {
+        "decision": "cannot tell yet",
+        "sentence": f"Cannot tell yet: {both_shares(results)}; {when_it_pays(money)}, {open_point}.",
+        "reasons": reasons,
+    } | found
+
+
+def _would_pay(money: Results) -> str | None:
+    """The first of the inputs in their order whose change alone would make it pay."""
+    for flip in money.get("flips") or []:
+        clause = it_would_pay(flip["key"], flip["to"], money)
+        if clause and _weight({**money, **flip["beyond"]}) == "pays":
+            return clause
+    return None
+
+
+def _weight(money: Results) -> Weight:
+    return weigh(chance(money), money["npv_p50"])
+
+
+def _failures_cost(money: Results) -> bool:
+    return money.get("failure_cost") is not None or money.get("failures") in ("drop", "repair")
+
+
+def _surely_better(results: Results) -> bool:
+    return results["comparison"]["difference"]["low"] > 0
+
+
+def _in_the_way(results: Results, margin: float) -> CheaperWay | None:
+    """A way without training that forbids `fine-tune`: its outputs are known, and against it tuning does not pay.
+
+    What only might do as well (a shortened guide, whose outputs nobody has scored) forbids nothing.
+    """
+    way = cheaper_way(results, margin)
+    return None if way is None or way.standing == "assumed" else way
+
+
+def _settled(way: CheaperWay, results: Results) -> bool:
+    """Whether the way wins outright: the money has weighed its failures, or it fails no more often than the tuned model."""
+    return bool(way.as_good) or _failures_cost(results["money"])
+
+
+def _cost_of(way: CheaperWay, results: Results) -> str:
+    """What the way costs, in brackets behind it; nothing where that is unknown."""
+    money = results["money"]
+    return "" if way.cost is None else f" ({thousand(money)} at {say.money(1000 * way.cost, money['currency'])})"
+
+
+def _named(way: CheaperWay, results: Results, margin: float) -> str:
+    """The way as a clause of a verdict that keeps prompting."""
+    cost, baseline = _cost_of(way, results), compared(results)[0]
+    if way.standing == "measured":
+        better, before = better_untuned(results, margin), share_of(results, baseline)
+        own = share_of(results, better) if better is not None and variant_name(better) == way.what else None
+        better_by = None if own is None or before is None else say.points(own - before)
+        as_well = "does as well as" if better_by is None else f"is {better_by} better than"
+        return f"{way.what} {as_well} {variant_name(baseline)}, without any training{cost}"
+    if way.standing == "same outputs":
+        return f"{way.what} gives the same outputs without any training{cost}"
+    return f"{way.what} may do for less without any training{cost}, but its outputs were not measured"
+
+
+def _untried(way: CheaperWay, results: Results) -> str:
+    """The way as a clause of a verdict that it might turn."""
+    cost = _cost_of(way, results)
+    if way.standing == "measured":
+        return f"against {way.what}{cost} it does not pay unless an unacceptable output costs something"
+    if way.standing == "same outputs":
+        return f"against {way.what}{cost} it does not, and that needs no training"
+    return f"against {way.what}{cost} it would not, if the outputs stayed as good, which was not measured"
+
+
+def _try_it(way: CheaperWay, results: Results) -> str:
+    if way.standing == "measured" and not _settled(way, results):
+        return "State what an unacceptable output costs (failure_cost); it decides between the two."
+    if way.standing == "measured":
+        return sentence(f"take {way.what}, and ask again when prices or volume change")
+    return sentence(f"try {way.what} first, then run again")

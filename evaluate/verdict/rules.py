@@ -1,0 +1,376 @@
+"""The verdict: from the results to one decision, by the first of nine rules that fires."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ...core import say
+from .doubts import Doubt, confidence, found_doubts
+from .money_rules import cost_unset, does_not_pay, hopeless, in_between, no_money, pays
+from .next_step import RISKS, next_step
+from .rivals import better_untuned, guide_can_go, same_model
+from .sentences import (
+    as_it_stands,
+    both_shares,
+    compared,
+    difference_line,
+    discordant_line,
+    groups_line,
+    listed,
+    sentence,
+    share_of,
+    variant_name,
+)
+
+__all__ = ["decide", "found_invalid"]
+
+MOST_UNSCORED = 0.02
+WEAK = 0.5  # a guide that gives less than this, and no more than none, is not the team's best prompt
+AGAIN = "then run again"
+Results = Mapping[str, Any]
+Problem = dict[str, str]
+
+
+def found_invalid(results: Results) -> list[Problem]:
+    """One `{what, text}` per problem: what the caller found (`validity`), then what the results show, with its `remedy`.
+
+    Leakage, too much unscored, a guide that is empty, cut off or without effect, settings that differ, nothing
+    acceptable at all. Wrong data comes first: it makes the comparison wrong as well.
+    """
+    found = [dict(problem) for problem in results.get("validity") or []]
+    leaked = (((results.get("data") or {}).get("certificate")) or {}).get("pairs_at_or_above") or 0
+    if leaked and not any(problem["what"] == "data" for problem in found):
+        stand = "input stands" if leaked == 1 else "inputs stand"
+        text = f"{leaked:,} test or validation {stand} in the training data too, so the test proves nothing"
+        remedy = "split again with `tuneworth curate`, which keeps repeats on one side, then train and compare again"
+        found.append(_problem(text, remedy, what="data"))
+    for check in (_unscored, _guide, _settings, _nothing):
+        found += check(results)
+    return sorted(found, key=lambda problem: problem["what"] != "data")
+
+
+def _problem(text: str, remedy: str, *, what: str = "comparison") -> Problem:
+    return {"what": what, "text": text, "remedy": remedy}
+
+
+def _unscored(results: Results) -> list[Problem]:
+    """Of the pairs that somebody asked for; those that any variant could not be scored on have left all variants."""
+    most = max((quality.get("unscored") or 0) for quality in results["quality"].values())
+    found = []
+    for name in compared(results):
+        quality = results["quality"].get(name) or {}
+        unscored, total = quality.get("unscored") or 0, (quality.get("n") or 0) + most
+        if unscored > MOST_UNSCORED * total + 1e-9:
+            text = f"{unscored:,} of {total:,} outputs of {variant_name(name)} could not be scored; 2% is the most"
+            remedy = "get the outputs that are missing or could not be scored, then run again"
+            found.append(_problem(text, remedy))
+    return found
+
+
+def _guide(results: Results) -> list[Problem]:
+    """A guide that is empty or cut off, or has no effect: prompted not above plain and under half acceptable.
+
+    What it does is seen only beside the same model without it.
+    """
+    baseline, _ = compared(results)
+    variant = (results.get("variants") or {}).get(baseline) or {}
+    if variant.get("guide") and variant.get("guide_tokens") == 0:
+        return [
+            _problem(
+                f"the guide of {variant_name(baseline)} is empty", f"give {variant_name(baseline)} its guide, {AGAIN}"
+            )
+        ]
+    if variant.get("guide_cut"):
+        text = f"the guide of {variant_name(baseline)} was cut off, so it never saw all of it"
+        return [_problem(text, f"shorten the guide or take a model that holds all of it, {AGAIN}")]
+    if not (variant.get("guide") or baseline == "prompted") or "plain" not in results["quality"] or baseline == "plain":
+        return []
+    if not same_model(results, baseline, "plain"):
+        return []
+    with_guide, without = share_of(results, baseline), share_of(results, "plain")
+    if with_guide is None or without is None or with_guide > without or with_guide >= WEAK:
+        return []
+    return [
+        _problem(
+            f"the guide has no effect: {variant_name(baseline)} gives an acceptable output in {say.percent(with_guide)} "
+            f"of cases, without a guide it is {say.percent(without)}",
+            f"mend the guide, or give it to a model that can follow it, {AGAIN}",
+        )
+    ]
+
+
+def _settings(results: Results) -> list[Problem]:
+    """Settings that the user made differ; what an endpoint refused (`refused_settings`) is nobody's choice."""
+    one, other = ((results.get("variants") or {}).get(name) or {} for name in compared(results))
+    refused = {*(one.get("refused_settings") or ()), *(other.get("refused_settings") or ())}
+    first, second = one.get("settings") or {}, other.get("settings") or {}
+    differ = [key for key in first if key in second and first[key] != second[key] and key not in refused]
+    if not differ:
+        return []
+    said = listed([f"{key} {first[key]} and {second[key]}" for key in differ])
+    remedy = f"give both variants the same {listed(differ)}, {AGAIN}"
+    return [_problem(f"the two variants ran with different settings: {said}", remedy)]
+
+
+def _nothing(results: Results) -> list[Problem]:
+    """No acceptable output at all says more about the style than about the variants."""
+    if any(share_of(results, name) != 0 for name in compared(results)):
+        return []
+    names = " and ".join(variant_name(name) for name in compared(results))
+    text = f"not one output of {names} is acceptable, so the style may ask for what nobody writes"
+    return [
+        _problem(
+            text, "look at the rules that nearly every output breaks, mend or drop those that ask too much, " + AGAIN
+        )
+    ]
+
+
+MONEY_AFTER = 5  # rules up to this one do not weigh the money
+# With fewer separate cases no interval is trusted; benchmarks/coverage.md proves them from here on.
+FEWEST_CASES = 20
+REMEDIES = {
+    "data": "separate the test set from the training examples, train again and run again: until then no number counts",
+    "comparison": "mend what is named above, then run again: the numbers below answer another question",
+    "training": "mend what the risk below names, train again and compare again",
+}
+INVALID = Doubt("invalid", "Until that is fixed the numbers on this page answer another question; do not quote them.")
+HAIR = 1e-9  # a difference of exactly the margin must not hang on the last bit of a float
+Verdict = dict[str, Any]
+
+
+def decide(results: Results, *, margin: float = 0.03) -> Verdict | None:
+    """The `verdict` of results.json; None where fewer than two variants were scored.
+
+    Reads `quality`, `comparison`, `money`, `risks`, `data` and `variants` of the results, and where they are there
+    `validity` (`[{what, text}]`: what the caller found that makes data or comparison invalid), `guide_comparison`
+    (`plain` against the guided baseline), `rivals` (`{NAME: ...}`: other variants without training against the
+    baseline; both with the keys of `comparison`) and `choice` (how the baseline was chosen).
+    Of `money` it reads currency, baseline, candidate, variants, requests_per_day, requests_total, missing,
+    saving_per_request, investment, running_cost_per_day, payback_days with p5 and p95, npv, npv_p50,
+    probability_of_payback_in_target, probability_npv_positive, target_payback_days, horizon_days, failures,
+    failure_cost, carrying_failure_cost, alternatives, tornado, flips and assumptions.
+    """
+    comparison = results.get("comparison")
+    if not comparison or comparison["difference"]["value"] is None:
+        return None
+    number, found = _first(results, margin)
+    flips = _flips(results, margin, found["decision"]) if number > MONEY_AFTER else []
+    # An invalid comparison says nothing about other ways either.
+    also = "" if number == 1 else _also(results, margin, found)
+    decision = found["decision"]
+    doubts = found_doubts(results, decision, margin=margin, flips=flips, about_money=number > MONEY_AFTER)
+    if number == 1:
+        doubts = [INVALID]
+    return {
+        "decision": decision,
+        "what": found.get("what"),
+        "rule": number,
+        "sentence": found["sentence"] + also,
+        "confidence": confidence(results, decision, number, doubts, margin=margin),
+        "reasons": found["reasons"][:4],
+        "doubt": doubts[0].text,
+        "flips": flips,
+        "not_checked": [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"],
+        "next": next_step(results, found, doubts, flips, margin=margin),
+    }
+
+
+def _first(results: Results, margin: float) -> tuple[int, Verdict]:
+    """The first rule that fires; the last one always does."""
+    rules = (_not_valid, _worse, _not_told, _risky, no_money, cost_unset, pays, does_not_pay, in_between)
+    return next((n, found) for n, rule in enumerate(rules, start=1) if (found := rule(results, margin)))
+
+
+def _also(results: Results, margin: float, found: Verdict) -> str:
+    """What else the sentence has to say: another way without training that is as good or better."""
+    baseline, _ = compared(results)
+    better, said = better_untuned(results, margin), found["sentence"]
+    if better is not None:
+        own, before = share_of(results, better), share_of(results, baseline)
+        assert own is not None
+        assert before is not None
+        by = f"{say.points(own - before)} better than"
+        if f"{variant_name(better)} is {by}" in said:
+            return ""
+        end = "take that" if found["decision"] == "keep prompting" else "that is the one to beat"
+        return f" Without any training {variant_name(better)} is {by} {variant_name(baseline)}; {end}."
+    if guide_can_go(results, margin) and variant_name("plain") not in said:
+        return " The guide can go without any training: without it the outputs are no worse."
+    return ""
+
+
+def _not_valid(results: Results, margin: float) -> Verdict | None:
+    """Rule 1: the data or the comparison is invalid."""
+    problems = found_invalid(results)
+    if not problems:
+        return None
+    what = problems[0]["what"]
+    first = problems[0]["text"].rstrip(".")
+    return {
+        "decision": "fix first",
+        "what": what,
+        "sentence": f"Fix the {what} first: {first}.",
+        "reasons": [sentence(problem["text"]) for problem in problems] + [as_it_stands(results)],
+        "next": sentence(problems[0].get("remedy") or REMEDIES[what]),
+    }
+
+
+def _worse(results: Results, margin: float) -> Verdict | None:
+    """Rule 2: the candidate is worse."""
+    difference = results["comparison"]["difference"]
+    if _too_few(results) or not (difference["high"] < 0 and difference["value"] <= -margin + HAIR):
+        return None
+    return {
+        "decision": "keep prompting",
+        "sentence": f"Keep prompting: {both_shares(results)}.",
+        "reasons": [
+            difference_line(results),
+            discordant_line(results),
+            "Outputs that are surely worse are not weighed against what they cost.",
+        ],
+        "next": (
+            f"Keep {variant_name(compared(results)[0])}. Training again makes sense only with more or better examples; "
+            f"the checks below show what {variant_name(compared(results)[1])} gets wrong."
+        ),
+    }
+
+
+def _too_few(results: Results) -> bool:
+    comparison = results["comparison"]
+    return (comparison.get("n_effective") or comparison.get("n") or FEWEST_CASES) < FEWEST_CASES
+
+
+def _not_told(results: Results, margin: float) -> Verdict | None:
+    """Rule 3: too few cases, or it cannot be said that the candidate is not worse; unless that could not matter."""
+    comparison = results["comparison"]
+    low, n = comparison["low_one_sided"], comparison.get("n") or results["quality"][compared(results)[1]]["n"]
+    if (low > -margin + HAIR and not _too_few(results)) or hopeless(results):
+        return None
+    needed, grouped = _cases_needed(comparison, margin), (comparison.get("groups") or n) < n
+    these = f"{'this' if n == 1 else 'these'} {say.count(n, 'case')}"
+    if _too_few(results):
+        could = f"{these} {'is' if n == 1 else 'are'} too few to tell"
+        if grouped:
+            groups = comparison["groups"]
+            could = f"{these} in {say.count(groups, 'group')} tell too little"
+    else:
+        # The end of the range that stands beside it; the one that decides lies a little nearer.
+        could = f"on {these} it could be up to {say.points(comparison['difference']['low'])} worse"
+    ask, more = "more test cases are needed", "More cases help only if the difference turns out better than it looks."
+    if needed is not None:
+        missing = f"about {say.count(_rounded_up(needed - n))} more cases{' from other groups' if grouped else ''}"
+        ask, more = f"{missing} would tell", sentence(f"{missing} would tell if the difference stays as it is")
+    return {
+        "decision": "cannot tell yet",
+        "sentence": f"Cannot tell yet: {both_shares(results)}, but {could}; {ask}.",
+        "reasons": [
+            difference_line(results),
+            f"Up to {say.points(margin)} count as not worse, and fewer than {FEWEST_CASES} separate cases count as none.",
+            more,
+            groups_line(results),
+        ],
+        "next": sentence(_more_cases(comparison, needed, grouped)),
+    }
+
+
+def _more_cases(comparison: Results, needed: float | None, grouped: bool) -> str:
+    """The cases to add, as an order."""
+    others = " from other groups" if grouped else ""
+    if needed is None:
+        return f"add test cases{others} that nobody has looked at, or train on better examples, then run again"
+    missing = say.count(_rounded_up(needed - comparison["n"]))
+    return f"add about {missing} test cases{others} that nobody has looked at, then run again"
+
+
+def _cases_needed(comparison: Results, margin: float) -> float | None:
+    """Cases at which the one-sided lower end would stand above -margin: its distance shrinks with the root of n.
+
+    At least so many that they are worth the fewest that count; None where the difference itself is not above -margin.
+    """
+    value, low, n = comparison["difference"]["value"], comparison["low_one_sided"], comparison.get("n")
+    if not n or value <= -margin + HAIR:
+        return None
+    worth = comparison.get("n_effective") or n
+    return max(n * ((value - low) / (value + margin)) ** 2, n * FEWEST_CASES / worth, n + 2)
+
+
+def _rounded_up(number: float) -> int:
+    """To two digits: more would look exact."""
+    size = 10 ** max(math.floor(math.log10(number)) - 1, 0)
+    return math.ceil(number / size - HAIR) * size
+
+
+def _risky(results: Results, margin: float) -> Verdict | None:
+    """Rule 4: a measured risk is over its limit; one that was not checked never fires."""
+    over = [risk for risk in results.get("risks") or [] if risk["status"] == "over" and risk.get("measured", True)]
+    if not over:
+        return None
+    return {
+        "decision": "fix first",
+        "what": "training",
+        "sentence": f"Fix the training first: {over[0]['id']} is over its limit ({over[0]['evidence']}).",
+        "reasons": [sentence(f"{risk['id']}: {risk['evidence']}") for risk in over] + [as_it_stands(results)],
+        "next": sentence(RISKS.get(over[0]["id"], REMEDIES["training"])),
+    }
+
+
+def _flips(results: Results, margin: float, decision: str) -> list[dict[str, Any]]:
+    """Where the decision tips over, one input at a time: what these very rules say on the far side of each point.
+
+    Of one input the nearest point to each other decision in each direction.
+    """
+    found: dict[tuple[str, str, bool], dict[str, Any]] = {}
+    for flip in sorted([*results["money"].get("flips", []), *_share_flips(results, margin)], key=_distance):
+        other = _first(_moved(results, flip), margin)[1]["decision"]
+        place = (flip["key"], other, flip["to"] > (flip["from"] or 0))
+        if other != decision and place not in found:
+            found[place] = {"key": flip["key"], "what": flip["what"], "from": flip["from"], "to": flip["to"]}
+            found[place]["decision"] = other
+    order = list(dict.fromkeys(flip["key"] for flip in [*results["money"].get("flips", []), *found.values()]))
+    return sorted(found.values(), key=lambda flip: order.index(flip["key"]))
+
+
+def _distance(flip: Results) -> float:
+    return abs(flip["to"] - (flip["from"] or 0))
+
+
+def _share_flips(results: Results, margin: float) -> list[dict[str, Any]]:
+    """The candidate's acceptable share at which it is no longer surely not worse, and at which it is worse.
+
+    The interval is taken to move with the share as it is.
+    """
+    comparison, (_, candidate) = results["comparison"], compared(results)
+    share, difference = share_of(results, candidate), comparison["difference"]
+    assert share is not None
+    drops = (comparison["low_one_sided"] + margin, max(difference["high"], difference["value"] + margin))
+    return [
+        {
+            "key": f"{candidate}.acceptance",
+            "what": f'acceptable share of "{candidate}"',
+            "from": share,
+            "to": share - drop,
+            "beyond": {},
+        }
+        for drop in drops
+        if 0 < drop < share
+    ]
+
+
+def _moved(results: Results, flip: Results) -> dict[str, Any]:
+    """The results as they would be just beyond a flip point."""
+    moved = {**results, "money": {**results["money"], **flip["beyond"]}}
+    _, candidate = compared(results)
+    share = share_of(results, candidate)
+    if flip["key"] != f"{candidate}.acceptance" or share is None or abs((flip["from"] or 0) - share) > HAIR:
+        return moved  # a share that is stated for the money alone leaves the comparison as it is
+    quality, comparison = results["quality"][candidate], results["comparison"]
+    by = flip["to"] - flip["from"]
+    by += math.copysign(0.01 * flip["to"], by)
+    ends = {key: value + by for key, value in comparison["difference"].items()}
+    moved["comparison"] = {**comparison, "difference": ends, "low_one_sided": comparison["low_one_sided"] + by}
+    better = min(max(share + by, 0.0), 1.0)
+    moved["quality"] = {
+        **results["quality"],
+        candidate: {**quality, "acceptable": {**quality["acceptable"], "share": better}},
+    }
+    return moved

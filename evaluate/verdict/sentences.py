@@ -1,0 +1,263 @@
+"""The clauses and sentences of a verdict: shares, difference, cases, tokens, costs, payback, chance."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ...core import roughly, say
+
+__all__ = [
+    "as_it_stands",
+    "both_shares",
+    "chance",
+    "chance_line",
+    "compared",
+    "cost_line",
+    "difference_line",
+    "discordant_line",
+    "groups_line",
+    "groups_of_similar",
+    "input_name",
+    "it_would_pay",
+    "listed",
+    "sentence",
+    "share_of",
+    "thousand",
+    "token_lines",
+    "variant_name",
+    "when_it_pays",
+]
+
+Results = Mapping[str, Any]
+
+
+def compared(results: Results) -> tuple[str, str]:
+    """The names of baseline and candidate."""
+    return results["comparison"]["baseline"], results["comparison"]["candidate"]
+
+
+def share_of(results: Results, name: str) -> float | None:
+    """A variant's acceptable share; None where it was not scored."""
+    return ((results["quality"].get(name) or {}).get("acceptable") or {}).get("share")
+
+
+def both_shares(results: Results) -> str:
+    """Both shares in one clause; a guide that Tuneworth wrote is named."""
+    baseline, candidate = compared(results)
+    one, other = share_of(results, candidate), share_of(results, baseline)
+    assert one is not None
+    assert other is not None
+    name = variant_name(baseline)
+    if ((results.get("variants") or {}).get(baseline) or {}).get("guide") == "written by Tuneworth":
+        name += " with a guide that Tuneworth wrote"
+    same = " too" if say.percent(one) == say.percent(other) else ""
+    return (
+        f"{variant_name(candidate)} gives an acceptable output in {say.percent(one)} of cases, {name} in "
+        f"{say.percent(other)}{same}"
+    )
+
+
+def as_it_stands(results: Results) -> str:
+    """Both shares as a sentence of their own."""
+    return sentence(f"as it stands, {both_shares(results)}")
+
+
+def difference_line(results: Results) -> str:
+    """How much better or worse the candidate is, with its interval."""
+    difference = results["comparison"]["difference"]
+    value, low, high = (difference[key] for key in ("value", "low", "high"))
+    n = results["comparison"].get("n")
+    on = f" on {say.count(n, 'case')}" if n else ""
+    ends = f"range {say.points_range(low, high)}"
+    if round(value, 4) == 0:
+        return f"Both are equally good{on} ({ends})."
+    word = "better" if value > 0 else "worse"
+    return sentence(f"{variant_name(compared(results)[1])} is {say.points(value)} {word}{on} ({ends})")
+
+
+def discordant_line(results: Results) -> str:
+    """How many cases only one of the two got right; with repeats, which of the two was right more often."""
+    comparison = results["comparison"]
+    baseline, candidate = compared(results)
+    if any((results["quality"].get(name) or {}).get("samples", 1) > 1 for name in (baseline, candidate)):
+        return sentence(
+            f"{variant_name(candidate)} was right more often in {say.count(comparison['only_candidate'], 'case')}, "
+            f"{variant_name(baseline)} in {comparison['only_baseline']}"
+        )
+    return (
+        f"Only {variant_name(candidate)} was right in {say.count(comparison['only_candidate'], 'case')}, "
+        f"only {variant_name(baseline)} in {comparison['only_baseline']}."
+    )
+
+
+def groups_line(results: Results) -> str:
+    """What cases that come in groups are worth; without groups, the discordant counts."""
+    comparison = results["comparison"]
+    if not comparison.get("groups") or not comparison.get("n_effective"):
+        return discordant_line(results)
+    n, worth = comparison["n"], max(1, round(comparison["n_effective"]))
+    if n == 1:
+        return discordant_line(results)
+    return (
+        f"The {say.count(n, 'case')} come from {groups_of_similar(comparison['groups'])}, so they are worth about "
+        f"{say.count(worth, 'separate one')}."
+    )
+
+
+def groups_of_similar(groups: float) -> str:
+    """1 as "1 group of similar ones", 27 as "27 groups of similar ones"."""
+    return f"{say.count(groups, 'group')} of similar ones"
+
+
+def token_lines(results: Results) -> list[str]:
+    """Prompt tokens of both, where both were counted."""
+    tokens = results.get("tokens") or {}
+    baseline, candidate = compared(results)
+    totals = []
+    for name in (candidate, baseline):
+        part = tokens.get(name) or {}
+        if part.get("fixed") is None or part.get("input") is None:
+            return []
+        totals.append(part["fixed"] + part["input"])
+    return [f"A request takes {say.count(round(totals[0]))} prompt tokens instead of {say.count(round(totals[1]))}."]
+
+
+def listed(keys: list[str], *, most: int = 4) -> str:
+    """Names as a list in words: a, b and c; of many the first three."""
+    if len(keys) > most:
+        keys = [*keys[:3], f"{len(keys) - 3} more"]
+    return keys[0] if len(keys) == 1 else f"{', '.join(keys[:-1])} and {keys[-1]}"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital letter in front and one full stop behind."""
+    text = text.rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def variant_name(name: str) -> str:
+    """The tuned model, the prompted model, the untuned model without a guide; any other by its name."""
+    known = {
+        "tuned": "the tuned model",
+        "prompted": "the prompted model",
+        "plain": "the plain model without a guide",
+    }
+    return known.get(name, f'"{name}"')
+
+
+def chance(money: Results) -> float:
+    """How likely it pays back in time; of a one-off batch, how likely it saves more than it costs."""
+    if money.get("requests_total") is not None:
+        return money.get("probability_npv_positive")  # type: ignore[return-value]
+    return money.get("probability_of_payback_in_target")  # type: ignore[return-value]
+
+
+def when_it_pays(money: Results) -> str:
+    """Volume and payback, or the total of a batch."""
+    currency = money["currency"]
+    if money.get("requests_total") is not None:
+        net = money["npv"]
+        word = "saves" if net > 0 else "costs"
+        return (
+            f"for {say.count(money['requests_total'], 'request')} it {word} {say.money(abs(net), currency)} "
+            "once the investment is counted"
+        )
+    a_day = money["requests_per_day"]
+    volume = f"at {say.count(a_day, 'request')} a day"
+    if money["payback_days"] is None:
+        left = stated_days_left(money)
+        gone = (money.get("saving_per_day") or 0) > 0 and left is not None
+        why = f", since the base model is {f'gone after {say.days(left)}' if left else 'gone'}" if gone else ""
+        return f"{volume} it never pays back{why}"
+    payback = (
+        say.days(money["payback_days"]) if money["payback_days"] > 0 else "no time, since nothing is to be invested"
+    )
+    span = _span(payback, money["payback_days_p5"], money["payback_days_p95"]) if money["payback_days"] > 0 else ""
+    horizon = money.get("horizon_days")
+    target = money.get("target_payback_days")
+    late = ""
+    if horizon is not None and money["payback_days"] > horizon:
+        late = ", longer than its savings last"
+    elif target is not None and money["payback_days"] > target:
+        late = f", later than the {say.days(target)} aimed at"
+    return f"{volume} it pays back in {payback}{span}{late}"
+
+
+def _span(payback: str, low: float | None, high: float | None) -> str:
+    """Where the payback lies in nine of ten draws, in brackets; nothing where that says no more."""
+    span = say.days_range(low, high)
+    return "" if low is None or span in (payback, say.days(math.inf)) else f" ({span})"
+
+
+def stated_days_left(money: Results) -> float | None:
+    """Days until the base model is retired, where that is stated."""
+    key = "running.days_to_retirement"
+    return next((line["value"] for line in money.get("assumptions") or [] if line["key"] == key), None)
+
+
+def cost_line(money: Results) -> str:
+    """What one request costs with both, and what is invested."""
+    currency, pair = money["currency"], (money["baseline"], money["candidate"])
+    before, after = (money["variants"][name]["effective_cost_per_request"] for name in pair)
+    unit, costs = thousand(money), ""
+    if before is not None and after is not None:
+        costs = f"{unit} cost {say.money(1000 * after, currency)} instead of {say.money(1000 * before, currency)}"
+    amount = say.money(money["investment"], currency) if money["investment"] else "nothing"
+    invested = f"{amount} {'is' if money['investment'] <= 1 else 'are'} to be invested"
+    running = money.get("running_cost_per_day") or 0
+    upkeep = f", and it runs at {say.money(abs(running), currency)} a day {'more' if running > 0 else 'less'}"
+    upkeep = upkeep if running else ""
+    return sentence(f"{costs}; {invested}{upkeep}" if costs else f"{invested}{upkeep}")
+
+
+def thousand(money: Results) -> str:
+    """A thousand of what is paid for."""
+    return "1,000 acceptable outputs" if money.get("failures") == "drop" else "1,000 requests"
+
+
+def chance_line(money: Results) -> str:
+    """The chance of paying back in time as a sentence; draws never show that something is impossible or certain."""
+    likely = say.chance(chance(money))
+    if money.get("requests_total") is not None:
+        return f"The chance that the batch saves more than it costs is {likely}."
+    return f"The chance of paying back within {say.days(money['target_payback_days'])} is {likely}."
+
+
+def it_would_pay(key: str, to: float, money: Results) -> str | None:
+    """At which value of this input it would pay, as a clause; None for an input that nobody sets."""
+    currency, candidate = money["currency"], money["candidate"]
+    price = "it would pay at an {} price of {} per million tokens or less"
+    return {
+        "requests_per_day": f"it would pay from about {_about(to)} requests a day on",
+        "requests_total": f"it would pay from about {_about(to)} requests on",
+        "failure_cost": f"it would pay if an unacceptable output cost {say.money(to, currency)} or more",
+        f"{candidate}.price_input": price.format("input", say.money(to, currency)),
+        f"{candidate}.price_output": price.format("output", say.money(to, currency)),
+        f"{candidate}.hourly": f"it would pay at {say.money(to, currency)} a machine-hour or less",
+        "investment.compute": f"it would pay if training cost {say.money(to, currency)} or less",
+        "target_payback_days": f"it would pay if {say.days(to)} were soon enough",
+    }.get(key)
+
+
+def _about(number: float) -> str:
+    """Three digits: more would look exact."""
+    return say.count(roughly(number, 3))
+
+
+def input_name(key: str, money: Results) -> str:
+    """An input's key in words: `tuned.price_output` as "the output price of the tuned model"."""
+    name, _, what = key.rpartition(".")
+    words = {
+        "requests_per_day": "the requests a day",
+        "requests_total": "the number of requests",
+        "failure_cost": "what an unacceptable output costs",
+        "acceptance": "the share of acceptable outputs",
+        "price_input": "the input price",
+        "price_output": "the output price",
+        "input_tokens": "the length of the inputs",
+        "output_tokens": "the length of the outputs",
+        "fixed_tokens": "the length of the fixed prompt",
+        "hourly": "the hourly price of the machine",
+    }.get(what, f"the {what.replace('_', ' ')}")
+    known = (money["baseline"], money["candidate"], *(money.get("variants") or ()))
+    return f"{words} of {variant_name(name)}" if name in known else words

@@ -1,0 +1,210 @@
+"""A new project folder: empty, mapped from a file of pairs, or the shipped example."""
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from ..core import ConfigError, Talk, write_whole
+from ..curate import identifier_like
+from ..style import infer_style
+from .project import PROJECT_FILE
+from .run import heard
+from .runs import OVERRIDES, SPLITS
+from .style import take_pairs
+
+__all__ = ["TEST_PAIRS", "TRAIN_PAIRS", "Created", "create_example", "create_project"]
+
+STYLE = """\
+# What a good output looks like. Each check validates the examples, writes a line of the style guide, and scores.
+name: {name}
+about: One output for one request.
+reviewed: false            # set to true once you have looked at it: the report says which it is
+checks:
+  - kind: clean            # no leftovers of a prompt, no placeholders, no refusals
+  - kind: length
+    unit: words
+    min: {low}
+    max: {high}            # the range of the examples; tighten it
+  - kind: grounded         # numbers and codes in the output stand in the input; take it out where that is not wanted
+    level: should
+"""
+
+PROJECT = """\
+[data]
+path = {path}
+{columns}{group}
+{identifiers}
+
+[style]
+path = "style.yaml"
+
+# [train]                  # nothing need be stated: epochs and learning rate follow from the data and the model
+# model = "smollm2-135m"   # or a folder, or a hub name such as "org/model"
+# epochs = 3               # by rule 3; more where pairs are few, fewer where they are very many
+# learning_rate = 5e-4     # by rule from the model's width
+# micro_batch = 2          # pairs in memory at once, where it is short: slower, with the same result
+# gradient_checkpointing = true  # where that is not enough: a third slower
+# drop_long = true         # leave out pairs that are longer than the model's context, in place of an error
+
+[evaluate.prompted]
+guide = "style.yaml"       # better: a text file with your own guide
+few_shot = 3
+
+# [roi]                    # state volume and prices for a verdict with money in it
+# currency = "EUR"
+# requests_per_day = 1000
+# [roi.investment]
+# engineering_hours = 16
+# engineering_hourly = 60
+# [roi.prompted]
+# price_input = 0.15       # per million tokens, or: model = "openai:gpt-4o-mini"
+# price_output = 0.60
+# [roi.tuned]
+# price_input = 0.30
+# price_output = 1.20
+"""
+_LOOKED_AT = 20_000  # rows; more say nothing new about what their columns are for
+GROUP = '# group = "family"         # what must stay on one side of the split: a product family, an author'
+IDENTIFIERS = '# identifiers = ["sku"]    # fields that name the item and say nothing about it'
+
+
+@dataclass(frozen=True)
+class Created:
+    """A new project: the files that were written, and what was `recognised` in the examples and `found` of their style."""
+
+    folder: Path
+    written: tuple[Path, ...]
+    found: Mapping[str, Any] = field(default_factory=dict)
+
+
+def create_project(
+    folder: str | Path,
+    pairs: str | Path | None = None,
+    *,
+    seed: int | None = None,
+    talk: Talk | None = None,
+    **reading: Any,
+) -> Created:
+    """A folder with tuneworth.toml and a style.yaml, inferred from the examples of the file `pairs`.
+
+    `reading` are `input`, `output`, `encoding` and `delimiter`, where they are not recognised. Where the examples have no
+    style, or there is no file, style.yaml is a plain one to begin with.
+
+    Raises: ConfigError where such files are there already; DataError where there is no pair.
+    """
+    talk, folder = heard(talk, seed), Path(folder)
+    taken = [name for name in (PROJECT_FILE, "style.yaml") if (folder / name).exists()]
+    if taken:
+        raise ConfigError(f"{folder} holds {' and '.join(taken)} already; nothing was written")
+    if pairs is None:
+        settings = PROJECT.format(path='"pairs.jsonl"', columns="", group=GROUP, identifiers=IDENTIFIERS)
+        style, found = STYLE.format(name=_yaml(folder.resolve().name), low=1, high=200), {}
+    else:
+        settings, style, found = _from_examples(Path(pairs), folder, reading, talk)
+    files = {folder / PROJECT_FILE: settings, folder / "style.yaml": style}
+    for file, text in files.items():
+        write_whole(file, text)
+    return Created(folder, tuple(files), found)
+
+
+def _from_examples(file: Path, folder: Path, reading: Mapping[str, Any], talk: Talk) -> tuple[str, str, dict[str, Any]]:
+    """The project file, the style file, and what was found in the examples."""
+    raw = take_pairs(file, talk=talk, **reading)
+    name = folder.resolve().name
+    inferred = infer_style(raw.pairs, name=name, source=file.name, seed=talk.seed)
+    begin = "" if inferred.found_style else "; style.yaml is a plain one to begin with"
+    talk.note(f"{inferred.message}{begin}")
+    settings = PROJECT.format(
+        path=_toml(os.path.relpath(file.resolve(), folder.resolve())),
+        columns="".join(f"{key} = {_toml(value)}\n" for key, value in reading.items()),
+        group=_group_line(raw.pairs.head(_LOOKED_AT)),
+        identifiers=_identifiers_line(raw.pairs.head(_LOOKED_AT)),
+    )
+    found = {"recognised": raw.shape, "found_style": inferred.found_style, "message": inferred.message}
+    return settings, inferred.text or _plain_style(name, raw.pairs), found
+
+
+def _plain_style(name: str, pairs: pl.DataFrame) -> str:
+    """A style to begin with: clean, as long as the examples are, grounded."""
+    words = pairs["output"].str.count_matches(r"\S+")
+    low, high = words.quantile(0.01, "lower"), words.quantile(0.99, "higher")
+    return STYLE.format(name=_yaml(name), low=int(low or 1), high=int(high or 1))
+
+
+def _group_line(pairs: pl.DataFrame) -> str:
+    """A column beside the pairs that could group them: few rows share a value of it."""
+    if pairs["group"].null_count() < len(pairs):
+        return ""
+    columns: dict[str, list[Any]] = {}
+    for number, text in enumerate(pairs["meta"]):
+        for name, value in (json.loads(text) if text else {}).items():
+            columns.setdefault(name, [None] * len(pairs))[number] = str(value)
+    sizes = {name: Counter(values) for name, values in columns.items() if None not in values}
+    # Groups stay whole: the largest must fit well into the smallest split.
+    fitting = {name: len(s) for name, s in sizes.items() if len(s) < len(pairs) and max(s.values()) <= len(pairs) / 20}
+    if not fitting:
+        return GROUP
+    name = min(fitting, key=lambda name: (fitting[name], name))
+    return f"# group = {_toml(name)}  # what must stay on one side of the split; {fitting[name]:,} groups"
+
+
+def _identifiers_line(pairs: pl.DataFrame) -> str:
+    """The input fields in which no two requests agree: they may name the item and say nothing about it."""
+    apart = identifier_like(pairs)
+    if not apart:
+        return IDENTIFIERS
+    return f"# identifiers = {_toml(apart)}  # fields that name the item and say nothing about it"
+
+
+def _toml(value: Any) -> str:
+    """A TOML basic string, or a list of them."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _yaml(text: str) -> str:
+    """A YAML scalar in double quotes where it needs them."""
+    return yaml.safe_dump(text, allow_unicode=True, width=10**6).removesuffix("\n").removesuffix("\n...")
+
+
+# --- the shipped example ------------------------------------------------------------------------------------------
+
+# What two cores train and judge in a few minutes; the project's file says so and can be changed.
+TRAIN_PAIRS, TEST_PAIRS = 300, 80
+
+
+def create_example(out: Path) -> None:
+    """Copy the example project to `out` and limit its sizes; a project that is there already is left as it is.
+
+    Raises: ConfigError where `out` is something else.
+    """
+    from ..examples import example_path
+
+    source = example_path("components")
+    if (out / PROJECT_FILE).is_file():  # an earlier demo, perhaps with a change that its owner wants to see at work
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out} is there already and is no Tuneworth project; --out DIR names another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    left_out = {PROJECT_FILE, SPLITS, OVERRIDES}  # the latter two are what curating it in place has left
+    for file in source.iterdir():
+        if file.is_file() and file.name not in left_out:
+            shutil.copyfile(file, out / file.name)
+    text = (source / PROJECT_FILE).read_text(encoding="utf-8")
+    limits = {"[train]": TRAIN_PAIRS, "[evaluate]": TEST_PAIRS}
+    for section, most in limits.items():
+        text = text.replace(
+            f"{section}\n",
+            f"{section}\nmax_pairs = {most}            # the demo's sample; take the line out for all pairs\n",
+            1,
+        )
+    write_whole(out / PROJECT_FILE, text)

@@ -1,0 +1,212 @@
+"""Curating: the pairs of a project into its run, or any file or table of pairs."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ..core import ConfigError, Talk, disk_refusals
+from ..curate import (
+    Curated,
+    CurateSettings,
+    DataSettings,
+    HeldSplits,
+    RawPairs,
+    curate,
+    hold_splits,
+    read_frame,
+    read_overrides,
+    read_pairs,
+    read_splits,
+    write_curated,
+)
+from ..evaluate import EvaluateSettings
+from ..style import StyleSchema, read_style
+from ..train import TrainSettings
+from .load import model_name
+from .project import Project
+from .run import Run, heard
+from .runs import OVERRIDES, Beside, Stopwatch, nothing_half_written, start_run
+
+__all__ = ["curate_pairs", "curate_stage", "curate_unwritten", "hold_first", "say_warnings", "wants_tokens"]
+
+
+def curate_pairs(
+    pairs: Any,
+    style: str | Path | StyleSchema | None = None,
+    *,
+    settings: CurateSettings | Mapping[str, Any] | None = None,
+    input: str | Sequence[str] | None = None,
+    output: str | None = None,
+    id: str | None = None,
+    group: str | None = None,
+    identifiers: Collection[str] = (),
+    split: str | None = None,
+    date: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    overrides: str | Path | None = None,
+    splits: str | Path | None = None,
+    out: str | Path | None = None,
+    dry_run: bool = False,
+    thresholds: bool = False,
+    allow_code: bool = False,
+    seed: int | None = None,
+    talk: Talk | None = None,
+) -> Curated:
+    """Clean pairs, splits that cannot leak, and a ledger of every row, from a file or table of pairs.
+
+    `pairs` is a path (a folder or glob too), a polars or pandas DataFrame, a `datasets.Dataset` or a list of
+    dictionaries. `input`, `output`, `id`, `group`, `split` and `date` name its columns, `identifiers` fields that name
+    the item and say nothing about it; what is left out is recognised. `settings` are those of `[curate]`. `overrides`
+    holds what people decided about single rows, `splits` where rows were placed before. With `out` a run folder is
+    written there, unless it is a `dry_run`, and the decisions in it are replayed. `thresholds` adds the table of
+    near-duplicate thresholds.
+
+    Raises: ConfigError, DataError for what is wrong with the style, the pairs or `out`; ValueError for a setting that
+    cannot be; RunBroken where the disk refuses.
+
+    >>> curate_pairs([{"input": f"part {n}", "output": f"Part number {n}."} for n in range(50)]).summary["rows_read"]
+    50
+    """
+    talk, out = heard(talk, seed), None if out is None else Path(out)
+    _check_folder(out)
+    path = pairs if isinstance(pairs, str | Path) else None
+    columns: dict[str, Any] = {
+        "input": tuple(input) if isinstance(input, Sequence) and not isinstance(input, str) else input,
+        "output": output, "id": id, "group": group, "identifiers": tuple(identifiers) or None, "split": split,
+        "date": date, "encoding": encoding, "delimiter": delimiter,
+    }  # fmt: skip
+    project = _project_of_pairs(path, style, columns, settings, allow_code=allow_code)
+    decided = Path(overrides) if overrides is not None else None if out is None else out / OVERRIDES
+    beside = Beside(decided, None if splits is None else Path(splits))
+    table = None if path is not None else pairs
+    if out is None or dry_run:
+        return curate_unwritten(project, beside=beside, thresholds=thresholds, table=table, talk=talk)
+    with disk_refusals(out):
+        name = "pairs" if path is None else Path(path).absolute().stem
+        start_run(out, talk, config=project.resolved, command="tuneworth curate", name=name)
+    with nothing_half_written(out):
+        return curate_stage(
+            Run(out, project=project, talk=talk), beside=beside, thresholds=thresholds, table=table
+        )  # fmt: skip
+
+
+def _check_folder(out: Path | None) -> None:
+    """Raises: ConfigError where something else than a run is there."""
+    if out is None or not out.exists() or (out / "run.json").is_file():
+        return
+    if not out.is_dir() or any(out.iterdir()):
+        raise ConfigError(f"{out} is there already and is no run of Tuneworth; name another folder")
+
+
+def _project_of_pairs(
+    path: str | Path | None, style: str | Path | StyleSchema | None, columns: Mapping[str, Any],
+    settings: CurateSettings | Mapping[str, Any] | None, *, allow_code: bool,
+) -> Project:  # fmt: skip
+    """A project of these pairs alone; what was stated of it is its configuration."""
+    file = Path(style) if isinstance(style, str | Path) else None
+    schema = read_style(file, allow_code=allow_code) if file is not None else style
+    data = {key: value for key, value in columns.items() if value is not None}
+    rules = dict(settings) if isinstance(settings, Mapping) else _stated(settings or CurateSettings())
+    # Absolute, since a project's paths are read from its folder.
+    where = "" if path is None else str(Path(path).absolute())
+    return Project(
+        Path(),
+        DataSettings(path=where, **data),
+        schema if isinstance(schema, StyleSchema) else StyleSchema("no style", ()),
+        CurateSettings(**rules),
+        TrainSettings(),
+        EvaluateSettings(),
+        resolved={
+            "data": {"path": None if path is None else Path(path).name, **data},
+            "curate": {"mask": False, **rules},
+        },
+        style_path=file,
+    )
+
+
+def _stated(settings: CurateSettings) -> dict[str, Any]:
+    usual = CurateSettings()
+    changed = [field.name for field in fields(settings) if getattr(settings, field.name) != getattr(usual, field.name)]
+    return {name: getattr(settings, name) for name in changed}
+
+
+def curate_stage(run: Run, *, beside: Beside | None = None, thresholds: bool = False, table: Any = None) -> Curated:
+    """Clean pairs, splits, ledger and summary in the run's `curate` folder, of the project's pairs or of a `table`.
+
+    Raises: ConfigError, DataError as `tuneworth.curate.curate`; RunBroken where the disk refuses.
+    """
+    watch, project = Stopwatch(), run.project
+    beside = beside or Beside.of_project(project.folder)
+    raw, held, curated = _curated(
+        project, run.talk, seed=run.seed, beside=beside, thresholds=thresholds, table=table
+    )  # fmt: skip
+    hold_first(beside, held, curated.ledger)
+    write_curated(curated, run.folder)
+    with disk_refusals(run.folder):
+        inputs = [("pairs", Path(file)) for file in raw.files] + project.inputs
+        run.update(seconds={"curate": watch.seconds()}, inputs=inputs, data_guide=raw.guide)
+    run.keep(run.folder / "curate" / "summary.json", curated.summary)
+    return curated
+
+
+def _curated(
+    project: Project, talk: Talk, *, seed: int, beside: Beside, thresholds: bool, table: Any
+) -> tuple[RawPairs, HeldSplits, Curated]:
+    """The pairs as read, the placed rows of earlier runs, and the result of curating; nothing is written."""
+    data = project.data
+    overrides = read_overrides(beside.overrides) if beside.overrides is not None else ()
+    held = read_splits(beside.splits) if beside.splits is not None else HeldSplits()
+    raw = read_pairs(project.folder / data.path, data) if table is None else read_frame(table, data)
+    talk.note(f"curate: {raw.shape}")
+    curated = curate(
+        raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
+        held=held, with_threshold_table=thresholds, count_tokens=_token_counter(project), seed=seed,
+    )  # fmt: skip
+    say_warnings(curated.summary, talk)
+    return raw, held, curated
+
+
+def curate_unwritten(
+    project: Project, *, beside: Beside | None = None, thresholds: bool = False, table: Any = None, talk: Talk
+) -> Curated:
+    """What `curate_stage` would give; nothing is written, nor are the rows held where they are placed."""
+    beside = beside or Beside.of_project(project.folder)
+    return _curated(project, talk, seed=talk.seed, beside=beside, thresholds=thresholds, table=table)[2]
+
+
+def hold_first(beside: Beside, held: HeldSplits, ledger: pl.DataFrame) -> None:
+    """Add the placed rows to splits.jsonl, before the run is written.
+
+    A run whose test set is not held could train the next one on its test rows.
+    Raises: RunBroken where the disk refuses, or another run placed rows elsewhere meanwhile.
+    """
+    if beside.splits is not None:
+        with disk_refusals(beside.splits):
+            hold_splits(beside.splits, held, ledger)
+
+
+def say_warnings(summary: Mapping[str, Any], talk: Talk) -> None:
+    """Each warning of a curation as a note; what the answer says with its reason is left to it."""
+    for warning in summary["warnings"]:
+        if warning["code"] != "split_size":
+            talk.note(f"warning: {warning['text']}")
+
+
+def _token_counter(project: Project) -> Callable[[Sequence[str]], Sequence[int]] | None:
+    """What counts tokens as the project's model does, where a rule asks for it and the packages are there."""
+    if not wants_tokens(project):
+        return None
+    from ..train import token_counter
+
+    return token_counter(model_name(project))
+
+
+def wants_tokens(project: Project) -> bool:
+    """Whether a rule of the style asks for lengths in tokens, and the packages that count them are there."""
+    asked = any(getattr(check.parameters, "unit", None) == "tokens" for check in project.style.checks)
+    return asked and find_spec("transformers") is not None

@@ -1,0 +1,148 @@
+"""Variants at endpoints, as the commands ask them: said first, held back where it must be, kept as it comes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...core import say
+from ...evaluate import (
+    AnswerStore,
+    Budget,
+    Raced,
+    RemotePlan,
+    check_keys,
+    check_privacy,
+    open_answers,
+    plan_remote,
+    plan_variants,
+    remote_lines,
+    spent_on,
+)
+from ..load import NO_PAIRS
+from ..project import Project
+from ..run import Run
+from .wanted import Asked, remote_limit
+
+__all__ = ["Remote", "ask_endpoints", "check_addresses", "check_endpoints", "remote_of"]
+
+
+@dataclass(frozen=True)
+class Remote:
+    """All that a run asks endpoints for, and where it keeps the answers."""
+
+    run: Run
+    plans: Sequence[RemotePlan]
+
+    @property
+    def file(self) -> Path:
+        """The answers of endpoints, a line each."""
+        return self.run.folder / "evaluate" / "answers.jsonl"
+
+    @property
+    def longest_output(self) -> int:
+        """The bytes of the longest training output."""
+        return max((len(text.encode(errors="replace")) for text in self.run.train["output"]), default=0)
+
+    def budget(self, store: AnswerStore) -> Budget:
+        """The limit of `max_cost`, and what the answers that the run holds have cost."""
+        roi = self.run.project.roi_settings
+        currency = "EUR" if roi is None else roi.currency
+        prices = {(plan.endpoint.url, plan.endpoint.model): plan.price for plan in self.plans}
+        spent = spent_on(
+            store.lines.values(),
+            currency=currency,
+            price=lambda line: prices.get((str(line.get("endpoint")), str(line.get("asked")))),
+        )
+        return Budget(self.run.project.evaluate.max_cost, currency=currency, spent=spent)
+
+    def lines(self, store: AnswerStore, *, all_hosts: bool = False) -> list[str]:
+        """A line per host with requests, tokens and cost."""
+        return remote_lines(
+            self.plans, store, self.budget(store), longest_output=self.longest_output, all_hosts=all_hosts
+        )
+
+    def check(self, store: AnswerStore) -> None:
+        """The keys of endpoints that are still to be asked, and no personal data in what would be sent.
+
+        Raises: ConfigError where a key is missing or personal data would leave this machine.
+        """
+        check_keys([plan for plan in self.plans if plan.missing(store)])
+        self.check_privacy(store)
+
+    def check_privacy(self, store: AnswerStore) -> None:
+        """No personal data in what would be sent, unless the project allows it.
+
+        Raises: ConfigError where there is any.
+        """
+        if self.run.project.evaluate.personal_data == "refuse":
+            check_privacy(self.plans, store=store)
+
+
+def remote_of(run: Run, asked: Sequence[Asked]) -> Remote:
+    """What each variant at an endpoint will be asked; nothing is sent.
+
+    Raises: ConfigError with everything that is wrong with the endpoints, a missing price for `max_cost` included.
+    """
+    plans = plan_remote(
+        [(each.variant, each.pairs) for each in asked if each.variant.source == "endpoint"],
+        settings=run.project.evaluate,
+        max_new_tokens=remote_limit(run),
+        seed=run.seed,
+        roi=run.project.roi_settings,
+    )
+    return Remote(run, plans)
+
+
+def check_addresses(project: Project) -> None:
+    """Before anything else, without a run: addresses, parameters, keys, prices for `max_cost`.
+
+    Raises: ConfigError with everything that is wrong.
+    """
+    adapter = Path("adapter")  # it does not exist yet
+    variants = plan_variants(
+        project.evaluate, folder=project.folder, style=project.style, train=NO_PAIRS, adapter=adapter
+    )
+    check_keys(
+        plan_remote(
+            [(v, NO_PAIRS) for v in variants if v.source == "endpoint"],
+            settings=project.evaluate,
+            max_new_tokens=1,
+            seed=0,
+            roi=project.roi_settings,
+        )
+    )
+
+
+def check_endpoints(run: Run, asked: Sequence[Asked]) -> None:
+    """Before other work on the run: its endpoints, their keys, and no personal data in what would be sent.
+
+    Raises: ConfigError where anything is wrong.
+    """
+    remote = remote_of(run, asked)
+    remote.check(AnswerStore(remote.file))
+
+
+def ask_endpoints(run: Run, asked: Sequence[Asked]) -> list[Raced]:
+    """The outputs of variants at endpoints, in their order. Answers that the run holds are not asked for again.
+
+    Raises: ConfigError before the first request where something is wrong, RunBroken where `max_cost` or an endpoint
+    ends the asking; what came until then is kept.
+    """
+    from ...evaluate import race_endpoints
+
+    remote = remote_of(run, asked)
+    with open_answers(remote.file) as store:
+        remote.check(store)
+        for line in remote.lines(store):
+            run.talk.note(f"evaluate: {line}")
+        before = remote.budget(store).spent
+        with run.talk.progress("endpoints") as advance:
+            raced = race_endpoints(
+                remote.plans, store=store, budget=remote.budget(store),
+                progress=lambda name, done, of: advance(done, of, name),
+                warn=lambda text: run.talk.note(f"warning: {text}"),
+            )  # fmt: skip
+        after = remote.budget(store)
+    if after.spent > before:
+        run.talk.note(f"evaluate: the endpoints' answers cost {say.money(after.spent - before, after.currency)}")
+    return raced

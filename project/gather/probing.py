@@ -1,0 +1,187 @@
+"""What the tuned model shows beside the test: its training requests again, and general prompts before and after."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from ...core import say, write_whole
+from ...evaluate import (
+    GeneralPrompt,
+    Outcomes,
+    Variant,
+    assess_forgetting,
+    general_prompts,
+    groups_of,
+    prompt_pairs,
+    score_outputs,
+)
+from ..run import Run
+from ..runs import Stopwatch
+from .wanted import limit_of
+
+if TYPE_CHECKING:
+    from ...evaluate import EvaluateSettings, Raced, Write
+    from ...train import LoadedModel
+
+__all__ = ["Probes", "probe"]
+
+
+@dataclass(frozen=True)
+class Probes:
+    """`on_train`: acceptable of the tuned model's outputs for train pairs, with their groups; `forgetting`: the risk;
+    `general`: `id, area, prompt, base, tuned, base_passed, tuned_passed`. None where there was nothing to ask."""
+
+    on_train: Outcomes | None
+    forgetting: dict[str, Any] | None
+    general: pl.DataFrame | None
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """What both probes need to ask the model in memory."""
+
+    run: Run
+    loaded: "LoadedModel"
+    write: "Write | None" = None
+
+    def race(
+        self, variant: Variant, pairs: pl.DataFrame, *, limit: int, settings: "EvaluateSettings", title: str
+    ) -> "Raced":
+        """One output for each pair, stored with those of the test, so that nothing is asked twice."""
+        from ...evaluate import race
+
+        with self.run.talk.progress(f"{title:<9}") as advance:
+            return race(
+                variant, pairs, loaded=self.loaded, settings=settings, max_new_tokens=limit,
+                store=self.run.generated, seed=self.run.seed,
+                progress=lambda name, done, of: advance(done, of, "outputs"), write=self.write,
+            )  # fmt: skip
+
+
+def probe(run: Run, variant: Variant, *, loaded: "LoadedModel", tested: int, write: "Write | None" = None) -> Probes:
+    """Ask a tuned variant on this machine beyond the test, and its base model with it.
+
+    Up to `train_sample` train pairs, though no more than the `tested` pairs that they are compared with: beyond that
+    the gap would hardly be known better. The general prompts go to the base model and to the tuned one, both without
+    guide, examples or chance. `write` as for `race`. What was asked stands in `evaluate/probes.jsonl` for people to read.
+    """
+    asking, watch = _Asking(run, loaded, write), Stopwatch()
+    on_train = _on_train(asking, variant, most=min(run.project.evaluate.train_sample, tested))
+    forgetting, general = _general(asking, variant)
+    if general is not None:
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in general.iter_rows(named=True))
+        write_whole(run.folder / "evaluate" / "probes.jsonl", "".join(lines).encode("utf-8", errors="replace"))
+    run.talk.note(
+        f"evaluate: probes, {0 if on_train is None else len(on_train.acceptable)} train pairs and "
+        f"{0 if general is None else len(general)} general prompts in {say.duration(watch.seconds())}"
+    )
+    return Probes(on_train, forgetting, general)
+
+
+# --- train pairs ------------------------------------------------------------------------------------------------
+
+
+def _on_train(asking: _Asking, variant: Variant, *, most: int) -> Outcomes | None:
+    """Whether the variant's outputs for train pairs are acceptable: asked as in the test, by the same rules."""
+    run = asking.run
+    if variant.adapter is None or variant.adapter.resolve() != run.adapter.resolve():
+        return None  # fitted elsewhere, on pairs that this run does not know
+    limit = limit_of(run, asking.loaded)
+    pairs = spread(_trained(run, variant), most, seed=run.seed)
+    pairs = _fitting(variant, pairs, loaded=asking.loaded, limit=limit)
+    if not len(pairs):
+        return None
+    settings = replace(run.project.evaluate, samples=1)
+    raced = asking.race(variant, pairs, limit=limit, settings=settings, title=f"{variant.name}, train")
+    scores = score_outputs(pairs, raced.outputs, run.project.style, count_tokens=asking.loaded.count_tokens)
+    acceptable = scores.table["acceptable"].cast(pl.Float64).fill_null(float("nan"))
+    return Outcomes(acceptable.to_numpy(), groups_of(pairs))
+
+
+def _trained(run: Run, variant: Variant) -> pl.DataFrame:
+    """The pairs that the adapter was fitted on, without those that stand in the variant's own prompt as examples."""
+    pairs = run.sample(run.train, run.project.train.max_pairs)
+    dropped = run.folder / "train" / "dropped.jsonl"
+    if dropped.is_file():
+        gone = [json.loads(line)["id"] for line in dropped.read_text(encoding="utf-8").splitlines()]
+        pairs = pairs.filter(~pl.col("id").is_in(gone))
+    shown = [text for text, _ in variant.examples]
+    return pairs.filter(~pl.col("input").is_in(shown))
+
+
+def spread(pairs: pl.DataFrame, most: int, *, seed: int) -> pl.DataFrame:
+    """At most `most` pairs at even steps through the groups in an order of chance: every pair is as likely, and no
+    group has more than its part. The same ones whatever the order of the rows."""
+    if len(pairs) <= most or most < 1:
+        return pairs.head(max(most, 0))
+    keys = [_key(seed, group if group is not None else id, id) for group, id in pairs.select("group", "id").iter_rows()]
+    ordered = pairs.with_columns(_key=pl.Series(keys)).sort("_key").drop("_key")
+    start = int(_key(seed, "start", "")[:12], 16) / 16**12
+    return ordered[[int((number + start) * len(pairs) / most) for number in range(most)]]
+
+
+def _key(seed: int, group: Any, id: str) -> str:
+    """The group's place in an order of chance, then the pair's within it."""
+    parts = (f"{seed}\0probe\0{group}", f"{seed}\0probe\0{group}\0{id}")
+    return "".join(hashlib.sha256(part.encode(errors="surrogatepass")).hexdigest()[:16] for part in parts)
+
+
+def _fitting(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", limit: int) -> pl.DataFrame:
+    """The pairs whose prompt leaves room for an answer: a probe that does not fit is no reason to stop."""
+    from ...evaluate import count_prompt_tokens, prompt_of
+
+    room = loaded.context - limit
+    prompts = [prompt_of(variant, text, system) for text, system in pairs.select("input", "system").iter_rows()]
+    return pairs.filter(
+        pl.Series([count_prompt_tokens(loaded.tokenizer, p) <= room for p in prompts], dtype=pl.Boolean)
+    )
+
+
+# --- general prompts --------------------------------------------------------------------------------------------
+
+
+def _general(asking: _Asking, variant: Variant) -> tuple[dict[str, Any] | None, pl.DataFrame | None]:
+    """The risk `forgetting` and the answers that it rests on."""
+    before = Variant("base", "base model")
+    after = Variant(variant.name, variant.source, adapter=variant.adapter)
+    prompts = _askable(asking, before)
+    if not prompts:
+        return None, None
+    (base, cut), (tuned, _) = (_answers(asking, each, prompts) for each in (before, after))
+    rows = [
+        (p.id, p.area, p.prompt, was, now, p.passes(was), p.passes(now))
+        for p, was, now in zip(prompts, base, tuned, strict=True)
+    ]
+    columns = {
+        **dict.fromkeys(("id", "area", "prompt", "base", "tuned"), pl.String), "base_passed": pl.Boolean,
+        "tuned_passed": pl.Boolean,
+    }  # fmt: skip
+    return assess_forgetting(base, tuned, prompts, cut=cut, seed=asking.run.seed), pl.DataFrame(
+        rows, schema=columns, orient="row"
+    )
+
+
+def _askable(asking: _Asking, variant: Variant) -> tuple[GeneralPrompt, ...]:
+    """The prompts that fit the model's context."""
+    every = general_prompts()
+    longest = max(prompt.max_new_tokens for prompt in every)
+    fit = set(_fitting(variant, prompt_pairs(every), loaded=asking.loaded, limit=longest)["id"])
+    return tuple(prompt for prompt in every if prompt.id in fit)
+
+
+def _answers(
+    asking: _Asking, variant: Variant, prompts: Sequence[GeneralPrompt]
+) -> tuple[list[str | None], list[bool]]:
+    """Each prompt's answer, and whether it was cut at the limit. Prompts of one limit go together."""
+    settings = replace(asking.run.project.evaluate, temperature=0.0, samples=1)
+    answers: dict[str, tuple[str | None, bool]] = {}
+    for limit in sorted({prompt.max_new_tokens for prompt in prompts}):
+        pairs = prompt_pairs(tuple(prompt for prompt in prompts if prompt.max_new_tokens == limit))
+        raced = asking.race(variant, pairs, limit=limit, settings=settings, title=f"{variant.name}, general")
+        for id, output, reason in raced.outputs.select("id", "output", "finish_reason").iter_rows():
+            answers[id] = (output or "", reason == "length")
+    return [answers[p.id][0] for p in prompts], [answers[p.id][1] for p in prompts]

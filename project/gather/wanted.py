@@ -1,0 +1,87 @@
+"""What an evaluation wants: outputs of which variant for which pairs, and how long they may be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from ...curate import split_files
+from ...evaluate import Variant, plan_variants, token_limit_without_tokenizer
+from ..run import Run
+
+if TYPE_CHECKING:
+    from ...train import LoadedModel
+
+__all__ = ["Asked", "Part", "check_prompts", "limit_of", "remote_limit", "variants_of", "wanted_outputs"]
+
+Part = str  # "test", or "validation" for choosing the baseline
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Outputs that are wanted: of this variant, for these pairs."""
+
+    variant: Variant
+    part: Part
+    pairs: pl.DataFrame
+
+
+def variants_of(run: Run, *, adapter: Path | None) -> Sequence[Variant]:
+    """The project's variants, with few-shot examples from this run's train split; chosen once in a run."""
+    project = run.project
+    return run.once(
+        ("variants", adapter, run.seed),
+        split_files(run.folder, "train"),
+        lambda: plan_variants(
+            project.evaluate, folder=project.folder, style=project.style, train=run.train,
+            data_guide=run.facts.get("data_guide"), adapter=adapter, seed=run.seed,
+        ),
+    )  # fmt: skip
+
+
+def wanted_outputs(run: Run, *, adapter: Path | None) -> list[Asked]:
+    """Every variant with the test pairs, and the contenders with validation pairs where the baseline is to be chosen.
+
+    Files of outputs are asked for the test alone.
+    """
+    settings = run.project.evaluate
+    variants = variants_of(run, adapter=adapter)
+    test, validation = (run.sample(pairs, settings.max_pairs) for pairs in (run.test, run.validation))
+    chosen = settings.contenders if len(settings.contenders) > 1 else ()
+    contending = [v for v in variants if v.name in chosen and v.source != "outputs"]
+    return [Asked(v, "test", test) for v in variants] + [Asked(v, "validation", validation) for v in contending]
+
+
+def check_prompts(run: Run, loaded: "LoadedModel") -> None:
+    """Before anything is trained: every prompt for the model of [train] leaves room for an answer.
+
+    Raises: ModelError where one does not.
+    """
+    from ...evaluate import check_room
+
+    limit = limit_of(run, loaded)
+    for variant in variants_of(run, adapter=run.adapter):
+        if variant.local and variant.model is None:
+            check_room(variant, run.test, loaded=loaded, max_new_tokens=limit)
+
+
+def limit_of(run: Run, loaded: "LoadedModel", train: pl.DataFrame | None = None) -> int:
+    """The most tokens of an output: as stated, or by the longest training output; the same for all that are compared.
+
+    `train` are the pairs that were trained on, where they are not all of the run's.
+    """
+    from ...evaluate import token_limit
+
+    settings = run.project.evaluate
+    if any(settings.of(name).source == "endpoint" for name in settings.variants):
+        return remote_limit(run, train)
+    limit, train = settings.max_new_tokens, run.train if train is None else train
+    return token_limit(loaded.tokenizer, train["output"].to_list()) if limit == "auto" else limit
+
+
+def remote_limit(run: Run, train: pl.DataFrame | None = None) -> int:
+    """The most tokens of an output where an endpoint takes part: as stated, or room for the longest training output."""
+    limit, train = run.project.evaluate.max_new_tokens, run.train if train is None else train
+    return token_limit_without_tokenizer(train["output"].to_list()) if limit == "auto" else limit

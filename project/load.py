@@ -1,0 +1,92 @@
+"""What training and the race need on this machine: packages, models, and a project that names them rightly."""
+
+from glob import glob
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from ..core import DataError, ModelError, Talk
+from ..evaluate import RUN_ADAPTER, check_roi, plan_variants
+from .project import PROJECT_FILE, Project
+
+if TYPE_CHECKING:
+    from ..train import LoadedModel
+
+__all__ = ["NO_PAIRS", "check_project", "compared", "load", "model_name", "need_training", "runs_here"]
+
+NO_PAIRS = pl.DataFrame(schema=dict.fromkeys(("id", "group", "input", "output", "system"), pl.String))
+
+
+def check_project(project: Project, *, train: bool) -> None:
+    """Everything that the later stages need, checked before the first one starts.
+
+    Raises: ConfigError, DataError or ModelError of the first thing that is missing.
+    """
+    path = project.folder / project.data.path
+    if not path.exists() and not glob(str(path)):  # noqa: PTH207 - the pattern may be absolute
+        raise DataError(f"no file of pairs at {path}\n[data] path in {project.folder / PROJECT_FILE} names it.")
+    # Guides and files of outputs are opened here; the adapter does not exist yet.
+    plan_variants(project.evaluate, folder=project.folder, style=project.style, train=NO_PAIRS, adapter=Path("adapter"))
+    if (roi := project.roi_settings) is not None:
+        check_roi(roi, project.evaluate.variants, required=compared(project))
+    if train:
+        need_training(project)
+
+
+def compared(project: Project) -> list[str]:
+    """The variants whose money is compared: the candidate and all that may become the baseline."""
+    return [*project.evaluate.contenders, project.evaluate.candidate]
+
+
+def runs_here(project: Project) -> tuple[bool, bool]:
+    """Whether the model of [train] is needed on this machine, and whether an adapter is to be trained for it."""
+    own = {name: project.evaluate.of(name) for name in project.evaluate.variants}
+    local = {name: variant for name, variant in own.items() if variant.source is None}
+    trains = any(v.adapter == RUN_ADAPTER or (n == "tuned" and v.adapter is None) for n, v in local.items())
+    return trains or any(variant.model is None for variant in local.values()), trains
+
+
+def need_training(project: Project) -> None:
+    """The packages and the model of the training stage.
+
+    Raises: ModelError, or ConfigError for a tracker, with the exact command where one is missing.
+    """
+    missing = [name for name in ("torch", "transformers", "peft") if find_spec(name) is None]
+    if missing:
+        raise ModelError(f"training needs {', '.join(missing)}, not installed here: pip install 'tuneworth[train]'")
+    from ..train import find_model, need_trackers
+
+    if project.train.quantised:
+        from ..train import check_quantised
+
+        check_quantised()
+    need_trackers(project.train.trackers)
+    find_model(model_name(project))
+    for name in project.evaluate.variants:
+        own = project.evaluate.of(name)
+        if own.source is None and own.model is not None:
+            find_model(str(folder) if (folder := project.folder / own.model).is_dir() else own.model)
+
+
+def model_name(project: Project) -> str:
+    """The model of `[train]`: a folder beside the project file is meant from there, whatever the current folder."""
+    folder = project.folder / project.train.model
+    return str(folder) if folder.is_dir() else project.train.model
+
+
+def load(project: Project, talk: Talk, name: str | None = None) -> "LoadedModel":
+    """The project's model in memory, or a variant's own by its `name`, read as `[train]` says of format and bits."""
+    need_training(project)
+    from ..train import TrainSettings, format_notices, load_model, set_threads
+
+    embedded = name is None and project.train.model == TrainSettings().model
+    first = " (at its first use it is converted, which takes about 20 s)" if embedded else ""
+    talk.note(f"model: loading {name or project.train.model}{first}")
+    set_threads()
+    dtype = None if project.train.dtype == "auto" else project.train.dtype
+    loaded = load_model(name or model_name(project), dtype=dtype, quantised=project.train.quantised)
+    for notice in format_notices(loaded.model.dtype, device=loaded.model.device.type):
+        talk.note(f"warning: {notice}")
+    return loaded

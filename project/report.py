@@ -1,0 +1,73 @@
+"""The report of a run, the gates that its results must hold, and the judgements of people."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..core import DataError, disk_refusals, sha256_file, write_whole
+from .gates import Gate, record_gates
+from .run import Run
+
+__all__ = ["finish_evaluation", "report_run"]
+
+
+def report_run(run: str | Path | Run, *, examples: bool = True, judgements: Sequence[str | Path] = ()) -> list[Path]:
+    """Write `report.html`, `report.md` and `junit.xml` of a run: of its results, or of its curation without any.
+
+    `run` is a run, or a project, whose newest one is meant. Without `examples` no text of the data is in them.
+    `judgements` are files of what people preferred, saved by the report's "Judge blind"; they stay in the results.
+
+    Raises: DataError where the run holds nothing to report, or a file of judgements is not of this run; RunBroken where
+    the disk refuses.
+    """
+    folder = run.folder if isinstance(run, Run) else Run(run).folder
+    if judgements:
+        _take_judgements(folder, [Path(file) for file in judgements])
+    if not (folder / "results.json").is_file() and not (folder / "curate" / "summary.json").is_file():
+        raise DataError(f"{folder} has nothing to report yet: `tuneworth curate` or `tuneworth evaluate` comes first")
+    from ..reports import write_report
+
+    with disk_refusals(folder):
+        return write_report(folder, examples=examples)
+
+
+def finish_evaluation(run: Run, gates: Sequence[Gate]) -> Run:
+    """Hold the gates against the results just written, and write the report; the run, which keeps what they came to."""
+    results = run.results
+    run.gate_error = record_gates(run.folder, gates, results)
+    run.keep(run.folder / "results.json", results)
+    report_run(run)
+    return run
+
+
+def _take_judgements(folder: Path, files: Sequence[Path]) -> None:
+    """Count the judgements of these files and put them into results.json in place of earlier ones.
+
+    Raises: DataError where a file is none of judgements of this run, or there is nothing in it.
+    """
+    from ..evaluate import JudgedRun, judgement_results, read_judgements
+    from ..reports import read_run
+
+    stored = read_run(folder)
+    outputs = folder / "evaluate" / "outputs.jsonl"
+    baseline, candidate = stored.baseline, stored.candidate
+    if not outputs.is_file() or baseline is None or candidate is None:
+        raise DataError(f"{folder}: no two variants were compared in this run, so there is nothing to have judged")
+    run = JudgedRun(
+        outputs=sha256_file(outputs), baseline=baseline, candidate=candidate,
+        groups={id_: pair.get("group") for id_, pair in stored.pairs.items()},
+        acceptable={id_: _acceptable(stored.outputs, id_, baseline, candidate) for id_ in stored.pairs},
+    )  # fmt: skip
+    found = judgement_results(read_judgements(files, run), run)
+    if found is None:
+        raise DataError(f"{files[0]}: no choice in it yet")
+    text = json.dumps({**stored.results, "judgements": found}, ensure_ascii=False, indent=2)
+    write_whole(folder / "results.json", text.encode("utf-8", errors="replace"))
+
+
+def _acceptable(
+    outputs: dict[tuple[str, str], dict], id_: str, baseline: str, candidate: str
+) -> tuple[bool, bool] | None:
+    """Whether each side's output is acceptable; None where one was not scored. A missing output is not acceptable."""
+    found = [outputs.get((id_, name), {"acceptable": False}).get("acceptable") for name in (baseline, candidate)]
+    return None if None in found else (bool(found[0]), bool(found[1]))

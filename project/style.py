@@ -1,0 +1,134 @@
+"""A style from pairs of any kind, and pairs held against a style."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ..core import ConfigError, DataError, Talk, quoted_page, say
+from ..curate import DataSettings, RawPairs, read_frame, read_pairs
+from ..style import (
+    InferredStyle,
+    StyleResults,
+    StyleSchema,
+    check_columns,
+    good_example,
+    missing_fields,
+    pair_columns,
+    read_style,
+    write_guide,
+)
+from ..style import infer_style as infer
+from .run import QUIET
+
+__all__ = ["CheckedStyle", "check_style", "infer_style", "style_guide", "take_pairs"]
+
+
+def infer_style(
+    pairs: Any, *, name: str | None = None, seed: int = 0, talk: Talk = QUIET, **columns: Any
+) -> InferredStyle:
+    """The style that the outputs of `pairs` keep, with the evidence for each rule: `text` is a style.yaml.
+
+    `pairs` is a path or a table, as of `curate_pairs`; `columns` are `input`, `output`, `encoding` and `delimiter`, where
+    they are not recognised. What holds in at least 95% of the examples is a must rule, in at least 80% a should rule (by
+    the lower end of Wilson's 95% interval).
+
+    Raises: DataError where there is no pair; ConfigError for columns that cannot be.
+    """
+    file = pairs.name if isinstance(pairs, Path) else Path(pairs).name if isinstance(pairs, str) else ""
+    found = take_pairs(pairs, talk=talk, **columns).pairs
+    return infer(found, name=name or file.partition(".")[0] or "Style", source=file, seed=seed)
+
+
+@dataclass(frozen=True)
+class CheckedStyle:
+    """Pairs held against a style. `unread` counts the rows that are no pairs."""
+
+    pairs: pl.DataFrame
+    results: StyleResults
+    unread: int
+
+    @property
+    def acceptable(self) -> int:
+        """The outputs that keep every must rule."""
+        return int(self.results.shares()["acceptable"].fill_null(False).sum())
+
+    @property
+    def undecided(self) -> int:
+        """The outputs that break no must rule, but of which one could not be told."""
+        return self.results.shares()["acceptable"].null_count()
+
+    @property
+    def broken(self) -> int:
+        """The outputs that break a must rule."""
+        return len(self.pairs) - self.acceptable - self.undecided
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """A row for each rule: `check, level, pass, fail, not applicable, unscored`."""
+        words = ("pass", "fail", "not applicable", "unscored")
+        counts = [(check, Counter(self.results.status[check.id])) for check in self.results.style.checks]
+        rows = [{"check": c.id, "level": c.level, **{word: n[word] for word in words}} for c, n in counts]
+        kinds = {"check": pl.String, "level": pl.String} | dict.fromkeys(words, pl.Int64)
+        return pl.DataFrame(rows, schema=kinds)
+
+    def __repr__(self) -> str:
+        return f"{self._counts()}\n{self.table}"
+
+    def _repr_html_(self) -> str:
+        return quoted_page(self._counts(), self.table)
+
+    def _counts(self) -> str:
+        return f"{say.count(self.acceptable)} of {say.count(len(self.pairs))} outputs keep every must rule"
+
+
+def check_style(
+    pairs: Any, style: str | Path | StyleSchema, *, allow_code: bool = False, talk: Talk = QUIET, **columns: Any
+) -> CheckedStyle:
+    """How many outputs of `pairs` break each rule of a style. `pairs` and `columns` as of `infer_style`.
+
+    Raises: ConfigError for a style that is wrong; DataError where there is no pair.
+    """
+    schema = style if isinstance(style, StyleSchema) else read_style(Path(style), allow_code=allow_code)
+    raw = take_pairs(pairs, talk=talk, **columns)
+    given = pair_columns(raw.pairs)
+    for line in missing_fields(schema, given):
+        talk.note(f"warning: {line}")
+    return CheckedStyle(raw.pairs, check_columns(given, schema), raw.rows_read - len(raw.pairs))
+
+
+def style_guide(
+    style: str | Path | StyleSchema, pairs: Any = None, *, allow_code: bool = False, talk: Talk = QUIET, **columns: Any
+) -> str:
+    """The style guide that a style writes, in Markdown, with one good pair of `pairs` where they are given.
+
+    `pairs` and `columns` as of `infer_style`. Raises: ConfigError for a style that is wrong; DataError where there is no
+    pair.
+    """
+    schema = style if isinstance(style, StyleSchema) else read_style(Path(style), allow_code=allow_code)
+    example = None if pairs is None else good_example(take_pairs(pairs, talk=talk, **columns).pairs, schema)
+    if pairs is not None and example is None:
+        where = pairs if isinstance(pairs, str | Path) else "the table"
+        talk.note(f"no pair of {where} keeps every rule: the guide is without an example")
+    return write_guide(schema, example=example)
+
+
+def take_pairs(pairs: Any, *, talk: Talk = QUIET, **columns: Any) -> RawPairs:
+    """The pairs of a path or table, with what was recognised said.
+
+    Raises: ConfigError for columns that cannot be; DataError where there is no pair.
+    """
+    path = pairs if isinstance(pairs, str | Path) else None
+    try:
+        settings = DataSettings(path="" if path is None else str(path), **columns)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    raw = read_frame(pairs, settings) if path is None else read_pairs(path, settings)
+    if not len(raw.pairs):
+        where = "the table" if path is None else path
+        raise DataError(f"{where} holds no pair that can be read ({raw.rows_read} rows read)")
+    unread = raw.rows_read - len(raw.pairs)
+    talk.note(raw.shape + (f"; {unread:,} of {raw.rows_read:,} rows are no pairs and are left out" if unread else ""))
+    return raw

@@ -1,1 +1,0 @@
-"""The examples side by side: which rows are shown, and what is marked in them."""

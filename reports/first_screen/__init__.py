@@ -1,1 +1,0 @@
-"""What a reader sees in the first ten seconds."""

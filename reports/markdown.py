@@ -1,0 +1,168 @@
+"""The run on one page of Markdown for a pull request, whatever its texts hold."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ..core import row_text
+from ..core import unbroken as say
+from .sections import judgements
+from .sections.certificate import certificate
+from .sections.data import style_rows
+from .sections.dropped import left_rows
+from .sections.first_screen import Headline
+from .sections.money import money_rows
+from .sections.rules import check_rows
+from .stored import StoredCuration, StoredRun, ledger_place
+from .words import printable, share_text, short
+
+__all__ = ["curated_markdown", "evaluated_markdown", "gate_lines", "money_lines", "moved_rows", "risk_lines"]
+__all__ += ["unchecked", "variant_rows"]
+
+# What means something in Markdown anywhere, and what does so only at the start of a line.
+_MARKDOWN = re.compile(r"([\\`*_\[\]|~$])|(?<=^)([#+=-]|\d+(?=[.)](?:\s|$)))")
+
+# What can stand between backticks in a line or a table of Markdown: no backtick, bar, bracket of a tag or line's end.
+_TYPED = re.compile(r"(?! )[^`|<>&\s\\]+(?: [^`|<>&\s\\]+)*")
+# What GitHub makes a link or calls a person by, though nothing marks it: addresses, names, numbers of issues.
+_LINKING = re.compile(r"(?P<colon>:(?=//))|(?P<dot>(?<=www)\.)|(?P<sign>[@#])(?=\w)", re.IGNORECASE)
+_UNLINKED = {"colon": "&#58;", "dot": "&#46;", "@": "&#64;&#8288;", "#": "#&#8288;"}  # &#8288; is a word joiner, unseen
+MOST_VARIANTS = 10
+MOST_LETTERS = 120  # of a rule
+MOST_RULES = 8
+MOST_RISKS = 5
+MOST_GATES = 10
+# The rows of the money that a pull request is told.
+MONEY = (
+    "saving_per_request", "spend_per_day", "investment", "requests_to_pay_back", "saving_per_day", "payback_days",
+    "break_even_requests_per_day", "npv",
+)  # fmt: skip
+FIRED = {"over": "over its limit", "warn": "near its limit"}
+
+
+def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> str:
+    """The page of an evaluated run."""
+    judged = f"{judgements.lead(run)} {judgements.agreement(run)}" if run.results.get("judgements") else ""
+    return _rendered(
+        "report.md.j2", project=project, headline=headline, baseline=run.baseline, candidate=run.candidate,
+        variants=variant_rows(run), moved=moved_rows(run), money=money_lines(run), risks=run.results.get("risks"),
+        fired=risk_lines(run), unchecked=unchecked(run), gates=gate_lines(run), judged=judged,
+    )  # fmt: skip
+
+
+def curated_markdown(run: StoredCuration, *, project: str, headline: Headline) -> str:
+    """The page of a run that was curated and not evaluated."""
+    data = run.summary
+    rules = [(short(text, MOST_LETTERS), broken, share) for text, _, broken, share in style_rows(data)]
+    warnings = [warning["text"] for warning in data.get("warnings") or []]
+    return _rendered(
+        "curated.md.j2", project=project, headline=headline, dropped=left_rows(run, texts=False), rules=rules,
+        certificate=certificate(data), warnings=warnings, ledger=ledger_place(run.path),
+    )  # fmt: skip
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined, finalize=_as_it_is, autoescape=False,  # finalize escapes what means something
+    )  # fmt: skip
+
+
+def _rendered(template: str, **shown: Any) -> str:
+    return printable(_environment().get_template(template).render(shown))
+
+
+def _as_it_is(value: Any) -> str:
+    """Text of a run as one line of Markdown that shows it as it is; a list of `typeset_parts` with its commands as code."""
+    if isinstance(value, list):
+        return "".join(_code(text) if typed else _literal(re.sub(r"\s+", " ", text)) for text, typed in value).strip()
+    return _literal(" ".join(str(value).split()))
+
+
+def _code(text: str) -> str:
+    """A command or a setting as code; one that holds what code cannot show safely stands as text."""
+    return f"`{text}`" if _TYPED.fullmatch(text) else _literal(" ".join(text.split()))
+
+
+def _literal(text: str) -> str:
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = _LINKING.sub(lambda found: _UNLINKED[found[0] if found.lastgroup == "sign" else str(found.lastgroup)], text)
+    return _MARKDOWN.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    found = match.group()
+    # A number that would open a list: the mark behind it cannot be reached from here, so its first digit is an entity.
+    return f"&#{ord(found[0])};{found[1:]}" if found[0].isdigit() else f"\\{found}"
+
+
+def variant_rows(run: StoredRun) -> list[tuple[str, ...]]:
+    """Name, requests, the three shares with their ranges, tokens and cost of a request; those compared come first."""
+    compared = [name for name in (run.candidate, run.baseline) if name in run.variants]
+    names = [*compared, *(name for name in run.variants if name not in compared)]
+    rows = [_variant(run, name) for name in names[:MOST_VARIANTS]]
+    if len(names) > MOST_VARIANTS:
+        rows.append((f"and {len(names) - MOST_VARIANTS} more", *[""] * 6))
+    return rows
+
+
+def _variant(run: StoredRun, name: str) -> tuple[str, ...]:
+    scored = run.results["quality"][name]
+    tokens = (run.results.get("tokens") or {}).get(name) or {}
+    known = [tokens[key] for key in ("fixed", "input", "output") if tokens.get(key) is not None]
+    money = run.results.get("money") or {}
+    priced = (money.get("variants") or {}).get(name) or {}
+    return (
+        name,
+        say.count(scored.get("n")),
+        *(share_text(scored.get(key)) for key in ("acceptable", "consistent", "faithful")),
+        say.count(round(sum(known))) if known else "not counted",
+        _cost(priced, str(money.get("currency") or "")),
+    )
+
+
+def _cost(variant: Mapping[str, Any], currency: str) -> str:
+    """What a request costs; machines of one's own cost by the day, whatever the requests."""
+    cost, machines = variant.get("cost_per_request"), variant.get("machine_cost_per_day")
+    if cost is None:
+        return "–"
+    return f"{say.money(machines, currency)} a day" if machines else say.money(cost, currency)
+
+
+def moved_rows(run: StoredRun) -> list[tuple[str, str, str, str]]:
+    """The rules whose breaking moved most: sentence, share that breaks it before and after, change."""
+    rows = [row for row in check_rows(run) if row.before is not None and row.after is not None]
+    moved = [row for row in rows if row.before != row.after]
+    return [(row.sentence, say.percent(row.before), say.percent(row.after), row.change) for row in moved[:MOST_RULES]]
+
+
+def money_lines(run: StoredRun) -> list[tuple[str, str]]:
+    """What the money amounts to in at most seven lines; nothing without prices or volume."""
+    money = run.results.get("money") or {}
+    if money.get("saving_per_request") is None:
+        return []
+    return [(row.label, row_text(row, say)) for row in money_rows(money) if row.key in MONEY]
+
+
+def risk_lines(run: StoredRun) -> list[tuple[str, str, str]]:
+    """The risks that are over or near their limit: name, state, what was found."""
+    risks = [risk for risk in run.results.get("risks") or [] if risk.get("status") in FIRED]
+    risks = sorted(risks, key=lambda risk: list(FIRED).index(risk["status"]))
+    return [(str(risk["id"]), FIRED[risk["status"]], str(risk.get("evidence") or "")) for risk in risks[:MOST_RISKS]]
+
+
+def unchecked(run: StoredRun) -> str:
+    """The risks that nobody checked, by name."""
+    risks = run.results.get("risks") or []
+    return ", ".join(str(risk["id"]) for risk in risks if risk.get("status") == "not checked")
+
+
+def gate_lines(run: StoredRun) -> list[tuple[str, str]]:
+    """The gates that the command was given, and whether each holds; those that do not come first."""
+    gates = sorted(run.results.get("gates") or [], key=lambda gate: bool(gate.get("holds")))
+    return [(str(gate.get("gate")), "holds" if gate.get("holds") else "does not hold") for gate in gates[:MOST_GATES]]

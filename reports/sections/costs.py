@@ -1,0 +1,221 @@
+"""What one request costs: line by line for each variant, with its range, and the cheapest way without training."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from markupsafe import Markup
+
+from ...core import UNKNOWN, Row, range_text, roughly, value_text
+from ...core import unbroken as say
+from ...evaluate import cost_with_machines, read_inputs
+from ..stored import StoredRun
+from .assumptions import ASSUMPTION, LINE, traced
+
+__all__ = [
+    "CheaperWay",
+    "CostRow",
+    "alternative_rows",
+    "cheaper_way",
+    "cost_range",
+    "cost_rows",
+    "costed",
+    "hosts_machines",
+]
+
+
+Ends = tuple[float | None, float | None]
+NO_RANGE: Ends = (None, None)
+
+
+@dataclass(frozen=True)
+class CheaperWay:
+    """A measured variant that needs no training and costs less than the baseline; `payback_days` None is never."""
+
+    name: str
+    payback_days: float | None
+
+
+def cheaper_way(money: Mapping[str, Any]) -> CheaperWay | None:
+    """The cheapest such variant; None where there is none, and where training never pays back against the baseline."""
+    ways = [
+        way
+        for way in money.get("alternatives") or []
+        if way.get("key") == "variant" and not way.get("needs_training") and (way.get("saving_per_request") or 0) > 0
+    ]
+    if not ways or money.get("payback_days") is None:
+        return None
+    best = max(ways, key=lambda way: way["saving_per_request"])
+    return CheaperWay(str(best.get("name")), (best.get("tuning") or {}).get("payback_days"))
+
+
+def hosts_machines(money: Mapping[str, Any]) -> bool:
+    """Whether one of the two sides runs on machines that are paid by the day."""
+    sides = (money.get("baseline"), money.get("candidate"))
+    return any(((money.get("variants") or {}).get(name) or {}).get("machine_cost_per_day") for name in sides)
+
+
+def change_words(before: float | None, after: float | None) -> str:
+    """How much less or more the second is; a multiple where a percentage would be in the hundreds."""
+    if not before or after is None:
+        return ""
+    change = 1 - after / before
+    if abs(change) < 0.0005:
+        return "the same"
+    if change < -2:
+        return f"{say.count(roughly(after / before))} times as much"
+    return f"{say.percent(abs(change))} {'less' if change > 0 else 'more'}"
+
+
+def cost_range(run: StoredRun, name: str) -> Ends:
+    """The ends of what an output of the variant costs, mended where failures are, else of each acceptable one.
+
+    An upper end of None is where no output would be acceptable; both are None without a range: where the acceptance was
+    stated and not measured, and where trying again makes it no matter of one share. Machines of its own are in it, at the
+    volume that was stated.
+    """
+    money = run.results.get("money") or {}
+    variant = (money.get("variants") or {}).get(name) or {}
+    found = ((run.results.get("quality") or {}).get(name) or {}).get("acceptable") or {}
+    cost = variant.get("cost_per_request")
+    if cost is None or None in (found.get("share"), found.get("low"), found.get("high")):
+        return NO_RANGE
+    if variant.get("machine_cost_per_day"):
+        return _with_machines(found, money, name)
+    if money.get("failures") == "repair":
+        return _mended(found, variant, money.get("failure_cost"))
+    return NO_RANGE if money.get("failures") == "retry" else _of_acceptable(found, variant)
+
+
+def _with_machines(found: Mapping[str, float], money: Mapping[str, Any], name: str) -> Ends:
+    """The cost with its part of a day's machines, of which other shares may need more or fewer."""
+    inputs = money.get("formula_inputs") or {}
+    if money.get("failures") == "retry" or not inputs.get("requests_per_day") or name not in inputs["variants"]:
+        return NO_RANGE
+    *pair, plan = read_inputs(inputs)
+    option = pair[name == inputs["candidate"]]
+    if option is None or option.acceptance is None or _differ(found["share"], float(option.acceptance)):
+        return NO_RANGE
+    shares = (Decimal(repr(float(found[end]))) for end in ("high", "low"))
+    low, high = (cost_with_machines(replace(option, acceptance=share), plan) for share in shares)
+    return (None if low is None else float(low), None if high is None else float(high))
+
+
+def _mended(found: Mapping[str, float], variant: Mapping[str, Any], each: float | None) -> Ends:
+    """The cost with mending at the stated price of mending one output."""
+    cost, effective = variant["cost_per_request"], variant.get("effective_cost_per_request")
+    if each is None or effective is None or _differ(cost + (1 - found["share"]) * each, effective):
+        return NO_RANGE
+    return cost + (1 - found["high"]) * each, cost + (1 - found["low"]) * each
+
+
+def _of_acceptable(found: Mapping[str, float], variant: Mapping[str, Any]) -> Ends:
+    """The cost of an acceptable output."""
+    cost, each = variant["cost_per_request"], variant.get("cost_per_acceptable_output")
+    if not found["share"] or not found["high"] or each is None or _differ(cost / found["share"], each):
+        return NO_RANGE
+    return cost / found["high"], cost / found["low"] if found["low"] else None
+
+
+def _differ(counted: float, stored: float) -> bool:
+    return abs(counted - stored) > 1e-6 * abs(stored)
+
+
+# The line of the cost table that counts in the end, by what happens to unacceptable outputs.
+NONE = "none acceptable"
+COUNTS = {"ignore": "cost_per_request", "drop": "cost_per_acceptable_output"}
+
+
+@dataclass(frozen=True)
+class CostRow:
+    """One line of the cost table: a cell for each variant, and whether it is what counts in the end.
+
+    `origin` is the kind of line that a cell leads to: a figure's derivation, or an assumption.
+    """
+
+    key: str
+    label: str
+    cells: tuple[str | Markup, ...]
+    total: bool = False
+    origin: str = LINE
+
+
+def costed(run: StoredRun) -> list[str]:
+    """The variants of the cost table: both sides, and every other whose cost is known."""
+    variants = run.results["money"].get("variants") or {}
+    sides = (run.baseline, run.candidate)
+    return [str(name) for name, found in variants.items() if name in sides or found.get("cost_per_request") is not None]
+
+
+def linked_cost_rows(run: StoredRun) -> list[CostRow]:
+    """The cost table with each cell a link to its derivation or its assumption."""
+    money, names = run.results["money"], costed(run)
+
+    def cell(row: CostRow, name: str, text: str | Markup) -> str | Markup:
+        where = f"variants.{name}.{row.key}" if row.origin == LINE else f"{name}.{row.key}"
+        return traced(money, row.origin, where, text)
+
+    return [
+        replace(row, cells=tuple(cell(row, name, text) for name, text in zip(names, row.cells, strict=True)))
+        for row in cost_rows(run, names)
+    ]
+
+
+def cost_rows(run: StoredRun, names: Sequence[str]) -> list[CostRow]:
+    """What one request costs with these variants, line by line."""
+    money = run.results["money"]
+    variants, currency = money.get("variants") or {}, money.get("currency") or ""
+    ends = COUNTS.get(str(money.get("failures") or ""), "effective_cost_per_request")
+    what = "One acceptable output" if ends in COUNTS.values() else "One request with its failures"
+    hosted = [variants[name] for name in names if variants[name].get("machine_cost_per_day")]
+    shared = any(variant.get("cost_with_machines") is not None for variant in hosted)
+    counts = "cost_with_machines" if shared else ends
+
+    def row(key: str, label: str, unit: str, *, missing: str = UNKNOWN, origin: str = LINE) -> CostRow:
+        values = (variants[name].get(key) for name in names)
+        cells = (value_text(Row(key, "", missing if value is None else value, unit), say) for value in values)
+        return CostRow(key, label, tuple(cells), total=key == counts, origin=origin)
+
+    rows = [
+        row("fixed_tokens", "Tokens of guide and examples", "", origin=ASSUMPTION),
+        row("input_tokens", "Tokens of the request", "", origin=ASSUMPTION),
+        row("output_tokens", "Tokens of the answer", "", origin=ASSUMPTION),
+        row("cost_per_request", "One request costs", currency),
+        row("acceptance", "Acceptable", "share", origin=ASSUMPTION),
+        row("cost_per_acceptable_output", "One acceptable output costs", currency, missing=NONE),
+    ]
+    if ends not in COUNTS.values():
+        rows.append(row("effective_cost_per_request", "One request with what its failures cost", currency))
+    if hosted:
+        rows.append(row("machine_cost_per_day", "Its machines cost a day", currency))
+    if shared:
+        at = f"machines included, at {say.count(money['requests_per_day'])} requests a day"
+        rows.append(row("cost_with_machines", f"{what}, {at}", currency, missing=NONE))
+    spans = [range_text(Row("range", "", None, currency, *cost_range(run, name)), say) for name in names]
+    if any(spans):
+        what += ", machines included" if shared else ""
+        label = f"{what}, at both ends of the acceptable share's range"
+        rows.append(CostRow("range", label, tuple(span or "–" for span in spans)))
+    return rows
+
+
+def alternative_rows(run: StoredRun) -> list[tuple[str, ...]]:
+    """The ways without tuning: name, cost of a request, less than the baseline, acceptable, payback of tuning against it."""
+    money = run.results["money"]
+    currency, rows, ways = money.get("currency") or "", [], money.get("alternatives") or []
+    for way in ways:
+        tuning, saved = way.get("tuning") or {}, way.get("saving_share")
+        known = way.get("acceptance") is not None
+        rows.append(
+            (
+                str(way["name"]),
+                say.money(way.get("effective_cost_per_request"), currency),
+                say.percent(saved),
+                f"{say.percent(way.get('acceptance'))} ({way.get('acceptance_from')})" if known else UNKNOWN,
+                say.days(tuning.get("payback_days"))
+                if tuning.get("saving_per_day") is not None
+                else say.money(tuning.get("npv"), currency),
+            )
+        )
+    return rows

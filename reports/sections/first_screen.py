@@ -1,0 +1,341 @@
+"""The first screen: the verdict and how sure it is, three numbers with their uncertainty, the doubt, the next step."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from ...core import NEVER, Row, range_text, row_text, value_text
+from ...core import unbroken as say
+from ..charts.axes import Axis, linear_axis, shortened
+from ..charts.rows import Bar, Mark, mini_rows
+from ..stored import StoredRun
+from ..words import capital, named, typeset, typeset_parts
+from .assumptions import LINE, anchor
+from .costs import change_words, cheaper_way, cost_range
+
+__all__ = ["Headline", "Number", "Side", "headline", "plain_sentence", "three_numbers"]
+
+# Label, and the tone of the style sheet and icon that go with it.
+DECISIONS = {
+    "fine-tune": ("Fine-tune", "go"),
+    "keep prompting": ("Keep prompting", "stay"),
+    "cannot tell yet": ("Cannot tell yet", "open"),
+    "fix first": ("Fix first", "fix"),
+}
+LEVELS = {"low": 1, "fair": 2, "high": 3}
+# Characters from which a sentence is set smaller, so that it takes three lines of a wide screen as long as it can.
+LONG = (165, 250, 400)
+LONGEST_NAME = 32
+NOTHING_SCORED = "Not one case could be scored for every variant."
+# By what happens to an unacceptable output: the cost that counts in the end, and its name.
+COSTS = {
+    "repair": ("Cost per output, mending included", "effective_cost_per_request"),
+    "retry": ("Cost per request, new tries included", "effective_cost_per_request"),
+}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One variant's part in a number, named by the label of its row, and the anchor of where the figure comes from."""
+
+    row: Row
+    role: str = ""
+    origin: str = ""
+
+    @property
+    def name(self) -> str:
+        """The variant, or what the figure is of."""
+        return self.row.label
+
+    @property
+    def value(self) -> str:
+        """The figure."""
+        return value_text(self.row, say)
+
+    @property
+    def detail(self) -> str:
+        """The range around it and what else is to be said of it."""
+        return "; ".join(filter(None, (range_text(self.row, say), self.row.note)))
+
+
+@dataclass(frozen=True)
+class Number:
+    """One of the three numbers: both sides, or one figure alone, what changed and where that comes from, a picture."""
+
+    title: str
+    sides: tuple[Side, ...]
+    change: str
+    picture: Markup
+    change_origin: str = ""
+
+
+def three_numbers(run: StoredRun) -> tuple[Number, Number, Number]:
+    """Acceptable outputs; the cost of one, or without prices the tokens of a request; the payback."""
+    return _acceptable(run), _cost(run) or _tokens(run), _payback(run)
+
+
+def _sides(run: StoredRun) -> list[tuple[str, str]]:
+    """(variant, role), the baseline first."""
+    pairs = [(run.baseline, "baseline"), (run.candidate, "candidate")]
+    return [(name, role) for name, role in pairs if name is not None]
+
+
+def _acceptable(run: StoredRun) -> Number:
+    sides, marks = [], []
+    for name, role in _sides(run):
+        found = (run.results["quality"].get(name) or {}).get("acceptable") or {}
+        row = Row("acceptable", name, found.get("share"), "share", found.get("low"), found.get("high"))
+        sides.append(Side(row, role, "" if row.value is None else "#shares"))
+        if row.value is not None:
+            marks.append(Mark(row.value, row.low, row.high, role))
+    difference = (run.results.get("comparison") or {}).get("difference") or {}
+    change, origin = "", ""
+    if difference.get("value") is not None:
+        change, origin = row_text(Row("difference", "", unit="points", **difference), say), "#difference"
+    elif sides:
+        change = f"of {say.count(run.results['quality'][sides[-1].row.label].get('n'), 'output')}"
+    axis = Axis(0, 1, ((0, ""), (0.5, ""), (1, "")))
+    return Number("Acceptable outputs", tuple(sides), change, mini_rows(marks, axis), origin)
+
+
+def _cost(run: StoredRun) -> Number | None:
+    """Cost per acceptable output of both sides; None where there are no prices."""
+    money = run.results.get("money")
+    if not money:
+        return None
+    currency, sides, values = money.get("currency") or "", [], []
+    # Where people mend what fails, every output ends acceptable, and its cost is that of the request and the mending;
+    # where failures are tried again, what counts is the cost of all calls and of what still fails.
+    title, key = COSTS.get(str(money.get("failures")), ("Cost per acceptable output", "cost_per_acceptable_output"))
+    costs = [((money.get("variants") or {}).get(name) or {}).get("cost_per_request") for name, _ in _sides(run)]
+    if None in costs:
+        return None
+    for name, role in _sides(run):
+        variant = money["variants"][name]
+        machines, shared = (variant.get(part) for part in ("machine_cost_per_day", "cost_with_machines"))
+        counted = "cost_with_machines" if machines and shared is not None else key
+        value, apart = variant.get(counted), machines and shared is None
+        low, high = (None, None) if apart else cost_range(run, name)
+        note = f"and {say.money(machines, currency)} a day for its machines" if apart else ""
+        row = Row(counted, name, "none acceptable" if value is None else value, currency, low, high, note)
+        sides.append(Side(row, role, _line(money, f"variants.{name}.{counted}")))
+        values.append((value, role))
+    known = [(value, role) for value, role in values if value is not None]
+    change = change_words(*[value for value, _ in values]) if len(values) == 2 else ""
+    axis = linear_axis([value for value, _ in known], str)
+    picture = mini_rows([Bar(0, value, role) for value, role in known], axis)
+    origin = _line(money, "saving_share") if change and change == _saved(money) else ""
+    hosted = [money["variants"][name] for name, _ in _sides(run) if money["variants"][name].get("machine_cost_per_day")]
+    if hosted:
+        change, origin = _hosted_change(money, hosted, change), "#money"
+    return Number(title, tuple(sides), change, picture, origin)
+
+
+def _hosted_change(money: Mapping[str, Any], hosted: Sequence[Mapping[str, Any]], change: str) -> str:
+    """The change of two costs of which one holds machines; without a volume they cannot be set against each other."""
+    if any(variant.get("cost_with_machines") is None for variant in hosted):
+        return "" if money.get("requests_per_day") else "which is less depends on requests a day"
+    at = f"machines included, at {say.count(money['requests_per_day'])} requests a day"
+    return f"{change}, {at}" if change else at
+
+
+def _saved(money: Mapping[str, Any]) -> str:
+    """The share that the money section derives, in the words of a change; it need not be that of these two costs."""
+    share = money.get("saving_share")
+    return "" if share is None else change_words(1.0, 1 - share)
+
+
+def _line(money: Mapping[str, Any], key: str) -> str:
+    """The link to a figure's line in the derivation; to the section where it has none."""
+    known = any(line.get("key") == key for line in money.get("derivation") or [])
+    return f"#{quote(anchor(LINE, key), safe='')}" if known else "#money"
+
+
+def _tokens(run: StoredRun) -> Number:
+    sides, bars, counted = [], [], bool(run.results.get("tokens"))
+    for name, role in _sides(run):
+        tokens = (run.results.get("tokens") or {}).get(name) or {}
+        known = [tokens[key] for key in ("fixed", "input", "output") if tokens.get(key) is not None]
+        answer = f"{say.count(round(tokens['output']))} of them the answer" if tokens.get("output") is not None else ""
+        row = Row("tokens", name, round(sum(known)) if known else None, note=answer)
+        sides.append(Side(row, role, "#tokens" if counted else ""))
+        if known:
+            bars.append((sum(known), role))
+    change = change_words(*[total for total, _ in bars]) if len(bars) == 2 else ""
+    axis = linear_axis([total for total, _ in bars], str)
+    picture = mini_rows([Bar(0, total, role) for total, role in bars], axis)
+    return Number("Tokens per request", tuple(sides), change, picture)
+
+
+def _payback(run: StoredRun) -> Number:
+    title, money = "Payback", run.results.get("money")
+    if not money:
+        value, why = "not stated", "No prices or volume were given for this run."
+        if run.baseline is None:
+            value, why = "not known", "One variant alone saves nothing against another."
+        return Number(title, (_no_days(value, why),), "", Markup(""))
+    if money.get("requests_per_day") is None or money.get("saving_per_request") is None:
+        earns = money.get("probability_npv_positive") if money.get("requests_total") is not None else None
+        change = "" if earns is None else f"{say.chance(earns)} likely to save more than it costs"
+        return Number(title, (_without_days(money),), change, Markup(""), "#money" if change else "")
+    middle, low, high = (money.get(f"payback_days{part}") for part in ("", "_p5", "_p95"))
+    target, chance = money.get("target_payback_days"), money.get("probability_of_payback_in_target")
+    change = f"{say.chance(chance)} likely within {say.days(target)}" if chance is not None and target else ""
+    way = cheaper_way(money)
+    against = f" against {shortened(str(run.baseline))}" if way else ""
+    cheaper = f"against {shortened(way.name)} {say.days(way.payback_days)}" if way else ""
+    note = "; ".join(filter(None, (_daily(money) if low is high is None else "", cheaper)))
+    label = f"to earn back {say.money(money.get('investment'), money.get('currency') or '')}{against}"
+    row = Row("payback_days", label, middle, "days", low, high, note)
+    drawn_at = "#payback" if money.get("payback_distribution") else "#money"
+    side = Side(row, "candidate", _line(money, "payback_days"))
+    return Number(title, (side,), change, _payback_picture(middle, low, high, target), drawn_at if change else "")
+
+
+def _no_days(value: str, why: str) -> Side:
+    return Side(Row("payback_days", "", value, note=why))
+
+
+def _without_days(money: Mapping[str, Any]) -> Side:
+    """What stands in the place of the days where there can be none: a batch, or numbers that are missing."""
+    if money.get("saving_per_request") is None:
+        missing = [str(key) for key in money.get("missing") or []]
+        if not missing and money.get("failures") == "drop":
+            return _no_days("not known", "Where no output is acceptable, an acceptable one has no cost.")
+        said = f"{missing[0]} is missing." if len(missing) == 1 else f"{len(missing)} numbers are missing."
+        return _no_days("not stated", said if missing else "A price is missing.")
+    if money.get("requests_total") is None:
+        return _no_days("not stated", "No requests per day were given for this run.")
+    requests = money.get("requests_to_pay_back")
+    value = NEVER if requests is None else say.count(requests, "request")
+    row = Row("requests_to_pay_back", "", value, note=f"of a batch of {say.count(money['requests_total'])}")
+    return Side(row, "candidate", _line(money, "requests_to_pay_back"))
+
+
+def _payback_picture(middle: float | None, low: float | None, high: float | None, target: float | None) -> Markup:
+    """The range from today on, with the target as a line where it lies near."""
+    if middle is None or low is None or not high:  # a payback of nothing has no range to draw
+        return Markup("")
+    near = target is not None and target < 12 * high
+    end = max(high, target) if near and target is not None else high
+    marks = [Mark(middle, low, high, "candidate")]
+    return mini_rows(marks, Axis(0, end * 1.02, ((0, ""),)), lines=[target] if near and target is not None else [])
+
+
+def _daily(money: Mapping[str, Any]) -> str:
+    """What a day brings, for where no range was drawn."""
+    saving, currency = money.get("saving_per_day"), money.get("currency") or ""
+    if saving is None:
+        return ""
+    if saving <= 0:
+        return f"each day costs {say.money(-saving, currency)} more" if saving < 0 else "nothing is saved"
+    return f"{say.money(saving, currency)} saved a day"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """All that stands on the first screen.
+
+    `sure` says how sure the answer is, in a few words beside the label, `sure_level` that as 1 to 3 (0: not said) and
+    `sure_why` what it rests on.
+    """
+
+    label: str
+    tone: str
+    sentence: str
+    numbers: tuple[Number, ...]
+    doubt: str
+    next_step: str
+    sure: str = ""
+    sure_level: int = 0
+    sure_why: str = ""
+
+    @property
+    def size(self) -> int:
+        """0 to 3: how long the sentence is, and so how small it is set."""
+        return sum(len(self.sentence) > most for most in LONG)
+
+    @property
+    def next_parts(self) -> list[tuple[str, bool]]:
+        """The next step in pieces, each with whether it is to be typed as it stands."""
+        return typeset_parts(self.next_step)
+
+
+def headline(run: StoredRun) -> Headline:
+    """The first screen of a run, whatever parts it has."""
+    verdict = run.results.get("verdict") or {}
+    label, tone = DECISIONS.get(verdict.get("decision", ""), ("No verdict", "none"))
+    sure, level, why = _sure(verdict)
+    return Headline(
+        label=label,
+        tone=tone,
+        sentence=typeset(_shortened(run, _without_label(verdict.get("sentence") or plain_sentence(run), label))),
+        numbers=three_numbers(run),
+        doubt=typeset(_shortened(run, verdict.get("doubt") or _plain_doubt(run))),
+        next_step="`".join(  # a name in a command stays whole
+            piece if odd % 2 else _shortened(run, piece)
+            for odd, piece in enumerate(_next_step(run, verdict).split("`"))
+        ),
+        sure=sure,
+        sure_level=level,
+        sure_why=typeset(_shortened(run, why)),
+    )
+
+
+def _shortened(run: StoredRun, text: str) -> str:
+    """The text with every variant's name cut that would push what matters off the screen; below it stands whole."""
+    for name in sorted(run.variants, key=len, reverse=True):
+        if len(name) > LONGEST_NAME:
+            text = text.replace(name, f"{name[: LONGEST_NAME - 2].rstrip()}…")
+    return text
+
+
+def _sure(verdict: Mapping[str, Any]) -> tuple[str, int, str]:
+    """In a few words, as a level, and why; nothing where the run does not say."""
+    found = verdict.get("confidence") or {}
+    level = LEVELS.get(str(found.get("level")), 0)
+    if not level:
+        return "", 0, ""
+    why = str(found.get("sentence") or "").partition(": ")[2]
+
+    if verdict.get("decision") == "cannot tell yet":
+        return "Both answers are still possible", 0, capital(why)
+    return f"How sure: {found['level']}", level, capital(why)
+
+
+def _without_label(sentence: str, label: str) -> str:
+    """The sentence without a decision in front of it: the label beside it says that already."""
+    return capital(sentence.removeprefix(f"{label}: "))
+
+
+def plain_sentence(run: StoredRun) -> str:
+    """What is known of the outputs where there is no verdict."""
+    if run.candidate is None:
+        return "No outputs were scored in this run."
+    scored = run.results["quality"][run.candidate]
+    if not scored.get("n"):
+        return NOTHING_SCORED
+    share = say.percent((scored.get("acceptable") or {}).get("share"))
+    if run.baseline is None:
+        return f"{share} of the {say.count(scored.get('n'))} outputs of {named(run.candidate)} are acceptable."
+    return f"{share} of the outputs of {named(run.candidate)} are acceptable; the variants were scored, not compared."
+
+
+def _plain_doubt(run: StoredRun) -> str:
+    if run.candidate is None or not run.results["quality"][run.candidate].get("n"):
+        return "Without a single score nothing here says which way is better."
+    if run.baseline is None:
+        return "One variant alone says nothing about whether another way would do better."
+    return "No doubt was recorded with this run; the ranges beside the numbers are what is known."
+
+
+def _next_step(run: StoredRun, verdict: Mapping[str, Any]) -> str:
+    """One thing to do: the verdict's own, or a word for scores alone."""
+    if verdict:
+        return str(verdict.get("next") or "")
+    if run.candidate is not None and not run.results["quality"][run.candidate].get("n"):
+        return "Get the outputs that are missing, then run again."
+    return "Score a second way of answering the same requests, so that there is something to compare."

@@ -1,0 +1,161 @@
+"""The settings that move the result, each with where it comes from: stated, a default, a rule, or measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...core import unbroken as say
+from ..words import is_number, mapping
+
+__all__ = ["DEFAULTS", "Setting", "settings_of"]
+
+# What holds where nobody states it; a test holds them against the commands' own.
+DEFAULTS: dict[tuple[str, str], Any] = {
+    ("curate", "near_duplicate"): 0.8,
+    ("curate", "keep"): "best style",
+    ("curate", "conflicts"): "quarantine",
+    ("evaluate", "margin"): 0.03,
+    ("evaluate", "max_pairs"): None,
+}
+# Setting, its words, what it decides; the value and the source come from the results.
+_OUTPUTS = {
+    "max_new_tokens": ("Longest answer", "a longer one is cut and fails"),
+    "temperature": ("Temperature", "how much chance is in the answers"),
+    "samples": ("Answers per request", "more show how steady a variant is"),
+}
+_TRAINING = {
+    "max_pairs": ("Training pairs at most", "how many of the pairs were learnt"),
+    "epochs": ("Times that each pair is seen", "more learn more, and more by heart"),
+    "learning_rate": ("Learning rate", "how far each step goes"),
+    "rank": ("Rank of the added weights", "how much can be learnt"),
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting with its value; `source` is stated, default, by rule or measured."""
+
+    key: str
+    words: str
+    value: str
+    source: str
+    decides: str
+
+
+def settings_of(results: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Setting]:
+    """The settings that this run's results rest on; those whose value is not known are left out."""
+    config = mapping(facts.get("config"))
+    found = [
+        *_data(results, config),
+        *_training(results, config),
+        *_evaluation(results, config, known=bool(facts)),
+        _seed(facts),
+        _used(mapping(results.get("provenance"))),
+    ]
+    return [setting for setting in found if setting is not None]
+
+
+def _data(results: Mapping[str, Any], config: Mapping[str, Any]) -> list[Setting | None]:
+    data = mapping(results.get("data"))
+    if not data:
+        return []
+    threshold = mapping(data.get("near_duplicate")).get("threshold")
+    conflicts = _value(config, "curate", "conflicts")
+    keep = _value(config, "curate", "keep")
+    words = {
+        "near_duplicate": ("Alike from", f"{threshold:g}" if is_number(threshold) else None, "what counts as a repeat"),
+        "keep": ("Which copy stays", keep, "what is learnt where rows repeat each other"),
+        "conflicts": ("Rows that contradict each other", conflicts, "whether a person must look first"),
+    }
+    return [
+        Setting(f"curate.{key}", name, str(value), _source(config, "curate", key), decides)
+        for key, (name, value, decides) in words.items()
+        if value is not None
+    ]
+
+
+def _training(results: Mapping[str, Any], config: Mapping[str, Any]) -> list[Setting | None]:
+    training = mapping(results.get("training"))
+    settings = mapping(training.get("settings"))
+    ruled = training.get("by_rule")
+    found: list[Setting | None] = []
+    for key, (words, decides) in _TRAINING.items():
+        value = settings.get(key)
+        if not is_number(value):
+            continue
+        source = "by rule" if isinstance(ruled, list) and key in ruled else _source(config, "train", key)
+        found.append(Setting(f"train.{key}", words, say.stated(value), source, decides))
+    return found
+
+
+def _evaluation(results: Mapping[str, Any], config: Mapping[str, Any], *, known: bool) -> list[Setting | None]:
+    variants = {name: mapping(how) for name, how in mapping(results.get("variants")).items()}
+    found: list[Setting | None] = []
+    if known and results.get("verdict"):
+        margin = _value(config, "evaluate", "margin")
+        if is_number(margin):
+            decides = "how much worse still counts as not worse"
+            found.append(
+                Setting(
+                    "evaluate.margin", "Margin", _bare_points(margin), _source(config, "evaluate", "margin"), decides
+                )
+            )
+    for key, (words, decides) in _OUTPUTS.items():
+        values = {name: mapping(how.get("settings")).get(key) for name, how in variants.items()}
+        said = _each({name: _plain(value) for name, value in values.items() if value is not None})
+        if said:
+            found.append(Setting(f"evaluate.{key}", words, said, _source(config, "evaluate", key), decides))
+    shots = {name: how.get("few_shot") for name, how in variants.items() if how.get("source") != "outputs"}
+    if any(shots.values()):
+        said = _each({name: str(n) for name, n in shots.items() if n})
+        stated = any("few_shot" in mapping(mapping(config.get("evaluate")).get(name)) for name in shots)
+        source = "stated" if stated else "default"
+        found.append(Setting("evaluate.few_shot", "Examples in the prompt", said, source, "how strong the prompt is"))
+    tested = mapping(mapping(results.get("data")).get("tested"))
+    if is_number(tested.get("pairs")) and is_number(tested.get("of")):
+        value = f"{say.count(tested['pairs'])} of {say.count(tested['of'])}"
+        source = _source(config, "evaluate", "max_pairs")
+        found.append(Setting("evaluate.max_pairs", "Test requests used", value, source, "how narrow the ranges are"))
+    return found
+
+
+def _seed(facts: Mapping[str, Any]) -> Setting | None:
+    if not is_number(facts.get("seed")):
+        return None
+    source = "stated" if facts.get("seed_stated") else "default"
+    return Setting("seed", "Seed", str(facts["seed"]), source, "every draw by chance")
+
+
+def _used(origin: Mapping[str, Any]) -> Setting | None:
+    used = origin.get("test_set_used")
+    if not is_number(used):
+        return None
+    times = "once" if used == 1 else f"{say.count(used)} times"
+    return Setting(
+        "test_set_used", "Test set used", times, "measured", "each further use makes it look better than it is"
+    )
+
+
+def _value(config: Mapping[str, Any], table: str, key: str) -> Any:
+    return mapping(config.get(table)).get(key, DEFAULTS.get((table, key)))
+
+
+def _source(config: Mapping[str, Any], table: str, key: str) -> str:
+    return "stated" if key in mapping(config.get(table)) else "default"
+
+
+def _each(values: Mapping[str, str]) -> str:
+    """One value where all variants have it, else each with its variant."""
+    if not values:
+        return ""
+    return next(iter(values.values())) if len(set(values.values())) == 1 and len(values) > 1 else ", ".join(
+        f"{name}: {value}" for name, value in values.items()
+    )  # fmt: skip
+
+
+def _plain(value: Any) -> str:
+    return "as long as the training outputs need" if value == "auto" else say.stated(value)
+
+
+def _bare_points(share: float) -> str:
+    return say.points(share)

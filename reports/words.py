@@ -1,0 +1,123 @@
+"""Texts as a page sets them: variants by name, typographic quotes, commands apart, no folders of the machine."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeGuard
+
+from ..core import Row, row_text
+from ..core import unbroken as say
+from ..evaluate import variant_name
+
+__all__ = [
+    "capital",
+    "date_words",
+    "finite",
+    "is_number",
+    "mapping",
+    "named",
+    "printable",
+    "sentence",
+    "share_text",
+    "short",
+    "typeset",
+    "typeset_parts",
+    "without_folders",
+]
+
+LARGEST = 1e15  # nothing that is counted here is larger
+TEXT = 280  # characters of a text that a row of a table shows
+_QUOTED = re.compile(r'"([^"]*)"')
+_MINUS = re.compile(r"(?<![\w.)\]-])-(?=\d)")  # of a number, never of a range, a date or an option
+# What no page can hold: control characters (but tab and line ends), lone surrogates, noncharacters.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+# An absolute path of at least two parts: POSIX, a file URL, a drive's or a server's. What stands before it keeps web
+# addresses and fractions out.
+_BEFORE = r"(?:^|(?<=[\s(\[{\"'“‘=,;]))"
+_PART = r"[^\s/\\\"'“”‘’<>|,;]+"
+_PATH = re.compile(rf"{_BEFORE}(?:(?:file://)?/{_PART}/(?:{_PART}/?)*|(?:[A-Za-z]:|\\)\\{_PART}(?:\\{_PART})*\\?)")
+
+
+def named(name: str | None) -> str:
+    """`the tuned model`; a name that says nothing of what it is stands in quotes: `“rival”`."""
+    return typeset(variant_name(str(name)))
+
+
+def capital(text: str) -> str:
+    """The text with a capital at its start."""
+    return text[:1].upper() + text[1:]
+
+
+def sentence(text: str) -> str:
+    """The text as a sentence: a capital at its start, a full stop where it has no end of its own."""
+    return capital(text) if not text or text.endswith((".", "!", "?", "…")) else f"{capital(text)}."
+
+
+def short(text: str, most: int = TEXT) -> str:
+    """The text on one line, cut where it is long."""
+    flat = " ".join(text[: 20 * most].split())
+    return flat if len(flat) <= most else flat[: most - 1] + "…"
+
+
+def typeset(text: object) -> str:
+    """`"rival" is -3 points` as `“rival” is −3 points`."""
+    return _MINUS.sub("−", _QUOTED.sub(r"“\1”", str(text)))
+
+
+def typeset_parts(text: str) -> list[tuple[str, bool]]:
+    """The text in pieces, each with whether it stood between backticks: what is to be typed stays as it is.
+
+    >>> typeset_parts('Set `baseline = "b"`.')
+    [('Set ', False), ('baseline = "b"', True), ('.', False)]
+    """
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:  # a lone backtick is none that opens a command
+        return [(typeset(text), False)]
+    parts = ((piece if odd % 2 else typeset(piece), bool(odd % 2)) for odd, piece in enumerate(pieces))
+    return [(piece, typed) for piece, typed in parts if piece]
+
+
+def without_folders(text: str) -> str:
+    r"""The text with each absolute path cut to its last part: a report is forwarded, a disk's layout is not.
+
+    >>> without_folders("the adapter fits /home/ann/models/small only")
+    'the adapter fits small only'
+    >>> without_folders(r"C:\Users\ann\pairs.jsonl"), without_folders("https://example.org/a/b")
+    ('pairs.jsonl', 'https://example.org/a/b')
+    """
+    return _PATH.sub(lambda match: re.split(r"[/\\]", match.group().rstrip("/\\"))[-1], text)
+
+
+def printable(text: str) -> str:
+    """The text with a replacement character for each that no page can hold."""
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def date_words(created: Any) -> str:
+    """`25 November 2026` of an ISO time; anything else as it is."""
+    try:
+        moment = datetime.fromisoformat(str(created))
+    except ValueError:
+        return str(created or "")
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def share_text(found: Mapping[str, Any] | None, key: str = "share") -> str:
+    """A share of a run with its range: `38% (28 to 49%)`."""
+    found = found or {}
+    return row_text(Row(key, "", found.get(key), "share", found.get("low"), found.get("high")), say)
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether this is a number that can be said or drawn."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
+
+
+def finite(value: Any) -> float | None:
+    """A number of a run that can be said or drawn; None for anything else."""
+    return value if is_number(value) else None
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A part of a run that may be missing or something else; empty then."""
+    return value if isinstance(value, Mapping) else {}

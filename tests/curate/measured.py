@@ -1,0 +1,42 @@
+"""Pairs on their way through curating, as far as a test looks at them: measured, checked, masked."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from tuneworth.core import Clock
+from tuneworth.curate import Asked, CurateSettings, RawPairs
+from tuneworth.curate.check.rows import Checked, examine, judge
+from tuneworth.curate.jobs.tasks import InMemory, Table
+from tuneworth.curate.match.corpus import Corpus
+from tuneworth.curate.read.pairs import ReadParts
+from tuneworth.curate.steps import prepare
+from tuneworth.style import StyleSchema
+
+
+def corpus_of(pairs: pl.DataFrame, identifiers: Collection[str] = ()) -> Corpus:
+    """The corpus of a pair table."""
+    job = InMemory()
+    raw = RawPairs(pairs, pl.DataFrame(), "", None, len(pairs))
+    return prepare(
+        job, ReadParts.of(job, raw), Asked(None, CurateSettings(), identifiers), buckets=1, clock=Clock({})
+    ).corpus
+
+
+def check_rows(
+    pairs: pl.DataFrame,
+    style: StyleSchema | None,
+    *,
+    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
+) -> Checked:
+    """What quality and style say about a pair table in one piece."""
+    return judge([examine(pairs, style, count_tokens)], pairs)
+
+
+def mask_pairs(raw: RawPairs) -> RawPairs:
+    """The pairs masked, as they go on."""
+    job = InMemory()
+    asked = Asked(None, CurateSettings(mask=True))
+    ready = prepare(job, ReadParts.of(job, raw), asked, buckets=1, clock=Clock({}))
+    return replace(ready.raw, pairs=job.read([Table("measure", 0, "pairs")]))

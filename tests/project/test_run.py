@@ -1,0 +1,129 @@
+"""A run, opened: its tables are read once, and it prints what it came to."""
+
+import json
+import re
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tuneworth import DataError, GateFailed, Run, curate_project, evaluate_run, run_project
+from tuneworth.evaluate import variants as planning
+
+module = import_module("tuneworth.project.run")
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each split was read as a table."""
+    counts: Counter[str] = Counter()
+    read = module.read_split
+
+    def counted(run: Path, split: str) -> pl.DataFrame:
+        counts[split] += 1
+        return read(run, split)
+
+    monkeypatch.setattr(module, "read_split", counted)
+    return counts
+
+
+def test_splits_are_read_through_a_run_alone() -> None:
+    files = [file for folder in ("project", "cli") for file in (ROOT / folder).rglob("*.py")]
+    users = [file.name for file in files if re.search(r"\bread_split\b", file.read_text(encoding="utf-8"))]
+    assert users == ["run.py"]
+
+
+def test_a_whole_run_reads_each_split_once_and_chooses_its_examples_once(
+    project: Path, parsed: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = []
+    choose = planning.choose_examples
+
+    def counted(train: pl.DataFrame, count: int, *, seed: int) -> Any:
+        if count and len(train):
+            chosen.append(count)
+        return choose(train, count, seed=seed)
+
+    monkeypatch.setattr(planning, "choose_examples", counted)
+    file = project / "tuneworth.toml"
+    file.write_text(file.read_text().replace("few_shot = 0", "few_shot = 1").replace("max_pairs = 6", "max_pairs = 2"))
+    run = run_project(project)
+    assert (parsed, chosen) == ({"train": 1, "validation": 1, "test": 1}, [1])
+    assert set(run.results["quality"]) == {"plain", "prompted", "tuned"}
+
+
+def test_a_table_is_read_once_until_its_file_changes(labels: Path, parsed: Counter[str]) -> None:
+    curate_project(labels)
+    run = Run(labels)
+    assert run.train is run.train
+    assert parsed == {"train": 1}
+    file = run.folder / "curate" / "train.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(lines[:-1]), encoding="utf-8")
+    assert len(run.train) == len(lines) - 1
+
+
+def test_the_tables_of_a_run_are_those_of_its_files(labels: Path) -> None:
+    curate_project(labels)
+    run = evaluate_run(labels)
+    counts = run.curation["splits"]
+    assert {name: len(getattr(run, name)) for name in counts} == counts
+    assert run.ledger.equals(pl.read_parquet(run.folder / "curate" / "ledger.parquet"))
+    assert run.results == json.loads((run.folder / "results.json").read_text(encoding="utf-8"))
+    assert Run(labels).results == run.results
+    assert run.outputs.group_by("variant").len().sort("variant").rows() == [
+        ("prompted", counts["test"]), ("tuned", counts["test"])
+    ]  # fmt: skip
+
+
+def test_what_has_not_happened_yet_is_empty(labels: Path) -> None:
+    run = curate_project(labels)
+    assert (run.results, len(run.outputs)) == ({}, 0)
+    (labels / "runs" / "later").mkdir()
+    (labels / "runs" / "later" / "run.json").write_text('{"seed": 3}', encoding="utf-8")
+    bare = Run(labels / "runs" / "later")
+    assert (bare.curation, bare.seed) == ({}, 3)
+    assert "Nothing was curated" in repr(bare)
+    with pytest.raises(DataError):
+        _ = bare.train
+
+
+def test_a_damaged_summary_is_named(labels: Path) -> None:
+    run = curate_project(labels)
+    (run.folder / "curate" / "summary.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DataError, match=r"summary\.json cannot be read"):
+        _ = Run(run.folder).curation
+
+
+def test_a_run_prints_counts_and_then_its_verdict(labels: Path) -> None:
+    run = curate_project(labels)
+    assert "60 rows read: 60 kept" in repr(run)
+    assert "<table" in run._repr_html_()
+    judged = evaluate_run(labels)
+    assert judged.results["verdict"]["sentence"].split()[0] in repr(judged)
+    assert "acceptable, tuned: 100%" in repr(judged)
+
+
+def test_nothing_of_the_data_is_html_in_a_notebook(labels: Path) -> None:
+    pairs = labels / "pairs.jsonl"
+    pairs.write_text(pairs.read_text(encoding="utf-8").replace("Box with", "Box <script>alert(1)</script> with"))
+    run = curate_project(labels)
+    assert run.train["output"].str.contains("<script>").all()
+    assert "<script>alert" not in run._repr_html_()
+    assert "&lt;script&gt;" in run._repr_html_()
+
+
+def test_gates_are_checked_when_asked_for_and_from_the_stored_results(labels: Path) -> None:
+    curate_project(labels)
+    run = evaluate_run(
+        labels, gates=["quality.tuned.acceptable.share >= 0.9", "quality.prompted.acceptable.share > 0.9"]
+    )
+    assert [gate["holds"] for gate in run.results["gates"]] == [True, False]
+    for each in (run, Run(labels)):
+        with pytest.raises(GateFailed, match=r"prompted\.acceptable\.share > 0\.9: it is 0"):
+            each.check_gates()
+    evaluate_run(labels, gates=["quality.tuned.acceptable.share >= 0.9"]).check_gates()

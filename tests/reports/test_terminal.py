@@ -1,0 +1,95 @@
+"""A run's answers in a terminal: the sentences of the verdict, the rows of the page, in lines that fit."""
+
+import pytest
+
+from tuneworth.evaluate import decide
+from tuneworth.reports import curated_text, verdict_text
+
+from ..evaluate.situations import costs, situation
+
+HOSTED = {"hourly": 2.5, "requests_per_second": 2, "fixed_tokens": 0, "input_tokens": 150, "output_tokens": 150}
+
+
+def told(roi=None, **parts):
+    results = situation(roi=roi or costs(), **parts) | {"tokens": {}}
+    return verdict_text(results | {"verdict": decide(results)})
+
+
+def test_it_says_how_sure_between_the_sentence_and_the_numbers():
+    lines = told().splitlines()
+    sure = next(number for number, line in enumerate(lines) if line.startswith("How sure? High: in practically every"))
+    assert lines[0].startswith("Fine-tune: the tuned model")
+    assert lines[sure - 1] == ""
+    assert sure < lines.index("Acceptable outputs                 prompted: 70% (63 to 76%)")
+    assert any(line.startswith("Strongest reason for doubt: ") for line in lines)
+
+
+def test_no_line_is_wider_than_a_terminal():
+    assert max(map(len, told().splitlines())) <= 80
+    assert " ".join(told().split()).count("it pays back in 16 days (12 to 25 days).") == 1
+
+
+def test_the_three_numbers_are_those_of_the_page():
+    text = " ".join(told().split())
+    for said in ("Test requests 200", "tuned: 94% (90 to 97%)", "+24 points", "Cost per acceptable output prompted: 0.00893 EUR",
+                 "Payback 16 days (12 to 25 days)", "likely within 90 days"):  # fmt: skip
+        assert said in text, said
+
+
+def test_a_machine_of_ones_own_is_not_free():
+    text = " ".join(told(costs() | {"tuned": HOSTED}).split())
+    assert "tuned: 0.0128 EUR" in text  # 60 EUR / (5,000 requests x 94%)
+    assert "machines included, at 5,000 requests a day" in text
+
+
+def test_a_machine_without_a_volume_has_its_day_beside_the_cost():
+    assert "tuned: 0 EUR (and 60 EUR a day for its machines)" in " ".join(told(costs(None) | {"tuned": HOSTED}).split())
+
+
+def test_a_word_of_a_sentence_longer_than_a_line_stays_whole_and_a_name_beside_a_number_is_cut():
+    name = "x" * 200
+    text = told(others={name: 1.0})
+    assert f'"{name}"' in text
+    assert max(len(line) for line in text.splitlines() if name not in line) <= 80
+
+
+def test_a_verdict_of_an_older_run_needs_no_confidence():
+    results = situation(roi=costs()) | {"tokens": {}}
+    verdict = decide(results)
+    del verdict["confidence"]
+    assert "How sure" not in verdict_text(results | {"verdict": verdict})
+
+
+SUMMARY = {
+    "rows_read": 10, "outcomes": {"kept": 8, "duplicate": 2}, "rules": {"exact_duplicate": 2},
+    "splits": {"train": 5, "validation": 1, "test": 2}, "references_failing": {"test": 1}, "split_notes": ["A note."],
+    "certificate": {"threshold": 0.8, "pairs_at_or_above": 0, "siblings_at_or_above": 1}, "overrides": {"applied": 0},
+    "near_duplicate": {"threshold": 0.8}, "threshold_table": None,
+}  # fmt: skip
+PAIR = {
+    "id": "a",
+    "other_id": "b",
+    "similarity": 0.81,
+    "input": "i",
+    "other_input": "j",
+    "output": "o",
+    "other_output": "p",
+}
+
+
+@pytest.mark.parametrize(("table", "shown"), [
+    (None, 0),
+    ([{"threshold": 0.8, "dropped": 2, "conflicts": 0, "example": PAIR},
+      {"threshold": 0.9, "dropped": 1, "conflicts": 0, "example": PAIR},
+      {"threshold": 0.95, "dropped": 0, "conflicts": 0, "example": None}], 1),
+])  # fmt: skip
+def test_curating_says_what_became_of_the_rows_and_each_borderline_pair_once(table, shown):
+    lines = curated_text(SUMMARY | {"threshold_table": table}).splitlines()
+    assert lines[:5] == [
+        "10 rows read: 8 kept; 2 duplicate", "  by rule: exact_duplicate 2", "splits: 5 train, 1 validation, 2 test",
+        "  1 of test breaks a rule: it stays, since a test chosen by its answers would be easy", "  A note.",
+    ]  # fmt: skip
+    said = " ".join(lines[5:])
+    assert "No held-out request has a training example with the same facts at a similarity of 0.8 or more." in said
+    assert said.count('goes for "b"') == shown
+    assert ("At 0.80" in said) == bool(shown)

@@ -1,0 +1,76 @@
+"""What the processor at hand can do, and that both kinds train and generate in bfloat16: with packed weights and without."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tuneworth.train import format_notices, packed_product
+from tuneworth.train.model.precision import UNPACKED, WORTH_IT, fastest_dtype, packs_bfloat16, product_rate
+
+TRAIN_AND_GENERATE = """
+import json, sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from tuneworth.evaluate.outputs.generate import generate
+from tuneworth.train import TrainSettings, chat_messages, fit, load_model, preflight
+
+folder, out = map(Path, sys.argv[1:])
+pairs = [{"id": str(n), "input": f"part {n}", "output": f"number {n}"} for n in range(8)]
+settings = TrainSettings(rank=4, alpha=8, max_steps=3, batch_size=4, learning_rate=1e-2, dtype="bfloat16")
+model = load_model(str(folder), dtype="bfloat16")
+planned = preflight(pairs, pairs[:2], model=model, settings=settings)
+result = fit(pairs, pairs[:2], model=model, settings=settings, out=out)
+texts = generate(model, [chat_messages("part 1")], adapter=result.adapter, max_new_tokens=8)
+print(json.dumps({"plan": planned.notices, "fit": result.notices, "loss": result.train_loss, "texts": len(texts)}))
+"""
+LIMITED = {"ONEDNN_MAX_CPU_ISA": "AVX2"}  # oneDNN's own switch: the operations fail as on a processor with AVX2 alone
+
+
+def test_the_probe_says_whether_packing_works_here() -> None:
+    weight = torch.randn(48, 32).bfloat16()
+    if packs_bfloat16():
+        x = torch.randn(7, 32).bfloat16()
+        torch.testing.assert_close(packed_product(weight, rows=8)(x, None), x @ weight.T, rtol=0.02, atol=0.1)
+    else:
+        with pytest.raises((RuntimeError, AttributeError)):
+            packed_product(weight, rows=8)
+
+
+def test_a_notice_says_when_bfloat16_is_computed_without_packed_weights() -> None:
+    expected = () if packs_bfloat16() else (UNPACKED,)
+    assert format_notices(torch.bfloat16, device="cpu") == expected
+    assert format_notices(torch.float32, device="cpu") == format_notices(torch.bfloat16, device="cuda") == ()
+
+
+def test_either_kind_of_processor_trains_and_generates_in_bfloat16(tiny_folder: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-c", TRAIN_AND_GENERATE, str(tiny_folder)]
+    found: list[dict[str, Any]] = []
+    for name, limit in [("here", {}), ("limited", LIMITED)]:
+        environment = {**os.environ, **limit}
+        done = subprocess.run([*words, str(tmp_path / name)], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads(done.stdout))
+    here, limited = found
+    assert (UNPACKED in here["plan"]) == (UNPACKED in here["fit"]) == (not packs_bfloat16())
+    if platform.machine() == "x86_64":  # oneDNN heeds the limit nowhere else
+        assert UNPACKED in limited["plan"]
+        assert UNPACKED in limited["fit"]
+    assert limited["loss"] == pytest.approx(here["loss"], rel=0.03)
+    assert here["texts"] == limited["texts"] == 1
+
+
+def test_the_number_format_follows_the_measurement() -> None:
+    ratio = product_rate(torch.bfloat16) / product_rate(torch.float32)
+    if ratio > 1.5 * WORTH_IT:
+        assert fastest_dtype("cpu") == torch.bfloat16
+    elif ratio < WORTH_IT / 1.5:
+        assert fastest_dtype("cpu") == torch.float32
+    assert fastest_dtype("cpu") in (torch.bfloat16, torch.float32)
