@@ -20,14 +20,14 @@ __all__ = [
 
 
 class Clock:
-    """Seconds per step: each lap records the time since the previous one."""
+    """Seconds per step: each lap adds the time since the previous one."""
 
     def __init__(self, seconds: dict[str, float]) -> None:
         self.seconds = seconds
         self._last = time.perf_counter()
 
     def lap(self, step: str) -> None:
-        """Add the seconds since the last lap to this step's."""
+        """Add the seconds since the previous lap to this step."""
         now = time.perf_counter()
         self.seconds[step] = self.seconds.get(step, 0.0) + now - self._last
         self._last = now

@@ -140,7 +140,7 @@ def test_a_part_that_kills_every_worker_ends_with_what_was_kept(
             raced(PROMPTED, actors.loaded, tmp_path / "store", write=actors.write)
     finally:
         actors.close()
-    assert sum("a worker was lost and is started anew" in line for line in said) == 1
+    assert sum("a worker was lost and is being restarted" in line for line in said) == 1
 
 
 def test_a_model_that_no_node_reaches_is_one_error_with_the_node(ray: Any) -> None:
