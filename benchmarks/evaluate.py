@@ -25,7 +25,7 @@ SIZES = (2_000, 20_000, 100_000)  # outputs of each variant
 STEPS = {
     "read pairs and outputs": ("tuneworth.project.collected", ("_pairs", "read_outputs")),
     "checks and shares": ("tuneworth.evaluate.evaluation", ("score_outputs", "_written")),
-    "likeness": ("tuneworth.evaluate.evaluation", ("item_likeness",)),
+    "likeness": ("tuneworth.evaluate.evaluation", ("item_similarity",)),
     "intervals, lengths": ("tuneworth.evaluate.evaluation", ("quality_of",)),
     "two-sample test": ("tuneworth.evaluate.scores.quality", ("two_sample",)),
     "comparison": ("tuneworth.evaluate.evaluation", ("compare_variants",)),

@@ -20,12 +20,17 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from tuneworth.evaluate import compare, decide, read_roi, share_interval
-from tuneworth.evaluate.money.draws import draw_values
-from tuneworth.evaluate.money.options import read_plan
-from tuneworth.evaluate.money.quantities import MeasuredVariant, collect_quantities
-from tuneworth.evaluate.money.uncertainty import outcomes
-from tuneworth.evaluate.verdict.flips import carrying_failure_cost
+from tuneworth.evaluate import compare, decide, share_interval
+from tuneworth.evaluate.money import (
+    Account,
+    MeasuredVariant,
+    carrying_failure_cost,
+    collect_quantities,
+    conditions_of,
+    draw_values,
+    outcomes,
+    read_roi,
+)
 
 CASES = (8, 20, 50, 100, 200, 500)
 MARGIN, TARGET, HORIZON = 0.03, 90, 365
@@ -158,15 +163,17 @@ def money_of(settings: Any, measured: dict[str, MeasuredVariant], groups: np.nda
     quantities = collect_quantities(settings, names, measured, None, today=datetime(2026, 11, 1, tzinfo=UTC).date())
     values = {key: quantity.value for key, quantity in quantities.items() if quantity.value is not None}
     drawn = draw_values(quantities, groups=groups, seed=0, draws=DRAWS)
-    found = outcomes(drawn, settings, *names)
+    conditions = conditions_of(settings, *names)
+    account, drawn = Account(values, conditions), Account(drawn, conditions, "drawn")
+    found = outcomes(drawn)
     unset = settings.failures == "ignore"
     return {
         "currency": "EUR", "baseline": "prompted", "candidate": "tuned",
         "variants": {name: {"effective_cost_per_request": None} for name in names},
         "requests_per_day": float(values["requests_per_day"]), "saving_per_request": 0.0, "missing": [],
-        "investment": float(read_plan(values, settings).investment), "payback_days": None, "npv": None,
+        "investment": float(account.value("investment")), "payback_days": None, "npv": None,
         "target_payback_days": TARGET, "failures": settings.failures, "failure_cost": settings.failure_cost,
-        "carrying_failure_cost": carrying_failure_cost(values, settings, *names, drawn=drawn) if unset else None,
+        "carrying_failure_cost": carrying_failure_cost(account, drawn) if unset else None,
         **found,
     }  # fmt: skip
 

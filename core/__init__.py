@@ -1,4 +1,4 @@
-"""What everything stands on: errors, settings, atomic files, numbers as text, progress, console."""
+"""What the other folders build on: errors, settings, atomic files, numbers as text, progress, console."""
 
 from .console import FIRST_ROWS, Talk, printable, quoted_page
 from .errors import ConfigError, DataError, GateFailed, InputError, ModelError, RunBroken, TuneworthError
@@ -6,7 +6,7 @@ from .files import disk_refusal, disk_refusals, free_bytes, read_object, sha256_
 from .numbers import MINUS, NBSP, NEVER, UNKNOWN, kept_together, roughly, say, unbroken
 from .progress import Clock, Progress, Say, peak_bytes, reset_peak, silent
 from .rows import Row, filled, range_text, row_lines, row_text, value_text
-from .settings import build_settings, key_of, misfits, nearest, read_toml, said, unknown_keys
+from .settings import build_settings, key_of, misfits, nearest, read_toml, shown_value, unknown_keys
 
 __all__ = [
     "FIRST_ROWS",
@@ -45,9 +45,9 @@ __all__ = [
     "roughly",
     "row_lines",
     "row_text",
-    "said",
     "say",
     "sha256_file",
+    "shown_value",
     "silent",
     "unbroken",
     "unknown_keys",

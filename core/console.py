@@ -1,4 +1,4 @@
-"""What a program says: the answer on standard output, progress and warnings on standard error."""
+"""Output of a program: the answer on standard output, progress and warnings on standard error."""
 
 import html
 import json
@@ -12,10 +12,10 @@ from typing import Any
 __all__ = ["FIRST_ROWS", "Talk", "printable", "quoted_page"]
 
 FIRST_ROWS = 5  # of a table, where a result prints itself
-Advance = Callable[[int, int, str], None]  # done, of how many, what to show beside
+Advance = Callable[[int, int, str], None]  # done, total, text next to the bar
 
 # Controls but tab and line feed; line and paragraph separators; marks, embeddings, overrides and isolates of direction;
-# byte order marks; surrogates; tag characters, in which text can be hidden.
+# byte order marks; surrogates; tag characters, which can hide text.
 _UNSAFE = re.compile(
     "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff\\ud800-\\udfff\\U000e0000-\\U000e007f]"
 )
@@ -23,7 +23,7 @@ _UNSAFE = re.compile(
 
 @dataclass(frozen=True)
 class Talk:
-    """Whether a machine listens (`json`), whether to keep quiet, and the seed and debug options that all commands take."""
+    """Prints for people or machines (`json`), or `quiet`; holds the seed and debug options that all commands take."""
 
     json: bool = False
     quiet: bool = False
@@ -32,22 +32,22 @@ class Talk:
     debug: bool = False
 
     def note(self, text: str) -> None:
-        """A line of progress or a warning, on standard error."""
+        """Print progress or a warning to standard error."""
         if not self.quiet:
             print(printable(text), file=sys.stderr, flush=True)
 
     def answer(self, text: str, data: Any) -> None:
-        """The command's result: `text` for people, or `data` alone for machines."""
+        """Print the command's result: `text` for people, or only `data` for machines."""
         print(_json(data) if self.json else printable(text), flush=True)
 
     def next(self, text: str) -> None:
-        """The last line: the next step."""
+        """Print the next step as the last line."""
         if not self.json and not self.quiet:
             print(f"\nNext: {printable(text)}", flush=True)
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Advance]:
-        """A bar with rate and time left on a terminal; elsewhere nothing, so that logs stay readable."""
+        """A bar with progress and remaining time on a terminal; nothing elsewhere, so that logs stay readable."""
         if self.quiet or not sys.stderr.isatty():
             yield lambda done, total, beside: None
             return
@@ -71,12 +71,12 @@ class Talk:
 
 
 def printable(text: str) -> str:
-    """The text with control characters shown as such: what stands in data must not steer a terminal.
+    """The text with control characters escaped, so that data cannot control a terminal.
 
-    Also shown: what turns the direction of writing, or cannot be seen and is no part of a word, and what cannot be
-    written at all.
+    Also escaped: characters that change the direction of writing, invisible ones that are not part of a word, and
+    surrogates, which cannot be encoded.
     """
-    return _UNSAFE.sub(_shown, text)
+    return _UNSAFE.sub(_escaped, text)
 
 
 def quoted_page(text: str, table: Any = None) -> str:
@@ -86,10 +86,10 @@ def quoted_page(text: str, table: Any = None) -> str:
 
 
 def _json(data: Any) -> str:
-    """JSON in which the same characters stand as its own escapes, so that a terminal is safe here too."""
-    return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], json.dumps(data, ensure_ascii=False, indent=2))
+    """JSON with the same characters in JSON escapes, so that it is safe for a terminal too."""
+    return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], json.dumps(data, ensure_ascii=False, indent=2))
 
 
-def _shown(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
     return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -1,4 +1,4 @@
-"""Everything that goes wrong in a way that a user can mend.
+"""Every error that a user can fix.
 
 TuneworthError
 ├── InputError          exit 2: the user's data or configuration is wrong
@@ -6,9 +6,9 @@ TuneworthError
 │   ├── DataError       a file of pairs or outputs
 │   └── ModelError      a model that is missing, incomplete or does not fit
 ├── GateFailed          exit 1: a --gate does not hold
-└── RunBroken           exit 3: the run broke off part-way; what was done is kept
+└── RunBroken           exit 3: the run stopped half-way; finished work is kept
 
-Programming errors stay `ValueError` and kin.
+Programming errors are `ValueError` and the like.
 """
 
 from collections.abc import Iterable
@@ -27,11 +27,11 @@ class InputError(TuneworthError):
 
     @classmethod
     def of(cls, problems: Iterable[str], *, where: str) -> "InputError":
-        """All problems of one file in one error, so that nobody mends them one run at a time."""
-        found = list(problems)
-        if len(found) == 1:
-            return cls(f"{where}: {found[0]}")
-        return cls(f"{where}: {len(found)} problems\n" + "\n".join(f"  - {problem}" for problem in found))
+        """One error with all problems of a file, so that a user can fix them in one go."""
+        listed = list(problems)
+        if len(listed) == 1:
+            return cls(f"{where}: {listed[0]}")
+        return cls(f"{where}: {len(listed)} problems\n" + "\n".join(f"  - {problem}" for problem in listed))
 
 
 class ConfigError(InputError):
@@ -53,6 +53,6 @@ class GateFailed(TuneworthError):
 
 
 class RunBroken(TuneworthError):
-    """The run broke off part-way; what was done is kept."""
+    """The run stopped half-way; finished work is kept."""
 
     exit_code = 3

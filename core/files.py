@@ -1,4 +1,4 @@
-"""A folder that appears whole or not at all, and what is said when the disk refuses."""
+"""Files and folders that are written completely or not at all, and messages for disk errors."""
 
 import errno
 import hashlib
@@ -31,16 +31,16 @@ __all__ = [
 
 
 _REFUSED = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
-_BY_RUST = re.compile(r"\(os error (\d+)\)")  # polars puts the number into the text alone
-_DEAD = 3600  # seconds without a change: a process of another machine that still writes there is not so slow
+_BY_RUST = re.compile(r"\(os error (\d+)\)")  # polars gives the number only in the text
+_DEAD = 3600  # seconds without a change after which a writer on another machine must be gone
 _MACHINE = f"{zlib.crc32(platform.node().encode(errors='replace')):08x}"
 
 
 @contextmanager
 def whole_folder(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
-    """A folder to write into, which takes the place of `folder` once the block is through.
+    """A folder to write into, which replaces `folder` when the block ends.
 
-    Until then what was there before is as it was, whatever happens. Files of other names than these move along.
+    Until then `folder` is unchanged, whatever happens. Its files with names other than `names` are carried over.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     _clear(folder)
@@ -50,8 +50,8 @@ def whole_folder(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
         yield part
         _exchange(folder, part, names)
     finally:
-        for own in (part, part.with_suffix(".old")):
-            shutil.rmtree(own, ignore_errors=True)
+        for leftover in (part, part.with_suffix(".old")):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _exchange(folder: Path, part: Path, names: tuple[str, ...]) -> None:
@@ -70,18 +70,18 @@ def _exchange(folder: Path, part: Path, names: tuple[str, ...]) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Take away what a killed process left beside the folder, and nothing that another one may be writing."""
+    """Remove what killed processes left next to the folder, but nothing that a live one may be writing."""
     for leftover in (*folder.parent.glob(f".{folder.name}.*.part"), *folder.parent.glob(f".{folder.name}.*.old")):
         if _is_dead(leftover):
             shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _is_dead(leftover: Path) -> bool:
-    """Whether the process that wrote there is gone: by its number where it ran here, else by the time since."""
+    """Whether the process that wrote there is gone: by its id if it ran on this machine, else by elapsed time."""
     machine, number = leftover.name.rsplit(".", 4)[1:3]
     if machine == _MACHINE and number.isdecimal() and os.name == "posix":
         try:
-            os.kill(int(number), 0)  # asks, and sends nothing
+            os.kill(int(number), 0)  # signal 0 only checks that it exists
         except ProcessLookupError:
             return True
         except OSError:
@@ -91,7 +91,7 @@ def _is_dead(leftover: Path) -> bool:
 
 
 def _changed(folder: Path) -> float:
-    """When something in the folder was last written, in seconds since 1970; now where it is gone meanwhile."""
+    """When the folder last changed, in seconds since 1970; now if it has just disappeared."""
     try:
         return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
     except OSError:
@@ -100,31 +100,31 @@ def _changed(folder: Path) -> float:
 
 @contextmanager
 def disk_refusals(place: Path) -> Iterator[None]:
-    """Turn a full disk, a quota or a missing right while writing into an error that says what to do."""
+    """Turn a full disk, a quota or missing permissions into an error that says what to do."""
     try:
         yield
     except (OSError, pl.exceptions.PolarsError) as error:
-        said = disk_refusal(error)
-        if said is None:
+        reason = disk_refusal(error)
+        if reason is None:
             raise
         raise RunBroken(
-            f"{place} cannot be written: {said}. Nothing half-written was left there.\n"
-            "Make room or name another folder; the same command then gives the same result."
+            f"{place} cannot be written: {reason}. No partial file was left there.\n"
+            "Free some space or use another folder, then run the same command again."
         ) from error
 
 
 def disk_refusal(error: Exception) -> str | None:
-    """In words what the disk refuses; None where the error is another one."""
+    """The reason for a disk error in words; None for any other error."""
     code = getattr(error, "errno", None)
-    if code is None and (found := _BY_RUST.search(str(error))):
-        code = int(found[1])
+    if code is None and (code_match := _BY_RUST.search(str(error))):
+        code = int(code_match[1])
     return os.strerror(code) if code in _REFUSED else None
 
 
 def write_whole(path: Path, data: str | bytes | Iterable[bytes]) -> None:
-    """Write under a temporary name in the same folder, then rename: a reader never sees a half-written file.
+    """Write under a temporary name in the same folder, then rename: a reader never sees a partial file.
 
-    What is large may come piece by piece.
+    Large data may be given in pieces.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -143,14 +143,14 @@ def sha256_file(path: Path) -> str:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; an empty one where there is none that can be read."""
+    """The object in a JSON file; an empty one if it cannot be read."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def free_bytes(place: Path) -> int:
-    """The free bytes of the disk on which a file or folder stands or would be written."""
+    """The free bytes on the disk of a file or folder, which need not exist yet."""
     return shutil.disk_usage(next(at for at in (place, *place.absolute().parents) if at.exists())).free

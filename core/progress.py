@@ -1,4 +1,4 @@
-"""Seconds per step."""
+"""Progress of a stage, seconds per step, and peak memory."""
 
 import re
 import sys
@@ -20,14 +20,14 @@ __all__ = [
 
 
 class Clock:
-    """Each lap gets the time since the last one."""
+    """Seconds per step: each lap adds the time since the previous one."""
 
     def __init__(self, seconds: dict[str, float]) -> None:
         self.seconds = seconds
         self._last = time.perf_counter()
 
     def lap(self, step: str) -> None:
-        """Add the seconds since the last lap to this step's."""
+        """Add the seconds since the previous lap to this step."""
         now = time.perf_counter()
         self.seconds[step] = self.seconds.get(step, 0.0) + now - self._last
         self._last = now
@@ -43,17 +43,17 @@ class Clock:
 
 
 Say = Callable[[str], None]
-_HASH = re.compile(r" [0-9a-f]{8}(?![0-9a-f])")  # in a stage's name: of what it depends on, nothing for people
+_HASH = re.compile(r" [0-9a-f]{8}(?![0-9a-f])")  # in a stage's name: the hash of its inputs, of no use to a reader
 _EVERY = 5.0  # seconds between two lines of one stage
 
 
 def silent(_line: str) -> None:
-    """Says nothing."""
+    """Discard the line."""
 
 
 @dataclass
 class Progress:
-    """The parts of one stage as they end; a line at most every five seconds, and one at the end."""
+    """Reports finished parts of one stage: a line at most every five seconds, and one at the end."""
 
     stage: str
     parts: int
@@ -63,40 +63,40 @@ class Progress:
     _done: int = 0
     _rows: int = 0
     _started: float = field(init=False)
-    _said: float = field(init=False)
+    _reported: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.stage = _HASH.sub("", self.stage)
-        self._started = self._said = self.clock()
+        self._started = self._reported = self.clock()
 
     def ended(self, rows: int) -> None:
-        """One more part is through, with this many rows."""
+        """Record one more finished part with this many rows."""
         self._done += 1
         self._rows += rows
         now = self.clock()
-        if now - self._said >= _EVERY and self._done + self.skipped < self.parts:
-            self._said = now
+        if now - self._reported >= _EVERY and self._done + self.skipped < self.parts:
+            self._reported = now
             self.say(self._line(now - self._started))
 
     def finish(self) -> None:
-        """Say how the stage went."""
+        """Report the finished stage."""
         seconds = self.clock() - self._started
         before = f" ({self.skipped} were done before)" if self.skipped else ""
         rate = f", {say.count(self._rows, 'row')} in {say.duration(seconds)}" if self._done else ""
         self.say(f"{self.stage}: {self.parts} of {self.parts} parts{before}{rate}")
 
     def _line(self, seconds: float) -> str:
-        left = (self.parts - self.skipped - self._done) * seconds / self._done
+        remaining = (self.parts - self.skipped - self._done) * seconds / self._done
         rate = self._rows / seconds if seconds else 0
         done = f"{self._done + self.skipped} of {self.parts} parts, {say.count(self._rows, 'row')}"
-        return f"{self.stage}: {done}, {say.count(round(rate))} rows/s, about {say.duration(left)} left"
+        return f"{self.stage}: {done}, {say.count(round(rate))} rows/s, about {say.duration(remaining)} left"
 
 
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def reset_peak() -> None:
-    """Let the high-water mark start anew, where the system allows that (Linux)."""
+    """Reset the peak, where the system supports it (Linux)."""
     try:
         _RESET.write_text("5")
     except OSError:
@@ -104,7 +104,7 @@ def reset_peak() -> None:
 
 
 def peak_bytes() -> int | None:
-    """Bytes of resident memory at the most since the reset, else since the process began; None where nothing says."""
+    """Peak resident memory in bytes since the reset, or since the process began; None if unknown."""
     try:
         for line in _STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):

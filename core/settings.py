@@ -1,4 +1,4 @@
-"""Settings from a configuration file into a frozen dataclass, with every problem named at once."""
+"""Reads settings from a configuration file into a frozen dataclass; one error names every problem."""
 
 import tomllib
 import types
@@ -18,7 +18,7 @@ __all__ = [
     "misfits",
     "nearest",
     "read_toml",
-    "said",
+    "shown_value",
     "unknown_keys",
 ]
 
@@ -27,12 +27,14 @@ Settings = TypeVar("Settings")
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """A hint that names the nearest known key, or all known ones where none is near."""
+    """A hint that names the closest known key, or all of them if none is close."""
     close = get_close_matches(name, known, n=1, cutoff=0.6)
     if close:
-        return f"did you mean {said(close[0])}?"
-    # Names may come from a file: one that does not print, or that is long, is quoted and shortened.
-    return f"known: {', '.join(name if name.isprintable() and len(name) <= 60 else said(name) for name in known)}"
+        return f"did you mean {shown_value(close[0])}?"
+    # Names may come from a file: long or unprintable ones are shortened and quoted.
+    return (
+        f"known: {', '.join(name if name.isprintable() and len(name) <= 60 else shown_value(name) for name in known)}"
+    )
 
 
 def unknown_keys(table: Mapping[str, Any], known: list[str], *, where: str) -> list[str]:
@@ -43,14 +45,14 @@ def unknown_keys(table: Mapping[str, Any], known: list[str], *, where: str) -> l
 def build_settings(
     kind: type[Settings], table: Mapping[str, Any], *, where: str, problems: list[str]
 ) -> Settings | None:
-    """An instance of the dataclass `kind` from a parsed table; None where `problems` grew.
+    """An instance of the dataclass `kind` from a parsed table; None if there are problems.
 
     Unknown keys, missing required keys and values of a wrong type are added to `problems`, each with its
-    place, what was expected and what was found. A Decimal is taken where a float is expected, a list where a
-    tuple is, a table where a nested dataclass is. A field named `is_` stands for the key `is`: Python keeps that word.
+    place, what was expected and what was found. A Decimal is accepted for a float, a list for a tuple, a table for a
+    nested dataclass. A field named `is_` is the key `is`, which Python reserves.
     """
     if not isinstance(table, Mapping):
-        problems.append(f"{where}: expected a table, found {said(table)}")
+        problems.append(f"{where}: expected a table, found {shown_value(table)}")
         return None
     before = len(problems)
     hints = get_type_hints(kind)
@@ -67,13 +69,13 @@ def build_settings(
         return None
     try:
         return kind(**values)
-    except (ConfigError, ValueError) as error:  # a dataclass's own __post_init__ checks its ranges
+    except (ConfigError, ValueError) as error:  # __post_init__ checks ranges
         problems.append(f"{where}: {error}")
         return None
 
 
 def misfits(settings: Any) -> list[str]:
-    """One problem per field of a settings dataclass whose value is not of its type: Python itself does not look."""
+    """One problem per field of a settings dataclass whose value has the wrong type, which Python does not check."""
     hints, problems = get_type_hints(type(settings)), []
     for field in fields(settings):
         value, hint = getattr(settings, field.name), hints[field.name]
@@ -82,12 +84,12 @@ def misfits(settings: Any) -> list[str]:
         else:
             fits, expected = _fit(value, hint, field.name, problems)[1], _name(hint)
         if not fits:
-            problems.append(f"{key_of(field)} must be {expected}, found {said(value)}")
+            problems.append(f"{key_of(field)} must be {expected}, found {shown_value(value)}")
     return problems
 
 
 def key_of(field: Field[Any]) -> str:
-    """The key in a file that a dataclass field stands for."""
+    """The key in a file for a dataclass field."""
     return field.name.rstrip("_")
 
 
@@ -98,18 +100,18 @@ def _required(field: Field[Any]) -> bool:
 def _convert(value: Any, hint: Any, where: str, problems: list[str]) -> Any:
     converted, ok = _fit(value, hint, where, problems)
     if not ok:
-        quote = f' (in quotes it is a text: "{value}")' if hint is str and type(value) in (bool, int, float) else ""
-        problems.append(f"{where}: expected {_name(hint)}, found {said(value)}{quote}")
+        quote = f' (quote it to make it text: "{value}")' if hint is str and type(value) in (bool, int, float) else ""
+        problems.append(f"{where}: expected {_name(hint)}, found {shown_value(value)}{quote}")
     return converted
 
 
 def _fit(value: Any, hint: Any, where: str, problems: list[str]) -> tuple[Any, bool]:
-    """The value as the type `hint` wants it, and whether it fits at all."""
+    """The value converted to the type `hint`, and whether it fits."""
     origin = get_origin(hint)
     if hint is Any:
         return value, True
     if origin in (Union, types.UnionType):
-        # A table fits only the member that is a table; try exact types before converting ones.
+        # A table only fits a member that is a table; exact types come before conversions.
         for member in get_args(hint):
             fitted, ok = _fit(value, member, where, problems)
             if ok:
@@ -164,17 +166,17 @@ def _name(hint: Any) -> str:
 
 
 def _names(hint: Any) -> str:
-    """The plural: `texts`, `numbers`; choices stand as they are."""
+    """The plural: `texts`, `numbers`; choices are unchanged."""
     name = _name(hint)
     return f"{name[2:]}s" if name.startswith("a ") else name
 
 
-def said(value: Any) -> str:
-    """A value in a message, shortened: it comes from a file and may be of any size."""
+def shown_value(value: Any) -> str:
+    """A value for a message, shortened: it comes from a file and may be of any size."""
     if isinstance(value, str):
         text = f'"{value[:60]}"' if value.isprintable() else repr(value[:60])
         return text if len(value) <= 60 else f"{text[:57]}..."
-    if isinstance(value, bool | Decimal):  # as they stand in the file
+    if isinstance(value, bool | Decimal):  # as written in the file
         return str(value).lower()
     return _SHORT.repr(value) if value is not None else "nothing"
 
@@ -184,9 +186,9 @@ _SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxdict, _SHORT.maxstring, _SHORT.maxoth
 
 
 def read_toml(path: Path, *, what: str = "file") -> dict[str, Any]:
-    """A TOML file as tables, numbers with a point as exact Decimals; `what` names it where it is missing.
+    """A TOML file as tables, decimal numbers as exact Decimals; `what` describes the file in messages.
 
-    Raises: ConfigError where it is missing, unreadable or no TOML, with the line.
+    Raises: ConfigError if it is missing, unreadable or not TOML, with the line.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)

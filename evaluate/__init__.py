@@ -1,6 +1,6 @@
-"""Variants to outputs, scores, money and a verdict; each part is imported at first use.
+"""From variants to outputs, scores, money and a verdict.
 
-The names are listed in `__init__.pyi`; each is imported at its first use.
+The public names are listed in `__init__.pyi`; each is imported on first use.
 """
 
 from lazy_loader import attach_stub

@@ -1,18 +1,17 @@
-"""The baseline: the cheapest variant without training that is not worse than the best one, on validation pairs."""
+"""Choice of the baseline: the cheapest untrained variant that is not worse than the best, on validation pairs."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
 
-from .money.formulas import cost_per_request, machine_cost_per_day
-from .money.options import read_option
-from .money.quantities import MeasuredVariant, collect_quantities
-from .money.roi_settings import RoiSettings, Triangular
+from .money.comparison import Account
+from .money.inputs import MeasuredVariant, collect_quantities, conditions_of
+from .money.settings import RoiSettings, Triangular
 from .statistics.intervals import share_interval
 from .statistics.paired import Comparison, compare
 
@@ -23,8 +22,8 @@ Groups = Sequence[Any] | np.ndarray | None
 
 @dataclass(frozen=True)
 class Considered:
-    """One variant as it was considered: its share of acceptable outputs with the interval's ends, what a request costs,
-    and how it compares with the best one (itself: a difference of 0)."""
+    """One variant considered for the baseline: its share of acceptable outputs with the ends of its interval, its cost per
+    request, and the comparison with the best variant (for the best itself: a difference of 0)."""
 
     share: float | None
     low: float | None
@@ -36,7 +35,7 @@ class Considered:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which variant is the baseline and how that was found, on `n` validation pairs that all variants were scored on."""
+    """The chosen baseline and the evidence for it, from `n` validation pairs that were scored for all variants."""
 
     baseline: str
     how: Literal["stated", "validation", "only one"]
@@ -59,12 +58,12 @@ def choose_baseline(
 ) -> Choice:
     """Choose among the variants without training, the keys of `scores`, by their outcomes on the validation pairs.
 
-    `scores` are item means of acceptable outputs, in one order, NaN where an item was not scored: it then counts for
-    none. The best has the highest share; a variant is not worse if the one-sided 95% lower end of its difference
-    from the best lies above -margin; the cheapest of these is taken. Ties go to the cheaper, then to the earlier one.
-    Few pairs rarely show that a variant is not worse, so the best stays; so it does where its own cost is unknown, for
-    nothing can be called cheaper then. Without any scored pair the dearest is taken: no argument against tuning may
-    rest on a weak baseline. A `stated` baseline stands, the others beside it.
+    `scores` are item means of acceptable outputs, in the same order, NaN where an item was not scored; such an item is
+    ignored for all variants. The best has the highest share; a variant is not worse if the one-sided 95% lower end of
+    its difference from the best is above -margin; the cheapest of these is chosen. Ties go to the cheaper, then to the
+    earlier one. With few pairs hardly any variant can be shown not to be worse, so the best is chosen; likewise if its
+    own cost is unknown, since nothing can then be called cheaper. Without any scored pair the most expensive is chosen:
+    no argument against tuning may rest on a weak baseline. A `stated` baseline is kept, with the others as information.
     """
     if not scores:
         if stated is None:
@@ -75,10 +74,10 @@ def choose_baseline(
     values = {name: np.asarray(items, dtype=float)[rows] for name, items in scores.items()}
     n = int(rows.sum())
     best = _best(values, costs) if n else _dearest(list(scores), costs)
-    against = {name: compare(values[best], own, kept, seed=seed) for name, own in values.items()} if n else {}
+    against = {name: compare(values[best], outcomes, kept, seed=seed) for name, outcomes in values.items()} if n else {}
     considered = {
-        name: _considered(own, kept, costs.get(name), against.get(name), name == best, margin, seed)
-        for name, own in values.items()
+        name: _considered(outcomes, kept, costs.get(name), against.get(name), name == best, margin, seed)
+        for name, outcomes in values.items()
     }
     if stated is not None:
         return Choice(stated, "stated", n, considered)
@@ -97,22 +96,21 @@ def cost_of_request(
     requests_per_second: float | None = None,
     today: date | None = None,
 ) -> Decimal | None:
-    """What one request to a variant costs by `[roi]`, with these mean tokens where it states none of its own.
+    """The cost of one request to a variant by `[roi]`, with these mean tokens where it states none.
 
-    `fixed` are the tokens of the prompt without a request, `input` those that a request adds. Machines of its own
-    count with their share of a day's requests. None where a price, a count of tokens or the volume is missing.
+    `fixed` are the tokens of the prompt without a request, `input` those that a request adds. Machines rented for the
+    variant count with their share of a day's requests. None if a price, a token count or the volume is missing.
     """
     measured = MeasuredVariant(fixed, _one(input), _one(output), None, requests_per_second=requests_per_second)
     today = today or datetime.now(UTC).date()
     found = collect_quantities(roi, [name], {name: measured}, None, today=today)
     values = {key: quantity.value for key, quantity in found.items() if quantity.value is not None}
-    option = read_option(values, roi, name)
-    if option is None:
-        return None
-    if not option.hourly:
-        return cost_per_request(option)
+    way = Account(values, replace(conditions_of(roi, name, name), failures="ignore")).way(name)
+    cost = way.value("cost_per_request")
+    if cost is None or not way.always_on:
+        return cost
     volume = roi.requests_per_day.likely if isinstance(roi.requests_per_day, Triangular) else roi.requests_per_day
-    return machine_cost_per_day(option, volume) / volume if volume else None
+    return way.value("machine_cost_per_day") / volume if volume else None
 
 
 def _one(mean: float | None) -> np.ndarray | None:
@@ -128,8 +126,8 @@ def _scored(scores: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _best(values: Mapping[str, np.ndarray], costs: Mapping[str, Decimal | None]) -> str:
-    """The highest share; of equal ones the cheapest, then the earliest."""
-    # exact sums, lest the order of the items decides between equal shares
+    """The variant with the highest share; of equal ones the cheapest, then the earliest."""
+    # exact sums, so that the order of the items cannot decide between equal shares
     return min(values, key=lambda name: (-math.fsum(values[name]), _cost(costs.get(name))))
 
 
@@ -139,7 +137,7 @@ def _dearest(names: Sequence[str], costs: Mapping[str, Decimal | None]) -> str:
 
 
 def _cheapest(considered: Mapping[str, Considered], best: str) -> str:
-    """The cheapest of those that are not worse and whose cost is known; the best one where its own is not."""
+    """The cheapest variant that is not worse and has a known cost; the best one if its own cost is unknown."""
     if considered[best].cost_per_request is None:
         return best
     fit = [name for name, one in considered.items() if one.not_worse and one.cost_per_request is not None]
@@ -151,10 +149,10 @@ def _cost(cost: Decimal | None) -> Decimal:
 
 
 def _considered(
-    own: np.ndarray, groups: Groups, cost: Decimal | None, against: Comparison | None, best: bool, margin: float,
+    outcomes: np.ndarray, groups: Groups, cost: Decimal | None, against: Comparison | None, best: bool, margin: float,
     seed: int,
 ) -> Considered:  # fmt: skip
-    interval = share_interval(own, groups, seed=seed)
+    interval = share_interval(outcomes, groups, seed=seed)
     if best or against is None:
         zero = 0.0 if against is not None else None
         difference = {"value": zero, "low": zero, "high": zero, "low_one_sided": zero}
@@ -166,13 +164,13 @@ def _considered(
 
 
 def _json(considered: Mapping[str, Considered]) -> dict[str, Any]:
-    found = {}
+    rows = {}
     for name, one in considered.items():
         table = asdict(one)
         cost = table.pop("cost_per_request")
-        found[name] = {
+        rows[name] = {
             "acceptable": {key: table.pop(key) for key in ("share", "low", "high")},
             "cost_per_request": None if cost is None else float(cost),
             **table,
         }
-    return found
+    return rows

@@ -11,14 +11,14 @@ import polars as pl
 
 from ..core import write_whole
 from ..style import StyleSchema, check_outputs, check_table
-from .money.money import compute_money
-from .money.quantities import MeasuredVariant, TrainingCost
-from .money.roi_settings import RoiSettings
+from .money.account import compute_money
+from .money.inputs import MeasuredVariant, TrainingCost
+from .money.settings import RoiSettings
 from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
 from .scores.quality import SHARES, compare_variants, groups_of, quality_of, scored_rows, share_of, speed_of, tokens_of
 from .scores.score import Scores, item_means, score_outputs
-from .scores.similarity import item_likeness
+from .scores.similarity import item_similarity
 from .variants import Variant, describe
 from .verdict.rules import decide
 
@@ -29,9 +29,9 @@ SCHEMA = "tuneworth/results/1"
 
 @dataclass(frozen=True)
 class Raw:
-    """One variant before scoring: its outputs in the order of the pairs, and what is known of its prompt and model.
+    """One variant before scoring: its outputs in the order of the pairs, and facts about its prompt and model.
 
-    `count_tokens` counts the tokens of texts by the variant's own tokenizer, where there is one.
+    `count_tokens` counts the tokens of texts with the variant's own tokenizer, if there is one.
     """
 
     variant: Variant
@@ -55,10 +55,10 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the stages before left for the results: any of it may be None.
+    """Results of earlier stages that the evaluation takes over; any may be None.
 
-    `choice` says how the baseline was found; `on_train` are the candidate's outcomes on train pairs, `forgetting` its
-    general abilities beside those of its base model.
+    `choice` explains the choice of the baseline; `on_train` are the candidate's outcomes on train pairs, `forgetting`
+    compares its general abilities with those of its base model.
     """
 
     data: Mapping[str, Any] | None = None
@@ -88,8 +88,8 @@ def evaluate_outputs(
 ) -> Evaluated:
     """Score, compare and judge the outputs of variants on the same `pairs` (a pair table).
 
-    A pair that could not be scored for one variant is left out of all. Without both `baseline` and `candidate`
-    there is no comparison, no money and no verdict. Pure: the same input gives the same results.
+    A pair that could not be scored for one variant is dropped for all. Without both `baseline` and `candidate` there is
+    no comparison, no money and no verdict. Pure: the same input gives the same results.
     """
     around = around or Surroundings()
     scores = {r.variant.name: score_outputs(pairs, r.outputs, style, count_tokens=r.count_tokens) for r in raw}
@@ -97,14 +97,14 @@ def evaluate_outputs(
     written = _written(pairs, style, raw)
     good = pairs["reference_ok"] & written["acceptable"].fill_null(written["there"])
     references = pairs.select(pl.when(good).then("output"))["output"]
-    likeness = {name: item_likeness(s.table, references, s.samples) for name, s in scores.items()}
+    similarity = {name: item_similarity(s.table, references, s.samples) for name, s in scores.items()}
     results: dict[str, Any] = {
         "schema": SCHEMA,
         "project": around.project,
         "created": around.created,
         "verdict": None,
         "quality": {
-            name: quality_of(s, rows, groups, style, references=references, likeness=likeness[name], seed=seed)
+            name: quality_of(s, rows, groups, style, references=references, similarity=similarity[name], seed=seed)
             for name, s in scores.items()
         },
         "reference": _reference(written, groups, seed=seed),
@@ -122,7 +122,7 @@ def evaluate_outputs(
 
         def against(first: str, second: str) -> dict[str, Any]:
             return compare_variants(
-                scores, rows, groups, style, baseline=first, candidate=second, likeness=likeness, seed=seed
+                scores, rows, groups, style, baseline=first, candidate=second, similarity=similarity, seed=seed
             )
 
         results |= _comparisons(raw, against, baseline, candidate)
@@ -140,7 +140,7 @@ def _described(raw: Raw) -> dict[str, Any]:
 
 
 def _stated(around: Surroundings) -> dict[str, Any]:
-    """What the results take over as it is."""
+    """The values that the results take over unchanged."""
     return {
         "data": around.data,
         "training": around.training,
@@ -154,26 +154,26 @@ def _stated(around: Surroundings) -> dict[str, Any]:
 def _comparisons(
     raw: Sequence[Raw], against: Callable[[str, str], dict[str, Any]], baseline: str, candidate: str
 ) -> dict[str, Any]:
-    """The comparison that decides, and those that tell whether it is the right one.
+    """The comparison that decides, and those that show whether it is the right one.
 
-    `guide_comparison`: whether the guide does anything at all, `plain` against the prompted baseline. `rivals`: whether
-    another way without training would be the better one to beat.
+    `guide_comparison`: whether the guide has any effect, `plain` against the prompted baseline. `rivals`: whether
+    another untrained variant would be the better baseline.
     """
     untuned = [r.variant.name for r in raw if not r.variant.tuned and r.variant.name not in (baseline, candidate)]
-    found: dict[str, Any] = {"comparison": against(baseline, candidate)}
+    comparisons: dict[str, Any] = {"comparison": against(baseline, candidate)}
     if "plain" in {r.variant.name for r in raw} and baseline != "plain":
-        found["guide_comparison"] = against("plain", baseline)
-    found["rivals"] = {name: against(baseline, name) for name in untuned}
-    return found
+        comparisons["guide_comparison"] = against("plain", baseline)
+    comparisons["rivals"] = {name: against(baseline, name) for name in untuned}
+    return comparisons
 
 
 def _money(
     roi: RoiSettings, raw: Sequence[Raw], scores: Mapping[str, Scores], rows: np.ndarray, groups: np.ndarray | None,
     around: Surroundings, baseline: str, candidate: str, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
-    own = {name for name, variant in roi.variants.items() if variant.self_hosted}
+    self_hosted = {name for name, variant in roi.variants.items() if variant.self_hosted}
     measured = {
-        name: _measured(r, scores[name], rows, self_hosted=name in own) for r in raw if (name := r.variant.name)
+        name: _measured(r, scores[name], rows, self_hosted=name in self_hosted) for r in raw if (name := r.variant.name)
     }
     seconds = (around.training or {}).get("seconds")
     training = TrainingCost(seconds / 3600) if seconds is not None else None
@@ -184,7 +184,7 @@ def _money(
 
 
 def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) -> MeasuredVariant:
-    """The variant item by item; None where nothing was counted for any item, NaN where not for this one."""
+    """The variant item by item; None if nothing was counted for any item, NaN if not for this one."""
     prompt, output, cached = (
         _item_tokens(scores, name, rows) for name in ("input_tokens", "output_tokens", "cached_tokens")
     )
@@ -207,14 +207,14 @@ def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) 
 
 
 def _repeats(scores: Scores, rows: np.ndarray) -> np.ndarray | None:
-    """Whether each sample of each item was acceptable `(n, k)`; None with one sample."""
+    """Whether each sample of each item was acceptable `(n, k)`; None with a single sample."""
     if scores.samples < 2:
         return None
     return scores.table["acceptable"].cast(pl.Float64).to_numpy().reshape(-1, scores.samples)[rows]
 
 
 def _item_tokens(scores: Scores, name: str, rows: np.ndarray) -> np.ndarray | None:
-    """Each counted item's mean over its samples; None where nothing was counted for any of them."""
+    """Each scored item's mean over its samples; None if nothing was counted for any of them."""
     means = item_means(scores.table[name], scores.samples)[rows]
     return None if np.isnan(means).all() else means
 
@@ -240,7 +240,7 @@ def _risks(
         .fill_null("")
         .gather_every(scores[candidate].samples)
         .to_list(),
-        # A reference that breaks the rules is no measure of what an honest copy looks like.
+        # A reference that breaks the rules does not show what an honest copy looks like.
         references=references.to_list(),
         inputs=inputs.to_list(),
         train_outputs=train_outputs,
@@ -255,26 +255,26 @@ def _risks(
 
 
 def _written(pairs: pl.DataFrame, style: StyleSchema, raw: Sequence[Raw]) -> pl.DataFrame:
-    """The three shares of what people wrote, by the same rules, and whether it is `there`; null where it is not.
+    """The three shares of the human references by the same rules, and whether each exists (`there`); null if not.
 
-    Its tokens are counted by the first tokenizer that any variant has.
+    Tokens are counted by the first tokenizer that any variant has.
     """
     counter = next((r.count_tokens for r in raw if r.count_tokens), None)
     shares = check_outputs(pairs, style, count_tokens=counter).shares()
-    there = (pairs["output"].fill_null("").str.strip_chars() != "").alias("there")
-    return shares.select(pl.when(there).then(pl.all()).name.keep(), there)
+    exists = (pairs["output"].fill_null("").str.strip_chars() != "").alias("there")
+    return shares.select(pl.when(exists).then(pl.all()).name.keep(), exists)
 
 
 def _reference(written: pl.DataFrame, groups: np.ndarray | None, *, seed: int) -> dict[str, Any] | None:
-    """The shares of the references themselves. None where there are none that could be scored."""
+    """The shares of the references themselves. None if none of them could be scored."""
     rows = written["acceptable"].is_not_null().to_numpy()
     if not rows.any():
         return None
-    found: dict[str, Any] = {"n": int(rows.sum())}
+    reference: dict[str, Any] = {"n": int(rows.sum())}
     for name in SHARES:
         values = written[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()[rows]
-        found[name] = share_of(values, None if groups is None else groups[rows], seed=seed)
-    return found
+        reference[name] = share_of(values, None if groups is None else groups[rows], seed=seed)
+    return reference
 
 
 def _style(style: StyleSchema) -> dict[str, Any]:
@@ -292,5 +292,5 @@ def write_evaluated(evaluated: Evaluated, run: Path) -> None:
 
 
 def _valid(text: str) -> bytes:
-    """UTF-8, lone surrogates from broken data replaced."""
+    """UTF-8, with lone surrogates from broken data replaced."""
     return text.encode("utf-8", errors="replace")

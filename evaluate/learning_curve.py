@@ -1,4 +1,4 @@
-"""Would more examples help? A curve through the errors of models trained on ever larger parts of the examples."""
+"""Would more examples help? A curve fitted to the errors of models trained on growing parts of the examples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ DRAWS = 2000
 # 0.7 (Hestness et al. 2017, arXiv:1712.00409; Viering and Loog 2021, arXiv:2103.10948); four points would fit anything.
 POWERS = np.geomspace(0.07, 1.0, 24)
 FINE = np.geomspace(0.07, 1.0, 400)  # for the one curve that is shown
-ZERO = (False, True)  # curves that end anywhere, and those that end at no error at all
-FEWEST = 3  # sizes; through two points every curve goes
+ZERO = (False, True)  # curves with any final error, and those that end at zero error
+FEWEST = 3  # sizes; any two points fit a curve
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """The acceptable share by number of examples, the curve through it, and what twice the largest number would give.
+    """The acceptable share by number of examples, the fitted curve, and the effect of doubling the largest number.
 
     `gain` is (value, low, high) as a share, or None with fewer than three sizes.
     """
@@ -65,9 +65,9 @@ class LearningCurve:
 
     @property
     def sentence(self) -> str:
-        """What doubling the examples would give; no further than that does the curve reach."""
+        """The effect of doubling the examples; the curve says nothing beyond that."""
         if self.gain is None:
-            return f"With {len(self.sizes)} sizes there is no curve; {FEWEST} are the least."
+            return f"{len(self.sizes)} sizes are too few for a curve; train on at least {FEWEST}."
         value, low, high = self.gain
         ends = say.points_range(low, high)
         return f"Doubling the examples to {2 * max(self.sizes):,} would give {say.signed_points(value)} ({ends})."
@@ -85,10 +85,10 @@ def fit_curve(
     """The curve of models trained on `sizes` examples, from their `outcomes` `(items, sizes)` on the same items.
 
     Outcomes are 0 or 1, or means over repeats. The interval of the gain comes from resampling groups of items, all sizes
-    together. One more item joins each draw, passed from a size on that is drawn by chance: items that all agree are
-    no proof that all others would. What training with another seed would change is not in the interval.
+    together. One more item joins each draw, passed from a randomly drawn size on: items that all agree do not prove
+    that every other item would. The interval leaves out what training with another seed would change.
 
-    Raises: ValueError where sizes and outcomes do not fit each other.
+    Raises: ValueError if sizes and outcomes do not match.
     """
     outcomes = np.asarray(outcomes, dtype=float)
     order = np.argsort(sizes, kind="stable")
@@ -99,21 +99,21 @@ def fit_curve(
     known = tuple(int(sizes[i]) for i in order)
     outcomes = outcomes[:, order]
     shares = [share_interval(column, groups) for column in outcomes.T]
-    said = tuple({"share": s.share, "low": s.low, "high": s.high} for s in shares)
+    intervals = tuple({"share": s.share, "low": s.low, "high": s.high} for s in shares)
     if len(known) < FEWEST:
-        return LearningCurve(known, said, None, None, len(outcomes))
+        return LearningCurve(known, intervals, None, None, len(outcomes))
     curve = fit_power_law(known, 1 - outcomes.mean(axis=0))
-    worth = min(share.n_effective for share in shares)
+    independent = min(share.n_effective for share in shares)
     drawn = _resampled(1 - outcomes, groups, seed=seed, draws=draws)
-    gains = _gains(known, drawn, worth=worth, seed=seed)
+    gains = _gains(known, drawn, independent=independent, seed=seed)
     low, high = np.quantile(gains, [0.5 - confidence / 2, 0.5 + confidence / 2])
-    # The middle of the draws: the best curve of all, which `curve` is, promises too little where errors end near zero.
+    # The median of the draws: the best single curve, `curve`, promises too little where errors end near zero.
     gain = (float(np.median(gains)), float(low), float(high))
-    return LearningCurve(known, said, curve, gain, len(outcomes))
+    return LearningCurve(known, intervals, curve, gain, len(outcomes))
 
 
 def _resampled(errors: np.ndarray, groups: Any, *, seed: int, draws: int) -> np.ndarray:
-    """Mean errors `(draws, sizes)` over resampled groups, with one item more."""
+    """Mean errors `(draws, sizes)` over resampled groups, with one additional item."""
     codes, count = group_codes(groups, len(errors))
     sums = np.array([np.bincount(codes, weights=column) for column in errors.T])  # (sizes, groups)
     weights = np.bincount(codes).astype(float)
@@ -127,25 +127,25 @@ def _resampled(errors: np.ndarray, groups: Any, *, seed: int, draws: int) -> np.
 def fit_power_law(sizes: Sequence[int], errors: np.ndarray) -> Curve:
     """The curve through `errors` `(sizes,)`: least squares with e and b at least 0.
 
-    Each point weighs by the inverse of its binomial variance. For a given c the curve is linear in e and b, so every c
-    of a fine grid is solved exactly and the best taken: nothing has to converge.
+    Each point is weighted by the inverse of its binomial variance. For a given c the curve is linear in e and b, so
+    every c of a fine grid is solved exactly and the best is taken: nothing has to converge.
     """
     e, b, squares = _by_power(sizes, np.asarray(errors, dtype=float)[None], FINE)
     best = int(np.argmin(np.round(squares[:, 0], 12)))
     return Curve(float(e[best, 0]), float(b[best, 0]), float(FINE[best]))
 
 
-def _gains(sizes: Sequence[int], errors: np.ndarray, *, worth: float, seed: int) -> np.ndarray:
+def _gains(sizes: Sequence[int], errors: np.ndarray, *, independent: float, seed: int) -> np.ndarray:
     """The gain of doubling for each row of `errors` `(draws, sizes)`.
 
     Four points determine neither c nor whether the error ends at zero or above, and the best fit of a noisy row is
     often an extreme one. So each row draws its curve from all c of the grid, with e free and with e = 0, in proportion
-    to how likely its points are under it (`worth` is the number of independent items); before that all are alike.
+    to the likelihood of its points (`independent` is the number of independent items); the prior is uniform.
     """
     _, b, squares = (
         np.concatenate(parts) for parts in zip(*(_by_power(sizes, errors, POWERS, z) for z in ZERO), strict=True)
     )
-    log_likely = -0.5 * worth * squares  # (curves, draws)
+    log_likely = -0.5 * independent * squares  # (curves, draws)
     upto = np.cumsum(np.exp(log_likely - log_likely.max(axis=0)), axis=0)
     chance = np.random.default_rng([seed, 1]).random(errors.shape[0]) * upto[-1]
     chosen = (upto < chance).sum(axis=0).clip(max=len(upto) - 1)
@@ -156,8 +156,8 @@ def _gains(sizes: Sequence[int], errors: np.ndarray, *, worth: float, seed: int)
 def _by_power(
     sizes: Sequence[int], errors: np.ndarray, powers: np.ndarray, zero: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """e, b and the weighted squares left, each `(powers, rows)`, for every c of `powers`; `zero` holds e at 0."""
-    # The row's mean error joins in a point's variance: a point at 0 would otherwise weigh without end.
+    """e, b and the weighted squared residuals, each `(powers, rows)`, for every c of `powers`; `zero` fixes e at 0."""
+    # The row's mean error is part of a point's variance: a point at 0 would otherwise have infinite weight.
     level = np.clip((errors + errors.mean(axis=1, keepdims=True)) / 2, 0.005, 0.995)
     weight = 1 / (level * (1 - level))
     solved = [_solved(np.asarray(sizes, dtype=float) ** -c, errors, weight, zero) for c in powers]

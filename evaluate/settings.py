@@ -1,4 +1,4 @@
-"""How variants are run and compared: the `[evaluate]` table."""
+"""How variants run and how they are compared: the `[evaluate]` table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ __all__ = [
 
 
 RUN_ADAPTER = "run"  # `adapter = "run"`: the adapter that this run trained
-MOST_AT_ONCE = 256  # requests under way; more than any account's rate limit lets through
+MOST_AT_ONCE = 256  # requests in flight; more than any account's rate limit allows
 _CALLS = ("key_env", "concurrency", "seconds_per_call", "tries", "most_seconds", "parameters")
 
 
@@ -26,11 +26,11 @@ _CALLS = ("key_env", "concurrency", "seconds_per_call", "tries", "most_seconds",
 class VariantSettings:
     """`[evaluate.NAME]`: a local model, an OpenAI-compatible endpoint, or a file of collected outputs.
 
-    guide: `style.yaml` (the schema writes it) or a text file. model: a local folder or hub name, of `[train]` where
-    left out; with `endpoint` its name there. adapter: a folder, or "run" for the one that this run trained. tuned:
-    whether the model was fine-tuned, where the name does not tell. key_env: the environment variable with the key.
-    most_seconds: one request with all its attempts and waits; None for no limit beyond theirs. parameters: passed on to
-    the endpoint as they are.
+    guide: `style.yaml` (the schema writes it) or a text file. model: a local folder or hub name, by default that of
+    `[train]`; with `endpoint` its name there. adapter: a folder, or "run" for the one trained in this run. tuned:
+    whether the model was fine-tuned, if the name does not show it. key_env: the environment variable with the key.
+    most_seconds: one request with all its attempts and waits; None for no limit beyond theirs. parameters: passed
+    unchanged to the endpoint.
     """
 
     guide: str | None = None
@@ -63,11 +63,11 @@ class VariantSettings:
             used = [key for key in ("guide", "few_shot", "model", "adapter", "endpoint") if self._says(key)]
             if used:
                 named = ", ".join(f'"{key}"' for key in used)
-                problems.append(f'"outputs" are collected already: {named} {_have(used)} no use beside them')
+                problems.append(f'"outputs" are already collected: {named} {_have(used)} no effect')
         if self.endpoint is not None and not self.endpoint.strip():
             problems.append('"endpoint" is empty; expected an address such as https://api.example.com/v1')
         if self.endpoint is not None and self.model is None:
-            problems.append('"endpoint" needs "model", the name that the endpoint knows it by')
+            problems.append('"endpoint" needs "model", the name of the model at the endpoint')
         if self.endpoint is not None and self.adapter is not None:
             problems.append('"adapter" is for a model on this machine; an endpoint names its tuned model by "model"')
         if self.endpoint is None and (alone := [key for key in _CALLS if self._says(key)]):
@@ -82,7 +82,7 @@ class VariantSettings:
 
     @property
     def source(self) -> Literal["outputs", "endpoint"] | None:
-        """Where the outputs come from if not from a model on this machine."""
+        """Where the outputs come from unless a model on this machine generates them."""
         return "outputs" if self.outputs is not None else "endpoint" if self.endpoint is not None else None
 
 
@@ -91,18 +91,18 @@ def _have(keys: list[str]) -> str:
 
 
 BUILT_IN = ("plain", "prompted", "tuned")
-AUTO = "auto"  # the baseline is the cheapest variant without training that is not worse than the best one
-MOST_SAMPLES = 100  # outputs of one request; beyond that the time would be better spent on more requests
+AUTO = "auto"  # the baseline is the cheapest untrained variant that is not worse than the best one
+MOST_SAMPLES = 100  # outputs of one request; beyond that, more requests are worth more than more samples
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateSettings:
     """What is compared with what.
 
-    `margin` is how much worse, in share, still counts as not worse; `max_pairs` limits the test to a seeded sample;
-    `samples` is how many outputs each request gets. With `probes` a tuned model on this machine also answers up to
-    `train_sample` training requests and the shipped general prompts, to measure overfitting and forgetting.
-    `personal_data` says whether texts with personal data may go to another machine.
+    `margin` is the loss, as a share, that still counts as not worse; `max_pairs` limits the test to a seeded sample;
+    `samples` is the number of outputs per request. With `probes` a tuned model on this machine also answers up to
+    `train_sample` training requests and the bundled general prompts, to measure overfitting and forgetting.
+    `personal_data` says whether texts with personal data may be sent to another machine.
     """
 
     variants: tuple[str, ...] = BUILT_IN
@@ -125,22 +125,22 @@ class EvaluateSettings:
             raise ConfigError("; ".join(problems))
 
     def of(self, name: str) -> VariantSettings:
-        """What `[evaluate.NAME]` says, or what holds where it is not there."""
+        """The settings of `[evaluate.NAME]`, or the defaults if there is no such table."""
         return self.named.get(name, VariantSettings())
 
     def is_tuned(self, name: str) -> bool:
         """Whether the variant was fine-tuned: as stated, by its adapter, as the candidate, or by its or its model's name."""
-        own = self.of(name)
-        if own.tuned is not None:
-            return own.tuned
-        named = is_tuned_name(name) or (own.model is not None and is_tuned_name(own.model))
-        return own.adapter is not None or name == self.candidate or named
+        settings = self.of(name)
+        if settings.tuned is not None:
+            return settings.tuned
+        named = is_tuned_name(name) or (settings.model is not None and is_tuned_name(settings.model))
+        return settings.adapter is not None or name == self.candidate or named
 
     @property
     def contenders(self) -> tuple[str, ...]:
-        """The variants that may be the baseline: the stated one, else all that need no training.
+        """The variants that may be the baseline: the stated one, or else all that need no training.
 
-        `plain` beside a single other one is no contender: it is there to show what the guide does.
+        `plain` next to a single other one is not a contender: it only shows the effect of the guide.
         """
         if self.baseline != AUTO:
             return (self.baseline,)
@@ -158,7 +158,7 @@ class EvaluateSettings:
             problems.append(f'"samples" is {self.samples}; expected 1 to {MOST_SAMPLES}')
         if self.samples > 1 and self.temperature == 0 and any(self.of(name).source is None for name in self.variants):
             problems.append(
-                f'"samples" is {self.samples}: at "temperature" 0 a model on this machine gives the same output again'
+                f'"samples" is {self.samples}: at "temperature" 0 a model on this machine repeats the same output'
             )
         if self.max_pairs is not None and self.max_pairs < 1:
             problems.append(f'"max_pairs" is {self.max_pairs}; expected 1 or more')
@@ -183,7 +183,7 @@ class EvaluateSettings:
                     f'"{role}" is "{name}", which is not among the variants; {nearest(name, [*self.variants])}'
                 )
         if self.candidate in self.variants and not problems and not self.contenders:
-            problems.append('no variant is left for the baseline: "variants" needs one that is not fine-tuned')
+            problems.append('no variant can be the baseline; add one to "variants" that is not fine-tuned')
         return problems
 
     def _tables(self) -> list[str]:
@@ -203,6 +203,8 @@ class EvaluateSettings:
 
 def read_evaluate(table: Mapping[str, Any], *, where: str, problems: list[str]) -> EvaluateSettings | None:
     """The settings of a parsed `[evaluate]` table; sub-tables are variants under their names."""
-    own = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
+    plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
     named = {key: value for key, value in table.items() if isinstance(value, Mapping)}
-    return build_settings(EvaluateSettings, {**own, "named": named} if named else own, where=where, problems=problems)
+    return build_settings(
+        EvaluateSettings, {**plain, "named": named} if named else plain, where=where, problems=problems
+    )

@@ -1,4 +1,4 @@
-"""Variants: the ways to get an output for a request that are raced against each other."""
+"""Variants: the competing ways to get an output for a request."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -20,19 +20,19 @@ __all__ = [
 ]
 
 
-# Rows that are looked at; more of the same tell no other kinds.
-_LOOKED_AT = 2000
+# Rows that are examined; more of the same data shows no new kinds.
+_EXAMINED = 2000
 _ROW = tuple[str, str | None, str, str]  # id, group, input, output
 
 
 def choose_examples(train: pl.DataFrame, count: int, *, seed: int) -> tuple[tuple[str, str], ...]:
-    """`count` (input, output) pairs of train, each of another group as far as there are groups.
+    """`count` (input, output) pairs of train, from different groups as far as possible.
 
-    One for each of `count` clusters of requests with their answers, the one nearest the cluster's centre (Zhang et al.
-    2022, arXiv:2210.03493, choose demonstrations like that), out of the pairs whose answers are of middle length; the
-    shortest answer last, nearest to where the model writes. On 32 validation pairs of the components five draws by
-    chance made the small model give 0 to 3 acceptable answers, these 12 and 10 (seeds 0 and 1): a baseline must not
-    hang on a draw. Fixed by the seed, whatever the order of the rows.
+    One for each of `count` clusters of requests with their answers, namely the one nearest the cluster's centre (Zhang
+    et al. 2022, arXiv:2210.03493, choose demonstrations this way), out of the pairs whose answers are of middle length;
+    the shortest answer comes last, nearest to where the model writes. On 32 validation pairs of the components five
+    random draws made the small model give 0 to 3 acceptable answers, these 12 and 10 (seeds 0 and 1): a baseline must
+    not depend on a draw. Determined by the seed, whatever the order of the rows.
     """
     if not count or not len(train):
         return ()
@@ -41,7 +41,7 @@ def choose_examples(train: pl.DataFrame, count: int, *, seed: int) -> tuple[tupl
         key=lambda row: hashlib.sha256(f"{seed}\0{row[0]}".encode(errors="surrogatepass")).digest(),
     )
     middle = _of_middle_length(rows)
-    chosen = _typical(middle[:_LOOKED_AT], count, seed=seed)
+    chosen = _typical(middle[:_EXAMINED], count, seed=seed)
     chosen = _of_other_groups([*chosen, *middle, *rows])[:count]
     return tuple((text, answer) for _, _, text, answer in sorted(chosen, key=lambda row: -len(row[3])))
 
@@ -52,7 +52,7 @@ def _of_middle_length(rows: list[_ROW]) -> list[_ROW]:
 
 
 def _typical(rows: list[_ROW], count: int, *, seed: int) -> list[_ROW]:
-    """Of each cluster the row nearest its centre, then the others by their nearness, the largest cluster first."""
+    """The row nearest the centre of each cluster, then the others by distance, the largest cluster first."""
     from sklearn.cluster import KMeans
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -63,16 +63,16 @@ def _typical(rows: list[_ROW], count: int, *, seed: int) -> list[_ROW]:
     model = KMeans(count, n_init="auto", random_state=seed).fit(vectors)
     labels, distances = np.asarray(model.labels_), np.asarray(model.transform(vectors))
     near = np.argsort(distances[np.arange(len(rows)), labels], kind="stable")
-    rank = np.empty(len(rows), np.int64)  # the place of each row in its own cluster
+    rank = np.empty(len(rows), np.int64)  # the rank of each row in its cluster
     for label in range(count):
-        own = near[labels[near] == label]
-        rank[own] = np.arange(len(own))
+        members = near[labels[near] == label]
+        rank[members] = np.arange(len(members))
     sizes = np.bincount(labels, minlength=count)
     return [rows[i] for i in np.lexsort((labels, -sizes[labels], rank))]
 
 
 def _of_other_groups(rows: list[_ROW]) -> list[_ROW]:
-    """Each row once, those of a group that came before behind all others."""
+    """Every row once; rows whose group came before go behind all others."""
     first: list[_ROW] = []
     later: list[_ROW] = []
     seen: set[str] = set()
@@ -88,7 +88,7 @@ def _of_other_groups(rows: list[_ROW]) -> list[_ROW]:
 
 
 OWN, WRITTEN = "the team's own", "written by Tuneworth"
-FEW_SHOT = 3  # for `prompted` where the project does not say
+FEW_SHOT = 3  # for `prompted` if the project does not say
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Variant:
 
     @property
     def local(self) -> bool:
-        """Whether a model on this machine writes the outputs."""
+        """Whether a model on this machine generates the outputs."""
         return self.source in ("base model", "adapter")
 
 
@@ -130,64 +130,64 @@ def plan_variants(
     """The variants of a project in the order of its settings.
 
     `folder` is the project's, `train` the table that few-shot examples are chosen from, `data_guide` the system
-    message that the data itself carried.
+    message contained in the data.
 
-    Raises: ConfigError where a guide or a file of outputs cannot be read, or an adapter is wanted and missing.
+    Raises: ConfigError if a guide or a file of outputs cannot be read, or a required adapter is missing.
     """
     plans = []
     for name in settings.variants:
-        own, tuned = settings.of(name), settings.is_tuned(name)
-        if own.outputs is not None:
-            file = _existing(folder / own.outputs, name)
-            plans.append(Variant(name, "outputs", file=file, tuned=tuned, settings=own))
+        stated, tuned = settings.of(name), settings.is_tuned(name)
+        if stated.outputs is not None:
+            file = _existing(folder / stated.outputs, name)
+            plans.append(Variant(name, "outputs", file=file, tuned=tuned, settings=stated))
             continue
-        guide, origin = _guide(name, own, folder, style, data_guide)
-        few = own.few_shot if own.few_shot is not None else (FEW_SHOT if name == "prompted" else 0)
-        weights = None if own.endpoint else _adapter(name, own, folder, adapter)
+        guide, origin = _guide(name, stated, folder, style, data_guide)
+        few = stated.few_shot if stated.few_shot is not None else (FEW_SHOT if name == "prompted" else 0)
+        weights = None if stated.endpoint else _adapter(name, stated, folder, adapter)
         plans.append(
             Variant(
                 name,
-                "endpoint" if own.endpoint else "base model" if weights is None else "adapter",
+                "endpoint" if stated.endpoint else "base model" if weights is None else "adapter",
                 guide,
                 origin,
                 choose_examples(train, few, seed=seed),
                 weights,
-                model=_model(own, folder),
-                endpoint=own.endpoint,
+                model=_model(stated, folder),
+                endpoint=stated.endpoint,
                 tuned=tuned,
-                settings=own,
+                settings=stated,
             )
         )
     return plans
 
 
-def _adapter(name: str, own: VariantSettings, folder: Path, trained: Path | None) -> Path | None:
-    """The adapter folder of a local variant: the stated one, or this run's; None for the model as it is."""
-    if own.adapter is None and name != "tuned":
+def _adapter(name: str, stated: VariantSettings, folder: Path, trained: Path | None) -> Path | None:
+    """The adapter folder of a local variant: the stated one, or this run's; None for the bare model."""
+    if stated.adapter is None and name != "tuned":
         return None
-    if own.adapter in (None, RUN_ADAPTER):
-        if own.model is not None:
+    if stated.adapter in (None, RUN_ADAPTER):
+        if stated.model is not None:
             raise ConfigError(
-                f'variant "{name}": the adapter of this run fits the model of [train]; leave "model" out, '
-                'or name an adapter of that model by adapter = "FOLDER"'
+                f'variant "{name}": the adapter of this run fits the model of [train]; remove "model", '
+                'or set adapter = "FOLDER" to an adapter of that model'
             )
         if trained is None:
             raise ConfigError(
-                f'variant "{name}" needs an adapter: `tuneworth train` comes first, or name a file of its outputs'
+                f'variant "{name}" needs an adapter; run `tuneworth train` first, or name a file of its outputs'
             )
         return trained
-    path = folder / str(own.adapter)
+    path = folder / str(stated.adapter)
     if not (path / "adapter_config.json").is_file():
         raise ConfigError(f'variant "{name}": no adapter at {path} (a folder with adapter_config.json)')
     return path
 
 
-def _model(own: VariantSettings, folder: Path) -> str | None:
-    """A model folder beside the project file is meant from there, whatever the current folder."""
-    if own.model is None or own.endpoint is not None:
-        return own.model
-    path = folder / own.model
-    return str(path) if path.is_dir() else own.model
+def _model(stated: VariantSettings, folder: Path) -> str | None:
+    """A model folder next to the project file is found from there, whatever the current folder."""
+    if stated.model is None or stated.endpoint is not None:
+        return stated.model
+    path = folder / stated.model
+    return str(path) if path.is_dir() else stated.model
 
 
 def _existing(path: Path, name: str) -> Path:
@@ -197,14 +197,14 @@ def _existing(path: Path, name: str) -> Path:
 
 
 def _guide(
-    name: str, own: VariantSettings, folder: Path, style: StyleSchema, data_guide: str | None
+    name: str, stated: VariantSettings, folder: Path, style: StyleSchema, data_guide: str | None
 ) -> tuple[str | None, str | None]:
-    """The guide of a variant and who wrote it. Only `prompted` has one without being told to."""
-    if own.guide is None:
+    """The guide of a variant and who wrote it. Only `prompted` has one by default."""
+    if stated.guide is None:
         if name != "prompted":
             return None, None
         return (data_guide, OWN) if data_guide else (write_guide(style), WRITTEN)
-    path = folder / own.guide
+    path = folder / stated.guide
     if path.suffix in (".yaml", ".yml"):
         return write_guide(style), WRITTEN
     try:

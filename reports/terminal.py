@@ -66,14 +66,8 @@ def _quality(run: StoredRun) -> Iterable[tuple[str, Mapping[str, Any]]]:
 
 
 def _acceptable(name: str, found: Mapping[str, Any]) -> Row:
-    return Row(
-        "acceptable",
-        f"Acceptable outputs, {shortened(name, LONGEST)}",
-        found["share"],
-        "share",
-        found["low"],
-        found["high"],
-    )
+    label = f"Acceptable outputs, {shortened(name, LONGEST)}"
+    return Row("acceptable", label, found["share"], "share", found["low"], found["high"])
 
 
 # --- the money ----------------------------------------------------------------------------------------------------
@@ -83,6 +77,8 @@ def money_text(money: Mapping[str, Any], *, run: str | None = None) -> str:
     """The figures, what moves them, the ways without tuning, and what is assumed. `run` names the run that measured."""
     missing = [Row("missing", "Still to be stated", ", ".join(money["missing"]))] if money["missing"] else []
     figures = row_lines([*missing, *money_rows(money)])
+    if (money["draws"] or 1) > 1:
+        figures.append("Ranges in brackets hold in 90 of 100 possible futures.")
     warnings = [line for text in money["warnings"] for line in filled(f"Mind: {text}.", indent=2)]
     return _joined([_costs(money), figures, _moves(money), _ways(money), _assumed(money, run), warnings])
 

@@ -1,6 +1,6 @@
-"""What a good output looks like: one schema that validates, writes the guide and scores.
+"""What a good output looks like: one schema validates outputs, writes the guide and scores.
 
-The names are listed in `__init__.pyi`; each is imported at its first use.
+The public names are listed in `__init__.pyi`; each is imported on first use.
 """
 
 from lazy_loader import attach_stub

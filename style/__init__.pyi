@@ -1,11 +1,11 @@
-from .check import asked_fields as asked_fields
 from .check import check_columns as check_columns
 from .check import check_outputs as check_outputs
 from .check import explain as explain
 from .check import good_example as good_example
 from .check import missing_fields as missing_fields
-from .check import not_given as not_given
+from .check import named_fields as named_fields
 from .check import pair_columns as pair_columns
+from .check import unknown_fields as unknown_fields
 from .evidence import Evidence as Evidence
 from .guide import check_sentence as check_sentence
 from .guide import check_table as check_table

@@ -1,4 +1,4 @@
-"""A table of outputs against a style schema."""
+"""The checks of a style schema on a table of outputs."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -9,14 +9,14 @@ from .kinds import KINDS
 from .schema import FAULT_SCHEMA, UNSCORED_SCHEMA, Check, Columns, StyleResults, StyleSchema, field_names, given_fields
 
 __all__ = [
-    "asked_fields",
     "check_columns",
     "check_outputs",
     "explain",
     "good_example",
     "missing_fields",
-    "not_given",
+    "named_fields",
     "pair_columns",
+    "unknown_fields",
 ]
 
 
@@ -33,7 +33,7 @@ def check_outputs(pairs: pl.DataFrame, style: StyleSchema, *, count_tokens: Coun
 
 
 def pair_columns(pairs: pl.DataFrame, *, count_tokens: Counter | None = None) -> Columns:
-    """A table of pairs as checks see it."""
+    """A table of pairs as the checks read it."""
     fields = pairs["fields"] if "fields" in pairs.columns else pl.Series("fields", [None] * len(pairs), dtype=pl.String)
     return Columns(
         pairs["output"].fill_null(""), pairs["input"].fill_null(""), fields.cast(pl.String), count_tokens=count_tokens
@@ -59,7 +59,7 @@ _REST = [name for name in FAULT_SCHEMA if name != "index"]
 
 
 def _run(check: Check, columns: Columns) -> tuple[pl.Series, pl.DataFrame, pl.DataFrame]:
-    """The status column of one check, its violations, and the reasons (index, why) where it could not tell."""
+    """The status column of one check, its violations, and the reasons (index, why) for its unscored rows."""
     findings = KINDS[check.kind].find(check, columns)
     frame = pl.DataFrame({"applies": columns.applies(check.when)}).with_row_index()
     if findings.applicable is not None:
@@ -87,7 +87,7 @@ def explain(check: Check, found: str | None, expected: str) -> str:
     return KINDS[check.kind].explain(check, found, expected)
 
 
-def asked_fields(check: Check) -> list[str]:
+def named_fields(check: Check) -> list[str]:
     """The fields that a check names: in `when`, in `fields`, as `{field}` in its texts."""
     texts = getattr(check.parameters, "any", ())
     named = [*(check.when or {}), *getattr(check.parameters, "fields", ()), *(n for t in texts for n in field_names(t))]
@@ -95,17 +95,17 @@ def asked_fields(check: Check) -> list[str]:
 
 
 def missing_fields(style: StyleSchema, columns: Columns) -> Iterator[str]:
-    """A sentence for each field that a check asks for and no row has: a slip of the pen would pass all rows in silence."""
-    asked = [(check.id, name) for check in style.checks for name in asked_fields(check)]
-    return not_given(asked, given_fields(columns)) if len(columns.output) else iter(())
+    """A sentence for each field that a check needs and no row has: without it a misspelt field would pass every row."""
+    needed = [(check.id, name) for check in style.checks for name in named_fields(check)]
+    return unknown_fields(needed, given_fields(columns)) if len(columns.output) else iter(())
 
 
-def not_given(asked: Iterable[tuple[str, str]], given: list[str]) -> Iterator[str]:
-    """A sentence for each of the fields asked for (id of the check, name) that is none of those `given`."""
-    for check, name in asked:
+def unknown_fields(needed: Iterable[tuple[str, str]], given: list[str]) -> Iterator[str]:
+    """A sentence for each needed field (check id, name) that is not among the `given` names."""
+    for check, name in needed:
         if name not in given:
-            hint = nearest(name, given) if given else "the inputs are plain texts without fields"
-            yield f'rule "{check}" asks for the field "{name}", which no row has; {hint}'
+            hint = nearest(name, given) if given else "the inputs are plain text without fields"
+            yield f'rule "{check}" needs the field "{name}", which no row has; {hint}'
 
 
 def good_example(pairs: pl.DataFrame, style: StyleSchema) -> tuple[str, str] | None:

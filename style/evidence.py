@@ -1,4 +1,4 @@
-"""What examples say about one check: how many keep it, how surely, and which do not."""
+"""The evidence for one check: how many examples follow it, how certain that is, and which ones break it."""
 
 import math
 import re
@@ -22,8 +22,8 @@ __all__ = [
 ]
 
 
-MUST_FROM, SHOULD_FROM = 0.95, 0.80  # Wilson's lower end from which a check is proposed at that level
-# One spelling for a term that has several is worth a rule even where few keep it yet, if most do; it drops no row.
+MUST_FROM, SHOULD_FROM = 0.95, 0.80  # lower end of Wilson's interval from which a check is proposed at that level
+# A term with several spellings deserves a rule even if only a majority uses the preferred one; it drops no row.
 SPELLING_ABOVE, SPELLING_ROWS = 0.5, 20
 _EXCEPTIONS = 3
 _Z = 1.959963984540054  # two-sided 95%
@@ -41,12 +41,12 @@ class Instance:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A check with what the examples say about it.
+    """A check with the evidence for it.
 
-    entry: the check as it stands in `style.yaml`, without its level. holds: how many of the `applicable` examples keep
-    it; for one spelling of a term, of those that hold the term. low: the lower end of Wilson's 95% interval of that
-    share, exact repeats of a pair counted once. exceptions: examples that break it. variants: how many examples hold
-    each unwanted spelling. style: False where it holds in texts of any style. terms: of a check that joins several
+    entry: the check as in `style.yaml`, without its level. holds: how many of the `applicable` examples follow it; for
+    the spelling of a term, of those that contain the term. low: the lower end of Wilson's 95% interval of that share,
+    exact repeats of a pair counted once. exceptions: examples that break it. variants: how many examples contain each
+    unwanted spelling. style: False where it holds for texts of any style. terms: for a check that joins several
     spellings, the evidence for each.
     """
 
@@ -63,19 +63,19 @@ class Evidence:
 
     @property
     def share(self) -> float:
-        """The share of the applicable examples that keep it; 0 where it applies to none."""
+        """The share of the applicable examples that follow it; 0 where it applies to none."""
         return self.holds / self.applicable if self.applicable else 0.0
 
     @property
     def level(self) -> Level | None:
-        """The level that this evidence carries; None where it carries none."""
+        """The level that the evidence supports; None where it supports none."""
         if self.low >= MUST_FROM:
             return "must"
         drifts = bool(self.variants) and self.share > SPELLING_ABOVE and self.applicable >= SPELLING_ROWS
         return "should" if self.low >= SHOULD_FROM or drifts else None
 
     def makes_style(self, examples: int) -> bool:
-        """Whether it holds in enough of so many examples to be called their style: a habit of few outputs is none."""
+        """Whether it holds in enough of the `examples` to count as their style: a habit of a few outputs does not."""
         return self.style and self.low >= SHOULD_FROM and self.applicable >= examples / 2
 
 
@@ -98,26 +98,26 @@ def count_evidence(
     """The evidence for each check on `columns`; `examples` holds the same rows with `output`, `input`, `id`, `row`."""
     results = check_columns(columns, StyleSchema("candidates", tuple(checks)))
     violations = results.violations.partition_by("check", as_dict=True)
-    worth = examples.select("output", "input").n_unique() / max(len(examples), 1)
+    distinct_share = examples.select("output", "input").n_unique() / max(len(examples), 1)
     evidence = []
     for check, entry in zip(checks, entries, strict=True):
-        own = violations.get((check.id,), results.violations.clear())
+        broken = violations.get((check.id,), results.violations.clear())
         holds, applicable = _counts(results.status[check.id], check, columns)
-        low = wilson_low(holds * worth, applicable * worth)
+        low = wilson_low(holds * distinct_share, applicable * distinct_share)
         evidence.append(
-            Evidence(check, entry, holds, applicable, low, _exceptions(own, examples), _variants(own, check))
+            Evidence(check, entry, holds, applicable, low, _exceptions(broken, examples), _variants(broken, check))
         )
     return evidence
 
 
 def _counts(status: pl.Series, check: Check, columns: Columns) -> tuple[int, int]:
-    """How many keep the check, and of how many."""
-    keeps, breaks = status == "pass", status == "fail"
+    """How many examples follow the check, and of how many."""
+    passes, breaks = status == "pass", status == "fail"
     terms = _terms(check)
     if terms:
-        # Outputs without the term break nothing, but they do not say either which spelling is the usual one.
-        keeps &= columns.output.str.contains(("(?i)" if check.ignore_case else "") + whole_words(terms))
-    holds = int(keeps.sum())
+        # Outputs without the term break nothing, but they do not show which spelling is the usual one either.
+        passes &= columns.output.str.contains(("(?i)" if check.ignore_case else "") + whole_words(terms))
+    holds = int(passes.sum())
     return holds, holds + int(breaks.sum())
 
 
@@ -129,10 +129,10 @@ def _terms(check: Check) -> list[str]:
 
 
 def _exceptions(violations: pl.DataFrame, examples: pl.DataFrame) -> tuple[Instance, ...]:
-    """Examples that break the check, with different findings where there are such."""
+    """Examples that break the check, with different findings if there are enough."""
     first = violations.unique("index", keep="first", maintain_order=True)
-    told = first.unique("found", keep="first", maintain_order=True)
-    shown = (told if len(told) >= _EXCEPTIONS else first).head(_EXCEPTIONS)
+    distinct = first.unique("found", keep="first", maintain_order=True)
+    shown = (distinct if len(distinct) >= _EXCEPTIONS else first).head(_EXCEPTIONS)
     return tuple(
         Instance(examples["id"][index], examples["row"][index], found, expected)
         for index, found, expected in shown.select("index", "found", "expected").iter_rows()
@@ -140,7 +140,7 @@ def _exceptions(violations: pl.DataFrame, examples: pl.DataFrame) -> tuple[Insta
 
 
 def _variants(violations: pl.DataFrame, check: Check) -> tuple[tuple[str, int], ...]:
-    """The unwanted spellings with the number of examples that hold each, most frequent first."""
+    """The unwanted spellings with the number of examples that contain each, most frequent first."""
     if not _terms(check):
         return ()
     counts = violations.group_by("found").agg(pl.col("index").n_unique().alias("n"))
@@ -151,7 +151,7 @@ _MOST_LETTERS = 32
 
 
 def with_ids(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """The same with an id in each entry whose kind stands more than once; the others are known by their kind."""
+    """The evidence with an id in each entry whose kind occurs more than once; other checks are known by their kind."""
     kinds = [one.check.kind for one in evidence]
     taken: set[str] = set(kinds)
     named = []
@@ -172,7 +172,7 @@ def _numbered(stem: str) -> Iterator[str]:
 
 
 def _stem(entry: Mapping[str, Any]) -> str:
-    """`length-words`, `ends-with-package`, `pattern`: the kind and the first thing that it names."""
+    """`length-words`, `ends-with-package`, `pattern`: the kind and the first thing that the entry names."""
     values = [v for key, v in entry.items() if key not in ("kind", "level", "when", "ignore_case", "say")]
     texts = [text for value in values for text in _texts(value)]
     if "preferred" in entry:

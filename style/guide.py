@@ -17,14 +17,14 @@ _FEW_TERMS = 2  # more preferred spellings than this are a list of their own
 
 
 def check_sentence(check: Check) -> str:
-    """The rule as a sentence of a style guide: the user's own (`say`) or the kind's, with its condition."""
+    """The rule as a sentence of a style guide, with its condition: the user's own (`say`) or else the kind's."""
     if check.say:
         return check.say
     return _with_condition(check, _with_case(check, KINDS[check.kind].say(check)))
 
 
 def write_guide(style: StyleSchema, *, example: tuple[str, str] | None = None) -> str:
-    """The style guide in Markdown: its rules by what they are about, then preferences, then a good example.
+    """The style guide in Markdown: the rules grouped by subject, then preferences, then a good example.
 
     `example` is an input with its good output.
     """
@@ -34,7 +34,7 @@ def write_guide(style: StyleSchema, *, example: tuple[str, str] | None = None) -
     for about, heading in _HEADINGS.items():
         rules = [check for check in style.checks if check.about == about and check.level == "must"]
         parts += _section(heading, rules)
-    # In the order of the headings, as the rules are.
+    # In the order of the headings, like the rules.
     preferences = [c for about in _HEADINGS for c in style.checks if c.about == about and c.level == "should"]
     parts += _section("Preferably", preferences)
     if example is not None:
@@ -53,22 +53,22 @@ def check_table(style: StyleSchema) -> list[dict[str, Any]]:
 
 
 def _section(heading: str, checks: Sequence[Check]) -> list[str]:
-    # A text of several lines stays inside its item.
+    # The lines of a longer text stay inside its list item.
     lines = [f"- {re.sub(_LINE_END, chr(10) + '  ', sentence)}" for sentence in dict.fromkeys(_sentences(checks))]
     return [f"## {heading}\n\n" + "\n".join(lines)] if lines else []
 
 
 def _sentences(checks: Sequence[Check]) -> Iterator[str]:
-    """One sentence for each check, and one for those that belong together, where the first of them stands."""
+    """One sentence for each check; checks that belong related share one, in the place of the first."""
     joined: dict[object, list[Check]] = {}
     for check in checks:
         mergeable = check.kind in _TOGETHER and not check.say
         key = (check.kind, repr(check.when), check.ignore_case) if mergeable else check.id
         joined.setdefault(key, []).append(check)
-    for together in joined.values():
-        first = together[0]
+    for related in joined.values():
+        first = related[0]
         say = None if first.say else _TOGETHER.get(first.kind)
-        yield _with_condition(first, _with_case(first, say(together))) if say else check_sentence(first)
+        yield _with_condition(first, _with_case(first, say(related))) if say else check_sentence(first)
 
 
 def _with_condition(check: Check, sentence: str) -> str:
@@ -90,19 +90,19 @@ def _alternatives(values: Sequence[str]) -> str:
     return " or ".join(filter(None, (", ".join(values[:-1]), values[-1])))
 
 
-# Where a rule names texts or patterns, a reader takes them as they are written.
+# Kinds that name literal texts or patterns, which a reader takes exactly as written.
 _LITERAL = frozenset({"pattern", "forbidden", "starts_with", "ends_with", "vocabulary"})
 
 
 def _with_case(check: Check, sentence: str) -> str:
-    """The sentence, with a word on capital letters where they do not matter."""
+    """The sentence, followed by a note where the rule ignores case."""
     if not check.ignore_case or check.kind not in _LITERAL or _names_fields_alone(check):
         return sentence
-    return f"{sentence} Capital and small letters count alike."
+    return f"{sentence} Upper or lower case does not matter."
 
 
 def _names_fields_alone(check: Check) -> bool:
-    """`Do not write the part itself` means any way to write it."""
+    """Whether the check names fields only: `Do not write the part itself` covers any spelling of it."""
     texts = check.parameters.any if check.kind == "forbidden" else ()
     return bool(texts) and all(re.fullmatch(r"\{[^{}]+\}", text) for text in texts)
 
@@ -113,10 +113,10 @@ def _say_lengths(checks: Sequence[Check]) -> str:
         return KINDS["length"].say(checks[0])
     line = [c for c in checks if c.parameters.unit == "lines" and c.parameters.max == 1]
     ranges = [_range(c) for c in checks if c not in line]
-    said = f"{', '.join(ranges[:-1])} and {ranges[-1]}" if len(ranges) > 1 else "".join(ranges)
+    text = f"{', '.join(ranges[:-1])} and {ranges[-1]}" if len(ranges) > 1 else "".join(ranges)
     if line:
-        return f"Write one single line of {said}." if said else KINDS["length"].say(line[0])
-    return f"Write {said}."
+        return f"Write one single line of {text}." if text else KINDS["length"].say(line[0])
+    return f"Write {text}."
 
 
 def _range(check: Check) -> str:
@@ -138,13 +138,13 @@ def _say_forbidden(checks: Sequence[Check]) -> str:
 
 
 def _say_vocabulary(checks: Sequence[Check]) -> str:
-    """What must or must not occur in sentences; many preferred spellings as a list."""
+    """Required and forbidden terms in sentences; many preferred spellings as a list."""
     preferred = {term: variants for check in checks for term, variants in check.parameters.preferred.items()}
     say = KINDS["vocabulary"].say
     if len(preferred) <= _FEW_TERMS:
         return " ".join(say(check) for check in checks)
     rest = [replace(c, parameters=replace(c.parameters, preferred={})) for c in checks if _says_more(c)]
-    lines = [f"  - {quoted(term)}, not {one_of(_apart(term, variants))}" for term, variants in preferred.items()]
+    lines = [f"  - {quoted(term)}, not {one_of(_distinct(term, variants))}" for term, variants in preferred.items()]
     return "\n".join([" ".join([*map(say, rest), "Use one spelling for each of these terms:"]), *lines])
 
 
@@ -152,10 +152,10 @@ def _says_more(check: Check) -> bool:
     return bool(check.parameters.required or check.parameters.forbidden)
 
 
-def _apart(term: str, variants: Sequence[str]) -> list[str]:
-    """The variants that a reader cannot guess from another: one of those that differ in case alone."""
-    unlike = {variant.casefold(): variant for variant in reversed(variants) if variant.casefold() != term.casefold()}
-    return list(unlike.values())[::-1] or list(variants[:1])
+def _distinct(term: str, variants: Sequence[str]) -> list[str]:
+    """The variants that differ in more than case from the term and from each other; one of them where all do not."""
+    distinct = {variant.casefold(): variant for variant in reversed(variants) if variant.casefold() != term.casefold()}
+    return list(distinct.values())[::-1] or list(variants[:1])
 
 
 _TOGETHER: dict[str, Callable[[Sequence[Check]], str]] = {
@@ -164,7 +164,7 @@ _TOGETHER: dict[str, Callable[[Sequence[Check]], str]] = {
 
 
 def _fenced(text: str) -> str:
-    """The text in a fence longer than any run of backticks in it: what it holds stays text."""
+    """The text in a fence longer than any run of backticks in it, so that nothing in the text can end the block."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{text}\n{fence}"

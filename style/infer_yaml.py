@@ -1,4 +1,4 @@
-"""`style.yaml` with the evidence for each check as comments beside it."""
+"""`style.yaml` with the evidence for each check in comments."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ def _list(dumper: yaml.SafeDumper, value: Sequence[Any]) -> yaml.Node:
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
-    # A quotation keeps line breaks, NEL and the like out of the file, where they would end a comment.
+    # Quoting keeps line breaks, NEL and the like out of the file, where they would end a comment.
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if value.isprintable() else '"')
 
 
@@ -37,13 +37,13 @@ _Dumper.ignore_aliases = lambda self, data: True  # type: ignore[method-assign]
 
 
 def entries_text(entries: Sequence[Mapping[str, Any]]) -> str:
-    """Checks as they stand below `checks:`, two spaces in."""
+    """Checks as they appear below `checks:`, indented by two spaces."""
     text = _dumped([_plain(entry) for entry in entries])
     return "".join(f"  {line}\n" for line in text.split("\n") if line)
 
 
 def _dumped(value: Any) -> str:
-    """The value as YAML. What is not printable stands in double quotes (`_text`), so an escape means the same there."""
+    """The value as YAML. What is not printable is in double quotes (`_text`), so an escape means the same there."""
     text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
     return "".join(c if c.isprintable() or c == "\n" else f"\\U{ord(c):08x}" for c in text)
 
@@ -51,12 +51,12 @@ def _dumped(value: Any) -> str:
 def style_text(
     name: str, evidence: Sequence[Evidence], habits: Sequence[Evidence], *, rows: int, counted: int, source: str
 ) -> str:
-    """The whole file. `evidence` becomes checks, `habits` checks that are commented out."""
+    """The whole file: `evidence` as checks, `habits` as checks that are commented out."""
     of = f" of {_shown(source, 200)}" if source else ""
     lines = [
-        f"# Inferred from {_of_how_many(rows, counted)}{of}; nobody has looked at it yet.",
-        "# must: at least 95% of the examples keep the rule; should: at least 80% (lower end of Wilson's 95% interval).",
-        "# Read each rule, change what you do not mean, then set `reviewed: true`: reports say which it is.",
+        f"# Inferred from {_of_how_many(rows, counted)}{of}; not reviewed yet.",
+        "# must: at least 95% of the examples follow the rule; should: at least 80% (lower end of Wilson's 95% interval).",
+        "# Read each rule, change what you do not mean, then set `reviewed: true`; reports state whether it was reviewed.",
     ]
     top = {"name": name, "reviewed": False}
     lines += [*_dumped(top).rstrip("\n").split("\n"), "checks:"]
@@ -68,7 +68,7 @@ def style_text(
         lines += [f"  # {line}" for line in _evidence_lines(one)]
         lines += entries_text([_leveled(one)]).rstrip("\n").split("\n")
     if habits:
-        lines += ["", "  # Habits of the majority, no rules yet. Take out the leading `# ` of those that you mean."]
+        lines += ["", "  # Habits of the majority, not rules yet. To make one a rule, remove its leading `# `."]
     for one in habits:
         lines += [f"  # # {line}" for line in _evidence_lines(one)]
         lines += [f"  # {line[2:]}" for line in entries_text([_leveled(one)]).rstrip("\n").split("\n")]
@@ -80,18 +80,18 @@ def _of_how_many(rows: int, counted: int) -> str:
 
 
 def _leveled(one: Evidence) -> dict[str, Any]:
-    """The entry with its level, which a must rule need not say."""
+    """The entry with its level; `must` is the default and omitted."""
     entry = dict(one.entry)
     first = {key: entry.pop(key) for key in ("kind", "id") if key in entry}
     return {**first, **({} if one.level == "must" else {"level": "should"}), **entry}
 
 
 def _evidence_lines(one: Evidence) -> list[str]:
-    """What the examples say, as lines of a comment."""
-    # A note that is nothing but a count says what the evidence says.
+    """The evidence as lines of a comment."""
+    # A note that is only a count repeats the evidence.
     lines = [] if re.fullmatch(r"[\d,]* of [\d,]*|", one.note) else [_shown(one.note, 200)]
     if one.terms:
-        return [*lines, f"{_holds(one)}; of those that hold the term:", *(f"  {_term(term)}" for term in one.terms)]
+        return [*lines, f"{_holds(one)}; of those that contain the term:", *(f"  {_term(term)}" for term in one.terms)]
     if one.variants:
         return [*lines, _term(one)]
     text = _holds(one)
@@ -104,12 +104,12 @@ def _evidence_lines(one: Evidence) -> list[str]:
 
 def _holds(one: Evidence) -> str:
     if one.terms:
-        return f"{one.holds:,} of {one.applicable:,} examples keep all of these spellings"
+        return f"{one.holds:,} of {one.applicable:,} examples use only these spellings"
     return f"holds in {one.holds:,} of {one.applicable:,}{_percent(one)}"
 
 
 def _percent(one: Evidence) -> str:
-    """` (55%)`; nothing where all keep it."""
+    """` (55%)`; empty where all follow it."""
     return "" if one.holds == one.applicable else f" ({say.percent(one.share)})"
 
 
@@ -131,13 +131,13 @@ def _quoted(text: str) -> str:
 
 
 def _shown(text: str, most: int) -> str:
-    """A text from the data on one line of a comment: whatever is not plain is escaped, what is long is cut."""
+    """A text from the data on one line of a comment: unprintable characters escaped, long texts cut."""
     cut = text if len(text) <= most else f"{text[: most - 1]}…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
 
 
 def _plain(value: Any) -> Any:
-    """The value in types that YAML knows."""
+    """The value in types that YAML supports."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

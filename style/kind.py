@@ -11,10 +11,10 @@ __all__ = ["Kind", "Proposal", "explain_plainly", "propose_nothing"]
 
 @dataclass(frozen=True)
 class Proposal:
-    """A check that examples may keep: an entry as it would stand in `style.yaml`, without kind and level.
+    """A check suggested by examples: an entry as written in `style.yaml`, without kind and level.
 
-    `style` False: it holds in most texts of any style (no leftovers of a prompt), so it comes along with rules that
-    say something and is none by itself. `note`: what was seen, for the comment beside it.
+    `style` is False where the check holds for most texts of any style (no leftovers of a prompt): it accompanies other
+    rules but does not make a style by itself. `note`: what the examples showed, for the comment next to it.
     """
 
     entry: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""`style.yaml` into a StyleSchema, with all its problems named at once."""
+"""Reads `style.yaml` into a StyleSchema; one error names all of its problems."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ..core import ConfigError, build_settings, key_of, nearest, said, unknown_keys
+from ..core import ConfigError, build_settings, key_of, nearest, shown_value, unknown_keys
 from .kinds import KINDS
 from .kinds.python_call import load_code
 from .schema import Check, StyleSchema
@@ -21,7 +21,7 @@ __all__ = [
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data alone; of a key that stands twice in a mapping YAML would silently keep the last."""
+    """Loads plain data only; notes each key given twice in a mapping, of which YAML would silently keep the last."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -34,15 +34,15 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode):
                 line = key.start_mark.line + 1
                 if before := first.get(name := (key.tag, key.value)):
-                    self.doubled.append(f'lines {before} and {line}: the key "{key.value}" stands twice; keep one')
+                    self.doubled.append(f'lines {before} and {line}: the key "{key.value}" is given twice; remove one')
                 first[name] = line
         return node
 
 
 def read_yaml(text: str, *, where: str) -> Any:
-    """The data in one YAML document; None where it is empty.
+    """The data in one YAML document; None if it is empty.
 
-    Raises: ConfigError with the line, naming every key that stands twice in its mapping.
+    Raises: ConfigError with the line, or naming every key given twice in a mapping.
     """
     try:
         loader = _Loader(text)
@@ -67,16 +67,16 @@ def _line(error: yaml.YAMLError) -> str:
 
 
 def _reason(error: yaml.YAMLError) -> str:
-    """Why it cannot be read, and what to do where that is known."""
+    """Why it cannot be read, and what to do if that is known."""
     problem = str(getattr(error, "problem", None) or error).splitlines()[0]
     if "another document" in problem:
-        return "a second document begins here (`---`); one file holds one style"
+        return "a second document begins here (`---`); keep one style per file"
     if "'\\t'" in problem:
-        return "a tab stands where a line begins; indent with spaces"
+        return "the line is indented with a tab; indent with spaces"
     if "mapping values are not allowed" in problem:
-        return "a colon too many; put a text that holds `: ` in quotes"
+        return "unexpected colon; quote a text that contains `: `"
     if "could not determine a constructor" in problem:
-        return "a tag (`!...`) is not supported: a style file holds plain data alone"
+        return "tags (`!...`) are not supported; write plain data"
     return problem
 
 
@@ -85,7 +85,7 @@ _CHECK_KEYS = ["kind", "id", "level", "about", "when", "say", "ignore_case"]
 
 
 def read_style(path: Path | str, *, allow_code: bool = False) -> StyleSchema:
-    """The style schema in a YAML file. Its `python` checks are loaded with `allow_code` only: they run code.
+    """The style schema in a YAML file. Its `python` checks run code, so they are loaded only with `allow_code`.
 
     Raises: ConfigError naming the file and every problem in it.
     """
@@ -97,25 +97,25 @@ def read_style(path: Path | str, *, allow_code: bool = False) -> StyleSchema:
     except IsADirectoryError:
         raise ConfigError(f"{path} is a folder; name the style file in it") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: byte {error.start + 1} is no UTF-8; save the style file as UTF-8") from None
+        raise ConfigError(f"{path}: byte {error.start + 1} is not UTF-8; save the style file as UTF-8") from None
     except OSError as error:
         raise ConfigError(f"{path}: the style file cannot be read ({error})") from None
     return parse_style(text, where=str(path), path=path, allow_code=allow_code)
 
 
 def parse_style(text: str, *, where: str = "style", path: Path | None = None, allow_code: bool = False) -> StyleSchema:
-    """The style schema in a YAML text; `where` names it in messages, files that it names are sought beside `path`."""
+    """The style schema in a YAML text; `where` names it in messages; files that it names are relative to `path`'s folder."""
     table = read_yaml(text, where=where)
     if table is None:
         raise ConfigError(f"{where}: the style is empty; it needs `checks`, a list of rules")
     if not isinstance(table, Mapping):
-        raise ConfigError(f"{where}: expected a mapping with `name` and `checks`, found {said(table)}")
+        raise ConfigError(f"{where}: expected a mapping with `name` and `checks`, found {shown_value(table)}")
     problems = unknown_keys(table, _TOP_KEYS, where="top level")
     checks = _read_checks(table.get("checks"), problems, path.parent if path else None)
     checks = load_code(checks, problems, folder=path.parent if path else None, allow_code=allow_code)
     for key, kind, wanted in (("name", str, "a text"), ("about", str, "a text"), ("reviewed", bool, "true or false")):
         if key in table and not isinstance(table[key], kind):
-            problems.append(f"{key}: expected {wanted}, found {said(table[key])}")
+            problems.append(f"{key}: expected {wanted}, found {shown_value(table[key])}")
     if problems:
         raise ConfigError.of(problems, where=where)
     name = table.get("name", path.stem if path else "style")
@@ -134,11 +134,11 @@ def _read_checks(entries: Any, problems: list[str], folder: Path | None) -> tupl
         before = len(problems)
         check = _read_check(entry, where, used, problems, folder) if isinstance(entry, Mapping) else None
         if check is None and len(problems) == before:
-            problems.append(f"{where}: expected a mapping with `kind`, found {said(entry)}")
+            problems.append(f"{where}: expected a mapping with `kind`, found {shown_value(entry)}")
         if check is not None:
             checks.append(check)
     doubled = [id for id, times in Counter(check.id for check in checks).items() if times > 1]
-    problems += [f'the id "{id}" stands at more than one check' for id in doubled]
+    problems += [f'the id "{id}" is used by more than one check; give each its own id' for id in doubled]
     return tuple(checks)
 
 
@@ -147,15 +147,17 @@ def _read_check(
 ) -> Check | None:
     name = entry.get("kind")
     if not isinstance(name, str) or name not in KINDS:
-        what = f"unknown kind {said(name)}; {nearest(str(name), list(KINDS))}" if name else '"kind" is missing'
+        what = f"unknown kind {shown_value(name)}; {nearest(str(name), list(KINDS))}" if name else '"kind" is missing'
         problems.append(f"{where}: {what}")
         return None
     kind = KINDS[name]
     used[name] += 1
-    own_keys = {key_of(field): field for field in fields(kind.parameters)}
-    problems += unknown_keys(entry, [*_CHECK_KEYS, *own_keys], where=where)
-    own = {key: _beside(value, own_keys[key], folder) for key, value in entry.items() if key in own_keys}
-    parameters = build_settings(kind.parameters, _as_lists(own, kind.parameters), where=where, problems=problems)
+    parameter_keys = {key_of(field): field for field in fields(kind.parameters)}
+    problems += unknown_keys(entry, [*_CHECK_KEYS, *parameter_keys], where=where)
+    given = {
+        key: _resolved(value, parameter_keys[key], folder) for key, value in entry.items() if key in parameter_keys
+    }
+    parameters = build_settings(kind.parameters, _as_lists(given, kind.parameters), where=where, problems=problems)
     level = _choice(entry, "level", ("must", "should"), "must", where, problems)
     about = _choice(entry, "about", ("form", "wording", "facts"), kind.about, where, problems)
     when = _read_when(entry.get("when"), where, problems)
@@ -167,26 +169,26 @@ def _read_check(
     ):
         if not isinstance(value, wanted):
             problems.append(
-                f"{where}.{key}: expected {'a text' if wanted is str else 'true or false'}, found {said(value)}"
+                f"{where}.{key}: expected {'a text' if wanted is str else 'true or false'}, found {shown_value(value)}"
             )
     if parameters is None:
         return None
     return Check(name, str(id), level, about, parameters, when, entry.get("say"), entry.get("ignore_case", False))
 
 
-def _beside(value: Any, field: Field[Any], folder: Path | None) -> Any:
-    """A relative path in a parameter marked `metadata={"file": True}` starts at the style file's folder."""
+def _resolved(value: Any, field: Field[Any], folder: Path | None) -> Any:
+    """The value; a relative path in a parameter marked `metadata={"file": True}` is resolved from the style file's folder."""
     if folder is None or not isinstance(value, str) or not field.metadata.get("file"):
         return value
     return str(folder / value)
 
 
-def _as_lists(own: Mapping[str, Any], parameters: type) -> dict[str, Any]:
-    """`preferred: {term: variant}` may name one variant without a list."""
-    preferred = own.get("preferred")
+def _as_lists(given: Mapping[str, Any], parameters: type) -> dict[str, Any]:
+    """The parameters, where `preferred: {term: variant}` may name a single variant without a list."""
+    preferred = given.get("preferred")
     if not isinstance(preferred, Mapping):
-        return dict(own)
-    return {**own, "preferred": {term: [v] if isinstance(v, str) else v for term, v in preferred.items()}}
+        return dict(given)
+    return {**given, "preferred": {term: [v] if isinstance(v, str) else v for term, v in preferred.items()}}
 
 
 def _choice(
@@ -194,17 +196,19 @@ def _choice(
 ) -> Any:
     value = entry.get(key, default)
     if value not in choices:
-        problems.append(f"{where}.{key}: expected {' or '.join(choices)}, found {said(value)}")
+        problems.append(f"{where}.{key}: expected {' or '.join(choices)}, found {shown_value(value)}")
     return value
 
 
 def _read_when(when: Any, where: str, problems: list[str]) -> Mapping[str, tuple[str, ...] | None] | None:
-    """A field name, `{field: value}` or `{field: [values]}`."""
+    """The condition from a field name, `{field: value}` or `{field: [values]}`."""
     if when is None:
         return None
     if isinstance(when, str):
         return {when: None}
     if isinstance(when, Mapping) and when:
         return {str(name): tuple(map(str, v)) if isinstance(v, list) else (str(v),) for name, v in when.items()}
-    problems.append(f"{where}.when: expected a field name, {{field: value}} or {{field: [values]}}, found {said(when)}")
+    problems.append(
+        f"{where}.when: expected a field name, {{field: value}} or {{field: [values]}}, found {shown_value(when)}"
+    )
     return None

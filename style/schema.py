@@ -36,7 +36,7 @@ About = Literal["form", "wording", "facts"]
 
 @dataclass(frozen=True)
 class Check:
-    """One rule. `parameters` are those of its kind; `when` limits it to pairs whose input fields fit."""
+    """One rule. `parameters` are those of its kind; `when` limits it to pairs whose input fields match."""
 
     kind: str
     id: str
@@ -50,7 +50,7 @@ class Check:
 
 @dataclass(frozen=True)
 class StyleSchema:
-    """A named list of checks. `reviewed` is False as long as nobody has looked at an inferred one."""
+    """A named list of checks. `reviewed` is False until somebody has reviewed an inferred one."""
 
     name: str
     checks: tuple[Check, ...]
@@ -61,12 +61,12 @@ class StyleSchema:
 
 @dataclass(frozen=True)
 class StyleResults:
-    """What the checks found in a table of outputs; rows are known by their position in that table.
+    """The results of all checks on a table of outputs; rows are known by their position in that table.
 
     status: one column per check id, values `pass`, `fail`, `not applicable`, `unscored`; one row per output.
     violations: index (u32), check, found (null: something is missing), start, end (code points, end
     excluded; null where there is no place), expected; sorted by index and by the order of the checks.
-    unscored: index, check, why, one row per result that could not be told.
+    unscored: index, check, why, one row per check that could not be scored.
     """
 
     style: StyleSchema
@@ -104,7 +104,7 @@ def field_text(value: Any) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    # The plain types first: asking for the abstract ones is what costs most in reading fields.
+    # Plain types first: `isinstance` with abstract types is the slowest part of reading fields.
     if isinstance(value, list | tuple) or (not isinstance(value, dict | int | float | bytes) and _is_sequence(value)):
         return ", ".join(field_text(item) for item in value)
     if isinstance(value, dict) or (not isinstance(value, int | float) and isinstance(value, Mapping)):
@@ -117,7 +117,7 @@ def _is_sequence(value: Any) -> bool:
 
 
 def render_fields(fields: Mapping[str, Any], *, leave_out: Sequence[str] = ()) -> str:
-    """The fields as `name: value` lines in their order; null and empty fields, and `leave_out`, are left out."""
+    """The fields as `name: value` lines in their order, without null and empty ones and those in `leave_out`."""
     lines = []
     for name, value in fields.items():
         text = field_text(value)
@@ -137,10 +137,10 @@ _MARK = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
 
 @dataclass(frozen=True)
 class Findings:
-    """Violations (columns of FAULT_SCHEMA), where the check applies at all, and where it could not tell.
+    """Violations (columns of FAULT_SCHEMA), where the check applies at all, and where it cannot be scored.
 
-    A row with a violation fails, a row where the check does not apply has none. `applicable` None: everywhere.
-    `unscored` None: it could tell everywhere; else the reason in each row where it could not, null in the others.
+    A row with a violation fails; a row where the check does not apply has none. `applicable` None: it applies
+    everywhere. `unscored`: the reason for each row that cannot be scored, null for the others; None: all rows are scored.
     """
 
     violations: pl.DataFrame
@@ -159,7 +159,7 @@ def faults(rows: Sequence[tuple[int, str | None, int | None, int | None, str]]) 
 
 
 def regex_places(texts: pl.Series, pattern: str) -> list[tuple[int, str, int, int]]:
-    """Every match as (index, matched text, start, end) in code points, end excluded; empty matches left out.
+    """Every match as (index, matched text, start, end) in code points, end excluded; empty matches are omitted.
 
     polars (Rust's linear-time engine) does the matching, and brackets each match in a copy of the text, since it
     reports no positions: Python's own engine could hang on a pattern from a style file, and reads some differently.
@@ -197,9 +197,9 @@ def field_names(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Columns:
-    """A table of outputs with their inputs, as checks see it. `fields_json` holds JSON objects or null.
+    """A table of outputs with their inputs, as the checks read it. `fields_json` holds JSON objects or null.
 
-    `count_tokens` gives the tokens of each text by the tokenizer in use; None where there is none.
+    `count_tokens` counts the tokens of each text with the tokenizer in use; None where there is none.
     """
 
     output: pl.Series
@@ -212,13 +212,13 @@ class Columns:
         """The parsed fields of each row; an empty mapping where the input is plain text."""
         rows: list[Mapping[str, Any]] = []
         for part in self.fields_json.replace("", None).fill_null("{}").to_frame().iter_slices(_PARSED_AT_ONCE):
-            # Many objects in one text take half the time of one by one.
+            # Parsing many objects as one text takes half the time of parsing them one by one.
             rows += json.loads(f"[{','.join(part.to_series())}]")
         return rows
 
     @cached_property
     def _texts(self) -> dict[str, pl.Series]:
-        """The fields that were asked for: several checks ask for the same."""
+        """The fields read so far: several checks read the same ones."""
         return {}
 
     def field(self, name: str) -> pl.Series:
@@ -229,7 +229,7 @@ class Columns:
         return self._texts[name]
 
     def field_items(self, name: str) -> pl.DataFrame:
-        """The values of one field, each item of a list by itself: `index`, `item` (no empty ones)."""
+        """The values of one field, each item of a list in a row of its own: `index`, `item` (no empty ones)."""
         indexes: list[int] = []
         items: list[str] = []
         for index, row in enumerate(self.fields):
@@ -253,7 +253,7 @@ class Columns:
         return pl.DataFrame({"n": range(len(self.output))}).select(text=pl.concat_str(expressions))["text"]
 
     def applies(self, when: Mapping[str, tuple[str, ...] | None] | None) -> pl.Series:
-        """Where a check's condition holds: each field present and, where values are named, one of them."""
+        """Where a check's condition holds: each field is present and, where values are named, has one of them."""
         mask = pl.Series("applies", [True], dtype=pl.Boolean).new_from_index(0, len(self.output))
         for name, wanted in (when or {}).items():
             value = self.field(name)
@@ -262,11 +262,11 @@ class Columns:
 
 
 def given_fields(columns: Columns) -> list[str]:
-    """The names of all fields, in the order in which they first come."""
+    """The names of all fields, in order of first appearance."""
     return list(dict.fromkeys(name for row in columns.fields for name in row))
 
 
 def text_fields(columns: Columns) -> list[str]:
-    """The names of the fields that hold a text or a number in each row that has them, no list and no object."""
+    """The names of the fields that hold text or a number (no list, no object) in every row that has them."""
     lists = {name for row in columns.fields for name, value in row.items() if isinstance(value, list | dict)}
     return [name for name in given_fields(columns) if name not in lists]

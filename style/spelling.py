@@ -16,28 +16,28 @@ __all__ = ["Variants", "spelling_variants"]
 _JOINTS = [" ", "-", "\u2010", "\u2011", "\u2013", "/"]
 _WORD = r"[\p{L}\p{M}\p{N}_]+"
 _MOST_JOINED = 3
-# A term stands free: it is no part of a web address, a path or a longer chain of hyphens.
+# A term counts only as a whole: not as part of a web address, a path or a longer chain of hyphens.
 _FREE_BEFORE = r"(?:^|[\s(\[\"“„,;]|(?:^|\s)['‘])$"
 _FREE_BEHIND = r"^(?:\s|[)\]\"”“]|[.,;:!?…'’]+[\s)\]\"”“])"
-# Past this many words every n-th text is looked at: a term worth a rule is not missed by that.
+# Above this many words only every n-th text is read: a term that deserves a rule still shows up.
 _MOST_WORDS = 1_500_000
-# A term in fewer texts than this is no habit.
+# A term in fewer texts than this is not a habit.
 _FEWEST_ROWS = 5
-# A slip of the pen is rare beside a frequent word; in a short word two letters make another word.
-_SLIP_SHARE, _SLIP_FROM_ROWS, _SLIP_LETTERS = 0.02, 20, 8
-# A name that its case makes (`GitHub`, `MOSFET`) is written so most of the time; six capitals spell no common word.
+# A typo is rare compared with the frequent word; in a short word two letters make a different word.
+_TYPO_SHARE, _TYPO_FROM_ROWS, _TYPO_LETTERS = 0.02, 20, 8
+# A name with capitals inside (`GitHub`, `MOSFET`) is written that way most of the time; six capitals spell no common word.
 _NAME_SHARE, _NAME_CAPITALS = 0.6, 6
-# A term that stands inside a longer one this often is said with the longer one.
+# A term found inside a longer one this often is covered by the longer one.
 _INSIDE_SHARE = 0.9
-# A longer term whose spellings differ in little but a shorter one inside it needs no rule of its own.
+# A longer term needs no rule of its unexplained if its spellings differ only in a shorter term inside it.
 _EXPLAINED_SHARE = 0.85
-# A capital that stands ten times as often as the small letter is more than the beginning of a sentence.
+# If the small letter is this rare, the capital is more than the beginning of a sentence.
 _SENTENCE_SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class Variants:
-    """One term: its most frequent spelling, the others with the texts that hold each, and how many hold any."""
+    """One term: its most frequent spelling, the others with the number of texts that contain each, and the total."""
 
     preferred: str
     variants: dict[str, int]
@@ -47,7 +47,7 @@ class Variants:
 
 @dataclass(frozen=True)
 class _Cluster:
-    """The spellings of one term with the rows of each, the preferred one first."""
+    """The spellings of one term with the rows that contain each, the preferred one first."""
 
     forms: dict[str, frozenset[int]]
 
@@ -63,23 +63,23 @@ class _Cluster:
 def spelling_variants(texts: pl.Series, *, fewest_rows: int = _FEWEST_ROWS) -> list[Variants]:
     """Terms that the texts spell in several ways, most frequent first; above 1.5 million words in a sample.
 
-    Spellings of one term have the same letters and differ in hyphens, blanks or slashes (and then in case too), or in
-    the case inside a name (`GitHub`, `Github`); or they are British and American (`colour`, `color`), or a rare slip
-    of two letters beside a frequent word (`ampilfier`, `controler`). Singular and plural are two terms, and words with
-    digits are none: `16-bit` is not `18-bit`. Precision comes first: a pair that could mean two things is left out.
+    Spellings of one term have the same letters and differ in hyphens, spaces or slashes (and then in case too), or in
+    the case inside a name (`GitHub`, `Github`); or they are British and American (`colour`, `color`), or a rare typo
+    of two letters in a frequent word (`ampilfier`, `controler`). Singular and plural are two terms, and words with
+    digits are not terms: `16-bit` is not `18-bit`. Precision comes first: a pair that could mean two things is omitted.
     """
     tokens = _tokens(texts.drop_nulls())
     single = _terms(tokens, 1)
     clusters = [*_joined(tokens, single), *_names(single), *_one_word(single)]
-    found = []
+    terms = []
     for cluster in _not_nested([cluster for cluster in clusters if len(cluster.rows) >= fewest_rows]):
         (preferred, rows), *others = cluster.forms.items()
-        found.append(Variants(preferred, {f: len(r) for f, r in others}, len(cluster.rows), len(rows)))
-    return sorted(found, key=lambda one: (-one.rows, one.preferred))
+        terms.append(Variants(preferred, {f: len(r) for f, r in others}, len(cluster.rows), len(rows)))
+    return sorted(terms, key=lambda one: (-one.rows, one.preferred))
 
 
 def _tokens(texts: pl.Series) -> pl.DataFrame:
-    """The words of all texts in their order: row, word, what stands before and behind, whether it is letters alone."""
+    """The words of all texts in their order: row, word, the text before and behind, whether the word is letters only."""
     step = max(1, -(-int(texts.str.count_matches(_WORD).sum() or 0) // _MOST_WORDS))
     pieces = (
         pl.DataFrame({"text": texts})
@@ -98,7 +98,7 @@ def _tokens(texts: pl.Series) -> pl.DataFrame:
 
 
 def _terms(tokens: pl.DataFrame, words: int) -> pl.DataFrame:
-    """Every free run of so many words with one joint between them: row, form, lower; each once a row."""
+    """Every run of `words` whole words with one joint between them: row, form, lower; each once per row."""
     word, behind, row = (pl.col(name) for name in ("word", "behind", "row"))
     holds = [pl.col("plain").shift(-n) for n in range(words)]
     parts = [word]
@@ -111,7 +111,7 @@ def _terms(tokens: pl.DataFrame, words: int) -> pl.DataFrame:
 
 
 def _joined(tokens: pl.DataFrame, single: pl.DataFrame) -> list[_Cluster]:
-    """Terms of the same letters with other joints: `Low Dropout`, `low-dropout`."""
+    """Terms with the same letters and different joints: `Low Dropout`, `low-dropout`."""
     runs = [single, *(_terms(tokens, words) for words in range(2, _MOST_JOINED + 1))]
     letters = pl.col("lower").str.replace_all(r"[^\p{L}\p{M}]", "")
     table = pl.concat(runs).with_columns(key=letters)
@@ -120,7 +120,7 @@ def _joined(tokens: pl.DataFrame, single: pl.DataFrame) -> list[_Cluster]:
 
 
 def _names(single: pl.DataFrame) -> list[_Cluster]:
-    """Names whose capitals make them: `GitHub` beside `Github`; a word all in capitals beside one is loud, not wrong."""
+    """Names recognised by their capitals: `GitHub` and `Github`. The same word all in capitals is emphasis, not an error."""
     table = single.with_columns(key=pl.col("lower"))
     several = table.select("key", "form").unique().group_by("key").len().filter(pl.col("len") > 1)
     clusters = _clusters(table.join(several, on="key", how="semi"), _same_name)
@@ -128,7 +128,7 @@ def _names(single: pl.DataFrame) -> list[_Cluster]:
 
 
 def _one_word(single: pl.DataFrame) -> list[_Cluster]:
-    """Words that are British and American, or a slip of a frequent word."""
+    """Single words that are British and American, or a typo of a frequent word."""
     counts = single.group_by("lower").agg(pl.col("row").n_unique().alias("rows"))
     words = counts.filter(pl.col("lower").str.len_chars() >= 4)
     blocks = words.select(
@@ -136,9 +136,9 @@ def _one_word(single: pl.DataFrame) -> list[_Cluster]:
         "rows",
         key=pl.concat_list(
             pl.col("lower").map_elements(american, return_dtype=pl.String),
-            # Two letters changed places: the same first letter and the same letters in all.
+            # Two letters swapped: the same first letter and the same letters overall.
             pl.col("lower").str.slice(0, 1) + pl.col("lower").str.split("").list.sort().list.join(""),
-            # One letter for two: the same once each run of a letter is one letter.
+            # A doubled letter written once, or the other way round.
             pl.col("lower").map_elements(_without_doubles, return_dtype=pl.String),
         ),
     ).explode("key")
@@ -151,7 +151,7 @@ def _one_word(single: pl.DataFrame) -> list[_Cluster]:
         for a in block["lower"]
         for b in block["lower"]
         if a != b and known[a] >= known[b] and (known[a] > known[b] or a < b)
-        if american(a) == american(b) or _is_slip(a, b, known[a], known[b])
+        if american(a) == american(b) or _is_typo(a, b, known[a], known[b])
     }
     majority = {b: a for a, b in sorted(pairs, key=lambda pair: (known[pair[0]], pair))}  # the most frequent one wins
     group = {**{a: a for a in majority.values()}, **majority}
@@ -160,19 +160,19 @@ def _one_word(single: pl.DataFrame) -> list[_Cluster]:
 
 
 def _clusters(table: pl.DataFrame, same: Callable[[str, str], bool]) -> list[_Cluster]:
-    """The forms of each key: the most frequent one, and those that are the same term spelled otherwise.
+    """The forms of each key: the most frequent one, and other spellings of the same term.
 
-    A capital at the beginning is no other spelling: sentences begin with one.
+    A capital at the beginning makes no other spelling: sentences begin with one.
     """
-    found = []
+    clusters = []
     rows = table.group_by("key", "form").agg("row").sort("key", "form")
     for (_,), block in rows.group_by("key", maintain_order=True):
         forms = {form: frozenset(held) for form, held in block.select("form", "row").iter_rows()}
         preferred = min(forms, key=lambda form: (-_weight(form, forms), form))
         others = {f: r for f, r in forms.items() if _small(f) != _small(preferred) and same(preferred, f)}
         if same is _same_term:
-            # Capitals alone make headings; beside another joint they are one more spelling of the term. A name in code
-            # (`SparseArray`) is another thing than the words (`sparse array`).
+            # Capitals alone make headings; together with another joint they make one more spelling of the term. A name in
+            # code (`SparseArray`) differs from the words (`sparse array`).
             others = {
                 f: r for f, r in others.items() if (_joints(f) or _joints(preferred)) and not _is_code(f, preferred)
             }
@@ -181,8 +181,8 @@ def _clusters(table: pl.DataFrame, same: Callable[[str, str], bool]) -> list[_Cl
         if others:
             ordered = sorted(others, key=lambda form: (-len(others[form]), form))
             held = forms[preferred] | forms.get(preferred[:1].upper() + preferred[1:], frozenset())
-            found.append(_Cluster({preferred: held, **{form: others[form] for form in ordered}}))
-    return found
+            clusters.append(_Cluster({preferred: held, **{form: others[form] for form in ordered}}))
+    return clusters
 
 
 def _small(form: str) -> str:
@@ -190,10 +190,10 @@ def _small(form: str) -> str:
 
 
 def _weight(form: str, forms: dict[str, frozenset[int]]) -> int:
-    """How many texts hold the form, the capital that begins a sentence counted with the small letter."""
+    """How many texts contain the form; a capital that begins a sentence counts as the small letter."""
     capital = form[:1].upper() + form[1:]
     small = _small(form)
-    # A capital that hardly ever gives way to the small letter belongs to the term.
+    # A capital that is hardly ever replaced by the small letter belongs to the term.
     gives_way = len(forms.get(small, ())) >= _SENTENCE_SHARE * len(forms.get(capital, ()))
     if form == small:
         return len(forms[form]) + (len(forms.get(capital, ())) if gives_way else 0)
@@ -201,7 +201,7 @@ def _weight(form: str, forms: dict[str, frozenset[int]]) -> int:
 
 
 def _same_term(a: str, b: str) -> bool:
-    """Two spellings of the same letters: each place where they part is joined in a way that means the same."""
+    """Whether two forms of the same letters are one term: wherever they differ, both joints mean the same."""
     a, b = a.lower(), b.lower()
     if a == b:
         return True
@@ -211,16 +211,16 @@ def _same_term(a: str, b: str) -> bool:
         return False
     letters = _letters(a)
     places = sorted({0, *joints_a, *joints_b, len(letters)})
-    for left, place, right in zip(places, places[1:-1], places[2:], strict=False):
-        first, second = letters[left:place], letters[place:right]
+    for start, place, right in zip(places, places[1:-1], places[2:], strict=False):
+        first, second = letters[start:place], letters[place:right]
         pair = {joints_a.get(place, ""), joints_b.get(place, "")}
-        if len(pair) > 1 and not _same_joint(pair, first, second, begins=left == 0, alone=len(places) == 3):
+        if len(pair) > 1 and not _same_joint(pair, first, second, begins=start == 0, alone=len(places) == 3):
             return False
     return True
 
 
 def _same_joint(pair: set[str], first: str, second: str, *, begins: bool, alone: bool) -> bool:
-    """Whether two ways to join two words mean the same; `begins`: the term begins with them, `alone`: and ends."""
+    """Whether two joints between two words mean the same; `begins`: the words begin the term; `alone`: they are all of it."""
     if pair == {" ", "-"}:
         return not (alone and second in PARTICLES)  # "to step down", but "a step-down converter"
     if pair == {"-", "/"}:
@@ -234,14 +234,14 @@ def _same_joint(pair: set[str], first: str, second: str, *, begins: bool, alone:
 
 
 def _joints(form: str) -> dict[int, str]:
-    """Where words meet, counted in letters, and what stands there: every hyphen is `-`."""
-    found, letters = {}, 0
+    """The joints of a form by position, counted in letters; every kind of hyphen is `-`."""
+    joints, letters = {}, 0
     for character in form:
         if character in _JOINTS:
-            found[letters] = character if character in " /" else "-"
+            joints[letters] = character if character in " /" else "-"
         else:
             letters += 1
-    return found
+    return joints
 
 
 def _letters(form: str) -> str:
@@ -253,13 +253,13 @@ def _words(form: str) -> list[str]:
 
 
 def _same_name(a: str, b: str) -> bool:
-    inner = any(left.islower() and right.isupper() for left, right in pairwise(a))
+    inner = any(first.islower() and second.isupper() for first, second in pairwise(a))
     capitals = a.isupper() and len(a) >= _NAME_CAPITALS
     return (inner or capitals) and not b.isupper()
 
 
 def _is_code(form: str, preferred: str) -> bool:
-    """A form with a word that has a capital inside, beside a preferred one in small letters."""
+    """Whether a word of the form has a capital inside while the preferred form is in small letters."""
     return preferred[1:] == preferred[1:].lower() and any(map(_has_inner_capital, _words(form)))
 
 
@@ -268,7 +268,7 @@ def _has_inner_capital(form: str) -> bool:
 
 
 def _other_word(a: str, b: str) -> bool:
-    # With a capital inside it is a name of its own: a CCompiler is no slip of a compiler.
+    # A capital inside makes a different name: a CCompiler is no typo of a compiler.
     return a.lower() != b.lower() and _has_inner_capital(a) == _has_inner_capital(b)
 
 
@@ -276,30 +276,30 @@ def _without_doubles(word: str) -> str:
     return "".join(c for before, c in zip(" " + word, word, strict=False) if c != before)
 
 
-def _is_slip(word: str, rare: str, rows: int, rare_rows: int) -> bool:
-    """Two neighbours changed places, or one letter stands for two, in the middle of a long, frequent word."""
-    from rapidfuzz.distance import OSA  # 20 ms that checking a text does not need
+def _is_typo(word: str, rare: str, rows: int, rare_rows: int) -> bool:
+    """Two neighbouring letters swapped, or a letter doubled or not, in the middle of a long, frequent word."""
+    from rapidfuzz.distance import OSA  # takes 20 ms to import, which a style check does not need
 
-    if rows < _SLIP_FROM_ROWS or rare_rows > max(1, _SLIP_SHARE * rows) or min(len(word), len(rare)) < _SLIP_LETTERS:
+    if rows < _TYPO_FROM_ROWS or rare_rows > max(1, _TYPO_SHARE * rows) or min(len(word), len(rare)) < _TYPO_LETTERS:
         return False
     if {word, rare} in MIXED_UP or word[0] != rare[0] or word[-1] != rare[-1] or OSA.distance(word, rare) != 1:
         return False
     if len(word) == len(rare):
         return sorted(word) == sorted(rare)
-    # Before an ending, one letter or two are two verbs: striped, stripped.
+    # Before an ending, a single and a double letter make two verbs: striped, stripped.
     stems = [w[: -len(end)] for w in (word, rare) for end in ("ed", "ing", "er", "ers") if w.endswith(end)]
     return not stems or _without_doubles(stems[0][-2:]) == stems[0][-2:] == stems[-1][-2:]
 
 
 def _not_nested(clusters: Sequence[_Cluster]) -> list[_Cluster]:
-    """The clusters without those that a shorter or a longer one says already."""
+    """The clusters that no shorter or longer one already covers."""
     ordered = sorted(clusters, key=lambda c: (len(c.key), c.key))
-    own = [c for n, c in enumerate(ordered) if not any(_explains(short, c) for short in ordered[:n])]
-    return [c for c in own if not any(_holds(long, c) for long in own)]
+    unexplained = [c for n, c in enumerate(ordered) if not any(_explains(short, c) for short in ordered[:n])]
+    return [c for c in unexplained if not any(_contains(long, c) for long in unexplained)]
 
 
 def _explains(short: _Cluster, long: _Cluster) -> bool:
-    """Whether the longer term varies by little but the shorter one inside it."""
+    """Whether the longer term varies only in the shorter one inside it."""
     if short.key not in long.key:
         return False
     variants = sorted({form.lower() for form in short.forms}, key=lambda form: (-len(form), form))
@@ -312,8 +312,8 @@ def _explains(short: _Cluster, long: _Cluster) -> bool:
     return max(map(len, spelled.values()), default=0) >= _EXPLAINED_SHARE * len(long.rows)
 
 
-def _holds(long: _Cluster, short: _Cluster) -> bool:
-    """Whether the shorter term hardly ever stands but in the longer one."""
+def _contains(long: _Cluster, short: _Cluster) -> bool:
+    """Whether the shorter term hardly ever occurs outside the longer one."""
     if long is short or short.key not in long.key:
         return False
     return len(short.rows & long.rows) >= _INSIDE_SHARE * len(short.rows)

@@ -22,26 +22,26 @@ def succession_faults(
 ) -> pl.DataFrame:
     """The violations of texts 0 to `count` whose `parts` (index, name, start, end; in text order) are not `wanted`.
 
-    Each wanted part stands there once and in the given order; others may stand between them where `extra` allows.
-    `shown` writes a name as it stands in a text.
+    Each wanted part must occur once and in the given order; others may come between them where `extra` allows.
+    `shown` writes a name as it appears in a text.
     """
     name = pl.col("name").str.to_lowercase() if ignore_case else pl.col("name")
     keys = [text.lower() for text in wanted] if ignore_case else list(wanted)
     counted = parts.with_columns(key=name)
     if extra:
         counted = counted.filter(pl.col("key").is_in(keys))
-    # A text without faults has exactly the wanted names in order: all such leave as one comparison.
+    # A text without faults has exactly the wanted names in order: one comparison sorts all of these out.
     orders = counted.group_by("index", maintain_order=True).agg(pl.col("key").str.join("\n"))
     every = pl.DataFrame({"index": pl.Series(range(count), dtype=pl.UInt32)})
     right = orders.filter(pl.col("key") == "\n".join(keys))
     wrong = every.join(right, on="index", how="anti", maintain_order="left")
-    found: dict[int, list[tuple[str, str, int, int]]] = {index: [] for index in wrong["index"]}
+    parts_of: dict[int, list[tuple[str, str, int, int]]] = {index: [] for index in wrong["index"]}
     columns = parts.with_columns(key=name).join(wrong, on="index", how="semi", maintain_order="left")
     for index, key, text, start, end in columns.select("index", "key", "name", "start", "end").iter_rows():
-        found[index].append((key, text, start, end))
+        parts_of[index].append((key, text, start, end))
     return faults([
         (index, *fault)
-        for index, of_text in found.items()
+        for index, of_text in parts_of.items()
         for fault in _faults_of(of_text, keys, wanted, extra=extra, shown=shown)
     ])  # fmt: skip
 
@@ -50,19 +50,19 @@ Fault = tuple[str | None, int | None, int | None, str]
 
 
 def _faults_of(
-    found: list[tuple[str, str, int, int]],
+    parts_of: list[tuple[str, str, int, int]],
     keys: Sequence[str],
     wanted: Sequence[str],
     *,
     extra: bool,
     shown: Callable[[str], str],
 ) -> list[Fault]:
-    """What is wrong with the parts of one text; missing parts last, since they have no place."""
+    """What is wrong with the parts of one text; missing parts last, since they have no position."""
     rank = {key: number for number, key in enumerate(keys)}
     seen: dict[str, tuple[str, int, int]] = {}
     others: dict[str, tuple[str, int, int]] = {}
     faulty: list[Fault] = []
-    for key, text, start, end in found:
+    for key, text, start, end in parts_of:
         if key in seen:
             faulty.append((text, start, end, f"{quoted(shown(wanted[rank[key]]))} only once"))
         elif key in rank:
@@ -75,7 +75,7 @@ def _faults_of(
     for place, (key, (text, start, end)) in enumerate(seen.items()):
         if place not in kept:
             faulty.append((text, start, end, f"{_after(rank[key], wanted, shown)}"))
-    # A part that differs in case alone is more likely misspelt than missing.
+    # A part that differs only in case is more likely misspelt than missing.
     for key, name in zip(keys, wanted, strict=True):
         if key not in seen and (near := others.get(name.casefold())):
             faulty = [fault for fault in faulty if fault[:3] != near]
@@ -86,7 +86,7 @@ def _faults_of(
 
 
 def longest_rising(numbers: Sequence[int]) -> list[int]:
-    """The places of a longest rising run within `numbers`: as few as possible stand out of order."""
+    """The positions of a longest rising run within `numbers`: as few as possible are out of order."""
     tails: list[int] = []
     ends: list[int] = []
     before: list[int] = []
@@ -112,7 +112,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def common_succession(parts: pl.DataFrame, count: int) -> tuple[list[str], bool] | None:
-    """The names that stand once in at least 80% of `count` texts, in their usual order, and whether no others do.
+    """The names that occur once in at least 80% of `count` texts, in their usual order, and whether no others do.
 
     None where there are fewer than two such names. `parts` as in `succession_faults`.
     """

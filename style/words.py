@@ -1,4 +1,4 @@
-"""How rules speak: counts, quotations, alternatives; and how their patterns are made ready."""
+"""The wording of rules (counts, quotations, alternatives) and the patterns that find their texts."""
 
 import re
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from ..core import ConfigError
 
 __all__ = [
     "at_least_at_most",
+    "explain_slots",
     "how_many",
     "mostly_json",
     "one_of",
     "quoted",
     "ready_pattern",
-    "said_slots",
     "text_lines",
     "times",
     "whole_words",
@@ -31,7 +31,7 @@ def at_least_at_most(low: int | None, high: int | None) -> str:
 
 
 def how_many(low: int | None, high: int | None, things: str) -> str:
-    """`3 to 25 words`, `at least 1 word`: the thing in the singular where the number beside it is one."""
+    """`3 to 25 words`, `at least 1 word`: singular where the number before the noun is one."""
     last = high if high is not None else low
     return f"{at_least_at_most(low, high)} {things.removesuffix('s') if last == 1 else things}"
 
@@ -60,18 +60,18 @@ def one_of(texts: Sequence[str]) -> str:
     return marked[0] if len(marked) == 1 else f"{', '.join(marked[:-1])} or {marked[-1]}"
 
 
-def said_slots(texts: Sequence[str]) -> str:
-    """A sentence that explains each `{field}` in the texts; nothing where there is none."""
+def explain_slots(texts: Sequence[str]) -> str:
+    """A sentence that explains each `{field}` in the texts; empty where there is none."""
     names = dict.fromkeys(name for text in texts for name in _SLOT.findall(text))
-    said = [f"`{{{name}}}` stands for the {name} in the request" for name in names]
-    return f" {', '.join(said)}." if said else ""
+    meanings = [f"`{{{name}}}` stands for the {name} in the request" for name in names]
+    return f" {', '.join(meanings)}." if meanings else ""
 
 
 _SLOT = re.compile(r"\{([^{}]+)\}")
 
 
 def ready_pattern(regex: str, *, ignore_case: bool = False, whole: bool = False) -> str:
-    """The pattern for polars, tried once: a pattern that Rust's engine refuses is an error with its reason."""
+    """The pattern for polars. Raises: ConfigError with the reason where Rust's engine rejects it."""
     pattern = rf"\A(?:{regex})\z" if whole else regex
     pattern = f"(?i){pattern}" if ignore_case else pattern
     try:
@@ -82,7 +82,7 @@ def ready_pattern(regex: str, *, ignore_case: bool = False, whole: bool = False)
     return pattern
 
 
-# What other engines know and a linear-time one cannot, each with its name.
+# What other engines support and a linear-time one cannot, each with its name.
 _BEYOND_LINEAR = {
     r"\(\?<?[=!]": "look-around",
     r"\\[1-9]|\\k[<{\']|\(\?P=": "a back-reference",
@@ -91,9 +91,9 @@ _BEYOND_LINEAR = {
 
 
 def _refusal(regex: str, error: str) -> str:
-    """Why the engine refuses a pattern, and what to do."""
+    """Why the engine rejects a pattern, and what to do."""
     if "size limit" in error:
-        return "compiled it is larger than 10 MiB; make its counted repetitions ({...}) smaller, or use + or *"
+        return "it exceeds 10 MiB when compiled; use smaller counted repetitions ({...}), or + or *"
     for sign, name in _BEYOND_LINEAR.items():
         if hit := re.search(sign, re.sub(r"\\\\", "", regex)):
             return f"{name} ({quoted(hit.group())}) is not supported, since patterns must run in linear time"
@@ -102,7 +102,7 @@ def _refusal(regex: str, error: str) -> str:
 
 
 def whole_words(texts: Sequence[str]) -> str:
-    """A pattern for any of the texts where no letter or digit touches either end; longer texts first."""
+    """A pattern for any of the texts as whole words: no letter or digit touches either end. Longer texts come first."""
     ordered = sorted(set(texts), key=lambda text: (-len(text), text))
     pieces = [f"{_edge(text[0])}{re.escape(text)}{_edge(text[-1])}" for text in ordered]
     return "|".join(pieces)
@@ -120,12 +120,12 @@ def text_lines(texts: pl.Series) -> pl.DataFrame:
     """Every line of every text: `index`, `line` (without its end), `start` (code points), `fenced`.
 
     A line ends at a line feed; a carriage return before it belongs to the end. `fenced` lines are inside a block of
-    code, so a `#` or `-` there is no heading and no list item.
+    code, where a `#` or `-` is neither heading nor list item.
     """
     frame = pl.DataFrame({"line": texts.rename("line").str.split("\n")}).with_row_index().explode("line")
     before = (pl.col("line").str.len_chars().cast(pl.Int64) + 1).cum_sum().shift(1, fill_value=0)
     fence = pl.col("line").str.contains(_FENCE)
-    frame = frame.with_columns(start=before)  # counted through the column, then from each text's own beginning
+    frame = frame.with_columns(start=before)  # counted over the column, then from the start of each text
     frame = frame.with_columns(start=pl.col("start") - pl.col("start").first().over("index"))
     if frame.select(fence.any()).item():
         frame = frame.with_columns(fenced=fence | (fence.cum_sum().over("index") % 2 == 1))
@@ -135,5 +135,5 @@ def text_lines(texts: pl.Series) -> pl.DataFrame:
 
 
 def mostly_json(texts: pl.Series) -> bool:
-    """Whether half of the texts look like JSON: their words, marks and capitals are no style of writing."""
+    """Whether half of the texts look like JSON: their words, marks and capitals say nothing about style."""
     return bool(len(texts)) and float(texts.str.contains(r"^\s*[\[{]").mean() or 0) >= 0.5  # type: ignore[arg-type]

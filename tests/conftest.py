@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# No test fails for being slow: machines differ, and so does what runs beside them. CI draws the same examples each
-# time, so that it tells of the change at hand; whoever works on the code draws others each time.
-settings.register_profile("tuneworth", deadline=None, max_examples=40, derandomize="CI" in os.environ)
-settings.register_profile("thorough", deadline=None, max_examples=1_000)
-settings.load_profile("tuneworth")
+# Examples of each property that says no number: few in `make test`, more in `make test-slow`, many on request. CI draws
+# the same ones each time, so that it tells of the change at hand; whoever works on the code draws others each time. No
+# test fails for being slow: machines differ, and so does what runs beside them.
+for name, examples in {"few": 15, "more": 60, "thorough": 1_000}.items():
+    settings.register_profile(name, deadline=None, max_examples=examples, derandomize="CI" in os.environ)
+settings.load_profile("few")
 
 # A worker of pytest-xdist per core: more threads in each would wait for one another. Read when the libraries load.
 if "PYTEST_XDIST_WORKER" in os.environ:

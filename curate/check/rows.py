@@ -13,12 +13,12 @@ from ...style import (
     Level,
     StyleResults,
     StyleSchema,
-    asked_fields,
     check_columns,
     explain,
     given_fields,
-    not_given,
+    named_fields,
     pair_columns,
+    unknown_fields,
 )
 from .personal import mask_column, mask_text
 from .quality import FAULTS, TOLD_SCHEMA, Quality, find_faults, judge_quality
@@ -126,7 +126,7 @@ def _first_violations(results: StyleResults, failed: pl.DataFrame) -> pl.DataFra
 
 def _fields(style: StyleSchema, columns: Columns) -> tuple[list[tuple[str, str]], list[str]]:
     """The fields that the schema asks for, and those that rows have."""
-    asked = [(check.id, name) for check in style.checks for name in asked_fields(check)]
+    asked = [(check.id, name) for check in style.checks for name in named_fields(check)]
     return asked, given_fields(columns) if asked else []
 
 
@@ -204,7 +204,7 @@ def judge(parts: Sequence[Examined], names: pl.DataFrame) -> Checked:
         quality=quality.summary(names),
         unscored=_unscored(whole),
         habits=quality.habits,
-        missing=tuple(not_given(whole.asked, list(whole.given))),
+        missing=tuple(unknown_fields(whole.asked, list(whole.given))),
     )
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...core import misfits, said
+from ...core import misfits, shown_value
 
 __all__ = ["ClusterSettings"]
 
@@ -65,16 +65,16 @@ class ClusterSettings:
         if _ADDRESS.fullmatch(self.address) and int(self.address.rpartition(":")[2]) <= 65535:
             return None
         known = '"auto", "local", "processes", "ray://host:port" or "host:port"'
-        return f"address must be {known}, found {said(self.address)}"
+        return f"address must be {known}, found {shown_value(self.address)}"
 
     def _memory(self) -> str | None:
         if self.memory_per_task is None:
             return None
         found = _bytes(self.memory_per_task)
         if found is None:
-            return f'memory_per_task must be a size such as "2 GB", found {said(self.memory_per_task)}'
+            return f'memory_per_task must be a size such as "2 GB", found {shown_value(self.memory_per_task)}'
         if found < _LEAST:
-            return f'memory_per_task must be at least "16 MiB", found {said(self.memory_per_task)}'
+            return f'memory_per_task must be at least "16 MiB", found {shown_value(self.memory_per_task)}'
         return None
 
     def _counts(self) -> list[str]:

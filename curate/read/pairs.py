@@ -38,6 +38,7 @@ __all__ = [
     "PartRead",
     "RawPairs",
     "ReadParts",
+    "gather",
     "moved_rows",
     "read_batches",
     "read_frame",
@@ -283,7 +284,7 @@ def read_pairs(path: str | Path, data: DataSettings | None = None) -> RawPairs:
         parts = file_parts(find_files(str(path)), data, most_bytes=None)
         job = InMemory()
         with unchanged({part.path: part.stamp for part in parts}):
-            raw = _gathered(job, read_parts(job, Path(path), data, parts=parts))
+            raw = gather(job, read_parts(job, Path(path), data, parts=parts))
     return replace(raw, seconds=time.perf_counter() - started)
 
 
@@ -323,6 +324,14 @@ def read_parts(
     )  # fmt: skip
     files = tuple(dict.fromkeys(part.path for part in cut))  # not those that came in since
     return replace(read, raw=replace(read.raw, files=files, first_rows=tuple(first_rows(parts, read.offsets))))
+
+
+def gather(job: InMemory, read: ReadParts) -> RawPairs:
+    """The pairs of all parts in one table, as they go on."""
+    tables = [job.read([table]) for table in read.tables]
+    job.forget("read", "read again")
+    pairs = pl.concat([moved_rows(table, by) for table, by in zip(tables, read.offsets, strict=True)])
+    return replace(read.raw, pairs=without_guide(pairs.with_columns(read.raw.pairs["id"]), read.guide))
 
 
 def renamed(before: pl.Series, after: pl.Series, sizes: Sequence[int]) -> list[dict[int, str]]:
@@ -372,15 +381,7 @@ def system_messages(pairs: pl.DataFrame, *, of: Collection[str]) -> Result:
 
 def _read_table(table: Any, data: DataSettings, *, where: str) -> RawPairs:
     job = InMemory()
-    return _gathered(job, _read(job, read_table, [{"table": table}], data, where=where, offsets=lambda _: [0]))
-
-
-def _gathered(job: InMemory, read: ReadParts) -> RawPairs:
-    """The pairs of all parts in one table, as they go on."""
-    tables = [job.read([table]) for table in read.tables]
-    job.forget("read", "read again")
-    pairs = pl.concat([moved_rows(table, by) for table, by in zip(tables, read.offsets, strict=True)])
-    return replace(read.raw, pairs=without_guide(pairs.with_columns(read.raw.pairs["id"]), read.guide))
+    return gather(job, _read(job, read_table, [{"table": table}], data, where=where, offsets=lambda _: [0]))
 
 
 def _read(

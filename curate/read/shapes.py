@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, TypeGuard
 
-from ...core import DataError, nearest, said
+from ...core import DataError, nearest, shown_value
 from ...style import field_text, render_fields
 from ..settings import DataSettings
 
@@ -206,7 +206,7 @@ def _stated(columns: Sequence[str], data: DataSettings, where: str) -> Shape:
     output = data.output or "output"
     missing = [name for name in (*inputs, output) if name not in columns]
     if missing:
-        problems = [f"there is no column {said(name)}; {nearest(name, list(columns))}" for name in missing]
+        problems = [f"there is no column {shown_value(name)}; {nearest(name, list(columns))}" for name in missing]
         if len(columns) > 1:
             problems[-1] += f" (columns: {_listed(columns)})"
         raise DataError.of(problems, where=where)
@@ -301,7 +301,7 @@ def _sayable(value: Any) -> Any:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(map(said, names[:20]))  # a name is text of the file: long, or with a line's end in it
+    shown = ", ".join(map(shown_value, names[:20]))  # a name is text of the file: long, or with a line's end in it
     return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 

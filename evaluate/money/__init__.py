@@ -1,1 +1,50 @@
-"""What requests cost, what a change saves, and when it pays back; each figure with its derivation."""
+"""What requests cost, what a change saves, and when it pays back; each part is imported at first use, so that prices
+alone are quick."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .account import Money, compute_money, point_account
+    from .alternatives import beats_tuning, cached_guide
+    from .comparison import Account
+    from .flips import SURE, UNSURE, Weight, carrying_failure_cost, weigh
+    from .inputs import MeasuredVariant, Quantity, TrainingCost, collect_quantities, conditions_of
+    from .options import Pair
+    from .prices import STALE_DAYS, ModelPrice, beside, is_tuned_name, price_of, read_prices
+    from .read_settings import check_roi, read_roi
+    from .recount import read_inputs
+    from .settings import Number, RoiSettings, Triangular, VariantMoney
+    from .simulate import draw_values, npv_distribution, outcomes, payback_distribution, simulated
+    from .stored_measures import StoredMeasures, read_measures
+
+__all__ = [
+    "STALE_DAYS", "SURE", "UNSURE", "Account", "MeasuredVariant", "ModelPrice", "Money", "Number", "Pair",
+    "Quantity", "RoiSettings", "StoredMeasures", "TrainingCost", "Triangular", "VariantMoney", "Weight",
+    "beats_tuning", "beside", "cached_guide", "carrying_failure_cost", "check_roi", "collect_quantities",
+    "compute_money", "conditions_of", "draw_values", "is_tuned_name", "npv_distribution", "outcomes",
+    "payback_distribution", "point_account", "price_of", "read_inputs", "read_measures", "read_prices", "read_roi",
+    "simulated", "weigh",
+]  # fmt: skip
+
+PLACES = {
+    "account": "Money compute_money point_account",
+    "alternatives": "beats_tuning cached_guide",
+    "comparison": "Account",
+    "flips": "SURE UNSURE Weight carrying_failure_cost weigh",
+    "inputs": "MeasuredVariant Quantity TrainingCost collect_quantities conditions_of",
+    "options": "Pair",
+    "prices": "STALE_DAYS ModelPrice beside is_tuned_name price_of read_prices",
+    "read_settings": "check_roi read_roi",
+    "recount": "read_inputs",
+    "settings": "Number RoiSettings Triangular VariantMoney",
+    "simulate": "draw_values npv_distribution outcomes payback_distribution simulated",
+    "stored_measures": "StoredMeasures read_measures",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = next((module for module, names in PLACES.items() if name in names.split()), None)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{module}", __name__), name)

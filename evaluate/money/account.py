@@ -1,34 +1,120 @@
-"""The point figures of one comparison, exact in Decimal: costs, savings, thresholds, alternatives, and their derivation."""
+"""The whole account of a comparison: point figures, their derivation, ranges, alternatives, and where the answer tips over."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
 
-from .alternatives import alternatives, alternatives_out, cached_guide
-from .derivation import derive
-from .formulas import (
-    ONE,
-    ZERO,
-    Option,
-    break_even_failure_cost,
-    break_even_fixed_tokens,
-    break_even_volume,
-    calls_of,
-    cost_per_request,
-    failing_of,
-    machine_cost_per_day,
-)
-from .options import Figures, Plan, cost_with_machines, effective_of, figures, parts, read_option, read_plan
-from .quantities import MeasuredVariant, Quantity
-from .roi_settings import RoiSettings
+from ...core import quoted_page, say
+from .alternatives import Alternative, Alternatives, cached_guide, no_cache, untrained
+from .comparison import UPKEEP, Account
+from .figures import Line, Scope
+from .flips import carrying_failure_cost, solve_flips
+from .inputs import MeasuredVariant, Quantity, TrainingCost, collect_quantities, conditions_of
+from .options import ACCEPTABLE, COST, EFFECTIVE, Pair, Way
+from .payback import years_of
+from .read_settings import warnings_of
+from .recount import formula_inputs
+from .request import PRICES, TOKENS
+from .settings import RoiSettings, Triangular, VariantMoney
+from .simulate import VOLUME_RANGE, draw_values, outcomes, spreads, tornado, with_bands
 
-__all__ = ["point_account"]
+__all__ = ["Money", "compute_money", "point_account"]
 
 CURVE_POINTS = 25
-MOST_MACHINES = 1_000  # steps of one machine or more after which a volume counts as never reached
+COMPARED = (
+    "saving_per_request", "saving_share", "saving_per_day", "saving_total", "spend_per_day_baseline",
+    "spend_per_day_candidate", "running_cost_per_day", "investment", "payback_days", "npv", "requests_to_pay_back",
+    "break_even_requests_per_day", "break_even_failure_cost", "break_even_fixed_tokens",
+)  # fmt: skip
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, repr=False)
+class Money:
+    """The account of one comparison: point figures in Decimal, ranges from draws, every assumption with its source."""
+
+    keys: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The `money` of results.json and of `tuneworth roi --json`: numbers, lists, texts and None only."""
+        return {key: _plain(value) for key, value in self.keys.items()}
+
+    def __repr__(self) -> str:
+        found = self.to_json()
+        currency, payback = found["currency"], found["payback_days"]
+        lines = [
+            f"saving per request: {say.money(found['saving_per_request'], currency)}",
+            f"investment: {say.money(found['investment'], currency)}",
+        ]
+        if found["saving_per_request"] is not None and found["requests_per_day"] is not None:
+            likely = say.days_range(found["payback_days_p5"], found["payback_days_p95"])
+            lines.append(f"payback: {say.days(payback)} (5 to 95%: {likely})")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return quoted_page(repr(self))
+
+
+def compute_money(
+    settings: RoiSettings,
+    *,
+    baseline: str,
+    candidate: str,
+    measured: Mapping[str, MeasuredVariant] | None = None,
+    groups: Sequence[Any] | np.ndarray | None = None,
+    training: TrainingCost | None = None,
+    seed: int = 0,
+    draws: int = 10_000,
+    today: date | None = None,
+) -> Money:
+    """The money of `candidate` against `baseline`, from stated and measured numbers.
+
+    Missing prices, tokens or volumes leave their figures None and are named in `missing`. `today` is the day from
+    which the base model's retirement is counted, the present one if left out.
+    """
+    measured = measured or {}
+    settings = _shared_prices(settings, measured, baseline)
+    today = today or datetime.now(UTC).date()
+    names = list(dict.fromkeys([baseline, candidate, *settings.variants, *measured]))
+    quantities = collect_quantities(settings, names, measured, training, today=today)
+    keys = point_account(quantities, settings, baseline=baseline, candidate=candidate, names=names, measured=measured)
+    values = _known(quantities)
+    exact = Account(values, conditions_of(settings, baseline, candidate))
+    drawn = Account(draw_values(quantities, groups=groups, seed=seed, draws=draws), exact.conditions, "drawn")
+    keys |= outcomes(drawn)
+    keys |= spreads(drawn, target_days=float(values.get("target_payback_days", ZERO)))
+    keys["volume_curve"] = with_bands(keys["volume_curve"], drawn)
+    keys |= {
+        "tornado": tornado(quantities, drawn),
+        "flips": solve_flips(exact, drawn, _alternatives(settings, quantities, measured)),
+        "carrying_failure_cost": carrying_failure_cost(exact, drawn),
+    }
+    keys |= {
+        "target_payback_days": values.get("target_payback_days"),
+        "horizon_days": None if exact.batch else exact.value("counted_days"),
+        "failures": settings.failures,
+        "failure_cost": values.get("failure_cost"),
+        "already_spent": values.get("investment.already_spent", ZERO),
+        "formula_inputs": formula_inputs(exact, settings),
+        "missing": _missing(settings, values, (baseline, candidate)),
+        "assumptions": [_assumption(quantity) for quantity in quantities.values()],
+    }
+    return Money(keys | {"warnings": warnings_of(settings, (baseline, candidate), today)})
+
+
+def _known(quantities: Mapping[str, Quantity]) -> dict[str, Decimal]:
+    return {key: quantity.value for key, quantity in quantities.items() if quantity.value is not None}
+
+
+def _alternatives(
+    settings: RoiSettings, quantities: Mapping[str, Quantity], measured: Mapping[str, MeasuredVariant]
+) -> Alternatives:
+    sources = {key: quantity.source for key, quantity in quantities.items()}
+    return Alternatives(settings, untrained(settings, measured), sources)
 
 
 def point_account(
@@ -41,148 +127,197 @@ def point_account(
     measured: Mapping[str, MeasuredVariant],
 ) -> dict[str, Any]:
     """Those keys of `money` that need no draws, for all variants `names`; None where something is missing."""
-    values = {key: quantity.value for key, quantity in quantities.items() if quantity.value is not None}
-    plan = read_plan(values, settings)
+    inputs, conditions = _known(quantities), conditions_of(settings, baseline, candidate)
+    possible = _alternatives(settings, quantities, measured)
     with localcontext() as context:
         context.prec = 40  # the parts then add up far beyond the digits shown
-        options = {name: read_option(values, settings, name) for name in names}
-        pair = (options[baseline], options[candidate])
-        point = figures(*pair, plan)
-        sources = {key: quantity.source for key, quantity in quantities.items()}
+        values = Account(inputs, conditions, "worked")
+        pair, ways = values.pair, possible.of(values)
+        both = all(way.value(COST) is not None for way in (pair.before, pair.after))
         keys = {
             "currency": settings.currency,
             "baseline": baseline,
             "candidate": candidate,
-            "requests_per_day": plan.requests_per_day,
-            "requests_total": plan.requests_total,
-            "variants": {name: _variant(option, plan, values, name) for name, option in options.items()},
-            **_savings(point, plan),
-            **_thresholds(pair, plan, point),
-            "parts": None if pair[0] is None or pair[1] is None else parts(pair[0], pair[1], plan),
-            "volume_curve": _volume_curve(pair, plan, point),
-            "cached_guide": _cached_guide(pair[0], plan, values, settings, baseline),
-            "alternatives": alternatives(values, settings, measured, (baseline, candidate), plan, sources=sources),
-            "alternatives_out": alternatives_out(values, settings, baseline),
+            "requests_per_day": inputs.get("requests_per_day"),
+            "requests_total": inputs.get("requests_total"),
+            "variants": {name: _variant(values.way(name)) for name in names},
+            **{key: pair.value(key) for key in COMPARED},
+            "parts": {key: pair.value(f"parts.{key}") for key in ("guide", "model", "failures")} if both else None,
+            "volume_curve": _volume_curve(Account(inputs, conditions), pair.value("break_even_requests_per_day")),
+            "cached_guide": _cached_guide(pair.before),
+            "alternatives": [way.row() for way in ways],
+            "alternatives_out": possible.out(values),
         }
-        derivation = derive(keys, options, plan, values, settings)
-    ways = [{key: value for key, value in row.items() if key != "option"} for row in keys["alternatives"]]
-    return keys | {"alternatives": ways, "derivation": derivation}
+        if values.batch:
+            keys["running_cost_per_day"] = None
+        return keys | {"derivation": [vars(line) for line in derivation(values, names, ways)]}
 
 
-def _variant(option: Option | None, plan: Plan, values: Mapping[str, Decimal], name: str) -> dict[str, Decimal | None]:
-    cost = None if option is None else cost_per_request(option)
-    acceptance = values.get(f"{name}.acceptance")
+def _variant(way: Way) -> dict[str, Decimal | None]:
+    machines = None if way.value(COST) is None else way.value("machine_cost_per_day")
     return {
-        "cost_per_request": cost,
-        "cost_per_acceptable_output": cost / acceptance if cost is not None and acceptance else None,
-        "effective_cost_per_request": effective_of(option, plan),
-        "cost_with_machines": cost_with_machines(option, plan),
-        "machine_cost_per_day": None if option is None else figures(option, option, plan).machines[0],
-        **{key: values.get(f"{name}.{key}") for key in ("fixed_tokens", "input_tokens", "output_tokens")},
-        "acceptance": acceptance,
+        **{key: way.value(key) for key in (COST, ACCEPTABLE, EFFECTIVE, "cost_with_machines")},
+        "machine_cost_per_day": machines,
+        **{key: way.value(key) for key in (*TOKENS, "acceptance")},
     }
 
 
-def _savings(point: Figures, plan: Plan) -> dict[str, Decimal | None]:
-    daily = plan.requests_total is None
-    return {
-        "saving_per_request": point.saving_per_request,
-        "saving_share": point.saving_share,
-        "saving_per_day": point.saving_per_day,
-        "saving_total": point.saving_total,
-        "spend_per_day_baseline": point.spend_per_day[0],
-        "spend_per_day_candidate": point.spend_per_day[1],
-        "running_cost_per_day": point.running_per_day if daily else None,
-        "investment": plan.investment,
-        "payback_days": point.payback_days,
-        "npv": point.npv,
-    }
-
-
-def _thresholds(pair: tuple[Option | None, Option | None], plan: Plan, point: Figures) -> dict[str, Decimal | None]:
-    saved = point.saving_per_request
-    return {
-        "requests_to_pay_back": plan.investment / saved if saved is not None and saved > 0 else None,
-        "break_even_requests_per_day": _volume(pair, plan, point),
-        "break_even_failure_cost": _failure_cost(pair, plan, point),
-        "break_even_fixed_tokens": _fixed_tokens(pair, plan, point),
-    }
-
-
-def _volume(pair: tuple[Option | None, Option | None], plan: Plan, point: Figures) -> Decimal | None:
-    """N*; where the candidate runs on machines of its own, with as many as that volume itself needs."""
-    saved, candidate = point.saving_per_request, pair[1]
-    if saved is None or plan.requests_total is not None:
-        return None
-
-    def at(running: Decimal) -> Decimal | None:
-        return break_even_volume(plan.investment, running, saved, plan.horizon_days, plan.ramp_days)
-
-    calls = None if candidate is None else calls_of(candidate, plan.failures, plan.tries)
-    if candidate is None or candidate.hourly == 0 or calls is None or point.machines[0] > 0:
-        return at(point.running_per_day)
-    volume, rest = at(plan.upkeep_per_day + machine_cost_per_day(candidate, None)), plan.upkeep_per_day
-    for _ in range(MOST_MACHINES):
-        needed = None if volume is None else at(rest + machine_cost_per_day(candidate, volume, calls))
-        if needed == volume:
-            return volume
-        volume = needed
-    return None  # each further machine costs more than the requests that it serves save
-
-
-def _fixed_tokens(pair: tuple[Option | None, Option | None], plan: Plan, point: Figures) -> Decimal | None:
-    """The guide from which tuning costs less per request, tokens alone; None where the baseline pays no tokens."""
-    before, after = point.effective
-    if pair[0] is None or before is None or after is None:
-        return None
-    calls = calls_of(pair[0], plan.failures, plan.tries)
-    return None if calls is None else break_even_fixed_tokens(pair[0], (before, after), calls)
-
-
-def _failure_cost(pair: tuple[Option | None, Option | None], plan: Plan, point: Figures) -> Decimal | None:
-    """L*, where failures could cost something: not with dropped ones, whose price is the next output."""
-    baseline, candidate = pair
-    if plan.failures == "drop" or baseline is None or candidate is None:
-        return None
-    if baseline.acceptance is None or candidate.acceptance is None:
-        return None
-    running = ZERO if plan.requests_total is not None else point.running_per_day
-    if running and not plan.requests_per_day:
-        return None
-    spend, failing = [], []
-    for option in (baseline, candidate):
-        calls = calls_of(option, plan.failures, plan.tries)
-        spend.append(cost_per_request(option) * (ONE if calls is None else calls))
-        failing.append(failing_of(option, plan.failures, plan.tries) or ZERO)
-    per_request = running / plan.requests_per_day if running and plan.requests_per_day else ZERO
-    return break_even_failure_cost((spend[0], spend[1]), (failing[0], failing[1]), per_request)
-
-
-def _volume_curve(
-    pair: tuple[Option | None, Option | None], plan: Plan, point: Figures
-) -> list[dict[str, Decimal | None]]:
+def _volume_curve(values: Account, star: Decimal | None) -> list[dict[str, Decimal | None]]:
     """Payback and value at 25 volumes, evenly spaced in their logarithm, around the stated and the break-even one."""
-    if plan.requests_total is not None or point.saving_per_request is None:
+    if values.batch or values.pair.value("saving_per_request") is None:
         return []
-    star = _volume(pair, plan, point)
-    marks = [float(mark) for mark in (plan.requests_per_day, star) if mark]
+    marks = [float(mark) for mark in (values.inputs.get("requests_per_day"), star) if mark]
     if not marks:
         return []
     curve = []
     for volume in np.geomspace(min(marks) / 10, max(marks) * 10, CURVE_POINTS):
-        at = figures(*pair, replace(plan, requests_per_day=Decimal(f"{volume:.6g}")))
-        curve.append({"requests_per_day": Decimal(f"{volume:.6g}"), "payback_days": at.payback_days, "npv": at.npv})
+        requests = Decimal(f"{volume:.6g}")
+        pair = values.changed({"requests_per_day": requests}).pair
+        curve.append({"requests_per_day": requests} | {key: pair.value(key) for key in ("payback_days", "npv")})
     return curve
 
 
-def _cached_guide(
-    option: Option | None, plan: Plan, values: Mapping[str, Decimal], settings: RoiSettings, name: str
-) -> dict[str, Decimal | None] | None:
+def _cached_guide(baseline: Way) -> dict[str, Decimal | None] | None:
     """What the baseline would cost with its whole fixed prompt read from the cache, where that can be had for less."""
-    cached = None if option is None else cached_guide(option, values, settings, name)
-    if cached is None:
+    if baseline.value(COST) is None or no_cache(baseline) is not None:
         return None
-    return {
-        "cost_per_request": cost_per_request(cached),
-        "effective_cost_per_request": effective_of(cached, plan),
-    }
+    cached = cached_guide(baseline)
+    return {key: cached.value(key) for key in (COST, EFFECTIVE)}
+
+
+def derivation(values: Account, names: Sequence[str], alternatives: Sequence[Alternative]) -> Iterator[Line]:
+    """`money.derivation`: one line per figure, in the order in which each needs only those above it."""
+    # Costs of 0 that only add nothing are named by no line.
+    above = {key for key, value in values.inputs.items() if value or not key.startswith(("investment.", "running."))}
+    for scope, key in _shown(values, names, alternatives):
+        line = _payback(scope, above) if key == "payback_days" else _line(scope, key, above)
+        if line is not None:
+            above.add(line.key)
+            yield line
+
+
+def _line(scope: Scope, key: str, above: set[str]) -> Line | None:
+    scope.value(key)
+    return scope.values.line(scope.prefix + key, above)
+
+
+def _payback(scope: Scope, above: set[str]) -> Line | None:
+    """The payback; never where the base model is gone by then, with the days that it would have taken."""
+    line, left = _line(scope, "earned_back_days", above), scope.value("running.days_to_retirement")
+    if line is None:
+        return None
+    line = replace(line, key=f"{scope.prefix}payback_days")
+    if line.value is None or left is None or line.value <= left:
+        return line
+    words = f"{line.words.rstrip('.')}: more than the {left:f} days until the base model is retired, so never."
+    return replace(line, words=words, numbers=f"{line.numbers} > {left:f}", result="never", value=None)
+
+
+def _shown(values: Account, names: Sequence[str], alternatives: Sequence[Alternative]) -> Iterator[tuple[Scope, str]]:
+    """The figures that may have a line, in order; a step or an unknown figure has none."""
+    known, pair = [values.way(name) for name in names if values.way(name).value(COST) is not None], values.pair
+    yield from ((values, f"{way.variant}.{key}") for way in known for key in PRICES)
+    for way in known:
+        yield from _of_way(way, whole=True)
+    yield values, "investment"
+    if pair.before not in known or pair.after not in known:
+        return
+    yield pair, "saving_per_request"
+    if not pair.machines():
+        yield pair, "saving_share"
+    if pair.value("parts.failures") is not None:
+        for way in pair.steps[1:3]:
+            yield from _of_way(way, whole=False)
+        yield from ((pair, f"parts.{key}") for key in ("guide", "model", "failures"))
+    for way in (pair.before, pair.after):
+        yield from ((way, key) for key in ("replicas", "machine_cost_per_day", "cost_with_machines") if way.always_on)
+    yield from ((values, key) for key in UPKEEP)
+    yield pair, "running_cost_per_day"
+    yield from _of_payback(pair)
+    yield from (
+        (pair, key) for key in ("requests_to_pay_back", "break_even_requests_per_day", "break_even_failure_cost")
+    )
+    yield pair, "break_even_fixed_tokens"
+    yield from ((pair, key) for key in (*years_of(pair), "npv"))
+    for each in alternatives:
+        if each.key != "variant":  # a variant's own cost stands above already
+            yield from _of_way(each.way, whole=False)
+        yield each.own, "saving_per_request"
+        if each.own.value("saving_per_request") is not None:
+            yield each.tuning, "saving_per_request"
+            yield from _of_payback(each.tuning)
+
+
+def _of_way(way: Way, *, whole: bool) -> Iterator[tuple[Scope, str]]:
+    """What one request costs; the cost per acceptable output of a way in between only where that is what counts."""
+    yield way, COST
+    if whole or way.failures == "drop":
+        yield way, ACCEPTABLE
+    yield from ((way, key) for key in ("calls", "still_failing", EFFECTIVE) if way.failures in ("repair", "retry"))
+
+
+def _of_payback(pair: Pair) -> Iterator[tuple[Scope, str]]:
+    """The saving of a day and the days until it has paid the investment, or the total of a one-off batch."""
+    yield pair, "saving_total"
+    yield pair, "saving_per_day"
+    if pair.main is pair and pair.machines() and pair.value("saving_share") is not None:
+        yield from ((pair, key) for key in ("spend_per_day_baseline", "spend_per_day_candidate", "saving_share"))
+    yield pair, "payback_days"
+
+
+def _shared_prices(settings: RoiSettings, measured: Mapping[str, MeasuredVariant], baseline: str) -> RoiSettings:
+    """The settings with the baseline's prices for other variants of the run that no table names: the same model."""
+    table, run = settings.variants.get(baseline), measured.get(baseline)
+    if table is None or run is None or run.model is None or table.self_hosted:
+        return settings
+    shared = {}
+    for name, other in measured.items():
+        if name in settings.variants or other.model != run.model or other.tuned:
+            continue
+        prices = {key: getattr(table, key) for key in PRICES}
+        own = VariantMoney(**prices, model=table.model, min_cached_tokens=table.min_cached_tokens)
+        object.__setattr__(own, "listed", table.listed)
+        object.__setattr__(own, "like", baseline)
+        shared[name] = own
+    if not shared:
+        return settings
+    extended = replace(settings)
+    object.__setattr__(extended, "variants", {**settings.variants, **shared})
+    object.__setattr__(extended, "stated", settings.stated)
+    return extended
+
+
+def _assumption(quantity: Quantity) -> dict[str, Any]:
+    """One entry of the list; a single volume shows the range that is drawn around it, and whose it is."""
+    if quantity.key != "requests_per_day" or quantity.value is None or quantity.range is not None:
+        return quantity.to_json()
+    ends = Triangular(*(quantity.value * Decimal(str(share)) for share in VOLUME_RANGE))
+    return replace(quantity, range=ends, detail="the range is Tuneworth's own; state [low, likely, high]").to_json()
+
+
+def _missing(settings: RoiSettings, values: Mapping[str, Decimal], names: Sequence[str]) -> list[str]:
+    """What has to be stated before the money can be told, as keys of the project file."""
+    found = []
+    if settings.requests_per_day is None and settings.requests_total is None:
+        found.append("roi.requests_per_day")
+    for name in names:
+        table = settings.variants.get(name)
+        if table is not None and table.self_hosted:
+            needed = ["requests_per_second"]
+        elif table is None or not table.priced:
+            needed = ["price_input", "price_output", "fixed_tokens", "input_tokens", "output_tokens"]
+        else:
+            needed = ["fixed_tokens", "input_tokens", "output_tokens"]
+        if settings.failures != "ignore":
+            needed.append("acceptance")
+        found += [f"roi.{name}.{key}" for key in needed if f"{name}.{key}" not in values]
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Decimals as floats (17 digits), nothing that JSON cannot hold."""
+    if isinstance(value, Decimal | np.floating):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

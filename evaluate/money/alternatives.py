@@ -1,24 +1,30 @@
 """What could be done instead of tuning: each way's saving against the baseline, and what tuning still saves against it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
-from .formulas import ONE, ZERO, Option, cost_per_request
-from .options import Figures, Plan, effective_of, figures, price, read_option
+from .comparison import Account
+from .figures import unknown
+from .inputs import MeasuredVariant
+from .options import COST, EFFECTIVE, Pair, Way
 from .prices import is_tuned_name
-from .quantities import MeasuredVariant
-from .roi_settings import RoiSettings
+from .settings import RoiSettings
+from .worked import either, value_of
 
-__all__ = ["Alternative", "alternatives", "alternatives_out"]
+__all__ = ["FORBIDDING", "Alternative", "Alternatives", "beats_tuning", "cached_guide", "no_cache", "untrained"]
 
 HALF = Decimal("0.5")  # of the guide, where nobody states a shorter one's length: an assumption, and named as one
+FORBIDDING = ("cached_guide", "variant")  # those whose outputs can be known, so that they can forbid `fine-tune`
+OWN_MACHINE = "a machine of one's own is paid by the hour, not by the token"
+ZERO, ONE = Decimal(0), Decimal(1)
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """One way without training: `option` is the baseline as it would then be, or another variant.
+    """One way without training: `way` is the baseline as it would then be, or another variant.
 
     `acceptance_from` is measured, stated, unknown, or "assumed unchanged" from the baseline.
     """
@@ -26,200 +32,233 @@ class Alternative:
     key: str
     name: str
     what: str
-    option: Option
+    way: Way
     acceptance_from: str
+    account: Account
+
+    @cached_property
+    def own(self) -> Pair:
+        """The baseline, and this way in its place."""
+        main = self.account.pair
+        return Pair(self.account, f"{self._prefix}.", main.before, self.way, main=main, trained=False)
+
+    @cached_property
+    def tuning(self) -> Pair:
+        """This way, and the candidate in its place."""
+        main, prefix = self.account.pair, f"{self._prefix}.tuning."
+        return Pair(self.account, prefix, self.way, main.after, main=main, against=f" against {self.name}")
+
+    @property
+    def _prefix(self) -> str:
+        return f"alternatives.{self.name if self.key == 'variant' else self.key}"
+
+    def row(self) -> dict[str, Any]:
+        """One of `money.alternatives`; `tuning` says what the candidate saves against it, `payback_days` None for never."""
+        own, tuning, npv = self.own.value, self.tuning.value, self.tuning.value("npv")
+        compared = ("saving_per_request", "saving_share", "saving_per_day", "payback_days", "npv")
+        return {
+            "key": self.key,
+            "name": self.name,
+            "what": self.what,
+            "needs_training": False,
+            "acceptance": self.way.value("acceptance"),
+            "acceptance_from": self.acceptance_from,
+            "cost_per_request": self.way.value(COST),
+            "effective_cost_per_request": self.way.value(EFFECTIVE),
+            **{key: own(key) for key in ("saving_per_request", "saving_share", "saving_per_day", "saving_total")},
+            "spend_per_day": own("spend_per_day_candidate"),
+            "tuning": {**{key: tuning(key) for key in compared}, "pays": None if npv is None else npv > 0},
+        }
 
 
-def alternatives(
-    values: Mapping[str, Decimal],
-    settings: RoiSettings,
-    measured: Mapping[str, MeasuredVariant],
-    names: tuple[str, str],
-    plan: Plan,
-    *,
-    sources: Mapping[str, str],
-) -> list[dict[str, Any]]:
-    """`money.alternatives`: cost, saving against the baseline, and the payback of tuning against each of them.
+@dataclass(frozen=True)
+class Alternatives:
+    """What could be done in place of tuning, whatever the values; `sources` is where each input comes from.
 
-    `names` are (baseline, candidate), `sources` where each value comes from. `tuning` says what the candidate saves
-    against the alternative instead of against the baseline, `payback_days` null for never.
+    `untrained` are the names of other variants that need no training.
     """
-    baseline, candidate = (read_option(values, settings, name) for name in names)
-    if baseline is None:
-        return []
-    before = figures(baseline, baseline, plan)
-    ways = [*_with_baseline(baseline, values, settings, names[0], sources)]
-    ways += _others(values, settings, measured, names, sources)
-    return [_row(way, baseline, candidate, plan, before) for way in ways]
 
+    settings: RoiSettings
+    untrained: Sequence[str]
+    sources: Mapping[str, str]
 
-def _row(way: Alternative, baseline: Option, candidate: Option | None, plan: Plan, before: Figures) -> dict[str, Any]:
-    # The upkeep belongs to a tuned model: an alternative has none, and no investment either.
-    own = figures(baseline, way.option, replace(plan, investment=ZERO, upkeep_per_day=ZERO))
-    against = figures(way.option, candidate, plan)
-    total = plan.requests_total is not None
-    return {
-        "key": way.key,
-        "name": way.name,
-        "what": way.what,
-        "option": way.option,
-        "needs_training": False,
-        "acceptance": way.option.acceptance,
-        "acceptance_from": way.acceptance_from,
-        "cost_per_request": cost_per_request(way.option),
-        "effective_cost_per_request": effective_of(way.option, plan),
-        "saving_per_request": own.saving_per_request,
-        "saving_share": own.saving_share,
-        "saving_per_day": None if total else own.saving_per_day,
-        "saving_total": own.saving_total,
-        "spend_per_day": own.spend_per_day[1],
-        "tuning": {
-            "saving_per_request": against.saving_per_request,
-            "saving_share": against.saving_share,
-            "saving_per_day": against.saving_per_day,
-            "payback_days": against.payback_days,
-            "npv": against.npv,
-            "pays": None if against.npv is None else against.npv > 0,
-        },
-    }
+    def of(self, values: Account) -> list[Alternative]:
+        """The ways that these values leave: the baseline for less, then the other variants whose cost is known."""
+        baseline = values.pair.before
+        if baseline.value(COST) is None:
+            return []
+        name, ways = baseline.variant, [] if baseline.hosted else self._with_baseline(values, baseline)
+        for other in self.untrained:
+            way = values.way(other)
+            if other not in (name, values.conditions.candidate) and way.value(COST) is not None:
+                what = "no guide and no examples" if other == "plain" else f'the variant "{other}"'
+                ways.append(Alternative("variant", other, what, way, self._accepted(other), values))
+        return ways
 
+    def out(self, values: Account) -> list[dict[str, str]]:
+        """`money.alternatives_out`: those that the baseline does not have, each with its reason."""
+        baseline = values.pair.before
+        if baseline.value(COST) is None:
+            return []
+        keys = ("cached_guide", "short_guide", "no_few_shot", "batch")
+        if baseline.hosted:
+            return [{"key": key, "why": OWN_MACHINE} for key in keys]
+        found = {
+            "cached_guide": no_cache(baseline),
+            "short_guide": None if _shortened(baseline) else "there is no guide to shorten, or the stated one is no shorter",
+            "no_few_shot": None if baseline.value("few_shot_tokens") else "no few-shot examples are known in its fixed prompt",
+            "batch": None if self._batch(baseline) else "the price list names no lower price for batches of this model",
+        }  # fmt: skip
+        return [{"key": key, "why": why} for key, why in found.items() if why is not None]
 
-def _with_baseline(
-    baseline: Option, values: Mapping[str, Decimal], settings: RoiSettings, name: str, sources: Mapping[str, str]
-) -> list[Alternative]:
-    """The same model asked for less: its guide cached or shortened, its examples left out, its answers in a batch."""
-    if _own_machine(baseline):
-        return []
-    assumed, known = "assumed unchanged", sources.get(f"{name}.acceptance", "unknown")
-    found = []
-    cached = cached_guide(baseline, values, settings, name)
-    if cached is not None:
-        tokens = f"{_count(baseline.fixed_tokens)} fixed tokens of {name}"
-        what = f"all {tokens} are read from the prompt cache (the best case; a first request still writes them)"
-        # The same prompt goes in, so the same outputs come out.
-        found.append(Alternative("cached_guide", f"{name} with its guide cached", what, cached, known))
-    shorter, why = _shorter(baseline, values, name)
-    if shorter is not None:
-        found.append(
-            Alternative(
-                "short_guide", f"{name} with a shorter guide", why, replace(baseline, fixed_tokens=shorter), assumed
-            )
+    def _accepted(self, name: str) -> str:
+        return self.sources.get(f"{name}.acceptance", "unknown")
+
+    def _with_baseline(self, values: Account, baseline: Way) -> list[Alternative]:
+        """The same model asked for less: its guide cached or shortened, its examples left out, its answers in a batch."""
+        name, fixed, examples = (
+            baseline.variant,
+            baseline.value("fixed_tokens"),
+            baseline.value("few_shot_tokens") or ZERO,
         )
-    examples = values.get(f"{name}.few_shot_tokens", ZERO)
-    if ZERO < examples <= baseline.fixed_tokens:
-        what = f"the {_count(examples)} tokens of its few-shot examples are left out"
-        option = replace(baseline, fixed_tokens=baseline.fixed_tokens - examples)
-        found.append(Alternative("no_few_shot", f"{name} without examples", what, option, assumed))
-    batch = _batch(baseline, values, settings, name)
-    if batch is not None:
-        what = "the list's price for batches, whose answers may take hours"
-        found.append(Alternative("batch", f"{name} in batches", what, batch, known))
+        known, assumed = self._accepted(name), "assumed unchanged"
+        found: list[tuple[str, str, Way, str]] = []
+        if no_cache(baseline) is None:
+            tokens = f"{_count(fixed)} fixed tokens of {name}"
+            what = f"all {tokens} are read from the prompt cache (the best case; a first request still writes them)"
+            # The same prompt goes in, so the same outputs come out.
+            found.append(("cached_guide", what, cached_guide(baseline), known))
+        cut = _shortened(baseline)
+        if cut is not None:
+            way = _with_prompt(baseline, "short_guide", f"{name} with a shorter guide", _short_prompt)
+            found.append(("short_guide", cut, way, assumed))
+        if ZERO < examples <= fixed:
+            way = _with_prompt(baseline, "no_few_shot", f"{name} without examples", _bare_prompt)
+            found.append(
+                ("no_few_shot", f"the {_count(examples)} tokens of its few-shot examples are left out", way, assumed)
+            )
+        batch = self._batch(baseline)
+        if batch is not None:
+            found.append(("batch", "the list's price for batches, whose answers may take hours", batch, known))
+        return [Alternative(key, way.title, what, way, source, values) for key, what, way, source in found]
+
+    def _batch(self, baseline: Way) -> Way | None:
+        """The baseline at the list's price for batches; None where there is none, or none that is lower."""
+        table = self.settings.variants.get(baseline.variant)
+        prompt = baseline.value("fixed_tokens") + baseline.value("input_tokens")
+        batch = None if table is None or table.batch or table.listed is None else table.listed.at(prompt).batch
+        # A price that is stated is the user's own; what a batch would then cost is not known.
+        if table is None or batch is None or table.price_input is not None or table.price_output is not None:
+            return None
+        prices = {"price_input": batch.input, "price_output": batch.output}
+        # Where the list has no price for the cache, reading it and writing to it cost what fresh tokens do: in batches too.
+        if table.price_cached is None:
+            prices["price_cached"] = batch.input if batch.cached is None else batch.cached
+        if table.price_cache_write == 0:
+            prices["price_cache_write"] = batch.input if batch.cache_write is None else batch.cache_write
+        rated = {key: self._in_currency(price, batch.currency) for key, price in prices.items()}
+        way = baseline.changed("alternatives.batch", f"{baseline.variant} in batches", rated)
+        return way if way.value(COST) < baseline.value(COST) else None
+
+    def _in_currency(self, price: Decimal, currency: str) -> Callable[[Way], Any]:
+        if currency == self.settings.currency:
+            return lambda way: way.values.number(price)
+        return lambda way: way.values.number(price) * way.values(f"exchange.{currency}")
+
+
+def beats_tuning(entry: Mapping[str, Any], target_days: Any, *, batch: bool) -> bool:
+    """Whether it costs less than the baseline, and the investment is then not earned, or not in time.
+
+    `entry` is one of `money.alternatives`; a one-off batch knows no days.
+    """
+    tuning = entry["tuning"]
+    savings = (entry[key] for key in ("saving_per_day", "saving_total", "saving_per_request"))
+    if tuning["npv"] is None or next((saving for saving in savings if saving is not None), 0) <= 0:
+        return False
+    days = tuning["payback_days"]
+    in_time = batch or (days is not None and (target_days is None or days <= target_days))
+    return tuning["npv"] <= 0 or not in_time
+
+
+def untrained(settings: RoiSettings, measured: Mapping[str, MeasuredVariant]) -> list[str]:
+    """The variants that need no training, as far as their names, their models' names and the run say."""
+    found = []
+    for name in dict.fromkeys([*measured, *settings.variants]):
+        table, run = settings.variants.get(name), measured.get(name)
+        model = None if table is None else table.model
+        if not (is_tuned_name(name) or (model and is_tuned_name(model)) or (run is not None and run.tuned)):
+            found.append(name)
     return found
 
 
-def cached_guide(baseline: Option, values: Mapping[str, Decimal], settings: RoiSettings, name: str) -> Option | None:
-    """The baseline with its whole fixed prompt read from the cache; None where that cannot be had, or not for less."""
-    if _no_cache(baseline, values, settings, name) is not None:
-        return None
-    return replace(baseline, cached_share=ONE)
+def cached_guide(baseline: Way) -> Way:
+    """The baseline with its whole fixed prompt read from the cache, and nothing written to it."""
+
+    def all_of_it(way: Way) -> Any:
+        way("fixed_tokens")
+        return way.values.number(ONE)
+
+    name = f"{baseline.variant} with its guide cached"
+    return baseline.changed("alternatives.cached_guide", name, {"cached": all_of_it, "price_cache_write": unknown})
 
 
-def _no_cache(baseline: Option, values: Mapping[str, Decimal], settings: RoiSettings, name: str) -> str | None:
+def no_cache(baseline: Way) -> str | None:
     """Why the baseline's fixed prompt cannot be cached for less; None where it can."""
-    if _own_machine(baseline):
-        return "a machine of one's own is paid by the hour, not by the token"
-    if baseline.fixed_tokens == 0:
+    fixed, least = baseline.value("fixed_tokens"), baseline.value("min_cached_tokens") or ZERO
+    if baseline.hosted:
+        return OWN_MACHINE
+    if fixed == 0:
         return "there is no fixed prompt to cache"
-    if price(values, settings, name, "price_cached") is None:
-        return f"no price of cached tokens is known; state roi.{name}.price_cached"
-    least = values.get(f"{name}.min_cached_tokens", ZERO)
-    if baseline.fixed_tokens < least:
+    if baseline.value("price_cached") is None:
+        return f"no price of cached tokens is known; state roi.{baseline.variant}.price_cached"
+    if fixed < least:
         return (
-            f"{_count(baseline.fixed_tokens)} fixed tokens are fewer than the {_count(least)} from which a provider "
-            f"caches (roi.{name}.min_cached_tokens)"
+            f"{_count(fixed)} fixed tokens are fewer than the {_count(least)} from which a provider "
+            f"caches (roi.{baseline.variant}.min_cached_tokens)"
         )
-    if cost_per_request(replace(baseline, cached_share=ONE)) >= cost_per_request(baseline):
+    if cached_guide(baseline).value(COST) >= baseline.value(COST):
         return "it is cached already, or cached tokens cost no less"
     return None
 
 
-def _shorter(baseline: Option, values: Mapping[str, Decimal], name: str) -> tuple[Decimal | None, str]:
-    """The fixed tokens with a shorter guide, and what that assumes."""
-    examples = values.get(f"{name}.few_shot_tokens", ZERO)
-    guide = values.get(f"{name}.guide_tokens", max(baseline.fixed_tokens - examples, ZERO))
-    stated = values.get(f"{name}.short_guide_tokens")
-    new = guide * HALF if stated is None else stated
-    if guide <= 0 or new >= guide or guide > baseline.fixed_tokens:
-        return None, ""
-    length = (
-        "half its length, an assumption of Tuneworth's" if stated is None else f"the stated {_count(stated)} tokens"
+def _with_prompt(baseline: Way, key: str, title: str, tokens: Callable[[Way], Any]) -> Way:
+    """The baseline with a shorter fixed prompt, of which the same share is cached."""
+    return baseline.changed(
+        f"alternatives.{key}",
+        title,
+        {"fixed_tokens": lambda _: tokens(baseline), "cached": lambda _: baseline("cached")},
     )
-    return baseline.fixed_tokens - guide + new, f"its guide of {_count(guide)} tokens is cut to {length}"
 
 
-def _batch(baseline: Option, values: Mapping[str, Decimal], settings: RoiSettings, name: str) -> Option | None:
-    table = settings.variants.get(name)
-    listed = None if table is None or table.batch or table.listed is None else table.listed
-    prompt = baseline.fixed_tokens + baseline.input_tokens
-    batch = None if listed is None else listed.at(prompt).batch
-    # A price that is stated is the user's own; what a batch would then cost is not known.
-    if table is None or batch is None or table.price_input is not None or table.price_output is not None:
+def _bare_prompt(baseline: Way) -> Any:
+    return baseline("fixed_tokens") - baseline("few_shot_tokens")
+
+
+def _guide(baseline: Way) -> tuple[Any, Any, Any]:
+    """The fixed tokens, those of the guide, and those of a shorter one."""
+    fixed = baseline("fixed_tokens")
+    guide = baseline("guide_tokens") if baseline.knows("guide_tokens") else None
+    examples = baseline.get("few_shot_tokens", ZERO)
+    if guide is None:
+        guide = either(fixed > examples, fixed - examples, baseline.values.number(ZERO))
+    stated = baseline.knows("short_guide_tokens")
+    return fixed, guide, baseline("short_guide_tokens") if stated else guide * baseline.values.constant(HALF)
+
+
+def _short_prompt(baseline: Way) -> Any:
+    fixed, guide, shorter = _guide(baseline)
+    return fixed - guide + shorter
+
+
+def _shortened(baseline: Way) -> str | None:
+    """What a shorter guide would be, and what that assumes; None where there is none to shorten."""
+    with baseline.values.unrecorded():
+        fixed, guide, shorter = (value_of(tokens) for tokens in _guide(baseline))
+    if guide <= 0 or shorter >= guide or guide > fixed:
         return None
-    rate = ONE if batch.currency == settings.currency else values[f"exchange.{batch.currency}"]
-    fresh = batch.input * rate
-    option = replace(baseline, price_input=fresh, price_output=batch.output * rate)
-    # Where the list has no price for the cache, reading it and writing to it cost what fresh tokens do: in batches too.
-    if table.price_cached is None:
-        option = replace(option, price_cached=fresh if batch.cached is None else batch.cached * rate)
-    if table.price_cache_write == 0:
-        option = replace(option, price_cache_write=fresh if batch.cache_write is None else batch.cache_write * rate)
-    return option if cost_per_request(option) < cost_per_request(baseline) else None
-
-
-def _others(
-    values: Mapping[str, Decimal],
-    settings: RoiSettings,
-    measured: Mapping[str, MeasuredVariant],
-    names: tuple[str, str],
-    sources: Mapping[str, str],
-) -> list[Alternative]:
-    """Every other variant that needs no training and whose cost is known."""
-    found = []
-    for name in dict.fromkeys([*measured, *settings.variants]):
-        option = read_option(values, settings, name)
-        run = measured.get(name)
-        table = settings.variants.get(name)
-        trained = is_tuned_name(name) or (table is not None and table.model is not None and is_tuned_name(table.model))
-        if name in names or option is None or trained or (run is not None and run.tuned):
-            continue
-        what = "no guide and no examples" if name == "plain" else f'the variant "{name}"'
-        found.append(Alternative("variant", name, what, option, sources.get(f"{name}.acceptance", "unknown")))
-    return found
-
-
-def alternatives_out(values: Mapping[str, Decimal], settings: RoiSettings, name: str) -> list[dict[str, str]]:
-    """The alternatives that this baseline does not have, each with its reason: `{key, why}`."""
-    baseline = read_option(values, settings, name)
-    if baseline is None:
-        return []
-    if _own_machine(baseline):
-        ways = ("cached_guide", "short_guide", "no_few_shot", "batch")
-        return [{"key": key, "why": "a machine of one's own is paid by the hour, not by the token"} for key in ways]
-    found = []
-    why = _no_cache(baseline, values, settings, name)
-    if why is not None:
-        found.append({"key": "cached_guide", "why": why})
-    if _shorter(baseline, values, name)[0] is None:
-        found.append({"key": "short_guide", "why": "there is no guide to shorten, or the stated one is no shorter"})
-    if not values.get(f"{name}.few_shot_tokens"):
-        found.append({"key": "no_few_shot", "why": "no few-shot examples are known in its fixed prompt"})
-    if _batch(baseline, values, settings, name) is None:
-        found.append({"key": "batch", "why": "the price list names no lower price for batches of this model"})
-    return found
-
-
-def _own_machine(option: Option) -> bool:
-    return option.hourly > 0 or option.per_request > 0
+    stated = baseline.knows("short_guide_tokens")
+    length = f"the stated {_count(shorter)} tokens" if stated else "half its length, an assumption of Tuneworth's"
+    return f"its guide of {_count(guide)} tokens is cut to {length}"
 
 
 def _count(tokens: Decimal) -> str:

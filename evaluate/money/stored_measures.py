@@ -11,7 +11,7 @@ import polars as pl
 
 from ...core import DataError
 from ...curate import tested_files
-from .quantities import MeasuredVariant, TrainingCost
+from .inputs import MeasuredVariant, TrainingCost
 
 __all__ = ["StoredMeasures", "read_measures"]
 

@@ -1,1 +1,1 @@
-"""Outputs from files, local models and endpoints, in one kind of row."""
+"""Outputs from files, local models and endpoints, as rows of one table."""

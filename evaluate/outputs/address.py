@@ -1,4 +1,4 @@
-"""The address of an endpoint: what may stand in it, and how far away it is."""
+"""The address of an endpoint: what it may contain, and how far away it is."""
 
 import ipaddress
 import json
@@ -24,36 +24,38 @@ __all__ = [
 
 
 PATH = "/chat/completions"
-# An address lands in logs and reports, so a secret may not stand in it.
+# An address ends up in logs and reports, so it must not contain a secret.
 SECRET_NAMES = re.compile(r"key|token|secret|password|signature|^sig$|^code$", re.IGNORECASE)
 NEAR_NAMES = (".local", ".internal", ".lan", ".home.arpa", ".localhost")  # names that no public server can have
 
 
 def address_problems(url: str) -> list[str]:
-    """Everything that keeps `url` from being an endpoint's address. What could be a secret is not repeated."""
+    """Everything that keeps `url` from being an endpoint's address. Anything that could be a secret is not repeated."""
     try:
         parts = urlsplit(url.strip())
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         return [f"the address cannot be read ({error}); expected one such as https://api.example.com/v1"]
     if parts.username is not None or parts.password is not None:
-        return ['the address holds a user or password; name the environment variable with the key in "key_env"']
+        return ['the address contains a user or password; name the environment variable with the key in "key_env"']
     problems = []
     if parts.scheme not in ("http", "https"):
         problems.append(f'the address {_shown(url)} does not begin with "http://" or "https://"')
     elif not host:
         problems.append(f"the address {_shown(url)} names no host; expected one such as https://api.example.com/v1")
     elif re.search(r"[\s\x00-\x1f\\]", url.strip()):
-        problems.append(f"the address {_shown(url)} holds blanks or signs that no address has")
+        problems.append(
+            f"the address {_shown(url)} contains white space or characters that no address can have; remove them"
+        )
     if any(SECRET_NAMES.search(part.partition("=")[0]) for part in parts.query.split("&")):
-        problems.append('the address holds a key after "?"; name the environment variable with the key in "key_env"')
+        problems.append('the address contains a key after "?"; name the environment variable with the key in "key_env"')
     if parts.fragment:
-        problems.append('the address has a part after "#", which is never sent')
+        problems.append('the address has a part after "#", which is never sent; remove it')
     return problems
 
 
 def calls_url(url: str) -> str:
-    """The address of the calls: `/chat/completions` added to the path unless it stands there; a query stays."""
+    """The address of the calls: `/chat/completions` is appended to the path unless present; a query is kept."""
     parts = urlsplit(url.strip())
     path = parts.path.rstrip("/")
     return parts._replace(path=path if path.endswith(PATH) else path + PATH).geturl()
@@ -65,7 +67,7 @@ def host_of(url: str) -> str:
 
 
 def is_on_this_machine(url: str) -> bool:
-    """Whether the host is a loopback address or localhost, by its name alone: nothing is looked up."""
+    """Whether the host is a loopback address or localhost, by its name only: nothing is looked up."""
     host = host_of(url)
     address = _address(host)
     if address is None:
@@ -74,16 +76,16 @@ def is_on_this_machine(url: str) -> bool:
 
 
 def is_near(url: str) -> bool:
-    """Whether the host is this machine or in a private network, by its name alone."""
+    """Whether the host is this machine or in a private network, by its name only."""
     host = host_of(url)
     address = _address(host)
-    if address is None:  # a name without a dot is a neighbour's, such as a container's
+    if address is None:  # a name without a dot is on the local network, such as a container's
         return is_on_this_machine(url) or "." not in host or host.endswith(NEAR_NAMES)
     return address.is_private or address.is_loopback or address.is_link_local
 
 
 def origin_of(parts: SplitResult) -> str:
-    """Scheme, host and port: what an error may show of an address."""
+    """Scheme, host and port: the part of an address that an error may show."""
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
@@ -100,7 +102,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return mapped or address
 
 
-# Local servers take any word as a key ("EMPTY", "ollama"). Such a word is no secret and may stand in an output.
+# Local servers accept any word as a key ("EMPTY", "ollama"). Such a word is no secret and may occur in an output.
 SECRET_LENGTH = 12
 MASK = "***"
 LOGGERS = ("httpx2", "httpcore2.connection", "httpcore2.http11", "httpcore2.proxy", "httpcore2.socks")
@@ -117,7 +119,7 @@ class Key:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a request carries."""
+        """The headers of a request."""
         return {} if self._value is None else {"Authorization": f"Bearer {self._value}"}
 
     def mask(self, text: str) -> str:
@@ -125,7 +127,7 @@ class Key:
         return text.replace(self._value, MASK) if self._value else text
 
     def mask_output(self, text: str) -> str:
-        """An output without the key, where the key is long enough to be a secret."""
+        """An output without the key, if the key is long enough to be a secret."""
         return self.mask(text) if self._value and len(self._value) >= SECRET_LENGTH else text
 
     def mask_data(self, data: Any) -> Any:
@@ -136,7 +138,7 @@ class Key:
 
     @contextmanager
     def masked_logs(self) -> Iterator[None]:
-        """The HTTP client logs what endpoints send, at level DEBUG; an endpoint may send the key back."""
+        """While the block lasts, mask the key in the HTTP client's DEBUG logs: an endpoint may send it back."""
 
         def mask(record: logging.LogRecord) -> bool:
             record.msg, record.args = self.mask(record.getMessage()), ()
@@ -153,19 +155,18 @@ class Key:
 
 
 def read_key(name: str | None) -> Key:
-    """The key in the environment variable `name`; none where no variable is named.
+    """The key in the environment variable `name`; none if no variable is named.
 
-    Raises: ConfigError where the variable is missing, empty, or holds what no header can carry.
+    Raises: ConfigError if the variable is missing, empty, or contains what no header can carry.
     """
     if name is None:
         return Key(None)
-    value = os.environ.get(name, "").strip()  # a key read from a file often ends with its line
+    value = os.environ.get(name, "").strip()  # a key read from a file often ends with a line break
     if not value:
         state = "is empty" if name in os.environ else "is not set"
         raise ConfigError(f'"key_env" names the environment variable {name}, which {state}\nSet it to the key.')
     if not (value.isascii() and value.isprintable()):
         raise ConfigError(
-            f"the environment variable {name} holds more than a key: line breaks or signs outside ASCII\n"
-            "Set it to the key alone."
+            f"the environment variable {name} contains line breaks or non-ASCII characters\nSet it to the key only."
         )
     return Key(value, name)

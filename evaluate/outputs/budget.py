@@ -1,24 +1,24 @@
-"""What requests to endpoints cost, and a limit that is not passed: the worst case is set aside before each one goes."""
+"""The cost of requests to endpoints, with a limit that always holds: the worst case is reserved before each request."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from ..money.roi_settings import Number, RoiSettings, Triangular, VariantMoney
+from ..money.settings import Number, RoiSettings, Triangular, VariantMoney
 
 __all__ = ["Budget", "TokenPrice", "most_tokens", "spent_on", "token_price"]
 
 ZERO = Decimal(0)
 MILLION = Decimal(10) ** 6
-# Tokens that a server's chat template may add: each message's marks, and a system text of its own (the longest known
-# ones take about 200). Beyond that a token is at least one byte of the text.
+# Tokens that a server's chat template may add: markers for each message, and a system text of its own (the longest
+# known ones take about 200). Apart from these a token is at least one byte of the text.
 MARKS_PER_MESSAGE, TEMPLATE_TOKENS = 16, 256
 
 
 @dataclass(frozen=True)
 class TokenPrice:
-    """Prices per million tokens in `currency`; of a range the high end, since a limit must hold.
+    """Prices per million tokens in `currency`; the high end of a range, since a limit must hold.
 
     `input` is that of prompt tokens which are not read from the cache, writing them there included.
     """
@@ -30,15 +30,15 @@ class TokenPrice:
     source: str
 
     def of(self, *, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> Decimal:
-        """The price of one request; `input_tokens` count the cached ones too."""
+        """The price of one request; `input_tokens` include the cached ones."""
         fresh = max(input_tokens - cached_tokens, 0)
         return (fresh * self.input + cached_tokens * self.cached + output_tokens * self.output) / MILLION
 
 
 def token_price(roi: RoiSettings | None, name: str) -> TokenPrice | None:
-    """What the tokens of a variant cost by `[roi.NAME]`; None where nothing says it.
+    """The token prices of a variant by `[roi.NAME]`; None if nothing states them.
 
-    A machine that is paid by the hour costs nothing per request.
+    A machine paid by the hour costs nothing per request.
     """
     money = None if roi is None else roi.variants.get(name)
     if roi is None or money is None or not money.priced:
@@ -48,7 +48,7 @@ def token_price(roi: RoiSettings | None, name: str) -> TokenPrice | None:
     fresh = _price(money, roi, "price_input") or ZERO
     cached, write = _price(money, roi, "price_cached"), _price(money, roi, "price_cache_write")
     return TokenPrice(
-        input=max(fresh, write or ZERO),  # no usage says which tokens were written to the cache
+        input=max(fresh, write or ZERO),  # usage does not say which tokens were written to the cache
         cached=fresh if cached is None else cached,
         output=_price(money, roi, "price_output") or ZERO,
         currency=roi.currency,
@@ -72,15 +72,15 @@ def _high(number: Number) -> Decimal:
 
 
 def most_tokens(messages: Iterable[Mapping[str, str]]) -> int:
-    """More prompt tokens than these messages can have by any tokenizer."""
+    """An upper bound for the prompt tokens of these messages with any tokenizer."""
     sizes = [len(message["content"].encode(errors="replace")) + MARKS_PER_MESSAGE for message in messages]
     return sum(sizes) + TEMPLATE_TOKENS
 
 
 class Budget:
-    """What was spent in a run, earlier calls of the command included, and what is set aside for requests under way.
+    """The money spent in a run, including earlier calls of the command, and reserved for requests in flight.
 
-    `limit` None sets nothing aside and counts all the same.
+    `limit` None reserves nothing but still counts.
     """
 
     def __init__(self, limit: Decimal | None, *, currency: str, spent: Decimal = ZERO) -> None:
@@ -88,18 +88,18 @@ class Budget:
         self._aside: dict[str, Decimal] = {}
 
     def fits(self, worst: Decimal) -> bool:
-        """Whether a request with this worst case may go now."""
+        """Whether a request with this worst case may be sent now."""
         return self.limit is None or self.spent + sum(self._aside.values()) + worst <= self.limit
 
     def set_aside(self, key: str, worst: Decimal) -> bool:
-        """Set the worst case of a request aside; False where it does not fit."""
+        """Reserve the worst case of a request; False if it does not fit."""
         if not self.fits(worst):
             return False
         self._aside[key] = worst
         return True
 
     def settle(self, key: str, cost: Decimal | None) -> Decimal:
-        """What a request came to; the worst case where nobody knows. Returns what was counted."""
+        """Replace a reservation by the real cost, or by the worst case if unknown. Returns the amount counted."""
         worst = self._aside.pop(key, ZERO)
         counted = worst if cost is None else cost
         self.spent += counted
@@ -109,7 +109,7 @@ class Budget:
 def spent_on(
     lines: Iterable[Mapping[str, Any]], *, currency: str, price: Callable[[Mapping[str, Any]], TokenPrice | None]
 ) -> Decimal:
-    """What stored answers cost: as noted when they came, else by today's price of their endpoint and model."""
+    """The cost of stored answers: as recorded on arrival, or else by today's price of their endpoint and model."""
     return sum((_cost_of(line, currency, price(line)) for line in lines), ZERO)
 
 

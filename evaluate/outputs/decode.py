@@ -1,8 +1,8 @@
-"""New tokens on a CPU, fast: prompts in one sequence without padding, keys and values written in place.
+"""Fast decoding on a CPU: prompts in one sequence without padding, keys and values written in place.
 
-The library's cache copies everything at each new token, its attention reads a guide's keys and values once per row,
-and torch's fused kernel is slow for a single new token: 2.3 ms a layer for 32 rows behind 150 tokens, against 0.2 ms
-for what stands here (bf16, two cores).
+The library's cache copies everything for each new token, its attention reads a guide's keys and values once per row,
+and torch's fused kernel is slow for a single new token: 2.3 ms a layer for 32 rows after 150 tokens, against 0.2 ms
+here (bf16, two cores).
 """
 
 import copy
@@ -25,21 +25,20 @@ __all__ = [
 ]
 
 
-# Linear layers with packed weights, which lie in memory as the processor's matrix product wants them.
+# Linear layers with packed weights, in the memory layout of the processor's matrix product.
 #
 # Same numbers, bit for bit: for 32 rows in bf16 the layers of the default model take 29 ms in place of 40 (two cores).
 
-MOST_PACKED_BYTES = (
-    2**31
-)  # bytes of weights: each lies in memory twice while this lasts, which a larger model cannot afford
-ROWS = 64  # rows that the layout is chosen for; others are computed with it too
+MOST_PACKED_BYTES = 2**31  # bytes of weights; each is in memory twice meanwhile, which larger models cannot afford
+ROWS = 64  # rows that the layout is chosen for; other numbers of rows use it too
 
 
 @contextmanager
 def packed_products(model: nn.Module) -> Iterator[int]:
     """Replace `forward` of plain linear layers in bf16 while the block lasts, on a CPU that can; yields how many."""
     plain = [module for module in model.modules() if type(module) is nn.Linear and "forward" not in vars(module)]
-    layers = [layer for layer in plain if layer.weight.dtype == torch.bfloat16]  # an adapter's own stay as they are
+    # An adapter's layers are not of this type and are kept as they are.
+    layers = [layer for layer in plain if layer.weight.dtype == torch.bfloat16]
     if not can_pack([layer.weight for layer in layers], most_bytes=MOST_PACKED_BYTES):
         yield 0
         return
@@ -58,7 +57,7 @@ def _forward(layer: nn.Linear) -> Any:
 
 
 class PaddedRows:
-    """Prompts that go on together. A row is `[common beginning | padding | its own part | new tokens]`.
+    """Prompts decoded together. A row is `[common beginning | padding | its own part | new tokens]`.
 
     The beginning's keys and values are computed once and repeated; the padding is masked and takes no position.
     """
@@ -66,7 +65,7 @@ class PaddedRows:
     def __init__(self, model: Any) -> None:
         self._model = model
         self._beginning: list[int] = []
-        self._front: Any = None  # the cache of the beginning
+        self._front: Any = None  # the cache of the common beginning
 
     def begin(self, prompts: Sequence[Sequence[int]], *, shared: int = 0) -> Tensor:
         """Logits `(rows, vocabulary)` after the prompts, whose first `shared` tokens are the same."""
@@ -88,17 +87,17 @@ class PaddedRows:
         return self._logits(ids)
 
     def save(self) -> Any:
-        """A copy of where the rows stand, for `restore`."""
+        """A copy of the rows' state, for `restore`."""
         return copy.deepcopy((self._cache, self._mask, self._positions))
 
     def restore(self, saved: Any) -> None:
-        """Go on from where `save` was called, with all rows of that time; more than once where it is wanted."""
+        """Resume from the state of `save`, with all rows of that time; may be called repeatedly."""
         self._cache, self._mask, self._positions = copy.deepcopy(saved)
 
     def keep(self, places: Sequence[int]) -> list[int]:
-        """Go on with the rows at these places only; which rows are carried from now on, in their order.
+        """Continue with the rows at these places only; returns the rows that are computed from now on, in order.
 
-        Rows that are done are carried along until they are half of all: leaving them out copies the cache.
+        Finished rows are computed along until they are half of all: dropping them copies the cache.
         """
         if len(places) > len(self._mask) / 2:
             return list(range(len(self._mask)))
@@ -108,7 +107,7 @@ class PaddedRows:
         return list(places)
 
     def _with_front(self, beginning: list[int], rows: int) -> DynamicCache:
-        """A cache for this many rows that holds the common beginning."""
+        """A cache for this many rows that contains the common beginning."""
         if not beginning:
             return DynamicCache(config=self._model.config)
         if self._front is None or beginning != self._beginning:
@@ -141,20 +140,20 @@ def _cache_argument(model: Any) -> str:
 
 
 NAME = "tuneworth_decoding"
-ROOM = 32  # columns that the room for keys and values grows by: a product of the whole room needs no copy of a part
-SCORES = 2**21  # attention scores in work at a time: 4 MB in bf16, which a processor's cache holds
-MOST = 2**26  # scores of one row; beyond them torch's fused kernel, which keeps none
+ROOM = 32  # columns by which the room for keys and values grows: a product over the whole room needs no copy of a part
+SCORES = 2**21  # attention scores computed at a time: 4 MB in bf16, which fits a processor's cache
+MOST = 2**26  # scores of one row; beyond them torch's fused kernel is used, which stores none
 AGREE = 0.2  # root mean square of the difference, as a share of the spread of the logits; rounding in bf16 makes 0.05
-TRIAL = 48  # tokens of a prompt on which both ways are compared
+TRIAL = 48  # tokens of a prompt on which both decoders are compared
 
 Pair = tuple[Tensor, Tensor]  # keys and values
 
 
 @contextmanager
 def decoding(model: Any, prompt: Sequence[int], *, longest: int) -> Iterator[Any]:
-    """What computes next tokens of the model while the block lasts: it has `begin`, `advance` and `keep`.
+    """A decoder for the model while the block lasts, with `begin`, `advance` and `keep`.
 
-    A SequenceRows on a CPU where the model's attention is the ordinary one, else a PaddedRows. Both are tried on a
+    A SequenceRows on a CPU if the model's attention is the ordinary one, otherwise a PaddedRows. Both are tried on a
     part of `prompt` and compared. `longest` is the length of the longest row to come, new tokens included.
     """
     stock = PaddedRows(model)
@@ -179,7 +178,7 @@ def _trial(rows: Any, prompt: Sequence[int]) -> Tensor:
 
 @dataclass(frozen=True)
 class Prompts:
-    """How the prompts' own parts lie in one sequence: `gather` `(rows * longest,)` and `scatter` `(tokens,)` lead from
+    """The layout of the prompts' own parts in one sequence: `gather` `(rows * longest,)` and `scatter` `(tokens,)` map
 
     the sequence to rows of `longest` tokens, padded on the left, and back. `mask` `(rows, longest, longest)` is 0
     where a query sees a key of its row and -inf where not.
@@ -194,11 +193,11 @@ class Prompts:
 
 
 class SequenceRows:
-    """Prompts that go on together, each pass through the model being one sequence: no row holds padding.
+    """Prompts decoded together, each pass through the model being one sequence: no row contains padding.
 
-    Only attention knows the rows: their keys and values lie in rooms `(rows, groups, columns, d)`, one pair a layer,
+    Only attention knows the rows: their keys and values are in rooms `(rows, groups, columns, d)`, one pair a layer,
     padded on the left so that all rows write their next token into the same column; those of the common beginning
-    lie apart, once.
+    are stored separately, once.
     """
 
     def __init__(self, model: Any) -> None:
@@ -236,13 +235,13 @@ class SequenceRows:
         return copy.deepcopy((self._rooms, self._mask, self._positions, self._column))
 
     def restore(self, saved: Any) -> None:
-        """Go on from where `save` was called, with all rows of that time; more than once where it is wanted."""
+        """Resume from the state of `save`, with all rows of that time; may be called repeatedly."""
         self._rooms, self._mask, self._positions, self._column = copy.deepcopy(saved)
 
     def keep(self, places: Sequence[int]) -> list[int]:
-        """Go on with the rows at these places only; which rows are carried from now on, in their order.
+        """Continue with the rows at these places only; returns the rows that are computed from now on, in order.
 
-        The last rows move into the gaps, so that only as many are copied as leave.
+        The last rows move into the gaps, so that only as many rows are copied as leave.
         """
         wanted, count = set(places), len(places)
         gaps = [place for place in range(count) if place not in wanted]
@@ -262,13 +261,13 @@ class SequenceRows:
     def attend(
         self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **settings: Any
     ) -> tuple[Tensor, None]:
-        """What stands in the place of the model's attention: q `(1, heads, tokens, d)`, k and v of fewer heads."""
+        """Replacement for the model's attention: q `(1, heads, tokens, d)`, k and v of fewer heads."""
         look = self._look_at_prompts if self._prompts else self._look_back
         scale = settings.get("scaling") or query.shape[-1] ** -0.5
         return look(module.layer_idx, query, key, value, scale), None  # type: ignore[arg-type]
 
     def _read(self, rows: list[list[int]], *, before: int) -> Tensor:
-        """Logits after rows that stand behind `before` common tokens; their keys and values fill new rooms."""
+        """Logits after rows that follow `before` common tokens; their keys and values fill new rooms."""
         lengths = torch.tensor([len(row) for row in rows])
         self._prompts = prompts = _prompts(lengths, dtype=self._model.dtype)
         self._column = prompts.longest
@@ -289,7 +288,7 @@ class SequenceRows:
         return self._model(input_ids=ids, position_ids=positions, use_cache=False, logits_to_keep=wanted).logits[0]
 
     def _look_at_prompts(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
-        """Attention `(1, tokens, heads, d)` of prompts: causal, each row behind the common beginning."""
+        """Attention `(1, tokens, heads, d)` of prompts: causal, each row after the common beginning."""
         prompts = self._prompts
         assert prompts is not None
         q, k, v = (
@@ -299,7 +298,11 @@ class SequenceRows:
         self._rooms[layer] = (_room(k, self._mask.shape[-1]), _room(v, self._mask.shape[-1]))
         seen = torch.empty(prompts.rows, prompts.longest, *q.shape[1::2], dtype=q.dtype)
         for rows, first in self._chunks(prompts, q.shape[1]):
-            part = (rows, slice(None), slice(first, None))  # like lengths stand together: less padding than in all
+            part = (
+                rows,
+                slice(None),
+                slice(first, None),
+            )  # rows of similar length go together: less padding than over all rows
             found = _causal(
                 q[part], k[part], v[part], prompts.mask[rows, first:, first:], scale, self._front.get(layer)
             )
@@ -307,14 +310,14 @@ class SequenceRows:
         return seen.flatten(0, 1).index_select(0, prompts.scatter)[None]
 
     def _chunks(self, prompts: Prompts, heads: int) -> list[tuple[slice, int]]:
-        """Rows whose attention is computed together, and the first column where one of them holds a token."""
+        """Rows whose attention is computed together, and the first column where one of them has a token."""
         each = heads * prompts.longest * (len(self._beginning) + prompts.longest)
         size = max(1, SCORES // each)
         parts = [slice(start, start + size) for start in range(0, prompts.rows, size)]
         return [(part, prompts.longest - max(prompts.lengths[part])) for part in parts]
 
     def _look_back(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
-        """Attention `(1, rows, heads, d)` of one new token per row to all that stands before it."""
+        """Attention `(1, rows, heads, d)` of one new token per row to all tokens before it."""
         keys, values = self._rooms[layer]
         keys[:, :, self._column], values[:, :, self._column] = k[0].transpose(0, 1), v[0].transpose(0, 1)
         if self._row_mask is None:  # the same for all layers
@@ -328,8 +331,8 @@ class SequenceRows:
 def next_token(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, *, scale: float, front: Pair | None = None) -> Tensor:
     """One new token's attention, `(rows, heads, d)`: q `(rows, heads, d)`, k and v `(rows, groups, n, d)`.
 
-    `mask` `(rows * groups, 1, n)` is added to the scores. `front` holds keys and values `(groups, p, d)` that stand
-    before those of every row.
+    `mask` `(rows * groups, 1, n)` is added to the scores. `front` has the keys and values `(groups, p, d)` that precede
+    those of every row.
     """
     rows, heads, d = q.shape
     groups, n = k.shape[1:3]
@@ -337,7 +340,7 @@ def next_token(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, *, scale: float, f
     scores = torch.baddbmm(mask, own, k.flatten(0, 1).transpose(1, 2), alpha=scale)
     if front is None:
         return (torch.softmax(scores, -1) @ v.flatten(0, 1)).view(rows, heads, d)
-    # all rows of a group look at the same keys: one product
+    # all rows of a group have the same keys: one product
     together = own.view(rows, groups, -1, d).transpose(0, 1).reshape(groups, -1, d)
     before = (together @ front[0].transpose(1, 2)).mul_(scale).view(groups, rows, -1, front[0].shape[1])
     shares = torch.softmax(torch.cat([before.transpose(0, 1).flatten(0, 1), scores], -1), -1)
@@ -350,18 +353,18 @@ def next_token(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, *, scale: float, f
 def _prompts(lengths: Tensor, *, dtype: torch.dtype) -> Prompts:
     rows, longest = len(lengths), int(lengths.max())
     column, pads = torch.arange(longest), longest - lengths
-    own = column >= pads[:, None]  # (rows, longest): where a token stands
+    own = column >= pads[:, None]  # (rows, longest): where there is a token
     starts = lengths.cumsum(0) - lengths
     gather = starts[:, None] + (column - pads[:, None]).clamp(min=0)  # padding repeats a row's first token
     seen = (column <= column[:, None]) & own[:, None]  # (rows, query, key)
-    seen |= torch.eye(longest, dtype=torch.bool)  # a query that sees nothing gives no number
+    seen |= torch.eye(longest, dtype=torch.bool)  # a query that sees nothing would give NaN
     mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, float("-inf"))
     scatter = own.flatten().nonzero()[:, 0]
     return Prompts(tuple(lengths.tolist()), rows, longest, gather.flatten(), scatter, mask)
 
 
 def _room(tensor: Tensor, columns: int) -> Tensor:
-    """A copy `(rows, groups, columns, d)`; zeros where nothing stands, for a share of 0 times no number is none."""
+    """A copy `(rows, groups, columns, d)`; zeros where it is empty, since 0 times NaN would be NaN."""
     room = tensor.new_empty(*tensor.shape[:2], columns, tensor.shape[3])
     room[:, :, : tensor.shape[2]] = tensor
     room[:, :, tensor.shape[2] :] = 0
@@ -373,7 +376,7 @@ def _wider(room: Tensor) -> Tensor:
 
 
 def _causal(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float, front: Pair | None) -> Tensor:
-    """Attention `(rows, heads, n, d)` of prompts behind a common beginning; mask `(rows, n, n)` is of their own part."""
+    """Attention `(rows, heads, n, d)` of prompts after a common beginning; mask `(rows, n, n)` is of their own part."""
     if front is not None:
         k, v = (torch.cat([f.expand(len(t), -1, -1, -1), t], 2) for f, t in zip(front, (k, v), strict=True))
     rows, heads, n, d = q.shape

@@ -1,7 +1,7 @@
-"""Outputs from an OpenAI-compatible chat endpoint: what is asked, what comes back.
+"""Outputs from an OpenAI-compatible chat endpoint: requests and replies.
 
-`ask` is the only thing that sends: to the endpoint's own address, never to another host. The key is read from the
-environment when it starts and stands in no error, warning, log line or reply.
+`ask` is the only function that sends, and only to the endpoint's own address. The key is read from the environment when
+it starts and appears in no error, warning, log line or reply.
 """
 
 import asyncio
@@ -29,20 +29,20 @@ __all__ = [
 ]
 
 
-# What the calls themselves say, and what would change the shape of the answer.
+# Parameters that the calls set themselves, and those that would change the shape of the answer.
 OURS = ("messages", "model", "stream", "stream_options", "n")
 LIMITS = ("max_tokens", "max_completion_tokens")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """Where outputs are asked for, and how patiently.
+    """An endpoint to request outputs from, and how patiently.
 
-    url: such as "https://api.example.com/v1"; "/chat/completions" is added unless it stands there. key_env: the
-    environment variable with the key, sent as a bearer token. concurrency: calls under way at most.
+    url: such as "https://api.example.com/v1"; "/chat/completions" is appended unless present. key_env: the
+    environment variable with the key, sent as a bearer token. concurrency: the most calls in flight.
     seconds_per_call: one attempt, from sending to the last byte; tries: attempts of one call; most_seconds: one call
-    with all its attempts and waits. parameters: sent as they are; one of our own names among them wins over ours.
-    first_wait doubles with each further attempt; longest_wait is the most that one wait takes, whoever asks for it.
+    with all its attempts and waits. parameters: sent unchanged; they override our own parameters of the same name.
+    first_wait doubles with each further attempt; longest_wait is the longest single wait, whoever requests it.
 
     Raises: ConfigError with everything that is wrong.
     """
@@ -56,12 +56,12 @@ class Endpoint:
     most_seconds: float | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     first_wait: float = 1.0
-    longest_wait: float = 120.0  # rate limits count by the minute: twice that has always passed them
+    longest_wait: float = 120.0  # rate limits count by the minute; in practice two minutes always suffice
 
     def __post_init__(self) -> None:
         problems = [*address_problems(self.url), *_parameter_problems(self.parameters)]
         if not self.model:
-            problems.append('"model" is empty; expected the name that the endpoint knows the model by')
+            problems.append('"model" is empty; expected the name of the model at the endpoint')
         for name in ("concurrency", "seconds_per_call", "tries"):
             if not getattr(self, name) > 0:
                 problems.append(f'"{name}" is {getattr(self, name)}; expected more than 0')
@@ -72,7 +72,7 @@ class Endpoint:
 
     @property
     def calls_url(self) -> str:
-        """The whole address that each call goes to."""
+        """The full address of each call."""
         return calls_url(self.url)
 
     @property
@@ -83,7 +83,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Call:
-    """One output to ask for: the place of its pair, the sample, and the chat messages."""
+    """One requested output: the place of its pair, the sample, and the chat messages."""
 
     index: int
     sample: int
@@ -92,13 +92,13 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """What one call came to.
+    """The result of one call.
 
-    output: None where the variant gave none (`error` None: an empty choice, a content filter, only tool calls) or where
-    every attempt failed (`error` says how). finish_reason: the endpoint's word, or "refusal". Tokens are the
-    endpoint's counts, None where they are missing or contradict each other: cached among input, reasoning among
-    output. seconds: the last attempt. model: the name that the endpoint answers with. usage: its counts as they came.
-    refused: the parameters that the endpoint does not take, so that it was asked without them.
+    output: None if the variant gave none (`error` None: an empty choice, a content filter, only tool calls) or if every
+    attempt failed (`error` says how). finish_reason: the endpoint's word, or "refusal". Tokens are the endpoint's
+    counts, None if they are missing or contradict each other: cached among input, reasoning among output. seconds: the
+    last attempt. model: the name that the endpoint answers with. usage: its counts, unchanged. refused: the parameters
+    that the endpoint does not accept, so that they were dropped.
     """
 
     index: int
@@ -128,14 +128,14 @@ def ask(
     admit: Callable[[Call], bool] | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> None:
-    """Send every call and hand each reply to `on_reply` as it comes, one at a time, in the order of arrival.
+    """Send every call and pass each reply to `on_reply` as it arrives, one at a time.
 
-    Calls are taken one by one as there is room. `admit` False ends the taking: what is under way ends, its call and
-    all later ones are not sent. An exception from `on_reply` or Ctrl-C drops what is under way and comes through;
-    replies already handed over stay. The first call goes alone, so that what concerns all of them is found at once.
+    Calls are taken one by one as there is room. `admit` False stops this: calls in flight finish, its call and all later
+    ones are not sent. An exception from `on_reply` or Ctrl-C drops the calls in flight and is raised; replies already
+    passed on remain. The first call goes alone, so that a problem that affects all of them shows at once.
 
-    Raises: ConfigError where no call can succeed (key, address, model, certificate); RunBroken where the endpoint
-    stopped answering or the account is empty.
+    Raises: ConfigError if no call can succeed (key, address, model, certificate); RunBroken if the endpoint stopped
+    answering or the account is empty.
     """
 
     run_work(
@@ -153,9 +153,11 @@ def ask(
 
 
 def _parameter_problems(parameters: Mapping[str, Any]) -> list[str]:
-    problems = [f'"parameters" holds "{name}", which the calls themselves say' for name in OURS if name in parameters]
+    problems = [
+        f'"parameters" contains "{name}", which Tuneworth sets itself; remove it' for name in OURS if name in parameters
+    ]
     if all(name in parameters for name in LIMITS):
-        problems.append(f'"parameters" holds both "{LIMITS[0]}" and "{LIMITS[1]}"; expected one of them')
+        problems.append(f'"parameters" contains both "{LIMITS[0]}" and "{LIMITS[1]}"; expected one of them')
     try:
         json.dumps(dict(parameters), allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -163,15 +165,15 @@ def _parameter_problems(parameters: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-# Attempts per try while the rate is limited and others are answered; a text beyond a limit of its own ends here.
+# Attempts per try while the rate is limited and other calls are answered; a text beyond a limit of its own ends here.
 PATIENCE = 10
 LARGEST = 8 * 2**20  # bytes of an answer after decompression; the longest outputs of today's models take 1 MiB
-LONG_PAUSE = 10.0  # seconds; a shorter one needs no word
-CONNECT_SECONDS = 20.0  # without a connection by then there is none; a slow handshake over a proxy takes 5
+LONG_PAUSE = 10.0  # seconds; a shorter pause is not reported
+CONNECT_SECONDS = 20.0  # connecting takes longer only if it fails; a slow handshake over a proxy takes 5
 
 
 def run_work(work: "Work", calls: Iterable[Call]) -> None:
-    """Do the work in an event loop of its own; in a thread of its own where one runs already, as in a notebook."""
+    """Do the work in a new event loop; in a new thread if one is already running, as in a notebook."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -184,7 +186,7 @@ def run_work(work: "Work", calls: Iterable[Call]) -> None:
 
 
 class Work:
-    """What all calls share: the client, the key, the pace, and which parameters the endpoint takes."""
+    """The state that all calls share: the client, the key, the pace, and the parameters that the endpoint accepts."""
 
     def __init__(
         self, endpoint: Endpoint, *, max_new_tokens: int, temperature: float, seed: int | None,
@@ -197,11 +199,11 @@ class Work:
         self.settings = _settings(endpoint, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
         self.refused: set[str] = set()
         self.streak = Streak()
-        self.closed = self.cannot_keep = self.said_wait = False
+        self.closed = self.cannot_keep = self.reported_wait = False
         self.contradictions = self.replies = 0
 
     async def run(self, calls: Iterable[Call]) -> None:
-        """All calls, by as many workers as there are calls at a time."""
+        """Make all calls, with one worker for each call in flight."""
         endpoint, waiting = self.endpoint, iter(calls)
         self.pace = Pace(endpoint.concurrency, first_wait=endpoint.first_wait, longest_wait=endpoint.longest_wait)
         if self.url.startswith("http:") and not is_near(self.url):
@@ -231,7 +233,7 @@ class Work:
             self._hand_over(await self._call(call))
 
     def _hand_over(self, reply: Reply) -> None:
-        """Give a reply away; once that has failed, others that come in the same moment are not tried."""
+        """Pass a reply on; once that has failed, replies that arrive at the same moment are dropped."""
         if self.cannot_keep:
             return
         try:
@@ -255,7 +257,7 @@ class Work:
                     fault = outcome
                     if fault.refused is not None and self._give_up_parameter(fault.refused):
                         continue
-                    # A limit of the rate is no fault of this call: while others are answered, its turn will come.
+                    # A rate limit is not this call's fault: while others are answered, its turn will come.
                     waits = (
                         fault.everyone and self.replies > answered and reply.attempts < PATIENCE * self.endpoint.tries
                     )
@@ -278,7 +280,7 @@ class Work:
         return replace(reply, error=self.key.mask(f"{fault.text.splitlines()[0]} (attempts: {reply.attempts})"))
 
     async def _attempt(self, call: Call) -> tuple[Answer | Fault, float]:
-        """One request and what it came to, with its seconds from sending to the last byte."""
+        """One request and its result, with the seconds from sending to the last byte."""
         await self.pace.enter()
         started, settings = time.perf_counter(), self.settings
         try:
@@ -309,7 +311,7 @@ class Work:
         return outcome
 
     def _status(self, status: int, complaint: Complaint, headers: Any, settings: dict[str, Any]) -> Answer | Fault:
-        complaint = replace(complaint, message=self.key.mask(complaint.message))  # before anything is cut short
+        complaint = replace(complaint, message=self.key.mask(complaint.message))  # before anything is shortened
         fault = fault_of_status(
             status, complaint, headers=headers, url=self.url, model=self.endpoint.model,
             key_env=self.endpoint.key_env, sent=settings,
@@ -319,18 +321,18 @@ class Work:
         return fault
 
     def _fault(self, error: Exception) -> Fault:
-        """Errors of the client become faults; ours stay what they are."""
+        """Turn errors of the client into faults; ours are unchanged."""
         import httpx2
 
         if not isinstance(error, TimeoutError | httpx2.HTTPError | httpx2.InvalidURL | OSError | UnicodeError):
             raise error
-        said = self.key.mask(str(error))
-        return fault_of_exception(error, said=said, url=self.url, seconds=self.endpoint.seconds_per_call)
+        message = self.key.mask(str(error))
+        return fault_of_exception(error, message=message, url=self.url, seconds=self.endpoint.seconds_per_call)
 
     def _body(self, call: Call, settings: dict[str, Any]) -> bytes:
         body = {"model": self.endpoint.model, "messages": call.messages, **settings}
         if "seed" in body and self.seed is not None and "seed" not in self.endpoint.parameters:
-            body["seed"] = self.seed + call.sample  # one seed for all samples would make them all alike
+            body["seed"] = self.seed + call.sample  # one seed for all samples would make them identical
         return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
     def _answered(self, answer: Answer, reply: Reply) -> Reply:
@@ -354,20 +356,20 @@ class Work:
         )
 
     def _give_up_parameter(self, name: str) -> bool:
-        """Ask without a parameter from here on, or with the limit's other name; False where that was tried."""
-        if name not in self.settings:  # another call found out first
+        """Drop a parameter from now on, or use the limit's other name; False if that was tried already."""
+        if name not in self.settings:  # another call noticed first
             return True
         settings = dict(self.settings)
         value = settings.pop(name)
         self.refused.add(name)
         if name not in LIMITS:
-            self.warn(f'{self.origin}: the endpoint refuses "{name}"; asked without it from here on')
+            self.warn(f'{self.origin}: the endpoint rejects "{name}"; continuing without it')
         else:  # never without a limit: an output without an end costs money
             other = LIMITS[1 - LIMITS.index(name)]
             if other in self.refused:
                 return False
             settings[other] = value
-            self.warn(f'{self.origin}: the endpoint refuses "{name}"; asked with "{other}" from here on')
+            self.warn(f'{self.origin}: the endpoint rejects "{name}"; continuing with "{other}"')
         self.settings = settings
         return True
 
@@ -378,37 +380,37 @@ class Work:
         if self.streak.failed(final=last, transport=fault.again):
             self.pace.stop()
             raise RunBroken(
-                self.key.mask(f"{self.origin}: nothing was answered any more; the last attempt: {fault.text}")
-                + "\nWhat was answered before is kept; go on when the endpoint works again."
+                self.key.mask(f"{self.origin}: the endpoint stopped answering; the last attempt: {fault.text}")
+                + "\nEarlier answers are kept; run again when the endpoint works."
             )
 
     def _slow_down(self, fault: Fault) -> None:
         pause = self.pace.limited(fault.wait)
         longest = self.endpoint.longest_wait
-        if self.said_wait or (pause < LONG_PAUSE and (fault.wait or 0.0) <= longest):
+        if self.reported_wait or (pause < LONG_PAUSE and (fault.wait or 0.0) <= longest):
             return
-        self.said_wait = True
-        asked = f", which asks for {say.duration(fault.wait)}" if fault.wait is not None else ""
-        self.warn(f"{self.origin}: the endpoint limits the rate{asked}; all calls wait {say.duration(pause)}")
+        self.reported_wait = True
+        requested = f" and requests a wait of {say.duration(fault.wait)}" if fault.wait is not None else ""
+        self.warn(f"{self.origin}: the endpoint limits the rate{requested}; all calls wait {say.duration(pause)}")
 
 
 def _settings(endpoint: Endpoint, *, max_new_tokens: int, temperature: float, seed: int | None) -> dict[str, Any]:
-    """The parameters that are sent at first.
+    """The parameters that are sent first.
 
     The limit goes by its old name, `max_tokens`: every server knows it, and those that want the new one (OpenAI's
-    reasoning models) refuse it aloud. `max_completion_tokens` is passed over in silence by Ollama and by older
-    llama.cpp servers, which then write without an end.
+    reasoning models) reject it with an error. `max_completion_tokens` is silently ignored by Ollama and by older
+    llama.cpp servers, which then generate without end.
     """
-    own: dict[str, Any] = {"max_tokens": max_new_tokens, "temperature": temperature}
+    defaults: dict[str, Any] = {"max_tokens": max_new_tokens, "temperature": temperature}
     if seed is not None:
-        own["seed"] = seed
+        defaults["seed"] = seed
     if any(name in endpoint.parameters for name in LIMITS):
-        del own["max_tokens"]
-    return {**own, **endpoint.parameters}
+        del defaults["max_tokens"]
+    return {**defaults, **endpoint.parameters}
 
 
 def _client(endpoint: Endpoint) -> Any:
-    """One pool of kept connections, as many as calls at a time. It follows no redirects.
+    """One pool of kept connections, as many as calls in flight. It follows no redirects.
 
     Proxies of the environment are used, as companies need them, but never for this machine.
     """

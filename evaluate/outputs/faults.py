@@ -1,4 +1,4 @@
-"""What went wrong with an attempt, what it says about the next one, and the words for it."""
+"""Failed attempts: what went wrong, whether to try again, and the message."""
 
 import re
 import socket
@@ -17,7 +17,7 @@ from .address import host_of, is_on_this_machine
 __all__ = ["Complaint", "Fault", "fault_of_exception", "fault_of_status", "read_complaint", "shortened"]
 
 LONGEST = 300  # characters of an endpoint's own message
-# Worth another attempt: busy, locked (OpenAI's 409), overloaded (529), and a proxy that did not reach it (52x).
+# Worth another attempt: busy, locked (OpenAI's 409), overloaded (529), and a proxy that could not reach it (52x).
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
 WRONG_ADDRESS = frozenset({404, 405, 410})
 UNPAID = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance")
@@ -34,9 +34,9 @@ TOO_LONG = re.compile(r"context.?(length|window|size)|too (large|long|many)|exce
 class Fault:
     """One failed attempt. `kind` is a word for counting, `text` the sentence for people.
 
-    again: another attempt may help. wait: seconds that the endpoint asks for. everyone: all calls wait. stop: this ends
-    the whole run with such an error; only_first: not once something has been answered. refused: the parameter that the
-    endpoint does not take. filtered: the endpoint's content filter took the request, which counts as its answer.
+    again: another attempt may help. wait: seconds that the endpoint requests. everyone: all calls wait. stop: the error
+    that ends the whole run; only_first: not once something has been answered. refused: the parameter that the endpoint
+    does not accept. filtered: the endpoint's content filter blocked the request, which counts as its answer.
     """
 
     kind: str
@@ -52,7 +52,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Complaint:
-    """The endpoint's own words about an error: its message, code, type, the parameter it names, and places."""
+    """The endpoint's own description of an error: its message, code, type, the parameter it names, and places."""
 
     message: str = ""
     codes: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class Complaint:
 
 
 def read_complaint(data: Any) -> Complaint:
-    """The error in an answer, in the shapes of OpenAI, vLLM, Mistral, FastAPI, Ollama, OpenRouter and Gemini."""
+    """The error in an answer, in the formats of OpenAI, vLLM, Mistral, FastAPI, Ollama, OpenRouter and Gemini."""
     if isinstance(data, list):
         data = data[0] if data else None
     if not isinstance(data, dict):
@@ -90,60 +90,62 @@ def fault_of_status(
     status: int, complaint: Complaint, *, headers: Mapping[str, str], url: str, model: str, key_env: str | None,
     sent: Mapping[str, Any],
 ) -> Fault:  # fmt: skip
-    """What an answer with an error's status means."""
-    said = shortened(complaint.message)
-    kind, text = f"status {status}", f"{status}: {said}" if said else f"status {status} without a word"
+    """The fault for an answer with an error status."""
+    message = shortened(complaint.message)
+    kind, text = f"status {status}", f"{status}: {message}" if message else f"status {status} without a message"
     if 300 <= status < 400:
         return _redirected(status, headers.get("location", ""))
     if status == 402 or any(code in UNPAID for code in complaint.codes):
-        return Fault(kind, f"the account has nothing left ({text})\nTop it up, then go on.", stop=RunBroken)
+        return Fault(kind, f"the account has no credit left ({text})\nTop it up, then run again.", stop=RunBroken)
     if complaint.flagged or any(code in FILTERED for code in complaint.codes):
         return Fault("filtered", text, filtered=True)
     if status in (401, 403):
-        return Fault(kind, f"the endpoint refuses the key ({text})\n{_about_key(key_env)}", stop=ConfigError)
+        return Fault(kind, f"the endpoint rejects the key ({text})\n{_about_key(key_env)}", stop=ConfigError)
     if status == 407:
-        return Fault(kind, f"the proxy of the environment wants a user ({text})", stop=ConfigError)
+        return Fault(kind, f"the proxy from the environment requires a user ({text})", stop=ConfigError)
     if status in WRONG_ADDRESS:
-        found = f'the endpoint knows no such path or model ({text})\nAsked was {url} for "{model}"; check both.'
-        return Fault(kind, found, stop=ConfigError, only_first=True)
+        problem = f'the endpoint does not know the path or the model ({text})\nCheck the address {url} and the model "{model}".'
+        return Fault(kind, problem, stop=ConfigError, only_first=True)
     if status in AGAIN:
-        wait = asked_wait(headers) if status in (429, 503) else None
+        wait = requested_wait(headers) if status in (429, 503) else None
         return Fault(kind, text, again=True, wait=wait, everyone=status == 429 or wait is not None)
     return Fault(kind, text, refused=_refused(complaint, sent) if status in (400, 422) else None)
 
 
-def fault_of_exception(error: BaseException, *, said: str, url: str, seconds: float) -> Fault:
-    """What an exception of the HTTP client means. `said` is its text without the key; one attempt takes `seconds`."""
+def fault_of_exception(error: BaseException, *, message: str, url: str, seconds: float) -> Fault:
+    """The fault for an exception of the HTTP client. `text` is its message without the key; one attempt takes `seconds`."""
     chain = list(_chain(error))
     if isinstance(error, TimeoutError):
-        return Fault("timeout", f"no whole answer within {seconds:g} s", again=True)
+        return Fault("timeout", f"no complete answer within {seconds:g} s", again=True)
     if any(isinstance(cause, socket.gaierror) for cause in chain):
-        proxy = "" if is_on_this_machine(url) or not getproxies() else ", or the proxy that the environment names"
-        found = f"the host {host_of(url)}{proxy} is not known here\nCheck the address and the network."
-        return Fault("unknown host", found, again=True, stop=ConfigError, only_first=True)
+        proxy = "" if is_on_this_machine(url) or not getproxies() else ", or the proxy from the environment,"
+        problem = f"the host {host_of(url)}{proxy} cannot be found\nCheck the address and the network."
+        return Fault("unknown host", problem, again=True, stop=ConfigError, only_first=True)
     if untrusted := next((cause for cause in chain if isinstance(cause, ssl.SSLCertVerificationError)), None):
         return Fault("certificate", _untrusted(untrusted), stop=ConfigError)
     name = type(error).__name__
     if name in ("InvalidURL", "UnsupportedProtocol") or isinstance(error, UnicodeError):
-        return Fault("address", f"the host {host_of(url)} is no possible name\nCheck the address.", stop=ConfigError)
-    if name == "ProxyError" and said.startswith("407"):
-        return Fault("proxy", f"the proxy of the environment wants a user ({shortened(said)})", stop=ConfigError)
+        return Fault("address", f"the host {host_of(url)} is not a valid name\nCheck the address.", stop=ConfigError)
+    if name == "ProxyError" and message.startswith("407"):
+        return Fault(
+            "proxy", f"the proxy from the environment requires a user ({shortened(message)})", stop=ConfigError
+        )
     cut = any(isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError) for cause in chain)
     if name == "ConnectError" and not cut and any(isinstance(cause, ssl.SSLError) for cause in chain):
-        found = "the host does not speak TLS here\nCheck whether the address begins with http:// instead of https://."
-        return Fault("no TLS", found, stop=ConfigError, only_first=True, again=True)
+        problem = "the host does not speak TLS here\nCheck whether the address begins with http:// instead of https://."
+        return Fault("no TLS", problem, stop=ConfigError, only_first=True, again=True)
     words = {
-        "ConnectTimeout": "no connection in time",
+        "ConnectTimeout": "the connection timed out",
         "ConnectError": "no connection",
-        "DecodingError": "an answer whose compression is broken",
-        "ProxyError": "the proxy of the environment failed",
+        "DecodingError": "an answer with broken compression",
+        "ProxyError": "the proxy from the environment failed",
     }
-    said = shortened(said)
-    return Fault(name, f"{words.get(name, 'the connection was cut')}{f' ({said})' if said else ''}", again=True)
+    message = shortened(message)
+    return Fault(name, f"{words.get(name, 'the connection broke')}{f' ({message})' if message else ''}", again=True)
 
 
-def asked_wait(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds that `Retry-After` asks for (seconds or an HTTP date), or `retry-after-ms`; None where neither says."""
+def requested_wait(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds requested by `Retry-After` (seconds or an HTTP date) or `retry-after-ms`; None if neither is given."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
             seconds = float(headers.get(name, "")) * unit
@@ -160,14 +162,14 @@ def asked_wait(headers: Mapping[str, str], now: datetime | None = None) -> float
 
 
 def shortened(text: str) -> str:
-    """A foreign text on one line, fit for a message: no control characters, at most 300 characters."""
+    """Foreign text on one line, fit for a message: no control characters, at most 300 characters."""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text[: 4 * LONGEST]).split())
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
 def _refused(complaint: Complaint, sent: Mapping[str, Any]) -> str | None:
-    """The parameter among those sent that the endpoint does not take."""
-    if TOO_LONG.search(complaint.message):  # the text is too long, even where `max_tokens` is named
+    """The sent parameter that the endpoint does not accept."""
+    if TOO_LONG.search(complaint.message):  # the text is too long, even if the message names `max_tokens`
         return None
     named = [*re.split(r"[^\w-]+", complaint.param or ""), *complaint.places]
     for name in sent:
@@ -175,8 +177,8 @@ def _refused(complaint: Complaint, sent: Mapping[str, Any]) -> str | None:
             return name
     if complaint.param or not OBJECTION.search(complaint.message):
         return None
-    found = {name: re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", complaint.message) for name in sent}
-    places = {name: match.start() for name, match in found.items() if match}
+    problem = {name: re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", complaint.message) for name in sent}
+    places = {name: match.start() for name, match in problem.items() if match}
     return min(places, key=lambda name: places[name], default=None)
 
 
@@ -194,33 +196,33 @@ def _redirected(status: int, target: str) -> Fault:
     except ValueError:
         host = ""
     where = f"to {host}" if host else "elsewhere"
-    found = f"the endpoint sends calls on {where} ({status}); not followed, so that texts and key go nowhere else"
-    return Fault("redirect", f"{found}\nState the address that answers itself.", stop=ConfigError, only_first=True)
+    problem = f"the endpoint redirects calls {where} ({status}); not followed, to keep texts and key from other hosts"
+    return Fault("redirect", f"{problem}\nUse the address that answers.", stop=ConfigError, only_first=True)
 
 
 def _about_key(key_env: str | None) -> str:
     if key_env is None:
-        return 'No key was sent: name the environment variable that holds it in "key_env".'
-    return f"The key comes from the environment variable {key_env}; check it and what it may do."
+        return 'No key was sent; name its environment variable in "key_env".'
+    return f"The key comes from the environment variable {key_env}; check its value and permissions."
 
 
 def _untrusted(error: ssl.SSLCertVerificationError) -> str:
     return (
         f"the certificate of the host is not trusted ({shortened(error.verify_message)}); nothing was sent\n"
-        "If its own authority signed it, set the environment variable SSL_CERT_FILE to the file with that certificate."
+        "If a private authority signed it, set SSL_CERT_FILE to the file with the authority's certificate."
     )
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it came from, the parts of groups too: a host with two addresses fails twice."""
+    """The error and its causes, including the parts of groups: a host with two addresses fails twice."""
     seen: list[BaseException] = []
     waiting = [error]
     while waiting:
-        found = waiting.pop()
-        if found is None or found in seen:
+        cause = waiting.pop()
+        if cause is None or cause in seen:
             continue
-        seen.append(found)
-        yield found
-        waiting += [found.__cause__, found.__context__]
-        if isinstance(found, BaseExceptionGroup):
-            waiting += found.exceptions
+        seen.append(cause)
+        yield cause
+        waiting += [cause.__cause__, cause.__context__]
+        if isinstance(cause, BaseExceptionGroup):
+            waiting += cause.exceptions

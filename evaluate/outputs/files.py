@@ -1,4 +1,4 @@
-"""Outputs that were collected elsewhere: a file of `id, output` and what else is known of each."""
+"""Outputs collected elsewhere: a file with `id`, `output` and optional facts about each output."""
 
 import json
 import math
@@ -34,36 +34,36 @@ _LONGEST = 60  # characters of a value that a message shows
 
 
 class Problems:
-    """The problems of one file, gathered kind by kind while it is read."""
+    """The problems of one file, collected by kind while it is read."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = path
-        self._found: dict[str, list[str]] = {}
+        self._named: dict[str, list[str]] = {}
         self._count: dict[str, int] = {}
 
     def add(self, what: str, line: int, shown: str) -> None:
-        """One line with this problem, and what stands there."""
+        """Add one line with this problem and the value there."""
         self.add_text(what, f"line {line} ({_short(shown)})")
 
     def add_text(self, what: str, text: str) -> None:
-        """One line with this problem, in words that name it."""
+        """Add one line with this problem, in words that name it."""
         self._count[what] = self._count.get(what, 0) + 1
-        named = self._found.setdefault(what, [])
+        named = self._named.setdefault(what, [])
         if len(named) < MOST_NAMED:
             named.append(text)
 
     def add_whole(self, what: str) -> None:
-        """A problem of the whole file."""
+        """Add a problem of the whole file."""
         self._count[what] = 0
-        self._found[what] = []
+        self._named[what] = []
 
     def raise_any(self) -> None:
-        """Raises: DataError with all problems, where there is any."""
+        """Raises: DataError with all problems, if there are any."""
         if self._count:
-            raise DataError.of([self._said(what) for what in self._count], where=str(self.path))
+            raise DataError.of([self._sentence(what) for what in self._count], where=str(self.path))
 
-    def _said(self, what: str) -> str:
-        count, named = self._count[what], self._found[what]
+    def _sentence(self, what: str) -> str:
+        count, named = self._count[what], self._named[what]
         if not count:
             return what
         more = f" and {count - len(named):,} more" if count > len(named) else ""
@@ -71,18 +71,18 @@ class Problems:
 
 
 def some(names: Sequence[str]) -> str:
-    """The first five, and how many there are beyond."""
+    """The first five, and how many more there are."""
     named = ", ".join(_short(name) for name in names[:MOST_NAMED])
     return named + (f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else "")
 
 
 def _short(text: str) -> str:
-    clean = "".join(c if c.isprintable() else "\ufffd" for c in text)  # no value writes to a terminal
+    clean = "".join(c if c.isprintable() else "\ufffd" for c in text)  # a value must not control a terminal
     return clean if len(clean) <= _LONGEST else f"{clean[:_LONGEST]}…"
 
 
-UNREADABLE = object()  # what no reading of a value gives
-MOST = 2**53  # whole numbers beyond are no longer exact where they were floats
+UNREADABLE = object()  # a value that no reading produces
+MOST = 2**53  # larger whole numbers are not exact if they were floats
 
 
 def as_text(value: Any) -> str | None:
@@ -125,14 +125,14 @@ def _number(value: Any) -> Any:
 
 
 def as_error(value: Any) -> str | None:
-    """What went wrong on the way; None for nothing, an empty text, false and NaN."""
+    """The error of an output; None for nothing, an empty text, false and NaN."""
     if not value or value != value:
         return None
     return as_text(value)
 
 
 def tokens_within(usage: Any, *, wrote: bool) -> Tokens | None:
-    """The counts of a provider's `usage` object (or its JSON text); None where it is none."""
+    """The counts of a provider's `usage` object (or its JSON text); None if it is not one."""
     if isinstance(usage, str):
         try:
             usage = json.loads(usage)
@@ -144,17 +144,17 @@ def tokens_within(usage: Any, *, wrote: bool) -> Tokens | None:
 
 
 def _as_chat(usage: Mapping[str, Any]) -> dict[str, Any]:
-    """The other way of saying it (`input_tokens`, `output_tokens`) in the words of the chat API.
+    """The other format (`input_tokens`, `output_tokens`) converted to that of the chat API.
 
-    Anthropic counts what it read from or wrote to the cache beside `input_tokens`, OpenAI within them.
+    Anthropic counts tokens read from or written to the cache in addition to `input_tokens`, OpenAI within them.
     """
-    beside = [as_count(usage.get(key)) for key in ("cache_read_input_tokens", "cache_creation_input_tokens")]
-    asked = as_count(usage.get("input_tokens"))
-    if isinstance(asked, int):
-        asked += sum(count for count in beside if isinstance(count, int))
+    cached = [as_count(usage.get(key)) for key in ("cache_read_input_tokens", "cache_creation_input_tokens")]
+    prompt = as_count(usage.get("input_tokens"))
+    if isinstance(prompt, int):
+        prompt += sum(count for count in cached if isinstance(count, int))
     within = usage.get("input_tokens_details") or usage.get("prompt_tokens_details")
     return {
-        "prompt_tokens": usage.get("input_tokens") if asked is UNREADABLE else asked,
+        "prompt_tokens": usage.get("input_tokens") if prompt is UNREADABLE else prompt,
         "completion_tokens": usage.get("output_tokens", usage.get("completion_tokens")),
         "prompt_tokens_details": within
         if within is not None
@@ -181,16 +181,16 @@ def read_outputs(
     also: Collection[str] = (),
     say: Callable[[str], None] | None = None,
 ) -> pl.DataFrame:
-    """One row per id of `ids` and sample, in their order, with the columns of OUTPUT_SCHEMA; null where nothing is known.
+    """One row per id of `ids` and sample, in order, with the columns of OUTPUT_SCHEMA; null where nothing is known.
 
     `source` is a path: `.jsonl .json .csv .tsv .parquet`, `.gz` and `.zst` of the first four; or a polars or pandas
     DataFrame, or a list of dictionaries. Only `id` and `output` are needed. The values of
     `sample` name the repeats; each id has as many rows as there are different ones. An id, or a sample of it, without
-    a line has a null output, which counts as an empty one and is shown apart. `also` are ids that may stand there too
-    and are passed over. `say` is told, once each, what was left out or read in another way.
+    a line has a null output, which counts as an empty one and is reported separately. `also` are ids that may occur as
+    well and are ignored. `say` receives notices about lines that were ignored or converted.
 
-    Raises: DataError with all problems of the file: it cannot be read, lacks `id` or `output`, holds values of a wrong
-    type, names a pair and sample twice, or a pair that is not there.
+    Raises: DataError with all problems of the file: it cannot be read, lacks `id` or `output`, contains values of a wrong
+    type, names a pair and sample twice, or an unknown pair.
     """
     where = source if isinstance(source, Path) else f"the outputs of {variant}"
     problems = Problems(where)
@@ -213,25 +213,25 @@ def _batches(path: Any) -> Iterator[Batch]:
         yield from table_batches(path)
         return
     if path.is_dir():
-        raise DataError(f"{path}: is a folder; name one file of outputs")
+        raise DataError(f"{path}is a folder; name a file of outputs")
     if not path.exists():
         raise DataError(f"no file of outputs at {path}")
     if file_kind(path) is None:
-        raise DataError(f"{path}: outputs are read from {', '.join(SUFFIXES)}, packed with .gz or .zst or not")
+        raise DataError(f"{path}: unknown file type; use {', '.join(SUFFIXES)}, optionally with .gz or .zst")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty; expected a line with id and output for each pair")
     try:
         batches, _ = read_records(path, encoding="utf-8", delimiter=None, wanted=("id", "output"))
         yield from batches
     except DataError as error:
-        said, _, advice = str(error).partition("\n")
-        if "encoding" in advice:  # which has no setting of its own here
-            raise DataError(f"{said}\nSave the outputs as UTF-8.") from None
+        problem, _, advice = str(error).partition("\n")
+        if "encoding" in advice:  # the library has no setting for it
+            raise DataError(f"{problem}\nSave the outputs as UTF-8.") from None
         raise
 
 
 class _Reader:
-    """The lines of a file as columns, batch after batch, and what was met on the way."""
+    """The lines of a file as columns, batch by batch, with notes on what was found."""
 
     def __init__(self, problems: Problems, known: frozenset[str], also: frozenset[str]) -> None:
         self.problems, self.known, self.also = problems, known, also
@@ -242,13 +242,13 @@ class _Reader:
         self.reasons: set[str] = set()
 
     def table(self, batch: Batch) -> pl.DataFrame | None:
-        """The lines of a batch; None where there is none."""
+        """The lines of a batch; None if there are none."""
         for _, why in batch.problems:
             self.problems.add_text("cannot be read", why)
         self.names.update(dict.fromkeys(batch.names))
         self.records += len(batch.numbers)
         if not {"id", "output"} <= set(batch.names):
-            # Another batch may have them; check_columns says so where none has.
+            # Other batches may have them; check_columns reports columns that none has.
             return None
         columns = {name: self._column(batch, name) for name in self.schema}
         if "usage" in batch.names:
@@ -272,10 +272,10 @@ class _Reader:
             self.met["output"] += sum(value is not None and type(value) is not str for value in raw)
         if name == "finish_reason":
             self.reasons.update(value for value in values if value)
-        return [_mended(value) if type(value) is str else value for value in values]
+        return [_without_surrogates(value) if type(value) is str else value for value in values]
 
     def _fill_tokens(self, columns: dict[str, list[Any]], usages: list[Any]) -> None:
-        """What a provider's own `usage` object says, where no column of its own does."""
+        """Counts from a provider's `usage` object where the file has no column for them."""
         for place, usage in enumerate(usages):
             tokens = tokens_within(usage, wrote=bool(columns["output"][place]))
             if tokens is None:
@@ -287,7 +287,7 @@ class _Reader:
                     columns[name][place] = getattr(tokens, name.removesuffix("_tokens"))
 
     def _id(self, number: int, text: str | None) -> str | None:
-        """The id as the pairs write it: `7`, "7" and 7.0 are one."""
+        """The id as the pairs write it: `7`, "7" and 7.0 are the same."""
         text = (text or "").strip()
         for form in (text, text.removesuffix(".0"), f"{text}.0"):
             if form in self.known or form in self.also:
@@ -296,33 +296,33 @@ class _Reader:
         return None
 
     def check_columns(self) -> None:
-        """Both columns that are needed are somewhere; said at once, for nothing else can be told without them."""
+        """Check that both required columns exist; raised at once, since nothing else can be checked without them."""
         if not self.records:
             self.problems.raise_any()
-            raise DataError(f"{self.problems.path}: there is no line in it; expected id and output for each pair")
+            raise DataError(f"{self.problems.path}: the file has no lines; expected id and output for each pair")
         missing = [name for name in ("id", "output") if name not in self.names]
         if missing:
             hints = "; ".join(f'no column "{name}"; {nearest(name, list(self.names))}' for name in missing)
             raise DataError(f"{self.problems.path}: {hints}")
 
     def notes(self, made: pl.DataFrame, table: pl.DataFrame, variant: str) -> Iterator[str]:
-        """What a user should know of the reading."""
+        """Notices for the user about the file."""
         if extra := [name for name in self.names if name not in _READ and name not in ("usage", "variant")]:
-            yield f"columns that are not used: {some(extra)}"
+            yield f"ignored columns: {some(extra)}"
         if count := self.met["output"]:
-            yield f"{count:,} outputs are no texts but numbers, lists or objects, and are judged as JSON"
+            yield f"{count:,} outputs are numbers, lists or objects rather than text and are judged as JSON"
         if count := self.met["contradicts"]:
             yield f"{count:,} usage objects contradict themselves; their tokens are unknown"
         if count := self.met["no usage"]:
-            yield f"{count:,} usages are no objects; their tokens are unknown"
+            yield f"{count:,} usage values are not objects; their tokens are unknown"
         if odd := sorted(self.reasons - KNOWN.keys()):
-            yield f"finish reasons that are not known, taken for an end by itself: {some(odd)}"
+            yield f"unknown finish reasons, treated as stop: {some(odd)}"
         if count := len(made) - len(table):
             yield f"{count:,} of {len(made):,} outputs of {variant} have no line; they count as empty"
 
 
-def _mended(text: str) -> str:
-    """Half a surrogate pair, which no file can hold, as U+FFFD."""
+def _without_surrogates(text: str) -> str:
+    """The text with halves of surrogate pairs, which no file can contain, as U+FFFD."""
     return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
@@ -331,7 +331,7 @@ def _check_repeats(table: pl.DataFrame, problems: Problems) -> None:
     doubled = named.filter(~pl.struct("id", "sample").is_first_distinct())
     for line, id, sample in doubled.select("line", "id", "sample").iter_rows():
         which = repr(id) if table["sample"].is_null().all() else f"{id!r}, sample {sample}"
-        problems.add("an id and sample that stood before (a column `sample` tells repeats apart)", line, which)
+        problems.add("id and sample repeated (number repeats in a column `sample`)", line, which)
     if (count := named["sample"].n_unique()) > MOST_SAMPLES:
         text = f'"sample" has {count:,} different values; it numbers the outputs of one pair, {MOST_SAMPLES} at most'
         problems.add_whole(text)
@@ -341,7 +341,7 @@ def _check_within(table: pl.DataFrame, problems: Problems) -> None:
     for part, whole in _WITHIN:
         wrong = table.filter(pl.col(part) > pl.col(whole))
         for line, some_of, all_of in wrong.select("line", part, whole).iter_rows():
-            problems.add(f'"{part}" is more than "{whole}", which counts them too', line, f"{some_of} of {all_of}")
+            problems.add(f'"{part}" is more than "{whole}", which includes it', line, f"{some_of} of {all_of}")
 
 
 def _grid(table: pl.DataFrame, ids: Sequence[str], variant: str) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Outputs of a model in memory, in batches, with the prompts' common beginning computed once."""
+"""Outputs of a model in memory, in batches; the prompts' common beginning is computed once."""
 
 import json
 import math
@@ -43,8 +43,8 @@ __all__ = [
 ]
 
 
-LEAST_SHARED = 8  # tokens; a shorter common beginning is not worth a pass of its own
-BATCH = 64  # rows; twice as many bring a tenth more outputs a second and take twice the memory
+LEAST_SHARED = 8  # tokens; a shorter common beginning does not justify a pass of its own
+BATCH = 64  # rows; twice as many give a tenth more outputs a second and take twice the memory
 CACHE_BYTES = 2**30  # of keys and values at a time: 64 rows of 728 tokens of the default model
 
 
@@ -52,9 +52,9 @@ CACHE_BYTES = 2**30  # of keys and values at a time: 64 rows of 728 tokens of th
 class Generation:
     """One output. `index` is the prompt's place, `sample` its number among the outputs of that prompt.
 
-    `input_tokens` counts the whole prompt; `output_tokens` all that was written, the end token and `reasoning_tokens`
-    too; `seconds` is the batch's time divided by its items, as if each sample had read its prompt itself;
-    `finish_reason` is "stop", or "length" at the token limit. `batch` is the number of the batch it was made in.
+    `input_tokens` counts the whole prompt; `output_tokens` everything generated, including the end token and
+    `reasoning_tokens`; `seconds` is the batch's time divided by its items, as if each sample had read its prompt itself;
+    `finish_reason` is "stop", or "length" at the token limit. `batch` is the number of its batch.
     """
 
     index: int
@@ -71,10 +71,10 @@ class Generation:
 
 @dataclass(frozen=True)
 class Requests:
-    """A whole list of prompts, ready to be written on: token ids, which go together, what all begin with.
+    """A list of prompts, ready for generation: token ids, batches, common beginning.
 
-    `batches` hold places of prompts, `shared` is the length of the common beginning in tokens (0 where it is not
-    worth a pass of its own), `longest` that of the longest row with its output.
+    `batches` contain places of prompts, `shared` is the length of the common beginning in tokens (0 if it does not
+    justify a pass of its own), `longest` that of the longest row with its output.
     """
 
     ids: tuple[tuple[int, ...], ...]
@@ -89,14 +89,14 @@ class Requests:
 
 
 def count_prompt_tokens(tokenizer: Any, messages: Sequence[dict[str, str]]) -> int:
-    """Tokens of the whole prompt as the model gets it, the chat template's own included."""
+    """Tokens of the whole prompt as the model gets it, including the chat template's."""
     return len(render_prompt(tokenizer, messages))
 
 
 def prompt_batches(lengths: Sequence[int], *, batch_size: int, most_tokens: int | None = None) -> list[list[int]]:
-    """Which prompts go together: like lengths, the longest first, batches of like sizes and at most `batch_size` rows.
+    """Batches of prompts of similar length, the longest first, of similar sizes and at most `batch_size` rows.
 
-    A batch padded to its longest prompt holds at most `most_tokens`, or is one row. A pure function of the lengths
+    A batch padded to its longest prompt has at most `most_tokens`, or is one row. A pure function of the lengths
     and their order: in bf16 a text can depend on its batch, so the same test set must always give the same batches.
     """
     order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
@@ -116,10 +116,10 @@ def plan_requests(
     max_new_tokens: int,
     batch_size: int = BATCH,
 ) -> Requests:
-    """The chats as requests to this model: a pure function of the whole list, whatever of it is still to be written.
+    """The chats as requests to this model: a pure function of the whole list, whatever part is still to be generated.
 
-    Batches are of at most `batch_size` rows, fewer where the prompts are long. Raises ModelError where a prompt and
-    its output do not fit the model's context.
+    Batches have at most `batch_size` rows, fewer if the prompts are long. Raises ModelError if a prompt and its output do
+    not fit the model's context.
     """
     ids = encode_prompts(loaded.tokenizer, prompts, [render_text(loaded.tokenizer, chat) for chat in prompts])
     _check_context(ids, loaded, max_new_tokens)
@@ -144,12 +144,12 @@ def write_outputs(
     done: Container[tuple[int, int]] = (),
     on_batch: Callable[[list[Generation]], None] | None = None,
 ) -> list[Generation]:
-    """The outputs of each request and sample, by request, then sample; those of (batch, sample) in `done` left out.
+    """The outputs of each request and sample, by request, then sample, except those of (batch, sample) in `done`.
 
-    `on_batch` gets the outputs of one batch and sample as they come. Temperature 0 takes the likeliest token; above
-    it, each output draws from its own stream of chance, made of `seed`, the request's name in `streams` (its place
-    where left out) and the sample. What is left out changes nothing in the rest. An adapter is merged into the
-    weights in memory while this lasts. Raises ModelError where the model computes no numbers.
+    `on_batch` gets the outputs of one batch and sample as they are finished. Temperature 0 takes the likeliest token;
+    above it, each output draws from its own random stream, derived from `seed`, the request's name in `streams` (by
+    default its place) and the sample. Skipped outputs do not change the others. An adapter is merged into the weights in
+    memory meanwhile. Raises ModelError if the model computes NaN.
     """
     left = [[sample for sample in samples if (n, sample) not in done] for n in range(len(requests.batches))]
     if not any(left):
@@ -169,9 +169,9 @@ def writing(
     loaded: "LoadedModel", requests: Requests, *, adapter: Path | None, temperature: float, seed: int,
     streams: Sequence[str] | None,
 ) -> Iterator[Callable[[int, Sequence[int]], Iterator[list[Generation]]]]:  # fmt: skip
-    """What writes one batch, given by its number, once for each of the samples named, while the block lasts.
+    """A function that generates one batch, given by its number, once for each named sample, while the block lasts.
 
-    The batches may come in any order, and none of them is changed by the others.
+    The batches may come in any order and do not affect each other.
     """
     from .decode import decoding
 
@@ -197,7 +197,7 @@ def generate(
 
 
 def _bytes_per_token(model: Any) -> int:
-    """What the keys and values of one token take."""
+    """The size of the keys and values of one token."""
     config = model.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -211,7 +211,7 @@ def _check_context(ids: list[list[int]], loaded: "LoadedModel", max_new_tokens: 
         raise ModelError(
             f"{len(too_long)} of {len(ids)} prompts do not fit the model: the longest has {longest:,} tokens, and with "
             f"{max_new_tokens:,} for the output the context of {loaded.context:,} is too small.\n"
-            'Shorten the guide, use fewer examples ("few_shot"), lower "max_new_tokens" or leave these pairs out.'
+            'Shorten the guide, use fewer examples ("few_shot"), lower "max_new_tokens" or remove these pairs.'
         )
 
 
@@ -230,19 +230,19 @@ def _weights(loaded: "LoadedModel", adapter: Path | None) -> Iterator[Any]:
 
 
 def _shared_length(ids: list[list[int]]) -> int:
-    """How many first tokens all prompts share, at least one of each left over; 0 where it is not worth it."""
+    """The number of first tokens that all prompts share, leaving at least one of each; 0 if it is too small to matter."""
     if len(ids) < 2:
         return 0
     shared = min(common_beginning(ids), *(len(prompt) - 1 for prompt in ids))
     return shared if shared >= LEAST_SHARED else 0
 
 
-# The marks between which models that think write their thoughts, so far as their templates name them.
+# The marks around the thoughts of a reasoning model, if its template names them.
 THINK, THOUGHT = "<think>", "</think>"
 
 
 class Writer:
-    """What is the same for every batch: the requests, how a token is chosen, when to stop."""
+    """The state that all batches share: the requests, how a token is chosen, when to stop."""
 
     def __init__(
         self, loaded: "LoadedModel", requests: Requests, *, adapter: Path | None, temperature: float, seed: int,
@@ -253,7 +253,7 @@ class Writer:
         self._stops = stop_ids(loaded)
         self._margins = answer_margins(loaded.tokenizer)
         self._thinks = THOUGHT in str(loaded.tokenizer.chat_template)
-        # Where the prompt itself opens the thoughts, a text begins within them.
+        # If the prompt itself opens the thoughts, a text begins inside them.
         self._opened = THOUGHT in self._margins[0] and THINK not in self._margins[0]
         self._name = f'"{loaded.name}"' + (f" with the adapter {adapter}" if adapter else "")
 
@@ -264,7 +264,7 @@ class Writer:
         rows, started = self._requests.batches[number], time.perf_counter()
         begun = going.begin([self._requests.ids[row] for row in rows], shared=self._requests.shared)
         reading = time.perf_counter() - started
-        # A copy of the prompts' keys and values, only where they are needed again.
+        # A copy of the prompts' keys and values, only if they are needed again.
         saved = going.save() if len(samples) > 1 else None
         for place, sample in enumerate(samples):
             started = time.perf_counter()
@@ -287,9 +287,9 @@ class Writer:
         )  # fmt: skip
 
     def _without_thoughts(self, text: str, tokens: int) -> tuple[str, int]:
-        """The answer alone, as providers give it, and the tokens of what was thought before it.
+        """The answer without the thoughts before it, as providers give it, and the number of tokens of the thoughts.
 
-        All tokens and no answer where the thoughts never end.
+        All tokens and an empty answer if the thoughts never end.
         """
         if not self._thinks or not (self._opened or text.lstrip().startswith(THINK)):
             return text, 0
@@ -301,10 +301,10 @@ class Writer:
         return answer.lstrip(), min(len(encode_texts(self._tokenizer, [thought + end])[0]), tokens)
 
     def _answers(self, going: Any, logits: Any, rows: Sequence[int], sample: int) -> list[list[int]]:
-        """New token ids per row, the end token included where it came."""
+        """New token ids per row, including the end token if there is one."""
         chances = [random.Random(self._stream(row, sample)) for row in rows]
         answers: list[list[int]] = [[] for _ in rows]
-        active = list(range(len(rows)))  # the batch's rows that are still computed, in their order there
+        active = list(range(len(rows)))  # the rows of the batch that are still computed, in order
         while True:
             chosen = self._choose(logits, [chances[row] for row in active])
             for row, token in zip(active, chosen, strict=True):
@@ -327,11 +327,9 @@ class Writer:
 
     def _choose(self, logits: Any, chances: list[random.Random]) -> list[int]:
         """The next token of each row from logits `(rows, vocabulary)`."""
-        best = logits.argmax(-1)  # that of no number is the first of them
+        best = logits.argmax(-1)  # argmax over NaN is the first one
         if not logits.gather(-1, best[:, None]).isfinite().all():
-            raise ModelError(
-                f"{self._name} is broken: what it computes are no numbers.\nTrain again, or fetch the weights anew."
-            )
+            raise ModelError(f"{self._name} is broken: it computes NaN.\nTrain again, or download the weights again.")
         if self._temperature == 0:
             return best.tolist()
         # inverse of the cumulative distribution, one uniform number per row
@@ -341,7 +339,7 @@ class Writer:
 
 
 def stop_ids(loaded: "LoadedModel") -> frozenset[int]:
-    """The template's end-of-turn token and whatever else the model itself names as an end."""
+    """The template's end-of-turn token and all tokens that the model itself names as an end."""
     named = loaded.model.generation_config.eos_token_id
     named = [named] if isinstance(named, int) else named or []
     return frozenset({end_of_turn(loaded.tokenizer), loaded.tokenizer.eos_token_id, *named} - {None})
@@ -351,10 +349,10 @@ Batch = tuple[int, int]  # number of the batch in its list of requests, sample
 
 
 def keep_batch(store: Path, batch: Sequence["Generation"], *, key: str, variant: str, ids: Sequence[str]) -> None:
-    """Append one batch's outputs, in one line and one write: a kill leaves it whole or leaves no line.
+    """Append one batch's outputs in one line and one write: after a kill the line is complete or missing.
 
-    `key` stands for everything that made the outputs, `ids` are the pairs of the whole list. Raises RunBroken where
-    the disk refuses.
+    `key` identifies everything that made the outputs, `ids` are the pairs of the whole list. Raises RunBroken if the
+    disk is full or read-only.
     """
     line = {
         "key": key,
@@ -368,15 +366,15 @@ def keep_batch(store: Path, batch: Sequence["Generation"], *, key: str, variant:
         store.parent.mkdir(parents=True, exist_ok=True)
         cut = store.is_file() and store.stat().st_size and not _ends_whole(store)
         with store.open("ab") as file:
-            file.write(b"\n" + written if cut else written)  # a line cut short must not swallow this one
+            file.write(b"\n" + written if cut else written)  # a line cut short must not merge with this one
 
 
 def kept_batches(
     store: Path, *, key: str, batches: Sequence[Sequence[int]], samples: Sequence[int]
 ) -> dict[Batch, list["Generation"]]:
-    """The batches that stand whole in the store under `key`, each with its outputs.
+    """The complete batches in the store under `key`, each with its outputs.
 
-    `batches` are those of the list of requests. A line that is cut short, damaged or of other batches is passed over.
+    `batches` are those of the list of requests. A line that is cut short, damaged or of other batches is skipped.
     """
     found: dict[Batch, list[Generation]] = {}
     if not store.is_file():
@@ -390,7 +388,7 @@ def kept_batches(
 
 
 def _whole(text: bytes, key: str, batches: Sequence[Sequence[int]]) -> list["Generation"] | None:
-    """The line's outputs where it is a whole batch of this list, else None."""
+    """The line's outputs if it is a complete batch of this list, else None."""
 
     try:
         line = json.loads(text)

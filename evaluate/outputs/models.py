@@ -1,4 +1,4 @@
-"""Several models on one machine: in which order, one at a time in memory, and whether each adapter fits its model."""
+"""Several models on one machine: their order, one at a time in memory, and whether each adapter fits its model."""
 
 import gc
 from collections.abc import Callable, Sequence
@@ -12,14 +12,14 @@ from ..variants import Variant
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["by_model", "check_adapters", "counter_of", "folder_here", "release"]
+__all__ = ["by_model", "check_adapters", "counter_of", "local_folder", "release"]
 
 
 def by_model(variants: Sequence[Variant], *, own: str | None = None) -> list[list[Variant]]:
-    """The local variants in groups of one model each: every model is loaded once.
+    """The local variants grouped by model, so that every model is loaded once.
 
-    The model of `[train]` (`own`, under its name too) comes first, for it may be in memory already; the others as
-    they are named. Within a group the order stays.
+    The model of `[train]` (`own`, also under its name) comes first, for it may be in memory already; the others in the
+    order of their variants. Within a group the order is kept.
     """
     groups: dict[str | None, list[Variant]] = {None: []}
     for variant in variants:
@@ -29,9 +29,9 @@ def by_model(variants: Sequence[Variant], *, own: str | None = None) -> list[lis
 
 
 def release(loaded: "LoadedModel") -> None:
-    """Take the model's weights out of memory, whoever still holds it: it cannot be used again.
+    """Free the memory of the model's weights, even if something still refers to it: it cannot be used again.
 
-    Its tokenizer stays.
+    Its tokenizer remains usable.
     """
     import torch
 
@@ -43,7 +43,7 @@ def release(loaded: "LoadedModel") -> None:
 
 
 def counter_of(loaded: "LoadedModel") -> Callable[[Sequence[str]], list[int]]:
-    """What counts the tokens of texts as this model does, and holds its tokenizer alone."""
+    """A counter of tokens that works like this model's and keeps only its tokenizer in memory."""
     from ...train import encode_texts
 
     tokenizer = loaded.tokenizer
@@ -51,11 +51,11 @@ def counter_of(loaded: "LoadedModel") -> Callable[[Sequence[str]], list[int]]:
 
 
 def check_adapters(variants: Sequence[Variant], *, own: str) -> list[str]:
-    """Check before any work that the adapter of each local variant fits its model (`own` where it names none).
+    """Check before any work that the adapter of each local variant fits its model (`own` if it names none).
 
-    Only headers and settings are read, no weights loaded; a model of the hub that is not on this machine yet is left
-    to its loading. Returns what a user should know: adapters that name another model of the same shapes as theirs.
-    Raises: ModelError with all that does not fit.
+    Only headers and settings are read, no weights loaded; a hub model that is not on this machine yet is checked when it
+    is loaded. Returns notices: adapters that name another model of the same shapes as theirs.
+    Raises: ModelError with everything that does not fit.
     """
     problems, notices = [], []
     for variant in variants:
@@ -63,7 +63,7 @@ def check_adapters(variants: Sequence[Variant], *, own: str) -> list[str]:
             continue
         name = variant.model or own
         try:
-            notices += [f'variant "{variant.name}": {said}' for said in _told(variant.adapter, name)]
+            notices += [f'variant "{variant.name}": {notice}' for notice in _notices(variant.adapter, name)]
         except ModelError as error:
             problems.append(f'variant "{variant.name}": {error}')
     if problems:
@@ -71,12 +71,12 @@ def check_adapters(variants: Sequence[Variant], *, own: str) -> list[str]:
     return notices
 
 
-def _told(adapter: Path, name: str) -> list[str]:
-    """Notices about one adapter for the named model; ModelError where it does not fit."""
+def _notices(adapter: Path, name: str) -> list[str]:
+    """Notices about one adapter for the named model. Raises: ModelError if it does not fit."""
     from ...train import EMBEDDED_HUB_NAME, EMBEDDED_NAME, check_plain
 
     base = str(check_plain(adapter).get("base_model_name_or_path") or "a model that it does not name")
-    folder = folder_here(name)
+    folder = local_folder(name)
     if folder is None:
         return []
     if wrong := _other_weights(adapter, folder) or _other_shapes(adapter, folder):
@@ -87,8 +87,8 @@ def _told(adapter: Path, name: str) -> list[str]:
     return []
 
 
-def folder_here(name: str) -> Path | None:
-    """The model's folder; None for one of the hub that was never fetched."""
+def local_folder(name: str) -> Path | None:
+    """The model's folder; None for a hub model that was never downloaded."""
     from ...train import EMBEDDED_NAME, embedded_folder
 
     if name == EMBEDDED_NAME:
@@ -99,18 +99,18 @@ def folder_here(name: str) -> Path | None:
 
     try:
         return Path(snapshot_download(name, local_files_only=True))
-    except Exception:  # the client raises many kinds, and loading will say what is wrong
+    except Exception:  # the client raises many kinds of errors, and loading reports the problem
         return None
 
 
 def _other_weights(adapter: Path, folder: Path) -> str | None:
-    """An adapter of ours knows the weights that it was fitted on."""
+    """Whether the adapter was fitted on other weights, which only our adapters record."""
     from ...train import fingerprint, read_record
 
     wanted = ((read_record(adapter) or {}).get("base") or {}).get("sha256")
-    if not wanted or not (folder / "config.json").is_file() or wanted == (found := fingerprint(folder)):
+    if not wanted or not (folder / "config.json").is_file() or wanted == (actual := fingerprint(folder)):
         return None
-    return f"it belongs to weights with SHA-256 {wanted[:12]}, not {found[:12]}"
+    return f"it belongs to weights with SHA-256 {wanted[:12]}, not {actual[:12]}"
 
 
 def _other_shapes(adapter: Path, folder: Path) -> str | None:
@@ -133,13 +133,13 @@ def _other_shapes(adapter: Path, folder: Path) -> str | None:
             return f"the model has no linear layer {path}"
         takes, gives = layers[path]
         if (shape[1] != takes) if part == "A.weight" else (shape[0] != gives):
-            own = f"takes {shape[1]}" if part == "A.weight" else f"gives {shape[0]}"
-            return f"in {path} it {own} numbers, and the model's layer takes {takes} and gives {gives}"
+            mismatch = f"takes {shape[1]}" if part == "A.weight" else f"gives {shape[0]}"
+            return f"in {path} it {mismatch} numbers, and the model's layer takes {takes} and gives {gives}"
     return None
 
 
 def _linear_layers(folder: Path) -> dict[str, tuple[Any, Any]] | None:
-    """(inputs, outputs) of each linear layer by its name in memory; None where that cannot be told from here."""
+    """(inputs, outputs) of each linear layer by its name in memory; None if that cannot be determined."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -147,7 +147,7 @@ def _linear_layers(folder: Path) -> dict[str, tuple[Any, Any]] | None:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         with torch.device("meta"):  # the layers without their numbers
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    except Exception:  # transformers raises many kinds, and loading will say what is wrong
+    except Exception:  # transformers raises many kinds of errors, and loading reports the problem
         return None
-    found = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
-    return {name: (module.in_features, module.out_features) for name, module in found.items()}
+    linear = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    return {name: (module.in_features, module.out_features) for name, module in linear.items()}

@@ -1,4 +1,4 @@
-"""How fast an endpoint is asked: waits, and when there is no use in going on."""
+"""The pace of requests to an endpoint: waits, and when to give up."""
 
 import asyncio
 import random
@@ -9,10 +9,10 @@ __all__ = ["Pace", "Streak"]
 
 
 class Pace:
-    """Lets calls through: one until the first attempt has ended, then `most` at a time, fewer after a rate limit.
+    """Admits calls: one until the first attempt has ended, then `most` at a time, fewer after a rate limit.
 
-    A rate limit concerns the account, so all calls wait together. It halves how many go at once; every answer raises
-    that again, by about one per round (additive increase, multiplicative decrease, as TCP does).
+    A rate limit concerns the account, so all calls wait together. It halves the calls in flight; every answer raises
+    the number again, by about one per round (additive increase, multiplicative decrease, as TCP does).
     """
 
     def __init__(self, most: int, *, first_wait: float, longest_wait: float) -> None:
@@ -27,8 +27,8 @@ class Pace:
             if self._under_way >= int(self._allowed):
                 self._freed.clear()
                 await self._freed.wait()
-            elif (left := self._until - time.monotonic()) > 0:
-                await asyncio.sleep(left)
+            elif (remaining := self._until - time.monotonic()) > 0:
+                await asyncio.sleep(remaining)
             else:
                 self._under_way += 1
                 return
@@ -39,38 +39,38 @@ class Pace:
         self._freed.set()
 
     def stop(self) -> None:
-        """Nobody gets in any more: what waits is about to be dropped."""
+        """Admit no more calls: those waiting are about to be dropped."""
         self._allowed = 0.0
 
     def tested(self) -> None:
-        """The first attempt has ended: whatever concerns all calls is known by now."""
+        """Note that the first attempt has ended: problems that affect all calls are known by now."""
         if not self._tested:
             self._tested, self._allowed = True, float(self.most)
 
     def answered(self) -> None:
-        """An answer: a little faster from here."""
+        """Note an answer: a little faster from here."""
         self._limits = 0
         self._allowed = min(float(self.most), self._allowed + 1 / self._allowed)
 
-    def limited(self, asked: float | None) -> float:
-        """A rate limit: all wait for as many seconds as are returned.
+    def limited(self, requested: float | None) -> float:
+        """Note a rate limit; returns how many seconds all calls wait.
 
-        `asked` is how many the endpoint wants to be left alone, None where it does not say.
+        `requested` is the wait that the endpoint requests, None if it states none.
         """
         now = time.monotonic()
-        if now >= self._until:  # calls that were under way when a pause began are part of the same limit
+        if now >= self._until:  # calls in flight when a pause began are part of the same limit
             self._limits += 1
             self._allowed = max(1.0, self._allowed / 2)
-        elif asked is None:
+        elif requested is None:
             return self._until - now
-        self._until = max(self._until, now + self._pause(asked))
+        self._until = max(self._until, now + self._pause(requested))
         return self._until - now
 
-    def _pause(self, asked: float | None) -> float:
-        """With chance, for others may wait for the same moment. Chance changes no output, so it has no seed."""
-        if asked is not None:
-            return min(asked, self.longest_wait) + random.uniform(0, self.first_wait)
-        # never under half: limits are often per minute, and six tries of full jitter may be over before that
+    def _pause(self, requested: float | None) -> float:
+        """Random, since others may wait for the same moment. This changes no output, so it has no seed."""
+        if requested is not None:
+            return min(requested, self.longest_wait) + random.uniform(0, self.first_wait)
+        # never less than half: limits are often per minute, and six tries of full jitter may be over before that
         length = min(self.longest_wait, self.first_wait * 2**self._limits)
         return random.uniform(length / 2, length)
 
@@ -91,17 +91,17 @@ class Streak:
     attempts: int = 0
     since: float | None = None
 
-    CALLS = 20  # failed to the end, one after the other
-    ATTEMPTS, SECONDS = 20, 120.0  # or so many attempts over so long a time, where each takes long
+    CALLS = 20  # calls that failed for good, one after the other
+    ATTEMPTS, SECONDS = 20, 120.0  # or this many attempts over this long a time, where each takes long
 
     def answered(self) -> None:
-        """An answer ends it."""
+        """End the streak with an answer."""
         self.ever_answered, self.calls, self.attempts, self.since = True, 0, 0, None
 
     def failed(self, *, final: bool, transport: bool) -> bool:
-        """Count a failed attempt, `final` for its call; whether going on is of no use.
+        """Count a failed attempt, `final` for its call; returns whether to give up.
 
-        A request that the endpoint refuses (`transport` False) says nothing about the next one, once others have been
+        A request that the endpoint rejects (`transport` False) says nothing about the next one, once others have been
         answered: a few texts may be too long.
         """
         if self.ever_answered and not transport:

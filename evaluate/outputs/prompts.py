@@ -1,4 +1,4 @@
-"""The chat messages that ask a variant for one output: the same whoever answers."""
+"""The chat messages that prompt a variant for one output, whatever generates it."""
 
 from ...train import chat_messages
 from ..variants import Variant
@@ -8,5 +8,5 @@ __all__ = ["prompt_of"]
 
 def prompt_of(variant: Variant, text: str, system: str | None) -> list[dict[str, str]]:
     """The variant's guide and the pair's own system message, the worked examples, then the request."""
-    said = "\n\n".join(part for part in (variant.guide, system) if part)
-    return chat_messages(text, system=said or None, examples=variant.examples)
+    system_text = "\n\n".join(part for part in (variant.guide, system) if part)
+    return chat_messages(text, system=system_text or None, examples=variant.examples)

@@ -1,4 +1,4 @@
-"""The local variants raced on the same requests: each output made once and kept, whatever interrupts the work."""
+"""The local variants on the same requests: each output is generated once and kept, whatever interrupts the work."""
 
 import hashlib
 import json
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["ADAPTER", "Raced", "Write", "check_room", "race", "token_limit"]
 
 Progress = Callable[[str, int, int], None]  # variant, outputs done, outputs wanted
-Write = Callable[..., list["Generation"]]  # `write_outputs`, or what does the same elsewhere
-ADAPTER = ("adapter_model.safetensors", "adapter_config.json")  # the files that say what an adapter does
-NAMED = 5  # ids of pairs in a message; more fill no better purpose
+Write = Callable[..., list["Generation"]]  # `write_outputs`, or an equivalent that runs elsewhere
+ADAPTER = ("adapter_model.safetensors", "adapter_config.json")  # the files that determine what an adapter does
+NAMED = 5  # ids of pairs in a message; more would not help
 
 
 def race(
@@ -41,13 +41,13 @@ def race(
 ) -> Raced:
     """`settings.samples` outputs of a local variant for each pair, by the model in memory.
 
-    `write` makes what is missing, `write_outputs` where left out; with another one, such as that of `Actors`, `loaded`
+    `write` generates what is missing, by default `write_outputs`; with another one, such as that of `Actors`, `loaded`
     may be a model without its weights.
 
-    Each batch of outputs is appended to `store` as it comes, under a key of everything that made it; batches that
-    stand there already are taken from there, and the rest comes out as if nothing had been there. More samples ask
-    for the new ones only; another guide, model, adapter or seed for all of this variant and nothing of the others.
-    One pair more or less makes other batches, on which texts depend in bf16, and so asks for all of the variant.
+    Each batch of outputs is appended to `store` as it is finished, under a key of everything that made it; batches that
+    are already there are reused, and the rest is the same as without them. More samples generate only the new ones;
+    another guide, model, adapter or seed regenerates this variant and no other. One pair more or less makes other
+    batches, on which texts depend in bf16, and so regenerates the variant.
     """
     from ...train import check_adapter
     from .generate import BATCH, keep_batch, kept_batches, plan_requests, write_outputs
@@ -78,16 +78,16 @@ def race(
 
 
 def token_limit(tokenizer: Any, outputs: Sequence[str]) -> int:
-    """1.5 times the longest of the training outputs, in tokens: room for an answer, an end to a loop."""
+    """1.5 times the longest of the training outputs, in tokens: room for an answer, and an end to a loop."""
     longest = max((len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in outputs), default=0)
     return max(16, -(-3 * longest // 2))
 
 
 def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", max_new_tokens: int) -> None:
-    """A guide that does not fit would be cut off, and the race with it unfair: refused before any work.
+    """Check the context before any work: a guide that does not fit would be cut, and the comparison unfair.
 
-    Raises: ModelError where the fixed prompt and a request leave no room for an answer in the model's context; it
-    names the pairs.
+    Raises: ModelError if the fixed prompt and a request leave no room for an answer in the model's context; it names the
+    pairs.
     """
     from ...train import encode_prompts, render_text
 
@@ -98,9 +98,9 @@ def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", 
     if over:
         raise ModelError(
             f'variant "{variant.name}": {len(over)} of {len(chats)} prompts leave no room for an answer: the longest '
-            f"takes {max(needed)} tokens with it, and {loaded.name} holds {loaded.context}.\n"
+            f"takes {max(needed)} tokens with its answer, and the context of {loaded.name} is {loaded.context}.\n"
             f"Pairs: {_named(over)}\n"
-            "A shorter guide, fewer examples (few_shot) or a smaller max_new_tokens makes it fit."
+            "Shorten the guide, use fewer examples (few_shot) or lower max_new_tokens."
         )
 
 
@@ -109,7 +109,7 @@ def _named(ids: Sequence[str]) -> str:
 
 
 def _fixed_tokens(variant: Variant, loaded: "LoadedModel") -> tuple[int, int, int]:
-    """Tokens of the prompt without any request, of its guide alone, and of its worked examples."""
+    """Tokens of the prompt without any request, of its guide, and of its worked examples."""
     from ...train import chat_messages
     from .generate import count_prompt_tokens
 
@@ -117,14 +117,14 @@ def _fixed_tokens(variant: Variant, loaded: "LoadedModel") -> tuple[int, int, in
         return count_prompt_tokens(loaded.tokenizer, messages)
 
     fixed = count(prompt_of(variant, "", None))
-    bare = count(chat_messages("", system="."))  # with a system message, lest the template write one of its own
+    bare = count(chat_messages("", system="."))  # with a system message, so that the template does not add its own
     guide = count(chat_messages("", system=variant.guide)) - bare if variant.guide else 0
     examples = fixed - count(prompt_of(replace(variant, examples=()), "", None)) if variant.examples else 0
     return fixed, max(guide, 0), examples
 
 
 def _table(made: Sequence["Generation"], variant: Variant, ids: Sequence[str], model: str) -> pl.DataFrame:
-    """Outputs in the order of the pairs, then samples, as all variants' tables are."""
+    """Outputs in the order of the pairs, then samples, as in all variants' tables."""
     ordered = sorted(made, key=lambda one: (one.index, one.sample))
     known = ("sample", "output", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "seconds")
     rows = [
@@ -149,10 +149,10 @@ def _key(
     streams: Sequence[str],
     seed: int,
 ) -> str:
-    """A fingerprint of everything that makes the outputs what they are.
+    """A fingerprint of everything that determines the outputs.
 
-    The prompts are there as the tokens that the model reads, so another chat template is another key; their batches
-    too, on which a text depends in bf16.
+    The prompts are included as the tokens that the model reads, so another chat template is another key; so are their
+    batches, on which a text depends in bf16.
     """
     from ...train import answer_margins
     from .generate import stop_ids

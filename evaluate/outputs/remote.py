@@ -1,4 +1,4 @@
-"""Variants at an OpenAI-compatible endpoint: asked for what is not there yet, each answer kept as it comes."""
+"""Variants at an OpenAI-compatible endpoint: only missing answers are requested, and each is kept on arrival."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 
-Progress = Callable[[str, int, int], None]  # variant, answers there, answers wanted
+Progress = Callable[[str, int, int], None]  # variant, answers so far, answers wanted
 _KEPT = (
     "input_tokens",
     "cached_tokens",
@@ -42,25 +42,25 @@ def race_endpoints(
     progress: Progress | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> list[Raced]:
-    """Every variant's outputs, in the order of the plans; what `store` holds already is not asked for again.
+    """Every variant's outputs, in the order of the plans; answers in `store` are not requested again.
 
-    A request that failed after all tries has an `error` in its row and is asked for by the next run.
+    A request that failed after all tries has an `error` in its row and is repeated by the next run.
 
-    Raises: RunBroken where the next request could pass the budget's limit, or where an endpoint stopped answering;
-    ConfigError where no request can succeed. What came until then is kept.
+    Raises: RunBroken if the next request could exceed the budget's limit, or if an endpoint stopped answering;
+    ConfigError if no request can succeed. Answers received until then are kept.
     """
-    said: set[str] = set()
+    warned: set[str] = set()
 
     def once(text: str) -> None:
-        if warn and text not in said:
-            said.add(text)
+        if warn and text not in warned:
+            warned.add(text)
             warn(text)
 
     return [_Race(plan, store, budget, plans, progress, once).run() for plan in plans]
 
 
 class _Race:
-    """One variant being asked."""
+    """One variant during its requests."""
 
     def __init__(
         self, plan: RemotePlan, store: AnswerStore, budget: Budget, plans: Sequence[RemotePlan],
@@ -69,15 +69,15 @@ class _Race:
         self.plan, self.store, self.budget, self.plans = plan, store, budget, plans
         self.progress, self.warn = progress, warn
         self.failed: dict[str, Reply] = {}
-        self.there = sum(request.key in store for request in plan.requests)
+        self.answered = sum(request.key in store for request in plan.requests)
 
     def run(self) -> Raced:
-        """Ask for what is missing, then read everything from the store."""
+        """Request what is missing, then read everything from the store."""
         plan = self.plan
         # Before the outputs: two short requests show whether the endpoint answers at all.
         self._ask(self._missing(plan.counting.values()), limit=FEWEST_TOKENS)
         self._ask(self._missing(plan.requests), limit=plan.max_new_tokens)
-        # A model that thinks may refuse so low a limit.
+        # A reasoning model may reject such a low limit.
         for request in (again := self._missing(plan.counting.values())):
             del self.failed[request.key]
         self._ask(again, limit=plan.max_new_tokens)
@@ -93,16 +93,16 @@ class _Race:
         return [request for request in requests if request.key not in self.store]
 
     def _ask(self, wanted: list[Request], *, limit: int) -> None:
-        """Every wanted request once, as far as the budget goes.
+        """Make every wanted request once, as far as the budget allows.
 
-        Where requests under way leave no room for the next one, it waits until they have come to their real cost.
+        If requests in flight leave no room for the next one, it waits until their real cost is known.
         """
         while wanted:
             self._round(wanted, limit)
-            left = [r for r in self._missing(wanted) if r.key not in self.failed]
-            if left and (len(left) == len(wanted) or not self.budget.fits(self.plan.worst_cost(left[0]))):
-                raise self._out_of_budget(left[0])
-            wanted = left
+            missing = [r for r in self._missing(wanted) if r.key not in self.failed]
+            if missing and (len(missing) == len(wanted) or not self.budget.fits(self.plan.worst_cost(missing[0]))):
+                raise self._out_of_budget(missing[0])
+            wanted = missing
 
     def _round(self, wanted: list[Request], limit: int) -> None:
         plan = self.plan
@@ -121,19 +121,19 @@ class _Race:
         return self.budget.set_aside(request.key, self.plan.worst_cost(request))
 
     def _take(self, request: Request, reply: Reply) -> None:
-        """Keep an answer; a failure is remembered for this run alone."""
+        """Keep an answer; a failure is remembered for this run only."""
         cost = self.budget.settle(request.key, self._cost(reply))
         if reply.error is not None:
             self.failed[request.key] = reply
             return
         self.store.add(request.key, self._line(request, reply, cost))
         if request.index >= 0:
-            self.there += 1
+            self.answered += 1
             if self.progress:
-                self.progress(self.plan.variant.name, self.there, len(self.plan.requests))
+                self.progress(self.plan.variant.name, self.answered, len(self.plan.requests))
 
     def _cost(self, reply: Reply) -> Decimal | None:
-        """The real cost where the endpoint told the tokens; else None, and the worst case stays spent."""
+        """The real cost if the endpoint reported tokens; else None, and the worst case counts as spent."""
         price = self.plan.price
         if price is None or reply.input_tokens is None or reply.output_tokens is None:
             return None
@@ -161,12 +161,12 @@ class _Race:
         }
 
     def _refused(self) -> tuple[str, ...]:
-        """The parameters that the endpoint did not take, whenever it was asked."""
+        """The parameters that the endpoint rejected in any request so far."""
         lines = (self.store[request.key] for request in self.plan.requests if request.key in self.store)
         return tuple(sorted({str(name) for line in lines for name in line.get("refused") or ()}))
 
     def _prompt_tokens(self, name: str = "fixed") -> int | None:
-        """What every prompt carries, by the provider's count: that of the shortest request less its one token "."."""
+        """The tokens of every prompt, by the provider's count: those of the shortest request less its one token "."."""
         request = self.plan.counting.get(name)
         if request is None or request.key not in self.store:
             return None
@@ -174,7 +174,7 @@ class _Race:
         return None if tokens is None else max(tokens - 1, 0)
 
     def _less(self, name: str) -> int | None:
-        """How many tokens of the prompt are gone in the one that was counted under `name`."""
+        """The number of tokens that the prompt counted under `name` lacks."""
         whole, part = self._prompt_tokens(), self._prompt_tokens(name)
         return None if whole is None or part is None else max(whole - part, 0)
 
@@ -195,35 +195,34 @@ class _Race:
         return {"error": reply.error, "seconds": reply.seconds}
 
     def _failures(self) -> str | None:
-        """How many outputs are missing, why, and that the next run asks for them alone."""
+        """Warn how many outputs are missing and why, and that the next run repeats only these."""
         errors = [self.failed[r.key].error for r in self.plan.requests if r.key in self.failed]
         if not errors:
             return None
         return (
             f"{self.plan.variant.name}: {len(errors)} of {len(self.plan.requests)} outputs failed after all tries, the "
-            f"first with: {errors[0]}. The same command with --run asks for these alone"
+            f"first with: {errors[0]}. Run the same command with --run to repeat only these"
         )
 
     def _nothing_came(self) -> RunBroken:
-        """Too few requests for the endpoint's own count of failures in a row, and nothing to compare all the same."""
-        there, wanted = _there(self.plans, self.store)
+        """Raise if no output arrived: too few requests for the count of failures in a row, and nothing to compare."""
+        answered, wanted = _answered(self.plans, self.store)
         return RunBroken(
-            f'"{self.plan.variant.name}": not one output came from {self.plan.host}, so there is nothing to judge.\n'
-            f"{there} of {wanted} outputs are there and stay. Once it answers, the same command with --run goes on from there."
+            f'"{self.plan.variant.name}": no output came from {self.plan.host}, so there is nothing to judge.\n'
+            f"{answered} of {wanted} outputs are kept. Once it answers, run the same command with --run to resume."
         )
 
     def _out_of_budget(self, request: Request) -> RunBroken:
-        there, wanted = _there(self.plans, self.store)
+        answered, wanted = _answered(self.plans, self.store)
         budget, worst = self.budget, self.plan.worst_cost(request)
         return RunBroken(
             f"[evaluate] max_cost: {budget.spent:.4f} of {budget.limit:f} {budget.currency} are spent, and the next "
             f'request ("{self.plan.variant.name}") could cost {worst:.4f}.\n'
-            f"{there} of {wanted} outputs are there and stay. With a higher max_cost the same command with --run goes on "
-            "from there."
+            f"{answered} of {wanted} outputs are kept. Raise max_cost and run the same command with --run to resume."
         )
 
 
-def _there(plans: Iterable[RemotePlan], store: AnswerStore) -> tuple[int, int]:
+def _answered(plans: Iterable[RemotePlan], store: AnswerStore) -> tuple[int, int]:
     keys = [request.key for plan in plans for request in plan.requests]
     return sum(key in store for key in keys), len(keys)
 
@@ -232,15 +231,15 @@ MOST_NAMED = 5  # ids in a message
 
 
 def check_privacy(plans: Sequence[RemotePlan], *, store: AnswerStore) -> None:
-    """Look through everything that is still to be sent to hosts that are not this machine; nothing is sent.
+    """Check everything that is still to be sent to other hosts for personal data; nothing is sent.
 
-    Raises: ConfigError with the sorts found, how many of each, and where they stand; never with a value.
+    Raises: ConfigError with the sorts, how many of each, and where they are; never with a value.
     """
     hosts: dict[str, dict[tuple[str, str, str], None]] = {}
     for plan in plans:
         if not plan.endpoint.on_this_machine:
             hosts.setdefault(plan.host, {}).update(dict.fromkeys(_texts(plan, store)))
-    if problems := [text for host, texts in hosts.items() if (text := _found(host, list(texts)))]:
+    if problems := [text for host, texts in hosts.items() if (text := _personal_data(host, list(texts)))]:
         raise ConfigError(
             "\n".join(problems)
             + '\nNothing was sent. [curate] mask = true in a new run masks the pairs; [evaluate] personal_data = "allow" '
@@ -249,16 +248,16 @@ def check_privacy(plans: Sequence[RemotePlan], *, store: AnswerStore) -> None:
 
 
 def _texts(plan: RemotePlan, store: AnswerStore) -> Iterable[tuple[str, str, str]]:
-    """What would be sent: the part of the request, whose it is, the text."""
+    """The texts to be sent: the part of the request, whose it is, the text."""
     missing = plan.missing(store)
     if not missing:
         return
     variant = plan.variant
     if variant.guide:
         yield "guide", variant.name, variant.guide
-    for asked, answered in variant.examples:
-        yield "few-shot examples", variant.name, asked
-        yield "few-shot examples", variant.name, answered
+    for question, answer in variant.examples:
+        yield "few-shot examples", variant.name, question
+        yield "few-shot examples", variant.name, answer
     places = sorted({request.index for request in missing if request.index >= 0})
     for id, text, system in plan.pairs[places].select("id", "input", "system").iter_rows():
         yield "input", id, text
@@ -266,7 +265,7 @@ def _texts(plan: RemotePlan, store: AnswerStore) -> Iterable[tuple[str, str, str
             yield "system message", id, system
 
 
-def _found(host: str, texts: list[tuple[str, str, str]]) -> str | None:
+def _personal_data(host: str, texts: list[tuple[str, str, str]]) -> str | None:
     hits = find_personal(pl.Series([text for _, _, text in texts], dtype=pl.String))
     if not len(hits):
         return None
@@ -275,12 +274,12 @@ def _found(host: str, texts: list[tuple[str, str, str]]) -> str | None:
     for index in hits["index"]:
         part, owner, _ = texts[index]
         owners.setdefault(part, {})[owner] = None
-    said = "; ".join(f"in the {part} of {_named(list(names))}" for part, names in owners.items())
+    places = "; ".join(f"in the {part} of {_named(list(names))}" for part, names in owners.items())
     counts = ", ".join(f"{count} {what}" for what, count in sorted(sorts.items()))
-    return f"personal data would be sent to {host}: {counts}; {said}"
+    return f"personal data would be sent to {host}: {counts}; {places}"
 
 
 def _named(names: list[str]) -> str:
-    """The first names; an id may itself be an address, which is not repeated."""
+    """The first names; an id may itself be an address, so it is masked."""
     shown = ", ".join(f'"{mask_text(name)}"' for name in names[:MOST_NAMED])
     return shown + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")

@@ -1,4 +1,4 @@
-"""What a variant at an endpoint will be asked: every request with the key that its answer is kept under."""
+"""The requests of a variant at an endpoint, each with the key under which its answer is kept."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from ...core import ConfigError, say
-from ..money.roi_settings import RoiSettings
+from ..money.settings import RoiSettings
 from ..settings import EvaluateSettings
 from ..variants import Variant
 from .address import host_of, read_key
@@ -32,13 +32,13 @@ __all__ = [
 ]
 
 
-FEWEST_TOKENS = 16  # of a limit; also what the least demanding request asks for, since some providers refuse less
+FEWEST_TOKENS = 16  # of a limit; also the limit of the smallest request, since some providers reject less
 Messages = list[dict[str, str]]
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request: for the pair at `index` (-1 where it only counts the prompt) and its sample."""
+    """One request: for the pair at `index` (-1 if it only counts the prompt) and its sample."""
 
     key: str
     index: int
@@ -47,16 +47,16 @@ class Request:
 
     @property
     def prompt_bytes(self) -> int:
-        """The text that is sent, in UTF-8."""
+        """The size of the text to send, in UTF-8."""
         return sum(len(message["content"].encode(errors="replace")) for message in self.messages)
 
 
 @dataclass(frozen=True)
 class RemotePlan:
-    """All that is asked of one variant's endpoint for one table of pairs.
+    """All requests to one variant's endpoint for one table of pairs.
 
-    `counting` are requests for the prompt alone (`fixed`, `unguided`, `unshown`): the provider's own count of what
-    every request carries. `max_new_tokens` and `seed` are sent with each, and `price` is None where none is known.
+    `counting` are requests with only the prompt (`fixed`, `unguided`, `unshown`): the provider's own count of the tokens
+    in every request. `max_new_tokens` and `seed` are sent with each; `price` is None if none is knsettings.
     """
 
     variant: Variant
@@ -71,23 +71,23 @@ class RemotePlan:
 
     @property
     def host(self) -> str:
-        """The host that the texts go to."""
+        """The host that receives the texts."""
         return host_of(self.endpoint.url)
 
     def missing(self, store: AnswerStore) -> list[Request]:
-        """The requests whose answer is not there yet."""
+        """The requests without an answer in the store."""
         return [r for r in (*self.counting.values(), *self.requests) if r.key not in store]
 
     def worst_cost(self, request: Request) -> Decimal:
-        """More than the request can cost: a token for each byte that is sent, the longest output that is allowed."""
+        """An upper bound for the cost of a request: a token for each byte sent, and the longest allowed output."""
         if self.price is None:
             return Decimal(0)
-        limit = max(FEWEST_TOKENS, *_own_limits(self.endpoint), self.max_new_tokens)
+        limit = max(FEWEST_TOKENS, *_user_limits(self.endpoint), self.max_new_tokens)
         return self.price.of(input_tokens=most_tokens(request.messages), output_tokens=limit)
 
 
 def plan_remote(
-    asked: Sequence[tuple[Variant, pl.DataFrame]],
+    variants: Sequence[tuple[Variant, pl.DataFrame]],
     *,
     settings: EvaluateSettings,
     max_new_tokens: int,
@@ -96,11 +96,11 @@ def plan_remote(
 ) -> list[RemotePlan]:
     """The plan of each variant at an endpoint for its pairs; nothing is sent.
 
-    Raises: ConfigError with everything that is wrong with the endpoints, and where `max_cost` is set and a variant has
-    no price.
+    Raises: ConfigError with everything that is wrong with the endpoints, and if `max_cost` is set and a variant has no
+    price.
     """
     problems, plans = [], []
-    for variant, pairs in asked:
+    for variant, pairs in variants:
         try:
             endpoint = _endpoint(variant)
         except ConfigError as error:
@@ -116,31 +116,31 @@ def plan_remote(
 
 
 def token_limit_without_tokenizer(outputs: Sequence[str]) -> int:
-    """Room for 1.5 times the longest of the training outputs where no tokenizer counts them: in UTF-8 bytes.
+    """Room for 1.5 times the longest of the training outputs without a tokenizer: in UTF-8 bytes.
 
-    No tokenizer makes more tokens than bytes, so this never cuts off an output that the one by tokens would let end;
-    it is about four times as much. A model that thinks inside its answer needs more: `max_new_tokens` states it.
+    No tokenizer makes more tokens than bytes, so this never cuts an output that the limit in tokens would let end; it is
+    about four times as much. A model that thinks inside its answer needs more: set `max_new_tokens`.
     """
     longest = max((len(text.encode(errors="replace")) for text in outputs), default=0)
     return max(FEWEST_TOKENS, -(-3 * longest // 2))
 
 
 def _endpoint(variant: Variant) -> Endpoint:
-    own = variant.settings
+    settings = variant.settings
     return Endpoint(
         url=variant.endpoint or "",
         model=variant.model or "",
-        key_env=own.key_env,
-        concurrency=own.concurrency,
-        seconds_per_call=own.seconds_per_call,
-        tries=own.tries,
-        most_seconds=own.most_seconds,
-        parameters=_sendable(own.parameters),
+        key_env=settings.key_env,
+        concurrency=settings.concurrency,
+        seconds_per_call=settings.seconds_per_call,
+        tries=settings.tries,
+        most_seconds=settings.most_seconds,
+        parameters=_sendable(settings.parameters),
     )
 
 
 def _sendable(value: Any) -> Any:
-    """Numbers with a point are exact Decimals in a project's file; JSON has none."""
+    """The value as JSON can hold it: decimal numbers in a project file are exact Decimals."""
     if isinstance(value, Mapping):
         return {key: _sendable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -150,7 +150,7 @@ def _sendable(value: Any) -> Any:
 
 def _no_price(variant: Variant) -> str:
     return (
-        f'max_cost needs a price for "{variant.name}": state price_input and price_output (0 for a server of your own), '
+        f'max_cost needs a price for "{variant.name}"; state price_input and price_output (0 for your own server), '
         f"or the model of the price list, in [roi.{variant.name}]"
     )
 
@@ -159,17 +159,17 @@ def _plan(
     variant: Variant, pairs: pl.DataFrame, endpoint: Endpoint, settings: EvaluateSettings, max_new_tokens: int, seed: int,
     price: TokenPrice | None,
 ) -> RemotePlan:  # fmt: skip
-    # One thing that all keys share, hashed once: what is asked of whom.
+    # The part that all keys share, hashed once: what is requested from whom.
     shared = [endpoint.calls_url, endpoint.model, dict(endpoint.parameters), settings.temperature, seed]
-    asked = Counter()
+    repeats = Counter()
     requests = []
     for index, (text, system) in enumerate(pairs.select("input", "system").iter_rows()):
         messages = prompt_of(variant, text, system)
-        said = json.dumps(messages)
+        text = json.dumps(messages)
         for sample in range(settings.samples):
-            key = _key(shared, max_new_tokens, said, sample, asked[said])
+            key = _key(shared, max_new_tokens, text, sample, repeats[text])
             requests.append(Request(key, index, sample, messages))
-        asked[said] += 1  # pairs that ask for the same have answers of their own
+        repeats[text] += 1  # pairs with the same request get answers of their own
     counting = {name: _counting(shared, messages) for name, messages in _counted(variant)}
     return RemotePlan(
         variant, pairs, endpoint, tuple(requests), counting, max_new_tokens, settings.temperature, seed, price
@@ -177,7 +177,7 @@ def _plan(
 
 
 def _counted(variant: Variant) -> Iterator[tuple[str, Messages]]:
-    """The prompts whose tokens are wanted; "." is the shortest request that all endpoints take."""
+    """The prompts whose tokens are counted; "." is the shortest request that all endpoints accept."""
     yield "fixed", prompt_of(variant, ".", None)
     if variant.guide:
         yield "unguided", prompt_of(replace(variant, guide=None), ".", None)
@@ -189,22 +189,22 @@ def _counting(shared: list, messages: Messages) -> Request:
     return Request(_key(shared, FEWEST_TOKENS, json.dumps(messages), 0, 0), -1, 0, messages)
 
 
-def _key(shared: list, limit: int, said: str, sample: int, repeat: int) -> str:
-    """A fingerprint of everything that makes one answer what it is; the key of the account is no part of it."""
-    made_of = json.dumps([*shared, limit, said, sample, repeat], sort_keys=True)
+def _key(shared: list, limit: int, text: str, sample: int, repeat: int) -> str:
+    """A fingerprint of everything that determines one answer; the account's key is not part of it."""
+    made_of = json.dumps([*shared, limit, text, sample, repeat], sort_keys=True)
     return hashlib.sha256(made_of.encode()).hexdigest()[:24]
 
 
-def _own_limits(endpoint: Endpoint) -> list[int]:
-    """A limit among the user's own parameters, which wins over that of the run."""
+def _user_limits(endpoint: Endpoint) -> list[int]:
+    """A limit among the user's own parameters, which overrides that of the run."""
     limits = (endpoint.parameters.get(name) for name in ("max_tokens", "max_completion_tokens"))
     return [limit for limit in limits if isinstance(limit, int)]
 
 
 def check_keys(plans: Sequence[RemotePlan]) -> None:
-    """Whether the environment holds the key of every endpoint.
+    """Check that the environment has the key of every endpoint.
 
-    Raises: ConfigError with those that are missing.
+    Raises: ConfigError naming those that are missing.
     """
     problems: dict[str, None] = {}
     for plan in plans:
@@ -216,14 +216,16 @@ def check_keys(plans: Sequence[RemotePlan]) -> None:
         raise ConfigError("\n".join(problems))
 
 
-BYTES_PER_TOKEN = 4  # of English text; a language in another script takes more tokens, so it is said to be an estimate
+BYTES_PER_TOKEN = (
+    4  # of English text; a language in another script takes more tokens, so the result is called an estimate
+)
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What one variant's missing requests will take, as far as that can be known. `cost` None: no price.
+    """The expected tokens and cost of one variant's missing requests. `cost` None: no price.
 
-    `measured`: whether its tokens are estimated from answers of the same model that are there, not from bytes alone.
+    `measured`: whether tokens are estimated from this model's answers so far rather than from bytes.
     """
 
     requests: int
@@ -237,21 +239,21 @@ class Forecast:
 def forecast(plan: RemotePlan, store: AnswerStore, *, longest_output: int) -> Forecast:
     """The tokens and cost of what is missing. `longest_output` is the longest training output in UTF-8 bytes.
 
-    Bytes per token and output tokens are those of the answers that this model has given already; without any, 4 bytes
-    a token and outputs as long as the longest training output.
+    Bytes per token and output tokens are those of this model's answers so far; without any, 4 bytes a token and outputs
+    as long as the longest training output.
     """
     missing = plan.missing(store)
     ratio, output = _measured(plan, store)
     sent = sum(request.prompt_bytes for request in missing)
     tokens = round(sent / (ratio or BYTES_PER_TOKEN))
-    each = output if output is not None else min(-(-longest_output // BYTES_PER_TOKEN), plan.max_new_tokens)
-    written = round(each * sum(request.index >= 0 for request in missing))
+    per_output = output if output is not None else min(-(-longest_output // BYTES_PER_TOKEN), plan.max_new_tokens)
+    written = round(per_output * sum(request.index >= 0 for request in missing))
     cost = None if plan.price is None else plan.price.of(input_tokens=tokens, output_tokens=written)
     return Forecast(len(missing), len(plan.requests) + len(plan.counting), tokens, written, cost, ratio is not None)
 
 
 def _measured(plan: RemotePlan, store: AnswerStore) -> tuple[float | None, float | None]:
-    """Bytes per prompt token and tokens per output of what this model has answered here."""
+    """Bytes per prompt token and tokens per output of this model's answers so far."""
     sent = counted = written = answers = 0
     for line in store.lines.values():
         if line.get("endpoint") != plan.endpoint.url or line.get("asked") != plan.endpoint.model:
@@ -266,45 +268,44 @@ def _measured(plan: RemotePlan, store: AnswerStore) -> tuple[float | None, float
 def remote_lines(
     plans: Sequence[RemotePlan], store: AnswerStore, budget: Budget, *, longest_output: int, all_hosts: bool = False
 ) -> list[str]:
-    """A line for each host that will be asked: requests, tokens and cost, all but the first estimated.
+    """A line for each host that will get requests: their number, and estimated tokens and cost.
 
-    A host on this machine is named only where it costs something, or with `all_hosts`.
+    A host on this machine is listed only if it costs something, or with `all_hosts`.
     """
     lines = []
     for host in dict.fromkeys(plan.host for plan in plans):
-        here = [plan for plan in plans if plan.host == host]
-        told = [forecast(plan, store, longest_output=longest_output) for plan in here]
-        near = all(plan.endpoint.on_this_machine for plan in here) and not any(t.cost for t in told)
-        if all_hosts or (sum(t.requests for t in told) and not near):
-            lines.append(_line(host, here, told, budget))
+        host_plans = [plan for plan in plans if plan.host == host]
+        forecasts = [forecast(plan, store, longest_output=longest_output) for plan in host_plans]
+        near = all(plan.endpoint.on_this_machine for plan in host_plans) and not any(t.cost for t in forecasts)
+        if all_hosts or (sum(t.requests for t in forecasts) and not near):
+            lines.append(_line(host, host_plans, forecasts, budget))
     return lines
 
 
-def _line(host: str, plans: Sequence[RemotePlan], told: Sequence[Forecast], budget: Budget) -> str:
-    requests, of = sum(t.requests for t in told), sum(t.of for t in told)
+def _line(host: str, plans: Sequence[RemotePlan], forecasts: Sequence[Forecast], budget: Budget) -> str:
+    requests, of = sum(t.requests for t in forecasts), sum(t.of for t in forecasts)
     if not requests:
-        return f"{host} gets no request: all {of:,} answers are there"
-    by_name: dict[str, int] = {}  # a variant has a plan for each part of the pairs that it is asked for
-    for plan, t in zip(plans, told, strict=True):
+        return f"{host} gets no request: all {of:,} answers are stored"
+    by_name: dict[str, int] = {}  # a variant has a plan for each part of the pairs
+    for plan, t in zip(plans, forecasts, strict=True):
         by_name[plan.variant.name] = by_name.get(plan.variant.name, 0) + t.requests
     which = _joined(f"{name} {number:,}" for name, number in by_name.items())
-    there = f", {of - requests:,} are there" if of > requests else ""
-    tokens = (
-        f"about {sum(t.input_tokens for t in told):,} tokens sent and {sum(t.output_tokens for t in told):,} written"
-    )
+    stored = f", {of - requests:,} are stored" if of > requests else ""
+    tokens_sent, generated = sum(t.input_tokens for t in forecasts), sum(t.output_tokens for t in forecasts)
+    tokens = f"about {tokens_sent:,} tokens sent and {generated:,} generated"
     how = (
         "as measured so far"
-        if all(t.measured for t in told)
+        if all(t.measured for t in forecasts)
         else "estimated: 4 bytes a token, outputs like the longest"
     )
-    return f"{host} gets {requests:,} requests ({which}{there}); {tokens} ({how}); {_money(plans, told, budget)}"
+    return f"{host} gets {requests:,} requests ({which}{stored}); {tokens} ({how}); {_money(plans, forecasts, budget)}"
 
 
-def _money(plans: Sequence[RemotePlan], told: Sequence[Forecast], budget: Budget) -> str:
-    unknown = [plan.variant.name for plan, t in zip(plans, told, strict=True) if t.cost is None]
+def _money(plans: Sequence[RemotePlan], forecasts: Sequence[Forecast], budget: Budget) -> str:
+    unknown = [plan.variant.name for plan, t in zip(plans, forecasts, strict=True) if t.cost is None]
     if unknown:
         return f"cost unknown: no price for {_joined(dict.fromkeys(unknown))} in [roi]"
-    cost = sum((t.cost for t in told if t.cost is not None), Decimal(0))
+    cost = sum((t.cost for t in forecasts if t.cost is not None), Decimal(0))
     sources = _joined(dict.fromkeys(plan.price.source for plan in plans if plan.price is not None))
     limit = (
         ""

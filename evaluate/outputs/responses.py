@@ -1,4 +1,4 @@
-"""What an endpoint's answer says: the output, or why it is none."""
+"""Reads an endpoint's answer: the output, or why there is none."""
 
 import json
 import math
@@ -19,12 +19,12 @@ __all__ = [
 ]
 
 
-MOST = 10**9  # tokens; no model's context is near, so a larger count is no count
+MOST = 10**9  # tokens; far above any model's context, so a larger count is wrong
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Counts of one call; None where the endpoint gave none, or none to be believed (`contradicts`)."""
+    """Token counts of one call; None if the endpoint gave none, or unusable ones (`contradicts`)."""
 
     input: int | None = None
     cached: int | None = None
@@ -37,10 +37,10 @@ NOTHING_COUNTED = Tokens()
 
 
 def read_usage(usage: Any, *, wrote: bool) -> Tokens:
-    """The counts of a `usage` object. `wrote`: whether the answer held any text, for then it took tokens.
+    """The counts of a `usage` object. `wrote`: whether the answer contained any text, which then took tokens.
 
-    Numbers that contradict each other are None, all of them: which one lies cannot be told. Where the total says that
-    reasoning is counted beside the output (as xAI and Gemini do), it is added to it.
+    Numbers that contradict each other are all None, since the wrong one cannot be identified. If the total shows that
+    reasoning is counted in addition to the output (as with xAI and Gemini), it is added to it.
     """
     if usage is None:
         return NOTHING_COUNTED
@@ -63,22 +63,24 @@ def read_usage(usage: Any, *, wrote: bool) -> Tokens:
 
 
 def _agreeing(counts: dict[str, int | None], wrong: bool) -> Tokens:
-    said, wrote, total = counts["input"], counts["output"], counts["total"]
+    prompt, wrote, total = counts["input"], counts["output"], counts["total"]
     cached, reasoning = counts["cached"], counts["reasoning"]
-    if said is not None and wrote is not None and total is not None and total != said + wrote:
-        if reasoning and total == said + wrote + reasoning:
+    if prompt is not None and wrote is not None and total is not None and total != prompt + wrote:
+        if reasoning and total == prompt + wrote + reasoning:
             wrote += reasoning
         else:
             return Tokens(contradicts=True)
-    if cached is not None and said is not None and cached > said:
-        cached, said, wrong = None, None, True
+    if cached is not None and prompt is not None and cached > prompt:
+        cached, prompt, wrong = None, None, True
     if reasoning is not None and wrote is not None and reasoning > wrote:
         reasoning, wrote, wrong = None, None, True
-    return Tokens(said, cached if said is not None else None, wrote, reasoning if wrote is not None else None, wrong)
+    return Tokens(
+        prompt, cached if prompt is not None else None, wrote, reasoning if wrote is not None else None, wrong
+    )
 
 
 def _cached(usage: dict[str, Any]) -> Any:
-    """OpenAI and most others nest the count; DeepSeek and Moonshot state it beside the others."""
+    """OpenAI and most others nest the count; DeepSeek and Moonshot list it next to the others."""
     nested = _part(usage, "prompt_tokens_details", "cached_tokens")
     if nested is not None:
         return nested
@@ -101,7 +103,7 @@ LONGEST_USAGE = 10_000  # characters; the counts take a few hundred
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer: `output` None where the model gave none."""
+    """A complete answer: `output` is None if the model gave none."""
 
     output: str | None
     finish_reason: str | None
@@ -111,11 +113,11 @@ class Answer:
 
 
 class _NotAnAnswerError(ValueError):
-    """The sentence says what it is instead."""
+    """Not an answer; the message says what it is instead."""
 
 
 def load_json(body: bytes) -> Any:
-    """JSON that may come from anywhere: NaN and infinite numbers are None, of a repeated key the last one counts.
+    """JSON from anywhere: NaN and infinite numbers are None, the last of repeated keys counts.
 
     Raises: ValueError, whatever is wrong with it.
     """
@@ -129,13 +131,13 @@ def load_json(body: bytes) -> Any:
 
 
 def read_answer(body: bytes) -> Answer | Complaint | Fault:
-    """The answer in the body of a successful response; the endpoint's complaint where it reports an error there."""
+    """The answer in the body of a successful response, or the endpoint's complaint if it reports an error there."""
     try:
         data = load_json(body)
     except ValueError as error:
         return Fault("not JSON", _instead(body, error), again=True)
     if not isinstance(data, dict):
-        return Fault("not JSON", "an answer that is no JSON object", again=True)
+        return Fault("not JSON", "an answer that is not a JSON object", again=True)
     choices = data.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     # Gateways such as OpenRouter report errors with status 200: for the whole, or for a provider that failed half-way.
@@ -145,11 +147,11 @@ def read_answer(body: bytes) -> Answer | Complaint | Fault:
     try:
         return _read(data)
     except _NotAnAnswerError as error:
-        return Fault("no chat answer", str(error), again=True)
+        return Fault("not a chat answer", str(error), again=True)
 
 
 def words_of(body: bytes) -> Complaint:
-    """The complaint in the body of a failed response: its JSON, or its text where it is none."""
+    """The complaint in the body of a failed response: its JSON, or its text if it is not JSON."""
     try:
         complaint = read_complaint(load_json(body))
     except ValueError:
@@ -164,10 +166,10 @@ def _read(data: Mapping[str, Any]) -> Answer:
         raise _NotAnAnswerError('JSON without "choices"; the address may lead to another service')
     choice = choices[0] if choices else {"finish_reason": None, "message": {}}
     if not isinstance(choice, dict):
-        raise _NotAnAnswerError("a choice that is no object")
+        raise _NotAnAnswerError("a choice that is not an object")
     reason = choice.get("finish_reason")
     message = choice.get("message")
-    if message is None and isinstance(reason, str):  # what a content filter leaves
+    if message is None and isinstance(reason, str):  # left by a content filter
         message = {}
     if not isinstance(message, dict):
         raise _NotAnAnswerError("a choice without a message")
@@ -183,21 +185,21 @@ def _read(data: Mapping[str, Any]) -> Answer:
 
 
 def _output(message: Mapping[str, Any]) -> tuple[str | None, bool]:
-    """The text and whether it is a refusal. Reasoning that stands beside the content is no part of the output."""
+    """The text and whether it is a refusal. Reasoning next to the content is not part of the output."""
     content, refusal = message.get("content"), message.get("refusal")
     if isinstance(content, list):
         parts = [part for part in content if isinstance(part, dict)]
         refusal = refusal or "".join(part["refusal"] for part in parts if isinstance(part.get("refusal"), str))
         content = "".join(part["text"] for part in parts if isinstance(part.get("text"), str)) if parts else None
     if content is not None and not isinstance(content, str):
-        raise _NotAnAnswerError("a message whose content is no text")
+        raise _NotAnAnswerError("a message whose content is not text")
     if not content and isinstance(refusal, str) and refusal:
         return refusal, True
     return content, False
 
 
 def sound(text: str) -> str:
-    """The text as UTF-8 can hold it: JSON may escape one half of a pair, which becomes U+FFFD."""
+    """The text as UTF-8 can encode it: JSON may escape one half of a surrogate pair, which becomes U+FFFD."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -222,4 +224,4 @@ def _instead(body: bytes, error: ValueError) -> str:
         return "an empty answer"
     if start.startswith(b"data:"):
         return "a stream of events instead of an answer"
-    return f"an answer that is no JSON ({shortened(str(error))})"
+    return f"an answer that is not JSON ({shortened(str(error))})"

@@ -1,4 +1,4 @@
-"""The answers of endpoints, kept as they come: whoever asks again is asked for nothing that is there."""
+"""The answers of endpoints, kept on arrival so that none is requested twice."""
 
 import json
 import os
@@ -14,7 +14,7 @@ __all__ = ["AnswerStore", "open_answers"]
 
 SYNC_SECONDS = 1.0  # a kill loses nothing that was written; a power cut at most the answers of the last second
 _TEXT, _COUNT = (str, type(None)), (int, type(None))
-# What a line must hold to be taken for an answer.
+# The keys that make a line an answer.
 _FIELDS: Mapping[str, tuple[type, ...]] = {
     "output": _TEXT, "finish_reason": _TEXT, "model": _TEXT, "input_tokens": _COUNT, "cached_tokens": _COUNT,
     "output_tokens": _COUNT, "reasoning_tokens": _COUNT, "seconds": (int, float, type(None)),
@@ -37,9 +37,9 @@ class AnswerStore:
         return self.lines[key]
 
     def add(self, key: str, line: Mapping[str, Any]) -> None:
-        """Append one answer, whole and at once.
+        """Append one complete answer at once.
 
-        Raises: RunBroken where the disk takes no more; what was added before stays.
+        Raises: RunBroken if the disk is full; earlier answers remain.
         """
         whole = {"key": key, **line}
         try:
@@ -53,9 +53,9 @@ class AnswerStore:
         self.lines[key] = whole
 
     def close(self) -> None:
-        """Have the disk take what was written.
+        """Flush to the disk.
 
-        Raises: RunBroken where it does not.
+        Raises: RunBroken if that fails.
         """
         if self._file is None:
             return
@@ -67,21 +67,21 @@ class AnswerStore:
         self._file = None
 
     def _full(self, error: OSError) -> RunBroken:
-        """The error in words. The file is let go, or its last line would be tried once more at the end."""
+        """The error in words. The file is abandoned, or its last line would be written once more at the end."""
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
             self._file = None
         return RunBroken(
-            f"{self.path} cannot be written: {error.strerror or error}. {len(self.lines):,} answers are there and stay.\n"
-            "Make room; the same command with --run goes on from there."
+            f"{self.path} cannot be written: {error.strerror or error}. {len(self.lines):,} answers are kept.\n"
+            "Free some space, then run the same command with --run to resume."
         )
 
     def _opened(self) -> IO[bytes]:
         if self._file is None:
             self._file = self.path.open("ab")
             if self._file.tell() and not _ends_whole(self.path):
-                self._file.write(b"\n")  # a line cut short by a kill must not swallow the next one
+                self._file.write(b"\n")  # a line cut short by a kill must not merge with the next one
         return self._file
 
     def _sync(self, file: IO[bytes]) -> None:
@@ -92,9 +92,9 @@ class AnswerStore:
 
 @contextmanager
 def open_answers(path: Path) -> Iterator[AnswerStore]:
-    """The store in a file, for this process alone while the block lasts.
+    """The store in a file, exclusive to this process while the block lasts.
 
-    Raises: ConfigError where another process asks for answers of the same run. One that was killed holds nothing.
+    Raises: ConfigError if another process requests answers for the same run. A killed process keeps no lock.
     """
     from filelock import FileLock, Timeout
 
@@ -104,7 +104,7 @@ def open_answers(path: Path) -> Iterator[AnswerStore]:
         lock.acquire(timeout=0)
     except Timeout:
         raise ConfigError(
-            f"another evaluation asks endpoints for outputs in {path.parent.parent}.\nWait for it, or end it."
+            f"another evaluation is requesting outputs for {path.parent.parent}.\nWait for it, or stop it."
         ) from None
     try:
         store = AnswerStore(path)
@@ -117,16 +117,16 @@ def open_answers(path: Path) -> Iterator[AnswerStore]:
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """The lines by key, the first of each; what is no answer, such as a line cut short, is passed over."""
-    found: dict[str, dict[str, Any]] = {}
+    """The lines by key, the first of each; anything else, such as a line cut short, is skipped."""
+    lines: dict[str, dict[str, Any]] = {}
     if not path.exists():
-        return found
+        return lines
     with path.open("rb") as file:
         for text in file:
             line = _parsed(text)
             if line is not None:
-                found.setdefault(line["key"], line)
-    return found
+                lines.setdefault(line["key"], line)
+    return lines
 
 
 def _parsed(text: bytes) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""The table of outputs that all variants share, wherever an output came from: this machine, an endpoint, a file."""
+"""The table of outputs that all variants share, whether from this machine, an endpoint or a file."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,9 +7,9 @@ import polars as pl
 
 __all__ = [
     "CUT",
-    "HELD_BACK",
     "KNOWN",
     "OUTPUT_SCHEMA",
+    "WITHHELD",
     "Raced",
     "finish_word",
 ]
@@ -17,7 +17,7 @@ __all__ = [
 
 # One row per pair and sample, in the order of the pairs, then samples 0 to k-1. `output` null with `error` null is a
 # variant that gave nothing; `error` is a transport failure after all retries, which leaves the output unscored.
-# `input_tokens` count the cached ones too, `output_tokens` those of the reasoning.
+# `input_tokens` include the cached ones, `output_tokens` those of the reasoning.
 OUTPUT_SCHEMA = {
     "id": pl.String, "variant": pl.String, "sample": pl.Int64, "output": pl.String, "input_tokens": pl.Int64,
     "cached_tokens": pl.Int64, "output_tokens": pl.Int64, "reasoning_tokens": pl.Int64, "seconds": pl.Float64,
@@ -27,9 +27,8 @@ OUTPUT_SCHEMA = {
 
 @dataclass(frozen=True)
 class Raced:
-    """One variant's outputs (columns of OUTPUT_SCHEMA) and what is known of the tokens of its prompt without any
-    request, of its guide alone, and of its worked examples; None where nobody counted them. `refused`: the settings
-    that an endpoint does not take."""
+    """One variant's outputs (columns of OUTPUT_SCHEMA), and the tokens of its prompt without any request, of its guide, and
+    of its worked examples; None if they were not counted. `refused`: the settings that an endpoint does not accept."""
 
     outputs: pl.DataFrame
     fixed_tokens: int | None
@@ -38,12 +37,12 @@ class Raced:
     refused: tuple[str, ...] = ()
 
 
-CUT, HELD_BACK = "length", "content_filter"
+CUT, WITHHELD = "length", "content_filter"
 KNOWN = {
     "stop": ("stop", "stop_sequence", "end_turn", "eos", "eos_token", "complete", "completed", "finish"),
     CUT: ("length", "max_tokens", "max_output_tokens", "max_length", "model_length", "token_limit",
           "model_context_window_exceeded", "context_length_exceeded"),
-    HELD_BACK: ("content_filter", "content_filtered", "safety", "refusal", "recitation", "blocklist",
+    WITHHELD: ("content_filter", "content_filtered", "safety", "refusal", "recitation", "blocklist",
                 "prohibited_content", "guardrail_intervened", "error_toxic"),
     "tool_calls": ("tool_calls", "tool_call", "tool_use", "function_call"),
 }  # fmt: skip
@@ -51,7 +50,7 @@ _WORD = {word: reason for reason, words in KNOWN.items() for word in words}
 
 
 def finish_word(value: Any) -> str | None:
-    """stop, length, content_filter or tool_calls where the provider's word is known; else the word as it is.
+    """stop, length, content_filter or tool_calls if the provider's word is known, otherwise the word itself.
 
     >>> finish_word("MAX_TOKENS"), finish_word("FinishReason.STOP"), finish_word("end_turn"), finish_word("")
     ('length', 'stop', 'stop', None)

@@ -1,4 +1,4 @@
-"""A model in a process of its own that writes outputs for others: loaded once, one batch of requests after the other."""
+"""A model in a process of its own that generates outputs for others: loaded once, one batch after the other."""
 
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,21 +31,21 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Outline:
-    """What stands in a LoadedModel in place of the model where its weights lie in another process.
+    """Replaces the model in a LoadedModel whose weights are in another process.
 
-    Enough to plan requests, to say what outputs are made of, and to read the answers; it computes nothing.
+    It is enough to plan requests, to describe what outputs are made of, and to read the answers; it computes nothing.
     """
 
     config: Any  # transformers.PretrainedConfig
     generation_config: Any
     dtype: Any  # torch.dtype
-    device: Any  # torch.device, that of the process which holds the weights
+    device: Any  # torch.device, that of the process with the weights
     is_quantized: bool
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A list of requests and how they are written on: the arguments of `writing`, to be sent to a worker.
+    """A list of requests and how to generate: the arguments of `writing`, to be sent to a worker.
 
     `adapter` is a folder that every worker reaches under the same path, `files` the SHA-256 of its files by name.
     """
@@ -59,7 +59,7 @@ class Wanted:
 
 
 class Worker:
-    """Holds one model; first `load`, then `begin` with a list of requests, then `write` batches of that list."""
+    """Loads one model; first `load`, then `begin` with a list of requests, then `write` batches of that list."""
 
     def __init__(self) -> None:
         self._loaded: LoadedModel | None = None
@@ -67,7 +67,7 @@ class Worker:
         self._write: Callable[[int, Sequence[int]], Iterator[list[Generation]]] | None = None
 
     def load(self, name: str, *, dtype: str | None, quantised: bool, threads: int | None) -> "LoadedModel":
-        """Load the model, with this many threads of torch (None: as many as there are cores); its outline.
+        """Load the model with this many threads of torch (None: as many as there are cores); returns its outline.
 
         Raises: ModelError as `load_model` does.
         """
@@ -83,12 +83,12 @@ class Worker:
         return outline(self._loaded)
 
     def begin(self, wanted: Wanted) -> None:
-        """Make ready for the batches of this list: the adapter is merged once, for all of them.
+        """Prepare for the batches of this list: the adapter is merged once, for all of them.
 
-        Raises: ModelError where the adapter is missing here, is another one than meant, or does not fit.
+        Raises: ModelError if the adapter is missing here, is a different one, or does not fit.
         """
         assert self._loaded is not None, "load comes first"
-        self._open.close()  # of the list before
+        self._open.close()  # of the previous list
         with _named():
             for name, expected in wanted.files:
                 file = Path(str(wanted.adapter)) / name
@@ -109,13 +109,13 @@ class Worker:
 
 @contextmanager
 def _named() -> Iterator[None]:
-    """Say on which machine a model or an adapter is missing or unfit."""
+    """Add to errors on which machine a model or an adapter is missing or unfit."""
     try:
         yield
     except ModelError as error:
         raise ModelError(
-            f"On the node {platform.node()}: {error}\nEvery node must reach models and adapters under the same path: "
-            "a folder that all of them share, or for a model its name on the hub."
+            f"On the node {platform.node()}: {error}\nMake models and adapters available under the same path on every node: "
+            "use a shared folder, or for a model its name on the hub."
         ) from None
 
 
@@ -127,13 +127,15 @@ def outline(loaded: "LoadedModel") -> "LoadedModel":
     )
 
 
-PROCESS_BYTES = 2**30  # Python, torch, the tokenizer; 0.75 GB beside the weights right after loading the default model
+PROCESS_BYTES = (
+    2**30
+)  # Python, torch, the tokenizer; 0.75 GB in addition to the weights right after loading the default model
 GB = 10**9
 
 
 @dataclass(frozen=True)
 class Places:
-    """`count` workers, each with so many cores and GPUs and so many bytes of its node's memory (None: not known)."""
+    """`count` workers, each with this many cores and GPUs and bytes of its node's memory (None: unknown)."""
 
     count: int
     cores: int
@@ -141,7 +143,7 @@ class Places:
     memory: int | None
 
     def on(self, node: Mapping[str, Any]) -> int:
-        """How many of them find room on a node, one entry of `ray.nodes()`, while nobody else uses it."""
+        """How many of them fit on a node, one entry of `ray.nodes()`, while nothing else uses it."""
         has = node["Resources"]
         rooms = [int(has.get("CPU", 0) // self.cores)] if self.cores else []
         rooms += [int(has.get("GPU", 0) // self.gpus)] if self.gpus else []
@@ -149,7 +151,7 @@ class Places:
         return min(rooms, default=self.count)
 
     def fit(self, nodes: Sequence[Mapping[str, Any]]) -> int:
-        """How many of them find room on all living nodes together."""
+        """How many of them fit on all living nodes together."""
         return sum(self.on(node) for node in living(nodes))
 
 
@@ -161,8 +163,8 @@ def living(nodes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def plan_places(nodes: Sequence[Mapping[str, Any]], *, workers: int | None, memory: int | None) -> Places:
     """As many workers as a fit there would have (`plan_workers`), each with a model of its own.
 
-    `nodes` are those of `ray.nodes()`, `memory` the bytes that a worker needs. Raises ConfigError where they do not
-    fit, with how many do.
+    `nodes` are those of `ray.nodes()`, `memory` the bytes that a worker needs. Raises ConfigError with the number that
+    fits if they do not all fit.
     """
     planned = plan_workers([node["Resources"] for node in living(nodes)], wanted=workers)
     places = Places(planned.count, planned.cores, int(planned.gpus), memory)
@@ -174,8 +176,8 @@ def plan_places(nodes: Sequence[Mapping[str, Any]], *, workers: int | None, memo
 
 def _too_many(places: Places, nodes: Sequence[Mapping[str, Any]], room: int) -> str:
     """Why the workers do not fit, and what to do."""
-    each = f"{places.gpus} GPU" if places.gpus else f"{places.cores} cores"
-    each += f" and {say.size(places.memory)} of memory for the model" if places.memory else ""
+    needs = f"{places.gpus} GPU" if places.gpus else f"{places.cores} cores"
+    needs += f" and {say.size(places.memory)} of memory for the model" if places.memory else ""
     has = "; ".join(
         f"{node['NodeManagerAddress']}: {node['Resources'].get('CPU', 0):g} cores, "
         f"{node['Resources'].get('GPU', 0):g} GPUs, {say.size(node['Resources'].get('memory', 0))}"
@@ -186,13 +188,11 @@ def _too_many(places: Places, nodes: Sequence[Mapping[str, Any]], room: int) -> 
         if room
         else 'A smaller model fits, or dtype = "bfloat16" in [train], or larger nodes.'
     )
-    return (
-        f"{places.count} workers do not fit the cluster, {room} do: each takes {each}.\nThe nodes have {has}.\n{remedy}"
-    )
+    return f"{places.count} workers do not fit the cluster, {room} do: each takes {needs}.\nThe nodes have {has}.\n{remedy}"
 
 
 def count_parameters(folder: Path) -> int | None:
-    """The numbers in a model folder's safetensors, by their headers alone; None where none can be read."""
+    """The number of parameters in a model folder's safetensors, by their headers; None if they cannot be read."""
     from safetensors import SafetensorError, safe_open
 
     total = 0
@@ -205,27 +205,27 @@ def count_parameters(folder: Path) -> int | None:
                         size *= side
                     total += size
         except (SafetensorError, OSError):
-            return None  # loading will say what is wrong
+            return None  # loading reports the problem
     return total or None
 
 
 def worker_bytes(parameters: int, *, dtype: str | None, quantised: bool, gpu: bool) -> int:
     """The most bytes of a node's memory that a worker is expected to take: weights, keys and values, the process.
 
-    A dtype that is left open counts as fp32 on a CPU, where the faster one is only known once it was measured.
+    An unset dtype counts as fp32 on a CPU, where the faster one is only known after a measurement.
     """
-    each = 1 if quantised else 2 if dtype == "bfloat16" or (dtype is None and gpu) else 4
-    weights = parameters * each
-    # On a CPU the weights in bf16 lie in memory twice, arranged for its products.
+    bytes_per_number = 1 if quantised else 2 if dtype == "bfloat16" or (dtype is None and gpu) else 4
+    weights = parameters * bytes_per_number
+    # On a CPU the weights in bf16 are in memory twice, rearranged for its products.
     twice = weights if dtype == "bfloat16" and not gpu and weights <= MOST else 0
     return weights + twice + CACHE_BYTES + PROCESS_BYTES
 
 
 @contextmanager
 def connected(settings: ClusterSettings) -> Iterator[Any]:
-    """Ray, connected as `[cluster]` says while the block lasts; a connection that was there before stays.
+    """Ray, connected as `[cluster]` says while the block lasts; an existing connection is kept.
 
-    Raises: ConfigError where Ray is not installed, or no cluster that fits answers at the address.
+    Raises: ConfigError if Ray is not installed, or no suitable cluster answers at the address.
     """
     if not settings.on_ray:
         raise ConfigError(

@@ -1,1 +1,1 @@
-"""What can go wrong with a tuned model, each measured or not checked."""
+"""The risks of a tuned model, each measured or marked as not checked."""

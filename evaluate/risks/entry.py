@@ -1,4 +1,4 @@
-"""One risk as it stands in results.json: how it stands, on what number, and what would check it."""
+"""One risk as an entry of results.json: its status, its number, and how to check it."""
 
 from typing import Any, Literal
 
@@ -19,11 +19,11 @@ def risk_entry(
     to_check: str | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """`{id, status, value, limit, unit, measured, evidence, to_check}` and whatever else this risk tells.
+    """`{id, status, value, limit, unit, measured, evidence, to_check}` and the risk's own keys.
 
-    `measured` says that the value comes from outputs, losses or data of this run rather than from what was stated.
-    `to_check` says what to do to check a risk that was not, as words that follow "to check it, "; people read both at
-    the end of the evidence.
+    `measured` says that the value comes from outputs, losses or data of this run rather than from settings.
+    `to_check` says how to check a risk that was not, as words that follow "to check it, "; readers see both at the end
+    of the evidence.
     """
     text = evidence if to_check is None else f"{evidence}; to check it, {to_check}"
     return {

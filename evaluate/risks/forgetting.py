@@ -1,4 +1,4 @@
-"""Forgetting: what the base model could do on general prompts, and whether the tuned one still can."""
+"""Forgetting: whether the tuned model still answers the general prompts that its base model could."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -44,17 +44,17 @@ class GeneralPrompt:
 
     @property
     def max_new_tokens(self) -> int:
-        """Room for a good answer; a model that goes on longer is cut and judged by what stands there."""
+        """Room for a good answer; a longer one is cut and judged as it is."""
         return LONG if self.area in ("format", "safety") else SHORT
 
     def passes(self, answer: str | None) -> bool:
-        """Whether the answer is right; none, or an empty one, is not."""
+        """Whether the answer is right; a missing or empty one is not."""
         return meets(self.check, answer, prompt=self.prompt)
 
 
 @cache
 def general_prompts() -> tuple[GeneralPrompt, ...]:
-    """The hundred shipped prompts, twenty of each area."""
+    """The hundred bundled prompts, twenty of each area."""
     text = files("tuneworth.evaluate.risks").joinpath("general_prompts.jsonl").read_text(encoding="utf-8")
     return tuple(GeneralPrompt(**json.loads(line)) for line in text.splitlines())
 
@@ -66,10 +66,10 @@ def prompt_pairs(prompts: tuple[GeneralPrompt, ...]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-# Simulated, 4,000 pairs of models each: where 8 answers are lost and 8 gained by chance alone, none is over and one in
-# ten warns; where half of 24 known answers or more are lost, 96% or more are over or warn.
-DROP = 0.05  # points fewer than before: from here on it is told, and surely beyond it holds the verdict back
-MOST_CUT = 0.5  # of the answers: where more are cut at the token limit, the limit may be what is measured
+# Simulated, 4,000 pairs of models each: if 8 answers are lost and 8 gained by chance, none is `over` and one in ten
+# is `warn`; if half of 24 known answers or more are lost, 96% or more are `over` or `warn`.
+DROP = 0.05  # points fewer than before: reported from here on; certainly beyond it blocks the verdict
+MOST_CUT = 0.5  # of the answers: if more are cut at the token limit, the limit may be what is measured
 Row = dict[str, Any]
 
 
@@ -81,46 +81,45 @@ def assess_forgetting(
     cut: Sequence[bool] | None = None,
     seed: int = 0,
 ) -> Row:
-    """The risk `forgetting` from two models' answers to the same prompts, in one order.
+    """The risk `forgetting` from two models' answers to the same prompts, in the same order.
 
-    None is an answer that could not be had, and takes its prompt out of both; "" is an empty answer, which is wrong.
+    None is an answer that could not be had, and drops its prompt for both; "" is an empty answer, which is wrong.
     `cut` marks the base model's answers that ended at the token limit.
 
     `over`: the interval of the paired difference lies wholly below -5 points. `warn`: the difference is -5 points or
-    less, or one area's interval lies below. `ok` only where the test could have seen a loss: where losing half of what
+    less, or one area's interval lies below. `ok` only if the test could have detected a loss: if losing half of what
     the base model can do would have been `over`. Otherwise a base model that can do little has little to forget, and
     the risk is `not checked`.
     """
     kept = [i for i, both in enumerate(zip(base_outputs, tuned_outputs, strict=True)) if None not in both]
     if not kept:
         return risk_entry("forgetting", evidence="no general prompt was answered by both the base and the tuned model")
-    asked = [prompts[i] for i in kept]
+    answered = [prompts[i] for i in kept]
     base = np.array([prompts[i].passes(base_outputs[i]) for i in kept], dtype=bool)
     tuned = np.array([prompts[i].passes(tuned_outputs[i]) for i in kept], dtype=bool)
-    found, areas = compare(base, tuned, seed=seed), _areas(asked, base, tuned)
+    comparison, areas = compare(base, tuned, seed=seed), _areas(answered, base, tuned)
     passed, n = int(base.sum()), len(kept)
     least = least_visible_loss(passed, n)
     more = {"areas": areas, "least_visible_loss": least, "n": n, "base": passed, "tuned": int(tuned.sum())}
-    evidence = _evidence(found, passed, int(tuned.sum()), areas)
+    evidence = _evidence(comparison, passed, int(tuned.sum()), areas)
     fallen = [row["area"] for row in areas if row["high"] < -DROP]
-    status = _status(found, fallen)
+    status = _status(comparison, fallen)
     if status == "ok" and (least is None or least > passed / 2):
         return risk_entry(
             "forgetting", evidence=_too_weak(passed, int(tuned.sum()), n, least, cut, kept), unit="share",
             to_check="start from a base model that passes more of the general prompts", **more,
         )  # fmt: skip
     if status == "ok":
-        evidence += f"; a loss of {least} would have been told from chance"
+        evidence += f"; a loss of {least} would have been detected"
     if fallen and status == "warn":
-        evidence += f"; {' and '.join(fallen)} fell by more than {say.points(DROP)} for sure"
+        evidence += f"; {' and '.join(fallen)} certainly fell by more than {say.points(DROP)}"
     return risk_entry(
-        "forgetting", status, found.difference, -DROP, evidence=evidence, unit="share", measured=True, **more
+        "forgetting", status, comparison.difference, -DROP, evidence=evidence, unit="share", measured=True, **more
     )
 
 
 def least_visible_loss(passed: int, n: int) -> int | None:
-    """How many of the prompts that the base model passes must be lost, none gained, to be `over`; None where all are
-    too few.
+    """How many of the prompts that the base model passes must be lost, none gained, to be `over`; None if all are too few.
 
     >>> least_visible_loss(60, 100), least_visible_loss(8, 100)
     (12, None)
@@ -131,11 +130,11 @@ def least_visible_loss(passed: int, n: int) -> int | None:
     return next((k for k, high in highs if high is not None and high < -DROP), None)
 
 
-def _status(found: Comparison, fallen: Sequence[str]) -> Any:
-    if found.high is not None and found.high < -DROP:
+def _status(comparison: Comparison, fallen: Sequence[str]) -> Any:
+    if comparison.high is not None and comparison.high < -DROP:
         return "over"
     # A difference of exactly 5 points is a sum of floats.
-    return "warn" if fallen or (found.difference or 0.0) <= -DROP + 1e-9 else "ok"
+    return "warn" if fallen or (comparison.difference or 0.0) <= -DROP + 1e-9 else "ok"
 
 
 def _areas(prompts: Sequence[GeneralPrompt], base: np.ndarray, tuned: np.ndarray) -> list[Row]:
@@ -143,25 +142,30 @@ def _areas(prompts: Sequence[GeneralPrompt], base: np.ndarray, tuned: np.ndarray
     rows = []
     names = np.array([prompt.area for prompt in prompts])
     for area in [*AREAS, *sorted(set(names.tolist()) - set(AREAS))]:
-        here = names == area
-        if here.any():
-            found = compare(base[here], tuned[here])
-            row = {"area": area, "n": int(here.sum()), "base": int(base[here].sum()), "tuned": int(tuned[here].sum())}
-            rows.append({**row, "high": found.high})
+        in_area = names == area
+        if in_area.any():
+            comparison = compare(base[in_area], tuned[in_area])
+            row = {
+                "area": area,
+                "n": int(in_area.sum()),
+                "base": int(base[in_area].sum()),
+                "tuned": int(tuned[in_area].sum()),
+            }
+            rows.append({**row, "high": comparison.high})
     return rows
 
 
-def _evidence(found: Comparison, base: int, tuned: int, areas: Sequence[Row]) -> str:
+def _evidence(comparison: Comparison, base: int, tuned: int, areas: Sequence[Row]) -> str:
     text = (
-        f"of {found.n} general prompts the base model answers {base} right and the tuned model {tuned}: "
-        f"{found.only_baseline} lost, {found.only_candidate} gained"
+        f"of {comparison.n} general prompts the base model answers {base} right and the tuned model {tuned}: "
+        f"{comparison.only_baseline} lost, {comparison.only_candidate} gained"
     )
     parts = [f"{row['area']} {row['base']} to {row['tuned']}" for row in areas if row["base"] != row["tuned"]]
     return f"{text} ({', '.join(parts)})" if parts else text
 
 
 def _too_weak(base: int, tuned: int, n: int, least: int | None, cut: Sequence[bool] | None, kept: Sequence[int]) -> str:
-    seen = "no loss could be told from chance" if least is None else f"only a loss of {least} or more would show"
+    seen = "no loss could be detected" if least is None else f"only a loss of {least} or more would show"
     text = (
         f"the base model answers only {base} of {n} general prompts right (the tuned model {tuned}), so there is little "
         f"to forget: {seen}"

@@ -1,4 +1,4 @@
-"""Memorisation: test outputs that repeat word for word what stands in few train outputs."""
+"""Memorisation: test outputs that repeat rare passages of train outputs word for word."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,16 +13,16 @@ from .entry import risk_entry
 __all__ = ["assess_memorisation", "copies_of"]
 
 COPIED_WORDS = 8
-# A run of words in more than one of a hundred train groups is how such texts are written, not what one of them says.
+# A run of words in more than one of a hundred train groups is standard wording, not the content of one text.
 # Measured on the example's 864 train outputs: their most frequent run ("VDC isolated DC/DC converter module dual
-# output voltage") stands in 29 outputs, 3%, and no part could be recognised by it.
+# output voltage") occurs in 29 outputs, 3%, and identifies no part.
 STYLE_SHARE = 0.01
-FEWEST_OWNERS = 2  # in a small train split two texts may repeat each other; a third makes it a custom
-MUCH = 0.05  # more copies than the references hold: worth a look even where chance could have made them
-PART = 2**24  # bytes of train text that are looked at in one go: about 0.5 GB of words and numbers
-SIEVE = 2**22  # places by a run's last bits; 200,000 runs of 2,000 test outputs let one in twenty others through
+FEWEST_OWNERS = 2  # in a small train split two texts may repeat each other; a third makes it standard wording
+MUCH = 0.05  # more copies than in the references: worth a look even if it could be chance
+PART = 2**24  # bytes of train text processed at once: about 0.5 GB of words and numbers
+SIEVE = 2**22  # filter slots by a run's last bits; 200,000 runs of 2,000 test outputs let one in twenty others through
 EDGES = ".,;:!?()[]{}\"'“”‘’"
-# One odd number per place makes a run's fingerprint depend on the order of its words.
+# An odd multiplier per position makes a run's fingerprint depend on the order of its words.
 PLACES = np.random.default_rng(8).integers(1, 2**63, COPIED_WORDS, dtype=np.uint64) | np.uint64(1)
 Texts = Sequence[str | None]
 Groups = Sequence[Any] | np.ndarray | None
@@ -38,10 +38,10 @@ def assess_memorisation(
     train_groups: Groups = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """The risk `memorisation`: copies of train outputs, above how often the references of the same pairs hold them.
+    """The risk `memorisation`: copies of train outputs beyond those in the references of the same pairs.
 
-    `references`, `outputs`, `inputs` and `groups` belong to the same test pairs, in one order; None as a reference or
-    an output leaves its pair out. `over` where the lower end of the paired difference is above 0.
+    `references`, `outputs`, `inputs` and `groups` belong to the same test pairs, in the same order; None as a reference
+    or an output drops its pair. `over` if the lower end of the paired difference is above 0.
     """
     if not train_outputs or references is None or outputs is None:
         return risk_entry(
@@ -55,18 +55,18 @@ def assess_memorisation(
             to_check="add test pairs whose references pass the style schema",
         )  # fmt: skip
     texts = [references[i] for i in kept] + [outputs[i] for i in kept]
-    asked = None if inputs is None else [inputs[i] for i in kept] * 2
-    both = copies_of(texts, train_outputs, inputs=asked, train_groups=train_groups)
+    compared = None if inputs is None else [inputs[i] for i in kept] * 2
+    both = copies_of(texts, train_outputs, inputs=compared, train_groups=train_groups)
     theirs, ours = both[: len(kept)], both[len(kept) :]
-    found = compare(theirs, ours, None if groups is None else [groups[i] for i in kept], seed=seed)
-    over = found.low is not None and found.low > 0
-    warned = (found.difference or 0.0) > MUCH
+    comparison = compare(theirs, ours, None if groups is None else [groups[i] for i in kept], seed=seed)
+    over = comparison.low is not None and comparison.low > 0
+    warned = (comparison.difference or 0.0) > MUCH
     repeat = "output repeats" if len(kept) == 1 else "outputs repeat"
     return risk_entry(
-        "memorisation", "over" if over else "warn" if warned else "ok", found.difference, 0.0,
+        "memorisation", "over" if over else "warn" if warned else "ok", comparison.difference, 0.0,
         evidence=f"{int(ours.sum())} of {len(kept)} {repeat} {COPIED_WORDS} or more words in a row "
         f"of a train output that few others share; of the references {int(theirs.sum())} do",
-        unit="share", measured=True, low=found.low, high=found.high,
+        unit="share", measured=True, low=comparison.low, high=comparison.high,
     )  # fmt: skip
 
 
@@ -78,37 +78,37 @@ def copies_of(
     train_groups: Groups = None,
     part_bytes: int = PART,
 ) -> np.ndarray:
-    """Whether each output holds a run of eight words that is some train output's own: `(n,)` of bool.
+    """Whether each output contains a run of eight words that belongs to some train output: `(n,)` of bool.
 
-    Words are compared without case and without punctuation at their ends; shorter outputs hold no such run. A run is
-    a text's own where it stands in at most two train groups, or 1% of them (no groups: each output is one); a run
-    that the output's own input holds is no copy. The train outputs are passed over once, in parts of `part_bytes`.
+    Words are compared without case and without punctuation at their ends; shorter outputs have no such run. A run
+    belongs to a text if it occurs in at most two train groups, or 1% of them (no groups: each output is one); a run
+    from the output's own input is no copy. The train outputs are read once, in parts of `part_bytes`.
     """
     rows, runs = _runs(pl.Series(outputs, dtype=pl.String))
     if inputs is not None:
-        asked_rows, asked = _runs(pl.Series(inputs, dtype=pl.String))
-        free = ~np.isin(_with_row(rows, runs), _with_row(asked_rows, asked))
+        compared_rows, compared = _runs(pl.Series(inputs, dtype=pl.String))
+        free = ~np.isin(_with_row(rows, runs), _with_row(compared_rows, compared))
         rows, runs = rows[free], runs[free]
     wanted, place = np.unique(runs, return_inverse=True)
     codes, count = group_codes(train_groups, len(train_outputs))
     owners = _owners(wanted, pl.Series(train_outputs, dtype=pl.String), codes, part_bytes)
     few = (owners >= 1) & (owners <= max(FEWEST_OWNERS, STYLE_SHARE * count))
-    found = np.zeros(len(outputs), dtype=bool)
-    found[rows[few[place]]] = True
-    return found
+    copies = np.zeros(len(outputs), dtype=bool)
+    copies[rows[few[place]]] = True
+    return copies
 
 
 def _owners(wanted: np.ndarray, train: pl.Series, codes: np.ndarray, part_bytes: int) -> np.ndarray:
-    """In how many train groups each of the sorted runs stands.
+    """The number of train groups in which each of the sorted runs occurs.
 
-    The rows are taken group by group, so that only the group at the end of a part is remembered beyond it.
+    Rows are read group by group, so that only the group at the end of a part has to be remembered.
     """
     counts = np.zeros(len(wanted), dtype=np.int64)
     if not len(wanted) or not len(train):
         return counts
     order = np.argsort(codes, kind="stable")
     last, seen = -1, np.zeros(len(wanted), dtype=bool)
-    likely = np.zeros(SIEVE, dtype=bool)  # nearly all train runs are unknown: a look here spares them the search
+    likely = np.zeros(SIEVE, dtype=bool)  # nearly all train runs are unknown: this filter avoids searching for them
     likely[wanted % SIEVE] = True
     for part in _parts(train, order, part_bytes):
         rows, runs = _runs(train[part])
@@ -126,12 +126,12 @@ def _owners(wanted: np.ndarray, train: pl.Series, codes: np.ndarray, part_bytes:
 
 
 def _with_row(rows: np.ndarray, runs: np.ndarray) -> np.ndarray:
-    """Fingerprints of a run in its row, so that each row is compared with its own input only."""
+    """Fingerprints of a run and its row, so that each row is compared only with its own input."""
     return runs ^ (rows.astype(np.uint64) * PLACES[0])
 
 
 def _parts(texts: pl.Series, order: np.ndarray, part_bytes: int) -> Iterator[np.ndarray]:
-    """The rows in this order, in parts of about so many bytes."""
+    """The rows in this order, in parts of about `part_bytes`."""
     sizes = texts.str.len_bytes().fill_null(0).to_numpy()[order]
     part = np.cumsum(sizes) // part_bytes
     yield from np.split(order, np.flatnonzero(np.diff(part)) + 1)

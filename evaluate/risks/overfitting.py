@@ -1,4 +1,4 @@
-"""Overfitting: is the tuned model better on what it was trained on than on what it was not?"""
+"""Overfitting: whether the tuned model is better on its training pairs than on others."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,20 +11,20 @@ from .entry import risk_entry
 
 __all__ = ["Outcomes", "assess_overfitting", "gap_of"]
 
-TRAIN_GAP = 0.10  # points by which acceptable on train may stand above test
-LOSS_RISE = 0.02  # of the best validation loss; less than this is noise between evaluations
+TRAIN_GAP = 0.10  # points by which acceptable on train may exceed test
+LOSS_RISE = 0.02  # of the best validation loss; less is noise between evaluations
 TO_CHECK = "set probes = true in [evaluate] with a model on this machine, which then answers train pairs too"
 
 
 class Outcomes(NamedTuple):
-    """What became of some pairs: acceptable of each (0 to 1, NaN where it could not be scored), and its group."""
+    """The outcomes of some pairs: acceptable of each (0 to 1, NaN if it could not be scored), and its group."""
 
     acceptable: np.ndarray
     groups: Sequence[Any] | np.ndarray | None = None
 
 
 class _Rise(NamedTuple):
-    """How far the validation loss has risen since its best, as a share of it, and that in words."""
+    """The rise of the validation loss since its best, as a share of it and in words."""
 
     share: float
     text: str
@@ -37,22 +37,22 @@ def assess_overfitting(
     on_test: Outcomes | None = None,
     comparable: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """The risk `overfitting` from the tuned model's outputs for train and for test pairs, else from its losses.
+    """The risk `overfitting` from the tuned model's outputs for train and test pairs, or else from its losses.
 
     `over`: acceptable on train more than 10 points above test, and the lower end of that gap above 0 (groups on both
-    sides). Train pairs were chosen for references that keep the rules; `comparable` marks the test pairs of which that
-    holds as well, and only those are compared where there are any: what has a good answer is easier to answer well.
-    A validation loss that rose since its best step warns, but does not fire: the best step's adapter is the one kept.
+    sides). Train pairs were chosen for references that follow the rules; `comparable` marks the test pairs for which
+    that holds too, and only those are compared if there are any: an input with a good answer is easier to answer.
+    A validation loss that rose since its best step is a `warn`, not `over`: the adapter of the best step is kept.
     """
     rise = _rise(training)
     if on_train is None or on_test is None:
         return _by_loss(rise)
-    train, (test, alike) = _share(on_train), _comparable(on_test, comparable)
+    train, (test, comparable_only) = _share(on_train), _comparable(on_test, comparable)
     if not train.n or not test.n:
         return _by_loss(rise)
     gap, low = gap_of(train, test)
-    # The second evidence is told beside the first wherever it was found.
-    evidence = f"{_both(train, test, alike)}{f'; {rise.text}' if rise else ''}"
+    # The second kind of evidence is added to the first if there is any.
+    evidence = f"{_both(train, test, comparable_only)}{f'; {rise.text}' if rise else ''}"
     risen = rise is not None and rise.share > LOSS_RISE
     status = "over" if gap > TRAIN_GAP and low > 0 else "warn" if gap > TRAIN_GAP or risen else "ok"
     return risk_entry(
@@ -63,7 +63,7 @@ def assess_overfitting(
 
 
 def gap_of(train: ShareInterval, test: ShareInterval) -> tuple[float, float]:
-    """Difference of two independent shares and its lower end, of their intervals: Newcombe 1998 (Statist. Med. 17,
+    """Difference of two independent shares and its lower end, from their intervals: Newcombe 1998 (Statist. Med. 17,
     873), method 10."""
     first, second = train.share or 0.0, test.share or 0.0
     down, up = first - (train.low or 0.0), (1.0 if test.high is None else test.high) - second
@@ -79,17 +79,16 @@ def _share(outcomes: Outcomes, rows: np.ndarray | None = None) -> ShareInterval:
 
 
 def _comparable(on_test: Outcomes, comparable: np.ndarray | None) -> tuple[ShareInterval, bool]:
-    """The test share on pairs that were chosen like the train pairs, where there are some; and whether that is less
-    than all of them."""
+    """The test share on pairs that were chosen like the train pairs, if there are any; and whether that is fewer than all."""
     every = _share(on_test)
     chosen = every if comparable is None else _share(on_test, np.asarray(comparable, dtype=bool))
     return (chosen, True) if 0 < chosen.n < every.n else (every, False)
 
 
-def _both(train: ShareInterval, test: ShareInterval, alike: bool) -> str:
+def _both(train: ShareInterval, test: ShareInterval, comparable_only: bool) -> str:
     pairs = f"{test.n} test pairs"
-    if alike:
-        pairs = f"the {test.n} test pairs whose references keep the rules, as those of all train pairs do"
+    if comparable_only:
+        pairs = f"the {test.n} test pairs whose references follow the rules, as those of all train pairs do"
     return (
         f"the tuned model writes acceptable outputs for {say.percent(train.share or 0.0)} of {train.n} train pairs and "
         f"{say.percent(test.share or 0.0)} of {pairs}"
@@ -97,7 +96,7 @@ def _both(train: ShareInterval, test: ShareInterval, alike: bool) -> str:
 
 
 def _rise(training: Mapping[str, Any] | None) -> _Rise | None:
-    """None where there are fewer than two validation losses."""
+    """None if there are fewer than two validation losses."""
     losses = [
         (int(entry["step"]), float(entry["validation_loss"]))
         for entry in (training or {}).get("log") or []

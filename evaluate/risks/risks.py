@@ -1,4 +1,4 @@
-"""What can go wrong with a tuned model, measured where it can be; what was not measured says so."""
+"""The risks of a tuned model, measured where possible; a risk that was not measured says so."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core import say
-from ..money.roi_settings import RoiSettings
+from ..money.settings import RoiSettings
 from .entry import risk_entry
 from .memorisation import assess_memorisation, copies_of
 from .overfitting import Outcomes, assess_overfitting
@@ -22,26 +22,26 @@ __all__ = [
 ]
 
 
-# Risks of owning a tuned model, however good it is: its base model goes, its style changes, it must be kept, it is
-# made of few examples.
+# Risks of owning a tuned model, however good it is: its base model is retired, its style changes, it needs upkeep, it
+# rests on few examples.
 
-LIFETIME_DAYS = 365.0  # a base model that goes within a year is trained again within a year
-CHANGES_SHARE = 0.25  # of the yearly saving; more than a quarter of it for changes of style is worth a look
-UPKEEP_SHARE = 0.5  # of the saving per day; what keeps more than half of it back leaves little to gain
+LIFETIME_DAYS = 365.0  # a base model retired within a year means training again within a year
+CHANGES_SHARE = 0.25  # of the yearly saving; spending more than a quarter of it on style changes deserves attention
+UPKEEP_SHARE = 0.5  # of the saving per day; upkeep of more than half of it leaves little to gain
 SLOW_CHANGE_DAYS = 1.0  # a prompt is changed in minutes, a model that trains for more than a day is not
-FEW_DISTINCT = 0.2  # of the pairs: one output in five says the same as others, or more
+FEW_DISTINCT = 0.2  # of the pairs: one output in five, or more, repeats another
 FEW_EXAMPLES = 100  # fewer pairs teach a form at best
-FEW_GROUPS = 20  # with fewer, the intervals rest on what is taken of groups, not on what they show
+FEW_GROUPS = 20  # with fewer, the intervals rest on the prior for groups, not on the data
 DAYS_A_YEAR = 365.25
 Results = Mapping[str, Any]
 Money = Mapping[str, Any] | None
 
 
 def assess_drift(results: Results, roi: RoiSettings | None, *, base_model: str | None, today: date) -> dict[str, Any]:
-    """The risk `drift`: how long the base model will be there; an adapter fits no other.
+    """The risk `drift`: how long the base model will be available; an adapter fits no other.
 
-    Days until the stated retirement, against a year or the payback, whichever is longer. A date is stated and not
-    measured, so it warns and never fires; the money already ends at it.
+    Days until the stated retirement, against a year or the payback, whichever is longer. A date is stated, not
+    measured, so it can warn but not be `over`; the money already ends at it.
     """
     retires = None if roi is None else roi.running.base_model_retires
     named = _fits(base_model, results)
@@ -50,21 +50,26 @@ def assess_drift(results: Results, roi: RoiSettings | None, *, base_model: str |
             "drift", evidence=f"{named}; no retirement date is stated",
             to_check="state base_model_retires in [roi.running]",
         )  # fmt: skip
-    left = (retires - today).days
+    days_to_retirement = (retires - today).days
     money = results.get("money") or {}
     payback = money.get("payback_days")
-    # Money that is saved day by day and yet never paid back: this day comes first.
-    too_soon = left < payback if payback is not None else (money.get("saving_per_day") or 0) > 0
+    # The investment saves money every day and yet never pays back: the retirement comes first.
+    too_soon = days_to_retirement < payback if payback is not None else (money.get("saving_per_day") or 0) > 0
     limit = max(LIFETIME_DAYS, payback or 0.0)
     evidence = (
-        f"{named}; it retires on {retires}, in {say.count(left, 'day')}"
-        if left >= 0
+        f"{named}; it retires on {retires}, in {say.count(days_to_retirement, 'day')}"
+        if days_to_retirement >= 0
         else f"{named}; it retired on {retires}"
     )
     if too_soon:
         evidence += ", before it has paid back" + (f" ({say.days(payback)})" if payback is not None else "")
     return risk_entry(
-        "drift", "warn" if too_soon or left < limit else "ok", float(left), limit, evidence=evidence, unit="days"
+        "drift",
+        "warn" if too_soon or days_to_retirement < limit else "ok",
+        float(days_to_retirement),
+        limit,
+        evidence=evidence,
+        unit="days",
     )
 
 
@@ -80,9 +85,9 @@ def _fits(base_model: str | None, results: Results) -> str:
 
 
 def assess_flexibility(results: Results, roi: RoiSettings | None) -> dict[str, Any]:
-    """The risk `flexibility`: what a change of style costs; a prompt is edited, a tuned model trained again.
+    """The risk `flexibility`: the cost of a style change; a prompt is edited, a tuned model trained again.
 
-    Money a year against a quarter of the yearly saving where its cost is stated, else the days that training and
+    Money a year against a quarter of the yearly saving if its cost is stated, or else the days that training and
     evaluation took in this run against one day.
     """
     money: Money = results.get("money")
@@ -92,7 +97,7 @@ def assess_flexibility(results: Results, roi: RoiSettings | None) -> dict[str, A
     if roi is None or cost is None:
         if not took:
             return risk_entry(
-                "flexibility", evidence="what a change of style costs is not known",
+                "flexibility", evidence="the cost of a style change is unknown",
                 to_check="state retrain_cost and style_changes_per_year in [roi.running], or train in this run, which "
                 "measures the time",
             )  # fmt: skip
@@ -114,7 +119,7 @@ def assess_flexibility(results: Results, roi: RoiSettings | None) -> dict[str, A
 
 
 def _took(results: Results) -> float | None:
-    """Seconds of this run's training and evaluation: what a change of style takes at the least."""
+    """Seconds of this run's training and evaluation: the least that a style change takes."""
     trained = (results.get("training") or {}).get("seconds")
     if trained is None:
         return None
@@ -128,7 +133,7 @@ def assess_upkeep(results: Results, roi: RoiSettings | None) -> dict[str, Any]:
     running = None if money is None else money.get("running_cost_per_day")
     if roi is None or money is None or running is None:
         return risk_entry(
-            "upkeep", evidence="what keeping a tuned model costs is not known",
+            "upkeep", evidence="the cost of keeping a tuned model is unknown",
             to_check="state monitoring and retraining in [roi.running]",
         )  # fmt: skip
     if running == 0 and not _any_upkeep(money):
@@ -154,7 +159,7 @@ def assess_upkeep(results: Results, roi: RoiSettings | None) -> dict[str, Any]:
 
 
 def _any_upkeep(money: Mapping[str, Any]) -> bool:
-    """Whether a person said anything of `[roi.running]`, a 0 included."""
+    """Whether anything is stated in `[roi.running]`, including 0."""
     return any(
         entry["key"].startswith("running.") and entry.get("source") != "default"
         for entry in money.get("assumptions", [])
@@ -197,7 +202,7 @@ def assess_examples(data: Results | None) -> dict[str, Any]:
         "distinct outputs": share is not None and share < FEW_DISTINCT,
         "groups": bool(groups) and groups < FEW_GROUPS,
     }
-    named = [what for what, found in few.items() if found]
+    named = [what for what, is_few in few.items() if is_few]
     evidence += f": few {' and few '.join(named)}" if named else ""
     return risk_entry(
         "examples", "warn" if named else "ok", share, FEW_DISTINCT, evidence=evidence, unit="share", measured=True,
@@ -226,11 +231,11 @@ def assess_risks(
 ) -> list[dict[str, Any]]:
     """One entry per risk (`risk_entry`); status is ok, warn, over or not checked.
 
-    Reads `training`, `data`, `money`, `variants`, `provenance` and `comparison` of the results, as far as they are
-    there. `candidate_outputs`, `references`, `inputs`, `acceptable` (of the candidate's outputs) and `groups` belong to
-    the same test pairs, in one order; None leaves a pair out, and a reference is None where it breaks the rules.
+    Reads `training`, `data`, `money`, `variants`, `provenance` and `comparison` of the results, as far as they exist.
+    `candidate_outputs`, `references`, `inputs`, `acceptable` (of the candidate's outputs) and `groups` belong to the
+    same test pairs, in the same order; None drops a pair, and a reference is None if it breaks the rules.
     `acceptable_on_train` comes with its groups as Outcomes, `forgetting` from `assess_forgetting`.
-    Only `over` holds a verdict back, and only what was measured can be over its limit.
+    Only `over` blocks a verdict, and only what was measured can be over its limit.
     """
     candidate = (results.get("comparison") or {}).get("candidate") or "tuned"
     base_model = ((results.get("variants") or {}).get(candidate) or {}).get("model")

@@ -1,1 +1,1 @@
-"""Outputs against the style schema and beside what people wrote."""
+"""Scores of outputs: against the style schema and compared with the references."""

@@ -1,4 +1,4 @@
-"""What people preferred when they judged two variants' outputs without their names: read, checked and counted."""
+"""Blind judgements of two variants' outputs: read, checked and counted."""
 
 import json
 import re
@@ -20,16 +20,16 @@ __all__ = ["SCHEMA", "JudgedRun", "Judgements", "judgement_results", "read_judge
 SCHEMA = "tuneworth/judgements/1"
 MOST_BYTES = 5_000_000
 CHOICES = ("left", "right", "equal")
-# What no page can show stands in it, and so in a saved file, as the sign for that; line ends are all one.
+# Characters that no page can show, which a saved file therefore replaces by a sign; all line ends count the same.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
 class JudgedRun:
-    """What of a run the judgements are about.
+    """The facts of a run that judgements refer to.
 
     `outputs` is the SHA-256 of its outputs.jsonl, `groups` the group of each tested pair by id (None = alone),
-    `acceptable` whether (baseline, candidate) are, None where one was not scored.
+    `acceptable` whether (baseline, candidate) are, None if one was not scored.
     """
 
     outputs: str
@@ -51,26 +51,26 @@ class Judgements:
 def read_judgements(paths: Iterable[Path], run: JudgedRun) -> list[Judgements]:
     """The judgements of each file, in the order given; a session that is given twice counts once.
 
-    Raises: DataError naming the file, what is wrong, and the first place of it; also where two files are different
-    states of one session.
+    Raises: DataError naming the file, the problem and its first place; also if two files are different states of one
+    session.
     """
     sessions: dict[int, tuple[Path, Judgements]] = {}
     for path in paths:
-        found = _judgements(_content(path), run, where=path)
-        earlier = sessions.get(found.seed)
-        if earlier is not None and earlier[1].choices != found.choices:
+        session = _judgements(_content(path), run, where=path)
+        earlier = sessions.get(session.seed)
+        if earlier is not None and earlier[1].choices != session.choices:
             raise DataError(
-                f"{path}: the same session as {earlier[0]} at another time (seed {found.seed})\n"
-                "One file for each session is expected: give the later one alone."
+                f"{path}: an earlier or later state of the session in {earlier[0]} (seed {session.seed})\n"
+                "Give one file for each session, the later one."
             )
-        sessions.setdefault(found.seed, (path, found))
+        sessions.setdefault(session.seed, (path, session))
     return [judgements for _, judgements in sessions.values()]
 
 
 def _content(path: Path) -> Any:
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise DataError(f"{path}: larger than {MOST_BYTES:,} bytes; a file of judgements is not")
+            raise DataError(f"{path}: larger than {MOST_BYTES:,} bytes; a file of judgements is smaller")
         return json.loads(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
@@ -79,7 +79,7 @@ def _content(path: Path) -> Any:
 
 
 def _judgements(content: Any, run: JudgedRun, *, where: Path) -> Judgements:
-    """The content checked against the run."""
+    """The judgements in the content, checked against the run."""
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA:
         raise DataError(f"{where}: expected the schema {SCHEMA!r}, found {_brief(schema)}")
@@ -87,8 +87,8 @@ def _judgements(content: Any, run: JudgedRun, *, where: Path) -> Judgements:
     outputs = about.get("outputs") if isinstance(about, dict) else None
     if outputs != run.outputs:
         raise DataError(
-            f"{where}: about the outputs of another run ({_short(outputs)}), this one's are {_short(run.outputs)}\n"
-            "Judge on the report of this run, or name the run that was judged."
+            f"{where}: these judgements are about another run (outputs {_short(outputs)}, this run has {_short(run.outputs)})\n"
+            "Use judgements of this run's report, or name the run that was judged."
         )
     rows, seed, judge = content.get("judgements"), content.get("seed"), content.get("judge") or ""
     problems = [] if isinstance(rows, list) else ["judgements: expected a list"]
@@ -99,13 +99,13 @@ def _judgements(content: Any, run: JudgedRun, *, where: Path) -> Judgements:
     shown = {_shown(id_): id_ for id_ in run.groups}
     choices: dict[str, str] = {}
     for number, row in enumerate(rows if isinstance(rows, list) else [], start=1):
-        found = _choice(row, run, shown)
-        if isinstance(found, str):
-            problems.append(f"judgement {number}: {found}")
-        elif found[0] in choices:
-            problems.append(f"judgement {number}: the id {found[0]!r} stands there twice")
+        parsed = _choice(row, run, shown)
+        if isinstance(parsed, str):
+            problems.append(f"judgement {number}: {parsed}")
+        elif parsed[0] in choices:
+            problems.append(f"judgement {number}: the id {parsed[0]!r} is listed twice")
         else:
-            choices[found[0]] = found[1]
+            choices[parsed[0]] = parsed[1]
     if problems:
         more = f"; {len(problems) - 1} more" if len(problems) > 1 else ""
         raise DataError(f"{where}: {problems[0]}{more}")
@@ -135,7 +135,7 @@ def _shown(text: str) -> str:
 
 
 def _brief(value: Any) -> str:
-    """The value as an error shows it: a file can hold anything."""
+    """The value, shortened for an error: a file can hold anything."""
     return f"{value!r}"[:120]
 
 
@@ -146,10 +146,10 @@ def _short(fingerprint: Any) -> str:
 def judgement_results(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any] | None:
     """The key `judgements` of results.json; None without any choice.
 
-    `preferred` is the candidate's share of the choices that preferred one side: over the rows with such a choice, a
-    row with several judges counts with their mean. `p_value` is the exact sign test against one half, over groups the
-    exact sign-flip test. `agreement` is the share of equal choices among pairs of judges on the same row; `checks` says
-    how often people preferred the side that alone is acceptable.
+    `preferred` is the candidate's share of the choices that preferred one side, over the rows with such a choice; a row
+    with several judges counts with their mean. `p_value` is the exact sign test against one half, over groups the
+    exact sign-flip test. `agreement` is the share of equal choices among pairs of judges on the same row; `checks`
+    counts how often people preferred the side that alone is acceptable.
     """
     judged = [one for one in judged if one.choices]
     if not judged:
@@ -175,7 +175,7 @@ def _preference(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any]:
         for id_, choice in one.choices.items():
             if choice != "equal":
                 preferring.setdefault(id_, []).append(float(choice == "candidate"))
-    means = np.array([float(np.mean(found)) for found in preferring.values()])
+    means = np.array([float(np.mean(values)) for values in preferring.values()])
     groups = _groups(preferring, run)
     share = share_interval(means, groups)
     chance = sign_flip(grouped(groups, len(means)).sums(2 * means - 1)) if len(means) else None
@@ -194,20 +194,20 @@ def _preference(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any]:
 
 
 def _agreement(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any] | None:
-    """Pairs of judges who judged the same row: how many such rows, and the share of same choices, row by row."""
+    """Rows with at least two judges: their number, and the share of equal choices among pairs of judges."""
     same: dict[str, list[float]] = {}
     for first, second in combinations(judged, 2):
         for id_ in first.choices.keys() & second.choices.keys():
             same.setdefault(id_, []).append(float(first.choices[id_] == second.choices[id_]))
     if not same:
         return None
-    ids = sorted(same)  # a set of ids has no order of its own
+    ids = sorted(same)  # a set of ids has no order
     share = share_interval(np.array([float(np.mean(same[id_])) for id_ in ids]), _groups(ids, run))
     return {"rows": len(ids), "share": share.share, "low": share.low, "high": share.high}
 
 
 def _checks(judged: Sequence[Judgements], run: JudgedRun, *, side: str, alone: tuple[bool, bool]) -> dict[str, int]:
-    """Choices on rows where the checks accept this side alone: how many, and how many preferred it, the other, neither."""
+    """Choices on rows where only this side is acceptable: the total, and how many preferred it, the other, neither."""
     counts = Counter(
         choice for one in judged for id_, choice in one.choices.items() if run.acceptable.get(id_) == alone
     )
@@ -216,6 +216,6 @@ def _checks(judged: Sequence[Judgements], run: JudgedRun, *, side: str, alone: t
 
 
 def _groups(ids: Iterable[str], run: JudgedRun) -> list[Any] | None:
-    """The groups of the rows; None where no row has one."""
-    found = [run.groups.get(id_) for id_ in ids]
-    return None if all(group is None for group in found) else found
+    """The groups of the rows; None if no row has one."""
+    groups = [run.groups.get(id_) for id_ in ids]
+    return None if all(group is None for group in groups) else groups

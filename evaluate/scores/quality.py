@@ -10,22 +10,22 @@ from ...style import Check, StyleSchema
 from ..statistics.intervals import share_interval
 from ..statistics.paired import Comparison, compare, holm
 from .score import SHARES, Scores, by_item, item_means, repeats_of
-from .similarity import lengths_of, likeness_difference, likeness_of
+from .similarity import lengths_of, similarity_difference, similarity_of
 from .two_sample import two_sample
 
 __all__ = ["SHARES", "compare_variants", "groups_of", "quality_of", "scored_rows", "share_of", "speed_of", "tokens_of"]
 
-Likeness = Mapping[str, np.ndarray]  # each score's item means
+Similarity = Mapping[str, np.ndarray]  # each score's item means
 
 
 def scored_rows(scores: Mapping[str, Scores]) -> np.ndarray:
-    """Where every variant could be scored: only these items are compared, so that all see the same ones."""
+    """Where every variant could be scored: only these items are compared, so that all variants have the same items."""
     masks = [s.items["acceptable"].is_not_null().to_numpy() for s in scores.values()]
     return np.logical_and.reduce(masks) if masks else np.zeros(0, dtype=bool)
 
 
 def groups_of(pairs: pl.DataFrame) -> np.ndarray | None:
-    """The group of each pair; None where there are none."""
+    """The group of each pair; None if there are none."""
     return pairs["group"].to_numpy() if pairs["group"].is_not_null().any() else None
 
 
@@ -36,14 +36,14 @@ def quality_of(
     style: StyleSchema,
     *,
     references: pl.Series | None = None,
-    likeness: Likeness | None = None,
+    similarity: Similarity | None = None,
     seed: int,
 ) -> dict[str, Any]:
     """One variant's part of `quality` in results.json.
 
-    `rows` marks the items that count. `references` has each item's good reference output, null where there is none;
-    `likeness` each item's mean likeness to it.
-    Shares and intervals are of item means; counts of outputs (`no_output`, a check's `fail` and `n`) are of outputs.
+    `rows` marks the items that count. `references` has each item's good reference output, null if it has none;
+    `similarity` each item's mean similarity to it.
+    Shares and intervals are over item means; counts (`no_output`, a check's `fail` and `n`) are over outputs.
     """
     table = scores.table.filter(pl.Series(np.repeat(rows, scores.samples)))
     kept = None if groups is None else groups[rows]
@@ -58,20 +58,20 @@ def quality_of(
         **{name: share_of(scores.items[name].to_numpy()[rows], kept, seed=seed) for name in SHARES},
         **repeats_of(outcomes, kept),
         "checks": {check.id: _check(scores, rows, kept, check, seed=seed) for check in style.checks},
-        "similarity": None if likeness is None else likeness_of(likeness, rows, groups),
-        **_beside_references(scores, table, rows, kept, references, seed=seed),
+        "similarity": None if similarity is None else similarity_of(similarity, rows, groups),
+        **_against_references(scores, table, rows, kept, references, seed=seed),
     }
 
 
 def share_of(values: np.ndarray, groups: np.ndarray | None, *, seed: int) -> dict[str, float | None]:
-    """`share, low, high` of the values that are no NaN."""
-    known = ~np.isnan(values)  # an item that fails in form may have facts that nobody could check
+    """`share, low, high` of the values that are not NaN."""
+    known = ~np.isnan(values)  # an item that fails in form may have facts that could not be checked
     interval = share_interval(values[known], None if groups is None else groups[known], seed=seed)
     return {"share": interval.share, "low": interval.low, "high": interval.high}
 
 
 def _failing(status: pl.Series) -> pl.Series:
-    """Whether the check failed; null where it does not apply or could not tell."""
+    """Whether the check failed; null if it does not apply or could not be scored."""
     return status.replace_strict({"fail": True, "pass": False}, default=None, return_dtype=pl.Boolean)
 
 
@@ -92,11 +92,11 @@ def _check(scores: Scores, rows: np.ndarray, groups: np.ndarray | None, check: C
     }
 
 
-def _beside_references(
+def _against_references(
     scores: Scores, table: pl.DataFrame, rows: np.ndarray, groups: np.ndarray | None, references: pl.Series | None, *,
     seed: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """`length` and `two_sample`: the outputs beside what people wrote for the same inputs; both null where nobody did.
+    """`length` and `two_sample`: the outputs compared with human references for the same inputs; null without references.
 
     The two-sample test takes the first sample of each item.
     """
@@ -117,18 +117,18 @@ def compare_variants(
     *,
     baseline: str,
     candidate: str,
-    likeness: Mapping[str, Likeness] | None = None,
+    similarity: Mapping[str, Similarity] | None = None,
     seed: int,
 ) -> dict[str, Any]:
     """`comparison` in results.json: the paired difference in acceptable outputs, and each check's p.
 
     Each check is compared on the items to which it applies in both variants. Holm's correction is over the `must`
-    checks, which decide what is acceptable; `should` checks are information, with their own p as it is.
+    checks, which decide what is acceptable; `should` checks are information, with unadjusted p values.
     """
     kept = None if groups is None else groups[rows]
     pair = (scores[baseline], scores[candidate])
     outcome = [part.items["acceptable"].to_numpy()[rows] for part in pair]
-    checks = {c.id: found for c in style.checks if (found := _compared(pair, rows, kept, c.id, seed=seed))}
+    checks = {c.id: comparison for c in style.checks if (comparison := _compared(pair, rows, kept, c.id, seed=seed))}
     level = {check.id: check.level for check in style.checks}
     family = [check for check in checks if level[check] == "must"]
     adjusted = dict(zip(family, holm([1.0 if (p := checks[c].p_value) is None else p for c in family]), strict=True))
@@ -137,34 +137,42 @@ def compare_variants(
         "candidate": candidate,
         **compare(outcome[0], outcome[1], kept, seed=seed).to_json(),
         "checks": {
-            check: {**_difference(found), "p_holm": adjusted.get(check), "level": level[check]}
-            for check, found in checks.items()
+            check: {**_difference(comparison), "p_holm": adjusted.get(check), "level": level[check]}
+            for check, comparison in checks.items()
         },
         "similarity": None
-        if likeness is None
-        else likeness_difference(likeness[baseline], likeness[candidate], rows, groups),
+        if similarity is None
+        else similarity_difference(similarity[baseline], similarity[candidate], rows, groups),
     }
 
 
-def _difference(found: Comparison) -> dict[str, Any]:
-    return {"value": found.difference, "low": found.low, "high": found.high, "n": found.n, "p_value": found.p_value}
+def _difference(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "value": comparison.difference,
+        "low": comparison.low,
+        "high": comparison.high,
+        "n": comparison.n,
+        "p_value": comparison.p_value,
+    }
 
 
 def _compared(
     pair: tuple[Scores, Scores], rows: np.ndarray, groups: np.ndarray | None, check: str, *, seed: int
 ) -> Comparison | None:
-    """How often both kept the check, on the items to which it applies in both; None where there is none."""
-    held = [1 - item_means(_failing(scores.status[check]), scores.samples)[rows] for scores in pair]
-    applies = ~np.isnan(held[0]) & ~np.isnan(held[1])
+    """How often both variants passed the check, on the items to which it applies in both; None if there are none."""
+    has_reference = [1 - item_means(_failing(scores.status[check]), scores.samples)[rows] for scores in pair]
+    applies = ~np.isnan(has_reference[0]) & ~np.isnan(has_reference[1])
     if not applies.any():
         return None
-    return compare(held[0][applies], held[1][applies], None if groups is None else groups[applies], seed=seed)
+    return compare(
+        has_reference[0][applies], has_reference[1][applies], None if groups is None else groups[applies], seed=seed
+    )
 
 
 def tokens_of(table: pl.DataFrame, rows: np.ndarray, fixed: int | None) -> dict[str, float | None]:
-    """Mean tokens per request: the fixed part of the prompt, the rest of it, the answer; null where unknown.
+    """Mean tokens per request: the fixed part of the prompt, the rest of it, the answer; null if unknown.
 
-    `rows` marks the outputs that count. `output` holds the tokens of the reasoning, which stand beside it too.
+    `rows` marks the outputs that count. `output` includes the tokens of the reasoning, which are also listed separately.
     """
     names = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
     prompt, cached, output, reasoning = table.filter(pl.Series(rows)).select(names).mean().row(0)
@@ -173,7 +181,7 @@ def tokens_of(table: pl.DataFrame, rows: np.ndarray, fixed: int | None) -> dict[
 
 
 def speed_of(table: pl.DataFrame, rows: np.ndarray) -> dict[str, float | None]:
-    """Seconds per output at the middle and at the slow end, and outputs per second; null where not measured."""
+    """Median and slow-end seconds per output, and outputs per second; null if not measured."""
     seconds = table.filter(pl.Series(rows))["seconds"].drop_nulls()
     if not len(seconds):
         return {"p50": None, "p95": None, "per_second": None}

@@ -1,4 +1,4 @@
-"""Outputs against the style schema: acceptable, consistent, faithful, and each violation with its place."""
+"""Scores by the style schema: acceptable, consistent, faithful, and each violation with its place."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from ...style import StyleSchema, check_outputs, refused
-from ..outputs.table import CUT, HELD_BACK, finish_word
+from ..outputs.table import CUT, WITHHELD, finish_word
 from ..statistics.intervals import share_interval
 
 __all__ = [
@@ -26,9 +26,9 @@ __all__ = [
 
 
 def samples_of(ids: pl.Series) -> int:
-    """How many outputs each item has; an item's rows stand together, and 1 where there is no item.
+    """The number of outputs per item; the rows of an item must be adjacent. 1 if there are no items.
 
-    Raises: ValueError where the items have different numbers of outputs, or one item's rows are apart.
+    Raises: ValueError if items have different numbers of outputs, or the rows of one item are not adjacent.
     """
     if not len(ids):
         return 1
@@ -44,7 +44,7 @@ def by_item(values: pl.Series, samples: int) -> np.ndarray:
 
 
 def item_means(values: pl.Series, samples: int) -> np.ndarray:
-    """`(items,)`: each item's mean over the samples that have a value, NaN where none has."""
+    """`(items,)`: each item's mean over the samples that have a value, NaN if none has."""
     table = by_item(values, samples)
     known = ~np.isnan(table)
     counts = known.sum(axis=1)
@@ -53,33 +53,33 @@ def item_means(values: pl.Series, samples: int) -> np.ndarray:
 
 
 def pass_all(successes: np.ndarray, samples: int) -> dict[str, float]:
-    """pass^k for k = 1 to `samples`: the chance that k outputs of one request are all acceptable.
+    """pass^k for k = 1 to `samples`: the probability that k outputs of one request are all acceptable.
 
     Each item gives C(c, k) / C(n, k), the share of all choices of k of its n outputs in which every one is among the
-    c acceptable ones, which is unbiased; the mean over items stands (Yao et al. 2024, arXiv 2406.12045). Empty without
-    items. Keys are texts, as in JSON.
+    c acceptable ones, which is unbiased; the result is the mean over items (Yao et al. 2024, arXiv 2406.12045). Empty
+    without items. Keys are texts, as in JSON.
 
     >>> pass_all(np.array([2, 1]), 2)
     {'1': 0.75, '2': 0.5}
     """
     if not len(successes):
         return {}
-    found = {}
+    by_k = {}
     for k in range(1, samples + 1):
         of_count = np.array([comb(c, k) / comb(samples, k) for c in range(samples + 1)])
-        found[str(k)] = float(of_count[successes].mean())
-    return found
+        by_k[str(k)] = float(of_count[successes].mean())
+    return by_k
 
 
 def repeats_of(outcomes: np.ndarray, groups: np.ndarray | None) -> dict[str, Any]:
     """`samples`, `pass_all` and `unstable` of a table of outcomes `(items, samples)` of 0 and 1.
 
-    An item is unstable where some of its outputs are acceptable and some are not; of one output each that is unknown.
+    An item is unstable if only some of its outputs are acceptable; with one output each this is unknown.
     """
     samples = outcomes.shape[1]
     successes = outcomes.sum(axis=1).astype(int)
-    found = share_interval((successes > 0) & (successes < samples), groups)
-    unstable = (found.share, found.low, found.high) if samples > 1 else (None, None, None)
+    interval = share_interval((successes > 0) & (successes < samples), groups)
+    unstable = (interval.share, interval.low, interval.high) if samples > 1 else (None, None, None)
     return {
         "samples": samples,
         "pass_all": pass_all(successes, samples),
@@ -113,9 +113,9 @@ class Scores:
     def items(self) -> pl.DataFrame:
         """One row per pair, in order: `id` and the three shares as means over its samples.
 
-        Null where one of them could not be scored: such a pair leaves every variant.
+        Null where one of them could not be scored: such a pair is dropped for every variant.
         """
-        # NumPy's mean passes NaN on, so one unscored sample makes the item null.
+        # NumPy's mean propagates NaN, so one unscored sample makes the item null.
         means = {
             name: pl.Series(by_item(self.table[name], self.samples).mean(axis=1)).fill_nan(None) for name in SHARES
         }
@@ -131,16 +131,16 @@ def score_outputs(
 ) -> Scores:
     """Scores of one variant's outputs (columns of OUTPUT_SCHEMA): one or more for each pair, in the order of the pairs.
 
-    An output that is missing, empty, a refusal or cut at the token limit fails all three shares, whatever the
-    checks say of it. One that has an `error` never came: it is unscored. `count_tokens` is for lengths in tokens,
-    which are unscored without it.
+    An output that is missing, empty, a refusal or cut at the token limit fails all three shares, whatever its checks
+    say. One that has an `error` never arrived: it is unscored. `count_tokens` is for lengths in tokens, which are
+    unscored without it.
     """
     samples = samples_of(outputs["id"])
     if pairs["id"].to_list() != outputs["id"].gather_every(samples).to_list():
         raise ValueError("pairs and outputs must have the same ids in the same order")
     texts = outputs["output"].fill_null("")
-    asked = pairs if samples == 1 else pairs[[row for row in range(len(pairs)) for _ in range(samples)]]
-    results = check_outputs(asked.with_columns(output=texts), style, count_tokens=count_tokens)
+    repeated = pairs if samples == 1 else pairs[[row for row in range(len(pairs)) for _ in range(samples)]]
+    results = check_outputs(repeated.with_columns(output=texts), style, count_tokens=count_tokens)
     failures, lost = _failures(outputs, texts), outputs["error"].is_not_null()
     shares = results.shares().select(
         pl.when(pl.lit(lost))
@@ -164,7 +164,7 @@ def _failures(outputs: pl.DataFrame, texts: pl.Series) -> pl.Series:
         why=pl.when(pl.col("output").is_null()).then(pl.lit("no output"))
         .when(pl.col("text").str.strip_chars() == "").then(pl.lit("empty output"))
         .when(pl.col("ends") == CUT).then(pl.lit("cut at the token limit"))
-        .when(pl.col("refused") | (pl.col("ends") == HELD_BACK)).then(pl.lit("refused"))
+        .when(pl.col("refused") | (pl.col("ends") == WITHHELD)).then(pl.lit("refused"))
     )["why"]  # fmt: skip
 
 
@@ -175,14 +175,16 @@ _EXPECTED = {
 
 
 def _listed(violations: pl.DataFrame, failures: pl.Series, texts: pl.Series, lost: pl.Series) -> pl.DataFrame:
-    """A column `violations`: per row a list, the failure of the whole output first; none of an output that never came."""
+    """A column `violations`: per row a list, the failure of the whole output first; none if the output never arrived."""
     rows = pl.DataFrame({"index": range(len(texts))}, schema={"index": pl.UInt32})
     whole = rows.with_columns(check=failures, expected=failures.replace(_EXPECTED)).filter(
         failures.is_not_null() & ~lost
     )
-    # An empty output breaks every rule: once is enough said.
-    said = rows.filter(texts.str.strip_chars() != "")
-    listed = pl.concat([whole, violations.join(said, on="index", how="semi", maintain_order="left")], how="diagonal")
+    # An empty output breaks every rule; one violation is enough.
+    non_blank = rows.filter(texts.str.strip_chars() != "")
+    listed = pl.concat(
+        [whole, violations.join(non_blank, on="index", how="semi", maintain_order="left")], how="diagonal"
+    )
     lists = listed.group_by("index", maintain_order=True).agg(violations=pl.struct(*VIOLATION.to_schema()))
     joined = rows.join(lists, on="index", how="left", maintain_order="left")
     return joined.select(pl.col("violations").fill_null(pl.lit([], dtype=pl.List(VIOLATION))))

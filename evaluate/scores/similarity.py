@@ -1,4 +1,4 @@
-"""How alike an output and the reference of its pair are, character by character, and how long both are."""
+"""Character-level similarity of an output and its reference, and the lengths of both."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -10,34 +10,34 @@ import polars as pl
 from ..statistics.intervals import mean_interval
 from .score import item_means
 
-__all__ = ["chrf", "item_likeness", "lengths_of", "likeness_difference", "likeness_of", "likenesses", "ratio"]
+__all__ = ["chrf", "item_similarity", "lengths_of", "ratio", "similarities", "similarity_difference", "similarity_of"]
 
-ORDERS, BETA = 6, 2  # character n-grams of 1 to 6, recall counted twice as much: chrF2, what the field reports
+ORDERS, BETA = 6, 2  # character n-grams of 1 to 6, recall weighted twice: chrF2, the usual metric
 MOST_CHARACTERS = 20_000  # of a text; the time of `ratio` grows with the product of both lengths
-_AT_ONCE = 1 << 20  # characters whose n-grams are counted at once: some 100 MB
+_AT_ONCE = 1 << 20  # characters whose n-grams are counted at once: about 100 MB
 
-LIKENESS = ("chrf", "ratio")
+SIMILARITY = ("chrf", "ratio")
 
 
-def likenesses(outputs: Sequence[str | None], references: Sequence[str | None]) -> dict[str, np.ndarray]:
-    """chrF and ratio of each output with the reference beside it, `(n,)` each; NaN where either is None.
+def similarities(outputs: Sequence[str | None], references: Sequence[str | None]) -> dict[str, np.ndarray]:
+    """chrF and ratio of each output and its reference, `(n,)` each; NaN where either is None.
 
     Texts count up to their first 20,000 characters.
     """
     rows = [i for i, texts in enumerate(zip(outputs, references, strict=True)) if None not in texts]
     pairs = [((outputs[i] or "")[:MOST_CHARACTERS], (references[i] or "")[:MOST_CHARACTERS]) for i in rows]
     written, wanted = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    found = {}
-    for name, score in zip(LIKENESS, (chrf, ratio), strict=True):
-        found[name] = np.full(len(outputs), np.nan)
-        found[name][rows] = score(written, wanted)
-    return found
+    scores = {}
+    for name, score in zip(SIMILARITY, (chrf, ratio), strict=True):
+        scores[name] = np.full(len(outputs), np.nan)
+        scores[name][rows] = score(written, wanted)
+    return scores
 
 
 def ratio(outputs: Sequence[str], references: Sequence[str]) -> np.ndarray:
     """rapidfuzz's `fuzz.ratio` of each pair as 0 to 1: twice the longest common subsequence over both lengths.
 
-    Of rapidfuzz's scores this one is symmetric and takes the text as it stands: no words sorted, nothing left out.
+    Of rapidfuzz's scores this one is symmetric and takes the text as it is: no sorted words, no omissions.
     """
     from rapidfuzz.distance import Indel
     from rapidfuzz.process import cpdist
@@ -46,10 +46,10 @@ def ratio(outputs: Sequence[str], references: Sequence[str]) -> np.ndarray:
 
 
 def chrf(outputs: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """chrF2 of each output against the reference beside it, 0 to 1 (Popović 2015, W15-3049, equation 1).
+    """chrF2 of each output against its reference, 0 to 1 (Popović 2015, W15-3049, equation 1).
 
     As sacrebleu's sentence score: white space removed, case kept, precision and recall averaged over the orders for
-    which both texts are long enough; 0 where there are none.
+    which both texts are long enough; 0 if there are none.
     """
     texts = [["".join(text.split()) for text in side] for side in (outputs, references)]
     sizes = np.cumsum([len(a) + len(b) for a, b in zip(*texts, strict=True)]) // _AT_ONCE
@@ -70,22 +70,24 @@ def _chrf(outputs: Sequence[str], references: Sequence[str]) -> np.ndarray:
 
 
 def _common(outputs: Sequence[str], references: Sequence[str], lengths: np.ndarray) -> np.ndarray:
-    """`(pair, order)`: how many n-grams each output shares with its reference, repeated ones as often as both have.
+    """`(pair, order)`: how many n-grams each output shares with its reference, repeats counted as often as both have them.
 
-    Every place in the texts gets one whole number of its pair, its n-gram and its side; sorted, equal n-grams of a
-    pair stand together. The n-gram is a hash of 43 bits, and 20,000 of one pair meet by chance once in 40,000 pairs.
+    Every place in the texts becomes one integer of its pair, its n-gram and its side; sorting puts equal n-grams of a
+    pair next to each other. The n-gram is a hash of 43 bits; 20,000 of one pair collide once in 40,000 pairs.
     """
     pairs = len(outputs)
-    text = "".join((*outputs, *references)) + "\0" * ORDERS  # something to read past the last text's end
+    text = "".join((*outputs, *references)) + "\0" * ORDERS  # padding to read behind the last text
     characters = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
     place = np.repeat(np.arange(2 * pairs), lengths)
-    left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(place))  # characters from here to the text's end
+    remaining = np.repeat(np.cumsum(lengths), lengths) - np.arange(
+        len(place)
+    )  # characters from this place to the end of its text
     head = (place % pairs).astype(np.uint64) << np.uint64(44) | (place >= pairs).astype(np.uint64)
     rolling, common = np.zeros(len(place), np.uint64), np.zeros((pairs, ORDERS))
     for order in range(ORDERS):
         rolling *= np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads well
         rolling += characters[order : order + len(place)]
-        whole = left > order
+        whole = remaining > order
         hashed = rolling[whole] * np.uint64(0xD6E8FEB86659FD93) >> np.uint64(21)  # another odd number, its top bits
         keys = np.sort(head[whole] | hashed << np.uint64(1))
         grams = keys >> np.uint64(1)
@@ -97,7 +99,7 @@ def _common(outputs: Sequence[str], references: Sequence[str], lengths: np.ndarr
     return common
 
 
-def likeness_of(
+def similarity_of(
     scores: Mapping[str, np.ndarray], rows: np.ndarray, groups: np.ndarray | None
 ) -> dict[str, dict[str, Any]]:
     """`similarity` of a variant in results.json from its item means: `mean, low, high, n` of each score."""
@@ -105,19 +107,19 @@ def likeness_of(
     return {name: _within(mean_interval(values[rows], kept)) for name, values in scores.items()}
 
 
-def likeness_difference(
+def similarity_difference(
     baseline: Mapping[str, np.ndarray], candidate: Mapping[str, np.ndarray], rows: np.ndarray, groups: np.ndarray | None
 ) -> dict[str, dict[str, Any]]:
     """The paired difference of each score, candidate minus baseline, on the items that both have."""
     kept = None if groups is None else groups[rows]
-    found = {name: mean_interval((candidate[name] - baseline[name])[rows], kept) for name in baseline}
-    return {name: {"value": part.pop("mean"), **part} for name, part in found.items()}
+    intervals = {name: mean_interval((candidate[name] - baseline[name])[rows], kept) for name in baseline}
+    return {name: {"value": part.pop("mean"), **part} for name, part in intervals.items()}
 
 
-def _within(found: dict[str, Any]) -> dict[str, Any]:
-    """The ends held to 0 and 1, where a score lies."""
-    low, high = found["low"], found["high"]
-    return found if low is None else {**found, "low": max(low, 0.0), "high": min(high, 1.0)}
+def _within(interval: dict[str, Any]) -> dict[str, Any]:
+    """The ends clipped to 0 and 1, the range of a score."""
+    low, high = interval["low"], interval["high"]
+    return interval if low is None else {**interval, "low": max(low, 0.0), "high": min(high, 1.0)}
 
 
 def lengths_of(texts: pl.Series) -> dict[str, dict[str, float | None]]:
@@ -125,18 +127,18 @@ def lengths_of(texts: pl.Series) -> dict[str, dict[str, float | None]]:
     written = texts.filter(texts.str.strip_chars() != "")
     counted = {"words": written.str.count_matches(r"\S+"), "characters": written.str.len_chars()}
     return {
-        unit: {"mean": found.mean(), "median": found.median(), "p95": found.quantile(0.95, "linear")}  # type: ignore[dict-item]
-        for unit, found in counted.items()
+        unit: {"mean": counts.mean(), "median": counts.median(), "p95": counts.quantile(0.95, "linear")}  # type: ignore[dict-item]
+        for unit, counts in counted.items()
     }
 
 
-def item_likeness(table: pl.DataFrame, references: pl.Series, samples: int) -> dict[str, np.ndarray]:
-    """Each item's mean likeness over its samples to its own reference; NaN where `references` has a null for it.
+def item_similarity(table: pl.DataFrame, references: pl.Series, samples: int) -> dict[str, np.ndarray]:
+    """Each item's mean similarity over its samples to its own reference; NaN where `references` is null.
 
-    A blank output is like nothing: 0. One that never came (an `error`) is unknown. Where inputs come with several
-    good outputs, each pair is held against its own one alone.
+    A blank output is similar to nothing: 0. One that never arrived (an `error`) is unknown. If inputs have several good
+    outputs, each pair is compared only with its own.
     """
     outputs = table.select(pl.when(pl.col("error").is_null()).then(pl.col("output").fill_null("")))["output"]
     wanted = [text for text in references for _ in range(samples)]
-    found = likenesses(outputs.to_list(), wanted)
-    return {name: item_means(pl.Series(values, nan_to_null=True), samples) for name, values in found.items()}
+    scores = similarities(outputs.to_list(), wanted)
+    return {name: item_means(pl.Series(values, nan_to_null=True), samples) for name, values in scores.items()}

@@ -1,10 +1,10 @@
-"""Whether a variant's outputs can be told from what people wrote for the same inputs: information, never a verdict.
+"""Whether a variant's outputs can be distinguished from human references: information, never a verdict.
 
-A classifier two-sample test (Lopez-Paz and Oquab 2017, arXiv 1610.06545) on character n-grams. Three things differ from
-the paper. It is paired: shown an output and the reference for one input, which is which? The classifier is the ridge
-one: its scores are linear in the labels, so it is fitted anew for every permutation; with folds that share training
-items, permuting held-out labels alone gives p values that are too small. And the lengths of both texts stand beside the
-n-grams in the regression, so that what a length explains does not count as style.
+A classifier two-sample test (Lopez-Paz and Oquab 2017, arXiv 1610.06545) on character n-grams. It differs from the paper
+in three ways. It is paired: given an output and the reference for one input, which is which? The classifier is ridge
+regression: its scores are linear in the labels, so it is refitted for every permutation; with folds that share training
+items, permuting only the held-out labels gives p values that are too small. And the lengths of both texts are regressors
+along with the n-grams, so that effects of length do not count as style.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ from ..statistics.intervals import group_codes, wilson
 __all__ = ["two_sample"]
 
 FEWEST_ITEMS = 100
-MOST_ITEMS = 500  # a seeded sample beyond; so many tell an accuracy of 0.56 from 0.5
+MOST_ITEMS = 500  # a seeded sample above that; this many distinguish an accuracy of 0.56 from 0.5
 MOST_CHARACTERS = 1_000  # of a text: style shows early, and the time grows with every character
 FOLDS, PERMUTATIONS = 5, 200
 LENGTH_TENTHS = 10
-RIDGE = 1.0  # times the mean square of what is left of an item: power hardly changed from 0.1 to 1
-NGRAMS = (1, 3)  # characters; up to 4 took a third longer and told no more
-TELLING = 8  # n-grams named for each side; a line end stands for the beginning or the end of a text, too
+RIDGE = 1.0  # times the mean square of an item's residual: power hardly changed from 0.1 to 1
+NGRAMS = (1, 3)  # characters; up to 4 took a third longer and were no better
+TELLING = 8  # n-grams named for each side; a line end also marks the beginning or the end of a text
 _KEYS = (
     "accuracy", "low", "high", "p_value", "length_accuracy", "accuracy_with_length", "telling", "telling_references"
 )  # fmt: skip
@@ -34,14 +34,14 @@ _KEYS = (
 def two_sample(
     outputs: pl.Series, references: pl.Series, groups: Sequence[Any] | np.ndarray | None = None, *, seed: int = 0
 ) -> dict[str, Any]:
-    """`two_sample` of a variant in results.json; `outputs` and `references` are item by item, null where there is none.
+    """`two_sample` of a variant in results.json; `outputs` and `references` are by item, null if missing.
 
-    accuracy: in which share of items the classifier, taught on others, picks the output; 0.5 where nobody can tell, and
-    for equal texts. `low, high`: Wilson's interval on as many items as the spread of the permutations speaks for.
-    p_value: of 200 permutations that swap output and reference, whole groups where there are groups. length_accuracy:
-    the same from the lengths alone. accuracy_with_length: from n-grams with no regard to lengths. telling,
-    telling_references: the character n-grams that speak most for an output and for a reference. All null but `n` and
-    `reason` with fewer than 100 items that have both, or than five groups.
+    accuracy: the share of items in which the classifier, trained on others, picks the output; 0.5 if the texts cannot
+    be distinguished, and for equal texts. `low, high`: Wilson's interval for as many items as the spread of the
+    permutations implies. p_value: from 200 permutations that swap output and reference, for whole groups if there are
+    groups. length_accuracy: the same from the lengths only. accuracy_with_length: from n-grams regardless of lengths.
+    telling, telling_references: the character n-grams that indicate an output or a reference most strongly. All null but
+    `n` and `reason` with fewer than 100 items that have both, or fewer than five groups.
     """
     frame = pl.DataFrame({"output": outputs, "reference": references}).with_row_index("place")
     frame = frame.drop_nulls().filter(pl.col("output").str.strip_chars() != "")
@@ -54,19 +54,19 @@ def two_sample(
         frame = frame[np.sort(rng.choice(len(frame), MOST_ITEMS, replace=False))]
     blocks = np.unique(codes[frame["place"].to_numpy()], return_inverse=True)[1]
     texts = [[text[:MOST_CHARACTERS] for text in frame[name]] for name in ("output", "reference")]
-    return {**_told_apart(texts[0], texts[1], blocks, rng), "n": len(frame), "reason": None}
+    return {**_distinguish(texts[0], texts[1], blocks, rng), "n": len(frame), "reason": None}
 
 
 def _too_few(items: int, groups: int) -> str | None:
     if items < FEWEST_ITEMS:
-        return f"{say.count(items, 'output')} with a good reference beside them; {FEWEST_ITEMS} are needed"
-    return f"{groups} groups; {FOLDS} are needed" if groups < FOLDS else None
+        return f"{say.count(items, 'output')} with a good reference; at least {FEWEST_ITEMS} are needed"
+    return f"{groups} groups; at least {FOLDS} are needed" if groups < FOLDS else None
 
 
-def _told_apart(
+def _distinguish(
     outputs: Sequence[str], references: Sequence[str], blocks: np.ndarray, rng: np.random.Generator
 ) -> dict[str, Any]:  # fmt: skip
-    """The test itself; `blocks` says which items stay on one side of a fold and are swapped together."""
+    """The test itself; the items of a block are in the same fold and are swapped together."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(analyzer="char", ngram_range=NGRAMS, lowercase=False, sublinear_tf=True, min_df=2)
@@ -77,15 +77,15 @@ def _told_apart(
     swaps = rng.choice([-1.0, 1.0], (blocks.max() + 1, PERMUTATIONS))[blocks]
     sides = np.hstack([np.ones((len(blocks), 1)), swaps])
     folds = _folds(blocks, rng)
-    correct, by_length = _held_out(kernel, length, sides, folds)
-    with_length, _ = _held_out(kernel, np.zeros((len(blocks), 1)), sides[:, :1], folds)
+    correct, by_length = _predictions(kernel, length, sides, folds)
+    with_length, _ = _predictions(kernel, np.zeros((len(blocks), 1)), sides[:, :1], folds)
     accuracies = correct.mean(axis=0)
     spread = float(accuracies[1:].var())
-    worth = 0.25 / spread if spread > 0 else float(len(blocks))
-    interval = wilson(accuracies[0] * worth, worth)
-    # What an n-gram adds to the mean score of an output above that of its reference.
-    told = _fit(kernel, length, sides[:, :1])[:, 0]
-    speaks = (differences.T @ told) * (gap := np.asarray(differences.mean(axis=0)).ravel())
+    effective = 0.25 / spread if spread > 0 else float(len(blocks))
+    interval = wilson(accuracies[0] * effective, effective)
+    # The contribution of an n-gram to the mean score of an output minus that of its reference.
+    weights = _fit(kernel, length, sides[:, :1])[:, 0]
+    speaks = (differences.T @ weights) * (gap := np.asarray(differences.mean(axis=0)).ravel())
     grams, order = vectorizer.get_feature_names_out(), np.argsort(-speaks)
     return {
         "accuracy": float(accuracies[0]),
@@ -100,8 +100,8 @@ def _told_apart(
 
 
 def _length_basis(outputs: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """`(items, b)`: the output's length minus the reference's, as seen by functions of the length that are straight
-    between its tenths."""
+    """`(items, b)`: the output's length minus the reference's, in a basis of functions of the length that are linear
+    between its deciles."""
     lengths = np.array([len(text) for text in (*outputs, *references)], dtype=float)
     knots = np.unique(np.quantile(lengths, np.linspace(0, 1, LENGTH_TENTHS + 1)))
     hats = np.stack([np.interp(lengths, knots, unit) for unit in np.eye(len(knots))], axis=1)
@@ -119,18 +119,18 @@ def _folds(blocks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return fold_of[blocks]
 
 
-def _held_out(
+def _predictions(
     kernel: np.ndarray, length: np.ndarray, sides: np.ndarray, folds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`(items, columns)` twice: 1 where the two texts of an item in a fold are taken for what they are by what the other
-    folds taught, 0.5 for a tie; by their n-grams beyond their lengths, and by their lengths alone."""
+    """`(items, columns)` twice: 1 where the two texts of an item are identified by what the other folds taught, 0.5 for a
+    tie; by their n-grams beyond their lengths, and by their lengths only."""
     scores, by_length = np.zeros_like(sides), np.zeros_like(sides)
     for fold in range(FOLDS):
-        held, taught = folds == fold, folds != fold
+        tested, taught = folds == fold, folds != fold
         fitted = _fit(kernel[np.ix_(taught, taught)], length[taught], sides[taught])
-        explain = length[held] @ np.linalg.pinv(length[taught])
-        scores[held] = (kernel[np.ix_(held, taught)] - explain @ kernel[np.ix_(taught, taught)]) @ fitted
-        by_length[held] = explain @ sides[taught]
+        explain = length[tested] @ np.linalg.pinv(length[taught])
+        scores[tested] = (kernel[np.ix_(tested, taught)] - explain @ kernel[np.ix_(taught, taught)]) @ fitted
+        by_length[tested] = explain @ sides[taught]
     return _right(scores * sides), _right(by_length * sides)
 
 
@@ -139,9 +139,9 @@ def _right(margins: np.ndarray) -> np.ndarray:
 
 
 def _fit(kernel: np.ndarray, length: np.ndarray, sides: np.ndarray) -> np.ndarray:
-    """Ridge regression of the sides on the n-grams, with the lengths beside them and not shrunk (Frisch and Waugh 1933).
+    """Ridge regression of the sides on the n-grams, with the lengths as unpenalised regressors (Frisch and Waugh 1933).
 
-    The weight of each item, so that the n-grams' weights are differences.T @ weights.
+    Returns the weight of each item, so that the n-grams' weights are differences.T @ weights.
     """
     inverse = np.linalg.pinv(length)
 
@@ -154,7 +154,7 @@ def _fit(kernel: np.ndarray, length: np.ndarray, sides: np.ndarray) -> np.ndarra
 
 
 def _named(grams: np.ndarray) -> list[str]:
-    """The first n-grams of which none is part of another."""
+    """The first n-grams that are not part of one another."""
     chosen: list[str] = []
     for gram in grams[: 20 * TELLING]:
         if gram.strip() and not any(gram in other or other in gram for other in chosen):

@@ -1,4 +1,4 @@
-"""Intervals for one share: Wilson's, on fewer, effective items where items come in groups."""
+"""Intervals for one share: Wilson's, on an effective number of items if items come in groups."""
 
 import math
 from collections.abc import Sequence
@@ -11,11 +11,12 @@ import numpy as np
 __all__ = [
     "DIFFERENCES",
     "SHARES",
+    "EffectiveSize",
     "Grouping",
     "Interval",
     "Prior",
     "ShareInterval",
-    "Worth",
+    "effective_size",
     "group_codes",
     "grouped",
     "mean_interval",
@@ -23,28 +24,27 @@ __all__ = [
     "quantile",
     "share_ends",
     "share_interval",
-    "worth_of",
 ]
 
 
 class Prior(NamedTuple):
-    """What is taken of the intra-group correlation before any item is seen: its mean, and 1 / its variance."""
+    """The prior for the intra-group correlation: its mean, and 1 / its variance."""
 
     mean: float
     precision: float
 
 
-# Anything from 0 to 1 alike: the mean and the precision of the uniform distribution.
+# Anything from 0 to 1 is equally likely: the mean and the precision of the uniform distribution.
 SHARES = Prior(1 / 2, 12.0)
-# What makes a whole group hard for one variant mostly makes it hard for the other: the difference is less alike.
+# A group that is hard for one variant is usually hard for the other: the differences correlate less.
 DIFFERENCES = Prior(0.3, 10.0)
-# How many items' worth of "as scattered as single outcomes" stands against the scatter of means over repeats.
+# The weight, in items, of the prior "as scattered as single outcomes" against the scatter of means over repeats.
 REPEATS_WEIGHT = 1.0
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """`sizes` of the groups `(groups,)`; `order` sorts the items by group, whose first stand at `starts`."""
+    """`sizes` of the groups `(groups,)`; `order` sorts the items by group; `starts` are the groups' first positions."""
 
     sizes: np.ndarray
     order: np.ndarray
@@ -52,7 +52,7 @@ class Grouping:
 
     @property
     def items(self) -> int:
-        """How many items there are."""
+        """The number of items."""
         return len(self.order)
 
     @property
@@ -65,9 +65,9 @@ class Grouping:
         return values if self.alone else np.add.reduceat(values[..., self.order], self.starts, axis=-1)
 
 
-class Worth(NamedTuple):
-    """What items are worth: `independent` ones as scattered as theirs, `outcomes` single 0/1 outcomes; and how well
-    that is known, in degrees of freedom (infinite where there are no groups)."""
+class EffectiveSize(NamedTuple):
+    """The effective sizes of some items: `independent` ones with the same scatter, `outcomes` single 0/1 outcomes; and the
+    precision of that in degrees of freedom (infinite without groups)."""
 
     independent: np.ndarray
     outcomes: np.ndarray
@@ -75,53 +75,53 @@ class Worth(NamedTuple):
 
 
 def group_codes(groups: Sequence[Any] | np.ndarray | None, n: int) -> tuple[np.ndarray, int]:
-    """Each item's group as a number from 0, and how many groups there are; None or NaN = a group of its own."""
+    """Each item's group as a number from 0, and the number of groups; None or NaN = a group of its own."""
     if groups is None:
         return np.arange(n), n
     if len(groups) != n:
         raise ValueError(f"{len(groups)} groups for {n} items")
     seen: dict[Any, int] = {}
-    # NaN is what differs from itself, of whatever float type.
+    # NaN is the only value that differs from itself, whatever the float type.
     keys = (("none", i) if group is None or group != group else ("group", group) for i, group in enumerate(groups))
     codes = np.fromiter((seen.setdefault(key, len(seen)) for key in keys), dtype=np.int64, count=n)
     return codes, len(seen)
 
 
 def grouped(groups: Sequence[Any] | np.ndarray | None, n: int) -> Grouping:
-    """The items' groups in the form that the statistics take."""
+    """The items' groups in the form used by the statistics."""
     codes, count = group_codes(groups, n)
     sizes = np.bincount(codes, minlength=count)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
     return Grouping(sizes.astype(float), np.argsort(codes, kind="stable"), starts)
 
 
-def worth_of(
+def effective_size(
     values: np.ndarray, telling: np.ndarray, variance: np.ndarray, grouping: Grouping, prior: Prior
-) -> Worth:  # fmt: skip
+) -> EffectiveSize:  # fmt: skip
     """How many independent items `values` `(..., items)` are worth: n / (1 + rho (sum(size^2) / n - 1)).
 
-    rho, the intra-group correlation, is the analysis of variance's (Donner 1986, Int. Statist. Rev. 54, 67), drawn to
-    the prior by the precision of both: the estimate of two groups, or of two failures, is worth little. `telling`
-    marks the items that differ from what most are; a group without any tells nothing of rho.
-    `variance` is that of single 0/1 outcomes with the same mean; means over repeats scatter less and are worth more.
+    rho, the intra-group correlation, is the analysis of variance's (Donner 1986, Int. Statist. Rev. 54, 67), shrunk
+    towards the prior by the precision of both: an estimate from two groups, or from two failures, says little.
+    `telling` marks the items that differ from the majority; a group without any says nothing about rho.
+    `variance` is that of single 0/1 outcomes with the same mean; means over repeats scatter less and count for more.
     """
     n = grouping.items
     shrunk = _scatter(values, telling, variance)
     if grouping.alone:
         independent = np.full(values.shape[:-1], float(n))
-        return Worth(independent, n / shrunk, np.full_like(independent, np.inf))
+        return EffectiveSize(independent, n / shrunk, np.full_like(independent, np.inf))
     rho, precision = _correlation(values, telling, grouping, prior)
     size = float(np.sum(grouping.sizes**2)) / n  # the mean size of an item's group
     effect = 1 + rho * (size - 1)
-    # Satterthwaite: of the design effect only the part above 1 is estimated, with this precision.
+    # Satterthwaite: only the part of the design effect above 1 is estimated, with this precision.
     freedom = precision * (effect / np.maximum(effect - 1, 1e-12)) ** 2
-    return Worth(n / effect, n / (effect * shrunk), freedom)
+    return EffectiveSize(n / effect, n / (effect * shrunk), freedom)
 
 
 def _scatter(values: np.ndarray, telling: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """The items' variance as a share of that of 0/1 outcomes, drawn to 1 where few items tell."""
-    own = np.mean(values**2, axis=-1) - np.mean(values, axis=-1) ** 2
-    ratio = np.divide(own, variance, out=np.ones_like(own), where=variance > 1e-12)
+    """The items' variance as a share of that of 0/1 outcomes, shrunk towards 1 if few items are informative."""
+    scatter = np.mean(values**2, axis=-1) - np.mean(values, axis=-1) ** 2
+    ratio = np.divide(scatter, variance, out=np.ones_like(scatter), where=variance > 1e-12)
     count = np.sum(telling, axis=-1)
     return (count * np.clip(ratio, 0.0, 1.0) + REPEATS_WEIGHT) / (count + REPEATS_WEIGHT)
 
@@ -129,14 +129,14 @@ def _scatter(values: np.ndarray, telling: np.ndarray, variance: np.ndarray) -> n
 def _correlation(
     values: np.ndarray, telling: np.ndarray, grouping: Grouping, prior: Prior
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """The intra-group correlation, estimate and prior weighted by their precision, and the precision of both."""
+    """The intra-group correlation, weighting estimate and prior by their precision, and the precision of both."""
     sizes, count = grouping.sizes, len(grouping.sizes)
-    if count == 1:  # nothing at all tells how alike its items are: they may be worth one
+    if count == 1:  # with no information about the correlation, all items may count as one
         return np.ones(values.shape[:-1]), np.full(values.shape[:-1], prior.precision)
     estimate, known = _anova(values, grouping)
     # 1 / variance of the estimate from one group, at rho = 1/2 (Donner 1986): 1.8 for a pair, 8 at most.
-    each = 8 * sizes * (sizes - 1) / (sizes + 1) ** 2
-    precision = np.where(known, (grouping.sums(telling.astype(float)) > 0) @ each, 0.0)
+    precisions = 8 * sizes * (sizes - 1) / (sizes + 1) ** 2
+    precision = np.where(known, (grouping.sums(telling.astype(float)) > 0) @ precisions, 0.0)
     both = precision + prior.precision
     return (precision * estimate + prior.precision * prior.mean) / both, both
 
@@ -160,7 +160,7 @@ __all__ += ["wilson", "wilson_ends"]
 
 @dataclass(frozen=True)
 class Interval:
-    """A share with the two ends of its interval; all None where there is nothing to count."""
+    """A share with the two ends of its interval; all None if there are no items."""
 
     share: float | None
     low: float | None
@@ -169,7 +169,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class ShareInterval(Interval):
-    """The same with what it rests on: `n` items, worth `n_effective` independent ones, in `groups` groups."""
+    """The same with its basis: `n` items, `n_effective` independent ones, in `groups` groups."""
 
     n: int
     n_effective: float
@@ -206,7 +206,7 @@ def wilson_ends(
     square = np.square(quantile)
     centre = share + square / (2 * n)
     spread = np.sqrt(square * (share * (1 - share) / n + square / (4 * np.square(n))))
-    # At 0 and 1 the ends are exactly 0 and 1; rounding would leave them a hair off.
+    # At 0 and 1 the ends are exactly 0 and 1; rounding would put them slightly off.
     low = np.where(share <= 0, 0.0, (centre - spread) / (1 + square / n))
     high = np.where(share >= 1, 1.0, (centre + spread) / (1 + square / n))
     return np.clip(low, 0.0, share), np.clip(high, share, 1.0)
@@ -215,10 +215,10 @@ def wilson_ends(
 def share_interval(
     values: np.ndarray, groups: Sequence[Any] | np.ndarray | None = None, *, confidence: float = 0.95, seed: int = 0
 ) -> ShareInterval:
-    """The share of true values with its interval: Wilson's, on n / design effect where items come in groups.
+    """The share of true values with its interval: Wilson's, on n / design effect if items come in groups.
 
     `values` is boolean, or each item's mean over repeats. `groups` names each item's group; None, or a None in
-    it, is a group of its own. `seed` is taken like everywhere, but nothing here is drawn by chance.
+    it, is a group of its own. `seed` is accepted as everywhere, but nothing here is random.
     """
     values = outcomes_of(values)
     n = len(values)
@@ -236,21 +236,21 @@ def share_ends(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """Both ends of the share's interval and the effective number of items, for many sets at once: `(..., items)`.
 
-    The effective number of items and Student's t in place of the normal quantile are Korn and Graubard's way (1998,
-    Survey Methodology 24, 193), here with Wilson's interval; Dean and Pagano (2015, J. Surv. Stat. Methodol. 3, 484)
-    compare such intervals.
+    The effective number of items and Student's t in place of the normal quantile follow Korn and Graubard (1998, Survey
+    Methodology 24, 193), here with Wilson's interval; Dean and Pagano (2015, J. Surv. Stat. Methodol. 3, 484) compare
+    such intervals.
     """
     share = values.mean(axis=-1)
     middle = share[..., None] - 0.5
-    # Items that are not what most are; at a half there is no "most", and every item tells.
+    # Items that differ from the majority; at one half there is no majority, and every item is informative.
     telling = np.where(middle > 1e-9, values < 1, np.where(middle < -1e-9, values > 0, True))
-    worth = worth_of(values, telling, share * (1 - share), grouping, SHARES)
-    low, high = wilson_ends(share, worth.outcomes, quantile(confidence, worth.freedom))
-    return low, high, worth.independent
+    effective = effective_size(values, telling, share * (1 - share), grouping, SHARES)
+    low, high = wilson_ends(share, effective.outcomes, quantile(confidence, effective.freedom))
+    return low, high, effective.independent
 
 
 def quantile(confidence: float, freedom: np.ndarray) -> np.ndarray:
-    """Two-sided quantile of Student's t, the normal one where the degrees of freedom are infinite."""
+    """Two-sided quantile of Student's t, or the normal one if the degrees of freedom are infinite."""
     normal = NormalDist().inv_cdf(0.5 + confidence / 2)
     if np.all(np.isinf(freedom)):
         return np.full(np.shape(freedom), normal)
@@ -264,25 +264,25 @@ def outcomes_of(values: Any) -> np.ndarray:
 
     Raises ValueError for anything but a list of numbers from 0 to 1: an item that could not be scored has no outcome.
     """
-    found = np.asarray(values, dtype=float)
-    if found.ndim != 1:
-        raise ValueError(f"one list of outcomes is needed, not an array of shape {found.shape}")
-    wrong = np.flatnonzero(~((found >= 0) & (found <= 1)))
+    outcomes = np.asarray(values, dtype=float)
+    if outcomes.ndim != 1:
+        raise ValueError(f"one list of outcomes is needed, not an array of shape {outcomes.shape}")
+    wrong = np.flatnonzero(~((outcomes >= 0) & (outcomes <= 1)))
     if len(wrong):
         raise ValueError(
-            f"outcomes are true, false or means from 0 to 1; {len(wrong)} of {len(found)} are not, "
-            f"the first is {found[wrong[0]]} at {wrong[0]}: leave out items that were not scored"
+            f"outcomes are true, false or means from 0 to 1; {len(wrong)} of {len(outcomes)} are not, "
+            f"the first is {outcomes[wrong[0]]} at {wrong[0]}: drop items that were not scored"
         )
-    return found
+    return outcomes
 
 
 def mean_interval(
     values: np.ndarray, groups: Sequence[Any] | np.ndarray | None = None, *, confidence: float = 0.95
 ) -> dict[str, Any]:
-    """`mean`, `low`, `high` and `n` of the values that are no NaN: Student's interval, by group where there are groups.
+    """`mean`, `low`, `high` and `n` of the values that are not NaN: Student's interval, by group if there are groups.
 
     The standard error is the linearised one of a mean over clusters, with G/(G - 1) (Cochran 1977, 11.2), and G - 1
-    degrees of freedom; with every item alone it is the usual one. No ends for fewer than two groups.
+    degrees of freedom; with every item in a group of its own it is the usual one. No ends for fewer than two groups.
     """
     values = np.asarray(values, dtype=float)
     known = ~np.isnan(values)
@@ -294,7 +294,7 @@ def mean_interval(
     count, mean = int(codes.max()) + 1, float(values.mean())
     if count < 2:
         return {"mean": mean, "low": None, "high": None, "n": n}
-    from scipy.special import stdtrit  # Student's quantile, without the half second that scipy.stats takes to load
+    from scipy.special import stdtrit  # Student's quantile without importing scipy.stats, which takes half a second
 
     sums = np.bincount(codes, weights=values - mean)
     error = math.sqrt(count / (count - 1) * float(np.sum(sums**2))) / n

@@ -1,4 +1,4 @@
-"""Two variants on the same items: the difference, its interval, and how likely chance alone would give it."""
+"""Two variants on the same items: the difference, its interval, and the probability of it by chance."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .intervals import DIFFERENCES, Grouping, grouped, outcomes_of, quantile, wilson_ends, worth_of
+from .intervals import DIFFERENCES, Grouping, effective_size, grouped, outcomes_of, quantile, wilson_ends
 
 __all__ = [
     "Comparison",
@@ -52,8 +52,8 @@ def pairs_needed(
     """Pairs that show a difference this large with this power; None for no difference or one beyond 0..1.
 
     Connor 1987 (Biometrics 43, 207). Without `discordant_share` it follows from both shares and their correlation,
-    0 where unknown: the cautious end, since pairs that agree by more than chance need fewer.
-    The exact test is a little more careful than the formula's: at 80% it reaches 77 to 78% on these numbers.
+    0 if unknown: the cautious end, since pairs that agree by more than chance need fewer.
+    The exact test is slightly more conservative than the formula's: at 80% it reaches 77 to 78% on these numbers.
 
     >>> pairs_needed(0.70, 0.24), pairs_needed(0.70, 0.24, power=0.9)
     (42, 55)
@@ -65,15 +65,15 @@ def pairs_needed(
 def detectable_difference(p_baseline: float, n: float, discordant_share: float | None = None) -> float | None:
     """The smallest gap from `p_baseline` that n pairs show in four of five tests, upwards or else downwards.
 
-    `discordant_share` is the measured one; a gap cannot be larger than it, so it grows with the gap where it must.
-    Without it the correlation is taken as 0. None where even the widest gap needs more pairs.
+    `discordant_share` is the measured one; a gap cannot exceed it, so it grows with the gap where necessary. Without it
+    the correlation is assumed to be 0. None if even the widest gap needs more pairs.
     """
     for end in (1 - p_baseline, -p_baseline):
         needed = _shown_by(p_baseline, end, discordant_share)
         if needed is None or needed > n:
             continue
         near, far = 0.0, 1.0
-        for _ in range(60):  # the number needed falls as the gap grows: halve until it is n
+        for _ in range(60):  # the number needed falls as the gap grows: bisect until it is n
             middle = (near + far) / 2
             at = _shown_by(p_baseline, end * middle, discordant_share)
             near, far = (middle, far) if at is None or at > n else (near, middle)
@@ -105,17 +105,17 @@ def _connor(
     return (root / difference) ** 2
 
 
-# Means over up to so many repeats are whole numbers of steps, and the test is exact.
+# Means over up to this many repeats are whole numbers of steps, and the test is exact.
 MOST_REPEATS = 100
 # A distribution wider than this many steps (its standard deviation) is counted on a coarser grid.
 FINEST = 5_000
 COARSE = 2_000
-# Tails beyond 14 standard deviations are left out: 1e-43 in all.
+# Tails beyond 14 standard deviations are omitted: 1e-43 in all.
 REACH = 14
 
 
 class PValue(NamedTuple):
-    """The exact two-sided p, and the mid-p, in which the outcome that was seen counts half."""
+    """The exact two-sided p, and the mid-p, in which the observed outcome counts half."""
 
     exact: float
     mid: float
@@ -138,11 +138,11 @@ def mcnemar_exact(only_candidate: int, only_baseline: int) -> PValue:
 
 
 def sign_flip(sums: np.ndarray) -> PValue:
-    """Exact p of the groups' summed differences when each could as well have had the other sign (Fisher 1935).
+    """Exact p of the groups' summed differences if each could equally have had the other sign (Fisher 1935).
 
     All 2^groups patterns of signs are counted: the sums are whole numbers (of 1/k with k repeats), and the distribution
-    of their signed total is built up size by size. With single items it is the exact McNemar test. Sums of no common
-    step, or too many fine ones, are rounded to a grid of a 2,000th of the total's standard deviation.
+    of their signed total is built up size by size. With single items it is the exact McNemar test. Sums without a common
+    step, or with too many fine ones, are rounded to a grid of a 2,000th of the total's standard deviation.
     """
     moved = np.asarray(sums, dtype=float)
     moved = moved[np.abs(moved) > 1e-9]
@@ -154,7 +154,7 @@ def sign_flip(sums: np.ndarray) -> PValue:
     middle, seen = len(chance) // 2, abs(int(steps.sum()))
     if seen == 0:
         return PValue(1.0, 1.0)
-    if seen > middle:  # beyond all that was counted: Hoeffding's bound of such a tail
+    if seen > middle:  # beyond everything counted: Hoeffding's bound of such a tail
         return PValue(2 * math.exp(-(REACH**2) / 2), 2 * math.exp(-(REACH**2) / 2))
     tail, point = float(chance[middle + seen :].sum()), float(chance[middle + seen])
     return PValue(min(1.0, 2 * tail), min(1.0, 2 * tail - point))
@@ -171,7 +171,7 @@ def _steps_per_unit(sums: np.ndarray) -> float:
 
 
 def _distribution(sizes: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Chance of each signed total, from -reach to reach: the sizes' scaled binomials, folded one into the other."""
+    """Probability of each signed total, from -reach to reach: the sizes' scaled binomials, convolved."""
     spread = math.sqrt(float(np.sum(counts * sizes.astype(float) ** 2)))
     reach = int(min(np.sum(sizes * counts), math.ceil(REACH * spread)))
     chance = np.zeros(2 * reach + 1)
@@ -189,7 +189,7 @@ def _distribution(sizes: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def _binomial(count: int) -> list[tuple[int, float]]:
-    """How many of `count` signs are minus, with its chance, within reach of the middle."""
+    """Probabilities of the number of minus signs among `count`, within reach of the middle."""
     first = max(0, math.floor(count / 2 - REACH * math.sqrt(count) / 2))
     last = count - first
     whole = math.lgamma(count + 1) - count * math.log(2)
@@ -229,7 +229,7 @@ def newcombe_ends(cells: Sequence[np.ndarray], quantile: np.ndarray | float) -> 
 
 
 def _phi(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
-    # The roots one by one: the product of four counts of 100,000 each is a large number, of many a too large one.
+    # One root at a time: the product of four counts of 100,000 each would be too large.
     scale = np.sqrt(a + b) * np.sqrt(c + d) * np.sqrt(a + c) * np.sqrt(b + d)
     numerator = a * d - b * c
     numerator = np.where(numerator > 0, np.maximum(numerator - (a + b + c + d) / 2, 0.0), numerator)
@@ -240,9 +240,9 @@ def _phi(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarr
 class Comparison:
     """Candidate minus baseline on the same items.
 
-    `low` and `high` are the two-sided interval, `low_one_sided` the one-sided 95% lower end. `detectable_difference`
-    is the gap from the baseline that so many items show in four of five tests at the measured share of discordant
-    pairs; None where no gap is wide enough. `n_effective` independent items are what the n are worth.
+    `low` and `high` are the two-sided interval, `low_one_sided` the one-sided 95% lower end. `detectable_difference` is
+    the gap from the baseline that this many items show in four of five tests at the measured share of discordant pairs;
+    None if no gap is wide enough. The n items count as `n_effective` independent ones.
     """
 
     difference: float | None
@@ -281,7 +281,7 @@ def compare(
 
     Outcomes are 0 or 1, or each item's mean over repeats. The test is the exact McNemar test, over groups or with
     means its general form, the exact sign-flip test. The interval is Newcombe's method 10, over groups on n / design
-    effect with Student's t. Nothing is drawn by chance; `seed` is taken like everywhere.
+    effect with Student's t. Nothing is random; `seed` is accepted as everywhere.
     """
     baseline, candidate = outcomes_of(baseline), outcomes_of(candidate)
     if baseline.shape != candidate.shape:
@@ -291,7 +291,7 @@ def compare(
         return _nothing(None if groups is None else 0)
     grouping = grouped(groups, n)
     whole = bool(np.all(np.isin(baseline, (0, 1)) & np.isin(candidate, (0, 1))))
-    ends, worth = difference_ends(baseline, candidate, grouping, confidence=confidence)
+    ends, effective = difference_ends(baseline, candidate, grouping, confidence=confidence)
     chance = _chance(baseline, candidate, grouping, whole)
     both, more, less, neither = _counts(baseline, candidate)
     discordant = float(np.abs(candidate - baseline).mean())
@@ -308,12 +308,12 @@ def compare(
         only_baseline=less,
         neither=neither,
         discordant_share=discordant,
-        # One pair more of each kind, so that no discordant pair among few does not count as never.
+        # One more pair of each kind, so that few pairs without a discordant one do not count as "never".
         detectable_difference=detectable_difference(
-            float(baseline.mean()), float(worth.outcomes), (discordant * n + 1) / (n + 2)
+            float(baseline.mean()), float(effective.outcomes), (discordant * n + 1) / (n + 2)
         ),
         n=n,
-        n_effective=float(worth.independent),
+        n_effective=float(effective.independent),
         groups=None if groups is None else len(grouping.sizes),
     )
 
@@ -336,9 +336,9 @@ class DifferenceEnds(NamedTuple):
 def difference_ends(
     baseline: np.ndarray, candidate: np.ndarray, grouping: Grouping, *, confidence: float = 0.95
 ) -> tuple[DifferenceEnds, Any]:
-    """The interval of the paired difference and what the items are worth, for many sets at once: `(..., items)`.
+    """The interval of the paired difference and the items' effective size, for many sets at once: `(..., items)`.
 
-    Newcombe's method 10 on the four cells; with means over repeats, on the cells that are expected of them.
+    Newcombe's method 10 on the four cells; with means over repeats, on their expected cells.
     """
     n, difference = grouping.items, candidate - baseline
     shared = np.minimum(baseline, candidate)
@@ -346,11 +346,11 @@ def difference_ends(
     both = shared.sum(axis=-1)
     cells = [both, more, less, np.maximum(n - both - more - less, 0.0)]
     variance = (more + less) / n - ((more - less) / n) ** 2
-    worth = worth_of(difference, np.abs(difference) > 1e-9, variance, grouping, DIFFERENCES)
-    scaled = [cell * worth.outcomes / n for cell in cells]
-    two_sided = newcombe_ends(scaled, quantile(confidence, worth.freedom))
-    one_sided = newcombe_ends(scaled, quantile(0.90, worth.freedom))
-    return DifferenceEnds(*two_sided, *one_sided), worth
+    effective = effective_size(difference, np.abs(difference) > 1e-9, variance, grouping, DIFFERENCES)
+    scaled = [cell * effective.outcomes / n for cell in cells]
+    two_sided = newcombe_ends(scaled, quantile(confidence, effective.freedom))
+    one_sided = newcombe_ends(scaled, quantile(0.90, effective.freedom))
+    return DifferenceEnds(*two_sided, *one_sided), effective
 
 
 def _counts(baseline: np.ndarray, candidate: np.ndarray) -> tuple[int, int, int, int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from ...core import say
-from .money_rules import SURE, UNSURE, weigh
+from ..money.flips import SURE, UNSURE, weigh
 from .rivals import better_untuned, cheaper_way
 from .sentences import chance, compared, groups_of_similar, input_name, listed, variant_name
 

@@ -1,9 +1,10 @@
 """What the money says: the thresholds, and the rules of the verdict from the fifth to the ninth."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from ...core import say
+from ..money.flips import Weight, weigh
 from .rivals import CheaperWay, better_untuned, cheaper_way
 from .sentences import (
     both_shares,
@@ -23,25 +24,11 @@ from .sentences import (
     when_it_pays,
 )
 
-__all__ = ["HOPELESS", "SURE", "UNSURE", "Weight", "hopeless", "weigh"]
+__all__ = ["HOPELESS", "hopeless"]
 
-SURE = 0.8  # a payback in time as likely as this is enough to spend the money
-UNSURE = 0.5  # one no likelier than this is not
 HOPELESS = 0.05  # and at this no number of test cases would change it
-Weight = Literal["pays", "open", "does not pay"]
 Results = Mapping[str, Any]
 Found = dict[str, Any]
-
-
-def weigh(chance: float, npv_p50: float | None) -> Weight:
-    """Whether it pays, from the chance of paying back in time and the median of the value over the horizon.
-
-    A median of None lies beyond all numbers: the baseline delivers nothing acceptable at any price.
-    """
-    earned = npv_p50 is None or npv_p50 > 0
-    if chance >= SURE and earned:
-        return "pays"
-    return "open" if chance > UNSURE and earned else "does not pay"
 
 
 def hopeless(results: Results) -> bool:

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..money.alternatives import beats_tuning
 from .sentences import compared, share_of, variant_name
 
-__all__ = ["FORBIDDING", "CheaperWay", "beats_tuning", "better_untuned", "cheaper_way", "guide_can_go", "not_worse"]
+__all__ = ["CheaperWay", "better_untuned", "cheaper_way", "guide_can_go", "not_worse"]
 __all__ += ["same_model"]
 
 Results = Mapping[str, Any]
-FORBIDDING = ("cached_guide", "variant")  # of the alternatives, those whose outputs can be known
 WAYS = {
     "cached_guide": "with its guide in the prompt cache",
     "short_guide": "with a shorter guide",
@@ -46,20 +46,6 @@ def cheaper_way(results: Results, margin: float) -> CheaperWay | None:
     found = [way for way in ways if way is not None]
     order = ("measured", "same outputs", "assumed")
     return min(found, key=lambda way: (order.index(way.standing), way.cost or 0.0), default=None)
-
-
-def beats_tuning(entry: Results, target_days: Any, *, batch: bool) -> bool:
-    """Whether it costs less than the baseline, and the investment is then not earned, or not in time.
-
-    `entry` is one of `money.alternatives`; a one-off batch knows no days.
-    """
-    tuning = entry["tuning"]
-    savings = (entry[key] for key in ("saving_per_day", "saving_total", "saving_per_request"))
-    if tuning["npv"] is None or next((saving for saving in savings if saving is not None), 0) <= 0:
-        return False
-    days = tuning["payback_days"]
-    in_time = batch or (days is not None and (target_days is None or days <= target_days))
-    return tuning["npv"] <= 0 or not in_time
 
 
 def _way(results: Results, entry: Results, margin: float) -> CheaperWay | None:

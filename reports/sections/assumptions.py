@@ -60,10 +60,10 @@ SOURCES = {
 WORDS = {
     "requests_per_day": "requests a day",
     "requests_total": "requests of the batch",
-    "ramp_days": "days until the full volume is reached",
+    "ramp_days": "days until the full volume",
     "horizon_days": "days that are counted",
     "target_payback_days": "days within which the money should be back",
-    "discount_rate": "what money loses by coming a year later",
+    "discount_rate": "discount rate a year",
     "failure_cost": "cost of an unacceptable output",
     "tries": "calls of one request at most",
     "running.days_to_retirement": "days until the base model is retired",

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from ...core import UNKNOWN, Row, range_text, roughly, value_text
 from ...core import unbroken as say
-from ...evaluate import cost_with_machines, read_inputs
+from ...evaluate import read_inputs
 from ..stored import StoredRun
 from .assumptions import ASSUMPTION, LINE, traced
 
@@ -93,12 +93,14 @@ def _with_machines(found: Mapping[str, float], money: Mapping[str, Any], name: s
     inputs = money.get("formula_inputs") or {}
     if money.get("failures") == "retry" or not inputs.get("requests_per_day") or name not in inputs["variants"]:
         return NO_RANGE
-    *pair, plan = read_inputs(inputs)
-    option = pair[name == inputs["candidate"]]
-    if option is None or option.acceptance is None or _differ(found["share"], float(option.acceptance)):
+    values = read_inputs(inputs)
+    acceptance = values.way(name).value("acceptance")
+    if acceptance is None or _differ(found["share"], float(acceptance)):
         return NO_RANGE
     shares = (Decimal(repr(float(found[end]))) for end in ("high", "low"))
-    low, high = (cost_with_machines(replace(option, acceptance=share), plan) for share in shares)
+    low, high = (
+        values.changed({f"{name}.acceptance": share}).way(name).value("cost_with_machines") for share in shares
+    )
     return (None if low is None else float(low), None if high is None else float(high))
 
 

@@ -4,14 +4,14 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
 from ...core import unbroken as say
-from ...evaluate import ONE, Figures, Plan, figures, read_inputs
+from ...evaluate import Pair, cached_guide, read_inputs
 from ..page import Section
 from ..stored import StoredRun
 from ..words import named
@@ -192,7 +192,15 @@ def _typed(value: float, digits: int) -> str:
     return format(Decimal(f"{value:.{digits}g}"), "f")
 
 
-HALF, TWICE = Decimal("0.5"), Decimal(2)
+HALF, ONE, TWICE = Decimal("0.5"), Decimal(1), Decimal(2)
+
+
+class Counted(NamedTuple):
+    """Figures counted again: what a request costs with (baseline, candidate), the payback (None for never), the gain."""
+
+    costs: tuple[float | None, float | None]
+    payback_days: float | None
+    npv: float | None
 
 
 def section(run: StoredRun) -> Section | None:
@@ -238,15 +246,15 @@ def lead(run: StoredRun) -> str:
     currency = inputs["currency"]
     if inputs["requests_total"] is not None:
         return (
-            f"With half the requests {_left(_float(half.npv), currency)}, "
-            f"with all of them {_left(_float(as_it_is.npv), currency)}; {tail}"
+            f"With half the requests {_left(half.npv, currency)}, "
+            f"with all of them {_left(as_it_is.npv, currency)}; {tail}"
         )
-    before, after = _float(as_it_is.payback_days), _float(half.payback_days)
+    before, after = as_it_is.payback_days, half.payback_days
     if inputs["investment"] <= 0 and before is not None and after is not None:
-        gains = say.money(_float(half.npv), currency), say.money(_float(as_it_is.npv), currency)
+        gains = say.money(half.npv, currency), say.money(as_it_is.npv, currency)
         return f"At half the volume the gain is {gains[0]} instead of {gains[1]}; {tail}"
     if before is None and after is None:
-        twice = _float(_counted(inputs, volume=TWICE).payback_days)
+        twice = _counted(inputs, volume=TWICE).payback_days
         found = "is never back" if twice is None else f"is back after {say.days(twice)}"
         also = " either" if twice is None else " only"
         volume = "Not at twice the volume" if twice is None else "At twice the volume"
@@ -296,7 +304,7 @@ def doubt_rows(run: StoredRun) -> list[tuple[str, ...]]:
     inputs = page_data(run)
     if inputs is None:
         return []
-    doubts: list[tuple[str, Figures]] = [
+    doubts: list[tuple[str, Counted]] = [
         ("as in this run", _counted(inputs)),
         ("half the volume", _counted(inputs, volume=HALF)),
         ("twice the volume", _counted(inputs, volume=TWICE)),
@@ -312,12 +320,12 @@ def doubt_rows(run: StoredRun) -> list[tuple[str, ...]]:
     return [(what, *_cells(found, inputs)) for what, found in doubts]
 
 
-def _cells(found: Figures, inputs: Mapping[str, Any]) -> tuple[str, ...]:
+def _cells(found: Counted, inputs: Mapping[str, Any]) -> tuple[str, ...]:
     """Both costs, the payback, and the gain."""
     currency = inputs["currency"]
-    costs = (say.money(_float(cost), currency) for cost in found.effective)
-    days = () if inputs["requests_total"] is not None else (say.days(_float(found.payback_days)),)
-    return (*costs, *days, say.money(_float(found.npv), currency))
+    costs = (say.money(cost, currency) for cost in found.costs)
+    days = () if inputs["requests_total"] is not None else (say.days(found.payback_days),)
+    return (*costs, *days, say.money(found.npv, currency))
 
 
 def _counted(
@@ -327,22 +335,16 @@ def _counted(
     failure: Decimal = ONE,
     investment: Decimal = ONE,
     cached: bool = False,
-) -> Figures:
+) -> Counted:
     """The figures with the volume, the cost of a failure or the investment so many times as high."""
-    baseline, candidate, plan = read_inputs(inputs)
-    if cached and baseline is not None:
-        baseline = replace(baseline, cached_share=ONE)
-    return figures(baseline, candidate, _scaled(plan, volume, failure, investment))
-
-
-def _scaled(plan: Plan, volume: Decimal, failure: Decimal, investment: Decimal) -> Plan:
-    return replace(
-        plan,
-        requests_per_day=None if plan.requests_per_day is None else plan.requests_per_day * volume,
-        requests_total=None if plan.requests_total is None else plan.requests_total * volume,
-        failure_cost=None if plan.failure_cost is None else plan.failure_cost * failure,
-        investment=plan.investment * investment,
-    )
+    times = {"requests_per_day": volume, "requests_total": volume, "failure_cost": failure, "investment": investment}
+    values = read_inputs(inputs)
+    known = {**values.inputs, **values.given}
+    pair = values.changed({key: known[key] * by for key, by in times.items() if key in known}).pair
+    if cached:
+        pair = Pair(pair.values, "cached.", cached_guide(pair.before), pair.after, main=pair)
+    costs = (pair.before.value("effective_cost_per_request"), pair.after.value("effective_cost_per_request"))
+    return Counted((_float(costs[0]), _float(costs[1])), _float(pair.value("payback_days")), _float(pair.value("npv")))
 
 
 def _float(value: Decimal | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Dates and times as they are written, and what they come to."""
+"""Dates and times as written, and their values."""
 
 import re
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ TIME = re.compile(
 
 @dataclass(frozen=True)
 class Date:
-    """A day, a month of a year, or a day of a month; what is not said is None."""
+    """A day, a month of a year, or a day of a month; a part that is not given is None."""
 
     year: int | None
     month: int
@@ -55,7 +55,7 @@ def month_number(name: str) -> int:
 
 
 def read_date(match: re.Match[str]) -> list[Date]:
-    """What a match of DATE may mean: `03/04/2026` is a day in March and one in April; empty where it is no date."""
+    """What a match of DATE may mean: `03/04/2026` is a day in March or in April; empty if it is not a date."""
     part = match.groupdict()
     if part["y1"]:
         return _real([(part["y1"], part["m1"], part["d1"])])
@@ -68,7 +68,7 @@ def read_date(match: re.Match[str]) -> list[Date]:
 
 
 def read_time(match: re.Match[str]) -> Time | None:
-    """The time of a match of TIME; None where there is none like it."""
+    """The time of a match of TIME; None if no such time exists."""
     part = match.groupdict()
     hour, minute = int(part["h"] or part["h2"]), int(part["m"] or part["m2"] or 0)
     half = (part["half"] or part["half2"] or "").lower()

@@ -1,4 +1,4 @@
-"""The values that digits may mean: marks between them are thousands or decimals, whichever fits."""
+"""The values that digits may have: a mark between them separates thousands or decimals, whichever fits."""
 
 import re
 import unicodedata
@@ -46,16 +46,16 @@ def power_of_ten(exponent: int) -> Ratio:
     return (10**exponent, 1) if exponent >= 0 else (1, 10**-exponent)
 
 
-Value = Ratio | str  # a number too long to count with is known by its digits
+Value = Ratio | str  # a number too long for arithmetic is identified by its digits
 
-_LONGEST = 40  # digits that are counted with; more are a hash or a serial number
+_LONGEST = 40  # digits used in arithmetic; a longer run is a hash or a serial number
 _MARKS = re.compile(r"[.,]")
 _TIMES_TEN = re.compile(r"[x×·*][ \u00a0\u202f]?10(.*)$")
 _EXPONENT = re.compile(r"[-+]?[0-9]+$")
 
 
 def values_of(digits: str) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
-    """What digits with marks may mean as one number, and as several: `1,200` is 1200 or 1.2, or 1 and 200."""
+    """The values of digits with marks as one number, and as several: `1,200` is 1200 or 1.2, or 1 and 200."""
     if digits.isdigit() and len(digits) <= _LONGEST:
         return ((int(digits), 1),), ()
     if len(digits) > _LONGEST:
@@ -92,7 +92,7 @@ def plus(value: Value, more: Ratio) -> Value:
 
 
 def vulgar(sign: str) -> Ratio:
-    """The value of ½ and its kin."""
+    """The value of a vulgar fraction such as ½."""
     return ratio_of(Fraction(unicodedata.numeric(sign)).limit_denominator(10))
 
 

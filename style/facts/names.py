@@ -22,12 +22,12 @@ __all__ = [
 
 
 _LETTERS = r"[^\W\d_]"
-# A word of letters, its hyphens and apostrophes inside; one that touches a digit is part of a code.
+# A word of letters with its inner hyphens and apostrophes; one that touches a digit is part of a code.
 _WORD = re.compile(rf"(?<!\w)(?<!\d[-.]){_LETTERS}+(?:[-/'’]{_LETTERS}+)*(?!\w|-\d)")
-# What stands before a word that begins a sentence, a line, a quotation or a list item.
+# The text before a word that begins a sentence, a line, a quotation or a list item.
 _BEGIN = re.compile(r"(?:\A|[.!?:;…•*#>|\n\"“„«(\[]|[-–—]\s)\s*[\"“„«(\[*_]*\Z")
 _INSIDE = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]{2}")
-# Capitalised without being a name: forms of I, titles, everyday abbreviations.
+# Capitalised words that are not names: forms of I, titles, everyday abbreviations.
 _NO_NAMES = frozenset(
     ["I", "I'm", "I've", "I'd", "I'll", "A", "OK", "Mr", "Mrs", "Ms", "Dr", "Prof", "St", "No", "TV", "PC", "AM", "PM", "Sir",
      "Lady", "Mayor", "President", "Professor"]
@@ -35,7 +35,7 @@ _NO_NAMES = frozenset(
 _MONTH = re.compile(rf"(?:{MONTHS})", re.IGNORECASE)
 _PIECE = re.compile(rf"{_LETTERS}+")
 _LONGEST_ABBREVIATION = 6
-# Small words that sentences have and catalogue lines have not: only in sentences is a capital a sign of a name.
+# Small words that occur in sentences but not in catalogue lines: only in a sentence does a capital indicate a name.
 _SMALL = re.compile(
     r"(?i)(?<![\w-])(?:the|a|an|of|in|on|at|to|and|from|by|for|with|is|are|was|were|has|have|it|that|near|as|or)(?![\w-])"
 )
@@ -43,7 +43,7 @@ _SMALL = re.compile(
 
 @dataclass(frozen=True)
 class Name:
-    """One word of a name at its place; the words of a longer name stand side by side. `telling`: the pieces that are names."""
+    """One word of a name at its place; the words of a longer name follow one another. `telling`: the pieces that are names."""
 
     text: str
     telling: tuple[str, ...]
@@ -54,8 +54,8 @@ class Name:
 def names_in(text: str) -> Iterator[Name]:
     """The words of a text that are names by their capitals.
 
-    Only in sentences does a first letter tell a name: in a heading or a catalogue line it says nothing. Where most words
-    are in capitals, capitals say nothing at all.
+    A capital first letter indicates a name only in a sentence, not in a heading or a catalogue line. Where most words
+    are in capitals, capitals indicate nothing.
     """
     words = list(_WORD.finditer(text))
     shouted = sum(len(word.group()) > 2 and word.group().isupper() for word in words) > 0.6 * len(words)
@@ -79,7 +79,7 @@ def names_in(text: str) -> Iterator[Name]:
 
 
 def words_of(text: str) -> set[str]:
-    """The words of a request in small letters, those of names written together (`OpenHaus`, `XP_POWER`) also apart."""
+    """The words of a request in small letters; names written as one word (`OpenHaus`, `XP_POWER`) also in parts."""
     folded = {word for word in re.split(r"[\W_]+", text.casefold()) if word}
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).casefold()
     letters = set(re.findall(rf"{_LETTERS}+", text.casefold()))
@@ -88,7 +88,7 @@ def words_of(text: str) -> set[str]:
 
 
 def states_name(request: str, words: set[str], name: Name) -> bool:
-    """Whether a request (in small letters, with its words) has a name: as it is, in pieces, or as the words it stands for."""
+    """Whether a request (in small letters, with its words) contains a name: literally, in pieces, or spelled out."""
     plain = _without_ending(name.text.casefold())
     if (
         {plain, name.text.casefold()} & words
@@ -111,12 +111,12 @@ def _without_ending(word: str) -> str:
 def _known(piece: str, request: str, words: set[str], *, short: bool) -> bool:
     if len(piece) < 2 or piece in words or f"{piece}s" in words or (len(piece) > 3 and piece in request):
         return True
-    return short and len(piece) <= _LONGEST_ABBREVIATION and _stands_for(piece).search(request) is not None
+    return short and len(piece) <= _LONGEST_ABBREVIATION and _spelled_out(piece).search(request) is not None
 
 
 @lru_cache(maxsize=4096)
-def _stands_for(letters: str) -> re.Pattern[str]:
-    """Words side by side that begin with these letters; of three or more, the last may stand inside a word (LDO: low dropout)."""
+def _spelled_out(letters: str) -> re.Pattern[str]:
+    """A pattern for words that begin with these letters; of three or more, the last may be inside a word (LDO: low dropout)."""
     steps = [rf"\w{{0,20}}(?:[^\w\n]|_){{1,3}}{re.escape(letter)}" for letter in letters[1:]]
     if len(steps) > 1:
         steps[-1] = rf"(?:{steps[-1]}|\w{{1,6}}{re.escape(letters[-1])})"
@@ -129,7 +129,7 @@ def _is_abbreviation(piece: str) -> bool:
     return (len(core) > 1 and core.isupper()) or _INSIDE.search(piece) is not None
 
 
-# Words that join others, and mean something else once they have grown together: "a way", "in to", "may be", "any one".
+# Words that join others, and change their meaning when written together: "a way", "in to", "may be", "any one".
 _JOINERS = (
     "a an and any all are as at be but by can do each every for from go had has have he her his how i if in into is "
     "it its me more my no nor not of on one or other our over own per she so some that the their them then there "
@@ -139,13 +139,13 @@ _JOINERS = (
 JOINERS = frozenset(_JOINERS.split())
 # A second word that makes a verb of the first: "to set up" is not "a setup".
 PARTICLES = frozenset({"away", "back", "by", "down", "in", "off", "on", "out", "over", "through", "up"})
-# With a hyphen another word than without: re-sign, co-op, un-ionized, pre-sent.
+# Prefixes that give a different word with a hyphen than without: re-sign, co-op, un-ionized, pre-sent.
 PREFIXES = frozenset({"co", "re", "un", "pre", "de"})
 
-# Two words, however alike.
+# Two different words, however similar.
 MIXED_UP = [{"complaint", "compliant"}, {"discreet", "discrete"}]
 
-# Endings that differ in spelling alone. Pairs of two meanings are left out on purpose: metre and meter, licence and
+# Endings that differ only in spelling. Pairs with two meanings are omitted on purpose: metre and meter, licence and
 # license, programme and program, disc and disk, analyses (of an analysis) and analyzes.
 _ENDINGS = (
     (re.compile(r"(?<=...)our(s|ed|ing|al|able|ful|less)?$"), r"or\1"),
@@ -164,7 +164,7 @@ _ENDINGS = (
 
 
 def american(word: str) -> str:
-    """The American spelling of an English word in lower case; a word of one spelling as it is."""
+    """The American spelling of an English word in lower case; any other word unchanged."""
     for ending, other in _ENDINGS:
         if ending.search(word):
             return ending.sub(other, word)

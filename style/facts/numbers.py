@@ -1,4 +1,4 @@
-"""The facts of a text that hold digits: numbers with their units, dates, times, versions, codes."""
+"""The facts of a text that contain digits: numbers with their units, dates, times, versions, codes."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -28,8 +28,8 @@ __all__ = [
 
 Key = tuple[Any, ...]
 
-# A span is one or more words with digits, with what belongs to them: the unit or month behind or before, the other end of
-# a range. It never goes over a line's end, and polars and Python read it alike: no look-around.
+# A span is one or more words with digits and what belongs to them: the unit or month before or behind, the other end of
+# a range. It never crosses a line end, and has no look-around, so that polars and Python read it the same way.
 _SPACE = r"[ \u00a0\u202f]"
 _STOP = r"\s,;()\[\]{}|\"“”„«»"
 _DIGIT = "[0-9¼½¾⅐-⅞]"
@@ -58,8 +58,8 @@ _TIMES = re.compile(r"(?<=[0-9\"″”])[xX×](?=[0-9])")
 _THREAD = re.compile(r"[A-Za-z][0-9]+")  # of a screw: M4x20
 _PART = re.compile(r"[0-9]+|[^\W\d_]+|\d")
 _NAMED = re.compile(rf"([A-Z][A-Za-z]*){_SPACE}(?=[0-9])")
-_MOST_PARTS = 8  # of a code; what is behind counts by its windows of so many parts
-# What words count. The first of each may stand before a unit (five euros); the others count things alone: dual is no 2 V.
+_MOST_PARTS = 8  # of a code; in a longer one, windows of this many parts count
+# Words for numbers. The first of each may precede a unit (five euros); the others only count things: dual is not 2 V.
 NUMBER_WORDS = {
     1: "one single once mono first", 2: "two dual double twin pair twice both second couple", 3: "three triple thrice third",
     4: "four quad quadruple fourth", 5: "five fifth", 6: "six hex sixth", 7: "seven seventh", 8: "eight octal eighth",
@@ -68,7 +68,7 @@ NUMBER_WORDS = {
 
 
 def _word_keys() -> dict[str, tuple[Key, ...]]:
-    """What each number word and month gives."""
+    """The keys that each number word and month gives."""
     table: dict[str, tuple[Key, ...]] = {}
     for value, words in NUMBER_WORDS.items():
         for place, word in enumerate(words.split()):
@@ -84,7 +84,7 @@ _WORD = re.compile(WORDS)
 
 @dataclass(frozen=True)
 class Fact:
-    """A fact at a place. It is stated by a request that gives one key of `needs`, or all of one set of `together`.
+    """A fact at a place. A request states it if it gives one key of `needs`, or all keys of one set of `together`.
 
     `gives`: the keys that a request with this fact gives.
     """
@@ -99,7 +99,7 @@ class Fact:
 
     @cached_property
     def sizes(self) -> dict[str | None, list[Value]]:
-        """A number's values by dimension; under None those of a number without a unit."""
+        """A number's values by dimension; those of a number without a unit are under None."""
         measured: dict[str | None, list[Value]] = {}
         for key in self.gives:
             if key[0] == "u" and key[3] == "*":
@@ -108,7 +108,7 @@ class Fact:
 
 
 def facts_in(text: str) -> list[Fact]:
-    """The facts of a text in their order, with their places in code points."""
+    """The facts of a text in order, with their places in code points."""
     return [_moved(fact, match.start()) for match in _span().finditer(text) for fact in span_facts(match.group())]
 
 
@@ -118,12 +118,12 @@ def spans_in(text: str) -> list[str]:
 
 
 def numbers_in(text: str) -> list[Fact]:
-    """The numbers of a text that are no part of a code; dates, times and versions count as numbers."""
+    """The numbers of a text that are not part of a code; dates, times and versions count as numbers."""
     return [fact for fact in facts_in(text) if fact.kind == "numbers"]
 
 
 def same_number(stated: Fact, known: Fact) -> bool:
-    """Whether one number states the other: equal in value and unit, exactly, whatever the prefix; a bare number fits any."""
+    """Whether one number states the other: the same value and unit, whatever the prefix; a bare number fits any unit."""
     return not stated.needs.isdisjoint(known.gives) or any(known.gives.issuperset(keys) for keys in stated.together)
 
 
@@ -138,7 +138,7 @@ def word_keys(words: Iterable[str]) -> set[Key]:
 
 
 def span_facts(span: str) -> tuple[Fact, ...]:
-    """The facts of one span (a match of SPAN), remembered where it is short: texts of one kind repeat theirs."""
+    """The facts of one span (a match of SPAN), cached if it is short: similar texts repeat their spans."""
     return _remembered(span) if len(span) <= 120 else tuple(_scan(span))
 
 
@@ -153,7 +153,7 @@ def _remembered(span: str) -> tuple[Fact, ...]:
 
 
 def _scan(span: str) -> list[Fact]:
-    """The facts of a span, from left to right: a date, a time, a version, a number, else a code."""
+    """The facts of a span from left to right: a date, a time, a version, a number, or else a code."""
     dates, times = DATE.search(span) is not None, TIME.search(span) is not None
     facts: list[Fact] = []
     quantities: list[Quantity] = []
@@ -247,7 +247,7 @@ def _version_fact(match: re.Match[str]) -> Fact:
 
 
 def _code_fact(span: str, match: re.Match[str]) -> tuple[int, list[Fact]]:
-    """Where a run of letters and digits ends, and the code in it, if it is one."""
+    """The end of a run of letters and digits, and the code in it, if it is one."""
     cut = _DIMENSIONS.search(span, match.start(), match.end()) if match.group()[:2] not in ("0x", "0X") else None
     end = cut.start() if cut and _THREAD.fullmatch(span, match.start(), cut.start()) else match.end()
     text = span[match.start() : end]
@@ -276,7 +276,7 @@ _POINT = re.compile(r"([0-9]{1,3})([RkKMmuµnpV])([0-9]{1,3})")
 
 
 def _without_words(text: str) -> tuple[str, bool]:
-    """A run without ordinary words joined to it (`Output-5V`, `A4-sized`), and whether one stood before."""
+    """A run without ordinary words attached to it (`Output-5V`, `A4-sized`), and whether such a word came first."""
     core = _WORD_BEHIND.sub("", text)
     shorter = _WORD_BEFORE.sub("", core, count=1) if _WORD_BEFORE.match(core) else core
     return (shorter, True) if shorter != core and any(c.isdigit() for c in shorter) else (core, False)
@@ -294,7 +294,7 @@ def _written_for_a_point(text: str) -> Iterator[Key]:
 
 
 def _numbers_of_code(text: str) -> Iterator[Key]:
-    """The numbers inside a code: bare ones, and those with a point for any unit (`LM1117-3.3`)."""
+    """The numbers inside a code: bare ones, and decimals for any unit (`LM1117-3.3`)."""
     for match in _INNER.finditer(text):
         for value in values_of(match.group())[0]:
             yield from (("v", value, "*"), ("v", value, ""))
@@ -303,7 +303,7 @@ def _numbers_of_code(text: str) -> Iterator[Key]:
 
 
 def code_keys(parts: list[str]) -> set[Key]:
-    """The keys of a code: itself and every run of its parts that holds letters and digits."""
+    """The keys of a code: itself and every run of its parts that contains letters and digits."""
     keys: set[Key] = {("c", *parts[:_LONGEST])}
     digits = [part[0].isdigit() for part in parts]
     for start in range(len(parts)):
@@ -316,7 +316,7 @@ def code_keys(parts: list[str]) -> set[Key]:
 
 
 def loose_code_keys(code: str) -> set[Key]:
-    """The keys of shorter forms of a code: with inner parts left out, a family's last letters, its parts turned round."""
+    """The keys of shorter forms of a code: inner parts omitted, the last letters of a family, the parts reversed."""
     parts = _PART.findall(code.casefold())[:_MOST_PARTS]
     keys: set[Key] = set()
     for start in range(len(parts)):
@@ -331,7 +331,7 @@ def loose_code_keys(code: str) -> set[Key]:
 
 
 def _families(name: str) -> list[str]:
-    """A name of letters and its ends of three letters or more: VQFN, QFN."""
+    """A name of letters, and its endings of three letters or more: VQFN, QFN."""
     return [name, *[name[cut:] for cut in range(1, len(name) - 2)][:8]] if name.isalpha() else [name]
 
 

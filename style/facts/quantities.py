@@ -1,4 +1,4 @@
-"""One number as it is written: its sign, its digits, its unit, and every value that they may mean."""
+"""One number as written: its sign, digits and unit, and every value that they may have."""
 
 import itertools
 import re
@@ -26,7 +26,7 @@ __all__ = [
 Reading = tuple[Ratio, str]  # how many of the dimension's own unit, and the dimension
 
 _PREFIXES = {"p": -12, "n": -9, "u": -6, "µ": -6, "μ": -6, "m": -3, "": 0, "k": 3, "K": 3, "M": 6, "G": 9, "T": 12}
-# Symbols that take an SI prefix, with their dimension. A volt stays a volt whatever is written behind it.
+# Symbols that take an SI prefix, with their dimension. A volt is a volt whatever is written behind it.
 _SYMBOLS = {
     "V": "V", "A": "A", "W": "W", "Hz": "Hz", "F": "F", "H": "H", "Ω": "Ohm", "\u2126": "Ohm", "Ohm": "Ohm", "ohm": "Ohm",
     "ohms": "Ohm", "Ohms": "Ohm", "J": "J", "N": "N", "Pa": "Pa", "C": "C", "g": "g", "m": "m", "s": "s", "l": "l", "L": "l",
@@ -35,7 +35,7 @@ _SYMBOLS = {
     "S": "S", "T": "T", "Vrms": "V", "VRMS": "V", "VDC": "V", "VAC": "V", "Vdc": "V", "Vac": "V", "Vpp": "V", "Vin": "V",
     "Vout": "V", "Vds": "V", "Vdss": "V", "Vce": "V", "Vgs": "V", "Arms": "A", "ADC": "A", "bar": "bar", "t": "t",
 }  # fmt: skip
-# Words, any case, singular and plural where the plural is an s; the number counts the dimension's own unit.
+# Words in any case, singular and plural where the plural is an s; the number counts units of the dimension.
 _WORDS: dict[str, tuple[tuple[str, str], ...]] = {
     "V": (("1", "volt"),), "A": (("1", "amp ampere"),), "W": (("1", "watt"), ("1000", "kilowatt")),
     "Hz": (("1", "hertz"), ("1000", "kilohertz"), ("1000000", "megahertz")), "F": (("1", "farad"),), "Ohm": (("1", "ohm"),),
@@ -71,7 +71,7 @@ MULTIPLIERS = {
     "billion": 9, "billions": 9, "bn": 9, "B": 9, "b": 9, "trillion": 12, "tn": 12, "T": 12,
 }  # fmt: skip
 UNIT_SIGNS = "%‰°€$£¥¢₹Ω\u2126℃℉µμ\"″'′²³"
-# Bytes are counted in thousands and in 1,024s under one name; both readings hold.
+# Kilobytes are counted in thousands and in 1,024s under one name; both readings are valid.
 _BINARY = {"K": 1, "k": 1, "M": 2, "G": 3, "T": 4}
 _PER = {"kph": "km/h", "kmh": "km/h", "mph": "mile/h", "mA/h": "mAh"}
 
@@ -108,7 +108,7 @@ def _symbols() -> dict[str, list[Reading]]:
         mark: [(ratio_of("0.3048"), "m")] for mark in "'′"
     }
     table["v"] = [((1, 1), "V")]
-    # A bare letter behind a temperature is a temperature more often than a charge; the other reading stays.
+    # A bare letter behind a temperature is more often a temperature than a charge; both readings are kept.
     table["C"].append(((1, 1), "°C"))
     table["F"].append(((1, 1), "°F"))
     del table["T"], table["K"]  # a trillion, a thousand; tesla and kelvin are added back as second readings
@@ -129,14 +129,14 @@ def _words() -> dict[str, list[Reading]]:
 _SYMBOL_TABLE, _WORD_TABLE = _symbols(), _words()
 _FOLDED: dict[str, list[Reading]] = {}
 for _symbol, _readings in _SYMBOL_TABLE.items():
-    if len(_symbol) > 1:  # of one letter, case tells: M and m, K and k
+    if len(_symbol) > 1:  # for a single letter case matters: M and m, K and k
         _FOLDED.setdefault(_symbol.casefold(), []).extend(_readings)
 UNIT_WORDS = tuple(sorted({*_SYMBOL_TABLE, *_WORD_TABLE, *_PER} - set("\"″”'′"), key=lambda word: (-len(word), word)))
 
 
 @lru_cache(maxsize=4096)
 def read_unit(text: str) -> tuple[Reading, ...]:
-    """What a unit as written may mean; empty where it is none. `V/µs` and `mg per kg` are units of their own."""
+    """The possible meanings of a unit as written; empty if it is not one. `V/µs` and `mg per kg` are units too."""
     text = text.replace(" per ", "/").replace(" ", "").replace("percent", "%")
     text = _PER.get(text.casefold(), text)
     upper, slash, lower = text.partition("/")
@@ -183,7 +183,7 @@ NUMBER = re.compile(
     rf"(?P<per>/[A-Za-zµ°Ω%]+[²³]?|{_SPACE}per{_SPACE}[A-Za-z]+)?)?",
     re.ASCII,
 )
-# Written apart, these are words or marks more often than units ("5 in stock"), so the number may also be a bare one.
+# Separated from the number, these are more often words or marks than units ("5 in stock"): the number may be bare.
 _DOUBTFUL = frozenset(
     ["in", "b", "B", "d", "t", "T", "us", "US", "mo", "mil", "mol", "gr", "ha", "S", "N", "J", "K", "M", "C", "F", "H", "G", "k",
      "p", "u", "n", "c", "a"]
@@ -199,11 +199,11 @@ _TEMPERATURES = frozenset(["°C", "°F"])
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number at a place with all readings of its digits and unit.
+    """A number at a place, with all readings of its digits and unit.
 
-    sign: "", "+", "-" or "±". values: as a whole; parts: the numbers of a list that looks like one (`1,200`). units:
-    empty for a bare number; doubtful: it may be a bare number all the same. powers: of ten, by which a word behind
-    multiplies (`4.2 million`).
+    sign: "", "+", "-" or "±". values: read as one number; parts: the numbers of what may be a list (`1,200`). units:
+    empty for a bare number; doubtful: it may be a bare number after all. powers: powers of ten by which the word behind
+    it multiplies (`4.2 million`).
     """
 
     text: str
@@ -215,10 +215,10 @@ class Quantity:
     units: tuple[Reading, ...] = ()
     powers: tuple[int, ...] = (0,)
     doubtful: bool = False
-    before: bool = False  # the unit stands before the number, as a currency does
+    before: bool = False  # the unit precedes the number, as a currency does
 
     def needs(self) -> Iterator[tuple]:
-        """The keys of which one must be known for the number to be stated."""
+        """The keys of which a request must give one to state the number."""
         for value in self._scaled():
             for factor, dimension in self.units:
                 for sign in _accepted(self.sign, dimension in _TEMPERATURES):
@@ -231,7 +231,7 @@ class Quantity:
                     yield "v", value, sign
 
     def gives(self) -> Iterator[tuple]:
-        """The keys that the number makes known."""
+        """The keys that a request with this number gives."""
         signs = ("*", "", "+", "-") if self.sign == "±" else ("*", self.sign)
         for value in self._scaled():
             for sign in signs:
@@ -246,7 +246,7 @@ class Quantity:
             yield from (("v", part, "*"), ("v", part, ""), ("0", part, "*"), ("0", part, ""))
 
     def together(self) -> tuple[tuple, ...]:
-        """Keys that also state it when all of them are known: the numbers of a list."""
+        """Sets of keys that also state the number, each only as a whole: the numbers of a list."""
         return tuple(("v", part, "*") for part in self.parts)
 
     def _scaled(self) -> Iterator[Value]:
@@ -256,7 +256,7 @@ class Quantity:
 
 
 def read_number(match: re.Match[str]) -> Quantity | None:
-    """The quantity of a match of NUMBER; None where it is part of a code."""
+    """The quantity of a match of NUMBER; None if it is part of a code."""
     part = match.groupdict()
     money = read_unit(part["money"].strip(_BLANKS)) if part["money"] else ()
     end = max(match.end(name) for name in ("digits", "alone", "power", "over", "word", "letter"))
@@ -267,7 +267,7 @@ def read_number(match: re.Match[str]) -> Quantity | None:
     if behind:
         doubtful |= bool(part["gap"]) and (part["unit"] or "") in _DOUBTFUL and not part["per"]
         units, end = units + behind, stop
-    elif not (part["letter"] or part["word"]) and _goes_on(match.string, end):
+    elif not (part["letter"] or part["word"]) and _continues(match.string, end):
         return None
     elif ordinal := _ORDINAL.match(match.string, end):
         end = ordinal.end()
@@ -282,7 +282,7 @@ def _sign(part: dict[str, str | None]) -> str:
 
 
 def _multiplied(part: dict[str, str | None], *, money: bool) -> tuple[tuple[int, ...], tuple[Reading, ...]]:
-    """The powers of ten of a word or letter behind the digits, and what the letter means as a unit: 4.2m may be metres."""
+    """The powers of ten of a word or letter behind the digits, and the letter's meaning as a unit: 4.2m may be metres."""
     if part["word"]:
         return (MULTIPLIERS[part["word"]],), ()
     if not part["letter"]:
@@ -291,8 +291,8 @@ def _multiplied(part: dict[str, str | None], *, money: bool) -> tuple[tuple[int,
     return ((power,), ()) if money else ((0, power), read_unit(part["letter"]))
 
 
-def _goes_on(text: str, end: int) -> bool:
-    """Whether the word goes on as a code does: `2N7002`; but neither `1st` nor `3x3`."""
+def _continues(text: str, end: int) -> bool:
+    """Whether the word continues like a code (`2N7002`), unlike `1st` and `3x3`."""
     following = text[end : end + 1]
     if not following or not (following.isalnum() or following == "_") or _only_letters(text, end):
         return False
@@ -300,20 +300,20 @@ def _goes_on(text: str, end: int) -> bool:
 
 
 def _unit_behind(match: re.Match[str]) -> tuple[tuple[Reading, ...], int]:
-    """What the text behind the digits means as a unit, and where that ends."""
+    """The meaning of the text behind the digits as a unit, and where that ends."""
     unit, per = match["unit"], match["per"]
     if not unit:
         return (), -1
-    if per and (found := read_unit(unit + per)):
-        return found, match.end("per")
+    if per and (unit_readings := read_unit(unit + per)):
+        return unit_readings, match.end("per")
     following = match.string[match.end("unit") : match.end("unit") + 1]
     if unit[-1].isalnum() and following and (following.isalnum() or following == "_"):
-        return (), -1  # "2N7002": no unit, since the word goes on
+        return (), -1  # "2N7002": not a unit, since the word continues
     return read_unit(unit), match.end("unit")
 
 
 def _only_letters(text: str, start: int) -> bool:
-    """Whether the word goes on in letters alone (`1st`, `24Vin`), so that it is no code."""
+    """Whether only letters follow in the word (`1st`, `24Vin`), so that it is not a code."""
     word = _LETTERS_ALONE.match(text, start)
     return word is not None and (word.end() - start > 2 or word.group().islower())
 
@@ -337,7 +337,7 @@ def _value(part: dict[str, str | None]) -> tuple[tuple[Value, ...], tuple[Value,
 
 
 def share_units(quantities: Sequence[Quantity], text: str) -> list[Quantity]:
-    """The ends of ranges, dimensions and lists take each other's unit: both ends of `2.7-5.5 V` are volts."""
+    """Ends of ranges, dimensions and lists share their unit: both ends of `2.7-5.5 V` are volts."""
     shared = list(quantities)
     for index in range(len(shared) - 2, -1, -1):
         one, other = shared[index], shared[index + 1]
@@ -354,7 +354,7 @@ def share_units(quantities: Sequence[Quantity], text: str) -> list[Quantity]:
 
 
 def _accepted(sign: str, counts: bool) -> tuple[str, ...]:
-    """The signs in the request that state one with this sign; counts: no sign means plus."""
+    """The signs in the request that state this sign; `counts`: no sign means plus."""
     if counts:
         return ("-",) if sign == "-" else ("", "+")
     return ("*",) if sign in ("", "±") else (sign, "")

@@ -9,23 +9,23 @@ import polars as pl
 from ...core import ConfigError
 from ..kind import Kind, Proposal
 from ..schema import Check, Columns, Findings, faults, text_fields
-from ..words import one_of, said_slots
+from ..words import explain_slots, one_of
 
 __all__ = ["ENDS_WITH", "STARTS_WITH"]
 
-# A habit of most outputs is proposed, with how many keep it; how firm a rule it makes is for who counts.
+# A habit of most outputs is proposed; the evidence then decides how strict a rule it makes.
 _HABIT_SHARE, _FEWEST_ROWS = 0.5, 20
-# Case is let go where that many more outputs keep the habit then.
+# Case is ignored if this many more outputs then follow the habit.
 _FOLDED_SHARE = 0.01
-# A text of the team's own stands at the end of nearly all; one word of a few, of so many.
+# A fixed text is at the end of nearly all outputs; a choice of a few words, of this share of them.
 _COMMON_SHARE, _CHOICE_SHARE, _MOST_CHOICES, _MOST_WORDS = 0.8, 0.95, 6, 6
-# Outputs of so few words are labels: the whole is chosen, not its end.
+# Outputs of this few words are labels: the whole text is chosen, not its end.
 _LABEL_WORDS = 2
 
 
 @dataclass(frozen=True)
 class AffixParameters:
-    """The texts of which one stands at that end; `{field}` stands for the value of an input field."""
+    """The texts of which one must be at that end; `{field}` stands for the value of an input field."""
 
     any: tuple[str, ...]
 
@@ -43,7 +43,7 @@ def _find_affix(check: Check, columns: Columns, *, at_start: bool) -> Findings:
     method = output.str.starts_with if at_start else output.str.ends_with
     holds = pl.any_horizontal(method(fold(pl.col(name))).fill_null(False) for name in wanted.columns)
     applicable = frame.select(a=pl.any_horizontal(pl.col(wanted.columns).is_not_null()))["a"]
-    # Violations need a place: the words at that end of the text, as long as the longest wanted text.
+    # A violation needs a place: the words at that end of the text, about as long as the longest wanted text.
     wrong = frame.filter(~holds & applicable)
     rows = []
     for index, *texts, output_text in wrong.select("index", *wanted.columns, "output").iter_rows():
@@ -56,7 +56,7 @@ def _find_affix(check: Check, columns: Columns, *, at_start: bool) -> Findings:
 
 
 def _end_of(text: str, length: int, *, at_start: bool) -> tuple[int, int]:
-    """The place of about `length` code points at that end of a text: whole words, blank margins left out."""
+    """The place of about `length` code points at that end of a text: whole words, without blank margins."""
     first, last = len(text) - len(text.lstrip()), len(text.rstrip())
     if at_start:
         end = min(first + length, last)
@@ -72,26 +72,27 @@ def _end_of(text: str, length: int, *, at_start: bool) -> tuple[int, int]:
 def _say_affix(check: Check, *, verb: str) -> str:
     p: AffixParameters = check.parameters
     if len(p.any) == 1 and (name := p.any[0]) and name.startswith("{") and name.endswith("}"):
-        return f"{verb} with the {name[1:-1]}{'' if check.ignore_case else ', written as it is given'}."
-    return f"{verb} with {one_of(p.any)}.{said_slots(p.any)}"
+        return f"{verb} with the {name[1:-1]}{'' if check.ignore_case else ', exactly as given'}."
+    return f"{verb} with {one_of(p.any)}.{explain_slots(p.any)}"
 
 
 def _propose_affix(columns: Columns, *, at_start: bool) -> Sequence[Proposal]:
-    """The value of a field, or a few texts of the team's own, at that end of most outputs."""
+    """The value of a field, or a few fixed texts, at that end of most outputs."""
     fields = [*_propose_fields(columns, at_start=at_start)]
-    return fields or [*_propose_texts(columns.output, at_start=at_start)]  # a field's values are texts as well
+    # The values of a field would be proposed as texts too.
+    return fields or [*_propose_texts(columns.output, at_start=at_start)]
 
 
 def _propose_fields(columns: Columns, *, at_start: bool) -> Iterator[Proposal]:
     for name in text_fields(columns):
         values = columns.field(name)
         table = pl.DataFrame({"output": columns.output.str.strip_chars(), "value": values}).drop_nulls()
-        # A number may stand at an end by chance; a word comes from the field.
+        # A number may be at an end by chance; a word comes from the field.
         table = table.filter(pl.col("value").str.contains(r"\p{L}"))
         if len(table) < _FEWEST_ROWS or table["value"].n_unique() < 2:
             continue
-        written = int(_stands(table, at_start=at_start).sum())
-        folded = int(_stands(table.select(pl.all().str.to_lowercase()), at_start=at_start).sum())
+        written = int(_at_end(table, at_start=at_start).sum())
+        folded = int(_at_end(table.select(pl.all().str.to_lowercase()), at_start=at_start).sum())
         if folded < _HABIT_SHARE * len(table):
             continue
         entry = {"any": [f"{{{name}}}"], "when": name}
@@ -101,21 +102,21 @@ def _propose_fields(columns: Columns, *, at_start: bool) -> Iterator[Proposal]:
             yield Proposal({**entry, "ignore_case": True})
 
 
-def _stands(table: pl.DataFrame, *, at_start: bool) -> pl.Series:
-    """Where the value stands at that end of the output and is no part of a longer word."""
+def _at_end(table: pl.DataFrame, *, at_start: bool) -> pl.Series:
+    """Where the value is at that end of the output and not part of a longer word."""
     output, value = pl.col("output"), pl.col("value")
     size = value.str.len_chars().cast(pl.Int64)
     if at_start:
-        next_to, stands = output.str.slice(size, 1), output.str.starts_with(value)
+        next_to, at_end = output.str.slice(size, 1), output.str.starts_with(value)
     else:
         place = output.str.len_chars().cast(pl.Int64) - size - 1
         next_to = pl.when(place >= 0).then(output.str.slice(place.clip(0), 1)).otherwise(pl.lit(""))
-        stands = output.str.ends_with(value)
-    return table.select(stands=stands & ~next_to.str.contains(r"[\w-]"))["stands"]
+        at_end = output.str.ends_with(value)
+    return table.select(at_end=at_end & ~next_to.str.contains(r"[\w-]"))["at_end"]
 
 
 def _propose_texts(outputs: pl.Series, *, at_start: bool) -> Iterator[Proposal]:
-    """One text at that end of nearly all outputs, as long as it goes; else the few words that they choose from."""
+    """One text at that end of nearly all outputs, as long as possible; otherwise the few words that occur there."""
     texts = outputs.str.strip_chars().filter(outputs.str.count_matches(r"\S+") > _LABEL_WORDS)
     if len(texts) < max(_FEWEST_ROWS, 0.5 * len(outputs)):
         return
@@ -124,7 +125,7 @@ def _propose_texts(outputs: pl.Series, *, at_start: bool) -> Iterator[Proposal]:
         pieces = r"\S+" + r"\s+\S+" * (words - 1)
         found = texts.str.extract(rf"^({pieces})(?:\s|$)" if at_start else rf"(?:^|\s)({pieces})$").drop_nulls()
         counts = found.value_counts(sort=True)
-        # The last word of several lines is no choice of an end.
+        # The last word of several lines is not a choice of endings.
         if words == 1 and (at_start or texts.str.contains("\n", literal=True).mean() < 0.5):  # type: ignore[operator]
             yield from _propose_choice(counts, len(texts))
         if counts.is_empty() or counts["count"][0] < _COMMON_SHARE * len(texts):
@@ -135,7 +136,7 @@ def _propose_texts(outputs: pl.Series, *, at_start: bool) -> Iterator[Proposal]:
 
 
 def _propose_choice(counts: pl.DataFrame, rows: int) -> Iterator[Proposal]:
-    """Two to six words, each frequent, of which one stands there (`feat:`, `fix:`, `docs:`)."""
+    """Two to six frequent words of which one is at that end (`feat:`, `fix:`, `docs:`)."""
     frequent = counts.filter(pl.col("count") >= max(5, 0.01 * rows)).head(_MOST_CHOICES).rows()
     words = sorted(word for word, _ in frequent if re.search(r"\w", word))
     if len(words) > 1 and sum(count for _, count in frequent) >= _CHOICE_SHARE * rows and len(words) == len(frequent):

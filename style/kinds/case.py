@@ -11,7 +11,7 @@ from ..words import mostly_json, quoted
 
 __all__ = ["CASE"]
 
-# Words that a title may begin small.
+# Words that may begin with a small letter in a title.
 _SMALL_WORDS = frozenset(
     re.findall(
         r"\w+",
@@ -19,7 +19,7 @@ _SMALL_WORDS = frozenset(
         "per so the to up und van via von vs with y yet zu zum zur für mit aus auf im am",
     )
 )
-# Written with a capital letter in any sentence.
+# Words with a capital letter in any sentence.
 _ALWAYS_CAPITAL = frozenset(
     re.findall(
         r"\w+",
@@ -27,14 +27,14 @@ _ALWAYS_CAPITAL = frozenset(
         "September October November December",
     )
 )
-# German writes every noun with a capital letter, so that capitals say nothing; one of these words gives it away.
+# German writes every noun with a capital letter, so capitals say nothing; any of these words identifies German.
 _GERMAN = r"\b(?:und|oder|mit|für|der|das|dem|eine[rnms]?|nicht|auf|zum|zur|vom|ist)\b"
-# What a word is made of here: letters and digits, and the marks inside words.
+# The characters of a word: letters, digits, and the marks inside words.
 _PART = r"[\p{L}\p{M}\p{N}'’_\-./&+@]"
 _WORD = re.compile(r"[^\W_][\w'’\-./&+@\u0300-\u036f]*")
 _PIECES = re.compile(r"[\-./&+@'’_]+")
-# Title case: at least this many words could be small, and this share of them is not. Shorter words are often
-# acronyms, units or small words, so they do not count.
+# Title case: at least this many words could be small, and this share of them is not. Shorter words do not count: many
+# of them are acronyms, units or small words.
 _TITLE_WORDS, _TITLE_SHARE, _LETTERS = 3, 0.75, 4
 _AROUND_SENTENCES = " \t\u00a0\"'“”„‘’«»()[]*_#-•"
 _SENTENCE_ENDS = ".!?…:\n"
@@ -42,17 +42,19 @@ _SENTENCE_ENDS = ".!?…:\n"
 
 @dataclass(frozen=True)
 class CaseParameters:
-    """How an output is capitalised. Words with digits are let be, and a text without letters that have a case is not
+    """How an output is capitalised. Words with digits are ignored; a text without letters that have a case is not
     applicable.
 
-    sentence: the first letter is a capital one, or the first word has one inside (`iPhone`) or is code (`np.angle`).
-    The text is not in title case: of the other words with four or more letters, acronyms and words that stand so in
-    the request left out, there are not three or more with three quarters of them capitalised. It is not all in capitals.
-    In German, where nouns have capitals anyway, that is not looked at. Days and months keep theirs.
-    title: every word begins with a capital letter or has one inside (`mV`); small words (of, the, and) need not, but
-    for the first.
-    upper: no small letters, but in units behind a number and in words that stand so, with a capital, in the request.
-    lower: no word with a capital first letter, but for those that stand so in the request, acronyms, single letters.
+    sentence: the first letter is a capital, or the first word has one inside (`iPhone`) or is code (`np.angle`).
+    The text is not in title case, that is, it does not have three or more capitalised words that make up three quarters
+    of its other words with four or more letters (without acronyms and words written that way in the request). It is not
+    all in capitals. Title case is not checked in German, where nouns have capitals. Days and months keep theirs.
+    title: every word begins with a capital letter or has one inside (`mV`); small words (of, the, and) are exempt,
+    except the first.
+    upper: no small letters, except in units behind a number and in words written that way, with a capital, in the
+    request.
+    lower: no word begins with a capital letter, except those written that way in the request, acronyms and single
+    letters.
     """
 
     is_: Literal["sentence", "title", "upper", "lower"]
@@ -112,10 +114,10 @@ def _not_sentence(columns: Columns) -> Rows:
         code = "`" in found or any(mark in word.rstrip(".") for mark in "._@/")
         if word == word.lower() and not code and not _has_digit(word):
             rows.append((index, word, end - len(word), end, quoted(word[:1].upper() + word[1:])))
-    # Whole columns say where a text could be title case at all; the words of those texts are looked at one by one.
+    # Operations on whole columns select the texts that may be in title case; only their words are examined one by one.
     capital = columns.output.str.count_matches(rf"\b\p{{Lu}}\p{{Ll}}{_PART}{{2,}}")
     small = columns.output.str.count_matches(r"(?:^|\s)\p{Ll}{4,}")
-    # Small words right behind a word or a comma are inside a sentence for certain.
+    # Small words right behind a word or a comma are certainly inside a sentence.
     inside = columns.output.str.count_matches(r"[\p{L}\p{N},] \p{Ll}{4,}")
     likely = (capital >= _TITLE_WORDS) & (capital >= small) & (capital >= _TITLE_SHARE * (inside + capital))
     likely &= ~columns.output.str.contains(_GERMAN)
@@ -127,7 +129,7 @@ def _not_sentence(columns: Columns) -> Rows:
 
 
 def _in_title_case(text: str, request: str) -> list[tuple[str, int, int, str]]:
-    """The first capitalised word of a text in title case that should be small; none where it is not."""
+    """The first capitalised word of a text in title case that should be small; none if the text is not in title case."""
     small, capital, first = 0, 0, None
     for match in _WORD.finditer(text):
         word = match.group()
@@ -144,7 +146,7 @@ def _in_title_case(text: str, request: str) -> list[tuple[str, int, int, str]]:
 
 @lru_cache(maxsize=65_536)
 def _size(word: str) -> Literal["small", "capital"] | None:
-    """What a word says about title case; None where it is short, an acronym, or has a digit."""
+    """Whether a word counts for or against title case; None if it is short, an acronym, or has a digit."""
     if len(word) < _LETTERS or word in _ALWAYS_CAPITAL or _has_digit(word) or sum(map(str.isalpha, word)) < _LETTERS:
         return None
     if word[0].islower():
@@ -153,12 +155,12 @@ def _size(word: str) -> Literal["small", "capital"] | None:
 
 
 def _named(word: str, request: str) -> bool:
-    """Whether the word stands so in the request."""
+    """Whether the request writes the word this way."""
     return word in request and word in _words(request)
 
 
 def _opens(text: str, start: int) -> bool:
-    """Whether a word there is the first of a sentence: its capital letter says nothing."""
+    """Whether a word at this place begins a sentence, so that its capital letter says nothing."""
     while start and text[start - 1] in _AROUND_SENTENCES:
         start -= 1
     return not start or text[start - 1] in _SENTENCE_ENDS
@@ -166,12 +168,12 @@ def _opens(text: str, start: int) -> bool:
 
 @lru_cache(maxsize=65_536)
 def _capitalised(word: str) -> bool:
-    """A capital letter with small ones behind it, in the word or in a part of it (`Rail-to-Rail`); no acronym."""
+    """Whether a word or a part of it (`Rail-to-Rail`) has a capital letter followed by small ones; acronyms have not."""
     return any(piece[:1].isupper() and piece[1:].islower() for piece in _PIECES.split(word))
 
 
 def _in_capitals(columns: Columns, expected: str) -> Rows:
-    """Texts without a small letter that hold three words or more of four capitals: not just acronyms."""
+    """Texts without a small letter that contain at least three words of four capitals or more: not just acronyms."""
     loud = columns.output.str.count_matches(r"\b\p{Lu}{4,}\b") >= _TITLE_WORDS
     loud &= ~columns.output.str.contains(r"\p{Ll}")
     rows = []
@@ -188,7 +190,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 def _is_unit(word: str, text: str, start: int) -> bool:
-    """A short word right behind a number."""
+    """Whether a short word right behind a number is a unit."""
     return len(word) <= 4 and re.search(r"\d\s?\Z", text[max(start - 2, 0) : start]) is not None
 
 
@@ -197,7 +199,7 @@ def _has_digit(word: str) -> bool:
 
 
 _SAYINGS = {
-    "sentence": "Write in sentence case: a capital letter at the beginning, small letters for all that is no name.",
+    "sentence": "Write in sentence case: a capital letter at the beginning, small letters except for names.",
     "title": "Write in title case: every word but small ones (of, the, and) begins with a capital letter.",
     "upper": "Write everything in capitals.",
     "lower": "Write everything in small letters; only acronyms and names keep their capitals.",
@@ -209,7 +211,7 @@ def _say_case(check: Check) -> str:
 
 
 def _propose_case(columns: Columns) -> list[Proposal]:
-    """Each case that at least half of the outputs seem to be in, where most could be in another."""
+    """Each case that at least half of the outputs seem to follow, if most could be in another."""
     texts = columns.output
     several = texts.str.contains(r"\p{L}{2}.*?\P{L}\p{L}{2}") & texts.str.contains(r"[\p{Lu}\p{Ll}]")
     if several.sum() < max(0.5 * len(texts), 1) or mostly_json(texts):
@@ -220,7 +222,7 @@ def _propose_case(columns: Columns) -> list[Proposal]:
         "title": ~texts.str.contains(r"\s\p{Ll}{5,}\b") & texts.str.contains(r"\p{Lu}\p{Ll}"),
         "sentence": ~texts.str.contains(r"\A\P{L}*\p{Ll}+\b") & texts.str.contains(r"\s\p{Ll}"),
     }
-    # Sentences begin with a capital letter anyway; only lines that are none could as well be titles.
+    # Sentences begin with a capital letter anyway; only lines that are not sentences could be titles.
     line = ~texts.str.contains(r"[.!?。][\"'”’)]*\s*\z|\n")
     return [
         Proposal({"is": name}, style=name != "sentence" or line.sum() > 0.5 * len(texts))

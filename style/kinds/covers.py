@@ -1,4 +1,4 @@
-"""The check `covers`: what the input says, the output says."""
+"""The check `covers`: the output mentions the values of the input."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from ..words import quoted
 
 __all__ = ["COVERS"]
 
-# Proposed where most outputs keep it; how firm a rule that makes is for who counts.
+# Proposed if most outputs follow it; the evidence then decides how strict a rule it makes.
 _HABIT_SHARE, _FEWEST_ROWS, _PROPOSE_FROM = 0.5, 20, 3_000
-_LONG = 120  # characters of an item or a span that is not remembered
+_LONG = 120  # characters of an item or a span that is too long to cache
 _SIDES = ("output", "plain")
 _NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
 
@@ -46,45 +46,44 @@ def _find_covers(check: Check, columns: Columns) -> Findings:
 def _missing(columns: Columns, name: str) -> pl.DataFrame:
     """The items of a field that do not occur in their row's output: index, item."""
     items = columns.field_items(name).filter(pl.col("item").str.contains(r"\S"))
-    plain = columns.output.to_frame("output").select(_one_blank("output")).to_series()
-    table = items.with_columns(output=plain.gather(items["index"]), plain=_one_blank("item"))
+    plain = columns.output.to_frame("output").select(_normalised("output")).to_series()
+    table = items.with_columns(output=plain.gather(items["index"]), plain=_normalised("item"))
     found = table.select(pl.col("output").str.contains(pl.col("plain"), literal=True)).to_series()
-    # As text, and from the beginning of a word to the end of one: 8 does not stand in 18. A bare number counts by value,
-    # and signs alone ("+") as they stand.
+    # As text, on word boundaries: 8 is not in 18. A bare number counts by value, and signs alone ("+") literally.
     words = [pl.col(side).str.replace_all(_NO_WORD, " ").str.strip_chars(" ") for side in _SIDES]
     words = [pl.concat_str(pl.lit(" "), side, pl.lit(" ")) for side in words]
     whole = table.filter(found).select(
         (words[0].str.contains(words[1], literal=True) | ~pl.col("plain").str.contains(r"[\p{L}\p{M}\p{N}]"))
         & ~pl.col("item").str.contains(r"^[\d.,]+$")
     )
-    stands = found.scatter(found.arg_true(), whole.to_series())
-    left = table.filter(~stands)
+    contained = found.scatter(found.arg_true(), whole.to_series())
+    absent = table.filter(~contained)
     # Without a digit on both sides there is no value to compare.
-    numeric = left.filter(pl.all_horizontal(pl.col("output", "item").str.contains(r"\d")))
+    numeric = absent.filter(pl.all_horizontal(pl.col("output", "item").str.contains(r"\d")))
     spans = columns.output.gather(numeric["index"]).str.extract_all(SPAN)
-    told = [_said_by_value(item, own) for item, own in zip(numeric["item"], spans.to_list(), strict=True)]
-    said = numeric.filter(pl.Series(told, dtype=pl.Boolean))
-    return left.join(said, on=["index", "item"], how="anti", maintain_order="left").select("index", "item")
+    states = [_states_numbers(item, own) for item, own in zip(numeric["item"], spans.to_list(), strict=True)]
+    stated = numeric.filter(pl.Series(states, dtype=pl.Boolean))
+    return absent.join(stated, on=["index", "item"], how="anti", maintain_order="left").select("index", "item")
 
 
-def _one_blank(name: str) -> pl.Expr:
+def _normalised(name: str) -> pl.Expr:
     return pl.col(name).str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
 
 
-def _said_by_value(item: str, spans: Sequence[str]) -> bool:
-    """Every number of the item stands in the spans of an output, by value and unit."""
+def _states_numbers(item: str, spans: Sequence[str]) -> bool:
+    """Whether the spans of an output state every number of the item, by value and unit."""
     if len(item) > _LONG:
         wanted, stated = numbers_in(item), [number for span in spans for number in _numbers(span)]
         return bool(wanted) and all(any(same_number(number, other) for other in stated) for number in wanted)
-    said, needed = 0, (1 << len(_wanted(item))) - 1
+    stated_bits, needed = 0, (1 << len(_wanted(item))) - 1
     for span in spans:
-        said |= _stated(item, span) if len(span) <= _LONG else _stated.__wrapped__(item, span)
-    return bool(needed) and said == needed
+        stated_bits |= _stated(item, span) if len(span) <= _LONG else _stated.__wrapped__(item, span)
+    return bool(needed) and stated_bits == needed
 
 
 @lru_cache(maxsize=100_000)
 def _stated(item: str, span: str) -> int:
-    """Which numbers of the item a span states: a bit for each. Texts of one kind repeat both."""
+    """Which numbers of the item a span states, as bits. Similar texts repeat both."""
     stated = _numbers(span)
     return sum(
         1 << place for place, number in enumerate(_wanted(item)) if any(same_number(number, other) for other in stated)
@@ -111,7 +110,7 @@ def _explain_covers(check: Check, found: str | None, expected: str) -> str:
 
 
 def _propose_covers(columns: Columns) -> Sequence[Proposal]:
-    """Each field whose values stand in most of the outputs, by itself."""
+    """Each field whose values occur in most of the outputs, as a check of its own."""
     output, request, fields = (c.head(_PROPOSE_FROM) for c in (columns.output, columns.input, columns.fields_json))
     some = Columns(output, request, fields)
     proposals = []

@@ -1,4 +1,4 @@
-"""The check `forbidden`: texts that must not stand in an output."""
+"""The check `forbidden`: texts that must not occur in an output."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ import polars as pl
 from ...core import ConfigError
 from ..kind import Kind, Proposal, explain_plainly
 from ..schema import Check, Columns, Findings, faults, regex_places, text_fields, text_places
-from ..words import one_of, quoted, ready_pattern, said_slots
+from ..words import explain_slots, one_of, quoted, ready_pattern
 
 __all__ = ["FORBIDDEN"]
 
-# A field that names items has another value in nearly each row; outputs that leave it out hold it hardly ever.
-_DISTINCT_SHARE, _HELD_SHARE, _FEWEST_ROWS = 0.9, 0.2, 20
+# A field that names items has a different value in nearly every row, and outputs that omit it hardly ever contain it.
+_DISTINCT_SHARE, _CONTAINED_SHARE, _FEWEST_ROWS = 0.9, 0.2, 20
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ def _find_forbidden(check: Check, columns: Columns) -> Findings:
 
 
 def _contains(outputs: pl.Series, wanted: pl.Series, *, ignore_case: bool) -> pl.Series:
-    """Where the output holds, or with `ignore_case` may hold, the text of its own row; `text_places` decides."""
+    """Where the output contains the text of its row, or with `ignore_case` may contain it; `text_places` decides."""
     frame = pl.DataFrame({"output": outputs, "wanted": wanted})
     if not ignore_case:
         return frame.select(pl.col("output").str.contains(pl.col("wanted"), literal=True).fill_null(False))["output"]
-    # Lower case says it for ASCII alone: İ becomes two characters, ς is no σ. Other texts go on as they are.
+    # Lower-casing decides for ASCII alone: İ becomes two characters, ς is not σ. Other texts remain candidates.
     output, wanted_text = pl.col("output").str, pl.col("wanted").str
     maybe = output.to_lowercase().str.contains(wanted_text.to_lowercase(), literal=True)
     plain = output.contains(r"^[\x00-\x7F]*$") & wanted_text.contains(r"^[\x00-\x7F]*$")
@@ -68,11 +68,11 @@ def _contains(outputs: pl.Series, wanted: pl.Series, *, ignore_case: bool) -> pl
 def _say_forbidden(check: Check) -> str:
     p: ForbiddenParameters = check.parameters
     if p.regex is not None:
-        return f"Write nothing that matches the pattern `{p.regex}`."
+        return f"Do not write anything that matches the pattern `{p.regex}`."
     fields = [text[1:-1] for text in p.any if text.startswith("{") and text.endswith("}")]
     texts = [text for text in p.any if text[1:-1] not in fields]
-    said = [f"the {name} itself" for name in fields] + ([one_of(texts)] if texts else [])
-    return f"Do not write {' or '.join(said)}.{said_slots(texts)}"
+    alternatives = [f"the {name} itself" for name in fields] + ([one_of(texts)] if texts else [])
+    return f"Do not write {' or '.join(alternatives)}.{explain_slots(texts)}"
 
 
 def _explain_forbidden(check: Check, found: str | None, expected: str) -> str:
@@ -84,7 +84,7 @@ def _explain_forbidden(check: Check, found: str | None, expected: str) -> str:
 
 
 def _propose_forbidden(columns: Columns) -> Sequence[Proposal]:
-    """Names of the single item (a type number, a code) that outputs leave out although each could say its own."""
+    """Names of single items (a type number, a code) that outputs omit although each could contain its own."""
     proposals = []
     for name in text_fields(columns):
         values = columns.field(name)
@@ -94,9 +94,9 @@ def _propose_forbidden(columns: Columns) -> Sequence[Proposal]:
         entry = {"any": [f"{{{name}}}"], "ignore_case": True}
         maybe = _contains(columns.output, values, ignore_case=True).arg_true()
         texts = zip(columns.output.gather(maybe), values.gather(maybe), strict=True)
-        held = sum(bool(text_places(output, value, ignore_case=True)) for output, value in texts)
-        if held <= _HELD_SHARE * len(given):
-            note = f"the {name} differs from row to row and stands in {held:,} of {len(given):,} outputs"
+        contained = sum(bool(text_places(output, value, ignore_case=True)) for output, value in texts)
+        if contained <= _CONTAINED_SHARE * len(given):
+            note = f"the {name} differs from row to row and occurs in {contained:,} of {len(given):,} outputs"
             proposals.append(Proposal(entry, note=note))
     return tuple(proposals)
 

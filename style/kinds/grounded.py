@@ -1,4 +1,4 @@
-"""The check `grounded`: what the output states, the input states."""
+"""The check `grounded`: the facts that the output states are in the input."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ __all__ = [
 
 
 _COMPARED = 200  # facts of a request; a long one is not searched whole for a hint
-_LONGEST = 60  # characters of a code; a longer one is no code that anybody mistypes
-_FAR = 10.0  # a number ten times as large is another number, no slip of this one
+_LONGEST = 60  # characters of a code; nobody mistypes a longer one
+_FAR = 10.0  # a number ten times as large is a different number, not a typo
 
 
 def nearest(fact: Fact, known: Sequence[Fact]) -> str | None:
-    """As it stands in the request: the nearest number of the same unit, or the code most like it; None where none is near."""
+    """The nearest fact of the request: a number of the same unit, or the most similar code; None if none is near."""
     same = [other for other in known[:_COMPARED] if other.kind == fact.kind]
     if fact.kind == "codes":
         return (
-            _most_alike(fact, [other for other in same if len(other.text) <= _LONGEST])
+            _most_similar(fact, [other for other in same if len(other.text) <= _LONGEST])
             if len(fact.text) <= _LONGEST
             else None
         )
@@ -42,7 +42,7 @@ def nearest(fact: Fact, known: Sequence[Fact]) -> str | None:
 
 
 def _apart(one: object, other: object) -> float:
-    """How many times the larger is the smaller."""
+    """The larger number divided by the smaller."""
     if not (isinstance(one, tuple) and isinstance(other, tuple)) or one[0] <= 0 or other[0] <= 0:
         return float("inf")
     above, below = one[0] * other[1], one[1] * other[0]
@@ -50,8 +50,8 @@ def _apart(one: object, other: object) -> float:
     return above / below if above < _FAR * below else float("inf")
 
 
-def _most_alike(fact: Fact, known: Sequence[Fact]) -> str | None:
-    from rapidfuzz import fuzz, process  # only where a code is wrong
+def _most_similar(fact: Fact, known: Sequence[Fact]) -> str | None:
+    from rapidfuzz import fuzz, process  # only for a wrong code
 
     best = process.extractOne(
         fact.text.casefold(), [other.text.casefold() for other in known], scorer=fuzz.ratio, score_cutoff=60
@@ -59,7 +59,7 @@ def _most_alike(fact: Fact, known: Sequence[Fact]) -> str | None:
     return known[best[2]].text if best else None
 
 
-# The number of a list item at a line's beginning, or of a step, counts the text's own parts and states nothing.
+# The number of a list item or step at the start of a line counts the text's own parts and states nothing.
 _ITEM = r"(?m)^([ \t>*_#-]*){digits}([.)][ \t*])"
 _STEP = r"(?-u:\b)([Ss]tep |[Tt]ip |[Oo]ption |[Qq]uestion |[Rr]eason |[Pp]oint |[Ee]xample ){digits}([.:)])"
 Worked = TypeVar("Worked")
@@ -67,14 +67,14 @@ _DIGIT = r"[0-9¼½¾⅐-⅞]"
 _WIDTHS = (1, 2, 3)
 _HAS_ITEM = "|".join(pattern.replace("{digits}", "[0-9]{1,3}") for pattern in (_ITEM, _STEP))
 _BATCH = 5_000  # rows whose spans are held as Python lists at once
-_FEW = 40  # spans of a request up to which asking each is faster than making one set of them
-_SEARCHED = 100  # spans of a request in which it is sought
-_SHOWN = 20  # violations of one output for which the nearest fact of the request is sought
+_FEW = 40  # spans of a request up to which checking each is faster than building one set of them
+_SEARCHED = 100  # spans of a request that are searched for it
+_SHOWN = 20  # violations of one output for which the nearest fact of the request is searched
 
 
 @dataclass(frozen=True)
 class GroundedParameters:
-    """Which facts of the output must stand in the input; `allow`: terms that the team teaches on purpose."""
+    """Which facts of the output must be in the input; `allow`: terms that the team wants the model to add."""
 
     facts: tuple[Literal["numbers", "codes", "names"], ...] = ("numbers", "codes")
     allow: tuple[str, ...] = ()
@@ -85,7 +85,7 @@ class GroundedParameters:
 
 
 class _Memory(dict[str, Worked]):
-    """What `work` makes of a span, kept: spans repeat, and a look-up in a dictionary is the fastest there is."""
+    """A cache of `work` on spans: they repeat, and nothing is faster than a dictionary look-up."""
 
     def __init__(self, work: Callable[[str], Worked]) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class _Memory(dict[str, Worked]):
 
 
 class _Spans:
-    """What spans ask and give, worked out once per distinct span; keys are numbered, since numbers compare faster."""
+    """What spans need and give, computed once per distinct span; keys are numbered, since integers compare faster."""
 
     def __init__(self, kinds: Collection[str]) -> None:
         self.numbers: dict[Key, int] = {}
@@ -111,12 +111,12 @@ class _Spans:
         return frozenset([self.numbers.setdefault(key, len(self.numbers)) for key in keys])
 
     def _loosely(self, span: str) -> frozenset[int]:
-        """What the codes of a span state when they are shortened."""
+        """What the codes of a span state when shortened."""
         codes = [fact.text for fact in span_facts(span) if fact.kind == "codes"]
         return self.ids(key for code in codes for key in loose_code_keys(code))
 
     def all_given(self, words: Sequence[str], of_text: Sequence[str]) -> frozenset[int]:
-        """All that a text states: by its number words, its spans, and the codes in these when shortened."""
+        """The ids of all that a text states: by its number words, its spans, and the codes in these when shortened."""
         plain, loose = map(self.gives.__getitem__, of_text), map(self.gives_loosely.__getitem__, of_text)
         return self.ids(word_keys(words)).union(*plain, *loose)
 
@@ -137,8 +137,8 @@ def _ungrounded_facts(
 ) -> Iterator[tuple[int, str, int, int, str]]:
     """The numbers and codes of each output that its request does not state.
 
-    Nearly all facts are among the plain keys of the request; what words and shortened codes state is worked out only
-    for the outputs with a fact that is not.
+    Nearly all facts are among the plain keys of the request; number words and shortened codes are only examined for
+    outputs with a fact that is not.
     """
     spans, terms = _Spans(p.facts), {term.casefold() for term in p.allow}
     allowed = frozenset[int]().union(*(spans.all_given(words_in(term), spans_in(term)) for term in p.allow))
@@ -147,9 +147,9 @@ def _ungrounded_facts(
         found = batch.select(pl.col("output", "input").str.extract_all(SPAN))
         stated, known = found["output"].to_list(), found["input"].to_list()
         doubtful = _doubtful(stated, known, spans, allowed)
-        looked_at = batch[doubtful]
-        worded = looked_at["input"].str.to_lowercase().str.extract_all(WORDS).to_list()
-        for place, index, output, words in zip(doubtful, looked_at["index"], looked_at["output"], worded, strict=True):
+        examined = batch[doubtful]
+        worded = examined["input"].str.to_lowercase().str.extract_all(WORDS).to_list()
+        for place, index, output, words in zip(doubtful, examined["index"], examined["output"], worded, strict=True):
             given = allowed.union(spans.all_given(words, known[place]))
             wrong = _wrong_facts(output, stated[place], given, spans, terms)
             for (fact, start), text in zip(wrong, _expected([fact for fact, _ in wrong], known[place]), strict=True):
@@ -175,7 +175,7 @@ def _wrong_facts(
 ) -> list[tuple[Fact, int]]:
     """The facts of an output that are not given, with their places.
 
-    A span stands where its text is found first behind the span before it: there it would have matched.
+    The place of a span is where its text first occurs behind the span before it, as the match would have it.
     """
     wrong, position = [], 0
     for span in stated:
@@ -189,7 +189,7 @@ def _wrong_facts(
 
 
 def _expected(wrong: Sequence[Fact], known: Sequence[str]) -> Iterator[str]:
-    """What was expected for each wrong fact of an output: with the fact of the request that it is nearest to."""
+    """The expectation for each wrong fact of an output, with the nearest fact of the request."""
     facts = [fact for span in known[:_SEARCHED] for fact in span_facts(span)]
     for shown, fact in enumerate(wrong):
         near = nearest(fact, facts) if shown < _SHOWN else None
@@ -198,7 +198,7 @@ def _expected(wrong: Sequence[Fact], known: Sequence[str]) -> Iterator[str]:
 
 
 def _ungrounded_names(columns: Columns, p: GroundedParameters) -> Iterator[tuple[int, str, int, int, str]]:
-    """The names of each output that its request does not hold; words side by side are one name."""
+    """The names of each output that are not in its request; adjacent words are one name."""
     allowed = " ".join(p.allow).casefold()
     capitals = columns.output.str.contains(r"\p{Lu}")
     for index in capitals.arg_true():
@@ -215,7 +215,7 @@ def _ungrounded_names(columns: Columns, p: GroundedParameters) -> Iterator[tuple
 
 
 def _without_numbering(texts: pl.Series) -> pl.Series:
-    """The texts with the numbers of list items and steps blanked out, each place kept."""
+    """The texts with the numbers of list items and steps blanked out; all places remain valid."""
     numbered = texts.str.contains(_HAS_ITEM)
     if not numbered.any():
         return texts
@@ -229,7 +229,7 @@ def _without_numbering(texts: pl.Series) -> pl.Series:
 
 
 def _with_and_without_numbering(texts: pl.Series) -> pl.Series:
-    """A request states what it states with its items' numbers or without: "25. November" may begin a line."""
+    """A request states facts with or without the numbers of its items: "25. November" may begin a line."""
     plain = _without_numbering(texts)
     frame = pl.DataFrame({"text": texts, "plain": plain})
     return frame.select(
@@ -242,7 +242,7 @@ def _with_and_without_numbering(texts: pl.Series) -> pl.Series:
 def _say_grounded(check: Check) -> str:
     p: GroundedParameters = check.parameters
     names = f"{', '.join(p.facts[:-1])} and {p.facts[-1]}".removeprefix(" and ")
-    return f"State only {names} that stand in the request; never invent or change one."
+    return f"State only {names} given in the request; never invent or change one."
 
 
 def _explain_grounded(check: Check, found: str | None, expected: str) -> str:
@@ -252,7 +252,7 @@ def _explain_grounded(check: Check, found: str | None, expected: str) -> str:
 
 
 def _propose_grounded(columns: Columns) -> Sequence[Proposal]:
-    """Numbers and codes that the requests state: true of faithful data of any style."""
+    """Numbers and codes that the requests state: any faithful data follows it, whatever its style."""
     return [Proposal({"facts": ["numbers", "codes"]}, style=False)] if columns.input.str.contains("[0-9]").any() else []
 
 

@@ -1,4 +1,4 @@
-"""The check `json`: outputs that are JSON, and fit a JSON Schema."""
+"""The check `json`: outputs that are JSON and fit a JSON Schema."""
 
 import json
 import re
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["JSON"]
 
-# Deeper nesting is refused before anything recursive sees it: parsers differ in how deep they go until they break.
+# Deeper nesting is rejected before anything recursive sees it: the depth at which parsers fail differs.
 _MAX_DEPTH = 200
 # Python's own limit for reading whole numbers (quadratic time beyond it).
 _MAX_DIGITS = 4300
-_MAX_FAULTS = 20  # of one output: finding the place of each costs a pass over its text
-_MAX_SHOWN = 200  # characters of a value that is shown as found
-_SHOWN_BROKEN = 20  # characters from where a text is no JSON any more
+_MAX_FAULTS = 20  # of one output: locating each one costs a pass over its text
+_MAX_SHOWN = 200  # characters of a value shown as found
+_SHOWN_BROKEN = 20  # characters shown from where a text stops being JSON
 _MAX_PATTERN_BYTES = 10 * 2**20
 
 Fault = tuple[str | None, int | None, int | None, str]
@@ -35,16 +35,16 @@ Fault = tuple[str | None, int | None, int | None, str]
 
 @dataclass(frozen=True)
 class JsonParameters:
-    """A JSON Schema (draft 2020-12 unless `$schema` names another), inline or in a JSON or YAML file beside the style
-    file; without one any JSON will do. Formats (`date`, `email`) are checked. Nothing is ever fetched: a `$ref` leads
-    into the schema itself. Patterns run in linear time. The same key twice, NaN and Infinity are no JSON.
+    """A JSON Schema (draft 2020-12 unless `$schema` names another), inline or in a JSON or YAML file next to the style
+    file; without one any JSON is accepted. Formats (`date`, `email`) are checked. Nothing is fetched: a `$ref` must point
+    into the schema itself. Patterns run in linear time. Duplicate keys, NaN and Infinity are not JSON.
     """
 
     schema: dict[str, Any] | bool | str = field(default_factory=dict, metadata={"file": True})
 
     def __post_init__(self) -> None:
         schema = _load(Path(self.schema)) if isinstance(self.schema, str) else self.schema
-        # What YAML makes of `2026-01-01` and `1:` as a key is no JSON: as text it is what the user wrote.
+        # YAML reads `2026-01-01` and the key `1:` as other types than JSON has: convert them back to the text in the file.
         try:
             plain = json.loads(json.dumps(schema, default=str, allow_nan=False))
         except (ValueError, RecursionError, TypeError) as error:
@@ -54,8 +54,8 @@ class JsonParameters:
 
     @cached_property
     def validator(self) -> "jsonschema_rs.Validator":
-        """The compiled schema. Raises: ConfigError where it is none."""
-        # jsonschema-rs: kept up weekly, linear-time patterns, 50 times as fast as the pure-Python library.
+        """The compiled schema. Raises: ConfigError if it is not a valid schema."""
+        # jsonschema-rs: maintained weekly, linear-time patterns, 50 times as fast as the pure-Python library.
         import jsonschema_rs
 
         options = jsonschema_rs.RegexOptions(size_limit=_MAX_PATTERN_BYTES)
@@ -68,7 +68,7 @@ class JsonParameters:
 
 
 def _load(path: Path) -> Any:
-    """A schema file. YAML reads JSON too, but its own reader says better what is wrong."""
+    """A schema file. YAML can read JSON too, but the JSON reader gives better errors."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         return yaml.safe_load(text) if path.suffix in (".yaml", ".yml") else json.loads(text)
@@ -88,12 +88,12 @@ def _schema_reason(error: Exception) -> str:
     """One line: what is wrong with a schema and where."""
     text = str(error).split("\n")[0]
     if hit := re.match(r"Resource '(.*?)' is not present", text):
-        return f'"$ref": {quoted(hit.group(1))} leads elsewhere, and nothing is fetched; put it under "$defs"'
+        return f'"$ref": {quoted(hit.group(1))} points outside the schema, and nothing is fetched; put it under "$defs"'
     path = "/".join(map(str, getattr(error, "instance_path", [])))
     if 'is not a "regex"' in text:
-        return f"{path}: a pattern that does not run in linear time (look-around, back-reference) or is none"
-    if "not valid under any of the schemas" in text:  # the schema of schemas, which says little to a reader
-        return f"{path}: JSON Schema knows no {quoted(str(getattr(error, 'instance', '')))} here"
+        return f"{path}: not a pattern that runs in linear time; use no look-around or back-reference"
+    if "not valid under any of the schemas" in text:  # raised by the meta-schema; its text says little to a reader
+        return f"{path}: JSON Schema does not allow {quoted(str(getattr(error, 'instance', '')))} here"
     return f"{path}: {text}" if path else text
 
 
@@ -109,7 +109,7 @@ def _find_json(check: Check, columns: Columns) -> Findings:
 
 
 def _faults_of(text: str, validator: "jsonschema_rs.Validator") -> list[Fault]:
-    """What keeps one output from being JSON that fits."""
+    """Everything that keeps one output from being JSON that fits the schema."""
     value, fault = _parsed(text)
     if fault is not None:
         return [fault]
@@ -126,7 +126,7 @@ class _NoJsonError(ValueError):
 
 
 def _parsed(text: str) -> tuple[Any, Fault | None]:
-    """The value of a JSON text, or why it is none."""
+    """The value of a JSON text, or the reason why it is not JSON."""
     if text.count("[") + text.count("{") > _MAX_DEPTH and _depth(text) > _MAX_DEPTH:
         return None, (None, None, None, f"JSON nested at most {_MAX_DEPTH} deep")
     try:
@@ -143,7 +143,7 @@ def _parsed(text: str) -> tuple[Any, Fault | None]:
 
 
 def _depth(text: str) -> int:
-    """How deep brackets are nested, those in texts left out."""
+    """The nesting depth of brackets, ignoring those in strings."""
     deepest = depth = 0
     for mark in re.sub(r'"(?:[^"\\]|\\.)*"', "", text, flags=re.DOTALL):
         if mark in "[{":
@@ -177,7 +177,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite, parse_
 
 
 def _unfit(text: str, value: Any, validator: "jsonschema_rs.Validator") -> Iterator[Fault]:
-    """Each place where a value does not fit the schema, the first ones of very many."""
+    """Each place where a value does not fit the schema, up to a limit."""
     for number, error in enumerate(validator.iter_errors(value)):
         if number == _MAX_FAULTS:
             yield None, None, None, "nothing more that does not fit"
@@ -188,7 +188,7 @@ def _unfit(text: str, value: Any, validator: "jsonschema_rs.Validator") -> Itera
 
 
 def _fault(text: str, start: int, end: int, expected: str) -> Fault:
-    """A violation at a place; a long or empty one is shown without."""
+    """A violation at a place; without the place if the text there is empty or long."""
     if 0 < end - start <= _MAX_SHOWN:
         return text[start:end], start, end, expected
     return None, None, None, expected
@@ -209,7 +209,7 @@ _BLANKS = re.compile(r"[ \t\n\r]*")
 
 
 def _place(text: str, path: Sequence[str | int]) -> tuple[int, int]:
-    """Where in a valid JSON text the value at `path` stands."""
+    """The place of the value at `path` in a valid JSON text."""
     start = _after_blanks(text, 0)
     for step in path:
         start = _member(text, start, step)
@@ -257,7 +257,7 @@ _FEW_VALUES = 8
 
 
 def _propose_json(columns: Columns) -> list[Proposal]:
-    """A schema of the types, keys and few-valued texts that the outputs share; then JSON alone."""
+    """A schema of the types, keys and enumerated strings that the outputs share; then any JSON."""
     texts = columns.output.gather_every(max(len(columns.output) // _PROPOSE_FROM, 1))
     if not len(texts) or not texts.str.contains(r"^\s*[\[{]").mean() >= 0.8:  # type: ignore[operator]
         return []
@@ -269,7 +269,7 @@ def _propose_json(columns: Columns) -> list[Proposal]:
 
 
 def _schema_of(values: list[Any], *, strict: bool, depth: int = 0) -> dict[str, Any]:
-    """The schema of some values: types, keys in all of them, and, strict, no other keys and texts of few values."""
+    """The schema of some values: types, and keys in all of them; `strict` adds no other keys, and enumerations."""
     types = sorted({_type_of(value) for value in values})
     if types == ["integer", "number"]:
         types = ["number"]
@@ -291,7 +291,7 @@ def _schema_of(values: list[Any], *, strict: bool, depth: int = 0) -> dict[str, 
             schema["items"] = _schema_of(items, strict=strict, depth=depth + 1)
     elif types == ["string"] and strict:
         texts = Counter(values)
-        # Few values that all come again and again are a list to choose from.
+        # A few values that are repeated often are an enumeration.
         if len(texts) <= _FEW_VALUES and min(texts.values()) >= 3 and len(values) >= 10 * len(texts):
             schema["enum"] = sorted(texts)
     return schema

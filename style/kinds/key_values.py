@@ -1,4 +1,4 @@
-"""The check `key_values`: lines of a key and its value, in their order."""
+"""The check `key_values`: lines of a key and its value, in order."""
 
 import re
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from ..words import quoted, text_lines
 __all__ = ["KEY_VALUES"]
 
 _PROPOSED_SEPARATORS = (": ", " = ", "=", "\t", " - ", " | ")
-# A key of a line is a short name, not half a sentence.
+# The key of a line is a short name, not half a sentence.
 _PROPOSED_KEY = r"^[\p{L}][^\n]{0,39}$"
 
 
 @dataclass(frozen=True)
 class KeyValuesParameters:
-    """The keys of an output, in order: each begins a line, then `separator`, then its value.
+    """The keys of an output, in order: each begins a line, followed by `separator` and its value.
 
-    A value may go on in indented lines or list items. `extra` False: no other lines than these.
+    A value may continue in indented lines or list items. `extra` False: no other lines than these.
     """
 
     keys: tuple[str, ...]
@@ -33,18 +33,18 @@ class KeyValuesParameters:
         if not self.keys or not all(key.strip() for key in self.keys):
             raise ConfigError('"keys" needs at least one key, and none may be empty')
         if len(set(self.keys)) < len(self.keys):
-            raise ConfigError("a key stands twice")
+            raise ConfigError("a key is listed twice")
         if not self.separator:
             raise ConfigError('"separator" is empty')
         if any("\n" in text for text in (*self.keys, self.separator)):
-            raise ConfigError("a key and its separator stand on one line")
-        if held := [key for key in self.keys if self.separator in key]:
-            raise ConfigError(f"the key {quoted(held[0])} holds the separator {quoted(self.separator)}")
+            raise ConfigError("a key and its separator must be on one line")
+        if ambiguous := [key for key in self.keys if self.separator in key]:
+            raise ConfigError(f"the key {quoted(ambiguous[0])} contains the separator {quoted(self.separator)}")
 
 
 def _keyed(texts: pl.Series, separator: str) -> pl.DataFrame:
-    """Every line outside blocks of code with its `name` before the first separator, null where there is none."""
-    # At the end of a line (an empty value, or one that goes on below) blanks of the separator may be missing.
+    """Every line outside code blocks with its `name` before the first separator, null if there is none."""
+    # At the end of a line (an empty value, or one that continues below) the separator may lack its trailing spaces.
     short = separator.rstrip()
     ends = f"{re.escape(separator)}|{re.escape(short)}$" if short else re.escape(separator)
     lines = text_lines(texts).filter(~pl.col("fenced"))
@@ -56,11 +56,11 @@ def _keyed(texts: pl.Series, separator: str) -> pl.DataFrame:
 def _find_key_values(check: Check, columns: Columns) -> Findings:
     p: KeyValuesParameters = check.parameters
     lines = _keyed(columns.output, p.separator)
-    # Continuations of a value are no lines of their own.
-    goes_on = (pl.col("margin") > 0) | pl.col("line").str.contains(r"^(?:[-*•]|\d+[.)])\s")
+    # Lines that continue a value need no key.
+    continues = (pl.col("margin") > 0) | pl.col("line").str.contains(r"^(?:[-*•]|\d+[.)])\s")
     name = pl.col("name").str.to_lowercase() if check.ignore_case else pl.col("name")
     known = name.is_in([key.lower() for key in p.keys] if check.ignore_case else list(p.keys)).fill_null(False)
-    parts = lines.filter(pl.col("name").is_not_null() & (known | ~goes_on))
+    parts = lines.filter(pl.col("name").is_not_null() & (known | ~continues))
     found = succession_faults(
         parts,
         len(columns.output),
@@ -70,7 +70,7 @@ def _find_key_values(check: Check, columns: Columns) -> Findings:
         shown=lambda key: f"{key}{p.separator.rstrip() or p.separator}",
     )
     if not p.extra:
-        loose = lines.filter(pl.col("name").is_null() & ~goes_on & (pl.col("line").str.strip_chars() != ""))
+        loose = lines.filter(pl.col("name").is_null() & ~continues & (pl.col("line").str.strip_chars() != ""))
         text = pl.col("line").str.strip_chars()
         loose = loose.select("index", found=text, start="start", end=pl.col("start") + text.str.len_chars())
         expected = pl.lit(f"only lines of a key, {quoted(p.separator)} and a value").alias("expected")
@@ -90,7 +90,7 @@ def _say_key_values(check: Check) -> str:
 def _explain_key_values(check: Check, found: str | None, expected: str) -> str:
     if found is None:
         return f"{check.id}: the line {expected} is missing"
-    return f"{check.id}: {quoted(found)} stands where {expected} is expected"
+    return f"{check.id}: found {quoted(found)} where {expected} is expected"
 
 
 def _propose_key_values(columns: Columns) -> list[Proposal]:

@@ -13,9 +13,9 @@ from ..schema import Check, Columns, Findings, faults
 
 __all__ = ["LANGUAGE", "SURE_SHARE", "likely_languages"]
 
-# py3langid: pure Python and 4.6 MB, numpy its only dependency, nothing fetched at run time, a probability that is
-# honest on short texts. On 32,966 English technical lines and 26,490 interface texts of 35 languages its wrong
-# answers stayed under .8, but for one in 5,000; pycld2 was sure and wrong on 0.7% of the same lines.
+# py3langid: pure Python, 4.6 MB, numpy as its only dependency, no downloads at run time, and calibrated probabilities
+# on short texts. On 32,966 English technical lines and 26,490 interface texts in 35 languages its wrong answers were
+# below .8 except for one in 5,000; pycld2 was certain and wrong on 0.7% of the same lines.
 SURE_SHARE = 0.8
 
 _NAMES = {
@@ -27,11 +27,11 @@ _NAMES = {
     "sr": "Serbian", "sv": "Swedish", "th": "Thai", "tr": "Turkish", "uk": "Ukrainian", "ur": "Urdu",
     "vi": "Vietnamese", "zh": "Chinese",
 }  # fmt: skip
-# Written so alike that a line does not tell them apart: each counts as the others.
-_ALIKE = ({"no", "nb", "nn"}, {"hr", "bs", "sr"}, {"id", "ms"})
+# So similar in writing that a line cannot tell them apart: each counts as the others.
+_SIMILAR = ({"no", "nb", "nn"}, {"hr", "bs", "sr"}, {"id", "ms"})
 _NO_LANGUAGE = "zxx"
-# What the detector knows by two letters, but for four that modern texts are hardly ever in (Aragonese, Latin, Volapük,
-# Walloon): lists of technical terms look like them.
+# The two-letter languages of the detector, except four that modern texts hardly ever use (Aragonese, Latin, Volapük,
+# Walloon): lists of technical terms resemble them.
 _KNOWN = [
     "af", "am", "ar", "as", "az", "ba", "be", "bg", "bn", "br", "bs", "ca", "cs", "cy", "da", "de", "dz", "el", "en",
     "eo", "es", "et", "eu", "fa", "fi", "fo", "fr", "fy", "ga", "gd", "gl", "gu", "ha", "he", "hi", "hr", "ht", "hu",
@@ -40,7 +40,7 @@ _KNOWN = [
     "pt", "qu", "ro", "ru", "rw", "sa", "se", "si", "sk", "sl", "sn", "so", "sq", "sr", "st", "sv", "sw", "ta", "te",
     "tg", "th", "tk", "tl", "tr", "tt", "ug", "uk", "ur", "uz", "vi", "xh", "yo", "zh", "zu",
 ]  # fmt: skip
-# A violation shows where the text is by its first words.
+# A violation shows the beginning of the text.
 _SHOWN_CHARACTERS = 80
 _READ_FIRST, _READ_LAST = 200, 100
 _PROPOSE_FROM = 2_000  # distinct outputs are enough to know the language of all
@@ -50,8 +50,8 @@ _PROPOSE_FROM = 2_000  # distinct outputs are enough to know the language of all
 class LanguageParameters:
     """`is`: the language (ISO 639-1). Texts shorter than `min_characters` are not applicable.
 
-    A text fails where another language is sure (probability .8 or more); where no language is sure (a list of type
-    numbers has none), it passes. Below 20 characters hardly any text is sure.
+    A text fails if another language is certain (probability .8 or more); if no language is (a list of type numbers has
+    none), it passes. Below 20 characters hardly any text is certain.
     """
 
     is_: str
@@ -66,7 +66,7 @@ class LanguageParameters:
 
 @lru_cache(maxsize=1)
 def _detector() -> Any:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # 0.4 s: only where a text is looked at
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # 0.4 s: only when a text is checked
 
     detector = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     detector.set_languages([*_KNOWN, _NO_LANGUAGE])
@@ -76,7 +76,7 @@ def _detector() -> Any:
 def likely_languages(texts: pl.Series) -> pl.DataFrame:
     """The most likely language of each text and its probability: columns `language` (null: none at all), `share`."""
     table, text = pl.DataFrame({"text": texts}), pl.col("text")
-    # As many characters are as sure as a page, and the detector reads byte by byte.
+    # This many characters are as conclusive as a page, and the detector reads byte by byte.
     ends = pl.concat_str(text.str.head(_READ_FIRST), pl.lit(" "), text.str.tail(_READ_LAST))
     read = table.select(pl.when(text.str.len_chars() > _READ_FIRST + _READ_LAST).then(ends).otherwise(text))
     ranked = [_likely(text) for text in read.to_series()]
@@ -90,8 +90,8 @@ def _likely(text: str) -> tuple[str | None, float]:
 
 
 def same_language(code: str) -> set[str]:
-    """The codes that count as this one."""
-    return next((codes for codes in _ALIKE if code in codes), {code})
+    """The codes that count as the same language."""
+    return next((codes for codes in _SIMILAR if code in codes), {code})
 
 
 def _name(code: str) -> str:
@@ -102,8 +102,8 @@ def _find_language(check: Check, columns: Columns) -> Findings:
     p: LanguageParameters = check.parameters
     applicable = columns.output.str.strip_chars().str.len_chars() >= p.min_characters
     table = pl.DataFrame({"text": columns.output, "applies": applicable}).with_row_index()
-    asked = table.filter(pl.col("applies") & columns.applies(check.when))
-    found = asked.hstack(likely_languages(asked["text"]))
+    applying = table.filter(pl.col("applies") & columns.applies(check.when))
+    found = applying.hstack(likely_languages(applying["text"]))
     other = found.filter(~pl.col("language").is_in(sorted(same_language(p.is_))) & (pl.col("share") >= SURE_SHARE))
     rows = []
     for index, text, language in other.select("index", "text", "language").iter_rows():
@@ -126,7 +126,7 @@ def _say_language(check: Check) -> str:
 
 
 def _propose_language(columns: Columns) -> Sequence[Proposal]:
-    """The language that nearly all outputs are likely in; English texts are no style by being English."""
+    """The language that nearly all outputs are probably in; being English alone does not make a style."""
     texts = columns.output.filter(columns.output.str.strip_chars().str.len_chars() >= 20).unique().sort()
     if texts.is_empty():
         return ()
@@ -139,7 +139,7 @@ def _propose_language(columns: Columns) -> Sequence[Proposal]:
     agree = sure["language"].is_in(sorted(same_language(code))).sum()
     if len(sure) < 0.1 * len(seen) or agree < 0.95 * len(sure):
         return ()
-    note = f"sure in {len(sure)} of {len(seen)} texts looked at, {_name(code)} in {agree} of these"
+    note = f"certain in {len(sure)} of {len(seen)} texts checked, {_name(code)} in {agree} of these"
     return (Proposal({"is": code}, style=False, note=note),)
 
 

@@ -1,4 +1,4 @@
-"""The check `clean`: what a model or an export leaves behind in a text, and refusals."""
+"""The check `clean`: refusals, and leftovers of a model or an export."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ __all__ = [
 ]
 
 
-# A refusal stands at the beginning and speaks of the task: "Sorry, we do not ship to Malta" answers a customer, and
+# A refusal comes first and concerns the task: "Sorry, we do not ship to Malta" answers a customer, and
 # "I can't praise this kettle enough" reviews a kettle. Rust syntax; case is ignored.
 _TASK = (
     r"(?:(?:help|assist)(?: you)?(?: with)? (?:that|this|your request|such)|(?:fulfil|fulfill|complete|process|comply with) "
@@ -56,7 +56,7 @@ REFUSAL = rf"(?i)\A\s*(?:{'|'.join(_LINES)})"
 
 
 def refused(outputs: pl.Series) -> pl.Series:
-    """Where an output opens with a refusal to do the task."""
+    """Where an output begins with a refusal to do the task."""
     return outputs.str.contains(REFUSAL)
 
 
@@ -65,7 +65,7 @@ _MADE = (
     r"|completion|rephrased|paraphrase|version)"
 )
 _OPENER = r"(?:sure(?: thing)?|certainly|of course|absolutely|gladly|happy to help|great question|no problem)"
-# Each sort with what it is called in a message. Rust syntax. A phrase counts where it speaks of the task itself: "Sure-grip
+# The sorts of leftovers by their names in messages. Rust syntax. A phrase counts if it concerns the task: "Sure-grip
 # handle", "Here are the facts" and "Feel free to roam" are ordinary language.
 _LEFTOVERS = {
     "fences": r"```",
@@ -104,14 +104,14 @@ _LEFTOVERS = {
         r"|(?:[ÐÑ][\x{80}-\x{BF}€‚ƒ„…†‡ˆ‰Š‹Œ‘’“”•–—˜™š›œŸ]){2,}"
     ),
 }  # fmt: skip
-# An echo is a line of the request that stands in the output; shorter lines may well be said again.
+# An echo is a line of the request repeated in the output; shorter lines may well recur.
 _ECHO_CHARACTERS = 24
 _ECHO_LINE = r"^\w[\w ]*: |(?i)^(?:please|write|describe|generate|create|summari[sz]e|rewrite|translate|explain)\b"
 
 
 @dataclass(frozen=True)
 class CleanParameters:
-    """`allow`: what is no violation: texts, in whatever leftover they stand, or names of whole sorts.
+    """`allow`: exceptions, either texts (in any leftover that contains them) or names of whole sorts.
 
     The sorts are `fences`, `assistant phrases`, `placeholders`, `mojibake`, `refusals` and `prompt echo`.
     """
@@ -142,7 +142,7 @@ def _never(text: str, start: int, end: int) -> bool:
 
 
 def _no_placeholder(text: str, start: int, end: int) -> bool:
-    """What looks like a placeholder and is none: a link, an expression of a build file, part of a type number."""
+    """Whether it only looks like a placeholder: a link, an expression of a build file, part of a type number."""
     found, before, behind = text[start:end], text[start - 1 : start], text[end : end + 1]
     if found[0] == "[":
         return behind == "("
@@ -157,9 +157,9 @@ _INNOCENT: dict[str, Callable[[str, int, int], bool]] = {"placeholders": _no_pla
 
 
 def _echoes(columns: Columns) -> Iterator[tuple[int, str, int, int, str]]:
-    """Lines of the request that stand in the output as lines of their own: half of the request's lines or more.
+    """Lines of the request repeated as lines of the output, if they are at least half of the request's lines.
 
-    One line of many may be meant: a data sheet says the material as the request does.
+    A single line of many may be intended: a data sheet names the material just as the request does.
     """
     lines = (
         pl.DataFrame({"output": columns.output, "line": columns.input.str.split("\n")})
@@ -173,21 +173,21 @@ def _echoes(columns: Columns) -> Iterator[tuple[int, str, int, int, str]]:
     )
     for index, output, line in lines.select("index", "output", "line").iter_rows():
         place = re.search(rf"(?m)^[ \t]*({re.escape(line)})[ \t\r]*$", output)
-        if place and output.strip() != line:  # an output that is the request has not answered, but may be a copy
+        if place and output.strip() != line:  # an output equal to the request may be a copy rather than an answer
             yield index, line, *place.span(1), "no line of the request"
 
 
 def _say_clean(check: Check) -> str:
-    return "Give the text alone: no introduction, no remarks, no code fences, no placeholders, no part of the request repeated."
+    return "Give only the text: no introduction, no remarks, no code fences, no placeholders, no part of the request repeated."
 
 
 def _explain_clean(check: Check, found: str | None, expected: str) -> str:
-    """What was left behind, and by what."""
+    """The leftover and its sort."""
     return f'{check.id}: "{found}" is left over; expected {expected}'
 
 
 def _propose_clean(columns: Columns) -> Sequence[Proposal]:
-    """Any finished text keeps it, whatever its style."""
+    """Any finished text follows it, whatever its style."""
     return (Proposal({}, style=False),)
 
 

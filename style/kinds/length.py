@@ -15,7 +15,7 @@ __all__ = ["LENGTH"]
 
 @dataclass(frozen=True)
 class LengthParameters:
-    """How long an output may be; at least one end is given. `tokens` are those of the tokenizer in use: without one
+    """How long an output may be; at least one limit is given. `tokens` are counted by the tokenizer in use; without one
     the check is unscored.
     """
 
@@ -31,7 +31,7 @@ class LengthParameters:
 
 
 _TEXT = pl.col("text")
-# A full stop behind these is no end of a sentence.
+# A full stop behind these does not end a sentence.
 _ABBREVIATION = (
     r"\b(?:e\.g|i\.e|z\.B|d\.h|u\.a|p\.m|a\.m|approx|ca|cf|vs|incl|excl|resp|Dr|Mr|Mrs|Ms|Prof|St|No|Nr|Fig|Abb|"
     r"usw|bzw|ggf|inkl|evtl)\."
@@ -40,7 +40,7 @@ _SENTENCES = _TEXT.str.replace_all(_ABBREVIATION, "x")
 _UNITS = {
     "characters": _TEXT.str.len_chars(),
     "words": _TEXT.str.count_matches(r"\S+"),
-    # An end mark counts as one sentence's end when space or the end of the text follows; a rest without a mark is one.
+    # An end mark counts as one sentence end if white space or the end of the text follows; trailing text counts as one.
     "sentences": _SENTENCES.str.count_matches(r"[.!?…]+[\"'”’)]*(?:\s|$)|[。！？]+|[^.!?…。！？\s][\"'”’)]*\s*$"),
     "lines": _TEXT.str.strip_chars_end("\n").str.count_matches("\n") + (_TEXT != "").cast(pl.UInt32),
     "paragraphs": _TEXT.str.count_matches(r"(?:^|\n[ \t]*\n)\s*\S"),
@@ -62,7 +62,7 @@ def _find_length(check: Check, columns: Columns) -> Findings:
     return Findings(faults([(index, f"{n} {p.unit}", None, None, expected) for index, n in wrong.iter_rows()]))
 
 
-_NO_TOKENIZER = "no tokenizer to count tokens with: state a model, or use another unit"
+_NO_TOKENIZER = "no tokenizer to count tokens; state a model or use another unit"
 
 
 def _say_length(check: Check) -> str:
@@ -82,14 +82,14 @@ def _explain_length(check: Check, found: str | None, expected: str) -> str:
     return f"{check.id}: the text has {found}, expected {expected}"
 
 
-# A range that spans more than this factor says nothing about style: any texts lie in it.
+# A range wider than this factor says nothing about style: any texts fit.
 _WIDEST = 10
-# From this many examples on, the rarest 1% at either end may be exceptions; below, each example counts.
+# From this many examples on, the rarest 1% at either end may be exceptions; with fewer, every example counts.
 _MANY = 200
 
 
 def _propose_length(columns: Columns) -> list[Proposal]:
-    """The range of the central 98% in words where it is narrow, and one line where there is no second."""
+    """The range of the central 98% in words if it is narrow, and one line if no output has a second."""
     words = columns.output.str.count_matches(r"\S+")
     if not len(words) or mostly_json(columns.output):
         return []
@@ -99,13 +99,13 @@ def _propose_length(columns: Columns) -> list[Proposal]:
     proposals = [Proposal({"unit": "words", "min": low, "max": high})] if narrow else []
     lines = pl.DataFrame({"text": columns.output}).select(_UNITS["lines"])["text"]
     if (lines <= 1).mean() >= 0.8:  # type: ignore[operator]
-        # Single words and texts of just any length are one line without any rule.
+        # Single words, and texts of widely varying length, are one line without any rule.
         proposals.append(Proposal({"unit": "lines", "max": 1}, style=narrow and high >= 6))
     return [*proposals, *_propose_paragraphs(columns.output)]
 
 
 def _propose_paragraphs(outputs: pl.Series) -> list[Proposal]:
-    """The number of paragraphs that most outputs have, where it is more than one."""
+    """The number of paragraphs that most outputs have, if it is more than one."""
     counts = pl.DataFrame({"text": outputs}).select(_UNITS["paragraphs"])["text"].value_counts(sort=True)
     number, rows = counts.row(0)
     usual = number > 1 and rows >= 0.8 * len(outputs)

@@ -1,4 +1,4 @@
-"""The check `list`: a list's marker, how many items it has, and how long they are."""
+"""The check `list`: the marker of a list, how many items it has, and how long they are."""
 
 import re
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ _PROPOSED_MARKERS = ("- ", "* ", "• ", "1. ", "1) ")
 class ListParameters:
     """The list of an output. A `marker` with a number (`1. `) means numbers that count up, or all the same.
 
-    `min` and `max` count items; those indented below another are nested and not counted. `item_max_words` holds for
-    every item, nested ones apart from the one above.
+    `min` and `max` count items; items indented below another are nested and not counted. `item_max_words` applies to
+    every item; a nested item does not count towards the one above it.
     """
 
     marker: str = "- "
@@ -33,28 +33,28 @@ class ListParameters:
 
     def __post_init__(self) -> None:
         if not self.marker.strip() or "\n" in self.marker:
-            raise ConfigError('"marker" is the beginning of a line, such as "- " or "1. "')
+            raise ConfigError('"marker" must be the beginning of a line, such as "- " or "1. "')
         if self.min < 0 or (self.max is not None and self.max < self.min):
             raise ConfigError(f"0 <= min <= max is expected, found min {self.min}, max {self.max}")
         if self.item_max_words is not None and self.item_max_words < 1:
-            raise ConfigError(f'"item_max_words" is at least 1, found {self.item_max_words}')
+            raise ConfigError(f'"item_max_words" must be at least 1, found {self.item_max_words}')
 
 
 def _marker_pattern(marker: str) -> str:
-    """The pattern of one's own marker behind the margin; its blank may be missing where the item is empty."""
+    """The pattern of the wanted marker after the margin; its space may be missing if the item is empty."""
     numbered = _NUMBERED.fullmatch(marker.rstrip())
     sign = rf"\d{{1,9}}{re.escape(numbered.group(1))}" if numbered else re.escape(marker.strip())
     return rf"{sign}(?:[ \t]+|$)" if marker != marker.rstrip() else sign
 
 
 def _items(texts: pl.Series, marker: str) -> pl.DataFrame:
-    """Each item: index, margin, marker as found, text, start (of the marker), own (the wanted marker), nested, words."""
+    """Each item: index, margin, marker as found, text, start (of the marker), own (has the wanted marker), nested, words."""
     mine = _marker_pattern(marker)
     other = _ANY_NUMBER if _NUMBERED.fullmatch(marker.rstrip()) else _ANY_BULLET
     sign = rf"^[ \t]*((?:{mine})|{other}(?:[ \t]+|$))"
     line = pl.col("line")
     lines = text_lines(texts).filter(~pl.col("fenced") & (line.str.strip_chars() != ""))
-    # Texts without a list are gone before anything is counted.
+    # Texts without a list are dropped before anything is counted.
     lines = lines.with_columns(found=line.str.extract(sign), margin=line.str.extract(r"^([ \t]*)").str.len_chars())
     lines = lines.filter(pl.col("found").is_not_null().any().over("index"))
     lines = lines.with_columns(
@@ -86,20 +86,20 @@ def _find_list(check: Check, columns: Columns) -> Findings:
 
 
 def _wrong_markers(items: pl.DataFrame, p: ListParameters) -> pl.DataFrame:
-    """Items of the outermost list with another marker. Nested lists may have their own."""
+    """Items of the outermost list with a different marker. Nested lists may have their own."""
     sign = pl.col("found").str.strip_chars()
     wrong = items.filter(~pl.col("own") & ~pl.col("nested"))
     return _as_faults(wrong, sign, pl.col("start"), pl.lit(f"the marker {quoted(p.marker.strip())}"))
 
 
 def _wrong_counts(top: pl.DataFrame, count: int, items: pl.DataFrame, p: ListParameters) -> pl.DataFrame:
-    """Lists with too few or too many items; the first item too many has its place."""
+    """Lists with too few or too many items; the place is the first item too many."""
     expected = how_many(p.min, p.max, "list items")
     lengths = top.group_by("index").len()
     every = pl.DataFrame({"index": pl.Series(range(count), dtype=pl.UInt32)})
     few = every.join(lengths, on="index", how="left", maintain_order="left").with_columns(pl.col("len").fill_null(0))
     few = few.filter(pl.col("len") < p.min)
-    # Items with a wrong marker are told as such, not as missing.
+    # Items with a wrong marker are reported as such, not as missing.
     marked = items.filter(~pl.col("own") & ~pl.col("nested")).select("index").unique()
     few = few.join(marked, on="index", how="anti", maintain_order="left")
     rows = [(index, f"{n} list items" if n else None, None, None, expected) for index, n in few.iter_rows()]
@@ -118,7 +118,7 @@ def _too_long(items: pl.DataFrame, p: ListParameters) -> pl.DataFrame:
 
 
 def _wrong_numbers(top: pl.DataFrame) -> pl.DataFrame:
-    """Numbers that neither count up by one, nor stay the same, nor begin anew at 1."""
+    """Numbers that neither count up by one, nor stay the same, nor restart at 1."""
     number = pl.col("found").str.extract(r"(\d+)").cast(pl.Int64)
     counted = top.with_columns(number=number).with_columns(before=pl.col("number").shift(1).over("index"))
     wanted = (pl.col("before") + 1).fill_null(1)
@@ -162,7 +162,7 @@ def _explain_list(check: Check, found: str | None, expected: str) -> str:
 
 
 def _propose_list(columns: Columns) -> list[Proposal]:
-    """The list that most outputs have, with the range of its items (1% at either end left out)."""
+    """The list that most outputs have, with the range of its items (ignoring 1% at either end)."""
     count = len(columns.output)
     if mostly_json(columns.output):
         return []
@@ -181,7 +181,7 @@ def _propose_list(columns: Columns) -> list[Proposal]:
     plain = {"marker": best[0]}
     ranged = plain | {"min": low, "max": high}
     short = [Proposal(ranged | {"item_max_words": words})] if words <= 12 else []
-    # A range as wide as five times says nothing.
+    # A range wider than a factor of five says nothing.
     return [*short, *([Proposal(ranged)] if high <= 5 * low else []), Proposal(plain)]
 
 

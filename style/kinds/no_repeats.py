@@ -1,4 +1,4 @@
-"""The check `no_repeats`: no phrase twice, and on request none copied from the input."""
+"""The check `no_repeats`: no phrase occurs twice and, optionally, none is copied from the input."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,18 +13,18 @@ from ..schema import Check, Columns, Findings, faults
 __all__ = ["NO_REPEATS"]
 
 _WORD = re.compile(r"\w+")
-# Texts go through the columns in slices of this many characters, so that memory does not grow with the table.
+# Columns are processed in slices of this many characters, so that memory does not grow with the table.
 _SLICE_CHARACTERS = 20_000_000
-# A rule about phrases of six words says nothing about outputs that hardly have so many.
+# A rule about phrases of six words says nothing about outputs that are hardly longer.
 _PROPOSE_WORDS = 12
 
 
 @dataclass(frozen=True)
 class NoRepeatsParameters:
-    """`words`: how long a phrase counts as repeated. `of_input`: phrases of the input are repeats too.
+    """`words`: the length from which a phrase counts as repeated. `of_input`: phrases of the input count as well.
 
-    Case and what stands between the words do not matter; a run of numbers alone is no phrase. A language that leaves
-    no spaces between words has whole sentences for words here.
+    Case and punctuation do not matter; a run of numbers is not a phrase. In a language without spaces between words,
+    whole sentences count as words.
     """
 
     words: int = 6
@@ -48,7 +48,7 @@ def _find_repeats(check: Check, columns: Columns) -> Findings:
 
 
 def _suspects(columns: Columns, p: NoRepeatsParameters) -> Iterator[int]:
-    """Rows with a phrase that may be repeated, by hashes of whole columns: a few more than there are, never fewer."""
+    """Rows that may repeat a phrase, found by hashing whole columns: some may not, but none is missed."""
     pairs = pl.DataFrame({"output": columns.output, "request": columns.input if p.of_input else ""})
     sizes = pairs.select(pl.sum_horizontal(pl.all().str.len_bytes()).cum_sum() // _SLICE_CHARACTERS).to_series()
     for (_,), part in pairs.with_row_index().group_by(sizes, maintain_order=True):
@@ -67,7 +67,7 @@ def _phrases(index: pl.Series, texts: pl.Series, words: int) -> pl.DataFrame:
         .with_columns(pl.col("word").hash())
     )
     hashed = pl.sum_horizontal(
-        # Odd multipliers keep the place of each word in the phrase; sums wrap around.
+        # Odd multipliers encode the position of each word in the phrase; sums wrap around.
         pl.col("word").shift(-n).fill_null(0) * pl.lit(2 * n * 0x9E37_79B9 + 1, pl.UInt64)
         for n in range(words)
     )
@@ -76,9 +76,9 @@ def _phrases(index: pl.Series, texts: pl.Series, words: int) -> pl.DataFrame:
 
 
 def repeats(text: str, request: str = "", *, words: int) -> list[tuple[int, int, bool]]:
-    """Places (start, end, whether it stands in the request) where a phrase comes again: as long as it goes on.
+    """Places (start, end, whether it is from the request) of repeated phrases, each as long as the repetition goes.
 
-    A phrase that comes ten times is named once, where it comes the second time. Linear in the length of the texts.
+    A phrase that occurs ten times is reported once, at its second occurrence. Linear in the length of the texts.
     """
     spans = [match.span() for match in _WORD.finditer(text)]
     tokens = [text[start:end].lower() for start, end in spans]
@@ -86,7 +86,7 @@ def repeats(text: str, request: str = "", *, words: int) -> list[tuple[int, int,
     seen: set[tuple[str, ...]] = set()
     named: set[tuple[str, ...]] = set()
     found: list[tuple[int, int, bool]] = []
-    last = -2  # where the last words of the last repeat began: the next ones go on with it
+    last = -2  # start of the last words of the previous repeat, which the next ones continue
     for number, gram in enumerate(_grams(tokens, words)):
         copied = gram in asked
         if (copied or gram in seen) and any(not word.isnumeric() for word in gram):
@@ -108,11 +108,11 @@ def _grams(tokens: list[str], words: int) -> Iterator[tuple[str, ...]]:
 def _say_repeats(check: Check) -> str:
     p: NoRepeatsParameters = check.parameters
     also = ", and copy none from the request" if p.of_input else ""
-    return f"Say nothing twice: repeat no phrase of {p.words} or more words{also}."
+    return f"Do not repeat yourself: use no phrase of {p.words} or more words twice{also}."
 
 
 def _propose_repeats(columns: Columns) -> Sequence[Proposal]:
-    """Where outputs are long enough to repeat themselves; any careful text keeps it, so it is no style by itself."""
+    """Where outputs are long enough to repeat themselves; any careful text follows it, so it is not a style by itself."""
     words = columns.output.str.count_matches(r"\w+").median()
     return (Proposal({}, style=False),) if isinstance(words, float | int) and words >= _PROPOSE_WORDS else ()
 

@@ -17,26 +17,26 @@ from ..words import mostly_json, one_of, quoted
 
 __all__ = ["NUMBERS"]
 
-# These follow a rule of their own: "50%" and a right angle of "90°" are right where "5 V" is.
+# These follow their own rule: "50%" and a right angle of "90°" are correct where "5 V" is.
 _CLOSE_UNITS = frozenset("%‰°′″\"'")
-# A number as written, then what stands between it and its unit.
+# A number as written, then the text between it and its unit.
 _WITH_UNIT = re.compile(
     r"(?P<digits>[\d.,'’ \u00a0\u202f+\-−±–—~/^²]*\d(?:[eE][+\-]?\d+)?)(?P<gap>[ \t\u00a0\u2007\u2009\u202f]*)"
     r"(?P<hyphen>[-‐‑]?)(?P<unit>[^\d\s\-‐‑].*)",
     re.DOTALL,
 )
 _HAS_UNIT = re.compile(r"\d[\s\u202f]*[-‐‑]?(?:[^\W\d_]|[^\w\s.,:;/+\-])")
-# Where a number may begin: digits inside a code (`word123`) are none, but for the last of a size (`M4x20mm`).
+# Where a number may begin: digits inside a code (`word123`) do not count, except the last of a size (`M4x20mm`).
 _BEGINS = re.compile(r"(?<![^\W_])\d|[¼½¾⅐-⅞]|\d[\"″”]?[xX×]\d")
-# Units that are words are always a word of their own, and these may be another word behind a number ("2 in stock").
+# Units that are words must be whole words; these may be a different word behind a number ("2 in stock").
 _SHORT_WORDS = frozenset({"day", "days", "cup", "cups", "yen", "amp", "amps", "ohm", "bit", "bits"})
 _OTHER_WORDS = frozenset({"in", "bar", "mil", "mi", "d", "t", "min", "a", "mo", "sec"})
 _NO_MEASURES = frozenset({"d", "D", "st", "nd", "rd", "th"})  # 2D, 1st
-# Digits with marks in between that touch no letter or code: "3,5", "1,000.5", "1.2.3". "(2,3)" may be a pair, so
-# behind a bracket it needs a unit.
+# Digits with marks between that touch no letter or code: "3,5", "1,000.5", "1.2.3". "(2,3)" may be a pair, so
+# after a bracket a unit is required.
 _MARKED = re.compile(r"(?<![\w.,/\-(\[])[+\-−±]?(?P<digits>\d+(?:[.,]\d+)+)(?![\w/])(?![.,\-]\w)|"
                      r"(?<![\w.,/])(?P<with_unit>\d+[.,]\d+)(?=[ \u00a0]?[^\W\d_]{1,4}\b|[ \u00a0]?[%°€$£])")  # fmt: skip
-# Words with a mark between digits, with as much of the next word as a unit takes: no number above looks further.
+# Words with a mark between digits, plus as much of the next word as a unit takes: no number above needs more.
 _MARKED_WORD = r"\S*\d[.,]\d\S*"
 _WITH_DECIMALS = rf"{_MARKED_WORD}(?:[ \u00a0]{_MARKED_WORD})*(?:[ \u00a0]\S{{1,5}})?"
 _WORD_BEFORE = re.compile(r"(?<!\w)([^\W\d_][\w+#]*)[ \u00a0]$")
@@ -46,9 +46,9 @@ _PROPOSE_FROM = 30  # rows with numbers that have a unit
 
 @dataclass(frozen=True)
 class NumbersParameters:
-    """How numbers are written. `space` between number and unit: `none` (30V) or `one` (30 V; 50% and 90° may go
-    without). `units`: those allowed, as written. `decimal`: the mark before decimals; a mark before exactly three
-    digits (1,000) may be a thousands separator and is let be. Codes (TO-220) are no numbers.
+    """How numbers are written. `space` between number and unit: `none` (30V) or `one` (30 V; 50% and 90° are exempt).
+    `units`: the allowed ones, as written. `decimal`: the decimal mark; a mark before exactly three digits (1,000) may be
+    a thousands separator and is ignored. Codes (TO-220) are not numbers.
 
     An output without such a number is not applicable.
     """
@@ -87,7 +87,7 @@ def _find_numbers(check: Check, columns: Columns) -> Findings:
 
 
 def _judged(texts: pl.Series, pattern: str, judge: Judge) -> tuple[pl.Series, list[Row]]:
-    """Where a match of the pattern holds a number at all, and the faults; texts of one kind repeat their matches."""
+    """Where the pattern's matches contain a number, and the faults; similar texts repeat their matches."""
     matches = _matches(texts, pattern)
     judged = {match: judge(match) for match in matches["match"].unique()}
     held = pl.Series([match for match, (number, _) in judged.items() if number], dtype=pl.String)
@@ -96,7 +96,7 @@ def _judged(texts: pl.Series, pattern: str, judge: Judge) -> tuple[pl.Series, li
         matches.filter(pl.col("match").is_in(some.implode()))["index"].unique().sort() for some in (held, faulty)
     ]
     applies = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(texts)).scatter(indexes[0], True)
-    # Only there are places looked for.
+    # Places are only needed for these.
     rows = [
         (indexes[1][place], text, start + at, start + end, expected)
         for place, match, start, _ in regex_places(texts.gather(indexes[1]), pattern)
@@ -128,7 +128,7 @@ def _no_versions(texts: pl.Series, rows: Sequence[Row]) -> Iterator[Row]:
 
 
 def _is_version(text: str, row: Row) -> bool:
-    """A number without a unit right behind a name (`Linux 6.12`): more likely a version than decimals."""
+    """Whether a number without a unit right behind a name (`Linux 6.12`) is probably a version."""
     _, _, start, end, _ = row
     before = _WORD_BEFORE.search(text[max(start - 40, 0) : start])
     named = before is not None and (before[1][0].isupper() or before[1] in ("version", "release"))
@@ -152,14 +152,14 @@ def _measures(span: str) -> tuple[Measure, ...]:
 
 
 def _is_word(unit: str) -> bool:
-    """Written out (`volts`, `years`) or a currency's code: no symbol, which has a capital inside or no vowel."""
-    unit = unit.split()[0]  # "degrees in": the word behind is read with it
+    """Whether it is spelled out (`volts`, `years`) or a currency code; a symbol has a capital inside or no vowel."""
+    unit = unit.split()[0]  # "degrees in": the next word is matched with it
     long = len(unit) >= 4 and unit.isalpha() and unit[1:].islower() and re.search("[aeiou]", unit[:-1]) is not None
     return unit.lower() in _SHORT_WORDS or unit in CURRENCIES or (long and unit != "kcal")
 
 
 def _unit_faults(measure: Measure, p: NumbersParameters, ignore_case: bool) -> Iterator[Fault]:
-    """What is wrong between one number and its unit."""
+    """The faults of one number and its unit."""
     text, start, gap, unit = measure
     end = start + len(text)
     listed = unit in p.units or (ignore_case and unit.lower() in map(str.lower, p.units))
@@ -172,14 +172,14 @@ def _unit_faults(measure: Measure, p: NumbersParameters, ignore_case: bool) -> I
         return
     if p.space == "none" and gap and not _is_word(unit):
         yield text, start, end, quoted(f"{digits}{unit}")
-    # A display of 4K, a network of 5G: no measure.
+    # 4K displays and 5G networks are not measures.
     close = (unit in _CLOSE_UNITS and unit not in p.units) or (unit in ("K", "G") and len(digits) == 1)
     if p.space == "one" and len(gap) != 1 and not (close and not gap):
         yield text, start, end, quoted(f"{digits} {unit}")
 
 
 def _with_decimals(text: str) -> Iterator[tuple[str, str, int]]:
-    """Each number with decimals for certain: its text, the mark before them, where it starts."""
+    """Each number that certainly has decimals: its text, the decimal mark, where it starts."""
     for match in _MARKED.finditer(text):
         group = "digits" if match["digits"] else "with_unit"
         if mark := _decimal_mark(match[group]):
@@ -187,7 +187,7 @@ def _with_decimals(text: str) -> Iterator[tuple[str, str, int]]:
 
 
 def _decimal_mark(digits: str) -> str | None:
-    """The mark before the decimals of a number; None where there are none, or it could be a thousands separator."""
+    """The decimal mark of a number; None if it has no decimals, or the mark could be a thousands separator."""
     marks = [c for c in digits if c in ".,"]
     last = digits[max(digits.rfind("."), digits.rfind(",")) + 1 :]
     if len(set(marks)) == 2 and marks.count(marks[-1]) == 1:
@@ -221,7 +221,7 @@ def _explain_numbers(check: Check, found: str | None, expected: str) -> str:
 
 
 def _free_gaps(span: str) -> frozenset[str]:
-    """The gaps before units that a rule about them means."""
+    """The gaps before units to which a rule about spaces applies."""
     return frozenset(
         gap
         for _, _, gap, unit in _measures(span)
@@ -229,23 +229,25 @@ def _free_gaps(span: str) -> frozenset[str]:
     )
 
 
-def _told_by_row(texts: pl.Series, pattern: str, tell: Callable[[str], frozenset[str]]) -> list[frozenset[str]]:
-    """What the matches of each text tell together; texts of which none tells anything left out."""
+def _combined_by_row(
+    texts: pl.Series, pattern: str, properties_of: Callable[[str], frozenset[str]]
+) -> list[frozenset[str]]:
+    """The properties of each text's matches combined; texts without any are omitted."""
     matches = _matches(texts, pattern)
-    told = {match: tell(match) for match in matches["match"].unique()}
+    properties = {match: properties_of(match) for match in matches["match"].unique()}
     rows: dict[int, frozenset[str]] = {}
     for index, match in matches.iter_rows():
-        if told[match]:
-            rows[index] = rows.get(index, frozenset()) | told[match]
+        if properties[match]:
+            rows[index] = rows.get(index, frozenset()) | properties[match]
     return list(rows.values())
 
 
 def _propose_numbers(columns: Columns) -> list[Proposal]:
-    """The space before units and the mark before decimals that most numbers have, where enough rows have any."""
+    """The space before units and the decimal mark that most numbers have, if enough rows have any."""
     if mostly_json(columns.output):
         return []
-    spaces = _told_by_row(columns.output, SPAN, _free_gaps)
-    marks = _told_by_row(
+    spaces = _combined_by_row(columns.output, SPAN, _free_gaps)
+    marks = _combined_by_row(
         columns.output, _WITH_DECIMALS, lambda words: frozenset(m for _, m, _ in _with_decimals(words))
     )
     proposals = []

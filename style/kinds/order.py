@@ -1,4 +1,4 @@
-"""The check `order`: parts that occur, occur in this order."""
+"""The check `order`: the parts of an output come in a given order."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ __all__ = ["ORDER"]
 
 @dataclass(frozen=True)
 class OrderParameters:
-    """Patterns by name, in order. Where a part first occurs counts; one that does not occur is no violation."""
+    """Patterns by name, in order. The first occurrence of a part counts; a missing part is no violation."""
 
     parts: dict[str, str]
 
@@ -24,14 +24,16 @@ class OrderParameters:
             raise ConfigError('"parts" needs at least two patterns')
         for name, regex in self.parts.items():
             if pl.Series([""]).str.contains(ready_pattern(regex)).item():
-                raise ConfigError(f'the part "{name}" matches an empty text, so it stands everywhere')
+                raise ConfigError(
+                    f'the part "{name}" matches an empty text, so it occurs everywhere; require a character'
+                )
 
 
 def _find_order(check: Check, columns: Columns) -> Findings:
     p: OrderParameters = check.parameters
     patterns = [ready_pattern(regex, ignore_case=check.ignore_case) for regex in p.parts.values()]
     text = pl.DataFrame({"text": columns.output}).with_row_index()
-    # Places in bytes are enough to compare; those of violations become code points.
+    # Byte offsets are enough to compare; those of violations are converted to code points.
     places = text.with_columns(pl.col("text").str.find(pattern).alias(str(n)) for n, pattern in enumerate(patterns))
     numbers = [str(n) for n in range(len(patterns))]
     highest = [pl.max_horizontal(numbers[:n]) for n in range(1, len(numbers))]
@@ -63,7 +65,7 @@ def _say_order(check: Check) -> str:
 
 
 def _explain_order(check: Check, found: str | None, expected: str) -> str:
-    return f"{check.id}: {quoted(found or '')} stands in the wrong place; expected {expected}"
+    return f"{check.id}: {quoted(found or '')} is in the wrong place; expected {expected}"
 
 
 ORDER = Kind("order", "form", OrderParameters, _find_order, _say_order, explain=_explain_order)

@@ -16,7 +16,7 @@ __all__ = ["PATTERN"]
 
 @dataclass(frozen=True)
 class PatternParameters:
-    """A regular expression (Rust syntax, linear time) and how often it occurs; `whole`: it is the whole output."""
+    """A regular expression (Rust syntax, linear time) and how often it occurs; `whole`: it matches the whole output."""
 
     regex: str
     min: int = 1
@@ -64,23 +64,23 @@ def _explain_pattern(check: Check, found: str | None, expected: str) -> str:
     return f"{check.id}: {check.say or f'expected {expected}'}"
 
 
-# Marks between facts, each with what a guide calls it.
+# Marks between facts, with their names in a guide.
 _SEPARATORS = {
     ", ": "a comma and a space", "; ": "a semicolon and a space", " / ": "a slash between spaces",
     " | ": "a bar between spaces", " · ": "a middle dot between spaces", " – ": "a dash between spaces",
 }  # fmt: skip
-_FACT_WORDS = 5  # facts are short; what stands between the commas of prose is longer
+_FACT_WORDS = 5  # facts are short; the text between the commas of prose is longer
 _SHAPE_CHARACTERS = 40
 
 
 def _propose_pattern(columns: Columns) -> list[Proposal]:
-    """A mark that separates the facts of nearly every output, and one shape that they all have (codes, dates)."""
+    """A mark that separates the facts of nearly every output, and one shape that all outputs have (codes, dates)."""
     texts = columns.output.str.strip_chars()
     if not len(texts) or mostly_json(texts):
         return []
     if shape := _shape(texts):
         return [shape]
-    # Prose has commas too: where sentences end inside, or facts are long, the mark separates nothing.
+    # Prose has commas too: where sentences end inside, or facts are long, the mark does not separate facts.
     prose = texts.str.contains(r"[.!?]\s+\p{Lu}|\n|\p{Ll}{3}[.!?]\z")
     words = texts.str.count_matches(r"\S+")
     proposals = []

@@ -19,7 +19,7 @@ _END_MARKS = ".!?…;:,。！？"
 _ABBREVIATED = (
     r"\b(?:Inc|Ltd|Co|Corp|Jr|Sr|etc|approx|incl|excl|max|min|typ|resp|no|vs|p\.m|a\.m|e\.g|i\.e|U\.S|U\.K|usw)\.\z"
 )
-# Quotation marks: apostrophes are none, so single closing ones are left out. A straight one behind a digit is an inch.
+# Quotation marks. Single closing ones are omitted, as they are apostrophes too. A straight one behind a digit is an inch.
 _QUOTES = {
     "straight": (r'"', 'straight (")'),
     "curly": (r"[“”‘]", "curly (“ ”)"),
@@ -27,21 +27,21 @@ _QUOTES = {
     "angle": (r"[«»‹›]", "angle (« »)"),
 }
 _ANY_QUOTE = r"[\"“”„‟‘‚«»‹›]"
-# Dashes between words: a hyphen between spaces, two hyphens, or a dash. Between digits they mean a range or a minus, at
+# Dashes between words: a hyphen between spaces, two hyphens, or a dash. Between digits they are a range or a minus, at
 # the beginning of a line a list item.
 _ANY_DASH = r"[ ]-[ ]|[ ]--+[ ]|--+|[ ]?[–—―][ ]?"
 _DASHES = {
     "hyphen": ("-", 'a hyphen between spaces (" - ")'), "en": ("–", "an en dash (–)"), "em": ("—―", "an em dash (—)"),
 }  # fmt: skip
 _PROPOSE_FROM = 30  # outputs with such a mark
-_MARK_SHARE = 0.01  # of the outputs: marks in fewer are no habit
+_MARK_SHARE = 0.01  # share of the outputs: a mark in fewer is not a habit
 
 
 @dataclass(frozen=True)
 class PunctuationParameters:
-    """The mark at the `end` (`none`: no mark; an abbreviation's own is none), at most so many `exclamation_marks`, and
-    which `quotes` and `dashes` are used where there are any (`none`: none at all). Where a check is about quotes or
-    dashes alone, an output without any is not applicable.
+    """The mark at the `end` (`none`: no mark, except that of an abbreviation), the most `exclamation_marks`, and which
+    `quotes` and `dashes` are used, if any (`none`: none at all). A check about quotes or dashes only does not apply to an
+    output without any.
     """
 
     end: str | None = None
@@ -53,9 +53,9 @@ class PunctuationParameters:
         if self.end is None and self.exclamation_marks is None and self.quotes is None and self.dashes is None:
             raise ConfigError('needs "end", "exclamation_marks", "quotes" or "dashes"')
         if self.end is not None and self.end != "none" and len(self.end) != 1:
-            raise ConfigError(f'"end" is one mark or "none", found {quoted(self.end)}')
+            raise ConfigError(f'"end" must be one mark or "none", found {quoted(self.end)}')
         if self.exclamation_marks is not None and self.exclamation_marks < 0:
-            raise ConfigError(f'"exclamation_marks" is 0 or more, found {self.exclamation_marks}')
+            raise ConfigError(f'"exclamation_marks" must be 0 or more, found {self.exclamation_marks}')
 
 
 Rows = list[tuple[int, str | None, int | None, int | None, str]]
@@ -84,7 +84,7 @@ def _find_punctuation(check: Check, columns: Columns) -> Findings:
 
 
 def _applicable(p: PunctuationParameters, columns: Columns, marks: list[tuple[int, str, int, int]]) -> pl.Series | None:
-    """Everywhere, but for a check about the sort of marks alone."""
+    """Everywhere, except for a check about one sort of marks only."""
     if p.end is not None or p.exclamation_marks is not None or "none" in (p.quotes, p.dashes):
         return None
     rows = pl.Series("applies", sorted({index for index, *_ in marks}), dtype=pl.UInt32)
@@ -97,7 +97,7 @@ def _applicable(p: PunctuationParameters, columns: Columns, marks: list[tuple[in
 
 def _wrong_ends(outputs: pl.Series, end: str) -> Rows:
     text = outputs.str.strip_chars_end()
-    # A closing bracket or quotation mark may stand behind the mark.
+    # A closing bracket or quotation mark may follow the mark.
     last = text.str.slice(-1) if end == "none" else text.str.strip_chars_end("\"'”’“»)]").str.slice(-1)
     if end == "none":
         wrong = last.is_in(list(_END_MARKS)) & ~text.str.contains(_ABBREVIATED)
@@ -115,7 +115,7 @@ def _wrong_ends(outputs: pl.Series, end: str) -> Rows:
 
 
 def _quotes(outputs: pl.Series) -> list[tuple[int, str, int, int]]:
-    """Each quotation mark. Behind a digit a straight one is an inch or a second."""
+    """Each quotation mark. A straight one behind a digit is an inch or a second."""
     texts = outputs.to_list()
     return [
         (index, mark, start, end)
@@ -138,7 +138,7 @@ def _dashes(outputs: pl.Series) -> list[tuple[int, str, int, int]]:
     texts = outputs.to_list()
     for index, dash, start, end in regex_places(outputs, _ANY_DASH):
         left, right = texts[index][max(start - 1, 0) : start].strip(), texts[index][end : end + 1].strip()
-        # At either end of a line it is a list item or a break; before a word alone ("--help") an option.
+        # At either end of a line it is a list item or a break; right before a word ("--help") an option.
         digits = left.isdigit() + right.isdigit()
         # "n - 2" is a minus, "3–5" a range.
         between = left and right and digits < (1 if dash == " - " else 2) and "-" not in (left, right)
@@ -177,7 +177,7 @@ def _say_punctuation(check: Check) -> str:
 
 
 def _propose_punctuation(columns: Columns) -> list[Proposal]:
-    """The end that most outputs have, and the one sort of quotation marks and dashes where enough outputs have any."""
+    """The end that most outputs have, and the sort of quotation marks and dashes, if enough outputs have any."""
     outputs = columns.output.filter(columns.output.str.contains(r"\S"))
     if not len(outputs) or mostly_json(outputs):
         return []
@@ -205,7 +205,7 @@ def _propose_end(outputs: pl.Series) -> list[Proposal]:
 def _propose_sort(
     marks: list[tuple[int, str, int, int]], count: int, key: str, sorts: Sequence[str], fits: Callable[[str, str], bool]
 ) -> list[Proposal]:
-    """The sort of mark that most of the outputs with such marks use alone; `count` outputs there are in all."""
+    """The sort of mark that most outputs with such marks use exclusively; there are `count` outputs in all."""
     rows: dict[int, set[str]] = {}
     for index, mark, *_ in marks:
         rows.setdefault(index, set()).add(mark)
@@ -213,7 +213,7 @@ def _propose_sort(
         return []
     counts = {sort: sum(all(fits(mark, sort) for mark in found) for found in rows.values()) for sort in sorts}
     best = max(counts, key=lambda sort: counts[sort])
-    # What a keyboard gives is in any plain text; only the other sorts were chosen.
+    # Plain typing produces the keyboard's sort; only the other sorts were chosen.
     chosen = best not in ("straight", "hyphen")
     return [Proposal({key: best}, style=chosen, note=f"{counts[best]} of {len(rows)} outputs with any")]
 

@@ -1,4 +1,4 @@
-"""The check `python`: a function of the team's own, `(output, pair) -> None or what is wrong`."""
+"""The check `python`: a user's function, `(output, pair) -> None or what is wrong`."""
 
 import copy
 import importlib
@@ -20,7 +20,7 @@ from ..schema import Check, Columns, Findings, faults
 __all__ = ["PYTHON", "load_code"]
 
 _CALL = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
-# What a function may raise by mistake; an interrupt by the user still stops everything.
+# Exceptions that a function may raise by mistake; an interrupt by the user still stops everything.
 _MISTAKES = (Exception, SystemExit)
 
 
@@ -28,10 +28,9 @@ _MISTAKES = (Exception, SystemExit)
 class PythonParameters:
     """`call`: a function as `module.function`.
 
-    It gets the output and its pair as a dictionary (`input`: text, `fields`: an object or None, `output`: text), a
-    copy of its own, and returns None where the output is fine, else what is wrong in a few words. The module is looked
-    for beside the style file, then where Python looks. Where the function raises, or returns anything else, the
-    output is unscored.
+    It gets the output and its pair as a dictionary (`input`: text, `fields`: an object or None, `output`: text), which
+    is a copy, and returns None if the output is fine, else a few words about what is wrong. The module is searched next
+    to the style file, then on Python's path. If the function raises, or returns anything else, the output is unscored.
     """
 
     call: str
@@ -43,7 +42,7 @@ class PythonParameters:
 
 @dataclass(frozen=True)
 class AllowedCode(PythonParameters):
-    """A call that the user allowed; `folder`: that of the style file. Plain data, so that it travels to other processes."""
+    """A call that the user allowed; `folder`: that of the style file. Plain data, so that it can go to other processes."""
 
     folder: Path | None = None
 
@@ -51,10 +50,10 @@ class AllowedCode(PythonParameters):
 def load_code(
     checks: Sequence[Check], problems: list[str], *, folder: Path | None, allow_code: bool
 ) -> tuple[Check, ...]:
-    """The checks with their `python` calls tried and allowed; what stands against it is added to `problems`."""
+    """The checks with their `python` calls tried and allowed; obstacles are added to `problems`."""
     loaded = []
     folder = folder.resolve() if folder is not None else None
-    _function.cache_clear()  # a module edited since the last reading is read again
+    _function.cache_clear()  # a module edited since the last import is imported again
     for check in checks:
         if check.kind != "python":
             loaded.append(check)
@@ -82,7 +81,7 @@ def _place(call: str, folder: Path | None) -> str:
 
 
 def _file_of(module: str, folder: Path) -> Path | None:
-    """The file that holds the module beside the style file, if there is one."""
+    """The file of the module next to the style file, if there is one."""
     start = folder.joinpath(*module.split("."))
     return next((file for file in (start.with_suffix(".py"), start / "__init__.py") if file.is_file()), None)
 
@@ -91,15 +90,15 @@ def _file_of(module: str, folder: Path) -> Path | None:
 def _function(call: str, folder: Path | None) -> Callable[[str, dict[str, Any]], Any]:
     """The function itself.
 
-    Raises: ConfigError where the module or the function is not there.
+    Raises: ConfigError if the module or the function does not exist.
     """
     name, _, attribute = call.rpartition(".")
-    beside = folder if folder is not None and _file_of(name, folder) else None
+    module_folder = folder if folder is not None and _file_of(name, folder) else None
     try:
-        with _importing_from(beside, name):
+        with _importing_from(module_folder, name):
             module = importlib.import_module(name)
     except _MISTAKES as error:
-        raise ConfigError(f"the module {name} cannot be imported: {_said(error)}") from None
+        raise ConfigError(f"the module {name} cannot be imported: {_one_line(error)}") from None
     function = getattr(module, attribute, None)
     if not callable(function):
         raise ConfigError(f"the module {name} has no function {attribute}")
@@ -108,17 +107,19 @@ def _function(call: str, folder: Path | None) -> Callable[[str, dict[str, Any]],
 
 @contextmanager
 def _importing_from(folder: Path | None, module: str) -> Iterator[None]:
-    """Modules of the folder come first, and leave nothing behind: neither the path nor their names.
+    """Import from the folder first, and leave no trace: neither the path nor the names of its modules.
 
-    Two style files in two folders may both have a `rules.py`, so that the folder's modules are known to their own
-    importers alone. A module that imports another one of the folder does so at its top.
+    Two style files in two folders may both have a `rules.py`, so only importers inside the folder see its modules. A
+    module that imports another one of the folder must do so at its top.
     """
     if folder is None:
         yield
         return
-    own = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
-    own.add(module.partition(".")[0])
-    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in own}
+    folder_modules = {
+        path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    folder_modules.add(module.partition(".")[0])
+    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in folder_modules}
     path = list(sys.path)
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
@@ -126,12 +127,12 @@ def _importing_from(folder: Path | None, module: str) -> Iterator[None]:
         yield
     finally:
         sys.path[:] = path
-        for name in [name for name in sys.modules if name.partition(".")[0] in own]:
+        for name in [name for name in sys.modules if name.partition(".")[0] in folder_modules]:
             del sys.modules[name]
         sys.modules.update(hidden)
 
 
-def _said(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
     """An exception in one line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -144,11 +145,11 @@ def _find_python(check: Check, columns: Columns) -> Findings:
         return Findings(faults([]), unscored=pl.Series([why] * len(columns.output), dtype=pl.String))
     function = _function(p.call, p.folder)
     rows, reasons = [], []
-    applies = columns.applies(check.when)  # no call where its answer is not asked for
-    for index, (output, text, fields, asked) in enumerate(
+    applies = columns.applies(check.when)  # no call whose result would not be used
+    for index, (output, text, fields, applies_here) in enumerate(
         zip(columns.output, columns.input, columns.fields, applies, strict=True)
     ):
-        wrong, why = _answer(function, p.call, output, text, fields) if asked else (None, None)
+        wrong, why = _answer(function, p.call, output, text, fields) if applies_here else (None, None)
         reasons.append(why)
         if wrong is not None:
             rows.append((index, None, None, None, wrong))
@@ -158,12 +159,12 @@ def _find_python(check: Check, columns: Columns) -> Findings:
 def _answer(
     function: Callable[[str, dict[str, Any]], Any], call: str, output: str, text: str, fields: Any
 ) -> tuple[str | None, str | None]:
-    """What is wrong with one output, and why that could not be told."""
+    """What is wrong with one output, and why it could not be checked."""
     pair = {"input": text, "fields": copy.deepcopy(fields) or None, "output": output}
     try:
         answer = function(output, pair)
     except _MISTAKES as error:
-        return None, f"{call} raised {_said(error)}"
+        return None, f"{call} raised {_one_line(error)}"
     if answer is None:
         return None, None
     if not isinstance(answer, str) or not answer.strip():
@@ -172,10 +173,10 @@ def _answer(
 
 
 def _say_python(check: Check) -> str:
-    """The first line of the function's docstring, where it is loaded: its author's own words for the rule."""
+    """The first line of the function's docstring, if it is loaded: the author's own words for the rule."""
     p: PythonParameters = check.parameters
     words = (_function(p.call, p.folder).__doc__ or "").strip() if isinstance(p, AllowedCode) else ""
-    return words.splitlines()[0] if words else f"Keep the rule `{p.call}`."
+    return words.splitlines()[0] if words else f"Follow the rule `{p.call}`."
 
 
 def _explain_python(check: Check, found: str | None, expected: str) -> str:

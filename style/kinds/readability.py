@@ -1,4 +1,4 @@
-"""The check `readability`: the school grade that an English text asks for (Flesch-Kincaid)."""
+"""The check `readability`: the school grade needed to read an English text (Flesch-Kincaid)."""
 
 import math
 import re
@@ -14,21 +14,21 @@ from .language import likely_languages
 
 __all__ = ["READABILITY", "reading_grades", "syllables"]
 
-# A grade of fewer words says more about two long words than about the text; the formula comes from passages of 100.
+# In fewer words, two long ones decide the grade; the formula was derived from passages of 100.
 FEWEST_WORDS = 20
 _WORD = r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*"
-# A mark closes a sentence where a blank follows: "2.5" does not.
+# A mark ends a sentence if white space follows: "2.5" does not.
 _SENTENCE_END = r"[.!?]+[\"'”’)\]]*(?:\s|$)|\n\s*\n"
 _PROPOSE_FROM = 2_000
-# Plain language: what most adults read with ease. Harder texts have no style in common by being hard.
+# Plain language: what most adults read with ease. Being hard to read does not make a common style.
 _PLAIN_GRADE = 10
-# Below it the grade says how short the sentences happen to be.
+# Below it the grade only reflects how short the sentences happen to be.
 _EASIEST_GRADE = 5
 
 
 @dataclass(frozen=True)
 class ReadabilityParameters:
-    """The lowest and highest grade, ends included. Texts under 20 words or not in English are not applicable."""
+    """The lowest and highest grade, inclusive. Texts under 20 words or not in English are not applicable."""
 
     grade_min: float | None = None
     grade_max: float | None = None
@@ -42,11 +42,11 @@ class ReadabilityParameters:
 
 
 def syllables(word: str) -> int:
-    """The syllables of an English word in lower case, by its spelling.
+    """The syllables of an English word in lower case, estimated from its spelling.
 
-    Vowel groups count, a silent e, es and ed at the end do not, two vowels spoken apart count twice. On the words of
-    Debian's package descriptions it agrees with the CMU Pronouncing Dictionary for 93% of all words (0.02 too few a
-    word in the mean); hyphenation patterns, the other light way, agree for 77%.
+    Vowel groups count; a silent e, es or ed at the end does not; two vowels spoken separately count twice. On the words
+    of Debian's package descriptions it agrees with the CMU Pronouncing Dictionary for 93% of all words (0.02 too few per
+    word on average); hyphenation patterns, the other lightweight method, agree for 77%.
     """
     count = len(re.findall(r"[aeiouyàâäæèéêëîïôöœùûü]+", word))
     silent = (
@@ -57,7 +57,7 @@ def syllables(word: str) -> int:
     if count > 1 and any(re.search(pattern, word) for pattern in silent):
         count -= 1
     apart = r"i[ao](?!u)|[aeiouy]ing$|eo(?!p)|ua|ism$|[^aeiou]ier$"
-    count += len(re.findall(apart, re.sub(r"[tscg]i[ao]", "xo", word)))  # -tion and its kin are one syllable
+    count += len(re.findall(apart, re.sub(r"[tscg]i[ao]", "xo", word)))  # -tion and the like are one syllable
     return max(1, count)
 
 
@@ -71,7 +71,7 @@ def reading_grades(texts: pl.Series) -> pl.Series:
     table = pl.DataFrame({
         "word": stripped.str.to_lowercase().str.extract_all(_WORD),
         "sentences": stripped.str.count_matches(_SENTENCE_END),
-        # Words behind the last mark are a sentence too.
+        # Words after the last mark form a sentence too.
         "open": ~stripped.str.contains(r"[.!?][\"'”’)\]]*$"),
     }).with_row_index()  # fmt: skip
     long = table.filter(pl.col("word").list.len() >= FEWEST_WORDS)
@@ -101,7 +101,7 @@ def _find_readability(check: Check, columns: Columns) -> Findings:
 
 
 def _english_grades(texts: pl.Series) -> pl.Series:
-    """The grades of the texts that are likely in English; null for the others."""
+    """The grades of the texts that are probably in English; null for the others."""
     grades = reading_grades(texts)
     table = pl.DataFrame({"text": texts, "grade": grades}).with_row_index()
     graded = table.filter(pl.col("grade").is_not_null())
@@ -127,7 +127,7 @@ def _explain_readability(check: Check, found: str | None, expected: str) -> str:
 
 
 def _propose_readability(columns: Columns) -> Sequence[Proposal]:
-    """A highest grade, where nearly all texts are long enough to have one and plain."""
+    """A highest grade, if nearly all texts are plain and long enough to have one."""
     texts = columns.output.unique().sort()
     grades = _english_grades(texts.gather_every(max(1, -(-len(texts) // _PROPOSE_FROM))))
     graded = grades.drop_nulls()
@@ -139,7 +139,7 @@ def _propose_readability(columns: Columns) -> Sequence[Proposal]:
     return (
         Proposal(
             {"grade_max": max(_EASIEST_GRADE, math.ceil(high))},
-            note=f"half of the texts lie under {graded.median():.1f}",
+            note=f"half of the texts are below {graded.median():.1f}",
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The check `sections`: headings, in their order."""
+"""The check `sections`: headings, in order."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _PROPOSED_MARKERS = ("# ", "## ", "### ", "**")
 class SectionsParameters:
     """The headings of an output, in order: lines that begin with `marker`. `extra` False: no other headings.
 
-    A marker behind the heading (`**Title**`, `## Title ##`) is no part of its title. Lines in a block of code are none.
+    A marker behind the heading (`**Title**`, `## Title ##`) is not part of its title. Lines in a code block do not count.
     """
 
     titles: tuple[str, ...]
@@ -31,11 +31,11 @@ class SectionsParameters:
         if not self.titles or not all(title.strip() for title in self.titles):
             raise ConfigError('"titles" needs at least one title, and none may be empty')
         if len(set(self.titles)) < len(self.titles):
-            raise ConfigError("a title stands twice")
+            raise ConfigError("a title is listed twice")
         if any("\n" in text for text in (*self.titles, self.marker)):
-            raise ConfigError("a heading is one line")
+            raise ConfigError("a heading must be one line")
         if not self.marker.strip() and not self.extra:
-            raise ConfigError('"extra: false" needs a "marker" that tells headings from other lines')
+            raise ConfigError('"extra: false" needs a "marker" that distinguishes headings from other lines')
 
 
 def _headings(texts: pl.Series, marker: str) -> pl.DataFrame:
@@ -65,7 +65,7 @@ def _find_sections(check: Check, columns: Columns) -> Findings:
 
 
 def _shown(title: str, marker: str) -> str:
-    """The heading as it stands in a text: a marker of emphasis closes it too."""
+    """The heading as written in a text: a marker of emphasis closes it too."""
     return f"{marker}{title}{marker}" if marker.strip(" *_") == "" and marker.strip() else f"{marker}{title}"
 
 
@@ -81,7 +81,7 @@ def _say_sections(check: Check) -> str:
 def _explain_sections(check: Check, found: str | None, expected: str) -> str:
     if found is None:
         return f"{check.id}: the heading {expected} is missing"
-    return f"{check.id}: the heading {quoted(found)} stands where {expected} is expected"
+    return f"{check.id}: found the heading {quoted(found)} where {expected} is expected"
 
 
 def _propose_sections(columns: Columns) -> list[Proposal]:
@@ -92,7 +92,7 @@ def _propose_sections(columns: Columns) -> list[Proposal]:
         ):
             continue
         headings = _headings(columns.output, marker)
-        if marker == "**":  # bold words at the beginning of a line are no headings
+        if marker == "**":  # bold words at the beginning of a line are not headings
             ends = pl.Series([len(name) <= 60 for name in headings["name"]], dtype=pl.Boolean)
             headings = headings.filter(ends & (~headings["name"].str.contains("**", literal=True)))
         if (usual := common_succession(headings.filter(pl.col("name") != ""), len(columns.output))) is None:

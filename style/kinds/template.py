@@ -1,4 +1,4 @@
-"""The check `template`: a text with slots that the whole output fills."""
+"""The check `template`: the whole output is a text with its slots filled."""
 
 import re
 from collections import Counter
@@ -17,16 +17,16 @@ from ..words import quoted, ready_pattern
 __all__ = ["TEMPLATE"]
 
 _SLOT = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-# A slot without a pattern holds something, within one line.
+# A slot without a pattern takes any non-empty text within one line.
 _ANY = r"[^\n]+"
 _SHOWN_CHARACTERS = 40
-_PROPOSE_FROM = 400  # outputs from which a template is guessed; how many fit is counted over all
+_PROPOSE_FROM = 400  # outputs from which a template is guessed; all outputs are then checked against it
 
 
 @dataclass(frozen=True)
 class TemplateParameters:
-    """The whole output is `text` with each `{slot}` filled: by what its pattern in `slots` matches, else by anything
-    within one line. `{{` and `}}` stand for braces. The same slot may stand twice and be filled differently.
+    """The whole output is `text` with each `{slot}` filled: by a match of its pattern in `slots`, or by any text within
+    one line. `{{` and `}}` are literal braces. A slot may occur twice and be filled differently.
     """
 
     text: str
@@ -77,24 +77,24 @@ def _find_template(check: Check, columns: Columns) -> Findings:
     p: TemplateParameters = check.parameters
     text = pl.DataFrame({"text": columns.output}).with_row_index()
     wrong = text.filter(~pl.col("text").str.contains(p.whole(ignore_case=check.ignore_case)))
-    # How many parts, from the first, a text fits, and how far into it they go: there it leaves the template.
+    # The number of parts, from the first, that a text fits, and how far they reach: there it departs from the template.
     prefixes = [p.prefix(n, ignore_case=check.ignore_case) for n in range(1, len(p.parts) + 1)]
-    left = wrong.with_columns(
+    progress = wrong.with_columns(
         parts=pl.sum_horizontal([pl.col("text").str.contains(prefix).cast(pl.UInt32) for prefix in prefixes]),
         start=pl.coalesce(
             *(pl.col("text").str.extract(prefix, 0).str.len_chars() for prefix in reversed(prefixes)), pl.lit(0)
         ),
     )
-    return Findings(faults([(index, *_fault(p, *rest)) for index, *rest in left.iter_rows()]))
+    return Findings(faults([(index, *_fault(p, *rest)) for index, *rest in progress.iter_rows()]))
 
 
 def _fault(p: TemplateParameters, text: str, count: int, start: int) -> tuple[str | None, int | None, int | None, str]:
-    """Where a text leaves the template after `count` parts, and what should stand there."""
+    """Where a text departs from the template after `count` parts, and what is expected there."""
     after = f" after {{{p.parts[count - 1][0]}}}" if count and p.parts[count - 1][0] else ""
     if count == len(p.parts):
         expected = "the end of the text"
     elif (name := p.parts[count][0]) is None:
-        # As much of the literal as stands there belongs to the part that fits.
+        # The part of the literal that is there belongs to what fits.
         literal = p.parts[count][1]
         same = len(_shared([literal, text[start:]]))
         start, expected = (
@@ -122,19 +122,19 @@ def _indented(text: str) -> str:
 
 
 def _explain_template(check: Check, found: str | None, expected: str) -> str:
-    there = f"{quoted(found)} stands where the template has" if found is not None else "the text ends before"
-    return f"{check.id}: {there} {expected}"
+    mismatch = f"found {quoted(found)} where the template has" if found is not None else "the text ends before"
+    return f"{check.id}: {mismatch} {expected}"
 
 
-# Words, runs of blanks, and single marks: of them templates are put together.
+# Words, runs of white space, and single marks: the pieces of a template.
 _TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
 
 
 def _propose_template(columns: Columns) -> list[Proposal]:
-    """The words that stand in nearly all outputs in one order, with slots between them, where there are several."""
+    """The words that nearly all outputs have in one order, with slots between them, if there are several."""
     outputs = columns.output.unique(maintain_order=True).sort().to_list()
     outputs = outputs[:: max(len(outputs) // _PROPOSE_FROM, 1)]
-    # Texts of many lines are said better by their sections or keys.
+    # Texts of many lines are better described by their sections or keys.
     if len(outputs) < 10 or sum("\n" in text for text in outputs) > 0.5 * len(outputs):
         return []
     rows = [_TOKEN.findall(text) for text in outputs if len(text) < 2_000]
@@ -148,7 +148,7 @@ def _propose_template(columns: Columns) -> list[Proposal]:
 
 
 def _frame(rows: list[list[str]]) -> list[str]:
-    """The tokens other than blanks and numbers that stand exactly once in 9 of 10 rows, in their usual order."""
+    """The tokens other than white space and numbers that occur exactly once in 9 of 10 rows, in their usual order."""
     once: Counter[str] = Counter()
     for row in rows:
         counts = Counter(row)
@@ -160,7 +160,7 @@ def _frame(rows: list[list[str]]) -> list[str]:
 
 
 def _with_slots(rows: list[list[str]], frame: list[str], columns: Columns) -> str | None:
-    """The template: between two tokens of the frame what always stands there, else a slot with its constant margins."""
+    """The template: between two tokens of the frame the constant text, or else a slot with its constant margins."""
     fitting = [gaps for row in rows if (gaps := _gaps(row, frame)) is not None]
     if len(fitting) < 0.8 * len(rows):
         return None
@@ -168,7 +168,7 @@ def _with_slots(rows: list[list[str]], frame: list[str], columns: Columns) -> st
     for number, gaps in enumerate(zip(*fitting, strict=True)):
         start = _shared(gaps)
         end = _shared([gap[len(start) :][::-1] for gap in gaps])[::-1]
-        # Margins are blanks and marks: a letter that all values happen to share is part of the value.
+        # Margins are white space and marks: a letter that all values happen to share is part of the value.
         start, end = re.match(r"[\W_]*", start).group(), re.search(r"[\W_]*\Z", end).group()  # type: ignore[union-attr]
         if len(set(gaps)) == 1:
             text += _escaped(gaps[0])
@@ -182,7 +182,7 @@ def _with_slots(rows: list[list[str]], frame: list[str], columns: Columns) -> st
 
 
 def _gaps(row: list[str], frame: list[str]) -> list[str] | None:
-    """What stands before, between and after the tokens of the frame; None where a row has them not once in order."""
+    """The texts before, between and after the frame's tokens; None if a row does not have each once and in order."""
     places = [row.index(token) if row.count(token) == 1 else -1 for token in frame]
     if -1 in places or places != sorted(places):
         return None

@@ -1,4 +1,4 @@
-"""The check `vocabulary`: terms that must or must not occur, and their one spelling."""
+"""The check `vocabulary`: terms that must or must not occur, and preferred spellings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from ..words import one_of, quoted, whole_words
 
 __all__ = ["VOCABULARY"]
 
-# A guide has room for a few frequent terms that do drift; a longer list is a person's work. The share of the outputs
-# that hold the term, and of these those that spell it otherwise.
+# A guide has room for a few frequent terms whose spelling varies; a longer list is work for a person. The share of the
+# outputs that contain the term, and of these the share that spell it otherwise.
 _MOST_TERMS, _TERM_SHARE, _DRIFT_SHARE = 12, 0.005, 0.01
 _STYLE_SHARE = 0.05
 
@@ -48,9 +48,9 @@ def _find_vocabulary(check: Check, columns: Columns) -> Findings:
     }
     unwanted |= {term: f"not {quoted(term)}" for term in p.forbidden}
     if unwanted:
-        # The preferred terms take part in the matching, so that a variant inside one ("LDO" in "LDO regulator") is none.
+        # The preferred terms are matched too, so that a variant inside one ("LDO" in "LDO regulator") is no violation.
         pattern = flag + whole_words([*unwanted, *p.preferred])
-        # What the engine matches without case is equal when case-folded, which lower() does not make it (ς and Σ).
+        # Texts that match without case are equal when case-folded, but not always in lower case (ς and Σ).
         fold = str.casefold if check.ignore_case else str
         known = {fold(term): text for term, text in unwanted.items()}
         good = {fold(term) for term in p.preferred}
@@ -63,16 +63,14 @@ def _find_vocabulary(check: Check, columns: Columns) -> Findings:
 def _say_vocabulary(check: Check) -> str:
     p: VocabularyParameters = check.parameters
     sentences = [f"Use the term {quoted(term)}." for term in p.required]
-    sentences += [
-        f"Write {quoted(term)}, not {one_of(_told_apart(variants))}." for term, variants in p.preferred.items()
-    ]
+    sentences += [f"Write {quoted(term)}, not {one_of(_distinct(variants))}." for term, variants in p.preferred.items()]
     if p.forbidden:
         sentences.append(f"Never write {one_of(p.forbidden)}.")
     return " ".join(sentences)
 
 
-def _told_apart(variants: tuple[str, ...]) -> list[str]:
-    """The variants without those that differ from an earlier one in case alone: a guide need not say them all."""
+def _distinct(variants: tuple[str, ...]) -> list[str]:
+    """The variants without those that differ from an earlier one only in case, which a guide need not list."""
     return list({variant.casefold(): variant for variant in reversed(variants)}.values())[::-1]
 
 
@@ -83,7 +81,7 @@ def _explain_vocabulary(check: Check, found: str | None, expected: str) -> str:
 
 
 def _propose_vocabulary(columns: Columns) -> Sequence[Proposal]:
-    """One preferred spelling for each term that is spelled in several ways, each term by itself."""
+    """One preferred spelling for each term that is spelled in several ways, as a check of its own."""
     proposals = []
     drifting = [
         term
@@ -95,7 +93,7 @@ def _propose_vocabulary(columns: Columns) -> Sequence[Proposal]:
         seen = {term.preferred: term.preferred_rows, **term.variants}
         counts = ", ".join(f"{quoted(spelling)} {rows:,}" for spelling, rows in seen.items())
         entry = {"preferred": {term.preferred: list(term.variants)}}
-        # A term that hardly any output holds is not what these outputs have in common.
+        # A term that hardly any output contains is not something these outputs have in common.
         style = term.rows >= _STYLE_SHARE * len(columns.output)
         proposals.append(Proposal(entry, style=style, note=f"in {term.rows:,} outputs: {counts}"))
     return tuple(proposals)

@@ -84,7 +84,7 @@ def test_one_file_for_two_names_is_refused(command, pairs_file, style_file, tmp_
 def test_what_is_odd_in_a_file_is_said(judge):
     done = judge(tuned=rows(1, note="x")[:50])
     assert done.code == 0, done.err
-    assert "columns that are not used: note" in done.err
+    assert "ignored columns: note" in done.err
     assert "10 of 60 outputs of tuned have no line; they count as empty" in done.err
 
 

@@ -202,7 +202,7 @@ def at_most(size: int):
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-@pytest.mark.parametrize("size", [500, 9_000])
+@pytest.mark.parametrize("size", [500, pytest.param(9_000, marks=pytest.mark.slow)])
 def test_a_full_disk_is_said_and_leaves_nothing_half_written(pairs_file, tmp_path, size):
     out = tmp_path / "out"
     done = called("curate", pairs_file, "--out", out, preexec_fn=at_most(size))
@@ -227,6 +227,7 @@ def test_a_full_disk_leaves_the_result_of_before_as_it_was(pairs_file, tmp_path)
     assert (out / "curate" / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_saved_dataset_is_curated_to_the_end(command, tmp_path):
     datasets = pytest.importorskip("datasets")
     datasets.Dataset.from_list([pair(n) for n in range(20)]).save_to_disk(str(tmp_path / "saved"))

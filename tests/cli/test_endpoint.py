@@ -100,6 +100,7 @@ def test_a_project_of_endpoints_goes_from_pairs_to_a_verdict(command, hosted):
     assert "the endpoints' answers cost" in done.err
 
 
+@pytest.mark.slow
 def test_a_second_evaluation_asks_for_nothing_and_says_the_same(command, hosted):
     with EndpointServer(labels) as server:
         project = hosted(server.url)
@@ -182,13 +183,14 @@ def test_personal_data_is_held_back_unless_allowed(command, hosted, pairs_file):
     assert command("evaluate", project, "--dry-run").code == 0
 
 
+@pytest.mark.slow
 def test_the_cost_limit_stops_in_time_and_a_higher_one_goes_on(command, hosted):
     with EndpointServer(labels) as server:
         project = hosted(server.url, more="max_cost = 0.0016")
         done = command("run", project)
         assert done.code == 3, done.err
         assert "max_cost" in done.err
-        assert "of 24 outputs are there" in done.err
+        assert "of 24 outputs are kept" in done.err
         sent = len(server.requests)
         assert 4 < sent < 28
         hosted(server.url, more="max_cost = 1")
@@ -207,6 +209,7 @@ def test_a_cost_limit_without_prices_is_refused_before_anything_is_curated(comma
     assert not (project / "runs").exists()
 
 
+@pytest.mark.slow
 def test_too_many_failures_make_the_comparison_invalid_and_the_next_run_mends_it(command, hosted):
     broken = {f"weight: {n} kg" for n in range(0, 60, 2)}
 

@@ -82,6 +82,7 @@ def test_a_curated_run_is_reported_alike(command, both):
     assert "curate/ledger" in said[1]
 
 
+@pytest.mark.slow
 def test_outputs_are_judged_alike(command, both, project):
     whole, parts = both('outputs = "prompted.jsonl"\n[evaluate.tuned]\noutputs = "tuned.jsonl"\n')
     held_out = [int(name[1:]) for split in ("validation", "test") for name in read_split(whole, split)["id"]]

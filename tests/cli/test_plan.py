@@ -35,6 +35,7 @@ def test_a_small_project_is_told_that_one_machine_does(command, project):
     assert told.json["partitions"] >= 4
 
 
+@pytest.mark.slow
 def test_many_files_and_partitions_of_the_project_are_taken_into_account(command, project):
     (project / "tuneworth.toml").write_text(
         (project / "tuneworth.toml").read_text().replace('"pairs.jsonl"', '"parts"') + "\n[cluster]\npartitions = 7\n"

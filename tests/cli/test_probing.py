@@ -51,6 +51,7 @@ def test_probes_ask_train_pairs_and_general_prompts_and_ask_nothing_twice(tuned,
     assert np.array_equal(again.on_train.acceptable, found.on_train.acceptable)
 
 
+@pytest.mark.slow
 def test_train_pairs_are_those_that_were_trained_on(tuned, tiny_model):
     project, run, variant = tuned
     train = read_split(run, "train")
@@ -63,11 +64,13 @@ def test_train_pairs_are_those_that_were_trained_on(tuned, tiny_model):
     assert len(asked((project, run, shown), tiny_model).on_train.acceptable) == 2
 
 
+@pytest.mark.slow
 def test_no_train_sample_and_no_room_leave_a_probe_out(tuned, tiny_model):
     assert asked(tuned, tiny_model, train_sample=0).on_train is None
     assert asked(tuned, tiny_model, max_new_tokens=250).on_train is None
 
 
+@pytest.mark.slow
 def test_of_an_adapter_from_elsewhere_no_train_pairs_are_known(tuned, tiny_model, tmp_path):
     project, run, variant = tuned
     copied = Path(shutil.copytree(variant.adapter, tmp_path / "elsewhere"))

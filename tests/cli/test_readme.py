@@ -39,7 +39,9 @@ def clone(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page", ["README.md", *(pytest.param(page, marks=pytest.mark.slow) for page in PAGES if page != "README.md")]
+)
 def test_every_command_prints_what_the_page_shows(page, command, clone):
     for words, lines in shown(page):
         done = command(*shlex.split(words)[1:])
@@ -52,6 +54,7 @@ def test_every_command_prints_what_the_page_shows(page, command, clone):
         assert [line.rstrip() for line in printed] == expected, words
 
 
+@pytest.mark.slow
 def test_the_inferred_rules_are_those_that_are_printed(command, clone):
     shown_lines = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)[0].splitlines()
     done = command("style", "infer", "examples/components/pairs.jsonl")

@@ -3,10 +3,12 @@
 import json
 
 import jsonschema
+import pytest
 
 from ..reports.described import SCHEMA, assert_described, undescribed
 
 
+@pytest.mark.slow
 def test_a_whole_run_keeps_the_schema(command, project):
     done = command("run", project, "--json", "--gate", "training.steps >= 1")
     assert done.code == 0, done.err

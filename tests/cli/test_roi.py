@@ -128,12 +128,12 @@ def test_the_answer_and_its_derivation_fit_80_columns(tmp_path, command, name):
 def test_the_article_with_the_ways_without_tuning_and_what_is_assumed(command):
     text = " ".join(command("roi", "--config", example_path("article.toml")).out.split())
     for part in (
-        "saving per request 0.00286 EUR (40%)",
-        "payback 14 days (5 to 95%: 10 to 21 days)",
-        "prompted with its guide cached: 0.005 EUR, 30% less",
-        "tuning against it pays back in 56 days",
+        "Saved on each request 0.00286 EUR, 40%",
+        "Earned back after 14 days (10 to 21 days)",
+        "prompted with its guide cached: 0.005 EUR, saves 30%",
+        "tuning against it pays back in: 56 days",
         "2,500 to 7,500 requests a day (Tuneworth's own range)",
-        "no discounting (default)",
+        "discount rate a year: 0 (default)",
         'a failure costs nothing (failures = "ignore")',
     ):
         assert part in text
@@ -150,7 +150,7 @@ def test_one_of_a_kind_is_singular_and_a_number_stays_with_its_unit(tmp_path, co
     out = command("roi", "--config", config(tmp_path, text)).out
     assert "at 1 request a day" in out
     assert "  within 1 day " in out
-    assert "value over 1 day " in out
+    assert "Gain over 1 day " in out
     assert not [line for line in out.splitlines() if line.lstrip().startswith(("%", "EUR"))]
 
 
@@ -162,7 +162,7 @@ def test_a_name_with_a_line_break_keeps_the_table_whole(tmp_path, command):
 
 def test_a_saving_that_is_undefined_has_no_payback(tmp_path, command):
     text = both('[roi]\nrequests_per_day = 1\nfailures = "drop"', PRICED + "acceptance = 0", PRICED + "acceptance = 1")
-    assert "payback                 not known" in command("roi", "--config", config(tmp_path, text)).out
+    assert "Earned back after            not known" in command("roi", "--config", config(tmp_path, text)).out
 
 
 def test_a_file_in_place_of_a_project_is_told_the_option(tmp_path, command):
@@ -177,9 +177,9 @@ def test_the_only_problem_names_its_place_once(tmp_path, command):
 
 def test_what_moves_the_value_most_stands_in_words(tmp_path, command):
     out = command("roi", "--config", config(tmp_path, EVERYTHING)).out
-    lines = out.partition("What moves the value most:\n")[2].splitlines()
-    assert lines[0].startswith("  failure cost from 0.01 to 0.3: ")
-    assert lines[1].startswith("  requests per day from 4,000 to 9,000: ")
+    lines = out.partition("What moves the gain most:\n")[2].splitlines()
+    assert lines[0].startswith("  cost of an unacceptable output, from 0.01 to 0.3: ")
+    assert lines[1].startswith("  requests a day, from 4,000 to 9,000: ")
 
 
 def test_json_is_the_money_alone(tmp_path, command):
@@ -293,10 +293,10 @@ def test_measured_numbers_and_those_stated_in_their_place_are_named(judged, comm
     project, run = judged
     out = " ".join(command("roi", project).out.split())
     assert f"Measured in run {run.name}: " in out
-    assert "acceptance of tuned" in out
+    assert "tuned: acceptable outputs" in out
     file = project / "tuneworth.toml"
     file.write_text(file.read_text(encoding="utf-8") + "acceptance = 0.5\n", encoding="utf-8")
-    assert "Stated in place of what the run measured: acceptance of tuned." in " ".join(
+    assert "Stated in place of what the run measured: tuned: acceptable outputs." in " ".join(
         command("roi", project).out.split()
     )
 

@@ -53,6 +53,7 @@ def test_the_stages_one_by_one_give_what_run_gives(command, project):
     assert done.json["provenance"]["test_set_used"] == 2
 
 
+@pytest.mark.slow
 def test_the_example_and_its_loss_mask_are_shown_before_training(command, project):
     assert "are learnt" in command("run", project).err
 

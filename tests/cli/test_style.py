@@ -153,6 +153,7 @@ def test_a_project_with_code_needs_leave(command, project, coded, name):
     assert not (project / "runs").exists()
 
 
+@pytest.mark.slow
 def test_the_shipped_example_is_found_out(command):
     done = command("style", "infer", example_path("components") / "pairs.jsonl", "--json")
     found = done.json

@@ -60,6 +60,7 @@ def test_bfloat16_without_packed_weights_is_a_notice(command, curated, monkeypat
     assert precision.UNPACKED in done.json["notices"]
 
 
+@pytest.mark.slow
 def test_pairs_that_are_too_long_are_named_and_left_out_by_request(command, pairs_file, project):
     rows = [json.loads(line) for line in pairs_file.read_text().splitlines()]
     for row in rows[:20]:
@@ -91,6 +92,7 @@ def test_what_cannot_fit_is_refused_before_anything_is_written(command, curated,
     assert not (run_of(curated) / "train").exists()
 
 
+@pytest.mark.slow
 def test_parts_are_made_smaller_where_memory_is_short(command, curated, monkeypatch):
     wanted = command("train", curated, "--dry-run", "--json").json["memory"]
     short = int(0.6 * (wanted["peak_bytes"] - wanted["now_bytes"]))
@@ -158,6 +160,7 @@ def test_progress_is_a_line_at_each_look(command, curated):
     assert all("validation" in line and " left" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_without_validation_pairs_there_is_progress_too(command, project):
     change(project, "[train]", "[curate]\nsplit = { train = 0.8, validation = 0.0, test = 0.2 }\n[train]")
     assert command("curate", project, "--quiet").code == 0
@@ -200,6 +203,7 @@ def test_again_trains_anew_and_keeps_the_earlier_one(command, trained):
     assert str(run / "train-1") in done.err
 
 
+@pytest.mark.slow
 def test_the_next_step_can_be_typed_as_it_stands(command, curated):
     place = curated.rename(curated.with_name("it's a project"))
     run = run_of(place).name
@@ -282,6 +286,7 @@ def test_a_dry_run_without_a_run_says_what_to_do(command, project):
 # --- words ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_hostile_ids_and_missing_numbers_stay_in_their_lines(command, curated):
     plan = command("train", curated, "--dry-run", "--json").json
     hostile = "evil\x1b[2J\n" + "x" * 500

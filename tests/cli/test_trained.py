@@ -51,6 +51,7 @@ def test_a_short_log_stays_as_it_is() -> None:
     assert thinned(log) == log
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_steps_stay_small(tmp_path: Path) -> None:
     log = "".join(
         json.dumps(line(step, validation=1.0 if step % 5000 == 0 else None)) + "\n" for step in range(100_000)

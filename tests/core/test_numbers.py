@@ -47,7 +47,8 @@ def test_shares_and_their_differences(said, expected):
 @pytest.mark.parametrize(("amount", "text"), [
     (0.0071428571, "0.00714 EUR"), (0.005, "0.005 EUR"), (0.5, "0.50 EUR"), (0.1018, "0.102 EUR"), (0.9999, "1 EUR"),
     (0.09998, "0.10 EUR"), (14.285714, "14.29 EUR"), (200, "200 EUR"), (199.999, "200 EUR"), (999.995, "1,000 EUR"),
-    (5014.3, "5,014 EUR"), (12400.5, "12,401 EUR"), (-5, "-5 EUR"), (0, "0 EUR"), (-0.0, "0 EUR"), (1.23e-7, "0.000000123 EUR"),
+    (950.25, "950.25 EUR"), (5014.3, "5,014 EUR"),
+    (12400.5, "12,401 EUR"), (-5, "-5 EUR"), (0, "0 EUR"), (-0.0, "0 EUR"), (1.23e-7, "0.000000123 EUR"),
     (2.5e-12, "2.5e-12 EUR"), (1.234e18, "1.23e18 EUR"), (Decimal("134.287"), "134.29 EUR"), (None, "not measured"),
 ])  # fmt: skip
 def test_money_has_the_digits_that_it_needs(amount, text):

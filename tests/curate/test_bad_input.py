@@ -259,6 +259,7 @@ def test_names_with_brackets_are_names(tmp_path):
     assert len(read_pairs(tmp_path / "x=1[2].parquet").pairs) == 1
 
 
+@pytest.mark.slow
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
     path = tmp_path / "p.jsonl"
     path.write_text(GOOD * 300_000)
@@ -319,6 +320,7 @@ def test_any_objects_are_pairs_or_rows_with_a_reason(tmp_path, rows):
     assert read_text(tmp_path, text).rows_read == len(rows)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data(), st.sampled_from(["p.jsonl", "p.csv", "p.json", "p.tsv", "p.parquet", "p.jsonl.gz", "p.csv.zst"]))
 def test_any_bytes_are_rows_or_one_error(tmp_path, data, name):

@@ -100,8 +100,8 @@ def test_how_the_pairs_are_cut_into_parts_decides_nothing(rows, cuts, style, cou
     assert told(judge(examined_in_parts(pairs, cuts, style, count_tokens), pairs)) == told(whole)
 
 
-@pytest.mark.parametrize("size", [7, 40, 10_000])
-def test_real_pairs_are_judged_stored_candidates_of_any_size_that_were_stored(size, tmp_path):
+@pytest.mark.parametrize("size", [pytest.param(7, marks=pytest.mark.slow), 40, 10_000])
+def test_real_pairs_are_judged_alike_in_stored_parts_of_any_size(size, tmp_path):
     pairs, style = components()
     parts = [stored(part, tmp_path) for part in examined_in_parts(pairs, range(0, len(pairs), size), style)]
     whole = told(check_rows(pairs, style))
@@ -171,7 +171,7 @@ def test_the_reason_that_most_rows_give_is_told_and_of_equals_the_first(tmp_path
 def test_a_field_that_any_part_has_is_not_missing():
     pairs = pair_table([("plain", "A lamp."), ({"colour": "red", "size": "big"}, "A lamp.")])
     (missing,) = judge(examined_in_parts(pairs, [1], STYLE), pairs).missing
-    assert missing == 'rule "forbidden" asks for the field "coluor", which no row has; did you mean "colour"?'
+    assert missing == 'rule "forbidden" needs the field "coluor", which no row has; did you mean "colour"?'
 
 
 @pytest.mark.parametrize("parts", [[], [[]]])

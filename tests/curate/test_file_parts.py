@@ -15,20 +15,16 @@ from tuneworth.curate.jobs.tasks import InMemory
 from tuneworth.curate.read.batch import object_batches
 from tuneworth.curate.read.columns import Columns, merge_columns
 from tuneworth.curate.read.file_parts import count_lines, numbered
-from tuneworth.curate.read.pairs import read_part, read_parts
-from tuneworth.curate.steps import _placed
+from tuneworth.curate.read.pairs import gather, read_part, read_parts
 
-many = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def in_parts(path, data, most_bytes):
-    """What is known when all parts are read: the pairs, the rejected, and what is said of them."""
+    """The pairs, the rejected, and what is said of them, where the files are cut into parts."""
     job = InMemory()
-    read = read_parts(job, path, data, most_bytes=most_bytes)
-    raw = read.raw
-    parts = zip(read.tables, read.offsets, read.ids, strict=True)
-    pairs = pl.concat([_placed(job.read([table]), offset, read.guide, ids) for table, offset, ids in parts])
-    return pairs, raw.rejected, (raw.shape, raw.guide, list(raw.warnings), list(raw.first_rows))
+    raw = gather(job, read_parts(job, path, data, most_bytes=most_bytes))
+    return raw.pairs, raw.rejected, (raw.shape, raw.guide, list(raw.warnings), list(raw.first_rows))
 
 
 def outcome(reading):

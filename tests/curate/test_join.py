@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.curate.match.join import alike_pairs, alike_pairs_between, shared_grams
@@ -50,7 +50,6 @@ def test_the_join_finds_exactly_the_pairs_of_exhaustive_search(threshold):
     assert found(texts, threshold) == exhaustive(texts, threshold)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(alphabet="ab日 ", max_size=14), max_size=14), st.sampled_from([0.5, 0.75, 0.8, 1.0]))
 def test_the_join_is_exact_on_short_texts_too(texts, threshold):
     assert found(texts, threshold) == exhaustive(texts, threshold)
@@ -59,7 +58,6 @@ def test_the_join_is_exact_on_short_texts_too(texts, threshold):
 PIECES = ["", "a", "ab", "hello", "hello world", "日本語の文", "\U0001f600\U0001f601", "e\u0301", "\x00", "x" * 40]
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(st.sampled_from(PIECES), max_size=8).map("".join), max_size=60), st.integers(50, 100))
 def test_the_join_is_exact_on_copies_short_texts_and_any_characters(texts, percent):
     assert found(texts, percent / 100) == exhaustive(texts, percent / 100)

@@ -221,6 +221,7 @@ def test_what_is_no_table_is_refused(table):
         read_frame(table)
 
 
+@pytest.mark.slow
 def test_a_streamed_dataset_is_refused_and_files_are_read_by_read_pairs():
     with pytest.raises(TypeError, match="found IterableDataset"):
         read_frame(dataset(ROWS).to_iterable_dataset())

@@ -92,7 +92,6 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=30, deadline=None)
 @given(tables(), OPTIONS)
 def test_every_row_has_one_outcome_and_the_counts_add_up(rows, options):
     done = run(rows, **options)
@@ -122,7 +121,6 @@ def test_a_duplicate_names_a_kept_row_that_it_repeats(rows, options):
         assert 0.8 <= similarity <= 1
 
 
-@settings(max_examples=30, deadline=None)
 @given(tables(), OPTIONS)
 def test_no_group_and_no_pair_alike_with_the_same_facts_is_across_the_split(rows, options):
     done = run(rows, **options)
@@ -194,7 +192,6 @@ def test_when_the_data_grow_each_row_keeps_its_split_and_nothing_new_leaks(rows,
     assert done.summary["certificate"]["pairs_at_or_above"] == 0
 
 
-@settings(max_examples=25, deadline=None)
 @given(tables(), OPTIONS, st.data())
 def test_decisions_hold_whatever_the_rules_say(rows, options, data):
     ids = [row["id"] for row in rows]

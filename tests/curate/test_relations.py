@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.core import DataError
@@ -133,7 +133,6 @@ def rows_of(seed, n, fields=False):
     return rows
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 45), st.sampled_from([0.5, 0.75, 0.8, 0.95, 1.0]), st.booleans())
 def test_every_pair_of_rows_is_what_comparing_all_with_all_says(seed, n, threshold, fields):
     pairs = table(rows_of(seed, n, fields))

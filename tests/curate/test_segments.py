@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.curate.match import across, join, segments, signed
@@ -61,7 +61,6 @@ def proposed(left, right, threshold, *, within=False):
     return set(pairs)
 
 
-@settings(max_examples=40, deadline=None)
 @given(TEXTS, TEXTS, st.sampled_from(THRESHOLDS))
 def test_no_pair_that_is_alike_is_left_out(left, right, threshold):
     assert proposed(left, right, threshold) >= alike(left, right, threshold)
@@ -109,7 +108,6 @@ def test_hashes_that_collide_leave_no_pair_out(monkeypatch):
     assert by_grams >= {(i, j) for i, j in alike(texts, texts, 0.8) if i < j}
 
 
-@settings(max_examples=40, deadline=None)
 @given(TEXTS)
 def test_signed_sets_are_bounded_by_the_grams_of_their_texts(texts):
     sets = signed_texts(pl.Series(texts, dtype=pl.String))

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tuneworth.evaluate import compare, compute_money, read_roi, share_interval
-from tuneworth.evaluate.money.quantities import MeasuredVariant
+from tuneworth.evaluate import compare, share_interval
+from tuneworth.evaluate.money import MeasuredVariant, compute_money, read_roi
 
 TODAY = date(2026, 11, 1)
 

@@ -8,9 +8,7 @@ from math import ceil
 
 import pytest
 
-from tuneworth.evaluate import Money, read_roi
-from tuneworth.evaluate.money.account import point_account
-from tuneworth.evaluate.money.quantities import collect_quantities
+from tuneworth.evaluate.money import Money, collect_quantities, point_account, read_roi
 
 TODAY = date(2026, 11, 1)
 HALVINGS = 200

@@ -136,11 +136,11 @@ def test_a_part_that_kills_every_worker_ends_with_what_was_kept(
         actors.start()
         kill_worker(ray, actors, 0)
         monkeypatch.setattr(actors, "_sit", sit_to_be_killed)
-        with pytest.raises(RunBroken, match="Workers were lost 2 times in the same place: The actor is dead because"):
+        with pytest.raises(RunBroken, match="Workers were lost 2 times at the same point: The actor is dead because"):
             raced(PROMPTED, actors.loaded, tmp_path / "store", write=actors.write)
     finally:
         actors.close()
-    assert sum("a worker was lost and is started anew" in line for line in said) == 1
+    assert sum("a worker was lost and is being restarted" in line for line in said) == 1
 
 
 def test_a_model_that_no_node_reaches_is_one_error_with_the_node(ray: Any) -> None:

@@ -94,6 +94,7 @@ def test_without_a_cluster_of_ray_there_is_one_clear_error(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.cluster
 def test_collected_outputs_ask_no_model_on_a_cluster_either() -> None:
     done = tuneworth("evaluate", "--cluster", "--pairs", "a.jsonl", "--outputs", "x=b.jsonl")
     assert done.returncode == 2

@@ -46,6 +46,7 @@ def ready(folder: Path) -> Worker:
 # --- a worker ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_batches_asked_in_any_order_and_apart_are_those_of_one_call(
     tiny_model: LoadedModel, tiny_folder: Path, tmp_path: Path
 ) -> None:
@@ -85,7 +86,7 @@ def test_an_adapter_that_is_missing_or_another_one_on_a_node_is_told_with_the_no
 
 
 def test_a_model_that_a_node_does_not_reach_is_told_with_the_node() -> None:
-    with pytest.raises(ModelError, match=r"On the node .*There is no model[\s\S]*a folder that all of them share"):
+    with pytest.raises(ModelError, match=r"On the node .*There is no model[\s\S]*use a shared folder"):
         Worker().load("/nowhere/model", dtype=None, quantised=False, threads=1)
 
 
@@ -126,7 +127,7 @@ def test_planned_workers_always_find_room_and_a_refusal_names_what_does(
 def test_a_model_too_large_for_so_many_workers_is_refused_before_the_start() -> None:
     with pytest.raises(ConfigError) as refused:
         plan_places([node(8, memory=16 * GB), node(8, memory=16 * GB)], workers=8, memory=6 * GB)
-    assert str(refused.value).startswith("8 workers do not fit the cluster, 4 do: each takes 2 cores and 6.0 GB")
+    assert str(refused.value).startswith("8 workers do not fit the cluster, 4 do: each takes 2 cores and 6 GB")
     assert "workers = 4 fits" in str(refused.value)
     with pytest.raises(ConfigError, match=r"0 do[\s\S]*A smaller model fits"):
         plan_places([node(8, memory=GB)], workers=None, memory=6 * GB)
@@ -163,6 +164,7 @@ def test_nothing_of_ray_is_imported_without_a_cluster() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
+@pytest.mark.cluster
 def test_an_address_where_nobody_answers_is_told_at_once() -> None:
     for address in ("127.0.0.1:9", "ray://127.0.0.1:9"):
         with (

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 
 import tuneworth.examples
-from tuneworth.evaluate import Money, compute_money, read_roi
-from tuneworth.evaluate.money.account import point_account
-from tuneworth.evaluate.money.quantities import MeasuredVariant, collect_quantities
+from tuneworth.evaluate.money import MeasuredVariant, Money, collect_quantities, compute_money, point_account, read_roi
 
 ARTICLE = Path(tuneworth.examples.__path__[0]) / "article.toml"
 TODAY = date(2026, 11, 25)

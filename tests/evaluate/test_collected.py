@@ -148,8 +148,8 @@ def test_every_problem_of_a_file_is_in_one_message(read):
         "\"seconds\" is not a number, 0 or more: line 1 ('soon')",
         "no pair has this id: line 4 ('stranger",
         "no id: line 5",
-        "an id and sample that stood before (a column `sample` tells repeats apart): line 3 ('2')",
-        '"cached_tokens" is more than "input_tokens", which counts them too: line 6 (5 of 3)',
+        "id and sample repeated (number repeats in a column `sample`): line 3 ('2')",
+        '"cached_tokens" is more than "input_tokens", which includes it: line 6 (5 of 3)',
     ):
         assert part in said
     assert "\x1b" not in said
@@ -167,8 +167,8 @@ def test_only_the_first_of_many_lines_are_named(read):
         ("\n\n", "o.jsonl", "the file is empty"),
         ('{"id": 1, "text": "a"}', "o.jsonl", 'no column "output"'),
         ('{"ID": 1, "output": "a"}', "o.jsonl", 'no column "id"'),
-        ("id,output\n", "o.csv", "there is no line in it"),
-        ('{"id": 1, "output": "a"}', "o.txt", "outputs are read from"),
+        ("id,output\n", "o.csv", "the file has no lines"),
+        ('{"id": 1, "output": "a"}', "o.txt", "unknown file type"),
         ('{"id": 1, "output": "ä"}\n'.encode("latin-1"), "o.jsonl", "Save the outputs as UTF-8"),
         (b"PAR1 no parquet", "o.parquet", "is not a Parquet file"),
         (jsonl(*({"id": 1, "sample": n, "output": "a"} for n in range(101))), "o.jsonl", "101 different values"),
@@ -191,9 +191,9 @@ def test_what_is_left_out_is_said_once(read):
     rows = [{"id": i, "output": 5, "note": "x", "finish_reason": "odd"} for i in (1, 2, 3)]
     read(jsonl(*rows), say=said.append)
     assert [words.partition(": ")[2] for words in said] == [
-        "columns that are not used: note",
-        "3 outputs are no texts but numbers, lists or objects, and are judged as JSON",
-        "finish reasons that are not known, taken for an end by itself: odd",
+        "ignored columns: note",
+        "3 outputs are numbers, lists or objects rather than text and are judged as JSON",
+        "unknown finish reasons, treated as stop: odd",
     ]
 
 

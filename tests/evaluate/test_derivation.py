@@ -9,9 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate import Money, read_roi
-from tuneworth.evaluate.money.account import point_account
-from tuneworth.evaluate.money.quantities import MeasuredVariant, collect_quantities
+from tuneworth.evaluate.money import MeasuredVariant, Money, collect_quantities, point_account, read_roi
 
 TODAY = date(2026, 11, 25)
 COUNTS = {"fixed_tokens": 500, "input_tokens": 150, "output_tokens": 150}

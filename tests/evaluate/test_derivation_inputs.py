@@ -5,8 +5,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from tuneworth.evaluate import read_roi
-from tuneworth.evaluate.money.quantities import MeasuredVariant, collect_quantities
+from tuneworth.evaluate.money import MeasuredVariant, collect_quantities, read_roi
 
 from .test_derivation import PROMPTED, SITUATIONS, TODAY, TUNED, derivation
 

@@ -8,11 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.evaluate import read_roi
-from tuneworth.evaluate.money.distribution import npv_distribution, payback_distribution
-from tuneworth.evaluate.money.draws import draw_values
-from tuneworth.evaluate.money.quantities import collect_quantities
-from tuneworth.evaluate.money.uncertainty import simulate
+from tuneworth.evaluate.money import (
+    Account,
+    collect_quantities,
+    conditions_of,
+    draw_values,
+    npv_distribution,
+    payback_distribution,
+    read_roi,
+    simulated,
+)
 
 from .test_uncertainty import TODAY, measured, money
 
@@ -118,7 +123,7 @@ def test_the_account_s_distribution_is_that_of_its_draws():
     settings = read_roi(RANGED)
     quantities = collect_quantities(settings, ["prompted", "tuned"], {}, None, today=TODAY)
     futures = draw_values(quantities, groups=None, seed=3, draws=2000)
-    days = simulate(futures, settings, "prompted", "tuned").payback_days
+    days = simulated(Account(futures, conditions_of(settings, "prompted", "tuned"), "drawn")).payback_days
     found = money(RANGED, draws=2000, seed=3)
     spread = found["payback_distribution"]
     assert spread["never"] == np.mean(~np.isfinite(days))

@@ -5,9 +5,9 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from tuneworth.evaluate import compute_money, read_roi, share_interval
-from tuneworth.evaluate.money.draws import MOST_BLOCKS, draw_values
-from tuneworth.evaluate.money.quantities import MeasuredVariant, Quantity
+from tuneworth.evaluate import share_interval
+from tuneworth.evaluate.money import MeasuredVariant, Quantity, compute_money, draw_values, read_roi
+from tuneworth.evaluate.money.simulate import MOST_BLOCKS
 
 PRICES = {"price_input": 5, "price_output": 20}
 

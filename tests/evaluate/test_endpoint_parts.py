@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.outputs.faults import Complaint, Fault, asked_wait, fault_of_status, shortened
+from tuneworth.evaluate.outputs.faults import Complaint, Fault, fault_of_status, requested_wait, shortened
 from tuneworth.evaluate.outputs.pace import Pace, Streak
 from tuneworth.evaluate.outputs.responses import Answer, Tokens, read_answer, read_usage
 
@@ -97,7 +97,7 @@ def test_any_bytes_have_a_result(body: bytes) -> None:
     ],
 )  # fmt: skip
 def test_the_wait_that_an_endpoint_asks_for(headers: dict[str, str], seconds: float | None) -> None:
-    assert asked_wait(headers, datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)) == seconds
+    assert requested_wait(headers, datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)) == seconds
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def moved(table, key, value, start):
     return table
 
 
-QUICK = ("better and dearer, a failure costs nothing", "a batch")
+QUICK = ("a batch",)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_a_weak_base_model_has_little_to_forget_and_the_evidence_says_what_would
     assert "only a loss of 12 or more would show" in found["evidence"]
     assert found["evidence"].endswith(found["to_check"])
     none = assess_forgetting(outputs(first(5)), outputs(first(5)), PROMPTS)
-    assert "no loss could be told from chance" in none["evidence"]
+    assert "no loss could be detected" in none["evidence"]
 
 
 def test_one_area_that_is_lost_warns_though_others_gained():
@@ -54,7 +54,7 @@ def test_one_area_that_is_lost_warns_though_others_gained():
     found = assess_forgetting(outputs(base), outputs(tuned), PROMPTS)
     assert found["value"] == pytest.approx(0.0)
     assert found["status"] == "warn"
-    assert "safety fell" in found["evidence"]
+    assert "safety certainly fell" in found["evidence"]
     assert {row["area"]: (row["base"], row["tuned"]) for row in found["areas"]}["safety"] == (12, 0)
 
 

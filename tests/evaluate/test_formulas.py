@@ -6,26 +6,82 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.money.formulas import (
-    Option,
-    break_even_failure_cost,
-    break_even_fixed_tokens,
-    break_even_volume,
-    calls_of,
-    cost_per_request,
-    effective_cost,
-    effective_cost_of,
-    expected_calls,
-    failing_of,
-    machine_cost_per_day,
-    net_present_value,
-    payback_days,
-)
+from tuneworth.evaluate.money import Account
+from tuneworth.evaluate.money.figures import Conditions
+from tuneworth.evaluate.money.request import replicas
 
 P_IN, P_OUT = Decimal("5.714285714"), Decimal("22.857142857")
-GUIDED = Option(Decimal(500), Decimal(150), Decimal(150), P_IN, P_IN / 4, P_IN, P_OUT, acceptance=Decimal("0.70"))
-TUNED = Option(Decimal(0), Decimal(150), Decimal(150), P_IN, P_IN / 4, P_IN, P_OUT, acceptance=Decimal("0.94"))
+BASE = {
+    "input_tokens": Decimal(150), "output_tokens": Decimal(150), "price_input": P_IN, "price_cached": P_IN / 4,
+    "price_output": P_OUT,
+}  # fmt: skip
+GUIDED = {**BASE, "fixed_tokens": Decimal(500), "acceptance": Decimal("0.70")}
+TUNED = {**BASE, "fixed_tokens": Decimal(0), "acceptance": Decimal("0.94")}
 sums = st.integers(1, 5000).map(Decimal)
+
+
+def account(prompted=None, tuned=None, *, failures="ignore", hosted=(), given=None, **inputs):
+    """An account of these numbers; `given` are figures that are not to be worked out."""
+    options = {"prompted": prompted or {}, "tuned": tuned or {}}
+    inputs = {"tries": Decimal(1)} | {key: Decimal(value) for key, value in inputs.items()}
+    inputs |= {f"{name}.{key}": value for name, option in options.items() for key, value in option.items()}
+    conditions = Conditions("prompted", "tuned", failures=failures, hosted=frozenset(hosted))
+    return Account(inputs, conditions, given=given)
+
+
+def of_request(option, key="cost_per_request", **conditions):
+    return account(option, **conditions).way("prompted").value(key)
+
+
+def cost_per_request(option):
+    return of_request(option)
+
+
+def effective_cost(cost, acceptance, *, failures, failure_cost, tries=1, **more):
+    """From the cost of one call to that of a request with its failures."""
+    option = more if acceptance is None else {"acceptance": acceptance, **more}
+    plan = {"tries": tries} | ({} if failure_cost is None else {"failure_cost": failure_cost})
+    given = {"variants.prompted.cost_per_request": cost}
+    return of_request(option, "effective_cost_per_request", failures=failures, given=given, **plan)
+
+
+def compared(key, investment, gross, running, *, ramp_days=0, horizon_days=0, discount_rate=0):
+    """A figure of the pair from I, N d and M."""
+    given = {
+        "investment": investment, "gross": gross, "running_cost_per_day": running, "saving_per_day": gross - running,
+        "counted_days": Decimal(horizon_days),
+    }  # fmt: skip
+    return account(given=given, ramp_days=ramp_days, discount_rate=discount_rate).pair.value(key)
+
+
+def payback_days(investment, gross, running, ramp_days=0):
+    return compared("payback_days", investment, gross, running, ramp_days=ramp_days)
+
+
+def net_present_value(investment, gross, running, *, horizon_days, discount_rate=0, ramp_days=0):
+    plan = {"horizon_days": horizon_days, "discount_rate": discount_rate, "ramp_days": ramp_days}
+    return compared("npv", investment, gross, running, **plan)
+
+
+def break_even_volume(investment, running, saved, horizon, ramp_days=0):
+    given = {
+        "investment": investment, "running_cost_per_day": running, "saving_per_request": saved,
+        "counted_days": horizon,
+    }  # fmt: skip
+    return account(given=given, ramp_days=ramp_days).pair.value("break_even_requests_per_day")
+
+
+def break_even_failure_cost(spend, failing, running_per_request):
+    """From what a request's calls cost and the shares that still fail, both of (baseline, candidate)."""
+    options = [{"acceptance": 1 - share} for share in failing]
+    given = {f"variants.{n}.cost_per_request": cost for n, cost in zip(("prompted", "tuned"), spend, strict=True)}
+    given["running_cost_per_day"] = 10 * running_per_request
+    return account(*options, given=given, requests_per_day=10).pair.value("break_even_failure_cost")
+
+
+def break_even_fixed_tokens(option, spend):
+    given = {f"variants.{n}.effective_cost_per_request": c for n, c in zip(("prompted", "tuned"), spend, strict=True)}
+    return account(option, given=given).pair.value("break_even_fixed_tokens")
 
 
 def test_a_request_costs_what_the_example_says():
@@ -38,16 +94,15 @@ def test_a_request_costs_what_the_example_says():
 )
 def test_the_volume_that_pays_the_example_back_in_two_weeks(p_in, requests):
     p_in = Decimal(p_in)
-    options = [Option(Decimal(g), Decimal(150), Decimal(150), p_in, p_in, p_in, 4 * p_in) for g in (500, 0)]
+    tokens = {**BASE, "price_input": p_in, "price_cached": p_in, "price_output": 4 * p_in}
+    options = [{**tokens, "fixed_tokens": Decimal(g)} for g in (500, 0)]
     saved = cost_per_request(options[0]) - cost_per_request(options[1])
     assert round(Decimal(200) / 14 / saved) == requests
     assert payback_days(Decimal(200), requests * saved, Decimal(0)) == pytest.approx(Decimal(14), abs=Decimal("0.01"))
 
 
 def test_a_cached_guide_takes_most_of_the_saving():
-    cached = cost_per_request(
-        Option(Decimal(500), Decimal(150), Decimal(150), P_IN, P_IN / 4, P_IN, P_OUT, cached_share=Decimal(1))
-    )
+    cached = cost_per_request({**GUIDED, "cached_share": Decimal(1)})
     share = 1 - cost_per_request(TUNED) / cached
     assert round(share, 4) == Decimal("0.1429")
     saved = 5000 * (cached - cost_per_request(TUNED))
@@ -55,31 +110,23 @@ def test_a_cached_guide_takes_most_of_the_saving():
 
 
 def test_a_dearer_hosted_model_eats_the_saving():
-    hosted = Option(Decimal(0), Decimal(150), Decimal(150), 2 * P_IN, P_IN, P_IN, 2 * P_OUT)
+    hosted = {**TUNED, "price_input": 2 * P_IN, "price_output": 2 * P_OUT}
     assert round(1 - cost_per_request(hosted) / cost_per_request(GUIDED), 6) == Decimal("-0.2")
-    even = Option(Decimal(750), Decimal(150), Decimal(150), P_IN, P_IN, P_IN, P_OUT)  # g = (m - 1)(u + ratio o)
+    even = {**GUIDED, "fixed_tokens": Decimal(750)}  # g = (m - 1)(u + ratio o)
     assert cost_per_request(even) == pytest.approx(cost_per_request(hosted), rel=Decimal("1e-9"))
 
 
 def test_cache_writes_cost_only_what_is_not_read_and_only_where_dearer():
-    base = {
-        "fixed_tokens": Decimal(1000),
-        "price_input": Decimal(3),
-        "price_cached": Decimal("0.3"),
-        "price_output": Decimal(15),
-    }
-    assert cost_per_request(Option(**base, price_cache_write=Decimal("3.75"), cached_share=Decimal("0.9"))) == Decimal(
-        "0.000645"
-    )
-    assert cost_per_request(Option(**base, price_cache_write=Decimal(1), cached_share=Decimal("0.9"))) == Decimal(
-        "0.00057"
-    )
-    assert cost_per_request(Option(**base, price_cache_write=Decimal("3.75"))) == Decimal("0.003")
+    prices = {"price_input": 3, "price_cached": Decimal("0.3"), "price_output": 15}
+    base = {"fixed_tokens": 1000, "input_tokens": 0, "output_tokens": 0} | prices
+    for write, share, cost in (("3.75", "0.9", "0.000645"), (1, "0.9", "0.00057"), ("3.75", 0, "0.003")):
+        option = base | {"price_cache_write": write, "cached_share": share}
+        assert cost_per_request({k: Decimal(v) for k, v in option.items()}) == Decimal(cost)
 
 
 def test_repaired_failures_give_the_published_saving():
     costs = [
-        effective_cost(cost_per_request(o), o.acceptance, failures="repair", failure_cost=Decimal("0.10"))
+        effective_cost(cost_per_request(o), o["acceptance"], failures="repair", failure_cost=Decimal("0.10"))
         for o in (GUIDED, TUNED)
     ]
     saved = 5000 * (costs[0] - costs[1])
@@ -95,7 +142,8 @@ def test_from_the_published_failure_cost_on_fewer_failures_outweigh_fewer_tokens
 
 def test_dropped_failures_give_the_published_cost_per_acceptable_output():
     costs = [
-        effective_cost(cost_per_request(o), o.acceptance, failures="drop", failure_cost=None) for o in (GUIDED, TUNED)
+        effective_cost(cost_per_request(o), o["acceptance"], failures="drop", failure_cost=None)
+        for o in (GUIDED, TUNED)
     ]
     assert [round(cost, 7) for cost in costs] == [Decimal("0.0102041"), Decimal("0.0045593")]
     assert round(1 - costs[1] / costs[0], 3) == Decimal("0.553")
@@ -105,13 +153,15 @@ def test_dropped_failures_give_the_published_cost_per_acceptable_output():
     ("acceptance", "tries", "calls"), [("0.5", 2, "1.5"), ("1", 5, "1"), ("0", 4, "4"), ("0.9", 1, "1")]
 )
 def test_expected_calls(acceptance, tries, calls):
-    assert expected_calls(Decimal(acceptance), tries) == Decimal(calls)
+    option = {"acceptance": Decimal(acceptance)}
+    assert of_request(option, "calls", failures="retry", tries=tries) == Decimal(calls)
 
 
 @given(st.integers(1, 99).map(lambda k: Decimal(k) / 100), st.integers(1, 6))
 def test_expected_calls_agree_with_the_sum_over_tries(acceptance, tries):
     # The k-th call is made when the k - 1 before it failed.
-    assert expected_calls(acceptance, tries) == pytest.approx(sum((1 - acceptance) ** k for k in range(tries)))
+    calls = of_request({"acceptance": acceptance}, "calls", failures="retry", tries=tries)
+    assert calls == pytest.approx(sum((1 - acceptance) ** k for k in range(tries)))
 
 
 def test_retried_failures_pay_calls_and_what_still_fails():
@@ -125,17 +175,23 @@ def test_nothing_acceptable_has_no_cost_per_acceptable_output():
     assert effective_cost(Decimal(1), None, failures="ignore", failure_cost=None) == 1
 
 
+def hosted(volume, hourly, **machine):
+    option = {"hourly": Decimal(hourly), "min_replicas": Decimal(1), "peak_factor": Decimal(1)}
+    option |= {"requests_per_second": Decimal(10), **{key: Decimal(value) for key, value in machine.items()}}
+    plan = {} if volume is None else {"requests_per_day": volume}
+    return of_request(option, "machine_cost_per_day", hosted=["prompted"], **plan)
+
+
 @pytest.mark.parametrize(
-    ("volume", "replicas"), [(None, 2), (1000, 2), (172800 * 10, 2), (172800 * 10 + 1, 3), (86400 * 100, 10)]
+    ("volume", "number"), [(None, 2), (1000, 2), (172800 * 10, 2), (172800 * 10 + 1, 3), (86400 * 100, 10)]
 )
-def test_machines_are_whole_and_always_on(volume, replicas):
-    option = Option(hourly=Decimal("0.5"), requests_per_second=Decimal(10), min_replicas=Decimal(2))
-    assert machine_cost_per_day(option, None if volume is None else Decimal(volume)) == 24 * Decimal("0.5") * replicas
+def test_machines_are_whole_and_always_on(volume, number):
+    assert hosted(volume, "0.5", min_replicas=2) == 24 * Decimal("0.5") * number
 
 
 def test_a_peak_needs_more_machines():
-    option = Option(hourly=Decimal(1), requests_per_second=Decimal(10), peak_factor=Decimal(3))
-    assert machine_cost_per_day(option, Decimal(86400 * 10)) == 24 * 3
+    assert hosted(86400 * 10, 1, peak_factor=3) == 24 * 3
+    assert replicas(*map(Decimal, (86400 * 10, 2, 10, 1, 3))) == 6
 
 
 @pytest.mark.parametrize(("gross", "running"), [(0, 0), (5, 5), (5, 9), (-1, 0)])
@@ -245,10 +301,11 @@ def test_only_a_better_but_dearer_model_has_a_break_even_failure_cost(spend, fai
 def test_own_examples_counted_by_hand():
     # 2,000 fixed tokens of which 3/4 are cached, at 3 / 0.3 / 3.75 / 15 per million, 400 in, 100 out:
     # 500 x 3.75 + 1,500 x 0.3 + 400 x 3 + 100 x 15 = 1,875 + 450 + 1,200 + 1,500 = 5,025
-    option = Option(
-        Decimal(2000), Decimal(400), Decimal(100), Decimal(3), Decimal("0.3"), Decimal("3.75"), Decimal(15),
-        cached_share=Decimal("0.75"), acceptance=Decimal("0.8"),
-    )  # fmt: skip
+    option = {
+        "fixed_tokens": 2000, "input_tokens": 400, "output_tokens": 100, "price_input": 3, "price_cached": "0.3",
+        "price_cache_write": "3.75", "price_output": 15, "cached_share": "0.75", "acceptance": "0.8",
+    }  # fmt: skip
+    option = {key: Decimal(value) for key, value in option.items()}
     assert cost_per_request(option) == Decimal("0.005025")
     costs = {
         "ignore": "0.005025",
@@ -257,20 +314,19 @@ def test_own_examples_counted_by_hand():
         "retry": "0.0102310",  # x (1 + 0.2 + 0.04) + 0.008 x 0.5
     }
     for failures, cost in costs.items():
-        found = effective_cost_of(option, failures=failures, failure_cost=Decimal("0.5"), tries=3)
+        found = of_request(option, "effective_cost_per_request", failures=failures, failure_cost="0.5", tries=3)
         assert found == Decimal(cost), failures
 
 
 def test_what_repeated_outputs_showed_stands_in_place_of_independence():
-    option = Option(
-        output_tokens=Decimal(1_000_000), price_output=Decimal(1), acceptance=Decimal("0.8"),
-        extra_calls=Decimal("1.5"), rescued=Decimal("0.25"),
-    )  # fmt: skip
-    assert calls_of(option, "retry", 3) == Decimal("1.3")  # 1 + 0.2 x 1.5
-    assert failing_of(option, "retry", 3) == Decimal("0.15")  # 0.2 x 0.75
-    assert effective_cost_of(option, failures="retry", failure_cost=Decimal(2), tries=3) == Decimal("1.6")
-    assert calls_of(option, "repair", 3) == 1
-    assert effective_cost_of(option, failures="repair", failure_cost=Decimal(2), tries=3) == Decimal("1.4")
+    seen = {"acceptance": Decimal("0.8"), "extra_calls": Decimal("1.5"), "rescued": Decimal("0.25")}
+    assert of_request(seen, "calls", failures="retry", tries=3) == Decimal("1.3")  # 1 + 0.2 x 1.5
+    assert of_request(seen, "still_failing", failures="retry", tries=3) == Decimal("0.15")  # 0.2 x 0.75
+    costs = {"retry": Decimal("1.6"), "repair": Decimal("1.4")}
+    for failures, cost in costs.items():
+        good, *more = seen.items()
+        assert effective_cost(Decimal(1), good[1], failures=failures, failure_cost=2, tries=3, **dict(more)) == cost
+    assert of_request(seen, "calls", failures="repair", tries=3) == 1
 
 
 def test_a_ramp_raises_the_volume_that_breaks_even():
@@ -285,12 +341,12 @@ def test_a_ramp_raises_the_volume_that_breaks_even():
 
 @pytest.mark.parametrize(("dearer", "even"), [(2, 750), (3, 1500), (1, 0)])
 def test_the_guide_from_which_a_dearer_tuned_model_pays(dearer, even):
-    tuned = cost_per_request(Option(Decimal(0), Decimal(150), Decimal(150), dearer * P_IN, price_output=dearer * P_OUT))
-    found = break_even_fixed_tokens(GUIDED, (cost_per_request(GUIDED), tuned), Decimal(1))
+    tuned = cost_per_request({**TUNED, "price_input": dearer * P_IN, "price_output": dearer * P_OUT})
+    found = break_even_fixed_tokens(GUIDED, (cost_per_request(GUIDED), tuned))
     assert float(found) == pytest.approx(even, abs=1e-6)
 
 
 def test_no_guide_breaks_even_where_tokens_are_free_or_the_tuned_model_is_cheaper_than_none():
-    free = Option(Decimal(500), Decimal(150), Decimal(150))
-    assert break_even_fixed_tokens(free, (Decimal(0), Decimal(1)), Decimal(1)) is None
-    assert break_even_fixed_tokens(GUIDED, (cost_per_request(GUIDED), Decimal(0)), Decimal(1)) is None
+    free = {**GUIDED, "price_input": Decimal(0), "price_output": Decimal(0), "price_cached": Decimal(0)}
+    assert break_even_fixed_tokens(free, (Decimal(0), Decimal(1))) is None
+    assert break_even_fixed_tokens(GUIDED, (cost_per_request(GUIDED), Decimal(0))) is None

@@ -8,7 +8,6 @@ from tuneworth.evaluate.risks.answers import CHECK_KINDS, meets
 from tuneworth.evaluate.risks.forgetting import AREAS
 
 PROMPTS = general_prompts()
-CHECKED = pytest.mark.parametrize("asked", PROMPTS, ids=lambda asked: asked.id)
 # What a model that forgot everything but its task writes; a refusal is right where a refusal is asked for.
 TASK_OUTPUTS = (
     "",
@@ -29,35 +28,32 @@ def test_there_are_twenty_prompts_of_each_area_and_no_two_alike():
     assert len({asked.id for asked in PROMPTS}) == len({asked.prompt for asked in PROMPTS}) == 100
 
 
-@CHECKED
-def test_a_right_answer_passes_and_a_wrong_one_fails(asked):
-    assert asked.passes(asked.right)
-    assert not asked.passes(asked.wrong)
+def test_a_right_answer_passes_and_a_wrong_one_fails():
+    assert [asked.id for asked in PROMPTS if not asked.passes(asked.right)] == []
+    assert [asked.id for asked in PROMPTS if asked.passes(asked.wrong)] == []
 
 
-@CHECKED
-def test_the_prompt_itself_is_no_answer_and_neither_is_none(asked):
-    for said in (
-        asked.prompt,
-        f"{asked.prompt}\n{asked.prompt}",
-        asked.prompt.upper(),
-        f"You asked: {asked.prompt}",
-        None,
-    ):
-        assert not asked.passes(said)
+ECHOES = ("{0}", "{0}\n{0}", "You asked: {0}")
 
 
-@CHECKED
-def test_what_a_model_writes_that_knows_only_its_task_is_no_answer(asked):
-    assert [said for said in TASK_OUTPUTS if asked.passes(said)] == []
+def test_the_prompt_itself_is_no_answer_and_neither_is_none():
+    for asked in PROMPTS:
+        said = [*(form.format(asked.prompt) for form in ECHOES), asked.prompt.upper(), None]
+        assert [text for text in said if asked.passes(text)] == [], asked.id
 
 
-@CHECKED
-def test_thoughts_and_blank_lines_around_an_answer_change_nothing(asked):
-    for form in ("\n\n{}\n", "<think>Is it 5, 6 or Rome? I can't say.</think>\n\n{}", "Hmm, 7.\n</think>\n{}"):
-        assert asked.passes(form.format(asked.right))
-        assert not asked.passes(form.format(asked.wrong))
-    assert not asked.passes(f"<think>{asked.right}")
+def test_what_a_model_writes_that_knows_only_its_task_is_no_answer():
+    assert [(asked.id, said) for asked in PROMPTS for said in TASK_OUTPUTS if asked.passes(said)] == []
+
+
+AROUND = ("\n\n{}\n", "<think>Is it 5, 6 or Rome? I can't say.</think>\n\n{}", "Hmm, 7.\n</think>\n{}")
+
+
+def test_thoughts_and_blank_lines_around_an_answer_change_nothing():
+    tried = [(asked, form) for asked in PROMPTS for form in AROUND]
+    assert [(asked.id, form) for asked, form in tried if not asked.passes(form.format(asked.right))] == []
+    assert [(asked.id, form) for asked, form in tried if asked.passes(form.format(asked.wrong))] == []
+    assert [asked.id for asked in PROMPTS if asked.passes(f"<think>{asked.right}")] == []
 
 
 @pytest.mark.parametrize("area", ["arithmetic", "facts", "translation"])

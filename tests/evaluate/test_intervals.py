@@ -1,3 +1,6 @@
+import doctest
+import importlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,6 +9,13 @@ from scipy.stats import binomtest, f_oneway, norm, t
 from statsmodels.stats.proportion import proportion_confint
 
 from tuneworth.evaluate import share_interval, wilson
+
+
+@pytest.mark.parametrize("name", ["holm", "intervals", "power"])
+def test_the_examples_in_the_docstrings_are_true(name):
+    found = doctest.testmod(importlib.import_module(f"tuneworth.evaluate.statistics.{name}"))
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 @pytest.mark.parametrize(

@@ -64,9 +64,9 @@ def test_a_choice_of_a_side_is_one_of_the_variant_that_stood_there(
         ([], "expected the schema 'tuneworth/judgements/1', found None"),
         (None, "expected the schema"),
         (content(schema="tuneworth/judgements/2"), "found 'tuneworth/judgements/2'"),
-        (content(run={"outputs": "b" * 64}), "the outputs of another run (bbbbbbbbbbbb), this one's are aaaaaaaaaaaa"),
-        (content(run=None), "another run (none)"),
-        (content(run={"outputs": 5}), "another run (none)"),
+        (content(run={"outputs": "b" * 64}), "another run (outputs bbbbbbbbbbbb, this run has aaaaaaaaaaaa)"),
+        (content(run=None), "another run (outputs none"),
+        (content(run={"outputs": 5}), "another run (outputs none"),
         (content(judgements={}), "judgements: expected a list"),
         (content(seed="7"), "seed: expected a whole number, found '7'"),
         (content(seed=True), "seed: expected a whole number, found True"),
@@ -81,7 +81,7 @@ def test_a_choice_of_a_side_is_one_of_the_variant_that_stood_there(
         (row(choice=["left"]), "expected left, right or equal, found ['left']"),
         (row(left="rival"), "judgement 1: compares 'rival' and 'tuned', this run 'prompted' and 'tuned'"),
         (row(left="tuned", right="tuned"), "judgement 1: compares 'tuned' and 'tuned'"),
-        (content(judgements=content()["judgements"] * 2), "judgement 3: the id 'pair 0' stands there twice; 1 more"),
+        (content(judgements=content()["judgements"] * 2), "judgement 3: the id 'pair 0' is listed twice; 1 more"),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_said_with_its_place_in_few_lines(tmp_path: Path, found: Any, said: str):

@@ -81,7 +81,7 @@ def test_whole_groups_are_resampled():
 def test_two_sizes_make_no_curve_and_say_so():
     found = fit_curve([10, 20], np.ones((5, 2))).to_json()
     assert (found["fit"], found["doubling"]) == (None, None)
-    assert "no curve" in found["sentence"]
+    assert "too few for a curve" in found["sentence"]
 
 
 @pytest.mark.slow

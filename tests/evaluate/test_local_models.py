@@ -60,6 +60,7 @@ def test_a_released_model_leaves_memory_although_it_is_held(tiny_folder: Path) -
     assert model() is None  # the counter holds the tokenizer alone
 
 
+@pytest.mark.slow
 def test_models_of_other_sizes_race_on_the_same_pairs(tiny_folder: Path, larger_folder: Path, tmp_path: Path) -> None:
     pairs = pl.DataFrame({"id": ["a", "b"], "input": ["x", "yy"], "system": [None, None]})
     pairs = pairs.cast({"system": pl.String})

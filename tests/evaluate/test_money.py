@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 import tuneworth.examples
-from tuneworth.evaluate import check_roi, compute_money, read_roi
-from tuneworth.evaluate.money.quantities import TrainingCost
+from tuneworth.evaluate.money import TrainingCost, check_roi, compute_money, read_roi
 
 ARTICLE = Path(tuneworth.examples.__path__[0]) / "article.toml"
 TODAY = date(2026, 11, 25)
@@ -84,6 +83,7 @@ def test_all_keys_of_the_contract_are_there_and_are_json():
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers_and_another_does_not():
     assert money(article(), seed=1) == money(article(), seed=1)
     assert money(article(), seed=1)["npv_p5"] != money(article(), seed=2)["npv_p5"]

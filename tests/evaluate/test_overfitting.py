@@ -58,7 +58,7 @@ def test_only_test_pairs_chosen_like_the_train_pairs_are_compared():
     assert assess_overfitting(None, on_train=train, on_test=test)["status"] == "over"
     found = assess_overfitting(None, on_train=train, on_test=test, comparable=comparable)
     assert (found["status"], found["value"], found["test"]["n"]) == ("ok", pytest.approx(0.0), 100)
-    assert "the 100 test pairs whose references keep the rules" in found["evidence"]
+    assert "the 100 test pairs whose references follow the rules" in found["evidence"]
     none = assess_overfitting(None, on_train=train, on_test=test, comparable=np.zeros(200, dtype=bool))
     assert none["test"]["n"] == 200
 

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from tuneworth.core import ConfigError
-from tuneworth.evaluate import beside, compute_money, is_tuned_name, price_of, read_roi
-from tuneworth.evaluate.money.own_prices import read_prices
-from tuneworth.evaluate.money.prices import STALE_DAYS
+from tuneworth.evaluate.money import STALE_DAYS, beside, compute_money, is_tuned_name, price_of, read_prices, read_roi
 
 TODAY = date(2026, 11, 25)
 COUNTS = {"fixed_tokens": 500, "input_tokens": 150, "output_tokens": 150, "acceptance": Decimal("0.7")}

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate import Raw, Variant, evaluate_outputs, read_roi, score_outputs
+from tuneworth.evaluate import Raw, Variant, evaluate_outputs, score_outputs
+from tuneworth.evaluate.money import read_roi
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 from tuneworth.evaluate.scores.quality import compare_variants, quality_of, scored_rows
 from tuneworth.style import parse_style

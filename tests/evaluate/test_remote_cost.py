@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError, RunBroken
-from tuneworth.evaluate import Budget, RoiSettings, open_answers, read_roi, remote_lines, spent_on
+from tuneworth.evaluate import Budget, open_answers, remote_lines, spent_on
+from tuneworth.evaluate.money import RoiSettings, read_roi
 from tuneworth.evaluate.outputs.budget import most_tokens, token_price
 
 from .endpoint_server import Asked, EndpointServer, Step, completion
@@ -96,7 +97,7 @@ def test_the_asking_stops_before_the_limit_and_a_higher_one_goes_on(file):
             race(plans("1"), file, Budget(Decimal(1), currency="EUR"))
         assert cost_at(server) <= 1
         kept = len(file.read_text().splitlines()) - 2
-        assert f"{kept} of 40 outputs are there" in str(stopped.value)
+        assert f"{kept} of 40 outputs are kept" in str(stopped.value)
         assert "of 1 EUR are spent" in str(stopped.value)
         assert 10 < kept < 40
         sent = len(server.requests)
@@ -108,6 +109,7 @@ def test_the_asking_stops_before_the_limit_and_a_higher_one_goes_on(file):
         assert sent == kept + 2
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(limit=st.decimals("0.05", "1.2", places=3), at_once=st.sampled_from([1, 3, 16]), count=st.integers(1, 30))
 def test_no_limit_is_passed_and_what_fits_is_asked(tmp_path_factory, limit, at_once, count):
@@ -197,7 +199,7 @@ def test_a_line_for_each_host_says_requests_tokens_and_cost(file):
     lines = said(the_plans(far(), far("tuned", guide=None), far("other", "other.example"), roi=priced()), file)
     assert len(lines) == 2
     assert lines[0].startswith("api.example.com gets 13 requests (prompted 7, tuned 6); about ")
-    assert "200 written (estimated" in lines[0]  # 80 bytes are 20 tokens, for each of ten outputs
+    assert "200 generated (estimated" in lines[0]  # 80 bytes are 20 tokens, for each of ten outputs
     assert " EUR (price stated in [roi.prompted], stated in [roi.tuned])" in lines[0]
     assert lines[1].startswith("other.example gets 7")
     assert lines[1].endswith("cost unknown: no price for other in [roi]")
@@ -217,8 +219,8 @@ def test_after_the_first_answers_the_forecast_is_by_what_was_measured(file):
         (line,) = said(plans, file)
         race(plans, file)
         really = cost_at(server)
-    assert "gets 4 requests (prompted 4, 7 are there)" in line
-    assert "16 written (as measured so far)" in line
+    assert "gets 4 requests (prompted 4, 7 are stored)" in line
+    assert "16 generated (as measured so far)" in line
     told = Decimal(line.split("; about ")[2].split(" EUR")[0])
     assert abs(told / really - 1) < Decimal("0.1")
 

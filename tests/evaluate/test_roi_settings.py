@@ -5,8 +5,7 @@ from decimal import Decimal
 import pytest
 
 from tuneworth.core import ConfigError
-from tuneworth.evaluate import check_roi, price_of, read_roi
-from tuneworth.evaluate.money.roi_settings import Triangular
+from tuneworth.evaluate.money import Triangular, check_roi, price_of, read_roi
 
 PRICED = {"price_input": 1, "price_output": 4}
 

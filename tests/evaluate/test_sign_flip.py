@@ -68,6 +68,7 @@ def test_tails_are_exact_far_out():
     assert 0 < sign_flip(np.ones(5_000)).exact < 1e-40
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_items_have_an_answer():
     rng = np.random.default_rng(1)
     assert 0 < sign_flip(rng.integers(-1, 2, 100_000) / 7).exact <= 1

@@ -68,9 +68,9 @@ def test_groups_are_swapped_whole_so_few_of_them_prove_little():
 @pytest.mark.parametrize(
     ("n", "groups", "reason"),
     [
-        (1, None, "1 output with a good reference beside them; 100 are needed"),
-        (99, None, "99 outputs with a good reference beside them; 100 are needed"),
-        (120, 4, "4 groups; 5 are needed"),
+        (1, None, "1 output with a good reference; at least 100 are needed"),
+        (99, None, "99 outputs with a good reference; at least 100 are needed"),
+        (120, 4, "4 groups; at least 5 are needed"),
     ],
 )
 def test_too_few_give_the_reason_and_no_number(n, groups, reason):

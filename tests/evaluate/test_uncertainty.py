@@ -9,10 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate import compute_money, figures, read_roi
-from tuneworth.evaluate.money.options import parts, read_option, read_plan
-from tuneworth.evaluate.money.quantities import MeasuredVariant, collect_quantities
-from tuneworth.evaluate.money.uncertainty import simulate
+from tuneworth.evaluate.money import (
+    Account,
+    MeasuredVariant,
+    Pair,
+    collect_quantities,
+    compute_money,
+    conditions_of,
+    read_roi,
+    simulated,
+)
 
 TODAY = date(2026, 11, 25)
 PRICES = {"price_input": 5, "price_output": 20}
@@ -62,59 +68,75 @@ def tables(draw):
     }
 
 
-def evaluate(table):
+def accounts(table):
+    """The account of a table in exact numbers, in floats, and as a derivation works it out."""
     settings_ = read_roi(table)
     quantities = collect_quantities(settings_, ["prompted", "tuned"], {}, None, today=TODAY)
     values = {key: q.value for key, q in quantities.items() if q.value is not None}
-    return (
-        settings_,
-        values,
-        [read_option(values, settings_, name) for name in ("prompted", "tuned")],
-        read_plan(values, settings_),
-    )
+    floats = {key: np.array([float(value)]) for key, value in values.items()}
+    conditions = conditions_of(settings_, "prompted", "tuned")
+    return Account(values, conditions), Account(floats, conditions, "drawn"), Account(values, conditions, "worked")
 
 
 @given(tables())
 @settings(max_examples=40, deadline=None)
 def test_the_parts_add_up_to_the_saving_per_request(table):
-    _, _, options, plan = evaluate(table)
-    total = sum(parts(*options, plan).values())
-    assert total == pytest.approx(
-        figures(*options, plan).saving_per_request, rel=Decimal("1e-20"), abs=Decimal("1e-24")
-    )
+    pair = accounts(table)[0].pair
+    total = sum(pair.value(f"parts.{key}") for key in ("guide", "model", "failures"))
+    assert total == pytest.approx(pair.value("saving_per_request"), rel=Decimal("1e-20"), abs=Decimal("1e-24"))
 
 
 @given(tables())
 @settings(max_examples=40, deadline=None)
 def test_exchanging_the_options_turns_the_saving_round(table):
-    _, _, options, plan = evaluate(table)
-    there, back = figures(*options, plan), figures(*reversed(options), plan)
-    assert there.saving_per_request == -back.saving_per_request
+    pair = accounts(table)[0].pair
+    back = Pair(pair.values, "back.", pair.after, pair.before, main=pair)
+    assert pair.value("saving_per_request") == -back.value("saving_per_request")
 
 
 @given(tables())
 @settings(max_examples=50, deadline=None)
-def test_draws_and_point_figures_are_the_same_formulas(table):
-    settings_, values, options, plan = evaluate(table)
-    exact = figures(*options, plan)
-    found = simulate({k: np.array([float(v)]) for k, v in values.items()}, settings_, "prompted", "tuned")
-    assert found.npv[0] == pytest.approx(float(exact.npv), rel=1e-9, abs=1e-6)
-    days = float("inf") if exact.payback_days is None else float(exact.payback_days)
-    near_nothing = abs(exact.saving_per_day) < Decimal("1e-9")  # floats cannot tell a saving of nought from never
+def test_draws_point_figures_and_derivation_agree(table):
+    exact, drawn, worked = (account.pair for account in accounts(table))
+    found = simulated(drawn.values)
+    for key, near in (("npv", 1e-6), ("payback_days", 1e-20)):
+        there = exact.value(key)
+        assert worked.value(key) == (there if there is None else pytest.approx(there, rel=Decimal("1e-20"), abs=near))
+    assert found.npv[0] == pytest.approx(float(exact.value("npv")), rel=1e-9, abs=1e-6)
+    days = float("inf") if exact.value("payback_days") is None else float(exact.value("payback_days"))
+    # Floats cannot tell a saving of nought from never.
+    near_nothing = abs(exact.value("saving_per_day")) < Decimal("1e-9")
     assert near_nothing or found.payback_days[0] == pytest.approx(days, rel=1e-6)
 
 
 @given(tables(), st.integers(2, 9))
 @settings(max_examples=50, deadline=None)
 def test_more_requests_pay_back_no_later_where_a_request_saves(table, times):
-    _, _, options, plan = evaluate(table)
-    one = figures(*options, plan)
-    more = figures(*options, replace(plan, requests_per_day=plan.requests_per_day * times))
-    if one.saving_per_request > 0:
-        assert more.npv >= one.npv
-        assert one.payback_days is None or more.payback_days <= one.payback_days
+    one = accounts(table)[0]
+    more = one.changed({"requests_per_day": one.inputs["requests_per_day"] * times})
+    (npv, days), (more_npv, more_days) = (
+        [each.pair.value(key) for key in ("npv", "payback_days")] for each in (one, more)
+    )
+    if one.pair.value("saving_per_request") > 0:
+        assert more_npv >= npv
+        assert days is None or more_days <= days
     else:
-        assert more.npv <= one.npv
+        assert more_npv <= npv
+
+
+KEYS = ("npv", "payback_days", "break_even_requests_per_day", "break_even_failure_cost", "saving_share")
+
+
+@given(tables(), st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_changed_input_gives_what_an_account_of_its_own_would(table, data):
+    account = accounts(table)[0]
+    for key in KEYS:
+        account.pair.value(key)
+    key = data.draw(st.sampled_from(sorted(account.inputs)))
+    other = {key: account.inputs[key] * 2 + Decimal("0.25") if key != "tries" else Decimal(3)}
+    kept, anew = account.changed(other), Account({**account.inputs, **other}, account.conditions)
+    assert [kept.pair.value(key) for key in KEYS] == [anew.pair.value(key) for key in KEYS]
 
 
 @pytest.mark.parametrize("volume", [0, 5])
@@ -133,15 +155,13 @@ def test_nothing_acceptable_and_nothing_asked_have_defined_draws(volume, price):
         assert found["probability_of_payback_in_target"] in (0, 1)
 
 
-def test_both_ways_of_counting_agree_on_machines():
+def test_draws_and_point_figures_agree_on_machines():
     hosted = {"hourly": 2, "requests_per_second": Decimal("0.01"), "acceptance": Decimal("0.9"), "peak_factor": 2}
     counts = {"fixed_tokens": 500, "input_tokens": 150, "output_tokens": 150}
-    table = {"requests_per_day": 5000, "prompted": {**PRICES, **counts}, "tuned": hosted}
-    settings_, values, options, plan = evaluate(table)
-    exact = figures(*options, plan)
-    found = simulate({k: np.array([float(v)]) for k, v in values.items()}, settings_, "prompted", "tuned")
-    assert exact.machines[1] == 24 * 2 * 12  # 5,000 x 2 / 86,400 / 0.01 = 11.6
-    assert found.npv[0] == pytest.approx(float(exact.npv), rel=1e-9)
+    exact, drawn, _ = accounts({"requests_per_day": 5000, "prompted": {**PRICES, **counts}, "tuned": hosted})
+    # 5,000 x 2 / 86,400 / 0.01 = 11.6
+    assert exact.way("tuned").value("machine_cost_per_day") == 24 * 2 * 12
+    assert simulated(drawn).npv[0] == pytest.approx(float(exact.pair.value("npv")), rel=1e-9)
 
 
 def measured(seed=0, n=60, **changes):

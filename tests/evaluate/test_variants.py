@@ -131,10 +131,10 @@ def test_examples_are_of_different_groups_and_do_not_hang_on_the_order(count, gr
         ({"variants": ["plain", "prompted"]}, '"candidate" is "tuned", which is not among the variants'),
         ({"baseline": "tuned"}, 'both "tuned"'),
         ({"margin": 3}, '"margin" is 3.0'),
-        ({"samples": 4}, "gives the same output again"),
+        ({"samples": 4}, "repeats the same output"),
         ({"samples": 0}, '"samples" is 0'),
         ({"max_cost": 0}, '"max_cost" is 0'),
-        ({"variants": ["tuned", "big"], "big": {"adapter": "run"}}, "no variant is left for the baseline"),
+        ({"variants": ["tuned", "big"], "big": {"adapter": "run"}}, "no variant can be the baseline"),
         ({"prompted": {"endpoint": "http://127.0.0.1/v1"}}, '"endpoint" needs "model"'),
         ({"prompted": {"endpoint": " ", "model": "m"}}, '"endpoint" is empty'),
         ({"prompted": {"key_env": "KEY"}}, '"key_env" is for an endpoint'),
@@ -146,7 +146,7 @@ def test_examples_are_of_different_groups_and_do_not_hang_on_the_order(count, gr
         ),
         ({"variants": ["prompted", "tuned", "gpt"]}, "needs a table [evaluate.gpt]"),
         ({"promted": {"few_shot": 1}}, 'did you mean "prompted"'),
-        ({"prompted": {"outputs": "a.jsonl", "few_shot": 2}}, "collected already"),
+        ({"prompted": {"outputs": "a.jsonl", "few_shot": 2}}, "already collected"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(table, said):

@@ -50,6 +50,7 @@ def test_there_is_always_one_decision_in_words_that_can_be_read(cells, grouped, 
         assert not re.search(r"None|\bnan\b|\binf\b|  |\.\.", text), text
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(cells=CELLS, grouped=GROUPED)
 def test_swapped_variants_are_never_both_the_better_one(cells, grouped):
@@ -61,6 +62,7 @@ def test_swapped_variants_are_never_both_the_better_one(cells, grouped):
     assert decisions != ["fine-tune", "fine-tune"]
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(cells=CELLS.filter(lambda cells: cells[2] + cells[3] > 0), roi=MONEY.filter(bool))
 def test_one_more_success_never_turns_fine_tune_into_keep_prompting(cells, roi):

@@ -31,6 +31,7 @@ def test_both_kinds_of_error_stay_below_five_percent(script):
     assert point.wrong("fine-tune") > tally.wrong("fine-tune")
 
 
+@pytest.mark.slow
 def test_groups_that_are_ignored_make_more_wrong_verdicts(script):
     """Groups of 30 that are much alike, and a cheap tuned model that is 6 points worse: chance looks like quality."""
     found = script.drawn_worlds(60, np.random.default_rng(1))

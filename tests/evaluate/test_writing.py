@@ -134,7 +134,7 @@ def test_an_adapter_without_numbers_is_named(tiny_model: Any, tmp_path: Path) ->
     assert generate(tiny_model, [chat_messages("q")], max_new_tokens=4)
 
 
-@pytest.mark.parametrize("way", ["fast", "stock"])
+@pytest.mark.parametrize("way", ["fast", pytest.param("stock", marks=pytest.mark.slow)])
 def test_samples_that_read_their_prompts_once_are_those_that_read_them_each(tiny_model: Any, way: str) -> None:
     if way == "stock":
         tiny_model.model.set_attn_implementation("eager")

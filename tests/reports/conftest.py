@@ -1,5 +1,6 @@
 """Runs to report on, and a browser to read the reports in."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,7 +9,14 @@ import pytest
 from .chromium import Window, chromium_window
 from .invented_run import write_run
 from .page_kinds import write_kinds
-from .real_run import write_real_run
+from .real_run import HOME, write_real_run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home_of_runs(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One folder for the runs of all workers, each of which has its own folder beside those of the others."""
+    own = tmp_path_factory.getbasetemp()
+    HOME[:] = [(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "runs"]
 
 
 @pytest.fixture

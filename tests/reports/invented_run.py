@@ -6,6 +6,7 @@ Test data only: its outputs are the references themselves or altered copies, no 
 import json
 import random
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,8 @@ from tuneworth.examples import example_path
 from .invented_results import results
 
 
-def _lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+def _lines(rows: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def _pairs(n: int, *, start: int = 0) -> list[dict[str, Any]]:
@@ -107,14 +107,25 @@ def outputs(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def write_run(folder: Path, *, n: int = 60, change: Callable[[dict[str, Any]], None] | None = None) -> Path:
     """A run folder with everything; `change` alters the results before they are written."""
-    pairs = _pairs(n)
-    lines = outputs(pairs)
-    found = results(pairs, lines)
+    texts = _texts(n)
+    found = json.loads(texts["results.json"])
     if change:
         change(found)
-    _lines(folder / "curate" / "test.jsonl", pairs)
-    train = [{**pair, "id": f"train-{n}", "split": "train"} for n, pair in enumerate(_pairs(20, start=1))]
-    _lines(folder / "curate" / "train.jsonl", train)
-    _lines(folder / "evaluate" / "outputs.jsonl", lines)
-    (folder / "results.json").write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+    for name, text in {**texts, "results.json": json.dumps(found, ensure_ascii=False)}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
     return folder
+
+
+@cache
+def _texts(n: int) -> dict[str, str]:
+    """Each file of the run before a change."""
+    pairs = _pairs(n)
+    lines = outputs(pairs)
+    train = [{**pair, "id": f"train-{n}", "split": "train"} for n, pair in enumerate(_pairs(20, start=1))]
+    return {
+        "curate/test.jsonl": _lines(pairs),
+        "curate/train.jsonl": _lines(train),
+        "evaluate/outputs.jsonl": _lines(lines),
+        "results.json": json.dumps(results(pairs, lines)),
+    }

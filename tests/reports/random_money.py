@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tuneworth.evaluate import compute_money, read_roi
-from tuneworth.evaluate.money.quantities import MeasuredVariant
+from tuneworth.evaluate.money import MeasuredVariant, compute_money, read_roi
 
 TODAY = date(2026, 11, 25)
 VARIANT_KEYS = ("cost_per_request", "cost_per_acceptable_output", "effective_cost_per_request", "machine_cost_per_day")

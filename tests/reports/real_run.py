@@ -1,14 +1,14 @@
 """Runs that the command itself makes: outputs given, everything else judged and counted as for a user."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tuneworth.cli import main
 from tuneworth.examples import example_path
@@ -67,30 +67,36 @@ def write_real_run(
 ) -> Path:
     """The run folder; `change` alters each output line before it is judged, `options` are added to the command.
 
-    The command judges what it is given once: a second run of the same kind is a copy of the first one.
+    What is asked for once more, also by another worker of the tests, is a copy of the first such run.
     """
-    first = _judged(n, variants, roi, tuple(good.items()), change, options)
-    shutil.copytree(first, folder, dirs_exist_ok=True)
+    named = change and f"{change.__module__}.{change.__qualname__}"
+    assert "<" not in (named or ""), "a function within a test is not known by its name"
+    made = (
+        HOME[0]
+        / hashlib.sha256(repr((n, variants, roi, sorted(good.items()), named, options)).encode()).hexdigest()[:16]
+    )
+    HOME[0].mkdir(exist_ok=True)
+    with FileLock(f"{made}.lock"):
+        if not (made / "run").is_dir():
+            shutil.rmtree(made, ignore_errors=True)
+            _judge(made, n, variants, roi, good, change, options)
+    shutil.copytree(made, folder, dirs_exist_ok=True)
     return folder / "run"
 
 
-@cache
-def _home() -> TemporaryDirectory[str]:
-    """Where the first run of each kind is, until the tests end."""
-    return TemporaryDirectory(prefix="runs-")
+HOME: list[Path] = []  # where the first runs are, for all workers; filled by a fixture
 
 
-@cache
-def _judged(
+def _judge(
+    folder: Path,
     n: int,
     variants: tuple[str, ...],
     roi: str | None,
-    good: tuple[tuple[str, int], ...],
+    good: Mapping[str, int],
     change: Callable[[dict[str, Any]], None] | None,
     options: tuple[str, ...],
-) -> Path:
-    """The folder of project, outputs and run."""
-    folder = Path(mkdtemp(dir=_home().name))
+) -> None:
+    """Project, outputs and run in the folder."""
     project = folder / "project"
     project.mkdir(parents=True)
     example = example_path("components")
@@ -103,15 +109,16 @@ def _judged(
     (project / "style.yaml").write_bytes((example / "style.yaml").read_bytes())
     words = ["evaluate", str(project), "--pairs", str(project / "pairs.jsonl"), "--out", str(folder / "run"), "--quiet"]
     for name in variants:
-        lines = [_line(pair, number, dict(good)[name], name) for number, pair in enumerate(pairs)]
+        lines = [_line(pair, number, good[name], name) for number, pair in enumerate(pairs)]
         for line in lines if change else ():
             change(line)  # type: ignore[misc]
         _write(folder / f"{name}.jsonl", lines)
         words += ["--outputs", f"{name}={folder / name}.jsonl"]
     with pytest.raises(SystemExit) as left:
         main([*words, *options])
-    assert left.value.code in (0, None), left.value.code
-    return folder
+    if left.value.code not in (0, None):
+        shutil.rmtree(folder / "run", ignore_errors=True)
+        pytest.fail(f"evaluating ended with exit code {left.value.code}")
 
 
 def _line(pair: dict[str, Any], number: int, good: int, name: str) -> dict[str, Any]:

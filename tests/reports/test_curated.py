@@ -226,6 +226,7 @@ def test_texts_of_a_million_characters_are_compared_at_their_beginnings():
     assert len(left) + len(right) < 10_000
 
 
+@pytest.mark.slow
 def test_thousands_of_rules_and_warnings_give_a_page_of_bounded_size(tmp_path):
     rules = {f"style:r{n}": 1 for n in range(5000)}
     write_curated(curate([{"input": f"i{n} {n * n}", "output": f"o{n}"} for n in range(40)]), tmp_path)

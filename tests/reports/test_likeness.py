@@ -37,7 +37,7 @@ def test_a_variant_stands_above_what_people_wrote():
 
 
 def test_what_was_not_measured_gives_its_reason_or_no_row():
-    reason = "99 outputs with a good reference beside them; 100 are needed"
+    reason = "99 outputs with a good reference; at least 100 are needed"
     untold = run(two_sample={"accuracy": None, "reason": reason})
     assert (told_apart(run()), told_apart(untold)) == (True, False)
     assert likeness_rows(untold)[0].told == "–"

@@ -72,7 +72,7 @@ def test_what_a_run_did_not_do_is_not_told():
 
 
 def test_a_real_run_tells_its_methods_and_holds_them_against_its_results(evaluated_run):
-    run = read_run(evaluated_run(n=28))
+    run = read_run(evaluated_run(n=42))
     found = texts(run)
     assert {"requests", "variants", "scores", "ranges", "comparison", "checks", "likeness", "money", "verdict"} <= set(
         found
@@ -87,7 +87,7 @@ def test_a_real_run_tells_its_methods_and_holds_them_against_its_results(evaluat
 
 
 def test_every_rule_stands_with_its_p_values_the_surest_first(evaluated_run):
-    run = read_run(evaluated_run(n=28, roi=None))
+    run = read_run(evaluated_run(n=42, roi=None))
     lines = check_lines(run)
     checks = run.results["comparison"]["checks"]
     assert {line[0] for line in lines} == set(checks)

@@ -38,16 +38,16 @@ def stored(make_run: Callable[..., Path]) -> Callable[..., StoredRun]:
 
 THAN = "with the tuned model than with the prompted model"
 LEADS = {
-    "as it is": f"A request costs 40% less {THAN}; the 200 EUR are back after 14 days, ",
-    "repaired, with upkeep": f"A request, its failures counted, costs 72% less {THAN}; the 200 EUR are back after",
-    "dropped": f"An acceptable output costs 55% less {THAN}; the 200 EUR are back after",
+    "as it is": f"A request costs 40% less {THAN}; at 5,000 requests a day it pays back in 14 days",
+    "repaired, with upkeep": f"A request, its failures counted, costs 72% less {THAN}; at 5,000 requests a day it pays back in",
+    "dropped": f"An acceptable output costs 55% less {THAN}; at 5,000 requests a day it pays back in",
     "tried again": "A request, its failures counted, costs",
-    "a ramp": f"A request costs 40% less {THAN}; the 200 EUR are back after",
-    "machines": f"A day costs 169% more {THAN}: the 200 EUR never come back.",
-    "a batch": f"A request costs 40% less {THAN}; after the 200 EUR to be spent, 100,000 requests leave 85.71 EUR.",
-    "nothing to spend": f"A request costs 40% less {THAN}, and nothing is to be spent first: "
-    "it saves from the first day.",
-    "never": f"A request costs 40% less {THAN}, but running costs of",
+    "a ramp": f"A request costs 40% less {THAN}; at 5,000 requests a day it pays back in",
+    "machines": f"A day costs 169% more {THAN}; at 5,000 requests a day it never pays back.",
+    "a batch": f"A request costs 40% less {THAN}; for 100,000 requests it saves 85.71 EUR once the investment is counted.",
+    "nothing to spend": f"A request costs 40% less {THAN}; at 5,000 requests a day it pays back in no time, "
+    "since nothing is to be invested.",
+    "never": f"A request costs 40% less {THAN}; at 5,000 requests a day it never pays back: running costs of",
 }
 
 
@@ -65,11 +65,11 @@ def test_the_first_sentence_is_what_was_found(stored, situation):
         ({"saving_per_request": None}, "cannot be told yet"),
         ({"saving_share": 0.0, "saving_per_request": 0.0, "saving_per_day": 0.0, "payback_days": None}, "costs the same"),
         ({"saving_share": -0.1, "saving_per_request": -0.01, "saving_per_day": -5.0, "payback_days": None},
-         "costs 10% more with the tuned model than with the prompted model: the 200 EUR never come back."),
+         "costs 10% more with the tuned model than with the prompted model; at 5,000 requests a day it never pays back."),
         ({"saving_share": None, "saving_per_request": -0.5, "saving_per_day": -5.0, "payback_days": None},
          "costs 0.50 EUR more with the tuned model"),
-        ({"payback_days_p95": None}, "after 14 days, 11 days to never in 90 of 100 futures."),
-        ({"payback_days_p5": None, "payback_days_p95": None}, "are back after 14 days."),
+        ({"payback_days_p95": None}, "it pays back in 14 days (11 days to never)."),
+        ({"payback_days_p5": None, "payback_days_p95": None}, "it pays back in 14 days."),
         ({"requests_per_day": None, "saving_per_day": None, "payback_days": None}, "which nobody stated"),
     ],
 )  # fmt: skip

@@ -16,7 +16,7 @@ from tuneworth.evaluate import compute_money, read_roi
 from tuneworth.examples import example_path
 from tuneworth.reports import read_run, write_report
 from tuneworth.reports.sections.assumptions import MARKS, anchor, input_value, link, words
-from tuneworth.reports.sections.costs import cost_range, cost_rows
+from tuneworth.reports.sections.costs import cost_range, linked_cost_rows
 from tuneworth.reports.sections.first_screen import three_numbers
 
 ROW = re.compile(r"<tr(?P<attributes>[^>]*)>(?P<cells>.*?)(?=<tr|</table)", re.DOTALL)
@@ -59,11 +59,11 @@ def counted(**changes: Any) -> Callable[[dict[str, Any]], None]:
 
 def test_the_cost_table_has_the_range_that_the_first_screen_shows(evaluated_run: Callable[..., Path]) -> None:
     run = read_run(evaluated_run(variants=("prompted", "tuned")))
-    row = next(row for row in cost_rows(run) if "at both ends" in row.label)
+    row = next(row for row in linked_cost_rows(run) if "at both ends" in row.label)
     sides = three_numbers(run)[1].sides
-    assert row.cells == tuple(side.range for side in sides)
+    assert row.cells == tuple(side.detail for side in sides)
     assert all(row.cells)
-    assert [cost_range(run, side.name) for side in sides] == [side.range for side in sides]
+    assert [cost_range(run, side.name) for side in sides] == [(side.row.low, side.row.high) for side in sides]
 
 
 @pytest.fixture

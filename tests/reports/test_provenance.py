@@ -45,6 +45,7 @@ def called(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert left.value.code in (0, None)
 
 
+@pytest.mark.slow
 def test_the_printed_commands_give_the_same_results_again(evaluated_run, tmp_path, monkeypatch):
     first = evaluated_run(n=28, roi=None)
     lines = commands(read_run(first))

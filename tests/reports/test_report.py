@@ -59,7 +59,7 @@ def test_the_first_screen_says_verdict_numbers_doubt_and_next_step(make_run: Cal
     for text in ("77%", "65 to 86%", "28%", "+48 points (+35 to +59 points)", "0.00559 EUR", "14 days"):
         assert text in shown
         assert text in markdown.replace("\xa0", " ").replace("**", "")
-    for text in ("range 8.9 to 25 days", "a larger prompted model", "What to do next", "pays back its 200 EUR"):
+    for text in ("8.9 to 25 days", "a larger prompted model", "What to do next", "pays back its 200 EUR"):
         assert text in shown
 
 
@@ -123,7 +123,7 @@ def test_a_payback_that_never_comes_is_never(make_run: Callable[..., Path]) -> N
         results["verdict"]["decision"] = "keep prompting"
 
     shown = words(read(make_run(change=lose))[0])
-    assert "to earn back 200 EUR never range 400 days to never" in shown
+    assert "to earn back 200 EUR never 400 days to never" in shown
 
 
 def test_missing_prices_are_named_and_tokens_shown_instead(make_run: Callable[..., Path]) -> None:
@@ -155,6 +155,7 @@ def test_disagreements_come_first_and_the_losses_before_the_gains(make_run: Call
     assert (kinds.count("lost"), kinds.count("won"), len(kinds)) == (4, 33, 60)
 
 
+@pytest.mark.slow
 def test_at_most_two_hundred_examples_are_shown_and_all_disagreements_among_them(make_run: Callable[..., Path]) -> None:
     run = make_run(n=260)
     kinds = re.findall(r'data-kind="(\w+)"', read(run)[0])
@@ -165,6 +166,7 @@ def test_at_most_two_hundred_examples_are_shown_and_all_disagreements_among_them
     assert kinds.count("lost") + kinds.count("won") == differing
 
 
+@pytest.mark.slow
 def test_without_examples_no_text_of_the_data_is_in_the_files(make_run: Callable[..., Path]) -> None:
     run = make_run()
     html, markdown = read(run, examples=False)
@@ -174,6 +176,7 @@ def test_without_examples_no_text_of_the_data_is_in_the_files(make_run: Callable
         assert pair["id"] not in html + markdown
 
 
+@pytest.mark.slow
 def test_the_page_stays_under_its_size_with_long_texts(make_run: Callable[..., Path]) -> None:
     run = make_run(n=200)
     path = run / "evaluate" / "outputs.jsonl"

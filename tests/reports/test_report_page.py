@@ -61,7 +61,7 @@ def test_the_commands_print_what_the_page_shows(place: Path, capsys: pytest.Capt
 
 def test_the_files_are_those_that_a_run_has(evaluated_run: Callable[..., Path]):
     files = re.findall(r"^\| `([\w./]+)` \|", PAGE.split("\n## ")[0], re.MULTILINE)
-    run = evaluated_run(n=28)
+    run = evaluated_run(n=42)
     assert len(files) == 5
     assert [name for name in files if not (run / name).is_file()] == []
 
@@ -70,7 +70,7 @@ def test_every_section_of_a_page_is_described_in_its_order(evaluated_run: Callab
     from tuneworth.reports import write_report
 
     described = re.findall(r"^\| ([A-Z][\w ]+) \|", section("The sections"), re.MULTILINE)
-    gated = evaluated_run(n=28, options=("--gate", "quality.tuned.n >= 1")) / "report.html"
+    gated = evaluated_run(n=42, options=("--gate", "quality.tuned.n >= 1")) / "report.html"
     for page in (gated, write_report(make_run())[0]):
         rail = re.search(r'<nav class="rail".*?</nav>', page.read_text(encoding="utf-8"), re.DOTALL)
         assert rail is not None
@@ -85,13 +85,13 @@ def test_the_workflow_is_yaml_and_its_gates_are_gates(evaluated_run: Callable[..
     steps = yaml.safe_load(text)["jobs"]["judge"]["steps"]
     (words,) = [shlex.split(step["run"]) for step in steps if "evaluate" in step.get("run", "")]
     gates = [parse_gate(after) for word, after in pairwise(words) if word == "--gate"]
-    results = json.loads((evaluated_run(n=28) / "results.json").read_text(encoding="utf-8"))
+    results = json.loads((evaluated_run(n=42) / "results.json").read_text(encoding="utf-8"))
     assert len(hold_gates(gates, results)) == 2
 
 
 def test_the_gates_that_it_recommends_lead_to_values(evaluated_run: Callable[..., Path]):
     named = re.findall(r"`((?:quality|comparison|money|verdict)\.[\w.]+)(?: [=<>]+ [^`]+)?`", section("In a build"))
-    results = json.loads((evaluated_run(n=28) / "results.json").read_text(encoding="utf-8"))
+    results = json.loads((evaluated_run(n=42) / "results.json").read_text(encoding="utf-8"))
     assert len(named) >= 4
     for path in named:
         compared = "== x" if path == "verdict.decision" else ">= 0"

@@ -12,9 +12,9 @@ import pytest
 from tuneworth.examples import example_path
 
 from .described import SCHEMA, assert_described, undescribed
+from .first_screen_kinds import KINDS
 from .real_run import ROI
 
-BATCH = ROI.replace("requests_per_day = 2000", "requests_total = 300000").replace("ramp_days = 30\n", "")
 OWN_MACHINE = ROI.replace(
     "[roi.tuned]\nprice_input = 1.20\nprice_output = 4.80", "[roi.tuned]\nhourly = 1.2\nrequests_per_second = 3"
 )
@@ -29,20 +29,16 @@ def untold(line: dict[str, Any]) -> None:
         del line[key]
 
 
-REAL = {
-    "three variants": {},
-    "five variants": {"variants": ("plain", "prompted", "short", "rival", "tuned")},
-    "one variant": {"variants": ("tuned",), "roi": None},
-    "no prices": {"roi": None},
-    "no tokens": {"roi": None, "change": untold},
-    "batch": {"roi": BATCH},
+# Beside the runs that the first screen is tested with, which are judged once for both.
+REAL: dict[str, dict[str, Any]] = {
+    "one variant without prices": {"variants": ("tuned",), "roi": None},
+    "nothing told": {"roi": None, "change": untold},
     "own machine": {"roi": OWN_MACHINE},
     "retry": {"roi": ROI.replace('"repair"', '"retry"\ntries = 2')},
-    "never pays": {"roi": ROI, "good": {"plain": 0, "prompted": 6, "tuned": 3}},
-    "nothing acceptable": {"change": empty},
+    "empty outputs": {"change": empty},
     "gates": {"options": ("--gate", "quality.tuned.n >= 1", "--gate", "verdict.decision == fine-tune")},
-    "enough for the two-sample test": {"n": 420, "roi": None, "variants": ("prompted", "tuned")},
 }
+ENOUGH = {"n": 420, "roi": None, "variants": ("prompted", "tuned")}  # for the two-sample test
 
 
 def test_the_schema_is_one():
@@ -51,7 +47,14 @@ def test_the_schema_is_one():
     assert SCHEMA["title"] == "tuneworth/results/1"
 
 
-@pytest.mark.parametrize("options", REAL.values(), ids=REAL.keys())
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(pytest.param(options, id=kind) for kind, (options, _) in KINDS.items()),
+        *(pytest.param(options, id=kind) for kind, options in REAL.items()),
+        pytest.param(ENOUGH, id="enough for the two-sample test", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_of_every_kind_keeps_the_schema(evaluated_run: Callable[..., Path], options: dict[str, Any]):
     assert_described(json.loads((evaluated_run(**options) / "results.json").read_text(encoding="utf-8")))
 
@@ -86,7 +89,7 @@ def test_the_invented_run_keeps_the_schema(make_run: Callable[..., Path]):
     ],
 )
 def test_what_the_contract_forbids_the_schema_refuses(evaluated_run: Callable[..., Path], path: tuple[Any, ...], value):
-    results = json.loads((evaluated_run(n=28, variants=("prompted", "tuned")) / "results.json").read_text())
+    results = json.loads((evaluated_run() / "results.json").read_text())
     place = results
     for key in path[:-1]:
         place = place[key]
@@ -96,7 +99,7 @@ def test_what_the_contract_forbids_the_schema_refuses(evaluated_run: Callable[..
 
 
 def test_a_key_that_is_not_described_is_found(evaluated_run: Callable[..., Path]):
-    results = json.loads((evaluated_run(n=28, variants=("prompted", "tuned")) / "results.json").read_text())
+    results = json.loads((evaluated_run() / "results.json").read_text())
     results["money"]["derivation"][0]["new"] = 1
     results["quality"]["tuned"]["checks"]["clean"]["new"] = 1
     assert set(undescribed(results, SCHEMA)) == {".money.derivation[].new", ".quality.tuned.checks.clean.new"}

@@ -55,6 +55,7 @@ def multiply(run: Path, times: int) -> None:
         path.write_text("".join(json.dumps(row) + "\n" for row in more), encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variants", [("plain", "prompted", "tuned"), ("plain", "prompted", "short", "rival", "tuned")])
 def test_200_rows_of_several_variants_fit_and_say_what_is_left_out(
     evaluated_run: Callable[..., Path], variants: tuple[str, ...]
@@ -69,6 +70,7 @@ def test_200_rows_of_several_variants_fit_and_say_what_is_left_out(
     assert "What else was tried stands on the first 8, as room is short." in html
 
 
+@pytest.mark.slow
 def test_requests_of_a_hundred_fields_fit_in_fewer_rows_and_the_rule_says_how_many(
     make_run: Callable[..., Path],
 ) -> None:
@@ -91,6 +93,7 @@ def test_short_texts_are_not_cut(make_run: Callable[..., Path]) -> None:
     assert "more characters" not in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_80_rows_of_short_texts_are_shown_whole_with_all_variants(evaluated_run: Callable[..., Path]) -> None:
     page = write_report(evaluated_run(n=80, variants=("plain", "prompted", "tuned"), roi=ROI))[0]
     html = page.read_text(encoding="utf-8")

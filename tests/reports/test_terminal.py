@@ -31,7 +31,7 @@ def test_no_line_is_wider_than_a_terminal():
 
 def test_the_three_numbers_are_those_of_the_page():
     text = " ".join(told().split())
-    for said in ("Test requests 200", "tuned: 94% (90 to 97%)", "+24 points", "Cost per acceptable output prompted: 0.0102 EUR",
+    for said in ("Test requests 200", "tuned: 94% (90 to 97%)", "+24 points", "Cost per acceptable output prompted: 0.00893 EUR",
                  "Payback 16 days (12 to 25 days)", "likely within 90 days"):  # fmt: skip
         assert said in text, said
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from tuneworth.evaluate import figures, read_inputs
+from tuneworth.evaluate.money import read_inputs
 from tuneworth.reports.sections import what_if
 from tuneworth.reports.stored import StoredRun
 
@@ -44,16 +44,11 @@ def names(run):
 @pytest.mark.parametrize("seed", range(60))
 def test_the_stored_inputs_give_the_stored_figures(seed):
     money = account(*settings_of(seed))
-    baseline, candidate, plan = read_inputs(json.loads(json.dumps(money["formula_inputs"])))
-    found = figures(baseline, candidate, plan)
-    pairs = [
-        (found.payback_days, money["payback_days"]),
-        (found.npv, money["npv"]),
-        (found.saving_per_request, money["saving_per_request"]),
-        (found.saving_share, money["saving_share"]),
-        (found.effective[0], money["variants"]["prompted"]["effective_cost_per_request"]),
-        (found.effective[1], money["variants"]["tuned"]["effective_cost_per_request"]),
-    ]
+    pair = read_inputs(json.loads(json.dumps(money["formula_inputs"]))).pair
+    pairs = [(pair.value(key), money[key]) for key in ("payback_days", "npv", "saving_per_request", "saving_share")]
+    for option in (pair.before, pair.after):
+        wanted = money["variants"][option.variant]["effective_cost_per_request"]
+        pairs.append((option.value("effective_cost_per_request"), wanted))
     for here, there in pairs:
         assert (here is None) == (there is None)
         assert here is None or float(here) == pytest.approx(there, rel=1e-9, abs=1e-9)

@@ -28,11 +28,11 @@ def told(check: str, fields: list[dict | None]) -> list[str]:
 )
 def test_a_misspelled_field_is_said_with_the_nearest_one(check):
     (line,) = told(check, [{"package": "SOT-23"}, {"pins": 3}])
-    assert 'asks for the field "packge", which no row has; did you mean "package"?' in line
+    assert 'needs the field "packge", which no row has; did you mean "package"?' in line
 
 
 def test_a_field_of_some_rows_is_none_to_speak_of_and_plain_texts_have_none():
     assert told("{kind: covers, fields: [pins]}", [{"package": "SOT-23"}, {"pins": 3}]) == []
     assert told("{kind: covers, fields: [pins]}", []) == []
     (line,) = told("{kind: covers, fields: [pins]}", [None])
-    assert "plain texts without fields" in line
+    assert "plain text without fields" in line

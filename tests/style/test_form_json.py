@@ -72,6 +72,7 @@ def test_a_value_that_does_not_fit_has_its_place_and_path(schema, output, text, 
     assert row["expected"].startswith(expected)
 
 
+@pytest.mark.slow
 def test_very_many_wrong_values_are_cut_short():
     rows = violations({"items": {"type": "string"}}, json.dumps(list(range(50_000))))
     assert len(rows) == 21

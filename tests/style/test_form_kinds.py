@@ -185,9 +185,9 @@ def test_a_form_is_kept_or_its_breach_has_a_place(check, output, expected):
     [
         ("{kind: length, unit: words, min: 2}", "one", "length: the text has 1 word, expected at least 2 words"),
         (SECTIONS, "## Use", 'sections: the heading "## Care" after "## Use" is missing'),
-        (TEMPLATE, "Size X in red.", 'template: "X in red." stands where the template has {size} that matches [SML]'),
+        (TEMPLATE, "Size X in red.", 'template: found "X in red." where the template has {size} that matches [SML]'),
         (KEYS, "Name: a", 'key_values: the line "Price:" after "Name:" is missing'),
-        (ORDER, "2A, 30V", 'order: "2A" stands in the wrong place; expected current after voltage'),
+        (ORDER, "2A, 30V", 'order: "2A" is in the wrong place; expected current after voltage'),
         (NONE, "30 V", 'numbers: "30 V" should be "30V"'),
         ("{kind: json, schema: {type: array}}", "7", 'json: at $ this value is not of type "array" (this value: 7)'),
         ("{kind: json}", "{", "json: expected valid JSON"),
@@ -210,7 +210,7 @@ def test_a_violation_is_explained(check, output, sentence):
         (KEYS, "Write one line for each of these, in this order: `Name: …`, `Price: …`."),
         (ORDER, "Keep this order where the parts occur: voltage, then current, then case."),
         (NONE, "Write a number and its unit without a space (`30V`)."),
-        (SENTENCE, "Write in sentence case: a capital letter at the beginning, small letters for all that is no name."),
+        (SENTENCE, "Write in sentence case: a capital letter at the beginning, small letters except for names."),
         ("{kind: punctuation, quotes: curly, dashes: none}", "Use curly (“ ”) quotation marks. Use no dashes."),
         ("{kind: json}", "Answer with valid JSON and nothing else."),
         ("{kind: length, unit: sentences, min: 1, max: 1}", "Write exactly one sentence."),
@@ -227,7 +227,7 @@ def test_a_rule_says_itself_in_the_guide(check, sentence):
         ("{kind: pattern, regex: '(a)\\1'}", "a back-reference"),
         ("{kind: pattern, regex: 'a{1000000}'}", "counted repetitions"),
         ("{kind: sections, titles: []}", "at least one title"),
-        ("{kind: sections, titles: [a, a]}", "stands twice"),
+        ("{kind: sections, titles: [a, a]}", "listed twice"),
         ("{kind: sections, titles: [a], marker: '', extra: false}", "marker"),
         ("{kind: list, marker: ''}", "marker"),
         ("{kind: list, min: 3, max: 2}", "0 <= min <= max"),
@@ -235,7 +235,7 @@ def test_a_rule_says_itself_in_the_guide(check, sentence):
         ("{kind: template, text: '{a', slots: {}}", "single brace"),
         ("{kind: template, text: '{a}', slots: {b: x}}", '"b" do not occur'),
         ("{kind: template, text: '{a}', slots: {a: '(?=x)'}}", "look-around"),
-        ("{kind: key_values, keys: ['a: b']}", "holds the separator"),
+        ("{kind: key_values, keys: ['a: b']}", "contains the separator"),
         ("{kind: order, parts: {a: x}}", "at least two"),
         ("{kind: order, parts: {a: 'x*', b: y}}", "empty text"),
         ("{kind: numbers}", 'needs "space", "units" or "decimal"'),
@@ -244,7 +244,10 @@ def test_a_rule_says_itself_in_the_guide(check, sentence):
         ("{kind: case}", '"is" is missing'),
         ("{kind: punctuation, quotes: round}", "quotes: expected"),
         ("{kind: json, schema: {type: strng}}", "type: "),
-        ("{kind: json, schema: {$ref: 'https://example.com/s.json'}}", "leads elsewhere, and nothing is fetched"),
+        (
+            "{kind: json, schema: {$ref: 'https://example.com/s.json'}}",
+            "points outside the schema, and nothing is fetched",
+        ),
         ("{kind: json, schema: {$ref: '#/$defs/none'}}", "'/$defs/none' does not exist"),
         ("{kind: json, schema: {pattern: '(?=a)'}}", "linear time"),
         ("{kind: json, schema: no-such-file.json}", "no JSON Schema at no-such-file.json"),
@@ -289,5 +292,5 @@ def test_a_schema_file_lies_beside_the_style_file(tmp_path):
 
 def test_a_schema_elsewhere_is_not_read_even_where_it_could_be(tmp_path):
     (tmp_path / "s.json").write_text("{}")
-    with pytest.raises(ConfigError, match="leads elsewhere"):
+    with pytest.raises(ConfigError, match="points outside the schema"):
         parse_style(f"checks: [{{kind: json, schema: {{$ref: '{(tmp_path / 's.json').as_uri()}'}}}}]")

@@ -248,6 +248,7 @@ def test_each_place_holds_what_was_found(rows):
         assert rows[row["index"]][0][row["start"] : row["end"]] == row["found"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", ["{} V, ", "{} ", "{}-", "A{}-", "Name{} ", "1. {}\n"])
 def test_a_text_of_very_many_numbers_is_read_to_its_end(piece):
     output, request_text = ("".join(piece.format(i + more) for i in range(3_000)) for more in (0, 1))

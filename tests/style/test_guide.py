@@ -22,7 +22,7 @@ def test_the_guide_says_every_rule_in_words():
     guide = write_guide(STYLE)
     for sentence in [
         "# Product line", "One line for one product.", "Write 3 to 25 words.",
-        "Where there is a package: end with the package, written as it is given.",
+        "Where there is a package: end with the package, exactly as given.",
         'Do not write the part itself or "cheap".',
         '## Preferably\n\n- Write "low dropout", not "LDO" or "Low Drop-out".',
         "Put no full stop or other mark at the end.", "Invent nothing.",
@@ -125,13 +125,13 @@ def test_the_good_example_breaks_no_rule_and_has_the_median_length():
         ("{kind: length, unit: words, min: 0, max: 1}", "Write at most one word."),
         ("{kind: pattern, regex: x, min: 0, max: 1}", "The pattern `x` occurs at most once."),
         ("{kind: pattern, regex: x, ignore_case: true}",
-         "The pattern `x` occurs at least once. Capital and small letters count alike."),
+         "The pattern `x` occurs at least once. Upper or lower case does not matter."),
         ("{kind: ends_with, any: ['{agent}'], when: agent, ignore_case: true}",
-         "Where there is an agent: end with the agent. Capital and small letters count alike."),
+         "Where there is an agent: end with the agent. Upper or lower case does not matter."),
         ("{kind: starts_with, any: ['Dear {name}', Hello]}",
          'Start with "Dear {name}" or "Hello". `{name}` stands for the name in the request.'),
         ("{kind: forbidden, any: ['{sku}'], ignore_case: true}", "Do not write the sku itself."),
-        ("{kind: clean, when: {channel: [mail, chat, phone]}}", "Where the channel is mail, chat or phone: give the text"),
+        ("{kind: clean, when: {channel: [mail, chat, phone]}}", "Where the channel is mail, chat or phone: give only the text"),
         ("{kind: list, item_max_words: 1}",
          "Write a list, each item on a line that begins with `- `; an item has at most 1 word."),
     ],
@@ -148,4 +148,4 @@ def test_lengths_are_joined_in_the_right_number_and_nothing_is_said_twice():
         )
     )
     assert "- Write at least 1 sentence and at most 9 words.\n" in guide
-    assert guide.count("Give the text alone") == 1
+    assert guide.count("Give only the text") == 1

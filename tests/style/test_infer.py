@@ -78,7 +78,7 @@ def test_a_habit_of_the_majority_is_commented_out_and_can_be_taken_in():
     outputs = [f"signed {'x' * (n % 3 > 0)}" for n in range(300)]
     found = inferred(outputs, SIGNED, ("pattern", Proposal({"regex": "x"})))
     assert [one.holds for one in found.suggestions] == [200]
-    assert "# # holds in 200 of 300 (66.6%); exceptions: row" in found.text
+    assert "# # holds in 200 of 300 (67%); exceptions: row" in found.text
     begin, habits = found.text.split("# Habits of the majority")
     rest = "".join(f"{line.replace('  # ', '  ', 1)}\n" for line in habits.split("\n")[1:])
     assert [check.level for check in parse_style(begin + "\n" + rest).checks] == ["must", "should"]
@@ -222,7 +222,7 @@ def styleless(seed: int, n: int = 400) -> list[str]:
     return texts
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [pytest.param(0, marks=pytest.mark.slow), 1, 2])
 def test_texts_without_a_style_have_none(seed):
     outputs = styleless(seed)
     found = infer_style(pl.DataFrame({"output": outputs, "input": [f"request {n}" for n in range(len(outputs))]}))

@@ -126,7 +126,10 @@ def test_parameters_that_cannot_be_are_refused(check, said):
         ("{kind: language, is: de}", "Write in German."),
         ("{kind: readability, grade_max: 8}", "school grade 8 or lower (Flesch-Kincaid)."),
         ("{kind: readability, grade_min: 3, grade_max: 8}", "school grades 3 to 8"),
-        ("{kind: no_repeats, of_input: true}", "repeat no phrase of 6 or more words, and copy none from the request."),
+        (
+            "{kind: no_repeats, of_input: true}",
+            "use no phrase of 6 or more words twice, and copy none from the request.",
+        ),
         ("{kind: covers, fields: [a, b]}", "Mention every value of a and b."),
     ],
 )

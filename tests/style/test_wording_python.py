@@ -134,7 +134,7 @@ def test_reading_leaves_neither_path_nor_modules_behind(folder):
 def test_the_guide_says_the_rule_in_its_author_s_words(folder):
     style = read_style(style_file(folder, "rules.quiet", "rules.names_part"), allow_code=True)
     assert "- Write quietly." in write_guide(style)
-    assert "- Keep the rule `rules.names_part`." in write_guide(style)
+    assert "- Follow the rule `rules.names_part`." in write_guide(style)
 
 
 def test_a_text_without_a_file_finds_installed_modules_alone(folder):

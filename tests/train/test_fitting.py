@@ -106,7 +106,7 @@ def test_training_stops_when_the_validation_loss_has_turned_and_keeps_the_best(t
     assert result.validation_loss == min(losses.values())
 
 
-@pytest.mark.parametrize("at", [2, 3, 5])
+@pytest.mark.parametrize("at", [pytest.param(2, marks=pytest.mark.slow), 3, pytest.param(5, marks=pytest.mark.slow)])
 def test_a_fit_that_was_killed_ends_like_one_that_was_not(tiny_model: Any, tmp_path: Path, at: int) -> None:
     class Killed(BaseException):
         pass

@@ -222,6 +222,7 @@ def test_each_row_is_one_process_s() -> None:
     assert shares == [[0, 3, 6], [1, 4], [2, 5]]
 
 
+@pytest.mark.slow
 def test_a_share_of_a_batch_is_no_lack_of_memory_and_no_share_no_error(tiny_model: Any) -> None:
     settings = replace(QUICK, batch_size=2)
     for rank in range(3):

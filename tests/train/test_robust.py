@@ -88,6 +88,7 @@ def test_what_is_no_table_is_a_programmers_error(tiny_model: Any, tmp_path: Path
         fit(table, model=tiny_model, settings=QUICK, out=tmp_path)
 
 
+@pytest.mark.slow
 def test_every_kind_of_table_gives_the_same_adapter(tiny_model: Any, tmp_path: Path) -> None:
     import pandas as pd
 

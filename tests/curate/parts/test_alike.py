@@ -80,6 +80,7 @@ def in_parts(folder, texts, threshold, caps, buckets, executor=None):
     return by_text(pairs, numbered), found.skew
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     seed=st.integers(0, 10_000),

@@ -233,6 +233,7 @@ def test_a_job_broken_off_goes_on_with_another_number_of_workers(data: Path, tmp
     assert seen in ({}, done)
 
 
+@pytest.mark.slow
 def test_a_damaged_table_is_named_and_done_anew_once_it_is_deleted(data: Path, tmp_path: Path) -> None:
     asked, run = Asked(None, CurateSettings()), tmp_path / "run"
     one = on_one_machine(data, tmp_path / "one")

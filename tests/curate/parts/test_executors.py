@@ -35,6 +35,7 @@ def test_processes_give_what_one_process_gives(stages: ModuleType, tmp_path: Pat
     assert _chain(stages, tmp_path / "two", Processes(2)) == _chain(stages, tmp_path / "here", Here())
 
 
+@pytest.mark.cluster
 def test_each_of_several_workers_has_one_thread_and_the_driver_keeps_its_own(
     stages: ModuleType, tmp_path: Path
 ) -> None:
@@ -63,7 +64,10 @@ def test_workers_that_die_each_time_are_one_clear_error(stages: ModuleType, tmp_
         assert job.run([Task("after", 0, stages.nothing)]) == [None]
 
 
-@pytest.mark.parametrize("executor", [Here(), Processes(2)], ids=["here", "processes"])
+@pytest.mark.parametrize(
+    "executor",
+    [pytest.param(Here(), id="here"), pytest.param(Processes(2), id="processes", marks=pytest.mark.cluster)],
+)
 def test_a_tasks_own_error_comes_through_with_its_stage_and_part(
     stages: ModuleType, tmp_path: Path, executor: Here | Processes
 ) -> None:
@@ -82,6 +86,7 @@ def test_a_programming_error_names_stage_part_and_its_last_lines(stages: ModuleT
         job.run([Task("paint", 1, stages.stumbles)])
 
 
+@pytest.mark.cluster
 def test_answers_come_back_in_order_and_leave_nothing(stages: ModuleType, tmp_path: Path) -> None:
     with Job.open(open_storage(tmp_path), {}, executor=Processes(2)) as job:
         (first, _, _) = stages.chain(4, str(tmp_path))

@@ -111,7 +111,7 @@ def test_memory_is_known_by_stage_and_warned_of(stages: ModuleType, tmp_path: Pa
         job.run([Task("light", 0, stages.nothing)])
         assert job.memory()["light"] < job.memory()["heavy"] - 2 * 10**8  # each task is measured by itself
     assert line.startswith("heavy, part 1: held ")
-    assert "above memory_per_task (0.4 GB); more partitions" in line
+    assert "above memory_per_task (400 MB); more partitions" in line
 
 
 def test_a_second_driver_is_told_who_works_on_the_job(tmp_path: Path) -> None:
@@ -160,10 +160,10 @@ def test_progress_says_rate_and_time_left_at_most_every_five_seconds() -> None:
         progress.ended(120_000)
     assert said == [
         "signatures: 7 of 32 parts, 600,000 rows, 120,000 rows/s, about 25 s left",
-        "signatures: 12 of 32 parts, 1.2 M rows, 120,000 rows/s, about 20 s left",
+        "signatures: 12 of 32 parts, 1,200,000 rows, 120,000 rows/s, about 20 s left",
     ]
     progress.finish()
-    assert said[2] == "signatures: 32 of 32 parts (2 were done before), 1.2 M rows in 10 s"
+    assert said[2] == "signatures: 32 of 32 parts (2 were done before), 1,200,000 rows in 10 s"
 
 
 def test_a_stage_asked_for_again_says_nothing_new(stages: ModuleType, tmp_path: Path) -> None:

@@ -1,35 +1,33 @@
 """The `[roi]` section: what money needs to know, each number plain or as a range `[low, likely, high]`."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from ...core import ConfigError, build_settings, nearest
-from .own_prices import read_prices
-from .prices import ModelPrice, price_of
-from .roi_numbers import (
-    ONE,
-    ZERO,
-    Number,
-    Triangular,
-    as_day,
-    as_number,
-    high_end,
-    is_day,
-    lacking,
-    low_end,
-    misfits,
-    refuse,
-    said,
-    with_ranges,
-)
+from ...core import ConfigError
+from .prices import ModelPrice
 
-__all__ = ["Investment", "RoiSettings", "Running", "Triangular", "VariantMoney", "check_roi", "read_roi"]
+__all__ = ["CENTURY", "Investment", "Number", "RoiSettings", "Running", "Triangular", "VariantMoney", "said"]
+
+
+class Triangular(NamedTuple):
+    """A number that is not known exactly: its low end, most likely value and high end."""
+
+    low: Decimal
+    likely: Decimal
+    high: Decimal
+
+
+Number = Decimal | Triangular
+ZERO = Decimal(0)
+ONE = Decimal(1)
+LARGEST = Decimal("1e21")  # more is a slip of the keyboard, and its square would leave the range of floats' digits
+# Shares may not pass 1; everything else may be any number from 0 up.
+SHARES = ("cached_share", "acceptance")
+CENTURY = 36_525  # days; the horizon is counted month by month, and nobody plans beyond
+POSITIVE = ("horizon_days", "requests_per_second", "peak_factor")
 
 
 @dataclass(frozen=True)
@@ -185,142 +183,69 @@ class RoiSettings:
         refuse(problems)
 
 
-def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = None) -> RoiSettings:
-    """The settings of a parsed `[roi]` table; sub-tables other than investment, running, exchange are variants.
-
-    `on` is the day for which prices are looked up, today if left out.
-
-    Raises:
-        ConfigError: names every problem of the table, with its place.
-    """
-    problems: list[str] = []
-    ranged = with_ranges(table, where, problems)
-    own = {f.name for f in fields(RoiSettings) if f.init}
-    misspelt = _misspelt(ranged, own)
-    problems += [f"{where}.{name}: is this meant to be [roi.{near}]?" for name, near in misspelt.items()]
-    named = {
-        key: value
-        for key, value in ranged.items()
-        if key not in own and key not in misspelt and isinstance(value, Mapping)
-    }
-    rest = {key: value for key, value in ranged.items() if key not in named and key not in misspelt}
-    settings = _build(RoiSettings, rest, where, problems)
-    variants, prices = {}, _own_prices(rest.get("prices"), where, problems)
-    for name, values in named.items():
-        built = _build(VariantMoney, values, f"{where}.{name}", problems)
-        if built is not None:
-            variants[name] = _listed(built, f"{where}.{name}", rest, on, prices, problems)
-        elif isinstance(values.get("model"), str):  # it cannot be read, but its model can be looked up
-            _listed(VariantMoney(model=values["model"]), f"{where}.{name}", rest, on, prices, problems)
-    if problems or settings is None:
-        shown = [problem.replace("or Triangular", "or [low, likely, high]") for problem in dict.fromkeys(problems)]
-        raise ConfigError(shown[0]) if len(shown) == 1 else ConfigError.of(shown, where=f"[{where}]")
-    object.__setattr__(settings, "variants", variants)
-    object.__setattr__(settings, "stated", frozenset(_dotted(table)))
-    return settings
+def misfits(settings: Any) -> list[str]:
+    """One problem per number of a settings dataclass that is not finite, negative, or outside what its key allows."""
+    problems = []
+    for part in fields(settings):
+        value = getattr(settings, part.name)
+        if isinstance(value, bool) or not isinstance(value, Decimal | Triangular):
+            continue
+        if not all(number.is_finite() for number in (value if isinstance(value, Triangular) else (value,))):
+            problems.append(f"{part.name}: expected a finite number, found {said(value)}")
+        elif high_end(value) > LARGEST:
+            problems.append(f"{part.name}: expected no more than {LARGEST}, found {said(value)}")
+        elif low_end(value) < 0:
+            problems.append(f"{part.name}: expected 0 or more, found {said(value)}")
+        elif part.name == "horizon_days" and high_end(value) > CENTURY:
+            problems.append(f"{part.name}: expected no more than {CENTURY:,} days, a century, found {said(value)}")
+        elif part.name in SHARES and high_end(value) > 1:
+            problems.append(f"{part.name}: expected a share from 0 to 1, found {said(value)}")
+        elif part.name in POSITIVE and low_end(value) == 0:
+            problems.append(f"{part.name}: expected more than 0, found {said(value)}")
+    return problems
 
 
-def check_roi(
-    settings: RoiSettings, variants: Sequence[str], *, required: Sequence[str] | None = None, measured: bool = True
-) -> None:
-    """Raise a ConfigError, before any work, for what the money of these variants lacks.
+def lacking(settings: Any, key: str, *others: str) -> list[str]:
+    """What a key above 0 needs beside it and does not have."""
+    if high_end(getattr(settings, key)) == 0:
+        return []
+    return [f"{key} needs {other}" for other in others if getattr(settings, other) is None]
 
-    `variants` are all the names that exist, `required` those whose money is compared (all if left out). Without a
-    run behind it (`measured=False`) tokens and acceptance must be stated too. A missing volume is no error: the
-    verdict asks for it.
-    """
-    problems = [
-        f'roi.{name}: there is no variant "{name}"; {nearest(name, list(variants))}'
-        for name in settings.variants
-        if name not in variants
-    ]
-    for name in variants if required is None else required:
-        variant = settings.variants.get(name)
-        if variant is None or not variant.priced:
-            problems.append(f"roi.{name}: no price; state model, or price_input and price_output, or hourly")
-        elif not measured:
-            keys = (
-                ["acceptance"]
-                if variant.self_hosted
-                else ["fixed_tokens", "input_tokens", "output_tokens", "acceptance"]
-            )
-            if variant.self_hosted and settings.requests_total is not None:
-                keys.append("requests_per_second")
-            missing = [key for key in keys if getattr(variant, key) is None]
-            if missing:
-                problems.append(f"roi.{name}: state {', '.join(missing)}; there is no run that measured it")
+
+def refuse(problems: list[str]) -> None:
+    """Raise a ConfigError that names all the problems, if there are any."""
     if problems:
-        raise ConfigError.of(problems, where="[roi]")
+        raise ConfigError("; ".join(problems))
 
 
-def _listed(
-    variant: VariantMoney,
-    where: str,
-    table: Mapping[str, Any],
-    on: date | None,
-    prices: Mapping[str, ModelPrice],
-    problems: list[str],
-) -> VariantMoney:
-    """The variant with its entry of the user's own price file or of the price list, where a price is not stated."""
-    if variant.model is None or (variant.price_input is not None and variant.price_output is not None):
-        return variant
+def as_day(value: date | str | None) -> date | None:
+    """A date as TOML gives it, or from its text."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def is_day(value: Any) -> bool:
+    """Whether a value is a date or the text of one."""
     try:
-        listed = price_of(variant.model, on=on, own=prices)
-    except ConfigError as error:
-        problems.append(f"{where}.model: {error}")
-        return variant
-    if variant.batch and listed.batch is None:
-        problems.append(f'{where}.batch: {listed.source} has no batch price for "{variant.model}"')
-    listed = (listed.batch if variant.batch else None) or listed
-    currency = table.get("currency", RoiSettings.currency)
-    if listed.currency != currency and listed.currency not in table.get("exchange", {}):
-        problems.append(
-            f"{where}.model: its price is in {listed.currency}, [roi] counts in {currency}; "
-            f'state exchange = {{ {listed.currency} = RATE, date = "..." }}'
-        )
-    completed = replace(variant)
-    object.__setattr__(completed, "listed", listed)
-    return completed
+        return isinstance(as_day(value), date)
+    except (ValueError, TypeError):
+        return False
 
 
-def _own_prices(path: Any, where: str, problems: list[str]) -> dict[str, ModelPrice]:
-    if not isinstance(path, str):
-        return {}
-    try:
-        return read_prices(Path(path))
-    except ConfigError as error:
-        problems.append(f"{where}.prices: {error}")
-        return {}
+def as_number(value: Any) -> Number:
+    """A range as it is, anything else as a Decimal."""
+    return value if isinstance(value, Triangular) else Decimal(str(value))
 
 
-def _misspelt(table: Mapping[str, Any], own: set[str]) -> dict[str, str]:
-    """Sub-tables that are meant for a section, each with its name: `[roi.investmnt]` is no variant."""
-    return {
-        name: near[0]
-        for name, value in table.items()
-        if isinstance(value, Mapping)
-        and name not in own
-        and (near := get_close_matches(name, ("investment", "running"), cutoff=0.8))
-    }
+def low_end(value: Number) -> Decimal:
+    """The low end of a range, or the number itself."""
+    return value.low if isinstance(value, Triangular) else value
 
 
-def _build(kind: Any, values: Mapping[str, Any], where: str, problems: list[str]) -> Any:
-    """The settings, or None; then also what is wrong with the keys that can be read, beside those that cannot."""
-    found: list[str] = []
-    built = build_settings(kind, values, where=where, problems=found)
-    if built is None and isinstance(values, Mapping):
-        unread = tuple(f"{where}.{key}" for key in values)
-        bad = {key for key in values if any(text.startswith((f"{where}.{key}:", f"{where}.{key}.")) for text in found)}
-        known = {f.name for f in fields(kind) if f.init}
-        good = {key: value for key, value in values.items() if key in known and key not in bad}
-        if len(good) < len(unread):
-            build_settings(kind, good, where=where, problems=found)
-    problems += found
-    return built
+def high_end(value: Number) -> Decimal:
+    """The high end of a range, or the number itself."""
+    return value.high if isinstance(value, Triangular) else value
 
 
-def _dotted(table: Mapping[str, Any], prefix: str = "") -> list[str]:
-    keys: list[str] = []
-    for key, value in table.items():
-        keys += _dotted(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [f"{prefix}{key}"]
-    return keys
+def said(value: Any) -> str:
+    """A number or a range as it stands in a message."""
+    return f"[{value.low}, {value.likely}, {value.high}]" if isinstance(value, Triangular) else str(value)

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .roi_settings import Number, RoiSettings, Triangular, VariantMoney
+from .figures import Conditions
+from .request import PRICES
+from .settings import Number, RoiSettings, Triangular, VariantMoney
 
-__all__ = ["MeasuredVariant", "Quantity", "TrainingCost", "collect_quantities"]
+__all__ = ["MeasuredVariant", "Quantity", "TrainingCost", "collect_quantities", "conditions_of"]
 
 
 @dataclass(frozen=True)
@@ -260,7 +262,7 @@ def _prices(settings: RoiSettings, name: str, table: VariantMoney, prompt: Decim
         return []
     found, listed = [], None if table.listed is None else table.listed.at(prompt)
     same = None if table.like is None else f"as {table.like}: it runs on the same model"
-    for key in ("price_input", "price_cached", "price_cache_write", "price_output"):
+    for key in PRICES:
         stated = getattr(table, key)
         # 0 for a cache write says "like the input price", so it is no statement of its own.
         if stated is not None and not (key == "price_cache_write" and stated == 0):
@@ -286,3 +288,27 @@ def _quantity(key: str, value: Number | None, unit: str, source: str, detail: st
     if isinstance(value, Triangular):
         return Quantity(key, value.likely, unit, source, value, detail)
     return Quantity(key, value, unit, source, None, detail)
+
+
+def conditions_of(settings: RoiSettings, baseline: str, candidate: str) -> Conditions:
+    """What the formulas need to know of the settings besides their numbers."""
+    variants, currency = settings.variants, settings.currency
+    listed = {f"{name}.{key}": _listed_currency(table, key) for name, table in variants.items() for key in PRICES}
+    return Conditions(
+        baseline,
+        candidate,
+        currency=currency,
+        failures=settings.failures,
+        batch=settings.requests_total is not None,
+        hosted=frozenset(name for name, table in variants.items() if table.self_hosted),
+        cache_stated=frozenset(name for name, table in variants.items() if table.cached_share is not None),
+        exchanged={key: foreign for key, foreign in listed.items() if foreign is not None and foreign != currency},
+    )
+
+
+def _listed_currency(table: VariantMoney, key: str) -> str | None:
+    """The price list's currency where this price comes from the list, None where it is stated."""
+    if table.listed is None:
+        return None
+    stated = getattr(table, key)
+    return table.listed.currency if stated is None or (key == "price_cache_write" and stated == 0) else None

@@ -10,7 +10,7 @@ from sacrebleu.metrics import CHRF  # type: ignore[import-untyped]
 from scipy.stats import sem, t
 
 from tuneworth.evaluate.scores import similarity as module
-from tuneworth.evaluate.scores.similarity import chrf, item_likeness, lengths_of, likenesses, ratio
+from tuneworth.evaluate.scores.similarity import chrf, item_similarity, lengths_of, ratio, similarities
 from tuneworth.evaluate.statistics.intervals import mean_interval
 
 TEXTS = st.one_of(
@@ -53,7 +53,7 @@ def test_texts_in_parts_have_the_same_scores_as_at_once(monkeypatch):
 
 
 def test_a_text_of_a_million_characters_is_compared_by_its_beginning():
-    found = likenesses(["ab" * 500_000, None], ["ba" * 500_000, "x"])
+    found = similarities(["ab" * 500_000, None], ["ba" * 500_000, "x"])
     assert found["chrf"][0] > 0.99
     assert np.isnan(found["ratio"][1])
 
@@ -61,7 +61,7 @@ def test_a_text_of_a_million_characters_is_compared_by_its_beginning():
 def test_items_are_held_against_their_own_reference():
     rows = [("a", "one", None), ("a", "two", None), ("b", None, None), ("b", "x", None), ("c", None, "timed out")]
     table = pl.DataFrame([*rows, rows[-1]], schema=["id", "output", "error"], orient="row")
-    found = item_likeness(table, pl.Series(["one", "x", "y"]), 2)["ratio"]
+    found = item_similarity(table, pl.Series(["one", "x", "y"]), 2)["ratio"]
     assert found[0] == pytest.approx((1 + fuzz.ratio("two", "one") / 100) / 2)
     assert found[1] == pytest.approx(0.5)  # an output that is not there is like nothing
     assert np.isnan(found[2])  # one that never came is unknown

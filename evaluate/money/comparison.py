@@ -1,0 +1,221 @@
+"""What two options cost beside each other: the investment, what runs every day, and what the one saves against the other."""
+
+import operator
+from collections.abc import Callable
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .figures import Conditions, Figure, Kind, Missing, Tables, Values, by_key, nought, of, step, unknown
+from .options import EFFECTIVE, Pair, Way
+from .payback import DAYS, DAYS_A_MONTH, PAYBACK
+from .request import REQUEST, exchanged_prices
+from .worked import some, total
+
+__all__ = ["UPKEEP", "Account"]
+
+DAYS_A_YEAR = Decimal("365.25")
+ZERO = Decimal(0)
+# What is invested: in words, the amounts, how many of the first must not be 0 for the others to count, their product.
+AMOUNTS: tuple[tuple[str, tuple[str, ...], int, Callable[..., Any]], ...] = (
+    ("compute", ("compute",), 1, lambda compute: compute),
+    ("compute hours × price × runs", ("compute_hours", "compute_hourly", "compute_runs"), 2, lambda h, p, n: h * p * n),
+    ("pairs × minutes ÷ 60 × hourly", ("labelling_pairs", "labelling_minutes", "labelling_hourly"), 1,
+     lambda pairs, minutes, hourly: pairs * minutes / 60 * hourly),
+    ("hours × hourly", ("engineering_hours", "engineering_hourly"), 1, operator.mul),
+    ("evaluation", ("evaluation",), 1, lambda evaluation: evaluation),
+)  # fmt: skip
+# What runs every day for a tuned model, each with the amount without which it is nothing.
+UPKEEP = {
+    "running.monitoring": "running.monitoring_hours_per_month",
+    "running.style_changes": "running.style_changes_per_year",
+    "running.retraining": "running.retrain_every_days",
+}
+
+
+def _or_nought(key: str) -> Figure:
+    """An input that counts as 0 where nobody stated it."""
+
+    def stated(values: Values) -> Any:
+        try:
+            return values.input(key)
+        except Missing:
+            return nought(values)
+
+    return step(key, stated)
+
+
+def _tries(values: Values) -> Any:
+    """A power with a whole exponent: with one of floats its last digits would hang on the processor."""
+    tries = values.input("tries")
+    return int(tries[0]) if values.drawn else tries
+
+
+def _amounts(values: Values) -> list[tuple[str, Any]]:
+    """What is still to be spent: each amount in words and as a number; one that is nought is not asked for."""
+    found = []
+    for words, names, needed, product in AMOUNTS:
+        keys = [f"investment.{name}" for name in names]
+        if all(some(values.peek(key, ZERO)) for key in keys[:needed]):
+            found.append((words, product(*(values.get(key, ZERO) for key in keys))))
+    return found
+
+
+def _by_day(amount: str, cost: str, days: Decimal) -> Callable[[Values], Any]:
+    return lambda values: values(amount) * values.get(cost, ZERO) / values.constant(days)
+
+
+def _spread(values: Values) -> Any:
+    every = values("running.retrain_every_days")
+    return values.get("running.retrain_cost", ZERO) / every
+
+
+def _has(key: str) -> Callable[[Values], bool]:
+    """Whether this input may be another than 0."""
+    return lambda values: some(values.get(key, ZERO))
+
+
+def _upkeep(values: Values) -> Any:
+    return values("running.monitoring") + values("running.retraining") + values("running.style_changes")
+
+
+SPENDING = by_key([
+    *map(_or_nought, ("failure_cost", "ramp_days", "discount_rate", "horizon_days")),
+    step("tries", _tries),
+    Figure("investment", "Nothing is left to be spent.", "investment", nought,
+           when=lambda values: not _amounts(values), result="0 {currency}"),
+    Figure("investment", "What is still to be spent; work done before is not counted.",
+           lambda values: " + ".join(words for words, _ in _amounts(values)),
+           lambda values: total(amount for _, amount in _amounts(values)), "{currency}", exact=True),
+    Figure("running.monitoring", "Monitoring: hours a month at their price, by the day.", "hours × hourly ÷ 30.4375",
+           _by_day(UPKEEP["running.monitoring"], "running.monitoring_hourly", DAYS_A_MONTH), "{currency} a day",
+           when=_has(UPKEEP["running.monitoring"])),
+    Figure("running.style_changes", "Style changes: each one trains the model again.",
+           "changes a year × retraining ÷ 365.25",
+           _by_day(UPKEEP["running.style_changes"], "running.retrain_cost", DAYS_A_YEAR), "{currency} a day",
+           when=_has(UPKEEP["running.style_changes"])),
+    Figure("running.retraining", "Retraining, spread over the days between two.", "retraining ÷ days",
+           _spread, "{currency} a day", when=_has(UPKEEP["running.retraining"])),
+    *(step(key, nought) for key in UPKEEP),
+    step("upkeep_per_day", _upkeep),
+])  # fmt: skip
+
+
+def _gross(pair: Pair) -> Any:
+    """The saving of all requests, of a day or of the batch."""
+    saved = pair("requests_total" if pair.batch else "requests_per_day") * pair("saving_per_request")
+    if not pair.values.drawn or pair.failures != "drop":
+        return saved
+    # Neither option delivers anything acceptable in this draw, or nobody asks: nothing is saved.
+    return np.where(np.isnan(saved), 0.0, saved)
+
+
+def _saving_of_all(pair: Pair) -> Any:
+    return pair("gross") if pair.values.drawn else _gross(pair)
+
+
+def _saving_per_day(pair: Pair) -> Any:
+    saved, running = _saving_of_all(pair), pair("running_cost_per_day")
+    return saved - running if some(running) else saved
+
+
+def _running_terms(pair: Pair) -> tuple[list[Any], Any]:
+    """What is to be paid every day for the one that comes, beside its requests, and the machines of the one that stays."""
+    plus: list[Any] = []
+    if pair.trained and pair.values.kind == "worked":  # a line for each
+        plus = [pair(key) for key, amount in UPKEEP.items() if some(pair.peek(amount, ZERO))]
+    elif pair.trained and some(pair("upkeep_per_day")):
+        plus = [pair("upkeep_per_day")]
+    new, old = pair("after.machine_cost_per_day"), pair("before.machine_cost_per_day")
+    return ([*plus, new] if some(new) else plus), old
+
+
+def _running(pair: Pair) -> Any:
+    plus, minus = _running_terms(pair)
+    more = total(plus) if plus else pair.values.constant(ZERO)
+    return more - minus if some(minus) else more
+
+
+def _runs(pair: Pair) -> bool:
+    plus, minus = _running_terms(pair)
+    return bool(plus) or some(minus)
+
+
+def _runs_as_always(pair: Pair) -> bool:
+    """Whether what stays changes nothing of what runs every day."""
+    other = pair.trained and pair.main is not pair
+    return other and not pair.before.hosted and not pair.main.before.hosted
+
+
+STEPS = {
+    "guide": "Saved by the other fixed prompt: {old}, less {old} with the fixed prompt of {new}.",
+    "model": "Saved by the other prices and lengths: the last, less {new} failing as often as {old}.",
+    "failures": "Saved by fewer failures: the last, less {new} as it is.",
+}
+BOTH = (f"before.{EFFECTIVE}", f"after.{EFFECTIVE}")
+
+SAVING = by_key([
+    Figure("saving_per_request", "What one {paid} of {new} costs less than one of {old}.",
+           "cost of {old} - cost of {new}", of(*BOTH, operator.sub), "{currency}", when=lambda pair: pair.main is pair),
+    Figure("saving_per_request", "What {new} still saves against {old}.", "cost of {old} - cost of {new}",
+           of(*BOTH, operator.sub), "{currency}", when=lambda pair: pair.trained),
+    Figure("saving_per_request", "What a request of {new} costs less than one of {old}.",
+           "cost of {old} - cost of {new}", of(*reversed(BOTH), lambda own, before: before - own), "{currency}"),
+    *(
+        Figure(f"parts.{key}", words, "cost before - cost after",
+               lambda pair, at=at: pair.steps[at](EFFECTIVE) - pair.steps[at + 1](EFFECTIVE), "{currency}")
+        for at, (key, words) in enumerate(STEPS.items())
+    ),
+    *(
+        Figure(f"spend_per_day_{role}", f"What the {role} costs in a day, machines included.",
+               "requests a day × cost of a request + machines",
+               of("requests_per_day", f"{side}.{EFFECTIVE}", f"{side}.machine_cost_per_day",
+                  lambda volume, each, machines: volume * each + machines), "{currency} a day")
+        for role, side in (("baseline", "before"), ("candidate", "after"))
+    ),
+    step("saving_share", unknown,
+         when=lambda pair: not some(pair("spend_per_day_baseline" if pair.machines() else f"before.{EFFECTIVE}"))),
+    Figure("saving_share", "The share of a day's spend that is saved.", "1 - candidate's day ÷ baseline's day",
+           of("spend_per_day_baseline", "spend_per_day_candidate", lambda before, after: 1 - after / before),
+           when=Pair.machines),
+    Figure("saving_share", "The same as a share of what {old} costs.", "1 - cost of {new} ÷ cost of {old}",
+           of(*BOTH, lambda before, after: 1 - after / before)),
+    step("running_cost_per_day", lambda pair: pair.main("running_cost_per_day"), when=_runs_as_always),
+    Figure("running_cost_per_day", "What {new} costs a day more than {old}, beside its requests.",
+           "upkeep + its machines - the other's machines", _running, "{currency} a day", when=_runs),
+    step("running_cost_per_day", nought),
+    step("gross", _gross),
+    Figure("saving_total", "Saved by the whole batch{against}.", "requests × saving per request", _saving_of_all,
+           "{currency}", when=lambda pair: pair.batch),
+    step("saving_total", unknown),
+    Figure("saving_per_day", "Saved in a day{against}, at full volume.",
+           lambda pair: "requests a day × saving per request"
+           + (" - running cost" if some(pair("running_cost_per_day")) else ""),
+           _saving_per_day, "{currency} a day", when=lambda pair: not pair.batch),
+    step("saving_per_day", unknown),
+])  # fmt: skip
+
+
+class Account(Values):
+    """The values of an account: of its inputs, its variants, and the pair that it compares."""
+
+    tables = Tables({**SPENDING, **DAYS}, REQUEST, {**SAVING, **PAYBACK})
+
+    def __init__(self, inputs: Any, conditions: Conditions, kind: Kind = "exact", given: Any = None) -> None:
+        super().__init__(inputs, conditions, kind, given)
+        if conditions.exchanged:
+            self.figures = {**self.figures, **exchanged_prices(conditions)}
+        self._ways: dict[str, Way] = {}
+
+    def way(self, name: str) -> Way:
+        """A variant as it is."""
+        if name not in self._ways:
+            self._ways[name] = Way(self, f"variants.{name}", name)
+        return self._ways[name]
+
+    @cached_property
+    def pair(self) -> Pair:
+        """The baseline and the candidate."""
+        return Pair(self, "", self.way(self.conditions.baseline), self.way(self.conditions.candidate))

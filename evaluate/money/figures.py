@@ -1,0 +1,339 @@
+"""A figure of the money: what it says, its formula in words, and one function of the values that works it out.
+
+Evaluated with Decimals the function gives the exact figure, with arrays its draws, with `Worked` numbers the line of the
+derivation. The values record what each figure asked for: that is what the line names as its inputs, and what tells which
+figures another value of an input leaves as they are.
+"""
+
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+import numpy as np
+
+from .worked import Relation, Worked, arithmetic, relation
+
+__all__ = [
+    "Conditions", "Figure", "Kind", "Line", "Missing", "Scope", "Table", "Tables",
+    "Values", "by_key", "never", "nought", "of", "step", "unknown",
+]  # fmt: skip
+
+Kind = Literal["exact", "drawn", "worked"]
+ZERO = Decimal(0)
+
+
+class Missing(Exception):
+    """A figure asked for a number that is unknown or does not exist: there is no such figure then."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What the formulas need to know of a comparison besides its numbers.
+
+    `batch` is a one-off batch in place of a volume a day. `hosted` are the variants on machines paid by the hour,
+    `cache_stated` those whose cached share is stated, so that it counts only for a prompt long enough; `exchanged` is
+    the currency of each price that the list has in another than `currency`.
+    """
+
+    baseline: str
+    candidate: str
+    currency: str = "EUR"
+    failures: str = "ignore"
+    batch: bool = False
+    hosted: frozenset[str] = frozenset()
+    cache_stated: frozenset[str] = frozenset()
+    exchanged: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure, or one case of it: of several with one key the first whose `when` holds counts.
+
+    `says` is the sentence of its line, `formula` the same in words; both may name what the scope knows in braces, or be
+    functions of the scope. Without `says` it is a step that has no line of its own. With `result` the line shows the
+    relation of `when` in place of arithmetic. `exact` shows its numbers as they were stated.
+    """
+
+    key: str
+    says: "str | Callable[[Any], str]"
+    formula: "str | Callable[[Any], str]"
+    of: Callable[[Any], Any]
+    unit: str = ""
+    when: Callable[[Any], Any] | None = None
+    result: str = ""
+    exact: bool = False
+
+
+Table = Mapping[str, tuple[Figure, ...]]
+
+
+class Tables(NamedTuple):
+    """The cases of each figure by its key: those of the whole account, those of one option, those of two."""
+
+    shared: Table
+    option: Table
+    pair: Table
+
+
+def step(key: str, of: Callable[[Any], Any], when: Callable[[Any], Any] | None = None) -> Figure:
+    """A figure without a line of its own."""
+    return Figure(key, "", "", of, when=when)
+
+
+def by_key(figures: Iterable[Figure]) -> dict[str, tuple[Figure, ...]]:
+    """The cases of each figure, in their order."""
+    found: dict[str, tuple[Figure, ...]] = {}
+    for figure in figures:
+        found[figure.key] = (*found.get(figure.key, ()), figure)
+    return found
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the derivation: `numbers` is plain arithmetic (+ - × ÷ ^, max, ceil, sqrt) that gives `result`.
+
+    `value` is the exact figure; None where a relation stands in place of arithmetic, as for a payback of never.
+    `inputs` are the keys of the lines above and of the assumptions that go in.
+    """
+
+    key: str
+    words: str
+    formula: str
+    numbers: str
+    result: str
+    value: Decimal | None
+    inputs: list[str]
+
+
+class Scope:
+    """From where a figure asks for what goes into it: `scope(key)` is a number, another figure's or an input."""
+
+    figures: Table
+    prefix: str
+    values: "Values"
+    names: Mapping[str, str]  # what `says` and `formula` may name
+
+    def __call__(self, key: str) -> Any:
+        """The number.
+
+        Raises:
+            Missing: it is unknown.
+        """
+        cases = self.figures.get(key)
+        return self.values.input(key) if cases is None else self.values.figure(self.prefix + key, cases, self)
+
+    def get(self, key: str, otherwise: Decimal) -> Any:
+        """The number, or another where it is unknown."""
+        try:
+            return self(key)
+        except Missing:
+            return self.values.number(otherwise)
+
+    def peek(self, key: str, otherwise: Decimal | None = None) -> Any:
+        """The number without recording that it was asked for: it decides on a formula but does not go into it."""
+        with self.values.unrecorded():
+            return self(key) if otherwise is None else self.get(key, otherwise)
+
+    def knows(self, key: str) -> bool:
+        """Whether the number is known."""
+        try:
+            self.peek(key)
+        except Missing:
+            return False
+        return True
+
+    def value(self, key: str) -> Any:
+        """The number as it is, for those who ask from outside; None where it is unknown."""
+        try:
+            found = self(key)
+        except Missing:
+            return None
+        return found.value if isinstance(found, Worked) else found
+
+    def __getitem__(self, name: str) -> Any:
+        return self.names[name] if name in self.names else self.value(name)
+
+    def says(self, text: "str | Callable[[Any], str]") -> str:
+        """A sentence with what it names."""
+        with self.values.unrecorded():
+            return text.format_map(self) if isinstance(text, str) else text(self)  # type: ignore[arg-type]
+
+
+class Values(Scope):
+    """The inputs of an account and the figures that follow from them, each worked out once, when it is first asked for.
+
+    `inputs` are Decimals, or for `drawn` values arrays `(draws,)`, `(1,)` for what is known exactly. `given` are figures
+    that are known already.
+    """
+
+    prefix = ""
+    tables: ClassVar[Tables]
+
+    def __init__(
+        self,
+        inputs: Mapping[str, Any],
+        conditions: Conditions,
+        kind: Kind = "exact",
+        given: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.inputs, self.conditions, self.given = inputs, conditions, given or {}
+        self.kind: Kind = kind
+        self.figures, self.values, self.names = self.tables.shared, self, {"currency": conditions.currency}
+        self.drawn, self.batch = kind == "drawn", conditions.batch
+        self._found: dict[str, Any] = dict(self.given)
+        self._chosen: dict[str, tuple[Figure, Any, Any, Scope]] = {}
+        self._asked: dict[str, dict[str, None]] = {}  # by figure: what goes into it
+        self._looked: dict[str, dict[str, None]] = {}  # by figure: that, and what decided on its formula
+        self._asking, self._looking = {}, {}
+
+    def input(self, key: str) -> Any:
+        """An input."""
+        self._asking[key] = self._looking[key] = None
+        found = self.inputs.get(key)
+        if found is None:
+            raise Missing(key)
+        return Worked(found) if self.kind == "worked" else found
+
+    def figure(self, key: str, cases: tuple[Figure, ...], scope: Scope) -> Any:
+        """The figure with this whole key, from its cases."""
+        self._asking[key] = self._looking[key] = None
+        found = self._found[key] if key in self._found else self._work_out(key, cases, scope)
+        if found is None:
+            raise Missing(key)
+        return Worked(found) if self.kind == "worked" else found
+
+    def number(self, exact: Decimal) -> Any:
+        """A number that is no input, as these values have theirs."""
+        return np.array([float(exact)]) if self.drawn else Worked(exact) if self.kind == "worked" else exact
+
+    def constant(self, exact: Decimal) -> Any:
+        """A constant of a formula."""
+        return float(exact) if self.drawn else exact
+
+    def changed(self, numbers: Mapping[str, Any]) -> Self:
+        """The same with other numbers for these keys; figures that never looked at them need not be worked out again."""
+        given = {key: numbers.get(key, value) for key, value in self.given.items()}
+        inputs = {**self.inputs, **{key: value for key, value in numbers.items() if key not in given}}
+        other = type(self)(inputs, self.conditions, self.kind, given)
+        touched = set(numbers)
+        for key, looked in self._looked.items():  # a figure stands behind those that it looked at
+            if touched.isdisjoint(looked):
+                other._found[key], other._looked[key] = self._found[key], looked
+            else:
+                touched.add(key)
+        return other
+
+    def unrecorded(self) -> "_Unrecorded":
+        """A stretch in which nothing is recorded as going into the figure that is being worked out."""
+        return _Unrecorded(self)
+
+    def has_line(self, key: str) -> bool:
+        """Whether a figure was worked out that has a line of the derivation."""
+        return key in self._chosen and bool(self._chosen[key][0].says)
+
+    def line(self, key: str, above: Container[str]) -> Line | None:
+        """The line of a figure that was worked out; None where it has none. `above` are the keys that it may name."""
+        if not self.has_line(key):
+            return None
+        figure, holds, found, scope = self._chosen[key]
+        said, formula, unit = (scope.says(text) for text in (figure.says, figure.formula, figure.unit))
+        inputs = list(dict.fromkeys(self._inputs(key, above)))
+        if figure.result:
+            numbers = relation(holds) if isinstance(holds, Relation) else "0 = 0"
+            return Line(key, said, formula, numbers, scope.says(figure.result), None, inputs)
+        if found is None:
+            return None
+        numbers, result, value = arithmetic(found, exact=figure.exact)
+        return Line(key, said, formula, numbers, f"{result} {unit}".strip(), value, inputs)
+
+    def _inputs(self, key: str, above: Container[str]) -> Iterable[str]:
+        """What went into a figure: what has a line or is an assumption by its key, else what went into that."""
+        for each in self._asked[key]:
+            if each in above:
+                yield each
+            elif each in self._asked and each != key:
+                yield from self._inputs(each, above)
+
+    def _work_out(self, key: str, cases: tuple[Figure, ...], scope: Scope) -> Any:
+        outer = self._asking, self._looking
+        self._asking, self._looking = {}, {}
+        try:
+            found = self._first(key, cases, scope)
+        except Missing:
+            found = None
+        self._asked[key], self._looked[key] = self._asking, self._looking
+        self._asking, self._looking = outer
+        self._found[key] = found
+        return found
+
+    def _first(self, key: str, cases: tuple[Figure, ...], scope: Scope) -> Any:
+        """What the first case gives whose condition holds; of draws each has its own."""
+        some: list[tuple[Any, Figure]] = []
+        for case in cases:
+            holds = True
+            if case.when is not None:
+                with self.unrecorded():
+                    holds = case.when(scope)
+            if isinstance(holds, np.ndarray) and holds.size > 1:
+                if holds.any():
+                    some.append((holds, case))
+                if holds.all():
+                    break
+            elif holds:
+                some.append((holds, case))
+                break
+        else:
+            raise Missing(key)
+        holds, case = some.pop()
+        if self.kind == "worked":
+            self._chosen[key] = case, holds, None, scope
+        found = case.of(scope)
+        if isinstance(found, Worked):
+            self._chosen[key] = case, holds, found, scope
+            return found.value
+        for holds, case in reversed(some):
+            found = np.where(holds, case.of(scope), found)
+        return found
+
+
+class _Unrecorded:
+    def __init__(self, values: Values) -> None:
+        self.values = values
+
+    def __enter__(self) -> None:
+        self.asking, self.values._asking = self.values._asking, {}
+
+    def __exit__(self, *_: object) -> None:
+        self.values._asking = self.asking
+
+
+def of(*asked: Any) -> Callable[[Scope], Any]:
+    """The function that asks for these keys, in this order, and works with their numbers; one key alone is the number.
+
+    >>> of("investment", "saving_per_day", lambda cost, saving: cost / saving)
+    """
+    keys = [key for key in asked if isinstance(key, str)]
+    work: Callable[..., Any] = asked[-1] if len(asked) > len(keys) else lambda number: number
+    if len(keys) == 1:
+        only = keys[0]
+        return lambda scope: work(scope(only))
+    if len(keys) == 2:
+        one, other = keys
+        return lambda scope: work(scope(one), scope(other))
+    return lambda scope: work(*[scope(key) for key in keys])
+
+
+def nought(scope: Scope) -> Any:
+    """0, as the values have their numbers."""
+    return scope.values.number(ZERO)
+
+
+def unknown(*_: Any) -> Any:
+    """No number at all."""
+    raise Missing
+
+
+def never(scope: Scope) -> Any:
+    """What never happens: infinite in draws, no figure in exact numbers."""
+    return np.inf if scope.values.drawn else unknown()

@@ -1,0 +1,273 @@
+"""Where the answer of the money tips over: one input at a time, solved for, never read off a grid."""
+
+import math
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from .alternatives import FORBIDDING, Alternatives, beats_tuning
+from .comparison import Account
+from .simulate import simulated
+
+__all__ = ["SURE", "UNSURE", "Weight", "carrying_failure_cost", "solve_flips", "weigh"]
+
+SURE = 0.8  # a payback in time as likely as this is enough to spend the money
+UNSURE = 0.5  # one no likelier than this is not
+Weight = Literal["pays", "open", "does not pay"]
+# What a person could change or learn; the words stand in the verdict.
+FLIPS = {
+    "requests_per_day": "requests a day",
+    "requests_total": "requests in all",
+    "failure_cost": "cost of an unacceptable output",
+    "{candidate}.price_input": 'input price of "{candidate}"',
+    "{candidate}.price_output": 'output price of "{candidate}"',
+    "{candidate}.hourly": 'hourly price of the machine of "{candidate}"',
+    "{candidate}.requests_per_second": 'requests a second of the machine of "{candidate}"',
+    "{candidate}.acceptance": 'acceptable share of "{candidate}"',
+    "{baseline}.price_input": 'input price of "{baseline}"',
+    "{baseline}.fixed_tokens": 'fixed prompt tokens of "{baseline}"',
+    "{baseline}.cached_share": 'cached share of the fixed prompt of "{baseline}"',
+    "investment.compute": "compute to invest",
+    "running.retrain_every_days": "days between two retrainings",
+    "horizon_days": "days over which savings count",
+    "target_payback_days": "days within which it has to be paid back",
+}
+VOLUMES = ("requests_per_day", "requests_total")
+FACTORS = tuple(4.0**power for power in range(1, 11))  # of a volume: up to a million times what it is, or a millionth
+REACH = 3  # so many of these steps for a price or a count: 64 times as much is no price of the same thing
+SMALLEST = 1e-7  # where the search for a failure cost starts: a thousandth of what the cheapest requests cost
+NEAR, CLOSE = 0.02, 5e-4  # relative; a verdict names a root with two or three digits
+BEYOND = 0.01  # how far beyond a root the answer must have changed, and not back
+SHARES = ("acceptance", "cached_share")
+SAVINGS = ("saving_per_day", "saving_total", "saving_per_request")
+READ = ("key", "name", "what", "effective_cost_per_request", *SAVINGS, "tuning")  # of an alternative, by the verdict
+THIN = 1000  # draws that find the neighbourhood of a root; all of them settle it
+Label = Callable[[float], Hashable]
+
+
+def weigh(chance: float, npv_p50: float | None) -> Weight:
+    """Whether it pays, from the chance of paying back in time and the median of the value over the horizon.
+
+    A median of None lies beyond all numbers: the baseline delivers nothing acceptable at any price.
+    """
+    earned = npv_p50 is None or npv_p50 > 0
+    if chance >= SURE and earned:
+        return "pays"
+    return "open" if chance > UNSURE and earned else "does not pay"
+
+
+def solve_flips(values: Account, drawn: Account, alternatives: Alternatives) -> list[dict[str, Any]]:
+    """`{key, what, from, to, beyond}` per value of one input, the rest held, at which the money says something else.
+
+    `to` is where it changes on the way from `from`, and `beyond` holds those keys of `money` that the verdict reads,
+    as they are 1 % further on. `drawn` are the inputs' draws. An input that is a range moves with its range, a share
+    moves by as much as its middle. What changes nothing within reach, or not for good, is left out.
+    """
+    money, names = MovedMoney(values, drawn, alternatives), values.conditions
+    found = []
+    for pattern, words in FLIPS.items():
+        key, what = (text.format(baseline=names.baseline, candidate=names.candidate) for text in (pattern, words))
+        for to, past in sorted([*_weight_roots(money, key), *_way_roots(money, key)]):
+            start = values.inputs.get(key)
+            found.append({"key": key, "what": what, "from": start, "to": to, "beyond": money.keys(key, past)})
+    return found
+
+
+def carrying_failure_cost(values: Account, drawn: Account) -> float | None:
+    """The least cost of an unacceptable output from which on the money says that it pays.
+
+    None where failures are dropped, where it pays at no cost already, and where no cost would do.
+    """
+    key = "failure_cost"
+    money = MovedMoney(values.changed({key: Decimal(0)}), drawn)
+    here = money.said(key, 0.0)
+    if values.conditions.failures == "drop" or here is None or here.weight == "pays":
+        return None
+    for to, past in _weight_roots(money, key):
+        beyond = money.said(key, past)
+        if beyond is not None and beyond.weight == "pays":
+            return to
+    return None
+
+
+class Said(NamedTuple):
+    """What the draws say, with the chance of paying back in time and the median value."""
+
+    weight: Weight
+    chance: float
+    median: float
+
+
+@dataclass(frozen=True)
+class MovedMoney:
+    """An account where one input is another than it is: what the draws then say, and which alternatives win.
+
+    An input that is a range moves with its range, a share moves by as much as its middle.
+    """
+
+    values: Account
+    drawn: Account
+    alternatives: Alternatives | None = None
+    _counted: dict[tuple[bool, bool], Account] = field(default_factory=dict)
+
+    @cached_property
+    def rivalled(self) -> bool:
+        """Whether there is a way without training that could forbid `fine-tune` at all."""
+        return self.alternatives is not None and any(e.key in FORBIDDING for e in self.alternatives.of(self.values))
+
+    def start(self, key: str) -> float:
+        """The input as it is; 0 where nobody stated it."""
+        return float(self.values.inputs.get(key, 0))
+
+    def movable(self, key: str) -> bool:
+        """Whether this input is one that could be another here."""
+        inputs = self.values.inputs
+        if key == "failure_cost":
+            return self.values.conditions.failures != "drop"
+        if key.endswith("cached_share"):
+            name = key.rpartition(".")[0]
+            long, least = (inputs.get(f"{name}.{what}", 0) for what in ("fixed_tokens", "min_cached_tokens"))
+            return long >= least and f"{name}.price_cached" in inputs
+        return key in inputs and (self.start(key) > 0 or key.endswith(SHARES))
+
+    def said(self, key: str, value: float, *, thin: bool = False) -> Said | None:
+        """What the draws say where this input is `value`; None where the money cannot be told."""
+        drawn, start = self._draws(key, thin=thin), self.start(key)
+        now = drawn.inputs.get(key, np.zeros(1))
+        moved = now * (value / start) if start else now + value
+        if key.endswith(SHARES):
+            moved = np.clip(now + (value - start), 0.0, 1.0)
+        changed = drawn.changed({key: moved})
+        found = simulated(changed)
+        if found is None:
+            return None
+        days = found.payback_days
+        in_time = found.npv > 0 if days is None else days <= changed.inputs["target_payback_days"]
+        chance, median = float(np.mean(in_time)), float(np.quantile(found.npv, 0.5, method="inverted_cdf"))
+        return Said(weigh(chance, median), chance, median)
+
+    def winning(self, key: str, value: float) -> list[Mapping[str, Any]]:
+        """The ways without training that forbid `fine-tune` where this input is `value`."""
+        if self.alternatives is None or not self.rivalled:
+            return []
+        changed = self._costing(self.values, key).changed({key: Decimal(repr(value))})
+        target = changed.inputs.get("target_payback_days")
+        rivals = (each.row() for each in self.alternatives.of(changed) if each.key in FORBIDDING)
+        return [{k: rival[k] for k in READ} for rival in rivals if beats_tuning(rival, target, batch=changed.batch)]
+
+    def keys(self, key: str, value: float) -> dict[str, Any]:
+        """The keys of `money` that the verdict reads, where this input is `value`; empty where it cannot be told."""
+        found, batch = self.said(key, value), self.values.batch
+        if found is None:
+            return {}
+        keys: dict[str, Any] = {
+            "probability_npv_positive" if batch else "probability_of_payback_in_target": found.chance,
+            "npv_p50": found.median if math.isfinite(found.median) else None,
+        }
+        if self.alternatives is not None:
+            keys["alternatives"] = self.winning(key, value)
+        if key == "target_payback_days":
+            keys[key] = value
+        if key == "failure_cost":
+            failures = self._costing(self.values, key).conditions.failures
+            keys |= {"failures": failures, "failure_cost": value, "carrying_failure_cost": None}
+        return keys
+
+    def _draws(self, key: str, *, thin: bool) -> Account:
+        """All draws or the first of them, counted once as they are: what an input does not touch stays so."""
+        place = thin, key == "failure_cost"
+        if place not in self._counted:
+            drawn = self._costing(self.drawn, key)
+            inputs = {name: draws[:THIN] for name, draws in drawn.inputs.items()} if thin else drawn.inputs
+            self._counted[place] = Account(inputs, drawn.conditions, "drawn")
+            simulated(self._counted[place])
+        return self._counted[place]
+
+    def _costing(self, values: Account, key: str) -> Account:
+        """The values; where a failure is to cost something, one that costs nothing is repaired."""
+        if key != "failure_cost" or values.conditions.failures != "ignore":
+            return values
+        return Account(values.inputs, replace(values.conditions, failures="repair"), values.kind)
+
+
+def _weight_roots(money: MovedMoney, key: str) -> Iterator[tuple[float, float]]:
+    """Where the draws say something else: found with a few of them, settled with all."""
+
+    def label(value: float, thin: bool = False) -> Hashable:
+        said = money.said(key, value, thin=thin)
+        return None if said is None else said.weight
+
+    if money.movable(key) and label(money.start(key)) is not None:
+        yield from _roots(key, money.start(key), label, lambda value: label(value, thin=True))
+
+
+def _way_roots(money: MovedMoney, key: str) -> Iterator[tuple[float, float]]:
+    """Where a way without training starts or ceases to win."""
+
+    def label(value: float) -> Hashable:
+        return frozenset((entry["key"], entry["name"]) for entry in money.winning(key, value))
+
+    if money.rivalled and money.movable(key):
+        yield from _roots(key, money.start(key), label, label)
+
+
+def _roots(key: str, start: float, label: Label, rough: Label) -> Iterator[tuple[float, float]]:
+    """Every value at which the label changes on the way up and on the way down, and a value a little past it."""
+    for path in _paths(key, start):
+        near, here = start, label(start)
+        for far in path:
+            while rough(far) != here:
+                root = _settled(
+                    near, far, lambda value, here=here: label(value) == here, lambda v, h=here: rough(v) == h
+                )
+                if root is None:
+                    break
+                yield root
+                near = root[1]
+                here = label(near)
+            near = far
+
+
+def _settled(
+    near: float, far: float, same: Callable[[float], bool], roughly: Callable[[float], bool]
+) -> tuple[float, float] | None:
+    """The root between a value where the label is the same and one where it is not; None if it does not last."""
+    before, after = _halved(near, far, NEAR, roughly)
+    wide = 2 * (after - before)
+    before, after = _between(before - wide, near, far), _between(after + wide, near, far)
+    if not same(before) or same(after):  # a few draws looked elsewhere than all of them
+        before, after = near, far
+        if not same(before) or same(after):
+            return None
+    before, after = _halved(before, after, CLOSE, same)
+    to = (before + after) / 2
+    past = _between(to * (1 + math.copysign(BEYOND, far - near)), near, far)
+    return None if same(past) or not same(_between(2 * to - past, near, far)) else (to, past)
+
+
+def _paths(key: str, start: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Values to look at on the way up and on the way down, each path leading away from the start."""
+    if key.endswith(SHARES):
+        return (1.0,) if start < 1 else (), (0.0,) if start > 0 else ()
+    if start == 0:
+        return tuple(SMALLEST * factor for factor in (1.0, *FACTORS, *(f * FACTORS[-1] for f in FACTORS))), ()
+    factors = FACTORS if key in VOLUMES else FACTORS[:REACH]
+    return tuple(start * factor for factor in factors), tuple(start / factor for factor in factors)
+
+
+def _halved(before: float, after: float, width: float, same: Callable[[float], bool]) -> tuple[float, float]:
+    """The stretch in which `same` ends, halved until it is no wider than `width` of its far end."""
+    while abs(after - before) > width * max(abs(after), abs(before)) and abs(after - before) > 1e-12:
+        low, high = sorted((before, after))
+        # The middle between a thousandth and a thousand is one.
+        middle = math.sqrt(low * high) if high > 2 * low > 0 else (low + high) / 2
+        before, after = (middle, after) if same(middle) else (before, middle)
+    return before, after
+
+
+def _between(value: float, one: float, other: float) -> float:
+    return min(max(value, min(one, other)), max(one, other))

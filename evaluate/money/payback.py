@@ -1,0 +1,314 @@
+"""When the investment is paid back, what that is worth over the horizon, and where it tips over."""
+
+import operator
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from itertools import count, takewhile
+from typing import Any
+
+import numpy as np
+
+from .figures import Figure, Values, by_key, never, nought, of, step, unknown
+from .options import COST, EFFECTIVE, Pair
+from .request import replicas
+from .worked import alone, either, root, some, total, value_of
+
+__all__ = ["DAYS", "DAYS_A_MONTH", "PAYBACK", "years_of"]
+
+DAYS_A_MONTH = Decimal("30.4375")  # 365.25 / 12
+ZERO, ONE = Decimal(0), Decimal(1)
+MOST_MACHINES = 1_000  # steps of one machine or more after which a volume counts as never reached
+
+
+def _counted_days(values: Values) -> Any:
+    """The horizon, which ends when the base model is gone."""
+    horizon = values("horizon_days")
+    if not values.knows("running.days_to_retirement"):
+        return horizon
+    left = values("running.days_to_retirement")
+    return either(left < horizon, left, horizon)
+
+
+def _ramped(days: Any, ramp: Any) -> Any:
+    """Days at full volume that the first `days` are worth when volume grows linearly over `ramp` days."""
+    if not some(ramp):
+        return days
+    return either(days < ramp, days * days / (2 * ramp), days - ramp / 2)
+
+
+def months(values: Values) -> Iterator[tuple[int, Any, Any]]:
+    """Each month of the horizon, the last one in part: its number, what it is worth at full volume, and its days."""
+    horizon, ramp, month = values("counted_days"), values("ramp_days"), values.constant(DAYS_A_MONTH)
+    last = horizon.max() if values.drawn else horizon
+    for number in count(1):
+        start = month * (number - 1)
+        if not start < last:
+            return
+        begin, end = (either(day < horizon, day, horizon) for day in (start, start + month))
+        yield number, _ramped(end, ramp) - _ramped(begin, ramp), end - begin
+
+
+def _discounted_days(values: Values) -> tuple[Any, Any]:
+    """Days at full volume and all days of the horizon, each worth what its month's end is discounted to.
+
+    They seldom vary, so that all draws mostly share them.
+    """
+    rate, factor, full, days = values("discount_rate"), ONE, nought(values), nought(values)
+    monthly = ONE if values.drawn else (1 + rate) ** (ONE / 12)
+    for number, worth, length in months(values):
+        factor = (1 + rate) ** (number / 12) if values.drawn else factor * monthly
+        full, days = full + worth / factor, days + length / factor
+    return full, days
+
+
+def _full_days(values: Values) -> Any:
+    days, ramp = values("counted_days"), values("ramp_days")
+    return either(days > 0, _ramped(days, ramp), nought(values))
+
+
+def _back(work: Callable[..., Any]) -> Callable[[Pair], Any]:
+    """A figure from the investment, a day's saving, the ramp, and where there is one the saving of requests and M."""
+
+    def back(pair: Pair) -> Any:
+        cost, saving, ramp = pair("investment"), pair("saving_per_day"), pair("ramp_days")
+        gross, running = (pair("gross"), pair("running_cost_per_day")) if some(ramp) else (None, None)
+        return work(pair, cost, saving, ramp, gross, running)
+
+    return back
+
+
+def _all_grown(pair: Pair, cost: Any, saving: Any, ramp: Any, gross: Any, running: Any) -> Any:
+    """Whether the investment is back only after the ramp, or there is no growth to divide by.
+
+    Machines that are saved pay back even where requests save nothing.
+    """
+    after, under = (cost + gross * ramp / 2) / saving, running**2 + 2 * gross / ramp * cost
+    if pair.values.drawn:
+        return (after >= ramp) | (gross == 0) | (under < 0)
+    return bool(after >= ramp) or bool(gross == 0) or bool(under < 0)
+
+
+def _boundless(pair: Pair) -> Any:
+    """Whether a draw saves without bound: what stays delivers nothing acceptable at all."""
+    dropped = pair.values.drawn and pair.failures == "drop"
+    return pair("gross") == np.inf if dropped else False
+
+
+def _too_late(pair: Pair) -> Any:
+    """Whether the base model is gone before the investment is back."""
+    left = "running.days_to_retirement"
+    return pair("earned_back_days") > pair(left) if pair.knows(left) else False
+
+
+def _never_back(pair: Pair) -> Any:
+    pair("earned_back_days")
+    return never(pair)
+
+
+def _running_at_break_even(pair: Pair) -> Any:
+    """What runs every day at the volume that breaks even, with as many machines as that volume itself needs."""
+    running, way, values = pair("running_cost_per_day"), pair.after, pair.values
+    if not way.always_on:
+        return running
+    hourly, rate = way("hourly"), way.get("requests_per_second", ZERO)
+    machines = [value_of(number) for number in (rate, way("min_replicas"), way("peak_factor"))]
+    calls = value_of(way("calls") if way.failures in ("drop", "retry") else ONE)
+    if some(pair("before.machine_cost_per_day")):
+        return running
+    needs = ("investment", "saving_per_request", "counted_days", "full_days", "upkeep_per_day")
+    cost, saved, days, full, upkeep = (value_of(pair.peek(key)) for key in needs)
+
+    def at(number: Decimal) -> tuple[Decimal, Decimal]:
+        """What runs with so many machines, and the volume that breaks even then."""
+        runs = upkeep + 24 * value_of(hourly) * number
+        return runs, max((cost + runs * days) / (saved * full), ZERO)
+
+    runs, volume = at(machines[1])
+    for _ in range(MOST_MACHINES if machines[0] else 1):
+        runs, needed = at(replicas(volume, calls, *machines) if machines[0] else machines[1])
+        if needed == volume:
+            return values.number(runs)
+        volume = needed
+    return unknown()  # each further machine costs more than the requests that it serves save
+
+
+def _breaks_even(work: Callable[..., Any]) -> Callable[[Pair], Any]:
+    keys = ("investment", "saving_per_request", "counted_days", "ramp_days", "break_even_running", "full_days")
+    return lambda pair: work(*[pair(key) for key in keys])
+
+
+def _failing_less(pair: Pair) -> tuple[Any, Any, Any, Any]:
+    """The cost of the calls of a request and the share that still fails, of what stays and of what comes."""
+    parts = (COST, "calls", "still_failing", "acceptance")
+    (old, new), calls, failing, _ = ([pair(f"before.{key}"), pair(f"after.{key}")] for key in parts)
+    return alone(old * calls[0]), alone(new * calls[1]), failing[0], failing[1]
+
+
+def _carrying(pair: Pair) -> Any:
+    """The cost of a failure at which the two cost the same: (c_F - c_P + M/N) / (a_F - a_P)."""
+    old, new, fails, still = _failing_less(pair)
+    running = pair("running_cost_per_day") if not pair.batch else None
+    dearer, fewer = new - old, fails - still
+    if running is not None and some(running):
+        volume = pair("requests_per_day")
+        dearer = dearer + running / volume if some(volume) else unknown()
+    return dearer / fewer if fewer > 0 and dearer > 0 else unknown()  # only for what is better and dearer
+
+
+def _token_cost(pair: Pair) -> Any:
+    """What one token more of the fixed prompt costs."""
+    old = pair.before
+
+    def cost(tokens: Decimal) -> Any:
+        prompt = {"fixed_tokens": lambda _: pair.values.number(tokens), "cached": lambda _: old("cached")}
+        return old.changed(f"{old.prefix}with_{tokens}_fixed", "", prompt)(COST)
+
+    return alone(cost(ONE) - cost(ZERO))
+
+
+def _tipping_guide(pair: Pair) -> Any:
+    """Fixed prompt tokens of the baseline at which both cost the same; where nothing else differs, (m-1)(u + ratio o)."""
+    before, after = pair(f"before.{EFFECTIVE}"), pair(f"after.{EFFECTIVE}")
+    fixed, token, calls = pair("before.fixed_tokens"), pair("fixed_token_cost"), pair("before.calls")
+    pair.before.get("acceptance", ZERO)
+    found = fixed + (after - before) / (token * calls) if token > 0 else unknown()
+    return found if found >= 0 else unknown()
+
+
+def _discounts(pair: Pair) -> bool:
+    return some(pair.peek("discount_rate"))
+
+
+def _value(pair: Pair) -> Any:
+    """The saving of requests over the days that count, less what runs and the investment."""
+    cost, gross, running = pair("investment"), pair("gross"), pair("running_cost_per_day")
+    full, days = pair("discounted_days") if _discounts(pair) else (pair("full_days"), pair("counted_days"))
+    saved = gross * full
+    if pair.values.drawn and not np.all(full):
+        saved = np.where(full > 0, saved, 0.0)  # no volume costs and saves nothing, even at inf
+    return (saved - running * days if some(running) else saved) - cost
+
+
+def _value_words(pair: Pair) -> str:
+    days, full = pair.value("counted_days"), pair.value("full_days")
+    ramp = f"; the ramp leaves {full.normalize():f} days at full volume." if some(pair("ramp_days")) else "."
+    return f"What {days:f} days leave over{ramp}"
+
+
+def _value_formula(pair: Pair) -> str:
+    if some(pair("running_cost_per_day")):
+        return "saving of requests × full days - running × days - investment"
+    return "saving per day × days at full volume - investment"
+
+
+def _years(pair: Pair) -> list[Any]:
+    """What each year of the horizon saves, its months discounted, as a person would add it up."""
+    with pair.values.unrecorded():
+        parts = [(number, value_of(full), value_of(days)) for number, full, days in months(pair.values)]
+    found = []
+    for start in range(0, len(parts), 12):
+        key = f"npv.year_{start // 12 + 1}"
+        year = Figure(key, f"Saved in year {start // 12 + 1}, each month discounted at its end.",
+                      "sum of (saving of the month ÷ (1 + rate) ^ (month ÷ 12))",
+                      lambda pair, own=parts[start : start + 12]: _year(pair, own), "{currency}")  # fmt: skip
+        found.append(pair.values.figure(pair.prefix + key, (year,), pair))
+    return found
+
+
+def _year(pair: Pair, parts: list[tuple[int, Decimal, Decimal]]) -> Any:
+    """Its months, each discounted at its end; those alike (whole ones at full volume) as one geometric sum."""
+    number = pair.values.number
+    gross, running = pair("gross"), pair("running_cost_per_day")
+    _ = pair("counted_days"), pair("ramp_days")
+    rate, saving = alone(1 + pair("discount_rate")), alone(gross - running)
+    terms, alike = [], []
+    for month, full, days in parts:
+        place = number(Decimal(month))
+        if full == days == DAYS_A_MONTH:
+            alike.append(1 / rate ** (place / 12))
+        else:
+            terms.append((gross * number(full) - running * number(days)) / rate ** (place / 12))
+    return total([*terms, DAYS_A_MONTH * saving * total(alike)] if alike else terms)
+
+
+def _value_of_years(pair: Pair) -> Any:
+    cost = pair("investment")
+    return total(_years(pair)) - cost
+
+
+def _value_of_no_day(pair: Pair) -> Any:
+    cost, *_ = (pair(key) for key in ("investment", "gross", "running_cost_per_day", "counted_days", "ramp_days"))
+    return 0 - cost
+
+
+def years_of(pair: Pair) -> list[str]:
+    """The keys of the years whose values add up to the value, where it was discounted."""
+    pair.value("npv")
+    keys = (f"npv.year_{year}" for year in count(1))
+    return list(takewhile(lambda key: pair.values.has_line(pair.prefix + key), keys))
+
+
+BACK = "Days until the investment is earned back{against}"
+VOLUME = "Requests a day from which the saving over the horizon covers the investment"
+
+DAYS = by_key([
+    step("counted_days", _counted_days),
+    step("discounted_days", _discounted_days),
+    step("full_days", _full_days),
+])  # fmt: skip
+
+PAYBACK = by_key([
+    Figure("earned_back_days", "A day that saves nothing{against} never pays the investment back.",
+           "saving per day <= 0", _back(lambda pair, *_: never(pair)), when=lambda pair: pair("saving_per_day") <= 0,
+           result="never"),
+    Figure("earned_back_days", f"{BACK}: nothing is to be invested.", "investment <= 0",
+           _back(lambda pair, *_: nought(pair)), when=lambda pair: pair("investment") <= 0, result="0 days"),
+    step("earned_back_days", nought, when=_boundless),
+    Figure("earned_back_days", f"{BACK}.", "investment ÷ saving per day",
+           _back(lambda _, cost, saving, *__: cost / saving), "days", when=lambda pair: not some(pair("ramp_days"))),
+    Figure("earned_back_days", BACK + "; the volume grows over {ramp_days:f} days, which counts as half of them.",
+           "(investment + saving of requests × ramp ÷ 2) ÷ saving per day",
+           _back(lambda _, cost, saving, ramp, gross, __: (cost + gross * ramp / 2) / saving), "days",
+           when=_back(_all_grown)),
+    Figure("earned_back_days", BACK + ", while the volume still grows over {ramp_days:f} days.",
+           "(running + sqrt(running^2 + 2 × growth × investment)) ÷ growth, growth = saving of requests ÷ ramp",
+           _back(lambda _, cost, __, ramp, gross, running:
+                 (running + root(running**2 + 2 * gross / ramp * cost)) / (gross / ramp)), "days"),
+    step("payback_days", _never_back, when=_too_late),
+    step("payback_days", of("earned_back_days")),
+
+    Figure("requests_to_pay_back", "Requests until the investment is earned back, running costs aside.",
+           "investment ÷ saving per request", of("investment", "saving_per_request", operator.truediv), "requests",
+           when=lambda pair: pair("saving_per_request") > 0),
+    step("requests_to_pay_back", unknown),
+    step("break_even_running", _running_at_break_even),
+    step("break_even_requests_per_day", unknown,
+         when=lambda pair: pair.batch or pair("saving_per_request") <= 0 or pair("counted_days") <= 0),
+    Figure("break_even_requests_per_day", f"{VOLUME}: any.", "investment + running × horizon <= 0",
+           _breaks_even(lambda *_: ZERO), result="0 requests a day",
+           when=lambda pair: pair("investment") + pair("break_even_running") * pair("counted_days") <= 0),
+    Figure("break_even_requests_per_day", f"{VOLUME}, the ramp taken off the horizon.",
+           "(investment + running × horizon) ÷ (saving per request × days at full volume)",
+           _breaks_even(lambda cost, saved, days, _, runs, full: (cost + runs * days) / (saved * full)),
+           "requests a day", when=lambda pair: some(pair("ramp_days"))),
+    Figure("break_even_requests_per_day", f"{VOLUME}.", "(investment ÷ horizon + running) ÷ saving per request",
+           _breaks_even(lambda cost, saved, days, _, runs, __: (cost / days + runs) / saved), "requests a day",
+           when=lambda pair: some(pair("break_even_running"))),
+    Figure("break_even_requests_per_day", f"{VOLUME}.", "investment ÷ horizon ÷ saving per request",
+           _breaks_even(lambda cost, saved, days, *_: cost / days / saved), "requests a day"),
+    step("break_even_failure_cost", unknown, when=lambda pair: pair.failures == "drop"),
+    Figure("break_even_failure_cost",
+           "What an unacceptable output must cost for {new} to be no dearer to run than {old}.",
+           "(dearer per request) ÷ (fewer failures per request)", _carrying, "{currency}"),
+    step("fixed_token_cost", _token_cost),
+    Figure("break_even_fixed_tokens", "The fixed prompt of {old} at which both cost the same per request.",
+           "fixed tokens + (candidate's cost - baseline's cost) ÷ cost of one fixed token", _tipping_guide, "tokens"),
+
+    Figure("npv", "What the batch leaves over.", "saving of the batch - investment",
+           of("saving_total", "investment", operator.sub), "{currency}", when=lambda pair: pair.batch),
+    Figure("npv", _value_words, _value_formula, _value, "{currency}",
+           when=lambda pair: pair.values.kind != "worked" or not _discounts(pair)),
+    Figure("npv", "No day is left to save anything.", "- investment", _value_of_no_day, "{currency}",
+           when=lambda pair: pair("counted_days") <= 0),
+    Figure("npv", "The years together, less the investment.", "years - investment", _value_of_years, "{currency}"),
+])  # fmt: skip

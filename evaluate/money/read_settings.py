@@ -1,0 +1,214 @@
+"""From the `[roi]` table of a file to its settings, and what is wrong with it or should be known of its prices."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from datetime import date
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from ...core import ConfigError, build_settings, nearest
+from ...core import shown_value as shown
+from .prices import STALE_DAYS, ModelPrice, is_tuned_name, price_of, read_prices, tuned_sibling
+from .settings import RoiSettings, Triangular, VariantMoney, said
+
+__all__ = ["check_roi", "read_roi", "warnings_of"]
+
+
+def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = None) -> RoiSettings:
+    """The settings of a parsed `[roi]` table; sub-tables other than investment, running, exchange are variants.
+
+    `on` is the day for which prices are looked up, today if left out.
+
+    Raises:
+        ConfigError: names every problem of the table, with its place.
+    """
+    problems: list[str] = []
+    ranged = _with_ranges(table, where, problems)
+    own = {f.name for f in fields(RoiSettings) if f.init}
+    misspelt = _misspelt(ranged, own)
+    problems += [f"{where}.{name}: is this meant to be [roi.{near}]?" for name, near in misspelt.items()]
+    named = {
+        key: value
+        for key, value in ranged.items()
+        if key not in own and key not in misspelt and isinstance(value, Mapping)
+    }
+    rest = {key: value for key, value in ranged.items() if key not in named and key not in misspelt}
+    settings = _build(RoiSettings, rest, where, problems)
+    variants, prices = {}, _own_prices(rest.get("prices"), where, problems)
+    for name, values in named.items():
+        built = _build(VariantMoney, values, f"{where}.{name}", problems)
+        if built is not None:
+            variants[name] = _listed(built, f"{where}.{name}", rest, on, prices, problems)
+        elif isinstance(values.get("model"), str):  # it cannot be read, but its model can be looked up
+            _listed(VariantMoney(model=values["model"]), f"{where}.{name}", rest, on, prices, problems)
+    if problems or settings is None:
+        found = [problem.replace("or Triangular", "or [low, likely, high]") for problem in dict.fromkeys(problems)]
+        raise ConfigError(found[0]) if len(found) == 1 else ConfigError.of(found, where=f"[{where}]")
+    object.__setattr__(settings, "variants", variants)
+    object.__setattr__(settings, "stated", frozenset(_dotted(table)))
+    return settings
+
+
+def check_roi(
+    settings: RoiSettings, variants: Sequence[str], *, required: Sequence[str] | None = None, measured: bool = True
+) -> None:
+    """Raise a ConfigError, before any work, for what the money of these variants lacks.
+
+    `variants` are all the names that exist, `required` those whose money is compared (all if left out). Without a
+    run behind it (`measured=False`) tokens and acceptance must be stated too. A missing volume is no error: the
+    verdict asks for it.
+    """
+    problems = [
+        f'roi.{name}: there is no variant "{name}"; {nearest(name, list(variants))}'
+        for name in settings.variants
+        if name not in variants
+    ]
+    for name in variants if required is None else required:
+        variant = settings.variants.get(name)
+        if variant is None or not variant.priced:
+            problems.append(f"roi.{name}: no price; state model, or price_input and price_output, or hourly")
+        elif not measured:
+            keys = (
+                ["acceptance"]
+                if variant.self_hosted
+                else ["fixed_tokens", "input_tokens", "output_tokens", "acceptance"]
+            )
+            if variant.self_hosted and settings.requests_total is not None:
+                keys.append("requests_per_second")
+            missing = [key for key in keys if getattr(variant, key) is None]
+            if missing:
+                problems.append(f"roi.{name}: state {', '.join(missing)}; there is no run that measured it")
+    if problems:
+        raise ConfigError.of(problems, where="[roi]")
+
+
+def _listed(
+    variant: VariantMoney,
+    where: str,
+    table: Mapping[str, Any],
+    on: date | None,
+    prices: Mapping[str, ModelPrice],
+    problems: list[str],
+) -> VariantMoney:
+    """The variant with its entry of the user's own price file or of the price list, where a price is not stated."""
+    if variant.model is None or (variant.price_input is not None and variant.price_output is not None):
+        return variant
+    try:
+        listed = price_of(variant.model, on=on, own=prices)
+    except ConfigError as error:
+        problems.append(f"{where}.model: {error}")
+        return variant
+    if variant.batch and listed.batch is None:
+        problems.append(f'{where}.batch: {listed.source} has no batch price for "{variant.model}"')
+    listed = (listed.batch if variant.batch else None) or listed
+    currency = table.get("currency", RoiSettings.currency)
+    if listed.currency != currency and listed.currency not in table.get("exchange", {}):
+        problems.append(
+            f"{where}.model: its price is in {listed.currency}, [roi] counts in {currency}; "
+            f'state exchange = {{ {listed.currency} = RATE, date = "..." }}'
+        )
+    completed = replace(variant)
+    object.__setattr__(completed, "listed", listed)
+    return completed
+
+
+def _own_prices(path: Any, where: str, problems: list[str]) -> dict[str, ModelPrice]:
+    if not isinstance(path, str):
+        return {}
+    try:
+        return read_prices(Path(path))
+    except ConfigError as error:
+        problems.append(f"{where}.prices: {error}")
+        return {}
+
+
+def _misspelt(table: Mapping[str, Any], own: set[str]) -> dict[str, str]:
+    """Sub-tables that are meant for a section, each with its name: `[roi.investmnt]` is no variant."""
+    return {
+        name: near[0]
+        for name, value in table.items()
+        if isinstance(value, Mapping)
+        and name not in own
+        and (near := get_close_matches(name, ("investment", "running"), cutoff=0.8))
+    }
+
+
+def _build(kind: Any, values: Mapping[str, Any], where: str, problems: list[str]) -> Any:
+    """The settings, or None; then also what is wrong with the keys that can be read, beside those that cannot."""
+    found: list[str] = []
+    built = build_settings(kind, values, where=where, problems=found)
+    if built is None and isinstance(values, Mapping):
+        unread = tuple(f"{where}.{key}" for key in values)
+        bad = {key for key in values if any(text.startswith((f"{where}.{key}:", f"{where}.{key}.")) for text in found)}
+        known = {f.name for f in fields(kind) if f.init}
+        good = {key: value for key, value in values.items() if key in known and key not in bad}
+        if len(good) < len(unread):
+            build_settings(kind, good, where=where, problems=found)
+    problems += found
+    return built
+
+
+def _dotted(table: Mapping[str, Any], prefix: str = "") -> list[str]:
+    keys: list[str] = []
+    for key, value in table.items():
+        keys += _dotted(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [f"{prefix}{key}"]
+    return keys
+
+
+def _with_ranges(table: Mapping[str, Any], where: str, problems: list[str]) -> dict[str, Any]:
+    """The table with each list of three numbers as a range."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            found[key] = _with_ranges(value, f"{where}.{key}", problems)
+        elif isinstance(value, list | tuple):
+            if len(value) != 3 or any(isinstance(v, bool) or not isinstance(v, int | float | Decimal) for v in value):
+                found_list = f"[{', '.join(map(shown, value))}]"
+                problems.append(f"{where}.{key}: expected three numbers [low, likely, high], found {found_list}")
+            elif not all(Decimal(str(v)).is_finite() for v in value):
+                problems.append(f"{where}.{key}: expected finite numbers, found {said(Triangular(*value))}")
+            elif not value[0] <= value[1] <= value[2]:
+                problems.append(f"{where}.{key}: expected low <= likely <= high, found {said(Triangular(*value))}")
+            else:
+                found[key] = Triangular(*(Decimal(str(v)) for v in value))
+        else:
+            found[key] = value
+    return found
+
+
+def warnings_of(settings: RoiSettings, names: Sequence[str], today: date) -> list[str]:
+    """`money.warnings`: prices that are old, undated, or a base model's where a tuned one runs.
+
+    `names` are (baseline, candidate).
+    """
+    found = []
+    for name, table in settings.variants.items():
+        listed = table.listed
+        if listed is None or table.like is not None:
+            continue
+        age = listed.age_days(today)
+        if age is None:
+            found.append(f"roi.{name}: the price of {table.model} has no date ({listed.source})")
+        elif age > STALE_DAYS:
+            since = listed.listed_until or listed.date
+            found.append(
+                f"roi.{name}: the price of {table.model} is from a list whose newest entry is of {since}, {age:,} days "
+                "old; compare it with the page of the provider"
+            )
+    return found + _base_for_tuned(settings, names[1])
+
+
+def _base_for_tuned(settings: RoiSettings, candidate: str) -> list[str]:
+    """A base model's name in the candidate's table: providers mostly charge more for a tuned model."""
+    table = settings.variants.get(candidate)
+    if table is None or table.listed is None or table.model is None or is_tuned_name(table.model):
+        return []
+    if not table.listed.source.startswith("genai-prices"):
+        return []  # the user's own file says what this model costs
+    tuned = tuned_sibling(table.model, on=table.listed.date)
+    known = ""
+    if tuned is not None:
+        known = f"; the list has {tuned.input} and {tuned.output} {tuned.currency} for its tuned form ({tuned.source})"
+    return [f"roi.{candidate}: {table.model} is a base model's name, and its price is not a tuned model's{known}"]

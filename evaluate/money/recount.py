@@ -1,0 +1,98 @@
+"""What results.json keeps so that every point figure can be counted again, elsewhere and with other numbers."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from .comparison import Account
+from .figures import Conditions
+from .request import PRICES, TOKENS
+from .settings import CENTURY, RoiSettings, VariantMoney
+
+__all__ = ["formula_inputs", "read_inputs"]
+
+_PLAN = ("failure_cost", "tries", "requests_per_day", "requests_total", "ramp_days", "horizon_days", "discount_rate")
+_MEASURES = ("cached_share", "acceptance", "extra_calls", "rescued", "requests_per_second")
+_MACHINE = ("hourly", "min_replicas", "peak_factor")
+
+
+def formula_inputs(values: Account, settings: RoiSettings) -> dict[str, Any]:
+    """`money.formula_inputs`: what every point figure can be counted from again, elsewhere, as plain numbers.
+
+    The report's page does so in the browser, for a reader who does not believe one of them. It is the plan, and both
+    variants as their cost sees them, prices in the currency of `[roi]`; None where a number is unknown. A price of
+    cached tokens or of a cache write that is None is the input price; a `cached_share` that is stated counts only from
+    `min_cached_tokens` on; `prices_like` is the variant whose prices these are, as both run on the same model. The
+    horizon ends after `days_to_retirement`, where that is known, and what is not paid back by then never is.
+    """
+    conditions, plan = values.conditions, values.inputs
+    return {
+        "baseline": conditions.baseline,
+        "candidate": conditions.candidate,
+        "currency": conditions.currency,
+        "failures": conditions.failures,
+        "failure_cost": plan.get("failure_cost"),
+        "tries": settings.tries,
+        "requests_per_day": plan.get("requests_per_day"),
+        "requests_total": plan.get("requests_total"),
+        "ramp_days": values.value("ramp_days"),
+        "horizon_days": values.value("horizon_days"),
+        "days_to_retirement": plan.get("running.days_to_retirement"),
+        "discount_rate": values.value("discount_rate"),
+        "target_payback_days": plan.get("target_payback_days"),
+        "investment": values.value("investment"),
+        "upkeep_per_day": values.value("upkeep_per_day"),
+        "variants": {
+            name: _formula_variant(values, settings, name) for name in (conditions.baseline, conditions.candidate)
+        },
+    }
+
+
+def _formula_variant(values: Account, settings: RoiSettings, name: str) -> dict[str, Any]:
+    table, way = settings.variants.get(name, VariantMoney()), values.way(name)
+
+    def own(*keys: str) -> dict[str, Any]:
+        return {key: values.inputs.get(f"{name}.{key}") for key in keys}
+
+    return {
+        **own(*TOKENS),
+        **{key: way.value(key) for key in PRICES},
+        **own(*_MEASURES),
+        "cached_share_stated": table.cached_share is not None,
+        **own("min_cached_tokens"),
+        "prices_like": table.like,
+        "self_hosted": table.self_hosted,
+        **own(*_MACHINE),
+    }
+
+
+def read_inputs(inputs: Mapping[str, Any]) -> Account:
+    """The values of `money.formula_inputs`, as results.json holds them.
+
+    Raises:
+        ValueError: the horizon is none that `[roi]` takes.
+    """
+    plan = {key: _exact(inputs[key]) for key in _PLAN}
+    if not 0 <= plan["horizon_days"] <= CENTURY:
+        raise ValueError(f"a horizon of {plan['horizon_days']} days")
+    plan["running.days_to_retirement"] = _exact(inputs["days_to_retirement"])
+    variants = {name: inputs["variants"][name] for name in (inputs["baseline"], inputs["candidate"])}
+    for name, variant in variants.items():
+        keys = (*TOKENS, *PRICES, *_MEASURES, "min_cached_tokens", *_MACHINE)
+        plan |= {f"{name}.{key}": _exact(variant[key]) for key in keys}
+    conditions = Conditions(
+        inputs["baseline"],
+        inputs["candidate"],
+        currency=inputs["currency"],
+        failures=inputs["failures"],
+        batch=inputs["requests_total"] is not None,
+        hosted=frozenset(name for name, variant in variants.items() if variant["self_hosted"]),
+        cache_stated=frozenset(name for name, variant in variants.items() if variant["cached_share_stated"]),
+    )
+    given = {key: _exact(inputs[key]) for key in ("investment", "upkeep_per_day")}
+    return Account({key: value for key, value in plan.items() if value is not None}, conditions, given=given)
+
+
+def _exact(value: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return Decimal(repr(value)) if number else value

@@ -1,0 +1,210 @@
+"""What one request costs with one option: tokens at their prices, machines, further calls, failures.
+
+Tokens are a request's means, prices are per million tokens, shares are 0 to 1.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from .figures import Conditions, Figure, Table, Values, by_key, nought, of, step, unknown
+from .options import ACCEPTABLE, COST, EFFECTIVE, Way
+from .worked import alone, ceiling, either, largest, some, total
+
+__all__ = ["PRICES", "REQUEST", "TOKENS", "exchanged_prices", "replicas"]
+
+TOKENS = ("fixed_tokens", "input_tokens", "output_tokens")
+PRICES = ("price_input", "price_cached", "price_cache_write", "price_output")
+ZERO, ONE = Decimal(0), Decimal(1)
+
+
+def exchanged_prices(conditions: Conditions) -> Table:
+    """The figures of the prices that the list has in another currency, by the keys of these prices."""
+    found = {}
+    for key, foreign in conditions.exchanged.items():
+        name, _, price = key.rpartition(".")
+
+        def exchanged(values: Values, key: str = key, foreign: str = foreign) -> Any:
+            return values.input(key) * values.input(f"exchange.{foreign}")
+
+        says = f"The {' '.join(price.split('_')[1:])} price of {name} from the price list, in {conditions.currency}."
+        unit, formula = f"{conditions.currency} per million tokens", "listed price × exchange rate"
+        found[key] = (Figure(key, lambda _, says=says: says, formula, exchanged, unit, exact=True),)
+    return found
+
+
+def _cached(way: Way) -> Any:
+    """The share of the fixed prompt that is read from the cache; a stated one counts only for a prompt long enough."""
+    fixed, share = way.get("fixed_tokens", ZERO), way.get("cached_share", ZERO)
+    if way.hosted or not some(share):
+        return nought(way)
+    least = way.get("min_cached_tokens", ZERO)
+    stated = way.variant in way.values.conditions.cache_stated  # a measured one needs no such rule
+    return either(fixed < least, nought(way), share) if stated else share
+
+
+def _terms(way: Way) -> list[tuple[str, Any]]:
+    """What the tokens of a request cost, in millionths: each term in words and as a number.
+
+    g(1-h) p_in + g h p_cached + u p_in + o p_out; where the cache is used (h > 0) and writing to it costs more than
+    reading afresh, misses cost p_write.
+    """
+    known = [key for key in ("price_cached", "price_cache_write") if way.knows(key)]
+    share = way("cached") if known else way.peek("cached")  # without prices of its own the cache changes nothing
+    # They are named where a share is known, though the prompt is too short for it.
+    own = {key: way(key) for key in known if some(share) or some(way.peek("cached_share", ZERO))}
+    fixed, content, output, fresh, written = (way(key) for key in (*TOKENS, "price_input", "price_output"))
+    cached, write = own.get("price_cached", fresh), own.get("price_cache_write", fresh)
+    missed, terms = 1 - share, []
+    if some(fixed) and not some(share):
+        terms.append(("fixed tokens × input price", fixed * fresh))
+    elif some(fixed) and not some(missed):
+        terms.append(("fixed tokens × cached price", fixed * cached))
+    elif some(fixed):
+        price = either(share > 0, either(write > fresh, write, fresh), fresh)
+        dearer = not way.values.drawn and write > fresh
+        words = "price for writing to the cache" if dearer else "input price"
+        terms.append((f"fixed tokens × share not cached × {words}", fixed * alone(missed) * price))
+        terms.append(("fixed tokens × cached share × cached price", fixed * share * cached))
+    terms.append(("request tokens × input price", content * fresh))
+    terms.append(("answer tokens × output price", output * written))
+    return terms
+
+
+def _tokens(way: Way) -> Any:
+    return total(number for _, number in _terms(way)) / 1_000_000
+
+
+def _token_words(way: Way) -> str:
+    return f"({' + '.join(words for words, _ in _terms(way))}) ÷ 1,000,000"
+
+
+def _machine_time(way: Way) -> Any:
+    """A batch needs its machine only while it runs, so the hours are the requests' own."""
+    hourly, rate = way("hourly"), way("requests_per_second")
+    return hourly / (3600 * rate) if some(rate) else unknown(way)
+
+
+def _nothing_more(way: Way) -> Any:
+    """Machines that are always on ask nothing for one request more, whatever they cost and do."""
+    way("hourly")
+    way.get("requests_per_second", ZERO)
+    return nought(way)
+
+
+def _one_call(way: Way) -> Any:
+    way.get("acceptance", ONE)
+    return way.values.number(ONE)
+
+
+def _none_acceptable(way: Way) -> Any:
+    """Whether no output is acceptable; of draws none is told apart: floats can be divided by 0."""
+    return not way.values.drawn and way("acceptance") == 0
+
+
+def replicas(volume: Any, calls: Any, rate: Any, least: Any, peak: Any) -> Any:
+    """Whole machines at the peak of so many requests a day, and no fewer than the least."""
+    return largest(least, ceiling(volume * calls * peak / 86_400 / rate))
+
+
+def _replicas(way: Way) -> Any:
+    volume, calls = way("requests_per_day"), way.values.number(ONE)
+    if way.failures == "retry":
+        calls = way.get("calls", ONE)
+    machines = [way(key) for key in ("requests_per_second", "min_replicas", "peak_factor")]
+    if way.failures == "drop":
+        calls = way.get("calls", ONE)
+    elif way.failures == "retry":
+        way.get("acceptance", ZERO)
+    if way.values.drawn:
+        calls = np.where(np.isfinite(calls), calls, 1.0)  # nothing acceptable: no number of machines would do
+    return replicas(volume, calls, *machines)
+
+
+def _shared(way: Way) -> Any:
+    """A day's spend by what a day brings."""
+    volume, each, machines = way("requests_per_day"), way(EFFECTIVE), way("machine_cost_per_day")
+    brought = volume * way("acceptance") if way.failures == "ignore" else volume
+    return (volume * each + machines) / brought
+
+
+def _no_share(way: Way) -> bool:
+    """Whether machines have no volume to be shared by, or nothing acceptable comes of them."""
+    machines = some(way("machine_cost_per_day")) and not some(way.get("requests_per_day", ZERO))
+    return machines or (way.failures == "ignore" and not some(way.get("acceptance", ZERO)))
+
+
+def _when(*failures: str, knows: str | None = None) -> Any:
+    """Whether failures are counted in one of these ways, and this number of the option is known."""
+    return lambda way: way.failures in failures and (knows is None or way.knows(knows))
+
+
+CALLS = "Calls of one request of {name}, with up to {tries} tries"
+FAILS = "Share of requests of {name} that still fail after {tries} tries"
+SHARED = "One {paid} of {name}, machines included: a day's spend by what a day brings."
+SPEND = "({brought} a day × cost of one + machines a day) ÷ "
+RETRIED = (COST, "acceptance", "calls", "still_failing", "failure_cost")
+
+REQUEST = by_key([
+    step("cached", _cached),
+    Figure(COST, "One request of {name}: the seconds of machine time that it takes, at the price of an hour.",
+           "hourly ÷ (3,600 × requests per second)", _machine_time, "{currency}",
+           when=lambda way: way.hosted and not way.always_on),
+    Figure(COST, "{name} runs on machines paid by the day: a further request costs nothing.", "0", _nothing_more,
+           when=lambda way: way.hosted, result="0 {currency}"),
+    Figure(COST, "One request of {name}: tokens at prices per million.", _token_words, _tokens, "{currency}", exact=True),
+
+    Figure(ACCEPTABLE, "No output of {name} is acceptable, so an acceptable one has no cost.", "acceptable share",
+           of(COST, "acceptance", unknown), when=_none_acceptable, result="undefined"),
+    Figure(ACCEPTABLE, "One acceptable output of {name}, if unacceptable ones are thrown away.",
+           "cost of a request ÷ acceptable share", of(COST, "acceptance", lambda cost, good: cost / good), "{currency}"),
+
+    Figure("calls", f"{CALLS}, as repeated outputs showed.", "1 + first failures × further calls of each",
+           of("acceptance", "tries", "extra_calls", lambda good, _, extra: 1 + (1 - good) * extra), "calls",
+           when=_when("retry", knows="extra_calls")),
+    Figure("calls", f"{CALLS}: none succeeds.", "tries", of("acceptance", "tries", lambda _, tries: tries), "calls",
+           when=lambda way: way.failures == "retry" and way("acceptance") == 0),
+    Figure("calls", f"{CALLS}, were failures of one item independent.",
+           "(1 - (1 - acceptable share) ^ tries) ÷ acceptable share",
+           of("acceptance", "tries", lambda good, tries: (1 - (1 - good) ** tries) / good), "calls", when=_when("retry")),
+    step("calls", of("acceptance", unknown), when=lambda way: way.failures == "drop" and _none_acceptable(way)),
+    step("calls", of("acceptance", lambda good: 1 / good), when=_when("drop")),
+    step("calls", _one_call),
+
+    Figure("still_failing", f"{FAILS}, as repeated outputs showed.", "first failures × (1 - mended share)",
+           of("acceptance", "tries", "rescued", lambda good, _, rescued: (1 - good) * (1 - rescued)),
+           when=_when("retry", knows="rescued")),
+    Figure("still_failing", f"{FAILS}: all.", "1 - acceptable share", of("acceptance", "tries", lambda good, _: 1 - good),
+           when=lambda way: way.failures == "retry" and _none_acceptable(way)),
+    Figure("still_failing", f"{FAILS}, were failures of one item independent.", "(1 - acceptable share) ^ tries",
+           of("acceptance", "tries", lambda good, tries: (1 - good) ** tries), when=_when("retry")),
+    step("still_failing", of("acceptance", lambda good: 1 - good)),
+
+    Figure(EFFECTIVE, "One request of {name} with its failures mended by a person.",
+           "cost + (1 - acceptable share) × cost of a failure",
+           of(COST, "acceptance", "failure_cost", lambda cost, good, loss: cost + (1 - good) * loss), "{currency}",
+           when=_when("repair")),
+    Figure(EFFECTIVE, "One request of {name} with its repeated calls, and what then still fails.",
+           "cost × calls + still failing × cost of a failure",
+           of(*RETRIED, lambda cost, _, calls, failing, loss: cost * calls + failing * loss), "{currency}",
+           when=_when("retry")),
+    step(EFFECTIVE, of(ACCEPTABLE), when=_when("drop")),
+    step(EFFECTIVE, of(COST)),
+
+    Figure("replicas", "Machines that {name} needs at its peak, whole ones and no fewer than the least.",
+           "max(least, ceil(requests a day × calls × peak factor ÷ 86,400 ÷ requests a second))", _replicas, "machines",
+           when=lambda way: way.knows("requests_per_second") and way.knows("requests_per_day")),
+    step("replicas", of("min_replicas")),
+    Figure("machine_cost_per_day", "Machines of {name}, always on.", "24 × hourly × machines",
+           of("hourly", "replicas", lambda hourly, machines: 24 * hourly * machines), "{currency} a day",
+           when=lambda way: way.always_on),
+    step("machine_cost_per_day", nought),
+    step("cost_with_machines", unknown, when=_no_share),
+    step("cost_with_machines", of(EFFECTIVE, "acceptance", lambda each, good: each / good),
+         when=lambda way: way.failures == "ignore" and not some(way("machine_cost_per_day"))),
+    step("cost_with_machines", of(EFFECTIVE), when=lambda way: not some(way("machine_cost_per_day"))),
+    Figure("cost_with_machines", SHARED, f"{SPEND}(requests a day × acceptable share)", _shared, "{currency}",
+           when=_when("ignore")),
+    Figure("cost_with_machines", SHARED, SPEND + "{brought} a day", _shared, "{currency}"),
+])  # fmt: skip

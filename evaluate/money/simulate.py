@@ -1,0 +1,307 @@
+"""The ranges of the money: ten thousand draws of every input that is not known exactly, through the same figures.
+
+Measured items are drawn again together, ranges are triangular.
+"""
+
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ..statistics.intervals import group_codes, share_interval
+from .comparison import Account
+from .inputs import Quantity
+
+__all__ = [
+    "VOLUME_RANGE", "Simulated", "draw_values", "npv_distribution", "outcomes", "payback_distribution", "percentile",
+    "simulated", "spreads", "tornado", "with_bands",
+]  # fmt: skip
+
+# A single volume is drawn from this much of it, so much, and so much: the range is ours and the report says so.
+VOLUME_RANGE = (0.5, 1.0, 1.5)
+CHUNK = 2_000_000  # weights held at once: 16 MB
+# More groups than this are put together at random into so many blocks: the spread of a mean stays what it is (to 1 %,
+# its own error at so many blocks), and the work does not grow further.
+MOST_BLOCKS = 5_000
+# Half a success and half a failure are added to each drawn share (the Jeffreys prior): 8 of 8 is not 100 % for certain.
+PSEUDO = 0.5
+SHARES = (".acceptance", ".rescued")
+BARS = 24  # as many as show the form of ten thousand draws without the noise of each
+MOST_BARS = 1_000  # only a slip of floats would make more
+# The axis ends where one draw of a hundred is left, but no farther than the reader has a use for: a saving that is
+# nearly nought in some draws pays back after thousands of years in them. It reaches the target at least, so that none
+# of the draws that are counted as in time lies beyond it.
+TARGETS, MEDIANS = 2, 3
+
+
+def draw_values(
+    quantities: Mapping[str, Quantity], *, groups: Sequence[Any] | np.ndarray | None, seed: int, draws: int
+) -> dict[str, np.ndarray]:
+    """Every input as `(draws,)`, or `(1,)` where it is known exactly.
+
+    Measured items are drawn again together, over groups where there are any, so that both variants always see the
+    same items. Ranges are triangular. An input's draws do not depend on which other inputs there are.
+    """
+    values = {}
+    for key, quantity in quantities.items():
+        if quantity.value is None:
+            continue
+        ends = range_of(quantity)
+        values[key] = np.array([float(quantity.value)]) if ends is None else _triangular(key, ends, seed, draws)
+    return values | _redrawn([q for q in quantities.values() if q.items is not None], groups, seed, draws)
+
+
+def range_of(quantity: Quantity) -> tuple[float, float, float] | None:
+    """The low end, likely value and high end of an input; a single volume has the range that is ours."""
+    if quantity.range is not None:
+        return float(quantity.range.low), float(quantity.range.likely), float(quantity.range.high)
+    if quantity.key == "requests_per_day" and quantity.value:
+        volume = float(quantity.value)
+        return VOLUME_RANGE[0] * volume, VOLUME_RANGE[1] * volume, VOLUME_RANGE[2] * volume
+    return None
+
+
+def _triangular(key: str, ends: tuple[float, float, float], seed: int, draws: int) -> np.ndarray:
+    low, likely, high = ends
+    if low == high:
+        return np.array([likely])
+    return _chance(key, seed).triangular(low, likely, high, draws)
+
+
+def _chance(key: str, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(key.encode())])
+
+
+def _redrawn(
+    measured: Sequence[Quantity], groups: Sequence[Any] | np.ndarray | None, seed: int, draws: int
+) -> dict[str, np.ndarray]:
+    """Means of the measured items, weighted anew in each draw: the Bayesian bootstrap (Rubin 1981), by group.
+
+    Every group gets one weight, exponential with mean 1, the same for all variants and all their columns, so the draws
+    are paired. Where the ordinary bootstrap only repeats what was seen, shares also get their prior: its half success
+    and half failure weigh as much as one independent item, which is more than one item where items come in groups.
+    """
+    if not measured:
+        return {}
+    items = {quantity.key: np.asarray(quantity.items, dtype=float) for quantity in measured}
+    lengths = {key: len(column) for key, column in items.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"the variants' items must be the same and in one order; their numbers are {lengths}")
+    codes, count = _blocks(groups, next(iter(lengths.values())), seed)
+    columns = []
+    for quantity in measured:
+        column = items[quantity.key]
+        known = ~np.isnan(column)
+        weight = known.astype(float) if quantity.per is None else quantity.per
+        columns += [np.where(known, column, 0.0), weight]
+    table = np.array([np.bincount(codes, weights=column, minlength=count) for column in columns])
+    sums = _weighted(table, seed, draws)
+    return {
+        quantity.key: _means(quantity, sums[2 * index], sums[2 * index + 1], groups, seed)
+        for index, quantity in enumerate(measured)
+    }
+
+
+def _blocks(groups: Sequence[Any] | np.ndarray | None, n: int, seed: int) -> tuple[np.ndarray, int]:
+    """Each item's group, or the block that its group was put into where there are very many."""
+    codes, count = group_codes(groups, n)
+    if count <= MOST_BLOCKS:
+        return codes, count
+    block = _chance("blocks", seed).permutation(count) % MOST_BLOCKS
+    return block[codes], MOST_BLOCKS
+
+
+def _weighted(table: np.ndarray, seed: int, draws: int) -> np.ndarray:
+    """The sums of each row of `table` `(columns, groups)` under the weights of each draw, `(columns, draws)`."""
+    count = table.shape[1]
+    chance, parts, step = _chance("items", seed), [], max(1, CHUNK // count)
+    for start in range(0, draws, step):
+        weights = chance.standard_exponential((min(step, draws - start), count))
+        parts.append(table @ weights.T)
+    return np.concatenate(parts, axis=1)
+
+
+def _means(
+    quantity: Quantity,
+    total: np.ndarray,
+    weight: np.ndarray,
+    groups: Sequence[Any] | np.ndarray | None,
+    seed: int,
+) -> np.ndarray:
+    if quantity.key.endswith(SHARES):
+        assert quantity.items is not None
+        known = ~np.isnan(quantity.items)
+        kept = None if groups is None else np.asarray(groups, dtype=object)[known]
+        alone = share_interval(quantity.items[known], kept).n_effective
+        chance, draws = _chance(quantity.key, seed), len(total)
+        # In items: one independent item is worth so many of them.
+        success, failure = known.sum() / max(alone, 1.0) * chance.standard_gamma(PSEUDO, (2, draws))
+        total, weight = total + success, weight + success + failure
+    # A draw without any known value (nearly all unknown) falls back to the mean.
+    return np.where(weight > 0, total / np.where(weight > 0, weight, 1.0), float(quantity.value or 0))
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Payback days (inf = never; None for a one-off batch) and present value, one entry per draw `(draws,)`."""
+
+    payback_days: np.ndarray | None
+    npv: np.ndarray
+
+
+def simulated(values: Account) -> Simulated | None:
+    """Payback and value of every draw; None where a price, a token count, an acceptance or a volume is missing."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # a draw without anything acceptable, or without a saving
+        npv, days = values.pair.value("npv"), None if values.batch else values.pair.value("payback_days")
+    return None if npv is None else Simulated(None if days is None else np.atleast_1d(days), np.atleast_1d(npv))
+
+
+def outcomes(values: Account) -> dict[str, float | int | None]:
+    """The keys of `money` that come from draws; None where the money cannot be told, and for a payback of never."""
+    keys = [f"{what}_p{p}" for what in ("payback_days", "npv") for p in (5, 50, 95)]
+    empty: dict[str, float | int | None] = dict.fromkeys(
+        ["probability_of_payback_in_target", "probability_npv_positive", *keys, "draws"]
+    )
+    found = simulated(values)
+    if found is None:
+        return empty
+    empty["probability_npv_positive"] = float(np.mean(found.npv > 0))
+    empty["draws"] = len(found.npv)
+    empty |= {f"npv_p{p}": percentile(found.npv, p) for p in (5, 50, 95)}
+    if found.payback_days is not None:
+        in_time = found.payback_days <= values.inputs["target_payback_days"]
+        empty["probability_of_payback_in_target"] = float(np.mean(in_time))
+        empty |= {f"payback_days_p{p}": percentile(found.payback_days, p) for p in (5, 50, 95)}
+    return empty
+
+
+def percentile(values: np.ndarray, percent: int) -> float | None:
+    """The percentile as an observed draw, never an average with an infinite one; None where it is infinite itself."""
+    value = float(np.quantile(values, percent / 100, method="inverted_cdf"))
+    return value if np.isfinite(value) else None
+
+
+def tornado(quantities: Mapping[str, Quantity], drawn: Account) -> list[dict[str, float | str]]:
+    """The value with one input at its low and high end at a time, the widest first; inputs that move nothing left out.
+
+    A range has its own ends; what was measured goes from the 5th to the 95th percentile of its resampled mean.
+    """
+    likely = {key: np.array([float(q.value)]) for key, q in quantities.items() if q.value is not None}
+    points = Account(likely, drawn.conditions, "drawn")
+    simulated(points)
+    rows: list[tuple[float, dict[str, float | str]]] = []
+    for key, quantity in quantities.items():
+        ends = range_of(quantity)
+        if quantity.items is not None:
+            low, high = (float(end) for end in np.quantile(drawn.inputs[key], [0.05, 0.95]))
+        elif ends is not None:
+            low, _, high = ends
+        else:
+            continue
+        at = [simulated(points.changed({key: np.array([end])})) for end in (low, high)]
+        if at[0] is None or at[1] is None:
+            continue
+        values = float(at[0].npv[0]), float(at[1].npv[0])
+        if np.all(np.isfinite(values)) and abs(values[1] - values[0]) > 1e-9:
+            row: dict[str, float | str] = {"key": key, "low": low, "high": high}
+            rows.append((abs(values[1] - values[0]), row | {"npv_low": values[0], "npv_high": values[1]}))
+    return [row for _, row in sorted(rows, key=lambda pair: -pair[0])]
+
+
+def spreads(values: Account, *, target_days: float) -> dict[str, Any]:
+    """The two distributions of `money`; None where the money cannot be told, and the payback's for a one-off batch.
+
+    `target_days` is the likely value where a range was stated.
+    """
+    found = simulated(values)
+    if found is None:
+        return {"payback_distribution": None, "npv_distribution": None}
+    days = found.payback_days
+    return {
+        "payback_distribution": None if days is None else payback_distribution(days, target_days),
+        "npv_distribution": npv_distribution(found.npv),
+    }
+
+
+def payback_distribution(days: np.ndarray, target_days: float) -> dict[str, Any]:
+    """`money.payback_distribution` of the drawn payback days `(draws,)`, inf for never.
+
+    `bins` of equal round width hold the share of draws from `from` up to but without `to`; `beyond` is the share of
+    those that pay back after the last bin and `never` of those that do not: all shares add up to 1.
+    """
+    back = days[np.isfinite(days)]
+    bins, beyond = [], 0.0
+    if len(back):
+        far = max(TARGETS * target_days, MEDIANS * _quantile(back, 0.5))
+        end = max(min(_quantile(back, 0.99), far), min(target_days, float(back.max())))
+        bins, _, beyond = _bins(back, float(back.min()), end, len(days))
+    return {
+        "bins": bins,
+        "never": float(np.mean(~np.isfinite(days))),
+        "target_days": target_days,
+        "beyond": beyond,
+    }
+
+
+def npv_distribution(npv: np.ndarray) -> dict[str, Any]:
+    """`money.npv_distribution` of the drawn values `(draws,)`: bins as for the payback, what lies below and beyond."""
+    finite = npv[np.isfinite(npv)]
+    if not len(finite):
+        return {"bins": [], "below": float(np.mean(npv < 0)), "beyond": float(np.mean(npv > 0))}
+    bins, below, beyond = _bins(finite, _quantile(finite, 0.005), _quantile(finite, 0.995), len(npv))
+    return {
+        "bins": bins,
+        "below": below + float(np.mean(npv == -np.inf)),
+        "beyond": beyond + float(np.mean(npv == np.inf)),
+    }
+
+
+def with_bands(curve: Sequence[Mapping[str, Any]], values: Account) -> list[dict[str, Any]]:
+    """The volume curve with the 5th and 95th percentile of the value where the volume is certain and all else is drawn."""
+    rows = []
+    for row in curve:
+        found = simulated(values.changed({"requests_per_day": np.array([float(row["requests_per_day"])])}))
+        ends = [None, None] if found is None else [percentile(found.npv, p) for p in (5, 95)]
+        rows.append({**row, "npv_p5": ends[0], "npv_p95": ends[1]})
+    return rows
+
+
+def _bins(values: np.ndarray, low: float, high: float, draws: int) -> tuple[list[dict[str, float]], float, float]:
+    """Bins over low to high with the shares of all `draws`, the share below them and the share beyond them."""
+    edges = _edges(low, high)
+    if len(edges) == 1:  # one value alone: a bin without width
+        counts = [int(np.sum(values == edges[0]))]
+        below, beyond = int(np.sum(values < edges[0])), int(np.sum(values > edges[0]))
+        edges = edges * 2
+    else:
+        places = np.searchsorted(edges, values, side="right")
+        found = np.bincount(places, minlength=len(edges) + 1)
+        counts, below, beyond = found[1:-1].tolist(), int(found[0]), int(found[-1])
+    bins = [
+        {"from": start, "to": end, "share": count / draws}
+        for (start, end), count in zip(pairwise(edges), counts, strict=True)
+    ]
+    return bins, below / draws, beyond / draws
+
+
+def _edges(low: float, high: float) -> list[float]:
+    """Multiples of a round step (1, 2, 2.5 or 5 times a power of ten) around low to high, the last above high."""
+    if high - low <= 1e-9 * max(abs(low), abs(high), 1e-280):
+        return [low]
+    rough = (high - low) / BARS
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    exact = Decimal(f"{step:.3g}")  # so that 3 x 0.1 is 0.3
+    first, last = math.floor(low / step), math.floor(high / step) + 1
+    first -= float(first * exact) > low  # 0.95 / 0.05 is a little below 19
+    last += float(last * exact) <= high
+    return [float(index * exact) for index in range(first, min(last, first + MOST_BARS) + 1)]
+
+
+def _quantile(values: np.ndarray, share: float) -> float:
+    return float(np.quantile(values, share, method="inverted_cdf"))

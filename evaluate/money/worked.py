@@ -1,0 +1,227 @@
+"""Numbers that remember the arithmetic they come from, so that a derivation can show it; and operations on any numbers.
+
+A figure's function is evaluated with Decimals, with arrays of draws, or with `Worked` numbers: the operations here that
+have no sign in Python do for all three what + and × do anyway.
+"""
+
+import operator
+from collections.abc import Callable, Iterable
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal, localcontext
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "Relation", "Worked", "alone", "arithmetic", "ceiling", "either", "largest", "relation", "root", "some", "total",
+    "value_of",
+]  # fmt: skip
+
+RESULT_DIGITS = 6  # as many as a reader compares; more is shown of the numbers that go in where the result needs it
+WHOLE_DIGITS = 8  # what needs no more is not rounded; a figure from a line above looks as it did there
+EXACT_DIGITS = 12  # so many for prices and token counts, which are shown as they were stated
+LITERAL = "literal"
+
+
+def _whole(number: Decimal) -> Decimal:
+    return number.to_integral_value(rounding=ROUND_CEILING)
+
+
+OPERATIONS: dict[str, Callable[..., Decimal]] = {
+    "+": operator.add, "-": operator.sub, "×": operator.mul, "÷": operator.truediv, "^": operator.pow,
+    "max": max, "ceil": _whole, "sqrt": Decimal.sqrt,
+}  # fmt: skip
+BINDING = {"+": 1, "-": 1, "×": 2, "÷": 2, "^": 3}  # what binds more tightly needs no brackets
+
+
+class Worked:
+    """A number: one that was asked for (no `sign`), a constant of a formula, or what a sign makes of its parts."""
+
+    __slots__ = ("parts", "sign", "value")
+
+    def __init__(self, value: Decimal, sign: str = "", parts: tuple["Worked", ...] = ()) -> None:
+        self.value, self.sign, self.parts = value, sign, parts
+
+    @classmethod
+    def made(cls, sign: str, *numbers: Any) -> "Worked":
+        """What a sign makes of these numbers; plain ones among them are constants."""
+        parts = tuple(each if isinstance(each, Worked) else cls(Decimal(each), LITERAL) for each in numbers)
+        return cls(OPERATIONS[sign](*(part.value for part in parts)), sign, parts)
+
+    def text(self, number: Callable[[Decimal], str]) -> str:
+        """The arithmetic as a pocket calculator takes it, each number that was asked for as `number` writes it."""
+        if not self.parts:
+            return grouped(f"{self.value:f}") if self.sign == LITERAL else signed(number(self.value))
+        if self.sign not in BINDING:
+            return f"{self.sign}({', '.join(part.text(number) for part in self.parts)})"
+        left, right = (part.text(number) for part in self.parts)
+        binding, inner = BINDING[self.sign], [BINDING.get(part.sign, 9) for part in self.parts]
+        left, right = (f"({left})" if inner[0] < binding else left), (f"({right})" if inner[1] <= binding else right)
+        return f"{left} {self.sign} {right}"
+
+    def again(self, number: Callable[[Decimal], Decimal]) -> Decimal:
+        """The same arithmetic with each number that was asked for replaced."""
+        if not self.parts:
+            return self.value if self.sign == LITERAL else number(self.value)
+        return OPERATIONS[self.sign](*(part.again(number) for part in self.parts))
+
+    def __bool__(self) -> bool:
+        return self.value != 0
+
+    def __add__(self, other: Any) -> "Worked":
+        return Worked.made("+", self, other)
+
+    def __radd__(self, other: Any) -> "Worked":
+        return Worked.made("+", other, self)
+
+    def __sub__(self, other: Any) -> "Worked":
+        return Worked.made("-", self, other)
+
+    def __rsub__(self, other: Any) -> "Worked":
+        return Worked.made("-", other, self)
+
+    def __mul__(self, other: Any) -> "Worked":
+        return Worked.made("×", self, other)
+
+    def __rmul__(self, other: Any) -> "Worked":
+        return Worked.made("×", other, self)
+
+    def __truediv__(self, other: Any) -> "Worked":
+        return Worked.made("÷", self, other)
+
+    def __rtruediv__(self, other: Any) -> "Worked":
+        return Worked.made("÷", other, self)
+
+    def __pow__(self, other: Any) -> "Worked":
+        return Worked.made("^", self, other)
+
+    def __lt__(self, other: Any) -> "Relation":
+        return Relation(self, "<", other)
+
+    def __le__(self, other: Any) -> "Relation":
+        return Relation(self, "<=", other)
+
+    def __gt__(self, other: Any) -> "Relation":
+        return Relation(self, ">", other)
+
+    def __ge__(self, other: Any) -> "Relation":
+        return Relation(self, ">=", other)
+
+    def __eq__(self, other: Any) -> "Relation":  # type: ignore[override]
+        return Relation(self, "=", other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Relation:
+    """What was found of two numbers, such as that a day saves no more than nothing."""
+
+    SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq}  # noqa: RUF012
+
+    def __init__(self, left: Worked, sign: str, right: Any) -> None:
+        self.left, self.sign = left, sign
+        self.right = right if isinstance(right, Worked) else Worked(Decimal(right), LITERAL)
+
+    def __bool__(self) -> bool:
+        return self.SIGNS[self.sign](self.left.value, self.right.value)
+
+
+def arithmetic(number: Worked, *, exact: bool = False) -> tuple[str, str, Decimal]:
+    """A number's arithmetic with as many digits as its result needs to come out as shown; its result; its value.
+
+    `exact` shows the numbers that go in as they were stated.
+    """
+    whole = EXACT_DIGITS if exact else WHOLE_DIGITS
+    with localcontext() as context:
+        context.prec = 60
+        value = number.again(lambda each: each)
+        result, text = shown(value, RESULT_DIGITS), ""
+        for digits in range(RESULT_DIGITS, 40):
+
+            def rounded(each: Decimal, digits: int = digits) -> str:
+                return shown(each, digits, whole=whole)
+
+            text = number.text(rounded)
+            if shown(number.again(lambda each, rounded=rounded: Decimal(rounded(each))), RESULT_DIGITS) == result:
+                break
+    return text, grouped(result), value
+
+
+def relation(found: Relation) -> str:
+    """A relation with its numbers: `(-7.14) <= 0`."""
+    left, right = (side.text(lambda each: shown(each, RESULT_DIGITS)) for side in (found.left, found.right))
+    return f"{left} {found.sign} {right}"
+
+
+def shown(value: Decimal, digits: int, *, whole: int = RESULT_DIGITS) -> str:
+    """A number without an exponent or trailing zeros, rounded to so many digits, and to cents at the coarsest.
+
+    One that needs no more than `whole` digits is not rounded at all.
+    """
+    if value == 0:
+        return "0"
+    plain = value.normalize()
+    if len(plain.as_tuple().digits) <= whole:
+        return f"{plain:f}"
+    places = max(digits - 1 - value.adjusted(), 2)
+    text = f"{value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def signed(text: str) -> str:
+    """A number inside arithmetic: in brackets where it is negative, thousands apart."""
+    return f"({grouped(text)})" if text.startswith("-") else grouped(text)
+
+
+def grouped(text: str) -> str:
+    """Thousands apart by commas: 5014.29 is 5,014.29."""
+    whole, point, rest = text.partition(".")
+    return f"{int(whole):,}{point}{rest}" if whole.strip("-") not in ("", "0") else text
+
+
+def alone(number: Any) -> Any:
+    """A number that a derivation shows by itself, not by how it came about."""
+    return Worked(number.value) if isinstance(number, Worked) else number
+
+
+def value_of(number: Any) -> Any:
+    """A number without the arithmetic that it comes from."""
+    return number.value if isinstance(number, Worked) else number
+
+
+def some(number: Any) -> bool:
+    """Whether a number may be another than 0: of draws, whether they vary or are not 0."""
+    return bool(number.size > 1 or number[0]) if isinstance(number, np.ndarray) else bool(number)
+
+
+def either(condition: Any, yes: Any, no: Any) -> Any:
+    """One number where the condition holds, the other where it does not."""
+    if isinstance(condition, np.ndarray) and condition.size > 1:
+        return np.where(condition, yes, no)
+    return yes if condition else no
+
+
+def largest(one: Any, other: Any) -> Any:
+    """The larger of two numbers."""
+    if isinstance(one, np.ndarray):
+        return np.maximum(one, other)
+    return Worked.made("max", one, other) if isinstance(one, Worked) else max(one, other)
+
+
+def ceiling(number: Any) -> Any:
+    """The whole number above; of floats a hair more is none more, as draws must not need more than Decimals do."""
+    if isinstance(number, np.ndarray):
+        return np.ceil(number - 1e-9)
+    return Worked.made("ceil", number) if isinstance(number, Worked) else _whole(number)
+
+
+def root(number: Any) -> Any:
+    """The square root."""
+    if isinstance(number, np.ndarray):
+        return np.sqrt(number)
+    return Worked.made("sqrt", number) if isinstance(number, Worked) else number.sqrt()
+
+
+def total(numbers: Iterable[Any]) -> Any:
+    """The sum, from left to right."""
+    return reduce(operator.add, numbers)
