@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tuneworth import DataError, GateFailed, Run, curate_project, evaluate_run, run_project
+from tuneworth import DataError, GateFailed, Run, curate_project, evaluate_run, explain_row, run_project
 from tuneworth.evaluate import variants as planning
 
 module = import_module("tuneworth.project.run")
@@ -113,8 +113,9 @@ def test_nothing_of_the_data_is_html_in_a_notebook(labels: Path) -> None:
     pairs.write_text(pairs.read_text(encoding="utf-8").replace("Box with", "Box <script>alert(1)</script> with"))
     run = curate_project(labels)
     assert run.train["output"].str.contains("<script>").all()
-    assert "<script>alert" not in run._repr_html_()
-    assert "&lt;script&gt;" in run._repr_html_()
+    for shown in (run, explain_row(run, 1)):  # as a table, and as a text
+        assert "<script>alert" not in shown._repr_html_()
+        assert "&lt;script&gt;" in shown._repr_html_()
 
 
 def test_gates_are_checked_when_asked_for_and_from_the_stored_results(labels: Path) -> None:
