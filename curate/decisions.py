@@ -11,13 +11,11 @@ import numpy as np
 import polars as pl
 
 from ..core import ConfigError, DataError, nearest, say, write_whole
-from .check.rows import Checked
-from .match.corpus import Corpus
-from .match.duplicates import Outcomes, settle
-from .match.relations import Edges, Relations
-from .read.pairs import RawPairs
+from .check import Checked
+from .match import Corpus, Edges, Outcomes, Relations, settle
+from .read import RawPairs
 from .settings import CurateSettings
-from .split.assign import SPLITS
+from .split import SPLITS
 
 __all__ = [
     "DECISIONS",

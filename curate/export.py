@@ -10,8 +10,8 @@ from typing import Any, Literal
 import polars as pl
 
 from ..core import ConfigError, DataError
-from .read.pair_table import stored_turns
-from .split.assign import SPLITS
+from .read import stored_turns
+from .split import SPLITS
 from .write import read_split
 
 __all__ = ["FORMATS", "export_cautions", "export_pairs"]

@@ -11,12 +11,10 @@ from ..core import FIRST_ROWS, Clock, DataError, quoted_page, say
 from ..style import StyleSchema
 from .decisions import Override
 from .jobs.tasks import InMemory, Table, Work
-from .match.duplicates import Outcomes
-from .read.columns import PAIR_SCHEMA
-from .read.pairs import RawPairs, ReadParts, read_frame
+from .match import Outcomes
+from .read import PAIR_SCHEMA, RawPairs, ReadParts, read_frame
 from .settings import CurateSettings
-from .split.assign import SPLITS
-from .split.given import HeldSplits
+from .split import SPLITS, HeldSplits
 from .steps import Asked, CountTokens, prepare, resolve
 from .summary import build_ledger, summarise, threshold_table
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from ..core import DataError, read_object
-from .split.assign import SPLITS
+from .split import SPLITS
 
 __all__ = [
     "CURATED",

@@ -9,25 +9,53 @@ import polars as pl
 
 from ..core import Clock, ConfigError
 from ..style import StyleSchema
-from .check.facts import LOOKED_AT, identifier_like
-from .check.masking import find_places, group_masks, mask_groups, mask_outside, mask_part, merge_personal, personal_note
-from .check.rows import Checked, Examined, examine, judge
+from .check import (
+    LOOKED_AT,
+    Checked,
+    Examined,
+    examine,
+    find_places,
+    group_masks,
+    identifier_like,
+    judge,
+    mask_groups,
+    mask_outside,
+    mask_part,
+    merge_personal,
+    personal_note,
+)
 from .decisions import Decided, Override, decide, despite_decision, preferred_first, settle_decided, without_failures
 from .jobs.tasks import Result, Table, Task, Work
-from .match.canned import Canned, find_canned
-from .match.corpus import Corpus
-from .match.duplicates import Outcomes, rank_rows
-from .match.relations import Relations, relate
-from .read.columns import named_once, without_guide
-from .read.dates import pair_dates
-from .read.normalise import compared_inputs, compared_outputs, content_hash, salted
-from .read.pairs import RawPairs, ReadParts, moved_rows, renamed
+from .match import Canned, Corpus, Outcomes, Relations, find_canned, rank_rows, relate
+from .read import (
+    RawPairs,
+    ReadParts,
+    compared_inputs,
+    compared_outputs,
+    content_hash,
+    moved_rows,
+    named_once,
+    pair_dates,
+    renamed,
+    salted,
+    without_guide,
+)
 from .settings import CurateSettings
-from .split.certificate import Crossing, certify
-from .split.given import HeldSplits, given_sides
-from .split.notes import split_notes
-from .split.place import Placed, failing_leave, followers_leave, place_rows
-from .split.strata import find_values, names_found, no_such_identifiers, no_such_value
+from .split import (
+    Crossing,
+    HeldSplits,
+    Placed,
+    certify,
+    failing_leave,
+    find_values,
+    followers_leave,
+    given_sides,
+    names_found,
+    no_such_identifiers,
+    no_such_value,
+    place_rows,
+    split_notes,
+)
 
 __all__ = [
     "Asked",

@@ -8,14 +8,12 @@ import numpy as np
 import polars as pl
 
 from ..style import StyleSchema, check_table
-from .check.facts import is_label
+from .check import is_label
 from .decisions import Decided, settle_decided
-from .match.corpus import Corpus, first_rows
-from .match.duplicates import Outcomes
-from .match.relations import Edges, Relations, relate
-from .read.pairs import RawPairs
+from .match import Corpus, Edges, Outcomes, Relations, first_rows, relate
+from .read import RawPairs
 from .settings import CurateSettings
-from .split.assign import SPLITS, effective_size, effective_splits
+from .split import SPLITS, effective_size, effective_splits
 from .steps import Prepared, Resolved
 from .warnings import find_warnings
 

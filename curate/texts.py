@@ -11,10 +11,19 @@ import polars as pl
 
 from .jobs.similar import stored_between, stored_candidates
 from .jobs.tasks import Job, Result, Table, Task
-from .match.across import alike_texts_between
-from .match.candidates import Method, Skew, alike_by, choose_method, expected_recall
-from .match.join import AlikePairs, alike_tiles, alike_tiles_between
-from .match.ngrams import GramSets, gram_sets
+from .match import (
+    AlikePairs,
+    GramSets,
+    Method,
+    Skew,
+    alike_by,
+    alike_texts_between,
+    alike_tiles,
+    alike_tiles_between,
+    choose_method,
+    expected_recall,
+    gram_sets,
+)
 
 __all__ = ["AskedMethod", "Join", "StoredTexts", "Texts", "TextsHere"]
 

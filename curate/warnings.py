@@ -9,13 +9,11 @@ import polars as pl
 
 from ..core import say
 from ..style import StyleSchema
-from .check.rows import Checked
-from .match.canned import Canned
-from .match.relations import Relations
-from .read.pairs import RawPairs
+from .check import Checked
+from .match import Canned, Relations
+from .read import RawPairs
 from .settings import CurateSettings
-from .split.assign import effective_size
-from .split.ties import Ties
+from .split import Ties, effective_size
 from .steps import Prepared, Resolved
 
 __all__ = ["find_warnings"]

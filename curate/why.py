@@ -13,10 +13,10 @@ import polars as pl
 
 from ..core import DataError, printable, quoted_page
 from ..style import render_fields
-from .match.ngrams import GRAM
-from .read.normalise import normalise
+from .match import GRAM
+from .read import normalise
 from .run_files import ledger_rows, scan_ledger, set_aside_files, split_files
-from .split.assign import SPLITS
+from .split import SPLITS
 
 __all__ = [
     "Explanation",

@@ -17,9 +17,9 @@ import polars as pl
 from ..core import DataError, disk_refusals, whole_folder, write_whole
 from .jobs.tasks import Result, Table, Task, Work
 from .pipeline import Curated, CuratedParts, with_decisions
-from .read.columns import PAIR_SCHEMA
+from .read import PAIR_SCHEMA
 from .run_files import CURATED, part_name, set_aside_files, split_files
-from .split.assign import SPLITS
+from .split import SPLITS
 
 __all__ = [
     "curated_folder",

@@ -1,1 +1,8 @@
-"""Each row alone: text for comparison, facts, quality, personal data, the style."""
+"""Each row on its own: text for comparison, facts, quality, personal data, the style.
+
+The names are listed in `__init__.pyi`; each is imported at its first use.
+"""
+
+from lazy_loader import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

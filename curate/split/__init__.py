@@ -1,1 +1,8 @@
-"""Splits that cannot leak, and the certificate that they do not."""
+"""Splits that cannot leak, and the certificate that they do not.
+
+The names are listed in `__init__.pyi`; each is imported at its first use.
+"""
+
+from lazy_loader import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -1,0 +1,17 @@
+from .assign import SPLITS as SPLITS
+from .assign import effective_size as effective_size
+from .assign import effective_splits as effective_splits
+from .certificate import Crossing as Crossing
+from .certificate import certify as certify
+from .given import HeldSplits as HeldSplits
+from .given import given_sides as given_sides
+from .notes import split_notes as split_notes
+from .place import Placed as Placed
+from .place import failing_leave as failing_leave
+from .place import followers_leave as followers_leave
+from .place import place_rows as place_rows
+from .strata import find_values as find_values
+from .strata import names_found as names_found
+from .strata import no_such_identifiers as no_such_identifiers
+from .strata import no_such_value as no_such_value
+from .ties import Ties as Ties
