@@ -9,12 +9,12 @@ from .export import export_pairs as export_pairs
 from .jobs.curate import bucket_count as bucket_count
 from .jobs.curate import curate_files as curate_files
 from .jobs.curate import fingerprint as fingerprint
-from .jobs.executors import Executor as Executor
 from .jobs.executors import Processes as Processes
 from .jobs.ray import RayTasks as RayTasks
 from .jobs.ray import connect as connect
 from .jobs.settings import ClusterSettings as ClusterSettings
 from .jobs.storage import open_storage as open_storage
+from .jobs.tasks import Executor as Executor
 from .jobs.tasks import Job as Job
 from .pipeline import Curated as Curated
 from .pipeline import curate as curate

@@ -8,13 +8,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
-from typing import Protocol
 
 from ...core import RunBroken
 from .storage import Done, Storage
 from .tasks import Result, Task, carry_out
 
-__all__ = ["GIVES_BACK", "ONE_THREAD", "Executor", "Here", "Processes"]
+__all__ = ["GIVES_BACK", "ONE_THREAD", "Here", "Processes"]
 
 # Read by polars and the BLAS libraries when they load: with a worker per core, each has one thread.
 _POOLS = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
@@ -26,27 +25,6 @@ GIVES_BACK = {
 ONE_THREAD: dict[str, str] = dict.fromkeys(_POOLS, "1") | GIVES_BACK
 _AHEAD = 2  # tasks handed out per worker: one runs, one waits
 _TRIES = 3
-
-
-class Executor(Protocol):
-    """Carries out tasks and gives back what each left as it ends."""
-
-    workers: int
-
-    def prepare(self, storage: Storage) -> None:
-        """See that the workers reach the storage. Raises: ConfigError."""
-        ...
-
-    def carry_out(self, storage: Storage, tasks: Sequence[Task], *, store: bool) -> Iterator[tuple[int, Done | Result]]:
-        """(place in `tasks`, what it left) in the order in which they end.
-
-        Raises: the first task's TuneworthError; those not begun are given up.
-        """
-        ...
-
-    def close(self) -> None:
-        """End the workers that it started."""
-        ...
 
 
 class Here:

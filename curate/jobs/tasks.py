@@ -4,20 +4,17 @@ import hashlib
 import json
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import polars as pl
 
 from ...core import Progress, RunBroken, Say, TuneworthError, peak_bytes, reset_peak, say, silent
 from .storage import BUCKET, Done, Lease, Storage
 
-if TYPE_CHECKING:
-    from .executors import Executor
-
-__all__ = ["InMemory", "Job", "Result", "Table", "Task", "Work", "carry_out"]
+__all__ = ["Executor", "InMemory", "Job", "Result", "Table", "Task", "Work", "carry_out"]
 
 _AT_ONCE = 16  # requests to a storage behind a URL, where each takes some 20 ms
 
@@ -96,15 +93,34 @@ def carry_out(storage: Storage, task: Task, *, store: bool = True) -> Done | Res
         raise RunBroken(f"{_place(task)} failed\n" + "\n".join(line.strip()[:300] for line in last)) from error
 
 
+class Executor(Protocol):
+    """Carries out tasks and gives back what each left as it ends."""
+
+    workers: int
+
+    def prepare(self, storage: Storage) -> None:
+        """See that the workers reach the storage. Raises: ConfigError."""
+        ...
+
+    def carry_out(self, storage: Storage, tasks: Sequence[Task], *, store: bool) -> Iterator[tuple[int, Done | Result]]:
+        """(place in `tasks`, what it left) in the order in which they end.
+
+        Raises: the first task's TuneworthError; those not begun are given up.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the workers that it started."""
+        ...
+
+
 class Job:
     """One curating over parts: a folder of the storage, an executor, and lines for people.
 
     Open it with `Job.open`, as a context: the lease and the executor are given back at the end.
     """
 
-    def __init__(
-        self, storage: Storage, executor: "Executor", *, say: Say = silent, lease: Lease | None = None
-    ) -> None:
+    def __init__(self, storage: Storage, executor: Executor, *, say: Say = silent, lease: Lease | None = None) -> None:
         self.storage = storage
         self.executor = executor
         self._say = say
@@ -113,9 +129,7 @@ class Job:
         self._peaks: dict[str, tuple[int, int]] = {}  # stage -> (bytes, part) at the most
 
     @classmethod
-    def open(
-        cls, storage: Storage, fingerprint: Mapping[str, Any], *, executor: "Executor", say: Say = silent
-    ) -> "Job":
+    def open(cls, storage: Storage, fingerprint: Mapping[str, Any], *, executor: Executor, say: Say = silent) -> "Job":
         """The job of this fingerprint, new or as a killed driver left it.
 
         `fingerprint` names all that the result depends on, as JSON can hold it: another one is another job.

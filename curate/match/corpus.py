@@ -10,9 +10,9 @@ import polars as pl
 from ..check.facts import text_facts
 from ..jobs.tasks import InMemory, Result, Table, Task, Work
 from ..read.normalise import content_hash, row_hashes
-from ..texts import AskedMethod, Join, StoredTexts, Texts, TextsHere
 from .join import AlikePairs
 from .subjects import input_facts
+from .texts import AskedMethod, Join, StoredTexts, Texts, TextsHere
 
 __all__ = ["AskedMethod", "Corpus", "Join", "first_rows"]
 

@@ -9,21 +9,12 @@ from typing import Literal, Protocol
 import numpy as np
 import polars as pl
 
-from .jobs.similar import stored_between, stored_candidates
-from .jobs.tasks import Job, Result, Table, Task
-from .match import (
-    AlikePairs,
-    GramSets,
-    Method,
-    Skew,
-    alike_by,
-    alike_texts_between,
-    alike_tiles,
-    alike_tiles_between,
-    choose_method,
-    expected_recall,
-    gram_sets,
-)
+from ..jobs.similar import stored_between, stored_candidates
+from ..jobs.tasks import Job, Result, Table, Task
+from .across import alike_texts_between
+from .candidates import Method, Skew, alike_by, choose_method, expected_recall
+from .join import AlikePairs, alike_tiles, alike_tiles_between
+from .ngrams import GramSets, gram_sets
 
 __all__ = ["AskedMethod", "Join", "StoredTexts", "Texts", "TextsHere"]
 
