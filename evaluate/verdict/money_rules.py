@@ -6,6 +6,8 @@ from typing import Any, Literal
 from ...core import say
 from .rivals import CheaperWay, better_untuned, cheaper_way
 from .sentences import (
+    SURE,
+    UNSURE,
     both_shares,
     chance,
     chance_line,
@@ -23,10 +25,8 @@ from .sentences import (
     when_it_pays,
 )
 
-__all__ = ["HOPELESS", "SURE", "UNSURE", "Weight", "hopeless", "weigh"]
+__all__ = ["HOPELESS", "Weight", "hopeless", "weigh"]
 
-SURE = 0.8  # a payback in time as likely as this is enough to spend the money
-UNSURE = 0.5  # one no likelier than this is not
 HOPELESS = 0.05  # and at this no number of test cases would change it
 Weight = Literal["pays", "open", "does not pay"]
 Results = Mapping[str, Any]
