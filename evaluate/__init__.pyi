@@ -67,5 +67,9 @@ from .statistics.paired import compare as compare
 from .variants import Variant as Variant
 from .variants import plan_variants as plan_variants
 from .verdict.rules import decide as decide
+from .verdict.sentences import both_shares as both_shares
+from .verdict.sentences import discordant_clause as discordant_clause
+from .verdict.sentences import futures_clause as futures_clause
+from .verdict.sentences import gap_clause as gap_clause
 from .verdict.sentences import variant_name as variant_name
 from .verdict.sentences import when_it_pays as when_it_pays

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core import UNKNOWN
 from ..core import unbroken as say
+from .sections.certificate import certificate
 from .sections.gates import gate_value
 from .stored import StoredCuration, StoredRun
+from .words import share_text
 
 __all__ = ["junit_of_curation", "junit_of_run"]
 
@@ -79,7 +80,7 @@ def _variant(run: StoredRun, name: str) -> Suite:
         "role": role,
         "model": str(((results.get("variants") or {}).get(name) or {}).get("model") or "not known"),
         "cases": say.count(scored.get("n")),
-        "acceptable": _share(acceptable),
+        "acceptable": share_text(acceptable),
     }
     rules = (results.get("style") or {}).get("checks") or {}
     cases = []
@@ -100,7 +101,7 @@ def _rule(name: str, found: Mapping[str, Any], sentence: Any, *, one: str) -> Ca
     broken = found.get("fail")
     counted = f"{say.count(broken)} of {say.count(of)}" if of else say.count(broken)
     noun = one.removesuffix("s") if (of or broken) == 1 else one
-    said = f"Broken by {counted} {noun} ({_share(found)})."
+    said = f"Broken by {counted} {noun} ({share_text(found)})."
     if found.get("level") == "should":
         said += " The rule says should, so breaking it is no failure."
     return Case(full, said)
@@ -128,13 +129,6 @@ def _against_baseline(run: StoredRun, check: str, case: Case) -> Case:
 def _seconds(results: Mapping[str, Any], name: str) -> float | None:
     speed = ((results.get("seconds") or {}).get(name) or {}).get("per_second")
     return results["quality"][name]["n"] / speed if speed else None
-
-
-def _share(found: Mapping[str, Any]) -> str:
-    if found.get("share") is None:
-        return UNKNOWN
-    span = "" if found.get("low") is None else f", range {say.percent_range(found['low'], found.get('high'))}"
-    return f"{say.percent(found['share'])}{span}"
 
 
 # --- verdict, gates, curation -------------------------------------------------------------------------------------
@@ -178,9 +172,9 @@ def _curation(data: Mapping[str, Any]) -> Iterator[Case]:
     if held is None:
         yield Case(name, skipped="nothing was held out, so there was nothing to compare")
     elif held:
-        yield Case(name, failure=f"{say.count(held)} held-out rows repeat a training row with the same facts")
+        yield Case(name, failure=certificate(data))
     else:
-        yield Case(name, "No held-out row repeats a training row with the same facts.")
+        yield Case(name, certificate(data))
     kept = (data.get("outcomes") or {}).get("kept")
     rows = f"{say.count(kept)} of {say.count(data.get('rows_read'))} rows stay"
     yield Case("rows are left to work with", rows, failure=None if kept else rows)

@@ -15,7 +15,9 @@ from .sections.certificate import certificate
 from .sections.data import style_rows
 from .sections.dropped import left_rows
 from .sections.first_screen import Headline
+from .sections.gates import gate_rows
 from .sections.money import money_rows
+from .sections.risks import risk_rows
 from .sections.rules import check_rows
 from .stored import StoredCuration, StoredRun, ledger_place
 from .words import printable, share_text, short
@@ -41,16 +43,17 @@ MONEY = (
     "saving_per_request", "spend_per_day", "investment", "requests_to_pay_back", "saving_per_day", "payback_days",
     "break_even_requests_per_day", "npv",
 )  # fmt: skip
-FIRED = {"over": "over its limit", "warn": "near its limit"}
 
 
 def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> str:
     """The page of an evaluated run."""
     judged = f"{judgements.lead(run)} {judgements.agreement(run)}" if run.results.get("judgements") else ""
+    risks = risk_rows(run)
     return _rendered(
         "report.md.j2", project=project, headline=headline, baseline=run.baseline, candidate=run.candidate,
-        variants=variant_rows(run), moved=moved_rows(run), money=money_lines(run), risks=run.results.get("risks"),
-        fired=risk_lines(run), unchecked=unchecked(run), gates=gate_lines(run), judged=judged,
+        variants=variant_rows(run), moved=moved_rows(run), money=money_lines(run), risks=risks, fired=risk_lines(run),
+        measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), gates=gate_lines(run),
+        judged=judged,
     )  # fmt: skip
 
 
@@ -151,18 +154,15 @@ def money_lines(run: StoredRun) -> list[tuple[str, str]]:
 
 def risk_lines(run: StoredRun) -> list[tuple[str, str, str]]:
     """The risks that are over or near their limit: name, state, what was found."""
-    risks = [risk for risk in run.results.get("risks") or [] if risk.get("status") in FIRED]
-    risks = sorted(risks, key=lambda risk: list(FIRED).index(risk["status"]))
-    return [(str(risk["id"]), FIRED[risk["status"]], str(risk.get("evidence") or "")) for risk in risks[:MOST_RISKS]]
+    fired = [row for row in risk_rows(run) if row.tone in ("fix", "open")]
+    return [(row.id, row.status, row.evidence) for row in fired[:MOST_RISKS]]
 
 
 def unchecked(run: StoredRun) -> str:
     """The risks that nobody checked, by name."""
-    risks = run.results.get("risks") or []
-    return ", ".join(str(risk["id"]) for risk in risks if risk.get("status") == "not checked")
+    return ", ".join(row.id for row in risk_rows(run) if row.tone == "none")
 
 
 def gate_lines(run: StoredRun) -> list[tuple[str, str]]:
     """The gates that the command was given, and whether each holds; those that do not come first."""
-    gates = sorted(run.results.get("gates") or [], key=lambda gate: bool(gate.get("holds")))
-    return [(str(gate.get("gate")), "holds" if gate.get("holds") else "does not hold") for gate in gates[:MOST_GATES]]
+    return [(row.text, row.state) for row in gate_rows(run)[:MOST_GATES]]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeGuard
 
-from ..core import Row, row_text
+from ..core import Row, kept_together, row_text
 from ..core import unbroken as say
 from ..evaluate import variant_name
 
@@ -17,6 +17,7 @@ __all__ = [
     "mapping",
     "named",
     "printable",
+    "quoted",
     "sentence",
     "share_text",
     "short",
@@ -62,6 +63,11 @@ def short(text: str, most: int = TEXT) -> str:
 def typeset(text: object) -> str:
     """`"rival" is -3 points` as `“rival” is −3 points`."""
     return _MINUS.sub("−", _QUOTED.sub(r"“\1”", str(text)))
+
+
+def quoted(text: str) -> str:
+    """A clause of the verdict as a page sets it, each number on one line with its unit."""
+    return typeset(kept_together(text))
 
 
 def typeset_parts(text: str) -> list[tuple[str, bool]]:

@@ -7,7 +7,17 @@ from typing import Any, Literal, get_args
 from ...core import say
 from ..money.flips import SURE, UNSURE, weigh
 from .rivals import better_untuned, cheaper_way
-from .sentences import chance, compared, groups_of_similar, input_name, listed, variant_name
+from .sentences import (
+    capital,
+    chance,
+    compared,
+    futures_clause,
+    groups_of_similar,
+    input_name,
+    listed,
+    outputs_clause,
+    variant_name,
+)
 
 __all__ = ["LEVELS", "Doubt", "Level", "confidence", "found_doubts", "groups_cost", "nearest_flip", "strongest_doubt"]
 
@@ -68,7 +78,7 @@ def _better_untuned(results: Results, decision: str) -> str | None:
         return None
     baseline, _ = _baseline(results)
     return (
-        f"{_capital(variant_name(name))} does better than {variant_name(baseline)} without any training, and was not "
+        f"{capital(variant_name(name))} does better than {variant_name(baseline)} without any training, and was not "
         "what the tuned model was compared with."
     )
 
@@ -120,10 +130,6 @@ def _unchecked(results: Results, decision: str) -> str | None:
     if decision != "fine-tune" or not names:
         return None
     return f"Not checked: {', '.join(names)}."
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _baseline(results: Results) -> tuple[str, float | None]:
@@ -249,7 +255,6 @@ LOW, FAIR, HIGH = range(3)
 # Nine chances in ten are high; the four in five from which rule 7 fires are fair. Their mirror for the other side.
 SURELY, SURELY_NOT = 0.9, 0.1
 RATHER_NOT = 0.2
-FEWEST = 0.005  # a share that reads 0 of 100
 # Doubts that could turn the answer, each as a clause; other doubts only blur it.
 AGAINST_TUNING = {
     "cheaper_way": "a cheaper way was not tried",
@@ -313,16 +318,22 @@ def _risky(results: Results, margin: float) -> Judged:
 
 
 def _unpriced(results: Results, margin: float) -> Judged:
-    return LOW, f"{_outputs(results)}, but whether that is worth its cost cannot be said without the missing numbers"
+    return (
+        LOW,
+        f"{outputs_clause(results)}, but whether that is worth its cost cannot be said without the missing numbers",
+    )
 
 
 def _unset(results: Results, margin: float) -> Judged:
-    return LOW, f"{_outputs(results)}, but whether that is worth its cost hangs on a number that nobody has stated"
+    return (
+        LOW,
+        f"{outputs_clause(results)}, but whether that is worth its cost hangs on a number that nobody has stated",
+    )
 
 
 def _pays(results: Results, margin: float) -> Judged:
     sure = chance(results["money"]) >= SURELY and results["comparison"]["difference"]["low"] > -margin
-    return HIGH if sure else FAIR, f"{_futures(results)}, and {_outputs(results)}"
+    return HIGH if sure else FAIR, f"{futures_clause(results['money'])}, and {outputs_clause(results)}"
 
 
 def _does_not_pay(results: Results, margin: float) -> Judged:
@@ -333,9 +344,9 @@ def _does_not_pay(results: Results, margin: float) -> Judged:
             "that the way without training does as well was measured; what it saves is an estimate from the likeliest "
             "numbers, and how far off that may be was not counted"
         )
-    facts = _futures(results, only=True)
+    facts = futures_clause(money, only=True)
     if earned is not None and earned < likely:  # soon paid back, and yet for nothing: the savings end before
-        likely, facts = earned, _futures(results, only=True, earned=earned)
+        likely, facts = earned, futures_clause(money, only=True, earned=earned)
     return HIGH if likely <= SURELY_NOT else FAIR if likely <= RATHER_NOT else LOW, facts
 
 
@@ -343,9 +354,9 @@ def _in_between(results: Results, margin: float) -> Judged:
     money = results["money"]
     way = cheaper_way(results, margin)
     if weigh(chance(money), money["npv_p50"]) == "pays" and way is not None:
-        return LOW, f"{_futures(results)}, but not against {way.what}"
+        return LOW, f"{futures_clause(money)}, but not against {way.what}"
     need, most = (say.of_hundred(share) for share in (SURE, UNSURE))
-    return LOW, f"{_futures(results)}; {need} would say “fine-tune”, {most} or fewer “keep prompting”"
+    return LOW, f"{futures_clause(money)}; {need} would say “fine-tune”, {most} or fewer “keep prompting”"
 
 
 _JUDGES = {
@@ -359,42 +370,3 @@ _JUDGES = {
     8: _does_not_pay,
     9: _in_between,
 }
-
-
-def _outputs(results: Results) -> str:
-    """What is known of the outputs, as a clause."""
-    difference = results["comparison"]["difference"]
-    low, value = difference["low"], difference["value"]
-    if low > 0:
-        return f"a gap of {say.points(value)} is more than chance"
-    if low == 0:
-        return "the outputs are no worse"
-    return f"the outputs are at most {say.points(low)} worse"
-
-
-def _futures(results: Results, *, only: bool = False, earned: float | None = None) -> str:
-    """How many of a hundred drawn futures are paid back in time; where `earned` is given, earn what they cost.
-
-    Behind "only" and "hardly" English puts the verb first.
-    """
-    money = results["money"]
-    likely = chance(money) if earned is None else earned
-    few = only or likely <= FEWEST
-    if earned is not None or money.get("requests_total") is not None:
-        what = "does it save more than it costs" if few else "it saves more than it costs"
-    else:
-        within = f"within {say.days(money['target_payback_days'])}"
-        what = f"is the money back {within}" if few else f"the money is back {within}"
-    if likely <= FEWEST:
-        return f"in hardly any possible future {what}"
-    if likely >= 1 - FEWEST:
-        return f"in practically every possible future {what}"
-    return f"in {'only ' if only else ''}{_of_hundred(likely)} of 100 possible futures {what}"
-
-
-def _of_hundred(share: float) -> str:
-    """Whole hundredths; a share that rounding would carry over the line between two answers says on which side it is."""
-    text = say.of_hundred(share)
-    if float(text) >= 100 * SURE > 100 * share:
-        return f"just under {text}"
-    return f"just over {text}" if float(text) <= 100 * UNSURE < 100 * share else text

@@ -14,7 +14,7 @@ from .sentences import (
     both_shares,
     compared,
     difference_line,
-    discordant_line,
+    discordant_clause,
     groups_line,
     listed,
     sentence,
@@ -225,7 +225,7 @@ def _worse(results: Results, margin: float) -> Verdict | None:
         "sentence": f"Keep prompting: {both_shares(results)}.",
         "reasons": [
             difference_line(results),
-            discordant_line(results),
+            sentence(discordant_clause(results)),
             "Outputs that are surely worse are not weighed against what they cost.",
         ],
         "next": (

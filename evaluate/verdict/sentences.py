@@ -5,21 +5,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...core import roughly, say
+from ..money.flips import SURE, UNSURE
 
 __all__ = [
     "as_it_stands",
     "both_shares",
+    "capital",
     "chance",
     "chance_line",
     "compared",
     "cost_line",
     "difference_line",
-    "discordant_line",
+    "discordant_clause",
+    "futures_clause",
+    "gap_clause",
     "groups_line",
     "groups_of_similar",
     "input_name",
     "it_would_pay",
     "listed",
+    "outputs_clause",
     "sentence",
     "share_of",
     "thousand",
@@ -28,6 +33,7 @@ __all__ = [
     "when_it_pays",
 ]
 
+FEWEST = 0.005  # a share that reads 0 of 100
 Results = Mapping[str, Any]
 
 
@@ -62,42 +68,48 @@ def as_it_stands(results: Results) -> str:
     return sentence(f"as it stands, {both_shares(results)}")
 
 
+def gap_clause(results: Results) -> str:
+    """How much better or worse the candidate is."""
+    value = results["comparison"]["difference"]["value"]
+    if round(value, 4) == 0:
+        return "both are equally good"
+    return f"{variant_name(compared(results)[1])} is {say.points(value)} {'better' if value > 0 else 'worse'}"
+
+
+def outputs_clause(results: Results) -> str:
+    """What is known of the candidate's outputs beside the baseline's."""
+    difference = results["comparison"]["difference"]
+    low, value = difference["low"], difference["value"]
+    if low > 0:
+        return f"a gap of {say.points(value)} is more than chance"
+    return "the outputs are no worse" if low == 0 else f"the outputs are at most {say.points(low)} worse"
+
+
 def difference_line(results: Results) -> str:
     """How much better or worse the candidate is, with its interval."""
-    difference = results["comparison"]["difference"]
-    value, low, high = (difference[key] for key in ("value", "low", "high"))
-    n = results["comparison"].get("n")
+    difference, n = results["comparison"]["difference"], results["comparison"].get("n")
     on = f" on {say.count(n, 'case')}" if n else ""
-    ends = f"range {say.points_range(low, high)}"
-    if round(value, 4) == 0:
-        return f"Both are equally good{on} ({ends})."
-    word = "better" if value > 0 else "worse"
-    return sentence(f"{variant_name(compared(results)[1])} is {say.points(value)} {word}{on} ({ends})")
+    return sentence(f"{gap_clause(results)}{on} (range {say.points_range(difference['low'], difference['high'])})")
 
 
-def discordant_line(results: Results) -> str:
+def discordant_clause(results: Results) -> str:
     """How many cases only one of the two got right; with repeats, which of the two was right more often."""
     comparison = results["comparison"]
     baseline, candidate = compared(results)
+    won, lost = say.count(comparison["only_candidate"], "case"), comparison["only_baseline"]
     if any((results["quality"].get(name) or {}).get("samples", 1) > 1 for name in (baseline, candidate)):
-        return sentence(
-            f"{variant_name(candidate)} was right more often in {say.count(comparison['only_candidate'], 'case')}, "
-            f"{variant_name(baseline)} in {comparison['only_baseline']}"
-        )
-    return (
-        f"Only {variant_name(candidate)} was right in {say.count(comparison['only_candidate'], 'case')}, "
-        f"only {variant_name(baseline)} in {comparison['only_baseline']}."
-    )
+        return f"{variant_name(candidate)} was right more often in {won}, {variant_name(baseline)} in {lost}"
+    return f"only {variant_name(candidate)} was right in {won}, only {variant_name(baseline)} in {lost}"
 
 
 def groups_line(results: Results) -> str:
     """What cases that come in groups are worth; without groups, the discordant counts."""
     comparison = results["comparison"]
     if not comparison.get("groups") or not comparison.get("n_effective"):
-        return discordant_line(results)
+        return sentence(discordant_clause(results))
     n, worth = comparison["n"], max(1, round(comparison["n_effective"]))
     if n == 1:
-        return discordant_line(results)
+        return sentence(discordant_clause(results))
     return (
         f"The {say.count(n, 'case')} come from {groups_of_similar(comparison['groups'])}, so they are worth about "
         f"{say.count(worth, 'separate one')}."
@@ -131,8 +143,12 @@ def listed(keys: list[str], *, most: int = 4) -> str:
 
 def sentence(text: str) -> str:
     """The text with a capital letter in front and one full stop behind."""
-    text = text.rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{capital(text.rstrip('.'))}."
+
+
+def capital(text: str) -> str:
+    """The text with a capital letter in front."""
+    return text[:1].upper() + text[1:]
 
 
 def variant_name(name: str) -> str:
@@ -221,6 +237,33 @@ def chance_line(money: Results) -> str:
     if money.get("requests_total") is not None:
         return f"The chance that the batch saves more than it costs is {likely}."
     return f"The chance of paying back within {say.days(money['target_payback_days'])} is {likely}."
+
+
+def futures_clause(money: Results, *, only: bool = False, earned: float | None = None) -> str:
+    """How many of a hundred drawn futures are paid back in time; where `earned` is given, earn what they cost.
+
+    Behind "only" and "hardly" English puts the verb first.
+    """
+    likely = chance(money) if earned is None else earned
+    few = only or likely <= FEWEST
+    if earned is not None or money.get("requests_total") is not None:
+        what = "does it save more than it costs" if few else "it saves more than it costs"
+    else:
+        within = f"within {say.days(money['target_payback_days'])}"
+        what = f"is the money back {within}" if few else f"the money is back {within}"
+    if likely <= FEWEST:
+        return f"in hardly any possible future {what}"
+    if likely >= 1 - FEWEST:
+        return f"in practically every possible future {what}"
+    return f"in {'only ' if only else ''}{_of_hundred(likely)} of 100 possible futures {what}"
+
+
+def _of_hundred(share: float) -> str:
+    """Whole hundredths; a share that rounding would carry over the line between two answers says on which side it is."""
+    text = say.of_hundred(share)
+    if float(text) >= 100 * SURE > 100 * share:
+        return f"just under {text}"
+    return f"just over {text}" if float(text) <= 100 * UNSURE < 100 * share else text
 
 
 def it_would_pay(key: str, to: float, money: Results) -> str | None:

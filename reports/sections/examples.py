@@ -12,10 +12,11 @@ from markupsafe import Markup
 
 from ...core import sha256_file
 from ...core import unbroken as say
+from ...evaluate import discordant_clause
 from ...style import field_text
 from ..page import Section
 from ..stored import StoredRun
-from ..words import capital, named
+from ..words import capital, named, quoted
 from .marks import clip, mark_text, placed_numbers
 from .quality import samples_of
 
@@ -292,10 +293,7 @@ def lead(run: StoredRun) -> str:
             f"The two do equally well on each of {asked}: both are acceptable on {say.count(both)}, "
             f"neither on {say.count(neither)}."
         )
-    return (
-        f"On {say.count(won + lost)} of {asked} the two differ: {ours} alone is acceptable on "
-        f"{say.count(won)}, {theirs} alone on {say.count(lost)}."
-    )
+    return f"On {say.count(won + lost)} of {asked} the two differ: {quoted(discordant_clause(run.results))}."
 
 
 def _one_side(run: StoredRun) -> str:

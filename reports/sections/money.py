@@ -8,7 +8,7 @@ from ...core import unbroken as say
 from ...evaluate import when_it_pays
 from ..page import Section
 from ..stored import StoredRun
-from ..words import named, typeset
+from ..words import named, quoted
 from .assumptions import derivation_lines, derivation_steps
 from .costs import alternative_rows, change_words, costed, hosts_machines, linked_cost_rows
 from .money_charts import PARTS, parts_figure, payback_figure, tornado_figure, volume_figure, volume_rows
@@ -93,14 +93,14 @@ def _cost_sentence(run: StoredRun, money: Mapping[str, Any]) -> str:
 def _payback_clause(money: Mapping[str, Any]) -> str:
     """When the spending is back, as the second half of the sentence."""
     if money.get("requests_total") is not None:
-        return "" if money.get("npv") is None else f"; {typeset(when_it_pays(money))}"
+        return "" if money.get("npv") is None else f"; {quoted(when_it_pays(money))}"
     if money.get("saving_per_day") is None:
         return "; how soon the spending is back depends on requests a day, which nobody stated"
     running, saved = money.get("running_cost_per_day") or 0, money.get("saving_per_request") or 0
     why = ""
     if money.get("payback_days") is None and saved > 0 and running > 0 and (money.get("saving_share") or 0) >= 0:
         why = f": running costs of {say.money(running, money.get('currency') or '')} a day take more"
-    return f"; {typeset(when_it_pays(money))}{why}"
+    return f"; {quoted(when_it_pays(money))}{why}"
 
 
 def money_rows(money: Mapping[str, Any]) -> list[Row]:

@@ -8,12 +8,13 @@ from markupsafe import Markup
 
 from ...core import UNKNOWN
 from ...core import unbroken as say
+from ...evaluate import both_shares
 from ..charts.axes import linear_axis
 from ..charts.figure import Figure, render_figure
 from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
 from ..page import Section
 from ..stored import StoredRun
-from ..words import capital, named, share_text
+from ..words import capital, named, quoted, share_text
 from .rules import MOST_ROWS, PERCENT, check_rows, most_broken, moved_figure, moves, shown_variants
 
 __all__ = [
@@ -76,18 +77,15 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
 
 
 def lead(run: StoredRun) -> str:
-    """The sentence that opens the section: what was found."""
-    name = run.candidate
-    scored = (run.results.get("quality") or {}).get(name or "") or {}
+    """The sentence that opens the section: how often outputs are acceptable, and which rules moved."""
+    name, quality = run.candidate, run.results.get("quality") or {}
+    scored, other = quality.get(name or "") or {}, quality.get(run.baseline or "") or {}
     share = (scored.get("acceptable") or {}).get("share")
     if name is None or share is None:
         return "No output could be scored, so nothing is known of how well the rules are kept."
-    on = f" of {say.count(scored['n'])} requests" if scored.get("n") else " of the requests"
-    text = f"{capital(named(name))} keeps every rule that must hold on {say.percent(share)}{on}"
-    other = ((run.results["quality"].get(run.baseline or "") or {}).get("acceptable") or {}).get("share")
-    if run.baseline is None or other is None:
-        return f"{text}."
-    return f"{text}, {named(run.baseline)} on {say.percent(other)}{_moves_words(run)}."
+    if not run.results.get("comparison") or (other.get("acceptable") or {}).get("share") is None:
+        return f"{capital(named(name))} keeps every rule that must hold on {say.percent(share)} of the requests."
+    return f"{capital(quoted(both_shares(run.results)))}{_moves_words(run)}."
 
 
 def _moves_words(run: StoredRun) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 
 from ...core import NEVER
 from ...core import unbroken as say
+from ...evaluate import futures_clause, gap_clause
 from ..page import Section
 from ..stored import StoredRun
-from ..words import capital, named, typeset
+from ..words import capital, named, quoted, typeset
 from .costs import cheaper_way
 
 __all__ = ["Flip", "flips", "lead", "reasons", "section"]
@@ -61,31 +62,20 @@ def lead(run: StoredRun) -> str:
 
 
 def _gap(run: StoredRun) -> str:
-    comparison = run.results.get("comparison") or {}
-    value = (comparison.get("difference") or {}).get("value")
-    if value is None or run.candidate is None:
-        return ""
-    name = named(run.candidate)
-    if abs(value) < 0.0005:
-        return f"{name} is acceptable as often as {named(run.baseline)}"
-    size = say.points(abs(value))
-    return f"{name} is acceptable {size} {'more' if value > 0 else 'less'} often"
+    known = ((run.results.get("comparison") or {}).get("difference") or {}).get("value") is not None
+    return quoted(gap_clause(run.results)) if known else ""
 
 
 def _chance(run: StoredRun) -> str:
     money = run.results.get("money") or {}
-    chance, target = money.get("probability_of_payback_in_target"), money.get("target_payback_days")
     known = money.get("saving_per_request") is not None and money.get("requests_per_day") is not None
-    if chance is None or not target or not known:
+    if not known or money.get("probability_of_payback_in_target") is None or not money.get("target_payback_days"):
         return ""
-    futures = f"{say.of_hundred(chance)} of 100 possible futures"
-    if not 0.005 <= chance < 0.995:
-        futures = "practically every possible future" if chance > 0.5 else "hardly any possible future"
-    back, way = f"the money is back within {say.days(target)} in {futures}", cheaper_way(money)
+    back, way = quoted(futures_clause(money)), cheaper_way(money)
     if way is None:
         return back
     later = NEVER if way.payback_days is None else f"after {say.days(way.payback_days)}"
-    return f"against {named(run.baseline)} {back}, against {named(way.name)} {later}"
+    return f"{back} against {named(run.baseline)}, against {named(way.name)} {later}"
 
 
 def reasons(run: StoredRun) -> list[str]:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tuneworth.core import say
 from tuneworth.evaluate import decide
-from tuneworth.evaluate.verdict.doubts import LEVELS, Doubt, _futures, confidence
+from tuneworth.evaluate.verdict.doubts import LEVELS, Doubt, confidence
 from tuneworth.evaluate.verdict.next_step import next_step
-from tuneworth.evaluate.verdict.sentences import chance_line
+from tuneworth.evaluate.verdict.sentences import chance_line, futures_clause
 
 from .situations import costs, later, other, situation
 
@@ -206,7 +206,7 @@ def test_a_way_that_wins_and_is_better_is_not_said_to_do_just_as_well():
 ])  # fmt: skip
 def test_what_rounding_would_carry_over_the_line_says_so(share, said):
     money = {"probability_of_payback_in_target": share, "target_payback_days": 90}
-    assert _futures({"money": money}).startswith(said)
+    assert futures_clause(money).startswith(said)
 
 
 @pytest.mark.parametrize(("share", "said"), [

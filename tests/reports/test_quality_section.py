@@ -46,19 +46,19 @@ CHANCES = compared(a=(0.001, 0.0001), b=(0.01, 0.005), c=(1.0, 0.9), d=(1.0, 1.0
     [
         (
             run(TWO, CHANCES),
-            "The tuned model keeps every rule that must hold on 86% of 100 requests, the prompted model on 30%; "
+            "The tuned model gives an acceptable output in 86% of cases, the prompted model in 30%; "
             "it breaks 1 rule clearly less often and 1 rule clearly more often.",
         ),
         (
             run(TWO, compared(a=(1.0, 0.9))),
-            "The tuned model keeps every rule that must hold on 86% of 100 requests, the prompted model on 30%; "
+            "The tuned model gives an acceptable output in 86% of cases, the prompted model in 30%; "
             "no single rule is broken clearly more or less often.",
         ),
         (
             run(TWO),
-            "The tuned model keeps every rule that must hold on 86% of 100 requests, the prompted model on 30%.",
+            "The tuned model keeps every rule that must hold on 86% of the requests.",
         ),
-        (run({"v": scored(0.0)}), "“v” keeps every rule that must hold on 0% of 100 requests."),
+        (run({"v": scored(0.0)}), "“v” keeps every rule that must hold on 0% of the requests."),
         (run({"v": scored(None)}), "No output could be scored, so nothing is known of how well the rules are kept."),
         (run({}), "No output could be scored, so nothing is known of how well the rules are kept."),
     ],
