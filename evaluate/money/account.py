@@ -131,7 +131,7 @@ def point_account(
     possible = _alternatives(settings, quantities, measured)
     with localcontext() as context:
         context.prec = 40  # the parts then add up far beyond the digits shown
-        values = Account(inputs, conditions, "worked")
+        values = Account(inputs, conditions, "traced")
         pair, ways = values.pair, possible.of(values)
         both = all(way.value(COST) is not None for way in (pair.before, pair.after))
         keys = {
@@ -190,7 +190,7 @@ def derivation(values: Account, names: Sequence[str], alternatives: Sequence[Alt
     # Costs of 0 that only add nothing are named by no line.
     above = {key for key, value in values.inputs.items() if value or not key.startswith(("investment.", "running."))}
     for scope, key in _shown(values, names, alternatives):
-        line = _payback(scope, above) if key == "payback_days" else _line(scope, key, above)
+        line = _payback_line(scope, above) if key == "payback_days" else _line(scope, key, above)
         if line is not None:
             above.add(line.key)
             yield line
@@ -201,7 +201,7 @@ def _line(scope: Scope, key: str, above: set[str]) -> Line | None:
     return scope.values.line(scope.prefix + key, above)
 
 
-def _payback(scope: Scope, above: set[str]) -> Line | None:
+def _payback_line(scope: Scope, above: set[str]) -> Line | None:
     """The payback; never where the base model is gone by then, with the days that it would have taken."""
     line, left = _line(scope, "earned_back_days", above), scope.value("running.days_to_retirement")
     if line is None:

@@ -12,7 +12,7 @@ from .inputs import MeasuredVariant
 from .options import COST, EFFECTIVE, Pair, Way
 from .prices import is_tuned_name
 from .settings import RoiSettings
-from .worked import either, value_of
+from .traced import value_of, where
 
 __all__ = ["FORBIDDING", "Alternative", "Alternatives", "beats_tuning", "cached_guide", "no_cache", "untrained"]
 
@@ -240,7 +240,7 @@ def _guide(baseline: Way) -> tuple[Any, Any, Any]:
     guide = baseline("guide_tokens") if baseline.knows("guide_tokens") else None
     examples = baseline.get("few_shot_tokens", ZERO)
     if guide is None:
-        guide = either(fixed > examples, fixed - examples, baseline.values.number(ZERO))
+        guide = where(fixed > examples, fixed - examples, baseline.values.number(ZERO))
     stated = baseline.knows("short_guide_tokens")
     return fixed, guide, baseline("short_guide_tokens") if stated else guide * baseline.values.constant(HALF)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .figures import Conditions, Figure, Kind, Missing, Tables, Values, by_key, nought, of, step, unknown
+from .figures import Conditions, Figure, Kind, Missing, Tables, Values, by_key, of, step, unknown, zero
 from .options import EFFECTIVE, Pair, Way
 from .payback import DAYS, DAYS_A_MONTH, PAYBACK
 from .request import REQUEST, exchanged_prices
-from .worked import some, total
+from .traced import nonzero, total
 
 __all__ = ["UPKEEP", "Account"]
 
@@ -35,14 +35,14 @@ UPKEEP = {
 }
 
 
-def _or_nought(key: str) -> Figure:
+def _or_zero(key: str) -> Figure:
     """An input that counts as 0 where nobody stated it."""
 
     def stated(values: Values) -> Any:
         try:
             return values.input(key)
         except Missing:
-            return nought(values)
+            return zero(values)
 
     return step(key, stated)
 
@@ -54,11 +54,11 @@ def _tries(values: Values) -> Any:
 
 
 def _amounts(values: Values) -> list[tuple[str, Any]]:
-    """What is still to be spent: each amount in words and as a number; one that is nought is not asked for."""
+    """What is still to be spent: each amount in words and as a number; one that is zero is not asked for."""
     found = []
     for words, names, needed, product in AMOUNTS:
         keys = [f"investment.{name}" for name in names]
-        if all(some(values.peek(key, ZERO)) for key in keys[:needed]):
+        if all(nonzero(values.peek(key, ZERO)) for key in keys[:needed]):
             found.append((words, product(*(values.get(key, ZERO) for key in keys))))
     return found
 
@@ -67,14 +67,14 @@ def _by_day(amount: str, cost: str, days: Decimal) -> Callable[[Values], Any]:
     return lambda values: values(amount) * values.get(cost, ZERO) / values.constant(days)
 
 
-def _spread(values: Values) -> Any:
+def _retraining(values: Values) -> Any:
     every = values("running.retrain_every_days")
     return values.get("running.retrain_cost", ZERO) / every
 
 
-def _has(key: str) -> Callable[[Values], bool]:
+def _stated(key: str) -> Callable[[Values], bool]:
     """Whether this input may be another than 0."""
-    return lambda values: some(values.get(key, ZERO))
+    return lambda values: nonzero(values.get(key, ZERO))
 
 
 def _upkeep(values: Values) -> Any:
@@ -82,23 +82,23 @@ def _upkeep(values: Values) -> Any:
 
 
 SPENDING = by_key([
-    *map(_or_nought, ("failure_cost", "ramp_days", "discount_rate", "horizon_days")),
+    *map(_or_zero, ("failure_cost", "ramp_days", "discount_rate", "horizon_days")),
     step("tries", _tries),
-    Figure("investment", "Nothing is left to be spent.", "investment", nought,
+    Figure("investment", "Nothing is left to be spent.", "investment", zero,
            when=lambda values: not _amounts(values), result="0 {currency}"),
     Figure("investment", "What is still to be spent; work done before is not counted.",
            lambda values: " + ".join(words for words, _ in _amounts(values)),
            lambda values: total(amount for _, amount in _amounts(values)), "{currency}", exact=True),
     Figure("running.monitoring", "Monitoring: hours a month at their price, by the day.", "hours × hourly ÷ 30.4375",
            _by_day(UPKEEP["running.monitoring"], "running.monitoring_hourly", DAYS_A_MONTH), "{currency} a day",
-           when=_has(UPKEEP["running.monitoring"])),
+           when=_stated(UPKEEP["running.monitoring"])),
     Figure("running.style_changes", "Style changes: each one trains the model again.",
            "changes a year × retraining ÷ 365.25",
            _by_day(UPKEEP["running.style_changes"], "running.retrain_cost", DAYS_A_YEAR), "{currency} a day",
-           when=_has(UPKEEP["running.style_changes"])),
+           when=_stated(UPKEEP["running.style_changes"])),
     Figure("running.retraining", "Retraining, spread over the days between two.", "retraining ÷ days",
-           _spread, "{currency} a day", when=_has(UPKEEP["running.retraining"])),
-    *(step(key, nought) for key in UPKEEP),
+           _retraining, "{currency} a day", when=_stated(UPKEEP["running.retraining"])),
+    *(step(key, zero) for key in UPKEEP),
     step("upkeep_per_day", _upkeep),
 ])  # fmt: skip
 
@@ -118,32 +118,32 @@ def _saving_of_all(pair: Pair) -> Any:
 
 def _saving_per_day(pair: Pair) -> Any:
     saved, running = _saving_of_all(pair), pair("running_cost_per_day")
-    return saved - running if some(running) else saved
+    return saved - running if nonzero(running) else saved
 
 
 def _running_terms(pair: Pair) -> tuple[list[Any], Any]:
     """What is to be paid every day for the one that comes, beside its requests, and the machines of the one that stays."""
     plus: list[Any] = []
-    if pair.trained and pair.values.kind == "worked":  # a line for each
-        plus = [pair(key) for key, amount in UPKEEP.items() if some(pair.peek(amount, ZERO))]
-    elif pair.trained and some(pair("upkeep_per_day")):
+    if pair.trained and pair.values.kind == "traced":  # a line for each
+        plus = [pair(key) for key, amount in UPKEEP.items() if nonzero(pair.peek(amount, ZERO))]
+    elif pair.trained and nonzero(pair("upkeep_per_day")):
         plus = [pair("upkeep_per_day")]
     new, old = pair("after.machine_cost_per_day"), pair("before.machine_cost_per_day")
-    return ([*plus, new] if some(new) else plus), old
+    return ([*plus, new] if nonzero(new) else plus), old
 
 
 def _running(pair: Pair) -> Any:
     plus, minus = _running_terms(pair)
     more = total(plus) if plus else pair.values.constant(ZERO)
-    return more - minus if some(minus) else more
+    return more - minus if nonzero(minus) else more
 
 
-def _runs(pair: Pair) -> bool:
+def _has_running_cost(pair: Pair) -> bool:
     plus, minus = _running_terms(pair)
-    return bool(plus) or some(minus)
+    return bool(plus) or nonzero(minus)
 
 
-def _runs_as_always(pair: Pair) -> bool:
+def _same_running_cost(pair: Pair) -> bool:
     """Whether what stays changes nothing of what runs every day."""
     other = pair.trained and pair.main is not pair
     return other and not pair.before.hosted and not pair.main.before.hosted
@@ -176,23 +176,23 @@ SAVING = by_key([
         for role, side in (("baseline", "before"), ("candidate", "after"))
     ),
     step("saving_share", unknown,
-         when=lambda pair: not some(pair("spend_per_day_baseline" if pair.machines() else f"before.{EFFECTIVE}"))),
+         when=lambda pair: not nonzero(pair("spend_per_day_baseline" if pair.machines() else f"before.{EFFECTIVE}"))),
     Figure("saving_share", "The share of a day's spend that is saved.", "1 - candidate's day ÷ baseline's day",
            of("spend_per_day_baseline", "spend_per_day_candidate", lambda before, after: 1 - after / before),
            when=Pair.machines),
     Figure("saving_share", "The same as a share of what {old} costs.", "1 - cost of {new} ÷ cost of {old}",
            of(*BOTH, lambda before, after: 1 - after / before)),
-    step("running_cost_per_day", lambda pair: pair.main("running_cost_per_day"), when=_runs_as_always),
+    step("running_cost_per_day", lambda pair: pair.main("running_cost_per_day"), when=_same_running_cost),
     Figure("running_cost_per_day", "What {new} costs a day more than {old}, beside its requests.",
-           "upkeep + its machines - the other's machines", _running, "{currency} a day", when=_runs),
-    step("running_cost_per_day", nought),
+           "upkeep + its machines - the other's machines", _running, "{currency} a day", when=_has_running_cost),
+    step("running_cost_per_day", zero),
     step("gross", _gross),
     Figure("saving_total", "Saved by the whole batch{against}.", "requests × saving per request", _saving_of_all,
            "{currency}", when=lambda pair: pair.batch),
     step("saving_total", unknown),
     Figure("saving_per_day", "Saved in a day{against}, at full volume.",
            lambda pair: "requests a day × saving per request"
-           + (" - running cost" if some(pair("running_cost_per_day")) else ""),
+           + (" - running cost" if nonzero(pair("running_cost_per_day")) else ""),
            _saving_per_day, "{currency} a day", when=lambda pair: not pair.batch),
     step("saving_per_day", unknown),
 ])  # fmt: skip

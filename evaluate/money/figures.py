@@ -1,8 +1,8 @@
 """A figure of the money: what it says, its formula in words, and one function of the values that works it out.
 
-Evaluated with Decimals the function gives the exact figure, with arrays its draws, with `Worked` numbers the line of the
-derivation. The values record what each figure asked for: that is what the line names as its inputs, and what tells which
-figures another value of an input leaves as they are.
+Evaluated with Decimals the function gives the exact figure, with arrays its draws, with `Traced` numbers the line of the
+derivation. The values record what each figure asked for: its line names these as inputs, and when one input changes, only
+the figures that depend on it are computed again.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping
@@ -12,14 +12,27 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 
-from .worked import Relation, Worked, arithmetic, relation
+from .traced import Relation, Traced, arithmetic, relation
 
 __all__ = [
-    "Conditions", "Figure", "Kind", "Line", "Missing", "Scope", "Table", "Tables",
-    "Values", "by_key", "never", "nought", "of", "step", "unknown",
+    "Conditions",
+    "Figure",
+    "Kind",
+    "Line",
+    "Missing",
+    "Scope",
+    "Table",
+    "Tables",
+    "Values",
+    "by_key",
+    "never",
+    "of",
+    "step",
+    "unknown",
+    "zero",
 ]  # fmt: skip
 
-Kind = Literal["exact", "drawn", "worked"]
+Kind = Literal["exact", "drawn", "traced"]
 ZERO = Decimal(0)
 
 
@@ -107,7 +120,7 @@ class Line:
 
 
 class Scope:
-    """From where a figure asks for what goes into it: `scope(key)` is a number, another figure's or an input."""
+    """Where a figure looks up what it needs: `scope(key)` is another figure or an input."""
 
     figures: Table
     prefix: str
@@ -149,7 +162,7 @@ class Scope:
             found = self(key)
         except Missing:
             return None
-        return found.value if isinstance(found, Worked) else found
+        return found.value if isinstance(found, Traced) else found
 
     def __getitem__(self, name: str) -> Any:
         return self.names[name] if name in self.names else self.value(name)
@@ -161,7 +174,7 @@ class Scope:
 
 
 class Values(Scope):
-    """The inputs of an account and the figures that follow from them, each worked out once, when it is first asked for.
+    """The inputs of an account and the figures that follow from them, each computed once, on first use.
 
     `inputs` are Decimals, or for `drawn` values arrays `(draws,)`, `(1,)` for what is known exactly. `given` are figures
     that are known already.
@@ -193,31 +206,31 @@ class Values(Scope):
         found = self.inputs.get(key)
         if found is None:
             raise Missing(key)
-        return Worked(found) if self.kind == "worked" else found
+        return Traced(found) if self.kind == "traced" else found
 
     def figure(self, key: str, cases: tuple[Figure, ...], scope: Scope) -> Any:
         """The figure with this whole key, from its cases."""
         self._asking[key] = self._looking[key] = None
-        found = self._found[key] if key in self._found else self._work_out(key, cases, scope)
+        found = self._found[key] if key in self._found else self._evaluate(key, cases, scope)
         if found is None:
             raise Missing(key)
-        return Worked(found) if self.kind == "worked" else found
+        return Traced(found) if self.kind == "traced" else found
 
     def number(self, exact: Decimal) -> Any:
-        """A number that is no input, as these values have theirs."""
-        return np.array([float(exact)]) if self.drawn else Worked(exact) if self.kind == "worked" else exact
+        """A number that is no input, in the kind of these values."""
+        return np.array([float(exact)]) if self.drawn else Traced(exact) if self.kind == "traced" else exact
 
     def constant(self, exact: Decimal) -> Any:
         """A constant of a formula."""
         return float(exact) if self.drawn else exact
 
     def changed(self, numbers: Mapping[str, Any]) -> Self:
-        """The same with other numbers for these keys; figures that never looked at them need not be worked out again."""
+        """A copy with other numbers for these keys; only figures that depend on them are computed again."""
         given = {key: numbers.get(key, value) for key, value in self.given.items()}
         inputs = {**self.inputs, **{key: value for key, value in numbers.items() if key not in given}}
         other = type(self)(inputs, self.conditions, self.kind, given)
         touched = set(numbers)
-        for key, looked in self._looked.items():  # a figure stands behind those that it looked at
+        for key, looked in self._looked.items():  # in order of completion: a figure comes after what it looked at
             if touched.isdisjoint(looked):
                 other._found[key], other._looked[key] = self._found[key], looked
             else:
@@ -255,7 +268,7 @@ class Values(Scope):
             elif each in self._asked and each != key:
                 yield from self._inputs(each, above)
 
-    def _work_out(self, key: str, cases: tuple[Figure, ...], scope: Scope) -> Any:
+    def _evaluate(self, key: str, cases: tuple[Figure, ...], scope: Scope) -> Any:
         outer = self._asking, self._looking
         self._asking, self._looking = {}, {}
         try:
@@ -268,7 +281,7 @@ class Values(Scope):
         return found
 
     def _first(self, key: str, cases: tuple[Figure, ...], scope: Scope) -> Any:
-        """What the first case gives whose condition holds; of draws each has its own."""
+        """The value of the first case whose condition holds, draw by draw."""
         some: list[tuple[Any, Figure]] = []
         for case in cases:
             holds = True
@@ -286,10 +299,10 @@ class Values(Scope):
         else:
             raise Missing(key)
         holds, case = some.pop()
-        if self.kind == "worked":
+        if self.kind == "traced":
             self._chosen[key] = case, holds, None, scope
         found = case.of(scope)
-        if isinstance(found, Worked):
+        if isinstance(found, Traced):
             self._chosen[key] = case, holds, found, scope
             return found.value
         for holds, case in reversed(some):
@@ -309,9 +322,9 @@ class _Unrecorded:
 
 
 def of(*asked: Any) -> Callable[[Scope], Any]:
-    """The function that asks for these keys, in this order, and works with their numbers; one key alone is the number.
+    """The function that asks for these keys, in this order, and gives their numbers to the last argument.
 
-    >>> of("investment", "saving_per_day", lambda cost, saving: cost / saving)
+    `of("investment", "saving_per_day", lambda cost, saving: cost / saving)` asks for two; a key alone is its number.
     """
     keys = [key for key in asked if isinstance(key, str)]
     work: Callable[..., Any] = asked[-1] if len(asked) > len(keys) else lambda number: number
@@ -324,8 +337,8 @@ def of(*asked: Any) -> Callable[[Scope], Any]:
     return lambda scope: work(*[scope(key) for key in keys])
 
 
-def nought(scope: Scope) -> Any:
-    """0, as the values have their numbers."""
+def zero(scope: Scope) -> Any:
+    """0, in the kind of the values."""
     return scope.values.number(ZERO)
 
 

@@ -1,4 +1,4 @@
-"""From where a figure asks: one option, or two of them side by side."""
+"""The scopes of figures: one option, or two options compared."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from .figures import Scope, Table, Values, step
-from .worked import some
+from .traced import nonzero
 
 __all__ = ["ACCEPTABLE", "COST", "EFFECTIVE", "Pair", "Way"]
 
@@ -55,10 +55,10 @@ class Way(Scope):
 
 
 class Pair(Scope):
-    """Two options: `before` is the one that stays, `after` the one that would come in its place.
+    """Two options: `before` is in use, `after` would replace it.
 
-    `main` is the pair that the account compares, where this is another; `against` then stands behind what is said of
-    it. What comes is a tuned model, with its upkeep, only where `trained`.
+    `main` is the baseline and candidate of the account, where this is another pair; `against` is appended to its
+    sentences. `trained` says whether `after` is a tuned model, which has upkeep.
     """
 
     def __init__(
@@ -106,4 +106,4 @@ class Pair(Scope):
 
     def machines(self) -> bool:
         """Whether one of the two runs on machines that are always on."""
-        return some(self("before.machine_cost_per_day")) or some(self("after.machine_cost_per_day"))
+        return nonzero(self("before.machine_cost_per_day")) or nonzero(self("after.machine_cost_per_day"))

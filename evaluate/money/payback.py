@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .figures import Figure, Values, by_key, never, nought, of, step, unknown
+from .figures import Figure, Values, by_key, never, of, step, unknown, zero
 from .options import COST, EFFECTIVE, Pair
 from .request import replicas
-from .worked import alone, either, root, some, total, value_of
+from .traced import leaf, nonzero, square_root, total, value_of, where
 
 __all__ = ["DAYS", "DAYS_A_MONTH", "PAYBACK", "years_of"]
 
@@ -26,14 +26,14 @@ def _counted_days(values: Values) -> Any:
     if not values.knows("running.days_to_retirement"):
         return horizon
     left = values("running.days_to_retirement")
-    return either(left < horizon, left, horizon)
+    return where(left < horizon, left, horizon)
 
 
 def _ramped(days: Any, ramp: Any) -> Any:
     """Days at full volume that the first `days` are worth when volume grows linearly over `ramp` days."""
-    if not some(ramp):
+    if not nonzero(ramp):
         return days
-    return either(days < ramp, days * days / (2 * ramp), days - ramp / 2)
+    return where(days < ramp, days * days / (2 * ramp), days - ramp / 2)
 
 
 def months(values: Values) -> Iterator[tuple[int, Any, Any]]:
@@ -44,7 +44,7 @@ def months(values: Values) -> Iterator[tuple[int, Any, Any]]:
         start = month * (number - 1)
         if not start < last:
             return
-        begin, end = (either(day < horizon, day, horizon) for day in (start, start + month))
+        begin, end = (where(day < horizon, day, horizon) for day in (start, start + month))
         yield number, _ramped(end, ramp) - _ramped(begin, ramp), end - begin
 
 
@@ -53,7 +53,7 @@ def _discounted_days(values: Values) -> tuple[Any, Any]:
 
     They seldom vary, so that all draws mostly share them.
     """
-    rate, factor, full, days = values("discount_rate"), ONE, nought(values), nought(values)
+    rate, factor, full, days = values("discount_rate"), ONE, zero(values), zero(values)
     monthly = ONE if values.drawn else (1 + rate) ** (ONE / 12)
     for number, worth, length in months(values):
         factor = (1 + rate) ** (number / 12) if values.drawn else factor * monthly
@@ -63,21 +63,21 @@ def _discounted_days(values: Values) -> tuple[Any, Any]:
 
 def _full_days(values: Values) -> Any:
     days, ramp = values("counted_days"), values("ramp_days")
-    return either(days > 0, _ramped(days, ramp), nought(values))
+    return where(days > 0, _ramped(days, ramp), zero(values))
 
 
-def _back(work: Callable[..., Any]) -> Callable[[Pair], Any]:
+def _payback(work: Callable[..., Any]) -> Callable[[Pair], Any]:
     """A figure from the investment, a day's saving, the ramp, and where there is one the saving of requests and M."""
 
     def back(pair: Pair) -> Any:
         cost, saving, ramp = pair("investment"), pair("saving_per_day"), pair("ramp_days")
-        gross, running = (pair("gross"), pair("running_cost_per_day")) if some(ramp) else (None, None)
+        gross, running = (pair("gross"), pair("running_cost_per_day")) if nonzero(ramp) else (None, None)
         return work(pair, cost, saving, ramp, gross, running)
 
     return back
 
 
-def _all_grown(pair: Pair, cost: Any, saving: Any, ramp: Any, gross: Any, running: Any) -> Any:
+def _after_ramp(pair: Pair, cost: Any, saving: Any, ramp: Any, gross: Any, running: Any) -> Any:
     """Whether the investment is back only after the ramp, or there is no growth to divide by.
 
     Machines that are saved pay back even where requests save nothing.
@@ -88,19 +88,19 @@ def _all_grown(pair: Pair, cost: Any, saving: Any, ramp: Any, gross: Any, runnin
     return bool(after >= ramp) or bool(gross == 0) or bool(under < 0)
 
 
-def _boundless(pair: Pair) -> Any:
+def _infinite_saving(pair: Pair) -> Any:
     """Whether a draw saves without bound: what stays delivers nothing acceptable at all."""
     dropped = pair.values.drawn and pair.failures == "drop"
     return pair("gross") == np.inf if dropped else False
 
 
-def _too_late(pair: Pair) -> Any:
+def _after_retirement(pair: Pair) -> Any:
     """Whether the base model is gone before the investment is back."""
     left = "running.days_to_retirement"
     return pair("earned_back_days") > pair(left) if pair.knows(left) else False
 
 
-def _never_back(pair: Pair) -> Any:
+def _retired_first(pair: Pair) -> Any:
     pair("earned_back_days")
     return never(pair)
 
@@ -113,7 +113,7 @@ def _running_at_break_even(pair: Pair) -> Any:
     hourly, rate = way("hourly"), way.get("requests_per_second", ZERO)
     machines = [value_of(number) for number in (rate, way("min_replicas"), way("peak_factor"))]
     calls = value_of(way("calls") if way.failures in ("drop", "retry") else ONE)
-    if some(pair("before.machine_cost_per_day")):
+    if nonzero(pair("before.machine_cost_per_day")):
         return running
     needs = ("investment", "saving_per_request", "counted_days", "full_days", "upkeep_per_day")
     cost, saved, days, full, upkeep = (value_of(pair.peek(key)) for key in needs)
@@ -137,21 +137,21 @@ def _breaks_even(work: Callable[..., Any]) -> Callable[[Pair], Any]:
     return lambda pair: work(*[pair(key) for key in keys])
 
 
-def _failing_less(pair: Pair) -> tuple[Any, Any, Any, Any]:
+def _spend_and_failures(pair: Pair) -> tuple[Any, Any, Any, Any]:
     """The cost of the calls of a request and the share that still fails, of what stays and of what comes."""
     parts = (COST, "calls", "still_failing", "acceptance")
     (old, new), calls, failing, _ = ([pair(f"before.{key}"), pair(f"after.{key}")] for key in parts)
-    return alone(old * calls[0]), alone(new * calls[1]), failing[0], failing[1]
+    return leaf(old * calls[0]), leaf(new * calls[1]), failing[0], failing[1]
 
 
-def _carrying(pair: Pair) -> Any:
+def _break_even_failure_cost(pair: Pair) -> Any:
     """The cost of a failure at which the two cost the same: (c_F - c_P + M/N) / (a_F - a_P)."""
-    old, new, fails, still = _failing_less(pair)
+    old, new, fails, still = _spend_and_failures(pair)
     running = pair("running_cost_per_day") if not pair.batch else None
     dearer, fewer = new - old, fails - still
-    if running is not None and some(running):
+    if running is not None and nonzero(running):
         volume = pair("requests_per_day")
-        dearer = dearer + running / volume if some(volume) else unknown()
+        dearer = dearer + running / volume if nonzero(volume) else unknown()
     return dearer / fewer if fewer > 0 and dearer > 0 else unknown()  # only for what is better and dearer
 
 
@@ -163,10 +163,10 @@ def _token_cost(pair: Pair) -> Any:
         prompt = {"fixed_tokens": lambda _: pair.values.number(tokens), "cached": lambda _: old("cached")}
         return old.changed(f"{old.prefix}with_{tokens}_fixed", "", prompt)(COST)
 
-    return alone(cost(ONE) - cost(ZERO))
+    return leaf(cost(ONE) - cost(ZERO))
 
 
-def _tipping_guide(pair: Pair) -> Any:
+def _break_even_fixed_tokens(pair: Pair) -> Any:
     """Fixed prompt tokens of the baseline at which both cost the same; where nothing else differs, (m-1)(u + ratio o)."""
     before, after = pair(f"before.{EFFECTIVE}"), pair(f"after.{EFFECTIVE}")
     fixed, token, calls = pair("before.fixed_tokens"), pair("fixed_token_cost"), pair("before.calls")
@@ -176,7 +176,7 @@ def _tipping_guide(pair: Pair) -> Any:
 
 
 def _discounts(pair: Pair) -> bool:
-    return some(pair.peek("discount_rate"))
+    return nonzero(pair.peek("discount_rate"))
 
 
 def _value(pair: Pair) -> Any:
@@ -186,17 +186,17 @@ def _value(pair: Pair) -> Any:
     saved = gross * full
     if pair.values.drawn and not np.all(full):
         saved = np.where(full > 0, saved, 0.0)  # no volume costs and saves nothing, even at inf
-    return (saved - running * days if some(running) else saved) - cost
+    return (saved - running * days if nonzero(running) else saved) - cost
 
 
 def _value_words(pair: Pair) -> str:
     days, full = pair.value("counted_days"), pair.value("full_days")
-    ramp = f"; the ramp leaves {full.normalize():f} days at full volume." if some(pair("ramp_days")) else "."
+    ramp = f"; the ramp leaves {full.normalize():f} days at full volume." if nonzero(pair("ramp_days")) else "."
     return f"What {days:f} days leave over{ramp}"
 
 
 def _value_formula(pair: Pair) -> str:
-    if some(pair("running_cost_per_day")):
+    if nonzero(pair("running_cost_per_day")):
         return "saving of requests × full days - running × days - investment"
     return "saving per day × days at full volume - investment"
 
@@ -220,7 +220,7 @@ def _year(pair: Pair, parts: list[tuple[int, Decimal, Decimal]]) -> Any:
     number = pair.values.number
     gross, running = pair("gross"), pair("running_cost_per_day")
     _ = pair("counted_days"), pair("ramp_days")
-    rate, saving = alone(1 + pair("discount_rate")), alone(gross - running)
+    rate, saving = leaf(1 + pair("discount_rate")), leaf(gross - running)
     terms, alike = [], []
     for month, full, days in parts:
         place = number(Decimal(month))
@@ -259,22 +259,22 @@ DAYS = by_key([
 
 PAYBACK = by_key([
     Figure("earned_back_days", "A day that saves nothing{against} never pays the investment back.",
-           "saving per day <= 0", _back(lambda pair, *_: never(pair)), when=lambda pair: pair("saving_per_day") <= 0,
+           "saving per day <= 0", _payback(lambda pair, *_: never(pair)), when=lambda pair: pair("saving_per_day") <= 0,
            result="never"),
     Figure("earned_back_days", f"{BACK}: nothing is to be invested.", "investment <= 0",
-           _back(lambda pair, *_: nought(pair)), when=lambda pair: pair("investment") <= 0, result="0 days"),
-    step("earned_back_days", nought, when=_boundless),
+           _payback(lambda pair, *_: zero(pair)), when=lambda pair: pair("investment") <= 0, result="0 days"),
+    step("earned_back_days", zero, when=_infinite_saving),
     Figure("earned_back_days", f"{BACK}.", "investment ÷ saving per day",
-           _back(lambda _, cost, saving, *__: cost / saving), "days", when=lambda pair: not some(pair("ramp_days"))),
+           _payback(lambda _, cost, saving, *__: cost / saving), "days", when=lambda pair: not nonzero(pair("ramp_days"))),
     Figure("earned_back_days", BACK + "; the volume grows over {ramp_days:f} days, which counts as half of them.",
            "(investment + saving of requests × ramp ÷ 2) ÷ saving per day",
-           _back(lambda _, cost, saving, ramp, gross, __: (cost + gross * ramp / 2) / saving), "days",
-           when=_back(_all_grown)),
+           _payback(lambda _, cost, saving, ramp, gross, __: (cost + gross * ramp / 2) / saving), "days",
+           when=_payback(_after_ramp)),
     Figure("earned_back_days", BACK + ", while the volume still grows over {ramp_days:f} days.",
            "(running + sqrt(running^2 + 2 × growth × investment)) ÷ growth, growth = saving of requests ÷ ramp",
-           _back(lambda _, cost, __, ramp, gross, running:
-                 (running + root(running**2 + 2 * gross / ramp * cost)) / (gross / ramp)), "days"),
-    step("payback_days", _never_back, when=_too_late),
+           _payback(lambda _, cost, __, ramp, gross, running:
+                 (running + square_root(running**2 + 2 * gross / ramp * cost)) / (gross / ramp)), "days"),
+    step("payback_days", _retired_first, when=_after_retirement),
     step("payback_days", of("earned_back_days")),
 
     Figure("requests_to_pay_back", "Requests until the investment is earned back, running costs aside.",
@@ -290,24 +290,24 @@ PAYBACK = by_key([
     Figure("break_even_requests_per_day", f"{VOLUME}, the ramp taken off the horizon.",
            "(investment + running × horizon) ÷ (saving per request × days at full volume)",
            _breaks_even(lambda cost, saved, days, _, runs, full: (cost + runs * days) / (saved * full)),
-           "requests a day", when=lambda pair: some(pair("ramp_days"))),
+           "requests a day", when=lambda pair: nonzero(pair("ramp_days"))),
     Figure("break_even_requests_per_day", f"{VOLUME}.", "(investment ÷ horizon + running) ÷ saving per request",
            _breaks_even(lambda cost, saved, days, _, runs, __: (cost / days + runs) / saved), "requests a day",
-           when=lambda pair: some(pair("break_even_running"))),
+           when=lambda pair: nonzero(pair("break_even_running"))),
     Figure("break_even_requests_per_day", f"{VOLUME}.", "investment ÷ horizon ÷ saving per request",
            _breaks_even(lambda cost, saved, days, *_: cost / days / saved), "requests a day"),
     step("break_even_failure_cost", unknown, when=lambda pair: pair.failures == "drop"),
     Figure("break_even_failure_cost",
            "What an unacceptable output must cost for {new} to be no dearer to run than {old}.",
-           "(dearer per request) ÷ (fewer failures per request)", _carrying, "{currency}"),
+           "(dearer per request) ÷ (fewer failures per request)", _break_even_failure_cost, "{currency}"),
     step("fixed_token_cost", _token_cost),
     Figure("break_even_fixed_tokens", "The fixed prompt of {old} at which both cost the same per request.",
-           "fixed tokens + (candidate's cost - baseline's cost) ÷ cost of one fixed token", _tipping_guide, "tokens"),
+           "fixed tokens + (candidate's cost - baseline's cost) ÷ cost of one fixed token", _break_even_fixed_tokens, "tokens"),
 
     Figure("npv", "What the batch leaves over.", "saving of the batch - investment",
            of("saving_total", "investment", operator.sub), "{currency}", when=lambda pair: pair.batch),
     Figure("npv", _value_words, _value_formula, _value, "{currency}",
-           when=lambda pair: pair.values.kind != "worked" or not _discounts(pair)),
+           when=lambda pair: pair.values.kind != "traced" or not _discounts(pair)),
     Figure("npv", "No day is left to save anything.", "- investment", _value_of_no_day, "{currency}",
            when=lambda pair: pair("counted_days") <= 0),
     Figure("npv", "The years together, less the investment.", "years - investment", _value_of_years, "{currency}"),

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .figures import Conditions, Figure, Table, Values, by_key, nought, of, step, unknown
+from .figures import Conditions, Figure, Table, Values, by_key, of, step, unknown, zero
 from .options import ACCEPTABLE, COST, EFFECTIVE, Way
-from .worked import alone, ceiling, either, largest, some, total
+from .traced import ceiling, leaf, maximum, nonzero, total, where
 
 __all__ = ["PRICES", "REQUEST", "TOKENS", "exchanged_prices", "replicas"]
 
@@ -37,11 +37,11 @@ def exchanged_prices(conditions: Conditions) -> Table:
 def _cached(way: Way) -> Any:
     """The share of the fixed prompt that is read from the cache; a stated one counts only for a prompt long enough."""
     fixed, share = way.get("fixed_tokens", ZERO), way.get("cached_share", ZERO)
-    if way.hosted or not some(share):
-        return nought(way)
+    if way.hosted or not nonzero(share):
+        return zero(way)
     least = way.get("min_cached_tokens", ZERO)
     stated = way.variant in way.values.conditions.cache_stated  # a measured one needs no such rule
-    return either(fixed < least, nought(way), share) if stated else share
+    return where(fixed < least, zero(way), share) if stated else share
 
 
 def _terms(way: Way) -> list[tuple[str, Any]]:
@@ -53,19 +53,19 @@ def _terms(way: Way) -> list[tuple[str, Any]]:
     known = [key for key in ("price_cached", "price_cache_write") if way.knows(key)]
     share = way("cached") if known else way.peek("cached")  # without prices of its own the cache changes nothing
     # They are named where a share is known, though the prompt is too short for it.
-    own = {key: way(key) for key in known if some(share) or some(way.peek("cached_share", ZERO))}
+    own = {key: way(key) for key in known if nonzero(share) or nonzero(way.peek("cached_share", ZERO))}
     fixed, content, output, fresh, written = (way(key) for key in (*TOKENS, "price_input", "price_output"))
     cached, write = own.get("price_cached", fresh), own.get("price_cache_write", fresh)
     missed, terms = 1 - share, []
-    if some(fixed) and not some(share):
+    if nonzero(fixed) and not nonzero(share):
         terms.append(("fixed tokens × input price", fixed * fresh))
-    elif some(fixed) and not some(missed):
+    elif nonzero(fixed) and not nonzero(missed):
         terms.append(("fixed tokens × cached price", fixed * cached))
-    elif some(fixed):
-        price = either(share > 0, either(write > fresh, write, fresh), fresh)
+    elif nonzero(fixed):
+        price = where(share > 0, where(write > fresh, write, fresh), fresh)
         dearer = not way.values.drawn and write > fresh
         words = "price for writing to the cache" if dearer else "input price"
-        terms.append((f"fixed tokens × share not cached × {words}", fixed * alone(missed) * price))
+        terms.append((f"fixed tokens × share not cached × {words}", fixed * leaf(missed) * price))
         terms.append(("fixed tokens × cached share × cached price", fixed * share * cached))
     terms.append(("request tokens × input price", content * fresh))
     terms.append(("answer tokens × output price", output * written))
@@ -83,14 +83,14 @@ def _token_words(way: Way) -> str:
 def _machine_time(way: Way) -> Any:
     """A batch needs its machine only while it runs, so the hours are the requests' own."""
     hourly, rate = way("hourly"), way("requests_per_second")
-    return hourly / (3600 * rate) if some(rate) else unknown(way)
+    return hourly / (3600 * rate) if nonzero(rate) else unknown(way)
 
 
 def _nothing_more(way: Way) -> Any:
     """Machines that are always on ask nothing for one request more, whatever they cost and do."""
     way("hourly")
     way.get("requests_per_second", ZERO)
-    return nought(way)
+    return zero(way)
 
 
 def _one_call(way: Way) -> Any:
@@ -105,7 +105,7 @@ def _none_acceptable(way: Way) -> Any:
 
 def replicas(volume: Any, calls: Any, rate: Any, least: Any, peak: Any) -> Any:
     """Whole machines at the peak of so many requests a day, and no fewer than the least."""
-    return largest(least, ceiling(volume * calls * peak / 86_400 / rate))
+    return maximum(least, ceiling(volume * calls * peak / 86_400 / rate))
 
 
 def _replicas(way: Way) -> Any:
@@ -131,8 +131,8 @@ def _shared(way: Way) -> Any:
 
 def _no_share(way: Way) -> bool:
     """Whether machines have no volume to be shared by, or nothing acceptable comes of them."""
-    machines = some(way("machine_cost_per_day")) and not some(way.get("requests_per_day", ZERO))
-    return machines or (way.failures == "ignore" and not some(way.get("acceptance", ZERO)))
+    machines = nonzero(way("machine_cost_per_day")) and not nonzero(way.get("requests_per_day", ZERO))
+    return machines or (way.failures == "ignore" and not nonzero(way.get("acceptance", ZERO)))
 
 
 def _when(*failures: str, knows: str | None = None) -> Any:
@@ -199,11 +199,11 @@ REQUEST = by_key([
     Figure("machine_cost_per_day", "Machines of {name}, always on.", "24 × hourly × machines",
            of("hourly", "replicas", lambda hourly, machines: 24 * hourly * machines), "{currency} a day",
            when=lambda way: way.always_on),
-    step("machine_cost_per_day", nought),
+    step("machine_cost_per_day", zero),
     step("cost_with_machines", unknown, when=_no_share),
     step("cost_with_machines", of(EFFECTIVE, "acceptance", lambda each, good: each / good),
-         when=lambda way: way.failures == "ignore" and not some(way("machine_cost_per_day"))),
-    step("cost_with_machines", of(EFFECTIVE), when=lambda way: not some(way("machine_cost_per_day"))),
+         when=lambda way: way.failures == "ignore" and not nonzero(way("machine_cost_per_day"))),
+    step("cost_with_machines", of(EFFECTIVE), when=lambda way: not nonzero(way("machine_cost_per_day"))),
     Figure("cost_with_machines", SHARED, f"{SPEND}(requests a day × acceptable share)", _shared, "{currency}",
            when=_when("ignore")),
     Figure("cost_with_machines", SHARED, SPEND + "{brought} a day", _shared, "{currency}"),

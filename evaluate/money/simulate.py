@@ -34,7 +34,7 @@ SHARES = (".acceptance", ".rescued")
 BARS = 24  # as many as show the form of ten thousand draws without the noise of each
 MOST_BARS = 1_000  # only a slip of floats would make more
 # The axis ends where one draw of a hundred is left, but no farther than the reader has a use for: a saving that is
-# nearly nought in some draws pays back after thousands of years in them. It reaches the target at least, so that none
+# nearly zero in some draws pays back after thousands of years in them. It reaches the target at least, so that none
 # of the draws that are counted as in time lies beyond it.
 TARGETS, MEDIANS = 2, 3
 

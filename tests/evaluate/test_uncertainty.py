@@ -75,7 +75,7 @@ def accounts(table):
     values = {key: q.value for key, q in quantities.items() if q.value is not None}
     floats = {key: np.array([float(value)]) for key, value in values.items()}
     conditions = conditions_of(settings_, "prompted", "tuned")
-    return Account(values, conditions), Account(floats, conditions, "drawn"), Account(values, conditions, "worked")
+    return Account(values, conditions), Account(floats, conditions, "drawn"), Account(values, conditions, "traced")
 
 
 @given(tables())
@@ -97,12 +97,12 @@ def test_exchanging_the_options_turns_the_saving_round(table):
 @given(tables())
 @settings(max_examples=50, deadline=None)
 def test_draws_point_figures_and_derivation_agree(table):
-    exact, drawn, worked = (account.pair for account in accounts(table))
+    exact, drawn, traced = (account.pair for account in accounts(table))
     found = simulated(drawn.values)
     for key in ("npv", "payback_days"):
         there = exact.value(key)
         near = None if there is None else pytest.approx(there, rel=Decimal("1e-18"), abs=Decimal("1e-18"))
-        assert worked.value(key) == near
+        assert traced.value(key) == near
     assert found.npv[0] == pytest.approx(float(exact.value("npv")), rel=1e-9, abs=1e-6)
     days = float("inf") if exact.value("payback_days") is None else float(exact.value("payback_days"))
     # Floats cannot tell a saving of nought from never.

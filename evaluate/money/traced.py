@@ -1,6 +1,6 @@
 """Numbers that remember the arithmetic they come from, so that a derivation can show it; and operations on any numbers.
 
-A figure's function is evaluated with Decimals, with arrays of draws, or with `Worked` numbers: the operations here that
+A figure's function is evaluated with Decimals, with arrays of draws, or with `Traced` numbers: the operations here that
 have no sign in Python do for all three what + and × do anyway.
 """
 
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "Relation", "Worked", "alone", "arithmetic", "ceiling", "either", "largest", "relation", "root", "some", "total",
-    "value_of",
+    "Relation", "Traced", "arithmetic", "ceiling", "leaf", "maximum", "nonzero", "relation", "square_root", "total",
+    "value_of", "where",
 ]  # fmt: skip
 
 RESULT_DIGITS = 6  # as many as a reader compares; more is shown of the numbers that go in where the result needs it
@@ -34,18 +34,18 @@ OPERATIONS: dict[str, Callable[..., Decimal]] = {
 BINDING = {"+": 1, "-": 1, "×": 2, "÷": 2, "^": 3}  # what binds more tightly needs no brackets
 
 
-class Worked:
+class Traced:
     """A number: one that was asked for (no `sign`), a constant of a formula, or what a sign makes of its parts."""
 
     __slots__ = ("parts", "sign", "value")
 
-    def __init__(self, value: Decimal, sign: str = "", parts: tuple["Worked", ...] = ()) -> None:
+    def __init__(self, value: Decimal, sign: str = "", parts: tuple["Traced", ...] = ()) -> None:
         self.value, self.sign, self.parts = value, sign, parts
 
     @classmethod
-    def made(cls, sign: str, *numbers: Any) -> "Worked":
+    def made(cls, sign: str, *numbers: Any) -> "Traced":
         """What a sign makes of these numbers; plain ones among them are constants."""
-        parts = tuple(each if isinstance(each, Worked) else cls(Decimal(each), LITERAL) for each in numbers)
+        parts = tuple(each if isinstance(each, Traced) else cls(Decimal(each), LITERAL) for each in numbers)
         return cls(OPERATIONS[sign](*(part.value for part in parts)), sign, parts)
 
     def text(self, number: Callable[[Decimal], str]) -> str:
@@ -68,32 +68,32 @@ class Worked:
     def __bool__(self) -> bool:
         return self.value != 0
 
-    def __add__(self, other: Any) -> "Worked":
-        return Worked.made("+", self, other)
+    def __add__(self, other: Any) -> "Traced":
+        return Traced.made("+", self, other)
 
-    def __radd__(self, other: Any) -> "Worked":
-        return Worked.made("+", other, self)
+    def __radd__(self, other: Any) -> "Traced":
+        return Traced.made("+", other, self)
 
-    def __sub__(self, other: Any) -> "Worked":
-        return Worked.made("-", self, other)
+    def __sub__(self, other: Any) -> "Traced":
+        return Traced.made("-", self, other)
 
-    def __rsub__(self, other: Any) -> "Worked":
-        return Worked.made("-", other, self)
+    def __rsub__(self, other: Any) -> "Traced":
+        return Traced.made("-", other, self)
 
-    def __mul__(self, other: Any) -> "Worked":
-        return Worked.made("×", self, other)
+    def __mul__(self, other: Any) -> "Traced":
+        return Traced.made("×", self, other)
 
-    def __rmul__(self, other: Any) -> "Worked":
-        return Worked.made("×", other, self)
+    def __rmul__(self, other: Any) -> "Traced":
+        return Traced.made("×", other, self)
 
-    def __truediv__(self, other: Any) -> "Worked":
-        return Worked.made("÷", self, other)
+    def __truediv__(self, other: Any) -> "Traced":
+        return Traced.made("÷", self, other)
 
-    def __rtruediv__(self, other: Any) -> "Worked":
-        return Worked.made("÷", other, self)
+    def __rtruediv__(self, other: Any) -> "Traced":
+        return Traced.made("÷", other, self)
 
-    def __pow__(self, other: Any) -> "Worked":
-        return Worked.made("^", self, other)
+    def __pow__(self, other: Any) -> "Traced":
+        return Traced.made("^", self, other)
 
     def __lt__(self, other: Any) -> "Relation":
         return Relation(self, "<", other)
@@ -118,15 +118,15 @@ class Relation:
 
     SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq}  # noqa: RUF012
 
-    def __init__(self, left: Worked, sign: str, right: Any) -> None:
+    def __init__(self, left: Traced, sign: str, right: Any) -> None:
         self.left, self.sign = left, sign
-        self.right = right if isinstance(right, Worked) else Worked(Decimal(right), LITERAL)
+        self.right = right if isinstance(right, Traced) else Traced(Decimal(right), LITERAL)
 
     def __bool__(self) -> bool:
         return self.SIGNS[self.sign](self.left.value, self.right.value)
 
 
-def arithmetic(number: Worked, *, exact: bool = False) -> tuple[str, str, Decimal]:
+def arithmetic(number: Traced, *, exact: bool = False) -> tuple[str, str, Decimal]:
     """A number's arithmetic with as many digits as its result needs to come out as shown; its result; its value.
 
     `exact` shows the numbers that go in as they were stated.
@@ -179,47 +179,47 @@ def grouped(text: str) -> str:
     return f"{int(whole):,}{point}{rest}" if whole.strip("-") not in ("", "0") else text
 
 
-def alone(number: Any) -> Any:
+def leaf(number: Any) -> Any:
     """A number that a derivation shows by itself, not by how it came about."""
-    return Worked(number.value) if isinstance(number, Worked) else number
+    return Traced(number.value) if isinstance(number, Traced) else number
 
 
 def value_of(number: Any) -> Any:
     """A number without the arithmetic that it comes from."""
-    return number.value if isinstance(number, Worked) else number
+    return number.value if isinstance(number, Traced) else number
 
 
-def some(number: Any) -> bool:
+def nonzero(number: Any) -> bool:
     """Whether a number may be another than 0: of draws, whether they vary or are not 0."""
     return bool(number.size > 1 or number[0]) if isinstance(number, np.ndarray) else bool(number)
 
 
-def either(condition: Any, yes: Any, no: Any) -> Any:
+def where(condition: Any, yes: Any, no: Any) -> Any:
     """One number where the condition holds, the other where it does not."""
     if isinstance(condition, np.ndarray) and condition.size > 1:
         return np.where(condition, yes, no)
     return yes if condition else no
 
 
-def largest(one: Any, other: Any) -> Any:
+def maximum(one: Any, other: Any) -> Any:
     """The larger of two numbers."""
     if isinstance(one, np.ndarray):
         return np.maximum(one, other)
-    return Worked.made("max", one, other) if isinstance(one, Worked) else max(one, other)
+    return Traced.made("max", one, other) if isinstance(one, Traced) else max(one, other)
 
 
 def ceiling(number: Any) -> Any:
     """The whole number above; of floats a hair more is none more, as draws must not need more than Decimals do."""
     if isinstance(number, np.ndarray):
         return np.ceil(number - 1e-9)
-    return Worked.made("ceil", number) if isinstance(number, Worked) else _whole(number)
+    return Traced.made("ceil", number) if isinstance(number, Traced) else _whole(number)
 
 
-def root(number: Any) -> Any:
+def square_root(number: Any) -> Any:
     """The square root."""
     if isinstance(number, np.ndarray):
         return np.sqrt(number)
-    return Worked.made("sqrt", number) if isinstance(number, Worked) else number.sqrt()
+    return Traced.made("sqrt", number) if isinstance(number, Traced) else number.sqrt()
 
 
 def total(numbers: Iterable[Any]) -> Any:
