@@ -103,7 +103,7 @@ def _code() -> str:
     """A hash of the code that makes the parts: those of another version are not taken for its own."""
     folder = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for path in _sources(folder, folder.with_name("style")):
+    for path in _sources(folder, folder.with_name("style"), folder.with_name("core")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
