@@ -64,7 +64,7 @@ def solve_flips(values: Account, drawn: Account, alternatives: Alternatives) -> 
     """`{key, what, from, to, beyond}` per value of one input, the rest held, at which the money says something else.
 
     `to` is where it changes on the way from `from`, and `beyond` holds those keys of `money` that the verdict reads,
-    as they are 1 % further on. `drawn` are the inputs' draws. An input that is a range moves with its range, a share
+    as they are 1% further on. `drawn` are the inputs' draws. An input that is a range moves with its range, a share
     moves by as much as its middle. What changes nothing within reach, or not for good, is left out.
     """
     money, names = MovedMoney(values, drawn, alternatives), values.conditions

@@ -25,10 +25,10 @@ __all__ = [
 # A single volume is drawn from this much of it, so much, and so much: the range is ours and the report says so.
 VOLUME_RANGE = (0.5, 1.0, 1.5)
 CHUNK = 2_000_000  # weights held at once: 16 MB
-# More groups than this are put together at random into so many blocks: the spread of a mean stays what it is (to 1 %,
+# More groups than this are put together at random into so many blocks: the spread of a mean stays what it is (to 1%,
 # its own error at so many blocks), and the work does not grow further.
 MOST_BLOCKS = 5_000
-# Half a success and half a failure are added to each drawn share (the Jeffreys prior): 8 of 8 is not 100 % for certain.
+# Half a success and half a failure are added to each drawn share (the Jeffreys prior): 8 of 8 is not 100% for certain.
 PSEUDO = 0.5
 SHARES = (".acceptance", ".rescued")
 BARS = 24  # as many as show the form of ten thousand draws without the noise of each

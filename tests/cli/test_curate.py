@@ -208,7 +208,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(pairs_file, tmp_pat
     done = called("curate", pairs_file, "--out", out, preexec_fn=at_most(size))
     assert done.returncode == 3, done.stderr
     assert "cannot be written: File too large" in done.stderr
-    assert "Make room" in done.stderr
+    assert "Free some space" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (out / "curate").exists()
 

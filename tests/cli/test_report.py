@@ -87,7 +87,7 @@ def test_several_people_are_counted_apart_and_together_against_the_checks(comman
     ("changed", "said"),
     [
         ({"schema": "x"}, "expected the schema"),
-        ({"run": {"outputs": "b" * 64}}, "outputs of another run"),
+        ({"run": {"outputs": "b" * 64}}, "about another run"),
         ({"judgements": [{"id": "nobody"}]}, "not among the tested pairs"),
         ({"judgements": []}, "no choice in it yet"),
     ],

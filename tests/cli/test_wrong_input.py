@@ -119,7 +119,7 @@ def outputs(tmp_path, name, rows):
     ("rows", "said"),
     [
         ([{"id": "p0", "output": "x"}, {"id": "stranger", "output": "x"}], "'stranger'"),
-        ([{"id": "p0", "output": "x"}, {"id": "p0", "output": "y"}], "an id and sample that stood before"),
+        ([{"id": "p0", "output": "x"}, {"id": "p0", "output": "y"}], "id and sample repeated"),
         ([{"id": "p0", "text": "x"}], 'no column "output"'),
         ([{"id": "p0", "output": "x", "input_tokens": "many"}], '"input_tokens" is not a whole number'),
     ],

@@ -113,7 +113,7 @@ def test_marks_of_thought_are_ordinary_text_for_a_model_that_does_not_think(chai
 def test_a_model_that_computes_no_numbers_is_an_error(chain_model: Chain, temperature: float) -> None:
     loaded = chain_model(["Ċ", "y", "e", "s"], broken=True)
     seen: list[list[Generation]] = []
-    with pytest.raises(ModelError, match="is broken: what it computes are no numbers"):
+    with pytest.raises(ModelError, match="is broken: it computes NaN"):
         generate(
             loaded, [chat_messages("q")], max_new_tokens=50, temperature=temperature, on_batch=seen.append
         )  # fmt: skip
