@@ -19,6 +19,7 @@ def drawn(rows: int) -> Drawn:
     return Drawn(Path(), [20_000], 1_200, 300 * rows, rows, False, False, 3, DataSettings(path=""))
 
 
+@pytest.mark.slow
 def test_a_small_project_is_told_that_one_machine_does(command, project):
     before = sorted(project.rglob("*"))
     done = command("plan", project, "--cores", 8, "--memory", "32 GB")

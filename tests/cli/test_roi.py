@@ -175,6 +175,7 @@ def test_the_only_problem_names_its_place_once(tmp_path, command):
     assert done.err.count("money.toml") == 1
 
 
+@pytest.mark.slow
 def test_what_moves_the_value_most_stands_in_words(tmp_path, command):
     out = command("roi", "--config", config(tmp_path, EVERYTHING)).out
     lines = out.partition("What moves the gain most:\n")[2].splitlines()
@@ -217,6 +218,7 @@ def test_a_price_file_is_found_beside_the_config(tmp_path, command):
     assert done.json["variants"]["tuned"]["cost_per_request"] == pytest.approx(0.0005)
 
 
+@pytest.mark.slow
 def test_stated_numbers_need_neither_price_list_nor_statistics():
     words = ["roi", "--config", str(example_path("article.toml"))]
     done = subprocess.run(

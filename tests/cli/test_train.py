@@ -304,6 +304,7 @@ def test_hostile_ids_and_missing_numbers_stay_in_their_lines(command, curated):
     shutil.rmtree(run_of(curated) / "train")
 
 
+@pytest.mark.slow
 def test_two_trainings_in_one_run_are_refused_and_a_lock_left_by_a_killed_one_holds_nothing(command, curated):
     from filelock import FileLock
 

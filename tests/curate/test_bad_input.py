@@ -87,6 +87,7 @@ def test_half_a_surrogate_pair_is_mended_and_said(tmp_path):
     assert [w["code"] for w in raw.warnings] == ["lone_surrogates"]
 
 
+@pytest.mark.slow
 def test_a_column_that_comes_late_changes_what_is_read(tmp_path):
     line = '{"input": "i", "output": "o", "split": "train"}\n'
     late = '{"instruction": "do", "input": "i", "output": "o", "split": "mine"}\n'

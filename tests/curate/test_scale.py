@@ -130,6 +130,7 @@ def test_tiles_among_some_positions_are_the_pairs_of_these():
     assert found(some)
 
 
+@pytest.mark.slow
 def test_thousands_of_answers_to_one_question_take_no_more_than_their_comparison():
     chance = random.Random(5)
     rows = [

@@ -92,6 +92,7 @@ def each_of_another_kind(run: Path, wrong: Any, *, depth: int) -> int:
     return len(places)
 
 
+@pytest.mark.slow
 def test_what_newer_versions_added_may_be_missing_as_a_whole(evaluated_run: Callable[..., Path]) -> None:
     run = evaluated_run(n=42)
     added = {

@@ -51,7 +51,7 @@ def test_the_schema_is_one():
     "options",
     [
         *(pytest.param(options, id=kind) for kind, (options, _) in KINDS.items()),
-        *(pytest.param(options, id=kind) for kind, options in REAL.items()),
+        *(pytest.param(options, id=kind, marks=pytest.mark.slow) for kind, options in REAL.items()),
         pytest.param(ENOUGH, id="enough for the two-sample test", marks=pytest.mark.slow),
     ],
 )

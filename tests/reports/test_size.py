@@ -103,6 +103,7 @@ def test_80_rows_of_short_texts_are_shown_whole_with_all_variants(evaluated_run:
     assert html.count('<ol class="faults">') > 80
 
 
+@pytest.mark.slow
 def test_all_but_the_examples_takes_half_of_the_page_at_most(evaluated_run: Callable[..., Path]) -> None:
     run = evaluated_run(n=80, variants=("plain", "prompted", "tuned"), roi=ROI)
     assert write_report(run, examples=False)[0].stat().st_size < 252_000

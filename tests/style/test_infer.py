@@ -222,7 +222,7 @@ def styleless(seed: int, n: int = 400) -> list[str]:
     return texts
 
 
-@pytest.mark.parametrize("seed", [pytest.param(0, marks=pytest.mark.slow), 1, 2])
+@pytest.mark.parametrize("seed", [pytest.param(0, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.slow), 2])
 def test_texts_without_a_style_have_none(seed):
     outputs = styleless(seed)
     found = infer_style(pl.DataFrame({"output": outputs, "input": [f"request {n}" for n in range(len(outputs))]}))

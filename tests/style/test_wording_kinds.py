@@ -274,6 +274,7 @@ def test_fields_that_outputs_hold_are_proposed_as_covered():
     assert proposed("covers", outputs, PARTS) == [{"fields": ["package"]}]
 
 
+@pytest.mark.slow
 def test_a_spelling_is_proposed_where_a_term_is_frequent_and_drifts():
     drifting = [f"An e-mail to house {n}" if n % 4 else f"An email to house {n}" for n in range(400)]
     (entry,) = proposed("vocabulary", drifting)

@@ -173,6 +173,7 @@ def test_long_pairs_are_left_out_where_that_is_wished(tiny_model: LoadedModel) -
 # --- memory and disk --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_fewer_pairs_at_once_where_memory_is_short(
     tiny_model: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,7 +84,7 @@ def test_no_cutting_changes_anything(
         pytest.param({"near_duplicate": 1.0}, marks=pytest.mark.slow),
         pytest.param({"seed": 7, "stratify": "kind"}, marks=pytest.mark.slow),
         pytest.param({"seed": 7, "data": {**NAMED, "date": "day"}}, marks=pytest.mark.slow),
-        {"data": {**NAMED, "identifiers": ("sku", "weight")}},
+        pytest.param({"data": {**NAMED, "identifiers": ("sku", "weight")}}, marks=pytest.mark.slow),
         pytest.param({"data": {"identifiers": ("name",)}, "mask": True, "stratify": "colour"}, marks=pytest.mark.slow),
         {"stratify": "no such field"},
         {"data": {"identifiers": ("wait",)}},
