@@ -227,6 +227,7 @@ def test_it_works_where_an_event_loop_runs_already() -> None:
         asyncio.run(wrong())
 
 
+@pytest.mark.slow
 def test_faults_of_all_sorts_lose_no_output_and_repeat_none() -> None:
     chance = random.Random(5)
     faults = [

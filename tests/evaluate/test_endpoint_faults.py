@@ -146,6 +146,7 @@ def test_a_rate_limit_makes_all_calls_wait_together() -> None:
     assert sum(gap > 0.25 for gap in gaps) == 1
 
 
+@pytest.mark.slow
 def test_a_strict_rate_limit_without_a_word_loses_nothing() -> None:
     """Five requests per 50 ms, and no Retry-After: fewer go at once, and each call still ends well."""
     window: dict[int, int] = {}

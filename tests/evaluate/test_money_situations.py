@@ -78,7 +78,10 @@ def golden() -> list[Mapping[str, Any]]:
     return [json.loads(text) for text in GOLDEN.read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("start", range(0, SITUATIONS, TOGETHER))
+@pytest.mark.parametrize(
+    "start",
+    [pytest.param(n, marks=[pytest.mark.slow] if n % (4 * TOGETHER) else []) for n in range(0, SITUATIONS, TOGETHER)],
+)
 def test_every_figure_is_what_it_was(start, tmp_path):
     for wanted in golden()[start : start + TOGETHER]:
         found, seed = line(wanted["seed"], tmp_path), wanted["seed"]

@@ -128,6 +128,7 @@ def test_a_failure_is_no_answer_and_the_next_run_asks_for_it_alone(file):
     assert table["error"].null_count() == 5
 
 
+@pytest.mark.slow
 def test_one_request_takes_no_longer_than_the_project_says(file):
     def behave(asked: Asked) -> Step:
         return Step(body=completion(), wait=30) if asked.text == "ask 3" else words(asked)

@@ -37,6 +37,7 @@ def test_splits_are_read_through_a_run_alone() -> None:
     assert users == ["run.py"]
 
 
+@pytest.mark.slow
 def test_a_whole_run_reads_each_split_once_and_chooses_its_examples_once(
     project: Path, parsed: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

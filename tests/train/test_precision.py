@@ -50,6 +50,7 @@ def test_a_notice_says_when_bfloat16_is_computed_without_packed_weights() -> Non
     assert format_notices(torch.float32, device="cpu") == format_notices(torch.bfloat16, device="cuda") == ()
 
 
+@pytest.mark.slow
 def test_either_kind_of_processor_trains_and_generates_in_bfloat16(tiny_folder: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-c", TRAIN_AND_GENERATE, str(tiny_folder)]
     found: list[dict[str, Any]] = []
