@@ -1,8 +1,8 @@
 """junit.xml: what a run found as the test results that CI systems read.
 
-A case fails only where somebody should stop: a rule that the candidate breaks more often than the baseline, by more
-than chance explains; a gate that does not hold; a risk over its limit; a comparison that does not count; test rows that
-stand in the training data. Whatever was not measured is skipped, with its reason. All else passes and says its numbers.
+A case fails only for a reason to stop: a rule that the candidate breaks significantly more often than the baseline;
+a gate that does not hold; a risk over its limit; an invalid comparison; test rows that are
+in the training data. What was not measured is skipped, with the reason. All else passes and reports its numbers.
 """
 
 import re
@@ -20,7 +20,7 @@ from .words import share_text
 __all__ = ["junit_of_curation", "junit_of_run"]
 
 CHANCE = 0.05  # the usual level; the values are adjusted for the number of rules
-MOST_LETTERS = 120  # of a case's name: CI systems list them in one line
+MOST_LETTERS = 120  # characters of a case's name: CI systems list names on one line
 # What XML 1.0 cannot hold (its section 2.2), and the end of a line that every XML reader would change.
 _NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -114,7 +114,7 @@ def _why_unscored(found: Mapping[str, Any], one: str) -> str:
 
 
 def _against_baseline(run: StoredRun, check: str, case: Case) -> Case:
-    """The candidate's case: a failure where it breaks a must rule more often than the baseline, beyond chance."""
+    """The candidate's case: a failure if it breaks a must rule significantly more often than the baseline."""
     compared = ((run.results.get("comparison") or {}).get("checks") or {}).get(check) or {}
     value, chance = compared.get("value"), compared.get("p_holm")
     if value is None:
@@ -143,7 +143,7 @@ def _comparison(results: Mapping[str, Any]) -> Case:
     verdict, name = results.get("verdict"), "the comparison counts"
     if not verdict:
         return Case(name, skipped="no two variants were compared")
-    if verdict.get("decision") == "fix first" and verdict.get("what") != "training":  # a risk says that one
+    if verdict.get("decision") == "fix first" and verdict.get("what") != "training":  # the risk reports that one
         return Case(name, failure=str(verdict.get("sentence") or "fix first"))
     return Case(name, str(verdict.get("sentence") or ""))
 
@@ -167,7 +167,7 @@ def _gate(gate: Mapping[str, Any]) -> Case:
 
 
 def _curation(data: Mapping[str, Any]) -> Iterator[Case]:
-    """Whether the test rows are kept apart, whether rows are left, and what curating warns of."""
+    """Whether the test rows are separate, whether any rows remain, and the warnings of curating."""
     held, name = (data.get("certificate") or {}).get("pairs_at_or_above"), "test rows are kept apart from training"
     if held is None:
         yield Case(name, skipped="nothing was held out, so there was nothing to compare")
@@ -203,9 +203,9 @@ def _written(suites: Sequence[Suite], *, created: Any) -> str:
 
 
 def _names(cases: Sequence[Case]) -> list[str]:
-    """One short line for each case, none twice: readers tell cases apart by their names."""
+    """One short line for each case, none twice: readers identify cases by name."""
     names: dict[str, None] = {}
-    last: dict[str, int] = {}  # thousands of cases may begin with the same words: none counts from one again
+    last: dict[str, int] = {}  # keep counting: thousands of cases may begin with the same words
     for case in cases:
         whole = " ".join(_clean(case.name).split())
         name = short = whole if len(whole) <= MOST_LETTERS else whole[: MOST_LETTERS - 1] + "…"

@@ -25,12 +25,12 @@ from .words import printable, share_text, short
 __all__ = ["curated_markdown", "evaluated_markdown", "gate_lines", "money_lines", "moved_rows", "risk_lines"]
 __all__ += ["unchecked", "variant_rows"]
 
-# What means something in Markdown anywhere, and what does so only at the start of a line.
+# Characters with a meaning in Markdown: anywhere, and only at the start of a line.
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])|(?<=^)([#+=-]|\d+(?=[.)](?:\s|$)))")
 
 # What can stand between backticks in a line or a table of Markdown: no backtick, bar, bracket of a tag or line's end.
 _TYPED = re.compile(r"(?! )[^`|<>&\s\\]+(?: [^`|<>&\s\\]+)*")
-# What GitHub makes a link or calls a person by, though nothing marks it: addresses, names, numbers of issues.
+# What GitHub turns into a link or a mention without markup: addresses, names, numbers of issues.
 _LINKING = re.compile(r"(?P<colon>:(?=//))|(?P<dot>(?<=www)\.)|(?P<sign>[@#])(?=\w)", re.IGNORECASE)
 _UNLINKED = {"colon": "&#58;", "dot": "&#46;", "@": "&#64;&#8288;", "#": "#&#8288;"}  # &#8288; is a word joiner, unseen
 MOST_VARIANTS = 10
@@ -38,7 +38,7 @@ MOST_LETTERS = 120  # of a rule
 MOST_RULES = 8
 MOST_RISKS = 5
 MOST_GATES = 10
-# The rows of the money that a pull request is told.
+# The rows of the money shown in a pull request.
 MONEY = (
     "saving_per_request", "spend_per_day", "investment", "requests_to_pay_back", "saving_per_day", "payback_days",
     "break_even_requests_per_day", "npv",
@@ -72,7 +72,7 @@ def curated_markdown(run: StoredCuration, *, project: str, headline: Headline) -
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), trim_blocks=True, lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined, finalize=_as_it_is, autoescape=False,  # finalize escapes what means something
+        undefined=jinja2.StrictUndefined, finalize=_as_it_is, autoescape=False,  # finalize escapes Markdown characters
     )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def _as_it_is(value: Any) -> str:
 
 
 def _code(text: str) -> str:
-    """A command or a setting as code; one that holds what code cannot show safely stands as text."""
+    """A command or a setting as code; plain text if it holds what code cannot show safely."""
     return f"`{text}`" if _TYPED.fullmatch(text) else _literal(" ".join(text.split()))
 
 
@@ -138,14 +138,14 @@ def _cost(variant: Mapping[str, Any], currency: str) -> str:
 
 
 def moved_rows(run: StoredRun) -> list[tuple[str, str, str, str]]:
-    """The rules whose breaking moved most: sentence, share that breaks it before and after, change."""
+    """The rules whose violations changed most: sentence, share that breaks it before and after, change."""
     rows = [row for row in check_rows(run) if row.before is not None and row.after is not None]
     moved = [row for row in rows if row.before != row.after]
     return [(row.sentence, say.percent(row.before), say.percent(row.after), row.change) for row in moved[:MOST_RULES]]
 
 
 def money_lines(run: StoredRun) -> list[tuple[str, str]]:
-    """What the money amounts to in at most seven lines; nothing without prices or volume."""
+    """The money in at most seven lines; empty without prices or volume."""
     money = run.results.get("money") or {}
     if money.get("saving_per_request") is None:
         return []
@@ -159,10 +159,10 @@ def risk_lines(run: StoredRun) -> list[tuple[str, str, str]]:
 
 
 def unchecked(run: StoredRun) -> str:
-    """The risks that nobody checked, by name."""
+    """The risks that were not checked, by name."""
     return ", ".join(row.id for row in risk_rows(run) if row.tone == "none")
 
 
 def gate_lines(run: StoredRun) -> list[tuple[str, str]]:
-    """The gates that the command was given, and whether each holds; those that do not come first."""
+    """The gates given to the command, and whether each holds; failed ones first."""
     return [(row.text, row.state) for row in gate_rows(run)[:MOST_GATES]]

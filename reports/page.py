@@ -24,14 +24,14 @@ __all__ = ["Section", "compact_html", "compact_style", "render_page", "render_se
 _END_TAGS = re.compile(r"</(?:td|th|tr|thead|tbody|li|dt|dd|option)>\s*")
 # The lines of a chart's axis, as charts/rows.py draws them behind each of its rows.
 _GRID = re.compile(r'(?:<line class="(?:grid|zero|limit)" x1="[\d.]+%" x2="[\d.]+%" y1="0" y2="100%"/>){2,}')
-# A string, which stays; a mark that needs no space around it; a colon before a value; any other space.
+# A string, which is kept; a mark that needs no space around it; a colon before a value; any other space.
 _SPACE = r"(?:\s|/\*(?:(?!\*/)[\s\S])*\*/)"
 _STYLE = re.compile(rf"""("(?:[^"\\]|\\.)*")|{_SPACE}*([{{}};,]){_SPACE}*|(:)\s+|({_SPACE})+""")
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section of a page: its anchor, its title, the sentence that says what it found, its template and what that shows."""
+    """A section of a page: its anchor, its title, the sentence with its finding, its template and its content."""
 
     id: str
     title: str
@@ -43,7 +43,7 @@ class Section:
 def compact_html(text: str) -> str:
     """The page without the end tags that HTML lets one omit, each grid that several rows share drawn once.
 
-    Texts of a run cannot look like either, as their angle brackets are escaped; the script at the end stays as it is.
+    Texts of a run cannot look like either, as their angle brackets are escaped; the script at the end is unchanged.
     """
     body, mark, script = text.partition("<script>")
     body = _END_TAGS.sub("", body)
@@ -55,7 +55,7 @@ def compact_html(text: str) -> str:
 
 
 def compact_style(text: str) -> str:
-    """The style sheet without comments and without space that means nothing."""
+    """The style sheet without comments and insignificant whitespace."""
     return _STYLE.sub(_style_part, text).replace(";}", "}").strip()
 
 
@@ -112,7 +112,7 @@ def _styled(text: str, *, title: str) -> str:
         *(f'[data-place="{place}"]{{{place}}}' for place in places),
         f'@media print{{@page{{@top-right{{content:"{_css_text(title)}";{PAGE_HEADER}}}}}}}',
     ])  # fmt: skip
-    head, body = _PLACE.sub(r' data-place="\1"', text).split("<title>", 1)  # the head is ours up to here
+    head, body = _PLACE.sub(r' data-place="\1"', text).split("<title>", 1)  # the head up to here is our own
     return head.replace("STYLE-HASH", _digest(style)).replace("STYLE-SHEET", style) + "<title>" + body
 
 
@@ -123,7 +123,7 @@ def _digest(text: str) -> str:
 
 @cache
 def _own_text(folder: str, name: str) -> str:
-    """A file of this package without comments and indentation: every byte of it takes room from the examples."""
+    """A file of this package without comments and indentation: every byte takes space from the examples."""
     text = _COMMENTS.sub("", (HERE / folder / name).read_text(encoding="utf-8"))
     if name.endswith(".css"):
         return compact_style(text)

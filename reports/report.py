@@ -38,7 +38,7 @@ from .words import date_words
 
 __all__ = ["write_report"]
 
-# The page stays under this size: its examples have the largest of these rooms that keeps it so.
+# The page stays under this size: its examples get the largest of these sizes that fits.
 MOST_BYTES = 497_000
 SCRIPTS = (
     "navigation", "words", "examples", "numbers", "blind",
@@ -46,7 +46,7 @@ SCRIPTS = (
 )  # fmt: skip
 CURATED_SCRIPTS = ("navigation",)
 TEXT_LIMITS = (4000, 3000, 2000, 1500, 1100, 900, 750, 600, 500, 400, 350, 300, 260)
-# Where these do not fit: outputs of variants that are not compared on the first rows alone, then fewer rows as well.
+# If these do not fit: outputs of variants that are not compared on the first rows alone, then fewer rows as well.
 SHORTER_LIMITS = (260, 240, 220, 200, 185, 170, 155, 140, 128, 116, 106, 96, 87, 78, 70, 60, 50, 40, 30, 20)
 FEWER_ROWS = (180, 160, 140, 120, 100, 70, 50, 35, 25, 15, 8)
 ROOM: tuple[dict[str, Any], ...] = (
@@ -59,8 +59,8 @@ ROOM: tuple[dict[str, Any], ...] = (
 def write_report(run: Path, *, examples: bool = True) -> list[Path]:
     """Write the run's report.html, report.md and junit.xml and return their paths.
 
-    A run that was curated and not evaluated gets a report of its curation. Without `examples`, no request, output
-    or reference stands in any of the files.
+    A run that was curated and not evaluated gets a report of its curation. Without `examples`, no file holds a
+    request, output or reference.
 
     Raises:
         DataError: there is neither results.json nor a curated run, or it is not readable.
@@ -116,7 +116,7 @@ def _evaluated_pages(run: StoredRun, *, texts: bool) -> dict[str, str]:
 
 
 def _fitting_html(run: StoredRun, context: dict[str, Any], *, texts: bool) -> str:
-    """The page, its example texts cut no shorter and its rows no fewer than its size demands."""
+    """The page, its example texts and rows cut only as far as the size limit demands."""
     before, after = _sections(run, texts=texts)
 
     def drawn(chosen: examples.Examples | None) -> str:
@@ -126,7 +126,7 @@ def _fitting_html(run: StoredRun, context: dict[str, Any], *, texts: bool) -> st
 
     if not (texts and run.pairs and run.outputs):
         return drawn(None)
-    # Each room is smaller than the one before. Most runs fit the first; else halving finds the largest that fits.
+    # Each size is smaller than the one before. Most runs fit the first; else bisection finds the largest that fits.
     first, last, middle, fitting, text = 0, len(ROOM) - 1, 0, "", ""
     while first <= last:
         chosen = examples.choose_examples(run, **ROOM[middle])
@@ -137,7 +137,7 @@ def _fitting_html(run: StoredRun, context: dict[str, Any], *, texts: bool) -> st
         else:
             first = middle + 1
         middle = (first + last) // 2
-    return fitting or text  # a page too large even so is the one with the smallest room
+    return fitting or text  # if even the smallest is too large, use the smallest
 
 
 def _sections(run: StoredRun, *, texts: bool) -> tuple[list[Section | None], list[Section | None]]:

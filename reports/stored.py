@@ -1,4 +1,4 @@
-"""A finished run read back from its folder, as plain data; what is missing or damaged in it is an error that says so."""
+"""A finished run read back from its folder, as plain data; missing or damaged parts raise a clear error."""
 
 import json
 import math
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 SCHEMA = "tuneworth/results/1"
-# What another version may have left out, as a page takes it: a part that is None was not made.
+# Defaults for what another version may not have written; None means that the part does not exist.
 PARTS = ("style", "verdict", "comparison", "money", "risks", "data", "training", "provenance")
 COUNTS = {"unscored": 0, "no_output": 0}  # of a variant's quality
 DECIDING = ("verdict", "quality", "comparison", "money")
@@ -38,7 +38,7 @@ DECIDING = ("verdict", "quality", "comparison", "money")
 class StoredRun:
     """What results.json says, the tested pairs by id, the first sample of each output by (id, variant), and run.json.
 
-    `facts` is empty where the folder has no run.json.
+    `facts` is empty if the folder has no run.json.
     """
 
     path: Path
@@ -60,14 +60,14 @@ class StoredRun:
 
     @property
     def baseline(self) -> str | None:
-        """What the candidate is held against: the comparison's, else the first other variant, if any."""
+        """What the candidate is compared with: the comparison's, else the first other variant, if any."""
         comparison = self.results.get("comparison") or {}
         others = [name for name in self.variants if name != self.candidate]
         return comparison.get("baseline") or (others[0] if others else None)
 
 
 def read_run(run: Path) -> StoredRun:
-    """The stored run. Raises DataError where results.json is missing, broken or of another schema."""
+    """The stored run. Raises DataError if results.json is missing, broken or of another schema."""
     results = _read_results(run / "results.json")
     pairs = {str(pair["id"]): pair for file in tested_files(run) for pair in _read_lines(file, "id")}
     outputs: dict[tuple[str, str], dict[str, Any]] = {}
@@ -86,7 +86,7 @@ def _read_results(path: Path) -> dict[str, Any]:
     if found != SCHEMA:
         shown = f"{found!r}"[:120]
         raise DataError(f"{path}: expected the schema {SCHEMA!r}, found {shown}.\nRun `tuneworth evaluate` again.")
-    # Losses and risks may end in no number, and are then left out; a figure that decides must be one.
+    # Losses and risks may be NaN and are then omitted; a decisive figure must be a number.
     odd = next((found for part in DECIDING if (found := _no_number(results.get(part), part))), None)
     if odd:
         raise DataError(f"{path}: {odd[:120]} is no number.\nRun `tuneworth evaluate` again.")
@@ -110,7 +110,7 @@ def _read_json(path: Path, advice: str = "") -> Any:
 
 
 def _no_number(value: Any, place: str) -> str | None:
-    """Where a number is NaN or endless; None where none is. JSON has no such numbers, Python's reader takes them."""
+    """Where a number is NaN or infinite; None if there is none. JSON has no such numbers; Python accepts them."""
     if isinstance(value, float):
         return None if math.isfinite(value) else place
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -118,9 +118,9 @@ def _no_number(value: Any, place: str) -> str | None:
 
 
 def _read_lines(path: Path, *needed: str) -> list[dict[str, Any]]:
-    """The objects of a JSON lines file; [] where it is not there. A last line torn by a kill is left out.
+    """The objects of a JSON lines file; [] if the file is missing. A truncated last line is ignored.
 
-    Raises: DataError where a line is no object or lacks one of the needed keys.
+    Raises: DataError if a line is no object or lacks one of the needed keys.
     """
     if not path.exists():
         return []
@@ -150,9 +150,9 @@ _NAMES = ("row", "id", "outcome", "split", "rule", "evidence", "other_id", "simi
 
 @dataclass(frozen=True)
 class StoredCuration:
-    """What curate/summary.json says, rows that left, and the facts of run.json (empty where there is none).
+    """The content of curate/summary.json, dropped rows, and the facts of run.json (empty if there is none).
 
-    left: the first rows of the ledger that each rule took, `n` beside its columns: how many it took.
+    left: for each rule the first rows that it dropped in the ledger; the column `n` is how many it dropped.
     """
 
     path: Path
@@ -179,7 +179,7 @@ def read_curation(run: Path) -> StoredCuration:
 
 
 def _left_of(files: Sequence[Path]) -> pl.DataFrame:
-    """The first rows that each rule took and how many it took; one file at a time, for a ledger may be large."""
+    """The first rows that each rule dropped and their number; one file at a time, for a ledger may be large."""
     by = ["outcome", "rule"]
     first, counts = [], []
     for file in files:
@@ -209,7 +209,7 @@ def ledger_place(run: Path) -> str:
 
 
 def read_texts(run: Path, ids: Collection[str]) -> dict[str, tuple[str, str]]:
-    """Input and output of the rows with these ids; ids that stand nowhere are left out."""
+    """Input and output of the rows with these ids; unknown ids are omitted."""
     tables = [*(split_files(run, split) for split in SPLITS), set_aside_files(run)]
     parts = parts_of_ids(run, ids)
     pairs = _read_pairs([files[part] for files in tables if files for part in parts], ids)
@@ -217,7 +217,7 @@ def read_texts(run: Path, ids: Collection[str]) -> dict[str, tuple[str, str]]:
 
 
 def read_train_pairs(run: Path, ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The train pairs with these ids, as they stand in train; ids that do not are left out."""
+    """The train pairs with these ids, as they are in train; unknown ids are omitted."""
     files = split_files(run, "train")
     parts = parts_of_ids(run, ids) if len(files) > 1 else range(len(files))
     return _read_pairs([files[part] for part in parts], ids)
@@ -231,7 +231,7 @@ def _read_pairs(files: Iterable[Path], ids: Collection[str]) -> dict[str, dict[s
             continue
         with path.open(encoding="utf-8", errors="replace") as lines:
             for number, line in enumerate(lines, start=1):
-                # A line begins {"id": "...", "input": ; only the lines asked for are parsed.
+                # A line begins {"id": "...", "input": ; only the requested lines are parsed.
                 if line[7 : line.find(', "input": ')] in wanted:
                     pair = _pair(line, f"{path}, line {number}")
                     found[pair["id"]] = pair
@@ -272,10 +272,10 @@ _SHAPE = (
 
 @contextmanager
 def damage_is_named(file: Path, *, by: str) -> Iterator[None]:
-    """Whatever the data's shape breaks within becomes an error about the file, which the command `by` wrote.
+    """Turn errors from an unexpected shape of the data into an error about the file, written by command `by`.
 
     Raises:
-        DataError: naming what was missed, and the place in Tuneworth that needed it.
+        DataError: naming what is missing, and the code that needed it.
     """
     try:
         yield

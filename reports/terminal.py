@@ -1,4 +1,4 @@
-"""A run's answers as lines of a terminal: the verdict with its numbers, the money, what curating came to."""
+"""A run's results as terminal output: the verdict with its numbers, the money, the outcome of curating."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,10 +19,10 @@ __all__ = ["curated_text", "derivation_text", "money_text", "verdict_text"]
 
 LABEL, COLUMN = 40, 20  # of the table of costs: one label and two variants fill the line
 NUMBER = 34  # columns of a number's name on the first screen
-LONGEST = 24  # letters of a variant's name beside a number
+LONGEST = 24  # letters of a variant's name next to a number
 MOST_RULES = 6
 DEFAULTS = ("horizon_days", "target_payback_days", "discount_rate", "ramp_days")  # those worth naming
-EXCERPT = 76  # characters of a text beside its label
+EXCERPT = 76  # characters of a text next to its label
 
 
 # --- the verdict --------------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def money_text(money: Mapping[str, Any], *, run: str | None = None) -> str:
 
 
 def _costs(money: Mapping[str, Any]) -> list[str]:
-    """The table of what one request costs with both; a label that is too long stands in several lines."""
+    """The table of what one request costs with both; long labels wrap over several lines."""
     names = [money["baseline"], money["candidate"]]
     lines = [f"{'':{LABEL}}{''.join(f'{_clipped(name):>{COLUMN}}' for name in names)}"]
     for row in cost_rows(_money_run(money), names):
@@ -114,7 +114,7 @@ def _ways(money: Mapping[str, Any]) -> list[str]:
 
 
 def _assumed(money: Mapping[str, Any], run: str | None) -> list[str]:
-    """What no one stated and nothing measured, by name; and where prices and measured numbers come from."""
+    """The inputs neither stated nor measured, by name, and the sources of prices and measured numbers."""
     entries = {entry["key"]: entry for entry in money["assumptions"]}
     defaults = [
         f"{words(key)}: {say.stated(entries[key]['value'])} (default)"
@@ -136,7 +136,7 @@ def _assumed(money: Mapping[str, Any], run: str | None) -> list[str]:
 
 
 def _taken(money: Mapping[str, Any], entries: Mapping[str, Any]) -> list[str]:
-    """What is taken for granted beyond the defaults."""
+    """What is assumed beyond the defaults."""
     said = ['a failure costs nothing (failures = "ignore")'] if money["failures"] == "ignore" else []
     volume = entries.get("requests_per_day", {})
     if "Tuneworth's own" in volume.get("detail", ""):
@@ -210,7 +210,7 @@ def _splits(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _thresholds(summary: Mapping[str, Any]) -> list[str]:
-    """The table of thresholds, each with its borderline pair; nothing where none was asked for."""
+    """The table of thresholds, each with its borderline pair; empty if not requested."""
     table = summary["threshold_table"]
     if table is None:
         return []
@@ -242,7 +242,7 @@ def _run_of(results: Mapping[str, Any]) -> StoredRun:
 
 
 def _money_run(money: Mapping[str, Any]) -> StoredRun:
-    """A run of which the money alone is known."""
+    """A run for which only the money is known."""
     pair = {side: money[side] for side in ("baseline", "candidate")}
     return _run_of({"money": money, "comparison": pair, "quality": {}})
 

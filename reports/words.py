@@ -26,21 +26,21 @@ __all__ = [
     "without_folders",
 ]
 
-LARGEST = 1e15  # nothing that is counted here is larger
+LARGEST = 1e15  # no count here is larger
 TEXT = 280  # characters of a text that a row of a table shows
 _QUOTED = re.compile(r'"([^"]*)"')
 _MINUS = re.compile(r"(?<![\w.)\]-])-(?=\d)")  # of a number, never of a range, a date or an option
 # What no page can hold: control characters (but tab and line ends), lone surrogates, noncharacters.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-# An absolute path of at least two parts: POSIX, a file URL, a drive's or a server's. What stands before it keeps web
-# addresses and fractions out.
+# An absolute path of at least two parts: POSIX, a file URL, a drive's or a server's. The lookbehind excludes web
+# addresses and fractions.
 _BEFORE = r"(?:^|(?<=[\s(\[{\"'“‘=,;]))"
 _PART = r"[^\s/\\\"'“”‘’<>|,;]+"
 _PATH = re.compile(rf"{_BEFORE}(?:(?:file://)?/{_PART}/(?:{_PART}/?)*|(?:[A-Za-z]:|\\)\\{_PART}(?:\\{_PART})*\\?)")
 
 
 def named(name: str | None) -> str:
-    """`the tuned model`; a name that says nothing of what it is stands in quotes: `“rival”`."""
+    """`the tuned model`; any other name is quoted: `“rival”`."""
     return typeset(variant_name(str(name)))
 
 
@@ -71,13 +71,13 @@ def quoted(text: str) -> str:
 
 
 def typeset_parts(text: str) -> list[tuple[str, bool]]:
-    """The text in pieces, each with whether it stood between backticks: what is to be typed stays as it is.
+    """The text in pieces, each with whether it stood between backticks: what is to be typed is unchanged.
 
     >>> typeset_parts('Set `baseline = "b"`.')
     [('Set ', False), ('baseline = "b"', True), ('.', False)]
     """
     pieces = text.split("`")
-    if len(pieces) % 2 == 0:  # a lone backtick is none that opens a command
+    if len(pieces) % 2 == 0:  # a lone backtick opens no command
         return [(typeset(text), False)]
     parts = ((piece if odd % 2 else typeset(piece), bool(odd % 2)) for odd, piece in enumerate(pieces))
     return [(piece, typed) for piece, typed in parts if piece]
@@ -115,15 +115,15 @@ def share_text(found: Mapping[str, Any] | None, key: str = "share") -> str:
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether this is a number that can be said or drawn."""
+    """Whether this is a finite number, fit to show or draw."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
 def finite(value: Any) -> float | None:
-    """A number of a run that can be said or drawn; None for anything else."""
+    """A finite number of a run; None for anything else."""
     return value if is_number(value) else None
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """A part of a run that may be missing or something else; empty then."""
+    """A part of a run; empty if it is missing or of another type."""
     return value if isinstance(value, Mapping) else {}

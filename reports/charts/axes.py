@@ -1,4 +1,4 @@
-"""Axes with few round ticks, and where their labels may stand without touching one another."""
+"""Axes with few round ticks, and label positions without overlap."""
 
 import math
 import unicodedata
@@ -23,7 +23,7 @@ __all__ = [
 # Widths in pixels from which a label may appear; styles/charts.css has one rule for each.
 WIDTHS = (100, 130, 160, 190, 220, 250, 280, 310, 350, 400, 460, 540, 640, 800)
 GAP = 10  # pixels between two labels
-LONGEST = 18  # letters of a label; what is longer ends in an ellipsis
+LONGEST = 18  # letters of a label; longer ones end in an ellipsis
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def shortened(text: str, most: int = LONGEST) -> str:
 
 
 def place_labels(ticks: Sequence[tuple[float, str]], start: int = 0) -> list[TickLabel]:
-    """Labels of the (place in percent, text) ticks, in order; those for which no width has room are left out.
+    """Labels of the (place in percent, text) ticks, in order; those that fit at no width are omitted.
 
     At any width every 1st, 2nd, 4th ... tick counted from the tick `start` is labelled, on both sides of it or on
     one, as many as fit with a gap between them and inside the axis. What is labelled at one width is so at every
@@ -79,7 +79,7 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     """Places at least `gap` apart in low..high, in the order of the wanted ones and as near to them as can be.
 
     Least squares: the isotonic regression of the wanted places less the gaps before them (pool adjacent violators).
-    Without room for all, they go on beyond `high`.
+    If they do not all fit, they extend beyond `high`.
     """
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
     pools: list[list[float]] = []  # [sum, number]
@@ -149,7 +149,7 @@ class Axis:
         return place_labels([(self.place(value), label) for value, label in self.ticks], zero)
 
     def place(self, value: float) -> float:
-        """The value's place in percent of the axis, 0 to 100; values beyond the ends stay at the ends."""
+        """The value's place in percent of the axis, 0 to 100; values beyond the ends are clamped."""
         low, high = self.low, self.high
         if self.logarithmic:
             value, low, high = math.log10(max(value, low)), math.log10(low), math.log10(high)
@@ -172,8 +172,8 @@ def linear_axis(
 ) -> Axis:
     """An axis over the values (and zero), with ticks at steps of 1, 2 or 5 times a power of ten.
 
-    The ends are ticks; a tight axis ends at the values themselves. Steps so small that `label` words two ticks
-    alike are made larger.
+    The ends are ticks; a tight axis ends at the values themselves. Steps so small that two ticks get
+    the same `label` are made larger.
     """
     found = [min(max(value, -LARGEST), LARGEST) for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(found), max(found)
@@ -206,7 +206,7 @@ def log_axis(values: Iterable[float], label: Callable[[float], str]) -> Axis:
     if last - first < 2:
         finer = (factor * 10.0**power for power in range(first - 1, last + 1) for factor in (1, 2, 5))
         places = [value for value in finer if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
-    ticks = {label(value): value for value in reversed(places)}  # of two worded alike, the lower
+    ticks = {label(value): value for value in reversed(places)}  # of two with equal labels, the lower
     return Axis(
         low=low, high=high, ticks=tuple((value, text) for text, value in reversed(ticks.items())), logarithmic=True
     )

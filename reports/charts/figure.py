@@ -1,4 +1,4 @@
-"""What stands around every chart: its title, its text alternative, its numbers in a table, its footnote."""
+"""The frame of every chart: its title, its text alternative, its numbers in a table, its footnote."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ __all__ = ["Figure", "render_figure"]
 
 @dataclass(frozen=True)
 class Figure:
-    """What every chart carries beside its picture: title, text alternative, its numbers as a table, a footnote."""
+    """What every chart has besides its picture: title, text alternative, its numbers as a table, a footnote."""
 
     title: str
     text: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
-    on_paper: bool = False  # print the table too, where the picture alone does not say the numbers
+    on_paper: bool = False  # print the table too, if the picture alone does not show the numbers
     id: str = ""  # the anchor that other parts of the page link to
-    how: tuple[str, str] = ("", "")  # the method's id, and the words of the link to it: how the numbers were counted
+    how: tuple[str, str] = ("", "")  # the method's id, and the words of the link to it: how the numbers were computed
 
 
 def render_figure(figure: Figure, picture: Markup) -> Markup:

@@ -1,4 +1,4 @@
-"""The funnel: what was there at first, what left at each step and why, and into which parts the rest was divided."""
+"""The funnel: the initial count, what each step dropped and why, and how the rest was divided."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ UNEXPLAINED = "no reason recorded"
 
 @dataclass(frozen=True)
 class FunnelStep:
-    """What is still there: its name, its count, what left since the step before, what it was divided into."""
+    """A step: its name, its count, what was dropped since the previous step, its parts."""
 
     name: str
     count: int
-    lost: tuple[tuple[str, int], ...] = ()  # (reason, count); reasons that took nothing are not drawn
+    lost: tuple[tuple[str, int], ...] = ()  # (reason, count); reasons that dropped nothing are not drawn
     parts: tuple[tuple[str, int], ...] = ()  # (name, count), such as the splits; drawn one after another
     note: str = ""  # small words under the name
 
 
 def funnel_chart(steps: Sequence[FunnelStep]) -> Markup:
-    """A row for each step, above it one for each reason that took something, below it one for each of its parts.
+    """A row for each step, above it one for each reason that dropped something, below it one for each of its parts.
 
-    Widths are proportional to the largest count. What left hatched, where it was. A gap that the reasons do not
+    Widths are proportional to the largest count. Dropped items are hatched. A gap that the reasons do not
     explain gets a row that says so: nothing vanishes between two steps.
     """
     widest = max((step.count for step in steps), default=0)
@@ -70,7 +70,7 @@ def funnel_words(steps: Sequence[FunnelStep]) -> str:
 
 
 def _losses(step: FunnelStep, before: int | None) -> list[tuple[str, int]]:
-    """The reasons that took something, and the gap that they leave."""
+    """The reasons that dropped something, and the unexplained gap."""
     found = [(reason, lost) for reason, lost in step.lost if lost]
     gap = before - sum(lost for _, lost in found) - step.count if before is not None else 0
     return [*found, (UNEXPLAINED, gap)] if gap > 0 else found

@@ -1,4 +1,4 @@
-"""Charts with two axes: curves with their bands, distributions as bars, and flags whose words never cover one another."""
+"""Charts with two axes: curves with their bands, distributions as bars, and flags whose words never overlap."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ __all__ = ["HEIGHT", "Band", "Bin", "Curve", "Flag", "curve_chart", "distributio
 
 HEIGHT = 220  # pixels between the ends of the y axis
 BELOW = 22  # pixels for the labels of the x axis
-MIDDLE = 50  # percent of the width on whose sides words stand left or right of their line
+MIDDLE = 50  # percent of the width: decides on which side of its line a flag's words are
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Flag:
 def draw_plot(inside: Markup, x: Axis, y: Axis, *, x_title: str, flags: Sequence[Flag] = ()) -> Markup:
     """The frame around `inside`, SVG whose places are percent of the width and pixels of the height.
 
-    The words of each flag stand in a line of their own above the picture, on that side of the flag that has more
+    The words of each flag are on a line of their own above the picture, on the side of the flag that has more
     room, and wrap there: whatever their length and however near the flags, nothing covers anything.
     """
     labels = [(height_of(y, value), shortened(label)) for value, label in y.ticks]
@@ -107,7 +107,7 @@ def curve_chart(
 ) -> Markup:
     """Curves over their bands with a key, the y labels in their own column, flags on top.
 
-    Points that are no finite numbers are left out; those beyond an axis lie on its end.
+    Non-finite points are omitted; those beyond an axis are clamped to its end.
     """
     key = Markup("").join([*(_curve_key(curve) for curve in curves), *(_band_key(band) for band in bands)])
     lines = Markup("").join([*(_area(band, x, y) for band in bands), *(_path(curve, x, y) for curve in curves)])
@@ -158,7 +158,7 @@ def _dots(curve: Curve, x: Axis, y: Axis) -> Markup:
 
 
 LEAST_WIDTH = 0.8  # percent: a bin of a single value still shows
-LEAST_HEIGHT = 1.5  # pixels: a share that is not nought still shows
+LEAST_HEIGHT = 1.5  # pixels: a share above 0 still shows
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def distribution_chart(
 ) -> Markup:
     """Bars over the x axis, the flag as a dashed line; those on its `good` side are solid, the others outlined.
 
-    A bin on both sides of the flag is parted there.
+    A bin that spans the flag is split there.
     """
     bars = Markup("").join(
         _bar(part, x, y, role) for each in bins if each.share > 0 for part, role in _sides(each, flag, good)

@@ -1,7 +1,7 @@
 """Charts as inline SVG that fit any width: rows of bars and intervals, and small marks for tables.
 
 Horizontal places are percentages, heights pixels, so a chart is drawn once for a phone, a screen and
-paper. Names and values are text of the page beside the marks: they wrap, so nothing collides.
+paper. Names and values are text of the page next to the marks: they wrap, so nothing collides.
 """
 
 from collections.abc import Sequence
@@ -67,8 +67,8 @@ class Row:
     name: str
     marks: tuple[Bar | Mark, ...]
     value: str | Markup
-    heading: str = ""  # stands above this row and opens a group
-    about: str = ""  # small words beside the heading
+    heading: str = ""  # shown above this row; opens a group
+    about: str = ""  # small words next to the heading
     note: str = ""  # small words under the name
 
 
@@ -133,7 +133,7 @@ def _draw(mark: Bar | Mark, axis: Axis) -> Markup:
     """The mark on the middle line of the SVG around it."""
     if isinstance(mark, Bar):
         left, right = sorted((axis.place(mark.start), axis.place(mark.end)))
-        # A bar of nothing still shows where it is, inside the track.
+        # An empty bar still shows its position, inside the track.
         left = min(left, 99.75)
         return Markup(
             '<rect class="bar r-{}" x="{}%" width="{}%" y="50%" height="12" transform="translate(0 -6)"/>'
@@ -143,7 +143,7 @@ def _draw(mark: Bar | Mark, axis: Axis) -> Markup:
         low, high = axis.place(mark.low), axis.place(mark.high)
         parts += Markup('<svg x="{}%" y="50%" width="{}%" class="span r-{}"><use href="#range"/></svg>').format(
             low, trimmed(max(high - low, 0.01)), mark.role
-        )  # without any width nothing would be drawn
+        )  # a bar of no width would not be drawn
     shape = Markup(SHAPES.get(mark.role, SHAPES["other"]))
     return parts + Markup('<svg x="{}%" y="50%" class="point r-{}">{}</svg>').format(
         axis.place(mark.value), mark.role, shape
@@ -184,7 +184,7 @@ class Swing:
 def tornado_chart(swings: Sequence[Swing], axis: Axis, *, middle: float) -> Markup:
     """A row for each input: its bar from the worse outcome to the better, `middle` as a line through all of them.
 
-    What lies below the middle is hatched. The words of both ends stand under the bar, left and right, and wrap there.
+    Values below the middle are hatched. The words of both ends are under the bar, left and right, and wrap there.
     """
     rows = Markup("").join(_row(swing, axis, middle) for swing in swings)
     labels = Markup("").join(label.draw(13) for label in axis.tick_labels())

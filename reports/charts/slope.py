@@ -11,7 +11,7 @@ from .rows import SHAPES
 
 __all__ = ["SlopeLine", "drawn_lines", "slope_chart"]
 
-MOST = 12  # lines: more than that cannot be followed by eye
+MOST = 12  # lines: more cannot be followed by eye
 LEAST = 0.005  # a move that rounds to nothing is not drawn
 NAME, VALUE = 38, 20  # pixels of height for a name of two lines, for a value
 PAD = 19  # pixels above and below the lines: half a name
@@ -29,11 +29,11 @@ class SlopeLine:
     name: str
     before: float
     after: float
-    moved: bool  # by more than chance would
+    moved: bool  # statistically significant
 
     @property
     def kind(self) -> str:
-        """`better`, `worse`, or `same` where it hardly moved or chance would do as much."""
+        """`better`, `worse`, or `same` if the change is tiny or not significant."""
         return "same" if not self.moved else "better" if self.after < self.before else "worse"
 
 
@@ -44,10 +44,10 @@ def drawn_lines(lines: Sequence[SlopeLine]) -> list[SlopeLine]:
 
 
 def slope_chart(lines: Sequence[SlopeLine], before: str, after: str) -> Markup:
-    """The lines from the shares under `before` to those under `after`, 0 at the bottom; nothing where none moved.
+    """The lines from the shares under `before` to those under `after`, 0 at the bottom; empty if none changed.
 
     What is broken less often goes down thick and solid, what is broken more often goes up thick and dashed, the rest
-    is thin. Values and names stand in columns beside the picture, moved apart where they would touch.
+    is thin. Values and names are in columns next to the picture, moved apart to avoid overlap.
     """
     shown = drawn_lines(lines)
     if not shown:
@@ -56,7 +56,7 @@ def slope_chart(lines: Sequence[SlopeLine], before: str, after: str) -> Markup:
     top = max(max(line.before, line.after) for line in shown)
     left, right = ([_height(share, top, height) for share in side] for side in _sides(shown))
     starts = {say.percent(line.before): at for line, at in zip(shown, left, strict=True)}
-    values = spread(list(starts.values()), VALUE, PAD, height - PAD)  # lines that start alike share a value
+    values = spread(list(starts.values()), VALUE, PAD, height - PAD)  # lines that start together share a value
     names = spread(right, NAME, PAD, height - PAD)
     kinds = [kind for kind in KEYS if any(line.kind == kind for line in shown)]
     return Markup(
@@ -113,7 +113,7 @@ def _leaders(ends: Sequence[float], starts: Sequence[float], height: int) -> Mar
 
 
 def _column(labels: Sequence[Markup], places: Sequence[float], tall: int) -> Markup:
-    """Labels of one height, each with its middle at its place: what is empty above one is an empty picture."""
+    """Labels of one height, each centred at its position; gaps above them are filled by empty pictures."""
     drawn, end = [], 0.0
     for at, label in sorted(zip(places, labels, strict=True)):
         drawn.append(

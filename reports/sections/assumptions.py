@@ -1,4 +1,4 @@
-"""What the money rests on and how each figure comes about, every number linked to where it comes from."""
+"""The assumptions behind the money and the derivation of each figure, every number linked to its source."""
 
 import re
 from collections import Counter
@@ -39,7 +39,7 @@ def anchor(kind: str, key: str) -> str:
 
 
 def link(kind: str, key: str, text: str) -> Markup:
-    """A link with this text to where the line or the assumption stands."""
+    """A link with this text to the line or the assumption."""
     return Markup('<a href="#{}">{}</a>').format(quote(anchor(kind, key), safe=""), text)
 
 
@@ -49,7 +49,7 @@ def traced(money: Mapping[str, Any], kind: str, key: str, text: str) -> Markup |
     return link(kind, key, text) if any(entry.get("key") == key for entry in entries) else text
 
 
-# A shape for each source, so that no reader depends on colour; the word stands beside it.
+# A shape for each source, so that no reader depends on colour; the word is next to it.
 MARKS = {"measured": "●", "stated": "◆", "price list": "■", "default": "○"}
 SOURCES = {
     "measured": "measured in this run",
@@ -116,7 +116,7 @@ TIMES = ("requests_per_day", "requests_total", "ramp_days", "horizon_days", "tar
 
 @dataclass(frozen=True)
 class Assumption:
-    """One line of the table; `range` is empty where the value is taken as certain."""
+    """One line of the table; `range` is empty if the value is taken as certain."""
 
     key: str
     anchor: str
@@ -203,7 +203,7 @@ def _table(head: str) -> Mapping[str, str]:
     return {"investment": INVESTMENT, "running": RUNNING, "": {}, "exchange": {}}.get(head, VARIANT)
 
 
-# What a line is called where another names it.
+# The name of a line in references from other lines.
 NAMES = {
     "investment": "to be spent once",
     "saving_per_request": "saved on one request",
@@ -235,9 +235,9 @@ THRESHOLDS = (
 
 @dataclass(frozen=True)
 class DerivedLine:
-    """A figure: in words, its formula, the same with its numbers in, its result, links to what goes in.
+    """A figure: in words, its formula, the same with its numbers in, its result, links to its inputs.
 
-    `anchor` is empty where the line stands a second time.
+    `anchor` is empty if the line is repeated.
     """
 
     key: str
@@ -253,7 +253,7 @@ class DerivedLine:
 def derivation_steps(run: StoredRun) -> list[DerivedLine]:
     """The lines that lead to the payback, or to the gain of a one-off batch, each after what it needs.
 
-    Nothing where the lines do not say what goes in, as in runs of older versions.
+    Empty if the lines do not record their inputs, as in runs of older versions.
     """
     entries = _entries(run)
     if not any(entry.get("inputs") for entry in entries.values()):
@@ -264,7 +264,7 @@ def derivation_steps(run: StoredRun) -> list[DerivedLine]:
 
 
 def derivation_lines(run: StoredRun) -> list[DerivedLine]:
-    """All lines in order; those that stand among the steps too have their anchor there."""
+    """All lines in order; those also among the steps have their anchor there."""
     entries, steps = _entries(run), {line.key for line in derivation_steps(run)}
     return [_derived(entry, entries, second=key in steps) for key, entry in entries.items()]
 
@@ -303,7 +303,7 @@ def _derived(
 
 
 def _inputs(key: str, names: Sequence[str], entries: Mapping[str, Any]) -> list[Markup]:
-    """Links to what goes in: lines where there is one, assumptions else."""
+    """Links to the inputs: to a line if there is one, else to an assumption."""
     return [
         link(LINE, name, _line_name(name)) if name in entries and name != key else link(ASSUMPTION, name, words(name))
         for name in map(str, names)

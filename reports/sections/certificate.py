@@ -1,4 +1,4 @@
-"""Whether the held-out rows are new to the model: what was searched, what was found, the nearest pairs left."""
+"""Whether the held-out rows are new to the model: what was searched, what was found, the nearest pairs."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Near:
-    """A held-out row and the training row nearest to it; the texts are empty where they are left out."""
+    """A held-out row and the training row nearest to it; the texts are empty if omitted."""
 
     id: str
     train_id: str
@@ -45,7 +45,7 @@ def held_out(data: Mapping[str, Any]) -> int:
 
 
 def new_to_it(data: Mapping[str, Any]) -> str:
-    """What was found as the second half of a sentence; empty where nothing was searched or held out."""
+    """The finding as the second half of a sentence; empty if nothing was searched or held out."""
     found, held = (data.get("certificate") or {}).get("pairs_at_or_above"), held_out(data)
     if found is None or not held:
         return ""
@@ -76,7 +76,7 @@ def certificate(data: Mapping[str, Any]) -> str:
 
 
 def certificate_values(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What the block about the certificate shows; its sentence is empty where nothing was searched."""
+    """What the block about the certificate shows; its sentence is empty if nothing was searched."""
     leaks = (data.get("certificate") or {}).get("pairs_at_or_above")
     return {"sentence": certificate(data), "facts": certificate_facts(data), "leaks": leaks}
 
@@ -103,7 +103,7 @@ def certificate_facts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _none_near(found: Mapping[str, Any]) -> str:
-    """How far down was looked where nothing was found; a large run is not searched below what counts as alike."""
+    """How low the search went without finding anything; large runs are not searched below the similarity threshold."""
     searched = found.get("searched_to")
     return f"nothing {searched:g} alike or more" if is_number(searched) else "nothing near"
 
@@ -113,7 +113,7 @@ def _pairs(count: int) -> str:
 
 
 def _siblings(count: int | None, tied: float | None) -> str:
-    """Siblings left across the split, and from which likeness on they were kept together."""
+    """Siblings that remain across the split, and the similarity from which they were kept together."""
     if count is None:
         return ""
     together = f"; those alike from {tied:g} on stay together as far as the data allow" if is_number(tied) else ""
@@ -125,7 +125,7 @@ def _outputs(count: int | None) -> str:
 
 
 def near_rows(path: Path, data: Mapping[str, Any], *, texts: bool) -> list[Near]:
-    """The nearest pairs left across the split, nearest first, their inputs with what differs marked."""
+    """The nearest pairs across the split, nearest first, with the differences in their inputs marked."""
     nearest: Sequence[Mapping[str, Any]] = (data.get("certificate") or {}).get("nearest") or []
     said = read_texts(path, {pair[key] for pair in nearest for key in ("id", "train_id")}) if texts else {}
     rows = []
@@ -136,7 +136,7 @@ def near_rows(path: Path, data: Mapping[str, Any], *, texts: bool) -> list[Near]
 
 
 def likeness(value: Any) -> str:
-    """Three decimals, cut and not rounded: what is below the threshold never reads like the threshold itself."""
+    """Three decimals, truncated, not rounded: a value below the threshold never reads as the threshold itself."""
     if not isinstance(value, int | float):
         return UNKNOWN
     return "1" if value >= 1 else f"{int(value * 1000) / 1000:.3f}"
@@ -147,8 +147,8 @@ def _limit(found: Mapping[str, Any]) -> str:
     return f"{threshold:g}" if isinstance(threshold, int | float) else "the stated one"
 
 
-MOST_WORDS = 200  # compared of each text; the time grows with their product
-LONG = 12  # equal words in a row from here on are shortened to their ends
+MOST_WORDS = 200  # words compared per text; time grows with the product
+LONG = 12  # a run of at least this many equal words is shortened to its ends
 ENDS = 4
 WORD = 80  # characters shown of a word
 
@@ -174,7 +174,7 @@ def differing(left: str, right: str) -> tuple[Markup, Markup]:
 
 
 def _words(text: str) -> list[str]:
-    # A text of a million characters is not split for the sake of two hundred words.
+    # Do not split a text of a million characters to get two hundred words.
     words = text[: 40 * MOST_WORDS].split()
     return words[:MOST_WORDS] + (["…"] if len(words) > MOST_WORDS or len(text) > 40 * MOST_WORDS else [])
 

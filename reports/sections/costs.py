@@ -38,7 +38,7 @@ class CheaperWay:
 
 
 def cheaper_way(money: Mapping[str, Any]) -> CheaperWay | None:
-    """The cheapest such variant; None where there is none, and where training never pays back against the baseline."""
+    """The cheapest such variant; None if there is none, or if training never pays back against the baseline."""
     ways = [
         way
         for way in money.get("alternatives") or []
@@ -69,11 +69,11 @@ def change_words(before: float | None, after: float | None) -> str:
 
 
 def cost_range(run: StoredRun, name: str) -> Ends:
-    """The ends of what an output of the variant costs, mended where failures are, else of each acceptable one.
+    """The range of an output's cost: including repair if failures are repaired, else per acceptable output.
 
-    An upper end of None is where no output would be acceptable; both are None without a range: where the acceptance was
-    stated and not measured, and where trying again makes it no matter of one share. Machines of its own are in it, at the
-    volume that was stated.
+    The upper end is None if no output would be acceptable. Both are None without a range: if the acceptance was
+    stated, not measured, or if retries make the cost depend on several shares. It includes dedicated machines at the
+    stated volume.
     """
     money = run.results.get("money") or {}
     variant = (money.get("variants") or {}).get(name) or {}
@@ -89,7 +89,7 @@ def cost_range(run: StoredRun, name: str) -> Ends:
 
 
 def _with_machines(found: Mapping[str, float], money: Mapping[str, Any], name: str) -> Ends:
-    """The cost with its part of a day's machines, of which other shares may need more or fewer."""
+    """The cost with its share of a day's machines; other acceptance shares may need more or fewer of them."""
     inputs = money.get("formula_inputs") or {}
     if money.get("failures") == "retry" or not inputs.get("requests_per_day") or name not in inputs["variants"]:
         return NO_RANGE
@@ -105,7 +105,7 @@ def _with_machines(found: Mapping[str, float], money: Mapping[str, Any], name: s
 
 
 def _mended(found: Mapping[str, float], variant: Mapping[str, Any], each: float | None) -> Ends:
-    """The cost with mending at the stated price of mending one output."""
+    """The cost including repair, at the stated price of repairing one output."""
     cost, effective = variant["cost_per_request"], variant.get("effective_cost_per_request")
     if each is None or effective is None or _differ(cost + (1 - found["share"]) * each, effective):
         return NO_RANGE
@@ -124,14 +124,14 @@ def _differ(counted: float, stored: float) -> bool:
     return abs(counted - stored) > 1e-6 * abs(stored)
 
 
-# The line of the cost table that counts in the end, by what happens to unacceptable outputs.
+# The decisive line of the cost table, by what happens to unacceptable outputs.
 NONE = "none acceptable"
 COUNTS = {"ignore": "cost_per_request", "drop": "cost_per_acceptable_output"}
 
 
 @dataclass(frozen=True)
 class CostRow:
-    """One line of the cost table: a cell for each variant, and whether it is what counts in the end.
+    """One line of the cost table: a cell for each variant, and whether it is the decisive line.
 
     `origin` is the kind of line that a cell leads to: a figure's derivation, or an assumption.
     """

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 DOUBT = 260  # characters: what fits the first screen of a phone
-# Warnings in the order in which they weigh; the first that is there is the strongest reason for doubt.
+# Warnings by weight; the first one present is the strongest reason for doubt.
 _WEIGHT = (
     "few_pairs",
     "huge_component",
@@ -108,7 +108,7 @@ def _sentence(data: Mapping[str, Any]) -> str:
 
 
 def _because(data: Mapping[str, Any]) -> str:
-    """The reason that took most, where nothing is left."""
+    """The reason that dropped most rows, if none are left."""
     rules = {name: n for name, n in (data.get("rules") or {}).items() if n}
     if not rules:
         return ""
@@ -130,7 +130,7 @@ def _waiting(data: Mapping[str, Any]) -> int:
 
 
 def _leaks(data: Mapping[str, Any]) -> int | None:
-    """Pairs alike across the split; None where nobody searched."""
+    """Similar pairs across the split; None if not searched."""
     return (data.get("certificate") or {}).get("pairs_at_or_above")
 
 
@@ -161,7 +161,7 @@ def _apart(data: Mapping[str, Any]) -> Number:
 
 
 def _other_facts(data: Mapping[str, Any]) -> str:
-    """What is alike at the threshold and still no repeat differs in its facts."""
+    """Pairs above the similarity threshold that are not repeats differ in their facts."""
     return ", other facts" if (data.get("certificate") or {}).get("siblings_at_or_above") else ""
 
 
@@ -217,7 +217,7 @@ def _next_step(data: Mapping[str, Any]) -> str:
 
 
 def curated_sections(run: StoredCuration, *, texts: bool) -> list[Section]:
-    """What the page shows of the pairs; without `texts`, nothing that the data say."""
+    """What the page shows of the pairs; without `texts`, no text of the data."""
     data = run.summary
     rows = {"funnel": funnel_figure(data), "decisions": override_line(data), "dropped": rows_values(run, texts=texts)}
     apart = {
@@ -251,7 +251,7 @@ Data = Mapping[str, Any]
 
 
 def rows_lead(data: Data) -> str:
-    """What stayed, and the rule that took most of what did not."""
+    """What was kept, and the rule that dropped most of the rest."""
     rules = {name: n for name, n in (data.get("rules") or {}).items() if n}
     stay = kept_of_read(data)
     if not rules:
@@ -276,7 +276,7 @@ def apart_lead(data: Data) -> str:
 
 
 def style_lead(data: Data) -> str:
-    """How many rules are broken at all, and the one broken most."""
+    """How many rules are broken, and which one most often."""
     checks, sentences = data.get("checks") or {}, sentences_of(data)
     broken = {name: found["fail"] for name, found in checks.items() if found.get("fail")}
     if not broken:

@@ -1,4 +1,4 @@
-"""What the data of a run amount to, in rows and sentences: style, quality, personal data, content, samples."""
+"""The data of a run in rows and sentences: style, quality, personal data, content, samples."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -49,7 +49,7 @@ def section(run: StoredRun, curated: StoredCuration | None, *, texts: bool) -> S
 
 
 def rows_values(curated: StoredCuration, *, texts: bool) -> dict[str, Any]:
-    """What is shown of the rows that were dropped: by which rule, and what another threshold would drop."""
+    """The dropped rows: the rule of each, and what another threshold would drop."""
     return {
         "rows": left_rows(curated, texts=texts),
         "rest": left_rest(curated),
@@ -98,7 +98,7 @@ def style_rows(data: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
 
 
 def style_rest(data: Mapping[str, Any]) -> str:
-    """The rules beyond those shown in one sentence; empty where all are shown."""
+    """The rules beyond those shown in one sentence; empty if all are shown."""
     rest = _by_failures(data)[MOST_CHECKS:]
     if not rest:
         return ""
@@ -139,7 +139,7 @@ def quality_rows(data: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
 
 
 def personal_line(data: Mapping[str, Any]) -> str:
-    """Personal data in one sentence; the values themselves are nowhere in a run's own files."""
+    """Personal data in one sentence; a run's own files never hold the values themselves."""
     personal = data.get("personal_data") or {}
     found = {name: n for name, n in (personal.get("found") or {}).items() if n}
     if not personal:
@@ -161,7 +161,7 @@ def canned_rows(data: Mapping[str, Any], *, texts: bool) -> list[tuple[str, str,
 
 
 def threshold_rows(data: Mapping[str, Any], *, texts: bool) -> list[tuple[str, str, str]]:
-    """(threshold, rows dropped, a borderline pair in words) of the threshold table, if it was asked for."""
+    """(threshold, rows dropped, a borderline pair in words) of the threshold table, if requested."""
     return [
         (f"{row['threshold']:.2f}", say.count(row["dropped"]), _borderline(row.get("example"), texts=texts))
         for row in data.get("threshold_table") or []
@@ -180,7 +180,7 @@ def _borderline(example: Mapping[str, Any] | None, *, texts: bool) -> str:
 
 
 def override_line(data: Mapping[str, Any]) -> str:
-    """The decisions of people that were replayed, in one sentence; empty where there are none."""
+    """The decisions of people that were replayed, in one sentence; empty if there are none."""
     decisions = data.get("overrides") or {}
     applied, unmatched = decisions.get("applied") or 0, decisions.get("unmatched") or []
     if not applied and not unmatched:
@@ -192,7 +192,7 @@ def override_line(data: Mapping[str, Any]) -> str:
 
 
 def content_facts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Label and value of what the pairs amount to; only what is known."""
+    """Label and value of the facts about the pairs; only known ones."""
     largest = data.get("largest_component")
     facts = [
         ("Distinct outputs", _distinct(data)),
@@ -212,7 +212,7 @@ def _distinct(data: Mapping[str, Any]) -> str | None:
 
 
 def _weight(value: Any) -> str | None:
-    """Rows that are tied say less than as many that are not."""
+    """Dependent rows carry less information than as many independent ones."""
     if not isinstance(value, int | float) or not value:
         return None
     return f"{say.count(round(value))} independent row{'' if round(value) == 1 else 's'}"
@@ -223,7 +223,7 @@ def _count(value: Any) -> str | None:
 
 
 def sample_lines(run: StoredRun) -> list[str]:
-    """Where the run used a part of its splits only: how much, so that nobody takes it for all."""
+    """How much of its splits the run used, if not all of them."""
     data, training = run.results.get("data") or {}, run.results.get("training") or {}
     trained, of = _sampled(training), (data.get("splits") or {}).get("train")
     tested = data.get("tested") or {}
@@ -238,6 +238,6 @@ def sample_lines(run: StoredRun) -> list[str]:
 
 
 def _sampled(training: Mapping[str, Any]) -> int | None:
-    """How many train pairs were drawn: some of them may be left out as too long, which is no sample."""
+    """How many train pairs were sampled; pairs dropped as too long do not count as sampling."""
     settings = training.get("settings")
     return settings.get("max_pairs") if isinstance(settings, Mapping) else training.get("train_pairs")

@@ -1,4 +1,4 @@
-"""The rows that were dropped: the funnel from the rows read to the splits, and each rule with the rows that it took."""
+"""The rows that were dropped: the funnel from the rows read to the splits, and each rule with its rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ ID, SENTENCE = 120, 400  # characters of an id, of a rule
 
 @dataclass(frozen=True)
 class Example:
-    """A row that left: its place, its evidence, its output, and the kept row beside it, if any."""
+    """A dropped row: its position, its evidence, its output, and the row kept instead, if any."""
 
     row: int
     id: str
@@ -63,7 +63,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Left:
-    """The rows that left by one rule."""
+    """The rows dropped by one rule."""
 
     rule: str
     words: str
@@ -74,9 +74,9 @@ class Left:
 
 
 def left_rows(run: StoredCuration, *, texts: bool) -> list[Left]:
-    """The rules by which rows left, the most frequent first, each with the first rows that it took.
+    """The rules that dropped rows, the most frequent first, each with the first rows that it dropped.
 
-    At most thirty; `left_rest` tells of the others. Without `texts`, nothing that the data say is shown, only the
+    At most thirty; `left_rest` summarizes the others. Without `texts`, nothing that the data say is shown, only the
     numbers of the rows.
     """
     counts = _counts(run).head(MOST_RULES)
@@ -101,7 +101,7 @@ def left_rows(run: StoredCuration, *, texts: bool) -> list[Left]:
 
 
 def left_rest(run: StoredCuration) -> str:
-    """The rules beyond those shown in one sentence; empty where all are shown."""
+    """The rules beyond those shown in one sentence; empty if all are shown."""
     rest = _counts(run)[MOST_RULES:]
     if not len(rest):
         return ""
@@ -153,11 +153,11 @@ def sentences_of(data: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
 SPLITS = {"train": "Train: to learn from", "validation": "Validation: to stop in time", "test": "Test: to measure with"}
 READING = ("unreadable", "empty_input", "empty_output", "tool_call")
 DRAWN_RULES = 6  # drawn by name; the table of reasons below names more
-WORDS = 64  # characters of a rule beside its bar
+WORDS = 64  # characters of a rule next to its bar
 
 
 def funnel_figure(data: Mapping[str, Any]) -> Markup:
-    """The chart; nothing where it is not known how many rows were read."""
+    """The chart; empty if the number of rows read is unknown."""
     steps = funnel_steps(data)
     if not steps:
         return Markup("")
@@ -168,7 +168,7 @@ def funnel_figure(data: Mapping[str, Any]) -> Markup:
 
 
 def funnel_steps(data: Mapping[str, Any]) -> list[FunnelStep]:
-    """The steps in the order in which curating takes them; a step that took nothing is left out.
+    """The steps in the order of curating; a step that dropped nothing is omitted.
 
     Outcomes are counted once for each row, so the steps end at the kept rows whatever the rules add up to.
     """
@@ -178,7 +178,7 @@ def funnel_steps(data: Mapping[str, Any]) -> list[FunnelStep]:
     rules = data.get("rules") or {}
     invalid = outcomes.get("invalid") or 0
     unread = [(rule_words(name, {}), rules[name]) for name in READING if rules.get(name)]
-    unread = unread if sum(n for _, n in unread) <= invalid else []  # a person may have decided otherwise
+    unread = unread if sum(n for _, n in unread) <= invalid else []  # a person may have overridden it
     broken = invalid - sum(n for _, n in unread)
     found = [
         ("Could be read as pairs", unread),
@@ -205,7 +205,7 @@ def funnel_steps(data: Mapping[str, Any]) -> list[FunnelStep]:
 
 
 def _broken(broken: int, rules: Mapping[str, int], data: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """The rules that took the other invalid rows, those that took most by name."""
+    """The rules that dropped the other invalid rows; the most frequent are named."""
     if not broken:
         return []
     sentences = sentences_of(data)

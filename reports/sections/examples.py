@@ -35,18 +35,18 @@ __all__ = [
 
 MOST_ROWS = 200
 PRINTED_ROWS = 8
-# Those that are printed and met first keep more of their texts where the page has room for little.
+# The rows that are printed and shown first keep more of their texts if space is short.
 FIRST_ROWS_KEEP = 8
 MOST_NOTES = 12
 SHORT = 400
-OTHERS_LIMIT = 600  # of variants that are not compared: they stand folded up
-# The candidate's losses in front: they are what a sceptic asks for first.
+OTHERS_LIMIT = 600  # of variants that are not compared: they are collapsed
+# The candidate's losses first: a sceptic looks for them.
 KINDS = ("lost", "won", "neither", "unscored", "both")
 
 
 @dataclass(frozen=True)
 class Note:
-    """A violation as the list under an output says it, how often it is there, and whether the output carries its mark."""
+    """A violation as listed under an output, its count, and whether the output is marked."""
 
     check: str
     text: str
@@ -56,9 +56,9 @@ class Note:
 
 @dataclass(frozen=True)
 class Shown:
-    """One output as the page shows it, with a list of what is wrong in it, or in short the checks that it breaks.
+    """One output as the page shows it, with a list of its violations, or in short the checks that it breaks.
 
-    `anchor` is what its marks and notes are called after.
+    `anchor` is the prefix of the ids of its marks and notes.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Examples:
     """The chosen rows, how many there are in all, how many differ, and the checks and groups to filter by.
 
     `groups` are those of at least two shown rows. `outputs_hash` tells the run that a person's judgements are about.
-    `others_shown` says on how many rows the outputs of the variants that are not compared stand; None = on all.
+    `others_shown` is the number of rows that show the outputs of variants not compared; None means all.
     """
 
     rows: tuple[Example, ...]
@@ -107,7 +107,7 @@ class Examples:
         return " ".join(str(self.checks.index(check)) for check in row.checks)
 
     def characters(self) -> int:
-        """The length of all outputs and references, which no page that shows them falls below in bytes."""
+        """The length of all outputs and references: a lower bound in bytes for any page that shows them."""
         texts = [text for row in self.rows for text in (*(s.text for s in (*row.sides, *row.others)), row.reference)]
         return sum(map(len, texts))
 
@@ -122,9 +122,9 @@ def choose_examples(
 ) -> Examples:
     """At most 200 rows: all on which the two sides differ first, the candidate's losses in front, then the others.
 
-    Within each kind the order is that of a hash of the id, so it is the same each time and nobody picked it.
+    Within each kind rows are ordered by a hash of the id: reproducible, and not hand-picked.
     Each text is cut after `text_limit` characters, those of the first rows after eight times as many (at most 4,000),
-    and says so. Without `all_others` only the first rows carry the outputs of the variants that are not compared.
+    and says so. Without `all_others` only the first rows show the outputs of variants not compared.
     """
     names = [name for name in (run.baseline, run.candidate) if name is not None]
     ids = [id_ for id_ in run.pairs if any((id_, name) in run.outputs for name in names)]
@@ -159,7 +159,7 @@ def _limit(text_limit: int, place: int) -> int:
 
 @lru_cache(maxsize=4)
 def _hash(path: Path, changed: int) -> str:
-    """Once for each state of the file: the rows of a page are chosen anew until their texts fit."""
+    """Cached per state of the file: the rows are chosen repeatedly until their texts fit the page."""
     return sha256_file(path)
 
 
@@ -189,9 +189,9 @@ def _request(pair: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, place: int, *, others: bool) -> Example:
     pair = run.pairs[id_]
     lines = {name: run.outputs.get((id_, name)) for name in [*names, *(run.variants if others else ())]}
-    # Where the page has room for little, the first rows say what was expected and the others what was broken.
+    # If space is short, the first rows show what was expected and the others what was broken.
     brief = limit < SHORT
-    # There the outputs, which are judged, have twice the room of what they are judged by.
+    # The outputs, which are judged, get twice the space of the request and the reference.
     beside = limit // 2 if brief else limit
     sides = {
         name: _shown(name, line, limit, anchor=f"{place}-{number}", brief=brief)
@@ -224,7 +224,7 @@ def _shown(name: str, line: Mapping[str, Any] | None, limit: int, *, anchor: str
     if brief:
         marks = mark_text(text, violations)
         return Shown(name, line.get("acceptable"), marks, left_off, (), 0, tuple(_checks(line)), anchor)
-    # The same fault in several places is one note, and its number stands at each of them.
+    # The same fault in several places is one note; each place carries its number.
     wordings = [(str(found.get("check")), _note(found)) for found in violations]
     times = Counter(wordings)
     listed = {wording: number for number, wording in enumerate(list(times)[:MOST_NOTES], start=1)}
@@ -245,7 +245,7 @@ def _checks(line: Mapping[str, Any]) -> list[str]:
 
 
 def _note(violation: Mapping[str, Any]) -> str:
-    """What was found and what was expected, short."""
+    """What was found and what was expected, in short."""
     found, expected = violation.get("found"), str(violation.get("expected") or "")
     start = f"“{_clipped(str(found), 60)}”" if found else ""
     wanted = f"expected: {_clipped(expected, 200)}" if expected else ""
@@ -305,7 +305,7 @@ def _one_side(run: StoredRun) -> str:
 
 
 def chosen_by(run: StoredRun, examples: Examples) -> str:
-    """Which rows are shown and by what rule, what of each, and where the others are."""
+    """Which rows are shown, by what rule, how much of each, and where the others are."""
     shown, total, differing = len(examples.rows), examples.total, examples.differing
     if shown == total:
         rows = f"All {_times(total, 'request')} are shown"
@@ -331,13 +331,13 @@ def chosen_by(run: StoredRun, examples: Examples) -> str:
 
 
 def printed(examples: Examples) -> str:
-    """What paper shows of them; nothing to say where it shows them all."""
+    """How many rows the printed page shows; empty if it shows all."""
     most = min(PRINTED_ROWS, len(examples.rows))
     return f"The first {say.count(most)} are printed." if most < len(examples.rows) else ""
 
 
 def kind_words(run: StoredRun, kind: str) -> str:
-    """What became of a request on the two sides."""
+    """The outcome of a request on the two sides."""
     return {
         "lost": f"only {run.baseline} acceptable",
         "won": f"only {run.candidate} acceptable",

@@ -18,7 +18,7 @@ from .costs import change_words, cheaper_way, cost_range
 
 __all__ = ["Headline", "Number", "Side", "headline", "plain_sentence", "three_numbers"]
 
-# Label, and the tone of the style sheet and icon that go with it.
+# The label with its tone in the style sheet and its icon.
 DECISIONS = {
     "fine-tune": ("Fine-tune", "go"),
     "keep prompting": ("Keep prompting", "stay"),
@@ -30,7 +30,7 @@ LEVELS = {"low": 1, "fair": 2, "high": 3}
 LONG = (165, 250, 400)
 LONGEST_NAME = 32
 NOTHING_SCORED = "Not one case could be scored for every variant."
-# By what happens to an unacceptable output: the cost that counts in the end, and its name.
+# The decisive cost and its name, by what happens to unacceptable outputs.
 COSTS = {
     "repair": ("Cost per output, mending included", "effective_cost_per_request"),
     "retry": ("Cost per request, new tries included", "effective_cost_per_request"),
@@ -57,7 +57,7 @@ class Side:
 
     @property
     def detail(self) -> str:
-        """The range around it and what else is to be said of it."""
+        """The range around it and any note."""
         return "; ".join(filter(None, (range_text(self.row, say), self.row.note)))
 
 
@@ -102,13 +102,13 @@ def _acceptable(run: StoredRun) -> Number:
 
 
 def _cost(run: StoredRun) -> Number | None:
-    """Cost per acceptable output of both sides; None where there are no prices."""
+    """Cost per acceptable output of both sides; None if there are no prices."""
     money = run.results.get("money")
     if not money:
         return None
     currency, sides, values = money.get("currency") or "", [], []
-    # Where people mend what fails, every output ends acceptable, and its cost is that of the request and the mending;
-    # where failures are tried again, what counts is the cost of all calls and of what still fails.
+    # If people repair failures, every output ends up acceptable and costs the request plus the repair;
+    # if failures are retried, the cost covers all calls and the remaining failures.
     title, key = COSTS.get(str(money.get("failures")), ("Cost per acceptable output", "cost_per_acceptable_output"))
     costs = [((money.get("variants") or {}).get(name) or {}).get("cost_per_request") for name, _ in _sides(run)]
     if None in costs:
@@ -135,7 +135,7 @@ def _cost(run: StoredRun) -> Number | None:
 
 
 def _hosted_change(money: Mapping[str, Any], hosted: Sequence[Mapping[str, Any]], change: str) -> str:
-    """The change of two costs of which one holds machines; without a volume they cannot be set against each other."""
+    """The change between two costs if one includes machines; they are not comparable without a volume."""
     if any(variant.get("cost_with_machines") is None for variant in hosted):
         return "" if money.get("requests_per_day") else "which is less depends on requests a day"
     at = f"machines included, at {say.count(money['requests_per_day'])} requests a day"
@@ -149,7 +149,7 @@ def _saved(money: Mapping[str, Any]) -> str:
 
 
 def _line(money: Mapping[str, Any], key: str) -> str:
-    """The link to a figure's line in the derivation; to the section where it has none."""
+    """The link to a figure's line in the derivation, or to the section if it has none."""
     known = any(line.get("key") == key for line in money.get("derivation") or [])
     return f"#{quote(anchor(LINE, key), safe='')}" if known else "#money"
 
@@ -200,7 +200,7 @@ def _no_days(value: str, why: str) -> Side:
 
 
 def _without_days(money: Mapping[str, Any]) -> Side:
-    """What stands in the place of the days where there can be none: a batch, or numbers that are missing."""
+    """What replaces the payback days if there are none: for a batch, or if numbers are missing."""
     if money.get("saving_per_request") is None:
         missing = [str(key) for key in money.get("missing") or []]
         if not missing and money.get("failures") == "drop":
@@ -216,7 +216,7 @@ def _without_days(money: Mapping[str, Any]) -> Side:
 
 
 def _payback_picture(middle: float | None, low: float | None, high: float | None, target: float | None) -> Markup:
-    """The range from today on, with the target as a line where it lies near."""
+    """The range from today on, with the target as a line if it is near."""
     if middle is None or low is None or not high:  # a payback of nothing has no range to draw
         return Markup("")
     near = target is not None and target < 12 * high
@@ -226,7 +226,7 @@ def _payback_picture(middle: float | None, low: float | None, high: float | None
 
 
 def _daily(money: Mapping[str, Any]) -> str:
-    """What a day brings, for where no range was drawn."""
+    """The saving of a day, if no range was drawn."""
     saving, currency = money.get("saving_per_day"), money.get("currency") or ""
     if saving is None:
         return ""
@@ -237,10 +237,10 @@ def _daily(money: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Headline:
-    """All that stands on the first screen.
+    """Everything on the first screen.
 
-    `sure` says how sure the answer is, in a few words beside the label, `sure_level` that as 1 to 3 (0: not said) and
-    `sure_why` what it rests on.
+    `sure` is the confidence in a few words next to the label, `sure_level` the same as 1 to 3 (0: not stated) and
+    `sure_why` its basis.
     """
 
     label: str
@@ -260,7 +260,7 @@ class Headline:
 
     @property
     def next_parts(self) -> list[tuple[str, bool]]:
-        """The next step in pieces, each with whether it is to be typed as it stands."""
+        """The next step in pieces, each with whether it is to be typed literally."""
         return typeset_parts(self.next_step)
 
 
@@ -275,7 +275,7 @@ def headline(run: StoredRun) -> Headline:
         sentence=typeset(_shortened(run, _without_label(verdict.get("sentence") or plain_sentence(run), label))),
         numbers=three_numbers(run),
         doubt=typeset(_shortened(run, verdict.get("doubt") or _plain_doubt(run))),
-        next_step="`".join(  # a name in a command stays whole
+        next_step="`".join(  # names in commands are never cut
             piece if odd % 2 else _shortened(run, piece)
             for odd, piece in enumerate(_next_step(run, verdict).split("`"))
         ),
@@ -286,7 +286,7 @@ def headline(run: StoredRun) -> Headline:
 
 
 def _shortened(run: StoredRun, text: str) -> str:
-    """The text with every variant's name cut that would push what matters off the screen; below it stands whole."""
+    """The text with variant names cut if they would push key content off the screen; they appear in full below."""
     for name in sorted(run.variants, key=len, reverse=True):
         if len(name) > LONGEST_NAME:
             text = text.replace(name, f"{name[: LONGEST_NAME - 2].rstrip()}…")
@@ -294,7 +294,7 @@ def _shortened(run: StoredRun, text: str) -> str:
 
 
 def _sure(verdict: Mapping[str, Any]) -> tuple[str, int, str]:
-    """In a few words, as a level, and why; nothing where the run does not say."""
+    """Confidence in a few words, as a level, and the reason; empty if the run does not state it."""
     found = verdict.get("confidence") or {}
     level = LEVELS.get(str(found.get("level")), 0)
     if not level:
@@ -307,12 +307,12 @@ def _sure(verdict: Mapping[str, Any]) -> tuple[str, int, str]:
 
 
 def _without_label(sentence: str, label: str) -> str:
-    """The sentence without a decision in front of it: the label beside it says that already."""
+    """The sentence without the leading decision, which the label already shows."""
     return capital(sentence.removeprefix(f"{label}: "))
 
 
 def plain_sentence(run: StoredRun) -> str:
-    """What is known of the outputs where there is no verdict."""
+    """What is known of the outputs if there is no verdict."""
     if run.candidate is None:
         return "No outputs were scored in this run."
     scored = run.results["quality"][run.candidate]

@@ -1,4 +1,4 @@
-"""The gates: the conditions that the command was given, and what came of them."""
+"""The gates: the conditions given to the command, and their results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

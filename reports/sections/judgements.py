@@ -26,7 +26,7 @@ class JudgeRow:
 
 
 def section(run: StoredRun, *, texts: bool) -> Section | None:
-    """The section of a run whose outputs people judged; without `texts` nobody is named."""
+    """The section of a run whose outputs people judged; without `texts` no person is named."""
     found = run.results.get("judgements")
     if not found:
         return None
@@ -37,7 +37,7 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
 
 
 def lead(run: StoredRun) -> str:
-    """Who was preferred, how often, and how sure that is."""
+    """Which variant was preferred, how often, and how certain that is."""
     found = run.results.get("judgements") or {}
     together = found.get("together") or {}
     if not together:
@@ -84,7 +84,7 @@ def _row(part: Mapping[str, Any], name: str, place: int, found: Mapping[str, Any
 
 
 def caution(run: StoredRun) -> str:
-    """What people were shown of a large test; nothing where they could judge every request."""
+    """What part of a large test people were shown; empty if they could judge every request."""
     found = run.results.get("judgements") or {}
     tested = len(run.pairs)
     if not found or tested <= MOST_ROWS:
@@ -96,7 +96,7 @@ def caution(run: StoredRun) -> str:
 
 
 def agreement(run: StoredRun) -> str:
-    """How often two people chose alike on the same request; nothing where none was judged twice."""
+    """How often two people made the same choice on a request; empty if none was judged twice."""
     found = (run.results.get("judgements") or {}).get("agreement")
     if not found:
         return ""

@@ -1,4 +1,4 @@
-"""What more examples would give: the learning curve as a chart and a sentence."""
+"""What more examples would gain: the learning curve as a chart and a sentence."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,15 +14,15 @@ from ..words import capital, finite, mapping, without_folders
 
 __all__ = ["curve_evidence", "curve_figure", "curve_sentence"]
 
-HALF_A_POINT = 0.005  # less than this nobody would collect examples for
+HALF_A_POINT = 0.005  # a smaller gain is not worth collecting examples
 
 Point = tuple[float, float, float, float]  # a number of pairs, the share that is acceptable, the ends of its range
 
 
 def curve_figure(run: StoredRun) -> Markup:
-    """The acceptable share by number of examples with its range, and behind the largest what twice as many promise.
+    """The acceptable share by number of examples with its range, extrapolated to twice the largest number.
 
-    Nothing where no learning curve was made or it has a single size.
+    Empty if there is no learning curve or it has a single size.
     """
     found = _measured(run)
     if len(found) < 2:
@@ -66,7 +66,7 @@ def _promise(run: StoredRun, last: Point) -> Point | None:
 
 
 def curve_sentence(run: StoredRun) -> str:
-    """What twice the examples would give, with its range, in a sentence; what a single size allows to say otherwise."""
+    """The estimate for twice the examples with its range, in a sentence; for a single size, what can be said."""
     gain = _gain(run)
     if gain is None:
         return _stop(str(_curve(run).get("sentence") or ""))
@@ -81,7 +81,7 @@ def curve_sentence(run: StoredRun) -> str:
 
 
 def curve_evidence(run: StoredRun) -> str:
-    """What the sentence rests on; empty where that was not noted."""
+    """The basis of the sentence; empty if it was not recorded."""
     return _stop(str(_curve(run).get("evidence") or ""))
 
 
@@ -96,7 +96,7 @@ def _stop(text: str) -> str:
 
 
 def _measured(run: StoredRun) -> list[Point]:
-    """(size, share, low, high), the smallest first; sizes without a share are left out."""
+    """(size, share, low, high), the smallest first; sizes without a share are omitted."""
     curve, found = _curve(run), []
     for size, part in zip(curve.get("sizes") or [], curve.get("acceptable") or [], strict=False):
         number, share = finite(size), finite(mapping(part).get("share"))
@@ -108,7 +108,7 @@ def _measured(run: StoredRun) -> list[Point]:
 
 
 def _gain(run: StoredRun) -> Point | None:
-    """(twice the largest size, what that gives, the ends of its range); None where there is no estimate."""
+    """(twice the largest size, what that gives, the ends of its range); None if there is no estimate."""
     doubling = mapping(_curve(run).get("doubling"))
     gain = mapping(doubling.get("gain"))
     to, value, low, high = (finite(found) for found in (doubling.get("to"), *map(gain.get, ("value", "low", "high"))))

@@ -10,7 +10,7 @@ __all__ = ["clip", "mark_text", "placed_numbers"]
 
 
 def clip(text: str, limit: int) -> tuple[str, int]:
-    """The first `limit` characters and how many were left off."""
+    """The first `limit` characters and how many were cut."""
     return text[:limit], max(0, len(text) - limit)
 
 

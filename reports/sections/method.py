@@ -1,6 +1,6 @@
 """How the numbers were made: which methods a run used, and the values that the text about each names.
 
-The text itself, with the terms of the trade, stands in templates/methods.html.j2.
+The text itself, in technical terms, is in templates/methods.html.j2.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def section(run: StoredRun) -> Section:
 
 
 def curated_section(run: StoredCuration) -> Section:
-    """The methods of a run that was curated alone."""
+    """The methods of a run that was only curated."""
     lead = "Every pair of rows was compared exactly; nothing here is estimated."
     if mapping(run.summary.get("near_duplicate")).get("method") == "candidates":
         lead = "Duplicates were searched for among candidates, each then counted exactly; the certificate's search is exact."
@@ -47,7 +47,7 @@ def curated_section(run: StoredCuration) -> Section:
 
 
 def methods_of(run: StoredRun) -> dict[str, Values]:
-    """What this run did by the names of its macros, in the order of the page, each with the values that its text names."""
+    """What this run did, as names of macros in the order of the page, each with the values in its text."""
     found = {
         "requests": _requests(run),
         "variants": _variants(run),
@@ -150,7 +150,7 @@ def _verdict(run: StoredRun) -> Values | None:
 
 
 def _curating(data: Mapping[str, Any]) -> dict[str, Values]:
-    """How rows were compared, dropped and divided; nothing where nothing was curated."""
+    """How rows were compared, dropped and split; empty if nothing was curated."""
     if not data:
         return {}
     near, tied = data.get("near_duplicate") or {}, (data.get("certificate") or {}).get("siblings_tied_from")
@@ -182,7 +182,7 @@ def _ranges(run: StoredRun) -> Values | None:
 
 
 def _comparison(run: StoredRun) -> Values | None:
-    """The pair compared: its interval, its test, what it could have seen; and the other pairs compared."""
+    """The pair compared: its interval, its test, its power; and the other pairs compared."""
     comparison = run.results.get("comparison") or {}
     if not comparison:
         return None
@@ -205,8 +205,8 @@ def _comparison(run: StoredRun) -> Values | None:
 
 
 def _others(run: StoredRun) -> list[str]:
-    """The pairs compared beside the one that decides, by the same method and not corrected for their number."""
-    # The guide's effect is plain against the baseline, a rival's the baseline against it: one pair, told once.
+    """The other pairs compared, by the same method and not corrected for multiple comparisons."""
+    # The guide's effect compares plain and the baseline; so may a rival's. List such a pair once.
     lines, told = [], set()
     for part in map(mapping, (run.results.get("guide_comparison"), *(run.results.get("rivals") or {}).values())):
         pair = frozenset((str(part.get("baseline")), str(part.get("candidate"))))
@@ -268,7 +268,7 @@ def _order(found: Mapping[str, Any]) -> float:
 
 
 def _p(p: Any) -> str:
-    """`p = 0.012`, `p < 0.0001`; empty where there is none."""
+    """`p = 0.012`, `p < 0.0001`; empty if there is none."""
     if not is_number(p):
         return ""
     return f"p{say.gap}<{say.gap}0.0001" if p < 0.0001 else f"p{say.gap}={say.gap}{p:.4f}"

@@ -1,4 +1,4 @@
-"""The money section: what a request costs, how the saving leads to the payback, how sure that is, what would do instead."""
+"""The money section: what a request costs, how the saving leads to the payback, its certainty, alternatives."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ NOT_KNOWN = "not known"
 
 
 def section(run: StoredRun) -> Section:
-    """The section; without prices it says what they would show."""
+    """The section; without prices it says what prices would add."""
     money = run.results.get("money")
     if not money:
         return Section("money", "Money", lead(run), "money", {"money": None})
@@ -41,7 +41,7 @@ def section(run: StoredRun) -> Section:
 
 
 def lead(run: StoredRun) -> str:
-    """What the section found: the saving of a request, and when the spending is back."""
+    """What the section found: the saving of a request, and when the investment pays back."""
     money = run.results.get("money")
     if not money:
         why = (
@@ -55,7 +55,7 @@ def lead(run: StoredRun) -> str:
 
 
 def _untold(run: StoredRun, money: Mapping[str, Any]) -> str:
-    """Why no saving can be told: a number is missing, or there is no acceptable output to pay for."""
+    """Why no saving can be computed: a number is missing, or no output is acceptable."""
     variants = money.get("variants") or {}
     none = [
         name
@@ -91,7 +91,7 @@ def _cost_sentence(run: StoredRun, money: Mapping[str, Any]) -> str:
 
 
 def _payback_clause(money: Mapping[str, Any]) -> str:
-    """When the spending is back, as the second half of the sentence."""
+    """When the investment pays back, as the second half of the sentence."""
     if money.get("requests_total") is not None:
         return "" if money.get("npv") is None else f"; {quoted(when_it_pays(money))}"
     if money.get("saving_per_day") is None:
@@ -104,7 +104,7 @@ def _payback_clause(money: Mapping[str, Any]) -> str:
 
 
 def money_rows(money: Mapping[str, Any]) -> list[Row]:
-    """What the money amounts to, from the saving of one request to the gain; only what is known."""
+    """The figures of the money, from the saving of one request to the gain; only known ones."""
     rows = [*_saving_rows(money), *_payback_rows(money)]
     least = money.get("break_even_failure_cost")
     if least is not None:
@@ -160,7 +160,7 @@ def _upkeep(money: Mapping[str, Any], spent: Sequence[float | None]) -> str:
 
 
 def _payback_rows(money: Mapping[str, Any]) -> list[Row]:
-    """When the spending is back: days, how likely that is in time, the least volume; of a batch, the requests."""
+    """When the investment pays back: days, how likely that is in time, the least volume; of a batch, the requests."""
     if money.get("requests_total") is not None:
         pays = money.get("requests_to_pay_back")
         return [Row("requests_to_pay_back", "Requests until then", NEVER if pays is None else pays)]

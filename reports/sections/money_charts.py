@@ -29,7 +29,7 @@ HOW = ("money", "How the futures are drawn")
 
 
 def parts_figure(run: StoredRun) -> Markup:
-    """From the cost of a request with the baseline to that with the candidate, what each part takes off or adds."""
+    """From the cost of a request with the baseline to that with the candidate, what each part subtracts or adds."""
     money = run.results["money"]
     currency, variants = money.get("currency") or "", money.get("variants") or {}
     known = [
@@ -62,10 +62,10 @@ def parts_figure(run: StoredRun) -> Markup:
 
 
 def payback_figure(run: StoredRun) -> Markup:
-    """How the drawn futures spread: the days to the payback, or for a one-off batch what it leaves over."""
+    """The distribution over the simulated scenarios: days to payback, or the gain of a one-off batch."""
     money = run.results["money"]
     found = money.get("payback_distribution")
-    if money.get("saving_per_request") is None:  # nothing is known of the money as it was counted, only of its draws
+    if money.get("saving_per_request") is None:  # there is no point figure, only draws
         return Markup("")
     if found:
         return _payback(found, money.get("probability_of_payback_in_target"), _spans(money))
@@ -75,12 +75,12 @@ def payback_figure(run: StoredRun) -> Markup:
 
 
 def futures(share: float) -> str:
-    """A share of the drawn futures: `94 of 100`."""
+    """A share of the simulated scenarios: `94 of 100`."""
     return "none of 100" if not share else f"{100 if share == 1 else say.of_hundred(share)} of 100"
 
 
 def _spans(money: Mapping[str, Any]) -> str:
-    """The ranges that the first screen and the Markdown page name, for whoever looks for where they come from."""
+    """The ranges on the first screen and the Markdown page, so that readers can trace them."""
     low, high = money.get("payback_days_p5"), money.get("payback_days_p95")
     least, most = money.get("npv_p5"), money.get("npv_p95")
     said = "" if (low, high) == (None, None) else f"In 90 of 100 futures it takes {say.days_range(low, high)}. "
@@ -95,7 +95,7 @@ def _payback(found: Mapping[str, Any], inside: float | None, spans: str) -> Mark
         return Markup("")
     bins = _read(found["bins"])
     later = 1 - inside - never
-    later = later if later > 1e-9 else 0.0  # what floats leave of nothing
+    later = later if later > 1e-9 else 0.0  # rounding noise around 0
     said = f"In {futures(inside)} futures the money is back within {say.days(target)}"
     rest = [
         (f"Back within {say.days(target)}", inside, "gain"),
@@ -224,7 +224,7 @@ def _drawable(money: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _near(lines: list[Mapping[str, Any]], money: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The part of the curve around its marks; all of it where too little would be left."""
+    """The part of the curve around its marks; all of it if that part would be too small."""
     marks = [at for at, _ in _marks(money)]
     if not marks:
         return lines
@@ -244,20 +244,20 @@ def _gained(money: Mapping[str, Any]) -> str:
 
 
 def tornado_figure(run: StoredRun) -> Markup:
-    """How far each uncertain input moves the gain, the widest first; nothing where no draws were made."""
+    """How far each uncertain input moves the gain, the widest first; empty if no draws were made."""
     money = run.results["money"]
     currency = money.get("currency") or ""
     lines = [line for line in money.get("tornado") or [] if None not in (line.get("npv_low"), line.get("npv_high"))]
     lines.sort(key=lambda line: -abs(line["npv_high"] - line["npv_low"]))
-    # What moves nothing that anybody would see is left out.
+    # Leave out inputs with no visible effect.
     lines = [line for line in lines if say.money(line["npv_low"], currency) != say.money(line["npv_high"], currency)]
-    if not lines or money.get("npv") is None:  # without a gain as it is counted there is none to move
+    if not lines or money.get("npv") is None:  # without a point figure of the gain there is nothing to move
         return Markup("")
     middle, widest = money["npv"], abs(lines[0]["npv_high"] - lines[0]["npv_low"])
     shown = [line for line in lines[:SWINGS] if abs(line["npv_high"] - line["npv_low"]) >= LEAST_SWING * widest]
     swings = [_swing(line, currency) for line in shown]
     ends = [middle, *(end.outcome for swing in swings for end in swing.ends)]
-    # Bars start at the gain, not at nought: nought is on the axis only where it is near.
+    # Bars start at the gain, not at 0: 0 is on the axis only if it is near.
     zero = min(map(abs, ends)) <= max(ends) - min(ends) or min(ends) < 0 < max(ends)
     axis = linear_axis(ends, axis_words, zero=zero)
     table = tuple(
@@ -299,14 +299,14 @@ def _range(line: Mapping[str, Any]) -> str:
 
 
 def _three(value: Any) -> Any:
-    """A drawn end in three digits, as many as a range needs; a stated one has seldom more."""
+    """A drawn end to three digits, enough for a range; a stated one seldom has more."""
     if not isinstance(value, float):
         return value
     return float(f"{value:.3g}") if abs(value) < 1000 else float(round(value))
 
 
 def axis_words(value: float) -> str:
-    """A value at a tick: the number alone, large ones with their scale in words; the title says the unit."""
+    """A value at a tick: the number alone, large ones with their scale in words; the title has the unit."""
     for scale, name in SCALES:
         if abs(value) >= scale:
             return f"{say.stated(round(value / scale, 6))}{say.gap}{name}"

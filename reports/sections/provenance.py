@@ -1,4 +1,4 @@
-"""What a run was made of, which files hold it, and the commands that make it again."""
+"""What a run was made from, its files, and the commands that reproduce it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,7 +48,7 @@ ALWAYS = ("report.md", "junit.xml")  # written together with this page
 
 
 def section(run: StoredRun | StoredCuration, origin: Mapping[str, Any] | None) -> Section | None:
-    """The section of a run that says where it comes from; `origin` is what it says."""
+    """The section about a run's origin; `origin` is its content."""
     if not origin:
         return None
     shown = {
@@ -65,7 +65,7 @@ def section(run: StoredRun | StoredCuration, origin: Mapping[str, Any] | None) -
 
 
 def lead(origin: Mapping[str, Any] | None) -> str:
-    """With what the run was made, in what time, and how fresh its test set was."""
+    """What the run was made with, how long it took, and how fresh its test set was."""
     origin = origin or {}
     version, seed = mapping(origin.get("versions")).get("tuneworth"), origin.get("seed")
     seconds = [value for value in mapping(origin.get("seconds")).values() if is_number(value)]
@@ -80,7 +80,7 @@ def lead(origin: Mapping[str, Any] | None) -> str:
 
 
 def reuse_warning(origin: Mapping[str, Any] | None) -> str:
-    """A plain warning where a test set was used often; empty otherwise."""
+    """A warning if a test set was used often; empty otherwise."""
     used = (origin or {}).get("test_set_used")
     if not is_number(used) or used <= MANY_USES:
         return ""
@@ -122,7 +122,7 @@ def fingerprints(origin: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def files(run: StoredRun | StoredCuration) -> list[tuple[str, str]]:
-    """(name, what it holds) of each file beside the page."""
+    """(name, what it holds) of each file next to the page."""
     found = ((name if name in ALWAYS else table_name(run.path, name), words) for name, words in FILES.items())
     return [(name, words) for name, words in found if name is not None]
 
@@ -147,9 +147,9 @@ _OPTIONS = {
 
 
 def commands(run: Run) -> list[str]:
-    """The lines to type, in order; [] where run.json does not say how the run was begun.
+    """The lines to type, in order; [] if run.json does not record how the run was started.
 
-    File names stand without their folders: the files are told by their fingerprints.
+    File names appear without folders; fingerprints identify the files.
     """
     facts, results = run.facts, _results(run)
     begun = str(facts.get("command") or (results.get("provenance") or {}).get("command") or "")
@@ -163,7 +163,7 @@ def commands(run: Run) -> list[str]:
 
 
 def where(run: Run) -> str:
-    """Where the commands are typed, and what must lie there."""
+    """Where to run the commands, and which files must be there."""
     lines = commands(run)
     if not lines:
         return ""
@@ -211,12 +211,12 @@ def _evaluate_files(facts: Mapping[str, Any], results: Mapping[str, Any], projec
 
 
 def _input(facts: Mapping[str, Any], role: str) -> str | None:
-    """The file that played this role; None where runs of an earlier version do not say."""
+    """The file in this role; None if an older version did not record it."""
     return next((str(entry["path"]) for entry in facts.get("inputs") or [] if entry.get("role") == role), None)
 
 
 def _curate_file(run: Run, facts: Mapping[str, Any]) -> str:
-    """`tuneworth curate FILE` with its options; empty where a project was curated."""
+    """`tuneworth curate FILE` with its options; empty if a project was curated."""
     config = mapping(facts.get("config"))
     data, rules = mapping(config.get("data")), mapping(config.get("curate"))
     if (
@@ -240,7 +240,7 @@ def _curate_file(run: Run, facts: Mapping[str, Any]) -> str:
 
 
 def what_repeats(run: Run) -> list[str]:
-    """What comes out the same and what may not, for the kind of run that this is."""
+    """What is reproduced exactly and what may differ, for this kind of run."""
     results = _results(run)
     same = (
         "The same files, version and seed give the same rows, splits and certificate, whatever the order of the rows."
@@ -274,6 +274,6 @@ def _results(run: Run) -> Mapping[str, Any]:
 
 
 def _file_name(path: Any) -> str:
-    """The last part of a path, whatever system wrote it; never an option."""
+    """The last part of a path from any system; never an option."""
     name = Path(without_folders(str(path)).replace("\\", "/")).name or "project"
     return f"./{name}" if name.startswith("-") else name

@@ -1,4 +1,4 @@
-"""The quality section: shares with their ranges, the paired difference, likeness to what people wrote, repeats."""
+"""The quality section: shares with their ranges, the paired difference, similarity to human answers, repeats."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
 
 
 def lead(run: StoredRun) -> str:
-    """The sentence that opens the section: how often outputs are acceptable, and which rules moved."""
+    """The sentence that opens the section: how often outputs are acceptable, and which rules changed."""
     name, quality = run.candidate, run.results.get("quality") or {}
     scored, other = quality.get(name or "") or {}, quality.get(run.baseline or "") or {}
     share = (scored.get("acceptable") or {}).get("share")
@@ -89,7 +89,7 @@ def lead(run: StoredRun) -> str:
 
 
 def _moves_words(run: StoredRun) -> str:
-    """What moved rule by rule, as the end of a sentence; empty where it was not tested."""
+    """What changed rule by rule, as the end of a sentence; empty if not tested."""
     if not (run.results.get("comparison") or {}).get("checks"):
         return ""
     better, worse = moves(run)
@@ -203,7 +203,7 @@ def pairs_figure(run: StoredRun) -> Markup:
 
 
 def _key(run: StoredRun) -> Markup:
-    """Which shape is whose, where there is more than one variant."""
+    """Which shape belongs to which variant, if there are several."""
     if run.baseline is None:
         return Markup("")
     names = [(run.candidate, "candidate"), (run.baseline, "baseline")]
@@ -230,7 +230,7 @@ def _with_range(share: float | None, low: float | None, high: float | None) -> M
     return Markup("<b>{}</b> <small>{}</small>").format(say.percent(share), say.percent_range(low, high))
 
 
-CHANCE = 0.05  # below this probability of doing as well by chance, outputs are said to be told apart
+CHANCE = 0.05  # significance level for saying that a classifier distinguishes the outputs
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ class RepeatRow:
 
 
 def likeness_rows(run: StoredRun) -> list[LikenessRow]:
-    """One row per variant, people's own answers last; empty where no run measured it."""
+    """One row per variant, people's own answers last; empty if no run measured it."""
     quality = run.results.get("quality") or {}
     found = {name: part for name in run.variants if (part := quality[name]).get("length")}
     rows = []
@@ -275,7 +275,7 @@ def told_apart(run: StoredRun) -> bool:
 
 
 def telling_lines(run: StoredRun) -> list[tuple[str, str]]:
-    """For each variant that can be told from people: the pieces of text that give it away."""
+    """For each variant distinguishable from people: the pieces of text that give it away."""
     lines = []
     for name in run.variants:
         found = run.results["quality"][name].get("two_sample") or {}
@@ -305,7 +305,7 @@ def repeat_rows(run: StoredRun) -> list[RepeatRow]:
 
 
 def samples_of(run: StoredRun) -> int:
-    """The most outputs that any variant gave for one request."""
+    """The largest number of outputs of any variant for one request."""
     return max((part.get("samples") or 1 for part in (run.results.get("quality") or {}).values()), default=1)
 
 
@@ -321,7 +321,7 @@ def _length_words(length: Mapping[str, Any] | None) -> str:
 
 
 def _told(found: Mapping[str, Any]) -> str:
-    """Whether a classifier tells an output from the reference for the same request."""
+    """Whether a classifier distinguishes outputs from the references for the same requests."""
     if found.get("accuracy") is None:
         return "–"
     chance = "more than chance" if found["p_value"] <= CHANCE else "chance alone would explain it"

@@ -1,4 +1,4 @@
-"""The risks: what was found of each and its limit; what each is called and means stands in the template."""
+"""The risks: each finding and its limit; names and meanings are in the template."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from ..words import finite, sentence, typeset_parts, without_folders
 __all__ = ["RiskRow", "lead", "risk_number", "risk_rows", "section"]
 
 
-# Those whose number is a difference of shares, told in points.
+# Risks whose number is a difference of shares, shown in points.
 DIFFERENCES = ("overfitting", "memorisation", "forgetting")
-# What stands before a limit, or in its place where it is more than a number.
+# The words before a limit, or in place of it if it is more than a number.
 SIDES = {
     "overfitting": "at most",
     "drift": "at least",
@@ -44,9 +44,9 @@ NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight",
 
 @dataclass(frozen=True)
 class RiskRow:
-    """One risk with its standing; `picture` is empty where there is no number to draw.
+    """One risk with its status; `picture` is empty if there is no number to draw.
 
-    `to_check` says in pieces what would check it, each with whether it is to be typed as it stands.
+    `to_check` is how to check it, in pieces, each with whether it is to be typed literally.
     """
 
     id: str
@@ -67,7 +67,7 @@ def section(run: StoredRun) -> Section | None:
 
 
 def lead(run: StoredRun) -> str:
-    """How many risks were measured, how many are over their limits, how many nobody looked at."""
+    """How many risks were measured, how many are over their limits, how many were not checked."""
     found = [risk for risk in run.results.get("risks") or [] if isinstance(risk, Mapping)]
     tones = [STATUS.get(str(risk.get("status")), ("", "none"))[1] for risk in found]
     checked = [risk for risk, tone in zip(found, tones, strict=True) if tone != "none"]
@@ -142,7 +142,7 @@ def _range(risk: Mapping[str, Any]) -> str:
 
 
 def _evidence(risk: Mapping[str, Any], *, checked: bool) -> str:
-    """What was found as a sentence; what would check it stands in its own place."""
+    """The finding as a sentence; how to check the risk is shown elsewhere."""
     text, to_check = _words(risk.get("evidence")), risk.get("to_check")
     if to_check and not checked:
         text = text.removesuffix(f"; to check it, {to_check}")
@@ -154,7 +154,7 @@ def _sentence(text: str) -> str:
 
 
 def risk_number(risk: str, value: Any, unit: Any) -> str:
-    """The number with its unit as a person says it; a dash where there is none."""
+    """The number with its unit in words; a dash if there is none."""
     if value is None:
         return "–"
     if not isinstance(value, int | float) or isinstance(value, bool):
@@ -182,7 +182,7 @@ def _words(value: Any) -> str:
 
 
 def _picture(risk: Mapping[str, Any]) -> Markup:
-    """The value with its range, and the limit as a dashed line; nothing where there is no limit."""
+    """The value with its range, and the limit as a dashed line; empty if there is no limit."""
     value, limit, low, high = (finite(risk.get(key)) for key in ("value", "limit", "low", "high"))
     if value is None or limit is None:
         return Markup("")

@@ -1,4 +1,4 @@
-"""Rule by rule: how often each variant broke it, what moved, and by more than chance would."""
+"""Rule by rule: how often each variant broke it, what changed, and whether that is statistically significant."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from ..stored import StoredRun
 __all__ = ["PERCENT", "CheckRow", "check_rows", "most_broken", "moved_figure", "moves", "shown_variants"]
 
 PERCENT = Axis(0, 1, tuple((tick / 4, f"{tick * 25}%") for tick in range(5)))
-CHANCE = 0.05  # a move is said to be more than chance below this probability, the verdict's own level
-CLEAR = 0.05  # without a test of chance: a move of five points is drawn as one
-MOST_ROWS = 20  # rules in the open; of more, those that moved least stand under a disclosure
+CHANCE = 0.05  # significance level, the same as the verdict's
+CLEAR = 0.05  # without a significance test, a change of five points counts
+MOST_ROWS = 20  # rules shown; of more, those that changed least are under a disclosure
 MOST_COLUMNS = 3  # variants side by side in the table; of more, those compared, the others under a disclosure
 
 
@@ -34,7 +34,7 @@ class CheckRow:
     change: str
     before: float | None = None  # share of the baseline's outputs that break it, of those to which it applies
     after: float | None = None  # and of the candidate's
-    moved: bool | None = None  # by more than chance would; None where no test was made
+    moved: bool | None = None  # statistically significant; None if not tested
 
     @property
     def picture(self) -> Markup:
@@ -43,7 +43,7 @@ class CheckRow:
 
     @property
     def chance(self) -> str:
-        """Whether chance alone would explain the change, in words; empty where nothing moved or was tested."""
+        """Whether the change is statistically significant, in words; empty if nothing changed or was tested."""
         if self.moved is None or self.before == self.after:
             return ""
         return "more than chance" if self.moved else "chance alone would explain it"
@@ -87,14 +87,14 @@ def shown_variants(run: StoredRun) -> tuple[list[int], list[int]]:
 
 
 def moves(run: StoredRun) -> tuple[int, int]:
-    """How many rules the candidate breaks less often than the baseline by more than chance, and how many more often."""
+    """How many rules the candidate breaks significantly less often than the baseline, and how many more often."""
     moved = [row for row in check_rows(run) if row.moved and row.before is not None and row.after is not None]
     better = sum(row.after < row.before for row in moved if row.after is not None and row.before is not None)
     return better, len(moved) - better
 
 
 def moved_figure(run: StoredRun, rows: Sequence[CheckRow]) -> Markup:
-    """What moved from the baseline to the candidate, as a slope chart; nothing where no rule moved."""
+    """What moved from the baseline to the candidate, as a slope chart; empty if no rule changed."""
     if run.baseline is None or run.candidate is None:
         return Markup("")
     lines = [
@@ -122,13 +122,13 @@ def moved_figure(run: StoredRun, rows: Sequence[CheckRow]) -> Markup:
 
 
 def most_broken(rows: Sequence[CheckRow]) -> CheckRow | None:
-    """The rule that the candidate breaks most often; None where it breaks none."""
+    """The rule that the candidate breaks most often; None if it breaks none."""
     broken = [row for row in rows if row.after]
     return max(broken, key=lambda row: row.after or 0.0, default=None)
 
 
 def _moved(run: StoredRun, check: str) -> bool | None:
-    """Whether the move of a check is more than chance; must rules corrected for their number (Holm), others alone."""
+    """Whether a check's change is statistically significant; must rules are Holm-corrected, others uncorrected."""
     found = (((run.results.get("comparison") or {}).get("checks")) or {}).get(check) or {}
     p = found.get("p_holm") if found.get("p_holm") is not None else found.get("p_value")
     return p <= CHANCE if p is not None else None

@@ -9,7 +9,7 @@ from ..words import is_number, mapping
 
 __all__ = ["DEFAULTS", "Setting", "settings_of"]
 
-# What holds where nobody states it; a test holds them against the commands' own.
+# The defaults; a test checks them against those of the commands.
 DEFAULTS: dict[tuple[str, str], Any] = {
     ("curate", "near_duplicate"): 0.8,
     ("curate", "keep"): "best style",
@@ -43,7 +43,7 @@ class Setting:
 
 
 def settings_of(results: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Setting]:
-    """The settings that this run's results rest on; those whose value is not known are left out."""
+    """The settings that this run's results rest on; those of unknown value are omitted."""
     config = mapping(facts.get("config"))
     found = [
         *_data(results, config),

@@ -1,4 +1,4 @@
-"""How the tuned model was trained: what it took, its loss curve, and the pairs that it learnt worst."""
+"""How the tuned model was trained: what it took, its loss curve, and the pairs with the highest loss."""
 
 import itertools
 import math
@@ -20,7 +20,7 @@ from .learning_curve import curve_evidence, curve_figure, curve_sentence
 __all__ = ["Worst", "lead", "loss_figure", "section", "training_facts", "training_notices", "worst_rows"]
 
 MOST_POINTS = 200  # of a curve: one every few pixels of a wide screen
-SMOOTH = 20  # the window of the moving mean is this part of the curve: noise of single batches goes, its bend stays
+SMOOTH = 20  # the window of the moving mean is this part of the curve: enough to remove batch noise
 MOST_PAIRS = 20
 ID, INPUT, OUTPUT = 120, 140, 240  # characters of a pair's id and texts in its row
 FORMATS = {"float32": "32 bits (float32)", "bfloat16": "16 bits (bfloat16)"}
@@ -30,7 +30,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Worst:
-    """A train pair with a high loss; the texts are empty where they are left out or not found."""
+    """A train pair with a high loss; the texts are empty if omitted or not found."""
 
     id: str
     row: str
@@ -61,7 +61,7 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
 
 
 def lead(run: StoredRun) -> str:
-    """What was learnt in what time, and which weights were kept."""
+    """What was learned, how long it took, and which weights were kept."""
     training = run.results.get("training") or {}
     pairs, seconds = finite(training.get("train_pairs")), finite(training.get("seconds"))
     best, loss = finite(training.get("best_step")), finite(training.get("validation_loss"))
@@ -79,7 +79,7 @@ def lead(run: StoredRun) -> str:
 
 
 def training_facts(run: StoredRun) -> list[tuple[str, str]]:
-    """Label and value of what was trained and what that took; only what is known."""
+    """Label and value of the facts about the training; only known ones."""
     training = run.results.get("training") or {}
     settings = mapping(training.get("settings"))
     facts = [
@@ -102,7 +102,7 @@ def training_facts(run: StoredRun) -> list[tuple[str, str]]:
 
 
 def training_notices(run: StoredRun) -> list[str]:
-    """What the fit itself wants known, steps without a usable gradient among it, and the pairs that were left out."""
+    """Warnings of the training, such as steps without a usable gradient, and the pairs that were dropped."""
     training = run.results.get("training") or {}
     dropped = finite(training.get("dropped_pairs"))
     notices = [short(str(text)) for text in training.get("notices") or []]
@@ -149,7 +149,7 @@ def _rate(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str | Non
 
 
 def _why(training: Mapping[str, Any], setting: str) -> str:
-    """Whether a setting was stated or follows from a rule; nothing where that was not noted."""
+    """Whether a setting was stated or follows from a rule; empty if not recorded."""
     ruled = training.get("by_rule")
     if not isinstance(ruled, list):
         return ""
@@ -167,7 +167,7 @@ def _parameters(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str
 
 
 def loss_figure(run: StoredRun) -> Markup:
-    """Training and validation loss over the steps; nothing where no log was kept or it is of one step alone."""
+    """Training and validation loss over the steps; empty without a log or with only one step."""
     training = run.results.get("training") or {}
     log = [line for line in training.get("log") or [] if isinstance(line, Mapping)]
     measured = _points(log, "validation_loss")
@@ -232,7 +232,7 @@ def _note(width: int, lines: int) -> str:
 
 
 def worst_rows(run: StoredRun, *, texts: bool) -> list[Worst]:
-    """The train pairs with the highest loss, the highest first; without `texts` their inputs and outputs left out.
+    """The train pairs with the highest loss, the highest first; without `texts` their inputs and outputs are omitted.
 
     Pairs that curate/train.jsonl does not hold are listed without their texts.
     """

@@ -36,7 +36,7 @@ def section(run: StoredRun) -> Section | None:
 
 
 def lead(run: StoredRun) -> str:
-    """The sentence that opens the section: what a request of the candidate takes, beside the baseline's."""
+    """The sentence that opens the section: what a request takes with the candidate, compared to the baseline."""
     parts = [words for words in (_tokens_words(run), _time_words(run)) if words]
     if not parts:
         return "Neither tokens nor times were counted in this run."
@@ -104,7 +104,7 @@ def _tokens_words(run: StoredRun) -> str:
     if ours.get("fixed") is None or theirs.get("fixed") is None:
         return compared
     saved = theirs["fixed"] - ours["fixed"]
-    # Only where the fixed part makes the difference is it named as what makes it.
+    # The fixed part is named as the cause only if it makes the difference.
     return f"{compared}, as its fixed prompt is shorter" if fewer > 0 and saved >= 0.8 * fewer else compared
 
 
@@ -119,7 +119,7 @@ def _time_words(run: StoredRun) -> str:
 
 
 def _sent(found: Mapping[str, Any]) -> float | None:
-    """Tokens that go in; unknown where the request was not counted."""
+    """Input tokens; unknown if the request was not counted."""
     return None if found.get("input") is None else (found.get("fixed") or 0) + found["input"]
 
 
@@ -165,7 +165,7 @@ def _tokens(number: float) -> str:
 
 
 def _total(total: float, found: Mapping[str, Any]) -> Markup | str:
-    """All tokens of a request, and what is missing in that sum."""
+    """All tokens of a request, and what is missing from that sum."""
     missing = [word for key, word in (("input", "request"), ("output", "answer")) if found.get(key) is None]
     if not missing:
         return Markup("<b>{}</b>").format(say.count(round(total)))
@@ -178,7 +178,7 @@ def _seconds(middle: float, slow: float | None) -> Markup:
 
 
 def _rate(per_second: float) -> str:
-    """A pace in the unit in which it is a number that can be read."""
+    """A pace in the unit that makes it readable."""
     number, unit = (per_second, "second") if per_second >= 0.1 else (per_second * 3600, "hour")
     text = say.count(number)
     return f"{text} answer{'' if text == '1' else 's'} a{'n' if unit == 'hour' else ''} {unit}"
@@ -197,6 +197,6 @@ def _key(parts: Mapping[str, Mapping[str, float]]) -> Markup:
 
 
 def _given(run: StoredRun) -> str:
-    """Where the counts come from, where they do not come from this run."""
+    """The source of the counts, if they are not from this run."""
     sources = {(found or {}).get("source") for found in (run.results.get("variants") or {}).values()}
     return "As stated with the outputs that were given; this run asked no model." if sources == {"outputs"} else ""

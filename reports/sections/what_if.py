@@ -1,4 +1,4 @@
-"""The section in which a reader changes the numbers of the money and sees what follows."""
+"""The section where a reader changes the inputs of the money and sees the effect."""
 
 import json
 import math
@@ -31,9 +31,9 @@ __all__ = [
 DAYS_A_MONTH = 30.4375
 LONGEST = 36_525  # days: `[roi]` takes no longer horizon
 MOST = 1e12
-LEAST = 1e-9  # of what must be more than nothing
+LEAST = 1e-9  # of inputs that must be above 0
 WIDTH = 30  # a slider of the volume goes from a 30th of the stated one to 30 times as many
-STEPS = 1000  # of a slider; the marks of its own value stand at a share of it
+STEPS = 1000  # of a slider; its own value is marked at a share of it
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Field:
     """One number of the form.
 
     `part` is plan, baseline or candidate, `name` the key there, `key` what it is called in an address and in the project
-    file. `value` is the run's own, `text` as it stands in the field: per cent where `share`. `low` and `high` are the
+    file. `value` is the run's own, `text` as shown in the field: percent if `share`. `low` and `high` are the
     slider's ends, `place` its own value's place on it in per cent.
     """
 
@@ -171,7 +171,7 @@ def _field(
     low, high = max(low, least), min(high, most)
     middle = 50.0 if log else 0.0
     place = 100 * (value - low) / (high - low) if high > low and not log else middle
-    shown = round(value, 2) if value >= 10 else value  # nobody states thousandths of what is so large
+    shown = round(value, 2) if value >= 10 else value  # thousandths do not matter at this size
     written = say.stated_share(value) if share else f"{say.stated(shown)}{say.gap}{unit}"
     text = _typed(100 * value, 4) if share else _typed(shown, 9 if value >= 10 else 6)
     return Field(
@@ -196,7 +196,7 @@ HALF, ONE, TWICE = Decimal("0.5"), Decimal(1), Decimal(2)
 
 
 class Counted(NamedTuple):
-    """Figures counted again: what a request costs with (baseline, candidate), the payback (None for never), the gain."""
+    """Recomputed figures: what a request costs with (baseline, candidate), the payback (None for never), the gain."""
 
     costs: tuple[float | None, float | None]
     payback_days: float | None
@@ -204,7 +204,7 @@ class Counted(NamedTuple):
 
 
 def section(run: StoredRun) -> Section | None:
-    """The section of a run whose money can be counted again."""
+    """The section of a run whose money can be recomputed."""
     if page_data(run) is None:
         return None
     shown = {
@@ -219,7 +219,7 @@ def section(run: StoredRun) -> Section | None:
 
 
 def page_data(run: StoredRun) -> Mapping[str, Any] | None:
-    """What the page's script needs to count the money again; None where there is no money to count."""
+    """What the page's script needs to recompute the money; None if there is none."""
     money = run.results.get("money") or {}
     inputs = money.get("formula_inputs")
     if not inputs or money.get("saving_per_request") is None or money.get("npv") is None:
@@ -228,11 +228,11 @@ def page_data(run: StoredRun) -> Mapping[str, Any] | None:
 
 
 def json_block(run: StoredRun) -> Markup:
-    """The data as JSON that no browser takes for markup, wherever it stands in a page."""
+    """The data as JSON that is safe anywhere in a page: no browser parses it as markup."""
     inputs = page_data(run) or {}
     spoken = {role: named(inputs.get(role)) for role in ("baseline", "candidate")}
     text = json.dumps({**inputs, "spoken": spoken}, ensure_ascii=True, separators=(",", ":"))
-    # Only strings can hold these, so an escape of JSON is right for each.
+    # Only strings can contain these, so JSON escapes are safe.
     return Markup(re.sub("[<>&'\x7f]", lambda match: f"\\u{ord(match.group()):04x}", text))
 
 
@@ -267,7 +267,7 @@ def lead(run: StoredRun) -> str:
 
 
 def _left(npv: float | None, currency: str) -> str:
-    """What a batch leaves over or loses."""
+    """What a batch gains or loses."""
     sum_ = say.money(None if npv is None else abs(npv), currency)
     return f"{sum_} are lost" if npv is not None and npv < 0 else f"{sum_} are left over"
 
@@ -300,7 +300,7 @@ def cost_note(run: StoredRun) -> str:
 
 
 def doubt_rows(run: StoredRun) -> list[tuple[str, ...]]:
-    """The usual doubts, each with what then follows: what changes, both costs, payback, gain."""
+    """The usual doubts with their effects: what changes, both costs, payback, gain."""
     inputs = page_data(run)
     if inputs is None:
         return []
@@ -336,7 +336,7 @@ def _counted(
     investment: Decimal = ONE,
     cached: bool = False,
 ) -> Counted:
-    """The figures with the volume, the cost of a failure or the investment so many times as high."""
+    """The figures with the volume, the cost of a failure or the investment multiplied by a factor."""
     times = {"requests_per_day": volume, "requests_total": volume, "failure_cost": failure, "investment": investment}
     values = read_inputs(inputs)
     known = {**values.inputs, **values.given}

@@ -15,11 +15,11 @@ from .costs import cheaper_way
 
 __all__ = ["Flip", "flips", "lead", "reasons", "section"]
 
-# A price 30 times as high changes many an answer; it is no reason to think twice.
+# A price 30 times as high flips many answers; that is no reason for doubt.
 FARTHEST = 30
-SHOWN = 8  # the rest waits under a disclosure
+SHOWN = 8  # the rest is under a disclosure
 SHARES = ("acceptance", "cached_share", "discount_rate")
-# Inputs that are counted, so that the words for them are plural.
+# Inputs with plural names.
 COUNTED = (
     "requests_per_day", "requests_total", "requests_per_second", "fixed_tokens", "horizon_days", "target_payback_days",
     "retrain_every_days",
@@ -45,10 +45,10 @@ def section(run: StoredRun) -> Section | None:
 
 
 def lead(run: StoredRun) -> str:
-    """How big the difference is, how likely the money is back, and the nearest thing that would turn the answer."""
+    """How big the difference is, how likely the investment pays back, and the nearest change that flips the answer."""
     verdict = run.results.get("verdict") or {}
     if verdict.get("what"):
-        found = max(len(reasons(run)) - 1, 1)  # the last of the reasons says how things stand
+        found = max(len(reasons(run)) - 1, 1)  # the last reason gives the current state
         many = dict(enumerate(("Two", "Three", "Four"), start=2)).get(found, str(found))
         return f"{'One thing has' if found == 1 else f'{many} things have'} to be mended before the numbers count."
     said = [text for text in (_gap(run), _chance(run)) if text]
@@ -84,7 +84,7 @@ def reasons(run: StoredRun) -> list[str]:
 
 
 def flips(run: StoredRun) -> list[Flip]:
-    """Every input whose change alone would turn the answer, the nearest first; out of reach is left out."""
+    """Every input whose change alone would flip the answer, the nearest first; unreachable ones are omitted."""
     currency = str((run.results.get("money") or {}).get("currency") or "")
     found = [_flip(flip, currency) for flip in (run.results.get("verdict") or {}).get("flips") or []]
     return sorted((flip for flip in found if flip is not None), key=lambda flip: flip.distance)
