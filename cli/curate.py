@@ -11,7 +11,7 @@ from .options import code_option, common_options, reading_options
 
 __all__ = ["command"]
 
-# Options that a project's file says itself, with the section that does.
+# Options that a project file sets itself, with their section.
 _OF_A_FILE = {
     "style": "[style] path", "out": "", "group": "[data] group", "identifiers": "[data] identifiers",
     "date": "[data] date", "stratify": "[curate] stratify", "near_duplicate": "[curate] near_duplicate",
@@ -104,7 +104,7 @@ def _is_file(source: Path | None, given: dict[str, Any], *, dry_run: bool) -> bo
 
     if source is None or source.name == PROJECT_FILE or (source / PROJECT_FILE).is_file():
         return False
-    # A folder of files is one of pairs too, where the options say so.
+    # A folder of files is also a source of pairs if the options say so.
     return source.is_file() or any(mark in str(source) for mark in "*?[") or "out" in given or dry_run
 
 
@@ -121,7 +121,7 @@ def _of_project(
 
 
 def _refuse_options(source: Path | None, given: dict[str, Any]) -> None:
-    """Raises: DataError or ConfigError where the source is no project, or there are options of a file."""
+    """Raises: DataError or ConfigError if the source is not a project, or options for a file are given."""
     from ..project import PROJECT_FILE, find_project
 
     if source is not None and not source.exists():
@@ -138,7 +138,7 @@ def _refuse_options(source: Path | None, given: dict[str, Any]) -> None:
 
 
 def _of_file(source: Path, given: dict[str, Any], *, mask: bool, dry_run: bool, **how: Any) -> dict[str, Any]:
-    """The summary of a file's pairs; what is wrong with an option is said of the option."""
+    """The summary of a file's pairs; errors in an option name the option."""
     from ..curate import CurateSettings, DataSettings
     from ..project import curate_pairs
 

@@ -78,12 +78,12 @@ def command(
         run = evaluate_run(project, run=name, gates=gates, cluster=cluster, allow_code=allow_code, talk=talk)
     data = {"run": str(run.folder), "report": str(run.report), **run.results}
     talk.answer(f"{verdict_text(run.results)}\n\nReport: {run.report}", data)
-    run.check_gates()  # the report is there all the same
+    run.check_gates()  # the report is written anyway
     talk.next(f"open {run.report}")
 
 
 def _named(outputs: tuple[str, ...]) -> dict[str, Path]:
-    """The file of each variant. Raises: ConfigError where one is not written as NAME=FILE, or a name stands twice."""
+    """The file of each variant. Raises: ConfigError if one is not written as NAME=FILE, or a name is repeated."""
     from ..core import ConfigError
 
     files: dict[str, Path] = {}

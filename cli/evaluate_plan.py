@@ -1,4 +1,4 @@
-"""What an evaluation would ask of whom, and what it would cost: said, and nothing asked."""
+"""The requests an evaluation would send, to which endpoints and at what cost; nothing is sent."""
 
 from pathlib import Path
 from shlex import quote
@@ -12,9 +12,9 @@ __all__ = ["tell_plan"]
 
 
 def tell_plan(path: Path | None, name: str | None, talk: Talk, *, allow_code: bool) -> None:
-    """Print every variant with where its outputs come from, and what is still to be asked of endpoints.
+    """Print every variant with the source of its outputs, and the requests still to be sent to endpoints.
 
-    Raises: ConfigError where the evaluation would be refused for personal data, prices or addresses.
+    Raises: ConfigError if the evaluation would be refused for personal data, prices or addresses.
     """
     wanted, remote, store = plan_evaluation(path, run=name, allow_code=allow_code, talk=talk)
     run, project = remote.run, remote.run.project

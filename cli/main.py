@@ -1,4 +1,4 @@
-"""The command's entry: sub-commands loaded when they are called, errors turned into exit codes."""
+"""The command's entry: sub-commands are loaded when called, errors become exit codes."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ import click
 
 __all__ = ["main"]
 
-# Name -> module and what it says in the list. Modules are imported when called: `--help` imports none of them.
+# Name -> module and its line in the list. Modules are imported when called: `--help` imports none of them.
 COMMANDS = {
     "demo": ("demo", "The shipped example, live, end to end, offline, on two CPU cores."),
     "init": ("init", "A new project folder, its columns mapped from a file of pairs."),
@@ -69,7 +69,7 @@ def tuneworth() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command and leave with its exit code: 0 done, 1 a gate failed, 2 wrong input, 3 broke off."""
+    """Run the command and exit with its code: 0 done, 1 a gate failed, 2 wrong input, 3 aborted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         with _voice(arguments):
@@ -92,7 +92,7 @@ End other programs, or take a smaller model or file, and start again."""
 
 
 def _voice(arguments: list[str]) -> AbstractContextManager[None]:
-    """Started by `torchrun` or `accelerate launch` as one of several, the processes speak with one voice."""
+    """If `torchrun` or `accelerate launch` started several processes, only one of them prints."""
     if os.environ.get("WORLD_SIZE", "1") == "1" or "LOCAL_RANK" not in os.environ:
         return nullcontext()
     from .together import one_voice
@@ -101,7 +101,7 @@ def _voice(arguments: list[str]) -> AbstractContextManager[None]:
 
 
 def _stopped(arguments: list[str]) -> str:
-    """What Ctrl-C leaves: stages that take long go on, the others left nothing half-written."""
+    """The state after Ctrl-C: long stages can be resumed, the others leave nothing half-written."""
     if any(name in arguments for name in _GO_ON):
         return "Stopped. What was done is kept; the same command with --run NAME goes on from there."
     return "Stopped. Nothing half-written is left; the same command starts again."
@@ -114,7 +114,7 @@ def _refused(error: Exception) -> str | None:
     if said is None:
         return None
     name = getattr(error, "filename", None)
-    # What is written whole has a temporary name at first, which says nothing to people.
+    # Atomic writes use a temporary name, which means nothing to people.
     place = Path(str(name)) if name else None
     where = "" if place is None else f"{place.parent if place.suffix == '.part' else place}: "
     return (
@@ -123,7 +123,7 @@ def _refused(error: Exception) -> str | None:
 
 
 def _end(error: Exception, *, debug: bool) -> int:
-    """The exit code of an error, once it is told. Without memory nothing more can be imported to tell it with."""
+    """Report an error and return its exit code. When out of memory, nothing more can be imported to report it."""
     try:
         if debug or not _memory_ran_out(error):
             return _report(error, debug=debug)
@@ -135,7 +135,7 @@ def _end(error: Exception, *, debug: bool) -> int:
 
 
 def _memory_ran_out(error: Exception) -> bool:
-    """By Python, by the system, or while a library was loaded (the loader's message is all that tells)."""
+    """By Python, by the system, or while loading a library (only the loader's message shows it)."""
     if isinstance(error, ImportError):
         return "failed to map segment" in str(error) or "cannot allocate memory" in str(error).lower()
     return isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM

@@ -1,4 +1,4 @@
-"""The options that several commands take: how to speak, whether code may run, how a file of pairs is read."""
+"""The options that several commands take: verbosity, output format, whether code may run, how pairs are read."""
 
 from collections.abc import Callable
 from typing import Any

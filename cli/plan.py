@@ -1,4 +1,4 @@
-"""`tuneworth plan`: what curating a project takes, from a sample of its pairs, before anything is started."""
+"""`tuneworth plan`: what curating a project needs, estimated from a sample of its pairs before it starts."""
 
 from pathlib import Path
 from shlex import quote

@@ -1,4 +1,4 @@
-"""A plan in words: ranges to two digits, what they rest on, and what to write into [cluster]."""
+"""A plan in words: ranges to two digits, their basis, and what to write into [cluster]."""
 
 import math
 from dataclasses import asdict
@@ -53,7 +53,7 @@ def plan_text(plan: Plan, drawn: Drawn, sample: Measured, room: Room) -> str:
 
 
 def cluster_table(plan: Plan, room: Room) -> str | None:
-    """The table `[cluster]` as TOML; None where one machine does."""
+    """The table `[cluster]` as TOML; None if one machine is enough."""
     if plan.advice == "one machine":
         return None
     address = '"processes"' if plan.advice == "processes" else '"auto"'

@@ -35,7 +35,7 @@ def command(project: Path | None, name: str | None, gates: tuple[str, ...], allo
 
 
 def tell_run(run: "Run", talk: Talk) -> None:
-    """The answer of a whole run; then its failed gates, for the report is there all the same.
+    """The result of a whole run; then its failed gates, as the report is written anyway.
 
     Raises: GateFailed, or ConfigError for a gate that names no part of the results.
     """

@@ -47,7 +47,7 @@ def _examples(pairs: "pl.DataFrame", results: "StyleResults", check: "Check") ->
 
     own = results.violations.filter(results.violations["check"] == check.id)
     first = own.unique("index", keep="first", maintain_order=True)
-    told = first.unique("found", keep="first", maintain_order=True)  # three times the same would show less
+    told = first.unique("found", keep="first", maintain_order=True)  # repeats of the same finding would show less
     shown = (told if len(told) >= _EXAMPLES else first).head(_EXAMPLES)
     return [
         {
@@ -97,7 +97,7 @@ def _rule_lines(rule: dict[str, Any]) -> list[str]:
 
 
 def _marked(text: str, start: int | None, end: int | None) -> str:
-    """The text around a place, which stands between » and «; its beginning where there is no place."""
+    """The text around a place, which is put between » and «; its beginning if there is no place."""
     if start is None or end is None:
         return _one_line(text[:_EXCERPT] + ("…" if len(text) > _EXCERPT else ""))
     shown = min(end, start + _EXCERPT)
@@ -152,7 +152,7 @@ def _evidence(evidence: "Sequence[Evidence]") -> list[dict[str, Any]]:
 
 
 def no_style_lines(inferred: "InferredStyle") -> str:
-    """Why there is no style, as comments: what a redirected answer holds is no style file either."""
+    """Why there is no style, as comments: redirected output is then not a style file either."""
     from ..style import check_sentence
 
     lines = [inferred.message]

@@ -1,4 +1,4 @@
-"""A command that runs in several processes at once: the first one speaks, and a failure is told once."""
+"""A command that runs in several processes at once: only the first one prints, and a failure is reported once."""
 
 import os
 import signal
@@ -14,9 +14,9 @@ __all__ = ["one_voice"]
 
 @contextmanager
 def one_voice(arguments: list[str]) -> Iterator[None]:
-    """Join the other processes for the block; only the first one is heard, or the first one of a machine to fail.
+    """Join the other processes for the block; only the first one prints, or the first one of a machine to fail.
 
-    Raises: ConfigError for a command that one process must run alone; RunBroken where a process is stopped from outside.
+    Raises: ConfigError for a command that one process must run alone; RunBroken if a process is stopped from outside.
     """
     from ..train import Processes
 
@@ -28,9 +28,9 @@ def one_voice(arguments: list[str]) -> Iterator[None]:
     try:
         _check_command(arguments)
         yield
-        Processes.here().leave()  # asked anew: a command may have left before its last part
+        Processes.here().leave()  # looked up again: a command may have left the group before its last part
     except BaseException:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the launcher ends everybody now; this one ends by itself
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the launcher terminates all; this one exits by itself
         if processes.speaks_of_failure():
             sys.stdout, sys.stderr = voice
         else:

@@ -71,6 +71,6 @@ def command(
 
 
 def _options(**given: Any) -> str:
-    """Options as they were given, for the next step to be typed."""
+    """Options as given, to type in the next step."""
     words = [(f"--{name.replace('_', '-')}", value) for name, value in given.items() if value not in (None, False)]
     return "".join(f" {word}" if value is True else f" {word} {quote(str(value))}" for word, value in words)

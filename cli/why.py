@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_TYPED = re.compile(r"\w[\w ./:#@+,=-]{0,79}")  # begins with no dash, holds nothing that a shell or a terminal turns
+_TYPED = re.compile(r"\w[\w ./:#@+,=-]{0,79}")  # no leading dash, no character special to a shell or a terminal
 
 
 @click.command("why", epilog="Example:  tuneworth why examples/components 817")
@@ -58,7 +58,7 @@ def command(run: Path, row: str, decide: "Decision | None", because: str, who: s
 
 
 def _hint(run: Path, row: str, told: "Explanation", folder: Path) -> str:
-    # A rule may be wrong about a row; what could not be read cannot be kept.
+    # A rule may be wrong about a row, but an unreadable row cannot be kept.
     if told.outcome != "leaked" and told.input is not None and told.rule != "override":
         decision = "drop" if told.outcome == "kept" else "keep"
         return (
@@ -70,7 +70,7 @@ def _hint(run: Path, row: str, told: "Explanation", folder: Path) -> str:
 
 
 def _typed(row: str, told: "Explanation") -> str:
-    """What was asked for, where it is easily typed again; else the row's number."""
+    """The row as requested, if it is easy to type again; else its number."""
     return quote(row) if _TYPED.fullmatch(row) else f'"row {told.row}"'
 
 

@@ -80,7 +80,7 @@ def printable(text: str) -> str:
 
 
 def quoted_page(text: str, table: Any = None) -> str:
-    """A text and the first rows of a polars table as HTML for a notebook; nothing of the data is taken for HTML."""
+    """A text and the first rows of a polars table as HTML for a notebook; the data is escaped."""
     rows = "" if table is None else table.head(FIRST_ROWS)._repr_html_()
     return f"<pre>{html.escape(printable(text))}</pre>{rows}"
 

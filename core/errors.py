@@ -17,7 +17,7 @@ __all__ = ["ConfigError", "DataError", "GateFailed", "InputError", "ModelError",
 
 
 class TuneworthError(Exception):
-    """One to three lines: what is wrong, where, what was expected, what to do."""
+    """One to three lines: what is wrong, where, what was expected, how to fix it."""
 
     exit_code = 2
 

@@ -31,7 +31,7 @@ __all__ = [
 
 
 _REFUSED = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
-_BY_RUST = re.compile(r"\(os error (\d+)\)")  # polars gives the number only in the text
+_BY_RUST = re.compile(r"\(os error (\d+)\)")  # polars gives the number only in its message
 _DEAD = 3600  # seconds without a change after which a writer on another machine must be gone
 _MACHINE = f"{zlib.crc32(platform.node().encode(errors='replace')):08x}"
 

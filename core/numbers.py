@@ -11,11 +11,11 @@
 - A measured time is `0.42 s`, `3 min 20 s` or `2 h 5 min`, a size `2.3 GB`.
 - A count or a mean is whole from 100 on and has three digits below: `190,476`, `61.3`, `3 rows`.
 
-The form depends on the number alone, never on what stands beside it. So what is larger never reads smaller, and a value
-never seems to lie outside its range. Halves are rounded up, as people do it: 12.5% is 13%.
+The form depends only on the number, never on its context. So a larger number never reads as smaller, and a value
+never appears to be outside its range. Halves are rounded up, as people expect: 12.5% is 13%.
 
 A terminal and a file take `say`, a page takes `unbroken`: the same words with typographic minus signs and with spaces that
-do not break. `reports/scripts/numbers.js` says the same in a browser; a test holds it to this module.
+do not break. `reports/scripts/numbers.js` does the same in a browser; a test checks it against this module.
 """
 
 import math
@@ -36,7 +36,7 @@ MINUS = "−"
 # A value a little below a half, as floats come out of a sum, counts as the half; beyond LARGE a nudge would change whole
 # units. A share that is within NUDGE of none or all is none or all.
 NUDGE, LARGE = 1e-12, 1e9
-TINY, HUGE = 1e-9, 1e15  # beyond these a number is told by its power of ten: 1.2e18
+TINY, HUGE = 1e-9, 1e15  # beyond these a number is shown with its power of ten: 1.2e18
 YEAR = 365.25
 CENTURY = 100 * YEAR
 SIZES = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
@@ -45,7 +45,7 @@ LARGE_NUMBERS = (("trillion", 1e12), ("billion", 1e9), ("million", 1e6))
 
 @dataclass(frozen=True)
 class Numbers:
-    """The forms of this module's table. `gap` stands between a number and its unit, `minus` before what is below zero."""
+    """The forms of this module's table. `gap` separates a number from its unit, `minus` precedes negative numbers."""
 
     gap: str = " "
     minus: str = "-"
@@ -240,12 +240,12 @@ unbroken = Numbers(gap=NBSP, minus=MINUS)
 
 
 def roughly(number: Real, digits: int = 2) -> float:
-    """The number to so many digits: more would say that more is known."""
+    """The number to that many digits; more would suggest false precision."""
     return float(f"{float(number):.{digits - 1}e}")
 
 
 def kept_together(text: str, units: Sequence[str] = ("days?", "years?", "points?", "tokens?", "[A-Z]{3}")) -> str:
-    """A sentence with each number on one line with its unit: their space is one that does not break."""
+    """A sentence with a no-break space between each number and its unit."""
     return re.sub(rf"(?<=\d) (?=(?:{'|'.join(units)})\b)", NBSP, text)
 
 
@@ -254,7 +254,7 @@ def _known(value: Real | None) -> TypeGuard[Real]:
 
 
 def _between(first: str, last: str, *units: str) -> str:
-    """`first to last` with the unit that both have said once."""
+    """`first to last` with their common unit given once."""
     if UNKNOWN in (first, last):
         return UNKNOWN
     if first == last:
@@ -287,7 +287,7 @@ def _money(size: float) -> str:
 
 
 def _significant(size: float, digits: int, *, least: int = 0) -> str:
-    """So many digits that count, zeros at the end dropped but for `least` decimals."""
+    """Rounded to that many significant digits, trailing zeros dropped except for `least` decimals."""
     if size == 0:
         return "0"
     mantissa, exponent = f"{size * (1 + NUDGE):.{digits - 1}e}".split("e")
@@ -297,7 +297,7 @@ def _significant(size: float, digits: int, *, least: int = 0) -> str:
 
 
 def _fixed(size: float, places: int) -> str:
-    """Rounded to so many decimals, thousands separated, zeros at the end dropped."""
+    """Rounded to that many decimals, thousands separated, trailing zeros dropped."""
     return _trimmed(f"{_nudged(size):,.{places}f}") if size < HUGE else _significant(size, 3)
 
 
@@ -308,5 +308,5 @@ def _trimmed(text: str, least: int = 0) -> str:
 
 
 def _nudged(size: float) -> float:
-    """The size a little farther from zero, so that an exact half goes up."""
+    """The size nudged away from zero, so that an exact half rounds up."""
     return size * (1 + NUDGE) if size < LARGE else size

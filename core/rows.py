@@ -1,7 +1,7 @@
-"""Figures as rows: what each is called, its value with its unit, the ends of its range, and a note.
+"""Figures as rows: the name, the value with its unit, the ends of its range, and a note.
 
-A stage gives rows and no sentences. `row_text` writes one, for a page, a file or a terminal alike; `row_lines` sets
-several under one another in a terminal.
+A stage returns rows, not sentences. `row_text` formats one, for a page, a file or a terminal; `row_lines` puts
+several on separate lines in a terminal.
 """
 
 import textwrap
@@ -14,7 +14,7 @@ from .numbers import MINUS, NBSP, Numbers, kept_together, say
 __all__ = ["Row", "filled", "range_text", "row_lines", "row_text", "value_text"]
 
 COLUMNS = 80  # of a terminal
-LABEL = 28  # columns of a label; a longer one pushes its own value aside
+LABEL = 28  # columns of a label; a longer one shifts its own value
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Row:
     """One figure.
 
     `unit` is `share`, `chance`, `points` (a difference of shares), `days`, `seconds`, `bytes`, the code of a currency, a
-    noun that is counted, or nothing, for a bare number; a value that is a text stands as it is. A value of None was not
-    measured, one in days never comes, and so does the end of a range in days beside one that is known.
+    noun that is counted, or nothing, for a bare number; a text value is shown unchanged. A value of None was not
+    measured; in days it means never, also at the end of a range in days whose other end is known.
     """
 
     key: str
@@ -54,7 +54,7 @@ def value_text(row: Row, numbers: Numbers = say) -> str:
 
 
 def range_text(row: Row, numbers: Numbers = say) -> str:
-    """The range; empty where there is none, or where it says no more than the value.
+    """The range; empty if there is none, or if it adds nothing to the value.
 
     >>> range_text(Row("a", "Acceptable", 0.8, "share", 0.7, 0.89)), range_text(Row("p", "Payback", 12, "days", 9, None))
     ('70 to 89%', '9 days to never')
@@ -95,7 +95,7 @@ def row_lines(rows: Sequence[Row], *, label: int = LABEL, columns: int = COLUMNS
 
 
 def filled(text: str, *, indent: int = 0, columns: int = COLUMNS) -> list[str]:
-    """The text as lines of a terminal in plain letters, those behind the first moved in; a number stays with its unit."""
+    """The text as lines of a terminal in plain letters, all but the first indented; a number is kept with its unit."""
     lines = textwrap.wrap(
         kept_together(text), columns, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
     )

@@ -21,7 +21,7 @@ __all__ = ["cluster_settings", "curate_on_cluster"]
 def cluster_settings(project: Project) -> "ClusterSettings":
     """What `[cluster]` of the project says.
 
-    Raises: ConfigError where it has none, or asks for a method that parts do not have.
+    Raises: ConfigError if it has none, or sets a method that does not work in parts.
     """
     if project.cluster is None:
         raise ConfigError(
@@ -37,9 +37,9 @@ def cluster_settings(project: Project) -> "ClusterSettings":
 
 
 def curate_on_cluster(run: Run, *, beside: Beside | None = None) -> dict[str, Any]:
-    """What `curate_stage` does, in parts; the summary. What a killed command left is not done again.
+    """What `curate_stage` does, in parts; the summary. Work finished before a kill is reused.
 
-    Raises: ConfigError where the cluster or its storage is not to be had; else as `curate_stage`.
+    Raises: ConfigError if the cluster or its storage is unavailable; else as `curate_stage`.
     """
     from ..curate import (
         Asked,
@@ -92,7 +92,7 @@ def curate_on_cluster(run: Run, *, beside: Beside | None = None) -> dict[str, An
 
 @contextmanager
 def _executor(settings: "ClusterSettings") -> "Iterator[Executor]":
-    """The workers that `[cluster]` names, given back at the end."""
+    """The workers that `[cluster]` names, released at the end."""
     if settings.on_ray:
         from ..curate import RayTasks
 
@@ -113,7 +113,7 @@ def _cores() -> int:
 
 
 def _token_counter(project: Project) -> "Callable[[], Callable[[Sequence[str]], Sequence[int]]] | None":
-    """What makes a counter of tokens on a worker, where a rule asks for one."""
+    """A factory for a token counter on a worker, if a rule needs one."""
     if not wants_tokens(project):
         return None
     from functools import partial

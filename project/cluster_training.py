@@ -18,7 +18,7 @@ __all__ = ["cluster_stage", "train_as_member"]
 
 @dataclass(frozen=True)
 class Relayed(Talk):
-    """Talk of a worker: its notes are said by the command that started it."""
+    """The console of a worker: its notes are printed by the command that started it."""
 
     say: Callable[[str], None] | None = None
 
@@ -31,7 +31,7 @@ class Relayed(Talk):
 def cluster_stage(run: Run, *, drop_long: bool, again: bool, allow_code: bool) -> Any:
     """What `train_stage` does, by the workers of the cluster in `[cluster]`; the training summary.
 
-    Raises: ConfigError where there is no cluster, or the run's folder is not there on its nodes; else as `train_stage`.
+    Raises: ConfigError if there is no cluster, or the run's folder is not there on its nodes; else as `train_stage`.
     """
     project, talk = run.project, run.talk
     if project.cluster is None:
@@ -64,7 +64,7 @@ def cluster_stage(run: Run, *, drop_long: bool, again: bool, allow_code: bool) -
 def _connected(settings: ClusterSettings) -> Iterator[None]:
     """Ray, connected while the block lasts.
 
-    Raises: ConfigError where no cluster that fits answers.
+    Raises: ConfigError if no cluster that fits answers.
     """
     from ..curate import connect
 
@@ -80,10 +80,10 @@ def train_as_member(
     *, project: Path, run: str, drop_long: bool, allow_code: bool, talk: dict[str, Any], kept: int | None,
     say: Callable[[str], None],
 ) -> dict[str, Any]:  # fmt: skip
-    """One worker's part of a training, as each process of `torchrun` does it; the first one speaks.
+    """One worker's part of a training, as each process of `torchrun` does it; only the first one prints.
 
-    `kept` is how many earlier trainings stood aside in the run when the command began, None where none is to be put
-    there: a worker that is started anew must not put aside what the first start has done.
+    `kept` is how many earlier trainings had been moved aside when the command started, None if none is to be moved
+    aside: a restarted worker must not move aside the work of its first start.
     """
     from ..train import Processes
 
@@ -96,5 +96,5 @@ def train_as_member(
 
 
 def _aside(run: Path) -> int:
-    """How many earlier trainings stand aside in the run."""
+    """How many earlier trainings have been moved aside in the run."""
     return sum(1 for _ in run.glob("train-[0-9]*"))

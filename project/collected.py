@@ -55,10 +55,10 @@ def judge_outputs(
     `pairs` and each value of `outputs` (by the name of its variant) are paths or tables: polars or pandas DataFrames,
     lists of dictionaries; outputs have columns `id` and `output`, and may have more (docs/collected.md). Of a `project`
     the sections [style], [data], [evaluate] and [roi] apply; `roi` is such a table itself. The `baseline` is usually
-    `prompted`, the `candidate` `tuned`. `margin` is how much worse counts as not worse (a share). Everything is written
-    to the folder `out`, a new temporary one if left out.
+    `prompted`, the `candidate` `tuned`. `margin` is the non-inferiority margin (a share). Everything is written
+    to the folder `out`, by default a new temporary one.
 
-    Raises: ConfigError or DataError for what is wrong with project, style, pairs or outputs.
+    Raises: ConfigError or DataError for errors in project, style, pairs or outputs.
     """
     talk, wanted = heard(talk, seed), [parse_gate(text) for text in gates]
     found = None if project is None else read_project(Path(project), allow_code=allow_code)
@@ -92,7 +92,7 @@ def judge_outputs(
 
 
 def _style(project: Project | None, style: str | Path | StyleSchema | None, *, allow_code: bool) -> StyleSchema:
-    """Raises: ConfigError where neither the project nor the caller names a style, or it is wrong."""
+    """Raises: ConfigError if neither the project nor the caller names a style, or it is wrong."""
     if isinstance(style, StyleSchema):
         return style
     if style is not None:
@@ -103,7 +103,7 @@ def _style(project: Project | None, style: str | Path | StyleSchema | None, *, a
 
 
 def _check_apart(sources: Mapping[str, Any]) -> None:
-    """Raises: ConfigError where two variants have one file."""
+    """Raises: ConfigError if two variants have one file."""
     places = {name: source.resolve() for name, source in sources.items() if isinstance(source, Path)}
     for name, place in places.items():
         same = [f'"{other}"' for other, at in places.items() if at == place]
@@ -114,7 +114,7 @@ def _check_apart(sources: Mapping[str, Any]) -> None:
 
 
 def _pairs(pairs: Any, project: Project | None, talk: Talk) -> RawPairs:
-    """The test pairs, with what cannot be read said. Raises: DataError where there are none."""
+    """The test pairs; unreadable rows are reported. Raises: DataError if there are none."""
     path = Path(pairs) if isinstance(pairs, str | Path) else None
     data = DataSettings(path="") if project is None else project.data
     where = "the table of pairs" if path is None else path
@@ -131,9 +131,9 @@ def _pairs(pairs: Any, project: Project | None, talk: Talk) -> RawPairs:
 def _begun(
     out: str | Path | None, project: Project | None, sources: Sequence[tuple[str, Any]], style: Any, talk: Talk
 ) -> Run:
-    """The run folder, with the fingerprints of what it is made of.
+    """The run folder, with the fingerprints of its inputs.
 
-    Raises: ConfigError where something else than a run is there.
+    Raises: ConfigError if the folder holds something other than a run.
     """
     folder = Path(tempfile.mkdtemp(prefix="tuneworth-")) / "judged" if out is None else Path(out)
     if folder.exists() and not (folder / "run.json").is_file() and any(folder.iterdir()):
@@ -163,7 +163,7 @@ def _surroundings(run: Run) -> Surroundings:
 def _raw(
     name: str, source: Any, ids: list[str], talk: Talk, *, candidate: str, settings: EvaluateSettings | None
 ) -> Raw:
-    """A variant's outputs; the model is what the lines say, where all say the same."""
+    """A variant's outputs; the model is the one named in the lines, if they all agree."""
     outputs = read_outputs(source, variant=name, ids=ids, say=lambda words: talk.note(f"note: {words}"))
     models = outputs["model"].drop_nulls().unique().sort().to_list()
     model = models[0] if len(models) == 1 else None
@@ -173,7 +173,7 @@ def _raw(
 
 
 def _is_tuned(name: str, model: str | None, candidate: str, settings: EvaluateSettings | None) -> bool:
-    """As the project says, where it knows the variant; else the candidate, and what is called so or by a model called so."""
+    """Tuned as the project says, if it knows the variant; else the candidate, or one whose name or model says so."""
     if settings is not None and name in settings.named:
         return settings.is_tuned(name)
     return name == candidate or is_tuned_name(name) or (model is not None and is_tuned_name(model))
@@ -182,7 +182,7 @@ def _is_tuned(name: str, model: str | None, candidate: str, settings: EvaluateSe
 def _roles(
     names: list[str], baseline: str | None, candidate: str | None, settings: EvaluateSettings | None
 ) -> tuple[str, str]:
-    """Which variant is the baseline and which the candidate: as told, as the project says, or by name and order."""
+    """Which variant is the baseline and which the candidate: as given, as the project says, or by name and order."""
     for role, given in (("baseline", baseline), ("candidate", candidate)):
         if given is not None and given not in names:
             raise ConfigError(f'{role} "{given}" is none of the variants; {nearest(given, names)}')
@@ -196,7 +196,7 @@ def _roles(
 
 
 def _default(usual: str, names: list[str], *, other: str | None) -> str | None:
-    """The usual name where it takes part, else the first that has no role yet; None where there is none."""
+    """The usual name if it takes part, else the first without a role; None if there is none."""
     free = [name for name in names if name != other]
     return usual if usual in free else next(iter(free), None)
 

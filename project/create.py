@@ -71,7 +71,7 @@ few_shot = 3
 # price_input = 0.30
 # price_output = 1.20
 """
-_LOOKED_AT = 20_000  # rows; more say nothing new about what their columns are for
+_LOOKED_AT = 20_000  # rows; more add no information about the roles of columns
 GROUP = '# group = "family"         # what must stay on one side of the split: a product family, an author'
 IDENTIFIERS = '# identifiers = ["sku"]    # fields that name the item and say nothing about it'
 
@@ -95,10 +95,10 @@ def create_project(
 ) -> Created:
     """A folder with tuneworth.toml and a style.yaml, inferred from the examples of the file `pairs`.
 
-    `reading` are `input`, `output`, `encoding` and `delimiter`, where they are not recognised. Where the examples have no
-    style, or there is no file, style.yaml is a plain one to begin with.
+    `reading` are `input`, `output`, `encoding` and `delimiter`, if they are not recognised. If the examples have no
+    style, or there is no file, style.yaml is a plain starting point.
 
-    Raises: ConfigError where such files are there already; DataError where there is no pair.
+    Raises: ConfigError if such files exist already; DataError if there is no pair.
     """
     talk, folder = heard(talk, seed), Path(folder)
     taken = [name for name in (PROJECT_FILE, "style.yaml") if (folder / name).exists()]
@@ -133,14 +133,14 @@ def _from_examples(file: Path, folder: Path, reading: Mapping[str, Any], talk: T
 
 
 def _plain_style(name: str, pairs: pl.DataFrame) -> str:
-    """A style to begin with: clean, as long as the examples are, grounded."""
+    """A starting style: clean, as long as the examples, grounded."""
     words = pairs["output"].str.count_matches(r"\S+")
     low, high = words.quantile(0.01, "lower"), words.quantile(0.99, "higher")
     return STYLE.format(name=_yaml(name), low=int(low or 1), high=int(high or 1))
 
 
 def _group_line(pairs: pl.DataFrame) -> str:
-    """A column beside the pairs that could group them: few rows share a value of it."""
+    """Another column that could group the pairs: few rows share a value of it."""
     if pairs["group"].null_count() < len(pairs):
         return ""
     columns: dict[str, list[Any]] = {}
@@ -157,7 +157,7 @@ def _group_line(pairs: pl.DataFrame) -> str:
 
 
 def _identifiers_line(pairs: pl.DataFrame) -> str:
-    """The input fields in which no two requests agree: they may name the item and say nothing about it."""
+    """The input fields in which no two requests agree: they may identify the item without describing it."""
     apart = identifier_like(pairs)
     if not apart:
         return IDENTIFIERS
@@ -178,24 +178,24 @@ def _yaml(text: str) -> str:
 
 # --- the shipped example ------------------------------------------------------------------------------------------
 
-# What two cores train and judge in a few minutes; the project's file says so and can be changed.
+# Sizes that two cores train and judge in a few minutes; the project file states them and can be changed.
 TRAIN_PAIRS, TEST_PAIRS = 300, 80
 
 
 def create_example(out: Path) -> None:
-    """Copy the example project to `out` and limit its sizes; a project that is there already is left as it is.
+    """Copy the example project to `out` and limit its sizes; an existing project is unchanged.
 
-    Raises: ConfigError where `out` is something else.
+    Raises: ConfigError if `out` is something else.
     """
     from ..examples import example_path
 
     source = example_path("components")
-    if (out / PROJECT_FILE).is_file():  # an earlier demo, perhaps with a change that its owner wants to see at work
+    if (out / PROJECT_FILE).is_file():  # an earlier demo, perhaps with changes that its owner wants to try
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} is there already and is no Tuneworth project; --out DIR names another folder")
     out.mkdir(parents=True, exist_ok=True)
-    left_out = {PROJECT_FILE, SPLITS, OVERRIDES}  # the latter two are what curating it in place has left
+    left_out = {PROJECT_FILE, SPLITS, OVERRIDES}  # the latter two are written by curating it in place
     for file in source.iterdir():
         if file.is_file() and file.name not in left_out:
             shutil.copyfile(file, out / file.name)

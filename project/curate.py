@@ -61,13 +61,13 @@ def curate_pairs(
 
     `pairs` is a path (a folder or glob too), a polars or pandas DataFrame, a `datasets.Dataset` or a list of
     dictionaries. `input`, `output`, `id`, `group`, `split` and `date` name its columns, `identifiers` fields that name
-    the item and say nothing about it; what is left out is recognised. `settings` are those of `[curate]`. `overrides`
-    holds what people decided about single rows, `splits` where rows were placed before. With `out` a run folder is
+    the item without describing it; columns not given are recognised. `settings` are those of `[curate]`. `overrides`
+    holds people's decisions about single rows, `splits` the earlier split assignments. With `out` a run folder is
     written there, unless it is a `dry_run`, and the decisions in it are replayed. `thresholds` adds the table of
     near-duplicate thresholds.
 
-    Raises: ConfigError, DataError for what is wrong with the style, the pairs or `out`; ValueError for a setting that
-    cannot be; RunBroken where the disk refuses.
+    Raises: ConfigError, DataError for errors in the style, the pairs or `out`; ValueError for an invalid
+    setting; RunBroken for disk errors.
 
     >>> curate_pairs([{"input": f"part {n}", "output": f"Part number {n}."} for n in range(50)]).summary["rows_read"]
     50
@@ -96,7 +96,7 @@ def curate_pairs(
 
 
 def _check_folder(out: Path | None) -> None:
-    """Raises: ConfigError where something else than a run is there."""
+    """Raises: ConfigError if the folder holds something other than a run."""
     if out is None or not out.exists() or (out / "run.json").is_file():
         return
     if not out.is_dir() or any(out.iterdir()):
@@ -107,7 +107,7 @@ def _project_of_pairs(
     path: str | Path | None, style: str | Path | StyleSchema | None, columns: Mapping[str, Any],
     settings: CurateSettings | Mapping[str, Any] | None, *, allow_code: bool,
 ) -> Project:  # fmt: skip
-    """A project of these pairs alone; what was stated of it is its configuration."""
+    """A project of these pairs alone; the stated settings are its configuration."""
     file = Path(style) if isinstance(style, str | Path) else None
     schema = read_style(file, allow_code=allow_code) if file is not None else style
     data = {key: value for key, value in columns.items() if value is not None}
@@ -138,7 +138,7 @@ def _stated(settings: CurateSettings) -> dict[str, Any]:
 def curate_stage(run: Run, *, beside: Beside | None = None, thresholds: bool = False, table: Any = None) -> Curated:
     """Clean pairs, splits, ledger and summary in the run's `curate` folder, of the project's pairs or of a `table`.
 
-    Raises: ConfigError, DataError as `tuneworth.curate.curate`; RunBroken where the disk refuses.
+    Raises: ConfigError, DataError as `tuneworth.curate.curate`; RunBroken for disk errors.
     """
     watch, project = Stopwatch(), run.project
     beside = beside or Beside.of_project(project.folder)
@@ -157,7 +157,7 @@ def curate_stage(run: Run, *, beside: Beside | None = None, thresholds: bool = F
 def _curated(
     project: Project, talk: Talk, *, seed: int, beside: Beside, thresholds: bool, table: Any
 ) -> tuple[RawPairs, HeldSplits, Curated]:
-    """The pairs as read, the placed rows of earlier runs, and the result of curating; nothing is written."""
+    """The pairs as read, the split assignments of earlier runs, and the result of curating; nothing is written."""
     data = project.data
     overrides = read_overrides(beside.overrides) if beside.overrides is not None else ()
     held = read_splits(beside.splits) if beside.splits is not None else HeldSplits()
@@ -174,16 +174,16 @@ def _curated(
 def curate_unwritten(
     project: Project, *, beside: Beside | None = None, thresholds: bool = False, table: Any = None, talk: Talk
 ) -> Curated:
-    """What `curate_stage` would give; nothing is written, nor are the rows held where they are placed."""
+    """The result of `curate_stage` without writing anything; the split assignments are not recorded either."""
     beside = beside or Beside.of_project(project.folder)
     return _curated(project, talk, seed=talk.seed, beside=beside, thresholds=thresholds, table=table)[2]
 
 
 def hold_first(beside: Beside, held: HeldSplits, ledger: pl.DataFrame) -> None:
-    """Add the placed rows to splits.jsonl, before the run is written.
+    """Add the split assignments to splits.jsonl, before the run is written.
 
-    A run whose test set is not held could train the next one on its test rows.
-    Raises: RunBroken where the disk refuses, or another run placed rows elsewhere meanwhile.
+    If a run's test set is not recorded, the next run could train on its test rows.
+    Raises: RunBroken for disk errors, or if another run assigned rows differently in the meantime.
     """
     if beside.splits is not None:
         with disk_refusals(beside.splits):
@@ -191,14 +191,14 @@ def hold_first(beside: Beside, held: HeldSplits, ledger: pl.DataFrame) -> None:
 
 
 def say_warnings(summary: Mapping[str, Any], talk: Talk) -> None:
-    """Each warning of a curation as a note; what the answer says with its reason is left to it."""
+    """Each warning of a curation as a note, except those that the final answer reports with a reason."""
     for warning in summary["warnings"]:
         if warning["code"] != "split_size":
             talk.note(f"warning: {warning['text']}")
 
 
 def _token_counter(project: Project) -> Callable[[Sequence[str]], Sequence[int]] | None:
-    """What counts tokens as the project's model does, where a rule asks for it and the packages are there."""
+    """The token counter of the project's model, if a rule needs it and the packages are installed."""
     if not wants_tokens(project):
         return None
     from ..train import token_counter
@@ -207,6 +207,6 @@ def _token_counter(project: Project) -> Callable[[Sequence[str]], Sequence[int]]
 
 
 def wants_tokens(project: Project) -> bool:
-    """Whether a rule of the style asks for lengths in tokens, and the packages that count them are there."""
+    """Whether a rule of the style limits lengths in tokens, and the packages to count them are installed."""
     asked = any(getattr(check.parameters, "unit", None) == "tokens" for check in project.style.checks)
     return asked and find_spec("transformers") is not None

@@ -57,10 +57,10 @@ def evaluate_run(
 ) -> Run:
     """Race the project's variants on the test pairs of its newest run, or of the one named `run`: verdict and report.
 
-    `gates` are conditions on the results; `check_gates` of the run raises what they came to. With `cluster` the workers
+    `gates` are conditions on the results; `check_gates` of the run raises on failed ones. With `cluster` the workers
     that [cluster] names generate the outputs of models.
 
-    Raises: ConfigError, DataError or ModelError for what is wrong; RunBroken where an endpoint or `max_cost` ends it.
+    Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if an endpoint or `max_cost` ends it.
     """
     talk, wanted = heard(talk, seed), [parse_gate(text) for text in gates]
     opened = open_run(project, run, allow_code=allow_code, talk=talk)
@@ -76,9 +76,9 @@ def plan_evaluation(
     seed: int | None = None,
     talk: Talk | None = None,
 ) -> tuple[list[Asked], Remote, AnswerStore]:
-    """What `evaluate_run` would ask for: all outputs, those of endpoints, and the answers that are there already.
+    """What `evaluate_run` would request: all outputs, those of endpoints, and the answers that exist already.
 
-    Raises: ConfigError where the evaluation would be refused for personal data, prices or addresses.
+    Raises: ConfigError if the evaluation would be refused for personal data, prices or addresses.
     """
     opened = open_run(project, run, allow_code=allow_code, talk=heard(talk, seed))
     wanted = wanted_outputs(opened, adapter=opened.adapter)
@@ -91,8 +91,8 @@ def plan_evaluation(
 def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster: bool = False) -> dict[str, Any]:
     """`outputs.jsonl` and `results.json` of the run; the results.
 
-    `on_cluster`: workers of the cluster of `[cluster]` write the outputs of models, whose weights this process never
-    holds then. Files and endpoints, scores and verdict stay here.
+    `on_cluster`: workers of the cluster of `[cluster]` generate the outputs of models, whose weights this process never
+    loads. Files and endpoints, scores and verdict are handled here.
     """
     project, settings, test = run.project, run.project.evaluate, run.test
     asked = wanted_outputs(run, adapter=run.adapter if run.adapter.is_dir() else None)
@@ -110,7 +110,7 @@ def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster:
     if choice.how == "validation":
         run.talk.note(f"evaluate: the baseline is {choice.baseline}, chosen on {choice.n} validation pairs")
     fingerprint, uses = test_set_uses(run.folder, pairs["id"].to_list())
-    # Outputs that were there already took their time in an earlier call.
+    # The time of existing outputs was counted in an earlier call.
     seconds = max(watch.seconds(), run.facts["seconds"].get("evaluate", 0))
     run.update(seconds={"evaluate": seconds}, inputs=project.inputs, test_set=fingerprint, test_set_used=uses)
     around = replace(
@@ -131,7 +131,7 @@ def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster:
 
 
 def _cluster(project: Project, variants: Sequence[Variant]) -> AbstractContextManager[Any]:
-    """The connection to the project's cluster, before anything is asked of anybody."""
+    """The connection to the project's cluster, before any request is sent."""
     if project.cluster is None:
         raise ConfigError(
             f'--cluster needs a section [cluster] in {project.folder / PROJECT_FILE}: address = "auto" is the cluster '
@@ -172,7 +172,7 @@ def _choice(run: Run, gathered: Gathered, asked: Sequence[Asked], roi: RoiSettin
 
 
 def _surroundings(run: Run, *, tested: int, of: int) -> Surroundings:
-    """What the stages before left in the run folder, for the results."""
+    """What the earlier stages wrote to the run folder, for the results."""
     facts = run.facts
     data = {**run.curation, "tested": {"pairs": tested, "of": of}} if run.curation else None
     provenance = {

@@ -33,7 +33,7 @@ class Gate:
 def parse_gate(text: str) -> Gate:
     """A gate as written, such as `quality.tuned.acceptable.low >= 0.9`.
 
-    Raises: ConfigError where it is not of that form.
+    Raises: ConfigError if it is not of that form.
     """
     match = _GATE.fullmatch(text)
     if match is None:
@@ -53,9 +53,9 @@ def parse_gate(text: str) -> Gate:
 
 
 def hold_gates(gates: Sequence[Gate], results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """`{gate, value, holds}` of each gate against the results; a null value holds none.
+    """`{gate, value, holds}` of each gate against the results; a null value fails any gate.
 
-    Raises: ConfigError where a path cannot exist, or ends where there is no single value.
+    Raises: ConfigError if a path cannot exist, or ends where there is no single value.
     """
     found = []
     for gate in gates:
@@ -65,10 +65,10 @@ def hold_gates(gates: Sequence[Gate], results: Mapping[str, Any]) -> list[dict[s
 
 
 def record_gates(run: Path, gates: Sequence[Gate], results: dict[str, Any]) -> TuneworthError | None:
-    """Hold the gates and put what came of them into `results` and the run's results.json.
+    """Check the gates and record their outcomes in `results` and the run's results.json.
 
-    Returns what the command is to raise once the report is written: ConfigError where a path cannot exist (then
-    nothing is recorded), GateFailed naming every gate that does not hold, None where all hold.
+    Returns the error to raise once the report is written: ConfigError if a path cannot exist (then
+    nothing is recorded), GateFailed naming every gate that does not hold, None if all hold.
     """
     if not gates:
         return None
@@ -84,7 +84,7 @@ def record_gates(run: Path, gates: Sequence[Gate], results: dict[str, Any]) -> T
 
 
 def failed_gates(held: Sequence[Mapping[str, Any]]) -> GateFailed | None:
-    """The error that names every gate that does not hold; None where all hold."""
+    """The error that names every gate that does not hold; None if all hold."""
     failed = [f"gate failed: {gate['gate']}: {_said(gate['value'])}" for gate in held if not gate["holds"]]
     return GateFailed("\n".join(failed)) if failed else None
 
@@ -110,7 +110,7 @@ def _parts(value: Mapping[str, Any] | list[Any]) -> str:
 
 
 def _follow(gate: Gate, results: Mapping[str, Any]) -> Any:
-    """The value at the path; None where it, or a part above it, is null.
+    """The value at the path; None if it, or a part above it, is null.
 
     A name may hold dots itself (`gpt-4.1`): the longest one that is a key counts.
     """

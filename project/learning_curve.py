@@ -1,4 +1,4 @@
-"""`tuneworth train --learning-curve`: models trained on parts of the examples, and what twice as many would give."""
+"""`tuneworth train --learning-curve`: models trained on parts of the examples, and what twice as many would gain."""
 
 import hashlib
 import json
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 __all__ = ["curve_parts", "curve_text", "learn_curve", "nested_part", "read_curve"]
 
 PARTS = (0.125, 0.25, 0.5)  # of the train pairs; the whole is the run's own adapter
-FEWEST_PAIRS = 20  # in the smallest part: fewer are no training
-FEWEST_GROUPS = 10  # there; fewer groups and the curve is about which ones they are
+FEWEST_PAIRS = 20  # in the smallest part: fewer are not enough to train on
+FEWEST_GROUPS = 10  # there; with fewer the curve depends on which groups they are
 FILE = "learning_curve.json"
 
 
 def learn_curve(run: Run, *, loaded: "LoadedModel") -> dict[str, Any]:
-    """Fit an eighth, a quarter and a half of the run's train pairs, let each adapter and the run's own answer the test
+    """Train on an eighth, a quarter and a half of the train pairs, let each adapter and the run's own answer the test
     pairs, and write `train/learning_curve.json`.
 
-    The parts lie in each other, keep groups together and have the settings of the run's own training. What was fitted
-    or generated already is taken from there, so a run that was stopped goes on. Information only: nothing is chosen by
-    it, so the test set may answer.
+    The parts are nested, keep groups together and have the settings of the run's own training. Existing adapters and
+    outputs are reused, so an interrupted run resumes. For information only: nothing is chosen by
+    it, so using the test set is safe.
 
-    Raises: DataError where the run has too few pairs for a smallest part.
+    Raises: DataError if the run has too few pairs for a smallest part.
     """
     stated = _stated(run)
     train, parts, test = curve_parts(run)
@@ -65,9 +65,9 @@ def learn_curve(run: Run, *, loaded: "LoadedModel") -> dict[str, Any]:
 
 
 def curve_parts(run: Run) -> tuple[int, dict[float, pl.DataFrame], pl.DataFrame]:
-    """How many pairs the run trains on, the parts of them by their share, and the pairs that are asked.
+    """How many pairs the run trains on, the parts of them by their share, and the pairs to generate outputs for.
 
-    Raises: DataError where the run has too few pairs for a smallest part.
+    Raises: DataError if the run has too few pairs for a smallest part.
     """
     train = run.sample(run.train, run.project.train.max_pairs)
     test = run.sample(run.test, run.project.evaluate.max_pairs)
@@ -77,13 +77,13 @@ def curve_parts(run: Run) -> tuple[int, dict[float, pl.DataFrame], pl.DataFrame]
 
 
 def _stated(run: Run) -> "TrainSettings":
-    """As the run's own training was told, long pairs dropped where it dropped them."""
+    """The settings of the run's own training, dropping long pairs if it did."""
     dropped = bool(_summary(run.folder / "train")["settings"]["drop_long"])
     return stated_settings(run, drop_long=dropped)
 
 
 def nested_part(train: pl.DataFrame, share: float, *, seed: int) -> pl.DataFrame:
-    """That share of the pairs, group by group, in the order of a hash: a smaller part lies in each larger one.
+    """That share of the pairs, group by group, in the order of a hash: each larger part contains the smaller ones.
 
     Whatever the order of the rows; only the last group may be cut.
     """
@@ -110,7 +110,7 @@ def _check_parts(smallest: pl.DataFrame, test: pl.DataFrame, run: Path) -> None:
 
 
 def _fitted(run: Run, pairs: pl.DataFrame, share: float, stated: "TrainSettings", loaded: "LoadedModel") -> Path:
-    """The adapter of a part of the pairs: the one that is there, made of the same, or a new one."""
+    """The adapter of a part of the pairs: the existing one if its inputs match, else a new one."""
     from ..train import fit
 
     out = run.folder / "train" / "curve" / f"{100 * share:g}"
@@ -161,7 +161,7 @@ def _summary(folder: Path) -> dict[str, Any]:
 
 
 def read_curve(run: Path) -> dict[str, Any] | None:
-    """The learning curve of a run's training; None where none was made."""
+    """The learning curve of a run's training; None if there is none."""
     return read_object(run / "train" / FILE) or None
 
 

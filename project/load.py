@@ -1,4 +1,4 @@
-"""What training and the race need on this machine: packages, models, and a project that names them rightly."""
+"""What training and the race need on this machine: packages, models, and a project that names them correctly."""
 
 from glob import glob
 from importlib.util import find_spec
@@ -22,7 +22,7 @@ NO_PAIRS = pl.DataFrame(schema=dict.fromkeys(("id", "group", "input", "output", 
 def check_project(project: Project, *, train: bool) -> None:
     """Everything that the later stages need, checked before the first one starts.
 
-    Raises: ConfigError, DataError or ModelError of the first thing that is missing.
+    Raises: ConfigError, DataError or ModelError for the first thing missing.
     """
     path = project.folder / project.data.path
     if not path.exists() and not glob(str(path)):  # noqa: PTH207 - the pattern may be absolute
@@ -71,13 +71,13 @@ def need_training(project: Project) -> None:
 
 
 def model_name(project: Project) -> str:
-    """The model of `[train]`: a folder beside the project file is meant from there, whatever the current folder."""
+    """The model of `[train]`: a relative folder is resolved from the project file, not the current folder."""
     folder = project.folder / project.train.model
     return str(folder) if folder.is_dir() else project.train.model
 
 
 def load(project: Project, talk: Talk, name: str | None = None) -> "LoadedModel":
-    """The project's model in memory, or a variant's own by its `name`, read as `[train]` says of format and bits."""
+    """The project's model in memory, or a variant's own by its `name`, loaded in the format and bits of `[train]`."""
     need_training(project)
     from ..train import TrainSettings, format_notices, load_model, set_threads
 

@@ -21,7 +21,7 @@ def merge_run(run: Run, *, gguf: bool = False, loaded: "LoadedModel | None" = No
 
     Nothing is trained. `merged` holds the folder, its format and bytes and how it agrees with the adapter; `gguf` the same of
     the file, or None with the command (`gguf_command`) that llama.cpp converts the folder with.
-    Raises: DataError where the run has no adapter; ModelError and RunBroken as `tuneworth.train.merge` does.
+    Raises: DataError if the run has no adapter; ModelError and RunBroken as `tuneworth.train.merge` does.
     """
     project, adapter, out = run.project, run.adapter, run.folder / "train"
     if not adapter.is_dir():
@@ -29,7 +29,7 @@ def merge_run(run: Run, *, gguf: bool = False, loaded: "LoadedModel | None" = No
             f"no adapter in {run.folder}: there is nothing to merge\n"
             f"`tuneworth train {quote(str(project.folder))}` makes one."
         )
-    if loaded is None or loaded.quantised:  # into 4 bits nothing can be merged: the model in full then
+    if loaded is None or loaded.quantised:  # merging needs the full model, not 4 bits
         loaded = load(replace(project, train=replace(project.train, quantised=False)), run.talk)
     from ..train import conversion_command, gguf_source, merge, write_gguf
 

@@ -20,7 +20,7 @@ def compute_roi(source: str | Path | Run | Mapping[str, Any], *, seed: int | Non
     `source` is a `[roi]` table, or a TOML file with one: stated numbers alone. Or it is a run, or a project, whose newest
     evaluated run is meant: what it measured, with the `[roi]` of the project file as it is now for the rest.
 
-    Raises: ConfigError for numbers that are missing or cannot be; DataError where there is no run.
+    Raises: ConfigError for missing or invalid numbers; DataError if there is no run.
 
     >>> tokens = {"price_input": 1, "price_output": 2, "input_tokens": 100, "output_tokens": 50, "acceptance": 0.9}
     >>> roi = {"prompted": tokens | {"fixed_tokens": 500}, "tuned": tokens | {"fixed_tokens": 0}}
@@ -38,7 +38,7 @@ def compute_roi(source: str | Path | Run | Mapping[str, Any], *, seed: int | Non
 def stated_money(file: Path, *, seed: int = 0) -> Money:
     """The money of the numbers that the `[roi]` of a TOML file states.
 
-    Raises: ConfigError where it has none, or names no two variants.
+    Raises: ConfigError if it has none, or names no two variants.
     """
     table = read_toml(file)
     if not isinstance(table.get("roi"), dict):
@@ -66,7 +66,7 @@ def _pair(names: list[str], where: str) -> tuple[str, str]:
 def measured_money(path: Path, *, seed: int | None = None) -> tuple[Money, str]:
     """The money of what a run measured, by the project's [roi] as it is now; and the run's name.
 
-    Raises: ConfigError where nothing was evaluated or there is no [roi]; DataError where there is no run.
+    Raises: ConfigError if nothing was evaluated or there is no [roi]; DataError if there is no run.
     """
     if path.suffix == ".toml" and path.is_file() and path.name != PROJECT_FILE:
         raise ConfigError(

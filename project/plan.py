@@ -1,4 +1,4 @@
-"""What curating a project takes, from a sample of its pairs, before anything is started."""
+"""What curating a project needs, estimated from a sample of its pairs before it starts."""
 
 import os
 import tempfile
@@ -28,7 +28,7 @@ _MOST = 20_000  # rows of the sample: some ten seconds of curating
 
 @dataclass(frozen=True)
 class PlannedCuration:
-    """What curating takes: the plan, the sample that it rests on, and the cores and memory that it reckons with."""
+    """What curating needs: the plan, the sample behind it, and the cores and memory it assumes."""
 
     plan: Plan
     drawn: Drawn
@@ -45,12 +45,12 @@ def plan_curation(
     seed: int | None = None,
     talk: Talk | None = None,
 ) -> PlannedCuration:
-    """What curating a project takes: rows, copies, memory, storage, hours.
+    """What curating a project needs: rows, copies, memory, storage, hours.
 
     At most about 20,000 rows are read, drawn over all files, and curated in a temporary folder; nothing is written to the
-    project. `cores` in all and the `memory` of one machine, such as "64 GB", are those of this machine if left out.
+    project. `cores` in all and the `memory` of one machine, such as "64 GB", default to those of this machine.
 
-    Raises: ConfigError for a memory that is no size; else as `read_project` and `curate_project`.
+    Raises: ConfigError for an invalid memory size; else as `read_project` and `curate_project`.
     """
     talk = heard(talk, seed)
     found = read_project(None if project is None else Path(project), allow_code=allow_code)
@@ -60,7 +60,7 @@ def plan_curation(
 
 
 def _room(cores: int | None, memory: str | None) -> Room:
-    """What is given, else what this machine has.
+    """The given values, else those of this machine.
 
     Raises: ConfigError for a memory that is no size.
     """
@@ -80,7 +80,7 @@ def _cores() -> int:
 
 
 def _memory() -> float:
-    """This machine's memory in bytes; 8 GB where the system does not say."""
+    """This machine's memory in bytes; 8 GB if the system does not report it."""
     try:
         return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, OSError, ValueError):

@@ -43,7 +43,7 @@ class Project:
 
     @property
     def inputs(self) -> list[tuple[str, Path]]:
-        """(role, file) of what the project is made of, beside its pairs: its own file, the style, the guides."""
+        """(role, file) of the project's inputs other than its pairs: its own file, the style, the guides."""
         own = [("project", self.folder / PROJECT_FILE)]
         own += [("style", self.style_path)] if self.style_path is not None else []
         guides = dict.fromkeys(
@@ -72,9 +72,9 @@ class _StyleTable:
 
 
 def find_project(path: Path | None) -> Path:
-    """The folder of a project given by its folder or its file; the current folder where nothing is given.
+    """The folder of a project given by its folder or file; the current folder if none is given.
 
-    Raises: ConfigError where there is no project file, with what to do.
+    Raises: ConfigError if there is no project file, with what to do.
     """
     folder = Path() if path is None else path
     if folder.name == PROJECT_FILE:

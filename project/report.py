@@ -1,4 +1,4 @@
-"""The report of a run, the gates that its results must hold, and the judgements of people."""
+"""The report of a run, the gates on its results, and people's judgements."""
 
 import json
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ def report_run(run: str | Path | Run, *, examples: bool = True, judgements: Sequ
     """Write `report.html`, `report.md` and `junit.xml` of a run: of its results, or of its curation without any.
 
     `run` is a run, or a project, whose newest one is meant. Without `examples` no text of the data is in them.
-    `judgements` are files of what people preferred, saved by the report's "Judge blind"; they stay in the results.
+    `judgements` are files of people's preferences, saved by the report's "Judge blind"; they are kept in the results.
 
-    Raises: DataError where the run holds nothing to report, or a file of judgements is not of this run; RunBroken where
-    the disk refuses.
+    Raises: DataError if the run holds nothing to report, or a file of judgements is not of this run; RunBroken where
+    the disk fails.
     """
     folder = run.folder if isinstance(run, Run) else Run(run).folder
     if judgements:
@@ -32,7 +32,7 @@ def report_run(run: str | Path | Run, *, examples: bool = True, judgements: Sequ
 
 
 def finish_evaluation(run: Run, gates: Sequence[Gate]) -> Run:
-    """Hold the gates against the results just written, and write the report; the run, which keeps what they came to."""
+    """Check the gates on the results just written, and write the report; the run, with the outcomes of the gates."""
     results = run.results
     run.gate_error = record_gates(run.folder, gates, results)
     run.keep(run.folder / "results.json", results)
@@ -43,7 +43,7 @@ def finish_evaluation(run: Run, gates: Sequence[Gate]) -> Run:
 def _take_judgements(folder: Path, files: Sequence[Path]) -> None:
     """Count the judgements of these files and put them into results.json in place of earlier ones.
 
-    Raises: DataError where a file is none of judgements of this run, or there is nothing in it.
+    Raises: DataError if a file is none of judgements of this run, or there is nothing in it.
     """
     from ..evaluate import JudgedRun, judgement_results, read_judgements
     from ..reports import read_run
@@ -68,6 +68,6 @@ def _take_judgements(folder: Path, files: Sequence[Path]) -> None:
 def _acceptable(
     outputs: dict[tuple[str, str], dict], id_: str, baseline: str, candidate: str
 ) -> tuple[bool, bool] | None:
-    """Whether each side's output is acceptable; None where one was not scored. A missing output is not acceptable."""
+    """Whether each side's output is acceptable; None if one was not scored. A missing output is not acceptable."""
     found = [outputs.get((id_, name), {"acceptable": False}).get("acceptable") for name in (baseline, candidate)]
     return None if None in found else (bool(found[0]), bool(found[1]))

@@ -1,4 +1,4 @@
-"""Single rows of a run: what became of one, what a person decides about it; and the clean pairs in other formats."""
+"""Single rows of a run: what happened to one, what a person decides about it; and the clean pairs in other formats."""
 
 import getpass
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ Decision = Literal["keep", "drop", "train", "validation", "test"]
 
 
 def explain_row(run: str | Path | Run, row: int | str) -> Explanation:
-    """What happened to a row, by which rule, beside which other row.
+    """What happened to a row, by which rule, and which other row was involved.
 
-    `run` is a run, or a project, whose newest one is meant; `row` an id, or a number (as text `row 817` where an id looks
+    `run` is a run, or a project, whose newest one is meant; `row` an id, or a number (as text `row 817` if an id looks
     like one).
 
-    Raises: DataError where there is no such row, with the nearest ids, or nothing was curated.
+    Raises: DataError if there is no such row, with the nearest ids, or nothing was curated.
     """
     return why(_opened(run).folder, f"row {row}" if isinstance(row, int) else row)
 
@@ -30,12 +30,12 @@ def explain_row(run: str | Path | Run, row: int | str) -> Explanation:
 def decide_row(
     run: str | Path | Run, row: int | str, decision: Decision, *, because: str = "", who: str | None = None
 ) -> tuple[Explanation, Path]:
-    """Decide about a row for every later curate: keep or drop it, or the split that it stands in.
+    """Decide about a row for every later curate: keep it, drop it, or assign it to a split.
 
-    Gives what the row was so far, and the overrides.jsonl that was written: beside the project file, or in the folder of
-    a run that was made from a file. `who` is the user of this machine if left out.
+    Returns the row's previous state, and the overrides.jsonl written: next to the project file, or in the folder of
+    a run that was made from a file. `who` defaults to the user of this machine.
 
-    Raises: DataError as `explain_row`; ConfigError where the row has no id; RunBroken where the disk refuses.
+    Raises: DataError as `explain_row`; ConfigError if the row has no id; RunBroken for disk errors.
     """
     opened = _opened(run)
     explanation = explain_row(opened, row)
@@ -50,7 +50,7 @@ def decide_row(
 
 @dataclass(frozen=True)
 class Exported:
-    """The files that were written, and what to look out for in them."""
+    """The files written, and what to watch for in them."""
 
     run: Path
     written: tuple[Path, ...]
@@ -60,11 +60,11 @@ class Exported:
 def export_splits(
     run: str | Path | Run, kind: str, *, out: str | Path | None = None, with_guide: bool = False
 ) -> Exported:
-    """Write a run's clean splits as `openai`, `trl`, `csv`, `parquet` or `datasets`; into RUN/export/KIND if left out.
+    """Write a run's clean splits as `openai`, `trl`, `csv`, `parquet` or `datasets`; by default into RUN/export/KIND.
 
     `with_guide` puts the system message that curating took out of the data back in front of each pair.
 
-    Raises: ConfigError where there was no such message; DataError where nothing was curated.
+    Raises: ConfigError if there was no such message; DataError if nothing was curated.
     """
     folder = _opened(run).folder
     guide = _guide(_opened(run)) if with_guide else None

@@ -1,4 +1,4 @@
-"""Run folders: `runs/NAME` with everything that one answer rests on, and what `run.json` says of it."""
+"""Run folders: `runs/NAME` with everything behind one answer, and its record in `run.json`."""
 
 import hashlib
 import json
@@ -69,7 +69,7 @@ def start_run(run: Path, talk: Talk, *, config: Mapping[str, Any], command: str,
 
 @contextmanager
 def nothing_half_written(run: Path) -> Iterator[None]:
-    """Take a run folder away again where the work in this block failed before it left anything but `run.json`."""
+    """Remove a run folder if the work in this block failed before it wrote anything but `run.json`."""
     try:
         yield
     except BaseException:
@@ -84,7 +84,7 @@ def nothing_half_written(run: Path) -> Iterator[None]:
 def find_run(project: Project, name: str | None) -> Path:
     """The run called `name`, or the newest one.
 
-    Raises: ConfigError where there is none.
+    Raises: ConfigError if there is none.
     """
     runs = sorted(path.name for path in project.runs.glob("*") if (path / "run.json").is_file())
     if name is None:
@@ -99,7 +99,7 @@ def find_run(project: Project, name: str | None) -> Path:
 def run_folder(path: Path) -> Path:
     """The run folder that a path means: itself, or the newest run of the project there.
 
-    Raises: DataError where it is neither.
+    Raises: DataError if it is neither.
     """
     if (path / "run.json").is_file():
         return path
@@ -117,7 +117,7 @@ def read_run(run: Path) -> dict[str, Any]:
 def read_stored(file: Path) -> dict[str, Any]:
     """The content of a JSON file of a run.
 
-    Raises: DataError where it cannot be read.
+    Raises: DataError if it cannot be read.
     """
     try:
         return json.loads(file.read_text(encoding="utf-8"))
@@ -128,17 +128,17 @@ def read_stored(file: Path) -> dict[str, Any]:
 def update_run(
     run: Path, *, seconds: Mapping[str, float] | None = None, inputs: Iterable[tuple[str, Path]] = (), **facts: Any
 ) -> None:
-    """Add facts to `run.json`: seconds per stage, the fingerprint of each input, whatever else is named.
+    """Add facts to `run.json`: seconds per stage, the fingerprint of each input, any other named facts.
 
-    `inputs` are (role, file): pairs, style, guide, project, outputs of NAME. A file is named from the run's project on
-    where it lies in one, else by its own name: a run is handed on, where its maker's folders lie is not.
+    `inputs` are (role, file): pairs, style, guide, project, outputs of NAME. A path is relative to the run's project
+    if it is inside it, else only its name: a run is shared, the folders of its author are not.
     """
     content = read_run(run)
     content["seconds"] |= {stage: round(value, 2) for stage, value in (seconds or {}).items()}
     known = {(entry.get("role"), entry["path"]): entry for entry in content["inputs"]}
     for role, path in inputs:
         label = _label(path, run)
-        known.pop((None, label), None)  # of a version that named no roles
+        known.pop((None, label), None)  # written by a version without roles
         known[role, label] = {"path": label, "role": role, "sha256": _fingerprint(path)}
     content["inputs"] = list(known.values())
     write_whole(run / "run.json", json.dumps({**content, **facts}, ensure_ascii=False, indent=2))
@@ -161,7 +161,7 @@ def _fingerprint(path: Path) -> str:
 
 
 def test_set_uses(run: Path, ids: list[str]) -> tuple[str, int]:
-    """The fingerprint of a test set, and how often runs beside this one have been judged on it, this one included."""
+    """The fingerprint of a test set, and how many runs in the same folder have been judged on it, this one included."""
     fingerprint = hashlib.sha256("\n".join(sorted(ids)).encode(errors="surrogatepass")).hexdigest()[:16]
     others = [read_run(path.parent) for path in run.parent.glob("*/run.json") if path.parent != run]
     return fingerprint, 1 + sum(other.get("test_set") == fingerprint for other in others)
@@ -178,7 +178,7 @@ def _versions() -> dict[str, str]:
 
 
 def _hardware() -> dict[str, Any]:
-    """Processor, cores and memory, as far as the system tells."""
+    """Processor, cores and memory, as far as the system reports them."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -218,14 +218,14 @@ OVERRIDES, SPLITS = "overrides.jsonl", "splits.jsonl"
 
 @dataclass(frozen=True)
 class Beside:
-    """Where decisions are read from, and where the placed rows are kept; None for nowhere."""
+    """Where decisions are read from, and where split assignments are kept; None for nowhere."""
 
     overrides: Path | None = None
     splits: Path | None = None
 
     @classmethod
     def of_project(cls, folder: Path) -> "Beside":
-        """The files beside a project file."""
+        """The files next to a project file."""
         return cls(folder / OVERRIDES, folder / SPLITS)
 
 

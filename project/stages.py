@@ -1,4 +1,4 @@
-"""Curating a project into a run, and the whole answer: curate, train, evaluate, report."""
+"""Curating a project into a run, and the whole pipeline: curate, train, evaluate, report."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,10 +32,10 @@ def curate_project(
     """Curate a project's pairs into a new run, or into the one named `run` again.
 
     `mask` replaces personal data, `thresholds` adds the table of near-duplicate thresholds, `cluster` curates in parts
-    by the workers that [cluster] names. Placed rows are kept in `splits.jsonl`, the decisions of `overrides.jsonl`
-    replayed.
+    on the workers of [cluster]. Split assignments are kept in `splits.jsonl`, the decisions of `overrides.jsonl`
+    are replayed.
 
-    Raises: ConfigError or DataError for what is wrong with the project or its pairs; RunBroken where the disk refuses.
+    Raises: ConfigError or DataError for errors in the project or its pairs; RunBroken for disk errors.
     """
     talk, found = heard(talk, seed), _masked(project, mask=mask, allow_code=allow_code)
     if cluster:
@@ -64,7 +64,7 @@ def preview_curation(
     seed: int | None = None,
     talk: Talk | None = None,
 ) -> Curated:
-    """What `curate_project` would give; nothing is written. Raises: as it does."""
+    """The result of `curate_project` without writing anything. Raises: as it does."""
     found = _masked(project, mask=mask, allow_code=allow_code)
     return curate_unwritten(found, thresholds=thresholds, talk=heard(talk, seed))
 
@@ -78,11 +78,11 @@ def run_project(
     seed: int | None = None,
     talk: Talk | None = None,
 ) -> Run:
-    """Curate, train, evaluate and report: the whole answer. A `run` that is named goes on; done stages are kept.
+    """Curate, train, evaluate and report: the whole pipeline. A named `run` resumes; finished stages are kept.
 
-    All that the later stages need is checked before the first one starts. `gates` as of `evaluate_run`.
+    The needs of all later stages are checked before the first one starts. `gates` as of `evaluate_run`.
 
-    Raises: ConfigError, DataError or ModelError for what is wrong; RunBroken where a stage breaks off.
+    Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if a stage aborts.
     """
     from .evaluate import evaluate_stage
     from .gather.asking import check_addresses, check_endpoints
@@ -92,7 +92,7 @@ def run_project(
     found = project_at(project, allow_code=allow_code)
     local, trains = runs_here(found)
     check_project(found, train=local)
-    if not run:  # a run that goes on may hold every answer already
+    if not run:  # a resumed run may hold every answer already
         check_addresses(found)
     opened = _curated(found, run, talk)
     check_endpoints(opened, wanted_outputs(opened, adapter=opened.adapter))
@@ -112,7 +112,7 @@ def run_project(
 
 
 def _curated(project: Project, name: str | None, talk: Talk) -> Run:
-    """The run to go on with, curated where it was not yet."""
+    """The run to resume, curated if it was not yet."""
     folder = find_run(project, name) if name else new_run(project, talk, command="tuneworth run")
     run = Run(folder, project=project, talk=talk)
     if not (folder / "curate" / "summary.json").is_file():

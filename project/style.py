@@ -1,4 +1,4 @@
-"""A style from pairs of any kind, and pairs held against a style."""
+"""A style from pairs of any kind, and pairs checked against a style."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ def infer_style(
     they are not recognised. What holds in at least 95% of the examples is a must rule, in at least 80% a should rule (by
     the lower end of Wilson's 95% interval).
 
-    Raises: DataError where there is no pair; ConfigError for columns that cannot be.
+    Raises: DataError if there is no pair; ConfigError for invalid columns.
     """
     file = pairs.name if isinstance(pairs, Path) else Path(pairs).name if isinstance(pairs, str) else ""
     found = take_pairs(pairs, talk=talk, **columns).pairs
@@ -44,7 +44,7 @@ def infer_style(
 
 @dataclass(frozen=True)
 class CheckedStyle:
-    """Pairs held against a style. `unread` counts the rows that are no pairs."""
+    """Pairs checked against a style. `unread` counts the rows that are not pairs."""
 
     pairs: pl.DataFrame
     results: StyleResults
@@ -57,7 +57,7 @@ class CheckedStyle:
 
     @property
     def undecided(self) -> int:
-        """The outputs that break no must rule, but of which one could not be told."""
+        """The outputs that break no must rule, but for which one could not be checked."""
         return self.results.shares()["acceptable"].null_count()
 
     @property
@@ -89,7 +89,7 @@ def check_style(
 ) -> CheckedStyle:
     """How many outputs of `pairs` break each rule of a style. `pairs` and `columns` as of `infer_style`.
 
-    Raises: ConfigError for a style that is wrong; DataError where there is no pair.
+    Raises: ConfigError for a style that is wrong; DataError if there is no pair.
     """
     schema = style if isinstance(style, StyleSchema) else read_style(Path(style), allow_code=allow_code)
     raw = take_pairs(pairs, talk=talk, **columns)
@@ -104,7 +104,7 @@ def style_guide(
 ) -> str:
     """The style guide that a style writes, in Markdown, with one good pair of `pairs` where they are given.
 
-    `pairs` and `columns` as of `infer_style`. Raises: ConfigError for a style that is wrong; DataError where there is no
+    `pairs` and `columns` as of `infer_style`. Raises: ConfigError for a style that is wrong; DataError if there is no
     pair.
     """
     schema = style if isinstance(style, StyleSchema) else read_style(Path(style), allow_code=allow_code)
@@ -116,9 +116,9 @@ def style_guide(
 
 
 def take_pairs(pairs: Any, *, talk: Talk = QUIET, **columns: Any) -> RawPairs:
-    """The pairs of a path or table, with what was recognised said.
+    """The pairs of a path or table; recognised columns are reported.
 
-    Raises: ConfigError for columns that cannot be; DataError where there is no pair.
+    Raises: ConfigError for invalid columns; DataError if there is no pair.
     """
     path = pairs if isinstance(pairs, str | Path) else None
     try:

@@ -1,4 +1,4 @@
-"""Training in a run: what is planned, what is done, and what is said while it lasts."""
+"""Training in a run: the plan, the work, and the messages during it."""
 
 import json
 import os
@@ -34,9 +34,9 @@ __all__ = [
 
 
 CHECKPOINT = "checkpoint.safetensors"
-# Settings that leave the adapter as it is, but for rounding.
+# Settings that do not change the adapter, except for rounding.
 HARMLESS = ("checkpoint_steps", "micro_batch", "trackers")
-# What the answer says of every fit: a summary that lacks one of them is not whole.
+# Required in every training summary: one without any of them is incomplete.
 TOLD = (
     "steps", "best_step", "stopped_early", "train_pairs", "train_loss", "validation_loss", "seconds", "tokens_per_second",
     "dtype", "trainable_parameters", "peak_memory_bytes",
@@ -46,7 +46,7 @@ QUIET_PARTS = 10  # without validation pairs and a terminal, a line after each t
 
 @dataclass(frozen=True, repr=False)
 class Planned:
-    """A run's training before it starts: its pairs, settings and model, and what was found out about them.
+    """A run's training before it starts: its pairs, settings and model, and the findings about them.
 
     `stated` are the settings as the project and the command gave them, `settings` those that the fit takes.
     """
@@ -60,7 +60,7 @@ class Planned:
     preflight: "Preflight"
 
     def data(self) -> dict[str, Any]:
-        """What stands in `train/preflight.json`."""
+        """The content of `train/preflight.json`."""
         return {"run": str(self.run.folder), **self.preflight.data(), "stated": asdict(self.stated)}
 
     def __str__(self) -> str:
@@ -73,9 +73,9 @@ class Planned:
 def plan_training(
     run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False
 ) -> Planned:
-    """What training in this run will do and take, with `again` from its start; nothing is written.
+    """What training in this run will do and need, with `again` from the start; nothing is written.
 
-    Raises: as `preflight` does, DataError where the run has no train pairs, and ConfigError where a fit that was
+    Raises: as `preflight` does, DataError if the run has no train pairs, and ConfigError if a fit that was
     stopped had other settings or nothing can be written.
     """
     from ..train import Processes, preflight
@@ -102,10 +102,10 @@ def plan_training(
 def train_stage(
     run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False
 ) -> dict[str, Any]:
-    """An adapter in the run's `train` folder; the training summary. A fit that was stopped goes on where it was.
+    """An adapter in the run's `train` folder; the training summary. An interrupted training resumes.
 
-    With `again` it begins anew, and what an earlier one left is put aside once nothing speaks against the new one.
-    Raises: ConfigError where another training is at work in the run.
+    With `again` it starts over; the files of an earlier one are moved aside once the new one has passed all checks.
+    Raises: ConfigError if another training is active in the run.
     """
     from ..train import Processes
 
@@ -116,7 +116,7 @@ def train_stage(
 def train_in(
     run: Run, *, loaded: "LoadedModel | None" = None, drop_long: bool = False, again: bool = False
 ) -> dict[str, Any]:
-    """The work of `train_stage`, for whoever holds `alone_in`; what each of several processes does."""
+    """The work of `train_stage` inside `alone_in`, done by each of several processes."""
     from ..train import Processes, fit, run_facts
 
     watch, first = Stopwatch(), Processes.here().first
@@ -145,7 +145,7 @@ def train_in(
 def alone_in(run: Path) -> Iterator[None]:
     """Train in this run alone while the block lasts.
 
-    Raises: ConfigError where another training is at work in it. One that was killed holds nothing.
+    Raises: ConfigError if another training is active in it. A killed one holds no lock.
     """
     from filelock import FileLock, Timeout
 
@@ -163,9 +163,9 @@ def alone_in(run: Path) -> Iterator[None]:
 
 
 def finished(run: Run, *, drop_long: bool = False) -> dict[str, Any] | None:
-    """The summary of a training that is complete; None where there is none yet.
+    """The summary of a finished training; None if there is none yet.
 
-    Raises: ConfigError where it was made with other settings than the project's now.
+    Raises: ConfigError if its settings differ from the project's current ones.
     """
     folder = run.folder / "train"
     done = (folder / "summary.json").is_file() and (folder / "adapter").is_dir()
@@ -177,9 +177,9 @@ def finished(run: Run, *, drop_long: bool = False) -> dict[str, Any] | None:
 
 
 def _same_settings(run: Run, stated: "TrainSettings", *, besides: Sequence[str] = ()) -> None:
-    """Compare the settings with those that the run's training was begun with.
+    """Compare the settings with those that the run's training started with.
 
-    Raises: ConfigError where one that makes another adapter was changed.
+    Raises: ConfigError if one that changes the adapter differs.
     """
     made = read_object(run.folder / "train" / "preflight.json").get("stated") or {}
     now = json.loads(json.dumps(asdict(stated)))  # a tuple is a list there
@@ -200,7 +200,7 @@ def _same_settings(run: Run, stated: "TrainSettings", *, besides: Sequence[str] 
 
 
 def _put_aside(run: Run) -> None:
-    """Move what an earlier training left to `train-1` (`train-2`, ...), where there is anything, and say so."""
+    """Move files of an earlier training to `train-1` (`train-2`, ...), if there are any, and report it."""
     from ..train import Processes
 
     folder, processes, kept = run.folder / "train", Processes.here(), None
@@ -220,7 +220,7 @@ def _put_aside(run: Run) -> None:
 
 def stated_settings(run: Run, *, drop_long: bool) -> "TrainSettings":
     """The project's settings with the command's options."""
-    # --seed, now or when the run began, goes for everything; without it the project's own seed makes the adapter.
+    # --seed, now or when the run started, applies to everything; without it training uses the project's own seed.
     seeded = run.talk.seed_given or run.facts.get("seed_stated")
     settings = replace(run.project.train, seed=run.seed) if seeded else run.project.train
     return replace(settings, drop_long=settings.drop_long or drop_long)
@@ -233,7 +233,7 @@ def _pairs(run: Run, settings: "TrainSettings") -> tuple[pl.DataFrame, pl.DataFr
         raise DataError(
             f"no train pairs in {run.folder}: every row was dropped or breaks a rule (see curate/summary.json)"
         )
-    # Validation keeps its proportion to train, so that its part of the time stays the same.
+    # Validation keeps its proportion to train, so that its share of the time does not change.
     validation = run.validation
     validation = run.sample(validation, -(-len(validation) * len(train) // len(whole)))
     if len(train) < len(whole):
@@ -242,9 +242,9 @@ def _pairs(run: Run, settings: "TrainSettings") -> tuple[pl.DataFrame, pl.DataFr
 
 
 def _check_place(folder: Path) -> None:
-    """Nothing is loaded for a fit whose result could not be written.
+    """Check that the result can be written before anything is loaded.
 
-    Raises: ConfigError where the folder cannot be had.
+    Raises: ConfigError if the folder is not writable.
     """
     place = folder if folder.exists() else folder.parent
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
@@ -255,7 +255,7 @@ def _check_place(folder: Path) -> None:
 
 
 def _as_begun(settings: "TrainSettings", folder: Path) -> "TrainSettings":
-    """With as many pairs in memory at once as the fit began with that a checkpoint waits for."""
+    """The settings with as many pairs in memory at once as the training had that the checkpoint belongs to."""
     if settings.micro_batch is not None:
         return settings
     begun = read_object(folder / "preflight.json").get("settings") or {}
@@ -273,7 +273,7 @@ def _write_plan(planned: Planned) -> None:
 
 
 def _beside(planned: Planned) -> dict[str, Any]:
-    """What the summary says beyond the fit itself."""
+    """What the summary holds beyond the training itself."""
     found = planned.preflight
     return {"dropped_pairs": len(found.dropped), "by_rule": sorted(found.rules)}
 
@@ -282,12 +282,12 @@ def _told(value: Any) -> str:
     return "not stated" if value is None else json.dumps(value)
 
 
-# --- while it lasts ---------------------------------------------------------------------------------------------
+# --- in progress ------------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def shown_fit(talk: Talk, *, looks: bool) -> Iterator["Callback"]:
-    """A callback that moves a bar and writes a line now and then: at each look at the validation loss, else ten times."""
+    """A callback that moves a bar and prints a line at each measurement of the validation loss, else ten times."""
     with talk.progress("training") as advance:
 
         def show(told: "StepReport") -> None:

@@ -1,4 +1,4 @@
-"""What `tuneworth train` prints: what will happen, and what came of it, in lines of at most 80 columns."""
+"""What `tuneworth train` prints: what will happen, and the result, in lines of at most 80 columns."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ WIDTH, LABEL = 80, 18
 BAR = 24  # characters of the histogram's longest bar
 WORST = 5  # pairs with the highest losses that are named here; the report names twenty
 LONGEST_ID = 40  # characters of an id in a line
-LONG_IDS = 5  # ids of pairs that were left out
+LONG_IDS = 5  # ids of dropped pairs
 
 Data = Mapping[str, Any]
 
@@ -127,7 +127,7 @@ def _cost_lines(plan: Data) -> Iterator[str]:
 
 
 def _warnings(plan: Data) -> list[str]:
-    """What was changed or left out, and what a user would not expect."""
+    """What was changed or dropped, and anything unexpected."""
     dropped = plan["dropped"]
     lines = list(plan["adjusted"].values())
     if dropped:
@@ -161,7 +161,7 @@ def _steps(plan: Data) -> str:
 
 
 def train_text(summary: Data, log: Sequence[Data], *, run: str) -> str:
-    """What a fit came to: time, losses, what was kept, what is to be said, and the pairs that were learnt worst."""
+    """The result of a training: time, losses, what was kept, warnings, and the pairs with the highest loss."""
     return "\n".join([
         *_result_lines(summary, log),
         *(_wrapped("- " + str(text), "  ") for text in summary.get("notices") or []),
@@ -213,7 +213,7 @@ def _worst_lines(worst: Sequence[Data], *, run: str) -> Iterator[str]:
 
 
 def _row(label: str, text: str) -> str:
-    """A label and its text, which goes on below itself where it is long."""
+    """A label and its text; long text wraps below its start."""
     return textwrap.fill(text, WIDTH, initial_indent=f"{label:<{LABEL}}", subsequent_indent=" " * LABEL, **_WHOLE)
 
 

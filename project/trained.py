@@ -1,4 +1,4 @@
-"""What a fit left in its run: the summary and the log, thinned."""
+"""What a training wrote to its run: the summary and the log, thinned."""
 
 import json
 import math
@@ -17,9 +17,9 @@ Line = Mapping[str, Any]
 
 
 def trained(run: Path) -> dict[str, Any] | None:
-    """The summary of the run's fit with its log, thinned; None where nothing was fitted.
+    """The summary of the run's fit with its log, thinned; None if nothing was trained.
 
-    Raises: DataError where summary or log cannot be read.
+    Raises: DataError if summary or log cannot be read.
     """
     summary = run / "train" / "summary.json"
     if not summary.is_file():
@@ -39,10 +39,10 @@ def trained(run: Path) -> dict[str, Any] | None:
 
 
 def thinned(log: Sequence[Line], *, most: int = MOST_LINES) -> list[dict[str, Any]]:
-    """The log as it is where it has at most `most` lines, else about so many of its lines.
+    """The whole log if it has at most `most` lines, else about that many of its lines.
 
-    Kept are the first and the last, every one with a validation loss, and others at even distances. Each of them then
-    also says `mean_train_loss`: the mean over its step and those left out before it.
+    It keeps the first and the last, every one with a validation loss, and others at even distances. Each of them then
+    also says `mean_train_loss`: the mean over its step and those omitted before it.
     """
     if len(log) <= most:
         return [dict(line) for line in log]
@@ -62,7 +62,7 @@ def _measured(line: Line) -> bool:
 
 
 def _objects(path: Path, lines: Sequence[bytes]) -> list[dict[str, Any]]:
-    """The JSON objects of a file; a last line of several that a kill tore is left out, NaN is null."""
+    """The JSON objects of a file; a truncated last line of several is ignored, NaN is null."""
     found = []
     for number, line in enumerate(lines, start=1):
         try:

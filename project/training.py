@@ -1,4 +1,4 @@
-"""One call to train the adapter of a project's run, and what it came to."""
+"""One call to train the adapter of a project's run, and its result."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +22,9 @@ __all__ = ["Training", "preview_training", "train_adapter"]
 
 @dataclass(frozen=True)
 class Training:
-    """What training a run's adapter came to.
+    """The result of training a run's adapter.
 
-    `summary` is `train/summary.json`, with `learning_curve`, `merged` and `gguf` where they were asked for.
+    `summary` is `train/summary.json`, with `learning_curve`, `merged` and `gguf` if requested.
     """
 
     run: Run
@@ -68,16 +68,16 @@ def train_adapter(
 ) -> Training:
     """Fit a LoRA adapter on the train split of a project's newest run, or of the one named `run`.
 
-    A fit that was stopped goes on where it was; one that is there, with the same settings, stays, unless it is to be
-    made `again`. `drop_long` leaves out pairs that are longer than the model's context. `merge` also writes the tuned
+    An interrupted training resumes; a finished one with the same settings is kept, unless it is to be
+    made `again`. `drop_long` drops pairs that are longer than the model's context. `merge` also writes the tuned
     model as one, `gguf` the file that llama.cpp loads; `learning_curve` also trains on parts of the pairs; `cluster`
     trains on the workers that [cluster] names.
 
-    Raises: ConfigError, DataError or ModelError for what is wrong before it begins; RunBroken where the fit breaks off.
+    Raises: ConfigError, DataError or ModelError for errors found before it starts; RunBroken if training aborts.
     """
     opened = open_run(project, run, allow_code=allow_code, talk=heard(talk, seed))
     if learning_curve:
-        curve_parts(opened)  # too few pairs for it are found before anything is trained
+        curve_parts(opened)  # fail on too few pairs before anything is trained
     summary, loaded = _fitted(
         opened, drop_long=drop_long, again=again, cluster=cluster, allow_code=allow_code
     )  # fmt: skip
@@ -101,7 +101,7 @@ def preview_training(
     seed: int | None = None,
     talk: Talk | None = None,
 ) -> Planned:
-    """What `train_adapter` would do and take; nothing is trained or written. Raises: as it does, before it begins."""
+    """What `train_adapter` would do and need; nothing is trained or written. Raises: as it does before it starts."""
     opened = open_run(project, run, allow_code=allow_code, talk=heard(talk, seed))
     return plan_training(opened, drop_long=drop_long, again=again)
 
@@ -109,7 +109,7 @@ def preview_training(
 def _fitted(
     run: Run, *, drop_long: bool, again: bool, cluster: bool, allow_code: bool
 ) -> tuple[dict[str, Any], "LoadedModel | None"]:
-    """The summary of the run's training, of the one that is there or of a new one; and the model, where it was loaded."""
+    """The summary of the run's training, existing or new; and the model, if it was loaded."""
     if not again and (summary := finished(run, drop_long=drop_long)) is not None:
         run.talk.note(f"train: {run.folder} is trained already, with these settings; --again trains it anew")
         return summary, None
@@ -117,12 +117,12 @@ def _fitted(
         from .cluster_training import cluster_stage
 
         return cluster_stage(run, drop_long=drop_long, again=again, allow_code=allow_code), None
-    loaded = load(run.project, run.talk)  # what cannot be loaded costs the earlier training nothing
+    loaded = load(run.project, run.talk)  # a failed load leaves the earlier training intact
     return train_stage(run, loaded=loaded, drop_long=drop_long, again=again), loaded
 
 
 def _alone() -> bool:
-    """Leave the processes that trained together, where there were several; whether this one goes on."""
+    """Leave the group of training processes, if there were several; whether this process continues."""
     from ..train import Processes
 
     here = Processes.here()

@@ -1,4 +1,4 @@
-"""The whole account of a comparison: point figures, their derivation, ranges, alternatives, and where the answer tips over."""
+"""The whole account of a comparison: point figures, their derivation, ranges, alternatives, and flip points."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -73,8 +73,8 @@ def compute_money(
 ) -> Money:
     """The money of `candidate` against `baseline`, from stated and measured numbers.
 
-    Missing prices, tokens or volumes leave their figures None and are named in `missing`. `today` is the day from
-    which the base model's retirement is counted, the present one if left out.
+    If prices, tokens or volumes are missing, their figures are None and `missing` names them. `today` is the day from
+    which the base model's retirement is counted, by default the current one.
     """
     measured = measured or {}
     settings = _shared_prices(settings, measured, baseline)
@@ -126,7 +126,7 @@ def point_account(
     names: list[str],
     measured: Mapping[str, MeasuredVariant],
 ) -> dict[str, Any]:
-    """Those keys of `money` that need no draws, for all variants `names`; None where something is missing."""
+    """The keys of `money` that need no draws, for all variants `names`; None if something is missing."""
     inputs, conditions = _known(quantities), conditions_of(settings, baseline, candidate)
     possible = _alternatives(settings, quantities, measured)
     with localcontext() as context:
@@ -178,7 +178,7 @@ def _volume_curve(values: Account, star: Decimal | None) -> list[dict[str, Decim
 
 
 def _cached_guide(baseline: Way) -> dict[str, Decimal | None] | None:
-    """What the baseline would cost with its whole fixed prompt read from the cache, where that can be had for less."""
+    """What the baseline would cost with its whole fixed prompt read from the cache, if that is cheaper."""
     if baseline.value(COST) is None or no_cache(baseline) is not None:
         return None
     cached = cached_guide(baseline)
@@ -187,7 +187,7 @@ def _cached_guide(baseline: Way) -> dict[str, Decimal | None] | None:
 
 def derivation(values: Account, names: Sequence[str], alternatives: Sequence[Alternative]) -> Iterator[Line]:
     """`money.derivation`: one line per figure, in the order in which each needs only those above it."""
-    # Costs of 0 that only add nothing are named by no line.
+    # Costs of 0 appear in no line.
     above = {key for key, value in values.inputs.items() if value or not key.startswith(("investment.", "running."))}
     for scope, key in _shown(values, names, alternatives):
         line = _payback_line(scope, above) if key == "payback_days" else _line(scope, key, above)
@@ -202,7 +202,7 @@ def _line(scope: Scope, key: str, above: set[str]) -> Line | None:
 
 
 def _payback_line(scope: Scope, above: set[str]) -> Line | None:
-    """The payback; never where the base model is gone by then, with the days that it would have taken."""
+    """The payback; never if the base model is retired by then, with the days that it would have taken."""
     line, left = _line(scope, "earned_back_days", above), scope.value("running.days_to_retirement")
     if line is None:
         return None
@@ -240,7 +240,7 @@ def _shown(values: Account, names: Sequence[str], alternatives: Sequence[Alterna
     yield pair, "break_even_fixed_tokens"
     yield from ((pair, key) for key in (*years_of(pair), "npv"))
     for each in alternatives:
-        if each.key != "variant":  # a variant's own cost stands above already
+        if each.key != "variant":  # a variant's own cost is already above
             yield from _of_way(each.way, whole=False)
         yield each.own, "saving_per_request"
         if each.own.value("saving_per_request") is not None:
@@ -249,7 +249,7 @@ def _shown(values: Account, names: Sequence[str], alternatives: Sequence[Alterna
 
 
 def _of_way(way: Way, *, whole: bool) -> Iterator[tuple[Scope, str]]:
-    """What one request costs; the cost per acceptable output of a way in between only where that is what counts."""
+    """What one request costs; the cost per acceptable output of an alternative only if that is decisive."""
     yield way, COST
     if whole or way.failures == "drop":
         yield way, ACCEPTABLE
@@ -288,7 +288,7 @@ def _shared_prices(settings: RoiSettings, measured: Mapping[str, MeasuredVariant
 
 
 def _assumption(quantity: Quantity) -> dict[str, Any]:
-    """One entry of the list; a single volume shows the range that is drawn around it, and whose it is."""
+    """One entry of the list; a single volume shows the range drawn around it, and its source."""
     if quantity.key != "requests_per_day" or quantity.value is None or quantity.range is not None:
         return quantity.to_json()
     ends = Triangular(*(quantity.value * Decimal(str(share)) for share in VOLUME_RANGE))
@@ -296,7 +296,7 @@ def _assumption(quantity: Quantity) -> dict[str, Any]:
 
 
 def _missing(settings: RoiSettings, values: Mapping[str, Decimal], names: Sequence[str]) -> list[str]:
-    """What has to be stated before the money can be told, as keys of the project file."""
+    """What has to be stated before the money can be computed, as keys of the project file."""
     found = []
     if settings.requests_per_day is None and settings.requests_total is None:
         found.append("roi.requests_per_day")

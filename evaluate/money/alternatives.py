@@ -1,4 +1,4 @@
-"""What could be done instead of tuning: each way's saving against the baseline, and what tuning still saves against it."""
+"""Alternatives to tuning: what each saves against the baseline, and what tuning still saves against it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from .traced import value_of, where
 
 __all__ = ["FORBIDDING", "Alternative", "Alternatives", "beats_tuning", "cached_guide", "no_cache", "untrained"]
 
-HALF = Decimal("0.5")  # of the guide, where nobody states a shorter one's length: an assumption, and named as one
-FORBIDDING = ("cached_guide", "variant")  # those whose outputs can be known, so that they can forbid `fine-tune`
+HALF = Decimal("0.5")  # of the guide, if the length of a shorter one is not stated: an assumption, and labelled as one
+FORBIDDING = ("cached_guide", "variant")  # those whose outputs can be known, so that they can rule out `fine-tune`
 OWN_MACHINE = "a machine of one's own is paid by the hour, not by the token"
 ZERO, ONE = Decimal(0), Decimal(1)
 
@@ -73,7 +73,7 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Alternatives:
-    """What could be done in place of tuning, whatever the values; `sources` is where each input comes from.
+    """The possible alternatives to tuning, for any values; `sources` is where each input comes from.
 
     `untrained` are the names of other variants that need no training.
     """
@@ -83,7 +83,7 @@ class Alternatives:
     sources: Mapping[str, str]
 
     def of(self, values: Account) -> list[Alternative]:
-        """The ways that these values leave: the baseline for less, then the other variants whose cost is known."""
+        """The alternatives that exist for these values: the baseline for less, then other variants of known cost."""
         baseline = values.pair.before
         if baseline.value(COST) is None:
             return []
@@ -115,7 +115,7 @@ class Alternatives:
         return self.sources.get(f"{name}.acceptance", "unknown")
 
     def _with_baseline(self, values: Account, baseline: Way) -> list[Alternative]:
-        """The same model asked for less: its guide cached or shortened, its examples left out, its answers in a batch."""
+        """The same model for less: with its guide cached or shortened, without its examples, or in a batch."""
         name, fixed, examples = (
             baseline.variant,
             baseline.value("fixed_tokens"),
@@ -126,7 +126,7 @@ class Alternatives:
         if no_cache(baseline) is None:
             tokens = f"{_count(fixed)} fixed tokens of {name}"
             what = f"all {tokens} are read from the prompt cache (the best case; a first request still writes them)"
-            # The same prompt goes in, so the same outputs come out.
+            # The prompt is the same, so the outputs are too.
             found.append(("cached_guide", what, cached_guide(baseline), known))
         cut = _shortened(baseline)
         if cut is not None:
@@ -143,11 +143,11 @@ class Alternatives:
         return [Alternative(key, way.title, what, way, source, values) for key, what, way, source in found]
 
     def _batch(self, baseline: Way) -> Way | None:
-        """The baseline at the list's price for batches; None where there is none, or none that is lower."""
+        """The baseline at the list's price for batches; None if there is none, or none that is lower."""
         table = self.settings.variants.get(baseline.variant)
         prompt = baseline.value("fixed_tokens") + baseline.value("input_tokens")
         batch = None if table is None or table.batch or table.listed is None else table.listed.at(prompt).batch
-        # A price that is stated is the user's own; what a batch would then cost is not known.
+        # A stated price is the user's own; the price of a batch is then unknown.
         if table is None or batch is None or table.price_input is not None or table.price_output is not None:
             return None
         prices = {"price_input": batch.input, "price_output": batch.output}
@@ -167,7 +167,7 @@ class Alternatives:
 
 
 def beats_tuning(entry: Mapping[str, Any], target_days: Any, *, batch: bool) -> bool:
-    """Whether it costs less than the baseline, and the investment is then not earned, or not in time.
+    """Whether it costs less than the baseline, and tuning then does not pay back against it, or not in time.
 
     `entry` is one of `money.alternatives`; a one-off batch knows no days.
     """
@@ -203,7 +203,7 @@ def cached_guide(baseline: Way) -> Way:
 
 
 def no_cache(baseline: Way) -> str | None:
-    """Why the baseline's fixed prompt cannot be cached for less; None where it can."""
+    """Why the baseline's fixed prompt cannot be cached for less; None if it can."""
     fixed, least = baseline.value("fixed_tokens"), baseline.value("min_cached_tokens") or ZERO
     if baseline.hosted:
         return OWN_MACHINE
@@ -251,7 +251,7 @@ def _short_prompt(baseline: Way) -> Any:
 
 
 def _shortened(baseline: Way) -> str | None:
-    """What a shorter guide would be, and what that assumes; None where there is none to shorten."""
+    """What a shorter guide would be, and what that assumes; None if there is none to shorten."""
     with baseline.values.unrecorded():
         fixed, guide, shorter = (value_of(tokens) for tokens in _guide(baseline))
     if guide <= 0 or shorter >= guide or guide > fixed:

@@ -1,4 +1,4 @@
-"""What two options cost beside each other: the investment, what runs every day, and what the one saves against the other."""
+"""The costs of two options compared: the investment, the daily running costs, and the saving between them."""
 
 import operator
 from collections.abc import Callable
@@ -27,7 +27,7 @@ AMOUNTS: tuple[tuple[str, tuple[str, ...], int, Callable[..., Any]], ...] = (
     ("hours × hourly", ("engineering_hours", "engineering_hourly"), 1, operator.mul),
     ("evaluation", ("evaluation",), 1, lambda evaluation: evaluation),
 )  # fmt: skip
-# What runs every day for a tuned model, each with the amount without which it is nothing.
+# The daily running costs of a tuned model, each with the amount that must not be 0.
 UPKEEP = {
     "running.monitoring": "running.monitoring_hours_per_month",
     "running.style_changes": "running.style_changes_per_year",
@@ -36,7 +36,7 @@ UPKEEP = {
 
 
 def _or_zero(key: str) -> Figure:
-    """An input that counts as 0 where nobody stated it."""
+    """An input that counts as 0 if not stated."""
 
     def stated(values: Values) -> Any:
         try:
@@ -48,13 +48,13 @@ def _or_zero(key: str) -> Figure:
 
 
 def _tries(values: Values) -> Any:
-    """A power with a whole exponent: with one of floats its last digits would hang on the processor."""
+    """A power with a whole exponent: with one of floats its last digits would depend on the processor."""
     tries = values.input("tries")
     return int(tries[0]) if values.drawn else tries
 
 
 def _amounts(values: Values) -> list[tuple[str, Any]]:
-    """What is still to be spent: each amount in words and as a number; one that is zero is not asked for."""
+    """What is still to be spent: each amount in words and as a number; amounts of zero are skipped."""
     found = []
     for words, names, needed, product in AMOUNTS:
         keys = [f"investment.{name}" for name in names]
@@ -73,7 +73,7 @@ def _retraining(values: Values) -> Any:
 
 
 def _stated(key: str) -> Callable[[Values], bool]:
-    """Whether this input may be another than 0."""
+    """Whether this input can be nonzero."""
     return lambda values: nonzero(values.get(key, ZERO))
 
 
@@ -108,7 +108,7 @@ def _gross(pair: Pair) -> Any:
     saved = pair("requests_total" if pair.batch else "requests_per_day") * pair("saving_per_request")
     if not pair.values.drawn or pair.failures != "drop":
         return saved
-    # Neither option delivers anything acceptable in this draw, or nobody asks: nothing is saved.
+    # Neither option delivers anything acceptable in this draw, or the volume is 0: nothing is saved.
     return np.where(np.isnan(saved), 0.0, saved)
 
 
@@ -122,7 +122,7 @@ def _saving_per_day(pair: Pair) -> Any:
 
 
 def _running_terms(pair: Pair) -> tuple[list[Any], Any]:
-    """What is to be paid every day for the one that comes, beside its requests, and the machines of the one that stays."""
+    """The daily running costs of the new option besides its requests, and the machines of the current one."""
     plus: list[Any] = []
     if pair.trained and pair.values.kind == "traced":  # a line for each
         plus = [pair(key) for key, amount in UPKEEP.items() if nonzero(pair.peek(amount, ZERO))]
@@ -144,7 +144,7 @@ def _has_running_cost(pair: Pair) -> bool:
 
 
 def _same_running_cost(pair: Pair) -> bool:
-    """Whether what stays changes nothing of what runs every day."""
+    """Whether the daily running costs do not depend on the current option."""
     other = pair.trained and pair.main is not pair
     return other and not pair.before.hosted and not pair.main.before.hosted
 

@@ -1,7 +1,7 @@
-"""A figure of the money: what it says, its formula in words, and one function of the values that works it out.
+"""A figure of the money: its sentence, its formula in words, and one function that computes it from the values.
 
 Evaluated with Decimals the function gives the exact figure, with arrays its draws, with `Traced` numbers the line of the
-derivation. The values record what each figure asked for: its line names these as inputs, and when one input changes, only
+derivation. The values record what each figure reads: its line names these as inputs, and when one input changes, only
 the figures that depend on it are computed again.
 """
 
@@ -37,12 +37,12 @@ ZERO = Decimal(0)
 
 
 class Missing(Exception):
-    """A figure asked for a number that is unknown or does not exist: there is no such figure then."""
+    """A figure needs a number that is unknown or does not exist, so the figure does not exist either."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What the formulas need to know of a comparison besides its numbers.
+    """What the formulas need from a comparison besides its numbers.
 
     `batch` is a one-off batch in place of a volume a day. `hosted` are the variants on machines paid by the hour,
     `cache_stated` those whose cached share is stated, so that it counts only for a prompt long enough; `exchanged` is
@@ -106,7 +106,7 @@ def by_key(figures: Iterable[Figure]) -> dict[str, tuple[Figure, ...]]:
 class Line:
     """One line of the derivation: `numbers` is plain arithmetic (+ - × ÷ ^, max, ceil, sqrt) that gives `result`.
 
-    `value` is the exact figure; None where a relation stands in place of arithmetic, as for a payback of never.
+    `value` is the exact figure; None if a relation replaces the arithmetic, as for a payback of never.
     `inputs` are the keys of the lines above and of the assumptions that go in.
     """
 
@@ -144,7 +144,7 @@ class Scope:
             return self.values.number(otherwise)
 
     def peek(self, key: str, otherwise: Decimal | None = None) -> Any:
-        """The number without recording that it was asked for: it decides on a formula but does not go into it."""
+        """The number without recording the access: it selects a formula but is not part of it."""
         with self.values.unrecorded():
             return self(key) if otherwise is None else self.get(key, otherwise)
 
@@ -157,7 +157,7 @@ class Scope:
         return True
 
     def value(self, key: str) -> Any:
-        """The number as it is, for those who ask from outside; None where it is unknown."""
+        """The number itself, for callers outside the figures; None if it is unknown."""
         try:
             found = self(key)
         except Missing:
@@ -168,7 +168,7 @@ class Scope:
         return self.names[name] if name in self.names else self.value(name)
 
     def says(self, text: "str | Callable[[Any], str]") -> str:
-        """A sentence with what it names."""
+        """A sentence with its placeholders filled in."""
         with self.values.unrecorded():
             return text.format_map(self) if isinstance(text, str) else text(self)  # type: ignore[arg-type]
 
@@ -196,8 +196,8 @@ class Values(Scope):
         self.drawn, self.batch = kind == "drawn", conditions.batch
         self._found: dict[str, Any] = dict(self.given)
         self._chosen: dict[str, tuple[Figure, Any, Any, Scope]] = {}
-        self._asked: dict[str, dict[str, None]] = {}  # by figure: what goes into it
-        self._looked: dict[str, dict[str, None]] = {}  # by figure: that, and what decided on its formula
+        self._asked: dict[str, dict[str, None]] = {}  # by figure: its inputs
+        self._looked: dict[str, dict[str, None]] = {}  # by figure: its inputs, and what selected its formula
         self._asking, self._looking = {}, {}
 
     def input(self, key: str) -> Any:
@@ -230,7 +230,7 @@ class Values(Scope):
         inputs = {**self.inputs, **{key: value for key, value in numbers.items() if key not in given}}
         other = type(self)(inputs, self.conditions, self.kind, given)
         touched = set(numbers)
-        for key, looked in self._looked.items():  # in order of completion: a figure comes after what it looked at
+        for key, looked in self._looked.items():  # in order of completion: a figure comes after its inputs
             if touched.isdisjoint(looked):
                 other._found[key], other._looked[key] = self._found[key], looked
             else:
@@ -238,15 +238,15 @@ class Values(Scope):
         return other
 
     def unrecorded(self) -> "_Unrecorded":
-        """A stretch in which nothing is recorded as going into the figure that is being worked out."""
+        """A block in which nothing is recorded as an input of the current figure."""
         return _Unrecorded(self)
 
     def has_line(self, key: str) -> bool:
-        """Whether a figure was worked out that has a line of the derivation."""
+        """Whether a figure with a line in the derivation was computed."""
         return key in self._chosen and bool(self._chosen[key][0].says)
 
     def line(self, key: str, above: Container[str]) -> Line | None:
-        """The line of a figure that was worked out; None where it has none. `above` are the keys that it may name."""
+        """The line of a computed figure; None if it has none. `above` are the keys that it may name."""
         if not self.has_line(key):
             return None
         figure, holds, found, scope = self._chosen[key]
@@ -261,7 +261,7 @@ class Values(Scope):
         return Line(key, said, formula, numbers, f"{result} {unit}".strip(), value, inputs)
 
     def _inputs(self, key: str, above: Container[str]) -> Iterable[str]:
-        """What went into a figure: what has a line or is an assumption by its key, else what went into that."""
+        """The inputs of a figure: lines and assumptions by key; anything else is replaced by its own inputs."""
         for each in self._asked[key]:
             if each in above:
                 yield each
@@ -322,9 +322,9 @@ class _Unrecorded:
 
 
 def of(*asked: Any) -> Callable[[Scope], Any]:
-    """The function that asks for these keys, in this order, and gives their numbers to the last argument.
+    """A function that looks up these keys, in this order, and passes their numbers to the last argument.
 
-    `of("investment", "saving_per_day", lambda cost, saving: cost / saving)` asks for two; a key alone is its number.
+    `of("investment", "saving_per_day", lambda cost, saving: cost / saving)` looks up two; a key alone is its number.
     """
     keys = [key for key in asked if isinstance(key, str)]
     work: Callable[..., Any] = asked[-1] if len(asked) > len(keys) else lambda number: number
@@ -348,5 +348,5 @@ def unknown(*_: Any) -> Any:
 
 
 def never(scope: Scope) -> Any:
-    """What never happens: infinite in draws, no figure in exact numbers."""
+    """The value for never: infinite in draws, no figure in exact numbers."""
     return np.inf if scope.values.drawn else unknown()

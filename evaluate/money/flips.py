@@ -1,4 +1,4 @@
-"""Where the answer of the money tips over: one input at a time, solved for, never read off a grid."""
+"""Where the answer about the money flips: one input at a time, solved for, never read off a grid."""
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -15,10 +15,10 @@ from .simulate import simulated
 
 __all__ = ["SURE", "UNSURE", "Weight", "carrying_failure_cost", "solve_flips", "weigh"]
 
-SURE = 0.8  # a payback in time as likely as this is enough to spend the money
-UNSURE = 0.5  # one no likelier than this is not
+SURE = 0.8  # a payback in time with this probability justifies the investment
+UNSURE = 0.5  # at or below this probability it does not
 Weight = Literal["pays", "open", "does not pay"]
-# What a person could change or learn; the words stand in the verdict.
+# What a person could change or find out; the words are used in the verdict.
 FLIPS = {
     "requests_per_day": "requests a day",
     "requests_total": "requests in all",
@@ -38,14 +38,14 @@ FLIPS = {
 }
 VOLUMES = ("requests_per_day", "requests_total")
 FACTORS = tuple(4.0**power for power in range(1, 11))  # of a volume: up to a million times what it is, or a millionth
-REACH = 3  # so many of these steps for a price or a count: 64 times as much is no price of the same thing
+REACH = 3  # steps for a price or a count: a price 64 times as high is not realistic
 SMALLEST = 1e-7  # where the search for a failure cost starts: a thousandth of what the cheapest requests cost
 NEAR, CLOSE = 0.02, 5e-4  # relative; a verdict names a root with two or three digits
 BEYOND = 0.01  # how far beyond a root the answer must have changed, and not back
 SHARES = ("acceptance", "cached_share")
 SAVINGS = ("saving_per_day", "saving_total", "saving_per_request")
 READ = ("key", "name", "what", "effective_cost_per_request", *SAVINGS, "tuning")  # of an alternative, by the verdict
-THIN = 1000  # draws that find the neighbourhood of a root; all of them settle it
+THIN = 1000  # draws to bracket a root; all draws then refine it
 Label = Callable[[float], Hashable]
 
 
@@ -61,11 +61,11 @@ def weigh(chance: float, npv_p50: float | None) -> Weight:
 
 
 def solve_flips(values: Account, drawn: Account, alternatives: Alternatives) -> list[dict[str, Any]]:
-    """`{key, what, from, to, beyond}` per value of one input, the rest held, at which the money says something else.
+    """`{key, what, from, to, beyond}` per value of one input, the rest fixed, at which the answer changes.
 
     `to` is where it changes on the way from `from`, and `beyond` holds those keys of `money` that the verdict reads,
     as they are 1% further on. `drawn` are the inputs' draws. An input that is a range moves with its range, a share
-    moves by as much as its middle. What changes nothing within reach, or not for good, is left out.
+    moves by as much as its middle. Inputs that change nothing within reach, or only briefly, are omitted.
     """
     money, names = MovedMoney(values, drawn, alternatives), values.conditions
     found = []
@@ -78,9 +78,9 @@ def solve_flips(values: Account, drawn: Account, alternatives: Alternatives) -> 
 
 
 def carrying_failure_cost(values: Account, drawn: Account) -> float | None:
-    """The least cost of an unacceptable output from which on the money says that it pays.
+    """The least cost of an unacceptable output from which on it pays.
 
-    None where failures are dropped, where it pays at no cost already, and where no cost would do.
+    None if failures are dropped, if it already pays at cost 0, or if no cost is enough.
     """
     key = "failure_cost"
     money = MovedMoney(values.changed({key: Decimal(0)}), drawn)
@@ -95,7 +95,7 @@ def carrying_failure_cost(values: Account, drawn: Account) -> float | None:
 
 
 class Said(NamedTuple):
-    """What the draws say, with the chance of paying back in time and the median value."""
+    """The answer of the draws, with the chance of paying back in time and the median value."""
 
     weight: Weight
     chance: float
@@ -104,7 +104,7 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True)
 class MovedMoney:
-    """An account where one input is another than it is: what the draws then say, and which alternatives win.
+    """An account with one input changed: the answer of its draws, and which alternatives win.
 
     An input that is a range moves with its range, a share moves by as much as its middle.
     """
@@ -116,15 +116,15 @@ class MovedMoney:
 
     @cached_property
     def rivalled(self) -> bool:
-        """Whether there is a way without training that could forbid `fine-tune` at all."""
+        """Whether any alternative without training could rule out `fine-tune`."""
         return self.alternatives is not None and any(e.key in FORBIDDING for e in self.alternatives.of(self.values))
 
     def start(self, key: str) -> float:
-        """The input as it is; 0 where nobody stated it."""
+        """The input as it is; 0 if not stated."""
         return float(self.values.inputs.get(key, 0))
 
     def movable(self, key: str) -> bool:
-        """Whether this input is one that could be another here."""
+        """Whether this input can vary here."""
         inputs = self.values.inputs
         if key == "failure_cost":
             return self.values.conditions.failures != "drop"
@@ -135,7 +135,7 @@ class MovedMoney:
         return key in inputs and (self.start(key) > 0 or key.endswith(SHARES))
 
     def said(self, key: str, value: float, *, thin: bool = False) -> Said | None:
-        """What the draws say where this input is `value`; None where the money cannot be told."""
+        """The answer of the draws if this input is `value`; None if the money cannot be computed."""
         drawn, start = self._draws(key, thin=thin), self.start(key)
         now = drawn.inputs.get(key, np.zeros(1))
         moved = now * (value / start) if start else now + value
@@ -151,7 +151,7 @@ class MovedMoney:
         return Said(weigh(chance, median), chance, median)
 
     def winning(self, key: str, value: float) -> list[Mapping[str, Any]]:
-        """The ways without training that forbid `fine-tune` where this input is `value`."""
+        """The alternatives without training that rule out `fine-tune` if this input is `value`."""
         if self.alternatives is None or not self.rivalled:
             return []
         changed = self._costing(self.values, key).changed({key: Decimal(repr(value))})
@@ -160,7 +160,7 @@ class MovedMoney:
         return [{k: rival[k] for k in READ} for rival in rivals if beats_tuning(rival, target, batch=changed.batch)]
 
     def keys(self, key: str, value: float) -> dict[str, Any]:
-        """The keys of `money` that the verdict reads, where this input is `value`; empty where it cannot be told."""
+        """The keys of `money` that the verdict reads, if this input is `value`; empty if it cannot be computed."""
         found, batch = self.said(key, value), self.values.batch
         if found is None:
             return {}
@@ -178,7 +178,7 @@ class MovedMoney:
         return keys
 
     def _draws(self, key: str, *, thin: bool) -> Account:
-        """All draws or the first of them, counted once as they are: what an input does not touch stays so."""
+        """All draws or the first of them, computed once: figures that do not depend on the input are reused."""
         place = thin, key == "failure_cost"
         if place not in self._counted:
             drawn = self._costing(self.drawn, key)
@@ -188,14 +188,14 @@ class MovedMoney:
         return self._counted[place]
 
     def _costing(self, values: Account, key: str) -> Account:
-        """The values; where a failure is to cost something, one that costs nothing is repaired."""
+        """The values; if failures are given a cost and had none, they count as repaired."""
         if key != "failure_cost" or values.conditions.failures != "ignore":
             return values
         return Account(values.inputs, replace(values.conditions, failures="repair"), values.kind)
 
 
 def _weight_roots(money: MovedMoney, key: str) -> Iterator[tuple[float, float]]:
-    """Where the draws say something else: found with a few of them, settled with all."""
+    """Where the answer of the draws changes: found with a few draws, refined with all."""
 
     def label(value: float, thin: bool = False) -> Hashable:
         said = money.said(key, value, thin=thin)
@@ -206,7 +206,7 @@ def _weight_roots(money: MovedMoney, key: str) -> Iterator[tuple[float, float]]:
 
 
 def _way_roots(money: MovedMoney, key: str) -> Iterator[tuple[float, float]]:
-    """Where a way without training starts or ceases to win."""
+    """Where an alternative without training starts or stops winning."""
 
     def label(value: float) -> Hashable:
         return frozenset((entry["key"], entry["name"]) for entry in money.winning(key, value))
@@ -239,7 +239,7 @@ def _settled(
     before, after = _halved(near, far, NEAR, roughly)
     wide = 2 * (after - before)
     before, after = _between(before - wide, near, far), _between(after + wide, near, far)
-    if not same(before) or same(after):  # a few draws looked elsewhere than all of them
+    if not same(before) or same(after):  # a few draws pointed to another place than all of them
         before, after = near, far
         if not same(before) or same(after):
             return None

@@ -1,4 +1,4 @@
-"""Every number that the money rests on, with its unit, its range and where it comes from."""
+"""Every input of the money, with its unit, its range and its source."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class MeasuredVariant:
     """What a run measured of one variant, item by item, in the order of all other variants.
 
     `fixed_tokens` are the guide, the few-shot examples and the template; `input_tokens` `(n,)` each item's content
-    alone; NaN where a provider did not say. `acceptable` `(n,)` is 0 or 1, or the mean over repeats.
+    alone; NaN if a provider did not report it. `acceptable` `(n,)` is 0 or 1, or the mean over repeats.
     `cached_share` is the part of the fixed prompt that came from the prompt cache. `repeats` `(n, k)` is whether each
-    repeated output was acceptable; it tells what trying again does. Of the fixed tokens, `guide_tokens` are the guide
+    repeated output was acceptable; it shows the effect of retries. Of the fixed tokens, `guide_tokens` are the guide
     and `few_shot_tokens` the examples. `tuned` says whether the variant needed training, `model` which one it ran on.
     """
 
@@ -49,7 +49,7 @@ class TrainingCost:
 
 @dataclass(frozen=True)
 class Quantity:
-    """One input: its point value (None where unknown), its range if it has one, and its source.
+    """One input: its point value (None if unknown), its range if it has one, and its source.
 
     `source` is measured, stated, price list or default. `items` are the measured values item by item; with `per` their
     mean is divided by that of these, item by item too.
@@ -81,7 +81,7 @@ def collect_quantities(
     *,
     today: date,
 ) -> dict[str, Quantity]:
-    """All inputs by their dotted key; what is stated wins over what was measured, and says so."""
+    """All inputs by their dotted key; stated values override measured ones, and are marked as stated."""
     found = [
         _stated(settings, "requests_per_day", settings.requests_per_day, "requests a day"),
         _stated(settings, "requests_total", settings.requests_total, "requests"),
@@ -180,7 +180,7 @@ def _variant(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> l
 
 
 def _retried(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> list[Quantity]:
-    """What repeated outputs show of trying again: how many more calls a first failure takes, and what they mend.
+    """What repeated outputs show about retries: how many more calls a first failure takes, and what they fix.
 
     From k outputs of an item with c acceptable ones, in any order: the first j all fail with chance
     C(k-c, j) / C(k, j). Needs as many outputs of every item as there are tries, and an acceptance that was measured.
@@ -201,7 +201,7 @@ def _retried(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> l
     all_fail = [np.array([comb(f, j) / comb(k, j) for f in failed.tolist()]) for j in range(settings.tries + 1)]
     extra, mended = np.sum(all_fail[1 : settings.tries], axis=0), all_fail[1] - all_fail[settings.tries]
     detail = f"from {k} outputs of each of {len(repeats)} items, at {settings.tries} tries"
-    # Without a single failure nothing is known of what trying again mends: the cautious end, all calls and no mending.
+    # Without a single failure the effect of retries is unknown: assume the worst, all calls and nothing fixed.
     none = Decimal(settings.tries - 1), Decimal(0)
     return [
         _ratio(f"{name}.extra_calls", extra, all_fail[1], "calls a first failure", detail, none[0]),
@@ -229,9 +229,9 @@ _MEASURABLE = {
 
 
 def _fixed_within(table: VariantMoney, run: MeasuredVariant | None) -> Decimal | None:
-    """The stated fixed tokens, where those measured of each call hold them: the run could not tell them apart.
+    """The stated fixed tokens, if the measured ones of each call include them: the run could not separate them.
 
-    Calls with fewer tokens than that cannot hold them, so they were counted without.
+    Calls with fewer tokens cannot include them, so they were counted without.
     """
     if run is None or run.fixed_tokens is not None or run.input_tokens is None or table.fixed_tokens is None:
         return None
@@ -241,7 +241,7 @@ def _fixed_within(table: VariantMoney, run: MeasuredVariant | None) -> Decimal |
 
 
 def _seen(key: str, seen: Any, unit: str, less: Decimal | None = None) -> list[Quantity]:
-    """What was measured, `less` taken off each item."""
+    """The measured values, each reduced by `less`."""
     if not isinstance(seen, np.ndarray):
         return [_quantity(key, Decimal(repr(float(seen))), unit, "measured")]
     known = seen[~np.isnan(np.asarray(seen, dtype=float))]
@@ -256,7 +256,7 @@ def _seen(key: str, seen: Any, unit: str, less: Decimal | None = None) -> list[Q
 
 
 def _prices(settings: RoiSettings, name: str, table: VariantMoney, prompt: Decimal) -> list[Quantity]:
-    """The four prices; those of the list at the length of the prompt, where it has tiers."""
+    """The four prices; list prices are for the length of the prompt, if there are tiers."""
     unit = f"{settings.currency} per million tokens"
     if table.self_hosted:
         return []
@@ -264,7 +264,7 @@ def _prices(settings: RoiSettings, name: str, table: VariantMoney, prompt: Decim
     same = None if table.like is None else f"as {table.like}: it runs on the same model"
     for key in PRICES:
         stated = getattr(table, key)
-        # 0 for a cache write says "like the input price", so it is no statement of its own.
+        # 0 for a cache write means "same as the input price", so it does not count as stated.
         if stated is not None and not (key == "price_cache_write" and stated == 0):
             found.append(_quantity(f"{name}.{key}", stated, unit, "stated", same))
             continue
@@ -291,7 +291,7 @@ def _quantity(key: str, value: Number | None, unit: str, source: str, detail: st
 
 
 def conditions_of(settings: RoiSettings, baseline: str, candidate: str) -> Conditions:
-    """What the formulas need to know of the settings besides their numbers."""
+    """What the formulas need from the settings besides their numbers."""
     variants, currency = settings.variants, settings.currency
     listed = {f"{name}.{key}": _listed_currency(table, key) for name, table in variants.items() for key in PRICES}
     return Conditions(
@@ -307,7 +307,7 @@ def conditions_of(settings: RoiSettings, baseline: str, candidate: str) -> Condi
 
 
 def _listed_currency(table: VariantMoney, key: str) -> str | None:
-    """The price list's currency where this price comes from the list, None where it is stated."""
+    """The price list's currency where this price comes from the list, None if it is stated."""
     if table.listed is None:
         return None
     stated = getattr(table, key)

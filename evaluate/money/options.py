@@ -11,9 +11,9 @@ from .traced import nonzero
 __all__ = ["ACCEPTABLE", "COST", "EFFECTIVE", "Pair", "Way"]
 
 COST, ACCEPTABLE, EFFECTIVE = "cost_per_request", "cost_per_acceptable_output", "effective_cost_per_request"
-PLAN = ("requests_per_day", "failure_cost", "tries")  # what an option asks for and no variant has of its own
+PLAN = ("requests_per_day", "failure_cost", "tries")  # inputs of an option that belong to no variant
 ZERO = Decimal(0)
-# What is paid for, and what a day brings, as failures are counted.
+# What is paid for, and what a day delivers, by how failures are counted.
 OUTPUTS = {
     "ignore": ("acceptable output", "requests"), "drop": ("acceptable output", "acceptable outputs"),
     "repair": ("request", "requests"), "retry": ("request", "requests"),

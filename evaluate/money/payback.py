@@ -1,4 +1,4 @@
-"""When the investment is paid back, what that is worth over the horizon, and where it tips over."""
+"""When the investment pays back, its value over the horizon, and where it breaks even."""
 
 import operator
 from collections.abc import Callable, Iterator
@@ -17,11 +17,11 @@ __all__ = ["DAYS", "DAYS_A_MONTH", "PAYBACK", "years_of"]
 
 DAYS_A_MONTH = Decimal("30.4375")  # 365.25 / 12
 ZERO, ONE = Decimal(0), Decimal(1)
-MOST_MACHINES = 1_000  # steps of one machine or more after which a volume counts as never reached
+MOST_MACHINES = 1_000  # steps of at least one machine after which a volume counts as unreachable
 
 
 def _counted_days(values: Values) -> Any:
-    """The horizon, which ends when the base model is gone."""
+    """The horizon, which ends when the base model is retired."""
     horizon = values("horizon_days")
     if not values.knows("running.days_to_retirement"):
         return horizon
@@ -51,7 +51,7 @@ def months(values: Values) -> Iterator[tuple[int, Any, Any]]:
 def _discounted_days(values: Values) -> tuple[Any, Any]:
     """Days at full volume and all days of the horizon, each worth what its month's end is discounted to.
 
-    They seldom vary, so that all draws mostly share them.
+    They seldom vary, so all draws mostly share them.
     """
     rate, factor, full, days = values("discount_rate"), ONE, zero(values), zero(values)
     monthly = ONE if values.drawn else (1 + rate) ** (ONE / 12)
@@ -78,7 +78,7 @@ def _payback(work: Callable[..., Any]) -> Callable[[Pair], Any]:
 
 
 def _after_ramp(pair: Pair, cost: Any, saving: Any, ramp: Any, gross: Any, running: Any) -> Any:
-    """Whether the investment is back only after the ramp, or there is no growth to divide by.
+    """Whether the investment pays back only after the ramp, or there is no growth to divide by.
 
     Machines that are saved pay back even where requests save nothing.
     """
@@ -89,13 +89,13 @@ def _after_ramp(pair: Pair, cost: Any, saving: Any, ramp: Any, gross: Any, runni
 
 
 def _infinite_saving(pair: Pair) -> Any:
-    """Whether a draw saves without bound: what stays delivers nothing acceptable at all."""
+    """Whether a draw saves without bound: the current option delivers nothing acceptable."""
     dropped = pair.values.drawn and pair.failures == "drop"
     return pair("gross") == np.inf if dropped else False
 
 
 def _after_retirement(pair: Pair) -> Any:
-    """Whether the base model is gone before the investment is back."""
+    """Whether the base model is retired before the investment pays back."""
     left = "running.days_to_retirement"
     return pair("earned_back_days") > pair(left) if pair.knows(left) else False
 
@@ -138,7 +138,7 @@ def _breaks_even(work: Callable[..., Any]) -> Callable[[Pair], Any]:
 
 
 def _spend_and_failures(pair: Pair) -> tuple[Any, Any, Any, Any]:
-    """The cost of the calls of a request and the share that still fails, of what stays and of what comes."""
+    """The cost of a request's calls and the share that still fails, for the current and the new option."""
     parts = (COST, "calls", "still_failing", "acceptance")
     (old, new), calls, failing, _ = ([pair(f"before.{key}"), pair(f"after.{key}")] for key in parts)
     return leaf(old * calls[0]), leaf(new * calls[1]), failing[0], failing[1]
@@ -152,7 +152,7 @@ def _break_even_failure_cost(pair: Pair) -> Any:
     if running is not None and nonzero(running):
         volume = pair("requests_per_day")
         dearer = dearer + running / volume if nonzero(volume) else unknown()
-    return dearer / fewer if fewer > 0 and dearer > 0 else unknown()  # only for what is better and dearer
+    return dearer / fewer if fewer > 0 and dearer > 0 else unknown()  # only for a better, more expensive option
 
 
 def _token_cost(pair: Pair) -> Any:
@@ -202,7 +202,7 @@ def _value_formula(pair: Pair) -> str:
 
 
 def _years(pair: Pair) -> list[Any]:
-    """What each year of the horizon saves, its months discounted, as a person would add it up."""
+    """What each year of the horizon saves: the sum of its discounted months."""
     with pair.values.unrecorded():
         parts = [(number, value_of(full), value_of(days)) for number, full, days in months(pair.values)]
     found = []
@@ -216,7 +216,7 @@ def _years(pair: Pair) -> list[Any]:
 
 
 def _year(pair: Pair, parts: list[tuple[int, Decimal, Decimal]]) -> Any:
-    """Its months, each discounted at its end; those alike (whole ones at full volume) as one geometric sum."""
+    """Its months, each discounted at its end; equal ones (whole months at full volume) as one geometric sum."""
     number = pair.values.number
     gross, running = pair("gross"), pair("running_cost_per_day")
     _ = pair("counted_days"), pair("ramp_days")

@@ -21,10 +21,10 @@ STALE_DAYS = 180
 
 @dataclass(frozen=True)
 class ModelPrice:
-    """Prices per million tokens in `currency`; None where the price list names none.
+    """Prices per million tokens in `currency`; None if the price list names none.
 
-    `date` is the day for which the list was asked, or that a user's own file states; `listed_until` is the newest
-    day that the list itself knows of, so that its age can be told. `source` names the list, its version and the model
+    `date` is the day of the lookup, or the one stated in a user's own file; `listed_until` is the newest
+    day that the list itself mentions, which shows its age. `source` names the list, its version and the model
     found in it. `batch` are the prices of answers that may take hours. `tiers` hold, per price, from how many prompt
     tokens on another one counts.
     """
@@ -57,9 +57,9 @@ class ModelPrice:
 
 
 def price_of(model: str, *, on: Day | None = None, own: Mapping[str, ModelPrice] | None = None) -> ModelPrice:
-    """The price of `provider:model` (or of a model name that one provider claims) on a day, today if left out.
+    """The price of `provider:model` (or of a model name that one provider claims) on a day, by default today.
 
-    `own` are prices of a user's own file; they win. The list is the one installed with genai-prices; nothing is
+    `own` are prices of a user's own file; they come first. The list is the one installed with genai-prices; nothing is
     fetched. Where a price depends on the hour, that of noon UTC counts.
 
     Raises:
@@ -193,7 +193,7 @@ def _unknown(model: str, snapshot: Any, own: list[str]) -> str:
     listed = [f"{provider.id}:{known.id}" for provider in snapshot.providers for known in provider.models]
     wanted = model.lower()
     near = get_close_matches(model, own, n=1, cutoff=0.6)
-    if ":" not in model:  # without a provider only the names can be near
+    if ":" not in model:  # without a provider only names can be matched
         listed = [name for name in listed if get_close_matches(wanted, [name.partition(":")[2]], cutoff=0.6)]
         wanted = max(listed, key=lambda name: _likeness(wanted, name.partition(":")[2]), default=wanted)
     near = list(dict.fromkeys([*near, *get_close_matches(wanted, listed, n=3, cutoff=0.6)]))
@@ -209,7 +209,7 @@ def _likeness(one: str, other: str) -> float:
 
 @dataclass(frozen=True)
 class _Entry:
-    """One model; currency, date and source are the file's where they are left out."""
+    """One model; currency, date and source default to those of the file."""
 
     price_input: Decimal
     price_output: Decimal
@@ -275,7 +275,7 @@ def _prices(file: _File, path: Path, problems: list[str]) -> dict[str, ModelPric
 def _price(entry: _Entry, currency: str, day: Day | None, source: str) -> ModelPrice:
     batch = None
     if entry.price_input_batch is not None and entry.price_output_batch is not None:
-        # A batch that reads from a cache or writes to it pays what the file says of the cache: no discount is made up.
+        # A batch that reads from a cache or writes to it pays what the file says of the cache: no discount is assumed.
         batch = ModelPrice(
             entry.price_input_batch,
             entry.price_cached,
@@ -302,7 +302,7 @@ def _day(value: Any) -> Day | None:
 
 
 def beside(table: Mapping[str, Any] | None, folder: Path) -> Mapping[str, Any] | None:
-    """A `[roi]` table whose file of prices is meant from `folder`, where the file that states it lies."""
+    """A `[roi]` table whose price file is resolved relative to `folder`, the folder of the file with the table."""
     if not isinstance(table, Mapping) or not isinstance(table.get("prices"), str):
         return table
     return {**table, "prices": str(folder / table["prices"])}

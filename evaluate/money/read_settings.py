@@ -1,4 +1,4 @@
-"""From the `[roi]` table of a file to its settings, and what is wrong with it or should be known of its prices."""
+"""Reads the `[roi]` table of a file into settings, with its errors and warnings about prices."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -19,7 +19,7 @@ __all__ = ["check_roi", "read_roi", "warnings_of"]
 def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = None) -> RoiSettings:
     """The settings of a parsed `[roi]` table; sub-tables other than investment, running, exchange are variants.
 
-    `on` is the day for which prices are looked up, today if left out.
+    `on` is the day for which prices are looked up, by default today.
 
     Raises:
         ConfigError: names every problem of the table, with its place.
@@ -41,7 +41,7 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
         built = _build(VariantMoney, values, f"{where}.{name}", problems)
         if built is not None:
             variants[name] = _listed(built, f"{where}.{name}", rest, on, prices, problems)
-        elif isinstance(values.get("model"), str):  # it cannot be read, but its model can be looked up
+        elif isinstance(values.get("model"), str):  # it is invalid, but its model can be looked up
             _listed(VariantMoney(model=values["model"]), f"{where}.{name}", rest, on, prices, problems)
     if problems or settings is None:
         found = [problem.replace("or Triangular", "or [low, likely, high]") for problem in dict.fromkeys(problems)]
@@ -54,9 +54,9 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
 def check_roi(
     settings: RoiSettings, variants: Sequence[str], *, required: Sequence[str] | None = None, measured: bool = True
 ) -> None:
-    """Raise a ConfigError, before any work, for what the money of these variants lacks.
+    """Raise a ConfigError, before any work, for missing inputs of these variants' money.
 
-    `variants` are all the names that exist, `required` those whose money is compared (all if left out). Without a
+    `variants` are all the names that exist, `required` those whose money is compared (default: all). Without a
     run behind it (`measured=False`) tokens and acceptance must be stated too. A missing volume is no error: the
     verdict asks for it.
     """
@@ -136,7 +136,7 @@ def _misspelt(table: Mapping[str, Any], own: set[str]) -> dict[str, str]:
 
 
 def _build(kind: Any, values: Mapping[str, Any], where: str, problems: list[str]) -> Any:
-    """The settings, or None; then also what is wrong with the keys that can be read, beside those that cannot."""
+    """The settings, or None; then the errors of readable keys are added to those of unreadable ones."""
     found: list[str] = []
     built = build_settings(kind, values, where=where, problems=found)
     if built is None and isinstance(values, Mapping):
@@ -206,7 +206,7 @@ def _base_for_tuned(settings: RoiSettings, candidate: str) -> list[str]:
     if table is None or table.listed is None or table.model is None or is_tuned_name(table.model):
         return []
     if not table.listed.source.startswith("genai-prices"):
-        return []  # the user's own file says what this model costs
+        return []  # the user's own file gives this model's price
     tuned = tuned_sibling(table.model, on=table.listed.date)
     known = ""
     if tuned is not None:

@@ -1,4 +1,4 @@
-"""What results.json keeps so that every point figure can be counted again, elsewhere and with other numbers."""
+"""What results.json keeps so that every point figure can be recomputed, elsewhere and with other numbers."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -17,10 +17,10 @@ _MACHINE = ("hourly", "min_replicas", "peak_factor")
 
 
 def formula_inputs(values: Account, settings: RoiSettings) -> dict[str, Any]:
-    """`money.formula_inputs`: what every point figure can be counted from again, elsewhere, as plain numbers.
+    """`money.formula_inputs`: the inputs to recompute every point figure elsewhere, as plain numbers.
 
-    The report's page does so in the browser, for a reader who does not believe one of them. It is the plan, and both
-    variants as their cost sees them, prices in the currency of `[roi]`; None where a number is unknown. A price of
+    The report's page does so in the browser, for a reader who doubts one of them. It is the plan, and both
+    variants as their cost sees them, prices in the currency of `[roi]`; None if a number is unknown. A price of
     cached tokens or of a cache write that is None is the input price; a `cached_share` that is stated counts only from
     `min_cached_tokens` on; `prices_like` is the variant whose prices these are, as both run on the same model. The
     horizon ends after `days_to_retirement`, where that is known, and what is not paid back by then never is.
@@ -70,7 +70,7 @@ def read_inputs(inputs: Mapping[str, Any]) -> Account:
     """The values of `money.formula_inputs`, as results.json holds them.
 
     Raises:
-        ValueError: the horizon is none that `[roi]` takes.
+        ValueError: `[roi]` does not accept the horizon.
     """
     plan = {key: _exact(inputs[key]) for key in _PLAN}
     if not 0 <= plan["horizon_days"] <= CENTURY:

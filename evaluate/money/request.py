@@ -52,7 +52,7 @@ def _terms(way: Way) -> list[tuple[str, Any]]:
     """
     known = [key for key in ("price_cached", "price_cache_write") if way.knows(key)]
     share = way("cached") if known else way.peek("cached")  # without prices of its own the cache changes nothing
-    # They are named where a share is known, though the prompt is too short for it.
+    # They are named if a share is known, even if the prompt is too short for it.
     own = {key: way(key) for key in known if nonzero(share) or nonzero(way.peek("cached_share", ZERO))}
     fixed, content, output, fresh, written = (way(key) for key in (*TOKENS, "price_input", "price_output"))
     cached, write = own.get("price_cached", fresh), own.get("price_cache_write", fresh)
@@ -87,7 +87,7 @@ def _machine_time(way: Way) -> Any:
 
 
 def _nothing_more(way: Way) -> Any:
-    """Machines that are always on ask nothing for one request more, whatever they cost and do."""
+    """Machines that are always on cost nothing per extra request."""
     way("hourly")
     way.get("requests_per_second", ZERO)
     return zero(way)
@@ -99,7 +99,7 @@ def _one_call(way: Way) -> Any:
 
 
 def _none_acceptable(way: Way) -> Any:
-    """Whether no output is acceptable; of draws none is told apart: floats can be divided by 0."""
+    """Whether no output is acceptable; draws are not checked: floats can be divided by 0."""
     return not way.values.drawn and way("acceptance") == 0
 
 
@@ -118,19 +118,19 @@ def _replicas(way: Way) -> Any:
     elif way.failures == "retry":
         way.get("acceptance", ZERO)
     if way.values.drawn:
-        calls = np.where(np.isfinite(calls), calls, 1.0)  # nothing acceptable: no number of machines would do
+        calls = np.where(np.isfinite(calls), calls, 1.0)  # nothing acceptable: no number of machines is enough
     return replicas(volume, calls, *machines)
 
 
 def _shared(way: Way) -> Any:
-    """A day's spend by what a day brings."""
+    """A day's spend divided by what a day delivers."""
     volume, each, machines = way("requests_per_day"), way(EFFECTIVE), way("machine_cost_per_day")
     brought = volume * way("acceptance") if way.failures == "ignore" else volume
     return (volume * each + machines) / brought
 
 
 def _no_share(way: Way) -> bool:
-    """Whether machines have no volume to be shared by, or nothing acceptable comes of them."""
+    """Whether machines have no volume to share their cost, or deliver nothing acceptable."""
     machines = nonzero(way("machine_cost_per_day")) and not nonzero(way.get("requests_per_day", ZERO))
     return machines or (way.failures == "ignore" and not nonzero(way.get("acceptance", ZERO)))
 

@@ -1,4 +1,4 @@
-"""The `[roi]` section: what money needs to know, each number plain or as a range `[low, likely, high]`."""
+"""The `[roi]` section: the inputs of the money, each number plain or as a range `[low, likely, high]`."""
 
 import re
 from dataclasses import dataclass, field, fields
@@ -23,10 +23,10 @@ class Triangular(NamedTuple):
 Number = Decimal | Triangular
 ZERO = Decimal(0)
 ONE = Decimal(1)
-LARGEST = Decimal("1e21")  # more is a slip of the keyboard, and its square would leave the range of floats' digits
+LARGEST = Decimal("1e21")  # more is a typing error, and its square would exceed the precision of floats
 # Shares may not pass 1; everything else may be any number from 0 up.
 SHARES = ("cached_share", "acceptance")
-CENTURY = 36_525  # days; the horizon is counted month by month, and nobody plans beyond
+CENTURY = 36_525  # days; the horizon is counted month by month, and no plan reaches further
 POSITIVE = ("horizon_days", "requests_per_second", "peak_factor")
 
 
@@ -89,7 +89,7 @@ class Running:
 class VariantMoney:
     """`[roi.NAME]`: prices per million tokens in the currency of `[roi]`, tokens and acceptance of one variant.
 
-    What is left out here is taken from the run or from the price list. `batch` counts at the list's price for answers
+    Omitted values are taken from the run or from the price list. `batch` counts at the list's price for answers
     that may take hours. Of the fixed tokens, `few_shot_tokens` are the examples; `short_guide_tokens` are what a
     shorter guide would take in place of the guide.
     """
@@ -116,7 +116,7 @@ class VariantMoney:
     like: str | None = field(default=None, init=False)  # the variant whose prices these are, where none are stated
 
     def __post_init__(self) -> None:
-        """Check ranges; a machine is paid by the hour or by the token, never both."""
+        """Check ranges; a variant is paid by the hour or by the token, never both."""
         problems = misfits(self)
         if self.self_hosted and (self.model or self.price_input is not None or self.price_output is not None):
             problems.append("state hourly or prices per token, not both: a machine of one's own costs no tokens")
@@ -133,14 +133,14 @@ class VariantMoney:
 
     @property
     def priced(self) -> bool:
-        """Whether it is known what one request costs, given its tokens."""
+        """Whether the cost of one request is known, given its tokens."""
         stated = self.price_input is not None and self.price_output is not None
         return self.self_hosted or stated or self.listed is not None
 
 
 @dataclass(frozen=True)
 class RoiSettings:
-    """`[roi]`: volume, horizon, what a failure costs, what is invested, what keeps running, and each variant."""
+    """`[roi]`: volume, horizon, what a failure costs, the investment, the running costs, and each variant."""
 
     currency: str = "EUR"
     exchange: dict[str, Any] = field(default_factory=dict)
@@ -206,7 +206,7 @@ def misfits(settings: Any) -> list[str]:
 
 
 def lacking(settings: Any, key: str, *others: str) -> list[str]:
-    """What a key above 0 needs beside it and does not have."""
+    """The companion keys that a key above 0 requires and that are missing."""
     if high_end(getattr(settings, key)) == 0:
         return []
     return [f"{key} needs {other}" for other in others if getattr(settings, other) is None]
@@ -247,5 +247,5 @@ def high_end(value: Number) -> Decimal:
 
 
 def said(value: Any) -> str:
-    """A number or a range as it stands in a message."""
+    """A number or a range as shown in a message."""
     return f"[{value.low}, {value.likely}, {value.high}]" if isinstance(value, Triangular) else str(value)

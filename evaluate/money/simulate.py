@@ -22,19 +22,19 @@ __all__ = [
     "simulated", "spreads", "tornado", "with_bands",
 ]  # fmt: skip
 
-# A single volume is drawn from this much of it, so much, and so much: the range is ours and the report says so.
+# A single volume is drawn from these multiples of it; the report says that the range is Tuneworth's.
 VOLUME_RANGE = (0.5, 1.0, 1.5)
 CHUNK = 2_000_000  # weights held at once: 16 MB
-# More groups than this are put together at random into so many blocks: the spread of a mean stays what it is (to 1%,
+# More groups than this are combined at random into that many blocks: the spread of a mean is unchanged (to 1%,
 # its own error at so many blocks), and the work does not grow further.
 MOST_BLOCKS = 5_000
 # Half a success and half a failure are added to each drawn share (the Jeffreys prior): 8 of 8 is not 100% for certain.
 PSEUDO = 0.5
 SHARES = (".acceptance", ".rescued")
-BARS = 24  # as many as show the form of ten thousand draws without the noise of each
-MOST_BARS = 1_000  # only a slip of floats would make more
-# The axis ends where one draw of a hundred is left, but no farther than the reader has a use for: a saving that is
-# nearly zero in some draws pays back after thousands of years in them. It reaches the target at least, so that none
+BARS = 24  # enough to show the shape of ten thousand draws without their noise
+MOST_BARS = 1_000  # only a rounding error would make more
+# The axis ends at the 99th percentile, but no farther than is useful to the reader: a saving that is
+# nearly zero in some draws pays back after thousands of years there. It reaches at least to the target, so that none
 # of the draws that are counted as in time lies beyond it.
 TARGETS, MEDIANS = 2, 3
 
@@ -57,7 +57,7 @@ def draw_values(
 
 
 def range_of(quantity: Quantity) -> tuple[float, float, float] | None:
-    """The low end, likely value and high end of an input; a single volume has the range that is ours."""
+    """The low end, likely value and high end of an input; a single volume gets Tuneworth's own range."""
     if quantity.range is not None:
         return float(quantity.range.low), float(quantity.range.likely), float(quantity.range.high)
     if quantity.key == "requests_per_day" and quantity.value:
@@ -80,7 +80,7 @@ def _chance(key: str, seed: int) -> np.random.Generator:
 def _redrawn(
     measured: Sequence[Quantity], groups: Sequence[Any] | np.ndarray | None, seed: int, draws: int
 ) -> dict[str, np.ndarray]:
-    """Means of the measured items, weighted anew in each draw: the Bayesian bootstrap (Rubin 1981), by group.
+    """Means of the measured items, reweighted in each draw: the Bayesian bootstrap (Rubin 1981), by group.
 
     Every group gets one weight, exponential with mean 1, the same for all variants and all their columns, so the draws
     are paired. Where the ordinary bootstrap only repeats what was seen, shares also get their prior: its half success
@@ -155,14 +155,14 @@ class Simulated:
 
 
 def simulated(values: Account) -> Simulated | None:
-    """Payback and value of every draw; None where a price, a token count, an acceptance or a volume is missing."""
-    with np.errstate(divide="ignore", invalid="ignore"):  # a draw without anything acceptable, or without a saving
+    """Payback and value of every draw; None if a price, a token count, an acceptance or a volume is missing."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # a draw with nothing acceptable, or without a saving
         npv, days = values.pair.value("npv"), None if values.batch else values.pair.value("payback_days")
     return None if npv is None else Simulated(None if days is None else np.atleast_1d(days), np.atleast_1d(npv))
 
 
 def outcomes(values: Account) -> dict[str, float | int | None]:
-    """The keys of `money` that come from draws; None where the money cannot be told, and for a payback of never."""
+    """The keys of `money` that come from draws; None if the money cannot be computed, and for a payback of never."""
     keys = [f"{what}_p{p}" for what in ("payback_days", "npv") for p in (5, 50, 95)]
     empty: dict[str, float | int | None] = dict.fromkeys(
         ["probability_of_payback_in_target", "probability_npv_positive", *keys, "draws"]
@@ -181,13 +181,13 @@ def outcomes(values: Account) -> dict[str, float | int | None]:
 
 
 def percentile(values: np.ndarray, percent: int) -> float | None:
-    """The percentile as an observed draw, never an average with an infinite one; None where it is infinite itself."""
+    """The percentile as an observed draw, never an average with an infinite one; None if it is infinite itself."""
     value = float(np.quantile(values, percent / 100, method="inverted_cdf"))
     return value if np.isfinite(value) else None
 
 
 def tornado(quantities: Mapping[str, Quantity], drawn: Account) -> list[dict[str, float | str]]:
-    """The value with one input at its low and high end at a time, the widest first; inputs that move nothing left out.
+    """The value with one input at its low and high end at a time, the widest first; inputs without effect are omitted.
 
     A range has its own ends; what was measured goes from the 5th to the 95th percentile of its resampled mean.
     """
@@ -214,7 +214,7 @@ def tornado(quantities: Mapping[str, Quantity], drawn: Account) -> list[dict[str
 
 
 def spreads(values: Account, *, target_days: float) -> dict[str, Any]:
-    """The two distributions of `money`; None where the money cannot be told, and the payback's for a one-off batch.
+    """The two distributions of `money`; None if the money cannot be computed, and the payback's for a one-off batch.
 
     `target_days` is the likely value where a range was stated.
     """
@@ -249,7 +249,7 @@ def payback_distribution(days: np.ndarray, target_days: float) -> dict[str, Any]
 
 
 def npv_distribution(npv: np.ndarray) -> dict[str, Any]:
-    """`money.npv_distribution` of the drawn values `(draws,)`: bins as for the payback, what lies below and beyond."""
+    """`money.npv_distribution` of the drawn values `(draws,)`: bins as for the payback, and the shares outside them."""
     finite = npv[np.isfinite(npv)]
     if not len(finite):
         return {"bins": [], "below": float(np.mean(npv < 0)), "beyond": float(np.mean(npv > 0))}

@@ -1,4 +1,4 @@
-"""What a finished run measured, read back from its folder: the money can be counted anew without racing again."""
+"""What a finished run measured, read from its folder, to recompute the money without another evaluation."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class StoredMeasures:
 
 
 def read_measures(run: Path) -> StoredMeasures:
-    """What `evaluate/outputs.jsonl` and `results.json` of a run hold of tokens, acceptance, speed and training.
+    """The tokens, acceptance, speed and training in `evaluate/outputs.jsonl` and `results.json` of a run.
 
     Raises:
         DataError: the run has no comparison of two variants, or its files cannot be read.
@@ -92,7 +92,7 @@ def _measured(
 
 
 def _earlier(results: Mapping[str, Any], key: str) -> float | None:
-    """A measured number that only the run's own account of the money names."""
+    """A measured number found only in the run's own account of the money."""
     lines = (results.get("money") or {}).get("assumptions") or []
     return next((line["value"] for line in lines if line["key"] == key and line["source"] == "measured"), None)
 

@@ -1,4 +1,4 @@
-"""Numbers that remember the arithmetic they come from, so that a derivation can show it; and operations on any numbers.
+"""Numbers that record their arithmetic, so that a derivation can show it; and operations on any numbers.
 
 A figure's function is evaluated with Decimals, with arrays of draws, or with `Traced` numbers: the operations here that
 have no sign in Python do for all three what + and × do anyway.
@@ -17,9 +17,9 @@ __all__ = [
     "value_of", "where",
 ]  # fmt: skip
 
-RESULT_DIGITS = 6  # as many as a reader compares; more is shown of the numbers that go in where the result needs it
-WHOLE_DIGITS = 8  # what needs no more is not rounded; a figure from a line above looks as it did there
-EXACT_DIGITS = 12  # so many for prices and token counts, which are shown as they were stated
+RESULT_DIGITS = 6  # digits that a reader compares; inputs show more if the result needs it
+WHOLE_DIGITS = 8  # shorter numbers are not rounded; a figure from a line above looks the same as there
+EXACT_DIGITS = 12  # digits of prices and token counts, which are shown as stated
 LITERAL = "literal"
 
 
@@ -31,11 +31,11 @@ OPERATIONS: dict[str, Callable[..., Decimal]] = {
     "+": operator.add, "-": operator.sub, "×": operator.mul, "÷": operator.truediv, "^": operator.pow,
     "max": max, "ceil": _whole, "sqrt": Decimal.sqrt,
 }  # fmt: skip
-BINDING = {"+": 1, "-": 1, "×": 2, "÷": 2, "^": 3}  # what binds more tightly needs no brackets
+BINDING = {"+": 1, "-": 1, "×": 2, "÷": 2, "^": 3}  # tighter-binding operations need no brackets
 
 
 class Traced:
-    """A number: one that was asked for (no `sign`), a constant of a formula, or what a sign makes of its parts."""
+    """A number: an input (no `sign`), a constant of a formula, or an operation `sign` on its parts."""
 
     __slots__ = ("parts", "sign", "value")
 
@@ -44,12 +44,12 @@ class Traced:
 
     @classmethod
     def made(cls, sign: str, *numbers: Any) -> "Traced":
-        """What a sign makes of these numbers; plain ones among them are constants."""
+        """The operation `sign` on these numbers; plain ones among them are constants."""
         parts = tuple(each if isinstance(each, Traced) else cls(Decimal(each), LITERAL) for each in numbers)
         return cls(OPERATIONS[sign](*(part.value for part in parts)), sign, parts)
 
     def text(self, number: Callable[[Decimal], str]) -> str:
-        """The arithmetic as a pocket calculator takes it, each number that was asked for as `number` writes it."""
+        """The arithmetic as typed into a pocket calculator, each input formatted by `number`."""
         if not self.parts:
             return grouped(f"{self.value:f}") if self.sign == LITERAL else signed(number(self.value))
         if self.sign not in BINDING:
@@ -60,7 +60,7 @@ class Traced:
         return f"{left} {self.sign} {right}"
 
     def again(self, number: Callable[[Decimal], Decimal]) -> Decimal:
-        """The same arithmetic with each number that was asked for replaced."""
+        """The same arithmetic with each input replaced."""
         if not self.parts:
             return self.value if self.sign == LITERAL else number(self.value)
         return OPERATIONS[self.sign](*(part.again(number) for part in self.parts))
@@ -114,7 +114,7 @@ class Traced:
 
 
 class Relation:
-    """What was found of two numbers, such as that a day saves no more than nothing."""
+    """A relation between two numbers, such as a day's saving being at most 0."""
 
     SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq}  # noqa: RUF012
 
@@ -129,7 +129,7 @@ class Relation:
 def arithmetic(number: Traced, *, exact: bool = False) -> tuple[str, str, Decimal]:
     """A number's arithmetic with as many digits as its result needs to come out as shown; its result; its value.
 
-    `exact` shows the numbers that go in as they were stated.
+    `exact` shows the inputs as stated.
     """
     whole = EXACT_DIGITS if exact else WHOLE_DIGITS
     with localcontext() as context:
@@ -209,7 +209,7 @@ def maximum(one: Any, other: Any) -> Any:
 
 
 def ceiling(number: Any) -> Any:
-    """The whole number above; of floats a hair more is none more, as draws must not need more than Decimals do."""
+    """The whole number above; a rounding error of floats does not count, so that draws need no more than Decimals."""
     if isinstance(number, np.ndarray):
         return np.ceil(number - 1e-9)
     return Traced.made("ceil", number) if isinstance(number, Traced) else _whole(number)

@@ -25,12 +25,12 @@ WEAK_BASELINE = 0.5
 FEW_INDEPENDENT = 50
 FEW_GROUPS = 20
 # Cases by separate ones from which groups are a doubt of their own: a fifth of the cases is lost, and intervals are an
-# eighth wider (the square root). Below, what is wrong is the number of cases, not their groups.
+# eighth wider (the square root). Below, the problem is the number of cases, not their groups.
 COSTLY_GROUPS = 1.25
 WIDE = 0.2
 DEFECTIVE_REFERENCES = 0.9
 OFTEN_USED = 3
-CLOSE_BY = 0.15  # an input that is so little off is off by no more than most estimates are
+CLOSE_BY = 0.15  # an error this small is within that of most estimates
 UNSTABLE = 0.1
 SHARES = ("acceptance", "cached_share")
 Results = Mapping[str, Any]
@@ -47,7 +47,7 @@ class Doubt:
 def found_doubts(
     results: Results, decision: str, *, margin: float = 0.03, flips: Sequence[Results] = (), about_money: bool = True
 ) -> list[Doubt]:
-    """All that apply, from what could turn the verdict to what only blurs it; the last one always does.
+    """All doubts that apply, those that could flip the verdict before those that only weaken it; the last always does.
 
     `flips` are the verdict's own. Doubts about the money count only where the verdict rests on it.
     """
@@ -72,7 +72,7 @@ def _sample(results: Results, decision: str) -> str:
 
 
 def _better_untuned(results: Results, decision: str) -> str | None:
-    """The tuned model was held against a way without training that is not the best one."""
+    """The tuned model was compared with a way without training that is not the best one."""
     name = better_untuned(results, results["margin"])
     if name is None or decision == "keep prompting":
         return None
@@ -84,7 +84,7 @@ def _better_untuned(results: Results, decision: str) -> str | None:
 
 
 def _cheaper_way(results: Results, decision: str) -> str | None:
-    """A way without training that nobody has tried may save as much as training does."""
+    """An untried way without training may save as much as training does."""
     way = cheaper_way(results, results["margin"]) if decision == "fine-tune" else None
     if way is None:
         return None
@@ -116,7 +116,7 @@ def _warned(results: Results, decision: str) -> str | None:
 
 
 def _unstable(results: Results, decision: str) -> str | None:
-    """Asked again, the same request gets another result."""
+    """Repeating the same request gives another result."""
     unstable = (results["quality"].get(results["comparison"]["candidate"]) or {}).get("unstable")
     share = unstable.get("share") if isinstance(unstable, Mapping) else unstable
     if not share or share < UNSTABLE:
@@ -125,7 +125,7 @@ def _unstable(results: Results, decision: str) -> str | None:
 
 
 def _unchecked(results: Results, decision: str) -> str | None:
-    """What nobody looked at."""
+    """What was not checked."""
     names = [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"]
     if decision != "fine-tune" or not names:
         return None
@@ -142,7 +142,7 @@ def _ahead(results: Results) -> bool:
 
 
 def _weak_baseline(results: Results, decision: str) -> str | None:
-    """A better prompted model may close the gap: no reason to doubt that prompting is to be kept."""
+    """A better prompted model may close the gap: no reason to doubt a decision to keep prompting."""
     name, share = _baseline(results)
     if decision == "keep prompting" or share is None or share >= WEAK_BASELINE or not _ahead(results):
         return None
@@ -165,9 +165,9 @@ def _foreign_guide(results: Results, decision: str) -> str | None:
 
 
 def groups_cost(comparison: Mapping[str, Any]) -> bool:
-    """Whether it matters that the cases come in groups: by what they are worth (the design effect, n / worth).
+    """Whether it matters that the cases come in groups, by the effective sample size (the design effect, n / worth).
 
-    From few groups that is badly known, so there the worst counts: that a group is worth one case.
+    With few groups the estimate is poor, so assume the worst: a group is worth one case.
     """
     n, groups = comparison.get("n"), comparison.get("groups")
     if not n or not groups or groups >= n:
@@ -236,7 +236,7 @@ def _reused(results: Results, decision: str) -> str | None:
 
 
 def _volume(results: Results, decision: str) -> str | None:
-    """A volume that is Tuneworth's own range, where that range reaches another answer."""
+    """A volume range assumed by Tuneworth that reaches another answer."""
     flips = [flip["to"] for flip in results["verdict_flips"] if flip["key"] == "requests_per_day"]
     for entry in (results.get("money") or {}).get("assumptions", []):
         if entry["key"] == "requests_per_day" and "Tuneworth's own" in (entry.get("detail") or ""):
@@ -252,10 +252,10 @@ def _volume(results: Results, decision: str) -> str | None:
 Level = Literal["low", "fair", "high"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 LOW, FAIR, HIGH = range(3)
-# Nine chances in ten are high; the four in five from which rule 7 fires are fair. Their mirror for the other side.
+# Nine chances in ten are high; the four in five from which rule 7 fires are fair. Mirrored for the other side.
 SURELY, SURELY_NOT = 0.9, 0.1
 RATHER_NOT = 0.2
-# Doubts that could turn the answer, each as a clause; other doubts only blur it.
+# Doubts that could flip the answer, each as a clause; other doubts only weaken it.
 AGAINST_TUNING = {
     "cheaper_way": "a cheaper way was not tried",
     "better_untuned": "another way without training does better",
@@ -283,7 +283,7 @@ def confidence(
     - cannot tell yet: low; the sentence says what it lies between.
     - fix first: high for data and comparison, which are found, not estimated; fair for a risk, which is measured.
 
-    Each doubt that could turn fine-tune or keep prompting takes one step away, down to low.
+    Each doubt that could flip fine-tune or keep prompting lowers the level by one step, down to low.
     """
     level, facts = _JUDGES[rule](results, margin)
     serious = AGAINST_TUNING | AGAINST_BOTH if decision == "fine-tune" else {}
@@ -345,7 +345,7 @@ def _does_not_pay(results: Results, margin: float) -> Judged:
             "numbers, and how far off that may be was not counted"
         )
     facts = futures_clause(money, only=True)
-    if earned is not None and earned < likely:  # soon paid back, and yet for nothing: the savings end before
+    if earned is not None and earned < likely:  # pays back soon, but in vain: the savings end before
         likely, facts = earned, futures_clause(money, only=True, earned=earned)
     return HIGH if likely <= SURELY_NOT else FAIR if likely <= RATHER_NOT else LOW, facts
 

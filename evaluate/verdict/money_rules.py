@@ -1,4 +1,4 @@
-"""What the money says: the thresholds, and the rules of the verdict from the fifth to the ninth."""
+"""The rules of the verdict about the money, the fifth to the ninth, and their thresholds."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,9 +32,9 @@ Found = dict[str, Any]
 
 
 def hopeless(results: Results) -> bool:
-    """Whether it hardly pays back in time however good the outputs are: their uncertainty is in the chance already.
+    """Whether it hardly pays back in time however good the outputs are: the chance already includes their uncertainty.
 
-    Never where a failure costs nothing: then better outputs count for nothing in the money.
+    False if a failure costs nothing: then better outputs have no value in money.
     """
     money = results.get("money")
     if money is None or no_money(results, 0.0) is not None:
@@ -72,7 +72,7 @@ def no_money(results: Results, margin: float) -> Found | None:
 
 
 def cost_unset(results: Results, margin: float) -> Found | None:
-    """Rule 6: better, but the money does not carry it as long as a failure costs nothing."""
+    """Rule 6: better, but not worth its cost as long as a failure costs nothing."""
     money = results["money"]
     if _failures_cost(money) or not _surely_better(results) or _weight(money) == "pays":
         return None
@@ -138,7 +138,7 @@ def does_not_pay(results: Results, margin: float) -> Found | None:
 
 
 def in_between(results: Results, margin: float) -> Found | None:
-    """Rule 9: the chance is neither high nor low, or a way without training that nobody has tried may do for less."""
+    """Rule 9: the chance is neither high nor low, or an untried way without training may do the same for less."""
     money, way = results["money"], _in_the_way(results, margin)
     if _weight(money) == "pays" and way is not None:
         open_point = f"but {_untried(way, results)}"
@@ -182,21 +182,21 @@ def _surely_better(results: Results) -> bool:
 
 
 def _in_the_way(results: Results, margin: float) -> CheaperWay | None:
-    """A way without training that forbids `fine-tune`: its outputs are known, and against it tuning does not pay.
+    """A way without training that rules out `fine-tune`: its outputs are known, and tuning does not pay against it.
 
-    What only might do as well (a shortened guide, whose outputs nobody has scored) forbids nothing.
+    An unproven one (a shortened guide, whose outputs were not scored) rules out nothing.
     """
     way = cheaper_way(results, margin)
     return None if way is None or way.standing == "assumed" else way
 
 
 def _settled(way: CheaperWay, results: Results) -> bool:
-    """Whether the way wins outright: the money has weighed its failures, or it fails no more often than the tuned model."""
+    """Whether it wins outright: the money includes its failures, or it fails no more often than the tuned model."""
     return bool(way.as_good) or _failures_cost(results["money"])
 
 
 def _cost_of(way: CheaperWay, results: Results) -> str:
-    """What the way costs, in brackets behind it; nothing where that is unknown."""
+    """Its cost in brackets, to append; empty if unknown."""
     money = results["money"]
     return "" if way.cost is None else f" ({thousand(money)} at {say.money(1000 * way.cost, money['currency'])})"
 
@@ -216,7 +216,7 @@ def _named(way: CheaperWay, results: Results, margin: float) -> str:
 
 
 def _untried(way: CheaperWay, results: Results) -> str:
-    """The way as a clause of a verdict that it might turn."""
+    """The way as a clause of a verdict that it might flip."""
     cost = _cost_of(way, results)
     if way.standing == "measured":
         return f"against {way.what}{cost} it does not pay unless an unacceptable output costs something"

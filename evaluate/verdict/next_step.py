@@ -1,4 +1,4 @@
-"""What to do next: one thing, that the decision and its strongest doubt both call for."""
+"""The next step: one action that follows from the decision and its strongest doubt."""
 
 import json
 import shlex
@@ -13,7 +13,7 @@ from .sentences import compared, sentence, variant_name
 __all__ = ["next_step"]
 
 Results = Mapping[str, Any]
-ENOUGH = 50  # separate cases from which `few_cases` is no doubt any more
+ENOUGH = 50  # independent cases from which on `few_cases` is no longer a doubt
 RISKS = {
     "overfitting": "Train with fewer epochs or more distinct examples, then compare again",
     "memorisation": "Take near copies out of the training examples or train with fewer epochs, then compare again",
@@ -24,10 +24,10 @@ RISKS = {
 def next_step(
     results: Results, found: Mapping[str, Any], doubts: Sequence[Doubt], flips: Sequence[Results], *, margin: float
 ) -> str:
-    """One sentence; a command or a setting in it stands between backticks.
+    """One sentence; a command or a setting in it is in backticks.
 
-    `found` is what the rule that fired says, with `decision` and, where the rule knows best, `next`. A doubt that names
-    something better to try first goes before what the decision alone would have one do.
+    `found` is the result of the rule that fired, with `decision` and, if the rule sets it, `next`. A doubt that names
+    something better to try first takes precedence over the step for the decision alone.
     """
     decision, doubt = found["decision"], doubts[0].kind
     if decision == "fix first":
@@ -45,16 +45,16 @@ def next_step(
 
 
 def _as_baseline(results: Results, name: str) -> str:
-    """How a variant is made the one to beat: by the command for outputs that were given, else in the project's file."""
+    """How to make a variant the baseline: by the command for collected outputs, else in the project file."""
     variants = (results.get("variants") or {}).values()
     if variants and all(variant.get("source") == "outputs" for variant in variants):
         return f"run `tuneworth evaluate` again with `--baseline {shlex.quote(name)}`"
-    quoted = json.dumps(name, ensure_ascii=False)  # a TOML string is written like one of JSON
+    quoted = json.dumps(name, ensure_ascii=False)  # TOML strings are written like JSON strings
     return f"set `baseline = {quoted}` under [evaluate] in tuneworth.toml and run `tuneworth evaluate` again"
 
 
 def _tune(results: Results, doubt: str, flips: Sequence[Results], margin: float) -> str:
-    """What a fine-tune verdict calls for: a small start, or first the test that would lay its doubt to rest."""
+    """What a fine-tune verdict calls for: a small start, or first the test that would resolve its doubt."""
     baseline, candidate = (variant_name(name) for name in compared(results))
     start = f"give {candidate} a small share of the real requests and keep {baseline} ready to take over"
     then = f"if {candidate} still wins, start it on a small share of the real requests"
@@ -81,7 +81,7 @@ def _tune(results: Results, doubt: str, flips: Sequence[Results], margin: float)
 
 
 def _keep(results: Results, flips: Sequence[Results]) -> str:
-    """What a keep-prompting verdict calls for: nothing now, and when to ask again."""
+    """What a keep-prompting verdict calls for: nothing now, and when to check again."""
     asked = next((flip for flip in flips if flip["decision"] == "fine-tune" and flip["from"] and _plain(flip)), None)
     if asked is None:
         return "change nothing now; ask again when the outputs, the prices or the volume change"
@@ -92,7 +92,7 @@ def _keep(results: Results, flips: Sequence[Results]) -> str:
 
 
 def _plain(flip: Results) -> bool:
-    """Whether the input is one that changes by itself and that people can watch."""
+    """Whether the input changes by itself and can be monitored."""
     return flip["key"].rpartition(".")[2] in (
         "requests_per_day", "requests_total", "failure_cost", "price_input", "price_output", "hourly"
     )  # fmt: skip

@@ -23,9 +23,9 @@ WAYS = {
 class CheaperWay:
     """A way without training against which the tuned model does not pay.
 
-    `standing` is `measured` where its outputs were scored in this run, `same outputs` where the prompt stays as it is
-    and only its price is assumed, `assumed` where its outputs may be others, or come later, and nobody has tried.
-    `as_good` says whether it was at least as good as the candidate; None where that is not known.
+    `standing` is `measured` if its outputs were scored in this run, `same outputs` if the prompt is unchanged
+    and only its price is assumed, `assumed` if its outputs may differ, or come later, and are untested.
+    `as_good` is whether it was at least as good as the candidate; None if unknown.
     """
 
     what: str
@@ -37,7 +37,7 @@ class CheaperWay:
 def cheaper_way(results: Results, margin: float) -> CheaperWay | None:
     """The strongest of `money.alternatives` against which tuning does not pay: measured, else merely priced, else assumed.
 
-    A measured way counts if it is not worse than the baseline, a cached guide if nobody said how much is cached.
+    A measured way counts if it is not worse than the baseline, a cached guide if the cached share was not stated.
     """
     money = results.get("money") or {}
     target, batch = money.get("target_payback_days"), money.get("requests_total") is not None
@@ -70,7 +70,7 @@ def _way(results: Results, entry: Results, margin: float) -> CheaperWay | None:
 
 
 def _cache_known(results: Results) -> bool:
-    """Whether the cached share was stated, or seen at work: then nothing more is to be had from the cache."""
+    """Whether the cached share was stated or observed: then the cache offers no further saving."""
     key = f"{compared(results)[0]}.cached_share"
     entry = next((entry for entry in results["money"].get("assumptions") or [] if entry["key"] == key), None)
     if entry is None:
@@ -79,7 +79,7 @@ def _cache_known(results: Results) -> bool:
 
 
 def is_tuned(results: Results, name: str) -> bool:
-    """Whether a variant was fine-tuned, as far as the results say."""
+    """Whether a variant was fine-tuned, as far as the results show."""
     variant = (results.get("variants") or {}).get(name) or {}
     return bool(variant.get("tuned")) or variant.get("source") == "adapter" or name == compared(results)[1]
 
@@ -101,14 +101,14 @@ def _paired(results: Results, name: str) -> tuple[float | None, float | None] | 
     guide = results.get("guide_comparison")
     if name != "plain" or guide is None or guide.get("baseline") != "plain":
         return None
-    # There the guided variant is the candidate, so the ends turn round; its one-sided upper end may not be there.
+    # There the guided variant is the candidate, so the ends swap; its one-sided upper end may be missing.
     high = guide["difference"]["high"]
     one_sided = guide.get("high_one_sided", high)
     return None if one_sided is None else -one_sided, None if high is None else -high
 
 
 def better_untuned(results: Results, margin: float) -> str | None:
-    """Another variant without training that is surely better than the baseline, by the margin or more; the best of them."""
+    """The best other variant without training that is surely better than the baseline, by the margin or more."""
     baseline, _ = compared(results)
     before = (results["quality"].get(baseline) or {}).get("acceptable") or {}
     found = {}
@@ -119,16 +119,16 @@ def better_untuned(results: Results, margin: float) -> str | None:
         paired = _paired(results, name)
         if own["share"] - before["share"] < margin:
             continue
-        # Unpaired, the intervals must not even touch.
+        # Unpaired: the intervals must not overlap.
         if (own["low"] > before["high"]) if paired is None or paired[1] is None else paired[1] > 0:
             found[name] = own["share"]
     return max(found, key=lambda name: found[name], default=None)
 
 
 def guide_can_go(results: Results, margin: float) -> bool:
-    """Whether the plain model is not worse than the guided baseline, and good for something at all.
+    """Whether the plain model is not worse than the guided baseline, and has any acceptable output.
 
-    Where neither gives anything acceptable, the guide is not superfluous: the model is too weak for it. Another model
+    If neither gives an acceptable output, the guide is not superfluous: the model is too weak for it. Another model
     without a guide says nothing about the guide.
     """
     baseline, _ = compared(results)
@@ -138,6 +138,6 @@ def guide_can_go(results: Results, margin: float) -> bool:
 
 
 def same_model(results: Results, one: str, other: str) -> bool:
-    """Whether two variants are of the same model; true where the results do not say of both which they are."""
+    """Whether two variants are of the same model; true if the results do not name the model of both."""
     models = [((results.get("variants") or {}).get(name) or {}).get("model") for name in (one, other)]
     return None in models or models[0] == models[1]

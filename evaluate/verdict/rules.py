@@ -25,7 +25,7 @@ from .sentences import (
 __all__ = ["decide", "found_invalid"]
 
 MOST_UNSCORED = 0.02
-WEAK = 0.5  # a guide that gives less than this, and no more than none, is not the team's best prompt
+WEAK = 0.5  # a guide that gains less than this, and nothing over no guide, is not the team's best prompt
 AGAIN = "then run again"
 Results = Mapping[str, Any]
 Problem = dict[str, str]
@@ -54,7 +54,7 @@ def _problem(text: str, remedy: str, *, what: str = "comparison") -> Problem:
 
 
 def _unscored(results: Results) -> list[Problem]:
-    """Of the pairs that somebody asked for; those that any variant could not be scored on have left all variants."""
+    """Too many unscored outputs, of the requested pairs; pairs unscored for one variant are dropped from all."""
     most = max((quality.get("unscored") or 0) for quality in results["quality"].values())
     found = []
     for name in compared(results):
@@ -70,7 +70,7 @@ def _unscored(results: Results) -> list[Problem]:
 def _guide(results: Results) -> list[Problem]:
     """A guide that is empty or cut off, or has no effect: prompted not above plain and under half acceptable.
 
-    What it does is seen only beside the same model without it.
+    Its effect shows only in comparison with the same model without it.
     """
     baseline, _ = compared(results)
     variant = (results.get("variants") or {}).get(baseline) or {}
@@ -100,7 +100,7 @@ def _guide(results: Results) -> list[Problem]:
 
 
 def _settings(results: Results) -> list[Problem]:
-    """Settings that the user made differ; what an endpoint refused (`refused_settings`) is nobody's choice."""
+    """Settings that the user made differ; what an endpoint refused (`refused_settings`) is not a choice."""
     one, other = ((results.get("variants") or {}).get(name) or {} for name in compared(results))
     refused = {*(one.get("refused_settings") or ()), *(other.get("refused_settings") or ())}
     first, second = one.get("settings") or {}, other.get("settings") or {}
@@ -113,7 +113,7 @@ def _settings(results: Results) -> list[Problem]:
 
 
 def _nothing(results: Results) -> list[Problem]:
-    """No acceptable output at all says more about the style than about the variants."""
+    """If no output is acceptable, suspect the style rather than the variants."""
     if any(share_of(results, name) != 0 for name in compared(results)):
         return []
     names = " and ".join(variant_name(name) for name in compared(results))
@@ -125,7 +125,7 @@ def _nothing(results: Results) -> list[Problem]:
     ]
 
 
-MONEY_AFTER = 5  # rules up to this one do not weigh the money
+MONEY_AFTER = 5  # rules up to this one ignore the money
 # With fewer separate cases no interval is trusted; benchmarks/coverage.md proves them from here on.
 FEWEST_CASES = 20
 REMEDIES = {
@@ -134,12 +134,12 @@ REMEDIES = {
     "training": "mend what the risk below names, train again and compare again",
 }
 INVALID = Doubt("invalid", "Until that is fixed the numbers on this page answer another question; do not quote them.")
-HAIR = 1e-9  # a difference of exactly the margin must not hang on the last bit of a float
+HAIR = 1e-9  # a difference of exactly the margin must not depend on the last bit of a float
 Verdict = dict[str, Any]
 
 
 def decide(results: Results, *, margin: float = 0.03) -> Verdict | None:
-    """The `verdict` of results.json; None where fewer than two variants were scored.
+    """The `verdict` of results.json; None if fewer than two variants were scored.
 
     Reads `quality`, `comparison`, `money`, `risks`, `data` and `variants` of the results, and where they are there
     `validity` (`[{what, text}]`: what the caller found that makes data or comparison invalid), `guide_comparison`
@@ -182,7 +182,7 @@ def _first(results: Results, margin: float) -> tuple[int, Verdict]:
 
 
 def _also(results: Results, margin: float, found: Verdict) -> str:
-    """What else the sentence has to say: another way without training that is as good or better."""
+    """An addition to the sentence: another way without training that is as good or better."""
     baseline, _ = compared(results)
     better, said = better_untuned(results, margin), found["sentence"]
     if better is not None:
@@ -241,7 +241,7 @@ def _too_few(results: Results) -> bool:
 
 
 def _not_told(results: Results, margin: float) -> Verdict | None:
-    """Rule 3: too few cases, or it cannot be said that the candidate is not worse; unless that could not matter."""
+    """Rule 3: too few cases, or non-inferiority is not shown; unless that could not matter."""
     comparison = results["comparison"]
     low, n = comparison["low_one_sided"], comparison.get("n") or results["quality"][compared(results)[1]]["n"]
     if (low > -margin + HAIR and not _too_few(results)) or hopeless(results):
@@ -254,7 +254,7 @@ def _not_told(results: Results, margin: float) -> Verdict | None:
             groups = comparison["groups"]
             could = f"{these} in {say.count(groups, 'group')} tell too little"
     else:
-        # The end of the range that stands beside it; the one that decides lies a little nearer.
+        # The end of the range shown next to it; the decisive one is a little nearer.
         could = f"on {these} it could be up to {say.points(comparison['difference']['low'])} worse"
     ask, more = "more test cases are needed", "More cases help only if the difference turns out better than it looks."
     if needed is not None:
@@ -274,7 +274,7 @@ def _not_told(results: Results, margin: float) -> Verdict | None:
 
 
 def _more_cases(comparison: Results, needed: float | None, grouped: bool) -> str:
-    """The cases to add, as an order."""
+    """The cases to add, as an instruction."""
     others = " from other groups" if grouped else ""
     if needed is None:
         return f"add test cases{others} that nobody has looked at, or train on better examples, then run again"
@@ -283,9 +283,9 @@ def _more_cases(comparison: Results, needed: float | None, grouped: bool) -> str
 
 
 def _cases_needed(comparison: Results, margin: float) -> float | None:
-    """Cases at which the one-sided lower end would stand above -margin: its distance shrinks with the root of n.
+    """Cases at which the one-sided lower end would be above -margin: its distance shrinks with the root of n.
 
-    At least so many that they are worth the fewest that count; None where the difference itself is not above -margin.
+    At least enough for the minimum number of effective cases; None if the difference itself is not above -margin.
     """
     value, low, n = comparison["difference"]["value"], comparison["low_one_sided"], comparison.get("n")
     if not n or value <= -margin + HAIR:
@@ -315,7 +315,7 @@ def _risky(results: Results, margin: float) -> Verdict | None:
 
 
 def _flips(results: Results, margin: float, decision: str) -> list[dict[str, Any]]:
-    """Where the decision tips over, one input at a time: what these very rules say on the far side of each point.
+    """Where the decision flips, one input at a time, with the decision of these same rules beyond each point.
 
     Of one input the nearest point to each other decision in each direction.
     """
@@ -335,9 +335,9 @@ def _distance(flip: Results) -> float:
 
 
 def _share_flips(results: Results, margin: float) -> list[dict[str, Any]]:
-    """The candidate's acceptable share at which it is no longer surely not worse, and at which it is worse.
+    """The candidate's acceptable share at which non-inferiority is lost, and at which it is worse.
 
-    The interval is taken to move with the share as it is.
+    The interval is assumed to shift with the share, at the same width.
     """
     comparison, (_, candidate) = results["comparison"], compared(results)
     share, difference = share_of(results, candidate), comparison["difference"]
@@ -362,7 +362,7 @@ def _moved(results: Results, flip: Results) -> dict[str, Any]:
     _, candidate = compared(results)
     share = share_of(results, candidate)
     if flip["key"] != f"{candidate}.acceptance" or share is None or abs((flip["from"] or 0) - share) > HAIR:
-        return moved  # a share that is stated for the money alone leaves the comparison as it is
+        return moved  # a share stated only for the money does not change the comparison
     quality, comparison = results["quality"][candidate], results["comparison"]
     by = flip["to"] - flip["from"]
     by += math.copysign(0.01 * flip["to"], by)

@@ -33,7 +33,7 @@ __all__ = [
     "when_it_pays",
 ]
 
-FEWEST = 0.005  # a share that reads 0 of 100
+FEWEST = 0.005  # a share shown as 0 of 100
 Results = Mapping[str, Any]
 
 
@@ -43,7 +43,7 @@ def compared(results: Results) -> tuple[str, str]:
 
 
 def share_of(results: Results, name: str) -> float | None:
-    """A variant's acceptable share; None where it was not scored."""
+    """A variant's acceptable share; None if it was not scored."""
     return ((results["quality"].get(name) or {}).get("acceptable") or {}).get("share")
 
 
@@ -77,7 +77,7 @@ def gap_clause(results: Results) -> str:
 
 
 def outputs_clause(results: Results) -> str:
-    """What is known of the candidate's outputs beside the baseline's."""
+    """What is known of the candidate's outputs compared to the baseline's."""
     difference = results["comparison"]["difference"]
     low, value = difference["low"], difference["value"]
     if low > 0:
@@ -103,7 +103,7 @@ def discordant_clause(results: Results) -> str:
 
 
 def groups_line(results: Results) -> str:
-    """What cases that come in groups are worth; without groups, the discordant counts."""
+    """The effective number of cases that come in groups; without groups, the discordant counts."""
     comparison = results["comparison"]
     if not comparison.get("groups") or not comparison.get("n_effective"):
         return sentence(discordant_clause(results))
@@ -200,7 +200,7 @@ def when_it_pays(money: Results) -> str:
 
 
 def _span(payback: str, low: float | None, high: float | None) -> str:
-    """Where the payback lies in nine of ten draws, in brackets; nothing where that says no more."""
+    """The 90% range of the payback, in brackets; empty if it adds nothing."""
     span = say.days_range(low, high)
     return "" if low is None or span in (payback, say.days(math.inf)) else f" ({span})"
 
@@ -240,7 +240,7 @@ def chance_line(money: Results) -> str:
 
 
 def futures_clause(money: Results, *, only: bool = False, earned: float | None = None) -> str:
-    """How many of a hundred drawn futures are paid back in time; where `earned` is given, earn what they cost.
+    """How many of a hundred simulated scenarios pay back in time; with `earned`, how many earn what they cost.
 
     Behind "only" and "hardly" English puts the verb first.
     """
@@ -259,7 +259,7 @@ def futures_clause(money: Results, *, only: bool = False, earned: float | None =
 
 
 def _of_hundred(share: float) -> str:
-    """Whole hundredths; a share that rounding would carry over the line between two answers says on which side it is."""
+    """Whole hundredths; a share that rounding would move across a decision threshold is shown as above or below it."""
     text = say.of_hundred(share)
     if float(text) >= 100 * SURE > 100 * share:
         return f"just under {text}"
@@ -267,7 +267,7 @@ def _of_hundred(share: float) -> str:
 
 
 def it_would_pay(key: str, to: float, money: Results) -> str | None:
-    """At which value of this input it would pay, as a clause; None for an input that nobody sets."""
+    """At which value of this input it would pay, as a clause; None for an input that cannot be set."""
     currency, candidate = money["currency"], money["candidate"]
     price = "it would pay at an {} price of {} per million tokens or less"
     return {

@@ -1,1 +1,1 @@
-"""The outputs that an evaluation judges: what is wanted, asked of endpoints or generated here, and probed beyond the test."""
+"""The outputs that an evaluation needs: which ones, from endpoints or models here, and probes beyond the test."""

@@ -1,4 +1,4 @@
-"""Variants at endpoints, as the commands ask them: said first, held back where it must be, kept as it comes."""
+"""Requests to variants at endpoints: announced first, blocked if not allowed, answers stored as they arrive."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ __all__ = ["Remote", "ask_endpoints", "check_addresses", "check_endpoints", "rem
 
 @dataclass(frozen=True)
 class Remote:
-    """All that a run asks endpoints for, and where it keeps the answers."""
+    """All requests of a run to endpoints, and where it stores the answers."""
 
     run: Run
     plans: Sequence[RemotePlan]
 
     @property
     def file(self) -> Path:
-        """The answers of endpoints, a line each."""
+        """The file of the endpoints' answers, one per line."""
         return self.run.folder / "evaluate" / "answers.jsonl"
 
     @property
@@ -44,7 +44,7 @@ class Remote:
         return max((len(text.encode(errors="replace")) for text in self.run.train["output"]), default=0)
 
     def budget(self, store: AnswerStore) -> Budget:
-        """The limit of `max_cost`, and what the answers that the run holds have cost."""
+        """The limit of `max_cost`, and the cost of the answers stored so far."""
         roi = self.run.project.roi_settings
         currency = "EUR" if roi is None else roi.currency
         prices = {(plan.endpoint.url, plan.endpoint.model): plan.price for plan in self.plans}
@@ -62,26 +62,26 @@ class Remote:
         )
 
     def check(self, store: AnswerStore) -> None:
-        """The keys of endpoints that are still to be asked, and no personal data in what would be sent.
+        """Check the keys of endpoints with open requests, and that no personal data would be sent.
 
-        Raises: ConfigError where a key is missing or personal data would leave this machine.
+        Raises: ConfigError if a key is missing or personal data would leave this machine.
         """
         check_keys([plan for plan in self.plans if plan.missing(store)])
         self.check_privacy(store)
 
     def check_privacy(self, store: AnswerStore) -> None:
-        """No personal data in what would be sent, unless the project allows it.
+        """Check that no personal data would be sent, unless the project allows it.
 
-        Raises: ConfigError where there is any.
+        Raises: ConfigError if there is any.
         """
         if self.run.project.evaluate.personal_data == "refuse":
             check_privacy(self.plans, store=store)
 
 
 def remote_of(run: Run, asked: Sequence[Asked]) -> Remote:
-    """What each variant at an endpoint will be asked; nothing is sent.
+    """The requests to each variant at an endpoint; nothing is sent.
 
-    Raises: ConfigError with everything that is wrong with the endpoints, a missing price for `max_cost` included.
+    Raises: ConfigError with all problems of the endpoints, a missing price for `max_cost` included.
     """
     plans = plan_remote(
         [(each.variant, each.pairs) for each in asked if each.variant.source == "endpoint"],
@@ -94,9 +94,9 @@ def remote_of(run: Run, asked: Sequence[Asked]) -> Remote:
 
 
 def check_addresses(project: Project) -> None:
-    """Before anything else, without a run: addresses, parameters, keys, prices for `max_cost`.
+    """Check first, without a run: addresses, parameters, keys, prices for `max_cost`.
 
-    Raises: ConfigError with everything that is wrong.
+    Raises: ConfigError with all problems.
     """
     adapter = Path("adapter")  # it does not exist yet
     variants = plan_variants(
@@ -114,19 +114,19 @@ def check_addresses(project: Project) -> None:
 
 
 def check_endpoints(run: Run, asked: Sequence[Asked]) -> None:
-    """Before other work on the run: its endpoints, their keys, and no personal data in what would be sent.
+    """Check before other work on the run: its endpoints, their keys, and that no personal data would be sent.
 
-    Raises: ConfigError where anything is wrong.
+    Raises: ConfigError if anything is wrong.
     """
     remote = remote_of(run, asked)
     remote.check(AnswerStore(remote.file))
 
 
 def ask_endpoints(run: Run, asked: Sequence[Asked]) -> list[Raced]:
-    """The outputs of variants at endpoints, in their order. Answers that the run holds are not asked for again.
+    """The outputs of variants at endpoints, in their order. Stored answers are not requested again.
 
-    Raises: ConfigError before the first request where something is wrong, RunBroken where `max_cost` or an endpoint
-    ends the asking; what came until then is kept.
+    Raises: ConfigError before the first request if something is wrong, RunBroken if `max_cost` or an endpoint
+    stops the requests; answers received so far are kept.
     """
     from ...evaluate import race_endpoints
 

@@ -1,4 +1,4 @@
-"""What the tuned model shows beside the test: its training requests again, and general prompts before and after."""
+"""Probes of the tuned model besides the test: its training requests again, and general prompts before and after."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ __all__ = ["Probes", "probe"]
 @dataclass(frozen=True)
 class Probes:
     """`on_train`: acceptable of the tuned model's outputs for train pairs, with their groups; `forgetting`: the risk;
-    `general`: `id, area, prompt, base, tuned, base_passed, tuned_passed`. None where there was nothing to ask."""
+    `general`: `id, area, prompt, base, tuned, base_passed, tuned_passed`. None if there was nothing to probe."""
 
     on_train: Outcomes | None
     forgetting: dict[str, Any] | None
@@ -42,7 +42,7 @@ class Probes:
 
 @dataclass(frozen=True)
 class _Asking:
-    """What both probes need to ask the model in memory."""
+    """What both probes need to prompt the model in memory."""
 
     run: Run
     loaded: "LoadedModel"
@@ -51,7 +51,7 @@ class _Asking:
     def race(
         self, variant: Variant, pairs: pl.DataFrame, *, limit: int, settings: "EvaluateSettings", title: str
     ) -> "Raced":
-        """One output for each pair, stored with those of the test, so that nothing is asked twice."""
+        """One output for each pair, stored with those of the test, so that nothing is generated twice."""
         from ...evaluate import race
 
         with self.run.talk.progress(f"{title:<9}") as advance:
@@ -63,11 +63,11 @@ class _Asking:
 
 
 def probe(run: Run, variant: Variant, *, loaded: "LoadedModel", tested: int, write: "Write | None" = None) -> Probes:
-    """Ask a tuned variant on this machine beyond the test, and its base model with it.
+    """Probe a tuned variant on this machine beyond the test, together with its base model.
 
     Up to `train_sample` train pairs, though no more than the `tested` pairs that they are compared with: beyond that
-    the gap would hardly be known better. The general prompts go to the base model and to the tuned one, both without
-    guide, examples or chance. `write` as for `race`. What was asked stands in `evaluate/probes.jsonl` for people to read.
+    the estimate would hardly improve. The general prompts go to the base model and to the tuned one, both without
+    guide, examples or sampling. `write` as for `race`. The probes are kept readable in `evaluate/probes.jsonl`.
     """
     asking, watch = _Asking(run, loaded, write), Stopwatch()
     on_train = _on_train(asking, variant, most=min(run.project.evaluate.train_sample, tested))
@@ -86,7 +86,7 @@ def probe(run: Run, variant: Variant, *, loaded: "LoadedModel", tested: int, wri
 
 
 def _on_train(asking: _Asking, variant: Variant, *, most: int) -> Outcomes | None:
-    """Whether the variant's outputs for train pairs are acceptable: asked as in the test, by the same rules."""
+    """Whether the variant's outputs for train pairs are acceptable: prompted and judged as in the test."""
     run = asking.run
     if variant.adapter is None or variant.adapter.resolve() != run.adapter.resolve():
         return None  # fitted elsewhere, on pairs that this run does not know
@@ -103,7 +103,7 @@ def _on_train(asking: _Asking, variant: Variant, *, most: int) -> Outcomes | Non
 
 
 def _trained(run: Run, variant: Variant) -> pl.DataFrame:
-    """The pairs that the adapter was fitted on, without those that stand in the variant's own prompt as examples."""
+    """The pairs that the adapter was fitted on, without those used as examples in the variant's own prompt."""
     pairs = run.sample(run.train, run.project.train.max_pairs)
     dropped = run.folder / "train" / "dropped.jsonl"
     if dropped.is_file():
@@ -114,8 +114,8 @@ def _trained(run: Run, variant: Variant) -> pl.DataFrame:
 
 
 def spread(pairs: pl.DataFrame, most: int, *, seed: int) -> pl.DataFrame:
-    """At most `most` pairs at even steps through the groups in an order of chance: every pair is as likely, and no
-    group has more than its part. The same ones whatever the order of the rows."""
+    """At most `most` pairs at even steps through the groups in random order: every pair is equally likely, and no
+    group has more than its share. The choice does not depend on the order of the rows."""
     if len(pairs) <= most or most < 1:
         return pairs.head(max(most, 0))
     keys = [_key(seed, group if group is not None else id, id) for group, id in pairs.select("group", "id").iter_rows()]
@@ -125,13 +125,13 @@ def spread(pairs: pl.DataFrame, most: int, *, seed: int) -> pl.DataFrame:
 
 
 def _key(seed: int, group: Any, id: str) -> str:
-    """The group's place in an order of chance, then the pair's within it."""
+    """The group's position in a random order, then the pair's within it."""
     parts = (f"{seed}\0probe\0{group}", f"{seed}\0probe\0{group}\0{id}")
     return "".join(hashlib.sha256(part.encode(errors="surrogatepass")).hexdigest()[:16] for part in parts)
 
 
 def _fitting(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", limit: int) -> pl.DataFrame:
-    """The pairs whose prompt leaves room for an answer: a probe that does not fit is no reason to stop."""
+    """The pairs whose prompt leaves room for an answer: probes that do not fit are skipped."""
     from ...evaluate import count_prompt_tokens, prompt_of
 
     room = loaded.context - limit
@@ -145,7 +145,7 @@ def _fitting(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", li
 
 
 def _general(asking: _Asking, variant: Variant) -> tuple[dict[str, Any] | None, pl.DataFrame | None]:
-    """The risk `forgetting` and the answers that it rests on."""
+    """The risk `forgetting` and the answers behind it."""
     before = Variant("base", "base model")
     after = Variant(variant.name, variant.source, adapter=variant.adapter)
     prompts = _askable(asking, before)

@@ -1,4 +1,4 @@
-"""What an evaluation wants: outputs of which variant for which pairs, and how long they may be."""
+"""The outputs an evaluation requires: of which variant, for which pairs, and how long they may be."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Part = str  # "test", or "validation" for choosing the baseline
 
 @dataclass(frozen=True)
 class Asked:
-    """Outputs that are wanted: of this variant, for these pairs."""
+    """Required outputs: of this variant, for these pairs."""
 
     variant: Variant
     part: Part
@@ -44,7 +44,7 @@ def variants_of(run: Run, *, adapter: Path | None) -> Sequence[Variant]:
 def wanted_outputs(run: Run, *, adapter: Path | None) -> list[Asked]:
     """Every variant with the test pairs, and the contenders with validation pairs where the baseline is to be chosen.
 
-    Files of outputs are asked for the test alone.
+    Files of outputs are needed for the test only.
     """
     settings = run.project.evaluate
     variants = variants_of(run, adapter=adapter)
@@ -55,9 +55,9 @@ def wanted_outputs(run: Run, *, adapter: Path | None) -> list[Asked]:
 
 
 def check_prompts(run: Run, loaded: "LoadedModel") -> None:
-    """Before anything is trained: every prompt for the model of [train] leaves room for an answer.
+    """Check before training that every prompt for the model of [train] leaves room for an answer.
 
-    Raises: ModelError where one does not.
+    Raises: ModelError if one does not.
     """
     from ...evaluate import check_room
 
@@ -82,6 +82,6 @@ def limit_of(run: Run, loaded: "LoadedModel", train: pl.DataFrame | None = None)
 
 
 def remote_limit(run: Run, train: pl.DataFrame | None = None) -> int:
-    """The most tokens of an output where an endpoint takes part: as stated, or room for the longest training output."""
+    """The most tokens of an output if an endpoint takes part: as stated, or room for the longest training output."""
     limit, train = run.project.evaluate.max_new_tokens, run.train if train is None else train
     return token_limit_without_tokenizer(train["output"].to_list()) if limit == "auto" else limit
