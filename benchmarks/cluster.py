@@ -222,8 +222,8 @@ def _most(ways: Sequence[str]) -> str:
     alone, both = ceiling()
     return (
         f"- this machine's own limit (`benchmarks/cluster_ceiling.py`): the work of one stage takes {alone:.2f} s alone and "
-        f"{both:.2f} s beside itself, so that two workers with nothing else to do would be {2 * alone / both:.2f} times as "
-        "fast as one"
+        f"{both:.2f} s next to a second copy, so that two workers with nothing else to do would be "
+        f"{2 * alone / both:.2f} times as fast as one"
     )
 
 
@@ -232,7 +232,7 @@ def page(started: str, rows: list[str], said: list[str], peers: list[str], optio
     peer = f"""
 ## DuckDB, out of core
 
-The peer finds the pairs alike and does nothing else: no checks, no personal data or facts, no duplicates, conflicts or
+The peer finds the similar pairs and does nothing else: no checks, no personal data or facts, no duplicates, conflicts or
 siblings told apart, no components, split, certificate, ledger or files of pairs, and it does not resume
 (`benchmarks/cluster_duckdb.py` says how it works). `memory_limit = {options.memory}`, 2 threads.
 

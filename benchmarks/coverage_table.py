@@ -26,10 +26,10 @@ QUESTIONS = {
 HEAD = """# Coverage: how often the intervals hold the truth
 
 {day}, Python {python}, numpy {numpy}, scipy {scipy}. `python benchmarks/coverage.py --sets {sets}`: {cells} cells of
-{many} made data sets each, {minutes} minutes of one core. Cell by cell: [coverage.csv](data/coverage.csv).
+{many} simulated data sets each, {minutes} minutes of one core. Cell by cell: [coverage.csv](data/coverage.csv).
 
 A cell is one truth: shares from 0.5 to 0.99; 20 to 500 items, alone or in groups (of 2, 5, 10 or 30; of 1 to 30 as in a
-catalogue; one of 30 beside single items); items of a group correlated from 0 to 0.5; two variants on the same items
+catalogue; one of 30 with single items); items of a group correlated from 0 to 0.5; two variants on the same items
 correlated by 0 or 0.8. One share is beta-binomial; two variants have the difficulty of groups and items in common.
 
 **Aim:** a 95% interval holds the truth in 93 to 97% of the sets; at equal shares p < 0.05 comes in at most 5%. The
@@ -166,7 +166,7 @@ def _cell(row: Row) -> str:
 
 
 LUMPY = "fewer than five failures to be expected, so that few counts can occur"
-ALIKE = "items of a group less alike than is taken where little is known"
+ALIKE = "items of a group less correlated than is assumed where little is known"
 OTHERS = "others"
 
 

@@ -169,7 +169,7 @@ prices and a report. CPU seconds on one thread, by step; pairs come from the shi
 "start" is the start of Python and the loading of packages; those that a step alone needs (scikit-learn for the two-sample
 test, some 0.5 to 1 s; scipy for the statistics) count there. The two-sample test takes 500 items at most, so it does not grow.
 
-Likeness of {SIZES[0]:,} outputs to their references, one thread:
+Similarity of {SIZES[0]:,} outputs to their references, one thread:
 
 | way | CPU s |
 |---|---:|

@@ -202,7 +202,7 @@ def _head() -> list[str]:
         "Shares with 95% Wilson intervals. A found place is right where it touches a labelled one; a labelled one is met",
         "where a found place touches it.",
         "",
-        "The pairs were labelled before the check was run on them, by one reader, who then built the check and mended it by",
+        "The pairs were labelled before the check was run on them, by one reader, who then built the check and fixed it by",
         "what they showed: on these pairs the shares are those of a development set. The planted errors were not used so.",
         "Afterwards 110 of the 1,149 places that it finds in the other component lines were drawn (seed 7) and read: all 110",
         f"were right, a precision of {_share(110, 110)}. No label was changed after the check had been run.",

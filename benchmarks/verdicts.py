@@ -276,7 +276,7 @@ def page(worlds: int, seconds: float, parts: dict[str, list[Tally]], pays: float
         [
             "# The verdict where the truth is known",
             f"{datetime.now(UTC):%Y-%m-%d}, {machine}, {seconds:.0f} s of one core. Written by `benchmarks/verdicts.py`, "
-            "which says how a world is drawn and why.",
+            "which explains how a world (a simulated scenario) is drawn, and why.",
             f"{worlds:,} worlds per number of cases; in {_percent(pays)} of them fine-tuning pays. Truth: earned back within "
             f"{TARGET} days and at all, at the true values, and acceptable in no more than {100 * MARGIN:.0f} points fewer "
             f"cases. Aim: both kinds of error at most 5%. Of the {len(wrong)} wrong verdicts {close} are close calls: the "
@@ -285,10 +285,10 @@ def page(worlds: int, seconds: float, parts: dict[str, list[Tally]], pays: float
             _why_open(parts["Verdicts"]),
             *tables[1:],
             "- *Close calls*: only worlds whose true payback lies within a factor of two of the target, or whose tuned "
-            "model is up to 6 points worse. A verdict that is given at a chance of 80% must be wrong now and then "
+            "model is up to 6 points worse. A verdict that is given at a chance of 80% must sometimes be wrong, and "
             "exactly there.\n"
-            "- *Groups ignored*: worlds of groups of 5 and more, judged as if each item stood alone; beside it the same "
-            "worlds judged with their groups.\n"
+            "- *Groups ignored*: worlds of groups of 5 and more, judged as if each item were independent, and next to it "
+            "the same worlds judged with their groups.\n"
             "- *Point figures*: fine-tune where the tuned model is within the margin on the test set and the middle "
             "payback is in time.\n"
             "- *Left out*: an invalid comparison, measured risks, ways without training, and the choice of the baseline. Where "
