@@ -1,4 +1,4 @@
-"""Raw pairs to clean pairs, splits that cannot leak, and a ledger of what became of every row.
+"""Cleans raw pairs, makes leak-proof splits, and records the outcome of every row in a ledger.
 
 The names are listed in `__init__.pyi`; each is imported at its first use.
 """

@@ -1,4 +1,4 @@
-"""What people decided about single rows, applied: rows that leave at once, rows that stay whatever the rules say."""
+"""Applies manual decisions about single rows: rows to drop at once, rows to keep whatever the rules say."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ DECISIONS: tuple[Decision, ...] = get_args(Decision)
 class Override:
     """A decision about the row with this id.
 
-    keep: it stays whatever the rules say. drop: it leaves. train, validation, test: it stays, and stands there.
+    keep: kept whatever the rules say. drop: dropped. train, validation, test: kept in that split.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Override:
 
 
 def read_overrides(path: Path) -> tuple[Override, ...]:
-    """The decisions of a file, in its order; none where there is no such file.
+    """The decisions of a file, in its order; empty if there is no such file.
 
     Raises:
         DataError: naming every line that is not a decision, and what is wrong with it.
@@ -81,10 +81,10 @@ def read_overrides(path: Path) -> tuple[Override, ...]:
 
 
 def add_override(path: Path, override: Override) -> None:
-    """Append a decision to the file; it is made where there is none.
+    """Append a decision to the file, which is created if missing.
 
     Raises:
-        DataError: the file holds a line that is no decision.
+        DataError: the file holds an invalid line.
     """
     read_overrides(path)
     before = path.read_text(encoding="utf-8-sig") if path.exists() else ""
@@ -129,9 +129,9 @@ _NAMED = 5  # unmatched ids that a warning shows
 
 @dataclass(frozen=True)
 class Decided:
-    """stays, side, evidence: one entry per pair, in the order of the table; side is -1 where nobody chose a split.
+    """stays, side, evidence: one entry per pair, in the order of the table; side is -1 if no split was chosen.
 
-    dropped: the pairs that leave by decision, as they were read. applied: rows that a decision was about.
+    dropped: the pairs dropped by decision, as read. applied: the number of rows with a decision.
     """
 
     stays: np.ndarray
@@ -144,12 +144,12 @@ class Decided:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What curate/summary.json says about decisions."""
+        """The entry about decisions in curate/summary.json."""
         return {"applied": self.applied, "unmatched": list(self.unmatched)}
 
 
 def decide(raw: RawPairs, overrides: Sequence[Override]) -> tuple[RawPairs, Decided]:
-    """The pairs without those that leave by decision, which count as rejected from now on; and what was decided."""
+    """The pairs without those dropped by decision, which then count as rejected; and the decisions applied."""
     last = {override.id: override for override in overrides}
     places = {name: place for place, name in enumerate(raw.pairs["id"].to_list())} if last else {}
     mine = {places[name]: override for name, override in last.items() if name in places}
@@ -214,23 +214,23 @@ def _warnings(
 
 
 def _with_nearest(name: str, ids: Sequence[str]) -> str:
-    # Comparing with a million ids takes seconds; those that begin alike are near enough to look at.
+    # Comparing with a million ids takes seconds; ids with the same beginning are close enough.
     close = get_close_matches(name, [i for i in ids if i[:2] == name[:2]][:20_000], n=1, cutoff=0.6)
     return f'"{name}"' + (f' (did you mean "{close[0]}"?)' if close else "")
 
 
 def without_failures(checked: Checked, decided: Decided) -> Checked:
-    """The checks' verdict, where a row that a person keeps breaks nothing: its output counts as a good reference."""
+    """The checks' verdict, where a row kept by decision breaks no rule: its output counts as a good reference."""
     if not decided.stays.any():
         return checked
     return replace(checked, must=np.where(decided.stays, 0, checked.must))
 
 
 def preferred_first(rank: np.ndarray, decided: Decided, stands: np.ndarray, named: np.ndarray) -> np.ndarray:
-    """The order of preference with rows that stay by decision first, then those that stand in a split already.
+    """The order of preference: rows kept by decision first, then those already in a split.
 
-    Of these test goes before validation and train: what was set apart for testing is not thinned out by a copy. Of
-    copies in one split the one that was placed by its own id (`named`) goes first: a new copy does not take its place.
+    Among the latter, test precedes validation and train, so that copies do not thin out the test set. Among copies in
+    one split, the one placed by its own id (`named`) comes first: a new copy does not replace it.
     """
     order = np.lexsort((rank, ~named, -stands, ~decided.stays))
     preferred = np.empty(len(rank), np.int64)
@@ -241,9 +241,9 @@ def preferred_first(rank: np.ndarray, decided: Decided, stands: np.ndarray, name
 def settle_decided(
     corpus: Corpus, relations: Relations, rank: np.ndarray, decided: Decided, *, settings: CurateSettings
 ) -> Outcomes:
-    """The outcomes before the split, where rows that stay by decision are kept and settle their own conflicts.
+    """The outcomes before the split, where rows kept by decision are kept and resolve their own conflicts.
 
-    Such a row never repeats another one that stays, and the pairs that contradict it are conflicts that name it.
+    Such a row is never a duplicate of another one, and pairs that contradict it are conflicts that name it.
     """
     if not decided.stays.any():
         return settle(corpus, relations, rank, settings=settings)
@@ -267,7 +267,7 @@ def settle_decided(
 def _contradicting(
     outcomes: Outcomes, ids: pl.Series, item: np.ndarray, rank: np.ndarray, lost: Edges, firm: np.ndarray
 ) -> Outcomes:
-    """Rows whose item stands against one that stays: conflicts that name the most similar such row."""
+    """Rows whose item contradicts one kept by decision: conflicts that name the most similar such row."""
     if not len(lost.left):
         return outcomes
     best = np.full(len(firm), -1)
@@ -291,7 +291,7 @@ def _contradicting(
 
 
 def _ends(firm: np.ndarray, edges: Edges) -> tuple[np.ndarray, np.ndarray]:
-    """Edges of which one end stays, and those of which both do."""
+    """Edges with one end kept by decision, and edges with both."""
     left, right = firm[edges.left], firm[edges.right]
     return left != right, left & right
 
@@ -301,7 +301,7 @@ def _take(edges: Edges, which: np.ndarray) -> Edges:
 
 
 def despite_decision(outcomes: Outcomes, decided: Decided) -> Outcomes:
-    """Where a row leaves although a person keeps it (it would leak), its evidence says so."""
+    """Adds to the evidence where a row is dropped although a decision keeps it (it would leak)."""
     rows = np.flatnonzero(decided.stays & ~outcomes.kept)
     said = [f"{outcomes.evidence[row]} {decided.evidence[row]}; leaking comes first." for row in rows.tolist()]
     column = outcomes.evidence.copy()

@@ -1,4 +1,4 @@
-"""A run's splits in the formats that trainers, providers and tables want."""
+"""Exports a run's splits to the formats of trainers, providers and tables."""
 
 import json
 import secrets
@@ -19,20 +19,20 @@ __all__ = ["FORMATS", "export_cautions", "export_pairs"]
 FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
 Format = Literal["openai", "trl", "csv", "parquet", "datasets"]
 _SUFFIX = {"openai": "jsonl", "trl": "jsonl", "csv": "csv", "parquet": "parquet"}
-_FEWEST = 10  # examples that OpenAI's fine-tuning asks for
-_LARGEST = 512 * 2**20  # bytes of one file that OpenAI takes
+_FEWEST = 10  # examples required by OpenAI's fine-tuning
+_LARGEST = 512 * 2**20  # bytes of the largest file that OpenAI accepts
 
 
 def export_pairs(run: Path, format: Format | str, out: Path, *, guide: str | None = None) -> list[Path]:
     """Write the splits of a run into the folder `out`, one file each or one `datasets` folder; returns the paths.
 
-    openai: chat messages, which hold the texts and nothing else. trl: prompt and completion as messages, with id,
-    group, split, fields and meta beside them. csv, parquet, datasets: the pair table, its fields and meta as JSON. An
-    input of several turns is written as these turns. `read_pairs` reads each of them again.
+    openai: chat messages with the texts only. trl: prompt and completion as messages, plus id,
+    group, split, fields and meta. csv, parquet, datasets: the pair table, its fields and meta as JSON. An
+    input of several turns is written as these turns. `read_pairs` can read every format back.
 
-    `guide` becomes the system message of every pair that has none of its own. Texts are written as they are: a
-    spreadsheet may take a CSV cell that begins with `=` for a formula. Everything is written whole or not at all; what
-    an earlier export left under the same names is replaced.
+    `guide` becomes the system message of every pair that has none of its own. Texts are written unchanged: a
+    spreadsheet may take a CSV cell that begins with `=` for a formula. The export is atomic; files of
+    an earlier export with the same names are replaced.
 
     Raises:
         ConfigError: the format is unknown. DataError: the run has no splits, or `out` cannot take them.
@@ -61,7 +61,7 @@ def export_pairs(run: Path, format: Format | str, out: Path, *, guide: str | Non
 
 
 def export_cautions(written: list[Path], format: str) -> list[str]:
-    """What stands in the way of using the written files where they are meant for."""
+    """Problems that prevent the intended use of the written files."""
     cautions = []
     for path in written if format == "openai" else []:
         with path.open("rb") as file:
@@ -78,7 +78,7 @@ def export_cautions(written: list[Path], format: str) -> list[str]:
 
 
 def _formula_cells(path: Path) -> int:
-    """The cells of a CSV file that a spreadsheet may run: they stay as they are, for the file is read by programs."""
+    """CSV cells that a spreadsheet may run as formulas. They are not escaped, since programs read the file."""
     table = pl.read_csv(path, infer_schema=False)
     return int(table.select(pl.all().str.contains(r"^[=+\-@\t\r]").sum()).sum_horizontal().item())
 
@@ -88,7 +88,7 @@ def _formula_cells(path: Path) -> int:
 
 def _write(table: pl.DataFrame, format: str, path: Path) -> None:
     if format == "csv":
-        with path.open("wb") as file:  # Python's own, whose errors say what the disk refuses
+        with path.open("wb") as file:  # Python's own file, whose errors give the reason from the disk
             table.write_csv(file)
     elif format == "parquet":
         with path.open("wb") as file:
@@ -105,7 +105,7 @@ def _openai(table: pl.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _trl(table: pl.DataFrame) -> Iterator[dict[str, Any]]:
-    # A column that is nowhere filled is left out; the others stand in every line, as loaders expect.
+    # An entirely empty column is omitted; the others are in every line, as loaders expect.
     beside = [name for name in ("id", "group", "split", "fields", "meta") if table[name].count()]
     rows = table.select("system", "input", "output", "meta", pl.struct(beside).alias("beside"))
     for system, text, answer, meta, own in rows.iter_rows():
@@ -119,7 +119,7 @@ def _prompt(system: str | None, text: str, meta: str | None) -> list[dict[str, s
 
 
 def _write_datasets(tables: dict[str, pl.DataFrame], folder: Path) -> None:
-    """A saved DatasetDict; all its parts have the same features, whether a column is filled in them or not."""
+    """A saved DatasetDict; all its parts have the same features, even where a column is empty."""
     try:
         import pyarrow as pa
         from datasets import Dataset, DatasetDict, disable_progress_bars
@@ -138,7 +138,7 @@ def _write_datasets(tables: dict[str, pl.DataFrame], folder: Path) -> None:
 
 
 def _names(format: str) -> set[str]:
-    """What an export of this format may leave in its folder."""
+    """Files that an export of this format may leave in its folder."""
     if format == "datasets":
         return {"dataset_dict.json", *SPLITS}
     return {f"{split}.{_SUFFIX[format]}" for split in SPLITS}
@@ -159,7 +159,7 @@ def _check_place(place: Path, format: str) -> None:
 
 
 def _move(temporary: Path, place: Path, format: str) -> None:
-    """Put what was written in its place; splits of an earlier export that this one does not have go."""
+    """Move the written files into place; splits of an earlier export that this one lacks are deleted."""
     if not place.exists():
         temporary.replace(place)
         return

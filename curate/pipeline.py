@@ -1,4 +1,4 @@
-"""Curating from pairs to splits, step by step, over parts: on one machine there is one, and it lies in memory."""
+"""Curates pairs into splits, step by step, over parts; on one machine there is one part, in memory."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def check_arguments(*, style: Any, settings: Any, identifiers: Any, overrides: Any, held: Any) -> None:
-    """Refuse what is of another type than `curate` says.
+    """Check the types of the arguments of `curate`.
 
     Raises:
         TypeError: naming the argument, what was expected and what was found.
@@ -57,11 +57,11 @@ def _named(value: Any) -> str:
 
 @dataclass(frozen=True, repr=False)
 class Curated:
-    """What curating gives.
+    """The result of curating.
 
-    kept: the pairs that go on, columns `row` (record number), `id, input, fields` (JSON text or null)`, output, system,
+    kept: the kept pairs, columns `row` (record number), `id, input, fields` (JSON text or null)`, output, system,
     group, split, reference_ok` (whether the output keeps every `must` rule)`, meta` (JSON text or null).
-    dropped: the pairs that left, the same columns with `outcome` and `rule`; records that are no pairs have no texts.
+    dropped: the other pairs, the same columns with `outcome` and `rule`; records that are not pairs have no texts.
     ledger: one row per row read, columns `row, id, outcome, split` (null unless kept)`, rule, evidence, other_id,
     similarity, content` (hash of the normalised pair), and `file` where several were read.
     summary: counts, certificate, warnings, as `curate/summary.json` holds them.
@@ -101,9 +101,9 @@ class Curated:
 
 @dataclass(frozen=True)
 class CuratedParts:
-    """What curating gives where the pairs lie in the parts of a job.
+    """The result of curating pairs stored in the parts of a job.
 
-    raw: as read, without texts. ledger, summary: as of `Curated`. decisions: of each row `row, outcome, split, rule,
+    raw: as read, without texts. ledger, summary: as in `Curated`. decisions: for each row `row, outcome, split, rule,
     reference_ok`. offsets: the row before each part's first.
     """
 
@@ -127,18 +127,18 @@ def curate(
     count_tokens: CountTokens | None = None,
     seed: int = 0,
 ) -> Curated:
-    """Clean pairs, leak-proof splits, and a ledger that says what became of every row.
+    """Clean pairs, leak-proof splits, and a ledger with the outcome of every row.
 
     `raw` is what `read_pairs` returns, or a polars or pandas DataFrame, a `datasets.Dataset`, a list of dictionaries.
-    `identifiers` are input fields that name an item and say nothing about it. `date` names the column or field by
-    which the newest pairs go to test. `overrides` are what people decided about single rows, `held` where rows were
-    placed before (`read_splits`). `count_tokens` counts the tokens of texts, for rules about lengths in tokens; without
-    it those cannot be told. `seed` changes which components of one size are placed first, nothing else.
+    `identifiers` are input fields that name an item without describing it. `date` names the column or field by
+    which the newest pairs go to test. `overrides` are manual decisions about single rows, `held` the earlier placements
+    of rows (`read_splits`). `count_tokens` counts the tokens of texts, for rules about lengths in tokens; without
+    it those are not scored. `seed` changes which components of equal size are placed first, nothing else.
 
     Raises:
-        ConfigError: an identifier, or the field to stratify by or the date, is in no pair.
-        DataError: no pair is left to train on.
-        TypeError: an argument is of another type.
+        ConfigError: an identifier, the stratification field or the date is in no pair.
+        DataError: no pair remains to train on.
+        TypeError: an argument has the wrong type.
     """
     check_arguments(style=style, settings=settings, identifiers=identifiers, overrides=overrides, held=held)
     raw = raw if isinstance(raw, RawPairs) else read_frame(raw)
@@ -163,14 +163,14 @@ def curate_parts(
     clock: Clock,
     with_threshold_table: bool = False,
 ) -> CuratedParts:
-    """The same of pairs that lie in parts, whose texts are exchanged in so many `buckets`.
+    """The same for pairs in parts, whose texts are exchanged in this many `buckets`.
 
-    Neither parts nor buckets change anything in the result. Where near duplicates are found by candidates, some may be
-    missed; a job that is stored finds them so, whatever is asked.
+    Neither parts nor buckets affect the result. If near duplicates are found by candidates, some may be
+    missed; a stored job always uses candidates, whatever the settings say.
 
     Raises:
         ConfigError, DataError: as `curate`.
-        RunBroken: the storage or the workers fail; the same job goes on where it stopped.
+        RunBroken: the storage or the workers fail; the same job resumes where it stopped.
     """
     ready = prepare(job, read, asked, buckets=buckets, clock=clock)
     found = resolve(
@@ -194,9 +194,9 @@ def curate_parts(
 def with_decisions(
     pairs: pl.DataFrame, left: pl.DataFrame, decisions: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The pairs that are kept, with their split, and the others, with outcome and rule, both by row.
+    """The kept pairs with their split, and the others with outcome and rule, both by row.
 
-    `left`: pairs that people dropped; they are as they were read.
+    `left`: the pairs dropped by decision, as they were read.
     """
     every = pl.concat([pairs, left]).sort("row") if len(left) else pairs
     table = every.drop("split", "reference_ok").join(decisions, on="row", maintain_order="left")
@@ -206,10 +206,10 @@ def with_decisions(
 
 
 def _some_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
-    """Refuse to go on without a pair to train on.
+    """Raise if there is no pair to train on.
 
     Raises:
-        DataError: with the rules by which most rows left.
+        DataError: with the rules that dropped the most rows.
     """
     if (kept["split"] == "train").any():
         return

@@ -1,7 +1,7 @@
-"""Where the tables of a curated run lie, and how its ledger is asked.
+"""Locates the tables of a curated run, and queries its ledger.
 
-A run in one piece holds `curate/train.jsonl` and `curate/ledger.parquet`; a run in parts the folders `curate/train` and
-`curate/ledger` with a file for each part. Its parts in order, one after the other, are the one file.
+A run in one piece has `curate/train.jsonl` and `curate/ledger.parquet`; a run in parts has the folders `curate/train`
+and `curate/ledger` with a file for each part. Concatenated in order, the parts are that single file.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -30,14 +30,14 @@ __all__ = [
 
 LINES = (*SPLITS, "set_aside")  # the tables kept as JSON lines
 _FILES = (*(f"{name}.jsonl" for name in LINES), "ledger.parquet")
-CURATED = (*_FILES, *(Path(name).stem for name in _FILES), "summary.json")  # all that curating may leave in the folder
+CURATED = (*_FILES, *(Path(name).stem for name in _FILES), "summary.json")  # all that curating may write
 
 
 def split_files(run: Path, split: str) -> list[Path]:
-    """The files that hold train, validation or test, in the order of rows; [] where the run has none.
+    """The files of train, validation or test, in the order of rows; [] if the run has none.
 
     Raises:
-        DataError: the run is in parts, and not all of them are there.
+        DataError: the run is in parts, and some are missing.
     """
     return _files_of(Path(run) / "curate", f"{split}.jsonl")
 
@@ -48,7 +48,7 @@ def set_aside_files(run: Path) -> list[Path]:
 
 
 def tested_files(run: Path) -> list[Path]:
-    """The files of the pairs that the run was judged on: those given for an evaluation, else its test split."""
+    """The files of the pairs used for evaluation: those given for it, else the run's test split."""
     given = Path(run) / "evaluate" / "pairs.jsonl"
     return [given] if given.is_file() else split_files(run, "test")
 
@@ -57,7 +57,7 @@ def ledger_files(run: Path) -> list[Path]:
     """The files of the ledger, in the order of rows.
 
     Raises:
-        DataError: the run has no ledger, or is in parts and not all of them are there.
+        DataError: the run has no ledger, or is in parts and some are missing.
     """
     folder = Path(run) / "curate"
     found = _files_of(folder, "ledger.parquet")
@@ -67,7 +67,7 @@ def ledger_files(run: Path) -> list[Path]:
 
 
 def table_name(run: Path, file: str) -> str | None:
-    """What stands in the run for a file such as `curate/train.jsonl`: itself, or the folder of its parts; else None."""
+    """The path in the run of a file such as `curate/train.jsonl`: the file, or the folder of its parts; else None."""
     whole = Path(run) / file
     if whole.exists():
         return file
@@ -80,7 +80,7 @@ def part_name(part: int, suffix: str) -> str:
 
 
 def scan_ledger(run: Path) -> pl.LazyFrame:
-    """The ledger, one row per row read, of which only what is asked for is read.
+    """The ledger, one row per row read, as a lazy frame.
 
     Raises:
         DataError: as `ledger_files`.
@@ -89,7 +89,7 @@ def scan_ledger(run: Path) -> pl.LazyFrame:
 
 
 def read_ledger(run: Path, columns: Sequence[str] | None = None, where: pl.Expr | None = None) -> pl.DataFrame:
-    """The ledger of a run: one row per row read; of it only some columns and the rows `where` something holds.
+    """The ledger of a run: one row per row read; optionally only some columns, and the rows for which `where` holds.
 
     Raises:
         DataError: the run has none, or it is damaged.
@@ -114,7 +114,7 @@ def ledger_rows(run: Path, where: pl.Expr) -> pl.DataFrame:
 
 
 def parts_of_ids(run: Path, ids: Collection[str]) -> list[int]:
-    """The numbers of the parts in which rows with these ids stand, in order."""
+    """The numbers of the parts that contain rows with these ids, in order."""
     if len(ledger_files(run)) == 1:
         return [0]
     asked = pl.Series(sorted(ids), dtype=pl.String)
@@ -139,7 +139,7 @@ def _files_of(folder: Path, name: str) -> list[Path]:
 
 
 def _parts(folder: Path) -> int:
-    """In how many parts a folder is; the summary, written last, says so."""
+    """The number of parts of a folder, from the summary, which is written last."""
     said = read_object(folder / "summary.json").get("parts")
     if isinstance(said, int) and not isinstance(said, bool) and said > 0:
         return said

@@ -1,4 +1,4 @@
-"""What `[data]` and `[curate]` of tuneworth.toml say, with their ranges checked."""
+"""The `[data]` and `[curate]` tables of tuneworth.toml, with their ranges checked."""
 
 from dataclasses import dataclass, field, fields
 from typing import Literal
@@ -10,7 +10,7 @@ __all__ = ["CurateSettings", "DataSettings", "SplitShares"]
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
-    """Where the pairs lie and which columns hold what; what is left out is recognised from the data."""
+    """Where the pairs are and which columns hold what; anything not stated is detected from the data."""
 
     path: str
     input: str | tuple[str, ...] | None = None
@@ -36,7 +36,7 @@ class DataSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class SplitShares:
-    """The share of the kept pairs that each split gets; they add up to 1, and one left out gets nothing."""
+    """The share of the kept pairs for each split; the shares add up to 1, and an omitted split gets nothing."""
 
     train: float = 0.0
     validation: float = 0.0
@@ -55,7 +55,7 @@ class SplitShares:
 
 @dataclass(frozen=True, kw_only=True)
 class CurateSettings:
-    """How alike is a duplicate, what becomes of conflicts, and how the rest is divided."""
+    """Thresholds for duplicates, the handling of conflicts, and how the rest is split."""
 
     near_duplicate: float = 0.8
     keep: Literal["best style", "first", "longest"] = "best style"

@@ -1,4 +1,4 @@
-"""What becomes of every row, decided by numbers; of texts only those are asked for that there is something to say about."""
+"""The steps of curating: outcomes are computed from numbers; texts are fetched only where evidence is needed."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -72,7 +72,7 @@ CountTokens = Callable[[Sequence[str]], Sequence[int]]
 
 @dataclass(frozen=True)
 class Asked:
-    """What `curate` is asked for, beside the pairs. count_tokens makes what counts tokens, where that is wanted."""
+    """The request to `curate`, apart from the pairs. count_tokens makes the token counter, if one is wanted."""
 
     style: StyleSchema | None
     settings: CurateSettings
@@ -83,17 +83,17 @@ class Asked:
 
     @property
     def columns(self) -> dict[str, str]:
-        """The values that are taken out of each pair: what the split goes by."""
+        """The values extracted from each pair: what the split is based on."""
         named = {"stratum": self.settings.stratify, "date": self.date}
         return {name: column for name, column in named.items() if column is not None}
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """raw: what goes on, the rows that people dropped among the rejected. personal: what was found, as the summary says.
+    """raw: the remaining pairs, with rows dropped by decision among the rejected. personal: entry for the summary.
 
-    stratum, dates: one entry per pair; dates are None where the split does not go by time. notes: sentences. apart:
-    fields that look like identifiers. checked: what is wrong with each output.
+    stratum, dates: one entry per pair; dates are None unless the split is by time. notes: sentences. apart:
+    fields that look like identifiers. checked: the faults of each output.
     """
 
     raw: RawPairs
@@ -113,16 +113,16 @@ class Prepared:
 
 
 def prepare(job: Work, read: ReadParts, asked: Asked, *, buckets: int, clock: Clock) -> Prepared:
-    """Mask, apply what people dropped, make the rest comparable, and check it: each part by itself, then all together.
+    """Mask, apply drop decisions, normalise the rest, and check it: each part on its own, then all together.
 
-    Texts are exchanged in so many `buckets`.
+    Texts are exchanged in this many `buckets`.
 
     Raises:
-        ConfigError: an identifier, the field to stratify by or the date is in no pair, or two of them exclude each other.
+        ConfigError: an identifier, the stratification field or the date is in no pair, or two of them conflict.
     """
     if asked.date is not None and asked.settings.stratify is not None:
         raise ConfigError("[data] date and [curate] stratify exclude each other: a split by time takes what is newest")
-    # Before anything else, so that no value reaches a hash, a message or a file; decisions name masked ids.
+    # First, so that no value reaches a hash, a message or a file; decisions name masked ids.
     masked, personal = _masked(job, read, clock) if asked.settings.mask else (read, None)
     raw, decided = decide(masked.raw, asked.overrides)
     notes = job.run(_measured(masked, raw, read, asked, buckets))
@@ -150,7 +150,7 @@ def prepare(job: Work, read: ReadParts, asked: Asked, *, buckets: int, clock: Cl
 
 
 def mask_texts(pairs: pl.DataFrame, *, offset: int, guide: str | None, ids: Mapping[int, str]) -> Result:
-    """The pairs with masks in place of personal data, and what was found; groups are masked when all are known."""
+    """The pairs with personal data masked, and the findings; groups are masked once all are known."""
     pairs = _placed(pairs, offset, guide, ids)
     places = find_places(pairs)
     return Result({"pairs": mask_part(pairs, places)}, personal_note(places))
@@ -171,11 +171,11 @@ def measure(
     buckets: int,
     find_personal: bool,
 ) -> Result:
-    """What deciding needs of each pair, beside the pairs as they go on.
+    """The measurements of each pair that decisions need, and the remaining pairs.
 
-    `offset` is added to the row numbers. `ids` are new names by position; `groups` what stands in place of a group;
-    `leave` the positions that a person took out: they go no further. `columns` names values to take out: name -> column
-    or field. Tables: pairs, left (those taken out), numbers (a row per pair), inputs and outputs (key, text, bucket:
+    `offset` is added to the row numbers. `ids` are new ids by position; `groups` maps groups to their masks;
+    `leave` holds the positions dropped by decision. `columns` names values to extract: name -> column
+    or field. Tables: pairs, left (those dropped), numbers (a row per pair), inputs and outputs (key, text, bucket:
     each text once), and those of `Examined`.
     """
     clock = Clock({})
@@ -205,13 +205,13 @@ def measure(
 
 
 def _placed(pairs: pl.DataFrame, offset: int, guide: str | None, ids: Mapping[int, str]) -> pl.DataFrame:
-    """The pairs of a part with their rows and ids as among all pairs, without the guide."""
+    """The pairs of a part with their rows and ids among all pairs, without the guide."""
     pairs = moved_rows(without_guide(pairs, guide), offset)
     return pairs.with_columns(pairs["id"].clone().scatter(list(ids), list(ids.values()))) if ids else pairs
 
 
 def _parted(pairs: pl.DataFrame, leave: Sequence[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The pairs that go on, and those at the positions that leave."""
+    """The pairs that remain, and those at the positions to drop."""
     if not leave:
         return pairs, pairs.clear()
     leaves = pl.int_range(len(pairs), eager=True).is_in(pl.Series(leave, dtype=pl.Int64).implode())
@@ -219,7 +219,7 @@ def _parted(pairs: pl.DataFrame, leave: Sequence[int]) -> tuple[pl.DataFrame, pl
 
 
 def _keyed(texts: Sequence[str], buckets: int) -> pl.DataFrame:
-    """Each text with the hash by which it is known in all parts, and the bucket of that hash."""
+    """Each text with its hash, which identifies it in all parts, and the bucket of that hash."""
     table = pl.DataFrame(
         {"key": [content_hash(text) for text in texts], "text": texts}, schema={"key": pl.String, "text": pl.String}
     )
@@ -231,7 +231,7 @@ def _keyed(texts: Sequence[str], buckets: int) -> pl.DataFrame:
 
 
 def _masked(job: Work, read: ReadParts, clock: Clock) -> tuple[ReadParts, list[Any]]:
-    """The parts with masks, ids told apart again, and what was found in each part."""
+    """The parts with masks and unique ids, and the findings in each part."""
     parts = enumerate(zip(read.tables, read.offsets, read.ids, strict=True))
     notes = job.run(
         [
@@ -251,7 +251,7 @@ def _masked(job: Work, read: ReadParts, clock: Clock) -> tuple[ReadParts, list[A
 
 
 def _measured(masked: ReadParts, raw: RawPairs, read: ReadParts, asked: Asked, buckets: int) -> list[Task]:
-    """The tasks that measure each part. `raw` has no rows any more that people took out."""
+    """The tasks that measure each part. `raw` no longer has the rows dropped by decision."""
     stays = masked.raw.pairs["row"].is_in(raw.pairs["row"].implode())
     groups = group_masks(read.raw.pairs["group"]) if asked.settings.mask else {}
     same = {
@@ -271,7 +271,7 @@ def _measured(masked: ReadParts, raw: RawPairs, read: ReadParts, asked: Asked, b
 
 
 def _check_names(job: Work, pairs: Sequence[Table], notes: Sequence[Any], asked: Asked) -> None:
-    """Refuse names in the settings that no pair of any part has; what is nearest is told by the first rows."""
+    """Raise for names in the settings that no pair of any part has; the closest name comes from the first rows."""
     known = {name for note in notes for name in note["fields"]}
     missing = [name for name in asked.identifiers if name not in known]
     absent = [name for name in asked.columns if not any(note["found"][name] for note in notes)]
@@ -291,7 +291,7 @@ def _examined(job: Work, part: int, note: Any) -> Examined:
 
 
 def _first(job: Work, tables: Sequence[Table], columns: Sequence[str]) -> pl.DataFrame:
-    """The first rows, so many as are looked at to guess from, of whole parts."""
+    """The first rows, as many as detection needs, in whole parts."""
     first, parts = 0, []
     for table in tables:
         parts.append(job.read([table], columns=columns))
@@ -326,9 +326,9 @@ class Resolved:
 def resolve(
     ready: Prepared, *, settings: CurateSettings, held: HeldSplits, seed: int, clock: Clock, check: BeforeCertificate
 ) -> Resolved:
-    """Relations, duplicates, conflicts, splits, who leaves, and the certificate, for all rows.
+    """Relations, duplicates, conflicts, splits, dropped rows, and the certificate, for all rows.
 
-    `check` sees the kept rows and all outcomes before the search of the certificate begins, and may refuse.
+    `check` receives the kept rows and all outcomes before the certificate's search begins, and may raise.
     """
     corpus, decided = ready.corpus, ready.decided
     before = held.sides(corpus.content, ready.ids)
@@ -376,7 +376,7 @@ def _certified(
 
 
 def _leak(outcomes: Outcomes, crossing: Crossing, table: pl.DataFrame) -> Outcomes:
-    """Train rows that the exact search finds too near to a held-out row, which the candidates had missed, leave."""
+    """Drops train rows that the exact search finds too near to a held-out row, which the candidates had missed."""
     rows, first = np.unique(crossing.train, return_index=True)
     others = crossing.held[first]
     names = table.select("id", "split")[others.tolist()].rows()
@@ -390,7 +390,7 @@ def _leak(outcomes: Outcomes, crossing: Crossing, table: pl.DataFrame) -> Outcom
 
 
 def _all_who_leave(outcomes: Outcomes, placed: Placed, ready: Prepared) -> Outcomes:
-    """The outcomes in the end: failing outputs leave train and validation, and duplicates of who left follow."""
+    """The final outcomes: failing outputs leave train and validation; duplicates of dropped rows are marked too."""
     outcomes = failing_leave(outcomes, placed.side, ready.checked)
     return followers_leave(outcomes, ready.checked, ready.ids)
 
@@ -398,16 +398,16 @@ def _all_who_leave(outcomes: Outcomes, placed: Placed, ready: Prepared) -> Outco
 def _divided(
     pairs: pl.DataFrame, placed: Placed, outcomes: Outcomes, ready: Prepared
 ) -> tuple[pl.DataFrame, pl.DataFrame, Outcomes]:
-    """All pairs with their split and whether the output is a good reference; those that are kept; the outcomes in words.
+    """All pairs with their split and whether the output is a good reference; the kept ones; the outcomes in words.
 
-    Where a row leaves although a person keeps it, its evidence says so.
+    If a row is dropped although a decision keeps it, its evidence says so.
     """
     table = pairs.with_columns(split=placed.splits(outcomes.kept), reference_ok=pl.Series(ready.checked.must == 0))
     return table, table.filter(pl.Series(outcomes.kept)), despite_decision(outcomes, ready.decided)
 
 
 def _first_said(*sides: np.ndarray) -> np.ndarray:
-    """Each row's side by the first that says one; -1 where none does."""
+    """Each row's side from the first array that has one; -1 if none does."""
     said = np.full(len(sides[0]), -1)
     for side in sides:
         said = np.where(said < 0, side, said)
@@ -415,7 +415,7 @@ def _first_said(*sides: np.ndarray) -> np.ndarray:
 
 
 def _may_leak(pairs: pl.DataFrame, stands: np.ndarray) -> np.ndarray:
-    """Rows that may leave for leaking: only where some stand in a split, those that do, and rows of groups."""
+    """Rows that may be dropped for leaking: if any have a given split, those, and rows of groups."""
     placed = stands >= 0
     return (placed | pairs["group"].is_not_null().to_numpy()) & placed.any()
 

@@ -1,4 +1,4 @@
-"""What curating did, in numbers: the content of curate/summary.json."""
+"""The results of curating in numbers: the content of curate/summary.json."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -37,12 +37,12 @@ LEDGER_SCHEMA = {
     "evidence": pl.String,
     "other_id": pl.String,
     "similarity": pl.Float64,
-    "content": pl.String,  # 128 bits of the normalised content, by which a row is known wherever it stands
+    "content": pl.String,  # 128 bits of the normalised content, which identifies a row wherever it is
 }
 
 
 def build_ledger(raw: RawPairs, outcomes: Outcomes, splits: pl.Series, content: pl.Series) -> pl.DataFrame:
-    """One row per row read, in the order of the rows; `file` is added where several files were read."""
+    """One row per row read, in the order of the rows; `file` is added if several files were read."""
     named = pl.Series("other", outcomes.other.astype(np.int64))
     other = named.set(named < 0, None)
     read = pl.DataFrame(
@@ -140,9 +140,9 @@ _EXCERPT = 160  # characters
 def threshold_table(
     corpus: Corpus, rank: np.ndarray, decided: Decided, *, settings: CurateSettings
 ) -> list[dict[str, Any]]:
-    """For each threshold: rows dropped as near duplicates, conflicts, and the least similar pair of which one is dropped.
+    """For each threshold: rows dropped as near duplicates, conflicts, and the least similar pair with a dropped row.
 
-    Exact copies are the same at every threshold and not counted. `example` is null where nothing is dropped.
+    Exact copies are the same at every threshold and not counted. `example` is null if nothing is dropped.
     """
     relations = relate(corpus, threshold=THRESHOLDS[0])
     label = _labels(relations, corpus)
@@ -165,14 +165,14 @@ def threshold_table(
 
 
 def _labels(relations: Relations, corpus: Corpus) -> np.ndarray:
-    """Whether each conflict is one of two labels, which needs no likeness of the outputs."""
+    """Whether each conflict is between two labels, which needs no similarity of the outputs."""
     example = first_rows(relations.item)
     left, right = (corpus.outputs(example[end]) for end in (relations.conflicts.left, relations.conflicts.right))
     return np.array([is_label(a) and is_label(b) for a, b in zip(left, right, strict=True)], bool)
 
 
 def _raised(relations: Relations, label: np.ndarray, threshold: float) -> Relations:
-    """The relations as a join at the higher threshold would have them: similarities are quotients of small whole numbers,
+    """The relations as a join at the higher threshold would give them: similarities are quotients of small integers,
     so that comparing them as floats is exact at steps of a twentieth."""
     duplicates, conflicts = relations.duplicates, relations.conflicts
     alike = (duplicates.inputs >= threshold) & (duplicates.outputs >= threshold)

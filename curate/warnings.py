@@ -1,4 +1,4 @@
-"""What the user should know before building on these pairs."""
+"""Warnings that the user should see before using these pairs."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -18,10 +18,10 @@ from .steps import Prepared, Resolved
 
 __all__ = ["find_warnings"]
 
-_FEW_PAIRS = 200  # the fewest that a team would tune on; a test split of 40 shows a gap of about 17 points
+_FEW_PAIRS = 200  # the fewest worth tuning on; a test split of 40 shows a gap of about 17 points
 _FEW_OUTPUTS = 0.25  # distinct outputs per row
-_FEW_GROUPS = 20  # below it intervals by group mean little
-_FEW = 20  # rows; of fewer, shares say nothing
+_FEW_GROUPS = 20  # with fewer, intervals by group mean little
+_FEW = 20  # rows; with fewer, shares mean little
 _CANNED = 0.05  # of the rows
 _LIGHT = 0.5  # of the test rows
 _TRUNCATED = 0.01
@@ -46,7 +46,7 @@ def find_warnings(
 ) -> list[dict[str, str]]:
     """All warnings as code and text."""
     raw, kept, checked = ready.raw, found.kept, ready.checked
-    placed = np.where(found.placed.outcomes.kept, found.placed.side, -1)  # before failing outputs left
+    placed = np.where(found.placed.outcomes.kept, found.placed.side, -1)  # before failing outputs were dropped
     told = [
         *_amount(raw, kept),
         *_identifiers(ready.apart, identifiers),
@@ -79,7 +79,7 @@ def _amount(raw: RawPairs, kept: pl.DataFrame) -> Iterator[tuple[str, str]]:
 
 
 def _identifiers(like: Collection[str], stated: Collection[str]) -> Iterator[tuple[str, str]]:
-    """A field that differs in every row keeps any two rows from having the same facts, so nothing would repeat."""
+    """A field that differs in every row prevents any two rows from having the same facts, so nothing would repeat."""
     apart = [name for name in like if name not in stated]
     if apart:
         names = " and ".join(json.dumps(name, ensure_ascii=False) for name in apart)
@@ -111,7 +111,7 @@ def _outputs(raw: RawPairs, canned: Canned) -> Iterator[tuple[str, str]]:
 
 
 def _weight(kept: pl.DataFrame, components: np.ndarray) -> Iterator[tuple[str, str]]:
-    """Tied rows say much the same: what counts for an interval is nearer to the number of components."""
+    """Tied rows are largely redundant: the effective size for an interval is nearer to the number of components."""
     test = components[(kept["split"] == "test").to_numpy()]
     weight = effective_size(test)
     if len(test) >= _FEW and weight < _LIGHT * len(test):
@@ -169,7 +169,7 @@ def _conflicts(
 
 
 def _skew(relations: Relations) -> Iterator[tuple[str, str]]:
-    """Buckets in which not all pairs were compared: then the recall expected of candidates does not hold."""
+    """Buckets in which not all pairs were compared: the expected recall of candidates does not apply to them."""
     capped, largest = relations.skew.capped, relations.skew.largest
     if capped:
         several = "s" * (capped != 1)
@@ -210,7 +210,7 @@ def _personal(personal: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _groups_across(kept: pl.DataFrame) -> Iterator[tuple[str, str]]:
-    """Only a split that the data bring along can divide a group."""
+    """Only a split given by the data can divide a group."""
     sides = kept.drop_nulls("group").group_by("group").agg(pl.col("split").n_unique()).filter(pl.col("split") > 1)
     if len(sides):
         example = json.dumps(sides["group"].min(), ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What happened to one row, by which rule, beside which other row."""
+"""Explains the outcome of one row: the rule, and the other row involved."""
 
 import json
 import mmap
@@ -25,13 +25,13 @@ __all__ = [
 ]
 
 
-_MOST = 64 * 2**20  # bytes of split files that are looked through: a second or two
+_MOST = 64 * 2**20  # bytes of split files that are searched: a second or two
 
 
 def nearest_kept(run: Path, pair: dict[str, Any]) -> tuple[str, float] | None:
-    """The id of the kept row whose input is most like this pair's, with their similarity.
+    """The id of the kept row whose input is most similar to this pair's, with their similarity.
 
-    None where nothing is alike at all, or the files are too large to look through for one answer.
+    None if no row is similar, or the files are too large to search for one answer.
     """
     paths = [path for split in SPLITS for path in split_files(run, split)]
     if sum(path.stat().st_size for path in paths) > _MOST:
@@ -55,7 +55,7 @@ def _most_similar(own: frozenset[str], texts: Sequence[str], ids: Sequence[str])
         n=pl.col("text").str.extract_many(sorted(own), overlapping=True).list.unique().list.len()
     )["n"]
     best: tuple[float, str, int] | None = None
-    # Most promising first: n grams shared of |own| make a similarity of n / |own| at the most.
+    # Most promising first: n shared grams of |own| give a similarity of at most n / |own|.
     for place in shared.arg_sort(descending=True).to_list():
         n = shared[place]
         if not n or (best is not None and n / len(own) < -best[0]):
@@ -84,7 +84,7 @@ def _identifiers(run: Path) -> list[str]:
 
 
 _SHOWN = 2000  # characters of a text
-_NEAR_IDS = 20_000  # ids that a misspelt one is compared with
+_NEAR_IDS = 20_000  # ids compared with a misspelt one
 _ROW = re.compile(r"(?:row[ :=]?)?([0-9]{1,9})")
 _ID = 80  # characters of an id
 _MEANS = {
@@ -99,11 +99,11 @@ _MEANS = {
 
 @dataclass(frozen=True, repr=False)
 class Explanation:
-    """A row's outcome with its reason; texts are None where the row could not be read or there is no other row.
+    """A row's outcome with its reason; texts are None if the row could not be read or there is no other row.
 
-    other_row, other_id: the row that this one repeats, contradicts or would leak to; for a kept row the kept row that is
-    most like it, with their similarity (of the inputs), where the data are small enough to look for it. numbered_id:
-    where the id that was asked for is also the number of another row, that row's id in words.
+    other_row, other_id: the row that this one repeats, contradicts or would leak to; for a kept row the kept row most
+    similar to it, with their similarity (of the inputs), if the data are small enough to search. numbered_id:
+    if the requested id is also the number of another row, that row's id in words.
     """
 
     row: int
@@ -167,12 +167,12 @@ class Explanation:
 
 
 def why(run: Path, row_or_id: str) -> Explanation:
-    """The explanation of the row with this id or, where no id is like it, of this row number.
+    """The explanation of the row with this id or, if no id matches, of this row number.
 
-    `row 817` is the row of that number, even where another one has the id `817`.
+    `row 817` is the row of that number, even if another one has the id `817`.
 
     Raises:
-        DataError: there is no such row; the nearest ids and the range of rows are named. Or nothing was curated there.
+        DataError: there is no such row (the closest ids and the range of rows are named), or the run is not curated.
     """
     run, row_or_id = Path(run), str(row_or_id)
     found = ledger_rows(run, pl.col("id") == row_or_id)
@@ -225,7 +225,7 @@ def _entry(run: Path, id: str | None) -> dict[str, Any] | None:
 
 
 def _pair(run: Path, entry: dict[str, Any]) -> dict[str, Any] | None:
-    """The canonical line of a row; None where the row is in no file, since it could not be read."""
+    """The canonical line of a row; None if the row is in no file, since it could not be read."""
     files = split_files(run, entry["split"]) if entry["split"] else set_aside_files(run)
     return next(_lines_of(files[entry["part"]], entry["row"]), None) if files else None
 
@@ -240,7 +240,7 @@ def _lines_of(path: Path, row: int) -> Iterator[dict[str, Any]]:
         while at >= 0:
             start, end = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
             value = json.loads(data[start : end if end >= 0 else len(data)])
-            if value.get("row") == row:  # and no field of the data that looks like it
+            if value.get("row") == row:  # not a field of the data with the same text
                 yield value
             at = data.find(wanted, end) if end >= 0 else -1
 
@@ -253,7 +253,7 @@ def _unknown(run: Path, asked: str) -> str:
 
 
 def _candidates(run: Path, asked: str) -> Collection[str]:
-    """The ids to compare with; of very many only those that begin like it."""
+    """The ids to compare with; if there are very many, only those with the same beginning."""
     ids = scan_ledger(run).select("id").drop_nulls()
     first = ids.head(_NEAR_IDS + 1).collect()["id"]
     if len(first) <= _NEAR_IDS:
@@ -262,7 +262,7 @@ def _candidates(run: Path, asked: str) -> Collection[str]:
 
 
 def _named(id: str) -> str:
-    """The id in quotes, on one line and not too long."""
+    """The id in quotes, on one line and truncated."""
     flat = " ".join(id.split())
     return f'"{flat if len(flat) <= _ID else flat[:_ID] + "…"}"'
 

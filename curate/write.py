@@ -1,4 +1,4 @@
-"""A curated run on disk: canonical pairs, ledger, summary; written whole, read back as tables."""
+"""Writes and reads a curated run: canonical pairs, ledger, summary; writes are atomic."""
 
 import hashlib
 import json
@@ -41,10 +41,10 @@ _FILES = {"name": pl.String, "content": pl.Binary}
 def write_curated(curated: Curated, run: Path) -> Path:
     """Write RUN/curate: a file per split, set_aside.jsonl, ledger.parquet and summary.json.
 
-    The folder appears whole: until the last file is written, what was there before is as it was.
+    The folder is replaced atomically: until the last file is written, the previous content is unchanged.
 
     Raises:
-        RunBroken: the disk is full or refuses; nothing half-written is left.
+        RunBroken: the disk is full or fails; no partial output remains.
     """
     started = time.perf_counter()
     with curated_folder(run) as folder:
@@ -60,13 +60,13 @@ def write_curated(curated: Curated, run: Path) -> Path:
 def write_parts(job: Work, curated: CuratedParts, run: Path) -> Path:
     """Write a file per part of each split, the set-aside pairs and the ledger, and the summary; the folder.
 
-    The folder appears whole or not at all.
+    The folder appears atomically.
 
     Raises:
-        RunBroken: the disk is full or refuses; the same command goes on where this one stopped.
+        RunBroken: the disk is full or fails; the same command resumes where this one stopped.
     """
     started, parts = time.perf_counter(), range(len(curated.offsets))
-    # A ledger of its own has a stage of its own: rows that were placed meanwhile may stand elsewhere.
+    # A different ledger gets a separate stage: rows placed meanwhile may be in another split.
     hashes = curated.ledger.hash_rows(seed=0).to_numpy()
     stage = f"write {hashlib.sha256(hashes.tobytes()).hexdigest()[:8]}"
     job.run([_written(stage, part, curated) for part in parts])
@@ -91,7 +91,7 @@ def part_files(pairs: pl.DataFrame, left: pl.DataFrame, *, ledger: pl.DataFrame,
 
 
 def _written(stage: str, part: int, curated: CuratedParts) -> Task:
-    """The task that makes a part's files, its rows of the ledger among what it is given."""
+    """The task that makes a part's files, given its rows of the ledger."""
     rows = curated.ledger["row"].to_numpy()
     bounds = [*curated.offsets, np.iinfo(np.uint32).max]
     a, b = (int(np.searchsorted(rows, bounds[at], side="right")) for at in (part, part + 1))
@@ -101,7 +101,7 @@ def _written(stage: str, part: int, curated: CuratedParts) -> Task:
 
 
 def _tables(kept: pl.DataFrame, dropped: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """What each file of lines holds."""
+    """The contents of each JSON lines file."""
     return {split: kept.filter(pl.col("split") == split) for split in SPLITS} | {"set_aside": dropped}
 
 
@@ -111,10 +111,10 @@ def _with_seconds(summary: Mapping[str, Any], started: float) -> dict[str, Any]:
 
 @contextmanager
 def curated_folder(run: Path) -> Iterator[Path]:
-    """A folder to write into, which becomes RUN/curate once the block is through; what was curated before goes.
+    """A folder to write into, which becomes RUN/curate when the block ends; the previous one is deleted.
 
     Raises:
-        RunBroken: the disk is full or refuses; nothing half-written is left.
+        RunBroken: the disk is full or fails; no partial output remains.
     """
     place = Path(run) / "curate"
     with disk_refusals(place), whole_folder(place, CURATED) as folder:
@@ -124,7 +124,7 @@ def curated_folder(run: Path) -> Iterator[Path]:
 def write_part(folder: Path, part: int, files: Mapping[str, bytes]) -> None:
     """Write one part of a run in parts: a file in each of train, validation, test, set_aside and ledger.
 
-    `files` are those of `part_files`. Each appears whole, and is there even where it is empty, so that the parts can be
+    `files` are those of `part_files`. Each is written atomically, even if empty, so that the parts can be
     counted.
     """
     for name, content in files.items():
@@ -132,7 +132,7 @@ def write_part(folder: Path, part: int, files: Mapping[str, bytes]) -> None:
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any], parts: int | None = None) -> None:
-    """Write summary.json, the last file of a curated folder; `parts` where the run is in parts: how many."""
+    """Write summary.json, the last file of a curated folder; `parts` is their number if the run is in parts."""
     content = dict(summary) if parts is None else {**summary, "parts": parts}
     write_whole(folder / "summary.json", json.dumps(content, ensure_ascii=False, indent=2) + "\n")
 
@@ -144,7 +144,7 @@ def read_split(run: Path, split: str) -> pl.DataFrame:
     """The pair table of a run's split: train, validation or test.
 
     Raises:
-        DataError: the run has no such file, or a line of it is damaged.
+        DataError: the run has no such file, or one of its lines is damaged.
     """
     return _read(split_files(run, split) or [Path(run) / "curate" / f"{split}.jsonl"], PAIR_SCHEMA)
 
@@ -164,7 +164,7 @@ def _write_lines(file: IO[bytes], table: pl.DataFrame) -> None:
 
 
 def _lines(table: pl.DataFrame) -> Iterator[str]:
-    """The canonical lines. Put together from columns, which is several times as fast as a dictionary for each row."""
+    """The canonical lines, assembled from columns, which is several times as fast as a dictionary for each row."""
     names = [*_ORDER, *(name for name in table.columns if name not in _ORDER)]
     columns = [_json_values(table[name]) for name in names]
     line = "{" + ", ".join(f"{json.dumps(name)}: %s" for name in names) + "}\n"
@@ -187,7 +187,7 @@ def _read(files: Sequence[Path], schema: dict[str, Any]) -> pl.DataFrame:
 
 
 def _chunks(path: Path, schema: dict[str, Any]) -> Iterator[pl.DataFrame]:
-    """The rows of a file, some at a time: as columns they take a fraction of the memory."""
+    """The rows of a file in chunks: as columns they take a fraction of the memory."""
     try:
         with path.open("rb") as file:
             lines = enumerate(file, start=1)

@@ -1,4 +1,4 @@
-"""Batches of examples of like length, in an order that is a pure function of seed and epoch."""
+"""Batches of examples of similar length, in an order that is a pure function of seed and epoch."""
 
 import random
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from .model.chat import common_beginning
 
 __all__ = ["Batch", "collate", "epoch_order", "length_order"]
 
-POOL = 16  # batches that are sorted by length together: 21 to 30% less padding, and batches still differ by epoch
+POOL = 16  # batches sorted by length together: 21 to 30% less padding, and batches still differ by epoch
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Token ids, where labels stand, what they are and whose; all on one device.
+    """Token ids, the positions and values of labels, and the rows they belong to; all on one device.
 
     With a layout, ids and positions are `(1, tokens)`. Without one, ids are `(rows, longest)`, padded on the right,
     and positions None. `places` are positions in the flattened hidden states whose next token is `labels`; `owners`
@@ -32,13 +32,13 @@ class Batch:
     labels: Tensor
     owners: Tensor
     rows: int
-    tokens: int  # real tokens of all rows, padding left out, common beginnings counted in each row
-    computed: int  # tokens that the model computes: fewer with a common beginning, more with padding
+    tokens: int  # real tokens of all rows, without padding, with shared prefixes counted in each row
+    computed: int  # tokens that the model computes: fewer with a shared prefix, more with padding
     layout: Layout | None = None
 
 
 def epoch_order(examples: Sequence[Example], *, size: int, seed: int, epoch: int) -> list[list[int]]:
-    """Which examples stand in which batch of this epoch, each example once."""
+    """Which examples are in which batch of this epoch, each example once."""
     chance = random.Random(f"{seed}:{epoch}")  # a text seed is hashed, so epochs of neighbouring seeds differ
     order = list(range(len(examples)))
     chance.shuffle(order)
@@ -57,12 +57,12 @@ def length_order(lengths: Sequence[int], *, size: int) -> list[list[int]]:
 
 
 def collate(examples: Sequence[Example], *, device: Any, one_sequence: bool = False) -> Batch:
-    """The examples as one batch: padded rows, or one sequence, which needs an attention that knows the layout."""
+    """The examples as one batch: padded rows, or one sequence, which needs an attention that supports the layout."""
     return _in_one_sequence(examples, device=device) if one_sequence else _padded(examples, device=device)
 
 
 def _padded(examples: Sequence[Example], *, device: Any) -> Batch:
-    """Padding needs no mask: it stands on the right and attention looks left."""
+    """Padding needs no mask: it is on the right, and attention is causal."""
     longest = max(len(e.ids) for e in examples)
     ids = torch.zeros(len(examples), longest, dtype=torch.long)
     for row, example in enumerate(examples):
@@ -94,7 +94,7 @@ def _in_one_sequence(examples: Sequence[Example], *, device: Any) -> Batch:
 
 
 def _shared(examples: Sequence[Example]) -> int:
-    """How many first tokens all rows have in common, the last one of a prompt left out: it predicts a label."""
+    """The length of the prefix shared by all rows, without the last token of a prompt, which predicts a label."""
     if len(examples) < 2:
         return 0
     return min(common_beginning([e.ids for e in examples]), *(e.prompt_tokens - 1 for e in examples))
@@ -109,7 +109,7 @@ def _batch(
     layout: Layout | None,
     device: Any,
 ) -> Batch:
-    """`starts[row] + n` is the place of the row's token n, for all tokens that predict a label."""
+    """`starts[row] + n` is the position of the row's token n, for all tokens that predict a label."""
     places, labels, owners = [], [], []
     for row, (example, start) in enumerate(zip(examples, starts, strict=True)):
         places += range(start + example.prompt_tokens - 1, start + len(example.ids) - 1)

@@ -1,4 +1,4 @@
-"""Where a fit stands, in one file: a killed fit that is resumed ends as if nobody had killed it."""
+"""The state of a fit in one file: a killed fit that is resumed gives the same result as an uninterrupted one."""
 
 import json
 import math
@@ -14,7 +14,7 @@ __all__ = ["Checkpoint", "FitState", "PairLosses", "read_checkpoint", "write_che
 
 @dataclass
 class FitState:
-    """What changes while a fit runs, besides adapter and optimizer; mutable because the loop lives in it.
+    """The state that changes while a fit runs, besides adapter and optimizer; mutable because the loop updates it.
 
     No random state: the order of the batches is a pure function of seed and epoch, and there is no dropout.
     """
@@ -28,25 +28,25 @@ class FitState:
     best_loss: float | None = None
     bad_evaluations: int = 0
     skipped_steps: int = 0
-    micro_batch: int = 0  # pairs in memory at once, which may have been halved on the way; other parts round otherwise
+    micro_batch: int = 0  # pairs in memory at once, may have been halved; other sizes round differently
     stopped_early: bool = False
     log: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
 class PairLosses:
-    """Each train pair's loss per learnt token when it was seen first and last, before that step; NaN: not yet seen."""
+    """Each train pair's loss per learnt token when first and last seen, before that step; NaN: not yet seen."""
 
     first: list[float]
     last: list[float]
 
     @classmethod
     def of(cls, pairs: int) -> "PairLosses":
-        """Nothing seen yet."""
+        """No pair seen yet."""
         return cls([math.nan] * pairs, [math.nan] * pairs)
 
     def note(self, rows: Sequence[int], losses: Sequence[float]) -> None:
-        """The losses of these pairs at this step."""
+        """Record the losses of these pairs at this step."""
         for row, loss in zip(rows, losses, strict=True):
             if math.isnan(self.first[row]):
                 self.first[row] = loss
@@ -55,7 +55,7 @@ class PairLosses:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint holds; `best` None: no validation loss was measured yet, `moments` are the optimizer's."""
+    """The content of a checkpoint; `best` None: no validation loss was measured yet, `moments` are the optimizer's."""
 
     state: FitState
     adapter: dict[str, Any]
@@ -74,7 +74,7 @@ def write_checkpoint(
     pair_losses: PairLosses,
     key: str,
 ) -> None:
-    """Everything as one safetensors file, written whole or not at all."""
+    """Everything as one safetensors file, written atomically."""
     import torch
     from safetensors.torch import save
 
@@ -91,10 +91,10 @@ def write_checkpoint(
 
 
 def read_checkpoint(path: Path, *, key: str) -> Checkpoint:
-    """What the file holds, on the CPU. `key` names model, data and settings.
+    """The content of the file, on the CPU. `key` names model, data and settings.
 
-    Raises ConfigError where the checkpoint was made by other data, another model or other settings, or is damaged;
-    KeyError, TypeError or ValueError where it lacks a part, or has one more.
+    Raises ConfigError if the checkpoint was made by other data, another model or other settings, or is damaged;
+    KeyError, TypeError or ValueError if a part is missing or unexpected.
     """
     from safetensors import SafetensorError, safe_open
 

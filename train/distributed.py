@@ -1,4 +1,4 @@
-"""A fit on the nodes of a Ray cluster: Ray Train starts the processes and replaces those that are lost."""
+"""A fit on the nodes of a Ray cluster: Ray Train starts the processes and replaces lost ones."""
 
 import secrets
 import shutil
@@ -15,17 +15,17 @@ from .processes import PATIENCE, ProcessLost
 
 __all__ = ["Workers", "living_nodes", "on_workers", "plan_workers"]
 
-# Each goes on from the last checkpoint. A fault that comes back at every start ends there; nodes that their owner takes
-# back (spot machines) are counted apart, without a limit.
+# Each restart resumes from the last checkpoint. A fault that recurs at every start ends there; nodes that are
+# reclaimed by their owner (spot machines) are counted separately, without a limit.
 MOST_LOST = 3
-EAR_SECONDS = 0.5  # between two looks at what the workers said
-SILENCE_SECONDS = 120  # longer than workers take to start and to say their first word
+EAR_SECONDS = 0.5  # between two polls of the workers' messages
+SILENCE_SECONDS = 120  # longer than workers take to start and send their first message
 FOLDER = ".cluster"  # in the run's folder while the cluster trains; Ray Train keeps its own files there
 
 
 @dataclass(frozen=True)
 class Workers:
-    """So many processes; each reserves `cores` of its node and, with `gpus`, one GPU of its own."""
+    """This many processes; each reserves `cores` of its node and, with `gpus`, one GPU of its own."""
 
     count: int
     cores: int
@@ -37,16 +37,16 @@ class Workers:
         return {"CPU": self.cores, "GPU": 1} if self.gpus else {"CPU": self.cores}
 
     def places(self, nodes: Sequence[Mapping[str, float]]) -> int:
-        """For how many such workers these nodes have room, whatever else is at work on them."""
+        """How many such workers fit on these nodes, ignoring other load on them."""
         needed = {name: count for name, count in self.resources.items() if count}
         return sum(min(int(node.get(name, 0) // count) for name, count in needed.items()) for node in nodes)
 
 
 def plan_workers(nodes: Sequence[Mapping[str, float]], *, wanted: int | None = None) -> Workers:
-    """One worker for each GPU, without GPUs one for each node, or as many as are `wanted`.
+    """One worker for each GPU; without GPUs one for each node; or as many as are `wanted`.
 
-    `nodes` are what Ray says that each living node has: {"CPU": 8.0, "GPU": 1.0, ...}. On CPUs the workers share out
-    the cores evenly. Raises ConfigError where the cluster has no room for so many.
+    `nodes` are the resources of each live node as Ray reports them: {"CPU": 8.0, "GPU": 1.0, ...}. CPU workers share
+    the cores evenly. Raises ConfigError if the cluster has no room for that many.
 
     >>> plan_workers([{"CPU": 8.0}, {"CPU": 8.0}])
     Workers(count=2, cores=8, gpus=False)
@@ -71,7 +71,7 @@ def plan_workers(nodes: Sequence[Mapping[str, float]], *, wanted: int | None = N
 
 
 def living_nodes() -> list[dict[str, float]]:
-    """What each living node of the connected cluster has, as `plan_workers` takes it."""
+    """The resources of each live node of the connected cluster, as `plan_workers` takes them."""
     import ray
 
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -80,13 +80,13 @@ def living_nodes() -> list[dict[str, float]]:
 def on_workers(
     member: Callable[..., Any], told: Mapping[str, Any], *, workers: Workers, shared: Path, say: Callable[[str], None]
 ) -> Any:
-    """Call `member(**told, say=...)` in each of the workers on the connected cluster; what the first one returned.
+    """Call `member(**told, say=...)` in each of the workers on the connected cluster; returns the first one's result.
 
-    The workers are one group: `Processes.here()` is each one's place in it, gloo between CPUs, nccl between GPUs. Where
-    one is lost, all start anew and `member` is called again, MOST_LOST times at the most: it must go on from a
-    checkpoint. `shared` is a folder that every node reaches under that name. What a member says reaches `say` here.
+    The workers are one group: `Processes.here()` is each one's place in it, gloo between CPUs, nccl between GPUs. If
+    one is lost, all restart and `member` is called again, at most MOST_LOST times: it must resume from a
+    checkpoint. `shared` is a folder that every node reaches under that name. A member's messages reach `say` here.
 
-    Raises: what a member raised that a user can mend (TuneworthError), and then nothing is tried again; RunBroken where
+    Raises: an error of a member that the user can fix (TuneworthError), without a retry; RunBroken if
     too many are lost.
     """
     import ray
@@ -98,7 +98,7 @@ def on_workers(
     config = {"member": member, "told": dict(told), "mailbox": mailbox, "shared": shared, "token": token}
     failed: list[BaseException] = []
     returned: list[Any] = []
-    # Not in the main thread: there Ray Train takes Ctrl-C for itself, and ends with "all is well".
+    # Not in the main thread: there Ray Train handles Ctrl-C itself, and ends with "all is well".
     thread = threading.Thread(target=_train, args=(config, workers, returned, failed), daemon=True)
     try:
         thread.start()
@@ -116,7 +116,7 @@ def on_workers(
 
 
 def _listen(thread: threading.Thread, mailbox: Any, workers: Workers, say: Callable[[str], None]) -> None:
-    """Pass on what the workers say until their training has ended, and say what they wait for."""
+    """Forward the workers' messages until their training has ended, and report what they wait for."""
     import ray
 
     started, silent, short = time.monotonic(), True, False
@@ -136,7 +136,7 @@ def _listen(thread: threading.Thread, mailbox: Any, workers: Workers, say: Calla
 
 @dataclass
 class Mailbox:
-    """What the workers say to whoever started them; an actor. Mutable: it fills and is emptied."""
+    """An actor for the workers' messages to the process that started them. Mutable: it is filled and emptied."""
 
     lines: list[str] = field(default_factory=list)
     refused: TuneworthError | None = None
@@ -151,7 +151,7 @@ class Mailbox:
         return lines
 
     def refuse(self, error: TuneworthError) -> None:
-        """An error that another start would only meet again; the first one counts."""
+        """An error that would recur after a restart; the first one counts."""
         self.refused = self.refused or error
 
     def refusal(self) -> TuneworthError | None:
@@ -182,7 +182,7 @@ def _train(config: dict[str, Any], workers: Workers, returned: list[Any], failed
             ),
         )  # fmt: skip
         returned.append(trainer.fit().return_value)
-    except BaseException as error:  # told by the thread that waits
+    except BaseException as error:  # reported by the waiting thread
         failed.append(error)
 
 
@@ -192,12 +192,12 @@ def run_member(config: Mapping[str, Any]) -> Any:
 
     mailbox = config["mailbox"]
     if ray.get(mailbox.refusal.remote()) is not None:
-        return None  # an earlier start met what a user must mend
+        return None  # an earlier start failed with an error that the user must fix
     try:
         _check_shared(config["shared"], config["token"])
         return config["member"](**config["told"], say=partial(_send, mailbox))
     except ProcessLost:
-        raise  # Ray Train starts all of them anew
+        raise  # Ray Train restarts all workers
     except TuneworthError as error:
         ray.get(mailbox.refuse.remote(error))
         raise
@@ -210,7 +210,7 @@ def _send(mailbox: Any, line: str) -> None:
 def _check_shared(shared: Path, token: str) -> None:
     """Find the folder that the command made.
 
-    Raises: ConfigError where this node has none, or another one, under that name.
+    Raises: ConfigError if this node has no such folder, or a different one.
     """
     if not (shared / FOLDER / token).is_dir():
         import ray

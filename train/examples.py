@@ -1,4 +1,4 @@
-"""Pairs as token ids with their loss mask, and the checks without which a model learns the wrong thing."""
+"""Pairs as token ids with their loss mask, and checks against training on the wrong thing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ LINES = 12  # and lines of its beginning and of its end
 
 @dataclass(frozen=True)
 class Example:
-    """One pair as the model sees it: `ids` is the prompt and then the answer, which ends with the end-of-turn token."""
+    """One pair as the model sees it: `ids` is the prompt, then the answer, which ends with the end-of-turn token."""
 
     id: str
     ids: tuple[int, ...]
@@ -47,8 +47,8 @@ class Example:
 def to_examples(pairs: pl.DataFrame, *, model: LoadedModel) -> list[Example]:
     """One example per pair, in the order of the table (columns id, input, output and optionally system).
 
-    Raises DataError, with the ids, for pairs longer than the model's context (nothing is ever cut off), without an
-    answer, with a special token inside the output, with a second BOS, or that the model's template changes or refuses.
+    Raises DataError, with the ids, for pairs longer than the model's context (nothing is ever truncated), without an
+    answer, with a special token inside the output, with a second BOS, or that the model's template alters or rejects.
     """
     examples, faults = [], dict[str, list[str]]()
     for example, found in _encoded(pairs, model):
@@ -63,7 +63,7 @@ def to_examples(pairs: pl.DataFrame, *, model: LoadedModel) -> list[Example]:
 def token_lengths(pairs: pl.DataFrame, model: LoadedModel) -> pl.DataFrame:
     """Each pair's tokens: columns id, prompt_tokens, answer_tokens (with the end-of-turn token), in the pairs' order.
 
-    No pair is too long or too odd for it. Where there is no answer to learn, answer_tokens is 0.
+    No pair is rejected as too long or invalid. If there is no answer to learn, answer_tokens is 0.
     """
     rows = [(example.id, example.prompt_tokens, example.answer_tokens) for example, _ in _encoded(pairs, model)]
     schema = {"id": pl.String, "prompt_tokens": pl.Int64, "answer_tokens": pl.Int64}
@@ -73,9 +73,9 @@ def token_lengths(pairs: pl.DataFrame, model: LoadedModel) -> pl.DataFrame:
 def drop_long(
     pairs: pl.DataFrame, *, model: LoadedModel, lengths: pl.DataFrame | None = None
 ) -> tuple[pl.DataFrame, list[str]]:
-    """The pairs that fit the model's context, and the ids of the others: what `--drop-long` leaves out.
+    """The pairs that fit the model's context, and the ids of the others, which `--drop-long` drops.
 
-    `lengths` is what `token_lengths` gave for these pairs, where it is at hand.
+    `lengths` is the result of `token_lengths` for these pairs, if available.
     """
     lengths = token_lengths(pairs, model) if lengths is None else lengths
     fits = lengths["prompt_tokens"] + lengths["answer_tokens"] <= model.context
@@ -83,7 +83,7 @@ def drop_long(
 
 
 def pair_notices(pairs: pl.DataFrame, *, model: LoadedModel) -> tuple[str, ...]:
-    """What happens to texts of these pairs that a user would not expect, one sentence each; mostly nothing."""
+    """Unexpected effects on the texts of these pairs, one sentence each; usually none."""
     table, notices = _columns(pairs), []
     controls = list(control_texts(model.tokenizer))
     asked = table.select("id", text=pl.concat_str("input", "system", separator="\n", ignore_nulls=True))
@@ -103,9 +103,9 @@ def pair_notices(pairs: pl.DataFrame, *, model: LoadedModel) -> tuple[str, ...]:
 
 
 def preview(pairs: pl.DataFrame, *, model: LoadedModel) -> str:
-    """A typical pair, of the middle length, as the model sees it, in plain text with what is in the loss marked.
+    """A typical pair, of median length, as the model sees it, in plain text with the part in the loss marked.
 
-    Of a long text the middle is left out, never the end: there stands the token that ends the answer.
+    In a long text the middle is omitted, never the end, which has the token that ends the answer.
     """
     table = _columns(pairs)
     length = pl.sum_horizontal(pl.col("input", "output", "system").str.len_chars())
@@ -122,7 +122,7 @@ def _marked(text: str, mark: str) -> list[str]:
 
 
 def _shortened(text: str) -> str:
-    """The text with its middle left out where it is long."""
+    """The text with its middle omitted if it is long."""
     lines = text.split("\n")
     if len(lines) > 2 * LINES:
         gap = f"... {len(lines) - 2 * LINES:,} lines left out here ..."
@@ -137,14 +137,14 @@ def _shortened(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Rules:
-    """What a model's tokenizer and template say about a right example."""
+    """The rules that a model's tokenizer and template set for a valid example."""
 
     tokenizer: Any
     end: int
     bos: int | None  # None where it may repeat
     special: frozenset[int]
     special_texts: tuple[str, ...]
-    written: int  # special tokens that the template itself writes into an answer, its end included
+    written: int  # special tokens that the template itself writes into an answer, including its end
     context: int
     vocabulary: int
 
@@ -154,7 +154,7 @@ class _Rules:
         question = chat_messages(QUESTION)
         prompt, whole = render_text(tokenizer, question), render_text(tokenizer, question, answer=ANSWER)
         end = end_of_turn(tokenizer)
-        counted = special - {tokenizer.unk_token_id} | {end}  # what is unknown has a message of its own
+        counted = special - {tokenizer.unk_token_id} | {end}  # an unknown token has its own message
         (ids,) = encode_texts(tokenizer, [whole[len(prompt) :]])
         return cls(
             tokenizer=tokenizer,
@@ -194,7 +194,7 @@ class _Chat:
 
 
 def _columns(pairs: pl.DataFrame) -> pl.DataFrame:
-    """The four columns that matter, as texts."""
+    """The four relevant columns, as texts."""
     system = pl.col("system") if "system" in pairs.columns else pl.lit(None).alias("system")
     table = pairs.select(pl.col("id", "input", "output").cast(pl.String), system.cast(pl.String))
     return table.with_columns(pl.col("input", "output").fill_null(""))
@@ -217,15 +217,15 @@ def _encoded(pairs: pl.DataFrame, model: LoadedModel) -> Iterator[tuple[Example,
 
 
 def _answer(rules: _Rules, chat: _Chat, prompt: list[int], whole: list[int]) -> list[int]:
-    """The ids after the prompt's, up to the end token; the prompt's are what generation starts from.
+    """The ids after the prompt's, up to the end token; generation starts from the prompt's.
 
-    Where the answer's first characters would melt into the prompt's last token, or the prompt holds a control token's
-    name as text, the answer is tokenised apart; the text stays the same, and is compared. Empty where it does not.
+    If the answer's first characters would merge into the prompt's last token, or the prompt holds a control token's
+    name as text, the answer is tokenised separately and the text is compared. Empty if the text differs.
     """
     answer = whole[len(prompt) :]
     if whole[: len(prompt)] != prompt:
         rest, text = chat.whole[len(chat.prompt) :], rules.tokenizer.decode(whole)
-        # Some tokenizers put a space before a text; none does in the middle of one.
+        # Some tokenizers put a space before a text, but not in the middle of one.
         newline, after, alone = encode_texts(rules.tokenizer, ["\n", "\n" + rest, rest])
         within = after[len(newline) :] if after[: len(newline)] == newline else alone
         answer = next((ids for ids in (within, alone) if rules.tokenizer.decode(prompt + ids) == text), [])
@@ -236,7 +236,7 @@ def _answer(rules: _Rules, chat: _Chat, prompt: list[int], whole: list[int]) -> 
 
 
 def _faults(rules: _Rules, ids: list[int], *, prompt: int, output: str, chat: _Chat) -> list[str]:
-    """What is wrong with an example, each as the end of a sentence that begins with its pair."""
+    """The faults of an example, each as the end of a sentence that begins with its pair."""
     faults = [fault] if (fault := _answer_fault(rules, ids[prompt:], output, chat)) else []
     if len(ids) > rules.context:
         faults.append(
@@ -268,7 +268,7 @@ def _answer_fault(rules: _Rules, answer: list[int], output: str, chat: _Chat) ->
 
 
 def _turn_tokens(tokenizer: Any) -> set[int]:
-    """Tokens that open each turn by the template's design (`<|im_start|>` is SmolLM2's BOS too): they may repeat."""
+    """Tokens that open each turn by the template's design (`<|im_start|>` is SmolLM2's BOS too): these may repeat."""
     chats: list[list[Message]] = [chat_messages("a"), chat_messages("a", examples=[("c", "d"), ("e", "f")])]
     short, long = encode_texts(tokenizer, [render_text(tokenizer, chat) for chat in chats])
     return {id for id in long if long.count(id) > short.count(id)}

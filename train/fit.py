@@ -1,4 +1,4 @@
-"""Fit a LoRA on pairs: what goes in, the loop, and what it leaves behind."""
+"""Fits a LoRA on pairs: prepares the input, runs the loop, writes the results."""
 
 import hashlib
 import json
@@ -50,12 +50,12 @@ def fit(
 
     Both tables (polars, pandas, a `datasets.Dataset` or a list of dictionaries) hold input, output and optionally id
     and system. Writes `adapter/`, `log.jsonl`, `pair_losses.jsonl`, `trainer_state.json` and `summary.json` into `out`
-    (a new temporary folder if left out); `resume` goes on from the checkpoint there, with the same result as a fit that
-    was never stopped. `facts` are what the model card says of the data beyond that; `beside` also stands in the
-    summary. `callbacks` get a `StepReport` after each step; what they raise ends the fit and passes through. The model
-    in memory is afterwards as it was before. Same seed, same adapter (same machine and threads). Raises DataError
-    without train pairs or with unfit ones, ConfigError where `out` or a tracker cannot be had, RunBroken where the fit
-    diverges, memory runs out or the disk is full.
+    (a new temporary folder if omitted); `resume` continues from the checkpoint there, with the same result as an
+    uninterrupted fit. `facts` are further facts about the data for the model card; `beside` is added to the
+    summary. `callbacks` get a `StepReport` after each step; their errors end the fit and propagate. The model
+    in memory is restored afterwards. Same seed, same adapter (same machine and threads). Raises DataError
+    without train pairs or with invalid ones, ConfigError if `out` or a tracker is not available, RunBroken if the fit
+    diverges, runs out of memory or the disk is full.
 
     >>> pairs = [{"input": "BC547, NPN, TO-92", "output": "NPN transistor, TO-92"}]
     >>> result = fit(pairs, model=model, settings=TrainSettings(max_steps=2))  # model: a name or a LoadedModel
@@ -92,12 +92,12 @@ def fit(
         result = _result(loop, loaded, [*about, *_doubts(loop), *_notices(loop), *told])
         if processes.first:
             _write(loop, loaded, result, facts, beside or {})
-        processes.wait()  # nobody looks for the adapter before it is there
+        processes.wait()  # the adapter exists before any process reads it
     return result
 
 
 def _table(pairs: Any, *, model: LoadedModel, drop: bool, where: str) -> tuple[pl.DataFrame, list[str]]:
-    """The pairs, without those longer than the context where they are to be dropped, and what is to be said of them."""
+    """The pairs, without those longer than the context if these are to be dropped, and the notices about them."""
     table, said = pair_table(pairs, where=where)
     if not drop or table.is_empty():
         return table, said
@@ -114,7 +114,7 @@ def _adapted(model: LoadedModel, settings: TrainSettings, processes: Processes) 
         adapted = attach_adapter(
             model.model, rank=settings.rank, alpha=settings.alpha, seed=settings.seed, name=model.base_name
         )
-        processes.level([p for p in adapted.parameters() if p.requires_grad])  # GPUs of other kinds draw other numbers
+        processes.level([p for p in adapted.parameters() if p.requires_grad])  # different GPUs draw different numbers
         with recomputed(model.model) if settings.gradient_checkpointing else nullcontext():
             yield adapted
     finally:
@@ -122,7 +122,7 @@ def _adapted(model: LoadedModel, settings: TrainSettings, processes: Processes) 
 
 
 def _notices(loop: Loop) -> list[str]:
-    """What happened in any of the processes; that of others with their number."""
+    """The events of all processes; those of others with their rank."""
     processes, found = loop.processes, []
     for rank, notices in enumerate(processes.gather(loop.notices)):
         found += [f"process {rank}: {notice}" if rank != processes.rank else notice for notice in notices]
@@ -137,9 +137,9 @@ def _notices(loop: Loop) -> list[str]:
 def _write(
     loop: Loop, model: LoadedModel, result: TrainResult, facts: CardFacts | None, beside: Mapping[str, Any]
 ) -> None:
-    """The adapter last but for the checkpoint, which goes when everything else is there.
+    """Write the results, then delete the checkpoint, once everything else exists.
 
-    Raises: RunBroken where the disk is full; the checkpoint stays, and another call goes on from it.
+    Raises: RunBroken if the disk is full; the checkpoint is kept, and another call resumes from it.
     """
     out = loop.out
     try:
@@ -169,9 +169,9 @@ def _loaded(model: LoadedModel | str, settings: TrainSettings) -> LoadedModel:
 
 
 def _folder(out: Path | None, processes: Processes) -> Path:
-    """The folder for what a fit leaves, made before anything is loaded.
+    """The folder for the results of a fit, created before anything is loaded.
 
-    Raises: ConfigError where there is none to be had.
+    Raises: ConfigError if it cannot be created.
     """
     if out is None:
         return Path(processes.from_first(tempfile.mkdtemp(prefix="tuneworth-") if processes.first else None))
@@ -186,9 +186,9 @@ def _folder(out: Path | None, processes: Processes) -> Path:
 
 
 def _check_room(out: Path, size: int) -> None:
-    """Find out before the work whether the disk has room for its result; nothing is written.
+    """Check in advance that the disk has room for the result; nothing is written.
 
-    Raises: RunBroken where it has none.
+    Raises: RunBroken if it has not.
     """
     try:
         with tempfile.TemporaryFile(dir=out) as file:
@@ -202,7 +202,7 @@ def _check_room(out: Path, size: int) -> None:
 
 
 def _doubts(loop: Loop) -> list[str]:
-    """What a reader of the losses must know."""
+    """Notices for readers of the losses."""
     said = []
     if not loop.held_out:
         said.append("no validation pairs: all epochs are trained and nothing shows overfitting")
@@ -247,7 +247,7 @@ def _result(loop: Loop, model: LoadedModel, notices: list[str]) -> TrainResult:
 
 
 def _pair_losses(loop: Loop) -> list[dict[str, Any]]:
-    """One line for each train pair: its loss per learnt token when it was seen last and first, null if never."""
+    """One line for each train pair: its loss per learnt token when last and first seen, null if never."""
     losses = loop.pair_losses
     return [
         {
@@ -261,7 +261,7 @@ def _pair_losses(loop: Loop) -> list[dict[str, Any]]:
 
 
 def _key(model: LoadedModel, examples: Sequence[Example], held_out: Sequence[Example], settings: TrainSettings) -> str:
-    """What a checkpoint belongs to: weights, number format, pairs and every setting that changes the result."""
+    """The key of a checkpoint: weights, number format, pairs and every setting that affects the result."""
     told = asdict(replace(settings, checkpoint_steps=0, drop_long=False, micro_batch=None, model="-", trackers=()))
     digest = hashlib.sha256(f"{model.sha256}|{model.dtype}|{sorted(told.items())}".encode())
     for example in [*examples, *held_out]:

@@ -1,4 +1,4 @@
-"""What a fit will take in time and memory, from a few real steps on its own pairs, and whether that is to be had."""
+"""Forecasts the time and memory of a fit from a few real steps on its own pairs, and checks what is available."""
 
 import heapq
 import math
@@ -14,20 +14,20 @@ from .trial import MARGIN, MemoryForecast, Trial, Work
 
 __all__ = ["Forecast", "TimeForecast", "forecast"]
 
-FEW_SECONDS = 4.0  # no further step is begun after that
-LONG_STEP = 10.0  # seconds; a part that would take longer is not tried: its forecast is drawn out from shorter ones
-SAMPLED = 200  # batches whose work stands for all
+FEW_SECONDS = 4.0  # no further step starts after that
+LONG_STEP = 10.0  # seconds; a part that would take longer is not run: its forecast is extrapolated from shorter ones
+SAMPLED = 200  # batches that represent all
 CANDIDATES = 4  # parts with the most tokens, one of which is the heaviest
-WRITTEN = 200e6  # bytes a second: what a slow disk takes, and the checkpoint's assembly in memory with it
+WRITTEN = 200e6  # bytes a second: the speed of a slow disk, including the checkpoint's assembly in memory
 
 Orders = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
 class TimeForecast:
-    """Seconds of a whole fit and what they go into; `steps_timed` real steps stand behind them.
+    """Seconds of a whole fit and their breakdown, based on `steps_timed` real steps.
 
-    `tokens_per_second` counts real tokens over the steps alone, as the fit itself does.
+    `tokens_per_second` counts real tokens over the steps only, as the fit itself does.
     """
 
     seconds: float
@@ -41,7 +41,7 @@ class TimeForecast:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Time, memory, and how many pairs stand in memory at once; `computed_share` is tokens computed per real token."""
+    """Time, memory, and how many pairs are in memory at once; `computed_share` is tokens computed per real token."""
 
     time: TimeForecast
     memory: MemoryForecast
@@ -53,17 +53,17 @@ def forecast(
     trial: Trial, examples: Sequence[Example], held_out: Sequence[Example], *, orders: Orders, steps: int,
     evaluations: int, processes: Processes,
 ) -> Forecast:  # fmt: skip
-    """The forecast of a fit over these batches; where its parts are too large for the memory at hand, of smaller ones.
+    """The forecast of a fit over these batches; if its parts do not fit the available memory, with smaller ones.
 
-    Steps are real, but with a learning rate of 0. Raises ModelError, with the numbers, where not even one pair at a
+    Steps are real, but with a learning rate of 0. Raises ModelError, with the numbers, if not even one pair at a
     time fits.
     """
     shortest = min(examples, key=lambda e: len(e.ids))
-    for _ in range(2):  # the first one sets up the kernels
+    for _ in range(2):  # the first one compiles the kernels
         if not trial.step([shortest], as_fitted=False):
             raise _refusal(trial, examples)
     _middling_step(trial, examples)
-    # A process without a row of a batch is counted as having one: what it has to spare costs nobody anything.
+    # A process without a row of a batch is counted as having one: this only overestimates an idle process.
     batches = [processes.share(rows) or rows[:1] for rows in orders]
     micro = _micro_batch(trial, examples, batches)
     _typical_steps(trial, examples, batches, micro)
@@ -76,9 +76,9 @@ def forecast(
 
 
 def _micro_batch(trial: Trial, examples: Sequence[Example], batches: Orders) -> int:
-    """The largest part that fits, by halves from the one wished for; the heaviest one is tried where time allows."""
+    """The largest part that fits, halving from the desired size; the heaviest one is run if time allows."""
     wished = min(trial.settings.micro_batch or trial.settings.batch_size, trial.settings.batch_size)
-    whole = micro = min(wished, max(map(len, batches)))  # a process has its share of a batch, a small table no full one
+    whole = micro = min(wished, max(map(len, batches)))  # a process has a share of a batch; a small table no full one
     while True:
         rows = _heaviest_rows(trial, examples, batches, micro)
         part = [examples[i] for i in rows]
@@ -90,7 +90,7 @@ def _micro_batch(trial: Trial, examples: Sequence[Example], batches: Orders) -> 
 
 
 def _middling_step(trial: Trial, examples: Sequence[Example]) -> None:
-    """A step on pairs of middling length, as many as are in place and time: short ones alone foretell too much."""
+    """A step on pairs of medium length, as many as fit memory and time: short ones alone predict poorly."""
     ranked = sorted(examples, key=lambda e: len(e.ids))
     middle = len(ranked) // 2
     part = ranked[middle : middle + trial.settings.batch_size]
@@ -104,10 +104,10 @@ def _middling_step(trial: Trial, examples: Sequence[Example]) -> None:
 
 
 def _tried(trial: Trial, part: Sequence[Example]) -> bool:
-    """Whether a step on this part went through; of a part that would take too long, a step on fewer pairs of it."""
+    """Whether a step on this part succeeded; for a part that would take too long, a step on fewer of its pairs."""
     while trial.seconds(trial.work(part)) > LONG_STEP:
         if len(part) == 1:
-            return True  # nothing speaks against it but what shorter pairs foretell
+            return True  # no evidence against it except the extrapolation from shorter pairs
         part = part[: math.ceil(len(part) / 2)]
     return trial.step(part)
 
@@ -117,7 +117,7 @@ def _heaviest(trial: Trial, examples: Sequence[Example], batches: Orders, micro:
 
 
 def _heaviest_rows(trial: Trial, examples: Sequence[Example], batches: Orders, micro: int) -> Sequence[int]:
-    """Of all parts that will come, the one with the highest forecast."""
+    """The part with the highest forecast among all that will occur."""
     longest = heapq.nlargest(CANDIDATES, _parts(batches, micro), key=lambda rows: _tokens(examples, rows))
     return max(longest, key=lambda rows: trial.memory(trial.work([examples[i] for i in rows])).peak_bytes)
 
@@ -129,7 +129,7 @@ def _parts(batches: Orders, micro: int) -> Iterator[Sequence[int]]:
 
 
 def _refusal(trial: Trial, examples: Sequence[Example]) -> ModelError:
-    """What is needed, what is at hand, and what makes it fit by the same forecast."""
+    """The memory needed, the memory available, and what would make it fit by the same forecast."""
     longest = max(examples, key=lambda e: len(e.ids))
     found = trial.memory(trial.work([longest])) if trial.steps else None
     need = f"about {say.size(found.wanted_bytes * MARGIN)} more" if found else "more memory than there is"
@@ -159,7 +159,7 @@ def _ways(trial: Trial, examples: Sequence[Example], found: MemoryForecast) -> l
 
 
 def _longest_that_fits(trial: Trial, longest: Example) -> int:
-    """How many tokens of the longest pair would fit, to two digits; 0 where none would."""
+    """How many tokens of the longest pair would fit, to two digits; 0 if none would."""
     low, high = 0, len(longest.ids)
     while high - low > 1:
         middle = (low + high) // 2
@@ -174,7 +174,7 @@ def _longest_that_fits(trial: Trial, longest: Example) -> int:
 
 
 def _typical_steps(trial: Trial, examples: Sequence[Example], batches: Orders, micro: int) -> None:
-    """Steps on parts of middling work, then on larger and smaller ones, as long as there is time."""
+    """Steps on parts of medium work, then on larger and smaller ones, while time remains."""
     parts = sorted(_sample(list(_parts(batches, micro))), key=lambda rows: _tokens(examples, rows))
     for share in (0.5, 0.8, 0.2, 0.65, 0.35):
         part = [examples[i] for i in parts[int(share * (len(parts) - 1))]]
@@ -199,7 +199,7 @@ def _time(
             seconds, computed = seconds + trial.seconds(work), computed + work.computed
     optimizer = min(step.optimizer_seconds for step in trial.steps)
     each = seconds / len(places) + optimizer
-    copies = 4 * trial.sizes.trainable * 5  # bytes of a checkpoint at the most: COPIES of which gradients are none
+    copies = 4 * trial.sizes.trainable * 5  # bytes of a checkpoint, an upper bound: gradients are not saved
     checkpoints = steps // trial.settings.checkpoint_steps if trial.settings.checkpoint_steps else 0
     evaluation = evaluations * _evaluation_seconds(trial, held_out, size=2 * micro) if held_out else 0.0
     writing = checkpoints * copies / WRITTEN
@@ -216,7 +216,7 @@ def _time(
 
 
 def _evaluation_seconds(trial: Trial, held_out: Sequence[Example], *, size: int) -> float:
-    """One look at the validation loss, drawn out from a batch of middling length."""
+    """The time of one validation pass, extrapolated from a batch of medium length."""
     batches = length_order([len(e.ids) for e in held_out], size=size)
     part = [held_out[i] for i in batches[len(batches) // 2]]
     while len(part) > 1 and trial.seconds(trial.work(part)) / 3 > LONG_STEP:  # a forward pass is a third of a step
@@ -230,6 +230,6 @@ def _tokens(examples: Sequence[Example], rows: Sequence[int]) -> int:
 
 
 def _sample(items: Sequence[Any]) -> list[Any]:
-    """At most 200 of them, at even distances."""
+    """At most 200 of them, evenly spaced."""
     every = math.ceil(len(items) / SAMPLED)
     return list(items[::every])

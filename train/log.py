@@ -1,4 +1,4 @@
-"""What a fit did, and its log in the format of transformers' own trainer, for tools that read that."""
+"""The result of a fit, and its log in the format of transformers' own trainer, for tools that read that."""
 
 import json
 import math
@@ -33,11 +33,11 @@ NAMES = {"train_loss": "loss", "gradient_norm": "grad_norm", "learning_rate": "l
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a fit did. Losses are means per learnt token; `train_loss` is that of the last epoch's steps.
+    """The result of a fit. Losses are means per learnt token; `train_loss` is that of the last epoch's steps.
 
     `validation_loss` is the best one, at `best_step`, whose adapter was kept; None without validation pairs.
-    `tokens_per_second` counts real tokens, prompt and output, over the steps alone. `settings` are those that were
-    used, `highest_losses` the train pairs that were learnt worst: `{id, loss, first_loss, tokens}`.
+    `tokens_per_second` counts real tokens, prompt and output, over the steps only. `settings` are those that were
+    used, `highest_losses` the train pairs with the highest loss: `{id, loss, first_loss, tokens}`.
     """
 
     adapter: Path
@@ -62,7 +62,7 @@ class TrainResult:
     notices: tuple[str, ...]
 
     def summary(self) -> dict[str, Any]:
-        """What stands in `summary.json`."""
+        """The content of `summary.json`."""
         table = {name: value for name, value in asdict(self).items() if name not in ("adapter", "log")}
         return {**table, "notices": list(self.notices), "highest_losses": list(self.highest_losses)}
 
@@ -79,7 +79,7 @@ def trainer_state(result: TrainResult) -> Any:
         global_step=result.steps,
         max_steps=planned,
         logging_steps=1,
-        eval_steps=measured[0] if measured else planned,  # even distances, but for rounding
+        eval_steps=measured[0] if measured else planned,  # evenly spaced, except for rounding
         save_steps=settings.checkpoint_steps or planned,
         train_batch_size=settings.batch_size,
         num_train_epochs=math.ceil(planned / per_epoch),
@@ -136,14 +136,14 @@ def need_trackers(names: Sequence[str]) -> None:
 class TensorBoard:
     """A callback that writes each step's values as an event file of TensorBoard's into `folder`.
 
-    The file is opened at the first step; steps from there on that an earlier, killed fit wrote are no longer shown.
+    The file is opened at the first step; later steps that an earlier, killed fit wrote are no longer shown.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.file, self.refused = folder, None, None
 
     def __call__(self, told: "StepReport") -> None:
-        """One step more. A disk that refuses ends the tracking, not the fit: `refused` then says why."""
+        """Write one step. A disk error ends the tracking, not the fit: `refused` then says why."""
         if self.refused is not None:
             return
         try:
@@ -156,12 +156,12 @@ class TensorBoard:
             )
 
     def _open(self, step: int) -> None:
-        """A new file, as torch's own writer begins one; that one writes from a thread, where a full disk ends the program."""
+        """A new file in the format of torch's own writer, whose thread would end the program on a full disk."""
         from tensorboard.compat.proto.event_pb2 import SessionLog  # type: ignore[attr-defined]  # made by protobuf when imported
 
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
-        self.file = (self.folder / name).open("wb", buffering=0)  # seen at once, and nothing left over for close()
+        self.file = (self.folder / name).open("wb", buffering=0)  # visible at once, and close() has nothing to flush
         self._event(file_version="brain.Event:2")
         self._event(step=step, session_log=SessionLog(status=SessionLog.START))
 
@@ -187,7 +187,7 @@ class TensorBoard:
 
 @contextmanager
 def tracking(names: Sequence[str], folder: Path) -> Iterator[list[TensorBoard]]:
-    """The callbacks of the named trackers, whose files are closed when the block ends."""
+    """The callbacks of the named trackers; their files are closed when the block ends."""
     with ExitStack() as stack:
         callbacks = [TensorBoard(folder) for name in names if name == "tensorboard"]
         for callback in callbacks:

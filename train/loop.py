@@ -1,4 +1,4 @@
-"""The training loop: one object that lives as long as a fit, and everything that happens at a step."""
+"""The training loop: one object per fit, and everything that happens at a step."""
 
 import json
 import math
@@ -22,13 +22,13 @@ from .steps import Course, LossPath, learning_rate, sound, summed_loss, untuned
 
 __all__ = ["Callback", "Loop", "StepReport"]
 
-CLIP = 1.0  # the gradient's largest norm
-MOMENTS = frozenset({"step", "exp_avg", "exp_avg_sq"})  # what AdamW keeps of each parameter, from its first step on
+CLIP = 1.0  # the gradient's maximum norm
+MOMENTS = frozenset({"step", "exp_avg", "exp_avg_sq"})  # AdamW's state per parameter, from its first step on
 
 
 @dataclass(frozen=True)
 class StepReport:
-    """One optimizer step, as callbacks get it. Losses are means per learnt token; `validation_loss` None: not now."""
+    """One optimizer step, for callbacks. Losses are means per learnt token; `validation_loss` None: not measured."""
 
     step: int
     steps: int
@@ -82,7 +82,7 @@ class Loop:
         )
 
     def resume(self) -> None:
-        """Go on from the checkpoint, where there is one: the first process reads it for all."""
+        """Resume from the checkpoint, if there is one: the first process reads it for all."""
         mine = self.processes.first and self.checkpoint.is_file()
         try:
             found = self.processes.from_first(read_checkpoint(self.checkpoint, key=self.key) if mine else None)
@@ -92,11 +92,11 @@ class Loop:
                 {MOMENTS},
                 {frozenset()},
             ):
-                raise KeyError("moments")  # torch would only miss them at the next step
+                raise KeyError("moments")  # torch would only fail at the next step
             groups = self.optimizer.state_dict()["param_groups"]
             self.optimizer.load_state_dict({"state": found.moments, "param_groups": groups})
             load_weights(self.adapted, found.adapter)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:  # parts are missing, or are others
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:  # parts are missing or unexpected
             raise ConfigError(
                 f"{self.checkpoint}: this checkpoint was written by another version of Tuneworth.\n"
                 "Delete it to start anew, or go on with the version that wrote it."
@@ -107,13 +107,13 @@ class Loop:
             self.course.note(line["train_loss"], line["gradient_norm"])
 
     def run(self, callbacks: Sequence[Callback]) -> None:
-        """Step until the last step or until the validation loss has stopped falling."""
+        """Run until the last step, or until the validation loss has stopped falling."""
         state = self.state
         self.adapted.train()
         if self.processes.first:
             self._clear_parts()
             with disk_refusals(self.out):
-                self.write_log()  # begun anew, with what a checkpoint holds: lines of steps after it will come again
+                self.write_log()  # rewritten from the checkpoint: later lines will be written again
         while state.step < self.steps and not state.stopped_early:
             started = time.perf_counter()
             loss, norm = self._step()
@@ -128,7 +128,7 @@ class Loop:
                 self._write_checkpoint()
 
     def _clear_parts(self) -> None:
-        """Take away the half-written files of a fit that was killed while it wrote them."""
+        """Delete partial files of a fit that was killed while writing."""
         for name in (self.checkpoint.name, "log.jsonl", "pair_losses.jsonl", "trainer_state.json", "summary.json"):
             for part in self.out.glob(f".{name}.*.part"):
                 part.unlink(missing_ok=True)
@@ -145,7 +145,7 @@ class Loop:
         loss = total / sum(self.examples[i].answer_tokens for i in rows)
         if sound(loss, norm):
             self.optimizer.step()
-        else:  # a gradient that is no number would make every weight none
+        else:  # a gradient that is not finite would make every weight NaN
             state.skipped_steps += 1
         self.optimizer.zero_grad()
         state.tokens += sum(len(self.examples[i].ids) for i in rows)
@@ -160,7 +160,7 @@ class Loop:
         return self.order[place]
 
     def _untuned_losses(self, steps: Sequence[int]) -> list[float]:
-        """What the losses of these steps would have been without the adapter."""
+        """The losses of these steps as they would be without the adapter."""
         started = time.perf_counter()
         with untuned(self.adapted):
             losses = [self._mean_loss([self.examples[i] for i in self._rows(step)]) for step in steps]
@@ -168,14 +168,14 @@ class Loop:
         return losses
 
     def _mean_loss(self, examples: Sequence[Example]) -> float:
-        """The loss per learnt token, the work divided among all processes."""
+        """The loss per learnt token, computed by all processes together."""
         mine = [examples[i] for i in self.processes.share(range(len(examples)))]
         found = torch.tensor(self._summed_loss(mine), dtype=torch.float64)
         self.processes.sum([found])
         return float(found[0] / found[1])
 
     def _summed_loss(self, examples: Sequence[Example]) -> tuple[float, int]:
-        size = 2 * self.state.micro_batch  # nothing is kept for a backward pass
+        size = 2 * self.state.micro_batch  # nothing is stored for a backward pass
         while True:
             try:
                 return summed_loss(self.path, examples, size=size)
@@ -191,7 +191,7 @@ class Loop:
         sums = self._own_gradients(rows)
         if self.processes.count > 1:
             for parameter in self.parameters:
-                if parameter.grad is None:  # no row of a small batch was this process's
+                if parameter.grad is None:  # this process had no row of a small batch
                     parameter.grad = torch.zeros_like(parameter)
             self.processes.sum([*(p.grad for p in self.parameters), sums])
         found = sums.tolist()
@@ -222,9 +222,9 @@ class Loop:
         return sums
 
     def _smaller_parts(self, error: BaseException) -> None:
-        """Half as many pairs in memory at once from here on.
+        """Halve the number of pairs in memory from here on.
 
-        Raises: RunBroken where there is nothing left to halve.
+        Raises: RunBroken if it cannot be halved further.
         """
         state = self.state
         if state.micro_batch == 1:
@@ -232,7 +232,7 @@ class Loop:
         was = min(state.micro_batch, math.ceil(self.settings.batch_size / self.processes.count))
         state.micro_batch = math.ceil(was / 2)
         if self.path.base.device.type == "cuda":
-            torch.cuda.empty_cache()  # what was kept of larger parts fits no smaller ones
+            torch.cuda.empty_cache()  # blocks cached for larger parts do not suit smaller ones
         self.notices.append(
             f"out of memory at step {state.step} with {was} pairs at once: from there on {state.micro_batch} at once"
         )
@@ -244,7 +244,7 @@ class Loop:
         )
 
     def _evaluate(self) -> float:
-        """The validation loss; the best adapter so far is kept, and too many bad ones in a row end the fit."""
+        """The validation loss; the best adapter is kept, and too many evaluations without improvement end the fit."""
         started = time.perf_counter()
         self.adapted.eval()
         loss = self._mean_loss(self.held_out)
@@ -260,7 +260,7 @@ class Loop:
         return loss
 
     def keep_best(self) -> None:
-        """Put the best adapter back into the model."""
+        """Restore the best adapter in the model."""
         if self.best is not None:
             load_weights(self.adapted, self.best)
 
@@ -279,7 +279,7 @@ class Loop:
             self._append_to_log(line)
 
     def _append_to_log(self, line: dict[str, Any]) -> None:
-        """A line that cannot be written costs no fit: the whole log is written again with the next line, and at the end."""
+        """A failed write does not end the fit: the whole log is written again with the next line, and at the end."""
         try:
             if not self.log_whole:
                 return self.write_log()
@@ -294,7 +294,7 @@ class Loop:
     def write_log(self) -> None:
         """All lines of `log.jsonl` so far.
 
-        Raises: OSError where the disk refuses.
+        Raises: OSError if the disk fails.
         """
         write_whole(self.out / "log.jsonl", "".join(json.dumps(line) + "\n" for line in self.state.log))
         self.log_whole = True
@@ -320,7 +320,7 @@ class Loop:
         return (self.steps - state.step) * state.train_seconds / state.step + (len(self.marks) - done) * each
 
     def _write_checkpoint(self) -> None:
-        """A checkpoint that cannot be written costs the way back, not the fit."""
+        """A checkpoint that cannot be written costs the ability to resume, not the fit."""
         if not self.processes.first:
             return
         started = time.perf_counter()
@@ -338,5 +338,5 @@ class Loop:
 
 
 def _number(value: float | None) -> float | None:
-    """JSON knows no NaN."""
+    """JSON has no NaN."""
     return value if value is not None and math.isfinite(value) else None

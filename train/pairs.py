@@ -1,4 +1,4 @@
-"""The pairs of a fit as one table of texts, whatever kind of table they come in."""
+"""The pairs of a fit as one table of texts, from any kind of table."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -17,11 +17,11 @@ SHOWN = 5  # pairs named in an error
 def pair_table(
     pairs: pl.DataFrame | Sequence[Mapping[str, Any]] | Any, *, where: str
 ) -> tuple[pl.DataFrame, list[str]]:
-    """The pairs with columns id, input, output and system, all texts, and what is to be said about them.
+    """The pairs with columns id, input, output and system, all texts, and notices about them.
 
     `pairs` is a polars or pandas DataFrame, a `datasets.Dataset` or a list of dictionaries. Without an id, a pair is
-    called by its place, from 1; of two with one id the later one becomes `ID#2`. Raises DataError, with the ids, where
-    a column is missing or a value is no text.
+    named by its position, from 1; of two with one id the later becomes `ID#2`. Raises DataError, with the ids, if
+    a column is missing or a value is not text.
     """
     rows, problems = _rows(pairs)
     if problems:
@@ -55,7 +55,7 @@ def _id(value: Any, place: int) -> str:
 
 
 def _faults(ids: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """What is no text, pairs with one fault together."""
+    """Values that are not text, grouped by fault."""
     found: dict[str, list[str]] = {}
     for id, row in zip(ids, rows, strict=True):
         for name in ("input", "output", "system"):

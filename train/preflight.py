@@ -1,4 +1,4 @@
-"""Before a fit: what will happen, how long it will take, what it needs, and whether anything speaks against it."""
+"""Checks before a fit: what will happen, how long it will take, what it needs, and what speaks against it."""
 
 import math
 import time
@@ -39,21 +39,21 @@ from .trial import (
 
 __all__ = ["DiskForecast", "Preflight", "TokenCounts", "preflight"]
 
-BINS = 8  # of the histogram at about the most: a line of a terminal each
-COMPARED = 8  # pairs whose prompt is rendered again, as generation does it
+BINS = 8  # of the histogram, about the maximum: a line of a terminal each
+COMPARED = 8  # pairs whose prompt is rendered again as for generation
 LOSS_PAIRS = 3  # of the shortest, whose loss is computed in several ways
-EPOCHS_SEEN = 10  # whose batches are looked through for the heaviest one
-NO_CONTEXT = 2**31  # what `LoadedModel.context` says of a model that states none
-LOG_LINE, LOSS_LINE, STATE_LINE = 200, 100, 250  # bytes per step, per pair, per step, in the files that a fit leaves
-BESIDE = 1_000_000  # bytes of model card, settings and records, generously
+EPOCHS_SEEN = 10  # whose batches are searched for the heaviest one
+NO_CONTEXT = 2**31  # `LoadedModel.context` of a model that states none
+LOG_LINE, LOSS_LINE, STATE_LINE = 200, 100, 250  # bytes per step, per pair, per step, in the files that a fit writes
+BESIDE = 1_000_000  # bytes of model card, settings and records, a generous estimate
 Rows = pl.DataFrame | Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class TokenCounts:
-    """Tokens of the train pairs. `computed` is what the model computes of `total` in one epoch: a beginning that the
-    pairs of a batch share is computed once, padding comes on top. `histogram` holds (from, below, pairs); the last bin
-    has no upper end where its `below` is None.
+    """Tokens of the train pairs. `computed` is what the model computes of `total` in one epoch: a prefix that the
+    pairs of a batch share is computed once, padding is added. `histogram` holds (from, below, pairs); the last bin
+    has no upper end if its `below` is None.
     """
 
     total: int
@@ -69,7 +69,7 @@ class TokenCounts:
 
 @dataclass(frozen=True)
 class DiskForecast:
-    """Bytes that a fit writes at the most at one time, and how many are free where it writes; None: not asked."""
+    """The most bytes that a fit has on disk at one time, and the free bytes there; None: not checked."""
 
     needed_bytes: int
     free_bytes: int | None
@@ -77,11 +77,11 @@ class DiskForecast:
 
 @dataclass(frozen=True)
 class Preflight:
-    """What a fit will do and take. `settings` are resolved, `rules` says of those that nobody stated how they came.
+    """The plan of a fit and its cost. `settings` are resolved, `rules` explains those that were not stated.
 
     `dropped` are pairs longer than the model's context, left out by `drop_long`: `{id, split, tokens}`. `dtype_ratio`
-    is how much faster bf16 products are than fp32 ones here, None where that was not measured. `adjusted` are settings
-    that were changed so that the fit has room. `examples` and `held_out` are the pairs as tokens.
+    is how much faster bf16 products are than fp32 ones here, None if not measured. `adjusted` are settings
+    that were changed so that the fit has room. `examples` and `held_out` are the tokenised pairs.
     """
 
     model: str
@@ -112,7 +112,7 @@ class Preflight:
     held_out: tuple[Example, ...] = field(repr=False, compare=False)
 
     def data(self) -> dict[str, Any]:
-        """What stands in `preflight.json`."""
+        """The content of `preflight.json`."""
         left_out = ("examples", "held_out")
         shallow = {name: value for name, value in vars(self).items() if name not in left_out}
         nested = ("tokens", "settings", "time", "memory", "disk")
@@ -134,15 +134,15 @@ def preflight(
     out: Path | None = None,
     processes: Processes | None = None,
 ) -> Preflight:
-    """What `fit` with the same arguments would do and take; nothing is written, and the model is afterwards as before.
+    """The plan and cost of `fit` with the same arguments; nothing is written, and the model is restored afterwards.
 
-    A few real steps are timed, which takes some seconds. Raises DataError without train pairs or with unfit ones
-    (longer than the context, unless `settings.drop_long`), ModelError where memory does not suffice or the model would
-    learn the wrong thing, RunBroken where the disk does not suffice. `out` is the folder that the fit would write to.
+    A few real steps are timed, which takes some seconds. Raises DataError without train pairs or with invalid ones
+    (longer than the context, unless `settings.drop_long`), ModelError if the fit would run out of memory or the model
+    would learn the wrong thing, RunBroken if the disk is too small. `out` is the folder that the fit would write to.
     """
     started = time.perf_counter()
     settings, processes = settings or TrainSettings(), processes or Processes.here()
-    # Before anything is added to it.
+    # Measured before the adapter is added.
     now, at_hand = memory_in_use(processes.device), memory_at_hand(processes.device)
     train, said = pair_table(train, where="train pairs")
     validation, also_said = pair_table(validation, where="validation pairs")
@@ -182,7 +182,7 @@ def preflight(
 def _that_fit(
     train: pl.DataFrame, validation: pl.DataFrame, *, model: LoadedModel, drop: bool
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[dict[str, Any]]]:
-    """The pairs without those longer than the context, and these; all of them where they are not to be dropped."""
+    """The pairs without those longer than the context, and the latter; all pairs if these are not to be dropped."""
     if not drop:
         return train, validation, []
     kept, dropped = [], []
@@ -225,7 +225,7 @@ def _counts(examples: Sequence[Example], found: Forecast) -> TokenCounts:
 
 
 def _histogram(lengths: pl.Series) -> tuple[tuple[int, int | None, int], ...]:
-    """Bins of one round width for nearly all pairs; the few that lie far outside stand together in a first or last one."""
+    """Bins of one round width for nearly all pairs; the few outliers share a first or last bin."""
     counts = np.sort(lengths.to_numpy())
     last = len(counts) - 1
     low, high = int(counts[math.floor(0.01 * last)]), int(counts[math.ceil(0.99 * last)])
@@ -251,7 +251,7 @@ def _round_up(number: float) -> int:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Steps and batches as the loop will have them; `orders` are the batches of the first epochs."""
+    """Steps and batches as in the loop; `orders` are the batches of the first epochs."""
 
     settings: TrainSettings
     per_epoch: int
@@ -273,7 +273,7 @@ class _Plan:
 
 
 def _rules(stated: TrainSettings, resolved: TrainSettings, *, pairs: int) -> dict[str, str]:
-    """Why the settings that nobody stated are what they are."""
+    """Reasons for the settings that were not stated."""
     rules = {}
     if stated.epochs is None and stated.max_steps is None:
         rules["epochs"] = f"the rule for {pairs:,} pairs"
@@ -283,7 +283,7 @@ def _rules(stated: TrainSettings, resolved: TrainSettings, *, pairs: int) -> dic
 
 
 def _adjusted(settings: TrainSettings, found: Forecast) -> tuple[TrainSettings, dict[str, str]]:
-    """The settings with as many pairs in memory at once as have room."""
+    """The settings with as many pairs in memory at once as fit."""
     wanted = min(settings.micro_batch or settings.batch_size, settings.batch_size)
     if found.micro_batch >= wanted:
         return settings, {}
@@ -299,9 +299,9 @@ def _tried(
     plan: _Plan, model: LoadedModel, examples: Sequence[Example], held_out: Sequence[Example], *, checks: list[Check],
     now: int, at_hand: MemoryAtHand, processes: Processes,
 ) -> tuple[Forecast, Sizes, list[str]]:  # fmt: skip
-    """What a few real steps with an adapter foretell, its sizes, and which fast paths do not fit; `checks` grows.
+    """The forecast from a few real steps with an adapter, its sizes, and which fast paths do not fit; extends `checks`.
 
-    Raises: ModelError where a check fails or not even one pair at a time has room.
+    Raises: ModelError if a check fails or not even one pair at a time fits.
     """
     settings = plan.settings
     once = _drawn_once(model, settings)
@@ -335,7 +335,7 @@ def _drawn_once(model: LoadedModel, settings: TrainSettings) -> list[Any]:
 
 
 def _need_checks(checks: Sequence[Check], model: LoadedModel) -> None:
-    """Nothing is learnt that should not be.
+    """Check that the model learns only what it should.
 
     Raises: ModelError with the checks that failed.
     """
@@ -354,9 +354,9 @@ def _threads(model: LoadedModel) -> int | None:
 
 
 def _disk(out: Path | None, plan: _Plan, *, trainable: int, tokenizer_bytes: int, pairs: int) -> DiskForecast:
-    """A checkpoint and its successor, the adapter, and what lies beside it.
+    """A checkpoint and its successor, the adapter, and the files next to it.
 
-    Raises: RunBroken where there is less free.
+    Raises: RunBroken if less is free.
     """
     each = 4 * trainable
     checkpoint = each * 4 + 20 * pairs if plan.settings.checkpoint_steps else 0  # adapter, two moments, the best one

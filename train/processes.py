@@ -1,4 +1,4 @@
-"""The processes that train together, by `torchrun`, `accelerate launch` or Ray Train: whose rows, sums, who is lost."""
+"""The processes that train together, started by `torchrun`, `accelerate launch` or Ray Train, and their exchanges."""
 
 import os
 import platform
@@ -14,20 +14,20 @@ from .model.memory import out_of_memory
 
 __all__ = ["ProcessLost", "Processes"]
 
-# What a launcher tells each process.
+# The variables that a launcher sets for each process.
 TOLD = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
-# Longer than anything that one does while the others wait: converting a model, writing a checkpoint to a slow disk. A
-# process that is gone is noticed at once, by its closed connection.
+# Longer than anything one process does while the others wait: converting a model, writing a checkpoint to a slow disk.
+# A process that has ended is noticed at once, by its closed connection.
 PATIENCE = timedelta(minutes=30)
-LAST_WORD = timedelta(seconds=5)  # for asking who speaks; the store may be gone with the process that held it
+LAST_WORD = timedelta(seconds=5)  # for deciding which process reports; the store may be gone already
 
 
 class ProcessLost(RunBroken):
-    """Another process ended or does not answer; started again, all go on from the last checkpoint."""
+    """Another process ended or does not answer; a restart resumes from the last checkpoint."""
 
 
 def device_alone() -> str:
-    """The device of a process that trains alone: the GPU where there is one."""
+    """The device of a process that trains alone: the GPU if there is one."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
@@ -37,8 +37,8 @@ def device_alone() -> str:
 class Processes:
     """This process among the `count` that train together; `rank` is counted from 0, `device` is its own.
 
-    The group that `here` joins lasts until `leave`. What several must do together (`sum`, `gather`, `from_first`,
-    `agree`, `wait`) raises ProcessLost in the others where one of them is lost.
+    The group that `here` joins lasts until `leave`. Collective operations (`sum`, `gather`, `from_first`,
+    `agree`, `wait`) raise ProcessLost in the remaining processes if one of them is lost.
     """
 
     rank: int = 0
@@ -50,7 +50,7 @@ class Processes:
     def here() -> "Processes":
         """This process as its launcher started it; it joins the others at the first call.
 
-        Raises: ConfigError where the launcher's environment is incomplete, RunBroken where the others do not come.
+        Raises: ConfigError if the launcher's environment is incomplete, RunBroken if the others do not join.
         """
         if not _known:
             _known.append(_find())
@@ -58,11 +58,11 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this process writes and speaks for all."""
+        """Whether this process writes and reports for all."""
         return self.rank == 0
 
     def share(self, rows: Sequence[int]) -> list[int]:
-        """This process's rows of a batch, which is sorted by length: every `count`-th, so that all have like work."""
+        """This process's rows of a batch, which is sorted by length: every `count`-th, so that the work is balanced."""
         return list(rows[self.rank :: self.count])
 
     def sum(self, tensors: Sequence[Any]) -> None:
@@ -89,7 +89,7 @@ class Processes:
         return found
 
     def from_first(self, value: Any) -> Any:
-        """The first process's value, in all of them."""
+        """The first process's value, in all processes."""
         if self.count == 1:
             return value
         from accelerate.utils import broadcast_object_list
@@ -98,9 +98,9 @@ class Processes:
             return broadcast_object_list([value])[0]
 
     def agree(self, value: Any, *, what: str) -> None:
-        """Check that all processes hold the same.
+        """Check that all processes hold the same value.
 
-        Raises: ConfigError, in all of them, where they do not; `what` says what differs.
+        Raises: ConfigError, in all of them, if they do not; `what` names what differs.
         """
         if others := [rank for rank, other in enumerate(self.gather(value)) if other != value]:
             raise ConfigError(
@@ -121,16 +121,16 @@ class Processes:
                 tensor.copy_(part.view_as(tensor))
 
     def least(self, value: int | None) -> int | None:
-        """The smallest of all processes' values; None where all are None."""
+        """The smallest of all processes' values; None if all are None."""
         return min((other for other in self.gather(value) if other is not None), default=None)
 
     def wait(self) -> None:
-        """Wait until all processes are here."""
+        """Wait for all processes to reach this point."""
         self.gather(None)
 
     @contextmanager
     def first_of_machine_before_others(self) -> Iterator[None]:
-        """One process of each machine runs the block before its neighbours do: what it stores, they find."""
+        """One process of each machine runs the block before the others there: they find what it stores."""
         if self.count == 1:
             yield
             return
@@ -140,23 +140,23 @@ class Processes:
             yield
 
     def speaks_of_failure(self) -> bool:
-        """Whether this process, which failed, says why: the first one to fail on its machine does, the others are still."""
+        """Whether this failed process reports the reason: the first one to fail on its machine does, others do not."""
         if self.store is None:
             return True
         try:
             self.store.set_timeout(LAST_WORD)
             return self.store.add(f"failed on {platform.node()}", 1) == 1
-        except RuntimeError:  # the store is gone too
+        except RuntimeError:  # the store is gone as well
             return True
 
     def leave(self) -> None:
-        """Leave the group, after the last thing that was done together; from here on `here` waits for nobody."""
+        """Leave the group, after the last collective operation; from here on `here` waits for no other process."""
         if self.count > 1:
             from accelerate import PartialState
 
             self.wait()
             PartialState().destroy_process_group()
-            _known[:] = [replace(self, count=1)]  # one that was not the first still writes nothing
+            _known[:] = [replace(self, count=1)]  # a process that was not the first still writes nothing
 
     @contextmanager
     def _together(self) -> Iterator[None]:
@@ -173,12 +173,12 @@ class Processes:
 
 
 def _reason(error: BaseException) -> str:
-    """The first sentence of what torch says, without the place in its own sources; not too long for a terminal."""
+    """The first sentence of torch's message, without the location in its sources; truncated for a terminal."""
     line = re.sub(r"^\[[^\]]*\.\w+:\d+\] ", "", str(error).strip().partition("\n")[0])
     return line.partition(". ")[0].rstrip(".")[:160] or type(error).__name__
 
 
-_known: list[Processes] = []  # this process, once it was asked for
+_known: list[Processes] = []  # this process, once it was requested
 
 
 def _find() -> Processes:
@@ -196,7 +196,7 @@ def _find() -> Processes:
 
 
 def _join(rank: int, count: int) -> Processes:
-    """Find the others: gloo between CPUs, nccl between GPUs. Ray Train has brought them together already."""
+    """Join the others: gloo between CPUs, nccl between GPUs. With Ray Train the group exists already."""
     import torch
     from accelerate import PartialState
     from torch.distributed.rendezvous import rendezvous

@@ -1,4 +1,4 @@
-"""How an adapter is fitted: the `[train]` table."""
+"""The `[train]` table: settings of a fit."""
 
 import math
 from dataclasses import dataclass, replace
@@ -20,14 +20,14 @@ TRACKERS = ("tensorboard",)
 class TrainSettings:
     """Settings of one fit.
 
-    `epochs` and `learning_rate` follow from the data and the model where they are not given (`recipe.py`);
-    `max_steps` takes the place of `epochs`. `patience` counts evaluations of the validation loss in a row that bring
-    nothing better. `max_pairs` is for `tuneworth train`, which takes a seeded sample of so many of a run's train pairs;
-    `fit` takes all that it is given, without those longer than the context where `drop_long` says so.
+    `epochs` and `learning_rate` follow from the data and the model if not given (`resolve_settings`);
+    `max_steps` replaces `epochs`. `patience` counts consecutive evaluations of the validation loss without
+    improvement. `max_pairs` is for `tuneworth train`, which takes a seeded sample of this size from the train pairs;
+    `fit` takes all pairs that it is given, without those longer than the context if `drop_long` is set.
     `checkpoint_steps = 0` writes no checkpoints.
-    `micro_batch` is how many pairs of a batch stand in memory at once: it changes memory and time, not the result
+    `micro_batch` is how many pairs of a batch are in memory at once: it affects memory and time, not the result
     beyond rounding. `gradient_checkpointing` trades a third of the speed for memory. `quantised` loads the base in
-    4 bits (GPUs). `trackers` also get the log, where they are installed.
+    4 bits (GPUs). `trackers` also get the log, if installed.
     """
 
     model: str = "smollm2-135m"
@@ -75,29 +75,29 @@ class TrainSettings:
             raise ConfigError("; ".join(problems))
 
 
-# Three passes gave the best outputs on the shipped example (300 pairs, 113 steps: 56 of 60 in form, 48 after two) and
-# are what OpenAI's tuning service takes by default; fewer steps than about 100 teach little (few pairs get more passes
-# for that), and past 10 passes few pairs are only learnt by heart.
+# Three epochs gave the best outputs on the shipped example (300 pairs, 113 steps: 56 of 60 in form, 48 after two) and
+# are the default of OpenAI's tuning service; fewer than about 100 steps teach little (so few pairs get more epochs),
+# and beyond 10 epochs few pairs are only memorised.
 USUAL_EPOCHS, MOST_EPOCHS, STEPS_WANTED = 3, 10, 100
-# Looks at a pair, over all epochs, that are enough: the limit above which that service, too, takes fewer passes (OpenAI
+# Enough presentations of pairs over all epochs: the limit above which that service also uses fewer epochs (OpenAI
 # Cookbook, "Data preparation and analysis for chat model fine-tuning", 2023).
 MOST_LOOKS = 25_000
 # The fit of Schulman et al., "LoRA Without Regret" (Thinking Machines, 2025) over Llama and Qwen models: 5e-5 for full
-# tuning, ten times that for LoRA, times (2000 / hidden size) to a power that is the family's.
+# tuning, ten times that for LoRA, times (2000 / hidden size) to a power that depends on the family.
 FULL_RATE, LORA_FACTOR, WIDTH, LLAMA_POWER = 5e-5, 10, 2000, 0.781
-MOST_RATE = 1e-3  # the rate that worked for the embedded model, 576 wide, where the fit says 1.3e-3
-# A tenth of the time for looking at the validation loss; a forward pass takes a third of a step's time.
+MOST_RATE = 1e-3  # the rate that worked for the embedded model, 576 wide, where the fit gives 1.3e-3
+# A tenth of the time for measuring the validation loss; a forward pass takes a third of a step's time.
 EVALUATION_SHARE, FORWARD_SHARE = 0.1, 1 / 3
 FEWEST_EVALUATIONS, MOST_EVALUATIONS = 5, 20
 
 
 def resolve_settings(settings: TrainSettings, *, pairs: int, hidden_size: int) -> TrainSettings:
-    """The settings with epochs and learning rate filled in; stated ones stay, and `max_steps` makes epochs needless.
+    """The settings with epochs and learning rate filled in; stated ones are kept, and `max_steps` overrides epochs.
 
-    Epochs: 3; with few pairs as many as make about 100 steps, 10 at the most; with many as many as look at 25,000
-    pairs, at least 1. Learning rate: 5e-4 x (2000 / hidden size) ^ 0.781, at most 1e-3, rounded to one digit: ten
-    times the best rate of full fine-tuning, whatever the rank (where alpha stays) and nearly whatever the number of
-    pairs. The power is that of Llama models; Qwen's own is 0.0775, so that a wide one of those would bear up to three
+    Epochs: 3; with few pairs as many as make about 100 steps, at most 10; with many as many as make 25,000
+    presentations, at least 1. Learning rate: 5e-4 x (2000 / hidden size) ^ 0.781, at most 1e-3, rounded to one digit:
+    ten times the best rate of full fine-tuning, whatever the rank (with alpha fixed) and nearly whatever the number of
+    pairs. The power is that of Llama models; Qwen's own is 0.0775, so that a wide Qwen model would allow up to three
     times this rate.
     """
     epochs, rate = settings.epochs, settings.learning_rate
@@ -116,10 +116,10 @@ def _epochs(pairs: int, *, batch_size: int) -> int:
 
 
 def evaluation_steps(steps: int, *, train_tokens: int, validation_tokens: int) -> list[int]:
-    """After which steps the validation loss is measured: evenly, the last one included.
+    """The steps after which the validation loss is measured: evenly spaced, including the last one.
 
-    `train_tokens` is that of all steps together. As often as keeps it to a tenth of the time, at least 5 times (else
-    nobody sees it turn), at most 20, and never twice at one step.
+    `train_tokens` is that of all steps together. As often as fits a tenth of the time, at least 5 times (else
+    a turning point would be missed), at most 20, and never twice at one step.
     """
     affordable = EVALUATION_SHARE * train_tokens / max(1.0, FORWARD_SHARE * validation_tokens)
     count = max(FEWEST_EVALUATIONS, min(MOST_EVALUATIONS, int(affordable)))

@@ -1,4 +1,4 @@
-"""The arithmetic of one step: loss at the labels, and the learning rate of each step."""
+"""The computation of one step: loss at the labels, and the learning rate of each step."""
 
 import math
 from collections import deque
@@ -31,12 +31,12 @@ __all__ = [
 ]
 
 
-WARM_UP, FLOOR = 0.06, 0.05  # shares of the steps, and of the top rate: the recipe that worked on the shipped example
+WARM_UP, FLOOR = 0.06, 0.05  # shares of the steps, and of the peak rate: the recipe that worked on the shipped example
 AGREE = 0.05  # of the logits' own spread: bf16 rounds by 0.4%, over a few dozen layers to about 1%
 
 
 def learning_rate(step: int, *, steps: int, top: float) -> float:
-    """The rate of step 1..steps: a linear warm-up, then a cosine down to 5% of the top."""
+    """The rate of step 1..steps: a linear warm-up, then a cosine down to 5% of the peak."""
     warm = max(1, math.ceil(WARM_UP * steps))
     if step <= warm:
         return top * step / warm
@@ -45,7 +45,7 @@ def learning_rate(step: int, *, steps: int, top: float) -> float:
 
 
 def split_head(base: Any, example: Example) -> tuple[Any, Any] | None:
-    """The model as (body, head), so that logits are made at labels only; None where that would change them.
+    """The model as (body, head), so that logits are computed only at labels; None if that would change them.
 
     Some families scale or cap their logits after the head: one short example is run both ways and compared.
     """
@@ -62,7 +62,7 @@ def split_head(base: Any, example: Example) -> tuple[Any, Any] | None:
 
 @dataclass(frozen=True)
 class BatchLoss:
-    """Sum of the cross-entropies at a batch's labels, and the sum of each row `(rows,)`, which has no gradient."""
+    """Sum of the cross-entropies at a batch's labels, and the sum of each row `(rows,)`, without gradient."""
 
     total: Tensor
     rows: Tensor
@@ -70,9 +70,9 @@ class BatchLoss:
 
 @dataclass(frozen=True)
 class LossPath:
-    """The ways from pairs to their loss that fit the model at hand.
+    """The methods to compute the loss of pairs that work for this model.
 
-    `parts` is what `split_head` gave; `use` takes each batch's layout where attention knows one.
+    `parts` is the result of `split_head`; `use` takes each batch's layout if the attention supports one.
     """
 
     base: Any
@@ -80,7 +80,7 @@ class LossPath:
     use: Use | None = None
 
     def batch(self, examples: Sequence[Example]) -> Batch:
-        """The examples as the batch that this way takes."""
+        """The examples as a batch for this method."""
         return collate(examples, device=self.base.device, one_sequence=self.use is not None)
 
     def loss(self, batch: Batch) -> BatchLoss:
@@ -103,7 +103,7 @@ class LossPath:
 
 
 def summed_loss(path: LossPath, examples: Sequence[Example], *, size: int) -> tuple[float, int]:
-    """Sum of the losses of all labels of the examples, and how many labels there are: their mean is no mean of means."""
+    """Sum of the losses of all labels of the examples, and the number of labels: avoids a mean of means."""
     total, count = 0.0, 0
     with torch.no_grad():
         for rows in length_order([len(e.ids) for e in examples], size=size):
@@ -113,25 +113,25 @@ def summed_loss(path: LossPath, examples: Sequence[Example], *, size: int) -> tu
     return total, count
 
 
-MOST_SKIPPED = 3  # steps in a row without a usable gradient: one can be a rare batch in bf16, three are a broken run
+MOST_SKIPPED = 3  # consecutive steps without a usable gradient: one can be a rare batch in bf16, three are a broken run
 SKIPPED_SHARE = 0.25  # of all steps so far, once there are more than three
-FIRST_LOOK = 10  # steps: a rate that is far too high has shown by then
-JUDGED = 3  # latest steps whose median counts: one wild batch says nothing, and a look costs the time of one step
-CLIMB = 2.0  # times the lowest loss so far: a reason to look, not to stop
-WORSE = 1.5  # times the untuned model's loss on the same pairs: no healthy fit is there after its first steps
-NEXT_LOOK = 0.25  # of the steps so far until the next look: with every look bad, they cost 3% of 1,000 steps
+FIRST_LOOK = 10  # steps: a rate that is far too high shows by then
+JUDGED = 3  # latest steps whose median counts: one bad batch means nothing, and a check costs the time of one step
+CLIMB = 2.0  # times the lowest loss so far: a reason to check, not to stop
+WORSE = 1.5  # times the untuned model's loss on the same pairs: no healthy fit is that high after its first steps
+NEXT_LOOK = 0.25  # of the steps so far until the next check: if every check is needed, they cost 3% of 1,000 steps
 
 
 def sound(loss: float | None, norm: float | None) -> bool:
-    """Whether a step may be taken: loss and gradient are numbers."""
+    """Whether a step may be taken: loss and gradient are finite."""
     return loss is not None and norm is not None and math.isfinite(loss) and math.isfinite(norm)
 
 
 class Course:
-    """The course of a fit so far, told step by step; constant time a step.
+    """The course of a fit so far, updated at each step in constant time.
 
-    Losses alone do not tell a diverging fit from one with hard batches. So a loss that looks bad is only a reason to
-    measure the untuned model's loss on the latest pairs: a fit that is clearly worse than no fit at all has diverged.
+    Losses alone do not distinguish a diverging fit from one with hard batches. So a loss that looks bad only triggers
+    a measurement of the untuned model's loss on the latest pairs: a fit clearly worse than no fit at all has diverged.
     """
 
     def __init__(self, *, steps: int, learning_rate: float) -> None:
@@ -141,7 +141,7 @@ class Course:
         self.lowest, self.untuned, self.next_look = math.inf, math.nan, min(FIRST_LOOK, steps)
 
     def note(self, loss: float | None, norm: float | None) -> None:
-        """One more step: its loss and its gradient's norm, None or no number where they were none."""
+        """Record a step: its loss and its gradient's norm, None or NaN if there were none."""
         self.step += 1
         if loss is not None and sound(loss, norm):
             self.skipped_in_a_row = 0
@@ -152,7 +152,7 @@ class Course:
             self.skipped, self.skipped_in_a_row = self.skipped + 1, self.skipped_in_a_row + 1
 
     def check(self, untuned: Callable[[Sequence[int]], Sequence[float]]) -> None:
-        """Stop a fit that has gone wrong. `untuned` measures what the losses of these steps are without the adapter.
+        """Stop a fit that has diverged. `untuned` measures the losses of these steps without the adapter.
 
         Raises: RunBroken with what to change.
         """
@@ -182,7 +182,7 @@ class Course:
         if not often and self.skipped_in_a_row < min(MOST_SKIPPED, self.steps):
             return
         why = f"the loss or its gradient was no number at {self.skipped} of {self.step} steps"
-        if self.skipped == self.step:  # nothing was learnt yet that could have gone wrong
+        if self.skipped == self.step:  # nothing was learnt yet that could have diverged
             raise self._broken(
                 f"{why}, from the first one on",
                 'Not "learning_rate" does that: the model\'s weights are damaged, or too large for its number format. '
@@ -196,9 +196,9 @@ class Course:
 
 @contextmanager
 def untuned(adapted: Any) -> Iterator[None]:
-    """The model as if it had no adapter while the block lasts, whatever way its layers are computed.
+    """The model as if it had no adapter while the block lasts, whichever method computes its layers.
 
-    A product with B = 0 is nothing; afterwards B is what it was, bit for bit.
+    With B = 0 the adapter's product is zero; afterwards B is restored bit for bit.
     """
     import torch
 
@@ -214,16 +214,16 @@ def untuned(adapted: Any) -> Iterator[None]:
                 parameter.copy_(value)
 
 
-SHOWN = 24  # tokens of each end of a pair that are compared: enough to see a wrong neighbour
-# Relative difference of a row's loss, in bf16 and in fp32: on the default model rounding makes up to 0.007 and 8e-7.
+SHOWN = 24  # tokens at each end of a pair that are compared: enough to see a wrong neighbour
+# Relative difference of a row's loss, in bf16 and in fp32: on the default model rounding causes up to 0.007 and 8e-7.
 LOSS_AGREES = (0.02, 1e-4)
 
 
 @contextmanager
 def fast_paths(adapted: Any, examples: Sequence[Example]) -> Iterator[tuple[LossPath, list[str]]]:
-    """The way from pairs to their loss, as fast as this model allows while the block lasts; and what could not be used.
+    """The fastest loss computation that this model allows, while the block lasts; and what could not be used.
 
-    `examples` are all that will come: the longest decides whether a window of attention is full.
+    `examples` are all that will occur: the longest decides whether a window of attention is full.
     """
     base, notices = adapted.get_base_model(), []
     with ExitStack() as stack:
@@ -243,10 +243,10 @@ def fast_paths(adapted: Any, examples: Sequence[Example]) -> Iterator[tuple[Loss
 
 
 def _one_sequence(base: Any, examples: Sequence[Example], stack: ExitStack) -> Use | None:
-    """What must be told each batch's layout, where a batch in one sequence gives the losses of padded rows.
+    """The function that takes each batch's layout, if a batch in one sequence gives the losses of padded rows.
 
-    Some models name transformers' attention in their configuration and compute their own: two short rows are run both
-    ways and compared.
+    Some models name transformers' attention in their configuration and compute their own: two short rows are run with
+    both methods and compared.
     """
     ids = [examples[0].ids, examples[-1].ids]
     rows = [Example("", ids[0][:SHOWN] + own[-SHOWN:], min(len(ids[0]), SHOWN) + 1) for own in ids]

@@ -1,4 +1,4 @@
-"""Real steps tried out before a fit: how long they take and what they keep, and what follows for any other part."""
+"""Real steps run before a fit: how long they take and what they keep in memory, extrapolated to any other part."""
 
 import tempfile
 import time
@@ -39,22 +39,22 @@ __all__ = [
 ]
 
 
-MARGIN = 1.15  # what a fit is held to need beyond its forecast, which is right to about a tenth
-# Between its tensors the C library's allocator keeps pieces that fit nothing: resident memory grew by 1.1 to 1.36 times
-# what the tensors hold (two models, two number formats, 64 to 3,162 tokens). The GPU's allocator is made for tensors.
+MARGIN = 1.15  # what a fit is assumed to need relative to its forecast, which is accurate to about a tenth
+# Between its tensors the C library's allocator keeps unusable fragments: resident memory grew by 1.1 to 1.36 times
+# the tensors' size (two models, two number formats, 64 to 3,162 tokens). The GPU's allocator is made for tensors.
 FRAGMENTED = {"cpu": 1.2, "cuda": 1.1}
-EAGER = 4  # tensors of a row's tokens x tokens that attention keeps where it is written out: scores, caps, shares
-# In bf16 on a CPU, oneDNN makes a kernel for every product of a new shape, about 25 for each part's number of tokens, and
-# keeps the last 1,024 of them; resident memory grew by 0.6 to 0.75 MB with each.
+EAGER = 4  # tensors of a row's tokens x tokens that unfused attention keeps: scores, caps, shares
+# In bf16 on a CPU, oneDNN builds a kernel for every product of a new shape, about 25 for each part's number of tokens,
+# and keeps the last 1,024 of them; resident memory grew by 0.6 to 0.75 MB with each.
 KERNELS_EACH, MOST_KERNELS, KERNEL_BYTES = 25, 1024, 700_000
 COPIES = 5  # of the adapter's size in fp32: weights, gradients, two moments of Adam, the best adapter so far
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one part of a batch makes the model do: tokens computed, labels, and tokens x keys of attention.
+    """The work of one part of a batch: tokens computed, labels, and tokens x keys of attention.
 
-    `squares` are those tokens x keys that are kept for the backward pass: none where a fused kernel runs.
+    `squares` are those tokens x keys that are kept for the backward pass: none with a fused kernel.
     """
 
     computed: int
@@ -65,7 +65,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Step:
-    """One real step: its work, its seconds without and within the optimizer, and what its forward pass kept."""
+    """One real step: its work, its seconds without and within the optimizer, and the memory its forward pass kept."""
 
     work: Work
     seconds: float
@@ -75,11 +75,11 @@ class Step:
 
 @dataclass(frozen=True)
 class MemoryForecast:
-    """The peak of a fit in bytes, its parts, and what is at hand beyond what the process has already.
+    """The peak of a fit in bytes, its parts, and the memory available beyond what the process already uses.
 
     `now_bytes` is program and model; `adapter_bytes` adapter, gradients, optimizer and best copy; `activation_bytes`
-    what the heaviest part keeps for its backward pass; `logit_bytes` what the loss takes; `kernel_bytes` what the library
-    of products gathers, kernels and weights arranged for them. `longest_part` is the heaviest part's tokens.
+    the memory the heaviest part keeps for its backward pass; `logit_bytes` that of the loss; `kernel_bytes` that of
+    oneDNN: kernels and packed weights. `longest_part` is the heaviest part's tokens.
     """
 
     peak_bytes: int
@@ -94,18 +94,18 @@ class MemoryForecast:
 
     @property
     def wanted_bytes(self) -> int:
-        """What the fit will ask for beyond what the process has."""
+        """The memory the fit will need beyond what the process uses."""
         return self.peak_bytes - self.now_bytes
 
     @property
     def fits(self) -> bool:
-        """Whether that is at hand with something to spare."""
+        """Whether that is available with some margin."""
         return self.wanted_bytes * MARGIN <= self.at_hand_bytes
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes of a model with its adapter that time and memory follow from."""
+    """The sizes of a model with its adapter that determine time and memory."""
 
     parameters: int
     trainable: int
@@ -136,7 +136,7 @@ class Sizes:
 
 @dataclass
 class Trial:
-    """Steps tried out with an adapter that is thrown away afterwards; mutable because it gathers what was measured."""
+    """Steps run with an adapter that is discarded afterwards; mutable because it collects the measurements."""
 
     adapted: Any
     path: LossPath
@@ -149,7 +149,7 @@ class Trial:
     def __post_init__(self) -> None:
         self.sizes, self.copies = Sizes.of(self.adapted), copied_bytes(self.adapted)
         self.parameters = [p for p in self.adapted.parameters() if p.requires_grad]
-        # A rate of 0: all the work is done and nothing is learnt, so that the losses stay those of the untuned model.
+        # A rate of 0: all the work is done and nothing is learnt, so the losses are those of the untuned model.
         self.optimizer = torch.optim.AdamW(self.parameters, lr=0.0, weight_decay=0.0, fused=True)
 
     @property
@@ -183,9 +183,9 @@ class Trial:
     # --- steps --------------------------------------------------------------------------------------------------
 
     def step(self, examples: Sequence[Example], *, as_fitted: bool = True) -> bool:
-        """One real step on these examples, measured; False where memory ran out.
+        """One real step on these examples, measured; False if it ran out of memory.
 
-        `as_fitted` is False where activations are to be kept whatever the settings say, so that they can be counted.
+        `as_fitted` is False if activations are to be kept whatever the settings say, so that they can be measured.
         """
         self.adapted.train()
         again = as_fitted and self.settings.gradient_checkpointing
@@ -213,12 +213,12 @@ class Trial:
         return Step(self._work(batch), middle - start, time.perf_counter() - middle, sum(kept.values()))
 
     def _wait(self) -> None:
-        """Until the GPU has done what it was told."""
+        """Wait until the GPU has finished."""
         if self.cuda:
             torch.cuda.synchronize()
 
     def forward_seconds(self, examples: Sequence[Example]) -> float:
-        """The seconds that the loss of these examples takes without gradients."""
+        """The seconds that computing the loss of these examples takes without gradients."""
         self.adapted.eval()
         start = time.perf_counter()
         summed_loss(self.path, examples, size=len(examples))
@@ -227,23 +227,23 @@ class Trial:
         return time.perf_counter() - start
 
     def seconds(self, work: Work) -> float:
-        """A part's time by the steps that were measured last: as many operations a second as they made."""
+        """A part's time, estimated from the operations per second of the latest steps."""
         known = self.steps[2:] or self.steps[-1:]  # the first ones are of a single short pair
         return self.operations(work) * sum(s.seconds for s in known) / sum(self.operations(s.work) for s in known)
 
     # --- memory -------------------------------------------------------------------------------------------------
 
     def memory(self, work: Work, *, checkpointing: bool | None = None) -> MemoryForecast:
-        """The peak of a fit whose heaviest part is this work."""
+        """The peak memory of a fit whose heaviest part is this work."""
         s = self.sizes
         each = 4 * s.trainable  # bytes of one copy of the adapter
         kept, layer = self._kept(work, self.settings.gradient_checkpointing if checkpointing is None else checkpointing)
-        if self.path.parts is not None:  # logits of a chunk: as they come, in fp32, and their shares
+        if self.path.parts is not None:  # logits of a chunk: in the model's format, in fp32, and their softmax
             logits = min(chunk_rows(s.vocabulary, cuda=self.cuda), work.labels) * s.vocabulary * (s.bytes_each + 8)
         else:  # logits everywhere and their gradient, and in fp32 at the labels
             logits = s.vocabulary * (2 * work.computed * s.bytes_each + 12 * work.labels)
         activations = int(kept * FRAGMENTED["cuda" if self.cuda else "cpu"] + layer)
-        # A checkpoint is put together in memory, when the activations are gone.
+        # A checkpoint is assembled in memory, after the activations are freed.
         most = max(activations + logits, 0 if self.cuda else COPIES * each)
         jit = not self.cuda and self.path.base.dtype == torch.bfloat16
         kernels = min(MOST_KERNELS, KERNELS_EACH * self.planned_steps) * KERNEL_BYTES if jit else 0
@@ -256,17 +256,17 @@ class Trial:
         )  # fmt: skip
 
     def _kept(self, work: Work, checkpointing: bool) -> tuple[float, float]:
-        """What a part keeps for its backward pass, and what one layer takes while it is gone through."""
+        """The memory a part keeps for its backward pass, and that of one layer while it is processed."""
         per_token, per_square = self._rates()
         kept = per_token * work.computed + per_square * work.squares
         layer = kept / self.sizes.layers
-        if checkpointing:  # each layer's input, one layer at a time, and its gradients beside it
+        if checkpointing:  # each layer's input, plus one layer at a time with its gradients
             inputs = work.computed * self.sizes.hidden * self.sizes.bytes_each * self.sizes.layers
             return inputs + layer, layer
-        return kept, layer / 2  # what was kept goes as the gradients come
+        return kept, layer / 2  # stored activations are freed as the gradients are computed
 
     def _rates(self) -> tuple[float, float]:
-        """Bytes kept per computed token, as the measured steps have it, and per token x key: one share for each head."""
+        """Bytes kept per computed token, from the measured steps, and per token x key: one share for each head."""
         s = self.sizes
         per_square = s.layers * s.heads * s.bytes_each
         known = [step for step in self.steps if step.kept_bytes]
@@ -276,9 +276,9 @@ class Trial:
 
 @contextmanager
 def kept_bytes(model: Any) -> Iterator[dict[int, int]]:
-    """Bytes of each piece of memory that forward passes in the block keep for their backward pass, by its address.
+    """Bytes of each memory block that forward passes in the block keep for their backward pass, by address.
 
-    The model's own weights, which are there anyway, are left out.
+    The model's own weights, which are in memory anyway, are excluded.
     """
     own = {t.untyped_storage().data_ptr() for t in [*model.parameters(), *model.buffers()]}
     found: dict[int, int] = {}
@@ -293,26 +293,26 @@ def kept_bytes(model: Any) -> Iterator[dict[int, int]]:
         yield found
 
 
-# A mean loss may differ by that much (in nats, and as a share of it) between two ways of computing it: bf16 rounds each
-# activation to 0.4%; in fp32 ways agree to a millionth.
+# The allowed difference of a mean loss between two methods (in nats, and relative): bf16 rounds each
+# activation to 0.4%; in fp32 the methods agree to a millionth.
 ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.03, torch.float16: 0.03}
 
 
 @dataclass(frozen=True)
 class Check:
-    """One trap: what must hold, whether it does, and what was seen."""
+    """One check: the requirement, whether it holds, and what was observed."""
 
     name: str
     ok: bool
     seen: str
 
     def line(self) -> str:
-        """The check as a line for people."""
+        """The check as a line of text."""
         return f"{self.name}: {'yes' if self.ok else 'NO'} ({self.seen})"
 
 
 def data_checks(examples: Sequence[Example], *, model: LoadedModel, prompts: Sequence[Sequence[int]]) -> list[Check]:
-    """What the pairs' tokens show. `prompts` are the first examples' prompts as generation would begin with them."""
+    """Checks of the pairs' tokens. `prompts` are the first examples' prompts as generation would start from them."""
     tokenizer, count = model.tokenizer, len(examples)
     end, bos = end_of_turn(tokenizer), tokenizer.bos_token_id
     learnt = sum(e.ids[-1] == end for e in examples)
@@ -336,7 +336,7 @@ def data_checks(examples: Sequence[Example], *, model: LoadedModel, prompts: Seq
 
 
 def loss_checks(path: LossPath, examples: Sequence[Example], *, stock: float) -> list[Check]:
-    """What the loss of a few pairs shows: labels are answers alone, as stock transformers sees them, summed over tokens.
+    """Checks of the loss of a few pairs: labels are answers only, as in stock transformers, summed over tokens.
 
     `stock` is `stock_loss` of the first of them.
     """
@@ -363,7 +363,7 @@ def loss_checks(path: LossPath, examples: Sequence[Example], *, stock: float) ->
 
 
 def stock_loss(base: Any, example: Example) -> float:
-    """The mean loss of one pair's answer as plain transformers computes it, its logits made at every position."""
+    """The mean loss of one pair's answer as plain transformers computes it, with logits at every position."""
     ids = torch.tensor([example.ids], device=base.device)
     with torch.no_grad():
         logits = base(input_ids=ids, use_cache=False).logits[0, example.prompt_tokens - 1 : -1].float()
@@ -371,19 +371,19 @@ def stock_loss(base: Any, example: Example) -> float:
 
 
 def drawn_weights(adapted: Any) -> list[torch.Tensor]:
-    """Copies of what the adapter's layers were drawn as."""
+    """Copies of the initial weights of the adapter's layers."""
     weights: list[Any] = [layer.lora_A["default"].weight for layer in lora_layers(adapted)]
     return [weight.detach().clone() for weight in weights]
 
 
 def seed_check(once: Sequence[torch.Tensor], again: Sequence[torch.Tensor], *, seed: int) -> Check:
-    """Whether two adapters were drawn alike, as they must be where the seed is set first."""
+    """Whether two adapters have the same initial weights, as they must if the seed is set first."""
     same = len(once) == len(again) and all(torch.equal(a, b) for a, b in zip(once, again, strict=True))
     return Check("the seed is set before the adapter is drawn", same, f"seed {seed}, {len(once)} layers drawn twice")
 
 
 def template_check(model: LoadedModel) -> tuple[Check, int]:
-    """Whether the chat template is saved with the tokenizer, as beside the adapter; and the bytes that they take."""
+    """Whether the chat template is saved with the tokenizer, as for the adapter; and the bytes that they take."""
     with tempfile.TemporaryDirectory(prefix="tuneworth-") as folder:
         model.tokenizer.save_pretrained(folder)
         taken = saved_bytes(Path(folder))

@@ -1,4 +1,4 @@
-"""The facts of a text or of an object of fields: what must be equal before two alike pairs are called the same."""
+"""Facts of a text or of a JSON object: two similar pairs are duplicates only if their facts are equal."""
 
 import json
 import re
@@ -21,9 +21,9 @@ __all__ = [
 ]
 
 
-LABEL_WORDS = 5  # a text of so few words is its own only fact: it is a label, one other word makes it another
+LABEL_WORDS = 5  # a text of at most this many words is a label: the whole text is its only fact
 
-# What ends a token besides whitespace. A comma or point between digits belongs to the number; elsewhere it ends a token.
+# Whitespace ends a token. A comma or point between digits is part of the number; elsewhere it ends the token.
 _END = re.compile(r"[;:()\[\]{}<>\"“”„«»|]|,(?!\d)|(?<!\d),|[.!?](?=\s|$)")
 _NUMBER = re.compile(r"[±+\-−~≈≤≥]?\d[\d.,/×x*…–\-−+±~]*")
 # The units after which "30 V" and "30V" are one fact; a bare "a" or "in" is a word, not ampere or inch.
@@ -35,14 +35,14 @@ _UNIT = re.compile(
 
 
 def is_label(normalised: str) -> bool:
-    """Whether the text has so few words that it is its own only fact."""
+    """Whether the text is so short that the whole text is its only fact."""
     return len(normalised.split(" ", LABEL_WORDS)) <= LABEL_WORDS
 
 
 def text_facts(text: str) -> frozenset[str]:
     """Tokens with a digit (a number joined with its unit) and all-capital tokens of two or more letters, case folded.
 
-    A text of five words or fewer is its own only fact.
+    A text of five words or fewer is itself its only fact.
     """
     if len(text.split(None, LABEL_WORDS)) <= LABEL_WORDS and is_label(label := normalise(text)):
         return frozenset([label])
@@ -58,7 +58,7 @@ def text_facts(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=100_000)
 def _read(token: str) -> tuple[str, bool] | None:
-    """The fact that a token is, and whether it is a number that takes the unit behind it; None for an ordinary word."""
+    """The fact in a token, and whether it is a number that takes the following unit; None for an ordinary word."""
     if any(character.isdigit() for character in token):
         return token.casefold(), _NUMBER.fullmatch(token) is not None
     if token.isupper() and sum(map(str.isalpha, token)) >= 2:
@@ -72,16 +72,16 @@ def field_facts(fields: str, *, leave_out: Collection[str] = ()) -> frozenset[st
     return frozenset(f"{name}\0{value}" for name, value in values.items() if value)
 
 
-LOOKED_AT = 2000  # rows; what differs from row to row does so in the first of them
-_FEW = 20  # of fewer rows any field may differ by chance
+LOOKED_AT = 2000  # rows; a field that varies between rows does so within these
+_FEW = 20  # with fewer rows any field may be distinct by chance
 _APART = 0.95  # distinct values per row
-_LONGEST = 60  # characters; longer texts say something
+_LONGEST = 60  # characters; longer texts carry content
 
 
 def identifier_like(pairs: pl.DataFrame) -> list[str]:
     """The input fields of a pair table that may be identifiers, in the order of the first row's fields.
 
-    Empty where the inputs are plain texts, where there are too few rows, or where all fields differ like that.
+    Empty if the inputs are plain texts, there are too few rows, or every field qualifies.
     """
     fields = [json.loads(text) for text in pairs["fields"].head(LOOKED_AT).drop_nulls()]
     if len(fields) < _FEW:

@@ -1,4 +1,4 @@
-"""Pairs in which masks stand in place of personal data, wherever a pair holds any."""
+"""Replaces personal data in pairs with masks."""
 
 import hashlib
 import json
@@ -31,14 +31,14 @@ __all__ = [
 
 NAMES = ("id", "group")
 TEXTS = ("input", "output", "system")
-_SHOWN = 20  # places that the summary lists
+_SHOWN = 20  # places listed in the summary
 _SCHEMA = {"row": pl.UInt32, "where": pl.String, "what": pl.String, "start": pl.Int64, "end": pl.Int64}
 
 
 def find_places(pairs: pl.DataFrame) -> pl.DataFrame:
     """Every place of personal data in a pair table: row, where (column, or `meta.NAME`), what, start, end.
 
-    Places refer to the text as it was read; in `meta`, to the value. A value of a field is found in the input's text.
+    Places refer to the original text; in `meta`, to the value. A field's value is located in the input text.
     """
     found = [_in_column(pairs, name) for name in (*NAMES, *TEXTS)]
     places = pl.concat([*found, _in_objects(pairs, "meta")])
@@ -54,7 +54,7 @@ def _in_column(pairs: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def _in_objects(pairs: pl.DataFrame, name: str) -> pl.DataFrame:
-    # An escape is no letter of the word behind it.
+    # An escape sequence is not a letter of the word that follows.
     plain = pl.col(name).str.replace_all(r'\\[nrtbf"/\\]', " ")
     rows = [
         (row, ".".join((name, *path)), *place)
@@ -78,7 +78,7 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
 
 
 def places_in_value(text: str, path: Sequence[str]) -> list[tuple[str, int, int]]:
-    """The places in a value, with the names that it stands under as its context: a phone's name makes it a phone."""
+    """The places in a value. Its field names give context: a value named as a phone number is read as one."""
     for label in (
         (f"{path[-1]}: ", f"{path[-2]} ({path[-1]}): ") if len(path) > 1 else (f"{path[0]}: ",) if path else ("",)
     ):
@@ -90,7 +90,7 @@ def places_in_value(text: str, path: Sequence[str]) -> list[tuple[str, int, int]
 
 
 def personal_note(places: pl.DataFrame) -> dict[str, Any]:
-    """What the summary needs of the places in a part of the pairs, as JSON has it: rows, found, the first places."""
+    """Summary of the places in one part of the pairs, as JSON: rows, found, the first places."""
     return {
         "rows": places["row"].n_unique(),
         "found": dict(places["what"].value_counts().iter_rows()),
@@ -99,7 +99,7 @@ def personal_note(places: pl.DataFrame) -> dict[str, Any]:
 
 
 def merge_personal(parts: Sequence[Mapping[str, Any]], *, masked: bool) -> dict[str, Any]:
-    """What was found as the summary says it, from the notes of all parts in the order of the rows.
+    """The summary of all findings, from the notes of all parts in row order.
 
     rows, masked, found (places of each sort), and the first twenty places.
     """
@@ -114,26 +114,26 @@ def merge_personal(parts: Sequence[Mapping[str, Any]], *, masked: bool) -> dict[
     }
 
 
-# What may be a part of a value where an excerpt was cut off.
+# Text at the cut edge of an excerpt that may belong to a value.
 _PIECE = re.compile(r"[^\s\"]*@[^\s\"]*|\+?\d[\d ()./-]{5,}\d|\b[A-Z]{2}\d\d[A-Z0-9 ]{4,}")
 
 
 def mask_part(pairs: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     """The pairs, sorted by `row`, with `[E-MAIL]`, `[PHONE]`, `[CARD]`, `[IBAN]` in place of personal data.
 
-    `places` are those of the data. One value has one mask within a row, a second value of its sort becomes `[E-MAIL 2]`:
-    what refers to the same still does. A row whose id holds personal data, or is a hash of it, is called like a row
-    without id: by the hash of its masked texts, which stays when rows are added. Groups are as they were, and ids may be
-    there twice: these depend on the other rows.
+    `places` are those of the data. Within a row each value gets its own mask: a second value of the same kind is
+    `[E-MAIL 2]`, so references still match. A row whose id holds personal data, or is a hash of it, is named like a
+    row without an id: by the hash of its masked texts, which does not change when rows are added. Groups are unchanged,
+    and ids may repeat, since both depend on the other rows.
     """
     hit = pairs["row"].is_in(places["row"].unique().implode())
     return pl.concat([pairs.filter(~hit), _masked(pairs.filter(hit), places)]).sort("row")
 
 
 def group_masks(groups: pl.Series) -> dict[str, str]:
-    """What stands in place of each group that holds personal data, from the groups of all rows.
+    """The mask of each group that holds personal data, from the groups of all rows.
 
-    Masks are numbered in the order of the values: the order of the rows decides nothing.
+    Masks are numbered by sorted value, so the order of the rows does not matter.
     """
     values = groups.drop_nulls().unique().sort()
     found = find_personal(values)
@@ -149,7 +149,7 @@ def mask_groups(pairs: pl.DataFrame, masked: Mapping[str, str]) -> pl.DataFrame:
 
 
 def mask_outside(raw: RawPairs) -> RawPairs:
-    """What was read beside the pairs, masked: the records that are none, the guide, the warnings."""
+    """Masks everything read apart from the pairs: rejected records, the guide, the warnings."""
     return replace(
         raw,
         rejected=raw.rejected.with_columns(
@@ -165,7 +165,7 @@ def _each(texts: pl.Series, change: Callable[[str], str]) -> pl.Series:
 
 
 def _masked(pairs: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
-    """The rows with masks: fields and turns, which make up the input, one by one; texts as whole columns; then meta."""
+    """Masks the rows: fields and turns (which form the input) one by one, texts as whole columns, then meta."""
     masks: list[Masks] = [defaultdict(dict) for _ in range(len(pairs))]
     parts = [
         _masked_input(text, fields, meta, own)
@@ -194,7 +194,7 @@ def _masked(pairs: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
 def _masked_input(
     text: str, fields: str | None, meta: str | None, masks: Masks
 ) -> tuple[str, str | None, list[dict[str, str]] | None]:
-    """Input, fields and turns of a row; a plain text is left as it is."""
+    """Input, fields and turns of a row; a plain text is returned unchanged."""
     if fields is not None:
         masked = _masked_value(json.loads(fields), (), masks)
         return render_fields(masked), json.dumps(masked, ensure_ascii=False), None
@@ -206,7 +206,7 @@ def _masked_input(
 
 
 def _masked_texts(texts: pl.Series, masks: Sequence[Masks]) -> pl.Series:
-    """Each text with its row's masks, again as long as what was masked leaves something to find."""
+    """Applies each row's masks to its text, repeatedly until nothing more is found."""
     while len(found := find_personal(texts)):
         rows = found.group_by("index", maintain_order=True).agg("what", "start", "end")
         new = [
@@ -224,7 +224,7 @@ def _masked_meta(text: str, masks: Masks, turns: Sequence[dict[str, str]] | None
 
 
 def _hash_id(text: str, answer: str) -> str:
-    """The id of a pair that has none, as in reading: the first 12 hex digits of SHA-256 over input and output."""
+    """The id of a pair without one, as when reading: the first 12 hex digits of SHA-256 over input and output."""
     return hashlib.sha256(f"{text}\n{answer}".encode()).hexdigest()[:12]
 
 
@@ -242,5 +242,5 @@ def _masked_value(value: Any, path: tuple[str, ...], masks: Masks) -> Any:
 
 
 def _mask_excerpt(text: str) -> str:
-    """An excerpt may have cut a value off, so whatever may be a part of one goes."""
+    """Removes anything at the edge of an excerpt that may be part of a cut-off value."""
     return _PIECE.sub("[…]", mask_text(text))

@@ -1,4 +1,4 @@
-"""Personal data in texts: e-mail addresses, phone numbers, cards and bank accounts; their places, never their values."""
+"""Finds personal data in texts: e-mail addresses, phone numbers, cards, bank accounts. Reports places, not values."""
 
 import re
 from bisect import bisect
@@ -85,7 +85,7 @@ def _luhn(digits: str) -> bool:
 
 _GAP = r"[\d ()./\-\u00a0\u2010-\u2013]"
 _INTERNATIONAL = re.compile(rf"(?<![\w+.)])(\+|00(?=[1-9]\d{{0,2}}[ (/.-]))\(?\d{_GAP}{{5,30}}\d(?![\w+])")
-# North America writes 3-3-4 digits; area 555 is nobody's, it stands for a number in examples.
+# North America uses 3-3-4 digits; area code 555 is unassigned and marks example numbers.
 _NORTH_AMERICAN = re.compile(
     r"(?<![\w.+/#-])(?:1[ .-])?(?:\((\d{3})\) ?|(\d{3})([ .-]))\d{3}(?(3)\3|[ .-])\d{4}(?![\w-])(?![.,/]\d)"
 )
@@ -94,7 +94,7 @@ _OTHER_NUMBER = re.compile(
     r"(?:[ -]?(?:no|nr|number|code|id))?\W{0,3}\Z|#\Z",
     re.IGNORECASE,
 )
-# A number that the text itself calls a phone number needs no country and no valid area.
+# A number that the text labels as a phone number needs no country code and no valid area code.
 _NAMED = re.compile(
     r"(?:(?<![^\W_])(?i:tele(?:phone|fax|fon)|tel|phone|fax|mobile|mobil|handy|cell[ -]?phone|whatsapp|hotline|rufnummer"
     r"|t[ée]l[ée]phone|t[ée]l|tel[ée]fono)|(?<=[a-z])(?:Phone|Tel|Fax|Mobile))"
@@ -105,7 +105,7 @@ _DATE_OR_ADDRESS = re.compile(r"\d{4}-\d\d?-\d\d?.*|\d\d?[./-]\d\d?[./-]\d{4}.*|
 
 
 def phone_places(text: str) -> Iterator[tuple[int, int]]:
-    """Phone numbers, in the order of the ways in which they are found; places may overlap."""
+    """Phone numbers, in the order of the patterns that find them; places may overlap."""
     yield from _international(text)
     for match in _NAMED.finditer(text):
         digits = sum(map(str.isdigit, match.group(1)))
@@ -122,10 +122,10 @@ def _international(text: str) -> Iterator[tuple[int, int]]:
     from phonenumbers import Leniency, PhoneNumberMatcher, is_valid_number
 
     for match in _INTERNATIONAL.finditer(text):
-        shift = match.start() + len(match.group(1)) - 1  # the library wants one `+` in front
+        shift = match.start() + len(match.group(1)) - 1  # the library expects a single leading `+`
         written = "+" + match.group()[len(match.group(1)) :]
         for found in PhoneNumberMatcher(written, None, leniency=Leniency.POSSIBLE):
-            # The numbers that stand for none in examples (555, 01632) are not valid, but they are written like one.
+            # Reserved example numbers (555, 01632) are not valid, but look like phone numbers.
             unlike = match.group(1) == "00" or found.end - found.start < 11 or found.raw_string.endswith("000")
             if is_valid_number(found.number) or not unlike:
                 yield found.start + (shift if found.start else match.start()), found.end + shift
@@ -142,7 +142,7 @@ PERSONAL_SCHEMA = {"index": pl.UInt32, "what": pl.String, "start": pl.Int64, "en
 
 _LOCAL = re.compile(r"[\w.+%-]{1,64}")  # read backwards from the @
 _DOMAIN = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:[^\W\d_]{2,24}|xn--[\w-]{2,59})(?![^\W_])")
-# What stands behind the last dot of a picture `icon@2x.png`, a systemd unit `getty@tty1.service`, a package `a@1.2.tgz`.
+# What follows the last dot in an image `icon@2x.png`, a systemd unit `getty@tty1.service`, a package `a@1.2.tgz`.
 _NO_DOMAIN = re.compile(
     r"\.(?:png|jpe?g|gif|svg|webp|service|socket|timer|target|mount|slice|device|tgz|gz|bz2|xz|zip|tar|whl|deb|rpm|js|css|html?)\Z",
     re.IGNORECASE,
@@ -169,8 +169,8 @@ def _no_address(text: str, start: int, end: int, name: str) -> bool:
 
 Sort = tuple[str, str, Callable[[str], Iterator[tuple[int, int]]]]
 
-# Each sort with a pattern (Rust syntax) that every text with one matches, so that only those are looked at closely.
-# A sort earlier in the list has what both would claim: the digits of an account are no phone number.
+# Each kind has a pattern (Rust syntax) that matches every text with such a value, to preselect texts cheaply.
+# Where two kinds overlap, the earlier one in the list wins: the digits of an account are not a phone number.
 _SORTS: tuple[Sort, ...] = (
     ("e-mail", r"\w@\w", _email_places),
     ("IBAN", r"(?i)\b_*[a-z]{2}\d\d[ -]?[a-z0-9]", iban_places),
@@ -187,8 +187,8 @@ _SORTS: tuple[Sort, ...] = (
 def find_personal(texts: pl.Series) -> pl.DataFrame:
     """Where the texts hold personal data: index, what (`e-mail`, `phone`, `card`, `IBAN`), start, end (excluded).
 
-    Places are in code points, do not overlap, and are sorted. A null text holds nothing. Precision comes first: a part
-    number, a date or an article number is none of these; a number without country, area or name is not called a phone.
+    Places are in code points, do not overlap, and are sorted. A null text has none. Precision comes first: a part
+    number, a date or an article number is not reported, nor is a phone number without country, area or label.
     """
     frame = pl.DataFrame({"text": texts.cast(pl.String)}).with_row_index()
     flags = [pl.col("text").str.contains(pattern).alias(what) for what, pattern, _ in _SORTS]
@@ -202,7 +202,7 @@ def find_personal(texts: pl.Series) -> pl.DataFrame:
 
 
 def may_hold_personal(text: pl.Expr) -> pl.Expr:
-    """Where a column of texts is worth a closer look; every text that holds personal data is."""
+    """Preselects texts of a column; every text that holds personal data is selected."""
     return pl.any_horizontal(text.str.contains(pattern) for _, pattern, _ in _SORTS)
 
 
@@ -225,7 +225,7 @@ Masks = defaultdict[str, dict[str, str]]  # what -> value as compared -> its mas
 
 
 def mask_text(text: str, masks: Masks | None = None) -> str:
-    """The text with its personal data masked; `masks` are those in use, and get the new ones."""
+    """The text with its personal data masked; `masks` holds the masks in use and is extended with new ones."""
     masks = defaultdict(dict) if masks is None else masks
     while places := places_in(text):
         text = replace_places(text, places, masks)
@@ -233,7 +233,7 @@ def mask_text(text: str, masks: Masks | None = None) -> str:
 
 
 def mask_column(texts: pl.Series) -> pl.Series:
-    """`mask_text` of each text, where it holds anything; nulls stay."""
+    """`mask_text` of each text that holds personal data; nulls are kept."""
     hits = find_personal(texts)["index"].unique()
     return texts.clone().scatter(hits, [mask_text(texts[index]) for index in hits]) if len(hits) else texts
 
@@ -248,7 +248,7 @@ def replace_places(text: str, places: Sequence[tuple[str, int, int]], masks: Mas
 
 
 def mask_for(what: str, value: str, masks: Masks) -> str:
-    """The mask of a value; upper and lower case, spaces and marks make no other value."""
+    """The mask of a value; case, spaces and punctuation are ignored."""
     known, key = masks[what], re.sub(r"[\W_]", "", value).casefold()
     if key not in known:
         known[key] = f"[{what.upper()} {len(known) + 1}]" if known else f"[{what.upper()}]"

@@ -1,4 +1,4 @@
-"""Outputs that are none in any style: refusals, remains of a prompt, damaged or cut-off text, lengths far off."""
+"""Outputs that are bad in any style: refusals, prompt remnants, damaged or truncated text, length outliers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,15 +26,15 @@ __all__ = [
 ]
 
 
-_OUTLIER = 6.0  # robust standard deviations of log length: 1 in 10^9 of a bell curve, so only what is extreme
-_FACTOR = 5.0  # and so many times the middle length, as lengths of short texts scatter by nature
-_LENGTHS = 50  # outputs that it takes to speak of a middle length
+_OUTLIER = 6.0  # robust standard deviations of log length: 1 in 10^9 for a normal distribution, so only extremes
+_FACTOR = 5.0  # and this multiple of the median length, since lengths of short texts vary widely
+_LENGTHS = 50  # the fewest outputs for which a median length is meaningful
 _NINE_IN_TEN = (0.05, 0.95)
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """far: the lengths (characters) that are far from the middle one, ascending. low, high: nine in ten lie between."""
+    """far: the outlying lengths (characters), ascending. low, high: nine in ten outputs are between these."""
 
     far: np.ndarray
     low: float
@@ -42,10 +42,10 @@ class Lengths:
 
 
 def usual_lengths(lengths: np.ndarray, counts: np.ndarray) -> Lengths | None:
-    """What is usual among outputs of these lengths (ascending), each borne by `counts` outputs; None for a few outputs.
+    """The usual range of these lengths (ascending), each occurring `counts` times; None if there are few outputs.
 
-    By median and median absolute deviation of the logarithm (Leys et al. 2013). A length and how many have it say all
-    that there is to know, so that the lengths of many rows need not be sorted.
+    By median and median absolute deviation of the logarithm (Leys et al. 2013). Distinct lengths with their counts are
+    sufficient, so the lengths of many rows need not be sorted.
     """
     if counts.sum() < _LENGTHS:
         return None
@@ -64,7 +64,7 @@ def _median(values: np.ndarray, counts: np.ndarray) -> float:
 
 
 def _quantile(values: np.ndarray, counts: np.ndarray, share: float) -> float:
-    """As numpy has it for all values: a quantile depends on two neighbours in their order, and lies between them."""
+    """Matches numpy's quantile: interpolates between the two neighbouring values."""
     place = share * (int(counts.sum()) - 1)
     neighbours = _at(values, counts, np.array([int(place), int(place) + 1]))
     return float(np.quantile(neighbours, place - int(place)))
@@ -84,19 +84,19 @@ SIGNS = (
 )
 MARKED = "it ends with a mark"
 
-_LAST = 60  # characters of the end that are shown
-_USUAL_ENDING = 0.05  # an ending that more outputs have is the habit of these data, no accident
-_MARKED = 0.95  # outputs with a mark at the end; below it, prose without one is nothing special
-_FEW_ENDINGS = 20  # outputs; fewer have no habit
+_LAST = 60  # characters shown from the end
+_USUAL_ENDING = 0.05  # an ending more frequent than this is a convention of the data, not a truncation
+_MARKED = 0.95  # share of outputs that end in punctuation; below it, prose without a final mark is normal
+_FEW_ENDINGS = 20  # with fewer outputs no convention can be inferred
 
 _END = pl.col("end")
 _OPEN_FENCE = pl.col("output").str.count_matches(r"(?m)^\s*```") % 2 == 1
-# The last bracket opens, behind a word or a space as in prose; not the mouth of `:(`.
+# An unclosed opening bracket after a word or space, as in prose; not the mouth of `:(`.
 _OPEN_BRACKET = _END.str.contains(r"(?:\w|\s|\A)[(\[{][^()\[\]{}]*\z") & ~_END.str.contains(r"[:;=]['-]?[(\[{]\s*\z")
 _OPEN_OBJECT = _END.str.contains(r'\A\s*(?:\{\s*"|\[\s*[\[{"])') & ~_END.str.contains(r"[}\]][;,.)`]*\z")
 _ASKS_FOR_MORE = _END.str.contains(r"(?:\w,|\s[&–—-]|[a-z]{3}-|\b(?:and|or|nor|the|an|und|oder|der|das|et|ou))\z")
 _MARK = _END.str.contains(r"[.!?…:;。！？।؟\p{Pe}\p{Pf}\p{So}\"'*_`~|>=-]\z")
-# A list, a table, code, a heading or a signature ends without a mark as a matter of course.
+# A list, table, code, heading or signature normally ends without punctuation.
 _NO_SENTENCE = pl.col("last_line").str.contains(
     r"\A\s*(?:[-*+•–|#>$@}]|\d+[.)]|\s{2}\S|https?://)|[<={}/\\|]|https?://"
 ) | (pl.col("output").str.contains(r"\n") & (pl.col("last_line").str.count_matches(r"\S+") <= 4))
@@ -104,9 +104,9 @@ _SENTENCE = pl.col("last_line").str.count_matches(r"\S+") > 5
 
 
 def ending_signs(outputs: pl.Series) -> pl.DataFrame:
-    """Which signs of being cut off each output shows: a boolean column per sign of `SIGNS`, and `MARKED`.
+    """The signs of truncation in each output: a boolean column per sign of `SIGNS`, and `MARKED`.
 
-    Whether a sign tells anything depends on what the other outputs do: `telling_signs`.
+    Whether a sign is meaningful depends on the other outputs: see `telling_signs`.
     """
     signs = (_OPEN_FENCE, _OPEN_OBJECT | _OPEN_BRACKET, _ASKS_FOR_MORE, _SENTENCE & ~_NO_SENTENCE & ~_MARK)
     frame = _ends(outputs).with_columns(last_line=_END.str.extract(r"([^\n]*)\z", 1))
@@ -114,7 +114,7 @@ def ending_signs(outputs: pl.Series) -> pl.DataFrame:
 
 
 def telling_signs(counts: Mapping[str, int], rows: int) -> list[str]:
-    """The signs that tell a cut-off output among so many, where `counts` has each sign's outputs and those `MARKED`."""
+    """The signs that indicate truncation, given the count of outputs per sign and of those `MARKED`."""
     *plain, unmarked = SIGNS
     told = [sign for sign in plain if rows < _FEW_ENDINGS or counts[sign] / rows <= _USUAL_ENDING]
     return [*told, unmarked] if rows >= _FEW_ENDINGS and counts[MARKED] / rows >= _MARKED else told
@@ -132,7 +132,7 @@ def _ends(outputs: pl.Series) -> pl.DataFrame:
 
 TOLD_SCHEMA = {"index": pl.UInt32, "rule": pl.String, "start": pl.Int64, "end": pl.Int64, "evidence": pl.String}
 
-# What the kind `clean` tells apart -> rule.
+# Findings of the kind `clean` -> rule.
 _SORTS = {
     "refusals": "quality:refusal",
     "mojibake": "quality:mojibake",
@@ -141,17 +141,17 @@ _SORTS = {
     "assistant phrases": "quality:phrase",
     "fences": "quality:fence",
 }
-# Among the phrases, those that no author writes: the model names itself, or its markup stands in the text.
+# Phrases that no human author writes: the model names itself, or its markup is in the text.
 _REMAINS = (
     r"(?i)language model|\bas an ai\b|<\|\w+\|>|<(?:start|end)_of_turn>|</?think>|\[/?inst\]|^\s*(?:assistant|ai)\s*:"
 )
-_QUOTES = ["`", '"', "'", "“", "‘", "«"]  # behind one of them, markup or a damaged character is what the text is about
+_QUOTES = ["`", '"', "'", "“", "‘", "«"]  # after one of these, markup or a damaged character is quoted
 _REMAINS_RULE = "quality:remains"
 _TRUNCATED_RULE = "quality:truncated"
 _LENGTH_RULE = "quality:length"
 
-# What an output tells by itself; of several faults the first gives the reason. Level `must` only where nearly every find
-# is a fault. Fences and polite phrases are a matter of the team's taste: a check `clean` in the schema makes them rules.
+# Faults visible in a single output; the first of several gives the reason. Level `must` only where nearly every match
+# is a real fault. Fences and polite phrases are a matter of taste: a `clean` check in the schema makes them rules.
 FAULTS: dict[str, Level] = {
     "quality:refusal": "must",
     "quality:mojibake": "must",
@@ -161,20 +161,20 @@ FAULTS: dict[str, Level] = {
     "quality:phrase": "should",
     "quality:fence": "should",
 }
-# In order of weight, as they are reported; the last two are told beside the other outputs.
+# In reporting order, by severity; the last two are judged relative to the other outputs.
 _RULES = tuple(dict.fromkeys([_REMAINS_RULE, *FAULTS, _TRUNCATED_RULE, _LENGTH_RULE]))
 
-# A rule that more of the outputs break describes what the data are (a chat's "Sure!"): it is reported, not applied.
+# A rule that more of the outputs break describes the data (a chat's "Sure!"): it is reported, not applied.
 _HABIT = 0.1
-_FEW = 20  # outputs; fewer have no habit
+_FEW = 20  # with fewer outputs no convention can be inferred
 _SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Quality:
-    """hits: a boolean column per rule that found something, one row per output, rules in order of weight.
+    """hits: a boolean column per rule with findings, one row per output, rules in order of severity.
 
-    levels: rule -> `must` or `should`, of the same rules. habits: rules that found too much to apply. examples: index,
+    levels: rule -> `must` or `should`, for the same rules. habits: rules too frequent to apply. examples: index,
     rule, start, end, evidence of each rule's first three outputs.
     """
 
@@ -200,13 +200,13 @@ class Quality:
 
 
 def find_faults(columns: Columns, style: StyleSchema | None) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What each output shows by itself, and what is said of it.
+    """Faults visible in each single output, with their evidence.
 
     The first table has a row per output: a boolean column per rule of `FAULTS`, per sign of being cut off, for the mark
     at the end, and `length` (characters). The second says where and how (`TOLD_SCHEMA`), sorted by index: of each rule
     of level `must` all rows, of the other rules and the signs three, as no more are ever shown.
 
-    Where the schema has a check of kind `clean`, that check alone judges refusals and remains: its `allow` holds.
+    If the schema has a check of kind `clean`, only that check judges refusals and remnants: its `allow` applies.
     """
     own = style is not None and any(check.kind == "clean" for check in style.checks)
     found = dict.fromkeys(FAULTS, pl.Series("index", [], dtype=pl.UInt32))
@@ -228,7 +228,7 @@ def _flags(index: pl.Series, n: int) -> pl.Series:
 
 
 def _remains(columns: Columns) -> Iterator[tuple[str, Check, pl.DataFrame]]:
-    """Each rule with the first place in each output where `clean` finds it; apart only in rows where it finds anything."""
+    """Each rule with the first `clean` match in each output; evaluated separately only in rows with a match."""
     every = check_columns(columns, StyleSchema("quality", (_clean(()),)))
     rows = every.violations["index"].unique().sort()
     if not len(rows):
@@ -285,9 +285,9 @@ def _evidence(said: list[str]) -> pl.Series:
 
 
 def judge_quality(rows: pl.DataFrame, told: pl.DataFrame) -> Quality:
-    """What is wrong with the outputs whatever their style, from what `find_faults` says of all of them.
+    """The faults of the outputs regardless of style, from `find_faults` over all of them.
 
-    Some things are told beside the other outputs only: rules that are habits, signs that tell a cut-off text, lengths.
+    Some can only be judged relative to the other outputs: rules that are habits, signs of truncation, lengths.
     """
     n = len(rows)
     counts: Mapping[str, int] = rows.select(pl.col(pl.Boolean).sum()).row(0, named=True)
@@ -298,7 +298,7 @@ def judge_quality(rows: pl.DataFrame, told: pl.DataFrame) -> Quality:
     found = [rule for rule in _RULES if hits[rule].any()]
     habits = tuple(rule for rule in found if FAULTS.get(rule) == "must" and n >= _FEW and counts[rule] > _HABIT * n)
     levels: dict[str, Level] = {rule: "should" if rule in habits else FAULTS.get(rule, "should") for rule in found}
-    ends = [told.filter(pl.col("rule") == sign) for sign in signs]  # an output is told by the first of its signs
+    ends = [told.filter(pl.col("rule") == sign) for sign in signs]  # an output is reported by the first of its signs
     shown = [told.filter(pl.col("rule") == rule).head(_SHOWN) for rule in FAULTS]
     if ends:
         first = pl.concat(ends).unique("index", keep="first", maintain_order=True).sort("index").head(_SHOWN)
@@ -307,7 +307,7 @@ def judge_quality(rows: pl.DataFrame, told: pl.DataFrame) -> Quality:
 
 
 def _lengths(length: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Which lengths are far from the middle one, and what is said of the first."""
+    """The outlying lengths, and the evidence for the first of them."""
     usual = usual_lengths(*np.unique(length.to_numpy(), return_counts=True))
     if usual is None:
         return length.to_frame().select(pl.repeat(False, pl.len()).alias(_LENGTH_RULE)), pl.DataFrame(

@@ -1,4 +1,4 @@
-"""The outputs of all rows against the style schema and the quality checks, as what curating needs of it."""
+"""Checks the outputs of all rows against the style schema and the quality rules."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,13 +37,13 @@ _UNSCORED_SCHEMA = {"check": pl.String, "why": pl.String, "rows": pl.UInt32}
 
 @dataclass(frozen=True)
 class Examined:
-    """What is known of each row of some pairs, in a dozen bytes, and what is said of those that break a rule.
+    """The findings for each row of some pairs, in a dozen bytes, and the evidence for those that break a rule.
 
-    rows: a row per pair, what `find_faults` tells of it, and `must`, `should`: how many style checks of that level it
-    fails. told: index, rule, start, end, evidence, sorted by index; the faults of `find_faults`, and `style:ID` of the
-    first `must` check that a row fails. unscored: check, why, rows, reasons in the order in which they first come.
+    rows: a row per pair with the findings of `find_faults`, and `must`, `should`: how many style checks of that level
+    fail. told: index, rule, start, end, evidence, sorted by index; the faults of `find_faults`, and `style:ID` of the
+    first `must` check that a row fails. unscored: check, why, rows; reasons in order of first occurrence.
     fails: check -> rows, in the order of the schema. asked: (check, field) that the schema asks for. given: the fields
-    that rows have, in the order in which they first come. `index` is the position among these pairs.
+    that rows have, in order of first occurrence. `index` is the position among these pairs.
     """
 
     rows: pl.DataFrame
@@ -54,16 +54,16 @@ class Examined:
     given: Sequence[str]
 
     def tables(self) -> dict[str, pl.DataFrame]:
-        """The tables by name, to be stored; `note` holds the rest."""
+        """The tables by name, for storage; `note` holds the rest."""
         return {"rows": self.rows, "told": self.told, "unscored": self.unscored}
 
     def note(self) -> dict[str, Any]:
-        """What is no table, as JSON has it."""
+        """Everything except the tables, as JSON."""
         return {"fails": dict(self.fails), "asked": [list(pair) for pair in self.asked], "given": list(self.given)}
 
     @classmethod
     def of(cls, tables: Mapping[str, pl.DataFrame], note: Mapping[str, Any]) -> "Examined":
-        """What `tables` and `note` gave, put together again."""
+        """Rebuilds the object from `tables` and `note`."""
         asked = [(check, name) for check, name in note["asked"]]
         return cls(tables["rows"], tables["told"], tables["unscored"], note["fails"], asked, note["given"])
 
@@ -73,7 +73,7 @@ def examine(
     style: StyleSchema | None,
     count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
 ) -> Examined:
-    """What each output of a pair table shows, whatever the others are: quality, and the checks of the style schema.
+    """Findings for each output of a pair table that do not depend on the others: quality and style checks.
 
     Evidence never repeats personal data, masked or not. `count_tokens` is for lengths in tokens.
     """
@@ -102,7 +102,7 @@ def _count(failed: pl.DataFrame, checks: list[str]) -> np.ndarray:
 
 
 def _first_violations(results: StyleResults, failed: pl.DataFrame) -> pl.DataFrame:
-    """What is said of the first `must` check that each row fails, in the order of the schema."""
+    """The evidence for the first `must` check that each row fails, in the order of the schema."""
     by_id = {check.id: check for check in results.style.checks if check.level == "must"}
     if not by_id:
         return pl.DataFrame(schema=TOLD_SCHEMA)
@@ -131,7 +131,7 @@ def _fields(style: StyleSchema, columns: Columns) -> tuple[list[tuple[str, str]]
 
 
 def merge_examined(parts: Sequence[Examined]) -> Examined:
-    """The parts as one, in their order, as if the pairs of all had been examined together; at least one part."""
+    """Combines the parts in order, as if all pairs had been checked together; at least one part."""
     starts = [0, *accumulate(len(part.rows) for part in parts)]
     told = [
         part.told.with_columns(pl.col("index") + pl.lit(start, pl.UInt32))
@@ -156,10 +156,10 @@ _FIRST_SCHEMA = {"index": pl.UInt32, "rule": pl.String, "evidence": pl.String}
 class Checked:
     """must, should: how many rules of that level each row breaks, of quality and of style (i16).
 
-    first: index, rule, evidence, only of the rows that break a `must` rule, sorted by index: the first that the row
-    breaks, and how, in a sentence. Quality comes first: a refusal has no style to speak of. checks: id -> fail (rows)
-    and share. unscored: id -> rows that the check could not tell, and the most frequent reason. quality: rule -> rows,
-    share, level, examples. habits: rules of quality that so many outputs break that they are not applied. missing: a
+    first: index, rule, evidence, only for rows that break a `must` rule, sorted by index: the first rule that the
+    row breaks, and how, in a sentence. Quality comes first, as a refusal has no style. checks: id -> fail (rows)
+    and share. unscored: id -> rows that the check could not score, and the most frequent reason. quality: rule -> rows,
+    share, level, examples. habits: rules of quality that too many outputs break to be applied. missing: a
     sentence for each field that the schema asks for and no row has.
     """
 
@@ -186,10 +186,10 @@ class Checked:
 
 
 def judge(parts: Sequence[Examined], names: pl.DataFrame) -> Checked:
-    """What the parts of the pairs, examined one by one, say about each row when all are seen together.
+    """The verdict for each row, from parts that were checked separately.
 
-    `names` has the columns `row` and `id` of all rows, in the order of the parts. How the pairs were cut into parts
-    decides nothing.
+    `names` has the columns `row` and `id` of all rows, in the order of the parts. The partitioning does not affect the
+    result.
     """
     if not len(names):
         return Checked(np.zeros(0, np.int16), np.zeros(0, np.int16), pl.DataFrame(schema=_FIRST_SCHEMA), {})
@@ -222,7 +222,7 @@ def _first_said(told: pl.DataFrame, habits: Sequence[str]) -> pl.DataFrame:
 
 
 def _unscored(whole: Examined) -> dict[str, dict[str, Any]]:
-    """Rows and the most frequent reason, of equals the one that comes first, of each check that could not tell."""
+    """Rows and the most frequent reason (the first on a tie) for each check that could not be scored."""
     told = {}
     for check in whole.fails:
         own = whole.unscored.filter(pl.col("check") == check)

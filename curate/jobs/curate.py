@@ -1,4 +1,4 @@
-"""Curating in a job whose parts are stored: from files to a run, resumed where it was killed."""
+"""Curates files to a run in a job with stored parts, which resumes after being killed."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,13 +33,13 @@ def curate_files(
 ) -> CuratedParts:
     """Clean pairs, leak-proof splits and a ledger, as `curate` gives them with `method = "candidates"`, row for row.
 
-    `buckets` are the parts that keys are exchanged in; neither they nor the workers of the job change anything in the
-    result. `parts` are those that the job's fingerprint was taken of: a file that changed since is refused. Without them
+    `buckets` is the number of partitions for exchanging keys; neither it nor the workers affect the
+    result. `parts` are those in the job's fingerprint: a file that changed since is refused. Without them
     the files are cut here, into parts of `most_bytes`.
 
     Raises:
         ConfigError, DataError: as `read_pairs` and `curate`.
-        RunBroken: the storage or the workers fail; the same job goes on where it stopped.
+        RunBroken: the storage or the workers fail; the same job resumes where it stopped.
     """
     clock = Clock({})
     read = read_parts(job, path, data, parts=parts, most_bytes=most_bytes)
@@ -58,11 +58,11 @@ def curate_files(
 def fingerprint(
     parts: Sequence[FilePart], data: DataSettings, asked: Asked, *, seed: int, partitions: int | None
 ) -> Mapping[str, Any]:
-    """All that the stored parts of a job depend on: the files as they are, the settings, and the code itself.
+    """Everything that the stored parts of a job depend on: the files, the settings, and the code itself.
 
-    Where rows were placed before is not among it: a command that was killed after it had placed them goes on too.
-    `partitions` as stated; where they follow from the workers, `bucket_count` holds them, so that a lost node is no
-    reason to begin anew.
+    Earlier placements are excluded, so a command that was killed after it had placed rows can also resume.
+    `partitions` is the stated value; if derived from the workers, `bucket_count` holds it, so that losing a node does
+    not restart the job.
     """
     return {
         "files": [[str(p.path), p.stamp.size, p.stamp.mtime_ns] for p in parts],
@@ -80,7 +80,7 @@ def fingerprint(
 
 
 def bucket_count(job: Job, wanted: int) -> int:
-    """The buckets of a job: as many as it began with, or `wanted` where it begins."""
+    """The buckets of a job: as many as it started with, or `wanted` for a new one."""
     found = job.storage.read_json("buckets.json")
     if isinstance(found, int) and found > 0:
         return found
@@ -89,7 +89,7 @@ def bucket_count(job: Job, wanted: int) -> int:
 
 
 def _style(style: StyleSchema | None) -> str | None:
-    """A hash of a style, and of the code beside it where its checks call some."""
+    """A hash of a style, and of its code if its checks call any."""
     if style is None:
         return None
     digest = hashlib.sha256(repr(style).encode())
@@ -100,7 +100,7 @@ def _style(style: StyleSchema | None) -> str | None:
 
 
 def _code() -> str:
-    """A hash of the code that makes the parts: those of another version are not taken for its own."""
+    """A hash of the code that makes the parts: parts of another version are not reused."""
     folder = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for path in _sources(folder, folder.with_name("style"), folder.with_name("core")):

@@ -1,4 +1,4 @@
-"""Who carries out tasks: this process, or a pool of processes on this machine. Ray is in `ray_tasks`."""
+"""Executors for tasks: this process, or a pool of processes on this machine. Ray is in `ray.py`."""
 
 import multiprocessing
 import os
@@ -17,8 +17,8 @@ __all__ = ["GIVES_BACK", "ONE_THREAD", "Here", "Processes"]
 
 # Read by polars and the BLAS libraries when they load: with a worker per core, each has one thread.
 _POOLS = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
-# Read by the C library: large arrays of one task go back to the system and do not stay with the worker for the next one.
-# Smaller thresholds gave back little more and took a fifth more time.
+# Read by the C library: large arrays are returned to the system instead of being kept by the worker.
+# Smaller thresholds freed little more memory and took a fifth more time.
 GIVES_BACK = {
     "MALLOC_MMAP_THRESHOLD_": str(16 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(32 * 2**20), "MALLOC_ARENA_MAX": "2",
 }  # fmt: skip
@@ -33,10 +33,10 @@ class Here:
     workers = 1
 
     def prepare(self, storage: Storage) -> None:
-        """Nothing to see to: this process is the only worker."""
+        """Nothing to check: this process is the only worker."""
 
     def carry_out(self, storage: Storage, tasks: Sequence[Task], *, store: bool) -> Iterator[tuple[int, Done | Result]]:
-        """Each task in its order."""
+        """Runs the tasks in order."""
         for at, task in enumerate(tasks):
             yield at, carry_out(storage, task, store=store)
 
@@ -45,7 +45,7 @@ class Here:
 
 
 class Processes:
-    """Tasks in a pool of processes of this machine; a worker that dies is replaced, and its task done again."""
+    """Tasks in a pool of processes on this machine; a worker that dies is replaced and its task retried."""
 
     def __init__(self, workers: int) -> None:
         if workers < 1:
@@ -54,12 +54,12 @@ class Processes:
         self._pool: ProcessPoolExecutor | None = None
 
     def prepare(self, storage: Storage) -> None:
-        """Nothing to see to: the workers are on this machine."""
+        """Nothing to check: the workers are on this machine."""
 
     def carry_out(self, storage: Storage, tasks: Sequence[Task], *, store: bool) -> Iterator[tuple[int, Done | Result]]:
-        """As they end; at most two tasks per worker are handed out at a time.
+        """Results in order of completion; at most two tasks per worker are submitted at a time.
 
-        Raises: RunBroken where workers die three times over the same task.
+        Raises: RunBroken if workers die three times on the same task.
         """
         waiting, tries = list(range(len(tasks)))[::-1], [0] * len(tasks)
         running: dict[Future[Done | Result], int] = {}
@@ -83,11 +83,11 @@ class Processes:
         finally:
             for future in running:
                 future.cancel()
-            if running:  # broken off: what runs is given up
+            if running:  # interrupted: running tasks are abandoned
                 self.close()
 
     def close(self) -> None:
-        """End the pool's processes; a task that runs is given up."""
+        """End the pool's processes; a running task is abandoned."""
         pool, self._pool = self._pool, None
         if pool is None:
             return
@@ -109,7 +109,7 @@ class Processes:
             return future
 
     def _again(self, tasks: Sequence[Task], lost: Sequence[int], tries: list[int]) -> Sequence[int]:
-        """The tasks that a dead worker took along, once more in a new pool."""
+        """Resubmits the tasks lost with a dead worker to a new pool."""
         self.close()
         for at in lost:
             tries[at] += 1
@@ -125,7 +125,7 @@ class Processes:
 
 
 def _end_with_parent() -> None:
-    """A worker of the pool ends with the driver, also with a killed one: it would wait for tasks for ever."""
+    """Ends a worker of the pool with its driver, even a killed one; otherwise it would wait for tasks forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_wait_and_end, args=(parent.sentinel,), name="parent", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Bytes in a folder or behind a URL: written whole, read in ranges."""
+"""Files in a folder or behind a URL: atomic writes, range reads."""
 
 import os
 import secrets
@@ -17,10 +17,10 @@ _DRIVERS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "a
 
 
 class Files(Protocol):
-    """What a storage needs of the place where it lies; names are relative, with `/` between folders."""
+    """The operations that a storage needs; names are relative, with `/` between folders."""
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file; whoever reads the name sees the old bytes or the new ones."""
+        """Write a file atomically: readers see either the old bytes or the new ones."""
         ...
 
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
@@ -28,11 +28,11 @@ class Files(Protocol):
         ...
 
     def size(self, name: str) -> int | None:
-        """The bytes of a file; None where it is not there."""
+        """The bytes of a file; None if it does not exist."""
         ...
 
     def remove(self, name: str) -> None:
-        """Take away a file or a folder with all that is in it; nothing happens where it is not there."""
+        """Delete a file, or a folder with its contents; does nothing if it does not exist."""
         ...
 
 
@@ -61,14 +61,14 @@ class FolderFiles:
             return file.read(-1 if length is None else length)
 
     def size(self, name: str) -> int | None:
-        """The bytes of a file; None where it is not there."""
+        """The bytes of a file; None if it does not exist."""
         try:
             return (self.folder / name).stat().st_size
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def remove(self, name: str) -> None:
-        """Take away a file or a folder with all that is in it, and the folders above that are empty then."""
+        """Delete a file, or a folder with its contents, and any parent folders that become empty."""
         path = self.folder / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -77,13 +77,13 @@ class FolderFiles:
         for folder in path.parents:
             if folder == self.folder or self.folder not in folder.parents:
                 return
-            with suppress(OSError):  # what another job keeps there
+            with suppress(OSError):  # files of another job
                 folder.rmdir()
 
 
 @dataclass(frozen=True)
 class UrlFiles:
-    """Files behind a URL that fsspec knows. A store of objects shows an object once it is whole."""
+    """Files behind a URL that fsspec knows. An object store shows an object only once it is complete."""
 
     url: str
 
@@ -114,7 +114,7 @@ class UrlFiles:
         return system.cat_file(f"{root}/{name}", start=start, end=None if length is None else start + length)
 
     def size(self, name: str) -> int | None:
-        """The bytes of a file; None where it is not there."""
+        """The bytes of a file; None if it does not exist."""
         system, root = self._place
         try:
             return int(system.info(f"{root}/{name}")["size"])
@@ -122,7 +122,7 @@ class UrlFiles:
             return None
 
     def remove(self, name: str) -> None:
-        """Take away a file or all whose names begin with it as a folder."""
+        """Delete a file, or every file under that prefix."""
         system, root = self._place
         try:
             system.rm(f"{root}/{name}", recursive=True)
@@ -133,7 +133,7 @@ class UrlFiles:
 def files_at(place: str | Path) -> Files:
     """The files in a folder or behind a URL such as `s3://bucket/folder`.
 
-    Raises: ConfigError where fsspec or the URL's own package is missing, with the command that brings it.
+    Raises: ConfigError if fsspec or the URL's own package is missing, with the install command.
     """
     text = os.fspath(place)
     if text.startswith("file://"):
@@ -141,7 +141,7 @@ def files_at(place: str | Path) -> Files:
     if "://" not in text:
         return FolderFiles(Path(text).absolute())
     files = UrlFiles(text.rstrip("/"))
-    files.connect()  # a missing package is said before anything is done
+    files.connect()  # report a missing package before any work starts
     return files
 
 
@@ -152,7 +152,7 @@ def _connect(url: str) -> tuple[Any, str]:
         raise ConfigError(f"storage {url}: URLs need fsspec\nInstall it: pip install 'tuneworth[cluster]'") from None
     scheme = url.split("://", 1)[0]
     try:
-        # What another node wrote a moment ago must be seen: no lists of names are kept.
+        # Writes of other nodes must be visible at once: directory listings are not cached.
         system, root = url_to_fs(url, use_listings_cache=False)
     except ImportError as error:
         package = _DRIVERS.get(scheme)

@@ -1,4 +1,4 @@
-"""Tasks on a Ray cluster: the same call as everywhere, on any node; lost workers and nodes cost a task's time."""
+"""Tasks on a Ray cluster: the same call on any node; losing a worker or node costs only the time of a task."""
 
 import logging
 import os
@@ -34,13 +34,13 @@ _ASK = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.arg
 def connect(settings: ClusterSettings) -> tuple[Any, bool]:
     """The module `ray`, connected as `[cluster] address` says, and whether the connection was made here.
 
-    A connection that this process has already stays as it is. Usage statistics and the dashboard are off.
-    Raises: ConfigError where Ray is not installed, nobody answers, it refuses the token, or has another version.
+    An existing connection of this process is kept. Usage statistics and the dashboard are off.
+    Raises: ConfigError if Ray is not installed, does not answer, refuses the token, or has another version.
     """
     if find_spec("ray") is None:
         raise ConfigError("a cluster needs Ray, not installed here\nInstall it: pip install 'tuneworth[cluster]'")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry; read when Ray is imported
-    # A task whose memory does not suffice is tried again without end by default: it would never fit.
+    # By default Ray retries a task that runs out of memory without limit, although it would never fit.
     os.environ.setdefault("RAY_task_oom_retries", "3")
     import ray
 
@@ -54,20 +54,20 @@ def connect(settings: ClusterSettings) -> tuple[Any, bool]:
         _see_who_answers(address)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Ray Client connection timed out")  # said below, with what to do
+            warnings.filterwarnings("ignore", "Ray Client connection timed out")  # reported below, with what to do
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
-    except Exception as error:  # ConnectionError, RuntimeError, AuthenticationError and others, by what is wrong
-        ray.shutdown()  # what a connection that failed half-way left
+    except Exception as error:  # ConnectionError, RuntimeError, AuthenticationError and others
+        ray.shutdown()  # clean up after a half-open connection
         raise ConfigError(_told(address, str(error) or type(error).__name__)) from error
     return ray, True
 
 
 def _see_who_answers(address: str) -> None:
-    """Raises: ConfigError where no Ray cluster answers at the address."""
+    """Raises: ConfigError if no Ray cluster answers at the address."""
     from ray._private.services import canonicalize_bootstrap_address
 
     client = address.startswith("ray://")
-    try:  # "auto" and this machine's own name stand for what Ray makes of them
+    try:  # Ray resolves "auto" and this machine's own name
         found = address.removeprefix("ray://") if client else canonicalize_bootstrap_address(address)
     except Exception as error:
         raise ConfigError(_told(address, str(error))) from error
@@ -85,7 +85,7 @@ def _see_who_answers(address: str) -> None:
 
 
 def _ask_head(address: str, found: str) -> None:
-    """Ask in a process of its own: Ray tries again for minutes, and says why on its standard error alone."""
+    """Try to connect in a separate process: Ray retries for minutes, and reports the reason only on standard error."""
     try:
         done = subprocess.run([sys.executable, "-c", _ASK, found], capture_output=True, text=True, timeout=_HEAD_ANSWER)
         answers, said = "answers" in done.stdout, done.stderr
@@ -94,7 +94,7 @@ def _ask_head(address: str, found: str) -> None:
         said = said.decode(errors="replace") if isinstance(said, bytes) else said
     if answers:
         return
-    if "has_token" in said:  # the check that Ray itself ends on
+    if "has_token" in said:  # Ray's own check failed here
         raise ConfigError(_told(address, "RAY_AUTH_MODE=token, but there is no token here"))
     if "AuthToken" in said or "Unauthenticated" in said:
         raise ConfigError(_told(address, "it refuses the token"))
@@ -102,13 +102,13 @@ def _ask_head(address: str, found: str) -> None:
 
 
 def _told(address: str, said: str) -> str:
-    said = said.partition("Traceback")[0]  # where it comes from the head node, its log there says the same
+    said = said.partition("Traceback")[0]  # an error from the head node repeats the same text after its traceback
     line = " ".join(line.strip() for line in said.splitlines() if line.strip())[:400].rstrip(" :")
     advice = (
         'Start one (ray start --head) and name its address, HOST:6379 or ray://HOST:10001; "local" starts one here.'
     )
     low = said.lower()
-    if "client connection timeout" in low:  # refused tokens look like nothing that answers
+    if "client connection timeout" in low:  # a refused token looks like a missing server
         line = "what listens there is no port of Ray's client, or it refuses the token"
         advice = (
             "The port is that of --ray-client-server-port, 10001 as a rule. The token must be here: in\n"
@@ -127,10 +127,10 @@ def _told(address: str, said: str) -> str:
 
 
 _AHEAD = 2  # tasks handed out per core: one runs, one waits
-_RETRIES = 5  # how often a task begins anew when its worker or node is lost
+_RETRIES = 5  # how often a task is retried when its worker or node is lost
 _PROBE = 60.0  # seconds for a node's first answer: it starts a process and imports the package
-_LOOK = 10.0  # seconds between two looks at whether the cluster has cores at all
-_EMPTY = 120.0  # seconds that a cluster without cores is waited for
+_LOOK = 10.0  # seconds between two checks whether the cluster has any cores
+_EMPTY = 120.0  # seconds to wait for a cluster without cores
 _PACKAGES = ("tuneworth", "polars")
 _ENVIRONMENT = {"env_vars": ONE_THREAD}
 
@@ -139,7 +139,7 @@ class RayTasks:
     """Tasks on the nodes of a Ray cluster; each takes one core and, where stated, its memory."""
 
     def __init__(self, settings: ClusterSettings) -> None:
-        """Connect. Raises: ConfigError where there is no cluster, or no node has room for one task."""
+        """Connect. Raises: ConfigError if there is no cluster, or no node has room for one task."""
         self._settings = settings
         self._ray, self._own = connect(settings)
         try:
@@ -152,7 +152,7 @@ class RayTasks:
         self.workers = min(room, settings.workers or room)
 
     def prepare(self, storage: Storage) -> None:
-        """One look from every node: the same versions, and the storage in its sight.
+        """Check every node once: the same versions, and access to the storage.
 
         Raises: ConfigError that names the node and what it lacks.
         """
@@ -169,7 +169,7 @@ class RayTasks:
                         num_cpus=0,
                         max_retries=2,
                         scheduling_strategy=OnNode(node["NodeID"], soft=False),
-                        runtime_env=_ENVIRONMENT,  # as for the tasks: they take the same processes then
+                        runtime_env=_ENVIRONMENT,  # as for the tasks, so they reuse the same processes
                     )
                     asked.append((node["NodeManagerAddress"], there.remote(storage, probe)))
             found = [self._problem(node, ref, storage, text) for node, ref in asked]
@@ -179,9 +179,9 @@ class RayTasks:
             raise ConfigError.of(problems, where=f'[cluster] address = "{self._settings.address}"')
 
     def carry_out(self, storage: Storage, tasks: Sequence[Task], *, store: bool) -> Iterator[tuple[int, Done | Result]]:
-        """As they end; at most two tasks per core are handed out at a time.
+        """Results in order of completion; at most two tasks per core are submitted at a time.
 
-        Raises: the first task's TuneworthError; RunBroken where workers are lost again and again.
+        Raises: the first task's TuneworthError; RunBroken if workers are lost repeatedly.
         """
         ray = self._ray
         call = ray.remote(carry_out).options(
@@ -193,7 +193,7 @@ class RayTasks:
             runtime_env=_ENVIRONMENT,
         )
         waiting, running = list(range(len(tasks)))[::-1], {}
-        # With fewer workers than cores, what is handed out is what runs.
+        # With fewer workers than cores, submit no more than can run.
         ahead = self.workers * (1 if self._settings.workers else _AHEAD)
         empty_since: float | None = None
         try:
@@ -211,7 +211,7 @@ class RayTasks:
                 ray.cancel(ref, force=True)
 
     def close(self) -> None:
-        """End the connection, and the cluster where it was started here."""
+        """End the connection, and the cluster if it was started here."""
         if self._own:
             self._ray.shutdown()
 
@@ -220,7 +220,7 @@ class RayTasks:
         return sorted(alive, key=lambda node: (node["NodeManagerAddress"], node["NodeID"]))
 
     def _room(self, resources: dict[str, float]) -> int:
-        """Tasks that a node takes at a time."""
+        """Tasks that a node runs at a time."""
         cores, memory = int(resources.get("CPU", 0)), self._settings.memory_bytes
         return cores if memory is None else min(cores, int(resources.get("memory", 0) // memory))
 
@@ -270,7 +270,7 @@ class RayTasks:
             raise RunBroken(f"{task.stage}, part {task.part}: the cluster failed ({_last_line(error)})") from error
 
     def _see_cores(self, empty_since: float | None) -> float | None:
-        """Since when the cluster has no room for a task; None where it has. Raises: RunBroken after a while."""
+        """Since when the cluster has had no room for a task; None if it has room. Raises: RunBroken after a timeout."""
         if any(self._room(node["Resources"]) for node in self._nodes()):
             return None
         now = time.monotonic()
@@ -283,7 +283,7 @@ class RayTasks:
 
 
 def _look(storage: Storage, probe: str) -> tuple[dict[str, str], Any]:
-    """What a node has, and what it reads in the storage; runs there."""
+    """What a node has, and what it can read from the storage; runs on that node."""
     try:
         return _versions(), storage.read_json(probe)
     except TuneworthError:
@@ -295,7 +295,7 @@ def _versions() -> dict[str, str]:
     for name in _PACKAGES:
         try:
             found[name] = version(name)
-        except PackageNotFoundError:  # run from its folder
+        except PackageNotFoundError:  # run from a source folder
             found[name] = "of no version"
     return found
 

@@ -1,4 +1,4 @@
-"""What `[cluster]` of tuneworth.toml says, with its ranges checked."""
+"""The `[cluster]` table of tuneworth.toml, with its ranges checked."""
 
 import re
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?B)\s*", re.IGNORECASE)
 _ADDRESS = re.compile(r"(ray://)?[^\s:/]+:\d{1,5}")
-_PER_CORE = 4  # parts a core: the last ones to end keep few cores waiting, and a lost one is little work
-_LEAST = 16 * 2**20  # a Python process with polars alone takes more
+_PER_CORE = 4  # parts per core: few cores idle at the end, and a lost part is little work
+_LEAST = 16 * 2**20  # polars alone needs more than this in a Python process
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterSettings:
-    """Where curating in parts runs, where its parts lie, and how many there are.
+    """Where curating in parts runs, where its parts are stored, and how many there are.
 
     `address`: "auto" (the running Ray cluster), "local" (Ray is started here), "ray://host:port" or "host:port",
-    or "processes" (no Ray: processes of this machine). `storage`: a folder from the project's, or a URL; every node
-    reaches it. `partitions`: None for four per core. `memory_per_task`: bytes or a text such as "2 GB"; None for no
-    limit. `workers`: tasks at a time; None for all cores.
+    or "processes" (no Ray: processes on this machine). `storage`: a folder relative to the project's, or a URL, that
+    every node reaches. `partitions`: None for four per core. `memory_per_task`: bytes, or a text such as "2 GB"; no
+    limit if None. `workers`: tasks at a time; None for all cores.
     """
 
     address: str = "auto"
@@ -43,7 +43,7 @@ class ClusterSettings:
 
     @property
     def memory_bytes(self) -> int | None:
-        """`memory_per_task` in bytes; None where there is no limit."""
+        """`memory_per_task` in bytes; None if there is no limit."""
         return None if self.memory_per_task is None else _bytes(self.memory_per_task)
 
     @property
@@ -56,7 +56,7 @@ class ClusterSettings:
         return self.partitions if self.partitions is not None else _PER_CORE * max(1, cores)
 
     def place(self, folder: Path) -> str | Path:
-        """The storage's place, where a folder counts from the project's."""
+        """The location of the storage; a relative folder is relative to the project's."""
         return self.storage if "://" in self.storage else folder / self.storage
 
     def _address(self) -> str | None:

@@ -1,9 +1,9 @@
-"""Pairs of alike texts over parts: the candidates of `curate/candidates.py`, and the exact search between two sides.
+"""Pairs of similar texts over parts: the candidates of `curate/match/candidates.py`, and the exact search across sides.
 
-Texts lie in buckets, one stored table each with the columns `key` (their content hash as hex digits) and `text`. A
-text's number is its bucket's offset and its place there. Band keys go to the bucket that their hash names, the pairs
-that meet there to the bucket of their left text, and that text with them to the bucket of their right one, where the
-pair is verified: each pair once, whatever the buckets.
+Texts are stored in buckets, one table each with the columns `key` (their content hash as hex digits) and `text`. A
+text's number is its bucket's offset plus its position there. Band keys go to the bucket given by their hash, the pairs
+that meet there to the bucket of their left text, and that text with them to the bucket of the right one, which
+verifies the pair: each pair once, whatever the buckets.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,10 +25,10 @@ from .tasks import Job, Result, Table, Task
 __all__ = ["StoredPairs", "stored_between", "stored_candidates"]
 
 _MOST = 2**32  # texts: a number has 32 bits
-_TEXTS = 1 << 16  # whose bands are made at once
-_PAIRS = 1_000_000  # looked at together: about 100 MB
+_TEXTS = 1 << 16  # processed together when bands are made
+_PAIRS = 1_000_000  # processed together: about 100 MB
 _CHARACTERS = 64_000_000  # held out in one task, and three times as many of train
-_READ = 4_000_000  # alike pairs read together: 128 MB; whoever looks their texts up asks every part each time
+_READ = 4_000_000  # similar pairs read together: 128 MB; each read looks up texts in every part
 _FEW_CHARACTERS = 1_000_000  # fewer are not worth a task of their own
 _BUCKETS_OF_A_WORKER = 4  # as many as there are by default (`ClusterSettings.parts`)
 _BITS = np.uint64(32)
@@ -37,14 +37,14 @@ _LOW = np.uint64(_MOST - 1)
 
 @dataclass(frozen=True)
 class StoredPairs:
-    """Pairs that lie in the storage. skew: of the buckets in which they met."""
+    """Pairs in the storage. skew: that of the buckets in which they met."""
 
     skew: Skew
     job: Job
     tables: tuple[Table, ...]
 
     def pairs(self) -> Iterator[AlikePairs]:
-        """The pairs, `left < right` by number, some millions at once, each once; as often as asked."""
+        """The pairs, `left < right` by number, each once, in batches of some millions; can be iterated repeatedly."""
         return _read_pairs(self.job, self.tables)
 
 
@@ -53,8 +53,8 @@ def stored_candidates(
 ) -> StoredPairs:
     """The candidates that reach the threshold, as `candidate_tiles` gives them, by the numbers of the texts.
 
-    `stage` begins the names of the stored stages: one for each set of texts and threshold. `texts` are the buckets,
-    `offsets` the number of each one's first text and at the end how many there are.
+    `stage` is the prefix of the stored stages: one for each set of texts and threshold. `texts` are the buckets,
+    `offsets` the number of each bucket's first text, followed by the total.
 
     Raises:
         DataError: more texts than 32 bits can number.
@@ -109,8 +109,8 @@ def stored_between(
 ) -> Iterator[AlikePairs]:
     """Every pair of a text in `held` (left) and one in `train` (right) at or above the threshold: exact, in parts.
 
-    `held` and `train` are masks over the numbers. `stage` names one division into both: asked again at another
-    threshold, what was divided is used again. A task compares held-out texts of about `most` characters with three times
+    `held` and `train` are masks over the numbers. `stage` names one division into both: a call with another
+    threshold reuses the division. A task compares held-out texts of about `most` characters with three times
     as many of train.
     """
     offsets = _checked(texts, offsets)
@@ -126,7 +126,7 @@ def stored_between(
         side: [[Table(f"{stage}-sides", b, side) for b in block] for block in _blocks(sizes[side], largest)]
         for side, largest in (("held", most), ("train", 3 * most))
     }
-    # A task for each worker: train texts of like lengths, as they are looked up by their sizes.
+    # A task for each worker: train texts of similar length, as they are looked up by their sizes.
     wanted = 1 if sum(sizes["train"]) < _FEW_CHARACTERS else max(1, len(texts) // _BUCKETS_OF_A_WORKER)
     pieces = -(-wanted // max(1, len(blocks["train"])))
     name = f"{stage}-across-{threshold:g}"
@@ -177,7 +177,7 @@ def _meet(bands: pl.DataFrame, *, offsets: np.ndarray, caps: Caps) -> Result:
     parts = []
     for a, b in meetings(found, most=_PAIRS):
         left, right = numbers[a], numbers[b]
-        # Most pairs that meet in several bands are seen together here; the others when they come to the left text.
+        # Most pairs that meet in several bands are deduplicated here; the rest at the left text.
         pairs = sorted_once(_as_one(np.minimum(left, right), np.maximum(left, right)))
         low, high = _apart(pairs)
         parts.append(pl.DataFrame({"left": low, "right": high, "bucket": _bucket_of(low, offsets)}))
@@ -185,7 +185,7 @@ def _meet(bands: pl.DataFrame, *, offsets: np.ndarray, caps: Caps) -> Result:
 
 
 def _attach(met: pl.DataFrame, texts: pl.DataFrame, *, bucket: int, offsets: np.ndarray) -> Result:
-    """Tables `pairs`, each once, and `lefts`, the texts that they need elsewhere, by the bucket of the right text."""
+    """Tables `pairs`, each once, and `lefts`, the texts needed in another bucket, by the bucket of the right text."""
     if not met.height:
         return Result({})
     left, right = _apart(sorted_once(_as_one(met["left"].to_numpy(), met["right"].to_numpy())))
@@ -210,7 +210,7 @@ def _verify(pairs: pl.DataFrame, lefts: pl.DataFrame, texts: pl.DataFrame, *, of
     a[~here] = own + order[np.searchsorted(sent, left[~here], sorter=order)]
     t = as_fraction(threshold)
     found = list(verified_texts(every, *near_texts(every, a, b, t), t))
-    # Back to numbers: a place of the own bucket, or of a text that was sent.
+    # Back to numbers: a position in this bucket, or of a text that was sent.
     number = np.concatenate((np.arange(offset, offset + own), sent))
     alike = AlikePairs.joined(found)
     return Result({"alike": _as_frame(AlikePairs(number[alike.left], number[alike.right], alike.shared, alike.union))})
@@ -226,7 +226,7 @@ def _sides(texts: pl.DataFrame, *, offset: int, held: np.ndarray, train: np.ndar
 
 
 def _across(held: pl.DataFrame, train: pl.DataFrame, *, threshold: float, piece: int, pieces: int) -> Result:
-    """Table `alike`: left in `held`, right in `train`, of whose texts by length this is one of so many pieces."""
+    """Table `alike`: left in `held`, right in `train`; the texts are divided by length into this many pieces."""
     if pieces > 1 and train.height:
         train = _piece(train, piece, pieces)
     left, right = held["number"].to_numpy(), train["number"].to_numpy()
@@ -235,8 +235,8 @@ def _across(held: pl.DataFrame, train: pl.DataFrame, *, threshold: float, piece:
 
 
 def _piece(texts: pl.DataFrame, piece: int, pieces: int) -> pl.DataFrame:
-    """Of texts by length one of so many pieces with as many characters each."""
-    costs = texts["text"].str.len_chars().cast(pl.Int64) + 1  # a text of no character has its place too
+    """One of several pieces of the texts, in order of length, with equal numbers of characters."""
+    costs = texts["text"].str.len_chars().cast(pl.Int64) + 1  # so that an empty text counts too
     order = costs.arg_sort()
     spent = costs.gather(order).cum_sum().to_numpy()
     a, b = np.searchsorted(spent, [int(spent[-1]) * place // pieces for place in (piece, piece + 1)], side="right")
@@ -244,7 +244,7 @@ def _piece(texts: pl.DataFrame, piece: int, pieces: int) -> pl.DataFrame:
 
 
 def _blocks(characters: Sequence[int], most: int) -> list[list[int]]:
-    """Buckets that have any, side by side in blocks of nearly equal size, at most so large but for one bucket alone."""
+    """Non-empty buckets in contiguous blocks of nearly equal size, at most this large unless one bucket is larger."""
     filled = [bucket for bucket, count in enumerate(characters) if count]
     reached = np.cumsum([characters[bucket] for bucket in filled], dtype=np.int64)
     if not filled:

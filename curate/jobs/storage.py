@@ -1,8 +1,8 @@
-"""Tables of stages and parts in a folder or behind a URL: a part is there once its `done.json` is.
+"""Tables of stages and parts in a folder or behind a URL: a part exists once its `done.json` does.
 
 A table is one file of Arrow IPC pieces: one piece, or one per bucket where it has a column `bucket`, so that a reader
-of one bucket fetches that range of bytes alone. Each writer of a part uses names of its own, and `done.json`, written
-last and whole, names the files that count: two writers of one part cannot mix, and what a killed one left is nothing.
+of one bucket fetches only that range of bytes. Each writer of a part uses unique names, and `done.json`, written
+last and atomically, names the valid files: two writers of a part cannot mix, and remains of a killed one are ignored.
 """
 
 import io
@@ -35,12 +35,12 @@ __all__ = [
 
 
 BUCKET = "bucket"
-# lz4: a third of zstd's time to write, and half the bytes of no compression on texts that resemble each other.
+# lz4: a third of zstd's time to write, and half the bytes of no compression on texts similar to each other.
 _COMPRESSION = "lz4"
 
 
 class Piece(NamedTuple):
-    """A range of a table's file that is an Arrow IPC file of its own; `bucket` is None for rows of any."""
+    """A range of a table's file that is an Arrow IPC file of its own; `bucket` is None for unbucketed rows."""
 
     bucket: int | None
     rows: int
@@ -50,7 +50,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class StoredTable:
-    """Where a table lies in its part's folder."""
+    """The location of a table in its part's folder."""
 
     file: str
     rows: int
@@ -60,7 +60,7 @@ class StoredTable:
 
 @dataclass(frozen=True)
 class Done:
-    """What a finished part left: its tables, the function's note, what it took."""
+    """The result of a finished part: its tables, the function's note, its cost."""
 
     tables: Mapping[str, StoredTable]
     note: Any = None
@@ -76,23 +76,23 @@ class Done:
 
 @dataclass(frozen=True)
 class Storage:
-    """A place for stages' tables; picklable, so that workers on other machines open it themselves."""
+    """A store for the tables of stages; picklable, so that workers on other machines can open it."""
 
     place: str
     files: Files = field(compare=False, repr=False)
     prefix: str = ""
 
     def within(self, folder: str) -> "Storage":
-        """The storage in a folder of this one."""
+        """The storage in a subfolder."""
         return Storage(self.place, self.files, f"{self.prefix}{folder}/")
 
     @property
     def is_remote(self) -> bool:
-        """Whether each question goes over a network."""
+        """Whether each request goes over a network."""
         return isinstance(self.files, UrlFiles)
 
     def at(self, name: str) -> str:
-        """Where something lies, for people."""
+        """A location in readable form."""
         return f"{self.place.rstrip('/')}/{self.prefix}{name}"
 
     def store(
@@ -108,7 +108,7 @@ class Storage:
     ) -> Done:
         """Write a part's tables, and `done.json` last.
 
-        Raises: RunBroken where the place refuses.
+        Raises: RunBroken if the write fails.
         """
         folder, mark = _folder(stage, part), secrets.token_hex(6)
         with self.refusals(folder, writing=True):
@@ -123,7 +123,7 @@ class Storage:
         return done
 
     def find(self, stage: str, part: int) -> Done | None:
-        """What a part left; None where it is not finished, or where a file of it is gone or cut short."""
+        """The result of a part; None if it is not finished, or if one of its files is missing or truncated."""
         folder = _folder(stage, part)
         done = _from_json(self.read_json(f"{folder}/done.json"))
         if done is None:
@@ -139,7 +139,7 @@ class Storage:
     ) -> pl.DataFrame | None:
         """A table of a finished part, or its rows of one bucket; None where the stage wrote none of that name.
 
-        Raises: RunBroken where the part is not there, or the table is gone or damaged.
+        Raises: RunBroken if the part does not exist, or the table is missing or damaged.
         """
         folder = _folder(stage, part)
         done = _from_json(self.read_json(f"{folder}/done.json"))
@@ -154,7 +154,7 @@ class Storage:
     def _unpacked(
         self, path: str, table: StoredTable, columns: Sequence[str] | None, bucket: int | None
     ) -> pl.DataFrame:
-        # The first piece of a table in buckets has no rows: it says the columns where a bucket has nothing.
+        # The first piece of a bucketed table is empty: it carries the schema for empty buckets.
         wanted = [piece for piece in table.pieces if bucket is None or piece.bucket is None or piece.bucket == bucket]
         names = None if columns is None else list(columns)
         try:
@@ -177,12 +177,12 @@ class Storage:
         return pl.concat(frames)
 
     def write_json(self, name: str, value: Any) -> None:
-        """Write a small file that appears whole or not at all."""
+        """Write a small file atomically."""
         with self.refusals(name, writing=True):
             self.files.write(f"{self.prefix}{name}", json.dumps(value, ensure_ascii=False).encode())
 
     def read_json(self, name: str) -> Any:
-        """What a small file says; None where it is not there or not whole."""
+        """The content of a small file; None if it is missing or incomplete."""
         try:
             with self.refusals(name):
                 return json.loads(self.files.read(f"{self.prefix}{name}"))
@@ -190,15 +190,15 @@ class Storage:
             return None
 
     def remove(self, name: str) -> None:
-        """Take away a file or a folder with all in it."""
+        """Delete a file, or a folder with its contents."""
         with self.refusals(name):
             self.files.remove(f"{self.prefix}{name}")
 
     @contextmanager
     def refusals(self, name: str, *, writing: bool = False) -> Iterator[None]:
-        """What the place refuses (full, no right, no network) as one error that says where and what to do.
+        """Turns storage errors (full, no permission, no network) into one error that says where and what to do.
 
-        On reading, a file that is not there stays a FileNotFoundError; a wrong value stays a ValueError.
+        On reading, a missing file is still a FileNotFoundError, and a wrong value a ValueError.
         """
         passed: tuple[type[Exception], ...] = (ValueError, MemoryError, TuneworthError, pl.exceptions.PolarsError)
         if not writing:
@@ -215,9 +215,9 @@ class Storage:
 
 
 def open_storage(place: str | Path) -> Storage:
-    """The storage in a folder or behind a URL such as `s3://bucket/folder`; nothing is made or written yet.
+    """The storage in a folder or behind a URL such as `s3://bucket/folder`; nothing is created or written yet.
 
-    Raises: ConfigError where the package that the URL needs is missing.
+    Raises: ConfigError if the package that the URL needs is missing.
     """
     files = files_at(place)
     return Storage(str(getattr(files, "folder", place)), files)
@@ -280,8 +280,8 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
-_BEAT = 10.0  # seconds between two signs of life
-# A driver of another machine that gave no sign for so long is dead: storage may be slow, clocks may differ.
+_BEAT = 10.0  # seconds between heartbeats
+# A driver on another machine counts as dead after this long without one: storage may be slow, clocks may differ.
 _DEAD = 120.0
 _FILE = "lease.json"
 
@@ -289,11 +289,11 @@ _FILE = "lease.json"
 class Lease:
     """A job's lease, kept alive by a thread until it is released.
 
-    It keeps two people from doing the same work twice. The results need no lock: two writers of a part cannot mix.
+    It prevents duplicate work. The results need no lock: two writers of a part cannot mix.
     """
 
     def __init__(self, storage: Storage) -> None:
-        """Take the lease, a dead driver's too. Raises: RunBroken where another driver is alive."""
+        """Take the lease, even from a dead driver. Raises: RunBroken if another driver is alive."""
         self._storage = storage
         self._token = secrets.token_hex(8)
         found = storage.read_json(_FILE)
@@ -308,13 +308,13 @@ class Lease:
         self._thread.start()
 
     def check(self) -> None:
-        """Raises: RunBroken where another driver took the lease, as after a long sleep of this machine."""
+        """Raises: RunBroken if another driver took the lease, as after this machine was suspended."""
         found = self._storage.read_json(_FILE)
         if not isinstance(found, dict) or found.get("token") != self._token:
             raise RunBroken("another command has taken over this job\nWait for it, then run the same command again.")
 
     def release(self) -> None:
-        """Give the lease back, where it is still this driver's."""
+        """Release the lease if this driver still has it."""
         self._ended.set()
         self._thread.join()
         found = self._storage.read_json(_FILE)
@@ -335,14 +335,14 @@ class Lease:
 
 
 def _alive(found: dict[str, object]) -> bool:
-    """Whether the driver is: by its process number on this machine, else by its last sign."""
+    """Whether the driver is alive: by its process id on this machine, else by its last heartbeat."""
     process, alive = found.get("process"), found.get("alive")
     if not isinstance(alive, int | float) or time.time() - alive > _DEAD:
-        return False  # also a number that another process has by now
+        return False  # or a process id that was reused
     if found.get("machine") != platform.node() or os.name != "posix" or not isinstance(process, int):
         return True
     try:
-        os.kill(process, 0)  # asks, and sends nothing
+        os.kill(process, 0)  # only checks, sends nothing
     except ProcessLookupError:
         return False
     except OSError:

@@ -1,4 +1,4 @@
-"""A stage's tasks over parts, and what runs them: a job, whose stored parts are not done again, or this process alone."""
+"""A stage's tasks over parts, and where they run: a job that reuses its stored parts, or this process alone."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Result:
-    """What a stage function returns: its tables, and a small note that JSON can hold."""
+    """The result of a stage function: its tables, and a small JSON-serialisable note."""
 
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     note: Any = None
@@ -41,7 +41,7 @@ class Task:
     """One call of a stage function on one part.
 
     `function` is a top-level function, called as `function(**frames, **parameters)`; `tables` gives each frame's
-    argument name its stored tables, concatenated in that order; of those only `columns` are read, where given. With
+    argument name its stored tables, concatenated in that order; only `columns` are read, where given. With
     `bucket` only the rows of that value are read from tables that have a column `bucket`. A name that a part did not
     store counts as no rows; where no part stored it, the frame has no columns.
     """
@@ -58,7 +58,7 @@ class Task:
 def carry_out(storage: Storage, task: Task, *, store: bool = True) -> Done | Result:
     """Read a task's tables, call its function, store what it returns; every executor calls this and nothing else.
 
-    Returns: what was stored, or the result itself where nothing is to be stored.
+    Returns: the stored part, or the result itself if nothing is to be stored.
     Raises: TuneworthError, with the stage and the part named.
     """
     reset_peak()
@@ -70,7 +70,7 @@ def carry_out(storage: Storage, task: Task, *, store: bool = True) -> Done | Res
         }
         rows = sum(frame.height for frame in frames.values())
         result = task.function(**frames, **task.parameters)
-        note = json.loads(json.dumps(result.note, ensure_ascii=False))  # as it comes back from the storage
+        note = json.loads(json.dumps(result.note, ensure_ascii=False))  # as it will be read back from the storage
         if not store:
             return Result(result.tables, note)
         return storage.store(
@@ -94,18 +94,18 @@ def carry_out(storage: Storage, task: Task, *, store: bool = True) -> Done | Res
 
 
 class Executor(Protocol):
-    """Carries out tasks and gives back what each left as it ends."""
+    """Runs tasks and yields each result as its task ends."""
 
     workers: int
 
     def prepare(self, storage: Storage) -> None:
-        """See that the workers reach the storage. Raises: ConfigError."""
+        """Check that the workers reach the storage. Raises: ConfigError."""
         ...
 
     def carry_out(self, storage: Storage, tasks: Sequence[Task], *, store: bool) -> Iterator[tuple[int, Done | Result]]:
-        """(place in `tasks`, what it left) in the order in which they end.
+        """(position in `tasks`, result) in order of completion.
 
-        Raises: the first task's TuneworthError; those not begun are given up.
+        Raises: the first task's TuneworthError; tasks not yet started are cancelled.
         """
         ...
 
@@ -115,25 +115,25 @@ class Executor(Protocol):
 
 
 class Job:
-    """One curating over parts: a folder of the storage, an executor, and lines for people.
+    """One curation over parts: a storage folder, an executor, and progress lines.
 
-    Open it with `Job.open`, as a context: the lease and the executor are given back at the end.
+    Open it with `Job.open`, as a context manager: the lease and the executor are released at the end.
     """
 
     def __init__(self, storage: Storage, executor: Executor, *, say: Say = silent, lease: Lease | None = None) -> None:
         self.storage = storage
         self.executor = executor
         self._say = say
-        self._told: set[str] = set()  # stages whose end this driver has said
+        self._told: set[str] = set()  # stages that this driver has reported as finished
         self._lease = lease
-        self._peaks: dict[str, tuple[int, int]] = {}  # stage -> (bytes, part) at the most
+        self._peaks: dict[str, tuple[int, int]] = {}  # stage -> (peak bytes, part)
 
     @classmethod
     def open(cls, storage: Storage, fingerprint: Mapping[str, Any], *, executor: Executor, say: Say = silent) -> "Job":
-        """The job of this fingerprint, new or as a killed driver left it.
+        """The job of this fingerprint, new or resumed from a killed driver.
 
-        `fingerprint` names all that the result depends on, as JSON can hold it: another one is another job.
-        Raises: RunBroken where another driver works on it, or the storage refuses.
+        `fingerprint` names everything that the result depends on, as JSON: another fingerprint is another job.
+        Raises: RunBroken if another driver works on it, or the storage fails.
         """
         text = json.dumps(fingerprint, sort_keys=True, ensure_ascii=False)
         own = storage.within(f"jobs/{hashlib.sha256(text.encode()).hexdigest()[:16]}")
@@ -154,9 +154,9 @@ class Job:
         self.close()
 
     def run(self, tasks: Sequence[Task]) -> list[Any]:
-        """Carry out the tasks of a stage that are not stored yet; their notes, in the order of the tasks.
+        """Run the tasks of a stage that are not stored yet; returns all notes, in the order of the tasks.
 
-        Raises: the first TuneworthError of a task; tasks not begun are given up.
+        Raises: the first TuneworthError of a task; tasks not yet started are cancelled.
         """
         if not tasks:
             return []
@@ -169,7 +169,7 @@ class Job:
             assert isinstance(ended, Done)
             done[missing[at]] = ended
             progress.ended(ended.rows)
-        if missing or tasks[0].stage not in self._told:  # asked for again by this driver: nothing new
+        if missing or tasks[0].stage not in self._told:  # not repeated for a stage that this driver already reported
             progress.finish()
         self._told.add(tasks[0].stage)
         for task, found in zip(tasks, done, strict=True):
@@ -177,7 +177,7 @@ class Job:
         return [found.note if found is not None else None for found in done]
 
     def ask(self, tasks: Sequence[Task]) -> list[Result]:
-        """Carry out tasks whose results come back to the driver, in the order of the tasks; nothing is stored."""
+        """Run tasks whose results return to the driver, in the order of the tasks; nothing is stored."""
         results: dict[int, Result] = {}
         for at, ended in self.executor.carry_out(self.storage, tasks, store=False):
             assert isinstance(ended, Result)
@@ -191,7 +191,7 @@ class Job:
         return _frame(self.storage, tables, columns=columns, bucket=bucket)
 
     def buckets(self, tables: Sequence[Table]) -> dict[int, int]:
-        """Rows of each bucket over these tables, without reading them: the largest is what one task must hold."""
+        """Rows of each bucket over these tables, from metadata only: the largest is what one task must hold."""
         rows: dict[int, int] = {}
         for table in tables:
             done = self.storage.find(table.stage, table.part)
@@ -202,10 +202,10 @@ class Job:
         return dict(sorted(rows.items()))
 
     def forget(self, *stages: str) -> None:
-        """Nothing: a job that is begun again finds its tables."""
+        """Does nothing: a restarted job reuses its tables."""
 
     def memory(self) -> dict[str, int]:
-        """The most bytes that a task of each stage held, of the stages run or found stored."""
+        """The peak bytes of a task of each stage, for stages run or found stored."""
         return {stage: peak for stage, (peak, _) in self._peaks.items()}
 
     def memory_warnings(self, limit: int | None) -> list[str]:
@@ -218,12 +218,12 @@ class Job:
         ]
 
     def remove(self) -> None:
-        """Take away the job's folder, once the result is written elsewhere."""
+        """Delete the job's folder, once the result is written elsewhere."""
         self._release()
         self.storage.remove("")
 
     def close(self) -> None:
-        """Give back the lease and the executor; the stored parts stay."""
+        """Release the lease and the executor; the stored parts are kept."""
         self._release()
         self.executor.close()
 
@@ -242,16 +242,16 @@ class Job:
 
 
 class InMemory:
-    """The counterpart of a job on one machine: tasks one after another in this process, whose tables stay in its memory.
+    """The single-machine counterpart of a job: runs tasks one by one in this process and keeps tables in its memory.
 
-    What a stage function raises passes as it is.
+    Errors of a stage function pass through unchanged.
     """
 
     def __init__(self) -> None:
         self._tables: dict[tuple[str, int], Mapping[str, pl.DataFrame]] = {}
 
     def run(self, tasks: Sequence[Task]) -> list[Any]:
-        """Carry out the tasks of a stage; their notes, in the order of the tasks."""
+        """Run the tasks of a stage; returns their notes, in the order of the tasks."""
         notes = []
         for task in tasks:
             result = self._carry_out(task)
@@ -260,7 +260,7 @@ class InMemory:
         return notes
 
     def ask(self, tasks: Sequence[Task]) -> list[Result]:
-        """Carry out tasks whose tables are not kept, in the order of the tasks."""
+        """Run tasks whose tables are not kept, in the order of the tasks."""
         return [self._carry_out(task) for task in tasks]
 
     def read(
@@ -278,7 +278,7 @@ class InMemory:
         self._tables[stage, part] = tables
 
     def forget(self, *stages: str) -> None:
-        """Let go of the tables of stages that no task needs any more."""
+        """Free the tables of stages that are no longer needed."""
         self._tables = {key: tables for key, tables in self._tables.items() if key[0] not in stages}
 
     def _carry_out(self, task: Task) -> Result:
@@ -286,7 +286,7 @@ class InMemory:
         return task.function(**frames, **task.parameters)
 
 
-Work = Job | InMemory  # what a driver gives its tasks to
+Work = Job | InMemory  # where a driver submits its tasks
 
 
 def _of_bucket(frame: pl.DataFrame | None, bucket: int) -> pl.DataFrame | None:
@@ -307,9 +307,9 @@ def _frame(
 
 
 def _concatenated(found: Sequence[pl.DataFrame | None]) -> pl.DataFrame:
-    # A stage that had nothing to say may have stored a frame without columns.
+    # An empty result may have been stored as a frame without columns.
     frames = [frame for frame in found if frame is not None and frame.width]
-    # Where a part's column is all null it has no type of its own: the others' counts.
+    # A column that is all null in one part has no type there: the other parts' type is used.
     return pl.concat(frames, how="vertical_relaxed") if frames else pl.DataFrame()
 
 
@@ -318,5 +318,5 @@ def _place(task: Task) -> str:
 
 
 def _named(error: TuneworthError, task: Task) -> TuneworthError:
-    """The same error with its stage and part in the text."""
+    """The same error with its stage and part in the message."""
     return type(error)(f"{error}\n(in {_place(task)})")

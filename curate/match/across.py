@@ -1,7 +1,7 @@
-"""Alike texts of two sides, and candidates verified, from texts whose grams are numbered nowhere: in bounded memory.
+"""Similar texts of two sides, and verification of candidates, without numbering all grams: in bounded memory.
 
-What `join.py` does with the numbered grams of all texts; here hashes rule most pairs out, and grams are numbered of the
-texts alone that are left.
+`join.py` numbers the grams of all texts; here hashes rule out most pairs, and only the grams of the remaining
+texts are numbered.
 """
 
 from collections.abc import Iterator
@@ -17,17 +17,17 @@ from .signed import SignedSets, signed_texts
 
 __all__ = ["alike_texts_between", "runs_of", "verified_texts"]
 
-_FEW, _MANY = 64_000_000, 192_000_000  # characters of the smaller and the larger side compared at once: some 1 GB
+_FEW, _MANY = 64_000_000, 192_000_000  # characters of the smaller and larger side per comparison: some 1 GB
 _NUMBERED = 24_000_000  # characters whose grams are numbered at once: about 1 GB
-_SMALL = 30_000_000  # characters up to which numbering their grams is as fast: 150,000 lines
+_SMALL = 30_000_000  # characters up to which numbering all grams is as fast: 150,000 lines
 _PAIRS = 1_000_000  # looked at together: about 100 MB
 _ENTRIES = 1_000_000  # texts of one run
-_SAMPLE = 20_000  # texts of each side from which the meetings of prefixes are reckoned
-_SECONDS_OF_A_CHARACTER = 120e-9  # in numbering the grams of texts, on one core
+_SAMPLE = 20_000  # texts of each side from which the meetings in prefixes are estimated
+_SECONDS_OF_A_CHARACTER = 120e-9  # to number the grams of texts, on one core
 
 
 def alike_texts_between(left: pl.Series, right: pl.Series, threshold: float) -> Iterator[AlikePairs]:
-    """Every pair of a text in `left` and one in `right` (places) at or above the threshold: exact, in parts."""
+    """Every pair of a text in `left` and one in `right` (positions) at or above the threshold: exact, in parts."""
     t = as_fraction(threshold)
     lengths = [texts.str.len_chars().to_numpy().astype(np.int64) for texts in (left, right)]
     if lengths[0].sum() + lengths[1].sum() < _SMALL:
@@ -44,7 +44,7 @@ def alike_texts_between(left: pl.Series, right: pl.Series, threshold: float) -> 
 
 
 def verified_texts(texts: pl.Series, a: np.ndarray, b: np.ndarray, t: Fraction) -> Iterator[AlikePairs]:
-    """The pairs of places that reach the threshold, counted exactly, in parts."""
+    """The pairs of positions that reach the threshold, counted exactly, in parts."""
     for left, right in _together(texts, a, b):
         places, both = distinct(np.concatenate((left, right)), len(texts))
         grams = gram_sets(texts.gather(places).to_list())
@@ -55,7 +55,7 @@ def verified_texts(texts: pl.Series, a: np.ndarray, b: np.ndarray, t: Fraction) 
 
 
 def runs_of(costs: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
-    """Bounds of runs that cost at most so much each and have at most a million entries, or of one entry alone."""
+    """Bounds of runs that cost at most this much and have at most a million entries, or of a single entry."""
     spent, start = np.cumsum(costs, dtype=np.int64), 0
     while start < len(costs):
         before = int(spent[start - 1]) if start else 0
@@ -76,7 +76,7 @@ def _block(few: pl.Series, signed: SignedSets, many: pl.Series, t: Fraction) -> 
 
 
 def _segments_pay(few: pl.Series, signed: SignedSets, many: pl.Series, others: SignedSets, t: Fraction) -> bool:
-    """Whether segments take less time than numbering all grams and their meetings in prefixes, reckoned from a sample."""
+    """Whether segments are estimated, from a sample, to be faster than numbering all grams and meeting in prefixes."""
     seconds = segment_seconds(signed, others, t)
     numbering = (len(signed.hashes) + len(others.hashes)) * _SECONDS_OF_A_CHARACTER
     if seconds <= numbering:
@@ -89,7 +89,7 @@ def _segments_pay(few: pl.Series, signed: SignedSets, many: pl.Series, others: S
 
 
 def _numbered(few: pl.Series, many: pl.Series, t: Fraction) -> Iterator[AlikePairs]:
-    """The pairs by grams that are numbered, for some texts at once."""
+    """The pairs by numbered grams, for some of the texts at a time."""
     lengths = [texts.str.len_chars().to_numpy() for texts in (few, many)]
     for low, high in runs_of(lengths[0], _NUMBERED):
         for start, stop in runs_of(lengths[1], _NUMBERED):
@@ -100,7 +100,7 @@ def _numbered(few: pl.Series, many: pl.Series, t: Fraction) -> Iterator[AlikePai
 
 
 def _together(texts: pl.Series, a: np.ndarray, b: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The pairs of places in portions whose texts have a bounded number of characters: blocks of `a` times those of `b`."""
+    """The position pairs in portions whose texts have a bounded number of characters: blocks of `a` by those of `b`."""
     lengths = texts.str.len_chars().to_numpy().astype(np.int64)
     blocks = []
     for side in (a, b):

@@ -1,8 +1,8 @@
-"""The join by candidates: pairs that MinHash bands propose, each verified exactly; some may be missed.
+"""The join by candidates: MinHash bands propose pairs, each is verified exactly; some pairs may be missed.
 
-Texts with the same key of a band stand in one bucket, and texts of one bucket meet. In a bucket with very many texts,
-as templated data make them, each text meets only the few with the smallest content keys: whatever the order of the rows
-and wherever they stand, the same ones. Such pairs may have other bands in which they meet.
+Texts with the same key of a band share a bucket, and texts of one bucket meet. In a very large bucket, as templated
+data produce, each text meets only the few texts with the smallest content keys, which do not depend on the order of
+the rows. Such pairs may also meet in other bands.
 """
 
 import functools
@@ -46,10 +46,10 @@ __all__ = [
 # `s^r`, and so in one band at least with `1 - (1 - s^r)^b`.
 
 _MINIMA = 128
-_RECALL = 0.999  # of pairs at the threshold; more similar ones are found more surely
+_RECALL = 0.999  # of pairs at the threshold; higher for more similar pairs
 _SEED = 1
-_CHARACTERS = 1 << 20  # hashed at once, about 40 MB; a longer text alone
-_TEXTS = 1 << 14  # signatures taken out at once, as Python's numbers: about 80 MB
+_CHARACTERS = 1 << 20  # hashed at once, about 40 MB; a longer text on its own
+_TEXTS = 1 << 14  # signatures converted to Python's integers at once: about 80 MB
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 # Multilinear hashing (Carter and Wegman 1979) with fixed odd factors, one for each character of a gram.
 _FACTORS = np.array(
@@ -58,13 +58,13 @@ _FACTORS = np.array(
 
 
 def expected_recall(threshold: float) -> float:
-    """The share of pairs just at the threshold that the bands propose."""
+    """The share of pairs exactly at the threshold that the bands propose."""
     rows, bands = bands_of(threshold)
     return 1 - (1 - threshold**rows) ** bands
 
 
 def bands_of(threshold: float) -> tuple[int, int]:
-    """Rows of a band and bands: as long a band as the recall allows, for few candidates."""
+    """Rows per band and number of bands: the longest band that the recall allows, to get few candidates."""
     for rows in range(8, 1, -1):
         if 1 - (1 - threshold**rows) ** (_MINIMA // rows) >= _RECALL:
             return rows, _MINIMA // rows
@@ -79,7 +79,7 @@ def band_count(threshold: float) -> int:
 def band_keys(texts: Sequence[str], threshold: float) -> np.ndarray:
     """`(n, bands)` uint64: texts that agree in a band have the same number there.
 
-    Others seldom have, whatever their bands; what such a number proposes is verified.
+    Collisions are rare; every pair proposed by an equal number is verified.
     """
     rows, bands = bands_of(threshold)
     found, start = np.empty((len(texts), bands), np.uint64), 0
@@ -90,7 +90,7 @@ def band_keys(texts: Sequence[str], threshold: float) -> np.ndarray:
 
 
 def signatures(texts: Sequence[str]) -> np.ndarray:
-    """`(n, 128)` uint32: each row from its text alone, the same on every machine and beside any other texts."""
+    """`(n, 128)` uint32: each row depends on its text alone, and is the same on every machine."""
     return np.concatenate([np.empty((0, _MINIMA), np.uint32), *_signature_parts(texts)])
 
 
@@ -104,7 +104,7 @@ def _signature_parts(texts: Sequence[str]) -> Iterator[np.ndarray]:
         stop = min(int(np.searchsorted(ends, spent + _CHARACTERS, side="right")), start + _TEXTS)
         stop = max(start + 1, stop)
         hashes, bounds = _gram_hashes(texts[start:stop], lengths[start:stop])
-        # Repeated grams do no harm to minima. A shorter signature is no beginning of a longer one, so all are taken.
+        # Repeated grams do not affect minima. A shorter signature is not a prefix of a longer one, so all are computed.
         matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, bounds, _MINIMA, _SEED)
         # Rows as bytes are four times as fast as numpy's own reading of nested lists.
         packed = b"".join([array("I", row).tobytes() for row in matrix.to_rows()])
@@ -113,7 +113,7 @@ def _signature_parts(texts: Sequence[str]) -> Iterator[np.ndarray]:
 
 
 def _gram_hashes(texts: Sequence[str], lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """64 bits for each gram of each text, end to end, and where each text begins and the last one ends."""
+    """64 bits for each gram of each text, concatenated, with the start of each text and the end of the last."""
     characters = code_points(texts).astype(np.uint64)
     windows = len(characters) - GRAM + 1
     hashes = characters[:windows] * _FACTORS[0]
@@ -131,7 +131,7 @@ def _gram_hashes(texts: Sequence[str], lengths: np.ndarray) -> tuple[np.ndarray,
 
 
 def _mixed(bands: np.ndarray) -> np.ndarray:
-    """`(n, bands, rows)` minima as one number for each band, its place mixed in."""
+    """`(n, bands, rows)` minima as one number for each band, with the band's index mixed in."""
     mixed = np.arange(1, bands.shape[1] + 1, dtype=np.uint64) * _ODD + np.zeros((len(bands), 1), np.uint64)
     for row in range(bands.shape[2]):
         mixed = (mixed ^ bands[:, :, row]) * _ODD
@@ -141,27 +141,27 @@ def _mixed(bands: np.ndarray) -> np.ndarray:
 
 _EXACT_WORK = 30_000_000_000  # gram meetings: about 2 million ordinary lines
 _PAIRS = 4_000_000  # candidates looked at together
-_RANK_DIGITS = 8  # of the content key: 32 bits; texts of equal rank count as one, so no order but the keys' matters
+_RANK_DIGITS = 8  # of the content key: 32 bits; texts of equal rank count as one, so only the order of the keys matters
 
 
 @dataclass(frozen=True)
 class Method:
-    """How pairs are found. expected_recall: of pairs at the threshold, 1 where the join is exact."""
+    """How pairs are found. expected_recall: for pairs at the threshold, 1 if the join is exact."""
 
     name: Literal["exact", "candidates"]
     expected_recall: float
     because: str
 
     def said(self) -> dict[str, Any]:
-        """As the summary says it."""
+        """The entry in the summary."""
         return {"method": self.name, "expected_recall": round(self.expected_recall, 6), "because": self.because}
 
 
 @dataclass(frozen=True)
 class Caps:
-    """The rule of a bucket: all pairs of up to `texts` texts; in a larger one each text with the `hubs` smallest keys.
+    """The limit per bucket: all pairs of up to `texts` texts; beyond, each text with the `hubs` smallest keys.
 
-    Ordinary texts never come near. Of 10,000 and 20,000 texts of one template ("product lines" of benchmarks/curate.py,
+    Ordinary texts never reach it. Of 10,000 and 20,000 texts of one template ("product lines" of benchmarks/curate.py,
     350,000 and 1.4 million pairs at 0.8) these caps find 96% and 71%, for 800 meetings a text; 2,000 and 64 find
     99.9% of the former for 3,700, and 256 and 16 find 71% and 59% for 420. At 0.9 they find 99.9% and 99.5%.
     """
@@ -182,14 +182,14 @@ class Skew:
 
     @classmethod
     def joined(cls, parts: "Iterable[Skew]") -> "Skew":
-        """The skew of all buckets, given that of some and of the others."""
+        """Combines the skews of two sets of buckets."""
         parts = list(parts)
         return cls(max((part.largest for part in parts), default=0), sum(part.capped for part in parts))
 
 
 @dataclass(frozen=True)
 class Buckets:
-    """Positions in the order of their keys; the one at place i meets the `partners[i]` that follow it.
+    """Positions in the order of their keys; position i meets the `partners[i]` that follow it.
 
     meets_all: for each position, whether it meets every text of its bucket.
     """
@@ -203,7 +203,7 @@ class Buckets:
 def choose_method(
     grams: Callable[[], GramSets], threshold: float, *, asked: Literal["auto", "exact", "candidates"]
 ) -> Method:
-    """Exact unless asked otherwise or, with "auto", the meetings of grams in prefixes would be too many."""
+    """Exact unless set otherwise or, with "auto", too many grams would meet in prefixes."""
     recall = expected_recall(threshold)
     if asked != "auto":
         return Method(asked, 1.0 if asked == "exact" else recall, "asked for")
@@ -221,7 +221,7 @@ def alike_by(
     *,
     report: Callable[[Skew], None] = lambda _: None,
 ) -> Iterator[AlikePairs]:
-    """Pairs at or above the threshold, `left < right`, in parts, each pair once; candidates end with their skew."""
+    """Pairs at or above the threshold, `left < right`, in parts, each pair once; candidates report their skew last."""
     if method.name == "exact":
         return alike_tiles(grams(), threshold)
     return candidate_tiles(texts, threshold, report=report)
@@ -234,7 +234,7 @@ def candidate_tiles(
     caps: Caps = CAPS,
     report: Callable[[Skew], None] = lambda _: None,
 ) -> Iterator[AlikePairs]:
-    """The candidates among distinct texts that reach the threshold; `report` is told the skew at the end."""
+    """The candidates among distinct texts that reach the threshold; `report` receives the skew at the end."""
     keys, t = band_keys(texts, threshold), as_fraction(threshold)
     series = pl.Series(texts, dtype=pl.String)
     signed = signed_texts(series, sketches_only=True)
@@ -252,7 +252,7 @@ def candidate_tiles(
         skews.append(buckets.skew)
         for left, right in meetings(buckets):
             met = np.zeros(len(left), bool)
-            for earlier in range(band):  # a pair that met in an earlier band was looked at there
+            for earlier in range(band):  # a pair that met in an earlier band is already verified
                 same = keys[left, earlier] == keys[right, earlier]
                 met |= same & (meets_all[left, earlier] | meets_all[right, earlier])
             near.append(may_be_alike(signed, signed, place[left[~met]], place[right[~met]], t))
@@ -273,13 +273,13 @@ def _verified(
 
 
 def key_ranks(keys: pl.Series) -> np.ndarray:
-    """What decides between texts of a bucket that is too large: 32 bits of each content key (hex digits), uint32."""
+    """The rank of texts in a bucket that is too large: 32 bits of each content key (hex digits), uint32."""
     return keys.str.head(_RANK_DIGITS).str.to_integer(base=16, dtype=pl.UInt32).to_numpy()
 
 
 def buckets_of(keys: np.ndarray, ranks: Callable[[], np.ndarray], *, caps: Caps = CAPS) -> Buckets:
-    """The buckets of one band, or of several whose keys differ; `ranks` are asked for only if a bucket is too large."""
-    order = np.argsort(keys)  # which texts are in a bucket matters, not in what order
+    """The buckets of one band, or of several with distinct keys; `ranks` is called only if a bucket is too large."""
+    order = np.argsort(keys)  # the order within a bucket does not matter
     sorted_keys = keys[order]
     first = np.flatnonzero(np.append(True, sorted_keys[1:] != sorted_keys[:-1])) if len(keys) else np.zeros(0, np.int64)
     sizes = np.diff(np.append(first, len(keys)))

@@ -1,4 +1,4 @@
-"""Canned answers: one output that stands for many different inputs."""
+"""Canned answers: one output shared by many different inputs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,18 +12,18 @@ from .corpus import Corpus
 
 __all__ = ["Canned", "find_canned"]
 
-_MANY = 5  # different inputs; fewer may well have one answer by chance
+_MANY = 5  # different inputs; fewer may share an answer by chance
 _WORST = 10
 _SHOWN = 200  # characters of an output
 
 
 @dataclass(frozen=True)
 class Canned:
-    """What the outputs repeat, and the ten outputs that stand for the most inputs.
+    """How often outputs repeat, and the ten outputs shared by the most inputs.
 
-    worst: output, rows, inputs (how many different ones). rows: with an output of more than five words that stands for
-    five inputs or more; outputs: how many such there are. distinct: outputs in all. labels: whether nearly all rows have
-    an output of at most five words that other inputs have too: classification, canned by nature.
+    worst: output, rows, inputs (distinct ones). rows: those with an output of more than five words that is shared
+    by five inputs or more; outputs: how many such outputs there are. distinct: distinct outputs. labels: whether nearly
+    rows have an output of at most five words that other inputs share: classification, where repeats are expected.
     """
 
     worst: list[dict[str, Any]]
@@ -33,12 +33,12 @@ class Canned:
     labels: bool
 
     def summary(self, n: int) -> dict[str, dict[str, Any]]:
-        """As a rule of quality among n rows; nothing where there are none."""
+        """The entry as a quality rule over n rows; empty if there are no canned outputs."""
         return {"quality:canned": {"rows": self.rows, "share": self.rows / n, "level": "should"}} if self.rows else {}
 
 
 def find_canned(corpus: Corpus) -> Canned:
-    """What the outputs of all pairs repeat; inputs and outputs are compared as normalised."""
+    """The repeated outputs of all pairs; inputs and outputs are compared after normalisation."""
     table = pl.DataFrame({"number": corpus.output, "input": corpus.text}).with_row_index("row")
     counts = table.group_by("number").agg(
         rows=pl.len(), inputs=pl.col("input").n_unique(), row=pl.col("row").min().cast(pl.Int64)
@@ -57,7 +57,7 @@ def find_canned(corpus: Corpus) -> Canned:
 
 
 def _worst(corpus: Corpus, several: pl.DataFrame) -> list[dict[str, Any]]:
-    """Those with the most inputs, then rows, then by their text; shown as the row with the smallest text writes it."""
+    """The outputs with the most inputs, then rows, then by text; shown as in the row with the smallest text."""
     last = several.head(_WORST).tail(1).select("inputs", "rows").rows() or [(0, 0)]
     inputs, rows = last[0]
     alike = (pl.col("inputs") == inputs) & (pl.col("rows") >= rows)
@@ -76,7 +76,7 @@ _LABELS = 0.9  # of the rows
 
 
 def _excerpts(texts: pl.Series) -> pl.Series:
-    """Masked before they are cut, so that no part of a value is left."""
+    """Masked before truncation, so that no part of a value is shown."""
     masked = mask_column(texts)
     return masked.str.head(_SHOWN) + pl.Series(
         [("…" if n > _SHOWN else "") for n in masked.str.len_chars()], dtype=pl.String

@@ -1,4 +1,4 @@
-"""The pairs by row, wherever their texts lie: numbers here, texts asked for by row."""
+"""The pairs by row: numbers in memory, texts fetched by row on demand."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ __all__ = ["AskedMethod", "Corpus", "Join", "first_rows"]
 
 @dataclass
 class Corpus:
-    """The pairs by row: a position in the table of all pairs. Texts are known by numbers; what one says is asked for.
+    """The pairs by row: a position in the table of all pairs. Texts are identified by numbers and fetched on demand.
 
     pairs: `row, id, group, split`. content: 128 bits of each normalised pair as hex. lengths: characters of each row's
     output. text, output: the number of each row's normalised input (without identifiers) and output, without gaps.
@@ -38,7 +38,7 @@ class Corpus:
     def of(
         cls, job: Work, numbers: Sequence[pl.DataFrame], *, identifiers: Collection[str] = (), buckets: int = 1
     ) -> "Corpus":
-        """The corpus of measured parts, whose `numbers` these are; each text comes to lie once, in one of so many buckets."""
+        """The corpus of measured parts with these `numbers`; each text is stored once, in one of the buckets."""
         every = pl.concat(numbers)
         text, inputs = _numbered(job, every["input"], "inputs", parts=len(numbers), buckets=buckets)
         output, outputs = _numbered(job, every["output"], "outputs", parts=len(numbers), buckets=buckets)
@@ -59,25 +59,25 @@ class Corpus:
         return self._outputs.of(self.output[rows])
 
     def requests(self, rows: np.ndarray) -> list[str]:
-        """The inputs of these rows as they are."""
+        """The original inputs of these rows."""
         return self._looked_up.find(rows, "requests")
 
     def written(self, rows: np.ndarray) -> list[str]:
-        """The outputs of these rows as they are."""
+        """The original outputs of these rows."""
         return self._looked_up.find(rows, "written")
 
     def whole(self) -> pl.Series:
-        """A hash of all that a row holds, for rows that share their content with others; else nothing."""
+        """A hash of everything in a row, for rows that share their content with others; else nothing."""
         repeated = self.content.is_duplicated().arg_true()
         found = self._looked_up.find(repeated.to_numpy().astype(np.int64), "whole")
         return pl.repeat("", len(self.content), eager=True).scatter(repeated, found)
 
     def input_facts(self, rows: np.ndarray) -> np.ndarray:
-        """A number for each of these rows, equal where the facts of the inputs are; one numbering for all calls."""
+        """A number for each row, equal if the facts of the inputs are; the numbering is shared by all calls."""
         return self._looked_up.number(rows, "input facts")
 
     def output_facts(self, rows: np.ndarray) -> np.ndarray:
-        """The same of the outputs."""
+        """The same for the outputs."""
         return self._looked_up.number(rows, "output facts")
 
     def join(self, threshold: float, asked: AskedMethod) -> Join:
@@ -85,33 +85,33 @@ class Corpus:
         return self._inputs.join(threshold, asked)
 
     def inputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
-        """Every pair of a text in `left` and one in `right` (numbers) that is alike: exact, in parts."""
+        """Every similar pair of a text in `left` and one in `right` (numbers): exact, in parts."""
         return self._inputs.between(left, right, threshold)
 
     def outputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
-        """The same of outputs."""
+        """The same for outputs."""
         return self._outputs.between(left, right, threshold)
 
     def alike_outputs(self, outputs: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
-        """Every pair of these outputs (numbers) that is alike: exact, in parts."""
+        """Every similar pair of these outputs (numbers): exact, in parts."""
         return self._outputs.among(outputs, threshold)
 
 
 def first_rows(numbers: np.ndarray) -> np.ndarray:
-    """For each number the first row that bears it."""
+    """For each number the first row that has it."""
     first = np.zeros(int(numbers.max(initial=-1)) + 1, np.int64)
-    first[numbers[::-1]] = np.arange(len(numbers))[::-1]  # the last write, which is the first row, stays
+    first[numbers[::-1]] = np.arange(len(numbers))[::-1]  # the last write, which is the first row, wins
     return first
 
 
 def distinct_texts(texts: pl.DataFrame) -> Result:
-    """Each text of a bucket once, in the order in which they come."""
+    """The distinct texts of a bucket, in order of occurrence."""
     once = texts.unique("key", keep="first", maintain_order=True)
     return Result({"texts": once.select("key", "text")}, len(once))
 
 
 def _numbered(job: Work, keys: pl.Series, name: str, *, parts: int, buckets: int) -> tuple[np.ndarray, Texts]:
-    """The number of each row's text, its place among the texts of all buckets, bucket after bucket; and the texts."""
+    """The number of each row's text, its index among the texts of all buckets in order; and the texts."""
     stage, measured = f"distinct {name}", [Table("measure", part, name) for part in range(parts)]
     job.run([Task(stage, bucket, distinct_texts, {"texts": measured}, bucket=bucket) for bucket in range(buckets)])
     tables = [Table(stage, bucket, "texts") for bucket in range(buckets)]
@@ -126,9 +126,9 @@ def _numbered(job: Work, keys: pl.Series, name: str, *, parts: int, buckets: int
     return found.to_numpy().astype(np.int64), texts
 
 
-# --- what is asked of the pairs themselves ------------------------------------------------------------------------
+# --- queries about the pairs --------------------------------------------------------------------------------------
 
-# What each question looks at; None is everything.
+# The columns that each query reads; None is all of them.
 _ASKED: dict[str, tuple[str, ...] | None] = {
     "input facts": ("input", "fields"), "output facts": ("output",), "requests": ("input",), "written": ("output",),
     "whole": None,
@@ -136,7 +136,7 @@ _ASKED: dict[str, tuple[str, ...] | None] = {
 
 
 class _Rows:
-    """What is asked of rows, which lie in measured parts: part `n` begins at row `starts[n]`."""
+    """Queries about rows in measured parts: part `n` begins at row `starts[n]`."""
 
     def __init__(self, job: Work, starts: np.ndarray, identifiers: Collection[str]) -> None:
         self._job = job
@@ -145,12 +145,12 @@ class _Rows:
         self._known: dict[str, dict[Any, int]] = {}
 
     def number(self, rows: np.ndarray, what: str) -> np.ndarray:
-        """A number for what is asked of each row, equal where that is."""
+        """A number for the queried value of each row, equal if the values are."""
         known = self._known.setdefault(what, {})
         return np.array([known.setdefault(key, len(known)) for key in self.find(rows, what)], np.int64)
 
     def find(self, rows: np.ndarray, what: str) -> list[str]:
-        """What is asked of these rows, each part asked once."""
+        """The queried values of these rows; each part is read once."""
         once, place = np.unique(rows, return_inverse=True)
         bounds = np.searchsorted(once, self._starts)
         tasks = [
@@ -167,7 +167,7 @@ class _Rows:
 
 
 def look_up(pairs: pl.DataFrame, *, rows: np.ndarray, what: str, identifiers: Collection[str]) -> Result:
-    """Something of the pairs at these positions, as text, in a table `found`."""
+    """One value of the pairs at these positions, as text, in a table `found`."""
     found = pl.Series("found", _said(pairs[rows], what, identifiers), dtype=pl.String)
     return Result({"found": found.to_frame()})
 

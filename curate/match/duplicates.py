@@ -1,4 +1,4 @@
-"""Which rows stay where several say the same: stars, so that a row leaves only for a row that is kept."""
+"""Which rows are kept among duplicates: a star per kept row, so that a row is dropped only for a row that is kept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,12 +15,12 @@ from .relations import Edges, Relations
 
 __all__ = ["Outcomes", "rank_rows", "settle"]
 
-_CHUNK = 500_000  # rows that are spoken of at once, with four texts each
+_CHUNK = 500_000  # rows explained at once, with four texts each
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """One entry per row. other: the row that a duplicate repeats or a conflict stands against, -1 for none."""
+    """One entry per row. other: the row that a duplicate repeats or a conflict contradicts, -1 for none."""
 
     outcome: np.ndarray
     rule: np.ndarray
@@ -30,7 +30,7 @@ class Outcomes:
 
     @classmethod
     def all_kept(cls, n: int) -> "Outcomes":
-        """Every row kept, nothing to say about any."""
+        """Every row kept, without evidence."""
         return cls(np.full(n, "kept", object), np.full(n, None), np.full(n, None), np.full(n, -1), np.full(n, np.nan))
 
     @property
@@ -48,7 +48,7 @@ class Outcomes:
         other: object = -1,
         similarity: object = np.nan,
     ) -> "Outcomes":
-        """The outcomes with these rows set; the values are one for all rows or one for each."""
+        """The outcomes with these rows set; each value is one for all rows or one per row."""
         changed = {}
         for name, value in {
             "outcome": outcome, "rule": rule, "evidence": evidence, "other": other, "similarity": similarity
@@ -60,10 +60,10 @@ class Outcomes:
 
 
 def rank_rows(corpus: Corpus, checked: Checked, *, keep: str) -> np.ndarray:
-    """The place of each row in the order in which rows are preferred, from 0.
+    """The rank of each row in order of preference, from 0.
 
-    Whatever `keep` says, an output that breaks a `must` rule never displaces one that breaks none. Equal rows are
-    ordered by the hash of their content, so that the order of the file decides nothing unless it is asked to.
+    Whatever `keep` says, an output that breaks a `must` rule never displaces one that breaks none. Ties are broken
+    by the hash of the content, so that the order of the file does not matter unless `keep` uses it.
     """
     breaks = (checked.must > 0).astype(np.int64)
     first = corpus.pairs["row"].to_numpy().astype(np.int64)
@@ -111,18 +111,18 @@ class _Stars:
 
     @property
     def similarity(self) -> np.ndarray:
-        """The smaller of both similarities."""
+        """The smaller of the two similarities."""
         return np.minimum(self.inputs, self.outputs)
 
     def take(self, which: np.ndarray) -> "_Stars":
-        """The stars that a mask or positions choose."""
+        """The stars selected by a mask or by positions."""
         return _Stars(self.item[which], self.other[which], self.inputs[which], self.outputs[which])
 
 
 def _closest(edges: Edges, rank: np.ndarray, items: np.ndarray, others: np.ndarray) -> _Stars:
-    """For each of the items the most similar neighbour among the others, of equals the one ranked first.
+    """For each item its most similar neighbour among the others; ties go to the best rank.
 
-    Templated data have millions of edges: they are not sorted, and not copied for each direction.
+    Templated data have millions of edges, so they are neither sorted nor copied for each direction.
     """
     similarity, ends = edges.similarity, ((edges.left, edges.right), (edges.right, edges.left))
     most, first = np.full(len(rank), -1.0), np.full(len(rank), len(rank))
@@ -144,12 +144,12 @@ def _closest(edges: Edges, rank: np.ndarray, items: np.ndarray, others: np.ndarr
 def _best_rows(item: np.ndarray, rank: np.ndarray, items: int) -> np.ndarray:
     best = np.full(items, -1)
     order = np.argsort(-rank, kind="stable")
-    best[item[order]] = order  # the last write, which is the best rank, stays
+    best[item[order]] = order  # the last write, which is the best rank, wins
     return best
 
 
 def _kept(stays: np.ndarray, rank: np.ndarray, edges: Sequence[Edges]) -> np.ndarray:
-    """Which items are kept: by rank, each that is not alike to one kept before it. Those that do not stay decide nothing."""
+    """Which items are kept: by rank, each not similar to one kept before it. Dropped items do not affect others."""
     kept, graphs = stays.copy(), []
     for some in edges:
         ones = np.ones(len(some.left), bool)
@@ -157,7 +157,7 @@ def _kept(stays: np.ndarray, rank: np.ndarray, edges: Sequence[Edges]) -> np.nda
         graphs += [(np.asarray(g.indptr), np.asarray(g.indices)) for g in (graph, graph.T.tocsr())]
     degree = sum((np.diff(starts) for starts, _ in graphs), np.zeros(len(rank), np.int64))
     items = np.flatnonzero(degree)
-    # One look per item and not per edge: an item that is kept takes all its neighbours away at once.
+    # One step per item, not per edge: a kept item removes all its neighbours at once.
     for own in items[np.argsort(rank[items], kind="stable")].tolist():
         if kept[own]:
             for starts, neighbours in graphs:
@@ -204,7 +204,7 @@ def _say_repeats(corpus: Corpus, rows: np.ndarray, others: np.ndarray, stars: _S
 
 
 def _say_conflicts(corpus: Corpus, rows: np.ndarray, others: np.ndarray, stars: _Stars) -> tuple[list[str], list[str]]:
-    """The same of conflicts."""
+    """The same for conflicts."""
     said = [
         _say_conflict(name, inputs, own, other)
         for name, inputs, own, other in zip(
@@ -222,7 +222,7 @@ def _say_copy(other: str) -> str:
 def _say_near(
     other: str, inputs: float, outputs: float, own_texts: tuple[str, str], other_texts: tuple[str, str]
 ) -> str:
-    """With the words that differ: facts are numbers and codes, and one word can make another thing of an item too."""
+    """Adds the words that differ: facts are numbers and codes, but a single word can also change what an item is."""
     said = f'Repeats "{other}": input {inputs:.2f} and output {outputs:.2f} alike, with the same facts'
     apart = [_words_apart(one, two) for one, two in zip(own_texts, other_texts, strict=True)]
     names = [f"{name} {words}" for name, words in zip(("input", "output"), apart, strict=True) if words]
@@ -230,7 +230,7 @@ def _say_near(
 
 
 def _words_apart(own: str, other: str) -> str:
-    """The words that only one of two normalised texts holds; empty where only their order or number differs."""
+    """The words that only one of two normalised texts holds; empty if only their order or count differs."""
     one, two = own.split(), other.split()
     only_one, only_two = set(one) - set(two), set(two) - set(one)
     left, right = (

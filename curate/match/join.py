@@ -1,13 +1,13 @@
-"""Exact set-similarity joins: every pair of texts at or above a similarity, no estimate anywhere.
+"""Exact set-similarity joins: every pair of texts at or above a similarity, without approximation.
 
-Candidates come from one of two filters, by what each would take; both let every pair pass that is alike, and what
-passes is counted in full. One is that of `segments.py`, whose cost grows with the texts. The other serves texts that have
+Candidates come from the cheaper of two filters; both pass every similar pair, and candidates are
+counted in full. One is that of `segments.py`, whose cost grows with the texts. The other serves texts that have
 much in common, and few texts: prefix filtering (Chaudhuri et al. 2006; Bayardo et al. 2007; Xiao et al. 2008, PPJoin).
 With the grams of all sets in one order, rare first, two sets that share `o` grams share one in the first `|x| - o + 1`
 grams of each. At Jaccard similarity t a set shares at least `t|x|` grams with any partner, and at least `2t/(1+t) |x|`
 with one that is no smaller: so the smaller set of each pair needs the shorter prefix. The shared counts of these prefixes
-come from sparse products, tile by tile. Pairs that the lengths, the grams after the prefixes, or the sketches cannot
-carry leave.
+come from sparse products, tile by tile. Pairs ruled out by the lengths, the grams after the prefixes, or the sketches
+are dropped.
 """
 
 from collections.abc import Iterator
@@ -36,18 +36,18 @@ __all__ = [
 
 _ROWS = 2048  # of the smaller sets in one tile
 _COLUMNS = 8192  # of the larger sets in one tile, at least: at most 16 million cells, about 130 MB
-_DENSE = 8  # a tile in which one cell in so many is a candidate is counted as a whole
+_DENSE = 8  # a tile in which one cell in this many is a candidate is counted as a whole
 _SLICE = 4096  # columns counted at once there: 8 million cells, about 200 MB
-_LARGE = 1_000_000  # cells, from which on that is worth its setting up
+_LARGE = 1_000_000  # cells from which the setup pays off
 _PAIRS = 1_000_000  # verified at once
 _SECONDS_OF_A_MEETING = 27e-9  # in the sparse products and what follows them, measured
-_SHORT = 0.5  # seconds below which it is not worth looking for something faster
-_SPANS = 16  # the larger sets are cut into so many at most, as each span has its own index
+_SHORT = 0.5  # seconds below which a faster method is not worth looking for
+_SPANS = 16  # most spans of the larger sets; each span has its own index
 
 
 @dataclass(frozen=True)
 class AlikePairs:
-    """Pairs of texts by position, with whole-number counts: similarity is `shared / union`, compared as fractions."""
+    """Pairs of texts by position, with integer counts: similarity is `shared / union`, compared as fractions."""
 
     left: np.ndarray
     right: np.ndarray
@@ -65,16 +65,16 @@ class AlikePairs:
         return self.shared * t.denominator >= t.numerator * self.union
 
     def take(self, which: np.ndarray) -> "AlikePairs":
-        """The pairs that a mask or positions choose."""
+        """The pairs selected by a mask or by positions."""
         return AlikePairs(self.left[which], self.right[which], self.shared[which], self.union[which])
 
     def turned(self) -> "AlikePairs":
-        """The same pairs, left and right changed over."""
+        """The same pairs, left and right swapped."""
         return AlikePairs(self.right, self.left, self.shared, self.union)
 
     @classmethod
     def joined(cls, parts: "list[AlikePairs]") -> "AlikePairs":
-        """Several tables of pairs as one."""
+        """Several tables of pairs concatenated."""
         none = np.zeros(0, np.int64)
         columns = zip(
             *((p.left, p.right, p.shared, p.union) for p in [cls(none, none, none, none), *parts]), strict=True
@@ -82,7 +82,7 @@ class AlikePairs:
         return cls(*map(np.concatenate, columns))
 
     def in_order(self) -> "AlikePairs":
-        """The pairs by their left and then their right position."""
+        """The pairs sorted by left, then right position."""
         return self.take(np.lexsort((self.right, self.left)))
 
 
@@ -97,7 +97,7 @@ def alike_pairs_between(grams: GramSets, left: np.ndarray, right: np.ndarray, th
 
 
 def alike_tiles(grams: GramSets, threshold: float, *, among: np.ndarray | None = None) -> Iterator[AlikePairs]:
-    """`alike_pairs` in parts of bounded size, in no order that means anything; `among` names the positions compared."""
+    """`alike_pairs` in parts of bounded size, in arbitrary order; `among` names the positions compared."""
     rows, t = np.arange(len(grams.sizes)) if among is None else among, as_fraction(threshold)
     found = _by_segments(grams, rows, rows, t, _prefix_meetings(grams, rows, rows, t) / 2 * _SECONDS_OF_A_MEETING)
     if found is None:
@@ -140,13 +140,13 @@ def verified_pairs(grams: GramSets, a: np.ndarray, b: np.ndarray, t: Fraction) -
 
 
 def estimated_work(grams: GramSets, threshold: float) -> int:
-    """How many grams meet in the prefixes of all texts: what the sparse products of the join would have to count."""
+    """How many grams meet in the prefixes of all texts: what the sparse products of the join would count."""
     order = np.arange(len(grams.sizes))
     return _prefix_meetings(grams, order, order, as_fraction(threshold)) // 2
 
 
 def meeting_seconds(grams: GramSets, left: np.ndarray, right: np.ndarray, t: Fraction) -> float:
-    """About what the join of two sides takes by prefixes on one core: deterministic, as it is counted, not timed."""
+    """The estimated cost of the join of two sides by prefixes on one core: deterministic, since counted, not timed."""
     meetings = _prefix_meetings(grams, left, right, t) + _prefix_meetings(grams, right, left, t)
     return meetings * _SECONDS_OF_A_MEETING
 
@@ -160,18 +160,18 @@ def _prefix_meetings(grams: GramSets, small: np.ndarray, large: np.ndarray, t: F
 
 
 def _needed(size: np.ndarray, other: np.ndarray, t: Fraction) -> np.ndarray:
-    """The shared grams that make sets of these sizes alike."""
+    """The shared grams that make sets of these sizes similar."""
     p, q = t.numerator, t.denominator
     return -(-p * (size + other) // (p + q))
 
 
 def _rest(sizes: np.ndarray, t: Fraction) -> np.ndarray:
-    """Grams after the prefix that serves for partners of any size."""
+    """Grams after the prefix, for partners of any size."""
     return -(-t.numerator * sizes // t.denominator) - 1
 
 
 def _short_rest(sizes: np.ndarray, t: Fraction) -> np.ndarray:
-    """Grams after the prefix that serves for partners no smaller."""
+    """Grams after the prefix, for partners that are no smaller."""
     return _needed(sizes, sizes, t) - 1
 
 
@@ -182,7 +182,7 @@ def _by_size(grams: GramSets, rows: np.ndarray) -> np.ndarray:
 def _by_segments(
     grams: GramSets, few: np.ndarray, many: np.ndarray, t: Fraction, seconds: float
 ) -> Iterator[AlikePairs] | None:
-    """The alike pairs by segments, where that takes less than so many seconds."""
+    """The similar pairs by segments, if that is estimated to take less than this many seconds."""
     within = few is many
     if seconds < _SHORT:
         return None
@@ -199,7 +199,7 @@ def _by_segments(
 
 @dataclass(frozen=True)
 class _Prefixes:
-    """The first grams of some sets as a matrix, the last gram among them, and how many grams come after them."""
+    """The prefixes of some sets as a matrix, the last gram of each, and the number of grams after it."""
 
     matrix: sparse.csr_matrix
     last: np.ndarray
@@ -209,12 +209,12 @@ class _Prefixes:
 def _tiles(
     grams: GramSets, small: np.ndarray, large: np.ndarray, first: np.ndarray, t: Fraction
 ) -> Iterator[AlikePairs]:
-    """Alike pairs of `small[i]` and `large[j]` with `j >= first[i]`; both go by size, and these j are no smaller."""
+    """Similar pairs of `small[i]` and `large[j]`, `j >= first[i]`; both sorted by size, these j no smaller."""
     if not len(small) or not len(large):
         return
     p, q = t.numerator, t.denominator
     sizes, others = grams.sizes[small], grams.sizes[large]
-    end = np.searchsorted(others, sizes * q // p, side="right")  # a larger set cannot be alike
+    end = np.searchsorted(others, sizes * q // p, side="right")  # a larger set cannot be similar
     short = _prefixes(grams, small, _short_rest(sizes, t))
     long = _prefixes(grams, large, _rest(others, t))
     matrix, other = _only_shared(short.matrix, long.matrix, grams.vocabulary, twice=small is large)
@@ -233,14 +233,14 @@ def _tiles(
             inside = np.flatnonzero((j >= first[i]) & (j < end[i]))
             i, j, counted = i[inside], j[inside], cells.data[inside]
             needed = _needed(sizes[i], others[j], t)
-            # Grams up to the smaller of both last ones are counted; the others come after that set's prefix.
+            # Grams up to the smaller of the two last ones are counted; the others follow that set's prefix.
             rest = np.where(short.last[i] <= long.last[j], short.rest[i], long.rest[j])
             possible = np.flatnonzero(counted + rest >= needed)
             yield verified_pairs(grams, small[i[possible]], large[j[possible]], t)
 
 
 def _dense_tile(grams: GramSets, small: np.ndarray, large: np.ndarray, first: np.ndarray, t: Fraction) -> AlikePairs:
-    """The alike pairs of a tile in which most pairs are candidates: templated texts."""
+    """The similar pairs of a tile in which most pairs are candidates: templated texts."""
     sizes, others = grams.sizes[small], grams.sizes[large]
     parts = []
     for low in range(0, len(large), _SLICE):
@@ -266,7 +266,7 @@ def _prefixes(grams: GramSets, rows: np.ndarray, rest: np.ndarray) -> _Prefixes:
 def _only_shared(
     short: sparse.csr_matrix, long: sparse.csr_matrix, width: int, *, twice: bool
 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Both without the grams that can join no two sets, the others numbered anew: most grams of prefixes stand alone."""
+    """Both without the grams that occur in only one set, the rest renumbered: most grams of prefixes are unique."""
     shared = np.bincount(long.indices, minlength=width) > int(twice)
     shared &= np.bincount(short.indices, minlength=width) > 0
     number = np.cumsum(shared, dtype=np.int32) - 1

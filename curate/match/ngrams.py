@@ -36,9 +36,9 @@ _ODD = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: multiplying by it sprea
 
 
 class Numbering:
-    """Numbers values in the order in which they come; equal values get equal numbers, and others never do.
+    """Numbers values in order of occurrence; equal values get equal numbers, distinct values distinct ones.
 
-    Values that meet in one slot of a table go on to the next table, so a collision costs time and changes nothing.
+    Values that collide in one slot of a table move on to the next table, so a collision costs only time.
     """
 
     def __init__(self, bits: int) -> None:
@@ -56,7 +56,7 @@ class Numbering:
             found = held[slots]
             new = np.flatnonzero(found == _EMPTY)
             if len(new):
-                held[slots[new]] = values[new]  # where several meet, the last one stays
+                held[slots[new]] = values[new]  # on a collision the last one wins
                 found[new] = held[slots[new]]
                 self._number_new(slots[new], own)
             numbers[waiting] = own[slots]
@@ -87,7 +87,7 @@ class Numbering:
 
 GRAM = 5  # characters
 SKETCH_BITS = 256
-_CHUNK = 1 << 17  # characters numbered at once: what they need stays in a core's cache
+_CHUNK = 1 << 17  # characters numbered at once: the working set fits a core's cache
 _CELLS = 1 << 18  # grams sorted at once, for the same reason
 _FILLING = "\ud800"  # a lone surrogate: no text that can be written holds one
 _CHARACTER_BITS = 21
@@ -112,7 +112,7 @@ class GramSets:
 
 
 def gram_sets(texts: Sequence[str]) -> GramSets:
-    """The 5-gram sets of texts; a shorter text is its own only gram. Grams are numbered, never hashed: it is exact."""
+    """The 5-gram sets of texts; a shorter text is itself its only gram. Grams are numbered, not hashed: it is exact."""
     lengths = np.maximum(np.fromiter(map(len, texts), np.int64, len(texts)), GRAM)
     starts = np.cumsum(lengths) - lengths
     numbers, vocabulary = _numbers(texts, starts, int(lengths.sum()))
@@ -136,9 +136,9 @@ def gram_sets(texts: Sequence[str]) -> GramSets:
 
 
 def on_all_cores(work: Callable[[S], T], parts: Iterable[S]) -> list[T]:
-    """The results of the parts in their order; numpy lets other threads work while it sorts and gathers.
+    """The results of the parts in order; numpy releases the lock while it sorts and gathers.
 
-    As many threads as polars has: one in a process that shares the cores with others like it, and then no new one.
+    Uses as many threads as polars has; with one (in a process that shares the cores), it starts none.
     """
     parts = list(parts)
     threads = min(pl.thread_pool_size(), len(parts))
@@ -149,7 +149,7 @@ def on_all_cores(work: Callable[[S], T], parts: Iterable[S]) -> list[T]:
 
 
 def batches(widths: np.ndarray, cells: int) -> Iterator[tuple[int, int]]:
-    """Bounds of runs of rows, whose widths grow, that fill a table of at most so many cells (but one row at least)."""
+    """Bounds of runs of rows, of increasing width, whose tables have at most this many cells (but at least one row)."""
     sizes, start = widths.tolist(), 0
     while start < len(sizes):
         begin = start
@@ -159,7 +159,7 @@ def batches(widths: np.ndarray, cells: int) -> Iterator[tuple[int, int]]:
 
 
 def padded(values: np.ndarray, starts: np.ndarray, sizes: np.ndarray, filling: int) -> np.ndarray:
-    """Runs of values as rows of a table; `filling`, `filling` + 1 and so on fill a shorter row, each once."""
+    """Runs of values as rows of a table; shorter rows are padded with `filling`, `filling` + 1 and so on, each once."""
     places = np.arange(int(sizes.max(initial=1)))
     table = values[np.minimum(starts[:, None] + places, len(values) - 1)]
     return np.where(places < sizes[:, None], table, (filling + places).astype(np.int32))
@@ -195,7 +195,7 @@ def distinct_rows(
 
 
 def parity_sketches(grams: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """`(n, 4)` uint64, the sketches of sets that lie end to end: see `GramSets`."""
+    """`(n, 4)` uint64, the sketches of concatenated sets: see `GramSets`."""
     spread = (grams.view(np.uint32) * np.uint32(0x9E3779B1)) >> np.uint32(24)  # the top 8 bits name one of 256
     cells = np.repeat(np.arange(len(sizes)) * SKETCH_BITS, sizes) + spread
     parity = np.bincount(cells, minlength=len(sizes) * SKETCH_BITS) & 1
@@ -203,9 +203,9 @@ def parity_sketches(grams: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def _numbers(texts: Sequence[str], starts: np.ndarray, total: int) -> tuple[np.ndarray, int]:
-    """One number per place in the texts laid end to end: that of the gram which begins there; and how many there are.
+    """One number per position in the concatenated texts: that of the gram which begins there; and how many there are.
 
-    The last four places of a text begin no gram of it; what stands there is not used.
+    The last four positions of a text begin no gram; their values are not used.
     """
     bounds = np.searchsorted(starts, np.arange(0, total + _CHUNK, _CHUNK)).tolist()
     chunks = [texts[a:b] for a, b in pairwise(bounds) if a < b]
@@ -224,7 +224,7 @@ def _numbers(texts: Sequence[str], starts: np.ndarray, total: int) -> tuple[np.n
 
 
 def _ahead(work: Callable[[S], T], parts: Iterable[S]) -> Iterator[T]:
-    """The results in order, each made by another core while the one before is used."""
+    """The results in order, each computed in a thread while the previous one is used."""
     with ThreadPoolExecutor(max(1, pl.thread_pool_size() - 1)) as pool:
         waiting: deque[Future[T]] = deque()
         for part in parts:
@@ -235,13 +235,13 @@ def _ahead(work: Callable[[S], T], parts: Iterable[S]) -> Iterator[T]:
 
 
 def code_points(texts: Sequence[str]) -> np.ndarray:
-    """The code points of texts end to end, each text filled up to the length of a gram."""
+    """The code points of concatenated texts, each text padded to the length of a gram."""
     whole = "".join(text if len(text) >= GRAM else text.ljust(GRAM, _FILLING) for text in texts)
     return np.frombuffer(whole.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
 def _character_numbers(chunks: Iterable[Sequence[str]]) -> np.ndarray:
-    """For each code point its number among those that occur."""
+    """For each code point its index among those that occur."""
     present = np.zeros(0x110000, bool)
     for chunk in chunks:
         present[code_points(chunk)] = True
@@ -250,7 +250,7 @@ def _character_numbers(chunks: Iterable[Sequence[str]]) -> np.ndarray:
 
 
 def _packed(characters: np.ndarray, bits: int) -> np.ndarray:
-    """Five characters in one number, for each place."""
+    """Five characters packed into one number, for each position."""
     one = np.concatenate((characters, np.zeros(GRAM - 1, np.int64)))
     two = one[:-1] << bits | one[1:]
     four = two[:-2] << 2 * bits | two[2:]
@@ -264,18 +264,18 @@ class _LargeAlphabet:
         self._pairs, self._threes = Numbering(slots), Numbering(slots)
 
     def pack(self, characters: np.ndarray) -> np.ndarray:
-        """Five characters in one number, for each place."""
+        """Five characters packed into one number, for each position."""
         one = np.concatenate((characters, np.zeros(GRAM - 1, np.int64)))
         two = self._pairs.number(one[:-1] << _CHARACTER_BITS | one[1:]).astype(np.int64)
         three = self._threes.number(two[:-1] << _CHARACTER_BITS | one[2:]).astype(np.int64)
         return three[:-2] << 31 | two[3:]
 
 
-_OVERLAP_CELLS = 1 << 18  # grams sorted at once: what they need stays in a core's cache
+_OVERLAP_CELLS = 1 << 18  # grams sorted at once: the working set fits a core's cache
 _DENSE = 50  # a table of all sets against all pays from one pair in so many cells on (measured: 2 µs against 40 ns)
-_MANY = 20_000  # pairs from which on a table is worth its setting up
+_MANY = 20_000  # pairs from which the setup of a table pays off
 _SLICE = 8192  # columns of such a table at most
-_FREQUENT = 64  # a gram in one of so many sets is frequent: it goes through the dense product
+_FREQUENT = 64  # a gram in one of this many sets is frequent: it goes through the dense product
 _COLUMNS = 4096  # frequent grams at most: 128 MB a slice
 
 
@@ -303,7 +303,7 @@ def shared_grams(grams: GramSets, left: np.ndarray, right: np.ndarray) -> np.nda
 
 
 def distinct(values: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct values, all below `size`, in order, and the place of each value among them: by a table, not sorted."""
+    """The distinct values, all below `size`, in order, and the index of each value: by a table, without sorting."""
     present = np.zeros(size, bool)
     present[values] = True
     return np.flatnonzero(present), (np.cumsum(present) - 1)[values]
@@ -316,14 +316,14 @@ def sorted_once(numbers: np.ndarray) -> np.ndarray:
 
 
 def _pair_by_pair(grams: GramSets, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Both sets of a pair in one row, sorted: what they share stands there twice, side by side."""
+    """Both sets of a pair in one row, sorted: shared grams are adjacent duplicates."""
     widths = np.maximum(grams.sizes[left], grams.sizes[right])
     order = np.argsort(widths, kind="stable")
 
     def count(bounds: tuple[int, int]) -> np.ndarray:
         rows = order[bounds[0] : bounds[1]]
         a = padded(grams.grams, grams.starts[left[rows]], grams.sizes[left[rows]], grams.vocabulary)
-        filling = grams.vocabulary + a.shape[1]  # no filling is twice in a row
+        filling = grams.vocabulary + a.shape[1]  # no padding value occurs twice in a row
         b = padded(grams.grams, grams.starts[right[rows]], grams.sizes[right[rows]], filling)
         both = np.concatenate((a, b), axis=1)
         both.sort(axis=1)
@@ -335,7 +335,7 @@ def _pair_by_pair(grams: GramSets, left: np.ndarray, right: np.ndarray) -> np.nd
 
 
 def _from_tables(grams: GramSets, rows: np.ndarray, columns: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """The counts of cells `(i, j)` out of tables of all rows against a slice of the columns: templated texts."""
+    """The counts of cells `(i, j)` from tables of all rows against a slice of the columns: templated texts."""
     counts = np.empty(len(i), np.int64)
     slices = j // _SLICE
     for number in range(int(slices.max()) + 1):

@@ -1,4 +1,4 @@
-"""What two pairs are to each other: duplicates, conflict, alternatives or siblings.
+"""The relation of two pairs: duplicates, conflict, alternatives or siblings.
 
 Rows are gathered twice before anything is compared, so that templated data do not explode: rows of one normalised
 input and the same facts are one *subject*; rows of one subject with one normalised output and the same facts in it
@@ -31,8 +31,8 @@ __all__ = [
 ]
 
 
-_CHUNK = 500_000  # pairs of items looked at together: about 100 MB
-MOST = 60_000_000  # pairs that are held, each with all that is found about it: 130 bytes each, measured, so 8 GB
+_CHUNK = 500_000  # pairs of items processed together: about 100 MB
+MOST = 60_000_000  # most pairs in memory: 130 bytes each with all their data, measured, so 8 GB
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Edges:
 
     @property
     def similarity(self) -> np.ndarray:
-        """The smaller of both similarities."""
+        """The smaller of the two similarities."""
         return np.minimum(self.inputs, self.outputs)
 
 
@@ -103,10 +103,10 @@ def compare_outputs(
 
 
 def refuse_too_many(pairs: int, what: str, threshold: float) -> None:
-    """Ends with an error that names the way out, before memory does.
+    """Raises an error that suggests a solution before memory runs out.
 
     Raises:
-        DataError: more pairs than can be held.
+        DataError: more pairs than fit in memory.
     """
     if pairs > MOST:
         raise DataError(
@@ -119,7 +119,7 @@ def refuse_too_many(pairs: int, what: str, threshold: float) -> None:
 def _alike(
     grams: GramSets, a: np.ndarray, b: np.ndarray, counted: np.ndarray, threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each pair of outputs is alike, and its similarity: 0 where it cannot be alike and need not be `counted`."""
+    """Whether each pair of outputs is similar, and its similarity: 0 if it cannot be and need not be `counted`."""
     t = as_fraction(threshold)
     p, q = t.numerator, t.denominator
     size_a, size_b = grams.sizes[a], grams.sizes[b]
@@ -143,12 +143,12 @@ def _joined(parts: Sequence[Edges]) -> Edges:
     return Edges(*map(np.concatenate, columns))
 
 
-_HELD = 4_000_000  # pairs gathered before the forest is grown
-_LEVELS = 16  # similarities at which it is known what is connected
+_HELD = 4_000_000  # pairs gathered before the forest is extended
+_LEVELS = 16  # similarities at which connectivity is tracked
 
 
 class SiblingForest:
-    """A spanning forest of the most similar pairs: whatever similarity one cuts it at, it connects what all pairs do."""
+    """A spanning forest of the most similar pairs: cut at any similarity, it connects what all pairs connect."""
 
     def __init__(self, positions: int, threshold: float) -> None:
         self._levels = np.linspace(threshold, 1, _LEVELS)
@@ -158,7 +158,7 @@ class SiblingForest:
         self._count = 0
 
     def add(self, pairs: AlikePairs) -> None:
-        """Takes more pairs in, each once; those whose ends are connected by pairs at least as similar are let go at once."""
+        """Adds pairs, each once; pairs whose ends are already connected at that similarity are discarded at once."""
         level = np.searchsorted(self._levels, pairs.similarity)
         level = np.minimum(level, _LEVELS - 1)
         pairs = pairs.take(np.flatnonzero(self._part[level, pairs.left] != self._part[level, pairs.right]))
@@ -190,14 +190,14 @@ class SiblingForest:
             self._part[number] = connected_components(graph, directed=False)[1]
 
 
-LISTED = 20_000_000  # sibling pairs held at most, 640 MB; of more, what decides which rows are connected
+LISTED = 20_000_000  # most sibling pairs in memory, 640 MB; beyond, only those that determine which rows are connected
 
 
 @dataclass(frozen=True)
 class Relations:
     """subject, item: one number per row. same, siblings: pairs of subjects. duplicates, conflicts: pairs of items.
 
-    alike: pairs of rows with alike inputs; alternatives: pairs of items; sibling_pairs: pairs of subjects. Where there
+    alike: pairs of rows with similar inputs; alternatives: pairs of items; sibling_pairs: pairs of subjects. If there
     are more than 20 million of these, `siblings` holds all that touch a subject which may leave, and of the others a
     spanning forest of the most similar: at each similarity it connects what all of them connect.
     """
@@ -220,11 +220,11 @@ def relate(
 ) -> Relations:
     """The relations of all rows.
 
-    `may_leave` marks rows that may leave before they are tied for other reasons than these relations: what a person
-    decided, a given split.
+    `may_leave` marks rows that may be dropped before ties are made, for reasons other than these relations: manual
+    decisions, a given split.
 
     Raises:
-        DataError: so many pairs are alike with the same facts that they cannot be held.
+        DataError: too many pairs are similar with the same facts to fit in memory.
     """
     rows = np.bincount(corpus.text)
     join = corpus.join(threshold, method)
@@ -282,7 +282,7 @@ def _may_leave(
     conflicts: Edges,
     rows: np.ndarray | None,
 ) -> np.ndarray:
-    """Subjects of which no row may be left when the rest is tied."""
+    """Subjects all of whose rows may be dropped before ties are made."""
     items = np.zeros(int(item.max(initial=-1)) + 1, bool)
     for edges in (duplicates, conflicts):
         items[edges.left] = items[edges.right] = True
@@ -294,7 +294,7 @@ def _may_leave(
 
 
 def _thinned(parts: Iterable[AlikePairs], leaving: np.ndarray, threshold: float) -> AlikePairs:
-    """The pairs with a subject that may leave, and a spanning forest of all others."""
+    """The pairs with a subject that may be dropped, and a spanning forest of all others."""
     held, forest = [], SiblingForest(len(leaving), threshold)
     for siblings in parts:
         loose = leaving[siblings.left] | leaving[siblings.right]

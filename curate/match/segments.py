@@ -1,10 +1,10 @@
-"""Which pairs of sets may be alike: the pigeonhole principle over segments, and no pair that is alike is left out.
+"""Candidate pairs of similar sets: the pigeonhole principle over segments, which misses no similar pair.
 
 PartEnum (Arasu, Ganti, Kaushik 2006): sets that differ in at most `d` grams are cut into segments by the hash of each
 gram. With `(d + 2) // 2` segments one of them differs in at most one gram: it is the same in both sets, or the same
-but for one gram that one of them has more. So each segment of a set has a key, and one for each gram that is taken away
-from it; sets that are alike have a key in common, of which one at least is that of a whole segment. The keys of a set
-are about as many as its grams, and unlike sets seldom have one in common: the cost grows with the texts, and only with
+except for one extra gram in one of them. So each segment of a set has a key, plus one for each gram removed
+from it; similar sets share a key, at least one side of which is that of a whole segment. A set has about
+as many keys as grams, and dissimilar sets seldom share one: the cost grows with the texts, and only with
 a small share of their pairs. How many grams may differ follows from the sizes, so the larger side is cut into groups of
 similar size.
 """
@@ -20,15 +20,15 @@ from .signed import HASH_BITS, SignedSets, end_to_end, may_be_alike, may_differ
 
 __all__ = ["expected_candidates", "segment_pairs", "segment_seconds"]
 
-_GROUP = Fraction(11, 10)  # the largest set of a group to its smallest
-_GRAMS = 1 << 17  # whose keys are made at once: what they need stays in a core's cache
-_SLICES = 64  # of so many grams, the keys of which are made by all cores together
-_HITS = 2_000_000  # keys of one side that may be keys of the other looked up together
-_PAIRS = 4_000_000  # pairs with a common key looked at together
+_GROUP = Fraction(11, 10)  # ratio of the largest set of a group to its smallest
+_GRAMS = 1 << 17  # whose keys are made at once: the working set fits a core's cache
+_SLICES = 64  # of this many grams, whose keys are made by all cores in parallel
+_HITS = 2_000_000  # keys of one side, possibly also keys of the other, looked up together
+_PAIRS = 4_000_000  # pairs with a common key processed together
 _MOST_SLOTS = 1 << 26  # of a filter: 64 MB
 _SLOTS_OF_A_KEY = 16
 _LOWER = HASH_BITS // 2
-_SAMPLE = 1 << 14  # pairs drawn to expect the candidates from
+_SAMPLE = 1 << 14  # pairs sampled to estimate the number of candidates
 _SECONDS_OF_A_GRAM = 45e-9
 _SECONDS_OF_A_CANDIDATE = 90e-9
 _SPREAD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
@@ -37,9 +37,9 @@ _SPREAD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 def segment_pairs(
     left: SignedSets, right: SignedSets, t: Fraction, *, within: bool = False
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Places in `left` and in `right` of pairs that may be alike, each once: all that are, and a few others.
+    """Positions in `left` and `right` of pairs that may be similar, each once: all that are, and a few others.
 
-    `within`: both are the same sets, of which each pair is wanted once, and none with itself. It is fastest with most
+    `within`: both are the same sets, and each pair of distinct sets is wanted once. It is fastest with most
     sets on the right.
     """
     for some, others, segments in _comparable(left, right, t, within=within):
@@ -49,7 +49,7 @@ def segment_pairs(
 
 
 def segment_seconds(left: SignedSets, right: SignedSets, t: Fraction, *, within: bool = False) -> float:
-    """About what `segment_pairs` takes on one core: deterministic, as it is counted, not timed."""
+    """The estimated cost of `segment_pairs` on one core: deterministic, since counted, not timed."""
     grams = sum(
         int(some.sets.bounds[some.stop] - some.sets.bounds[some.start])
         for groups in _comparable(left, right, t, within=within)
@@ -59,9 +59,9 @@ def segment_seconds(left: SignedSets, right: SignedSets, t: Fraction, *, within:
 
 
 def expected_candidates(left: SignedSets, right: SignedSets, t: Fraction) -> float:
-    """How often pairs of sets will have a key in common, from a sample of pairs, the same for the same sets.
+    """How often pairs of sets will share a key, estimated from a deterministic sample of pairs.
 
-    Sets that are much alike have many in common, and are looked at as often.
+    Very similar sets share many keys, and are processed as often.
     """
     if not len(left) or not len(right):
         return 0.0
@@ -79,7 +79,7 @@ def expected_candidates(left: SignedSets, right: SignedSets, t: Fraction) -> flo
     larger, smaller = np.maximum(sizes, others), np.minimum(sizes, others)
     largest = larger * _GROUP.numerator // _GROUP.denominator
     segments = (may_differ(2 * largest, t) + 2) // 2
-    # That a segment holds none of the grams that differ, or one.
+    # The probability that a segment holds none of the differing grams, or one.
     other = 1 - 1 / segments
     same = other**differ + differ / segments * other ** np.maximum(differ - 1, 0)
     comparable = largest * t.numerator // t.denominator
@@ -96,20 +96,20 @@ class _Segments:
 
     @classmethod
     def of(cls, differ: int) -> "_Segments":
-        """For sets that differ in at most so many grams."""
+        """For sets that differ in at most this many grams."""
         return cls((differ + 2) // 2, differ % 2 == 0)
 
 
 @dataclass(frozen=True)
 class _Some:
-    """The sets at places `start` to `stop`."""
+    """The sets at positions `start` to `stop`."""
 
     sets: SignedSets
     start: int
     stop: int
 
     def slices(self) -> "list[_Some]":
-        """The same in parts whose keys are made at once."""
+        """The same in parts whose keys are made together."""
         bounds, found, start = self.sets.bounds, [], self.start
         while start < self.stop:
             stop = int(np.searchsorted(bounds, bounds[start] + _GRAMS, side="right")) - 1
@@ -122,7 +122,7 @@ class _Some:
 def _comparable(
     left: SignedSets, right: SignedSets, t: Fraction, *, within: bool
 ) -> "Iterator[tuple[_Some, _Some, _Segments]]":
-    """Groups of sets on the right, those on the left that may be alike to one of them, and the segments of both."""
+    """Groups of sets on the right, those on the left that may be similar to one of them, and the segments of both."""
     for start, stop in _groups(right.most):
         largest = int(right.most[stop - 1])
         # A partner has at least t times as many grams, and within the same sets no more.
@@ -136,7 +136,7 @@ def _comparable(
 
 
 def _groups(most: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Bounds of sets of similar size, by the most grams that each can have."""
+    """Bounds of groups of similar size, with the most grams that each set can have."""
     start = 0
     while start < len(most):
         largest = int(most[start]) * _GROUP.numerator // _GROUP.denominator
@@ -172,7 +172,7 @@ def _group_pairs(left: _Some, right: _Some, segments: _Segments, t: Fraction, *,
 def _meetings(
     seekers: _Some, others: _Some, wholes: np.ndarray, segments: _Segments, *, with_wholes: bool
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Places of seekers and others where a key of the seeker is that of a whole segment of the other."""
+    """Positions of seekers and others where a key of the seeker is that of a whole segment of the other."""
     known = _Filter(wholes)
 
     def hits(some: _Some) -> tuple[np.ndarray, np.ndarray]:
@@ -192,7 +192,7 @@ def _meetings(
         if sum(len(keys) for keys, _ in found) >= _HITS or start + _SLICES >= len(slices):
             keys, rows = map(np.concatenate, zip(*found, strict=True))
             places = _Filter(keys).places(wholes)
-            near = _Filter(wholes[places]).places(keys)  # few of them, so that few are sorted
+            near = _Filter(wholes[places]).places(keys)  # few of them, so little to sort
             keys, rows = keys[near], rows[near]
             for a, b in _equal(keys, wholes[places]):
                 yield rows[a], places[b] // segments.count + others.start
@@ -222,7 +222,7 @@ def _keys(some: _Some, segments: _Segments) -> tuple[np.ndarray, np.ndarray, np.
 
 
 class _Filter:
-    """Which keys may be among those it is made of: all that are, and about one in fifty others (Bloom 1970)."""
+    """A filter of keys without false negatives and with about 2% false positives (Bloom 1970)."""
 
     def __init__(self, keys: np.ndarray) -> None:
         bits = (min(_MOST_SLOTS, max(1 << 10, len(keys) * _SLOTS_OF_A_KEY)) - 1).bit_length()
@@ -232,7 +232,7 @@ class _Filter:
             self._table[self._slots(keys, by)] = True
 
     def places(self, keys: np.ndarray) -> np.ndarray:
-        """Where in `keys` those stand that may be among them."""
+        """Positions in `keys` of those that may be in the filter."""
         near = np.flatnonzero(self._table[self._slots(keys, _SPREAD[0])])
         return near[self._table[self._slots(keys[near], _SPREAD[1])]]
 
@@ -241,7 +241,7 @@ class _Filter:
 
 
 def _equal(left: np.ndarray, right: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Places in both where the keys are the same, some millions at once."""
+    """Positions in both where the keys are equal, some millions at once."""
     order, other = np.argsort(left), np.argsort(right)
     left, right = left[order], right[other]
     first, stop = np.searchsorted(right, left, side="left"), np.searchsorted(right, left, side="right")

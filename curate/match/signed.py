@@ -1,7 +1,7 @@
-"""Texts as sets of hashed 5-grams: enough to rule pairs out for good, at a third of the time of exact sets.
+"""Texts as sets of hashed 5-grams: enough to rule pairs out safely, in a third of the time of exact sets.
 
-Hashes of two sets differ in at most as many places as the sets do, as two grams with one hash can only make them more
-alike. So who differs in too many hashes differs in too many grams. What is not ruled out is counted exactly elsewhere.
+Hashes of two sets differ in at most as many elements as the sets do, since a collision can only make them more
+similar. So sets that differ in too many hashes differ in too many grams. The remaining pairs are counted exactly.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,8 +19,8 @@ __all__ = [
 
 HASH_BITS = 30
 _CHARACTERS = 1 << 20  # hashed at once: about 16 MB
-_CELLS = 1 << 18  # hashes sorted at once: what they need stays in a core's cache
-_REPEATED = 20  # a text with more than one repeated gram in so many is counted exactly
+_CELLS = 1 << 18  # hashes sorted at once: the working set fits a core's cache
+_REPEATED = 20  # a text with more than one repeated gram in this many is counted exactly
 _FACTORS = np.array([0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F, 0x165667B1], np.uint32)
 _ODD = np.uint32(0x2C1B3C6D)
 
@@ -29,7 +29,7 @@ _ODD = np.uint32(0x2C1B3C6D)
 class SignedSets:
     """Sets by size: set `i`, of text `order[i]`, has the hashes `hashes[bounds[i] : bounds[i + 1]]`.
 
-    most: at most so many grams has each text, ascending; it is the number of hashes, or up to a twentieth more.
+    most: an upper bound on the grams of each text, ascending; it is the number of hashes, or up to a twentieth more.
     sketches: as those of `GramSets`, of the hashes.
     """
 
@@ -41,12 +41,12 @@ class SignedSets:
 
     @property
     def sizes(self) -> np.ndarray:
-        """The number of hashes of each set: no text has fewer grams."""
+        """The number of hashes of each set: a lower bound on the grams of its text."""
         return np.diff(self.bounds)
 
     @property
     def places(self) -> np.ndarray:
-        """The place of each text's set."""
+        """The index of each text's set."""
         places = np.empty(len(self.order), np.int64)
         places[self.order] = np.arange(len(self.order))
         return places
@@ -56,9 +56,9 @@ class SignedSets:
 
 
 def signed_texts(texts: pl.Series, *, sketches_only: bool = False) -> SignedSets:
-    """The sets of texts; a text shorter than a gram is its own only gram, as in `gram_sets`.
+    """The sets of texts; a text shorter than a gram is itself its only gram, as in `gram_sets`.
 
-    With `sketches_only` no set has hashes: a tenth of the memory, and enough for `may_be_alike`.
+    With `sketches_only` the sets have no hashes: a tenth of the memory, and enough for `may_be_alike`.
     """
     lengths = np.maximum(texts.str.len_chars().to_numpy().astype(np.int64), GRAM)
     order = np.argsort(lengths, kind="stable")
@@ -90,16 +90,16 @@ def signed_grams(grams: GramSets, rows: np.ndarray) -> SignedSets:
 
 
 def may_differ(grams: np.ndarray | int, t: Fraction) -> np.ndarray | int:
-    """In how many grams two sets that have so many together can differ and be alike."""
+    """In how many grams two similar sets with this many grams together can differ."""
     return (t.denominator - t.numerator) * grams // (t.denominator + t.numerator)
 
 
 def may_be_alike(
     left: SignedSets, right: SignedSets, i: np.ndarray, j: np.ndarray, t: Fraction
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of pairs of places those whose sketches do not prove that they differ in too many grams."""
+    """The pairs of positions whose sketches do not prove that they differ in too many grams."""
     apart = np.zeros(len(i), np.int64)
-    for words in ((0, 1), (2, 3)):  # half of a sketch tells most pairs apart
+    for words in ((0, 1), (2, 3)):  # half of a sketch rules out most pairs
         for word in words:
             apart += np.bitwise_count(left.sketches[i, word] ^ right.sketches[j, word])
         near = np.flatnonzero(apart <= may_differ(left.most[i] + right.most[j], t))
@@ -108,7 +108,7 @@ def may_be_alike(
 
 
 def near_texts(texts: pl.Series, a: np.ndarray, b: np.ndarray, t: Fraction) -> tuple[np.ndarray, np.ndarray]:
-    """Of pairs of texts those that sketches do not rule out."""
+    """The pairs of texts that sketches do not rule out."""
     signed = signed_texts(texts, sketches_only=True)
     places = signed.places
     i, j = may_be_alike(signed, signed, places[a], places[b], t)
@@ -116,7 +116,7 @@ def near_texts(texts: pl.Series, a: np.ndarray, b: np.ndarray, t: Fraction) -> t
 
 
 def _parts(lengths: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Bounds of texts that are hashed at once."""
+    """Bounds of the texts that are hashed together."""
     spent, start = np.cumsum(lengths), 0
     while start < len(lengths):
         before = int(spent[start - 1]) if start else 0
@@ -126,7 +126,7 @@ def _parts(lengths: np.ndarray) -> Iterator[tuple[int, int]]:
 
 
 def _signed(texts: pl.Series, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Hashes, sizes and sketches of some texts, whose lengths ascend."""
+    """Hashes, sizes and sketches of some texts, sorted by length."""
     hashes = _hashed(code_points(texts.to_list()))
     starts, windows = np.cumsum(lengths) - lengths, lengths - GRAM + 1
     parts = [
@@ -137,7 +137,7 @@ def _signed(texts: pl.Series, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _hashed(characters: np.ndarray) -> np.ndarray:
-    """30 bits for the gram that begins at each place; what the last places give is not used."""
+    """30 bits for the gram that begins at each position; the values of the last positions are not used."""
     filled = np.concatenate((characters, np.zeros(GRAM - 1, np.uint32)))
     hashes = characters * _FACTORS[0]
     for place in range(1, GRAM):
@@ -158,7 +158,7 @@ def _mixed(grams: np.ndarray) -> np.ndarray:
 
 
 def _at_most(texts: pl.Series, order: np.ndarray, sizes: np.ndarray, windows: np.ndarray) -> np.ndarray:
-    """The most grams that each text can have: one at each of its places, or, where many are repeated, counted."""
+    """The most grams that each text can have: one at each position, or counted if many are repeated."""
     most = windows.copy()
     repeated = np.flatnonzero((windows - sizes) * _REPEATED > sizes)
     for a, b in _parts(windows[repeated]):
@@ -172,7 +172,7 @@ def _bounds(sizes: np.ndarray) -> np.ndarray:
 
 
 def end_to_end(parts: Sequence[np.ndarray], starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Runs of values out of arrays that follow each other, end to end: copied once, in few pieces."""
+    """Runs of values from consecutive arrays, concatenated: copied once, in few pieces."""
     if not int(sizes.sum()):
         return np.zeros(0, np.int32)
     ends = np.cumsum([len(part) for part in parts])

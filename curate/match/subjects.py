@@ -1,4 +1,4 @@
-"""Subjects: rows of one normalised input and the same facts. Facts are looked up when an input first turns out alike."""
+"""Subjects: rows of one normalised input and the same facts. Facts are extracted when an input first has a match."""
 
 from collections.abc import Callable, Collection
 
@@ -19,9 +19,9 @@ __all__ = [
 def all_combinations(
     of: np.ndarray, left: np.ndarray, right: np.ndarray, groups: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each pair of groups as all pairs of a member of the one and a member of the other.
+    """Each pair of groups as all pairs of a member of one and a member of the other.
 
-    `of` is the group of each member. Gives the position of the pair of groups, and both members.
+    `of` is the group of each member. Returns the position of the pair of groups, and both members.
     """
     members = np.argsort(of, kind="stable")
     counts = np.bincount(of, minlength=groups)
@@ -36,7 +36,7 @@ def all_combinations(
 
 
 def distinct_rows(*columns: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """A number per row, equal where all columns are, in their order; and the columns of each number."""
+    """A number per row, equal if all columns are; and the columns of each number."""
     order = np.lexsort(columns[::-1])
     new = np.ones(len(order), bool)
     new[1:] = np.any([column[order[1:]] != column[order[:-1]] for column in columns], axis=0)
@@ -46,10 +46,10 @@ def distinct_rows(*columns: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, .
 
 
 class Subjects:
-    """The subjects of some rows, given the number of each row's normalised input and what tells facts apart.
+    """The subjects of some rows, given the number of each row's normalised input and a function that numbers its facts.
 
-    `facts` gives a number for each of the rows asked for, equal where the facts of their inputs are. A text's first
-    facts are the subject of the text's own number; other facts of the same text come after all texts.
+    `facts` returns a number for each given row, equal if the facts of their inputs are. The first
+    facts of a text form the subject with the text's own number; its other facts are numbered after all texts.
     """
 
     def __init__(self, text: np.ndarray, texts: int, facts: Callable[[np.ndarray], np.ndarray]) -> None:
@@ -65,21 +65,21 @@ class Subjects:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of subjects."""
         return len(self._facts)
 
     def split(self, found: AlikePairs) -> tuple[AlikePairs, AlikePairs]:
-        """Pairs of alike texts as pairs of subjects, left and right as they were: those of the same facts, and siblings."""
+        """Pairs of similar texts as pairs of subjects, in the same direction: those of the same facts, and siblings."""
         self._learn(found)
         pairs = self._expanded(found)
         same = self._facts[pairs.left] == self._facts[pairs.right]
-        if self._further:  # what is equal when normalised has the same facts
+        if self._further:  # texts equal after normalisation have the same facts
             texts = np.concatenate((np.arange(len(self._known)), np.array([text for text, _ in self._further])))
             same |= texts[pairs.left] == texts[pairs.right]
         return pairs.take(np.flatnonzero(same)), pairs.take(np.flatnonzero(~same))
 
     def of_one_text(self) -> AlikePairs:
-        """Pairs of subjects of one text: equal when normalised, so that they have the same facts."""
+        """Pairs of subjects of one text: equal after normalisation, so that they have the same facts."""
         members, texts = self._several()
         _, a, b = all_combinations(texts, np.unique(texts), np.unique(texts), len(self._known))
         once = members[a] < members[b]
@@ -87,7 +87,7 @@ class Subjects:
         return AlikePairs(a, b, np.ones(len(a), np.int64), np.ones(len(a), np.int64))
 
     def _several(self) -> tuple[np.ndarray, np.ndarray]:
-        """The subjects of texts that have several, and their texts."""
+        """The subjects of texts with several subjects, and their texts."""
         further = np.array([text for text, _ in self._further], np.int64)
         first = np.unique(further)
         return np.concatenate((first, np.fromiter(self._further.values(), np.int64))), np.concatenate((first, further))

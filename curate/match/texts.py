@@ -1,4 +1,4 @@
-"""Distinct texts, each known by its number, and which of them are alike: in this process, or in stored buckets."""
+"""Distinct texts, each identified by its number, and which are similar: in this process, or in stored buckets."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -23,9 +23,9 @@ AskedMethod = Literal["auto", "exact", "candidates"]
 
 @dataclass(frozen=True)
 class Join:
-    """The pairs of alike texts: how they are found, and the pairs, left before right, each once, in parts.
+    """The pairs of similar texts: the method, and the pairs, left before right, each once, in parts.
 
-    skew: how uneven the buckets of candidates were, known once the pairs have been drawn.
+    skew: the skew of the candidates' buckets, known once the pairs have been consumed.
     """
 
     method: Method
@@ -45,11 +45,11 @@ class Texts(Protocol):
         ...
 
     def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
-        """Every pair of a text in `left` and one in `right` (numbers) that is alike: exact, in parts."""
+        """Every similar pair of a text in `left` and one in `right` (numbers): exact, in parts."""
         ...
 
     def among(self, numbers: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
-        """Every pair of these texts that is alike: exact, in parts."""
+        """Every similar pair of these texts: exact, in parts."""
         ...
 
 
@@ -75,7 +75,7 @@ class TextsHere:
 
     def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
         """See `Texts`."""
-        if "_grams" in vars(self):  # the join has numbered them
+        if "_grams" in vars(self):  # already numbered by the join
             yield from alike_tiles_between(self._grams, left, right, threshold)
             return
         for found in alike_texts_between(self._texts.gather(left), self._texts.gather(right), threshold):
@@ -93,9 +93,9 @@ class TextsHere:
 
 
 class StoredTexts:
-    """Texts in stored tables with a column `text`, one for each bucket; `offsets` are the first number of each, and all.
+    """Texts in stored tables with a column `text`, one per bucket; `offsets`: the first number of each, then the total.
 
-    The join is by candidates, whatever is asked.
+    The join is always by candidates, whatever the settings say.
     """
 
     def __init__(self, job: Job, name: str, tables: Sequence[Table], offsets: np.ndarray) -> None:
@@ -105,7 +105,7 @@ class StoredTexts:
         self._offsets = offsets
 
     def of(self, numbers: np.ndarray) -> list[str]:
-        """See `Texts`; each bucket is asked once."""
+        """See `Texts`; each bucket is read once."""
         once, place = np.unique(numbers, return_inverse=True)
         bounds = np.searchsorted(once, self._offsets)
         tasks = [

@@ -1,1 +1,1 @@
-"""What a job would take, from a sample run through the stages."""
+"""Estimates the cost of a job from a sample run through the stages."""

@@ -1,4 +1,4 @@
-"""What curating a sample shows: seconds and bytes of each stage, copies among its rows, what the driver holds."""
+"""Measures curation of a sample: seconds and bytes of each stage, copies among its rows, memory of the driver."""
 
 import json
 import re
@@ -29,7 +29,7 @@ from ..write import write_parts
 
 __all__ = ["BUCKETS", "Measured", "Search", "measure_sample"]
 
-BUCKETS = 4  # that a sample's keys are exchanged in
+BUCKETS = 4  # for exchanging a sample's keys
 _MARK = re.compile(r"search (inputs|outputs) \w+-across-([\d.]+)")
 
 
@@ -44,12 +44,12 @@ class Search:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a sample of `rows` rows took and held.
+    """Cost and contents of a sample of `rows` rows.
 
     seconds: of one core for each stage, reading and writing of its tables included, without the exact searches; these
-    are in `searches`. driver_seconds: what no task takes. stored: bytes of each stage. written: bytes of the run's
-    curate folder. repeats, near: rows that left as exact and as near copies. within, between: pairs of alike inputs
-    whose rows stand in one block and in two. work: gram meetings of the exact join (`estimated_work`) by kind of text;
+    are in `searches`. driver_seconds: time outside tasks. stored: bytes of each stage. written: bytes of the run's
+    curate folder. repeats, near: rows dropped as exact and as near copies. within, between: pairs of similar inputs
+    whose rows are in one block and in two. work: gram meetings of the exact join (`estimated_work`) by kind of text;
     candidates: pairs with a key in common in the search by segments, each text against each, by kind; characters: of
     all distinct texts by kind. driver_bytes: of the tables that the driver holds.
     """
@@ -81,14 +81,14 @@ class Measured:
 
 @dataclass
 class _Timed(Here):
-    """Tasks in this process, with the seconds that its processor took for those of each stage."""
+    """Tasks in this process, with the CPU seconds of each stage."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     def carry_out(self, storage: Storage, tasks: Sequence[Task], *, store: bool) -> Iterator[tuple[int, Done | Result]]:
-        """Each task in its order."""
+        """Runs the tasks in order."""
         for at, task in enumerate(tasks):
-            # Seconds of the processor, of all threads: others on the machine do not make the rates worse.
+            # CPU seconds of all threads: other load on the machine does not distort the rates.
             started = time.process_time()
             ended = carry_out(storage, task, store=store)
             self.seconds[task.stage] = self.seconds.get(task.stage, 0.0) + time.process_time() - started
@@ -96,9 +96,9 @@ class _Timed(Here):
 
 
 def measure_sample(data: DataSettings, asked: Asked, blocks: Sequence[int], folder: Path, *, seed: int) -> Measured:
-    """Curate the files at `data.path` below a folder, which is taken away again, and say what it took.
+    """Curate the files at `data.path` below a folder, which is deleted afterwards, and return the cost.
 
-    `blocks` are the rows that stood side by side in the data.
+    `blocks` are the rows that were adjacent in the data.
     Raises: DataError, ConfigError: as `curate_files`.
     """
     executor = _Timed()
@@ -160,7 +160,7 @@ def _measured(
 
 
 def _done(storage: Path) -> dict[str, list[dict[str, Any]]]:
-    """What the finished parts of each stage left."""
+    """The results of the finished parts of each stage."""
     found: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(storage.glob("jobs/*/*/*/done.json")):
         found.setdefault(path.parents[1].name, []).append(json.loads(path.read_text(encoding="utf-8")))
@@ -184,7 +184,7 @@ def _candidates(texts: pl.Series, threshold: float) -> float:
 
 
 def _alike(job: Job, numbers: pl.DataFrame, keys: pl.Series, blocks: Sequence[int], stage: str) -> tuple[int, int]:
-    """Pairs of alike inputs whose first rows stand in one block of the sample, and in two."""
+    """Pairs of similar inputs whose first rows are in one block of the sample, and in two."""
     first = numbers.select("input", "row").unique("input", keep="first", maintain_order=True)
     rows = keys.to_frame("input").join(first, on="input", how="left", maintain_order="left")["row"]
     of_block = _block_of(rows, blocks)
@@ -198,7 +198,7 @@ def _alike(job: Job, numbers: pl.DataFrame, keys: pl.Series, blocks: Sequence[in
 
 
 def _repeated(numbers: pl.DataFrame, blocks: Sequence[int]) -> tuple[int, int]:
-    """Pairs of rows with the same content that stand in one block, and in two."""
+    """Pairs of rows with the same content that are in one block, and in two."""
     table = numbers.select("content", _block_of(numbers["row"], blocks).alias("block"))
     within, every = (
         int((count * (count - 1) // 2).sum())

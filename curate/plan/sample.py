@@ -1,4 +1,4 @@
-"""A sample of files without reading them: blocks of neighbouring records from places drawn over all their bytes."""
+"""A sample of files without reading them in full: blocks of adjacent records at random places over all their bytes."""
 
 import gzip
 import json
@@ -19,17 +19,17 @@ from ..settings import DataSettings
 
 __all__ = ["Drawn", "draw_sample"]
 
-_BLOCK = 250  # neighbouring rows: copies often stand side by side, and each block shows whether they do
+_BLOCK = 250  # adjacent rows: copies are often adjacent, and each block shows whether they are
 _LONGEST = 4 << 20  # bytes read for a block of JSON lines
-_PEEK = 100  # rows by which the first guess of the rows is made
+_PEEK = 100  # rows for the first estimate of the row count
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A sample as files in a folder, and what is known of the whole.
+    """A sample as files in a folder, and what is known of the full data.
 
-    rows: of the whole; exact: whether they were counted. blocks: rows of each block in the sample, in their order.
-    whole: whether the sample is all there is. beginnings: files of which the beginning alone could be drawn from.
+    rows: of the full data; exact: whether they were counted. blocks: rows of each block in the sample, in order.
+    whole: whether the sample is all of the data. beginnings: files that could only be sampled from the beginning.
     """
 
     folder: Path
@@ -58,8 +58,8 @@ class _File:
 def draw_sample(files: Sequence[Path], data: DataSettings, folder: Path, *, most: int, seed: int) -> Drawn:
     """Write a sample of at most about `most` records to a folder; the same seed draws the same.
 
-    Lines of JSONL in UTF-8 and rows of Parquet are drawn from anywhere. Of CSV, packed files and JSON documents, which
-    cannot be read from the middle, the first records are taken; a JSON document is read whole.
+    Lines of JSONL in UTF-8 and rows of Parquet are sampled from anywhere. CSV, compressed files and JSON documents
+    cannot be read from the middle, so their first records are taken; a JSON document is read in full.
 
     Raises:
         DataError: a file cannot be read.
@@ -90,7 +90,7 @@ def draw_sample(files: Sequence[Path], data: DataSettings, folder: Path, *, most
 
 
 class _Writer:
-    """The blocks in two files: `a.jsonl` and, behind it in name order, `b.parquet`."""
+    """The blocks in two files: `a.jsonl` and, after it in name order, `b.parquet`."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ class _Writer:
         self._tables.append(table)
 
     def close(self) -> None:
-        """Write what is open; a file without rows is taken away."""
+        """Write the open block; a file without rows is deleted."""
         self._lines.close()
         if not self._of_lines:
             (self._folder / "a.jsonl").unlink()
@@ -122,7 +122,7 @@ class _Writer:
 
 
 def _looked_at(path: Path, data: DataSettings) -> _File:
-    """What a file is, by its name and its first bytes."""
+    """The kind of a file, by its name and its first bytes."""
     (first, *_) = file_parts([path], data, most_bytes=1 << 62)
     if first.kind == ".parquet":
         try:
@@ -131,13 +131,13 @@ def _looked_at(path: Path, data: DataSettings) -> _File:
             said = str(error).split("\n", 1)[0]
             raise DataError(f"{path}: is not a Parquet file that can be read ({said})") from None
         return _File(path, "parquet", first.stamp.size, rows)
-    # A cut into the smallest parts is made only where lines can be read from the middle.
+    # Cutting into the smallest parts only succeeds where lines can be read from the middle.
     lines = first.stamp.size > 1 and file_parts([path], data, most_bytes=max(1, first.stamp.size - 1))[0].span
     return _File(path, "lines" if lines else "stream", first.stamp.size)
 
 
 def _guess(file: _File) -> float:
-    """Rows of a file before any is drawn, by its first ones; for files that are packed some too few."""
+    """Estimated rows of a file from its first ones; an underestimate for some compressed files."""
     if file.rows is not None:
         return file.rows
     if file.kind == "lines":
@@ -147,7 +147,7 @@ def _guess(file: _File) -> float:
 
 
 def _places(files: Sequence[_File], count: int, seed: int) -> dict[int, list[tuple[float, int | None]]]:
-    """For each file drawn from, (place from 0 to 1, rows) of its blocks: one in each of `count` equal runs of bytes."""
+    """For each sampled file the (position from 0 to 1, rows) of its blocks: one in each of `count` equal ranges."""
     chance, total = random.Random(seed), sum(file.size for file in files)
     ends, sum_so_far = [], 0
     for file in files:
@@ -156,7 +156,7 @@ def _places(files: Sequence[_File], count: int, seed: int) -> dict[int, list[tup
     found: dict[int, list[tuple[float, int | None]]] = {}
     at = 0
     for run in range(count):
-        # The latter part of a run stays free, so that blocks of two runs do not overlap.
+        # The end of a range is not used, so that blocks of two ranges do not overlap.
         byte = (run + 0.9 * chance.random()) / count * total
         while byte >= ends[at]:
             at += 1
@@ -165,7 +165,7 @@ def _places(files: Sequence[_File], count: int, seed: int) -> dict[int, list[tup
 
 
 def _copy(file: _File, data: DataSettings, shares: Sequence[tuple[float, int | None]], writer: _Writer) -> None:
-    """Copy blocks of a file to the sample; what a block of None rows is, is all of the file."""
+    """Copy blocks of a file to the sample; a block with None rows is the entire file."""
     read, count = 0, 0
     stop = 0  # no row is taken twice
     if file.kind == "parquet":
@@ -195,7 +195,7 @@ def _copy(file: _File, data: DataSettings, shares: Sequence[tuple[float, int | N
 
 
 def _lines_from(file: _File, start: int, rows: int | None) -> list[bytes]:
-    """Lines with something in them from a place on; all of them where `rows` is None."""
+    """Non-empty lines from a position on; all of them if `rows` is None."""
     with file.path.open("rb") as opened:
         opened.seek(start)
         if start == 0 and opened.read(3) != b"\xef\xbb\xbf":
@@ -218,7 +218,7 @@ def _records(file: _File, data: DataSettings) -> Iterator[dict[str, Any]]:
 
 
 def _as_stored(path: Path, records: Sequence[dict[str, Any]], lines: Sequence[bytes]) -> int:
-    """About how many bytes these records have in their file."""
+    """The approximate bytes of these records in their file."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if ".csv" in suffixes or ".tsv" in suffixes:
         names = list(records[0]) if records else []
@@ -230,11 +230,11 @@ def _as_stored(path: Path, records: Sequence[dict[str, Any]], lines: Sequence[by
 
 
 def _rates(files: Sequence[_File]) -> Callable[[_File], float]:
-    """What gives the bytes a row of a file, by what was drawn of its kind."""
+    """A function for the bytes per row of a file, from what was sampled of its kind."""
     drawn = [file for file in files if file.drawn]
 
     def rate(file: _File) -> float:
-        # One block is too few to go by where the files resemble each other: all of a kind count together.
+        # One block is too little where the files are similar, so all files of a kind are pooled.
         own = [other for other in drawn if other.kind == file.kind] or drawn
         return sum(other.read for other in own) / max(1, sum(other.drawn for other in own)) or 1.0
 

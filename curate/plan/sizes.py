@@ -1,8 +1,8 @@
-"""What curating takes at a size, from what a sample of it took: rows, pairs, memory, storage, hours; pure functions.
+"""Predicts curation at a given size from a sample: rows, pairs, memory, storage, hours; pure functions.
 
-Blocks of rows are drawn, so a pair whose rows stand in one block was drawn with the sample's share of the rows, one
-between two blocks with its square (Horvitz and Thompson 1952); each pair counts for one over that. Most stages take
-seconds in proportion to the rows. The exact searches of the certificate do not: past one task every block of held-out
+Blocks of rows are sampled, so a pair within one block is drawn with the sample's share of the rows, one
+between two blocks with its square (Horvitz and Thompson 1952); each pair is weighted by the inverse. Most stages take
+time in proportion to the rows. The exact searches of the certificate do not: beyond one task every block of held-out
 texts meets every block of train texts, so they grow with the square.
 """
 
@@ -15,19 +15,19 @@ from .measure import BUCKETS, Measured, Search
 
 __all__ = ["EXACT_WORK", "Plan", "Range", "Room", "drawn_pairs", "plan"]
 
-EXACT_WORK = 30_000_000_000  # gram meetings up to which `method = "auto"` joins exactly (curate/candidates.py)
-_MEETING = 27e-9  # seconds of one meeting in prefixes (curate/join.py)
+EXACT_WORK = 30_000_000_000  # gram meetings up to which `method = "auto"` joins exactly (curate/match/candidates.py)
+_MEETING = 27e-9  # seconds of one meeting in prefixes (curate/match/join.py)
 _NUMBERED = 120e-9  # of one character whose grams are numbered for them
-_BLOCK = 24_000_000  # characters whose grams are numbered at once (curate/across.py)
-# The search by segments (curate/segments.py): 1,000,000 products took 39 s by these rates, and 39 s measured.
+_BLOCK = 24_000_000  # characters whose grams are numbered at once (curate/match/across.py)
+# The search by segments (curate/match/segments.py): 1,000,000 products took 39 s by these rates, and 39 s measured.
 _TRAIN = 60e-9  # seconds of a character of train, for each block of held-out texts
 _HELD = 200e-9  # of a held-out one, for each block of train: it is looked up among some five groups of sizes
 _HELD_AGAIN = 80e-9  # for each further task of a block, which has one or two of the groups
 _CANDIDATE = 90e-9  # of a pair with a key in common
-_SIDES = {"held": 64_000_000, "train": 192_000_000}  # characters in one task (curate/parts/alike.py)
+_SIDES = {"held": 64_000_000, "train": 192_000_000}  # characters in one task (curate/jobs/similar.py)
 _SIDE_BYTES = 9.0  # of each of them that a task holds: 144 million took 1.4 GB
-_PART = 64 << 20  # bytes of text in a part of the files (curate/file_parts.py)
-_MET = 800  # pairs looked at for each text at the most, where buckets are full (curate/candidates.py, Caps)
+_PART = 64 << 20  # bytes of text in a part of the files (curate/read/file_parts.py)
+_MET = 800  # most pairs verified per text, if buckets are full (curate/match/candidates.py, Caps)
 _PIECE = 1_200  # bytes of an empty table: each part writes one for each bucket and exchange
 _EXCHANGES = 6  # tables in buckets: inputs, outputs, bands, met, pairs, lefts
 _PROCESS = 200e6  # bytes of a Python process with polars and numpy
@@ -57,7 +57,7 @@ class Range:
     high: float
 
     def times(self, by: float) -> "Range":
-        """All three times a number."""
+        """All three multiplied by a number."""
         return Range(self.low * by, self.middle * by, self.high * by)
 
     def plus(self, other: "Range") -> "Range":
@@ -67,7 +67,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Room:
-    """What there is: cores in all, and bytes of memory of each machine, the driver's among them."""
+    """The resources: cores in total, and bytes of memory of each machine, including the driver's."""
 
     cores: int
     memory: float
@@ -75,10 +75,10 @@ class Room:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be expected; bytes, and seconds.
+    """The prediction; bytes, and seconds.
 
-    growth: the exponent of the alike pairs from a quarter of the sample to all of it, None where too few were seen.
-    method: what one machine's `auto` takes. stage_seconds: of one core, by group of stages, the middle. task_seconds
+    growth: the exponent of the similar pairs from a quarter of the sample to all of it, None if too few were seen.
+    method: what `auto` chooses on one machine. stage_seconds: on one core, by group of stages, the middle. task_seconds
     divide among the cores, driver_seconds do not.
     """
 
@@ -104,9 +104,9 @@ class Plan:
 
 
 def plan(quarter: Measured, whole: Measured, rows: int, room: Room, *, partitions: int | None = None) -> Plan:
-    """The plan for `rows` rows, by what a sample took (`whole`) and what a quarter of it took.
+    """The plan for `rows` rows, from the cost of a sample (`whole`) and of a quarter of it.
 
-    Where the sample is all of the data, what it showed is what is said.
+    If the sample is all of the data, its measurements are returned.
     """
     times = max(1.0, rows / whole.rows)
     pairs = drawn_pairs(whole.within, whole.between, times=times)
@@ -151,10 +151,10 @@ def plan(quarter: Measured, whole: Measured, rows: int, room: Room, *, partition
 
 
 def drawn_pairs(within: int, between: int, *, times: float) -> Range:
-    """Pairs in `times` as many rows, each pair of the sample weighted by one over its chance to be drawn.
+    """Pairs in `times` as many rows, each pair of the sample weighted by the inverse of its sampling probability.
 
-    The range is of two standard errors as if pairs were drawn independently; where none was seen, up to three may have
-    been expected (the rule of three).
+    The range is two standard errors as if pairs were drawn independently; if none was seen, the upper end is three
+    (the rule of three).
     """
     parts = []
     for count, weight in ((within, times), (between, times * times)):
@@ -172,16 +172,16 @@ def _sum(ranges: list[Range]) -> Range:
 
 
 def _growth(small: float, large: float, few: int, many: int, *, least: int) -> float | None:
-    """The exponent e of large / small = (many / few)^e, from 1 to 2; None where too little was seen."""
+    """The exponent e of large / small = (many / few)^e, from 1 to 2; None if too few were seen."""
     if small < least or few >= many:
         return None
     return min(2.0, max(1.0, math.log(large / small) / math.log(many / few)))
 
 
 def _share(small: int, large: int, few: int, many: int, times: float, pairs: Range) -> Range:
-    """The share of the rows that leave as copies, by how many do of a quarter and of the whole sample.
+    """The share of the rows dropped as copies, from the shares in a quarter and in all of the sample.
 
-    At least the sample's: more rows find more partners. At most one row for each pair of all rows.
+    At least that of the sample: more rows find more partners. At most one row for each pair of all rows.
     """
     share = large / many
     if times <= 1:
@@ -192,21 +192,21 @@ def _share(small: int, large: int, few: int, many: int, times: float, pairs: Ran
 
 
 def _work(quarter: Measured, whole: Measured, times: float, kind: str) -> Range:
-    """Gram meetings of an exact join of all texts: as they grew within the sample, at the most with the square."""
+    """Gram meetings of an exact join of all texts: extrapolated from the sample, at most quadratic."""
     now = whole.work[kind]
     growth = _growth(quarter.work[kind], now, quarter.rows, whole.rows, least=1) or 2.0
     return Range(now * times, now * times**growth, now * times**2)
 
 
 def _met(whole: Measured, pairs: Range, times: float) -> float:
-    """Pairs looked at: they grow as the alike ones do, until the caps of the buckets hold."""
+    """Pairs verified: they grow as the similar pairs do, until the caps of the buckets apply."""
     seen = whole.within + whole.between
     grown = whole.met * (pairs.middle / seen if seen else times)
     return max(whole.met * times, min(grown, _MET * whole.distinct * times))
 
 
 def _sent(met: float, distinct: float, buckets: int) -> float:
-    """Texts that are sent to the bucket of a partner: one text at most once to each, however many partners it has."""
+    """Texts sent to the bucket of a partner: a text goes to each bucket at most once, however many partners it has."""
     return distinct * buckets * -math.expm1(-met / max(1.0, distinct * buckets))
 
 
@@ -216,7 +216,7 @@ def _sent_times(whole: Measured, times: float, met: float, partitions: int) -> f
 
 
 def _stage_seconds(whole: Measured, times: float, met: float, partitions: int) -> dict[str, float]:
-    """Seconds of one core by group: most in proportion to the rows, the verifying to the texts sent and the pairs."""
+    """Seconds on one core by group: most in proportion to the rows, verification to the texts sent and the pairs."""
     found: dict[str, float] = {}
     sent = _sent_times(whole, times, met, partitions)
     for stage, seconds in whole.seconds.items():
@@ -238,12 +238,12 @@ def _group(stage: str) -> str:
 
 
 def _search(quarter: Measured, whole: Measured, search: Search, times: float, partitions: int) -> Range:
-    """Seconds of one exact search over all rows, by the filter that takes less: segments, or prefixes of numbered grams."""
+    """Seconds of one exact search over all rows, by the faster filter: segments, or prefixes of numbered grams."""
     held, train = search.held * times, search.train * times
     total = max(1, whole.characters[search.kind])
     share = search.held * search.train / total / total
     blocks = {"held": math.ceil(held / _SIDES["held"]), "train": math.ceil(train / _SIDES["train"])}
-    # A task for each worker at least.
+    # At least one task per worker.
     first = max(1, blocks["train"])
     looked_up = first * _HELD + max(0, partitions // 4 - first) * _HELD_AGAIN
     candidates = whole.candidates[search.kind] * share * times * times * _CANDIDATE
@@ -256,7 +256,7 @@ def _search(quarter: Measured, whole: Measured, search: Search, times: float, pa
 
 
 def _storage(whole: Measured, times: float, met: float, partitions: int) -> float:
-    """Bytes of all stages' tables, of which none is taken away before the end, and of the run's folder."""
+    """Bytes of the tables of all stages, none of which is deleted before the end, and of the run's folder."""
     stored = {end: sum(size for stage, size in whole.stored.items() if stage.endswith(end)) for end in _UNEVEN}
     tables = (sum(whole.stored.values()) - sum(stored.values())) * times
     by_pairs = (stored["-meet"] + stored["-verify"]) * met / max(1, whole.met)
@@ -285,14 +285,14 @@ def _partitions(whole: Measured, times: float, room: Room) -> int:
     return max(4 * room.cores, math.ceil(bucket / _TARGET))
 
 
-_PATIENCE = 3600.0  # seconds of one machine up to which nothing else is worth while
+_PATIENCE = 3600.0  # seconds on one machine up to which nothing else pays off
 _ONE_NODE = 6 * 3600.0
 
 
 def _advice(
     one_machine: float, one_core: Range, task: float, driver: float, room: Room
 ) -> tuple[Literal["one machine", "processes", "ray"], int]:
-    """The least that does it, and of how many machines."""
+    """The smallest sufficient setup, and the number of machines."""
     fits = room.memory * 0.8
     if one_machine <= fits and one_core.middle <= _PATIENCE:
         return "one machine", 1

@@ -1,4 +1,4 @@
-"""Files in any of the known formats to one table of pairs.
+"""Reads files of any known format into one table of pairs.
 
 The names are listed in `__init__.pyi`; each is imported at its first use.
 """

@@ -1,4 +1,4 @@
-"""Records on their way to pairs: some thousands at a time, as rows or as a table."""
+"""Batches of some thousands of records, as rows or as a table, before they become pairs."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,13 +13,13 @@ import polars.selectors as cs
 __all__ = ["ROWS", "Batch", "excerpt", "object_batches", "plain_values", "too_deep"]
 
 ROWS = 20_000
-_DEEPEST = 100  # levels of nesting; deeper than any data, and far from where Python's own stack ends
-_EXCERPT = 80  # characters of a record that the ledger shows
+_DEEPEST = 100  # levels of nesting; deeper than real data, and far below Python's recursion limit
+_EXCERPT = 80  # characters of a record shown in the ledger
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Records that could be read, with their 1-based numbers, and the numbers and reasons of those that could not.
+    """Readable records with their 1-based numbers, and the numbers and reasons of the unreadable ones.
 
     `values` holds one mapping per record, or is a table with one row per record.
     """
@@ -30,13 +30,13 @@ class Batch:
 
     @cached_property
     def names(self) -> list[str]:
-        """The names of all columns, in the order of their first use."""
+        """The names of all columns, in order of first use."""
         if isinstance(self.values, pl.DataFrame):
             return self.values.columns
         return list(dict.fromkeys(chain.from_iterable(self.values)))
 
     def column(self, name: str) -> pl.Series | list[Any]:
-        """The values of one column; None where a record has none."""
+        """The values of one column; None if a record has none."""
         if isinstance(self.values, pl.DataFrame):
             return self.values[name] if name in self.values.columns else [None] * len(self.values)
         return [value.get(name) for value in self.values]
@@ -56,12 +56,12 @@ class Batch:
         )
 
     def last(self) -> int:
-        """The highest number; 0 where there is no record."""
+        """The highest number; 0 if there is no record."""
         return max([*self.numbers[-1:], *(number for number, _ in self.problems[-1:])], default=0)
 
 
 def object_batches(values: Sequence[Any]) -> Iterator[Batch]:
-    """Batches of objects that are in memory: those that are no mappings, or nested beyond all sense, are problems."""
+    """Batches of objects in memory; objects that are not mappings, or are nested too deeply, are problems."""
     for start in range(0, len(values), ROWS):
         numbers, good, problems = [], [], []
         for number, value in enumerate(values[start : start + ROWS], start=start + 1):
@@ -76,13 +76,13 @@ def object_batches(values: Sequence[Any]) -> Iterator[Batch]:
 
 
 def plain_values(table: pl.DataFrame) -> pl.DataFrame | list[dict[str, Any]]:
-    """The table with NaN as nothing, and with bytes as text where they are UTF-8; its rows where some are not."""
+    """The table with NaN as null, and bytes as text if they are UTF-8; its rows if some are not."""
     table = table.with_columns(cs.float().fill_nan(None))
     packed = table.select(cs.binary()).columns
     try:
         return table.with_columns(pl.col(packed).cast(pl.String)) if packed else table
     except pl.exceptions.PolarsError:
-        # A value must not depend on what stands in other rows of its batch.
+        # A value must not depend on the other rows of its batch.
         return [row | {name: _decoded(row[name]) for name in packed} for row in table.iter_rows(named=True)]
 
 

@@ -1,4 +1,4 @@
-"""The columns beside input and output: id, group and split; ids told apart, the team's guide taken out."""
+"""The columns apart from input and output: id, group and split; makes ids unique, removes the team's guide."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -42,7 +42,7 @@ PAIR_SCHEMA = {
     "meta": pl.String,
 }
 
-_GUIDE_SHARE = 0.9  # a system message in so many of the rows is the team's guide
+_GUIDE_SHARE = 0.9  # a system message in at least this share of the rows is the team's guide
 SPLIT_NAMES = {
     "train": "train",
     "validation": "validation",
@@ -56,17 +56,17 @@ _SPLITS = frozenset(SPLIT_NAMES.values())
 
 @dataclass
 class Columns:
-    """What has been seen of the columns so far: all names, the names inside objects, and what `split` holds."""
+    """The columns seen so far: all names, the names inside objects, and the contents of `split`."""
 
     names: dict[str, None] = field(default_factory=dict)
     inner: set[str] = field(default_factory=set)
     split_named: bool = False  # it holds the name of a split
-    split_other: str | None = None  # the first of what it holds beside them
+    split_other: str | None = None  # the first other value
     records: int = 0
     first_problem: str | None = None
 
     def see(self, batch: Batch, data: DataSettings) -> None:
-        """Take in the columns of a batch."""
+        """Add the columns of a batch."""
         self.records += len(batch.numbers) + len(batch.problems)
         self.names |= dict.fromkeys(batch.names)
         if data.group is not None and data.group not in self.names:
@@ -82,17 +82,17 @@ class Columns:
             self.first_problem = batch.problems[0][1]
 
     def note(self) -> dict[str, Any]:
-        """The same as plain values that JSON can hold."""
+        """The same as plain JSON-serialisable values."""
         return {**vars(self), "names": list(self.names), "inner": sorted(self.inner)}
 
     @classmethod
     def of(cls, note: Mapping[str, Any]) -> "Columns":
-        """The columns that `note` was made of."""
+        """The columns from their `note`."""
         return cls(**{**note, "names": dict.fromkeys(note["names"]), "inner": set(note["inner"])})
 
 
 def merge_columns(parts: Iterable[Columns]) -> Columns:
-    """What is seen where the batches of all parts are seen in their order."""
+    """The columns of all parts combined, in the order of the parts."""
     merged = Columns()
     for part in parts:
         merged.records += part.records
@@ -108,17 +108,17 @@ def merge_columns(parts: Iterable[Columns]) -> Columns:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything stands: the shape of the pairs, and the columns of id, group and split."""
+    """The layout: the shape of the pairs, and the columns of id, group and split."""
 
     shape: Shape
     id: str | None
     group: str | None
     split: str | None
-    no_split: str | None = field(default=None, compare=False)  # why a column of that name was not taken
+    no_split: str | None = field(default=None, compare=False)  # why a column of that name was not used
 
 
 def find_layout(seen: Columns, data: DataSettings, where: str) -> Layout:
-    """The shape, and the columns of id, group and split: the stated ones, else those that bear the name and hold it.
+    """The shape, and the columns of id, group and split: the stated ones, else those with that name and valid contents.
 
     Raises:
         DataError: a stated column is missing, or the columns are not those of pairs.
@@ -133,7 +133,7 @@ def find_layout(seen: Columns, data: DataSettings, where: str) -> Layout:
     if problems:
         raise DataError.of(problems, where=where)
     free = [name for name in names if name not in shape.columns]
-    # Only a column that holds nothing but splits is taken for one without being asked.
+    # Unless stated, only a column that holds nothing but splits is used as one.
     named = "split" in free and seen.split_named and data.split is None
     splits = named and seen.split_other is None
     return Layout(
@@ -146,7 +146,7 @@ def find_layout(seen: Columns, data: DataSettings, where: str) -> Layout:
 
 
 def layout_so_far(seen: Columns, data: DataSettings, where: str) -> Layout | None:
-    """The layout by the columns that have been seen; None where they do not make pairs, for others may come yet."""
+    """The layout from the columns seen so far; None if they do not make pairs, since others may follow."""
     try:
         return find_layout(seen, data, where)
     except DataError:
@@ -154,7 +154,7 @@ def layout_so_far(seen: Columns, data: DataSettings, where: str) -> Layout | Non
 
 
 def final_layout(seen: Columns, data: DataSettings, where: str) -> Layout:
-    """The layout by the columns of all records.
+    """The layout from the columns of all records.
 
     Raises:
         DataError: no record can be read, a stated column is missing, or the columns are not those of pairs.
@@ -171,9 +171,9 @@ def _nothing(seen: Columns, where: str) -> str:
 
 
 def named_once(table: pl.DataFrame, *, of_texts: bool = False) -> tuple[pl.DataFrame, list[dict[str, str]]]:
-    """The table with each id once: later uses become ID#2, ID#3. `of_texts`: the ids are made of the texts.
+    """The table with unique ids: later uses become ID#2, ID#3. `of_texts`: the ids are hashes of the texts.
 
-    Of the table only the column `id` is looked at, so that a table of the ids of all parts will do.
+    Only the column `id` of the table is read, so a table of the ids of all parts is enough.
     """
     if table["id"].n_unique() == len(table):
         return table, []
@@ -182,7 +182,7 @@ def named_once(table: pl.DataFrame, *, of_texts: bool = False) -> tuple[pl.DataF
         new=pl.when(pl.col("use") > 1).then(pl.format("{}#{}", "old", "use")).otherwise("old")
     )
     names = renamed["new"]
-    if names.n_unique() < len(names):  # someone calls a row a#2 of their own accord
+    if names.n_unique() < len(names):  # the data may contain an id such as a#2
         names = pl.Series(_free_names(table["id"].to_list()), dtype=pl.String)
     later = renamed.filter(pl.col("use") > 1)
     example = later["old"][0]
@@ -211,10 +211,10 @@ def _free_names(ids: Sequence[str]) -> list[str]:
 
 
 def system_counts(pairs: pl.DataFrame, of: Collection[str] | None = None) -> dict[str, int]:
-    """How many pairs have each of these system messages; without `of`, the one that nearly all of the pairs have.
+    """How many pairs have each of these system messages; without `of`, the one shared by nearly all pairs.
 
-    A message that nearly all rows have is the one that nearly all have in some part at least. So what the parts answer
-    without `of`, counted in all of them, is enough for `find_guide`.
+    A message that nearly all rows share is shared by nearly all rows of at least one part. So the parts' results
+    without `of`, counted in all parts, are enough for `find_guide`.
     """
     counts = pairs["system"].drop_nulls().value_counts()
     likely = pl.col("count") >= _GUIDE_SHARE * len(pairs) if of is None else pl.col("system").is_in(list(of))
@@ -222,7 +222,7 @@ def system_counts(pairs: pl.DataFrame, of: Collection[str] | None = None) -> dic
 
 
 def find_guide(counts: Mapping[str, int], rows: int) -> str | None:
-    """The system message that nearly all of the rows share: the team's guide. None where there is no such message."""
+    """The system message that nearly all rows share: the team's guide. None if there is no such message."""
     return next((text for text, count in counts.items() if count >= _GUIDE_SHARE * rows), None)
 
 
@@ -232,13 +232,13 @@ def without_guide(pairs: pl.DataFrame, guide: str | None) -> pl.DataFrame:
 
 
 def split_values(pairs: pl.DataFrame) -> list[str]:
-    """What the column `split` holds, sorted: the splits, and of what is no split the first five, which a message names."""
+    """The values of the column `split`, sorted: the splits, and the first five other values, for the message."""
     found = set(pairs["split"].drop_nulls().unique())
     return sorted([*(found & _SPLITS), *sorted(found - _SPLITS)[:5]])
 
 
 def check_splits(values: Iterable[str], column: str | None, where: str) -> None:
-    """Refuse values that are no split."""
+    """Raise for values that are not splits."""
     unknown = sorted(set(values) - _SPLITS)
     if unknown:
         shown = ", ".join(f'"{name}"' for name in unknown[:5])

@@ -31,7 +31,7 @@ _USUAL = frozenset(
 
 @dataclass(frozen=True)
 class Dialect:
-    """How to read the records. `skip` lines stand before the header; `said` is what was guessed."""
+    """How to read the records. `skip` lines precede the header; `said` is what was guessed."""
 
     delimiter: str
     quote: str = '"'
@@ -50,7 +50,7 @@ class _Trial:
 
 
 def find_dialect(sample: str, path: Path, *, delimiter: str | None, wanted: Collection[str]) -> Dialect:
-    """The dialect of a file that begins with `sample`; `wanted` are names that its header should hold.
+    """The dialect of a file that begins with `sample`; `wanted` are names expected in its header.
 
     Raises:
         DataError: with the stated delimiter the header is one column, with another one several.
@@ -82,7 +82,7 @@ def _quoted_by(sample: str, mark: str) -> bool:
 
 
 def _best(sample: str, quote: str, wanted: Collection[str]) -> str:
-    """The delimiter that makes known names of the header, then records of one width, then the most columns."""
+    """The delimiter that gives known header names, then records of one width, then the most columns."""
 
     def merit(delimiter: str) -> tuple[float, ...]:
         trial = _try(sample, delimiter, quote)
@@ -92,7 +92,7 @@ def _best(sample: str, quote: str, wanted: Collection[str]) -> str:
         known = sum(name.casefold() in names for name in wanted) or len(names & _USUAL)
         return (known, round(trial.even_share, 1), len(trial.header))
 
-    return max(_DELIMITERS, key=merit)  # the first where none makes columns
+    return max(_DELIMITERS, key=merit)  # the first if none makes columns
 
 
 def _check_stated(sample: str, path: Path, stated: str, quote: str, best: str) -> None:
@@ -107,7 +107,7 @@ def _check_stated(sample: str, path: Path, stated: str, quote: str, best: str) -
 
 
 def _escape(sample: str, delimiter: str, quote: str) -> str | None:
-    """A backslash, where quotes inside quotes can only be read that way."""
+    """A backslash, if quotes inside quotes can only be read that way."""
     if f"\\{quote}" not in sample:
         return None
     doubled, escaped = (_try(sample, delimiter, quote, escape) for escape in (None, "\\"))
@@ -136,7 +136,7 @@ def _try(sample: str, delimiter: str, quote: str, escape: str | None = None) -> 
     return _Trial(header, widths[len(header)] / records if records else 1.0, errors)
 
 
-_LARGEST_FIELD = 1 << 26  # characters; a quote that is never closed swallows no more than this
+_LARGEST_FIELD = 1 << 26  # characters; limits what an unclosed quote can swallow
 _ROWS = 20_000
 
 
@@ -160,7 +160,7 @@ def _header(records: "Iterator[_Parsed]", path: Path) -> list[str]:
     line, values, problem = next((record for record in records if record[1] != []), (1, None, "there is none"))
     if values is None:
         raise DataError(f"{path}, line {line}: the line of column names cannot be read: {problem}")
-    # An index column that was written along has no name.
+    # An index column that was exported with the data has no name.
     names = [name.strip() or f"column {place}" for place, name in enumerate(values, start=1)]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -173,7 +173,7 @@ def _batches(records: "Iterator[_Parsed]", names: list[str]) -> Iterator[Batch]:
     width = len(names)
     for line, values, problem in records:
         if values == []:
-            continue  # a blank line is no record
+            continue  # a blank line is not a record
         number += 1
         if values is not None and len(values) == width:
             numbers.append(number)
@@ -202,8 +202,8 @@ _Parsed = tuple[int, list[str] | None, str | None]  # the first line, the values
 
 def _records(lines: Iterator[str], dialect: Dialect, line: int) -> Iterator[_Parsed]:
     """Each record with its first line; an empty list is a blank line."""
-    again: deque[str] = deque()  # lines to be read once more
-    taken: list[str] = []  # lines of the record at hand
+    again: deque[str] = deque()  # lines to read again
+    taken: list[str] = []  # lines of the current record
 
     def feed() -> Iterator[str]:
         while True:
@@ -225,10 +225,10 @@ def _records(lines: Iterator[str], dialect: Dialect, line: int) -> Iterator[_Par
             values = next(rows)
         except StopIteration:
             return
-        except csv.Error as error:  # the reader goes on with the next line
+        except csv.Error as error:  # the reader continues with the next line
             problem = str(error)
             if len(taken) > 1 and ("unexpected end" in problem or "field limit" in problem):
-                # A quote that is never closed must not take the rest of the file with it.
+                # An unclosed quote must not consume the rest of the file.
                 again.extendleft(reversed(taken[1:]))
                 del taken[1:]
                 rows = reader()
@@ -242,12 +242,12 @@ def _records(lines: Iterator[str], dialect: Dialect, line: int) -> Iterator[_Par
 
 
 def _lines(blocks: Iterator[str]) -> Iterator[str]:
-    """Lines with their ends as they stand (\\n, \\r\\n or \\r); only these three end a line of a CSV file."""
+    """Lines with their original ends (\\n, \\r\\n or \\r); only these three end a line of a CSV file."""
     rest = ""
     pieces: list[str] = []  # of a line longer than a block
     for block in blocks:
         lines = list(io.StringIO(rest + block, newline=""))
-        # The last line may go on, and a \r at its end may be the first half of \r\n.
+        # The last line may continue, and a \r at its end may be the first half of \r\n.
         rest = lines.pop() if lines else ""
         if lines and pieces:
             lines[0] = "".join([*pieces, lines[0]])

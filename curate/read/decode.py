@@ -1,4 +1,4 @@
-"""Bytes of a file into text, block by block: unpacked, decoded, and never with anything silently replaced."""
+"""Decodes the bytes of a file into text, block by block: decompressed, and never silently replaced."""
 
 import codecs
 import gzip
@@ -23,9 +23,9 @@ __all__ = [
     "unchanged",
 ]
 
-_BLOCK = 1 << 22  # bytes per block: some 20,000 short records, small beside what they become
+_BLOCK = 1 << 22  # bytes per block: some 20,000 short records, small compared with the memory they need once parsed
 _HEAD = 1 << 18
-_NEAR = 1 << 14  # bytes per look for the end of a line
+_NEAR = 1 << 14  # bytes per read when looking for the end of a line
 # Longest first: the mark of UTF-32 begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -34,23 +34,23 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# What files of texts come in; without the list a guess may be some code page that nobody has used for decades.
+# Common encodings of text files; without the list a guess may be a code page unused for decades.
 _LIKELY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r", "mac_roman"]
 _LIKELY += ["cp932", "euc_jp", "gb18030", "big5", "cp949"]
 
 
 class FileStamp(NamedTuple):
-    """What tells on every node that a file is as it was: its size in bytes and when it was written."""
+    """Identifies the state of a file on every node: its size in bytes and its modification time."""
 
     size: int
     mtime_ns: int
 
 
 def file_stamp(file: Path) -> FileStamp:
-    """The stamp of a file as it is now.
+    """The current stamp of a file.
 
     Raises:
-        DataError: it is not there, or may not be looked at.
+        DataError: it does not exist, or is not readable.
     """
     try:
         found = file.stat()
@@ -63,12 +63,12 @@ def file_stamp(file: Path) -> FileStamp:
 
 @contextmanager
 def unchanged(stamps: Mapping[Path, FileStamp]) -> Iterator[None]:
-    """Refuse what the block read where a file is not, before or after, what its stamp says."""
+    """Raise if a file no longer matches its stamp, before or after the block."""
     _still(stamps)
     try:
         yield
     except DataError:
-        _still(stamps)  # a file cut short looks broken: the change is the better reason
+        _still(stamps)  # a truncated file looks damaged: the change is the better explanation
         raise
     _still(stamps)
 
@@ -81,7 +81,7 @@ def _still(stamps: Mapping[Path, FileStamp]) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """The file's bytes, unpacked as its name says; damage in the packing is an error of the data."""
+    """The file's bytes, decompressed by its suffix; damage in the compression is a data error."""
     kind = path.suffix.lower()
     try:
         if kind == ".gz":
@@ -112,16 +112,16 @@ def _open_zstd(path: Path) -> IO[bytes]:
 
 
 def read_head(path: Path) -> bytes:
-    """The first 256 KiB of the unpacked file."""
+    """The first 256 KiB of the decompressed file."""
     with _opened(path) as file:
         return file.read(_HEAD)
 
 
 def find_encoding(path: Path, head: bytes, *, stated: str) -> tuple[str, str | None]:
-    """The encoding to read with, and what is to be said of it: a byte order mark wins over what is stated.
+    """The encoding to read with, and a notice about it: a byte order mark overrides the stated encoding.
 
     Raises:
-        DataError: the bytes look like UTF-16 without a mark, which only a statement can settle.
+        DataError: the bytes look like UTF-16 without a mark, so the encoding must be stated.
     """
     plain = codecs.lookup(stated).name
     for mark, encoding in _MARKS:
@@ -137,7 +137,7 @@ def find_encoding(path: Path, head: bytes, *, stated: str) -> tuple[str, str | N
 
 
 def _utf16_without_mark(head: bytes) -> str | None:
-    """UTF-16 of mostly Latin text has a 0 in every second byte; no other text has."""
+    """UTF-16 of mostly Latin text has a 0 in every second byte; no other text does."""
     even, odd = head[0:4096:2], head[1:4096:2]
     if len(odd) < 8:
         return None
@@ -147,7 +147,7 @@ def _utf16_without_mark(head: bytes) -> str | None:
 
 
 def line_end(path: Path, place: int) -> int:
-    """Where the line ends in which byte `place` of the file stands: the place after its line feed, or the file's end."""
+    """The end of the line that contains byte `place` of the file: the position after its line feed, or the end."""
     with _opened(path) as file:
         file.seek(place)
         while block := file.read(_NEAR):
@@ -158,7 +158,7 @@ def line_end(path: Path, place: int) -> int:
 
 
 def count_line_feeds(path: Path, span: tuple[int, int]) -> int:
-    """How many line feeds stand in the bytes of a file from the first place up to the second."""
+    """The number of line feeds in the bytes of a file from the first position up to the second."""
     with _opened(path) as file:
         return sum(block.count(b"\n") for block in _blocks(file, span))
 
@@ -179,11 +179,11 @@ def _blocks(file: IO[bytes], span: tuple[int, int] | None) -> Iterator[bytes]:
 def text_blocks(path: Path, encoding: str, *, span: tuple[int, int] | None = None, line: int = 1) -> Iterator[str]:
     """The text of a file in blocks of some megabytes, without its byte order mark.
 
-    `span` are the places of the first byte and after the last one where only a part of the file is meant; `line` is
+    `span` holds the positions of the first byte and after the last one if only a part of the file is read; `line` is
     the number of its first line.
 
     Raises:
-        DataError: the file cannot be read, is not whole, or a byte of it is not in `encoding`.
+        DataError: the file cannot be read, is incomplete, or a byte of it is not valid in `encoding`.
     """
     decoder = codecs.getincrementaldecoder(encoding)()
     first = span is None or span[0] == 0
@@ -222,10 +222,10 @@ def _advice(data: bytes, place: int) -> str:
 
 
 def _guess(sample: bytes) -> str:
-    """The likeliest encoding by charset-normalizer, cp1252 where nothing is known or another one fits no better.
+    """The likeliest encoding by charset-normalizer, cp1252 if nothing is known or the guess fits no better.
 
-    Among the western code pages, which share most letters, its first choice is often a rarer one; and Korean can be
-    read into most Japanese bytes, but not with so much kana in it.
+    Among the western code pages, which share most letters, its first choice is often a rarer one; and most Japanese
+    bytes can also be decoded as Korean, but without that much kana.
     """
     from charset_normalizer import from_bytes
 

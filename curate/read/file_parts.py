@@ -1,4 +1,4 @@
-"""Files cut into parts that tasks can read each by itself: lines of JSONL, rows of Parquet, every other file whole."""
+"""Cuts files into parts that tasks can read independently: lines of JSONL, rows of Parquet, other files whole."""
 
 import codecs
 from collections.abc import Iterator, Sequence
@@ -15,18 +15,18 @@ from .records import file_kind
 
 __all__ = ["MOST_BYTES", "FilePart", "count_lines", "file_parts", "first_rows", "numbered", "row_offsets"]
 
-MOST_BYTES = 64 << 20  # of text in a part: some 100,000 records, and a few hundred megabytes while they become pairs
-_SAMPLE = 2_000  # rows by which it is told how many bytes a row of a Parquet file has
+MOST_BYTES = 64 << 20  # of text in a part: some 100,000 records, and a few hundred megabytes while they are parsed
+_SAMPLE = 2_000  # rows from which the bytes per row of a Parquet file are estimated
 
 
 @dataclass(frozen=True)
 class FilePart:
-    """Records of one file that stand one after the other. It can be pickled.
+    """Consecutive records of one file. It can be pickled.
 
-    span: where they begin and end: bytes of a JSONL file, each part whole lines, or rows of a Parquet file, counted
+    span: where they begin and end: bytes of a JSONL file, in complete lines, or rows of a Parquet file, counted
     from 0; None where the part is the whole file. first: the number of the part's first record in its file, which for
     JSONL is a line number; None until it is known (`numbered`). size: about how many bytes there are to read, as text
-    where that is known. stamp: the file as it was when it was cut.
+    where that is known. stamp: the file's state when it was cut.
     """
 
     path: Path
@@ -63,11 +63,11 @@ def _parts(file: Path, data: DataSettings, most_bytes: int | None) -> Iterator[F
         else:
             yield whole
     except (DataError, pl.exceptions.PolarsError, OSError):
-        yield whole  # whoever reads it says what is wrong with it
+        yield whole  # its reader reports what is wrong with it
 
 
 def _has_lines(file: Path, data: DataSettings) -> bool:
-    """Whether every line feed of the file ends a record: an unpacked JSONL file in UTF-8."""
+    """Whether every line feed of the file ends a record: an uncompressed JSONL file in UTF-8."""
     if file.suffix.lower() not in (".jsonl", ".ndjson"):
         return False
     head = read_head(file)
@@ -80,14 +80,14 @@ def _of_lines(whole: FilePart, most_bytes: int) -> list[FilePart]:
     size = whole.stamp.size
     places = [0]
     for place in range(most_bytes, size, most_bytes):
-        if place >= places[-1]:  # else a line goes on over this place
+        if place >= places[-1]:  # else a line spans this position
             places.append(line_end(whole.path, place))
     spans = pairwise(places if places[-1] == size else [*places, size])
     return [replace(whole, span=span, size=span[1] - span[0], first=None if span[0] else 1) for span in spans]
 
 
 def _of_rows(whole: FilePart, most_bytes: int) -> list[FilePart]:
-    """Runs of rows of one length: so many as have `most_bytes` bytes when they are as long as the file's first ones."""
+    """Runs of rows of equal length: as many as have `most_bytes` bytes at the average size of the file's first rows."""
     scan = pl.scan_parquet(whole.path, glob=False, hive_partitioning=False)
     count = scan.select(pl.len()).collect().item()
     sample = scan.head(_SAMPLE).collect()
@@ -103,10 +103,10 @@ def _of_rows(whole: FilePart, most_bytes: int) -> list[FilePart]:
 
 
 def count_lines(part: FilePart) -> int:
-    """How many lines a part of a JSONL file has, which the parts after it are numbered by; 0 for every other part.
+    """How many lines a part of a JSONL file has, for numbering the parts after it; 0 for every other part.
 
-    The bytes are read and nothing is made of them: some hundred megabytes to a gigabyte a second, a small share of
-    what it takes to read the records.
+    The bytes are not parsed: some hundred megabytes to a gigabyte a second, a small share of
+    the time to read the records.
     """
     return 0 if part.span is None or part.kind == ".parquet" else count_line_feeds(part.path, part.span)
 
@@ -124,7 +124,7 @@ def numbered(parts: Sequence[FilePart], lines: Sequence[int] | None = None) -> l
 
 
 def row_offsets(parts: Sequence[FilePart], records: Sequence[int]) -> list[int]:
-    """What is added to the record numbers of each part so that they count through all files, as in one reading.
+    """The offset added to the record numbers of each part so that they count through all files, as in one reading.
 
     `parts` are numbered, `records` the highest record number within each. Blank lines at the end of a file count for
     nothing.

@@ -1,4 +1,4 @@
-"""Texts made comparable, and rows known by the hash of their content."""
+"""Normalises texts for comparison, and identifies rows by the hash of their content."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ def normalise(text: str) -> str:
 
 
 def clean_text(text: str) -> str:
-    """The text with lone surrogates, which no encoding can write, replaced by U+FFFD."""
+    """The text with lone surrogates, which cannot be encoded, replaced by U+FFFD."""
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if not _writable(text) else text
 
 
@@ -41,27 +41,27 @@ def _writable(text: str) -> bool:
 
 
 def content_hash(*parts: str | None) -> str:
-    """128 bits of BLAKE2b over the parts as 32 hex digits; each part goes in with its length, null apart from empty."""
+    """128 bits of BLAKE2b over the parts as 32 hex digits; parts include their length, and null differs from empty."""
     encoded = [None if part is None else part.encode() for part in parts]
     data = b"".join([b"-1:" if part is None else b"%d:%b" % (len(part), part) for part in encoded])
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def salted(content: pl.Series, seed: int) -> pl.Series:
-    """The keys by which components of one size are ordered; another order for another seed."""
+    """The keys that order components of equal size; another seed gives another order."""
     if seed == 0:
         return content
     return pl.Series([content_hash(own, str(seed)) for own in content], dtype=pl.String)
 
 
 def row_hashes(pairs: pl.DataFrame) -> list[str]:
-    """A hash of all that each row holds, its number and name apart."""
+    """A hash of all that each row holds except its number and id."""
     rows = pairs.select("input", "fields", "output", "system", "group", "split", "meta").rows()
     return [content_hash(*row) for row in rows]
 
 
 def compared_inputs(pairs: pl.DataFrame, identifiers: Collection[str]) -> list[str]:
-    """The normalised inputs, by the columns `input` and `fields`."""
+    """The normalised inputs, from the columns `input` and `fields`."""
     if not identifiers:
         return [normalise(text) for text in pairs["input"].to_list()]
     return [

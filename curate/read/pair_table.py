@@ -1,4 +1,4 @@
-"""A batch of records into a pair table, whole columns at once where they are texts, and the records that are no pairs."""
+"""Turns a batch of records into a pair table, by whole columns where they are texts, and rejects invalid records."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ __all__ = ["REJECTED_SCHEMA", "TURNS", "PairBatch", "pair_table", "stored_turns"
 
 REJECTED_SCHEMA = {"row": pl.UInt32, "id": pl.String, "outcome": pl.String, "rule": pl.String, "evidence": pl.String}
 TURNS = "input_turns"  # in meta: role and length of each turn of an input of several turns
-_OWN = ("row", "reference_ok")  # columns of a run's own lines that a new run gives anew
+_OWN = ("row", "reference_ok")  # columns of a run's own lines that a new run computes again
 _TEXTS = {
     "input": pl.String,
     "fields": pl.String,
@@ -32,7 +32,7 @@ _TEXTS = {
 
 @dataclass(frozen=True)
 class PairBatch:
-    """The pairs of a batch, the records that are none, and how many texts held half a surrogate pair."""
+    """The pairs of a batch, the rejected records, and how many texts held half a surrogate pair."""
 
     pairs: pl.DataFrame
     rejected: pl.DataFrame
@@ -73,7 +73,7 @@ def _rejected(batch: Batch, table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _empty(shape: Shape) -> list[pl.Expr]:
-    """An input or an output of nothing but white space and marks of no width is none."""
+    """An input or output of only white space and zero-width characters is treated as missing."""
     free = pl.col("rule").is_null()
     blank = {name: ~pl.col(name).str.contains(r"[^\s\p{Cf}]") for name in ("input", "output")}
     no_output = f'There is no "{shape.answer}", or it is empty.'
@@ -103,7 +103,7 @@ def _with_ids(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _texts(batch: Batch, shape: Shape) -> tuple[pl.DataFrame, Sequence[Any] | None, int]:
-    """The texts of each record, the lengths of its turns, and how many texts had to be mended."""
+    """The texts of each record, the lengths of its turns, and how many texts had to be repaired."""
     plain = _plain_texts(batch, shape)
     if plain is not None:
         return plain[0], None, plain[1]
@@ -124,7 +124,7 @@ def _pair(shape: Shape, value: Mapping[str, Any]) -> Pair:
 
 
 def _plain_texts(batch: Batch, shape: Shape) -> tuple[pl.DataFrame, int] | None:
-    """The texts by whole columns; None where a value is something other than text."""
+    """The texts by whole columns; None if a value is not text."""
     if not shape.inputs or shape.output is None:
         return None
     columns: list[pl.Series] = []
@@ -158,7 +158,7 @@ def _text_column(values: pl.Series | list[Any]) -> tuple[pl.Series, int] | None:
         if values.dtype in (pl.String, pl.Null, pl.Categorical, pl.Enum):
             return values.cast(pl.String), 0
         return None
-    # Telling by the types is far quicker than letting polars try.
+    # Checking the types is far faster than letting polars try.
     return _series(values) if all(issubclass(kind, str | None) for kind in set(map(type, values))) else None
 
 
@@ -172,11 +172,11 @@ def _series(values: Iterable[str | None]) -> tuple[pl.Series, int]:
         return pl.Series(cleaned, dtype=pl.String), sum(a != b for a, b in zip(texts, cleaned, strict=True))
 
 
-# --- what stands beside them --------------------------------------------------------------------------------------
+# --- other columns ------------------------------------------------------------------------------------------------
 
 
 def _scalars(batch: Batch, name: str | None) -> pl.Series:
-    """The values of a column as stripped texts; null where that is empty, or where there is no column."""
+    """The values of a column as stripped texts; null if empty, or if there is no column."""
     if name is None:
         return pl.Series([None], dtype=pl.String).new_from_index(0, len(batch.numbers))
     values = batch.column(name)
@@ -188,7 +188,7 @@ def _scalars(batch: Batch, name: str | None) -> pl.Series:
 
 
 def _splits(batch: Batch, name: str | None) -> pl.Series:
-    """The splits by their usual names, whatever the case; what is no split stays as it is."""
+    """The splits by their usual names, case-insensitively; other values are unchanged."""
     texts = _scalars(batch, name)
     return texts.str.to_lowercase().replace_strict(SPLIT_NAMES, default=texts, return_dtype=pl.String)
 
@@ -214,9 +214,9 @@ def _groups(batch: Batch, layout: Layout, fields: pl.Series) -> pl.Series:
 
 
 def _stored_fields(batch: Batch, shape: Shape, inputs: pl.Series) -> pl.Series | None:
-    """The column `fields` of lines that Tuneworth wrote, as JSON objects: those of which the input is the rendering.
+    """The column `fields` of lines that Tuneworth wrote, as JSON objects, if the input is their rendering.
 
-    None where there is no such column; null where its value is something else.
+    None if there is no such column; null if its value is something else.
     """
     if "fields" in shape.columns or "fields" not in batch.names:
         return None
@@ -245,7 +245,7 @@ def _object(value: Any) -> Mapping[str, Any] | None:
 
 
 def _meta(batch: Batch, layout: Layout, lengths: Sequence[Any] | None, stored: pl.Series | None) -> pl.Series:
-    """All other columns as one JSON object per record; null where nothing is left."""
+    """All other columns as one JSON object per record; null if none has a value."""
     names = batch.names
     used = {*layout.shape.columns, layout.id, layout.group, layout.split, "meta"}
     used |= set(_OWN) if "reference_ok" in names else set()
@@ -291,7 +291,7 @@ def _meta_text(rest: dict[str, Any], own_fields: bool | None, lengths: Any, syst
 
 
 def stored_turns(text: str, meta: str | None) -> list[dict[str, str]] | None:
-    """The messages of an input of several turns, where `meta` says where they are and the text still fits."""
+    """The messages of an input of several turns, if `meta` has their positions and the text still fits."""
     if meta is None or f'"{TURNS}"' not in meta:
         return None
     lengths = json.loads(meta).get(TURNS)

@@ -1,4 +1,4 @@
-"""Raw files or tables into pairs: which records there are, which columns hold what, what could not be read."""
+"""Reads raw files or tables into pairs: detects records and columns, and reports what could not be read."""
 
 import time
 from collections import Counter
@@ -52,9 +52,9 @@ __all__ = [
 
 @dataclass(frozen=True)
 class PartFacts:
-    """What all parts together are judged by, small beside the texts.
+    """Facts about a part, small compared with the texts, that all parts are judged by together.
 
-    understood: whether the part could be read by `seen`, the columns of its own, or was read by a layout that was given.
+    understood: whether the part could be read by `seen`, its own columns, or was read by a given layout.
     records: the highest record number in the part, counted from 1; in JSONL a blank line has a number too. mended: the
     texts that held half a surrogate pair. said: what was guessed of the file. systems: `system_counts` of the pairs.
     splits: `split_values` of the pairs.
@@ -80,17 +80,17 @@ class PartFacts:
 
     @classmethod
     def of(cls, note: Mapping[str, Any]) -> "PartFacts":
-        """The facts that `note` was made of."""
+        """The facts from their `note`."""
         seen, said, splits = Columns.of(note["seen"]), tuple(note["said"]), tuple(note["splits"])
         return cls(**{**note, "seen": seen, "said": said, "splits": splits})
 
 
 @dataclass(frozen=True)
 class PartRead:
-    """The pairs of a part and the records that are none, as in `RawPairs`, with `row` counted from 1 in the part.
+    """The pairs and rejected records of a part, as in `RawPairs`, with `row` counted from 1 in the part.
 
-    layout: by which they were read; None where the columns of the part alone do not make pairs. Then the tables are
-    empty, and the part is to be read again by the layout of all parts.
+    layout: the one they were read by; None if the columns of the part alone do not make pairs. Then the tables are
+    empty, and the part must be read again by the layout of all parts.
     """
 
     facts: PartFacts
@@ -100,11 +100,11 @@ class PartRead:
 
 
 def read_part(part: FilePart, data: DataSettings, *, where: str, layout: Layout | None = None) -> PartRead:
-    """The pairs of one part of the files at `where`, by `layout` or else by what the part's own columns say.
+    """The pairs of one part of the files at `where`, by `layout` or else by the part's own columns.
 
     Raises:
-        DataError: the part cannot be read, or its file is not as it was when it was cut.
-        ValueError: it is not known which number its first record has.
+        DataError: the part cannot be read, or its file has changed since it was cut.
+        ValueError: the number of its first record is not known.
     """
     first = part.first
     if first is None:
@@ -125,7 +125,7 @@ def read_part(part: FilePart, data: DataSettings, *, where: str, layout: Layout 
 
     with unchanged({part.path: part.stamp}):
         read = read_batches(batches, data, where=where, layout=layout)
-    # Messages name the line of the file; rows are counted in the part, for what stands before it may be other files.
+    # Messages name the line of the file; rows are counted in the part, since other files may precede it.
     return PartRead(
         replace(read.facts, records=max(0, read.facts.records - first + 1), said=tuple(said)),
         read.layout,
@@ -135,7 +135,7 @@ def read_part(part: FilePart, data: DataSettings, *, where: str, layout: Layout 
 
 
 def _wanted(data: DataSettings) -> list[str]:
-    """The columns that are named in the settings."""
+    """The columns named in the settings."""
     inputs = (data.input,) if isinstance(data.input, str) else data.input or ()
     return [name for name in (data.output, data.id, data.group, data.split, *inputs) if name]
 
@@ -146,7 +146,7 @@ def moved_rows(table: pl.DataFrame, by: int) -> pl.DataFrame:
 
 
 def to_read_again(facts: Sequence[PartFacts], final: Layout, data: DataSettings, *, where: str) -> list[int]:
-    """The places of the parts that were read by themselves and have to be read again by the layout of all parts."""
+    """The indices of parts that were read on their own and must be read again by the layout of all parts."""
     return [
         place
         for place, fact in enumerate(facts)
@@ -161,10 +161,10 @@ def read_batches(
     where: str,
     layout: Layout | None = None,
 ) -> PartRead:
-    """The pairs of some batches of records, by `layout` or else by what their columns say.
+    """The pairs of some batches of records, by `layout` or else by their columns.
 
-    Columns are known only when all records have been seen. The layout is taken from the first ones, which nearly
-    always is right; where a later column changes it, the batches are drawn a second time.
+    Columns are known only when all records have been seen. The layout is taken from the first ones, which is nearly
+    always right; if a later column changes it, the batches are read a second time.
 
     Raises:
         DataError: a batch cannot be read; with a layout also what `pair_table` refuses.
@@ -185,7 +185,7 @@ def read_batches(
             except DataError:
                 if layout is not None:
                     raise
-                tables = None  # a later column may show that this is not how the pairs stand
+                tables = None  # a later column may show a different layout
         elif len(batch.numbers) or batch.problems:
             tables = None
     final = layout or layout_so_far(seen, data, where)
@@ -193,7 +193,7 @@ def read_batches(
         try:
             tables = [pair_table(batch, final, where) for batch in batches()]
         except DataError:
-            final = None  # other parts may show it; if they do not, reading by the layout of all refuses it
+            final = None  # other parts may determine it; if not, reading by the layout of all parts raises
     return _joined(seen, records, final, tables if final is not None and tables else [])
 
 
@@ -216,11 +216,11 @@ _NUMBERS = ["row", "id", "group", "split"]
 
 @dataclass(frozen=True)
 class RawPairs:
-    """What was read.
+    """The pairs read, and the rejected records.
 
     pairs: one row per record that is a pair, with columns `row` (record number), `id, input, fields` (JSON text or
     null)`, output, system, group, split, reference_ok, meta` (JSON text or null). rejected: `row, id, outcome, rule,
-    evidence` of the others. first_rows: the number of each file's first record; those of several files count through.
+    evidence` of the others. first_rows: the number of each file's first record; numbers run on through several files.
     shape: what was recognised, in one line. guide: the system message of nearly all rows, or None.
     """
 
@@ -241,11 +241,11 @@ class RawPairs:
 
 @dataclass(frozen=True)
 class ReadParts:
-    """Pairs that lie in parts.
+    """Pairs in parts.
 
-    raw: as `read_pairs` gives it, where `pairs` has no texts: `row, id, group, split`, ids told apart. tables: the pair
-    table of each part. offsets: what each part's row numbers lack. sizes: pairs of each part. ids: for each part the new
-    names of rows whose id was there before, by position. guide: the system message that the tables still hold.
+    raw: as from `read_pairs`, but `pairs` has no texts: `row, id, group, split`, with unique ids. tables: the pair
+    table of each part. offsets: added to each part's row numbers. sizes: pairs of each part. ids: for each part the new
+    names of rows whose id was already used, by position. guide: the system message that the tables still contain.
     """
 
     raw: RawPairs
@@ -267,12 +267,12 @@ def read_pairs(path: str | Path, data: DataSettings | None = None) -> RawPairs:
     """The pairs of a file, of a folder or glob of files in name order, or of a saved `datasets` folder.
 
     Files are read in blocks of some megabytes, so that their raw text is never in memory as a whole (a `.json`
-    document apart).
+    document excepted).
 
     Raises:
-        DataError: nothing can be read there, a column is missing, the data have a shape that is not pairs, or a file
+        DataError: nothing can be read there, a column is missing, the data are not pairs, or a file
             changes while it is read.
-        TypeError: `path` is no path.
+        TypeError: `path` is not a path.
     """
     started = time.perf_counter()
     if not isinstance(path, str | Path):
@@ -292,12 +292,12 @@ def read_frame(frame: Any, data: DataSettings | None = None) -> RawPairs:
     """The pairs of a polars or pandas DataFrame, a `datasets.Dataset` or `DatasetDict`, or a list of dictionaries.
 
     Raises:
-        DataError: a column is missing, or the data have a shape that is not pairs.
-        TypeError: `frame` is no table.
+        DataError: a column is missing, or the data are not pairs.
+        TypeError: `frame` is not a table.
     """
     started = time.perf_counter()
     if isinstance(frame, Iterator):
-        frame = list(frame)  # it may be needed twice
+        frame = list(frame)  # it may be iterated twice
     raw = _read_table(frame, data or DataSettings(path=""), where="the table")
     return replace(raw, seconds=time.perf_counter() - started)
 
@@ -310,7 +310,7 @@ def read_parts(
     parts: Sequence[FilePart] | None = None,
     most_bytes: int = MOST_BYTES,
 ) -> ReadParts:
-    """All files at a path, each part by a task of its own; `parts` as they were cut for the job's fingerprint.
+    """All files at a path, each part by its own task; `parts` as cut for the job's fingerprint.
 
     Raises:
         DataError: as `read_pairs`.
@@ -322,12 +322,12 @@ def read_parts(
         job, read_texts, [{"part": part} for part in parts], data, where=where,
         offsets=lambda facts: row_offsets(parts, [fact.records for fact in facts]),
     )  # fmt: skip
-    files = tuple(dict.fromkeys(part.path for part in cut))  # not those that came in since
+    files = tuple(dict.fromkeys(part.path for part in cut))  # not those added since
     return replace(read, raw=replace(read.raw, files=files, first_rows=tuple(first_rows(parts, read.offsets))))
 
 
 def gather(job: InMemory, read: ReadParts) -> RawPairs:
-    """The pairs of all parts in one table, as they go on."""
+    """The current pairs of all parts in one table."""
     tables = [job.read([table]) for table in read.tables]
     job.forget("read", "read again")
     pairs = pl.concat([moved_rows(table, by) for table, by in zip(tables, read.offsets, strict=True)])
@@ -335,7 +335,7 @@ def gather(job: InMemory, read: ReadParts) -> RawPairs:
 
 
 def renamed(before: pl.Series, after: pl.Series, sizes: Sequence[int]) -> list[dict[int, str]]:
-    """For each part the names that changed, by position in the part."""
+    """For each part the ids that changed, by position in the part."""
     changed: list[dict[int, str]] = [{} for _ in sizes]
     rows = (before != after).arg_true().to_list()
     starts = [0]
@@ -358,12 +358,12 @@ def count_part(*, part: FilePart) -> Result:
 
 
 def read_texts(*, part: FilePart, data: DataSettings, where: str, layout: Any = None) -> Result:
-    """The pairs of a part of the files, and the records that are none; rows are counted from 1 in the part."""
+    """The pairs of a part of the files, and the rejected records; rows are counted from 1 in the part."""
     return _result(read_part(part, data, where=where, layout=layout))
 
 
 def read_table(*, table: Any, data: DataSettings, where: str, layout: Any = None) -> Result:
-    """The same of a table in memory."""
+    """The same for a table in memory."""
     return _result(read_batches(lambda: table_batches(table), data, where=where, layout=layout))
 
 
@@ -393,7 +393,7 @@ def _read(
     where: str,
     offsets: Callable[[Sequence[PartFacts]], list[int]],
 ) -> ReadParts:
-    """Each part by a task, with what all parts together say."""
+    """Reads each part by a task, and combines the facts of all parts."""
 
     def task(stage: str, part: int, layout: Layout | None = None) -> Task:
         parameters = {**sources[part], "data": data, "where": where, "layout": layout}
@@ -420,7 +420,7 @@ def _read(
 
 
 def _numbered(job: Work, parts: list[FilePart]) -> list[FilePart]:
-    """The parts with the number of each one's first record; lines are counted where a file is cut by lines."""
+    """The parts with the number of each one's first record; lines are counted if a file is cut by lines."""
     if all(part.first is not None for part in parts):
         return parts
     tasks = [Task("count lines", n, count_part, parameters={"part": part}) for n, part in enumerate(parts)]
@@ -430,7 +430,7 @@ def _numbered(job: Work, parts: list[FilePart]) -> list[FilePart]:
 def _read_all(
     job: Work, task: Callable[..., Task], parts: int, data: DataSettings, where: str
 ) -> tuple[list[Table], list[PartFacts], Layout]:
-    """Each part by what its own columns say; those that differ from what all columns say, a second time."""
+    """Reads each part by its own columns, and a second time if they differ from those of all parts."""
     stages = ["read"] * parts
     facts = [PartFacts.of(note) for note in job.run([task("read", n) for n in range(parts)])]
     layout = final_layout(merge_columns(fact.seen for fact in facts), data, where)
@@ -463,7 +463,7 @@ def _shape_said(layout: Layout, facts: Sequence[PartFacts]) -> str:
 
 
 def _warnings(layout: Layout, facts: Sequence[PartFacts]) -> list[dict[str, str]]:
-    """What a reader of the run should know of how all parts were read, repeated ids apart (`named_once`)."""
+    """Notices about how all parts were read, except repeated ids (`named_once`)."""
     mended = sum(fact.mended for fact in facts)
     found = [_not_taken(layout.no_split)] if layout.no_split is not None else []
     return [*found, _mended(mended)] if mended else found

@@ -1,4 +1,4 @@
-"""Files into batches of records: one mapping or table row per record, or the reason why a record cannot be read."""
+"""Reads files into batches of records: a mapping or table row per record, or the reason why it cannot be read."""
 
 import codecs
 import json
@@ -20,12 +20,12 @@ _PACKED = (".gz", ".zst")
 
 
 def file_kind(path: Path) -> str | None:
-    """The suffix that says how to read the file, without `.gz` and `.zst`; None where no reader knows it."""
+    """The suffix that selects the reader, without `.gz` and `.zst`; None if no reader knows it."""
     suffixes = [s.lower() for s in path.suffixes]
     if suffixes and suffixes[-1] in _PACKED:
         suffixes.pop()
         if suffixes[-1:] == [".parquet"]:
-            return None  # Parquet packs its own pages
+            return None  # Parquet compresses its own pages
     return suffixes[-1] if suffixes and suffixes[-1] in SUFFIXES else None
 
 
@@ -38,13 +38,13 @@ def read_records(
     span: tuple[int, int] | None = None,
     first: int = 1,
 ) -> tuple[Iterator[Batch], list[str]]:
-    """The records of one file, batch after batch in order, and what was guessed on the way.
+    """The records of one file, batch after batch in order, and what was guessed.
 
-    `wanted` are the columns that are named in `[data]`: they help to tell the delimiter. The file is read as the
-    batches are asked for, some megabytes of text at a time; only a .json document is read at once.
+    `wanted` are the columns named in `[data]`: they help to detect the delimiter. The file is read lazily,
+    some megabytes of text at a time; only a .json document is read at once.
 
-    `span` are the places where a part of the file begins and ends: rows of a Parquet file, bytes of unpacked lines in
-    UTF-8. Its records are numbered from `first`, the number that its first one has in the file.
+    `span` holds the positions where a part of the file begins and ends: rows of a Parquet file, bytes of uncompressed
+    lines in UTF-8. Its records are numbered from `first`, the number of its first record in the file.
 
     Raises:
         DataError: the file is missing, empty, damaged as a whole, or not in `encoding`; also while batches are drawn.
@@ -74,12 +74,12 @@ def read_records(
 
 
 def _no_number(name: str) -> str | None:
-    """What Python and pandas write for a number that is none; JSON knows no such thing."""
+    """Null for NaN, text for infinities: Python and pandas write them, but JSON has no such numbers."""
     return None if name == "NaN" else name
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object; a name that stands in it twice would make one of its values disappear."""
+    """The object; a repeated name would silently drop one of its values."""
     value = dict(pairs)
     if len(value) < len(pairs):
         names = [name for name, _ in pairs]
@@ -92,7 +92,7 @@ _decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number)
 
 
 def _from_lines(blocks: Iterator[str], number: int = 1) -> Iterator[Batch]:
-    """Batches of JSON lines; only a line feed ends a line, for U+2028 and its like may stand in a text."""
+    """Batches of JSON lines; only a line feed ends a line, as U+2028 and similar may occur in a text."""
     rest: list[str] = []
     for block in blocks:
         lines = block.split("\n")
@@ -122,7 +122,7 @@ def _parsed(lines: list[str], first: int) -> Batch:
             continue
         if type(value) is not dict:
             problems.append((number, f"record {number} is not an object but {excerpt(line)}"))
-        # Most lines are flat; only one with many brackets is worth a closer look.
+        # Most lines are flat; only one with many brackets is checked for depth.
         elif line.count("{") + line.count("[") > 100 and too_deep(value):
             problems.append((number, _not_json(number, line, RecursionError())))
         else:
@@ -185,7 +185,7 @@ def _records_of(value: Any) -> list[Any] | None:
 
 def _from_parquet(path: Path, span: tuple[int, int] | None, number: int) -> Iterator[Batch]:
     try:
-        # A name may hold brackets and equals signs: it is this file, no pattern and no partition.
+        # A name may hold brackets and equals signs: it is a single file, not a pattern or a partition.
         scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
         if span is not None:
             scan = scan.slice(span[0], span[1] - span[0])

@@ -1,4 +1,4 @@
-"""Which columns hold what: the shapes of data that are recognised, and records turned into pairs by them."""
+"""Recognises which columns hold what, and turns records into pairs accordingly."""
 
 import json
 import math
@@ -40,10 +40,10 @@ _CALLS = ("tool_use", "tool_result", "tool_call", "function_call")  # kinds of c
 
 
 class Turns(NamedTuple):
-    """A conversation up to its last answer; `answer` is None where it holds none.
+    """A conversation up to its last answer; `answer` is None if it has none.
 
     `lengths` has the role and the characters of each turn of an input of several turns, by which `split_turns` finds
-    them again; None where the input is one message of the user.
+    them again; None if the input is a single user message.
     """
 
     system: str | None
@@ -64,15 +64,15 @@ def _is_turn(value: Any) -> bool:
 
 
 def read_turns(messages: Sequence[Mapping[str, Any]], *, unanswered: bool = False) -> Turns:
-    """The leading system message, what was said before the last answer, and that answer.
+    """The leading system message, the turns before the last answer, and that answer.
 
-    One user message is the input as it is; several turns become `role: content` lines. `unanswered`: the answer stands
+    A single user message is the input; several turns become `role: content` lines. `unanswered`: the answer is
     elsewhere, and all messages are the input.
     """
     turns, calls, images = [], False, False
     for message in messages:
         role, content = _role(message), message.get("content")
-        if type(content) is not str:  # most are; the rest may hold parts of several kinds
+        if type(content) is not str:  # most are; the rest may have parts of several kinds
             kinds = _kinds(content)
             calls = calls or any(kind in _CALLS for kind in kinds)
             images = images or any("image" in kind for kind in kinds)
@@ -135,7 +135,7 @@ _IMAGES = ("image", "images")
 
 
 class Pair(NamedTuple):
-    """One record as a pair; `rule` says why it cannot be one, `lengths` where the turns of a conversation are."""
+    """One record as a pair; `rule` says why it is not one, `lengths` holds the turns of a conversation."""
 
     input: str = ""
     fields: str | None = None
@@ -153,10 +153,10 @@ _BYTES = Pair(rule="unreadable", evidence="It holds bytes that are not UTF-8 tex
 
 @dataclass(frozen=True)
 class Shape:
-    """How records become pairs: `said` in one line, the columns that `pair` uses up, and `pair` itself.
+    """How records become pairs: `said` in one line, the columns that `pair` uses, and `pair` itself.
 
-    Where all values of the columns `inputs` and `output` are texts, the inputs joined by an empty line and the output
-    are the pair: then whole columns can be taken at once. `answer` names the output to people. A shape can be pickled.
+    If all values of the columns `inputs` and `output` are texts, the inputs joined by an empty line and the output
+    are the pair, so whole columns can be processed at once. `answer` is the output's name in messages. Picklable.
     """
 
     said: str
@@ -173,7 +173,7 @@ def find_shape(columns: Sequence[str], data: DataSettings, *, where: str) -> Sha
     Raises:
         DataError: a stated column is missing, nothing is recognised, or the data are preferences or images.
     """
-    if data.input is None or data.output is None:  # who names both columns knows what the others are
+    if data.input is None or data.output is None:  # if both columns are stated, nothing else is detected
         _refuse(columns, where)
     if data.input is not None or data.output is not None:
         return _stated(columns, data, where)
@@ -250,7 +250,7 @@ def _pair(given: Any, answer: Any, system: Any = None) -> Pair:
 
 
 def _plain(value: Any) -> str | None:
-    """The value as text; None where it is bytes of something else."""
+    """The value as text; None for bytes that are not text."""
     if not isinstance(value, bytes):
         return field_text(value)
     try:
@@ -276,10 +276,10 @@ def _alpaca(value: Mapping[str, Any]) -> Pair:
 
 
 def json_text(value: Any) -> str:
-    """The value as JSON that every reader takes; what JSON has no word for is written as text."""
+    """The value as portable JSON; values that JSON cannot express are written as text."""
     try:
         return _encode(value)
-    except (ValueError, TypeError):  # numbers that are none, names that are no texts
+    except (ValueError, TypeError):  # numbers that are not finite, names that are not texts
         return _encode(_sayable(value))
 
 
@@ -301,11 +301,11 @@ def _sayable(value: Any) -> Any:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(map(shown_value, names[:20]))  # a name is text of the file: long, or with a line's end in it
+    shown = ", ".join(map(shown_value, names[:20]))  # a name comes from the file: long, or with a line break in it
     return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
-# Alpaca before input and output: it has both of these columns too.
+# Alpaca before input and output, since it has both of these columns too.
 _KNOWN: tuple[tuple[tuple[str, ...], Shape], ...] = (
     (
         ("instruction", "output"),

@@ -52,7 +52,7 @@ def _find(path: str) -> list[Path]:
 
 def _in_folder(folder: Path) -> list[Path]:
     found = [p for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(".") and file_kind(p)]
-    # Of data in parts some may hold nothing; where all files are empty, the first says so.
+    # Some files of data in parts may be empty; if all are, the first one raises.
     found = [p for p in found if p.stat().st_size] or found
     names = {p.name for p in found}
     if not found:
@@ -70,12 +70,12 @@ def _in_folder(folder: Path) -> list[Path]:
 
 
 def is_saved_dataset(path: Path) -> bool:
-    """Whether the folder is what `save_to_disk` of datasets leaves."""
+    """Whether the folder was written by `save_to_disk` of datasets."""
     return (path / "dataset_dict.json").is_file() or (path / "dataset_info.json").is_file()
 
 
 def load_saved(path: Path) -> Any:
-    """The saved Dataset or DatasetDict of a folder, opened and not yet read.
+    """The saved Dataset or DatasetDict of a folder, opened but not yet read.
 
     Raises:
         DataError: datasets is not installed, or the folder is damaged.
@@ -88,7 +88,7 @@ def load_saved(path: Path) -> Any:
         ) from None
     try:
         return load_from_disk(str(path))
-    except Exception as error:  # whatever pyarrow, json or the file system say of a damaged folder
+    except Exception as error:  # any error of pyarrow, json or the file system about a damaged folder
         reason = str(error).split("\n", 1)[0]
         raise DataError(f"{path}: this datasets folder cannot be read ({reason}); save it again") from None
 
@@ -126,10 +126,10 @@ def _from_polars(table: pl.DataFrame, before: int) -> Iterator[Batch]:
 
 
 def _from_parts(parts: Mapping[str, Any]) -> Iterator[Batch]:
-    """The parts of a DatasetDict one after the other; the name of each is its split, unless a column says so.
+    """The parts of a DatasetDict in order; each part's name is its split, unless a column gives it.
 
     Raises:
-        TypeError: a part is no table, as in one pair or in columns by name.
+        TypeError: a part is not a table, as in one pair or in columns by name.
     """
     if not all(map(_is_table, parts.values())):
         raise TypeError(
@@ -158,7 +158,7 @@ def _is_table(part: Any) -> bool:
 
 
 def _from_dataset(dataset: Any) -> Iterator[Batch]:
-    """A Dataset by way of Arrow; labels by their names, as people read them."""
+    """A Dataset via Arrow; labels as their names."""
     features = dataset.features
     media = [n for n, f in features.items() if type(f).__name__ in ("Image", "Audio", "Video", "Pdf")]
     if media:
@@ -175,7 +175,7 @@ def _from_dataset(dataset: Any) -> Iterator[Batch]:
 
 
 def _from_pandas(frame: Any) -> list[dict[str, Any]]:
-    """The rows of a pandas table; NaN, NaT and NA are nothing. An index that bears a name is a column, such as the id."""
+    """The rows of a pandas table; NaN, NaT and NA become null. A named index is a column, such as the id."""
     if any(name is not None for name in frame.index.names):
         frame = frame.reset_index(drop=False)
     names = [str(name) for name in frame.columns]
@@ -192,5 +192,5 @@ def _from_pandas(frame: Any) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """The value as plain Python, where it is numpy's."""
+    """The value as plain Python, if it is a numpy value."""
     return value if isinstance(value, str) else getattr(value, "tolist", lambda: value)()

@@ -20,8 +20,8 @@ __all__ = [
 
 
 SPLITS = ("train", "validation", "test")
-_CHUNK = 100_000  # components taken out of arrays at once
-_MANY = 1_000  # components alike that are worth a sort of their own
+_CHUNK = 100_000  # components read from arrays at once
+_MANY = 1_000  # similar components for which a separate sort pays off
 
 
 def split_components(
@@ -32,9 +32,9 @@ def split_components(
     *,
     shares: SplitShares,
 ) -> np.ndarray:
-    """The split of each row, as a position in `SPLITS`; rows whose `sides` is not -1 stand there already.
+    """The split of each row, as a position in `SPLITS`; rows whose `sides` is not -1 keep that split.
 
-    The order of the rows decides nothing: components are ordered by size and by their smallest key (numbers in
+    The order of the rows does not matter: components are ordered by size and by their smallest key (numbers in
     the order of a hash of content), strata by size and name.
     """
     if not len(component):
@@ -58,8 +58,8 @@ def split_by_date(
 ) -> np.ndarray:
     """The split of each row where the newest components go to test, those before them to validation, the rest to train.
 
-    A component is as new as its newest row, so train holds nothing newer than what any component of test reaches. Of
-    one moment the smaller key comes first. Each split takes components until the next would lead away from its size.
+    A component is as new as its newest row, so train holds nothing newer than any component of test. On
+    ties the smaller key comes first. Each split takes components until the next would take it further from its size.
     """
     targets = split_targets(len(component), shares)
     given = np.bincount(sides[sides >= 0], minlength=len(SPLITS))
@@ -77,7 +77,7 @@ def split_by_date(
     start, spent = 0, 0
     for side in (SPLITS.index("test"), SPLITS.index("validation")):
         room = targets[side] - given[side]
-        # As many components as bring the sum nearest to the room; of two as near the fewer.
+        # As many components as bring the sum nearest to the room; on a tie the fewer.
         stop = start + int(np.argmin(np.abs(np.append(0, reached[start:] - spent) - max(room, 0))))
         side_of[queue[start:stop]] = side
         start, spent = stop, int(reached[stop - 1]) if stop else 0
@@ -87,14 +87,14 @@ def split_by_date(
 
 
 def split_targets(n: int, shares: SplitShares) -> np.ndarray:
-    """How many of n rows each split should get: whole numbers that add up to n."""
+    """How many of n rows each split should get: integers that add up to n."""
     return _apportion(n * np.array([shares.train, shares.validation, shares.test]), n)
 
 
 def _in_order(component: np.ndarray, keys: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The components of the free rows numbered from 0, and their numbers: large ones first, then by smallest key."""
     numbers = np.unique(component[free], return_inverse=True)[1]
-    # The size counts given rows too: a component stays where it is in the order when some of it is placed already.
+    # The size includes given rows, so a component's rank does not change when some of it is already placed.
     sizes = np.bincount(component)[component[free]]
     size = np.zeros(int(numbers.max(initial=-1)) + 1, np.int64)
     size[numbers] = sizes
@@ -111,7 +111,7 @@ def _by_key(numbers: np.ndarray, keys: np.ndarray, free: np.ndarray) -> np.ndarr
 
 @dataclass(frozen=True)
 class _Counts:
-    """The strata of components in their order: component c has the entries from bounds[c] to bounds[c + 1]."""
+    """The strata of components in order: component c has the entries from bounds[c] to bounds[c + 1]."""
 
     stratum: np.ndarray
     n: np.ndarray  # rows of the component in that stratum
@@ -129,7 +129,7 @@ class _Counts:
         return len(self.bounds) - 1
 
     def alike(self) -> list[tuple[int, int]]:
-        """Where very many components one after another have the same number of rows, of one stratum: from and to."""
+        """Ranges of very many consecutive components with equal numbers of rows, all in one stratum: from and to."""
         first, single = self.bounds[:-1], np.diff(self.bounds) == 1
         both = np.stack((self.stratum, self.n))[:, first]
         same = np.zeros(len(self), bool)  # as the one before
@@ -141,7 +141,7 @@ class _Counts:
 
     def each(self, start: int, stop: int) -> Iterator[list[tuple[int, int]]]:
         """For each of these components its strata with the number of rows in each."""
-        # Lists of all components would take some hundred bytes a row.
+        # Lists for all components would take some hundred bytes per row.
         for begin in range(start, stop, _CHUNK):
             own = self.bounds[begin : min(begin + _CHUNK, stop) + 1]
             low, high = own[0], own[-1]
@@ -151,10 +151,10 @@ class _Counts:
 
 
 class _Places:
-    """What is free in each split, in each stratum and in all, while components take their places one after another."""
+    """The remaining room of each split, per stratum and in total, while components are placed one by one."""
 
     def __init__(self, rooms: np.ndarray, taken: np.ndarray) -> None:
-        # Python's own numbers: nearly all components are one row, for which numpy's calls cost more than the work.
+        # Plain Python numbers: nearly all components are one row, for which numpy's calls cost more than the work.
         self._room: list[list[int]] = rooms.tolist()
         self._whole: list[int] = rooms.sum(axis=0).tolist()
         self._taken: list[int] = taken.tolist()
@@ -180,7 +180,7 @@ class _Places:
         return best
 
     def _most_room(self, counts: Sequence[tuple[int, int]]) -> int:
-        """The split with the most room for a component of so many rows of each stratum."""
+        """The split with the most room for a component with these numbers of rows per stratum."""
         if len(counts) == 1:
             wish = self._room[counts[0][0]]
             train, validation, test = wish
@@ -190,16 +190,16 @@ class _Places:
                 return 2
         else:
             wish = [sum(n * self._room[s][side] for s, n in counts) for side in range(len(SPLITS))]
-        # Of equals the one with the most room in all: in small strata there are many equals. Then one that is empty
-        # yet, as two groups of one size should not leave a test set of nothing; then train before validation before test.
+        # Ties go to the split with the most room in total: small strata have many ties. Then to an empty split,
+        # so that two groups of one size do not leave test empty; then train, validation, test.
         return max(range(len(SPLITS)), key=lambda side: (wish[side], self._whole[side], not self._taken[side], -side))
 
     def _place_alike(self, count: int, s: int, n: int) -> np.ndarray:
-        """The splits of `count` components of n rows of stratum s, one after another: as `_place`, all at once.
+        """The splits of `count` components of n rows of stratum s, in order: as `_place`, all at once.
 
-        The room of a split falls by n with each component that it takes, so that its offers are a falling sequence, and
-        the components take the largest offers of the three. The room in all differs from that of the stratum by the same
-        number all along, so that equal offers of two splits are always settled alike, but for the first of an empty one.
+        The room of a split falls by n with each component that it takes, so its offers are a decreasing sequence, and
+        the components take the largest offers of the three. The total room differs from that of the stratum by the same
+        amount throughout, so ties of two splits always resolve the same way, except the first offer of an empty one.
         """
         room = self._room[s]
         lowest = _reached(room, n, count)
@@ -213,7 +213,7 @@ class _Places:
                 rank[:1] -= 3
             offers.append((max(room) - own + n * np.arange(number)) * 6 * len(SPLITS) + rank)
         side_of = np.repeat(np.arange(len(SPLITS), dtype=np.uint8), [len(offer) for offer in offers])
-        # Stable: three rising sequences are merged in one pass.
+        # Stable: three increasing sequences are merged in one pass.
         chosen = side_of[np.argsort(np.concatenate(offers), kind="stable")[:count]]
         for side, took in enumerate(np.bincount(chosen, minlength=len(SPLITS)).tolist()):
             room[side] -= n * took
@@ -223,7 +223,7 @@ class _Places:
 
 
 def _reached(room: Sequence[int], n: int, count: int) -> int:
-    """The largest number that at least `count` offers reach, where each split offers its room, n less, 2 n less ..."""
+    """The largest number that at least `count` offers reach, where a split with `room` offers room, room - n, ..."""
     low, high = max(room) - n * count, max(room)  # the split with the most room alone has `count` down to the low one
     while low < high:
         middle = (low + high + 1) // 2
@@ -237,7 +237,7 @@ def _reached(room: Sequence[int], n: int, count: int) -> int:
 def _rooms(strata: Sequence[str | None] | pl.Series, shares: SplitShares) -> tuple[np.ndarray, np.ndarray]:
     """The stratum of each row, and the rows that each split should get of it, `(strata, 3)`.
 
-    What rounding takes from a split in one stratum it gets in the next: small strata do not all go to train.
+    What a split loses to rounding in one stratum it gets in the next, so small strata do not all go to train.
     """
     names = pl.Series("name", strata, dtype=pl.String).fill_null("")
     counts = names.value_counts().sort("count", "name", descending=[True, False])
@@ -251,7 +251,7 @@ def _rooms(strata: Sequence[str | None] | pl.Series, shares: SplitShares) -> tup
 
 
 def _apportion(wanted: np.ndarray, n: int) -> np.ndarray:
-    """n as whole numbers near `wanted`, none negative: one by one to what is furthest below."""
+    """Integers near `wanted` that add up to n, none negative: one by one to the entry furthest below."""
     given = np.maximum(np.floor(wanted + 1e-9) - 1, 0)
     while given.sum() < n:
         given[np.argmax(np.round(wanted - given, 9))] += 1
@@ -261,7 +261,7 @@ def _apportion(wanted: np.ndarray, n: int) -> np.ndarray:
 def effective_size(component: np.ndarray) -> float:
     """(sum of n)^2 / sum of n^2 over components of n rows: rows / size-weighted mean size (Kish 1965, section 8.2).
 
-    It is what the rows are worth where tied rows are wholly alike: a lower end. 0 without rows.
+    The effective number of rows if tied rows are fully redundant: a lower bound. 0 without rows.
     """
     if not len(component):
         return 0.0

@@ -1,4 +1,4 @@
-"""The certificate: after the split, an exact search of validation and test against train, apart from what made it."""
+"""The certificate: an exact search of validation and test against train, independent of how the split was made."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,16 +13,16 @@ from ..match.subjects import Subjects
 __all__ = ["Crossing", "certify"]
 
 _NEAREST = 10  # held-out rows listed with their nearest train row
-_LOWEST = 0.5  # below it nothing is near
-_STEP = 0.05  # by which the search goes down: most data have ten pairs a little below the threshold
-# Held-out texts times train texts up to which it goes down: some 100,000 rows. Further down ever more pairs are looked
-# at, for ten examples; of more rows ten are nearly always found at the threshold.
+_LOWEST = 0.5  # below it nothing counts as near
+_STEP = 0.05  # of the search downwards: most data have ten pairs a little below the threshold
+# The search goes down only up to this many held-out texts times train texts: some 100,000 rows. Lower thresholds cost
+# ever more pairs for ten examples; with more rows, ten are nearly always found at the threshold.
 _MOST = 2_000_000_000
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """Pairs of a train row and a held-out row (positions in the corpus) that are alike with the same facts."""
+    """Similar pairs of a train row and a held-out row (positions in the corpus) with the same facts."""
 
     train: np.ndarray
     held: np.ndarray
@@ -39,10 +39,10 @@ def certify(
 ) -> tuple[dict[str, Any], Crossing]:
     """Counts over pairs of a held-out row and a train row; `kept` has `id, split` of these rows of the corpus.
 
-    pairs_at_or_above: alike with the same facts, which must be 0. siblings_at_or_above: alike with other facts.
-    nearest: the closest pairs left, closest first, of those found by a search down to searched_to. outputs_alike:
-    held-out rows whose output is alike to one in train. Beside it each train row of a pair at or above with the same
-    facts, with one held-out row that it is alike to.
+    pairs_at_or_above: similar with the same facts, which must be 0. siblings_at_or_above: similar with other facts.
+    nearest: the closest remaining pairs, closest first, found by a search down to searched_to. outputs_alike:
+    held-out rows whose output is similar to one in train. Also returns each train row of a pair at or above with the
+    same facts, with one held-out row that it is similar to.
     """
     in_train = (kept["split"] == "train").to_numpy()
     text = corpus.text[rows]
@@ -59,7 +59,7 @@ def certify(
         nearest = _closest([nearest, found], order, held, train)
     at = threshold
     few = len(between[0]) * len(between[1]) <= _MOST
-    while few and len(nearest.left) < _NEAREST and at > _LOWEST:  # as far below the threshold as it takes to list ten
+    while few and len(nearest.left) < _NEAREST and at > _LOWEST:  # as far below the threshold as needed to list ten
         at = max(_LOWEST, round(at - _STEP, 6))
         for found in corpus.inputs_between(*between, at):
             nearest = _closest([nearest, found], order, held, train)
@@ -82,7 +82,7 @@ def certify(
 def _crossing(
     found: AlikePairs, subjects: Subjects, order: np.ndarray, rows: np.ndarray, in_train: np.ndarray
 ) -> Crossing:
-    """All train rows of the right subjects, each with the most similar held-out row; of equals the smallest id."""
+    """All train rows of the right subjects, each with the most similar held-out row; ties go to the smallest id."""
     held = _first_rows(order, np.append(subjects.of_row, subjects.count), np.append(~in_train, False))
     found = found.take(np.flatnonzero(held[found.left] >= 0))
     most = np.lexsort((order[held[found.left]], -found.similarity, found.right))
@@ -95,11 +95,11 @@ def _crossing(
 
 
 def _first_rows(order: np.ndarray, text: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """For each text the row with the smallest id among those chosen, -1 where there is none."""
+    """For each text the selected row with the smallest id, -1 if there is none."""
     rows = np.flatnonzero(which)
     rows = rows[np.argsort(order[rows])][::-1]
     first = np.full(int(text.max(initial=-1)) + 1, -1)
-    first[text[rows]] = rows  # the last write, which is the smallest id, stays
+    first[text[rows]] = rows  # the last write, which is the smallest id, wins
     return first
 
 

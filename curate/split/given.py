@@ -1,4 +1,4 @@
-"""Splits that are given, by the data, by an earlier run or by a person: they hold; a row that would leak leaves."""
+"""Given splits, from the data, an earlier run or a decision: they are kept; rows that would leak are dropped."""
 
 import json
 from collections.abc import Sequence
@@ -43,22 +43,22 @@ class Bridges:
         return cls(*(np.zeros(0, np.int64) for _ in range(3)))
 
     def joined(self, other: "Bridges") -> "Bridges":
-        """Both."""
+        """Both combined."""
         columns = ("row", "nearer", "further")
         return Bridges(*(np.concatenate((getattr(self, name), getattr(other, name))) for name in columns))
 
 
 def given_sides(splits: pl.Series) -> np.ndarray:
-    """The position in `SPLITS` of each given split, -1 where none is given."""
+    """The position in `SPLITS` of each given split, -1 if none is given."""
     sides = splits.cast(pl.String).replace_strict(list(SPLITS), range(len(SPLITS)), return_dtype=pl.Int64)
     return sides.fill_null(-1).to_numpy()
 
 
 def leaked_rows(subject: np.ndarray, sides: np.ndarray, same: AlikePairs, order: np.ndarray) -> Bridges:
-    """Rows with a given split that have a pair alike with the same facts on a side held out further.
+    """Rows with a given split that have a similar row with the same facts on a side held out further.
 
-    Test stays before validation, validation before train: what was set apart for testing is not thinned out. `order`
-    says which row is named where there are several.
+    Test takes precedence over validation, validation over train, so that test data are not thinned out. `order`
+    decides which row is named if there are several.
     """
     tied = _tied(subject, np.full(len(subject), -1), sides, same, order)
     furthest = _last(tied)
@@ -71,8 +71,8 @@ def pull_tied(
 ) -> tuple[np.ndarray, Bridges]:
     """Sides with free rows pulled to those that they are tied to, nearest first; and the rows that would join two.
 
-    Ties are: one subject, subjects alike with the same facts, one group (-1 for none). Where a chain of free rows joins
-    two sides, only the rows where both sides meet leave.
+    Ties are: one subject, similar subjects with the same facts, one group (-1 for none). If a chain of free rows joins
+    two sides, only the rows where both sides meet are dropped.
     """
     sides = sides.copy()
     free = sides < 0
@@ -110,7 +110,7 @@ def _tied(subject: np.ndarray, group: np.ndarray, sides: np.ndarray, same: Alike
         reach = own.copy()
         np.minimum.at(reach, same.left, own[same.right])
         np.minimum.at(reach, same.right, own[same.left])
-        family = np.full(groups + 1, n)  # the last one, for rows without a group, stays empty
+        family = np.full(groups + 1, n)  # the last one, for rows without a group, is always empty
         grouped = here[group[here] >= 0]
         np.minimum.at(family, group[grouped], place[grouped])
         found[side] = np.minimum(reach[subject], family[group])
@@ -128,7 +128,7 @@ def _last(tied: np.ndarray) -> np.ndarray:
 
 
 def pull_to_given(component: np.ndarray, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sides with free rows pulled to the one side that is given in their component; and rows that would join two."""
+    """Sides with free rows pulled to the only side given in their component; and rows that would join two."""
     low, high = _sides_of(component, sides)
     free = sides < 0
     joins = free & (low[component] < high[component])
@@ -140,7 +140,7 @@ def pull_siblings(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Components and sides where siblings are tied as far as the given sides allow.
 
-    `tied` are the components with siblings, `component` those without. Where siblings chain rows of two sides, the
+    `tied` are the components with siblings, `component` those without. If siblings chain rows of two sides, the
     free ones follow the most similar first, and the chain is cut where both sides meet. `siblings` are pairs of rows,
     the most similar first.
     """
@@ -166,13 +166,13 @@ def pull_siblings(
             side[one] = max(side[one], side[other])
     roots = np.array([root(node) for node in range(len(parent))], np.int64)
     pulled = np.where(mixed[tied], np.array(side)[roots[component]], high[tied])
-    # Numbers of their own for what the chain was cut into.
+    # The pieces of a cut chain get new numbers.
     apart = np.where(mixed[tied], len(low) + roots[component], tied)
     return np.unique(apart, return_inverse=True)[1], np.where(sides < 0, pulled, sides)
 
 
 def _sides_of(component: np.ndarray, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest and the highest given side in each component: the number of sides, and -1, where none is given."""
+    """The lowest and the highest given side in each component: the number of sides, and -1, if none is given."""
     size = int(component.max()) + 1 if len(component) else 0
     low, high = np.full(size, len(SPLITS)), np.full(size, -1)
     given = sides >= 0
@@ -182,25 +182,25 @@ def _sides_of(component: np.ndarray, sides: np.ndarray) -> tuple[np.ndarray, np.
 
 
 _SCHEMA = {"content": pl.String, "id": pl.String, "split": pl.String}
-_CHUNK = 50_000  # lines at once: of millions the texts would take some gigabytes
+_CHUNK = 50_000  # lines at once: the texts of millions would take some gigabytes
 
 
 @dataclass(frozen=True)
 class HeldSplits:
-    """The lines of a file: content (the hash in the ledger), id, split. None where nothing was placed yet."""
+    """The lines of a file: content (the hash in the ledger), id, split. None if nothing was placed before."""
 
     lines: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SCHEMA))
 
     def sides(self, content: Sequence[str] | pl.Series, ids: Sequence[str] | pl.Series) -> np.ndarray:
         """The position in `SPLITS` of each row that was placed before, -1 for the others.
 
-        A row is known by its content; one with a known id and another content is the same row in other words, if the
-        content that bore the id is gone. (Ids that count lines shift when a line comes in between: then it is not.)
+        A row is identified by its content; one with a known id and other content is the same row reworded, if the
+        content with that id no longer occurs. (Ids that count lines shift when a line is inserted: then it is not.)
         """
         rows = pl.DataFrame({"content": content, "id": ids}, schema={"content": pl.String, "id": pl.String})
         side = pl.col("split").replace_strict(list(SPLITS), range(len(SPLITS)), return_dtype=pl.Int64)
         lines = self.lines.with_columns(side=side)
-        # Of one content on two sides the one held out further counts.
+        # If one content is on two sides, the one held out further wins.
         known = lines.group_by("content").agg(pl.col("side").max())
         gone = lines.join(rows, on="content", how="anti")
         named = gone.group_by("id").agg(by_id=pl.col("side").max())
@@ -210,13 +210,13 @@ class HeldSplits:
         return found.select(pl.coalesce("side", "by_id").fill_null(-1)).to_series().to_numpy()
 
     def named(self, ids: Sequence[str] | pl.Series) -> np.ndarray:
-        """Whether each row's id is that of a line."""
+        """Whether each row's id is in the lines."""
         return pl.Series("id", ids, dtype=pl.String).is_in(self.lines["id"].implode()).to_numpy()
 
     def grown(self, ledger: pl.DataFrame) -> "HeldSplits":
-        """The lines with those of a new ledger: rows that it keeps stand where it says, all others stay as they are.
+        """The lines updated by a new ledger: rows that it keeps get its split, all others are unchanged.
 
-        A line is replaced where its content, or its id in other words, was placed again. New lines follow, by id.
+        A line is replaced if its content, or its id with reworded content, was placed again. New lines follow, by id.
         """
         placed = ledger.filter(pl.col("outcome") == "kept").select("content", "id", "split").unique("content")
         seen = ledger.select("content").drop_nulls()
@@ -231,10 +231,10 @@ class HeldSplits:
 
 
 def read_splits(path: Path) -> HeldSplits:
-    """The placed rows of a file; none where there is no such file.
+    """The placed rows of a file; none if there is no such file.
 
     Raises:
-        DataError: naming the lines that say no split.
+        DataError: naming the lines without a valid split.
     """
     tables, problems = [pl.DataFrame(schema=_SCHEMA)], []
     try:
@@ -259,7 +259,7 @@ _MEND = "The file keeps test rows out of train: bring back the version before. W
 
 
 def write_splits(path: Path, held: HeldSplits) -> None:
-    """Write the file whole: one line for each placed row."""
+    """Write the file atomically: one line for each placed row."""
     write_whole(path, map(_lines, held.lines.iter_slices(_CHUNK)))
 
 
@@ -270,10 +270,10 @@ def _lines(rows: pl.DataFrame) -> bytes:
 
 
 def hold_splits(path: Path, before: HeldSplits, ledger: pl.DataFrame) -> None:
-    """Add what a ledger places to the file, of which `before` was read; lines that came in meanwhile stay.
+    """Add the placements of a ledger to the file, read before as `before`; lines added meanwhile are kept.
 
     Raises:
-        RunBroken: another run placed some of these rows on another side meanwhile.
+        RunBroken: another run meanwhile placed some of these rows on another side.
     """
     now = read_splits(path)
     if not now.lines.equals(before.lines):

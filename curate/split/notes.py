@@ -1,4 +1,4 @@
-"""What stands beside the sizes of the splits: why they are not those asked for, what was held where it was."""
+"""Explains the sizes of the splits: why they differ from the requested ones, and which rows kept their split."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -31,9 +31,9 @@ def split_notes(
     dates: np.ndarray | None,
     settings: CurateSettings,
 ) -> tuple[list[str], list[dict[str, str]]]:
-    """Sentences for people, and warnings as code and text.
+    """Notes as sentences, and warnings as code and text.
 
-    `given` is where rows stood before, `held` the part of it that came from splits.jsonl.
+    `given` is each row's earlier split, `held` the part of it that came from splits.jsonl.
     """
     rows = placed.rows
     side = placed.side[rows]
@@ -65,7 +65,7 @@ def _sizes(
     given: np.ndarray,
     settings: CurateSettings,
 ) -> tuple[list[str], list[str]]:
-    """Why the sizes are not those asked for; and what of it is a warning: nothing where splits are given."""
+    """Why the sizes differ from the requested ones, and which of that is a warning: nothing if splits are given."""
     n, free = len(side), int((given < 0).sum())
     sizes, targets = np.bincount(side, minlength=len(SPLITS)), split_targets(n, settings.split)
     off, empty = np.abs(sizes - targets), (sizes == 0) & (_shares(settings) > 0)
@@ -99,7 +99,7 @@ def _shares(settings: CurateSettings) -> np.ndarray:
 def _largest(pairs: pl.DataFrame, placed: Placed, relations: Relations) -> str:
     component = placed.ties.component
     sizes = np.bincount(component)
-    # Of several the one that holds the smallest id, as in `ties.joined_by`.
+    # On a tie the one with the smallest id, as in `ties.joined_by`.
     candidates = np.flatnonzero(sizes[component] == sizes.max())
     chosen = component[candidates[pairs["id"].gather(placed.rows[candidates]).arg_min() or 0]]
     inside = np.flatnonzero(component == chosen)
@@ -135,7 +135,7 @@ def _alike_example(pairs: pl.DataFrame, rows: np.ndarray, relations: Relations) 
 
 
 def _nearest(found: AlikePairs, subjects: np.ndarray) -> tuple[int, int, float] | None:
-    """The most similar pair of these subjects, which come by their ids; of equals the one with the smallest ids."""
+    """The most similar pair of these subjects, which are sorted by id; ties go to the smallest ids."""
     inside = np.flatnonzero(np.isin(found.left, subjects) & np.isin(found.right, subjects))
     if not len(inside):
         return None

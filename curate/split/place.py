@@ -1,4 +1,4 @@
-"""Which split each kept row stands in: splits that are given hold, ties are kept together, what would leak leaves."""
+"""Assigns a split to each kept row: given splits are kept, ties stay together, rows that would leak are dropped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,9 +27,9 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Placed:
-    """outcomes: with leaked rows marked. side: position in `SPLITS` of each row, -1 where it is not kept.
+    """outcomes: with leaked rows marked. side: position in `SPLITS` of each row, -1 if it is not kept.
 
-    rows: the kept rows, which `ties` are about, in their order.
+    rows: the kept rows, in the order used by `ties`.
     """
 
     outcomes: Outcomes
@@ -44,7 +44,7 @@ class Placed:
         return component
 
     def splits(self, kept: np.ndarray) -> pl.Series:
-        """The name of each row's split; null where the row is not among those kept in the end."""
+        """The name of each row's split; null if the row is not kept in the end."""
         names = pl.Series([*SPLITS, None], dtype=pl.String)  # -1 is the last
         return names.gather(np.where(kept, self.side, len(SPLITS)))
 
@@ -62,8 +62,8 @@ def place_rows(
 ) -> Placed:
     """The split of each kept row.
 
-    `stands` is where a row stands already, -1 for nowhere. `keys` (numbers) order components of one size, `stratum` is what the
-    split is stratified by, `dates`, where it goes by time, put the newest into test.
+    `stands` is a row's current split, -1 for none. `keys` (numbers) order components of equal size, `stratum` is what
+    the split is stratified by; with a split by time, `dates` put the newest into test.
     """
     pairs, ids = corpus.pairs, corpus.pairs["id"]
     order = pairs["id"].rank("ordinal").to_numpy()
@@ -126,7 +126,7 @@ def _pull(
     keys: np.ndarray,
     settings: CurateSettings,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Components, sides, and rows that would still join two sides: by alike outputs, or by siblings always tied."""
+    """Components, sides, and rows that would still join two sides: by similar outputs, or by siblings always tied."""
     if settings.tie_siblings is True:
         sides, joins = pull_to_given(ties.component, sides)
         return ties.component, sides, joins
@@ -141,7 +141,7 @@ def _pull(
 def _siblings(
     rows: np.ndarray, relations: Relations, start: float | None, keys: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Siblings from this similarity up as pairs of positions in `rows`, the most similar first."""
+    """Siblings at or above this similarity as pairs of positions in `rows`, the most similar first."""
     if start is None:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     subject = relations.subject[rows]
@@ -160,7 +160,7 @@ def _siblings(
 
 
 def _leave(outcomes: Outcomes, leaks: Bridges, ids: pl.Series, sides: np.ndarray, relations: Relations) -> Outcomes:
-    """The rows marked as leaked, each naming what it is tied to."""
+    """The rows marked as leaked, each naming the row it is tied to."""
     said = []
     for nearer, further in zip(leaks.nearer.tolist(), leaks.further.tolist(), strict=True):
         held = f'"{ids[further]}"{_of(sides[further])}'
@@ -177,7 +177,7 @@ def _of(side: Any) -> str:
 
 
 def _likeness(same: AlikePairs, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The similarity of subjects that are alike with the same facts; 1 for one subject, NaN where a group ties them."""
+    """The similarity of similar subjects with the same facts; 1 for one subject, NaN if a group ties them."""
     width = int(max(same.left.max(initial=0), same.right.max(initial=0), a.max(initial=0), b.max(initial=0))) + 1
     key = np.minimum(same.left, same.right) * width + np.maximum(same.left, same.right)
     order = np.argsort(key)
@@ -196,13 +196,13 @@ def _at(found: Bridges, rows: np.ndarray) -> Bridges:
 
 
 def failing_leave(outcomes: Outcomes, side: np.ndarray, checked: Checked) -> Outcomes:
-    """Outputs that break a `must` rule leave train and validation; the test set is not selected on its outputs."""
+    """Drops outputs that break a `must` rule from train and validation; test is not selected on its outputs."""
     rows = np.flatnonzero(outcomes.kept & (checked.must > 0) & (side != SPLITS.index("test")))
     return _invalid(outcomes, rows, checked)
 
 
 def followers_leave(outcomes: Outcomes, checked: Checked, ids: pl.Series) -> Outcomes:
-    """Duplicates of rows that left since: they break a rule themselves, or leave with the row that leaked."""
+    """Marks duplicates of rows dropped since: invalid if they break a rule themselves, else leaked."""
     duplicate = np.flatnonzero(outcomes.outcome == "duplicate")
     lost = duplicate[~outcomes.kept[outcomes.other[duplicate]]]
     outcomes = _invalid(outcomes, lost[checked.must[lost] > 0], checked)

@@ -1,4 +1,4 @@
-"""The values of a field or column that is named in the settings: to stratify by, or as a date."""
+"""The values of a field or column named in the settings: to stratify by, or as a date."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -19,15 +19,15 @@ _COLUMNS = ("group", "system")
 
 
 def find_values(pairs: pl.DataFrame, name: str) -> tuple[list[str | None], bool]:
-    """The value of the input field or column `name` in each pair as text, None where it is absent or empty; and whether
+    """The value of the input field or column `name` in each pair as text, None if it is absent or empty; and whether
     any pair has such a field or column.
 
-    Where both a field and a column bear the name, the field counts.
+    If both a field and a column have the name, the field is used.
     """
     if name in _COLUMNS:
         return pairs[name].to_list(), True
     quoted = json.dumps(name, ensure_ascii=False)
-    # Parsing is what takes the time: objects that cannot hold the name are left alone.
+    # Parsing dominates the time, so objects that cannot contain the name are skipped.
     texts = [
         pairs.select(pl.when(pl.col(column).str.contains(quoted, literal=True)).then(column)).to_series().to_list()
         for column in ("fields", "meta")
@@ -45,12 +45,12 @@ def find_values(pairs: pl.DataFrame, name: str) -> tuple[list[str | None], bool]
 
 
 def no_such_value(pairs: pl.DataFrame, name: str, *, where: str) -> ConfigError:
-    """The error that no pair has a field or column of that name, with the nearest of those that these pairs have."""
+    """The error that no pair has a field or column of that name, with the closest existing name."""
     return ConfigError(f'{where}: no pair has a field or column "{name}"; {_hint(name, _names(pairs))}')
 
 
 def names_found(pairs: pl.DataFrame, wanted: Collection[str]) -> list[str]:
-    """Those of the names that the fields of some input have, sorted."""
+    """The names among these that are fields of some input, sorted."""
     missing = set(wanted)
     for text in pairs["fields"].drop_nulls() if missing else ():
         missing -= json.loads(text).keys()
@@ -60,7 +60,7 @@ def names_found(pairs: pl.DataFrame, wanted: Collection[str]) -> list[str]:
 
 
 def no_such_identifiers(pairs: pl.DataFrame, missing: Sequence[str]) -> InputError:
-    """The error that no input has fields of these names, with the nearest of those that these pairs have."""
+    """The error that no input has fields of these names, with the closest existing name."""
     known = sorted(_keys(pairs, "fields"))
     problems = [f'no input has a field "{name}"; {_hint(name, known)}' for name in missing]
     return ConfigError.of(problems, where="[data] identifiers")

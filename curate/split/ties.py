@@ -1,4 +1,4 @@
-"""Which kept rows must stay together: components of alike inputs, groups and, if asked for, alike outputs."""
+"""Which kept rows must stay together: components of similar inputs, groups and, if set, similar outputs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Ties:
 def tie_rows(
     corpus: Corpus, rows: np.ndarray, groups: np.ndarray, relations: Relations, *, settings: CurateSettings
 ) -> Ties:
-    """The components of these rows; `groups` numbers the group of every row of the table, -1 for none."""
+    """The components of these rows; `groups` has the group number of every row of the table, -1 for none."""
     subject, groups, ids = relations.subject[rows], groups[rows], corpus.pairs["id"].gather(rows)
     here = np.zeros(len(relations.subject) + 1, bool)
     here[subject] = True
@@ -49,7 +49,7 @@ def tie_rows(
         return _ties(subject, groups, ids, firm, None)
     if settings.tie_siblings is True:
         return _ties(subject, groups, ids, [*firm, (siblings.left, siblings.right)], settings.near_duplicate)
-    # A group larger than a fifth is the user's own; siblings may then not enlarge it.
+    # A group larger than a fifth comes from the data; siblings must then not enlarge it.
     limit = max(_LARGEST * len(subject), _largest(_components(subject, firm)))
     for start in _steps(settings.near_duplicate):
         tied = siblings.take(siblings.at_least(start))
@@ -76,14 +76,14 @@ def _by_output(corpus: Corpus, subject: np.ndarray, output: np.ndarray, threshol
 
 
 def _chain(subject: np.ndarray, numbers: np.ndarray) -> Edge:
-    """Each row of one number (-1 for none) tied to the first that bears it."""
+    """Each row of a number (-1 for none) tied to the first row with that number."""
     rows = np.flatnonzero(numbers >= 0)
     _, first, place = np.unique(numbers[rows], return_index=True, return_inverse=True)
     return subject[rows[first]][place], subject[rows]
 
 
 def _components(subject: np.ndarray, edges: Sequence[Edge]) -> np.ndarray:
-    """One number per row. Edges come in parts, as of millions in templated data most tie what is tied already."""
+    """One number per row. Edges come in parts, as most of the millions in templated data are redundant."""
     size = int(subject.max()) + 1 if len(subject) else 0
     part = np.arange(size)
     for left, right in edges:
@@ -104,7 +104,7 @@ def _ties(subject: np.ndarray, groups: np.ndarray, ids: pl.Series, edges: list[E
     if not len(component):
         return Ties(component, start, 0, "nothing")
     sizes = np.bincount(component)
-    # Of several the one that holds the smallest id, whatever the order of the rows.
+    # On a tie the one with the smallest id, so that the order of the rows does not matter.
     candidates = np.flatnonzero(sizes[component] == sizes.max())
     inside = component == component[candidates[ids.gather(candidates).arg_min() or 0]]
     own = np.unique(groups[inside & (groups >= 0)])

@@ -1,4 +1,4 @@
-"""An adapter on disk and in memory: PEFT format with all that goes with it; checked, loaded, merged for speed."""
+"""Adapters on disk and in memory, in PEFT format: writing, checking, loading, and merging for speed."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-# Settings of an adapter's own file that make it more than products added to linear layers, and their harmless values.
+# Settings in an adapter's own file that change more than products added to linear layers, and their harmless values.
 BEYOND_LORA = {
     "bias": ("none",), "modules_to_save": (None, []), "use_dora": (False, None), "target_parameters": (None, []),
     "trainable_token_indices": (None, []), "layer_replication": (None,), "lora_bias": (False, None),
@@ -56,11 +56,11 @@ def write_adapter(
     training: Mapping[str, Any],
     facts: CardFacts | None = None,
 ) -> None:
-    """A folder that `PeftModel.from_pretrained` loads anywhere; it appears whole or not at all.
+    """A folder that `PeftModel.from_pretrained` can load; written atomically.
 
-    In it: weights, tokenizer with chat template, generation settings, `tuneworth.json` (what it was made of) and the
-    model card. `training` is the fit's `TrainResult.summary`. The same fit gives the same bytes. Raises RunBroken where
-    the disk refuses.
+    It contains weights, tokenizer with chat template, generation settings, `tuneworth.json` (provenance) and the
+    model card. `training` is the fit's `TrainResult.summary`. The same fit gives the same bytes. Raises RunBroken if
+    the disk fails.
     """
     facts = facts or CardFacts()
     record = adapter_record(model, training, facts)
@@ -74,7 +74,7 @@ def write_adapter(
 
 
 def generation_settings(model: LoadedModel, *, max_new_tokens: int) -> Any:
-    """transformers' generation settings under which the model stops where an answer ends: greedy, as it is judged."""
+    """transformers' generation settings that stop the model at the end of an answer: greedy, as in evaluation."""
     from transformers import GenerationConfig
 
     tokenizer, named = model.tokenizer, model.model.generation_config.eos_token_id
@@ -89,9 +89,9 @@ def generation_settings(model: LoadedModel, *, max_new_tokens: int) -> Any:
 
 @contextmanager
 def new_folder(folder: Path, *, then: str) -> Iterator[Path]:
-    """A folder to write into that takes the place of `folder` once the block is through; what was there goes.
+    """A folder to write into, which replaces `folder` when the block ends; the previous content is deleted.
 
-    Raises RunBroken where the disk refuses; nothing half-written is left then.
+    Raises RunBroken if the disk fails; no partial output remains.
     """
     from safetensors import SafetensorError
 
@@ -100,7 +100,7 @@ def new_folder(folder: Path, *, then: str) -> Iterator[Path]:
         with whole_folder(folder, before) as part:
             yield part
             mode = (part / RECORD).stat().st_mode
-            for file in part.iterdir():  # safetensors makes its files unreadable to others, whatever the umask says
+            for file in part.iterdir():  # safetensors makes its files unreadable to others, whatever the umask is
                 file.chmod(mode)
     except (OSError, SafetensorError) as error:
         if (said := disk_refusal(error)) is None:
@@ -122,9 +122,9 @@ def _in_order(config: Path) -> None:
 
 
 def check_adapter(adapter: Path, model: LoadedModel) -> None:
-    """Check that a folder holds a whole, plain LoRA adapter, made by Tuneworth for this model or by another tool.
+    """Check that a folder holds a complete, plain LoRA adapter, made by Tuneworth for this model or by another tool.
 
-    Raises ModelError where it does not; whether the shapes fit is seen when it is attached.
+    Raises ModelError if it does not; whether the shapes fit is checked when it is attached.
     """
     check_plain(adapter)
     base = (read_record(adapter) or {}).get("base") or {}
@@ -137,9 +137,9 @@ def check_adapter(adapter: Path, model: LoadedModel) -> None:
 
 
 def check_plain(adapter: Path) -> dict[str, Any]:
-    """The settings of a folder that holds a whole, plain LoRA adapter, whatever model it is for.
+    """The settings of a folder that holds a complete, plain LoRA adapter, whatever model it is for.
 
-    Raises ModelError where it holds none.
+    Raises ModelError if it holds none.
     """
     missing = [name for name in (CONFIG, WEIGHTS) if not (adapter / name).is_file()]
     if missing:
@@ -173,9 +173,9 @@ def _config(adapter: Path) -> dict[str, Any]:
 
 @contextmanager
 def attached_adapter(model: LoadedModel, adapter: Path) -> Iterator[Any]:
-    """The model as a peft model with the adapter beside its weights, as other tools use it, while the block lasts.
+    """The model as a peft model with the adapter separate from its weights, as other tools use it, within the block.
 
-    Raises ModelError where the adapter is another model's, damaged, or lacks a part.
+    Raises ModelError if the adapter belongs to another model, is damaged or incomplete.
     """
     import warnings
 
@@ -186,7 +186,7 @@ def attached_adapter(model: LoadedModel, adapter: Path) -> Iterator[Any]:
     try:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the base model's name is ours to compare
+                warnings.simplefilter("ignore")  # we compare the base model's name ourselves
                 adapted = PeftModel.from_pretrained(
                     model.model, str(adapter), torch_device=str(model.model.device)
                 ).eval()
@@ -202,9 +202,9 @@ def attached_adapter(model: LoadedModel, adapter: Path) -> Iterator[Any]:
 
 
 def _names(adapter: Path, model: LoadedModel) -> set[str]:
-    """The names of the adapter's tensors. peft stores some of the base model's beside them: those must be unchanged.
+    """The names of the adapter's tensors. peft may also store tensors of the base model: those must be unchanged.
 
-    This comes before anything is attached: peft would put them into the model in memory.
+    Checked before anything is attached, as peft would load them into the model in memory.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -225,7 +225,7 @@ def _names(adapter: Path, model: LoadedModel) -> set[str]:
 
 
 def _check_layers(adapted: Any, names: set[str], adapter: Path) -> None:
-    """Every tensor of the file has its layer and every layer its tensors: peft itself would start missing ones anew."""
+    """Check that tensors and layers match one to one: peft would silently initialise missing tensors."""
     from peft import get_peft_model_state_dict
     from peft.tuners.tuners_utils import BaseTunerLayer
 
@@ -242,11 +242,11 @@ def _check_layers(adapted: Any, names: set[str], adapter: Path) -> None:
 
 @contextmanager
 def merged_adapter(model: LoadedModel, adapter: Path) -> Iterator[Any]:
-    """The model with the adapter added into its weights while the block lasts; afterwards as it was, bit for bit.
+    """The model with the adapter merged into its weights while the block lasts; afterwards restored bit for bit.
 
-    Products and sums are made in fp32 and rounded once. An output head that shares its weights with the embeddings
-    gets its own where the adapter changes it. Beside a quantised model's weights the adapter stays apart: rounded to
-    4 bits, little of it would be left. Raises ModelError as `attached_adapter` does.
+    Products and sums are computed in fp32 and rounded once. An output head that shares its weights with the embeddings
+    gets its own if the adapter changes it. For a quantised model the adapter is not merged: rounded to
+    4 bits, little of it would remain. Raises ModelError as `attached_adapter` does.
     """
     from torch.nn import Parameter
 

@@ -1,7 +1,7 @@
-"""Attention of a training batch that lies in one sequence, its rows' common beginning once.
+"""Attention for a training batch in one sequence, with the rows' common prefix stored once.
 
-For short rows on a CPU: three products and a softmax. torch's fused kernel pays for long rows only: at 130 tokens it
-takes three times as long (18.6 against 6.2 ms per layer, batch 8, forward and backward, bf16).
+For short rows on a CPU: three products and a softmax. torch's fused kernel pays off only for long rows: at 130 tokens
+it takes three times as long (18.6 against 6.2 ms per layer, batch 8, forward and backward, bf16).
 """
 
 from collections.abc import Callable, Iterator
@@ -15,16 +15,16 @@ from torch import Tensor, nn
 __all__ = ["Layout", "own_attention", "sequence_attention"]
 
 NAME = "tuneworth_sequence"
-LONGEST = 512  # tokens; beyond it the stored shares, heads x tokens x tokens, cost more than they save
+LONGEST = 512  # tokens; beyond it the stored attention weights, heads x tokens x tokens, cost more than they save
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A batch as one sequence without padding: `[common beginning | rest of row 1 | rest of row 2 | ...]`.
+    """A batch as one sequence without padding: `[common prefix | rest of row 1 | rest of row 2 | ...]`.
 
-    The beginning that all rows share (the template's own words, a guide) is computed once. Only attention needs the
-    rests as rows of `longest` tokens: `gather` `(rows * longest,)` holds the place in the sequence of each place in
-    those rows (padding points at some token), `scatter` `(tokens - shared,)` the way back.
+    The prefix that all rows share (the template's own words, a guide) is computed once. Only attention needs the
+    rests as rows of `longest` tokens: `gather` `(rows * longest,)` holds the sequence position of each position in
+    those rows (padding points at some token), `scatter` `(tokens - shared,)` the inverse.
     """
 
     shared: int
@@ -40,7 +40,7 @@ Use = Callable[[Layout | None], None]
 class CausalAttention(torch.autograd.Function):
     """q `(rows, heads, n, d)`, k and v `(rows, groups, before + n, d)`; heads of one group share keys and values.
 
-    The first `before` keys stand in front of all queries.
+    The first `before` keys precede all queries.
     """
 
     @staticmethod
@@ -74,8 +74,8 @@ class CausalAttention(torch.autograd.Function):
 def sequence_attention(model: Any, *, longest: int) -> Iterator[Use | None]:
     """Let the model take batches in one sequence, of rows of up to `longest` tokens, while the block lasts.
 
-    Yields what must be told each batch's layout before the model is called (None: padded rows come); yields None,
-    and changes nothing, where the model's attention is of another kind.
+    Yields the function to call with each batch's layout before the model (None: padded rows follow); yields None,
+    and changes nothing, if the model's attention is of another kind.
     """
     layouts: list[Layout | None] = [None]
 
@@ -101,7 +101,7 @@ def own_attention(
 ) -> Iterator[bool]:
     """Run a model with another attention, known to transformers as `name`, while the block lasts.
 
-    `mask` is the function of transformers that makes its mask; without one it gets none. Yields False, and changes
+    `mask` is the function of transformers that makes its mask; without it there is none. Yields False, and changes
     nothing, for a model with anything but full causal attention over `longest` tokens.
     """
     before, known = model.config._attn_implementation, getattr(model, "_supports_attention_backend", False)
@@ -157,7 +157,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
     if n == m:
         many = q.shape[1] != k.shape[1]
         return nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=many)
-    # On GPUs, a mask and shared keys together are left to a kernel that writes the scores out.
+    # On GPUs, a mask combined with shared keys falls back to a kernel that materialises the scores.
     k, v = (t.repeat_interleave(q.shape[1] // k.shape[1], 1) for t in (k, v))
     mask = torch.ones(n, m, dtype=torch.bool, device=q.device).tril_(m - n)
     return nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)

@@ -1,4 +1,4 @@
-"""The model card that goes with an adapter or a merged model: Markdown with front matter, whatever the texts hold."""
+"""The model card of an adapter or a merged model: Markdown with front matter, safe for arbitrary texts."""
 
 import json
 import re
@@ -11,7 +11,7 @@ __all__ = ["SHARES", "model_card"]
 
 Table = Mapping[str, Any]
 
-# What no text file should hold: control characters, what turns the direction of writing, lone surrogates, tags.
+# Not allowed in a text file: control characters, bidirectional overrides, lone surrogates, tags.
 UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff\U000e0000-\U000e007f]"
 )
@@ -21,9 +21,9 @@ LICENCE_KEY = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}")  # the shape of the hub's
 
 
 def model_card(record: Table) -> str:
-    """What the model is, on what it was fitted, how well, and how to load it.
+    """Describes the model, its training data, its scores, and how to load it.
 
-    `record` is the content of `tuneworth.json`: of an adapter, or of what was made from one (`merged`, `gguf`).
+    `record` is the content of `tuneworth.json`: of an adapter, or of a model made from one (`merged`, `gguf`).
     """
     scores, base = record.get("scores"), record["base"]
     parts = [
@@ -69,7 +69,7 @@ def _front_matter(record: Table) -> str:
 
     base, merged = record["base"], "merged" in record
     table: dict[str, Any] = {}
-    if not base["local"]:  # the hub takes its own names only
+    if not base["local"]:  # the hub accepts only its own names
         table["base_model"] = _line(base["name"])
         table["base_model_relation"] = "finetune" if merged else "adapter"
     table["library_name"] = "gguf" if "gguf" in record else "transformers" if merged else "peft"
@@ -84,7 +84,7 @@ def _front_matter(record: Table) -> str:
 
 
 def _index(record: Table) -> dict[str, Any]:
-    """The scores as the hub's metadata have them. A set of pairs that is not on the hub is of type "unknown" there."""
+    """The scores as the hub's metadata. Pairs that are not on the hub have the type "unknown" there."""
     quality = record["scores"]["variants"][record["scores"]["own"]]
     metrics = [
         {"type": name, "value": quality[name]["share"], "name": f"{name}, share of held-out outputs"}
@@ -146,7 +146,7 @@ def _rows(facts: Iterator[tuple[str, str]]) -> str:
 
 
 def _scores(scores: Table) -> str:
-    """The verdict's sentence and each variant's shares."""
+    """The verdict's sentence and the shares of each variant."""
     lines = ["| variant | outputs | acceptable | consistent in form | faithful to the input |", "|---|---|---|---|---|"]
     for name, quality in scores["variants"].items():
         shares = " | ".join(_share(quality.get(key)) for key in SHARES)
@@ -187,7 +187,7 @@ def _embedded_note(record: Table) -> str:
 
 
 def _loading(record: Table) -> str:
-    """Code that loads the model and asks it; a name from outside is written as a Python string."""
+    """Code that loads and prompts the model; an external name is written as a Python string."""
     if "gguf" in record:
         return f"```sh\nllama-server -m {record['gguf']}\n```"
     name = "PATH/TO/THE/BASE/MODEL" if record["base"]["local"] else record["base"]["name"]
@@ -215,15 +215,15 @@ print(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_t
 ```"""
 
 
-# --- texts from outside ------------------------------------------------------------------------------------------
+# --- external texts -----------------------------------------------------------------------------------------------
 
 
 def _line(text: Any) -> str:
-    """The text on one line, without characters that steer a terminal or the direction of writing."""
+    """The text on one line, without characters that control a terminal or the direction of writing."""
     return UNPRINTABLE.sub("\ufffd", " ".join(str(text).split()))
 
 
 def _plain(text: Any) -> str:
-    """The text as Markdown that shows it as it is: no markup, no links, no mentions."""
+    """The text escaped for Markdown: no markup, no links, no mentions."""
     safe = _line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return MARKDOWN.sub(r"\\\1", safe).replace("://", ":\\/\\/").replace("www.", "www\\.")

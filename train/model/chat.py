@@ -1,4 +1,4 @@
-"""One renderer of chats for training and evaluation: what a model is tuned on is what it is asked."""
+"""Renders chats for training and evaluation, so that a model is prompted exactly as it was tuned."""
 
 import re
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ __all__ = [
 Message = dict[str, str]
 
 SURROGATE = re.compile("[\\ud800-\\udfff]")
-CHUNK = 512  # texts at once: the tokenizer keeps about 100 bytes per token of what it works on
-QUESTION, ANSWER = "Quokka?", "Xylograph."  # for trying a template: words that no template writes itself
+CHUNK = 512  # texts at once: the tokenizer keeps about 100 bytes per token while it works
+QUESTION, ANSWER = "Quokka?", "Xylograph."  # for testing a template: words that no template writes itself
 
 
 def chat_messages(input: str, *, system: str | None = None, examples: Sequence[tuple[str, str]] = ()) -> list[Message]:
@@ -42,24 +42,24 @@ def chat_messages(input: str, *, system: str | None = None, examples: Sequence[t
 
 
 def render_text(tokenizer: Any, messages: Sequence[Message], *, answer: str | None = None) -> str:
-    """The chat as the model's template writes it: up to where the answer starts, or with the answer in it.
+    """The chat as rendered by the model's template: up to the start of the answer, or including it.
 
-    Where the template knows no system role, the system text opens the first question.
+    If the template has no system role, the system text starts the first user message.
     """
     whole = [*messages] if answer is None else [*messages, {"role": "assistant", "content": answer}]
     return _apply(tokenizer, whole, add_generation_prompt=answer is None)[0]
 
 
 def render_prompt(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
-    """Token ids of the chat up to where the answer starts. The template writes any BOS, so none is added.
+    """Token ids of the chat up to the start of the answer. The template writes any BOS, so none is added.
 
-    A control token's name inside a message is encoded as the text that it is: data cannot end a turn or open one.
+    A control token's name inside a message is encoded as plain text: data cannot end or open a turn.
     """
     return encode_prompts(tokenizer, [messages], [render_text(tokenizer, messages)])[0]
 
 
 def encode_prompts(tokenizer: Any, chats: Sequence[Sequence[Message]], texts: Sequence[str]) -> list[list[int]]:
-    """Token ids of chats whose texts `render_text` wrote, as `render_prompt` gives them."""
+    """Token ids of chats rendered by `render_text`, as `render_prompt` gives them."""
     ids, controls = encode_texts(tokenizer, texts), control_texts(tokenizer)
     for place, chat in enumerate(chats):
         if any(names_within(message["content"], controls) for message in chat):
@@ -70,17 +70,17 @@ def encode_prompts(tokenizer: Any, chats: Sequence[Sequence[Message]], texts: Se
 def encode_texts(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
     """Token ids of each text, with nothing added.
 
-    Raises DataError where a text is no valid Unicode.
+    Raises DataError if a text is not valid Unicode.
     """
     found: list[list[int]] = []
     try:
         for start in range(0, len(texts), CHUNK):
             part = tokenizer(
                 list(texts[start : start + CHUNK]), add_special_tokens=False, return_attention_mask=False,
-                verbose=False,  # a text beyond the context is told by who knows what it is
+                verbose=False,  # the caller reports a text beyond the context
             )  # fmt: skip
             found += part["input_ids"]
-    except (TypeError, UnicodeEncodeError):  # what tokenizers raises for a lone surrogate
+    except (TypeError, UnicodeEncodeError):  # raised by tokenizers for a lone surrogate
         broken = next((found for found in map(SURROGATE.search, texts) if found), None)
         if broken is None:
             raise
@@ -100,28 +100,28 @@ def control_texts(tokenizer: Any) -> tuple[str, ...]:
     return _control_texts(tokenizer, len(tokenizer), str(tokenizer.chat_template))
 
 
-@lru_cache(maxsize=4)  # Gemma has 6,000 added tokens, and each prompt asks
+@lru_cache(maxsize=4)  # Gemma has 6,000 added tokens, and this runs for each prompt
 def _control_texts(tokenizer: Any, _size: int, template: str) -> tuple[str, ...]:
     tokens = [token for token in tokenizer.added_tokens_decoder.values() if not token.content.isspace()]
     return tuple(token.content for token in tokens if token.special or token.content in template)
 
 
 def names_within(text: str, names: Sequence[str]) -> list[str]:
-    """Those of the names that stand in the text."""
-    begins = {name[0] for name in names}  # mostly < and [, which few texts hold
+    """The names that occur in the text."""
+    begins = {name[0] for name in names}  # mostly < and [, which are rare in texts
     return [name for name in names if name in text] if any(letter in text for letter in begins) else []
 
 
 def common_beginning(rows: Sequence[Sequence[int]]) -> int:
-    """How many first items all rows have in common: in sorted order, what the first and the last share, all share."""
+    """The length of the prefix shared by all rows: in sorted order, what the first and last share, all share."""
     low, high = min(map(tuple, rows)), max(map(tuple, rows))
     return next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
 
 
 def end_of_turn(tokenizer: Any) -> int:
-    """The id of the token with which the template ends an answer: learnt in training, stops generation.
+    """The id of the token with which the template ends an answer: it is learnt in training and stops generation.
 
-    Raises ModelError where the template ends an answer with no special token: the model could never learn to stop.
+    Raises ModelError if the template ends an answer without a special token: the model could never learn to stop.
     """
     whole = render_text(tokenizer, chat_messages(QUESTION), answer=ANSWER)
     special = special_ids(tokenizer)
@@ -136,9 +136,9 @@ def end_of_turn(tokenizer: Any) -> int:
 
 
 def answer_margins(tokenizer: Any) -> tuple[str, str]:
-    """What the template writes between prompt and answer, and between answer and end-of-turn token; mostly nothing.
+    """What the template writes between prompt and answer, and between answer and end-of-turn token; usually nothing.
 
-    Special tokens are left out, as they are from a generated text.
+    Special tokens are omitted, as they are from a generated text.
     """
     messages = chat_messages(QUESTION)
     prompt, whole = render_text(tokenizer, messages), render_text(tokenizer, messages, answer=ANSWER)
@@ -150,7 +150,7 @@ def answer_margins(tokenizer: Any) -> tuple[str, str]:
 
 
 def _apply(tokenizer: Any, messages: list[Message], *, add_generation_prompt: bool) -> tuple[str, list[Message]]:
-    """The text, and the messages as the template took them."""
+    """The text, and the messages as the template used them."""
     has_system = len(messages) > 1 and messages[0]["role"] == "system"
     try:
         text = _rendered(tokenizer, messages, add_generation_prompt=add_generation_prompt)
@@ -159,7 +159,7 @@ def _apply(tokenizer: Any, messages: list[Message], *, add_generation_prompt: bo
     except ModelError:
         if not has_system:
             raise
-    # Some templates refuse a system message (Gemma's), others pass over it: a guide must not get lost.
+    # Some templates reject a system message (Gemma's), others ignore it: a guide must not get lost.
     first = {"role": messages[1]["role"], "content": f"{messages[0]['content']}\n\n{messages[1]['content']}"}
     merged = [first, *messages[2:]]
     return _rendered(tokenizer, merged, add_generation_prompt=add_generation_prompt), merged
@@ -168,7 +168,7 @@ def _apply(tokenizer: Any, messages: list[Message], *, add_generation_prompt: bo
 def _rendered(tokenizer: Any, messages: list[Message], *, add_generation_prompt: bool) -> str:
     try:
         return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=add_generation_prompt)
-    except Exception as error:  # a template is a program of its author: it can fail in any way
+    except Exception as error:  # a template is a program, and can fail in any way
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"The model's chat template refuses the chat: {reason[:200]}") from error
 
@@ -186,7 +186,7 @@ def _as_text(tokenizer: Any, messages: list[Message]) -> list[int]:
         ) from error
 
 
-# Which chat template a model is tuned and asked with: its own, settled so that it writes the same every day, or a plain one.
+# The chat template that a model is tuned and prompted with: its own, made independent of the date, or a plain one.
 #
 # The plain one, for base models that have none (BOS only where the tokenizer puts one before every text):
 #
@@ -198,18 +198,18 @@ def _as_text(tokenizer: Any, messages: list[Message]) -> list[int]:
 #     ### Output
 #     The output END
 
-DAY = date(2024, 7, 26)  # on which Llama 3's template falls back where it cannot know the day
+DAY = date(2024, 7, 26)  # the date that Llama 3's template uses if it does not know the current one
 TODAY = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
 NO_THINKING = "{%- set enable_thinking = false -%}\n"
 
 
 def settle_template(tokenizer: Any, *, ends: tuple[int, ...] = ()) -> tuple[str, tuple[str, ...]]:
-    """Give the tokenizer the template to use from now on; returns "own" or "plain", and what the user should know.
+    """Set the tokenizer's template to use from now on; returns "own" or "plain", and notices for the user.
 
-    A model's own template is changed in two places. Where it writes today's date, it writes a fixed one: else a fit
-    resumed after midnight, and each day's evaluation, would have other prompts. Where it can let the model think
-    before an answer, it does not: pairs hold answers, and a race at equal output lengths leaves no room for it.
-    Without one the plain template is taken; `ends` are the ids with which the model itself ends a text.
+    A model's own template is changed in two places. Today's date is replaced by a fixed one: otherwise a fit
+    resumed after midnight, and each day's evaluation, would have other prompts. Thinking before an answer is
+    disabled: pairs contain only answers, and comparing at equal output lengths leaves no room for it.
+    Without a template the plain one is used; `ends` are the ids with which the model itself ends a text.
     Raises ModelError for a model with neither a template nor an end token.
     """
     if not tokenizer.chat_template:
@@ -235,9 +235,9 @@ def settle_template(tokenizer: Any, *, ends: tuple[int, ...] = ()) -> tuple[str,
 
 
 def plain_template(tokenizer: Any, *, ends: tuple[int, ...] = ()) -> str:
-    """The template of this module's head for this tokenizer, which gets an end token where it lacks one.
+    """The plain template (described above) for this tokenizer, which gets an end token if it lacks one.
 
-    Raises ModelError where there is none to get.
+    Raises ModelError if there is none.
     """
     if tokenizer.eos_token is None:
         known = [token for token in tokenizer.convert_ids_to_tokens(list(ends)) if token]
@@ -260,9 +260,9 @@ def plain_template(tokenizer: Any, *, ends: tuple[int, ...] = ()) -> str:
 
 
 def check_template(tokenizer: Any) -> list[str]:
-    """What about the template would teach the wrong thing; empty where it is fit for training.
+    """Problems of the template that would teach the wrong thing; empty if it is suitable for training.
 
-    Raises ModelError where it cannot be used at all, or ends an answer with no special token.
+    Raises ModelError if it cannot be used at all, or ends an answer without a special token.
     """
     end_of_turn(tokenizer)
     messages = chat_messages(QUESTION)
@@ -273,7 +273,7 @@ def check_template(tokenizer: Any) -> list[str]:
     if not whole.startswith(prompt):
         faults.append(f"it writes another prompt in front of an answer ({whole!r}) than for a question ({prompt!r})")
     bos, (ids, longer) = tokenizer.bos_token_id, encode_texts(tokenizer, [prompt, _longer(tokenizer)])
-    # <|im_start|> is SmolLM2's BOS and opens each of its turns: then there are more in a longer chat.
+    # <|im_start|> is SmolLM2's BOS and opens each of its turns, so a longer chat has more of them.
     if bos in special_ids(tokenizer) and 1 < ids.count(bos) == longer.count(bos):
         faults.append(f"it begins a text with {ids.count(bos)} begin-of-text tokens, not one")
     return faults

@@ -1,4 +1,4 @@
-"""Whether a model is one that can be fitted, and whether it, its tokenizer and its template belong together."""
+"""Checks whether a model can be fitted, and whether the model, its tokenizer and its template belong together."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from .chat import answer_margins, chat_messages, check_template, render_prompt, 
 
 __all__ = ["check_kind", "fit_together"]
 
-PROBE = 16  # tokens of a prompt: enough to see a look ahead
+PROBE = 16  # tokens of a prompt: enough to detect look-ahead
 LOOK_AHEAD = 0.1  # of the logits' spread; rounding is far below it
 
 
 def check_kind(config: dict[str, Any], name: str) -> None:
-    """Check by its configuration that it is a model of text alone, of a known family, that can continue a text.
+    """Check from its configuration that it is a text-only model, of a known family, that can continue a text.
 
-    Raises ModelError where it is not.
+    Raises ModelError if it is not.
     """
     from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING
 
@@ -32,7 +32,7 @@ def check_kind(config: dict[str, Any], name: str) -> None:
     kind = CONFIG_MAPPING[family]
     writer: Any = MODEL_FOR_CAUSAL_LM_MAPPING.get(kind, None)
     senses = [sense for sense in ("vision", "audio") if config.get(f"{sense}_config")]
-    if senses and (writer is None or writer.config_class is kind):  # else the part for text alone is loaded
+    if senses and (writer is None or writer.config_class is kind):  # else the text-only part is loaded
         raise ModelError(
             f'The model "{name}" is made for {" and ".join(senses)} too, and only models of text alone can be fitted.\n'
             "Use its text-only version, where there is one."
@@ -44,12 +44,12 @@ def check_kind(config: dict[str, Any], name: str) -> None:
 
 
 def fit_together(tokenizer: Any, model: Any, name: str) -> tuple[str, tuple[str, ...]]:
-    """Settle the template and try all three together; the template's kind ("own" or "plain") and notices.
+    """Set the template and test all three together; the template's kind ("own" or "plain") and notices.
 
-    Raises ModelError where the tokenizer is another model's, the template unfit, or the model broken or no causal one.
+    Raises ModelError if the tokenizer is another model's, the template unsuitable, or the model broken or not causal.
     """
     rows, vocabulary = model.get_input_embeddings().weight.shape[0], tokenizer.get_vocab()
-    # Gemma 3's small ones lack their last token, one for images: a special token stands only where a template writes it.
+    # Gemma 3's small models have no embedding for their last token, one for images: special tokens come from templates.
     special = special_ids(tokenizer)
     if any(id >= rows and id not in special for id in vocabulary.values()):
         raise ModelError(
@@ -81,7 +81,7 @@ def _ends(model: Any) -> tuple[int, ...]:
 
 
 def _check_causal(model: Any, ids: list[int], name: str) -> None:
-    """Run a short prompt twice, with another last token: what stands before it must not change."""
+    """Run a short prompt twice, with a different last token: the outputs before it must not change."""
     import torch
 
     first = torch.tensor([ids], device=model.device)
@@ -92,7 +92,7 @@ def _check_causal(model: Any, ids: list[int], name: str) -> None:
     if not one.isfinite().all():
         raise ModelError(f'The model "{name}" is broken: what it computes are no numbers.\nFetch its weights anew.')
     ahead = len(ids) > 1 and (one[:-1] - two[:-1]).abs().max() > LOOK_AHEAD * one.std()
-    # BERT and its like can be loaded as writers, and say in their attention that they are none.
+    # BERT and similar models load as causal models, but their attention is marked as not causal.
     if ahead or any(getattr(module, "is_causal", True) is False for module in model.modules()):
         raise ModelError(
             f'In the model "{name}" each token sees those that follow it, so it cannot write a text.\n'

@@ -1,4 +1,4 @@
-"""What a model's folder must hold before anything of it is loaded, and what it says of itself."""
+"""Checks a model's folder before anything is loaded, and reads its metadata."""
 
 import hashlib
 import json
@@ -16,9 +16,9 @@ INDEX = "model.safetensors.index.json"
 
 
 def check_folder(folder: Path, name: str) -> dict[str, Any]:
-    """The model's configuration, once it is sure that every file is there and none of them broken JSON.
+    """The model's configuration, after checking that every file exists and is valid JSON.
 
-    Raises ModelError with all that is missing.
+    Raises ModelError with everything that is missing.
     """
     if (folder / "adapter_config.json").is_file():
         base = _json(folder / "adapter_config.json", name).get("base_model_name_or_path")
@@ -32,7 +32,7 @@ def check_folder(folder: Path, name: str) -> dict[str, Any]:
         raise ModelError(f'The model "{name}" cannot be read: {folder / "config.json"} does not name its "model_type".')
     if not any((folder / file).is_file() for file in TOKENIZERS):
         missing.append("a tokenizer (tokenizer.json)")
-    for file in OTHERS:  # transformers passes over the last one where it is broken
+    for file in OTHERS:  # transformers ignores the last one if it is broken
         if (folder / file).is_file():
             _json(folder / file, name)
     missing += _missing_weights(folder, name)
@@ -56,7 +56,7 @@ def _missing_weights(folder: Path, name: str) -> list[str]:
 def _json(file: Path, name: str) -> dict[str, Any]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # ValueError: no JSON, or no UTF-8
+    except (OSError, ValueError) as error:  # ValueError: not JSON, or not UTF-8
         raise ModelError(f'The model "{name}" cannot be read: {file} is broken ({error}).') from error
     if not isinstance(found, dict):
         raise ModelError(f'The model "{name}" cannot be read: {file} holds no JSON object.')

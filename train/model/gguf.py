@@ -1,7 +1,7 @@
-"""A merged model as one GGUF file for llama.cpp, where the base model came from such a file.
+"""Writes a merged model as one GGUF file for llama.cpp, if the base model came from such a file.
 
-Metadata and tokenizer are copied from the base model's own file: nothing about them is guessed. For other models
-llama.cpp brings a script of its own, which `conversion_command` names.
+Metadata and tokenizer are copied from the base model's own file, without guessing. For other models
+llama.cpp has its own script, see `conversion_command`.
 """
 
 import shlex
@@ -22,10 +22,10 @@ from .provenance import SCHEMA, base_record, read_record, write_record
 __all__ = ["GgufResult", "conversion_command", "gguf_source", "write_gguf"]
 
 FILE = "tuned-q8_0.gguf"
-KIND = "Q8_0"  # 8.5 bits a weight: half of bf16, with less change of the logits than bf16 itself makes
-BLOCK = 32  # numbers that share one scale in Q8_0: rows that are no multiple of it are written in fp16
+KIND = "Q8_0"  # 8.5 bits per weight: half of bf16, and it changes the logits less than computing in bf16 does
+BLOCK = 32  # numbers that share one scale in Q8_0: rows that are not a multiple of it are written in fp16
 FAMILY = "llama"  # of GGUF, whose layout of q and k is known here
-# What says how the base model's file was written, and what belongs to the base model alone.
+# Keys that describe how the base model's file was written, or that apply to the base model only.
 OF_THE_FILE = ("general.architecture", "general.file_type", "general.quantization_version")
 OF_THE_BASE = ("general.name", "general.license", "general.finetune", "general.version", "general.description")
 
@@ -45,7 +45,7 @@ class GgufResult:
 
 
 def gguf_source(model: LoadedModel) -> Path | None:
-    """The GGUF that the model was made from; None where it was not made from one."""
+    """The GGUF that the model was made from; None if it was not made from one."""
     return wheel_file() if model.name == EMBEDDED_NAME else None
 
 
@@ -60,8 +60,8 @@ def write_gguf(
     """Write a merged folder as a GGUF in Q8_0 into the folder `out`, with a model card.
 
     Metadata and tokenizer are those of `source`, the base model's own GGUF. The file is read again with transformers
-    and compared with adapter and base, as `merge` does. `out` appears whole or not at all. Raises ModelError where
-    `source` is not of the same model, RunBroken where the disk is too small or the file is not the adapter's.
+    and compared with adapter and base, as `merge` does. `out` is written atomically. Raises ModelError if
+    `source` is of another model, RunBroken if the disk is too small or the file does not match the adapter.
     """
     started = time.perf_counter()
     check_place(out)
@@ -87,7 +87,7 @@ def _write(path: Path, merged: Path, *, model: LoadedModel, source: Path) -> Non
 
     try:
         reader = gguf.GGUFReader(source)
-    except (ValueError, IndexError, KeyError) as error:  # what the reader raises where a file ends too early
+    except (ValueError, IndexError, KeyError) as error:  # raised by the reader for a truncated file
         raise ModelError(f"{source} cannot be read as GGUF ({error}).\nInstall or copy it anew.") from error
     told = {name: field.contents() for name, field in reader.fields.items() if not name.startswith("tokenizer.ggml.")}
     if told["general.architecture"] != FAMILY:
@@ -100,7 +100,7 @@ def _write(path: Path, merged: Path, *, model: LoadedModel, source: Path) -> Non
     _copy_metadata(writer, reader, model=model)
     heads = {"attn_q": told[f"{FAMILY}.attention.head_count"], "attn_k": told[f"{FAMILY}.attention.head_count_kv"]}
     for name in [tensor.name for tensor in reader.tensors] + sorted(tensors.keys() - {t.name for t in reader.tensors}):
-        if name not in tensors:  # made of the settings alone, such as the factors of long positions
+        if name not in tensors:  # derived from the settings alone, such as the factors of long positions
             raw = next(tensor for tensor in reader.tensors if tensor.name == name)
             writer.add_tensor(name, raw.data, raw_dtype=raw.tensor_type)
             continue
@@ -132,7 +132,7 @@ def _renamed(merged: Path, *, blocks: int) -> dict[str, Any]:
 
 
 def _check_same(tensors: dict[str, Any], reader: Any, *, source: Path) -> None:
-    """The tensors are those of the base model's file; an output head of its own may come on top."""
+    """Check that the tensors match the base model's file; a separate output head may be added."""
     there = {tensor.name: tuple(int(n) for n in reversed(tensor.shape)) for tensor in reader.tensors}
     made = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     computed = {"rope_freqs.weight"}
@@ -173,19 +173,19 @@ def _add(writer: Any, name: str, values: Any) -> None:
 
 
 def _interleaved(values: Any, heads: int) -> Any:
-    """The rows of q or k `(heads * d, n)` as llama.cpp rotates them: neighbours in pairs, not the halves of a head."""
+    """The rows of q or k `(heads * d, n)` in llama.cpp's order for rotation: adjacent pairs, not halves of a head."""
     return values.reshape(heads, 2, -1, values.shape[-1]).swapaxes(1, 2).reshape(values.shape)
 
 
 def _reread(file: Path, model: LoadedModel) -> Any:
-    """The written file as transformers reads it, in the number format of the model in memory."""
+    """The written file as loaded by transformers, in the number format of the model in memory."""
     import io
     from contextlib import redirect_stderr
 
     import torch
     from transformers import AutoModelForCausalLM, GgufConfig
 
-    with redirect_stderr(io.StringIO()):  # a bar that no setting turns off; errors are raised, not printed
+    with redirect_stderr(io.StringIO()):  # a progress bar that no setting turns off; errors are raised, not printed
         again = AutoModelForCausalLM.from_pretrained(
             file.parent, gguf_file=file.name, dtype=getattr(torch, model.dtype),
             quantization_config=GgufConfig(dequantize=True),

@@ -1,8 +1,8 @@
-"""LoRA without the time that peft spends outside the matrix products.
+"""LoRA without peft's overhead outside the matrix products.
 
 In bf16, peft casts each input to fp32 for the adapter and back, and autograd keeps every intermediate. Here one
-autograd function per linear layer keeps two tensors and touches the input once. The model stays a peft model:
-saving, loading and merging are peft's; only `forward` of its LoRA layers is replaced while training lasts.
+autograd function per linear layer keeps two tensors and reads the input once. The model is still a peft model:
+saving, loading and merging are peft's; only `forward` of its LoRA layers is replaced during training.
 """
 
 import warnings
@@ -36,8 +36,8 @@ __all__ = [
 ]
 
 
-MOST = 2**30  # bytes of copies of the weights, two of each: what a larger model cannot afford
-ROWS = 1024  # rows that the copies are packed for: a batch's tokens; others are computed with them too
+MOST = 2**30  # bytes of packed copies of the weights, two of each: too much for a larger model
+ROWS = 1024  # rows that the copies are packed for: a batch's tokens; other sizes work too
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class Products:
 
     @classmethod
     def plain(cls, weight: Tensor) -> "Products":
-        """With the weight as it lies."""
+        """With the weight in its original layout."""
         return cls(lambda x, bias: functional.linear(x, weight, bias), lambda grad: grad @ weight)
 
     @classmethod
     def packed(cls, weight: Tensor) -> "Products":
-        """With two packed copies of it, one for each direction."""
+        """With two packed copies, one for each direction."""
         there, back = packed_product(weight, rows=ROWS), packed_product(weight.T, rows=ROWS)
         return cls(there, lambda grad: back(grad, None))
 
@@ -92,9 +92,9 @@ class FastLora(torch.autograd.Function):
 
 
 def attach_adapter(model: Any, *, rank: int, alpha: float, seed: int, name: str) -> PeftModel:
-    """The model with a fresh adapter on every linear layer but the head; `model` itself is changed.
+    """The model with a fresh adapter on every linear layer except the head; `model` itself is changed.
 
-    `detach_adapter` undoes it. The seed is set before the adapter is drawn; the caller's random state stays as it was.
+    `detach_adapter` undoes it. The seed is set before the adapter is initialised; the caller's random state is kept.
     """
     config = LoraConfig(
         r=rank,
@@ -103,13 +103,13 @@ def attach_adapter(model: Any, *, rank: int, alpha: float, seed: int, name: str)
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
-    cards = [model.device] if model.device.type == "cuda" else []  # left out, every GPU of the machine is touched
+    cards = [model.device] if model.device.type == "cuda" else []  # otherwise every GPU of the machine is initialised
     with torch.random.fork_rng(devices=cards), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # peft asks transformers for attributes that it is about to rename
+        warnings.simplefilter("ignore")  # peft reads attributes that transformers is about to rename
         torch.manual_seed(seed)
         try:
             adapted = get_peft_model(model, config)  # type: ignore[arg-type]
-        except ValueError as error:  # peft knows of no layers that it may adapt, or refuses those of this family
+        except ValueError as error:  # peft knows no layers to adapt in this family, or refuses them
             detach_adapter(model)
             raise ModelError(
                 f'peft cannot adapt "{name}": {str(error).splitlines()[0]}\nTake another model.'
@@ -119,7 +119,7 @@ def attach_adapter(model: Any, *, rank: int, alpha: float, seed: int, name: str)
 
 
 def detach_adapter(model: Any) -> None:
-    """Take every adapter layer out again, also a half-attached one, so that the model serves the untuned variants."""
+    """Remove every adapter layer, even from a half-attached adapter, so that the model serves the untuned variants."""
     for name, module in list(model.named_modules()):
         if isinstance(module, BaseTunerLayer):
             model.set_submodule(name, module.get_base_layer())
@@ -129,13 +129,13 @@ def detach_adapter(model: Any) -> None:
 
 
 def lora_layers(model: nn.Module) -> list[LoraLinear]:
-    """The model's LoRA layers over linear layers in their order; quantised ones (subclasses of `nn.Linear`) too."""
+    """The model's LoRA layers over linear layers in order, including quantised ones (subclasses of `nn.Linear`)."""
     layers = (m for m in model.modules() if isinstance(m, LoraLayer) and isinstance(m.get_base_layer(), nn.Linear))
     return list(layers)  # type: ignore[arg-type]  # quantised ones have the same parts as LoraLinear
 
 
 def replace_forward(model: nn.Module) -> int:
-    """Put the fast forward into every LoRA layer that it can stand for; returns how many keep peft's own."""
+    """Use the fast forward in every LoRA layer that supports it; returns how many keep peft's own."""
     layers = lora_layers(model)
     fit = [layer for layer in layers if _fits(layer)]
     weights: list[Any] = [layer.get_base_layer().weight for layer in fit]
@@ -146,13 +146,13 @@ def replace_forward(model: nn.Module) -> int:
 
 
 def copied_bytes(model: nn.Module) -> int:
-    """The bytes of the copies of weights that `replace_forward` makes; 0 where it makes none."""
+    """The bytes of the weight copies that `replace_forward` makes; 0 if it makes none."""
     weights: list[Any] = [layer.get_base_layer().weight for layer in lora_layers(model) if _fits(layer)]
     return 2 * sum(w.nbytes for w in weights) if can_pack(weights, most_bytes=MOST // 2) else 0
 
 
 def restore_forward(model: nn.Module) -> None:
-    """Give every LoRA layer peft's own forward again."""
+    """Restore peft's own forward in every LoRA layer."""
     for layer in lora_layers(model):
         vars(layer).pop("forward", None)
 
@@ -208,7 +208,7 @@ class FastNorm(torch.autograd.Function):
 def fast_norms(model: nn.Module) -> Iterator[int]:
     """Run the model's RMS norms this way while the block lasts; yields how many were replaced.
 
-    A class of norms is replaced only where ours gives its output on a sample: some families add 1 to the weight.
+    A class of norms is replaced only if ours reproduces its output on a sample: some families add 1 to the weight.
     """
     fit: dict[type, bool] = {}
     replaced = []
@@ -229,7 +229,7 @@ def fast_norms(model: nn.Module) -> Iterator[int]:
 
 
 def _eps(module: nn.Module) -> float | None:
-    """The norm's small number, under either of the names that transformers has for it; None for another module."""
+    """The norm's epsilon, under either of its names in transformers; None for another module."""
     if not type(module).__name__.endswith("RMSNorm") or not isinstance(getattr(module, "weight", None), Tensor):
         return None
     return getattr(module, "variance_epsilon", getattr(module, "eps", None))
@@ -252,17 +252,17 @@ def _norm_forward(module: Any, x: Tensor) -> Tensor:
 
 @contextmanager
 def recomputed(model: Any) -> Iterator[None]:
-    """Keep only each layer's input while the block lasts, and compute the rest again when its gradients are wanted.
+    """Keep only each layer's input while the block lasts, and recompute the rest when its gradients are needed.
 
-    Only where the model is in training mode and gradients are on; the loss and its gradients stay as they are, and so
-    do the fast paths. Raises ConfigError where the model's layers cannot do so.
+    Only if the model is in training mode and gradients are on; the loss, its gradients and the fast paths are
+    unaffected. Raises ConfigError if the model's layers do not support it.
     """
     if not model.supports_gradient_checkpointing:
         raise ConfigError(
             f"{type(model).__name__} knows no gradient checkpointing.\nSet gradient_checkpointing = false."
         )
     model.activation_checkpointing_enable({"use_reentrant": False})
-    model.disable_input_require_grads()  # only the older, re-entrant way needs gradients at the embeddings
+    model.disable_input_require_grads()  # only the older, re-entrant method needs gradients at the embeddings
     try:
         yield
     finally:

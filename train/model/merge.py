@@ -1,4 +1,4 @@
-"""An adapter written into its base model's weights, and the check that the result says what the adapter says."""
+"""Merges an adapter into its base model's weights, and checks that the result behaves like the adapter."""
 
 import json
 import time
@@ -32,14 +32,14 @@ __all__ = [
 
 
 ROWS = 8
-TOKENS = 64  # of each row's end: enough positions, and logits over a large vocabulary stay under a gigabyte
-# How far the logits may be apart on average (root mean square, as a share of their spread) by the format of the weights.
+TOKENS = 64  # at each row's end: enough positions, and logits over a large vocabulary take less than a gigabyte
+# The allowed mean difference of the logits (root mean square, as a share of their spread) by format of the weights.
 # Measured on a tuned SmolLM2-135M: 2e-6 in fp32; computed in bf16 0.024 from bf16 files, 0.032 from Q8_0.
 ROUNDING = {"float32": 1e-3, "float16": 0.05, "bfloat16": 0.1, "Q8_0": 0.15}
 
-# The most drift as a share of the effect: it is 1 where nothing of the adapter is left. Measured in bf16 with the
+# The most drift as a share of the effect: it is 1 if nothing of the adapter is left. Measured in bf16 with the
 # adapter of the shipped example, scaled down: 0.37 where its effect was 10% of the spread, 0.77 at 3.5%, 1.0 at 2.6%,
-# which is what bf16's rounding does alone.
+# which is what bf16's rounding causes alone.
 LOST = 0.8
 
 TEXTS = (
@@ -56,11 +56,11 @@ TEXTS = (
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far a written model's logits are from those it must equal and from the base model's.
+    """How far a written model's logits are from the expected ones and from the base model's.
 
-    `drift` and `effect` are root mean squares of the differences to the adapter's and between adapter and base,
+    `drift` and `effect` are root mean square differences to the adapter's logits and between adapter and base,
     `largest` is the largest difference to the adapter's; all as shares of the spread (standard deviation) of the
-    adapter's logits. `same_token_share` is the share of positions whose likeliest token is the same.
+    adapter's logits. `same_token_share` is the share of positions with the same most likely token.
     """
 
     rows: int
@@ -72,7 +72,7 @@ class Agreement:
     same_token_share: float
 
     def sentence(self) -> str:
-        """The numbers for people."""
+        """The numbers as a sentence."""
         apart, largest = say.percent(self.drift), say.percent(self.largest)
         return (
             f"on {self.rows} rows its logits differ from the adapter's by {apart} of their spread on average and {largest} at "
@@ -82,7 +82,7 @@ class Agreement:
 
 
 def rows_to_compare(model: LoadedModel, pairs: pl.DataFrame | None = None) -> list[list[int]]:
-    """Token ids of at most 8 rows, the last 64 of each: of the pairs with their answers, or of texts of our own."""
+    """Token ids of at most 8 rows, the last 64 of each: of the pairs with their answers, or of built-in texts."""
     table = pairs.head(ROWS) if pairs is not None and len(pairs) else None
     chats = (
         [(chat_messages(text), None) for text in TEXTS]
@@ -97,7 +97,7 @@ def rows_to_compare(model: LoadedModel, pairs: pl.DataFrame | None = None) -> li
 
 
 def row_logits(model: Any, rows: Sequence[Sequence[int]]) -> Any:
-    """Logits at every place of the rows in fp32, `(places, vocabulary)`; each row alone, so that nothing is padded."""
+    """Logits at every position of the rows in fp32, `(positions, vocabulary)`; row by row, so nothing is padded."""
     import torch
 
     with torch.no_grad():
@@ -106,9 +106,9 @@ def row_logits(model: Any, rows: Sequence[Sequence[int]]) -> Any:
 
 
 def check_effect(adapter: Any, base: Any) -> None:
-    """Check that an adapter changes the logits (both from `row_logits`), into numbers.
+    """Check that an adapter changes the logits (both from `row_logits`) to finite numbers.
 
-    Raises ModelError where it does not.
+    Raises ModelError if it does not.
     """
     if not bool(adapter.isfinite().all()):
         raise ModelError(
@@ -121,15 +121,15 @@ def check_effect(adapter: Any, base: Any) -> None:
 
 
 def coarser(one: str, other: str) -> str:
-    """Of two number formats, a model's files' and the one that it computes in, the one that rounds more."""
+    """The coarser of two number formats: that of a model's files and the one it computes in."""
     return max(one, other, key=ROUNDING.__getitem__)
 
 
 def compare(written: Any, adapter: Any, base: Any, *, rows: int, kind: str) -> Agreement:
     """The agreement of three tensors from `row_logits`; `kind` is the format of the written weights, or a
-    coarser one that was computed in.
+    coarser one used in computing.
 
-    Raises RunBroken where the written model is not the adapter's: another one, no number, or equal to the base.
+    Raises RunBroken if the written model does not match the adapter: too different, not finite, or equal to the base.
     """
     spread = float(adapter.std())
     share = lambda difference: float(difference.pow(2).mean().sqrt()) / spread  # noqa: E731
@@ -160,9 +160,9 @@ def _why(found: Agreement, kind: str) -> str:
 
 
 FORMATS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-BESIDE = 64 * 2**20  # bytes on the disk for the tokenizer, its file the largest: 35 MB for 260,000 tokens
-UNKNOWN = 1024  # tokens of an answer, where nothing says how long answers are
-SHARD = "5GB"  # what the hub's tools read without trouble
+BESIDE = 64 * 2**20  # bytes on the disk for the tokenizer, mainly its file: 35 MB for 260,000 tokens
+UNKNOWN = 1024  # tokens of an answer, if nothing says how long answers are
+SHARD = "5GB"  # readable by the hub's tools without trouble
 
 
 @dataclass(frozen=True)
@@ -181,12 +181,12 @@ class MergeResult:
 
 
 def merge(model: LoadedModel, adapter: Path, out: Path, *, pairs: pl.DataFrame | None = None) -> MergeResult:
-    """Write the model with the adapter in its weights into `out`, as safetensors that load without peft.
+    """Write the model with the adapter merged into `out`, as safetensors that load without peft.
 
-    Sums are made in fp32 and rounded once to the number format of the base model's files. The written folder is read
-    again and compared with adapter and base on 8 rows of `pairs` (columns input, output, system; texts of our own where
-    there are none). `out` appears whole or not at all. Raises ModelError for an adapter that does not fit, RunBroken
-    where the disk is too small or the written model is not the adapter's.
+    Sums are computed in fp32 and rounded once to the number format of the base model's files. The written folder is
+    read back and compared with adapter and base on 8 rows of `pairs` (columns input, output, system; built-in texts if
+    there are none). `out` is written atomically. Raises ModelError for an adapter that does not fit, RunBroken
+    if the disk is too small or the written model does not match the adapter.
     """
     started = time.perf_counter()
     if model.quantised:
@@ -202,7 +202,7 @@ def merge(model: LoadedModel, adapter: Path, out: Path, *, pairs: pl.DataFrame |
             _write_weights(part, merged, kind)
         model.tokenizer.save_pretrained(part)
         _settings(model, adapter).save_pretrained(part)
-        # Files in float32 of a model that computes in bf16: its own rounding sets the two apart, not the files'.
+        # Files in float32 of a model that computes in bf16: the difference comes from computing, not from the files.
         agreement = compare(
             _reread_logits(part, model, rows), tuned, base, rows=len(rows), kind=coarser(kind, model.dtype)
         )
@@ -212,9 +212,9 @@ def merge(model: LoadedModel, adapter: Path, out: Path, *, pairs: pl.DataFrame |
 
 
 def adapter_logits(model: LoadedModel, adapter: Path, pairs: pl.DataFrame | None) -> tuple[list[list[int]], Any, Any]:
-    """The rows to compare on, and on them the logits of the base model and of the model with the adapter.
+    """The rows to compare on, and the logits of the base model and of the model with the adapter on them.
 
-    Raises ModelError where the adapter does not fit or changes nothing.
+    Raises ModelError if the adapter does not fit or changes nothing.
     """
     rows = rows_to_compare(model, pairs)
     with attached_adapter(model, adapter) as adapted:
@@ -234,7 +234,7 @@ def _reread_logits(folder: Path, model: LoadedModel, rows: list[list[int]]) -> A
 
 
 def _stored_format(model: LoadedModel) -> str:
-    """The number format of most tensors in the model's files; the one in memory where they have none that fits."""
+    """The number format of most tensors in the model's files; the one in memory if they have no suitable one."""
     from safetensors import safe_open
 
     found: Counter[str] = Counter()
@@ -246,9 +246,9 @@ def _stored_format(model: LoadedModel) -> str:
 
 
 def check_place(folder: Path) -> None:
-    """Check that a folder may be replaced: it is empty, or holds what was merged before.
+    """Check that a folder may be replaced: it is empty, or holds an earlier merged model.
 
-    Raises ConfigError where it holds anything else, which would be lost.
+    Raises ConfigError if it holds anything else, which would be lost.
     """
     if (
         folder.exists()
@@ -261,9 +261,9 @@ def check_place(folder: Path) -> None:
 
 
 def check_disk(place: Path, *, needed: int) -> None:
-    """Check that the disk of a file or folder to be written has room for it.
+    """Check that the disk has room for a file or folder to be written.
 
-    Raises RunBroken with both numbers where it has not.
+    Raises RunBroken with both numbers if it has not.
     """
     free = free_bytes(place)
     if free < needed:
@@ -280,13 +280,13 @@ def _bytes(model: LoadedModel, kind: str) -> int:
 
 
 def _write_weights(folder: Path, merged: Any, kind: str) -> None:
-    """Weights and configuration in the format of the base model's files; an output head that was parted stays apart."""
+    """Weights and configuration in the format of the base model's files; an untied output head is kept separate."""
     import torch
     from transformers.utils import logging
 
     config, dtype, made = merged.config, getattr(torch, kind), {}
     for tensor in (tensors := merged.state_dict()).values():
-        if tensor.data_ptr() not in made:  # what is shared stays shared, or it would be written twice
+        if tensor.data_ptr() not in made:  # shared tensors are kept shared, or they would be written twice
             made[tensor.data_ptr()] = tensor.to(dtype) if tensor.is_floating_point() else tensor
     weights = {name: made[tensor.data_ptr()] for name, tensor in tensors.items()}
     tied, head, bars = config.tie_word_embeddings, merged.get_output_embeddings(), logging.is_progress_bar_enabled()
@@ -304,7 +304,7 @@ def _write_weights(folder: Path, merged: Any, kind: str) -> None:
 
 
 def _settings(model: LoadedModel, adapter: Path) -> Any:
-    """The generation settings beside the adapter; for another tool's, our own with a limit by the context."""
+    """The generation settings of the adapter; for another tool's, our own with a limit by the context."""
     from transformers import GenerationConfig
 
     if read_record(adapter) is not None and (adapter / "generation_config.json").is_file():

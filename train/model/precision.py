@@ -1,7 +1,7 @@
-"""What the hardware at hand does well: which number format is fastest (measured), and whether weights can be packed (tried).
+"""Hardware capabilities: the fastest number format (measured), and whether weights can be packed (tested).
 
-Packed weights lie in memory as the processor's matrix product wants them, rearranged once and not at each product: the
-same numbers, bit for bit. It saves 3 to 4% of a training step, and a quarter of a new token for 32 rows.
+Packed weights are stored in the layout of the processor's matrix product, rearranged once instead of at each product:
+the same numbers, bit for bit. It saves 3 to 4% of a training step, and a quarter of a new token for 32 rows.
 """
 
 import time
@@ -21,7 +21,7 @@ __all__ = [
     "product_rate",
 ]
 
-WORTH_IT = 1.3  # bf16 rounds, so it must earn it; 2.2 on AVX-512 bf16, 0.2 to 0.4 without such instructions
+WORTH_IT = 1.3  # bf16 rounds, so it must pay off; 2.2 on AVX-512 bf16, 0.2 to 0.4 without such instructions
 ROWS, INNER, OUTER = 512, 576, 1536  # a feed-forward product of the default model
 
 UNPACKED = (
@@ -34,7 +34,7 @@ Product = Callable[[Tensor, Tensor | None], Tensor]
 
 
 def product_rate(dtype: torch.dtype, *, seconds: float = 0.1) -> float:
-    """Matrix-product rate in GFLOP/s, from the fastest of the products that fit into `seconds`."""
+    """Matrix-product rate in GFLOP/s, from the fastest product within `seconds`."""
     left, right = torch.randn(ROWS, INNER).to(dtype), torch.randn(OUTER, INNER).to(dtype)
     torch.mm(left, right.T)  # the first product sets up the kernel
     best, until = float("inf"), time.perf_counter() + seconds
@@ -62,9 +62,9 @@ def fastest_dtype(device: str) -> torch.dtype:
 
 @cache
 def packs_bfloat16() -> bool:
-    """Whether this processor multiplies by packed bfloat16 weights: tried once per process, on a small product.
+    """Whether this processor supports packed bfloat16 weights: tested once per process, on a small product.
 
-    Which instructions it takes (AVX-512 or AVX-NE-CONVERT on x86) is for torch and oneDNN to know.
+    Which instructions are needed (AVX-512 or AVX-NE-CONVERT on x86) is up to torch and oneDNN.
     """
     if not torch.backends.mkldnn.is_available():
         return False
@@ -76,14 +76,14 @@ def packs_bfloat16() -> bool:
 
 
 def can_pack(weights: Sequence[Tensor], *, most_bytes: int) -> bool:
-    """Whether all these weights gain by packing (bf16 on a CPU that can), and a second copy takes at most so much."""
+    """Whether all these weights benefit from packing (bf16 on a CPU with support), and a copy fits this limit."""
     fit = all(weight.device.type == "cpu" and weight.dtype == torch.bfloat16 for weight in weights)
     return fit and sum(weight.nbytes for weight in weights) <= most_bytes and packs_bfloat16()
 
 
 def packed_product(weight: Tensor, *, rows: int) -> Product:
     """The product with a packed copy of this weight `(d_out, d_in)`, for about `rows` rows at a time; no gradients."""
-    # The pair of calls that torch's own compiler puts in the place of a linear layer with frozen weights.
+    # The two calls that torch's own compiler substitutes for a linear layer with frozen weights.
     inner = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), rows)
     product = torch.ops.mkldnn._linear_pointwise.default
     return lambda x, bias: product(x, inner, bias, "none", [], "")

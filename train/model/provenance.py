@@ -1,4 +1,4 @@
-"""What an adapter was made of, as it lies beside its weights in `tuneworth.json`."""
+"""The provenance of an adapter, stored with its weights in `tuneworth.json`."""
 
 import json
 from collections.abc import Mapping
@@ -32,10 +32,10 @@ PACKAGES = ("tuneworth", "torch", "transformers", "peft")
 
 @dataclass(frozen=True, kw_only=True)
 class CardFacts:
-    """What is known of an adapter beyond its fit; None where it is not.
+    """Facts about an adapter beyond its fit; None if unknown.
 
     `rows_read` and `rows_kept` are those of the curation, `style` the name of the style schema, `licence` that of the
-    adapter, which only whoever publishes it can state. `max_new_tokens` is what an answer may take.
+    adapter, which only its publisher can state. `max_new_tokens` is the limit of an answer.
     """
 
     project: str | None = None
@@ -48,7 +48,7 @@ class CardFacts:
 
 
 def run_facts(run: Path, *, max_new_tokens: int | None = None) -> CardFacts:
-    """The facts that a run folder holds, from `run.json` and `curate/summary.json`, as far as they are there."""
+    """The facts in a run folder, from `run.json` and `curate/summary.json`, as far as they exist."""
     data = read_object(run / "curate" / "summary.json")
     return CardFacts(
         project=read_object(run / "run.json").get("project") or None,
@@ -88,7 +88,7 @@ def adapter_record(model: "LoadedModel", training: Mapping[str, Any], facts: Car
 
 
 def base_record(model: "LoadedModel") -> dict[str, Any]:
-    """The base model: its name (of a local folder the folder's own, never a path), weights, licence, number format."""
+    """The base model: its name (for a local folder its last part, never a path), weights, licence, number format."""
     local = model.path == Path(model.name)
     return {
         "name": Path(model.name).resolve().name if local else model.base_name,
@@ -104,14 +104,14 @@ def base_record(model: "LoadedModel") -> dict[str, Any]:
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """The record of an adapter or a merged model; None where another tool made it."""
+    """The record of an adapter or a merged model; None if another tool made it."""
     table = read_object(folder / RECORD)
     schema = table.get("schema")
     return table if isinstance(schema, str) and schema.startswith("tuneworth/") else None
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Write `tuneworth.json`, and the model card that says the same to people."""
+    """Write `tuneworth.json`, and the model card with the same content."""
     write_whole(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     write_whole(folder / "README.md", model_card(record))
 
@@ -133,10 +133,10 @@ Table = Mapping[str, Any]
 
 
 def refresh_card(run: Path) -> None:
-    """Put the scores of a run's `results.json` beside its adapter and into the card, which is written anew.
+    """Add the scores of a run's `results.json` to its adapter's folder and to the card, which is rewritten.
 
-    So too beside what was merged from this very adapter. Nothing happens where there is no adapter of ours, or where
-    the results are of something else. Raises RunBroken where the disk refuses.
+    The same for models merged from this very adapter. Does nothing if there is no adapter of ours, or if
+    the results are of something else. Raises RunBroken if the disk fails.
     """
     adapter = run / "train" / "adapter"
     record, results = read_record(adapter), _results(run)
@@ -160,7 +160,7 @@ def _results(run: Path) -> Table | None:
 
 
 def _scores_of(results: Table, *, base: str) -> dict[str, Any] | None:
-    """What the card says of the results; None where no variant is an adapter on these base weights."""
+    """The card's summary of the results; None if no variant is an adapter on these base weights."""
     model = (results.get("provenance") or {}).get("model") or {}
     quality, told = results.get("quality") or {}, results.get("variants") or {}
     own = next((name for name in quality if (told.get(name) or {}).get("source") == "adapter"), None)

@@ -1,21 +1,21 @@
-"""How many threads torch works with, one per core that this process really has, and how they wait for each other."""
+"""How many threads torch uses, one per core that this process may use, and how they wait for each other."""
 
 import os
 import sys
 
 __all__ = ["set_threads", "set_waiting", "usable_cores"]
 
-# Turns of a waiting thread before it sleeps. On two cores, tokens a second of training with the machine idle, and with
-# one core taken by another program: asleep at once 531 and 345; 2,000 turns 600 and 310; 6,000 turns 658, and 5,000 and
-# 10,000 turns 237 and 187 beside the other; always awake 590.
+# Spins of a waiting thread before it sleeps. On two cores, tokens a second of training with the machine idle, and with
+# one core used by another program: asleep at once 531 and 345; 2,000 spins 600 and 310; 6,000 spins 658, and 5,000 and
+# 10,000 spins 237 and 187 with the other program; always awake 590.
 TURNS = 6000
-IDLE = 0.25  # of the cores busy over the last minute, at most: the machine is ours
+IDLE = 0.25  # of the cores busy over the last minute, at most: else the machine is shared
 
 
 def usable_cores() -> int:
-    """The cores that this process may keep busy, at least 1.
+    """The cores that this process may use, at least 1.
 
-    The smallest of the machine's physical cores (two threads on one core share its arithmetic), the CPUs that the
+    The minimum of the machine's physical cores (two threads on one core share its arithmetic), the CPUs that the
     process is bound to, and the CPU time that its container grants.
     """
     import joblib
@@ -25,15 +25,15 @@ def usable_cores() -> int:
 
 
 def set_waiting() -> None:
-    """Let torch's threads wait awake where the machine is idle, and asleep where others work on it.
+    """Let torch's threads spin while they wait if the machine is idle, and sleep if others use it.
 
-    Read when torch is first imported, so to be called before. What the user's environment says stays. The result of a
-    fit does not depend on it.
+    Must be called before torch is first imported, which reads it. The user's environment takes precedence. The result
+    of a fit does not depend on it.
     """
     if {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
         return
     if sys.platform == "linux" and os.getloadavg()[0] <= IDLE * (os.cpu_count() or 1):
-        os.environ["GOMP_SPINCOUNT"] = str(TURNS)  # of the library that torch brings there
+        os.environ["GOMP_SPINCOUNT"] = str(TURNS)  # of the OpenMP library that torch uses there
     else:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
@@ -41,13 +41,13 @@ def set_waiting() -> None:
 def set_threads() -> int:
     """Let torch use no more threads than there are usable cores, and return how many it uses.
 
-    What was chosen before, by OMP_NUM_THREADS or by the program, is lowered where it is too much, never raised: in a
-    container with 2 CPUs of 64, 64 threads wait for each other most of the time. Processes that were started together
+    An earlier choice, by OMP_NUM_THREADS or by the program, is lowered if it is too high, never raised: in a
+    container with 2 CPUs of 64, 64 threads wait for each other most of the time. Processes started together
     on one machine share its cores. The same number gives the same result.
     """
     import torch
 
-    neighbours = int(os.environ.get("LOCAL_WORLD_SIZE") or 1)  # what torchrun tells each process
+    neighbours = int(os.environ.get("LOCAL_WORLD_SIZE") or 1)  # set by torchrun for each process
     wanted = max(1, usable_cores() // neighbours)
     if torch.get_num_threads() > wanted:
         torch.set_num_threads(wanted)
