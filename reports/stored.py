@@ -263,9 +263,9 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
-# What reading plain data of an unexpected shape raises.
+# What reading plain data of an unexpected shape raises; the verdict's clauses assert what every verdict has.
 _SHAPE = (
-    ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, jinja2.UndefinedError,
+    ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError, jinja2.UndefinedError,
     pl.exceptions.PolarsError,
 )  # fmt: skip
 

@@ -41,7 +41,8 @@ _PATH = re.compile(rf"{_BEFORE}(?:(?:file://)?/{_PART}/(?:{_PART}/?)*|(?:[A-Za-z
 
 def named(name: str | None) -> str:
     """`the tuned model`; any other name is quoted: `“rival”`."""
-    return typeset(variant_name(str(name)))
+    shown = variant_name(str(name))
+    return f"“{name}”" if shown.startswith('"') else shown  # a name may hold quotation marks of its own
 
 
 def capital(text: str) -> str:

@@ -39,7 +39,12 @@ def shares(found):
 
 
 drawn = st.lists(
-    st.one_of(st.floats(0, 1e9), st.sampled_from([0.0, 1e-9, 14.0, 14.0, 1e12, float("inf")])), min_size=1, max_size=60
+    st.one_of(
+        st.floats(0, 1e9, allow_subnormal=False).filter(lambda x: x == 0 or x > 1e-6),
+        st.sampled_from([0.0, 1e-9, 14.0, 14.0, 1e12, float("inf")]),
+    ),
+    min_size=1,
+    max_size=60,
 )
 
 

@@ -52,7 +52,7 @@ def test_names_of_two_hundred_letters_leave_the_answer_on_a_wide_screen(
 
 
 @pytest.mark.parametrize(
-    ("link", "end"), [("52.6", "f-payback_days"), ("38.1", "shares"), ("+21.4 points", "difference")]
+    ("link", "end"), [("53 days", "f-payback_days"), ("38%", "shares"), ("+21 points", "difference")]
 )
 def test_a_number_leads_to_where_it_comes_from_by_the_keyboard(
     window: Window, runs: Callable[[str], Path], link: str, end: str
