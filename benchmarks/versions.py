@@ -175,12 +175,15 @@ def head(runs: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("other", help="the command of the other version")
+    parser.add_argument("other", nargs="?", help="the command of the other version")
     parser.add_argument("--rows", type=int, nargs="*", default=[50_000, 200_000, 1_000_000])
     parser.add_argument("--outputs", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", nargs="*", help="work whose name holds one of these words; writes no table")
     options = parser.parse_args()
+    if options.other is None:
+        print("Nothing was compared: name the command of another version, such as OTHER/.venv/bin/tuneworth.")
+        return
     own = str(Path(sys.executable).parent / "tuneworth")
     with TemporaryDirectory() as name:
         folder = Path(name)
