@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from ..core import Talk, TuneworthError, printable, quoted_page
-from ..curate import ledger_files, read_ledger, read_split, split_files
-from ..reports import curated_text, verdict_text
+from ..curate import ledger_files, read_ledger, split_files
 from .gates import failed_gates
 from .project import Project, read_project
 from .runs import find_run, read_run, read_stored, run_folder, update_run
@@ -130,6 +129,8 @@ class Run:
         return self.once("outputs", [file], lambda: pl.read_ndjson(file, infer_schema_length=None))
 
     def _split(self, name: str) -> pl.DataFrame:
+        from ..curate import read_split  # it loads all that curation needs, which the money alone does without
+
         return self.once(name, split_files(self.folder, name), lambda: read_split(self.folder, name))
 
     def _object(self, file: Path) -> dict[str, Any]:
@@ -185,6 +186,8 @@ class Run:
         return quoted_page(repr(self), table)
 
     def _text(self) -> str:
+        from ..reports import curated_text, verdict_text
+
         if self.results:
             return verdict_text(self.results)
         return curated_text(self.curation) if self.curation else "Nothing was curated or judged yet."
