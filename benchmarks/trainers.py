@@ -9,8 +9,8 @@ from typing import Any
 
 from tuneworth.train import LoadedModel
 from tuneworth.train.examples import Example
+from tuneworth.train.loss import LossPath, fast_paths, split_head
 from tuneworth.train.model.kernels import attach_adapter, detach_adapter, replace_forward
-from tuneworth.train.steps import LossPath, fast_paths, split_head
 
 # isort: split
 import torch

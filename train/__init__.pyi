@@ -2,14 +2,10 @@ from .distributed import living_nodes as living_nodes
 from .distributed import on_workers as on_workers
 from .distributed import plan_workers as plan_workers
 from .examples import drop_long as drop_long
-from .examples import pair_notices as pair_notices
-from .examples import preview as preview
 from .examples import token_lengths as token_lengths
 from .fit import fit as fit
-from .log import TrainResult as TrainResult
-from .log import need_trackers as need_trackers
-from .loop import Callback as Callback
-from .loop import StepReport as StepReport
+from .log import Callback as Callback
+from .log import StepReport as StepReport
 from .model.adapter import check_adapter as check_adapter
 from .model.adapter import check_plain as check_plain
 from .model.adapter import merged_adapter as merged_adapter
@@ -47,5 +43,9 @@ from .model.provenance import run_facts as run_facts
 from .model.threads import set_threads as set_threads
 from .preflight import Preflight as Preflight
 from .preflight import preflight as preflight
+from .preview import pair_notices as pair_notices
+from .preview import preview as preview
 from .processes import Processes as Processes
+from .result import TrainResult as TrainResult
 from .settings import TrainSettings as TrainSettings
+from .trackers import need_trackers as need_trackers

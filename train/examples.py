@@ -1,6 +1,6 @@
 """Pairs as token ids with their loss mask, and checks against training on the wrong thing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,6 @@ from .model.chat import (
     QUESTION,
     Message,
     chat_messages,
-    control_texts,
     encode_prompts,
     encode_texts,
     end_of_turn,
@@ -22,12 +21,10 @@ from .model.chat import (
 )
 from .model.load import LoadedModel
 
-__all__ = ["Example", "drop_long", "pair_notices", "preview", "to_examples", "token_lengths"]
+__all__ = ["Example", "drop_long", "encoded", "some_pairs", "text_columns", "to_examples", "token_lengths"]
 
 SHOWN = 5  # ids named in an error
 CHUNK = 512  # pairs at once
-HEAD, TAIL = 700, 500  # characters of a long text in the preview: about a dozen lines of a terminal each
-LINES = 12  # and lines of its beginning and of its end
 
 
 @dataclass(frozen=True)
@@ -51,12 +48,12 @@ def to_examples(pairs: pl.DataFrame, *, model: LoadedModel) -> list[Example]:
     answer, with a special token inside the output, with a second BOS, or that the model's template alters or rejects.
     """
     examples, faults = [], dict[str, list[str]]()
-    for example, found in _encoded(pairs, model):
+    for example, found in encoded(pairs, model):
         examples.append(example)
         for fault in found:
             faults.setdefault(fault, []).append(example.id)
     if faults:
-        raise DataError.of([f"{_some(ids)} {fault}" for fault, ids in faults.items()], where="training pairs")
+        raise DataError.of([f"{some_pairs(ids)} {fault}" for fault, ids in faults.items()], where="training pairs")
     return examples
 
 
@@ -65,71 +62,16 @@ def token_lengths(pairs: pl.DataFrame, model: LoadedModel) -> pl.DataFrame:
 
     No pair is rejected as too long or invalid. If there is no answer to learn, answer_tokens is 0.
     """
-    rows = [(example.id, example.prompt_tokens, example.answer_tokens) for example, _ in _encoded(pairs, model)]
+    rows = [(example.id, example.prompt_tokens, example.answer_tokens) for example, _ in encoded(pairs, model)]
     schema = {"id": pl.String, "prompt_tokens": pl.Int64, "answer_tokens": pl.Int64}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def drop_long(
-    pairs: pl.DataFrame, *, model: LoadedModel, lengths: pl.DataFrame | None = None
-) -> tuple[pl.DataFrame, list[str]]:
-    """The pairs that fit the model's context, and the ids of the others, which `--drop-long` drops.
-
-    `lengths` is the result of `token_lengths` for these pairs, if available.
-    """
-    lengths = token_lengths(pairs, model) if lengths is None else lengths
-    fits = lengths["prompt_tokens"] + lengths["answer_tokens"] <= model.context
-    return pairs.filter(fits), lengths.filter(~fits)["id"].to_list()
-
-
-def pair_notices(pairs: pl.DataFrame, *, model: LoadedModel) -> tuple[str, ...]:
-    """Unexpected effects on the texts of these pairs, one sentence each; usually none."""
-    table, notices = _columns(pairs), []
-    controls = list(control_texts(model.tokenizer))
-    asked = table.select("id", text=pl.concat_str("input", "system", separator="\n", ignore_nulls=True))
-    named = asked.filter(pl.col("text").str.contains_any(controls))
-    if len(named):
-        notices.append(
-            f"{_some(named['id'].to_list())} with the name of a control token of the model in the input: it is read as "
-            "text"
-        )
-    space = table.filter(pl.col("output") != pl.col("output").str.strip_chars(), pl.col("output").str.contains(r"\S"))
-    if len(space) and f" {ANSWER} " not in render_text(model.tokenizer, chat_messages(QUESTION), answer=f" {ANSWER} "):
-        notices.append(
-            f"{_some(space['id'].to_list())} with white space around the output, which the model's chat template takes "
-            "away"
-        )
-    return tuple(notices)
-
-
-def preview(pairs: pl.DataFrame, *, model: LoadedModel) -> str:
-    """A typical pair, of median length, as the model sees it, in plain text with the part in the loss marked.
-
-    In a long text the middle is omitted, never the end, which has the token that ends the answer.
-    """
-    table = _columns(pairs)
-    length = pl.sum_horizontal(pl.col("input", "output", "system").str.len_chars())
-    middle = table.with_columns(_length=length).sort("_length", "id")[(len(table) - 1) // 2]
-    ((example, _),) = _encoded(middle, model)
-    before = model.tokenizer.decode(example.ids[: example.prompt_tokens])
-    after = model.tokenizer.decode(example.ids[example.prompt_tokens :])
-    head = f"pair {' '.join(example.id.split())}: {len(example.ids)} tokens, the {example.answer_tokens} marked > are learnt"
-    return "\n".join([head, *_marked(before.removesuffix("\n"), "|"), *_marked(after, ">")])
-
-
-def _marked(text: str, mark: str) -> list[str]:
-    return [f"  {mark} {line}" for line in _shortened(text).split("\n")]
-
-
-def _shortened(text: str) -> str:
-    """The text with its middle omitted if it is long."""
-    lines = text.split("\n")
-    if len(lines) > 2 * LINES:
-        gap = f"... {len(lines) - 2 * LINES:,} lines left out here ..."
-        text = "\n".join([*lines[:LINES], gap, *lines[-LINES:]])
-    if len(text) > HEAD + TAIL:
-        text = f"{text[:HEAD]} ... {len(text) - HEAD - TAIL:,} characters left out here ... {text[-TAIL:]}"
-    return text
+def drop_long(pairs: pl.DataFrame, *, model: LoadedModel) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The pairs that fit the model's context, and the others' id and tokens."""
+    lengths = token_lengths(pairs, model).with_columns(tokens=pl.col("prompt_tokens") + pl.col("answer_tokens"))
+    long = lengths["tokens"] > model.context
+    return pairs.filter(~long), lengths.filter(long).select("id", "tokens")
 
 
 # --- encoding -----------------------------------------------------------------------------------------------------
@@ -178,36 +120,38 @@ class _Chat:
     fault: str | None = None
 
     @classmethod
-    def of(cls, tokenizer: Any, asked: str, output: str, system: str | None) -> "_Chat":
-        messages = chat_messages(asked, system=system)
+    def of(cls, tokenizer: Any, question: str, output: str, system: str | None) -> "_Chat":
+        messages = chat_messages(question, system=system)
         try:
             prompt, whole = render_text(tokenizer, messages), render_text(tokenizer, messages, answer=output)
         except ModelError as error:
-            return cls(chat_messages(""), "", "", f"that the model's template refuses ({str(error).splitlines()[0]})")
+            return cls(
+                chat_messages(""), "", "", f"rejected by the model's chat template ({str(error).splitlines()[0]})"
+            )
         if not whole.startswith(prompt):
-            fault = "for which the model's chat template writes another prompt than for a question"
+            fault = "with an answer that changes the prompt in the model's chat template"
         elif output.strip() not in whole[len(prompt) :]:
-            fault = "whose output the model's chat template changes, so that it could not be learnt"
+            fault = "with an output that the model's chat template alters, so it cannot be learnt"
         else:
             fault = None
         return cls(messages, prompt, whole, fault)
 
 
-def _columns(pairs: pl.DataFrame) -> pl.DataFrame:
-    """The four relevant columns, as texts."""
+def text_columns(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The columns id, input, output and system as texts; only id and system can be null."""
     system = pl.col("system") if "system" in pairs.columns else pl.lit(None).alias("system")
     table = pairs.select(pl.col("id", "input", "output").cast(pl.String), system.cast(pl.String))
-    return table.with_columns(pl.col("input", "output").fill_null(""))
+    return table.withtext_columns(pl.col("input", "output").fill_null(""))
 
 
-def _encoded(pairs: pl.DataFrame, model: LoadedModel) -> Iterator[tuple[Example, list[str]]]:
+def encoded(pairs: pl.DataFrame, model: LoadedModel) -> Iterator[tuple[Example, list[str]]]:
     """Each pair's example and its faults, in the order of the table, a chunk of pairs in memory at a time."""
     rules = _Rules.of(model)
     numbers: dict[int, int] = {}  # one object per number, not per token: a quarter of the memory
-    table = _columns(pairs)
+    table = text_columns(pairs)
     for start in range(0, len(table), CHUNK):
         rows = table[start : start + CHUNK].rows()
-        chats = [_Chat.of(rules.tokenizer, asked, output, system) for _, asked, output, system in rows]
+        chats = [_Chat.of(rules.tokenizer, question, output, system) for _, question, output, system in rows]
         prompts = encode_prompts(rules.tokenizer, [c.messages for c in chats], [c.prompt for c in chats])
         wholes = encode_texts(rules.tokenizer, [c.whole for c in chats])
         for (id, _, output, _), chat, prompt, whole in zip(rows, chats, prompts, wholes, strict=True):
@@ -236,15 +180,15 @@ def _answer(rules: _Rules, chat: _Chat, prompt: list[int], whole: list[int]) -> 
 
 
 def _faults(rules: _Rules, ids: list[int], *, prompt: int, output: str, chat: _Chat) -> list[str]:
-    """The faults of an example, each as the end of a sentence that begins with its pair."""
+    """The faults of an example, each of which completes a sentence that begins with its pair."""
     faults = [fault] if (fault := _answer_fault(rules, ids[prompt:], output, chat)) else []
     if len(ids) > rules.context:
         faults.append(
-            f"longer than the model's context of {rules.context:,} tokens; nothing is cut off: shorten them, or leave "
-            "them out with --drop-long"
+            f"longer than the model's context of {rules.context:,} tokens; nothing is truncated: shorten them, or "
+            "leave them out with --drop-long"
         )
     if ids and max(ids) >= rules.vocabulary:
-        faults.append("with a token that the model does not have (its vocabulary is smaller than its tokenizer's)")
+        faults.append("with a token outside the model's vocabulary, which is smaller than its tokenizer's")
     if rules.bos is not None and ids.count(rules.bos) > 1:
         faults.append("with two begin-of-text tokens")
     return faults
@@ -255,25 +199,26 @@ def _answer_fault(rules: _Rules, answer: list[int], output: str, chat: _Chat) ->
         return "without an output to learn"
     if named := names_within(output, rules.special_texts):
         kind = "end-of-turn" if rules.tokenizer.convert_tokens_to_ids(named[0]) == rules.end else "special"
-        return f"with the model's {kind} token {named[0]!r} inside the output: take it out"
+        return f"with the model's {kind} token {named[0]!r} inside the output: remove it"
     if chat.fault:
         return chat.fault
     if not answer:
-        return "whose prompt and answer the model's tokenizer cannot take apart"
+        return "whose prompt and answer the model's tokenizer cannot separate"
     if rules.tokenizer.unk_token_id in answer[:-1]:
-        return "with characters in the output that the model's tokenizer does not know"
+        return "with characters in the output that the model's tokenizer cannot encode"
     if sum(id in rules.special for id in answer) != rules.written:
-        return "with a special token of the model inside the output: take it out"
+        return "with a special token of the model inside the output: remove it"
     return None
 
 
 def _turn_tokens(tokenizer: Any) -> set[int]:
-    """Tokens that open each turn by the template's design (`<|im_start|>` is SmolLM2's BOS too): these may repeat."""
+    """Tokens that open every turn (`<|im_start|>`, which is also SmolLM2's BOS) and so may repeat."""
     chats: list[list[Message]] = [chat_messages("a"), chat_messages("a", examples=[("c", "d"), ("e", "f")])]
     short, long = encode_texts(tokenizer, [render_text(tokenizer, chat) for chat in chats])
     return {id for id in long if long.count(id) > short.count(id)}
 
 
-def _some(ids: list[str]) -> str:
+def some_pairs(ids: Sequence[str]) -> str:
+    """How many pairs, and the first of their ids."""
     named = ", ".join(ids[:SHOWN]) + (f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else "")
     return f"{say.count(len(ids), 'pair')} ({named})"

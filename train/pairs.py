@@ -1,17 +1,21 @@
-"""The pairs of a fit as one table of texts, from any kind of table."""
+"""The pairs of a fit: from any kind of table to one table of texts, and on to examples for the model."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from ..core import DataError, say
+from ..core import DataError
 from ..curate import named_once, table_batches
+from .examples import Example, drop_long, some_pairs, to_examples
+from .model.load import LoadedModel
+from .settings import TrainSettings, resolve_settings
 
-__all__ = ["pair_table"]
+__all__ = ["Prepared", "pair_table", "prepare"]
 
 COLUMNS = ("id", "input", "output", "system")
-SHOWN = 5  # pairs named in an error
+SHOWN = 5  # problems named in an error
 
 
 def pair_table(
@@ -37,8 +41,8 @@ def pair_table(
     if faults := list(_faults(ids, rows)):
         raise DataError.of(faults, where=where)
     texts = {name: [row.get(name) for row in rows] for name in COLUMNS[1:]}
-    table, said = named_once(pl.DataFrame({"id": ids, **texts}, schema=dict.fromkeys(COLUMNS, pl.String)))
-    return table, [f"{where}: {warning['text']}" for warning in said]
+    table, warnings = named_once(pl.DataFrame({"id": ids, **texts}, schema=dict.fromkeys(COLUMNS, pl.String)))
+    return table, [f"{where}: {warning['text']}" for warning in warnings]
 
 
 def _rows(pairs: Any) -> tuple[list[Mapping[str, Any]], list[str]]:
@@ -62,9 +66,8 @@ def _faults(ids: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[s
             value = row.get(name)
             if fault := None if name == "system" and value is None else _fault(name, value):
                 found.setdefault(fault, []).append(id)
-    for fault, those in found.items():
-        named = ", ".join(those[:SHOWN]) + (f" and {len(those) - SHOWN} more" if len(those) > SHOWN else "")
-        yield f"{say.count(len(those), 'pair')} ({named}) {fault}"
+    for fault, faulty in found.items():
+        yield f"{some_pairs(faulty)} {fault}"
 
 
 def _fault(name: str, value: Any) -> str | None:
@@ -78,3 +81,50 @@ def _fault(name: str, value: Any) -> str | None:
     except UnicodeEncodeError:
         return f"whose {name} holds half a character (a lone surrogate), which no file can hold"
     return None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The pairs of a fit, checked and tokenised, and its resolved settings.
+
+    `dropped` are the pairs longer than the model's context, which `drop_long` leaves out: `{id, split, tokens}`.
+    """
+
+    train: pl.DataFrame
+    validation: pl.DataFrame
+    examples: list[Example]
+    validation_examples: list[Example]
+    settings: TrainSettings
+    dropped: list[dict[str, Any]]
+    notices: list[str]
+
+
+def prepare(train: Any, validation: Any, *, model: LoadedModel, settings: TrainSettings) -> Prepared:
+    """The pairs as examples for this model. Both tables are of any kind that `pair_table` takes.
+
+    Raises: DataError without train pairs, with invalid ones, or with pairs longer than the context unless
+    `settings.drop_long` is set.
+    """
+    tables, notices, dropped = [], [], []
+    for split, pairs in (("train", train), ("validation", validation)):
+        table, table_notices = pair_table(pairs, where=f"{split} pairs")
+        if settings.drop_long and len(table):
+            table, long = drop_long(table, model=model)
+            dropped += [{"id": row["id"], "split": split, "tokens": row["tokens"]} for row in long.to_dicts()]
+        tables.append(table)
+        notices += table_notices
+    train, validation = tables
+    if train.is_empty():
+        raise DataError("There are no train pairs, so there is nothing to learn from.\n" + _why_none(dropped))
+    examples = to_examples(train, model=model)
+    resolved = resolve_settings(
+        settings, pairs=len(examples), hidden_size=model.model.config.get_text_config().hidden_size
+    )
+    validation_examples = to_examples(validation, model=model) if len(validation) else []
+    return Prepared(train, validation, examples, validation_examples, resolved, dropped, notices)
+
+
+def _why_none(dropped: Sequence[Mapping[str, Any]]) -> str:
+    if long := sum(row["split"] == "train" for row in dropped):
+        return f"All {long} of them are longer than the model's context and were left out (drop_long)."
+    return "The ledger of the curated data says why each row was dropped."

@@ -5,12 +5,7 @@ from dataclasses import dataclass, replace
 
 from ..core import ConfigError
 
-__all__ = [
-    "TrainSettings",
-    "evaluation_steps",
-    "resolve_settings",
-]
-
+__all__ = ["TrainSettings", "resolve_settings"]
 
 DTYPES = ("auto", "float32", "bfloat16")
 TRACKERS = ("tensorboard",)
@@ -86,9 +81,6 @@ MOST_LOOKS = 25_000
 # tuning, ten times that for LoRA, times (2000 / hidden size) to a power that depends on the family.
 FULL_RATE, LORA_FACTOR, WIDTH, LLAMA_POWER = 5e-5, 10, 2000, 0.781
 MOST_RATE = 1e-3  # the rate that worked for the embedded model, 576 wide, where the fit gives 1.3e-3
-# A tenth of the time for measuring the validation loss; a forward pass takes a third of a step's time.
-EVALUATION_SHARE, FORWARD_SHARE = 0.1, 1 / 3
-FEWEST_EVALUATIONS, MOST_EVALUATIONS = 5, 20
 
 
 def resolve_settings(settings: TrainSettings, *, pairs: int, hidden_size: int) -> TrainSettings:
@@ -113,14 +105,3 @@ def _epochs(pairs: int, *, batch_size: int) -> int:
         return max(1, MOST_LOOKS // pairs)
     wanted = math.ceil(STEPS_WANTED / math.ceil(pairs / batch_size))
     return min(MOST_EPOCHS, max(USUAL_EPOCHS, wanted))
-
-
-def evaluation_steps(steps: int, *, train_tokens: int, validation_tokens: int) -> list[int]:
-    """The steps after which the validation loss is measured: evenly spaced, including the last one.
-
-    `train_tokens` is that of all steps together. As often as fits a tenth of the time, at least 5 times (else
-    a turning point would be missed), at most 20, and never twice at one step.
-    """
-    affordable = EVALUATION_SHARE * train_tokens / max(1.0, FORWARD_SHARE * validation_tokens)
-    count = max(FEWEST_EVALUATIONS, min(MOST_EVALUATIONS, int(affordable)))
-    return sorted({math.ceil(steps * i / count) for i in range(1, count + 1)})

@@ -222,7 +222,7 @@ def test_again_costs_the_earlier_training_nothing_where_it_is_refused(command, t
     monkeypatch.setattr(planning, "memory_at_hand", lambda device: MemoryAtHand(1000, "container"))
     assert command("train", trained, "--again").code == 2
     monkeypatch.undo()
-    monkeypatch.setattr("tuneworth.train.log.find_spec", lambda name: None)
+    monkeypatch.setattr("tuneworth.train.trackers.find_spec", lambda name: None)
     change(trained, "[train]", '[train]\ntrackers = ["tensorboard"]')
     refused = command("train", trained, "--again")
     assert refused.code == 2

@@ -12,8 +12,8 @@ from tuneworth.evaluate.outputs.generate import generate
 from tuneworth.train import TrainSettings, answer_margins, chat_messages, fit, preview, render_prompt
 from tuneworth.train.batches import collate
 from tuneworth.train.examples import Example, to_examples
+from tuneworth.train.loss import fast_paths
 from tuneworth.train.model.kernels import attach_adapter, detach_adapter, lora_layers, replace_forward, restore_forward
-from tuneworth.train.steps import fast_paths
 
 OUTPUTS = ["plain", "two\n\nparts", "  with spaces", "\nsecond line", "ünï ◌ 東 \u202eback\x00", "a"]
 

@@ -78,7 +78,7 @@ def test_the_adapter_loads_with_plain_peft_and_gives_the_validation_loss(
     from transformers import AutoModelForCausalLM
 
     from tuneworth.train.examples import to_examples
-    from tuneworth.train.steps import LossPath, summed_loss
+    from tuneworth.train.loss import LossPath, summed_loss
 
     result = fit(pairs(10), pairs(3), model=tiny_model, settings=QUICK, out=tmp_path)
     examples = to_examples(pairs(3), model=tiny_model)

@@ -10,9 +10,9 @@ import torch
 
 from tuneworth.core import RunBroken
 from tuneworth.train import TrainSettings, fit, load_model, merged_adapter
+from tuneworth.train.guard import DivergenceGuard, is_finite, untuned
 from tuneworth.train.model.adapter import adapter_weights
 from tuneworth.train.model.kernels import attach_adapter, detach_adapter, replace_forward, restore_forward
-from tuneworth.train.steps import Course, sound, untuned
 
 NAN, INF = math.nan, math.inf
 
@@ -27,7 +27,7 @@ def course(
     chance = random.Random(seed)
     before = before or [3 * math.exp(chance.gauss(0, spread)) for _ in ratios]
     looks = []
-    fit = Course(steps=len(ratios), learning_rate=1e-3)
+    fit = DivergenceGuard(steps=len(ratios), learning_rate=1e-3)
     for step, (ratio, loss) in enumerate(zip(ratios, before, strict=True), start=1):
         fit.note(loss * ratio, 1.0)
         try:
@@ -91,8 +91,8 @@ def test_a_fit_that_looks_bad_all_the_time_is_rarely_looked_at() -> None:
 )
 def test_one_step_without_numbers_is_left_out_and_three_in_a_row_stop_the_fit(wrong: tuple) -> None:
     good = (2.0, 1.0)
-    assert not sound(*wrong)
-    assert sound(*good)
+    assert not is_finite(*wrong)
+    assert is_finite(*good)
     assert stopped_by([wrong] + [good] * 20) is None
     assert stopped_by([good] * 10 + [wrong] + [good] * 9 + [wrong, wrong] + [good] * 20) is None
     assert stopped_by([good] * 10 + [wrong] * 3) == 13
@@ -103,7 +103,7 @@ def test_a_fit_that_loses_every_second_step_is_stopped() -> None:
 
 
 def stopped_by(steps: Sequence[tuple]) -> int | None:
-    fit = Course(steps=len(steps), learning_rate=1e-3)
+    fit = DivergenceGuard(steps=len(steps), learning_rate=1e-3)
     for step, (loss, norm) in enumerate(steps, start=1):
         fit.note(loss, norm)
         try:
@@ -114,7 +114,7 @@ def stopped_by(steps: Sequence[tuple]) -> int | None:
 
 
 def test_what_to_change_depends_on_whether_anything_was_learnt() -> None:
-    broken, learnt = Course(steps=9, learning_rate=1e-3), Course(steps=9, learning_rate=1e-3)
+    broken, learnt = DivergenceGuard(steps=9, learning_rate=1e-3), DivergenceGuard(steps=9, learning_rate=1e-3)
     learnt.note(2.0, 1.0)
     for one in (broken, learnt):
         for _ in range(3):

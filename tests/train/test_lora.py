@@ -8,6 +8,7 @@ from tuneworth.core import ModelError
 from tuneworth.train import can_pack
 from tuneworth.train.batches import Batch, collate
 from tuneworth.train.examples import Example
+from tuneworth.train.loss import LossPath, fast_paths, split_head, summed_loss
 from tuneworth.train.model.attention import sequence_attention
 from tuneworth.train.model.kernels import (
     Products,
@@ -19,7 +20,7 @@ from tuneworth.train.model.kernels import (
 )
 from tuneworth.train.model.loss import CHUNK, label_loss
 from tuneworth.train.model.precision import packs_bfloat16
-from tuneworth.train.steps import LossPath, fast_paths, learning_rate, split_head, summed_loss
+from tuneworth.train.schedule import learning_rate
 
 
 def random_examples(rows: int = 3, *, shared: int = 0) -> list[Example]:
@@ -152,7 +153,7 @@ def test_the_size_of_batches_changes_no_summed_loss(tiny_model: Any) -> None:
 
 
 def test_the_learning_rate_warms_up_and_falls_to_a_twentieth() -> None:
-    rates = [learning_rate(step, steps=100, top=1.0) for step in range(1, 101)]
+    rates = [learning_rate(step, steps=100, peak=1.0) for step in range(1, 101)]
     assert rates[5] == max(rates) == 1.0
     assert rates[0] == pytest.approx(1 / 6)
     assert rates[-1] == pytest.approx(0.05)

@@ -28,11 +28,12 @@ from tuneworth.train import (
     token_lengths,
 )
 from tuneworth.train.examples import Example, to_examples
+from tuneworth.train.loss import fast_paths
 from tuneworth.train.model.kernels import attach_adapter, detach_adapter
 from tuneworth.train.model.memory import MemoryAtHand
-from tuneworth.train.preflight import _histogram
-from tuneworth.train.steps import fast_paths
-from tuneworth.train.trial import FRAGMENTED, Trial, data_checks, seed_check
+from tuneworth.train.trial.checks import data_checks, seed_check
+from tuneworth.train.trial.steps import FRAGMENTED, Trial
+from tuneworth.train.trial.tokens import length_histogram
 
 planning = import_module("tuneworth.train.preflight")
 
@@ -122,7 +123,7 @@ def test_its_times_add_up_and_its_data_is_json(tiny_model: LoadedModel) -> None:
 @given(st.lists(st.integers(1, 5000), min_size=1, max_size=300))
 @settings(max_examples=150, deadline=None)
 def test_each_length_is_in_one_bin(lengths: list[int]) -> None:
-    bins = _histogram(pl.Series(lengths))
+    bins = length_histogram(pl.Series(lengths))
     for start, end, count in bins:
         assert count == sum(start <= length < (end or 10**9) for length in lengths)
     assert sum(count for *_, count in bins) == len(lengths)

@@ -10,9 +10,9 @@ import torch
 from tuneworth.core import ConfigError
 from tuneworth.train import load_model
 from tuneworth.train.examples import Example
+from tuneworth.train.loss import fast_paths
 from tuneworth.train.model import attention
 from tuneworth.train.model.kernels import attach_adapter, detach_adapter, recomputed
-from tuneworth.train.steps import fast_paths
 
 
 @pytest.fixture(params=["float32", "bfloat16"])

@@ -10,7 +10,7 @@ import pytest
 
 from tuneworth.core import ConfigError
 from tuneworth.train import StepReport, TrainSettings, fit
-from tuneworth.train.log import SCALARS, TensorBoard
+from tuneworth.train.trackers import SCALARS, TensorBoard
 
 PAIRS = [{"input": f"lamp {i}", "output": f"yes, {i}"} for i in range(10)]
 QUICK = TrainSettings(rank=2, alpha=4, max_steps=5, batch_size=4, learning_rate=1e-2, checkpoint_steps=2)
@@ -60,7 +60,11 @@ def test_a_tracker_that_is_missing_is_told_before_anything_is_loaded(
 
 def test_what_is_no_number_is_left_out(tmp_path: Path) -> None:
     tracker = TensorBoard(tmp_path)
-    tracker(StepReport(1, 2, 0.5, math.nan, None, 1e-3, math.inf, 100.0, 1.0))
+    report = StepReport(
+        step=1, steps=2, epoch=0.5, train_loss=math.nan, validation_loss=None, learning_rate=1e-3, gradient_norm=math.inf,
+        tokens_per_second=100.0, seconds_left=1.0,
+    )  # fmt: skip
+    tracker(report)
     tracker.close()
     assert scalars(tmp_path).keys() == {"train/epoch", "train/learning_rate", "train/tokens_per_second"}
 

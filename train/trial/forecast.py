@@ -1,18 +1,24 @@
-"""Forecasts the time and memory of a fit from a few real steps on its own pairs, and checks what is available."""
+"""Forecasts the time, memory and disk space of a fit from a few real steps on its own pairs, and what is available."""
 
 import heapq
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from ..core import ModelError, say
-from .batches import length_order
-from .examples import Example
-from .processes import Processes
-from .trial import MARGIN, MemoryForecast, Trial, Work
+from ...core import ModelError, RunBroken, free_bytes, say
+from ..batches import length_order
+from ..examples import Example
+from ..processes import Processes
+from ..schedule import Schedule
+from .steps import MARGIN, MemoryForecast, Trial, Work
 
-__all__ = ["Forecast", "TimeForecast", "forecast"]
+__all__ = ["DiskForecast", "Forecast", "TimeForecast", "disk_forecast", "forecast"]
+
+EPOCHS_SEEN = 10  # whose batches are searched for the heaviest one
+LOG_LINE, LOSS_LINE, STATE_LINE = 200, 100, 250  # bytes per step, per pair, per step, in the files that a fit writes
+MORE = 1_000_000  # bytes of model card, settings and records, a generous estimate
 
 FEW_SECONDS = 4.0  # no further step starts after that
 LONG_STEP = 10.0  # seconds; a part that would take longer is not run: its forecast is extrapolated from shorter ones
@@ -40,6 +46,14 @@ class TimeForecast:
 
 
 @dataclass(frozen=True)
+class DiskForecast:
+    """The most bytes that a fit has on disk at one time, and the free bytes there; None: not checked."""
+
+    needed_bytes: int
+    free_bytes: int | None
+
+
+@dataclass(frozen=True)
 class Forecast:
     """Time, memory, and how many pairs are in memory at once; `computed_share` is tokens computed per real token."""
 
@@ -49,15 +63,14 @@ class Forecast:
     computed_share: float
 
 
-def forecast(
-    trial: Trial, examples: Sequence[Example], held_out: Sequence[Example], *, orders: Orders, steps: int,
-    evaluations: int, processes: Processes,
-) -> Forecast:  # fmt: skip
-    """The forecast of a fit over these batches; if its parts do not fit the available memory, with smaller ones.
+def forecast(trial: Trial, schedule: Schedule, validation: Sequence[Example], *, processes: Processes) -> Forecast:
+    """The forecast of a fit by this schedule; with smaller parts in memory if whole batches do not fit.
 
     Steps are real, but with a learning rate of 0. Raises ModelError, with the numbers, if not even one pair at a
     time fits.
     """
+    examples, epochs = schedule.examples, min(EPOCHS_SEEN, math.ceil(schedule.steps / schedule.steps_per_epoch))
+    orders = [rows for epoch in range(epochs) for rows in schedule.batches(epoch)][: schedule.steps]
     shortest = min(examples, key=lambda e: len(e.ids))
     for _ in range(2):  # the first one compiles the kernels
         if not trial.step([shortest], as_fitted=False):
@@ -68,7 +81,7 @@ def forecast(
     micro = _micro_batch(trial, examples, batches)
     _typical_steps(trial, examples, batches, micro)
     memory = trial.memory(_heaviest(trial, examples, batches, micro))
-    time, share = _time(trial, examples, held_out, orders, batches, micro=micro, steps=steps, evaluations=evaluations)
+    time, share = _time(trial, schedule, validation, orders, batches, micro=micro)
     return Forecast(time, memory, micro, share)
 
 
@@ -132,11 +145,11 @@ def _refusal(trial: Trial, examples: Sequence[Example]) -> ModelError:
     """The memory needed, the memory available, and what would make it fit by the same forecast."""
     longest = max(examples, key=lambda e: len(e.ids))
     found = trial.memory(trial.work([longest])) if trial.steps else None
-    need = f"about {say.size(found.wanted_bytes * MARGIN)} more" if found else "more memory than there is"
+    need = f"about {say.size(found.wanted_bytes * MARGIN)} more" if found else "more memory than is available"
     ways = _ways(trial, examples, found) if found else ["a smaller model"]
     return ModelError(
-        f"Training needs {need}, with one pair in memory at once (the longest has {len(longest.ids):,} tokens); "
-        f"{say.size(trial.at_hand.bytes)} are at hand ({trial.at_hand.limit}).\nWhat makes it fit: {', or '.join(ways)}."
+        f"Training needs {need} with one pair in memory at a time (the longest has {len(longest.ids):,} tokens); "
+        f"{say.size(trial.at_hand.bytes)} are available ({trial.at_hand.limit}).\nTo make it fit, use {', or '.join(ways)}."
     )
 
 
@@ -186,10 +199,10 @@ def _typical_steps(trial: Trial, examples: Sequence[Example], batches: Orders, m
 
 
 def _time(
-    trial: Trial, examples: Sequence[Example], held_out: Sequence[Example], orders: Orders, batches: Orders, *,
-    micro: int, steps: int, evaluations: int,
-) -> tuple[TimeForecast, float]:  # fmt: skip
-    """Seconds of the fit, and tokens computed per real token."""
+    trial: Trial, schedule: Schedule, validation: Sequence[Example], orders: Orders, batches: Orders, *, micro: int
+) -> tuple[TimeForecast, float]:
+    """Seconds of the fit, and tokens computed per real token. `batches` are one process's shares of `orders`."""
+    examples, steps = schedule.examples, schedule.steps
     seconds = real = own = computed = 0.0
     places = _sample(range(len(batches)))
     for place in places:
@@ -201,7 +214,8 @@ def _time(
     each = seconds / len(places) + optimizer
     copies = 4 * trial.sizes.trainable * 5  # bytes of a checkpoint, an upper bound: gradients are not saved
     checkpoints = steps // trial.settings.checkpoint_steps if trial.settings.checkpoint_steps else 0
-    evaluation = evaluations * _evaluation_seconds(trial, held_out, size=2 * micro) if held_out else 0.0
+    one = _evaluation_seconds(trial, validation, size=2 * micro) if validation else 0.0
+    evaluation = len(schedule.evaluations) * one
     writing = checkpoints * copies / WRITTEN
     found = TimeForecast(
         seconds=steps * each + evaluation + writing,
@@ -215,14 +229,14 @@ def _time(
     return found, computed / own
 
 
-def _evaluation_seconds(trial: Trial, held_out: Sequence[Example], *, size: int) -> float:
+def _evaluation_seconds(trial: Trial, validation: Sequence[Example], *, size: int) -> float:
     """The time of one validation pass, extrapolated from a batch of medium length."""
-    batches = length_order([len(e.ids) for e in held_out], size=size)
-    part = [held_out[i] for i in batches[len(batches) // 2]]
+    batches = length_order([len(e.ids) for e in validation], size=size)
+    part = [validation[i] for i in batches[len(batches) // 2]]
     while len(part) > 1 and trial.seconds(trial.work(part)) / 3 > LONG_STEP:  # a forward pass is a third of a step
         part = part[: len(part) // 2]
     tokens = sum(len(e.ids) for e in part)
-    return trial.forward_seconds(part) * sum(len(e.ids) for e in held_out) / tokens
+    return trial.forward_seconds(part) * sum(len(e.ids) for e in validation) / tokens
 
 
 def _tokens(examples: Sequence[Example], rows: Sequence[int]) -> int:
@@ -233,3 +247,28 @@ def _sample(items: Sequence[Any]) -> list[Any]:
     """At most 200 of them, evenly spaced."""
     every = math.ceil(len(items) / SAMPLED)
     return list(items[::every])
+
+
+# --- disk -------------------------------------------------------------------------------------------------------
+
+
+def disk_forecast(out: Path | None, schedule: Schedule, *, trainable: int, tokenizer_bytes: int) -> DiskForecast:
+    """A checkpoint and its successor, the adapter, and the files next to it.
+
+    Raises: RunBroken if less is free.
+    """
+    pairs, each = len(schedule.examples), 4 * trainable
+    checkpoint = (
+        each * 4 + 20 * pairs if schedule.settings.checkpoint_steps else 0
+    )  # adapter, two moments, the best one
+    lines = schedule.steps * (LOG_LINE + STATE_LINE) + pairs * LOSS_LINE
+    needed = 2 * checkpoint + each + tokenizer_bytes + lines + MORE
+    if out is None:
+        return DiskForecast(needed, None)
+    free = free_bytes(out)
+    if free < needed:
+        raise RunBroken(
+            f"{out}: training writes up to {say.size(needed)}, but only {say.size(free)} are free there.\n"
+            "Free some space, lower rank, or set checkpoint_steps = 0 (an interrupted fit then starts over)."
+        )
+    return DiskForecast(needed, free)

@@ -1,0 +1,17 @@
+from .checks import Check as Check
+from .checks import data_checks as data_checks
+from .checks import drawn_weights as drawn_weights
+from .checks import loss_checks as loss_checks
+from .checks import seed_check as seed_check
+from .checks import stock_loss as stock_loss
+from .checks import template_check as template_check
+from .forecast import DiskForecast as DiskForecast
+from .forecast import Forecast as Forecast
+from .forecast import TimeForecast as TimeForecast
+from .forecast import disk_forecast as disk_forecast
+from .forecast import forecast as forecast
+from .steps import MemoryForecast as MemoryForecast
+from .steps import Sizes as Sizes
+from .steps import Trial as Trial
+from .tokens import TokenCounts as TokenCounts
+from .tokens import count_tokens as count_tokens
