@@ -16,11 +16,11 @@ __all__ = ["command"]
     type=click.Path(path_type=Path),
     default=Path("tuneworth-demo"),
     show_default=True,
-    help="Where the project is put.",
+    help="The folder for the project.",
 )
 @common_options
 def command(out: Path, talk: Talk) -> None:
-    """The shipped example, live, end to end, offline, on two CPU cores.
+    """Run the shipped example from end to end, offline, on two CPU cores.
 
     Copies the project of catalogue lines for electronic parts, curates its 2,966 pairs, fits a LoRA on a sample of
     them, races it against the prompted model, and writes the report. Nothing is recorded: the numbers are what they are.
@@ -30,6 +30,6 @@ def command(out: Path, talk: Talk) -> None:
 
     create_example(out)
     talk.note(
-        f"demo: the project is in {out}; {TRAIN_PAIRS} training and {TEST_PAIRS} test pairs, so that it ends in minutes"
+        f"demo: the project is in {out}; it uses {TRAIN_PAIRS} train and {TEST_PAIRS} test pairs to finish in minutes"
     )
     tell_run(run_project(out, talk=talk), talk)

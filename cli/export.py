@@ -16,15 +16,15 @@ FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
 @click.command("export", epilog="Example:  tuneworth export examples/components --format openai --out upload")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--format", "kind", type=click.Choice(FORMATS), required=True, help="What to write.")
-@click.option("--out", type=click.Path(path_type=Path), help="The folder to write to; RUN/export/FORMAT if left out.")
+@click.option("--out", type=click.Path(path_type=Path), help="The folder to write to [default: RUN/export/FORMAT].")
 @click.option(
     "--with-guide",
     is_flag=True,
-    help="Put the system message that curate took out of nearly all rows back in front of each pair.",
+    help="Restore, in each pair, the system message that curate removed from nearly all rows.",
 )
 @common_options
 def command(run: Path, kind: str, out: Path | None, with_guide: bool, talk: Talk) -> None:
-    """The clean splits of RUN in another format: OpenAI chat lines, TRL, CSV, Parquet or a datasets folder.
+    """Write the clean splits of RUN in another format: OpenAI chat lines, TRL, CSV, Parquet or a datasets folder.
 
     Texts are written as they are. A spreadsheet may take a CSV cell that begins with = for a formula: open files of
     unknown origin as text.

@@ -14,25 +14,27 @@ __all__ = ["command"]
 
 @click.command("train", epilog="Example:  tuneworth train examples/components --dry-run")
 @click.argument("project", required=False, type=click.Path(path_type=Path))
-@click.option("--run", "name", help="The run to train in; the newest one if left out.")
-@click.option("--dry-run", is_flag=True, help="Say what training would do and take; nothing is trained or written.")
-@click.option("--drop-long", is_flag=True, help="Leave out pairs longer than the model's context; else an error.")
+@click.option("--run", "name", help="The run to train in [default: the newest].")
+@click.option("--dry-run", is_flag=True, help="Show what training would do and need, without training or writing.")
+@click.option("--drop-long", is_flag=True, help="Leave out pairs longer than the model's context instead of failing.")
 @click.option(
-    "--merge", is_flag=True, help="Also write the tuned model as one: its adapter merged into the base model."
+    "--merge",
+    is_flag=True,
+    help="Also write the tuned model in one piece, with the adapter merged into the base model.",
 )
-@click.option("--gguf", is_flag=True, help="Merge, and write the file that llama.cpp loads.")
+@click.option("--gguf", is_flag=True, help="Merge, and also write a GGUF file for llama.cpp.")
 @click.option(
     "--again",
     is_flag=True,
-    help="Train anew in a run that was trained already; what was there is kept. Leave it out to go on after a stop.",
+    help="Train from scratch and set the earlier training aside. Without it, an interrupted training resumes.",
 )
 @click.option(
     "--learning-curve",
     "curve",
     is_flag=True,
-    help="Also train on an eighth, a quarter and a half of the pairs, and say what twice as many would give.",
+    help="Also train on an eighth, a quarter and a half of the pairs, and estimate what twice as many would gain.",
 )
-@click.option("--cluster", is_flag=True, help="Train on the workers of the Ray cluster that [cluster] names.")
+@click.option("--cluster", is_flag=True, help="Train on the workers of the Ray cluster named in [cluster].")
 @code_option
 @common_options
 def command(
@@ -41,10 +43,10 @@ def command(
 ) -> None:  # fmt: skip
     """Fit a LoRA adapter on the train split of the newest run.
 
-    Before it starts, it says what will happen and what it will take, and refuses what cannot fit. Stopped at any
-    moment, the same command goes on from the last checkpoint. In a run that is trained already, with the same settings,
-    nothing is trained: --merge and --gguf then only write the model. With --cluster the workers of a Ray cluster train
-    together, from a project folder that every node reaches.
+    Prints a plan with the time and memory that training needs, and refuses to start what cannot fit. After an
+    interruption the same command resumes from the last checkpoint. If the run is already trained with the same settings,
+    nothing is trained again, and --merge and --gguf only write the model. With --cluster the workers of a Ray cluster
+    train together, from a project folder that every node can reach.
     """
     from ..project import preview_training, train_adapter
 
@@ -55,7 +57,7 @@ def command(
     if dry_run:
         if cluster:
             raise click.UsageError(
-                "--dry-run plans on this machine; leave out --cluster (its workers plan before they train)"
+                "--dry-run plans for this machine only; remove --cluster (its workers plan before they train)"
             )
         plan = preview_training(
             project, run=name, drop_long=drop_long, again=again, allow_code=allow_code, talk=talk

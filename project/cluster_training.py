@@ -37,27 +37,27 @@ def cluster_stage(run: Run, *, drop_long: bool, again: bool, allow_code: bool) -
     if project.cluster is None:
         raise ConfigError(
             f'{project.folder / "tuneworth.toml"} names no cluster.\nAdd [cluster] with address = "auto" (the cluster '
-            'that this machine belongs to) or "ray://HOST:10001", or leave out --cluster.'
+            'this machine belongs to) or "ray://HOST:10001", or remove --cluster.'
         )
     if not project.cluster.on_ray:
         raise ConfigError(
-            '[cluster] address = "processes" is for curating; a fit uses all cores of one machine by itself.\n'
-            "Leave out --cluster, or name a Ray cluster."
+            '[cluster] address = "processes" is for curation; training already uses all cores of one machine.\n'
+            "Remove --cluster, or name a Ray cluster."
         )
     from ..train import living_nodes, on_workers, plan_workers
 
     folder = run.folder.resolve()
-    told = {
+    arguments = {
         "project": project.folder.resolve(), "run": folder.name, "drop_long": drop_long, "allow_code": allow_code,
         "talk": {"seed": talk.seed, "seed_given": talk.seed_given, "debug": talk.debug}, "kept": None,
     }  # fmt: skip
     if again and (folder / "train").is_dir():
-        told["kept"] = _aside(folder)
+        arguments["kept"] = _aside(folder)
     with alone_in(folder), _connected(project.cluster):
         workers = plan_workers(living_nodes(), wanted=project.cluster.workers)
-        kind = "one GPU" if workers.gpus else f"{workers.cores} core{'s' if workers.cores > 1 else ''}"
-        talk.note(f"train: on the cluster, {workers.count} worker{'s' if workers.count > 1 else ''} with {kind} each")
-        return on_workers(train_as_member, told, workers=workers, shared=folder, say=talk.note)
+        kind = "one GPU" if workers.gpus else say.count(workers.cores, "core")
+        talk.note(f"train: on the cluster, {say.count(workers.count, 'worker')} with {kind} each")
+        return on_workers(train_as_member, arguments, workers=workers, shared=folder, say=talk.note)
 
 
 @contextmanager

@@ -42,8 +42,8 @@ def learn_curve(run: Run, *, loaded: "LoadedModel") -> dict[str, Any]:
     train, parts, test = curve_parts(run)
     watch, seconds = Stopwatch(), _summary(run.folder / "train")["seconds"]
     run.talk.note(
-        f"learning curve: {len(PARTS)} more fits on parts of the pairs, {say.duration(sum(PARTS) * seconds)} of learning, "
-        f"beside their validation and {len(test):,} answers of each"
+        f"learning curve: {len(PARTS)} more fits on parts of the pairs take {say.duration(sum(PARTS) * seconds)} of training, "
+        f"plus validation and {len(test):,} test outputs each"
     )
     adapters = {}
     for share, pairs in parts.items():
@@ -56,8 +56,8 @@ def learn_curve(run: Run, *, loaded: "LoadedModel") -> dict[str, Any]:
         list(adapters), np.array(outcomes).T[scored], None if groups is None else groups[scored], seed=run.seed
     ).to_json()  # fmt: skip
     curve["evidence"] = (
-        f"{len(adapters)} adapters with the same settings and seed on the same {int(scored.sum())} test pairs; "
-        "what another seed of the training would change is not in the interval"
+        f"{len(adapters)} adapters with the same settings and seed, on the same {int(scored.sum())} test pairs; "
+        "the interval does not cover what another training seed would change"
     )
     write_whole(run.folder / "train" / FILE, json.dumps(curve, ensure_ascii=False, indent=1) + "\n")
     run.update(seconds={"learning curve": watch.seconds()})
@@ -100,12 +100,12 @@ def nested_part(train: pl.DataFrame, share: float, *, seed: int) -> pl.DataFrame
 def _check_parts(smallest: pl.DataFrame, test: pl.DataFrame, run: Path) -> None:
     groups = smallest["group"].n_unique() if smallest["group"].null_count() == 0 else len(smallest)
     if not len(test):
-        raise DataError(f"no test pairs in {run}: nothing to measure a learning curve on (see curate/summary.json)")
+        raise DataError(f"{run} has no test pairs to measure a learning curve on (see curate/summary.json)")
     if len(smallest) < FEWEST_PAIRS or groups < FEWEST_GROUPS:
         raise DataError(
-            f"an eighth of the train pairs of {run} is {len(smallest)} pairs in {groups} groups: too few for a "
-            f"learning curve.\nAt least {FEWEST_PAIRS} pairs in {FEWEST_GROUPS} groups are needed there, "
-            f"so {8 * FEWEST_PAIRS} train pairs in all."
+            f"{run}: an eighth of the train pairs is {len(smallest)} pairs in {groups} groups, too few for a learning "
+            f"curve.\nProvide at least {8 * FEWEST_PAIRS} train pairs, so that an eighth has {FEWEST_PAIRS} pairs in "
+            f"{FEWEST_GROUPS} groups."
         )
 
 
@@ -120,10 +120,10 @@ def _fitted(run: Run, pairs: pl.DataFrame, share: float, stated: "TrainSettings"
     if done and not (out / "checkpoint.safetensors").is_file():
         return out / "adapter"
     run.talk.note(f"learning curve: training on {len(pairs)} pairs ({say.percent(share)})")
-    with shown_fit(run.talk, looks=bool(len(validation))) as show:
+    with shown_fit(run.talk, validates=bool(len(validation))) as show:
         result = fit(
             pairs, validation, model=loaded, settings=replace(stated, trackers=()), out=out, callbacks=[show],
-            resume=(out / "checkpoint.safetensors").is_file(), beside={"key": key, "share": share},
+            resume=(out / "checkpoint.safetensors").is_file(), more={"key": key, "share": share},
         )  # fmt: skip
     return result.adapter
 
@@ -156,7 +156,7 @@ def _acceptable(run: Run, test: pl.DataFrame, size: int, adapter: Path, loaded: 
 def _summary(folder: Path) -> dict[str, Any]:
     found = read_object(folder / "summary.json")
     if "settings" not in found or "seconds" not in found:
-        raise ConfigError(f"{folder} holds no finished training: `tuneworth train` comes first")
+        raise ConfigError(f"{folder} holds no finished training.\nRun `tuneworth train` first.")
     return found
 
 

@@ -26,8 +26,8 @@ def merge_run(run: Run, *, gguf: bool = False, loaded: "LoadedModel | None" = No
     project, adapter, out = run.project, run.adapter, run.folder / "train"
     if not adapter.is_dir():
         raise DataError(
-            f"no adapter in {run.folder}: there is nothing to merge\n"
-            f"`tuneworth train {quote(str(project.folder))}` makes one."
+            f"{run.folder} has no adapter, so there is nothing to merge.\n"
+            f"Run `tuneworth train {quote(str(project.folder))}` first."
         )
     if loaded is None or loaded.quantised:  # merging needs the full model, not 4 bits
         loaded = load(replace(project, train=replace(project.train, quantised=False)), run.talk)
@@ -54,7 +54,7 @@ def merge_text(summary: dict[str, Any]) -> str:
         lines.append(f"gguf: {gguf['file']}, {say.size(gguf['bytes'])}")
     if "gguf_command" in summary:
         lines.append(
-            "gguf: Tuneworth writes one only where the base model came from one. llama.cpp's own script converts the "
+            "gguf: not written, because the base model did not come from a GGUF file. llama.cpp's script converts the "
             f"folder:\n  {summary['gguf_command']}"
         )
     return "\n".join(lines)

@@ -37,7 +37,7 @@ CHECKPOINT = "checkpoint.safetensors"
 # Settings that do not change the adapter, except for rounding.
 HARMLESS = ("checkpoint_steps", "micro_batch", "trackers")
 # Required in every training summary: one without any of them is incomplete.
-TOLD = (
+REQUIRED = (
     "steps", "best_step", "stopped_early", "train_pairs", "train_loss", "validation_loss", "seconds", "tokens_per_second",
     "dtype", "trainable_parameters", "peak_memory_bytes",
 )  # fmt: skip
@@ -129,16 +129,16 @@ def train_in(
     if first:
         _write_plan(planned)
     limit = limit_of(run, planned.loaded, planned.train)
-    with shown_fit(run.talk, looks=bool(len(planned.validation))) as show:
+    with shown_fit(run.talk, validates=bool(len(planned.validation))) as show:
         result = fit(
             planned.train, planned.validation, model=planned.loaded, settings=planned.settings, out=run.folder / "train",
-            callbacks=[show], resume=True, facts=run_facts(run.folder, max_new_tokens=limit), beside=_beside(planned),
+            callbacks=[show], resume=True, facts=run_facts(run.folder, max_new_tokens=limit), more=_more(planned),
         )  # fmt: skip
     if first:
         model = planned.loaded
-        told = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
-        run.update(seconds={"train": watch.seconds()}, model=told)
-    return {**result.summary(), **_beside(planned)}
+        facts = {"name": model.name, "sha256": model.sha256, "licence": model.licence, "dtype": model.dtype}
+        run.update(seconds={"train": watch.seconds()}, model=facts)
+    return {**result.summary(), **_more(planned)}
 
 
 @contextmanager
@@ -154,7 +154,7 @@ def alone_in(run: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise ConfigError(
-            f"another training is at work in {run}.\nWait for it, end it, or begin a run of its own: tuneworth curate"
+            f"{run}: another training is running in this run.\nWait for it, stop it, or start a new run with `tuneworth curate`."
         ) from None
     try:
         yield
@@ -173,7 +173,7 @@ def finished(run: Run, *, drop_long: bool = False) -> dict[str, Any] | None:
         return None
     _same_settings(run, stated_settings(run, drop_long=drop_long))
     summary = read_object(folder / "summary.json")
-    return summary if all(key in summary for key in TOLD) else None
+    return summary if all(key in summary for key in REQUIRED) else None
 
 
 def _same_settings(run: Run, stated: "TrainSettings", *, besides: Sequence[str] = ()) -> None:
@@ -186,16 +186,13 @@ def _same_settings(run: Run, stated: "TrainSettings", *, besides: Sequence[str] 
     changed = [key for key in made if key in now and made[key] != now[key] and key not in (*HARMLESS, *besides)]
     if not changed:
         return
-    told = ", ".join(f"{key} {_told(made[key])}, now {_told(now[key])}" for key in changed)
-    what = (
-        "a training that was stopped"
-        if (run.folder / "train" / CHECKPOINT).is_file()
-        else "an adapter that was trained"
-    )
+    changes = ", ".join(f"{key} was {_setting(made[key])}, now {_setting(now[key])}" for key in changed)
+    interrupted = (run.folder / "train" / CHECKPOINT).is_file()
+    what = "an interrupted training" if interrupted else "an adapter"
     where = quote(str(run.project.folder))
     raise ConfigError(
-        f"{run.folder} holds {what} with other settings: {told}.\n`tuneworth train {where} --run {run.name} --again` trains "
-        f"anew there and keeps the earlier one aside; `tuneworth curate {where}` begins a new run."
+        f"{run.folder} holds {what} with other settings: {changes}.\nTo train again there and set the earlier one aside, run "
+        f"`tuneworth train {where} --run {run.name} --again`; for a new run, `tuneworth curate {where}`."
     )
 
 
@@ -210,9 +207,11 @@ def _put_aside(run: Run) -> None:
         )
         kept = folder.rename(run.folder / f"train-{number}")
     if kept := processes.from_first(kept):
-        run.talk.note(f"train: the earlier training is kept in {kept}")
+        run.talk.note(f"train: the earlier training was moved to {kept}")
         if (run.folder / "results.json").is_file():
-            run.talk.note("train: the run's results are those of the earlier adapter until it is evaluated again")
+            run.talk.note(
+                "train: the run's results still belong to the earlier adapter; evaluate again to replace them"
+            )
 
 
 # --- planning ---------------------------------------------------------------------------------------------------
@@ -231,13 +230,13 @@ def _pairs(run: Run, settings: "TrainSettings") -> tuple[pl.DataFrame, pl.DataFr
     train = run.sample(whole := run.train, settings.max_pairs)
     if not len(train):
         raise DataError(
-            f"no train pairs in {run.folder}: every row was dropped or breaks a rule (see curate/summary.json)"
+            f"{run.folder} has no train pairs: every row was dropped or breaks a rule (see curate/summary.json)"
         )
     # Validation keeps its proportion to train, so that its share of the time does not change.
     validation = run.validation
     validation = run.sample(validation, -(-len(validation) * len(train) // len(whole)))
     if len(train) < len(whole):
-        run.talk.note(f"train: {len(train)} of {len(whole)} training pairs, a seeded sample (max_pairs)")
+        run.talk.note(f"train: using {len(train)} of {len(whole)} train pairs, a seeded sample (max_pairs)")
     return train, validation
 
 
@@ -249,8 +248,8 @@ def _check_place(folder: Path) -> None:
     place = folder if folder.exists() else folder.parent
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         raise ConfigError(
-            f"{place}: nothing can be written there; expected a folder with the right to write.\n"
-            "Move away what stands in its place, or give that right."
+            f"{place}: cannot write there; expected a folder with write permission.\n"
+            "Move away any file of that name, or grant the permission."
         )
 
 
@@ -272,31 +271,32 @@ def _write_plan(planned: Planned) -> None:
         (folder / "dropped.jsonl").unlink(missing_ok=True)
 
 
-def _beside(planned: Planned) -> dict[str, Any]:
+def _more(planned: Planned) -> dict[str, Any]:
     """What the summary holds beyond the training itself."""
     found = planned.preflight
     return {"dropped_pairs": len(found.dropped), "by_rule": sorted(found.rules)}
 
 
-def _told(value: Any) -> str:
-    return "not stated" if value is None else json.dumps(value)
+def _setting(value: Any) -> str:
+    return "not set" if value is None else json.dumps(value)
 
 
 # --- in progress ------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def shown_fit(talk: Talk, *, looks: bool) -> Iterator["Callback"]:
+def shown_fit(talk: Talk, *, validates: bool) -> Iterator["Callback"]:
     """A callback that moves a bar and prints a line at each measurement of the validation loss, else ten times."""
     with talk.progress("training") as advance:
 
-        def show(told: "StepReport") -> None:
-            beside = f"loss {told.train_loss:.3f}, {told.tokens_per_second:,.0f} tokens/s"
-            advance(told.step, told.steps, beside)
-            if told.validation_loss is not None:
-                beside += f", validation {told.validation_loss:.3f}"
-            elif looks or told.step * QUIET_PARTS // told.steps == (told.step - 1) * QUIET_PARTS // told.steps:
+        def show(report: "StepReport") -> None:
+            step, steps = report.step, report.steps
+            status = f"loss {report.train_loss:.3f}, {report.tokens_per_second:,.0f} tokens/s"
+            advance(step, steps, status)
+            if report.validation_loss is not None:
+                status += f", validation {report.validation_loss:.3f}"
+            elif validates or step * QUIET_PARTS // steps == (step - 1) * QUIET_PARTS // steps:
                 return
-            talk.note(f"train: step {told.step:,} of {told.steps:,}, {beside}, {say.duration(told.seconds_left)} left")
+            talk.note(f"train: step {step:,} of {steps:,}, {status}, {say.duration(report.seconds_left)} left")
 
         yield show

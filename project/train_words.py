@@ -10,7 +10,7 @@ __all__ = ["plan_lines", "plan_text", "train_text"]
 
 WIDTH, LABEL = 80, 18
 BAR = 24  # characters of the histogram's longest bar
-WORST = 5  # pairs with the highest losses that are named here; the report names twenty
+HIGHEST = 5  # pairs with the highest losses that are named here; the report names twenty
 LONGEST_ID = 40  # characters of an id in a line
 LONG_IDS = 5  # ids of dropped pairs
 
@@ -27,7 +27,7 @@ def plan_lines(plan: Data) -> list[str]:
         f"{_pairs(plan)}, {tokens['total']:,} tokens ({tokens['shortest']:,} to {tokens['longest']:,} each), "
         f"{_steps(plan)}, learning rate {settings['learning_rate']:g}",
         f"about {say.duration(plan['time']['seconds'])} and {say.size(plan['memory']['peak_bytes'])} of memory "
-        f"({say.size(plan['memory']['at_hand_bytes'])} more are at hand), {plan['dtype']}, rank {settings['rank']}",
+        f"({say.size(plan['memory']['at_hand_bytes'])} more is available), {plan['dtype']}, rank {settings['rank']}",
     ]
     return [*lines, *_warnings(plan)]
 
@@ -35,7 +35,7 @@ def plan_lines(plan: Data) -> list[str]:
 def plan_text(plan: Data) -> str:
     """The whole preflight."""
     return "\n".join([
-        _wrapped(f"Training {plan['model']} on {_pairs(plan)}: what will happen", ""),
+        _wrapped(f"Plan for training {plan['model']} on {_pairs(plan)}", ""),
         "",
         *_token_lines(plan),
         *_recipe_lines(plan),
@@ -63,10 +63,10 @@ def _token_lines(plan: Data) -> Iterator[str]:
     yield _row(
         "in one epoch", f"{tokens['total']:,}: prompts {tokens['prompt']:,}, answers {tokens['answer']:,} (learnt)"
     )
-    yield _row("computed of these", f"{tokens['computed']:,}; what a batch's pairs begin with is computed once")
-    stated = f"{context:,} tokens" if context else "the model states none: memory alone limits a pair's length"
-    left_out = f"; {len(dropped)} longer pairs are left out" if dropped else ""
-    yield _row("context", f"{stated}{left_out}")
+    yield _row("computed of these", f"{tokens['computed']:,}; a prefix that a batch's pairs share is computed once")
+    stated = f"{context:,} tokens" if context else "the model states no limit, so memory alone limits a pair's length"
+    longer = f"; {len(dropped)} longer pairs are left out" if dropped else ""
+    yield _row("context", f"{stated}{longer}")
 
 
 def _recipe_lines(plan: Data) -> Iterator[str]:
@@ -74,22 +74,24 @@ def _recipe_lines(plan: Data) -> Iterator[str]:
     if settings["max_steps"] is None:
         yield _row("epochs", f"{settings['epochs']}{_by(rules, 'epochs')}")
     yield _row("learning rate", f"{settings['learning_rate']:g}{_by(rules, 'learning_rate')}")
-    looks = (
-        f"validation loss after {plan['evaluations']} of them, stopping early after {settings['patience']} without gain"
+    validation = (
+        f"validation loss is measured {plan['evaluations']} times, and {settings['patience']} measurements in a row without "
+        "improvement end training"
         if plan["evaluations"]
-        else "no validation pairs: nothing will show overfitting"
+        else "there are no validation pairs, so nothing will show overfitting"
     )
-    yield _row("steps", f"{plan['steps']:,} of {settings['batch_size']} pairs; {looks}")
+    yield _row("steps", f"{plan['steps']:,} of {settings['batch_size']} pairs; {validation}")
     yield _row(
         "trained",
-        f"{plan['trainable_parameters']:,} parameters (rank {settings['rank']}) beside the model's {plan['parameters']:,}",
+        f"{plan['trainable_parameters']:,} parameters (rank {settings['rank']}) on top of the model's {plan['parameters']:,}",
     )
     ratio = plan["dtype_ratio"]
     yield _row(
-        "number format", plan["dtype"] + (f"; bfloat16 is {ratio:g} times as fast as float32 here" if ratio else "")
+        "number format",
+        plan["dtype"] + (f"; bfloat16 is {ratio:g} times as fast as float32 on this machine" if ratio else ""),
     )
     if plan["threads"]:
-        yield _row("threads", f"{plan['threads']}; the same number gives the same adapter")
+        yield _row("threads", f"{plan['threads']}; the adapter is the same only with the same number of threads")
 
 
 def _cost_lines(plan: Data) -> Iterator[str]:
@@ -112,17 +114,13 @@ def _cost_lines(plan: Data) -> Iterator[str]:
         f"adapter and optimizer {say.size(memory['adapter_bytes'])}",
         f"activations of {memory['longest_part']:,} tokens {say.size(memory['activation_bytes'])}",
         f"logits {say.size(memory['logit_bytes'])}",
-        *(
-            [f"kernels and their copies of weights {say.size(memory['kernel_bytes'])}"]
-            if memory["kernel_bytes"]
-            else []
-        ),
+        *([f"compiled kernels {say.size(memory['kernel_bytes'])}"] if memory["kernel_bytes"] else []),
     ]
     yield _row(
         "memory", f"about {say.size(memory['peak_bytes'])} at the peak: {', '.join(parts)}; "
-        f"{say.size(memory['at_hand_bytes'])} more than now are at hand ({memory['limit']})",
+        f"{say.size(memory['at_hand_bytes'])} more than now is available ({memory['limit']})",
     )  # fmt: skip
-    free = "" if disk["free_bytes"] is None else f"; {say.size(disk['free_bytes'])} are free"
+    free = "" if disk["free_bytes"] is None else f"; {say.size(disk['free_bytes'])} is free"
     yield _row("disk", f"up to {say.size(disk['needed_bytes'])}{free}")
 
 
@@ -133,7 +131,7 @@ def _warnings(plan: Data) -> list[str]:
     if dropped:
         ids = ", ".join(_short(str(row["id"])) for row in dropped[:LONG_IDS])
         more = f" and {len(dropped) - LONG_IDS} more" if len(dropped) > LONG_IDS else ""
-        lines.append(f"left out as longer than the context of {plan['context']:,} tokens: {ids}{more} (drop_long)")
+        lines.append(f"left out because they exceed the context of {plan['context']:,} tokens: {ids}{more} (drop_long)")
     return [*lines, *plan["notices"]]
 
 
@@ -142,13 +140,13 @@ def _check(check: Data) -> str:
 
 
 def _by(rules: Data, name: str) -> str:
-    return f", by {rules[name]}" if name in rules else ", as stated"
+    return f", by {rules[name]}" if name in rules else ", as configured"
 
 
 def _pairs(plan: Data) -> str:
     n = plan["pairs"]
-    held_out = f" and {plan['validation_pairs']:,} to validate" if plan["validation_pairs"] else ""
-    return f"{say.count(n, 'pair')}{held_out}"
+    validation = f" and {plan['validation_pairs']:,} to validate" if plan["validation_pairs"] else ""
+    return f"{say.count(n, 'pair')}{validation}"
 
 
 def _steps(plan: Data) -> str:
@@ -165,7 +163,7 @@ def train_text(summary: Data, log: Sequence[Data], *, run: str) -> str:
     return "\n".join([
         *_result_lines(summary, log),
         *(_wrapped("- " + str(text), "  ") for text in summary.get("notices") or []),
-        *_worst_lines(summary.get("highest_losses") or [], run=run),
+        *_highest_loss_lines(summary.get("highest_losses") or [], run=run),
     ])  # fmt: skip
 
 
@@ -173,17 +171,17 @@ def _result_lines(summary: Data, log: Sequence[Data]) -> Iterator[str]:
     n = summary["train_pairs"]
     yield f"Trained on {say.count(n, 'pair')}"
     yield ""
-    early = ", stopped early: the validation loss no longer fell" if summary["stopped_early"] else ""
+    early = ", stopped early because the validation loss no longer fell" if summary["stopped_early"] else ""
     yield _row("steps", f"{summary['steps']:,}{early}")
     rate = f"{summary['tokens_per_second']:,.0f} tokens/s, {summary['dtype']}"
     yield _row("time", f"{say.duration(summary['seconds'])} ({rate})")
     first = next((line["train_loss"] for line in log if line.get("train_loss") is not None), None)
-    began = f", from {first:.3f} at the first step" if first is not None else ""
-    yield _row("training loss", f"{summary['train_loss']:.3f} per token over the last epoch{began}")
-    looks = [line["validation_loss"] for line in log if line.get("validation_loss") is not None]
+    initial = f", down from {first:.3f} at the first step" if first is not None else ""
+    yield _row("training loss", f"{summary['train_loss']:.3f} per token over the last epoch{initial}")
+    measured = [line["validation_loss"] for line in log if line.get("validation_loss") is not None]
     if summary["validation_loss"] is not None:
-        began = f", from {looks[0]:.3f} at the first look" if len(looks) > 1 else ""
-        yield _row("validation loss", f"{summary['validation_loss']:.3f} per token at its best{began}")
+        initial = f", down from {measured[0]:.3f} when first measured" if len(measured) > 1 else ""
+        yield _row("validation loss", f"{summary['validation_loss']:.3f} per token at its best{initial}")
     kept = f"the adapter of step {summary['best_step']:,}, {summary['trainable_parameters']:,} parameters"
     yield _row("kept", kept + ("" if summary["best_step"] == summary["steps"] else f"; {_later(summary)}"))
     if summary.get("dropped_pairs"):
@@ -195,18 +193,18 @@ def _result_lines(summary: Data, log: Sequence[Data]) -> Iterator[str]:
 
 def _later(summary: Data) -> str:
     n = summary["steps"] - summary["best_step"]
-    return f"the {n:,} steps after it brought nothing better" if n != 1 else "the step after it brought nothing better"
+    return f"the {say.count(n, 'step')} after it did not improve the validation loss"
 
 
-def _worst_lines(worst: Sequence[Data], *, run: str) -> Iterator[str]:
+def _highest_loss_lines(pairs: Sequence[Data], *, run: str) -> Iterator[str]:
     """The pairs with the highest losses: wrong or unusual outputs are among them."""
-    if not worst:
+    if not pairs:
         return
     yield ""
-    yield "Learnt worst, and worth a look: loss per token, id"
-    for row in worst[:WORST]:
+    yield "Pairs with the highest loss per token; check that they are right"
+    for row in pairs[:HIGHEST]:
         yield f"  {row['loss']:6.2f}  {_short(str(row['id']))}"
-    yield f"`tuneworth why {run} ID` shows where one of them comes from."
+    yield f"`tuneworth why {run} ID` shows where a pair comes from."
 
 
 # --- lines ------------------------------------------------------------------------------------------------------

@@ -26,12 +26,12 @@ def trained(run: Path) -> dict[str, Any] | None:
         return None
     found = next(iter(_objects(summary, [summary.read_bytes()])), None)
     if found is None:
-        raise DataError(f"{summary}: holds no summary of a fit.\n`tuneworth train` trains again.")
+        raise DataError(f"{summary} does not hold the summary of a fit.\nRun `tuneworth train` again.")
     notices = [str(text) for text in found.get("notices") or []]
     if len(notices) > MOST_NOTICES:
         notices = [
             *notices[: MOST_NOTICES - 1],
-            f"{len(notices) - MOST_NOTICES + 1} notices more in train/summary.json",
+            f"{len(notices) - MOST_NOTICES + 1} more notices are in train/summary.json",
         ]
     log = run / "train" / "log.jsonl"
     lines = log.read_bytes().splitlines() if log.is_file() else []
@@ -71,7 +71,7 @@ def _objects(path: Path, lines: Sequence[bytes]) -> list[dict[str, Any]]:
             if number == len(lines) > 1:
                 break
             raise DataError(
-                f"{path}, line {number}: not readable as JSON ({error}).\n`tuneworth train` with --again trains anew."
+                f"{path}, line {number}: not valid JSON ({error}).\nTrain again with `tuneworth train --again`."
             ) from None
         if isinstance(value, dict):
             found.append(value)

@@ -37,8 +37,8 @@ class Training:
 
     def __str__(self) -> str:
         log = (trained(self.run.folder) or {}).get("log", [])
-        told = train_text(self.summary, log, run=quote(str(self.run.folder)))
-        parts = [f"{told}\n\nAdapter: {self.adapter}"]
+        text = train_text(self.summary, log, run=quote(str(self.run.folder)))
+        parts = [f"{text}\n\nAdapter: {self.adapter}"]
         if "learning_curve" in self.summary:
             parts.append(curve_text(self.summary["learning_curve"]))
         if "merged" in self.summary:
@@ -111,7 +111,7 @@ def _fitted(
 ) -> tuple[dict[str, Any], "LoadedModel | None"]:
     """The summary of the run's training, existing or new; and the model, if it was loaded."""
     if not again and (summary := finished(run, drop_long=drop_long)) is not None:
-        run.talk.note(f"train: {run.folder} is trained already, with these settings; --again trains it anew")
+        run.talk.note(f"train: {run.folder} is already trained with these settings; --again trains it from scratch")
         return summary, None
     if cluster:
         from .cluster_training import cluster_stage

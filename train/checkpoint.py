@@ -1,4 +1,4 @@
-"""The state of a fit in one file: a killed fit that is resumed gives the same result as an uninterrupted one."""
+"""The state of a fit in one file, so that a killed fit resumes to the same result as an uninterrupted one."""
 
 import json
 import math
@@ -35,7 +35,7 @@ class FitState:
 
 @dataclass
 class PairLosses:
-    """Each train pair's loss per learnt token when first and last seen, before that step; NaN: not yet seen."""
+    """Each train pair's loss per learnt token, just before the steps that first and last saw it; NaN if none did."""
 
     first: list[float]
     last: list[float]
@@ -101,23 +101,23 @@ def read_checkpoint(path: Path, *, key: str) -> Checkpoint:
     parts: dict[str, dict[str, Any]] = {"adapter": {}, "best": {}, "optimizer": {}, "pairs": {}}
     try:
         with safe_open(path, framework="pt") as file:
-            told = file.metadata() or {}
-            if told.get("key") != key:
+            metadata = file.metadata() or {}
+            if metadata.get("key") != key:
                 raise ConfigError(
                     f"{path}: this checkpoint was made with other pairs, another model or other settings.\n"
-                    "Give back what it was made with, or start anew: tuneworth train --again."
+                    "Restore them, or start over with `tuneworth train --again`."
                 )
             for name in file.keys():  # noqa: SIM118 - not a dict
                 part, rest = name.split("/", 1)
                 parts[part][rest] = file.get_tensor(name)
     except (SafetensorError, OSError) as error:
-        raise ConfigError(f"{path}: this checkpoint cannot be read ({error}).\nDelete it to start anew.") from error
+        raise ConfigError(f"{path}: this checkpoint cannot be read ({error}).\nDelete it to start over.") from error
     moments: dict[int, dict[str, Any]] = {}
     for name, value in parts["optimizer"].items():
         index, moment = name.split("/")
         moments.setdefault(int(index), {})[moment] = value
     losses = PairLosses(parts["pairs"]["first"].tolist(), parts["pairs"]["last"].tolist())
-    state = json.loads(told["state"])
+    state = json.loads(metadata["state"])
     if missing := {field.name for field in fields(FitState)} - state.keys():
         raise KeyError(*sorted(missing))
     return Checkpoint(FitState(**state), parts["adapter"], moments, parts["best"] or None, losses)

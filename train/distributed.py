@@ -57,13 +57,13 @@ def plan_workers(nodes: Sequence[Mapping[str, float]], *, wanted: int | None = N
     if gpus:
         there = sum(count for count, _ in gpus)
         if (wanted or 1) > there:
-            raise ConfigError(f"[cluster] workers is {wanted}, and the cluster has {there} GPUs, one for each worker.")
+            raise ConfigError(f"[cluster] workers is {wanted}, but the cluster has {there} GPUs, one for each worker.")
         return Workers(wanted or there, min(cores // count for count, cores in gpus), gpus=True)
     cores = [int(node.get("CPU", 0)) for node in nodes if node.get("CPU", 0) >= 1]
     count = wanted or len(cores)
     if not cores or count > sum(cores):
         raise ConfigError(
-            f"{count or 'The'} workers of a fit need a core each, and the cluster has {sum(cores)}.\n"
+            f"{count or 'The'} workers of a fit need one core each, but the cluster has {sum(cores)}.\n"
             "Lower [cluster] workers, or start more nodes: ray start --address HEAD:6379"
         )
     each = next(n for n in range(max(cores), 0, -1) if sum(have // n for have in cores) >= count)
@@ -78,9 +78,14 @@ def living_nodes() -> list[dict[str, float]]:
 
 
 def on_workers(
-    member: Callable[..., Any], told: Mapping[str, Any], *, workers: Workers, shared: Path, say: Callable[[str], None]
+    member: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    *,
+    workers: Workers,
+    shared: Path,
+    say: Callable[[str], None],
 ) -> Any:
-    """Call `member(**told, say=...)` in each of the workers on the connected cluster; returns the first one's result.
+    """Call `member(**arguments, say=...)` in each of the workers on the connected cluster; returns the first one's result.
 
     The workers are one group: `Processes.here()` is each one's place in it, gloo between CPUs, nccl between GPUs. If
     one is lost, all restart and `member` is called again, at most MOST_LOST times: it must resume from a
@@ -95,7 +100,7 @@ def on_workers(
     token = secrets.token_hex(8)
     (shared / FOLDER / token).mkdir(parents=True)
     mailbox: Any = ray.remote(num_cpus=0)(Mailbox).remote()
-    config = {"member": member, "told": dict(told), "mailbox": mailbox, "shared": shared, "token": token}
+    config = {"member": member, "arguments": dict(arguments), "mailbox": mailbox, "shared": shared, "token": token}
     failed: list[BaseException] = []
     returned: list[Any] = []
     # Not in the main thread: there Ray Train handles Ctrl-C itself, and ends with "all is well".
@@ -127,10 +132,10 @@ def _listen(thread: threading.Thread, mailbox: Any, workers: Workers, say: Calla
             say(line)
         room = workers.places(living_nodes())
         if room < workers.count and not short:
-            say(f"train: the cluster has room for {room} of {workers.count} workers now; waiting for more nodes")
+            say(f"train: the cluster currently has room for {room} of {workers.count} workers; waiting for more nodes")
         short = room < workers.count
         if silent and time.monotonic() > started + SILENCE_SECONDS:
-            say("train: nothing heard from the workers yet; `ray status` shows who uses the cluster's cores and GPUs")
+            say("train: the workers have not started yet; `ray status` shows what uses the cluster's cores and GPUs")
             silent = False
 
 
@@ -195,7 +200,7 @@ def run_member(config: Mapping[str, Any]) -> Any:
         return None  # an earlier start failed with an error that the user must fix
     try:
         _check_shared(config["shared"], config["token"])
-        return config["member"](**config["told"], say=partial(_send, mailbox))
+        return config["member"](**config["arguments"], say=partial(_send, mailbox))
     except ProcessLost:
         raise  # Ray Train restarts all workers
     except TuneworthError as error:
@@ -216,16 +221,16 @@ def _check_shared(shared: Path, token: str) -> None:
         import ray
 
         raise ConfigError(
-            f"{shared} is not there on the node {ray.util.get_node_ip_address()}; a fit on a cluster reads its pairs and "
-            "keeps its checkpoints there.\nPut the project on a folder that every node reaches under the same name (NFS, "
-            "EFS, Filestore, a ReadWriteMany volume), and train again."
+            f"{shared} does not exist on the node {ray.util.get_node_ip_address()}, but a fit on a cluster reads its pairs "
+            "and writes its checkpoints there.\nPut the project in a folder that every node reaches under the same name "
+            "(NFS, EFS, Filestore, a ReadWriteMany volume), and train again."
         )
 
 
 def _broken(error: BaseException) -> RunBroken:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = lines[-1] if lines else type(error).__name__
+    reason = lines[-1] if lines else type(error).__name__
     return RunBroken(
         f"The cluster lost this fit more than {MOST_LOST} times, or could not start it ({type(error).__name__}: "
-        f"{told[:200]}).\nThe nodes' own logs say why; the same command goes on from the last checkpoint."
+        f"{reason[:200]}).\nThe nodes' logs say why; run the same command to resume from the last checkpoint."
     )

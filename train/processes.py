@@ -15,7 +15,7 @@ from .model.memory import out_of_memory
 __all__ = ["ProcessLost", "Processes"]
 
 # The variables that a launcher sets for each process.
-TOLD = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 # Longer than anything one process does while the others wait: converting a model, writing a checkpoint to a slow disk.
 # A process that has ended is noticed at once, by its closed connection.
 PATIENCE = timedelta(minutes=30)
@@ -104,7 +104,7 @@ class Processes:
         """
         if others := [rank for rank, other in enumerate(self.gather(value)) if other != value]:
             raise ConfigError(
-                f"The {self.count} processes of this fit do not see the same: {what} differ between process {self.rank} "
+                f"The {self.count} processes of this fit disagree: {what} differ between process {self.rank} "
                 f"and {', '.join(map(str, others[:4]))}.\nGive each machine the same project folder, model and packages."
             )
 
@@ -166,9 +166,9 @@ class Processes:
             if out_of_memory(error):
                 raise
             raise ProcessLost(
-                f"Another of the {self.count} processes of this fit ended or does not answer ({_reason(error)}).\n"
-                "What it said stands above, or in its own machine's log; nothing: it was killed, or memory ran out.\n"
-                "The same command goes on from the last checkpoint."
+                f"Another of the {self.count} processes of this fit ended or does not respond ({_reason(error)}).\n"
+                "Its message is above or in the log of its machine; if there is none, it was killed or ran out of memory.\n"
+                "Run the same command to resume from the last checkpoint."
             ) from error
 
 
@@ -184,15 +184,15 @@ _known: list[Processes] = []  # this process, once it was requested
 def _find() -> Processes:
     if os.environ.get("WORLD_SIZE", "1") in ("", "1"):
         return Processes()
-    told = {name: os.environ.get(name, "") for name in TOLD}
-    odd = [name for name, value in told.items() if not value or (name != "MASTER_ADDR" and not value.isdecimal())]
+    given = {name: os.environ.get(name, "") for name in VARIABLES}
+    odd = [name for name, value in given.items() if not value or (name != "MASTER_ADDR" and not value.isdecimal())]
     if odd:
         raise ConfigError(
-            f"WORLD_SIZE is {told['WORLD_SIZE']}, so several processes are to train together, but {', '.join(odd)} "
-            f"{'is' if len(odd) == 1 else 'are'} missing or no number.\n"
+            f"WORLD_SIZE is {given['WORLD_SIZE']}, so several processes train together, but {', '.join(odd)} "
+            f"{'is' if len(odd) == 1 else 'are'} missing or not a number.\n"
             "Start with: torchrun --nproc-per-node 2 -m tuneworth.cli train PROJECT"
         )
-    return _join(int(told["RANK"]), int(told["WORLD_SIZE"]))
+    return _join(int(given["RANK"]), int(given["WORLD_SIZE"]))
 
 
 def _join(rank: int, count: int) -> Processes:
@@ -211,8 +211,8 @@ def _join(rank: int, count: int) -> Processes:
         state = PartialState(cpu=cpu, store=store, rank=rank, world_size=count, timeout=PATIENCE)
     except (RuntimeError, ValueError) as error:
         raise RunBroken(
-            f"Process {rank} of {count} did not find the others at {os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} "
-            f"({_reason(error)}).\nIs the port free, and can each machine reach it?"
+            f"Process {rank} of {count} could not reach the others at {os.environ['MASTER_ADDR']}:"
+            f"{os.environ['MASTER_PORT']} ({_reason(error)}).\nCheck that the port is free and that each machine can reach it."
         ) from error
     device = "cpu" if cpu else str(state.device)  # accelerate counts CPUs: "cpu:0"
     return Processes(rank, count, device=device, store=store)

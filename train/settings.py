@@ -58,7 +58,7 @@ class TrainSettings:
             problems.append(f'"alpha" is {self.alpha}; expected more than 0 (twice the rank is usual)')
         if self.learning_rate is not None and not 0 < self.learning_rate <= 1:
             problems.append(
-                f'"learning_rate" is {self.learning_rate}; expected more than 0, 1 at the most (0.001 is usual)'
+                f'"learning_rate" is {self.learning_rate}; expected more than 0 and at most 1 (0.001 is usual)'
             )
         if not 0 <= self.seed < 2**32:
             problems.append(f'"seed" is {self.seed}; expected 0 to 4294967295')

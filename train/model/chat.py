@@ -36,8 +36,8 @@ QUESTION, ANSWER = "Quokka?", "Xylograph."  # for testing a template: words that
 def chat_messages(input: str, *, system: str | None = None, examples: Sequence[tuple[str, str]] = ()) -> list[Message]:
     """The chat that asks for one output: a system message, worked examples (input, output), then the input."""
     messages = [{"role": "system", "content": system}] if system else []
-    for asked, answered in examples:
-        messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
+    for question, reply in examples:
+        messages += [{"role": "user", "content": question}, {"role": "assistant", "content": reply}]
     return [*messages, {"role": "user", "content": input}]
 
 
@@ -85,7 +85,7 @@ def encode_texts(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
         if broken is None:
             raise
         around = broken.string[max(0, broken.start() - 20) : broken.end() + 20]
-        raise DataError(f"A text holds half a character (a lone surrogate): {around!r}") from None
+        raise DataError(f"A text contains half a character (a lone surrogate): {around!r}") from None
     return found
 
 
@@ -130,8 +130,7 @@ def end_of_turn(tokenizer: Any) -> int:
         if id in special:
             return id
     raise ModelError(
-        "The chat template ends an answer with no special token, so a tuned model could not learn to stop.\n"
-        f"It writes: {whole!r}"
+        f"The chat template does not end an answer with a special token, so a tuned model could not learn to stop: {whole!r}"
     )
 
 
@@ -170,7 +169,7 @@ def _rendered(tokenizer: Any, messages: list[Message], *, add_generation_prompt:
         return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=add_generation_prompt)
     except Exception as error:  # a template is a program, and can fail in any way
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"The model's chat template refuses the chat: {reason[:200]}") from error
+        raise ModelError(f"The model's chat template rejects the chat: {reason[:200]}") from error
 
 
 def _as_text(tokenizer: Any, messages: list[Message]) -> list[int]:
@@ -182,7 +181,7 @@ def _as_text(tokenizer: Any, messages: list[Message]) -> list[int]:
         )
     except ValueError as error:  # this tokenizer makes the token from any text that spells it
         raise DataError(
-            f"A message holds the name of a control token, and the model's tokenizer cannot write it as text.\n{error}"
+            f"A message contains the name of a control token, which the model's tokenizer cannot encode as text.\n{error}"
         ) from error
 
 
@@ -214,22 +213,24 @@ def settle_template(tokenizer: Any, *, ends: tuple[int, ...] = ()) -> tuple[str,
     """
     if not tokenizer.chat_template:
         tokenizer.chat_template = plain_template(tokenizer, ends=ends)
-        told = (
-            'the model has no chat template: it is asked in a plain one ("### Input", the input, "### Output"), which '
-            "is saved with the adapter"
+        notice = (
+            'the model has no chat template, so a plain one is used ("### Input", the input, "### Output") and saved with '
+            "the adapter"
         )
-        return "plain", (told,)
+        return "plain", (notice,)
     try:
         template = tokenizer.get_chat_template()  # of several, the default one
     except ValueError as error:
-        raise ModelError(f"The model has several chat templates and none is its default.\n{error}") from error
+        raise ModelError(f"The model has several chat templates, and none of them is the default.\n{error}") from error
     tokenizer.chat_template, notices = template, []
     if TODAY.search(template):
         template = TODAY.sub(lambda found: f'"{DAY.strftime(found[2])}"', template)
-        notices.append(f"the chat template writes today's date: it is fixed at {DAY.isoformat()}, so that prompts stay")
+        notices.append(
+            f"the chat template contains today's date, which is fixed at {DAY.isoformat()} so that prompts do not change"
+        )
     if "enable_thinking" in template and not template.startswith(NO_THINKING):
         template = NO_THINKING + template
-        notices.append("the model can think before it answers: here it answers at once, tuned or not")
+        notices.append("the model can think before it answers; thinking is switched off here, tuned or not")
     tokenizer.chat_template = template
     return "own", tuple(notices)
 
@@ -269,13 +270,13 @@ def check_template(tokenizer: Any) -> list[str]:
     prompt, whole = render_text(tokenizer, messages), render_text(tokenizer, messages, answer=ANSWER)
     faults = []
     if QUESTION not in prompt:
-        faults.append(f"it leaves out the question: {prompt!r}")
+        faults.append(f"it omits the question: {prompt!r}")
     if not whole.startswith(prompt):
-        faults.append(f"it writes another prompt in front of an answer ({whole!r}) than for a question ({prompt!r})")
+        faults.append(f"the prompt before an answer ({whole!r}) differs from the prompt without one ({prompt!r})")
     bos, (ids, longer) = tokenizer.bos_token_id, encode_texts(tokenizer, [prompt, _longer(tokenizer)])
     # <|im_start|> is SmolLM2's BOS and opens each of its turns, so a longer chat has more of them.
     if bos in special_ids(tokenizer) and 1 < ids.count(bos) == longer.count(bos):
-        faults.append(f"it begins a text with {ids.count(bos)} begin-of-text tokens, not one")
+        faults.append(f"it starts a text with {ids.count(bos)} begin-of-text tokens instead of one")
     return faults
 
 

@@ -21,25 +21,25 @@ def check_kind(config: dict[str, Any], name: str) -> None:
     family = config["model_type"]
     if family not in CONFIG_MAPPING and "auto_map" in config:
         raise ModelError(
-            f'The model "{name}" (family "{family}") brings its own program code, which is never run here.\n'
-            "Use a model of a family that transformers itself knows."
+            f'The model "{name}" (family "{family}") comes with its own code, which Tuneworth never runs.\n'
+            "Use a model of a family that transformers supports."
         )
     if family not in CONFIG_MAPPING:
         raise ModelError(
-            f'The model "{name}" is of the family "{family}", which the installed transformers does not know.\n'
-            "A newer one may: pip install -U transformers"
+            f'The model "{name}" is of the family "{family}", which the installed transformers does not support.\n'
+            "Try a newer version: pip install -U transformers"
         )
     kind = CONFIG_MAPPING[family]
     writer: Any = MODEL_FOR_CAUSAL_LM_MAPPING.get(kind, None)
     senses = [sense for sense in ("vision", "audio") if config.get(f"{sense}_config")]
     if senses and (writer is None or writer.config_class is kind):  # else the text-only part is loaded
         raise ModelError(
-            f'The model "{name}" is made for {" and ".join(senses)} too, and only models of text alone can be fitted.\n'
-            "Use its text-only version, where there is one."
+            f'The model "{name}" also handles {" and ".join(senses)}, and only text-only models can be fitted.\n'
+            "Use its text-only version if there is one."
         )
     if config.get("is_encoder_decoder") or writer is None:
         raise ModelError(
-            f'The model "{name}" (family "{family}") does not continue a text.\nExpected a causal language model.'
+            f'The model "{name}" (family "{family}") does not generate text.\nUse a causal language model.'
         )
 
 
@@ -53,22 +53,22 @@ def fit_together(tokenizer: Any, model: Any, name: str) -> tuple[str, tuple[str,
     special = special_ids(tokenizer)
     if any(id >= rows and id not in special for id in vocabulary.values()):
         raise ModelError(
-            f'The tokenizer of "{name}" knows {max(vocabulary.values()) + 1:,} tokens, its model only {rows:,}.\n'
-            "They do not belong together."
+            f'The tokenizer of "{name}" has {max(vocabulary.values()) + 1:,} tokens, but the model only {rows:,}, so they '
+            "do not belong together."
         )
     try:
         kind, notices = settle_template(tokenizer, ends=_ends(model))
         faults, ids = check_template(tokenizer), render_prompt(tokenizer, chat_messages("a"))
     except ModelError as error:
-        raise ModelError(f'The model "{name}" cannot be asked. {error}') from error
+        raise ModelError(f'The model "{name}" cannot be prompted. {error}') from error
     if max(ids, default=0) >= rows:
-        faults.append("it writes a token that the model does not have")
+        faults.append("it contains a token that the model does not have")
     if faults:
-        raise ModelError(f'The chat template of "{name}" is unfit: {"; ".join(faults)}')
+        raise ModelError(f'The chat template of "{name}" is unsuitable: {"; ".join(faults)}')
     _check_causal(model, ids[-PROBE:], name)
     if "</think>" in answer_margins(tokenizer)[0]:
         notices += (
-            "the model always thinks before it answers: tuned it answers at once, untuned it may never come to it",
+            "the model always thinks before it answers; tuned, it answers at once, and untuned, it may never get to an answer",
         )
     return kind, notices
 
@@ -90,11 +90,13 @@ def _check_causal(model: Any, ids: list[int], name: str) -> None:
     with torch.no_grad():
         one, two = (model(input_ids=tokens, use_cache=False).logits[0].float() for tokens in (first, second))
     if not one.isfinite().all():
-        raise ModelError(f'The model "{name}" is broken: what it computes are no numbers.\nFetch its weights anew.')
+        raise ModelError(
+            f'The model "{name}" is broken: its outputs are not finite numbers.\nDownload its weights again.'
+        )
     ahead = len(ids) > 1 and (one[:-1] - two[:-1]).abs().max() > LOOK_AHEAD * one.std()
     # BERT and similar models load as causal models, but their attention is marked as not causal.
     if ahead or any(getattr(module, "is_causal", True) is False for module in model.modules()):
         raise ModelError(
-            f'In the model "{name}" each token sees those that follow it, so it cannot write a text.\n'
-            "Expected a causal language model."
+            f'In the model "{name}" each token sees the tokens after it, so it cannot generate text.\n'
+            "Use a causal language model."
         )

@@ -23,7 +23,7 @@ def check_folder(folder: Path, name: str) -> dict[str, Any]:
     if (folder / "adapter_config.json").is_file():
         base = _json(folder / "adapter_config.json", name).get("base_model_name_or_path")
         raise ModelError(
-            f'"{name}" is an adapter, not a model.\nName the model that it was fitted on{f" ({base})" if base else ""}.'
+            f'"{name}" is an adapter, not a model.\nName the model it was fitted on{f" ({base})" if base else ""}.'
         )
     missing, config = [], {}
     if not (folder / "config.json").is_file():
@@ -37,7 +37,7 @@ def check_folder(folder: Path, name: str) -> dict[str, Any]:
             _json(folder / file, name)
     missing += _missing_weights(folder, name)
     if missing:
-        raise ModelError(f'The model "{name}" is incomplete.\n{folder} lacks {", ".join(missing)}.')
+        raise ModelError(f'The model "{name}" is incomplete: {folder} lacks {", ".join(missing)}.')
     return config
 
 
@@ -45,21 +45,21 @@ def _missing_weights(folder: Path, name: str) -> list[str]:
     if (folder / INDEX).is_file():
         parts = _json(folder / INDEX, name).get("weight_map")
         if not isinstance(parts, dict) or not parts:
-            raise ModelError(f'The model "{name}" cannot be read: {folder / INDEX} holds no "weight_map".')
+            raise ModelError(f'The model "{name}" cannot be read: {folder / INDEX} has no "weight_map".')
         return [part for part in sorted({str(part) for part in parts.values()}) if not (folder / part).is_file()]
     if (folder / "model.safetensors").is_file():
         return []
     other = next((f.name for kind in ("*.bin", "*.pt*", "*.gguf") for f in sorted(folder.glob(kind))), None)
-    return ["the weights (model.safetensors; " + (f"{other} is not read)" if other else "pickles are not read)")]
+    return ["the weights (model.safetensors; " + (f"{other} is not read)" if other else "pickles are never read)")]
 
 
 def _json(file: Path, name: str) -> dict[str, Any]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:  # ValueError: not JSON, or not UTF-8
-        raise ModelError(f'The model "{name}" cannot be read: {file} is broken ({error}).') from error
+        raise ModelError(f'The model "{name}" cannot be read: {file} is not valid JSON ({error}).') from error
     if not isinstance(found, dict):
-        raise ModelError(f'The model "{name}" cannot be read: {file} holds no JSON object.')
+        raise ModelError(f'The model "{name}" cannot be read: {file} does not hold a JSON object.')
     return found
 
 

@@ -88,17 +88,20 @@ def _write(path: Path, merged: Path, *, model: LoadedModel, source: Path) -> Non
     try:
         reader = gguf.GGUFReader(source)
     except (ValueError, IndexError, KeyError) as error:  # raised by the reader for a truncated file
-        raise ModelError(f"{source} cannot be read as GGUF ({error}).\nInstall or copy it anew.") from error
-    told = {name: field.contents() for name, field in reader.fields.items() if not name.startswith("tokenizer.ggml.")}
-    if told["general.architecture"] != FAMILY:
+        raise ModelError(f"{source} cannot be read as GGUF ({error}).\nInstall or copy it again.") from error
+    metadata = {
+        name: field.contents() for name, field in reader.fields.items() if not name.startswith("tokenizer.ggml.")
+    }
+    if metadata["general.architecture"] != FAMILY:
         raise ModelError(
-            f"{source} is of the family {told['general.architecture']!r}.\nOnly {FAMILY!r} can be written."
+            f"{source} is of the family {metadata['general.architecture']!r}; only {FAMILY!r} can be written."
         )
-    tensors = _renamed(merged, blocks=told[f"{FAMILY}.block_count"])
+    tensors = _renamed(merged, blocks=metadata[f"{FAMILY}.block_count"])
     _check_same(tensors, reader, source=source)
     writer = gguf.GGUFWriter(path, FAMILY)
     _copy_metadata(writer, reader, model=model)
-    heads = {"attn_q": told[f"{FAMILY}.attention.head_count"], "attn_k": told[f"{FAMILY}.attention.head_count_kv"]}
+    attention = f"{FAMILY}.attention"
+    heads = {"attn_q": metadata[f"{attention}.head_count"], "attn_k": metadata[f"{attention}.head_count_kv"]}
     for name in [tensor.name for tensor in reader.tensors] + sorted(tensors.keys() - {t.name for t in reader.tensors}):
         if name not in tensors:  # derived from the settings alone, such as the factors of long positions
             raw = next(tensor for tensor in reader.tensors if tensor.name == name)
@@ -124,9 +127,7 @@ def _renamed(merged: Path, *, blocks: int) -> dict[str, Any]:
         for name, tensor in load_file(file).items():
             known = names.get_name(name, try_suffixes=(".weight", ".bias"))
             if known is None:
-                raise ModelError(
-                    f"GGUF has no name for the tensor {name} of {merged}.\nUse the merged folder as it is."
-                )
+                raise ModelError(f"GGUF has no name for the tensor {name} of {merged}.\nUse the merged folder instead.")
             found[known] = tensor
     return found
 
@@ -140,8 +141,8 @@ def _check_same(tensors: dict[str, Any], reader: Any, *, source: Path) -> None:
     wrong += [name for name in there if name not in made and name not in computed]
     tokens = len(reader.fields["tokenizer.ggml.tokens"].data)
     if wrong or tokens != made["token_embd.weight"][0]:
-        what = f"{len(wrong)} tensors differ, such as {wrong[0]}" if wrong else f"it knows {tokens:,} tokens"
-        raise ModelError(f"{source} is not of the same model as what was merged: {what}.\nNothing was written.")
+        what = f"{len(wrong)} tensors differ, such as {wrong[0]}" if wrong else f"it has {tokens:,} tokens"
+        raise ModelError(f"{source} does not belong to the merged model: {what}. Nothing was written.")
 
 
 def _copy_metadata(writer: Any, reader: Any, *, model: LoadedModel) -> None:

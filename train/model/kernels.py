@@ -111,9 +111,7 @@ def attach_adapter(model: Any, *, rank: int, alpha: float, seed: int, name: str)
             adapted = get_peft_model(model, config)  # type: ignore[arg-type]
         except ValueError as error:  # peft knows no layers to adapt in this family, or refuses them
             detach_adapter(model)
-            raise ModelError(
-                f'peft cannot adapt "{name}": {str(error).splitlines()[0]}\nTake another model.'
-            ) from error
+            raise ModelError(f'peft cannot adapt "{name}": {str(error).splitlines()[0]}\nUse another model.') from error
     adapted.peft_config["default"].base_model_name_or_path = name  # peft puts the cache's path here
     return adapted  # type: ignore[return-value]
 
@@ -259,7 +257,7 @@ def recomputed(model: Any) -> Iterator[None]:
     """
     if not model.supports_gradient_checkpointing:
         raise ConfigError(
-            f"{type(model).__name__} knows no gradient checkpointing.\nSet gradient_checkpointing = false."
+            f"{type(model).__name__} does not support gradient checkpointing.\nSet gradient_checkpointing = false."
         )
     model.activation_checkpointing_enable({"use_reentrant": False})
     model.disable_input_require_grads()  # only the older, re-entrant method needs gradients at the embeddings

@@ -65,7 +65,7 @@ def wheel_file() -> Path:
         path = Path(str(file.locate()))
         if path.suffix == ".gguf" and path.is_file():
             return path
-    raise ModelError(f"The package {WHEEL} holds no model file (.gguf).\nRun: {INSTALL} --force-reinstall")
+    raise ModelError(f"The package {WHEEL} contains no model file (.gguf).\nRun: {INSTALL} --force-reinstall")
 
 
 def _convert(source: Path, folder: Path, *, digest: str) -> None:
@@ -98,7 +98,7 @@ def _convert(source: Path, folder: Path, *, digest: str) -> None:
     except OSError as error:
         raise ModelError(
             f"The default model could not be stored in {folder.parent}: {error.strerror or error}.\n"
-            "It needs 300 MB there; TUNEWORTH_CACHE names another folder."
+            "Free 300 MB there, or set TUNEWORTH_CACHE to another folder."
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -126,7 +126,7 @@ def check_quantised() -> None:
     if missing:
         raise ModelError(
             f"quantised = true needs {' and '.join(missing)}.\n"
-            "Without it: quantised = false, and gradient_checkpointing = true or a smaller model where memory is short."
+            "Set quantised = false; if memory is short, set gradient_checkpointing = true or take a smaller model."
         )
 
 
@@ -265,8 +265,8 @@ def _from_hub(name: str) -> Path:
             return Path(snapshot_download(name, allow_patterns=wanted))
     except Exception as error:  # the hub client raises a dozen kinds, all for the user to fix
         raise ModelError(
-            f'The model "{name}" is neither a local folder nor could it be fetched from the hub: {_reason(error)}\n'
-            f'Name a folder that holds the model, or "{EMBEDDED_NAME}".'
+            f'The model "{name}" is not a local folder and could not be downloaded from the hub: {_reason(error)}\n'
+            f'Name a folder with the model, or "{EMBEDDED_NAME}".'
         ) from error
 
 
@@ -290,7 +290,9 @@ def _read(folder: Path, name: str, dtype: str | None, quantised: bool) -> tuple[
         with _quiet():
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # as below
-        raise ModelError(f'The model "{name}" cannot be loaded: its config.json is wrong.\n{_reason(error)}') from error
+        raise ModelError(
+            f'The model "{name}" cannot be loaded: its config.json is invalid.\n{_reason(error)}'
+        ) from error
     tokenizer = _tokenizer(folder, name)
     processes = Processes.here()
     device = processes.device
@@ -304,11 +306,11 @@ def _read(folder: Path, name: str, dtype: str | None, quantised: bool) -> tuple[
             )  # fmt: skip
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError and others
         raise ModelError(f'The model "{name}" cannot be loaded from {folder}.\n{_reason(error)}') from error
-    model, told = loaded
-    if missing := sorted(told["missing_keys"]):  # transformers would continue with random weights for them
+    model, report = loaded
+    if missing := sorted(report["missing_keys"]):  # transformers would continue with random weights for them
         raise ModelError(
-            f'The weights of "{name}" are incomplete: {len(missing)} of its tensors are not in {folder}.\n'
-            f"The first one is {missing[0]}."
+            f'The weights of "{name}" are incomplete: {len(missing)} of its tensors are not in {folder}, the first of which '
+            f"is {missing[0]}."
         )
     if not getattr(model, "is_quantized", False):  # else it is already on the GPU of this process
         model = model.to(device)
@@ -319,9 +321,9 @@ def _reason(error: Exception) -> str:
     """A library's message, on one line and truncated for a terminal."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     if "trust_remote_code" in str(error):
-        return "It brings its own program code, which is never run here."
+        return "It comes with its own code, which Tuneworth never runs."
     if "ignore_mismatched_sizes" in lines[0]:  # the report it refers to goes to a hidden log
-        return "Its weights have other sizes than its config.json says."
+        return "The sizes of its weights do not match its config.json."
     text = " ".join(lines[:2] if lines[0].endswith(":") else lines[:1])
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} ..."
 

@@ -75,9 +75,9 @@ class Agreement:
         """The numbers as a sentence."""
         apart, largest = say.percent(self.drift), say.percent(self.largest)
         return (
-            f"on {self.rows} rows its logits differ from the adapter's by {apart} of their spread on average and {largest} at "
-            f"the most, from the base model's by {say.percent(self.from_base)} on average; the likeliest token is the same at "
-            f"{say.percent(self.same_token_share)} of {self.positions:,} places"
+            f"on {self.rows} rows its logits differ from the adapter's by {apart} of their spread on average and by {largest} "
+            f"at most, and from the base model's by {say.percent(self.from_base)} on average; the most likely token is the "
+            f"same at {say.percent(self.same_token_share)} of {self.positions:,} positions"
         )
 
 
@@ -112,11 +112,11 @@ def check_effect(adapter: Any, base: Any) -> None:
     """
     if not bool(adapter.isfinite().all()):
         raise ModelError(
-            "The adapter is broken: the model with it computes no numbers.\nTrain again, with a lower rate."
+            "The adapter is broken: with it, the model's outputs are not finite numbers.\nTrain again with a lower learning rate."
         )
     if bool((adapter == base).all()):
         raise ModelError(
-            "The adapter changes nothing: the model with it says what the base model says.\nTrain it longer."
+            "The adapter changes nothing: with it, the model's outputs equal the base model's.\nTrain longer."
         )
 
 
@@ -150,12 +150,13 @@ def compare(written: Any, adapter: Any, base: Any, *, rows: int, kind: str) -> A
 def _why(found: Agreement, kind: str) -> str:
     if found.drift <= ROUNDING[kind]:
         return (
-            f"The adapter changes the logits by {say.percent(found.effect)} of their spread, and the rounding of {kind} by "
-            f"{say.percent(found.drift)}: too little of it would be left.\nTrain it longer, or use it unmerged."
+            f"The adapter changes the logits by {say.percent(found.effect)} of their spread, and rounding to {kind} changes "
+            f"them by {say.percent(found.drift)}, so too little of the adapter would survive.\nTrain longer, or use the adapter "
+            "unmerged."
         )
     return (
-        f"What was written does not say what the adapter says: {found.sentence()}.\n"
-        f"At most {say.percent(ROUNDING[kind])} on average was expected in {kind}. Nothing was kept: use the adapter unmerged."
+        f"The merged model does not match the adapter: {found.sentence()}, and at most {say.percent(ROUNDING[kind])} on "
+        f"average was expected in {kind}. The merged model was deleted.\nUse the adapter unmerged."
     )
 
 
@@ -191,7 +192,7 @@ def merge(model: LoadedModel, adapter: Path, out: Path, *, pairs: pl.DataFrame |
     started = time.perf_counter()
     if model.quantised:
         raise ModelError(
-            f'"{model.name}" is loaded in a quantised format, into which no adapter can be merged.\nLoad it without.'
+            f'"{model.name}" is loaded in 4 bits, and an adapter cannot be merged into 4-bit weights.\nLoad it unquantised.'
         )
     check_place(out)
     kind = _stored_format(model)
@@ -229,7 +230,7 @@ def _reread_logits(folder: Path, model: LoadedModel, rows: list[list[int]]) -> A
         return row_logits(load_model(str(folder), dtype=model.dtype).model, rows)
     except ModelError as error:
         raise RunBroken(
-            f"What was written cannot be loaded again, and was not kept: {error}\nUse the adapter unmerged."
+            f"The merged model cannot be loaded and was deleted: {error}\nUse the adapter unmerged."
         ) from error
 
 
@@ -256,7 +257,7 @@ def check_place(folder: Path) -> None:
         and "merged" not in (read_record(folder) or {})
     ):
         raise ConfigError(
-            f"{folder} is there already and holds no merged model of ours.\nName a folder that is new or empty."
+            f"{folder} already exists and does not hold a merged model made by Tuneworth.\nChoose a new or empty folder."
         )
 
 
@@ -268,8 +269,8 @@ def check_disk(place: Path, *, needed: int) -> None:
     free = free_bytes(place)
     if free < needed:
         raise RunBroken(
-            f"{place} cannot be written: it needs {say.size(needed)}, and {say.size(free)} are free there.\n"
-            "Make room or name another folder."
+            f"{place} cannot be written: it needs {say.size(needed)}, but only {say.size(free)} is free there.\n"
+            "Free some space or choose another folder."
         )
 
 
@@ -299,8 +300,8 @@ def _write_weights(folder: Path, merged: Any, kind: str) -> None:
         config.tie_word_embeddings = tied
         if bars:
             logging.enable_progress_bar()
-    told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    (folder / "config.json").write_text(json.dumps({**told, "dtype": kind}, indent=2) + "\n", encoding="utf-8")
+    written = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**written, "dtype": kind}, indent=2) + "\n", encoding="utf-8")
 
 
 def _settings(model: LoadedModel, adapter: Path) -> Any:
@@ -314,6 +315,6 @@ def _settings(model: LoadedModel, adapter: Path) -> Any:
 
 def _record(model: LoadedModel, adapter: Path, kind: str, agreement: Agreement) -> dict[str, Any]:
     before = read_record(adapter) or {"schema": SCHEMA, "base": base_record(model)}
-    told = f"in {kind}; {agreement.sentence()}"
+    merged = f"in {kind}; {agreement.sentence()}"
     digest = sha256_file(adapter / "adapter_model.safetensors")
-    return {**before, "merged": told, "adapter_sha256": digest, "dtype": kind, "agreement": asdict(agreement)}
+    return {**before, "merged": merged, "adapter_sha256": digest, "dtype": kind, "agreement": asdict(agreement)}

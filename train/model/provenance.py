@@ -162,8 +162,8 @@ def _results(run: Path) -> Table | None:
 def _scores_of(results: Table, *, base: str) -> dict[str, Any] | None:
     """The card's summary of the results; None if no variant is an adapter on these base weights."""
     model = (results.get("provenance") or {}).get("model") or {}
-    quality, told = results.get("quality") or {}, results.get("variants") or {}
-    own = next((name for name in quality if (told.get(name) or {}).get("source") == "adapter"), None)
+    quality, sources = results.get("quality") or {}, results.get("variants") or {}
+    own = next((name for name in quality if (sources.get(name) or {}).get("source") == "adapter"), None)
     if own is None or model.get("sha256", base) != base:
         return None
     variants = {name: {key: values.get(key) for key in ("n", *SHARES)} for name, values in quality.items()}

@@ -51,16 +51,18 @@ def data_checks(examples: Sequence[Example], *, model: LoadedModel, prompts: Seq
     fewest = min(e.answer_tokens for e in examples)
     same = sum(e.ids[: e.prompt_tokens] == tuple(p) for e, p in zip(examples, prompts, strict=False))
     first = 0 if bos is None else sum(e.ids[:2] == (bos, bos) for e in examples)
-    opens = "this model has none" if bos is None else f"{tokenizer.convert_ids_to_tokens(bos)}, {first} pairs with two"
+    found = "this model has none" if bos is None else f"{tokenizer.convert_ids_to_tokens(bos)}, {first} pairs with two"
     token = tokenizer.convert_ids_to_tokens(end)
     return [
         Check(
-            f"end-of-answer token {token} is learnt", learnt == count, f"last label of {learnt:,} of {count:,} pairs"
+            f"the end-of-answer token {token} is learnt",
+            learnt == count,
+            f"last label of {learnt:,} of {count:,} pairs",
         ),
-        Check("every pair has something to learn", fewest > 1, f"{fewest} tokens at the least"),
-        Check("at most one begin-of-text token", first == 0, opens),
+        Check("every pair has something to learn", fewest > 1, f"at least {fewest} tokens"),
+        Check("there is at most one begin-of-text token", first == 0, found),
         Check(
-            "the prompt is what generation begins with",
+            "the prompt is the same as in generation",
             same == len(prompts),
             f"{same} of {len(prompts)} pairs compared",
         ),
@@ -81,14 +83,14 @@ def loss_checks(path: LossPath, examples: Sequence[Example], *, stock: float) ->
     first, parts = alone[0] / examples[0].answer_tokens, sum(alone) / tokens
     return [
         Check(
-            "labels are the answers' tokens alone, padding never", batch.labels.tolist() == answers, f"{tokens} compared"
+            "the labels are the answers' tokens only, without padding", batch.labels.tolist() == answers, f"{tokens} compared"
         ),
         Check(
-            "the untuned model's loss is that of stock transformers", _near(path, first, stock),
+            "the untuned model's loss equals that of stock transformers", _near(path, first, stock),
             f"{first:.3f} and {stock:.3f}",
         ),
         Check(
-            "a step divides by all its learnt tokens", _near(path, whole / tokens, parts),
+            "a step divides by the number of its learnt tokens", _near(path, whole / tokens, parts),
             f"loss {whole / tokens:.3f} in one part, {parts:.3f} in {len(examples)}",
         ),
     ]  # fmt: skip
@@ -111,7 +113,7 @@ def drawn_weights(adapted: Any) -> list[torch.Tensor]:
 def seed_check(once: Sequence[torch.Tensor], again: Sequence[torch.Tensor], *, seed: int) -> Check:
     """Whether two adapters have the same initial weights, as they must if the seed is set first."""
     same = len(once) == len(again) and all(torch.equal(a, b) for a, b in zip(once, again, strict=True))
-    return Check("the seed is set before the adapter is drawn", same, f"seed {seed}, {len(once)} layers drawn twice")
+    return Check("the seed determines the initial adapter", same, f"seed {seed}, {len(once)} layers initialised twice")
 
 
 def template_check(model: LoadedModel) -> tuple[Check, int]:
