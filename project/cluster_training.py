@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core import ConfigError, Talk
+from ..core import ConfigError, Talk, say
 from ..curate import ClusterSettings
 from .project import read_project
 from .run import Run

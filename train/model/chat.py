@@ -226,7 +226,7 @@ def settle_template(tokenizer: Any, *, ends: tuple[int, ...] = ()) -> tuple[str,
     if TODAY.search(template):
         template = TODAY.sub(lambda found: f'"{DAY.strftime(found[2])}"', template)
         notices.append(
-            f"the chat template contains today's date, which is fixed at {DAY.isoformat()} so that prompts do not change"
+            f"the chat template contains today's date; it is fixed at {DAY.isoformat()} so that prompts do not change"
         )
     if "enable_thinking" in template and not template.startswith(NO_THINKING):
         template = NO_THINKING + template
