@@ -75,12 +75,6 @@ def without_sequence(model: LoadedModel, chats: Sequence[Any], *, size: int) -> 
         return ours(model, chats, size=size)
 
 
-def without_packing(model: LoadedModel, chats: Sequence[Any], *, size: int) -> Counts:
-    """Ours with the weights as they lie."""
-    with replaced(decoding, packed_products=lambda _: nullcontext(0)):
-        return ours(model, chats, size=size)
-
-
 def without_norms(model: LoadedModel, chats: Sequence[Any], *, size: int) -> Counts:
     """Ours with the library's norms."""
     with replaced(decoding, fast_norms=lambda _: nullcontext(0)):
@@ -126,7 +120,6 @@ def generation_rows(model: LoadedModel, found: pl.DataFrame, *, quick: bool, sho
         rows.add("plain", "ours", size, ours, model, plain[: {1: few, 128: many}.get(size, some)])
     rows.add("plain", "ours, padded rows", 64, without_sequence, model, plain[:some])
     if not short:
-        rows.add("plain", "ours, weights not packed", 64, without_packing, model, plain[:some])
         rows.add("plain", "ours, the library's norms", 64, without_norms, model, plain[:some])
         _guided(rows, model, found, few=few, some=some)
         _adapted(rows, model, plain, few=few, some=some)

@@ -10,7 +10,7 @@ from typing import Any
 from tuneworth.train import LoadedModel
 from tuneworth.train.examples import Example
 from tuneworth.train.loss import LossPath, fast_paths, split_head
-from tuneworth.train.model.kernels import attach_adapter, detach_adapter, replace_forward
+from tuneworth.train.model.kernels import attach_adapter, detach_adapter
 
 # isort: split
 import torch
@@ -109,12 +109,11 @@ PARTS_OF_A_STEP: list[tuple[str, Any, dict[str, Any]]] = [
     ("padded rows, the library's attention", fast_paths, {"sequence_attention": lambda *_, **__: nullcontext()}),
     ("the library's norms", fast_paths, {"fast_norms": nothing}),
     ("peft's LoRA", fast_paths, {"replace_forward": lambda _: 0}),
-    ("weights not packed", replace_forward, {"copied_bytes": lambda _: 0}),
     ("logits at every position", fast_paths, {"split_head": lambda *_: None}),
     ("logits of all labels at once", LossPath._label_losses, {"label_loss": unchunked}),
     ("activations computed again", None, {}),
 ]
-ONLY_BFLOAT16 = ("peft's LoRA", "weights not packed")
+ONLY_BFLOAT16 = ("peft's LoRA",)
 
 
 def transformers_trainer(given: Work) -> Course:

@@ -33,9 +33,7 @@ from .model.load import load_model as load_model
 from .model.load import token_counter as token_counter
 from .model.merge import MergeResult as MergeResult
 from .model.merge import merge as merge
-from .model.precision import can_pack as can_pack
 from .model.precision import format_notices as format_notices
-from .model.precision import packed_product as packed_product
 from .model.provenance import CardFacts as CardFacts
 from .model.provenance import read_record as read_record
 from .model.provenance import refresh_card as refresh_card

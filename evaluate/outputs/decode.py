@@ -15,45 +15,13 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
-from ...train import can_pack, fast_norms, own_attention, packed_product
+from ...train import fast_norms, own_attention
 
 __all__ = [
     "PaddedRows",
     "SequenceRows",
     "decoding",
-    "packed_products",
 ]
-
-
-# Linear layers with packed weights, in the memory layout of the processor's matrix product.
-#
-# Same numbers, bit for bit: for 32 rows in bf16 the layers of the default model take 29 ms in place of 40 (two cores).
-
-MOST_PACKED_BYTES = 2**31  # bytes of weights; each is in memory twice meanwhile, which larger models cannot afford
-ROWS = 64  # rows that the layout is chosen for; other numbers of rows use it too
-
-
-@contextmanager
-def packed_products(model: nn.Module) -> Iterator[int]:
-    """Replace `forward` of plain linear layers in bf16 while the block lasts, on a CPU that can; yields how many."""
-    plain = [module for module in model.modules() if type(module) is nn.Linear and "forward" not in vars(module)]
-    # An adapter's layers are not of this type and are kept as they are.
-    layers = [layer for layer in plain if layer.weight.dtype == torch.bfloat16]
-    if not can_pack([layer.weight for layer in layers], most_bytes=MOST_PACKED_BYTES):
-        yield 0
-        return
-    try:
-        for layer in layers:
-            layer.forward = _forward(layer)
-        yield len(layers)
-    finally:
-        for layer in layers:
-            vars(layer).pop("forward", None)
-
-
-def _forward(layer: nn.Linear) -> Any:
-    product, bias = packed_product(layer.weight, rows=ROWS), layer.bias
-    return lambda x: product(x, bias)
 
 
 class PaddedRows:
@@ -162,7 +130,7 @@ def decoding(model: Any, prompt: Sequence[int], *, longest: int) -> Iterator[Any
         return
     expected = _trial(stock, prompt)
     fast = SequenceRows(model)
-    with own_attention(model, NAME, fast.attend, longest=longest) as used, packed_products(model), fast_norms(model):
+    with own_attention(model, NAME, fast.attend, longest=longest) as used, fast_norms(model):
         if used and (_trial(fast, prompt) - expected).pow(2).mean().sqrt() <= AGREE * expected.std():
             yield fast
             return

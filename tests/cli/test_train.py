@@ -52,12 +52,12 @@ def test_a_dry_run_as_data(command, curated):
     assert all(check["ok"] for check in plan["checks"])
 
 
-def test_bfloat16_without_packed_weights_is_a_notice(command, curated, monkeypatch):
-    monkeypatch.setattr(precision, "packs_bfloat16", lambda: False)
+def test_bfloat16_where_it_is_slower_is_a_notice(command, curated, monkeypatch):
+    monkeypatch.setattr(precision, "bf16_ratio", lambda: 0.25)
     change(curated, '"float32"', '"bfloat16"')
     done = command("train", curated, "--dry-run", "--json")
-    assert f"warning: {precision.UNPACKED}" in done.err
-    assert precision.UNPACKED in done.json["notices"]
+    assert "warning: bfloat16 is 4.0 times as slow" in done.err
+    assert any(precision.AUTO in notice for notice in done.json["notices"])
 
 
 @pytest.mark.slow

@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from tuneworth.evaluate.outputs import decode as module
-from tuneworth.evaluate.outputs.decode import PaddedRows, SequenceRows, decoding, next_token, packed_products
-from tuneworth.train.model.precision import packs_bfloat16
+from tuneworth.evaluate.outputs.decode import PaddedRows, SequenceRows, decoding, next_token
 
 PROMPTS = [[5, 6, 7, 8, *range(20, 20 + n)] for n in (19, 12, 12, 3, 1)]  # four tokens in common, longest first
 
@@ -90,19 +89,3 @@ def test_a_model_with_attention_of_its_own_keeps_it(tiny_model: Any) -> None:
         tiny_model.model.set_attn_implementation("eager")
         with decoding(tiny_model.model, PROMPTS[0], longest=128) as rows:
             assert isinstance(rows, PaddedRows)
-
-
-def test_packed_products_are_the_same_bit_for_bit(tiny_model: Any, monkeypatch: Any) -> None:
-    model = tiny_model.model.to(torch.bfloat16)
-    ids = torch.tensor([PROMPTS[0]])
-    with torch.inference_mode():
-        plain = model(input_ids=ids).logits
-        with packed_products(model) as count:
-            assert count == (2 * 7 + 1 if packs_bfloat16() else 0)
-            assert torch.equal(model(input_ids=ids).logits, plain)
-        assert not any("forward" in vars(layer) for layer in model.modules())
-        monkeypatch.setattr("tuneworth.evaluate.outputs.decode.MOST_PACKED_BYTES", 1000)
-        with packed_products(model) as count:
-            assert count == 0
-        with packed_products(model.float()) as count:
-            assert count == 0

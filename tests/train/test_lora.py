@@ -5,13 +5,11 @@ import torch
 from peft.tuners.lora import Linear as LoraLinear
 
 from tuneworth.core import ModelError
-from tuneworth.train import can_pack
 from tuneworth.train.batches import Batch, collate
 from tuneworth.train.examples import Example
 from tuneworth.train.loss import LossPath, fast_paths, split_head, summed_loss
 from tuneworth.train.model.attention import sequence_attention
 from tuneworth.train.model.kernels import (
-    Products,
     attach_adapter,
     detach_adapter,
     lora_layers,
@@ -19,7 +17,6 @@ from tuneworth.train.model.kernels import (
     restore_forward,
 )
 from tuneworth.train.model.loss import CHUNK, label_loss
-from tuneworth.train.model.precision import packs_bfloat16
 from tuneworth.train.schedule import learning_rate
 
 
@@ -158,28 +155,6 @@ def test_the_learning_rate_warms_up_and_falls_to_a_twentieth() -> None:
     assert rates[0] == pytest.approx(1 / 6)
     assert rates[-1] == pytest.approx(0.05)
     assert rates[5:] == sorted(rates[5:], reverse=True)
-
-
-@pytest.mark.skipif(not packs_bfloat16(), reason="this processor cannot pack bfloat16 weights")
-@pytest.mark.parametrize("rows", [1, 7, 300])
-def test_packed_weights_give_the_products_of_unpacked_ones(rows: int) -> None:
-    torch.manual_seed(0)
-    weight, bias = torch.randn(48, 32).bfloat16(), torch.randn(48).bfloat16()
-    x, grad = torch.randn(rows, 32).bfloat16(), torch.randn(rows, 48).bfloat16()
-    plain, made = Products.plain(weight), Products.packed(weight)
-    for ours, theirs in [
-        (made.forward(x, bias), plain.forward(x, bias)),
-        (made.forward(x, None), plain.forward(x, None)),
-        (made.backward(grad), plain.backward(grad)),
-    ]:
-        torch.testing.assert_close(ours, theirs, rtol=0.02, atol=0.02 * float(theirs.abs().max()))
-
-
-def test_weights_are_packed_only_where_it_pays_and_there_is_room() -> None:
-    low, high = torch.zeros(8, 8).bfloat16(), torch.zeros(8, 8)
-    assert can_pack([low, low], most_bytes=256) == packs_bfloat16()
-    assert not can_pack([low, low], most_bytes=255)
-    assert not can_pack([low, high], most_bytes=10_000)
 
 
 def test_a_family_that_peft_refuses_is_named_and_left_as_it_was() -> None:

@@ -1,4 +1,4 @@
-"""What the processor at hand can do, and that both kinds train and generate in bfloat16: with packed weights and without."""
+"""The number format for the processor at hand, and that bfloat16 trains and generates with and without instructions for it."""
 
 import json
 import os
@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import torch
 
-from tuneworth.train import format_notices, packed_product
-from tuneworth.train.model.precision import UNPACKED, WORTH_IT, fastest_dtype, packs_bfloat16, product_rate
+from tuneworth.train import format_notices
+from tuneworth.train.model import precision
+from tuneworth.train.model.precision import AUTO, WORTH_IT, fastest_dtype, product_rate
 
 TRAIN_AND_GENERATE = """
 import json, sys
@@ -34,19 +35,11 @@ print(json.dumps({"plan": planned.notices, "fit": result.notices, "loss": result
 LIMITED = {"ONEDNN_MAX_CPU_ISA": "AVX2"}  # oneDNN's own switch: the operations fail as on a processor with AVX2 alone
 
 
-def test_the_probe_says_whether_packing_works_here() -> None:
-    weight = torch.randn(48, 32).bfloat16()
-    if packs_bfloat16():
-        x = torch.randn(7, 32).bfloat16()
-        torch.testing.assert_close(packed_product(weight, rows=8)(x, None), x @ weight.T, rtol=0.02, atol=0.1)
-    else:
-        with pytest.raises((RuntimeError, AttributeError)):
-            packed_product(weight, rows=8)
-
-
-def test_a_notice_says_when_bfloat16_is_computed_without_packed_weights() -> None:
-    expected = () if packs_bfloat16() else (UNPACKED,)
-    assert format_notices(torch.bfloat16, device="cpu") == expected
+@pytest.mark.parametrize(("ratio", "slow"), [(0.25, True), (0.99, True), (1.0, False), (2.2, False)])
+def test_a_notice_says_when_bfloat16_is_the_slower_format(monkeypatch: Any, ratio: float, slow: bool) -> None:
+    monkeypatch.setattr(precision, "bf16_ratio", lambda: ratio)
+    notices = format_notices(torch.bfloat16, device="cpu")
+    assert bool(notices) == slow == any(AUTO in notice for notice in notices)
     assert format_notices(torch.float32, device="cpu") == format_notices(torch.bfloat16, device="cuda") == ()
 
 
@@ -60,10 +53,9 @@ def test_either_kind_of_processor_trains_and_generates_in_bfloat16(tiny_folder: 
         assert done.returncode == 0, done.stderr
         found.append(json.loads(done.stdout))
     here, limited = found
-    assert (UNPACKED in here["plan"]) == (UNPACKED in here["fit"]) == (not packs_bfloat16())
-    if platform.machine() == "x86_64":  # oneDNN heeds the limit nowhere else
-        assert UNPACKED in limited["plan"]
-        assert UNPACKED in limited["fit"]
+    if platform.machine() == "x86_64":  # oneDNN obeys the limit nowhere else
+        for notices in (limited["plan"], limited["fit"]):
+            assert any(AUTO in notice for notice in notices)
     assert limited["loss"] == pytest.approx(here["loss"], rel=0.03)
     assert here["texts"] == limited["texts"] == 1
 

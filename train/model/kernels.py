@@ -6,9 +6,8 @@ saving, loading and merging are peft's; only `forward` of its LoRA layers is rep
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from types import MethodType
 from typing import Any
@@ -22,11 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...core import ConfigError, ModelError
-from .precision import can_pack, packed_product
 
 __all__ = [
     "attach_adapter",
-    "copied_bytes",
     "detach_adapter",
     "fast_norms",
     "lora_layers",
@@ -34,29 +31,6 @@ __all__ = [
     "replace_forward",
     "restore_forward",
 ]
-
-
-MOST = 2**30  # bytes of packed copies of the weights, two of each: too much for a larger model
-ROWS = 1024  # rows that the copies are packed for: a batch's tokens; other sizes work too
-
-
-@dataclass(frozen=True)
-class Products:
-    """The two products of a frozen weight `(d_out, d_in)`: `x W' + bias` forward, `grad W` backward."""
-
-    forward: Callable[[Tensor, Tensor | None], Tensor]
-    backward: Callable[[Tensor], Tensor]
-
-    @classmethod
-    def plain(cls, weight: Tensor) -> "Products":
-        """With the weight in its original layout."""
-        return cls(lambda x, bias: functional.linear(x, weight, bias), lambda grad: grad @ weight)
-
-    @classmethod
-    def packed(cls, weight: Tensor) -> "Products":
-        """With two packed copies, one for each direction."""
-        there, back = packed_product(weight, rows=ROWS), packed_product(weight.T, rows=ROWS)
-        return cls(there, lambda grad: back(grad, None))
 
 
 class FastLora(torch.autograd.Function):
@@ -67,15 +41,13 @@ class FastLora(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, products: Products, bias: Tensor | None, a: Tensor, b: Tensor, scale: float
-    ) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float) -> Tensor:
         """The layer's output, `(n, d_out)` in the type of x."""
         a_low, b_low = a.to(x.dtype), (b * scale).to(x.dtype)
         narrow = x @ a_low.T
-        y = products.forward(x, bias).addmm_(narrow, b_low.T)
+        y = functional.linear(x, weight, bias).addmm_(narrow, b_low.T)
         ctx.save_for_backward(x, narrow, a_low, b_low)
-        ctx.products, ctx.scale = products, scale
+        ctx.weight, ctx.scale = weight, scale
         return y
 
     @staticmethod
@@ -85,7 +57,7 @@ class FastLora(torch.autograd.Function):
         grad_narrow = grad @ b_low
         grad_x = None
         if ctx.needs_input_grad[0]:
-            grad_x = ctx.products.backward(grad).addmm_(grad_narrow, a_low)
+            grad_x = (grad @ ctx.weight).addmm_(grad_narrow, a_low)
         grad_a = (grad_narrow.T @ x).float()
         grad_b = (grad.T @ narrow).float() * ctx.scale
         return grad_x, None, None, grad_a, grad_b, None
@@ -136,17 +108,9 @@ def replace_forward(model: nn.Module) -> int:
     """Use the fast forward in every LoRA layer that supports it; returns how many keep peft's own."""
     layers = lora_layers(model)
     fit = [layer for layer in layers if _fits(layer)]
-    weights: list[Any] = [layer.get_base_layer().weight for layer in fit]
-    made = Products.packed if copied_bytes(model) else Products.plain
-    for layer, weight in zip(fit, weights, strict=True):
-        layer.forward = partial(_forward, layer, made(weight.detach()))
+    for layer in fit:
+        layer.forward = partial(_forward, layer)
     return len(layers) - len(fit)
-
-
-def copied_bytes(model: nn.Module) -> int:
-    """The bytes of the weight copies that `replace_forward` makes; 0 if it makes none."""
-    weights: list[Any] = [layer.get_base_layer().weight for layer in lora_layers(model) if _fits(layer)]
-    return 2 * sum(w.nbytes for w in weights) if can_pack(weights, most_bytes=MOST // 2) else 0
 
 
 def restore_forward(model: nn.Module) -> None:
@@ -170,11 +134,11 @@ def _fits(layer: LoraLinear) -> bool:
     )
 
 
-def _forward(layer: LoraLinear, products: Products, x: Tensor, *_: Any, **__: Any) -> Tensor:
-    base = layer.get_base_layer()
+def _forward(layer: LoraLinear, x: Tensor, *_: Any, **__: Any) -> Tensor:
+    base: Any = layer.get_base_layer()
     flat = x.reshape(-1, x.shape[-1])
     a, b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
-    y = FastLora.apply(flat, products, base.bias, a, b, layer.scaling["default"])
+    y = FastLora.apply(flat, base.weight.detach(), base.bias, a, b, layer.scaling["default"])
     return y.view(*x.shape[:-1], -1)  # type: ignore[union-attr]
 
 

@@ -12,7 +12,7 @@ from ..batches import Batch
 from ..examples import Example
 from ..loss import LossPath, summed_loss
 from ..model.attention import LONGEST
-from ..model.kernels import copied_bytes, lora_layers, recomputed
+from ..model.kernels import lora_layers, recomputed
 from ..model.loss import chunk_rows
 from ..model.memory import MemoryAtHand, out_of_memory
 from ..settings import TrainSettings
@@ -59,7 +59,7 @@ class MemoryForecast:
 
     `now_bytes` is program and model; `adapter_bytes` adapter, gradients, optimizer and best copy; `activation_bytes`
     the memory the heaviest part keeps for its backward pass; `logit_bytes` that of the loss; `kernel_bytes` that of
-    oneDNN: kernels and packed weights. `longest_part` is the heaviest part's tokens.
+    oneDNN's compiled kernels. `longest_part` is the heaviest part's tokens.
     """
 
     peak_bytes: int
@@ -127,7 +127,7 @@ class Trial:
     steps: list[Step] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.sizes, self.copies = Sizes.of(self.adapted), copied_bytes(self.adapted)
+        self.sizes = Sizes.of(self.adapted)
         self.parameters = [p for p in self.adapted.parameters() if p.requires_grad]
         # A rate of 0: all the work is done and nothing is learnt, so the losses are those of the untuned model.
         self.optimizer = torch.optim.AdamW(self.parameters, lr=0.0, weight_decay=0.0, fused=True)
@@ -227,7 +227,6 @@ class Trial:
         most = max(activations + logits, 0 if self.cuda else COPIES * each)
         jit = not self.cuda and self.path.base.dtype == torch.bfloat16
         kernels = min(MOST_KERNELS, KERNELS_EACH * self.planned_steps) * KERNEL_BYTES if jit else 0
-        kernels += self.copies if jit else 0
         return MemoryForecast(
             peak_bytes=self.now_bytes + COPIES * each + most + kernels, now_bytes=self.now_bytes,
             adapter_bytes=COPIES * each, activation_bytes=activations, logit_bytes=logits, kernel_bytes=kernels,
