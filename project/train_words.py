@@ -83,7 +83,7 @@ def _recipe_lines(plan: Data) -> Iterator[str]:
     yield _row("steps", f"{plan['steps']:,} of {settings['batch_size']} pairs; {validation}")
     yield _row(
         "trained",
-        f"{plan['trainable_parameters']:,} parameters (rank {settings['rank']}) on top of the model's {plan['parameters']:,}",
+        f"{plan['trainable_parameters']:,} parameters (rank {settings['rank']}); {plan['parameters']:,} frozen",
     )
     ratio = plan["dtype_ratio"]
     yield _row(

@@ -141,7 +141,7 @@ def text_columns(pairs: pl.DataFrame) -> pl.DataFrame:
     """The columns id, input, output and system as texts; only id and system can be null."""
     system = pl.col("system") if "system" in pairs.columns else pl.lit(None).alias("system")
     table = pairs.select(pl.col("id", "input", "output").cast(pl.String), system.cast(pl.String))
-    return table.withtext_columns(pl.col("input", "output").fill_null(""))
+    return table.with_columns(pl.col("input", "output").fill_null(""))
 
 
 def encoded(pairs: pl.DataFrame, model: LoadedModel) -> Iterator[tuple[Example, list[str]]]:

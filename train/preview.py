@@ -39,7 +39,7 @@ def preview(pairs: pl.DataFrame, *, model: LoadedModel) -> str:
     """
     table = text_columns(pairs)
     length = pl.sum_horizontal(pl.col("input", "output", "system").str.len_chars())
-    middle = table.withtext_columns(_length=length).sort("_length", "id")[(len(table) - 1) // 2]
+    middle = table.with_columns(_length=length).sort("_length", "id")[(len(table) - 1) // 2]
     ((example, _),) = encoded(middle, model)
     before = model.tokenizer.decode(example.ids[: example.prompt_tokens])
     after = model.tokenizer.decode(example.ids[example.prompt_tokens :])

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from ...core import ConfigError, ModelError, say, sha256_file
 from ...curate import ClusterSettings, connect
 from ...train import plan_workers
-from .decode import MOST_PACKED_BYTES as MOST
 from .generate import CACHE_BYTES, Generation, Requests, writing
 
 if TYPE_CHECKING:
@@ -215,10 +214,7 @@ def worker_bytes(parameters: int, *, dtype: str | None, quantised: bool, gpu: bo
     An unset dtype counts as fp32 on a CPU, where the faster one is only known after a measurement.
     """
     bytes_per_number = 1 if quantised else 2 if dtype == "bfloat16" or (dtype is None and gpu) else 4
-    weights = parameters * bytes_per_number
-    # On a CPU the weights in bf16 are in memory twice, rearranged for its products.
-    twice = weights if dtype == "bfloat16" and not gpu and weights <= MOST else 0
-    return weights + twice + CACHE_BYTES + PROCESS_BYTES
+    return parameters * bytes_per_number + CACHE_BYTES + PROCESS_BYTES
 
 
 @contextmanager

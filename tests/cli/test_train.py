@@ -1,4 +1,4 @@
-"""`tuneworth train`: what it says before and after, and what it does in a run that is trained already."""
+"""`tuneworth train`: what it says before and after, and what it does in a run that is already trained."""
 
 import json
 import os
@@ -87,8 +87,8 @@ def test_what_cannot_fit_is_refused_before_anything_is_written(command, curated,
     monkeypatch.setattr(planning, "memory_at_hand", lambda device: MemoryAtHand(50_000, "container"))
     done = command("train", curated)
     assert done.code == 2
-    assert "50 kB are at hand (container)" in done.err
-    assert "What makes it fit" in done.err
+    assert "50 kB are available (container)" in done.err
+    assert "To make it fit" in done.err
     assert not (run_of(curated) / "train").exists()
 
 
@@ -141,7 +141,7 @@ def test_the_answer_is_for_people(command, curated):
         "tokens/s",
         "validation loss",
         "the adapter of step",
-        "Learnt worst",
+        "Pairs with the highest loss",
         "tuneworth why",
     ]:
         assert words in done.out
@@ -177,7 +177,7 @@ def test_a_run_that_is_trained_is_not_trained_twice(command, curated):
     second = command("train", curated, "--json")
     assert second.code == 0
     assert second.json == first.json
-    assert "is trained already" in second.err
+    assert "is already trained" in second.err
     assert contents(run_of(curated)) == before
 
 
@@ -187,7 +187,7 @@ def test_other_settings_do_not_overwrite_what_was_trained(command, trained):
     for words in (["train"], ["train", "--merge"], ["run", "--run", run_of(trained).name]):
         refused = command(words[0], trained, *words[1:])
         assert refused.code == 2
-        assert "rank 2, now 3" in refused.err
+        assert "rank was 2, now 3" in refused.err
         assert "--again" in refused.err
     assert contents(run_of(trained)) == before
 
@@ -236,7 +236,7 @@ def test_a_place_that_cannot_be_written_is_named_before_the_model_is_loaded(comm
     for words in ([], ["--dry-run"], ["--again"]):
         refused = command("train", curated, *words)
         assert refused.code == 2
-        assert f"{place}: nothing can be written there" in refused.err
+        assert f"{place}: cannot write there" in refused.err
     assert place.read_text() == "a note"
 
 
@@ -244,7 +244,7 @@ def test_what_changes_no_adapter_may_be_changed(command, trained):
     change(trained, "[train]", "[train]\ncheckpoint_steps = 7\nmicro_batch = 1")
     done = command("train", trained)
     assert done.code == 0, done.err
-    assert "is trained already" in done.err
+    assert "is already trained" in done.err
 
 
 def test_a_fit_that_was_stopped_waits_for_its_own_settings(command, trained):
@@ -254,7 +254,7 @@ def test_a_fit_that_was_stopped_waits_for_its_own_settings(command, trained):
     for words in ([], ["--dry-run"]):
         refused = command("train", trained, *words)
         assert refused.code == 2
-        assert "was stopped with other settings: rank 2, now 3" in refused.err
+        assert "interrupted training with other settings: rank was 2, now 3" in refused.err
     assert contents(run_of(trained)) == before
     assert command("train", trained, "--again", "--quiet").code == 0
 
@@ -272,7 +272,7 @@ def test_a_damaged_summary_is_no_training(command, trained, damaged):
 def test_merging_needs_no_second_training(command, trained):
     done = command("train", trained, "--merge", "--json")
     assert done.code == 0, done.err
-    assert "is trained already" in done.err
+    assert "is already trained" in done.err
     assert (run_of(trained) / "train/merged/model.safetensors").is_file()
     assert done.json["merged"]
 

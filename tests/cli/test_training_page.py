@@ -100,6 +100,6 @@ def test_a_dry_run_says_what_the_page_shows_of_it(command: Any, tmp_path: Path) 
     assert command("curate", tmp_path / "components", "--quiet").code == 0
     done = command("train", tmp_path / "components", "--dry-run")
     assert done.code == 0, done.err
-    shown = next(block for block in blocks("text") if "what will happen" in block)
+    shown = next(block for block in blocks("text") if "Plan for training" in block)
     printed = {line.strip() for line in done.out.splitlines()}
     assert [line for line in shown.splitlines() if line.strip() not in printed] == []

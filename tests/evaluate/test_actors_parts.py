@@ -141,7 +141,7 @@ def test_parameters_are_counted_without_loading_the_model(tiny_model: LoadedMode
 
 @pytest.mark.parametrize(
     ("dtype", "quantised", "gpu", "each"),
-    [("float32", False, False, 4), ("bfloat16", False, False, 4), ("bfloat16", False, True, 2), (None, False, False, 4),
+    [("float32", False, False, 4), ("bfloat16", False, False, 2), ("bfloat16", False, True, 2), (None, False, False, 4),
      (None, False, True, 2), ("bfloat16", True, True, 1)],
 )  # fmt: skip
 def test_the_memory_of_a_worker_grows_with_the_weights(

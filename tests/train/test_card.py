@@ -76,7 +76,7 @@ def test_a_licence_that_was_stated_is_the_adapters() -> None:
     assert data["license"] == "mit"
     card = model_card({**RECORD, "licence": "Ours, 2026"})
     assert ModelCard(card).data.to_dict()["license_name"] == "Ours, 2026"
-    assert "The adapter: Ours, 2026." in card
+    assert "Licence of the adapter: Ours, 2026." in card
 
 
 def test_a_local_base_model_is_named_without_its_path_and_not_to_the_hub() -> None:
@@ -87,7 +87,7 @@ def test_a_local_base_model_is_named_without_its_path_and_not_to_the_hub() -> No
 
 def test_what_is_peculiar_about_the_base_model_is_said() -> None:
     card = model_card({**RECORD, "base": {**BASE, "template": "plain", "quantised": True}})
-    assert "| chat template | a plain one of Tuneworth's" in card
+    assert "| chat template | a plain one by Tuneworth" in card
     assert "linear layers in 4 bits while it was fitted" in card
     card = model_card({**RECORD, "merged": "well", "gguf": "x.gguf", "dtype": "Q8_0"})
     assert "| number format | Q8\\_0 |" in card

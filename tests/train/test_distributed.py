@@ -78,9 +78,9 @@ def test_the_room_of_the_nodes_that_are_left(nodes: Any, workers: Workers, expec
 @pytest.mark.parametrize(
     ("nodes", "wanted", "said"),
     [
-        ([{"CPU": 2.0}], 3, "3 workers of a fit need a core each, and the cluster has 2"),
-        ([{"memory": 1.0}], None, "and the cluster has 0"),
-        ([{"CPU": 8.0, "GPU": 2.0}], 3, r"\[cluster\] workers is 3, and the cluster has 2 GPUs"),
+        ([{"CPU": 2.0}], 3, "3 workers of a fit need one core each, but the cluster has 2"),
+        ([{"memory": 1.0}], None, "but the cluster has 0"),
+        ([{"CPU": 8.0, "GPU": 2.0}], 3, r"\[cluster\] workers is 3, but the cluster has 2 GPUs"),
     ],
 )
 def test_more_workers_than_there_is_room_for_are_an_error(nodes: Any, wanted: int | None, said: str) -> None:
@@ -237,7 +237,7 @@ def test_a_node_that_does_not_see_the_run_says_what_to_do(cluster: Workers, tmp_
     from tuneworth.train.distributed import _check_shared
 
     assert cluster.count == 2
-    with pytest.raises(ConfigError, match=r"is not there on the node \S+; a fit on a cluster reads") as error:
+    with pytest.raises(ConfigError, match=r"does not exist on the node \S+, but a fit on a cluster reads") as error:
         _check_shared(tmp_path, "other")
     assert "NFS" in str(error.value)
 
@@ -298,14 +298,14 @@ def test_the_command_trains_on_the_cluster_and_puts_the_earlier_training_aside(
     assert max(float((alone[key] - together[key]).abs().max()) for key in alone) < 1e-5
     assert not (run / "train-2").exists()
     assert command("train", project, "--cluster") == 0
-    assert "is trained already" in capsys.readouterr().err
+    assert "is already trained" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("table", "said"),
     [
         ("", "names no cluster"),
-        ('[cluster]\naddress = "processes"\n', "Leave out --cluster, or name a Ray cluster"),
+        ('[cluster]\naddress = "processes"\n', "Remove --cluster, or name a Ray cluster"),
     ],
 )
 def test_no_cluster_is_told_before_anything_is_trained(

@@ -125,16 +125,20 @@ def test_white_space_that_the_template_takes_away_is_said(tiny_model: Any) -> No
     assert pair_notices(table, model=tiny_model) == ()
     template = tiny_model.tokenizer.chat_template
     tiny_model.tokenizer.chat_template = template.replace("m['content']", "m['content'] | trim")
-    assert "takes away" in "".join(pair_notices(table, model=tiny_model))
+    assert "removes" in "".join(pair_notices(table, model=tiny_model))
     assert to_examples(table, model=tiny_model)[0].answer_tokens == 2
 
 
 @pytest.mark.parametrize(
     ("change", "output", "said"),
     [
-        ("m['content'].split('|')[-1]", "thought | answer", "the model's chat template changes"),
-        ("m['content'] if 'x' not in m['content'] else raise_exception('no x')", "x", "template refuses"),
-        ("m['content'] if 'x' not in m['content'] else 1 + m['content']", "x", "template refuses"),
+        ("m['content'].split('|')[-1]", "thought | answer", "the model's chat template alters"),
+        (
+            "m['content'] if 'x' not in m['content'] else raise_exception('no x')",
+            "x",
+            "rejected by the model's chat template",
+        ),
+        ("m['content'] if 'x' not in m['content'] else 1 + m['content']", "x", "rejected by the model's chat template"),
     ],
 )
 def test_a_pair_that_the_template_spoils_is_named(tiny_model: Any, change: str, output: str, said: str) -> None:
@@ -148,7 +152,7 @@ def test_a_pair_that_the_template_spoils_is_named(tiny_model: Any, change: str, 
 def test_a_prompt_that_depends_on_the_answer_is_named(tiny_model: Any) -> None:
     front = "{% if messages[-1]['content'] == 'odd' %}<|turn|>{% endif %}"
     tiny_model.tokenizer.chat_template = front + tiny_model.tokenizer.chat_template
-    with pytest.raises(DataError, match="another prompt than for a question"):
+    with pytest.raises(DataError, match="changes the prompt"):
         to_examples(pairs("fine", "odd"), model=tiny_model)
 
 
@@ -163,7 +167,7 @@ def test_characters_that_the_tokenizer_does_not_know_are_said(tiny_model: Any) -
     fast.chat_template = tiny_model.tokenizer.chat_template
     model = replace(tiny_model, tokenizer=fast)
     assert len(to_examples(pairs("abc"), model=model)) == 1
-    with pytest.raises(DataError, match="does not know"):
+    with pytest.raises(DataError, match="cannot encode"):
         to_examples(pairs("ab\u00df"), model=model)
 
 
@@ -231,10 +235,10 @@ def test_the_preview_leaves_out_the_middle_of_a_long_text_never_its_end(tiny_mod
     lines = shown.splitlines()
     assert len(lines) < 40
     assert len(shown) < 4000
-    assert any("lines left out here" in line for line in lines)
+    assert any("lines omitted" in line for line in lines)
     assert lines[-2:][0] == "  | <|turn|>assistant"
     assert "> begin" in lines[-1]
-    assert "characters left out here" in lines[-1]
+    assert "characters omitted" in lines[-1]
     assert lines[-1].endswith("xend<|end|>")
 
 

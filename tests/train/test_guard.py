@@ -119,7 +119,9 @@ def test_what_to_change_depends_on_whether_anything_was_learnt() -> None:
     for one in (broken, learnt):
         for _ in range(3):
             one.note(NAN, NAN)
-    with pytest.raises(RunBroken, match=r'step 3 of 9: .* 3 of 3 steps, from the first one on.\nNot "learning_rate"'):
+    with pytest.raises(
+        RunBroken, match=r"step 3 of 9: .* 3 of 3 steps, starting with the first.\nThe learning rate is"
+    ):
         broken.check(lambda steps: [3.0] * len(steps))
     with pytest.raises(RunBroken, match=r'3 of 4 steps.\nLower "learning_rate" \(now 0.001\) to a third'):
         learnt.check(lambda steps: [3.0] * len(steps))

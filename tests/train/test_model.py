@@ -75,7 +75,9 @@ def test_a_file_that_is_no_json_is_named_or_its_tokenizer_is(folder: Path, file:
     assert file in (text := said_of(folder)) or (file == "tokenizer.json" and "The tokenizer of" in text)
 
 
-@pytest.mark.parametrize(("index", "said"), [("{", "is broken"), ("[]", "no JSON object"), ("{}", 'no "weight_map"')])
+@pytest.mark.parametrize(
+    ("index", "said"), [("{", "is not valid JSON"), ("[]", "a JSON object"), ("{}", 'no "weight_map"')]
+)
 def test_a_broken_index_of_weights_is_named(folder: Path, index: str, said: str) -> None:
     (folder / "model.safetensors.index.json").write_text(index)
     assert said in said_of(folder)
@@ -103,12 +105,12 @@ def test_a_tensor_that_is_missing_is_not_drawn_by_chance(folder: Path) -> None:
 
 def test_a_tensor_of_another_size_is_said(folder: Path) -> None:
     change_weights(folder, lambda tensors, name: tensors.update({name: tensors[name][:-1].contiguous()}))
-    assert "other sizes than its config.json says" in said_of(folder)
+    assert "sizes of its weights do not match its config.json" in said_of(folder)
 
 
 def test_weights_that_are_no_numbers_are_said(folder: Path) -> None:
     change_weights(folder, lambda tensors, name: tensors.update({name: tensors[name] * float("nan")}))
-    assert "what it computes are no numbers" in said_of(folder)
+    assert "outputs are not finite numbers" in said_of(folder)
 
 
 def configure(folder: Path, **changes: Any) -> None:
@@ -120,12 +122,12 @@ def configure(folder: Path, **changes: Any) -> None:
     ("changes", "said"),
     [
         ({"model_type": None}, 'does not name its "model_type"'),
-        ({"model_type": "of-tomorrow"}, "which the installed transformers does not know"),
-        ({"model_type": "mine", "auto_map": {"AutoModelForCausalLM": "mine.Model"}}, "never run here"),
-        ({"hidden_size": "32"}, "config.json is wrong"),
-        ({"vision_config": {"hidden_size": 8}}, "made for vision too"),
-        ({"model_type": "vit"}, "does not continue a text"),
-        ({"model_type": "t5", "is_encoder_decoder": True}, "does not continue a text"),
+        ({"model_type": "of-tomorrow"}, "which the installed transformers does not support"),
+        ({"model_type": "mine", "auto_map": {"AutoModelForCausalLM": "mine.Model"}}, "which Tuneworth never runs"),
+        ({"hidden_size": "32"}, "config.json is invalid"),
+        ({"vision_config": {"hidden_size": 8}}, "also handles vision"),
+        ({"model_type": "vit"}, "does not generate text"),
+        ({"model_type": "t5", "is_encoder_decoder": True}, "does not generate text"),
         ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "requires"),
     ],
 )
@@ -142,8 +144,8 @@ def test_program_code_in_a_folder_is_never_run(folder: Path, tmp_path: Path) -> 
     tokens = json.loads((folder / "tokenizer_config.json").read_text())
     told = {**tokens, "auto_map": {"AutoTokenizer": ["tokens.Slow", "tokens.Fast"]}, "tokenizer_class": "Fast"}
     (folder / "tokenizer_config.json").write_text(json.dumps(told))
-    assert "brings its own program code" in said_of(folder)
-    with pytest.raises(ModelError, match="never run here"):
+    assert "comes with its own code" in said_of(folder)
+    with pytest.raises(ModelError, match="which Tuneworth never runs"):
         token_counter(str(folder))
     assert not (tmp_path / "ran").exists()
 
@@ -153,7 +155,7 @@ def test_a_model_that_looks_ahead_is_refused(folder: Path) -> None:
 
     sizes = {"vocab_size": 264, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
     BertForMaskedLM(BertConfig(**sizes, intermediate_size=48)).save_pretrained(folder)
-    assert "each token sees those that follow it" in said_of(folder)
+    assert "each token sees the tokens after it" in said_of(folder)
 
 
 def test_a_look_ahead_is_measured_too(tiny_model: Any) -> None:
@@ -197,7 +199,7 @@ def test_a_file_is_no_model_folder(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_what_is_broken_is_found_without_loading(folder: Path) -> None:
     (folder / "generation_config.json").write_text("{")
-    with pytest.raises(ModelError, match=r"generation_config\.json is broken"):
+    with pytest.raises(ModelError, match=r"generation_config\.json is not valid JSON"):
         find_model(str(folder))
 
 

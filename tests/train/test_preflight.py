@@ -221,7 +221,7 @@ def test_what_cannot_fit_is_refused_with_numbers_and_a_way_out(
         found(tiny_model, words=9)
     text = str(refused.value)
     assert len(text.splitlines()) == 2
-    assert f"{say.size(0.8 * one)} are at hand (container)" in text
+    assert f"{say.size(0.8 * one)} are available (container)" in text
     limit = int(text.split("pairs of at most ")[1].split(" ")[0])
     longest = max(token_lengths(pairs(10, words=9), tiny_model)["prompt_tokens"]) + 30
     assert 0 < limit < longest
@@ -255,7 +255,7 @@ def test_a_full_disk_is_refused_with_numbers(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda place: usage._replace(free=10_000))
-    with pytest.raises(RunBroken, match=r"writes up to [\d.]+ MB, and 10 kB are free"):
+    with pytest.raises(RunBroken, match=r"writes up to [\d.]+ MB, but only 10 kB is free"):
         preflight(pairs(4), model=tiny_model, settings=QUICK, out=tmp_path / "not" / "yet")
 
 
@@ -266,10 +266,16 @@ def test_every_trap_is_looked_at(tiny_model: LoadedModel) -> None:
     checks = found(tiny_model).checks
     assert all(check.ok for check in checks)
     text = "\n".join(check.line() for check in checks)
-    assert "end-of-answer token <|end|> is learnt: yes (last label of 10 of 10 pairs)" in text
-    for words in ("begin-of-text", "generation begins with", "something to learn", "template is saved", "seed is set"):
+    assert "the end-of-answer token <|end|> is learnt: yes (last label of 10 of 10 pairs)" in text
+    for words in (
+        "begin-of-text",
+        "same as in generation",
+        "something to learn",
+        "template is saved",
+        "seed determines",
+    ):
         assert words in text
-    for words in ("padding never", "stock transformers", "divides by all its learnt tokens"):
+    for words in ("without padding", "stock transformers", "divides by the number of its learnt tokens"):
         assert words in text
 
 
@@ -288,7 +294,7 @@ def test_a_pair_that_would_not_learn_to_stop_is_seen(tiny_model: LoadedModel) ->
     assert all(check.ok for check in data_checks(good, model=tiny_model, prompts=prompts))
     bad = {check.name: check for check in data_checks(cut, model=tiny_model, prompts=[*prompts[:2], [1, 2]])}
     assert [name for name, check in bad.items() if not check.ok] == [
-        "end-of-answer token <|end|> is learnt", "the prompt is what generation begins with",
+        "the end-of-answer token <|end|> is learnt", "the prompt is the same as in generation",
     ]  # fmt: skip
     nothing = Example("x", good[0].ids, len(good[0].ids) - 1)
     assert not data_checks([nothing], model=tiny_model, prompts=[])[1].ok
@@ -296,7 +302,7 @@ def test_a_pair_that_would_not_learn_to_stop_is_seen(tiny_model: LoadedModel) ->
 
 def test_adapters_drawn_apart_are_seen() -> None:
     one, other = [torch.ones(2, 2)], [torch.zeros(2, 2)]
-    assert seed_check(one, one, seed=3).line().endswith("yes (seed 3, 1 layers drawn twice)")
+    assert seed_check(one, one, seed=3).line().endswith("yes (seed 3, 1 layers initialised twice)")
     assert "NO" in seed_check(one, other, seed=3).line()
 
 

@@ -58,16 +58,16 @@ def fit_here(name: str, settings: TrainSettings, *, model: str, out: Path) -> No
 
 
 def memory_for_one_pair() -> None:
-    from tuneworth.train import steps
+    from tuneworth.train import loss
 
-    whole = steps.collate
+    whole = loss.collate
 
     def collate(examples: Any, **settings: Any) -> Any:
         if len(examples) > 1 and examples[0].id:  # rows without one are what the fast path is tried on
             raise MemoryError
         return whole(examples, **settings)
 
-    steps.collate = collate
+    loss.collate = collate
 
 
 def start(out: Path, *words: str, count: int = 2) -> subprocess.Popen[str]:
@@ -136,15 +136,15 @@ def test_only_the_first_process_writes(together: Path) -> None:
 def test_memory_that_ran_out_in_one_process_is_told_by_the_first(together: Path) -> None:
     assert seen(together, "stopped early", 0)["early"]
     told = " ".join(seen(together, "memory for one pair", 0)["notices"])
-    assert "process 1: out of memory at step" in told
-    assert "with 2 pairs at once: from there on 1 at once" in told
+    assert "process 1: step 2 ran out of memory" in told
+    assert "with 2 pairs at once; from then on 1 at once" in told
     assert "process 0" not in told
 
 
 @pytest.mark.cluster
 def test_processes_that_see_other_pairs_do_not_train(together: Path) -> None:
     said = [(together / f"others-{rank}.txt").read_text() for rank in (0, 1)]
-    assert all("do not see the same" in text for text in said)
+    assert all("disagree" in text for text in said)
     assert not (together / "others" / "adapter").exists()
 
 
@@ -236,7 +236,7 @@ def test_an_environment_that_is_half_a_launcher_s_is_an_error(monkeypatch: pytes
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("LOCAL_RANK", raising=False)
     _known.clear()
-    with pytest.raises(ConfigError, match="RANK, LOCAL_RANK are missing or no number") as error:
+    with pytest.raises(ConfigError, match="RANK, LOCAL_RANK are missing or not a number") as error:
         Processes.here()
     assert "torchrun --nproc-per-node 2" in str(error.value)
     _known.clear()
@@ -252,7 +252,7 @@ def test_others_that_cannot_be_reached_are_an_error(monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(processes, "PATIENCE", timedelta(seconds=0.2))
     _known.clear()
-    with pytest.raises(RunBroken, match=r"Process 1 of 2 did not find the others at 127\.0\.0\.1:9"):
+    with pytest.raises(RunBroken, match=r"Process 1 of 2 could not reach the others at 127\.0\.0\.1:9"):
         Processes.here()
     _known.clear()
 

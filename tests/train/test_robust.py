@@ -141,7 +141,7 @@ def test_a_thousand_epochs_end_when_the_validation_loss_has_turned(tiny_model: A
 
 def test_validation_pairs_that_are_train_pairs_are_told(tiny_model: Any, tmp_path: Path) -> None:
     result = fit(PAIRS, [*PAIRS[:3], {"input": "new", "output": "b"}], model=tiny_model, settings=QUICK, out=tmp_path)
-    assert any(notice.startswith("3 validation pairs are train pairs too") for notice in result.notices)
+    assert any(notice.startswith("3 validation pairs are also train pairs") for notice in result.notices)
     other = fit(PAIRS, [{"input": "new", "output": "b"}], model=tiny_model, settings=QUICK, out=tmp_path)
     assert not other.notices
 
@@ -161,7 +161,7 @@ def test_a_pair_whose_loss_is_no_number_costs_its_batches_only(poisoned_model: A
     settings = replace(QUICK, max_steps=18, batch_size=2)
     result = fit(pairs, model=poisoned_model, settings=settings, out=tmp_path)
     assert result.skipped_steps == 3
-    assert "3 of 18 steps were left out: their loss or gradient was no number" in result.notices
+    assert "3 of 18 steps were skipped: their loss or gradient was not a finite number" in result.notices
     assert [line["id"] for line in read(tmp_path / "pair_losses.jsonl") if line["loss"] is None] == ["bad"]
     assert math.isfinite(result.train_loss)
     assert all(p.isfinite().all() for p in tensors(tmp_path / "adapter/adapter_model.safetensors").values())
@@ -170,7 +170,7 @@ def test_a_pair_whose_loss_is_no_number_costs_its_batches_only(poisoned_model: A
 def test_a_validation_loss_that_is_no_number_is_told(poisoned_model: Any, tmp_path: Path) -> None:
     result = fit(PAIRS, [{"input": "Q", "output": "b"}], model=poisoned_model, settings=QUICK, out=tmp_path)
     assert (result.validation_loss, result.best_step, result.steps) == (None, 3, 3)  # three looks, and patience ends
-    assert any("was never a number" in notice for notice in result.notices)
+    assert any("was never a finite number" in notice for notice in result.notices)
     assert json.loads((tmp_path / "summary.json").read_text())["validation_loss"] is None
 
 
@@ -211,7 +211,7 @@ def test_a_disk_that_is_full_at_the_end_loses_nothing(tiny_model: Any, tmp_path:
     settings = replace(QUICK, checkpoint_steps=2)
     fit(PAIRS, model=tiny_model, settings=settings, out=tmp_path / "whole")
     full = tmp_path / "full"
-    with room(ENDLESS), pytest.raises(RunBroken, match=r"(?s)File too large.*goes on from the last checkpoint"):
+    with room(ENDLESS), pytest.raises(RunBroken, match=r"(?s)File too large.*resumes from the last checkpoint"):
         fit(PAIRS, model=tiny_model, settings=settings, out=full, callbacks=[at(5, lambda: limit(8_000))])
     assert not (full / "adapter").exists()
     assert (full / "checkpoint.safetensors").exists()
@@ -228,12 +228,15 @@ def test_a_log_line_that_cannot_be_written_costs_no_fit(tiny_model: Any, tmp_pat
         result = fit(PAIRS, model=tiny_model, settings=QUICK, out=tmp_path / "full", callbacks=events)
     assert (tmp_path / "full/log.jsonl").read_bytes() == (tmp_path / "whole/log.jsonl").read_bytes()
     told = set(result.notices) - set(whole.notices)
-    assert told == {"from step 4 on log.jsonl could not always be written (File too large)"}
+    assert told == {"log.jsonl could not always be written from step 4 on (File too large)"}
 
 
 def test_a_disk_without_room_for_the_adapter_is_told_before_training(tiny_model: Any, tmp_path: Path) -> None:
     steps: list[StepReport] = []
-    with room(8_000), pytest.raises(RunBroken, match=r"cannot be written: File too large; the adapter takes [\d.]+ kB"):
+    with (
+        room(8_000),
+        pytest.raises(RunBroken, match=r"cannot write there: File too large; the adapter takes [\d.]+ kB"),
+    ):
         fit(PAIRS, model=tiny_model, settings=QUICK, out=tmp_path / "x", callbacks=[steps.append])
     assert not steps
 
@@ -247,7 +250,7 @@ def test_event_files_that_cannot_be_written_cost_no_fit(tiny_model: Any, tmp_pat
     barred = fit(PAIRS, model=tiny_model, settings=settings, out=tmp_path)
     for result, step in [(full, 4), (barred, 1)]:  # the bytes that fit of step 3 were still written
         assert result.steps == 6
-        assert f"from step {step} on TensorBoard's files could not be written" in " ".join(result.notices)
+        assert f"TensorBoard's files could not be written from step {step} on" in " ".join(result.notices)
 
 
 @pytest.mark.parametrize("place", ["file", "file/below"])
@@ -280,7 +283,7 @@ def tensors(path: Path) -> dict[str, torch.Tensor]:
 def test_a_checkpoint_that_is_cut_off_is_named(tiny_model: Any, cut: Path, share: float) -> None:
     path = cut / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(ConfigError, match=r"(?s)checkpoint.*cannot be read.*Delete it to start anew"):
+    with pytest.raises(ConfigError, match=r"(?s)checkpoint.*cannot be read.*Delete it to start over"):
         fit(PAIRS, model=tiny_model, settings=CHECKED, out=cut, resume=True)
     path.unlink()
     assert fit(PAIRS, model=tiny_model, settings=CHECKED, out=cut, resume=True).steps == 6
@@ -315,7 +318,7 @@ def test_a_checkpoint_of_another_version_is_told(tiny_model: Any, cut: Path, cha
     held, state = tensors(path), json.loads(told["state"])
     change(held, state)
     save_file(held, path, metadata={**told, "state": json.dumps(state)})
-    with pytest.raises(ConfigError, match=r"(?s)checkpoint.*another version.*Delete it to start anew"):
+    with pytest.raises(ConfigError, match=r"(?s)checkpoint.*another version.*Delete it to start over"):
         fit(PAIRS, model=tiny_model, settings=CHECKED, out=cut, resume=True)
 
 

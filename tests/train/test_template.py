@@ -62,7 +62,7 @@ def test_the_default_of_several_templates_is_taken(tiny_model: Any) -> None:
     assert settle_template(tokenizer) == ("own", ())
     assert tokenizer.chat_template == TURNS
     tokenizer.chat_template = {"rag": TURNS, "tool_use": "tools"}
-    with pytest.raises(ModelError, match="none is its default"):
+    with pytest.raises(ModelError, match="none of them is the default"):
         settle_template(tokenizer)
 
 
@@ -121,15 +121,15 @@ def test_special_tokens_before_the_answer_are_learnt_and_not_taken_for_its_end(t
 @pytest.mark.parametrize(
     ("template", "said"),
     [
-        ("{% for m in messages %}", "refuses the chat"),
-        ("{{ messages[0]['content'] + 1 }}", "refuses the chat"),
-        ("{% for i in range(100000000) %}{% endfor %}", "refuses the chat"),
-        ("{{ nothing.at.all }}", "refuses the chat"),
-        ("{{ ''.__class__.__mro__ }}", "refuses the chat: access"),
+        ("{% for m in messages %}", "rejects the chat"),
+        ("{{ messages[0]['content'] + 1 }}", "rejects the chat"),
+        ("{% for i in range(100000000) %}{% endfor %}", "rejects the chat"),
+        ("{{ nothing.at.all }}", "rejects the chat"),
+        ("{{ ''.__class__.__mro__ }}", "rejects the chat: access"),
         ("{% if messages[-1].role == 'assistant' %}{{ raise_exception('never') }}{% endif %}" + TURNS, "chat: never"),
         (TURNS.replace("<|end|>", ""), "could not learn to stop"),
-        (TURNS.replace("messages %}", "messages if m.role != 'user' %}"), "leaves out the question"),
-        (TURNS + "{% if add_generation_prompt %}<|turn|>writer\n{% endif %}", "another prompt in front of an answer"),
+        (TURNS.replace("messages %}", "messages if m.role != 'user' %}"), "omits the question"),
+        (TURNS + "{% if add_generation_prompt %}<|turn|>writer\n{% endif %}", "the prompt before an answer"),
         ("{{ bos_token * 2 }}" + TURNS, "2 begin-of-text tokens"),
     ],
 )

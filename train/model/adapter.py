@@ -148,7 +148,7 @@ def check_plain(adapter: Path) -> dict[str, Any]:
             if (adapter / "adapter_model.bin").exists()
             else ""
         )
-        raise ModelError(f"{adapter} does not hold an adapter: {' and '.join(missing)} is missing{pickle}.")
+        raise ModelError(f"{adapter} holds no adapter: it lacks {' and '.join(missing)}{pickle}.")
     if read_record(adapter) is None and (adapter / RECORD).exists():
         raise ModelError(f"{adapter / RECORD} is damaged.\nTrain again, or copy the adapter again.")
     config = _config(adapter)

@@ -268,7 +268,7 @@ def disk_forecast(out: Path | None, schedule: Schedule, *, trainable: int, token
     free = free_bytes(out)
     if free < needed:
         raise RunBroken(
-            f"{out}: training writes up to {say.size(needed)}, but only {say.size(free)} are free there.\n"
+            f"{out}: training writes up to {say.size(needed)}, but only {say.size(free)} is free there.\n"
             "Free some space, lower rank, or set checkpoint_steps = 0 (an interrupted fit then starts over)."
         )
     return DiskForecast(needed, free)
