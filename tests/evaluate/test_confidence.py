@@ -29,16 +29,16 @@ TABLE = [
     ("a weak baseline", later((20, 100, 0, 80), roi=costs()), "fair", "not high, since the baseline is weak"),
     ("a weak baseline and few cases", later((4, 20, 0, 16), roi=costs()), "low", "weak and there are few"),
     ("a test set that was used often",
-     later(BETTER, roi=costs(), provenance={"test_set_used": 9}), "fair", "the test set was used often"),
+     later(BETTER, roi=costs(), provenance={"test_set_used": 9}), "fair", "the test set has been used often"),
     ("worse beyond the margin", later(WORSE), "high", "even at its best the tuned model would be 21 points worse"),
     ("worse, perhaps within the margin", later((9000, 200, 500, 300)), "fair", "2.5 points worse"),
     ("a weak baseline does not speak against keeping it", later((10, 2, 80, 108)), "high", "points worse"),
-    ("it never pays", later(EQUAL, roi=costs(tuned=12)), "high", "hardly any possible future is the money back"),
+    ("it never pays", later(EQUAL, roi=costs(tuned=12)), "high", "within 90 days in almost none of the simulated"),
     ("soon paid back, but for nothing", later(EQUAL, roi=costs(horizon_days=10)), "high", "save more than it costs"),
     ("a measured way does as well",
      later(EQUAL, others={"small": 0.97}, roi=costs() | {"small": other(1)}), "fair", "from the likeliest numbers"),
     ("too few to tell", later(UNSURE), "low", "up to 6.3 points worse or 6.3 points better"),
-    ("eight cases, all better", later((0, 8, 0, 0)), "low", "too few separate cases"),
+    ("eight cases, all better", later((0, 8, 0, 0)), "low", "too few independent cases"),
     ("no prices", later(BETTER), "low", "without the missing numbers"),
     ("a failure without a cost", later(BETTER, roi=costs(tuned=12)), "low", "a number that nobody has stated"),
     ("in between", later(EQUAL, roi=costs(target_payback_days=17)), "low", "80 would say “fine-tune”"),
@@ -129,30 +129,30 @@ def given_rival():
 
 
 STEPS = [
-    (later(BETTER, roi=costs()), "Give the tuned model a small share of the real requests"),
+    (later(BETTER, roi=costs()), "Send a small share of real requests to the tuned model"),
     (rival, 'Compare with "big" first: set `baseline = "big"` under [evaluate] in tuneworth.toml'),
     (given_rival, 'Compare with "big" first: run `tuneworth evaluate` again with `--baseline big`.'),
     (later(UNSURE, others={"big": 0.97}), 'Compare with "big" first'),
-    (later((20, 100, 0, 80), roi=costs()), "with a stronger model behind the guide; if the tuned model still wins"),
-    (later((10, 10, 0, 0), roi=costs(**REPAIR)), "Score at least 50 separate cases before the switch"),
-    (later(BETTER, groups=np.arange(200) // 12, roi=costs()), "separate cases, from other groups, before"),
-    (later(BETTER, roi=costs(), provenance={"test_set_used": 9}), "on cases that nobody has looked at"),
+    (later((20, 100, 0, 80), roi=costs()), "with a stronger model for the guide; if the tuned model still wins"),
+    (later((10, 10, 0, 0), roi=costs(**REPAIR)), "Score at least 50 independent cases before the switch"),
+    (later(BETTER, groups=np.arange(200) // 12, roi=costs()), "independent cases from other groups before"),
+    (later(BETTER, roi=costs(), provenance={"test_set_used": 9}), "on unseen cases"),
     (later(WORSE), "Keep the prompted model."),
-    (later(UNSURE), "Add about 430 test cases that nobody has looked at, then run again."),
+    (later(UNSURE), "Add about 430 unseen test cases, then run again."),
     (later(BETTER, groups=np.arange(200) // 50), "test cases from other groups"),
     (later(BETTER), "State prices and requests_per_day under [roi] in tuneworth.toml and run `tuneworth roi`"),
     (later(BETTER, roi=costs(volume=None)), "State `roi.requests_per_day` in tuneworth.toml"),
     (later(BETTER, roi=costs(tuned=12)), "`failure_cost` under [roi] in tuneworth.toml"),
-    (later(EQUAL, roi=costs(20)), "ask again when requests a day reach about 1,0"),
+    (later(EQUAL, roi=costs(20)), "decide again when requests a day reach about 1,0"),
     (later(EQUAL, roi=costs(tuned=12)), 'when the output price of "tuned" falls to 26.15 EUR per million tokens.'),
     (
         later(EQUAL, roi=costs(running={"base_model_retires": "2020-01-01"})),
-        "ask again when the outputs, the prices or the volume change",
+        "decide again when the outputs, the prices or the volume change",
     ),
-    (later(EQUAL, others={"small": 0.97}, roi=costs() | {"small": other(1)}), 'Take "small"'),
-    (later(EQUAL, roi=costs(target_payback_days=17)), "Find out the requests a day more exactly"),
+    (later(EQUAL, others={"small": 0.97}, roi=costs() | {"small": other(1)}), 'Use "small"'),
+    (later(EQUAL, roi=costs(target_payback_days=17)), "Narrow down the number of requests per day"),
     (later(data=LEAK), "`tuneworth curate`"),
-    (later((0, 0, 0, 200)), "mend or drop those that ask too much"),
+    (later((0, 0, 0, 200)), "Fix or drop the rules that nearly every output breaks"),
     (later(roi=costs(), risks=OVER), "Take near copies out of the training examples"),
 ]
 
@@ -169,10 +169,10 @@ def test_the_next_step_is_one_that_can_be_taken(results, part):
 CALLED_FOR = {
     "better_untuned": ("Compare with", "small share"),
     "weak_baseline": ("stronger model", "nothing now"),
-    "foreign_guide": ("let the team mend the guide", "nothing now"),
-    "few_cases": ("50 separate cases", "nothing now"),
-    "near_flip": ("make sure of", "nothing now"),
-    "reused": ("cases that nobody has looked at", "nothing now"),
+    "foreign_guide": ("have the team improve the guide", "nothing now"),
+    "few_cases": ("50 independent cases", "nothing now"),
+    "near_flip": ("verify the", "nothing now"),
+    "reused": ("on unseen cases", "nothing now"),
 }
 FLIP = {"key": "requests_per_day", "what": "requests a day", "from": 1000.0, "to": 950.0, "decision": "cannot tell yet"}
 
@@ -206,7 +206,7 @@ def test_a_way_that_wins_and_is_better_is_not_said_to_do_just_as_well():
 ])  # fmt: skip
 def test_what_rounding_would_carry_over_the_line_says_so(share, said):
     money = {"probability_of_payback_in_target": share, "target_payback_days": 90}
-    assert futures_clause(money).startswith(said)
+    assert said in futures_clause(money)
 
 
 @pytest.mark.parametrize(("share", "said"), [
