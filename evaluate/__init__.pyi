@@ -11,9 +11,9 @@ from .money.account import Money as Money
 from .money.account import compute_money as compute_money
 from .money.alternatives import cached_guide as cached_guide
 from .money.options import Pair as Pair
-from .money.prices import beside as beside
 from .money.prices import is_tuned_name as is_tuned_name
 from .money.prices import price_of as price_of
+from .money.prices import with_price_path as with_price_path
 from .money.read_settings import check_roi as check_roi
 from .money.read_settings import read_roi as read_roi
 from .money.recount import read_inputs as read_inputs

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core import ConfigError, read_toml
-from ..evaluate import Money, beside, check_roi, compute_money, read_measures, read_roi
+from ..evaluate import Money, check_roi, compute_money, read_measures, read_roi, with_price_path
 from .project import PROJECT_FILE
 from .run import Run
 from .runs import read_run, run_folder
@@ -43,7 +43,7 @@ def stated_money(file: Path, *, seed: int = 0) -> Money:
     table = read_toml(file)
     if not isinstance(table.get("roi"), dict):
         raise ConfigError(f"{file} has no [roi] table")
-    return _stated(beside(table["roi"], file.parent) or {}, where=f"{file}: roi", seed=seed, named=str(file))
+    return _stated(with_price_path(table["roi"], file.parent) or {}, where=f"{file}: roi", seed=seed, named=str(file))
 
 
 def _stated(table: Mapping[str, Any], *, where: str, seed: int, named: str = "roi") -> Money:
@@ -108,7 +108,7 @@ def _roi_table(path: Path, run: Path) -> tuple[Any, str]:
             table = read_toml(file)
             if not isinstance(table.get("roi"), dict):
                 raise ConfigError(f"{file} has no [roi] table; it states the volume, what is invested, and prices")
-            return beside(table["roi"], folder), f"{file}: roi"
+            return with_price_path(table["roi"], folder), f"{file}: roi"
     table = (read_run(run).get("config") or {}).get("roi")
     if not table:
         raise ConfigError(f"{run} was made without a [roi] table\n--config FILE counts stated numbers alone.")

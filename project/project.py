@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core import ConfigError, build_settings, read_toml, unknown_keys
 from ..curate import ClusterSettings, CurateSettings, DataSettings
-from ..evaluate import EvaluateSettings, RoiSettings, beside, read_evaluate, read_roi
+from ..evaluate import EvaluateSettings, RoiSettings, read_evaluate, read_roi, with_price_path
 from ..style import StyleSchema, read_style
 from ..train import TrainSettings
 
@@ -111,7 +111,7 @@ def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
         curate,
         train,
         evaluate,
-        beside(table.get("roi"), folder),
+        with_price_path(table.get("roi"), folder),
         _plain(table),
         folder / style.path,
         cluster,

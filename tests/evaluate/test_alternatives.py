@@ -60,7 +60,7 @@ def test_a_tuned_model_at_twice_the_price_never_pays_and_from_which_guide_on_it_
 def test_a_shorter_guide_is_half_as_long_unless_stated():
     half = way(account(article()), "short_guide")
     assert half["cost_per_request"] == pytest.approx((400 * 5.714285714 + 150 * 22.857142857) / 1e6)
-    assert "an assumption of Tuneworth's" in half["what"]
+    assert "Tuneworth's own assumption" in half["what"]
     assert half["acceptance_from"] == "assumed unchanged"
     stated = way(account(article(prompted__short_guide_tokens=100)), "short_guide")
     assert stated["cost_per_request"] == pytest.approx((250 * 5.714285714 + 150 * 22.857142857) / 1e6)
@@ -173,7 +173,7 @@ def test_what_a_baseline_cannot_do_is_said():
     found = account(article(prompted={"hourly": 2, "requests_per_second": 5, "acceptance": Decimal("0.7")}))
     assert found["alternatives"] == []
     assert {row["why"] for row in found["alternatives_out"]} == {
-        "a machine of one's own is paid by the hour, not by the token"
+        "your own machine is paid by the hour, not by the token"
     }
     bare = account(article(prompted__fixed_tokens=0))
     assert {row["key"] for row in bare["alternatives_out"]} == {"cached_guide", "short_guide", "no_few_shot", "batch"}

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from tuneworth.core import ConfigError
-from tuneworth.evaluate.money import STALE_DAYS, beside, compute_money, is_tuned_name, price_of, read_prices, read_roi
+from tuneworth.evaluate.money import (
+    STALE_DAYS,
+    compute_money,
+    is_tuned_name,
+    price_of,
+    read_prices,
+    read_roi,
+    with_price_path,
+)
 
 TODAY = date(2026, 11, 25)
 COUNTS = {"fixed_tokens": 500, "input_tokens": 150, "output_tokens": 150, "acceptance": Decimal("0.7")}
@@ -62,7 +70,7 @@ def test_a_tuned_model_has_its_own_price_and_not_its_base_models(name):
 
 @pytest.mark.parametrize("name", ["anthropic:claude-sonnet-4-5-ft-shop", "openai:ft:gpt-4.1-mini:shop", "x:ft:y"])
 def test_a_tuned_model_that_the_list_does_not_know_is_never_its_base_model(name):
-    with pytest.raises(ConfigError, match="tuned model's price is an"):
+    with pytest.raises(ConfigError, match="tuned model's price differs"):
         price_of(name)
 
 
@@ -70,7 +78,7 @@ def test_a_base_models_name_for_the_tuned_variant_is_warned_of_with_the_tuned_pr
     model = {**COUNTS, "model": "openai:gpt-4o-mini"}
     found = money({"currency": "USD", "prompted": model, "tuned": model})
     assert len(found["warnings"]) == 1
-    assert "roi.tuned: openai:gpt-4o-mini is a base model's name" in found["warnings"][0]
+    assert "roi.tuned: openai:gpt-4o-mini is a base model," in found["warnings"][0]
     assert "the list has 0.3 and 1.2 USD" in found["warnings"][0]
     tuned = {**COUNTS, "model": "openai:ft:gpt-4o-mini:shop::a"}
     assert money({"currency": "USD", "prompted": model, "tuned": tuned})["warnings"] == []
@@ -84,7 +92,7 @@ def test_the_list_says_how_new_it_is_and_an_old_one_is_warned_of():
     stated = {**COUNTS, "price_input": 1, "price_output": 1}
     table = {"currency": "USD", "prompted": {**COUNTS, "model": "openai:gpt-4o-mini"}, "tuned": stated}
     late = money(table, today=price.listed_until + timedelta(days=STALE_DAYS + 1))
-    assert f"newest entry is of {price.listed_until}, 181 days old" in late["warnings"][0]
+    assert f"newest entry is from {price.listed_until}, 181 days ago" in late["warnings"][0]
     assert money(table, today=price.listed_until + timedelta(days=STALE_DAYS))["warnings"] == []
     entry = next(entry for entry in late["assumptions"] if entry["key"] == "prompted.price_input")
     assert f"newest entry of the list {price.listed_until}" in entry["detail"]
@@ -127,13 +135,13 @@ def test_an_unknown_model_is_named_with_near_ones_from_both(own):
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("", "no model in it"),
+        ("", "the file has no models"),
         ('currency = "EUR"\n[models.a]\nprice_input = 1\n', '"price_output" is missing'),
         ('currency = "EUR"\n[models.a]\nprice_input = -1\nprice_output = 1', "0 or more"),
         ("[models.a]\nprice_input = 1\nprice_output = 1", "three capital letters"),
         ('currency = "EUR"\ndate = "soon"\n[models.a]\nprice_input = 1\nprice_output = 1', "expected a date"),
         ('currency = "EUR"\n[models.a]\nprice_in = 1\nprice_output = 1', 'did you mean "price_input"'),
-        ('currency = "EUR"\n[models.a]\nprice_input = 1\nprice_output = 1\nprice_input_batch = 1', "go together"),
+        ('currency = "EUR"\n[models.a]\nprice_input = 1\nprice_output = 1\nprice_input_batch = 1', "or neither"),
         ('currency = "EUR"\nmodels = 3', "expected a table"),
         ("currency = ", "not valid TOML"),
     ],
@@ -150,14 +158,14 @@ def test_a_damaged_price_file_is_refused_with_its_place(tmp_path, text, part):
 def test_a_missing_price_file_is_one_of_the_problems_named(tmp_path):
     with pytest.raises(ConfigError) as caught:
         read_roi({"prices": str(tmp_path / "none.toml"), "tries": 0})
-    assert "no file of prices" in str(caught.value)
+    assert "no price file" in str(caught.value)
     assert "tries" in str(caught.value)
 
 
 def test_a_price_file_is_meant_from_where_it_is_stated(own):
-    assert beside({"prices": "prices.toml"}, own.parent) == {"prices": str(own)}
-    assert beside({"currency": "EUR"}, own.parent) == {"currency": "EUR"}
-    assert beside(None, own.parent) is None
+    assert with_price_path({"prices": "prices.toml"}, own.parent) == {"prices": str(own)}
+    assert with_price_path({"currency": "EUR"}, own.parent) == {"currency": "EUR"}
+    assert with_price_path(None, own.parent) is None
 
 
 def test_a_batch_price_that_is_not_there_is_an_error():

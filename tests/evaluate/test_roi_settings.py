@@ -90,7 +90,7 @@ def test_all_problems_are_named_at_once_with_their_place():
         ({"tuned": {"price_inptu": 3}}, 'did you mean "price_input"'),
         ({"tuned": {"min_replicas": 0}}, "1 or more"),
         ({"tuned": {"model": "openai:gpt-4o-minii"}}, "openai:gpt-4o-mini"),
-        ({"tuned": {"model": "nobody:nothing"}}, "does not know the model"),
+        ({"tuned": {"model": "nobody:nothing"}}, "does not contain the model"),
         ({"tuned": {"model": "openai:gpt-4o-mini"}}, "exchange = { USD"),
     ],
 )

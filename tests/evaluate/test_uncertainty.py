@@ -181,7 +181,7 @@ def test_stated_fixed_tokens_are_not_counted_again_in_those_of_the_whole_call(fi
     lines = {line["key"]: line for line in found["assumptions"]}
     assert lines["prompted.fixed_tokens"]["value"] == fixed
     assert lines["prompted.input_tokens"]["value"] == pytest.approx(mean + content)
-    assert ("less the stated" in lines["prompted.input_tokens"]["detail"]) == (content < 0)
+    assert ("minus the stated" in lines["prompted.input_tokens"]["detail"]) == (content < 0)
 
 
 def test_what_a_run_measured_need_not_be_stated():

@@ -139,7 +139,7 @@ TABLE = [
     ("too slow", later(EQUAL, roi=costs(target_payback_days=5)), 8, "later than the target of 5 days"),
     ("a batch too small",
      later(EQUAL, roi=costs(None, requests_total=1000)), 8, "it would pay off at about 80,000 requests or more"),
-    ("retired before it pays", later(EQUAL, roi=costs(running=RETIRED)), 8, "never pays back, since the base model has been retired"),
+    ("retired before it pays", later(EQUAL, roi=costs(running=RETIRED)), 8, "since the base model has been retired"),
     ("its savings end before it pays", later(EQUAL, roi=costs(horizon_days=10)), 8, "longer than the savings last"),
     ("a ramp longer than the horizon",
      later(EQUAL, roi=costs(200, ramp_days=700)), 8, "longer than the savings last"),
