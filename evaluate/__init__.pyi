@@ -3,7 +3,7 @@ from .choice import choose_baseline as choose_baseline
 from .choice import cost_of_request as cost_of_request
 from .evaluation import Evaluated as Evaluated
 from .evaluation import Raw as Raw
-from .evaluation import Surroundings as Surroundings
+from .evaluation import RunContext as RunContext
 from .evaluation import evaluate_outputs as evaluate_outputs
 from .evaluation import write_evaluated as write_evaluated
 from .learning_curve import fit_curve as fit_curve

@@ -15,7 +15,7 @@ from ..evaluate import (
     AUTO,
     EvaluateSettings,
     Raw,
-    Surroundings,
+    RunContext,
     Variant,
     check_roi,
     evaluate_outputs,
@@ -82,7 +82,7 @@ def judge_outputs(
     evaluated = evaluate_outputs(
         table, read, schema, baseline=first, candidate=second,
         margin=margin if margin is not None else (settings or EvaluateSettings()).margin,
-        roi=money, around=_surroundings(run), seed=talk.seed,
+        roi=money, context=_run_context(run), seed=talk.seed,
     )  # fmt: skip
     _write_pairs(table, run.folder)
     write_evaluated(evaluated, run.folder)
@@ -152,12 +152,10 @@ def _begun(
     return run
 
 
-def _surroundings(run: Run) -> Surroundings:
+def _run_context(run: Run) -> RunContext:
     facts = run.facts
     keys = ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command")
-    return Surroundings(
-        provenance={key: facts[key] for key in keys}, project=facts["project"], created=facts["created"]
-    )
+    return RunContext(provenance={key: facts[key] for key in keys}, project=facts["project"], created=facts["created"])
 
 
 def _raw(

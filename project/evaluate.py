@@ -15,7 +15,7 @@ from ..evaluate import (
     Choice,
     EvaluateSettings,
     RoiSettings,
-    Surroundings,
+    RunContext,
     Variant,
     check_roi,
     choose_baseline,
@@ -113,15 +113,15 @@ def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster:
     # The time of existing outputs was counted in an earlier call.
     seconds = max(watch.seconds(), run.facts["seconds"].get("evaluate", 0))
     run.update(seconds={"evaluate": seconds}, inputs=project.inputs, test_set=fingerprint, test_set_used=uses)
-    around = replace(
-        _surroundings(run, tested=len(pairs), of=len(test)),
+    context = replace(
+        _run_context(run, tested=len(pairs), of=len(test)),
         choice=choice.to_json(),
         on_train=None if gathered.probes is None else gathered.probes.on_train,
         forgetting=None if gathered.probes is None else gathered.probes.forgetting,
     )
     evaluated = evaluate_outputs(
         pairs, [gathered.raw[variant.name, "test"] for variant in variants], project.style,
-        baseline=choice.baseline, candidate=settings.candidate, margin=settings.margin, roi=roi, around=around,
+        baseline=choice.baseline, candidate=settings.candidate, margin=settings.margin, roi=roi, context=context,
         seed=run.seed,
     )  # fmt: skip
     write_evaluated(evaluated, run.folder)
@@ -171,7 +171,7 @@ def _choice(run: Run, gathered: Gathered, asked: Sequence[Asked], roi: RoiSettin
     return choose_baseline(scores, groups, costs=costs, margin=settings.margin, stated=only, seed=run.seed)
 
 
-def _surroundings(run: Run, *, tested: int, of: int) -> Surroundings:
+def _run_context(run: Run, *, tested: int, of: int) -> RunContext:
     """What the earlier stages wrote to the run folder, for the results."""
     facts = run.facts
     data = {**run.curation, "tested": {"pairs": tested, "of": of}} if run.curation else None
@@ -179,7 +179,7 @@ def _surroundings(run: Run, *, tested: int, of: int) -> Surroundings:
         key: facts.get(key)
         for key in ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command", "model")
     }
-    return Surroundings(
+    return RunContext(
         data, trained(run.folder), provenance, run.train, _validity(data), learning_curve=read_curve(run.folder),
         project=facts.get("project", ""), created=facts.get("created", ""),
     )  # fmt: skip

@@ -182,7 +182,7 @@ def test_a_file_that_cannot_be_used_says_why(read, content, name, said):
 def test_a_folder_and_a_missing_file_are_no_outputs(tmp_path):
     with pytest.raises(DataError, match="is a folder"):
         read_outputs(tmp_path, variant="v", ids=IDS)
-    with pytest.raises(DataError, match="no file of outputs"):
+    with pytest.raises(DataError, match="no outputs file"):
         read_outputs(tmp_path / "o.jsonl", variant="v", ids=IDS)
 
 

@@ -54,7 +54,7 @@ def test_one_area_that_is_lost_warns_though_others_gained():
     found = assess_forgetting(outputs(base), outputs(tuned), PROMPTS)
     assert found["value"] == pytest.approx(0.0)
     assert found["status"] == "warn"
-    assert "safety certainly fell" in found["evidence"]
+    assert "safety significantly fell" in found["evidence"]
     assert {row["area"]: (row["base"], row["tuned"]) for row in found["areas"]}["safety"] == (12, 0)
 
 

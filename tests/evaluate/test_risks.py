@@ -74,9 +74,9 @@ def test_a_retirement_before_the_payback_warns_however_far_it_is():
     roi = read_roi({"running": {"base_model_retires": "2029-01-01"}})
     found = risk("drift", {"money": {"payback_days": 2000.0}}, roi=roi)
     assert (found["status"], found["limit"], found["unit"]) == ("warn", 2000.0, "days")
-    assert "before it has paid back" in found["evidence"]
+    assert "before the investment pays back" in found["evidence"]
     never = risk("drift", {"money": {"payback_days": None, "saving_per_day": 3.0}}, roi=roi)
-    assert (never["status"], never["evidence"].endswith("before it has paid back")) == ("warn", True)
+    assert (never["status"], never["evidence"].endswith("before the investment pays back")) == ("warn", True)
     assert risk("drift", {"money": {"payback_days": None, "saving_per_day": -3.0}}, roi=roi)["status"] == "ok"
 
 
@@ -107,7 +107,7 @@ def test_upkeep_that_nobody_stated_is_not_none():
 
 def test_upkeep_says_its_share_of_the_saving_and_what_retraining_takes():
     found = risk("upkeep", paid(4.0, retrain_every_days=100, retrain_cost=150), roi=read_roi({}))
-    assert "1.50 EUR of it for training again every 100 days" in found["evidence"]
+    assert "including 1.50 EUR for retraining every 100 days" in found["evidence"]
     assert "40% of what its requests save" in found["evidence"]
 
 
