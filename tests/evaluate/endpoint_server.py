@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from tuneworth.evaluate.outputs.endpoint import Call, Endpoint, Reply, ask
+from tuneworth.evaluate.outputs.endpoint import Call, Endpoint, Reply, send_calls
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,9 @@ def ask_all(
         for sample in range(samples)
     )
     endpoint = Endpoint(url=url, **(own | given))
-    ask(endpoint, calls, max_new_tokens=50, temperature=0.0, seed=seed, on_reply=replies.append, warn=warnings.append)
+    send_calls(
+        endpoint, calls, max_new_tokens=50, temperature=0.0, seed=seed, on_reply=replies.append, warn=warnings.append
+    )
     return Answers(sorted(replies, key=lambda reply: (reply.index, reply.sample)), warnings)
 
 

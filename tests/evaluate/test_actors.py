@@ -21,7 +21,7 @@ from tuneworth.evaluate import EvaluateSettings, Variant, race, start_actors
 from tuneworth.evaluate.outputs import actors as starting
 from tuneworth.evaluate.outputs import generate as generation
 from tuneworth.evaluate.outputs.actors import Actors
-from tuneworth.evaluate.outputs.workers import Places
+from tuneworth.evaluate.outputs.workers import Placement
 
 from .local_outputs import adapter_of, finished
 
@@ -76,7 +76,7 @@ def raced(variant: Variant, loaded: Any, store: Path, **how: Any) -> list[tuple[
 
 
 def kill_worker(ray: Any, actors: Actors, number: int) -> None:
-    os.kill(ray.get(actors._seats[number].actor.__ray_call__.remote(lambda worker: os.getpid())), signal.SIGKILL)
+    os.kill(ray.get(actors._slots[number].actor.__ray_call__.remote(lambda worker: os.getpid())), signal.SIGKILL)
 
 
 def test_two_workers_write_what_one_process_writes_and_each_goes_on_from_the_other(
@@ -123,19 +123,19 @@ def test_a_part_that_kills_every_worker_ends_with_what_was_kept(
     said: list[str] = []
     # No cores are reserved: those of the cluster are taken by the workers of the other tests.
     actors = Actors(
-        ray, Places(1, 0, 0, None), name=str(tiny_folder), dtype="float32", quantised=False, say=said.append
+        ray, Placement(1, 0, 0, None), name=str(tiny_folder), dtype="float32", quantised=False, say=said.append
     )
 
-    sit = actors._sit
+    fill = actors._fill
 
-    def sit_to_be_killed(seat: Any) -> None:
-        sit(seat)
+    def fill_and_kill(slot: Any) -> None:
+        fill(slot)
         kill_worker(ray, actors, 0)  # once the model is loaded, before it writes
 
     try:
         actors.start()
         kill_worker(ray, actors, 0)
-        monkeypatch.setattr(actors, "_sit", sit_to_be_killed)
+        monkeypatch.setattr(actors, "_fill", fill_and_kill)
         with pytest.raises(RunBroken, match="Workers were lost 2 times at the same point: The actor is dead because"):
             raced(PROMPTED, actors.loaded, tmp_path / "store", write=actors.write)
     finally:
@@ -144,7 +144,7 @@ def test_a_part_that_kills_every_worker_ends_with_what_was_kept(
 
 
 def test_a_model_that_no_node_reaches_is_one_error_with_the_node(ray: Any) -> None:
-    actors = Actors(ray, Places(1, 0, 0, None), name="/nowhere/model", dtype=None, quantised=False, say=print)
+    actors = Actors(ray, Placement(1, 0, 0, None), name="/nowhere/model", dtype=None, quantised=False, say=print)
     try:
         with pytest.raises(ModelError, match=r"On the node .*There is no model"):
             actors.start()
@@ -164,14 +164,14 @@ from tuneworth.evaluate.outputs import generate
 from tuneworth.evaluate.outputs.actors import Actors
 from tuneworth.evaluate import connected
 from tuneworth.evaluate import race
-from tuneworth.evaluate.outputs.workers import Places
+from tuneworth.evaluate.outputs.workers import Placement
 
 address, model, store, out, rows, guide, samples, limit = json.loads(sys.argv[1])
 generate.BATCH = 4
 pairs = pl.DataFrame(rows, schema_overrides={"system": pl.String})
 settings = EvaluateSettings(temperature=1.0, samples=samples)
 with connected(ClusterSettings(address=address)) as ray:
-    actors = Actors(ray, Places(2, 0, 0, None), name=model, dtype="float32", quantised=False, say=print)
+    actors = Actors(ray, Placement(2, 0, 0, None), name=model, dtype="float32", quantised=False, say=print)
     actors.start()
     found = race(
         Variant("prompted", "base model", guide=guide), pairs, loaded=actors.loaded, settings=settings,

@@ -14,7 +14,14 @@ from tuneworth.curate import ClusterSettings
 from tuneworth.evaluate import connected
 from tuneworth.evaluate.outputs.generate import plan_requests, write_outputs
 from tuneworth.evaluate.outputs.race import ADAPTER
-from tuneworth.evaluate.outputs.workers import Wanted, Worker, count_parameters, outline, plan_places, worker_bytes
+from tuneworth.evaluate.outputs.workers import (
+    GenerationJob,
+    Worker,
+    count_parameters,
+    outline,
+    plan_placement,
+    worker_bytes,
+)
 from tuneworth.train import LoadedModel
 
 from .local_outputs import adapter_of
@@ -31,10 +38,10 @@ def chats(count: int) -> list[list[dict[str, str]]]:
     return [[{"role": "user", "content": "part " * (n % 5) + str(n)}] for n in range(count)]
 
 
-def wanted_of(loaded: LoadedModel, adapter: Path | None) -> Wanted:
+def wanted_of(loaded: LoadedModel, adapter: Path | None) -> GenerationJob:
     requests = plan_requests(loaded, chats(14), max_new_tokens=6, batch_size=4)
     files = () if adapter is None else tuple((name, sha256_file(adapter / name)) for name in ADAPTER)
-    return Wanted(requests, adapter, files, 1.0, 3, None)
+    return GenerationJob(requests, adapter, files, 1.0, 3, None)
 
 
 def ready(folder: Path) -> Worker:
@@ -105,7 +112,7 @@ def test_a_model_that_a_node_does_not_reach_is_told_with_the_node() -> None:
     ],
 )
 def test_workers_share_cores_or_have_a_gpu(nodes: list[dict], workers: int | None, expected: tuple) -> None:
-    places = plan_places(nodes, workers=workers, memory=GB)
+    places = plan_placement(nodes, workers=workers, memory=GB)
     assert (places.count, places.cores, places.gpus) == expected
 
 
@@ -115,7 +122,7 @@ def test_planned_workers_always_find_room_and_a_refusal_names_what_does(
 ) -> None:
     nodes = [node(count, memory=40 * GB) for count in cores]
     try:
-        places = plan_places(nodes, workers=workers, memory=gigabytes * GB)
+        places = plan_placement(nodes, workers=workers, memory=gigabytes * GB)
     except ConfigError as refused:
         said = str(refused).split()
         assert sum(cores) < workers or int(said[0]) == workers > int(said[said.index("cluster,") + 1])
@@ -126,11 +133,11 @@ def test_planned_workers_always_find_room_and_a_refusal_names_what_does(
 
 def test_a_model_too_large_for_so_many_workers_is_refused_before_the_start() -> None:
     with pytest.raises(ConfigError) as refused:
-        plan_places([node(8, memory=16 * GB), node(8, memory=16 * GB)], workers=8, memory=6 * GB)
+        plan_placement([node(8, memory=16 * GB), node(8, memory=16 * GB)], workers=8, memory=6 * GB)
     assert str(refused.value).startswith("8 workers do not fit the cluster, 4 do: each takes 2 cores and 6 GB")
     assert "workers = 4 fits" in str(refused.value)
     with pytest.raises(ConfigError, match=r"0 do[\s\S]*A smaller model fits"):
-        plan_places([node(8, memory=GB)], workers=None, memory=6 * GB)
+        plan_placement([node(8, memory=GB)], workers=None, memory=6 * GB)
 
 
 def test_parameters_are_counted_without_loading_the_model(tiny_model: LoadedModel, tiny_folder: Path) -> None:

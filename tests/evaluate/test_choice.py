@@ -65,7 +65,7 @@ def test_an_item_without_a_score_counts_for_none() -> None:
     assert found.considered["a"].share == found.considered["b"].share == 29 / 38
     nothing = {"a": np.full(4, np.nan), "b": np.ones(4)}
     assert chosen(nothing, {"a": 1, "b": 2}) == "b"  # no evidence: the dearest, for a weak baseline proves nothing
-    with pytest.raises(ValueError, match="one length"):
+    with pytest.raises(ValueError, match="same number"):
         chosen({"a": outcomes(1, 3), "b": outcomes(1, 4)}, {})
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tuneworth.core import ConfigError, RunBroken
-from tuneworth.evaluate.outputs.endpoint import Call, Endpoint, Reply, ask
+from tuneworth.evaluate.outputs.endpoint import Call, Endpoint, Reply, send_calls
 
 from .endpoint_server import Asked, EndpointServer, Step, ask_all, completion, echo, error
 
@@ -111,7 +111,7 @@ def test_calls_are_taken_as_there_is_room_and_never_more_than_that_are_under_way
             yield Call(index, 0, [{"role": "user", "content": str(index)}])
 
     with EndpointServer(lambda asked: Step(body=completion("x"), wait=0.003)) as server:
-        ask(
+        send_calls(
             Endpoint(url=server.url, model="m", concurrency=5), calls(),
             max_new_tokens=5, temperature=0, seed=None, on_reply=answered.append,
         )  # fmt: skip
@@ -146,7 +146,7 @@ def test_admit_ends_the_taking_and_what_is_under_way_ends() -> None:
         return call.index < 7
 
     with EndpointServer(lambda asked: Step(body=completion("x"), wait=0.005)) as server:
-        ask(
+        send_calls(
             Endpoint(url=server.url, model="m", concurrency=3), _calls(100),
             max_new_tokens=5, temperature=0, seed=None, on_reply=replies.append, admit=admit,
         )  # fmt: skip
@@ -169,7 +169,7 @@ def test_an_error_of_on_reply_comes_through_at_once() -> None:
     with EndpointServer(behave) as server:
         started = time.monotonic()
         with pytest.raises(OSError, match="no space left"):
-            ask(
+            send_calls(
                 Endpoint(url=server.url, model="m"), _calls(100),
                 max_new_tokens=5, temperature=0, seed=None, on_reply=on_reply,
             )  # fmt: skip
@@ -196,7 +196,7 @@ def test_ctrl_c_drops_what_is_under_way_and_keeps_what_came(in_a_loop: bool) -> 
         return Step(body=completion("x"), wait=30 if asked.number >= 4 else 0)
 
     def work() -> None:
-        ask(
+        send_calls(
             Endpoint(url=server.url, model="m", concurrency=3), _calls(100),
             max_new_tokens=5, temperature=0, seed=None, on_reply=kept.append,
         )  # fmt: skip
@@ -267,7 +267,7 @@ def test_an_endpoint_that_stops_answering_half_way_is_left_too_and_replies_stay(
 
     replies: list[Reply] = []
     with EndpointServer(behave) as server, pytest.raises(RunBroken, match="the endpoint stopped answering"):
-        ask(
+        send_calls(
             Endpoint(url=server.url, model="m", tries=2, first_wait=0.001), _calls(300),
             max_new_tokens=5, temperature=0, seed=None, on_reply=replies.append,
         )  # fmt: skip

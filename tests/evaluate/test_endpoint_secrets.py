@@ -147,7 +147,7 @@ def test_an_unencrypted_way_to_a_far_host_is_warned_of(monkeypatch: pytest.Monke
         answers = ask_all("http://api.example.com/v1", key_env="SOME_KEY")
     assert answers.only.output == "ONE"
     assert answers.warnings == [
-        "http://api.example.com: http:// sends texts and key unencrypted; use https:// where there is one"
+        "http://api.example.com: http:// sends texts and the key unencrypted; use https:// if the host offers it"
     ]
     assert proxy.requests[0].path == "http://api.example.com/v1/chat/completions"
 
@@ -178,7 +178,7 @@ def test_a_host_that_no_host_can_have_is_one_clear_error(host: str) -> None:
 def test_a_proxy_that_wants_a_user_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with EndpointServer(lambda asked: Step(407, b"")) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
-        with pytest.raises(ConfigError, match="requires a user"):
+        with pytest.raises(ConfigError, match="requires a login"):
             ask_all("http://gpu:1/v1", map(str, range(9)))
 
 

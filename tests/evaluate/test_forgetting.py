@@ -41,7 +41,7 @@ def test_a_weak_base_model_has_little_to_forget_and_the_evidence_says_what_would
     found = assess_forgetting(outputs(first(15)), outputs(first(14)), PROMPTS)
     assert found["value"] is None
     assert "only 15 of 100" in found["evidence"]
-    assert "only a loss of 12 or more would show" in found["evidence"]
+    assert "only a loss of 12 or more could be detected" in found["evidence"]
     assert found["evidence"].endswith(found["to_check"])
     none = assess_forgetting(outputs(first(5)), outputs(first(5)), PROMPTS)
     assert "no loss could be detected" in none["evidence"]

@@ -184,7 +184,7 @@ def test_nothing_to_compare_is_said():
 
 
 def test_two_lengths_are_a_mistake_of_the_caller():
-    with pytest.raises(ValueError, match="one length"):
+    with pytest.raises(ValueError, match="same number"):
         compare(np.ones(3), np.ones(4))
 
 
