@@ -1,4 +1,4 @@
-"""`tuneworth train --learning-curve`: models trained on parts of the examples, and what twice as many would gain."""
+"""`tuneworth train --learning-curve`: models trained on parts of the examples, and the gain from twice as many."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ import polars as pl
 
 from ..core import ConfigError, DataError, read_object, say, write_whole
 from ..evaluate import Variant, fit_curve, groups_of, score_outputs
-from .gather.wanted import limit_of
+from .gather.required import limit_of
 from .run import Run
 from .runs import Stopwatch
 from .train import shown_fit, stated_settings
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 
 __all__ = ["curve_parts", "curve_text", "learn_curve", "nested_part", "read_curve"]
 
-PARTS = (0.125, 0.25, 0.5)  # of the train pairs; the whole is the run's own adapter
+PARTS = (0.125, 0.25, 0.5)  # of the train pairs; the run's adapter is trained on all of them
 FEWEST_PAIRS = 20  # in the smallest part: fewer are not enough to train on
-FEWEST_GROUPS = 10  # there; with fewer the curve depends on which groups they are
+FEWEST_GROUPS = 10  # in the smallest part; with fewer the curve depends on the choice of groups
 FILE = "learning_curve.json"
 
 
 def learn_curve(run: Run, *, loaded: "LoadedModel") -> dict[str, Any]:
-    """Train on an eighth, a quarter and a half of the train pairs, let each adapter and the run's own answer the test
-    pairs, and write `train/learning_curve.json`.
+    """Train on an eighth, a quarter and a half of the train pairs, generate outputs for the test pairs with each adapter and
+    with the run's, and write `train/learning_curve.json`.
 
-    The parts are nested, keep groups together and have the settings of the run's own training. Existing adapters and
-    outputs are reused, so an interrupted run resumes. For information only: nothing is chosen by
-    it, so using the test set is safe.
+    The parts are nested, keep groups together and use the settings of the run's training. Existing adapters and outputs
+    are reused, so an interrupted run resumes. The curve is for information only: nothing is chosen by it, so using the
+    test set is safe.
 
-    Raises: DataError if the run has too few pairs for a smallest part.
+    Raises: DataError if the run has too few pairs for the smallest part.
     """
     stated = _stated(run)
     train, parts, test = curve_parts(run)
     watch, seconds = Stopwatch(), _summary(run.folder / "train")["seconds"]
     run.talk.note(
-        f"learning curve: {len(PARTS)} more fits on parts of the pairs, {say.duration(sum(PARTS) * seconds)} of learning, "
-        f"beside their validation and {len(test):,} answers of each"
+        f"learning curve: {len(PARTS)} more fits on parts of the pairs take about {say.duration(sum(PARTS) * seconds)}, "
+        f"plus validation and {len(test):,} outputs each"
     )
     adapters = {}
     for share, pairs in parts.items():
@@ -57,7 +57,7 @@ def learn_curve(run: Run, *, loaded: "LoadedModel") -> dict[str, Any]:
     ).to_json()  # fmt: skip
     curve["evidence"] = (
         f"{len(adapters)} adapters with the same settings and seed on the same {int(scored.sum())} test pairs; "
-        "what another seed of the training would change is not in the interval"
+        "the interval does not include the effect of another training seed"
     )
     write_whole(run.folder / "train" / FILE, json.dumps(curve, ensure_ascii=False, indent=1) + "\n")
     run.update(seconds={"learning curve": watch.seconds()})
@@ -65,9 +65,9 @@ def learn_curve(run: Run, *, loaded: "LoadedModel") -> dict[str, Any]:
 
 
 def curve_parts(run: Run) -> tuple[int, dict[float, pl.DataFrame], pl.DataFrame]:
-    """How many pairs the run trains on, the parts of them by their share, and the pairs to generate outputs for.
+    """The number of pairs that the run trains on, the parts by share, and the pairs to generate outputs for.
 
-    Raises: DataError if the run has too few pairs for a smallest part.
+    Raises: DataError if the run has too few pairs for the smallest part.
     """
     train = run.sample(run.train, run.project.train.max_pairs)
     test = run.sample(run.test, run.project.evaluate.max_pairs)
@@ -77,15 +77,15 @@ def curve_parts(run: Run) -> tuple[int, dict[float, pl.DataFrame], pl.DataFrame]
 
 
 def _stated(run: Run) -> "TrainSettings":
-    """The settings of the run's own training, dropping long pairs if it did."""
+    """The settings of the run's training; long pairs are dropped if it dropped them."""
     dropped = bool(_summary(run.folder / "train")["settings"]["drop_long"])
     return stated_settings(run, drop_long=dropped)
 
 
 def nested_part(train: pl.DataFrame, share: float, *, seed: int) -> pl.DataFrame:
-    """That share of the pairs, group by group, in the order of a hash: each larger part contains the smaller ones.
+    """This share of the pairs, group by group, in the order of a hash: each larger part contains the smaller ones.
 
-    Whatever the order of the rows; only the last group may be cut.
+    The order of the rows does not matter. Only the last group may be cut.
     """
 
     def rank(text: str) -> str:
@@ -100,17 +100,17 @@ def nested_part(train: pl.DataFrame, share: float, *, seed: int) -> pl.DataFrame
 def _check_parts(smallest: pl.DataFrame, test: pl.DataFrame, run: Path) -> None:
     groups = smallest["group"].n_unique() if smallest["group"].null_count() == 0 else len(smallest)
     if not len(test):
-        raise DataError(f"no test pairs in {run}: nothing to measure a learning curve on (see curate/summary.json)")
+        raise DataError(f"{run} has no test pairs to measure a learning curve on; see its curate/summary.json")
     if len(smallest) < FEWEST_PAIRS or groups < FEWEST_GROUPS:
         raise DataError(
             f"an eighth of the train pairs of {run} is {len(smallest)} pairs in {groups} groups: too few for a "
-            f"learning curve.\nAt least {FEWEST_PAIRS} pairs in {FEWEST_GROUPS} groups are needed there, "
-            f"so {8 * FEWEST_PAIRS} train pairs in all."
+            f"learning curve.\nIt needs at least {FEWEST_PAIRS} pairs in {FEWEST_GROUPS} groups, which takes "
+            f"{8 * FEWEST_PAIRS} train pairs in total."
         )
 
 
 def _fitted(run: Run, pairs: pl.DataFrame, share: float, stated: "TrainSettings", loaded: "LoadedModel") -> Path:
-    """The adapter of a part of the pairs: the existing one if its inputs match, else a new one."""
+    """The adapter of a part of the pairs: the existing one if its inputs match, otherwise a new one."""
     from ..train import fit
 
     out = run.folder / "train" / "curve" / f"{100 * share:g}"
@@ -135,7 +135,7 @@ def _key(pairs: pl.DataFrame, validation: pl.DataFrame, stated: "TrainSettings",
 
 
 def _acceptable(run: Run, test: pl.DataFrame, size: int, adapter: Path, loaded: "LoadedModel") -> np.ndarray:
-    """Acceptable outputs of one adapter, item by item; NaN where one could not be scored."""
+    """Whether each output of one adapter is acceptable; NaN if it could not be scored."""
     from ..evaluate import check_room, race
 
     variant = Variant("tuned", "adapter", adapter=adapter, tuned=True)
@@ -156,7 +156,7 @@ def _acceptable(run: Run, test: pl.DataFrame, size: int, adapter: Path, loaded: 
 def _summary(folder: Path) -> dict[str, Any]:
     found = read_object(folder / "summary.json")
     if "settings" not in found or "seconds" not in found:
-        raise ConfigError(f"{folder} holds no finished training: `tuneworth train` comes first")
+        raise ConfigError(f"{folder} has no finished training; run `tuneworth train` first")
     return found
 
 
@@ -166,7 +166,7 @@ def read_curve(run: Path) -> dict[str, Any] | None:
 
 
 def curve_text(curve: Mapping[str, Any]) -> str:
-    """The curve in lines for a terminal."""
+    """The curve as lines for a terminal."""
     lines = ["", "Trained on   acceptable on the test pairs"]
     for size, found in zip(curve["sizes"], curve["acceptable"], strict=True):
         span = say.percent_range(found["low"], found["high"])

@@ -135,7 +135,7 @@ def test_a_model_too_large_for_so_many_workers_is_refused_before_the_start() -> 
     with pytest.raises(ConfigError) as refused:
         plan_placement([node(8, memory=16 * GB), node(8, memory=16 * GB)], workers=8, memory=6 * GB)
     assert str(refused.value).startswith("8 workers do not fit the cluster, 4 do: each takes 2 cores and 6 GB")
-    assert "workers = 4 fits" in str(refused.value)
+    assert "Set workers = 4" in str(refused.value)
     with pytest.raises(ConfigError, match=r"0 do[\s\S]*A smaller model fits"):
         plan_placement([node(8, memory=GB)], workers=None, memory=6 * GB)
 

@@ -181,4 +181,4 @@ def test_trying_again_is_derived_from_repeated_outputs():
         {"failures": "retry", "tries": 2, "failure_cost": 1, "prompted": priced, "tuned": priced}, measured=run
     )
     check(lines)
-    assert "as repeated outputs showed" in next(e["words"] for e in lines if e["key"] == "variants.tuned.calls")
+    assert "as repeated outputs show" in next(e["words"] for e in lines if e["key"] == "variants.tuned.calls")

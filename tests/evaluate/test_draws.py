@@ -100,7 +100,7 @@ def test_very_many_items_are_put_into_blocks_without_changing_the_spread():
 
 def test_variants_with_other_items_are_refused():
     named = {"a.acceptance": np.ones(3), "b.acceptance": np.ones(4)}
-    with pytest.raises(ValueError, match="the same and in one order"):
+    with pytest.raises(ValueError, match="the same items in the same order"):
         draw_values({k: quantity(k, v) for k, v in named.items()}, groups=None, seed=0, draws=3)
 
 
