@@ -205,7 +205,7 @@ def _redirected(status: int, target: str) -> Fault:
     except ValueError:
         host = ""
     where = f"to {host}" if host else "elsewhere"
-    problem = f"the endpoint redirects calls {where} ({status}), which could send texts and key to another host"
+    problem = f"the endpoint redirects calls {where} ({status}); redirects are not followed, to protect texts and key"
     return Fault("redirect", f"{problem}\nUse the final address.", stop=ConfigError, only_first=True)
 
 

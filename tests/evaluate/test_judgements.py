@@ -79,7 +79,7 @@ def test_a_choice_of_a_side_is_one_of_the_variant_that_stood_there(
         (row(id=None), "judgement 1: the id None is not among the tested pairs"),
         (row(choice="both"), "judgement 1: choice: expected left, right or equal, found 'both'"),
         (row(choice=["left"]), "expected left, right or equal, found ['left']"),
-        (row(left="rival"), "judgement 1: compares 'rival' and 'tuned', this run 'prompted' and 'tuned'"),
+        (row(left="rival"), "judgement 1: compares 'rival' and 'tuned', but this run compares 'prompted' and 'tuned'"),
         (row(left="tuned", right="tuned"), "judgement 1: compares 'tuned' and 'tuned'"),
         (content(judgements=content()["judgements"] * 2), "judgement 3: the id 'pair 0' is listed twice; 1 more"),
     ],

@@ -97,7 +97,7 @@ def test_adapters_of_another_model_are_told_all_together_before_any_work(
     said = str(raised.value)
     assert "3 problems" in said
     assert 'variant "one"' in said
-    assert "numbers, and the model's layer takes" in said
+    assert "numbers, but the model's layer takes" in said
     assert "It was made for tiny." in said
     assert 'variant "two"' in said
     assert "holds no adapter" in said
@@ -106,7 +106,7 @@ def test_adapters_of_another_model_are_told_all_together_before_any_work(
 
 
 @pytest.mark.parametrize(
-    ("part", "said"), [("lora_A", "it takes 32 numbers, and"), ("lora_B", r"it gives (32|16|48) numbers, and")]
+    ("part", "said"), [("lora_A", "it takes 32 numbers, but"), ("lora_B", r"it gives (32|16|48) numbers, but")]
 )
 def test_inputs_and_outputs_of_a_layer_are_both_compared(
     tiny_model: Any, larger_folder: Path, tmp_path: Path, part: str, said: str

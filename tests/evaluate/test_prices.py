@@ -120,7 +120,7 @@ def test_a_file_of_ones_own_wins_over_the_list_and_keeps_its_source_and_date(own
     assert "https://prices.example/tuned" in details["tuned.price_output"]
     assert found["warnings"] == []
     undated = money({**table, "prices": str(own)}, today=date(2027, 11, 1))
-    assert "365 days old" in undated["warnings"][0]
+    assert "365 days ago" in undated["warnings"][0]
 
 
 def test_an_unknown_model_is_named_with_near_ones_from_both(own):
@@ -176,5 +176,5 @@ def test_a_batch_price_that_is_not_there_is_an_error():
 
 
 def test_a_section_that_is_misspelt_is_no_variant():
-    with pytest.raises(ConfigError, match=r"meant to be \[roi.investment\]"):
+    with pytest.raises(ConfigError, match=r"did you mean \[roi.investment\]"):
         read_roi({"investmnt": {"compute": 200}})

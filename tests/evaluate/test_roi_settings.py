@@ -114,8 +114,8 @@ def test_a_variant_without_a_price_stops_a_run_before_it_starts():
     with pytest.raises(ConfigError) as caught:
         check_roi(settings, ["plain", "prompted", "tuned"], required=["prompted", "tuned"])
     assert 'did you mean "tuned"' in str(caught.value)
-    assert "roi.tuned: no price" in str(caught.value)
-    assert "plain: no price" not in str(caught.value)
+    assert "roi.tuned: the price is missing" in str(caught.value)
+    assert "plain: the price is missing" not in str(caught.value)
 
 
 def test_money_without_a_run_needs_tokens_and_acceptance():
