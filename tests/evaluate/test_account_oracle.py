@@ -142,7 +142,7 @@ def expected(table: dict) -> dict:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_every_figure_is_that_of_the_table_day_by_day(seed):
+def test_every_figure_equals_the_day_by_day_table(seed):
     table = some_table(random.Random(seed))
     roi, names = read_roi(table, on=TODAY), ["prompted", "tuned"]
     quantities = collect_quantities(roi, names, {}, None, today=TODAY)
@@ -153,7 +153,7 @@ def test_every_figure_is_that_of_the_table_day_by_day(seed):
     assert sum(found["parts"].values()) == pytest.approx(found["saving_per_request"], abs=1e-12)
 
 
-def test_the_tables_hold_every_kind_of_case():
+def test_the_tables_cover_every_kind_of_case():
     tables = [some_table(random.Random(seed)) for seed in range(60)]
     wanted = [expected(table) for table in tables]
     assert {table["failures"] for table in tables} == {"ignore", "drop", "repair", "retry"}

@@ -79,7 +79,7 @@ def kill_worker(ray: Any, actors: Actors, number: int) -> None:
     os.kill(ray.get(actors._slots[number].actor.__ray_call__.remote(lambda worker: os.getpid())), signal.SIGKILL)
 
 
-def test_two_workers_write_what_one_process_writes_and_each_goes_on_from_the_other(
+def test_two_workers_write_what_one_process_writes_and_each_can_resume_the_other(
     actors: Actors, tiny_model: Any, tmp_path: Path
 ) -> None:
     tuned = Variant("tuned", "adapter", adapter=adapter_of(tiny_model, tmp_path / "adapter"))
@@ -99,7 +99,7 @@ def test_two_workers_write_what_one_process_writes_and_each_goes_on_from_the_oth
         assert sorted(finished(one)) == sorted(batches)
 
 
-def test_a_worker_killed_in_the_middle_is_replaced_and_nothing_kept_is_written_again(
+def test_a_worker_killed_midway_is_replaced_and_no_stored_batch_is_written_again(
     ray: Any, actors: Actors, tiny_model: Any, tmp_path: Path
 ) -> None:
     expected, store, killed = raced(PROMPTED, tiny_model, tmp_path / "one"), tmp_path / "two", []
@@ -116,7 +116,7 @@ def test_a_worker_killed_in_the_middle_is_replaced_and_nothing_kept_is_written_a
     assert raced(PROMPTED, actors.loaded, tmp_path / "three", write=actors.write) == expected
 
 
-def test_a_part_that_kills_every_worker_ends_with_what_was_kept(
+def test_a_part_that_kills_every_worker_ends_the_run_with_the_stored_outputs(
     ray: Any, tiny_folder: Path, tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(starting, "LOSSES", 1)
@@ -143,7 +143,7 @@ def test_a_part_that_kills_every_worker_ends_with_what_was_kept(
     assert sum("a worker was lost and is being restarted" in line for line in said) == 1
 
 
-def test_a_model_that_no_node_reaches_is_one_error_with_the_node(ray: Any) -> None:
+def test_a_model_that_no_node_can_load_is_one_error_with_the_node(ray: Any) -> None:
     actors = Actors(ray, Placement(1, 0, 0, None), name="/nowhere/model", dtype=None, quantised=False, say=print)
     try:
         with pytest.raises(ModelError, match=r"On the node .*There is no model"):
@@ -182,7 +182,7 @@ Path(out).write_text(json.dumps(found.outputs.drop("seconds").rows()))
 """
 
 
-def test_a_killed_driver_goes_on_where_it_was(ray: Any, tiny_folder: Path, tiny_model: Any, tmp_path: Path) -> None:
+def test_a_killed_driver_resumes_where_it_stopped(ray: Any, tiny_folder: Path, tiny_model: Any, tmp_path: Path) -> None:
     expected = raced(PROMPTED, tiny_model, tmp_path / "one")
     store, out = tmp_path / "store", tmp_path / "out"
     address = ray.get_runtime_context().gcs_address

@@ -38,14 +38,14 @@ def chosen(scores: dict[str, np.ndarray], costs: dict[str, Any], **settings: Any
         ((600, 600), 600, (2, 1), "b"),
     ],
 )
-def test_the_cheapest_that_is_not_worse_than_the_best(
+def test_the_cheapest_variant_that_is_not_worse_than_the_best_is_chosen(
     good: tuple[int, int], of: int, costs: tuple[Any, Any], expected: str
 ) -> None:
     scores = {name: outcomes(count, of) for name, count in zip("ab", good, strict=True)}
     assert chosen(scores, dict(zip("ab", costs, strict=True))) == expected
 
 
-def test_a_stated_baseline_stands_and_the_only_one_needs_no_proof() -> None:
+def test_a_stated_baseline_is_kept_and_the_only_one_needs_no_evidence() -> None:
     scores = {"a": outcomes(1, 40), "b": outcomes(40, 40)}
     stated = choose_baseline(scores, costs={}, margin=MARGIN, stated="a")
     assert (stated.baseline, stated.how, set(stated.considered)) == ("a", "stated", {"a", "b"})
@@ -56,7 +56,7 @@ def test_a_stated_baseline_stands_and_the_only_one_needs_no_proof() -> None:
         choose_baseline({}, costs={}, margin=MARGIN)
 
 
-def test_an_item_without_a_score_counts_for_none() -> None:
+def test_an_item_without_a_score_counts_for_no_variant() -> None:
     first, second = outcomes(30, 40), outcomes(30, 40)
     first[0], second[39] = np.nan, np.nan
     groups = [f"g{n // 2}" for n in range(40)]
@@ -69,7 +69,7 @@ def test_an_item_without_a_score_counts_for_none() -> None:
         chosen({"a": outcomes(1, 3), "b": outcomes(1, 4)}, {})
 
 
-def test_the_json_says_what_was_weighed() -> None:
+def test_the_json_has_the_evidence_for_the_choice() -> None:
     scores, groups = {"a": outcomes(30, 60), "b": outcomes(57, 60)}, [n // 3 for n in range(60)]
     told = choose_baseline(
         scores, groups, costs={"a": Decimal("0.001"), "b": Decimal("0.002")}, margin=MARGIN
@@ -100,7 +100,7 @@ def worlds(draw: st.DrawFn) -> tuple[dict[str, np.ndarray], dict[str, Decimal | 
 
 
 @given(worlds(), st.randoms(use_true_random=False))
-def test_neither_the_order_of_variants_nor_that_of_items_matters(world: Any, chance: Any) -> None:
+def test_the_order_of_variants_and_items_does_not_matter(world: Any, chance: Any) -> None:
     scores, costs = world
     expected = choose_baseline(scores, costs=costs, margin=MARGIN).baseline
     shuffled = list(scores)
@@ -111,7 +111,7 @@ def test_neither_the_order_of_variants_nor_that_of_items_matters(world: Any, cha
 
 
 @given(worlds())
-def test_a_worse_and_dearer_variant_changes_nothing(world: Any) -> None:
+def test_a_worse_and_more_expensive_variant_changes_nothing(world: Any) -> None:
     scores, costs = world
     expected = choose_baseline(scores, costs=costs, margin=MARGIN)
     worse = {**scores, "z": np.zeros_like(scores[expected.baseline])}
@@ -121,7 +121,7 @@ def test_a_worse_and_dearer_variant_changes_nothing(world: Any) -> None:
 
 
 @given(worlds())
-def test_what_is_chosen_is_shown_not_to_be_worse_and_nothing_cheaper_is(world: Any) -> None:
+def test_the_chosen_variant_is_not_worse_and_no_cheaper_one_qualifies(world: Any) -> None:
     scores, costs = world
     found = choose_baseline(scores, costs=costs, margin=MARGIN)
     assert found.considered[found.baseline].not_worse

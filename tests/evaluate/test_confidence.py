@@ -51,7 +51,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("results", "level", "part"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
-def test_a_verdict_says_how_sure_it_is_and_why(results, level, part):
+def test_a_verdict_states_its_confidence_with_a_reason(results, level, part):
     found = decide(results(), margin=0.03)["confidence"]
     assert found["level"] == level, found["sentence"]
     assert part in found["sentence"]
@@ -81,32 +81,32 @@ def level(results, decision, rule, probability, kinds=()):
 
 @settings(max_examples=60, deadline=None)
 @given(low=st.floats(0.8, 1), high=st.floats(0.8, 1), kinds=st.sets(st.sampled_from(KINDS)))
-def test_more_probability_never_makes_fine_tune_less_sure(low, high, kinds):
+def test_a_higher_chance_never_lowers_the_confidence_of_fine_tune(low, high, kinds):
     low, high = sorted((low, high))
     assert level(paying(), "fine-tune", 7, low, kinds) <= level(paying(), "fine-tune", 7, high, kinds)
 
 
 @settings(max_examples=60, deadline=None)
 @given(low=st.floats(0, 0.5), high=st.floats(0, 0.5), kinds=st.sets(st.sampled_from(KINDS)))
-def test_more_probability_never_makes_keep_prompting_surer(low, high, kinds):
+def test_a_higher_chance_never_raises_the_confidence_of_keep_prompting(low, high, kinds):
     low, high = sorted((low, high))
     assert level(kept(), "keep prompting", 8, low, kinds) >= level(kept(), "keep prompting", 8, high, kinds)
 
 
 @pytest.mark.parametrize("kinds", list(itertools.combinations(KINDS, 2)))
-def test_one_more_doubt_never_makes_surer(kinds):
+def test_one_more_doubt_never_raises_the_confidence(kinds):
     for results, decision, rule, probability in ((paying(), "fine-tune", 7, 0.95), (kept(), "keep prompting", 8, 0.05)):
         found = [level(results, decision, rule, probability, kinds[:count]) for count in (0, 1, 2)]
         assert found == sorted(found, reverse=True)
 
 
 @pytest.mark.parametrize(("probability", "expected"), [(0.8, 1), (0.8999, 1), (0.9, 2), (1.0, 2)])
-def test_nine_chances_in_ten_are_high(probability, expected):
+def test_a_chance_of_ninety_percent_is_high_confidence(probability, expected):
     assert level(paying(), "fine-tune", 7, probability) == expected
 
 
 @pytest.mark.parametrize(("probability", "expected"), [(0.0, 2), (0.1, 2), (0.11, 1), (0.2, 1), (0.21, 0), (0.5, 0)])
-def test_the_other_side_is_its_mirror(probability, expected):
+def test_the_other_side_mirrors_it(probability, expected):
     assert level(kept(), "keep prompting", 8, probability) == expected
 
 
@@ -158,7 +158,7 @@ STEPS = [
 
 
 @pytest.mark.parametrize(("results", "part"), STEPS)
-def test_the_next_step_is_one_that_can_be_taken(results, part):
+def test_the_next_step_is_an_action(results, part):
     found = decide(results(), margin=0.03)
     assert part in found["next"], found["next"]
     assert found["next"].count("`") % 2 == 0
@@ -178,7 +178,7 @@ FLIP = {"key": "requests_per_day", "what": "requests a day", "from": 1000.0, "to
 
 
 @pytest.mark.parametrize("kind", CALLED_FOR)
-def test_before_tuning_the_next_step_lays_the_doubt_to_rest(kind):
+def test_before_tuning_the_next_step_resolves_the_doubt(kind):
     results = rival() if kind == "better_untuned" else paying()
     step = next_step(results, {"decision": "fine-tune"}, [Doubt(kind, "A doubt.")], [FLIP], margin=0.03)
     called, uncalled = CALLED_FOR[kind]
@@ -187,13 +187,13 @@ def test_before_tuning_the_next_step_lays_the_doubt_to_rest(kind):
 
 
 @pytest.mark.parametrize("kind", [*CALLED_FOR, "style", "sample", "wide"])
-def test_who_keeps_prompting_is_never_told_to_tune(kind):
+def test_keep_prompting_never_advises_tuning(kind):
     step = next_step(paying(), {"decision": "keep prompting"}, [Doubt(kind, "A doubt.")], [FLIP], margin=0.03)
     assert "real requests" not in step
     assert step.startswith("Change nothing now")
 
 
-def test_a_way_that_wins_and_is_better_is_not_said_to_do_just_as_well():
+def test_a_better_alternative_is_called_better():
     found = decide(situation(EQUAL, others={"small": 1.0}, roi=costs() | {"small": other(1)}), margin=0.02)
     assert found["decision"] == "keep prompting"
     assert '"small" is 3 points better than the prompted model, without any training' in found["sentence"]
@@ -204,7 +204,7 @@ def test_a_way_that_wins_and_is_better_is_not_said_to_do_just_as_well():
 @pytest.mark.parametrize(("share", "said"), [
     (0.798, "in just under 80 of 100"), (0.502, "in just over 50 of 100"), (0.625, "in 63 of 100"), (0.7, "in 70 of 100"),
 ])  # fmt: skip
-def test_what_rounding_would_carry_over_the_line_says_so(share, said):
+def test_a_share_that_rounds_across_a_threshold_is_marked(share, said):
     money = {"probability_of_payback_in_target": share, "target_payback_days": 90}
     assert said in futures_clause(money)
 
@@ -212,11 +212,11 @@ def test_what_rounding_would_carry_over_the_line_says_so(share, said):
 @pytest.mark.parametrize(("share", "said"), [
     (0.0, "under 1%"), (0.004, "under 1%"), (0.01, "1%"), (0.94, "94%"), (0.997, "over 99%"), (1.0, "over 99%"),
 ])  # fmt: skip
-def test_a_drawn_chance_is_never_certain(share, said):
+def test_a_simulated_chance_is_never_certain(share, said):
     assert chance_line({"probability_of_payback_in_target": share, "target_payback_days": 90}).endswith(f" is {said}.")
 
 
-def test_what_cannot_be_told_is_said_with_the_range_beside_it():
+def test_cannot_tell_yet_quotes_the_end_of_the_range_shown_next_to_it():
     results = situation(UNSURE)
     found, low = decide(results, margin=0.03), results["comparison"]["difference"]["low"]
     assert f"up to {say.points(low)} worse" in found["confidence"]["sentence"]

@@ -49,12 +49,12 @@ SHARES = [
 
 
 @pytest.mark.parametrize(("sizes", "p", "rho", "most"), SHARES)
-def test_the_interval_of_a_share_holds_it(sizes, p, rho, most):
+def test_the_interval_of_a_share_covers_it(sizes, p, rho, most):
     values = shares(np.random.default_rng(1), sizes, p, rho)
     assert 0.93 - 0.015 < held(share_ends(values, grouping_of(sizes)), p) < most + 0.015
 
 
-def test_normal_theory_and_groups_left_out_would_be_seen():
+def test_normal_theory_and_ignored_groups_fail_this_test():
     rng = np.random.default_rng(2)
     values = shares(rng, [10] * 20, 0.8, 0.3)
     assert held(wilson_ends(values.mean(axis=1), 200, 1.96), 0.8) < 0.8
@@ -69,7 +69,7 @@ def test_normal_theory_and_groups_left_out_would_be_seen():
     ("sizes", "p_baseline", "p_candidate", "alike"),
     [([1] * 100, 0.9, 0.94, 0.5), ([5] * 40, 0.8, 0.8, 0.0), ([5] * 40, 0.7, 0.9, 0.8), (CATALOGUE, 0.9, 0.9, 0.4)],
 )
-def test_the_interval_of_a_difference_holds_it(sizes, p_baseline, p_candidate, alike):
+def test_the_interval_of_a_difference_covers_it(sizes, p_baseline, p_candidate, alike):
     baseline, candidate = pairs(np.random.default_rng(3), sizes, p_baseline, p_candidate, alike=alike)
     ends, _ = difference_ends(baseline, candidate, grouping_of(sizes))
     truth = p_candidate - p_baseline
@@ -79,14 +79,14 @@ def test_the_interval_of_a_difference_holds_it(sizes, p_baseline, p_candidate, a
 
 
 @pytest.mark.parametrize("sizes", [[5] * 12, CATALOGUE])
-def test_the_test_over_groups_rarely_sees_what_is_not_there(sizes):
+def test_the_test_over_groups_rarely_gives_false_alarms(sizes):
     grouping = grouping_of(sizes)
     baseline, candidate = pairs(np.random.default_rng(4), sizes, 0.8, 0.8, alike=0.3)
     sums = grouping.sums(candidate - baseline)[:500]
     assert np.mean([sign_flip(row).exact < 0.05 for row in sums]) < 0.05 + 0.02
 
 
-def test_many_sets_at_once_give_what_one_by_one_gives():
+def test_many_sets_at_once_equal_one_by_one():
     groups = np.repeat(np.arange(len(CATALOGUE)), CATALOGUE)
     baseline, candidate = pairs(np.random.default_rng(5), CATALOGUE, 0.8, 0.9, alike=0.3)
     ends, worth = difference_ends(baseline, candidate, grouping_of(CATALOGUE))
@@ -99,7 +99,7 @@ def test_many_sets_at_once_give_what_one_by_one_gives():
 @pytest.mark.slow
 @pytest.mark.parametrize("rho", [0.0, 0.1, 0.3, 0.5])
 @pytest.mark.parametrize("size", [1, 2, 5, 10])
-def test_shares_are_held_from_a_half_to_nearly_all(size, rho):
+def test_shares_are_covered_from_one_half_to_nearly_one(size, rho):
     rng = np.random.default_rng([6, size])
     for n in (100, 200, 500):
         sizes = [size] * (n // size)
@@ -110,7 +110,7 @@ def test_shares_are_held_from_a_half_to_nearly_all(size, rho):
 @pytest.mark.slow
 @pytest.mark.parametrize("alike", [0.0, 0.4, 0.8])
 @pytest.mark.parametrize("size", [1, 2, 5, 10])
-def test_differences_are_held_from_a_half_to_nearly_all(size, alike):
+def test_differences_are_covered_from_one_half_to_nearly_one(size, alike):
     rng = np.random.default_rng([7, size])
     for n in (100, 200, 500):
         sizes = [size] * (n // size)

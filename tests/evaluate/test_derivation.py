@@ -104,7 +104,7 @@ SITUATIONS = {
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_every_line_gives_its_result_from_the_numbers_that_it_shows(situation):
+def test_every_line_gives_its_result_from_the_shown_numbers(situation):
     _, lines = derivation(SITUATIONS[situation])
     assert len(lines) > 3
     check(lines)
@@ -170,7 +170,7 @@ def test_a_failure_cost_that_breaks_even_has_its_line():
     assert next(entry["result"] for entry in lines if entry["key"] == "payback_days") == "never"
 
 
-def test_trying_again_is_derived_from_repeated_outputs():
+def test_retries_are_derived_from_repeated_outputs():
     repeats = np.array([[1, 1, 1], [0, 0, 0], [0, 1, 0], [1, 0, 1]], dtype=float)
     run = {
         name: MeasuredVariant(500.0, np.full(4, 150.0), np.full(4, 150.0), repeats.mean(axis=1), repeats=repeats)

@@ -86,7 +86,7 @@ def test_every_assumption_that_moves_a_figure_is_reached_from_it(situation):
     assert moves > 3
 
 
-def test_repeated_outputs_are_reached_from_what_trying_again_costs():
+def test_the_cost_of_retries_leads_to_the_repeated_outputs():
     repeats = np.array([[1, 1, 1], [0, 0, 0], [0, 1, 0], [1, 0, 1]], dtype=float)
     run = {
         name: MeasuredVariant(500.0, np.full(4, 150.0), np.full(4, 150.0), repeats.mean(axis=1), repeats=repeats)
@@ -104,7 +104,7 @@ def test_an_exchanged_price_leads_to_its_rate():
     assert {"exchange.USD", "prompted.price_input"} <= reached(lines, "variants.prompted.cost_per_request")
 
 
-def test_costs_that_nobody_stated_are_not_named():
+def test_unstated_costs_are_not_named():
     _, lines = derivation({})
     named = next(entry["inputs"] for entry in lines if entry["key"] == "investment")
     assert named == ["investment.compute"]

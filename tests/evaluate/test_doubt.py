@@ -73,11 +73,11 @@ MONEY = [
 
 
 @pytest.mark.parametrize(("cells", "roi", "part"), MONEY)
-def test_a_verdict_about_money_doubts_the_money(cells, roi, part):
+def test_a_verdict_about_money_has_doubts_about_the_money(cells, roi, part):
     assert part in decide(situation(cells, roi=roi), margin=0.03)["doubt"]
 
 
-def test_a_way_that_nobody_tried_is_the_doubt_of_fine_tune():
+def test_an_untried_alternative_is_the_doubt_of_fine_tune():
     roi = costs(1100, tuned=5) | {"prompted": {**other(), "fixed_tokens": 500}}
     found = decide(situation(GOOD, roi=roi), margin=0.03)
     assert found["decision"] == "fine-tune"
@@ -85,7 +85,7 @@ def test_a_way_that_nobody_tried_is_the_doubt_of_fine_tune():
     assert any("would not pay off if the outputs were as good" in reason for reason in found["reasons"])
 
 
-def test_a_verdict_that_rests_on_quality_alone_does_not_doubt_the_money():
+def test_a_verdict_about_quality_alone_does_not_doubt_the_money():
     found = decide(situation((100, 4, 60, 36), roi=costs(1500)), margin=0.03)
     assert "volume" not in found["doubt"]
 
@@ -95,7 +95,7 @@ def worth(n, groups, n_effective):
 
 
 @pytest.mark.parametrize("n", [21, 40, 42, 100, 5000])
-def test_groups_are_a_doubt_only_where_they_cost_a_fifth_of_the_cases(n):
+def test_groups_are_a_doubt_only_if_they_cost_a_fifth_of_the_cases(n):
     assert not worth(n, None, None)
     assert not worth(n, n, n)
     assert not worth(n, n - 1, n - 0.5)
@@ -103,7 +103,7 @@ def test_groups_are_a_doubt_only_where_they_cost_a_fifth_of_the_cases(n):
     assert not worth(n, max(20, n // 2), 0.81 * n)
 
 
-def test_of_few_groups_the_worst_counts():
+def test_with_few_groups_the_worst_case_is_assumed():
     assert worth(200, 19, 199.0)
     assert worth(24, 19, 24.0)
     assert not worth(23, 19, 15.0)

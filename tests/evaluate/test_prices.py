@@ -57,7 +57,7 @@ def money(table, **options):
         ("x:shop/mistral-finetuned", True), ("mistral:ft:open-mistral-7b:1", True), ("x:left-2", False),
     ],
 )  # fmt: skip
-def test_names_of_tuned_models_are_known_by_their_form(name, tuned):
+def test_names_of_tuned_models_are_recognised(name, tuned):
     assert is_tuned_name(name) is tuned
 
 
@@ -69,12 +69,12 @@ def test_a_tuned_model_has_its_own_price_and_not_its_base_models(name):
 
 
 @pytest.mark.parametrize("name", ["anthropic:claude-sonnet-4-5-ft-shop", "openai:ft:gpt-4.1-mini:shop", "x:ft:y"])
-def test_a_tuned_model_that_the_list_does_not_know_is_never_its_base_model(name):
+def test_a_tuned_model_missing_from_the_list_never_gets_its_base_models_price(name):
     with pytest.raises(ConfigError, match="tuned model's price differs"):
         price_of(name)
 
 
-def test_a_base_models_name_for_the_tuned_variant_is_warned_of_with_the_tuned_price():
+def test_a_base_model_as_the_tuned_variant_gives_a_warning_with_the_tuned_price():
     model = {**COUNTS, "model": "openai:gpt-4o-mini"}
     found = money({"currency": "USD", "prompted": model, "tuned": model})
     assert len(found["warnings"]) == 1
@@ -84,7 +84,7 @@ def test_a_base_models_name_for_the_tuned_variant_is_warned_of_with_the_tuned_pr
     assert money({"currency": "USD", "prompted": model, "tuned": tuned})["warnings"] == []
 
 
-def test_the_list_says_how_new_it_is_and_an_old_one_is_warned_of():
+def test_the_list_shows_its_age_and_an_old_one_gives_a_warning():
     price = price_of("openai:gpt-4o-mini", on=TODAY)
     assert price.listed_until is not None
     assert price.listed_until > date(2026, 1, 1)
@@ -107,7 +107,7 @@ def test_a_long_prompt_pays_the_price_of_its_tier():
     assert found["variants"]["prompted"]["cost_per_request"] == pytest.approx((300_500 * 6 + 150 * 22.5) / 1e6)
 
 
-def test_a_file_of_ones_own_wins_over_the_list_and_keeps_its_source_and_date(own):
+def test_a_users_price_file_overrides_the_list_and_keeps_its_source_and_date(own):
     table = {
         "prices": str(own), "exchange": {"USD": Decimal("0.5"), "date": "2026-11-01"},
         "prompted": {**COUNTS, "model": "openai:gpt-4o-mini"}, "tuned": {**COUNTS, "model": "shop:tuned"},
@@ -146,7 +146,7 @@ def test_an_unknown_model_is_named_with_near_ones_from_both(own):
         ("currency = ", "not valid TOML"),
     ],
 )
-def test_a_damaged_price_file_is_refused_with_its_place(tmp_path, text, part):
+def test_a_damaged_price_file_is_rejected_with_its_location(tmp_path, text, part):
     path = tmp_path / "prices.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
@@ -162,19 +162,19 @@ def test_a_missing_price_file_is_one_of_the_problems_named(tmp_path):
     assert "tries" in str(caught.value)
 
 
-def test_a_price_file_is_meant_from_where_it_is_stated(own):
+def test_a_price_file_is_relative_to_the_file_that_states_it(own):
     assert with_price_path({"prices": "prices.toml"}, own.parent) == {"prices": str(own)}
     assert with_price_path({"currency": "EUR"}, own.parent) == {"currency": "EUR"}
     assert with_price_path(None, own.parent) is None
 
 
-def test_a_batch_price_that_is_not_there_is_an_error():
+def test_a_missing_batch_price_is_an_error():
     with pytest.raises(ConfigError, match="no batch price"):
         read_roi({"currency": "USD", "tuned": {"model": "openai:ft:gpt-4o:shop", "batch": True}})
     with pytest.raises(ConfigError, match="batch needs model"):
         read_roi({"tuned": {"price_input": 1, "price_output": 2, "batch": True}})
 
 
-def test_a_section_that_is_misspelt_is_no_variant():
+def test_a_misspelt_section_is_not_a_variant():
     with pytest.raises(ConfigError, match=r"did you mean \[roi.investment\]"):
         read_roi({"investmnt": {"compute": 200}})

@@ -70,7 +70,7 @@ def races(model: Path, jobs: list[tuple[Path, Path, Moment]]) -> list[dict[str, 
 
 
 @pytest.mark.slow
-def test_a_race_killed_at_twenty_random_moments_ends_like_one_that_was_not(tiny_folder: Path, tmp_path: Path) -> None:
+def test_a_race_killed_at_random_moments_ends_like_an_uninterrupted_one(tiny_folder: Path, tmp_path: Path) -> None:
     chance = random.Random(3)
     whole, out = tmp_path / "whole", tmp_path / "out"
     _, first = races(tiny_folder, [(tmp_path / "warm", out, None), (whole, out, None)])

@@ -16,10 +16,10 @@ OUTPUTS = pl.DataFrame(
 )
 
 
-def test_tokens_are_counted_where_somebody_counts_them():
+def test_tokens_are_counted_if_there_is_a_counter():
     scores = score_outputs(PAIRS, OUTPUTS, STYLE, count_tokens=lambda texts: [len(text.split()) for text in texts])
     assert scores.table["acceptable"].to_list() == [True, False]
 
 
-def test_without_a_tokenizer_nothing_is_claimed():
+def test_without_a_tokenizer_the_rule_is_unscored():
     assert score_outputs(PAIRS, OUTPUTS, STYLE).table["acceptable"].to_list() == [None, None]

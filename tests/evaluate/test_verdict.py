@@ -192,12 +192,12 @@ def test_the_first_rule_that_fires_decides(results, rule, part):
     assert all(flip["decision"] != found["decision"] for flip in found["flips"])
 
 
-def test_the_table_has_every_rule():
+def test_the_table_covers_every_rule():
     assert {row[2] for row in TABLE} == set(range(1, 10))
     assert len(TABLE) >= 40
 
 
-def test_groups_can_make_300_rows_worth_80():
+def test_groups_can_make_300_rows_count_as_80():
     comparison = situation(EVEN_300, groups=np.arange(300) // 5)["comparison"]
     assert (comparison["n"], round(comparison["n_effective"], -1)) == (300, 80)
 
@@ -206,7 +206,7 @@ def test_one_variant_alone_gets_no_verdict():
     assert decide({"quality": {}, "comparison": None}, margin=0.03) is None
 
 
-def test_what_is_to_be_fixed_is_named():
+def test_the_thing_to_fix_is_named():
     assert decide(situation(data=LEAK), margin=0.03)["what"] == "data"
     assert decide(settings(), margin=0.03)["what"] == "comparison"
     assert decide(situation(risks=OVER), margin=0.03)["what"] == "training"
@@ -224,14 +224,14 @@ def test_a_guide_by_tuneworth_is_named_in_the_sentence_and_is_the_doubt():
     assert "wrote the guide" in found["doubt"]
 
 
-def test_a_difference_of_the_margin_exactly_is_not_told_and_one_above_is():
+def test_a_difference_of_exactly_the_margin_is_undecided_and_one_above_is_not():
     results = situation(roi=costs())
     for low, rule in ((-0.03, 3), (-0.02999, 7)):
         results["comparison"]["low_one_sided"] = low
         assert decide(results, margin=0.03)["rule"] == rule
 
 
-def test_a_cached_guide_counts_no_more_once_the_cached_share_is_stated():
+def test_a_cached_guide_does_not_count_if_the_cached_share_is_stated():
     table = costs(tuned=6.8) | {"prompted": {**CACHED, "fixed_tokens": 3000, "cached_share": 0.0}}
     assert decide(situation(EQUAL, roi=table), margin=0.03)["decision"] == "fine-tune"
 
@@ -249,14 +249,14 @@ def test_a_plain_model_that_is_worse_needs_its_guide():
     assert "guide can be dropped" in decide(results, margin=0.03)["sentence"]
 
 
-def test_a_better_way_than_the_stated_baseline_is_named():
+def test_a_better_variant_than_the_stated_baseline_is_named():
     results = situation(BETTER, others={"big": 0.9}, roi=costs())
     found = decide(results, margin=0.03)
     assert 'Without any training, "big" is 20 points better than the prompted model' in found["sentence"]
     assert '"big" does better' in found["doubt"]
 
 
-def test_the_cases_that_are_asked_for_would_tell():
+def test_the_requested_cases_would_settle_it():
     found = decide(situation(UNSURE), margin=0.03)
     more = int(re.search(r"about ([\d,]+) more cases would settle it", found["sentence"]).group(1).replace(",", ""))
     enough = tuple(round(cell * (200 + more) / 200) for cell in UNSURE)
@@ -265,7 +265,7 @@ def test_the_cases_that_are_asked_for_would_tell():
     assert decide(situation(fewer), margin=0.03)["rule"] == 3
 
 
-def test_another_model_without_a_guide_says_nothing_about_the_guide():
+def test_another_model_without_a_guide_shows_nothing_about_the_guide():
     results = situation((20, 100, 0, 80), others={"plain": 0.1})
     for name, model in (("prompted", "small"), ("plain", "large")):
         results["variants"][name]["model"] = model
@@ -277,21 +277,21 @@ def test_another_model_without_a_guide_says_nothing_about_the_guide():
     assert "guide can be dropped" not in decide(results, margin=0.03)["sentence"]
 
 
-def test_of_repeats_it_is_said_which_was_right_more_often():
+def test_with_repeats_the_reason_names_the_variant_that_was_right_more_often():
     results = situation((20, 4, 60, 116))
     assert "Only the tuned model was right in 4 cases" in " ".join(decide(results, margin=0.03)["reasons"])
     results["quality"]["tuned"]["samples"] = 3
     assert "The tuned model was right more often in 4 cases, the prompted model in 60." in decide(results)["reasons"]
 
 
-def test_cases_of_a_single_group_are_said_in_the_singular():
+def test_a_single_group_is_in_the_singular():
     found = decide(situation((20, 5, 0, 5), groups=np.zeros(30)))
     said = " ".join([found["sentence"], *found["reasons"], found["doubt"]])
     assert "30 cases come from 1 group of similar cases, so they count as about 1 independent case." in said
     assert "1 groups" not in said
 
 
-def test_one_request_a_day_and_inputs_without_a_word_of_their_own_are_said_in_english():
+def test_one_request_a_day_and_inputs_without_a_special_name_are_readable():
     money = situation(BETTER, roi=costs(volume=1))["money"]
     assert when_it_pays(money).startswith("at 1 request a day it")
     assert input_name("tuned.acceptance", money) == "the share of acceptable outputs of the tuned model"

@@ -32,7 +32,7 @@ def test_both_kinds_of_error_stay_below_five_percent(script):
 
 
 @pytest.mark.slow
-def test_groups_that_are_ignored_make_more_wrong_verdicts(script):
+def test_ignoring_groups_gives_more_wrong_verdicts(script):
     """Groups of 30 that are much alike, and a cheap tuned model that is 6 points worse: chance looks like quality."""
     found = script.draw_scenarios(60, np.random.default_rng(1))
     worse = {"group_size": 30, "within_group": 0.6, "accepted": (0.8, 0.74), "correlation": 0.3, "failure_cost": None}
