@@ -103,8 +103,8 @@ def cost_of_request(
     """
     measured = MeasuredVariant(fixed, _one(input), _one(output), None, requests_per_second=requests_per_second)
     today = today or datetime.now(UTC).date()
-    found = collect_quantities(roi, [name], {name: measured}, None, today=today)
-    values = {key: quantity.value for key, quantity in found.items() if quantity.value is not None}
+    quantities = collect_quantities(roi, [name], {name: measured}, None, today=today)
+    values = {key: quantity.value for key, quantity in quantities.items() if quantity.value is not None}
     way = Account(values, replace(conditions_of(roi, name, name), failures="ignore")).way(name)
     cost = way.value("cost_per_request")
     if cost is None or not way.always_on:
@@ -142,7 +142,7 @@ def _cheapest(considered: Mapping[str, Considered], best: str) -> str:
     """The cheapest variant that is not worse and has a known cost; the best one if its cost is unknown."""
     if considered[best].cost_per_request is None:
         return best
-    fit = [name for name, one in considered.items() if one.not_worse and one.cost_per_request is not None]
+    fit = [name for name, entry in considered.items() if entry.not_worse and entry.cost_per_request is not None]
     return min(fit, key=lambda name: (_cost(considered[name].cost_per_request), -(considered[name].share or 0.0)))
 
 
@@ -167,8 +167,8 @@ def _considered(
 
 def _json(considered: Mapping[str, Considered]) -> dict[str, Any]:
     rows = {}
-    for name, one in considered.items():
-        table = asdict(one)
+    for name, entry in considered.items():
+        table = asdict(entry)
         cost = table.pop("cost_per_request")
         rows[name] = {
             "acceptable": {key: table.pop(key) for key in ("share", "low", "high")},

@@ -60,24 +60,24 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
     settings = cluster_settings(project)
     files = files or ProjectFiles.of_project(project.folder)
     data = project.data
-    asked = Asked(
+    request = Asked(
         project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date,
         overrides=read_overrides(files.overrides) if files.overrides is not None else (),
         count_tokens=_token_counter(project),
     )  # fmt: skip
-    held = read_splits(files.splits) if files.splits is not None else HeldSplits()
+    assigned = read_splits(files.splits) if files.splits is not None else HeldSplits()
     seed, path = run.seed, (project.folder / data.path).resolve()
     parts = file_parts(find_files(str(path)), data)
     with _executor(settings) as executor:
-        known = fingerprint(parts, data, asked, seed=seed, partitions=settings.partitions)
+        known = fingerprint(parts, data, request, seed=seed, partitions=settings.partitions)
         job = Job.open(open_storage(settings.place(project.folder)), known, executor=executor, say=run.talk.note)
         try:
             buckets = bucket_count(job, settings.parts(executor.workers))
-            curated = curate_files(job, path, data, asked, held=held, seed=seed, buckets=buckets, parts=parts)
+            curated = curate_files(job, path, data, request, held=assigned, seed=seed, buckets=buckets, parts=parts)
             note_warnings(curated.summary, run.talk)
             for line in job.memory_warnings(settings.memory_bytes):
                 run.talk.note(f"warning: {line}")
-            record_splits(files, held, curated.ledger)
+            record_splits(files, assigned, curated.ledger)
             write_parts(job, curated, run.folder)
             job.remove()
         finally:
@@ -96,15 +96,15 @@ def _executor(settings: "ClusterSettings") -> "Iterator[Executor]":
     if settings.on_ray:
         from ..curate import RayTasks
 
-        found: Executor = RayTasks(settings)
+        executor: Executor = RayTasks(settings)
     else:
         from ..curate import Processes
 
-        found = Processes(settings.workers or _cores())
+        executor = Processes(settings.workers or _cores())
     try:
-        yield found
+        yield executor
     finally:
-        found.close()
+        executor.close()
 
 
 def _cores() -> int:

@@ -61,22 +61,22 @@ def judge_outputs(
     Raises: ConfigError or DataError for errors in project, style, pairs or outputs.
     """
     talk, conditions = console_for(talk, seed), [parse_gate(text) for text in gates]
-    found = None if project is None else read_project(Path(project), allow_code=allow_code)
-    schema = _style(found, style, allow_code=allow_code)
+    opened = None if project is None else read_project(Path(project), allow_code=allow_code)
+    schema = _style(opened, style, allow_code=allow_code)
     sources = {name: Path(source) if isinstance(source, str) else source for name, source in outputs.items()}
     _check_distinct(sources)
-    settings = None if found is None else found.evaluate
+    settings = None if opened is None else opened.evaluate
     first, second = _roles(list(sources), baseline, candidate, settings)
-    money = read_roi(roi) if roi is not None else None if found is None else found.roi_settings
+    money = read_roi(roi) if roi is not None else None if opened is None else opened.roi_settings
     if money is not None and first in sources and second in sources:
         known = dict.fromkeys([*sources, *(settings.variants if settings else ())])
         check_roi(money, list(known), required=[first, second])
     watch = Stopwatch()
-    table = _pairs(pairs, found, talk).pairs
+    table = _pairs(pairs, opened, talk).pairs
     ids = table["id"].to_list()
     read = [_raw(name, source, ids, talk, candidate=second, settings=settings) for name, source in sources.items()]
     files = [("pairs", pairs), *((f"outputs of {name}", source) for name, source in sources.items())]
-    run = _start(out, found, files, style, talk)
+    run = _start(out, opened, files, style, talk)
     fingerprint, uses = test_set_uses(run.folder, ids)
     run.update(test_set=fingerprint, test_set_used=uses)
     evaluated = evaluate_outputs(

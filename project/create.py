@@ -106,13 +106,13 @@ def create_project(
         raise ConfigError(f"{folder} already has {' and '.join(taken)}; nothing was written")
     if pairs is None:
         settings = PROJECT.format(path='"pairs.jsonl"', columns="", group=GROUP, identifiers=IDENTIFIERS)
-        style, found = STYLE.format(name=_yaml(folder.resolve().name), low=1, high=200), {}
+        style, recognised = STYLE.format(name=_yaml(folder.resolve().name), low=1, high=200), {}
     else:
-        settings, style, found = _from_examples(Path(pairs), folder, reading, talk)
+        settings, style, recognised = _from_examples(Path(pairs), folder, reading, talk)
     files = {folder / PROJECT_FILE: settings, folder / "style.yaml": style}
     for file, text in files.items():
         write_whole(file, text)
-    return Created(folder, tuple(files), found)
+    return Created(folder, tuple(files), recognised)
 
 
 def _from_examples(file: Path, folder: Path, reading: Mapping[str, Any], talk: Talk) -> tuple[str, str, dict[str, Any]]:
@@ -128,8 +128,8 @@ def _from_examples(file: Path, folder: Path, reading: Mapping[str, Any], talk: T
         group=_group_line(raw.pairs.head(_SAMPLE_ROWS)),
         identifiers=_identifiers_line(raw.pairs.head(_SAMPLE_ROWS)),
     )
-    found = {"recognised": raw.shape, "found_style": inferred.found_style, "message": inferred.message}
-    return settings, inferred.text or _plain_style(name, raw.pairs), found
+    recognised = {"recognised": raw.shape, "found_style": inferred.found_style, "message": inferred.message}
+    return settings, inferred.text or _plain_style(name, raw.pairs), recognised
 
 
 def _plain_style(name: str, pairs: pl.DataFrame) -> str:

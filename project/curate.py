@@ -144,10 +144,10 @@ def curate_stage(
     """
     watch, project = Stopwatch(), run.project
     files = files or ProjectFiles.of_project(project.folder)
-    raw, held, curated = _curated(
+    raw, assigned, curated = _curated(
         project, run.talk, seed=run.seed, files=files, thresholds=thresholds, table=table
     )  # fmt: skip
-    record_splits(files, held, curated.ledger)
+    record_splits(files, assigned, curated.ledger)
     write_curated(curated, run.folder)
     with disk_refusals(run.folder):
         inputs = [("pairs", Path(file)) for file in raw.files] + project.inputs
@@ -162,15 +162,15 @@ def _curated(
     """The pairs as read, the split assignments of earlier runs, and the result of curating; nothing is written."""
     data = project.data
     overrides = read_overrides(files.overrides) if files.overrides is not None else ()
-    held = read_splits(files.splits) if files.splits is not None else HeldSplits()
+    assigned = read_splits(files.splits) if files.splits is not None else HeldSplits()
     raw = read_pairs(project.folder / data.path, data) if table is None else read_frame(table, data)
     talk.note(f"curate: {raw.shape}")
     curated = curate(
         raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
-        held=held, with_threshold_table=thresholds, count_tokens=_token_counter(project), seed=seed,
+        held=assigned, with_threshold_table=thresholds, count_tokens=_token_counter(project), seed=seed,
     )  # fmt: skip
     note_warnings(curated.summary, talk)
-    return raw, held, curated
+    return raw, assigned, curated
 
 
 def curate_unwritten(
@@ -181,7 +181,7 @@ def curate_unwritten(
     return _curated(project, talk, seed=talk.seed, files=files, thresholds=thresholds, table=table)[2]
 
 
-def record_splits(files: ProjectFiles, held: HeldSplits, ledger: pl.DataFrame) -> None:
+def record_splits(files: ProjectFiles, assigned: HeldSplits, ledger: pl.DataFrame) -> None:
     """Add the split assignments to splits.jsonl, before the run is written.
 
     Without a record of this run's test set, the next run could train on its test rows.
@@ -189,7 +189,7 @@ def record_splits(files: ProjectFiles, held: HeldSplits, ledger: pl.DataFrame) -
     """
     if files.splits is not None:
         with disk_refusals(files.splits):
-            hold_splits(files.splits, held, ledger)
+            hold_splits(files.splits, assigned, ledger)
 
 
 def note_warnings(summary: Mapping[str, Any], talk: Talk) -> None:

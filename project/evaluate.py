@@ -149,8 +149,8 @@ def _cluster(project: Project, variants: Sequence[Variant]) -> AbstractContextMa
 
 def _probed(settings: EvaluateSettings, variants: Sequence[Variant]) -> Variant | None:
     """The candidate, if it is a tuned model on this machine and `probes` is on."""
-    found = next((variant for variant in variants if variant.name == settings.candidate), None)
-    return found if settings.probes and found is not None and found.source == "adapter" else None
+    candidate = next((variant for variant in variants if variant.name == settings.candidate), None)
+    return candidate if settings.probes and candidate is not None and candidate.source == "adapter" else None
 
 
 def _choice(run: Run, gathered: Gathered, output_sets: Sequence[OutputSet], roi: RoiSettings | None) -> Choice:

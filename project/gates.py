@@ -57,11 +57,11 @@ def evaluate_gates(gates: Sequence[Gate], results: Mapping[str, Any]) -> list[di
 
     Raises: ConfigError if a path cannot exist or does not end at a single value.
     """
-    found = []
+    outcomes = []
     for gate in gates:
         value = _follow(gate, results)
-        found.append({"gate": gate.text, "value": value, "holds": value is not None and _holds(gate, value)})
-    return found
+        outcomes.append({"gate": gate.text, "value": value, "holds": value is not None and _holds(gate, value)})
+    return outcomes
 
 
 def record_gates(run: Path, gates: Sequence[Gate], results: dict[str, Any]) -> TuneworthError | None:

@@ -130,8 +130,8 @@ def _fitted(run: Run, pairs: pl.DataFrame, share: float, stated: "TrainSettings"
 
 def _key(pairs: pl.DataFrame, validation: pl.DataFrame, stated: "TrainSettings", loaded: "LoadedModel") -> str:
     texts = [table.select("id", "input", "output", "system").rows() for table in (pairs, validation)]
-    made_of = json.dumps([texts, asdict(stated), loaded.sha256, loaded.dtype], default=str)
-    return hashlib.sha256(made_of.encode(errors="surrogatepass")).hexdigest()[:24]
+    content = json.dumps([texts, asdict(stated), loaded.sha256, loaded.dtype], default=str)
+    return hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()[:24]
 
 
 def _acceptable(run: Run, test: pl.DataFrame, size: int, adapter: Path, loaded: "LoadedModel") -> np.ndarray:
@@ -148,16 +148,16 @@ def _acceptable(run: Run, test: pl.DataFrame, size: int, adapter: Path, loaded: 
             progress=lambda name, done, of, show=advance: show(done, of, "outputs"),
         )  # fmt: skip
     scores = score_outputs(test, raced.outputs, run.project.style, count_tokens=loaded.count_tokens)
-    found = scores.items["acceptable"].fill_null(float("nan")).to_numpy()
-    run.talk.note(f"learning curve: trained on {size:,} pairs, acceptable {say.percent(float(np.nanmean(found)))}")
-    return found
+    acceptable = scores.items["acceptable"].fill_null(float("nan")).to_numpy()
+    run.talk.note(f"learning curve: trained on {size:,} pairs, acceptable {say.percent(float(np.nanmean(acceptable)))}")
+    return acceptable
 
 
 def _summary(folder: Path) -> dict[str, Any]:
-    found = read_object(folder / "summary.json")
-    if "settings" not in found or "seconds" not in found:
+    summary = read_object(folder / "summary.json")
+    if "settings" not in summary or "seconds" not in summary:
         raise ConfigError(f"{folder} has no finished training; run `tuneworth train` first")
-    return found
+    return summary
 
 
 def read_curve(run: Path) -> dict[str, Any] | None:
@@ -168,7 +168,7 @@ def read_curve(run: Path) -> dict[str, Any] | None:
 def curve_text(curve: Mapping[str, Any]) -> str:
     """The curve as lines for a terminal."""
     lines = ["", "Trained on   acceptable on the test pairs"]
-    for size, found in zip(curve["sizes"], curve["acceptable"], strict=True):
-        span = say.percent_range(found["low"], found["high"])
-        lines.append(f"{size:>6,} pairs   {say.percent(found['share']):>6} ({span})")
+    for size, share in zip(curve["sizes"], curve["acceptable"], strict=True):
+        span = say.percent_range(share["low"], share["high"])
+        lines.append(f"{size:>6,} pairs   {say.percent(share['share']):>6} ({span})")
     return "\n".join([*lines, curve["sentence"]])

@@ -53,9 +53,9 @@ def plan_curation(
     Raises: ConfigError for an invalid memory size; else as `read_project` and `curate_project`.
     """
     talk = console_for(talk, seed)
-    found = read_project(None if project is None else Path(project), allow_code=allow_code)
+    opened = read_project(None if project is None else Path(project), allow_code=allow_code)
     room = _room(cores, memory)
-    drawn, sample, planned = _measured(found, room, talk.seed, talk)
+    drawn, sample, planned = _measured(opened, room, talk.seed, talk)
     return PlannedCuration(planned, drawn, sample, room)
 
 
@@ -90,7 +90,7 @@ def _memory() -> float:
 def _measured(project: Project, room: Room, seed: int, talk: Talk) -> tuple[Drawn, Measured, Plan]:
     """The sample, the measurements of curating it, and the plan."""
     data = project.data
-    asked = Asked(project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date)
+    request = Asked(project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date)
     files = find_files(str((project.folder / data.path).resolve()))
     with tempfile.TemporaryDirectory(prefix="tuneworth-plan-") as temporary, disk_refusals(Path(temporary)):
 
@@ -98,12 +98,12 @@ def _measured(project: Project, room: Room, seed: int, talk: Talk) -> tuple[Draw
             drawn = draw_sample(files, data, Path(temporary) / name, most=most, seed=seed)
             talk.note(f"sample: {sum(drawn.blocks):,} of about {drawn.rows:,} rows are curated")
             work = Path(temporary) / f"{name}-work"
-            return drawn, measure_sample(drawn.data, asked, drawn.blocks, work, seed=seed)
+            return drawn, measure_sample(drawn.data, request, drawn.blocks, work, seed=seed)
 
         drawn, quarter = measured("quarter", _MOST // 4)
         whole = quarter
         if not drawn.whole:
             drawn, whole = measured("whole", _MOST)
     cluster = project.cluster
-    found = plan(quarter, whole, drawn.rows, room, partitions=cluster.partitions if cluster else None)
-    return drawn, whole, found
+    estimate = plan(quarter, whole, drawn.rows, room, partitions=cluster.partitions if cluster else None)
+    return drawn, whole, estimate

@@ -58,10 +58,10 @@ def _store_judgements(folder: Path, files: Sequence[Path]) -> None:
         groups={id_: pair.get("group") for id_, pair in stored.pairs.items()},
         acceptable={id_: _acceptable(stored.outputs, id_, baseline, candidate) for id_ in stored.pairs},
     )  # fmt: skip
-    found = judgement_results(read_judgements(files, run), run)
-    if found is None:
+    judgements = judgement_results(read_judgements(files, run), run)
+    if judgements is None:
         raise DataError(f"{files[0]}: the file has no choices yet")
-    text = json.dumps({**stored.results, "judgements": found}, ensure_ascii=False, indent=2)
+    text = json.dumps({**stored.results, "judgements": judgements}, ensure_ascii=False, indent=2)
     write_whole(folder / "results.json", text.encode("utf-8", errors="replace"))
 
 
@@ -69,5 +69,5 @@ def _acceptable(
     outputs: dict[tuple[str, str], dict], id_: str, baseline: str, candidate: str
 ) -> tuple[bool, bool] | None:
     """Whether each side's output is acceptable; None if one was not scored. A missing output is not acceptable."""
-    found = [outputs.get((id_, name), {"acceptable": False}).get("acceptable") for name in (baseline, candidate)]
-    return None if None in found else (bool(found[0]), bool(found[1]))
+    outcomes = [outputs.get((id_, name), {"acceptable": False}).get("acceptable") for name in (baseline, candidate)]
+    return None if None in outcomes else (bool(outcomes[0]), bool(outcomes[1]))

@@ -207,5 +207,5 @@ def open_run(project: At, name: str | None, *, allow_code: bool, talk: Talk) -> 
 
     Raises: ConfigError if there is none; else as `read_project`.
     """
-    found = project_at(project, allow_code=allow_code)
-    return Run(find_run(found, name), project=found, talk=talk)
+    opened = project_at(project, allow_code=allow_code)
+    return Run(find_run(opened, name), project=opened, talk=talk)

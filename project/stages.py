@@ -37,14 +37,14 @@ def curate_project(
 
     Raises: ConfigError or DataError for errors in the project or its pairs; RunBroken for disk errors.
     """
-    talk, found = console_for(talk, seed), _masked(project, mask=mask, allow_code=allow_code)
+    talk, opened = console_for(talk, seed), _masked(project, mask=mask, allow_code=allow_code)
     if cluster:
         from .cluster_curate import cluster_settings
 
-        cluster_settings(found)
-    with disk_refusals(found.runs):
-        folder = find_run(found, run) if run else new_run(found, talk, command="tuneworth curate")
-    curated = Run(folder, project=found, talk=talk)
+        cluster_settings(opened)
+    with disk_refusals(opened.runs):
+        folder = find_run(opened, run) if run else new_run(opened, talk, command="tuneworth curate")
+    curated = Run(folder, project=opened, talk=talk)
     with no_partial_run(folder):
         if cluster:
             from .cluster_curate import curate_on_cluster
@@ -65,8 +65,8 @@ def preview_curation(
     talk: Talk | None = None,
 ) -> Curated:
     """The result of `curate_project` without writing anything. Raises: as `curate_project`."""
-    found = _masked(project, mask=mask, allow_code=allow_code)
-    return curate_unwritten(found, thresholds=thresholds, talk=console_for(talk, seed))
+    opened = _masked(project, mask=mask, allow_code=allow_code)
+    return curate_unwritten(opened, thresholds=thresholds, talk=console_for(talk, seed))
 
 
 def run_project(
@@ -89,14 +89,14 @@ def run_project(
     from .gather.required import check_prompts, required_outputs
 
     talk, conditions = console_for(talk, seed), [parse_gate(text) for text in gates]
-    found = project_at(project, allow_code=allow_code)
-    local, trains = runs_here(found)
-    check_project(found, train=local)
+    opened_project = project_at(project, allow_code=allow_code)
+    local, trains = runs_here(opened_project)
+    check_project(opened_project, train=local)
     if not run:  # a resumed run may already have every answer
-        check_addresses(found)
-    opened = _curated(found, run, talk)
+        check_addresses(opened_project)
+    opened = _curated(opened_project, run, talk)
     check_endpoints(opened, required_outputs(opened, adapter=opened.adapter))
-    loaded = load(found, talk) if local else None
+    loaded = load(opened_project, talk) if local else None
     if loaded is not None:
         check_prompts(opened, loaded)
     if trains and finished(opened) is None:

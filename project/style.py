@@ -38,8 +38,8 @@ def infer_style(
     Raises: DataError if there is no pair; ConfigError for invalid columns.
     """
     file = pairs.name if isinstance(pairs, Path) else Path(pairs).name if isinstance(pairs, str) else ""
-    found = take_pairs(pairs, talk=talk, **columns).pairs
-    return infer(found, name=name or file.partition(".")[0] or "Style", source=file, seed=seed)
+    read = take_pairs(pairs, talk=talk, **columns).pairs
+    return infer(read, name=name or file.partition(".")[0] or "Style", source=file, seed=seed)
 
 
 @dataclass(frozen=True)

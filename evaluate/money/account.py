@@ -44,14 +44,14 @@ class Money:
         return {key: _plain(value) for key, value in self.keys.items()}
 
     def __repr__(self) -> str:
-        found = self.to_json()
-        currency, payback = found["currency"], found["payback_days"]
+        money = self.to_json()
+        currency, payback = money["currency"], money["payback_days"]
         lines = [
-            f"saving per request: {say.money(found['saving_per_request'], currency)}",
-            f"investment: {say.money(found['investment'], currency)}",
+            f"saving per request: {say.money(money['saving_per_request'], currency)}",
+            f"investment: {say.money(money['investment'], currency)}",
         ]
-        if found["saving_per_request"] is not None and found["requests_per_day"] is not None:
-            likely = say.days_range(found["payback_days_p5"], found["payback_days_p95"])
+        if money["saving_per_request"] is not None and money["requests_per_day"] is not None:
+            likely = say.days_range(money["payback_days_p5"], money["payback_days_p95"])
             lines.append(f"payback: {say.days(payback)} (5 to 95%: {likely})")
         return "\n".join(lines)
 
@@ -297,9 +297,9 @@ def _assumption(quantity: Quantity) -> dict[str, Any]:
 
 def _missing(settings: RoiSettings, values: Mapping[str, Decimal], names: Sequence[str]) -> list[str]:
     """The keys of the project file that must be stated before the money can be computed."""
-    found = []
+    missing = []
     if settings.requests_per_day is None and settings.requests_total is None:
-        found.append("roi.requests_per_day")
+        missing.append("roi.requests_per_day")
     for name in names:
         table = settings.variants.get(name)
         if table is not None and table.self_hosted:
@@ -310,8 +310,8 @@ def _missing(settings: RoiSettings, values: Mapping[str, Decimal], names: Sequen
             needed = ["fixed_tokens", "input_tokens", "output_tokens"]
         if settings.failures != "ignore":
             needed.append("acceptance")
-        found += [f"roi.{name}.{key}" for key in needed if f"{name}.{key}" not in values]
-    return found
+        missing += [f"roi.{name}.{key}" for key in needed if f"{name}.{key}" not in values]
+    return missing
 
 
 def _plain(value: Any) -> Any:

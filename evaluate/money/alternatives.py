@@ -103,13 +103,13 @@ class Alternatives:
         keys = ("cached_guide", "short_guide", "no_few_shot", "batch")
         if baseline.hosted:
             return [{"key": key, "why": OWN_MACHINE} for key in keys]
-        found = {
+        reasons = {
             "cached_guide": no_cache(baseline),
             "short_guide": None if _shortened(baseline) else "there is no guide to shorten, or the stated length is not shorter",
             "no_few_shot": None if baseline.value("few_shot_tokens") else "its fixed prompt has no known few-shot examples",
             "batch": None if self._batch(baseline) else "the price list has no lower batch price for this model",
         }  # fmt: skip
-        return [{"key": key, "why": why} for key, why in found.items() if why is not None]
+        return [{"key": key, "why": why} for key, why in reasons.items() if why is not None]
 
     def _accepted(self, name: str) -> str:
         return self.sources.get(f"{name}.acceptance", "unknown")
@@ -122,25 +122,25 @@ class Alternatives:
             baseline.value("few_shot_tokens") or ZERO,
         )
         known, assumed = self._accepted(name), "assumed unchanged"
-        found: list[tuple[str, str, Way, str]] = []
+        alternatives: list[tuple[str, str, Way, str]] = []
         if no_cache(baseline) is None:
             tokens = f"{_count(fixed)} fixed tokens of {name}"
             what = f"all {tokens} are read from the prompt cache (the best case: the first request still writes them)"
             # The prompt is the same, so the outputs are the same.
-            found.append(("cached_guide", what, cached_guide(baseline), known))
+            alternatives.append(("cached_guide", what, cached_guide(baseline), known))
         cut = _shortened(baseline)
         if cut is not None:
             way = _with_prompt(baseline, "short_guide", f"{name} with a shorter guide", _short_prompt)
-            found.append(("short_guide", cut, way, assumed))
+            alternatives.append(("short_guide", cut, way, assumed))
         if ZERO < examples <= fixed:
             way = _with_prompt(baseline, "no_few_shot", f"{name} without examples", _bare_prompt)
-            found.append(
+            alternatives.append(
                 ("no_few_shot", f"the {_count(examples)} tokens of its few-shot examples are left out", way, assumed)
             )
         batch = self._batch(baseline)
         if batch is not None:
-            found.append(("batch", "the list's batch price; answers may take hours", batch, known))
-        return [Alternative(key, way.title, what, way, source, values) for key, what, way, source in found]
+            alternatives.append(("batch", "the list's batch price; answers may take hours", batch, known))
+        return [Alternative(key, way.title, what, way, source, values) for key, what, way, source in alternatives]
 
     def _batch(self, baseline: Way) -> Way | None:
         """The baseline at the list's batch price; None if there is none or it is not lower."""
@@ -182,13 +182,13 @@ def beats_tuning(entry: Mapping[str, Any], target_days: Any, *, batch: bool) -> 
 
 def untrained(settings: RoiSettings, measured: Mapping[str, MeasuredVariant]) -> list[str]:
     """The variants that need no training, judged by their names, their models' names and the run."""
-    found = []
+    names = []
     for name in dict.fromkeys([*measured, *settings.variants]):
         table, run = settings.variants.get(name), measured.get(name)
         model = None if table is None else table.model
         if not (is_tuned_name(name) or (model and is_tuned_name(model)) or (run is not None and run.tuned)):
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
 def cached_guide(baseline: Way) -> Way:

@@ -55,12 +55,12 @@ def _tries(values: Values) -> Any:
 
 def _amounts(values: Values) -> list[tuple[str, Any]]:
     """The spending ahead: each amount in words and as a number; amounts of zero are skipped."""
-    found = []
+    amounts = []
     for words, names, needed, product in AMOUNTS:
         keys = [f"investment.{name}" for name in names]
         if all(nonzero(values.peek(key, ZERO)) for key in keys[:needed]):
-            found.append((words, product(*(values.get(key, ZERO) for key in keys))))
-    return found
+            amounts.append((words, product(*(values.get(key, ZERO) for key in keys))))
+    return amounts
 
 
 def _by_day(amount: str, cost: str, days: Decimal) -> Callable[[Values], Any]:

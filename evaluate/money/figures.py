@@ -96,10 +96,10 @@ def step(key: str, of: Callable[[Any], Any], when: Callable[[Any], Any] | None =
 
 def by_key(figures: Iterable[Figure]) -> dict[str, tuple[Figure, ...]]:
     """The cases of each figure, in their order."""
-    found: dict[str, tuple[Figure, ...]] = {}
+    cases: dict[str, tuple[Figure, ...]] = {}
     for figure in figures:
-        found[figure.key] = (*found.get(figure.key, ()), figure)
-    return found
+        cases[figure.key] = (*cases.get(figure.key, ()), figure)
+    return cases
 
 
 @dataclass(frozen=True)
@@ -159,10 +159,10 @@ class Scope:
     def value(self, key: str) -> Any:
         """The plain number, for callers outside the figures; None if it is unknown."""
         try:
-            found = self(key)
+            number = self(key)
         except Missing:
             return None
-        return found.value if isinstance(found, Traced) else found
+        return number.value if isinstance(number, Traced) else number
 
     def __getitem__(self, name: str) -> Any:
         return self.names[name] if name in self.names else self.value(name)
@@ -203,18 +203,18 @@ class Values(Scope):
     def input(self, key: str) -> Any:
         """An input."""
         self._current_inputs[key] = self._current_dependencies[key] = None
-        found = self.inputs.get(key)
-        if found is None:
+        number = self.inputs.get(key)
+        if number is None:
             raise Missing(key)
-        return Traced(found) if self.kind == "traced" else found
+        return Traced(number) if self.kind == "traced" else number
 
     def figure(self, key: str, cases: tuple[Figure, ...], scope: Scope) -> Any:
         """The figure with this full key, from its cases."""
         self._current_inputs[key] = self._current_dependencies[key] = None
-        found = self._found[key] if key in self._found else self._evaluate(key, cases, scope)
-        if found is None:
+        number = self._found[key] if key in self._found else self._evaluate(key, cases, scope)
+        if number is None:
             raise Missing(key)
-        return Traced(found) if self.kind == "traced" else found
+        return Traced(number) if self.kind == "traced" else number
 
     def number(self, exact: Decimal) -> Any:
         """A number that is not an input, in the kind of these values."""
@@ -249,15 +249,15 @@ class Values(Scope):
         """The line of a computed figure; None if it has none. `above` are the keys that the line may name."""
         if not self.has_line(key):
             return None
-        figure, holds, found, scope = self._chosen[key]
+        figure, holds, number, scope = self._chosen[key]
         words, formula, unit = (scope.says(text) for text in (figure.says, figure.formula, figure.unit))
         inputs = list(dict.fromkeys(self._named_inputs(key, above)))
         if figure.result:
             numbers = relation(holds) if isinstance(holds, Relation) else "0 = 0"
             return Line(key, words, formula, numbers, scope.says(figure.result), None, inputs)
-        if found is None:
+        if number is None:
             return None
-        numbers, result, value = arithmetic(found, exact=figure.exact)
+        numbers, result, value = arithmetic(number, exact=figure.exact)
         return Line(key, words, formula, numbers, f"{result} {unit}".strip(), value, inputs)
 
     def _named_inputs(self, key: str, above: Container[str]) -> Iterable[str]:
@@ -272,13 +272,13 @@ class Values(Scope):
         outer = self._current_inputs, self._current_dependencies
         self._current_inputs, self._current_dependencies = {}, {}
         try:
-            found = self._first(key, cases, scope)
+            number = self._first(key, cases, scope)
         except Missing:
-            found = None
+            number = None
         self._inputs[key], self._dependencies[key] = self._current_inputs, self._current_dependencies
         self._current_inputs, self._current_dependencies = outer
-        self._found[key] = found
-        return found
+        self._found[key] = number
+        return number
 
     def _first(self, key: str, cases: tuple[Figure, ...], scope: Scope) -> Any:
         """The value of the first case whose condition holds, for each draw."""
@@ -301,13 +301,13 @@ class Values(Scope):
         holds, case = some.pop()
         if self.kind == "traced":
             self._chosen[key] = case, holds, None, scope
-        found = case.of(scope)
-        if isinstance(found, Traced):
-            self._chosen[key] = case, holds, found, scope
-            return found.value
+        number = case.of(scope)
+        if isinstance(number, Traced):
+            self._chosen[key] = case, holds, number, scope
+            return number.value
         for holds, case in reversed(some):
-            found = np.where(holds, case.of(scope), found)
-        return found
+            number = np.where(holds, case.of(scope), number)
+        return number
 
 
 class _Unrecorded:

@@ -70,13 +70,13 @@ def solve_flips(values: Account, drawn: Account, alternatives: Alternatives) -> 
     as much as its middle. Inputs that change nothing within reach, or only in a short stretch, are omitted.
     """
     money, names = MovedMoney(values, drawn, alternatives), values.conditions
-    found = []
+    flips = []
     for pattern, words in FLIPS.items():
         key, what = (text.format(baseline=names.baseline, candidate=names.candidate) for text in (pattern, words))
         for to, past in sorted([*_weight_roots(money, key), *_way_roots(money, key)]):
             start = values.inputs.get(key)
-            found.append({"key": key, "what": what, "from": start, "to": to, "beyond": money.keys(key, past)})
-    return found
+            flips.append({"key": key, "what": what, "from": start, "to": to, "beyond": money.keys(key, past)})
+    return flips
 
 
 def carrying_failure_cost(values: Account, drawn: Account) -> float | None:
@@ -141,12 +141,12 @@ class MovedMoney:
         if key.endswith(SHARES):
             moved = np.clip(now + (value - start), 0.0, 1.0)
         changed = drawn.changed({key: moved})
-        found = simulated(changed)
-        if found is None:
+        result = simulated(changed)
+        if result is None:
             return None
-        days = found.payback_days
-        in_time = found.npv > 0 if days is None else days <= changed.inputs["target_payback_days"]
-        chance, median = float(np.mean(in_time)), float(np.quantile(found.npv, 0.5, method="inverted_cdf"))
+        days = result.payback_days
+        in_time = result.npv > 0 if days is None else days <= changed.inputs["target_payback_days"]
+        chance, median = float(np.mean(in_time)), float(np.quantile(result.npv, 0.5, method="inverted_cdf"))
         return Answer(weigh(chance, median), chance, median)
 
     def winning(self, key: str, value: float) -> list[Mapping[str, Any]]:
@@ -160,12 +160,12 @@ class MovedMoney:
 
     def keys(self, key: str, value: float) -> dict[str, Any]:
         """The keys of `money` that the verdict reads, if this input is `value`; empty if it cannot be computed."""
-        found, batch = self.answer(key, value), self.values.batch
-        if found is None:
+        answer, batch = self.answer(key, value), self.values.batch
+        if answer is None:
             return {}
         keys: dict[str, Any] = {
-            "probability_npv_positive" if batch else "probability_of_payback_in_target": found.chance,
-            "npv_p50": found.median if math.isfinite(found.median) else None,
+            "probability_npv_positive" if batch else "probability_of_payback_in_target": answer.chance,
+            "npv_p50": answer.median if math.isfinite(answer.median) else None,
         }
         if self.alternatives is not None:
             keys["alternatives"] = self.winning(key, value)

@@ -82,7 +82,7 @@ def collect_quantities(
     today: date,
 ) -> dict[str, Quantity]:
     """All inputs by dotted key; stated values override measured ones and are marked as stated."""
-    found = [
+    quantities = [
         _stated(settings, "requests_per_day", settings.requests_per_day, "requests a day"),
         _stated(settings, "requests_total", settings.requests_total, "requests"),
         _stated(settings, "ramp_days", settings.ramp_days, "days"),
@@ -93,19 +93,21 @@ def collect_quantities(
         _stated(settings, "tries", Decimal(settings.tries), "calls"),
     ]
     if settings.requests_total is not None:
-        found = [quantity for quantity in found if quantity.key not in _ONLY_DAILY]
-    found += [_lifetime(settings, today)] if settings.running.base_model_retires else []
-    found += _section(settings, "investment", _INVESTMENT, training)
+        quantities = [quantity for quantity in quantities if quantity.key not in _ONLY_DAILY]
+    quantities += [_lifetime(settings, today)] if settings.running.base_model_retires else []
+    quantities += _section(settings, "investment", _INVESTMENT, training)
     if settings.requests_total is None:
-        found += _section(settings, "running", _RUNNING, None)
+        quantities += _section(settings, "running", _RUNNING, None)
     for name, rate in settings.exchange.items():
         if name != "date":
             detail = f"rate of {settings.exchange['date']}" if "date" in settings.exchange else "rate without a date"
-            found.append(_quantity(f"exchange.{name}", rate, f"{settings.currency} per {name}", "stated", detail))
+            quantities.append(_quantity(f"exchange.{name}", rate, f"{settings.currency} per {name}", "stated", detail))
     for name in names:
-        found += _variant(settings, name, measured.get(name))
-        found += _retried(settings, name, measured.get(name))
-    return {quantity.key: quantity for quantity in found if quantity.value is not None or quantity.key in _REQUIRED}
+        quantities += _variant(settings, name, measured.get(name))
+        quantities += _retried(settings, name, measured.get(name))
+    return {
+        quantity.key: quantity for quantity in quantities if quantity.value is not None or quantity.key in _REQUIRED
+    }
 
 
 _REQUIRED = ("requests_per_day",)
@@ -136,16 +138,16 @@ def _section(
     settings: RoiSettings, section: str, units: Mapping[str, str], training: TrainingCost | None
 ) -> list[Quantity]:
     table = getattr(settings, section)
-    found = []
+    quantities = []
     for key, unit in units.items():
         unit = unit.replace("CURRENCY", settings.currency)
         value = getattr(table, key)
         if key == "compute_hours" and value is None and training is not None and table.compute is None:
             detail = "this run" if table.compute_hourly else "this run; not counted until compute_hourly is stated"
-            found.append(_quantity(f"{section}.{key}", Decimal(repr(training.hours)), unit, "measured", detail))
+            quantities.append(_quantity(f"{section}.{key}", Decimal(repr(training.hours)), unit, "measured", detail))
             continue
-        found.append(_stated(settings, f"{section}.{key}", value, unit))
-    return found
+        quantities.append(_stated(settings, f"{section}.{key}", value, unit))
+    return quantities
 
 
 def _lifetime(settings: RoiSettings, today: date) -> Quantity:
@@ -158,27 +160,27 @@ def _lifetime(settings: RoiSettings, today: date) -> Quantity:
 
 def _variant(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> list[Quantity]:
     table = settings.variants.get(name, VariantMoney())
-    found = []
+    quantities = []
     for key, unit in _MEASURABLE.items():
         stated = getattr(table, key, None)
         values = None if run is None else getattr(run, "acceptable" if key == "acceptance" else key)
         if stated is None and values is not None:
             less = _fixed_within(table, run) if key == "input_tokens" else None
-            found += _measured(f"{name}.{key}", values, unit, less)
+            quantities += _measured(f"{name}.{key}", values, unit, less)
         else:
             overrides = (
                 "stated in place of what the run measured" if values is not None and stated is not None else None
             )
-            found.append(_stated(settings, f"{name}.{key}", stated, unit, overrides))
-    found.append(_stated(settings, f"{name}.min_cached_tokens", table.min_cached_tokens, "tokens"))
-    found.append(_stated(settings, f"{name}.short_guide_tokens", table.short_guide_tokens, "tokens a request"))
+            quantities.append(_stated(settings, f"{name}.{key}", stated, unit, overrides))
+    quantities.append(_stated(settings, f"{name}.min_cached_tokens", table.min_cached_tokens, "tokens"))
+    quantities.append(_stated(settings, f"{name}.short_guide_tokens", table.short_guide_tokens, "tokens a request"))
     if table.self_hosted:
-        found.append(_stated(settings, f"{name}.hourly", table.hourly, f"{settings.currency} a replica-hour"))
-        found.append(_stated(settings, f"{name}.min_replicas", Decimal(table.min_replicas), "replicas"))
-        found.append(_stated(settings, f"{name}.peak_factor", table.peak_factor, "peak / mean"))
-    known = {quantity.key: quantity.value for quantity in found}
+        quantities.append(_stated(settings, f"{name}.hourly", table.hourly, f"{settings.currency} a replica-hour"))
+        quantities.append(_stated(settings, f"{name}.min_replicas", Decimal(table.min_replicas), "replicas"))
+        quantities.append(_stated(settings, f"{name}.peak_factor", table.peak_factor, "peak / mean"))
+    known = {quantity.key: quantity.value for quantity in quantities}
     prompt = sum((known.get(f"{name}.{key}") or Decimal(0) for key in ("fixed_tokens", "input_tokens")), Decimal(0))
-    return _prices(settings, name, table, prompt) + found
+    return _prices(settings, name, table, prompt) + quantities
 
 
 def _retried(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> list[Quantity]:
@@ -265,13 +267,13 @@ def _prices(settings: RoiSettings, name: str, table: VariantMoney, prompt: Decim
     unit = f"{settings.currency} per million tokens"
     if table.self_hosted:
         return []
-    found, listed = [], None if table.listed is None else table.listed.at(prompt)
+    quantities, listed = [], None if table.listed is None else table.listed.at(prompt)
     same = None if table.like is None else f"as {table.like}: it runs on the same model"
     for key in PRICES:
         stated = getattr(table, key)
         # 0 for a cache write means "same as the input price", so it does not count as stated.
         if stated is not None and not (key == "price_cache_write" and stated == 0):
-            found.append(_quantity(f"{name}.{key}", stated, unit, "stated", same))
+            quantities.append(_quantity(f"{name}.{key}", stated, unit, "stated", same))
             continue
         value = None if listed is None else getattr(listed, key.removeprefix("price_"))
         if listed is not None and value is not None:
@@ -279,10 +281,10 @@ def _prices(settings: RoiSettings, name: str, table: VariantMoney, prompt: Decim
             newest = f"; newest entry of the list {listed.listed_until}" if listed.listed_until else ""
             detail = f"{table.model}: {value} {listed.currency}, {listed.source}{day}{newest}"
             detail += f" ({same})" if same else ""
-            found.append(
+            quantities.append(
                 _quantity(f"{name}.{key}", value, f"{listed.currency} per million tokens", "price list", detail)
             )
-    return found
+    return quantities
 
 
 def _stated(settings: RoiSettings, key: str, value: Number | None, unit: str, detail: str | None = None) -> Quantity:

@@ -171,8 +171,8 @@ def _break_even_fixed_tokens(pair: Pair) -> Any:
     before, after = pair(f"before.{EFFECTIVE}"), pair(f"after.{EFFECTIVE}")
     fixed, token, calls = pair("before.fixed_tokens"), pair("fixed_token_cost"), pair("before.calls")
     pair.before.get("acceptance", ZERO)
-    found = fixed + (after - before) / (token * calls) if token > 0 else unknown()
-    return found if found >= 0 else unknown()
+    tokens = fixed + (after - before) / (token * calls) if token > 0 else unknown()
+    return tokens if tokens >= 0 else unknown()
 
 
 def _discounts(pair: Pair) -> bool:
@@ -207,14 +207,14 @@ def _years(pair: Pair) -> list[Any]:
     """The saving of each year of the horizon: the sum of its discounted months."""
     with pair.values.unrecorded():
         parts = [(number, value_of(full), value_of(days)) for number, full, days in months(pair.values)]
-    found = []
+    years = []
     for start in range(0, len(parts), 12):
         key = f"npv.year_{start // 12 + 1}"
         year = Figure(key, f"Saved in year {start // 12 + 1}, each month discounted at its end.",
                       "sum of (saving of the month ÷ (1 + rate) ^ (month ÷ 12))",
                       lambda pair, year=parts[start : start + 12]: _year(pair, year), "{currency}")  # fmt: skip
-        found.append(pair.values.figure(pair.prefix + key, (year,), pair))
-    return found
+        years.append(pair.values.figure(pair.prefix + key, (year,), pair))
+    return years
 
 
 def _year(pair: Pair, parts: list[tuple[int, Decimal, Decimal]]) -> Any:

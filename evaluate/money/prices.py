@@ -42,13 +42,13 @@ class ModelPrice:
 
     def at(self, prompt_tokens: Decimal) -> "ModelPrice":
         """The prices for a prompt of this length: above the start of a tier, its price applies to all tokens."""
-        found = {
+        prices = {
             key: next(price for start, price in reversed(steps) if start < prompt_tokens)
             for key, steps in self.tiers.items()
             if steps[0][0] < prompt_tokens
         }
         batch = None if self.batch is None else self.batch.at(prompt_tokens)
-        return replace(self, **found, batch=batch) if found or self.batch else self
+        return replace(self, **prices, batch=batch) if prices or self.batch else self
 
     def age_days(self, today: Day) -> int | None:
         """Days since the newest entry of the list, or since the date in the user's price file; None if unknown."""
@@ -72,17 +72,17 @@ def price_of(model: str, *, on: Day | None = None, own: Mapping[str, ModelPrice]
 
     on = on or datetime.now(UTC).date()
     snapshot = get_snapshot()
-    provider, found = _find(model, snapshot) or (None, None)
-    if provider is None or found is None:
+    provider, entry = _find(model, snapshot) or (None, None)
+    if provider is None or entry is None:
         raise ConfigError(_unknown(model, snapshot, list(own or ())))
-    if is_tuned_name(model) and not is_tuned_name(found.id):
-        raise ConfigError(_only_base(model, f"{provider.id}:{found.id}"))
+    if is_tuned_name(model) and not is_tuned_name(entry.id):
+        raise ConfigError(_only_base(model, f"{provider.id}:{entry.id}"))
     noon = datetime(on.year, on.month, on.day, 12, tzinfo=UTC)
-    standard, batch = found.get_prices(noon), found.get_prices(noon, {"processing": "batch"})
+    standard, batch = entry.get_prices(noon), entry.get_prices(noon, {"processing": "batch"})
     if standard.input_mtok is None or standard.output_mtok is None:
         raise ConfigError(f'"{model}" has no price per input and output token in the price list; state the prices')
     listed_until = _newest_day(snapshot)
-    source = f"genai-prices {_version()}, {provider.id}:{found.id}"
+    source = f"genai-prices {_version()}, {provider.id}:{entry.id}"
     price = _model_price(standard, on, source, listed_until)
     if (batch.input_mtok, batch.output_mtok) != (standard.input_mtok, standard.output_mtok):
         price = replace(price, batch=_model_price(batch, on, f"{source}, batch", listed_until))
@@ -169,9 +169,9 @@ def _days(snapshot: Any) -> Iterator[Day]:
 
 
 def _days_in(text: str | None) -> Iterator[Day]:
-    for found in re.findall(r"\b20\d\d-\d\d-\d\d\b", text or ""):
+    for day in re.findall(r"\b20\d\d-\d\d-\d\d\b", text or ""):
         try:
-            yield Day.fromisoformat(found)
+            yield Day.fromisoformat(day)
         except ValueError:
             continue
 
@@ -246,15 +246,15 @@ def read_prices(path: Path) -> dict[str, ModelPrice]:
     """
     table = read_toml(path, what="price file")
     problems: list[str] = []
-    found = build_settings(_File, table, where="prices", problems=problems)
-    prices = {} if found is None or problems else _prices(found, path, problems)
+    file = build_settings(_File, table, where="prices", problems=problems)
+    prices = {} if file is None or problems else _prices(file, path, problems)
     if problems:
         raise ConfigError.of(problems, where=str(path))
     return prices
 
 
 def _prices(file: _File, path: Path, problems: list[str]) -> dict[str, ModelPrice]:
-    found = {}
+    prices = {}
     if not file.models:
         problems.append('the file has no models; add [models."provider:model"] with price_input and price_output')
     for name, entry in file.models.items():
@@ -268,8 +268,8 @@ def _prices(file: _File, path: Path, problems: list[str]) -> dict[str, ModelPric
         except (ValueError, TypeError):
             problems.append(f'models."{name}": date: expected a date like "2026-11-01"')
             continue
-        found[name] = _price(entry, currency, day, entry.source or file.source or f"your file {path.name}")
-    return found
+        prices[name] = _price(entry, currency, day, entry.source or file.source or f"your file {path.name}")
+    return prices
 
 
 def _price(entry: _Entry, currency: str, day: Day | None, source: str) -> ModelPrice:

@@ -26,13 +26,13 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
     """
     problems: list[str] = []
     ranged = _with_ranges(table, where, problems)
-    own = {f.name for f in fields(RoiSettings) if f.init}
-    misspelt = _misspelt(ranged, own)
+    section_names = {f.name for f in fields(RoiSettings) if f.init}
+    misspelt = _misspelt(ranged, section_names)
     problems += [f"{where}.{name}: did you mean [roi.{near}]?" for name, near in misspelt.items()]
     variant_tables = {
         key: value
         for key, value in ranged.items()
-        if key not in own and key not in misspelt and isinstance(value, Mapping)
+        if key not in section_names and key not in misspelt and isinstance(value, Mapping)
     }
     rest = {key: value for key, value in ranged.items() if key not in variant_tables and key not in misspelt}
     settings = _build(RoiSettings, rest, where, problems)
@@ -126,29 +126,33 @@ def _own_prices(path: Any, where: str, problems: list[str]) -> dict[str, ModelPr
         return {}
 
 
-def _misspelt(table: Mapping[str, Any], own: set[str]) -> dict[str, str]:
+def _misspelt(table: Mapping[str, Any], section_names: set[str]) -> dict[str, str]:
     """Sub-tables with a misspelt section name, each with the right name: `[roi.investmnt]` is not a variant."""
     return {
         name: near[0]
         for name, value in table.items()
         if isinstance(value, Mapping)
-        and name not in own
+        and name not in section_names
         and (near := get_close_matches(name, ("investment", "running"), cutoff=0.8))
     }
 
 
 def _build(kind: Any, values: Mapping[str, Any], where: str, problems: list[str]) -> Any:
     """The settings, or None; the errors of readable keys are then added to those of unreadable ones."""
-    found: list[str] = []
-    built = build_settings(kind, values, where=where, problems=found)
+    new_problems: list[str] = []
+    built = build_settings(kind, values, where=where, problems=new_problems)
     if built is None and isinstance(values, Mapping):
         unread = tuple(f"{where}.{key}" for key in values)
-        bad = {key for key in values if any(text.startswith((f"{where}.{key}:", f"{where}.{key}.")) for text in found)}
+        bad = {
+            key
+            for key in values
+            if any(text.startswith((f"{where}.{key}:", f"{where}.{key}.")) for text in new_problems)
+        }
         known = {f.name for f in fields(kind) if f.init}
         good = {key: value for key, value in values.items() if key in known and key not in bad}
         if len(good) < len(unread):
-            build_settings(kind, good, where=where, problems=found)
-    problems += found
+            build_settings(kind, good, where=where, problems=new_problems)
+    problems += new_problems
     return built
 
 
@@ -187,21 +191,21 @@ def warnings_of(settings: RoiSettings, names: Sequence[str], today: date) -> lis
 
     `names` are (baseline, candidate).
     """
-    found = []
+    warnings = []
     for name, table in settings.variants.items():
         listed = table.listed
         if listed is None or table.like is not None:
             continue
         age = listed.age_days(today)
         if age is None:
-            found.append(f"roi.{name}: the price of {table.model} has no date ({listed.source})")
+            warnings.append(f"roi.{name}: the price of {table.model} has no date ({listed.source})")
         elif age > STALE_DAYS:
             since = listed.listed_until or listed.date
-            found.append(
+            warnings.append(
                 f"roi.{name}: the price of {table.model} comes from a list whose newest entry is from {since}, {age:,} days "
                 "ago; check it on the provider's page"
             )
-    return found + _base_for_tuned(settings, names[1])
+    return warnings + _base_for_tuned(settings, names[1])
 
 
 def _base_for_tuned(settings: RoiSettings, candidate: str) -> list[str]:

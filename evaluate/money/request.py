@@ -21,7 +21,7 @@ ZERO, ONE = Decimal(0), Decimal(1)
 
 def exchanged_prices(conditions: Conditions) -> Table:
     """The figures of the list prices in another currency, by the keys of the prices."""
-    found = {}
+    figures = {}
     for key, foreign in conditions.exchanged.items():
         name, _, price = key.rpartition(".")
 
@@ -30,8 +30,8 @@ def exchanged_prices(conditions: Conditions) -> Table:
 
         says = f"The {' '.join(price.split('_')[1:])} price of {name} from the price list, in {conditions.currency}."
         unit, formula = f"{conditions.currency} per million tokens", "listed price × exchange rate"
-        found[key] = (Figure(key, lambda _, says=says: says, formula, exchanged, unit, exact=True),)
-    return found
+        figures[key] = (Figure(key, lambda _, says=says: says, formula, exchanged, unit, exact=True),)
+    return figures
 
 
 def _cached(way: Way) -> Any:

@@ -165,20 +165,20 @@ def simulated(values: Account) -> Simulated | None:
 def outcomes(values: Account) -> dict[str, float | int | None]:
     """The keys of `money` that come from draws; None if the money cannot be computed, and for a payback of "never"."""
     keys = [f"{what}_p{p}" for what in ("payback_days", "npv") for p in (5, 50, 95)]
-    empty: dict[str, float | int | None] = dict.fromkeys(
+    keys_by_name: dict[str, float | int | None] = dict.fromkeys(
         ["probability_of_payback_in_target", "probability_npv_positive", *keys, "draws"]
     )
-    found = simulated(values)
-    if found is None:
-        return empty
-    empty["probability_npv_positive"] = float(np.mean(found.npv > 0))
-    empty["draws"] = len(found.npv)
-    empty |= {f"npv_p{p}": percentile(found.npv, p) for p in (5, 50, 95)}
-    if found.payback_days is not None:
-        in_time = found.payback_days <= values.inputs["target_payback_days"]
-        empty["probability_of_payback_in_target"] = float(np.mean(in_time))
-        empty |= {f"payback_days_p{p}": percentile(found.payback_days, p) for p in (5, 50, 95)}
-    return empty
+    result = simulated(values)
+    if result is None:
+        return keys_by_name
+    keys_by_name["probability_npv_positive"] = float(np.mean(result.npv > 0))
+    keys_by_name["draws"] = len(result.npv)
+    keys_by_name |= {f"npv_p{p}": percentile(result.npv, p) for p in (5, 50, 95)}
+    if result.payback_days is not None:
+        in_time = result.payback_days <= values.inputs["target_payback_days"]
+        keys_by_name["probability_of_payback_in_target"] = float(np.mean(in_time))
+        keys_by_name |= {f"payback_days_p{p}": percentile(result.payback_days, p) for p in (5, 50, 95)}
+    return keys_by_name
 
 
 def percentile(values: np.ndarray, percent: int) -> float | None:
@@ -219,13 +219,13 @@ def spreads(values: Account, *, target_days: float) -> dict[str, Any]:
 
     `target_days` is the likely value if a range is stated.
     """
-    found = simulated(values)
-    if found is None:
+    result = simulated(values)
+    if result is None:
         return {"payback_distribution": None, "npv_distribution": None}
-    days = found.payback_days
+    days = result.payback_days
     return {
         "payback_distribution": None if days is None else payback_distribution(days, target_days),
-        "npv_distribution": npv_distribution(found.npv),
+        "npv_distribution": npv_distribution(result.npv),
     }
 
 
@@ -266,8 +266,8 @@ def with_bands(curve: Sequence[Mapping[str, Any]], values: Account) -> list[dict
     """The volume curve with the 5th and 95th percentile of the value, with the volume fixed and the other inputs drawn."""
     rows = []
     for row in curve:
-        found = simulated(values.changed({"requests_per_day": np.array([float(row["requests_per_day"])])}))
-        ends = [None, None] if found is None else [percentile(found.npv, p) for p in (5, 95)]
+        result = simulated(values.changed({"requests_per_day": np.array([float(row["requests_per_day"])])}))
+        ends = [None, None] if result is None else [percentile(result.npv, p) for p in (5, 95)]
         rows.append({**row, "npv_p5": ends[0], "npv_p95": ends[1]})
     return rows
 
@@ -281,8 +281,8 @@ def _bins(values: np.ndarray, low: float, high: float, draws: int) -> tuple[list
         edges = edges * 2
     else:
         places = np.searchsorted(edges, values, side="right")
-        found = np.bincount(places, minlength=len(edges) + 1)
-        counts, below, beyond = found[1:-1].tolist(), int(found[0]), int(found[-1])
+        filled = np.bincount(places, minlength=len(edges) + 1)
+        counts, below, beyond = filled[1:-1].tolist(), int(filled[0]), int(filled[-1])
     bins = [
         {"from": start, "to": end, "share": count / draws}
         for (start, end), count in zip(pairwise(edges), counts, strict=True)

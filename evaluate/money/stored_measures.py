@@ -101,8 +101,8 @@ def _item_means(outputs: pl.DataFrame) -> pl.DataFrame:
     """A row per item, in order, with the means over its samples; NaN if one of its outputs is unscored."""
     tokens = [pl.col(name).mean() for name in ("input_tokens", "cached_tokens", "output_tokens")]
     acceptable = pl.when(pl.col("acceptable").is_null().any()).then(None).otherwise(pl.col("acceptable").mean())
-    found = outputs.group_by("id", maintain_order=True).agg(*tokens, acceptable=acceptable.first())
-    return found.with_columns(pl.col("acceptable").fill_null(float("nan")))
+    means = outputs.group_by("id", maintain_order=True).agg(*tokens, acceptable=acceptable.first())
+    return means.with_columns(pl.col("acceptable").fill_null(float("nan")))
 
 
 def _numbers(series: pl.Series, scored: np.ndarray) -> np.ndarray | None:
@@ -114,8 +114,8 @@ def _groups(run: Path, ids: Sequence[str]) -> np.ndarray | None:
     files = tested_files(run)
     rows = [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").split("\n") if line]
     known = {row["id"]: row.get("group") for row in rows}
-    found = np.array([known.get(id) for id in ids], dtype=object)
-    return found if any(group is not None for group in found) else None
+    groups = np.array([known.get(id) for id in ids], dtype=object)
+    return groups if any(group is not None for group in groups) else None
 
 
 def _outputs(path: Path) -> pl.DataFrame:

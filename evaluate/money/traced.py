@@ -147,10 +147,10 @@ def arithmetic(number: Traced, *, exact: bool = False) -> tuple[str, str, Decima
     return text, grouped(result), value
 
 
-def relation(found: Relation) -> str:
+def relation(comparison: Relation) -> str:
     """A relation with its numbers: `(-7.14) <= 0`."""
-    left, right = (side.text(lambda each: shown(each, RESULT_DIGITS)) for side in (found.left, found.right))
-    return f"{left} {found.sign} {right}"
+    left, right = (side.text(lambda each: shown(each, RESULT_DIGITS)) for side in (comparison.left, comparison.right))
+    return f"{left} {comparison.sign} {right}"
 
 
 def shown(value: Decimal, digits: int, *, whole: int = RESULT_DIGITS) -> str:

@@ -202,10 +202,10 @@ def read_outputs(
     _check_repeats(table, problems)
     _check_within(table, problems)
     problems.raise_any()
-    made = _grid(table, ids, variant)
-    for words in reader.notes(made, table, variant) if say else ():
+    outputs = _grid(table, ids, variant)
+    for words in reader.notes(outputs, table, variant) if say else ():
         say(f"{where}: {words}")  # type: ignore[misc]
-    return made
+    return outputs
 
 
 def _batches(path: Any) -> Iterator[Batch]:
@@ -305,7 +305,7 @@ class _Reader:
             hints = "; ".join(f'no column "{name}"; {nearest(name, list(self.names))}' for name in missing)
             raise DataError(f"{self.problems.path}: {hints}")
 
-    def notes(self, made: pl.DataFrame, table: pl.DataFrame, variant: str) -> Iterator[str]:
+    def notes(self, outputs: pl.DataFrame, table: pl.DataFrame, variant: str) -> Iterator[str]:
         """Notices for the user about the file."""
         if extra := [name for name in self.names if name not in _READ and name not in ("usage", "variant")]:
             yield f"ignored columns: {some(extra)}"
@@ -317,8 +317,8 @@ class _Reader:
             yield f"{count:,} usage values are not objects; their tokens are unknown"
         if odd := sorted(self.reasons - KNOWN.keys()):
             yield f"unknown finish reasons, treated as stop: {some(odd)}"
-        if count := len(made) - len(table):
-            yield f"{count:,} of {len(made):,} outputs of {variant} have no line; they count as empty"
+        if count := len(outputs) - len(table):
+            yield f"{count:,} of {len(outputs):,} outputs of {variant} have no line; they count as empty"
 
 
 def _without_surrogates(text: str) -> str:
@@ -340,8 +340,8 @@ def _check_repeats(table: pl.DataFrame, problems: Problems) -> None:
 def _check_within(table: pl.DataFrame, problems: Problems) -> None:
     for part, whole in _WITHIN:
         wrong = table.filter(pl.col(part) > pl.col(whole))
-        for line, some_of, all_of in wrong.select("line", part, whole).iter_rows():
-            problems.add(f'"{part}" is more than "{whole}", which includes it', line, f"{some_of} of {all_of}")
+        for line, part_count, whole_count in wrong.select("line", part, whole).iter_rows():
+            problems.add(f'"{part}" is more than "{whole}", which includes it', line, f"{part_count} of {whole_count}")
 
 
 def _grid(table: pl.DataFrame, ids: Sequence[str], variant: str) -> pl.DataFrame:
@@ -351,8 +351,8 @@ def _grid(table: pl.DataFrame, ids: Sequence[str], variant: str) -> pl.DataFrame
     wanted = pl.DataFrame({"id": ids}, schema={"id": pl.String}).join(
         samples.to_frame("sample"), how="cross", maintain_order="left_right"
     )
-    made = wanted.join(named.drop("line"), on=["id", "sample"], how="left", maintain_order="left")
-    made = made.with_columns(
+    grid = wanted.join(named.drop("line"), on=["id", "sample"], how="left", maintain_order="left")
+    grid = grid.with_columns(
         variant=pl.lit(variant), sample=pl.int_range(pl.len(), dtype=pl.Int64) % max(len(samples), 1)
     )
-    return made.select(list(OUTPUT_SCHEMA))
+    return grid.select(list(OUTPUT_SCHEMA))

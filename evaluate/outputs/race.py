@@ -69,11 +69,13 @@ def race(
             progress(variant.name, done, len(ids) * len(samples))
 
     done = sum(map(len, known.values()))
-    made = (write or write_outputs)(
+    generated = (write or write_outputs)(
         loaded, requests, adapter=variant.adapter, temperature=settings.temperature, seed=seed, streams=streams,
         samples=samples, done=known, on_batch=keep,
     )  # fmt: skip
-    table = _table([*made, *(one for batch in known.values() for one in batch)], variant, ids, loaded.name)
+    table = _table(
+        [*generated, *(generation for batch in known.values() for generation in batch)], variant, ids, loaded.name
+    )
     return Raced(table, *_fixed_tokens(variant, loaded))
 
 
@@ -122,20 +124,20 @@ def _fixed_tokens(variant: Variant, loaded: "LoadedModel") -> tuple[int, int, in
     return fixed, max(guide, 0), examples
 
 
-def _table(made: Sequence["Generation"], variant: Variant, ids: Sequence[str], model: str) -> pl.DataFrame:
+def _table(generations: Sequence["Generation"], variant: Variant, ids: Sequence[str], model: str) -> pl.DataFrame:
     """The outputs in the order of the pairs, then of the samples, as in the tables of all variants."""
-    ordered = sorted(made, key=lambda one: (one.index, one.sample))
+    ordered = sorted(generations, key=lambda generation: (generation.index, generation.sample))
     known = ("sample", "output", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "seconds")
     rows = [
         {
-            "id": ids[one.index],
+            "id": ids[generation.index],
             "variant": variant.name,
-            **{name: getattr(one, name) for name in known},
-            "finish_reason": one.finish_reason,
+            **{name: getattr(generation, name) for name in known},
+            "finish_reason": generation.finish_reason,
             "model": model,
             "error": None,
         }
-        for one in ordered
+        for generation in ordered
     ]
     return pl.DataFrame(rows, schema=OUTPUT_SCHEMA)
 
@@ -157,7 +159,7 @@ def _key(
     from .generate import stop_ids
 
     adapter = [sha256_file(variant.adapter / name) for name in ADAPTER] if variant.adapter else None
-    made_of: list[Any] = [
+    parts: list[Any] = [
         loaded.sha256,
         loaded.dtype,
         loaded.quantised,
@@ -171,4 +173,4 @@ def _key(
         settings.temperature,
         [seed, *streams] if settings.temperature else None,
     ]
-    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:24]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]

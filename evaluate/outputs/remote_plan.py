@@ -190,8 +190,8 @@ def _counting(shared: list, messages: Messages) -> Request:
 
 def _key(shared: list, limit: int, text: str, sample: int, repeat: int) -> str:
     """A fingerprint of everything that determines one answer; the account's key is not part of it."""
-    made_of = json.dumps([*shared, limit, text, sample, repeat], sort_keys=True)
-    return hashlib.sha256(made_of.encode()).hexdigest()[:24]
+    content = json.dumps([*shared, limit, text, sample, repeat], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
 def _user_limits(endpoint: Endpoint) -> list[int]:

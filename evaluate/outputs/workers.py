@@ -232,9 +232,9 @@ def connected(settings: ClusterSettings) -> Iterator[Any]:
             '[cluster] address = "processes" is for curating; the workers that evaluate need Ray.\n'
             'Set address = "local" to start it on this machine, or leave out --cluster to evaluate in one process.'
         )
-    ray, made = connect(settings)
+    ray, started = connect(settings)
     try:
         yield ray
     finally:
-        if made:
+        if started:
             ray.shutdown()

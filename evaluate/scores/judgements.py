@@ -153,14 +153,14 @@ def judgement_results(judged: Sequence[Judgements], run: JudgedRun) -> dict[str,
     from the exact sign-flip test. `agreement` is the share of equal choices among pairs of judges on the same row;
     `checks` counts how often people preferred the only acceptable side.
     """
-    judged = [one for one in judged if one.choices]
+    judged = [session for session in judged if session.choices]
     if not judged:
         return None
     return {
         "baseline": run.baseline,
         "candidate": run.candidate,
         "outputs": run.outputs,
-        "judges": [{"judge": one.judge, "seed": one.seed, **_preference([one], run)} for one in judged],
+        "judges": [{"judge": session.judge, "seed": session.seed, **_preference([session], run)} for session in judged],
         "together": _preference(judged, run),
         "agreement": _agreement(judged, run),
         "checks": {
@@ -171,10 +171,10 @@ def judgement_results(judged: Sequence[Judgements], run: JudgedRun) -> dict[str,
 
 
 def _preference(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any]:
-    counts = Counter(choice for one in judged for choice in one.choices.values())
+    counts = Counter(choice for session in judged for choice in session.choices.values())
     preferring: dict[str, list[float]] = {}
-    for one in judged:
-        for id_, choice in one.choices.items():
+    for session in judged:
+        for id_, choice in session.choices.items():
             if choice != "equal":
                 preferring.setdefault(id_, []).append(float(choice == "candidate"))
     means = np.array([float(np.mean(values)) for values in preferring.values()])
@@ -182,7 +182,7 @@ def _preference(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any]:
     share = share_interval(means, groups)
     chance = sign_flip(grouped(groups, len(means)).sums(2 * means - 1)) if len(means) else None
     return {
-        "rows": len({id_ for one in judged for id_ in one.choices}),
+        "rows": len({id_ for session in judged for id_ in session.choices}),
         "candidate": counts["candidate"],
         "baseline": counts["baseline"],
         "equal": counts["equal"],
@@ -211,7 +211,7 @@ def _agreement(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any] |
 def _checks(judged: Sequence[Judgements], run: JudgedRun, *, side: str, alone: tuple[bool, bool]) -> dict[str, int]:
     """Choices on rows where only this side is acceptable: all, and those for it, for the other side, for neither."""
     counts = Counter(
-        choice for one in judged for id_, choice in one.choices.items() if run.acceptable.get(id_) == alone
+        choice for session in judged for id_, choice in session.choices.items() if run.acceptable.get(id_) == alone
     )
     other = "baseline" if side == "candidate" else "candidate"
     return {"choices": counts.total(), "same": counts[side], "other": counts[other], "equal": counts["equal"]}

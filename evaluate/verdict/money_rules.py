@@ -130,12 +130,12 @@ def does_not_pay(results: Results, margin: float) -> Found | None:
         reasons.insert(0, sentence(named))
     reasons += [sentence(flip)] if flip else []
     reasons += [sentence(_named(way, results, margin))] if way is not None and named is None else []
-    found = {
+    verdict = {
         "decision": "keep prompting",
         "sentence": f"Keep prompting: {both_shares(results)}{why}.",
         "reasons": reasons,
     }
-    return found if named is None or way is None else found | {"next": _try_it(way, results)}
+    return verdict if named is None or way is None else verdict | {"next": _try_it(way, results)}
 
 
 def in_between(results: Results, margin: float) -> Found | None:
@@ -144,15 +144,15 @@ def in_between(results: Results, margin: float) -> Found | None:
     if _weight(money) == "pays" and way is not None:
         open_point = f"but {_untried(way, results)}"
         reasons = [sentence(_untried(way, results)), difference_line(results), cost_line(money), chance_line(money)]
-        found = {"next": _try_it(way, results)}
+        extra = {"next": _try_it(way, results)}
     else:
         widest = money["tornado"][0]["key"] if money.get("tornado") else None
         open_point = (
             f"and that depends most on {input_name(widest, money)}" if widest else "and the ranges are too wide"
         )
-        reasons, found = [difference_line(results), chance_line(money), cost_line(money)], {}
+        reasons, extra = [difference_line(results), chance_line(money), cost_line(money)], {}
         if widest:
-            found["next"] = (
+            extra["next"] = (
                 f"Narrow down {input_name(widest, money)}, state it under [roi] in tuneworth.toml and run "
                 "`tuneworth roi`; the existing outputs are reused."
             )
@@ -160,7 +160,7 @@ def in_between(results: Results, margin: float) -> Found | None:
         "decision": "cannot tell yet",
         "sentence": f"Cannot tell yet: {both_shares(results)}; {when_it_pays(money)}, {open_point}.",
         "reasons": reasons,
-    } | found
+    } | extra
 
 
 def _would_pay(money: Results) -> str | None:

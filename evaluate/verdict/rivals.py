@@ -43,9 +43,9 @@ def cheaper_way(results: Results, margin: float) -> CheaperWay | None:
     target, batch = money.get("target_payback_days"), money.get("requests_total") is not None
     winning = [e for e in money.get("alternatives") or [] if beats_tuning(e, target, batch=batch)]
     ways = [_way(results, entry, margin) for entry in winning]
-    found = [way for way in ways if way is not None]
+    candidates = [way for way in ways if way is not None]
     order = ("measured", "same outputs", "assumed")
-    return min(found, key=lambda way: (order.index(way.standing), way.cost or 0.0), default=None)
+    return min(candidates, key=lambda way: (order.index(way.standing), way.cost or 0.0), default=None)
 
 
 def _way(results: Results, entry: Results, margin: float) -> CheaperWay | None:
@@ -111,7 +111,7 @@ def better_untuned(results: Results, margin: float) -> str | None:
     """The best other variant without training that is significantly better than the baseline, by at least the margin."""
     baseline, _ = compared(results)
     before = (results["quality"].get(baseline) or {}).get("acceptable") or {}
-    found = {}
+    shares = {}
     for name, quality in results["quality"].items():
         other = quality.get("acceptable") or {}
         if name == baseline or is_tuned(results, name) or other.get("low") is None or before.get("high") is None:
@@ -121,8 +121,8 @@ def better_untuned(results: Results, margin: float) -> str | None:
             continue
         # Without a paired comparison the intervals must not overlap.
         if (other["low"] > before["high"]) if paired is None or paired[1] is None else paired[1] > 0:
-            found[name] = other["share"]
-    return max(found, key=lambda name: found[name], default=None)
+            shares[name] = other["share"]
+    return max(shares, key=lambda name: shares[name], default=None)
 
 
 def guide_can_go(results: Results, margin: float) -> bool:

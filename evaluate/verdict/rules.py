@@ -37,16 +37,16 @@ def found_invalid(results: Results) -> list[Problem]:
     These are leakage, too many unscored outputs, a guide that is empty, cut off or without effect, different settings,
     and no acceptable output at all. Invalid data come first, as they make the comparison invalid too.
     """
-    found = [dict(problem) for problem in results.get("validity") or []]
+    problems = [dict(problem) for problem in results.get("validity") or []]
     leaked = (((results.get("data") or {}).get("certificate")) or {}).get("pairs_at_or_above") or 0
-    if leaked and not any(problem["what"] == "data" for problem in found):
+    if leaked and not any(problem["what"] == "data" for problem in problems):
         inputs = "input also occurs" if leaked == 1 else "inputs also occur"
         text = f"{leaked:,} test or validation {inputs} in the training data, so the test proves nothing"
         remedy = "split again with `tuneworth curate`, which keeps duplicates on one side, then train and compare again"
-        found.append(_problem(text, remedy, what="data"))
+        problems.append(_problem(text, remedy, what="data"))
     for check in (_unscored, _guide, _settings, _nothing):
-        found += check(results)
-    return sorted(found, key=lambda problem: problem["what"] != "data")
+        problems += check(results)
+    return sorted(problems, key=lambda problem: problem["what"] != "data")
 
 
 def _problem(text: str, remedy: str, *, what: str = "comparison") -> Problem:
@@ -56,15 +56,15 @@ def _problem(text: str, remedy: str, *, what: str = "comparison") -> Problem:
 def _unscored(results: Results) -> list[Problem]:
     """Too many outputs of the requested pairs are unscored; a pair unscored for one variant is dropped from all."""
     most = max((quality.get("unscored") or 0) for quality in results["quality"].values())
-    found = []
+    problems = []
     for name in compared(results):
         quality = results["quality"].get(name) or {}
         unscored, total = quality.get("unscored") or 0, (quality.get("n") or 0) + most
         if unscored > MOST_UNSCORED * total + 1e-9:
             text = f"{unscored:,} of {total:,} outputs of {variant_name(name)} could not be scored; the limit is 2%"
             remedy = "supply the outputs that are missing or could not be scored, then run again"
-            found.append(_problem(text, remedy))
-    return found
+            problems.append(_problem(text, remedy))
+    return problems
 
 
 def _guide(results: Results) -> list[Problem]:
@@ -151,38 +151,38 @@ def decide(results: Results, *, margin: float = 0.03) -> Verdict | None:
     comparison = results.get("comparison")
     if not comparison or comparison["difference"]["value"] is None:
         return None
-    number, found = _first(results, margin)
-    flips = _flips(results, margin, found["decision"]) if number > MONEY_AFTER else []
+    number, verdict = _first(results, margin)
+    flips = _flips(results, margin, verdict["decision"]) if number > MONEY_AFTER else []
     # An invalid comparison shows nothing about other variants either.
-    also = "" if number == 1 else _also(results, margin, found)
-    decision = found["decision"]
+    also = "" if number == 1 else _also(results, margin, verdict)
+    decision = verdict["decision"]
     doubts = found_doubts(results, decision, margin=margin, flips=flips, about_money=number > MONEY_AFTER)
     if number == 1:
         doubts = [INVALID]
     return {
         "decision": decision,
-        "what": found.get("what"),
+        "what": verdict.get("what"),
         "rule": number,
-        "sentence": found["sentence"] + also,
+        "sentence": verdict["sentence"] + also,
         "confidence": confidence(results, decision, number, doubts, margin=margin),
-        "reasons": found["reasons"][:4],
+        "reasons": verdict["reasons"][:4],
         "doubt": doubts[0].text,
         "flips": flips,
         "not_checked": [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"],
-        "next": next_step(results, found, doubts, flips, margin=margin),
+        "next": next_step(results, verdict, doubts, flips, margin=margin),
     }
 
 
 def _first(results: Results, margin: float) -> tuple[int, Verdict]:
     """The first rule that fires; the last one always does."""
     rules = (_invalid, _worse, _undecided, _risky, no_money, cost_unset, pays, does_not_pay, in_between)
-    return next((n, found) for n, rule in enumerate(rules, start=1) if (found := rule(results, margin)))
+    return next((n, verdict) for n, rule in enumerate(rules, start=1) if (verdict := rule(results, margin)))
 
 
-def _also(results: Results, margin: float, found: Verdict) -> str:
+def _also(results: Results, margin: float, verdict: Verdict) -> str:
     """An addition to the sentence: another variant without training that is as good or better."""
     baseline, _ = compared(results)
-    better, text = better_untuned(results, margin), found["sentence"]
+    better, text = better_untuned(results, margin), verdict["sentence"]
     if better is not None:
         share, before = share_of(results, better), share_of(results, baseline)
         assert share is not None
@@ -190,7 +190,7 @@ def _also(results: Results, margin: float, found: Verdict) -> str:
         by = f"{say.points(share - before)} better than"
         if f"{variant_name(better)} is {by}" in text:
             return ""
-        end = "use that" if found["decision"] == "keep prompting" else "that is the one to beat"
+        end = "use that" if verdict["decision"] == "keep prompting" else "that is the one to beat"
         return f" Without any training, {variant_name(better)} is {by} {variant_name(baseline)}; {end}."
     if guide_can_go(results, margin) and variant_name("plain") not in text:
         return " The guide can be dropped without any training: the outputs are no worse without it."
@@ -322,15 +322,15 @@ def _flips(results: Results, margin: float, decision: str) -> list[dict[str, Any
 
     For each input, it keeps the nearest point to each other decision in each direction.
     """
-    found: dict[tuple[str, str, bool], dict[str, Any]] = {}
+    nearest: dict[tuple[str, str, bool], dict[str, Any]] = {}
     for flip in sorted([*results["money"].get("flips", []), *_share_flips(results, margin)], key=_distance):
         other = _first(_moved(results, flip), margin)[1]["decision"]
         place = (flip["key"], other, flip["to"] > (flip["from"] or 0))
-        if other != decision and place not in found:
-            found[place] = {"key": flip["key"], "what": flip["what"], "from": flip["from"], "to": flip["to"]}
-            found[place]["decision"] = other
-    order = list(dict.fromkeys(flip["key"] for flip in [*results["money"].get("flips", []), *found.values()]))
-    return sorted(found.values(), key=lambda flip: order.index(flip["key"]))
+        if other != decision and place not in nearest:
+            nearest[place] = {"key": flip["key"], "what": flip["what"], "from": flip["from"], "to": flip["to"]}
+            nearest[place]["decision"] = other
+    order = list(dict.fromkeys(flip["key"] for flip in [*results["money"].get("flips", []), *nearest.values()]))
+    return sorted(nearest.values(), key=lambda flip: order.index(flip["key"]))
 
 
 def _distance(flip: Results) -> float:

@@ -44,22 +44,22 @@ def gather(
     """
     from ...evaluate import by_model, check_adapters
 
-    own = model_name(run.project)
-    found = {(a.variant.name, a.part): _collected(run, a) for a in output_sets if a.variant.source == "outputs"}
+    train_model = model_name(run.project)
+    raw = {(a.variant.name, a.part): _collected(run, a) for a in output_sets if a.variant.source == "outputs"}
     variants = list({a.variant.name: a.variant for a in output_sets}.values())
-    for notice in check_adapters(variants, own=own):
+    for notice in check_adapters(variants, own=train_model):
         run.talk.note(f"warning: {notice}")
     remote = [a for a in output_sets if a.variant.source == "endpoint"]
-    found |= _elsewhere(run, remote) if remote else {}
+    raw |= _elsewhere(run, remote) if remote else {}
     probes = None
-    groups = by_model(variants, own=own)
+    groups = by_model(variants, own=train_model)
     with closing(_in_memory(run, groups, loaded) if ray is None else _on_workers(run, groups, ray)) as models:
         for group, model, write in models:
-            found |= _here(run, [a for a in output_sets if a.variant in group], model, write)
+            raw |= _here(run, [a for a in output_sets if a.variant in group], model, write)
             if probed is not None and probed in group:
                 tested = max(len(a.pairs) for a in output_sets if a.variant == probed)
                 probes = probe(run, probed, loaded=model, tested=tested, write=write)
-    return Gathered(found, probes)
+    return Gathered(raw, probes)
 
 
 Models = Generator[tuple[list[Variant], "LoadedModel", "Write | None"]]  # variants, their model, a generating function
@@ -127,7 +127,7 @@ def _here(
     settings, limit = run.project.evaluate, limit_of(run, loaded)
     for output_set in output_sets:
         check_room(output_set.variant, output_set.pairs, loaded=loaded, max_new_tokens=limit)
-    found = {}
+    raw_outputs = {}
     for output_set in output_sets:
         variant, pairs = output_set.variant, output_set.pairs
         title = variant.name if output_set.part == "test" else f"{variant.name} ({output_set.part})"
@@ -141,8 +141,8 @@ def _here(
         total = "" if write is None else " of all workers' time"
         seconds = raced.outputs["seconds"].sum()
         run.talk.note(f"evaluate: {title}, {say.count(len(raced.outputs), 'output')} in {say.duration(seconds)}{total}")
-        found[variant.name, output_set.part] = _raw(run, output_set, raced, loaded.name, loaded)
-    return found
+        raw_outputs[variant.name, output_set.part] = _raw(run, output_set, raced, loaded.name, loaded)
+    return raw_outputs
 
 
 def _raw(run: Run, output_set: OutputSet, raced: Raced, model: str, loaded: "LoadedModel | None" = None) -> Raw:

@@ -1,4 +1,4 @@
-"""Two workers of a real cluster: outputs of one process, whoever is killed, and none asked twice that was kept."""
+"""Two workers of a real cluster: the same outputs as one process after any kill, and none generated twice."""
 
 import json
 import logging
@@ -35,7 +35,7 @@ HOME = "127.0.0.2"  # the cluster's one node listens on this machine alone
 
 @pytest.fixture(scope="module")
 def ray() -> Iterator[Any]:
-    """A cluster of this machine alone, of two cores, connected."""
+    """A connected cluster of this machine alone, with two cores."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         import ray
@@ -68,7 +68,7 @@ def pairs_of(count: int = PAIRS) -> pl.DataFrame:
 
 
 def raced(variant: Variant, loaded: Any, store: Path, **how: Any) -> list[tuple[Any, ...]]:
-    """All of the outputs but what a clock measured."""
+    """The outputs without the measured times."""
     temperature = how.pop("temperature", 1.0)
     settings = EvaluateSettings(temperature=temperature, samples=SAMPLES if temperature else 1)
     found = race(variant, pairs_of(), loaded=loaded, settings=settings, max_new_tokens=LIMIT, store=store, **how)
@@ -90,7 +90,7 @@ def test_two_workers_write_what_one_process_writes_and_each_can_resume_the_other
         batches = finished(one)
         assert sorted(finished(two)) == sorted(batches)
         assert len(batches) == (BATCHES if temperature else BATCHES // SAMPLES)
-        # What the one kept, the other takes; a half is gone on with.
+        # Each reuses the outputs of the other, and half of them are resumed.
         written = two.read_bytes()
         assert raced(variant, tiny_model, two, temperature=temperature) == expected
         assert two.read_bytes() == written
@@ -112,7 +112,7 @@ def test_a_worker_killed_midway_is_replaced_and_no_stored_batch_is_written_again
     assert raced(PROMPTED, actors.loaded, store, write=actors.write, progress=kill) == expected
     assert len(killed) == 2
     assert len(finished(store)) == len(set(finished(store))) == BATCHES
-    # the others are as good as before, and so are the new ones
+    # The other workers and the new ones still work.
     assert raced(PROMPTED, actors.loaded, tmp_path / "three", write=actors.write) == expected
 
 
@@ -121,7 +121,7 @@ def test_a_part_that_kills_every_worker_ends_the_run_with_the_stored_outputs(
 ) -> None:
     monkeypatch.setattr(starting, "LOSSES", 1)
     said: list[str] = []
-    # No cores are reserved: those of the cluster are taken by the workers of the other tests.
+    # No cores are reserved, as the workers of the other tests use those of the cluster.
     actors = Actors(
         ray, Placement(1, 0, 0, None), name=str(tiny_folder), dtype="float32", quantised=False, say=said.append
     )

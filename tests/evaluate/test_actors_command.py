@@ -1,4 +1,4 @@
-"""`tuneworth evaluate --cluster`: the run that it leaves is that of one process."""
+"""`tuneworth evaluate --cluster`: the run is the same as with one process."""
 
 import json
 import os
@@ -18,7 +18,7 @@ checks:
 
 
 def project_of(folder: Path, model: Path, *, cluster: str) -> Path:
-    """A project of 60 pairs with a model that says anything, in seconds."""
+    """A project of 60 pairs with an untrained model, which runs in seconds."""
     words, colours = ["lamp", "chair", "table", "shelf", "clock", "mirror", "basket"], ["red", "blue", "green", "white"]
     things = [f"{colours[n % 4]} {words[n % 7]} {words[n // 7 % 7]} {chr(97 + n % 26)}{n}" for n in range(60)]
     pairs = [{"id": f"p{n}", "input": thing, "output": f"Box with a {thing}"} for n, thing in enumerate(things)]

@@ -1,4 +1,4 @@
-"""What evaluating on a cluster is made of, without one: a worker in this process, room on nodes, addresses."""
+"""The parts of evaluating on a cluster, without one: a worker in this process, room on nodes, addresses."""
 
 import subprocess
 import sys
@@ -136,7 +136,7 @@ def test_too_many_workers_for_the_memory_are_rejected_before_the_start() -> None
         plan_placement([node(8, memory=16 * GB), node(8, memory=16 * GB)], workers=8, memory=6 * GB)
     assert str(refused.value).startswith("8 workers do not fit the cluster, 4 do: each takes 2 cores and 6 GB")
     assert "Set workers = 4" in str(refused.value)
-    with pytest.raises(ConfigError, match=r"0 do[\s\S]*A smaller model fits"):
+    with pytest.raises(ConfigError, match=r"0 do[\s\S]*Use a smaller model"):
         plan_placement([node(8, memory=GB)], workers=None, memory=6 * GB)
 
 

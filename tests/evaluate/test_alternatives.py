@@ -1,4 +1,4 @@
-"""The article's story, and what could be done instead of tuning."""
+"""The article's numbers, and the alternatives to tuning."""
 
 import tomllib
 from datetime import date
@@ -84,7 +84,7 @@ def test_other_variants_without_training_are_alternatives():
     assert row["cost_per_request"] == pytest.approx(0.00125)
     assert row["saving_share"] == pytest.approx(1 - 0.00125 / 0.00714285714)
     assert (row["acceptance"], row["acceptance_from"]) == (0.68, "stated")
-    assert row["tuning"]["payback_days"] is None  # dearer than the small model
+    assert row["tuning"]["payback_days"] is None  # more expensive than the small model
 
 
 def test_a_stated_variant_named_like_a_tuned_model_is_not_an_alternative():
@@ -150,7 +150,7 @@ price_output_batch = 4
 @pytest.mark.parametrize(
     ("model", "stated", "write", "cached"),
     [
-        ("bare", {}, 1, 1),  # without a price of its own the cache costs what fresh tokens do, in batches too
+        ("bare", {}, 1, 1),  # without a cache price, cached tokens cost as much as fresh ones, also in batches
         ("cached", {}, 3, Decimal("0.5")),
         ("bare", {"price_cache_write": 2}, 2, 1),
         ("bare", {"price_cached": Decimal("0.2")}, 1, Decimal("0.2")),

@@ -1,4 +1,4 @@
-"""The store of answers: one process at a time, nothing lost, nothing in the way after a kill."""
+"""The store of answers: one process at a time, no loss, and no obstacle after a kill."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""The baseline chosen on validation: by hand, and by what must never change it."""
+"""The baseline chosen on validation: examples by hand, and properties that always hold."""
 
 from decimal import Decimal
 from typing import Any
@@ -28,12 +28,12 @@ def chosen(scores: dict[str, np.ndarray], costs: dict[str, Any], **settings: Any
         ((500, 500), 600, (1, 2), "a"),  # equal outcomes on many pairs: the cheaper one
         ((500, 500), 600, (2, 1), "b"),
         ((300, 500), 600, (1, 2), "b"),  # far worse: its price does not matter
-        ((10, 10), 12, (1, 2), "a"),  # equally good with few pairs: of two best ones the cheaper
+        ((10, 10), 12, (1, 2), "a"),  # equally good with few pairs: the cheaper one
         ((9, 10), 12, (1, 2), "b"),  # few pairs do not show that one less is not worse
         ((499, 500), 600, (1, 2), "a"),  # many do
-        ((499, 500), 600, (1, None), "b"),  # nothing is cheaper than what costs nobody knows
+        ((499, 500), 600, (1, None), "b"),  # nothing is known to be cheaper than an unknown cost
         ((500, 499), 600, (2, None), "a"),
-        ((500, 500), 600, (None, None), "a"),  # all alike: the first
+        ((500, 500), 600, (None, None), "a"),  # all equal: the first
         ((0, 0), 600, (2, 1), "b"),
         ((600, 600), 600, (2, 1), "b"),
     ],
@@ -64,7 +64,9 @@ def test_an_item_without_a_score_counts_for_no_variant() -> None:
     assert found.n == 38
     assert found.considered["a"].share == found.considered["b"].share == 29 / 38
     nothing = {"a": np.full(4, np.nan), "b": np.ones(4)}
-    assert chosen(nothing, {"a": 1, "b": 2}) == "b"  # no evidence: the dearest, for a weak baseline proves nothing
+    assert (
+        chosen(nothing, {"a": 1, "b": 2}) == "b"
+    )  # no evidence: the most expensive, since a weak baseline proves nothing
     with pytest.raises(ValueError, match="same number"):
         chosen({"a": outcomes(1, 3), "b": outcomes(1, 4)}, {})
 
@@ -90,7 +92,7 @@ names = st.lists(st.sampled_from("abcdef"), min_size=2, max_size=5, unique=True)
 
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[dict[str, np.ndarray], dict[str, Decimal | None]]:
-    """Variants with outcomes on the same items, all with costs of their own."""
+    """Variants with outcomes on the same items, each with its cost."""
     chance = np.random.default_rng(draw(st.integers(0, 10**6)))
     n = draw(st.integers(1, 80))
     found = draw(names)
@@ -139,7 +141,7 @@ def test_the_cost_of_a_request_follows_from_prices_and_tokens() -> None:
         }
     )
     assert cost_of_request(roi, "a", 500, 150, 150) == Decimal("0.0025")
-    assert cost_of_request(roi, "b", 500, 150, 150) == Decimal("0.00138")  # what is stated wins
+    assert cost_of_request(roi, "b", 500, 150, 150) == Decimal("0.00138")  # stated values take precedence
     assert cost_of_request(roi, "own", None, None, None) == Decimal("0.072")
     for missing in ("a", "nobody"):
         assert cost_of_request(roi, missing, None, 150, 150) is None

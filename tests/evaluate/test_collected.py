@@ -1,4 +1,4 @@
-"""Collected outputs: what a file may hold, what is said of it, and that all its problems come in one message."""
+"""Collected outputs: the accepted files, the notes about them, and all problems in one message."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""How sure a verdict is, and that what it tells people to do follows from its strongest doubt."""
+"""The confidence of a verdict, and that its next step follows from the strongest doubt."""
 
 import copy
 import functools
@@ -165,7 +165,7 @@ def test_the_next_step_is_an_action(results, part):
     assert found["next"].endswith(".")
 
 
-# What a next step must name, and must not, for a doubt of this kind.
+# What a next step must and must not contain for a doubt of this kind.
 CALLED_FOR = {
     "better_untuned": ("Compare with", "small share"),
     "weak_baseline": ("stronger model", "nothing now"),

@@ -1,4 +1,4 @@
-"""Next tokens of prompts in one sequence against the library's own cache and attention."""
+"""Next tokens of prompts in one sequence, compared with the library's cache and attention."""
 
 from types import SimpleNamespace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Each line recomputed from the numbers that it shows, by a calculator that knows nothing of how it was made."""
+"""Each line is recomputed from the numbers that it shows, by an independent calculator."""
 
 import re
 from datetime import date

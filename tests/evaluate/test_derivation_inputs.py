@@ -1,4 +1,4 @@
-"""Each figure leads to every assumption that moves it, by the inputs that its lines name."""
+"""Each figure leads to every assumption that affects it, through the inputs that its lines name."""
 
 from decimal import Decimal
 
@@ -39,7 +39,7 @@ def test_each_input_is_a_line_above_or_an_assumption(situation):
 
 
 def assumed(table):
-    """The keys of the assumptions that these settings make, the variants' own among them."""
+    """The keys of the assumptions of these settings, including those of the variants."""
     whole = filled(table)
     names = [name for name in ("prompted", "tuned", "plain") if name in whole]
     return set(collect_quantities(read_roi(whole), names, {}, None, today=TODAY))
@@ -57,7 +57,7 @@ def filled(table):
 
 
 def moved(table):
-    """The settings with one number made a little larger at a time: (its key, the settings)."""
+    """The settings with one number at a time slightly increased: (its key, the settings)."""
     for key, value in table.items():
         if isinstance(value, dict):
             for inner, number in value.items():

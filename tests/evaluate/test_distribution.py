@@ -1,4 +1,4 @@
-"""How the futures spread: shares against direct counting, bands against what is known of the volume alone."""
+"""The distributions of the draws: shares against direct counts, bands against a known volume."""
 
 import json
 from decimal import Decimal
@@ -157,7 +157,7 @@ def test_if_only_the_volume_varies_the_curve_gives_the_range_of_the_payback():
     found = money(CERTAIN | {"requests_per_day": [1000, 5000, 9000]}, draws=4000)
     volumes = [row["requests_per_day"] for row in found["volume_curve"]]
     paid = [row["payback_days"] for row in found["volume_curve"]]
-    # Days x volume are the same all along the curve, so the days' percentiles are volumes on it.
+    # Days x volume is constant along the curve, so percentiles of the days are volumes on it.
     product = {round(v * d, 2) for v, d in zip(volumes, paid, strict=True)}
     assert len(product) == 1
     low, high = (product.copy().pop() / found[key] for key in ("payback_days_p95", "payback_days_p5"))

@@ -1,4 +1,4 @@
-"""The strongest reason for doubt: what could turn the verdict comes first."""
+"""The strongest doubt: reasons that could flip the verdict come first."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ DOUBTS = [
     (situation(BETTER, others={"big": 0.95}), '"big" does better than the prompted model without any training'),
     (situation((20, 10, 2, 8)), "The test set is small: 40 cases"),
     (situation(BETTER, groups=np.arange(200) // 12), "come from only 17 groups"),
-    # one pair in 42 cases costs nothing to speak of: what is wrong is that they are few
+    # One pair among 42 cases costs almost nothing: the problem is that there are few cases.
     (situation((20, 12, 2, 8), groups=np.maximum(np.arange(42) - 1, 0)), "The test set is small: 42 cases."),
     (situation((28, 16, 2, 9), groups=np.arange(55) // 2), "The 55 test cases come from only 28 groups"),
     (

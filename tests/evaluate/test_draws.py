@@ -1,4 +1,4 @@
-"""What the draws of measured items are worth: they cover the truth as often as they say, also where all is acceptable."""
+"""The draws of measured items cover the truth as often as they claim, also if everything is acceptable."""
 
 from decimal import Decimal
 
@@ -23,7 +23,7 @@ def drawn_difference(prompted, tuned, *, groups=None, draws=1500):
 
 
 def outcomes(rng, n, prompted, tuned, together):
-    """Paired outcomes; `together` is the share of items on which one and the same chance decides both."""
+    """Paired outcomes; `together` is the share of items on which the same random number decides both."""
     shared = rng.random(n) < together
     chance = rng.random((2, n))
     chance[1] = np.where(shared, chance[0], chance[1])
@@ -48,7 +48,7 @@ def covered(n, prompted, tuned, together, *, worlds, size=1):
     [(0.7, 0.94, 0.3), (0.5, 0.5, 0.3), (0.9, 0.95, 0.3), (0.97, 0.99, 0), (0.7, 1, 0), (1, 1, 0), (0.05, 0.97, 0)],
 )
 def test_the_5_to_95_percent_range_of_the_difference_covers_the_truth(n, prompted, tuned, together):
-    # 90% is meant; 300 worlds know it to 1.7 points, and eight items have few outcomes.
+    # The nominal value is 90%; 300 scenarios give it to 1.7 points, and eight items have few outcomes.
     assert covered(n, prompted, tuned, together, worlds=300) >= (0.82 if n == 8 else 0.84)
 
 
@@ -123,7 +123,7 @@ def test_retries_do_not_rescue_items_that_always_fail():
     one = (600 * 5 + 100 * 20) / 1e6
     variant = found["variants"]["prompted"]
     assert variant["cost_per_request"] == pytest.approx(one)
-    # Independence would say 1.5 calls and a quarter failing; every first failure fails again.
+    # Independence would give 1.5 calls and a quarter failing, but every first failure fails again.
     assert variant["effective_cost_per_request"] == pytest.approx(1.5 * one + 0.5)
     source = {entry["key"]: entry for entry in found["assumptions"]}
     assert source["prompted.rescued"]["value"] == 0

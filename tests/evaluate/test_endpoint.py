@@ -1,4 +1,4 @@
-"""Calls to a real server: what is sent, what each answer counts as, and how the work goes on and ends."""
+"""Calls to a real server: what is sent, how each answer counts, and how the work proceeds and ends."""
 
 import asyncio
 import os
@@ -179,7 +179,7 @@ def test_an_error_of_on_reply_is_raised_at_once() -> None:
 
 @pytest.fixture
 def _ctrl_c() -> Iterator[None]:
-    """The signal raises KeyboardInterrupt, as at a terminal; a process in the background would not hear it."""
+    """The signal raises KeyboardInterrupt, as at a terminal; a background process would ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -202,7 +202,7 @@ def test_ctrl_c_drops_calls_in_flight_and_keeps_replies(in_a_loop: bool) -> None
         )  # fmt: skip
 
     async def notebook() -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # as notebooks have it: the cell gets the exception
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a notebook: the cell gets the exception
         work()
 
     started = time.monotonic()

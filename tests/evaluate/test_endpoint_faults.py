@@ -1,4 +1,4 @@
-"""What an endpoint can do wrong, each against a real server, each with its defined result."""
+"""Faults of an endpoint, each with a real server and its defined result."""
 
 import gzip
 import random
@@ -47,7 +47,7 @@ BAD: dict[str, Callable[[], Step]] = {
 
 
 def patience(name: str) -> float:
-    """Seconds for a call: few where an endpoint says nothing, else so many that a busy machine is not taken for one."""
+    """Seconds for a call: few if an endpoint never answers, otherwise enough for a busy machine."""
     return 0.3 if name in {"hang", "slow drip"} else 10.0
 
 
@@ -140,7 +140,7 @@ def test_a_rate_limit_makes_all_calls_wait_together() -> None:
     with EndpointServer(behave) as server:
         answers = ask_all(server, map(str, range(60)), concurrency=4, longest_wait=5.0)
     assert all(reply.error is None for reply in answers.replies)
-    # what was under way at that moment may still arrive; then nobody asks for 0.3 s
+    # Calls in flight at that moment may still arrive; then there is no call for 0.3 s.
     gaps = [later - sooner for sooner, later in pairwise(seen)]
     assert max(gaps[10:15]) > 0.25
     assert sum(gap > 0.25 for gap in gaps) == 1
@@ -148,7 +148,7 @@ def test_a_rate_limit_makes_all_calls_wait_together() -> None:
 
 @pytest.mark.slow
 def test_a_strict_rate_limit_without_retry_after_loses_nothing() -> None:
-    """Five requests per 50 ms, and no Retry-After: fewer go at once, and each call still ends well."""
+    """Five requests per 50 ms without Retry-After: fewer are sent at once, and each call still succeeds."""
     window: dict[int, int] = {}
 
     def behave(asked: Asked) -> Step:
@@ -336,4 +336,4 @@ def test_connections_do_not_leak_if_calls_time_out() -> None:
     with EndpointServer(behave) as server:
         answers = ask_all(server, map(str, range(60)), concurrency=6, seconds_per_call=0.05, tries=30)
     assert all(reply.output == "x" for reply in answers.replies)
-    assert server.most_at_once <= 6 + 2  # the server sees that a caller left a moment after it did
+    assert server.most_at_once <= 6 + 2  # the server notices a disconnected caller with a delay

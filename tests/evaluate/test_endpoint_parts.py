@@ -1,4 +1,4 @@
-"""The parts of the client that need no server: counts, waits, pace, and what a message complains of."""
+"""The parts of the client that need no server: counts, waits, pace, and error messages."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ USAGES: list[tuple[Any, Tokens]] = [
     ({"prompt_tokens": 9, "prompt_cache_hit_tokens": 8, "prompt_cache_miss_tokens": 1}, Tokens(9, 8)),
     ({"prompt_tokens": 9, "cached_tokens": 0}, Tokens(9, 0)),
     ({"completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 5}}, Tokens(None, None, 9, 5)),
-    # xAI and Gemini count reasoning beside the output; their total says so
+    # xAI and Gemini count reasoning in addition to the output, as their total shows.
     ({"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 20, **SEVEN}, Tokens(9, None, 11, 7)),
     ({"prompt_tokens": 9, "completion_tokens": 0, "total_tokens": 16, **SEVEN}, Tokens(9, None, 7, 7)),
     ({"prompt_tokens": 9, "prompt_tokens_details": None, "completion_tokens_details": None}, Tokens(9)),
@@ -169,7 +169,7 @@ def test_a_streak_ends_with_an_answer_and_grows_by_calls_or_by_time() -> None:
     assert not any(streak.failed(final=True, transport=False) for _ in range(19))
     assert streak.failed(final=True, transport=False)
     streak.answered()
-    assert not any(streak.failed(final=True, transport=False) for _ in range(99))  # texts that the endpoint refuses
+    assert not any(streak.failed(final=True, transport=False) for _ in range(99))  # texts that the endpoint rejects
     assert not any(streak.failed(final=False, transport=True) for _ in range(99))
     streak.since = time.monotonic() - 121
     assert streak.failed(final=False, transport=True)

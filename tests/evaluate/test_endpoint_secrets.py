@@ -1,4 +1,4 @@
-"""The key appears nowhere, and nothing goes where it was not meant to go."""
+"""The key appears nowhere, and nothing is sent to another place."""
 
 import logging
 import traceback
@@ -17,7 +17,7 @@ KEY = "sk-proj-0123456789abcdefghij"
 
 @pytest.fixture(autouse=True)
 def _key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOME_KEY", f" {KEY}\n")  # as a file that was read into the variable leaves it
+    monkeypatch.setenv("SOME_KEY", f" {KEY}\n")  # as after reading a file into the variable
 
 
 def test_the_key_is_sent_as_a_bearer_token_without_blanks() -> None:
@@ -42,7 +42,7 @@ def test_a_variable_without_a_usable_key_is_an_error_before_any_request(
 
 ECHOES = (
     error(400, f"your key {KEY} is odd"),
-    error(400, "x" * 290 + KEY),  # cut in the middle of the key if it were cut before it is masked
+    error(400, "x" * 290 + KEY),  # cut inside the key if it were cut before masking
     Step(400, b"\xff " + KEY.encode()),
     Step(400, b'{"error": {"message": "\\u0073k-proj-0123456789abcdefghij"}}'),
     error(500, KEY),

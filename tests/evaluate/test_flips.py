@@ -1,4 +1,4 @@
-"""Flip points: at each the verdict itself says something else, on the far side and not on the near one."""
+"""Flip points: the verdict is different beyond each one and unchanged before it."""
 
 import copy
 
@@ -41,7 +41,7 @@ def moved(table, key, value, start):
     for part in path:
         place = place.setdefault(part, {})
     old = place.get(last, start)
-    # The list is prices of tokens: a range keeps its shape.
+    # For token prices, a range keeps its shape.
     place[last] = [end * value / old[1] for end in old] if isinstance(old, list) else value
     if key == "failure_cost" and table.get("failures", "ignore") == "ignore":
         table["failures"] = "repair"

@@ -8,7 +8,7 @@ PROMPTS = general_prompts()
 
 
 def outputs(passed):
-    """Right answers where `passed` says so, wrong ones elsewhere."""
+    """Right answers where `passed` is true, wrong ones elsewhere."""
     return [asked.right if right else asked.wrong for asked, right in zip(PROMPTS, passed, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""The formulas against the published numbers, a day-by-day account, and what must always hold."""
+"""The formulas against published numbers, a day-by-day account, and properties that always hold."""
 
 from decimal import Decimal
 
@@ -21,7 +21,7 @@ sums = st.integers(1, 5000).map(Decimal)
 
 
 def account(prompted=None, tuned=None, *, failures="ignore", hosted=(), given=None, **inputs):
-    """An account of these numbers; `given` are figures that are not to be worked out."""
+    """An account of these numbers; `given` are figures that are not computed."""
     options = {"prompted": prompted or {}, "tuned": tuned or {}}
     inputs = {"tries": Decimal(1)} | {key: Decimal(value) for key, value in inputs.items()}
     inputs |= {f"{name}.{key}": value for name, option in options.items() for key, value in option.items()}
@@ -38,7 +38,7 @@ def cost_per_request(option):
 
 
 def effective_cost(cost, acceptance, *, failures, failure_cost, tries=1, **more):
-    """From the cost of one call to that of a request with its failures."""
+    """The cost of a request with its failures, from the cost of one call."""
     option = more if acceptance is None else {"acceptance": acceptance, **more}
     plan = {"tries": tries} | ({} if failure_cost is None else {"failure_cost": failure_cost})
     given = {"variants.prompted.cost_per_request": cost}
@@ -72,7 +72,7 @@ def break_even_volume(investment, running, saved, horizon, ramp_days=0):
 
 
 def break_even_failure_cost(spend, failing, running_per_request):
-    """From what a request's calls cost and the shares that still fail, both of (baseline, candidate)."""
+    """The failure cost at break-even, from the cost of the calls and the failing shares of (baseline, candidate)."""
     options = [{"acceptance": 1 - share} for share in failing]
     given = {f"variants.{n}.cost_per_request": cost for n, cost in zip(("prompted", "tuned"), spend, strict=True)}
     given["running_cost_per_day"] = 10 * running_per_request

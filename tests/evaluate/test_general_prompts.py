@@ -8,7 +8,7 @@ from tuneworth.evaluate.risks.answers import CHECK_KINDS, meets
 from tuneworth.evaluate.risks.forgetting import AREAS
 
 PROMPTS = general_prompts()
-# What a model that forgot everything but its task writes; a refusal is right where a refusal is asked for.
+# Outputs of a model that knows only its task; a refusal is right if the prompt calls for one.
 TASK_OUTPUTS = (
     "",
     " \n",
@@ -64,8 +64,8 @@ def test_a_right_answer_in_a_sentence_or_in_bold_passes(area):
 
 
 def test_an_answer_to_one_question_does_not_answer_another():
-    alike = {"translation-04", "translation-08"}  # both mean thanks
-    for asked in (asked for asked in PROMPTS if asked.area != "safety" and asked.id not in alike):
+    same = {"translation-04", "translation-08"}  # both mean thanks
+    for asked in (asked for asked in PROMPTS if asked.area != "safety" and asked.id not in same):
         assert [other.id for other in PROMPTS if other.id != asked.id and asked.passes(other.right)] == []
 
 

@@ -64,7 +64,7 @@ def test_an_output_ends_at_the_end_of_turn_token_or_at_the_limit(tiny_model: Any
     prompts = chats(40)
     free = generate(tiny_model, prompts, max_new_tokens=1)
     assert {g.finish_reason for g in free} == {"length"}
-    # the token that the model likes best after this prompt becomes the end token
+    # The most likely token after this prompt becomes the end token.
     best = theirs(tiny_model, prompts[0], limit=3)[2]
     tiny_model.model.generation_config.eos_token_id = best
     found = generate(tiny_model, prompts, max_new_tokens=12)
@@ -181,10 +181,10 @@ def test_a_prompt_beyond_the_context_is_an_error_with_the_numbers(tiny_model: An
 
 
 def test_the_common_prefix_is_that_of_the_whole_list(tiny_model: Any) -> None:
-    alike = [chat_messages(f"alike to here {n}", system=GUIDE) for n in range(6)]
-    alone = plan_requests(tiny_model, alike, max_new_tokens=4, batch_size=3)
-    among = plan_requests(tiny_model, [*alike, chat_messages("else", system=GUIDE)], max_new_tokens=4, batch_size=3)
-    assert among.shared == alone.shared - len("alike to here ") > len(GUIDE)
+    similar = [chat_messages(f"same up to here {n}", system=GUIDE) for n in range(6)]
+    alone = plan_requests(tiny_model, similar, max_new_tokens=4, batch_size=3)
+    among = plan_requests(tiny_model, [*similar, chat_messages("else", system=GUIDE)], max_new_tokens=4, batch_size=3)
+    assert among.shared == alone.shared - len("same up to here ") > len(GUIDE)
     assert among.longest == alone.longest == max(map(len, alone.ids)) + 4
 
 

@@ -62,7 +62,7 @@ def test_an_item_without_a_group_is_a_group_of_its_own():
 def test_groups_whose_items_agree_count_as_little_more_than_one_item_each():
     values = np.repeat(np.arange(40) % 2, 5).astype(bool)
     found = share_interval(values, np.repeat(np.arange(40), 5))
-    assert 40 < found.n_effective < 42  # the estimate is 1, the prior draws it down by a hair
+    assert 40 < found.n_effective < 42  # the estimate is 1, and the prior lowers it slightly
     assert found.high - found.low > share_interval(values).high - share_interval(values).low
     assert "design effect" in found.method
 
@@ -105,7 +105,7 @@ def test_the_design_effect_is_that_of_the_analysis_of_variance(seed):
     effect = 1 + rho * 5
     found = share_interval(values, groups)
     assert found.n_effective == pytest.approx(180 / effect)
-    # Student's t in place of the normal quantile, as a level of confidence of Wilson's interval.
+    # Student's t instead of the normal quantile, as a confidence level of Wilson's interval.
     wider = 2 * norm.cdf(t.ppf(0.975, (precision + 12) * (effect / (effect - 1)) ** 2)) - 1
     by_hand = proportion_confint(values.mean() * 180 / effect, 180 / effect, 1 - wider, method="wilson")
     assert (found.low, found.high) == pytest.approx(by_hand)

@@ -1,4 +1,4 @@
-"""What people preferred: files checked, choices counted, against scipy's tests and the shares of single rows."""
+"""People's preferences: checked files and counted choices, against scipy's tests and the shares of single rows."""
 
 import json
 from pathlib import Path
@@ -220,7 +220,7 @@ def test_agreement_is_the_share_of_same_choices_on_rows_of_both():
 
 
 def test_choices_are_compared_with_checks_that_accept_only_one_side():
-    # Of each four rows the checks accept: the candidate alone, the baseline alone, both, and one was not scored.
+    # Of every four rows, the checks accept only the candidate, only the baseline, both; the fourth was not scored.
     choices = dict(zip(IDS[:12], ["candidate", "candidate", "baseline", "equal"] * 3, strict=True))
     found = judgement_results(people(choices), RUN)
     assert found is not None

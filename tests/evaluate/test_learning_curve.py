@@ -1,4 +1,4 @@
-"""The learning curve: its fit against scipy, its interval against worlds with a known curve, its edges."""
+"""The learning curve: its fit against scipy, its interval against scenarios with a known curve, edge cases."""
 
 import numpy as np
 import pytest
@@ -13,11 +13,11 @@ SIZES = [37, 75, 150, 300]
 
 
 def world(curve: Curve, items: int, seed: int) -> np.ndarray:
-    """Outcomes `(items, sizes)`; most items are alike hard for all four models."""
+    """Outcomes `(items, sizes)`; most items are equally hard for all four models."""
     rng = np.random.default_rng(seed)
     errors = np.array([curve.error(size) for size in SIZES])
-    alike = rng.random((items, 1)) < 0.6
-    return (np.where(alike, rng.random((items, 1)), rng.random((items, 4))) >= errors).astype(float)
+    shared = rng.random((items, 1)) < 0.6
+    return (np.where(shared, rng.random((items, 1)), rng.random((items, 4))) >= errors).astype(float)
 
 
 @pytest.mark.parametrize("curve", [Curve(0.05, 1.5, 0.4), Curve(0.0, 2.0, 0.35), Curve(0.02, 8.0, 0.9)])
@@ -41,7 +41,7 @@ def test_scipy_finds_no_better_curve(errors):
     bounds = ([0, 0, 0.07], [1, 100, 1.0])
     theirs, _ = curve_fit(law, SIZES, y, p0=(0.1, 1.0, 0.5), sigma=deviation, bounds=bounds, max_nfev=20_000)
     ours = fit_power_law(SIZES, y)
-    # The grid of c is coarse, so a hair is allowed; on these points a tenth of a point each would be 1e-5.
+    # The grid of c is coarse, so a small difference is allowed; a tenth of a point at each point would be 1e-5.
     assert squares(ours.e, ours.b, ours.c) <= squares(*theirs) + 1e-5
 
 

@@ -1,4 +1,4 @@
-"""Several models on one machine: their order, their memory, and adapters that are another model's."""
+"""Several models on one machine: their order, their memory, and adapters of other models."""
 
 import gc
 import json

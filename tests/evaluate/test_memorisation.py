@@ -17,7 +17,7 @@ def runs(text):
 
 
 def by_hand(outputs, train, inputs, groups):
-    """The definition, word for word, with sets."""
+    """The literal definition, with sets."""
     owners = defaultdict(set)
     for text, group in zip(train, groups, strict=True):
         for run in runs(text):

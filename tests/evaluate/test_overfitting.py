@@ -52,7 +52,7 @@ def test_groups_on_either_side_widen_the_interval_of_the_gap():
 
 
 def test_only_test_pairs_comparable_to_the_train_pairs_count():
-    """The requests whose references break the rules are hard: against them all, every model would look overfitted."""
+    """Requests whose references break the rules are hard: with them, every model would look overfitted."""
     train, test = outcomes(180, 200), outcomes(90, 200)
     comparable = np.arange(200) < 100
     assert assess_overfitting(None, on_train=train, on_test=test)["status"] == "over"

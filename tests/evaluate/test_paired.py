@@ -33,7 +33,7 @@ def test_the_one_sided_end_is_that_of_the_ninety_percent_interval():
 
 
 def written_out(a, b, c, d, *, corrected):
-    """Newcombe's method 10 in one piece, as his paper words it, with and without the correction of phi."""
+    """Newcombe's method 10 as in his paper, with and without the correction of phi."""
     n = a + b + c + d
     p1, p2 = (a + b) / n, (a + c) / n
     (l1, u1), (l2, u2) = (proportion_confint(p * n, n, method="wilson") for p in (p1, p2))

@@ -1,4 +1,4 @@
-"""Prices: of the list, of a file of one's own, and what is said where neither fits."""
+"""Prices from the list and from a price file, and the messages if neither has one."""
 
 from datetime import date, timedelta
 from decimal import Decimal

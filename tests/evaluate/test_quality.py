@@ -23,7 +23,7 @@ TEXTS = ("5 V part", "5 V part.", "7 V part", "a rather long text for 5 V", "", 
 
 
 def made(texts, samples=1):
-    """Pairs and their outputs: `texts` has `samples` for each pair."""
+    """Pairs and their outputs: `texts` has `samples` texts for each pair."""
     ids = [f"p{n}" for n in range(len(texts) // samples)]
     pairs = pl.DataFrame(
         {

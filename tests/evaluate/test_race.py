@@ -1,4 +1,4 @@
-"""Outputs of models in memory: kept batch by batch, made once, in the order of all variants' tables."""
+"""Outputs of models in memory: stored batch by batch, generated once, in the order of all variants' tables."""
 
 import json
 from dataclasses import replace
@@ -38,7 +38,7 @@ def raced(variant: Variant, loaded: Any, store: Path, pairs: pl.DataFrame | None
 
 
 def told(table: pl.DataFrame) -> list[tuple[Any, ...]]:
-    """All of a table but what a clock measured."""
+    """A table without the measured times."""
     return table.drop("seconds").rows()
 
 
@@ -66,7 +66,7 @@ def test_the_tokens_of_prompt_guide_and_examples_are_separate(tiny_model: Any, t
     assert (bare.guide_tokens, bare.few_shot_tokens) == (0, 0)
     assert full.fixed_tokens == full.outputs["input_tokens"][0] == full.outputs["input_tokens"][1] - 3
     assert full.fixed_tokens - guided.fixed_tokens == full.few_shot_tokens
-    assert full.guide_tokens == len("Write one line.") - 1  # beside a system message of one token
+    assert full.guide_tokens == len("Write one line.") - 1  # compared with a system message of one token
 
 
 def test_a_second_run_generates_nothing_and_gives_the_same(tiny_model: Any, tmp_path: Path) -> None:
@@ -184,8 +184,8 @@ def test_sampling_depends_on_the_id_not_on_other_pairs(tiny_model: Any, tmp_path
     more = raced(PLAIN, tiny_model, tmp_path / "store", samples=2).outputs
     fewer = raced(PLAIN, tiny_model, tmp_path / "store", pairs_of(14)[3:9], samples=2).outputs
     assert told(fewer) == told(more.filter(pl.col("id").is_in(fewer["id"].to_list())))
-    alike = raced(PLAIN, tiny_model, tmp_path / "store", pairs_of(9, **{f"p{n}": "same" for n in range(9)})).outputs
-    assert alike["output"].n_unique() > 5
+    equal = raced(PLAIN, tiny_model, tmp_path / "store", pairs_of(9, **{f"p{n}": "same" for n in range(9)})).outputs
+    assert equal["output"].n_unique() > 5
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_damaged_line_is_a_missing_batch(tiny_model: Any, tmp_path: Path, dama
 
 
 def _without_seconds(store: Path, line: bytes) -> bytes:
-    """The last line of the store where it says what `line` says, else `line`."""
+    """The last line of the store if it has the content of `line`, else `line`."""
     last = store.read_bytes().splitlines()[-1]
     both = [json.loads(text) for text in (last, line)]
     for table in both:

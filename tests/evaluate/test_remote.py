@@ -1,4 +1,4 @@
-"""Variants at an endpoint: what is asked, what is kept, what the next run asks for."""
+"""Variants at an endpoint: what is requested, what is stored, and what the next run requests."""
 
 import json
 from dataclasses import replace
@@ -196,7 +196,7 @@ def test_a_lone_surrogate_in_an_answer_is_handled(file):
 def test_the_prompt_without_a_request_is_counted_by_the_endpoint(file):
     with EndpointServer(words) as server:
         raced = race(the_plans(replace(a_variant(server.url), examples=(("a b", "c"),))), file)[0]
-    # Guide 3 + 2, example 2 + 2 and 1 + 2, the request's own marks 2; the full stop itself is no part of it.
+    # Guide 3 + 2, example 2 + 2 and 1 + 2, the request's marks 2; the full stop itself does not count.
     assert raced.fixed_tokens == 5 + 4 + 3 + 2
     assert (raced.guide_tokens, raced.few_shot_tokens) == (5, 4 + 3)
 
@@ -236,7 +236,7 @@ def test_a_warning_for_all_requests_is_given_once(file):
         assert len(server.requests) == asked
     assert len(said) == 1, said
     assert "seed" in said[0]
-    # What was asked without it is told by every later evaluation, too.
+    # Later evaluations also report the dropped parameter.
     assert [each.refused for each in (*raced, *again)] == [("seed",)] * 4
 
 

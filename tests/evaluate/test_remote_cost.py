@@ -1,4 +1,4 @@
-"""The cost of requests to endpoints: said as it is known, and a limit that no answer passes."""
+"""The cost of requests to endpoints: as far as it is known, with a limit that no answer exceeds."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -28,7 +28,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def cost_at(server: EndpointServer) -> Decimal:
-    """What the answers of `words` cost at the prices of `priced()`, in EUR."""
+    """The cost of the answers of `words` at the prices of `priced()`, in EUR."""
     sent = [sum(len(m["content"].split()) + 2 for m in asked.body["messages"]) for asked in server.requests]
     return sum((Decimal(s) * 1000 + 4 * 2000 for s in sent), Decimal(0)) / 10**6
 
@@ -121,7 +121,7 @@ def test_no_limit_is_exceeded_and_requests_that_fit_are_sent(tmp_path_factory, l
         try:
             race(plans, file, budget)
         except RunBroken:
-            # Nothing is under way, and not even the cheapest missing request was sure to fit.
+            # Nothing is in flight, and not even the cheapest missing request was certain to fit.
             worst = [plans[0].worst_cost(request) for request in plans[0].requests]
             assert budget.spent + max(worst) > limit
         else:
@@ -130,7 +130,7 @@ def test_no_limit_is_exceeded_and_requests_that_fit_are_sent(tmp_path_factory, l
 
 
 def test_requests_in_flight_count_with_their_worst_case(file):
-    """An endpoint that takes all it may, sixteen requests at once."""
+    """An endpoint that uses all its tokens, with sixteen requests at once."""
 
     def greedy(asked: Asked) -> Step:
         sent = sum(len(m["content"].encode()) for m in asked.body["messages"])
@@ -177,7 +177,7 @@ def test_answers_stored_without_a_price_cost_the_current_price(file):
             assert spent_on(store.lines.values(), currency="EUR", price=lambda line: price) == cost_at(server)
 
 
-# --- what is said -----------------------------------------------------------------------------------------------
+# --- messages ---------------------------------------------------------------------------------------------------
 
 
 def said(plans: list, file: Path, **more: Any) -> list[str]:

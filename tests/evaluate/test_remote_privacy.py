@@ -1,4 +1,4 @@
-"""Personal data stays here unless the project allows it; what is told of it are sorts and places, never values."""
+"""Personal data is not sent unless the project allows it; messages have kinds and locations, never values."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -39,7 +39,7 @@ def test_pass_all_falls_with_k_from_the_share(table):
 @given(outcomes())
 def test_an_item_is_unstable_if_its_outputs_differ(table):
     found = repeats_of(table, None)["unstable"]
-    if table.shape[1] == 1:  # asked once, nobody knows what a second answer would have been
+    if table.shape[1] == 1:  # with one output, a second one is unknown
         assert found == {"share": None, "low": None, "high": None}
         return
     assert found["share"] == pytest.approx(np.mean([len(set(row)) > 1 for row in table.tolist()]))

@@ -49,7 +49,7 @@ def test_means_over_repeats_agree_with_every_pattern_counted(repeats, wins):
 @given(st.lists(st.floats(-1, 1).filter(lambda x: abs(x) > 1e-3), min_size=1, max_size=10))
 @settings(max_examples=40)
 def test_sums_without_a_common_step_are_close_to_exact(sums):
-    # A pattern whose total is nearly the one seen may fall on either side of the grid: each sum is moved by a hundredth.
+    # A pattern whose total is close to the observed one may fall on either side of the grid, so each sum is shifted by 0.01.
     moved = ([*sums[:i], sums[i] * scale, *sums[i + 1 :]] for i in range(len(sums)) for scale in (1, 0.99, 1.01))
     near = [by_every_pattern(each) for each in moved]
     assert min(near) - 0.03 <= sign_flip(np.array(sums)).exact <= max(near) + 0.03

@@ -1,4 +1,4 @@
-"""A rule about lengths in tokens: counted by the variant's own tokenizer, else unscored."""
+"""A rule about lengths in tokens: counted with the variant's tokenizer, otherwise unscored."""
 
 import polars as pl
 

@@ -1,4 +1,4 @@
-"""The two-sample test: planted styles are found, equal ones and mere length are not."""
+"""The two-sample test: planted styles are detected, equal styles and mere length are not."""
 
 import numpy as np
 import polars as pl

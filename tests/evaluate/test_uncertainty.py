@@ -1,4 +1,4 @@
-"""The draws against the point figures, the parts against the whole, and what measured items do to the ranges."""
+"""The draws against the point figures, the parts against the whole, and the effect of measured items on the ranges."""
 
 from dataclasses import replace
 from datetime import date
@@ -69,7 +69,7 @@ def tables(draw):
 
 
 def accounts(table):
-    """The account of a table in exact numbers, in floats, and as a derivation works it out."""
+    """The account of a table in exact numbers, in floats, and in a derivation."""
     settings_ = read_roi(table)
     quantities = collect_quantities(settings_, ["prompted", "tuned"], {}, None, today=TODAY)
     values = {key: q.value for key, q in quantities.items() if q.value is not None}
@@ -105,7 +105,7 @@ def test_draws_point_figures_and_derivation_agree(table):
         assert traced.value(key) == near
     assert found.npv[0] == pytest.approx(float(exact.value("npv")), rel=1e-9, abs=1e-6)
     days = float("inf") if exact.value("payback_days") is None else float(exact.value("payback_days"))
-    # Floats cannot tell a saving of nought from never.
+    # Floats cannot distinguish a saving of zero from never.
     near_nothing = abs(exact.value("saving_per_day")) < Decimal("1e-9")
     assert near_nothing or found.payback_days[0] == pytest.approx(days, rel=1e-6)
 

@@ -1,4 +1,4 @@
-"""Every rule of the verdict, in order: a table of situations with the decision, the rule and what people read."""
+"""Every rule of the verdict, in order: a table of situations with the decision, the rule and a part of the text."""
 
 import copy
 import re
@@ -15,7 +15,7 @@ FIX, KEEP, OPEN, FINE_TUNE = "fix first", "keep prompting", "cannot tell yet", "
 BETTER, EQUAL, WORSE = (134, 54, 6, 6), (960, 10, 10, 20), (100, 4, 60, 36)
 EVEN_300 = (270, 10, 8, 12)
 UNSURE, SLIGHTLY_WORSE = (140, 20, 20, 20), (9000, 300, 500, 200)
-ALONE_18 = np.r_[np.zeros(183), np.arange(1, 18)]  # a family of 183 beside 17 single ones
+ALONE_18 = np.r_[np.zeros(183), np.arange(1, 18)]  # a family of 183 and 17 single items
 OVER = [{"id": "memorisation", "status": "over", "value": 0.3, "limit": 0.0, "evidence": "30 of 60 are copies"}]
 NOT_CHECKED = [{**OVER[0], "status": "not checked"}]
 STATED_RISK = [{**OVER[0], "measured": False}]
@@ -29,7 +29,7 @@ CACHED = {"price_input": 5, "price_output": 20, "price_cached": 0.5, "input_toke
 
 
 def variant(name, **settings):
-    """The situation with something else said of one variant."""
+    """The situation with one variant changed."""
     results = situation(roi=costs())
     results["variants"][name] |= settings
     return results
@@ -55,7 +55,7 @@ def refused():
 
 
 TABLE = [
-    # 1: what is invalid comes before everything
+    # 1: an invalid comparison comes before everything
     ("a leak", later(roi=costs(), data=LEAK), 1, "1 test or validation input also occurs in the training"),
     ("no leak", later(roi=costs(), data=NO_LEAK), 7, "pays back in 16 days"),
     ("what the caller found", later(roi=costs(), validity=FAILED_CALLS), 1, "stopped halfway"),
@@ -79,7 +79,7 @@ TABLE = [
     ("surely worse, but within the margin",
      later(SLIGHTLY_WORSE, roi=costs()), 7, "93% of cases, the prompted model in 95%"),
     ("worse by the margin exactly", later((9000, 200, 500, 300), roi=costs()), 2, "92%"),
-    # 3: not told
+    # 3: undecided
     ("three cases", later((2, 0, 0, 1), roi=costs()), 3, "these 3 cases are too few to decide"),
     ("one case", later((1, 0, 0, 0)), 3, "this 1 case is too few to decide"),
     ("eight cases that all go one way",
@@ -112,7 +112,7 @@ TABLE = [
     ("no price", later(roi={"requests_per_day": 10}), 5, "missing numbers are stated"),
     ("nothing acceptable, and failures dropped",
      later((0, 100, 0, 100), roi=costs(failures="drop")), 5, "no cost per acceptable output"),
-    # 6: better, dearer, and a failure costs nothing
+    # 6: better, more expensive, and a failure costs nothing
     ("better and dearer", later(roi=costs(tuned=12)), 6, "pays off if an unacceptable output costs more than 0.01"),
     ("better, investment too high", later(roi=costs(investment=10**6)), 6, "costs more than"),
     ("better and cheaper, but too slow", later(roi=costs(target_payback_days=5)), 6, "costs more than"),
@@ -239,9 +239,9 @@ def test_a_cached_guide_does_not_count_if_the_cached_share_is_stated():
 def test_a_plain_model_that_is_worse_needs_its_guide():
     results = situation(BETTER, others={"plain": 0.4}, roi=costs())
     assert "guide can be dropped" not in decide(results, margin=0.03)["sentence"]
-    # Not compared with each other, the shares alone have to do.
+    # Without a paired comparison, the shares are used.
     assert "guide can be dropped" not in decide({**results, "rivals": None}, margin=0.03)["sentence"]
-    # As evaluate writes it: plain is the baseline there, and the guided variant is far better.
+    # The form of evaluate: plain is the baseline there, and the guided variant is far better.
     results["guide_comparison"] = {**results["rivals"].pop("plain"), "baseline": "plain", "candidate": "prompted"}
     results["guide_comparison"]["difference"] = {"value": 0.3, "low": 0.2, "high": 0.4}
     assert "guide can be dropped" not in decide(results, margin=0.03)["sentence"]

@@ -1,4 +1,4 @@
-"""What docs/verdict.md shows is so: its sentences, its numbers of cases, and the table of the simulation."""
+"""docs/verdict.md shows the real sentences, numbers of cases, and table of the simulation."""
 
 import re
 from pathlib import Path
@@ -55,9 +55,9 @@ def test_the_cases_for_a_difference_equal_the_formula():
     for before, after, power, cases in rows:
         p, q, wanted = (float(text.removesuffix("%")) / 100 for text in (before, after, power))
         alone = pairs_needed(p, q - p, power=wanted)
-        alike = pairs_needed(p, q - p, power=wanted, correlation=0.3)
-        said = [int(number) for number in re.findall(r"(?<![.\d])\d+", cases)]
-        assert said == ([alone] if len(said) == 1 else [alike, alone]), (before, after)
+        correlated = pairs_needed(p, q - p, power=wanted, correlation=0.3)
+        numbers = [int(number) for number in re.findall(r"(?<![.\d])\d+", cases)]
+        assert numbers == ([alone] if len(numbers) == 1 else [correlated, alone]), (before, after)
     assert len(rows) == 3
 
 
@@ -66,8 +66,8 @@ def test_the_cases_for_not_worse_equal_the_normal_approximation():
     for share, *cells in rows:
         p = float(share.removesuffix("%")) / 100
         chances = [(0.5, 0.0), (0.5, 0.5), (0.8, 0.0), (0.8, 0.5)]
-        for (chance, alike), cell in zip(chances, cells, strict=True):
+        for (chance, correlation), cell in zip(chances, cells, strict=True):
             z = norm.ppf(0.95) + norm.ppf(chance)
-            needed = z**2 * 2 * p * (1 - p) * (1 - alike) / 0.03**2
-            assert int(cell.replace(",", "")) == pytest.approx(needed, abs=5.1), (share, chance, alike)
+            needed = z**2 * 2 * p * (1 - p) * (1 - correlation) / 0.03**2
+            assert int(cell.replace(",", "")) == pytest.approx(needed, abs=5.1), (share, chance, correlation)
     assert len(rows) == 4

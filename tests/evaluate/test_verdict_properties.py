@@ -1,4 +1,4 @@
-"""What holds for any results: there is always one decision, and it never turns the wrong way."""
+"""Properties for any results: there is always one decision, and it never changes in the wrong direction."""
 
 import re
 
@@ -54,7 +54,7 @@ def test_there_is_always_one_readable_decision(cells, grouped, roi):
 @settings(max_examples=8, deadline=None)
 @given(cells=CELLS, grouped=GROUPED)
 def test_swapped_variants_are_never_both_better(cells, grouped):
-    """Dearer, but the failures are repaired: only the better of the two can pay."""
+    """More expensive, but failures are repaired: only the better of the two can pay off."""
     roi = costs(tuned=5, prompted=5, guide=0, failures="repair", failure_cost=0.1)
     both, tuned, prompted, neither = cells
     swapped = (both, prompted, tuned, neither)
@@ -84,7 +84,7 @@ def test_a_wider_margin_never_makes_the_outputs_worse(cells, margin):
     comparison = {"baseline": "prompted", "candidate": "tuned", **compare(*outcomes).to_json()}
     whole = {"quality": quality, "comparison": comparison, "money": None, "risks": []}
     narrow, wide = (decide(whole, margin=m)["rule"] for m in (margin, 2 * margin))
-    order = [2, 3, 5]  # worse, not told, as good
+    order = [2, 3, 5]  # worse, undecided, as good
     if 1 not in (narrow, wide):
         assert order.index(wide) >= order.index(narrow)
 

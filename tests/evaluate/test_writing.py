@@ -1,4 +1,4 @@
-"""What becomes of a model's tokens: where an answer ends, which part of it is thought, what is no answer at all."""
+"""From a model's tokens to an answer: where it ends, which part is thought, and when there is no answer."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -26,7 +26,7 @@ OPENED = (  # the prompt opens the thoughts, and an answer without any closes th
 
 @pytest.fixture
 def chain_model(tiny_folder: Path, tmp_path: Path) -> Chain:
-    """A model that writes the tokens of a chain one after the other, once its first one stands there."""
+    """A model that generates the tokens of a chain, starting after the first one."""
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 

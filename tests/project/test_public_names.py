@@ -71,7 +71,7 @@ def test_the_import_and_the_help_are_light(code: str) -> None:
 
 
 def test_the_commands_use_the_stages_only_through_the_face() -> None:
-    """What the command line does, Python can do: it imports no module of a folder, only names of its face."""
+    """The command line imports only names from the face of a folder, so Python can do what it does."""
     inner = [
         (file.name, node.module)
         for file in (ROOT / "cli").glob("*.py")

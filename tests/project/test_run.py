@@ -1,4 +1,4 @@
-"""A run, opened: its tables are read once, and it prints what it came to."""
+"""An open run: its tables are read once, and it prints its outcome."""
 
 import json
 import re
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each split was read as a table."""
+    """Counts how often each split was read as a table."""
     counts: Counter[str] = Counter()
     read = face.read_split
 
