@@ -140,20 +140,20 @@ def _when(*failures: str, knows: str | None = None) -> Any:
     return lambda way: way.failures in failures and (knows is None or way.knows(knows))
 
 
-CALLS = "Calls per request with {name}, with up to {tries} tries"
-FAILS = "Share of requests with {name} that still fail after {tries} tries"
-SHARED = "One {paid} with {name}, including machines: the daily cost divided by the daily output."
+CALLS = "Calls per request of {name}, with up to {tries} tries"
+FAILS = "Share of requests of {name} that still fail after {tries} tries"
+SHARED = "One {paid} of {name}, including machines: the daily cost divided by the daily output."
 SPEND = "({delivered} a day × cost of one + machines a day) ÷ "
 RETRIED = (COST, "acceptance", "calls", "still_failing", "failure_cost")
 
 REQUEST = by_key([
     step("cached", _cached),
-    Figure(COST, "One request with {name}: its machine time at the hourly price.",
+    Figure(COST, "One request of {name}: its machine time at the hourly price.",
            "hourly ÷ (3,600 × requests per second)", _machine_time, "{currency}",
            when=lambda way: way.hosted and not way.always_on),
     Figure(COST, "{name} runs on machines paid by the day: one more request costs nothing.", "0", _nothing_more,
            when=lambda way: way.hosted, result="0 {currency}"),
-    Figure(COST, "One request with {name}: its tokens at prices per million.", _token_words, _tokens, "{currency}", exact=True),
+    Figure(COST, "One request of {name}: its tokens at prices per million.", _token_words, _tokens, "{currency}", exact=True),
 
     Figure(ACCEPTABLE, "No output of {name} is acceptable, so an acceptable output has no cost.", "acceptable share",
            of(COST, "acceptance", unknown), when=_none_acceptable, result="undefined"),
@@ -181,11 +181,11 @@ REQUEST = by_key([
            of("acceptance", "tries", lambda good, tries: (1 - good) ** tries), when=_when("retry")),
     step("still_failing", of("acceptance", lambda good: 1 - good)),
 
-    Figure(EFFECTIVE, "One request with {name}, with failures repaired by a person.",
+    Figure(EFFECTIVE, "One request of {name}, with failures repaired by a person.",
            "cost + (1 - acceptable share) × cost of a failure",
            of(COST, "acceptance", "failure_cost", lambda cost, good, loss: cost + (1 - good) * loss), "{currency}",
            when=_when("repair")),
-    Figure(EFFECTIVE, "One request with {name}, including retries and the failures that remain.",
+    Figure(EFFECTIVE, "One request of {name}, including retries and the failures that remain.",
            "cost × calls + still failing × cost of a failure",
            of(*RETRIED, lambda cost, _, calls, failing, loss: cost * calls + failing * loss), "{currency}",
            when=_when("retry")),

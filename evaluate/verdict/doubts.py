@@ -97,7 +97,9 @@ def _near_flip(results: Results, decision: str) -> str | None:
     if flip is None:
         return None
     now, then = (say.count(flip[end]) for end in ("from", "to"))
-    return f"It is a close call: with {flip['what']} at {then} instead of {now}, the verdict is “{flip['decision']}”."
+    return (
+        f"It is a close call: with the {flip['what']} at {then} instead of {now}, the verdict is “{flip['decision']}”."
+    )
 
 
 def nearest_flip(flips: Sequence[Results]) -> Results | None:

@@ -63,7 +63,7 @@ def _tune(results: Results, doubt: str, flips: Sequence[Results], margin: float)
         assert way is not None
         return f"try {way.what} first, then run again"
     if doubt == "weak_baseline":
-        return f"repeat the comparison with a stronger model for the guide; {then}"
+        return f"repeat the comparison with a stronger model and the same guide; {then}"
     if doubt == "foreign_guide":
         return f"have the team improve the guide and run `tuneworth evaluate` again; {then}"
     if doubt == "few_cases":

@@ -92,7 +92,7 @@ def _guide(results: Results) -> list[Problem]:
         return []
     return [
         _problem(
-            f"the guide has no effect: {variant_name(baseline)} gives an acceptable output in {say.percent(with_guide)} "
+            f"the guide has no effect, as {variant_name(baseline)} gives an acceptable output in {say.percent(with_guide)} "
             f"of cases with it and in {say.percent(without)} without it",
             f"improve the guide or use a model that can follow it, {AGAIN}",
         )
@@ -268,7 +268,7 @@ def _undecided(results: Results, margin: float) -> Verdict | None:
         "sentence": f"Cannot tell yet: {both_shares(results)}, but {could}; {ask}.",
         "reasons": [
             difference_line(results),
-            f"Up to {say.points(margin)} count as not worse; fewer than {FEWEST_CASES} independent cases are not enough.",
+            f"A loss of up to {say.points(margin)} counts as not worse; {FEWEST_CASES} independent cases are the minimum.",
             more,
             groups_line(results),
         ],

@@ -133,7 +133,7 @@ STEPS = [
     (rival, 'Compare with "big" first: set `baseline = "big"` under [evaluate] in tuneworth.toml'),
     (given_rival, 'Compare with "big" first: run `tuneworth evaluate` again with `--baseline big`.'),
     (later(UNSURE, others={"big": 0.97}), 'Compare with "big" first'),
-    (later((20, 100, 0, 80), roi=costs()), "with a stronger model for the guide; if the tuned model still wins"),
+    (later((20, 100, 0, 80), roi=costs()), "with a stronger model and the same guide; if the tuned model still wins"),
     (later((10, 10, 0, 0), roi=costs(**REPAIR)), "Score at least 50 independent cases before the switch"),
     (later(BETTER, groups=np.arange(200) // 12, roi=costs()), "independent cases from other groups before"),
     (later(BETTER, roi=costs(), provenance={"test_set_used": 9}), "on unseen cases"),
