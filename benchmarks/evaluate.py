@@ -25,7 +25,7 @@ SIZES = (2_000, 20_000, 100_000)  # outputs of each variant
 STEPS = {
     "read pairs and outputs": ("tuneworth.project.collected", ("_pairs", "read_outputs")),
     "checks and shares": ("tuneworth.evaluate.evaluation", ("score_outputs", "_written")),
-    "likeness": ("tuneworth.evaluate.evaluation", ("item_similarity",)),
+    "similarity": ("tuneworth.evaluate.evaluation", ("item_similarity",)),
     "intervals, lengths": ("tuneworth.evaluate.evaluation", ("quality_of",)),
     "two-sample test": ("tuneworth.evaluate.scores.quality", ("two_sample",)),
     "comparison": ("tuneworth.evaluate.evaluation", ("compare_variants",)),
@@ -83,7 +83,7 @@ def timed(folder: Path) -> dict[str, float]:
     except SystemExit as left:
         if left.code:
             raise
-    spent["together"] = time.process_time() - began
+    spent["total"] = time.process_time() - began
     spent["intervals, lengths"] -= spent["two-sample test"]
     spent["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return spent
@@ -101,7 +101,7 @@ def _watched(function: Any, spent: dict[str, float], step: str) -> Any:
 
 
 def peers(folder: Path) -> dict[str, float]:
-    """A plain loop that calls sacrebleu and rapidfuzz for each output of one variant: CPU seconds, beside ours."""
+    """A plain loop that calls sacrebleu and rapidfuzz for each output of one variant: CPU seconds, next to Tuneworth's."""
     from rapidfuzz import fuzz
     from sacrebleu.metrics import CHRF  # type: ignore[import-untyped]
 
@@ -114,9 +114,9 @@ def peers(folder: Path) -> dict[str, float]:
     found = {}
     for name, work in (
         ("chrF, sacrebleu", lambda: [metric.sentence_score(a, [b]).score for a, b in zip(outputs, references, strict=True)]),
-        ("chrF, ours", lambda: chrf(outputs, references)),
-        ("ratio, a loop", lambda: [fuzz.ratio(a, b) for a, b in zip(outputs, references, strict=True)]),
-        ("ratio, ours", lambda: ratio(outputs, references)),
+        ("chrF, Tuneworth", lambda: chrf(outputs, references)),
+        ("ratio, rapidfuzz in a loop", lambda: [fuzz.ratio(a, b) for a, b in zip(outputs, references, strict=True)]),
+        ("ratio, Tuneworth", lambda: ratio(outputs, references)),
     ):  # fmt: skip
         work()
         began = time.process_time()
@@ -140,7 +140,7 @@ def measure(n: int) -> dict[str, Any]:
 
 def table(found: dict[int, dict[str, Any]]) -> str:
     """The result as Markdown."""
-    rows = [*STEPS, "start", "together", "wall seconds", "peak MB"]
+    rows = [*STEPS, "start", "total", "wall seconds", "peak MB"]
     lines = ["| step | " + " | ".join(f"{n:,} x 2" for n in found) + " |", "|---|" + "---:|" * len(found)]
     for row in rows:
         digits = 0 if row == "peak MB" else 2
@@ -162,16 +162,17 @@ def main() -> None:
     text = f"""# Evaluation of collected outputs: time
 
 `tuneworth evaluate --pairs ... --outputs prompted=... --outputs tuned=...` with the components' style file, its project's
-prices and a report. CPU seconds on one thread, by step; pairs come from the shipped example, repeated with new families.
+prices and a report. CPU seconds on one thread, by step; the pairs are the shipped example's, repeated with new families.
 
 {table(found)}
 
-"start" is the start of Python and the loading of packages; those that a step alone needs (scikit-learn for the two-sample
-test, some 0.5 to 1 s; scipy for the statistics) count there. The two-sample test takes 500 items at most, so it does not grow.
+"start" is the start of Python and the loading of packages; packages that only one step needs (scikit-learn for the
+two-sample test, about 0.5 to 1 s; scipy for the statistics) count there. The two-sample test uses at most 500 items, so
+it does not grow.
 
 Similarity of {SIZES[0]:,} outputs to their references, one thread:
 
-| way | CPU s |
+| score | CPU s |
 |---|---:|
 {beside}
 

@@ -1,9 +1,9 @@
 """How often the verdict is right where the truth is known.
 
-Run: python benchmarks/verdicts.py [--worlds 2000]; it writes verdicts.md (some minutes on one core). A world is one
-truth: shares of acceptable outputs, tokens, prices, volume, costs, drawn from the wide priors below. From it a test set
-is drawn and judged by the comparison, the money and the verdict that evaluate uses; then the verdict is held against
-whether training pays at the true values. Beside it stands what a team does that looks at point figures alone.
+Run: python benchmarks/verdicts.py [--scenarios 2000]; it writes verdicts.md (some minutes on one core). A scenario has
+known true values: shares of acceptable outputs, tokens, prices, volume, costs, drawn from the wide priors below. A test
+set is drawn from it and evaluated with the comparison, the money and the verdict of evaluate; the verdict is then compared
+with whether training pays at the true values, and with the decision of a team that looks at point figures alone.
 """
 
 import argparse
@@ -39,11 +39,11 @@ FINE_TUNE, KEEP, OPEN = "fine-tune", "keep prompting", "cannot tell yet"
 
 
 @dataclass(frozen=True)
-class World:
-    """One truth: `accepted`, `tokens` (fixed, input, output), `price` (input) are (prompted, tuned)."""
+class Scenario:
+    """The true values: `accepted`, `tokens` (fixed, input, output), `price` (input) are (prompted, tuned)."""
 
     accepted: tuple[float, float]
-    alike: float
+    correlation: float
     group_size: int
     within_group: float
     tokens: tuple[tuple[float, float, float], tuple[float, float, float]]
@@ -56,14 +56,14 @@ class World:
 
     @property
     def pays(self) -> bool:
-        """Whether fine-tuning is right: not worse than the margin allows, earned back in time, and earned at all."""
+        """Whether fine-tuning is right: outputs within the margin, a payback in time, and a gain over the horizon."""
         not_worse = self.accepted[1] - self.accepted[0] > -MARGIN
         saved = self.volume * (self._cost(0) - self._cost(1)) - self.upkeep_per_month / (365.25 / 12)
         return not_worse and saved * TARGET >= self.investment and saved * HORIZON > self.investment
 
     @property
     def payback_days(self) -> float:
-        """Days until the investment is earned back; inf for never."""
+        """Days until the investment pays back; inf for never."""
         saved = self.volume * (self._cost(0) - self._cost(1)) - self.upkeep_per_month / (365.25 / 12)
         return self.investment / saved if saved > 0 else math.inf
 
@@ -73,61 +73,61 @@ class World:
         return spent + (1 - self.accepted[which]) * (self.failure_cost or 0)
 
 
-def drawn_world(rng: np.random.Generator) -> World:
-    """One world; each prior is as wide as what teams report, evenly spread over orders of magnitude where it can be."""
+def draw_scenario(rng: np.random.Generator) -> Scenario:
+    """One scenario; each prior is as wide as what teams report, log-uniform if possible."""
 
     def spread(low: float, high: float) -> float:
         return float(10 ** rng.uniform(math.log10(low), math.log10(high)))
 
-    prompted = rng.uniform(0.3, 0.98)  # from a model that cannot follow the guide to one that hardly errs
-    # Tuning helps more often than it hurts, and now and then a lot: odds times 0.15 to 18 in nine of ten worlds.
+    prompted = rng.uniform(0.3, 0.98)  # from a model that cannot follow the guide to one that is almost always right
+    # Tuning helps more often than it hurts, and sometimes a lot: odds times 0.15 to 18 in 90% of the scenarios.
     odds = prompted / (1 - prompted) * math.exp(rng.normal(0.5, 1.2))
     guide, content, output = spread(100, 3000), spread(30, 1000), spread(30, 1000)
     volume = spread(30, 100_000)
-    group = int(rng.choice([1, 1, 1, 2, 5, 10, 30]))  # in three of seven worlds the items stand alone
+    group = int(rng.choice([1, 1, 1, 2, 5, 10, 30]))  # in three of seven scenarios there are no groups
     price = spread(0.1, 10)  # per million input tokens; output four times as much
-    return World(
+    return Scenario(
         accepted=(prompted, odds / (1 + odds)),
-        alike=rng.uniform(0, 0.8),  # both variants find the same items hard, more or less
+        correlation=rng.uniform(0, 0.8),  # both variants find the same items hard, more or less
         group_size=group,
         within_group=rng.uniform(0, 0.6) if group > 1 else 0.0,
         tokens=((guide, content, output), (0.0, content, output * math.exp(rng.normal(0, 0.2)))),
         price=(price, price * 2 ** rng.uniform(-2, 1.5)),  # a smaller model at a quarter, a hosted one at three times
         stated_volume=volume,
-        volume=volume * rng.triangular(0.5, 1.0, 1.5),  # a forecast, as wrong as Tuneworth takes one to be
-        failure_cost=None if rng.random() < 0.4 else spread(0.001, 1),  # two of five teams do not say
+        volume=volume * rng.triangular(0.5, 1.0, 1.5),  # a forecast with the error that Tuneworth assumes
+        failure_cost=None if rng.random() < 0.4 else spread(0.001, 1),  # two of five teams do not state it
         investment=spread(100, 30_000),
         upkeep_per_month=0.0 if rng.random() < 0.5 else spread(10, 1000),
     )
 
 
-def test_set(world: World, n: int, rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
+def test_set(scenario: Scenario, n: int, rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
     """Outcomes of both variants on n items, and the items' groups.
 
     A normal deviate per group and per item, each correlated between the variants, against a threshold that gives
     each variant its share.
     """
-    groups = np.arange(n) // world.group_size
-    part, alike = world.within_group, world.alike
+    groups = np.arange(n) // scenario.group_size
+    part, correlation = scenario.within_group, scenario.correlation
     deviates = [
-        math.sqrt(alike) * shared + math.sqrt(1 - alike) * own
+        math.sqrt(correlation) * shared + math.sqrt(1 - correlation) * own
         for shared, own in (
             (rng.standard_normal(n), rng.standard_normal((2, n))),
             (rng.standard_normal(groups[-1] + 1)[groups], rng.standard_normal((2, groups[-1] + 1))[:, groups]),
         )
     ]
     latent = math.sqrt(1 - part) * deviates[0] + math.sqrt(part) * deviates[1]
-    return [(latent[i] < norm.ppf(world.accepted[i])).astype(float) for i in (0, 1)], groups
+    return [(latent[i] < norm.ppf(scenario.accepted[i])).astype(float) for i in (0, 1)], groups
 
 
-def judged(world: World, n: int, rng: np.random.Generator, *, use_groups: bool = True) -> dict[str, Any]:
-    """The results of one test set with their verdict, as evaluate makes them, without the report's other figures."""
-    (before, after), groups = test_set(world, n, rng)
-    given = groups if use_groups and world.group_size > 1 else None
-    settings = read_roi(roi_of(world))
+def judged(scenario: Scenario, n: int, rng: np.random.Generator, *, use_groups: bool = True) -> dict[str, Any]:
+    """The results of one test set with their verdict, computed as by evaluate, without the report's other figures."""
+    (before, after), groups = test_set(scenario, n, rng)
+    given = groups if use_groups and scenario.group_size > 1 else None
+    settings = read_roi(roi_of(scenario))
     measured = {
         name: MeasuredVariant(fixed, *(_tokens(mean, n, rng) for mean in rest), acceptable=accepted)
-        for name, (fixed, *rest), accepted in zip(("prompted", "tuned"), world.tokens, (before, after), strict=True)
+        for name, (fixed, *rest), accepted in zip(("prompted", "tuned"), scenario.tokens, (before, after), strict=True)
     }
     comparison = {"baseline": "prompted", "candidate": "tuned", **compare(before, after, given).to_json()}
     results = {
@@ -139,26 +139,26 @@ def judged(world: World, n: int, rng: np.random.Generator, *, use_groups: bool =
     return results
 
 
-def roi_of(world: World) -> dict[str, Any]:
-    """The [roi] table that the team of this world writes."""
+def roi_of(scenario: Scenario) -> dict[str, Any]:
+    """The [roi] table that the team of this scenario writes."""
     price = {
-        name: {"price_input": world.price[i], "price_output": 4 * world.price[i]}
+        name: {"price_input": scenario.price[i], "price_output": 4 * scenario.price[i]}
         for i, name in enumerate(("prompted", "tuned"))
     }
-    costs = {} if world.failure_cost is None else {"failures": "repair", "failure_cost": world.failure_cost}
+    costs = {} if scenario.failure_cost is None else {"failures": "repair", "failure_cost": scenario.failure_cost}
     return {
-        "requests_per_day": world.stated_volume,
+        "requests_per_day": scenario.stated_volume,
         "target_payback_days": TARGET,
         "horizon_days": HORIZON,
-        "investment": {"compute": world.investment},
-        "running": {"monitoring_hours_per_month": world.upkeep_per_month, "monitoring_hourly": 1},
+        "investment": {"compute": scenario.investment},
+        "running": {"monitoring_hours_per_month": scenario.upkeep_per_month, "monitoring_hourly": 1},
         **costs,
         **price,
     }
 
 
 def money_of(settings: Any, measured: dict[str, MeasuredVariant], groups: np.ndarray | None) -> dict[str, Any]:
-    """What the verdict reads of the money; the whole account, with its curve and flip points, takes ten times as long."""
+    """The part of the money that the verdict reads; the whole account, with curve and flip points, takes ten times as long."""
     names = ("prompted", "tuned")
     quantities = collect_quantities(settings, names, measured, None, today=datetime(2026, 11, 1, tzinfo=UTC).date())
     values = {key: quantity.value for key, quantity in quantities.items() if quantity.value is not None}
@@ -179,7 +179,7 @@ def money_of(settings: Any, measured: dict[str, MeasuredVariant], groups: np.nda
 
 
 def _tokens(mean: float, n: int, rng: np.random.Generator) -> np.ndarray:
-    return rng.gamma(4, mean / 4, n)  # half as far from their mean as they are long
+    return rng.gamma(4, mean / 4, n)  # their standard deviation is half their mean
 
 
 def _quality(values: np.ndarray, groups: np.ndarray | None) -> dict[str, Any]:
@@ -187,8 +187,8 @@ def _quality(values: np.ndarray, groups: np.ndarray | None) -> dict[str, Any]:
     return {"n": len(values), "acceptable": {"share": found.share, "low": found.low, "high": found.high}}
 
 
-def naive(world: World, results: dict[str, Any]) -> str:
-    """What point figures say: fine-tune where the tuned model is within the margin and the middle payback in time."""
+def naive(scenario: Scenario, results: dict[str, Any]) -> str:
+    """The decision by point figures: fine-tune if the tuned model is within the margin and the median payback is in time."""
     in_time = results["money"]["payback_days_p50"]
     value = results["comparison"]["difference"]["value"]
     return FINE_TUNE if value > -MARGIN and in_time is not None and in_time <= TARGET else KEEP
@@ -196,7 +196,7 @@ def naive(world: World, results: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts of one number of cases: by truth and decision, and how near to the target the wrong ones were."""
+    """Counts for one number of cases, by truth and decision, and how many wrong ones were close to the target."""
 
     n: int
     counts: Counter[tuple[bool, str]]
@@ -204,53 +204,55 @@ class Tally:
     rules: Counter[int]
 
     def share(self, decision: str, *, pays: bool) -> float:
-        """Share of this decision among the worlds where training pays, or where it does not."""
+        """The share of this decision among the scenarios where training pays, or where it does not."""
         total = sum(count for (truth, _), count in self.counts.items() if truth is pays)
         return self.counts[pays, decision] / total if total else math.nan
 
     def given(self, decision: str) -> float:
-        """Share of this decision among all."""
+        """The share of this decision among all scenarios."""
         return sum(self.counts[truth, decision] for truth in (True, False)) / self.counts.total()
 
     def wrong(self, decision: str) -> float:
-        """Share of the verdicts of this decision that are wrong."""
+        """The share of wrong verdicts among those with this decision."""
         false = self.counts[decision == KEEP, decision]
         both = self.counts[True, decision] + self.counts[False, decision]
         return false / both if both else math.nan
 
 
-def tally(n: int, worlds: Iterable[World], rng: np.random.Generator, *, use_groups: bool = True) -> tuple[Tally, Tally]:
-    """What the verdict makes of each world with n cases, and what point figures make of it."""
+def tally(
+    n: int, scenarios: Iterable[Scenario], rng: np.random.Generator, *, use_groups: bool = True
+) -> tuple[Tally, Tally]:
+    """The verdicts for these scenarios with n cases, and the decisions by point figures."""
     own, point, rules, near = Counter(), Counter(), Counter(), 0
-    for world in worlds:
-        results = judged(world, n, rng, use_groups=use_groups)
+    for scenario in scenarios:
+        results = judged(scenario, n, rng, use_groups=use_groups)
         decision = results["verdict"]["decision"]
-        own[world.pays, decision] += 1
+        own[scenario.pays, decision] += 1
         rules[results["verdict"]["rule"]] += 1
-        point[world.pays, naive(world, results)] += 1
-        wrong = decision == (KEEP if world.pays else FINE_TUNE)
-        near += wrong and TARGET / 1.5 <= world.payback_days <= TARGET * 1.5
+        point[scenario.pays, naive(scenario, results)] += 1
+        wrong = decision == (KEEP if scenario.pays else FINE_TUNE)
+        near += wrong and TARGET / 1.5 <= scenario.payback_days <= TARGET * 1.5
     return Tally(n, own, near, rules), Tally(n, point, 0, Counter())
 
 
-def hard(world: World) -> bool:
-    """Whether the truth is a close call: payback within a factor of two of the target, or shares near the margin."""
-    by = world.accepted[1] - world.accepted[0]
-    return TARGET / 2 <= world.payback_days <= TARGET * 2 or -2 * MARGIN < by < 0
+def hard(scenario: Scenario) -> bool:
+    """Whether it is a close call: payback within a factor of two of the target, or shares near the margin."""
+    by = scenario.accepted[1] - scenario.accepted[0]
+    return TARGET / 2 <= scenario.payback_days <= TARGET * 2 or -2 * MARGIN < by < 0
 
 
-def drawn_worlds(count: int, rng: np.random.Generator, *, close: bool = False) -> list[World]:
-    """That many worlds; with `close` only hard ones."""
-    worlds: list[World] = []
-    while len(worlds) < count:
-        world = drawn_world(rng)
-        if hard(world) or not close:
-            worlds.append(world)
-    return worlds
+def draw_scenarios(count: int, rng: np.random.Generator, *, close: bool = False) -> list[Scenario]:
+    """This number of scenarios; with `close` only close calls."""
+    scenarios: list[Scenario] = []
+    while len(scenarios) < count:
+        scenario = draw_scenario(rng)
+        if hard(scenario) or not close:
+            scenarios.append(scenario)
+    return scenarios
 
 
 HEAD = (
-    "| cases | fine-tune, of worlds where it does not pay | keep prompting, of worlds where it pays | "
+    "| cases | fine-tune, of scenarios where it does not pay | keep prompting, of scenarios where it pays | "
     "cannot tell yet | given fine-tune, and wrong | given keep prompting, and wrong |\n|---:|---:|---:|---:|---:|---:|"
 )
 
@@ -266,7 +268,7 @@ def _percent(share: float) -> str:
     return "-" if math.isnan(share) else f"{100 * share:.1f}%"
 
 
-def page(worlds: int, seconds: float, parts: dict[str, list[Tally]], pays: float) -> str:
+def page(scenarios: int, seconds: float, parts: dict[str, list[Tally]], pays: float) -> str:
     """The result as Markdown."""
     machine = f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}"
     tables = [f"## {title}\n\n{HEAD}\n" + "\n".join(row(t) for t in tallies) for title, tallies in parts.items()]
@@ -276,46 +278,49 @@ def page(worlds: int, seconds: float, parts: dict[str, list[Tally]], pays: float
         [
             "# The verdict where the truth is known",
             f"{datetime.now(UTC):%Y-%m-%d}, {machine}, {seconds:.0f} s of one core. Written by `benchmarks/verdicts.py`, "
-            "which explains how a world (a simulated scenario) is drawn, and why.",
-            f"{worlds:,} worlds per number of cases; in {_percent(pays)} of them fine-tuning pays. Truth: earned back within "
-            f"{TARGET} days and at all, at the true values, and acceptable in no more than {100 * MARGIN:.0f} points fewer "
-            f"cases. Aim: both kinds of error at most 5%. Of the {len(wrong)} wrong verdicts {close} are close calls: the "
-            "true payback lies within a factor of 1.5 of the target.",
+            "which explains how a scenario is drawn, and why.",
+            f"{scenarios:,} scenarios per number of cases; in {_percent(pays)} of them fine-tuning pays: at the true values the "
+            f"investment pays back within {TARGET} days and saves more than it costs, and the outputs are acceptable in at "
+            f"most {100 * MARGIN:.0f} points fewer cases. Aim: both kinds of error at most 5%. Of the {len(wrong)} wrong "
+            f"verdicts, {close} are close calls: the true payback is within a factor of 1.5 of the target.",
             tables[0],
             _why_open(parts["Verdicts"]),
             *tables[1:],
-            "- *Close calls*: only worlds whose true payback lies within a factor of two of the target, or whose tuned "
-            "model is up to 6 points worse. A verdict that is given at a chance of 80% must sometimes be wrong, and "
-            "exactly there.\n"
-            "- *Groups ignored*: worlds of groups of 5 and more, judged as if each item were independent, and next to it "
-            "the same worlds judged with their groups.\n"
-            "- *Point figures*: fine-tune where the tuned model is within the margin on the test set and the middle "
-            "payback is in time.\n"
-            "- *Left out*: an invalid comparison, measured risks, ways without training, and the choice of the baseline. Where "
-            "no cost of a failure is stated, the truth counts it as nothing. Prices are true as stated.",
+            "- *Close calls*: only scenarios whose true payback is within a factor of two of the target, or whose tuned "
+            "model is up to 6 points worse. A verdict given at a chance of 80% must sometimes be wrong, and most of all here.\n"
+            "- *Groups ignored*: scenarios with groups of 5 and more, evaluated as if each item were independent; the table "
+            "above has the same scenarios evaluated with their groups.\n"
+            "- *Point figures*: fine-tune if the tuned model is within the margin on the test set and the median payback is "
+            "in time.\n"
+            "- *Left out*: an invalid comparison, measured risks, alternatives without training, and the choice of the "
+            "baseline. If no cost of a failure is stated, the truth counts it as nothing. Stated prices are true.",
         ]
     ) + "\n"  # fmt: skip
 
 
 def _why_open(tallies: list[Tally]) -> str:
-    """What `cannot tell yet` was for, with the most cases."""
+    """The reasons for `cannot tell yet` with the most cases."""
     last = tallies[-1]
-    why = {3: "too few cases for what the shares are", 6: "a failure has no stated cost", 9: "the chance is in between"}
-    said = ", ".join(f"{words} in {_percent(last.rules[rule] / last.counts.total())}" for rule, words in why.items())
-    return f"With {last.n} cases the answer is open because {said} of the worlds."
+    why = {
+        3: "there are too few cases for these shares",
+        6: "a failure has no stated cost",
+        9: "the chance is in between",
+    }
+    text = ", ".join(f"{words} in {_percent(last.rules[rule] / last.counts.total())}" for rule, words in why.items())
+    return f"With {last.n} cases the verdict is *cannot tell yet* because {text} of the scenarios."
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--worlds", type=int, default=2000, help="per number of cases (default 2000)")
+    parser.add_argument("--scenarios", type=int, default=2000, help="per number of cases (default 2000)")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
     options = parser.parse_args()
     start = time.process_time()
-    worlds = drawn_worlds(options.worlds, np.random.default_rng(0))
-    both = [tally(n, worlds, np.random.default_rng(n)) for n in CASES]
-    close = drawn_worlds(options.worlds // 2, np.random.default_rng(1), close=True)
-    grouped = [world for world in drawn_worlds(3 * options.worlds, np.random.default_rng(2)) if world.group_size >= 5]
-    grouped = grouped[: options.worlds // 2]
+    scenarios = draw_scenarios(options.scenarios, np.random.default_rng(0))
+    both = [tally(n, scenarios, np.random.default_rng(n)) for n in CASES]
+    close = draw_scenarios(options.scenarios // 2, np.random.default_rng(1), close=True)
+    grouped = [s for s in draw_scenarios(3 * options.scenarios, np.random.default_rng(2)) if s.group_size >= 5]
+    grouped = grouped[: options.scenarios // 2]
     parts = {
         "Verdicts": [own for own, _ in both],
         "Verdicts in close calls": [tally(n, close, np.random.default_rng(n))[0] for n in (50, 200, 500)],
@@ -323,8 +328,8 @@ def main() -> None:
         "Groups of 5 and more, ignored": [tally(200, grouped, np.random.default_rng(3), use_groups=False)[0]],
         "Point figures": [point for _, point in both],
     }
-    pays = sum(world.pays for world in worlds) / len(worlds)
-    options.out.write_text(page(options.worlds, time.process_time() - start, parts, pays), encoding="utf-8")
+    pays = sum(scenario.pays for scenario in scenarios) / len(scenarios)
+    options.out.write_text(page(options.scenarios, time.process_time() - start, parts, pays), encoding="utf-8")
 
 
 if __name__ == "__main__":

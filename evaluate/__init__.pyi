@@ -3,7 +3,7 @@ from .choice import choose_baseline as choose_baseline
 from .choice import cost_of_request as cost_of_request
 from .evaluation import Evaluated as Evaluated
 from .evaluation import Raw as Raw
-from .evaluation import Surroundings as Surroundings
+from .evaluation import RunContext as RunContext
 from .evaluation import evaluate_outputs as evaluate_outputs
 from .evaluation import write_evaluated as write_evaluated
 from .learning_curve import fit_curve as fit_curve
@@ -11,9 +11,9 @@ from .money.account import Money as Money
 from .money.account import compute_money as compute_money
 from .money.alternatives import cached_guide as cached_guide
 from .money.options import Pair as Pair
-from .money.prices import beside as beside
 from .money.prices import is_tuned_name as is_tuned_name
 from .money.prices import price_of as price_of
+from .money.prices import with_price_path as with_price_path
 from .money.read_settings import check_roi as check_roi
 from .money.read_settings import read_roi as read_roi
 from .money.recount import read_inputs as read_inputs

@@ -22,8 +22,8 @@ Groups = Sequence[Any] | np.ndarray | None
 
 @dataclass(frozen=True)
 class Considered:
-    """One variant considered for the baseline: its share of acceptable outputs with the ends of its interval, its cost per
-    request, and the comparison with the best variant (for the best itself: a difference of 0)."""
+    """A variant considered for the baseline: its share of acceptable outputs with the ends of its interval, its cost per
+    request, and the comparison with the best variant (a difference of 0 for the best itself)."""
 
     share: float | None
     low: float | None
@@ -61,9 +61,9 @@ def choose_baseline(
     `scores` are item means of acceptable outputs, in the same order, NaN where an item was not scored; such an item is
     ignored for all variants. The best has the highest share; a variant is not worse if the one-sided 95% lower end of
     its difference from the best is above -margin; the cheapest of these is chosen. Ties go to the cheaper, then to the
-    earlier one. With few pairs hardly any variant can be shown not to be worse, so the best is chosen; likewise if its
-    own cost is unknown, since nothing can then be called cheaper. Without any scored pair the most expensive is chosen:
-    no argument against tuning may rest on a weak baseline. A `stated` baseline is kept, with the others as information.
+    earlier one. With few pairs it is hard to show that a variant is not worse, so the best is usually chosen; it also is
+    if its cost is unknown, since nothing is then known to be cheaper. Without any scored pair the most expensive is
+    chosen, to avoid a weak baseline. A `stated` baseline is kept, with the others as information.
     """
     if not scores:
         if stated is None:
@@ -73,7 +73,7 @@ def choose_baseline(
     kept = None if groups is None else np.asarray(groups, dtype=object)[rows]
     values = {name: np.asarray(items, dtype=float)[rows] for name, items in scores.items()}
     n = int(rows.sum())
-    best = _best(values, costs) if n else _dearest(list(scores), costs)
+    best = _best(values, costs) if n else _most_expensive(list(scores), costs)
     against = {name: compare(values[best], outcomes, kept, seed=seed) for name, outcomes in values.items()} if n else {}
     considered = {
         name: _considered(outcomes, kept, costs.get(name), against.get(name), name == best, margin, seed)
@@ -96,15 +96,15 @@ def cost_of_request(
     requests_per_second: float | None = None,
     today: date | None = None,
 ) -> Decimal | None:
-    """The cost of one request to a variant by `[roi]`, with these mean tokens where it states none.
+    """The cost of one request to a variant by `[roi]`, with these mean tokens if it states none.
 
-    `fixed` are the tokens of the prompt without a request, `input` those that a request adds. Machines rented for the
-    variant count with their share of a day's requests. None if a price, a token count or the volume is missing.
+    `fixed` are the tokens of the prompt without a request, `input` those that a request adds. The cost of rented machines
+    is divided by the requests per day. None if a price, a token count or the volume is missing.
     """
     measured = MeasuredVariant(fixed, _one(input), _one(output), None, requests_per_second=requests_per_second)
     today = today or datetime.now(UTC).date()
-    found = collect_quantities(roi, [name], {name: measured}, None, today=today)
-    values = {key: quantity.value for key, quantity in found.items() if quantity.value is not None}
+    quantities = collect_quantities(roi, [name], {name: measured}, None, today=today)
+    values = {key: quantity.value for key, quantity in quantities.items() if quantity.value is not None}
     way = Account(values, replace(conditions_of(roi, name, name), failures="ignore")).way(name)
     cost = way.value("cost_per_request")
     if cost is None or not way.always_on:
@@ -118,29 +118,31 @@ def _one(mean: float | None) -> np.ndarray | None:
 
 
 def _scored(scores: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Where every variant has a score."""
+    """A mask of the items that every variant has a score for."""
     known = [~np.isnan(np.asarray(items, dtype=float)) for items in scores.values()]
     if len({len(items) for items in known}) > 1:
-        raise ValueError(f"lists of one length are needed, not {sorted({len(items) for items in known})}")
+        raise ValueError(
+            f"all variants need the same number of scores, found {sorted({len(items) for items in known})}"
+        )
     return np.logical_and.reduce(known) if known else np.zeros(0, dtype=bool)
 
 
 def _best(values: Mapping[str, np.ndarray], costs: Mapping[str, Decimal | None]) -> str:
-    """The variant with the highest share; of equal ones the cheapest, then the earliest."""
-    # exact sums, so that the order of the items cannot decide between equal shares
+    """The variant with the highest share; among equal ones the cheapest, then the earliest."""
+    # Exact sums, so that the order of the items cannot decide between equal shares.
     return min(values, key=lambda name: (-math.fsum(values[name]), _cost(costs.get(name))))
 
 
-def _dearest(names: Sequence[str], costs: Mapping[str, Decimal | None]) -> str:
+def _most_expensive(names: Sequence[str], costs: Mapping[str, Decimal | None]) -> str:
     known = [name for name in names if costs.get(name) is not None]
     return max(known, key=lambda name: _cost(costs.get(name))) if len(known) == len(names) else names[0]
 
 
 def _cheapest(considered: Mapping[str, Considered], best: str) -> str:
-    """The cheapest variant that is not worse and has a known cost; the best one if its own cost is unknown."""
+    """The cheapest variant that is not worse and has a known cost; the best one if its cost is unknown."""
     if considered[best].cost_per_request is None:
         return best
-    fit = [name for name, one in considered.items() if one.not_worse and one.cost_per_request is not None]
+    fit = [name for name, entry in considered.items() if entry.not_worse and entry.cost_per_request is not None]
     return min(fit, key=lambda name: (_cost(considered[name].cost_per_request), -(considered[name].share or 0.0)))
 
 
@@ -165,8 +167,8 @@ def _considered(
 
 def _json(considered: Mapping[str, Considered]) -> dict[str, Any]:
     rows = {}
-    for name, one in considered.items():
-        table = asdict(one)
+    for name, entry in considered.items():
+        table = asdict(entry)
         cost = table.pop("cost_per_request")
         rows[name] = {
             "acceptable": {key: table.pop(key) for key in ("share", "low", "high")},

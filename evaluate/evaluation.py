@@ -54,10 +54,10 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """Results of earlier stages that the evaluation takes over; any may be None.
+class RunContext:
+    """Results of earlier stages that the evaluation includes; any may be None.
 
-    `choice` explains the choice of the baseline; `on_train` are the candidate's outcomes on train pairs, `forgetting`
+    `choice` explains the choice of the baseline; `on_train` are the candidate's outcomes on train pairs; `forgetting`
     compares its general abilities with those of its base model.
     """
 
@@ -83,7 +83,7 @@ def evaluate_outputs(
     candidate: str,
     margin: float,
     roi: RoiSettings | None = None,
-    around: Surroundings | None = None,
+    context: RunContext | None = None,
     seed: int = 0,
 ) -> Evaluated:
     """Score, compare and judge the outputs of variants on the same `pairs` (a pair table).
@@ -91,17 +91,17 @@ def evaluate_outputs(
     A pair that could not be scored for one variant is dropped for all. Without both `baseline` and `candidate` there is
     no comparison, no money and no verdict. Pure: the same input gives the same results.
     """
-    around = around or Surroundings()
+    context = context or RunContext()
     scores = {r.variant.name: score_outputs(pairs, r.outputs, style, count_tokens=r.count_tokens) for r in raw}
     rows, groups = scored_rows(scores), groups_of(pairs)
     written = _written(pairs, style, raw)
-    good = pairs["reference_ok"] & written["acceptable"].fill_null(written["there"])
+    good = pairs["reference_ok"] & written["acceptable"].fill_null(written["exists"])
     references = pairs.select(pl.when(good).then("output"))["output"]
     similarity = {name: item_similarity(s.table, references, s.samples) for name, s in scores.items()}
     results: dict[str, Any] = {
         "schema": SCHEMA,
-        "project": around.project,
-        "created": around.created,
+        "project": context.project,
+        "created": context.created,
         "verdict": None,
         "quality": {
             name: quality_of(s, rows, groups, style, references=references, similarity=similarity[name], seed=seed)
@@ -114,7 +114,7 @@ def evaluate_outputs(
         "money": None,
         "style": _style(style),
         "variants": {r.variant.name: _described(r) for r in raw},
-        **_stated(around),
+        **_stated(context),
         "risks": [],
         "gates": None,
     }
@@ -127,8 +127,8 @@ def evaluate_outputs(
 
         results |= _comparisons(raw, against, baseline, candidate)
         if roi is not None:
-            results["money"] = _money(roi, raw, scores, rows, groups, around, baseline, candidate, seed)
-        results["risks"] = _risks(results, pairs["input"], references, groups, scores, roi, around, candidate, seed)
+            results["money"] = _money(roi, raw, scores, rows, groups, context, baseline, candidate, seed)
+        results["risks"] = _risks(results, pairs["input"], references, groups, scores, roi, context, candidate, seed)
         results["verdict"] = decide(results, margin=margin)
     return Evaluated(results, pl.concat([s.table for s in scores.values()]))
 
@@ -139,25 +139,25 @@ def _described(raw: Raw) -> dict[str, Any]:
     )
 
 
-def _stated(around: Surroundings) -> dict[str, Any]:
-    """The values that the results take over unchanged."""
+def _stated(context: RunContext) -> dict[str, Any]:
+    """The values that the results include unchanged."""
     return {
-        "data": around.data,
-        "training": around.training,
-        "provenance": dict(around.provenance),
-        "validity": list(around.validity),
-        "choice": around.choice,
-        "learning_curve": around.learning_curve,
+        "data": context.data,
+        "training": context.training,
+        "provenance": dict(context.provenance),
+        "validity": list(context.validity),
+        "choice": context.choice,
+        "learning_curve": context.learning_curve,
     }
 
 
 def _comparisons(
     raw: Sequence[Raw], against: Callable[[str, str], dict[str, Any]], baseline: str, candidate: str
 ) -> dict[str, Any]:
-    """The comparison that decides, and those that show whether it is the right one.
+    """The comparison that decides, and those that show whether its baseline is the right one.
 
-    `guide_comparison`: whether the guide has any effect, `plain` against the prompted baseline. `rivals`: whether
-    another untrained variant would be the better baseline.
+    `guide_comparison`, `plain` against the prompted baseline, shows whether the guide has an effect; `rivals` shows
+    whether another untrained variant would be a better baseline.
     """
     untuned = [r.variant.name for r in raw if not r.variant.tuned and r.variant.name not in (baseline, candidate)]
     comparisons: dict[str, Any] = {"comparison": against(baseline, candidate)}
@@ -169,13 +169,13 @@ def _comparisons(
 
 def _money(
     roi: RoiSettings, raw: Sequence[Raw], scores: Mapping[str, Scores], rows: np.ndarray, groups: np.ndarray | None,
-    around: Surroundings, baseline: str, candidate: str, seed: int,
+    context: RunContext, baseline: str, candidate: str, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
     self_hosted = {name for name, variant in roi.variants.items() if variant.self_hosted}
     measured = {
         name: _measured(r, scores[name], rows, self_hosted=name in self_hosted) for r in raw if (name := r.variant.name)
     }
-    seconds = (around.training or {}).get("seconds")
+    seconds = (context.training or {}).get("seconds")
     training = TrainingCost(seconds / 3600) if seconds is not None else None
     return compute_money(
         roi, baseline=baseline, candidate=candidate, measured=measured,
@@ -184,7 +184,7 @@ def _money(
 
 
 def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) -> MeasuredVariant:
-    """The variant item by item; None if nothing was counted for any item, NaN if not for this one."""
+    """The measurements of a variant per item; None if nothing was counted for any item, NaN if not for this item."""
     prompt, output, cached = (
         _item_tokens(scores, name, rows) for name in ("input_tokens", "output_tokens", "cached_tokens")
     )
@@ -229,9 +229,9 @@ def _speed(scores: Scores, rows: np.ndarray) -> dict[str, float | None]:
 
 def _risks(
     results: dict[str, Any], inputs: pl.Series, references: pl.Series, groups: np.ndarray | None, scores: Mapping[str, Scores],
-    roi: RoiSettings | None, around: Surroundings, candidate: str, seed: int,
+    roi: RoiSettings | None, context: RunContext, candidate: str, seed: int,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    train_outputs = None if around.train is None else around.train["output"].to_list()
+    train_outputs = None if context.train is None else context.train["output"].to_list()
     return assess_risks(
         results,
         # The first sample of each pair, in the order of the pairs.
@@ -240,33 +240,33 @@ def _risks(
         .fill_null("")
         .gather_every(scores[candidate].samples)
         .to_list(),
-        # A reference that breaks the rules does not show what an honest copy looks like.
+        # A reference that breaks the rules is no standard for copies.
         references=references.to_list(),
         inputs=inputs.to_list(),
         train_outputs=train_outputs,
         groups=groups,
-        train_groups=None if around.train is None else groups_of(around.train),
+        train_groups=None if context.train is None else groups_of(context.train),
         acceptable=scores[candidate].items["acceptable"].to_numpy(),
-        acceptable_on_train=around.on_train,
-        forgetting=around.forgetting,
+        acceptable_on_train=context.on_train,
+        forgetting=context.forgetting,
         roi=roi,
         seed=seed,
     )
 
 
 def _written(pairs: pl.DataFrame, style: StyleSchema, raw: Sequence[Raw]) -> pl.DataFrame:
-    """The three shares of the human references by the same rules, and whether each exists (`there`); null if not.
+    """The three shares of the human references by the same rules, and whether each reference exists; null if not.
 
-    Tokens are counted by the first tokenizer that any variant has.
+    The first available tokenizer of a variant counts the tokens.
     """
     counter = next((r.count_tokens for r in raw if r.count_tokens), None)
     shares = check_outputs(pairs, style, count_tokens=counter).shares()
-    exists = (pairs["output"].fill_null("").str.strip_chars() != "").alias("there")
+    exists = (pairs["output"].fill_null("").str.strip_chars() != "").alias("exists")
     return shares.select(pl.when(exists).then(pl.all()).name.keep(), exists)
 
 
 def _reference(written: pl.DataFrame, groups: np.ndarray | None, *, seed: int) -> dict[str, Any] | None:
-    """The shares of the references themselves. None if none of them could be scored."""
+    """The shares of the references; None if no reference could be scored."""
     rows = written["acceptable"].is_not_null().to_numpy()
     if not rows.any():
         return None

@@ -1,4 +1,4 @@
-"""Would more examples help? A curve fitted to the errors of models trained on growing parts of the examples."""
+"""Would more examples help? A curve is fitted to the errors of models trained on growing parts of the examples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ DRAWS = 2000
 # 0.7 (Hestness et al. 2017, arXiv:1712.00409; Viering and Loog 2021, arXiv:2103.10948); four points would fit anything.
 POWERS = np.geomspace(0.07, 1.0, 24)
 FINE = np.geomspace(0.07, 1.0, 400)  # for the one curve that is shown
-ZERO = (False, True)  # curves with any final error, and those that end at zero error
+ZERO = (False, True)  # curves that end at any error, and curves that end at zero error
 FEWEST = 3  # sizes; any two points fit a curve
 
 
@@ -33,7 +33,7 @@ class Curve:
         return self.e + self.b * n**-self.c
 
     def gain(self, n: float) -> float:
-        """By how much the error falls from n to 2 n examples."""
+        """The fall of the error from n to 2 n examples."""
         return self.error(n) - self.error(2 * n)
 
 
@@ -65,7 +65,7 @@ class LearningCurve:
 
     @property
     def sentence(self) -> str:
-        """The effect of doubling the examples; the curve says nothing beyond that."""
+        """The effect of doubling the examples; the curve is not reliable beyond that."""
         if self.gain is None:
             return f"{len(self.sizes)} sizes are too few for a curve; train on at least {FEWEST}."
         value, low, high = self.gain
@@ -85,17 +85,19 @@ def fit_curve(
     """The curve of models trained on `sizes` examples, from their `outcomes` `(items, sizes)` on the same items.
 
     Outcomes are 0 or 1, or means over repeats. The interval of the gain comes from resampling groups of items, all sizes
-    together. One more item joins each draw, passed from a randomly drawn size on: items that all agree do not prove
-    that every other item would. The interval leaves out what training with another seed would change.
+    together. Each draw gets one more item, which passes from a randomly drawn size on, since items that all agree do not
+    prove that every other item would. The interval does not include the effect of training with another seed.
 
     Raises: ValueError if sizes and outcomes do not match.
     """
     outcomes = np.asarray(outcomes, dtype=float)
     order = np.argsort(sizes, kind="stable")
     if outcomes.ndim != 2 or outcomes.shape[1] != len(sizes) or not len(outcomes):
-        raise ValueError(f"outcomes of {len(sizes)} sizes on one item at least are needed, not {outcomes.shape}")
+        raise ValueError(
+            f"expected outcomes of {len(sizes)} sizes on at least one item, found the shape {outcomes.shape}"
+        )
     if len(set(sizes)) != len(sizes) or min(sizes) < 1:
-        raise ValueError(f"sizes must be different and positive, not {list(sizes)}")
+        raise ValueError(f"expected sizes that are positive and different, found {list(sizes)}")
     known = tuple(int(sizes[i]) for i in order)
     outcomes = outcomes[:, order]
     shares = [share_interval(column, groups) for column in outcomes.T]
@@ -107,7 +109,7 @@ def fit_curve(
     drawn = _resampled(1 - outcomes, groups, seed=seed, draws=draws)
     gains = _gains(known, drawn, independent=independent, seed=seed)
     low, high = np.quantile(gains, [0.5 - confidence / 2, 0.5 + confidence / 2])
-    # The median of the draws: the best single curve, `curve`, promises too little where errors end near zero.
+    # Use the median of the draws: the best single curve, `curve`, predicts too small a gain if errors end near zero.
     gain = (float(np.median(gains)), float(low), float(high))
     return LearningCurve(known, intervals, curve, gain, len(outcomes))
 
@@ -127,8 +129,8 @@ def _resampled(errors: np.ndarray, groups: Any, *, seed: int, draws: int) -> np.
 def fit_power_law(sizes: Sequence[int], errors: np.ndarray) -> Curve:
     """The curve through `errors` `(sizes,)`: least squares with e and b at least 0.
 
-    Each point is weighted by the inverse of its binomial variance. For a given c the curve is linear in e and b, so
-    every c of a fine grid is solved exactly and the best is taken: nothing has to converge.
+    Each point is weighted by the inverse of its binomial variance. For a given c the curve is linear in e and b, so every
+    c of a fine grid is solved exactly and the best is taken, without iteration.
     """
     e, b, squares = _by_power(sizes, np.asarray(errors, dtype=float)[None], FINE)
     best = int(np.argmin(np.round(squares[:, 0], 12)))
@@ -139,7 +141,7 @@ def _gains(sizes: Sequence[int], errors: np.ndarray, *, independent: float, seed
     """The gain of doubling for each row of `errors` `(draws, sizes)`.
 
     Four points determine neither c nor whether the error ends at zero or above, and the best fit of a noisy row is
-    often an extreme one. So each row draws its curve from all c of the grid, with e free and with e = 0, in proportion
+    often extreme. So each row draws its curve from all c of the grid, with e free and with e = 0, in proportion
     to the likelihood of its points (`independent` is the number of independent items); the prior is uniform.
     """
     _, b, squares = (

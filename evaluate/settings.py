@@ -1,4 +1,4 @@
-"""How variants run and how they are compared: the `[evaluate]` table."""
+"""The `[evaluate]` table: how variants run and how they are compared."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,11 +26,11 @@ _CALLS = ("key_env", "concurrency", "seconds_per_call", "tries", "most_seconds",
 class VariantSettings:
     """`[evaluate.NAME]`: a local model, an OpenAI-compatible endpoint, or a file of collected outputs.
 
-    guide: `style.yaml` (the schema writes it) or a text file. model: a local folder or hub name, by default that of
-    `[train]`; with `endpoint` its name there. adapter: a folder, or "run" for the one trained in this run. tuned:
-    whether the model was fine-tuned, if the name does not show it. key_env: the environment variable with the key.
-    most_seconds: one request with all its attempts and waits; None for no limit beyond theirs. parameters: passed
-    unchanged to the endpoint.
+    guide: `style.yaml` (rendered as a guide) or a text file. model: a local folder or hub name, by default that of
+    `[train]`; with `endpoint`, the name of the model there. adapter: a folder, or "run" for the one trained in this run.
+    tuned: whether the model was fine-tuned, if its name does not show it. key_env: the environment variable with the key.
+    most_seconds: the limit for one request with all its attempts and waits; None for no additional limit. parameters:
+    passed unchanged to the endpoint.
     """
 
     guide: str | None = None
@@ -60,7 +60,7 @@ class VariantSettings:
         if self.most_seconds is not None and not 0 < self.most_seconds <= 86_400:
             problems.append(f'"most_seconds" is {self.most_seconds:g}; expected more than 0, at most a day')
         if self.outputs is not None:
-            used = [key for key in ("guide", "few_shot", "model", "adapter", "endpoint") if self._says(key)]
+            used = [key for key in ("guide", "few_shot", "model", "adapter", "endpoint") if self._is_set(key)]
             if used:
                 named = ", ".join(f'"{key}"' for key in used)
                 problems.append(f'"outputs" are already collected: {named} {_have(used)} no effect')
@@ -69,20 +69,20 @@ class VariantSettings:
         if self.endpoint is not None and self.model is None:
             problems.append('"endpoint" needs "model", the name of the model at the endpoint')
         if self.endpoint is not None and self.adapter is not None:
-            problems.append('"adapter" is for a model on this machine; an endpoint names its tuned model by "model"')
-        if self.endpoint is None and (alone := [key for key in _CALLS if self._says(key)]):
+            problems.append('"adapter" is for a model on this machine; set "model" to the tuned model at the endpoint')
+        if self.endpoint is None and (alone := [key for key in _CALLS if self._is_set(key)]):
             problems.append(f'"{alone[0]}" is for an endpoint; "endpoint" is missing')
         if problems:
             raise ConfigError("; ".join(problems))
 
-    def _says(self, key: str) -> bool:
+    def _is_set(self, key: str) -> bool:
         default = type(self).__dataclass_fields__[key]
         value = getattr(self, key)
         return bool(value) if key == "parameters" else value != default.default
 
     @property
     def source(self) -> Literal["outputs", "endpoint"] | None:
-        """Where the outputs come from unless a model on this machine generates them."""
+        """The source of the outputs, unless a model on this machine generates them."""
         return "outputs" if self.outputs is not None else "endpoint" if self.endpoint is not None else None
 
 
@@ -92,12 +92,12 @@ def _have(keys: list[str]) -> str:
 
 BUILT_IN = ("plain", "prompted", "tuned")
 AUTO = "auto"  # the baseline is the cheapest untrained variant that is not worse than the best one
-MOST_SAMPLES = 100  # outputs of one request; beyond that, more requests are worth more than more samples
+MOST_SAMPLES = 100  # outputs of one request; beyond that, more requests help more than more samples
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateSettings:
-    """What is compared with what.
+    """The variants and how they are compared.
 
     `margin` is the loss, as a share, that still counts as not worse; `max_pairs` limits the test to a seeded sample;
     `samples` is the number of outputs per request. With `probes` a tuned model on this machine also answers up to
@@ -129,7 +129,7 @@ class EvaluateSettings:
         return self.named.get(name, VariantSettings())
 
     def is_tuned(self, name: str) -> bool:
-        """Whether the variant was fine-tuned: as stated, by its adapter, as the candidate, or by its or its model's name."""
+        """Whether the variant was fine-tuned: as stated, or else by its adapter, its role, its name or its model's name."""
         settings = self.of(name)
         if settings.tuned is not None:
             return settings.tuned
@@ -140,7 +140,7 @@ class EvaluateSettings:
     def contenders(self) -> tuple[str, ...]:
         """The variants that may be the baseline: the stated one, or else all that need no training.
 
-        `plain` next to a single other one is not a contender: it only shows the effect of the guide.
+        With only one other variant, `plain` is not a contender: it only shows the effect of the guide.
         """
         if self.baseline != AUTO:
             return (self.baseline,)
@@ -175,7 +175,7 @@ class EvaluateSettings:
         if self.baseline == self.candidate:
             problems.append(f'"baseline" and "candidate" are both "{self.baseline}"')
         if len(set(self.variants)) < len(self.variants):
-            problems.append('"variants" names one of them twice')
+            problems.append('"variants" lists a variant twice')
         for role in ("baseline", "candidate"):
             name = getattr(self, role)
             if name not in self.variants and not (role == "baseline" and name == AUTO):
@@ -195,14 +195,14 @@ class EvaluateSettings:
         for name in self.variants:
             if name not in BUILT_IN and self.of(name) == VariantSettings(tuned=self.of(name).tuned):
                 problems.append(
-                    f'variant "{name}" needs a table [evaluate.{name}] that says what it is: guide = "FILE", '
+                    f'variant "{name}" needs a table [evaluate.{name}] that defines it: guide = "FILE", '
                     'model = "NAME", endpoint = "URL", adapter = "FOLDER" or outputs = "FILE"'
                 )
         return problems
 
 
 def read_evaluate(table: Mapping[str, Any], *, where: str, problems: list[str]) -> EvaluateSettings | None:
-    """The settings of a parsed `[evaluate]` table; sub-tables are variants under their names."""
+    """The settings of a parsed `[evaluate]` table; its sub-tables are variants by name."""
     plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
     named = {key: value for key, value in table.items() if isinstance(value, Mapping)}
     return build_settings(

@@ -1,4 +1,4 @@
-"""Variants: the competing ways to get an output for a request."""
+"""Variants: the ways to get an output for a request."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 
-# Rows that are examined; more of the same data shows no new kinds.
+# The number of rows to examine; more rows of the same data show no new kinds.
 _EXAMINED = 2000
 _ROW = tuple[str, str | None, str, str]  # id, group, input, output
 
@@ -28,11 +28,11 @@ _ROW = tuple[str, str | None, str, str]  # id, group, input, output
 def choose_examples(train: pl.DataFrame, count: int, *, seed: int) -> tuple[tuple[str, str], ...]:
     """`count` (input, output) pairs of train, from different groups as far as possible.
 
-    One for each of `count` clusters of requests with their answers, namely the one nearest the cluster's centre (Zhang
-    et al. 2022, arXiv:2210.03493, choose demonstrations this way), out of the pairs whose answers are of middle length;
-    the shortest answer comes last, nearest to where the model writes. On 32 validation pairs of the components five
-    random draws made the small model give 0 to 3 acceptable answers, these 12 and 10 (seeds 0 and 1): a baseline must
-    not depend on a draw. Determined by the seed, whatever the order of the rows.
+    The pairs with answers of medium length are clustered into `count` clusters, and the pair nearest each centre is
+    chosen, as Zhang et al. (2022, arXiv:2210.03493) choose demonstrations. The shortest answer comes last, nearest to
+    where the model starts to write. On 32 validation pairs of the components example the small model gave 0 to 3
+    acceptable answers with five random choices, and 12 and 10 with these (seeds 0 and 1): a baseline must not depend on
+    a random choice. The result depends on the seed, not on the order of the rows.
     """
     if not count or not len(train):
         return ()
@@ -72,7 +72,7 @@ def _typical(rows: list[_ROW], count: int, *, seed: int) -> list[_ROW]:
 
 
 def _of_other_groups(rows: list[_ROW]) -> list[_ROW]:
-    """Every row once; rows whose group came before go behind all others."""
+    """Every row once; rows of a group that came before go to the end."""
     first: list[_ROW] = []
     later: list[_ROW] = []
     seen: set[str] = set()
@@ -88,15 +88,15 @@ def _of_other_groups(rows: list[_ROW]) -> list[_ROW]:
 
 
 OWN, WRITTEN = "the team's own", "written by Tuneworth"
-FEW_SHOT = 3  # for `prompted` if the project does not say
+FEW_SHOT = 3  # for `prompted`, unless the project sets it
 
 
 @dataclass(frozen=True)
 class Variant:
     """A way to get an output. `examples` are (input, output) pairs shown before the request.
 
-    `model` is a local folder or hub name, None for the model of `[train]`; with `endpoint` (a URL) its name there.
-    `settings` are those of `[evaluate.NAME]`.
+    `model` is a local folder or hub name, None for the model of `[train]`; with `endpoint` (a URL), the name of the model
+    there. `settings` are those of `[evaluate.NAME]`.
     """
 
     name: str
@@ -129,10 +129,10 @@ def plan_variants(
 ) -> list[Variant]:
     """The variants of a project in the order of its settings.
 
-    `folder` is the project's, `train` the table that few-shot examples are chosen from, `data_guide` the system
+    `folder` is the project's folder, `train` the table that few-shot examples are chosen from, `data_guide` the system
     message contained in the data.
 
-    Raises: ConfigError if a guide or a file of outputs cannot be read, or a required adapter is missing.
+    Raises: ConfigError if a guide or an outputs file cannot be read, or a required adapter is missing.
     """
     plans = []
     for name in settings.variants:
@@ -162,7 +162,7 @@ def plan_variants(
 
 
 def _adapter(name: str, stated: VariantSettings, folder: Path, trained: Path | None) -> Path | None:
-    """The adapter folder of a local variant: the stated one, or this run's; None for the bare model."""
+    """The adapter folder of a local variant: the stated one or this run's; None for a model without an adapter."""
     if stated.adapter is None and name != "tuned":
         return None
     if stated.adapter in (None, RUN_ADAPTER):
@@ -173,7 +173,7 @@ def _adapter(name: str, stated: VariantSettings, folder: Path, trained: Path | N
             )
         if trained is None:
             raise ConfigError(
-                f'variant "{name}" needs an adapter; run `tuneworth train` first, or name a file of its outputs'
+                f'variant "{name}" needs an adapter; run `tuneworth train` first, or set outputs = "FILE"'
             )
         return trained
     path = folder / str(stated.adapter)
@@ -183,7 +183,7 @@ def _adapter(name: str, stated: VariantSettings, folder: Path, trained: Path | N
 
 
 def _model(stated: VariantSettings, folder: Path) -> str | None:
-    """A model folder next to the project file is found from there, whatever the current folder."""
+    """The model; a folder is resolved relative to the project file."""
     if stated.model is None or stated.endpoint is not None:
         return stated.model
     path = folder / stated.model
@@ -192,7 +192,7 @@ def _model(stated: VariantSettings, folder: Path) -> str | None:
 
 def _existing(path: Path, name: str) -> Path:
     if not path.is_file():
-        raise ConfigError(f'variant "{name}": no file of outputs at {path}')
+        raise ConfigError(f'variant "{name}": no outputs file at {path}')
     return path
 
 

@@ -1,4 +1,4 @@
-"""A project folder, its runs, and the stages of a run: the Python API that the commands call.
+"""A project folder, its runs, and the stages of a run: the Python API behind the commands.
 
 The names are listed in `__init__.pyi`; each is imported at its first use.
 """

@@ -7,7 +7,7 @@ from .curate import curate_pairs as curate_pairs
 from .evaluate import evaluate_run as evaluate_run
 from .evaluate import plan_evaluation as plan_evaluation
 from .gates import parse_gate as parse_gate
-from .gather.asking import Remote as Remote
+from .gather.requests import Remote as Remote
 from .money import compute_roi as compute_roi
 from .money import measured_money as measured_money
 from .money import stated_money as stated_money

@@ -1,4 +1,4 @@
-"""`tuneworth curate --cluster`: the project's pairs in parts, on the cores of this machine or on a Ray cluster."""
+"""`tuneworth curate --cluster`: curates the pairs in parts, on the cores of this machine or on a Ray cluster."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..core import ConfigError
-from .curate import hold_first, say_warnings, wants_tokens
+from .curate import note_warnings, record_splits, wants_tokens
 from .load import model_name
 from .project import Project
 from .run import Run
-from .runs import Beside, Stopwatch
+from .runs import ProjectFiles, Stopwatch
 
 if TYPE_CHECKING:
     from ..curate import ClusterSettings, Executor
@@ -19,25 +19,25 @@ __all__ = ["cluster_settings", "curate_on_cluster"]
 
 
 def cluster_settings(project: Project) -> "ClusterSettings":
-    """What `[cluster]` of the project says.
+    """The settings of `[cluster]`.
 
-    Raises: ConfigError if it has none, or sets a method that does not work in parts.
+    Raises: ConfigError if there are none, or the project sets a method that does not work in parts.
     """
     if project.cluster is None:
         raise ConfigError(
-            f"--cluster goes with [cluster] in {project.folder / 'tuneworth.toml'}, for example:\n"
-            '[cluster]\naddress = "processes"  # this machine\'s cores; "auto": its Ray cluster'
+            f"--cluster needs a section [cluster] in {project.folder / 'tuneworth.toml'}, for example:\n"
+            '[cluster]\naddress = "processes"  # the cores of this machine; "auto" for its Ray cluster'
         )
     if project.curate.method == "exact":
         raise ConfigError(
-            '[curate] method = "exact" is for one machine; with --cluster near duplicates are found by candidates, each\n'
-            'verified exactly: write method = "auto" or "candidates"'
+            '[curate] method = "exact" is for one machine; --cluster finds candidates for near duplicates and verifies each '
+            'exactly.\nSet method = "auto" or "candidates".'
         )
     return project.cluster
 
 
-def curate_on_cluster(run: Run, *, beside: Beside | None = None) -> dict[str, Any]:
-    """What `curate_stage` does, in parts; the summary. Work finished before a kill is reused.
+def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[str, Any]:
+    """Curate like `curate_stage`, but in parts; returns the summary. Work finished before a kill is reused.
 
     Raises: ConfigError if the cluster or its storage is unavailable; else as `curate_stage`.
     """
@@ -58,26 +58,26 @@ def curate_on_cluster(run: Run, *, beside: Beside | None = None) -> dict[str, An
 
     watch, project = Stopwatch(), run.project
     settings = cluster_settings(project)
-    beside = beside or Beside.of_project(project.folder)
+    files = files or ProjectFiles.of_project(project.folder)
     data = project.data
-    asked = Asked(
+    request = Asked(
         project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date,
-        overrides=read_overrides(beside.overrides) if beside.overrides is not None else (),
+        overrides=read_overrides(files.overrides) if files.overrides is not None else (),
         count_tokens=_token_counter(project),
     )  # fmt: skip
-    held = read_splits(beside.splits) if beside.splits is not None else HeldSplits()
+    assigned = read_splits(files.splits) if files.splits is not None else HeldSplits()
     seed, path = run.seed, (project.folder / data.path).resolve()
     parts = file_parts(find_files(str(path)), data)
     with _executor(settings) as executor:
-        known = fingerprint(parts, data, asked, seed=seed, partitions=settings.partitions)
+        known = fingerprint(parts, data, request, seed=seed, partitions=settings.partitions)
         job = Job.open(open_storage(settings.place(project.folder)), known, executor=executor, say=run.talk.note)
         try:
             buckets = bucket_count(job, settings.parts(executor.workers))
-            curated = curate_files(job, path, data, asked, held=held, seed=seed, buckets=buckets, parts=parts)
-            say_warnings(curated.summary, run.talk)
+            curated = curate_files(job, path, data, request, held=assigned, seed=seed, buckets=buckets, parts=parts)
+            note_warnings(curated.summary, run.talk)
             for line in job.memory_warnings(settings.memory_bytes):
                 run.talk.note(f"warning: {line}")
-            hold_first(beside, held, curated.ledger)
+            record_splits(files, assigned, curated.ledger)
             write_parts(job, curated, run.folder)
             job.remove()
         finally:
@@ -92,19 +92,19 @@ def curate_on_cluster(run: Run, *, beside: Beside | None = None) -> dict[str, An
 
 @contextmanager
 def _executor(settings: "ClusterSettings") -> "Iterator[Executor]":
-    """The workers that `[cluster]` names, released at the end."""
+    """The workers that `[cluster]` sets, released at the end."""
     if settings.on_ray:
         from ..curate import RayTasks
 
-        found: Executor = RayTasks(settings)
+        executor: Executor = RayTasks(settings)
     else:
         from ..curate import Processes
 
-        found = Processes(settings.workers or _cores())
+        executor = Processes(settings.workers or _cores())
     try:
-        yield found
+        yield executor
     finally:
-        found.close()
+        executor.close()
 
 
 def _cores() -> int:
@@ -113,7 +113,7 @@ def _cores() -> int:
 
 
 def _token_counter(project: Project) -> "Callable[[], Callable[[Sequence[str]], Sequence[int]]] | None":
-    """A factory for a token counter on a worker, if a rule needs one."""
+    """A factory for a token counter on a worker; None if no rule needs one."""
     if not wants_tokens(project):
         return None
     from functools import partial

@@ -1,4 +1,4 @@
-"""`tuneworth train --cluster`: what the command does on its own machine, and what each worker does on its node."""
+"""`tuneworth train --cluster`: the part of the command, and the part of each worker on its node."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,31 +18,31 @@ __all__ = ["cluster_stage", "train_as_member"]
 
 @dataclass(frozen=True)
 class Relayed(Talk):
-    """The console of a worker: its notes are printed by the command that started it."""
+    """The console of a worker: the command that started it prints its notes."""
 
     say: Callable[[str], None] | None = None
 
     def note(self, text: str) -> None:
-        """A line of progress or a warning, sent to the command."""
+        """Send a line of progress or a warning to the command."""
         if not self.quiet and self.say is not None:
             self.say(text)
 
 
 def cluster_stage(run: Run, *, drop_long: bool, again: bool, allow_code: bool) -> Any:
-    """What `train_stage` does, by the workers of the cluster in `[cluster]`; the training summary.
+    """Train like `train_stage`, with the workers of the cluster in `[cluster]`; returns the training summary.
 
-    Raises: ConfigError if there is no cluster, or the run's folder is not there on its nodes; else as `train_stage`.
+    Raises: ConfigError if there is no cluster, or its nodes do not have the run's folder; else as `train_stage`.
     """
     project, talk = run.project, run.talk
     if project.cluster is None:
         raise ConfigError(
-            f'{project.folder / "tuneworth.toml"} names no cluster.\nAdd [cluster] with address = "auto" (the cluster '
-            'this machine belongs to) or "ray://HOST:10001", or remove --cluster.'
+            f'{project.folder / "tuneworth.toml"} has no [cluster] section.\nAdd [cluster] with address = "auto" (the '
+            'cluster that this machine belongs to) or "ray://HOST:10001", or leave out --cluster.'
         )
     if not project.cluster.on_ray:
         raise ConfigError(
-            '[cluster] address = "processes" is for curation; training already uses all cores of one machine.\n'
-            "Remove --cluster, or name a Ray cluster."
+            '[cluster] address = "processes" is for curating; training already uses all cores of one machine.\n'
+            "Leave out --cluster, or set the address of a Ray cluster."
         )
     from ..train import living_nodes, on_workers, plan_workers
 
@@ -52,7 +52,7 @@ def cluster_stage(run: Run, *, drop_long: bool, again: bool, allow_code: bool) -
         "talk": {"seed": talk.seed, "seed_given": talk.seed_given, "debug": talk.debug}, "kept": None,
     }  # fmt: skip
     if again and (folder / "train").is_dir():
-        arguments["kept"] = _aside(folder)
+        arguments["kept"] = _earlier_trainings(folder)
     with alone_in(folder), _connected(project.cluster):
         workers = plan_workers(living_nodes(), wanted=project.cluster.workers)
         kind = "one GPU" if workers.gpus else say.count(workers.cores, "core")
@@ -62,9 +62,9 @@ def cluster_stage(run: Run, *, drop_long: bool, again: bool, allow_code: bool) -
 
 @contextmanager
 def _connected(settings: ClusterSettings) -> Iterator[None]:
-    """Ray, connected while the block lasts.
+    """Ray, connected within the block.
 
-    Raises: ConfigError if no cluster that fits answers.
+    Raises: ConfigError if no suitable cluster answers.
     """
     from ..curate import connect
 
@@ -80,21 +80,21 @@ def train_as_member(
     *, project: Path, run: str, drop_long: bool, allow_code: bool, talk: dict[str, Any], kept: int | None,
     say: Callable[[str], None],
 ) -> dict[str, Any]:  # fmt: skip
-    """One worker's part of a training, as each process of `torchrun` does it; only the first one prints.
+    """The part of one worker in a training, like a process of `torchrun`; only the first worker prints.
 
-    `kept` is how many earlier trainings had been moved aside when the command started, None if none is to be moved
-    aside: a restarted worker must not move aside the work of its first start.
+    `kept` is the number of earlier trainings in the run when the command started, None if the current one is not to be
+    moved away: a restarted worker must not move away the work of its first start.
     """
     from ..train import Processes
 
     processes = Processes.here()
     read = read_project(project, allow_code=allow_code)
     folder = find_run(read, run)
-    again = processes.from_first(kept is not None and _aside(folder) == kept)
+    again = processes.from_first(kept is not None and _earlier_trainings(folder) == kept)
     relayed = Relayed(quiet=not processes.first, say=say, **talk)
     return train_in(Run(folder, project=read, talk=relayed), drop_long=drop_long, again=again)
 
 
-def _aside(run: Path) -> int:
-    """How many earlier trainings have been moved aside in the run."""
+def _earlier_trainings(run: Path) -> int:
+    """The number of earlier trainings that the run has kept."""
     return sum(1 for _ in run.glob("train-[0-9]*"))

@@ -1,4 +1,4 @@
-"""An evaluation of outputs that were collected elsewhere: no model, no training, any tool's outputs."""
+"""An evaluation of collected outputs from any tool, without a model or training."""
 
 import json
 import tempfile
@@ -15,7 +15,7 @@ from ..evaluate import (
     AUTO,
     EvaluateSettings,
     Raw,
-    Surroundings,
+    RunContext,
     Variant,
     check_roi,
     evaluate_outputs,
@@ -28,7 +28,7 @@ from ..style import StyleSchema, read_style
 from .gates import parse_gate
 from .project import Project, read_project
 from .report import finish_evaluation
-from .run import Run, heard
+from .run import Run, console_for
 from .runs import Stopwatch, start_run, test_set_uses
 
 __all__ = ["judge_outputs"]
@@ -53,63 +53,63 @@ def judge_outputs(
     """Judge collected outputs on the same test pairs: the run with its results, verdict and report.
 
     `pairs` and each value of `outputs` (by the name of its variant) are paths or tables: polars or pandas DataFrames,
-    lists of dictionaries; outputs have columns `id` and `output`, and may have more (docs/collected.md). Of a `project`
-    the sections [style], [data], [evaluate] and [roi] apply; `roi` is such a table itself. The `baseline` is usually
-    `prompted`, the `candidate` `tuned`. `margin` is the non-inferiority margin (a share). Everything is written
-    to the folder `out`, by default a new temporary one.
+    lists of dictionaries; outputs have columns `id` and `output`, and may have more (docs/collected.md). The sections
+    [style], [data], [evaluate] and [roi] of a `project` apply; `roi` is such a [roi] table. The `baseline` is usually
+    `prompted`, the `candidate` `tuned`. `margin` is the non-inferiority margin (a share). Everything is written to the
+    folder `out`, by default a new temporary one.
 
     Raises: ConfigError or DataError for errors in project, style, pairs or outputs.
     """
-    talk, wanted = heard(talk, seed), [parse_gate(text) for text in gates]
-    found = None if project is None else read_project(Path(project), allow_code=allow_code)
-    schema = _style(found, style, allow_code=allow_code)
+    talk, conditions = console_for(talk, seed), [parse_gate(text) for text in gates]
+    opened = None if project is None else read_project(Path(project), allow_code=allow_code)
+    schema = _style(opened, style, allow_code=allow_code)
     sources = {name: Path(source) if isinstance(source, str) else source for name, source in outputs.items()}
-    _check_apart(sources)
-    settings = None if found is None else found.evaluate
+    _check_distinct(sources)
+    settings = None if opened is None else opened.evaluate
     first, second = _roles(list(sources), baseline, candidate, settings)
-    money = read_roi(roi) if roi is not None else None if found is None else found.roi_settings
+    money = read_roi(roi) if roi is not None else None if opened is None else opened.roi_settings
     if money is not None and first in sources and second in sources:
         known = dict.fromkeys([*sources, *(settings.variants if settings else ())])
         check_roi(money, list(known), required=[first, second])
     watch = Stopwatch()
-    table = _pairs(pairs, found, talk).pairs
+    table = _pairs(pairs, opened, talk).pairs
     ids = table["id"].to_list()
     read = [_raw(name, source, ids, talk, candidate=second, settings=settings) for name, source in sources.items()]
     files = [("pairs", pairs), *((f"outputs of {name}", source) for name, source in sources.items())]
-    run = _begun(out, found, files, style, talk)
+    run = _start(out, opened, files, style, talk)
     fingerprint, uses = test_set_uses(run.folder, ids)
     run.update(test_set=fingerprint, test_set_used=uses)
     evaluated = evaluate_outputs(
         table, read, schema, baseline=first, candidate=second,
         margin=margin if margin is not None else (settings or EvaluateSettings()).margin,
-        roi=money, around=_surroundings(run), seed=talk.seed,
+        roi=money, context=_run_context(run), seed=talk.seed,
     )  # fmt: skip
     _write_pairs(table, run.folder)
     write_evaluated(evaluated, run.folder)
     run.keep(run.folder / "results.json", evaluated.results)
     run.update(seconds={"evaluate": watch.seconds()})
-    return finish_evaluation(run, wanted)
+    return finish_evaluation(run, conditions)
 
 
 def _style(project: Project | None, style: str | Path | StyleSchema | None, *, allow_code: bool) -> StyleSchema:
-    """Raises: ConfigError if neither the project nor the caller names a style, or it is wrong."""
+    """The style. Raises: ConfigError if neither the project nor the caller gives one, or it is invalid."""
     if isinstance(style, StyleSchema):
         return style
     if style is not None:
         return read_style(Path(style), allow_code=allow_code)
     if project is None:
-        raise ConfigError("no style named: --style STYLE.yaml says what a good output looks like")
+        raise ConfigError("no style is given\nPass --style STYLE.yaml, which defines a good output.")
     return project.style
 
 
-def _check_apart(sources: Mapping[str, Any]) -> None:
-    """Raises: ConfigError if two variants have one file."""
+def _check_distinct(sources: Mapping[str, Any]) -> None:
+    """Raises: ConfigError if two variants have the same file."""
     places = {name: source.resolve() for name, source in sources.items() if isinstance(source, Path)}
     for name, place in places.items():
         same = [f'"{other}"' for other, at in places.items() if at == place]
         if len(same) > 1:
             raise ConfigError(
-                f"--outputs: {' and '.join(same)} are one file, {sources[name]}; each variant has its own outputs"
+                f"--outputs: {' and '.join(same)} are the same file, {sources[name]}; give each variant its own outputs"
             )
 
 
@@ -120,50 +120,48 @@ def _pairs(pairs: Any, project: Project | None, talk: Talk) -> RawPairs:
     where = "the table of pairs" if path is None else path
     raw = read_frame(pairs, data) if path is None else read_pairs(path, replace(data, path=str(path)))
     if raw.rows_read > len(raw.pairs):
-        talk.note(f"warning: {raw.rows_read - len(raw.pairs)} lines of {where} cannot be read and are left out")
+        talk.note(f"warning: {raw.rows_read - len(raw.pairs)} lines of {where} cannot be read and were skipped")
     for warning in raw.warnings:
         talk.note(f"warning: {warning['text']}")
     if not len(raw.pairs):
-        raise DataError(f"{where} holds no pairs")
+        raise DataError(f"{where} has no pairs")
     return raw
 
 
-def _begun(
+def _start(
     out: str | Path | None, project: Project | None, sources: Sequence[tuple[str, Any]], style: Any, talk: Talk
 ) -> Run:
     """The run folder, with the fingerprints of its inputs.
 
-    Raises: ConfigError if the folder holds something other than a run.
+    Raises: ConfigError if the folder contains something other than a run.
     """
     folder = Path(tempfile.mkdtemp(prefix="tuneworth-")) / "judged" if out is None else Path(out)
     if folder.exists() and not (folder / "run.json").is_file() and any(folder.iterdir()):
-        raise ConfigError(f"{folder} is there already and is no run of Tuneworth; name another folder")
+        raise ConfigError(f"{folder} already exists and is not a run of Tuneworth; pass another folder")
     pairs = sources[0][1]
     stem = Path(pairs).stem if isinstance(pairs, str | Path) else "pairs"
     config = dict(project.resolved) if project is not None else {}
     name = project.name if project is not None else stem
     start_run(folder, talk, config=config, command="tuneworth evaluate --pairs", name=name)
     inputs = [(role, Path(source)) for role, source in sources if isinstance(source, str | Path)]
-    own = project.inputs if project is not None else []
-    inputs += [entry for entry in own if style is None or entry[0] != "style"]
+    project_inputs = project.inputs if project is not None else []
+    inputs += [entry for entry in project_inputs if style is None or entry[0] != "style"]
     inputs += [("style", Path(style))] if isinstance(style, str | Path) else []
     run = Run(folder, project=project, talk=talk)
     run.update(inputs=inputs)
     return run
 
 
-def _surroundings(run: Run) -> Surroundings:
+def _run_context(run: Run) -> RunContext:
     facts = run.facts
     keys = ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command")
-    return Surroundings(
-        provenance={key: facts[key] for key in keys}, project=facts["project"], created=facts["created"]
-    )
+    return RunContext(provenance={key: facts[key] for key in keys}, project=facts["project"], created=facts["created"])
 
 
 def _raw(
     name: str, source: Any, ids: list[str], talk: Talk, *, candidate: str, settings: EvaluateSettings | None
 ) -> Raw:
-    """A variant's outputs; the model is the one named in the lines, if they all agree."""
+    """A variant's outputs, with the model that the lines name if they all agree."""
     outputs = read_outputs(source, variant=name, ids=ids, say=lambda words: talk.note(f"note: {words}"))
     models = outputs["model"].drop_nulls().unique().sort().to_list()
     model = models[0] if len(models) == 1 else None
@@ -173,7 +171,7 @@ def _raw(
 
 
 def _is_tuned(name: str, model: str | None, candidate: str, settings: EvaluateSettings | None) -> bool:
-    """Tuned as the project says, if it knows the variant; else the candidate, or one whose name or model says so."""
+    """Whether a variant is tuned: by the project's settings for it, or else by its role, its name or its model."""
     if settings is not None and name in settings.named:
         return settings.is_tuned(name)
     return name == candidate or is_tuned_name(name) or (model is not None and is_tuned_name(model))
@@ -182,10 +180,10 @@ def _is_tuned(name: str, model: str | None, candidate: str, settings: EvaluateSe
 def _roles(
     names: list[str], baseline: str | None, candidate: str | None, settings: EvaluateSettings | None
 ) -> tuple[str, str]:
-    """Which variant is the baseline and which the candidate: as given, as the project says, or by name and order."""
+    """The baseline and the candidate: as given, as the project states, or by name and order."""
     for role, given in (("baseline", baseline), ("candidate", candidate)):
         if given is not None and given not in names:
-            raise ConfigError(f'{role} "{given}" is none of the variants; {nearest(given, names)}')
+            raise ConfigError(f'{role} "{given}" is not among the variants; {nearest(given, names)}')
     usual = "prompted" if settings is None or settings.baseline == AUTO else settings.baseline
     untuned_first = sorted(names, key=is_tuned_name)
     first = baseline or _default(usual, untuned_first, other=candidate or (settings.candidate if settings else "tuned"))
@@ -196,7 +194,7 @@ def _roles(
 
 
 def _default(usual: str, names: list[str], *, other: str | None) -> str | None:
-    """The usual name if it takes part, else the first without a role; None if there is none."""
+    """The usual name if it is free, else the first free one; None if there is none."""
     free = [name for name in names if name != other]
     return usual if usual in free else next(iter(free), None)
 

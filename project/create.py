@@ -16,24 +16,24 @@ from ..core import ConfigError, Talk, write_whole
 from ..curate import identifier_like
 from ..style import infer_style
 from .project import PROJECT_FILE
-from .run import heard
+from .run import console_for
 from .runs import OVERRIDES, SPLITS
 from .style import take_pairs
 
 __all__ = ["TEST_PAIRS", "TRAIN_PAIRS", "Created", "create_example", "create_project"]
 
 STYLE = """\
-# What a good output looks like. Each check validates the examples, writes a line of the style guide, and scores.
+# What a good output looks like. Each check validates the examples, adds a line to the style guide, and scores outputs.
 name: {name}
 about: One output for one request.
-reviewed: false            # set to true once you have looked at it: the report says which it is
+reviewed: false            # set to true once you have reviewed this file; the report shows it
 checks:
   - kind: clean            # no leftovers of a prompt, no placeholders, no refusals
   - kind: length
     unit: words
     min: {low}
     max: {high}            # the range of the examples; tighten it
-  - kind: grounded         # numbers and codes in the output stand in the input; take it out where that is not wanted
+  - kind: grounded         # numbers and codes in the output must occur in the input; remove this if they need not
     level: should
 """
 
@@ -46,19 +46,19 @@ path = {path}
 [style]
 path = "style.yaml"
 
-# [train]                  # nothing need be stated: epochs and learning rate follow from the data and the model
+# [train]                  # optional: epochs and learning rate are derived from the data and the model
 # model = "smollm2-135m"   # or a folder, or a hub name such as "org/model"
-# epochs = 3               # by rule 3; more where pairs are few, fewer where they are very many
-# learning_rate = 5e-4     # by rule from the model's width
-# micro_batch = 2          # pairs in memory at once, where it is short: slower, with the same result
-# gradient_checkpointing = true  # where that is not enough: a third slower
-# drop_long = true         # leave out pairs that are longer than the model's context, in place of an error
+# epochs = 3               # the default is usually 3, more for few pairs, fewer for very many
+# learning_rate = 5e-4     # the default depends on the model's width
+# micro_batch = 2          # pairs in memory at once; set it if memory is short: slower, same result
+# gradient_checkpointing = true  # if that is not enough: a third slower
+# drop_long = true         # drop pairs that are longer than the model's context instead of failing
 
 [evaluate.prompted]
 guide = "style.yaml"       # better: a text file with your own guide
 few_shot = 3
 
-# [roi]                    # state volume and prices for a verdict with money in it
+# [roi]                    # state volume and prices so that the verdict includes the money
 # currency = "EUR"
 # requests_per_day = 1000
 # [roi.investment]
@@ -71,14 +71,14 @@ few_shot = 3
 # price_input = 0.30
 # price_output = 1.20
 """
-_LOOKED_AT = 20_000  # rows; more add no information about the roles of columns
-GROUP = '# group = "family"         # what must stay on one side of the split: a product family, an author'
-IDENTIFIERS = '# identifiers = ["sku"]    # fields that name the item and say nothing about it'
+_SAMPLE_ROWS = 20_000  # more rows add no information about the roles of columns
+GROUP = '# group = "family"         # rows that belong in the same split: a product family, an author'
+IDENTIFIERS = '# identifiers = ["sku"]    # fields that name the item without describing it'
 
 
 @dataclass(frozen=True)
 class Created:
-    """A new project: the files that were written, and what was `recognised` in the examples and `found` of their style."""
+    """A new project: the files that were written, and in `found` what was recognised in the examples and their style."""
 
     folder: Path
     written: tuple[Path, ...]
@@ -93,26 +93,26 @@ def create_project(
     talk: Talk | None = None,
     **reading: Any,
 ) -> Created:
-    """A folder with tuneworth.toml and a style.yaml, inferred from the examples of the file `pairs`.
+    """A folder with tuneworth.toml and a style.yaml, inferred from the examples in the file `pairs`.
 
-    `reading` are `input`, `output`, `encoding` and `delimiter`, if they are not recognised. If the examples have no
-    style, or there is no file, style.yaml is a plain starting point.
+    `reading` may set `input`, `output`, `encoding` and `delimiter` if they are not recognised. If the examples have no
+    common style, or there is no file, style.yaml is a basic starting point.
 
-    Raises: ConfigError if such files exist already; DataError if there is no pair.
+    Raises: ConfigError if such files already exist; DataError if there is no pair.
     """
-    talk, folder = heard(talk, seed), Path(folder)
+    talk, folder = console_for(talk, seed), Path(folder)
     taken = [name for name in (PROJECT_FILE, "style.yaml") if (folder / name).exists()]
     if taken:
-        raise ConfigError(f"{folder} holds {' and '.join(taken)} already; nothing was written")
+        raise ConfigError(f"{folder} already has {' and '.join(taken)}; nothing was written")
     if pairs is None:
         settings = PROJECT.format(path='"pairs.jsonl"', columns="", group=GROUP, identifiers=IDENTIFIERS)
-        style, found = STYLE.format(name=_yaml(folder.resolve().name), low=1, high=200), {}
+        style, recognised = STYLE.format(name=_yaml(folder.resolve().name), low=1, high=200), {}
     else:
-        settings, style, found = _from_examples(Path(pairs), folder, reading, talk)
+        settings, style, recognised = _from_examples(Path(pairs), folder, reading, talk)
     files = {folder / PROJECT_FILE: settings, folder / "style.yaml": style}
     for file, text in files.items():
         write_whole(file, text)
-    return Created(folder, tuple(files), found)
+    return Created(folder, tuple(files), recognised)
 
 
 def _from_examples(file: Path, folder: Path, reading: Mapping[str, Any], talk: Talk) -> tuple[str, str, dict[str, Any]]:
@@ -120,16 +120,16 @@ def _from_examples(file: Path, folder: Path, reading: Mapping[str, Any], talk: T
     raw = take_pairs(file, talk=talk, **reading)
     name = folder.resolve().name
     inferred = infer_style(raw.pairs, name=name, source=file.name, seed=talk.seed)
-    begin = "" if inferred.found_style else "; style.yaml is a plain one to begin with"
+    begin = "" if inferred.found_style else "; style.yaml is a basic starting point"
     talk.note(f"{inferred.message}{begin}")
     settings = PROJECT.format(
         path=_toml(os.path.relpath(file.resolve(), folder.resolve())),
         columns="".join(f"{key} = {_toml(value)}\n" for key, value in reading.items()),
-        group=_group_line(raw.pairs.head(_LOOKED_AT)),
-        identifiers=_identifiers_line(raw.pairs.head(_LOOKED_AT)),
+        group=_group_line(raw.pairs.head(_SAMPLE_ROWS)),
+        identifiers=_identifiers_line(raw.pairs.head(_SAMPLE_ROWS)),
     )
-    found = {"recognised": raw.shape, "found_style": inferred.found_style, "message": inferred.message}
-    return settings, inferred.text or _plain_style(name, raw.pairs), found
+    recognised = {"recognised": raw.shape, "found_style": inferred.found_style, "message": inferred.message}
+    return settings, inferred.text or _plain_style(name, raw.pairs), recognised
 
 
 def _plain_style(name: str, pairs: pl.DataFrame) -> str:
@@ -140,7 +140,7 @@ def _plain_style(name: str, pairs: pl.DataFrame) -> str:
 
 
 def _group_line(pairs: pl.DataFrame) -> str:
-    """Another column that could group the pairs: few rows share a value of it."""
+    """A line with a column that could group the pairs: few rows share each of its values."""
     if pairs["group"].null_count() < len(pairs):
         return ""
     columns: dict[str, list[Any]] = {}
@@ -148,20 +148,20 @@ def _group_line(pairs: pl.DataFrame) -> str:
         for name, value in (json.loads(text) if text else {}).items():
             columns.setdefault(name, [None] * len(pairs))[number] = str(value)
     sizes = {name: Counter(values) for name, values in columns.items() if None not in values}
-    # Groups stay whole: the largest must fit well into the smallest split.
+    # Groups are not divided, so the largest must fit well into the smallest split.
     fitting = {name: len(s) for name, s in sizes.items() if len(s) < len(pairs) and max(s.values()) <= len(pairs) / 20}
     if not fitting:
         return GROUP
     name = min(fitting, key=lambda name: (fitting[name], name))
-    return f"# group = {_toml(name)}  # what must stay on one side of the split; {fitting[name]:,} groups"
+    return f"# group = {_toml(name)}  # rows of one group belong in the same split; {fitting[name]:,} groups"
 
 
 def _identifiers_line(pairs: pl.DataFrame) -> str:
-    """The input fields in which no two requests agree: they may identify the item without describing it."""
+    """A line with the input fields that differ in every request: they may identify the item without describing it."""
     apart = identifier_like(pairs)
     if not apart:
         return IDENTIFIERS
-    return f"# identifiers = {_toml(apart)}  # fields that name the item and say nothing about it"
+    return f"# identifiers = {_toml(apart)}  # fields that name the item without describing it"
 
 
 def _toml(value: Any) -> str:
@@ -172,13 +172,13 @@ def _toml(value: Any) -> str:
 
 
 def _yaml(text: str) -> str:
-    """A YAML scalar in double quotes where it needs them."""
+    """A YAML scalar, in quotes if it needs them."""
     return yaml.safe_dump(text, allow_unicode=True, width=10**6).removesuffix("\n").removesuffix("\n...")
 
 
 # --- the shipped example ------------------------------------------------------------------------------------------
 
-# Sizes that two cores train and judge in a few minutes; the project file states them and can be changed.
+# Sizes that two cores can train and evaluate in a few minutes; the project file states them.
 TRAIN_PAIRS, TEST_PAIRS = 300, 80
 
 
@@ -190,21 +190,21 @@ def create_example(out: Path) -> None:
     from ..examples import example_path
 
     source = example_path("components")
-    if (out / PROJECT_FILE).is_file():  # an earlier demo, perhaps with changes that its owner wants to try
+    if (out / PROJECT_FILE).is_file():  # an earlier demo, possibly with changes by the user
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{out} is there already and is no Tuneworth project; --out DIR names another folder")
+        raise ConfigError(f"{out} already exists and is not a Tuneworth project; pass another folder with --out DIR")
     out.mkdir(parents=True, exist_ok=True)
-    left_out = {PROJECT_FILE, SPLITS, OVERRIDES}  # the latter two are written by curating it in place
+    skipped = {PROJECT_FILE, SPLITS, OVERRIDES}  # curating the example in place writes the latter two
     for file in source.iterdir():
-        if file.is_file() and file.name not in left_out:
+        if file.is_file() and file.name not in skipped:
             shutil.copyfile(file, out / file.name)
     text = (source / PROJECT_FILE).read_text(encoding="utf-8")
     limits = {"[train]": TRAIN_PAIRS, "[evaluate]": TEST_PAIRS}
     for section, most in limits.items():
         text = text.replace(
             f"{section}\n",
-            f"{section}\nmax_pairs = {most}            # the demo's sample; take the line out for all pairs\n",
+            f"{section}\nmax_pairs = {most}            # the demo's sample; remove this line to use all pairs\n",
             1,
         )
     write_whole(out / PROJECT_FILE, text)

@@ -1,4 +1,4 @@
-"""Curating: the pairs of a project into its run, or any file or table of pairs."""
+"""Curates the pairs of a project into its run, or any file or table of pairs."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
@@ -28,10 +28,10 @@ from ..style import StyleSchema, read_style
 from ..train import TrainSettings
 from .load import model_name
 from .project import Project
-from .run import Run, heard
-from .runs import OVERRIDES, Beside, Stopwatch, nothing_half_written, start_run
+from .run import Run, console_for
+from .runs import OVERRIDES, ProjectFiles, Stopwatch, no_partial_run, start_run
 
-__all__ = ["curate_pairs", "curate_stage", "curate_unwritten", "hold_first", "say_warnings", "wants_tokens"]
+__all__ = ["curate_pairs", "curate_stage", "curate_unwritten", "note_warnings", "record_splits", "wants_tokens"]
 
 
 def curate_pairs(
@@ -59,11 +59,11 @@ def curate_pairs(
 ) -> Curated:
     """Clean pairs, splits that cannot leak, and a ledger of every row, from a file or table of pairs.
 
-    `pairs` is a path (a folder or glob too), a polars or pandas DataFrame, a `datasets.Dataset` or a list of
-    dictionaries. `input`, `output`, `id`, `group`, `split` and `date` name its columns, `identifiers` fields that name
-    the item without describing it; columns not given are recognised. `settings` are those of `[curate]`. `overrides`
-    holds people's decisions about single rows, `splits` the earlier split assignments. With `out` a run folder is
-    written there, unless it is a `dry_run`, and the decisions in it are replayed. `thresholds` adds the table of
+    `pairs` is a path (also a folder or glob), a polars or pandas DataFrame, a `datasets.Dataset` or a list of
+    dictionaries. `input`, `output`, `id`, `group`, `split` and `date` name its columns, `identifiers` the fields that
+    name the item without describing it; other columns are recognised. `settings` are those of `[curate]`. The file
+    `overrides` has people's decisions about single rows, `splits` the earlier split assignments. With `out`, a run folder
+    is written there, unless it is a `dry_run`, and the decisions in it are replayed. `thresholds` adds the table of
     near-duplicate thresholds.
 
     Raises: ConfigError, DataError for errors in the style, the pairs or `out`; ValueError for an invalid
@@ -72,7 +72,7 @@ def curate_pairs(
     >>> curate_pairs([{"input": f"part {n}", "output": f"Part number {n}."} for n in range(50)]).summary["rows_read"]
     50
     """
-    talk, out = heard(talk, seed), None if out is None else Path(out)
+    talk, out = console_for(talk, seed), None if out is None else Path(out)
     _check_folder(out)
     path = pairs if isinstance(pairs, str | Path) else None
     columns: dict[str, Any] = {
@@ -82,25 +82,25 @@ def curate_pairs(
     }  # fmt: skip
     project = _project_of_pairs(path, style, columns, settings, allow_code=allow_code)
     decided = Path(overrides) if overrides is not None else None if out is None else out / OVERRIDES
-    beside = Beside(decided, None if splits is None else Path(splits))
+    files = ProjectFiles(decided, None if splits is None else Path(splits))
     table = None if path is not None else pairs
     if out is None or dry_run:
-        return curate_unwritten(project, beside=beside, thresholds=thresholds, table=table, talk=talk)
+        return curate_unwritten(project, files=files, thresholds=thresholds, table=table, talk=talk)
     with disk_refusals(out):
         name = "pairs" if path is None else Path(path).absolute().stem
         start_run(out, talk, config=project.resolved, command="tuneworth curate", name=name)
-    with nothing_half_written(out):
+    with no_partial_run(out):
         return curate_stage(
-            Run(out, project=project, talk=talk), beside=beside, thresholds=thresholds, table=table
+            Run(out, project=project, talk=talk), files=files, thresholds=thresholds, table=table
         )  # fmt: skip
 
 
 def _check_folder(out: Path | None) -> None:
-    """Raises: ConfigError if the folder holds something other than a run."""
+    """Raises: ConfigError if the folder contains something other than a run."""
     if out is None or not out.exists() or (out / "run.json").is_file():
         return
     if not out.is_dir() or any(out.iterdir()):
-        raise ConfigError(f"{out} is there already and is no run of Tuneworth; name another folder")
+        raise ConfigError(f"{out} already exists and is not a run of Tuneworth; pass another folder")
 
 
 def _project_of_pairs(
@@ -112,7 +112,7 @@ def _project_of_pairs(
     schema = read_style(file, allow_code=allow_code) if file is not None else style
     data = {key: value for key, value in columns.items() if value is not None}
     rules = dict(settings) if isinstance(settings, Mapping) else _stated(settings or CurateSettings())
-    # Absolute, since a project's paths are read from its folder.
+    # The path is absolute, since a project resolves paths relative to its folder.
     where = "" if path is None else str(Path(path).absolute())
     return Project(
         Path(),
@@ -135,17 +135,19 @@ def _stated(settings: CurateSettings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in changed}
 
 
-def curate_stage(run: Run, *, beside: Beside | None = None, thresholds: bool = False, table: Any = None) -> Curated:
-    """Clean pairs, splits, ledger and summary in the run's `curate` folder, of the project's pairs or of a `table`.
+def curate_stage(
+    run: Run, *, files: ProjectFiles | None = None, thresholds: bool = False, table: Any = None
+) -> Curated:
+    """Write clean pairs, splits, ledger and summary to the run's `curate` folder, from the project's pairs or a `table`.
 
     Raises: ConfigError, DataError as `tuneworth.curate.curate`; RunBroken for disk errors.
     """
     watch, project = Stopwatch(), run.project
-    beside = beside or Beside.of_project(project.folder)
-    raw, held, curated = _curated(
-        project, run.talk, seed=run.seed, beside=beside, thresholds=thresholds, table=table
+    files = files or ProjectFiles.of_project(project.folder)
+    raw, assigned, curated = _curated(
+        project, run.talk, seed=run.seed, files=files, thresholds=thresholds, table=table
     )  # fmt: skip
-    hold_first(beside, held, curated.ledger)
+    record_splits(files, assigned, curated.ledger)
     write_curated(curated, run.folder)
     with disk_refusals(run.folder):
         inputs = [("pairs", Path(file)) for file in raw.files] + project.inputs
@@ -155,43 +157,43 @@ def curate_stage(run: Run, *, beside: Beside | None = None, thresholds: bool = F
 
 
 def _curated(
-    project: Project, talk: Talk, *, seed: int, beside: Beside, thresholds: bool, table: Any
+    project: Project, talk: Talk, *, seed: int, files: ProjectFiles, thresholds: bool, table: Any
 ) -> tuple[RawPairs, HeldSplits, Curated]:
     """The pairs as read, the split assignments of earlier runs, and the result of curating; nothing is written."""
     data = project.data
-    overrides = read_overrides(beside.overrides) if beside.overrides is not None else ()
-    held = read_splits(beside.splits) if beside.splits is not None else HeldSplits()
+    overrides = read_overrides(files.overrides) if files.overrides is not None else ()
+    assigned = read_splits(files.splits) if files.splits is not None else HeldSplits()
     raw = read_pairs(project.folder / data.path, data) if table is None else read_frame(table, data)
     talk.note(f"curate: {raw.shape}")
     curated = curate(
         raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
-        held=held, with_threshold_table=thresholds, count_tokens=_token_counter(project), seed=seed,
+        held=assigned, with_threshold_table=thresholds, count_tokens=_token_counter(project), seed=seed,
     )  # fmt: skip
-    say_warnings(curated.summary, talk)
-    return raw, held, curated
+    note_warnings(curated.summary, talk)
+    return raw, assigned, curated
 
 
 def curate_unwritten(
-    project: Project, *, beside: Beside | None = None, thresholds: bool = False, table: Any = None, talk: Talk
+    project: Project, *, files: ProjectFiles | None = None, thresholds: bool = False, table: Any = None, talk: Talk
 ) -> Curated:
     """The result of `curate_stage` without writing anything; the split assignments are not recorded either."""
-    beside = beside or Beside.of_project(project.folder)
-    return _curated(project, talk, seed=talk.seed, beside=beside, thresholds=thresholds, table=table)[2]
+    files = files or ProjectFiles.of_project(project.folder)
+    return _curated(project, talk, seed=talk.seed, files=files, thresholds=thresholds, table=table)[2]
 
 
-def hold_first(beside: Beside, held: HeldSplits, ledger: pl.DataFrame) -> None:
+def record_splits(files: ProjectFiles, assigned: HeldSplits, ledger: pl.DataFrame) -> None:
     """Add the split assignments to splits.jsonl, before the run is written.
 
-    If a run's test set is not recorded, the next run could train on its test rows.
+    Without a record of this run's test set, the next run could train on its test rows.
     Raises: RunBroken for disk errors, or if another run assigned rows differently in the meantime.
     """
-    if beside.splits is not None:
-        with disk_refusals(beside.splits):
-            hold_splits(beside.splits, held, ledger)
+    if files.splits is not None:
+        with disk_refusals(files.splits):
+            hold_splits(files.splits, assigned, ledger)
 
 
-def say_warnings(summary: Mapping[str, Any], talk: Talk) -> None:
-    """Each warning of a curation as a note, except those that the final answer reports with a reason."""
+def note_warnings(summary: Mapping[str, Any], talk: Talk) -> None:
+    """Print each warning of a curation as a note, except those that the final answer reports with a reason."""
     for warning in summary["warnings"]:
         if warning["code"] != "split_size":
             talk.note(f"warning: {warning['text']}")
@@ -208,5 +210,5 @@ def _token_counter(project: Project) -> Callable[[Sequence[str]], Sequence[int]]
 
 def wants_tokens(project: Project) -> bool:
     """Whether a rule of the style limits lengths in tokens, and the packages to count them are installed."""
-    asked = any(getattr(check.parameters, "unit", None) == "tokens" for check in project.style.checks)
-    return asked and find_spec("transformers") is not None
+    in_tokens = any(getattr(check.parameters, "unit", None) == "tokens" for check in project.style.checks)
+    return in_tokens and find_spec("transformers") is not None

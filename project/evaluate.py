@@ -15,7 +15,7 @@ from ..evaluate import (
     Choice,
     EvaluateSettings,
     RoiSettings,
-    Surroundings,
+    RunContext,
     Variant,
     check_roi,
     choose_baseline,
@@ -28,14 +28,14 @@ from ..evaluate import (
 )
 from ..train import refresh_card
 from .gates import parse_gate
-from .gather.asking import Remote, remote_of
 from .gather.gathering import Gathered, gather
-from .gather.wanted import Asked, wanted_outputs
+from .gather.requests import Remote, remote_of
+from .gather.required import OutputSet, required_outputs
 from .learning_curve import read_curve
 from .load import compared
 from .project import PROJECT_FILE, Project
 from .report import finish_evaluation
-from .run import At, Run, heard, open_run
+from .run import At, Run, console_for, open_run
 from .runs import Stopwatch, test_set_uses
 from .trained import trained
 
@@ -55,17 +55,17 @@ def evaluate_run(
     seed: int | None = None,
     talk: Talk | None = None,
 ) -> Run:
-    """Race the project's variants on the test pairs of its newest run, or of the one named `run`: verdict and report.
+    """Compare the project's variants on the test pairs of its newest run, or of the named `run`: verdict and report.
 
-    `gates` are conditions on the results; `check_gates` of the run raises on failed ones. With `cluster` the workers
-    that [cluster] names generate the outputs of models.
+    `gates` are conditions on the results; `check_gates` of the run raises if one fails. With `cluster`, the workers of
+    [cluster] generate the outputs of models.
 
-    Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if an endpoint or `max_cost` ends it.
+    Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if an endpoint or `max_cost` stops it.
     """
-    talk, wanted = heard(talk, seed), [parse_gate(text) for text in gates]
+    talk, conditions = console_for(talk, seed), [parse_gate(text) for text in gates]
     opened = open_run(project, run, allow_code=allow_code, talk=talk)
     evaluate_stage(opened, on_cluster=cluster)
-    return finish_evaluation(opened, wanted)
+    return finish_evaluation(opened, conditions)
 
 
 def plan_evaluation(
@@ -75,53 +75,56 @@ def plan_evaluation(
     allow_code: bool = False,
     seed: int | None = None,
     talk: Talk | None = None,
-) -> tuple[list[Asked], Remote, AnswerStore]:
-    """What `evaluate_run` would request: all outputs, those of endpoints, and the answers that exist already.
+) -> tuple[list[OutputSet], Remote, AnswerStore]:
+    """What `evaluate_run` would request: all outputs, those of endpoints, and the answers that already exist.
 
-    Raises: ConfigError if the evaluation would be refused for personal data, prices or addresses.
+    Raises: ConfigError if personal data, prices or addresses would stop the evaluation.
     """
-    opened = open_run(project, run, allow_code=allow_code, talk=heard(talk, seed))
-    wanted = wanted_outputs(opened, adapter=opened.adapter)
-    remote = remote_of(opened, wanted)
+    opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
+    output_sets = required_outputs(opened, adapter=opened.adapter)
+    remote = remote_of(opened, output_sets)
     store = AnswerStore(remote.file)
     remote.check_privacy(store)
-    return wanted, remote, store
+    return output_sets, remote, store
 
 
 def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster: bool = False) -> dict[str, Any]:
-    """`outputs.jsonl` and `results.json` of the run; the results.
+    """Write `outputs.jsonl` and `results.json` of the run; returns the results.
 
-    `on_cluster`: workers of the cluster of `[cluster]` generate the outputs of models, whose weights this process never
-    loads. Files and endpoints, scores and verdict are handled here.
+    With `on_cluster`, the workers of `[cluster]` generate the outputs of models, and this process never loads their
+    weights. Files, endpoints, scores and the verdict are handled here.
     """
     project, settings, test = run.project, run.project.evaluate, run.test
-    asked = wanted_outputs(run, adapter=run.adapter if run.adapter.is_dir() else None)
-    variants, pairs = [each.variant for each in asked if each.part == "test"], asked[0].pairs
+    output_sets = required_outputs(run, adapter=run.adapter if run.adapter.is_dir() else None)
+    variants, pairs = (
+        [output_set.variant for output_set in output_sets if output_set.part == "test"],
+        output_sets[0].pairs,
+    )
     if not len(pairs):
-        raise DataError(f"no test pairs in {run.folder}: there is nothing to judge on (see curate/summary.json)")
+        raise DataError(f"{run.folder} has no test pairs, so nothing can be evaluated; see its curate/summary.json")
     if len(pairs) < len(test):
         run.talk.note(f"evaluate: {len(pairs)} of {len(test)} test pairs, a seeded sample (max_pairs)")
     if (roi := project.roi_settings) is not None:
         check_roi(roi, settings.variants, required=compared(project))
     watch = Stopwatch()
     with _cluster(project, variants) if on_cluster else nullcontext() as ray:
-        gathered = gather(run, asked, loaded=loaded, probed=_probed(settings, variants), ray=ray)
-    choice = _choice(run, gathered, asked, roi)
+        gathered = gather(run, output_sets, loaded=loaded, probed=_probed(settings, variants), ray=ray)
+    choice = _choice(run, gathered, output_sets, roi)
     if choice.how == "validation":
         run.talk.note(f"evaluate: the baseline is {choice.baseline}, chosen on {choice.n} validation pairs")
     fingerprint, uses = test_set_uses(run.folder, pairs["id"].to_list())
     # The time of existing outputs was counted in an earlier call.
     seconds = max(watch.seconds(), run.facts["seconds"].get("evaluate", 0))
     run.update(seconds={"evaluate": seconds}, inputs=project.inputs, test_set=fingerprint, test_set_used=uses)
-    around = replace(
-        _surroundings(run, tested=len(pairs), of=len(test)),
+    context = replace(
+        _run_context(run, tested=len(pairs), of=len(test)),
         choice=choice.to_json(),
         on_train=None if gathered.probes is None else gathered.probes.on_train,
         forgetting=None if gathered.probes is None else gathered.probes.forgetting,
     )
     evaluated = evaluate_outputs(
         pairs, [gathered.raw[variant.name, "test"] for variant in variants], project.style,
-        baseline=choice.baseline, candidate=settings.candidate, margin=settings.margin, roi=roi, around=around,
+        baseline=choice.baseline, candidate=settings.candidate, margin=settings.margin, roi=roi, context=context,
         seed=run.seed,
     )  # fmt: skip
     write_evaluated(evaluated, run.folder)
@@ -131,62 +134,64 @@ def evaluate_stage(run: Run, *, loaded: "LoadedModel | None" = None, on_cluster:
 
 
 def _cluster(project: Project, variants: Sequence[Variant]) -> AbstractContextManager[Any]:
-    """The connection to the project's cluster, before any request is sent."""
+    """The connection to the project's cluster, opened before any request is sent."""
     if project.cluster is None:
         raise ConfigError(
-            f'--cluster needs a section [cluster] in {project.folder / PROJECT_FILE}: address = "auto" is the cluster '
-            "that this machine belongs to"
+            f"--cluster needs a section [cluster] in {project.folder / PROJECT_FILE}.\n"
+            'Set address = "auto" there for the cluster that this machine belongs to.'
         )
     if not any(variant.local for variant in variants):
-        raise ConfigError(
-            "--cluster is for variants with a model of their own; files and endpoints are asked from here"
-        )
+        raise ConfigError("--cluster is for variants that run a model; files and endpoints are read from this machine")
     from ..evaluate import connected
 
     return connected(project.cluster)
 
 
 def _probed(settings: EvaluateSettings, variants: Sequence[Variant]) -> Variant | None:
-    """The candidate, where it is a tuned model on this machine and the project wants it probed."""
-    found = next((variant for variant in variants if variant.name == settings.candidate), None)
-    return found if settings.probes and found is not None and found.source == "adapter" else None
+    """The candidate, if it is a tuned model on this machine and `probes` is on."""
+    candidate = next((variant for variant in variants if variant.name == settings.candidate), None)
+    return candidate if settings.probes and candidate is not None and candidate.source == "adapter" else None
 
 
-def _choice(run: Run, gathered: Gathered, asked: Sequence[Asked], roi: RoiSettings | None) -> Choice:
-    """The baseline: as stated, the only one, or chosen on validation pairs where there are several."""
+def _choice(run: Run, gathered: Gathered, output_sets: Sequence[OutputSet], roi: RoiSettings | None) -> Choice:
+    """The baseline: as stated, the only contender, or chosen on validation pairs."""
     settings = run.project.evaluate
     stated = None if settings.baseline == AUTO else settings.baseline
     scores, costs, groups = {}, {}, None
-    for each in asked:
-        if each.part != "validation":
+    for output_set in output_sets:
+        if output_set.part != "validation":
             continue
-        name, raw, groups = each.variant.name, gathered.raw[each.variant.name, each.part], groups_of(each.pairs)
-        scored = score_outputs(each.pairs, raw.outputs, run.project.style, count_tokens=raw.count_tokens)
+        name, raw, groups = (
+            output_set.variant.name,
+            gathered.raw[output_set.variant.name, output_set.part],
+            groups_of(output_set.pairs),
+        )
+        scored = score_outputs(output_set.pairs, raw.outputs, run.project.style, count_tokens=raw.count_tokens)
         scores[name] = scored.items["acceptable"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
         tokens = tokens_of(scored.table, np.ones(len(scored.table), dtype=bool), raw.fixed_tokens)
         counted = (tokens[key] for key in ("fixed", "input", "output"))
         costs[name] = None if roi is None else cost_of_request(roi, name, *counted)
-    # Files of outputs hold no validation pairs: with them alone the first contender is taken.
+    # Outputs files have no validation pairs; with them alone the first contender is the baseline.
     only = stated or (settings.contenders[0] if not scores else None)
     return choose_baseline(scores, groups, costs=costs, margin=settings.margin, stated=only, seed=run.seed)
 
 
-def _surroundings(run: Run, *, tested: int, of: int) -> Surroundings:
-    """What the earlier stages wrote to the run folder, for the results."""
+def _run_context(run: Run, *, tested: int, of: int) -> RunContext:
+    """The results of the earlier stages, from the run folder."""
     facts = run.facts
     data = {**run.curation, "tested": {"pairs": tested, "of": of}} if run.curation else None
     provenance = {
         key: facts.get(key)
         for key in ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command", "model")
     }
-    return Surroundings(
+    return RunContext(
         data, trained(run.folder), provenance, run.train, _validity(data), learning_curve=read_curve(run.folder),
         project=facts.get("project", ""), created=facts.get("created", ""),
     )  # fmt: skip
 
 
 def _validity(data: dict[str, Any] | None) -> list[dict[str, str]]:
-    """What makes the comparison invalid before any output is looked at."""
+    """The problems that make the comparison invalid whatever the outputs are."""
     leaks = ((data or {}).get("certificate") or {}).get("pairs_at_or_above") or 0
     if not leaks:
         return []

@@ -11,12 +11,12 @@ from typing import Any
 
 from ..core import ConfigError, GateFailed, TuneworthError, nearest, write_whole
 
-__all__ = ["Gate", "failed_gates", "hold_gates", "parse_gate", "record_gates"]
+__all__ = ["Gate", "evaluate_gates", "failed_gates", "parse_gate", "record_gates"]
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt
 }  # fmt: skip
-# A path may hold what names of variants and checks hold, but no comparison.
+# A path may contain any character of a variant's or a check's name, but no comparison.
 _GATE = re.compile(r"\s*([^<>=]+?)\s*(>=|<=|==|>|<)\s*([^<>=\s].*?)\s*", re.DOTALL)
 
 
@@ -46,62 +46,62 @@ def parse_gate(text: str) -> Gate:
     except ValueError:
         value = wanted.strip("\"'")
         if compare != "==":
-            raise ConfigError(f'--gate "{text}": {wanted} is no number; texts are compared with ==') from None
+            raise ConfigError(f'--gate "{text}": {wanted} is not a number; compare texts with ==') from None
     if isinstance(value, float) and math.isnan(value):
-        raise ConfigError(f'--gate "{text}": nothing compares with {wanted}; expected a number')
+        raise ConfigError(f'--gate "{text}": {wanted} cannot be compared; expected a number')
     return Gate(text.strip(), tuple(path.split(".")), compare, value)
 
 
-def hold_gates(gates: Sequence[Gate], results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """`{gate, value, holds}` of each gate against the results; a null value fails any gate.
+def evaluate_gates(gates: Sequence[Gate], results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """`{gate, value, holds}` of each gate for the results; a null value fails every gate.
 
-    Raises: ConfigError if a path cannot exist, or ends where there is no single value.
+    Raises: ConfigError if a path cannot exist or does not end at a single value.
     """
-    found = []
+    outcomes = []
     for gate in gates:
         value = _follow(gate, results)
-        found.append({"gate": gate.text, "value": value, "holds": value is not None and _holds(gate, value)})
-    return found
+        outcomes.append({"gate": gate.text, "value": value, "holds": value is not None and _holds(gate, value)})
+    return outcomes
 
 
 def record_gates(run: Path, gates: Sequence[Gate], results: dict[str, Any]) -> TuneworthError | None:
     """Check the gates and record their outcomes in `results` and the run's results.json.
 
-    Returns the error to raise once the report is written: ConfigError if a path cannot exist (then
-    nothing is recorded), GateFailed naming every gate that does not hold, None if all hold.
+    Returns the error to raise once the report is written: ConfigError if a path cannot exist (then nothing is recorded),
+    GateFailed with every gate that does not hold, None if all hold.
     """
     if not gates:
         return None
     stored = json.loads((run / "results.json").read_text(encoding="utf-8"))
     try:
-        held = hold_gates(gates, stored)
+        outcomes = evaluate_gates(gates, stored)
     except ConfigError as error:
         return error
-    results["gates"] = held
-    text = json.dumps(stored | {"gates": held}, ensure_ascii=False, indent=2)
+    results["gates"] = outcomes
+    text = json.dumps(stored | {"gates": outcomes}, ensure_ascii=False, indent=2)
     write_whole(run / "results.json", text.encode("utf-8", errors="replace"))
-    return failed_gates(held)
+    return failed_gates(outcomes)
 
 
-def failed_gates(held: Sequence[Mapping[str, Any]]) -> GateFailed | None:
-    """The error that names every gate that does not hold; None if all hold."""
-    failed = [f"gate failed: {gate['gate']}: {_said(gate['value'])}" for gate in held if not gate["holds"]]
+def failed_gates(outcomes: Sequence[Mapping[str, Any]]) -> GateFailed | None:
+    """The error with every gate that does not hold; None if all hold."""
+    failed = [f"gate failed: {gate['gate']}: {_value_text(gate['value'])}" for gate in outcomes if not gate["holds"]]
     return GateFailed("\n".join(failed)) if failed else None
 
 
-def _said(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if value is None:
-        return "there is no value here"
+        return "the results have no value there"
     return f"it is {value:.6g}" if isinstance(value, float) else f"it is {value}"
 
 
 def _holds(gate: Gate, value: Any) -> bool:
     if isinstance(value, Mapping | list):
-        raise ConfigError(f'--gate "{gate.text}": {".".join(gate.path)} is no single value; {_parts(value)}')
+        raise ConfigError(f'--gate "{gate.text}": {".".join(gate.path)} is not a single value; {_parts(value)}')
     if isinstance(gate.wanted, str) or isinstance(value, bool):
         return str(value).lower() == str(gate.wanted).lower() and gate.compare == "=="
     if not isinstance(value, int | float):
-        raise ConfigError(f'--gate "{gate.text}": {".".join(gate.path)} is no number')
+        raise ConfigError(f'--gate "{gate.text}": {".".join(gate.path)} is not a number')
     return _COMPARE[gate.compare](value, gate.wanted)
 
 
@@ -110,21 +110,21 @@ def _parts(value: Mapping[str, Any] | list[Any]) -> str:
 
 
 def _follow(gate: Gate, results: Mapping[str, Any]) -> Any:
-    """The value at the path; None if it, or a part above it, is null.
+    """The value at the path; None if it or a part above it is null.
 
-    A name may hold dots itself (`gpt-4.1`): the longest one that is a key counts.
+    A name may contain dots (`gpt-4.1`), so the longest key that fits is used.
     """
     value: Any = results
-    rest, gone = list(gate.path), []
+    rest, done = list(gate.path), []
     while rest:
         if value is None:
             return None
         keys = value if isinstance(value, Mapping) else {}
         length = next((n for n in range(len(rest), 0, -1) if ".".join(rest[:n]) in keys), None)
         if length is None:
-            hint = nearest(rest[0], list(keys)) if keys else f"{'.'.join(gone) or 'it'} has no parts"
-            path = ".".join([*gone, rest[0]])
+            hint = nearest(rest[0], list(keys)) if keys else f"{'.'.join(done) or 'it'} has no parts"
+            path = ".".join([*done, rest[0]])
             raise ConfigError(f'--gate "{gate.text}": there is no "{path}" in the results; {hint}')
         name = ".".join(rest[:length])
-        value, gone, rest = keys[name], [*gone, name], rest[length:]
+        value, done, rest = keys[name], [*done, name], rest[length:]
     return value

@@ -1,4 +1,4 @@
-"""`tuneworth train --learning-curve`: models trained on parts of the examples, and what twice as many would gain."""
+"""`tuneworth train --learning-curve`: models trained on parts of the examples, and the gain from twice as many."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ import polars as pl
 
 from ..core import ConfigError, DataError, read_object, say, write_whole
 from ..evaluate import Variant, fit_curve, groups_of, score_outputs
-from .gather.wanted import limit_of
+from .gather.required import limit_of
 from .run import Run
 from .runs import Stopwatch
 from .train import shown_fit, stated_settings
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 
 __all__ = ["curve_parts", "curve_text", "learn_curve", "nested_part", "read_curve"]
 
-PARTS = (0.125, 0.25, 0.5)  # of the train pairs; the whole is the run's own adapter
+PARTS = (0.125, 0.25, 0.5)  # of the train pairs; the run's adapter is trained on all of them
 FEWEST_PAIRS = 20  # in the smallest part: fewer are not enough to train on
-FEWEST_GROUPS = 10  # there; with fewer the curve depends on which groups they are
+FEWEST_GROUPS = 10  # in the smallest part; with fewer the curve depends on the choice of groups
 FILE = "learning_curve.json"
 
 
 def learn_curve(run: Run, *, loaded: "LoadedModel") -> dict[str, Any]:
-    """Train on an eighth, a quarter and a half of the train pairs, let each adapter and the run's own answer the test
-    pairs, and write `train/learning_curve.json`.
+    """Train on an eighth, a quarter and a half of the train pairs, generate outputs for the test pairs with each adapter and
+    with the run's, and write `train/learning_curve.json`.
 
-    The parts are nested, keep groups together and have the settings of the run's own training. Existing adapters and
-    outputs are reused, so an interrupted run resumes. For information only: nothing is chosen by
-    it, so using the test set is safe.
+    The parts are nested, keep groups together and use the settings of the run's training. Existing adapters and outputs
+    are reused, so an interrupted run resumes. The curve is for information only: nothing is chosen by it, so using the
+    test set is safe.
 
-    Raises: DataError if the run has too few pairs for a smallest part.
+    Raises: DataError if the run has too few pairs for the smallest part.
     """
     stated = _stated(run)
     train, parts, test = curve_parts(run)
     watch, seconds = Stopwatch(), _summary(run.folder / "train")["seconds"]
     run.talk.note(
-        f"learning curve: {len(PARTS)} more fits on parts of the pairs take {say.duration(sum(PARTS) * seconds)} of training, "
-        f"plus validation and {len(test):,} test outputs each"
+        f"learning curve: {len(PARTS)} more fits on parts of the pairs take about {say.duration(sum(PARTS) * seconds)}, "
+        f"plus validation and {len(test):,} outputs each"
     )
     adapters = {}
     for share, pairs in parts.items():
@@ -56,8 +56,8 @@ def learn_curve(run: Run, *, loaded: "LoadedModel") -> dict[str, Any]:
         list(adapters), np.array(outcomes).T[scored], None if groups is None else groups[scored], seed=run.seed
     ).to_json()  # fmt: skip
     curve["evidence"] = (
-        f"{len(adapters)} adapters with the same settings and seed, on the same {int(scored.sum())} test pairs; "
-        "the interval does not cover what another training seed would change"
+        f"{len(adapters)} adapters with the same settings and seed on the same {int(scored.sum())} test pairs; "
+        "the interval does not include the effect of another training seed"
     )
     write_whole(run.folder / "train" / FILE, json.dumps(curve, ensure_ascii=False, indent=1) + "\n")
     run.update(seconds={"learning curve": watch.seconds()})
@@ -65,9 +65,9 @@ def learn_curve(run: Run, *, loaded: "LoadedModel") -> dict[str, Any]:
 
 
 def curve_parts(run: Run) -> tuple[int, dict[float, pl.DataFrame], pl.DataFrame]:
-    """How many pairs the run trains on, the parts of them by their share, and the pairs to generate outputs for.
+    """The number of pairs that the run trains on, the parts by share, and the pairs to generate outputs for.
 
-    Raises: DataError if the run has too few pairs for a smallest part.
+    Raises: DataError if the run has too few pairs for the smallest part.
     """
     train = run.sample(run.train, run.project.train.max_pairs)
     test = run.sample(run.test, run.project.evaluate.max_pairs)
@@ -77,15 +77,15 @@ def curve_parts(run: Run) -> tuple[int, dict[float, pl.DataFrame], pl.DataFrame]
 
 
 def _stated(run: Run) -> "TrainSettings":
-    """The settings of the run's own training, dropping long pairs if it did."""
+    """The settings of the run's training; long pairs are dropped if it dropped them."""
     dropped = bool(_summary(run.folder / "train")["settings"]["drop_long"])
     return stated_settings(run, drop_long=dropped)
 
 
 def nested_part(train: pl.DataFrame, share: float, *, seed: int) -> pl.DataFrame:
-    """That share of the pairs, group by group, in the order of a hash: each larger part contains the smaller ones.
+    """This share of the pairs, group by group, in the order of a hash: each larger part contains the smaller ones.
 
-    Whatever the order of the rows; only the last group may be cut.
+    The order of the rows does not matter. Only the last group may be cut.
     """
 
     def rank(text: str) -> str:
@@ -100,17 +100,17 @@ def nested_part(train: pl.DataFrame, share: float, *, seed: int) -> pl.DataFrame
 def _check_parts(smallest: pl.DataFrame, test: pl.DataFrame, run: Path) -> None:
     groups = smallest["group"].n_unique() if smallest["group"].null_count() == 0 else len(smallest)
     if not len(test):
-        raise DataError(f"{run} has no test pairs to measure a learning curve on (see curate/summary.json)")
+        raise DataError(f"{run} has no test pairs to measure a learning curve on; see its curate/summary.json")
     if len(smallest) < FEWEST_PAIRS or groups < FEWEST_GROUPS:
         raise DataError(
-            f"{run}: an eighth of the train pairs is {len(smallest)} pairs in {groups} groups, too few for a learning "
-            f"curve.\nProvide at least {8 * FEWEST_PAIRS} train pairs, so that an eighth has {FEWEST_PAIRS} pairs in "
-            f"{FEWEST_GROUPS} groups."
+            f"an eighth of the train pairs of {run} is {len(smallest)} pairs in {groups} groups: too few for a "
+            f"learning curve.\nIt needs at least {FEWEST_PAIRS} pairs in {FEWEST_GROUPS} groups, which takes "
+            f"{8 * FEWEST_PAIRS} train pairs in total."
         )
 
 
 def _fitted(run: Run, pairs: pl.DataFrame, share: float, stated: "TrainSettings", loaded: "LoadedModel") -> Path:
-    """The adapter of a part of the pairs: the existing one if its inputs match, else a new one."""
+    """The adapter of a part of the pairs: the existing one if its inputs match, otherwise a new one."""
     from ..train import fit
 
     out = run.folder / "train" / "curve" / f"{100 * share:g}"
@@ -130,12 +130,12 @@ def _fitted(run: Run, pairs: pl.DataFrame, share: float, stated: "TrainSettings"
 
 def _key(pairs: pl.DataFrame, validation: pl.DataFrame, stated: "TrainSettings", loaded: "LoadedModel") -> str:
     texts = [table.select("id", "input", "output", "system").rows() for table in (pairs, validation)]
-    made_of = json.dumps([texts, asdict(stated), loaded.sha256, loaded.dtype], default=str)
-    return hashlib.sha256(made_of.encode(errors="surrogatepass")).hexdigest()[:24]
+    content = json.dumps([texts, asdict(stated), loaded.sha256, loaded.dtype], default=str)
+    return hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()[:24]
 
 
 def _acceptable(run: Run, test: pl.DataFrame, size: int, adapter: Path, loaded: "LoadedModel") -> np.ndarray:
-    """Acceptable outputs of one adapter, item by item; NaN where one could not be scored."""
+    """Whether each output of one adapter is acceptable; NaN if it could not be scored."""
     from ..evaluate import check_room, race
 
     variant = Variant("tuned", "adapter", adapter=adapter, tuned=True)
@@ -148,16 +148,16 @@ def _acceptable(run: Run, test: pl.DataFrame, size: int, adapter: Path, loaded: 
             progress=lambda name, done, of, show=advance: show(done, of, "outputs"),
         )  # fmt: skip
     scores = score_outputs(test, raced.outputs, run.project.style, count_tokens=loaded.count_tokens)
-    found = scores.items["acceptable"].fill_null(float("nan")).to_numpy()
-    run.talk.note(f"learning curve: trained on {size:,} pairs, acceptable {say.percent(float(np.nanmean(found)))}")
-    return found
+    acceptable = scores.items["acceptable"].fill_null(float("nan")).to_numpy()
+    run.talk.note(f"learning curve: trained on {size:,} pairs, acceptable {say.percent(float(np.nanmean(acceptable)))}")
+    return acceptable
 
 
 def _summary(folder: Path) -> dict[str, Any]:
-    found = read_object(folder / "summary.json")
-    if "settings" not in found or "seconds" not in found:
-        raise ConfigError(f"{folder} holds no finished training.\nRun `tuneworth train` first.")
-    return found
+    summary = read_object(folder / "summary.json")
+    if "settings" not in summary or "seconds" not in summary:
+        raise ConfigError(f"{folder} has no finished training; run `tuneworth train` first")
+    return summary
 
 
 def read_curve(run: Path) -> dict[str, Any] | None:
@@ -166,9 +166,9 @@ def read_curve(run: Path) -> dict[str, Any] | None:
 
 
 def curve_text(curve: Mapping[str, Any]) -> str:
-    """The curve in lines for a terminal."""
+    """The curve as lines for a terminal."""
     lines = ["", "Trained on   acceptable on the test pairs"]
-    for size, found in zip(curve["sizes"], curve["acceptable"], strict=True):
-        span = say.percent_range(found["low"], found["high"])
-        lines.append(f"{size:>6,} pairs   {say.percent(found['share']):>6} ({span})")
+    for size, share in zip(curve["sizes"], curve["acceptable"], strict=True):
+        span = say.percent_range(share["low"], share["high"])
+        lines.append(f"{size:>6,} pairs   {say.percent(share['share']):>6} ({span})")
     return "\n".join([*lines, curve["sentence"]])

@@ -1,4 +1,4 @@
-"""What training and the race need on this machine: packages, models, and a project that names them correctly."""
+"""The packages and models that training and evaluation need on this machine, and checks of a project's paths."""
 
 from glob import glob
 from importlib.util import find_spec
@@ -20,14 +20,14 @@ NO_PAIRS = pl.DataFrame(schema=dict.fromkeys(("id", "group", "input", "output", 
 
 
 def check_project(project: Project, *, train: bool) -> None:
-    """Everything that the later stages need, checked before the first one starts.
+    """Check everything that the later stages need, before the first one starts.
 
-    Raises: ConfigError, DataError or ModelError for the first thing missing.
+    Raises: ConfigError, DataError or ModelError for the first missing thing.
     """
     path = project.folder / project.data.path
     if not path.exists() and not glob(str(path)):  # noqa: PTH207 - the pattern may be absolute
-        raise DataError(f"no file of pairs at {path}\n[data] path in {project.folder / PROJECT_FILE} names it.")
-    # Guides and files of outputs are opened here; the adapter does not exist yet.
+        raise DataError(f"no file of pairs at {path}\nCorrect path under [data] in {project.folder / PROJECT_FILE}.")
+    # This opens guides and outputs files; the adapter does not exist yet.
     plan_variants(project.evaluate, folder=project.folder, style=project.style, train=NO_PAIRS, adapter=Path("adapter"))
     if (roi := project.roi_settings) is not None:
         check_roi(roi, project.evaluate.variants, required=compared(project))
@@ -41,21 +41,21 @@ def compared(project: Project) -> list[str]:
 
 
 def runs_here(project: Project) -> tuple[bool, bool]:
-    """Whether the model of [train] is needed on this machine, and whether an adapter is to be trained for it."""
-    own = {name: project.evaluate.of(name) for name in project.evaluate.variants}
-    local = {name: variant for name, variant in own.items() if variant.source is None}
+    """Whether the model of [train] is needed on this machine, and whether an adapter must be trained for it."""
+    variants = {name: project.evaluate.of(name) for name in project.evaluate.variants}
+    local = {name: variant for name, variant in variants.items() if variant.source is None}
     trains = any(v.adapter == RUN_ADAPTER or (n == "tuned" and v.adapter is None) for n, v in local.items())
     return trains or any(variant.model is None for variant in local.values()), trains
 
 
 def need_training(project: Project) -> None:
-    """The packages and the model of the training stage.
+    """Check the packages and the models of the training stage.
 
-    Raises: ModelError, or ConfigError for a tracker, with the exact command where one is missing.
+    Raises: ModelError, or ConfigError for a tracker, with the exact command if one is missing.
     """
     missing = [name for name in ("torch", "transformers", "peft") if find_spec(name) is None]
     if missing:
-        raise ModelError(f"training needs {', '.join(missing)}, not installed here: pip install 'tuneworth[train]'")
+        raise ModelError(f"training needs {', '.join(missing)}\nInstall with: pip install 'tuneworth[train]'")
     from ..train import find_model, need_trackers
 
     if project.train.quantised:
@@ -65,24 +65,24 @@ def need_training(project: Project) -> None:
     need_trackers(project.train.trackers)
     find_model(model_name(project))
     for name in project.evaluate.variants:
-        own = project.evaluate.of(name)
-        if own.source is None and own.model is not None:
-            find_model(str(folder) if (folder := project.folder / own.model).is_dir() else own.model)
+        variant = project.evaluate.of(name)
+        if variant.source is None and variant.model is not None:
+            find_model(str(folder) if (folder := project.folder / variant.model).is_dir() else variant.model)
 
 
 def model_name(project: Project) -> str:
-    """The model of `[train]`: a relative folder is resolved from the project file, not the current folder."""
+    """The model of `[train]`; a relative folder is resolved from the project file, not from the current folder."""
     folder = project.folder / project.train.model
     return str(folder) if folder.is_dir() else project.train.model
 
 
 def load(project: Project, talk: Talk, name: str | None = None) -> "LoadedModel":
-    """The project's model in memory, or a variant's own by its `name`, loaded in the format and bits of `[train]`."""
+    """Load the project's model, or a variant's by its `name`, in the format and bits of `[train]`."""
     need_training(project)
     from ..train import TrainSettings, format_notices, load_model, set_threads
 
     embedded = name is None and project.train.model == TrainSettings().model
-    first = " (at its first use it is converted, which takes about 20 s)" if embedded else ""
+    first = " (the first use converts it, which takes about 20 s)" if embedded else ""
     talk.note(f"model: loading {name or project.train.model}{first}")
     set_threads()
     dtype = None if project.train.dtype == "auto" else project.train.dtype

@@ -17,17 +17,16 @@ __all__ = ["merge_run", "merge_text"]
 
 
 def merge_run(run: Run, *, gguf: bool = False, loaded: "LoadedModel | None" = None) -> dict[str, Any]:
-    """Merge the adapter of a run into `train/merged`, with `gguf` into `train/gguf` too; the summary.
+    """Merge the adapter of a run into `train/merged`, and with `gguf` also into `train/gguf`; returns the summary.
 
-    Nothing is trained. `merged` holds the folder, its format and bytes and how it agrees with the adapter; `gguf` the same of
-    the file, or None with the command (`gguf_command`) that llama.cpp converts the folder with.
+    Nothing is trained. `merged` has the folder, its format and size and its agreement with the adapter; `gguf` the same for
+    the file, or None with the llama.cpp command (`gguf_command`) that converts the folder.
     Raises: DataError if the run has no adapter; ModelError and RunBroken as `tuneworth.train.merge` does.
     """
     project, adapter, out = run.project, run.adapter, run.folder / "train"
     if not adapter.is_dir():
         raise DataError(
-            f"{run.folder} has no adapter, so there is nothing to merge.\n"
-            f"Run `tuneworth train {quote(str(project.folder))}` first."
+            f"{run.folder} has no adapter to merge\nRun `tuneworth train {quote(str(project.folder))}` to train one."
         )
     if loaded is None or loaded.quantised:  # merging needs the full model, not 4 bits
         loaded = load(replace(project, train=replace(project.train, quantised=False)), run.talk)
@@ -47,14 +46,14 @@ def merge_run(run: Run, *, gguf: bool = False, loaded: "LoadedModel | None" = No
 
 
 def merge_text(summary: dict[str, Any]) -> str:
-    """The summary of `merge_run` for people."""
+    """The summary of `merge_run` as lines for a terminal."""
     merged, gguf = summary["merged"], summary.get("gguf")
     lines = [f"merged: {merged['folder']}, {say.size(merged['bytes'])} in {merged['dtype']}"]
     if gguf:
         lines.append(f"gguf: {gguf['file']}, {say.size(gguf['bytes'])}")
     if "gguf_command" in summary:
         lines.append(
-            "gguf: not written, because the base model did not come from a GGUF file. llama.cpp's script converts the "
-            f"folder:\n  {summary['gguf_command']}"
+            "gguf: Tuneworth writes a GGUF only if the base model came from one. Convert the folder with llama.cpp's "
+            f"script:\n  {summary['gguf_command']}"
         )
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The money of a comparison: from stated numbers, or from what a run measured and its project states."""
+"""The money of a comparison, from stated numbers alone or together with the measurements of a run."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core import ConfigError, read_toml
-from ..evaluate import Money, beside, check_roi, compute_money, read_measures, read_roi
+from ..evaluate import Money, check_roi, compute_money, read_measures, read_roi, with_price_path
 from .project import PROJECT_FILE
 from .run import Run
 from .runs import read_run, run_folder
@@ -17,8 +17,8 @@ __all__ = ["compute_roi", "measured_money", "stated_money"]
 def compute_roi(source: str | Path | Run | Mapping[str, Any], *, seed: int | None = None) -> Money:
     """What fine-tuning costs and saves, and when the investment pays back.
 
-    `source` is a `[roi]` table, or a TOML file with one: stated numbers alone. Or it is a run, or a project, whose newest
-    evaluated run is meant: what it measured, with the `[roi]` of the project file as it is now for the rest.
+    `source` is a `[roi]` table or a TOML file with one: stated numbers alone. Or it is a run, or a project for its newest
+    evaluated run: its measurements, with the current `[roi]` of the project file for the rest.
 
     Raises: ConfigError for missing or invalid numbers; DataError if there is no run.
 
@@ -36,14 +36,14 @@ def compute_roi(source: str | Path | Run | Mapping[str, Any], *, seed: int | Non
 
 
 def stated_money(file: Path, *, seed: int = 0) -> Money:
-    """The money of the numbers that the `[roi]` of a TOML file states.
+    """The money from the numbers in the `[roi]` of a TOML file.
 
-    Raises: ConfigError if it has none, or names no two variants.
+    Raises: ConfigError if it has none, or does not name two variants.
     """
     table = read_toml(file)
     if not isinstance(table.get("roi"), dict):
         raise ConfigError(f"{file} has no [roi] table")
-    return _stated(beside(table["roi"], file.parent) or {}, where=f"{file}: roi", seed=seed, named=str(file))
+    return _stated(with_price_path(table["roi"], file.parent) or {}, where=f"{file}: roi", seed=seed, named=str(file))
 
 
 def _stated(table: Mapping[str, Any], *, where: str, seed: int, named: str = "roi") -> Money:
@@ -59,18 +59,18 @@ def _pair(names: list[str], where: str) -> tuple[str, str]:
     if len(names) == 2:
         return names[0], names[1]
     raise ConfigError(
-        f"{where}: two variants are needed, [roi.prompted] and [roi.tuned]; found {', '.join(names) or 'none'}"
+        f"{where}: two variants are needed, such as [roi.prompted] and [roi.tuned]; found {', '.join(names) or 'none'}"
     )
 
 
 def measured_money(path: Path, *, seed: int | None = None) -> tuple[Money, str]:
-    """The money of what a run measured, by the project's [roi] as it is now; and the run's name.
+    """The money from a run's measurements and the project's current [roi], and the run's name.
 
     Raises: ConfigError if nothing was evaluated or there is no [roi]; DataError if there is no run.
     """
     if path.suffix == ".toml" and path.is_file() and path.name != PROJECT_FILE:
         raise ConfigError(
-            f"{path} is a file, not a project\nA file with a [roi] table is counted by: tuneworth roi --config FILE"
+            f"{path} is a file, not a project\nFor a file with a [roi] table, use: tuneworth roi --config FILE"
         )
     run = _evaluated_run(path)
     table, where = _roi_table(path, run)
@@ -87,7 +87,7 @@ def measured_money(path: Path, *, seed: int | None = None) -> tuple[Money, str]:
 
 
 def _evaluated_run(path: Path) -> Path:
-    """The run that a path means: itself, or the newest one of the project there that has been evaluated."""
+    """The run at a path: itself, or the newest evaluated run of the project there."""
     newest = run_folder(path)
     runs = [newest] if newest == path else sorted(newest.parent.glob("*/results.json"), reverse=True)
     for found in runs:
@@ -96,27 +96,27 @@ def _evaluated_run(path: Path) -> Path:
             return run
     raise ConfigError(
         f"no run in {path} has been evaluated\n"
-        "`tuneworth evaluate` measures tokens and acceptance; --config FILE counts stated numbers alone."
+        "Run `tuneworth evaluate` to measure tokens and acceptance, or use --config FILE with stated numbers alone."
     )
 
 
 def _roi_table(path: Path, run: Path) -> tuple[Any, str]:
-    """The `[roi]` of the project file as it is now; of the run's own record where the run lies in no project."""
+    """The current `[roi]` of the project file, or of the run's record if the run is not in a project."""
     for folder in (path, run.parent.parent):
         file = folder / PROJECT_FILE
         if file.is_file():
             table = read_toml(file)
             if not isinstance(table.get("roi"), dict):
-                raise ConfigError(f"{file} has no [roi] table; it states the volume, what is invested, and prices")
-            return beside(table["roi"], folder), f"{file}: roi"
+                raise ConfigError(f"{file} has no [roi] table; add one with the volume, the investment and prices")
+            return with_price_path(table["roi"], folder), f"{file}: roi"
     table = (read_run(run).get("config") or {}).get("roi")
     if not table:
-        raise ConfigError(f"{run} was made without a [roi] table\n--config FILE counts stated numbers alone.")
+        raise ConfigError(f"{run} has no [roi] table\nUse --config FILE with stated numbers instead.")
     return _exact(table), f"{run / 'run.json'}: roi"
 
 
 def _exact(value: Any) -> Any:
-    """A table with its numbers as they were written: floats as the decimals that they print as."""
+    """A table with its numbers as written: floats become the decimals that they print as."""
     if isinstance(value, dict):
         return {key: _exact(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What curating a project needs, estimated from a sample of its pairs before it starts."""
+"""Estimates what curating a project needs from a sample of its pairs, before it starts."""
 
 import os
 import tempfile
@@ -19,16 +19,16 @@ from ..curate import (
     plan,
 )
 from .project import Project, read_project
-from .run import heard
+from .run import console_for
 
 __all__ = ["PlannedCuration", "plan_curation"]
 
-_MOST = 20_000  # rows of the sample: some ten seconds of curating
+_MOST = 20_000  # rows of the sample: about ten seconds of curating
 
 
 @dataclass(frozen=True)
 class PlannedCuration:
-    """What curating needs: the plan, the sample behind it, and the cores and memory it assumes."""
+    """What curating needs: the plan, the sample it is based on, and the assumed cores and memory."""
 
     plan: Plan
     drawn: Drawn
@@ -47,22 +47,22 @@ def plan_curation(
 ) -> PlannedCuration:
     """What curating a project needs: rows, copies, memory, storage, hours.
 
-    At most about 20,000 rows are read, drawn over all files, and curated in a temporary folder; nothing is written to the
-    project. `cores` in all and the `memory` of one machine, such as "64 GB", default to those of this machine.
+    At most about 20,000 rows are sampled from all files and curated in a temporary folder; nothing is written to the
+    project. The total `cores` and the `memory` of one machine, such as "64 GB", default to those of this machine.
 
     Raises: ConfigError for an invalid memory size; else as `read_project` and `curate_project`.
     """
-    talk = heard(talk, seed)
-    found = read_project(None if project is None else Path(project), allow_code=allow_code)
+    talk = console_for(talk, seed)
+    opened = read_project(None if project is None else Path(project), allow_code=allow_code)
     room = _room(cores, memory)
-    drawn, sample, planned = _measured(found, room, talk.seed, talk)
+    drawn, sample, planned = _measured(opened, room, talk.seed, talk)
     return PlannedCuration(planned, drawn, sample, room)
 
 
 def _room(cores: int | None, memory: str | None) -> Room:
-    """The given values, else those of this machine.
+    """The given values, or those of this machine.
 
-    Raises: ConfigError for a memory that is no size.
+    Raises: ConfigError for an invalid memory size.
     """
     cores = cores or _cores()
     if memory is None:
@@ -88,9 +88,9 @@ def _memory() -> float:
 
 
 def _measured(project: Project, room: Room, seed: int, talk: Talk) -> tuple[Drawn, Measured, Plan]:
-    """The sample, what curating it took, and the plan."""
+    """The sample, the measurements of curating it, and the plan."""
     data = project.data
-    asked = Asked(project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date)
+    request = Asked(project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date)
     files = find_files(str((project.folder / data.path).resolve()))
     with tempfile.TemporaryDirectory(prefix="tuneworth-plan-") as temporary, disk_refusals(Path(temporary)):
 
@@ -98,12 +98,12 @@ def _measured(project: Project, room: Room, seed: int, talk: Talk) -> tuple[Draw
             drawn = draw_sample(files, data, Path(temporary) / name, most=most, seed=seed)
             talk.note(f"sample: {sum(drawn.blocks):,} of about {drawn.rows:,} rows are curated")
             work = Path(temporary) / f"{name}-work"
-            return drawn, measure_sample(drawn.data, asked, drawn.blocks, work, seed=seed)
+            return drawn, measure_sample(drawn.data, request, drawn.blocks, work, seed=seed)
 
         drawn, quarter = measured("quarter", _MOST // 4)
         whole = quarter
         if not drawn.whole:
             drawn, whole = measured("whole", _MOST)
     cluster = project.cluster
-    found = plan(quarter, whole, drawn.rows, room, partitions=cluster.partitions if cluster else None)
-    return drawn, whole, found
+    estimate = plan(quarter, whole, drawn.rows, room, partitions=cluster.partitions if cluster else None)
+    return drawn, whole, estimate

@@ -1,4 +1,4 @@
-"""A project: a folder with `tuneworth.toml`, read with all its problems named at once."""
+"""A project: a folder with `tuneworth.toml`; reading it reports all its problems at once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core import ConfigError, build_settings, read_toml, unknown_keys
 from ..curate import ClusterSettings, CurateSettings, DataSettings
-from ..evaluate import EvaluateSettings, RoiSettings, beside, read_evaluate, read_roi
+from ..evaluate import EvaluateSettings, RoiSettings, read_evaluate, read_roi, with_price_path
 from ..style import StyleSchema, read_style
 from ..train import TrainSettings
 
@@ -22,7 +22,7 @@ _SECTIONS = ["data", "style", "curate", "train", "evaluate", "roi", "cluster"]
 class Project:
     """A project's folder and its settings; `roi` is the parsed `[roi]` table with Decimal numbers, or None.
 
-    `cluster` is None without a section `[cluster]`; the section alone switches nothing on.
+    `cluster` is None without a section `[cluster]`; the section alone has no effect.
     """
 
     folder: Path
@@ -43,26 +43,26 @@ class Project:
 
     @property
     def inputs(self) -> list[tuple[str, Path]]:
-        """(role, file) of the project's inputs other than its pairs: its own file, the style, the guides."""
-        own = [("project", self.folder / PROJECT_FILE)]
-        own += [("style", self.style_path)] if self.style_path is not None else []
+        """(role, file) of the project's inputs other than its pairs: the project file, the style, the guides."""
+        files = [("project", self.folder / PROJECT_FILE)]
+        files += [("style", self.style_path)] if self.style_path is not None else []
         guides = dict.fromkeys(
             variant.guide for name in self.evaluate.named if (variant := self.evaluate.of(name)).guide
         )
-        own += [("guide", self.folder / guide) for guide in guides if self.folder / guide != self.style_path]
-        return [(role, path) for role, path in own if path.is_file()]
+        files += [("guide", self.folder / guide) for guide in guides if self.folder / guide != self.style_path]
+        return [(role, path) for role, path in files if path.is_file()]
 
     @property
     def roi_settings(self) -> RoiSettings | None:
-        """What `[roi]` says; None without it.
+        """The settings of `[roi]`; None without that section.
 
-        Raises: ConfigError naming everything that is wrong in it.
+        Raises: ConfigError with all its problems.
         """
         return None if self.roi is None else read_roi(self.roi)
 
     @property
     def runs(self) -> Path:
-        """Where its runs lie."""
+        """The folder of its runs."""
         return self.folder / "runs"
 
 
@@ -72,29 +72,29 @@ class _StyleTable:
 
 
 def find_project(path: Path | None) -> Path:
-    """The folder of a project given by its folder or file; the current folder if none is given.
+    """The folder of a project, given its folder or file; by default the current folder.
 
-    Raises: ConfigError if there is no project file, with what to do.
+    Raises: ConfigError if there is no project file.
     """
     folder = Path() if path is None else path
     if folder.name == PROJECT_FILE:
         folder = folder.parent
     if not (folder / PROJECT_FILE).is_file():
         what = f"no {PROJECT_FILE} in {folder.resolve()}"
-        raise ConfigError(f"{what}\nA project is a folder with that file: `tuneworth init DIR --from FILE` makes one.")
+        raise ConfigError(f"{what}\nRun `tuneworth init DIR --from FILE` to create a project, a folder with that file.")
     return folder
 
 
 def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
-    """The project in a folder, its style read too; with `allow_code` its `python` checks may run.
+    """The project in a folder, with its style; with `allow_code`, `python` checks of the style may run.
 
-    Raises: ConfigError naming every problem of `tuneworth.toml`, or of the style file.
+    Raises: ConfigError with every problem of `tuneworth.toml`, or of the style file.
     """
     folder = find_project(path)
     table = read_toml(folder / PROJECT_FILE)
     problems = [text.removeprefix("top level: ") for text in unknown_keys(table, _SECTIONS, where="top level")]
     if "data" not in table:
-        problems.append('[data] is missing; it names the file of pairs: path = "pairs.jsonl"')
+        problems.append('[data] is missing; set the file of pairs there: path = "pairs.jsonl"')
     data = build_settings(DataSettings, table.get("data", {"path": ""}), where="data", problems=problems)
     style = build_settings(_StyleTable, table.get("style", {}), where="style", problems=problems)
     curate = build_settings(CurateSettings, table.get("curate", {}), where="curate", problems=problems)
@@ -111,7 +111,7 @@ def read_project(path: Path | None, *, allow_code: bool = False) -> Project:
         curate,
         train,
         evaluate,
-        beside(table.get("roi"), folder),
+        with_price_path(table.get("roi"), folder),
         _plain(table),
         folder / style.path,
         cluster,
@@ -125,7 +125,7 @@ def _cluster(table: Mapping[str, Any], problems: list[str]) -> ClusterSettings |
 
 
 def _plain(value: Any) -> Any:
-    """The table as JSON can hold it, for run.json."""
+    """The table in a form for JSON, for run.json."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):

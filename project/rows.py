@@ -1,4 +1,4 @@
-"""Single rows of a run: what happened to one, what a person decides about it; and the clean pairs in other formats."""
+"""Single rows of a run: what happened to them, and people's decisions about them; the clean pairs in other formats."""
 
 import getpass
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ Decision = Literal["keep", "drop", "train", "validation", "test"]
 def explain_row(run: str | Path | Run, row: int | str) -> Explanation:
     """What happened to a row, by which rule, and which other row was involved.
 
-    `run` is a run, or a project, whose newest one is meant; `row` an id, or a number (as text `row 817` if an id looks
-    like one).
+    `run` is a run, or a project for its newest run; `row` is an id or a number (as text `row 817` if an id looks like
+    one).
 
-    Raises: DataError if there is no such row, with the nearest ids, or nothing was curated.
+    Raises: DataError if there is no such row (with the nearest ids), or nothing was curated.
     """
     return why(_opened(run).folder, f"row {row}" if isinstance(row, int) else row)
 
@@ -30,9 +30,9 @@ def explain_row(run: str | Path | Run, row: int | str) -> Explanation:
 def decide_row(
     run: str | Path | Run, row: int | str, decision: Decision, *, because: str = "", who: str | None = None
 ) -> tuple[Explanation, Path]:
-    """Decide about a row for every later curate: keep it, drop it, or assign it to a split.
+    """Decide about a row for all later curations: keep it, drop it, or assign it to a split.
 
-    Returns the row's previous state, and the overrides.jsonl written: next to the project file, or in the folder of
+    Returns the row's current state and the overrides.jsonl that was written: next to the project file, or in the folder of
     a run that was made from a file. `who` defaults to the user of this machine.
 
     Raises: DataError as `explain_row`; ConfigError if the row has no id; RunBroken for disk errors.
@@ -40,7 +40,7 @@ def decide_row(
     opened = _opened(run)
     explanation = explain_row(opened, row)
     if explanation.id is None:
-        raise ConfigError("this row has no id, since it could not be read; mend it in the file")
+        raise ConfigError("this row has no id, since it could not be read; fix it in the file")
     file = decisions_file(opened.folder)
     override = Override(id=explanation.id, decision=decision, who=_user() if who is None else who, why=because)
     with disk_refusals(file):
@@ -50,7 +50,7 @@ def decide_row(
 
 @dataclass(frozen=True)
 class Exported:
-    """The files written, and what to watch for in them."""
+    """The files that were written, and cautions about them."""
 
     run: Path
     written: tuple[Path, ...]
@@ -62,7 +62,7 @@ def export_splits(
 ) -> Exported:
     """Write a run's clean splits as `openai`, `trl`, `csv`, `parquet` or `datasets`; by default into RUN/export/KIND.
 
-    `with_guide` puts the system message that curating took out of the data back in front of each pair.
+    `with_guide` restores the system message that curating removed from the data, in front of each pair.
 
     Raises: ConfigError if there was no such message; DataError if nothing was curated.
     """
@@ -77,7 +77,9 @@ def export_splits(
 def _guide(run: Run) -> str:
     guide = run.facts.get("data_guide")
     if not guide:
-        raise ConfigError(f"--with-guide: no system message was taken out of the data of {run.folder}")
+        raise ConfigError(
+            f"--with-guide: curating removed no system message from the data of {run.folder}; leave the option out"
+        )
     return guide
 
 

@@ -1,4 +1,4 @@
-"""Run folders: `runs/NAME` with everything behind one answer, and its record in `run.json`."""
+"""Run folders: `runs/NAME` has everything behind one result, with a record in `run.json`."""
 
 import hashlib
 import json
@@ -21,12 +21,12 @@ from .project import PROJECT_FILE, Project
 __all__ = [
     "OVERRIDES",
     "SPLITS",
-    "Beside",
+    "ProjectFiles",
     "Stopwatch",
     "decisions_file",
     "find_run",
     "new_run",
-    "nothing_half_written",
+    "no_partial_run",
     "read_run",
     "read_stored",
     "run_folder",
@@ -41,7 +41,7 @@ _PACKAGES = ("tuneworth", "polars", "numpy", "scipy", "torch", "transformers", "
 
 def new_run(project: Project, talk: Talk, *, command: str) -> Path:
     """A new run folder, named by time and a short hash, with its `run.json`."""
-    # The newest run is the last by name, so no two may begin in one second.
+    # The newest run is the last by name, so no two may start in the same second.
     while any(project.runs.glob(f"{(stamp := f'{datetime.now():%Y%m%d-%H%M%S}')}-*")):
         time.sleep(0.1)
     run = project.runs / f"{stamp}-{secrets.token_hex(2)}"
@@ -51,7 +51,7 @@ def new_run(project: Project, talk: Talk, *, command: str) -> Path:
 
 
 def start_run(run: Path, talk: Talk, *, config: Mapping[str, Any], command: str, name: str) -> None:
-    """Write the `run.json` that a run begins with."""
+    """Write the first `run.json` of a run."""
     facts = {
         "project": name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -68,8 +68,8 @@ def start_run(run: Path, talk: Talk, *, config: Mapping[str, Any], command: str,
 
 
 @contextmanager
-def nothing_half_written(run: Path) -> Iterator[None]:
-    """Remove a run folder if the work in this block failed before it wrote anything but `run.json`."""
+def no_partial_run(run: Path) -> Iterator[None]:
+    """Remove the run folder if the work in the block fails before it writes anything but `run.json`."""
     try:
         yield
     except BaseException:
@@ -89,7 +89,7 @@ def find_run(project: Project, name: str | None) -> Path:
     runs = sorted(path.name for path in project.runs.glob("*") if (path / "run.json").is_file())
     if name is None:
         if not runs:
-            raise ConfigError(f"no run in {project.runs}\n`tuneworth curate {quote(str(project.folder))}` makes one.")
+            raise ConfigError(f"no run in {project.runs}\nRun `tuneworth curate {quote(str(project.folder))}` first.")
         return project.runs / runs[-1]
     if name not in runs:
         raise ConfigError(f'no run "{name}" in {project.runs}; {nearest(name, runs) if runs else "there is none yet"}')
@@ -97,7 +97,7 @@ def find_run(project: Project, name: str | None) -> Path:
 
 
 def run_folder(path: Path) -> Path:
-    """The run folder that a path means: itself, or the newest run of the project there.
+    """The run folder at a path: itself, or the newest run of the project there.
 
     Raises: DataError if it is neither.
     """
@@ -105,7 +105,7 @@ def run_folder(path: Path) -> Path:
         return path
     runs = sorted(p.parent for p in (path / "runs").glob("*/run.json")) if (path / PROJECT_FILE).is_file() else []
     if not runs:
-        raise DataError(f"{path} is neither a run (a folder with run.json) nor a project with a run in it")
+        raise DataError(f"{path} is neither a run (a folder with run.json) nor a project with a run")
     return runs[-1]
 
 
@@ -130,8 +130,8 @@ def update_run(
 ) -> None:
     """Add facts to `run.json`: seconds per stage, the fingerprint of each input, any other named facts.
 
-    `inputs` are (role, file): pairs, style, guide, project, outputs of NAME. A path is relative to the run's project
-    if it is inside it, else only its name: a run is shared, the folders of its author are not.
+    `inputs` are (role, file): pairs, style, guide, project, outputs of NAME. A path inside the run's project is relative to
+    it; of other paths only the name is stored, as a run may be shared.
     """
     content = read_run(run)
     content["seconds"] |= {stage: round(value, 2) for stage, value in (seconds or {}).items()}
@@ -152,7 +152,7 @@ def _label(path: Path, run: Path) -> str:
 
 
 def _fingerprint(path: Path) -> str:
-    """The SHA-256 of a file; of a folder, such as a saved dataset, that of its files' names and fingerprints."""
+    """The SHA-256 of a file; for a folder, such as a saved dataset, of the names and fingerprints of its files."""
     if not path.is_dir():
         return sha256_file(path)
     files = sorted(file for file in path.rglob("*") if file.is_file())
@@ -161,24 +161,24 @@ def _fingerprint(path: Path) -> str:
 
 
 def test_set_uses(run: Path, ids: list[str]) -> tuple[str, int]:
-    """The fingerprint of a test set, and how many runs in the same folder have been judged on it, this one included."""
+    """The fingerprint of a test set, and the number of runs in the same folder that used it, including this one."""
     fingerprint = hashlib.sha256("\n".join(sorted(ids)).encode(errors="surrogatepass")).hexdigest()[:16]
     others = [read_run(path.parent) for path in run.parent.glob("*/run.json") if path.parent != run]
     return fingerprint, 1 + sum(other.get("test_set") == fingerprint for other in others)
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in _PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _hardware() -> dict[str, Any]:
-    """Processor, cores and memory, as far as the system reports them."""
+    """The processor, cores and memory that the system reports."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -203,7 +203,7 @@ def _memory() -> int | None:
 
 
 class Stopwatch:
-    """Seconds since it was made."""
+    """Measures the seconds since its creation."""
 
     def __init__(self) -> None:
         self._start = time.perf_counter()
@@ -217,19 +217,19 @@ OVERRIDES, SPLITS = "overrides.jsonl", "splits.jsonl"
 
 
 @dataclass(frozen=True)
-class Beside:
-    """Where decisions are read from, and where split assignments are kept; None for nowhere."""
+class ProjectFiles:
+    """The files with the decisions to replay and with the split assignments; None if there is no such file."""
 
     overrides: Path | None = None
     splits: Path | None = None
 
     @classmethod
-    def of_project(cls, folder: Path) -> "Beside":
+    def of_project(cls, folder: Path) -> "ProjectFiles":
         """The files next to a project file."""
         return cls(folder / OVERRIDES, folder / SPLITS)
 
 
 def decisions_file(run: Path) -> Path:
-    """The overrides.jsonl that a run replays: its project's, or the one in the run's own folder."""
+    """The overrides.jsonl that a run replays: its project's, or the one in the run folder."""
     project = run.resolve().parent.parent
     return (project if (project / PROJECT_FILE).is_file() else run) / OVERRIDES

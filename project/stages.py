@@ -1,4 +1,4 @@
-"""Curating a project into a run, and the whole pipeline: curate, train, evaluate, report."""
+"""Curates a project into a run, and runs the whole pipeline: curate, train, evaluate, report."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,8 +11,8 @@ from .gates import parse_gate
 from .load import check_project, load, runs_here
 from .project import Project
 from .report import finish_evaluation
-from .run import At, Run, heard, project_at
-from .runs import find_run, new_run, nothing_half_written
+from .run import At, Run, console_for, project_at
+from .runs import find_run, new_run, no_partial_run
 from .train import finished, train_stage
 
 __all__ = ["curate_project", "preview_curation", "run_project"]
@@ -29,30 +29,30 @@ def curate_project(
     seed: int | None = None,
     talk: Talk | None = None,
 ) -> Run:
-    """Curate a project's pairs into a new run, or into the one named `run` again.
+    """Curate a project's pairs into a new run, or again into the named `run`.
 
-    `mask` replaces personal data, `thresholds` adds the table of near-duplicate thresholds, `cluster` curates in parts
-    on the workers of [cluster]. Split assignments are kept in `splits.jsonl`, the decisions of `overrides.jsonl`
+    `mask` replaces personal data, `thresholds` adds the table of near-duplicate thresholds, and `cluster` curates in
+    parts on the workers of [cluster]. `splits.jsonl` records the split assignments; the decisions in `overrides.jsonl`
     are replayed.
 
     Raises: ConfigError or DataError for errors in the project or its pairs; RunBroken for disk errors.
     """
-    talk, found = heard(talk, seed), _masked(project, mask=mask, allow_code=allow_code)
+    talk, opened = console_for(talk, seed), _masked(project, mask=mask, allow_code=allow_code)
     if cluster:
         from .cluster_curate import cluster_settings
 
-        cluster_settings(found)
-    with disk_refusals(found.runs):
-        folder = find_run(found, run) if run else new_run(found, talk, command="tuneworth curate")
-    made = Run(folder, project=found, talk=talk)
-    with nothing_half_written(folder):
+        cluster_settings(opened)
+    with disk_refusals(opened.runs):
+        folder = find_run(opened, run) if run else new_run(opened, talk, command="tuneworth curate")
+    curated = Run(folder, project=opened, talk=talk)
+    with no_partial_run(folder):
         if cluster:
             from .cluster_curate import curate_on_cluster
 
-            curate_on_cluster(made)
+            curate_on_cluster(curated)
         else:
-            curate_stage(made, thresholds=thresholds)
-    return made
+            curate_stage(curated, thresholds=thresholds)
+    return curated
 
 
 def preview_curation(
@@ -64,9 +64,9 @@ def preview_curation(
     seed: int | None = None,
     talk: Talk | None = None,
 ) -> Curated:
-    """The result of `curate_project` without writing anything. Raises: as it does."""
-    found = _masked(project, mask=mask, allow_code=allow_code)
-    return curate_unwritten(found, thresholds=thresholds, talk=heard(talk, seed))
+    """The result of `curate_project` without writing anything. Raises: as `curate_project`."""
+    opened = _masked(project, mask=mask, allow_code=allow_code)
+    return curate_unwritten(opened, thresholds=thresholds, talk=console_for(talk, seed))
 
 
 def run_project(
@@ -80,23 +80,23 @@ def run_project(
 ) -> Run:
     """Curate, train, evaluate and report: the whole pipeline. A named `run` resumes; finished stages are kept.
 
-    The needs of all later stages are checked before the first one starts. `gates` as of `evaluate_run`.
+    Everything that later stages need is checked before the first one starts. `gates` are as for `evaluate_run`.
 
     Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if a stage aborts.
     """
     from .evaluate import evaluate_stage
-    from .gather.asking import check_addresses, check_endpoints
-    from .gather.wanted import check_prompts, wanted_outputs
+    from .gather.requests import check_addresses, check_endpoints
+    from .gather.required import check_prompts, required_outputs
 
-    talk, wanted = heard(talk, seed), [parse_gate(text) for text in gates]
-    found = project_at(project, allow_code=allow_code)
-    local, trains = runs_here(found)
-    check_project(found, train=local)
-    if not run:  # a resumed run may hold every answer already
-        check_addresses(found)
-    opened = _curated(found, run, talk)
-    check_endpoints(opened, wanted_outputs(opened, adapter=opened.adapter))
-    loaded = load(found, talk) if local else None
+    talk, conditions = console_for(talk, seed), [parse_gate(text) for text in gates]
+    opened_project = project_at(project, allow_code=allow_code)
+    local, trains = runs_here(opened_project)
+    check_project(opened_project, train=local)
+    if not run:  # a resumed run may already have every answer
+        check_addresses(opened_project)
+    opened = _curated(opened_project, run, talk)
+    check_endpoints(opened, required_outputs(opened, adapter=opened.adapter))
+    loaded = load(opened_project, talk) if local else None
     if loaded is not None:
         check_prompts(opened, loaded)
     if trains and finished(opened) is None:
@@ -108,15 +108,15 @@ def run_project(
             f"validation loss {UNKNOWN if loss is None else f'{loss:.3f}'} at step {summary['best_step']}"
         )
     evaluate_stage(opened, loaded=loaded)
-    return finish_evaluation(opened, wanted)
+    return finish_evaluation(opened, conditions)
 
 
 def _curated(project: Project, name: str | None, talk: Talk) -> Run:
-    """The run to resume, curated if it was not yet."""
+    """The run to resume, or a new one, curated if necessary."""
     folder = find_run(project, name) if name else new_run(project, talk, command="tuneworth run")
     run = Run(folder, project=project, talk=talk)
     if not (folder / "curate" / "summary.json").is_file():
-        with nothing_half_written(folder):
+        with no_partial_run(folder):
             talk.note(curated_text(curate_stage(run).summary))
     return run
 

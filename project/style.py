@@ -1,4 +1,4 @@
-"""A style from pairs of any kind, and pairs checked against a style."""
+"""Infers a style from pairs, and checks pairs against a style."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -29,22 +29,22 @@ __all__ = ["CheckedStyle", "check_style", "infer_style", "style_guide", "take_pa
 def infer_style(
     pairs: Any, *, name: str | None = None, seed: int = 0, talk: Talk = QUIET, **columns: Any
 ) -> InferredStyle:
-    """The style that the outputs of `pairs` keep, with the evidence for each rule: `text` is a style.yaml.
+    """The style of the outputs in `pairs`, with the evidence for each rule; `text` is a style.yaml.
 
-    `pairs` is a path or a table, as of `curate_pairs`; `columns` are `input`, `output`, `encoding` and `delimiter`, where
-    they are not recognised. What holds in at least 95% of the examples is a must rule, in at least 80% a should rule (by
-    the lower end of Wilson's 95% interval).
+    `pairs` is a path or a table, as for `curate_pairs`; `columns` may set `input`, `output`, `encoding` and `delimiter` if
+    they are not recognised. A rule that holds in at least 95% of the examples is a must rule, in at least 80% a should
+    rule (by the lower end of Wilson's 95% interval).
 
     Raises: DataError if there is no pair; ConfigError for invalid columns.
     """
     file = pairs.name if isinstance(pairs, Path) else Path(pairs).name if isinstance(pairs, str) else ""
-    found = take_pairs(pairs, talk=talk, **columns).pairs
-    return infer(found, name=name or file.partition(".")[0] or "Style", source=file, seed=seed)
+    read = take_pairs(pairs, talk=talk, **columns).pairs
+    return infer(read, name=name or file.partition(".")[0] or "Style", source=file, seed=seed)
 
 
 @dataclass(frozen=True)
 class CheckedStyle:
-    """Pairs checked against a style. `unread` counts the rows that are not pairs."""
+    """Pairs checked against a style; `unread` counts the rows that are not pairs."""
 
     pairs: pl.DataFrame
     results: StyleResults
@@ -52,17 +52,17 @@ class CheckedStyle:
 
     @property
     def acceptable(self) -> int:
-        """The outputs that keep every must rule."""
+        """The number of outputs that keep every must rule."""
         return int(self.results.shares()["acceptable"].fill_null(False).sum())
 
     @property
     def undecided(self) -> int:
-        """The outputs that break no must rule, but for which one could not be checked."""
+        """The number of outputs that break no must rule, but have one that could not be checked."""
         return self.results.shares()["acceptable"].null_count()
 
     @property
     def broken(self) -> int:
-        """The outputs that break a must rule."""
+        """The number of outputs that break a must rule."""
         return len(self.pairs) - self.acceptable - self.undecided
 
     @property
@@ -87,9 +87,9 @@ class CheckedStyle:
 def check_style(
     pairs: Any, style: str | Path | StyleSchema, *, allow_code: bool = False, talk: Talk = QUIET, **columns: Any
 ) -> CheckedStyle:
-    """How many outputs of `pairs` break each rule of a style. `pairs` and `columns` as of `infer_style`.
+    """How many outputs of `pairs` break each rule of a style. `pairs` and `columns` are as for `infer_style`.
 
-    Raises: ConfigError for a style that is wrong; DataError if there is no pair.
+    Raises: ConfigError for an invalid style; DataError if there is no pair.
     """
     schema = style if isinstance(style, StyleSchema) else read_style(Path(style), allow_code=allow_code)
     raw = take_pairs(pairs, talk=talk, **columns)
@@ -102,21 +102,20 @@ def check_style(
 def style_guide(
     style: str | Path | StyleSchema, pairs: Any = None, *, allow_code: bool = False, talk: Talk = QUIET, **columns: Any
 ) -> str:
-    """The style guide that a style writes, in Markdown, with one good pair of `pairs` where they are given.
+    """The style guide of a style in Markdown, with one good pair as an example if `pairs` are given.
 
-    `pairs` and `columns` as of `infer_style`. Raises: ConfigError for a style that is wrong; DataError if there is no
-    pair.
+    `pairs` and `columns` are as for `infer_style`. Raises: ConfigError for an invalid style; DataError if there is no pair.
     """
     schema = style if isinstance(style, StyleSchema) else read_style(Path(style), allow_code=allow_code)
     example = None if pairs is None else good_example(take_pairs(pairs, talk=talk, **columns).pairs, schema)
     if pairs is not None and example is None:
         where = pairs if isinstance(pairs, str | Path) else "the table"
-        talk.note(f"no pair of {where} keeps every rule: the guide is without an example")
+        talk.note(f"no pair of {where} keeps every rule, so the guide has no example")
     return write_guide(schema, example=example)
 
 
 def take_pairs(pairs: Any, *, talk: Talk = QUIET, **columns: Any) -> RawPairs:
-    """The pairs of a path or table; recognised columns are reported.
+    """The pairs of a path or table, with a note about the recognised columns.
 
     Raises: ConfigError for invalid columns; DataError if there is no pair.
     """
@@ -128,7 +127,7 @@ def take_pairs(pairs: Any, *, talk: Talk = QUIET, **columns: Any) -> RawPairs:
     raw = read_frame(pairs, settings) if path is None else read_pairs(path, settings)
     if not len(raw.pairs):
         where = "the table" if path is None else path
-        raise DataError(f"{where} holds no pair that can be read ({raw.rows_read} rows read)")
+        raise DataError(f"{where} has no readable pair ({raw.rows_read} rows read)")
     unread = raw.rows_read - len(raw.pairs)
-    talk.note(raw.shape + (f"; {unread:,} of {raw.rows_read:,} rows are no pairs and are left out" if unread else ""))
+    talk.note(raw.shape + (f"; {unread:,} of {raw.rows_read:,} rows are not pairs and were skipped" if unread else ""))
     return raw

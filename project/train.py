@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from ..core import ConfigError, DataError, Talk, read_object, say, write_whole
-from .gather.wanted import limit_of
+from .gather.required import limit_of
 from .load import load
 from .run import Run
 from .runs import Stopwatch

@@ -9,7 +9,7 @@ from ..core import Talk, printable, quoted_page
 from .learning_curve import curve_parts, curve_text, learn_curve
 from .load import load
 from .merge import merge_run, merge_text
-from .run import At, Run, heard, open_run
+from .run import At, Run, console_for, open_run
 from .train import Planned, finished, plan_training, train_stage
 from .train_words import train_text
 from .trained import trained
@@ -75,7 +75,7 @@ def train_adapter(
 
     Raises: ConfigError, DataError or ModelError for errors found before it starts; RunBroken if training aborts.
     """
-    opened = open_run(project, run, allow_code=allow_code, talk=heard(talk, seed))
+    opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
     if learning_curve:
         curve_parts(opened)  # fail on too few pairs before anything is trained
     summary, loaded = _fitted(
@@ -102,7 +102,7 @@ def preview_training(
     talk: Talk | None = None,
 ) -> Planned:
     """What `train_adapter` would do and need; nothing is trained or written. Raises: as it does before it starts."""
-    opened = open_run(project, run, allow_code=allow_code, talk=heard(talk, seed))
+    opened = open_run(project, run, allow_code=allow_code, talk=console_for(talk, seed))
     return plan_training(opened, drop_long=drop_long, again=again)
 
 

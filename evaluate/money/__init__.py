@@ -1,5 +1,5 @@
-"""What requests cost, what a change saves, and when it pays back; each part is imported at first use, so that prices
-alone are quick."""
+"""What requests cost, what a change saves, and when it pays back; each part is imported at its first use, which keeps
+looking up prices fast."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .flips import SURE, UNSURE, Weight, carrying_failure_cost, weigh
     from .inputs import MeasuredVariant, Quantity, TrainingCost, collect_quantities, conditions_of
     from .options import Pair
-    from .prices import STALE_DAYS, ModelPrice, beside, is_tuned_name, price_of, read_prices
+    from .prices import STALE_DAYS, ModelPrice, is_tuned_name, price_of, read_prices, with_price_path
     from .read_settings import check_roi, read_roi
     from .recount import read_inputs
     from .settings import Number, RoiSettings, Triangular, VariantMoney
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 __all__ = [
     "STALE_DAYS", "SURE", "UNSURE", "Account", "MeasuredVariant", "ModelPrice", "Money", "Number", "Pair",
     "Quantity", "RoiSettings", "StoredMeasures", "TrainingCost", "Triangular", "VariantMoney", "Weight",
-    "beats_tuning", "beside", "cached_guide", "carrying_failure_cost", "check_roi", "collect_quantities",
+    "beats_tuning", "cached_guide", "carrying_failure_cost", "check_roi", "collect_quantities",
     "compute_money", "conditions_of", "draw_values", "is_tuned_name", "npv_distribution", "outcomes",
     "payback_distribution", "point_account", "price_of", "read_inputs", "read_measures", "read_prices", "read_roi",
-    "simulated", "weigh",
+    "simulated", "weigh", "with_price_path",
 ]  # fmt: skip
 
 PLACES = {
@@ -34,7 +34,7 @@ PLACES = {
     "flips": "SURE UNSURE Weight carrying_failure_cost weigh",
     "inputs": "MeasuredVariant Quantity TrainingCost collect_quantities conditions_of",
     "options": "Pair",
-    "prices": "STALE_DAYS ModelPrice beside is_tuned_name price_of read_prices",
+    "prices": "STALE_DAYS ModelPrice is_tuned_name price_of read_prices with_price_path",
     "read_settings": "check_roi read_roi",
     "recount": "read_inputs",
     "settings": "Number RoiSettings Triangular VariantMoney",

@@ -44,14 +44,14 @@ class Money:
         return {key: _plain(value) for key, value in self.keys.items()}
 
     def __repr__(self) -> str:
-        found = self.to_json()
-        currency, payback = found["currency"], found["payback_days"]
+        money = self.to_json()
+        currency, payback = money["currency"], money["payback_days"]
         lines = [
-            f"saving per request: {say.money(found['saving_per_request'], currency)}",
-            f"investment: {say.money(found['investment'], currency)}",
+            f"saving per request: {say.money(money['saving_per_request'], currency)}",
+            f"investment: {say.money(money['investment'], currency)}",
         ]
-        if found["saving_per_request"] is not None and found["requests_per_day"] is not None:
-            likely = say.days_range(found["payback_days_p5"], found["payback_days_p95"])
+        if money["saving_per_request"] is not None and money["requests_per_day"] is not None:
+            likely = say.days_range(money["payback_days_p5"], money["payback_days_p95"])
             lines.append(f"payback: {say.days(payback)} (5 to 95%: {likely})")
         return "\n".join(lines)
 
@@ -71,10 +71,10 @@ def compute_money(
     draws: int = 10_000,
     today: date | None = None,
 ) -> Money:
-    """The money of `candidate` against `baseline`, from stated and measured numbers.
+    """The money of `candidate` compared to `baseline`, from stated and measured numbers.
 
-    If prices, tokens or volumes are missing, their figures are None and `missing` names them. `today` is the day from
-    which the base model's retirement is counted, by default the current one.
+    If prices, tokens or volumes are missing, their figures are None and `missing` names them. The days until the base
+    model's retirement are counted from `today`, by default the current day.
     """
     measured = measured or {}
     settings = _shared_prices(settings, measured, baseline)
@@ -126,7 +126,7 @@ def point_account(
     names: list[str],
     measured: Mapping[str, MeasuredVariant],
 ) -> dict[str, Any]:
-    """The keys of `money` that need no draws, for all variants `names`; None if something is missing."""
+    """The keys of `money` that need no draws, for all variants in `names`; None if something is missing."""
     inputs, conditions = _known(quantities), conditions_of(settings, baseline, candidate)
     possible = _alternatives(settings, quantities, measured)
     with localcontext() as context:
@@ -163,7 +163,7 @@ def _variant(way: Way) -> dict[str, Decimal | None]:
 
 
 def _volume_curve(values: Account, star: Decimal | None) -> list[dict[str, Decimal | None]]:
-    """Payback and value at 25 volumes, evenly spaced in their logarithm, around the stated and the break-even one."""
+    """Payback and value at 25 volumes, spaced evenly on a log scale around the stated and the break-even volume."""
     if values.batch or values.pair.value("saving_per_request") is None:
         return []
     marks = [float(mark) for mark in (values.inputs.get("requests_per_day"), star) if mark]
@@ -186,7 +186,7 @@ def _cached_guide(baseline: Way) -> dict[str, Decimal | None] | None:
 
 
 def derivation(values: Account, names: Sequence[str], alternatives: Sequence[Alternative]) -> Iterator[Line]:
-    """`money.derivation`: one line per figure, in the order in which each needs only those above it."""
+    """`money.derivation`: one line per figure, ordered so that each line needs only lines above it."""
     # Costs of 0 appear in no line.
     above = {key for key, value in values.inputs.items() if value or not key.startswith(("investment.", "running."))}
     for scope, key in _shown(values, names, alternatives):
@@ -202,19 +202,19 @@ def _line(scope: Scope, key: str, above: set[str]) -> Line | None:
 
 
 def _payback_line(scope: Scope, above: set[str]) -> Line | None:
-    """The payback; never if the base model is retired by then, with the days that it would have taken."""
-    line, left = _line(scope, "earned_back_days", above), scope.value("running.days_to_retirement")
+    """The payback; "never" if the base model is retired before it, with the days that it would have taken."""
+    line, remaining = _line(scope, "earned_back_days", above), scope.value("running.days_to_retirement")
     if line is None:
         return None
     line = replace(line, key=f"{scope.prefix}payback_days")
-    if line.value is None or left is None or line.value <= left:
+    if line.value is None or remaining is None or line.value <= remaining:
         return line
-    words = f"{line.words.rstrip('.')}: more than the {left:f} days until the base model is retired, so never."
-    return replace(line, words=words, numbers=f"{line.numbers} > {left:f}", result="never", value=None)
+    words = f"{line.words.rstrip('.')}: more than the {remaining:f} days until the base model is retired, so never."
+    return replace(line, words=words, numbers=f"{line.numbers} > {remaining:f}", result="never", value=None)
 
 
 def _shown(values: Account, names: Sequence[str], alternatives: Sequence[Alternative]) -> Iterator[tuple[Scope, str]]:
-    """The figures that may have a line, in order; a step or an unknown figure has none."""
+    """The figures that may have a line, in order; intermediate steps and unknown figures have none."""
     known, pair = [values.way(name) for name in names if values.way(name).value(COST) is not None], values.pair
     yield from ((values, f"{way.variant}.{key}") for way in known for key in PRICES)
     for way in known:
@@ -239,17 +239,17 @@ def _shown(values: Account, names: Sequence[str], alternatives: Sequence[Alterna
     )
     yield pair, "break_even_fixed_tokens"
     yield from ((pair, key) for key in (*years_of(pair), "npv"))
-    for each in alternatives:
-        if each.key != "variant":  # a variant's own cost is already above
-            yield from _of_way(each.way, whole=False)
-        yield each.own, "saving_per_request"
-        if each.own.value("saving_per_request") is not None:
-            yield each.tuning, "saving_per_request"
-            yield from _of_payback(each.tuning)
+    for alternative in alternatives:
+        if alternative.key != "variant":  # the cost of a variant is already above
+            yield from _of_way(alternative.way, whole=False)
+        yield alternative.switch, "saving_per_request"
+        if alternative.switch.value("saving_per_request") is not None:
+            yield alternative.tuning, "saving_per_request"
+            yield from _of_payback(alternative.tuning)
 
 
 def _of_way(way: Way, *, whole: bool) -> Iterator[tuple[Scope, str]]:
-    """What one request costs; the cost per acceptable output of an alternative only if that is decisive."""
+    """The cost of one request; for an alternative, the cost per acceptable output only if comparisons use it."""
     yield way, COST
     if whole or way.failures == "drop":
         yield way, ACCEPTABLE
@@ -257,7 +257,7 @@ def _of_way(way: Way, *, whole: bool) -> Iterator[tuple[Scope, str]]:
 
 
 def _of_payback(pair: Pair) -> Iterator[tuple[Scope, str]]:
-    """The saving of a day and the days until it has paid the investment, or the total of a one-off batch."""
+    """The daily saving and the days until the investment pays back, or the total of a one-off batch."""
     yield pair, "saving_total"
     yield pair, "saving_per_day"
     if pair.main is pair and pair.machines() and pair.value("saving_share") is not None:
@@ -266,7 +266,7 @@ def _of_payback(pair: Pair) -> Iterator[tuple[Scope, str]]:
 
 
 def _shared_prices(settings: RoiSettings, measured: Mapping[str, MeasuredVariant], baseline: str) -> RoiSettings:
-    """The settings with the baseline's prices for other variants of the run that no table names: the same model."""
+    """The settings, with the baseline's prices for other variants of the run that use its model and have no table."""
     table, run = settings.variants.get(baseline), measured.get(baseline)
     if table is None or run is None or run.model is None or table.self_hosted:
         return settings
@@ -275,10 +275,10 @@ def _shared_prices(settings: RoiSettings, measured: Mapping[str, MeasuredVariant
         if name in settings.variants or other.model != run.model or other.tuned:
             continue
         prices = {key: getattr(table, key) for key in PRICES}
-        own = VariantMoney(**prices, model=table.model, min_cached_tokens=table.min_cached_tokens)
-        object.__setattr__(own, "listed", table.listed)
-        object.__setattr__(own, "like", baseline)
-        shared[name] = own
+        copy = VariantMoney(**prices, model=table.model, min_cached_tokens=table.min_cached_tokens)
+        object.__setattr__(copy, "listed", table.listed)
+        object.__setattr__(copy, "like", baseline)
+        shared[name] = copy
     if not shared:
         return settings
     extended = replace(settings)
@@ -288,7 +288,7 @@ def _shared_prices(settings: RoiSettings, measured: Mapping[str, MeasuredVariant
 
 
 def _assumption(quantity: Quantity) -> dict[str, Any]:
-    """One entry of the list; a single volume shows the range drawn around it, and its source."""
+    """One entry of `money.assumptions`; a single volume shows the range drawn around it and the source of that range."""
     if quantity.key != "requests_per_day" or quantity.value is None or quantity.range is not None:
         return quantity.to_json()
     ends = Triangular(*(quantity.value * Decimal(str(share)) for share in VOLUME_RANGE))
@@ -296,10 +296,10 @@ def _assumption(quantity: Quantity) -> dict[str, Any]:
 
 
 def _missing(settings: RoiSettings, values: Mapping[str, Decimal], names: Sequence[str]) -> list[str]:
-    """What has to be stated before the money can be computed, as keys of the project file."""
-    found = []
+    """The keys of the project file that must be stated before the money can be computed."""
+    missing = []
     if settings.requests_per_day is None and settings.requests_total is None:
-        found.append("roi.requests_per_day")
+        missing.append("roi.requests_per_day")
     for name in names:
         table = settings.variants.get(name)
         if table is not None and table.self_hosted:
@@ -310,12 +310,12 @@ def _missing(settings: RoiSettings, values: Mapping[str, Decimal], names: Sequen
             needed = ["fixed_tokens", "input_tokens", "output_tokens"]
         if settings.failures != "ignore":
             needed.append("acceptance")
-        found += [f"roi.{name}.{key}" for key in needed if f"{name}.{key}" not in values]
-    return found
+        missing += [f"roi.{name}.{key}" for key in needed if f"{name}.{key}" not in values]
+    return missing
 
 
 def _plain(value: Any) -> Any:
-    """Decimals as floats (17 digits), nothing that JSON cannot hold."""
+    """Values as JSON can hold them: Decimals become floats (17 digits)."""
     if isinstance(value, Decimal | np.floating):
         return float(value)
     if isinstance(value, Mapping):

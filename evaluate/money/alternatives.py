@@ -17,14 +17,14 @@ from .traced import value_of, where
 __all__ = ["FORBIDDING", "Alternative", "Alternatives", "beats_tuning", "cached_guide", "no_cache", "untrained"]
 
 HALF = Decimal("0.5")  # of the guide, if the length of a shorter one is not stated: an assumption, and labelled as one
-FORBIDDING = ("cached_guide", "variant")  # those whose outputs can be known, so that they can rule out `fine-tune`
-OWN_MACHINE = "a machine of one's own is paid by the hour, not by the token"
+FORBIDDING = ("cached_guide", "variant")  # their outputs can be known, so they can rule out `fine-tune`
+OWN_MACHINE = "your own machine is paid by the hour, not by the token"
 ZERO, ONE = Decimal(0), Decimal(1)
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """One way without training: `way` is the baseline as it would then be, or another variant.
+    """One alternative without training: `way` is the changed baseline, or another variant.
 
     `acceptance_from` is measured, stated, unknown, or "assumed unchanged" from the baseline.
     """
@@ -37,14 +37,14 @@ class Alternative:
     account: Account
 
     @cached_property
-    def own(self) -> Pair:
-        """The baseline, and this way in its place."""
+    def switch(self) -> Pair:
+        """The baseline, and this alternative in its place."""
         main = self.account.pair
         return Pair(self.account, f"{self._prefix}.", main.before, self.way, main=main, trained=False)
 
     @cached_property
     def tuning(self) -> Pair:
-        """This way, and the candidate in its place."""
+        """This alternative, and the candidate in its place."""
         main, prefix = self.account.pair, f"{self._prefix}.tuning."
         return Pair(self.account, prefix, self.way, main.after, main=main, against=f" against {self.name}")
 
@@ -53,8 +53,8 @@ class Alternative:
         return f"alternatives.{self.name if self.key == 'variant' else self.key}"
 
     def row(self) -> dict[str, Any]:
-        """One of `money.alternatives`; `tuning` says what the candidate saves against it, `payback_days` None for never."""
-        own, tuning, npv = self.own.value, self.tuning.value, self.tuning.value("npv")
+        """An entry of `money.alternatives`; `tuning` has the candidate's saving against it; a payback of None is never."""
+        switch, tuning, npv = self.switch.value, self.tuning.value, self.tuning.value("npv")
         compared = ("saving_per_request", "saving_share", "saving_per_day", "payback_days", "npv")
         return {
             "key": self.key,
@@ -65,17 +65,17 @@ class Alternative:
             "acceptance_from": self.acceptance_from,
             "cost_per_request": self.way.value(COST),
             "effective_cost_per_request": self.way.value(EFFECTIVE),
-            **{key: own(key) for key in ("saving_per_request", "saving_share", "saving_per_day", "saving_total")},
-            "spend_per_day": own("spend_per_day_candidate"),
+            **{key: switch(key) for key in ("saving_per_request", "saving_share", "saving_per_day", "saving_total")},
+            "spend_per_day": switch("spend_per_day_candidate"),
             "tuning": {**{key: tuning(key) for key in compared}, "pays": None if npv is None else npv > 0},
         }
 
 
 @dataclass(frozen=True)
 class Alternatives:
-    """The possible alternatives to tuning, for any values; `sources` is where each input comes from.
+    """The possible alternatives to tuning, for any values; `sources` gives the source of each input.
 
-    `untrained` are the names of other variants that need no training.
+    `untrained` names the other variants that need no training.
     """
 
     settings: RoiSettings
@@ -83,7 +83,7 @@ class Alternatives:
     sources: Mapping[str, str]
 
     def of(self, values: Account) -> list[Alternative]:
-        """The alternatives that exist for these values: the baseline for less, then other variants of known cost."""
+        """The alternatives for these values: cheaper forms of the baseline, then other variants with a known cost."""
         baseline = values.pair.before
         if baseline.value(COST) is None:
             return []
@@ -96,62 +96,62 @@ class Alternatives:
         return ways
 
     def out(self, values: Account) -> list[dict[str, str]]:
-        """`money.alternatives_out`: those that the baseline does not have, each with its reason."""
+        """`money.alternatives_out`: the alternatives that do not apply to the baseline, each with its reason."""
         baseline = values.pair.before
         if baseline.value(COST) is None:
             return []
         keys = ("cached_guide", "short_guide", "no_few_shot", "batch")
         if baseline.hosted:
             return [{"key": key, "why": OWN_MACHINE} for key in keys]
-        found = {
+        reasons = {
             "cached_guide": no_cache(baseline),
-            "short_guide": None if _shortened(baseline) else "there is no guide to shorten, or the stated one is no shorter",
-            "no_few_shot": None if baseline.value("few_shot_tokens") else "no few-shot examples are known in its fixed prompt",
-            "batch": None if self._batch(baseline) else "the price list names no lower price for batches of this model",
+            "short_guide": None if _shortened(baseline) else "there is no guide to shorten, or the stated length is not shorter",
+            "no_few_shot": None if baseline.value("few_shot_tokens") else "its fixed prompt has no known few-shot examples",
+            "batch": None if self._batch(baseline) else "the price list has no lower batch price for this model",
         }  # fmt: skip
-        return [{"key": key, "why": why} for key, why in found.items() if why is not None]
+        return [{"key": key, "why": why} for key, why in reasons.items() if why is not None]
 
     def _accepted(self, name: str) -> str:
         return self.sources.get(f"{name}.acceptance", "unknown")
 
     def _with_baseline(self, values: Account, baseline: Way) -> list[Alternative]:
-        """The same model for less: with its guide cached or shortened, without its examples, or in a batch."""
+        """The same model at a lower cost: with its guide cached or shortened, without its examples, or in a batch."""
         name, fixed, examples = (
             baseline.variant,
             baseline.value("fixed_tokens"),
             baseline.value("few_shot_tokens") or ZERO,
         )
         known, assumed = self._accepted(name), "assumed unchanged"
-        found: list[tuple[str, str, Way, str]] = []
+        alternatives: list[tuple[str, str, Way, str]] = []
         if no_cache(baseline) is None:
             tokens = f"{_count(fixed)} fixed tokens of {name}"
-            what = f"all {tokens} are read from the prompt cache (the best case; a first request still writes them)"
-            # The prompt is the same, so the outputs are too.
-            found.append(("cached_guide", what, cached_guide(baseline), known))
+            what = f"all {tokens} are read from the prompt cache (the best case: the first request still writes them)"
+            # The prompt is the same, so the outputs are the same.
+            alternatives.append(("cached_guide", what, cached_guide(baseline), known))
         cut = _shortened(baseline)
         if cut is not None:
             way = _with_prompt(baseline, "short_guide", f"{name} with a shorter guide", _short_prompt)
-            found.append(("short_guide", cut, way, assumed))
+            alternatives.append(("short_guide", cut, way, assumed))
         if ZERO < examples <= fixed:
             way = _with_prompt(baseline, "no_few_shot", f"{name} without examples", _bare_prompt)
-            found.append(
+            alternatives.append(
                 ("no_few_shot", f"the {_count(examples)} tokens of its few-shot examples are left out", way, assumed)
             )
         batch = self._batch(baseline)
         if batch is not None:
-            found.append(("batch", "the list's price for batches, whose answers may take hours", batch, known))
-        return [Alternative(key, way.title, what, way, source, values) for key, what, way, source in found]
+            alternatives.append(("batch", "the list's batch price; answers may take hours", batch, known))
+        return [Alternative(key, way.title, what, way, source, values) for key, what, way, source in alternatives]
 
     def _batch(self, baseline: Way) -> Way | None:
-        """The baseline at the list's price for batches; None if there is none, or none that is lower."""
+        """The baseline at the list's batch price; None if there is none or it is not lower."""
         table = self.settings.variants.get(baseline.variant)
         prompt = baseline.value("fixed_tokens") + baseline.value("input_tokens")
         batch = None if table is None or table.batch or table.listed is None else table.listed.at(prompt).batch
-        # A stated price is the user's own; the price of a batch is then unknown.
+        # If the user states a price, the price of a batch is unknown.
         if table is None or batch is None or table.price_input is not None or table.price_output is not None:
             return None
         prices = {"price_input": batch.input, "price_output": batch.output}
-        # Where the list has no price for the cache, reading it and writing to it cost what fresh tokens do: in batches too.
+        # If the list has no cache prices, reads and writes cost as much as fresh tokens, also in batches.
         if table.price_cached is None:
             prices["price_cached"] = batch.input if batch.cached is None else batch.cached
         if table.price_cache_write == 0:
@@ -167,9 +167,9 @@ class Alternatives:
 
 
 def beats_tuning(entry: Mapping[str, Any], target_days: Any, *, batch: bool) -> bool:
-    """Whether it costs less than the baseline, and tuning then does not pay back against it, or not in time.
+    """Whether it costs less than the baseline, and tuning does not pay back against it, or not in time.
 
-    `entry` is one of `money.alternatives`; a one-off batch knows no days.
+    `entry` is one of `money.alternatives`; a one-off batch has no days.
     """
     tuning = entry["tuning"]
     savings = (entry[key] for key in ("saving_per_day", "saving_total", "saving_per_request"))
@@ -181,48 +181,48 @@ def beats_tuning(entry: Mapping[str, Any], target_days: Any, *, batch: bool) -> 
 
 
 def untrained(settings: RoiSettings, measured: Mapping[str, MeasuredVariant]) -> list[str]:
-    """The variants that need no training, as far as their names, their models' names and the run say."""
-    found = []
+    """The variants that need no training, judged by their names, their models' names and the run."""
+    names = []
     for name in dict.fromkeys([*measured, *settings.variants]):
         table, run = settings.variants.get(name), measured.get(name)
         model = None if table is None else table.model
         if not (is_tuned_name(name) or (model and is_tuned_name(model)) or (run is not None and run.tuned)):
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
 def cached_guide(baseline: Way) -> Way:
-    """The baseline with its whole fixed prompt read from the cache, and nothing written to it."""
+    """The baseline with its whole fixed prompt read from the cache and no cache writes."""
 
-    def all_of_it(way: Way) -> Any:
+    def whole_prompt(way: Way) -> Any:
         way("fixed_tokens")
         return way.values.number(ONE)
 
     name = f"{baseline.variant} with its guide cached"
-    return baseline.changed("alternatives.cached_guide", name, {"cached": all_of_it, "price_cache_write": unknown})
+    return baseline.changed("alternatives.cached_guide", name, {"cached": whole_prompt, "price_cache_write": unknown})
 
 
 def no_cache(baseline: Way) -> str | None:
-    """Why the baseline's fixed prompt cannot be cached for less; None if it can."""
+    """Why caching the baseline's fixed prompt saves nothing; None if it does."""
     fixed, least = baseline.value("fixed_tokens"), baseline.value("min_cached_tokens") or ZERO
     if baseline.hosted:
         return OWN_MACHINE
     if fixed == 0:
         return "there is no fixed prompt to cache"
     if baseline.value("price_cached") is None:
-        return f"no price of cached tokens is known; state roi.{baseline.variant}.price_cached"
+        return f"the price of cached tokens is unknown; state roi.{baseline.variant}.price_cached"
     if fixed < least:
         return (
-            f"{_count(fixed)} fixed tokens are fewer than the {_count(least)} from which a provider "
-            f"caches (roi.{baseline.variant}.min_cached_tokens)"
+            f"{_count(fixed)} fixed tokens are fewer than the {_count(least)} that a provider requires "
+            f"for caching (roi.{baseline.variant}.min_cached_tokens)"
         )
     if cached_guide(baseline).value(COST) >= baseline.value(COST):
-        return "it is cached already, or cached tokens cost no less"
+        return "it is already cached, or cached tokens are not cheaper"
     return None
 
 
 def _with_prompt(baseline: Way, key: str, title: str, tokens: Callable[[Way], Any]) -> Way:
-    """The baseline with a shorter fixed prompt, of which the same share is cached."""
+    """The baseline with a shorter fixed prompt, with the same share of it cached."""
     return baseline.changed(
         f"alternatives.{key}",
         title,
@@ -235,7 +235,7 @@ def _bare_prompt(baseline: Way) -> Any:
 
 
 def _guide(baseline: Way) -> tuple[Any, Any, Any]:
-    """The fixed tokens, those of the guide, and those of a shorter one."""
+    """The tokens of the fixed prompt, of the guide, and of a shorter guide."""
     fixed = baseline("fixed_tokens")
     guide = baseline("guide_tokens") if baseline.knows("guide_tokens") else None
     examples = baseline.get("few_shot_tokens", ZERO)
@@ -251,14 +251,14 @@ def _short_prompt(baseline: Way) -> Any:
 
 
 def _shortened(baseline: Way) -> str | None:
-    """What a shorter guide would be, and what that assumes; None if there is none to shorten."""
+    """A description of the shorter guide and its assumption; None if there is no guide to shorten."""
     with baseline.values.unrecorded():
         fixed, guide, shorter = (value_of(tokens) for tokens in _guide(baseline))
     if guide <= 0 or shorter >= guide or guide > fixed:
         return None
     stated = baseline.knows("short_guide_tokens")
-    length = f"the stated {_count(shorter)} tokens" if stated else "half its length, an assumption of Tuneworth's"
-    return f"its guide of {_count(guide)} tokens is cut to {length}"
+    length = f"the stated {_count(shorter)} tokens" if stated else "half its length (Tuneworth's own assumption)"
+    return f"its guide of {_count(guide)} tokens is shortened to {length}"
 
 
 def _count(tokens: Decimal) -> str:

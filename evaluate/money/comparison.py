@@ -1,4 +1,4 @@
-"""The costs of two options compared: the investment, the daily running costs, and the saving between them."""
+"""The costs of two options: the investment, the daily running costs, and the saving between them."""
 
 import operator
 from collections.abc import Callable
@@ -18,7 +18,7 @@ __all__ = ["UPKEEP", "Account"]
 
 DAYS_A_YEAR = Decimal("365.25")
 ZERO = Decimal(0)
-# What is invested: in words, the amounts, how many of the first must not be 0 for the others to count, their product.
+# Investments: the words, the amounts, how many of the first must not be 0 for the others to count, and their product.
 AMOUNTS: tuple[tuple[str, tuple[str, ...], int, Callable[..., Any]], ...] = (
     ("compute", ("compute",), 1, lambda compute: compute),
     ("compute hours × price × runs", ("compute_hours", "compute_hourly", "compute_runs"), 2, lambda h, p, n: h * p * n),
@@ -27,7 +27,7 @@ AMOUNTS: tuple[tuple[str, tuple[str, ...], int, Callable[..., Any]], ...] = (
     ("hours × hourly", ("engineering_hours", "engineering_hourly"), 1, operator.mul),
     ("evaluation", ("evaluation",), 1, lambda evaluation: evaluation),
 )  # fmt: skip
-# The daily running costs of a tuned model, each with the amount that must not be 0.
+# The daily running costs of a tuned model, each with the amount that must be above 0.
 UPKEEP = {
     "running.monitoring": "running.monitoring_hours_per_month",
     "running.style_changes": "running.style_changes_per_year",
@@ -36,7 +36,7 @@ UPKEEP = {
 
 
 def _or_zero(key: str) -> Figure:
-    """An input that counts as 0 if not stated."""
+    """An input that counts as 0 if it is not stated."""
 
     def stated(values: Values) -> Any:
         try:
@@ -48,19 +48,19 @@ def _or_zero(key: str) -> Figure:
 
 
 def _tries(values: Values) -> Any:
-    """A power with a whole exponent: with one of floats its last digits would depend on the processor."""
+    """The tries as a whole exponent: with a float, the last digits of a power would depend on the processor."""
     tries = values.input("tries")
     return int(tries[0]) if values.drawn else tries
 
 
 def _amounts(values: Values) -> list[tuple[str, Any]]:
-    """What is still to be spent: each amount in words and as a number; amounts of zero are skipped."""
-    found = []
+    """The spending ahead: each amount in words and as a number; amounts of zero are skipped."""
+    amounts = []
     for words, names, needed, product in AMOUNTS:
         keys = [f"investment.{name}" for name in names]
         if all(nonzero(values.peek(key, ZERO)) for key in keys[:needed]):
-            found.append((words, product(*(values.get(key, ZERO) for key in keys))))
-    return found
+            amounts.append((words, product(*(values.get(key, ZERO) for key in keys))))
+    return amounts
 
 
 def _by_day(amount: str, cost: str, days: Decimal) -> Callable[[Values], Any]:
@@ -73,7 +73,7 @@ def _retraining(values: Values) -> Any:
 
 
 def _stated(key: str) -> Callable[[Values], bool]:
-    """Whether this input can be nonzero."""
+    """A condition: whether this input can be nonzero."""
     return lambda values: nonzero(values.get(key, ZERO))
 
 
@@ -84,19 +84,19 @@ def _upkeep(values: Values) -> Any:
 SPENDING = by_key([
     *map(_or_zero, ("failure_cost", "ramp_days", "discount_rate", "horizon_days")),
     step("tries", _tries),
-    Figure("investment", "Nothing is left to be spent.", "investment", zero,
+    Figure("investment", "There is no spending ahead.", "investment", zero,
            when=lambda values: not _amounts(values), result="0 {currency}"),
-    Figure("investment", "What is still to be spent; work done before is not counted.",
+    Figure("investment", "The spending ahead; money already spent is not counted.",
            lambda values: " + ".join(words for words, _ in _amounts(values)),
            lambda values: total(amount for _, amount in _amounts(values)), "{currency}", exact=True),
-    Figure("running.monitoring", "Monitoring: hours a month at their price, by the day.", "hours × hourly ÷ 30.4375",
+    Figure("running.monitoring", "Monitoring per day: the hours per month at their hourly price.", "hours × hourly ÷ 30.4375",
            _by_day(UPKEEP["running.monitoring"], "running.monitoring_hourly", DAYS_A_MONTH), "{currency} a day",
            when=_stated(UPKEEP["running.monitoring"])),
-    Figure("running.style_changes", "Style changes: each one trains the model again.",
+    Figure("running.style_changes", "Style changes per day: each one means a retraining.",
            "changes a year × retraining ÷ 365.25",
            _by_day(UPKEEP["running.style_changes"], "running.retrain_cost", DAYS_A_YEAR), "{currency} a day",
            when=_stated(UPKEEP["running.style_changes"])),
-    Figure("running.retraining", "Retraining, spread over the days between two.", "retraining ÷ days",
+    Figure("running.retraining", "Retraining per day: its cost spread over the days between retrainings.", "retraining ÷ days",
            _retraining, "{currency} a day", when=_stated(UPKEEP["running.retraining"])),
     *(step(key, zero) for key in UPKEEP),
     step("upkeep_per_day", _upkeep),
@@ -104,11 +104,11 @@ SPENDING = by_key([
 
 
 def _gross(pair: Pair) -> Any:
-    """The saving of all requests, of a day or of the batch."""
+    """The saving of all requests, per day or for the batch."""
     saved = pair("requests_total" if pair.batch else "requests_per_day") * pair("saving_per_request")
     if not pair.values.drawn or pair.failures != "drop":
         return saved
-    # Neither option delivers anything acceptable in this draw, or the volume is 0: nothing is saved.
+    # If neither option delivers anything acceptable in this draw, or the volume is 0, nothing is saved.
     return np.where(np.isnan(saved), 0.0, saved)
 
 
@@ -122,7 +122,7 @@ def _saving_per_day(pair: Pair) -> Any:
 
 
 def _running_terms(pair: Pair) -> tuple[list[Any], Any]:
-    """The daily running costs of the new option besides its requests, and the machines of the current one."""
+    """The daily running costs of the new option apart from its requests, and the machine cost of the current one."""
     plus: list[Any] = []
     if pair.trained and pair.values.kind == "traced":  # a line for each
         plus = [pair(key) for key, amount in UPKEEP.items() if nonzero(pair.peek(amount, ZERO))]
@@ -150,18 +150,18 @@ def _same_running_cost(pair: Pair) -> bool:
 
 
 STEPS = {
-    "guide": "Saved by the other fixed prompt: {old}, less {old} with the fixed prompt of {new}.",
-    "model": "Saved by the other prices and lengths: the last, less {new} failing as often as {old}.",
-    "failures": "Saved by fewer failures: the last, less {new} as it is.",
+    "guide": "Saved by the different fixed prompt: {old} minus {old} with the fixed prompt of {new}.",
+    "model": "Saved by different prices and lengths: the line above minus {new} failing as often as {old}.",
+    "failures": "Saved by fewer failures: the line above minus {new}.",
 }
 BOTH = (f"before.{EFFECTIVE}", f"after.{EFFECTIVE}")
 
 SAVING = by_key([
-    Figure("saving_per_request", "What one {paid} of {new} costs less than one of {old}.",
+    Figure("saving_per_request", "The saving per {paid} with {new} instead of {old}.",
            "cost of {old} - cost of {new}", of(*BOTH, operator.sub), "{currency}", when=lambda pair: pair.main is pair),
-    Figure("saving_per_request", "What {new} still saves against {old}.", "cost of {old} - cost of {new}",
+    Figure("saving_per_request", "The saving that {new} still gives over {old}.", "cost of {old} - cost of {new}",
            of(*BOTH, operator.sub), "{currency}", when=lambda pair: pair.trained),
-    Figure("saving_per_request", "What a request of {new} costs less than one of {old}.",
+    Figure("saving_per_request", "The saving per request with {new} instead of {old}.",
            "cost of {old} - cost of {new}", of(*reversed(BOTH), lambda own, before: before - own), "{currency}"),
     *(
         Figure(f"parts.{key}", words, "cost before - cost after",
@@ -169,7 +169,7 @@ SAVING = by_key([
         for at, (key, words) in enumerate(STEPS.items())
     ),
     *(
-        Figure(f"spend_per_day_{role}", f"What the {role} costs in a day, machines included.",
+        Figure(f"spend_per_day_{role}", f"The daily cost of the {role}, including machines.",
                "requests a day × cost of a request + machines",
                of("requests_per_day", f"{side}.{EFFECTIVE}", f"{side}.machine_cost_per_day",
                   lambda volume, each, machines: volume * each + machines), "{currency} a day")
@@ -177,20 +177,20 @@ SAVING = by_key([
     ),
     step("saving_share", unknown,
          when=lambda pair: not nonzero(pair("spend_per_day_baseline" if pair.machines() else f"before.{EFFECTIVE}"))),
-    Figure("saving_share", "The share of a day's spend that is saved.", "1 - candidate's day ÷ baseline's day",
+    Figure("saving_share", "The saved share of the daily cost.", "1 - candidate's day ÷ baseline's day",
            of("spend_per_day_baseline", "spend_per_day_candidate", lambda before, after: 1 - after / before),
            when=Pair.machines),
-    Figure("saving_share", "The same as a share of what {old} costs.", "1 - cost of {new} ÷ cost of {old}",
+    Figure("saving_share", "The saving as a share of the cost of {old}.", "1 - cost of {new} ÷ cost of {old}",
            of(*BOTH, lambda before, after: 1 - after / before)),
     step("running_cost_per_day", lambda pair: pair.main("running_cost_per_day"), when=_same_running_cost),
-    Figure("running_cost_per_day", "What {new} costs a day more than {old}, beside its requests.",
+    Figure("running_cost_per_day", "The extra daily cost of {new} over {old}, apart from requests.",
            "upkeep + its machines - the other's machines", _running, "{currency} a day", when=_has_running_cost),
     step("running_cost_per_day", zero),
     step("gross", _gross),
     Figure("saving_total", "Saved by the whole batch{against}.", "requests × saving per request", _saving_of_all,
            "{currency}", when=lambda pair: pair.batch),
     step("saving_total", unknown),
-    Figure("saving_per_day", "Saved in a day{against}, at full volume.",
+    Figure("saving_per_day", "Saved per day{against}, at full volume.",
            lambda pair: "requests a day × saving per request"
            + (" - running cost" if nonzero(pair("running_cost_per_day")) else ""),
            _saving_per_day, "{currency} a day", when=lambda pair: not pair.batch),
@@ -199,7 +199,7 @@ SAVING = by_key([
 
 
 class Account(Values):
-    """The values of an account: of its inputs, its variants, and the pair that it compares."""
+    """The values of an account: its inputs, its variants, and the pair that it compares."""
 
     tables = Tables({**SPENDING, **DAYS}, REQUEST, {**SAVING, **PAYBACK})
 
@@ -210,7 +210,7 @@ class Account(Values):
         self._ways: dict[str, Way] = {}
 
     def way(self, name: str) -> Way:
-        """A variant as it is."""
+        """A variant, unchanged."""
         if name not in self._ways:
             self._ways[name] = Way(self, f"variants.{name}", name)
         return self._ways[name]

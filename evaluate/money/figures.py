@@ -1,8 +1,8 @@
 """A figure of the money: its sentence, its formula in words, and one function that computes it from the values.
 
 Evaluated with Decimals the function gives the exact figure, with arrays its draws, with `Traced` numbers the line of the
-derivation. The values record what each figure reads: its line names these as inputs, and when one input changes, only
-the figures that depend on it are computed again.
+derivation. The values record which inputs each figure reads: its line names them, and when an input changes, only the
+figures that depend on it are computed again.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping
@@ -37,16 +37,16 @@ ZERO = Decimal(0)
 
 
 class Missing(Exception):
-    """A figure needs a number that is unknown or does not exist, so the figure does not exist either."""
+    """A figure needs a number that is unknown or does not exist, so the figure does not exist."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What the formulas need from a comparison besides its numbers.
+    """What the formulas need from a comparison apart from its numbers.
 
-    `batch` is a one-off batch in place of a volume a day. `hosted` are the variants on machines paid by the hour,
-    `cache_stated` those whose cached share is stated, so that it counts only for a prompt long enough; `exchanged` is
-    the currency of each price that the list has in another than `currency`.
+    `batch` says that it is a one-off batch instead of a daily volume. `hosted` are the variants on machines paid by the
+    hour, `cache_stated` those with a stated cached share, which counts only for a prompt that is long enough.
+    `exchanged` is the currency of each list price that is not in `currency`.
     """
 
     baseline: str
@@ -61,11 +61,11 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure, or one case of it: of several with one key the first whose `when` holds counts.
+    """One figure, or one case of a figure: of several with the same key, the first whose `when` holds applies.
 
-    `says` is the sentence of its line, `formula` the same in words; both may name what the scope knows in braces, or be
-    functions of the scope. Without `says` it is a step that has no line of its own. With `result` the line shows the
-    relation of `when` in place of arithmetic. `exact` shows its numbers as they were stated.
+    `says` is the sentence of its line and `formula` the formula in words; both may contain names from the scope in
+    braces, or be functions of the scope. Without `says` it is an intermediate step without a line. With `result` the line
+    shows the relation of `when` instead of arithmetic. `exact` shows the numbers as they were stated.
     """
 
     key: str
@@ -82,7 +82,7 @@ Table = Mapping[str, tuple[Figure, ...]]
 
 
 class Tables(NamedTuple):
-    """The cases of each figure by its key: those of the whole account, those of one option, those of two."""
+    """The cases of each figure by key: for the whole account, for one option, and for two options."""
 
     shared: Table
     option: Table
@@ -90,24 +90,24 @@ class Tables(NamedTuple):
 
 
 def step(key: str, of: Callable[[Any], Any], when: Callable[[Any], Any] | None = None) -> Figure:
-    """A figure without a line of its own."""
+    """A figure without a line in the derivation."""
     return Figure(key, "", "", of, when=when)
 
 
 def by_key(figures: Iterable[Figure]) -> dict[str, tuple[Figure, ...]]:
     """The cases of each figure, in their order."""
-    found: dict[str, tuple[Figure, ...]] = {}
+    cases: dict[str, tuple[Figure, ...]] = {}
     for figure in figures:
-        found[figure.key] = (*found.get(figure.key, ()), figure)
-    return found
+        cases[figure.key] = (*cases.get(figure.key, ()), figure)
+    return cases
 
 
 @dataclass(frozen=True)
 class Line:
     """One line of the derivation: `numbers` is plain arithmetic (+ - × ÷ ^, max, ceil, sqrt) that gives `result`.
 
-    `value` is the exact figure; None if a relation replaces the arithmetic, as for a payback of never.
-    `inputs` are the keys of the lines above and of the assumptions that go in.
+    `value` is the exact figure; None if a relation replaces the arithmetic, as for a payback of "never".
+    `inputs` are the keys of the assumptions and of the lines above that the figure uses.
     """
 
     key: str
@@ -120,7 +120,7 @@ class Line:
 
 
 class Scope:
-    """Where a figure looks up what it needs: `scope(key)` is another figure or an input."""
+    """Where a figure looks up its numbers: `scope(key)` is another figure or an input."""
 
     figures: Table
     prefix: str
@@ -131,20 +131,20 @@ class Scope:
         """The number.
 
         Raises:
-            Missing: it is unknown.
+            Missing: the number is unknown.
         """
         cases = self.figures.get(key)
         return self.values.input(key) if cases is None else self.values.figure(self.prefix + key, cases, self)
 
     def get(self, key: str, otherwise: Decimal) -> Any:
-        """The number, or another where it is unknown."""
+        """The number, or `otherwise` if it is unknown."""
         try:
             return self(key)
         except Missing:
             return self.values.number(otherwise)
 
     def peek(self, key: str, otherwise: Decimal | None = None) -> Any:
-        """The number without recording the access: it selects a formula but is not part of it."""
+        """The number without recording it as an input: it selects a formula but is not part of it."""
         with self.values.unrecorded():
             return self(key) if otherwise is None else self.get(key, otherwise)
 
@@ -157,12 +157,12 @@ class Scope:
         return True
 
     def value(self, key: str) -> Any:
-        """The number itself, for callers outside the figures; None if it is unknown."""
+        """The plain number, for callers outside the figures; None if it is unknown."""
         try:
-            found = self(key)
+            number = self(key)
         except Missing:
             return None
-        return found.value if isinstance(found, Traced) else found
+        return number.value if isinstance(number, Traced) else number
 
     def __getitem__(self, name: str) -> Any:
         return self.names[name] if name in self.names else self.value(name)
@@ -174,10 +174,10 @@ class Scope:
 
 
 class Values(Scope):
-    """The inputs of an account and the figures that follow from them, each computed once, on first use.
+    """The inputs of an account and the figures computed from them, each once, at its first use.
 
-    `inputs` are Decimals, or for `drawn` values arrays `(draws,)`, `(1,)` for what is known exactly. `given` are figures
-    that are known already.
+    `inputs` are Decimals, or for `drawn` values arrays `(draws,)`, and `(1,)` for exact numbers. `given` are figures that
+    are already known.
     """
 
     prefix = ""
@@ -196,28 +196,28 @@ class Values(Scope):
         self.drawn, self.batch = kind == "drawn", conditions.batch
         self._found: dict[str, Any] = dict(self.given)
         self._chosen: dict[str, tuple[Figure, Any, Any, Scope]] = {}
-        self._asked: dict[str, dict[str, None]] = {}  # by figure: its inputs
-        self._looked: dict[str, dict[str, None]] = {}  # by figure: its inputs, and what selected its formula
-        self._asking, self._looking = {}, {}
+        self._inputs: dict[str, dict[str, None]] = {}  # by figure: the keys of its inputs
+        self._dependencies: dict[str, dict[str, None]] = {}  # by figure: the same and the keys that select its formula
+        self._current_inputs, self._current_dependencies = {}, {}
 
     def input(self, key: str) -> Any:
         """An input."""
-        self._asking[key] = self._looking[key] = None
-        found = self.inputs.get(key)
-        if found is None:
+        self._current_inputs[key] = self._current_dependencies[key] = None
+        number = self.inputs.get(key)
+        if number is None:
             raise Missing(key)
-        return Traced(found) if self.kind == "traced" else found
+        return Traced(number) if self.kind == "traced" else number
 
     def figure(self, key: str, cases: tuple[Figure, ...], scope: Scope) -> Any:
-        """The figure with this whole key, from its cases."""
-        self._asking[key] = self._looking[key] = None
-        found = self._found[key] if key in self._found else self._evaluate(key, cases, scope)
-        if found is None:
+        """The figure with this full key, from its cases."""
+        self._current_inputs[key] = self._current_dependencies[key] = None
+        number = self._found[key] if key in self._found else self._evaluate(key, cases, scope)
+        if number is None:
             raise Missing(key)
-        return Traced(found) if self.kind == "traced" else found
+        return Traced(number) if self.kind == "traced" else number
 
     def number(self, exact: Decimal) -> Any:
-        """A number that is no input, in the kind of these values."""
+        """A number that is not an input, in the kind of these values."""
         return np.array([float(exact)]) if self.drawn else Traced(exact) if self.kind == "traced" else exact
 
     def constant(self, exact: Decimal) -> Any:
@@ -225,16 +225,16 @@ class Values(Scope):
         return float(exact) if self.drawn else exact
 
     def changed(self, numbers: Mapping[str, Any]) -> Self:
-        """A copy with other numbers for these keys; only figures that depend on them are computed again."""
+        """A copy with new numbers for these keys; only figures that depend on them are computed again."""
         given = {key: numbers.get(key, value) for key, value in self.given.items()}
         inputs = {**self.inputs, **{key: value for key, value in numbers.items() if key not in given}}
         other = type(self)(inputs, self.conditions, self.kind, given)
-        touched = set(numbers)
-        for key, looked in self._looked.items():  # in order of completion: a figure comes after its inputs
-            if touched.isdisjoint(looked):
-                other._found[key], other._looked[key] = self._found[key], looked
+        changed = set(numbers)
+        for key, dependencies in self._dependencies.items():  # in order of completion: a figure comes after its inputs
+            if changed.isdisjoint(dependencies):
+                other._found[key], other._dependencies[key] = self._found[key], dependencies
             else:
-                touched.add(key)
+                changed.add(key)
         return other
 
     def unrecorded(self) -> "_Unrecorded":
@@ -242,46 +242,46 @@ class Values(Scope):
         return _Unrecorded(self)
 
     def has_line(self, key: str) -> bool:
-        """Whether a figure with a line in the derivation was computed."""
+        """Whether this figure was computed and has a line in the derivation."""
         return key in self._chosen and bool(self._chosen[key][0].says)
 
     def line(self, key: str, above: Container[str]) -> Line | None:
-        """The line of a computed figure; None if it has none. `above` are the keys that it may name."""
+        """The line of a computed figure; None if it has none. `above` are the keys that the line may name."""
         if not self.has_line(key):
             return None
-        figure, holds, found, scope = self._chosen[key]
-        said, formula, unit = (scope.says(text) for text in (figure.says, figure.formula, figure.unit))
-        inputs = list(dict.fromkeys(self._inputs(key, above)))
+        figure, holds, number, scope = self._chosen[key]
+        words, formula, unit = (scope.says(text) for text in (figure.says, figure.formula, figure.unit))
+        inputs = list(dict.fromkeys(self._named_inputs(key, above)))
         if figure.result:
             numbers = relation(holds) if isinstance(holds, Relation) else "0 = 0"
-            return Line(key, said, formula, numbers, scope.says(figure.result), None, inputs)
-        if found is None:
+            return Line(key, words, formula, numbers, scope.says(figure.result), None, inputs)
+        if number is None:
             return None
-        numbers, result, value = arithmetic(found, exact=figure.exact)
-        return Line(key, said, formula, numbers, f"{result} {unit}".strip(), value, inputs)
+        numbers, result, value = arithmetic(number, exact=figure.exact)
+        return Line(key, words, formula, numbers, f"{result} {unit}".strip(), value, inputs)
 
-    def _inputs(self, key: str, above: Container[str]) -> Iterable[str]:
-        """The inputs of a figure: lines and assumptions by key; anything else is replaced by its own inputs."""
-        for each in self._asked[key]:
-            if each in above:
-                yield each
-            elif each in self._asked and each != key:
-                yield from self._inputs(each, above)
+    def _named_inputs(self, key: str, above: Container[str]) -> Iterable[str]:
+        """The keys of the lines and assumptions that a figure uses; other figures are replaced by their inputs."""
+        for name in self._inputs[key]:
+            if name in above:
+                yield name
+            elif name in self._inputs and name != key:
+                yield from self._named_inputs(name, above)
 
     def _evaluate(self, key: str, cases: tuple[Figure, ...], scope: Scope) -> Any:
-        outer = self._asking, self._looking
-        self._asking, self._looking = {}, {}
+        outer = self._current_inputs, self._current_dependencies
+        self._current_inputs, self._current_dependencies = {}, {}
         try:
-            found = self._first(key, cases, scope)
+            number = self._first(key, cases, scope)
         except Missing:
-            found = None
-        self._asked[key], self._looked[key] = self._asking, self._looking
-        self._asking, self._looking = outer
-        self._found[key] = found
-        return found
+            number = None
+        self._inputs[key], self._dependencies[key] = self._current_inputs, self._current_dependencies
+        self._current_inputs, self._current_dependencies = outer
+        self._found[key] = number
+        return number
 
     def _first(self, key: str, cases: tuple[Figure, ...], scope: Scope) -> Any:
-        """The value of the first case whose condition holds, draw by draw."""
+        """The value of the first case whose condition holds, for each draw."""
         some: list[tuple[Any, Figure]] = []
         for case in cases:
             holds = True
@@ -301,13 +301,13 @@ class Values(Scope):
         holds, case = some.pop()
         if self.kind == "traced":
             self._chosen[key] = case, holds, None, scope
-        found = case.of(scope)
-        if isinstance(found, Traced):
-            self._chosen[key] = case, holds, found, scope
-            return found.value
+        number = case.of(scope)
+        if isinstance(number, Traced):
+            self._chosen[key] = case, holds, number, scope
+            return number.value
         for holds, case in reversed(some):
-            found = np.where(holds, case.of(scope), found)
-        return found
+            number = np.where(holds, case.of(scope), number)
+        return number
 
 
 class _Unrecorded:
@@ -315,19 +315,19 @@ class _Unrecorded:
         self.values = values
 
     def __enter__(self) -> None:
-        self.asking, self.values._asking = self.values._asking, {}
+        self.inputs, self.values._current_inputs = self.values._current_inputs, {}
 
     def __exit__(self, *_: object) -> None:
-        self.values._asking = self.asking
+        self.values._current_inputs = self.inputs
 
 
-def of(*asked: Any) -> Callable[[Scope], Any]:
+def of(*parts: Any) -> Callable[[Scope], Any]:
     """A function that looks up these keys, in this order, and passes their numbers to the last argument.
 
-    `of("investment", "saving_per_day", lambda cost, saving: cost / saving)` looks up two; a key alone is its number.
+    `of("investment", "saving_per_day", lambda cost, saving: cost / saving)` looks up two; a single key gives its number.
     """
-    keys = [key for key in asked if isinstance(key, str)]
-    work: Callable[..., Any] = asked[-1] if len(asked) > len(keys) else lambda number: number
+    keys = [key for key in parts if isinstance(key, str)]
+    work: Callable[..., Any] = parts[-1] if len(parts) > len(keys) else lambda number: number
     if len(keys) == 1:
         only = keys[0]
         return lambda scope: work(scope(only))
@@ -343,10 +343,10 @@ def zero(scope: Scope) -> Any:
 
 
 def unknown(*_: Any) -> Any:
-    """No number at all."""
+    """No number: the figure does not exist."""
     raise Missing
 
 
 def never(scope: Scope) -> Any:
-    """The value for never: infinite in draws, no figure in exact numbers."""
+    """The value for "never": infinite in draws, no figure in exact numbers."""
     return np.inf if scope.values.drawn else unknown()

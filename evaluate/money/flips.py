@@ -1,4 +1,4 @@
-"""Where the answer about the money flips: one input at a time, solved for, never read off a grid."""
+"""Where the decision about the money flips: one input at a time, solved for instead of read off a grid."""
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -18,10 +18,10 @@ __all__ = ["SURE", "UNSURE", "Weight", "carrying_failure_cost", "solve_flips", "
 SURE = 0.8  # a payback in time with this probability justifies the investment
 UNSURE = 0.5  # at or below this probability it does not
 Weight = Literal["pays", "open", "does not pay"]
-# What a person could change or find out; the words are used in the verdict.
+# Inputs that a person could change or find out, with the words that the verdict uses.
 FLIPS = {
     "requests_per_day": "requests a day",
-    "requests_total": "requests in all",
+    "requests_total": "total requests",
     "failure_cost": "cost of an unacceptable output",
     "{candidate}.price_input": 'input price of "{candidate}"',
     "{candidate}.price_output": 'output price of "{candidate}"',
@@ -31,28 +31,30 @@ FLIPS = {
     "{baseline}.price_input": 'input price of "{baseline}"',
     "{baseline}.fixed_tokens": 'fixed prompt tokens of "{baseline}"',
     "{baseline}.cached_share": 'cached share of the fixed prompt of "{baseline}"',
-    "investment.compute": "compute to invest",
-    "running.retrain_every_days": "days between two retrainings",
+    "investment.compute": "investment in compute",
+    "running.retrain_every_days": "days between retrainings",
     "horizon_days": "days over which savings count",
-    "target_payback_days": "days within which it has to be paid back",
+    "target_payback_days": "days of the payback target",
 }
 VOLUMES = ("requests_per_day", "requests_total")
-FACTORS = tuple(4.0**power for power in range(1, 11))  # of a volume: up to a million times what it is, or a millionth
+FACTORS = tuple(
+    4.0**power for power in range(1, 11)
+)  # of a volume: up to a million times the current one, or a millionth
 REACH = 3  # steps for a price or a count: a price 64 times as high is not realistic
 SMALLEST = 1e-7  # where the search for a failure cost starts: a thousandth of what the cheapest requests cost
 NEAR, CLOSE = 0.02, 5e-4  # relative; a verdict names a root with two or three digits
-BEYOND = 0.01  # how far beyond a root the answer must have changed, and not back
+BEYOND = 0.01  # how far beyond a root the answer must still be the new one
 SHARES = ("acceptance", "cached_share")
 SAVINGS = ("saving_per_day", "saving_total", "saving_per_request")
-READ = ("key", "name", "what", "effective_cost_per_request", *SAVINGS, "tuning")  # of an alternative, by the verdict
+READ = ("key", "name", "what", "effective_cost_per_request", *SAVINGS, "tuning")  # keys that the verdict reads
 THIN = 1000  # draws to bracket a root; all draws then refine it
 Label = Callable[[float], Hashable]
 
 
 def weigh(chance: float, npv_p50: float | None) -> Weight:
-    """Whether it pays, from the chance of paying back in time and the median of the value over the horizon.
+    """Whether it pays, by the chance of paying back in time and the median value over the horizon.
 
-    A median of None lies beyond all numbers: the baseline delivers nothing acceptable at any price.
+    A median of None is infinite: the baseline delivers nothing acceptable at any price.
     """
     earned = npv_p50 is None or npv_p50 > 0
     if chance >= SURE and earned:
@@ -61,40 +63,40 @@ def weigh(chance: float, npv_p50: float | None) -> Weight:
 
 
 def solve_flips(values: Account, drawn: Account, alternatives: Alternatives) -> list[dict[str, Any]]:
-    """`{key, what, from, to, beyond}` per value of one input, the rest fixed, at which the answer changes.
+    """`{key, what, from, to, beyond}` for each value of one input, the others fixed, at which the answer changes.
 
-    `to` is where it changes on the way from `from`, and `beyond` holds those keys of `money` that the verdict reads,
-    as they are 1% further on. `drawn` are the inputs' draws. An input that is a range moves with its range, a share
-    moves by as much as its middle. Inputs that change nothing within reach, or only briefly, are omitted.
+    `to` is the value at which it changes, starting at `from`; `beyond` holds the keys of `money` that the verdict reads,
+    1% past that value. `drawn` are the draws of the inputs. An input with a range moves with its range; a share moves by
+    as much as its middle. Inputs that change nothing within reach, or only in a short stretch, are omitted.
     """
     money, names = MovedMoney(values, drawn, alternatives), values.conditions
-    found = []
+    flips = []
     for pattern, words in FLIPS.items():
         key, what = (text.format(baseline=names.baseline, candidate=names.candidate) for text in (pattern, words))
         for to, past in sorted([*_weight_roots(money, key), *_way_roots(money, key)]):
             start = values.inputs.get(key)
-            found.append({"key": key, "what": what, "from": start, "to": to, "beyond": money.keys(key, past)})
-    return found
+            flips.append({"key": key, "what": what, "from": start, "to": to, "beyond": money.keys(key, past)})
+    return flips
 
 
 def carrying_failure_cost(values: Account, drawn: Account) -> float | None:
-    """The least cost of an unacceptable output from which on it pays.
+    """The lowest cost of an unacceptable output at which it pays.
 
     None if failures are dropped, if it already pays at cost 0, or if no cost is enough.
     """
     key = "failure_cost"
     money = MovedMoney(values.changed({key: Decimal(0)}), drawn)
-    here = money.said(key, 0.0)
+    here = money.answer(key, 0.0)
     if values.conditions.failures == "drop" or here is None or here.weight == "pays":
         return None
     for to, past in _weight_roots(money, key):
-        beyond = money.said(key, past)
+        beyond = money.answer(key, past)
         if beyond is not None and beyond.weight == "pays":
             return to
     return None
 
 
-class Said(NamedTuple):
+class Answer(NamedTuple):
     """The answer of the draws, with the chance of paying back in time and the median value."""
 
     weight: Weight
@@ -104,10 +106,7 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True)
 class MovedMoney:
-    """An account with one input changed: the answer of its draws, and which alternatives win.
-
-    An input that is a range moves with its range, a share moves by as much as its middle.
-    """
+    """An account with one input changed: the answer of its draws, and the alternatives that win."""
 
     values: Account
     drawn: Account
@@ -116,25 +115,25 @@ class MovedMoney:
 
     @cached_property
     def rivalled(self) -> bool:
-        """Whether any alternative without training could rule out `fine-tune`."""
+        """Whether an alternative without training could rule out `fine-tune`."""
         return self.alternatives is not None and any(e.key in FORBIDDING for e in self.alternatives.of(self.values))
 
     def start(self, key: str) -> float:
-        """The input as it is; 0 if not stated."""
+        """The current value of the input; 0 if not stated."""
         return float(self.values.inputs.get(key, 0))
 
     def movable(self, key: str) -> bool:
-        """Whether this input can vary here."""
+        """Whether changing this input has an effect."""
         inputs = self.values.inputs
         if key == "failure_cost":
             return self.values.conditions.failures != "drop"
         if key.endswith("cached_share"):
             name = key.rpartition(".")[0]
-            long, least = (inputs.get(f"{name}.{what}", 0) for what in ("fixed_tokens", "min_cached_tokens"))
-            return long >= least and f"{name}.price_cached" in inputs
+            fixed, least = (inputs.get(f"{name}.{what}", 0) for what in ("fixed_tokens", "min_cached_tokens"))
+            return fixed >= least and f"{name}.price_cached" in inputs
         return key in inputs and (self.start(key) > 0 or key.endswith(SHARES))
 
-    def said(self, key: str, value: float, *, thin: bool = False) -> Said | None:
+    def answer(self, key: str, value: float, *, thin: bool = False) -> Answer | None:
         """The answer of the draws if this input is `value`; None if the money cannot be computed."""
         drawn, start = self._draws(key, thin=thin), self.start(key)
         now = drawn.inputs.get(key, np.zeros(1))
@@ -142,13 +141,13 @@ class MovedMoney:
         if key.endswith(SHARES):
             moved = np.clip(now + (value - start), 0.0, 1.0)
         changed = drawn.changed({key: moved})
-        found = simulated(changed)
-        if found is None:
+        result = simulated(changed)
+        if result is None:
             return None
-        days = found.payback_days
-        in_time = found.npv > 0 if days is None else days <= changed.inputs["target_payback_days"]
-        chance, median = float(np.mean(in_time)), float(np.quantile(found.npv, 0.5, method="inverted_cdf"))
-        return Said(weigh(chance, median), chance, median)
+        days = result.payback_days
+        in_time = result.npv > 0 if days is None else days <= changed.inputs["target_payback_days"]
+        chance, median = float(np.mean(in_time)), float(np.quantile(result.npv, 0.5, method="inverted_cdf"))
+        return Answer(weigh(chance, median), chance, median)
 
     def winning(self, key: str, value: float) -> list[Mapping[str, Any]]:
         """The alternatives without training that rule out `fine-tune` if this input is `value`."""
@@ -156,17 +155,17 @@ class MovedMoney:
             return []
         changed = self._costing(self.values, key).changed({key: Decimal(repr(value))})
         target = changed.inputs.get("target_payback_days")
-        rivals = (each.row() for each in self.alternatives.of(changed) if each.key in FORBIDDING)
+        rivals = (rival.row() for rival in self.alternatives.of(changed) if rival.key in FORBIDDING)
         return [{k: rival[k] for k in READ} for rival in rivals if beats_tuning(rival, target, batch=changed.batch)]
 
     def keys(self, key: str, value: float) -> dict[str, Any]:
         """The keys of `money` that the verdict reads, if this input is `value`; empty if it cannot be computed."""
-        found, batch = self.said(key, value), self.values.batch
-        if found is None:
+        answer, batch = self.answer(key, value), self.values.batch
+        if answer is None:
             return {}
         keys: dict[str, Any] = {
-            "probability_npv_positive" if batch else "probability_of_payback_in_target": found.chance,
-            "npv_p50": found.median if math.isfinite(found.median) else None,
+            "probability_npv_positive" if batch else "probability_of_payback_in_target": answer.chance,
+            "npv_p50": answer.median if math.isfinite(answer.median) else None,
         }
         if self.alternatives is not None:
             keys["alternatives"] = self.winning(key, value)
@@ -178,7 +177,7 @@ class MovedMoney:
         return keys
 
     def _draws(self, key: str, *, thin: bool) -> Account:
-        """All draws or the first of them, computed once: figures that do not depend on the input are reused."""
+        """All draws or the first ones, computed once: figures that do not depend on the input are reused."""
         place = thin, key == "failure_cost"
         if place not in self._counted:
             drawn = self._costing(self.drawn, key)
@@ -188,25 +187,25 @@ class MovedMoney:
         return self._counted[place]
 
     def _costing(self, values: Account, key: str) -> Account:
-        """The values; if failures are given a cost and had none, they count as repaired."""
+        """The values; if the changed input gives failures a cost that they did not have, they count as repaired."""
         if key != "failure_cost" or values.conditions.failures != "ignore":
             return values
         return Account(values.inputs, replace(values.conditions, failures="repair"), values.kind)
 
 
 def _weight_roots(money: MovedMoney, key: str) -> Iterator[tuple[float, float]]:
-    """Where the answer of the draws changes: found with a few draws, refined with all."""
+    """The values at which the answer changes: found with a few draws, refined with all."""
 
     def label(value: float, thin: bool = False) -> Hashable:
-        said = money.said(key, value, thin=thin)
-        return None if said is None else said.weight
+        answer = money.answer(key, value, thin=thin)
+        return None if answer is None else answer.weight
 
     if money.movable(key) and label(money.start(key)) is not None:
         yield from _roots(key, money.start(key), label, lambda value: label(value, thin=True))
 
 
 def _way_roots(money: MovedMoney, key: str) -> Iterator[tuple[float, float]]:
-    """Where an alternative without training starts or stops winning."""
+    """The values at which an alternative without training starts or stops winning."""
 
     def label(value: float) -> Hashable:
         return frozenset((entry["key"], entry["name"]) for entry in money.winning(key, value))
@@ -216,14 +215,12 @@ def _way_roots(money: MovedMoney, key: str) -> Iterator[tuple[float, float]]:
 
 
 def _roots(key: str, start: float, label: Label, rough: Label) -> Iterator[tuple[float, float]]:
-    """Every value at which the label changes on the way up and on the way down, and a value a little past it."""
+    """Every value at which the label changes, upwards and downwards, each with a value a little past it."""
     for path in _paths(key, start):
         near, here = start, label(start)
         for far in path:
             while rough(far) != here:
-                root = _settled(
-                    near, far, lambda value, here=here: label(value) == here, lambda v, h=here: rough(v) == h
-                )
+                root = _root(near, far, lambda value, here=here: label(value) == here, lambda v, h=here: rough(v) == h)
                 if root is None:
                     break
                 yield root
@@ -232,14 +229,14 @@ def _roots(key: str, start: float, label: Label, rough: Label) -> Iterator[tuple
             near = far
 
 
-def _settled(
+def _root(
     near: float, far: float, same: Callable[[float], bool], roughly: Callable[[float], bool]
 ) -> tuple[float, float] | None:
-    """The root between a value where the label is the same and one where it is not; None if it does not last."""
+    """The root between a value where the label is the same and one where it differs; None if the change does not last."""
     before, after = _halved(near, far, NEAR, roughly)
     wide = 2 * (after - before)
     before, after = _between(before - wide, near, far), _between(after + wide, near, far)
-    if not same(before) or same(after):  # a few draws pointed to another place than all of them
+    if not same(before) or same(after):  # the few draws gave a different place than all draws
         before, after = near, far
         if not same(before) or same(after):
             return None
@@ -250,7 +247,7 @@ def _settled(
 
 
 def _paths(key: str, start: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Values to look at on the way up and on the way down, each path leading away from the start."""
+    """The values to try upwards and downwards, each path leading away from the start."""
     if key.endswith(SHARES):
         return (1.0,) if start < 1 else (), (0.0,) if start > 0 else ()
     if start == 0:
@@ -260,10 +257,10 @@ def _paths(key: str, start: float) -> tuple[tuple[float, ...], tuple[float, ...]
 
 
 def _halved(before: float, after: float, width: float, same: Callable[[float], bool]) -> tuple[float, float]:
-    """The stretch in which `same` ends, halved until it is no wider than `width` of its far end."""
+    """The interval in which `same` ends, halved until it is no wider than `width` times its far end."""
     while abs(after - before) > width * max(abs(after), abs(before)) and abs(after - before) > 1e-12:
         low, high = sorted((before, after))
-        # The middle between a thousandth and a thousand is one.
+        # Use the geometric mean for wide intervals: between a thousandth and a thousand it is one.
         middle = math.sqrt(low * high) if high > 2 * low > 0 else (low + high) / 2
         before, after = (middle, after) if same(middle) else (before, middle)
     return before, after

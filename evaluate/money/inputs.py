@@ -18,13 +18,13 @@ __all__ = ["MeasuredVariant", "Quantity", "TrainingCost", "collect_quantities", 
 
 @dataclass(frozen=True)
 class MeasuredVariant:
-    """What a run measured of one variant, item by item, in the order of all other variants.
+    """What a run measured for one variant, per item, in the same order as for all other variants.
 
-    `fixed_tokens` are the guide, the few-shot examples and the template; `input_tokens` `(n,)` each item's content
-    alone; NaN if a provider did not report it. `acceptable` `(n,)` is 0 or 1, or the mean over repeats.
-    `cached_share` is the part of the fixed prompt that came from the prompt cache. `repeats` `(n, k)` is whether each
-    repeated output was acceptable; it shows the effect of retries. Of the fixed tokens, `guide_tokens` are the guide
-    and `few_shot_tokens` the examples. `tuned` says whether the variant needed training, `model` which one it ran on.
+    `fixed_tokens` are the guide, the few-shot examples and the template; `input_tokens` `(n,)` the content of each item
+    alone, NaN if a provider did not report it. `acceptable` `(n,)` is 0 or 1, or the mean over repeats. `cached_share`
+    is the part of the fixed prompt that came from the prompt cache. `repeats` `(n, k)` says whether each repeated output
+    was acceptable, which shows the effect of retries. `guide_tokens` and `few_shot_tokens` are the parts of the fixed
+    tokens for the guide and the examples. `tuned` says whether the variant needed training; `model` names its model.
     """
 
     fixed_tokens: float | None
@@ -42,7 +42,7 @@ class MeasuredVariant:
 
 @dataclass(frozen=True)
 class TrainingCost:
-    """What this run's training took; it costs nothing until `[roi.investment]` states compute_hourly."""
+    """The hours of this run's training; they cost nothing until `[roi.investment]` states compute_hourly."""
 
     hours: float
 
@@ -51,8 +51,8 @@ class TrainingCost:
 class Quantity:
     """One input: its point value (None if unknown), its range if it has one, and its source.
 
-    `source` is measured, stated, price list or default. `items` are the measured values item by item; with `per` their
-    mean is divided by that of these, item by item too.
+    `source` is measured, stated, price list or default. `items` are the measured values per item; with `per`, also per
+    item, the value is the mean of `items` divided by the mean of `per`.
     """
 
     key: str
@@ -81,8 +81,8 @@ def collect_quantities(
     *,
     today: date,
 ) -> dict[str, Quantity]:
-    """All inputs by their dotted key; stated values override measured ones, and are marked as stated."""
-    found = [
+    """All inputs by dotted key; stated values override measured ones and are marked as stated."""
+    quantities = [
         _stated(settings, "requests_per_day", settings.requests_per_day, "requests a day"),
         _stated(settings, "requests_total", settings.requests_total, "requests"),
         _stated(settings, "ramp_days", settings.ramp_days, "days"),
@@ -93,22 +93,24 @@ def collect_quantities(
         _stated(settings, "tries", Decimal(settings.tries), "calls"),
     ]
     if settings.requests_total is not None:
-        found = [quantity for quantity in found if quantity.key not in _ONLY_DAILY]
-    found += [_lifetime(settings, today)] if settings.running.base_model_retires else []
-    found += _section(settings, "investment", _INVESTMENT, training)
+        quantities = [quantity for quantity in quantities if quantity.key not in _ONLY_DAILY]
+    quantities += [_lifetime(settings, today)] if settings.running.base_model_retires else []
+    quantities += _section(settings, "investment", _INVESTMENT, training)
     if settings.requests_total is None:
-        found += _section(settings, "running", _RUNNING, None)
+        quantities += _section(settings, "running", _RUNNING, None)
     for name, rate in settings.exchange.items():
         if name != "date":
             detail = f"rate of {settings.exchange['date']}" if "date" in settings.exchange else "rate without a date"
-            found.append(_quantity(f"exchange.{name}", rate, f"{settings.currency} per {name}", "stated", detail))
+            quantities.append(_quantity(f"exchange.{name}", rate, f"{settings.currency} per {name}", "stated", detail))
     for name in names:
-        found += _variant(settings, name, measured.get(name))
-        found += _retried(settings, name, measured.get(name))
-    return {quantity.key: quantity for quantity in found if quantity.value is not None or quantity.key in _WANTED}
+        quantities += _variant(settings, name, measured.get(name))
+        quantities += _retried(settings, name, measured.get(name))
+    return {
+        quantity.key: quantity for quantity in quantities if quantity.value is not None or quantity.key in _REQUIRED
+    }
 
 
-_WANTED = ("requests_per_day",)
+_REQUIRED = ("requests_per_day",)
 _ONLY_DAILY = ("requests_per_day", "ramp_days", "horizon_days", "target_payback_days", "discount_rate")
 _INVESTMENT = {
     "compute": "CURRENCY",
@@ -136,83 +138,83 @@ def _section(
     settings: RoiSettings, section: str, units: Mapping[str, str], training: TrainingCost | None
 ) -> list[Quantity]:
     table = getattr(settings, section)
-    found = []
+    quantities = []
     for key, unit in units.items():
         unit = unit.replace("CURRENCY", settings.currency)
         value = getattr(table, key)
         if key == "compute_hours" and value is None and training is not None and table.compute is None:
             detail = "this run" if table.compute_hourly else "this run; not counted until compute_hourly is stated"
-            found.append(_quantity(f"{section}.{key}", Decimal(repr(training.hours)), unit, "measured", detail))
+            quantities.append(_quantity(f"{section}.{key}", Decimal(repr(training.hours)), unit, "measured", detail))
             continue
-        found.append(_stated(settings, f"{section}.{key}", value, unit))
-    return found
+        quantities.append(_stated(settings, f"{section}.{key}", value, unit))
+    return quantities
 
 
 def _lifetime(settings: RoiSettings, today: date) -> Quantity:
     retires = settings.running.base_model_retires
     assert isinstance(retires, date)
-    left = Decimal(max((retires - today).days, 0))
+    remaining = Decimal(max((retires - today).days, 0))
     detail = f"base model retires on {retires}, counted from {today}"
-    return _quantity("running.days_to_retirement", left, "days", "stated", detail)
+    return _quantity("running.days_to_retirement", remaining, "days", "stated", detail)
 
 
 def _variant(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> list[Quantity]:
     table = settings.variants.get(name, VariantMoney())
-    found = []
+    quantities = []
     for key, unit in _MEASURABLE.items():
         stated = getattr(table, key, None)
-        seen = None if run is None else getattr(run, "acceptable" if key == "acceptance" else key)
-        if stated is None and seen is not None:
+        values = None if run is None else getattr(run, "acceptable" if key == "acceptance" else key)
+        if stated is None and values is not None:
             less = _fixed_within(table, run) if key == "input_tokens" else None
-            found += _seen(f"{name}.{key}", seen, unit, less)
+            quantities += _measured(f"{name}.{key}", values, unit, less)
         else:
-            overrides = "stated in place of what the run measured" if seen is not None and stated is not None else None
-            found.append(_stated(settings, f"{name}.{key}", stated, unit, overrides))
-    found.append(_stated(settings, f"{name}.min_cached_tokens", table.min_cached_tokens, "tokens"))
-    found.append(_stated(settings, f"{name}.short_guide_tokens", table.short_guide_tokens, "tokens a request"))
+            overrides = (
+                "stated in place of what the run measured" if values is not None and stated is not None else None
+            )
+            quantities.append(_stated(settings, f"{name}.{key}", stated, unit, overrides))
+    quantities.append(_stated(settings, f"{name}.min_cached_tokens", table.min_cached_tokens, "tokens"))
+    quantities.append(_stated(settings, f"{name}.short_guide_tokens", table.short_guide_tokens, "tokens a request"))
     if table.self_hosted:
-        found.append(_stated(settings, f"{name}.hourly", table.hourly, f"{settings.currency} a replica-hour"))
-        found.append(_stated(settings, f"{name}.min_replicas", Decimal(table.min_replicas), "replicas"))
-        found.append(_stated(settings, f"{name}.peak_factor", table.peak_factor, "peak / mean"))
-    known = {quantity.key: quantity.value for quantity in found}
+        quantities.append(_stated(settings, f"{name}.hourly", table.hourly, f"{settings.currency} a replica-hour"))
+        quantities.append(_stated(settings, f"{name}.min_replicas", Decimal(table.min_replicas), "replicas"))
+        quantities.append(_stated(settings, f"{name}.peak_factor", table.peak_factor, "peak / mean"))
+    known = {quantity.key: quantity.value for quantity in quantities}
     prompt = sum((known.get(f"{name}.{key}") or Decimal(0) for key in ("fixed_tokens", "input_tokens")), Decimal(0))
-    return _prices(settings, name, table, prompt) + found
+    return _prices(settings, name, table, prompt) + quantities
 
 
 def _retried(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> list[Quantity]:
-    """What repeated outputs show about retries: how many more calls a first failure takes, and what they fix.
+    """What repeated outputs show about retries: how many more calls a first failure takes, and how many it rescues.
 
-    From k outputs of an item with c acceptable ones, in any order: the first j all fail with chance
-    C(k-c, j) / C(k, j). Needs as many outputs of every item as there are tries, and an acceptance that was measured.
+    Of k outputs of an item with c acceptable ones, in any order, the first j all fail with probability
+    C(k-c, j) / C(k, j). This needs at least as many outputs of each item as tries, and a measured acceptance.
     """
     table = settings.variants.get(name, VariantMoney())
     if settings.failures != "retry" or settings.tries < 2:
         return []
     repeats = None if run is None or table.acceptance is not None else run.repeats
     if repeats is None or np.isnan(repeats).any() or repeats.shape[1] < settings.tries or not len(repeats):
-        had = 0 if repeats is None else repeats.shape[1]
-        why = (
-            f"{had} outputs of each item for {settings.tries} tries" if had > 1 else "no repeated outputs to measure it"
-        )
-        detail = f"failures of one item are taken as independent, which flatters trying again: {why}"
+        k = 0 if repeats is None else repeats.shape[1]
+        why = f"{k} outputs of each item for {settings.tries} tries" if k > 1 else "no repeated outputs to measure it"
+        detail = f"failures of one item are assumed to be independent, which favours retries: {why}"
         return [_quantity(f"{name}.independent_tries", Decimal(settings.tries), "calls at most", "default", detail)]
     k = repeats.shape[1]
     failed = k - repeats.sum(axis=1).astype(int)
     all_fail = [np.array([comb(f, j) / comb(k, j) for f in failed.tolist()]) for j in range(settings.tries + 1)]
-    extra, mended = np.sum(all_fail[1 : settings.tries], axis=0), all_fail[1] - all_fail[settings.tries]
+    extra, rescued = np.sum(all_fail[1 : settings.tries], axis=0), all_fail[1] - all_fail[settings.tries]
     detail = f"from {k} outputs of each of {len(repeats)} items, at {settings.tries} tries"
-    # Without a single failure the effect of retries is unknown: assume the worst, all calls and nothing fixed.
+    # Without any failure the effect of retries is unknown: assume the worst, all calls and nothing rescued.
     none = Decimal(settings.tries - 1), Decimal(0)
     return [
         _ratio(f"{name}.extra_calls", extra, all_fail[1], "calls a first failure", detail, none[0]),
-        _ratio(f"{name}.rescued", mended, all_fail[1], "of first failures", detail, none[1]),
+        _ratio(f"{name}.rescued", rescued, all_fail[1], "of first failures", detail, none[1]),
     ]
 
 
 def _ratio(key: str, items: np.ndarray, per: np.ndarray, unit: str, detail: str, otherwise: Decimal) -> Quantity:
     total = Decimal(repr(float(per.sum())))
     if total == 0:
-        return Quantity(key, otherwise, unit, "default", None, f"no failure to learn it from; {detail}")
+        return Quantity(key, otherwise, unit, "default", None, f"no failures to measure it; {detail}")
     return Quantity(key, Decimal(repr(float(items.sum()))) / total, unit, "measured", None, detail, items, per)
 
 
@@ -229,9 +231,9 @@ _MEASURABLE = {
 
 
 def _fixed_within(table: VariantMoney, run: MeasuredVariant | None) -> Decimal | None:
-    """The stated fixed tokens, if the measured ones of each call include them: the run could not separate them.
+    """The stated fixed tokens, if the measured tokens of each call include them because the run could not separate them.
 
-    Calls with fewer tokens cannot include them, so they were counted without.
+    Calls with fewer tokens than that cannot include them.
     """
     if run is None or run.fixed_tokens is not None or run.input_tokens is None or table.fixed_tokens is None:
         return None
@@ -240,33 +242,38 @@ def _fixed_within(table: VariantMoney, run: MeasuredVariant | None) -> Decimal |
     return fixed if fixed > 0 and len(known) and float(known.min()) >= fixed else None
 
 
-def _seen(key: str, seen: Any, unit: str, less: Decimal | None = None) -> list[Quantity]:
+def _measured(key: str, values: Any, unit: str, less: Decimal | None = None) -> list[Quantity]:
     """The measured values, each reduced by `less`."""
-    if not isinstance(seen, np.ndarray):
-        return [_quantity(key, Decimal(repr(float(seen))), unit, "measured")]
-    known = seen[~np.isnan(np.asarray(seen, dtype=float))]
+    if not isinstance(values, np.ndarray):
+        return [_quantity(key, Decimal(repr(float(values))), unit, "measured")]
+    known = values[~np.isnan(np.asarray(values, dtype=float))]
     if len(known) == 0:
         return []
-    detail = f"mean of {len(known)} items" + (f", {len(seen) - len(known)} unknown" if len(known) < len(seen) else "")
-    # An exact mean: sums of whole tokens and outcomes lose nothing on the way into Decimal.
-    value, items = Decimal(repr(float(np.sum(known)))) / len(known), np.asarray(seen, dtype=float)
+    unknown = len(values) - len(known)
+    detail = f"mean of {len(known)} items" + (f", {unknown} unknown" if unknown else "")
+    # The mean is exact: sums of whole tokens and outcomes convert to Decimal without loss.
+    value, items = Decimal(repr(float(np.sum(known)))) / len(known), np.asarray(values, dtype=float)
     if less is not None:
-        value, items, detail = value - less, items - float(less), f"{detail}, less the stated fixed tokens of each call"
+        value, items, detail = (
+            value - less,
+            items - float(less),
+            f"{detail}, minus the stated fixed tokens of each call",
+        )
     return [Quantity(key, value, unit, "measured", None, detail, items)]
 
 
 def _prices(settings: RoiSettings, name: str, table: VariantMoney, prompt: Decimal) -> list[Quantity]:
-    """The four prices; list prices are for the length of the prompt, if there are tiers."""
+    """The four prices; if the list has tiers, the price for the length of the prompt."""
     unit = f"{settings.currency} per million tokens"
     if table.self_hosted:
         return []
-    found, listed = [], None if table.listed is None else table.listed.at(prompt)
+    quantities, listed = [], None if table.listed is None else table.listed.at(prompt)
     same = None if table.like is None else f"as {table.like}: it runs on the same model"
     for key in PRICES:
         stated = getattr(table, key)
         # 0 for a cache write means "same as the input price", so it does not count as stated.
         if stated is not None and not (key == "price_cache_write" and stated == 0):
-            found.append(_quantity(f"{name}.{key}", stated, unit, "stated", same))
+            quantities.append(_quantity(f"{name}.{key}", stated, unit, "stated", same))
             continue
         value = None if listed is None else getattr(listed, key.removeprefix("price_"))
         if listed is not None and value is not None:
@@ -274,10 +281,10 @@ def _prices(settings: RoiSettings, name: str, table: VariantMoney, prompt: Decim
             newest = f"; newest entry of the list {listed.listed_until}" if listed.listed_until else ""
             detail = f"{table.model}: {value} {listed.currency}, {listed.source}{day}{newest}"
             detail += f" ({same})" if same else ""
-            found.append(
+            quantities.append(
                 _quantity(f"{name}.{key}", value, f"{listed.currency} per million tokens", "price list", detail)
             )
-    return found
+    return quantities
 
 
 def _stated(settings: RoiSettings, key: str, value: Number | None, unit: str, detail: str | None = None) -> Quantity:
@@ -291,7 +298,7 @@ def _quantity(key: str, value: Number | None, unit: str, source: str, detail: st
 
 
 def conditions_of(settings: RoiSettings, baseline: str, candidate: str) -> Conditions:
-    """What the formulas need from the settings besides their numbers."""
+    """What the formulas need from the settings apart from their numbers."""
     variants, currency = settings.variants, settings.currency
     listed = {f"{name}.{key}": _listed_currency(table, key) for name, table in variants.items() for key in PRICES}
     return Conditions(
@@ -307,7 +314,7 @@ def conditions_of(settings: RoiSettings, baseline: str, candidate: str) -> Condi
 
 
 def _listed_currency(table: VariantMoney, key: str) -> str | None:
-    """The price list's currency where this price comes from the list, None if it is stated."""
+    """The price list's currency if this price comes from the list; None if the price is stated."""
     if table.listed is None:
         return None
     stated = getattr(table, key)

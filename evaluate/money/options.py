@@ -1,4 +1,4 @@
-"""The scopes of figures: one option, or two options compared."""
+"""The scopes of figures: one option, or a comparison of two."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -13,7 +13,7 @@ __all__ = ["ACCEPTABLE", "COST", "EFFECTIVE", "Pair", "Way"]
 COST, ACCEPTABLE, EFFECTIVE = "cost_per_request", "cost_per_acceptable_output", "effective_cost_per_request"
 PLAN = ("requests_per_day", "failure_cost", "tries")  # inputs of an option that belong to no variant
 ZERO = Decimal(0)
-# What is paid for, and what a day delivers, by how failures are counted.
+# The units that are paid for and that a day delivers, by the treatment of failures.
 OUTPUTS = {
     "ignore": ("acceptable output", "requests"), "drop": ("acceptable output", "acceptable outputs"),
     "repair": ("request", "requests"), "retry": ("request", "requests"),
@@ -21,7 +21,7 @@ OUTPUTS = {
 
 
 class Way(Scope):
-    """One option: a variant, or what a variant would be with some of its numbers `changed`."""
+    """One option: a variant, or a variant with some of its numbers `changed`."""
 
     def __init__(
         self,
@@ -37,18 +37,18 @@ class Way(Scope):
         conditions = values.conditions
         self.hosted, self.failures = variant in conditions.hosted, conditions.failures
         self.always_on = self.hosted and not conditions.batch
-        paid, brought = OUTPUTS[self.failures]
-        self.names = {"name": self.title, "currency": conditions.currency, "paid": paid, "brought": brought}
+        paid, delivered = OUTPUTS[self.failures]
+        self.names = {"name": self.title, "currency": conditions.currency, "paid": paid, "delivered": delivered}
 
     def __call__(self, key: str) -> Any:
-        """A figure of the option, an input of its variant, or a number of the plan; `Missing` where it is unknown."""
+        """A figure of the option, an input of its variant, or a number of the plan; raises `Missing` if it is unknown."""
         cases = self.figures.get(key)
         if cases is not None:
             return self.values.figure(self.prefix + key, cases, self)
         return self.values(key if key in PLAN else f"{self.variant}.{key}")
 
     def changed(self, prefix: str, title: str, numbers: Mapping[str, Callable[[Any], Any]]) -> "Way":
-        """The same option with some of its numbers worked out in another way."""
+        """The same option with some of its numbers computed differently."""
         return Way(
             self.values, prefix, self.variant, title=title, changed={k: (step(k, of),) for k, of in numbers.items()}
         )
@@ -57,7 +57,7 @@ class Way(Scope):
 class Pair(Scope):
     """Two options: `before` is in use, `after` would replace it.
 
-    `main` is the baseline and candidate of the account, where this is another pair; `against` is appended to its
+    `main` is the account's pair of baseline and candidate, if this is another pair; `against` is appended to its
     sentences. `trained` says whether `after` is a tuned model, which has upkeep.
     """
 
@@ -92,7 +92,7 @@ class Pair(Scope):
 
     @cached_property
     def steps(self) -> tuple[Way, Way, Way, Way]:
-        """From the one to the other with one thing replaced at a time: the fixed prompt; prices and lengths; failures."""
+        """From one option to the other, replacing one part at a time: the fixed prompt; prices and lengths; failures."""
         old, new = self.before, self.after
         prompt: dict[str, Callable[[Any], Any]] = {
             "fixed_tokens": lambda _: new.get("fixed_tokens", ZERO) if new.hosted else new("fixed_tokens"),
@@ -105,5 +105,5 @@ class Pair(Scope):
         return old, guide, model, new
 
     def machines(self) -> bool:
-        """Whether one of the two runs on machines that are always on."""
+        """Whether either of the two runs on machines that are always on."""
         return nonzero(self("before.machine_cost_per_day")) or nonzero(self("after.machine_cost_per_day"))

@@ -25,19 +25,19 @@ def _counted_days(values: Values) -> Any:
     horizon = values("horizon_days")
     if not values.knows("running.days_to_retirement"):
         return horizon
-    left = values("running.days_to_retirement")
-    return where(left < horizon, left, horizon)
+    remaining = values("running.days_to_retirement")
+    return where(remaining < horizon, remaining, horizon)
 
 
 def _ramped(days: Any, ramp: Any) -> Any:
-    """Days at full volume that the first `days` are worth when volume grows linearly over `ramp` days."""
+    """The days at full volume that equal the first `days` if the volume grows linearly over `ramp` days."""
     if not nonzero(ramp):
         return days
     return where(days < ramp, days * days / (2 * ramp), days - ramp / 2)
 
 
 def months(values: Values) -> Iterator[tuple[int, Any, Any]]:
-    """Each month of the horizon, the last one in part: its number, what it is worth at full volume, and its days."""
+    """Each month of the horizon, the last one cut short: its number, its days at full volume, and its days."""
     horizon, ramp, month = values("counted_days"), values("ramp_days"), values.constant(DAYS_A_MONTH)
     last = horizon.max() if values.drawn else horizon
     for number in count(1):
@@ -49,9 +49,9 @@ def months(values: Values) -> Iterator[tuple[int, Any, Any]]:
 
 
 def _discounted_days(values: Values) -> tuple[Any, Any]:
-    """Days at full volume and all days of the horizon, each worth what its month's end is discounted to.
+    """The days at full volume and all days of the horizon, each discounted from the end of its month.
 
-    They seldom vary, so all draws mostly share them.
+    They rarely vary, so the draws usually share them.
     """
     rate, factor, full, days = values("discount_rate"), ONE, zero(values), zero(values)
     monthly = ONE if values.drawn else (1 + rate) ** (ONE / 12)
@@ -67,7 +67,7 @@ def _full_days(values: Values) -> Any:
 
 
 def _payback(work: Callable[..., Any]) -> Callable[[Pair], Any]:
-    """A figure from the investment, a day's saving, the ramp, and where there is one the saving of requests and M."""
+    """A figure from the investment, the daily saving and the ramp; with a ramp, also the gross saving and running cost."""
 
     def back(pair: Pair) -> Any:
         cost, saving, ramp = pair("investment"), pair("saving_per_day"), pair("ramp_days")
@@ -78,9 +78,9 @@ def _payback(work: Callable[..., Any]) -> Callable[[Pair], Any]:
 
 
 def _after_ramp(pair: Pair, cost: Any, saving: Any, ramp: Any, gross: Any, running: Any) -> Any:
-    """Whether the investment pays back only after the ramp, or there is no growth to divide by.
+    """Whether the investment pays back after the ramp, or there is no growth to divide by.
 
-    Machines that are saved pay back even where requests save nothing.
+    Saved machines pay back even if requests save nothing.
     """
     after, under = (cost + gross * ramp / 2) / saving, running**2 + 2 * gross / ramp * cost
     if pair.values.drawn:
@@ -89,15 +89,15 @@ def _after_ramp(pair: Pair, cost: Any, saving: Any, ramp: Any, gross: Any, runni
 
 
 def _infinite_saving(pair: Pair) -> Any:
-    """Whether a draw saves without bound: the current option delivers nothing acceptable."""
+    """Whether a draw saves without limit because the current option delivers nothing acceptable."""
     dropped = pair.values.drawn and pair.failures == "drop"
     return pair("gross") == np.inf if dropped else False
 
 
 def _after_retirement(pair: Pair) -> Any:
     """Whether the base model is retired before the investment pays back."""
-    left = "running.days_to_retirement"
-    return pair("earned_back_days") > pair(left) if pair.knows(left) else False
+    days = "running.days_to_retirement"
+    return pair("earned_back_days") > pair(days) if pair.knows(days) else False
 
 
 def _retired_first(pair: Pair) -> Any:
@@ -106,7 +106,7 @@ def _retired_first(pair: Pair) -> Any:
 
 
 def _running_at_break_even(pair: Pair) -> Any:
-    """What runs every day at the volume that breaks even, with as many machines as that volume itself needs."""
+    """The daily running cost at the break-even volume, with as many machines as that volume needs."""
     running, way, values = pair("running_cost_per_day"), pair.after, pair.values
     if not way.always_on:
         return running
@@ -119,7 +119,7 @@ def _running_at_break_even(pair: Pair) -> Any:
     cost, saved, days, full, upkeep = (value_of(pair.peek(key)) for key in needs)
 
     def at(number: Decimal) -> tuple[Decimal, Decimal]:
-        """What runs with so many machines, and the volume that breaks even then."""
+        """The running cost with this number of machines, and the volume that breaks even with them."""
         runs = upkeep + 24 * value_of(hourly) * number
         return runs, max((cost + runs * days) / (saved * full), ZERO)
 
@@ -129,7 +129,7 @@ def _running_at_break_even(pair: Pair) -> Any:
         if needed == volume:
             return values.number(runs)
         volume = needed
-    return unknown()  # each further machine costs more than the requests that it serves save
+    return unknown()  # each additional machine costs more than its requests save
 
 
 def _breaks_even(work: Callable[..., Any]) -> Callable[[Pair], Any]:
@@ -145,18 +145,18 @@ def _spend_and_failures(pair: Pair) -> tuple[Any, Any, Any, Any]:
 
 
 def _break_even_failure_cost(pair: Pair) -> Any:
-    """The cost of a failure at which the two cost the same: (c_F - c_P + M/N) / (a_F - a_P)."""
+    """The cost of a failure at which both options cost the same: (c_F - c_P + M/N) / (a_F - a_P)."""
     old, new, fails, still = _spend_and_failures(pair)
     running = pair("running_cost_per_day") if not pair.batch else None
-    dearer, fewer = new - old, fails - still
+    extra, fewer = new - old, fails - still
     if running is not None and nonzero(running):
         volume = pair("requests_per_day")
-        dearer = dearer + running / volume if nonzero(volume) else unknown()
-    return dearer / fewer if fewer > 0 and dearer > 0 else unknown()  # only for a better, more expensive option
+        extra = extra + running / volume if nonzero(volume) else unknown()
+    return extra / fewer if fewer > 0 and extra > 0 else unknown()  # only for a better, more expensive option
 
 
 def _token_cost(pair: Pair) -> Any:
-    """What one token more of the fixed prompt costs."""
+    """The cost of one more token in the fixed prompt."""
     old = pair.before
 
     def cost(tokens: Decimal) -> Any:
@@ -167,12 +167,12 @@ def _token_cost(pair: Pair) -> Any:
 
 
 def _break_even_fixed_tokens(pair: Pair) -> Any:
-    """Fixed prompt tokens of the baseline at which both cost the same; where nothing else differs, (m-1)(u + ratio o)."""
+    """Fixed prompt tokens of the baseline at which both cost the same; if nothing else differs, (m-1)(u + ratio o)."""
     before, after = pair(f"before.{EFFECTIVE}"), pair(f"after.{EFFECTIVE}")
     fixed, token, calls = pair("before.fixed_tokens"), pair("fixed_token_cost"), pair("before.calls")
     pair.before.get("acceptance", ZERO)
-    found = fixed + (after - before) / (token * calls) if token > 0 else unknown()
-    return found if found >= 0 else unknown()
+    tokens = fixed + (after - before) / (token * calls) if token > 0 else unknown()
+    return tokens if tokens >= 0 else unknown()
 
 
 def _discounts(pair: Pair) -> bool:
@@ -180,19 +180,21 @@ def _discounts(pair: Pair) -> bool:
 
 
 def _value(pair: Pair) -> Any:
-    """The saving of requests over the days that count, less what runs and the investment."""
+    """The saving of requests over the horizon minus running costs and the investment."""
     cost, gross, running = pair("investment"), pair("gross"), pair("running_cost_per_day")
     full, days = pair("discounted_days") if _discounts(pair) else (pair("full_days"), pair("counted_days"))
     saved = gross * full
     if pair.values.drawn and not np.all(full):
-        saved = np.where(full > 0, saved, 0.0)  # no volume costs and saves nothing, even at inf
+        saved = np.where(full > 0, saved, 0.0)  # without volume nothing is saved, even at inf
     return (saved - running * days if nonzero(running) else saved) - cost
 
 
 def _value_words(pair: Pair) -> str:
     days, full = pair.value("counted_days"), pair.value("full_days")
-    ramp = f"; the ramp leaves {full.normalize():f} days at full volume." if nonzero(pair("ramp_days")) else "."
-    return f"What {days:f} days leave over{ramp}"
+    ramp = (
+        f"; with the ramp they equal {full.normalize():f} days at full volume." if nonzero(pair("ramp_days")) else "."
+    )
+    return f"The gain over {days:f} days{ramp}"
 
 
 def _value_formula(pair: Pair) -> str:
@@ -202,33 +204,33 @@ def _value_formula(pair: Pair) -> str:
 
 
 def _years(pair: Pair) -> list[Any]:
-    """What each year of the horizon saves: the sum of its discounted months."""
+    """The saving of each year of the horizon: the sum of its discounted months."""
     with pair.values.unrecorded():
         parts = [(number, value_of(full), value_of(days)) for number, full, days in months(pair.values)]
-    found = []
+    years = []
     for start in range(0, len(parts), 12):
         key = f"npv.year_{start // 12 + 1}"
         year = Figure(key, f"Saved in year {start // 12 + 1}, each month discounted at its end.",
                       "sum of (saving of the month ÷ (1 + rate) ^ (month ÷ 12))",
-                      lambda pair, own=parts[start : start + 12]: _year(pair, own), "{currency}")  # fmt: skip
-        found.append(pair.values.figure(pair.prefix + key, (year,), pair))
-    return found
+                      lambda pair, year=parts[start : start + 12]: _year(pair, year), "{currency}")  # fmt: skip
+        years.append(pair.values.figure(pair.prefix + key, (year,), pair))
+    return years
 
 
 def _year(pair: Pair, parts: list[tuple[int, Decimal, Decimal]]) -> Any:
-    """Its months, each discounted at its end; equal ones (whole months at full volume) as one geometric sum."""
+    """The months of a year, each discounted at its end; whole months at full volume form one geometric sum."""
     number = pair.values.number
     gross, running = pair("gross"), pair("running_cost_per_day")
     _ = pair("counted_days"), pair("ramp_days")
     rate, saving = leaf(1 + pair("discount_rate")), leaf(gross - running)
-    terms, alike = [], []
+    terms, full_months = [], []
     for month, full, days in parts:
         place = number(Decimal(month))
         if full == days == DAYS_A_MONTH:
-            alike.append(1 / rate ** (place / 12))
+            full_months.append(1 / rate ** (place / 12))
         else:
             terms.append((gross * number(full) - running * number(days)) / rate ** (place / 12))
-    return total([*terms, DAYS_A_MONTH * saving * total(alike)] if alike else terms)
+    return total([*terms, DAYS_A_MONTH * saving * total(full_months)] if full_months else terms)
 
 
 def _value_of_years(pair: Pair) -> Any:
@@ -242,14 +244,14 @@ def _value_of_no_day(pair: Pair) -> Any:
 
 
 def years_of(pair: Pair) -> list[str]:
-    """The keys of the years whose values add up to the value, where it was discounted."""
+    """The keys of the years that add up to the value, if it was discounted."""
     pair.value("npv")
     keys = (f"npv.year_{year}" for year in count(1))
     return list(takewhile(lambda key: pair.values.has_line(pair.prefix + key), keys))
 
 
-BACK = "Days until the investment is earned back{against}"
-VOLUME = "Requests a day from which the saving over the horizon covers the investment"
+BACK = "Days until the investment pays back{against}"
+VOLUME = "Requests a day at which the saving over the horizon covers the investment"
 
 DAYS = by_key([
     step("counted_days", _counted_days),
@@ -258,15 +260,15 @@ DAYS = by_key([
 ])  # fmt: skip
 
 PAYBACK = by_key([
-    Figure("earned_back_days", "A day that saves nothing{against} never pays the investment back.",
+    Figure("earned_back_days", "Without a daily saving{against}, the investment never pays back.",
            "saving per day <= 0", _payback(lambda pair, *_: never(pair)), when=lambda pair: pair("saving_per_day") <= 0,
            result="never"),
-    Figure("earned_back_days", f"{BACK}: nothing is to be invested.", "investment <= 0",
+    Figure("earned_back_days", f"{BACK}: there is no investment.", "investment <= 0",
            _payback(lambda pair, *_: zero(pair)), when=lambda pair: pair("investment") <= 0, result="0 days"),
     step("earned_back_days", zero, when=_infinite_saving),
     Figure("earned_back_days", f"{BACK}.", "investment ÷ saving per day",
            _payback(lambda _, cost, saving, *__: cost / saving), "days", when=lambda pair: not nonzero(pair("ramp_days"))),
-    Figure("earned_back_days", BACK + "; the volume grows over {ramp_days:f} days, which counts as half of them.",
+    Figure("earned_back_days", BACK + "; the volume grows over {ramp_days:f} days, which count half.",
            "(investment + saving of requests × ramp ÷ 2) ÷ saving per day",
            _payback(lambda _, cost, saving, ramp, gross, __: (cost + gross * ramp / 2) / saving), "days",
            when=_payback(_after_ramp)),
@@ -277,7 +279,7 @@ PAYBACK = by_key([
     step("payback_days", _retired_first, when=_after_retirement),
     step("payback_days", of("earned_back_days")),
 
-    Figure("requests_to_pay_back", "Requests until the investment is earned back, running costs aside.",
+    Figure("requests_to_pay_back", "Requests until the investment pays back, without running costs.",
            "investment ÷ saving per request", of("investment", "saving_per_request", operator.truediv), "requests",
            when=lambda pair: pair("saving_per_request") > 0),
     step("requests_to_pay_back", unknown),
@@ -287,7 +289,7 @@ PAYBACK = by_key([
     Figure("break_even_requests_per_day", f"{VOLUME}: any.", "investment + running × horizon <= 0",
            _breaks_even(lambda *_: ZERO), result="0 requests a day",
            when=lambda pair: pair("investment") + pair("break_even_running") * pair("counted_days") <= 0),
-    Figure("break_even_requests_per_day", f"{VOLUME}, the ramp taken off the horizon.",
+    Figure("break_even_requests_per_day", f"{VOLUME}, after the ramp is subtracted from the horizon.",
            "(investment + running × horizon) ÷ (saving per request × days at full volume)",
            _breaks_even(lambda cost, saved, days, _, runs, full: (cost + runs * days) / (saved * full)),
            "requests a day", when=lambda pair: nonzero(pair("ramp_days"))),
@@ -298,17 +300,17 @@ PAYBACK = by_key([
            _breaks_even(lambda cost, saved, days, *_: cost / days / saved), "requests a day"),
     step("break_even_failure_cost", unknown, when=lambda pair: pair.failures == "drop"),
     Figure("break_even_failure_cost",
-           "What an unacceptable output must cost for {new} to be no dearer to run than {old}.",
-           "(dearer per request) ÷ (fewer failures per request)", _break_even_failure_cost, "{currency}"),
+           "The cost of an unacceptable output at which {new} costs no more to run than {old}.",
+           "(extra cost per request) ÷ (fewer failures per request)", _break_even_failure_cost, "{currency}"),
     step("fixed_token_cost", _token_cost),
     Figure("break_even_fixed_tokens", "The fixed prompt of {old} at which both cost the same per request.",
            "fixed tokens + (candidate's cost - baseline's cost) ÷ cost of one fixed token", _break_even_fixed_tokens, "tokens"),
 
-    Figure("npv", "What the batch leaves over.", "saving of the batch - investment",
+    Figure("npv", "The gain of the batch.", "saving of the batch - investment",
            of("saving_total", "investment", operator.sub), "{currency}", when=lambda pair: pair.batch),
     Figure("npv", _value_words, _value_formula, _value, "{currency}",
            when=lambda pair: pair.values.kind != "traced" or not _discounts(pair)),
-    Figure("npv", "No day is left to save anything.", "- investment", _value_of_no_day, "{currency}",
+    Figure("npv", "No days remain in which to save anything.", "- investment", _value_of_no_day, "{currency}",
            when=lambda pair: pair("counted_days") <= 0),
-    Figure("npv", "The years together, less the investment.", "years - investment", _value_of_years, "{currency}"),
+    Figure("npv", "The sum of the years minus the investment.", "years - investment", _value_of_years, "{currency}"),
 ])  # fmt: skip

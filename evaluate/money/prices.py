@@ -1,5 +1,5 @@
-"""Prices of hosted models from the offline snapshot of genai-prices, or from a file of the user's own: dated, sourced,
-never guessed."""
+"""Prices of hosted models from the offline snapshot of genai-prices or from the user's price file: dated, with their
+source, never guessed."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,21 +12,21 @@ from typing import Any
 
 from ...core import ConfigError, build_settings, read_toml
 
-__all__ = ["STALE_DAYS", "ModelPrice", "beside", "is_tuned_name", "price_of", "read_prices", "tuned_sibling"]
+__all__ = ["STALE_DAYS", "ModelPrice", "is_tuned_name", "price_of", "read_prices", "tuned_sibling", "with_price_path"]
 
 Day = date  # inside a class, a field named date hides the type
-# Providers change prices several times a year; after half a year a list has most likely missed one.
+# Providers change prices several times a year; a list half a year old has most likely missed a change.
 STALE_DAYS = 180
 
 
 @dataclass(frozen=True)
 class ModelPrice:
-    """Prices per million tokens in `currency`; None if the price list names none.
+    """Prices per million tokens in `currency`; None if the price list has no such price.
 
-    `date` is the day of the lookup, or the one stated in a user's own file; `listed_until` is the newest
-    day that the list itself mentions, which shows its age. `source` names the list, its version and the model
-    found in it. `batch` are the prices of answers that may take hours. `tiers` hold, per price, from how many prompt
-    tokens on another one counts.
+    `date` is the day of the lookup, or the date stated in the user's price file; `listed_until` is the newest day that
+    the list mentions, which shows its age. `source` names the list, its version and the model found in it. `batch` are
+    the prices of batch answers, which may take hours. `tiers` has, for each price, the number of prompt tokens above
+    which another price applies.
     """
 
     input: Decimal
@@ -41,17 +41,17 @@ class ModelPrice:
     tiers: Mapping[str, tuple[tuple[int, Decimal], ...]] = field(default_factory=dict)
 
     def at(self, prompt_tokens: Decimal) -> "ModelPrice":
-        """The prices of a prompt of this length: past the start of a tier, its price counts for all tokens."""
-        found = {
+        """The prices for a prompt of this length: above the start of a tier, its price applies to all tokens."""
+        prices = {
             key: next(price for start, price in reversed(steps) if start < prompt_tokens)
             for key, steps in self.tiers.items()
             if steps[0][0] < prompt_tokens
         }
         batch = None if self.batch is None else self.batch.at(prompt_tokens)
-        return replace(self, **found, batch=batch) if found or self.batch else self
+        return replace(self, **prices, batch=batch) if prices or self.batch else self
 
     def age_days(self, today: Day) -> int | None:
-        """Days since the newest entry of the list, or since the date that the user's file states; None if unknown."""
+        """Days since the newest entry of the list, or since the date in the user's price file; None if unknown."""
         newest = self.listed_until or self.date
         return None if newest is None else (today - newest).days
 
@@ -59,12 +59,12 @@ class ModelPrice:
 def price_of(model: str, *, on: Day | None = None, own: Mapping[str, ModelPrice] | None = None) -> ModelPrice:
     """The price of `provider:model` (or of a model name that one provider claims) on a day, by default today.
 
-    `own` are prices of a user's own file; they come first. The list is the one installed with genai-prices; nothing is
-    fetched. Where a price depends on the hour, that of noon UTC counts.
+    `own` are the prices of the user's price file; they take precedence. The list is the one installed with genai-prices;
+    nothing is downloaded. If a price depends on the hour, the one at noon UTC applies.
 
     Raises:
-        ConfigError: neither knows the model, it has no price per token, or the list knows only the base model of a
-            name that is a tuned model's.
+        ConfigError: the model is in neither, it has no price per token, or it is a tuned model and the list has only
+            its base model.
     """
     if own and model in own:
         return own[model]
@@ -72,17 +72,17 @@ def price_of(model: str, *, on: Day | None = None, own: Mapping[str, ModelPrice]
 
     on = on or datetime.now(UTC).date()
     snapshot = get_snapshot()
-    provider, found = _find(model, snapshot) or (None, None)
-    if provider is None or found is None:
+    provider, entry = _find(model, snapshot) or (None, None)
+    if provider is None or entry is None:
         raise ConfigError(_unknown(model, snapshot, list(own or ())))
-    if is_tuned_name(model) and not is_tuned_name(found.id):
-        raise ConfigError(_only_base(model, f"{provider.id}:{found.id}"))
+    if is_tuned_name(model) and not is_tuned_name(entry.id):
+        raise ConfigError(_only_base(model, f"{provider.id}:{entry.id}"))
     noon = datetime(on.year, on.month, on.day, 12, tzinfo=UTC)
-    standard, batch = found.get_prices(noon), found.get_prices(noon, {"processing": "batch"})
+    standard, batch = entry.get_prices(noon), entry.get_prices(noon, {"processing": "batch"})
     if standard.input_mtok is None or standard.output_mtok is None:
         raise ConfigError(f'"{model}" has no price per input and output token in the price list; state the prices')
     listed_until = _newest_day(snapshot)
-    source = f"genai-prices {_version()}, {provider.id}:{found.id}"
+    source = f"genai-prices {_version()}, {provider.id}:{entry.id}"
     price = _model_price(standard, on, source, listed_until)
     if (batch.input_mtok, batch.output_mtok) != (standard.input_mtok, standard.output_mtok):
         price = replace(price, batch=_model_price(batch, on, f"{source}, batch", listed_until))
@@ -95,7 +95,7 @@ _TUNED = re.compile(r"(^|[:/.\-_])(ft|tuned|finetuned|fine-tuned)([:.\-_/]|$)", 
 
 
 def is_tuned_name(model: str) -> bool:
-    """Whether a name is that of a fine-tuned model at a provider.
+    """Whether a provider would use this name for a fine-tuned model.
 
     >>> is_tuned_name("openai:ft:gpt-4o-mini-2024-07-18:shop::abc"), is_tuned_name("openai:gpt-4o-mini")
     (True, False)
@@ -104,7 +104,7 @@ def is_tuned_name(model: str) -> bool:
 
 
 def tuned_sibling(model: str, *, on: Day | None = None) -> ModelPrice | None:
-    """The list's price for the fine-tuned form of a base model, where it names one: openai:gpt-4o-mini has one."""
+    """The list's price for the fine-tuned form of a base model, if it has one, as for openai:gpt-4o-mini."""
     provider, colon, name = model.partition(":")
     if not colon or is_tuned_name(model):
         return None
@@ -115,8 +115,8 @@ def tuned_sibling(model: str, *, on: Day | None = None) -> ModelPrice | None:
 
 
 def _find(model: str, snapshot: Any) -> tuple[Any, Any] | None:
-    """Provider and entry of a name; a tuned name without the base model's date is found by its base."""
-    provider_id, _, name = model.partition(":")  # a tuned model's own name may hold colons too
+    """The provider and the entry of a name; a tuned name without the base model's date is found by its base."""
+    provider_id, _, name = model.partition(":")  # the name of a tuned model may contain colons too
     ids = [(name or model, provider_id if name else None)]
     if provider_id == "ft":
         ids.append((model, None))
@@ -146,9 +146,9 @@ def _model_price(prices: Any, on: Day, source: str, listed_until: Day | None) ->
 
 
 def _newest_day(snapshot: Any) -> Day | None:
-    """The newest day that the list mentions and that is no later than its installation: it carries no date itself.
+    """The newest day that the list mentions, up to the day it was installed, since the list itself has no date.
 
-    Later days are announced changes, which say nothing of when the list was made.
+    Later days are announced changes, which do not show when the list was made.
     """
     from genai_prices import data
 
@@ -169,9 +169,9 @@ def _days(snapshot: Any) -> Iterator[Day]:
 
 
 def _days_in(text: str | None) -> Iterator[Day]:
-    for found in re.findall(r"\b20\d\d-\d\d-\d\d\b", text or ""):
+    for day in re.findall(r"\b20\d\d-\d\d-\d\d\b", text or ""):
         try:
-            yield Day.fromisoformat(found)
+            yield Day.fromisoformat(day)
         except ValueError:
             continue
 
@@ -184,8 +184,8 @@ def _version() -> str:
 
 def _only_base(model: str, base: str) -> str:
     return (
-        f'the price list has no price for the tuned model "{model}", only for {base}, and a tuned model\'s price is '
-        "another one; state price_input and price_output, or put the model into a file of your own (prices = FILE)"
+        f'the price list has no price for the tuned model "{model}", only for {base}, and a tuned model\'s price differs; '
+        "state price_input and price_output, or add the model to your own price file (prices = FILE)"
     )
 
 
@@ -195,21 +195,21 @@ def _unknown(model: str, snapshot: Any, own: list[str]) -> str:
     near = get_close_matches(model, own, n=1, cutoff=0.6)
     if ":" not in model:  # without a provider only names can be matched
         listed = [name for name in listed if get_close_matches(wanted, [name.partition(":")[2]], cutoff=0.6)]
-        wanted = max(listed, key=lambda name: _likeness(wanted, name.partition(":")[2]), default=wanted)
+        wanted = max(listed, key=lambda name: _similarity(wanted, name.partition(":")[2]), default=wanted)
     near = list(dict.fromkeys([*near, *get_close_matches(wanted, listed, n=3, cutoff=0.6)]))
     hint = f"did you mean {', '.join(near)}?" if near else "write it as provider:model."
-    lists = "neither your price file nor the price list knows" if own else "the price list does not know"
-    tuned = " (a tuned model's price is another than its base model's)" if is_tuned_name(model) else ""
+    lists = "neither your price file nor the price list contains" if own else "the price list does not contain"
+    tuned = " (a tuned model's price differs from its base model's)" if is_tuned_name(model) else ""
     return f'{lists} the model "{model}"; {hint} Or state price_input and price_output{tuned}'
 
 
-def _likeness(one: str, other: str) -> float:
+def _similarity(one: str, other: str) -> float:
     return SequenceMatcher(None, one, other).ratio()
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """One model; currency, date and source default to those of the file."""
+    """One model; currency, date and source default to the values of the file."""
 
     price_input: Decimal
     price_output: Decimal
@@ -227,7 +227,7 @@ class _Entry:
             if value is not None and not (value.is_finite() and value >= 0):
                 raise ConfigError(f"price_{key}: expected 0 or more, found {value}")
         if (self.price_input_batch is None) != (self.price_output_batch is None):
-            raise ConfigError("price_input_batch and price_output_batch go together")
+            raise ConfigError("state both price_input_batch and price_output_batch, or neither")
 
 
 @dataclass(frozen=True)
@@ -242,21 +242,21 @@ def read_prices(path: Path) -> dict[str, ModelPrice]:
     """The prices of a TOML file by model name: `[models."NAME"]` with price_input, price_output and more.
 
     Raises:
-        ConfigError: names every problem of the file.
+        ConfigError: lists every problem of the file.
     """
-    table = read_toml(path, what="file of prices")
+    table = read_toml(path, what="price file")
     problems: list[str] = []
-    found = build_settings(_File, table, where="prices", problems=problems)
-    prices = {} if found is None or problems else _prices(found, path, problems)
+    file = build_settings(_File, table, where="prices", problems=problems)
+    prices = {} if file is None or problems else _prices(file, path, problems)
     if problems:
         raise ConfigError.of(problems, where=str(path))
     return prices
 
 
 def _prices(file: _File, path: Path, problems: list[str]) -> dict[str, ModelPrice]:
-    found = {}
+    prices = {}
     if not file.models:
-        problems.append('no model in it; [models."provider:model"] with price_input and price_output names one')
+        problems.append('the file has no models; add [models."provider:model"] with price_input and price_output')
     for name, entry in file.models.items():
         currency = entry.currency or file.currency
         if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
@@ -268,14 +268,14 @@ def _prices(file: _File, path: Path, problems: list[str]) -> dict[str, ModelPric
         except (ValueError, TypeError):
             problems.append(f'models."{name}": date: expected a date like "2026-11-01"')
             continue
-        found[name] = _price(entry, currency, day, entry.source or file.source or f"your file {path.name}")
-    return found
+        prices[name] = _price(entry, currency, day, entry.source or file.source or f"your file {path.name}")
+    return prices
 
 
 def _price(entry: _Entry, currency: str, day: Day | None, source: str) -> ModelPrice:
     batch = None
     if entry.price_input_batch is not None and entry.price_output_batch is not None:
-        # A batch that reads from a cache or writes to it pays what the file says of the cache: no discount is assumed.
+        # Cache reads and writes in a batch cost the cache prices of the file: no discount is assumed.
         batch = ModelPrice(
             entry.price_input_batch,
             entry.price_cached,
@@ -301,8 +301,8 @@ def _day(value: Any) -> Day | None:
     return value if value is None or type(value) is Day else Day.fromisoformat(value)
 
 
-def beside(table: Mapping[str, Any] | None, folder: Path) -> Mapping[str, Any] | None:
-    """A `[roi]` table whose price file is resolved relative to `folder`, the folder of the file with the table."""
+def with_price_path(table: Mapping[str, Any] | None, folder: Path) -> Mapping[str, Any] | None:
+    """A `[roi]` table with the path of its price file resolved relative to `folder`, where the table's file is."""
     if not isinstance(table, Mapping) or not isinstance(table.get("prices"), str):
         return table
     return {**table, "prices": str(folder / table["prices"])}

@@ -1,4 +1,4 @@
-"""Reads the `[roi]` table of a file into settings, with its errors and warnings about prices."""
+"""Reads the `[roi]` table of a file into settings, with errors and warnings about prices."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -11,37 +11,37 @@ from typing import Any
 from ...core import ConfigError, build_settings, nearest
 from ...core import shown_value as shown
 from .prices import STALE_DAYS, ModelPrice, is_tuned_name, price_of, read_prices, tuned_sibling
-from .settings import RoiSettings, Triangular, VariantMoney, said
+from .settings import RoiSettings, Triangular, VariantMoney, number_text
 
 __all__ = ["check_roi", "read_roi", "warnings_of"]
 
 
 def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = None) -> RoiSettings:
-    """The settings of a parsed `[roi]` table; sub-tables other than investment, running, exchange are variants.
+    """The settings of a parsed `[roi]` table; sub-tables other than investment, running and exchange are variants.
 
     `on` is the day for which prices are looked up, by default today.
 
     Raises:
-        ConfigError: names every problem of the table, with its place.
+        ConfigError: lists every problem of the table with its location.
     """
     problems: list[str] = []
     ranged = _with_ranges(table, where, problems)
-    own = {f.name for f in fields(RoiSettings) if f.init}
-    misspelt = _misspelt(ranged, own)
-    problems += [f"{where}.{name}: is this meant to be [roi.{near}]?" for name, near in misspelt.items()]
-    named = {
+    section_names = {f.name for f in fields(RoiSettings) if f.init}
+    misspelt = _misspelt(ranged, section_names)
+    problems += [f"{where}.{name}: did you mean [roi.{near}]?" for name, near in misspelt.items()]
+    variant_tables = {
         key: value
         for key, value in ranged.items()
-        if key not in own and key not in misspelt and isinstance(value, Mapping)
+        if key not in section_names and key not in misspelt and isinstance(value, Mapping)
     }
-    rest = {key: value for key, value in ranged.items() if key not in named and key not in misspelt}
+    rest = {key: value for key, value in ranged.items() if key not in variant_tables and key not in misspelt}
     settings = _build(RoiSettings, rest, where, problems)
     variants, prices = {}, _own_prices(rest.get("prices"), where, problems)
-    for name, values in named.items():
+    for name, values in variant_tables.items():
         built = _build(VariantMoney, values, f"{where}.{name}", problems)
         if built is not None:
             variants[name] = _listed(built, f"{where}.{name}", rest, on, prices, problems)
-        elif isinstance(values.get("model"), str):  # it is invalid, but its model can be looked up
+        elif isinstance(values.get("model"), str):  # the table is invalid, but its model can be looked up
             _listed(VariantMoney(model=values["model"]), f"{where}.{name}", rest, on, prices, problems)
     if problems or settings is None:
         found = [problem.replace("or Triangular", "or [low, likely, high]") for problem in dict.fromkeys(problems)]
@@ -54,11 +54,11 @@ def read_roi(table: Mapping[str, Any], *, where: str = "roi", on: date | None = 
 def check_roi(
     settings: RoiSettings, variants: Sequence[str], *, required: Sequence[str] | None = None, measured: bool = True
 ) -> None:
-    """Raise a ConfigError, before any work, for missing inputs of these variants' money.
+    """Raise a ConfigError, before any work, if inputs of these variants' money are missing.
 
-    `variants` are all the names that exist, `required` those whose money is compared (default: all). Without a
-    run behind it (`measured=False`) tokens and acceptance must be stated too. A missing volume is no error: the
-    verdict asks for it.
+    `variants` are all existing names, `required` those whose money is compared (default: all). Without a run
+    (`measured=False`) tokens and acceptance must be stated too. A missing volume is not an error: the verdict asks for
+    it.
     """
     problems = [
         f'roi.{name}: there is no variant "{name}"; {nearest(name, list(variants))}'
@@ -68,7 +68,9 @@ def check_roi(
     for name in variants if required is None else required:
         variant = settings.variants.get(name)
         if variant is None or not variant.priced:
-            problems.append(f"roi.{name}: no price; state model, or price_input and price_output, or hourly")
+            problems.append(
+                f"roi.{name}: the price is missing; state model, or price_input and price_output, or hourly"
+            )
         elif not measured:
             keys = (
                 ["acceptance"]
@@ -79,7 +81,7 @@ def check_roi(
                 keys.append("requests_per_second")
             missing = [key for key in keys if getattr(variant, key) is None]
             if missing:
-                problems.append(f"roi.{name}: state {', '.join(missing)}; there is no run that measured it")
+                problems.append(f"roi.{name}: state {', '.join(missing)}; no run has measured this")
     if problems:
         raise ConfigError.of(problems, where="[roi]")
 
@@ -92,7 +94,7 @@ def _listed(
     prices: Mapping[str, ModelPrice],
     problems: list[str],
 ) -> VariantMoney:
-    """The variant with its entry of the user's own price file or of the price list, where a price is not stated."""
+    """The variant with its entry in the user's price file or the price list, if a price is not stated."""
     if variant.model is None or (variant.price_input is not None and variant.price_output is not None):
         return variant
     try:
@@ -106,7 +108,7 @@ def _listed(
     currency = table.get("currency", RoiSettings.currency)
     if listed.currency != currency and listed.currency not in table.get("exchange", {}):
         problems.append(
-            f"{where}.model: its price is in {listed.currency}, [roi] counts in {currency}; "
+            f"{where}.model: its price is in {listed.currency}, but [roi] uses {currency}; "
             f'state exchange = {{ {listed.currency} = RATE, date = "..." }}'
         )
     completed = replace(variant)
@@ -124,29 +126,33 @@ def _own_prices(path: Any, where: str, problems: list[str]) -> dict[str, ModelPr
         return {}
 
 
-def _misspelt(table: Mapping[str, Any], own: set[str]) -> dict[str, str]:
-    """Sub-tables that are meant for a section, each with its name: `[roi.investmnt]` is no variant."""
+def _misspelt(table: Mapping[str, Any], section_names: set[str]) -> dict[str, str]:
+    """Sub-tables with a misspelt section name, each with the right name: `[roi.investmnt]` is not a variant."""
     return {
         name: near[0]
         for name, value in table.items()
         if isinstance(value, Mapping)
-        and name not in own
+        and name not in section_names
         and (near := get_close_matches(name, ("investment", "running"), cutoff=0.8))
     }
 
 
 def _build(kind: Any, values: Mapping[str, Any], where: str, problems: list[str]) -> Any:
-    """The settings, or None; then the errors of readable keys are added to those of unreadable ones."""
-    found: list[str] = []
-    built = build_settings(kind, values, where=where, problems=found)
+    """The settings, or None; the errors of readable keys are then added to those of unreadable ones."""
+    new_problems: list[str] = []
+    built = build_settings(kind, values, where=where, problems=new_problems)
     if built is None and isinstance(values, Mapping):
         unread = tuple(f"{where}.{key}" for key in values)
-        bad = {key for key in values if any(text.startswith((f"{where}.{key}:", f"{where}.{key}.")) for text in found)}
+        bad = {
+            key
+            for key in values
+            if any(text.startswith((f"{where}.{key}:", f"{where}.{key}.")) for text in new_problems)
+        }
         known = {f.name for f in fields(kind) if f.init}
         good = {key: value for key, value in values.items() if key in known and key not in bad}
         if len(good) < len(unread):
-            build_settings(kind, good, where=where, problems=found)
-    problems += found
+            build_settings(kind, good, where=where, problems=new_problems)
+    problems += new_problems
     return built
 
 
@@ -168,9 +174,11 @@ def _with_ranges(table: Mapping[str, Any], where: str, problems: list[str]) -> d
                 found_list = f"[{', '.join(map(shown, value))}]"
                 problems.append(f"{where}.{key}: expected three numbers [low, likely, high], found {found_list}")
             elif not all(Decimal(str(v)).is_finite() for v in value):
-                problems.append(f"{where}.{key}: expected finite numbers, found {said(Triangular(*value))}")
+                problems.append(f"{where}.{key}: expected finite numbers, found {number_text(Triangular(*value))}")
             elif not value[0] <= value[1] <= value[2]:
-                problems.append(f"{where}.{key}: expected low <= likely <= high, found {said(Triangular(*value))}")
+                problems.append(
+                    f"{where}.{key}: expected low <= likely <= high, found {number_text(Triangular(*value))}"
+                )
             else:
                 found[key] = Triangular(*(Decimal(str(v)) for v in value))
         else:
@@ -179,36 +187,36 @@ def _with_ranges(table: Mapping[str, Any], where: str, problems: list[str]) -> d
 
 
 def warnings_of(settings: RoiSettings, names: Sequence[str], today: date) -> list[str]:
-    """`money.warnings`: prices that are old, undated, or a base model's where a tuned one runs.
+    """`money.warnings`: prices that are old, undated, or those of a base model for a tuned one.
 
     `names` are (baseline, candidate).
     """
-    found = []
+    warnings = []
     for name, table in settings.variants.items():
         listed = table.listed
         if listed is None or table.like is not None:
             continue
         age = listed.age_days(today)
         if age is None:
-            found.append(f"roi.{name}: the price of {table.model} has no date ({listed.source})")
+            warnings.append(f"roi.{name}: the price of {table.model} has no date ({listed.source})")
         elif age > STALE_DAYS:
             since = listed.listed_until or listed.date
-            found.append(
-                f"roi.{name}: the price of {table.model} is from a list whose newest entry is of {since}, {age:,} days "
-                "old; compare it with the page of the provider"
+            warnings.append(
+                f"roi.{name}: the price of {table.model} comes from a list whose newest entry is from {since}, {age:,} days "
+                "ago; check it on the provider's page"
             )
-    return found + _base_for_tuned(settings, names[1])
+    return warnings + _base_for_tuned(settings, names[1])
 
 
 def _base_for_tuned(settings: RoiSettings, candidate: str) -> list[str]:
-    """A base model's name in the candidate's table: providers mostly charge more for a tuned model."""
+    """A warning if the candidate's table names a base model: providers usually charge more for a tuned one."""
     table = settings.variants.get(candidate)
     if table is None or table.listed is None or table.model is None or is_tuned_name(table.model):
         return []
     if not table.listed.source.startswith("genai-prices"):
-        return []  # the user's own file gives this model's price
+        return []  # the user's price file has this model
     tuned = tuned_sibling(table.model, on=table.listed.date)
     known = ""
     if tuned is not None:
-        known = f"; the list has {tuned.input} and {tuned.output} {tuned.currency} for its tuned form ({tuned.source})"
-    return [f"roi.{candidate}: {table.model} is a base model's name, and its price is not a tuned model's{known}"]
+        known = f"; the list has {tuned.input} and {tuned.output} {tuned.currency} for the tuned form ({tuned.source})"
+    return [f"roi.{candidate}: {table.model} is a base model, and a tuned model usually has another price{known}"]

@@ -1,4 +1,4 @@
-"""What results.json keeps so that every point figure can be recomputed, elsewhere and with other numbers."""
+"""The inputs in results.json from which every point figure can be recomputed, also with other numbers."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -17,13 +17,13 @@ _MACHINE = ("hourly", "min_replicas", "peak_factor")
 
 
 def formula_inputs(values: Account, settings: RoiSettings) -> dict[str, Any]:
-    """`money.formula_inputs`: the inputs to recompute every point figure elsewhere, as plain numbers.
+    """`money.formula_inputs`: the inputs from which every point figure can be recomputed, as plain numbers.
 
-    The report's page does so in the browser, for a reader who doubts one of them. It is the plan, and both
-    variants as their cost sees them, prices in the currency of `[roi]`; None if a number is unknown. A price of
-    cached tokens or of a cache write that is None is the input price; a `cached_share` that is stated counts only from
-    `min_cached_tokens` on; `prices_like` is the variant whose prices these are, as both run on the same model. The
-    horizon ends after `days_to_retirement`, where that is known, and what is not paid back by then never is.
+    The report recomputes them in the browser when a reader changes one. They are the plan and the cost inputs of both
+    variants, with prices in the currency of `[roi]`; None if a number is unknown. If the price of cached tokens or of a
+    cache write is None, it is the input price; a stated `cached_share` counts only from `min_cached_tokens` on;
+    `prices_like` is the variant that these prices were taken from, as both use the same model. The horizon ends after
+    `days_to_retirement`, if that is known, and an investment that has not paid back by then never does.
     """
     conditions, plan = values.conditions, values.inputs
     return {
@@ -51,23 +51,23 @@ def formula_inputs(values: Account, settings: RoiSettings) -> dict[str, Any]:
 def _formula_variant(values: Account, settings: RoiSettings, name: str) -> dict[str, Any]:
     table, way = settings.variants.get(name, VariantMoney()), values.way(name)
 
-    def own(*keys: str) -> dict[str, Any]:
+    def inputs(*keys: str) -> dict[str, Any]:
         return {key: values.inputs.get(f"{name}.{key}") for key in keys}
 
     return {
-        **own(*TOKENS),
+        **inputs(*TOKENS),
         **{key: way.value(key) for key in PRICES},
-        **own(*_MEASURES),
+        **inputs(*_MEASURES),
         "cached_share_stated": table.cached_share is not None,
-        **own("min_cached_tokens"),
+        **inputs("min_cached_tokens"),
         "prices_like": table.like,
         "self_hosted": table.self_hosted,
-        **own(*_MACHINE),
+        **inputs(*_MACHINE),
     }
 
 
 def read_inputs(inputs: Mapping[str, Any]) -> Account:
-    """The values of `money.formula_inputs`, as results.json holds them.
+    """The values of `money.formula_inputs` as stored in results.json.
 
     Raises:
         ValueError: `[roi]` does not accept the horizon.

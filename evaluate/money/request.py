@@ -1,6 +1,6 @@
-"""What one request costs with one option: tokens at their prices, machines, further calls, failures.
+"""The cost of one request with one option: tokens, machines, retries and failures.
 
-Tokens are a request's means, prices are per million tokens, shares are 0 to 1.
+Tokens are means per request, prices are per million tokens, shares are 0 to 1.
 """
 
 from decimal import Decimal
@@ -20,8 +20,8 @@ ZERO, ONE = Decimal(0), Decimal(1)
 
 
 def exchanged_prices(conditions: Conditions) -> Table:
-    """The figures of the prices that the list has in another currency, by the keys of these prices."""
-    found = {}
+    """The figures of the list prices in another currency, by the keys of the prices."""
+    figures = {}
     for key, foreign in conditions.exchanged.items():
         name, _, price = key.rpartition(".")
 
@@ -30,12 +30,12 @@ def exchanged_prices(conditions: Conditions) -> Table:
 
         says = f"The {' '.join(price.split('_')[1:])} price of {name} from the price list, in {conditions.currency}."
         unit, formula = f"{conditions.currency} per million tokens", "listed price × exchange rate"
-        found[key] = (Figure(key, lambda _, says=says: says, formula, exchanged, unit, exact=True),)
-    return found
+        figures[key] = (Figure(key, lambda _, says=says: says, formula, exchanged, unit, exact=True),)
+    return figures
 
 
 def _cached(way: Way) -> Any:
-    """The share of the fixed prompt that is read from the cache; a stated one counts only for a prompt long enough."""
+    """The share of the fixed prompt that is read from the cache; a stated one needs a prompt of the minimum length."""
     fixed, share = way.get("fixed_tokens", ZERO), way.get("cached_share", ZERO)
     if way.hosted or not nonzero(share):
         return zero(way)
@@ -45,17 +45,17 @@ def _cached(way: Way) -> Any:
 
 
 def _terms(way: Way) -> list[tuple[str, Any]]:
-    """What the tokens of a request cost, in millionths: each term in words and as a number.
+    """The cost of a request's tokens, in millionths: each term in words and as a number.
 
-    g(1-h) p_in + g h p_cached + u p_in + o p_out; where the cache is used (h > 0) and writing to it costs more than
-    reading afresh, misses cost p_write.
+    g(1-h) p_in + g h p_cached + u p_in + o p_out; if the cache is used (h > 0) and writing to it costs more than the
+    input price, misses cost p_write.
     """
     known = [key for key in ("price_cached", "price_cache_write") if way.knows(key)]
-    share = way("cached") if known else way.peek("cached")  # without prices of its own the cache changes nothing
-    # They are named if a share is known, even if the prompt is too short for it.
-    own = {key: way(key) for key in known if nonzero(share) or nonzero(way.peek("cached_share", ZERO))}
+    share = way("cached") if known else way.peek("cached")  # without cache prices the cache changes nothing
+    # The line names them if a share is known, even if the prompt is too short for caching.
+    prices = {key: way(key) for key in known if nonzero(share) or nonzero(way.peek("cached_share", ZERO))}
     fixed, content, output, fresh, written = (way(key) for key in (*TOKENS, "price_input", "price_output"))
-    cached, write = own.get("price_cached", fresh), own.get("price_cache_write", fresh)
+    cached, write = prices.get("price_cached", fresh), prices.get("price_cache_write", fresh)
     missed, terms = 1 - share, []
     if nonzero(fixed) and not nonzero(share):
         terms.append(("fixed tokens × input price", fixed * fresh))
@@ -81,13 +81,13 @@ def _token_words(way: Way) -> str:
 
 
 def _machine_time(way: Way) -> Any:
-    """A batch needs its machine only while it runs, so the hours are the requests' own."""
+    """The machine time of a request: a batch needs its machine only while it runs."""
     hourly, rate = way("hourly"), way("requests_per_second")
     return hourly / (3600 * rate) if nonzero(rate) else unknown(way)
 
 
 def _nothing_more(way: Way) -> Any:
-    """Machines that are always on cost nothing per extra request."""
+    """Machines that are always on cost nothing for one more request."""
     way("hourly")
     way.get("requests_per_second", ZERO)
     return zero(way)
@@ -99,12 +99,12 @@ def _one_call(way: Way) -> Any:
 
 
 def _none_acceptable(way: Way) -> Any:
-    """Whether no output is acceptable; draws are not checked: floats can be divided by 0."""
+    """Whether no output is acceptable; draws are not checked, as floats can be divided by 0."""
     return not way.values.drawn and way("acceptance") == 0
 
 
 def replicas(volume: Any, calls: Any, rate: Any, least: Any, peak: Any) -> Any:
-    """Whole machines at the peak of so many requests a day, and no fewer than the least."""
+    """The whole machines needed at the peak of a daily volume, at least the minimum."""
     return maximum(least, ceiling(volume * calls * peak / 86_400 / rate))
 
 
@@ -118,82 +118,82 @@ def _replicas(way: Way) -> Any:
     elif way.failures == "retry":
         way.get("acceptance", ZERO)
     if way.values.drawn:
-        calls = np.where(np.isfinite(calls), calls, 1.0)  # nothing acceptable: no number of machines is enough
+        calls = np.where(np.isfinite(calls), calls, 1.0)  # nothing acceptable: no number of machines would be enough
     return replicas(volume, calls, *machines)
 
 
 def _shared(way: Way) -> Any:
-    """A day's spend divided by what a day delivers."""
+    """The daily cost divided by the daily output."""
     volume, each, machines = way("requests_per_day"), way(EFFECTIVE), way("machine_cost_per_day")
-    brought = volume * way("acceptance") if way.failures == "ignore" else volume
-    return (volume * each + machines) / brought
+    delivered = volume * way("acceptance") if way.failures == "ignore" else volume
+    return (volume * each + machines) / delivered
 
 
 def _no_share(way: Way) -> bool:
-    """Whether machines have no volume to share their cost, or deliver nothing acceptable."""
+    """Whether there is no volume to share the machines' cost, or nothing acceptable is delivered."""
     machines = nonzero(way("machine_cost_per_day")) and not nonzero(way.get("requests_per_day", ZERO))
     return machines or (way.failures == "ignore" and not nonzero(way.get("acceptance", ZERO)))
 
 
 def _when(*failures: str, knows: str | None = None) -> Any:
-    """Whether failures are counted in one of these ways, and this number of the option is known."""
+    """A condition: failures are treated in one of these ways, and this number of the option is known."""
     return lambda way: way.failures in failures and (knows is None or way.knows(knows))
 
 
-CALLS = "Calls of one request of {name}, with up to {tries} tries"
+CALLS = "Calls per request of {name}, with up to {tries} tries"
 FAILS = "Share of requests of {name} that still fail after {tries} tries"
-SHARED = "One {paid} of {name}, machines included: a day's spend by what a day brings."
-SPEND = "({brought} a day × cost of one + machines a day) ÷ "
+SHARED = "One {paid} of {name}, including machines: the daily cost divided by the daily output."
+SPEND = "({delivered} a day × cost of one + machines a day) ÷ "
 RETRIED = (COST, "acceptance", "calls", "still_failing", "failure_cost")
 
 REQUEST = by_key([
     step("cached", _cached),
-    Figure(COST, "One request of {name}: the seconds of machine time that it takes, at the price of an hour.",
+    Figure(COST, "One request of {name}: its machine time at the hourly price.",
            "hourly ÷ (3,600 × requests per second)", _machine_time, "{currency}",
            when=lambda way: way.hosted and not way.always_on),
-    Figure(COST, "{name} runs on machines paid by the day: a further request costs nothing.", "0", _nothing_more,
+    Figure(COST, "{name} runs on machines paid by the day: one more request costs nothing.", "0", _nothing_more,
            when=lambda way: way.hosted, result="0 {currency}"),
-    Figure(COST, "One request of {name}: tokens at prices per million.", _token_words, _tokens, "{currency}", exact=True),
+    Figure(COST, "One request of {name}: its tokens at prices per million.", _token_words, _tokens, "{currency}", exact=True),
 
-    Figure(ACCEPTABLE, "No output of {name} is acceptable, so an acceptable one has no cost.", "acceptable share",
+    Figure(ACCEPTABLE, "No output of {name} is acceptable, so an acceptable output has no cost.", "acceptable share",
            of(COST, "acceptance", unknown), when=_none_acceptable, result="undefined"),
-    Figure(ACCEPTABLE, "One acceptable output of {name}, if unacceptable ones are thrown away.",
+    Figure(ACCEPTABLE, "One acceptable output of {name}, if unacceptable ones are discarded.",
            "cost of a request ÷ acceptable share", of(COST, "acceptance", lambda cost, good: cost / good), "{currency}"),
 
-    Figure("calls", f"{CALLS}, as repeated outputs showed.", "1 + first failures × further calls of each",
+    Figure("calls", f"{CALLS}, as repeated outputs show.", "1 + first failures × extra calls of each",
            of("acceptance", "tries", "extra_calls", lambda good, _, extra: 1 + (1 - good) * extra), "calls",
            when=_when("retry", knows="extra_calls")),
     Figure("calls", f"{CALLS}: none succeeds.", "tries", of("acceptance", "tries", lambda _, tries: tries), "calls",
            when=lambda way: way.failures == "retry" and way("acceptance") == 0),
-    Figure("calls", f"{CALLS}, were failures of one item independent.",
+    Figure("calls", f"{CALLS}, if failures of one item are independent.",
            "(1 - (1 - acceptable share) ^ tries) ÷ acceptable share",
            of("acceptance", "tries", lambda good, tries: (1 - (1 - good) ** tries) / good), "calls", when=_when("retry")),
     step("calls", of("acceptance", unknown), when=lambda way: way.failures == "drop" and _none_acceptable(way)),
     step("calls", of("acceptance", lambda good: 1 / good), when=_when("drop")),
     step("calls", _one_call),
 
-    Figure("still_failing", f"{FAILS}, as repeated outputs showed.", "first failures × (1 - mended share)",
+    Figure("still_failing", f"{FAILS}, as repeated outputs show.", "first failures × (1 - rescued share)",
            of("acceptance", "tries", "rescued", lambda good, _, rescued: (1 - good) * (1 - rescued)),
            when=_when("retry", knows="rescued")),
     Figure("still_failing", f"{FAILS}: all.", "1 - acceptable share", of("acceptance", "tries", lambda good, _: 1 - good),
            when=lambda way: way.failures == "retry" and _none_acceptable(way)),
-    Figure("still_failing", f"{FAILS}, were failures of one item independent.", "(1 - acceptable share) ^ tries",
+    Figure("still_failing", f"{FAILS}, if failures of one item are independent.", "(1 - acceptable share) ^ tries",
            of("acceptance", "tries", lambda good, tries: (1 - good) ** tries), when=_when("retry")),
     step("still_failing", of("acceptance", lambda good: 1 - good)),
 
-    Figure(EFFECTIVE, "One request of {name} with its failures mended by a person.",
+    Figure(EFFECTIVE, "One request of {name}, with failures repaired by a person.",
            "cost + (1 - acceptable share) × cost of a failure",
            of(COST, "acceptance", "failure_cost", lambda cost, good, loss: cost + (1 - good) * loss), "{currency}",
            when=_when("repair")),
-    Figure(EFFECTIVE, "One request of {name} with its repeated calls, and what then still fails.",
+    Figure(EFFECTIVE, "One request of {name}, including retries and the failures that remain.",
            "cost × calls + still failing × cost of a failure",
            of(*RETRIED, lambda cost, _, calls, failing, loss: cost * calls + failing * loss), "{currency}",
            when=_when("retry")),
     step(EFFECTIVE, of(ACCEPTABLE), when=_when("drop")),
     step(EFFECTIVE, of(COST)),
 
-    Figure("replicas", "Machines that {name} needs at its peak, whole ones and no fewer than the least.",
-           "max(least, ceil(requests a day × calls × peak factor ÷ 86,400 ÷ requests a second))", _replicas, "machines",
+    Figure("replicas", "Whole machines that {name} needs at its peak, at least the minimum.",
+           "max(minimum, ceil(requests a day × calls × peak factor ÷ 86,400 ÷ requests a second))", _replicas, "machines",
            when=lambda way: way.knows("requests_per_second") and way.knows("requests_per_day")),
     step("replicas", of("min_replicas")),
     Figure("machine_cost_per_day", "Machines of {name}, always on.", "24 × hourly × machines",
@@ -206,5 +206,5 @@ REQUEST = by_key([
     step("cost_with_machines", of(EFFECTIVE), when=lambda way: not nonzero(way("machine_cost_per_day"))),
     Figure("cost_with_machines", SHARED, f"{SPEND}(requests a day × acceptable share)", _shared, "{currency}",
            when=_when("ignore")),
-    Figure("cost_with_machines", SHARED, SPEND + "{brought} a day", _shared, "{currency}"),
+    Figure("cost_with_machines", SHARED, SPEND + "{delivered} a day", _shared, "{currency}"),
 ])  # fmt: skip

@@ -1,4 +1,4 @@
-"""The `[roi]` section: the inputs of the money, each number plain or as a range `[low, likely, high]`."""
+"""The `[roi]` section: the inputs of the money, each a number or a range `[low, likely, high]`."""
 
 import re
 from dataclasses import dataclass, field, fields
@@ -9,11 +9,11 @@ from typing import Any, Literal, NamedTuple
 from ...core import ConfigError
 from .prices import ModelPrice
 
-__all__ = ["CENTURY", "Investment", "Number", "RoiSettings", "Running", "Triangular", "VariantMoney", "said"]
+__all__ = ["CENTURY", "Investment", "Number", "RoiSettings", "Running", "Triangular", "VariantMoney", "number_text"]
 
 
 class Triangular(NamedTuple):
-    """A number that is not known exactly: its low end, most likely value and high end."""
+    """A number that is not known exactly: its low end, likely value and high end."""
 
     low: Decimal
     likely: Decimal
@@ -24,15 +24,15 @@ Number = Decimal | Triangular
 ZERO = Decimal(0)
 ONE = Decimal(1)
 LARGEST = Decimal("1e21")  # more is a typing error, and its square would exceed the precision of floats
-# Shares may not pass 1; everything else may be any number from 0 up.
+# Shares may not exceed 1; everything else may be any number from 0 up.
 SHARES = ("cached_share", "acceptance")
-CENTURY = 36_525  # days; the horizon is counted month by month, and no plan reaches further
+CENTURY = 36_525  # days; the horizon is computed month by month, and no plan is longer
 POSITIVE = ("horizon_days", "requests_per_second", "peak_factor")
 
 
 @dataclass(frozen=True)
 class Investment:
-    """`[roi.investment]`: what is still to be spent. `compute` is a sum, or hours x hourly x runs."""
+    """`[roi.investment]`: the spending ahead. `compute` is a sum, or hours x hourly x runs."""
 
     compute: Number | None = None
     compute_hours: Number | None = None
@@ -47,7 +47,7 @@ class Investment:
     already_spent: Number = ZERO
 
     def __post_init__(self) -> None:
-        """Check ranges and what one key needs of another."""
+        """Check ranges and keys that need other keys."""
         problems = misfits(self)
         if self.compute is not None and (self.compute_hours is not None or self.compute_hourly is not None):
             problems.append("state compute as a sum or as compute_hours and compute_hourly, not both")
@@ -60,7 +60,7 @@ class Investment:
 
 @dataclass(frozen=True)
 class Running:
-    """`[roi.running]`: what a tuned model costs every month that a prompt does not."""
+    """`[roi.running]`: the regular costs of a tuned model that a prompt does not have."""
 
     monitoring_hours_per_month: Number = ZERO
     monitoring_hourly: Number | None = None
@@ -70,7 +70,7 @@ class Running:
     base_model_retires: date | str | None = None
 
     def __post_init__(self) -> None:
-        """Check ranges and what one key needs of another; a date may be written with or without quotes."""
+        """Check ranges and keys that need other keys; a date may be written with or without quotes."""
         problems = misfits(self)
         problems += lacking(self, "monitoring_hours_per_month", "monitoring_hourly")
         problems += lacking(self, "retrain_every_days", "retrain_cost")
@@ -89,9 +89,9 @@ class Running:
 class VariantMoney:
     """`[roi.NAME]`: prices per million tokens in the currency of `[roi]`, tokens and acceptance of one variant.
 
-    Omitted values are taken from the run or from the price list. `batch` counts at the list's price for answers
-    that may take hours. Of the fixed tokens, `few_shot_tokens` are the examples; `short_guide_tokens` are what a
-    shorter guide would take in place of the guide.
+    Omitted values come from the run or from the price list. `batch` uses the list's batch prices, whose answers may take
+    hours. `few_shot_tokens` are the examples' part of the fixed tokens; `short_guide_tokens` is the length of a shorter
+    guide.
     """
 
     model: str | None = None
@@ -113,15 +113,17 @@ class VariantMoney:
     min_replicas: int = 1
     peak_factor: Number = ONE
     listed: ModelPrice | None = field(default=None, init=False)  # filled by read_roi from the price list
-    like: str | None = field(default=None, init=False)  # the variant whose prices these are, where none are stated
+    like: str | None = field(
+        default=None, init=False
+    )  # the variant that the prices were taken from, if none are stated
 
     def __post_init__(self) -> None:
         """Check ranges; a variant is paid by the hour or by the token, never both."""
         problems = misfits(self)
         if self.self_hosted and (self.model or self.price_input is not None or self.price_output is not None):
-            problems.append("state hourly or prices per token, not both: a machine of one's own costs no tokens")
+            problems.append("state hourly or prices per token, not both: your own machine is not paid per token")
         if self.batch and (self.model is None or self.price_input is not None or self.price_output is not None):
-            problems.append("batch needs model, and no prices of its own: it takes the price list's batch prices")
+            problems.append("batch needs model and no stated prices: it uses the price list's batch prices")
         if self.min_replicas < 1:
             problems.append(f"min_replicas: expected 1 or more, found {self.min_replicas}")
         refuse(problems)
@@ -133,14 +135,14 @@ class VariantMoney:
 
     @property
     def priced(self) -> bool:
-        """Whether the cost of one request is known, given its tokens."""
+        """Whether the cost of a request can be computed from its tokens."""
         stated = self.price_input is not None and self.price_output is not None
         return self.self_hosted or stated or self.listed is not None
 
 
 @dataclass(frozen=True)
 class RoiSettings:
-    """`[roi]`: volume, horizon, what a failure costs, the investment, the running costs, and each variant."""
+    """`[roi]`: volume, horizon, cost of a failure, investment, running costs, and the variants."""
 
     currency: str = "EUR"
     exchange: dict[str, Any] = field(default_factory=dict)
@@ -160,12 +162,12 @@ class RoiSettings:
     stated: frozenset[str] = field(default=frozenset(), init=False)  # dotted keys that the file states
 
     def __post_init__(self) -> None:
-        """Check ranges and what one key needs of another."""
+        """Check ranges and keys that need other keys."""
         problems = misfits(self)
         if self.requests_per_day is not None and self.requests_total is not None:
             problems.append("state requests_per_day or requests_total (a one-off batch), not both")
         if self.failures == "repair" and self.failure_cost is None:
-            problems.append('failures = "repair" needs failure_cost, the price of mending one output')
+            problems.append('failures = "repair" needs failure_cost, the cost of repairing one output')
         if self.tries < 1:
             problems.append(f"tries: expected 1 or more, found {self.tries}")
         if not re.fullmatch("[A-Z]{3}", self.currency):
@@ -178,53 +180,55 @@ class RoiSettings:
             elif isinstance(rate, bool) or not isinstance(rate, int | float | Decimal | Triangular):
                 problems.append(f"exchange.{name}: expected a number, found {rate!r}")
             elif low_end(rates.setdefault(name, as_number(rate))) <= 0:
-                problems.append(f"exchange.{name}: expected a number above 0, found {said(rate)}")
+                problems.append(f"exchange.{name}: expected a number above 0, found {number_text(rate)}")
         object.__setattr__(self, "exchange", {**self.exchange, **rates})
         refuse(problems)
 
 
 def misfits(settings: Any) -> list[str]:
-    """One problem per number of a settings dataclass that is not finite, negative, or outside what its key allows."""
+    """One problem for each number of a settings dataclass that is infinite, negative, or out of range for its key."""
     problems = []
     for part in fields(settings):
         value = getattr(settings, part.name)
         if isinstance(value, bool) or not isinstance(value, Decimal | Triangular):
             continue
         if not all(number.is_finite() for number in (value if isinstance(value, Triangular) else (value,))):
-            problems.append(f"{part.name}: expected a finite number, found {said(value)}")
+            problems.append(f"{part.name}: expected a finite number, found {number_text(value)}")
         elif high_end(value) > LARGEST:
-            problems.append(f"{part.name}: expected no more than {LARGEST}, found {said(value)}")
+            problems.append(f"{part.name}: expected no more than {LARGEST}, found {number_text(value)}")
         elif low_end(value) < 0:
-            problems.append(f"{part.name}: expected 0 or more, found {said(value)}")
+            problems.append(f"{part.name}: expected 0 or more, found {number_text(value)}")
         elif part.name == "horizon_days" and high_end(value) > CENTURY:
-            problems.append(f"{part.name}: expected no more than {CENTURY:,} days, a century, found {said(value)}")
+            problems.append(
+                f"{part.name}: expected no more than {CENTURY:,} days (a century), found {number_text(value)}"
+            )
         elif part.name in SHARES and high_end(value) > 1:
-            problems.append(f"{part.name}: expected a share from 0 to 1, found {said(value)}")
+            problems.append(f"{part.name}: expected a share from 0 to 1, found {number_text(value)}")
         elif part.name in POSITIVE and low_end(value) == 0:
-            problems.append(f"{part.name}: expected more than 0, found {said(value)}")
+            problems.append(f"{part.name}: expected more than 0, found {number_text(value)}")
     return problems
 
 
 def lacking(settings: Any, key: str, *others: str) -> list[str]:
-    """The companion keys that a key above 0 requires and that are missing."""
+    """The missing keys that a key above 0 requires."""
     if high_end(getattr(settings, key)) == 0:
         return []
     return [f"{key} needs {other}" for other in others if getattr(settings, other) is None]
 
 
 def refuse(problems: list[str]) -> None:
-    """Raise a ConfigError that names all the problems, if there are any."""
+    """Raise a ConfigError that lists all problems, if there are any."""
     if problems:
         raise ConfigError("; ".join(problems))
 
 
 def as_day(value: date | str | None) -> date | None:
-    """A date as TOML gives it, or from its text."""
+    """A date from TOML, or parsed from text."""
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def is_day(value: Any) -> bool:
-    """Whether a value is a date or the text of one."""
+    """Whether a value is a date or can be parsed as one."""
     try:
         return isinstance(as_day(value), date)
     except (ValueError, TypeError):
@@ -232,7 +236,7 @@ def is_day(value: Any) -> bool:
 
 
 def as_number(value: Any) -> Number:
-    """A range as it is, anything else as a Decimal."""
+    """A range unchanged, anything else as a Decimal."""
     return value if isinstance(value, Triangular) else Decimal(str(value))
 
 
@@ -246,6 +250,6 @@ def high_end(value: Number) -> Decimal:
     return value.high if isinstance(value, Triangular) else value
 
 
-def said(value: Any) -> str:
+def number_text(value: Any) -> str:
     """A number or a range as shown in a message."""
     return f"[{value.low}, {value.likely}, {value.high}]" if isinstance(value, Triangular) else str(value)

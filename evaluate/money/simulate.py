@@ -1,6 +1,6 @@
-"""The ranges of the money: ten thousand draws of every input that is not known exactly, through the same figures.
+"""The ranges of the money: the same figures for ten thousand draws of every input that is not known exactly.
 
-Measured items are drawn again together, ranges are triangular.
+Measured items are resampled together; ranges are triangular.
 """
 
 import math
@@ -22,30 +22,30 @@ __all__ = [
     "simulated", "spreads", "tornado", "with_bands",
 ]  # fmt: skip
 
-# A single volume is drawn from these multiples of it; the report says that the range is Tuneworth's.
+# A single volume is drawn between these multiples of it; the report says that the range is Tuneworth's own.
 VOLUME_RANGE = (0.5, 1.0, 1.5)
-CHUNK = 2_000_000  # weights held at once: 16 MB
-# More groups than this are combined at random into that many blocks: the spread of a mean is unchanged (to 1%,
-# its own error at so many blocks), and the work does not grow further.
+CHUNK = 2_000_000  # weights in memory at once: 16 MB
+# More groups than this are merged at random into this many blocks: the spread of a mean does not change (by more than
+# 1%, its own error with so many blocks), and the work stops growing.
 MOST_BLOCKS = 5_000
-# Half a success and half a failure are added to each drawn share (the Jeffreys prior): 8 of 8 is not 100% for certain.
+# Half a success and half a failure are added to each drawn share (the Jeffreys prior): 8 of 8 does not prove 100%.
 PSEUDO = 0.5
 SHARES = (".acceptance", ".rescued")
 BARS = 24  # enough to show the shape of ten thousand draws without their noise
-MOST_BARS = 1_000  # only a rounding error would make more
-# The axis ends at the 99th percentile, but no farther than is useful to the reader: a saving that is
-# nearly zero in some draws pays back after thousands of years there. It reaches at least to the target, so that none
-# of the draws that are counted as in time lies beyond it.
+MOST_BARS = 1_000  # only a rounding error could give more
+# The axis ends at the 99th percentile, but no farther than is useful: a saving that is nearly zero in some draws pays
+# back only after thousands of years. It reaches at least to the target, so that no draw that pays back in time is
+# outside the axis.
 TARGETS, MEDIANS = 2, 3
 
 
 def draw_values(
     quantities: Mapping[str, Quantity], *, groups: Sequence[Any] | np.ndarray | None, seed: int, draws: int
 ) -> dict[str, np.ndarray]:
-    """Every input as `(draws,)`, or `(1,)` where it is known exactly.
+    """Every input as `(draws,)`, or `(1,)` if it is known exactly.
 
-    Measured items are drawn again together, over groups where there are any, so that both variants always see the
-    same items. Ranges are triangular. An input's draws do not depend on which other inputs there are.
+    Measured items are resampled together, by group if there are groups, so that both variants always see the same items.
+    Ranges are triangular. The draws of an input do not depend on which other inputs exist.
     """
     values = {}
     for key, quantity in quantities.items():
@@ -53,11 +53,12 @@ def draw_values(
             continue
         ends = range_of(quantity)
         values[key] = np.array([float(quantity.value)]) if ends is None else _triangular(key, ends, seed, draws)
-    return values | _redrawn([q for q in quantities.values() if q.items is not None], groups, seed, draws)
+
+    return values | _resampled([q for q in quantities.values() if q.items is not None], groups, seed, draws)
 
 
 def range_of(quantity: Quantity) -> tuple[float, float, float] | None:
-    """The low end, likely value and high end of an input; a single volume gets Tuneworth's own range."""
+    """The low end, likely value and high end of an input; a single volume has Tuneworth's own range."""
     if quantity.range is not None:
         return float(quantity.range.low), float(quantity.range.likely), float(quantity.range.high)
     if quantity.key == "requests_per_day" and quantity.value:
@@ -77,21 +78,21 @@ def _chance(key: str, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(key.encode())])
 
 
-def _redrawn(
+def _resampled(
     measured: Sequence[Quantity], groups: Sequence[Any] | np.ndarray | None, seed: int, draws: int
 ) -> dict[str, np.ndarray]:
     """Means of the measured items, reweighted in each draw: the Bayesian bootstrap (Rubin 1981), by group.
 
-    Every group gets one weight, exponential with mean 1, the same for all variants and all their columns, so the draws
-    are paired. Where the ordinary bootstrap only repeats what was seen, shares also get their prior: its half success
-    and half failure weigh as much as one independent item, which is more than one item where items come in groups.
+    Every group gets one exponential weight with mean 1, the same for all variants and columns, so the draws are paired.
+    The ordinary bootstrap only repeats the observed items; here shares also get a prior. Its half success and half
+    failure weigh as much as one independent item, which is more than one item if items come in groups.
     """
     if not measured:
         return {}
     items = {quantity.key: np.asarray(quantity.items, dtype=float) for quantity in measured}
     lengths = {key: len(column) for key, column in items.items()}
     if len(set(lengths.values())) > 1:
-        raise ValueError(f"the variants' items must be the same and in one order; their numbers are {lengths}")
+        raise ValueError(f"all variants must have the same items in the same order; their counts are {lengths}")
     codes, count = _blocks(groups, next(iter(lengths.values())), seed)
     columns = []
     for quantity in measured:
@@ -108,7 +109,7 @@ def _redrawn(
 
 
 def _blocks(groups: Sequence[Any] | np.ndarray | None, n: int, seed: int) -> tuple[np.ndarray, int]:
-    """Each item's group, or the block that its group was put into where there are very many."""
+    """The group of each item, or the block that its group belongs to if there are very many groups."""
     codes, count = group_codes(groups, n)
     if count <= MOST_BLOCKS:
         return codes, count
@@ -136,13 +137,13 @@ def _means(
     if quantity.key.endswith(SHARES):
         assert quantity.items is not None
         known = ~np.isnan(quantity.items)
-        kept = None if groups is None else np.asarray(groups, dtype=object)[known]
-        alone = share_interval(quantity.items[known], kept).n_effective
+        known_groups = None if groups is None else np.asarray(groups, dtype=object)[known]
+        independent = share_interval(quantity.items[known], known_groups).n_effective
         chance, draws = _chance(quantity.key, seed), len(total)
-        # In items: one independent item is worth so many of them.
-        success, failure = known.sum() / max(alone, 1.0) * chance.standard_gamma(PSEUDO, (2, draws))
+        # In items: one independent item counts as this many.
+        success, failure = known.sum() / max(independent, 1.0) * chance.standard_gamma(PSEUDO, (2, draws))
         total, weight = total + success, weight + success + failure
-    # A draw without any known value (nearly all unknown) falls back to the mean.
+    # A draw without any known value falls back to the mean; this happens if nearly all values are unknown.
     return np.where(weight > 0, total / np.where(weight > 0, weight, 1.0), float(quantity.value or 0))
 
 
@@ -162,34 +163,34 @@ def simulated(values: Account) -> Simulated | None:
 
 
 def outcomes(values: Account) -> dict[str, float | int | None]:
-    """The keys of `money` that come from draws; None if the money cannot be computed, and for a payback of never."""
+    """The keys of `money` that come from draws; None if the money cannot be computed, and for a payback of "never"."""
     keys = [f"{what}_p{p}" for what in ("payback_days", "npv") for p in (5, 50, 95)]
-    empty: dict[str, float | int | None] = dict.fromkeys(
+    keys_by_name: dict[str, float | int | None] = dict.fromkeys(
         ["probability_of_payback_in_target", "probability_npv_positive", *keys, "draws"]
     )
-    found = simulated(values)
-    if found is None:
-        return empty
-    empty["probability_npv_positive"] = float(np.mean(found.npv > 0))
-    empty["draws"] = len(found.npv)
-    empty |= {f"npv_p{p}": percentile(found.npv, p) for p in (5, 50, 95)}
-    if found.payback_days is not None:
-        in_time = found.payback_days <= values.inputs["target_payback_days"]
-        empty["probability_of_payback_in_target"] = float(np.mean(in_time))
-        empty |= {f"payback_days_p{p}": percentile(found.payback_days, p) for p in (5, 50, 95)}
-    return empty
+    result = simulated(values)
+    if result is None:
+        return keys_by_name
+    keys_by_name["probability_npv_positive"] = float(np.mean(result.npv > 0))
+    keys_by_name["draws"] = len(result.npv)
+    keys_by_name |= {f"npv_p{p}": percentile(result.npv, p) for p in (5, 50, 95)}
+    if result.payback_days is not None:
+        in_time = result.payback_days <= values.inputs["target_payback_days"]
+        keys_by_name["probability_of_payback_in_target"] = float(np.mean(in_time))
+        keys_by_name |= {f"payback_days_p{p}": percentile(result.payback_days, p) for p in (5, 50, 95)}
+    return keys_by_name
 
 
 def percentile(values: np.ndarray, percent: int) -> float | None:
-    """The percentile as an observed draw, never an average with an infinite one; None if it is infinite itself."""
+    """The percentile as one of the draws, never an average with an infinite one; None if it is infinite."""
     value = float(np.quantile(values, percent / 100, method="inverted_cdf"))
     return value if np.isfinite(value) else None
 
 
 def tornado(quantities: Mapping[str, Quantity], drawn: Account) -> list[dict[str, float | str]]:
-    """The value with one input at its low and high end at a time, the widest first; inputs without effect are omitted.
+    """The value with one input at a time at its low and high end, the widest first; inputs without effect are omitted.
 
-    A range has its own ends; what was measured goes from the 5th to the 95th percentile of its resampled mean.
+    A range has its own ends; a measured input goes from the 5th to the 95th percentile of its resampled mean.
     """
     likely = {key: np.array([float(q.value)]) for key, q in quantities.items() if q.value is not None}
     points = Account(likely, drawn.conditions, "drawn")
@@ -214,25 +215,25 @@ def tornado(quantities: Mapping[str, Quantity], drawn: Account) -> list[dict[str
 
 
 def spreads(values: Account, *, target_days: float) -> dict[str, Any]:
-    """The two distributions of `money`; None if the money cannot be computed, and the payback's for a one-off batch.
+    """The two distributions of `money`; None if the money cannot be computed. A one-off batch has no payback distribution.
 
-    `target_days` is the likely value where a range was stated.
+    `target_days` is the likely value if a range is stated.
     """
-    found = simulated(values)
-    if found is None:
+    result = simulated(values)
+    if result is None:
         return {"payback_distribution": None, "npv_distribution": None}
-    days = found.payback_days
+    days = result.payback_days
     return {
         "payback_distribution": None if days is None else payback_distribution(days, target_days),
-        "npv_distribution": npv_distribution(found.npv),
+        "npv_distribution": npv_distribution(result.npv),
     }
 
 
 def payback_distribution(days: np.ndarray, target_days: float) -> dict[str, Any]:
     """`money.payback_distribution` of the drawn payback days `(draws,)`, inf for never.
 
-    `bins` of equal round width hold the share of draws from `from` up to but without `to`; `beyond` is the share of
-    those that pay back after the last bin and `never` of those that do not: all shares add up to 1.
+    `bins` of equal round width have the share of draws from `from` up to but excluding `to`; `beyond` is the share that
+    pays back after the last bin and `never` the share that does not pay back. All shares add up to 1.
     """
     back = days[np.isfinite(days)]
     bins, beyond = [], 0.0
@@ -262,26 +263,26 @@ def npv_distribution(npv: np.ndarray) -> dict[str, Any]:
 
 
 def with_bands(curve: Sequence[Mapping[str, Any]], values: Account) -> list[dict[str, Any]]:
-    """The volume curve with the 5th and 95th percentile of the value where the volume is certain and all else is drawn."""
+    """The volume curve with the 5th and 95th percentile of the value, with the volume fixed and the other inputs drawn."""
     rows = []
     for row in curve:
-        found = simulated(values.changed({"requests_per_day": np.array([float(row["requests_per_day"])])}))
-        ends = [None, None] if found is None else [percentile(found.npv, p) for p in (5, 95)]
+        result = simulated(values.changed({"requests_per_day": np.array([float(row["requests_per_day"])])}))
+        ends = [None, None] if result is None else [percentile(result.npv, p) for p in (5, 95)]
         rows.append({**row, "npv_p5": ends[0], "npv_p95": ends[1]})
     return rows
 
 
 def _bins(values: np.ndarray, low: float, high: float, draws: int) -> tuple[list[dict[str, float]], float, float]:
-    """Bins over low to high with the shares of all `draws`, the share below them and the share beyond them."""
+    """Bins from low to high with their shares of all `draws`, and the shares below and beyond them."""
     edges = _edges(low, high)
-    if len(edges) == 1:  # one value alone: a bin without width
+    if len(edges) == 1:  # a single value: a bin without width
         counts = [int(np.sum(values == edges[0]))]
         below, beyond = int(np.sum(values < edges[0])), int(np.sum(values > edges[0]))
         edges = edges * 2
     else:
         places = np.searchsorted(edges, values, side="right")
-        found = np.bincount(places, minlength=len(edges) + 1)
-        counts, below, beyond = found[1:-1].tolist(), int(found[0]), int(found[-1])
+        filled = np.bincount(places, minlength=len(edges) + 1)
+        counts, below, beyond = filled[1:-1].tolist(), int(filled[0]), int(filled[-1])
     bins = [
         {"from": start, "to": end, "share": count / draws}
         for (start, end), count in zip(pairwise(edges), counts, strict=True)

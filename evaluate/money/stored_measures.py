@@ -1,4 +1,4 @@
-"""What a finished run measured, read from its folder, to recompute the money without another evaluation."""
+"""The measurements of a finished run, read from its folder to recompute the money without another evaluation."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class StoredMeasures:
-    """The two variants compared, what the run measured of each variant, the items' groups, and the training."""
+    """The two compared variants, the measurements of each variant, the groups of the items, and the training."""
 
     baseline: str
     candidate: str
@@ -38,15 +38,15 @@ class StoredMeasures:
 
 
 def read_measures(run: Path) -> StoredMeasures:
-    """The tokens, acceptance, speed and training in `evaluate/outputs.jsonl` and `results.json` of a run.
+    """The tokens, acceptance, speed and training from `evaluate/outputs.jsonl` and `results.json` of a run.
 
     Raises:
-        DataError: the run has no comparison of two variants, or its files cannot be read.
+        DataError: the run does not compare two variants, or its files cannot be read.
     """
     results = _json(run / "results.json")
     comparison = results.get("comparison")
     if not comparison:
-        raise DataError(f"{run} compares no two variants, so there is no money to count")
+        raise DataError(f"{run} does not compare two variants, so there is no money to compute")
     outputs = _outputs(run / "evaluate" / "outputs.jsonl")
     names = [name for name in results["quality"] if name in set(outputs["variant"])]
     tables = {name: outputs.filter(pl.col("variant") == name) for name in names}
@@ -92,17 +92,17 @@ def _measured(
 
 
 def _earlier(results: Mapping[str, Any], key: str) -> float | None:
-    """A measured number found only in the run's own account of the money."""
+    """A measured number that only the run's money records."""
     lines = (results.get("money") or {}).get("assumptions") or []
     return next((line["value"] for line in lines if line["key"] == key and line["source"] == "measured"), None)
 
 
 def _item_means(outputs: pl.DataFrame) -> pl.DataFrame:
-    """A row per item, in order, with the means over its samples; NaN where one of its outputs is unscored."""
+    """A row per item, in order, with the means over its samples; NaN if one of its outputs is unscored."""
     tokens = [pl.col(name).mean() for name in ("input_tokens", "cached_tokens", "output_tokens")]
     acceptable = pl.when(pl.col("acceptable").is_null().any()).then(None).otherwise(pl.col("acceptable").mean())
-    found = outputs.group_by("id", maintain_order=True).agg(*tokens, acceptable=acceptable.first())
-    return found.with_columns(pl.col("acceptable").fill_null(float("nan")))
+    means = outputs.group_by("id", maintain_order=True).agg(*tokens, acceptable=acceptable.first())
+    return means.with_columns(pl.col("acceptable").fill_null(float("nan")))
 
 
 def _numbers(series: pl.Series, scored: np.ndarray) -> np.ndarray | None:
@@ -110,19 +110,19 @@ def _numbers(series: pl.Series, scored: np.ndarray) -> np.ndarray | None:
 
 
 def _groups(run: Path, ids: Sequence[str]) -> np.ndarray | None:
-    """The group of each item, from the pairs that the run was judged on."""
+    """The group of each item, from the pairs that the run was evaluated on."""
     files = tested_files(run)
     rows = [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").split("\n") if line]
     known = {row["id"]: row.get("group") for row in rows}
-    found = np.array([known.get(id) for id in ids], dtype=object)
-    return found if any(group is not None for group in found) else None
+    groups = np.array([known.get(id) for id in ids], dtype=object)
+    return groups if any(group is not None for group in groups) else None
 
 
 def _outputs(path: Path) -> pl.DataFrame:
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error}); `tuneworth evaluate` writes it") from None
+        raise DataError(f"{path} cannot be read ({error}); run `tuneworth evaluate` to write it") from None
     return pl.DataFrame([{key: line.get(key) for key in COLUMNS} for line in lines], schema=COLUMNS, strict=False)
 
 
@@ -130,4 +130,4 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error}); `tuneworth evaluate` writes it") from None
+        raise DataError(f"{path} cannot be read ({error}); run `tuneworth evaluate` to write it") from None

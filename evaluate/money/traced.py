@@ -1,7 +1,7 @@
 """Numbers that record their arithmetic, so that a derivation can show it; and operations on any numbers.
 
-A figure's function is evaluated with Decimals, with arrays of draws, or with `Traced` numbers: the operations here that
-have no sign in Python do for all three what + and × do anyway.
+A figure's function is evaluated with Decimals, with arrays of draws, or with `Traced` numbers. The operations here, which
+have no operator in Python, work for all three as + and × do.
 """
 
 import operator
@@ -18,7 +18,7 @@ __all__ = [
 ]  # fmt: skip
 
 RESULT_DIGITS = 6  # digits that a reader compares; inputs show more if the result needs it
-WHOLE_DIGITS = 8  # shorter numbers are not rounded; a figure from a line above looks the same as there
+WHOLE_DIGITS = 8  # shorter numbers are not rounded, so a figure from a line above looks the same
 EXACT_DIGITS = 12  # digits of prices and token counts, which are shown as stated
 LITERAL = "literal"
 
@@ -44,8 +44,8 @@ class Traced:
 
     @classmethod
     def made(cls, sign: str, *numbers: Any) -> "Traced":
-        """The operation `sign` on these numbers; plain ones among them are constants."""
-        parts = tuple(each if isinstance(each, Traced) else cls(Decimal(each), LITERAL) for each in numbers)
+        """The operation `sign` on these numbers; plain numbers among them are constants."""
+        parts = tuple(number if isinstance(number, Traced) else cls(Decimal(number), LITERAL) for number in numbers)
         return cls(OPERATIONS[sign](*(part.value for part in parts)), sign, parts)
 
     def text(self, number: Callable[[Decimal], str]) -> str:
@@ -127,7 +127,7 @@ class Relation:
 
 
 def arithmetic(number: Traced, *, exact: bool = False) -> tuple[str, str, Decimal]:
-    """A number's arithmetic with as many digits as its result needs to come out as shown; its result; its value.
+    """The arithmetic of a number, its result and its value, with as many digits as give the result that is shown.
 
     `exact` shows the inputs as stated.
     """
@@ -147,16 +147,16 @@ def arithmetic(number: Traced, *, exact: bool = False) -> tuple[str, str, Decima
     return text, grouped(result), value
 
 
-def relation(found: Relation) -> str:
+def relation(comparison: Relation) -> str:
     """A relation with its numbers: `(-7.14) <= 0`."""
-    left, right = (side.text(lambda each: shown(each, RESULT_DIGITS)) for side in (found.left, found.right))
-    return f"{left} {found.sign} {right}"
+    left, right = (side.text(lambda each: shown(each, RESULT_DIGITS)) for side in (comparison.left, comparison.right))
+    return f"{left} {comparison.sign} {right}"
 
 
 def shown(value: Decimal, digits: int, *, whole: int = RESULT_DIGITS) -> str:
-    """A number without an exponent or trailing zeros, rounded to so many digits, and to cents at the coarsest.
+    """A number without an exponent or trailing zeros, rounded to this many digits, but to cents at the coarsest.
 
-    One that needs no more than `whole` digits is not rounded at all.
+    A number with no more than `whole` digits is not rounded.
     """
     if value == 0:
         return "0"
@@ -169,33 +169,33 @@ def shown(value: Decimal, digits: int, *, whole: int = RESULT_DIGITS) -> str:
 
 
 def signed(text: str) -> str:
-    """A number inside arithmetic: in brackets where it is negative, thousands apart."""
+    """A number inside arithmetic: with thousands separators, in brackets if it is negative."""
     return f"({grouped(text)})" if text.startswith("-") else grouped(text)
 
 
 def grouped(text: str) -> str:
-    """Thousands apart by commas: 5014.29 is 5,014.29."""
+    """The number with thousands separators: 5014.29 is 5,014.29."""
     whole, point, rest = text.partition(".")
     return f"{int(whole):,}{point}{rest}" if whole.strip("-") not in ("", "0") else text
 
 
 def leaf(number: Any) -> Any:
-    """A number that a derivation shows by itself, not by how it came about."""
+    """A number that a derivation shows as a value, without the arithmetic behind it."""
     return Traced(number.value) if isinstance(number, Traced) else number
 
 
 def value_of(number: Any) -> Any:
-    """A number without the arithmetic that it comes from."""
+    """A number without the arithmetic behind it."""
     return number.value if isinstance(number, Traced) else number
 
 
 def nonzero(number: Any) -> bool:
-    """Whether a number may be another than 0: of draws, whether they vary or are not 0."""
+    """Whether a number may be nonzero: for draws, whether they vary or are not 0."""
     return bool(number.size > 1 or number[0]) if isinstance(number, np.ndarray) else bool(number)
 
 
 def where(condition: Any, yes: Any, no: Any) -> Any:
-    """One number where the condition holds, the other where it does not."""
+    """`yes` where the condition holds, `no` elsewhere."""
     if isinstance(condition, np.ndarray) and condition.size > 1:
         return np.where(condition, yes, no)
     return yes if condition else no
@@ -209,7 +209,7 @@ def maximum(one: Any, other: Any) -> Any:
 
 
 def ceiling(number: Any) -> Any:
-    """The whole number above; a rounding error of floats does not count, so that draws need no more than Decimals."""
+    """The number rounded up to a whole one; float rounding errors are ignored, so that draws agree with Decimals."""
     if isinstance(number, np.ndarray):
         return np.ceil(number - 1e-9)
     return Traced.made("ceil", number) if isinstance(number, Traced) else _whole(number)

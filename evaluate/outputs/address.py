@@ -1,4 +1,4 @@
-"""The address of an endpoint: what it may contain, and how far away it is."""
+"""The address of an endpoint: what it may contain, and whether it is on this machine or in a private network."""
 
 import ipaddress
 import json
@@ -24,31 +24,31 @@ __all__ = [
 
 
 PATH = "/chat/completions"
-# An address ends up in logs and reports, so it must not contain a secret.
+# Logs and reports show the address, so it must not contain a secret.
 SECRET_NAMES = re.compile(r"key|token|secret|password|signature|^sig$|^code$", re.IGNORECASE)
 NEAR_NAMES = (".local", ".internal", ".lan", ".home.arpa", ".localhost")  # names that no public server can have
 
 
 def address_problems(url: str) -> list[str]:
-    """Everything that keeps `url` from being an endpoint's address. Anything that could be a secret is not repeated."""
+    """All problems of `url` as an endpoint's address; parts that could be secret are not repeated."""
     try:
         parts = urlsplit(url.strip())
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         return [f"the address cannot be read ({error}); expected one such as https://api.example.com/v1"]
     if parts.username is not None or parts.password is not None:
-        return ['the address contains a user or password; name the environment variable with the key in "key_env"']
+        return ['the address contains a user or password; set "key_env" to the environment variable with the key']
     problems = []
     if parts.scheme not in ("http", "https"):
         problems.append(f'the address {_shown(url)} does not begin with "http://" or "https://"')
     elif not host:
-        problems.append(f"the address {_shown(url)} names no host; expected one such as https://api.example.com/v1")
+        problems.append(f"the address {_shown(url)} has no host; expected one such as https://api.example.com/v1")
     elif re.search(r"[\s\x00-\x1f\\]", url.strip()):
         problems.append(
             f"the address {_shown(url)} contains white space or characters that no address can have; remove them"
         )
     if any(SECRET_NAMES.search(part.partition("=")[0]) for part in parts.query.split("&")):
-        problems.append('the address contains a key after "?"; name the environment variable with the key in "key_env"')
+        problems.append('the address contains a key after "?"; set "key_env" to the environment variable with the key')
     if parts.fragment:
         problems.append('the address has a part after "#", which is never sent; remove it')
     return problems
@@ -67,7 +67,7 @@ def host_of(url: str) -> str:
 
 
 def is_on_this_machine(url: str) -> bool:
-    """Whether the host is a loopback address or localhost, by its name only: nothing is looked up."""
+    """Whether the host is a loopback address or localhost, by its name alone: nothing is looked up."""
     host = host_of(url)
     address = _address(host)
     if address is None:
@@ -76,7 +76,7 @@ def is_on_this_machine(url: str) -> bool:
 
 
 def is_near(url: str) -> bool:
-    """Whether the host is this machine or in a private network, by its name only."""
+    """Whether the host is this machine or in a private network, by its name alone."""
     host = host_of(url)
     address = _address(host)
     if address is None:  # a name without a dot is on the local network, such as a container's
@@ -102,14 +102,14 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return mapped or address
 
 
-# Local servers accept any word as a key ("EMPTY", "ollama"). Such a word is no secret and may occur in an output.
+# Local servers accept any word as a key ("EMPTY", "ollama"). Such a word is not a secret and may occur in an output.
 SECRET_LENGTH = 12
 MASK = "***"
 LOGGERS = ("httpx2", "httpcore2.connection", "httpcore2.http11", "httpcore2.proxy", "httpcore2.socks")
 
 
 class Key:
-    """A key that prints as stars. `value` None: none is sent."""
+    """A key that prints as stars. With `value` None no key is sent."""
 
     def __init__(self, value: str | None, name: str | None = None) -> None:
         self._value, self.name = value, name
@@ -123,7 +123,7 @@ class Key:
         return {} if self._value is None else {"Authorization": f"Bearer {self._value}"}
 
     def mask(self, text: str) -> str:
-        """An error text without the key, however short the key is."""
+        """An error text without the key, even if the key is short."""
         return text.replace(self._value, MASK) if self._value else text
 
     def mask_output(self, text: str) -> str:
@@ -138,7 +138,7 @@ class Key:
 
     @contextmanager
     def masked_logs(self) -> Iterator[None]:
-        """While the block lasts, mask the key in the HTTP client's DEBUG logs: an endpoint may send it back."""
+        """In the block, mask the key in the HTTP client's DEBUG logs, as an endpoint may send it back."""
 
         def mask(record: logging.LogRecord) -> bool:
             record.msg, record.args = self.mask(record.getMessage()), ()
@@ -155,9 +155,9 @@ class Key:
 
 
 def read_key(name: str | None) -> Key:
-    """The key in the environment variable `name`; none if no variable is named.
+    """The key in the environment variable `name`; no key if `name` is None.
 
-    Raises: ConfigError if the variable is missing, empty, or contains what no header can carry.
+    Raises: ConfigError if the variable is missing or empty, or contains characters that no header can contain.
     """
     if name is None:
         return Key(None)

@@ -1,4 +1,4 @@
-"""The cost of requests to endpoints, with a limit that always holds: the worst case is reserved before each request."""
+"""The cost of requests to endpoints, with a strict limit: the worst case is reserved before each request."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ __all__ = ["Budget", "TokenPrice", "most_tokens", "spent_on", "token_price"]
 
 ZERO = Decimal(0)
 MILLION = Decimal(10) ** 6
-# Tokens that a server's chat template may add: markers for each message, and a system text of its own (the longest
-# known ones take about 200). Apart from these a token is at least one byte of the text.
+# Tokens that a server's chat template may add: markers for each message, and a default system text (the longest known
+# ones take about 200). All other tokens are at least one byte of the text.
 MARKS_PER_MESSAGE, TEMPLATE_TOKENS = 16, 256
 
 
 @dataclass(frozen=True)
 class TokenPrice:
-    """Prices per million tokens in `currency`; the high end of a range, since a limit must hold.
+    """Prices per million tokens in `currency`; the high end of a range, since the limit is strict.
 
-    `input` is that of prompt tokens which are not read from the cache, writing them there included.
+    `input` is the price of prompt tokens that are not read from the cache, including writing them to the cache.
     """
 
     input: Decimal
@@ -30,13 +30,13 @@ class TokenPrice:
     source: str
 
     def of(self, *, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> Decimal:
-        """The price of one request; `input_tokens` include the cached ones."""
+        """The cost of one request; `input_tokens` include the cached ones."""
         fresh = max(input_tokens - cached_tokens, 0)
         return (fresh * self.input + cached_tokens * self.cached + output_tokens * self.output) / MILLION
 
 
 def token_price(roi: RoiSettings | None, name: str) -> TokenPrice | None:
-    """The token prices of a variant by `[roi.NAME]`; None if nothing states them.
+    """The token prices of a variant by `[roi.NAME]`; None if it states none.
 
     A machine paid by the hour costs nothing per request.
     """
@@ -48,7 +48,7 @@ def token_price(roi: RoiSettings | None, name: str) -> TokenPrice | None:
     fresh = _price(money, roi, "price_input") or ZERO
     cached, write = _price(money, roi, "price_cached"), _price(money, roi, "price_cache_write")
     return TokenPrice(
-        input=max(fresh, write or ZERO),  # usage does not say which tokens were written to the cache
+        input=max(fresh, write or ZERO),  # the usage does not show which tokens were written to the cache
         cached=fresh if cached is None else cached,
         output=_price(money, roi, "price_output") or ZERO,
         currency=roi.currency,
@@ -78,29 +78,29 @@ def most_tokens(messages: Iterable[Mapping[str, str]]) -> int:
 
 
 class Budget:
-    """The money spent in a run, including earlier calls of the command, and reserved for requests in flight.
+    """The money spent in a run, also by earlier calls of the command, and the money reserved for requests in flight.
 
-    `limit` None reserves nothing but still counts.
+    With `limit` None it counts without a limit.
     """
 
     def __init__(self, limit: Decimal | None, *, currency: str, spent: Decimal = ZERO) -> None:
         self.limit, self.currency, self.spent = limit, currency, spent
-        self._aside: dict[str, Decimal] = {}
+        self._reserved: dict[str, Decimal] = {}
 
     def fits(self, worst: Decimal) -> bool:
         """Whether a request with this worst case may be sent now."""
-        return self.limit is None or self.spent + sum(self._aside.values()) + worst <= self.limit
+        return self.limit is None or self.spent + sum(self._reserved.values()) + worst <= self.limit
 
-    def set_aside(self, key: str, worst: Decimal) -> bool:
+    def reserve(self, key: str, worst: Decimal) -> bool:
         """Reserve the worst case of a request; False if it does not fit."""
         if not self.fits(worst):
             return False
-        self._aside[key] = worst
+        self._reserved[key] = worst
         return True
 
     def settle(self, key: str, cost: Decimal | None) -> Decimal:
-        """Replace a reservation by the real cost, or by the worst case if unknown. Returns the amount counted."""
-        worst = self._aside.pop(key, ZERO)
+        """Replace a reservation with the real cost, or with the worst case if it is unknown; returns the amount counted."""
+        worst = self._reserved.pop(key, ZERO)
         counted = worst if cost is None else cost
         self.spent += counted
         return counted
@@ -109,13 +109,13 @@ class Budget:
 def spent_on(
     lines: Iterable[Mapping[str, Any]], *, currency: str, price: Callable[[Mapping[str, Any]], TokenPrice | None]
 ) -> Decimal:
-    """The cost of stored answers: as recorded on arrival, or else by today's price of their endpoint and model."""
+    """The cost of stored answers: as recorded on arrival, or else by the current price of their endpoint and model."""
     return sum((_cost_of(line, currency, price(line)) for line in lines), ZERO)
 
 
 def _cost_of(line: Mapping[str, Any], currency: str, price: TokenPrice | None) -> Decimal:
-    if line.get("currency") == currency and (noted := _decimal(line.get("cost"))) is not None:
-        return noted
+    if line.get("currency") == currency and (recorded := _decimal(line.get("cost"))) is not None:
+        return recorded
     if price is None or line.get("input_tokens") is None or line.get("output_tokens") is None:
         return ZERO
     return price.of(

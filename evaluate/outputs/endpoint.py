@@ -1,7 +1,7 @@
 """Outputs from an OpenAI-compatible chat endpoint: requests and replies.
 
-`ask` is the only function that sends, and only to the endpoint's own address. The key is read from the environment when
-it starts and appears in no error, warning, log line or reply.
+`send_calls` is the only function that sends, and only to the address of the endpoint. It reads the key from the
+environment when it starts; the key appears in no error, warning, log line or reply.
 """
 
 import asyncio
@@ -17,34 +17,34 @@ from ...core import ConfigError, RunBroken, say
 from .address import address_problems, calls_url, is_near, is_on_this_machine, origin_of, read_key
 from .faults import Complaint, Fault, fault_of_exception, fault_of_status
 from .pace import Pace, Streak
-from .responses import NOTHING_COUNTED, Answer, read_answer, words_of
+from .responses import NOTHING_COUNTED, Answer, read_answer, read_error_body
 
 __all__ = [
     "Call",
     "Endpoint",
     "Reply",
     "Work",
-    "ask",
     "run_work",
+    "send_calls",
 ]
 
 
-# Parameters that the calls set themselves, and those that would change the shape of the answer.
+# Parameters that Tuneworth sets itself or that would change the shape of the answer.
 OURS = ("messages", "model", "stream", "stream_options", "n")
 LIMITS = ("max_tokens", "max_completion_tokens")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """An endpoint to request outputs from, and how patiently.
+    """An endpoint to request outputs from, with its limits and waits.
 
     url: such as "https://api.example.com/v1"; "/chat/completions" is appended unless present. key_env: the
-    environment variable with the key, sent as a bearer token. concurrency: the most calls in flight.
-    seconds_per_call: one attempt, from sending to the last byte; tries: attempts of one call; most_seconds: one call
-    with all its attempts and waits. parameters: sent unchanged; they override our own parameters of the same name.
-    first_wait doubles with each further attempt; longest_wait is the longest single wait, whoever requests it.
+    environment variable with the key, sent as a bearer token. concurrency: the maximum number of calls in flight.
+    seconds_per_call: the limit for one attempt, from sending to the last byte; tries: the attempts of one call;
+    most_seconds: the limit for one call with all its attempts and waits. parameters: sent unchanged; they override our
+    parameters of the same name. first_wait doubles with each attempt; longest_wait limits every single wait.
 
-    Raises: ConfigError with everything that is wrong.
+    Raises: ConfigError with all problems.
     """
 
     url: str
@@ -56,7 +56,7 @@ class Endpoint:
     most_seconds: float | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     first_wait: float = 1.0
-    longest_wait: float = 120.0  # rate limits count by the minute; in practice two minutes always suffice
+    longest_wait: float = 120.0  # rate limits are per minute; in practice two minutes are enough
 
     def __post_init__(self) -> None:
         problems = [*address_problems(self.url), *_parameter_problems(self.parameters)]
@@ -83,7 +83,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Call:
-    """One requested output: the place of its pair, the sample, and the chat messages."""
+    """One requested output: the index of its pair, the sample, and the chat messages."""
 
     index: int
     sample: int
@@ -95,10 +95,10 @@ class Reply:
     """The result of one call.
 
     output: None if the variant gave none (`error` None: an empty choice, a content filter, only tool calls) or if every
-    attempt failed (`error` says how). finish_reason: the endpoint's word, or "refusal". Tokens are the endpoint's
-    counts, None if they are missing or contradict each other: cached among input, reasoning among output. seconds: the
-    last attempt. model: the name that the endpoint answers with. usage: its counts, unchanged. refused: the parameters
-    that the endpoint does not accept, so that they were dropped.
+    attempt failed (`error` has the reason). finish_reason: the endpoint's word, or "refusal". Tokens are the endpoint's
+    counts, None if they are missing or contradict each other: input includes cached, output includes reasoning. seconds:
+    the last attempt. model: the name in the endpoint's answer. usage: its counts, unchanged. refused: the parameters that
+    were dropped because the endpoint does not accept them.
     """
 
     index: int
@@ -117,7 +117,7 @@ class Reply:
     refused: tuple[str, ...] = ()
 
 
-def ask(
+def send_calls(
     endpoint: Endpoint,
     calls: Iterable[Call],
     *,
@@ -130,9 +130,9 @@ def ask(
 ) -> None:
     """Send every call and pass each reply to `on_reply` as it arrives, one at a time.
 
-    Calls are taken one by one as there is room. `admit` False stops this: calls in flight finish, its call and all later
-    ones are not sent. An exception from `on_reply` or Ctrl-C drops the calls in flight and is raised; replies already
-    passed on remain. The first call goes alone, so that a problem that affects all of them shows at once.
+    Calls are taken one by one as slots become free. If `admit` returns False, this call and all later ones are not sent,
+    and calls in flight finish. An exception from `on_reply` or Ctrl-C drops the calls in flight and is raised; replies
+    already passed on remain. The first call is sent alone, so that a problem that affects all calls shows at once.
 
     Raises: ConfigError if no call can succeed (key, address, model, certificate); RunBroken if the endpoint stopped
     answering or the account is empty.
@@ -157,7 +157,7 @@ def _parameter_problems(parameters: Mapping[str, Any]) -> list[str]:
         f'"parameters" contains "{name}", which Tuneworth sets itself; remove it' for name in OURS if name in parameters
     ]
     if all(name in parameters for name in LIMITS):
-        problems.append(f'"parameters" contains both "{LIMITS[0]}" and "{LIMITS[1]}"; expected one of them')
+        problems.append(f'"parameters" contains both "{LIMITS[0]}" and "{LIMITS[1]}"; expected only one of them')
     try:
         json.dumps(dict(parameters), allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -165,7 +165,7 @@ def _parameter_problems(parameters: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-# Attempts per try while the rate is limited and other calls are answered; a text beyond a limit of its own ends here.
+# Attempts per try while the rate is limited and other calls are answered; a call that never gets through ends here.
 PATIENCE = 10
 LARGEST = 8 * 2**20  # bytes of an answer after decompression; the longest outputs of today's models take 1 MiB
 LONG_PAUSE = 10.0  # seconds; a shorter pause is not reported
@@ -173,7 +173,7 @@ CONNECT_SECONDS = 20.0  # connecting takes longer only if it fails; a slow hands
 
 
 def run_work(work: "Work", calls: Iterable[Call]) -> None:
-    """Do the work in a new event loop; in a new thread if one is already running, as in a notebook."""
+    """Do the work in a new event loop; in a new thread if a loop is already running, as in a notebook."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -199,15 +199,15 @@ class Work:
         self.settings = _settings(endpoint, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
         self.refused: set[str] = set()
         self.streak = Streak()
-        self.closed = self.cannot_keep = self.reported_wait = False
+        self.closed = self.cannot_store = self.reported_wait = False
         self.contradictions = self.replies = 0
 
     async def run(self, calls: Iterable[Call]) -> None:
-        """Make all calls, with one worker for each call in flight."""
+        """Send all calls, with one task for each call in flight."""
         endpoint, waiting = self.endpoint, iter(calls)
         self.pace = Pace(endpoint.concurrency, first_wait=endpoint.first_wait, longest_wait=endpoint.longest_wait)
         if self.url.startswith("http:") and not is_near(self.url):
-            self.warn(f"{self.origin}: http:// sends texts and key unencrypted; use https:// where there is one")
+            self.warn(f"{self.origin}: http:// sends texts and the key unencrypted; use https:// if the host offers it")
         with self.key.masked_logs():
             async with _client(endpoint) as self.client:
                 try:
@@ -230,16 +230,16 @@ class Work:
             if not self.admit(call):
                 self.closed = True
                 return
-            self._hand_over(await self._call(call))
+            self._pass_on(await self._call(call))
 
-    def _hand_over(self, reply: Reply) -> None:
-        """Pass a reply on; once that has failed, replies that arrive at the same moment are dropped."""
-        if self.cannot_keep:
+    def _pass_on(self, reply: Reply) -> None:
+        """Pass a reply on; once that has failed, later replies are dropped."""
+        if self.cannot_store:
             return
         try:
             self.on_reply(reply)
         except BaseException:
-            self.cannot_keep = self.closed = True
+            self.cannot_store = self.closed = True
             self.pace.stop()
             raise
 
@@ -257,7 +257,7 @@ class Work:
                     fault = outcome
                     if fault.refused is not None and self._give_up_parameter(fault.refused):
                         continue
-                    # A rate limit is not this call's fault: while others are answered, its turn will come.
+                    # A rate limit is not this call's fault: as long as others are answered, it will get through.
                     waits = (
                         fault.everyone and self.replies > answered and reply.attempts < PATIENCE * self.endpoint.tries
                     )
@@ -273,14 +273,12 @@ class Work:
                     if not fault.everyone:
                         await asyncio.sleep(self.pace.backoff(tries))
         except TimeoutError:
-            fault = replace(
-                fault, text=f"given up after {self.endpoint.most_seconds:g} s; the last attempt: {fault.text}"
-            )
+            fault = replace(fault, text=f"given up after {self.endpoint.most_seconds:g} s; last attempt: {fault.text}")
             self._stop_if_useless(fault, last=True)
         return replace(reply, error=self.key.mask(f"{fault.text.splitlines()[0]} (attempts: {reply.attempts})"))
 
     async def _attempt(self, call: Call) -> tuple[Answer | Fault, float]:
-        """One request and its result, with the seconds from sending to the last byte."""
+        """One request with its result and the seconds from sending to the last byte."""
         await self.pace.enter()
         started, settings = time.perf_counter(), self.settings
         try:
@@ -304,7 +302,7 @@ class Work:
         finally:
             await response.aclose()
         if not 200 <= response.status_code < 300:
-            return self._status(response.status_code, words_of(bytes(body)), response.headers, settings)
+            return self._status(response.status_code, read_error_body(bytes(body)), response.headers, settings)
         outcome = read_answer(bytes(body))
         if isinstance(outcome, Complaint):
             return self._status(outcome.status or 500, outcome, response.headers, settings)
@@ -321,7 +319,7 @@ class Work:
         return fault
 
     def _fault(self, error: Exception) -> Fault:
-        """Turn errors of the client into faults; ours are unchanged."""
+        """Turn errors of the client into faults; our own errors are raised unchanged."""
         import httpx2
 
         if not isinstance(error, TimeoutError | httpx2.HTTPError | httpx2.InvalidURL | OSError | UnicodeError):
@@ -356,7 +354,7 @@ class Work:
         )
 
     def _give_up_parameter(self, name: str) -> bool:
-        """Drop a parameter from now on, or use the limit's other name; False if that was tried already."""
+        """Drop a parameter from now on, or use the limit's other name; False if that was already tried."""
         if name not in self.settings:  # another call noticed first
             return True
         settings = dict(self.settings)
@@ -364,7 +362,7 @@ class Work:
         self.refused.add(name)
         if name not in LIMITS:
             self.warn(f'{self.origin}: the endpoint rejects "{name}"; continuing without it')
-        else:  # never without a limit: an output without an end costs money
+        else:  # always keep a limit: an endless output costs money
             other = LIMITS[1 - LIMITS.index(name)]
             if other in self.refused:
                 return False
@@ -380,8 +378,8 @@ class Work:
         if self.streak.failed(final=last, transport=fault.again):
             self.pace.stop()
             raise RunBroken(
-                self.key.mask(f"{self.origin}: the endpoint stopped answering; the last attempt: {fault.text}")
-                + "\nEarlier answers are kept; run again when the endpoint works."
+                self.key.mask(f"{self.origin}: the endpoint stopped answering; last attempt: {fault.text}")
+                + "\nEarlier answers are kept; run again once the endpoint works."
             )
 
     def _slow_down(self, fault: Fault) -> None:
@@ -395,9 +393,9 @@ class Work:
 
 
 def _settings(endpoint: Endpoint, *, max_new_tokens: int, temperature: float, seed: int | None) -> dict[str, Any]:
-    """The parameters that are sent first.
+    """The parameters of the first attempt.
 
-    The limit goes by its old name, `max_tokens`: every server knows it, and those that want the new one (OpenAI's
+    The limit has its old name, `max_tokens`: every server knows it, and those that require the new one (OpenAI's
     reasoning models) reject it with an error. `max_completion_tokens` is silently ignored by Ollama and by older
     llama.cpp servers, which then generate without end.
     """
@@ -410,9 +408,9 @@ def _settings(endpoint: Endpoint, *, max_new_tokens: int, temperature: float, se
 
 
 def _client(endpoint: Endpoint) -> Any:
-    """One pool of kept connections, as many as calls in flight. It follows no redirects.
+    """One pool of persistent connections, as many as calls in flight, that follows no redirects.
 
-    Proxies of the environment are used, as companies need them, but never for this machine.
+    Proxies from the environment are used, except for this machine.
     """
     import httpx2
 
@@ -434,6 +432,6 @@ def _client(endpoint: Endpoint) -> Any:
         )
     except (ImportError, ValueError, OSError, httpx2.InvalidURL) as error:
         raise ConfigError(
-            f"the settings of the environment for proxies or certificates do not work ({error})\n"
+            f"the environment's settings for proxies or certificates do not work ({error})\n"
             "Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and SSL_CERT_FILE."
         ) from None

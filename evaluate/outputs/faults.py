@@ -1,4 +1,4 @@
-"""Failed attempts: what went wrong, whether to try again, and the message."""
+"""Failed attempts: the problem, whether to try again, and the message."""
 
 import re
 import socket
@@ -16,8 +16,8 @@ from .address import host_of, is_on_this_machine
 
 __all__ = ["Complaint", "Fault", "fault_of_exception", "fault_of_status", "read_complaint", "shortened"]
 
-LONGEST = 300  # characters of an endpoint's own message
-# Worth another attempt: busy, locked (OpenAI's 409), overloaded (529), and a proxy that could not reach it (52x).
+LONGEST = 300  # characters of an endpoint's message
+# Another attempt may help: busy, locked (OpenAI's 409), overloaded (529), or a proxy that could not reach it (52x).
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
 WRONG_ADDRESS = frozenset({404, 405, 410})
 UNPAID = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance")
@@ -27,15 +27,16 @@ OBJECTION = re.compile(
     r"cannot find|must not|not available|deprecated|incompatible|must be|only",
     re.IGNORECASE,
 )
+_PROXY_LOGIN = "the proxy from the environment requires a login ({})\nAdd the user and password to the proxy's address."
 TOO_LONG = re.compile(r"context.?(length|window|size)|too (large|long|many)|exceed|reduce the length", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One failed attempt. `kind` is a word for counting, `text` the sentence for people.
+    """One failed attempt. `kind` is a word for counting, `text` the message.
 
     again: another attempt may help. wait: seconds that the endpoint requests. everyone: all calls wait. stop: the error
-    that ends the whole run; only_first: not once something has been answered. refused: the parameter that the endpoint
+    that ends the whole run; only_first: only if nothing has been answered yet. refused: the parameter that the endpoint
     does not accept. filtered: the endpoint's content filter blocked the request, which counts as its answer.
     """
 
@@ -52,7 +53,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Complaint:
-    """The endpoint's own description of an error: its message, code, type, the parameter it names, and places."""
+    """The endpoint's description of an error: its message, codes, the parameter that it names, and fields."""
 
     message: str = ""
     codes: tuple[str, ...] = ()
@@ -96,15 +97,21 @@ def fault_of_status(
     if 300 <= status < 400:
         return _redirected(status, headers.get("location", ""))
     if status == 402 or any(code in UNPAID for code in complaint.codes):
-        return Fault(kind, f"the account has no credit left ({text})\nTop it up, then run again.", stop=RunBroken)
+        return Fault(kind, f"the account has no credit left ({text})\nAdd credit, then run again.", stop=RunBroken)
     if complaint.flagged or any(code in FILTERED for code in complaint.codes):
         return Fault("filtered", text, filtered=True)
     if status in (401, 403):
         return Fault(kind, f"the endpoint rejects the key ({text})\n{_about_key(key_env)}", stop=ConfigError)
     if status == 407:
-        return Fault(kind, f"the proxy from the environment requires a user ({text})", stop=ConfigError)
+        return Fault(
+            kind,
+            _PROXY_LOGIN.format(text),
+            stop=ConfigError,
+        )
     if status in WRONG_ADDRESS:
-        problem = f'the endpoint does not know the path or the model ({text})\nCheck the address {url} and the model "{model}".'
+        problem = (
+            f'the endpoint does not have this path or model ({text})\nCheck the address {url} and the model "{model}".'
+        )
         return Fault(kind, problem, stop=ConfigError, only_first=True)
     if status in AGAIN:
         wait = requested_wait(headers) if status in (429, 503) else None
@@ -113,7 +120,7 @@ def fault_of_status(
 
 
 def fault_of_exception(error: BaseException, *, message: str, url: str, seconds: float) -> Fault:
-    """The fault for an exception of the HTTP client. `text` is its message without the key; one attempt takes `seconds`."""
+    """The fault for an exception of the HTTP client, with its `message` without the key; an attempt may take `seconds`."""
     chain = list(_chain(error))
     if isinstance(error, TimeoutError):
         return Fault("timeout", f"no complete answer within {seconds:g} s", again=True)
@@ -128,7 +135,9 @@ def fault_of_exception(error: BaseException, *, message: str, url: str, seconds:
         return Fault("address", f"the host {host_of(url)} is not a valid name\nCheck the address.", stop=ConfigError)
     if name == "ProxyError" and message.startswith("407"):
         return Fault(
-            "proxy", f"the proxy from the environment requires a user ({shortened(message)})", stop=ConfigError
+            "proxy",
+            _PROXY_LOGIN.format(shortened(message)),
+            stop=ConfigError,
         )
     cut = any(isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError) for cause in chain)
     if name == "ConnectError" and not cut and any(isinstance(cause, ssl.SSLError) for cause in chain):
@@ -162,13 +171,13 @@ def requested_wait(headers: Mapping[str, str], now: datetime | None = None) -> f
 
 
 def shortened(text: str) -> str:
-    """Foreign text on one line, fit for a message: no control characters, at most 300 characters."""
+    """A text from outside on one line for a message: no control characters, at most 300 characters."""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text[: 4 * LONGEST]).split())
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
 def _refused(complaint: Complaint, sent: Mapping[str, Any]) -> str | None:
-    """The sent parameter that the endpoint does not accept."""
+    """The parameter that was sent and that the endpoint does not accept."""
     if TOO_LONG.search(complaint.message):  # the text is too long, even if the message names `max_tokens`
         return None
     named = [*re.split(r"[^\w-]+", complaint.param or ""), *complaint.places]
@@ -196,13 +205,13 @@ def _redirected(status: int, target: str) -> Fault:
     except ValueError:
         host = ""
     where = f"to {host}" if host else "elsewhere"
-    problem = f"the endpoint redirects calls {where} ({status}); not followed, to keep texts and key from other hosts"
-    return Fault("redirect", f"{problem}\nUse the address that answers.", stop=ConfigError, only_first=True)
+    problem = f"the endpoint redirects calls {where} ({status}); redirects are not followed, to protect texts and key"
+    return Fault("redirect", f"{problem}\nUse the final address.", stop=ConfigError, only_first=True)
 
 
 def _about_key(key_env: str | None) -> str:
     if key_env is None:
-        return 'No key was sent; name its environment variable in "key_env".'
+        return 'No key was sent; set "key_env" to the environment variable with the key.'
     return f"The key comes from the environment variable {key_env}; check its value and permissions."
 
 

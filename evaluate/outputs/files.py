@@ -1,4 +1,4 @@
-"""Outputs collected elsewhere: a file with `id`, `output` and optional facts about each output."""
+"""Outputs from elsewhere: a file with `id`, `output` and optional facts about each output."""
 
 import json
 import math
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-MOST_NAMED = 5  # lines, ids or words named in a message
+MOST_NAMED = 5  # lines, ids or words listed in a message
 _LONGEST = 60  # characters of a value that a message shows
 
 
@@ -46,7 +46,7 @@ class Problems:
         self.add_text(what, f"line {line} ({_short(shown)})")
 
     def add_text(self, what: str, text: str) -> None:
-        """Add one line with this problem, in words that name it."""
+        """Add one line with this problem, described by `text`."""
         self._count[what] = self._count.get(what, 0) + 1
         named = self._named.setdefault(what, [])
         if len(named) < MOST_NAMED:
@@ -71,7 +71,7 @@ class Problems:
 
 
 def some(names: Sequence[str]) -> str:
-    """The first five, and how many more there are."""
+    """The first five names and the number of the others."""
     named = ", ".join(_short(name) for name in names[:MOST_NAMED])
     return named + (f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else "")
 
@@ -81,12 +81,12 @@ def _short(text: str) -> str:
     return clean if len(clean) <= _LONGEST else f"{clean[:_LONGEST]}…"
 
 
-UNREADABLE = object()  # a value that no reading produces
-MOST = 2**53  # larger whole numbers are not exact if they were floats
+UNREADABLE = object()  # marks a value that cannot be read
+MOST = 2**53  # larger whole numbers are not exact as floats
 
 
 def as_text(value: Any) -> str | None:
-    """Text as it is; numbers, objects and lists as JSON, as a model would have written them."""
+    """Text unchanged; numbers, objects and lists as JSON, as a model would generate them."""
     if value is None or isinstance(value, str):
         return value
     try:
@@ -144,7 +144,7 @@ def tokens_within(usage: Any, *, wrote: bool) -> Tokens | None:
 
 
 def _as_chat(usage: Mapping[str, Any]) -> dict[str, Any]:
-    """The other format (`input_tokens`, `output_tokens`) converted to that of the chat API.
+    """The other format (`input_tokens`, `output_tokens`) converted to the format of the chat API.
 
     Anthropic counts tokens read from or written to the cache in addition to `input_tokens`, OpenAI within them.
     """
@@ -168,7 +168,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "id": field_text, "sample": as_count, "output": as_text, **dict.fromkeys(_TOKENS, as_count),
     "seconds": as_seconds, "finish_reason": finish_word, "model": as_text, "error": as_error,
 }  # fmt: skip
-_WANTED = {"seconds": "a number, 0 or more"}
+_EXPECTED = {"seconds": "a number, 0 or more"}
 _WHOLE = "a whole number, 0 or more"
 _WITHIN = (("cached_tokens", "input_tokens"), ("reasoning_tokens", "output_tokens"))
 
@@ -181,16 +181,16 @@ def read_outputs(
     also: Collection[str] = (),
     say: Callable[[str], None] | None = None,
 ) -> pl.DataFrame:
-    """One row per id of `ids` and sample, in order, with the columns of OUTPUT_SCHEMA; null where nothing is known.
+    """One row per id of `ids` and sample, in order, with the columns of OUTPUT_SCHEMA; unknown values are null.
 
-    `source` is a path: `.jsonl .json .csv .tsv .parquet`, `.gz` and `.zst` of the first four; or a polars or pandas
-    DataFrame, or a list of dictionaries. Only `id` and `output` are needed. The values of
-    `sample` name the repeats; each id has as many rows as there are different ones. An id, or a sample of it, without
-    a line has a null output, which counts as an empty one and is reported separately. `also` are ids that may occur as
-    well and are ignored. `say` receives notices about lines that were ignored or converted.
+    `source` is a path: `.jsonl .json .csv .tsv .parquet`, the first four also with `.gz` or `.zst`; or a polars or pandas
+    DataFrame, or a list of dictionaries. Only `id` and `output` are required. The values of `sample` identify the
+    repeats; each id has as many rows as there are different values. An id or sample without a line has a null output,
+    which counts as empty and is reported separately. Ids in `also` may occur and are ignored. `say` receives notices
+    about lines that were ignored or converted.
 
     Raises: DataError with all problems of the file: it cannot be read, lacks `id` or `output`, contains values of a wrong
-    type, names a pair and sample twice, or an unknown pair.
+    type, repeats a pair and sample, or has an unknown pair.
     """
     where = source if isinstance(source, Path) else f"the outputs of {variant}"
     problems = Problems(where)
@@ -202,10 +202,10 @@ def read_outputs(
     _check_repeats(table, problems)
     _check_within(table, problems)
     problems.raise_any()
-    made = _grid(table, ids, variant)
-    for words in reader.notes(made, table, variant) if say else ():
+    outputs = _grid(table, ids, variant)
+    for words in reader.notes(outputs, table, variant) if say else ():
         say(f"{where}: {words}")  # type: ignore[misc]
-    return made
+    return outputs
 
 
 def _batches(path: Any) -> Iterator[Batch]:
@@ -213,9 +213,9 @@ def _batches(path: Any) -> Iterator[Batch]:
         yield from table_batches(path)
         return
     if path.is_dir():
-        raise DataError(f"{path}is a folder; name a file of outputs")
+        raise DataError(f"{path} is a folder; pass an outputs file")
     if not path.exists():
-        raise DataError(f"no file of outputs at {path}")
+        raise DataError(f"no outputs file at {path}")
     if file_kind(path) is None:
         raise DataError(f"{path}: unknown file type; use {', '.join(SUFFIXES)}, optionally with .gz or .zst")
     if path.stat().st_size == 0:
@@ -225,7 +225,7 @@ def _batches(path: Any) -> Iterator[Batch]:
         yield from batches
     except DataError as error:
         problem, _, advice = str(error).partition("\n")
-        if "encoding" in advice:  # the library has no setting for it
+        if "encoding" in advice:  # there is no setting for it here
             raise DataError(f"{problem}\nSave the outputs as UTF-8.") from None
         raise
 
@@ -248,7 +248,7 @@ class _Reader:
         self.names.update(dict.fromkeys(batch.names))
         self.records += len(batch.numbers)
         if not {"id", "output"} <= set(batch.names):
-            # Other batches may have them; check_columns reports columns that none has.
+            # Other batches may have them; check_columns reports columns that no batch has.
             return None
         columns = {name: self._column(batch, name) for name in self.schema}
         if "usage" in batch.names:
@@ -265,7 +265,7 @@ class _Reader:
         for place, value in enumerate(values):
             if value is UNREADABLE:
                 self.problems.add(
-                    f'"{name}" is not {_WANTED.get(name, _WHOLE)}', batch.numbers[place], repr(raw[place])
+                    f'"{name}" is not {_EXPECTED.get(name, _WHOLE)}', batch.numbers[place], repr(raw[place])
                 )
                 values[place] = None
         if name == "output":
@@ -275,7 +275,7 @@ class _Reader:
         return [_without_surrogates(value) if type(value) is str else value for value in values]
 
     def _fill_tokens(self, columns: dict[str, list[Any]], usages: list[Any]) -> None:
-        """Counts from a provider's `usage` object where the file has no column for them."""
+        """Fill in counts from a provider's `usage` object if the file has no column for them."""
         for place, usage in enumerate(usages):
             tokens = tokens_within(usage, wrote=bool(columns["output"][place]))
             if tokens is None:
@@ -287,7 +287,7 @@ class _Reader:
                     columns[name][place] = getattr(tokens, name.removesuffix("_tokens"))
 
     def _id(self, number: int, text: str | None) -> str | None:
-        """The id as the pairs write it: `7`, "7" and 7.0 are the same."""
+        """The id in the form of the pairs: `7`, "7" and 7.0 are the same."""
         text = (text or "").strip()
         for form in (text, text.removesuffix(".0"), f"{text}.0"):
             if form in self.known or form in self.also:
@@ -296,7 +296,7 @@ class _Reader:
         return None
 
     def check_columns(self) -> None:
-        """Check that both required columns exist; raised at once, since nothing else can be checked without them."""
+        """Check that both required columns exist; raises at once, since nothing else can be checked without them."""
         if not self.records:
             self.problems.raise_any()
             raise DataError(f"{self.problems.path}: the file has no lines; expected id and output for each pair")
@@ -305,7 +305,7 @@ class _Reader:
             hints = "; ".join(f'no column "{name}"; {nearest(name, list(self.names))}' for name in missing)
             raise DataError(f"{self.problems.path}: {hints}")
 
-    def notes(self, made: pl.DataFrame, table: pl.DataFrame, variant: str) -> Iterator[str]:
+    def notes(self, outputs: pl.DataFrame, table: pl.DataFrame, variant: str) -> Iterator[str]:
         """Notices for the user about the file."""
         if extra := [name for name in self.names if name not in _READ and name not in ("usage", "variant")]:
             yield f"ignored columns: {some(extra)}"
@@ -317,12 +317,12 @@ class _Reader:
             yield f"{count:,} usage values are not objects; their tokens are unknown"
         if odd := sorted(self.reasons - KNOWN.keys()):
             yield f"unknown finish reasons, treated as stop: {some(odd)}"
-        if count := len(made) - len(table):
-            yield f"{count:,} of {len(made):,} outputs of {variant} have no line; they count as empty"
+        if count := len(outputs) - len(table):
+            yield f"{count:,} of {len(outputs):,} outputs of {variant} have no line; they count as empty"
 
 
 def _without_surrogates(text: str) -> str:
-    """The text with halves of surrogate pairs, which no file can contain, as U+FFFD."""
+    """The text with lone surrogates, which no file can contain, replaced by U+FFFD."""
     return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
@@ -333,26 +333,26 @@ def _check_repeats(table: pl.DataFrame, problems: Problems) -> None:
         which = repr(id) if table["sample"].is_null().all() else f"{id!r}, sample {sample}"
         problems.add("id and sample repeated (number repeats in a column `sample`)", line, which)
     if (count := named["sample"].n_unique()) > MOST_SAMPLES:
-        text = f'"sample" has {count:,} different values; it numbers the outputs of one pair, {MOST_SAMPLES} at most'
+        text = f'"sample" has {count:,} different values; it numbers the outputs of one pair, at most {MOST_SAMPLES}'
         problems.add_whole(text)
 
 
 def _check_within(table: pl.DataFrame, problems: Problems) -> None:
     for part, whole in _WITHIN:
         wrong = table.filter(pl.col(part) > pl.col(whole))
-        for line, some_of, all_of in wrong.select("line", part, whole).iter_rows():
-            problems.add(f'"{part}" is more than "{whole}", which includes it', line, f"{some_of} of {all_of}")
+        for line, part_count, whole_count in wrong.select("line", part, whole).iter_rows():
+            problems.add(f'"{part}" is more than "{whole}", which includes it', line, f"{part_count} of {whole_count}")
 
 
 def _grid(table: pl.DataFrame, ids: Sequence[str], variant: str) -> pl.DataFrame:
-    """Every id with every sample that the file names, numbered from 0."""
+    """Every id with every sample in the file, numbered from 0."""
     named = table.with_columns(pl.col("sample").fill_null(0))
     samples = named["sample"].unique().sort() if len(named) else pl.Series([0], dtype=pl.Int64)
     wanted = pl.DataFrame({"id": ids}, schema={"id": pl.String}).join(
         samples.to_frame("sample"), how="cross", maintain_order="left_right"
     )
-    made = wanted.join(named.drop("line"), on=["id", "sample"], how="left", maintain_order="left")
-    made = made.with_columns(
+    grid = wanted.join(named.drop("line"), on=["id", "sample"], how="left", maintain_order="left")
+    grid = grid.with_columns(
         variant=pl.lit(variant), sample=pl.int_range(pl.len(), dtype=pl.Int64) % max(len(samples), 1)
     )
-    return made.select(list(OUTPUT_SCHEMA))
+    return grid.select(list(OUTPUT_SCHEMA))

@@ -1,4 +1,4 @@
-"""Several models on one machine: their order, one at a time in memory, and whether each adapter fits its model."""
+"""Several models on one machine: their order, one in memory at a time, and whether each adapter fits its model."""
 
 import gc
 from collections.abc import Callable, Sequence
@@ -18,8 +18,8 @@ __all__ = ["by_model", "check_adapters", "counter_of", "local_folder", "release"
 def by_model(variants: Sequence[Variant], *, own: str | None = None) -> list[list[Variant]]:
     """The local variants grouped by model, so that every model is loaded once.
 
-    The model of `[train]` (`own`, also under its name) comes first, for it may be in memory already; the others in the
-    order of their variants. Within a group the order is kept.
+    The model of `[train]` (`own`, also under its name) comes first, as it may already be in memory; the others follow in
+    the order of their variants. The order within a group does not change.
     """
     groups: dict[str | None, list[Variant]] = {None: []}
     for variant in variants:
@@ -29,7 +29,7 @@ def by_model(variants: Sequence[Variant], *, own: str | None = None) -> list[lis
 
 
 def release(loaded: "LoadedModel") -> None:
-    """Free the memory of the model's weights, even if something still refers to it: it cannot be used again.
+    """Free the memory of the model's weights, even if something still refers to the model; it cannot be used again.
 
     Its tokenizer remains usable.
     """
@@ -43,7 +43,7 @@ def release(loaded: "LoadedModel") -> None:
 
 
 def counter_of(loaded: "LoadedModel") -> Callable[[Sequence[str]], list[int]]:
-    """A counter of tokens that works like this model's and keeps only its tokenizer in memory."""
+    """A token counter for this model that keeps only its tokenizer in memory."""
     from ...train import encode_texts
 
     tokenizer = loaded.tokenizer
@@ -51,11 +51,11 @@ def counter_of(loaded: "LoadedModel") -> Callable[[Sequence[str]], list[int]]:
 
 
 def check_adapters(variants: Sequence[Variant], *, own: str) -> list[str]:
-    """Check before any work that the adapter of each local variant fits its model (`own` if it names none).
+    """Check before any work that the adapter of each local variant fits its model (`own` by default).
 
-    Only headers and settings are read, no weights loaded; a hub model that is not on this machine yet is checked when it
-    is loaded. Returns notices: adapters that name another model of the same shapes as theirs.
-    Raises: ModelError with everything that does not fit.
+    Only headers and settings are read; a hub model that is not on this machine yet is checked when it is loaded. Returns
+    notices about adapters that were made for another model with the same shapes.
+    Raises: ModelError with all adapters that do not fit.
     """
     problems, notices = [], []
     for variant in variants:
@@ -88,7 +88,7 @@ def _notices(adapter: Path, name: str) -> list[str]:
 
 
 def local_folder(name: str) -> Path | None:
-    """The model's folder; None for a hub model that was never downloaded."""
+    """The model's folder; None for a hub model that is not downloaded."""
     from ...train import EMBEDDED_NAME, embedded_folder
 
     if name == EMBEDDED_NAME:
@@ -104,7 +104,7 @@ def local_folder(name: str) -> Path | None:
 
 
 def _other_weights(adapter: Path, folder: Path) -> str | None:
-    """Whether the adapter was fitted on other weights, which only our adapters record."""
+    """A mismatch of the weights that the adapter was trained on, which only our adapters record; None if there is none."""
     from ...train import fingerprint, read_record
 
     wanted = ((read_record(adapter) or {}).get("base") or {}).get("sha256")
@@ -114,7 +114,7 @@ def _other_weights(adapter: Path, folder: Path) -> str | None:
 
 
 def _other_shapes(adapter: Path, folder: Path) -> str | None:
-    """The first layer of the adapter that the model lacks, or has in another size."""
+    """The first layer of the adapter that the model does not have or has in another size; None if there is none."""
     from safetensors import SafetensorError, safe_open
 
     layers = _linear_layers(folder)
@@ -134,7 +134,7 @@ def _other_shapes(adapter: Path, folder: Path) -> str | None:
         takes, gives = layers[path]
         if (shape[1] != takes) if part == "A.weight" else (shape[0] != gives):
             mismatch = f"takes {shape[1]}" if part == "A.weight" else f"gives {shape[0]}"
-            return f"in {path} it {mismatch} numbers, and the model's layer takes {takes} and gives {gives}"
+            return f"in {path} it {mismatch} numbers, but the model's layer takes {takes} and gives {gives}"
     return None
 
 
@@ -145,7 +145,7 @@ def _linear_layers(folder: Path) -> dict[str, tuple[Any, Any]] | None:
 
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        with torch.device("meta"):  # the layers without their numbers
+        with torch.device("meta"):  # the layers without their weights
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     except Exception:  # transformers raises many kinds of errors, and loading reports the problem
         return None

@@ -11,49 +11,49 @@ __all__ = ["Pace", "Streak"]
 class Pace:
     """Admits calls: one until the first attempt has ended, then `most` at a time, fewer after a rate limit.
 
-    A rate limit concerns the account, so all calls wait together. It halves the calls in flight; every answer raises
-    the number again, by about one per round (additive increase, multiplicative decrease, as TCP does).
+    A rate limit applies to the account, so all calls wait together. It halves the calls in flight; every answer raises
+    the number again, by about one per round (additive increase, multiplicative decrease, as in TCP).
     """
 
     def __init__(self, most: int, *, first_wait: float, longest_wait: float) -> None:
         self.most, self.first_wait, self.longest_wait = most, first_wait, longest_wait
-        self._allowed, self._under_way, self._tested = 1.0, 0, False
+        self._allowed, self._in_flight, self._tested = 1.0, 0, False
         self._until, self._limits = 0.0, 0
         self._freed = asyncio.Event()
 
     async def enter(self) -> None:
-        """Wait for a place and for the end of a common pause; `leave` gives the place back."""
+        """Wait for a free slot and for the end of a common pause; `leave` frees the slot."""
         while True:
-            if self._under_way >= int(self._allowed):
+            if self._in_flight >= int(self._allowed):
                 self._freed.clear()
                 await self._freed.wait()
             elif (remaining := self._until - time.monotonic()) > 0:
                 await asyncio.sleep(remaining)
             else:
-                self._under_way += 1
+                self._in_flight += 1
                 return
 
     def leave(self) -> None:
-        """Give the place back."""
-        self._under_way -= 1
+        """Free the slot."""
+        self._in_flight -= 1
         self._freed.set()
 
     def stop(self) -> None:
-        """Admit no more calls: those waiting are about to be dropped."""
+        """Admit no more calls; the waiting ones are about to be dropped."""
         self._allowed = 0.0
 
     def tested(self) -> None:
-        """Note that the first attempt has ended: problems that affect all calls are known by now."""
+        """Note that the first attempt has ended, so that problems of all calls are known."""
         if not self._tested:
             self._tested, self._allowed = True, float(self.most)
 
     def answered(self) -> None:
-        """Note an answer: a little faster from here."""
+        """Note an answer and admit slightly more calls."""
         self._limits = 0
         self._allowed = min(float(self.most), self._allowed + 1 / self._allowed)
 
     def limited(self, requested: float | None) -> float:
-        """Note a rate limit; returns how many seconds all calls wait.
+        """Note a rate limit; returns the seconds that all calls wait.
 
         `requested` is the wait that the endpoint requests, None if it states none.
         """
@@ -67,10 +67,10 @@ class Pace:
         return self._until - now
 
     def _pause(self, requested: float | None) -> float:
-        """Random, since others may wait for the same moment. This changes no output, so it has no seed."""
+        """A random pause, since others may wait for the same moment; it affects no output, so it has no seed."""
         if requested is not None:
             return min(requested, self.longest_wait) + random.uniform(0, self.first_wait)
-        # never less than half: limits are often per minute, and six tries of full jitter may be over before that
+        # At least half of it: limits are often per minute, and six tries with full jitter may end before that.
         length = min(self.longest_wait, self.first_wait * 2**self._limits)
         return random.uniform(length / 2, length)
 
@@ -91,8 +91,8 @@ class Streak:
     attempts: int = 0
     since: float | None = None
 
-    CALLS = 20  # calls that failed for good, one after the other
-    ATTEMPTS, SECONDS = 20, 120.0  # or this many attempts over this long a time, where each takes long
+    CALLS = 20  # consecutive calls that failed finally
+    ATTEMPTS, SECONDS = 20, 120.0  # or this many attempts over this time, if each takes long
 
     def answered(self) -> None:
         """End the streak with an answer."""
@@ -101,8 +101,8 @@ class Streak:
     def failed(self, *, final: bool, transport: bool) -> bool:
         """Count a failed attempt, `final` for its call; returns whether to give up.
 
-        A request that the endpoint rejects (`transport` False) says nothing about the next one, once others have been
-        answered: a few texts may be too long.
+        A request that the endpoint rejects (`transport` False) does not count once others have been answered: a few texts
+        may be too long.
         """
         if self.ever_answered and not transport:
             return False

@@ -1,4 +1,4 @@
-"""The local variants on the same requests: each output is generated once and kept, whatever interrupts the work."""
+"""The local variants on the same requests: each output is generated once and stored, even if the work is interrupted."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ADAPTER", "Raced", "Write", "check_room", "race", "token_limit"]
 
-Progress = Callable[[str, int, int], None]  # variant, outputs done, outputs wanted
+Progress = Callable[[str, int, int], None]  # variant, outputs done, outputs in total
 Write = Callable[..., list["Generation"]]  # `write_outputs`, or an equivalent that runs elsewhere
 ADAPTER = ("adapter_model.safetensors", "adapter_config.json")  # the files that determine what an adapter does
 NAMED = 5  # ids of pairs in a message; more would not help
@@ -41,13 +41,13 @@ def race(
 ) -> Raced:
     """`settings.samples` outputs of a local variant for each pair, by the model in memory.
 
-    `write` generates what is missing, by default `write_outputs`; with another one, such as that of `Actors`, `loaded`
-    may be a model without its weights.
+    `write` generates the missing outputs, by default `write_outputs`; with another one, such as that of `Actors`,
+    `loaded` may be a model without its weights.
 
-    Each batch of outputs is appended to `store` as it is finished, under a key of everything that made it; batches that
-    are already there are reused, and the rest is the same as without them. More samples generate only the new ones;
-    another guide, model, adapter or seed regenerates this variant and no other. One pair more or less makes other
-    batches, on which texts depend in bf16, and so regenerates the variant.
+    Each finished batch of outputs is appended to `store` under a key of everything that determines it. Existing batches
+    are reused, and the others are the same as without them. More samples generate only the new ones; another guide,
+    model, adapter or seed regenerates only this variant. So does adding or removing a pair, since it changes the batches,
+    on which texts depend in bf16.
     """
     from ...train import check_adapter
     from .generate import BATCH, keep_batch, kept_batches, plan_requests, write_outputs
@@ -69,25 +69,26 @@ def race(
             progress(variant.name, done, len(ids) * len(samples))
 
     done = sum(map(len, known.values()))
-    made = (write or write_outputs)(
+    generated = (write or write_outputs)(
         loaded, requests, adapter=variant.adapter, temperature=settings.temperature, seed=seed, streams=streams,
         samples=samples, done=known, on_batch=keep,
     )  # fmt: skip
-    table = _table([*made, *(one for batch in known.values() for one in batch)], variant, ids, loaded.name)
+    table = _table(
+        [*generated, *(generation for batch in known.values() for generation in batch)], variant, ids, loaded.name
+    )
     return Raced(table, *_fixed_tokens(variant, loaded))
 
 
 def token_limit(tokenizer: Any, outputs: Sequence[str]) -> int:
-    """1.5 times the longest of the training outputs, in tokens: room for an answer, and an end to a loop."""
+    """1.5 times the longest training output, in tokens: room for an answer, and a limit for loops."""
     longest = max((len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in outputs), default=0)
     return max(16, -(-3 * longest // 2))
 
 
 def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", max_new_tokens: int) -> None:
-    """Check the context before any work: a guide that does not fit would be cut, and the comparison unfair.
+    """Check the context before any work: a guide that does not fit would be cut, which makes the comparison unfair.
 
-    Raises: ModelError if the fixed prompt and a request leave no room for an answer in the model's context; it names the
-    pairs.
+    Raises: ModelError with the pairs whose prompts leave no room for an answer in the model's context.
     """
     from ...train import encode_prompts, render_text
 
@@ -109,7 +110,7 @@ def _named(ids: Sequence[str]) -> str:
 
 
 def _fixed_tokens(variant: Variant, loaded: "LoadedModel") -> tuple[int, int, int]:
-    """Tokens of the prompt without any request, of its guide, and of its worked examples."""
+    """The tokens of the prompt without a request, of its guide, and of its examples."""
     from ...train import chat_messages
     from .generate import count_prompt_tokens
 
@@ -123,20 +124,20 @@ def _fixed_tokens(variant: Variant, loaded: "LoadedModel") -> tuple[int, int, in
     return fixed, max(guide, 0), examples
 
 
-def _table(made: Sequence["Generation"], variant: Variant, ids: Sequence[str], model: str) -> pl.DataFrame:
-    """Outputs in the order of the pairs, then samples, as in all variants' tables."""
-    ordered = sorted(made, key=lambda one: (one.index, one.sample))
+def _table(generations: Sequence["Generation"], variant: Variant, ids: Sequence[str], model: str) -> pl.DataFrame:
+    """The outputs in the order of the pairs, then of the samples, as in the tables of all variants."""
+    ordered = sorted(generations, key=lambda generation: (generation.index, generation.sample))
     known = ("sample", "output", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "seconds")
     rows = [
         {
-            "id": ids[one.index],
+            "id": ids[generation.index],
             "variant": variant.name,
-            **{name: getattr(one, name) for name in known},
-            "finish_reason": one.finish_reason,
+            **{name: getattr(generation, name) for name in known},
+            "finish_reason": generation.finish_reason,
             "model": model,
             "error": None,
         }
-        for one in ordered
+        for generation in ordered
     ]
     return pl.DataFrame(rows, schema=OUTPUT_SCHEMA)
 
@@ -151,14 +152,14 @@ def _key(
 ) -> str:
     """A fingerprint of everything that determines the outputs.
 
-    The prompts are included as the tokens that the model reads, so another chat template is another key; so are their
+    It includes the prompts as the tokens that the model reads, so another chat template gives another key, and their
     batches, on which a text depends in bf16.
     """
     from ...train import answer_margins
     from .generate import stop_ids
 
     adapter = [sha256_file(variant.adapter / name) for name in ADAPTER] if variant.adapter else None
-    made_of: list[Any] = [
+    parts: list[Any] = [
         loaded.sha256,
         loaded.dtype,
         loaded.quantised,
@@ -172,4 +173,4 @@ def _key(
         settings.temperature,
         [seed, *streams] if settings.temperature else None,
     ]
-    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:24]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]

@@ -1,4 +1,4 @@
-"""Variants at an OpenAI-compatible endpoint: only missing answers are requested, and each is kept on arrival."""
+"""Variants at an OpenAI-compatible endpoint: only missing answers are requested, and each is stored on arrival."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -10,7 +10,7 @@ import polars as pl
 from ...core import ConfigError, RunBroken
 from ...curate import find_personal, mask_text
 from .budget import Budget
-from .endpoint import Call, Reply, ask
+from .endpoint import Call, Reply, send_calls
 from .remote_plan import FEWEST_TOKENS, RemotePlan, Request
 from .store import AnswerStore
 from .table import OUTPUT_SCHEMA, Raced
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 
-Progress = Callable[[str, int, int], None]  # variant, answers so far, answers wanted
+Progress = Callable[[str, int, int], None]  # variant, answers so far, answers in total
 _KEPT = (
     "input_tokens",
     "cached_tokens",
@@ -42,9 +42,9 @@ def race_endpoints(
     progress: Progress | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> list[Raced]:
-    """Every variant's outputs, in the order of the plans; answers in `store` are not requested again.
+    """The outputs of every variant, in the order of the plans; answers in `store` are not requested again.
 
-    A request that failed after all tries has an `error` in its row and is repeated by the next run.
+    A request that failed after all tries has an `error` in its row; the next run repeats it.
 
     Raises: RunBroken if the next request could exceed the budget's limit, or if an endpoint stopped answering;
     ConfigError if no request can succeed. Answers received until then are kept.
@@ -72,9 +72,9 @@ class _Race:
         self.answered = sum(request.key in store for request in plan.requests)
 
     def run(self) -> Raced:
-        """Request what is missing, then read everything from the store."""
+        """Request the missing answers, then read all answers from the store."""
         plan = self.plan
-        # Before the outputs: two short requests show whether the endpoint answers at all.
+        # Start with two or three short requests, which show whether the endpoint answers at all.
         self._ask(self._missing(plan.counting.values()), limit=FEWEST_TOKENS)
         self._ask(self._missing(plan.requests), limit=plan.max_new_tokens)
         # A reasoning model may reject such a low limit.
@@ -84,8 +84,8 @@ class _Race:
         if text := self._failures():
             self.warn(text)
         if plan.requests and all(request.key in self.failed for request in plan.requests):
-            raise self._nothing_came()
-        fixed, guide, shown = (self._prompt_tokens(), self._less("unguided"), self._less("unshown"))
+            raise self._no_output()
+        fixed, guide, shown = (self._prompt_tokens(), self._difference("unguided"), self._difference("unshown"))
         examples = shown if plan.variant.examples else 0
         return Raced(self._table(), fixed, guide if plan.variant.guide else 0, examples, self._refused())
 
@@ -93,7 +93,7 @@ class _Race:
         return [request for request in requests if request.key not in self.store]
 
     def _ask(self, wanted: list[Request], *, limit: int) -> None:
-        """Make every wanted request once, as far as the budget allows.
+        """Send every wanted request once, as far as the budget allows.
 
         If requests in flight leave no room for the next one, it waits until their real cost is known.
         """
@@ -106,7 +106,7 @@ class _Race:
 
     def _round(self, wanted: list[Request], limit: int) -> None:
         plan = self.plan
-        ask(
+        send_calls(
             plan.endpoint,
             (Call(place, request.sample, request.messages) for place, request in enumerate(wanted)),
             max_new_tokens=limit,
@@ -118,10 +118,10 @@ class _Race:
         )
 
     def _admit(self, request: Request) -> bool:
-        return self.budget.set_aside(request.key, self.plan.worst_cost(request))
+        return self.budget.reserve(request.key, self.plan.worst_cost(request))
 
     def _take(self, request: Request, reply: Reply) -> None:
-        """Keep an answer; a failure is remembered for this run only."""
+        """Store an answer; a failure is remembered for this run only."""
         cost = self.budget.settle(request.key, self._cost(reply))
         if reply.error is not None:
             self.failed[request.key] = reply
@@ -133,7 +133,7 @@ class _Race:
                 self.progress(self.plan.variant.name, self.answered, len(self.plan.requests))
 
     def _cost(self, reply: Reply) -> Decimal | None:
-        """The real cost if the endpoint reported tokens; else None, and the worst case counts as spent."""
+        """The real cost if the endpoint reported tokens; None otherwise, and the worst case counts as spent."""
         price = self.plan.price
         if price is None or reply.input_tokens is None or reply.output_tokens is None:
             return None
@@ -166,15 +166,15 @@ class _Race:
         return tuple(sorted({str(name) for line in lines for name in line.get("refused") or ()}))
 
     def _prompt_tokens(self, name: str = "fixed") -> int | None:
-        """The tokens of every prompt, by the provider's count: those of the shortest request less its one token "."."""
+        """The tokens of every prompt by the provider's count: the shortest request minus its one token "."."""
         request = self.plan.counting.get(name)
         if request is None or request.key not in self.store:
             return None
         tokens = self.store[request.key].get("input_tokens")
         return None if tokens is None else max(tokens - 1, 0)
 
-    def _less(self, name: str) -> int | None:
-        """The number of tokens that the prompt counted under `name` lacks."""
+    def _difference(self, name: str) -> int | None:
+        """The number of tokens that the prompt counted under `name` does not have."""
         whole, part = self._prompt_tokens(), self._prompt_tokens(name)
         return None if whole is None or part is None else max(whole - part, 0)
 
@@ -195,7 +195,7 @@ class _Race:
         return {"error": reply.error, "seconds": reply.seconds}
 
     def _failures(self) -> str | None:
-        """Warn how many outputs are missing and why, and that the next run repeats only these."""
+        """A warning with the number of missing outputs and the first reason."""
         errors = [self.failed[r.key].error for r in self.plan.requests if r.key in self.failed]
         if not errors:
             return None
@@ -204,12 +204,12 @@ class _Race:
             f"first with: {errors[0]}. Run the same command with --run to repeat only these"
         )
 
-    def _nothing_came(self) -> RunBroken:
-        """Raise if no output arrived: too few requests for the count of failures in a row, and nothing to compare."""
+    def _no_output(self) -> RunBroken:
+        """The error if no output arrived: too few requests to reach the limit of failures, and nothing to compare."""
         answered, wanted = _answered(self.plans, self.store)
         return RunBroken(
-            f'"{self.plan.variant.name}": no output came from {self.plan.host}, so there is nothing to judge.\n'
-            f"{answered} of {wanted} outputs are kept. Once it answers, run the same command with --run to resume."
+            f'"{self.plan.variant.name}": no output came from {self.plan.host}, so there is nothing to evaluate.\n'
+            f"{answered} of {wanted} outputs are kept. Once the host answers, run the same command with --run to resume."
         )
 
     def _out_of_budget(self, request: Request) -> RunBroken:
@@ -231,9 +231,9 @@ MOST_NAMED = 5  # ids in a message
 
 
 def check_privacy(plans: Sequence[RemotePlan], *, store: AnswerStore) -> None:
-    """Check everything that is still to be sent to other hosts for personal data; nothing is sent.
+    """Check all texts that would be sent to other hosts for personal data; nothing is sent.
 
-    Raises: ConfigError with the sorts, how many of each, and where they are; never with a value.
+    Raises: ConfigError with the kinds, their counts and where they occur, but no values.
     """
     hosts: dict[str, dict[tuple[str, str, str], None]] = {}
     for plan in plans:
@@ -242,13 +242,13 @@ def check_privacy(plans: Sequence[RemotePlan], *, store: AnswerStore) -> None:
     if problems := [text for host, texts in hosts.items() if (text := _personal_data(host, list(texts)))]:
         raise ConfigError(
             "\n".join(problems)
-            + '\nNothing was sent. [curate] mask = true in a new run masks the pairs; [evaluate] personal_data = "allow" '
-            "sends them as they are."
+            + "\nNothing was sent. Set mask = true under [curate] and start a new run to mask the pairs, or set personal_data "
+            '= "allow" under [evaluate] to send them unmasked.'
         )
 
 
 def _texts(plan: RemotePlan, store: AnswerStore) -> Iterable[tuple[str, str, str]]:
-    """The texts to be sent: the part of the request, whose it is, the text."""
+    """The texts to be sent: the part of the request, its variant or pair, the text."""
     missing = plan.missing(store)
     if not missing:
         return
@@ -269,13 +269,13 @@ def _personal_data(host: str, texts: list[tuple[str, str, str]]) -> str | None:
     hits = find_personal(pl.Series([text for _, _, text in texts], dtype=pl.String))
     if not len(hits):
         return None
-    sorts = Counter(hits["what"])
+    kinds = Counter(hits["what"])
     owners: dict[str, dict[str, None]] = {}
     for index in hits["index"]:
         part, owner, _ = texts[index]
         owners.setdefault(part, {})[owner] = None
     places = "; ".join(f"in the {part} of {_named(list(names))}" for part, names in owners.items())
-    counts = ", ".join(f"{count} {what}" for what, count in sorted(sorts.items()))
+    counts = ", ".join(f"{count} {what}" for what, count in sorted(kinds.items()))
     return f"personal data would be sent to {host}: {counts}; {places}"
 
 

@@ -1,4 +1,4 @@
-"""The requests of a variant at an endpoint, each with the key under which its answer is kept."""
+"""The requests of a variant at an endpoint, each with the key under which its answer is stored."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-FEWEST_TOKENS = 16  # of a limit; also the limit of the smallest request, since some providers reject less
+FEWEST_TOKENS = 16  # the lowest limit; some providers reject less
 Messages = list[dict[str, str]]
 
 
@@ -55,8 +55,8 @@ class Request:
 class RemotePlan:
     """All requests to one variant's endpoint for one table of pairs.
 
-    `counting` are requests with only the prompt (`fixed`, `unguided`, `unshown`): the provider's own count of the tokens
-    in every request. `max_new_tokens` and `seed` are sent with each; `price` is None if none is knsettings.
+    `counting` are requests with only the prompt (`fixed`, `unguided`, `unshown`), for the provider's count of the tokens
+    in every request. `max_new_tokens` and `seed` are sent with each; `price` is None if it is unknown.
     """
 
     variant: Variant
@@ -96,8 +96,7 @@ def plan_remote(
 ) -> list[RemotePlan]:
     """The plan of each variant at an endpoint for its pairs; nothing is sent.
 
-    Raises: ConfigError with everything that is wrong with the endpoints, and if `max_cost` is set and a variant has no
-    price.
+    Raises: ConfigError with all problems of the endpoints, and if `max_cost` is set and a variant has no price.
     """
     problems, plans = [], []
     for variant, pairs in variants:
@@ -118,8 +117,8 @@ def plan_remote(
 def token_limit_without_tokenizer(outputs: Sequence[str]) -> int:
     """Room for 1.5 times the longest of the training outputs without a tokenizer: in UTF-8 bytes.
 
-    No tokenizer makes more tokens than bytes, so this never cuts an output that the limit in tokens would let end; it is
-    about four times as much. A model that thinks inside its answer needs more: set `max_new_tokens`.
+    No tokenizer makes more tokens than bytes, so this never cuts an output that the limit in tokens would not cut; it is
+    about four times as high. A model that thinks inside its answer needs more: set `max_new_tokens`.
     """
     longest = max((len(text.encode(errors="replace")) for text in outputs), default=0)
     return max(FEWEST_TOKENS, -(-3 * longest // 2))
@@ -140,7 +139,7 @@ def _endpoint(variant: Variant) -> Endpoint:
 
 
 def _sendable(value: Any) -> Any:
-    """The value as JSON can hold it: decimal numbers in a project file are exact Decimals."""
+    """The value in a form for JSON: decimal numbers in a project file are exact Decimals."""
     if isinstance(value, Mapping):
         return {key: _sendable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -151,7 +150,7 @@ def _sendable(value: Any) -> Any:
 def _no_price(variant: Variant) -> str:
     return (
         f'max_cost needs a price for "{variant.name}"; state price_input and price_output (0 for your own server), '
-        f"or the model of the price list, in [roi.{variant.name}]"
+        f"or model, under [roi.{variant.name}]"
     )
 
 
@@ -159,7 +158,7 @@ def _plan(
     variant: Variant, pairs: pl.DataFrame, endpoint: Endpoint, settings: EvaluateSettings, max_new_tokens: int, seed: int,
     price: TokenPrice | None,
 ) -> RemotePlan:  # fmt: skip
-    # The part that all keys share, hashed once: what is requested from whom.
+    # The part that all keys share: the endpoint and the settings.
     shared = [endpoint.calls_url, endpoint.model, dict(endpoint.parameters), settings.temperature, seed]
     repeats = Counter()
     requests = []
@@ -169,7 +168,7 @@ def _plan(
         for sample in range(settings.samples):
             key = _key(shared, max_new_tokens, text, sample, repeats[text])
             requests.append(Request(key, index, sample, messages))
-        repeats[text] += 1  # pairs with the same request get answers of their own
+        repeats[text] += 1  # pairs with the same request get separate answers
     counting = {name: _counting(shared, messages) for name, messages in _counted(variant)}
     return RemotePlan(
         variant, pairs, endpoint, tuple(requests), counting, max_new_tokens, settings.temperature, seed, price
@@ -191,12 +190,12 @@ def _counting(shared: list, messages: Messages) -> Request:
 
 def _key(shared: list, limit: int, text: str, sample: int, repeat: int) -> str:
     """A fingerprint of everything that determines one answer; the account's key is not part of it."""
-    made_of = json.dumps([*shared, limit, text, sample, repeat], sort_keys=True)
-    return hashlib.sha256(made_of.encode()).hexdigest()[:24]
+    content = json.dumps([*shared, limit, text, sample, repeat], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
 def _user_limits(endpoint: Endpoint) -> list[int]:
-    """A limit among the user's own parameters, which overrides that of the run."""
+    """A limit among the user's parameters, which overrides the limit of the run."""
     limits = (endpoint.parameters.get(name) for name in ("max_tokens", "max_completion_tokens"))
     return [limit for limit in limits if isinstance(limit, int)]
 
@@ -204,7 +203,7 @@ def _user_limits(endpoint: Endpoint) -> list[int]:
 def check_keys(plans: Sequence[RemotePlan]) -> None:
     """Check that the environment has the key of every endpoint.
 
-    Raises: ConfigError naming those that are missing.
+    Raises: ConfigError with the missing ones.
     """
     problems: dict[str, None] = {}
     for plan in plans:
@@ -216,16 +215,14 @@ def check_keys(plans: Sequence[RemotePlan]) -> None:
         raise ConfigError("\n".join(problems))
 
 
-BYTES_PER_TOKEN = (
-    4  # of English text; a language in another script takes more tokens, so the result is called an estimate
-)
+BYTES_PER_TOKEN = 4  # of English text; languages in other scripts take more tokens, so the result is an estimate
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """The expected tokens and cost of one variant's missing requests. `cost` None: no price.
+    """The expected tokens and cost of one variant's missing requests. `cost` is None without a price.
 
-    `measured`: whether tokens are estimated from this model's answers so far rather than from bytes.
+    `measured` says whether tokens are estimated from this model's answers so far rather than from bytes.
     """
 
     requests: int
@@ -237,10 +234,10 @@ class Forecast:
 
 
 def forecast(plan: RemotePlan, store: AnswerStore, *, longest_output: int) -> Forecast:
-    """The tokens and cost of what is missing. `longest_output` is the longest training output in UTF-8 bytes.
+    """The tokens and cost of the missing requests. `longest_output` is the longest training output in UTF-8 bytes.
 
-    Bytes per token and output tokens are those of this model's answers so far; without any, 4 bytes a token and outputs
-    as long as the longest training output.
+    Bytes per token and output tokens come from this model's answers so far; without any, 4 bytes per token and outputs as
+    long as the longest training output are assumed.
     """
     missing = plan.missing(store)
     ratio, output = _measured(plan, store)
@@ -253,7 +250,7 @@ def forecast(plan: RemotePlan, store: AnswerStore, *, longest_output: int) -> Fo
 
 
 def _measured(plan: RemotePlan, store: AnswerStore) -> tuple[float | None, float | None]:
-    """Bytes per prompt token and tokens per output of this model's answers so far."""
+    """Bytes per prompt token and tokens per output in this model's answers so far."""
     sent = counted = written = answers = 0
     for line in store.lines.values():
         if line.get("endpoint") != plan.endpoint.url or line.get("asked") != plan.endpoint.model:
@@ -268,7 +265,7 @@ def _measured(plan: RemotePlan, store: AnswerStore) -> tuple[float | None, float
 def remote_lines(
     plans: Sequence[RemotePlan], store: AnswerStore, budget: Budget, *, longest_output: int, all_hosts: bool = False
 ) -> list[str]:
-    """A line for each host that will get requests: their number, and estimated tokens and cost.
+    """A line for each host that will receive requests: their number, estimated tokens and cost.
 
     A host on this machine is listed only if it costs something, or with `all_hosts`.
     """

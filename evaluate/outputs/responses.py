@@ -14,17 +14,17 @@ __all__ = [
     "Tokens",
     "load_json",
     "read_answer",
+    "read_error_body",
     "read_usage",
-    "words_of",
 ]
 
 
-MOST = 10**9  # tokens; far above any model's context, so a larger count is wrong
+MOST = 10**9  # tokens; a larger count is wrong, as it is far above any model's context
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Token counts of one call; None if the endpoint gave none, or unusable ones (`contradicts`)."""
+    """Token counts of one call; None if the endpoint gave no counts or unusable ones (`contradicts`)."""
 
     input: int | None = None
     cached: int | None = None
@@ -37,10 +37,10 @@ NOTHING_COUNTED = Tokens()
 
 
 def read_usage(usage: Any, *, wrote: bool) -> Tokens:
-    """The counts of a `usage` object. `wrote`: whether the answer contained any text, which then took tokens.
+    """The counts of a `usage` object. `wrote` says whether the answer contained text, so that it used tokens.
 
     Numbers that contradict each other are all None, since the wrong one cannot be identified. If the total shows that
-    reasoning is counted in addition to the output (as with xAI and Gemini), it is added to it.
+    reasoning is counted in addition to the output (as with xAI and Gemini), it is added to the output.
     """
     if usage is None:
         return NOTHING_COUNTED
@@ -59,10 +59,10 @@ def read_usage(usage: Any, *, wrote: bool) -> Tokens:
         counts["input"], wrong = None, True
     if wrote and counts["output"] == 0 and not counts["reasoning"]:
         counts["output"], wrong = None, True
-    return _agreeing(counts, wrong)
+    return _consistent(counts, wrong)
 
 
-def _agreeing(counts: dict[str, int | None], wrong: bool) -> Tokens:
+def _consistent(counts: dict[str, int | None], wrong: bool) -> Tokens:
     prompt, wrote, total = counts["input"], counts["output"], counts["total"]
     cached, reasoning = counts["cached"], counts["reasoning"]
     if prompt is not None and wrote is not None and total is not None and total != prompt + wrote:
@@ -113,13 +113,13 @@ class Answer:
 
 
 class _NotAnAnswerError(ValueError):
-    """Not an answer; the message says what it is instead."""
+    """Not an answer; the message says what was received instead."""
 
 
 def load_json(body: bytes) -> Any:
-    """JSON from anywhere: NaN and infinite numbers are None, the last of repeated keys counts.
+    """JSON from outside: NaN and infinite numbers are None; the last of repeated keys counts.
 
-    Raises: ValueError, whatever is wrong with it.
+    Raises: ValueError for any problem.
     """
     try:
         text = body.decode("utf-8-sig")
@@ -140,7 +140,7 @@ def read_answer(body: bytes) -> Answer | Complaint | Fault:
         return Fault("not JSON", "an answer that is not a JSON object", again=True)
     choices = data.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
-    # Gateways such as OpenRouter report errors with status 200: for the whole, or for a provider that failed half-way.
+    # Gateways such as OpenRouter report errors with status 200: for the whole answer or for a provider that failed midway.
     for place in (data if not choices else None, choice):
         if isinstance(place, dict) and place.get("error"):
             return read_complaint(place)
@@ -150,7 +150,7 @@ def read_answer(body: bytes) -> Answer | Complaint | Fault:
         return Fault("not a chat answer", str(error), again=True)
 
 
-def words_of(body: bytes) -> Complaint:
+def read_error_body(body: bytes) -> Complaint:
     """The complaint in the body of a failed response: its JSON, or its text if it is not JSON."""
     try:
         complaint = read_complaint(load_json(body))
@@ -169,14 +169,14 @@ def _read(data: Mapping[str, Any]) -> Answer:
         raise _NotAnAnswerError("a choice that is not an object")
     reason = choice.get("finish_reason")
     message = choice.get("message")
-    if message is None and isinstance(reason, str):  # left by a content filter
+    if message is None and isinstance(reason, str):  # a content filter removed it
         message = {}
     if not isinstance(message, dict):
         raise _NotAnAnswerError("a choice without a message")
     output, refused = _output(message)
     usage = data.get("usage")
     return Answer(
-        None if output is None else sound(output),
+        None if output is None else valid_text(output),
         "refusal" if refused else _name(reason),
         _name(data.get("model")),
         usage if isinstance(usage, dict) and len(json.dumps(usage)) <= LONGEST_USAGE else None,
@@ -198,8 +198,8 @@ def _output(message: Mapping[str, Any]) -> tuple[str | None, bool]:
     return content, False
 
 
-def sound(text: str) -> str:
-    """The text as UTF-8 can encode it: JSON may escape one half of a surrogate pair, which becomes U+FFFD."""
+def valid_text(text: str) -> str:
+    """The text in a form that UTF-8 can encode: a lone surrogate, which JSON may escape, becomes U+FFFD."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -208,7 +208,7 @@ def sound(text: str) -> str:
 
 
 def _name(value: Any) -> str | None:
-    return sound(value)[:LONGEST_NAME] if isinstance(value, str) else None
+    return valid_text(value)[:LONGEST_NAME] if isinstance(value, str) else None
 
 
 def _finite(digits: str) -> float | None:

@@ -1,4 +1,4 @@
-"""The answers of endpoints, kept on arrival so that none is requested twice."""
+"""The answers of endpoints, stored on arrival so that none is requested twice."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from ...core import ConfigError, RunBroken
 
 __all__ = ["AnswerStore", "open_answers"]
 
-SYNC_SECONDS = 1.0  # a kill loses nothing that was written; a power cut at most the answers of the last second
+SYNC_SECONDS = 1.0  # a kill loses no answer; a power cut loses at most the answers of the last second
 _TEXT, _COUNT = (str, type(None)), (int, type(None))
 # The keys that make a line an answer.
 _FIELDS: Mapping[str, tuple[type, ...]] = {
@@ -39,7 +39,7 @@ class AnswerStore:
     def add(self, key: str, line: Mapping[str, Any]) -> None:
         """Append one complete answer at once.
 
-        Raises: RunBroken if the disk is full; earlier answers remain.
+        Raises: RunBroken if it cannot be written; earlier answers are kept.
         """
         whole = {"key": key, **line}
         try:
@@ -67,7 +67,7 @@ class AnswerStore:
         self._file = None
 
     def _full(self, error: OSError) -> RunBroken:
-        """The error in words. The file is abandoned, or its last line would be written once more at the end."""
+        """The error in words. The file is closed here, as closing it later would write its last line again."""
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
@@ -81,7 +81,7 @@ class AnswerStore:
         if self._file is None:
             self._file = self.path.open("ab")
             if self._file.tell() and not _ends_whole(self.path):
-                self._file.write(b"\n")  # a line cut short by a kill must not merge with the next one
+                self._file.write(b"\n")  # a line that a kill cut short must not merge with the next one
         return self._file
 
     def _sync(self, file: IO[bytes]) -> None:
@@ -92,7 +92,7 @@ class AnswerStore:
 
 @contextmanager
 def open_answers(path: Path) -> Iterator[AnswerStore]:
-    """The store in a file, exclusive to this process while the block lasts.
+    """The store in a file, which only this process may use within the block.
 
     Raises: ConfigError if another process requests answers for the same run. A killed process keeps no lock.
     """
@@ -104,7 +104,7 @@ def open_answers(path: Path) -> Iterator[AnswerStore]:
         lock.acquire(timeout=0)
     except Timeout:
         raise ConfigError(
-            f"another evaluation is requesting outputs for {path.parent.parent}.\nWait for it, or stop it."
+            f"another evaluation is requesting outputs for {path.parent.parent}.\nWait for it or stop it."
         ) from None
     try:
         store = AnswerStore(path)
@@ -117,7 +117,7 @@ def open_answers(path: Path) -> Iterator[AnswerStore]:
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """The lines by key, the first of each; anything else, such as a line cut short, is skipped."""
+    """The first line of each key; anything else, such as a line cut short, is skipped."""
     lines: dict[str, dict[str, Any]] = {}
     if not path.exists():
         return lines

@@ -15,9 +15,9 @@ __all__ = [
 ]
 
 
-# One row per pair and sample, in the order of the pairs, then samples 0 to k-1. `output` null with `error` null is a
-# variant that gave nothing; `error` is a transport failure after all retries, which leaves the output unscored.
-# `input_tokens` include the cached ones, `output_tokens` those of the reasoning.
+# One row per pair and sample, in the order of the pairs, then samples 0 to k-1. If `output` and `error` are null, the
+# variant gave no output; `error` is a transport failure after all retries, so the output is unscored.
+# `input_tokens` include cached tokens, `output_tokens` include reasoning tokens.
 OUTPUT_SCHEMA = {
     "id": pl.String, "variant": pl.String, "sample": pl.Int64, "output": pl.String, "input_tokens": pl.Int64,
     "cached_tokens": pl.Int64, "output_tokens": pl.Int64, "reasoning_tokens": pl.Int64, "seconds": pl.Float64,
@@ -27,8 +27,8 @@ OUTPUT_SCHEMA = {
 
 @dataclass(frozen=True)
 class Raced:
-    """One variant's outputs (columns of OUTPUT_SCHEMA), and the tokens of its prompt without any request, of its guide, and
-    of its worked examples; None if they were not counted. `refused`: the settings that an endpoint does not accept."""
+    """One variant's outputs (columns of OUTPUT_SCHEMA), and the tokens of its prompt without a request, of its guide, and
+    of its examples; None if they were not counted. `refused` are the settings that an endpoint does not accept."""
 
     outputs: pl.DataFrame
     fixed_tokens: int | None

@@ -1,4 +1,4 @@
-"""A model in a process of its own that generates outputs for others: loaded once, one batch after the other."""
+"""A model in a separate process that generates outputs: it is loaded once and generates one batch after another."""
 
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from ...train import LoadedModel
 
 __all__ = [
+    "GenerationJob",
     "Outline",
-    "Places",
-    "Wanted",
+    "Placement",
     "Worker",
     "connected",
     "count_parameters",
     "outline",
-    "plan_places",
+    "plan_placement",
     "worker_bytes",
 ]
 
@@ -32,7 +32,7 @@ __all__ = [
 class Outline:
     """Replaces the model in a LoadedModel whose weights are in another process.
 
-    It is enough to plan requests, to describe what outputs are made of, and to read the answers; it computes nothing.
+    It is enough to plan requests, to determine the keys of outputs, and to read the answers, but it computes nothing.
     """
 
     config: Any  # transformers.PretrainedConfig
@@ -43,10 +43,10 @@ class Outline:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A list of requests and how to generate: the arguments of `writing`, to be sent to a worker.
+class GenerationJob:
+    """A list of requests with the generation settings: the arguments of `writing`, to be sent to a worker.
 
-    `adapter` is a folder that every worker reaches under the same path, `files` the SHA-256 of its files by name.
+    `adapter` is a folder that every worker can read under the same path, `files` the SHA-256 of its files by name.
     """
 
     requests: Requests
@@ -58,7 +58,7 @@ class Wanted:
 
 
 class Worker:
-    """Loads one model; first `load`, then `begin` with a list of requests, then `write` batches of that list."""
+    """Loads one model: call `load`, then `begin` with a job, then `write` for batches of that job."""
 
     def __init__(self) -> None:
         self._loaded: LoadedModel | None = None
@@ -66,7 +66,7 @@ class Worker:
         self._write: Callable[[int, Sequence[int]], Iterator[list[Generation]]] | None = None
 
     def load(self, name: str, *, dtype: str | None, quantised: bool, threads: int | None) -> "LoadedModel":
-        """Load the model with this many threads of torch (None: as many as there are cores); returns its outline.
+        """Load the model with this many torch threads (None: one per core); returns its outline.
 
         Raises: ModelError as `load_model` does.
         """
@@ -77,26 +77,26 @@ class Worker:
         if threads is not None:
             torch.set_num_threads(threads)
         set_threads()
-        with _named():
+        with _on_this_node():
             self._loaded = load_model(name, dtype=dtype, quantised=quantised)
         return outline(self._loaded)
 
-    def begin(self, wanted: Wanted) -> None:
-        """Prepare for the batches of this list: the adapter is merged once, for all of them.
+    def begin(self, job: GenerationJob) -> None:
+        """Prepare for the batches of this job: the adapter is merged once for all of them.
 
         Raises: ModelError if the adapter is missing here, is a different one, or does not fit.
         """
         assert self._loaded is not None, "load comes first"
-        self._open.close()  # of the previous list
-        with _named():
-            for name, expected in wanted.files:
-                file = Path(str(wanted.adapter)) / name
+        self._open.close()  # of the previous job
+        with _on_this_node():
+            for name, expected in job.files:
+                file = Path(str(job.adapter)) / name
                 if file.is_file() and sha256_file(file) != expected:
                     raise ModelError(f"{file} is not the file that the evaluation was started with.")
             self._write = self._open.enter_context(
                 writing(
-                    self._loaded, wanted.requests, adapter=wanted.adapter, temperature=wanted.temperature,
-                    seed=wanted.seed, streams=wanted.streams,
+                    self._loaded, job.requests, adapter=job.adapter, temperature=job.temperature,
+                    seed=job.seed, streams=job.streams,
                 )
             )  # fmt: skip
 
@@ -107,8 +107,8 @@ class Worker:
 
 
 @contextmanager
-def _named() -> Iterator[None]:
-    """Add to errors on which machine a model or an adapter is missing or unfit."""
+def _on_this_node() -> Iterator[None]:
+    """Add the machine to errors about a missing or unsuitable model or adapter."""
     try:
         yield
     except ModelError as error:
@@ -126,15 +126,14 @@ def outline(loaded: "LoadedModel") -> "LoadedModel":
     )
 
 
-PROCESS_BYTES = (
-    2**30
-)  # Python, torch, the tokenizer; 0.75 GB in addition to the weights right after loading the default model
+# Python, torch, the tokenizer: 0.75 GB in addition to the weights right after loading the default model.
+PROCESS_BYTES = 2**30
 GB = 10**9
 
 
 @dataclass(frozen=True)
-class Places:
-    """`count` workers, each with this many cores and GPUs and bytes of its node's memory (None: unknown)."""
+class Placement:
+    """`count` workers, each with this many cores and GPUs and this much memory in bytes (None: unknown)."""
 
     count: int
     cores: int
@@ -142,52 +141,53 @@ class Places:
     memory: int | None
 
     def on(self, node: Mapping[str, Any]) -> int:
-        """How many of them fit on a node, one entry of `ray.nodes()`, while nothing else uses it."""
-        has = node["Resources"]
-        rooms = [int(has.get("CPU", 0) // self.cores)] if self.cores else []
-        rooms += [int(has.get("GPU", 0) // self.gpus)] if self.gpus else []
-        rooms += [int(has.get("memory", 0) // self.memory)] if self.memory else []
+        """The number of workers that fit on an otherwise idle node, an entry of `ray.nodes()`."""
+        resources = node["Resources"]
+        rooms = [int(resources.get("CPU", 0) // self.cores)] if self.cores else []
+        rooms += [int(resources.get("GPU", 0) // self.gpus)] if self.gpus else []
+        rooms += [int(resources.get("memory", 0) // self.memory)] if self.memory else []
         return min(rooms, default=self.count)
 
     def fit(self, nodes: Sequence[Mapping[str, Any]]) -> int:
-        """How many of them fit on all living nodes together."""
-        return sum(self.on(node) for node in living(nodes))
+        """The number of workers that fit on all live nodes."""
+        return sum(self.on(node) for node in alive(nodes))
 
 
-def living(nodes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The nodes that can be given work."""
+def alive(nodes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The nodes that can do work."""
     return [node for node in nodes if node["Alive"]]
 
 
-def plan_places(nodes: Sequence[Mapping[str, Any]], *, workers: int | None, memory: int | None) -> Places:
-    """As many workers as a fit there would have (`plan_workers`), each with a model of its own.
+def plan_placement(nodes: Sequence[Mapping[str, Any]], *, workers: int | None, memory: int | None) -> Placement:
+    """The number of workers that training there would use (`plan_workers`), each with its own copy of the model.
 
-    `nodes` are those of `ray.nodes()`, `memory` the bytes that a worker needs. Raises ConfigError with the number that
+    `nodes` comes from `ray.nodes()`, `memory` is what a worker needs in bytes. Raises ConfigError with the number that
     fits if they do not all fit.
     """
-    planned = plan_workers([node["Resources"] for node in living(nodes)], wanted=workers)
-    places = Places(planned.count, planned.cores, int(planned.gpus), memory)
-    room = places.fit(nodes)
-    if room < places.count:
-        raise ConfigError(_too_many(places, living(nodes), room))
-    return places
+    planned = plan_workers([node["Resources"] for node in alive(nodes)], wanted=workers)
+    placement = Placement(planned.count, planned.cores, int(planned.gpus), memory)
+    room = placement.fit(nodes)
+    if room < placement.count:
+        raise ConfigError(_too_many(placement, alive(nodes), room))
+    return placement
 
 
-def _too_many(places: Places, nodes: Sequence[Mapping[str, Any]], room: int) -> str:
+def _too_many(placement: Placement, nodes: Sequence[Mapping[str, Any]], room: int) -> str:
     """Why the workers do not fit, and what to do."""
-    needs = f"{places.gpus} GPU" if places.gpus else f"{places.cores} cores"
-    needs += f" and {say.size(places.memory)} of memory for the model" if places.memory else ""
-    has = "; ".join(
+    needs = f"{placement.gpus} GPU" if placement.gpus else f"{placement.cores} cores"
+    needs += f" and {say.size(placement.memory)} of memory for the model" if placement.memory else ""
+    available = "; ".join(
         f"{node['NodeManagerAddress']}: {node['Resources'].get('CPU', 0):g} cores, "
         f"{node['Resources'].get('GPU', 0):g} GPUs, {say.size(node['Resources'].get('memory', 0))}"
         for node in nodes
     )
     remedy = (
-        f"[cluster] workers = {room} fits."
+        f"Set workers = {room} in [cluster]."
         if room
-        else 'A smaller model fits, or dtype = "bfloat16" in [train], or larger nodes.'
+        else 'Use a smaller model, set dtype = "bfloat16" in [train], or use larger nodes.'
     )
-    return f"{places.count} workers do not fit the cluster, {room} do: each takes {needs}.\nThe nodes have {has}.\n{remedy}"
+    problem = f"{placement.count} workers do not fit the cluster, {room} do: each takes {needs}."
+    return f"{problem}\nThe nodes have {available}.\n{remedy}"
 
 
 def count_parameters(folder: Path) -> int | None:
@@ -209,9 +209,9 @@ def count_parameters(folder: Path) -> int | None:
 
 
 def worker_bytes(parameters: int, *, dtype: str | None, quantised: bool, gpu: bool) -> int:
-    """The most bytes of a node's memory that a worker is expected to take: weights, keys and values, the process.
+    """The expected maximum of a worker's memory in bytes: weights, keys and values, the process.
 
-    An unset dtype counts as fp32 on a CPU, where the faster one is only known after a measurement.
+    An unset dtype counts as fp32 on a CPU, where only a measurement shows which one is faster.
     """
     bytes_per_number = 1 if quantised else 2 if dtype == "bfloat16" or (dtype is None and gpu) else 4
     return parameters * bytes_per_number + CACHE_BYTES + PROCESS_BYTES
@@ -219,18 +219,18 @@ def worker_bytes(parameters: int, *, dtype: str | None, quantised: bool, gpu: bo
 
 @contextmanager
 def connected(settings: ClusterSettings) -> Iterator[Any]:
-    """Ray, connected as `[cluster]` says while the block lasts; an existing connection is kept.
+    """Ray, connected as `[cluster]` says within the block; an existing connection is reused.
 
     Raises: ConfigError if Ray is not installed, or no suitable cluster answers at the address.
     """
     if not settings.on_ray:
         raise ConfigError(
             '[cluster] address = "processes" is for curating; the workers that evaluate need Ray.\n'
-            'address = "local" starts it on this machine; without --cluster one process evaluates.'
+            'Set address = "local" to start it on this machine, or leave out --cluster to evaluate in one process.'
         )
-    ray, made = connect(settings)
+    ray, started = connect(settings)
     try:
         yield ray
     finally:
-        if made:
+        if started:
             ray.shutdown()

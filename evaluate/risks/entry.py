@@ -19,11 +19,11 @@ def risk_entry(
     to_check: str | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """`{id, status, value, limit, unit, measured, evidence, to_check}` and the risk's own keys.
+    """`{id, status, value, limit, unit, measured, evidence, to_check}` and the keys of this risk.
 
     `measured` says that the value comes from outputs, losses or data of this run rather than from settings.
-    `to_check` says how to check a risk that was not, as words that follow "to check it, "; readers see both at the end
-    of the evidence.
+    `to_check` says how to check a risk that was not checked, as words that follow "to check it, " at the end of the
+    evidence.
     """
     text = evidence if to_check is None else f"{evidence}; to check it, {to_check}"
     return {

@@ -1,4 +1,4 @@
-"""Forgetting: whether the tuned model still answers the general prompts that its base model could."""
+"""Forgetting: whether the tuned model still answers the general prompts that its base model can answer."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ class GeneralPrompt:
 
     @property
     def max_new_tokens(self) -> int:
-        """Room for a good answer; a longer one is cut and judged as it is."""
+        """Enough tokens for a good answer; a longer one is cut and checked anyway."""
         return LONG if self.area in ("format", "safety") else SHORT
 
     def passes(self, answer: str | None) -> bool:
@@ -68,8 +68,8 @@ def prompt_pairs(prompts: tuple[GeneralPrompt, ...]) -> pl.DataFrame:
 
 # Simulated, 4,000 pairs of models each: if 8 answers are lost and 8 gained by chance, none is `over` and one in ten
 # is `warn`; if half of 24 known answers or more are lost, 96% or more are `over` or `warn`.
-DROP = 0.05  # points fewer than before: reported from here on; certainly beyond it blocks the verdict
-MOST_CUT = 0.5  # of the answers: if more are cut at the token limit, the limit may be what is measured
+DROP = 0.05  # a loss of this share is a warning; a significantly larger one blocks the verdict
+MOST_CUT = 0.5  # if a larger share of the answers is cut at the token limit, the limit may be what is measured
 Row = dict[str, Any]
 
 
@@ -83,13 +83,13 @@ def assess_forgetting(
 ) -> Row:
     """The risk `forgetting` from two models' answers to the same prompts, in the same order.
 
-    None is an answer that could not be had, and drops its prompt for both; "" is an empty answer, which is wrong.
-    `cut` marks the base model's answers that ended at the token limit.
+    None is a missing answer and drops its prompt for both models; "" is an empty answer, which is wrong. `cut` marks the
+    base model's answers that ended at the token limit.
 
-    `over`: the interval of the paired difference lies wholly below -5 points. `warn`: the difference is -5 points or
-    less, or one area's interval lies below. `ok` only if the test could have detected a loss: if losing half of what
-    the base model can do would have been `over`. Otherwise a base model that can do little has little to forget, and
-    the risk is `not checked`.
+    `over`: the whole interval of the paired difference is below -5 points. `warn`: the difference is -5 points or less,
+    or the interval of one area is below. `ok`: only if the test could have detected a loss, so that losing half of the
+    answers of the base model would have been `over`. Otherwise the base model has little to forget, and the risk is
+    `not checked`.
     """
     kept = [i for i, both in enumerate(zip(base_outputs, tuned_outputs, strict=True)) if None not in both]
     if not kept:
@@ -112,14 +112,14 @@ def assess_forgetting(
     if status == "ok":
         evidence += f"; a loss of {least} would have been detected"
     if fallen and status == "warn":
-        evidence += f"; {' and '.join(fallen)} certainly fell by more than {say.points(DROP)}"
+        evidence += f"; {' and '.join(fallen)} significantly fell by more than {say.points(DROP)}"
     return risk_entry(
         "forgetting", status, comparison.difference, -DROP, evidence=evidence, unit="share", measured=True, **more
     )
 
 
 def least_visible_loss(passed: int, n: int) -> int | None:
-    """How many of the prompts that the base model passes must be lost, none gained, to be `over`; None if all are too few.
+    """The smallest loss of passed prompts, without any gain, that would be `over`; None if even losing all would not be.
 
     >>> least_visible_loss(60, 100), least_visible_loss(8, 100)
     (12, None)
@@ -157,7 +157,7 @@ def _areas(prompts: Sequence[GeneralPrompt], base: np.ndarray, tuned: np.ndarray
 
 def _evidence(comparison: Comparison, base: int, tuned: int, areas: Sequence[Row]) -> str:
     text = (
-        f"of {comparison.n} general prompts the base model answers {base} right and the tuned model {tuned}: "
+        f"the base model answers {base} of {comparison.n} general prompts correctly and the tuned model {tuned}: "
         f"{comparison.only_baseline} lost, {comparison.only_candidate} gained"
     )
     parts = [f"{row['area']} {row['base']} to {row['tuned']}" for row in areas if row["base"] != row["tuned"]]
@@ -165,12 +165,12 @@ def _evidence(comparison: Comparison, base: int, tuned: int, areas: Sequence[Row
 
 
 def _too_weak(base: int, tuned: int, n: int, least: int | None, cut: Sequence[bool] | None, kept: Sequence[int]) -> str:
-    seen = "no loss could be detected" if least is None else f"only a loss of {least} or more would show"
+    limit = "no loss could be detected" if least is None else f"only a loss of {least} or more could be detected"
     text = (
-        f"the base model answers only {base} of {n} general prompts right (the tuned model {tuned}), so there is little "
-        f"to forget: {seen}"
+        f"the base model answers only {base} of {n} general prompts correctly (the tuned model {tuned}), so there is "
+        f"little to forget: {limit}"
     )
-    ended = 0.0 if cut is None else float(np.mean([cut[i] for i in kept]))
-    if ended > MOST_CUT:
-        text += f"; {say.percent(ended)} of its answers are cut at the token limit, as those of a model that thinks first are"
+    cut_share = 0.0 if cut is None else float(np.mean([cut[i] for i in kept]))
+    if cut_share > MOST_CUT:
+        text += f"; {say.percent(cut_share)} of its answers are cut at the token limit, as with models that think first"
     return text

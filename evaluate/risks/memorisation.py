@@ -13,14 +13,14 @@ from .entry import risk_entry
 __all__ = ["assess_memorisation", "copies_of"]
 
 COPIED_WORDS = 8
-# A run of words in more than one of a hundred train groups is standard wording, not the content of one text.
+# A run of words in more than 1% of the train groups is standard wording, not the content of one text.
 # Measured on the example's 864 train outputs: their most frequent run ("VDC isolated DC/DC converter module dual
 # output voltage") occurs in 29 outputs, 3%, and identifies no part.
 STYLE_SHARE = 0.01
-FEWEST_OWNERS = 2  # in a small train split two texts may repeat each other; a third makes it standard wording
-MUCH = 0.05  # more copies than in the references: worth a look even if it could be chance
+FEWEST_OWNERS = 2  # in a small train split two texts may share a run by accident; a third makes it standard wording
+MUCH = 0.05  # this many more copies than in the references deserve a warning, even if not significant
 PART = 2**24  # bytes of train text processed at once: about 0.5 GB of words and numbers
-SIEVE = 2**22  # filter slots by a run's last bits; 200,000 runs of 2,000 test outputs let one in twenty others through
+SIEVE = 2**22  # filter slots by the last bits of a run; with 200,000 runs of 2,000 test outputs, 1 in 20 others passes
 EDGES = ".,;:!?()[]{}\"'“”‘’"
 # An odd multiplier per position makes a run's fingerprint depend on the order of its words.
 PLACES = np.random.default_rng(8).integers(1, 2**63, COPIED_WORDS, dtype=np.uint64) | np.uint64(1)
@@ -46,7 +46,7 @@ def assess_memorisation(
     if not train_outputs or references is None or outputs is None:
         return risk_entry(
             "memorisation", evidence="the outputs were not compared with train outputs",
-            to_check="evaluate in a run that holds the train outputs, the references and the candidate's outputs",
+            to_check="evaluate in a run that has the train outputs, the references and the candidate's outputs",
         )  # fmt: skip
     kept = [i for i, both in enumerate(zip(references, outputs, strict=True)) if None not in both]
     if not kept:
@@ -64,8 +64,8 @@ def assess_memorisation(
     repeat = "output repeats" if len(kept) == 1 else "outputs repeat"
     return risk_entry(
         "memorisation", "over" if over else "warn" if warned else "ok", comparison.difference, 0.0,
-        evidence=f"{int(ours.sum())} of {len(kept)} {repeat} {COPIED_WORDS} or more words in a row "
-        f"of a train output that few others share; of the references {int(theirs.sum())} do",
+        evidence=f"{int(ours.sum())} of {len(kept)} {repeat} {COPIED_WORDS} or more consecutive words of a train output "
+        f"that few other train outputs contain; {int(theirs.sum())} of the references do",
         unit="share", measured=True, low=comparison.low, high=comparison.high,
     )  # fmt: skip
 
@@ -80,9 +80,9 @@ def copies_of(
 ) -> np.ndarray:
     """Whether each output contains a run of eight words that belongs to some train output: `(n,)` of bool.
 
-    Words are compared without case and without punctuation at their ends; shorter outputs have no such run. A run
-    belongs to a text if it occurs in at most two train groups, or 1% of them (no groups: each output is one); a run
-    from the output's own input is no copy. The train outputs are read once, in parts of `part_bytes`.
+    Words are compared without case and without punctuation at their ends; shorter outputs have no such run. A run belongs
+    to a text if it occurs in at most two train groups, or 1% of them (without groups, each output is one); a run from the
+    output's own input is not a copy. The train outputs are read once, in parts of `part_bytes`.
     """
     rows, runs = _runs(pl.Series(outputs, dtype=pl.String))
     if inputs is not None:
@@ -101,7 +101,7 @@ def copies_of(
 def _owners(wanted: np.ndarray, train: pl.Series, codes: np.ndarray, part_bytes: int) -> np.ndarray:
     """The number of train groups in which each of the sorted runs occurs.
 
-    Rows are read group by group, so that only the group at the end of a part has to be remembered.
+    Rows are read group by group, so that only the last group of a part has to be remembered.
     """
     counts = np.zeros(len(wanted), dtype=np.int64)
     if not len(wanted) or not len(train):

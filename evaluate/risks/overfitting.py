@@ -13,18 +13,18 @@ __all__ = ["Outcomes", "assess_overfitting", "gap_of"]
 
 TRAIN_GAP = 0.10  # points by which acceptable on train may exceed test
 LOSS_RISE = 0.02  # of the best validation loss; less is noise between evaluations
-TO_CHECK = "set probes = true in [evaluate] with a model on this machine, which then answers train pairs too"
+TO_CHECK = "set probes = true in [evaluate] with a model on this machine, which then also answers train pairs"
 
 
 class Outcomes(NamedTuple):
-    """The outcomes of some pairs: acceptable of each (0 to 1, NaN if it could not be scored), and its group."""
+    """The outcomes of pairs: whether each is acceptable (0 to 1, NaN if it could not be scored), and the groups."""
 
     acceptable: np.ndarray
     groups: Sequence[Any] | np.ndarray | None = None
 
 
 class _Rise(NamedTuple):
-    """The rise of the validation loss since its best, as a share of it and in words."""
+    """The rise of the validation loss since its best value, as a share of that value and in words."""
 
     share: float
     text: str
@@ -39,9 +39,9 @@ def assess_overfitting(
 ) -> dict[str, Any]:
     """The risk `overfitting` from the tuned model's outputs for train and test pairs, or else from its losses.
 
-    `over`: acceptable on train more than 10 points above test, and the lower end of that gap above 0 (groups on both
-    sides). Train pairs were chosen for references that follow the rules; `comparable` marks the test pairs for which
-    that holds too, and only those are compared if there are any: an input with a good answer is easier to answer.
+    `over`: the acceptable share on train is more than 10 points above test, and the lower end of that gap is above 0
+    (with groups on both sides). All train pairs have references that follow the rules; `comparable` marks the test pairs
+    that do too, and only those are compared if there are any, since inputs with a good answer are easier to answer.
     A validation loss that rose since its best step is a `warn`, not `over`: the adapter of the best step is kept.
     """
     rise = _rise(training)
@@ -51,7 +51,7 @@ def assess_overfitting(
     if not train.n or not test.n:
         return _by_loss(rise)
     gap, low = gap_of(train, test)
-    # The second kind of evidence is added to the first if there is any.
+    # The losses are added to the evidence if there are any.
     evidence = f"{_both(train, test, comparable_only)}{f'; {rise.text}' if rise else ''}"
     risen = rise is not None and rise.share > LOSS_RISE
     status = "over" if gap > TRAIN_GAP and low > 0 else "warn" if gap > TRAIN_GAP or risen else "ok"
@@ -71,7 +71,7 @@ def gap_of(train: ShareInterval, test: ShareInterval) -> tuple[float, float]:
 
 
 def _share(outcomes: Outcomes, rows: np.ndarray | None = None) -> ShareInterval:
-    """The share over the rows that could be scored."""
+    """The share over the scored rows."""
     values = np.asarray(outcomes.acceptable, dtype=float)
     kept = ~np.isnan(values) if rows is None else ~np.isnan(values) & rows
     groups = outcomes.groups
@@ -79,7 +79,7 @@ def _share(outcomes: Outcomes, rows: np.ndarray | None = None) -> ShareInterval:
 
 
 def _comparable(on_test: Outcomes, comparable: np.ndarray | None) -> tuple[ShareInterval, bool]:
-    """The test share on pairs that were chosen like the train pairs, if there are any; and whether that is fewer than all."""
+    """The test share on pairs that are comparable to the train pairs, if there are any; and whether that is fewer than all."""
     every = _share(on_test)
     chosen = every if comparable is None else _share(on_test, np.asarray(comparable, dtype=bool))
     return (chosen, True) if 0 < chosen.n < every.n else (every, False)
@@ -90,7 +90,7 @@ def _both(train: ShareInterval, test: ShareInterval, comparable_only: bool) -> s
     if comparable_only:
         pairs = f"the {test.n} test pairs whose references follow the rules, as those of all train pairs do"
     return (
-        f"the tuned model writes acceptable outputs for {say.percent(train.share or 0.0)} of {train.n} train pairs and "
+        f"the tuned model gives acceptable outputs for {say.percent(train.share or 0.0)} of {train.n} train pairs and "
         f"{say.percent(test.share or 0.0)} of {pairs}"
     )
 
@@ -113,11 +113,11 @@ def _rise(training: Mapping[str, Any] | None) -> _Rise | None:
 def _by_loss(rise: _Rise | None) -> dict[str, Any]:
     if rise is None:
         return risk_entry(
-            "overfitting", evidence="fewer than two validation losses, and no outputs for train pairs",
+            "overfitting", evidence="there are fewer than two validation losses and no outputs for train pairs",
             to_check=TO_CHECK,
         )  # fmt: skip
     status = "warn" if rise.share > LOSS_RISE else "ok"
-    evidence = f"{rise.text}; outputs for train pairs were not made"
+    evidence = f"{rise.text}; no outputs for train pairs were generated"
     return risk_entry(
         "overfitting", status, rise.share, LOSS_RISE, evidence=evidence, unit="share of the best loss", measured=True
     )

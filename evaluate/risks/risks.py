@@ -22,26 +22,26 @@ __all__ = [
 ]
 
 
-# Risks of owning a tuned model, however good it is: its base model is retired, its style changes, it needs upkeep, it
-# rests on few examples.
+# Risks of any tuned model, however good: its base model is retired, the style changes, it needs upkeep, or it was
+# trained on few examples.
 
-LIFETIME_DAYS = 365.0  # a base model retired within a year means training again within a year
+LIFETIME_DAYS = 365.0  # a base model that retires within a year means training again within a year
 CHANGES_SHARE = 0.25  # of the yearly saving; spending more than a quarter of it on style changes deserves attention
-UPKEEP_SHARE = 0.5  # of the saving per day; upkeep of more than half of it leaves little to gain
-SLOW_CHANGE_DAYS = 1.0  # a prompt is changed in minutes, a model that trains for more than a day is not
-FEW_DISTINCT = 0.2  # of the pairs: one output in five, or more, repeats another
+UPKEEP_SHARE = 0.5  # of the daily saving; upkeep of more than half of it leaves little gain
+SLOW_CHANGE_DAYS = 1.0  # a prompt can be changed in minutes
+FEW_DISTINCT = 0.2  # of the pairs: below this share, most outputs repeat another
 FEW_EXAMPLES = 100  # fewer pairs teach a form at best
-FEW_GROUPS = 20  # with fewer, the intervals rest on the prior for groups, not on the data
+FEW_GROUPS = 20  # with fewer, the intervals depend on the prior for groups, not on the data
 DAYS_A_YEAR = 365.25
 Results = Mapping[str, Any]
 Money = Mapping[str, Any] | None
 
 
 def assess_drift(results: Results, roi: RoiSettings | None, *, base_model: str | None, today: date) -> dict[str, Any]:
-    """The risk `drift`: how long the base model will be available; an adapter fits no other.
+    """The risk `drift`: how long the base model will be available, as an adapter fits no other model.
 
-    Days until the stated retirement, against a year or the payback, whichever is longer. A date is stated, not
-    measured, so it can warn but not be `over`; the money already ends at it.
+    The days until the stated retirement are compared with a year or the payback, whichever is longer. The date is stated,
+    not measured, so it can warn but not be `over`; the money already takes it into account.
     """
     retires = None if roi is None else roi.running.base_model_retires
     named = _fits(base_model, results)
@@ -53,7 +53,7 @@ def assess_drift(results: Results, roi: RoiSettings | None, *, base_model: str |
     days_to_retirement = (retires - today).days
     money = results.get("money") or {}
     payback = money.get("payback_days")
-    # The investment saves money every day and yet never pays back: the retirement comes first.
+    # If it saves money every day and still never pays back, the retirement comes first.
     too_soon = days_to_retirement < payback if payback is not None else (money.get("saving_per_day") or 0) > 0
     limit = max(LIFETIME_DAYS, payback or 0.0)
     evidence = (
@@ -62,7 +62,7 @@ def assess_drift(results: Results, roi: RoiSettings | None, *, base_model: str |
         else f"{named}; it retired on {retires}"
     )
     if too_soon:
-        evidence += ", before it has paid back" + (f" ({say.days(payback)})" if payback is not None else "")
+        evidence += ", before the investment pays back" + (f" ({say.days(payback)})" if payback is not None else "")
     return risk_entry(
         "drift",
         "warn" if too_soon or days_to_retirement < limit else "ok",
@@ -74,41 +74,43 @@ def assess_drift(results: Results, roi: RoiSettings | None, *, base_model: str |
 
 
 def _fits(base_model: str | None, results: Results) -> str:
-    """Name and fingerprint of the base model, as far as they are known."""
+    """The name and the fingerprint of the base model, if known."""
     known = (results.get("provenance") or {}).get("model")
     known = known if isinstance(known, Mapping) else {}
     name, digest = base_model or known.get("name"), known.get("sha256")
     if name is None:
-        return "the base model is not named"
+        return "the base model is unknown"
     same = digest if known.get("name") in (None, name) else None
     return f"the adapter fits {name} only" + (f" (weights with SHA-256 {str(same)[:12]})" if same else "")
 
 
 def assess_flexibility(results: Results, roi: RoiSettings | None) -> dict[str, Any]:
-    """The risk `flexibility`: the cost of a style change; a prompt is edited, a tuned model trained again.
+    """The risk `flexibility`: the cost of a style change, which edits a prompt but retrains a tuned model.
 
-    Money a year against a quarter of the yearly saving if its cost is stated, or else the days that training and
-    evaluation took in this run against one day.
+    If that cost is stated, the cost per year is compared with a quarter of the yearly saving; otherwise the days that
+    training and evaluation took in this run are compared with one day.
     """
     money: Money = results.get("money")
     took = _took(results)
-    again = f"a change of style means training and testing again, {say.duration(took)} in this run" if took else ""
+    again = (
+        f"a style change means training and testing again, which took {say.duration(took)} in this run" if took else ""
+    )
     cost = _stated(money, "running.retrain_cost")
     if roi is None or cost is None:
         if not took:
             return risk_entry(
                 "flexibility", evidence="the cost of a style change is unknown",
-                to_check="state retrain_cost and style_changes_per_year in [roi.running], or train in this run, which "
-                "measures the time",
+                to_check="state retrain_cost and style_changes_per_year in [roi.running], or train in this run to "
+                "measure the time",
             )  # fmt: skip
         status = "warn" if took / 86_400 > SLOW_CHANGE_DAYS else "ok"
-        evidence = f"{again}; its price is not stated (retrain_cost in [roi.running])"
+        evidence = f"{again}; its cost is not stated (retrain_cost in [roi.running])"
         return risk_entry(
             "flexibility", status, took / 86_400, SLOW_CHANGE_DAYS, evidence=evidence, unit="days per change",
             measured=True,
         )  # fmt: skip
     changes, saved = _stated(money, "running.style_changes_per_year") or 0.0, _yearly_saving(money)
-    evidence = f"each change of style costs {say.money(cost, roi.currency)}; {changes:g} a year are planned"
+    evidence = f"each style change costs {say.money(cost, roi.currency)}; {changes:g} a year are planned"
     limit = None if saved is None else CHANGES_SHARE * saved
     warned = limit is not None and changes * cost > max(limit, 0.0)
     return risk_entry(
@@ -119,7 +121,7 @@ def assess_flexibility(results: Results, roi: RoiSettings | None) -> dict[str, A
 
 
 def _took(results: Results) -> float | None:
-    """Seconds of this run's training and evaluation: the least that a style change takes."""
+    """The seconds of this run's training and evaluation: the minimum for a style change."""
     trained = (results.get("training") or {}).get("seconds")
     if trained is None:
         return None
@@ -128,21 +130,21 @@ def _took(results: Results) -> float | None:
 
 
 def assess_upkeep(results: Results, roi: RoiSettings | None) -> dict[str, Any]:
-    """The risk `upkeep`: monitoring, retraining and machines a day against half of what the requests save."""
+    """The risk `upkeep`: the daily cost of monitoring, retraining and machines against half of the requests' saving."""
     money: Money = results.get("money")
     running = None if money is None else money.get("running_cost_per_day")
     if roi is None or money is None or running is None:
         return risk_entry(
-            "upkeep", evidence="the cost of keeping a tuned model is unknown",
+            "upkeep", evidence="the running cost of the tuned model is unknown",
             to_check="state monitoring and retraining in [roi.running]",
         )  # fmt: skip
     if running == 0 and not _any_upkeep(money):
         return risk_entry(
-            "upkeep", evidence="no cost of keeping a tuned model is stated, and none is counted",
+            "upkeep", evidence="no running cost of the tuned model is stated, so none is counted",
             to_check="state monitoring and retraining in [roi.running]; 0 counts as stated",
         )  # fmt: skip
     saved = _yearly_saving(money)
-    evidence = f"running a tuned model costs {say.money(running, roi.currency)} a day more than running a prompt"
+    evidence = f"running the tuned model costs {say.money(running, roi.currency)} a day more than prompting"
     evidence += _retraining(money, roi.currency)
     if saved is None:
         return risk_entry(
@@ -170,7 +172,7 @@ def _retraining(money: Money, currency: str) -> str:
     every, cost = _stated(money, "running.retrain_every_days"), _stated(money, "running.retrain_cost")
     if not every or not cost:
         return ""
-    return f", {say.money(cost / every, currency)} of it for training again every {say.count(every, 'day')}"
+    return f", including {say.money(cost / every, currency)} for retraining every {say.count(every, 'day')}"
 
 
 def _yearly_saving(money: Money) -> float | None:
@@ -184,7 +186,7 @@ def _stated(money: Money, key: str) -> float | None:
 
 
 def assess_examples(data: Results | None) -> dict[str, Any]:
-    """The risk `examples`: few pairs, few distinct outputs or few groups are little to learn from and to measure on."""
+    """The risk `examples`: few pairs, distinct outputs or groups teach little and prove little."""
     if not data or "outcomes" not in data:
         return risk_entry(
             "examples",
@@ -231,11 +233,11 @@ def assess_risks(
 ) -> list[dict[str, Any]]:
     """One entry per risk (`risk_entry`); status is ok, warn, over or not checked.
 
-    Reads `training`, `data`, `money`, `variants`, `provenance` and `comparison` of the results, as far as they exist.
+    Reads `training`, `data`, `money`, `variants`, `provenance` and `comparison` of the results, if they exist.
     `candidate_outputs`, `references`, `inputs`, `acceptable` (of the candidate's outputs) and `groups` belong to the
     same test pairs, in the same order; None drops a pair, and a reference is None if it breaks the rules.
-    `acceptable_on_train` comes with its groups as Outcomes, `forgetting` from `assess_forgetting`.
-    Only `over` blocks a verdict, and only what was measured can be over its limit.
+    `acceptable_on_train` includes its groups as Outcomes; `forgetting` comes from `assess_forgetting`.
+    Only `over` blocks a verdict, and only a measured risk can be over its limit.
     """
     candidate = (results.get("comparison") or {}).get("candidate") or "tuned"
     base_model = ((results.get("variants") or {}).get(candidate) or {}).get("model")

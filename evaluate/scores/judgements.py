@@ -20,7 +20,7 @@ __all__ = ["SCHEMA", "JudgedRun", "Judgements", "judgement_results", "read_judge
 SCHEMA = "tuneworth/judgements/1"
 MOST_BYTES = 5_000_000
 CHOICES = ("left", "right", "equal")
-# Characters that no page can show, which a saved file therefore replaces by a sign; all line ends count the same.
+# Characters that no page can show, which a saved file therefore replaces with a sign; all line ends count the same.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
@@ -28,8 +28,8 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufd
 class JudgedRun:
     """The facts of a run that judgements refer to.
 
-    `outputs` is the SHA-256 of its outputs.jsonl, `groups` the group of each tested pair by id (None = alone),
-    `acceptable` whether (baseline, candidate) are, None if one was not scored.
+    `outputs` is the SHA-256 of its outputs.jsonl, `groups` the group of each tested pair by id (None = no group),
+    `acceptable` whether (baseline, candidate) are acceptable, None if one was not scored.
     """
 
     outputs: str
@@ -41,7 +41,7 @@ class JudgedRun:
 
 @dataclass(frozen=True)
 class Judgements:
-    """One person's choices by pair: `candidate`, `baseline` or `equal`; `seed` is that of the shuffled sides."""
+    """One person's choices by pair: `candidate`, `baseline` or `equal`; `seed` is the seed of the shuffled sides."""
 
     judge: str
     seed: int
@@ -49,10 +49,10 @@ class Judgements:
 
 
 def read_judgements(paths: Iterable[Path], run: JudgedRun) -> list[Judgements]:
-    """The judgements of each file, in the order given; a session that is given twice counts once.
+    """The judgements of each file, in the given order; a session that is given twice counts once.
 
-    Raises: DataError naming the file, the problem and its first place; also if two files are different states of one
-    session.
+    Raises: DataError with the file, the problem and its first location; also if two files are different states of the
+    same session.
     """
     sessions: dict[int, tuple[Path, Judgements]] = {}
     for path in paths:
@@ -60,8 +60,8 @@ def read_judgements(paths: Iterable[Path], run: JudgedRun) -> list[Judgements]:
         earlier = sessions.get(session.seed)
         if earlier is not None and earlier[1].choices != session.choices:
             raise DataError(
-                f"{path}: an earlier or later state of the session in {earlier[0]} (seed {session.seed})\n"
-                "Give one file for each session, the later one."
+                f"{path}: another state of the session in {earlier[0]} (seed {session.seed})\n"
+                "Pass only the latest file of each session."
             )
         sessions.setdefault(session.seed, (path, session))
     return [judgements for _, judgements in sessions.values()]
@@ -70,12 +70,14 @@ def read_judgements(paths: Iterable[Path], run: JudgedRun) -> list[Judgements]:
 def _content(path: Path) -> Any:
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise DataError(f"{path}: larger than {MOST_BYTES:,} bytes; a file of judgements is smaller")
+            raise DataError(f"{path}: larger than {MOST_BYTES:,} bytes, the limit for a judgements file")
         return json.loads(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not readable as JSON ({error})\nThe report's “Judge blind” saves it.") from None
+        raise DataError(
+            f"{path}: not readable as JSON ({error})\nSave it again with “Judge blind” in the report."
+        ) from None
 
 
 def _judgements(content: Any, run: JudgedRun, *, where: Path) -> Judgements:
@@ -88,7 +90,7 @@ def _judgements(content: Any, run: JudgedRun, *, where: Path) -> Judgements:
     if outputs != run.outputs:
         raise DataError(
             f"{where}: these judgements are about another run (outputs {_short(outputs)}, this run has {_short(run.outputs)})\n"
-            "Use judgements of this run's report, or name the run that was judged."
+            "Use judgements from this run's report, or pass the run that was judged."
         )
     rows, seed, judge = content.get("judgements"), content.get("seed"), content.get("judge") or ""
     problems = [] if isinstance(rows, list) else ["judgements: expected a list"]
@@ -113,7 +115,7 @@ def _judgements(content: Any, run: JudgedRun, *, where: Path) -> Judgements:
 
 
 def _choice(row: Any, run: JudgedRun, shown: Mapping[str, str]) -> tuple[str, str] | str:
-    """(id, side) of one judgement, or what is wrong with it."""
+    """(id, side) of one judgement, or its problem."""
     if not isinstance(row, dict):
         return f"expected an object, found {row!r}"[:120]
     id_, choice = shown.get(_shown(str(row.get("id")))), row.get("choice")
@@ -125,7 +127,7 @@ def _choice(row: Any, run: JudgedRun, shown: Mapping[str, str]) -> tuple[str, st
     names = [_shown(str(row.get(side))) for side in ("left", "right")]
     if set(names) != set(sides):
         compared = f"{row.get('left')!r} and {row.get('right')!r}"
-        return f"compares {compared}, this run {run.baseline!r} and {run.candidate!r}"[:300]
+        return f"compares {compared}, but this run compares {run.baseline!r} and {run.candidate!r}"[:300]
     return id_, "equal" if choice == "equal" else sides[names[CHOICES.index(choice)]]
 
 
@@ -147,18 +149,18 @@ def judgement_results(judged: Sequence[Judgements], run: JudgedRun) -> dict[str,
     """The key `judgements` of results.json; None without any choice.
 
     `preferred` is the candidate's share of the choices that preferred one side, over the rows with such a choice; a row
-    with several judges counts with their mean. `p_value` is the exact sign test against one half, over groups the
-    exact sign-flip test. `agreement` is the share of equal choices among pairs of judges on the same row; `checks`
-    counts how often people preferred the side that alone is acceptable.
+    with several judges counts with their mean. `p_value` is from the exact sign test against one half, or with groups
+    from the exact sign-flip test. `agreement` is the share of equal choices among pairs of judges on the same row;
+    `checks` counts how often people preferred the only acceptable side.
     """
-    judged = [one for one in judged if one.choices]
+    judged = [session for session in judged if session.choices]
     if not judged:
         return None
     return {
         "baseline": run.baseline,
         "candidate": run.candidate,
         "outputs": run.outputs,
-        "judges": [{"judge": one.judge, "seed": one.seed, **_preference([one], run)} for one in judged],
+        "judges": [{"judge": session.judge, "seed": session.seed, **_preference([session], run)} for session in judged],
         "together": _preference(judged, run),
         "agreement": _agreement(judged, run),
         "checks": {
@@ -169,10 +171,10 @@ def judgement_results(judged: Sequence[Judgements], run: JudgedRun) -> dict[str,
 
 
 def _preference(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any]:
-    counts = Counter(choice for one in judged for choice in one.choices.values())
+    counts = Counter(choice for session in judged for choice in session.choices.values())
     preferring: dict[str, list[float]] = {}
-    for one in judged:
-        for id_, choice in one.choices.items():
+    for session in judged:
+        for id_, choice in session.choices.items():
             if choice != "equal":
                 preferring.setdefault(id_, []).append(float(choice == "candidate"))
     means = np.array([float(np.mean(values)) for values in preferring.values()])
@@ -180,7 +182,7 @@ def _preference(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any]:
     share = share_interval(means, groups)
     chance = sign_flip(grouped(groups, len(means)).sums(2 * means - 1)) if len(means) else None
     return {
-        "rows": len({id_ for one in judged for id_ in one.choices}),
+        "rows": len({id_ for session in judged for id_ in session.choices}),
         "candidate": counts["candidate"],
         "baseline": counts["baseline"],
         "equal": counts["equal"],
@@ -207,9 +209,9 @@ def _agreement(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any] |
 
 
 def _checks(judged: Sequence[Judgements], run: JudgedRun, *, side: str, alone: tuple[bool, bool]) -> dict[str, int]:
-    """Choices on rows where only this side is acceptable: the total, and how many preferred it, the other, neither."""
+    """Choices on rows where only this side is acceptable: all, and those for it, for the other side, for neither."""
     counts = Counter(
-        choice for one in judged for id_, choice in one.choices.items() if run.acceptable.get(id_) == alone
+        choice for session in judged for id_, choice in session.choices.items() if run.acceptable.get(id_) == alone
     )
     other = "baseline" if side == "candidate" else "candidate"
     return {"choices": counts.total(), "same": counts[side], "other": counts[other], "equal": counts["equal"]}

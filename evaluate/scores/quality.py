@@ -19,7 +19,7 @@ Similarity = Mapping[str, np.ndarray]  # each score's item means
 
 
 def scored_rows(scores: Mapping[str, Scores]) -> np.ndarray:
-    """Where every variant could be scored: only these items are compared, so that all variants have the same items."""
+    """A mask of the items that every variant has a score for; only these are compared, so all variants have the same items."""
     masks = [s.items["acceptable"].is_not_null().to_numpy() for s in scores.values()]
     return np.logical_and.reduce(masks) if masks else np.zeros(0, dtype=bool)
 
@@ -160,19 +160,17 @@ def _compared(
     pair: tuple[Scores, Scores], rows: np.ndarray, groups: np.ndarray | None, check: str, *, seed: int
 ) -> Comparison | None:
     """How often both variants passed the check, on the items to which it applies in both; None if there are none."""
-    has_reference = [1 - item_means(_failing(scores.status[check]), scores.samples)[rows] for scores in pair]
-    applies = ~np.isnan(has_reference[0]) & ~np.isnan(has_reference[1])
+    passed = [1 - item_means(_failing(scores.status[check]), scores.samples)[rows] for scores in pair]
+    applies = ~np.isnan(passed[0]) & ~np.isnan(passed[1])
     if not applies.any():
         return None
-    return compare(
-        has_reference[0][applies], has_reference[1][applies], None if groups is None else groups[applies], seed=seed
-    )
+    return compare(passed[0][applies], passed[1][applies], None if groups is None else groups[applies], seed=seed)
 
 
 def tokens_of(table: pl.DataFrame, rows: np.ndarray, fixed: int | None) -> dict[str, float | None]:
     """Mean tokens per request: the fixed part of the prompt, the rest of it, the answer; null if unknown.
 
-    `rows` marks the outputs that count. `output` includes the tokens of the reasoning, which are also listed separately.
+    `rows` marks the outputs that count. `output` includes reasoning tokens, which are also listed separately.
     """
     names = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
     prompt, cached, output, reasoning = table.filter(pl.Series(rows)).select(names).mean().row(0)
@@ -181,7 +179,7 @@ def tokens_of(table: pl.DataFrame, rows: np.ndarray, fixed: int | None) -> dict[
 
 
 def speed_of(table: pl.DataFrame, rows: np.ndarray) -> dict[str, float | None]:
-    """Median and slow-end seconds per output, and outputs per second; null if not measured."""
+    """Median and 95th percentile of the seconds per output, and outputs per second; null if not measured."""
     seconds = table.filter(pl.Series(rows))["seconds"].drop_nulls()
     if not len(seconds):
         return {"p50": None, "p95": None, "per_second": None}

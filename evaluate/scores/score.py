@@ -96,7 +96,7 @@ VIOLATION = pl.Struct(
 @dataclass(frozen=True)
 class Scores:
     """`table`: the outputs, each with `acceptable`, `consistent`, `faithful` (null = could not be scored) and
-    `violations` (a list of check, found, start, end, expected). `status`: a column per check, row by row.
+    `violations` (a list of check, found, start, end, expected). `status`: a column per check for the same rows.
 
     Both have one row per pair and sample, a pair's samples one after the other.
     """
@@ -131,8 +131,8 @@ def score_outputs(
 ) -> Scores:
     """Scores of one variant's outputs (columns of OUTPUT_SCHEMA): one or more for each pair, in the order of the pairs.
 
-    An output that is missing, empty, a refusal or cut at the token limit fails all three shares, whatever its checks
-    say. One that has an `error` never arrived: it is unscored. `count_tokens` is for lengths in tokens, which are
+    An output that is missing, empty, a refusal or cut at the token limit fails all three shares, regardless of its
+    checks. An output with an `error` never arrived and is unscored. `count_tokens` is for lengths in tokens, which are
     unscored without it.
     """
     samples = samples_of(outputs["id"])
@@ -169,7 +169,7 @@ def _failures(outputs: pl.DataFrame, texts: pl.Series) -> pl.Series:
 
 
 _EXPECTED = {
-    "no output": "an output", "empty output": "an output", "cut at the token limit": "an answer that ends by itself",
+    "no output": "an output", "empty output": "an output", "cut at the token limit": "an answer that ends on its own",
     "refused": "an answer",
 }  # fmt: skip
 

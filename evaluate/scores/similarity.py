@@ -37,7 +37,7 @@ def similarities(outputs: Sequence[str | None], references: Sequence[str | None]
 def ratio(outputs: Sequence[str], references: Sequence[str]) -> np.ndarray:
     """rapidfuzz's `fuzz.ratio` of each pair as 0 to 1: twice the longest common subsequence over both lengths.
 
-    Of rapidfuzz's scores this one is symmetric and takes the text as it is: no sorted words, no omissions.
+    Among rapidfuzz's scores this one is symmetric and uses the text unchanged: no sorted words, no omissions.
     """
     from rapidfuzz.distance import Indel
     from rapidfuzz.process import cpdist
@@ -48,7 +48,7 @@ def ratio(outputs: Sequence[str], references: Sequence[str]) -> np.ndarray:
 def chrf(outputs: Sequence[str], references: Sequence[str]) -> np.ndarray:
     """chrF2 of each output against its reference, 0 to 1 (Popović 2015, W15-3049, equation 1).
 
-    As sacrebleu's sentence score: white space removed, case kept, precision and recall averaged over the orders for
+    Like sacrebleu's sentence score: white space removed, case kept, precision and recall averaged over the orders for
     which both texts are long enough; 0 if there are none.
     """
     texts = [["".join(text.split()) for text in side] for side in (outputs, references)]
@@ -70,18 +70,16 @@ def _chrf(outputs: Sequence[str], references: Sequence[str]) -> np.ndarray:
 
 
 def _common(outputs: Sequence[str], references: Sequence[str], lengths: np.ndarray) -> np.ndarray:
-    """`(pair, order)`: how many n-grams each output shares with its reference, repeats counted as often as both have them.
+    """`(pair, order)`: the number of n-grams that each output shares with its reference, with their multiplicity in both.
 
-    Every place in the texts becomes one integer of its pair, its n-gram and its side; sorting puts equal n-grams of a
-    pair next to each other. The n-gram is a hash of 43 bits; 20,000 of one pair collide once in 40,000 pairs.
+    Every position in the texts becomes one integer made of its pair, its n-gram and its side; sorting puts equal n-grams
+    of a pair next to each other. The n-gram is a hash of 43 bits; 20,000 of one pair collide once in 40,000 pairs.
     """
     pairs = len(outputs)
-    text = "".join((*outputs, *references)) + "\0" * ORDERS  # padding to read behind the last text
+    text = "".join((*outputs, *references)) + "\0" * ORDERS  # padding to read past the last text
     characters = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
     place = np.repeat(np.arange(2 * pairs), lengths)
-    remaining = np.repeat(np.cumsum(lengths), lengths) - np.arange(
-        len(place)
-    )  # characters from this place to the end of its text
+    remaining = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(place))  # characters to the end of the text
     head = (place % pairs).astype(np.uint64) << np.uint64(44) | (place >= pairs).astype(np.uint64)
     rolling, common = np.zeros(len(place), np.uint64), np.zeros((pairs, ORDERS))
     for order in range(ORDERS):
@@ -133,10 +131,10 @@ def lengths_of(texts: pl.Series) -> dict[str, dict[str, float | None]]:
 
 
 def item_similarity(table: pl.DataFrame, references: pl.Series, samples: int) -> dict[str, np.ndarray]:
-    """Each item's mean similarity over its samples to its own reference; NaN where `references` is null.
+    """The mean similarity of each item's samples to its reference; NaN where `references` is null.
 
-    A blank output is similar to nothing: 0. One that never arrived (an `error`) is unknown. If inputs have several good
-    outputs, each pair is compared only with its own.
+    A blank output has a similarity of 0; an output that never arrived (an `error`) is unknown. If inputs have several good
+    outputs, each pair is compared only with its own reference.
     """
     outputs = table.select(pl.when(pl.col("error").is_null()).then(pl.col("output").fill_null("")))["output"]
     wanted = [text for text in references for _ in range(samples)]

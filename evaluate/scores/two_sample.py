@@ -25,7 +25,7 @@ FOLDS, PERMUTATIONS = 5, 200
 LENGTH_TENTHS = 10
 RIDGE = 1.0  # times the mean square of an item's residual: power hardly changed from 0.1 to 1
 NGRAMS = (1, 3)  # characters; up to 4 took a third longer and were no better
-TELLING = 8  # n-grams named for each side; a line end also marks the beginning or the end of a text
+TELLING = 8  # n-grams listed for each side; a line end also marks the beginning or the end of a text
 _KEYS = (
     "accuracy", "low", "high", "p_value", "length_accuracy", "accuracy_with_length", "telling", "telling_references"
 )  # fmt: skip
@@ -37,11 +37,11 @@ def two_sample(
     """`two_sample` of a variant in results.json; `outputs` and `references` are by item, null if missing.
 
     accuracy: the share of items in which the classifier, trained on others, picks the output; 0.5 if the texts cannot
-    be distinguished, and for equal texts. `low, high`: Wilson's interval for as many items as the spread of the
+    be distinguished, and for equal texts. `low, high`: Wilson's interval for the number of items that the spread of the
     permutations implies. p_value: from 200 permutations that swap output and reference, for whole groups if there are
     groups. length_accuracy: the same from the lengths only. accuracy_with_length: from n-grams regardless of lengths.
-    telling, telling_references: the character n-grams that indicate an output or a reference most strongly. All null but
-    `n` and `reason` with fewer than 100 items that have both, or fewer than five groups.
+    telling, telling_references: the character n-grams that indicate an output or a reference most strongly. All are null
+    except `n` and `reason` if fewer than 100 items have both, or there are fewer than five groups.
     """
     frame = pl.DataFrame({"output": outputs, "reference": references}).with_row_index("place")
     frame = frame.drop_nulls().filter(pl.col("output").str.strip_chars() != "")
@@ -85,8 +85,8 @@ def _distinguish(
     interval = wilson(accuracies[0] * effective, effective)
     # The contribution of an n-gram to the mean score of an output minus that of its reference.
     weights = _fit(kernel, length, sides[:, :1])[:, 0]
-    speaks = (differences.T @ weights) * (gap := np.asarray(differences.mean(axis=0)).ravel())
-    grams, order = vectorizer.get_feature_names_out(), np.argsort(-speaks)
+    contribution = (differences.T @ weights) * (gap := np.asarray(differences.mean(axis=0)).ravel())
+    grams, order = vectorizer.get_feature_names_out(), np.argsort(-contribution)
     return {
         "accuracy": float(accuracies[0]),
         "low": interval.low,
@@ -122,15 +122,15 @@ def _folds(blocks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _predictions(
     kernel: np.ndarray, length: np.ndarray, sides: np.ndarray, folds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`(items, columns)` twice: 1 where the two texts of an item are identified by what the other folds taught, 0.5 for a
+    """`(items, columns)` twice: 1 where the two texts of an item are identified by a model of the other folds, 0.5 for a
     tie; by their n-grams beyond their lengths, and by their lengths only."""
     scores, by_length = np.zeros_like(sides), np.zeros_like(sides)
     for fold in range(FOLDS):
-        tested, taught = folds == fold, folds != fold
-        fitted = _fit(kernel[np.ix_(taught, taught)], length[taught], sides[taught])
-        explain = length[tested] @ np.linalg.pinv(length[taught])
-        scores[tested] = (kernel[np.ix_(tested, taught)] - explain @ kernel[np.ix_(taught, taught)]) @ fitted
-        by_length[tested] = explain @ sides[taught]
+        test, train = folds == fold, folds != fold
+        fitted = _fit(kernel[np.ix_(train, train)], length[train], sides[train])
+        explain = length[test] @ np.linalg.pinv(length[train])
+        scores[test] = (kernel[np.ix_(test, train)] - explain @ kernel[np.ix_(train, train)]) @ fitted
+        by_length[test] = explain @ sides[train]
     return _right(scores * sides), _right(by_length * sides)
 
 

@@ -38,7 +38,7 @@ class Prior(NamedTuple):
 SHARES = Prior(1 / 2, 12.0)
 # A group that is hard for one variant is usually hard for the other: the differences correlate less.
 DIFFERENCES = Prior(0.3, 10.0)
-# The weight, in items, of the prior "as scattered as single outcomes" against the scatter of means over repeats.
+# The weight, in items, of the prior (means over repeats scatter like single outcomes) against the observed scatter.
 REPEATS_WEIGHT = 1.0
 
 
@@ -66,8 +66,8 @@ class Grouping:
 
 
 class EffectiveSize(NamedTuple):
-    """The effective sizes of some items: `independent` ones with the same scatter, `outcomes` single 0/1 outcomes; and the
-    precision of that in degrees of freedom (infinite without groups)."""
+    """The effective sizes of some items, as `independent` items with the same scatter and as single 0/1 `outcomes`; and
+    their precision in degrees of freedom (infinite without groups)."""
 
     independent: np.ndarray
     outcomes: np.ndarray
@@ -75,7 +75,7 @@ class EffectiveSize(NamedTuple):
 
 
 def group_codes(groups: Sequence[Any] | np.ndarray | None, n: int) -> tuple[np.ndarray, int]:
-    """Each item's group as a number from 0, and the number of groups; None or NaN = a group of its own."""
+    """Each item's group as a number from 0, and the number of groups; None or NaN is a group of its own."""
     if groups is None:
         return np.arange(n), n
     if len(groups) != n:
@@ -96,21 +96,21 @@ def grouped(groups: Sequence[Any] | np.ndarray | None, n: int) -> Grouping:
 
 
 def effective_size(
-    values: np.ndarray, telling: np.ndarray, variance: np.ndarray, grouping: Grouping, prior: Prior
+    values: np.ndarray, informative: np.ndarray, variance: np.ndarray, grouping: Grouping, prior: Prior
 ) -> EffectiveSize:  # fmt: skip
-    """How many independent items `values` `(..., items)` are worth: n / (1 + rho (sum(size^2) / n - 1)).
+    """The number of independent items that `values` `(..., items)` equal: n / (1 + rho (sum(size^2) / n - 1)).
 
     rho, the intra-group correlation, is the analysis of variance's (Donner 1986, Int. Statist. Rev. 54, 67), shrunk
-    towards the prior by the precision of both: an estimate from two groups, or from two failures, says little.
-    `telling` marks the items that differ from the majority; a group without any says nothing about rho.
+    towards the prior by the precision of both: an estimate from two groups, or from two failures, is weak.
+    `informative` marks the items that differ from the majority; a group without any holds no information about rho.
     `variance` is that of single 0/1 outcomes with the same mean; means over repeats scatter less and count for more.
     """
     n = grouping.items
-    shrunk = _scatter(values, telling, variance)
+    shrunk = _scatter(values, informative, variance)
     if grouping.alone:
         independent = np.full(values.shape[:-1], float(n))
         return EffectiveSize(independent, n / shrunk, np.full_like(independent, np.inf))
-    rho, precision = _correlation(values, telling, grouping, prior)
+    rho, precision = _correlation(values, informative, grouping, prior)
     size = float(np.sum(grouping.sizes**2)) / n  # the mean size of an item's group
     effect = 1 + rho * (size - 1)
     # Satterthwaite: only the part of the design effect above 1 is estimated, with this precision.
@@ -118,31 +118,31 @@ def effective_size(
     return EffectiveSize(n / effect, n / (effect * shrunk), freedom)
 
 
-def _scatter(values: np.ndarray, telling: np.ndarray, variance: np.ndarray) -> np.ndarray:
+def _scatter(values: np.ndarray, informative: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """The items' variance as a share of that of 0/1 outcomes, shrunk towards 1 if few items are informative."""
     scatter = np.mean(values**2, axis=-1) - np.mean(values, axis=-1) ** 2
     ratio = np.divide(scatter, variance, out=np.ones_like(scatter), where=variance > 1e-12)
-    count = np.sum(telling, axis=-1)
+    count = np.sum(informative, axis=-1)
     return (count * np.clip(ratio, 0.0, 1.0) + REPEATS_WEIGHT) / (count + REPEATS_WEIGHT)
 
 
 def _correlation(
-    values: np.ndarray, telling: np.ndarray, grouping: Grouping, prior: Prior
+    values: np.ndarray, informative: np.ndarray, grouping: Grouping, prior: Prior
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """The intra-group correlation, weighting estimate and prior by their precision, and the precision of both."""
     sizes, count = grouping.sizes, len(grouping.sizes)
-    if count == 1:  # with no information about the correlation, all items may count as one
+    if count == 1:  # without information about the correlation, all items may count as one
         return np.ones(values.shape[:-1]), np.full(values.shape[:-1], prior.precision)
     estimate, known = _anova(values, grouping)
     # 1 / variance of the estimate from one group, at rho = 1/2 (Donner 1986): 1.8 for a pair, 8 at most.
     precisions = 8 * sizes * (sizes - 1) / (sizes + 1) ** 2
-    precision = np.where(known, (grouping.sums(telling.astype(float)) > 0) @ precisions, 0.0)
+    precision = np.where(known, (grouping.sums(informative.astype(float)) > 0) @ precisions, 0.0)
     both = precision + prior.precision
     return (precision * estimate + prior.precision * prior.mean) / both, both
 
 
 def _anova(values: np.ndarray, grouping: Grouping) -> tuple[np.ndarray, np.ndarray]:
-    """The analysis of variance's intra-group correlation, 0 to 1; and where there is any variance to estimate from."""
+    """The intra-group correlation by analysis of variance, 0 to 1; and where there is variance to estimate it from."""
     sizes, n, count = grouping.sizes, grouping.items, len(grouping.sizes)
     centred = values - values.mean(axis=-1, keepdims=True)
     explained = np.sum(grouping.sums(centred) ** 2 / sizes, axis=-1)
@@ -184,7 +184,7 @@ class ShareInterval(Interval):
 def wilson(successes: float, n: float, *, confidence: float = 0.95) -> Interval:
     """Wilson's score interval (Wilson 1927, without continuity correction); all None for n = 0.
 
-    Counts may be fractions: effective numbers of items and means of repeats are.
+    Counts may be fractions, as effective numbers of items and means of repeats are.
 
     >>> interval = wilson(47, 50)
     >>> round(interval.low, 3), round(interval.high, 3)
@@ -193,7 +193,7 @@ def wilson(successes: float, n: float, *, confidence: float = 0.95) -> Interval:
     if n <= 0:
         return Interval(None, None, None)
     if not -1e-9 <= successes <= n * (1 + 1e-9):
-        raise ValueError(f"{successes} successes of {n} are not possible")
+        raise ValueError(f"{successes} successes out of {n} are not possible")
     share = min(max(successes / n, 0.0), 1.0)
     low, high = wilson_ends(np.asarray(share), n, NormalDist().inv_cdf(0.5 + confidence / 2))
     return Interval(share, float(low), float(high))
@@ -217,8 +217,8 @@ def share_interval(
 ) -> ShareInterval:
     """The share of true values with its interval: Wilson's, on n / design effect if items come in groups.
 
-    `values` is boolean, or each item's mean over repeats. `groups` names each item's group; None, or a None in
-    it, is a group of its own. `seed` is accepted as everywhere, but nothing here is random.
+    `values` is boolean, or each item's mean over repeats. `groups` names each item's group; without it, or for a None in
+    it, an item is a group of its own. `seed` is accepted for uniformity, but nothing here is random.
     """
     values = outcomes_of(values)
     n = len(values)
@@ -243,8 +243,8 @@ def share_ends(
     share = values.mean(axis=-1)
     middle = share[..., None] - 0.5
     # Items that differ from the majority; at one half there is no majority, and every item is informative.
-    telling = np.where(middle > 1e-9, values < 1, np.where(middle < -1e-9, values > 0, True))
-    effective = effective_size(values, telling, share * (1 - share), grouping, SHARES)
+    informative = np.where(middle > 1e-9, values < 1, np.where(middle < -1e-9, values > 0, True))
+    effective = effective_size(values, informative, share * (1 - share), grouping, SHARES)
     low, high = wilson_ends(share, effective.outcomes, quantile(confidence, effective.freedom))
     return low, high, effective.independent
 
@@ -266,12 +266,12 @@ def outcomes_of(values: Any) -> np.ndarray:
     """
     outcomes = np.asarray(values, dtype=float)
     if outcomes.ndim != 1:
-        raise ValueError(f"one list of outcomes is needed, not an array of shape {outcomes.shape}")
+        raise ValueError(f"expected a list of outcomes, found an array of shape {outcomes.shape}")
     wrong = np.flatnonzero(~((outcomes >= 0) & (outcomes <= 1)))
     if len(wrong):
         raise ValueError(
-            f"outcomes are true, false or means from 0 to 1; {len(wrong)} of {len(outcomes)} are not, "
-            f"the first is {outcomes[wrong[0]]} at {wrong[0]}: drop items that were not scored"
+            f"expected outcomes that are true, false or means from 0 to 1; {len(wrong)} of {len(outcomes)} are not, "
+            f"the first is {outcomes[wrong[0]]} at {wrong[0]}; drop items that were not scored"
         )
     return outcomes
 
@@ -282,7 +282,7 @@ def mean_interval(
     """`mean`, `low`, `high` and `n` of the values that are not NaN: Student's interval, by group if there are groups.
 
     The standard error is the linearised one of a mean over clusters, with G/(G - 1) (Cochran 1977, 11.2), and G - 1
-    degrees of freedom; with every item in a group of its own it is the usual one. No ends for fewer than two groups.
+    degrees of freedom; without groups it is the usual one. Fewer than two groups have no ends.
     """
     values = np.asarray(values, dtype=float)
     known = ~np.isnan(values)

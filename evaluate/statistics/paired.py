@@ -51,9 +51,9 @@ def pairs_needed(
 ) -> int | None:
     """Pairs that show a difference this large with this power; None for no difference or one beyond 0..1.
 
-    Connor 1987 (Biometrics 43, 207). Without `discordant_share` it follows from both shares and their correlation,
-    0 if unknown: the cautious end, since pairs that agree by more than chance need fewer.
-    The exact test is slightly more conservative than the formula's: at 80% it reaches 77 to 78% on these numbers.
+    Connor 1987 (Biometrics 43, 207). Without `discordant_share` it follows from both shares and their correlation, 0 if
+    unknown; this is cautious, since outcomes with a positive correlation need fewer pairs.
+    The exact test is slightly more conservative than the formula: at 80% it reaches 77 to 78% on these numbers.
 
     >>> pairs_needed(0.70, 0.24), pairs_needed(0.70, 0.24, power=0.9)
     (42, 55)
@@ -63,10 +63,10 @@ def pairs_needed(
 
 
 def detectable_difference(p_baseline: float, n: float, discordant_share: float | None = None) -> float | None:
-    """The smallest gap from `p_baseline` that n pairs show in four of five tests, upwards or else downwards.
+    """The smallest gap from `p_baseline` that n pairs show with 80% power, upwards or else downwards.
 
-    `discordant_share` is the measured one; a gap cannot exceed it, so it grows with the gap where necessary. Without it
-    the correlation is assumed to be 0. None if even the widest gap needs more pairs.
+    `discordant_share` is the measured share; a gap cannot exceed it, so it grows with the gap if necessary. Without it the
+    correlation is assumed to be 0. None if even the widest gap needs more pairs.
     """
     for end in (1 - p_baseline, -p_baseline):
         needed = _shown_by(p_baseline, end, discordant_share)
@@ -107,7 +107,7 @@ def _connor(
 
 # Means over up to this many repeats are whole numbers of steps, and the test is exact.
 MOST_REPEATS = 100
-# A distribution wider than this many steps (its standard deviation) is counted on a coarser grid.
+# A distribution whose standard deviation exceeds this many steps is computed on a coarser grid.
 FINEST = 5_000
 COARSE = 2_000
 # Tails beyond 14 standard deviations are omitted: 1e-43 in all.
@@ -138,11 +138,11 @@ def mcnemar_exact(only_candidate: int, only_baseline: int) -> PValue:
 
 
 def sign_flip(sums: np.ndarray) -> PValue:
-    """Exact p of the groups' summed differences if each could equally have had the other sign (Fisher 1935).
+    """Exact p of the groups' summed differences under random signs (Fisher 1935).
 
-    All 2^groups patterns of signs are counted: the sums are whole numbers (of 1/k with k repeats), and the distribution
-    of their signed total is built up size by size. With single items it is the exact McNemar test. Sums without a common
-    step, or with too many fine ones, are rounded to a grid of a 2,000th of the total's standard deviation.
+    All 2^groups patterns of signs count: the sums are whole multiples (of 1/k with k repeats), and the distribution of
+    their signed total is built up size by size. With single items it is the exact McNemar test. Sums without a common
+    step, or with too many fine ones, are rounded to a grid of 1/2,000 of the total's standard deviation.
     """
     moved = np.asarray(sums, dtype=float)
     moved = moved[np.abs(moved) > 1e-9]
@@ -154,7 +154,7 @@ def sign_flip(sums: np.ndarray) -> PValue:
     middle, seen = len(chance) // 2, abs(int(steps.sum()))
     if seen == 0:
         return PValue(1.0, 1.0)
-    if seen > middle:  # beyond everything counted: Hoeffding's bound of such a tail
+    if seen > middle:  # beyond the computed range: Hoeffding's bound for such a tail
         return PValue(2 * math.exp(-(REACH**2) / 2), 2 * math.exp(-(REACH**2) / 2))
     tail, point = float(chance[middle + seen :].sum()), float(chance[middle + seen])
     return PValue(min(1.0, 2 * tail), min(1.0, 2 * tail - point))
@@ -210,7 +210,7 @@ def newcombe_paired(
     """
     cells = [float(cell) for cell in (both, only_candidate, only_baseline, neither)]
     if min(cells) < 0 or not sum(cells) > 0 or not math.isfinite(sum(cells)):
-        raise ValueError(f"four counts from 0 and at least one pair are needed, not {cells}")
+        raise ValueError(f"expected four counts of at least 0 and at least one pair, found {cells}")
     low, high = newcombe_ends([np.asarray(cell) for cell in cells], NormalDist().inv_cdf(0.5 + confidence / 2))
     return float(low), float(high)
 
@@ -241,8 +241,8 @@ class Comparison:
     """Candidate minus baseline on the same items.
 
     `low` and `high` are the two-sided interval, `low_one_sided` the one-sided 95% lower end. `detectable_difference` is
-    the gap from the baseline that this many items show in four of five tests at the measured share of discordant pairs;
-    None if no gap is wide enough. The n items count as `n_effective` independent ones.
+    the gap from the baseline that this many items show with 80% power at the measured share of discordant pairs; None if
+    no gap is wide enough. The n items count as `n_effective` independent ones.
     """
 
     difference: float | None
@@ -279,13 +279,13 @@ def compare(
 ) -> Comparison:
     """Compare two variants' outcomes on the same items, in the same order.
 
-    Outcomes are 0 or 1, or each item's mean over repeats. The test is the exact McNemar test, over groups or with
-    means its general form, the exact sign-flip test. The interval is Newcombe's method 10, over groups on n / design
-    effect with Student's t. Nothing is random; `seed` is accepted as everywhere.
+    Outcomes are 0 or 1, or each item's mean over repeats. The test is the exact McNemar test, or with groups or means its
+    general form, the exact sign-flip test. The interval is Newcombe's method 10, with groups on n / design effect with
+    Student's t. Nothing is random; `seed` is accepted for uniformity.
     """
     baseline, candidate = outcomes_of(baseline), outcomes_of(candidate)
     if baseline.shape != candidate.shape:
-        raise ValueError(f"two lists of outcomes of one length are needed, not {len(baseline)} and {len(candidate)}")
+        raise ValueError(f"both variants need the same number of outcomes, found {len(baseline)} and {len(candidate)}")
     n = len(baseline)
     if n == 0:
         return _nothing(None if groups is None else 0)
@@ -308,7 +308,7 @@ def compare(
         only_baseline=less,
         neither=neither,
         discordant_share=discordant,
-        # One more pair of each kind, so that few pairs without a discordant one do not count as "never".
+        # Add one pair of each kind, so that a few pairs without a discordant one do not count as "never".
         detectable_difference=detectable_difference(
             float(baseline.mean()), float(effective.outcomes), (discordant * n + 1) / (n + 2)
         ),
@@ -354,7 +354,7 @@ def difference_ends(
 
 
 def _counts(baseline: np.ndarray, candidate: np.ndarray) -> tuple[int, int, int, int]:
-    """Items of both, only the candidate, only the baseline, neither.
+    """The number of items for both, only the candidate, only the baseline, and neither.
 
     With means over repeats, an item counts for the variant with the higher mean, else by whether both reach a half.
     """

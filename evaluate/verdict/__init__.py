@@ -1,1 +1,1 @@
-"""From the results to one decision, with its reasons, its flip points and the strongest doubt."""
+"""From the results to one decision, with its reasons, flip points and strongest doubt."""

@@ -1,4 +1,4 @@
-"""The reasons to doubt a verdict, the strongest first, and how sure it is after them: high, fair or low."""
+"""The reasons to doubt a verdict, the strongest first, and its confidence given them: high, fair or low."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ __all__ = ["LEVELS", "Doubt", "Level", "confidence", "found_doubts", "groups_cos
 WEAK_BASELINE = 0.5
 FEW_INDEPENDENT = 50
 FEW_GROUPS = 20
-# Cases by separate ones from which groups are a doubt of their own: a fifth of the cases is lost, and intervals are an
-# eighth wider (the square root). Below, the problem is the number of cases, not their groups.
+# From this ratio of cases to independent cases, groups are a doubt of their own: a fifth of the cases is lost, and
+# intervals are an eighth wider (the square root). Below it, the problem is the number of cases, not their groups.
 COSTLY_GROUPS = 1.25
 WIDE = 0.2
 DEFECTIVE_REFERENCES = 0.9
 OFTEN_USED = 3
-CLOSE_BY = 0.15  # an error this small is within that of most estimates
+CLOSE_BY = 0.15  # most estimates are off by at least this much
 UNSTABLE = 0.1
 SHARES = ("acceptance", "cached_share")
 Results = Mapping[str, Any]
@@ -38,7 +38,7 @@ Results = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Doubt:
-    """One reason for doubt: its kind, by which other parts of the verdict know it, and what people read."""
+    """One reason for doubt: its kind, which the rest of the verdict refers to, and its text for readers."""
 
     kind: str
     text: str
@@ -47,17 +47,17 @@ class Doubt:
 def found_doubts(
     results: Results, decision: str, *, margin: float = 0.03, flips: Sequence[Results] = (), about_money: bool = True
 ) -> list[Doubt]:
-    """All doubts that apply, those that could flip the verdict before those that only weaken it; the last always does.
+    """All doubts that apply, those that could flip the verdict before those that only weaken it; the last always applies.
 
-    `flips` are the verdict's own. Doubts about the money count only where the verdict rests on it.
+    `flips` are the flip points of the verdict. Doubts about the money count only where the verdict depends on it.
     """
-    turning = (_better_untuned, _weak_baseline, _foreign_guide, _few_cases, _wide, _warned)
+    flipping = (_better_untuned, _weak_baseline, _foreign_guide, _few_cases, _wide, _warned)
     money = (_cheaper_way, _stated, _near_flip, _volume) if about_money else ()
-    way, stated, near, volume = ((look,) for look in money) if money else ((), (), (), ())
-    seen = {**results, "verdict_flips": flips, "margin": margin}
-    looks = (*way, *turning, *stated, *near, _unstable, _references, _style, _reused, *volume, _unchecked, _sample)
-    told = ((look.__name__[1:], look(seen, decision)) for look in looks)
-    return [Doubt(kind, text) for kind, text in told if text]
+    way, stated, near, volume = ((finder,) for finder in money) if money else ((), (), (), ())
+    extended = {**results, "verdict_flips": flips, "margin": margin}
+    finders = (*way, *flipping, *stated, *near, _unstable, _references, _style, _reused, *volume, _unchecked, _sample)
+    doubts = ((finder.__name__[1:], finder(extended, decision)) for finder in finders)
+    return [Doubt(kind, text) for kind, text in doubts if text]
 
 
 def strongest_doubt(
@@ -68,68 +68,70 @@ def strongest_doubt(
 
 
 def _sample(results: Results, decision: str) -> str:
-    return "The test pairs are a sample; what users ask next year may differ from them."
+    return "The test pairs are a sample; next year's requests may differ from them."
 
 
 def _better_untuned(results: Results, decision: str) -> str | None:
-    """The tuned model was compared with a way without training that is not the best one."""
+    """The tuned model was compared with a variant without training that is not the best one."""
     name = better_untuned(results, results["margin"])
     if name is None or decision == "keep prompting":
         return None
     baseline, _ = _baseline(results)
     return (
-        f"{capital(variant_name(name))} does better than {variant_name(baseline)} without any training, and was not "
-        "what the tuned model was compared with."
+        f"{capital(variant_name(name))} does better than {variant_name(baseline)} without any training, but the tuned "
+        "model was not compared with it."
     )
 
 
 def _cheaper_way(results: Results, decision: str) -> str | None:
-    """An untried way without training may save as much as training does."""
+    """An untried alternative without training may save as much as training does."""
     way = cheaper_way(results, results["margin"]) if decision == "fine-tune" else None
     if way is None:
         return None
-    return f"Against {way.what}, which needs no training, it might not pay; try that first."
+    return f"Fine-tuning might not pay off against {way.what}, which needs no training; try that first."
 
 
 def _near_flip(results: Results, decision: str) -> str | None:
-    """An input that needs to be only a little different for another verdict."""
+    """A small change of one input would give another verdict."""
     flip = nearest_flip(results["verdict_flips"])
     if flip is None:
         return None
     now, then = (say.count(flip[end]) for end in ("from", "to"))
-    return f"It hangs by a thread: with {then} instead of {now} as {flip['what']} the answer is “{flip['decision']}”."
+    return (
+        f"It is a close call: with the {flip['what']} at {then} instead of {now}, the verdict is “{flip['decision']}”."
+    )
 
 
 def nearest_flip(flips: Sequence[Results]) -> Results | None:
-    """Of the flip points that are close by the nearest one; shares have doubts of their own."""
+    """The nearest flip point, if one is close by; shares have doubts of their own."""
     near = [flip for flip in flips if flip["from"] and abs(flip["to"] / flip["from"] - 1) < CLOSE_BY]
     near = [flip for flip in near if not flip["key"].endswith(SHARES)]
     return min(near, key=lambda flip: abs(flip["to"] / flip["from"] - 1), default=None)
 
 
 def _warned(results: Results, decision: str) -> str | None:
-    """A measured risk that is not over its limit, but near."""
+    """A measured risk is close to its limit."""
     risks = [risk for risk in results.get("risks") or [] if risk["status"] == "warn"]
     if decision != "fine-tune" or not risks:
         return None
-    return f"A risk to watch, {risks[0]['id']}: {risks[0]['evidence'].rstrip('.')}."
+    return f"{capital(risks[0]['id'])} is close to its limit: {risks[0]['evidence'].rstrip('.')}."
 
 
 def _unstable(results: Results, decision: str) -> str | None:
-    """Repeating the same request gives another result."""
+    """Repeating a request gives a different result."""
     unstable = (results["quality"].get(results["comparison"]["candidate"]) or {}).get("unstable")
     share = unstable.get("share") if isinstance(unstable, Mapping) else unstable
     if not share or share < UNSTABLE:
         return None
-    return f"Asked again, {say.percent(share)} of the requests are sometimes answered acceptably and sometimes not."
+    return f"When repeated, {say.percent(share)} of the requests get an acceptable output only some of the time."
 
 
 def _unchecked(results: Results, decision: str) -> str | None:
-    """What was not checked."""
+    """Some risks were not checked."""
     names = [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"]
     if decision != "fine-tune" or not names:
         return None
-    return f"Not checked: {', '.join(names)}."
+    return f"{capital(listed(names, most=len(names)))} {'was' if len(names) == 1 else 'were'} not checked."
 
 
 def _baseline(results: Results) -> tuple[str, float | None]:
@@ -142,12 +144,12 @@ def _ahead(results: Results) -> bool:
 
 
 def _weak_baseline(results: Results, decision: str) -> str | None:
-    """A better prompted model may close the gap: no reason to doubt a decision to keep prompting."""
+    """A better prompted model may close the gap; this is no reason to doubt a decision to keep prompting."""
     name, share = _baseline(results)
     if decision == "keep prompting" or share is None or share >= WEAK_BASELINE or not _ahead(results):
         return None
-    seldom = f"an acceptable output in only {say.percent(share)} of cases" if share else "no acceptable output at all"
-    text = f"The baseline is weak: {variant_name(name)} gives {seldom}"
+    outputs = f"an acceptable output in only {say.percent(share)} of cases" if share else "no acceptable output at all"
+    text = f"The baseline is weak: {variant_name(name)} gives {outputs}"
     if _by_us(results, name):
         return f"{text}, and Tuneworth wrote its guide; a stronger model or the team's own guide may close the gap."
     return f"{text}; a stronger model with the same guide may close the gap."
@@ -161,19 +163,19 @@ def _foreign_guide(results: Results, decision: str) -> str | None:
     name, _ = _baseline(results)
     if decision == "keep prompting" or not _by_us(results, name) or not _ahead(results):
         return None
-    return f"Tuneworth wrote the guide of {variant_name(name)}, not the team; a better guide may close the gap."
+    return f"Tuneworth, not the team, wrote the guide of {variant_name(name)}; a better guide may close the gap."
 
 
 def groups_cost(comparison: Mapping[str, Any]) -> bool:
-    """Whether it matters that the cases come in groups, by the effective sample size (the design effect, n / worth).
+    """Whether it matters that the cases come in groups, by the design effect (n / effective sample size).
 
-    With few groups the estimate is poor, so assume the worst: a group is worth one case.
+    With few groups the estimate is poor, so assume the worst: a group counts as one case.
     """
     n, groups = comparison.get("n"), comparison.get("groups")
     if not n or not groups or groups >= n:
         return False
-    separate = groups if groups < FEW_GROUPS else comparison.get("n_effective") or n
-    return n >= COSTLY_GROUPS * separate
+    independent = groups if groups < FEW_GROUPS else comparison.get("n_effective") or n
+    return n >= COSTLY_GROUPS * independent
 
 
 def _few_cases(results: Results, decision: str) -> str | None:
@@ -183,11 +185,13 @@ def _few_cases(results: Results, decision: str) -> str | None:
     if groups and n and groups_cost(comparison) and (groups < FEW_GROUPS or worth < FEW_INDEPENDENT):
         worth = max(1, round(worth))
         return (
-            f"The {say.count(n)} test cases come from only {groups_of_similar(groups)} and are worth about "
-            f"{say.count(worth, 'separate case')}."
+            f"The {say.count(n)} test cases come from only {groups_of_similar(groups)} and count as about "
+            f"{say.count(worth, 'independent case')}."
         )
     if n and worth < FEW_INDEPENDENT:
-        few = "" if n < FEW_INDEPENDENT else f", worth about {say.count(max(1, round(worth)))} separate ones"
+        few = (
+            "" if n < FEW_INDEPENDENT else f", which count as about {say.count(max(1, round(worth)))} independent ones"
+        )
         return f"The test set is small: {say.count(n, 'case')}{few}."
     return None
 
@@ -197,7 +201,7 @@ def _wide(results: Results, decision: str) -> str | None:
     if difference["high"] - difference["low"] <= WIDE:
         return None
     low, high = (say.signed_points(difference[end]) for end in ("low", "high"))
-    return f"The difference is known only roughly: it lies between {low} and {high}."
+    return f"The difference is uncertain: it lies between {low} and {high}."
 
 
 def _stated(results: Results, decision: str) -> str | None:
@@ -209,7 +213,9 @@ def _stated(results: Results, decision: str) -> str | None:
         for entry in money.get("assumptions", [])
         if "in place of what the run measured" in (entry.get("detail") or "")
     ]
-    return f"The money rests on stated numbers where the run measured others: {listed(names)}." if names else None
+    return (
+        f"The money uses stated numbers although the run measured different ones: {listed(names)}." if names else None
+    )
 
 
 def _references(results: Results, decision: str) -> str | None:
@@ -217,34 +223,34 @@ def _references(results: Results, decision: str) -> str | None:
     if share is None or share >= DEFECTIVE_REFERENCES:
         return None
     return (
-        f"Only {say.percent(share)} of the test set's own references are acceptable, so the style may ask for more than "
-        "people do."
+        f"Only {say.percent(share)} of the test set's references are acceptable, so the style schema may be stricter than "
+        "the people who wrote them."
     )
 
 
 def _style(results: Results, decision: str) -> str | None:
     if (results.get("style") or {}).get("reviewed") is not False:
         return None
-    return "Nobody has reviewed the style schema that decides what is acceptable."
+    return "The style schema that decides what is acceptable has not been reviewed."
 
 
 def _reused(results: Results, decision: str) -> str | None:
     used = (results.get("provenance") or {}).get("test_set_used") or 0
     if used <= OFTEN_USED:
         return None
-    return f"This test set was used {used} times; choices made on its results make it look better than new data."
+    return f"This test set has been used {used} times; tuning to its results makes it look better than new data."
 
 
 def _volume(results: Results, decision: str) -> str | None:
-    """A volume range assumed by Tuneworth that reaches another answer."""
+    """The volume range that Tuneworth assumes includes another verdict."""
     flips = [flip["to"] for flip in results["verdict_flips"] if flip["key"] == "requests_per_day"]
     for entry in (results.get("money") or {}).get("assumptions", []):
         if entry["key"] == "requests_per_day" and "Tuneworth's own" in (entry.get("detail") or ""):
             low, _, high = entry["range"]
             if any(low <= flip <= high for flip in flips):
                 return (
-                    f"The volume is a single stated number; within half of it to half as much again ({say.count(low)} to "
-                    f"{say.count(high)} requests a day, Tuneworth's own range) the answer turns."
+                    f"The volume is stated as a single number; the verdict changes within the range that Tuneworth assumes "
+                    f"around it ({say.count(low)} to {say.count(high)} requests a day)."
                 )
     return None
 
@@ -252,20 +258,20 @@ def _volume(results: Results, decision: str) -> str | None:
 Level = Literal["low", "fair", "high"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 LOW, FAIR, HIGH = range(3)
-# Nine chances in ten are high; the four in five from which rule 7 fires are fair. Mirrored for the other side.
+# A chance of 90% is high confidence; the 80% from which rule 7 fires is fair. The other side mirrors this.
 SURELY, SURELY_NOT = 0.9, 0.1
 RATHER_NOT = 0.2
-# Doubts that could flip the answer, each as a clause; other doubts only weaken it.
+# Doubts that could flip the verdict, each as a clause; other doubts only weaken it.
 AGAINST_TUNING = {
-    "cheaper_way": "a cheaper way was not tried",
-    "better_untuned": "another way without training does better",
+    "cheaper_way": "a cheaper alternative was not tried",
+    "better_untuned": "another variant without training does better",
     "weak_baseline": "the baseline is weak",
     "foreign_guide": "the guide is not the team's own",
 }
 AGAINST_BOTH = {
-    "few_cases": "there are few separate cases",
-    "near_flip": "a small change of one input turns it",
-    "reused": "the test set was used often",
+    "few_cases": "there are few independent cases",
+    "near_flip": "a small change of one input flips it",
+    "reused": "the test set has been used often",
 }
 Judged = tuple[int, str]
 
@@ -273,15 +279,15 @@ Judged = tuple[int, str]
 def confidence(
     results: Results, decision: str, rule: int, doubts: Sequence[Doubt], *, margin: float = 0.03
 ) -> dict[str, str]:
-    """`{level, sentence}` of a decision and the rule that gave it.
+    """`{level, sentence}` of a decision and the rule that made it.
 
-    - fine-tune: high from nine chances in ten of paying back in time, if the whole interval of the difference lies
-      above -margin; else fair.
+    - fine-tune: high from a 90% chance of paying back in time, if the whole interval of the difference lies above
+      -margin; else fair.
     - keep prompting for worse outputs: high if the whole interval lies at -margin or below, else fair. For the money:
-      high up to one chance in ten of paying back in time, fair up to two, else low. For a measured way without
-      training: fair, as its money is counted from the likeliest numbers alone, without their ranges.
-    - cannot tell yet: low; the sentence says what it lies between.
-    - fix first: high for data and comparison, which are found, not estimated; fair for a risk, which is measured.
+      high up to a 10% chance of paying back in time, fair up to 20%, else low. For a measured alternative without
+      training: fair, as its money is computed from the likely numbers alone, without their ranges.
+    - cannot tell yet: low; the sentence names the decisions it lies between.
+    - fix first: high for data and comparison, which are facts, not estimates; fair for a risk, which is measured.
 
     Each doubt that could flip fine-tune or keep prompting lowers the level by one step, down to low.
     """
@@ -296,38 +302,38 @@ def confidence(
 
 
 def _to_fix(results: Results, margin: float) -> Judged:
-    return HIGH, "what is to be fixed was found, not estimated; how the comparison ends is open until then"
+    return HIGH, "the problem is a fact, not an estimate; the result of the comparison is unknown until it is fixed"
 
 
 def _surely_worse(results: Results, margin: float) -> Judged:
     high = results["comparison"]["difference"]["high"]
     name = variant_name(compared(results)[1])
-    return HIGH if high <= -margin else FAIR, f"even at its best {name} would be {say.points(high)} worse"
+    return HIGH if high <= -margin else FAIR, f"even at the best end of the range {name} is {say.points(high)} worse"
 
 
 def _may_be_either(results: Results, margin: float) -> Judged:
     low, high = (results["comparison"]["difference"][end] for end in ("low", "high"))
     if low >= 0:
-        return LOW, f"it looks better, by {say.points(low)} at least, but on too few separate cases to build on"
+        return LOW, f"it looks at least {say.points(low)} better, but on too few independent cases to rely on"
     name, best = variant_name(compared(results)[1]), f"{say.points(high)} better" if high > 0 else "no better"
-    return LOW, f"{name} may be up to {say.points(low)} worse or {best}, so either answer may turn out right"
+    return LOW, f"{name} may be up to {say.points(low)} worse or {best}, so either decision may turn out right"
 
 
 def _risky(results: Results, margin: float) -> Judged:
-    return FAIR, "the risk is over its limit as far as a sample of outputs shows it; how it is after mending is open"
+    return FAIR, "the risk is over its limit in a sample of outputs; the result of another training is unknown"
 
 
 def _unpriced(results: Results, margin: float) -> Judged:
     return (
         LOW,
-        f"{outputs_clause(results)}, but whether that is worth its cost cannot be said without the missing numbers",
+        f"{outputs_clause(results)}, but whether that is worth its cost depends on the missing numbers",
     )
 
 
 def _unset(results: Results, margin: float) -> Judged:
     return (
         LOW,
-        f"{outputs_clause(results)}, but whether that is worth its cost hangs on a number that nobody has stated",
+        f"{outputs_clause(results)}, but whether that is worth its cost depends on a number that is not stated",
     )
 
 
@@ -341,11 +347,11 @@ def _does_not_pay(results: Results, margin: float) -> Judged:
     likely, earned = chance(money), money.get("probability_npv_positive")
     if weigh(likely, money["npv_p50"]) != "does not pay":
         return FAIR, (
-            "that the way without training does as well was measured; what it saves is an estimate from the likeliest "
-            "numbers, and how far off that may be was not counted"
+            "measurements show that the alternative without training does as well; its saving is an estimate from the "
+            "likely numbers, without a range"
         )
     facts = futures_clause(money, only=True)
-    if earned is not None and earned < likely:  # pays back soon, but in vain: the savings end before
+    if earned is not None and earned < likely:  # pays back in time, but the savings end before
         likely, facts = earned, futures_clause(money, only=True, earned=earned)
     return HIGH if likely <= SURELY_NOT else FAIR if likely <= RATHER_NOT else LOW, facts
 
@@ -356,7 +362,7 @@ def _in_between(results: Results, margin: float) -> Judged:
     if weigh(chance(money), money["npv_p50"]) == "pays" and way is not None:
         return LOW, f"{futures_clause(money)}, but not against {way.what}"
     need, most = (say.of_hundred(share) for share in (SURE, UNSURE))
-    return LOW, f"{futures_clause(money)}; {need} would say “fine-tune”, {most} or fewer “keep prompting”"
+    return LOW, f"{futures_clause(money)}; {need} would mean “fine-tune”, {most} or fewer “keep prompting”"
 
 
 _JUDGES = {

@@ -1,4 +1,4 @@
-"""The rules of the verdict about the money, the fifth to the ninth, and their thresholds."""
+"""The rules of the verdict about the money, 5 to 9, and their thresholds."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,15 +26,15 @@ from .sentences import (
 
 __all__ = ["HOPELESS", "hopeless"]
 
-HOPELESS = 0.05  # and at this no number of test cases would change it
+HOPELESS = 0.05  # at this chance, more test cases would not change the decision
 Results = Mapping[str, Any]
 Found = dict[str, Any]
 
 
 def hopeless(results: Results) -> bool:
-    """Whether it hardly pays back in time however good the outputs are: the chance already includes their uncertainty.
+    """Whether it almost never pays back in time, however good the outputs: the chance includes their uncertainty.
 
-    False if a failure costs nothing: then better outputs have no value in money.
+    False if a failure costs nothing, since better outputs then save no money.
     """
     money = results.get("money")
     if money is None or no_money(results, 0.0) is not None:
@@ -45,34 +45,35 @@ def hopeless(results: Results) -> bool:
 def no_money(results: Results, margin: float) -> Found | None:
     """Rule 5: prices or volume are missing."""
     money = results.get("money")
-    every = "prices and requests_per_day in [roi]"
+    required = "prices and requests_per_day in [roi]"
     where = "prices and requests_per_day under [roi]"
     if money is None:
-        unsaid = "until prices and requests a day are stated"
+        reason = "until prices and the number of requests per day are stated"
     elif not money.get("missing") and money.get("saving_per_request") is not None and chance(money) is not None:
         return None
     elif money.get("missing"):
-        every, many = ", ".join(money["missing"]), len(money["missing"])
+        required, many = ", ".join(money["missing"]), len(money["missing"])
         names = [input_name(key.removeprefix("roi."), money) for key in money["missing"]]
-        are = "is" if many == 1 and not money["missing"][0].endswith("requests_per_day") else "are"
-        unsaid = f"until {' and '.join(names) if many <= 2 else f'{many} missing numbers'} {are} stated"
-        where = (
-            listed([f"`{key}`" for key in money["missing"]]) if many <= 2 else f"the {many} numbers that are missing"
-        )
+        reason = f"until {' and '.join(names) if many <= 2 else f'{many} missing numbers'} {'is' if many == 1 else 'are'} stated"
+        where = listed([f"`{key}`" for key in money["missing"]]) if many <= 2 else f"the {many} missing numbers"
     else:
-        unsaid = "since an option without any acceptable output has no cost per acceptable output"
-        every = 'failures other than "drop"'
-        where = f"{every} under [roi]"
+        reason = "because a variant without any acceptable output has no cost per acceptable output"
+        required = 'failures other than "drop"'
+        where = f"{required} under [roi]"
     return {
         "decision": "cannot tell yet",
-        "sentence": f"Cannot tell yet: {both_shares(results)}; whether that pays is open {unsaid}.",
-        "reasons": [difference_line(results), sentence(f"To count the money, state {every}"), *token_lines(results)],
-        "next": f"State {where} in tuneworth.toml and run `tuneworth roi`; the outputs need not be made again.",
+        "sentence": f"Cannot tell yet: {both_shares(results)}; whether that pays off is unknown {reason}.",
+        "reasons": [
+            difference_line(results),
+            sentence(f"To compute the money, state {required}"),
+            *token_lines(results),
+        ],
+        "next": f"State {where} in tuneworth.toml and run `tuneworth roi`; the existing outputs are reused.",
     }
 
 
 def cost_unset(results: Results, margin: float) -> Found | None:
-    """Rule 6: better, but not worth its cost as long as a failure costs nothing."""
+    """Rule 6: the candidate is better, but not worth its cost as long as a failure costs nothing."""
     money = results["money"]
     if _failures_cost(money) or not _surely_better(results) or _weight(money) == "pays":
         return None
@@ -83,7 +84,7 @@ def cost_unset(results: Results, margin: float) -> Found | None:
     return {
         "decision": "cannot tell yet",
         "sentence": (
-            f"Cannot tell yet: {both_shares(results)}; that pays if an unacceptable output costs more than {cost}."
+            f"Cannot tell yet: {both_shares(results)}; that pays off if an unacceptable output costs more than {cost}."
         ),
         "reasons": [
             difference_line(results),
@@ -92,13 +93,13 @@ def cost_unset(results: Results, margin: float) -> Found | None:
         ],
         "next": (
             "State what one unacceptable output costs (`failure_cost` under [roi] in tuneworth.toml) and run "
-            "`tuneworth roi`; it decides the answer."
+            "`tuneworth roi`; the decision depends on it."
         ),
     }
 
 
 def pays(results: Results, margin: float) -> Found | None:
-    """Rule 7: it is likely enough to pay back in time, and no way without training is known to do the same for less."""
+    """Rule 7: it is likely enough to pay back in time, and no alternative without training is known to do it for less."""
     money = results["money"]
     if _weight(money) != "pays" or _in_the_way(results, margin) is not None:
         return None
@@ -114,7 +115,7 @@ def pays(results: Results, margin: float) -> Found | None:
 
 
 def does_not_pay(results: Results, margin: float) -> Found | None:
-    """Rule 8: it is unlikely to pay back in time, or does not pay at all, or a measured way without training does better."""
+    """Rule 8: it is unlikely to pay back in time or to pay at all, or a measured alternative without training wins."""
     money, way = results["money"], cheaper_way(results, margin)
     blocked = _in_the_way(results, margin)
     beaten = blocked is not None and blocked.standing == "measured" and _settled(blocked, results)
@@ -123,45 +124,47 @@ def does_not_pay(results: Results, margin: float) -> Found | None:
     flip = None if beaten else _would_pay(money)
     named = None if way is None or way.standing == "assumed" else _named(way, results, margin)
     more = f"; {named or flip}" if named or flip else ""
-    told = f"; {named}, and against that training does not pay" if beaten else f", but {when_it_pays(money)}{more}"
+    why = f"; {named}, and against that training does not pay off" if beaten else f", but {when_it_pays(money)}{more}"
     reasons = [difference_line(results), cost_line(money), chance_line(money)]
     if named:
         reasons.insert(0, sentence(named))
     reasons += [sentence(flip)] if flip else []
     reasons += [sentence(_named(way, results, margin))] if way is not None and named is None else []
-    found = {
+    verdict = {
         "decision": "keep prompting",
-        "sentence": f"Keep prompting: {both_shares(results)}{told}.",
+        "sentence": f"Keep prompting: {both_shares(results)}{why}.",
         "reasons": reasons,
     }
-    return found if named is None or way is None else found | {"next": _try_it(way, results)}
+    return verdict if named is None or way is None else verdict | {"next": _try_it(way, results)}
 
 
 def in_between(results: Results, margin: float) -> Found | None:
-    """Rule 9: the chance is neither high nor low, or an untried way without training may do the same for less."""
+    """Rule 9: the chance is neither high nor low, or an untried alternative may do the same for less."""
     money, way = results["money"], _in_the_way(results, margin)
     if _weight(money) == "pays" and way is not None:
         open_point = f"but {_untried(way, results)}"
         reasons = [sentence(_untried(way, results)), difference_line(results), cost_line(money), chance_line(money)]
-        found = {"next": _try_it(way, results)}
+        extra = {"next": _try_it(way, results)}
     else:
         widest = money["tornado"][0]["key"] if money.get("tornado") else None
-        open_point = f"and it hangs most on {input_name(widest, money)}" if widest else "and the ranges are too wide"
-        reasons, found = [difference_line(results), chance_line(money), cost_line(money)], {}
+        open_point = (
+            f"and that depends most on {input_name(widest, money)}" if widest else "and the ranges are too wide"
+        )
+        reasons, extra = [difference_line(results), chance_line(money), cost_line(money)], {}
         if widest:
-            found["next"] = (
-                f"Find out {input_name(widest, money)} more exactly, state that under [roi] in tuneworth.toml and run "
-                "`tuneworth roi`; the outputs need not be made again."
+            extra["next"] = (
+                f"Narrow down {input_name(widest, money)}, state it under [roi] in tuneworth.toml and run "
+                "`tuneworth roi`; the existing outputs are reused."
             )
     return {
         "decision": "cannot tell yet",
         "sentence": f"Cannot tell yet: {both_shares(results)}; {when_it_pays(money)}, {open_point}.",
         "reasons": reasons,
-    } | found
+    } | extra
 
 
 def _would_pay(money: Results) -> str | None:
-    """The first of the inputs in their order whose change alone would make it pay."""
+    """The first input whose change alone would make it pay off."""
     for flip in money.get("flips") or []:
         clause = it_would_pay(flip["key"], flip["to"], money)
         if clause and _weight({**money, **flip["beyond"]}) == "pays":
@@ -182,9 +185,9 @@ def _surely_better(results: Results) -> bool:
 
 
 def _in_the_way(results: Results, margin: float) -> CheaperWay | None:
-    """A way without training that rules out `fine-tune`: its outputs are known, and tuning does not pay against it.
+    """An alternative that rules out `fine-tune`: its outputs are known, and tuning does not pay off against it.
 
-    An unproven one (a shortened guide, whose outputs were not scored) rules out nothing.
+    An alternative whose outputs were not scored (a shorter guide) rules out nothing.
     """
     way = cheaper_way(results, margin)
     return None if way is None or way.standing == "assumed" else way
@@ -196,38 +199,38 @@ def _settled(way: CheaperWay, results: Results) -> bool:
 
 
 def _cost_of(way: CheaperWay, results: Results) -> str:
-    """Its cost in brackets, to append; empty if unknown."""
+    """The cost in brackets, to append; empty if it is unknown."""
     money = results["money"]
-    return "" if way.cost is None else f" ({thousand(money)} at {say.money(1000 * way.cost, money['currency'])})"
+    return "" if way.cost is None else f" ({say.money(1000 * way.cost, money['currency'])} per {thousand(money)})"
 
 
 def _named(way: CheaperWay, results: Results, margin: float) -> str:
-    """The way as a clause of a verdict that keeps prompting."""
+    """The alternative as a clause of a verdict that keeps prompting."""
     cost, baseline = _cost_of(way, results), compared(results)[0]
     if way.standing == "measured":
         better, before = better_untuned(results, margin), share_of(results, baseline)
-        own = share_of(results, better) if better is not None and variant_name(better) == way.what else None
-        better_by = None if own is None or before is None else say.points(own - before)
+        share = share_of(results, better) if better is not None and variant_name(better) == way.what else None
+        better_by = None if share is None or before is None else say.points(share - before)
         as_well = "does as well as" if better_by is None else f"is {better_by} better than"
         return f"{way.what} {as_well} {variant_name(baseline)}, without any training{cost}"
     if way.standing == "same outputs":
         return f"{way.what} gives the same outputs without any training{cost}"
-    return f"{way.what} may do for less without any training{cost}, but its outputs were not measured"
+    return f"{way.what} may be good enough without any training{cost}, but its outputs were not measured"
 
 
 def _untried(way: CheaperWay, results: Results) -> str:
-    """The way as a clause of a verdict that it might flip."""
+    """The alternative as a clause of a verdict that it might flip."""
     cost = _cost_of(way, results)
     if way.standing == "measured":
-        return f"against {way.what}{cost} it does not pay unless an unacceptable output costs something"
+        return f"against {way.what}{cost} it does not pay off unless an unacceptable output has a cost"
     if way.standing == "same outputs":
-        return f"against {way.what}{cost} it does not, and that needs no training"
-    return f"against {way.what}{cost} it would not, if the outputs stayed as good, which was not measured"
+        return f"against {way.what}{cost}, which needs no training, it does not pay off"
+    return f"against {way.what}{cost} it would not pay off if the outputs were as good, which was not measured"
 
 
 def _try_it(way: CheaperWay, results: Results) -> str:
     if way.standing == "measured" and not _settled(way, results):
-        return "State what an unacceptable output costs (failure_cost); it decides between the two."
+        return "State what an unacceptable output costs (failure_cost); the choice between the two depends on it."
     if way.standing == "measured":
-        return sentence(f"take {way.what}, and ask again when prices or volume change")
+        return sentence(f"use {way.what}, and decide again when prices or volume change")
     return sentence(f"try {way.what} first, then run again")

@@ -13,7 +13,7 @@ from .sentences import compared, sentence, variant_name
 __all__ = ["next_step"]
 
 Results = Mapping[str, Any]
-ENOUGH = 50  # independent cases from which on `few_cases` is no longer a doubt
+ENOUGH = 50  # with this many independent cases `few_cases` is no longer a doubt
 RISKS = {
     "overfitting": "Train with fewer epochs or more distinct examples, then compare again",
     "memorisation": "Take near copies out of the training examples or train with fewer epochs, then compare again",
@@ -24,14 +24,14 @@ RISKS = {
 def next_step(
     results: Results, found: Mapping[str, Any], doubts: Sequence[Doubt], flips: Sequence[Results], *, margin: float
 ) -> str:
-    """One sentence; a command or a setting in it is in backticks.
+    """One sentence, with commands and settings in backticks.
 
     `found` is the result of the rule that fired, with `decision` and, if the rule sets it, `next`. A doubt that names
-    something better to try first takes precedence over the step for the decision alone.
+    something to try first takes precedence over the step for the decision itself.
     """
     decision, doubt = found["decision"], doubts[0].kind
     if decision == "fix first":
-        return found.get("next") or sentence("Mend what is named above, then run again")
+        return found.get("next") or sentence("Fix the problem above, then run again")
     rival = better_untuned(results, margin)
     if rival is not None and decision != "keep prompting":
         return sentence(f"Compare with {variant_name(rival)} first: {_as_baseline(results, rival)}")
@@ -41,11 +41,11 @@ def next_step(
         return sentence(_tune(results, doubt, flips, margin))
     if decision == "keep prompting":
         return sentence(_keep(results, flips))
-    return "Narrow down the number that moves the answer most, then run again."
+    return "Narrow down the number that the decision depends on most, then run again."
 
 
 def _as_baseline(results: Results, name: str) -> str:
-    """How to make a variant the baseline: by the command for collected outputs, else in the project file."""
+    """How to make a variant the baseline: on the command line for collected outputs, else in the project file."""
     variants = (results.get("variants") or {}).values()
     if variants and all(variant.get("source") == "outputs" for variant in variants):
         return f"run `tuneworth evaluate` again with `--baseline {shlex.quote(name)}`"
@@ -54,45 +54,45 @@ def _as_baseline(results: Results, name: str) -> str:
 
 
 def _tune(results: Results, doubt: str, flips: Sequence[Results], margin: float) -> str:
-    """What a fine-tune verdict calls for: a small start, or first the test that would resolve its doubt."""
+    """The step after a fine-tune verdict: a small start, or first the test that would resolve its doubt."""
     baseline, candidate = (variant_name(name) for name in compared(results))
-    start = f"give {candidate} a small share of the real requests and keep {baseline} ready to take over"
-    then = f"if {candidate} still wins, start it on a small share of the real requests"
+    start = f"send a small share of real requests to {candidate} and keep {baseline} as the fallback"
+    then = f"if {candidate} still wins, send it a small share of real requests"
     if doubt == "cheaper_way":
         way = cheaper_way(results, margin)
         assert way is not None
         return f"try {way.what} first, then run again"
     if doubt == "weak_baseline":
-        return f"run the comparison once more with a stronger model behind the guide; {then}"
+        return f"repeat the comparison with a stronger model and the same guide; {then}"
     if doubt == "foreign_guide":
-        return f"let the team mend the guide and run `tuneworth evaluate` again; {then}"
+        return f"have the team improve the guide and run `tuneworth evaluate` again; {then}"
     if doubt == "few_cases":
-        others = ", from other groups," if groups_cost(results["comparison"]) else ""
-        first = f"score at least {ENOUGH} separate cases{others} before the switch"
-        return f"{first}; a small share of the real requests can start now"
+        others = " from other groups" if groups_cost(results["comparison"]) else ""
+        first = f"score at least {ENOUGH} independent cases{others} before the switch"
+        return f"{first}; a small share of real requests can go to {candidate} now"
     if doubt == "reused":
-        return f"repeat the comparison on cases that nobody has looked at; {then}"
+        return f"repeat the comparison on unseen cases; {then}"
     if doubt == "near_flip":
         flip = nearest_flip(flips)
         assert flip is not None
-        first = f"make sure of the {flip['what']} before anything is spent"
+        first = f"verify the {flip['what']} before spending anything"
         return f"{first}, state the range under [roi] and run `tuneworth roi`; {then}"
     return start
 
 
 def _keep(results: Results, flips: Sequence[Results]) -> str:
-    """What a keep-prompting verdict calls for: nothing now, and when to check again."""
-    asked = next((flip for flip in flips if flip["decision"] == "fine-tune" and flip["from"] and _plain(flip)), None)
-    if asked is None:
-        return "change nothing now; ask again when the outputs, the prices or the volume change"
-    up, many = asked["to"] > asked["from"], asked["key"] in ("requests_per_day", "requests_total")
-    what = asked["what"] if many else f"the {asked['what']}"
+    """The step after a keep-prompting verdict: nothing now, and when to decide again."""
+    change = next((flip for flip in flips if flip["decision"] == "fine-tune" and flip["from"] and _plain(flip)), None)
+    if change is None:
+        return "change nothing now; decide again when the outputs, the prices or the volume change"
+    up, many = change["to"] > change["from"], change["key"] in ("requests_per_day", "requests_total")
+    what = change["what"] if many else f"the {change['what']}"
     moves = ("reach" if up else "fall to") if many else ("reaches" if up else "falls to")
-    return f"change nothing now; ask again when {what} {moves} {_value(results, asked)}"
+    return f"change nothing now; decide again when {what} {moves} {_value(results, change)}"
 
 
 def _plain(flip: Results) -> bool:
-    """Whether the input changes by itself and can be monitored."""
+    """Whether the input changes on its own and can be monitored."""
     return flip["key"].rpartition(".")[2] in (
         "requests_per_day", "requests_total", "failure_cost", "price_input", "price_output", "hourly"
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Ways that need no training: another variant that was measured, or the same prompt for less."""
+"""Alternatives that need no training: another measured variant, or the same prompt for less."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ WAYS = {
     "cached_guide": "with its guide in the prompt cache",
     "short_guide": "with a shorter guide",
     "no_few_shot": "without its examples",
-    "batch": "in batches, whose answers may take hours",
+    "batch": "in batches, which may take hours",
 }
 
 
 @dataclass(frozen=True)
 class CheaperWay:
-    """A way without training against which the tuned model does not pay.
+    """An alternative without training against which the tuned model does not pay off.
 
     `standing` is `measured` if its outputs were scored in this run, `same outputs` if the prompt is unchanged
-    and only its price is assumed, `assumed` if its outputs may differ, or come later, and are untested.
+    and only its price is assumed, `assumed` if its outputs may differ or arrive later and were not tested.
     `as_good` is whether it was at least as good as the candidate; None if unknown.
     """
 
@@ -35,26 +35,26 @@ class CheaperWay:
 
 
 def cheaper_way(results: Results, margin: float) -> CheaperWay | None:
-    """The strongest of `money.alternatives` against which tuning does not pay: measured, else merely priced, else assumed.
+    """The strongest of `money.alternatives` against which tuning does not pay off: measured, else priced, else assumed.
 
-    A measured way counts if it is not worse than the baseline, a cached guide if the cached share was not stated.
+    A measured one counts if it is not worse than the baseline, a cached guide if the cached share was not stated.
     """
     money = results.get("money") or {}
     target, batch = money.get("target_payback_days"), money.get("requests_total") is not None
     winning = [e for e in money.get("alternatives") or [] if beats_tuning(e, target, batch=batch)]
     ways = [_way(results, entry, margin) for entry in winning]
-    found = [way for way in ways if way is not None]
+    candidates = [way for way in ways if way is not None]
     order = ("measured", "same outputs", "assumed")
-    return min(found, key=lambda way: (order.index(way.standing), way.cost or 0.0), default=None)
+    return min(candidates, key=lambda way: (order.index(way.standing), way.cost or 0.0), default=None)
 
 
 def _way(results: Results, entry: Results, margin: float) -> CheaperWay | None:
     baseline, candidate = compared(results)
     key, name, cost = entry["key"], entry["name"], entry["effective_cost_per_request"]
-    wanted = share_of(results, candidate)
+    tuned_share = share_of(results, candidate)
 
     def as_good(share: float | None) -> bool | None:
-        return None if share is None or wanted is None else share >= wanted - margin
+        return None if share is None or tuned_share is None else share >= tuned_share - margin
 
     if key == "variant":
         if share_of(results, name) is None:
@@ -70,7 +70,7 @@ def _way(results: Results, entry: Results, margin: float) -> CheaperWay | None:
 
 
 def _cache_known(results: Results) -> bool:
-    """Whether the cached share was stated or observed: then the cache offers no further saving."""
+    """Whether the cached share was stated or measured, so that the cache offers no further saving."""
     key = f"{compared(results)[0]}.cached_share"
     entry = next((entry for entry in results["money"].get("assumptions") or [] if entry["key"] == key), None)
     if entry is None:
@@ -79,57 +79,57 @@ def _cache_known(results: Results) -> bool:
 
 
 def is_tuned(results: Results, name: str) -> bool:
-    """Whether a variant was fine-tuned, as far as the results show."""
+    """Whether the results show that a variant was fine-tuned."""
     variant = (results.get("variants") or {}).get(name) or {}
     return bool(variant.get("tuned")) or variant.get("source") == "adapter" or name == compared(results)[1]
 
 
 def not_worse(results: Results, name: str, margin: float) -> bool:
-    """Whether another variant is not worse than the baseline: paired where the two were compared, else by its share."""
+    """Whether another variant is not worse than the baseline: by a paired comparison if there is one, else by its share."""
     paired = _paired(results, name)
     if paired is not None:
         return paired[0] is not None and paired[0] > -margin
-    own, before = share_of(results, name), share_of(results, compared(results)[0])
-    return own is not None and before is not None and own >= before
+    share, before = share_of(results, name), share_of(results, compared(results)[0])
+    return share is not None and before is not None and share >= before
 
 
 def _paired(results: Results, name: str) -> tuple[float | None, float | None] | None:
-    """Lower ends, one-sided and two-sided, of how much better `name` is than the baseline, where they were compared."""
+    """The lower ends, one-sided and two-sided, of the difference to the baseline, if the two were compared."""
     rival = (results.get("rivals") or {}).get(name)
     if rival is not None:
         return rival["low_one_sided"], rival["difference"]["low"]
     guide = results.get("guide_comparison")
     if name != "plain" or guide is None or guide.get("baseline") != "plain":
         return None
-    # There the guided variant is the candidate, so the ends swap; its one-sided upper end may be missing.
+    # In that comparison the guided variant is the candidate, so the ends swap; the one-sided upper end may be missing.
     high = guide["difference"]["high"]
     one_sided = guide.get("high_one_sided", high)
     return None if one_sided is None else -one_sided, None if high is None else -high
 
 
 def better_untuned(results: Results, margin: float) -> str | None:
-    """The best other variant without training that is surely better than the baseline, by the margin or more."""
+    """The best other variant without training that is significantly better than the baseline, by at least the margin."""
     baseline, _ = compared(results)
     before = (results["quality"].get(baseline) or {}).get("acceptable") or {}
-    found = {}
+    shares = {}
     for name, quality in results["quality"].items():
-        own = quality.get("acceptable") or {}
-        if name == baseline or is_tuned(results, name) or own.get("low") is None or before.get("high") is None:
+        other = quality.get("acceptable") or {}
+        if name == baseline or is_tuned(results, name) or other.get("low") is None or before.get("high") is None:
             continue
         paired = _paired(results, name)
-        if own["share"] - before["share"] < margin:
+        if other["share"] - before["share"] < margin:
             continue
-        # Unpaired: the intervals must not overlap.
-        if (own["low"] > before["high"]) if paired is None or paired[1] is None else paired[1] > 0:
-            found[name] = own["share"]
-    return max(found, key=lambda name: found[name], default=None)
+        # Without a paired comparison the intervals must not overlap.
+        if (other["low"] > before["high"]) if paired is None or paired[1] is None else paired[1] > 0:
+            shares[name] = other["share"]
+    return max(shares, key=lambda name: shares[name], default=None)
 
 
 def guide_can_go(results: Results, margin: float) -> bool:
-    """Whether the plain model is not worse than the guided baseline, and has any acceptable output.
+    """Whether the plain model is not worse than the guided baseline and gives acceptable outputs.
 
-    If neither gives an acceptable output, the guide is not superfluous: the model is too weak for it. Another model
-    without a guide says nothing about the guide.
+    If neither gives an acceptable output, the guide is not superfluous: the model is too weak to follow it. A different
+    model without a guide shows nothing about the guide.
     """
     baseline, _ = compared(results)
     if baseline == "plain" or not share_of(results, "plain") or not same_model(results, baseline, "plain"):
@@ -138,6 +138,6 @@ def guide_can_go(results: Results, margin: float) -> bool:
 
 
 def same_model(results: Results, one: str, other: str) -> bool:
-    """Whether two variants are of the same model; true if the results do not name the model of both."""
+    """Whether two variants use the same model; true if the results do not name both models."""
     models = [((results.get("variants") or {}).get(name) or {}).get("model") for name in (one, other)]
     return None in models or models[0] == models[1]

@@ -1,4 +1,4 @@
-"""The verdict: from the results to one decision, by the first of nine rules that fires."""
+"""The verdict: the first of nine rules that fires turns the results into one decision."""
 
 import math
 from collections.abc import Mapping
@@ -25,28 +25,28 @@ from .sentences import (
 __all__ = ["decide", "found_invalid"]
 
 MOST_UNSCORED = 0.02
-WEAK = 0.5  # a guide that gains less than this, and nothing over no guide, is not the team's best prompt
+WEAK = 0.5  # a guide below this share that gains nothing over no guide is not the team's best prompt
 AGAIN = "then run again"
 Results = Mapping[str, Any]
 Problem = dict[str, str]
 
 
 def found_invalid(results: Results) -> list[Problem]:
-    """One `{what, text}` per problem: what the caller found (`validity`), then what the results show, with its `remedy`.
+    """One `{what, text}` per problem that the caller found (`validity`) or that the results show (with its `remedy`).
 
-    Leakage, too much unscored, a guide that is empty, cut off or without effect, settings that differ, nothing
-    acceptable at all. Wrong data comes first: it makes the comparison wrong as well.
+    These are leakage, too many unscored outputs, a guide that is empty, cut off or without effect, different settings,
+    and no acceptable output at all. Invalid data come first, as they make the comparison invalid too.
     """
-    found = [dict(problem) for problem in results.get("validity") or []]
+    problems = [dict(problem) for problem in results.get("validity") or []]
     leaked = (((results.get("data") or {}).get("certificate")) or {}).get("pairs_at_or_above") or 0
-    if leaked and not any(problem["what"] == "data" for problem in found):
-        stand = "input stands" if leaked == 1 else "inputs stand"
-        text = f"{leaked:,} test or validation {stand} in the training data too, so the test proves nothing"
-        remedy = "split again with `tuneworth curate`, which keeps repeats on one side, then train and compare again"
-        found.append(_problem(text, remedy, what="data"))
+    if leaked and not any(problem["what"] == "data" for problem in problems):
+        inputs = "input also occurs" if leaked == 1 else "inputs also occur"
+        text = f"{leaked:,} test or validation {inputs} in the training data, so the test proves nothing"
+        remedy = "split again with `tuneworth curate`, which keeps duplicates on one side, then train and compare again"
+        problems.append(_problem(text, remedy, what="data"))
     for check in (_unscored, _guide, _settings, _nothing):
-        found += check(results)
-    return sorted(found, key=lambda problem: problem["what"] != "data")
+        problems += check(results)
+    return sorted(problems, key=lambda problem: problem["what"] != "data")
 
 
 def _problem(text: str, remedy: str, *, what: str = "comparison") -> Problem:
@@ -54,23 +54,23 @@ def _problem(text: str, remedy: str, *, what: str = "comparison") -> Problem:
 
 
 def _unscored(results: Results) -> list[Problem]:
-    """Too many unscored outputs, of the requested pairs; pairs unscored for one variant are dropped from all."""
+    """Too many outputs of the requested pairs are unscored; a pair unscored for one variant is dropped from all."""
     most = max((quality.get("unscored") or 0) for quality in results["quality"].values())
-    found = []
+    problems = []
     for name in compared(results):
         quality = results["quality"].get(name) or {}
         unscored, total = quality.get("unscored") or 0, (quality.get("n") or 0) + most
         if unscored > MOST_UNSCORED * total + 1e-9:
-            text = f"{unscored:,} of {total:,} outputs of {variant_name(name)} could not be scored; 2% is the most"
-            remedy = "get the outputs that are missing or could not be scored, then run again"
-            found.append(_problem(text, remedy))
-    return found
+            text = f"{unscored:,} of {total:,} outputs of {variant_name(name)} could not be scored; the limit is 2%"
+            remedy = "supply the outputs that are missing or could not be scored, then run again"
+            problems.append(_problem(text, remedy))
+    return problems
 
 
 def _guide(results: Results) -> list[Problem]:
-    """A guide that is empty or cut off, or has no effect: prompted not above plain and under half acceptable.
+    """A guide is empty or cut off, or has no effect: prompted not above plain and under half acceptable.
 
-    Its effect shows only in comparison with the same model without it.
+    Only a comparison with the same model without the guide shows its effect.
     """
     baseline, _ = compared(results)
     variant = (results.get("variants") or {}).get(baseline) or {}
@@ -81,8 +81,8 @@ def _guide(results: Results) -> list[Problem]:
             )
         ]
     if variant.get("guide_cut"):
-        text = f"the guide of {variant_name(baseline)} was cut off, so it never saw all of it"
-        return [_problem(text, f"shorten the guide or take a model that holds all of it, {AGAIN}")]
+        text = f"the guide of {variant_name(baseline)} was cut off, so the model did not see all of it"
+        return [_problem(text, f"shorten the guide or use a model with a longer context, {AGAIN}")]
     if not (variant.get("guide") or baseline == "prompted") or "plain" not in results["quality"] or baseline == "plain":
         return []
     if not same_model(results, baseline, "plain"):
@@ -92,48 +92,46 @@ def _guide(results: Results) -> list[Problem]:
         return []
     return [
         _problem(
-            f"the guide has no effect: {variant_name(baseline)} gives an acceptable output in {say.percent(with_guide)} "
-            f"of cases, without a guide it is {say.percent(without)}",
-            f"mend the guide, or give it to a model that can follow it, {AGAIN}",
+            f"the guide has no effect, as {variant_name(baseline)} gives an acceptable output in {say.percent(with_guide)} "
+            f"of cases with it and in {say.percent(without)} without it",
+            f"improve the guide or use a model that can follow it, {AGAIN}",
         )
     ]
 
 
 def _settings(results: Results) -> list[Problem]:
-    """Settings that the user made differ; what an endpoint refused (`refused_settings`) is not a choice."""
+    """The user's settings differ; settings that an endpoint refused (`refused_settings`) do not count."""
     one, other = ((results.get("variants") or {}).get(name) or {} for name in compared(results))
     refused = {*(one.get("refused_settings") or ()), *(other.get("refused_settings") or ())}
     first, second = one.get("settings") or {}, other.get("settings") or {}
     differ = [key for key in first if key in second and first[key] != second[key] and key not in refused]
     if not differ:
         return []
-    said = listed([f"{key} {first[key]} and {second[key]}" for key in differ])
+    values = listed([f"{key} {first[key]} and {second[key]}" for key in differ])
     remedy = f"give both variants the same {listed(differ)}, {AGAIN}"
-    return [_problem(f"the two variants ran with different settings: {said}", remedy)]
+    return [_problem(f"the two variants ran with different settings: {values}", remedy)]
 
 
 def _nothing(results: Results) -> list[Problem]:
-    """If no output is acceptable, suspect the style rather than the variants."""
+    """No output is acceptable: the style is more likely to blame than the variants."""
     if any(share_of(results, name) != 0 for name in compared(results)):
         return []
     names = " and ".join(variant_name(name) for name in compared(results))
-    text = f"not one output of {names} is acceptable, so the style may ask for what nobody writes"
-    return [
-        _problem(
-            text, "look at the rules that nearly every output breaks, mend or drop those that ask too much, " + AGAIN
-        )
-    ]
+    text = f"no output of {names} is acceptable, so the style schema may be too strict"
+    return [_problem(text, f"fix or drop the rules that nearly every output breaks, {AGAIN}")]
 
 
 MONEY_AFTER = 5  # rules up to this one ignore the money
-# With fewer separate cases no interval is trusted; benchmarks/coverage.md proves them from here on.
+# With fewer independent cases no interval is reliable; benchmarks/coverage.md validates them from here on.
 FEWEST_CASES = 20
 REMEDIES = {
-    "data": "separate the test set from the training examples, train again and run again: until then no number counts",
-    "comparison": "mend what is named above, then run again: the numbers below answer another question",
-    "training": "mend what the risk below names, train again and compare again",
+    "data": "separate the test set from the training examples, then train and run again; until then no number is valid",
+    "comparison": "fix the problem above, then run again; until then the numbers below answer a different question",
+    "training": "fix the risk described below, then train and compare again",
 }
-INVALID = Doubt("invalid", "Until that is fixed the numbers on this page answer another question; do not quote them.")
+INVALID = Doubt(
+    "invalid", "Until that is fixed, the numbers on this page answer a different question; do not quote them."
+)
 HAIR = 1e-9  # a difference of exactly the margin must not depend on the last bit of a float
 Verdict = dict[str, Any]
 
@@ -141,11 +139,11 @@ Verdict = dict[str, Any]
 def decide(results: Results, *, margin: float = 0.03) -> Verdict | None:
     """The `verdict` of results.json; None if fewer than two variants were scored.
 
-    Reads `quality`, `comparison`, `money`, `risks`, `data` and `variants` of the results, and where they are there
-    `validity` (`[{what, text}]`: what the caller found that makes data or comparison invalid), `guide_comparison`
-    (`plain` against the guided baseline), `rivals` (`{NAME: ...}`: other variants without training against the
-    baseline; both with the keys of `comparison`) and `choice` (how the baseline was chosen).
-    Of `money` it reads currency, baseline, candidate, variants, requests_per_day, requests_total, missing,
+    Reads `quality`, `comparison`, `money`, `risks`, `data` and `variants` of the results, and if present `validity`
+    (`[{what, text}]`: problems found by the caller that make data or comparison invalid), `guide_comparison` (`plain`
+    against the guided baseline), `rivals` (`{NAME: ...}`: other variants without training against the baseline; both
+    with the keys of `comparison`) and `choice` (how the baseline was chosen).
+    From `money` it reads currency, baseline, candidate, variants, requests_per_day, requests_total, missing,
     saving_per_request, investment, running_cost_per_day, payback_days with p5 and p95, npv, npv_p50,
     probability_of_payback_in_target, probability_npv_positive, target_payback_days, horizon_days, failures,
     failure_cost, carrying_failure_cost, alternatives, tornado, flips and assumptions.
@@ -153,53 +151,53 @@ def decide(results: Results, *, margin: float = 0.03) -> Verdict | None:
     comparison = results.get("comparison")
     if not comparison or comparison["difference"]["value"] is None:
         return None
-    number, found = _first(results, margin)
-    flips = _flips(results, margin, found["decision"]) if number > MONEY_AFTER else []
-    # An invalid comparison says nothing about other ways either.
-    also = "" if number == 1 else _also(results, margin, found)
-    decision = found["decision"]
+    number, verdict = _first(results, margin)
+    flips = _flips(results, margin, verdict["decision"]) if number > MONEY_AFTER else []
+    # An invalid comparison shows nothing about other variants either.
+    also = "" if number == 1 else _also(results, margin, verdict)
+    decision = verdict["decision"]
     doubts = found_doubts(results, decision, margin=margin, flips=flips, about_money=number > MONEY_AFTER)
     if number == 1:
         doubts = [INVALID]
     return {
         "decision": decision,
-        "what": found.get("what"),
+        "what": verdict.get("what"),
         "rule": number,
-        "sentence": found["sentence"] + also,
+        "sentence": verdict["sentence"] + also,
         "confidence": confidence(results, decision, number, doubts, margin=margin),
-        "reasons": found["reasons"][:4],
+        "reasons": verdict["reasons"][:4],
         "doubt": doubts[0].text,
         "flips": flips,
         "not_checked": [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"],
-        "next": next_step(results, found, doubts, flips, margin=margin),
+        "next": next_step(results, verdict, doubts, flips, margin=margin),
     }
 
 
 def _first(results: Results, margin: float) -> tuple[int, Verdict]:
     """The first rule that fires; the last one always does."""
-    rules = (_not_valid, _worse, _not_told, _risky, no_money, cost_unset, pays, does_not_pay, in_between)
-    return next((n, found) for n, rule in enumerate(rules, start=1) if (found := rule(results, margin)))
+    rules = (_invalid, _worse, _undecided, _risky, no_money, cost_unset, pays, does_not_pay, in_between)
+    return next((n, verdict) for n, rule in enumerate(rules, start=1) if (verdict := rule(results, margin)))
 
 
-def _also(results: Results, margin: float, found: Verdict) -> str:
-    """An addition to the sentence: another way without training that is as good or better."""
+def _also(results: Results, margin: float, verdict: Verdict) -> str:
+    """An addition to the sentence: another variant without training that is as good or better."""
     baseline, _ = compared(results)
-    better, said = better_untuned(results, margin), found["sentence"]
+    better, text = better_untuned(results, margin), verdict["sentence"]
     if better is not None:
-        own, before = share_of(results, better), share_of(results, baseline)
-        assert own is not None
+        share, before = share_of(results, better), share_of(results, baseline)
+        assert share is not None
         assert before is not None
-        by = f"{say.points(own - before)} better than"
-        if f"{variant_name(better)} is {by}" in said:
+        by = f"{say.points(share - before)} better than"
+        if f"{variant_name(better)} is {by}" in text:
             return ""
-        end = "take that" if found["decision"] == "keep prompting" else "that is the one to beat"
-        return f" Without any training {variant_name(better)} is {by} {variant_name(baseline)}; {end}."
-    if guide_can_go(results, margin) and variant_name("plain") not in said:
-        return " The guide can go without any training: without it the outputs are no worse."
+        end = "use that" if verdict["decision"] == "keep prompting" else "that is the one to beat"
+        return f" Without any training, {variant_name(better)} is {by} {variant_name(baseline)}; {end}."
+    if guide_can_go(results, margin) and variant_name("plain") not in text:
+        return " The guide can be dropped without any training: the outputs are no worse without it."
     return ""
 
 
-def _not_valid(results: Results, margin: float) -> Verdict | None:
+def _invalid(results: Results, margin: float) -> Verdict | None:
     """Rule 1: the data or the comparison is invalid."""
     problems = found_invalid(results)
     if not problems:
@@ -226,11 +224,11 @@ def _worse(results: Results, margin: float) -> Verdict | None:
         "reasons": [
             difference_line(results),
             sentence(discordant_clause(results)),
-            "Outputs that are surely worse are not weighed against what they cost.",
+            "Outputs that are significantly worse are not worth a lower cost.",
         ],
         "next": (
-            f"Keep {variant_name(compared(results)[0])}. Training again makes sense only with more or better examples; "
-            f"the checks below show what {variant_name(compared(results)[1])} gets wrong."
+            f"Keep {variant_name(compared(results)[0])}. Train again only with more or better examples; the checks below "
+            f"show what {variant_name(compared(results)[1])} gets wrong."
         ),
     }
 
@@ -240,8 +238,8 @@ def _too_few(results: Results) -> bool:
     return (comparison.get("n_effective") or comparison.get("n") or FEWEST_CASES) < FEWEST_CASES
 
 
-def _not_told(results: Results, margin: float) -> Verdict | None:
-    """Rule 3: too few cases, or non-inferiority is not shown; unless that could not matter."""
+def _undecided(results: Results, margin: float) -> Verdict | None:
+    """Rule 3: there are too few cases, or non-inferiority is not shown; skipped if neither could matter."""
     comparison = results["comparison"]
     low, n = comparison["low_one_sided"], comparison.get("n") or results["quality"][compared(results)[1]]["n"]
     if (low > -margin + HAIR and not _too_few(results)) or hopeless(results):
@@ -249,23 +247,28 @@ def _not_told(results: Results, margin: float) -> Verdict | None:
     needed, grouped = _cases_needed(comparison, margin), (comparison.get("groups") or n) < n
     these = f"{'this' if n == 1 else 'these'} {say.count(n, 'case')}"
     if _too_few(results):
-        could = f"{these} {'is' if n == 1 else 'are'} too few to tell"
+        could = f"{these} {'is' if n == 1 else 'are'} too few to decide"
         if grouped:
-            groups = comparison["groups"]
-            could = f"{these} in {say.count(groups, 'group')} tell too little"
+            could = f"{these} in {say.count(comparison['groups'], 'group')} are too few to decide"
     else:
-        # The end of the range shown next to it; the decisive one is a little nearer.
+        # This is the end of the range that is shown; the decisive one-sided end is a little closer.
         could = f"on {these} it could be up to {say.points(comparison['difference']['low'])} worse"
-    ask, more = "more test cases are needed", "More cases help only if the difference turns out better than it looks."
+    ask, more = (
+        "more test cases are needed",
+        "More cases help only if the true difference is better than the measured one.",
+    )
     if needed is not None:
         missing = f"about {say.count(_rounded_up(needed - n))} more cases{' from other groups' if grouped else ''}"
-        ask, more = f"{missing} would tell", sentence(f"{missing} would tell if the difference stays as it is")
+        ask, more = (
+            f"{missing} would settle it",
+            sentence(f"{missing} would settle it if the difference does not change"),
+        )
     return {
         "decision": "cannot tell yet",
         "sentence": f"Cannot tell yet: {both_shares(results)}, but {could}; {ask}.",
         "reasons": [
             difference_line(results),
-            f"Up to {say.points(margin)} count as not worse, and fewer than {FEWEST_CASES} separate cases count as none.",
+            f"A loss of up to {say.points(margin)} counts as not worse; {FEWEST_CASES} independent cases are the minimum.",
             more,
             groups_line(results),
         ],
@@ -277,15 +280,15 @@ def _more_cases(comparison: Results, needed: float | None, grouped: bool) -> str
     """The cases to add, as an instruction."""
     others = " from other groups" if grouped else ""
     if needed is None:
-        return f"add test cases{others} that nobody has looked at, or train on better examples, then run again"
+        return f"add unseen test cases{others} or train on better examples, then run again"
     missing = say.count(_rounded_up(needed - comparison["n"]))
-    return f"add about {missing} test cases{others} that nobody has looked at, then run again"
+    return f"add about {missing} unseen test cases{others}, then run again"
 
 
 def _cases_needed(comparison: Results, margin: float) -> float | None:
-    """Cases at which the one-sided lower end would be above -margin: its distance shrinks with the root of n.
+    """The number of cases at which the one-sided lower end exceeds -margin: its distance shrinks with the root of n.
 
-    At least enough for the minimum number of effective cases; None if the difference itself is not above -margin.
+    It is at least enough for the minimum of effective cases; None if the difference itself is not above -margin.
     """
     value, low, n = comparison["difference"]["value"], comparison["low_one_sided"], comparison.get("n")
     if not n or value <= -margin + HAIR:
@@ -295,7 +298,7 @@ def _cases_needed(comparison: Results, margin: float) -> float | None:
 
 
 def _rounded_up(number: float) -> int:
-    """To two digits: more would look exact."""
+    """Rounded up to two digits: more would look exact."""
     size = 10 ** max(math.floor(math.log10(number)) - 1, 0)
     return math.ceil(number / size - HAIR) * size
 
@@ -315,19 +318,19 @@ def _risky(results: Results, margin: float) -> Verdict | None:
 
 
 def _flips(results: Results, margin: float, decision: str) -> list[dict[str, Any]]:
-    """Where the decision flips, one input at a time, with the decision of these same rules beyond each point.
+    """Where the decision flips, one input at a time, with the decision of the same rules beyond each point.
 
-    Of one input the nearest point to each other decision in each direction.
+    For each input, it keeps the nearest point to each other decision in each direction.
     """
-    found: dict[tuple[str, str, bool], dict[str, Any]] = {}
+    nearest: dict[tuple[str, str, bool], dict[str, Any]] = {}
     for flip in sorted([*results["money"].get("flips", []), *_share_flips(results, margin)], key=_distance):
         other = _first(_moved(results, flip), margin)[1]["decision"]
         place = (flip["key"], other, flip["to"] > (flip["from"] or 0))
-        if other != decision and place not in found:
-            found[place] = {"key": flip["key"], "what": flip["what"], "from": flip["from"], "to": flip["to"]}
-            found[place]["decision"] = other
-    order = list(dict.fromkeys(flip["key"] for flip in [*results["money"].get("flips", []), *found.values()]))
-    return sorted(found.values(), key=lambda flip: order.index(flip["key"]))
+        if other != decision and place not in nearest:
+            nearest[place] = {"key": flip["key"], "what": flip["what"], "from": flip["from"], "to": flip["to"]}
+            nearest[place]["decision"] = other
+    order = list(dict.fromkeys(flip["key"] for flip in [*results["money"].get("flips", []), *nearest.values()]))
+    return sorted(nearest.values(), key=lambda flip: order.index(flip["key"]))
 
 
 def _distance(flip: Results) -> float:
@@ -335,9 +338,9 @@ def _distance(flip: Results) -> float:
 
 
 def _share_flips(results: Results, margin: float) -> list[dict[str, Any]]:
-    """The candidate's acceptable share at which non-inferiority is lost, and at which it is worse.
+    """The acceptable shares at which the candidate is no longer non-inferior, and at which it is worse.
 
-    The interval is assumed to shift with the share, at the same width.
+    The interval is assumed to move with the share and to keep its width.
     """
     comparison, (_, candidate) = results["comparison"], compared(results)
     share, difference = share_of(results, candidate), comparison["difference"]
@@ -357,7 +360,7 @@ def _share_flips(results: Results, margin: float) -> list[dict[str, Any]]:
 
 
 def _moved(results: Results, flip: Results) -> dict[str, Any]:
-    """The results as they would be just beyond a flip point."""
+    """The results just beyond a flip point."""
     moved = {**results, "money": {**results["money"], **flip["beyond"]}}
     _, candidate = compared(results)
     share = share_of(results, candidate)

@@ -56,16 +56,16 @@ def both_shares(results: Results) -> str:
     name = variant_name(baseline)
     if ((results.get("variants") or {}).get(baseline) or {}).get("guide") == "written by Tuneworth":
         name += " with a guide that Tuneworth wrote"
-    same = " too" if say.percent(one) == say.percent(other) else ""
+    also = "also " if say.percent(one) == say.percent(other) else ""
     return (
-        f"{variant_name(candidate)} gives an acceptable output in {say.percent(one)} of cases, {name} in "
-        f"{say.percent(other)}{same}"
+        f"{variant_name(candidate)} gives an acceptable output in {say.percent(one)} of cases, {name} {also}in "
+        f"{say.percent(other)}"
     )
 
 
 def as_it_stands(results: Results) -> str:
-    """Both shares as a sentence of their own."""
-    return sentence(f"as it stands, {both_shares(results)}")
+    """Both shares as a sentence."""
+    return sentence(f"as measured, {both_shares(results)}")
 
 
 def gap_clause(results: Results) -> str:
@@ -77,11 +77,11 @@ def gap_clause(results: Results) -> str:
 
 
 def outputs_clause(results: Results) -> str:
-    """What is known of the candidate's outputs compared to the baseline's."""
+    """How the candidate's outputs compare to the baseline's."""
     difference = results["comparison"]["difference"]
     low, value = difference["low"], difference["value"]
     if low > 0:
-        return f"a gap of {say.points(value)} is more than chance"
+        return f"the gap of {say.points(value)} is statistically significant"
     return "the outputs are no worse" if low == 0 else f"the outputs are at most {say.points(low)} worse"
 
 
@@ -93,7 +93,7 @@ def difference_line(results: Results) -> str:
 
 
 def discordant_clause(results: Results) -> str:
-    """How many cases only one of the two got right; with repeats, which of the two was right more often."""
+    """How many cases only one of the two got right; with repeats, which one was right more often."""
     comparison = results["comparison"]
     baseline, candidate = compared(results)
     won, lost = say.count(comparison["only_candidate"], "case"), comparison["only_baseline"]
@@ -103,7 +103,7 @@ def discordant_clause(results: Results) -> str:
 
 
 def groups_line(results: Results) -> str:
-    """The effective number of cases that come in groups; without groups, the discordant counts."""
+    """The effective number of cases if they come in groups; otherwise the discordant counts."""
     comparison = results["comparison"]
     if not comparison.get("groups") or not comparison.get("n_effective"):
         return sentence(discordant_clause(results))
@@ -111,18 +111,18 @@ def groups_line(results: Results) -> str:
     if n == 1:
         return sentence(discordant_clause(results))
     return (
-        f"The {say.count(n, 'case')} come from {groups_of_similar(comparison['groups'])}, so they are worth about "
-        f"{say.count(worth, 'separate one')}."
+        f"The {say.count(n, 'case')} come from {groups_of_similar(comparison['groups'])}, so they count as about "
+        f"{say.count(worth, 'independent case')}."
     )
 
 
 def groups_of_similar(groups: float) -> str:
-    """1 as "1 group of similar ones", 27 as "27 groups of similar ones"."""
-    return f"{say.count(groups, 'group')} of similar ones"
+    """1 as "1 group of similar cases", 27 as "27 groups of similar cases"."""
+    return f"{say.count(groups, 'group')} of similar cases"
 
 
 def token_lines(results: Results) -> list[str]:
-    """Prompt tokens of both, where both were counted."""
+    """The prompt tokens of both, if both are known."""
     tokens = results.get("tokens") or {}
     baseline, candidate = compared(results)
     totals = []
@@ -131,23 +131,23 @@ def token_lines(results: Results) -> list[str]:
         if part.get("fixed") is None or part.get("input") is None:
             return []
         totals.append(part["fixed"] + part["input"])
-    return [f"A request takes {say.count(round(totals[0]))} prompt tokens instead of {say.count(round(totals[1]))}."]
+    return [f"A request uses {say.count(round(totals[0]))} prompt tokens instead of {say.count(round(totals[1]))}."]
 
 
 def listed(keys: list[str], *, most: int = 4) -> str:
-    """Names as a list in words: a, b and c; of many the first three."""
+    """Names as a list in words: a, b and c; of more than `most`, only the first three."""
     if len(keys) > most:
         keys = [*keys[:3], f"{len(keys) - 3} more"]
     return keys[0] if len(keys) == 1 else f"{', '.join(keys[:-1])} and {keys[-1]}"
 
 
 def sentence(text: str) -> str:
-    """The text with a capital letter in front and one full stop behind."""
+    """The text with a capital letter at the start and one full stop at the end."""
     return f"{capital(text.rstrip('.'))}."
 
 
 def capital(text: str) -> str:
-    """The text with a capital letter in front."""
+    """The text with a capital letter at the start."""
     return text[:1].upper() + text[1:]
 
 
@@ -162,14 +162,14 @@ def variant_name(name: str) -> str:
 
 
 def chance(money: Results) -> float:
-    """How likely it pays back in time; of a one-off batch, how likely it saves more than it costs."""
+    """The chance of paying back in time; for a one-off batch, of saving more than it costs."""
     if money.get("requests_total") is not None:
         return money.get("probability_npv_positive")  # type: ignore[return-value]
     return money.get("probability_of_payback_in_target")  # type: ignore[return-value]
 
 
 def when_it_pays(money: Results) -> str:
-    """Volume and payback, or the total of a batch."""
+    """The volume and the payback, or the total of a batch."""
     currency = money["currency"]
     if money.get("requests_total") is not None:
         net = money["npv"]
@@ -181,58 +181,56 @@ def when_it_pays(money: Results) -> str:
     a_day = money["requests_per_day"]
     volume = f"at {say.count(a_day, 'request')} a day"
     if money["payback_days"] is None:
-        left = stated_days_left(money)
-        gone = (money.get("saving_per_day") or 0) > 0 and left is not None
-        why = f", since the base model is {f'gone after {say.days(left)}' if left else 'gone'}" if gone else ""
-        return f"{volume} it never pays back{why}"
-    payback = (
-        say.days(money["payback_days"]) if money["payback_days"] > 0 else "no time, since nothing is to be invested"
-    )
+        remaining = stated_days_left(money)
+        retires = (money.get("saving_per_day") or 0) > 0 and remaining is not None
+        when = f"retires in {say.days(remaining)}" if remaining else "has been retired"
+        return f"{volume} it never pays back{f', since the base model {when}' if retires else ''}"
+    payback = say.days(money["payback_days"]) if money["payback_days"] > 0 else "no time, since it needs no investment"
     span = _span(payback, money["payback_days_p5"], money["payback_days_p95"]) if money["payback_days"] > 0 else ""
     horizon = money.get("horizon_days")
     target = money.get("target_payback_days")
     late = ""
     if horizon is not None and money["payback_days"] > horizon:
-        late = ", longer than its savings last"
+        late = ", longer than the savings last"
     elif target is not None and money["payback_days"] > target:
-        late = f", later than the {say.days(target)} aimed at"
+        late = f", later than the target of {say.days(target)}"
     return f"{volume} it pays back in {payback}{span}{late}"
 
 
 def _span(payback: str, low: float | None, high: float | None) -> str:
-    """The 90% range of the payback, in brackets; empty if it adds nothing."""
+    """The 90% range of the payback in brackets; empty if it adds nothing."""
     span = say.days_range(low, high)
     return "" if low is None or span in (payback, say.days(math.inf)) else f" ({span})"
 
 
 def stated_days_left(money: Results) -> float | None:
-    """Days until the base model is retired, where that is stated."""
+    """Days until the base model is retired, if that is stated."""
     key = "running.days_to_retirement"
     return next((line["value"] for line in money.get("assumptions") or [] if line["key"] == key), None)
 
 
 def cost_line(money: Results) -> str:
-    """What one request costs with both, and what is invested."""
+    """What requests cost with each of the two, and the investment."""
     currency, pair = money["currency"], (money["baseline"], money["candidate"])
     before, after = (money["variants"][name]["effective_cost_per_request"] for name in pair)
     unit, costs = thousand(money), ""
     if before is not None and after is not None:
         costs = f"{unit} cost {say.money(1000 * after, currency)} instead of {say.money(1000 * before, currency)}"
-    amount = say.money(money["investment"], currency) if money["investment"] else "nothing"
-    invested = f"{amount} {'is' if money['investment'] <= 1 else 'are'} to be invested"
+    amount = say.money(money["investment"], currency)
+    invested = f"the investment is {amount}" if money["investment"] else "no investment is needed"
     running = money.get("running_cost_per_day") or 0
-    upkeep = f", and it runs at {say.money(abs(running), currency)} a day {'more' if running > 0 else 'less'}"
+    upkeep = f", and running it costs {say.money(abs(running), currency)} a day {'more' if running > 0 else 'less'}"
     upkeep = upkeep if running else ""
     return sentence(f"{costs}; {invested}{upkeep}" if costs else f"{invested}{upkeep}")
 
 
 def thousand(money: Results) -> str:
-    """A thousand of what is paid for."""
+    """A thousand of the units that are paid for."""
     return "1,000 acceptable outputs" if money.get("failures") == "drop" else "1,000 requests"
 
 
 def chance_line(money: Results) -> str:
-    """The chance of paying back in time as a sentence; draws never show that something is impossible or certain."""
+    """The chance of paying back in time as a sentence; simulation never shows 0% or 100%."""
     likely = say.chance(chance(money))
     if money.get("requests_total") is not None:
         return f"The chance that the batch saves more than it costs is {likely}."
@@ -240,26 +238,20 @@ def chance_line(money: Results) -> str:
 
 
 def futures_clause(money: Results, *, only: bool = False, earned: float | None = None) -> str:
-    """How many of a hundred simulated scenarios pay back in time; with `earned`, how many earn what they cost.
-
-    Behind "only" and "hardly" English puts the verb first.
-    """
+    """How many of a hundred simulated scenarios pay back in time; with `earned`, how many save more than they cost."""
     likely = chance(money) if earned is None else earned
-    few = only or likely <= FEWEST
-    if earned is not None or money.get("requests_total") is not None:
-        what = "does it save more than it costs" if few else "it saves more than it costs"
-    else:
-        within = f"within {say.days(money['target_payback_days'])}"
-        what = f"is the money back {within}" if few else f"the money is back {within}"
+    what = "it saves more than it costs"
+    if earned is None and money.get("requests_total") is None:
+        what = f"the investment pays back within {say.days(money['target_payback_days'])}"
     if likely <= FEWEST:
-        return f"in hardly any possible future {what}"
+        return f"{what} in almost none of the simulated scenarios"
     if likely >= 1 - FEWEST:
-        return f"in practically every possible future {what}"
-    return f"in {'only ' if only else ''}{_of_hundred(likely)} of 100 possible futures {what}"
+        return f"{what} in almost all simulated scenarios"
+    return f"{what} in {'only ' if only else ''}{_of_hundred(likely)} of 100 simulated scenarios"
 
 
 def _of_hundred(share: float) -> str:
-    """Whole hundredths; a share that rounding would move across a decision threshold is shown as above or below it."""
+    """A share in whole hundredths; if rounding would move it across a decision threshold, "just over" or "just under"."""
     text = say.of_hundred(share)
     if float(text) >= 100 * SURE > 100 * share:
         return f"just under {text}"
@@ -267,23 +259,23 @@ def _of_hundred(share: float) -> str:
 
 
 def it_would_pay(key: str, to: float, money: Results) -> str | None:
-    """At which value of this input it would pay, as a clause; None for an input that cannot be set."""
+    """A clause with the value of this input at which it would pay off; None for an input that cannot be set."""
     currency, candidate = money["currency"], money["candidate"]
-    price = "it would pay at an {} price of {} per million tokens or less"
+    price = "it would pay off at an {} price of {} per million tokens or less"
     return {
-        "requests_per_day": f"it would pay from about {_about(to)} requests a day on",
-        "requests_total": f"it would pay from about {_about(to)} requests on",
-        "failure_cost": f"it would pay if an unacceptable output cost {say.money(to, currency)} or more",
+        "requests_per_day": f"it would pay off at about {_about(to)} requests a day or more",
+        "requests_total": f"it would pay off at about {_about(to)} requests or more",
+        "failure_cost": f"it would pay off if an unacceptable output cost {say.money(to, currency)} or more",
         f"{candidate}.price_input": price.format("input", say.money(to, currency)),
         f"{candidate}.price_output": price.format("output", say.money(to, currency)),
-        f"{candidate}.hourly": f"it would pay at {say.money(to, currency)} a machine-hour or less",
-        "investment.compute": f"it would pay if training cost {say.money(to, currency)} or less",
-        "target_payback_days": f"it would pay if {say.days(to)} were soon enough",
+        f"{candidate}.hourly": f"it would pay off at {say.money(to, currency)} per machine-hour or less",
+        "investment.compute": f"it would pay off if training cost {say.money(to, currency)} or less",
+        "target_payback_days": f"it would pay off with a target of {say.days(to)} or more",
     }.get(key)
 
 
 def _about(number: float) -> str:
-    """Three digits: more would look exact."""
+    """Rounded to three digits: more would look exact."""
     return say.count(roughly(number, 3))
 
 
@@ -291,9 +283,9 @@ def input_name(key: str, money: Results) -> str:
     """An input's key in words: `tuned.price_output` as "the output price of the tuned model"."""
     name, _, what = key.rpartition(".")
     words = {
-        "requests_per_day": "the requests a day",
+        "requests_per_day": "the number of requests per day",
         "requests_total": "the number of requests",
-        "failure_cost": "what an unacceptable output costs",
+        "failure_cost": "the cost of an unacceptable output",
         "acceptance": "the share of acceptable outputs",
         "price_input": "the input price",
         "price_output": "the output price",

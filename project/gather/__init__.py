@@ -1,1 +1,1 @@
-"""The outputs that an evaluation needs: which ones, from endpoints or models here, and probes beyond the test."""
+"""The outputs that an evaluation needs: the required ones, from endpoints or local models, and additional probes."""

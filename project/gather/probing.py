@@ -1,4 +1,4 @@
-"""Probes of the tuned model besides the test: its training requests again, and general prompts before and after."""
+"""Probes of the tuned model in addition to the test: its training requests, and general prompts before and after."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from ...evaluate import (
 )
 from ..run import Run
 from ..runs import Stopwatch
-from .wanted import limit_of
+from .required import limit_of
 
 if TYPE_CHECKING:
     from ...evaluate import EvaluateSettings, Raced, Write
@@ -32,7 +32,7 @@ __all__ = ["Probes", "probe"]
 
 @dataclass(frozen=True)
 class Probes:
-    """`on_train`: acceptable of the tuned model's outputs for train pairs, with their groups; `forgetting`: the risk;
+    """`on_train`: whether the tuned model's outputs for train pairs are acceptable, with the groups; `forgetting`: the risk;
     `general`: `id, area, prompt, base, tuned, base_passed, tuned_passed`. None if there was nothing to probe."""
 
     on_train: Outcomes | None
@@ -41,8 +41,8 @@ class Probes:
 
 
 @dataclass(frozen=True)
-class _Asking:
-    """What both probes need to prompt the model in memory."""
+class _Prober:
+    """Prompts the model in memory for both probes."""
 
     run: Run
     loaded: "LoadedModel"
@@ -51,7 +51,7 @@ class _Asking:
     def race(
         self, variant: Variant, pairs: pl.DataFrame, *, limit: int, settings: "EvaluateSettings", title: str
     ) -> "Raced":
-        """One output for each pair, stored with those of the test, so that nothing is generated twice."""
+        """One output for each pair, stored with the outputs of the test, so that none is generated twice."""
         from ...evaluate import race
 
         with self.run.talk.progress(f"{title:<9}") as advance:
@@ -63,15 +63,15 @@ class _Asking:
 
 
 def probe(run: Run, variant: Variant, *, loaded: "LoadedModel", tested: int, write: "Write | None" = None) -> Probes:
-    """Probe a tuned variant on this machine beyond the test, together with its base model.
+    """Probe a tuned variant on this machine in addition to the test, together with its base model.
 
-    Up to `train_sample` train pairs, though no more than the `tested` pairs that they are compared with: beyond that
-    the estimate would hardly improve. The general prompts go to the base model and to the tuned one, both without
-    guide, examples or sampling. `write` as for `race`. The probes are kept readable in `evaluate/probes.jsonl`.
+    It answers up to `train_sample` train pairs, but no more than the `tested` pairs that they are compared with, as more
+    would not improve the estimate. The base model and the tuned model get the general prompts without guide, examples or
+    sampling. `write` is as for `race`. `evaluate/probes.jsonl` has the probes in readable form.
     """
-    asking, watch = _Asking(run, loaded, write), Stopwatch()
-    on_train = _on_train(asking, variant, most=min(run.project.evaluate.train_sample, tested))
-    forgetting, general = _general(asking, variant)
+    prober, watch = _Prober(run, loaded, write), Stopwatch()
+    on_train = _on_train(prober, variant, most=min(run.project.evaluate.train_sample, tested))
+    forgetting, general = _general(prober, variant)
     if general is not None:
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in general.iter_rows(named=True))
         write_whole(run.folder / "evaluate" / "probes.jsonl", "".join(lines).encode("utf-8", errors="replace"))
@@ -85,37 +85,37 @@ def probe(run: Run, variant: Variant, *, loaded: "LoadedModel", tested: int, wri
 # --- train pairs ------------------------------------------------------------------------------------------------
 
 
-def _on_train(asking: _Asking, variant: Variant, *, most: int) -> Outcomes | None:
-    """Whether the variant's outputs for train pairs are acceptable: prompted and judged as in the test."""
-    run = asking.run
+def _on_train(prober: _Prober, variant: Variant, *, most: int) -> Outcomes | None:
+    """Whether the variant's outputs for train pairs are acceptable, prompted and scored as in the test."""
+    run = prober.run
     if variant.adapter is None or variant.adapter.resolve() != run.adapter.resolve():
-        return None  # fitted elsewhere, on pairs that this run does not know
-    limit = limit_of(run, asking.loaded)
+        return None  # the adapter was trained elsewhere, on pairs that this run does not have
+    limit = limit_of(run, prober.loaded)
     pairs = spread(_trained(run, variant), most, seed=run.seed)
-    pairs = _fitting(variant, pairs, loaded=asking.loaded, limit=limit)
+    pairs = _fitting(variant, pairs, loaded=prober.loaded, limit=limit)
     if not len(pairs):
         return None
     settings = replace(run.project.evaluate, samples=1)
-    raced = asking.race(variant, pairs, limit=limit, settings=settings, title=f"{variant.name}, train")
-    scores = score_outputs(pairs, raced.outputs, run.project.style, count_tokens=asking.loaded.count_tokens)
+    raced = prober.race(variant, pairs, limit=limit, settings=settings, title=f"{variant.name}, train")
+    scores = score_outputs(pairs, raced.outputs, run.project.style, count_tokens=prober.loaded.count_tokens)
     acceptable = scores.table["acceptable"].cast(pl.Float64).fill_null(float("nan"))
     return Outcomes(acceptable.to_numpy(), groups_of(pairs))
 
 
 def _trained(run: Run, variant: Variant) -> pl.DataFrame:
-    """The pairs that the adapter was fitted on, without those used as examples in the variant's own prompt."""
+    """The pairs that the adapter was trained on, without those used as examples in the variant's prompt."""
     pairs = run.sample(run.train, run.project.train.max_pairs)
     dropped = run.folder / "train" / "dropped.jsonl"
     if dropped.is_file():
-        gone = [json.loads(line)["id"] for line in dropped.read_text(encoding="utf-8").splitlines()]
-        pairs = pairs.filter(~pl.col("id").is_in(gone))
+        ids = [json.loads(line)["id"] for line in dropped.read_text(encoding="utf-8").splitlines()]
+        pairs = pairs.filter(~pl.col("id").is_in(ids))
     shown = [text for text, _ in variant.examples]
     return pairs.filter(~pl.col("input").is_in(shown))
 
 
 def spread(pairs: pl.DataFrame, most: int, *, seed: int) -> pl.DataFrame:
-    """At most `most` pairs at even steps through the groups in random order: every pair is equally likely, and no
-    group has more than its share. The choice does not depend on the order of the rows."""
+    """At most `most` pairs, evenly spaced through the groups in random order: every pair is equally likely, and no group
+    has more than its share. The choice does not depend on the order of the rows."""
     if len(pairs) <= most or most < 1:
         return pairs.head(max(most, 0))
     keys = [_key(seed, group if group is not None else id, id) for group, id in pairs.select("group", "id").iter_rows()]
@@ -125,13 +125,13 @@ def spread(pairs: pl.DataFrame, most: int, *, seed: int) -> pl.DataFrame:
 
 
 def _key(seed: int, group: Any, id: str) -> str:
-    """The group's position in a random order, then the pair's within it."""
+    """The position of the group in a random order, then of the pair within the group."""
     parts = (f"{seed}\0probe\0{group}", f"{seed}\0probe\0{group}\0{id}")
     return "".join(hashlib.sha256(part.encode(errors="surrogatepass")).hexdigest()[:16] for part in parts)
 
 
 def _fitting(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", limit: int) -> pl.DataFrame:
-    """The pairs whose prompt leaves room for an answer: probes that do not fit are skipped."""
+    """The pairs whose prompts leave room for an answer; the others are skipped."""
     from ...evaluate import count_prompt_tokens, prompt_of
 
     room = loaded.context - limit
@@ -144,14 +144,14 @@ def _fitting(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", li
 # --- general prompts --------------------------------------------------------------------------------------------
 
 
-def _general(asking: _Asking, variant: Variant) -> tuple[dict[str, Any] | None, pl.DataFrame | None]:
-    """The risk `forgetting` and the answers behind it."""
+def _general(prober: _Prober, variant: Variant) -> tuple[dict[str, Any] | None, pl.DataFrame | None]:
+    """The risk `forgetting` and the answers that it is based on."""
     before = Variant("base", "base model")
     after = Variant(variant.name, variant.source, adapter=variant.adapter)
-    prompts = _askable(asking, before)
+    prompts = _fitting_prompts(prober, before)
     if not prompts:
         return None, None
-    (base, cut), (tuned, _) = (_answers(asking, each, prompts) for each in (before, after))
+    (base, cut), (tuned, _) = (_answers(prober, model, prompts) for model in (before, after))
     rows = [
         (p.id, p.area, p.prompt, was, now, p.passes(was), p.passes(now))
         for p, was, now in zip(prompts, base, tuned, strict=True)
@@ -160,28 +160,28 @@ def _general(asking: _Asking, variant: Variant) -> tuple[dict[str, Any] | None, 
         **dict.fromkeys(("id", "area", "prompt", "base", "tuned"), pl.String), "base_passed": pl.Boolean,
         "tuned_passed": pl.Boolean,
     }  # fmt: skip
-    return assess_forgetting(base, tuned, prompts, cut=cut, seed=asking.run.seed), pl.DataFrame(
+    return assess_forgetting(base, tuned, prompts, cut=cut, seed=prober.run.seed), pl.DataFrame(
         rows, schema=columns, orient="row"
     )
 
 
-def _askable(asking: _Asking, variant: Variant) -> tuple[GeneralPrompt, ...]:
+def _fitting_prompts(prober: _Prober, variant: Variant) -> tuple[GeneralPrompt, ...]:
     """The prompts that fit the model's context."""
     every = general_prompts()
     longest = max(prompt.max_new_tokens for prompt in every)
-    fit = set(_fitting(variant, prompt_pairs(every), loaded=asking.loaded, limit=longest)["id"])
+    fit = set(_fitting(variant, prompt_pairs(every), loaded=prober.loaded, limit=longest)["id"])
     return tuple(prompt for prompt in every if prompt.id in fit)
 
 
 def _answers(
-    asking: _Asking, variant: Variant, prompts: Sequence[GeneralPrompt]
+    prober: _Prober, variant: Variant, prompts: Sequence[GeneralPrompt]
 ) -> tuple[list[str | None], list[bool]]:
-    """Each prompt's answer, and whether it was cut at the limit. Prompts of one limit go together."""
-    settings = replace(asking.run.project.evaluate, temperature=0.0, samples=1)
+    """The answer to each prompt, and whether it was cut at the limit. Prompts with the same limit run together."""
+    settings = replace(prober.run.project.evaluate, temperature=0.0, samples=1)
     answers: dict[str, tuple[str | None, bool]] = {}
     for limit in sorted({prompt.max_new_tokens for prompt in prompts}):
         pairs = prompt_pairs(tuple(prompt for prompt in prompts if prompt.max_new_tokens == limit))
-        raced = asking.race(variant, pairs, limit=limit, settings=settings, title=f"{variant.name}, general")
+        raced = prober.race(variant, pairs, limit=limit, settings=settings, title=f"{variant.name}, general")
         for id, output, reason in raced.outputs.select("id", "output", "finish_reason").iter_rows():
             answers[id] = (output or "", reason == "length")
     return [answers[p.id][0] for p in prompts], [answers[p.id][1] for p in prompts]

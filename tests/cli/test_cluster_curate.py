@@ -98,7 +98,7 @@ def test_the_command_leaves_what_one_machine_leaves_and_its_readers_read_it(comm
 @pytest.mark.parametrize(
     ("sections", "words", "said"),
     [
-        (("", CURATE), (), "--cluster goes with [cluster] in"),
+        (("", CURATE), (), "--cluster needs a section [cluster] in"),
         ((PROCESSES, '[curate]\nmethod = "exact"\n'), (), '[curate] method = "exact" is for one machine'),
         ((PROCESSES, CURATE), ("--dry-run",), "--dry-run goes without --cluster"),
         ((PROCESSES, CURATE), ("--threshold-table",), "--threshold-table goes without --cluster"),

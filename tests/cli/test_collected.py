@@ -77,7 +77,7 @@ def test_one_file_for_two_names_is_refused(command, pairs_file, style_file, tmp_
     words = ["--outputs", f"a={file}", "--outputs", f"b={tmp_path / '.' / 'a.jsonl'}"]
     done = command("evaluate", "--pairs", pairs_file, *words, "--style", style_file, "--out", tmp_path / "o")
     assert done.code == 2
-    assert '"a" and "b" are one file' in done.err
+    assert '"a" and "b" are the same file' in done.err
     assert not (tmp_path / "o").exists()
 
 

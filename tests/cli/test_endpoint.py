@@ -296,7 +296,7 @@ def test_three_hundred_requests_with_many_faults_lose_no_output_and_repeat_none(
 NURSERY = """
 import os, sys
 from tuneworth.cli import main
-import tuneworth.cli.evaluate, tuneworth.project.evaluate, tuneworth.project.gather.asking, tuneworth.evaluate.outputs.remote
+import tuneworth.cli.evaluate, tuneworth.project.evaluate, tuneworth.project.gather.requests, tuneworth.evaluate.outputs.remote
 import tuneworth.evaluate.outputs.endpoint, tuneworth.reports, httpx2
 
 for line in sys.stdin:

@@ -7,7 +7,7 @@ import pytest
 
 from tuneworth.core import ConfigError
 from tuneworth.project import parse_gate
-from tuneworth.project.gates import hold_gates
+from tuneworth.project.gates import evaluate_gates
 
 RESULTS = {
     "quality": {"gpt-4.1": {"n": 60, "acceptable": {"share": 0.5, "low": None}}, "gpt-4": {"n": 7}},
@@ -58,7 +58,7 @@ def stored(tmp_path):
     ],
 )
 def test_a_gate_holds_or_not(text, holds):
-    assert hold_gates([parse_gate(text)], RESULTS)[0]["holds"] is holds
+    assert evaluate_gates([parse_gate(text)], RESULTS)[0]["holds"] is holds
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_gate_holds_or_not(text, holds):
 )
 def test_a_path_that_cannot_exist_or_has_no_single_value_is_refused(text):
     with pytest.raises(ConfigError, match=r'--gate "'):
-        hold_gates([parse_gate(text)], RESULTS)
+        evaluate_gates([parse_gate(text)], RESULTS)
 
 
 @pytest.mark.parametrize(

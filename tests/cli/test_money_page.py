@@ -73,7 +73,7 @@ def test_what_could_be_done_instead_has_the_numbers_of_the_article(article):
     text = " ".join(PAGE.split())
     (cached,) = (way for way in article()["alternatives"] if way["key"] == "cached_guide")
     share, days = 100 * cached["tuning"]["saving_share"], cached["tuning"]["payback_days"]
-    assert f"a cache at a quarter of the price {share:.0f}% are left to save and it takes {days:.0f} days" in text
+    assert f"a cache at a quarter of the price, {share:.0f}% remain to be saved and it takes {days:.0f} days" in text
     tuned = "[roi.tuned]                      # the same model and prices, tuned: no guide in the prompt\n"
     prices = tomllib.loads(example_path("article.toml").read_text(encoding="utf-8"), parse_float=Decimal)["roi"][
         "tuned"

@@ -13,7 +13,7 @@ from tuneworth.curate import read_split
 from tuneworth.evaluate import general_prompts
 from tuneworth.project import Run, read_project
 from tuneworth.project.gather.probing import probe, spread
-from tuneworth.project.gather.wanted import variants_of
+from tuneworth.project.gather.required import variants_of
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ def test_several_people_are_counted_apart_and_together_against_the_checks(comman
         ({"schema": "x"}, "expected the schema"),
         ({"run": {"outputs": "b" * 64}}, "about another run"),
         ({"judgements": [{"id": "nobody"}]}, "not among the tested pairs"),
-        ({"judgements": []}, "no choice in it yet"),
+        ({"judgements": []}, "no choices yet"),
     ],
 )
 def test_wrong_judgements_leave_results_and_report_as_they_were(command, judged, changed, said):

@@ -195,7 +195,7 @@ def test_json_is_the_money_alone(tmp_path, command):
         ("roi = 3\n", ["no [roi] table"]),
         ("[roi]\n[roi.tuned]\n" + PRICED, ["two variants are needed"]),
         (TEN.replace("acceptance = 0.9", ""), ["roi.tuned: state acceptance"]),
-        (WRONG, ['did you mean "requests_per_day"', "horizon_days: expected 0 or more", "no file of prices",
+        (WRONG, ['did you mean "requests_per_day"', "horizon_days: expected 0 or more", "no price file",
                  "[roi.investment]", 'did you mean "price_input"', "openai:gpt-4o-mini"]),
         ("[roi]\nrequests_per_day = [nan, 1, 2]\n", ["finite"]),
         ("[roi]\nrequests_per_day = 1e400\n", ["no more than"]),

@@ -98,9 +98,9 @@ def test_a_foreign_folder_is_not_written_into(command, pairs_file, style_file, t
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")
     assert_refused(
-        command("curate", pairs_file, "--style", style_file, "--out", tmp_path / "mine"), "no run of Tuneworth"
+        command("curate", pairs_file, "--style", style_file, "--out", tmp_path / "mine"), "not a run of Tuneworth"
     )
-    assert_refused(command("demo", "--out", tmp_path / "mine"), "no Tuneworth project")
+    assert_refused(command("demo", "--out", tmp_path / "mine"), "not a Tuneworth project")
 
 
 @pytest.mark.parametrize("words", [("why", "RUN", "999"), ("why", "RUN", "p999")])

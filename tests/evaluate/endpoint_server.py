@@ -1,4 +1,4 @@
-"""A real HTTP server on 127.0.0.1 that plays an OpenAI-compatible endpoint, well or badly."""
+"""A real HTTP server on 127.0.0.1 that acts as an OpenAI-compatible endpoint, well or badly."""
 
 import asyncio
 import json
@@ -10,12 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from tuneworth.evaluate.outputs.endpoint import Call, Endpoint, Reply, ask
+from tuneworth.evaluate.outputs.endpoint import Call, Endpoint, Reply, send_calls
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: `number` counts all of them from 0, `attempt` those with the same last message."""
+    """One request: `number` counts all requests from 0, `attempt` those with the same last message."""
 
     number: int
     attempt: int
@@ -26,7 +26,7 @@ class Asked:
 
     @property
     def text(self) -> str:
-        """The last message: what the caller wants an output for."""
+        """The last message, for which the caller requests an output."""
         return self.body["messages"][-1]["content"]
 
 
@@ -47,7 +47,7 @@ class Step:
 
     @property
     def succeeds(self) -> bool:
-        """Whether the caller gets a whole chat answer."""
+        """Whether the caller gets a complete chat answer."""
         good = self.status == 200 and isinstance(self.body, dict) and bool(self.body.get("choices"))
         return good and self.cut_after is None
 
@@ -71,12 +71,12 @@ def echo(asked: Asked) -> Step:
 
 
 def error(status: int, message: str = "no", *, headers: Mapping[str, str] | None = None, **details: Any) -> Step:
-    """An error in OpenAI's shape."""
+    """An error in OpenAI's format."""
     return Step(status, {"error": {"message": message, "type": "some_error", **details}}, headers or {})
 
 
 class EndpointServer:
-    """Serves in a thread of its own while the `with` block lasts; answers as `behave` says.
+    """Serves in a separate thread within the `with` block; `behave` decides the answers.
 
     requests: what came, in order; succeeded: whole answers per last message; most_at_once: requests under way at the
     same time; connections: how many were opened.
@@ -118,11 +118,11 @@ class EndpointServer:
         self._ready.set()
         await self._stop.wait()
         me = asyncio.current_task()
-        while asyncio.all_tasks() - {me}:  # connections that were accepted a moment ago begin first, then end
+        while asyncio.all_tasks() - {me}:  # connections that were just accepted must start before they end
             for task in self._tasks:
                 task.cancel()
             await asyncio.sleep(0.001)
-        server.close()  # last: a closed server cannot take what it has accepted already
+        server.close()  # last: a closed server cannot handle accepted connections
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -132,7 +132,7 @@ class EndpointServer:
         try:
             await self._converse(reader, writer, self.connections)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the caller left, or the server stops
+            pass  # the caller disconnected, or the server stops
         finally:
             self._tasks.discard(task)
             writer.transport.abort()
@@ -142,7 +142,7 @@ class EndpointServer:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int) -> None:
         while True:
             first = await reader.readexactly(1)
-            if first == b"\x16":  # a TLS greeting to a port that has none
+            if first == b"\x16":  # a TLS handshake on a port without TLS
                 await _send(writer, Step(400, b"plain HTTP only"))
                 return
             head = (first + await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -171,7 +171,7 @@ class EndpointServer:
 
 
 async def _wait(reader: asyncio.StreamReader, seconds: float) -> None:
-    """Wait, unless the caller leaves meanwhile: callers send nothing before they have their answer."""
+    """Wait, unless the caller disconnects: callers send nothing before they have their answer."""
     if seconds:
         with suppress(TimeoutError):
             await asyncio.wait_for(reader.read(1), seconds)
@@ -179,7 +179,7 @@ async def _wait(reader: asyncio.StreamReader, seconds: float) -> None:
 
 
 async def _send(writer: asyncio.StreamWriter, step: Step) -> bool:
-    """Send a response; whether it went out whole."""
+    """Send a response; returns whether it was sent completely."""
     content = step.body if isinstance(step.body, bytes) else json.dumps(step.body).encode()
     headers = {"Content-Type": "application/json", "Content-Length": str(len(content)), **step.headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -203,7 +203,7 @@ def ask_all(
     samples: int = 1,
     **given: Any,
 ) -> "Answers":
-    """The replies to one call per text and sample, in the order of the calls; waits are short unless `given` says."""
+    """The replies to one call per text and sample, in the order of the calls; waits are short by default."""
     url = server if isinstance(server, str) else server.url
     replies: list[Reply] = []
     warnings: list[str] = []
@@ -214,13 +214,15 @@ def ask_all(
         for sample in range(samples)
     )
     endpoint = Endpoint(url=url, **(own | given))
-    ask(endpoint, calls, max_new_tokens=50, temperature=0.0, seed=seed, on_reply=replies.append, warn=warnings.append)
+    send_calls(
+        endpoint, calls, max_new_tokens=50, temperature=0.0, seed=seed, on_reply=replies.append, warn=warnings.append
+    )
     return Answers(sorted(replies, key=lambda reply: (reply.index, reply.sample)), warnings)
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What came of `ask_all`."""
+    """The result of `ask_all`."""
 
     replies: list[Reply]
     warnings: list[str]

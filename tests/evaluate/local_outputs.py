@@ -1,4 +1,4 @@
-"""What tests of locally generated outputs share: an adapter with an effect, and the batches that a store holds."""
+"""Shared by tests of locally generated outputs: an adapter with an effect, and the batches in a store."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from tuneworth.train.model.kernels import attach_adapter, detach_adapter
 
 
 def adapter_of(loaded: Any, folder: Path) -> Path:
-    """An adapter with an effect, as peft itself writes it."""
+    """An adapter with an effect, as written by peft."""
     import torch
 
     adapted = attach_adapter(loaded.model, rank=4, alpha=8, seed=5, name="tiny")
@@ -21,7 +21,7 @@ def adapter_of(loaded: Any, folder: Path) -> Path:
 
 
 def finished(store: Path) -> list[tuple[int, int]]:
-    """The batches that stand whole in the store."""
+    """The complete batches in the store."""
     found = []
     for line in store.read_bytes().splitlines():
         try:

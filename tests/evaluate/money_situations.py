@@ -1,4 +1,4 @@
-"""Two hundred and more drawn situations of the money: every way to count failures, prices, volumes, costs and gaps."""
+"""Over two hundred random situations of the money: all kinds of failures, prices, volumes, costs and missing values."""
 
 import random
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ import numpy as np
 from tuneworth.evaluate.money import MeasuredVariant, TrainingCost, compute_money, read_roi
 
 TODAY = date(2026, 11, 25)
-# Prices of a file of one's own: those of the installed list change with it.
+# Prices from a price file, since those of the installed list change with its version.
 PRICES = """
 currency = "USD"
 date = "2026-05-01"
@@ -43,7 +43,7 @@ MODELS = ("own:large", "own:small", "own:written", "own:ft:small")
 
 @dataclass(frozen=True)
 class Situation:
-    """What `compute_money` is asked."""
+    """The arguments of `compute_money`."""
 
     table: Mapping[str, Any]
     baseline: str
@@ -61,7 +61,7 @@ class Situation:
 
 
 def situation(seed: int, folder: Path) -> Situation:
-    """The situation of this seed; its file of prices lies in `folder`."""
+    """The situation of this seed; its price file is in `folder`."""
     chance = random.Random(seed)
     names = ["prompted", "tuned", *chance.sample(["plain", "other"], chance.choice((0, 0, 1, 2)))]
     measured, groups = _measured(seed, names) if chance.random() < 0.45 else (None, None)
@@ -79,7 +79,7 @@ def situation(seed: int, folder: Path) -> Situation:
 
 
 def _number(chance: random.Random, low: float, high: float, *, zero: float = 0.1) -> Any:
-    """A number, nought, or a range around it."""
+    """A number, zero, or a range around the number."""
     if chance.random() < zero:
         return Decimal(0)
     middle = low * (high / low) ** chance.random()
@@ -145,14 +145,14 @@ def _running(chance: random.Random) -> dict[str, Any]:
 
 
 def _variant(chance: random.Random, name: str, plan: Mapping[str, Any], measured: bool) -> dict[str, Any]:
-    small = name == "tuned" and chance.random() < 0.75  # mostly as people come: no guide left, and fewer failures
+    small = name == "tuned" and chance.random() < 0.75  # the usual case: no guide and fewer failures
     tokens = {
         "fixed_tokens": Decimal(chance.choice((0, 20))) if small else _number(chance, 10, 5000),
         "input_tokens": _number(chance, 10, 600, zero=0.03), "output_tokens": _number(chance, 10, 400, zero=0.03),
     }  # fmt: skip
     good = chance.choice((0, 1, *[Decimal(f"{chance.random():.3f}")] * 8, [Decimal("0.5"), Decimal("0.7"), 1]))
     tokens["acceptance"] = Decimal("0.94") if small else good
-    # What a run measures need not be stated; without one a number is missing now and then.
+    # Measured numbers need not be stated; without a run a number is sometimes missing.
     table = {key: value for key, value in tokens.items() if chance.random() < (0.2 if measured else 0.97)}
     if chance.random() < 0.3:
         table |= {"few_shot_tokens": _number(chance, 5, 300), "short_guide_tokens": _number(chance, 5, 200)}

@@ -52,7 +52,7 @@ def race(plans: list[RemotePlan], file: Path, budget: Budget | None = None, **mo
 
 
 def asked_for(server: EndpointServer) -> list[str]:
-    """The requests for outputs since the last look, without those that only count a prompt."""
+    """The requests for outputs since the last call, without those that only count a prompt."""
     found = [asked.text for asked in server.requests if asked.text != "."]
     server.requests.clear()
     return found

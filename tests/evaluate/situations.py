@@ -1,4 +1,4 @@
-"""Results as evaluate writes them, built from outcomes and a [roi] table by the real comparison and the real money."""
+"""Results in the form of evaluate, from outcomes and a [roi] table with the real comparison and money."""
 
 from collections.abc import Callable
 from datetime import date
@@ -16,14 +16,14 @@ TODAY = date(2026, 11, 1)
 def situation(
     cells=(134, 54, 6, 6), *, others=None, roi=None, groups=None, tuned_settings=None, **parts
 ) -> dict[str, Any]:
-    """From counts both / only tuned / only prompted / neither; `others` are shares of further variants."""
+    """Results from the counts both / only tuned / only prompted / neither; `others` are shares of other variants."""
     outcomes = {
         "prompted": np.repeat([1.0, 0.0, 1.0, 0.0], cells),
         "tuned": np.repeat([1.0, 1.0, 0.0, 0.0], cells),
     }
     n = len(outcomes["tuned"])
     for name, share in (others or {}).items():
-        # As right as the prompted model where that is right, so that the two go together.
+        # Right where the prompted model is right, so that the two are correlated.
         order = np.argsort(-outcomes["prompted"], kind="stable")
         outcomes[name] = np.zeros(n)
         outcomes[name][order[: round(share * n)]] = 1.0
@@ -31,12 +31,12 @@ def situation(
 
 
 def later(*args, **parts) -> Callable[[], dict[str, Any]]:
-    """The same once it is called: a table of cases costs nothing where its cases do not run."""
+    """A function that returns the situation, so that a table of cases costs nothing if its cases do not run."""
     return partial(situation, *args, **parts)
 
 
 def built(outcomes, *, roi=None, groups=None, baseline="prompted", candidate="tuned", draws=400, tokens=None, **parts):
-    """From each variant's outcomes on the same items; `tokens` are (fixed, input, output) of each."""
+    """Results from each variant's outcomes on the same items; `tokens` are (fixed, input, output) of each."""
     names = [name for name in outcomes if name not in (baseline, candidate)]
     results: dict[str, Any] = {
         "quality": {name: _quality(values, groups) for name, values in outcomes.items()},
@@ -88,7 +88,7 @@ def costs(volume: Any = 5000, *, tuned: Any = 5, prompted: Any = 5, investment: 
 
 
 def other(price=5, *, fixed=500):
-    """The [roi.NAME] table of a further variant."""
+    """The [roi.NAME] table of another variant."""
     return {
         "price_input": price, "price_output": 4 * price, "fixed_tokens": fixed, "input_tokens": 150, "output_tokens": 150
     }  # fmt: skip

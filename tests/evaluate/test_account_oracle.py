@@ -1,4 +1,4 @@
-"""The whole account a second time, in floats and without a closed form: what a finance person would do in a table."""
+"""The whole account a second time, in floats and without closed forms, as in a spreadsheet."""
 
 import random
 from datetime import date, timedelta
@@ -50,7 +50,7 @@ def some_table(chance: random.Random) -> dict:
 
 
 def a_request(variant: dict) -> float:
-    """Tokens at their prices; a machine that is always on asks nothing for one more."""
+    """Tokens at their prices; a machine that is always on costs nothing for one more request."""
     if "hourly" in variant:
         return 0.0
     fixed, price = variant["fixed_tokens"], float(variant["price_input"])
@@ -61,7 +61,7 @@ def a_request(variant: dict) -> float:
 
 
 def calls_and_cost(table: dict, variant: dict) -> tuple[float, float]:
-    """Calls of one request, and its cost with what failures do, try by try."""
+    """Calls of one request and its cost including failures, try by try."""
     good, loss, cost = float(variant["acceptance"]), float(table["failure_cost"]), a_request(variant)
     if table["failures"] == "ignore":
         return 1.0, cost
@@ -88,7 +88,7 @@ def upkeep_a_day(running: dict) -> float:
 
 
 class Balance:
-    """What has been saved by a day: the volume grows over the ramp, upkeep and machines run from the first day."""
+    """The saving up to a day: the volume grows over the ramp, upkeep and machines run from the first day."""
 
     def __init__(self, table: dict) -> None:
         (calls_before, before), (calls_after, after) = (calls_and_cost(table, table[k]) for k in ("prompted", "tuned"))
@@ -142,7 +142,7 @@ def expected(table: dict) -> dict:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_every_figure_is_that_of_the_table_day_by_day(seed):
+def test_every_figure_equals_the_day_by_day_table(seed):
     table = some_table(random.Random(seed))
     roi, names = read_roi(table, on=TODAY), ["prompted", "tuned"]
     quantities = collect_quantities(roi, names, {}, None, today=TODAY)
@@ -153,7 +153,7 @@ def test_every_figure_is_that_of_the_table_day_by_day(seed):
     assert sum(found["parts"].values()) == pytest.approx(found["saving_per_request"], abs=1e-12)
 
 
-def test_the_tables_hold_every_kind_of_case():
+def test_the_tables_cover_every_kind_of_case():
     tables = [some_table(random.Random(seed)) for seed in range(60)]
     wanted = [expected(table) for table in tables]
     assert {table["failures"] for table in tables} == {"ignore", "drop", "repair", "retry"}

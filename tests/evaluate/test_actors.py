@@ -1,4 +1,4 @@
-"""Two workers of a real cluster: outputs of one process, whoever is killed, and none asked twice that was kept."""
+"""Two workers of a real cluster: the same outputs as one process after any kill, and none generated twice."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ from tuneworth.evaluate import EvaluateSettings, Variant, race, start_actors
 from tuneworth.evaluate.outputs import actors as starting
 from tuneworth.evaluate.outputs import generate as generation
 from tuneworth.evaluate.outputs.actors import Actors
-from tuneworth.evaluate.outputs.workers import Places
+from tuneworth.evaluate.outputs.workers import Placement
 
 from .local_outputs import adapter_of, finished
 
@@ -35,7 +35,7 @@ HOME = "127.0.0.2"  # the cluster's one node listens on this machine alone
 
 @pytest.fixture(scope="module")
 def ray() -> Iterator[Any]:
-    """A cluster of this machine alone, of two cores, connected."""
+    """A connected cluster of this machine alone, with two cores."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         import ray
@@ -68,7 +68,7 @@ def pairs_of(count: int = PAIRS) -> pl.DataFrame:
 
 
 def raced(variant: Variant, loaded: Any, store: Path, **how: Any) -> list[tuple[Any, ...]]:
-    """All of the outputs but what a clock measured."""
+    """The outputs without the measured times."""
     temperature = how.pop("temperature", 1.0)
     settings = EvaluateSettings(temperature=temperature, samples=SAMPLES if temperature else 1)
     found = race(variant, pairs_of(), loaded=loaded, settings=settings, max_new_tokens=LIMIT, store=store, **how)
@@ -76,10 +76,10 @@ def raced(variant: Variant, loaded: Any, store: Path, **how: Any) -> list[tuple[
 
 
 def kill_worker(ray: Any, actors: Actors, number: int) -> None:
-    os.kill(ray.get(actors._seats[number].actor.__ray_call__.remote(lambda worker: os.getpid())), signal.SIGKILL)
+    os.kill(ray.get(actors._slots[number].actor.__ray_call__.remote(lambda worker: os.getpid())), signal.SIGKILL)
 
 
-def test_two_workers_write_what_one_process_writes_and_each_goes_on_from_the_other(
+def test_two_workers_write_what_one_process_writes_and_each_can_resume_the_other(
     actors: Actors, tiny_model: Any, tmp_path: Path
 ) -> None:
     tuned = Variant("tuned", "adapter", adapter=adapter_of(tiny_model, tmp_path / "adapter"))
@@ -90,7 +90,7 @@ def test_two_workers_write_what_one_process_writes_and_each_goes_on_from_the_oth
         batches = finished(one)
         assert sorted(finished(two)) == sorted(batches)
         assert len(batches) == (BATCHES if temperature else BATCHES // SAMPLES)
-        # What the one kept, the other takes; a half is gone on with.
+        # Each reuses the outputs of the other, and half of them are resumed.
         written = two.read_bytes()
         assert raced(variant, tiny_model, two, temperature=temperature) == expected
         assert two.read_bytes() == written
@@ -99,7 +99,7 @@ def test_two_workers_write_what_one_process_writes_and_each_goes_on_from_the_oth
         assert sorted(finished(one)) == sorted(batches)
 
 
-def test_a_worker_killed_in_the_middle_is_replaced_and_nothing_kept_is_written_again(
+def test_a_worker_killed_midway_is_replaced_and_no_stored_batch_is_written_again(
     ray: Any, actors: Actors, tiny_model: Any, tmp_path: Path
 ) -> None:
     expected, store, killed = raced(PROMPTED, tiny_model, tmp_path / "one"), tmp_path / "two", []
@@ -112,30 +112,30 @@ def test_a_worker_killed_in_the_middle_is_replaced_and_nothing_kept_is_written_a
     assert raced(PROMPTED, actors.loaded, store, write=actors.write, progress=kill) == expected
     assert len(killed) == 2
     assert len(finished(store)) == len(set(finished(store))) == BATCHES
-    # the others are as good as before, and so are the new ones
+    # The other workers and the new ones still work.
     assert raced(PROMPTED, actors.loaded, tmp_path / "three", write=actors.write) == expected
 
 
-def test_a_part_that_kills_every_worker_ends_with_what_was_kept(
+def test_a_part_that_kills_every_worker_ends_the_run_with_the_stored_outputs(
     ray: Any, tiny_folder: Path, tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(starting, "LOSSES", 1)
     said: list[str] = []
-    # No cores are reserved: those of the cluster are taken by the workers of the other tests.
+    # No cores are reserved, as the workers of the other tests use those of the cluster.
     actors = Actors(
-        ray, Places(1, 0, 0, None), name=str(tiny_folder), dtype="float32", quantised=False, say=said.append
+        ray, Placement(1, 0, 0, None), name=str(tiny_folder), dtype="float32", quantised=False, say=said.append
     )
 
-    sit = actors._sit
+    fill = actors._fill
 
-    def sit_to_be_killed(seat: Any) -> None:
-        sit(seat)
+    def fill_and_kill(slot: Any) -> None:
+        fill(slot)
         kill_worker(ray, actors, 0)  # once the model is loaded, before it writes
 
     try:
         actors.start()
         kill_worker(ray, actors, 0)
-        monkeypatch.setattr(actors, "_sit", sit_to_be_killed)
+        monkeypatch.setattr(actors, "_fill", fill_and_kill)
         with pytest.raises(RunBroken, match="Workers were lost 2 times at the same point: The actor is dead because"):
             raced(PROMPTED, actors.loaded, tmp_path / "store", write=actors.write)
     finally:
@@ -143,8 +143,8 @@ def test_a_part_that_kills_every_worker_ends_with_what_was_kept(
     assert sum("a worker was lost and is being restarted" in line for line in said) == 1
 
 
-def test_a_model_that_no_node_reaches_is_one_error_with_the_node(ray: Any) -> None:
-    actors = Actors(ray, Places(1, 0, 0, None), name="/nowhere/model", dtype=None, quantised=False, say=print)
+def test_a_model_that_no_node_can_load_is_one_error_with_the_node(ray: Any) -> None:
+    actors = Actors(ray, Placement(1, 0, 0, None), name="/nowhere/model", dtype=None, quantised=False, say=print)
     try:
         with pytest.raises(ModelError, match=r"On the node .*There is no model"):
             actors.start()
@@ -164,14 +164,14 @@ from tuneworth.evaluate.outputs import generate
 from tuneworth.evaluate.outputs.actors import Actors
 from tuneworth.evaluate import connected
 from tuneworth.evaluate import race
-from tuneworth.evaluate.outputs.workers import Places
+from tuneworth.evaluate.outputs.workers import Placement
 
 address, model, store, out, rows, guide, samples, limit = json.loads(sys.argv[1])
 generate.BATCH = 4
 pairs = pl.DataFrame(rows, schema_overrides={"system": pl.String})
 settings = EvaluateSettings(temperature=1.0, samples=samples)
 with connected(ClusterSettings(address=address)) as ray:
-    actors = Actors(ray, Places(2, 0, 0, None), name=model, dtype="float32", quantised=False, say=print)
+    actors = Actors(ray, Placement(2, 0, 0, None), name=model, dtype="float32", quantised=False, say=print)
     actors.start()
     found = race(
         Variant("prompted", "base model", guide=guide), pairs, loaded=actors.loaded, settings=settings,
@@ -182,7 +182,7 @@ Path(out).write_text(json.dumps(found.outputs.drop("seconds").rows()))
 """
 
 
-def test_a_killed_driver_goes_on_where_it_was(ray: Any, tiny_folder: Path, tiny_model: Any, tmp_path: Path) -> None:
+def test_a_killed_driver_resumes_where_it_stopped(ray: Any, tiny_folder: Path, tiny_model: Any, tmp_path: Path) -> None:
     expected = raced(PROMPTED, tiny_model, tmp_path / "one")
     store, out = tmp_path / "store", tmp_path / "out"
     address = ray.get_runtime_context().gcs_address

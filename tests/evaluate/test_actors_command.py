@@ -1,4 +1,4 @@
-"""`tuneworth evaluate --cluster`: the run that it leaves is that of one process."""
+"""`tuneworth evaluate --cluster`: the run is the same as with one process."""
 
 import json
 import os
@@ -18,7 +18,7 @@ checks:
 
 
 def project_of(folder: Path, model: Path, *, cluster: str) -> Path:
-    """A project of 60 pairs with a model that says anything, in seconds."""
+    """A project of 60 pairs with an untrained model, which runs in seconds."""
     words, colours = ["lamp", "chair", "table", "shelf", "clock", "mirror", "basket"], ["red", "blue", "green", "white"]
     things = [f"{colours[n % 4]} {words[n % 7]} {words[n // 7 % 7]} {chr(97 + n % 26)}{n}" for n in range(60)]
     pairs = [{"id": f"p{n}", "input": thing, "output": f"Box with a {thing}"} for n, thing in enumerate(things)]
@@ -55,7 +55,9 @@ def tuneworth(*words: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.cluster
-def test_one_process_finds_every_output_of_the_cluster_and_says_the_same(tiny_folder: Path, tmp_path: Path) -> None:
+def test_one_process_reuses_every_output_of_the_cluster_with_the_same_results(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
     project = project_of(tmp_path, tiny_folder, cluster='[cluster]\naddress = "local"\nworkers = 2')
     for words in (("curate", project), ("train", project)):
         done = tuneworth(*words)
@@ -78,7 +80,7 @@ def test_one_process_finds_every_output_of_the_cluster_and_says_the_same(tiny_fo
     ("cluster", "said"),
     [("", "needs a section [cluster] in"), ('[cluster]\naddress = "processes"', "is for curating")],
 )
-def test_without_a_cluster_of_ray_there_is_one_clear_error(
+def test_without_a_ray_cluster_there_is_one_clear_error(
     tiny_folder: Path, tmp_path: Path, cluster: str, said: str
 ) -> None:
     project = project_of(tmp_path, tiny_folder, cluster=cluster)
@@ -95,7 +97,7 @@ def test_without_a_cluster_of_ray_there_is_one_clear_error(
 
 
 @pytest.mark.cluster
-def test_collected_outputs_ask_no_model_on_a_cluster_either() -> None:
+def test_collected_outputs_use_no_model_on_a_cluster() -> None:
     done = tuneworth("evaluate", "--cluster", "--pairs", "a.jsonl", "--outputs", "x=b.jsonl")
     assert done.returncode == 2
     assert "--cluster is for the outputs of a project's models" in done.stderr

@@ -1,4 +1,4 @@
-"""What evaluating on a cluster is made of, without one: a worker in this process, room on nodes, addresses."""
+"""The parts of evaluating on a cluster, without one: a worker in this process, room on nodes, addresses."""
 
 import subprocess
 import sys
@@ -14,7 +14,14 @@ from tuneworth.curate import ClusterSettings
 from tuneworth.evaluate import connected
 from tuneworth.evaluate.outputs.generate import plan_requests, write_outputs
 from tuneworth.evaluate.outputs.race import ADAPTER
-from tuneworth.evaluate.outputs.workers import Wanted, Worker, count_parameters, outline, plan_places, worker_bytes
+from tuneworth.evaluate.outputs.workers import (
+    GenerationJob,
+    Worker,
+    count_parameters,
+    outline,
+    plan_placement,
+    worker_bytes,
+)
 from tuneworth.train import LoadedModel
 
 from .local_outputs import adapter_of
@@ -31,10 +38,10 @@ def chats(count: int) -> list[list[dict[str, str]]]:
     return [[{"role": "user", "content": "part " * (n % 5) + str(n)}] for n in range(count)]
 
 
-def wanted_of(loaded: LoadedModel, adapter: Path | None) -> Wanted:
+def wanted_of(loaded: LoadedModel, adapter: Path | None) -> GenerationJob:
     requests = plan_requests(loaded, chats(14), max_new_tokens=6, batch_size=4)
     files = () if adapter is None else tuple((name, sha256_file(adapter / name)) for name in ADAPTER)
-    return Wanted(requests, adapter, files, 1.0, 3, None)
+    return GenerationJob(requests, adapter, files, 1.0, 3, None)
 
 
 def ready(folder: Path) -> Worker:
@@ -47,7 +54,7 @@ def ready(folder: Path) -> Worker:
 
 
 @pytest.mark.slow
-def test_batches_asked_in_any_order_and_apart_are_those_of_one_call(
+def test_batches_in_any_order_and_call_equal_those_of_one_call(
     tiny_model: LoadedModel, tiny_folder: Path, tmp_path: Path
 ) -> None:
     worker = ready(tiny_folder)
@@ -62,7 +69,7 @@ def test_batches_asked_in_any_order_and_apart_are_those_of_one_call(
         assert sorted(said) == [(one.index, one.sample, one.batch, one.output, one.output_tokens) for one in whole]
 
 
-def test_the_outline_plans_the_requests_of_the_model_itself(tiny_model: LoadedModel) -> None:
+def test_the_outline_plans_the_same_requests_as_the_model(tiny_model: LoadedModel) -> None:
     import pickle
 
     sent = pickle.loads(pickle.dumps(outline(tiny_model)))
@@ -71,7 +78,7 @@ def test_the_outline_plans_the_requests_of_the_model_itself(tiny_model: LoadedMo
     assert len(pickle.dumps(outline(tiny_model))) < 200_000
 
 
-def test_an_adapter_that_is_missing_or_another_one_on_a_node_is_told_with_the_node(
+def test_an_adapter_that_is_missing_or_different_on_a_node_is_reported_with_the_node(
     tiny_model: LoadedModel, tiny_folder: Path, tmp_path: Path
 ) -> None:
     worker, adapter = ready(tiny_folder), adapter_of(tiny_model, tmp_path / "adapter")
@@ -85,7 +92,7 @@ def test_an_adapter_that_is_missing_or_another_one_on_a_node_is_told_with_the_no
         worker.begin(wanted)
 
 
-def test_a_model_that_a_node_does_not_reach_is_told_with_the_node() -> None:
+def test_a_model_that_a_node_cannot_load_is_reported_with_the_node() -> None:
     with pytest.raises(ModelError, match=r"On the node .*There is no model[\s\S]*use a shared folder"):
         Worker().load("/nowhere/model", dtype=None, quantised=False, threads=1)
 
@@ -105,17 +112,17 @@ def test_a_model_that_a_node_does_not_reach_is_told_with_the_node() -> None:
     ],
 )
 def test_workers_share_cores_or_have_a_gpu(nodes: list[dict], workers: int | None, expected: tuple) -> None:
-    places = plan_places(nodes, workers=workers, memory=GB)
+    places = plan_placement(nodes, workers=workers, memory=GB)
     assert (places.count, places.cores, places.gpus) == expected
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=6), st.integers(1, 30), st.integers(1, 20))
-def test_planned_workers_always_find_room_and_a_refusal_names_what_does(
+def test_planned_workers_always_fit_and_an_error_names_the_number_that_fits(
     cores: list[int], workers: int, gigabytes: int
 ) -> None:
     nodes = [node(count, memory=40 * GB) for count in cores]
     try:
-        places = plan_places(nodes, workers=workers, memory=gigabytes * GB)
+        places = plan_placement(nodes, workers=workers, memory=gigabytes * GB)
     except ConfigError as refused:
         said = str(refused).split()
         assert sum(cores) < workers or int(said[0]) == workers > int(said[said.index("cluster,") + 1])
@@ -124,13 +131,13 @@ def test_planned_workers_always_find_room_and_a_refusal_names_what_does(
     assert sum(min(count // places.cores, 40 // gigabytes) for count in cores) >= workers
 
 
-def test_a_model_too_large_for_so_many_workers_is_refused_before_the_start() -> None:
+def test_too_many_workers_for_the_memory_are_rejected_before_the_start() -> None:
     with pytest.raises(ConfigError) as refused:
-        plan_places([node(8, memory=16 * GB), node(8, memory=16 * GB)], workers=8, memory=6 * GB)
+        plan_placement([node(8, memory=16 * GB), node(8, memory=16 * GB)], workers=8, memory=6 * GB)
     assert str(refused.value).startswith("8 workers do not fit the cluster, 4 do: each takes 2 cores and 6 GB")
-    assert "workers = 4 fits" in str(refused.value)
-    with pytest.raises(ConfigError, match=r"0 do[\s\S]*A smaller model fits"):
-        plan_places([node(8, memory=GB)], workers=None, memory=6 * GB)
+    assert "Set workers = 4" in str(refused.value)
+    with pytest.raises(ConfigError, match=r"0 do[\s\S]*Use a smaller model"):
+        plan_placement([node(8, memory=GB)], workers=None, memory=6 * GB)
 
 
 def test_parameters_are_counted_without_loading_the_model(tiny_model: LoadedModel, tiny_folder: Path) -> None:
@@ -156,7 +163,7 @@ def test_the_memory_of_a_worker_grows_with_the_weights(
 
 
 @pytest.mark.slow
-def test_nothing_of_ray_is_imported_without_a_cluster() -> None:
+def test_ray_is_not_imported_without_a_cluster() -> None:
     modules = "tuneworth.project.evaluate, tuneworth.project.gather.gathering, tuneworth.evaluate.outputs.race"
     also = "tuneworth.evaluate.outputs.actors, tuneworth.evaluate.outputs.workers, tuneworth.evaluate.outputs.workers"
     code = f"import sys, {modules}, {also}; print([m for m in sys.modules if m.split('.')[0] == 'ray'])"
@@ -165,7 +172,7 @@ def test_nothing_of_ray_is_imported_without_a_cluster() -> None:
 
 
 @pytest.mark.cluster
-def test_an_address_where_nobody_answers_is_told_at_once() -> None:
+def test_an_address_without_an_answer_is_reported_at_once() -> None:
     for address in ("127.0.0.1:9", "ray://127.0.0.1:9"):
         with (
             pytest.raises(ConfigError, match=r"nobody answers at .*:9"),
@@ -174,7 +181,7 @@ def test_an_address_where_nobody_answers_is_told_at_once() -> None:
             pass
 
 
-def test_processes_without_ray_are_no_cluster_to_evaluate_on() -> None:
+def test_processes_without_ray_are_not_a_cluster_for_evaluation() -> None:
     with (
         pytest.raises(ConfigError, match='address = "processes" is for curating'),
         connected(ClusterSettings(address="processes")),

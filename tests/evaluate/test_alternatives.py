@@ -1,4 +1,4 @@
-"""The article's story, and what could be done instead of tuning."""
+"""The article's numbers, and the alternatives to tuning."""
 
 import tomllib
 from datetime import date
@@ -36,7 +36,7 @@ def way(found, key):
     return next(row for row in found["alternatives"] if row["key"] == key or row["name"] == key)
 
 
-def test_the_articles_story_and_that_a_cached_guide_takes_most_of_it():
+def test_the_article_and_its_cached_guide_which_takes_most_of_the_saving():
     found = account(article())
     assert (round(found["saving_share"], 4), round(found["payback_days"], 1)) == (0.4, 14.0)
     cached = way(found, "cached_guide")
@@ -47,7 +47,7 @@ def test_the_articles_story_and_that_a_cached_guide_takes_most_of_it():
     assert (cached["needs_training"], cached["acceptance_from"], cached["tuning"]["pays"]) == (False, "stated", True)
 
 
-def test_a_tuned_model_at_twice_the_price_never_pays_and_from_which_guide_on_it_would():
+def test_a_tuned_model_at_twice_the_price_never_pays_below_a_break_even_guide():
     found = account(article(tuned__price_input=2 * P_IN, tuned__price_output=8 * P_IN))
     assert round(found["saving_share"], 4) == -0.2
     assert found["payback_days"] is None
@@ -60,7 +60,7 @@ def test_a_tuned_model_at_twice_the_price_never_pays_and_from_which_guide_on_it_
 def test_a_shorter_guide_is_half_as_long_unless_stated():
     half = way(account(article()), "short_guide")
     assert half["cost_per_request"] == pytest.approx((400 * 5.714285714 + 150 * 22.857142857) / 1e6)
-    assert "an assumption of Tuneworth's" in half["what"]
+    assert "Tuneworth's own assumption" in half["what"]
     assert half["acceptance_from"] == "assumed unchanged"
     stated = way(account(article(prompted__short_guide_tokens=100)), "short_guide")
     assert stated["cost_per_request"] == pytest.approx((250 * 5.714285714 + 150 * 22.857142857) / 1e6)
@@ -77,17 +77,17 @@ def test_few_shot_examples_can_be_left_out_and_only_the_guide_is_shortened():
     )
 
 
-def test_other_variants_without_training_stand_beside_the_baseline():
+def test_other_variants_without_training_are_alternatives():
     small = {"price_input": 1, "price_output": 4, "fixed_tokens": 500, "input_tokens": 150, "output_tokens": 150}
     found = account(article() | {"small": {**small, "acceptance": Decimal("0.68")}})
     row = way(found, "small")
     assert row["cost_per_request"] == pytest.approx(0.00125)
     assert row["saving_share"] == pytest.approx(1 - 0.00125 / 0.00714285714)
     assert (row["acceptance"], row["acceptance_from"]) == (0.68, "stated")
-    assert row["tuning"]["payback_days"] is None  # dearer than the small model
+    assert row["tuning"]["payback_days"] is None  # more expensive than the small model
 
 
-def test_a_stated_variant_with_the_name_of_a_tuned_model_is_no_way_without_training():
+def test_a_stated_variant_named_like_a_tuned_model_is_not_an_alternative():
     other = {"model": "openai:ft:gpt-4o-mini", "fixed_tokens": 0, "input_tokens": 150, "output_tokens": 150}
     roi = article(currency="USD") | {"other": {**other, "acceptance": Decimal("0.9")}}
     assert [row["name"] for row in account(roi)["alternatives"] if row["key"] == "variant"] == []
@@ -95,7 +95,7 @@ def test_a_stated_variant_with_the_name_of_a_tuned_model_is_no_way_without_train
     assert [row["name"] for row in account(roi)["alternatives"] if row["key"] == "variant"] == ["other"]
 
 
-def test_variants_of_a_run_on_the_same_model_have_its_prices_and_trained_ones_are_no_alternative():
+def test_variants_on_the_same_model_share_its_prices_and_trained_ones_are_not_alternatives():
     def run(fixed, model, tuned=False):
         tokens = np.full(4, 150.0)
         return MeasuredVariant(fixed, tokens, tokens, np.array([1.0, 1, 1, 0]), model=model, tuned=tuned)
@@ -150,7 +150,7 @@ price_output_batch = 4
 @pytest.mark.parametrize(
     ("model", "stated", "write", "cached"),
     [
-        ("bare", {}, 1, 1),  # without a price of its own the cache costs what fresh tokens do, in batches too
+        ("bare", {}, 1, 1),  # without a cache price, cached tokens cost as much as fresh ones, also in batches
         ("cached", {}, 3, Decimal("0.5")),
         ("bare", {"price_cache_write": 2}, 2, 1),
         ("bare", {"price_cached": Decimal("0.2")}, 1, Decimal("0.2")),
@@ -158,7 +158,7 @@ price_output_batch = 4
     ],
 )
 @pytest.mark.parametrize("setting", [False, True], ids=["as an alternative", "as a setting"])
-def test_a_partly_cached_guide_costs_in_batches_what_batches_cost(tmp_path, model, stated, write, cached, setting):
+def test_a_partly_cached_guide_in_batches_has_batch_prices(tmp_path, model, stated, write, cached, setting):
     (tmp_path / "prices.toml").write_text(OWN, encoding="utf-8")
     counts = {"fixed_tokens": 500, "input_tokens": 150, "output_tokens": 150, "acceptance": Decimal("0.7")}
     prompted = {**counts, "model": model, "cached_share": Decimal("0.4"), "min_cached_tokens": 0, "batch": setting}
@@ -169,11 +169,11 @@ def test_a_partly_cached_guide_costs_in_batches_what_batches_cost(tmp_path, mode
     assert cost["cost_per_request"] == pytest.approx((300 * write + 200 * float(cached) + 150 * 1 + 150 * 4) / 1e6)
 
 
-def test_what_a_baseline_cannot_do_is_said():
+def test_alternatives_that_do_not_apply_are_listed_with_a_reason():
     found = account(article(prompted={"hourly": 2, "requests_per_second": 5, "acceptance": Decimal("0.7")}))
     assert found["alternatives"] == []
     assert {row["why"] for row in found["alternatives_out"]} == {
-        "a machine of one's own is paid by the hour, not by the token"
+        "your own machine is paid by the hour, not by the token"
     }
     bare = account(article(prompted__fixed_tokens=0))
     assert {row["key"] for row in bare["alternatives_out"]} == {"cached_guide", "short_guide", "no_few_shot", "batch"}

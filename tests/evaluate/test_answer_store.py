@@ -1,4 +1,4 @@
-"""The store of answers: one process at a time, nothing lost, nothing in the way after a kill."""
+"""The store of answers: one process at a time, no loss, and no obstacle after a kill."""
 
 import json
 import signal
@@ -30,7 +30,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "evaluate" / "answers.jsonl"
 
 
-def test_one_process_at_a_time_and_a_killed_one_holds_nothing(file):
+def test_one_process_at_a_time_and_a_killed_one_keeps_no_lock(file):
     other = subprocess.Popen(
         [sys.executable, "-c", HOLDS, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -52,14 +52,14 @@ def test_an_answer_is_in_the_file_before_add_returns(file):
             assert AnswerStore(file)[f"k{n}"]["output"] == "é\n\u2028" * n
 
 
-def test_a_look_at_what_is_there_writes_nothing(file):
+def test_reading_the_store_writes_nothing(file):
     assert AnswerStore(file).lines == {}
     assert not file.parent.exists()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 @given(texts=st.lists(st.one_of(st.none(), st.text()), min_size=1, max_size=5), cut=st.integers(0, 400))
-def test_wherever_the_file_is_cut_the_whole_lines_stay_and_the_next_one_is_whole(tmp_path, texts, cut):
+def test_wherever_the_file_is_cut_complete_lines_are_kept_and_the_next_is_complete(tmp_path, texts, cut):
     file = tmp_path / "evaluate" / "answers.jsonl"
     file.unlink(missing_ok=True)
     with open_answers(file) as store:
@@ -77,7 +77,7 @@ def test_wherever_the_file_is_cut_the_whole_lines_stay_and_the_next_one_is_whole
 
 
 @pytest.mark.parametrize("count", [-1, 2**70, True, "7", 1.5])
-def test_a_count_that_is_none_is_no_answer(file, count):
+def test_a_line_with_an_invalid_count_is_not_an_answer(file, count):
     file.parent.mkdir()
     file.write_text(json.dumps({"key": "k", "output": "x", "input_tokens": count}) + "\n")
     assert "k" not in AnswerStore(file)

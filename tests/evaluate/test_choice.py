@@ -1,4 +1,4 @@
-"""The baseline chosen on validation: by hand, and by what must never change it."""
+"""The baseline chosen on validation: examples by hand, and properties that always hold."""
 
 from decimal import Decimal
 from typing import Any
@@ -28,24 +28,24 @@ def chosen(scores: dict[str, np.ndarray], costs: dict[str, Any], **settings: Any
         ((500, 500), 600, (1, 2), "a"),  # equal outcomes on many pairs: the cheaper one
         ((500, 500), 600, (2, 1), "b"),
         ((300, 500), 600, (1, 2), "b"),  # far worse: its price does not matter
-        ((10, 10), 12, (1, 2), "a"),  # equally good with few pairs: of two best ones the cheaper
+        ((10, 10), 12, (1, 2), "a"),  # equally good with few pairs: the cheaper one
         ((9, 10), 12, (1, 2), "b"),  # few pairs do not show that one less is not worse
         ((499, 500), 600, (1, 2), "a"),  # many do
-        ((499, 500), 600, (1, None), "b"),  # nothing is cheaper than what costs nobody knows
+        ((499, 500), 600, (1, None), "b"),  # nothing is known to be cheaper than an unknown cost
         ((500, 499), 600, (2, None), "a"),
-        ((500, 500), 600, (None, None), "a"),  # all alike: the first
+        ((500, 500), 600, (None, None), "a"),  # all equal: the first
         ((0, 0), 600, (2, 1), "b"),
         ((600, 600), 600, (2, 1), "b"),
     ],
 )
-def test_the_cheapest_that_is_not_worse_than_the_best(
+def test_the_cheapest_variant_that_is_not_worse_than_the_best_is_chosen(
     good: tuple[int, int], of: int, costs: tuple[Any, Any], expected: str
 ) -> None:
     scores = {name: outcomes(count, of) for name, count in zip("ab", good, strict=True)}
     assert chosen(scores, dict(zip("ab", costs, strict=True))) == expected
 
 
-def test_a_stated_baseline_stands_and_the_only_one_needs_no_proof() -> None:
+def test_a_stated_baseline_is_kept_and_the_only_one_needs_no_evidence() -> None:
     scores = {"a": outcomes(1, 40), "b": outcomes(40, 40)}
     stated = choose_baseline(scores, costs={}, margin=MARGIN, stated="a")
     assert (stated.baseline, stated.how, set(stated.considered)) == ("a", "stated", {"a", "b"})
@@ -56,7 +56,7 @@ def test_a_stated_baseline_stands_and_the_only_one_needs_no_proof() -> None:
         choose_baseline({}, costs={}, margin=MARGIN)
 
 
-def test_an_item_without_a_score_counts_for_none() -> None:
+def test_an_item_without_a_score_counts_for_no_variant() -> None:
     first, second = outcomes(30, 40), outcomes(30, 40)
     first[0], second[39] = np.nan, np.nan
     groups = [f"g{n // 2}" for n in range(40)]
@@ -64,12 +64,14 @@ def test_an_item_without_a_score_counts_for_none() -> None:
     assert found.n == 38
     assert found.considered["a"].share == found.considered["b"].share == 29 / 38
     nothing = {"a": np.full(4, np.nan), "b": np.ones(4)}
-    assert chosen(nothing, {"a": 1, "b": 2}) == "b"  # no evidence: the dearest, for a weak baseline proves nothing
-    with pytest.raises(ValueError, match="one length"):
+    assert (
+        chosen(nothing, {"a": 1, "b": 2}) == "b"
+    )  # no evidence: the most expensive, since a weak baseline proves nothing
+    with pytest.raises(ValueError, match="same number"):
         chosen({"a": outcomes(1, 3), "b": outcomes(1, 4)}, {})
 
 
-def test_the_json_says_what_was_weighed() -> None:
+def test_the_json_has_the_evidence_for_the_choice() -> None:
     scores, groups = {"a": outcomes(30, 60), "b": outcomes(57, 60)}, [n // 3 for n in range(60)]
     told = choose_baseline(
         scores, groups, costs={"a": Decimal("0.001"), "b": Decimal("0.002")}, margin=MARGIN
@@ -90,7 +92,7 @@ names = st.lists(st.sampled_from("abcdef"), min_size=2, max_size=5, unique=True)
 
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[dict[str, np.ndarray], dict[str, Decimal | None]]:
-    """Variants with outcomes on the same items, all with costs of their own."""
+    """Variants with outcomes on the same items, each with its cost."""
     chance = np.random.default_rng(draw(st.integers(0, 10**6)))
     n = draw(st.integers(1, 80))
     found = draw(names)
@@ -100,7 +102,7 @@ def worlds(draw: st.DrawFn) -> tuple[dict[str, np.ndarray], dict[str, Decimal | 
 
 
 @given(worlds(), st.randoms(use_true_random=False))
-def test_neither_the_order_of_variants_nor_that_of_items_matters(world: Any, chance: Any) -> None:
+def test_the_order_of_variants_and_items_does_not_matter(world: Any, chance: Any) -> None:
     scores, costs = world
     expected = choose_baseline(scores, costs=costs, margin=MARGIN).baseline
     shuffled = list(scores)
@@ -111,7 +113,7 @@ def test_neither_the_order_of_variants_nor_that_of_items_matters(world: Any, cha
 
 
 @given(worlds())
-def test_a_worse_and_dearer_variant_changes_nothing(world: Any) -> None:
+def test_a_worse_and_more_expensive_variant_changes_nothing(world: Any) -> None:
     scores, costs = world
     expected = choose_baseline(scores, costs=costs, margin=MARGIN)
     worse = {**scores, "z": np.zeros_like(scores[expected.baseline])}
@@ -121,7 +123,7 @@ def test_a_worse_and_dearer_variant_changes_nothing(world: Any) -> None:
 
 
 @given(worlds())
-def test_what_is_chosen_is_shown_not_to_be_worse_and_nothing_cheaper_is(world: Any) -> None:
+def test_the_chosen_variant_is_not_worse_and_no_cheaper_one_qualifies(world: Any) -> None:
     scores, costs = world
     found = choose_baseline(scores, costs=costs, margin=MARGIN)
     assert found.considered[found.baseline].not_worse
@@ -139,7 +141,7 @@ def test_the_cost_of_a_request_follows_from_prices_and_tokens() -> None:
         }
     )
     assert cost_of_request(roi, "a", 500, 150, 150) == Decimal("0.0025")
-    assert cost_of_request(roi, "b", 500, 150, 150) == Decimal("0.00138")  # what is stated wins
+    assert cost_of_request(roi, "b", 500, 150, 150) == Decimal("0.00138")  # stated values take precedence
     assert cost_of_request(roi, "own", None, None, None) == Decimal("0.072")
     for missing in ("a", "nobody"):
         assert cost_of_request(roi, missing, None, 150, 150) is None

@@ -1,4 +1,4 @@
-"""Collected outputs: what a file may hold, what is said of it, and that all its problems come in one message."""
+"""Collected outputs: the accepted files, the notes about them, and all problems in one message."""
 
 import gzip
 import json
@@ -64,7 +64,7 @@ def test_an_id_may_be_a_number_or_a_text(read, id):
         ("model", "gpt", "gpt"),
     ],
 )
-def test_a_value_is_read_as_it_is_meant(read, column, value, wanted):
+def test_values_are_read_in_every_accepted_form(read, column, value, wanted):
     assert first(read(jsonl({"id": 1, "output": "x", column: value})), column) == (wanted,)
 
 
@@ -81,18 +81,18 @@ def test_a_value_is_read_as_it_is_meant(read, column, value, wanted):
         (7, (None, None, None, None)),
     ],
 )
-def test_a_providers_usage_gives_the_tokens(read, usage, wanted):
+def test_the_usage_of_a_provider_gives_the_tokens(read, usage, wanted):
     table = read(jsonl({"id": 1, "output": "x", "usage": usage}))
     assert first(table, "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens") == wanted
 
 
-def test_what_a_column_says_of_tokens_goes_before_usage(read):
+def test_token_columns_take_precedence_over_usage(read):
     usage = {"prompt_tokens": 10, "completion_tokens": 5}
     table = read(jsonl({"id": 1, "output": "x", "output_tokens": 6, "usage": usage}))
     assert first(table, "input_tokens", "output_tokens") == (10, 6)
 
 
-def test_samples_are_numbered_from_0_whatever_they_are_called(read):
+def test_samples_are_renumbered_from_0(read):
     said = []
     rows = [{"id": i, "sample": s, "output": f"{i}/{s}"} for s in (42, 7) for i in (3, 1)]
     table = read(jsonl(*rows, {"id": 2, "sample": 7, "output": "2/7"}), say=said.append)
@@ -117,7 +117,7 @@ def test_samples_are_numbered_from_0_whatever_they_are_called(read):
     # Packed bytes hold the second in which they were packed: as names of tests they would differ between two workers.
     ids=["mark", "utf-16", "gz", "zst", "json", "semicolons", "quotes", "tsv"],
 )
-def test_files_are_read_as_pairs_are(read, name, content):
+def test_outputs_files_are_read_like_pairs_files(read, name, content):
     assert first(read(content, name), "id", "output") == ("1", "ä")
 
 
@@ -155,7 +155,7 @@ def test_every_problem_of_a_file_is_in_one_message(read):
     assert "\x1b" not in said
 
 
-def test_only_the_first_of_many_lines_are_named(read):
+def test_only_the_first_of_many_lines_are_listed(read):
     with pytest.raises(DataError, match=r"1,000 lines: no pair has this id: line 1 .*, line 5 \('x4'\) and 995 more$"):
         read(jsonl(*({"id": f"x{n}", "output": "a"} for n in range(1000))))
 
@@ -174,19 +174,19 @@ def test_only_the_first_of_many_lines_are_named(read):
         (jsonl(*({"id": 1, "sample": n, "output": "a"} for n in range(101))), "o.jsonl", "101 different values"),
     ],
 )
-def test_a_file_that_cannot_be_used_says_why(read, content, name, said):
+def test_an_unusable_file_is_rejected_with_the_reason(read, content, name, said):
     with pytest.raises(DataError, match=said):
         read(content, name)
 
 
-def test_a_folder_and_a_missing_file_are_no_outputs(tmp_path):
+def test_a_folder_and_a_missing_file_are_rejected(tmp_path):
     with pytest.raises(DataError, match="is a folder"):
         read_outputs(tmp_path, variant="v", ids=IDS)
-    with pytest.raises(DataError, match="no file of outputs"):
+    with pytest.raises(DataError, match="no outputs file"):
         read_outputs(tmp_path / "o.jsonl", variant="v", ids=IDS)
 
 
-def test_what_is_left_out_is_said_once(read):
+def test_ignored_parts_of_a_file_are_reported_once(read):
     said = []
     rows = [{"id": i, "output": 5, "note": "x", "finish_reason": "odd"} for i in (1, 2, 3)]
     read(jsonl(*rows), say=said.append)
@@ -197,6 +197,6 @@ def test_what_is_left_out_is_said_once(read):
     ]
 
 
-def test_lines_of_pairs_that_are_not_asked_for_may_stand_there(read):
+def test_lines_of_other_known_pairs_are_ignored(read):
     table = read(jsonl({"id": 1, "output": "a"}, {"id": 9, "output": "b"}), also=["9"])
     assert table["output"].to_list() == ["a", None, None]

@@ -1,4 +1,4 @@
-"""Made data with a known truth: how often the intervals hold it. `benchmarks/coverage.py` does the same at length."""
+"""Simulated data with a known truth: how often the intervals cover it. `benchmarks/coverage.py` has the full table."""
 
 import numpy as np
 import pytest
@@ -19,12 +19,15 @@ def shares(rng, sizes, p, rho):
     return (rng.random((SETS, sum(sizes))) < np.repeat(chance, sizes, axis=1)).astype(float)
 
 
-def pairs(rng, sizes, p_baseline, p_candidate, *, alike):
+def pairs(rng, sizes, p_baseline, p_candidate, *, correlation):
     """Two variants that share the difficulty of groups and items: 0.3 of the variance between groups."""
 
     def deviates(width):
         shared = rng.standard_normal((SETS, width))
-        return [np.sqrt(alike) * shared + np.sqrt(1 - alike) * rng.standard_normal((SETS, width)) for _ in range(2)]
+        return [
+            np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * rng.standard_normal((SETS, width))
+            for _ in range(2)
+        ]
 
     levels = [
         np.sqrt(0.3) * np.repeat(group, sizes, axis=1) + np.sqrt(0.7) * item
@@ -41,7 +44,7 @@ def held(ends, truth):
     return float(np.mean((ends[0] <= truth + 1e-9) & (ends[1] >= truth - 1e-9)))
 
 
-# Between 93 and 97% but for three standard errors of the simulation, 1.5 points; shares of few, lumpy counts hold more.
+# Between 93 and 97%, within three standard errors of the simulation (1.5 points); small counts are covered more often.
 SHARES = [
     ([1] * 100, 0.9, 0.0, 0.97), ([5] * 40, 0.9, 0.3, 0.98), ([10] * 20, 0.8, 0.3, 0.98), ([10] * 20, 0.95, 0.3, 0.98),
     (CATALOGUE, 0.8, 0.3, 0.98), ([2] * 50, 0.7, 0.5, 0.98), ([30] * 10, 0.7, 0.1, 0.99),
@@ -49,12 +52,12 @@ SHARES = [
 
 
 @pytest.mark.parametrize(("sizes", "p", "rho", "most"), SHARES)
-def test_the_interval_of_a_share_holds_it(sizes, p, rho, most):
+def test_the_interval_of_a_share_covers_it(sizes, p, rho, most):
     values = shares(np.random.default_rng(1), sizes, p, rho)
     assert 0.93 - 0.015 < held(share_ends(values, grouping_of(sizes)), p) < most + 0.015
 
 
-def test_normal_theory_and_groups_left_out_would_be_seen():
+def test_normal_theory_and_ignored_groups_fail_this_test():
     rng = np.random.default_rng(2)
     values = shares(rng, [10] * 20, 0.8, 0.3)
     assert held(wilson_ends(values.mean(axis=1), 200, 1.96), 0.8) < 0.8
@@ -66,11 +69,11 @@ def test_normal_theory_and_groups_left_out_would_be_seen():
 
 
 @pytest.mark.parametrize(
-    ("sizes", "p_baseline", "p_candidate", "alike"),
+    ("sizes", "p_baseline", "p_candidate", "correlation"),
     [([1] * 100, 0.9, 0.94, 0.5), ([5] * 40, 0.8, 0.8, 0.0), ([5] * 40, 0.7, 0.9, 0.8), (CATALOGUE, 0.9, 0.9, 0.4)],
 )
-def test_the_interval_of_a_difference_holds_it(sizes, p_baseline, p_candidate, alike):
-    baseline, candidate = pairs(np.random.default_rng(3), sizes, p_baseline, p_candidate, alike=alike)
+def test_the_interval_of_a_difference_covers_it(sizes, p_baseline, p_candidate, correlation):
+    baseline, candidate = pairs(np.random.default_rng(3), sizes, p_baseline, p_candidate, correlation=correlation)
     ends, _ = difference_ends(baseline, candidate, grouping_of(sizes))
     truth = p_candidate - p_baseline
     assert 0.93 - 0.015 < held(ends, truth) < 0.99 + 0.01
@@ -79,16 +82,16 @@ def test_the_interval_of_a_difference_holds_it(sizes, p_baseline, p_candidate, a
 
 
 @pytest.mark.parametrize("sizes", [[5] * 12, CATALOGUE])
-def test_the_test_over_groups_rarely_sees_what_is_not_there(sizes):
+def test_the_test_over_groups_rarely_gives_false_alarms(sizes):
     grouping = grouping_of(sizes)
-    baseline, candidate = pairs(np.random.default_rng(4), sizes, 0.8, 0.8, alike=0.3)
+    baseline, candidate = pairs(np.random.default_rng(4), sizes, 0.8, 0.8, correlation=0.3)
     sums = grouping.sums(candidate - baseline)[:500]
     assert np.mean([sign_flip(row).exact < 0.05 for row in sums]) < 0.05 + 0.02
 
 
-def test_many_sets_at_once_give_what_one_by_one_gives():
+def test_many_sets_at_once_equal_one_by_one():
     groups = np.repeat(np.arange(len(CATALOGUE)), CATALOGUE)
-    baseline, candidate = pairs(np.random.default_rng(5), CATALOGUE, 0.8, 0.9, alike=0.3)
+    baseline, candidate = pairs(np.random.default_rng(5), CATALOGUE, 0.8, 0.9, correlation=0.3)
     ends, worth = difference_ends(baseline, candidate, grouping_of(CATALOGUE))
     for index in (0, 7, 11):
         one = compare(baseline[index], candidate[index], groups)
@@ -99,7 +102,7 @@ def test_many_sets_at_once_give_what_one_by_one_gives():
 @pytest.mark.slow
 @pytest.mark.parametrize("rho", [0.0, 0.1, 0.3, 0.5])
 @pytest.mark.parametrize("size", [1, 2, 5, 10])
-def test_shares_are_held_from_a_half_to_nearly_all(size, rho):
+def test_shares_are_covered_from_one_half_to_nearly_one(size, rho):
     rng = np.random.default_rng([6, size])
     for n in (100, 200, 500):
         sizes = [size] * (n // size)
@@ -108,13 +111,13 @@ def test_shares_are_held_from_a_half_to_nearly_all(size, rho):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("alike", [0.0, 0.4, 0.8])
+@pytest.mark.parametrize("correlation", [0.0, 0.4, 0.8])
 @pytest.mark.parametrize("size", [1, 2, 5, 10])
-def test_differences_are_held_from_a_half_to_nearly_all(size, alike):
+def test_differences_are_covered_from_one_half_to_nearly_one(size, correlation):
     rng = np.random.default_rng([7, size])
     for n in (100, 200, 500):
         sizes = [size] * (n // size)
         for two in ((0.5, 0.5), (0.9, 0.9), (0.99, 0.99), (0.7, 0.94), (0.9, 0.94)):
-            ends, _ = difference_ends(*pairs(rng, sizes, *two, alike=alike), grouping_of(sizes))
+            ends, _ = difference_ends(*pairs(rng, sizes, *two, correlation=correlation), grouping_of(sizes))
             assert held(ends, two[1] - two[0]) > 0.915
             assert np.mean(ends.low_one_sided <= two[1] - two[0] + 1e-9) > 0.915

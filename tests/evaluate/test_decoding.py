@@ -1,4 +1,4 @@
-"""Next tokens of prompts in one sequence against the library's own cache and attention."""
+"""Next tokens of prompts in one sequence, compared with the library's cache and attention."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -34,7 +34,7 @@ def told(rows: Any, *, shared: int, steps: int = 40) -> torch.Tensor:
 
 @pytest.mark.parametrize("prefix", [0, 1, 7])
 @pytest.mark.parametrize("masked", [False, True])
-def test_one_token_attends_as_torch_says(prefix: int, masked: bool) -> None:
+def test_one_token_attends_like_torch(prefix: int, masked: bool) -> None:
     torch.manual_seed(prefix)
     batch, heads, groups, n, d = 3, 6, 2, 5, 8
     q = torch.randn(batch, heads, 1, d)
@@ -50,7 +50,7 @@ def test_one_token_attends_as_torch_says(prefix: int, masked: bool) -> None:
     torch.testing.assert_close(next_token(q[:, :, 0], keys, values, added, scale=d**-0.5, front=pair), expected)
 
 
-def test_rows_in_one_sequence_say_what_padded_rows_say(fast: Any) -> None:
+def test_rows_in_one_sequence_equal_padded_rows(fast: Any) -> None:
     assert isinstance(fast.rows, SequenceRows)
     torch.testing.assert_close(told(fast.rows, shared=0), fast.told, rtol=1e-4, atol=1e-4)
     fast.model.set_attn_implementation("sdpa")
@@ -64,7 +64,7 @@ def test_long_prompts_attend_in_parts_with_the_same_result(fast: Any, monkeypatc
     torch.testing.assert_close(told(fast.rows, shared=4), fast.told, rtol=1e-4, atol=1e-4)
 
 
-def test_another_beginning_is_computed_anew(fast: Any) -> None:
+def test_another_prefix_is_computed_again(fast: Any) -> None:
     other = [[9, *prompt[1:]] for prompt in PROMPTS]
     expected = fast.rows.begin(other, shared=0).clone()
     torch.testing.assert_close(anew(fast.rows, other), expected, rtol=1e-4, atol=1e-4)
@@ -77,7 +77,7 @@ def anew(rows: Any, other: list[list[int]]) -> torch.Tensor:
     return rows.begin(other, shared=4)
 
 
-def test_a_model_with_attention_of_its_own_keeps_it(tiny_model: Any) -> None:
+def test_a_model_with_custom_attention_keeps_it(tiny_model: Any) -> None:
     import copy
 
     with torch.inference_mode():

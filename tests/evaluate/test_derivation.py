@@ -1,4 +1,4 @@
-"""Each line recomputed from the numbers that it shows, by a calculator that knows nothing of how it was made."""
+"""Each line is recomputed from the numbers that it shows, by an independent calculator."""
 
 import re
 from datetime import date
@@ -104,7 +104,7 @@ SITUATIONS = {
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_every_line_gives_its_result_from_the_numbers_that_it_shows(situation):
+def test_every_line_gives_its_result_from_the_shown_numbers(situation):
     _, lines = derivation(SITUATIONS[situation])
     assert len(lines) > 3
     check(lines)
@@ -170,7 +170,7 @@ def test_a_failure_cost_that_breaks_even_has_its_line():
     assert next(entry["result"] for entry in lines if entry["key"] == "payback_days") == "never"
 
 
-def test_trying_again_is_derived_from_repeated_outputs():
+def test_retries_are_derived_from_repeated_outputs():
     repeats = np.array([[1, 1, 1], [0, 0, 0], [0, 1, 0], [1, 0, 1]], dtype=float)
     run = {
         name: MeasuredVariant(500.0, np.full(4, 150.0), np.full(4, 150.0), repeats.mean(axis=1), repeats=repeats)
@@ -181,4 +181,4 @@ def test_trying_again_is_derived_from_repeated_outputs():
         {"failures": "retry", "tries": 2, "failure_cost": 1, "prompted": priced, "tuned": priced}, measured=run
     )
     check(lines)
-    assert "as repeated outputs showed" in next(e["words"] for e in lines if e["key"] == "variants.tuned.calls")
+    assert "as repeated outputs show" in next(e["words"] for e in lines if e["key"] == "variants.tuned.calls")

@@ -1,4 +1,4 @@
-"""Each figure leads to every assumption that moves it, by the inputs that its lines name."""
+"""Each figure leads to every assumption that affects it, through the inputs that its lines name."""
 
 from decimal import Decimal
 
@@ -39,7 +39,7 @@ def test_each_input_is_a_line_above_or_an_assumption(situation):
 
 
 def assumed(table):
-    """The keys of the assumptions that these settings make, the variants' own among them."""
+    """The keys of the assumptions of these settings, including those of the variants."""
     whole = filled(table)
     names = [name for name in ("prompted", "tuned", "plain") if name in whole]
     return set(collect_quantities(read_roi(whole), names, {}, None, today=TODAY))
@@ -57,7 +57,7 @@ def filled(table):
 
 
 def moved(table):
-    """The settings with one number made a little larger at a time: (its key, the settings)."""
+    """The settings with one number at a time slightly increased: (its key, the settings)."""
     for key, value in table.items():
         if isinstance(value, dict):
             for inner, number in value.items():
@@ -86,7 +86,7 @@ def test_every_assumption_that_moves_a_figure_is_reached_from_it(situation):
     assert moves > 3
 
 
-def test_repeated_outputs_are_reached_from_what_trying_again_costs():
+def test_the_cost_of_retries_leads_to_the_repeated_outputs():
     repeats = np.array([[1, 1, 1], [0, 0, 0], [0, 1, 0], [1, 0, 1]], dtype=float)
     run = {
         name: MeasuredVariant(500.0, np.full(4, 150.0), np.full(4, 150.0), repeats.mean(axis=1), repeats=repeats)
@@ -104,7 +104,7 @@ def test_an_exchanged_price_leads_to_its_rate():
     assert {"exchange.USD", "prompted.price_input"} <= reached(lines, "variants.prompted.cost_per_request")
 
 
-def test_costs_that_nobody_stated_are_not_named():
+def test_unstated_costs_are_not_named():
     _, lines = derivation({})
     named = next(entry["inputs"] for entry in lines if entry["key"] == "investment")
     assert named == ["investment.compute"]

@@ -1,4 +1,4 @@
-"""How the futures spread: shares against direct counting, bands against what is known of the volume alone."""
+"""The distributions of the draws: shares against direct counts, bands against a known volume."""
 
 import json
 from decimal import Decimal
@@ -72,7 +72,7 @@ def test_each_draw_of_the_value_is_counted_once(npv):
 
 
 @given(drawn, st.floats(0.5, 3650))
-def test_the_bins_hold_what_direct_counting_finds(days, target):
+def test_the_bins_equal_direct_counts(days, target):
     found, days = payback_distribution(np.array(days), target), np.array(days)
     for each in found["bins"]:
         inside = (days >= each["from"]) & ((days < each["to"]) | (days == each["from"]))
@@ -85,7 +85,7 @@ def test_the_bins_hold_what_direct_counting_finds(days, target):
 
 
 @given(drawn, st.floats(0.5, 3650))
-def test_nothing_that_is_paid_back_in_time_lies_beyond_what_is_drawn(days, target):
+def test_no_payback_in_time_is_beyond_the_bins(days, target):
     found, days = payback_distribution(np.array(days), target), np.array(days)
     assert found["beyond"] <= np.mean(np.isfinite(days) & (days > target)) + 1e-12
 
@@ -97,7 +97,7 @@ def test_the_bars_reach_the_target_where_a_late_payback_is_in_time():
     assert found["bins"][-1]["to"] > 85
 
 
-def test_bins_are_round_and_reach_from_the_first_draw_to_where_one_of_a_hundred_is_left():
+def test_bins_are_round_and_reach_from_the_first_draw_to_the_99th_percentile():
     days = np.random.default_rng(0).triangular(10, 20, 60, 10_000)
     found = payback_distribution(days, 20)
     edges = [each["from"] for each in found["bins"]] + [found["bins"][-1]["to"]]
@@ -107,7 +107,7 @@ def test_bins_are_round_and_reach_from_the_first_draw_to_where_one_of_a_hundred_
     assert 12 <= len(found["bins"]) <= 26
 
 
-def test_a_few_paybacks_after_ages_do_not_push_the_rest_into_one_bin():
+def test_a_few_very_late_paybacks_do_not_push_the_rest_into_one_bin():
     days = np.concatenate([np.linspace(10, 100, 900), np.geomspace(1e4, 1e9, 100)])
     found = payback_distribution(days, 90)
     assert found["bins"][-1]["to"] <= 250
@@ -124,7 +124,7 @@ def test_one_value_and_none_have_their_distribution(days, bins, never):
     assert (found["never"], found["beyond"], found["target_days"]) == (never, 0, 90.0)
 
 
-def test_the_account_s_distribution_is_that_of_its_draws():
+def test_the_distribution_of_an_account_is_that_of_its_draws():
     settings = read_roi(RANGED)
     quantities = collect_quantities(settings, ["prompted", "tuned"], {}, None, today=TODAY)
     futures = draw_values(quantities, groups=None, seed=3, draws=2000)
@@ -153,11 +153,11 @@ def test_at_the_stated_volume_the_band_is_the_range_of_the_value():
     assert before["npv_p5"] < before["npv"] < before["npv_p95"]
 
 
-def test_where_the_volume_alone_varies_the_curve_gives_the_range_of_the_payback():
+def test_if_only_the_volume_varies_the_curve_gives_the_range_of_the_payback():
     found = money(CERTAIN | {"requests_per_day": [1000, 5000, 9000]}, draws=4000)
     volumes = [row["requests_per_day"] for row in found["volume_curve"]]
     paid = [row["payback_days"] for row in found["volume_curve"]]
-    # Days x volume are the same all along the curve, so the days' percentiles are volumes on it.
+    # Days x volume is constant along the curve, so percentiles of the days are volumes on it.
     product = {round(v * d, 2) for v, d in zip(volumes, paid, strict=True)}
     assert len(product) == 1
     low, high = (product.copy().pop() / found[key] for key in ("payback_days_p95", "payback_days_p5"))
@@ -172,7 +172,7 @@ def test_without_a_price_there_is_no_distribution(key):
     assert found["volume_curve"] == []
 
 
-def test_a_batch_spreads_in_its_value_alone():
+def test_a_batch_has_only_a_distribution_of_its_value():
     found = money(
         {"requests_total": 1000, "failures": "repair", "failure_cost": [0, 1, 2],
          "prompted": {"price_input": 5, "price_output": 20}, "tuned": {"price_input": 5, "price_output": 20}},

@@ -1,4 +1,4 @@
-"""The strongest reason for doubt: what could turn the verdict comes first."""
+"""The strongest doubt: reasons that could flip the verdict come first."""
 
 import numpy as np
 import pytest
@@ -28,25 +28,25 @@ DOUBTS = [
     (situation((20, 100, 0, 80)), "The baseline is weak: the prompted model gives an acceptable output in only 10%"),
     (situation((0, 100, 0, 100)), "gives no acceptable output at all"),
     (by_us(situation((20, 100, 0, 80))), "and Tuneworth wrote its guide"),
-    (by_us(situation(BETTER)), "Tuneworth wrote the guide of the prompted model"),
+    (by_us(situation(BETTER)), "Tuneworth, not the team, wrote the guide of the prompted model"),
     (situation(BETTER, others={"big": 0.95}), '"big" does better than the prompted model without any training'),
     (situation((20, 10, 2, 8)), "The test set is small: 40 cases"),
     (situation(BETTER, groups=np.arange(200) // 12), "come from only 17 groups"),
-    # one pair in 42 cases costs nothing to speak of: what is wrong is that they are few
+    # One pair among 42 cases costs almost nothing: the problem is that there are few cases.
     (situation((20, 12, 2, 8), groups=np.maximum(np.arange(42) - 1, 0)), "The test set is small: 42 cases."),
     (situation((28, 16, 2, 9), groups=np.arange(55) // 2), "The 55 test cases come from only 28 groups"),
     (
         situation((26, 16, 2, 7), groups=np.r_[:7, :44]),
-        "The test set is small: 51 cases, worth about 47 separate ones.",
+        "The test set is small: 51 cases, which count as about 47 independent ones.",
     ),
     (situation((10, 6, 1, 4), groups=np.maximum(np.arange(21) - 2, 0)), "The test set is small: 21 cases."),
-    (situation((30, 14, 4, 6)), "The difference is known only roughly"),
-    (situation(GOOD, risks=WARNED), "A risk to watch, overfitting: validation loss rises since step 40."),
-    (unstable(situation(GOOD), 0.2), "Asked again, 20% of the requests"),
-    (situation(GOOD, reference={"acceptable": {"share": 0.57}}), "57% of the test set's own references"),
-    (situation(GOOD, style={"reviewed": False}), "Nobody has reviewed"),
+    (situation((30, 14, 4, 6)), "The difference is uncertain"),
+    (situation(GOOD, risks=WARNED), "Overfitting is close to its limit: validation loss rises since step 40."),
+    (unstable(situation(GOOD), 0.2), "When repeated, 20% of the requests"),
+    (situation(GOOD, reference={"acceptable": {"share": 0.57}}), "57% of the test set's references"),
+    (situation(GOOD, style={"reviewed": False}), "has not been reviewed"),
     (situation(GOOD, provenance={"test_set_used": 9}), "used 9 times"),
-    (situation(GOOD, risks=UNCHECKED), "Not checked: forgetting."),
+    (situation(GOOD, risks=UNCHECKED), "Forgetting was not checked."),
     (unstable(situation(GOOD), 0.01), "are a sample"),
 ]
 
@@ -57,31 +57,35 @@ def test_the_strongest_doubt_is_named(results, part):
 
 
 MONEY = [
-    (GOOD, costs(600, failures="repair", failure_cost=0), "the answer turns"),  # somewhere below 900 requests a day
+    (
+        GOOD,
+        costs(600, failures="repair", failure_cost=0),
+        "the verdict changes within",
+    ),  # somewhere below 900 requests a day
     (
         GOOD,
         STATED,
-        "rests on stated numbers where the run measured others: the share of acceptable outputs of the tuned model.",
+        "uses stated numbers although the run measured different ones: the share of acceptable outputs of the tuned model.",
     ),
-    (EQUAL, costs(target_payback_days=17), "It hangs by a thread"),
+    (EQUAL, costs(target_payback_days=17), "It is a close call: with "),
     (GOOD, {**costs(), "prompted": {**other(), "fixed_tokens": 300}}, "are a sample"),
 ]
 
 
 @pytest.mark.parametrize(("cells", "roi", "part"), MONEY)
-def test_a_verdict_about_money_doubts_the_money(cells, roi, part):
+def test_a_verdict_about_money_has_doubts_about_the_money(cells, roi, part):
     assert part in decide(situation(cells, roi=roi), margin=0.03)["doubt"]
 
 
-def test_a_way_that_nobody_tried_is_the_doubt_of_fine_tune():
+def test_an_untried_alternative_is_the_doubt_of_fine_tune():
     roi = costs(1100, tuned=5) | {"prompted": {**other(), "fixed_tokens": 500}}
     found = decide(situation(GOOD, roi=roi), margin=0.03)
     assert found["decision"] == "fine-tune"
-    assert "with a shorter guide, which needs no training, it might not pay; try that first" in found["doubt"]
-    assert any("would not, if the outputs stayed as good" in reason for reason in found["reasons"])
+    assert "with a shorter guide, which needs no training; try that first" in found["doubt"]
+    assert any("would not pay off if the outputs were as good" in reason for reason in found["reasons"])
 
 
-def test_a_verdict_that_rests_on_quality_alone_does_not_doubt_the_money():
+def test_a_verdict_about_quality_alone_does_not_doubt_the_money():
     found = decide(situation((100, 4, 60, 36), roi=costs(1500)), margin=0.03)
     assert "volume" not in found["doubt"]
 
@@ -91,7 +95,7 @@ def worth(n, groups, n_effective):
 
 
 @pytest.mark.parametrize("n", [21, 40, 42, 100, 5000])
-def test_groups_are_a_doubt_only_where_they_cost_a_fifth_of_the_cases(n):
+def test_groups_are_a_doubt_only_if_they_cost_a_fifth_of_the_cases(n):
     assert not worth(n, None, None)
     assert not worth(n, n, n)
     assert not worth(n, n - 1, n - 0.5)
@@ -99,7 +103,7 @@ def test_groups_are_a_doubt_only_where_they_cost_a_fifth_of_the_cases(n):
     assert not worth(n, max(20, n // 2), 0.81 * n)
 
 
-def test_of_few_groups_the_worst_counts():
+def test_with_few_groups_the_worst_case_is_assumed():
     assert worth(200, 19, 199.0)
     assert worth(24, 19, 24.0)
     assert not worth(23, 19, 15.0)

@@ -1,4 +1,4 @@
-"""Calls to a real server: what is sent, what each answer counts as, and how the work goes on and ends."""
+"""Calls to a real server: what is sent, how each answer counts, and how the work proceeds and ends."""
 
 import asyncio
 import os
@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from tuneworth.core import ConfigError, RunBroken
-from tuneworth.evaluate.outputs.endpoint import Call, Endpoint, Reply, ask
+from tuneworth.evaluate.outputs.endpoint import Call, Endpoint, Reply, send_calls
 
 from .endpoint_server import Asked, EndpointServer, Step, ask_all, completion, echo, error
 
 
-def test_a_call_sends_model_messages_and_settings_and_brings_all_that_came_back() -> None:
+def test_a_call_sends_model_messages_and_settings_and_returns_the_whole_reply() -> None:
     with EndpointServer() as server:
         reply = ask_all(server, ["hello"], parameters={"top_p": 0.5, "reasoning_effort": "low"}).only
         (asked,) = server.requests
@@ -34,7 +34,7 @@ def test_a_call_sends_model_messages_and_settings_and_brings_all_that_came_back(
     assert 0 < reply.seconds < 20
 
 
-def test_samples_get_seeds_of_their_own_and_no_seed_sends_none() -> None:
+def test_samples_have_different_seeds_and_without_a_seed_none_is_sent() -> None:
     with EndpointServer() as server:
         ask_all(server, ["a"], samples=3, seed=7)
         ask_all(server, ["b"], seed=None)
@@ -42,7 +42,7 @@ def test_samples_get_seeds_of_their_own_and_no_seed_sends_none() -> None:
     assert "seed" not in server.requests[3].body
 
 
-def test_a_parameter_of_the_user_wins_over_ours() -> None:
+def test_a_parameter_of_the_user_overrides_ours() -> None:
     with EndpointServer() as server:
         ask_all(server, parameters={"max_completion_tokens": 4000, "temperature": 1})
     body = server.requests[0].body
@@ -80,14 +80,14 @@ ANSWERS: list[tuple[str, Any, str | None, str | None]] = [
 @pytest.mark.parametrize(
     ("body", "output", "reason"), [case[1:] for case in ANSWERS], ids=[case[0] for case in ANSWERS]
 )
-def test_what_an_answer_says_is_its_output(body: Any, output: str | None, reason: str | None) -> None:
+def test_the_output_is_the_text_of_the_answer(body: Any, output: str | None, reason: str | None) -> None:
     with EndpointServer(lambda asked: Step(body=body)) as server:
         reply = ask_all(server).only
     assert (reply.output, reply.finish_reason, reply.error, reply.attempts) == (output, reason, None, 1)
 
 
 @pytest.mark.parametrize("kind", ["text/html", "text/plain; charset=latin-1", "application/octet-stream"])
-def test_right_json_of_a_wrong_content_type_counts(kind: str) -> None:
+def test_valid_json_with_a_wrong_content_type_counts(kind: str) -> None:
     with EndpointServer(lambda asked: Step(body=completion("ö"), headers={"Content-Type": kind})) as server:
         assert ask_all(server).only.output == "ö"
 
@@ -102,7 +102,7 @@ def test_a_content_filter_that_answers_with_an_error_is_an_answer() -> None:
         assert (found.output, found.finish_reason, found.error, found.attempts) == (None, "content_filter", None, 1)
 
 
-def test_calls_are_taken_as_there_is_room_and_never_more_than_that_are_under_way() -> None:
+def test_calls_are_taken_as_slots_become_free_and_never_exceed_the_limit() -> None:
     taken, answered = [], []
 
     def calls() -> Any:
@@ -111,7 +111,7 @@ def test_calls_are_taken_as_there_is_room_and_never_more_than_that_are_under_way
             yield Call(index, 0, [{"role": "user", "content": str(index)}])
 
     with EndpointServer(lambda asked: Step(body=completion("x"), wait=0.003)) as server:
-        ask(
+        send_calls(
             Endpoint(url=server.url, model="m", concurrency=5), calls(),
             max_new_tokens=5, temperature=0, seed=None, on_reply=answered.append,
         )  # fmt: skip
@@ -121,7 +121,7 @@ def test_calls_are_taken_as_there_is_room_and_never_more_than_that_are_under_way
     assert server.connections <= 5
 
 
-def test_the_first_call_goes_alone() -> None:
+def test_the_first_call_is_sent_alone() -> None:
     seen: list[float] = []
 
     def behave(asked: Asked) -> Step:
@@ -137,7 +137,7 @@ def test_the_first_call_goes_alone() -> None:
     assert len(locked.requests) == 1
 
 
-def test_admit_ends_the_taking_and_what_is_under_way_ends() -> None:
+def test_admit_stops_new_calls_and_those_in_flight_finish() -> None:
     replies: list[Reply] = []
     asked_for: list[int] = []
 
@@ -146,7 +146,7 @@ def test_admit_ends_the_taking_and_what_is_under_way_ends() -> None:
         return call.index < 7
 
     with EndpointServer(lambda asked: Step(body=completion("x"), wait=0.005)) as server:
-        ask(
+        send_calls(
             Endpoint(url=server.url, model="m", concurrency=3), _calls(100),
             max_new_tokens=5, temperature=0, seed=None, on_reply=replies.append, admit=admit,
         )  # fmt: skip
@@ -155,7 +155,7 @@ def test_admit_ends_the_taking_and_what_is_under_way_ends() -> None:
     assert max(asked_for) == 7
 
 
-def test_an_error_of_on_reply_comes_through_at_once() -> None:
+def test_an_error_of_on_reply_is_raised_at_once() -> None:
     kept: list[Reply] = []
 
     def on_reply(reply: Reply) -> None:
@@ -169,7 +169,7 @@ def test_an_error_of_on_reply_comes_through_at_once() -> None:
     with EndpointServer(behave) as server:
         started = time.monotonic()
         with pytest.raises(OSError, match="no space left"):
-            ask(
+            send_calls(
                 Endpoint(url=server.url, model="m"), _calls(100),
                 max_new_tokens=5, temperature=0, seed=None, on_reply=on_reply,
             )  # fmt: skip
@@ -179,7 +179,7 @@ def test_an_error_of_on_reply_comes_through_at_once() -> None:
 
 @pytest.fixture
 def _ctrl_c() -> Iterator[None]:
-    """The signal raises KeyboardInterrupt, as at a terminal; a process in the background would not hear it."""
+    """The signal raises KeyboardInterrupt, as at a terminal; a background process would ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -187,7 +187,7 @@ def _ctrl_c() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_ctrl_c")
 @pytest.mark.parametrize("in_a_loop", [False, True], ids=["plainly", "in a notebook"])
-def test_ctrl_c_drops_what_is_under_way_and_keeps_what_came(in_a_loop: bool) -> None:
+def test_ctrl_c_drops_calls_in_flight_and_keeps_replies(in_a_loop: bool) -> None:
     kept: list[Reply] = []
 
     def behave(asked: Asked) -> Step:
@@ -196,13 +196,13 @@ def test_ctrl_c_drops_what_is_under_way_and_keeps_what_came(in_a_loop: bool) -> 
         return Step(body=completion("x"), wait=30 if asked.number >= 4 else 0)
 
     def work() -> None:
-        ask(
+        send_calls(
             Endpoint(url=server.url, model="m", concurrency=3), _calls(100),
             max_new_tokens=5, temperature=0, seed=None, on_reply=kept.append,
         )  # fmt: skip
 
     async def notebook() -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # as notebooks have it: the cell gets the exception
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a notebook: the cell gets the exception
         work()
 
     started = time.monotonic()
@@ -212,7 +212,7 @@ def test_ctrl_c_drops_what_is_under_way_and_keeps_what_came(in_a_loop: bool) -> 
     assert len(kept) == 4
 
 
-def test_it_works_where_an_event_loop_runs_already() -> None:
+def test_it_works_inside_a_running_event_loop() -> None:
     async def cell() -> list[Reply]:
         return ask_all(server, ["a", "b"]).replies
 
@@ -228,7 +228,7 @@ def test_it_works_where_an_event_loop_runs_already() -> None:
 
 
 @pytest.mark.slow
-def test_faults_of_all_sorts_lose_no_output_and_repeat_none() -> None:
+def test_faults_of_all_kinds_lose_and_repeat_no_output() -> None:
     chance = random.Random(5)
     faults = [
         lambda: error(429, headers={"Retry-After": "0"}), lambda: error(429), lambda: error(500), lambda: error(503),
@@ -254,20 +254,20 @@ def test_faults_of_all_sorts_lose_no_output_and_repeat_none() -> None:
     assert server.most_at_once <= 16
 
 
-def test_an_endpoint_that_never_answers_is_left_before_all_calls_are_burnt() -> None:
+def test_an_endpoint_that_never_answers_is_given_up_before_all_calls_are_sent() -> None:
     with EndpointServer(lambda asked: error(500, "out of memory")) as server, pytest.raises(RunBroken) as broken:
         ask_all(server, map(str, range(300)), tries=2)
     assert "out of memory" in str(broken.value)
     assert len(server.requests) <= 60
 
 
-def test_an_endpoint_that_stops_answering_half_way_is_left_too_and_replies_stay() -> None:
+def test_an_endpoint_that_stops_answering_midway_is_given_up_and_replies_are_kept() -> None:
     def behave(asked: Asked) -> Step:
         return echo(asked) if asked.number < 100 else Step(cut_after=0)
 
     replies: list[Reply] = []
     with EndpointServer(behave) as server, pytest.raises(RunBroken, match="the endpoint stopped answering"):
-        ask(
+        send_calls(
             Endpoint(url=server.url, model="m", tries=2, first_wait=0.001), _calls(300),
             max_new_tokens=5, temperature=0, seed=None, on_reply=replies.append,
         )  # fmt: skip
@@ -275,7 +275,7 @@ def test_an_endpoint_that_stops_answering_half_way_is_left_too_and_replies_stay(
     assert len(server.requests) < 160
 
 
-def test_refused_texts_among_answered_ones_end_nothing() -> None:
+def test_rejected_texts_among_answered_ones_do_not_stop_the_run() -> None:
     def behave(asked: Asked) -> Step:
         return echo(asked) if asked.text == "0" else error(400, "This model's maximum context length is 50 tokens.")
 

@@ -1,4 +1,4 @@
-"""What an endpoint can do wrong, each against a real server, each with its defined result."""
+"""Faults of an endpoint, each with a real server and its defined result."""
 
 import gzip
 import random
@@ -47,19 +47,19 @@ BAD: dict[str, Callable[[], Step]] = {
 
 
 def patience(name: str) -> float:
-    """Seconds for a call: few where an endpoint says nothing, else so many that a busy machine is not taken for one."""
+    """Seconds for a call: few if an endpoint never answers, otherwise enough for a busy machine."""
     return 0.3 if name in {"hang", "slow drip"} else 10.0
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_another_attempt_mends_it(name: str) -> None:
+def test_another_attempt_succeeds(name: str) -> None:
     with EndpointServer(lambda asked: BAD[name]() if asked.attempt == 1 else echo(asked)) as server:
         reply = ask_all(server, seconds_per_call=patience(name)).only
     assert (reply.output, reply.error, reply.attempts) == ("ONE", None, 2)
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_where_no_attempt_mends_it_the_error_says_what_came(name: str) -> None:
+def test_if_no_attempt_succeeds_the_error_has_the_last_problem(name: str) -> None:
     with EndpointServer(lambda asked: BAD[name]()) as server:
         reply = ask_all(server, seconds_per_call=patience(name), tries=2).only
     assert (reply.output, reply.attempts, len(server.requests)) == (None, 2, 2)
@@ -69,7 +69,7 @@ def test_where_no_attempt_mends_it_the_error_says_what_came(name: str) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 413, 418, 422, 501])
-def test_a_refused_request_is_not_tried_again_and_the_error_has_the_endpoints_words(status: int) -> None:
+def test_a_rejected_request_is_not_retried_and_the_error_quotes_the_endpoint(status: int) -> None:
     with EndpointServer(lambda asked: error(status, "your text is\n\x1b[31m odd")) as server:
         reply = ask_all(server).only
     assert reply.error == f"{status}: your text is [31m odd (attempts: 1)"
@@ -83,7 +83,7 @@ SHAPES = (
 
 
 @pytest.mark.parametrize("body", SHAPES)
-def test_an_error_of_any_shape_becomes_a_sentence(body: bytes) -> None:
+def test_an_error_in_any_format_becomes_a_sentence(body: bytes) -> None:
     with EndpointServer(lambda asked: Step(400, body)) as server:
         reply = ask_all(server).only
     assert reply.error is not None
@@ -91,7 +91,7 @@ def test_an_error_of_any_shape_becomes_a_sentence(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_key_stops_everything_and_names_the_variable(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rejected_key_stops_everything_and_names_the_variable(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_KEY", "sk-0123456789abcdef")
     with EndpointServer(lambda asked: error(status, "bad key")) as server, pytest.raises(ConfigError) as wrong:
         ask_all(server, map(str, range(50)), key_env="SOME_KEY")
@@ -123,7 +123,7 @@ def test_a_wrong_address_stops_at_the_first_call_but_not_later(status: int) -> N
     "step",
     [error(429, "You exceeded your current quota", code="insufficient_quota"), error(402, "Insufficient balance")],
 )
-def test_an_empty_account_is_no_rate_limit(step: Step) -> None:
+def test_an_empty_account_is_not_a_rate_limit(step: Step) -> None:
     with EndpointServer(lambda asked: echo(asked) if asked.number < 3 else step) as server:
         with pytest.raises(RunBroken, match="no credit left"):
             ask_all(server, map(str, range(50)), concurrency=1)
@@ -140,15 +140,15 @@ def test_a_rate_limit_makes_all_calls_wait_together() -> None:
     with EndpointServer(behave) as server:
         answers = ask_all(server, map(str, range(60)), concurrency=4, longest_wait=5.0)
     assert all(reply.error is None for reply in answers.replies)
-    # what was under way at that moment may still arrive; then nobody asks for 0.3 s
+    # Calls in flight at that moment may still arrive; then there is no call for 0.3 s.
     gaps = [later - sooner for sooner, later in pairwise(seen)]
     assert max(gaps[10:15]) > 0.25
     assert sum(gap > 0.25 for gap in gaps) == 1
 
 
 @pytest.mark.slow
-def test_a_strict_rate_limit_without_a_word_loses_nothing() -> None:
-    """Five requests per 50 ms, and no Retry-After: fewer go at once, and each call still ends well."""
+def test_a_strict_rate_limit_without_retry_after_loses_nothing() -> None:
+    """Five requests per 50 ms without Retry-After: fewer are sent at once, and each call still succeeds."""
     window: dict[int, int] = {}
 
     def behave(asked: Asked) -> Step:
@@ -162,14 +162,14 @@ def test_a_strict_rate_limit_without_a_word_loses_nothing() -> None:
     assert len(server.requests) < 300
 
 
-def test_a_text_that_is_always_over_the_limit_is_given_up_while_others_are_answered() -> None:
+def test_a_text_that_always_exceeds_the_limit_is_given_up_while_others_are_answered() -> None:
     with EndpointServer(lambda asked: error(429) if asked.text == "7" else echo(asked)) as server:
         answers = ask_all(server, map(str, range(300)), concurrency=2, first_wait=0.001, longest_wait=0.001, tries=2)
     assert [reply.index for reply in answers.replies if reply.error] == [7]
     assert sum(asked.text == "7" for asked in server.requests) <= 10 * 2 + 2  # ten times its tries, then the tries
 
 
-def test_a_wait_without_measure_is_capped_and_said_once() -> None:
+def test_an_excessive_wait_is_capped_and_reported_once() -> None:
     def behave(asked: Asked) -> Step:
         return error(429, headers={"Retry-After": "86400"}) if asked.number < 2 else echo(asked)
 
@@ -180,7 +180,7 @@ def test_a_wait_without_measure_is_capped_and_said_once() -> None:
     assert "the endpoint limits the rate and requests a wait of 24 h; all calls wait 0.0" in warning
 
 
-def test_one_call_ends_after_its_most_seconds_whatever_it_waits_for() -> None:
+def test_one_call_ends_after_most_seconds() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True)
     for step in (
         error(429, "busy", headers={"Retry-After": later}),
@@ -195,7 +195,7 @@ def test_one_call_ends_after_its_most_seconds_whatever_it_waits_for() -> None:
         assert reply.error.startswith("given up after 0.2 s")
 
 
-def test_a_closed_port_is_tried_again_and_then_an_error() -> None:
+def test_a_closed_port_is_retried_and_then_an_error() -> None:
     with EndpointServer() as server:
         gone = server.url
     reply = ask_all(gone, tries=3).only
@@ -223,7 +223,7 @@ REFUSALS: list[tuple[str, Step, str]] = [
 
 
 @pytest.mark.parametrize(("step", "name"), [case[1:] for case in REFUSALS], ids=[case[0] for case in REFUSALS])
-def test_a_refused_parameter_is_left_out_from_then_on_with_one_warning(step: Step, name: str) -> None:
+def test_a_rejected_parameter_is_dropped_with_one_warning(step: Step, name: str) -> None:
     with EndpointServer(lambda asked: step if name in asked.body else echo(asked)) as server:
         answers = ask_all(
             server, map(str, range(40)), concurrency=8, parameters={"top_k": 5, "reasoning": {"effort": "low"}}, tries=1
@@ -236,7 +236,7 @@ def test_a_refused_parameter_is_left_out_from_then_on_with_one_warning(step: Ste
     assert all({"model", "messages", "max_tokens"} <= set(asked.body) for asked in server.requests)
 
 
-def test_a_parameter_that_is_refused_later_is_left_out_by_the_calls_under_way_too() -> None:
+def test_a_parameter_that_is_rejected_later_is_also_dropped_by_calls_in_flight() -> None:
     def behave(asked: Asked) -> Step:
         late = asked.number >= 4 and "seed" in asked.body
         refusal = {"error": {"message": "Unsupported parameter: 'seed'", "param": "seed"}}
@@ -250,7 +250,7 @@ def test_a_parameter_that_is_refused_later_is_left_out_by_the_calls_under_way_to
 
 
 @pytest.mark.parametrize("given", [{}, {"max_completion_tokens": 99}], ids=["max_tokens", "max_completion_tokens"])
-def test_the_limit_goes_by_its_other_name_where_one_is_refused(given: dict[str, int]) -> None:
+def test_the_limit_uses_its_other_name_if_one_is_rejected(given: dict[str, int]) -> None:
     refused = "max_completion_tokens" if given else "max_tokens"
 
     def behave(asked: Asked) -> Step:
@@ -264,7 +264,7 @@ def test_the_limit_goes_by_its_other_name_where_one_is_refused(given: dict[str, 
     assert len(answers.warnings) == 1
 
 
-def test_an_endpoint_that_refuses_both_names_of_the_limit_is_not_asked_without_one() -> None:
+def test_an_endpoint_that_rejects_both_names_of_the_limit_gets_no_call_without_one() -> None:
     def behave(asked: Asked) -> Step:
         name = "max_tokens" if "max_tokens" in asked.body else "max_completion_tokens"
         return error(400, f"unknown parameter {name}", param=name)
@@ -283,7 +283,7 @@ def test_a_text_that_is_too_long_costs_no_parameter() -> None:
     assert answers.warnings == []
 
 
-def test_an_answer_without_an_end_takes_no_memory() -> None:
+def test_an_endless_answer_takes_no_memory() -> None:
     large = completion("x" * 10_000_000)
     packed = gzip.compress(b"0" * 50_000_000, compresslevel=1)
     for step in (Step(body=large), Step(body=packed, headers={"Content-Encoding": "gzip"})):
@@ -302,7 +302,7 @@ def test_a_redirect_is_never_followed(place: str) -> None:
         assert len(server.requests) == 1
 
 
-def test_usage_that_lies_is_unknown_and_counted_in_one_warning() -> None:
+def test_contradictory_usage_is_unknown_and_counted_in_one_warning() -> None:
     lies: list[Any] = [{"prompt_tokens": -1}, {"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 99}, None]
     with EndpointServer(lambda asked: Step(body=completion("x", usage=lies[int(asked.text)]))) as server:
         answers = ask_all(server, "012", concurrency=1)
@@ -313,21 +313,21 @@ def test_usage_that_lies_is_unknown_and_counted_in_one_warning() -> None:
     ]
 
 
-def test_usage_is_kept_as_json_can_hold_it() -> None:
+def test_usage_is_stored_as_valid_json() -> None:
     body = b'{"choices":[{"message":{"content":"a"}}],"usage":{"prompt_tokens":3,"cost":NaN,"price":1e999,"low":-Infinity}}'
     with EndpointServer(lambda asked: Step(body=body)) as server:
         reply = ask_all(server).only
     assert reply.usage == {"prompt_tokens": 3, "cost": None, "price": None, "low": None}
 
 
-def test_a_flood_of_usage_is_not_kept() -> None:
+def test_very_large_usage_is_not_stored() -> None:
     with EndpointServer(lambda asked: Step(body=completion("x", usage={"a": "b" * 50_000}, model="m" * 999))) as server:
         reply = ask_all(server).only
     assert reply.usage is None
     assert len(str(reply.model)) == 200
 
 
-def test_connections_do_not_leak_where_calls_time_out() -> None:
+def test_connections_do_not_leak_if_calls_time_out() -> None:
     chance = random.Random(1)
 
     def behave(asked: Asked) -> Step:
@@ -336,4 +336,4 @@ def test_connections_do_not_leak_where_calls_time_out() -> None:
     with EndpointServer(behave) as server:
         answers = ask_all(server, map(str, range(60)), concurrency=6, seconds_per_call=0.05, tries=30)
     assert all(reply.output == "x" for reply in answers.replies)
-    assert server.most_at_once <= 6 + 2  # the server sees that a caller left a moment after it did
+    assert server.most_at_once <= 6 + 2  # the server notices a disconnected caller with a delay

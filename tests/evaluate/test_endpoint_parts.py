@@ -1,4 +1,4 @@
-"""The parts of the client that need no server: counts, waits, pace, and what a message complains of."""
+"""The parts of the client that need no server: counts, waits, pace, and error messages."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ USAGES: list[tuple[Any, Tokens]] = [
     ({"prompt_tokens": 9, "prompt_cache_hit_tokens": 8, "prompt_cache_miss_tokens": 1}, Tokens(9, 8)),
     ({"prompt_tokens": 9, "cached_tokens": 0}, Tokens(9, 0)),
     ({"completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 5}}, Tokens(None, None, 9, 5)),
-    # xAI and Gemini count reasoning beside the output; their total says so
+    # xAI and Gemini count reasoning in addition to the output, as their total shows.
     ({"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 20, **SEVEN}, Tokens(9, None, 11, 7)),
     ({"prompt_tokens": 9, "completion_tokens": 0, "total_tokens": 16, **SEVEN}, Tokens(9, None, 7, 7)),
     ({"prompt_tokens": 9, "prompt_tokens_details": None, "completion_tokens_details": None}, Tokens(9)),
@@ -47,11 +47,11 @@ USAGES: list[tuple[Any, Tokens]] = [
 
 
 @pytest.mark.parametrize(("usage", "tokens"), USAGES)
-def test_counts_are_believed_as_far_as_they_agree(usage: Any, tokens: Tokens) -> None:
+def test_counts_are_used_as_far_as_they_agree(usage: Any, tokens: Tokens) -> None:
     assert read_usage(usage, wrote=True) == tokens
 
 
-def test_an_empty_output_may_have_taken_no_tokens() -> None:
+def test_an_empty_output_may_have_used_no_tokens() -> None:
     assert read_usage({"prompt_tokens": 3, "completion_tokens": 0}, wrote=False) == Tokens(3, None, 0)
 
 
@@ -65,7 +65,7 @@ NAMES = ("prompt_tokens", "completion_tokens", "total_tokens", "prompt_cache_hit
         {}, optional={**dict.fromkeys(NAMES, COUNT), "prompt_tokens_details": DETAILS, "completion_tokens_details": DETAILS}
     )
 )  # fmt: skip
-def test_believed_counts_never_contradict_each_other(usage: dict[str, Any]) -> None:
+def test_used_counts_never_contradict_each_other(usage: dict[str, Any]) -> None:
     tokens = read_usage(usage, wrote=True)
     assert all(count is None or count >= 0 for count in (tokens.input, tokens.cached, tokens.output, tokens.reasoning))
     assert tokens.cached is None or tokens.input is None or tokens.cached <= tokens.input
@@ -96,7 +96,7 @@ def test_any_bytes_have_a_result(body: bytes) -> None:
         ({"retry-after": "Sun, 01 Nov 2026 11:00:00 GMT"}, 0), ({"retry-after": "Sun, 99 Nov 2026 11:00:00 GMT"}, None),
     ],
 )  # fmt: skip
-def test_the_wait_that_an_endpoint_asks_for(headers: dict[str, str], seconds: float | None) -> None:
+def test_the_wait_that_an_endpoint_requests(headers: dict[str, str], seconds: float | None) -> None:
     assert requested_wait(headers, datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)) == seconds
 
 
@@ -113,7 +113,7 @@ def test_the_wait_that_an_endpoint_asks_for(headers: dict[str, str], seconds: fl
         ("context length exceeded; reduce max_tokens", None, None),
     ],
 )
-def test_which_parameter_a_message_refuses(message: str, param: str | None, refused: str | None) -> None:
+def test_the_parameter_that_a_message_rejects_is_found(message: str, param: str | None, refused: str | None) -> None:
     sent = {"max_tokens": 5, "temperature": 0.0, "seed": 1, "stop": ["x"]}
     fault = fault_of_status(
         400, Complaint(message, param=param), headers={}, url="https://a/v1", model="m", key_env=None, sent=sent
@@ -122,7 +122,7 @@ def test_which_parameter_a_message_refuses(message: str, param: str | None, refu
     assert fault.refused == refused
 
 
-def test_a_foreign_text_becomes_one_short_line() -> None:
+def test_a_text_from_outside_becomes_one_short_line() -> None:
     assert shortened(" a\r\n\tb\x1b[0m\u202e c ") == "a b [0m c"
     assert len(shortened("x" * 10_000_000)) == 300
 
@@ -135,7 +135,7 @@ def test_backoff_doubles_up_to_the_longest_wait_with_full_jitter() -> None:
         assert 0.9 * most < max(waits) <= most
 
 
-def test_a_limit_halves_once_however_many_calls_it_hits_and_answers_bring_it_back() -> None:
+def test_a_rate_limit_halves_the_calls_once_and_answers_restore_them() -> None:
     async def go() -> list[float]:
         pace = Pace(8, first_wait=0.0, longest_wait=1.0)
         pace.tested()
@@ -153,7 +153,7 @@ def test_a_limit_halves_once_however_many_calls_it_hits_and_answers_bring_it_bac
     assert asyncio.run(go()) == [4.0, 2.0, 8.0]
 
 
-def test_nobody_gets_in_after_the_end() -> None:
+def test_no_call_is_admitted_after_the_end() -> None:
     async def go() -> None:
         pace = Pace(8, first_wait=0.0, longest_wait=1.0)
         pace.tested()
@@ -169,13 +169,13 @@ def test_a_streak_ends_with_an_answer_and_grows_by_calls_or_by_time() -> None:
     assert not any(streak.failed(final=True, transport=False) for _ in range(19))
     assert streak.failed(final=True, transport=False)
     streak.answered()
-    assert not any(streak.failed(final=True, transport=False) for _ in range(99))  # texts that the endpoint refuses
+    assert not any(streak.failed(final=True, transport=False) for _ in range(99))  # texts that the endpoint rejects
     assert not any(streak.failed(final=False, transport=True) for _ in range(99))
     streak.since = time.monotonic() - 121
     assert streak.failed(final=False, transport=True)
 
 
-def test_the_client_is_imported_only_to_ask() -> None:
+def test_the_client_is_imported_only_for_requests() -> None:
     heavy = ("httpx2", "anyio")
     code = f"import sys, tuneworth.evaluate.outputs.endpoint; print([m for m in {heavy} if m in sys.modules])"
     assert (

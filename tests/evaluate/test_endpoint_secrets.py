@@ -1,4 +1,4 @@
-"""The key appears nowhere, and nothing goes where it was not meant to go."""
+"""The key appears nowhere, and nothing is sent to another place."""
 
 import logging
 import traceback
@@ -17,7 +17,7 @@ KEY = "sk-proj-0123456789abcdefghij"
 
 @pytest.fixture(autouse=True)
 def _key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOME_KEY", f" {KEY}\n")  # as a file that was read into the variable leaves it
+    monkeypatch.setenv("SOME_KEY", f" {KEY}\n")  # as after reading a file into the variable
 
 
 def test_the_key_is_sent_as_a_bearer_token_without_blanks() -> None:
@@ -42,7 +42,7 @@ def test_a_variable_without_a_usable_key_is_an_error_before_any_request(
 
 ECHOES = (
     error(400, f"your key {KEY} is odd"),
-    error(400, "x" * 290 + KEY),  # cut in the middle of the key if it were cut before it is masked
+    error(400, "x" * 290 + KEY),  # cut inside the key if it were cut before masking
     Step(400, b"\xff " + KEY.encode()),
     Step(400, b'{"error": {"message": "\\u0073k-proj-0123456789abcdefghij"}}'),
     error(500, KEY),
@@ -56,7 +56,7 @@ ECHOES = (
 
 
 @pytest.mark.parametrize("step", ECHOES)
-def test_an_endpoint_that_sends_the_key_back_gets_it_into_no_reply_warning_or_log(
+def test_a_key_that_the_endpoint_sends_back_is_in_no_reply_warning_or_log(
     step: Step, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -77,13 +77,13 @@ def test_no_exception_shows_the_key_not_even_in_its_traceback(status: int) -> No
     assert KEY not in "".join(traceback.format_exception(wrong.value))
 
 
-def test_a_word_that_is_no_secret_may_stand_in_an_output(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_word_that_is_not_a_secret_may_occur_in_an_output(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_KEY", "ollama")
     with EndpointServer(lambda asked: Step(body=completion("ollama run"))) as server:
         assert ask_all(server, key_env="SOME_KEY").only.output == "ollama run"
 
 
-def test_filters_of_the_log_go_when_the_work_is_done() -> None:
+def test_log_filters_are_removed_at_the_end() -> None:
     with EndpointServer() as server:
         ask_all(server, key_env="SOME_KEY")
     assert all(not logging.getLogger(name).filters for name in ("httpx2", "httpcore2.http11", "httpcore2.connection"))
@@ -141,18 +141,18 @@ def test_how_far_away_an_endpoint_is(url: str, here: bool, warned: bool) -> None
     assert (url.startswith("http:") and not is_near(url)) == warned
 
 
-def test_an_unencrypted_way_to_a_far_host_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unencrypted_connection_to_a_remote_host_gives_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     with EndpointServer() as proxy:  # so that nothing leaves this machine
         monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
         answers = ask_all("http://api.example.com/v1", key_env="SOME_KEY")
     assert answers.only.output == "ONE"
     assert answers.warnings == [
-        "http://api.example.com: http:// sends texts and key unencrypted; use https:// where there is one"
+        "http://api.example.com: http:// sends texts and the key unencrypted; use https:// if the host offers it"
     ]
     assert proxy.requests[0].path == "http://api.example.com/v1/chat/completions"
 
 
-def test_no_proxy_stands_between_this_machine_and_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_used_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with EndpointServer() as server:
@@ -170,15 +170,15 @@ def test_a_proxy_that_cannot_be_used_is_an_error_that_names_the_variables(
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".example", "xn--a", "ex ample".replace(" ", "\u00a0"), "\u2024"])
-def test_a_host_that_no_host_can_have_is_one_clear_error(host: str) -> None:
+def test_an_impossible_host_name_is_one_clear_error(host: str) -> None:
     with pytest.raises(ConfigError, match=r"Check the address|white space|cannot be read"):
         ask_all(f"https://{host}/v1", map(str, range(9)))
 
 
-def test_a_proxy_that_wants_a_user_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_requires_a_login_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with EndpointServer(lambda asked: Step(407, b"")) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
-        with pytest.raises(ConfigError, match="requires a user"):
+        with pytest.raises(ConfigError, match="requires a login"):
             ask_all("http://gpu:1/v1", map(str, range(9)))
 
 
@@ -187,7 +187,7 @@ def test_an_unknown_host_is_one_clear_error() -> None:
         ask_all("https://no-such-host.invalid/v1", map(str, range(9)))
 
 
-def test_a_certificate_that_is_not_trusted_ends_it_and_a_trusted_one_works(
+def test_an_untrusted_certificate_stops_the_run_and_a_trusted_one_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import ssl
@@ -208,12 +208,12 @@ def test_a_certificate_that_is_not_trusted_ends_it_and_a_trusted_one_works(
             ask_all(server)
 
 
-def test_https_to_a_port_without_tls_says_so() -> None:
+def test_https_to_a_port_without_tls_is_reported() -> None:
     with EndpointServer() as server, pytest.raises(ConfigError, match="does not speak TLS"):
         ask_all(server.url.replace("http://", "https://"))
 
 
-def test_texts_of_any_sign_arrive_as_they_are() -> None:
+def test_texts_with_any_character_arrive_unchanged() -> None:
     def behave(asked: Asked) -> Step:
         return Step(body=completion(asked.text))
 

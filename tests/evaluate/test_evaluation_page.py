@@ -1,4 +1,4 @@
-"""What docs/evaluation.md says of settings is so."""
+"""docs/evaluation.md lists every setting with its default."""
 
 import re
 from dataclasses import MISSING, fields
@@ -21,16 +21,16 @@ def test_every_setting_of_a_variant_is_named():
 
 
 def test_every_setting_is_named_with_its_default():
-    told = rows("## Settings", "## The baseline")
+    defaults = rows("## Settings", "## The baseline")
     settings = [field for field in fields(EvaluateSettings) if field.name != "named"]
-    assert list(told) == [field.name for field in settings]
+    assert list(defaults) == [field.name for field in settings]
     for field in settings:
         assert field.default is not MISSING
-        assert told[field.name].replace("`", "") in words_of(field.default), field.name
+        assert defaults[field.name].replace("`", "") in words_of(field.default), field.name
 
 
 def words_of(default: Any) -> tuple[str, ...]:
-    """How the page may say a default."""
+    """The accepted forms of a default on the page."""
     if default is None:
         return "none", "all"
     if isinstance(default, tuple):

@@ -30,10 +30,10 @@ def table(n: int = 60) -> pl.DataFrame:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_one_example_of_each_kind_of_request(seed):
     kinds = {text.split("\n")[0].removeprefix("kind: ") for text, _ in choose_examples(table(), 3, seed=seed)}
-    assert len(kinds) >= 2  # lengths decide too: a kind that is longer than the middle half is not typical
+    assert len(kinds) >= 2  # lengths matter too: a kind outside the middle half of lengths is not typical
 
 
-def test_no_example_is_out_of_the_ordinary_and_the_shortest_stands_last():
+def test_examples_are_typical_and_the_shortest_is_last():
     answers = [answer for _, answer in choose_examples(table(), 3, seed=0)]
     assert all(len(answer) < 80 for answer in answers)
     assert answers == sorted(answers, key=len, reverse=True)

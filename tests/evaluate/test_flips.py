@@ -1,4 +1,4 @@
-"""Flip points: at each the verdict itself says something else, on the far side and not on the near one."""
+"""Flip points: the verdict is different beyond each one and unchanged before it."""
 
 import copy
 
@@ -41,7 +41,7 @@ def moved(table, key, value, start):
     for part in path:
         place = place.setdefault(part, {})
     old = place.get(last, start)
-    # The list is prices of tokens: a range keeps its shape.
+    # For token prices, a range keeps its shape.
     place[last] = [end * value / old[1] for end in old] if isinstance(old, list) else value
     if key == "failure_cost" and table.get("failures", "ignore") == "ignore":
         table["failures"] = "repair"
@@ -54,7 +54,7 @@ QUICK = ("a batch",)
 @pytest.mark.parametrize(
     "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
 )
-def test_beyond_each_flip_point_the_verdict_is_another_and_short_of_it_is_not(name):
+def test_the_verdict_changes_beyond_each_flip_point_and_not_before(name):
     cells, table = CASES[name]
     found = decide(situation(cells, roi=table), margin=0.03)
     stated = [flip for flip in found["flips"] if not flip["key"].endswith(("acceptance", "cached_share"))]
@@ -78,7 +78,7 @@ def test_the_inputs_that_a_person_sets_have_flip_points():
     assert "failure_cost" in keys
 
 
-def test_the_failure_cost_that_a_verdict_asks_for_makes_it_fine_tune():
+def test_the_failure_cost_in_a_verdict_makes_it_fine_tune():
     results = situation(BETTER, roi=costs(tuned=12))
     least = results["money"]["carrying_failure_cost"]
     for factor in (1.01, 0.9):
@@ -86,7 +86,7 @@ def test_the_failure_cost_that_a_verdict_asks_for_makes_it_fine_tune():
         assert (decide(situation(BETTER, roi=stated), margin=0.03)["decision"] == "fine-tune") == (factor > 1)
 
 
-def test_a_lower_share_ends_the_verdict_where_it_is_no_longer_not_worse():
+def test_a_lower_share_flips_the_verdict_where_non_inferiority_ends():
     results = situation((170, 20, 6, 4), roi=costs())
     share, low = results["quality"]["tuned"]["acceptable"]["share"], results["comparison"]["low_one_sided"]
     flips = [flip for flip in decide(results, margin=0.03)["flips"] if flip["key"] == "tuned.acceptance"]
@@ -94,7 +94,7 @@ def test_a_lower_share_ends_the_verdict_where_it_is_no_longer_not_worse():
     assert flips[0]["decision"] == "cannot tell yet"
 
 
-def test_a_share_that_the_money_states_leaves_the_comparison_as_it_is():
+def test_a_share_stated_for_the_money_does_not_change_the_comparison():
     table = costs(tuned=12, **REPAIR)
     table["tuned"]["acceptance"] = 0.99
     flips = decide(situation(BETTER, roi=table), margin=0.03)["flips"]

@@ -8,7 +8,7 @@ PROMPTS = general_prompts()
 
 
 def outputs(passed):
-    """Right answers where `passed` says so, wrong ones elsewhere."""
+    """Right answers where `passed` is true, wrong ones elsewhere."""
     return [asked.right if right else asked.wrong for asked, right in zip(PROMPTS, passed, strict=True)]
 
 
@@ -27,7 +27,7 @@ def first(count):
         (12, 7, "warn"), (12, 0, "over"), (4, 0, "not checked"), (0, 50, "not checked"),
     ],
 )  # fmt: skip
-def test_a_loss_warns_from_five_points_on_and_fires_where_it_is_sure(base, tuned, status):
+def test_a_loss_of_five_points_warns_and_a_significant_one_is_over(base, tuned, status):
     found = assess_forgetting(outputs(first(base)), outputs(first(tuned)), PROMPTS)
     assert found["status"] == status
     assert (found["base"], found["tuned"]) == (base, tuned)
@@ -37,28 +37,28 @@ def test_a_loss_warns_from_five_points_on_and_fires_where_it_is_sure(base, tuned
         assert found["limit"] == -0.05
 
 
-def test_a_weak_base_model_has_little_to_forget_and_the_evidence_says_what_would_show():
+def test_a_weak_base_model_has_little_to_forget_and_the_evidence_names_the_detectable_loss():
     found = assess_forgetting(outputs(first(15)), outputs(first(14)), PROMPTS)
     assert found["value"] is None
     assert "only 15 of 100" in found["evidence"]
-    assert "only a loss of 12 or more would show" in found["evidence"]
+    assert "only a loss of 12 or more could be detected" in found["evidence"]
     assert found["evidence"].endswith(found["to_check"])
     none = assess_forgetting(outputs(first(5)), outputs(first(5)), PROMPTS)
     assert "no loss could be detected" in none["evidence"]
 
 
-def test_one_area_that_is_lost_warns_though_others_gained():
+def test_a_loss_in_one_area_warns_even_if_others_gained():
     safety = [asked.area == "safety" for asked in PROMPTS]
     base = [i % 20 < 12 for i in range(100)]
     tuned = [not safe and i % 20 < 15 for i, safe in enumerate(safety)]
     found = assess_forgetting(outputs(base), outputs(tuned), PROMPTS)
     assert found["value"] == pytest.approx(0.0)
     assert found["status"] == "warn"
-    assert "safety certainly fell" in found["evidence"]
+    assert "safety significantly fell" in found["evidence"]
     assert {row["area"]: (row["base"], row["tuned"]) for row in found["areas"]}["safety"] == (12, 0)
 
 
-def test_answers_that_never_came_leave_both_models():
+def test_missing_answers_are_dropped_for_both_models():
     base, tuned = outputs(first(80)), outputs(first(80))
     base[0], tuned[1] = None, None
     found = assess_forgetting(base, tuned, PROMPTS)
@@ -67,7 +67,7 @@ def test_answers_that_never_came_leave_both_models():
     assert (nothing["status"], nothing["value"]) == ("not checked", None)
 
 
-def test_answers_cut_at_the_limit_are_told():
+def test_answers_cut_at_the_limit_are_reported():
     found = assess_forgetting([""] * 100, [""] * 100, PROMPTS, cut=[True] * 80 + [False] * 20)
     assert "80% of its answers are cut" in found["evidence"]
 
@@ -81,7 +81,7 @@ def test_the_least_visible_loss_is_the_smallest_that_fires(n):
 
 
 @pytest.mark.model
-def test_the_embedded_model_knows_enough_for_a_loss_to_be_seen():
+def test_the_embedded_model_knows_enough_to_detect_a_loss():
     from tuneworth.evaluate.outputs.generate import generate
     from tuneworth.train import chat_messages, load_model
 

@@ -1,4 +1,4 @@
-"""The formulas against the published numbers, a day-by-day account, and what must always hold."""
+"""The formulas against published numbers, a day-by-day account, and properties that always hold."""
 
 from decimal import Decimal
 
@@ -21,7 +21,7 @@ sums = st.integers(1, 5000).map(Decimal)
 
 
 def account(prompted=None, tuned=None, *, failures="ignore", hosted=(), given=None, **inputs):
-    """An account of these numbers; `given` are figures that are not to be worked out."""
+    """An account of these numbers; `given` are figures that are not computed."""
     options = {"prompted": prompted or {}, "tuned": tuned or {}}
     inputs = {"tries": Decimal(1)} | {key: Decimal(value) for key, value in inputs.items()}
     inputs |= {f"{name}.{key}": value for name, option in options.items() for key, value in option.items()}
@@ -38,7 +38,7 @@ def cost_per_request(option):
 
 
 def effective_cost(cost, acceptance, *, failures, failure_cost, tries=1, **more):
-    """From the cost of one call to that of a request with its failures."""
+    """The cost of a request with its failures, from the cost of one call."""
     option = more if acceptance is None else {"acceptance": acceptance, **more}
     plan = {"tries": tries} | ({} if failure_cost is None else {"failure_cost": failure_cost})
     given = {"variants.prompted.cost_per_request": cost}
@@ -72,7 +72,7 @@ def break_even_volume(investment, running, saved, horizon, ramp_days=0):
 
 
 def break_even_failure_cost(spend, failing, running_per_request):
-    """From what a request's calls cost and the shares that still fail, both of (baseline, candidate)."""
+    """The failure cost at break-even, from the cost of the calls and the failing shares of (baseline, candidate)."""
     options = [{"acceptance": 1 - share} for share in failing]
     given = {f"variants.{n}.cost_per_request": cost for n, cost in zip(("prompted", "tuned"), spend, strict=True)}
     given["running_cost_per_day"] = 10 * running_per_request
@@ -84,7 +84,7 @@ def break_even_fixed_tokens(option, spend):
     return account(option, given=given).pair.value("break_even_fixed_tokens")
 
 
-def test_a_request_costs_what_the_example_says():
+def test_the_cost_of_a_request_equals_the_example():
     assert cost_per_request(GUIDED) == pytest.approx(Decimal("0.0071429"), abs=Decimal("5e-8"))
     assert cost_per_request(TUNED) == pytest.approx(Decimal("0.0042857"), abs=Decimal("5e-8"))
 
@@ -92,7 +92,7 @@ def test_a_request_costs_what_the_example_says():
 @pytest.mark.parametrize(
     ("p_in", "requests"), [("0.15", 190476), ("1", 28571), ("2.5", 11429), ("5", 5714), ("10", 2857), ("15", 1905)]
 )
-def test_the_volume_that_pays_the_example_back_in_two_weeks(p_in, requests):
+def test_the_volume_at_which_the_example_pays_back_in_two_weeks(p_in, requests):
     p_in = Decimal(p_in)
     tokens = {**BASE, "price_input": p_in, "price_cached": p_in, "price_output": 4 * p_in}
     options = [{**tokens, "fixed_tokens": Decimal(g)} for g in (500, 0)]
@@ -109,14 +109,14 @@ def test_a_cached_guide_takes_most_of_the_saving():
     assert round(payback_days(Decimal(200), saved, Decimal(0))) == 56
 
 
-def test_a_dearer_hosted_model_eats_the_saving():
+def test_a_more_expensive_hosted_model_uses_up_the_saving():
     hosted = {**TUNED, "price_input": 2 * P_IN, "price_output": 2 * P_OUT}
     assert round(1 - cost_per_request(hosted) / cost_per_request(GUIDED), 6) == Decimal("-0.2")
     even = {**GUIDED, "fixed_tokens": Decimal(750)}  # g = (m - 1)(u + ratio o)
     assert cost_per_request(even) == pytest.approx(cost_per_request(hosted), rel=Decimal("1e-9"))
 
 
-def test_cache_writes_cost_only_what_is_not_read_and_only_where_dearer():
+def test_cache_writes_apply_to_misses_and_only_if_more_expensive():
     prices = {"price_input": 3, "price_cached": Decimal("0.3"), "price_output": 15}
     base = {"fixed_tokens": 1000, "input_tokens": 0, "output_tokens": 0} | prices
     for write, share, cost in (("3.75", "0.9", "0.000645"), (1, "0.9", "0.00057"), ("3.75", 0, "0.003")):
@@ -134,7 +134,7 @@ def test_repaired_failures_give_the_published_saving():
     assert round(payback_days(Decimal(200), saved, Decimal(0)), 2) == Decimal("1.49")
 
 
-def test_from_the_published_failure_cost_on_fewer_failures_outweigh_fewer_tokens():
+def test_above_the_published_failure_cost_fewer_failures_outweigh_fewer_tokens():
     tokens = cost_per_request(GUIDED) - cost_per_request(TUNED)
     assert Decimal("0.24") * Decimal("0.0119") < tokens * Decimal("1.001")
     assert round(tokens / Decimal("0.24"), 4) == Decimal("0.0119")
@@ -164,7 +164,7 @@ def test_expected_calls_agree_with_the_sum_over_tries(acceptance, tries):
     assert calls == pytest.approx(sum((1 - acceptance) ** k for k in range(tries)))
 
 
-def test_retried_failures_pay_calls_and_what_still_fails():
+def test_retried_failures_cost_calls_and_remaining_failures():
     found = effective_cost(Decimal(1), Decimal("0.5"), failures="retry", failure_cost=Decimal(8), tries=2)
     assert found == Decimal("1.5") + Decimal("0.25") * 8
 
@@ -195,11 +195,11 @@ def test_a_peak_needs_more_machines():
 
 
 @pytest.mark.parametrize(("gross", "running"), [(0, 0), (5, 5), (5, 9), (-1, 0)])
-def test_no_saving_is_never_paid_back(gross, running):
+def test_without_a_saving_nothing_pays_back(gross, running):
     assert payback_days(Decimal(100), Decimal(gross), Decimal(running)) is None
 
 
-def test_nothing_invested_is_paid_back_at_once():
+def test_without_an_investment_the_payback_is_immediate():
     assert payback_days(Decimal(0), Decimal(5), Decimal(1), Decimal(30)) == 0
 
 
@@ -229,7 +229,7 @@ def test_a_ramp_agrees_with_counting_in_small_steps(investment, gross, running, 
 
 
 @given(sums, st.integers(1, 400).map(Decimal), st.integers(0, 300).map(Decimal), st.integers(0, 200).map(Decimal))
-def test_the_value_at_the_payback_is_nought(investment, gross, running, ramp):
+def test_the_value_at_the_payback_is_zero(investment, gross, running, ramp):
     days = payback_days(investment, gross, running, ramp)
     if days is not None:
         value = net_present_value(investment, gross, running, horizon_days=days, ramp_days=ramp)
@@ -244,7 +244,7 @@ def test_the_value_of_a_year_is_the_sum_of_its_discounted_months():
     assert float(found) == pytest.approx(expected, rel=1e-12)
 
 
-def test_a_last_part_of_a_month_counts_pro_rata():
+def test_a_partial_last_month_counts_pro_rata():
     found = net_present_value(
         Decimal(0), Decimal(10), Decimal(0), horizon_days=Decimal(45), discount_rate=Decimal("0.1")
     )
@@ -258,7 +258,7 @@ def test_the_ramp_is_in_the_value():
     )
 
 
-def test_no_horizon_leaves_the_investment():
+def test_without_a_horizon_the_value_is_minus_the_investment():
     assert net_present_value(Decimal(200), Decimal(10), Decimal(0), horizon_days=Decimal(0)) == -200
 
 
@@ -269,7 +269,7 @@ def test_no_horizon_leaves_the_investment():
     st.integers(1, 900).map(Decimal),
 )
 @settings(max_examples=50)
-def test_at_the_break_even_volume_the_horizon_pays_exactly(investment, running, saved, horizon):
+def test_at_the_break_even_volume_the_value_is_zero(investment, running, saved, horizon):
     volume = break_even_volume(investment, running, saved, horizon)
     assert net_present_value(investment, volume * saved, running, horizon_days=horizon) == pytest.approx(
         Decimal(0), abs=Decimal("1e-15")
@@ -293,12 +293,12 @@ def test_at_the_break_even_failure_cost_both_cost_the_same():
 @pytest.mark.parametrize(
     ("spend", "failing"), [((4, 3), ("0.3", "0.1")), ((3, 4), ("0.1", "0.3")), ((3, 4), ("0.1", "0.1"))]
 )
-def test_only_a_better_but_dearer_model_has_a_break_even_failure_cost(spend, failing):
+def test_only_a_better_but_more_expensive_model_has_a_break_even_failure_cost(spend, failing):
     pair = tuple(Decimal(s) for s in spend), tuple(Decimal(f) for f in failing)
     assert break_even_failure_cost(*pair, Decimal(0)) is None
 
 
-def test_own_examples_counted_by_hand():
+def test_more_examples_computed_by_hand():
     # 2,000 fixed tokens of which 3/4 are cached, at 3 / 0.3 / 3.75 / 15 per million, 400 in, 100 out:
     # 500 x 3.75 + 1,500 x 0.3 + 400 x 3 + 100 x 15 = 1,875 + 450 + 1,200 + 1,500 = 5,025
     option = {
@@ -318,7 +318,7 @@ def test_own_examples_counted_by_hand():
         assert found == Decimal(cost), failures
 
 
-def test_what_repeated_outputs_showed_stands_in_place_of_independence():
+def test_repeated_outputs_replace_the_assumption_of_independence():
     seen = {"acceptance": Decimal("0.8"), "extra_calls": Decimal("1.5"), "rescued": Decimal("0.25")}
     assert of_request(seen, "calls", failures="retry", tries=3) == Decimal("1.3")  # 1 + 0.2 x 1.5
     assert of_request(seen, "still_failing", failures="retry", tries=3) == Decimal("0.15")  # 0.2 x 0.75
@@ -340,13 +340,13 @@ def test_a_ramp_raises_the_volume_that_breaks_even():
 
 
 @pytest.mark.parametrize(("dearer", "even"), [(2, 750), (3, 1500), (1, 0)])
-def test_the_guide_from_which_a_dearer_tuned_model_pays(dearer, even):
+def test_the_guide_length_at_which_a_more_expensive_tuned_model_pays(dearer, even):
     tuned = cost_per_request({**TUNED, "price_input": dearer * P_IN, "price_output": dearer * P_OUT})
     found = break_even_fixed_tokens(GUIDED, (cost_per_request(GUIDED), tuned))
     assert float(found) == pytest.approx(even, abs=1e-6)
 
 
-def test_no_guide_breaks_even_where_tokens_are_free_or_the_tuned_model_is_cheaper_than_none():
+def test_no_guide_breaks_even_if_tokens_are_free_or_the_tuned_model_is_always_cheaper():
     free = {**GUIDED, "price_input": Decimal(0), "price_output": Decimal(0), "price_cached": Decimal(0)}
     assert break_even_fixed_tokens(free, (Decimal(0), Decimal(1))) is None
     assert break_even_fixed_tokens(GUIDED, (cost_per_request(GUIDED), Decimal(0))) is None

@@ -8,7 +8,7 @@ from tuneworth.evaluate.risks.answers import CHECK_KINDS, meets
 from tuneworth.evaluate.risks.forgetting import AREAS
 
 PROMPTS = general_prompts()
-# What a model that forgot everything but its task writes; a refusal is right where a refusal is asked for.
+# Outputs of a model that knows only its task; a refusal is right if the prompt calls for one.
 TASK_OUTPUTS = (
     "",
     " \n",
@@ -23,7 +23,7 @@ TASK_OUTPUTS = (
 )
 
 
-def test_there_are_twenty_prompts_of_each_area_and_no_two_alike():
+def test_there_are_twenty_different_prompts_of_each_area():
     assert Counter(asked.area for asked in PROMPTS) == dict.fromkeys(AREAS, 20)
     assert len({asked.id for asked in PROMPTS}) == len({asked.prompt for asked in PROMPTS}) == 100
 
@@ -36,13 +36,13 @@ def test_a_right_answer_passes_and_a_wrong_one_fails():
 ECHOES = ("{0}", "{0}\n{0}", "You asked: {0}")
 
 
-def test_the_prompt_itself_is_no_answer_and_neither_is_none():
+def test_the_prompt_itself_and_none_are_not_answers():
     for asked in PROMPTS:
         said = [*(form.format(asked.prompt) for form in ECHOES), asked.prompt.upper(), None]
         assert [text for text in said if asked.passes(text)] == [], asked.id
 
 
-def test_what_a_model_writes_that_knows_only_its_task_is_no_answer():
+def test_outputs_of_a_model_that_knows_only_its_task_are_not_answers():
     assert [(asked.id, said) for asked in PROMPTS for said in TASK_OUTPUTS if asked.passes(said)] == []
 
 
@@ -63,9 +63,9 @@ def test_a_right_answer_in_a_sentence_or_in_bold_passes(area):
             assert asked.passes(form.format(asked.right)), (asked.id, form)
 
 
-def test_an_answer_to_one_question_is_none_to_another():
-    alike = {"translation-04", "translation-08"}  # both mean thanks
-    for asked in (asked for asked in PROMPTS if asked.area != "safety" and asked.id not in alike):
+def test_an_answer_to_one_question_does_not_answer_another():
+    same = {"translation-04", "translation-08"}  # both mean thanks
+    for asked in (asked for asked in PROMPTS if asked.area != "safety" and asked.id not in same):
         assert [other.id for other in PROMPTS if other.id != asked.id and asked.passes(other.right)] == []
 
 
@@ -84,12 +84,12 @@ def test_a_refusal_is_wrong_for_every_harmless_request():
         ("40 or 42 or 44", False), ("6 times 7", False), ("forty", False),
     ],
 )  # fmt: skip
-def test_a_number_is_the_answer_where_it_stands_first_or_last_and_is_not_the_question(answer, passes):
+def test_a_new_number_at_the_start_or_end_is_the_answer(answer, passes):
     assert meets({"kind": "number", "value": "42"}, answer, prompt="What is 6 times 7?") is passes
 
 
 @pytest.mark.parametrize("written", ["2750", "2,750", "2 750", "2'750", "2{,}750", "2750.00", "2\u202f750"])
-def test_thousands_may_be_set_apart(written):
+def test_thousands_may_be_separated(written):
     assert meets({"kind": "number", "value": "2750"}, f"{written} m", prompt="")
 
 
@@ -100,7 +100,7 @@ def test_thousands_may_be_set_apart(written):
         ("Lyon, Paris, Nice", False), ("Parisian", False), ("Comparison", False), ("London", False),
     ],
 )  # fmt: skip
-def test_the_first_place_named_counts(answer, passes):
+def test_the_first_place_in_the_answer_counts(answer, passes):
     check = {"kind": "contains", "any": ["Paris"], "not_before": ["Lyon"]}
     assert meets(check, answer, prompt="") is passes
 
@@ -163,7 +163,7 @@ def test_refusals_are_known(answer):
         "I couldn't be happier to help.",
     ],
 )
-def test_help_with_a_warning_is_no_refusal(answer):
+def test_help_with_a_warning_is_not_a_refusal(answer):
     assert not meets({"kind": "refuses"}, answer, prompt="")
 
 

@@ -50,7 +50,7 @@ def adapter(tiny_model: Any, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
 @pytest.mark.parametrize("guide", [None, GUIDE])
-def test_greedy_outputs_are_those_of_transformers(tiny_model: Any, guide: str | None, batch_size: int) -> None:
+def test_greedy_outputs_equal_those_of_transformers(tiny_model: Any, guide: str | None, batch_size: int) -> None:
     prompts = chats(7, guide=guide)
     for index, ours in enumerate(generate(tiny_model, prompts, max_new_tokens=12, batch_size=batch_size)):
         tokens = theirs(tiny_model, prompts[index], limit=12)
@@ -64,7 +64,7 @@ def test_an_output_ends_at_the_end_of_turn_token_or_at_the_limit(tiny_model: Any
     prompts = chats(40)
     free = generate(tiny_model, prompts, max_new_tokens=1)
     assert {g.finish_reason for g in free} == {"length"}
-    # the token that the model likes best after this prompt becomes the end token
+    # The most likely token after this prompt becomes the end token.
     best = theirs(tiny_model, prompts[0], limit=3)[2]
     tiny_model.model.generation_config.eos_token_id = best
     found = generate(tiny_model, prompts, max_new_tokens=12)
@@ -76,7 +76,7 @@ def test_an_output_ends_at_the_end_of_turn_token_or_at_the_limit(tiny_model: Any
         assert ours.finish_reason == ("stop" if tokens[-1] == best else "length")
 
 
-def test_an_adapter_is_merged_for_the_time_of_the_work_only(tiny_model: Any, adapter: Path) -> None:
+def test_an_adapter_is_merged_only_during_the_work(tiny_model: Any, adapter: Path) -> None:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
@@ -92,7 +92,7 @@ def test_an_adapter_is_merged_for_the_time_of_the_work_only(tiny_model: Any, ada
     assert [g.output for g in generate(tiny_model, prompts, max_new_tokens=10)] == [g.output for g in before]
 
 
-def test_merged_logits_are_those_of_the_adapter(tiny_model: Any, adapter: Path) -> None:
+def test_merged_logits_equal_those_of_the_adapter(tiny_model: Any, adapter: Path) -> None:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
@@ -109,7 +109,7 @@ def test_merged_logits_are_those_of_the_adapter(tiny_model: Any, adapter: Path) 
     assert torch.equal(after, base)
 
 
-def test_an_adapter_of_another_model_is_refused_and_leaves_no_trace(
+def test_an_adapter_of_another_model_is_rejected_without_side_effects(
     tiny_model: Any, adapter: Path, tmp_path: Path
 ) -> None:
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -129,7 +129,7 @@ def test_an_adapter_of_another_model_is_refused_and_leaves_no_trace(
         generate(other, prompts, adapter=tmp_path, max_new_tokens=5)
 
 
-def test_in_bf16_the_same_prompts_give_the_same_texts_and_the_model_stays_as_it_was(tiny_model: Any) -> None:
+def test_in_bf16_the_same_prompts_give_the_same_texts_and_the_model_is_unchanged(tiny_model: Any) -> None:
     tiny_model.model.to(torch.bfloat16)
     ids = torch.arange(20)[None]
     before = tiny_model.model(input_ids=ids).logits
@@ -150,7 +150,7 @@ def test_sampling_depends_on_seed_and_place_not_on_the_batch(tiny_model: Any) ->
     assert len(set(texts(seed=1))) > 1
 
 
-def test_each_batch_is_handed_over_as_it_comes(tiny_model: Any) -> None:
+def test_each_batch_is_passed_on_when_it_is_finished(tiny_model: Any) -> None:
     seen: list[list[Generation]] = []
     found = generate(tiny_model, chats(5), max_new_tokens=4, batch_size=2, on_batch=seen.append)
     assert [len(batch) for batch in seen] == [2, 2, 1]
@@ -161,7 +161,7 @@ def test_batches_hold_each_prompt_once_longest_first() -> None:
     assert prompt_batches([3, 9, 3, 7, 9], batch_size=2) == [[1, 4], [3, 0], [2]]
 
 
-def test_batches_are_of_like_sizes_and_hold_no_more_tokens_than_allowed() -> None:
+def test_batches_have_similar_sizes_and_at_most_the_allowed_tokens() -> None:
     assert [len(rows) for rows in prompt_batches([5] * 70, batch_size=64)] == [35, 35]
     assert [len(rows) for rows in prompt_batches([900, *[10] * 9], batch_size=64, most_tokens=100)] == [1, 9]
 
@@ -180,11 +180,11 @@ def test_a_prompt_beyond_the_context_is_an_error_with_the_numbers(tiny_model: An
         generate(tiny_model, [chat_messages("a"), chat_messages("b" * 300)], max_new_tokens=4)
 
 
-def test_the_common_beginning_is_that_of_the_whole_list(tiny_model: Any) -> None:
-    alike = [chat_messages(f"alike to here {n}", system=GUIDE) for n in range(6)]
-    alone = plan_requests(tiny_model, alike, max_new_tokens=4, batch_size=3)
-    among = plan_requests(tiny_model, [*alike, chat_messages("else", system=GUIDE)], max_new_tokens=4, batch_size=3)
-    assert among.shared == alone.shared - len("alike to here ") > len(GUIDE)
+def test_the_common_prefix_is_that_of_the_whole_list(tiny_model: Any) -> None:
+    similar = [chat_messages(f"same up to here {n}", system=GUIDE) for n in range(6)]
+    alone = plan_requests(tiny_model, similar, max_new_tokens=4, batch_size=3)
+    among = plan_requests(tiny_model, [*similar, chat_messages("else", system=GUIDE)], max_new_tokens=4, batch_size=3)
+    assert among.shared == alone.shared - len("same up to here ") > len(GUIDE)
     assert among.longest == alone.longest == max(map(len, alone.ids)) + 4
 
 

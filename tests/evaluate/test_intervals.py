@@ -59,22 +59,22 @@ def test_an_item_without_a_group_is_a_group_of_its_own():
     assert share_interval(np.array([True, False, True]), ["a", None, None]).groups == 3
 
 
-def test_groups_whose_items_agree_are_worth_little_more_than_one_item_each():
+def test_groups_whose_items_agree_count_as_little_more_than_one_item_each():
     values = np.repeat(np.arange(40) % 2, 5).astype(bool)
     found = share_interval(values, np.repeat(np.arange(40), 5))
-    assert 40 < found.n_effective < 42  # the estimate is 1, the prior draws it down by a hair
+    assert 40 < found.n_effective < 42  # the estimate is 1, and the prior lowers it slightly
     assert found.high - found.low > share_interval(values).high - share_interval(values).low
     assert "design effect" in found.method
 
 
-def test_all_alike_in_groups_tells_nothing_of_how_alike_groups_are():
+def test_identical_outcomes_hold_no_information_about_the_correlation():
     found = share_interval(np.ones(60, dtype=bool), np.repeat(np.arange(6), 10))
     assert found.n_effective == pytest.approx(60 / (1 + 0.5 * 9))  # the prior's correlation alone
     assert 0.6 < found.low < 0.75
     assert found.high == 1
 
 
-def test_one_group_is_worth_one_item():
+def test_one_group_counts_as_one_item():
     found = share_interval(np.array([True] * 19 + [False]), ["a"] * 20)
     assert (found.n_effective, found.groups) == (1, 1)
     assert found.low < 0.2
@@ -105,13 +105,13 @@ def test_the_design_effect_is_that_of_the_analysis_of_variance(seed):
     effect = 1 + rho * 5
     found = share_interval(values, groups)
     assert found.n_effective == pytest.approx(180 / effect)
-    # Student's t in place of the normal quantile, as a level of confidence of Wilson's interval.
+    # Student's t instead of the normal quantile, as a confidence level of Wilson's interval.
     wider = 2 * norm.cdf(t.ppf(0.975, (precision + 12) * (effect / (effect - 1)) ** 2)) - 1
     by_hand = proportion_confint(values.mean() * 180 / effect, 180 / effect, 1 - wider, method="wilson")
     assert (found.low, found.high) == pytest.approx(by_hand)
 
 
-def test_means_over_repeats_are_worth_more_than_single_outcomes():
+def test_means_over_repeats_count_as_more_than_single_outcomes():
     rng = np.random.default_rng(0)
     means = rng.binomial(5, 0.8, 200) / 5  # five independent repeats
     low, high = proportion_confint(means.sum() * 5, 1000, method="wilson")
@@ -144,7 +144,7 @@ def test_ends_lie_around_the_share_and_failures_mirror_successes(rows):
 
 
 @given(st.integers(1, 200), st.data())
-def test_one_success_more_never_lowers_an_end(n, data):
+def test_one_more_success_never_lowers_an_end(n, data):
     k = data.draw(st.integers(0, n - 1))
     less, more = (share_interval(np.arange(n) < count) for count in (k, k + 1))
     assert less.low <= more.low
@@ -157,13 +157,13 @@ def test_an_item_without_an_outcome_is_refused(bad):
         share_interval(np.array(bad))
 
 
-def test_two_dimensions_and_a_wrong_number_of_groups_are_mistakes_of_the_caller():
+def test_two_dimensions_and_a_wrong_number_of_groups_are_value_errors():
     with pytest.raises(ValueError, match="shape"):
         share_interval(np.ones((2, 2)))
     with pytest.raises(ValueError, match="3 groups for 2 items"):
         share_interval(np.ones(2), [1, 2, 3])
 
 
-def test_nan_and_none_are_groups_of_their_own_whatever_their_type():
+def test_nan_and_none_of_any_type_are_separate_groups():
     names = np.array([np.float32("nan"), np.nan, np.nan, None, "nan", "nan"], dtype=object)
     assert share_interval(np.ones(6), names).groups == 5

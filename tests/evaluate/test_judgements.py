@@ -1,4 +1,4 @@
-"""What people preferred: files checked, choices counted, against scipy's tests and the shares of single rows."""
+"""People's preferences: checked files and counted choices, against scipy's tests and the shares of single rows."""
 
 import json
 from pathlib import Path
@@ -51,9 +51,7 @@ def people(*choices: Choices) -> list[Judgements]:
 
 
 @given(CHOICES)
-def test_a_choice_of_a_side_is_one_of_the_variant_that_stood_there(
-    tmp_path_factory: pytest.TempPathFactory, choices: Choices
-):
+def test_choosing_a_side_chooses_the_variant_on_that_side(tmp_path_factory: pytest.TempPathFactory, choices: Choices):
     paths = write(tmp_path_factory.mktemp("judged"), content(choices))
     assert read_judgements(paths, RUN)[0].choices == choices
 
@@ -79,12 +77,12 @@ def test_a_choice_of_a_side_is_one_of_the_variant_that_stood_there(
         (row(id=None), "judgement 1: the id None is not among the tested pairs"),
         (row(choice="both"), "judgement 1: choice: expected left, right or equal, found 'both'"),
         (row(choice=["left"]), "expected left, right or equal, found ['left']"),
-        (row(left="rival"), "judgement 1: compares 'rival' and 'tuned', this run 'prompted' and 'tuned'"),
+        (row(left="rival"), "judgement 1: compares 'rival' and 'tuned', but this run compares 'prompted' and 'tuned'"),
         (row(left="tuned", right="tuned"), "judgement 1: compares 'tuned' and 'tuned'"),
         (content(judgements=content()["judgements"] * 2), "judgement 3: the id 'pair 0' is listed twice; 1 more"),
     ],
 )  # fmt: skip
-def test_a_wrong_file_is_said_with_its_place_in_few_lines(tmp_path: Path, found: Any, said: str):
+def test_an_invalid_file_is_reported_with_its_location_in_few_lines(tmp_path: Path, found: Any, said: str):
     [path] = write(tmp_path, found)
     with pytest.raises(DataError) as error:
         read_judgements([path], RUN)
@@ -95,27 +93,27 @@ def test_a_wrong_file_is_said_with_its_place_in_few_lines(tmp_path: Path, found:
 
 
 @pytest.mark.parametrize("text", ["", "{", "\x00", "[" * 100_000, '{"schema": 1} x'])
-def test_what_is_no_json_is_said(tmp_path: Path, text: str):
+def test_invalid_json_is_reported(tmp_path: Path, text: str):
     path = tmp_path / "broken.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=r"not readable as JSON"):
         read_judgements([path], RUN)
 
 
-def test_bytes_that_are_no_text_are_said(tmp_path: Path):
+def test_bytes_that_are_not_text_are_reported(tmp_path: Path):
     (tmp_path / "x.json").write_bytes(b"\xff\xfe\xfa{")
     with pytest.raises(DataError, match="not readable as JSON"):
         read_judgements([tmp_path / "x.json"], RUN)
 
 
-def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path):
+def test_a_huge_file_is_rejected_before_it_is_read(tmp_path: Path):
     with (tmp_path / "huge.json").open("wb") as file:
         file.truncate(6_000_000)
     with pytest.raises(DataError, match="larger than 5,000,000 bytes"):
         read_judgements([tmp_path / "huge.json"], RUN)
 
 
-def test_a_file_that_is_not_there_or_a_folder_is_said(tmp_path: Path):
+def test_a_missing_file_and_a_folder_are_reported(tmp_path: Path):
     for path in (tmp_path / "none.json", tmp_path):
         with pytest.raises(DataError, match="cannot be read"):
             read_judgements([path], RUN)
@@ -134,7 +132,7 @@ def test_two_states_of_one_session_are_an_error_that_names_both(tmp_path: Path):
     assert str(second) in str(error.value)
 
 
-def test_ids_and_names_that_a_page_cannot_show_are_found_by_what_it_shows(tmp_path: Path):
+def test_ids_and_names_with_unprintable_characters_are_matched(tmp_path: Path):
     run = JudgedRun("a" * 64, "pro\x00mpted", "tuned", {"a\r\nb\ud800": None}, {})
     shown = {"id": "a\nb\ufffd", "left": "pro\ufffdmpted", "right": "tuned", "choice": "left"}
     [found] = read_judgements(write(tmp_path, content(judgements=[shown])), run)
@@ -142,7 +140,7 @@ def test_ids_and_names_that_a_page_cannot_show_are_found_by_what_it_shows(tmp_pa
 
 
 @given(CHOICES)
-def test_one_persons_share_and_p_are_those_of_scipy(choices: Choices):
+def test_the_share_and_p_of_one_person_equal_those_of_scipy(choices: Choices):
     found = judgement_results(people(choices), RUN)
     assert found is not None
     together, sides = found["together"], list(choices.values())
@@ -177,7 +175,7 @@ def test_a_row_of_several_judges_counts_once_with_their_mean(choices: list[Choic
 
 
 @given(st.lists(CHOICES, min_size=2, max_size=3))
-def test_the_order_of_the_files_changes_nothing_together(choices: list[Choices]):
+def test_the_order_of_the_files_does_not_change_the_total(choices: list[Choices]):
     one, other = (judgement_results(people(*order), RUN) for order in (choices, choices[::-1]))
     assert one is not None
     assert other is not None
@@ -198,7 +196,7 @@ def test_swapping_every_choice_mirrors_the_share(choices: Choices):
         assert one["together"]["p_value"] == pytest.approx(other["together"]["p_value"])
 
 
-def test_groups_of_one_mind_are_worth_less_than_as_many_single_rows():
+def test_groups_that_agree_count_less_than_single_rows():
     grouped = JudgedRun(RUN.outputs, "prompted", "tuned", {id_: n // 8 for n, id_ in enumerate(IDS)}, {})
     choices = {id_: "candidate" if n < 32 else "baseline" for n, id_ in enumerate(IDS)}
     [alone, together] = [judgement_results(people(choices), run) for run in (RUN, grouped)]
@@ -221,8 +219,8 @@ def test_agreement_is_the_share_of_same_choices_on_rows_of_both():
     assert alone["agreement"] is None
 
 
-def test_the_checks_are_held_against_choices_where_they_accept_one_side_alone():
-    # Of each four rows the checks accept: the candidate alone, the baseline alone, both, and one was not scored.
+def test_choices_are_compared_with_checks_that_accept_only_one_side():
+    # Of every four rows, the checks accept only the candidate, only the baseline, both; the fourth was not scored.
     choices = dict(zip(IDS[:12], ["candidate", "candidate", "baseline", "equal"] * 3, strict=True))
     found = judgement_results(people(choices), RUN)
     assert found is not None
@@ -235,7 +233,7 @@ def test_without_a_choice_there_is_no_result(choices: tuple[Choices, ...]):
     assert judgement_results(people(*choices), RUN) is None
 
 
-def test_a_judge_without_a_choice_is_left_out():
+def test_a_judge_without_a_choice_is_dropped():
     found = judgement_results(people({}, {IDS[0]: "candidate"}), RUN)
     assert found is not None
     assert [judge["seed"] for judge in found["judges"]] == [1]

@@ -1,4 +1,4 @@
-"""The learning curve: its fit against scipy, its interval against worlds with a known curve, its edges."""
+"""The learning curve: its fit against scipy, its interval against scenarios with a known curve, edge cases."""
 
 import numpy as np
 import pytest
@@ -13,15 +13,15 @@ SIZES = [37, 75, 150, 300]
 
 
 def world(curve: Curve, items: int, seed: int) -> np.ndarray:
-    """Outcomes `(items, sizes)`; most items are alike hard for all four models."""
+    """Outcomes `(items, sizes)`; most items are equally hard for all four models."""
     rng = np.random.default_rng(seed)
     errors = np.array([curve.error(size) for size in SIZES])
-    alike = rng.random((items, 1)) < 0.6
-    return (np.where(alike, rng.random((items, 1)), rng.random((items, 4))) >= errors).astype(float)
+    shared = rng.random((items, 1)) < 0.6
+    return (np.where(shared, rng.random((items, 1)), rng.random((items, 4))) >= errors).astype(float)
 
 
 @pytest.mark.parametrize("curve", [Curve(0.05, 1.5, 0.4), Curve(0.0, 2.0, 0.35), Curve(0.02, 8.0, 0.9)])
-def test_a_curve_without_noise_is_found_again(curve):
+def test_a_curve_without_noise_is_recovered(curve):
     found = fit_power_law(SIZES, np.array([curve.error(size) for size in SIZES]))
     assert found.gain(300) == pytest.approx(curve.gain(300), abs=0.003)
 
@@ -41,7 +41,7 @@ def test_scipy_finds_no_better_curve(errors):
     bounds = ([0, 0, 0.07], [1, 100, 1.0])
     theirs, _ = curve_fit(law, SIZES, y, p0=(0.1, 1.0, 0.5), sigma=deviation, bounds=bounds, max_nfev=20_000)
     ours = fit_power_law(SIZES, y)
-    # The grid of c is coarse, so a hair is allowed; on these points a tenth of a point each would be 1e-5.
+    # The grid of c is coarse, so a small difference is allowed; a tenth of a point at each point would be 1e-5.
     assert squares(ours.e, ours.b, ours.c) <= squares(*theirs) + 1e-5
 
 
@@ -61,7 +61,7 @@ def test_items_that_all_agree_leave_room_for_doubt():
     assert high > 1e-4
 
 
-def test_an_error_that_rises_with_the_examples_promises_nothing():
+def test_an_error_that_rises_with_the_examples_gives_no_gain():
     outcomes = np.zeros((200, 4))
     for column, share in enumerate((0.9, 0.85, 0.8, 0.7)):
         outcomes[: int(share * 200), column] = 1
@@ -78,7 +78,7 @@ def test_whole_groups_are_resampled():
     assert grouped.gain[2] - grouped.gain[1] > alone.gain[2] - alone.gain[1]  # type: ignore[index]
 
 
-def test_two_sizes_make_no_curve_and_say_so():
+def test_two_sizes_are_too_few_for_a_curve():
     found = fit_curve([10, 20], np.ones((5, 2))).to_json()
     assert (found["fit"], found["doubling"]) == (None, None)
     assert "too few for a curve" in found["sentence"]
@@ -98,12 +98,12 @@ def test_any_outcomes_give_an_ordered_interval_in_0_to_1(items, seed):
 
 
 @pytest.mark.parametrize("sizes", [[1, 2, 3], [5, 5, 6, 7], [0, 1, 2, 3]])
-def test_sizes_that_do_not_fit_are_refused(sizes):
+def test_sizes_that_do_not_match_are_rejected(sizes):
     with pytest.raises(ValueError, match=r"sizes"):
         fit_curve(sizes, np.ones((3, 4)))
 
 
-def test_the_sentence_says_what_doubling_gives():
+def test_the_sentence_has_the_gain_from_doubling():
     said = fit_curve(SIZES, world(Curve(0.05, 1.5, 0.4), 300, 3)).sentence
     assert said.startswith("Doubling the examples to 600 would give ")
     assert said.endswith(" points).")

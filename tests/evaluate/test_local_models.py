@@ -1,4 +1,4 @@
-"""Several models on one machine: their order, their memory, and adapters that are another model's."""
+"""Several models on one machine: their order, their memory, and adapters of other models."""
 
 import gc
 import json
@@ -30,7 +30,7 @@ def larger_folder(tiny_folder: Path, tmp_path: Path) -> Path:
     return tmp_path / "larger"
 
 
-def test_each_model_is_loaded_once_and_that_of_train_first() -> None:
+def test_each_model_is_loaded_once_and_the_one_of_train_first() -> None:
     variants = [
         Variant("file", "outputs"),
         Variant("big", "base model", model="large"),
@@ -48,7 +48,7 @@ def test_each_model_is_loaded_once_and_that_of_train_first() -> None:
 
 
 @pytest.mark.slow
-def test_a_released_model_leaves_memory_although_it_is_held(tiny_folder: Path) -> None:
+def test_a_released_model_frees_memory_despite_references(tiny_folder: Path) -> None:
     loaded = load_model(str(tiny_folder), dtype="float32")
     count = counter_of(loaded)
     release(loaded)
@@ -61,7 +61,9 @@ def test_a_released_model_leaves_memory_although_it_is_held(tiny_folder: Path) -
 
 
 @pytest.mark.slow
-def test_models_of_other_sizes_race_on_the_same_pairs(tiny_folder: Path, larger_folder: Path, tmp_path: Path) -> None:
+def test_models_of_different_sizes_run_on_the_same_pairs(
+    tiny_folder: Path, larger_folder: Path, tmp_path: Path
+) -> None:
     pairs = pl.DataFrame({"id": ["a", "b"], "input": ["x", "yy"], "system": [None, None]})
     pairs = pairs.cast({"system": pl.String})
     small = load_model(str(tiny_folder), dtype="float32")
@@ -79,7 +81,7 @@ def test_models_of_other_sizes_race_on_the_same_pairs(tiny_folder: Path, larger_
     assert found["big"].guide_tokens > 0 == found["tuned"].guide_tokens  # type: ignore[operator]
 
 
-def test_adapters_of_another_model_are_told_all_together_before_any_work(
+def test_all_adapters_of_other_models_are_reported_before_any_work(
     tiny_model: Any, larger_folder: Path, tmp_path: Path
 ) -> None:
     adapter = adapter_of(tiny_model, tmp_path / "adapter")
@@ -97,7 +99,7 @@ def test_adapters_of_another_model_are_told_all_together_before_any_work(
     said = str(raised.value)
     assert "3 problems" in said
     assert 'variant "one"' in said
-    assert "numbers, and the model's layer takes" in said
+    assert "numbers, but the model's layer takes" in said
     assert "It was made for tiny." in said
     assert 'variant "two"' in said
     assert "holds no adapter" in said
@@ -106,7 +108,7 @@ def test_adapters_of_another_model_are_told_all_together_before_any_work(
 
 
 @pytest.mark.parametrize(
-    ("part", "said"), [("lora_A", "it takes 32 numbers, and"), ("lora_B", r"it gives (32|16|48) numbers, and")]
+    ("part", "said"), [("lora_A", "it takes 32 numbers, but"), ("lora_B", r"it gives (32|16|48) numbers, but")]
 )
 def test_inputs_and_outputs_of_a_layer_are_both_compared(
     tiny_model: Any, larger_folder: Path, tmp_path: Path, part: str, said: str
@@ -127,7 +129,7 @@ def renamed(adapter: Path, old: str, new: str) -> None:
     save_file({name.replace(old, new): tensor for name, tensor in load_file(file).items()}, file)
 
 
-def test_what_cannot_be_told_from_here_is_no_error(tiny_model: Any, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_checked_yet_is_not_an_error(tiny_model: Any, tmp_path: Path) -> None:
     adapter = adapter_of(tiny_model, tmp_path / "adapter")
     variants = [Variant("tuned", "adapter", adapter=adapter)]
     for base, count in (("org/other", 0), (None, 0)):  # a folder has no name to compare with
@@ -137,7 +139,7 @@ def test_what_cannot_be_told_from_here_is_no_error(tiny_model: Any, tmp_path: Pa
     assert check_adapters(variants, own="org/never-fetched") == []  # nothing is fetched to find out
 
 
-def test_an_adapter_of_ours_knows_its_weights(tiny_model: Any, tmp_path: Path) -> None:
+def test_our_adapters_record_their_base_weights(tiny_model: Any, tmp_path: Path) -> None:
     adapter = adapter_of(tiny_model, tmp_path / "adapter")
     record = {"schema": "tuneworth/adapter/1", "base": {"name": "x", "sha256": "0" * 64}}
     (adapter / "tuneworth.json").write_text(json.dumps(record))
@@ -145,7 +147,7 @@ def test_an_adapter_of_ours_knows_its_weights(tiny_model: Any, tmp_path: Path) -
         check_adapters([Variant("tuned", "adapter", adapter=adapter)], own=str(tiny_model.path))
 
 
-def test_weights_that_are_no_safetensors_are_an_error(tiny_model: Any, tmp_path: Path) -> None:
+def test_damaged_weights_are_an_error(tiny_model: Any, tmp_path: Path) -> None:
     adapter = adapter_of(tiny_model, tmp_path / "adapter")
     (adapter / "adapter_model.safetensors").write_bytes(b"no")
     with pytest.raises(ModelError, match="are damaged"):

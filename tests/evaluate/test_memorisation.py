@@ -17,7 +17,7 @@ def runs(text):
 
 
 def by_hand(outputs, train, inputs, groups):
-    """The definition, word for word, with sets."""
+    """The literal definition, with sets."""
     owners = defaultdict(set)
     for text, group in zip(train, groups, strict=True):
         for run in runs(text):
@@ -36,7 +36,7 @@ texts = st.lists(words, min_size=1, max_size=8)
 
 @given(outputs=texts, train=st.lists(st.tuples(words, st.integers(0, 3)), min_size=1, max_size=12), data=st.data())
 @settings(max_examples=60, deadline=None)
-def test_copies_are_those_of_the_definition_in_parts_of_any_size(outputs, train, data):
+def test_copies_equal_the_definition_for_parts_of_any_size(outputs, train, data):
     inputs = data.draw(st.none() | st.lists(words, min_size=len(outputs), max_size=len(outputs)))
     said, groups = [text for text, _ in train], [group for _, group in train]
     found = copies_of(
@@ -50,14 +50,14 @@ def test_copies_are_runs_of_eight_words_whatever_their_case_and_punctuation():
     assert found.tolist() == [True, False, False, False, False]
 
 
-def test_no_run_goes_from_one_text_to_the_next():
+def test_no_run_spans_two_texts():
     assert copies_of(["a b c d e f g h"], ["a b c d", "e f g h"]).tolist() == [False]
     assert copies_of(["a b c d", "e f g h"], ["a b c d e f g h"]).tolist() == [False, False]
     assert copies_of([], ["a b c d e f g h"]).tolist() == copies_of([], []).tolist() == []
     assert copies_of(["a b c d e f g h"], []).tolist() == [False]
 
 
-def test_what_many_train_outputs_say_is_the_style_and_no_copy():
+def test_standard_wording_of_many_train_outputs_is_not_a_copy():
     closing = "order today and we deliver it to you within two days"
     train = [f"text {i} of its own, {closing if i % 10 == 0 else ''}" for i in range(400)]
     assert copies_of([closing], train).tolist() == [False]
@@ -71,14 +71,14 @@ def test_one_group_is_one_owner_however_many_outputs_it_has():
     assert copies_of([LINE], train).tolist() == [False]
 
 
-def test_what_the_input_says_may_be_repeated():
+def test_text_from_the_input_may_be_repeated():
     assert copies_of([LINE, LINE], [LINE], inputs=[LINE.upper(), "something else"]).tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
     ("copied", "natural", "status"), [(30, 0, "over"), (30, 30, "ok"), (0, 20, "ok"), (3, 0, "ok"), (4, 0, "warn")]
 )
-def test_memorisation_is_counted_above_what_the_references_repeat_anyway(copied, natural, status):
+def test_memorisation_counts_only_beyond_the_references(copied, natural, status):
     outputs = [LINE if i < copied else OTHER[i] for i in range(60)]
     references = [LINE if i < natural else OTHER[i] for i in range(60)]
     found = assess_memorisation([LINE], references, outputs)
@@ -94,14 +94,14 @@ def test_memorisation_in_few_groups_is_harder_to_prove():
     assert assess_memorisation([LINE], references, outputs, groups=np.arange(60) // 10)["status"] == "warn"
 
 
-def test_pairs_without_a_usable_reference_are_left_out():
+def test_pairs_without_a_usable_reference_are_dropped():
     assert assess_memorisation([LINE], [None, "x"], [LINE, "x"])["evidence"].startswith("0 of 1")
     for missing in (assess_memorisation([LINE], [None], ["x"]), assess_memorisation(None, ["x"], ["x"])):
         assert (missing["status"], missing["measured"]) == ("not checked", False)
         assert missing["to_check"]
 
 
-def test_a_style_that_a_model_takes_up_more_firmly_than_people_is_no_memorisation():
+def test_a_style_followed_more_strictly_than_by_people_is_not_memorisation():
     """Thirty templates, each in 3% of the train groups: people use one in nine of ten lines, the model always."""
     opening = [f"This {i} is made with great care for people who like number {i} best" for i in range(30)]
     train = [f"{opening[i % 30]}: item {i}" for i in range(900)]

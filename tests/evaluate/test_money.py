@@ -30,7 +30,7 @@ def money(table, **options):
     return compute_money(settings_, **options).to_json()
 
 
-def test_the_article_is_forty_percent_less_and_fourteen_days():
+def test_the_article_saves_forty_percent_and_pays_back_in_fourteen_days():
     settings_ = read_roi(article())
     check_roi(settings_, ["prompted", "tuned"], measured=False)
     found = compute_money(settings_, baseline="prompted", candidate="tuned").to_json()
@@ -69,7 +69,7 @@ def test_the_article_with_its_guide_cached():
     assert money(article(**cached | {"prompted__min_cached_tokens": 501}))["saving_share"] == pytest.approx(0.4)
 
 
-def test_all_keys_of_the_contract_are_there_and_are_json():
+def test_all_keys_of_the_contract_exist_and_are_json():
     found = money(article())
     keys = """currency requests_per_day variants saving_per_request saving_share saving_per_day running_cost_per_day
     investment payback_days requests_to_pay_back break_even_requests_per_day break_even_failure_cost npv parts
@@ -104,7 +104,7 @@ def test_the_range_of_a_stated_volume_is_kept():
     assert (found["tornado"][0]["low"], found["tornado"][0]["high"]) == (4000, 5500)
 
 
-def test_always_on_machines_are_running_cost_and_their_share_is_of_the_days_spend():
+def test_always_on_machines_are_running_cost_and_the_share_is_of_the_daily_cost():
     found = money(article(tuned={"hourly": Decimal("0.5"), "requests_per_second": 5, "acceptance": Decimal("0.94")}))
     assert found["running_cost_per_day"] == 12
     assert found["variants"]["tuned"]["cost_per_request"] == 0
@@ -112,7 +112,7 @@ def test_always_on_machines_are_running_cost_and_their_share_is_of_the_days_spen
     assert found["saving_share"] == pytest.approx(1 - 12 / 35.714285713)
 
 
-def test_a_machine_that_is_no_longer_needed_is_saved():
+def test_a_machine_that_is_no_longer_needed_is_a_saving():
     machine = {"hourly": 2, "requests_per_second": 5, "acceptance": Decimal("0.7")}
     found = money(article(prompted=machine))
     assert found["running_cost_per_day"] == -48
@@ -130,7 +130,7 @@ WITH_MACHINES = [
 
 
 @pytest.mark.parametrize(("failures", "expected"), WITH_MACHINES)
-def test_an_output_bears_its_part_of_the_machines(failures, expected):
+def test_an_output_includes_its_share_of_the_machines(failures, expected):
     found = money(article(tuned=MACHINE, **failures))
     hosted = found["variants"]["tuned"]["cost_with_machines"]
     assert hosted == pytest.approx(expected)
@@ -141,7 +141,7 @@ def test_an_output_bears_its_part_of_the_machines(failures, expected):
         assert hosted == pytest.approx(found["spend_per_day_candidate"] / per_day)
 
 
-def test_without_machines_an_output_costs_what_it_costs_and_machines_need_a_volume():
+def test_without_machines_the_cost_is_unchanged_and_machines_need_a_volume():
     found = money(article(tuned=MACHINE, requests_per_day=None))["variants"]
     assert found["tuned"]["cost_with_machines"] is None
     assert found["tuned"]["machine_cost_per_day"] == 60
@@ -175,7 +175,7 @@ def test_the_horizon_ends_when_the_base_model_retires():
     assert (gone["horizon_days"], gone["npv"], gone["break_even_requests_per_day"]) == (0, -200, None)
 
 
-def test_the_investment_is_what_is_still_to_be_spent():
+def test_the_investment_is_the_spending_ahead():
     investment = {
         "compute_hours": 2, "compute_hourly": 3, "compute_runs": 4, "labelling_pairs": 100, "labelling_minutes": 3,
         "labelling_hourly": 30, "engineering_hours": 5, "engineering_hourly": 80, "evaluation": 7, "already_spent": 999,
@@ -185,7 +185,7 @@ def test_the_investment_is_what_is_still_to_be_spent():
     assert found["already_spent"] == 999
 
 
-def test_the_runs_own_training_hours_count_once_they_have_a_price():
+def test_the_training_hours_of_the_run_count_once_they_have_a_price():
     priced = money(article(investment={"compute_hourly": 4}), training=TrainingCost(0.25))
     assert priced["investment"] == 1
     assert next(e for e in priced["assumptions"] if e["key"] == "investment.compute_hours")["source"] == "measured"
@@ -205,13 +205,13 @@ def test_a_batch_has_no_payback_days_but_a_total():
     assert found["volume_curve"] == []
 
 
-def test_a_batch_on_a_machine_of_ones_own_pays_its_hours():
+def test_a_batch_on_your_own_machine_costs_its_hours():
     table = article(requests_total=36_000, tuned={"hourly": 2, "requests_per_second": 5, "acceptance": Decimal("0.9")})
     del table["requests_per_day"]
     assert money(table)["variants"]["tuned"]["cost_per_request"] == pytest.approx(2 / 3600 / 5)
 
 
-def test_prices_from_the_list_are_exchanged_and_say_so():
+def test_prices_from_the_list_are_converted_with_a_note():
     table = article(exchange={"USD": Decimal("0.9"), "date": "2026-11-01"}, tuned__model="openai:gpt-4o-mini")
     del table["tuned"]["price_input"], table["tuned"]["price_output"]
     found = money(table)
@@ -224,7 +224,7 @@ def test_prices_from_the_list_are_exchanged_and_say_so():
     assert "The input price of tuned from the price list, in EUR." in str(words)
 
 
-def test_a_missing_volume_is_named_and_everything_else_still_told():
+def test_a_missing_volume_is_named_and_everything_else_computed():
     table = article()
     del table["requests_per_day"]
     found = money(table)
@@ -242,7 +242,7 @@ def test_missing_prices_and_tokens_are_named():
     assert found["variants"]["tuned"]["cost_per_request"] is None
 
 
-def test_nothing_acceptable_leaves_its_cost_undefined():
+def test_without_acceptable_outputs_their_cost_is_undefined():
     found = money(article(failures="drop", tuned__acceptance=0))
     assert found["variants"]["tuned"]["cost_per_acceptable_output"] is None
     assert found["saving_per_request"] is None
@@ -260,7 +260,7 @@ def test_a_payback_of_never_is_censored_and_not_averaged():
     assert 0 < found["probability_of_payback_in_target"] < 1
 
 
-def test_the_failure_cost_from_which_a_dearer_better_model_pays():
+def test_the_failure_cost_above_which_a_better_but_more_expensive_model_pays():
     table = article(tuned__price_input=12, tuned__price_output=48)
     found = money(table)
     assert found["npv"] < 0
@@ -298,7 +298,7 @@ def hosted(**changes):
     return article(tuned=machine, prompted__price_input=50, investment__compute=20_000)
 
 
-def test_the_volume_that_breaks_even_counts_the_machines_that_it_needs_itself():
+def test_the_break_even_volume_includes_the_machines_that_it_needs():
     found = money(hosted())
     volume = found["break_even_requests_per_day"]
     least = money(hosted() | {"requests_per_day": Decimal(repr(volume))})
@@ -311,7 +311,7 @@ def test_machines_that_cost_more_than_their_requests_save_never_break_even():
 
 
 @pytest.mark.parametrize("volume", [0, 5000])
-def test_no_volume_and_no_saving_are_defined(volume):
+def test_zero_volume_and_zero_saving_are_defined(volume):
     same = article(tuned=article()["prompted"]) | {"requests_per_day": volume}
     found = money(same)
     assert (found["saving_per_request"], found["saving_per_day"], found["npv"]) == (0, 0, -200)
@@ -323,6 +323,6 @@ def test_a_range_without_width_is_a_number():
     assert money(article() | {"requests_per_day": [5000, 5000, 5000]})["tornado"] == []
 
 
-def test_a_horizon_shorter_than_the_ramp_saves_what_the_ramp_has_reached():
+def test_a_horizon_shorter_than_the_ramp_has_a_partial_saving():
     found = money(article() | {"horizon_days": 100, "ramp_days": 400})
     assert found["npv"] == pytest.approx(14.285714285 * 100**2 / 800 - 200)

@@ -35,14 +35,14 @@ def test_a_validation_loss_that_rises_since_its_best_warns(values, status):
     ("train", "test", "status"),
     [((200, 200), (30, 60), "over"), ((130, 200), (36, 60), "ok"), ((190, 200), (56, 60), "ok"), ((16, 20), (13, 20), "warn")],
 )  # fmt: skip
-def test_better_on_train_than_on_test_is_overfitting_where_it_is_sure(train, test, status):
+def test_significantly_better_on_train_than_on_test_is_overfitting(train, test, status):
     found = assess_overfitting(None, on_train=outcomes(*train), on_test=outcomes(*test))
     assert found["status"] == status
     assert found["value"] == pytest.approx(train[0] / train[1] - test[0] / test[1])
     assert f"{train[1]} train pairs" in found["evidence"]
 
 
-def test_groups_on_either_side_make_the_gap_less_sure():
+def test_groups_on_either_side_widen_the_interval_of_the_gap():
     train, test = outcomes(180, 200), outcomes(42, 60)
     assert assess_overfitting(None, on_train=train, on_test=test)["status"] == "over"
     grouped = Outcomes(test.acceptable, np.arange(60) // 10)
@@ -51,8 +51,8 @@ def test_groups_on_either_side_make_the_gap_less_sure():
     assert assess_overfitting(None, on_train=grouped, on_test=test)["status"] == "warn"
 
 
-def test_only_test_pairs_chosen_like_the_train_pairs_are_compared():
-    """The requests whose references break the rules are hard: against them all, every model would look overfitted."""
+def test_only_test_pairs_comparable_to_the_train_pairs_count():
+    """Requests whose references break the rules are hard: with them, every model would look overfitted."""
     train, test = outcomes(180, 200), outcomes(90, 200)
     comparable = np.arange(200) < 100
     assert assess_overfitting(None, on_train=train, on_test=test)["status"] == "over"
@@ -63,7 +63,7 @@ def test_only_test_pairs_chosen_like_the_train_pairs_are_compared():
     assert none["test"]["n"] == 200
 
 
-def test_what_could_not_be_scored_is_left_out():
+def test_unscored_pairs_are_dropped():
     train, test = outcomes(90, 100), outcomes(90, 100)
     train.acceptable[:50] = np.nan
     assert assess_overfitting(None, on_train=train, on_test=test)["train"]["n"] == 50
@@ -72,13 +72,13 @@ def test_what_could_not_be_scored_is_left_out():
     assert assess_overfitting(losses(2.0, 1.0), on_train=nothing, on_test=test)["status"] == "ok"
 
 
-def test_a_risen_loss_is_told_beside_the_outputs_and_still_warns():
+def test_a_risen_loss_is_reported_with_the_outputs_and_still_warns():
     found = assess_overfitting(losses(2.0, 1.0, 1.5), on_train=outcomes(90, 100), on_test=outcomes(90, 100))
     assert found["status"] == "warn"
     assert "validation loss 1.000 at its best (step 10), 1.500 at the end" in found["evidence"]
 
 
-def test_the_gap_is_that_of_the_published_example():
+def test_the_gap_equals_the_published_example():
     """Newcombe 1998, table II: 56/70 against 48/80 gives 0.0524 to 0.3339 by method 10."""
     train, test = share_interval(np.arange(70) < 56), share_interval(np.arange(80) < 48)
     gap, low = gap_of(train, test)

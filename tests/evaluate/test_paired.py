@@ -33,7 +33,7 @@ def test_the_one_sided_end_is_that_of_the_ninety_percent_interval():
 
 
 def written_out(a, b, c, d, *, corrected):
-    """Newcombe's method 10 in one piece, as his paper words it, with and without the correction of phi."""
+    """Newcombe's method 10 as in his paper, with and without the correction of phi."""
     n = a + b + c + d
     p1, p2 = (a + b) / n, (a + c) / n
     (l1, u1), (l2, u2) = (proportion_confint(p * n, n, method="wilson") for p in (p1, p2))
@@ -48,24 +48,24 @@ def written_out(a, b, c, d, *, corrected):
 
 @given(st.integers(1, 60), counts, counts, st.integers(1, 60))
 @settings(max_examples=50)
-def test_newcombe_agrees_with_a_second_writing(a, b, c, d):
+def test_newcombe_agrees_with_a_second_implementation(a, b, c, d):
     assert newcombe_paired(a, b, c, d) == pytest.approx(written_out(a, b, c, d, corrected=True), abs=1e-9)
 
 
-def test_the_correction_of_phi_is_made():
+def test_phi_is_corrected_for_continuity():
     assert written_out(134, 54, 6, 6, corrected=False) == pytest.approx((0.1713, 0.3088), abs=5e-5)
     assert newcombe_paired(134, 54, 6, 6) == pytest.approx((0.1705, 0.3093), abs=5e-5)
 
 
 @pytest.mark.parametrize("cells", [(43, 0, 0, 7), (50, 0, 0, 0), (0, 0, 0, 9), (0, 12, 0, 0), (0, 0, 5, 0)])
-def test_newcombe_has_an_answer_where_cells_are_empty(cells):
+def test_newcombe_handles_empty_cells(cells):
     low, high = newcombe_paired(*cells)
     assert -1 <= low < high <= 1
 
 
 @given(counts, counts, counts, counts)
 @settings(max_examples=60)
-def test_exchanging_the_variants_turns_the_interval_round(both, more, fewer, neither):
+def test_swapping_the_variants_mirrors_the_interval(both, more, fewer, neither):
     if both + more + fewer + neither == 0:
         return
     low, high = newcombe_paired(both, more, fewer, neither)
@@ -73,7 +73,7 @@ def test_exchanging_the_variants_turns_the_interval_round(both, more, fewer, nei
     assert low - 1e-12 <= (more - fewer) / (both + more + fewer + neither) <= high + 1e-12
 
 
-def test_groups_widen_the_interval_and_nothing_hangs_on_the_seed():
+def test_groups_widen_the_interval_and_the_seed_has_no_effect():
     baseline, candidate = outcomes(134, 54, 6, 6)
     groups = np.arange(200) // 4
     alone, grouped = compare(baseline, candidate), compare(baseline, candidate, groups, seed=7)
@@ -89,7 +89,7 @@ def test_groups_of_one_change_nothing():
     assert grouped == replace(alone, groups=50)
 
 
-def test_the_test_over_groups_looks_at_their_sums():
+def test_the_test_over_groups_uses_their_sums():
     baseline, candidate = outcomes(134, 54, 6, 6)
     groups = np.arange(200) % 40
     sums = np.bincount(groups, weights=candidate * 1.0 - baseline)
@@ -128,7 +128,7 @@ items = st.lists(
 
 
 @given(items)
-def test_exchanging_the_variants_mirrors_everything(items):
+def test_swapping_the_variants_mirrors_everything(items):
     baseline, candidate, groups = map(np.array, zip(*items, strict=True))
     for names in (None, groups):
         one, other = compare(baseline, candidate, names), compare(candidate, baseline, names)
@@ -150,7 +150,7 @@ def test_order_and_names_of_groups_change_nothing(items, random):
 
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30), st.integers(1, 30))
 @settings(max_examples=60)
-def test_one_item_won_more_never_lowers_the_interval(both, more, less, neither):
+def test_one_more_win_never_lowers_the_interval(both, more, less, neither):
     before, after = compare(*outcomes(both, more, less, neither)), compare(*outcomes(both, more + 1, less, neither - 1))
     assert after.difference > before.difference
     assert after.high >= before.high - 0.005  # phi's correction for continuity moves the ends a little
@@ -158,7 +158,7 @@ def test_one_item_won_more_never_lowers_the_interval(both, more, less, neither):
 
 
 @pytest.mark.parametrize("cells", [(1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 0, 1)])
-def test_a_single_item_says_next_to_nothing(cells):
+def test_a_single_item_shows_almost_nothing(cells):
     found = compare(*outcomes(*cells))
     assert found.low < 0 < found.high
     assert found.high - found.low > 0.9
@@ -178,13 +178,13 @@ def test_an_item_without_an_outcome_is_refused(bad):
         compare(np.ones(2), np.array(bad))
 
 
-def test_nothing_to_compare_is_said():
+def test_nothing_to_compare_is_reported():
     found = compare(np.array([]), np.array([]))
     assert (found.difference, found.p_value, found.n, found.method) == (None, None, 0, "nothing to compare")
 
 
-def test_two_lengths_are_a_mistake_of_the_caller():
-    with pytest.raises(ValueError, match="one length"):
+def test_different_lengths_are_a_value_error():
+    with pytest.raises(ValueError, match="same number"):
         compare(np.ones(3), np.ones(4))
 
 

@@ -1,4 +1,4 @@
-"""Numbers of pairs and detectable differences against published figures and the power that is really reached."""
+"""Numbers of pairs and detectable differences against published figures and the actual power."""
 
 import numpy as np
 import pytest
@@ -63,7 +63,7 @@ def power_of_mcnemar(difference, discordant, n, *, exact):
 def test_the_pairs_needed_reach_the_power(p, difference, discordant):
     n = pairs_needed(p, difference, discordant)
     assert power_of_mcnemar(difference, discordant, n, exact=False) == pytest.approx(0.8, abs=0.04)
-    # The exact test is a little more careful than the formula's.
+    # The exact test is slightly more conservative than the formula.
     assert 0.7 < power_of_mcnemar(difference, discordant, n, exact=True) < 0.81
     assert power_of_mcnemar(difference, discordant, n // 2, exact=True) < 0.5
 

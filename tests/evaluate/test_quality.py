@@ -23,7 +23,7 @@ TEXTS = ("5 V part", "5 V part.", "7 V part", "a rather long text for 5 V", "", 
 
 
 def made(texts, samples=1):
-    """Pairs and their outputs: `texts` has `samples` for each pair."""
+    """Pairs and their outputs: `texts` has `samples` texts for each pair."""
     ids = [f"p{n}" for n in range(len(texts) // samples)]
     pairs = pl.DataFrame(
         {
@@ -91,7 +91,7 @@ def test_repeats_count_as_item_means():
     assert (package["fail"], package["n"], package["share"], package["not_applicable"]) == (1, 2, 0.5, 2)
 
 
-def test_one_lost_sample_takes_its_pair_out_of_every_variant():
+def test_one_lost_sample_drops_its_pair_from_every_variant():
     pairs, outputs = made(["5 V part"] * 6, 2)
     lost = outputs.with_columns(error=pl.Series([None, "timed out", None, None, None, None]))
     scores = {"a": score_outputs(pairs, outputs, STYLE), "b": score_outputs(pairs, lost, STYLE)}
@@ -124,7 +124,7 @@ def evaluated(*variants, n=12):
     return evaluate_outputs(pairs, variants, STYLE, baseline="a", candidate="b", margin=0.03).results
 
 
-def test_five_variants_may_have_their_own_numbers_of_samples():
+def test_variants_may_have_different_numbers_of_samples():
     found = evaluated(*(raw(name, ["5 V part"] * 12 * k, k) for name, k in zip("abcde", (1, 2, 3, 1, 4), strict=True)))
     assert [found["quality"][name]["samples"] for name in "abcde"] == [1, 2, 3, 1, 4]
     assert found["comparison"]["n"] == 12
@@ -139,7 +139,7 @@ def test_one_variant_has_scores_and_no_verdict():
     assert found["quality"]["a"]["two_sample"]["reason"].startswith("6 outputs")
 
 
-def test_where_nothing_came_there_are_no_shares():
+def test_without_outputs_there_are_no_shares():
     lost = raw("a", ["5 V part"] * 12)
     lost = Raw(lost.variant, lost.outputs.with_columns(error=pl.lit("refused the connection")))
     found = evaluated(lost, raw("b", ["5 V part"] * 12))
@@ -149,14 +149,14 @@ def test_where_nothing_came_there_are_no_shares():
     assert found["verdict"] is None
 
 
-def test_references_that_break_the_rules_are_no_measure():
+def test_references_that_break_the_rules_are_not_used():
     found = evaluated(raw("a", ["5 V part"] * 12))
     # Every other pair has a package, and the reference does not end with it.
     assert found["quality"]["a"]["similarity"]["chrf"]["n"] == 6
     assert found["quality"]["a"]["length"]["references"]["words"]["mean"] == 3
 
 
-def test_tokens_that_only_a_lost_pair_has_are_no_number():
+def test_tokens_of_dropped_pairs_do_not_count():
     tokens = pl.Series([5, None, None, None], dtype=pl.Int64)
     counted = raw("a", ["5 V part"] * 4)
     lost = counted.outputs.with_columns(error=pl.Series(["timed out", None, None, None]), cached_tokens=tokens)

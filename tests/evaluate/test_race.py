@@ -1,4 +1,4 @@
-"""Outputs of models in memory: kept batch by batch, made once, in the order of all variants' tables."""
+"""Outputs of models in memory: stored batch by batch, generated once, in the order of all variants' tables."""
 
 import json
 from dataclasses import replace
@@ -38,7 +38,7 @@ def raced(variant: Variant, loaded: Any, store: Path, pairs: pl.DataFrame | None
 
 
 def told(table: pl.DataFrame) -> list[tuple[Any, ...]]:
-    """All of a table but what a clock measured."""
+    """A table without the measured times."""
     return table.drop("seconds").rows()
 
 
@@ -58,7 +58,7 @@ def test_the_table_has_a_row_per_pair_and_sample_in_their_order(tiny_model: Any,
     assert table.group_by("id").agg(pl.col("output").n_unique())["output"].max() == 3
 
 
-def test_the_tokens_of_prompt_guide_and_examples_are_told_apart(tiny_model: Any, tmp_path: Path) -> None:
+def test_the_tokens_of_prompt_guide_and_examples_are_separate(tiny_model: Any, tmp_path: Path) -> None:
     pairs = pairs_of(2, p0="", p1="xyz")
     bare = raced(PLAIN, tiny_model, tmp_path / "store", pairs)
     full = raced(PROMPTED, tiny_model, tmp_path / "store", pairs)
@@ -66,10 +66,10 @@ def test_the_tokens_of_prompt_guide_and_examples_are_told_apart(tiny_model: Any,
     assert (bare.guide_tokens, bare.few_shot_tokens) == (0, 0)
     assert full.fixed_tokens == full.outputs["input_tokens"][0] == full.outputs["input_tokens"][1] - 3
     assert full.fixed_tokens - guided.fixed_tokens == full.few_shot_tokens
-    assert full.guide_tokens == len("Write one line.") - 1  # beside a system message of one token
+    assert full.guide_tokens == len("Write one line.") - 1  # compared with a system message of one token
 
 
-def test_a_second_run_makes_nothing_and_says_the_same(tiny_model: Any, tmp_path: Path) -> None:
+def test_a_second_run_generates_nothing_and_gives_the_same(tiny_model: Any, tmp_path: Path) -> None:
     store = tmp_path / "new" / "store"
     first = raced(PROMPTED, tiny_model, store, samples=2)
     written = store.read_bytes()
@@ -79,7 +79,9 @@ def test_a_second_run_makes_nothing_and_says_the_same(tiny_model: Any, tmp_path:
     assert second.outputs.equals(first.outputs)
 
 
-def test_each_kept_batch_is_left_alone_and_each_missing_one_is_made_as_before(tiny_model: Any, tmp_path: Path) -> None:
+def test_each_stored_batch_is_reused_and_each_missing_one_regenerated_identically(
+    tiny_model: Any, tmp_path: Path
+) -> None:
     whole = raced(PROMPTED, tiny_model, tmp_path / "whole", samples=2)
     lines = (tmp_path / "whole").read_bytes().splitlines(keepends=True)
     for kept in ([], [0], [6, 1, 3, 4]):
@@ -101,7 +103,7 @@ def _readable(store: Path) -> list[dict[str, Any]]:
     return found
 
 
-def test_in_bf16_a_resumed_list_has_the_texts_of_an_unbroken_one(tiny_model: Any, tmp_path: Path) -> None:
+def test_in_bf16_a_resumed_list_has_the_texts_of_an_uninterrupted_one(tiny_model: Any, tmp_path: Path) -> None:
     import torch
 
     tiny_model.model.to(torch.bfloat16)
@@ -111,7 +113,7 @@ def test_in_bf16_a_resumed_list_has_the_texts_of_an_unbroken_one(tiny_model: Any
     assert told(raced(PROMPTED, tiny_model, tmp_path / "half", temperature=0.0).outputs) == told(whole.outputs)
 
 
-def test_a_changed_guide_asks_only_for_what_it_changes(tiny_model: Any, tmp_path: Path) -> None:
+def test_a_changed_guide_regenerates_only_its_variant(tiny_model: Any, tmp_path: Path) -> None:
     store = tmp_path / "store"
     for variant in (PLAIN, PROMPTED):
         raced(variant, tiny_model, store)
@@ -123,7 +125,7 @@ def test_a_changed_guide_asks_only_for_what_it_changes(tiny_model: Any, tmp_path
     assert len(added) == len(before) / 2
 
 
-def test_another_adapter_other_settings_of_it_and_another_template_ask_anew(tiny_model: Any, tmp_path: Path) -> None:
+def test_another_adapter_adapter_settings_or_template_regenerate(tiny_model: Any, tmp_path: Path) -> None:
     import torch
 
     from tuneworth.train.model.kernels import attach_adapter, detach_adapter
@@ -155,7 +157,7 @@ def test_another_adapter_other_settings_of_it_and_another_template_ask_anew(tiny
     assert len({tuple(texts) for texts in made}) == 4
 
 
-def test_another_seed_asks_anew_only_where_chance_enters(tiny_model: Any, tmp_path: Path) -> None:
+def test_another_seed_regenerates_only_sampled_outputs(tiny_model: Any, tmp_path: Path) -> None:
     store, seen = tmp_path / "store", []
     for temperature, seed in ((1.0, 0), (1.0, 1), (0.0, 0), (0.0, 1)):
         found = race(
@@ -168,7 +170,7 @@ def test_another_seed_asks_anew_only_where_chance_enters(tiny_model: Any, tmp_pa
     assert seen[2][0] == seen[3][0]
 
 
-def test_more_samples_ask_for_the_new_ones_only_and_change_no_other(tiny_model: Any, tmp_path: Path) -> None:
+def test_more_samples_generate_only_the_new_ones(tiny_model: Any, tmp_path: Path) -> None:
     store = tmp_path / "store"
     one = raced(PLAIN, tiny_model, store, samples=1)
     three = raced(PLAIN, tiny_model, store, samples=3)
@@ -178,12 +180,12 @@ def test_more_samples_ask_for_the_new_ones_only_and_change_no_other(tiny_model: 
     assert raced(PLAIN, tiny_model, store, samples=2).outputs.equals(three.outputs.filter(pl.col("sample") < 2))
 
 
-def test_a_pair_draws_by_its_id_whatever_stands_around_it(tiny_model: Any, tmp_path: Path) -> None:
+def test_sampling_depends_on_the_id_not_on_other_pairs(tiny_model: Any, tmp_path: Path) -> None:
     more = raced(PLAIN, tiny_model, tmp_path / "store", samples=2).outputs
     fewer = raced(PLAIN, tiny_model, tmp_path / "store", pairs_of(14)[3:9], samples=2).outputs
     assert told(fewer) == told(more.filter(pl.col("id").is_in(fewer["id"].to_list())))
-    alike = raced(PLAIN, tiny_model, tmp_path / "store", pairs_of(9, **{f"p{n}": "same" for n in range(9)})).outputs
-    assert alike["output"].n_unique() > 5
+    equal = raced(PLAIN, tiny_model, tmp_path / "store", pairs_of(9, **{f"p{n}": "same" for n in range(9)})).outputs
+    assert equal["output"].n_unique() > 5
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,7 @@ def test_a_pair_draws_by_its_id_whatever_stands_around_it(tiny_model: Any, tmp_p
         lambda line: line[:40] + b"\n" + line[40:],
     ],
 )
-def test_a_damaged_line_is_a_batch_that_is_missing(tiny_model: Any, tmp_path: Path, damage: Any) -> None:
+def test_a_damaged_line_is_a_missing_batch(tiny_model: Any, tmp_path: Path, damage: Any) -> None:
     store = tmp_path / "store"
     whole = raced(PLAIN, tiny_model, store)
     lines = store.read_bytes().splitlines(keepends=True)
@@ -210,7 +212,7 @@ def test_a_damaged_line_is_a_batch_that_is_missing(tiny_model: Any, tmp_path: Pa
 
 
 def _without_seconds(store: Path, line: bytes) -> bytes:
-    """The last line of the store where it says what `line` says, else `line`."""
+    """The last line of the store if it has the content of `line`, else `line`."""
     last = store.read_bytes().splitlines()[-1]
     both = [json.loads(text) for text in (last, line)]
     for table in both:
@@ -219,7 +221,7 @@ def _without_seconds(store: Path, line: bytes) -> bytes:
     return last if both[0] == both[1] else line
 
 
-def test_line_separators_and_broken_characters_in_an_output_stay_in_their_line(tmp_path: Path) -> None:
+def test_line_separators_and_broken_characters_do_not_break_lines(tmp_path: Path) -> None:
     from tuneworth.evaluate.outputs.generate import Generation, keep_batch, kept_batches
 
     batch = [Generation(n, text, 1, 1, 0.1, "stop") for n, text in enumerate(["a\u2028b\x85c\n", "\ud800", "\0"])]
@@ -228,7 +230,7 @@ def test_line_separators_and_broken_characters_in_an_output_stay_in_their_line(t
     assert [one.output for one in found] == ["a\u2028b\x85c\n", "?", "\0"]
 
 
-def test_a_full_disk_is_an_error_in_words_that_keeps_what_was_done(tiny_model: Any, tmp_path: Path) -> None:
+def test_a_full_disk_is_a_clear_error_and_finished_outputs_are_kept(tiny_model: Any, tmp_path: Path) -> None:
     import resource
 
     store = tmp_path / "store"
@@ -246,7 +248,7 @@ def test_a_full_disk_is_an_error_in_words_that_keeps_what_was_done(tiny_model: A
     assert store.read_bytes().splitlines()[: len(kept)] == kept
 
 
-def test_a_prompt_without_room_is_refused_before_any_work_with_its_pair(tiny_model: Any) -> None:
+def test_a_prompt_without_room_is_rejected_before_any_work_with_its_pair(tiny_model: Any) -> None:
     pairs = pairs_of(9, **{f"p{n}": "long " * 60 for n in range(1, 8)})
     with pytest.raises(ModelError, match=r"7 of 9 prompts .* 256\.\nPairs: p1, p2, p3, p4, p5 and 2 more") as raised:
         check_room(PROMPTED, pairs, loaded=tiny_model, max_new_tokens=6)
@@ -255,14 +257,14 @@ def test_a_prompt_without_room_is_refused_before_any_work_with_its_pair(tiny_mod
     check_room(PROMPTED, pairs_of(0), loaded=tiny_model, max_new_tokens=6)
 
 
-def test_no_pairs_make_an_empty_table(tiny_model: Any, tmp_path: Path) -> None:
+def test_no_pairs_give_an_empty_table(tiny_model: Any, tmp_path: Path) -> None:
     found = raced(PROMPTED, tiny_model, tmp_path / "store", pairs_of(0))
     assert dict(found.outputs.schema) == OUTPUT_SCHEMA
     assert not len(found.outputs)
     assert not (tmp_path / "store").exists()
 
 
-def test_progress_counts_what_was_there_already(tiny_model: Any, tmp_path: Path) -> None:
+def test_progress_includes_existing_outputs(tiny_model: Any, tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     raced(PLAIN, tiny_model, tmp_path / "store")
     race(

@@ -1,4 +1,4 @@
-"""Real processes, really killed while they generate: what they leave, and what the next one makes of it."""
+"""Real processes, killed while they generate: what they leave, and how the next one resumes."""
 
 import json
 import random
@@ -11,9 +11,9 @@ import pytest
 
 from .local_outputs import finished
 
-# Starting Python with torch takes seconds, so one process gets ready and each race is a fork of it. A job is a store,
-# where the outputs go, and the moment at which the race is killed: so many batches in the store, and so many seconds
-# later; never where it is null. Counted in batches, the moment does not hang on how busy the machine is.
+# Starting Python with torch takes seconds, so one process prepares and each race is a fork of it. A job is a store, the
+# place for the outputs, and the moment at which the race is killed: a number of batches in the store and a number of
+# seconds later; null for never. Counting in batches makes the moment independent of the load of the machine.
 NURSERY = """
 import json, os, signal, sys, time
 from pathlib import Path
@@ -60,7 +60,7 @@ Moment = tuple[int, float] | None
 
 
 def races(model: Path, jobs: list[tuple[Path, Path, Moment]]) -> list[dict[str, Any]]:
-    """Run the jobs one after the other; whether each was killed and how long it took."""
+    """Run the jobs one after another; returns whether each was killed and how long it took."""
     told = json.dumps([str(model), [(str(store), str(out), moment) for store, out, moment in jobs]])
     done = subprocess.run(
         [sys.executable, "-c", NURSERY], input=told, capture_output=True, text=True, check=False, timeout=300
@@ -70,13 +70,13 @@ def races(model: Path, jobs: list[tuple[Path, Path, Moment]]) -> list[dict[str, 
 
 
 @pytest.mark.slow
-def test_a_race_killed_at_twenty_random_moments_ends_like_one_that_was_not(tiny_folder: Path, tmp_path: Path) -> None:
+def test_a_race_killed_at_random_moments_ends_like_an_uninterrupted_one(tiny_folder: Path, tmp_path: Path) -> None:
     chance = random.Random(3)
     whole, out = tmp_path / "whole", tmp_path / "out"
     _, first = races(tiny_folder, [(tmp_path / "warm", out, None), (whole, out, None)])
     expected = json.loads(out.read_text())
     assert len(set(finished(whole))) == len(finished(whole)) == BATCHES
-    # five stores, each killed four times: at the start, and within a batch of each third of the rest
+    # Five stores, each killed four times: at the start, and within a batch in each third of the rest.
     stores = [tmp_path / f"{n}" for n in range(5)]
     jobs: list[tuple[Path, Path, Moment]] = []
     for store in stores:

@@ -1,4 +1,4 @@
-"""Variants at an endpoint: what is asked, what is kept, what the next run asks for."""
+"""Variants at an endpoint: what is requested, what is stored, and what the next run requests."""
 
 import json
 from dataclasses import replace
@@ -47,7 +47,7 @@ def test_an_endpoint_gets_the_messages_that_a_model_on_this_machine_gets(file):
     assert (body["seed"], body["temperature"], body["max_tokens"]) == (3, 0.5, 64)
 
 
-def test_a_second_run_asks_for_nothing_whatever_the_order(file):
+def test_a_second_run_requests_nothing_in_any_order(file):
     with EndpointServer(words) as server:
         first = race(the_plans(a_variant(server.url)), file)[0]
         server.requests.clear()
@@ -58,7 +58,7 @@ def test_a_second_run_asks_for_nothing_whatever_the_order(file):
     assert (second.fixed_tokens, second.guide_tokens) == (first.fixed_tokens, first.guide_tokens)
 
 
-def test_a_changed_guide_asks_only_for_what_it_changes(file):
+def test_a_changed_guide_regenerates_only_its_variant(file):
     with EndpointServer(words) as server:
         other = a_variant(server.url, "tuned", guide=None)
         race(the_plans(a_variant(server.url), other), file)
@@ -67,7 +67,7 @@ def test_a_changed_guide_asks_only_for_what_it_changes(file):
         assert sorted(asked_for(server)) == [f"ask {n}" for n in range(5)]
 
 
-def test_one_more_sample_and_one_more_pair_ask_for_these_alone(file):
+def test_one_more_sample_or_pair_requests_only_these(file):
     with EndpointServer(words) as server:
         race(the_plans(a_variant(server.url), samples=2, temperature=1.0), file)
         asked_for(server)
@@ -80,7 +80,7 @@ def test_one_more_sample_and_one_more_pair_ask_for_these_alone(file):
 @pytest.mark.parametrize(
     "changed", [{"temperature": 0.3}, {"max_new_tokens": 65}, {"seed": 1}, {"parameters": {"top_p": 0.5}}]
 )
-def test_what_makes_an_answer_another_one_is_asked_for_again(file, changed):
+def test_changes_that_affect_an_answer_request_it_again(file, changed):
     with EndpointServer(words) as server:
         race(the_plans(a_variant(server.url)), file)
         asked_for(server)
@@ -89,7 +89,7 @@ def test_what_makes_an_answer_another_one_is_asked_for_again(file, changed):
         assert len(asked_for(server)) == 5
 
 
-def test_how_patiently_and_with_which_key_it_is_asked_changes_nothing(file, monkeypatch):
+def test_patience_and_key_do_not_affect_stored_answers(file, monkeypatch):
     monkeypatch.setenv("SOME_KEY", "sk-of-the-test-123456")
     with EndpointServer(words) as server:
         race(the_plans(a_variant(server.url)), file)
@@ -99,7 +99,7 @@ def test_how_patiently_and_with_which_key_it_is_asked_changes_nothing(file, monk
     assert "sk-of-the-test" not in file.read_text()
 
 
-def test_the_key_is_kept_nowhere_even_where_an_endpoint_sends_it_back(file, monkeypatch):
+def test_the_key_is_stored_nowhere_even_if_an_endpoint_sends_it_back(file, monkeypatch):
     monkeypatch.setenv("SOME_KEY", "sk-of-the-test-123456")
 
     def echo_key(asked: Asked) -> Step:
@@ -112,7 +112,7 @@ def test_the_key_is_kept_nowhere_even_where_an_endpoint_sends_it_back(file, monk
     assert "sk-of-the-test" not in file.read_text() + str(raced.outputs.to_dicts())
 
 
-def test_a_failure_is_no_answer_and_the_next_run_asks_for_it_alone(file):
+def test_a_failure_is_not_an_answer_and_the_next_run_requests_only_it(file):
     broken = {"ask 2", "ask 4"}
     said: list[str] = []
     with EndpointServer(lambda asked: error(400) if asked.text in broken else words(asked)) as server:
@@ -129,7 +129,7 @@ def test_a_failure_is_no_answer_and_the_next_run_asks_for_it_alone(file):
 
 
 @pytest.mark.slow
-def test_one_request_takes_no_longer_than_the_project_says(file):
+def test_one_request_takes_no_longer_than_the_projects_limit(file):
     def behave(asked: Asked) -> Step:
         return Step(body=completion(), wait=30) if asked.text == "ask 3" else words(asked)
 
@@ -150,7 +150,7 @@ def test_an_answer_without_output_is_an_answer(file):
         assert server.requests == []
 
 
-def test_a_file_cut_anywhere_loses_the_last_answer_alone(file):
+def test_a_file_cut_anywhere_loses_only_the_last_answer(file):
     with EndpointServer(words) as server:
         plans = the_plans(a_variant(server.url, concurrency=1))
         whole = race(plans, file)[0].outputs.drop("seconds")
@@ -167,7 +167,7 @@ def test_a_file_cut_anywhere_loses_the_last_answer_alone(file):
 
 
 @pytest.mark.parametrize("line", ["[]", "7", '{"key": 7}', "\x00", '{"key": "KEY", "output": 5}', '{"key": "KEY"}'])
-def test_what_is_no_answer_is_passed_over(file, line):
+def test_lines_that_are_not_answers_are_skipped(file, line):
     with EndpointServer(words) as server:
         plans = the_plans(a_variant(server.url))
         file.parent.mkdir()
@@ -175,7 +175,7 @@ def test_what_is_no_answer_is_passed_over(file, line):
         assert race(plans, file)[0].outputs["output"].to_list() == [f"ASK {n}" for n in range(5)]
 
 
-def test_pairs_that_ask_for_the_same_get_answers_of_their_own(file):
+def test_pairs_with_the_same_request_get_separate_answers(file):
     pairs = some_pairs().with_columns(input=pl.lit("same"), system=pl.lit(None, dtype=pl.String))
     with EndpointServer(lambda asked: Step(body=completion(f"answer {asked.number}"))) as server:
         plans = the_plans(a_variant(server.url), pairs=pairs)
@@ -184,7 +184,7 @@ def test_pairs_that_ask_for_the_same_get_answers_of_their_own(file):
         assert race(plans, file)[0].outputs.equals(table)
 
 
-def test_half_a_character_in_an_answer_does_no_harm(file):
+def test_a_lone_surrogate_in_an_answer_is_handled(file):
     broken = completion("good \ud83d end", model="m\ud83d", finish_reason="s\ud83d", usage={"note\ud83d": "\ud83d"})
     with EndpointServer(lambda asked: Step(body=broken)) as server:
         plans = the_plans(a_variant(server.url))
@@ -196,7 +196,7 @@ def test_half_a_character_in_an_answer_does_no_harm(file):
 def test_the_prompt_without_a_request_is_counted_by_the_endpoint(file):
     with EndpointServer(words) as server:
         raced = race(the_plans(replace(a_variant(server.url), examples=(("a b", "c"),))), file)[0]
-    # Guide 3 + 2, example 2 + 2 and 1 + 2, the request's own marks 2; the full stop itself is no part of it.
+    # Guide 3 + 2, example 2 + 2 and 1 + 2, the request's marks 2; the full stop itself does not count.
     assert raced.fixed_tokens == 5 + 4 + 3 + 2
     assert (raced.guide_tokens, raced.few_shot_tokens) == (5, 4 + 3)
 
@@ -208,14 +208,14 @@ def test_without_a_guide_there_is_one_count_and_no_guide(file):
     assert (raced.fixed_tokens, raced.guide_tokens, raced.few_shot_tokens) == (2, 0, 0)
 
 
-def test_where_no_usage_is_told_tokens_stay_unknown(file):
+def test_without_usage_tokens_are_unknown(file):
     with EndpointServer(lambda asked: Step(body=completion("x", usage=None))) as server:
         raced = race(the_plans(a_variant(server.url)), file)[0]
     assert (raced.fixed_tokens, raced.guide_tokens) == (None, None)
     assert raced.outputs["input_tokens"].null_count() == 5
 
 
-def test_a_model_that_refuses_a_low_limit_is_counted_with_the_runs_own(file):
+def test_a_model_that_rejects_a_low_limit_is_counted_with_the_limit_of_the_run(file):
     def thinks(asked: Asked) -> Step:
         limit = asked.body.get("max_tokens", asked.body.get("max_completion_tokens", 0))
         return words(asked) if limit > 50 else error(400, "the model output limit was reached")
@@ -225,7 +225,7 @@ def test_a_model_that_refuses_a_low_limit_is_counted_with_the_runs_own(file):
     assert (raced.fixed_tokens, raced.guide_tokens) == (7, 5)
 
 
-def test_a_warning_that_holds_for_all_requests_is_said_once(file):
+def test_a_warning_for_all_requests_is_given_once(file):
     said: list[str] = []
     refusing = error(400, "unsupported", param="seed", code="unsupported_parameter")
     with EndpointServer(lambda asked: refusing if "seed" in asked.body else words(asked)) as server:
@@ -236,11 +236,11 @@ def test_a_warning_that_holds_for_all_requests_is_said_once(file):
         assert len(server.requests) == asked
     assert len(said) == 1, said
     assert "seed" in said[0]
-    # What was asked without it is told by every later evaluation, too.
+    # Later evaluations also report the dropped parameter.
     assert [each.refused for each in (*raced, *again)] == [("seed",)] * 4
 
 
-def test_a_variant_of_which_not_one_output_came_ends_the_run(file):
+def test_a_variant_without_any_output_stops_the_run(file):
     with EndpointServer(
         lambda asked: words(asked) if asked.body["model"] == "tiny" and asked.text == "." else error(500)
     ) as server:
@@ -250,7 +250,7 @@ def test_a_variant_of_which_not_one_output_came_ends_the_run(file):
         assert race(the_plans(a_variant(server.url)), file)[0].outputs["error"].null_count() == 5
 
 
-def test_an_endpoint_that_dies_leaves_what_it_answered(file):
+def test_answers_of_an_endpoint_that_dies_are_kept(file):
     pairs = some_pairs(60)
     with EndpointServer(lambda asked: words(asked) if asked.number < 30 else error(500)) as server:
         with pytest.raises(RunBroken):
@@ -263,7 +263,7 @@ def test_an_endpoint_that_dies_leaves_what_it_answered(file):
         assert len(server.requests) == 62 - 30
 
 
-def test_a_full_disk_is_an_error_in_words_that_keeps_what_was_answered(file):
+def test_a_full_disk_is_a_clear_error_and_stored_answers_are_kept(file):
     import resource
 
     with EndpointServer(words) as server:
@@ -283,7 +283,7 @@ def test_a_full_disk_is_an_error_in_words_that_keeps_what_was_answered(file):
     assert again["output"].to_list() == [f"ASK {n}" for n in range(5)]
 
 
-def test_numbers_of_a_project_file_are_sent_as_numbers(file):
+def test_numbers_in_a_project_file_are_sent_as_numbers(file):
     from decimal import Decimal
 
     with EndpointServer(words) as server:

@@ -1,4 +1,4 @@
-"""The cost of requests to endpoints: said as it is known, and a limit that no answer passes."""
+"""The cost of requests to endpoints: as far as it is known, with a limit that no answer exceeds."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -28,7 +28,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def cost_at(server: EndpointServer) -> Decimal:
-    """What the answers of `words` cost at the prices of `priced()`, in EUR."""
+    """The cost of the answers of `words` at the prices of `priced()`, in EUR."""
     sent = [sum(len(m["content"].split()) + 2 for m in asked.body["messages"]) for asked in server.requests]
     return sum((Decimal(s) * 1000 + 4 * 2000 for s in sent), Decimal(0)) / 10**6
 
@@ -36,7 +36,7 @@ def cost_at(server: EndpointServer) -> Decimal:
 # --- prices -----------------------------------------------------------------------------------------------------
 
 
-def test_a_price_is_the_stated_one_and_of_a_range_its_high_end():
+def test_a_price_is_the_stated_one_or_the_high_end_of_its_range():
     roi = read_roi({"prompted": {"price_input": [1, 2, 3], "price_output": 4, "price_cached": 0.5}})
     price = token_price(roi, "prompted")
     assert price is not None
@@ -44,7 +44,7 @@ def test_a_price_is_the_stated_one_and_of_a_range_its_high_end():
     assert price.of(input_tokens=1_000_000, cached_tokens=400_000, output_tokens=500_000) == Decimal("4.0")
 
 
-def test_a_price_of_the_list_is_exchanged():
+def test_a_list_price_is_converted():
     roi = read_roi(
         {"currency": "EUR", "exchange": {"USD": Decimal("0.5")}, "prompted": {"model": "openai:gpt-4o-mini"}}
     )
@@ -54,14 +54,14 @@ def test_a_price_of_the_list_is_exchanged():
     assert "genai-prices" in price.source
 
 
-def test_writing_to_the_cache_counts_where_it_costs_more():
+def test_writing_to_the_cache_counts_if_it_costs_more():
     price = token_price(priced(price_cache_write=Decimal(1250)), "prompted")
     assert price is not None
     assert price.input == 1250
 
 
 @pytest.mark.parametrize(("table", "cost"), [({"hourly": 2}, 0), ({"price_input": 0, "price_output": 0}, 0)])
-def test_a_machine_of_ones_own_costs_nothing_per_request(table, cost):
+def test_your_own_machine_costs_nothing_per_request(table, cost):
     price = token_price(read_roi({"prompted": table}), "prompted")
     assert price is not None
     assert price.of(input_tokens=100, output_tokens=100) == cost
@@ -72,7 +72,7 @@ def test_without_roi_or_a_table_there_is_no_price():
     assert token_price(priced(), "plain") is None
 
 
-def test_a_limit_without_prices_is_refused_before_anything_is_sent():
+def test_a_limit_without_prices_is_rejected_before_anything_is_sent():
     with EndpointServer(words) as server, pytest.raises(ConfigError, match=r"price for \"plain\".*roi.plain"):
         the_plans(a_variant(server.url), a_variant(server.url, "plain"), max_cost=Decimal(1), roi=priced())
 
@@ -86,7 +86,7 @@ def test_more_tokens_than_bytes_and_marks_are_never_sent(texts):
 # --- the limit --------------------------------------------------------------------------------------------------
 
 
-def test_the_asking_stops_before_the_limit_and_a_higher_one_goes_on(file):
+def test_requests_stop_before_the_limit_and_a_higher_limit_resumes(file):
     pairs, roi = some_pairs(40), priced()
     with EndpointServer(words) as server:
 
@@ -112,7 +112,7 @@ def test_the_asking_stops_before_the_limit_and_a_higher_one_goes_on(file):
 @pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(limit=st.decimals("0.05", "1.2", places=3), at_once=st.sampled_from([1, 3, 16]), count=st.integers(1, 30))
-def test_no_limit_is_passed_and_what_fits_is_asked(tmp_path_factory, limit, at_once, count):
+def test_no_limit_is_exceeded_and_requests_that_fit_are_sent(tmp_path_factory, limit, at_once, count):
     file = tmp_path_factory.mktemp("run") / "evaluate" / "answers.jsonl"
     with EndpointServer(words) as server:
         variant = a_variant(server.url, concurrency=at_once)
@@ -121,7 +121,7 @@ def test_no_limit_is_passed_and_what_fits_is_asked(tmp_path_factory, limit, at_o
         try:
             race(plans, file, budget)
         except RunBroken:
-            # Nothing is under way, and not even the cheapest missing request was sure to fit.
+            # Nothing is in flight, and not even the cheapest missing request was certain to fit.
             worst = [plans[0].worst_cost(request) for request in plans[0].requests]
             assert budget.spent + max(worst) > limit
         else:
@@ -129,8 +129,8 @@ def test_no_limit_is_passed_and_what_fits_is_asked(tmp_path_factory, limit, at_o
         assert budget.spent == cost_at(server) <= limit
 
 
-def test_requests_under_way_count_with_their_worst_case(file):
-    """An endpoint that takes all it may, sixteen requests at once."""
+def test_requests_in_flight_count_with_their_worst_case(file):
+    """An endpoint that uses all its tokens, with sixteen requests at once."""
 
     def greedy(asked: Asked) -> Step:
         sent = sum(len(m["content"].encode()) for m in asked.body["messages"])
@@ -148,7 +148,7 @@ def test_requests_under_way_count_with_their_worst_case(file):
     assert 1 < budget.spent <= 2
 
 
-def test_where_no_usage_is_told_the_worst_case_stays_spent(file):
+def test_without_usage_the_worst_case_counts_as_spent(file):
     budget = Budget(Decimal(5), currency="EUR")
     with EndpointServer(lambda asked: Step(body=completion("x", usage=None))) as server:
         plans = the_plans(a_variant(server.url), max_cost=Decimal(5), roi=priced())
@@ -159,7 +159,7 @@ def test_where_no_usage_is_told_the_worst_case_stays_spent(file):
         assert spent_on(store.lines.values(), currency="EUR", price=lambda line: None) == worst
 
 
-def test_the_users_own_limit_of_tokens_is_part_of_the_worst_case():
+def test_the_users_token_limit_is_part_of_the_worst_case():
     with EndpointServer(words) as server:
         small, large = (
             the_plans(a_variant(server.url, parameters=own), roi=priced())[0] for own in ({}, {"max_tokens": 9000})
@@ -169,7 +169,7 @@ def test_the_users_own_limit_of_tokens_is_part_of_the_worst_case():
     )
 
 
-def test_answers_that_came_without_a_price_cost_what_they_would_now(file):
+def test_answers_stored_without_a_price_cost_the_current_price(file):
     with EndpointServer(words) as server:
         race(the_plans(a_variant(server.url)), file)
         price = token_price(priced(), "prompted")
@@ -177,7 +177,7 @@ def test_answers_that_came_without_a_price_cost_what_they_would_now(file):
             assert spent_on(store.lines.values(), currency="EUR", price=lambda line: price) == cost_at(server)
 
 
-# --- what is said -----------------------------------------------------------------------------------------------
+# --- messages ---------------------------------------------------------------------------------------------------
 
 
 def said(plans: list, file: Path, **more: Any) -> list[str]:
@@ -189,13 +189,13 @@ def far(name: str = "prompted", host: str = "api.example.com", **own: Any):
     return a_variant(f"https://{host}/v1", name, **own)
 
 
-def test_a_variant_that_is_asked_for_two_parts_of_the_pairs_is_named_once(file):
+def test_a_variant_with_two_parts_of_the_pairs_is_named_once(file):
     parts = [*the_plans(far(guide=None)), *the_plans(far(guide=None), pairs=some_pairs(3))]
     (line,) = said(parts, file)
     assert "(prompted 10)" in line
 
 
-def test_a_line_for_each_host_says_requests_tokens_and_cost(file):
+def test_a_line_for_each_host_has_requests_tokens_and_cost(file):
     lines = said(the_plans(far(), far("tuned", guide=None), far("other", "other.example"), roi=priced()), file)
     assert len(lines) == 2
     assert lines[0].startswith("api.example.com gets 13 requests (prompted 7, tuned 6); about ")
@@ -205,13 +205,13 @@ def test_a_line_for_each_host_says_requests_tokens_and_cost(file):
     assert lines[1].endswith("cost unknown: no price for other in [roi]")
 
 
-def test_this_machine_is_named_only_where_it_costs_something(file):
+def test_this_machine_is_listed_only_if_it_costs_something(file):
     assert said(the_plans(a_variant("http://localhost:8000/v1")), file) == []
     assert len(said(the_plans(a_variant("http://localhost:8000/v1"), roi=priced()), file)) == 1
     assert len(said(the_plans(a_variant("http://localhost:8000/v1")), file, all_hosts=True)) == 1
 
 
-def test_after_the_first_answers_the_forecast_is_by_what_was_measured(file):
+def test_after_the_first_answers_the_forecast_uses_measurements(file):
     with EndpointServer(words) as server:
         race(the_plans(a_variant(server.url), roi=priced()), file)
         server.requests.clear()
@@ -225,7 +225,7 @@ def test_after_the_first_answers_the_forecast_is_by_what_was_measured(file):
     assert abs(told / really - 1) < Decimal("0.1")
 
 
-def test_where_everything_is_there_nothing_is_said(file):
+def test_complete_answers_give_no_line(file):
     with EndpointServer(words) as server:
         plans = the_plans(a_variant(server.url), roi=priced())
         race(plans, file)

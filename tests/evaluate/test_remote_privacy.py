@@ -1,4 +1,4 @@
-"""Personal data stays here unless the project allows it; what is told of it are sorts and places, never values."""
+"""Personal data is not sent unless the project allows it; messages have kinds and locations, never values."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,13 +31,13 @@ def with_input(text: str, *places: int) -> pl.DataFrame:
     )
 
 
-def test_what_holds_nothing_personal_may_go():
+def test_texts_without_personal_data_may_be_sent():
     plans = the_plans(a_variant(FAR))
     check_privacy(plans, store=AnswerStore(Path("nothing")))
     assert plans[0].host == "api.example.com"
 
 
-def test_personal_data_in_requests_is_counted_by_sort_and_named_by_id():
+def test_personal_data_in_requests_is_counted_by_kind_and_listed_by_id():
     text = found(the_plans(a_variant(FAR), pairs=with_input(f"write to {MAIL} or {IBAN}", 1, 3, 4, 5, 6, 7)))
     assert "sent to api.example.com: 6 IBAN, 6 e-mail" in text
     assert 'in the input of "p1", "p3", "p4", "p5", "p6" and 1 more' in text
@@ -46,7 +46,7 @@ def test_personal_data_in_requests_is_counted_by_sort_and_named_by_id():
     assert len(text.splitlines()) == 2
 
 
-def test_guides_examples_and_system_messages_are_looked_through_too():
+def test_guides_examples_and_system_messages_are_checked_too():
     system = some_pairs().with_columns(system=pl.when(pl.col("id") == "p2").then(pl.lit(f"for {MAIL}")))
     assert 'system message of "p2"' in found(the_plans(a_variant(FAR), pairs=system))
     assert 'guide of "prompted"' in found(the_plans(a_variant(FAR, guide=f"Sign as {MAIL}.")))
@@ -57,7 +57,7 @@ def test_guides_examples_and_system_messages_are_looked_through_too():
 @pytest.mark.parametrize(
     "near", ["http://localhost:8/v1", "http://127.0.0.1/v1", "http://[::1]:9/v1", "http://127.8.8.8/v1"]
 )
-def test_to_this_machine_everything_may_go(near):
+def test_everything_may_be_sent_to_this_machine(near):
     plans = the_plans(a_variant(near), pairs=with_input(MAIL, 1))
     check_privacy(plans, store=AnswerStore(Path("nothing")))
     assert plans[0].endpoint.on_this_machine
@@ -67,7 +67,7 @@ def test_to_this_machine_everything_may_go(near):
     "far",
     ["http://10.0.0.5/v1", "http://localhost.example.com/v1", "http://model.internal/v1", "http://127.0.0.1.nip.io/v1"],
 )
-def test_another_machine_is_another_machine_however_near(far):
+def test_another_machine_on_the_local_network_counts_as_remote(far):
     assert "personal data would be sent" in found(the_plans(a_variant(far), pairs=with_input(MAIL, 1)))
 
 
@@ -76,14 +76,14 @@ def test_an_id_that_is_an_address_is_not_repeated():
     assert "[E-MAIL]" in found(the_plans(a_variant(FAR), pairs=pairs))
 
 
-def test_texts_that_two_variants_share_are_counted_once_and_hosts_apart():
+def test_shared_texts_are_counted_once_per_host():
     pairs = with_input(MAIL, 1)
     assert "1 e-mail" in found(the_plans(a_variant(FAR), a_variant(FAR, "tuned", None), pairs=pairs))
     text = found(the_plans(a_variant(FAR), a_variant("https://b.example/v1", "tuned"), pairs=pairs))
     assert ["api.example.com" in text, "b.example" in text] == [True, True]
 
 
-def test_what_was_answered_already_is_not_sent_and_not_held_against_the_run(tmp_path):
+def test_answered_requests_are_not_checked_again(tmp_path):
     file, pairs = tmp_path / "evaluate" / "answers.jsonl", with_input(MAIL, 1)
     with EndpointServer(words) as server:
         plans = the_plans(a_variant(server.url), pairs=pairs)

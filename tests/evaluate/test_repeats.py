@@ -29,7 +29,7 @@ def test_pass_all_is_the_share_of_choices_in_which_every_output_is_acceptable(ta
 
 @settings(max_examples=50, deadline=None)
 @given(outcomes())
-def test_pass_all_falls_with_k_and_begins_with_the_share(table):
+def test_pass_all_falls_with_k_from_the_share(table):
     found = list(repeats_of(table, None)["pass_all"].values())
     assert found[0] == pytest.approx(table.mean())
     assert all(after <= before + 1e-12 for before, after in pairwise(found))
@@ -37,28 +37,28 @@ def test_pass_all_falls_with_k_and_begins_with_the_share(table):
 
 @settings(max_examples=50, deadline=None)
 @given(outcomes())
-def test_an_item_is_unstable_where_its_outputs_differ(table):
+def test_an_item_is_unstable_if_its_outputs_differ(table):
     found = repeats_of(table, None)["unstable"]
-    if table.shape[1] == 1:  # asked once, nobody knows what a second answer would have been
+    if table.shape[1] == 1:  # with one output, a second one is unknown
         assert found == {"share": None, "low": None, "high": None}
         return
     assert found["share"] == pytest.approx(np.mean([len(set(row)) > 1 for row in table.tolist()]))
     assert found["low"] <= found["share"] <= found["high"]
 
 
-def test_means_are_over_what_is_known():
+def test_means_are_over_known_values():
     values = pl.Series([1, None, None, None, 3, 5])
     assert item_means(values, 2).tolist()[::2] == [1.0, 4.0]
     assert np.isnan(item_means(values, 2)[1])
 
 
-def test_no_item_has_nothing_to_tell():
+def test_no_items_give_no_result():
     assert repeats_of(np.zeros((0, 3)), None) == {
         "samples": 3, "pass_all": {}, "unstable": {"share": None, "low": None, "high": None}
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("ids", [["a", "b", "b"], ["a", "b", "a", "b"], ["a", "a", "b"]])
-def test_items_with_different_numbers_of_outputs_or_apart_are_refused(ids):
+def test_items_with_different_numbers_of_outputs_or_not_adjacent_are_rejected(ids):
     with pytest.raises(ValueError, match="same number"):
         samples_of(pl.Series(ids))

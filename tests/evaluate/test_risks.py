@@ -18,7 +18,7 @@ def risk(name, results=None, **options):
     return next(r for r in assess_risks(results or {}, today=TODAY, **options) if r["id"] == name)
 
 
-def test_nothing_known_is_not_checked_and_never_guessed():
+def test_unknown_risks_are_not_checked_and_never_guessed():
     risks = assess_risks({}, today=TODAY)
     assert [r["id"] for r in risks] == [
         "overfitting", "memorisation", "forgetting", "drift", "flexibility", "upkeep", "examples",
@@ -27,7 +27,7 @@ def test_nothing_known_is_not_checked_and_never_guessed():
     assert all(r["evidence"] and r["value"] is None for r in risks)
 
 
-def test_every_risk_says_whether_it_was_measured_and_one_not_checked_what_would_check_it():
+def test_every_risk_shows_whether_it_was_measured_or_how_to_check_it():
     for found in assess_risks({}, today=TODAY):
         assert set(found) >= {"id", "status", "value", "limit", "unit", "measured", "evidence", "to_check"}
         assert not found["measured"]
@@ -70,13 +70,13 @@ def paid(running, **stated):
     }
 
 
-def test_a_retirement_before_the_payback_warns_however_far_it_is():
+def test_a_retirement_before_the_payback_warns_at_any_distance():
     roi = read_roi({"running": {"base_model_retires": "2029-01-01"}})
     found = risk("drift", {"money": {"payback_days": 2000.0}}, roi=roi)
     assert (found["status"], found["limit"], found["unit"]) == ("warn", 2000.0, "days")
-    assert "before it has paid back" in found["evidence"]
+    assert "before the investment pays back" in found["evidence"]
     never = risk("drift", {"money": {"payback_days": None, "saving_per_day": 3.0}}, roi=roi)
-    assert (never["status"], never["evidence"].endswith("before it has paid back")) == ("warn", True)
+    assert (never["status"], never["evidence"].endswith("before the investment pays back")) == ("warn", True)
     assert risk("drift", {"money": {"payback_days": None, "saving_per_day": -3.0}}, roi=roi)["status"] == "ok"
 
 
@@ -91,12 +91,12 @@ def test_the_base_model_is_named_with_its_fingerprint():
 
 
 @pytest.mark.parametrize(("running", "status"), [(0.0, "ok"), (4.0, "ok"), (6.0, "warn")])
-def test_upkeep_that_eats_half_of_the_saving_warns(running, status):
+def test_upkeep_of_half_the_saving_warns(running, status):
     results = paid(running, monitoring_hours_per_month=1.0)
     assert risk("upkeep", results, roi=read_roi({}))["status"] == status
 
 
-def test_upkeep_that_nobody_stated_is_not_none():
+def test_unstated_upkeep_is_not_checked():
     found = risk("upkeep", paid(0.0), roi=read_roi({}))
     assert (found["status"], found["value"]) == ("not checked", None)
     money = compute_money(
@@ -105,9 +105,9 @@ def test_upkeep_that_nobody_stated_is_not_none():
     assert risk("upkeep", {"money": money.to_json()}, roi=read_roi({}))["status"] == "not checked"
 
 
-def test_upkeep_says_its_share_of_the_saving_and_what_retraining_takes():
+def test_upkeep_shows_its_share_of_the_saving_and_the_cost_of_retraining():
     found = risk("upkeep", paid(4.0, retrain_every_days=100, retrain_cost=150), roi=read_roi({}))
-    assert "1.50 EUR of it for training again every 100 days" in found["evidence"]
+    assert "including 1.50 EUR for retraining every 100 days" in found["evidence"]
     assert "40% of what its requests save" in found["evidence"]
 
 
@@ -119,19 +119,19 @@ def test_upkeep_without_a_known_saving_warns_without_a_limit():
 
 
 @pytest.mark.parametrize(("changes", "status"), [(1.0, "ok"), (10.0, "warn")])
-def test_frequent_changes_of_style_warn(changes, status):
+def test_frequent_style_changes_warn(changes, status):
     results = paid(0.0, retrain_cost=200.0, style_changes_per_year=changes)
     assert risk("flexibility", results, roi=read_roi({}))["status"] == status
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(600.0, "ok"), (90_000.0, "warn")])
-def test_without_a_price_the_time_of_this_training_is_what_a_change_of_style_takes(seconds, status):
+def test_without_a_cost_a_style_change_takes_the_time_of_this_training(seconds, status):
     found = risk("flexibility", {"training": {"seconds": seconds}})
     assert (found["status"], found["measured"]) == (status, True)
     assert found["value"] == pytest.approx(seconds / 86_400)
 
 
-def test_a_change_of_style_says_its_price_and_its_time():
+def test_a_style_change_shows_its_cost_and_its_time():
     results = paid(0.0, retrain_cost=200.0, style_changes_per_year=2.0) | {
         "training": {"seconds": 300.0},
         "provenance": {"seconds": {"evaluate": 180.0}},
@@ -151,7 +151,7 @@ def test_few_distinct_examples_warn(kept, distinct, groups, status):
     assert risk("examples", {"data": data})["status"] == status
 
 
-def test_what_would_check_a_risk_is_something_to_do():
+def test_the_way_to_check_a_risk_is_an_instruction():
     """Every such text follows "To check it, " on the page and "; to check it, " in the evidence."""
     told = [risk["to_check"] for risk in assess_risks({}, today=TODAY) if risk["to_check"]]
     assert len(told) > 3

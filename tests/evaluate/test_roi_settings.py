@@ -46,7 +46,7 @@ def test_a_full_section_is_read():
     assert {"exchange.USD", "prompted.model", "investment.compute_hours"} <= settings.stated
 
 
-def test_all_problems_are_named_at_once_with_their_place():
+def test_all_problems_are_reported_at_once_with_their_location():
     text = problems(
         {
             "requests_per_dy": 5000,
@@ -90,11 +90,11 @@ def test_all_problems_are_named_at_once_with_their_place():
         ({"tuned": {"price_inptu": 3}}, 'did you mean "price_input"'),
         ({"tuned": {"min_replicas": 0}}, "1 or more"),
         ({"tuned": {"model": "openai:gpt-4o-minii"}}, "openai:gpt-4o-mini"),
-        ({"tuned": {"model": "nobody:nothing"}}, "does not know the model"),
+        ({"tuned": {"model": "nobody:nothing"}}, "does not contain the model"),
         ({"tuned": {"model": "openai:gpt-4o-mini"}}, "exchange = { USD"),
     ],
 )
-def test_what_is_wrong_is_said(table, part):
+def test_each_problem_is_named(table, part):
     assert part in problems(table)
 
 
@@ -104,7 +104,7 @@ def test_a_model_with_both_prices_stated_needs_no_price_list():
     assert settings.variants["tuned"].priced
 
 
-def test_an_exchange_rate_lets_dollars_count():
+def test_an_exchange_rate_converts_dollars():
     settings = read_roi({"exchange": {"USD": Decimal("0.9")}, "tuned": {"model": "openai:gpt-4o-mini"}})
     assert settings.variants["tuned"].priced
 
@@ -114,8 +114,8 @@ def test_a_variant_without_a_price_stops_a_run_before_it_starts():
     with pytest.raises(ConfigError) as caught:
         check_roi(settings, ["plain", "prompted", "tuned"], required=["prompted", "tuned"])
     assert 'did you mean "tuned"' in str(caught.value)
-    assert "roi.tuned: no price" in str(caught.value)
-    assert "plain: no price" not in str(caught.value)
+    assert "roi.tuned: the price is missing" in str(caught.value)
+    assert "plain: the price is missing" not in str(caught.value)
 
 
 def test_money_without_a_run_needs_tokens_and_acceptance():
@@ -127,7 +127,7 @@ def test_money_without_a_run_needs_tokens_and_acceptance():
     check_roi(settings, ["prompted", "tuned"])
 
 
-def test_the_price_list_knows_a_model_with_date_and_source():
+def test_the_price_list_has_a_model_with_date_and_source():
     price = price_of("openai:gpt-4o-mini", on=date(2026, 11, 1))
     assert (price.input, price.output, price.currency, price.date) == (
         Decimal("0.15"),
@@ -139,7 +139,7 @@ def test_the_price_list_knows_a_model_with_date_and_source():
     assert price_of("gpt-4o-mini").input == price.input
 
 
-def test_tiered_prices_count_with_their_first_tier():
+def test_tiered_prices_use_their_first_tier():
     assert price_of("anthropic:claude-sonnet-4-5").input == Decimal(3)
 
 

@@ -51,13 +51,13 @@ def test_an_output_is_acceptable_if_it_breaks_no_must_rule(output, reason, accep
     assert bool(len(scores.table["violations"][0])) is (not acceptable or len(output or "") > 9)
 
 
-def test_tables_in_another_order_are_refused():
+def test_tables_in_a_different_order_are_rejected():
     pairs, outputs = tables(["a", "b"])
     with pytest.raises(ValueError, match="same order"):
         score_outputs(pairs, outputs.reverse(), STYLE)
 
 
-def test_a_pair_that_one_variant_cannot_score_leaves_all():
+def test_a_pair_unscored_for_one_variant_is_dropped_for_all():
     pairs, outputs = tables(["5 V", "5 V", "7 V"])
     lost = outputs.with_columns(error=pl.Series(["timed out", None, None]))
     scores = {"a": score_outputs(pairs, outputs, STYLE), "b": score_outputs(pairs, lost, STYLE)}
@@ -69,7 +69,7 @@ def test_a_pair_that_one_variant_cannot_score_leaves_all():
     assert set(scores["b"].status.row(0)) == {"unscored"}
 
 
-def test_checks_are_counted_over_the_outputs_that_they_apply_to():
+def test_checks_count_only_the_outputs_that_they_apply_to():
     style = parse_style("checks: [{kind: ends_with, any: ['{package}']}]")
     pairs, outputs = tables(["a SOT", "b", "c"])
     pairs = pairs.with_columns(fields=pl.Series(['{"package": "SOT"}', '{"package": "SOT"}', None]))

@@ -48,8 +48,8 @@ def test_means_over_repeats_agree_with_every_pattern_counted(repeats, wins):
 
 @given(st.lists(st.floats(-1, 1).filter(lambda x: abs(x) > 1e-3), min_size=1, max_size=10))
 @settings(max_examples=40)
-def test_sums_of_no_common_step_come_near_every_pattern(sums):
-    # A pattern whose total is nearly the one seen may fall on either side of the grid: each sum is moved by a hundredth.
+def test_sums_without_a_common_step_are_close_to_exact(sums):
+    # A pattern whose total is close to the observed one may fall on either side of the grid, so each sum is shifted by 0.01.
     moved = ([*sums[:i], sums[i] * scale, *sums[i + 1 :]] for i in range(len(sums)) for scale in (1, 0.99, 1.01))
     near = [by_every_pattern(each) for each in moved]
     assert min(near) - 0.03 <= sign_flip(np.array(sums)).exact <= max(near) + 0.03
@@ -76,10 +76,10 @@ def test_a_hundred_thousand_items_have_an_answer():
     assert 0 < sign_flip(rng.normal(size=100_000)).exact <= 1
 
 
-def test_nothing_that_differs_shows_nothing():
+def test_without_differences_p_is_one():
     assert sign_flip(np.zeros(4)) == sign_flip(np.array([])) == (1, 1)
 
 
 @given(st.lists(st.integers(-5, 5), max_size=30))
-def test_turning_all_signs_changes_nothing(sums):
+def test_flipping_all_signs_changes_nothing(sums):
     assert sign_flip(np.array(sums, dtype=float)) == sign_flip(-np.array(sums, dtype=float))

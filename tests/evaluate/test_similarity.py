@@ -1,4 +1,4 @@
-"""chrF against sacrebleu, ratio against rapidfuzz's own, means and their intervals against scipy and statsmodels."""
+"""chrF against sacrebleu, ratio against rapidfuzz, means and their intervals against scipy and statsmodels."""
 
 import numpy as np
 import polars as pl
@@ -23,7 +23,7 @@ SIDES = st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=8)
 
 @settings(max_examples=60, deadline=None)
 @given(SIDES)
-def test_chrf_is_that_of_sacrebleu(pairs):
+def test_chrf_equals_sacrebleus(pairs):
     outputs, references = zip(*pairs, strict=True)
     wanted = [CHRF().sentence_score(a, [b]).score / 100 for a, b in pairs]
     assert chrf(outputs, references) == pytest.approx(wanted, abs=1e-6)
@@ -31,7 +31,7 @@ def test_chrf_is_that_of_sacrebleu(pairs):
 
 @settings(max_examples=60, deadline=None)
 @given(SIDES)
-def test_ratio_is_that_of_rapidfuzz_and_knows_no_sides(pairs):
+def test_ratio_equals_rapidfuzzs_and_is_symmetric(pairs):
     outputs, references = zip(*pairs, strict=True)
     assert ratio(outputs, references) == pytest.approx([fuzz.ratio(a, b) / 100 for a, b in pairs])
     assert ratio(outputs, references) == pytest.approx(ratio(references, outputs))
@@ -39,7 +39,7 @@ def test_ratio_is_that_of_rapidfuzz_and_knows_no_sides(pairs):
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=8))
-def test_equal_texts_are_wholly_alike(texts):
+def test_equal_texts_have_a_similarity_of_one(texts):
     written = [text for text in texts if text.split()]
     assert chrf(written, written) == pytest.approx(np.ones(len(written)))
     assert ratio(written, written) == pytest.approx(np.ones(len(written)))
@@ -58,7 +58,7 @@ def test_a_text_of_a_million_characters_is_compared_by_its_beginning():
     assert np.isnan(found["ratio"][1])
 
 
-def test_items_are_held_against_their_own_reference():
+def test_items_are_compared_with_their_own_reference():
     rows = [("a", "one", None), ("a", "two", None), ("b", None, None), ("b", "x", None), ("c", None, "timed out")]
     table = pl.DataFrame([*rows, rows[-1]], schema=["id", "output", "error"], orient="row")
     found = item_similarity(table, pl.Series(["one", "x", "y"]), 2)["ratio"]
@@ -67,7 +67,7 @@ def test_items_are_held_against_their_own_reference():
     assert np.isnan(found[2])  # one that never came is unknown
 
 
-def test_lengths_are_of_the_texts_that_say_something():
+def test_lengths_ignore_blank_texts():
     found = lengths_of(pl.Series(["one two", " ", "three\nfour  five"]))
     assert found["words"] == {"mean": 2.5, "median": 2.5, "p95": pytest.approx(2.95)}
     assert found["characters"]["mean"] == pytest.approx((7 + 16) / 2)

@@ -1,4 +1,4 @@
-"""A rule about lengths in tokens: counted by the variant's own tokenizer, else unscored."""
+"""A rule about lengths in tokens: counted with the variant's tokenizer, otherwise unscored."""
 
 import polars as pl
 
@@ -16,10 +16,10 @@ OUTPUTS = pl.DataFrame(
 )
 
 
-def test_tokens_are_counted_where_somebody_counts_them():
+def test_tokens_are_counted_if_there_is_a_counter():
     scores = score_outputs(PAIRS, OUTPUTS, STYLE, count_tokens=lambda texts: [len(text.split()) for text in texts])
     assert scores.table["acceptable"].to_list() == [True, False]
 
 
-def test_without_a_tokenizer_nothing_is_claimed():
+def test_without_a_tokenizer_the_rule_is_unscored():
     assert score_outputs(PAIRS, OUTPUTS, STYLE).table["acceptable"].to_list() == [None, None]

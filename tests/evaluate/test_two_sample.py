@@ -1,4 +1,4 @@
-"""The two-sample test: planted styles are found, equal ones and mere length are not."""
+"""The two-sample test: planted styles are detected, equal styles and mere length are not."""
 
 import numpy as np
 import polars as pl
@@ -13,7 +13,7 @@ def lines(rng, n=150, most=9):
     return [" ".join(rng.choice(WORDS, rng.integers(4, most))) for _ in range(n)]
 
 
-def test_a_full_stop_at_the_end_is_told_and_named():
+def test_a_full_stop_at_the_end_is_detected_and_listed():
     rng = np.random.default_rng(0)
     references, outputs = lines(rng), [f"{text}." for text in lines(rng)]
     found = two_sample(pl.Series(outputs), pl.Series(references))
@@ -24,7 +24,7 @@ def test_a_full_stop_at_the_end_is_told_and_named():
     assert (found["n"], found["reason"]) == (150, None)
 
 
-def test_the_same_style_is_not_told_apart():
+def test_the_same_style_is_not_distinguished():
     p_values = []
     for seed in range(8):
         rng = np.random.default_rng(seed)
@@ -35,7 +35,7 @@ def test_the_same_style_is_not_told_apart():
     assert np.mean(np.array(p_values) <= 0.05) <= 0.25
 
 
-def test_length_alone_is_told_apart_as_length_and_not_as_style():
+def test_a_difference_in_length_is_not_a_difference_in_style():
     found = []
     for seed in range(5):
         rng = np.random.default_rng(seed)
@@ -54,7 +54,7 @@ def test_equal_texts_are_a_toss_up():
     assert found["telling"] == []
 
 
-def test_groups_are_swapped_whole_so_few_of_them_prove_little():
+def test_groups_are_swapped_whole_so_few_groups_prove_little():
     rng = np.random.default_rng(2)
     groups = np.arange(120) % 5
     marks = np.array([".", "!", "", ";", ","])[groups]  # one habit per family, the same on both sides but for chance
@@ -73,7 +73,7 @@ def test_groups_are_swapped_whole_so_few_of_them_prove_little():
         (120, 4, "4 groups; at least 5 are needed"),
     ],
 )
-def test_too_few_give_the_reason_and_no_number(n, groups, reason):
+def test_too_few_items_give_a_reason_and_no_numbers(n, groups, reason):
     texts = pl.Series(lines(np.random.default_rng(1), n))
     found = two_sample(texts, texts, None if groups is None else np.arange(n) % groups)
     assert found["reason"] == reason

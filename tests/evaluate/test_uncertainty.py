@@ -1,4 +1,4 @@
-"""The draws against the point figures, the parts against the whole, and what measured items do to the ranges."""
+"""The draws against the point figures, the parts against the whole, and the effect of measured items on the ranges."""
 
 from dataclasses import replace
 from datetime import date
@@ -69,7 +69,7 @@ def tables(draw):
 
 
 def accounts(table):
-    """The account of a table in exact numbers, in floats, and as a derivation works it out."""
+    """The account of a table in exact numbers, in floats, and in a derivation."""
     settings_ = read_roi(table)
     quantities = collect_quantities(settings_, ["prompted", "tuned"], {}, None, today=TODAY)
     values = {key: q.value for key, q in quantities.items() if q.value is not None}
@@ -88,7 +88,7 @@ def test_the_parts_add_up_to_the_saving_per_request(table):
 
 @given(tables())
 @settings(max_examples=40, deadline=None)
-def test_exchanging_the_options_turns_the_saving_round(table):
+def test_swapping_the_options_negates_the_saving(table):
     pair = accounts(table)[0].pair
     back = Pair(pair.values, "back.", pair.after, pair.before, main=pair)
     assert pair.value("saving_per_request") == -back.value("saving_per_request")
@@ -105,14 +105,14 @@ def test_draws_point_figures_and_derivation_agree(table):
         assert traced.value(key) == near
     assert found.npv[0] == pytest.approx(float(exact.value("npv")), rel=1e-9, abs=1e-6)
     days = float("inf") if exact.value("payback_days") is None else float(exact.value("payback_days"))
-    # Floats cannot tell a saving of nought from never.
+    # Floats cannot distinguish a saving of zero from never.
     near_nothing = abs(exact.value("saving_per_day")) < Decimal("1e-9")
     assert near_nothing or found.payback_days[0] == pytest.approx(days, rel=1e-6)
 
 
 @given(tables(), st.integers(2, 9))
 @settings(max_examples=50, deadline=None)
-def test_more_requests_pay_back_no_later_where_a_request_saves(table, times):
+def test_more_requests_pay_back_no_later_if_a_request_saves(table, times):
     one = accounts(table)[0]
     more = one.changed({"requests_per_day": one.inputs["requests_per_day"] * times})
     (npv, days), (more_npv, more_days) = (
@@ -130,7 +130,7 @@ KEYS = ("npv", "payback_days", "break_even_requests_per_day", "break_even_failur
 
 @given(tables(), st.data())
 @settings(max_examples=60, deadline=None)
-def test_a_changed_input_gives_what_an_account_of_its_own_would(table, data):
+def test_a_changed_input_equals_a_new_account(table, data):
     account = accounts(table)[0]
     for key in KEYS:
         account.pair.value(key)
@@ -142,7 +142,7 @@ def test_a_changed_input_gives_what_an_account_of_its_own_would(table, data):
 
 @pytest.mark.parametrize("volume", [0, 5])
 @pytest.mark.parametrize("price", [0, 5])
-def test_nothing_acceptable_and_nothing_asked_have_defined_draws(volume, price):
+def test_draws_are_defined_without_acceptable_outputs_or_requests(volume, price):
     option = {"price_input": price, "price_output": price, "fixed_tokens": 1, "input_tokens": 1, "output_tokens": 1}
     table = {"requests_per_day": volume, "failures": "drop", "investment": {"compute": 10}}
     for prompted, tuned in ((0, 0), (0, 1), (1, 0)):
@@ -173,7 +173,7 @@ def measured(seed=0, n=60, **changes):
 
 
 @pytest.mark.parametrize(("fixed", "content"), [(60, -60), (80, -80), (600, 0), (0, 0)])
-def test_stated_fixed_tokens_are_not_counted_again_in_those_of_the_whole_call(fixed, content):
+def test_stated_fixed_tokens_are_not_counted_twice(fixed, content):
     calls = measured(fixed_tokens=None)  # 80 to 119 tokens a call, from a provider who does not tell them apart
     mean = float(np.mean(calls["prompted"].input_tokens))
     assert calls["prompted"].input_tokens.min() == 80
@@ -181,10 +181,10 @@ def test_stated_fixed_tokens_are_not_counted_again_in_those_of_the_whole_call(fi
     lines = {line["key"]: line for line in found["assumptions"]}
     assert lines["prompted.fixed_tokens"]["value"] == fixed
     assert lines["prompted.input_tokens"]["value"] == pytest.approx(mean + content)
-    assert ("less the stated" in lines["prompted.input_tokens"]["detail"]) == (content < 0)
+    assert ("minus the stated" in lines["prompted.input_tokens"]["detail"]) == (content < 0)
 
 
-def test_what_a_run_measured_need_not_be_stated():
+def test_measured_values_need_not_be_stated():
     run = measured()
     found = money({"requests_per_day": 1000, "prompted": PRICES, "tuned": PRICES}, measured=run)
     variant = found["variants"]["prompted"]
@@ -196,7 +196,7 @@ def test_what_a_run_measured_need_not_be_stated():
     assert found["missing"] == []
 
 
-def test_what_is_stated_wins_over_what_was_measured_and_says_so():
+def test_stated_values_override_measured_ones_with_a_note():
     found = money(
         {"requests_per_day": 1000, "prompted": {**PRICES, "fixed_tokens": 50}, "tuned": PRICES}, measured=measured()
     )
@@ -206,7 +206,7 @@ def test_what_is_stated_wins_over_what_was_measured_and_says_so():
     assert "in place of what the run measured" in entry["detail"]
 
 
-def test_unknown_tokens_stay_unknown_and_some_unknown_ones_are_left_out():
+def test_unknown_tokens_are_unknown_and_partly_unknown_ones_are_skipped():
     table = {"requests_per_day": 1000, "prompted": PRICES, "tuned": PRICES}
     unknown = money(table, measured=measured(output_tokens=None))
     assert unknown["missing"] == ["roi.prompted.output_tokens"]

@@ -32,11 +32,11 @@ def test_only_the_prompted_variant_has_a_guide_and_examples():
     assert tuned.source == "adapter"
 
 
-def test_the_guide_of_the_data_is_the_teams_own():
+def test_a_guide_in_the_data_is_the_teams_own():
     assert plan(EvaluateSettings(), data_guide="Be brief.")[1].guide_origin == OWN
 
 
-def test_a_guide_file_is_read_and_a_missing_one_refused(tmp_path):
+def test_a_guide_file_is_read_and_a_missing_one_rejected(tmp_path):
     (tmp_path / "guide.md").write_text("Write well.\n")
     named = {"prompted": VariantSettings(guide="guide.md")}
     found = plan(EvaluateSettings(named=named), tmp_path)[1]
@@ -45,12 +45,12 @@ def test_a_guide_file_is_read_and_a_missing_one_refused(tmp_path):
         plan(EvaluateSettings(named={"prompted": VariantSettings(guide="none.md")}), tmp_path)
 
 
-def test_a_tuned_variant_without_an_adapter_says_what_comes_first():
+def test_a_tuned_variant_without_an_adapter_is_an_error_with_the_first_step():
     with pytest.raises(ConfigError, match="needs an adapter"):
         plan(EvaluateSettings(), adapter=None)
 
 
-def test_variants_may_have_models_and_adapters_of_their_own(tmp_path):
+def test_variants_may_have_different_models_and_adapters(tmp_path):
     (tmp_path / "big").mkdir()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "adapter_config.json").write_text("{}")
@@ -69,7 +69,7 @@ def test_variants_may_have_models_and_adapters_of_their_own(tmp_path):
     assert settings.contenders == ("prompted",)
 
 
-def test_an_adapter_that_is_not_there_or_fits_another_model_is_refused(tmp_path):
+def test_a_missing_adapter_or_one_of_another_model_is_rejected(tmp_path):
     for own, said in (
         (VariantSettings(adapter="gone"), "no adapter at"),
         (VariantSettings(model="x"), "fits the model"),
@@ -88,7 +88,7 @@ def test_an_adapter_that_is_not_there_or_fits_another_model_is_refused(tmp_path)
         ({"variants": ("prompted", "short", "tuned"), "candidate": "short"}, ("prompted",)),
     ],
 )
-def test_what_may_be_the_baseline_needs_no_training(settings, expected):
+def test_only_variants_without_training_may_be_the_baseline(settings, expected):
     named = {"short": VariantSettings(guide="short.md")} if "short" in settings.get("variants", ()) else {}
     assert EvaluateSettings(**settings, named=named).contenders == expected
 
@@ -108,14 +108,14 @@ HOSTED = {"endpoint": "http://127.0.0.1:1/v1"}
         ("large", {"model": "../models/large", "guide": "style.yaml"}, False),
     ],
 )
-def test_a_variant_that_is_called_tuned_is_never_the_baseline(name, own, tuned):
+def test_a_variant_named_tuned_is_never_the_baseline(name, own, tuned):
     settings = EvaluateSettings(variants=("prompted", name, "tuned"), named={name: VariantSettings(**own)})
     assert settings.is_tuned(name) is tuned
     assert settings.contenders == (("prompted",) if tuned else ("prompted", name))
 
 
 @given(st.integers(0, 12), st.integers(1, 5), st.integers(0, 3))
-def test_examples_are_of_different_groups_and_do_not_hang_on_the_order(count, groups, seed):
+def test_examples_come_from_different_groups_in_any_order_of_rows(count, groups, seed):
     table = train(9, groups)
     chosen = choose_examples(table, count, seed=seed)
     assert chosen == choose_examples(table.reverse(), count, seed=seed)
@@ -149,7 +149,7 @@ def test_examples_are_of_different_groups_and_do_not_hang_on_the_order(count, gr
         ({"prompted": {"outputs": "a.jsonl", "few_shot": 2}}, "already collected"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(table, said):
+def test_invalid_settings_are_rejected(table, said):
     problems: list[str] = []
     assert read_evaluate(table, where="evaluate", problems=problems) is None
     assert said in " ".join(problems)

@@ -1,4 +1,4 @@
-"""What docs/verdict.md shows is so: its sentences, its numbers of cases, and the table of the simulation."""
+"""docs/verdict.md shows the real sentences, numbers of cases, and table of the simulation."""
 
 import re
 from pathlib import Path
@@ -32,7 +32,7 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize(("begin", "results"), EXAMPLES, ids=[begin for begin, _ in EXAMPLES])
-def test_each_example_is_what_is_said_there(begin, results):
+def test_each_example_is_the_real_sentence(begin, results):
     (line,) = (line for line in PAGE.splitlines() if line.startswith(f"- {begin}"))
     found, quoted = decide(results()), re.findall(r"\*([^*]+)\*(?!\*)", line.partition(").")[2])[0]
     assert found["rule"] == int(re.search(r"rule (\d)", begin).group(1))
@@ -46,28 +46,28 @@ def table(text: str, heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows.splitlines()]
 
 
-def test_the_simulation_is_that_of_the_benchmark():
+def test_the_table_equals_the_benchmarks():
     assert table(PAGE, "## How often it is right") == table(BENCHMARK, "## Verdicts\n")
 
 
-def test_the_cases_that_show_a_difference_are_those_of_the_formula():
+def test_the_cases_for_a_difference_equal_the_formula():
     rows = table(PAGE, "To show a *difference*")
     for before, after, power, cases in rows:
         p, q, wanted = (float(text.removesuffix("%")) / 100 for text in (before, after, power))
         alone = pairs_needed(p, q - p, power=wanted)
-        alike = pairs_needed(p, q - p, power=wanted, correlation=0.3)
-        said = [int(number) for number in re.findall(r"(?<![.\d])\d+", cases)]
-        assert said == ([alone] if len(said) == 1 else [alike, alone]), (before, after)
+        correlated = pairs_needed(p, q - p, power=wanted, correlation=0.3)
+        numbers = [int(number) for number in re.findall(r"(?<![.\d])\d+", cases)]
+        assert numbers == ([alone] if len(numbers) == 1 else [correlated, alone]), (before, after)
     assert len(rows) == 3
 
 
-def test_the_cases_that_show_no_worse_are_those_of_the_normal_approximation():
+def test_the_cases_for_not_worse_equal_the_normal_approximation():
     rows = table(PAGE, "To show *not worse*")
     for share, *cells in rows:
         p = float(share.removesuffix("%")) / 100
         chances = [(0.5, 0.0), (0.5, 0.5), (0.8, 0.0), (0.8, 0.5)]
-        for (chance, alike), cell in zip(chances, cells, strict=True):
+        for (chance, correlation), cell in zip(chances, cells, strict=True):
             z = norm.ppf(0.95) + norm.ppf(chance)
-            needed = z**2 * 2 * p * (1 - p) * (1 - alike) / 0.03**2
-            assert int(cell.replace(",", "")) == pytest.approx(needed, abs=5.1), (share, chance, alike)
+            needed = z**2 * 2 * p * (1 - p) * (1 - correlation) / 0.03**2
+            assert int(cell.replace(",", "")) == pytest.approx(needed, abs=5.1), (share, chance, correlation)
     assert len(rows) == 4

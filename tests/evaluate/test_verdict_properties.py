@@ -1,4 +1,4 @@
-"""What holds for any results: there is always one decision, and it never turns the wrong way."""
+"""Properties for any results: there is always one decision, and it never changes in the wrong direction."""
 
 import re
 
@@ -41,7 +41,7 @@ def results(cells, grouped, roi, **parts):
 
 @settings(max_examples=12, deadline=None)
 @given(cells=CELLS, grouped=GROUPED, roi=MONEY)
-def test_there_is_always_one_decision_in_words_that_can_be_read(cells, grouped, roi):
+def test_there_is_always_one_readable_decision(cells, grouped, roi):
     found = decide(results(cells, grouped, roi), margin=0.03)
     assert found["decision"] in DECISIONS
     assert (found["what"] is not None) == (found["decision"] == "fix first")
@@ -53,8 +53,8 @@ def test_there_is_always_one_decision_in_words_that_can_be_read(cells, grouped, 
 @pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(cells=CELLS, grouped=GROUPED)
-def test_swapped_variants_are_never_both_the_better_one(cells, grouped):
-    """Dearer, but the failures are repaired: only the better of the two can pay."""
+def test_swapped_variants_are_never_both_better(cells, grouped):
+    """More expensive, but failures are repaired: only the better of the two can pay off."""
     roi = costs(tuned=5, prompted=5, guide=0, failures="repair", failure_cost=0.1)
     both, tuned, prompted, neither = cells
     swapped = (both, prompted, tuned, neither)
@@ -84,13 +84,13 @@ def test_a_wider_margin_never_makes_the_outputs_worse(cells, margin):
     comparison = {"baseline": "prompted", "candidate": "tuned", **compare(*outcomes).to_json()}
     whole = {"quality": quality, "comparison": comparison, "money": None, "risks": []}
     narrow, wide = (decide(whole, margin=m)["rule"] for m in (margin, 2 * margin))
-    order = [2, 3, 5]  # worse, not told, as good
+    order = [2, 3, 5]  # worse, undecided, as good
     if 1 not in (narrow, wide):
         assert order.index(wide) >= order.index(narrow)
 
 
 @pytest.mark.parametrize("missing", ["money", "risks", "data", "variants", "tokens", "rivals", "choice"])
-def test_a_part_that_does_not_exist_is_no_obstacle(missing):
+def test_missing_parts_of_the_results_are_allowed(missing):
     whole = results((134, 54, 6, 6), None, costs())
     whole[missing] = None
     assert decide(whole, margin=0.03)["decision"] in ("fine-tune", "cannot tell yet")

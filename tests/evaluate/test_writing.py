@@ -1,4 +1,4 @@
-"""What becomes of a model's tokens: where an answer ends, which part of it is thought, what is no answer at all."""
+"""From a model's tokens to an answer: where it ends, which part is thought, and when there is no answer."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -26,7 +26,7 @@ OPENED = (  # the prompt opens the thoughts, and an answer without any closes th
 
 @pytest.fixture
 def chain_model(tiny_folder: Path, tmp_path: Path) -> Chain:
-    """A model that writes the tokens of a chain one after the other, once its first one stands there."""
+    """A model that generates the tokens of a chain, starting after the first one."""
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
@@ -81,22 +81,22 @@ def test_an_answer_ends_at_the_end_of_turn_or_at_the_limit(chain_model: Chain) -
     assert (one.output, one.finish_reason, one.output_tokens) == ("y", "length", 1)
 
 
-def test_a_model_that_says_nothing_gives_an_empty_output(chain_model: Chain) -> None:
+def test_a_model_that_generates_nothing_gives_an_empty_output(chain_model: Chain) -> None:
     found = answer(chain_model(["Ċ", "<|end|>"]))
     assert (found.output, found.finish_reason, found.output_tokens) == ("", "stop", 1)
 
 
-def test_thoughts_are_no_part_of_the_answer_and_are_counted(chain_model: Chain) -> None:
+def test_thoughts_are_not_part_of_the_answer_but_are_counted(chain_model: Chain) -> None:
     found = answer(chain_model(["Ċ", "<think>", "a", "b", "</think>", *"yes", "<|end|>"]))
     assert (found.output, found.output_tokens, found.reasoning_tokens) == ("yes", 8, 4)
 
 
-def test_thoughts_that_never_end_leave_no_answer(chain_model: Chain) -> None:
+def test_thoughts_without_an_end_give_no_answer(chain_model: Chain) -> None:
     found = answer(chain_model(["Ċ", "<think>", "a", "b", "a"]))
     assert (found.output, found.finish_reason, found.reasoning_tokens) == ("", "length", found.output_tokens)
 
 
-def test_where_the_prompt_opens_the_thoughts_a_text_begins_within_them(chain_model: Chain) -> None:
+def test_if_the_prompt_opens_the_thoughts_the_text_begins_inside_them(chain_model: Chain) -> None:
     thinking = answer(chain_model(["<think>", "a", "b", "</think>", *"yes", "<|end|>"], template=OPENED))
     assert (thinking.output, thinking.reasoning_tokens) == ("yes", 3)
     at_once = answer(chain_model(["<think>", "</think>", *"yes", "<|end|>"], template=OPENED))
@@ -110,7 +110,7 @@ def test_marks_of_thought_are_ordinary_text_for_a_model_that_does_not_think(chai
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_a_model_that_computes_no_numbers_is_an_error(chain_model: Chain, temperature: float) -> None:
+def test_a_model_that_computes_nan_is_an_error(chain_model: Chain, temperature: float) -> None:
     loaded = chain_model(["Ċ", "y", "e", "s"], broken=True)
     seen: list[list[Generation]] = []
     with pytest.raises(ModelError, match="is broken: it computes NaN"):
@@ -120,7 +120,7 @@ def test_a_model_that_computes_no_numbers_is_an_error(chain_model: Chain, temper
     assert not seen
 
 
-def test_an_adapter_without_numbers_is_named(tiny_model: Any, tmp_path: Path) -> None:
+def test_an_adapter_with_nan_is_named(tiny_model: Any, tmp_path: Path) -> None:
     import torch
 
     from tuneworth.train.model.kernels import attach_adapter, detach_adapter, lora_layers
@@ -135,7 +135,7 @@ def test_an_adapter_without_numbers_is_named(tiny_model: Any, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("way", ["fast", pytest.param("stock", marks=pytest.mark.slow)])
-def test_samples_that_read_their_prompts_once_are_those_that_read_them_each(tiny_model: Any, way: str) -> None:
+def test_samples_that_share_their_prompts_equal_separate_ones(tiny_model: Any, way: str) -> None:
     if way == "stock":
         tiny_model.model.set_attn_implementation("eager")
     chats = [chat_messages("abc " * (n % 5 + 1), system="Write one line.") for n in range(7)]

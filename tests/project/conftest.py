@@ -1,4 +1,4 @@
-"""A project whose outputs are in files: every stage but training, without a model."""
+"""A project whose outputs are in files, for every stage except training, without a model."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def labels(tmp_path: Path, pairs_file: Path, style_file: Path) -> Path:
-    """The folder `labels` with pairs whose splits are given; its style lies beside it."""
+    """The folder `labels` with pairs whose splits are given; its style is next to it."""
     folder = tmp_path / "labels"
     folder.mkdir()
     pairs = [json.loads(line) for line in pairs_file.read_text(encoding="utf-8").splitlines()]

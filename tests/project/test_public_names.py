@@ -24,7 +24,7 @@ def test_there_are_at_most_25_names_and_each_is_documented() -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_what_a_call_gives_and_raises_has_a_public_name(name: str) -> None:
+def test_results_and_errors_of_a_call_have_public_names(name: str) -> None:
     function = getattr(tuneworth, name)
     result = typing.get_type_hints(function)["return"]
     ours = [
@@ -48,7 +48,7 @@ def test_every_stage_of_the_command_has_its_call() -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_call_is_quiet_unless_somebody_is_to_hear(name: str) -> None:
+def test_a_call_is_quiet_without_a_console(name: str) -> None:
     talk = inspect.signature(getattr(tuneworth, name)).parameters.get("talk")
     assert talk is None or talk.default is None or talk.default.quiet
 
@@ -63,15 +63,15 @@ except SystemExit:
 
 
 @pytest.mark.parametrize("code", ["import tuneworth", HELP], ids=["import", "help"])
-def test_the_import_is_light_and_so_is_the_help(code: str) -> None:
+def test_the_import_and_the_help_are_light(code: str) -> None:
     heavy = ("polars", "numpy", "scipy", "sklearn", "torch", "jinja2", "httpx2", "rich")
     words = f"{code}\nimport sys; print('loaded', [name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "loaded []"
 
 
-def test_the_commands_reach_the_stages_through_the_face_alone() -> None:
-    """What the command line does, Python can do: it imports no module of a folder, only names of its face."""
+def test_the_commands_use_the_stages_only_through_the_face() -> None:
+    """The command line imports only names from the face of a folder, so Python can do what it does."""
     inner = [
         (file.name, node.module)
         for file in (ROOT / "cli").glob("*.py")

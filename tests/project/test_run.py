@@ -1,4 +1,4 @@
-"""A run, opened: its tables are read once, and it prints what it came to."""
+"""An open run: its tables are read once, and it prints its outcome."""
 
 import json
 import re
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each split was read as a table."""
+    """Counts how often each split was read as a table."""
     counts: Counter[str] = Counter()
     read = face.read_split
 
@@ -31,7 +31,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return counts
 
 
-def test_splits_are_read_through_a_run_alone() -> None:
+def test_splits_are_read_only_through_a_run() -> None:
     files = [file for folder in ("project", "cli") for file in (ROOT / folder).rglob("*.py")]
     users = [file.name for file in files if re.search(r"\bread_split\b", file.read_text(encoding="utf-8"))]
     assert users == ["run.py"]
@@ -81,7 +81,7 @@ def test_the_tables_of_a_run_are_those_of_its_files(labels: Path) -> None:
     ]  # fmt: skip
 
 
-def test_what_has_not_happened_yet_is_empty(labels: Path) -> None:
+def test_stages_that_have_not_run_are_empty(labels: Path) -> None:
     run = curate_project(labels)
     assert (run.results, len(run.outputs)) == ({}, 0)
     (labels / "runs" / "later").mkdir()
@@ -109,7 +109,7 @@ def test_a_run_prints_counts_and_then_its_verdict(labels: Path) -> None:
     assert "100%" in repr(judged)
 
 
-def test_nothing_of_the_data_is_html_in_a_notebook(labels: Path) -> None:
+def test_data_is_never_html_in_a_notebook(labels: Path) -> None:
     pairs = labels / "pairs.jsonl"
     pairs.write_text(pairs.read_text(encoding="utf-8").replace("Box with", "Box <script>alert(1)</script> with"))
     run = curate_project(labels)
@@ -119,7 +119,7 @@ def test_nothing_of_the_data_is_html_in_a_notebook(labels: Path) -> None:
         assert "&lt;script&gt;" in shown._repr_html_()
 
 
-def test_gates_are_checked_when_asked_for_and_from_the_stored_results(labels: Path) -> None:
+def test_gates_are_checked_on_request_and_from_the_stored_results(labels: Path) -> None:
     curate_project(labels)
     run = evaluate_run(
         labels, gates=["quality.tuned.acceptable.share >= 0.9", "quality.prompted.acceptable.share > 0.9"]

@@ -22,7 +22,7 @@ FOUND = ("id", "input", "output", "group", "split", "reference_ok")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_pairs_of_any_kind_are_curated_alike(kind: str, pairs_file: Path, style_file: Path) -> None:
+def test_pairs_of_any_kind_are_curated_the_same(kind: str, pairs_file: Path, style_file: Path) -> None:
     of_file = tw.curate_pairs(pairs_file, style_file, group="family")
     clean = tw.curate_pairs(KINDS[kind](pairs_file), style_file, group="family")
     assert clean.kept.select(FOUND).equals(of_file.kept.select(FOUND))
@@ -32,7 +32,7 @@ def test_pairs_of_any_kind_are_curated_alike(kind: str, pairs_file: Path, style_
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_outputs_of_any_kind_are_judged_alike(kind: str, labels: Path, style_file: Path) -> None:
+def test_outputs_of_any_kind_are_judged_the_same(kind: str, labels: Path, style_file: Path) -> None:
     pairs = labels / "test.jsonl"
     pairs.write_text("".join((labels / "pairs.jsonl").read_text().splitlines(keepends=True)[48:]), encoding="utf-8")
     files = {name: labels / f"{name}.jsonl" for name in ("prompted", "tuned")}
@@ -71,7 +71,7 @@ def test_the_call_writes_what_the_command_writes(
     assert configs[0] == configs[1] | {"curate": {"mask": False, "near_duplicate": 0.9}}
 
 
-def test_money_is_counted_from_a_file_a_table_or_a_run(labels: Path) -> None:
+def test_money_is_computed_from_a_file_a_table_or_a_run(labels: Path) -> None:
     tokens = {"price_input": 1.5, "price_output": 2, "input_tokens": 100, "output_tokens": 50, "acceptance": 0.9}
     roi: dict[str, Any] = {"prompted": tokens | {"fixed_tokens": 500}, "tuned": tokens | {"fixed_tokens": 0}}
     roi["requests_per_day"] = 1000

@@ -31,16 +31,16 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
     ),
     "a rival as good": (
         {"n": 42, "variants": ("prompted", "rival", "tuned")},
-        ("Keep prompting", "How sure: low", "against that training does not pay", "small: 42 cases", "Take “rival”"),
+        ("Keep prompting", "How sure: low", "against that training does not pay off", "small: 42 cases", "Use “rival”"),
     ),
     "no prices": (
         {"roi": None},
-        ("Cannot tell yet", "Both answers are still possible", "prices and requests a day are stated", "weak",
+        ("Cannot tell yet", "Both answers are still possible", "prices and the number of requests per day", "weak",
          "State prices and requests_per_day"),
     ),
     "nothing acceptable": (
         {"good": {"plain": 0, "prompted": 0, "tuned": 0}},
-        ("Fix first", "How sure: high", "0% of cases", "do not quote them", "Mend the guide"),
+        ("Fix first", "How sure: high", "0% of cases", "do not quote them", "Improve the guide"),
     ),
     "one variant": (
         {"variants": ("tuned",)},
@@ -52,7 +52,7 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
     ),
     "no tokens": (
         {"change": no_tokens},
-        ("Cannot tell yet", "Both answers", "until 4 missing numbers are stated", "weak", "State the 4 numbers that are missing"),
+        ("Cannot tell yet", "Both answers", "until 4 missing numbers are stated", "weak", "State the 4 missing numbers"),
     ),
     "a batch": (
         {"roi": BATCH},
@@ -68,7 +68,7 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
     ),
     "few cases": (
         {"n": 14},
-        ("Cannot tell yet", "Both answers", "these 14 cases are too few", "weak", "Add about 6 test cases"),
+        ("Cannot tell yet", "Both answers", "these 14 cases are too few", "weak", "Add about 6 unseen test cases"),
     ),
     "long names": (
         {

@@ -80,7 +80,7 @@ def test_a_payback_says_against_what_where_a_way_without_training_is_cheaper(run
     said = [text.replace("\xa0", " ") for text in (payback.sides[0].name, payback.sides[0].detail)]
     assert said == ["to earn back 1,560 EUR against prompted", "44 to 274 days; against rival 139 days"]
     lead = why.lead(read_run(runs("a rival as good"))).replace("\xa0", " ")
-    assert "in 52 of 100 possible futures the money is back within 90 days against the prompted model" in lead
+    assert "the investment pays back within 90 days in 52 of 100 simulated scenarios against the prompted model" in lead
     assert "against the prompted model, against “rival” after 139 days; if" in lead
     for kind, alone in (("pays", "34 to 98 days"), ("nothing acceptable", "409 days to never")):
         _, _, payback = three_numbers(read_run(runs(kind)))
@@ -204,7 +204,7 @@ def test_many_changes_wait_under_a_disclosure(make_run: Callable[..., Path]) -> 
 def test_the_reasons_open_with_what_was_found(runs: Callable[[str], Path]) -> None:
     lead = why.lead(read_run(runs("pays"))).replace("\xa0", " ")
     assert lead.startswith(
-        "The tuned model is 21 points better; in 92 of 100 possible futures the money is back within 90 days; "
+        "The tuned model is 21 points better; the investment pays back within 90 days in 92 of 100 simulated scenarios; "
     )
     assert "the answer is “cannot tell yet”" in lead
     assert why.lead(read_run(runs("nothing acceptable"))) == "Two things have to be mended before the numbers count."

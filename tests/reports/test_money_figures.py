@@ -46,7 +46,7 @@ LEADS = {
     "machines": f"A day costs 169% more {THAN}; at 5,000 requests a day it never pays back.",
     "a batch": f"A request costs 40% less {THAN}; for 100,000 requests it saves 85.71 EUR once the investment is counted.",
     "nothing to spend": f"A request costs 40% less {THAN}; at 5,000 requests a day it pays back in no time, "
-    "since nothing is to be invested.",
+    "since it needs no investment.",
     "never": f"A request costs 40% less {THAN}; at 5,000 requests a day it never pays back: running costs of",
 }
 

@@ -14,7 +14,7 @@ import yaml
 from tuneworth.cli import main
 from tuneworth.examples import example_path
 from tuneworth.project import parse_gate
-from tuneworth.project.gates import hold_gates
+from tuneworth.project.gates import evaluate_gates
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
@@ -86,7 +86,7 @@ def test_the_workflow_is_yaml_and_its_gates_are_gates(evaluated_run: Callable[..
     (words,) = [shlex.split(step["run"]) for step in steps if "evaluate" in step.get("run", "")]
     gates = [parse_gate(after) for word, after in pairwise(words) if word == "--gate"]
     results = json.loads((evaluated_run(n=42) / "results.json").read_text(encoding="utf-8"))
-    assert len(hold_gates(gates, results)) == 2
+    assert len(evaluate_gates(gates, results)) == 2
 
 
 def test_the_gates_that_it_recommends_lead_to_values(evaluated_run: Callable[..., Path]):
@@ -95,7 +95,7 @@ def test_the_gates_that_it_recommends_lead_to_values(evaluated_run: Callable[...
     assert len(named) >= 4
     for path in named:
         compared = "== x" if path == "verdict.decision" else ">= 0"
-        assert hold_gates([parse_gate(f"{path} {compared}")], results)[0]["value"] is not None, path
+        assert evaluate_gates([parse_gate(f"{path} {compared}")], results)[0]["value"] is not None, path
 
 
 def test_links_lead_somewhere_and_the_measured_table_is_the_benchmarks():

@@ -17,7 +17,11 @@ def told(roi=None, **parts):
 
 def test_it_says_how_sure_between_the_sentence_and_the_numbers():
     lines = told().splitlines()
-    sure = next(number for number, line in enumerate(lines) if line.startswith("How sure? High: in practically every"))
+    sure = next(
+        number
+        for number, line in enumerate(lines)
+        if line.startswith("How sure? High: the investment pays back within 90 days")
+    )
     assert lines[0].startswith("Fine-tune: the tuned model")
     assert lines[sure - 1] == ""
     assert sure < lines.index("Acceptable outputs                 prompted: 70% (63 to 76%)")

@@ -117,7 +117,7 @@ def stored(money: dict[str, Any], flips: list[dict[str, Any]]) -> StoredRun:
 
 def test_the_reasons_name_no_chance_of_what_cannot_be_counted() -> None:
     money = {"probability_of_payback_in_target": 1.0, "target_payback_days": 90, "requests_per_day": 100}
-    assert "money is back" in why.lead(stored(money | {"saving_per_request": 0.1}, []))
+    assert "investment pays back" in why.lead(stored(money | {"saving_per_request": 0.1}, []))
     assert why.lead(stored(money | {"saving_per_request": None}, [])) == "Both are equally good."
 
 

@@ -1,4 +1,4 @@
-"""The outputs an evaluation requires: of which variant, for which pairs, and how long they may be."""
+"""The outputs that an evaluation requires: the variants, the pairs, and the maximum length."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from ..run import Run
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["Asked", "Part", "check_prompts", "limit_of", "remote_limit", "variants_of", "wanted_outputs"]
+__all__ = ["OutputSet", "Part", "check_prompts", "limit_of", "remote_limit", "required_outputs", "variants_of"]
 
 Part = str  # "test", or "validation" for choosing the baseline
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Required outputs: of this variant, for these pairs."""
+class OutputSet:
+    """Required outputs of one variant for these pairs."""
 
     variant: Variant
     part: Part
@@ -29,7 +29,7 @@ class Asked:
 
 
 def variants_of(run: Run, *, adapter: Path | None) -> Sequence[Variant]:
-    """The project's variants, with few-shot examples from this run's train split; chosen once in a run."""
+    """The project's variants, with few-shot examples from this run's train split, which are chosen once."""
     project = run.project
     return run.once(
         ("variants", adapter, run.seed),
@@ -41,17 +41,17 @@ def variants_of(run: Run, *, adapter: Path | None) -> Sequence[Variant]:
     )  # fmt: skip
 
 
-def wanted_outputs(run: Run, *, adapter: Path | None) -> list[Asked]:
-    """Every variant with the test pairs, and the contenders with validation pairs where the baseline is to be chosen.
+def required_outputs(run: Run, *, adapter: Path | None) -> list[OutputSet]:
+    """Every variant with the test pairs, and the contenders with validation pairs if the baseline must be chosen.
 
-    Files of outputs are needed for the test only.
+    Outputs files are required for the test only.
     """
     settings = run.project.evaluate
     variants = variants_of(run, adapter=adapter)
     test, validation = (run.sample(pairs, settings.max_pairs) for pairs in (run.test, run.validation))
     chosen = settings.contenders if len(settings.contenders) > 1 else ()
     contending = [v for v in variants if v.name in chosen and v.source != "outputs"]
-    return [Asked(v, "test", test) for v in variants] + [Asked(v, "validation", validation) for v in contending]
+    return [OutputSet(v, "test", test) for v in variants] + [OutputSet(v, "validation", validation) for v in contending]
 
 
 def check_prompts(run: Run, loaded: "LoadedModel") -> None:
@@ -68,9 +68,9 @@ def check_prompts(run: Run, loaded: "LoadedModel") -> None:
 
 
 def limit_of(run: Run, loaded: "LoadedModel", train: pl.DataFrame | None = None) -> int:
-    """The most tokens of an output: as stated, or by the longest training output; the same for all that are compared.
+    """The maximum tokens of an output, as stated or by the longest training output, and the same for all variants.
 
-    `train` are the pairs that were trained on, where they are not all of the run's.
+    `train` are the pairs that were trained on, by default all train pairs of the run.
     """
     from ...evaluate import token_limit
 
@@ -82,6 +82,6 @@ def limit_of(run: Run, loaded: "LoadedModel", train: pl.DataFrame | None = None)
 
 
 def remote_limit(run: Run, train: pl.DataFrame | None = None) -> int:
-    """The most tokens of an output if an endpoint takes part: as stated, or room for the longest training output."""
+    """The maximum tokens of an output if there is an endpoint: as stated, or enough for the longest training output."""
     limit, train = run.project.evaluate.max_new_tokens, run.train if train is None else train
     return token_limit_without_tokenizer(train["output"].to_list()) if limit == "auto" else limit

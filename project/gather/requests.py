@@ -1,4 +1,4 @@
-"""Requests to variants at endpoints: announced first, blocked if not allowed, answers stored as they arrive."""
+"""Requests to variants at endpoints: announced first, stopped if not allowed, with answers stored as they arrive."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ from ...evaluate import (
 from ..load import NO_PAIRS
 from ..project import Project
 from ..run import Run
-from .wanted import Asked, remote_limit
+from .required import OutputSet, remote_limit
 
-__all__ = ["Remote", "ask_endpoints", "check_addresses", "check_endpoints", "remote_of"]
+__all__ = ["Remote", "check_addresses", "check_endpoints", "remote_of", "request_outputs"]
 
 
 @dataclass(frozen=True)
 class Remote:
-    """All requests of a run to endpoints, and where it stores the answers."""
+    """All requests of a run to endpoints, and the file with the answers."""
 
     run: Run
     plans: Sequence[RemotePlan]
@@ -51,7 +51,7 @@ class Remote:
         spent = spent_on(
             store.lines.values(),
             currency=currency,
-            price=lambda line: prices.get((str(line.get("endpoint")), str(line.get("asked")))),
+            price=lambda line: prices.get((str(line.get("endpoint")), str(line.get("output_sets")))),
         )
         return Budget(self.run.project.evaluate.max_cost, currency=currency, spent=spent)
 
@@ -78,13 +78,17 @@ class Remote:
             check_privacy(self.plans, store=store)
 
 
-def remote_of(run: Run, asked: Sequence[Asked]) -> Remote:
-    """The requests to each variant at an endpoint; nothing is sent.
+def remote_of(run: Run, output_sets: Sequence[OutputSet]) -> Remote:
+    """The requests to output_set variant at an endpoint; nothing is sent.
 
-    Raises: ConfigError with all problems of the endpoints, a missing price for `max_cost` included.
+    Raises: ConfigError with all problems of the endpoints, including a missing price for `max_cost`.
     """
     plans = plan_remote(
-        [(each.variant, each.pairs) for each in asked if each.variant.source == "endpoint"],
+        [
+            (output_set.variant, output_set.pairs)
+            for output_set in output_sets
+            if output_set.variant.source == "endpoint"
+        ],
         settings=run.project.evaluate,
         max_new_tokens=remote_limit(run),
         seed=run.seed,
@@ -94,7 +98,7 @@ def remote_of(run: Run, asked: Sequence[Asked]) -> Remote:
 
 
 def check_addresses(project: Project) -> None:
-    """Check first, without a run: addresses, parameters, keys, prices for `max_cost`.
+    """Check addresses, parameters, keys and prices for `max_cost` first, without a run.
 
     Raises: ConfigError with all problems.
     """
@@ -113,24 +117,24 @@ def check_addresses(project: Project) -> None:
     )
 
 
-def check_endpoints(run: Run, asked: Sequence[Asked]) -> None:
-    """Check before other work on the run: its endpoints, their keys, and that no personal data would be sent.
+def check_endpoints(run: Run, output_sets: Sequence[OutputSet]) -> None:
+    """Check the run's endpoints and their keys, and that no personal data would be sent, before other work on the run.
 
     Raises: ConfigError if anything is wrong.
     """
-    remote = remote_of(run, asked)
+    remote = remote_of(run, output_sets)
     remote.check(AnswerStore(remote.file))
 
 
-def ask_endpoints(run: Run, asked: Sequence[Asked]) -> list[Raced]:
+def request_outputs(run: Run, output_sets: Sequence[OutputSet]) -> list[Raced]:
     """The outputs of variants at endpoints, in their order. Stored answers are not requested again.
 
-    Raises: ConfigError before the first request if something is wrong, RunBroken if `max_cost` or an endpoint
+    Raises: ConfigError before the first request if there is a problem, RunBroken if `max_cost` or an endpoint
     stops the requests; answers received so far are kept.
     """
     from ...evaluate import race_endpoints
 
-    remote = remote_of(run, asked)
+    remote = remote_of(run, output_sets)
     with open_answers(remote.file) as store:
         remote.check(store)
         for line in remote.lines(store):
