@@ -25,7 +25,9 @@ _PATH = click.Path(path_type=Path)
 
 @click.command("curate", epilog="Example:  tuneworth curate pairs.jsonl --style style.yaml --out clean")
 @click.argument("source", required=False, type=_PATH)
-@click.option("--style", type=_PATH, help="The style schema (FILE only). Without it, outputs are not checked against a style.")
+@click.option(
+    "--style", type=_PATH, help="The style schema (FILE only). Without it, outputs are not checked against a style."
+)
 @click.option("--out", type=_PATH, help="The folder to write to (FILE only).")
 @click.option("--group", help="Keep rows with the same value in this column in one split (FILE only).")
 @click.option(
@@ -83,7 +85,9 @@ def command(
     else:
         _refuse_options(source, given)
         for option in (option for option, is_set in local_only.items() if is_set and cluster):
-            raise ConfigError(f"--{option} cannot be combined with --cluster: it works on this machine, on a sample if necessary")
+            raise ConfigError(
+                f"--{option} cannot be combined with --cluster: it works on this machine, on a sample if necessary"
+            )
         summary, folder = _of_project(source, name, dry_run=dry_run, cluster=cluster, mask=mask, **how)
     _print_summary(summary, folder, talk)
 

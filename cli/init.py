@@ -14,7 +14,9 @@ __all__ = ["command"]
 
 @click.command("init", epilog="Example:  tuneworth init lines --from pairs.jsonl")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--from", "file", type=click.Path(path_type=Path), help="A file of pairs, to map its columns and infer its style.")
+@click.option(
+    "--from", "file", type=click.Path(path_type=Path), help="A file of pairs, to map its columns and infer its style."
+)
 @reading_options
 @common_options
 def command(folder: Path, file: Path | None, reading: dict[str, Any], talk: Talk) -> None:

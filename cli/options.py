@@ -20,9 +20,7 @@ def common_options(command: Callable) -> Callable:
     with_talk.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     for option in (
         click.option("--debug", is_flag=True, help="Show the traceback of an error."),
-        click.option(
-            "--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of all random draws (default 0)."
-        ),
+        click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of all random draws (default 0)."),
         click.option("--quiet", is_flag=True, help="Print only the answer."),
         click.option("--json", is_flag=True, help="Print the answer as JSON, and nothing else, on standard output."),
     ):

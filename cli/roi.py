@@ -12,9 +12,7 @@ __all__ = ["command"]
 
 @click.command("roi", epilog="Example:  tuneworth roi --config examples/article.toml")
 @click.argument("project", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--config", type=click.Path(path_type=Path), help="A file with a [roi] table; needs no project or run."
-)
+@click.option("--config", type=click.Path(path_type=Path), help="A file with a [roi] table; needs no project or run.")
 @click.option("--explain", is_flag=True, help="Show how each figure is calculated.")
 @common_options
 def command(project: Path | None, config: Path | None, explain: bool, talk: Talk) -> None:

@@ -43,7 +43,9 @@ class Clock:
 
 
 Say = Callable[[str], None]
-_HASH = re.compile(r" [0-9a-f]{8}(?![0-9a-f])")  # the hash of its inputs in a stage's name, which means nothing to a reader
+_HASH = re.compile(
+    r" [0-9a-f]{8}(?![0-9a-f])"
+)  # the hash of its inputs in a stage's name, which means nothing to a reader
 _INTERVAL = 5.0  # seconds between two lines of one stage
 
 

@@ -33,9 +33,9 @@ def curate_files(
 ) -> CuratedParts:
     """Clean pairs, leak-proof splits and a ledger, as `curate` gives them with `method = "candidates"`, row for row.
 
-    `buckets` is the number of partitions for exchanging keys; neither it nor the workers affect the
-    result. `parts` are those in the job's fingerprint: a file that changed since is refused. Without them
-    the files are cut here, into parts of `most_bytes`.
+    `buckets` is the number of partitions for exchanging keys; neither it nor the workers affect the result. `parts` are
+    those in the job's fingerprint: a file that has changed since is an error. Without them, the files are cut into
+    parts of `most_bytes`.
 
     Raises:
         ConfigError, DataError: as `read_pairs` and `curate`.
@@ -60,7 +60,7 @@ def fingerprint(
 ) -> Mapping[str, Any]:
     """Everything that the stored parts of a job depend on: the files, the settings, and the code itself.
 
-    Earlier placements are excluded, so a command that was killed after it had placed rows can also resume.
+    Pinned splits are excluded, so a command that was killed after pinning rows can resume too.
     `partitions` is the stated value; if derived from the workers, `bucket_count` holds it, so that losing a node does
     not restart the job.
     """
@@ -71,7 +71,7 @@ def fingerprint(
         "identifiers": sorted(asked.identifiers),
         "date": asked.date,
         "style": _style(asked.style),
-        "tokens": repr(getattr(asked.count_tokens, "args", None)),  # the model whose tokens are counted
+        "tokens": repr(getattr(asked.count_tokens, "args", None)),  # the model whose tokenizer counts tokens
         "overrides": [asdict(override) for override in asked.overrides],
         "seed": seed,
         "partitions": partitions,

@@ -1,9 +1,9 @@
-"""Pairs of similar texts over parts: the candidates of `curate/match/candidates.py`, and the exact search across sides.
+"""Finds pairs of similar texts over parts: by candidates (`curate/match/candidates.py`), or exactly between two sides.
 
 Texts are stored in buckets, one table each with the columns `key` (their content hash as hex digits) and `text`. A
-text's number is its bucket's offset plus its position there. Band keys go to the bucket given by their hash, the pairs
-that meet there to the bucket of their left text, and that text with them to the bucket of the right one, which
-verifies the pair: each pair once, whatever the buckets.
+text's number is its bucket's offset plus its position there. Band keys go to the bucket given by their hash; the pairs
+that meet there go to the bucket of their left text, and on with that text to the bucket of the right one, which
+verifies each pair once, whatever the buckets.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,10 +27,10 @@ __all__ = ["StoredPairs", "stored_between", "stored_candidates"]
 _MOST = 2**32  # texts: a number has 32 bits
 _TEXTS = 1 << 16  # processed together when bands are made
 _PAIRS = 1_000_000  # processed together: about 100 MB
-_CHARACTERS = 64_000_000  # held out in one task, and three times as many of train
+_CHARACTERS = 64_000_000  # of held-out texts in one task, with three times as many of train
 _READ = 4_000_000  # similar pairs read together: 128 MB; each read looks up texts in every part
 _FEW_CHARACTERS = 1_000_000  # fewer are not worth a task of their own
-_BUCKETS_OF_A_WORKER = 4  # as many as there are by default (`ClusterSettings.parts`)
+_BUCKETS_PER_WORKER = 4  # the default (`ClusterSettings.parts`)
 _BITS = np.uint64(32)
 _LOW = np.uint64(_MOST - 1)
 
@@ -127,7 +127,7 @@ def stored_between(
         for side, largest in (("held", most), ("train", 3 * most))
     }
     # A task for each worker: train texts of similar length, as they are looked up by their sizes.
-    wanted = 1 if sum(sizes["train"]) < _FEW_CHARACTERS else max(1, len(texts) // _BUCKETS_OF_A_WORKER)
+    wanted = 1 if sum(sizes["train"]) < _FEW_CHARACTERS else max(1, len(texts) // _BUCKETS_PER_WORKER)
     pieces = -(-wanted // max(1, len(blocks["train"])))
     name = f"{stage}-across-{threshold:g}"
     compared = product(blocks["train"], blocks["held"], range(pieces))
@@ -145,7 +145,7 @@ def _checked(texts: Sequence[Table], offsets: np.ndarray) -> np.ndarray:
         raise ValueError(f"{len(texts)} buckets need {len(texts) + 1} offsets, got {len(offsets)}")
     if int(offsets[-1]) > _MOST:
         raise DataError(
-            f"{int(offsets[-1]):,} distinct texts, and at most {_MOST:,} can be numbered\nCurate in portions."
+            f"{int(offsets[-1]):,} distinct texts are more than the limit of {_MOST:,}\nSplit the data and curate each part."
         )
     return np.asarray(offsets, np.int64)
 

@@ -1,4 +1,4 @@
-"""Similar texts of two sides, and verification of candidates, without numbering all grams: in bounded memory.
+"""Finds similar texts of two sides, and verifies candidates, in bounded memory: without numbering all grams.
 
 `join.py` numbers the grams of all texts; here hashes rule out most pairs, and only the grams of the remaining
 texts are numbered.
@@ -20,10 +20,10 @@ __all__ = ["alike_texts_between", "runs_of", "verified_texts"]
 _FEW, _MANY = 64_000_000, 192_000_000  # characters of the smaller and larger side per comparison: some 1 GB
 _NUMBERED = 24_000_000  # characters whose grams are numbered at once: about 1 GB
 _SMALL = 30_000_000  # characters up to which numbering all grams is as fast: 150,000 lines
-_PAIRS = 1_000_000  # looked at together: about 100 MB
+_PAIRS = 1_000_000  # processed at once: about 100 MB
 _ENTRIES = 1_000_000  # texts of one run
 _SAMPLE = 20_000  # texts of each side from which the meetings in prefixes are estimated
-_SECONDS_OF_A_CHARACTER = 120e-9  # to number the grams of texts, on one core
+_SECONDS_PER_CHARACTER = 120e-9  # to number the grams of texts, on one core
 
 
 def alike_texts_between(left: pl.Series, right: pl.Series, threshold: float) -> Iterator[AlikePairs]:
@@ -45,7 +45,7 @@ def alike_texts_between(left: pl.Series, right: pl.Series, threshold: float) -> 
 
 def verified_texts(texts: pl.Series, a: np.ndarray, b: np.ndarray, t: Fraction) -> Iterator[AlikePairs]:
     """The pairs of positions that reach the threshold, counted exactly, in parts."""
-    for left, right in _together(texts, a, b):
+    for left, right in _portions(texts, a, b):
         places, both = distinct(np.concatenate((left, right)), len(texts))
         grams = gram_sets(texts.gather(places).to_list())
         for start in range(0, len(left), _PAIRS):
@@ -78,7 +78,7 @@ def _block(few: pl.Series, signed: SignedSets, many: pl.Series, t: Fraction) -> 
 def _segments_pay(few: pl.Series, signed: SignedSets, many: pl.Series, others: SignedSets, t: Fraction) -> bool:
     """Whether segments are estimated, from a sample, to be faster than numbering all grams and meeting in prefixes."""
     seconds = segment_seconds(signed, others, t)
-    numbering = (len(signed.hashes) + len(others.hashes)) * _SECONDS_OF_A_CHARACTER
+    numbering = (len(signed.hashes) + len(others.hashes)) * _SECONDS_PER_CHARACTER
     if seconds <= numbering:
         return True
     drawn = [texts.sample(min(_SAMPLE, len(texts)), seed=0) for texts in (few, many)]
@@ -99,7 +99,7 @@ def _numbered(few: pl.Series, many: pl.Series, t: Fraction) -> Iterator[AlikePai
                 yield AlikePairs(found.left + low, found.right - (high - low) + start, found.shared, found.union)
 
 
-def _together(texts: pl.Series, a: np.ndarray, b: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _portions(texts: pl.Series, a: np.ndarray, b: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The position pairs in portions whose texts have a bounded number of characters: blocks of `a` by those of `b`."""
     lengths = texts.str.len_chars().to_numpy().astype(np.int64)
     blocks = []

@@ -1,8 +1,8 @@
 """Exact set-similarity joins: every pair of texts at or above a similarity, without approximation.
 
-Candidates come from the cheaper of two filters; both pass every similar pair, and candidates are
-counted in full. One is that of `segments.py`, whose cost grows with the texts. The other serves texts that have
-much in common, and few texts: prefix filtering (Chaudhuri et al. 2006; Bayardo et al. 2007; Xiao et al. 2008, PPJoin).
+Candidates come from the cheaper of two filters; both pass every similar pair, and the shared grams of candidates are
+counted in full. One filter is in `segments.py`; its cost grows with the texts. The other suits few texts, and texts
+that have much in common: prefix filtering (Chaudhuri et al. 2006; Bayardo et al. 2007; Xiao et al. 2008, PPJoin).
 With the grams of all sets in one order, rare first, two sets that share `o` grams share one in the first `|x| - o + 1`
 grams of each. At Jaccard similarity t a set shares at least `t|x|` grams with any partner, and at least `2t/(1+t) |x|`
 with one that is no smaller: so the smaller set of each pair needs the shorter prefix. The shared counts of these prefixes
@@ -40,7 +40,7 @@ _DENSE = 8  # a tile in which one cell in this many is a candidate is counted as
 _SLICE = 4096  # columns counted at once there: 8 million cells, about 200 MB
 _LARGE = 1_000_000  # cells from which the setup pays off
 _PAIRS = 1_000_000  # verified at once
-_SECONDS_OF_A_MEETING = 27e-9  # in the sparse products and what follows them, measured
+_SECONDS_PER_MEETING = 27e-9  # in the sparse products and what follows them, measured
 _SHORT = 0.5  # seconds below which a faster method is not worth looking for
 _SPANS = 16  # most spans of the larger sets; each span has its own index
 
@@ -99,7 +99,7 @@ def alike_pairs_between(grams: GramSets, left: np.ndarray, right: np.ndarray, th
 def alike_tiles(grams: GramSets, threshold: float, *, among: np.ndarray | None = None) -> Iterator[AlikePairs]:
     """`alike_pairs` in parts of bounded size, in arbitrary order; `among` names the positions compared."""
     rows, t = np.arange(len(grams.sizes)) if among is None else among, as_fraction(threshold)
-    found = _by_segments(grams, rows, rows, t, _prefix_meetings(grams, rows, rows, t) / 2 * _SECONDS_OF_A_MEETING)
+    found = _by_segments(grams, rows, rows, t, _prefix_meetings(grams, rows, rows, t) / 2 * _SECONDS_PER_MEETING)
     if found is None:
         order = _by_size(grams, rows)
         found = _tiles(grams, order, order, np.arange(1, len(order) + 1), t)
@@ -124,7 +124,7 @@ def alike_tiles_between(grams: GramSets, left: np.ndarray, right: np.ndarray, th
 
 
 def as_fraction(threshold: float) -> Fraction:
-    """The threshold as it is written."""
+    """The threshold as a decimal fraction."""
     return Fraction(str(threshold))  # 0.8 is four fifths, not the float below it
 
 
@@ -140,7 +140,7 @@ def verified_pairs(grams: GramSets, a: np.ndarray, b: np.ndarray, t: Fraction) -
 
 
 def estimated_work(grams: GramSets, threshold: float) -> int:
-    """How many grams meet in the prefixes of all texts: what the sparse products of the join would count."""
+    """The number of grams that meet in the prefixes of all texts, which the sparse products of the join would count."""
     order = np.arange(len(grams.sizes))
     return _prefix_meetings(grams, order, order, as_fraction(threshold)) // 2
 
@@ -148,11 +148,11 @@ def estimated_work(grams: GramSets, threshold: float) -> int:
 def meeting_seconds(grams: GramSets, left: np.ndarray, right: np.ndarray, t: Fraction) -> float:
     """The estimated cost of the join of two sides by prefixes on one core: deterministic, since counted, not timed."""
     meetings = _prefix_meetings(grams, left, right, t) + _prefix_meetings(grams, right, left, t)
-    return meetings * _SECONDS_OF_A_MEETING
+    return meetings * _SECONDS_PER_MEETING
 
 
 def _prefix_meetings(grams: GramSets, small: np.ndarray, large: np.ndarray, t: Fraction) -> int:
-    """How many grams meet in the prefixes of some texts and of others that are no smaller."""
+    """The number of grams that meet in the prefixes of some texts and of others that are no smaller."""
     short = _prefixes(grams, small, _short_rest(grams.sizes[small], t))
     long = _prefixes(grams, large, _rest(grams.sizes[large], t))
     counts = [np.bincount(prefixes.matrix.indices, minlength=grams.vocabulary) for prefixes in (short, long)]
@@ -274,9 +274,9 @@ def _only_shared(
 
 
 def _columns(matrix: sparse.csr_matrix, chosen: np.ndarray, number: np.ndarray) -> sparse.csr_matrix:
-    stay = chosen[matrix.indices]
-    bounds = np.concatenate(([0], np.cumsum(stay)))[matrix.indptr]
-    columns = number[matrix.indices[stay]]
+    kept = chosen[matrix.indices]
+    bounds = np.concatenate(([0], np.cumsum(kept)))[matrix.indptr]
+    columns = number[matrix.indices[kept]]
     return sparse.csr_matrix(
         (np.ones(len(columns), np.int32), columns, bounds), shape=(len(bounds) - 1, int(chosen.sum()))
     )

@@ -1,4 +1,4 @@
-"""Texts as sets of hashed 5-grams: enough to rule pairs out safely, in a third of the time of exact sets.
+"""Texts as sets of hashed 5-grams, which rule pairs out safely in a third of the time of exact sets.
 
 Hashes of two sets differ in at most as many elements as the sets do, since a collision can only make them more
 similar. So sets that differ in too many hashes differ in too many grams. The remaining pairs are counted exactly.
@@ -90,7 +90,7 @@ def signed_grams(grams: GramSets, rows: np.ndarray) -> SignedSets:
 
 
 def may_differ(grams: np.ndarray | int, t: Fraction) -> np.ndarray | int:
-    """In how many grams two similar sets with this many grams together can differ."""
+    """The most grams in which two similar sets can differ that have this many grams together."""
     return (t.denominator - t.numerator) * grams // (t.denominator + t.numerator)
 
 

@@ -1,4 +1,4 @@
-"""Subjects: rows of one normalised input and the same facts. Facts are extracted when an input first has a match."""
+"""Subjects: rows with one normalised input and the same facts. Facts are extracted when an input first has a match."""
 
 from collections.abc import Callable, Collection
 
@@ -119,11 +119,11 @@ class Subjects:
         self._facts[texts] = first
         other = np.flatnonzero(facts != np.repeat(first, counts))
         new = []
-        for row, own in zip(rows[other].tolist(), facts[other].tolist(), strict=True):
-            key = (int(self._text[row]), own)
+        for row, row_facts in zip(rows[other].tolist(), facts[other].tolist(), strict=True):
+            key = (int(self._text[row]), row_facts)
             if key not in self._further:
                 self._further[key] = len(self._facts) + len(new)
-                new.append(own)
+                new.append(row_facts)
             self.of_row[row] = self._further[key]
         self._facts = np.concatenate((self._facts, np.array(new, np.int64)))
 

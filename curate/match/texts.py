@@ -1,4 +1,4 @@
-"""Distinct texts, each identified by its number, and which are similar: in this process, or in stored buckets."""
+"""Distinct texts by number, and their similar pairs: in this process, or in stored buckets."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +16,9 @@ from .candidates import Method, Skew, alike_by, choose_method, expected_recall
 from .join import AlikePairs, alike_tiles, alike_tiles_between
 from .ngrams import GramSets, gram_sets
 
-__all__ = ["AskedMethod", "Join", "StoredTexts", "Texts", "TextsHere"]
+__all__ = ["Join", "MethodSetting", "StoredTexts", "Texts", "TextsHere"]
 
-AskedMethod = Literal["auto", "exact", "candidates"]
+MethodSetting = Literal["auto", "exact", "candidates"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Texts(Protocol):
         """The texts of these numbers."""
         ...
 
-    def join(self, threshold: float, asked: AskedMethod) -> Join:
+    def join(self, threshold: float, setting: MethodSetting) -> Join:
         """The join of all texts."""
         ...
 
@@ -63,9 +63,9 @@ class TextsHere:
         """See `Texts`."""
         return self._texts.gather(numbers).to_list()
 
-    def join(self, threshold: float, asked: AskedMethod) -> Join:
+    def join(self, threshold: float, setting: MethodSetting) -> Join:
         """See `Texts`."""
-        method = choose_method(lambda: self._grams, threshold, asked=asked)
+        method = choose_method(lambda: self._grams, threshold, setting=setting)
         found = [Skew()]
         return Join(
             method,
@@ -95,7 +95,7 @@ class TextsHere:
 class StoredTexts:
     """Texts in stored tables with a column `text`, one per bucket; `offsets`: the first number of each, then the total.
 
-    The join is always by candidates, whatever the settings say.
+    The join always uses candidates, whatever the settings say.
     """
 
     def __init__(self, job: Job, name: str, tables: Sequence[Table], offsets: np.ndarray) -> None:
@@ -117,9 +117,11 @@ class StoredTexts:
         found = [result.tables["found"]["text"] for result in self._job.ask(tasks)]
         return pl.concat(found).gather(place).to_list() if found else []
 
-    def join(self, threshold: float, asked: AskedMethod) -> Join:
+    def join(self, threshold: float, setting: MethodSetting) -> Join:
         """See `Texts`."""
-        method = Method("candidates", expected_recall(threshold), "asked for" if asked == "candidates" else "in parts")
+        method = Method(
+            "candidates", expected_recall(threshold), "asked for" if setting == "candidates" else "in parts"
+        )
         found = stored_candidates(self._job, f"alike {threshold:g}", self._tables, self._offsets, threshold)
         return Join(method, found.pairs, lambda: found.skew)
 

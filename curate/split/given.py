@@ -1,4 +1,4 @@
-"""Given splits, from the data, an earlier run or a decision: they are kept; rows that would leak are dropped."""
+"""Keeps splits given by the data, an earlier run or a decision, and drops rows that would leak."""
 
 import json
 from collections.abc import Sequence
@@ -55,9 +55,9 @@ def given_sides(splits: pl.Series) -> np.ndarray:
 
 
 def leaked_rows(subject: np.ndarray, sides: np.ndarray, same: AlikePairs, order: np.ndarray) -> Bridges:
-    """Rows with a given split that have a similar row with the same facts on a side held out further.
+    """Rows with a given split that have a similar row with the same facts on a side that takes precedence.
 
-    Test takes precedence over validation, validation over train, so that test data are not thinned out. `order`
+    Test takes precedence over validation, and validation over train, so that the test set does not shrink. `order`
     decides which row is named if there are several.
     """
     tied = _tied(subject, np.full(len(subject), -1), sides, same, order)
@@ -105,11 +105,11 @@ def _tied(subject: np.ndarray, group: np.ndarray, sides: np.ndarray, same: Alike
     found = np.full((len(SPLITS), n), n)
     for side in range(len(SPLITS)):
         here = np.flatnonzero(sides == side)
-        own = np.full(subjects, n)
-        np.minimum.at(own, subject[here], place[here])
-        reach = own.copy()
-        np.minimum.at(reach, same.left, own[same.right])
-        np.minimum.at(reach, same.right, own[same.left])
+        nearest = np.full(subjects, n)
+        np.minimum.at(nearest, subject[here], place[here])
+        reach = nearest.copy()
+        np.minimum.at(reach, same.left, nearest[same.right])
+        np.minimum.at(reach, same.right, nearest[same.left])
         family = np.full(groups + 1, n)  # the last one, for rows without a group, is always empty
         grouped = here[group[here] >= 0]
         np.minimum.at(family, group[grouped], place[grouped])
@@ -123,7 +123,7 @@ def _first(tied: np.ndarray) -> np.ndarray:
 
 
 def _last(tied: np.ndarray) -> np.ndarray:
-    """The side held out furthest on which each row has a tie; -1 for none."""
+    """The last side on which each row has a tie; -1 for none."""
     return np.where(tied[2] >= 0, 2, np.where(tied[1] >= 0, 1, np.where(tied[0] >= 0, 0, -1)))
 
 
@@ -187,20 +187,20 @@ _CHUNK = 50_000  # lines at once: the texts of millions would take some gigabyte
 
 @dataclass(frozen=True)
 class HeldSplits:
-    """The lines of a file: content (the hash in the ledger), id, split. None if nothing was placed before."""
+    """The lines of splits.jsonl: content (the hash in the ledger), id, split. Empty before the first run."""
 
     lines: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SCHEMA))
 
     def sides(self, content: Sequence[str] | pl.Series, ids: Sequence[str] | pl.Series) -> np.ndarray:
-        """The position in `SPLITS` of each row that was placed before, -1 for the others.
+        """The position in `SPLITS` of each pinned row, -1 for the others.
 
-        A row is identified by its content; one with a known id and other content is the same row reworded, if the
-        content with that id no longer occurs. (Ids that count lines shift when a line is inserted: then it is not.)
+        Content identifies a row; a row with a known id and new content is the same row reworded if the old content no
+        longer occurs. (It still occurs if ids count lines and a line was inserted.)
         """
         rows = pl.DataFrame({"content": content, "id": ids}, schema={"content": pl.String, "id": pl.String})
         side = pl.col("split").replace_strict(list(SPLITS), range(len(SPLITS)), return_dtype=pl.Int64)
         lines = self.lines.with_columns(side=side)
-        # If one content is on two sides, the one held out further wins.
+        # If one content is on two sides, test wins over validation and train.
         known = lines.group_by("content").agg(pl.col("side").max())
         gone = lines.join(rows, on="content", how="anti")
         named = gone.group_by("id").agg(by_id=pl.col("side").max())
@@ -210,13 +210,13 @@ class HeldSplits:
         return found.select(pl.coalesce("side", "by_id").fill_null(-1)).to_series().to_numpy()
 
     def named(self, ids: Sequence[str] | pl.Series) -> np.ndarray:
-        """Whether each row's id is in the lines."""
+        """Whether each row's id is pinned."""
         return pl.Series("id", ids, dtype=pl.String).is_in(self.lines["id"].implode()).to_numpy()
 
     def grown(self, ledger: pl.DataFrame) -> "HeldSplits":
         """The lines updated by a new ledger: rows that it keeps get its split, all others are unchanged.
 
-        A line is replaced if its content, or its id with reworded content, was placed again. New lines follow, by id.
+        A line is replaced if its content, or its id with reworded content, got a split again. New lines follow, by id.
         """
         placed = ledger.filter(pl.col("outcome") == "kept").select("content", "id", "split").unique("content")
         seen = ledger.select("content").drop_nulls()
@@ -231,7 +231,7 @@ class HeldSplits:
 
 
 def read_splits(path: Path) -> HeldSplits:
-    """The placed rows of a file; none if there is no such file.
+    """The pinned rows of a file; empty if there is no such file.
 
     Raises:
         DataError: naming the lines without a valid split.
@@ -247,19 +247,19 @@ def read_splits(path: Path) -> HeldSplits:
     except FileNotFoundError:
         return HeldSplits()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read ({error})\n{_MEND}") from None
+        raise DataError(f"{path} cannot be read ({error})\n{_RESTORE}") from None
     if problems:
-        said = [f'line {number}: expected {{"content": ..., "id": ..., "split": "train"}}' for number in problems[:3]]
-        more = [f"and {len(problems) - 3:,} lines more"] if len(problems) > 3 else []
-        raise DataError(f"{DataError.of([*said, *more], where=str(path))}\n{_MEND}")
+        lines_ = [f'line {number}: expected {{"content": ..., "id": ..., "split": "train"}}' for number in problems[:3]]
+        more = [f"and {len(problems) - 3:,} more lines"] if len(problems) > 3 else []
+        raise DataError(f"{DataError.of([*lines_, *more], where=str(path))}\n{_RESTORE}")
     return HeldSplits(pl.concat(tables, rechunk=True))
 
 
-_MEND = "The file keeps test rows out of train: bring back the version before. Without it every row is placed anew."
+_RESTORE = "The file keeps test rows out of train: restore its last good version. Without it all rows get new splits."
 
 
 def write_splits(path: Path, held: HeldSplits) -> None:
-    """Write the file atomically: one line for each placed row."""
+    """Write the file atomically: one line for each pinned row."""
     write_whole(path, map(_lines, held.lines.iter_slices(_CHUNK)))
 
 
@@ -270,10 +270,10 @@ def _lines(rows: pl.DataFrame) -> bytes:
 
 
 def hold_splits(path: Path, before: HeldSplits, ledger: pl.DataFrame) -> None:
-    """Add the placements of a ledger to the file, read before as `before`; lines added meanwhile are kept.
+    """Add the splits of a ledger to the file, which was read as `before`; lines added meanwhile are kept.
 
     Raises:
-        RunBroken: another run meanwhile placed some of these rows on another side.
+        RunBroken: another run meanwhile put some of these rows into another split.
     """
     now = read_splits(path)
     if not now.lines.equals(before.lines):
@@ -282,8 +282,8 @@ def hold_splits(path: Path, before: HeldSplits, ledger: pl.DataFrame) -> None:
         here = kept["split"].replace_strict(list(SPLITS), range(len(SPLITS)), return_dtype=pl.Int64).to_numpy()
         if apart := int(((there >= 0) & (there != here)).sum()):
             raise RunBroken(
-                f"{path} changed meanwhile: another run placed {apart:,} of these rows on another side of the split\n"
-                "Nothing was written; the same command, started again, takes them as they stand there."
+                f"{path} changed meanwhile: another run put {apart:,} of these rows into another split\n"
+                "Nothing was written. Run the same command again to use the new splits."
             )
     write_splits(path, now.grown(ledger))
 
