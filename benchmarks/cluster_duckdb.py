@@ -107,12 +107,12 @@ def check_pairs(out: Path) -> dict[str, int]:
     exact: pairs of the exact join; missed, beyond: of these not found, found but not of these; checked, wrong:
     candidates verified again with sets of Python, and how many of them got another answer.
     """
-    from tuneworth.curate.match.join import alike_pairs
+    from tuneworth.curate.match.join import similar_pairs
     from tuneworth.curate.match.ngrams import gram_sets
 
     texts = pl.read_parquet(out.with_suffix(".texts.parquet")).sort("row")
     rows = texts["row"].to_numpy()
-    exact = alike_pairs(gram_sets(texts["text"].to_list()), 0.8)
+    exact = similar_pairs(gram_sets(texts["text"].to_list()), 0.8)
     known = set(zip(rows[exact.left].tolist(), rows[exact.right].tolist(), strict=True))
     found = set(pl.read_parquet(out).iter_rows())
     candidates = pl.read_parquet(out.with_suffix(".candidates.parquet"))

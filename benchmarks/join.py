@@ -31,18 +31,18 @@ LIMIT = 300  # seconds of one way
 
 
 def exact(texts: list[str]) -> np.ndarray:
-    from tuneworth.curate.match.join import alike_pairs
+    from tuneworth.curate.match.join import similar_pairs
     from tuneworth.curate.match.ngrams import gram_sets
 
-    found = alike_pairs(gram_sets(texts), THRESHOLD)
+    found = similar_pairs(gram_sets(texts), THRESHOLD)
     return np.stack((found.left, found.right))
 
 
 def candidates(texts: list[str]) -> np.ndarray:
     from tuneworth.curate.match.candidates import candidate_tiles
-    from tuneworth.curate.match.join import AlikePairs
+    from tuneworth.curate.match.join import SimilarPairs
 
-    found = AlikePairs.joined(list(candidate_tiles(texts, THRESHOLD)))
+    found = SimilarPairs.joined(list(candidate_tiles(texts, THRESHOLD)))
     return np.stack((found.left, found.right))
 
 

@@ -14,8 +14,8 @@ from .jobs.tasks import InMemory, Table, Work
 from .match import Outcomes
 from .read import PAIR_SCHEMA, RawPairs, ReadParts, read_frame
 from .settings import CurateSettings
-from .split import SPLITS, HeldSplits
-from .steps import Asked, CountTokens, prepare, resolve
+from .split import SPLITS, PinnedSplits
+from .steps import CountTokens, CurateRequest, prepare, resolve
 from .summary import build_ledger, summarise, threshold_table
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-def check_arguments(*, style: Any, settings: Any, identifiers: Any, overrides: Any, held: Any) -> None:
+def check_arguments(*, style: Any, settings: Any, identifiers: Any, overrides: Any, pinned: Any) -> None:
     """Check the types of the arguments to `curate`.
 
     Raises:
@@ -36,7 +36,7 @@ def check_arguments(*, style: Any, settings: Any, identifiers: Any, overrides: A
     """
     _check("style", style, StyleSchema, "a StyleSchema, as read_style and parse_style return it")
     _check("settings", settings, CurateSettings, "CurateSettings(...)")
-    _check("held", held, HeldSplits, "HeldSplits, as read_splits returns it")
+    _check("pinned", pinned, PinnedSplits, "PinnedSplits, as read_splits returns it")
     several = "a sequence of Override(...), as read_overrides returns it"
     if isinstance(overrides, str) or not hasattr(overrides, "__len__"):
         raise TypeError(f"overrides must be {several}; found {_named(overrides)}")
@@ -122,7 +122,7 @@ def curate(
     identifiers: Collection[str] = (),
     date: str | None = None,
     overrides: Sequence[Override] = (),
-    held: HeldSplits | None = None,
+    pinned: PinnedSplits | None = None,
     with_threshold_table: bool = False,
     count_tokens: CountTokens | None = None,
     seed: int = 0,
@@ -140,12 +140,12 @@ def curate(
         DataError: no pair remains to train on.
         TypeError: an argument has the wrong type.
     """
-    check_arguments(style=style, settings=settings, identifiers=identifiers, overrides=overrides, held=held)
+    check_arguments(style=style, settings=settings, identifiers=identifiers, overrides=overrides, pinned=pinned)
     raw = raw if isinstance(raw, RawPairs) else read_frame(raw)
-    asked = Asked(style, settings or CurateSettings(), identifiers, date, overrides, lambda: count_tokens)
+    request = CurateRequest(style, settings or CurateSettings(), identifiers, date, overrides, lambda: count_tokens)
     job = InMemory()
     done = curate_parts(
-        job, ReadParts.of(job, raw), asked, held=held or HeldSplits(), seed=seed, buckets=1,
+        job, ReadParts.of(job, raw), request, pinned=pinned or PinnedSplits(), seed=seed, buckets=1,
         with_threshold_table=with_threshold_table, clock=Clock({"read": raw.seconds}),
     )  # fmt: skip
     pairs, dropped = (job.read([Table("measure", 0, name)]) for name in ("pairs", "dropped"))
@@ -155,9 +155,9 @@ def curate(
 def curate_parts(
     job: Work,
     read: ReadParts,
-    asked: Asked,
+    request: CurateRequest,
     *,
-    held: HeldSplits,
+    pinned: PinnedSplits,
     seed: int,
     buckets: int,
     clock: Clock,
@@ -172,18 +172,18 @@ def curate_parts(
         ConfigError, DataError: as `curate`.
         RunBroken: the storage or the workers fail; the same job resumes where it stopped.
     """
-    ready = prepare(job, read, asked, buckets=buckets, clock=clock)
+    ready = prepare(job, read, request, buckets=buckets, clock=clock)
     found = resolve(
-        ready, settings=asked.settings, held=held, seed=seed, clock=clock,
+        ready, settings=request.settings, pinned=pinned, seed=seed, clock=clock,
         check=lambda kept, outcomes: _require_train(kept, ready.raw, outcomes),
     )  # fmt: skip
     thresholds = None
     if with_threshold_table:
-        thresholds = threshold_table(ready.corpus, found.rank, ready.decided, settings=asked.settings)
+        thresholds = threshold_table(ready.corpus, found.rank, ready.decided, settings=request.settings)
         clock.lap("threshold table")
     ledger = build_ledger(ready.raw, found.outcomes, found.table["split"], ready.corpus.content)
     summary = summarise(
-        ready, found, ledger, asked.style, settings=asked.settings, identifiers=asked.identifiers,
+        ready, found, ledger, request.style, settings=request.settings, identifiers=request.identifiers,
         threshold_table=thresholds, seconds=clock.seconds,
     )  # fmt: skip
     decisions = ledger.select("row", "outcome", "split", "rule")

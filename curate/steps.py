@@ -10,7 +10,7 @@ import polars as pl
 from ..core import Clock, ConfigError
 from ..style import StyleSchema
 from .check import (
-    LOOKED_AT,
+    DETECTION_ROWS,
     Checked,
     Findings,
     examine,
@@ -43,7 +43,7 @@ from .read import (
 from .settings import CurateSettings
 from .split import (
     Crossing,
-    HeldSplits,
+    PinnedSplits,
     Placed,
     certify,
     drop_failing,
@@ -58,8 +58,8 @@ from .split import (
 )
 
 __all__ = [
-    "Asked",
     "CountTokens",
+    "CurateRequest",
     "Prepared",
     "Resolved",
     "prepare",
@@ -71,7 +71,7 @@ CountTokens = Callable[[Sequence[str]], Sequence[int]]
 
 
 @dataclass(frozen=True)
-class Asked:
+class CurateRequest:
     """What to do with the pairs: the arguments of `curate`. count_tokens makes the token counter, if one is needed."""
 
     style: StyleSchema | None
@@ -112,7 +112,7 @@ class Prepared:
         return self.raw.pairs["id"]
 
 
-def prepare(job: Work, read: ReadParts, asked: Asked, *, buckets: int, clock: Clock) -> Prepared:
+def prepare(job: Work, read: ReadParts, request: CurateRequest, *, buckets: int, clock: Clock) -> Prepared:
     """Mask pairs, apply drop decisions, normalise the rest, and check it: first each part, then all of them.
 
     Texts are exchanged in this many `buckets`.
@@ -120,28 +120,28 @@ def prepare(job: Work, read: ReadParts, asked: Asked, *, buckets: int, clock: Cl
     Raises:
         ConfigError: no pair has an identifier, the stratification field or the date, or two settings conflict.
     """
-    if asked.date is not None and asked.settings.stratify is not None:
+    if request.date is not None and request.settings.stratify is not None:
         raise ConfigError("[data] date and [curate] stratify cannot be combined; remove one of them")
     # First, so that no value reaches a hash, a message or a file; decisions name masked ids.
-    masked, personal = _masked(job, read, clock) if asked.settings.mask else (read, None)
-    raw, decided = decide(masked.raw, asked.overrides)
-    notes = job.run(_measured(masked, raw, read, asked, buckets))
+    masked, personal = _masked(job, read, clock) if request.settings.mask else (read, None)
+    raw, decided = decide(masked.raw, request.overrides)
+    notes = job.run(_measured(masked, raw, read, request, buckets))
     job.forget("read", "read again", "mask")
     clock.divide([note["seconds"] for note in notes])
     pairs = [Table("measure", part, "pairs") for part in range(len(notes))]
-    _check_names(job, pairs, notes, asked)
+    _check_names(job, pairs, notes, request)
     numbers = [job.read([replace(table, name="numbers")]) for table in pairs]
     values = pl.concat([part.select(pl.col("^value .*$")) for part in numbers])
-    corpus = Corpus.of(job, numbers, identifiers=asked.identifiers, buckets=buckets)
+    corpus = Corpus.of(job, numbers, identifiers=request.identifiers, buckets=buckets)
     none = pl.repeat(None, len(corpus.pairs), dtype=pl.String, eager=True)
-    stratum = values["value stratum"] if asked.settings.stratify else none
-    dates, notes_on_dates = pair_dates(values["value date"].to_list(), asked.date) if asked.date else (None, [])
+    stratum = values["value stratum"] if request.settings.stratify else none
+    dates, notes_on_dates = pair_dates(values["value date"].to_list(), request.date) if request.date else (None, [])
     clock.lap("normalise")
     checked = judge([_findings(job, part, note) for part, note in enumerate(notes)], corpus.pairs)
     clock.lap("check")
     found = personal if personal is not None else [note["personal"] for note in notes]
     return Prepared(
-        raw, merge_personal(found, masked=asked.settings.mask), decided, corpus, without_failures(checked, decided),
+        raw, merge_personal(found, masked=request.settings.mask), decided, corpus, without_failures(checked, decided),
         stratum, dates, notes_on_dates, identifier_like(_first(job, pairs, ["fields"])) if pairs else [],
     )  # fmt: skip
 
@@ -249,14 +249,14 @@ def _masked(job: Work, read: ReadParts, clock: Clock) -> tuple[ReadParts, list[A
     return ReadParts(raw, tables, [0] * len(tables), read.sizes, ids, None), notes
 
 
-def _measured(masked: ReadParts, raw: RawPairs, read: ReadParts, asked: Asked, buckets: int) -> list[Task]:
+def _measured(masked: ReadParts, raw: RawPairs, read: ReadParts, request: CurateRequest, buckets: int) -> list[Task]:
     """The tasks that measure each part. `raw` no longer has the rows dropped by decision."""
     remaining = masked.raw.pairs["row"].is_in(raw.pairs["row"].implode())
-    groups = group_masks(read.raw.pairs["group"]) if asked.settings.mask else {}
+    groups = group_masks(read.raw.pairs["group"]) if request.settings.mask else {}
     common = {
-        "guide": masked.guide, "groups": groups, "identifiers": asked.identifiers, "style": asked.style,
-        "count_tokens": asked.count_tokens, "columns": asked.columns, "buckets": buckets,
-        "find_personal": not asked.settings.mask,
+        "guide": masked.guide, "groups": groups, "identifiers": request.identifiers, "style": request.style,
+        "count_tokens": request.count_tokens, "columns": request.columns, "buckets": buckets,
+        "find_personal": not request.settings.mask,
     }  # fmt: skip
     tasks, start = [], 0
     for n, (table, offset, size, ids) in enumerate(
@@ -269,17 +269,17 @@ def _measured(masked: ReadParts, raw: RawPairs, read: ReadParts, asked: Asked, b
     return tasks
 
 
-def _check_names(job: Work, pairs: Sequence[Table], notes: Sequence[Any], asked: Asked) -> None:
+def _check_names(job: Work, pairs: Sequence[Table], notes: Sequence[Any], request: CurateRequest) -> None:
     """Raise for names in the settings that no pair has, with the closest name in the first rows."""
     known = {name for note in notes for name in note["fields"]}
-    missing = [name for name in asked.identifiers if name not in known]
-    absent = [name for name in asked.columns if not any(note["found"][name] for note in notes)]
+    missing = [name for name in request.identifiers if name not in known]
+    absent = [name for name in request.columns if not any(note["found"][name] for note in notes)]
     first = _first(job, pairs, ["fields", "meta"]) if missing or absent else pl.DataFrame()
     if missing and len(first):
         raise no_such_identifiers(first, missing)
     if absent and len(first):
         where = {"stratum": "[curate] stratify", "date": "[data] date"}[absent[0]]
-        raise no_such_value(first, asked.columns[absent[0]], where=where)
+        raise no_such_value(first, request.columns[absent[0]], where=where)
 
 
 def _findings(job: Work, part: int, note: Any) -> Findings:
@@ -295,7 +295,7 @@ def _first(job: Work, tables: Sequence[Table], columns: Sequence[str]) -> pl.Dat
     for table in tables:
         parts.append(job.read([table], columns=columns))
         first += len(parts[-1])
-        if first >= LOOKED_AT:
+        if first >= DETECTION_ROWS:
             break
     return pl.concat(parts)
 
@@ -323,14 +323,20 @@ class Resolved:
 
 
 def resolve(
-    ready: Prepared, *, settings: CurateSettings, held: HeldSplits, seed: int, clock: Clock, check: BeforeCertificate
+    ready: Prepared,
+    *,
+    settings: CurateSettings,
+    pinned: PinnedSplits,
+    seed: int,
+    clock: Clock,
+    check: BeforeCertificate,
 ) -> Resolved:
     """Relations, duplicates, conflicts, splits, dropped rows, and the certificate, for all rows.
 
     `check` receives the kept rows and all outcomes before the search for the certificate, and may raise.
     """
     corpus, decided = ready.corpus, ready.decided
-    before = held.sides(corpus.content, ready.ids)
+    before = pinned.sides(corpus.content, ready.ids)
     current = _first_given(decided.side, given_sides(corpus.pairs["split"]), before)
     relations = relate(
         corpus, threshold=settings.near_duplicate, method=settings.method, droppable=_may_leak(corpus.pairs, current)
@@ -338,7 +344,7 @@ def resolve(
     clock.lap("join")
 
     rank = rank_rows(corpus, ready.checked, keep=settings.keep)
-    rank = preferred_first(rank, decided, current, held.named(ready.ids))
+    rank = preferred_first(rank, decided, current, pinned.named(ready.ids))
     settled = settle_decided(corpus, relations, rank, decided, settings=settings)
     clock.lap("duplicates")
 
@@ -350,7 +356,7 @@ def resolve(
     table, kept, outcomes = _divided(corpus.pairs, placed, final, ready)
     check(kept, outcomes)
     notes, cautions = split_notes(
-        corpus.pairs, placed, relations, given=current, held=before, dates=ready.dates, settings=settings
+        corpus.pairs, placed, relations, given=current, pinned=before, dates=ready.dates, settings=settings
     )
     clock.lap("split")
 

@@ -204,8 +204,8 @@ def _personal(personal: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield (
         "personal_data",
         f"{rows} {'contain' if n != 1 else 'contains'} personal data ({counts}), the first in row {first['row']}, "
-        f"{first['where']}, characters {first['start'] + 1} to {first['end']}. Set [curate] mask = true, or --mask, to replace it in "
-        "training, requests, files and reports.",
+        f"{first['where']}, characters {first['start'] + 1} to {first['end']}. Set [curate] mask = true, or "
+        "--mask, to replace it in training, requests, files and reports.",
     )
 
 

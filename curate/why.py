@@ -154,7 +154,9 @@ class Explanation:
     def _reason(self) -> str:
         reason = self.evidence or _MEANS[self.outcome].format(split=self.split) + "."
         if self.reference_ok is False and self.outcome == "kept":
-            reason += " Its output breaks a must rule, so it is no reference; test rows are not chosen by their outputs."
+            reason += (
+                " Its output breaks a must rule, so it is no reference; test rows are not chosen by their outputs."
+            )
         return reason
 
     def _other_title(self) -> str:

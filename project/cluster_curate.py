@@ -42,8 +42,8 @@ def curate_on_cluster(run: Run, *, beside: Beside | None = None) -> dict[str, An
     Raises: ConfigError if the cluster or its storage is unavailable; else as `curate_stage`.
     """
     from ..curate import (
-        Asked,
-        HeldSplits,
+        CurateRequest,
+        PinnedSplits,
         Job,
         bucket_count,
         curate_files,
@@ -60,12 +60,12 @@ def curate_on_cluster(run: Run, *, beside: Beside | None = None) -> dict[str, An
     settings = cluster_settings(project)
     beside = beside or Beside.of_project(project.folder)
     data = project.data
-    asked = Asked(
+    asked = CurateRequest(
         project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date,
         overrides=read_overrides(beside.overrides) if beside.overrides is not None else (),
         count_tokens=_token_counter(project),
     )  # fmt: skip
-    held = read_splits(beside.splits) if beside.splits is not None else HeldSplits()
+    held = read_splits(beside.splits) if beside.splits is not None else PinnedSplits()
     seed, path = run.seed, (project.folder / data.path).resolve()
     parts = file_parts(find_files(str(path)), data)
     with _executor(settings) as executor:
@@ -73,7 +73,7 @@ def curate_on_cluster(run: Run, *, beside: Beside | None = None) -> dict[str, An
         job = Job.open(open_storage(settings.place(project.folder)), known, executor=executor, say=run.talk.note)
         try:
             buckets = bucket_count(job, settings.parts(executor.workers))
-            curated = curate_files(job, path, data, asked, held=held, seed=seed, buckets=buckets, parts=parts)
+            curated = curate_files(job, path, data, asked, pinned=held, seed=seed, buckets=buckets, parts=parts)
             say_warnings(curated.summary, run.talk)
             for line in job.memory_warnings(settings.memory_bytes):
                 run.talk.note(f"warning: {line}")

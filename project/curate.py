@@ -13,10 +13,10 @@ from ..curate import (
     Curated,
     CurateSettings,
     DataSettings,
-    HeldSplits,
+    PinnedSplits,
     RawPairs,
     curate,
-    hold_splits,
+    pin_splits,
     read_frame,
     read_overrides,
     read_pairs,
@@ -156,16 +156,16 @@ def curate_stage(run: Run, *, beside: Beside | None = None, thresholds: bool = F
 
 def _curated(
     project: Project, talk: Talk, *, seed: int, beside: Beside, thresholds: bool, table: Any
-) -> tuple[RawPairs, HeldSplits, Curated]:
+) -> tuple[RawPairs, PinnedSplits, Curated]:
     """The pairs as read, the split assignments of earlier runs, and the result of curating; nothing is written."""
     data = project.data
     overrides = read_overrides(beside.overrides) if beside.overrides is not None else ()
-    held = read_splits(beside.splits) if beside.splits is not None else HeldSplits()
+    held = read_splits(beside.splits) if beside.splits is not None else PinnedSplits()
     raw = read_pairs(project.folder / data.path, data) if table is None else read_frame(table, data)
     talk.note(f"curate: {raw.shape}")
     curated = curate(
         raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
-        held=held, with_threshold_table=thresholds, count_tokens=_token_counter(project), seed=seed,
+        pinned=held, with_threshold_table=thresholds, count_tokens=_token_counter(project), seed=seed,
     )  # fmt: skip
     say_warnings(curated.summary, talk)
     return raw, held, curated
@@ -179,7 +179,7 @@ def curate_unwritten(
     return _curated(project, talk, seed=talk.seed, beside=beside, thresholds=thresholds, table=table)[2]
 
 
-def hold_first(beside: Beside, held: HeldSplits, ledger: pl.DataFrame) -> None:
+def hold_first(beside: Beside, held: PinnedSplits, ledger: pl.DataFrame) -> None:
     """Add the split assignments to splits.jsonl, before the run is written.
 
     If a run's test set is not recorded, the next run could train on its test rows.
@@ -187,7 +187,7 @@ def hold_first(beside: Beside, held: HeldSplits, ledger: pl.DataFrame) -> None:
     """
     if beside.splits is not None:
         with disk_refusals(beside.splits):
-            hold_splits(beside.splits, held, ledger)
+            pin_splits(beside.splits, held, ledger)
 
 
 def say_warnings(summary: Mapping[str, Any], talk: Talk) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..core import ConfigError, Talk, disk_refusals
 from ..curate import (
-    Asked,
+    CurateRequest,
     ClusterSettings,
     Drawn,
     Measured,
@@ -90,7 +90,7 @@ def _memory() -> float:
 def _measured(project: Project, room: Room, seed: int, talk: Talk) -> tuple[Drawn, Measured, Plan]:
     """The sample, what curating it took, and the plan."""
     data = project.data
-    asked = Asked(project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date)
+    asked = CurateRequest(project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date)
     files = find_files(str((project.folder / data.path).resolve()))
     with tempfile.TemporaryDirectory(prefix="tuneworth-plan-") as temporary, disk_refusals(Path(temporary)):
 

@@ -12,8 +12,8 @@ from ...style import field_text
 from ..read.normalise import normalise
 
 __all__ = [
+    "DETECTION_ROWS",
     "LABEL_WORDS",
-    "LOOKED_AT",
     "field_facts",
     "identifier_like",
     "is_label",
@@ -72,7 +72,7 @@ def field_facts(fields: str, *, leave_out: Collection[str] = ()) -> frozenset[st
     return frozenset(f"{name}\0{value}" for name, value in values.items() if value)
 
 
-LOOKED_AT = 2000  # rows; enough to see whether a field varies
+DETECTION_ROWS = 2000  # rows; enough to see whether a field varies
 _FEW = 20  # with fewer rows any field may be distinct by chance
 _DISTINCT = 0.95  # distinct values per row
 _LONGEST = 60  # characters; longer texts carry content
@@ -83,7 +83,7 @@ def identifier_like(pairs: pl.DataFrame) -> list[str]:
 
     Empty if the inputs are plain texts, there are too few rows, or every field qualifies.
     """
-    fields = [json.loads(text) for text in pairs["fields"].head(LOOKED_AT).drop_nulls()]
+    fields = [json.loads(text) for text in pairs["fields"].head(DETECTION_ROWS).drop_nulls()]
     if len(fields) < _FEW:
         return []
     names = [n for n, v in fields[0].items() if isinstance(v, str) and all(isinstance(f.get(n), str) for f in fields)]

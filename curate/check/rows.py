@@ -25,10 +25,10 @@ from .quality import EVIDENCE_SCHEMA, FAULTS, Quality, find_faults, judge_qualit
 
 __all__ = [
     "Checked",
-    "Examined",
+    "Findings",
     "examine",
     "judge",
-    "merge_examined",
+    "merge_findings",
 ]
 
 
@@ -36,7 +36,7 @@ _UNSCORED_SCHEMA = {"check": pl.String, "why": pl.String, "rows": pl.UInt32}
 
 
 @dataclass(frozen=True)
-class Examined:
+class Findings:
     """Findings about the rows of some pairs, a dozen bytes each, and the evidence for those that break a rule.
 
     rows: a row per pair with the findings of `find_faults`, and `must`, `should`: how many style checks of that level
@@ -62,7 +62,7 @@ class Examined:
         return {"fails": dict(self.fails), "needed": [list(pair) for pair in self.needed], "given": list(self.given)}
 
     @classmethod
-    def of(cls, tables: Mapping[str, pl.DataFrame], note: Mapping[str, Any]) -> "Examined":
+    def of(cls, tables: Mapping[str, pl.DataFrame], note: Mapping[str, Any]) -> "Findings":
         """Rebuild the object from `tables` and `note`."""
         needed = [(check, name) for check, name in note["needed"]]
         return cls(tables["rows"], tables["evidence"], tables["unscored"], note["fails"], needed, note["given"])
@@ -72,7 +72,7 @@ def examine(
     pairs: pl.DataFrame,
     style: StyleSchema | None,
     count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
-) -> Examined:
+) -> Findings:
     """Findings for each output of a pair table that do not depend on the others: quality and style checks.
 
     Evidence never repeats personal data, masked or not. `count_tokens` is for lengths in tokens.
@@ -82,7 +82,7 @@ def examine(
     if style is None or not style.checks:
         none = pl.repeat(0, pl.len(), dtype=pl.Int16)
         rows = rows.with_columns(must=none, should=none)
-        return Examined(rows, evidence, pl.DataFrame(schema=_UNSCORED_SCHEMA), {}, (), ())
+        return Findings(rows, evidence, pl.DataFrame(schema=_UNSCORED_SCHEMA), {}, (), ())
     results = check_columns(columns, style)
     failed = results.status.select((pl.all() == "fail").fill_null(False))
     rows = rows.with_columns(
@@ -92,7 +92,7 @@ def examine(
     evidence = pl.concat([evidence, _first_violations(results, failed)]).sort("index", maintain_order=True)
     unscored = results.unscored.group_by("check", "why", maintain_order=True).agg(rows=pl.len())
     fails = {check.id: int(failed[check.id].sum()) for check in style.checks}
-    return Examined(rows, evidence, unscored, fails, *_fields(style, columns))
+    return Findings(rows, evidence, unscored, fails, *_fields(style, columns))
 
 
 def _count(failed: pl.DataFrame, checks: list[str]) -> np.ndarray:
@@ -130,7 +130,7 @@ def _fields(style: StyleSchema, columns: Columns) -> tuple[list[tuple[str, str]]
     return needed, given_fields(columns) if needed else []
 
 
-def merge_examined(parts: Sequence[Examined]) -> Examined:
+def merge_findings(parts: Sequence[Findings]) -> Findings:
     """Combine the parts in order, as if all pairs had been checked together; needs at least one part."""
     starts = [0, *accumulate(len(part.rows) for part in parts)]
     evidence = [
@@ -139,7 +139,7 @@ def merge_examined(parts: Sequence[Examined]) -> Examined:
     ]
     unscored = pl.concat([part.unscored for part in parts])
     first = parts[0]
-    return Examined(
+    return Findings(
         pl.concat([part.rows for part in parts]),
         pl.concat(evidence),
         unscored.group_by("check", "why", maintain_order=True).agg(pl.col("rows").sum()),
@@ -185,7 +185,7 @@ class Checked:
         return positions.join(self.first, on="index", how="left", maintain_order="left")
 
 
-def judge(parts: Sequence[Examined], names: pl.DataFrame) -> Checked:
+def judge(parts: Sequence[Findings], names: pl.DataFrame) -> Checked:
     """The verdict for each row, from parts that were checked separately.
 
     `names` has the columns `row` and `id` of all rows, in the order of the parts. The partitioning does not affect the
@@ -193,7 +193,7 @@ def judge(parts: Sequence[Examined], names: pl.DataFrame) -> Checked:
     """
     if not len(names):
         return Checked(np.zeros(0, np.int16), np.zeros(0, np.int16), pl.DataFrame(schema=_FIRST_SCHEMA), {})
-    whole = merge_examined(parts)
+    whole = merge_findings(parts)
     n = len(names)
     quality = judge_quality(whole.rows, whole.evidence)
     return Checked(
@@ -208,7 +208,7 @@ def judge(parts: Sequence[Examined], names: pl.DataFrame) -> Checked:
     )
 
 
-def _broken(whole: Examined, quality: Quality, level: Level) -> np.ndarray:
+def _broken(whole: Findings, quality: Quality, level: Level) -> np.ndarray:
     """How many rules of this level each row breaks."""
     counts = [whole.rows[level], *quality.hits.select(pl.col(quality.rules(level)).cast(pl.Int16))]
     return pl.DataFrame(counts).select(pl.sum_horizontal(pl.all())).to_series().to_numpy()
@@ -221,7 +221,7 @@ def _first_broken(evidence: pl.DataFrame, habits: Sequence[str]) -> pl.DataFrame
     return broken.unique("index", keep="first", maintain_order=True).select("index", "rule", "evidence")
 
 
-def _unscored(whole: Examined) -> dict[str, dict[str, Any]]:
+def _unscored(whole: Findings) -> dict[str, dict[str, Any]]:
     """Rows and the most frequent reason (the first on a tie) for each check that could not be scored."""
     summary = {}
     for check in whole.fails:

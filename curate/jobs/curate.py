@@ -12,8 +12,8 @@ from ..pipeline import CuratedParts, curate_parts
 from ..read.file_parts import MOST_BYTES, FilePart
 from ..read.pairs import read_parts
 from ..settings import DataSettings
-from ..split.given import HeldSplits
-from ..steps import Asked
+from ..split.given import PinnedSplits
+from ..steps import CurateRequest
 from .tasks import Job
 
 __all__ = ["bucket_count", "curate_files", "fingerprint"]
@@ -23,9 +23,9 @@ def curate_files(
     job: Job,
     path: Path,
     data: DataSettings,
-    asked: Asked,
+    request: CurateRequest,
     *,
-    held: HeldSplits,
+    pinned: PinnedSplits,
     seed: int,
     buckets: int,
     parts: Sequence[FilePart] | None = None,
@@ -44,7 +44,7 @@ def curate_files(
     clock = Clock({})
     read = read_parts(job, path, data, parts=parts, most_bytes=most_bytes)
     clock.lap("read")
-    done = curate_parts(job, read, asked, held=held, seed=seed, buckets=buckets, clock=clock)
+    done = curate_parts(job, read, request, pinned=pinned, seed=seed, buckets=buckets, clock=clock)
     divided = {  # how the work was divided, and where it was uneven
         "parts": len(read.tables),
         "buckets": buckets,
@@ -56,7 +56,7 @@ def curate_files(
 
 
 def fingerprint(
-    parts: Sequence[FilePart], data: DataSettings, asked: Asked, *, seed: int, partitions: int | None
+    parts: Sequence[FilePart], data: DataSettings, request: CurateRequest, *, seed: int, partitions: int | None
 ) -> Mapping[str, Any]:
     """Everything that the stored parts of a job depend on: the files, the settings, and the code itself.
 
@@ -67,12 +67,12 @@ def fingerprint(
     return {
         "files": [[str(p.path), p.stamp.size, p.stamp.mtime_ns] for p in parts],
         "data": asdict(data),
-        "curate": asdict(asked.settings),
-        "identifiers": sorted(asked.identifiers),
-        "date": asked.date,
-        "style": _style(asked.style),
-        "tokens": repr(getattr(asked.count_tokens, "args", None)),  # the model whose tokenizer counts tokens
-        "overrides": [asdict(override) for override in asked.overrides],
+        "curate": asdict(request.settings),
+        "identifiers": sorted(request.identifiers),
+        "date": request.date,
+        "style": _style(request.style),
+        "tokens": repr(getattr(request.count_tokens, "args", None)),  # the model whose tokenizer counts tokens
+        "overrides": [asdict(override) for override in request.overrides],
         "seed": seed,
         "partitions": partitions,
         "code": _code(),

@@ -15,9 +15,9 @@ import numpy as np
 import polars as pl
 
 from ...core import DataError
-from ..match.across import alike_texts_between, verified_texts
+from ..match.across import similar_texts_between, verified_texts
 from ..match.candidates import CAPS, Caps, Skew, band_count, band_keys, buckets_of, key_ranks, meetings
-from ..match.join import AlikePairs, as_fraction
+from ..match.join import SimilarPairs, as_fraction
 from ..match.ngrams import sorted_once
 from ..match.signed import near_texts
 from .tasks import Job, Result, Table, Task
@@ -43,7 +43,7 @@ class StoredPairs:
     job: Job
     tables: tuple[Table, ...]
 
-    def pairs(self) -> Iterator[AlikePairs]:
+    def pairs(self) -> Iterator[SimilarPairs]:
         """The pairs, `left < right` by number, each once, in batches of some millions; can be iterated repeatedly."""
         return _read_pairs(self.job, self.tables)
 
@@ -93,7 +93,7 @@ def stored_candidates(
         ]
     )  # fmt: skip
     skew = Skew.joined(Skew(**note) for note in notes)
-    return StoredPairs(skew, job, tuple(Table(names["verify"], b, "alike") for b in buckets))
+    return StoredPairs(skew, job, tuple(Table(names["verify"], b, "similar") for b in buckets))
 
 
 def stored_between(
@@ -106,7 +106,7 @@ def stored_between(
     threshold: float,
     *,
     most: int = _CHARACTERS,
-) -> Iterator[AlikePairs]:
+) -> Iterator[SimilarPairs]:
     """Every pair of a text in `held` (left) and one in `train` (right) at or above the threshold: exact, in parts.
 
     `held` and `train` are masks over the numbers. `stage` names one division into both: a call with another
@@ -137,7 +137,7 @@ def stored_between(
         for part, (right, left, piece) in enumerate(compared)
     ]  # fmt: skip
     job.run(tasks)
-    return _read_pairs(job, [Table(name, part, "alike") for part in range(len(tasks))])
+    return _read_pairs(job, [Table(name, part, "similar") for part in range(len(tasks))])
 
 
 def _checked(texts: Sequence[Table], offsets: np.ndarray) -> np.ndarray:
@@ -197,7 +197,7 @@ def _attach(met: pl.DataFrame, texts: pl.DataFrame, *, bucket: int, offsets: np.
 
 
 def _verify(pairs: pl.DataFrame, lefts: pl.DataFrame, texts: pl.DataFrame, *, offset: int, threshold: float) -> Result:
-    """Table `alike`: the pairs that reach the threshold, with whole-number counts."""
+    """Table `similar`: the pairs that reach the threshold, with whole-number counts."""
     if not pairs.height:
         return Result({})
     own = texts.height
@@ -212,8 +212,10 @@ def _verify(pairs: pl.DataFrame, lefts: pl.DataFrame, texts: pl.DataFrame, *, of
     found = list(verified_texts(every, *near_texts(every, a, b, t), t))
     # Back to numbers: a position in this bucket, or of a text that was sent.
     number = np.concatenate((np.arange(offset, offset + own), sent))
-    alike = AlikePairs.joined(found)
-    return Result({"alike": _as_frame(AlikePairs(number[alike.left], number[alike.right], alike.shared, alike.union))})
+    similar = SimilarPairs.joined(found)
+    return Result(
+        {"similar": _as_frame(SimilarPairs(number[similar.left], number[similar.right], similar.shared, similar.union))}
+    )
 
 
 def _sides(texts: pl.DataFrame, *, offset: int, held: np.ndarray, train: np.ndarray) -> Result:
@@ -226,12 +228,12 @@ def _sides(texts: pl.DataFrame, *, offset: int, held: np.ndarray, train: np.ndar
 
 
 def _across(held: pl.DataFrame, train: pl.DataFrame, *, threshold: float, piece: int, pieces: int) -> Result:
-    """Table `alike`: left in `held`, right in `train`; the texts are divided by length into this many pieces."""
+    """Table `similar`: left in `held`, right in `train`; the texts are divided by length into this many pieces."""
     if pieces > 1 and train.height:
         train = _piece(train, piece, pieces)
     left, right = held["number"].to_numpy(), train["number"].to_numpy()
-    found = AlikePairs.joined(list(alike_texts_between(held["text"], train["text"], threshold)))
-    return Result({"alike": _as_frame(AlikePairs(left[found.left], right[found.right], found.shared, found.union))})
+    found = SimilarPairs.joined(list(similar_texts_between(held["text"], train["text"], threshold)))
+    return Result({"similar": _as_frame(SimilarPairs(left[found.left], right[found.right], found.shared, found.union))})
 
 
 def _piece(texts: pl.DataFrame, piece: int, pieces: int) -> pl.DataFrame:
@@ -272,14 +274,14 @@ def _skew_note(skew: Skew) -> dict[str, int]:
     return {"largest": skew.largest, "capped": skew.capped}
 
 
-def _as_frame(pairs: AlikePairs) -> pl.DataFrame:
+def _as_frame(pairs: SimilarPairs) -> pl.DataFrame:
     columns: dict[str, Any] = {
         "left": pairs.left, "right": pairs.right, "shared": pairs.shared, "union": pairs.union
     }  # fmt: skip
     return pl.DataFrame(columns).cast(pl.UInt32)
 
 
-def _read_pairs(job: Job, tables: Sequence[Table]) -> Iterator[AlikePairs]:
+def _read_pairs(job: Job, tables: Sequence[Table]) -> Iterator[SimilarPairs]:
     held: list[pl.DataFrame] = []
     for table in tables:
         held.append(job.read([table]))
@@ -290,6 +292,6 @@ def _read_pairs(job: Job, tables: Sequence[Table]) -> Iterator[AlikePairs]:
         yield _joined(held)
 
 
-def _joined(tables: Sequence[pl.DataFrame]) -> AlikePairs:
+def _joined(tables: Sequence[pl.DataFrame]) -> SimilarPairs:
     found = pl.concat([table for table in tables if table.height])
-    return AlikePairs(*(found[name].to_numpy().astype(np.int64) for name in found.columns))
+    return SimilarPairs(*(found[name].to_numpy().astype(np.int64) for name in found.columns))

@@ -17,16 +17,15 @@ import polars as pl
 
 from ..read.normalise import content_hash
 from .across import verified_texts
-from .join import AlikePairs, alike_tiles, as_fraction, estimated_work
+from .join import SimilarPairs, as_fraction, estimated_work, similar_tiles
 from .ngrams import GRAM, GramSets, code_points
-from .signed import SignedSets, may_be_alike, signed_texts
+from .signed import SignedSets, may_be_similar, signed_texts
 
 __all__ = [
     "CAPS",
     "Caps",
     "Method",
     "Skew",
-    "alike_by",
     "band_count",
     "band_keys",
     "bands_of",
@@ -34,6 +33,7 @@ __all__ = [
     "candidate_tiles",
     "choose_method",
     "expected_recall",
+    "join_by",
     "key_ranks",
     "meetings",
     "signatures",
@@ -213,17 +213,17 @@ def choose_method(
     return Method("candidates", recall, f"{work:,} meetings of grams, above {_EXACT_WORK:,}")
 
 
-def alike_by(
+def join_by(
     method: Method,
     texts: Sequence[str],
     grams: Callable[[], GramSets],
     threshold: float,
     *,
     report: Callable[[Skew], None] = lambda _: None,
-) -> Iterator[AlikePairs]:
+) -> Iterator[SimilarPairs]:
     """Pairs at or above the threshold, `left < right`, in parts, each pair once; candidates report their skew last."""
     if method.name == "exact":
-        return alike_tiles(grams(), threshold)
+        return similar_tiles(grams(), threshold)
     return candidate_tiles(texts, threshold, report=report)
 
 
@@ -233,7 +233,7 @@ def candidate_tiles(
     *,
     caps: Caps = CAPS,
     report: Callable[[Skew], None] = lambda _: None,
-) -> Iterator[AlikePairs]:
+) -> Iterator[SimilarPairs]:
     """The candidates among distinct texts that reach the threshold; `report` receives the skew at the end."""
     keys, t = band_keys(texts, threshold), as_fraction(threshold)
     series = pl.Series(texts, dtype=pl.String)
@@ -255,7 +255,7 @@ def candidate_tiles(
             for earlier in range(band):  # a pair that met in an earlier band is already verified
                 same = keys[left, earlier] == keys[right, earlier]
                 met |= same & (meets_all[left, earlier] | meets_all[right, earlier])
-            near.append(may_be_alike(signed, signed, place[left[~met]], place[right[~met]], t))
+            near.append(may_be_similar(signed, signed, place[left[~met]], place[right[~met]], t))
             if sum(len(i) for i, _ in near) > _PAIRS:
                 yield from _verified(series, signed, near, t)
                 near = []
@@ -265,7 +265,7 @@ def candidate_tiles(
 
 def _verified(
     texts: pl.Series, signed: SignedSets, near: Sequence[tuple[np.ndarray, np.ndarray]], t: Fraction
-) -> Iterator[AlikePairs]:
+) -> Iterator[SimilarPairs]:
     if near:
         i, j = map(np.concatenate, zip(*near, strict=True))
         a, b = signed.order[i], signed.order[j]

@@ -10,7 +10,7 @@ import polars as pl
 from ..check.facts import text_facts
 from ..jobs.tasks import InMemory, Result, Table, Task, Work
 from ..read.normalise import content_hash, row_hashes
-from .join import AlikePairs
+from .join import SimilarPairs
 from .subjects import input_facts
 from .texts import Join, MethodSetting, StoredTexts, Texts, TextsHere
 
@@ -84,15 +84,15 @@ class Corpus:
         """The join of all inputs."""
         return self._inputs.join(threshold, setting)
 
-    def inputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def inputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """Every similar pair of a text in `left` and one in `right` (numbers): exact, in parts."""
         return self._inputs.between(left, right, threshold)
 
-    def outputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def outputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """The same for outputs."""
         return self._outputs.between(left, right, threshold)
 
-    def alike_outputs(self, outputs: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def similar_outputs(self, outputs: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """Every similar pair of these outputs (numbers): exact, in parts."""
         return self._outputs.among(outputs, threshold)
 

@@ -22,15 +22,15 @@ from .segments import segment_pairs, segment_seconds
 from .signed import signed_grams
 
 __all__ = [
-    "AlikePairs",
-    "alike_pairs",
-    "alike_pairs_between",
-    "alike_tiles",
-    "alike_tiles_between",
+    "SimilarPairs",
     "as_fraction",
     "estimated_work",
     "meeting_seconds",
     "shared_grams",
+    "similar_pairs",
+    "similar_pairs_between",
+    "similar_tiles",
+    "similar_tiles_between",
     "verified_pairs",
 ]
 
@@ -46,7 +46,7 @@ _SPANS = 16  # most spans of the larger sets; each span has its own index
 
 
 @dataclass(frozen=True)
-class AlikePairs:
+class SimilarPairs:
     """Pairs of texts by position, with integer counts: similarity is `shared / union`, compared as fractions."""
 
     left: np.ndarray
@@ -64,16 +64,16 @@ class AlikePairs:
         t = as_fraction(threshold)
         return self.shared * t.denominator >= t.numerator * self.union
 
-    def take(self, which: np.ndarray) -> "AlikePairs":
+    def take(self, which: np.ndarray) -> "SimilarPairs":
         """The pairs selected by a mask or by positions."""
-        return AlikePairs(self.left[which], self.right[which], self.shared[which], self.union[which])
+        return SimilarPairs(self.left[which], self.right[which], self.shared[which], self.union[which])
 
-    def turned(self) -> "AlikePairs":
+    def turned(self) -> "SimilarPairs":
         """The same pairs, left and right swapped."""
-        return AlikePairs(self.right, self.left, self.shared, self.union)
+        return SimilarPairs(self.right, self.left, self.shared, self.union)
 
     @classmethod
-    def joined(cls, parts: "list[AlikePairs]") -> "AlikePairs":
+    def joined(cls, parts: "list[SimilarPairs]") -> "SimilarPairs":
         """Several tables of pairs concatenated."""
         none = np.zeros(0, np.int64)
         columns = zip(
@@ -81,23 +81,23 @@ class AlikePairs:
         )
         return cls(*map(np.concatenate, columns))
 
-    def in_order(self) -> "AlikePairs":
+    def in_order(self) -> "SimilarPairs":
         """The pairs sorted by left, then right position."""
         return self.take(np.lexsort((self.right, self.left)))
 
 
-def alike_pairs(grams: GramSets, threshold: float) -> AlikePairs:
+def similar_pairs(grams: GramSets, threshold: float) -> SimilarPairs:
     """All pairs of distinct positions, `left < right`, with similarity at or above the threshold."""
-    return AlikePairs.joined(list(alike_tiles(grams, threshold))).in_order()
+    return SimilarPairs.joined(list(similar_tiles(grams, threshold))).in_order()
 
 
-def alike_pairs_between(grams: GramSets, left: np.ndarray, right: np.ndarray, threshold: float) -> AlikePairs:
+def similar_pairs_between(grams: GramSets, left: np.ndarray, right: np.ndarray, threshold: float) -> SimilarPairs:
     """All pairs of a position in `left` and one in `right` with similarity at or above the threshold."""
-    return AlikePairs.joined(list(alike_tiles_between(grams, left, right, threshold))).in_order()
+    return SimilarPairs.joined(list(similar_tiles_between(grams, left, right, threshold))).in_order()
 
 
-def alike_tiles(grams: GramSets, threshold: float, *, among: np.ndarray | None = None) -> Iterator[AlikePairs]:
-    """`alike_pairs` in parts of bounded size, in arbitrary order; `among` names the positions compared."""
+def similar_tiles(grams: GramSets, threshold: float, *, among: np.ndarray | None = None) -> Iterator[SimilarPairs]:
+    """`similar_pairs` in parts of bounded size, in arbitrary order; `among` names the positions compared."""
     rows, t = np.arange(len(grams.sizes)) if among is None else among, as_fraction(threshold)
     found = _by_segments(grams, rows, rows, t, _prefix_meetings(grams, rows, rows, t) / 2 * _SECONDS_PER_MEETING)
     if found is None:
@@ -105,11 +105,13 @@ def alike_tiles(grams: GramSets, threshold: float, *, among: np.ndarray | None =
         found = _tiles(grams, order, order, np.arange(1, len(order) + 1), t)
     for tile in found:
         low, high = np.minimum(tile.left, tile.right), np.maximum(tile.left, tile.right)
-        yield AlikePairs(low, high, tile.shared, tile.union)
+        yield SimilarPairs(low, high, tile.shared, tile.union)
 
 
-def alike_tiles_between(grams: GramSets, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
-    """`alike_pairs_between` in parts of bounded size."""
+def similar_tiles_between(
+    grams: GramSets, left: np.ndarray, right: np.ndarray, threshold: float
+) -> Iterator[SimilarPairs]:
+    """`similar_pairs_between` in parts of bounded size."""
     t = as_fraction(threshold)
     few, many = sorted((left, right), key=lambda rows: int(grams.sizes[rows].sum()))
     by_segments = _by_segments(grams, few, many, t, meeting_seconds(grams, left, right, t))
@@ -128,7 +130,7 @@ def as_fraction(threshold: float) -> Fraction:
     return Fraction(str(threshold))  # 0.8 is four fifths, not the float below it
 
 
-def verified_pairs(grams: GramSets, a: np.ndarray, b: np.ndarray, t: Fraction) -> AlikePairs:
+def verified_pairs(grams: GramSets, a: np.ndarray, b: np.ndarray, t: Fraction) -> SimilarPairs:
     """The pairs of positions that reach the threshold, counted exactly."""
     needed = _needed(grams.sizes[a], grams.sizes[b], t)
     near = np.flatnonzero(may_share(grams, a, b, needed))
@@ -136,7 +138,7 @@ def verified_pairs(grams: GramSets, a: np.ndarray, b: np.ndarray, t: Fraction) -
     shared = shared_grams(grams, a, b)
     enough = np.flatnonzero(shared >= needed)
     a, b, shared = a[enough], b[enough], shared[enough]
-    return AlikePairs(a, b, shared, grams.sizes[a] + grams.sizes[b] - shared)
+    return SimilarPairs(a, b, shared, grams.sizes[a] + grams.sizes[b] - shared)
 
 
 def estimated_work(grams: GramSets, threshold: float) -> int:
@@ -181,7 +183,7 @@ def _by_size(grams: GramSets, rows: np.ndarray) -> np.ndarray:
 
 def _by_segments(
     grams: GramSets, few: np.ndarray, many: np.ndarray, t: Fraction, seconds: float
-) -> Iterator[AlikePairs] | None:
+) -> Iterator[SimilarPairs] | None:
     """The similar pairs by segments, if that is estimated to take less than this many seconds."""
     within = few is many
     if seconds < _SHORT:
@@ -208,7 +210,7 @@ class _Prefixes:
 
 def _tiles(
     grams: GramSets, small: np.ndarray, large: np.ndarray, first: np.ndarray, t: Fraction
-) -> Iterator[AlikePairs]:
+) -> Iterator[SimilarPairs]:
     """Similar pairs of `small[i]` and `large[j]`, `j >= first[i]`; both sorted by size, these j no smaller."""
     if not len(small) or not len(large):
         return
@@ -239,7 +241,7 @@ def _tiles(
             yield verified_pairs(grams, small[i[possible]], large[j[possible]], t)
 
 
-def _dense_tile(grams: GramSets, small: np.ndarray, large: np.ndarray, first: np.ndarray, t: Fraction) -> AlikePairs:
+def _dense_tile(grams: GramSets, small: np.ndarray, large: np.ndarray, first: np.ndarray, t: Fraction) -> SimilarPairs:
     """The similar pairs of a tile in which most pairs are candidates: templated texts."""
     sizes, others = grams.sizes[small], grams.sizes[large]
     parts = []
@@ -250,8 +252,8 @@ def _dense_tile(grams: GramSets, small: np.ndarray, large: np.ndarray, first: np
         reached &= np.arange(low, low + shared.shape[1]) >= first[:, None]
         i, j = np.nonzero(reached)
         counted, j = shared[i, j].astype(np.int64), j + low
-        parts.append(AlikePairs(small[i], large[j], counted, sizes[i] + others[j] - counted))
-    return AlikePairs.joined(parts)
+        parts.append(SimilarPairs(small[i], large[j], counted, sizes[i] + others[j] - counted))
+    return SimilarPairs.joined(parts)
 
 
 def _prefixes(grams: GramSets, rows: np.ndarray, rest: np.ndarray) -> _Prefixes:

@@ -16,7 +16,7 @@ from ...core import DataError
 from ..check.facts import is_label
 from .candidates import Method, Skew
 from .corpus import AskedMethod, Corpus, first_rows
-from .join import AlikePairs, as_fraction
+from .join import SimilarPairs, as_fraction
 from .ngrams import GramSets, gram_sets, may_share, shared_grams
 from .subjects import Subjects, all_combinations, distinct_rows
 
@@ -51,7 +51,7 @@ class Edges:
 
 
 def compare_outputs(
-    same: AlikePairs,
+    same: SimilarPairs,
     subject: np.ndarray,
     output: np.ndarray,
     facts: np.ndarray,
@@ -153,11 +153,11 @@ class SiblingForest:
     def __init__(self, positions: int, threshold: float) -> None:
         self._levels = np.linspace(threshold, 1, _LEVELS)
         self._part = np.tile(np.arange(positions), (_LEVELS, 1))
-        self._forest = AlikePairs.joined([])
-        self._waiting: list[AlikePairs] = []
+        self._forest = SimilarPairs.joined([])
+        self._waiting: list[SimilarPairs] = []
         self._count = 0
 
-    def add(self, pairs: AlikePairs) -> None:
+    def add(self, pairs: SimilarPairs) -> None:
         """Add pairs, each once; pairs whose ends are already connected at that similarity are discarded at once."""
         level = np.searchsorted(self._levels, pairs.similarity)
         level = np.minimum(level, _LEVELS - 1)
@@ -167,13 +167,13 @@ class SiblingForest:
         if self._count > _WAITING:
             self._grow()
 
-    def pairs(self) -> AlikePairs:
+    def pairs(self) -> SimilarPairs:
         """The pairs of the forest."""
         self._grow()
         return self._forest
 
     def _grow(self) -> None:
-        edges = AlikePairs.joined([self._forest, *self._waiting])
+        edges = SimilarPairs.joined([self._forest, *self._waiting])
         self._waiting, self._count = [], 0
         size = self._part.shape[1]
         order = np.arange(1, len(edges.left) + 1)
@@ -204,8 +204,8 @@ class Relations:
 
     subject: np.ndarray
     item: np.ndarray
-    same: AlikePairs
-    siblings: AlikePairs
+    same: SimilarPairs
+    siblings: SimilarPairs
     duplicates: Edges
     conflicts: Edges
     alternatives: int
@@ -239,11 +239,11 @@ def relate(
         refuse_too_many(same_pairs, "similar inputs with the same facts", threshold)
         sibling_pairs += len(siblings.left)
         listed = [*listed, siblings] if sibling_pairs <= LISTED else []
-    same = AlikePairs.joined([*same_parts, subjects.of_one_text()])
+    same = SimilarPairs.joined([*same_parts, subjects.of_one_text()])
     same_parts.clear()
     subject = subjects.of_row
     item, duplicates, conflicts, alternatives = _outputs(corpus, subject, same, threshold)
-    siblings = AlikePairs.joined(listed)
+    siblings = SimilarPairs.joined(listed)
     if sibling_pairs > LISTED:
         loose = _droppable(subject, subjects.count, item, duplicates, conflicts, droppable)
         siblings = _thinned((_smaller_first(subjects.split(f)[1]) for f in join.pairs()), loose, threshold)
@@ -253,13 +253,13 @@ def relate(
     )  # fmt: skip
 
 
-def _smaller_first(pairs: AlikePairs) -> AlikePairs:
+def _smaller_first(pairs: SimilarPairs) -> SimilarPairs:
     left, right = np.minimum(pairs.left, pairs.right), np.maximum(pairs.left, pairs.right)
-    return AlikePairs(left, right, pairs.shared, pairs.union)
+    return SimilarPairs(left, right, pairs.shared, pairs.union)
 
 
 def _outputs(
-    corpus: Corpus, subject: np.ndarray, same: AlikePairs, threshold: float
+    corpus: Corpus, subject: np.ndarray, same: SimilarPairs, threshold: float
 ) -> tuple[np.ndarray, Edges, Edges, int]:
     """The item of each row; duplicates, conflicts and the number of alternatives among items."""
     related = np.bincount(subject, minlength=int(same.right.max(initial=0)) + 1) > 1
@@ -293,11 +293,11 @@ def _droppable(
     return loose
 
 
-def _thinned(parts: Iterable[AlikePairs], loose: np.ndarray, threshold: float) -> AlikePairs:
+def _thinned(parts: Iterable[SimilarPairs], loose: np.ndarray, threshold: float) -> SimilarPairs:
     """The pairs with a subject that may be dropped, and a spanning forest of all others."""
     parts_kept, forest = [], SiblingForest(len(loose), threshold)
     for siblings in parts:
         listed = loose[siblings.left] | loose[siblings.right]
         parts_kept.append(siblings.take(np.flatnonzero(listed)))
         forest.add(siblings.take(np.flatnonzero(~listed)))
-    return AlikePairs.joined([*parts_kept, forest.pairs()])
+    return SimilarPairs.joined([*parts_kept, forest.pairs()])

@@ -16,7 +16,7 @@ from fractions import Fraction
 import numpy as np
 
 from .ngrams import GramSets, on_all_cores, shared_grams, sorted_once
-from .signed import HASH_BITS, SignedSets, end_to_end, may_be_alike, may_differ
+from .signed import HASH_BITS, SignedSets, end_to_end, may_be_similar, may_differ
 
 __all__ = ["expected_candidates", "segment_pairs", "segment_seconds"]
 
@@ -157,7 +157,7 @@ def _group_pairs(left: _Some, right: _Some, segments: _Segments, t: Fraction, *,
         if within:
             before = i < j
             i, j = i[before], j[before]
-        i, j = may_be_alike(left.sets, right.sets, i, j, t)
+        i, j = may_be_similar(left.sets, right.sets, i, j, t)
         found.append(i * len(right.sets) + j)
         if sum(map(len, found)) > 2 * _PAIRS + len(found[0]):
             found[:] = [sorted_once(np.concatenate(found))]

@@ -11,9 +11,9 @@ import polars as pl
 
 from ..jobs.similar import stored_between, stored_candidates
 from ..jobs.tasks import Job, Result, Table, Task
-from .across import alike_texts_between
-from .candidates import Method, Skew, alike_by, choose_method, expected_recall
-from .join import AlikePairs, alike_tiles, alike_tiles_between
+from .across import similar_texts_between
+from .candidates import Method, Skew, choose_method, expected_recall, join_by
+from .join import SimilarPairs, similar_tiles, similar_tiles_between
 from .ngrams import GramSets, gram_sets
 
 __all__ = ["Join", "MethodSetting", "StoredTexts", "Texts", "TextsHere"]
@@ -29,7 +29,7 @@ class Join:
     """
 
     method: Method
-    pairs: Callable[[], Iterator[AlikePairs]]
+    pairs: Callable[[], Iterator[SimilarPairs]]
     skew: Callable[[], Skew]
 
 
@@ -44,11 +44,11 @@ class Texts(Protocol):
         """The join of all texts."""
         ...
 
-    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """Every similar pair of a text in `left` and one in `right` (numbers): exact, in parts."""
         ...
 
-    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """Every similar pair of these texts: exact, in parts."""
         ...
 
@@ -69,23 +69,23 @@ class TextsHere:
         found = [Skew()]
         return Join(
             method,
-            lambda: alike_by(method, self._texts.to_list(), lambda: self._grams, threshold, report=found.append),
+            lambda: join_by(method, self._texts.to_list(), lambda: self._grams, threshold, report=found.append),
             lambda: found[-1],
         )
 
-    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """See `Texts`."""
         if "_grams" in vars(self):  # already numbered by the join
-            yield from alike_tiles_between(self._grams, left, right, threshold)
+            yield from similar_tiles_between(self._grams, left, right, threshold)
             return
-        for found in alike_texts_between(self._texts.gather(left), self._texts.gather(right), threshold):
-            yield AlikePairs(left[found.left], right[found.right], found.shared, found.union)
+        for found in similar_texts_between(self._texts.gather(left), self._texts.gather(right), threshold):
+            yield SimilarPairs(left[found.left], right[found.right], found.shared, found.union)
 
-    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """See `Texts`."""
-        for found in alike_tiles(gram_sets(self.of(numbers)), threshold):
+        for found in similar_tiles(gram_sets(self.of(numbers)), threshold):
             left, right = np.sort((numbers[found.left], numbers[found.right]), axis=0)
-            yield AlikePairs(left, right, found.shared, found.union)
+            yield SimilarPairs(left, right, found.shared, found.union)
 
     @cached_property
     def _grams(self) -> GramSets:
@@ -125,7 +125,7 @@ class StoredTexts:
         found = stored_candidates(self._job, f"alike {threshold:g}", self._tables, self._offsets, threshold)
         return Join(method, found.pairs, lambda: found.skew)
 
-    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """See `Texts`."""
         sides = []
         for numbers in (left, right):
@@ -137,7 +137,7 @@ class StoredTexts:
         stage = f"search {self._name} {mark}"
         return stored_between(self._job, stage, self._tables, self._offsets, sides[0], sides[1], threshold)
 
-    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """See `Texts`."""
         for found in self.between(numbers, numbers, threshold):
             yield found.take(np.flatnonzero(found.left < found.right))

@@ -23,8 +23,8 @@ from ..match.ngrams import gram_sets
 from ..match.segments import expected_candidates
 from ..match.signed import signed_texts
 from ..settings import DataSettings
-from ..split.given import HeldSplits
-from ..steps import Asked
+from ..split.given import PinnedSplits
+from ..steps import CurateRequest
 from ..write import write_parts
 
 __all__ = ["BUCKETS", "Measured", "Search", "measure_sample"]
@@ -95,7 +95,9 @@ class _Timed(Here):
             yield at, ended
 
 
-def measure_sample(data: DataSettings, asked: Asked, blocks: Sequence[int], folder: Path, *, seed: int) -> Measured:
+def measure_sample(
+    data: DataSettings, request: CurateRequest, blocks: Sequence[int], folder: Path, *, seed: int
+) -> Measured:
     """Curate the files at `data.path` below a folder, which is deleted afterwards, and return the cost.
 
     `blocks` are the rows that were adjacent in the data.
@@ -106,20 +108,20 @@ def measure_sample(data: DataSettings, asked: Asked, blocks: Sequence[int], fold
         with Job.open(open_storage(folder / "storage"), {"sample": folder.name}, executor=executor) as job:
             started = time.process_time()
             curated = curate_files(
-                job, Path(data.path), replace(data, path=""), asked, held=HeldSplits(), seed=seed, buckets=BUCKETS
+                job, Path(data.path), replace(data, path=""), request, pinned=PinnedSplits(), seed=seed, buckets=BUCKETS
             )
             write_parts(job, curated, folder / "run")
             seconds = time.process_time() - started
-            return _measured(job, executor, seconds, curated.summary, curated.ledger, blocks, asked, folder)
+            return _measured(job, executor, seconds, curated.summary, curated.ledger, blocks, request, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _measured(
     job: Job, executor: _Timed, seconds: float, summary: dict[str, Any], ledger: pl.DataFrame, blocks: Sequence[int],
-    asked: Asked, folder: Path,
+    request: CurateRequest, folder: Path,
 ) -> Measured:  # fmt: skip
-    threshold = asked.settings.near_duplicate
+    threshold = request.settings.near_duplicate
     done = _done(folder / "storage")
     count = range(summary["cluster"]["parts"])
     numbers = job.read([Table("measure", part, "numbers") for part in count])

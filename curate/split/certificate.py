@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from ..match.corpus import Corpus
-from ..match.join import AlikePairs
+from ..match.join import SimilarPairs
 from ..match.subjects import Subjects
 
 __all__ = ["Crossing", "certify"]
@@ -49,7 +49,7 @@ def certify(
     order = kept["id"].rank("ordinal").to_numpy().astype(np.int64)
     held, train = _first_rows(order, text, ~in_train), _first_rows(order, text, in_train)
     subjects = Subjects(text, int(text.max(initial=-1)) + 1, lambda positions: corpus.input_facts(rows[positions]))
-    nearest, same, siblings, crossing = AlikePairs.joined([]), 0, 0, []
+    nearest, same, siblings, crossing = SimilarPairs.joined([]), 0, 0, []
     between = np.flatnonzero(held >= 0), np.flatnonzero(train >= 0)
     for found in corpus.inputs_between(*between, threshold):
         same_found, siblings_found = subjects.split(found)
@@ -76,11 +76,11 @@ def certify(
         "searched_to": at,
         "outputs_alike": _similar_outputs(corpus, rows, in_train, threshold),
     }
-    return certificate, _crossing(AlikePairs.joined(crossing), subjects, order, rows, in_train)
+    return certificate, _crossing(SimilarPairs.joined(crossing), subjects, order, rows, in_train)
 
 
 def _crossing(
-    found: AlikePairs, subjects: Subjects, order: np.ndarray, rows: np.ndarray, in_train: np.ndarray
+    found: SimilarPairs, subjects: Subjects, order: np.ndarray, rows: np.ndarray, in_train: np.ndarray
 ) -> Crossing:
     """All train rows of the right subjects, each with the most similar held-out row; ties go to the smallest id."""
     held = _first_rows(order, np.append(subjects.of_row, subjects.count), np.append(~in_train, False))
@@ -103,7 +103,7 @@ def _first_rows(order: np.ndarray, text: np.ndarray, which: np.ndarray) -> np.nd
     return first
 
 
-def _rows_across(found: AlikePairs, subjects: Subjects, in_train: np.ndarray) -> int:
+def _rows_across(found: SimilarPairs, subjects: Subjects, in_train: np.ndarray) -> int:
     """Pairs of a held-out row of the left subject and a train row of the right one."""
     if not len(found.left):
         return 0
@@ -112,9 +112,9 @@ def _rows_across(found: AlikePairs, subjects: Subjects, in_train: np.ndarray) ->
     return int((held[found.left] * train[found.right]).sum())
 
 
-def _closest(parts: list[AlikePairs], order: np.ndarray, held: np.ndarray, train: np.ndarray) -> AlikePairs:
+def _closest(parts: list[SimilarPairs], order: np.ndarray, held: np.ndarray, train: np.ndarray) -> SimilarPairs:
     """The closest pairs: one for each held-out text, the ten closest."""
-    found = AlikePairs.joined(parts)
+    found = SimilarPairs.joined(parts)
     by_similarity = np.lexsort((order[train[found.right]], order[held[found.left]], -found.similarity))
     _, first = np.unique(found.left[by_similarity], return_index=True)  # the best of each held-out text
     return found.take(by_similarity[np.sort(first)[:_NEAREST]])

@@ -12,15 +12,15 @@ import numpy as np
 import polars as pl
 
 from ...core import DataError, RunBroken, write_whole
-from ..match.join import AlikePairs
+from ..match.join import SimilarPairs
 from .assign import SPLITS
 
 __all__ = [
     "Bridges",
-    "HeldSplits",
+    "PinnedSplits",
     "given_sides",
-    "hold_splits",
     "leaked_rows",
+    "pin_splits",
     "pull_siblings",
     "pull_tied",
     "pull_to_given",
@@ -54,7 +54,7 @@ def given_sides(splits: pl.Series) -> np.ndarray:
     return sides.fill_null(-1).to_numpy()
 
 
-def leaked_rows(subject: np.ndarray, sides: np.ndarray, same: AlikePairs, order: np.ndarray) -> Bridges:
+def leaked_rows(subject: np.ndarray, sides: np.ndarray, same: SimilarPairs, order: np.ndarray) -> Bridges:
     """Rows with a given split that have a similar row with the same facts on a side that takes precedence.
 
     Test takes precedence over validation, and validation over train, so that the test set does not shrink. `order`
@@ -67,7 +67,7 @@ def leaked_rows(subject: np.ndarray, sides: np.ndarray, same: AlikePairs, order:
 
 
 def pull_tied(
-    subject: np.ndarray, group: np.ndarray, sides: np.ndarray, same: AlikePairs, order: np.ndarray
+    subject: np.ndarray, group: np.ndarray, sides: np.ndarray, same: SimilarPairs, order: np.ndarray
 ) -> tuple[np.ndarray, Bridges]:
     """Sides with free rows pulled to those that they are tied to, nearest first; and the rows that would join two.
 
@@ -94,7 +94,9 @@ def pull_tied(
         sides[meets] = -1
 
 
-def _tied(subject: np.ndarray, group: np.ndarray, sides: np.ndarray, same: AlikePairs, order: np.ndarray) -> np.ndarray:
+def _tied(
+    subject: np.ndarray, group: np.ndarray, sides: np.ndarray, same: SimilarPairs, order: np.ndarray
+) -> np.ndarray:
     """For each side and row, `(3, n)`: the row on that side, first in `order`, that the row is tied to; -1 for none."""
     n = len(subject)
     by_order = np.argsort(order, kind="stable")
@@ -186,7 +188,7 @@ _CHUNK = 50_000  # lines at once: the texts of millions would take some gigabyte
 
 
 @dataclass(frozen=True)
-class HeldSplits:
+class PinnedSplits:
     """The lines of splits.jsonl: content (the hash in the ledger), id, split. Empty before the first run."""
 
     lines: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SCHEMA))
@@ -213,7 +215,7 @@ class HeldSplits:
         """Whether each row's id is pinned."""
         return pl.Series("id", ids, dtype=pl.String).is_in(self.lines["id"].implode()).to_numpy()
 
-    def grown(self, ledger: pl.DataFrame) -> "HeldSplits":
+    def grown(self, ledger: pl.DataFrame) -> "PinnedSplits":
         """The lines updated by a new ledger: rows that it keeps get its split, all others are unchanged.
 
         A line is replaced if its content, or its id with reworded content, got a split again. New lines follow, by id.
@@ -227,10 +229,10 @@ class HeldSplits:
         stay = stay.join(newer, on="content", how="left", maintain_order="left").select(
             "content", id=pl.coalesce("newer_id", "id"), split=pl.coalesce("newer", "split")
         )
-        return HeldSplits(pl.concat([stay, fresh]))
+        return PinnedSplits(pl.concat([stay, fresh]))
 
 
-def read_splits(path: Path) -> HeldSplits:
+def read_splits(path: Path) -> PinnedSplits:
     """The pinned rows of a file; empty if there is no such file.
 
     Raises:
@@ -245,22 +247,22 @@ def read_splits(path: Path) -> HeldSplits:
                 problems += [number for number, row in rows if row is None]
                 tables.append(pl.DataFrame([row for _, row in rows if row], schema=_SCHEMA, orient="row"))
     except FileNotFoundError:
-        return HeldSplits()
+        return PinnedSplits()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read ({error})\n{_RESTORE}") from None
     if problems:
         lines_ = [f'line {number}: expected {{"content": ..., "id": ..., "split": "train"}}' for number in problems[:3]]
         more = [f"and {len(problems) - 3:,} more lines"] if len(problems) > 3 else []
         raise DataError(f"{DataError.of([*lines_, *more], where=str(path))}\n{_RESTORE}")
-    return HeldSplits(pl.concat(tables, rechunk=True))
+    return PinnedSplits(pl.concat(tables, rechunk=True))
 
 
 _RESTORE = "The file keeps test rows out of train: restore its last good version. Without it all rows get new splits."
 
 
-def write_splits(path: Path, held: HeldSplits) -> None:
+def write_splits(path: Path, pinned: PinnedSplits) -> None:
     """Write the file atomically: one line for each pinned row."""
-    write_whole(path, map(_lines, held.lines.iter_slices(_CHUNK)))
+    write_whole(path, map(_lines, pinned.lines.iter_slices(_CHUNK)))
 
 
 def _lines(rows: pl.DataFrame) -> bytes:
@@ -269,7 +271,7 @@ def _lines(rows: pl.DataFrame) -> bytes:
     return "".join(line % row for row in zip(*columns, strict=True)).encode()
 
 
-def hold_splits(path: Path, before: HeldSplits, ledger: pl.DataFrame) -> None:
+def pin_splits(path: Path, before: PinnedSplits, ledger: pl.DataFrame) -> None:
     """Add the splits of a ledger to the file, which was read as `before`; lines added meanwhile are kept.
 
     Raises:

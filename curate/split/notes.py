@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from ...core import say
-from ..match.join import AlikePairs
+from ..match.join import SimilarPairs
 from ..match.relations import Relations
 from ..read.dates import UNDATED
 from ..settings import CurateSettings
@@ -27,7 +27,7 @@ def split_notes(
     relations: Relations,
     *,
     given: np.ndarray,
-    held: np.ndarray,
+    pinned: np.ndarray,
     dates: np.ndarray | None,
     settings: CurateSettings,
 ) -> tuple[list[str], list[dict[str, str]]]:
@@ -37,17 +37,17 @@ def split_notes(
     """
     rows = placed.rows
     side = placed.side[rows]
-    sizes, warned = _sizes(pairs, placed, relations, side, held=held[rows], given=given[rows], settings=settings)
+    sizes, warned = _sizes(pairs, placed, relations, side, pinned=pinned[rows], given=given[rows], settings=settings)
     notes = [
-        *_pinned(held[rows], given[rows], side),
+        *_pinned(pinned[rows], given[rows], side),
         *sizes,
         *([] if dates is None else _by_date(dates[rows], side)),
     ]
     return notes, [{"code": "split_size", "text": text} for text in warned]
 
 
-def _pinned(held: np.ndarray, given: np.ndarray, side: np.ndarray) -> list[str]:
-    n, moved = int((held >= 0).sum()), int(((held >= 0) & (held != side)).sum())
+def _pinned(pinned: np.ndarray, given: np.ndarray, side: np.ndarray) -> list[str]:
+    n, moved = int((pinned >= 0).sum()), int(((pinned >= 0) & (pinned != side)).sum())
     notes = [f"{say.count(n - moved, 'pair keeps its', 'pairs keep their')} split from splits.jsonl."] if n else []
     if moved:
         count = say.count(moved, "pair is", "pairs are")
@@ -63,7 +63,7 @@ def _sizes(
     relations: Relations,
     side: np.ndarray,
     *,
-    held: np.ndarray,
+    pinned: np.ndarray,
     given: np.ndarray,
     settings: CurateSettings,
 ) -> tuple[list[str], list[str]]:
@@ -74,8 +74,8 @@ def _sizes(
     if not n or ((off <= max(1, _OFF * n)).all() and not empty.any()):
         return [], []
     got = ", ".join(f"{name} {a:,} of {b:,}" for name, a, b in zip(SPLITS, sizes, targets, strict=True))
-    advice = f" {_NEW_SPLITS}" if (held >= 0).any() else ""
-    if not free and (held == given).all():
+    advice = f" {_NEW_SPLITS}" if (pinned >= 0).any() else ""
+    if not free and (pinned == given).all():
         return [f"The sizes come from splits.jsonl, not from the shares in [curate] split: {got}.{advice}"], []
     if not free:
         return [f"The sizes come from the given split, not from the shares in [curate] split: {got}.{advice}"], []
@@ -136,7 +136,7 @@ def _similar_example(pairs: pl.DataFrame, rows: np.ndarray, relations: Relations
     return examples
 
 
-def _nearest(found: AlikePairs, subjects: np.ndarray) -> tuple[int, int, float] | None:
+def _nearest(found: SimilarPairs, subjects: np.ndarray) -> tuple[int, int, float] | None:
     """The most similar pair of these subjects, which are sorted by id; ties go to the smallest ids."""
     inside = np.flatnonzero(np.isin(found.left, subjects) & np.isin(found.right, subjects))
     if not len(inside):

@@ -10,7 +10,7 @@ import polars as pl
 from ..check.rows import Checked
 from ..match.corpus import Corpus
 from ..match.duplicates import Outcomes
-from ..match.join import AlikePairs
+from ..match.join import SimilarPairs
 from ..match.relations import Relations
 from ..settings import CurateSettings
 from .assign import SPLITS, split_by_date, split_components
@@ -180,7 +180,7 @@ def _of(side: Any) -> str:
     return f" of {SPLITS[side]}" if side >= 0 else ""
 
 
-def _similarity(same: AlikePairs, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _similarity(same: SimilarPairs, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The similarity of similar subjects with the same facts; 1 for one subject, NaN if a group ties them."""
     width = int(max(same.left.max(initial=0), same.right.max(initial=0), a.max(initial=0), b.max(initial=0))) + 1
     key = np.minimum(same.left, same.right) * width + np.maximum(same.left, same.right)

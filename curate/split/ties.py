@@ -71,7 +71,7 @@ def _by_output(corpus: Corpus, subject: np.ndarray, output: np.ndarray, threshol
     first = np.zeros(int(output.max(initial=-1)) + 1, np.int64)
     first[output[::-1]] = subject[::-1]
     yield _chain(subject, output)
-    for found in corpus.alike_outputs(np.unique(output), threshold):
+    for found in corpus.similar_outputs(np.unique(output), threshold):
         yield first[found.left], first[found.right]
 
 

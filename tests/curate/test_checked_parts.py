@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.curate import read_frame, read_pairs
-from tuneworth.curate.check.rows import Examined, examine, judge
+from tuneworth.curate.check.rows import Findings, examine, judge
 from tuneworth.examples import example_path
 from tuneworth.style import parse_style, read_style
 
@@ -84,7 +84,7 @@ def stored(part, folder):
     for name, table in part.tables().items():
         table.write_parquet(folder / f"{name}.parquet")
     note = json.loads(json.dumps(part.note()))
-    return Examined.of({name: pl.read_parquet(folder / f"{name}.parquet") for name in part.tables()}, note)
+    return Findings.of({name: pl.read_parquet(folder / f"{name}.parquet") for name in part.tables()}, note)
 
 
 def words(texts):

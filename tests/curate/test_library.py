@@ -204,7 +204,7 @@ def test_an_empty_table_is_a_clear_error(empty):
         ({"identifiers": "part"}, 'identifiers must be names of fields, for example ["sku"]; found "part"'),
         ({"overrides": [{"id": "r1", "decision": "drop"}]}, "a sequence of Override(...)"),
         ({"overrides": "overrides.jsonl"}, "as read_overrides makes it"),
-        ({"held": "splits.jsonl"}, "as read_splits makes them"),
+        ({"pinned": "splits.jsonl"}, "as read_splits makes them"),
     ],
 )
 def test_a_wrong_argument_is_named_with_what_makes_a_right_one(argument, words):

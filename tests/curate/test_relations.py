@@ -18,7 +18,7 @@ from tuneworth.curate.match import relations as forest
 from tuneworth.curate.match import relations as module
 from tuneworth.curate.match import relations as outputs
 from tuneworth.curate.match.duplicates import rank_rows, settle
-from tuneworth.curate.match.join import AlikePairs
+from tuneworth.curate.match.join import SimilarPairs
 from tuneworth.curate.match.relations import SiblingForest, relate
 from tuneworth.curate.read.normalise import normalise
 from tuneworth.curate.split.ties import tie_rows
@@ -225,7 +225,7 @@ def test_a_forest_connects_at_every_similarity_what_all_pairs_connect(seed, monk
     keys = np.unique((np.minimum(left, right) * 60 + np.maximum(left, right))[left != right])
     left, right = keys // 60, keys % 60
     shared = chance.integers(80, 101, len(left))
-    pairs = AlikePairs(left, right, shared, np.full(len(left), 100))
+    pairs = SimilarPairs(left, right, shared, np.full(len(left), 100))
     grown = SiblingForest(60, 0.8)
     for part in np.array_split(np.arange(len(left)), 7):
         grown.add(pairs.take(part))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError, DataError, RunBroken
-from tuneworth.curate import CurateSettings, HeldSplits, SplitShares, curate, hold_splits, read_frame, read_splits
+from tuneworth.curate import CurateSettings, PinnedSplits, SplitShares, curate, pin_splits, read_frame, read_splits
 from tuneworth.curate.read.dates import UNDATED, pair_dates
 from tuneworth.curate.split.assign import split_components, split_targets
 from tuneworth.curate.split.strata import find_values
@@ -250,9 +250,9 @@ def spread(n):
 
 def test_other_shares_than_before_are_told_from_ties_and_how_to_start_anew():
     before = curate(spread(100))
-    held = HeldSplits().grown(before.ledger)
+    pinned = PinnedSplits().grown(before.ledger)
     shares = SplitShares(train=0.4, validation=0.2, test=0.4)
-    again = curate(spread(100), settings=CurateSettings(split=shares), held=held)
+    again = curate(spread(100), settings=CurateSettings(split=shares), pinned=pinned)
     said = " ".join(again.summary["split_notes"])
     assert "100 pairs stand where splits.jsonl holds them." in said
     assert "The sizes are those of splits.jsonl, not the shares of [curate] split: train 70 of 40" in said
@@ -303,7 +303,7 @@ def test_a_new_copy_does_not_take_the_place_of_a_row_that_was_placed():
     ]
     before = curate(rows, identifiers=["sku"])
     copies = [{**row, "id": f"a{i}", "input": {**row["input"], "sku": f"a{i}"}} for i, row in enumerate(rows)]
-    after = curate([*copies, *rows], identifiers=["sku"], held=HeldSplits().grown(before.ledger))
+    after = curate([*copies, *rows], identifiers=["sku"], pinned=PinnedSplits().grown(before.ledger))
     assert after.kept.select("id", "split").sort("id").equals(before.kept.select("id", "split").sort("id"))
     assert set(after.ledger.filter(outcome="duplicate")["id"]) == {row["id"] for row in copies}
 
@@ -327,12 +327,12 @@ def test_two_runs_at_once_lose_no_placed_row(tmp_path):
     path = tmp_path / "splits.jsonl"
     first, second = curate(spread(80)[:40]), curate(spread(80)[40:])
     for done in (first, second):  # both began where there was no file
-        hold_splits(path, HeldSplits(), done.ledger)
+        pin_splits(path, PinnedSplits(), done.ledger)
     assert len(read_splits(path).lines) == 80
     turned = second.ledger.with_columns(split=pl.lit("test"))
     before = path.read_bytes()
     with pytest.raises(RunBroken, match="another run placed 32 of these rows"):
-        hold_splits(path, HeldSplits(), turned)
+        pin_splits(path, PinnedSplits(), turned)
     assert path.read_bytes() == before
 
 
