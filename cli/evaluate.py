@@ -55,11 +55,11 @@ def command(
     if cluster and (dry_run or collected):
         raise ConfigError("--cluster generates outputs with a project's models; this command runs no model")
     if dry_run:
-        from .evaluate_plan import tell_plan
+        from .evaluate_plan import print_plan
 
         if collected:
             raise ConfigError("--dry-run needs a project; judging collected outputs sends no requests")
-        tell_plan(project, name, talk, allow_code=allow_code)
+        print_plan(project, name, talk, allow_code=allow_code)
         return
     if collected:
         if pairs is None or not outputs or out is None:

@@ -2,20 +2,23 @@
 
 import errno
 import os
+import signal
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
 __all__ = ["main"]
 
-# Name -> module and its line in `--help`, which imports none of them.
+# Name -> module, with the name of the command unless it is `command`, and its line in `--help`, which imports no module.
 COMMANDS = {
-    "demo": ("demo", "Run the included example end to end: offline, on two CPU cores."),
+    "demo": ("run.demo", "Run the included example end to end: offline, on two CPU cores."),
     "init": ("init", "Create a project folder, with its settings inferred from a file of pairs."),
-    "run": ("run", "Curate, train, evaluate and report in one go."),
+    "run": ("run.run", "Curate, train, evaluate and report in one go."),
     "curate": ("curate", "Turn raw pairs into clean, leak-proof splits, with a ledger of every row."),
     "plan": ("plan", "Estimate what curating needs: rows, copies, memory, hours."),
     "train": ("train", "Fit a LoRA adapter on the train split."),
@@ -38,8 +41,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f".{COMMANDS[cmd_name][0]}", __package__)
-        return module.command
+        module, _, name = COMMANDS[cmd_name][0].partition(".")
+        return getattr(import_module(f".{module}", __package__), name or "command")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -72,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit with its code: 0 done, 1 a gate failed, 2 wrong input, 3 aborted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        with _voice(arguments):
+        with _one_process_prints(arguments) if _is_one_of_several() else nullcontext():
             code = tuneworth.main(args=arguments, prog_name="tuneworth", standalone_mode=False)
     except click.ClickException as error:
         error.show()
@@ -91,13 +94,55 @@ _OUT_OF_MEMORY = """tuneworth: out of memory. Files that were written completely
 Close other programs, or use a smaller model or file, and run the command again."""
 
 
-def _voice(arguments: list[str]) -> AbstractContextManager[None]:
-    """If `torchrun` or `accelerate launch` started several processes, only one of them prints."""
-    if os.environ.get("WORLD_SIZE", "1") == "1" or "LOCAL_RANK" not in os.environ:
-        return nullcontext()
-    from .together import one_voice
+def _is_one_of_several() -> bool:
+    """Whether `torchrun` or `accelerate launch` started several processes."""
+    return os.environ.get("WORLD_SIZE", "1") != "1" and "LOCAL_RANK" in os.environ
 
-    return one_voice(arguments)
+
+@contextmanager
+def _one_process_prints(arguments: list[str]) -> Iterator[None]:
+    """Join the other processes; only the first one prints, or the first one of a machine to fail.
+
+    Raises: ConfigError for a command that must run in a single process; RunBroken if a process is stopped from outside.
+    """
+    from ..core import ConfigError
+    from ..train import Processes
+
+    streams = sys.stdout, sys.stderr
+    if os.environ.get("RANK") != "0":
+        _silence()
+    processes = Processes.here()
+    signal.signal(signal.SIGTERM, _raise_stopped)
+    try:
+        command = next((word for word in arguments if not word.startswith("-")), None)
+        if command not in (None, "train"):
+            raise ConfigError(
+                f"`tuneworth {command}` was started in several processes; only `tuneworth train` can share its work\n"
+                f"Run `tuneworth {command}` without the launcher."
+            )
+        yield
+        Processes.here().leave()  # looked up again: a command may have left the group before its last part
+    except BaseException:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the launcher terminates all; this one exits by itself
+        if processes.speaks_of_failure():
+            sys.stdout, sys.stderr = streams
+        else:
+            _silence()
+        raise
+
+
+def _silence() -> None:
+    sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the process ends
+
+
+def _raise_stopped(*_: Any) -> None:
+    from ..core import RunBroken
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise RunBroken(
+        "Stopped: another process of this training ended, or the launcher was stopped.\n"
+        "Run the same command to resume from the last checkpoint."
+    )
 
 
 def _stopped(arguments: list[str]) -> str:

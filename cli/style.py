@@ -69,9 +69,9 @@ def check(
         "unreadable": checked.unread,
         "acceptable": checked.acceptable,
         "undecided": checked.undecided,
-        "checks": check_data(checked.pairs, checked.results),
+        "checks": check_data(checked),
     }
-    talk.answer(check_lines(data), data)
+    talk.answer(f"{checked.headline}\n{check_lines(data)}", data)
     talk.next(f"tuneworth curate {quote(str(file))} --style {quote(str(style_path))} --out clean")
     if fail and checked.broken:
         raise GateFailed(f"gate failed: {checked.broken} of {len(checked.pairs)} outputs break a must rule")

@@ -1,6 +1,6 @@
 """The output of `tuneworth style`: violations, marked in the text, and the evidence for an inferred style."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core import say
@@ -8,6 +8,7 @@ from ..core import say
 if TYPE_CHECKING:
     import polars as pl
 
+    from ..project import CheckedStyle
     from ..style import Check, Evidence, InferredStyle, StyleResults
 
 __all__ = ["check_data", "check_lines", "infer_data", "no_style_lines"]
@@ -17,28 +18,29 @@ _EXCERPT = 160  # characters of an output around the marked place
 _SENTENCE = 240
 
 
-def check_data(pairs: "pl.DataFrame", results: "StyleResults") -> list[dict[str, Any]]:
-    """Each check of the results as plain data: counts, shares, reasons, three examples."""
-    return [_rule(pairs, results, check) for check in results.style.checks]
+def check_data(checked: "CheckedStyle") -> list[dict[str, Any]]:
+    """Each check of the style as plain data: counts, shares, reasons, three examples."""
+    counts = checked.table.iter_rows(named=True)
+    return [_rule(checked, check, n) for check, n in zip(checked.results.style.checks, counts, strict=True)]
 
 
-def _rule(pairs: "pl.DataFrame", results: "StyleResults", check: "Check") -> dict[str, Any]:
+def _rule(checked: "CheckedStyle", check: "Check", counts: Mapping[str, Any]) -> dict[str, Any]:
     from ..style import check_sentence
 
-    counts = dict(results.status[check.id].value_counts().iter_rows())
-    fail, checked = counts.get("fail", 0), counts.get("pass", 0) + counts.get("fail", 0)
-    why = results.unscored.filter(results.unscored["check"] == check.id)["why"].value_counts(sort=True)
+    fail, scored = counts["fail"], counts["pass"] + counts["fail"]
+    unscored = checked.results.unscored
+    reasons = unscored.filter(unscored["check"] == check.id)["why"].value_counts(sort=True)
     return {
         "id": check.id,
         "level": check.level,
         "sentence": check_sentence(check),
-        "checked": checked,
+        "checked": scored,
         "fail": fail,
-        "share": fail / checked if checked else None,
-        "not_applicable": counts.get("not applicable", 0),
-        "unscored": counts.get("unscored", 0),
-        "unscored_why": dict(why.iter_rows()),
-        "examples": _examples(pairs, results, check),
+        "share": fail / scored if scored else None,
+        "not_applicable": counts["not applicable"],
+        "unscored": counts["unscored"],
+        "unscored_why": dict(reasons.iter_rows()),
+        "examples": _examples(checked.pairs, checked.results, check),
     }
 
 
@@ -67,7 +69,7 @@ def check_lines(data: dict[str, Any]) -> str:
     rules = data["checks"]
     width = max((len(rule["id"]) for rule in rules), default=4)
     optional = [(key, title) for key, title in _OPTIONAL if any(rule[key] for rule in rules)]
-    lines = [f"{data['acceptable']:,} of {data['rows']:,} outputs pass every must rule"]
+    lines = []
     if data["undecided"]:
         lines.append(f"{data['undecided']:,} more break none, but a must rule could not score them")
     lines += ["", f"{'rule':<{width}}  level   broken      of   share" + "".join(f"  {title}" for _, title in optional)]

@@ -43,8 +43,8 @@ def curate_on_cluster(run: Run, *, beside: Beside | None = None) -> dict[str, An
     """
     from ..curate import (
         CurateRequest,
-        PinnedSplits,
         Job,
+        PinnedSplits,
         bucket_count,
         curate_files,
         file_parts,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ..core import ConfigError, Talk, disk_refusals
 from ..curate import (
-    CurateRequest,
     ClusterSettings,
+    CurateRequest,
     Drawn,
     Measured,
     Plan,

@@ -23,7 +23,7 @@ from tuneworth.curate.match.candidates import (
     meetings,
     signatures,
 )
-from tuneworth.curate.match.join import SimilarPairs, similar_pairs, estimated_work
+from tuneworth.curate.match.join import SimilarPairs, estimated_work, similar_pairs
 from tuneworth.curate.match.ngrams import gram_sets
 
 WORDS = ("red", "green", "blue", "black")

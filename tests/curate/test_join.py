@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.curate.match.join import similar_pairs, similar_pairs_between, shared_grams
+from tuneworth.curate.match.join import shared_grams, similar_pairs, similar_pairs_between
 from tuneworth.curate.match.ngrams import gram_sets
 from tuneworth.examples import example_path
 

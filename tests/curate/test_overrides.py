@@ -7,8 +7,8 @@ import pytest
 from tuneworth.core import ConfigError, DataError
 from tuneworth.curate import (
     CurateSettings,
-    PinnedSplits,
     Override,
+    PinnedSplits,
     SplitShares,
     add_override,
     curate,

@@ -15,9 +15,9 @@ from tuneworth.curate import (
     CurateRequest,
     CurateSettings,
     DataSettings,
-    PinnedSplits,
     Job,
     Override,
+    PinnedSplits,
     bucket_count,
     curate,
     curate_files,
@@ -177,7 +177,9 @@ def job_of(data: Path, store: Path, executor: Here, asked: CurateRequest, *, par
     return Job.open(open_storage(store), facts, executor=executor)
 
 
-def curated(data: Path, store: Path, run: Path, *, executor: Here | None = None, asked: CurateRequest, buckets: int = 3) -> Any:
+def curated(
+    data: Path, store: Path, run: Path, *, executor: Here | None = None, asked: CurateRequest, buckets: int = 3
+) -> Any:
     """Ledger and summary of one call of the command: broken off, or whole."""
     with job_of(data, store, executor or Here(), asked) as job:
         found = curate_files(

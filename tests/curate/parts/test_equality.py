@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import Executor, PinnedSplits, Override, Processes
+from tuneworth.curate import Executor, Override, PinnedSplits, Processes
 from tuneworth.curate.jobs.executors import Here
 from tuneworth.curate.jobs.storage import Done, Storage
 from tuneworth.curate.jobs.tasks import Result, Task, carry_out
