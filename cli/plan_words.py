@@ -35,18 +35,18 @@ def plan_text(plan: Plan, drawn: Drawn, sample: Measured, room: Room) -> str:
         ("lengths", f"input {sample.input_characters:,.0f} characters, output {sample.output_characters:,.0f}, mean"),
         ("duplicates", f"{_range(plan.repeat_share, say.percent)} of the rows"),
         ("near copies", f"{_range(plan.near_share, say.percent)} of the rows"),
-        ("similar inputs", f"{_range(plan.alike_pairs, say.about)} pairs"),
+        ("similar pairs", f"{_range(plan.alike_pairs, say.about)} of inputs"),
         *_growth(plan),
         ("join", "exact on one machine" if plan.method == "exact" else "candidates, even on one machine"),
         ("", f"{_range(plan.work, say.about)} gram comparisons; exact up to {say.about(EXACT_WORK)}"),
         ("storage", f"about {_size(plan.storage)} while it runs"),
         ("memory", f"one machine {_size(plan.one_machine_memory)}"),
         ("", f"in parts: driver {_size(plan.driver_memory)}, a task {_size(plan.task_memory)}"),
-        ("work", f"{_range(plan.task_seconds, _time)} of core time, divided among {room.cores:,}"),
+        ("work", f"{_range(plan.task_seconds, _time)} of one core, divided among {room.cores:,}"),
         ("", f"{_range(plan.driver_seconds, _time)} in the driver, not divided"),
         ("time", f"{_range(plan.seconds, _time)} on {room.cores:,} cores"),
     ]
-    lines = [f"{name:<14} {value}" for name, value in rows]
+    lines = [f"{name:<13} {value}" for name, value in rows]
     lines += ["", "Core time by stage:"]
     lines += [f"  {name:<30} {_time(seconds):>8}" for name, seconds in plan.stage_seconds.items()]
     return "\n".join([*lines, "", *_assumptions(plan, drawn), "", *_advice(plan, room)])

@@ -34,4 +34,4 @@ def command(project: Path | None, config: Path | None, explain: bool, talk: Talk
     money = comparison.to_json()
     text = money_text(money, run=measured)
     talk.answer(f"{text}\n\n{derivation_text(money)}" if explain else text, money)
-    talk.next("put your own numbers into [roi]; --explain shows how each figure is calculated")
+    talk.next("put your own numbers into [roi]; --explain shows each calculation")

@@ -196,6 +196,7 @@ class Quality:
             known = names.select("row", "id")[shown["index"].to_list()]
             examples = pl.concat([known, shown.select("start", "end", "evidence")], how="horizontal").to_dicts()
             summary[rule] = {"rows": rows, "share": rows / len(self.hits), "level": level, "examples": examples}
+        return summary
 
 
 def find_faults(columns: Columns, style: StyleSchema | None) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from ...core import DataError
 from ..check.facts import is_label
 from .candidates import Method, Skew
-from .corpus import AskedMethod, Corpus, first_rows
+from .corpus import Corpus, MethodSetting, first_rows
 from .join import SimilarPairs, as_fraction
 from .ngrams import GramSets, gram_sets, may_share, shared_grams
 from .subjects import Subjects, all_combinations, distinct_rows
@@ -216,7 +216,7 @@ class Relations:
 
 
 def relate(
-    corpus: Corpus, *, threshold: float, method: AskedMethod = "exact", droppable: np.ndarray | None = None
+    corpus: Corpus, *, threshold: float, method: MethodSetting = "exact", droppable: np.ndarray | None = None
 ) -> Relations:
     """The relations of all rows.
 

@@ -112,6 +112,6 @@ def _ties(subject: np.ndarray, groups: np.ndarray, ids: pl.Series, edges: list[E
     largest[subject[inside]] = True
     same, others = largest[edges[0][0]].sum(), sum(largest[left].sum() for left, _ in edges[2:])
     words = [say.count(len(joined_groups), "group")] if len(joined_groups) else []
-    words += [f"{same:,} similar inputs with the same facts"] if same else []
+    words += [f"{say.count(int(same), 'similar input')} with the same facts"] if same else []
     words += [f"{others:,} siblings or similar outputs"] if others else []
     return Ties(component, start, int(sizes.max()), ", ".join(words) or "equal inputs")

@@ -106,12 +106,12 @@ def test_no_text_and_one_text_have_no_candidates():
 
 def test_auto_is_exact_until_the_work_is_too_much(monkeypatch):
     grams = gram_sets(edited(4, 300))
-    assert choose_method(lambda: grams, 0.8, asked="auto").name == "exact"
+    assert choose_method(lambda: grams, 0.8, setting="auto").name == "exact"
     monkeypatch.setattr(module, "_EXACT_WORK", estimated_work(grams, 0.8) - 1)
-    chosen = choose_method(lambda: grams, 0.8, asked="auto")
+    chosen = choose_method(lambda: grams, 0.8, setting="auto")
     assert chosen.name == "candidates"
     assert chosen.expected_recall == pytest.approx(1 - (1 - 0.8**5) ** 25)
-    assert choose_method(lambda: grams, 0.8, asked="exact").name == "exact"
+    assert choose_method(lambda: grams, 0.8, setting="exact").name == "exact"
 
 
 def test_the_estimated_work_is_the_meetings_of_grams_in_prefixes():

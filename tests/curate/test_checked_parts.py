@@ -132,7 +132,7 @@ def test_a_part_holds_few_bytes_for_a_row_with_nothing_to_say():
     part = examine(pairs, STYLE, words)
     sound = examine(pairs, None)
     assert sound.rows.estimated_size() / len(pairs) < 12
-    assert (len(sound.told), len(part.told)) == (0, 2_000)  # more tokens than five
+    assert (len(sound.evidence), len(part.evidence)) == (0, 2_000)  # more tokens than five
 
 
 def test_a_habit_of_all_rows_is_none_of_the_part_where_it_is_rare():

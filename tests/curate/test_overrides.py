@@ -129,7 +129,7 @@ def test_a_decision_goes_before_where_a_row_was_placed():
     overrides = [Override(id="a", decision=other)]
     done = curate([pair("a"), *FILLER], pinned=PinnedSplits().grown(before.ledger), overrides=overrides)
     assert done.kept.filter(id="a")["split"].item() == other
-    assert any("overrides.jsonl say so" in note for note in done.summary["split_notes"])
+    assert any("overrides.jsonl state another one" in note for note in done.summary["split_notes"])
 
 
 def test_ids_that_no_row_has_are_named_with_the_nearest():
@@ -137,7 +137,7 @@ def test_ids_that_no_row_has_are_named_with_the_nearest():
     texts = {w["code"]: w["text"] for w in done.summary["warnings"]}
     assert done.summary["overrides"] == {"applied": 1, "unmatched": ["part-onne"]}
     assert 'did you mean "part-one"' in texts["override_unmatched"]
-    assert 'twice about "f3"; the last line counts: keep' in texts["override_repeated"]
+    assert 'several decisions for "f3"; the last one applies: keep' in texts["override_repeated"]
     assert entry(done, "f3")["outcome"] == "kept"
 
 
@@ -166,7 +166,7 @@ def test_a_wrong_file_names_every_line(tmp_path):
         read_overrides(file)
     said = str(found.value)
     for words in (
-        "7 problems", "line 2: is not JSON", 'line 3: decision "kepe" is not known; did you mean "keep"', "line 4",
+        "7 problems", "line 2: is not JSON", 'line 3: unknown decision "kepe"; did you mean "keep"', "line 4",
         'line 5: "id" is missing', 'line 6: unknown key "because"', 'line 7: "id" must be a text', "line 8",
     ):  # fmt: skip
         assert words in said
@@ -194,7 +194,7 @@ def test_placed_rows_are_written_and_read_back(tmp_path):
 def test_a_damaged_file_of_placed_rows_is_refused_with_its_line(tmp_path, line):
     file = tmp_path / "splits.jsonl"
     file.write_text('{"content": "a", "id": "b", "split": "test"}\n' + line + "\n")
-    with pytest.raises(DataError, match=r"line 2(.|\n)*bring back the version before"):
+    with pytest.raises(DataError, match=r"line 2(.|\n)*restore its last good version"):
         read_splits(file)
 
 

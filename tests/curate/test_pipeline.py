@@ -287,7 +287,7 @@ def test_labels_that_differ_conflict_and_the_options_settle_them():
     }
     assert counts["report"]["kept"] == 40
     assert (counts["keep best"]["kept"], counts["keep best"]["conflict"]) == (20, 20)
-    with pytest.raises(DataError, match="no pair is left to train on: 40 rows read, none kept"):
+    with pytest.raises(DataError, match="no pairs to train on: 40 rows read, none kept"):
         curate(rows)
 
 
@@ -295,7 +295,7 @@ def test_many_conflicts_name_the_option():
     rows = [{"input": f"review number {i // 2} of this film", "output": f"label {i}"} for i in range(40)]
     rows += [{"input": f"lonely {i}", "output": "x"} for i in range(40)]
     warnings = {w["code"]: w["text"] for w in curate(rows).summary["warnings"]}
-    assert 'conflicts = "report"' in warnings["many_conflicts"]
+    assert 'conflicts = "report" keeps them' in warnings["many_conflicts"]
     assert {"few_pairs", "few_outputs"} - set(warnings) == {"few_outputs"}
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tuneworth.curate.match import across, join, segments, signed
 from tuneworth.curate.match.across import similar_texts_between, verified_texts
-from tuneworth.curate.match.join import SimilarPairs, alike_pairs, similar_pairs_between
+from tuneworth.curate.match.join import SimilarPairs, similar_pairs, similar_pairs_between
 from tuneworth.curate.match.ngrams import gram_sets
 from tuneworth.curate.match.segments import expected_candidates, segment_pairs, segment_seconds
 from tuneworth.curate.match.signed import may_be_similar, near_texts, signed_grams, signed_texts
@@ -196,7 +196,7 @@ def test_the_join_by_segments_is_that_by_prefixes(monkeypatch, threshold):
         monkeypatch.setattr(join, "_SHORT", short)
         monkeypatch.setattr(join, "_SECONDS_OF_A_MEETING", 1.0)
         pairs = [
-            alike_pairs(sets, threshold),
+            similar_pairs(sets, threshold),
             similar_pairs_between(sets, left, right, threshold),
             similar_pairs_between(sets, right, left, threshold),
         ]

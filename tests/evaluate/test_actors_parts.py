@@ -168,7 +168,7 @@ def test_nothing_of_ray_is_imported_without_a_cluster() -> None:
 def test_an_address_where_nobody_answers_is_told_at_once() -> None:
     for address in ("127.0.0.1:9", "ray://127.0.0.1:9"):
         with (
-            pytest.raises(ConfigError, match=r"nobody answers at .*:9"),
+            pytest.raises(ConfigError, match=r"nothing answers at .*:9"),
             connected(ClusterSettings(address=address)),
         ):
             pass

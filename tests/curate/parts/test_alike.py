@@ -196,5 +196,5 @@ def test_offsets_that_do_not_fit_are_refused(tmp_path):
     tables, offsets, _ = stored(job, edited(6, 10), 2)
     with pytest.raises(ValueError, match="2 buckets need 3 offsets"):
         stored_candidates(job, "inputs", tables, offsets[:-1], 0.8)
-    with pytest.raises(DataError, match="at most 4,294,967,296"):
+    with pytest.raises(DataError, match="more than the limit of 4,294,967,296"):
         stored_candidates(job, "inputs", tables, np.array([0, 5, 2**33]), 0.8)

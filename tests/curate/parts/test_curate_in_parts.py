@@ -199,7 +199,7 @@ def curated(
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda file: file.unlink(), "vanished"),
+        (lambda file: file.unlink(), "was deleted"),
         (lambda file: file.write_bytes(file.read_bytes() + b"1,2\n"), "changed"),
     ],
 )
