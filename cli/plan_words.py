@@ -77,8 +77,8 @@ def _assumptions(plan: Plan, drawn: Drawn) -> list[str]:
     else:
         lines = [
             "Estimated from a sample, assuming that the rest resembles it. A sample holds few",
-            "pairs of distant rows, so their number is a rough guess. Times are this machine's",
-            "processor time, without waiting for disks and networks.",
+            "pairs of distant rows, so their number is a rough guess. Times are processor",
+            "time of this machine, without waiting for disks and networks.",
         ]
     if drawn.beginnings:
         lines += [

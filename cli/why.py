@@ -61,7 +61,7 @@ def _hint(run: Path, row: str, explanation: "Explanation", folder: Path) -> str:
     # A rule may be wrong about a row, but an unreadable row cannot be kept.
     if explanation.outcome != "leaked" and explanation.input is not None and explanation.rule != "override":
         decision = "drop" if explanation.outcome == "kept" else "keep"
-        return f'change this: tuneworth why {quote(str(run))} {_typed(row, explanation)} --decide {decision} --because "..."'
+        return f'override it: tuneworth why {quote(str(run))} {_typed(row, explanation)} --decide {decision} --because "..."'
     from ..curate import table_name
 
     return f"see all rows in {folder / (table_name(folder, 'curate/ledger.parquet') or '')}"

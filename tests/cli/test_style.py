@@ -79,7 +79,7 @@ def test_check_marks_the_place_of_a_violation(command, tmp_path):
     assert "x »cheap« y" in done.out
     assert max(map(len, done.out.splitlines())) < 300
     assert "1 more break none, but a must rule could not score them" in done.out
-    assert "could not tell in 3:" in done.out
+    assert "not scored in 3:" in done.out
 
 
 def test_check_as_json_counts_every_output_once(command, labels, style_file):

@@ -172,7 +172,7 @@ def test_a_wrong_file_names_every_line(tmp_path):
         assert words in said
     with pytest.raises(DataError):
         add_override(file, Override(id="a", decision="keep"))
-    with pytest.raises(ConfigError, match="not known"):
+    with pytest.raises(ConfigError, match="unknown decision"):
         Override(id="a", decision="maybe")
 
 

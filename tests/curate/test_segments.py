@@ -151,7 +151,7 @@ def test_two_sides_of_texts_are_joined_exactly_whatever_the_way(monkeypatch, way
     left, right = (edited(6, 300), edited(6, 120)) if way != "blocks" else (edited(6, 60), edited(6, 40))
     if way != "numbered":
         monkeypatch.setattr(across, "_SMALL", 0)
-        monkeypatch.setattr(across, "_SECONDS_OF_A_CHARACTER", 1.0)  # segments always pay
+        monkeypatch.setattr(across, "_SECONDS_PER_CHARACTER", 1.0)  # segments always pay
     if way == "blocks":
         for name, small in (("_FEW", 900), ("_MANY", 2_000), ("_ENTRIES", 7), ("_NUMBERED", 500), ("_PAIRS", 10)):
             monkeypatch.setattr(across, name, small)
@@ -194,7 +194,7 @@ def test_the_join_by_segments_is_that_by_prefixes(monkeypatch, threshold):
     answers = []
     for short in (1e9, -1.0):  # never by segments, always
         monkeypatch.setattr(join, "_SHORT", short)
-        monkeypatch.setattr(join, "_SECONDS_OF_A_MEETING", 1.0)
+        monkeypatch.setattr(join, "_SECONDS_PER_MEETING", 1.0)
         pairs = [
             similar_pairs(sets, threshold),
             similar_pairs_between(sets, left, right, threshold),
