@@ -248,7 +248,7 @@ differ from the project's, so it may miss different pairs.
 `benchmarks/generated.py`. The files are {options.format}. Seconds are the
 median of {options.repeat}; the peak is that of all processes together.
 
-| pairs | setup | rows | similar pairs | seconds | ratio to one machine | speed-up over one worker | CPU seconds | peak GB | ledger |
+| pairs | setup | rows | similar pairs | seconds | ratio to one machine | speed-up over one | CPU seconds | peak GB | ledger |
 |---|---|---:|---:|---:|---:|---:|---:|---:|---|
 {chr(10).join(rows)}
 

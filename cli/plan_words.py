@@ -38,7 +38,7 @@ def plan_text(plan: Plan, drawn: Drawn, sample: Measured, room: Room) -> str:
         ("similar pairs", f"{_range(plan.alike_pairs, say.about)} of inputs"),
         *_growth(plan),
         ("join", "exact on one machine" if plan.method == "exact" else "candidates, even on one machine"),
-        ("", f"{_range(plan.work, say.about)} gram comparisons; exact up to {say.about(EXACT_WORK)}"),
+        ("", f"{_range(plan.work, say.about)} gram matches; exact up to {say.about(EXACT_WORK)}"),
         ("storage", f"about {_size(plan.storage)} while it runs"),
         ("memory", f"one machine {_size(plan.one_machine_memory)}"),
         ("", f"in parts: driver {_size(plan.driver_memory)}, a task {_size(plan.task_memory)}"),
