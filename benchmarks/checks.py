@@ -1,8 +1,8 @@
-"""How many outputs a second each kind of check looks at, on the shipped example repeated to many rows.
+"""Measures the outputs per second that each kind of check can process, on the included example repeated to many rows.
 
-Run: python benchmarks/checks.py [--rows 50000]; it prints a Markdown table. A row of a kind that asks for another shape
-(JSON, sections, a list, key-value lines) is the same catalogue line put into that shape. Timed: finding the violations,
-with reading the fields of each request where the kind asks for them; once unmeasured on other rows first.
+Run: python benchmarks/checks.py [--rows 50000]; it prints a Markdown table. For a kind that needs another shape (JSON,
+sections, a list, key-value lines) the same catalogue lines are converted to it. Timed: finding the violations, with
+parsing the fields of each request if the kind needs them, after a warm-up on other rows.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def main() -> None:
     options = parser.parse_args()
     raw = read_pairs(example_path("components") / "pairs.jsonl", DataSettings(path="", group="family")).pairs
     pairs = pl.concat([raw] * (options.rows // len(raw) + 1)).head(options.rows)
-    # Repeated rows must not be known already: each begins with a word of its own, which is no number and no code.
+    # A unique first word, neither number nor code, keeps repeated rows out of caches.
     words = ["".join(chr(97 + n // 26**place % 26) for place in range(4)).capitalize() for n in range(len(pairs))]
     pairs = pairs.with_columns(output=pl.Series(words) + " " + pl.col("output"))
     table = "\n".join([*_head(options.rows), *(_row(kind, pairs) for kind in options.kinds)]) + "\n"
@@ -88,7 +88,7 @@ def _head(rows: int) -> list[str]:
         "",
         f"{datetime.date.today():%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()},"
         f" polars {version('polars')}. `python benchmarks/checks.py --rows {rows}`: catalogue lines of electronic parts, each"
-        " with a word of its own; the fastest of three runs of finding violations.",
+        " with a unique word; the fastest of three runs.",
         "",
         "| kind | entry | rows/s | fail |",
         "|---|---|---:|---:|",

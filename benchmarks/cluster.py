@@ -1,12 +1,12 @@
-"""Curating in parts beside one machine: seconds, memory of all processes, and whether the ledgers are the same.
+"""Compares curating in parts with one machine: seconds, memory of all processes, and whether the ledgers are the same.
 
 Run: `pip install 'tuneworth[cluster,bench]'`, then `python benchmarks/cluster.py [--rows 200000 1000000] [--only
-machine ray2] [--repeat 3]`; it writes benchmarks/cluster.md beside itself. A million rows take some 3 GB.
+machine ray2] [--repeat 3]`; it writes benchmarks/cluster.md. A million rows take some 3 GB.
 
-Every run is `tuneworth curate` from the command to its end, in a process of its own with an empty storage, on the same
-files of 50,000 pairs (`generated.py`); a ray row starts Ray and ends it. Timed is all of it: imports, reading, writing.
-The ledger digest is over the ledger's rows in their order. DuckDB, out of core, is the peer (`cluster_duckdb.py`).
-The script ends with 1 where a run fails or the ledgers of one input differ.
+Every run is a complete `tuneworth curate` command in a separate process with an empty storage, on the same files of
+50,000 pairs (`generated.py`); a Ray run also starts and stops Ray. The time includes imports, reading and writing.
+The ledger digest is a hash of the ledger's rows in order. DuckDB, out of core, is the peer (`cluster_duckdb.py`).
+The script exits with 1 if a run fails or the ledgers of one input differ.
 """
 
 import argparse
@@ -43,9 +43,9 @@ checks:
 
 @dataclass(frozen=True)
 class Way:
-    """A way to curate. address: of `[cluster]`, None for the one-machine path; over: the way it is compared with."""
+    """A setup. address: of `[cluster]`, None for one machine; over: the setup to compare with."""
 
-    said: str
+    name: str
     address: str | None = None
     workers: int = 1
     over: str = "machine"
@@ -62,16 +62,16 @@ WAYS = {
 
 @dataclass(frozen=True)
 class Run:
-    """One run of one way. digest: of the ledger, None where the run failed; alike: pairs of rows with alike inputs."""
+    """One run of a setup. digest: of the ledger, None if the run failed; similar: pairs of rows with similar inputs."""
 
     taken: Taken
     digest: str | None
     rows: int = 0
-    alike: int = 0
+    similar: int = 0
 
 
 def curate_once(way: Way, data: Path, folder: Path, limit: float) -> Run:
-    """Curate in a new project below `folder`, which is left empty but for the log."""
+    """Curate in a new project below `folder`, in which only the log remains."""
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         project = Path(temporary)
         (project / "style.yaml").write_text(_STYLE)
@@ -108,7 +108,7 @@ def ledger_digest(curated: Path) -> tuple[str, int]:
 
 
 def peer_once(data: Path, folder: Path, limit: float, memory: str) -> tuple[Taken, dict[str, Any]]:
-    """DuckDB on the same files, with what it told and how its pairs stand to the exact join's."""
+    """DuckDB on the same files, with its results and a comparison of its pairs with those of the exact join."""
     out = folder / "peer.parquet"
     script = Path(__file__).with_name("cluster_duckdb.py")
     command = [sys.executable, str(script), str(data), str(out), "--memory", memory, "--keep-candidates"]
@@ -119,7 +119,7 @@ def peer_once(data: Path, folder: Path, limit: float, memory: str) -> tuple[Take
 
 
 def measure(name: str, data: Path, folder: Path, options: argparse.Namespace) -> dict[str, list[Run]]:
-    """The runs of each way, in turns, so that what else the machine does falls on all of them."""
+    """The runs of each setup, in turns, so that other load on the machine affects all of them."""
     runs: dict[str, list[Run]] = {way: [] for way in options.only}
     for _ in range(options.repeat):
         for way, own in runs.items():
@@ -138,13 +138,13 @@ def lines(name: str, runs: dict[str, list[Run]]) -> list[str]:
     for way, own in runs.items():
         if any(run.digest is None for run in own):
             late = any(run.taken.returncode is None for run in own)
-            found.append(f"| {name} | {WAYS[way].said} | {'took too long' if late else 'FAILED'} | | | | | | | |")
+            found.append(f"| {name} | {WAYS[way].name} | {'took too long' if late else 'FAILED'} | | | | | | | |")
             continue
         over = WAYS[way].over
         times = f"{seconds[way] / seconds['machine']:.2f}" if seconds.get("machine") else ""
         faster = f"{seconds[over] / seconds[way]:.2f}" if over != "machine" and seconds.get(over) else ""
         found.append(
-            f"| {name} | {WAYS[way].said} | {own[0].rows:,} | {own[0].alike:,} | **{seconds[way]:.1f}** | {times} | {faster} "
+            f"| {name} | {WAYS[way].name} | {own[0].rows:,} | {own[0].similar:,} | **{seconds[way]:.1f}** | {times} | {faster} "
             f"| {_median(own, 'cpu_seconds'):.1f} | {max(run.taken.peak for run in own):.2f} "
             f"| {', '.join(sorted({str(run.digest) for run in own}))} |"
         )
@@ -156,7 +156,7 @@ def _median(runs: Sequence[Run], what: str) -> float:
 
 
 def problems(name: str, runs: dict[str, list[Run]]) -> list[str]:
-    """What is wrong with the runs of one input: one that failed, ledgers that differ."""
+    """The problems of the runs of one input: failed runs and ledgers that differ."""
     digests = {way: sorted({str(run.digest) for run in own}) for way, own in runs.items()}
     failed = [way for way, found in digests.items() if "None" in found]
     found = [f"{name}: these runs failed: {', '.join(failed)}"] if failed else []
@@ -169,8 +169,8 @@ def _compared(wrong: list[str], ways: int) -> str:
     if wrong:
         return f"**{'; '.join(wrong)}.**\n"
     if ways < 2:
-        return "One way ran: there is no ledger to compare with.\n"
-    return "The ledgers of all ways of one input are the same, row for row.\n"
+        return "Only one setup ran, so there is no ledger to compare with.\n"
+    return "All setups produce the same ledger for each input, row for row.\n"
 
 
 def peer_line(name: str, taken: Taken, told: dict[str, Any]) -> str:
@@ -195,7 +195,7 @@ def head() -> str:
 
 
 def aims(name: str, rows: int, runs: dict[str, list[Run]]) -> list[str]:
-    """What the ways of one input were meant to reach, and did or did not; only where what it takes was run."""
+    """The targets for one input, each met or missed, as far as the setups that they need were run."""
     seconds = {way: time for way, own in runs.items() if (time := _median(own, "seconds"))}
     found = []
 
@@ -207,7 +207,7 @@ def aims(name: str, rows: int, runs: dict[str, list[Run]]) -> list[str]:
         say("two Ray workers at least 1.7 times as fast as one", faster, faster >= 1.7)
     if {"machine", "processes1"} <= seconds.keys():
         times = seconds["processes1"] / seconds["machine"]
-        say("one local process at most 1.2 times the one machine's seconds", times, times <= 1.2)
+        say("one local process takes at most 1.2 times as long as one machine", times, times <= 1.2)
     if rows == 1_000_000 and "ray2" in seconds:
         peak = max(run.taken.peak for run in runs["ray2"])
         say("a million with two Ray workers in 120 s", seconds["ray2"], seconds["ray2"] <= 120)
@@ -216,59 +216,58 @@ def aims(name: str, rows: int, runs: dict[str, list[Run]]) -> list[str]:
 
 
 def _most(ways: Sequence[str]) -> str:
-    """What a second worker can give here at most, where two are to run."""
+    """The limit of the speed-up by a second worker on this machine, if a setup has two."""
     if not any(WAYS[way].workers > 1 for way in ways):
         return ""
     alone, both = ceiling()
     return (
-        f"- this machine's own limit (`benchmarks/cluster_ceiling.py`): the work of one stage takes {alone:.2f} s alone and "
-        f"{both:.2f} s next to a second copy, so that two workers with nothing else to do would be "
-        f"{2 * alone / both:.2f} times as fast as one"
+        f"- limit of this machine (`benchmarks/cluster_ceiling.py`): the work of one stage takes {alone:.2f} s alone and "
+        f"{both:.2f} s while a second copy runs, so two workers could at most be {2 * alone / both:.2f} times as fast as one"
     )
 
 
-def page(started: str, rows: list[str], said: list[str], peers: list[str], options: argparse.Namespace) -> str:
-    """The page of cluster.md; `said`: lines below the table."""
+def page(started: str, rows: list[str], notes: list[str], peers: list[str], options: argparse.Namespace) -> str:
+    """The text of cluster.md; `notes`: lines below the table."""
     peer = f"""
 ## DuckDB, out of core
 
-The peer finds the similar pairs and does nothing else: no checks, no personal data or facts, no duplicates, conflicts or
-siblings told apart, no components, split, certificate, ledger or files of pairs, and it does not resume
-(`benchmarks/cluster_duckdb.py` says how it works). `memory_limit = {options.memory}`, 2 threads.
+The peer only finds the similar pairs: no checks, personal data or facts, no distinction of duplicates, conflicts and
+siblings, no components, split, certificate, ledger or files of pairs, and it cannot resume
+(`benchmarks/cluster_duckdb.py` describes its method). `memory_limit = {options.memory}`, 2 threads.
 
-| pairs | seconds | CPU seconds | peak GB | candidates | pairs of distinct inputs | the exact join's | missed | wrongly verified |
+| pairs | seconds | CPU seconds | peak GB | candidates | pairs of distinct inputs | exact join | missed | wrongly verified |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|
 {chr(10).join(peers)}
 
-"Wrongly verified" counts where its answer for a candidate differs from sets of characters in Python; its candidates
-come from hash functions of its own, so it may miss other pairs than the project's bands do.
+"Wrongly verified" counts candidates for which its result differs from sets of characters in Python. Its hash functions
+differ from the project's, so it may miss different pairs.
 """
     return f"""# Curating in parts: seconds, memory, and the same ledger
 
-{started} Written by `benchmarks/cluster.py`, which says what is timed; the pairs are described in
+{started} Written by `benchmarks/cluster.py`, which describes what is timed; the pairs are described in
 `benchmarks/generated.py`. The files are {options.format}. Seconds are the
-median of {options.repeat}; the peak is of all processes at one moment.
+median of {options.repeat}; the peak is that of all processes together.
 
-| pairs | way | rows | alike | seconds | times one machine's | times faster than with one | CPU seconds | peak GB | ledger |
+| pairs | setup | rows | similar pairs | seconds | ratio to one machine | speed-up over one | CPU seconds | peak GB | ledger |
 |---|---|---:|---:|---:|---:|---:|---:|---:|---|
 {chr(10).join(rows)}
 
-{chr(10).join(said)}
+{chr(10).join(notes)}
 {peer if peers else ""}"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="*", default=[200_000, 1_000_000], help="of the products")
-    parser.add_argument("--templated", type=int, nargs="*", default=[200_000], help="rows of the templated variety")
+    parser.add_argument("--templated", type=int, nargs="*", default=[200_000], help="rows of the templated data")
     parser.add_argument("--only", nargs="*", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument("--limit", type=float, default=1_200, help="seconds after which a run is ended")
+    parser.add_argument("--limit", type=float, default=1_200, help="seconds after which a run is stopped")
     parser.add_argument("--format", choices=FORMATS, default="jsonl")
     parser.add_argument("--memory", default="2GB", help="DuckDB's memory_limit")
-    parser.add_argument("--no-peer", action="store_true", help="leave DuckDB out")
+    parser.add_argument("--no-peer", action="store_true", help="skip DuckDB")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
-    parser.add_argument("--folder", type=Path, help="where the files are made (default: the temporary folder)")
+    parser.add_argument("--folder", type=Path, help="the folder for the files (default: the temporary folder)")
     options = parser.parse_args()
     started, rows, peers, wrong, reached = head(), [], [], [], list(filter(None, [_most(options.only)]))
     inputs = [Generated(n, "products") for n in options.rows] + [Generated(n, "templated") for n in options.templated]

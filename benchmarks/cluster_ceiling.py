@@ -1,9 +1,9 @@
-"""What a second worker can give on this machine at most: the same work by one process alone, and by two at once.
+"""Measures the limit of the speed-up by a second worker: the same work by one process alone, and by two at once.
 
 Run: `python benchmarks/cluster_ceiling.py [--rows 50000] [--times 5]`. The work is that of a stage without its storage:
 hashes of all grams and bands of generated texts, on one thread, with the environment of the workers. Cores share caches,
-memory and the host that they run on, so that two copies at once take longer than one alone: two workers that nothing
-else held up would be 2 / (that much longer) times as fast as one.
+memory and their host, so two copies at once take longer than one alone: without any other delay, two workers would be
+2 / (that ratio) times as fast as one.
 """
 
 import argparse
@@ -27,7 +27,7 @@ _THRESHOLD = 0.8
 
 
 def ceiling(rows: int = 50_000, times: int = 5) -> tuple[float, float]:
-    """Seconds of one process alone, and of two at once (the slower one), the medians of so many turns."""
+    """Seconds of one process alone, and of two at once (the slower one): medians over `times` turns."""
     alone, both = [], []
     for _ in range(times):
         alone.append(_at_once(1, rows))

@@ -1,13 +1,13 @@
-"""DuckDB's answer to the same question, out of core: which distinct inputs are alike, from files to pairs in SQL.
+"""Finds similar distinct inputs with DuckDB, out of core: from files to pairs in SQL.
 
-Run by `cluster.py`; by itself: `python benchmarks/cluster_duckdb.py FOLDER OUT.parquet` prints what it found as JSON.
+Run by `cluster.py`; alone, `python benchmarks/cluster_duckdb.py FOLDER OUT.parquet` prints its results as JSON.
 
-The way is the project's own: normalised inputs, distinct by content, sets of character 5-grams, MinHash signatures cut
+The method is the project's: normalised inputs, distinct by content, sets of character 5-grams, MinHash signatures cut
 into 25 bands of 5, pairs that meet in a band, each verified exactly at 0.8. Where DuckDB differs: it normalises by
-`lower(nfc_normalize(...))` (NFKC and case folding have no SQL), so the texts are the same only where these agree, as on
-what is generated here; its hash functions are its own, so its candidates differ a little; a set's grams are 64-bit
-hashes, not numbers. It makes pairs and nothing else: no checks, personal data or facts, no duplicates, conflicts or
-siblings told apart, no components, split, certificate, ledger or files of pairs, and no resuming after a kill.
+`lower(nfc_normalize(...))` (NFKC and case folding have no SQL), so the texts are the same only if these agree, as they do
+on the generated pairs; its hash functions differ, so its candidates differ a little; a set's grams are 64-bit hashes,
+not numbers. It only finds pairs: no checks, personal data or facts, no distinction of duplicates, conflicts and
+siblings, no components, split, certificate, ledger or files of pairs, and no resuming after a kill.
 """
 
 import argparse
@@ -102,28 +102,28 @@ def _statements(folder: Path, out: Path) -> dict[str, str]:
 
 
 def check_pairs(out: Path) -> dict[str, int]:
-    """How the pairs written to `out` stand to the exact join of the same texts, and to their own candidates.
+    """A comparison of the pairs in `out` with the exact join of the same texts, and with their candidates.
 
-    exact: pairs of the exact join; missed, beyond: of these not found, found but not of these; checked, wrong:
-    candidates verified again with sets of Python, and how many of them got another answer.
+    exact: pairs of the exact join; missed: those not found; beyond: other pairs found; checked, wrong: candidates
+    verified again with Python sets, and those with a different result.
     """
-    from tuneworth.curate.match.join import alike_pairs
+    from tuneworth.curate.match.join import similar_pairs
     from tuneworth.curate.match.ngrams import gram_sets
 
     texts = pl.read_parquet(out.with_suffix(".texts.parquet")).sort("row")
     rows = texts["row"].to_numpy()
-    exact = alike_pairs(gram_sets(texts["text"].to_list()), 0.8)
+    exact = similar_pairs(gram_sets(texts["text"].to_list()), 0.8)
     known = set(zip(rows[exact.left].tolist(), rows[exact.right].tolist(), strict=True))
     found = set(pl.read_parquet(out).iter_rows())
     candidates = pl.read_parquet(out.with_suffix(".candidates.parquet"))
     some = candidates.sample(min(_CHECKED, len(candidates)), seed=_SEED).rows()
     known_texts = dict(texts.select("row", "text").iter_rows())
-    kept = {(a, b) for a, b in some if _alike(known_texts[a], known_texts[b])}
+    kept = {(a, b) for a, b in some if _similar(known_texts[a], known_texts[b])}
     told = {"exact": len(known), "missed": len(known - found), "beyond": len(found - known)}
     return told | {"checked": len(some), "wrong": len(kept ^ found.intersection(some))}
 
 
-def _alike(a: str, b: str) -> bool:
+def _similar(a: str, b: str) -> bool:
     one, two = ({text[i : i + 5] for i in range(max(1, len(text) - 4))} for text in (a, b))
     return 5 * len(one & two) >= 4 * len(one | two)
 

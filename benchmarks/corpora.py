@@ -42,7 +42,7 @@ def corpus(name: str, rows: int) -> pl.DataFrame:
 
 
 def peak_memory() -> float:
-    """The most memory that this process has held, in GB; unlike `ru_maxrss` it starts anew with the program (Linux)."""
+    """The peak memory of this process in GB; unlike `ru_maxrss`, it is reset when the program starts (Linux)."""
     line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmHWM"))
     return int(line.split()[1]) / 2**20
 

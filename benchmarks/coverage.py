@@ -1,4 +1,4 @@
-"""How often the intervals hold the truth, and how often the paired test sees a difference where there is none.
+"""Measures how often the intervals contain the true value, and how often the paired test finds a difference by chance.
 
 Run: python benchmarks/coverage.py [--sets 4000]; it writes coverage.md and, cell by cell, data/coverage.csv (some six
 minutes of one core). Each cell is one truth (shares, number of items, group sizes, correlations) and thousands of made
@@ -26,14 +26,14 @@ from tuneworth.evaluate.statistics.paired import difference_ends, newcombe_ends,
 SHARES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 PAIRS = ((0.5, 0.5), (0.8, 0.8), (0.9, 0.9), (0.95, 0.95), (0.99, 0.99), (0.7, 0.94), (0.9, 0.94), (0.95, 0.99))
 ITEMS = (20, 50, 100, 200, 500)
-TESTED = 500  # sets of a cell that go through the test too, which takes them one by one
-DRAWS = 400  # of the bootstrap, which is here for comparison only
-HAIR = 1e-9  # an end that is the truth but for rounding holds it
+TESTED = 500  # sets of a cell that the test processes too, one by one
+DRAWS = 400  # of the bootstrap, which serves only for comparison
+HAIR = 1e-9  # tolerance for rounding at an end
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One truth."""
+    """One scenario."""
 
     question: str
     layout: str
@@ -47,12 +47,14 @@ class Cell:
 
 
 def cells() -> Iterator[Cell]:
-    """All truths: one share, pairs, pairs of which only one variant fails by whole groups, means over five repeats."""
+    """All scenarios: one share, pairs, pairs of which one variant fails in whole groups, means over five repeats."""
     for layout, n in _layouts(ITEMS):
         for share, rho in itertools.product(SHARES, (0.0, 0.1, 0.3, 0.5) if layout != "alone" else (0.0,)):
             yield Cell("share", layout, n, share, share, rho, rho, 0.0)
-        for pair, rho, alike in itertools.product(PAIRS, (0.0, 0.2, 0.5) if layout != "alone" else (0.0,), (0.0, 0.8)):
-            yield Cell("difference", layout, n, *pair, rho, rho, alike)
+        for pair, rho, agreement in itertools.product(
+            PAIRS, (0.0, 0.2, 0.5) if layout != "alone" else (0.0,), (0.0, 0.8)
+        ):
+            yield Cell("difference", layout, n, *pair, rho, rho, agreement)
     for layout, n in _layouts((50, 200)):
         if layout != "alone":
             for share in (0.8, 0.9, 0.95):
@@ -64,12 +66,14 @@ def cells() -> Iterator[Cell]:
 
 def _layouts(items: tuple[int, ...]) -> Iterator[tuple[str, int]]:
     for layout, n in itertools.product(LAYOUTS, items):
-        if n >= 2 * max(LAYOUTS[layout]) or (n > 30 and LAYOUTS[layout][0] == 30):  # two groups, or one beside others
+        if n >= 2 * max(LAYOUTS[layout]) or (
+            n > 30 and LAYOUTS[layout][0] == 30
+        ):  # two groups, or one large group among single items
             yield layout, n
 
 
 def measured(cell: Cell, sets: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
-    """A row per method: how often it held the truth, at which width."""
+    """A row per method: how often it contained the true value, and its width."""
     sizes = sizes_of(cell.layout, cell.n)
     grouping = grouped(np.repeat(np.arange(len(sizes)), sizes), cell.n)
     if cell.question.startswith("share"):
@@ -83,29 +87,29 @@ def measured(cell: Cell, sets: int, rng: np.random.Generator) -> Iterator[dict[s
         )  # fmt: skip
         truth, estimate = cell.candidate - cell.baseline, (both[1] - both[0]).mean(axis=1)
         found = {name: way(*both, grouping) for name, way in DIFFERENCE_WAYS.items()}
-    # As wide as 95% of the estimates would be if they were normal: what an interval cannot well fall below.
+    # The width of 95% of the estimates if they were normal, which an interval can hardly undercut.
     ideal = 2 * 1.96 * float(estimate.std())
     for name, ends in found.items():
         if ends is None:
             continue
-        row = {**asdict(cell), "method": name, **_held(ends, truth), "width": float(np.mean(ends[1] - ends[0]))}
+        row = {**asdict(cell), "method": name, **_coverage(ends, truth), "width": float(np.mean(ends[1] - ends[0]))}
         row["width_of_ideal"] = row["width"] / ideal if ideal > 0 else None
         if name == "ours" and len(ends) == 4:
             row |= _tested(both[1] - both[0], ends, grouping)
         yield row
 
 
-def _held(ends: tuple[np.ndarray, ...], truth: float) -> dict[str, float]:
+def _coverage(ends: tuple[np.ndarray, ...], truth: float) -> dict[str, float]:
     low, high, *one_sided = ends
-    held = {"coverage": float(np.mean((low <= truth + HAIR) & (high >= truth - HAIR)))}
+    shares = {"coverage": float(np.mean((low <= truth + HAIR) & (high >= truth - HAIR)))}
     if one_sided:
-        held["low_one_sided"] = float(np.mean(one_sided[0] <= truth + HAIR))
-        held["high_one_sided"] = float(np.mean(one_sided[1] >= truth - HAIR))
-    return held
+        shares["low_one_sided"] = float(np.mean(one_sided[0] <= truth + HAIR))
+        shares["high_one_sided"] = float(np.mean(one_sided[1] >= truth - HAIR))
+    return shares
 
 
 def _tested(differences: np.ndarray, ends: tuple[np.ndarray, ...], grouping: Grouping) -> dict[str, float]:
-    """How often p < .05, and how often the interval says otherwise: 0 outside though p is not, or inside though it is."""
+    """How often p < .05, and how often the interval disagrees: 0 outside although p is not small, or inside although it is."""
     known: dict[bytes, float] = {}
     sums = np.sort(grouping.sums(differences[:TESTED]), axis=1)
     p = np.array([known.setdefault(row.tobytes(), -1.0) for row in sums])

@@ -1,4 +1,4 @@
-"""The page that coverage.py writes: what was measured, in tables to read in a minute."""
+"""The page that coverage.py writes: the results in a few tables."""
 
 import datetime
 import math
@@ -21,51 +21,52 @@ QUESTIONS = {
     "difference": "difference of two variants",
     "share of repeats": "one share, means over 5 repeats",
     "difference of repeats": "difference, means over 5 repeats",
-    "one by groups": "difference, one variant fails by whole groups, the other here and there",
+    "one by groups": "difference, one variant fails in whole groups, the other in single items",
 }
-HEAD = """# Coverage: how often the intervals hold the truth
+HEAD = """# Coverage: how often the intervals contain the true value
 
 {day}, Python {python}, numpy {numpy}, scipy {scipy}. `python benchmarks/coverage.py --sets {sets}`: {cells} cells of
 {many} simulated data sets each, {minutes} minutes of one core. Cell by cell: [coverage.csv](data/coverage.csv).
 
-A cell is one truth: shares from 0.5 to 0.99; 20 to 500 items, alone or in groups (of 2, 5, 10 or 30; of 1 to 30 as in a
-catalogue; one of 30 with single items); items of a group correlated from 0 to 0.5; two variants on the same items
-correlated by 0 or 0.8. One share is beta-binomial; two variants have the difficulty of groups and items in common.
+A cell is one scenario: shares from 0.5 to 0.99; 20 to 500 items, single or in groups (of 2, 5, 10 or 30; of 1 to 30 as
+in a catalogue; one of 30 with single items); items of a group correlated from 0 to 0.5; two variants on the same items
+correlated by 0 or 0.8. One share is beta-binomial; two variants share the difficulty of groups and items.
 
-**Aim:** a 95% interval holds the truth in 93 to 97% of the sets; at equal shares p < 0.05 comes in at most 5%. The
-simulation's own standard error is {error} of coverage and {alarm_error} of alarms in a cell: the least of many cells
-looks a little worse than it is, the most alarms too.
+**Aim:** a 95% interval contains the true value in 93 to 97% of the sets; at equal shares at most 5% have p < 0.05. The
+simulation's own standard error is {error} of coverage and {alarm_error} of alarms in a cell, so the
+lowest coverage and the most alarms of many cells look slightly worse than they are.
 
 - **ours**: Wilson's interval, for a difference Newcombe's (method 10), on n / design effect with Student's t. The
-  intra-group correlation behind the design effect is the analysis of variance's, drawn to a cautious value where groups
-  are few or failures rare.
+  intra-group correlation in the design effect comes from the analysis of variance, shrunk towards a cautious value if
+  there are few groups or failures.
 - **groups ignored**: the same intervals on n, as if the items were independent.
-- **bootstrap**: percentiles over resampled groups, widened for few groups; from {few} groups on.
+- **bootstrap**: percentiles over resampled groups, widened for few groups; only with at least {few} groups.
 
-*Width* is the mean width as a multiple of 2 × 1.96 standard deviations of the estimate, the interval of one who knew
-the truth (the median of the cells). It is under 1 where the estimate varies more than an interval within 0 and 1 can.
+*Width* is the mean width as a multiple of 2 × 1.96 standard deviations of the estimate, which is the ideal interval
+(median of the cells). It is under 1 if the estimate varies more than an interval within 0 and 1 can.
 """
 ALARMS = """## False alarms of the paired test
 
 Exact McNemar test; over groups, or with means over repeats, the exact sign-flip test. Where both variants have the same
-difficulties, at most 5% hold by construction. Where one variant fails by whole groups and the other here and there,
-they do not: such a variant looks too good as long as none of its bad groups is in the test set, and a handful of groups
-cannot show it. From 50 groups on that is over. The last two columns: how often test and interval say different things,
-over all cells (0 is outside though p ≥ 0.05; p < 0.05 though 0 is inside).
+difficulties, the rate is at most 5% by construction. It is higher if one variant fails in whole groups and the other in
+single items: such a variant looks too good as long as none of its bad groups is in the test set, which a handful of
+groups cannot show. With 50 groups or more the effect is gone. The last two columns show how often test and interval
+disagree, over all cells (0 is outside although p ≥ 0.05; p < 0.05 although 0 is inside).
 
 | question | groups | cells | false alarms, mean | most in a cell | only the interval | only the test |
 |---|---|---:|---:|---:|---:|---:|"""
 ENDS = """## The one-sided 95% ends
 
-The lower end carries "not worse than": how often the true difference is not below it (and not above the upper end).
+"Not worse than" uses the lower end. The table shows how often the true difference is not below the lower end, and not
+above the upper end.
 
-| question | cells | lower end: least | mean | under 93% | upper end: least | mean |
+| question | cells | lower end: lowest | mean | under 93% | upper end: lowest | mean |
 |---|---:|---:|---:|---:|---:|---:|"""
-MISSED = """{question}: {low} of {cells} cells hold less than 93%, {high} more than 97%: {reasons}. The lowest:
+MISSED = """{question}: {low} of {cells} cells have less than 93%, {high} more than 97%: {reasons}. The lowest:
 
 | layout | items | groups | true shares | correlation in a group | coverage | width | why |
 |---|---:|---:|---|---:|---:|---:|---|"""
-FIGURES = ("cells", "least", "mean", "under 93%", "93 to 97%", "over 97%", "width")
+FIGURES = ("cells", "lowest", "mean", "under 93%", "93 to 97%", "over 97%", "width")
 
 
 def page(rows: Sequence[Row], *, sets: int, tested: int, seconds: float) -> str:
@@ -88,7 +89,7 @@ def page(rows: Sequence[Row], *, sets: int, tested: int, seconds: float) -> str:
     )
     parts = [
         head,
-        *_in_one_look(rows),
+        *_overview(rows),
         *_by("number of groups", _bucket, share, pair),
         *_by("correlation in a group", lambda row: f"{row['rho']:g}", share, pair),
         *_by("true share (of the baseline)", lambda row: f"{row['baseline']:g}", share, pair),
@@ -101,16 +102,16 @@ def page(rows: Sequence[Row], *, sets: int, tested: int, seconds: float) -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _in_one_look(rows: Sequence[Row]) -> list[str]:
-    lines = ["## In one look", "", *_table_head("question", "interval")]
+def _overview(rows: Sequence[Row]) -> list[str]:
+    lines = ["## Overview", "", *_table_head("question", "interval")]
     for question, words in QUESTIONS.items():
         of = _of(rows, question)
         many = [row for row in of if FEW <= row["groups"] < row["n"]]
         ways = {
             "ours": _by_method(of, "ours"),
             "groups ignored": _by_method(of, "groups ignored"),
-            f"ours, from {FEW} groups on": _by_method(many, "ours"),
-            f"bootstrap, from {FEW} groups on": _by_method(many, "bootstrap"),
+            f"ours, at least {FEW} groups": _by_method(many, "ours"),
+            f"bootstrap, at least {FEW} groups": _by_method(many, "bootstrap"),
         }
         lines += [f"| {words} | {name} | {_figures(chosen)} |" for name, chosen in ways.items()]
     return [*lines, ""]
@@ -150,7 +151,7 @@ def _alarms(ours: Sequence[Row]) -> list[str]:
 def _missed(question: str, rows: Sequence[Row]) -> list[str]:
     low = sorted((row for row in rows if row["coverage"] < LOWEST), key=lambda row: row["coverage"])
     high = [_why_wide(row) for row in rows if row["coverage"] > HIGHEST]
-    reasons = "; ".join(f"{name} ({high.count(name)})" for name in (LUMPY, ALIKE, OTHERS) if name in high)
+    reasons = "; ".join(f"{name} ({high.count(name)})" for name in (LUMPY, CAUTIOUS, OTHERS) if name in high)
     head = MISSED.format(
         question=QUESTIONS[question].capitalize(), low=len(low), cells=len(rows), high=len(high), reasons=reasons
     )
@@ -165,15 +166,15 @@ def _cell(row: Row) -> str:
     )
 
 
-LUMPY = "fewer than five failures to be expected, so that few counts can occur"
-ALIKE = "items of a group less correlated than is assumed where little is known"
+LUMPY = "fewer than five expected failures, so that few counts are possible"
+CAUTIOUS = "items of a group less correlated than assumed by default"
 OTHERS = "others"
 
 
 def _why_wide(row: Row) -> str:
     if (1 - max(row["baseline"], row["candidate"])) * row["n"] < 5:
         return LUMPY
-    return ALIKE if row["groups"] < row["n"] and (row["rho"] < 0.3 or row["correlation"] > 0) else OTHERS
+    return CAUTIOUS if row["groups"] < row["n"] and (row["rho"] < 0.3 or row["correlation"] > 0) else OTHERS
 
 
 def _why_low(row: Row) -> str:
@@ -182,7 +183,7 @@ def _why_low(row: Row) -> str:
         return f"unequal groups, one has {100 * sizes.max() / row['n']:.0f}% of the items"
     if (1 - row["baseline"]) * row["n"] < 10:
         return "few failures: coverage jumps from count to count"
-    return f"{len(sizes)} groups" if len(sizes) < FEW else "failures come by whole groups"
+    return f"{len(sizes)} groups" if len(sizes) < FEW else "failures come in whole groups"
 
 
 def _table_head(*names: str) -> list[str]:
@@ -190,16 +191,16 @@ def _table_head(*names: str) -> list[str]:
 
 
 def _figures(rows: Sequence[Row]) -> str:
-    held = np.array([row["coverage"] for row in rows])
+    coverage = np.array([row["coverage"] for row in rows])
     width = float(np.median([row["width_of_ideal"] for row in rows if row["width_of_ideal"] is not None]))
-    under, over = float(np.mean(held < LOWEST)), float(np.mean(held > HIGHEST))
-    shares = [_percent(float(x)) for x in (held.min(), held.mean(), under, 1 - under - over, over)]
-    return " | ".join([str(len(held)), *shares, f"{width:.2f}"])
+    under, over = float(np.mean(coverage < LOWEST)), float(np.mean(coverage > HIGHEST))
+    shares = [_percent(float(x)) for x in (coverage.min(), coverage.mean(), under, 1 - under - over, over)]
+    return " | ".join([str(len(coverage)), *shares, f"{width:.2f}"])
 
 
 def _bucket(row: Row) -> str:
     if row["groups"] == row["n"]:
-        return "every item alone"
+        return "single items"
     edges = (2, 5, 10, 20, 50)
     low = max(edge for edge in edges if edge <= row["groups"])
     high = next((edge - 1 for edge in edges if edge > row["groups"]), None)

@@ -1,7 +1,7 @@
-"""How long `curate` takes from a file to the written run, step by step, and how it grows.
+"""Times `curate` from a file to the written run, step by step, and its growth.
 
 Run: `python benchmarks/curate.py [--corpora code docstrings] [--rows 10000 50000 200000]` (1000000 works too: about two
-minutes and 4 GB); it writes benchmarks/curate.md beside itself. Each run is in a process of its own, without imports.
+minutes and 4 GB); it writes benchmarks/curate.md. Each run is a separate process, timed without imports.
 """
 
 import argparse
@@ -34,7 +34,7 @@ TEMPLATES = {"identical inputs": 3_000, "product lines": 20_000}
 
 
 def run_one(source: Path, folder: Path, method: str) -> None:
-    """In a process of its own: seconds per step and in all, peak memory, and what was found, to standard output."""
+    """In a separate process: write seconds per step and in total, peak memory, and the results to standard output."""
     example = example_path("components")
     components = source == example / "pairs.jsonl"
     data = DataSettings(path="", group="family", identifiers=("part",)) if components else DataSettings(path="")
@@ -47,7 +47,7 @@ def run_one(source: Path, folder: Path, method: str) -> None:
     ended = time.perf_counter()
     told = {
         "rows": raw.rows_read,
-        "alike": done.summary["near_duplicate"]["pairs"],
+        "similar": done.summary["near_duplicate"]["pairs"],
         "method": done.summary["near_duplicate"]["method"],
         "steps": {**done.summary["seconds"], "write": ended - curated},
         "seconds": ended - started,
@@ -68,7 +68,7 @@ def lines(name: str, timings: list[dict[str, Any]]) -> list[str]:
     for i, told in enumerate(timings):
         grown = "" if i == 0 else f"×{told['seconds'] / timings[i - 1]['seconds']:.1f}"
         cells = " | ".join(f"{told['steps'].get(step, 0):.2f}" for step in steps(timings))
-        size = f"{told['rows']:,} | {told['alike']:,}"
+        size = f"{told['rows']:,} | {told['similar']:,}"
         found.append(f"| {name} | {size} | {cells} | **{told['seconds']:.1f}** | {grown} | {told['peak']:.2f} |")
     return found
 
@@ -78,7 +78,7 @@ def steps(timings: list[dict[str, Any]]) -> list[str]:
 
 
 def templated(name: str, rows: int) -> list[dict[str, str]]:
-    """Rows of one template: what makes the pairs grow with the square of the rows."""
+    """Rows of one template, whose pairs grow with the square of the rows."""
     colours = [
         "red",
         "blue",
@@ -147,10 +147,10 @@ def main() -> None:
     every = [one for timings in told.values() for one in timings]
     text = f"""# Curating: seconds from file to written run
 
-{started} Written by `benchmarks/curate.py`, which says what is timed; the corpora are described in
+{started} Written by `benchmarks/curate.py`, which describes what is timed; the corpora are described in
 `benchmarks/corpora.py`. "identical inputs" and "product lines" are templates: their pairs grow with the square of the rows.
 
-| corpus | rows | pairs of rows with alike inputs | {" | ".join(steps(every))} | in all | growth | peak GB |
+| corpus | rows | pairs of rows with similar inputs | {" | ".join(steps(every))} | total | growth | peak GB |
 |---|{"---:|" * (len(steps(every)) + 5)}
 {chr(10).join(line for name, timings in told.items() for line in lines(name, timings))}
 

@@ -1,4 +1,4 @@
-"""Seeded pairs of any number, written to many files without ever being held together: what `cluster.py` curates.
+"""Generates seeded pairs of any number for `cluster.py`, written to many files without holding all of them in memory.
 
 Each row is a function of the seed, the variety and its number alone, so neither the files nor their format change it.
 

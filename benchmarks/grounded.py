@@ -1,6 +1,6 @@
-"""How often `grounded` is right: precision and recall per kind of fact, on labelled pairs and on planted errors; and its speed.
+"""Measures `grounded`: precision and recall per kind of fact, on labelled pairs and planted errors; and its speed.
 
-Run: python benchmarks/grounded.py; it writes benchmarks/grounded.md beside itself. How the pairs were labelled: data/README.md.
+Run: python benchmarks/grounded.py; it writes benchmarks/grounded.md. How the pairs were labelled: data/README.md.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _violations(pairs: pl.DataFrame, kind: str) -> list[list[tuple[int, int, str]]]:
-    """The places that the check names, per pair."""
+    """The spans that the check finds, per pair."""
     results = check_outputs(pairs, parse_style(f"checks: [{{kind: grounded, facts: [{kind}]}}]"))
     places: list[list[tuple[int, int, str]]] = [[] for _ in range(len(pairs))]
     for index, start, end, found in results.violations.select("index", "start", "end", "found").iter_rows():
@@ -80,11 +80,11 @@ def _labelled(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _label_places(output: str, labels: list[str]) -> list[tuple[int, int]]:
-    """Where the labelled texts stand; one that is labelled twice stands twice."""
+    """The spans of the labelled texts; a text that is labelled twice has two."""
     places: list[tuple[int, int]] = []
     for label, times in Counter(labels).items():
-        standing = [m.span() for m in re.finditer(rf"(?<!\w){re.escape(label)}(?!\w)|{re.escape(label)}", output)]
-        places += standing[-times:] if times < len(standing) else standing
+        spans = [m.span() for m in re.finditer(rf"(?<!\w){re.escape(label)}(?!\w)|{re.escape(label)}", output)]
+        places += spans[-times:] if times < len(spans) else spans
     return places
 
 
@@ -99,8 +99,8 @@ def _planted(seed: int) -> list[str]:
     clean = pairs.filter(
         pl.Series([not found for found in _violations(pairs.select("output", "input"), "numbers, codes")])
     )
-    lines = ["## Planted errors", "", "In real lines that state nothing new, one fact was changed (seeded).", ""]
-    lines += ["| what was changed | pairs | found | share |", "|---|---:|---:|---:|"]
+    lines = ["## Planted errors", "", "One fact was changed (seeded) in real lines without unsupported facts.", ""]
+    lines += ["| change | pairs | found | share |", "|---|---:|---:|---:|"]
     for what, change in (
         ("digit", _other_digit),
         ("ten times", _ten_times),
@@ -121,7 +121,7 @@ def _planted(seed: int) -> list[str]:
 
 
 def _other_digit(output: str, rng: random.Random) -> str | None:
-    """One digit of one number with a unit is another one."""
+    """Change one digit of one number with a unit."""
     places = [m.start(1) for m in re.finditer(r"(?<![\w.-])[0-9.]*?([1-9])[0-9.]*(?=V|mA|A|W|MHz|kHz|mOhm)", output)]
     if not places:
         return None
@@ -144,7 +144,7 @@ def _other_unit(output: str, rng: random.Random) -> str | None:
 
 
 def _other_code(output: str, rng: random.Random) -> str | None:
-    """The last digits of a package's name are others."""
+    """Change the last digits of a package's name."""
     places = [m.span(1) for m in re.finditer(r"\b[A-Z]{2,}-?([0-9]+)\b", output)]
     if not places:
         return None
@@ -160,7 +160,7 @@ def _speed() -> list[str]:
     lines = [
         "## Speed",
         "",
-        "Numbers and codes; texts met before in the same program. A first meeting takes about 50 µs per distinct span.",
+        "Numbers and codes; texts already seen by the same program. A new distinct span takes about 50 µs.",
         "",
     ]
     lines += ["| rows | processor seconds | rows per processor second |", "|---|---:|---:|"]
@@ -168,7 +168,7 @@ def _speed() -> list[str]:
     for what, table in (
         ("all, once", pairs),
         ("all, 34 times", pl.concat([pairs] * 34)),
-        ("those that state nothing new, 34 times", pl.concat([clean] * 34)),
+        ("those without unsupported facts, 34 times", pl.concat([clean] * 34)),
     ):
         started = time.process_time()
         check_outputs(table, style)
@@ -196,16 +196,16 @@ def _listed(texts: list[str]) -> str:
 
 def _head() -> list[str]:
     return [
-        "# Grounded: how often it is right",
+        "# Accuracy of the check `grounded`",
         "",
         f"{datetime.date.today()}, {os.cpu_count()} cores, Python {platform.python_version()}, polars {pl.__version__}.",
-        "Shares with 95% Wilson intervals. A found place is right where it touches a labelled one; a labelled one is met",
-        "where a found place touches it.",
+        "Shares have 95% Wilson intervals. A finding is correct if it overlaps a label; a label is found if a finding",
+        "overlaps it.",
         "",
-        "The pairs were labelled before the check was run on them, by one reader, who then built the check and fixed it by",
-        "what they showed: on these pairs the shares are those of a development set. The planted errors were not used so.",
-        "Afterwards 110 of the 1,149 places that it finds in the other component lines were drawn (seed 7) and read: all 110",
-        f"were right, a precision of {_share(110, 110)}. No label was changed after the check had been run.",
+        "One reader labelled the pairs before the check ran on them, then built and corrected the check with them, so these",
+        "shares are those of a development set. The planted errors were not used that way. Afterwards 110 of the 1,149",
+        "findings in the other component lines were sampled (seed 7) and read: all 110 were correct, a precision of",
+        f"{_share(110, 110)}. No label was changed after the check had run.",
         "",
     ]
 

@@ -1,7 +1,7 @@
-"""The exact join beside its peers on the same texts: seconds, peak memory, pairs, recall and precision.
+"""Compares the exact join with its peers on the same texts: seconds, peak memory, pairs, recall and precision.
 
 Run: `pip install tuneworth[bench]`, then `python benchmarks/join.py [--corpora code docstrings] [--rows 10000 50000]`;
-it writes benchmarks/join.md beside itself.
+it writes benchmarks/join.md.
 
 Every way starts with the same list of distinct normalised inputs and ends with pairs of positions at Jaccard similarity
 of character 5-grams at or above 0.8; each runs in a process of its own. The exact pairs are the reference, and they are
@@ -27,22 +27,22 @@ import numpy as np
 from corpora import CORPORA, corpus, peak_memory
 
 THRESHOLD, MINIMA, SEED = 0.8, 128, 1
-LIMIT = 300  # seconds of one way
+LIMIT = 300  # seconds per method
 
 
 def exact(texts: list[str]) -> np.ndarray:
-    from tuneworth.curate.match.join import alike_pairs
+    from tuneworth.curate.match.join import similar_pairs
     from tuneworth.curate.match.ngrams import gram_sets
 
-    found = alike_pairs(gram_sets(texts), THRESHOLD)
+    found = similar_pairs(gram_sets(texts), THRESHOLD)
     return np.stack((found.left, found.right))
 
 
 def candidates(texts: list[str]) -> np.ndarray:
     from tuneworth.curate.match.candidates import candidate_tiles
-    from tuneworth.curate.match.join import AlikePairs
+    from tuneworth.curate.match.join import SimilarPairs
 
-    found = AlikePairs.joined(list(candidate_tiles(texts, THRESHOLD)))
+    found = SimilarPairs.joined(list(candidate_tiles(texts, THRESHOLD)))
     return np.stack((found.left, found.right))
 
 
@@ -52,8 +52,8 @@ def rensa_unverified(texts: list[str]) -> np.ndarray:
 
 def rensa_verified(texts: list[str]) -> np.ndarray:
     tokens = _token_lists(texts)
-    sets = [set(own) for own in tokens]
-    return _pairs((a, b) for a, b in _rensa(tokens, bands=32) if _alike(sets[a], sets[b]))
+    sets = [set(row) for row in tokens]
+    return _pairs((a, b) for a, b in _rensa(tokens, bands=32) if _similar(sets[a], sets[b]))
 
 
 def datasketch(texts: list[str]) -> np.ndarray:
@@ -90,7 +90,7 @@ def _rensa(tokens: list[list[str]], *, bands: int) -> Iterator[tuple[int, int]]:
     return ((a, b) for a, found in enumerate(index.query_all(hashes)) for b in found if b > a)
 
 
-def _alike(a: set[str], b: set[str]) -> bool:
+def _similar(a: set[str], b: set[str]) -> bool:
     shared = len(a & b)
     return 5 * shared >= 4 * (len(a) + len(b) - shared)
 
@@ -106,7 +106,7 @@ def texts_of(name: str, rows: int) -> list[str]:
 
 
 def run_one(way: str, source: Path, out: Path) -> None:
-    """In a process of its own: the pairs into a file, seconds and peak memory to standard output."""
+    """In a separate process: write the pairs to a file, seconds and peak memory to standard output."""
     texts = json.loads(source.read_text(encoding="utf-8"))
     WAYS[way][1](texts[:50])  # imports and first calls
     started = time.perf_counter()
@@ -151,7 +151,7 @@ def table(name: str, rows: int, folder: Path) -> list[str]:
 
 
 def exhaustive_check(name: str) -> str:
-    """The exact join on some texts, many of them edited copies, against comparing all with all."""
+    """Check the exact join on texts, many of them edited copies, against a comparison of all pairs."""
     chance = random.Random(SEED)
     texts = texts_of(name, 1000)[:750]
     for text in texts[:750]:
@@ -159,7 +159,7 @@ def exhaustive_check(name: str) -> str:
         texts.append(text[:place] + "#" * chance.randint(1, 6) + text[place + chance.randint(0, 4) :])
     texts = list(dict.fromkeys(texts))
     sets = [set(own) for own in _token_lists(texts)]
-    every = {(b, a) for a in range(len(sets)) for b in range(a) if _alike(sets[a], sets[b])}
+    every = {(b, a) for a in range(len(sets)) for b in range(a) if _similar(sets[a], sets[b])}
     found = set(zip(*exact(texts).tolist(), strict=True))
     recall, precision = len(found & every) / len(every), len(found & every) / len(found)
     return f"{name}: {len(texts):,} texts, {len(every):,} pairs, recall {recall:.3f}, precision {precision:.3f}"
@@ -210,14 +210,14 @@ def main() -> None:
     checks = [exhaustive_check(name) for name in options.corpora]
     text = f"""# The join and its peers
 
-{started} Written by `benchmarks/join.py`, which says what is timed.
+{started} Written by `benchmarks/join.py`, which describes what is timed.
 
-| texts | way | seconds | times the exact join's | peak GB | pairs | recall | precision |
+| texts | method | seconds | ratio to the exact join | peak GB | pairs | recall | precision |
 |---|---|---:|---:|---:|---:|---:|---:|
 {chr(10).join(rows)}
 
-Recall and precision are counted against the exact pairs. These against exhaustive search, half of the texts edited
-copies of the others:
+Recall and precision are relative to the exact pairs. The exact pairs were checked against exhaustive search, on texts
+half of which are edited copies of the others:
 
 {chr(10).join(f"- {line}" for line in checks)}
 
@@ -227,7 +227,7 @@ Growth of the exact join:
 |---|---:|---:|---:|---:|---:|
 {chr(10).join(grown)}
 
-semhash is not in the table: it compares embeddings, not characters, and needs a model that has to be downloaded.
+semhash is not in the table: it compares embeddings, not characters, and needs to download a model.
 """
     Path(__file__).with_suffix(".md").write_text(text)
     print(text)

@@ -1,4 +1,4 @@
-"""`tuneworth curate`: raw pairs to clean splits."""
+"""`tuneworth curate`: turn raw pairs into clean splits."""
 
 from pathlib import Path
 from shlex import quote
@@ -11,8 +11,8 @@ from .options import code_option, common_options, reading_options
 
 __all__ = ["command"]
 
-# Options that a project file sets itself, with their section.
-_OF_A_FILE = {
+# Options for a file of pairs, with the setting that a project uses instead.
+_FILE_OPTIONS = {
     "style": "[style] path", "out": "", "group": "[data] group", "identifiers": "[data] identifiers",
     "date": "[data] date", "stratify": "[curate] stratify", "near_duplicate": "[curate] near_duplicate",
     "keep": "[curate] keep", "conflicts": "[curate] conflicts", "overrides": "", "splits": "", "input": "[data] input",
@@ -25,33 +25,35 @@ _PATH = click.Path(path_type=Path)
 
 @click.command("curate", epilog="Example:  tuneworth curate pairs.jsonl --style style.yaml --out clean")
 @click.argument("source", required=False, type=_PATH)
-@click.option("--style", type=_PATH, help="The style schema; with a FILE. Without one the pairs are cleaned alone.")
-@click.option("--out", type=_PATH, help="The folder to write to; with a FILE.")
-@click.option("--group", help="The column that must stay on one side of the split; with a FILE.")
+@click.option(
+    "--style", type=_PATH, help="The style schema (FILE only). Without it, outputs are not checked against a style."
+)
+@click.option("--out", type=_PATH, help="The folder to write to (FILE only).")
+@click.option("--group", help="Keep rows with the same value in this column in one split (FILE only).")
 @click.option(
     "--identifier",
     "identifiers",
     multiple=True,
-    help="A field that names the item and says nothing about it; with a FILE.",
+    help="A field that only names the item, such as a part number (FILE only).",
 )
-@click.option("--date", help="The column or field by which the newest pairs go to test; with a FILE.")
-@click.option("--stratify", help="The column or field of which each split gets its share; with a FILE.")
-@click.option("--near-duplicate", type=float, help="How alike is a duplicate, 0.5 to 1 (default 0.8); with a FILE.")
-@click.option("--keep", type=click.Choice(["best style", "first", "longest"]), help="Which copy stays; with a FILE.")
+@click.option("--date", help="Put the newest pairs by this column or field into the test split (FILE only).")
+@click.option("--stratify", help="Give each split the same mix of this column or field (FILE only).")
+@click.option("--near-duplicate", type=float, help="Similarity of duplicates, 0.5 to 1 (default 0.8; FILE only).")
+@click.option("--keep", type=click.Choice(["best style", "first", "longest"]), help="The copy to keep (FILE only).")
 @click.option(
     "--conflicts",
     type=click.Choice(["quarantine", "report", "keep best"]),
-    help="What becomes of one input with two answers; with a FILE.",
+    help="What to do when one input has two answers (FILE only).",
 )
 @click.option(
-    "--mask", is_flag=True, help="Put marks in the place of e-mail addresses, phone, card and account numbers."
+    "--mask", is_flag=True, help="Replace e-mail addresses and phone, card and account numbers with placeholders."
 )
-@click.option("--overrides", type=_PATH, help="Decisions about rows; with a FILE (else overrides.jsonl in --out).")
-@click.option("--splits", type=_PATH, help="Where placed rows are held for the next time; with a FILE.")
-@click.option("--dry-run", is_flag=True, help="Say what would become of the rows; write nothing.")
-@click.option("--threshold-table", is_flag=True, help="How many rows each near-duplicate threshold would drop.")
-@click.option("--run", "name", help="Curate into this run again.")
-@click.option("--cluster", is_flag=True, help="In parts, by the workers that [cluster] of the project names.")
+@click.option("--overrides", type=_PATH, help="Decisions about rows (FILE only; default: overrides.jsonl in --out).")
+@click.option("--splits", type=_PATH, help="The file that pins each row to its split (FILE only).")
+@click.option("--dry-run", is_flag=True, help="Show what would happen to the rows; write nothing.")
+@click.option("--threshold-table", is_flag=True, help="Show how many rows each near-duplicate threshold would drop.")
+@click.option("--run", "name", help="Curate this run again.")
+@click.option("--cluster", is_flag=True, help="Curate in parts, on the workers that the project's [cluster] names.")
 @code_option
 @reading_options
 @common_options
@@ -59,44 +61,46 @@ def command(
     source: Path | None, mask: bool, dry_run: bool, threshold_table: bool, name: str | None, cluster: bool,
     allow_code: bool, talk: Talk, **stated: Any,
 ) -> None:  # fmt: skip
-    """Raw pairs to clean, leak-proof splits, with a ledger of every row.
+    """Turn raw pairs into clean, leak-proof splits, with a ledger of every row.
 
-    SOURCE is a project folder (the current one if left out), or a file of pairs with --out and, for its rules, --style.
-    A project keeps placed rows in splits.jsonl and replays the decisions of overrides.jsonl.
+    SOURCE is a project folder (default: the current one), or a file of pairs with --out and, to check them, --style.
+    A project pins rows to their splits in splits.jsonl and replays the decisions in overrides.jsonl.
     """
     reading = stated.pop("reading")
     given = {key: value for key, value in (stated | reading).items() if value not in (None, ())}
-    alone = {"dry-run": dry_run, "threshold-table": threshold_table}
+    local_only = {"dry-run": dry_run, "threshold-table": threshold_table}
     how = {"thresholds": threshold_table, "allow_code": allow_code, "talk": talk}
     if _is_file(source, given, dry_run=dry_run):
         assert source is not None
         if name is not None:
             raise ConfigError(
-                f"--run goes with a project; a file is curated again by the same --out: tuneworth curate {source}"
+                f"--run needs a project\nTo curate the file again, use the same --out: tuneworth curate {source}"
             )
         if cluster:
             raise ConfigError(
-                "--cluster goes with a project, whose [cluster] names the workers; a file is curated here"
+                "--cluster needs a project, whose [cluster] names the workers; a file is curated on this machine"
             )
         summary = _of_file(source, given, mask=mask, dry_run=dry_run, **how)
         folder = None if dry_run else given["out"]
     else:
         _refuse_options(source, given)
-        for option in (option for option, there in alone.items() if there and cluster):
-            raise ConfigError(f"--{option} goes without --cluster: it works on one machine, on a sample where need be")
+        for option in (option for option, is_set in local_only.items() if is_set and cluster):
+            raise ConfigError(
+                f"--{option} cannot be combined with --cluster: it works on this machine, on a sample if necessary"
+            )
         summary, folder = _of_project(source, name, dry_run=dry_run, cluster=cluster, mask=mask, **how)
-    _tell(summary, folder, talk)
+    _print_summary(summary, folder, talk)
 
 
-def _tell(summary: dict[str, Any], folder: Path | None, talk: Talk) -> None:
+def _print_summary(summary: dict[str, Any], folder: Path | None, talk: Talk) -> None:
     from ..reports import curated_text
 
-    where = "A dry run: nothing was written." if folder is None else f"Written to {folder / 'curate'}"
+    where = "This was a dry run: nothing was written." if folder is None else f"Written to {folder / 'curate'}"
     talk.answer(f"{curated_text(summary)}\n\n{where}", {"run": None if folder is None else str(folder), **summary})
     if folder is None:
-        talk.next("the same command without --dry-run writes the splits")
+        talk.next("run the same command without --dry-run to write the splits")
     else:
-        talk.next(f"ask what happened to a row: tuneworth why {quote(str(folder))} ROW")
+        talk.next(f"see what happened to a row: tuneworth why {quote(str(folder))} ROW")
 
 
 def _is_file(source: Path | None, given: dict[str, Any], *, dry_run: bool) -> bool:
@@ -111,7 +115,7 @@ def _is_file(source: Path | None, given: dict[str, Any], *, dry_run: bool) -> bo
 def _of_project(
     source: Path | None, name: str | None, *, dry_run: bool, cluster: bool, **how: Any
 ) -> tuple[dict[str, Any], Path | None]:
-    """The summary of a project's pairs, and the run; no run in a dry run."""
+    """The summary of a project's pairs, and the run folder; None in a dry run."""
     from ..project import curate_project, preview_curation
 
     if dry_run:
@@ -128,13 +132,13 @@ def _refuse_options(source: Path | None, given: dict[str, Any]) -> None:
         raise DataError(f"no file or project at {source}")
     if source is not None and source.is_dir() and not (source / PROJECT_FILE).is_file():
         raise ConfigError(
-            f"no {PROJECT_FILE} in {source.resolve()}, so it is no project\n"
-            f"With --out DIR the files in it are read as pairs: tuneworth curate {quote(str(source))} --out DIR"
+            f"{source.resolve()} is not a project: it has no {PROJECT_FILE}\n"
+            f"To read the files in it as pairs, add --out DIR: tuneworth curate {quote(str(source))} --out DIR"
         )
     folder = find_project(source)
     for option in given:
-        where = f"{_OF_A_FILE[option]} in {folder / PROJECT_FILE} says it" if _OF_A_FILE[option] else "leave it out"
-        raise ConfigError(f"--{_option(option)} goes with a file of pairs; for a project {where}")
+        advice = f"set {_FILE_OPTIONS[option]} in {folder / PROJECT_FILE}" if _FILE_OPTIONS[option] else "leave it out"
+        raise ConfigError(f"--{_option(option)} needs a file of pairs; for a project, {advice}")
 
 
 def _of_file(source: Path, given: dict[str, Any], *, mask: bool, dry_run: bool, **how: Any) -> dict[str, Any]:
@@ -145,7 +149,7 @@ def _of_file(source: Path, given: dict[str, Any], *, mask: bool, dry_run: bool, 
     out, overrides = given.get("out"), given.get("overrides")
     if out is None and not dry_run:
         raise ConfigError(
-            f"curating a file needs --out DIR, the folder to write to: tuneworth curate {quote(str(source))} --out DIR"
+            f"a file needs a folder to write to\nName one with --out: tuneworth curate {quote(str(source))} --out DIR"
         )
     columns = {key: given[key] for key in _COLUMNS if key in given}
     rules: dict[str, Any] = {"mask": mask} | {key: given[key] for key in _RULES if key in given}

@@ -22,18 +22,18 @@ EXAMPLE = (
     "--outputs", multiple=True, metavar="NAME=FILE", help="A variant's collected outputs; once for each variant."
 )
 @click.option(
-    "--style", "style_path", type=click.Path(path_type=Path), help="The style schema; the project's if left out."
+    "--style", "style_path", type=click.Path(path_type=Path), help="The style schema (default: the project's)."
 )
-@click.option("--out", type=click.Path(path_type=Path), help="The folder to write to; with --pairs.")
+@click.option("--out", type=click.Path(path_type=Path), help="The folder to write to (with --pairs).")
 @click.option("--baseline", help="The variant to beat (default prompted, or the first).")
-@click.option("--candidate", help="The variant in question (default tuned, or the second).")
-@click.option("--run", "name", help="The run to evaluate; the newest one if left out.")
+@click.option("--candidate", help="The variant to judge (default tuned, or the second).")
+@click.option("--run", "name", help="The run to evaluate (default: the newest).")
 @click.option(
     "--gate", "gates", multiple=True, help='A condition on the results, such as "quality.tuned.acceptable.low >= 0.9".'
 )
-@click.option("--dry-run", is_flag=True, help="What would be asked of whom, and what it would cost; nothing is asked.")
+@click.option("--dry-run", is_flag=True, help="Show the requests to each endpoint and their cost; send nothing.")
 @click.option(
-    "--cluster", is_flag=True, help="Let workers of the cluster of [cluster] write the outputs of the project's models."
+    "--cluster", is_flag=True, help="Generate the outputs of the project's models on the cluster that [cluster] names."
 )
 @code_option
 @common_options
@@ -44,8 +44,8 @@ def command(
 ) -> None:  # fmt: skip
     """Race the variants on the held-out pairs and give the verdict.
 
-    PROJECT is a folder with tuneworth.toml, the current one if left out. With --pairs and --outputs, outputs that were
-    collected elsewhere are judged, no model needed.
+    PROJECT is a folder with tuneworth.toml (default: the current one). With --pairs and --outputs, outputs that were
+    collected elsewhere are judged; no model is needed.
     """
     from ..core import ConfigError
     from ..project import evaluate_run, judge_outputs
@@ -53,13 +53,13 @@ def command(
 
     collected = pairs is not None or bool(outputs)
     if cluster and (dry_run or collected):
-        raise ConfigError("--cluster is for the outputs of a project's models; here no model is asked")
+        raise ConfigError("--cluster generates outputs with a project's models; this command runs no model")
     if dry_run:
-        from .evaluate_plan import tell_plan
+        from .evaluate_plan import print_plan
 
         if collected:
-            raise ConfigError("--dry-run is for a project's variants; collected outputs ask for nothing")
-        tell_plan(project, name, talk, allow_code=allow_code)
+            raise ConfigError("--dry-run needs a project; judging collected outputs sends no requests")
+        print_plan(project, name, talk, allow_code=allow_code)
         return
     if collected:
         if pairs is None or not outputs or out is None:
@@ -73,7 +73,7 @@ def command(
     else:
         if style_path or out or baseline or candidate:
             raise ConfigError(
-                "--style, --out, --baseline and --candidate go with --pairs and --outputs; a project's file names its own"
+                "--style, --out, --baseline and --candidate need --pairs and --outputs; a project sets them in its file"
             )
         run = evaluate_run(project, run=name, gates=gates, cluster=cluster, allow_code=allow_code, talk=talk)
     data = {"run": str(run.folder), "report": str(run.report), **run.results}

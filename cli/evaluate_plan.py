@@ -1,4 +1,4 @@
-"""The requests an evaluation would send, to which endpoints and at what cost; nothing is sent."""
+"""`tuneworth evaluate --dry-run`: the source of each variant's outputs, and the requests and cost still to come."""
 
 from pathlib import Path
 from shlex import quote
@@ -8,17 +8,17 @@ from ..core import Talk
 from ..evaluate import AnswerStore, RemotePlan, Variant, forecast
 from ..project import Project, Remote, plan_evaluation
 
-__all__ = ["tell_plan"]
+__all__ = ["print_plan"]
 
 
-def tell_plan(path: Path | None, name: str | None, talk: Talk, *, allow_code: bool) -> None:
-    """Print every variant with the source of its outputs, and the requests still to be sent to endpoints.
+def print_plan(path: Path | None, name: str | None, talk: Talk, *, allow_code: bool) -> None:
+    """Print each variant with the source of its outputs, and the requests still to send to endpoints.
 
     Raises: ConfigError if the evaluation would be refused for personal data, prices or addresses.
     """
     wanted, remote, store = plan_evaluation(path, run=name, allow_code=allow_code, talk=talk)
     run, project = remote.run, remote.run.project
-    variants = {each.variant.name: each.variant for each in wanted}
+    variants = {outputs.variant.name: outputs.variant for outputs in wanted}
     rows = [
         _row(project, variant, [p for p in remote.plans if p.variant.name == name], remote, store)
         for name, variant in variants.items()
@@ -28,7 +28,7 @@ def tell_plan(path: Path | None, name: str | None, talk: Talk, *, allow_code: bo
     data = {"run": str(run.folder), "currency": budget.currency, "spent": float(budget.spent), "max_cost": limit}
     lines = [f"{row['variant']}: {_where(row)}" for row in rows] + remote.lines(store, all_hosts=True)
     talk.answer("\n".join(lines), {**data, "variants": rows})
-    talk.next(f"nothing was asked; to ask: tuneworth evaluate {quote(str(project.folder))} --run {quote(run.name)}")
+    talk.next(f"nothing was sent; to send it: tuneworth evaluate {quote(str(project.folder))} --run {quote(run.name)}")
 
 
 def _row(
@@ -44,13 +44,13 @@ def _row(
     if not plans:
         return row
     longest = remote.longest_output
-    told = [forecast(plan, store, longest_output=longest) for plan in plans]
-    costs = [each.cost for each in told]
+    forecasts = [forecast(plan, store, longest_output=longest) for plan in plans]
+    costs = [ahead.cost for ahead in forecasts]
     return row | {
-        "requests": sum(each.requests for each in told),
-        "there": sum(each.of - each.requests for each in told),
-        "input_tokens": sum(each.input_tokens for each in told),
-        "output_tokens": sum(each.output_tokens for each in told),
+        "requests": sum(ahead.requests for ahead in forecasts),
+        "there": sum(ahead.of - ahead.requests for ahead in forecasts),
+        "input_tokens": sum(ahead.input_tokens for ahead in forecasts),
+        "output_tokens": sum(ahead.output_tokens for ahead in forecasts),
         "cost": None if None in costs else float(sum(cost for cost in costs if cost is not None)),
     }
 

@@ -1,4 +1,4 @@
-"""`tuneworth init`: a new project folder."""
+"""`tuneworth init`: create a project folder."""
 
 from pathlib import Path
 from shlex import quote
@@ -14,22 +14,24 @@ __all__ = ["command"]
 
 @click.command("init", epilog="Example:  tuneworth init lines --from pairs.jsonl")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--from", "file", type=click.Path(path_type=Path), help="The file of pairs; its columns are mapped.")
+@click.option(
+    "--from", "file", type=click.Path(path_type=Path), help="A file of pairs, to map its columns and infer its style."
+)
 @reading_options
 @common_options
 def command(folder: Path, file: Path | None, reading: dict[str, Any], talk: Talk) -> None:
-    """A new project: FOLDER with tuneworth.toml and a style.yaml, inferred from the examples of --from FILE.
+    """Create a project: FOLDER with a tuneworth.toml, and a style.yaml inferred from the pairs of --from FILE.
 
-    Where the examples have no style, or there is no file, style.yaml is a plain one to begin with.
+    Without a file, or if its outputs share no style, style.yaml is a plain one to start from.
     """
     from ..core import ConfigError
     from ..project import create_project
 
     if reading and file is None:
-        raise ConfigError(f"--{next(iter(reading))} says how the file of --from is read; name that file")
-    made = create_project(folder, file, talk=talk, **reading)
-    written = [str(path) for path in made.written]
+        raise ConfigError(f"--{next(iter(reading))} needs --from FILE: it says how to read that file")
+    created = create_project(folder, file, talk=talk, **reading)
+    written = [str(path) for path in created.written]
     talk.answer(
-        "\n".join(f"Written: {name}" for name in written), {"written": written, "recognised": None, **made.found}
+        "\n".join(f"Written: {name}" for name in written), {"written": written, "recognised": None, **created.found}
     )
-    talk.next(f"look at {folder / 'style.yaml'}, then: tuneworth curate {quote(str(folder))}")
+    talk.next(f"read {folder / 'style.yaml'}, then: tuneworth curate {quote(str(folder))}")

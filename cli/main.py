@@ -1,34 +1,37 @@
-"""The command's entry: sub-commands are loaded when called, errors become exit codes."""
+"""The entry point: loads each sub-command when it is called and turns errors into exit codes."""
 
 import errno
 import os
+import signal
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
 __all__ = ["main"]
 
-# Name -> module and its line in the list. Modules are imported when called: `--help` imports none of them.
+# Name -> module, with the name of the command unless it is `command`, and its line in `--help`, which imports no module.
 COMMANDS = {
-    "demo": ("demo", "The shipped example, live, end to end, offline, on two CPU cores."),
-    "init": ("init", "A new project folder, its columns mapped from a file of pairs."),
-    "run": ("run", "Curate, train, evaluate, report: the whole answer."),
-    "curate": ("curate", "Raw pairs to clean, leak-proof splits, with a ledger of every row."),
-    "plan": ("plan", "What curating takes: rows, copies, memory, hours, from a sample."),
+    "demo": ("run.demo", "Run the included example end to end: offline, on two CPU cores."),
+    "init": ("init", "Create a project folder, with its settings inferred from a file of pairs."),
+    "run": ("run.run", "Curate, train, evaluate and report in one go."),
+    "curate": ("curate", "Turn raw pairs into clean, leak-proof splits, with a ledger of every row."),
+    "plan": ("plan", "Estimate what curating needs: rows, copies, memory, hours."),
     "train": ("train", "Fit a LoRA adapter on the train split."),
     "evaluate": ("evaluate", "Race the variants on the held-out pairs and give the verdict."),
     "report": ("report", "Write report.html, report.md and junit.xml of a finished run."),
-    "roi": ("roi", "The money alone, from measured or stated numbers."),
-    "why": ("why", "What happened to a row, by which rule, beside which other row."),
+    "roi": ("roi", "Compare costs, from measured or stated numbers."),
+    "why": ("why", "Show what happened to a row, by which rule and compared with which other row."),
     "style": ("style", "Infer a style from examples, check a file against one, or write its guide."),
-    "export": ("export", "A run's clean splits in another format."),
+    "export": ("export", "Write a run's clean splits in another format."),
 }
 
 
-_GO_ON = ("run", "train", "evaluate", "demo")
+_RESUMABLE = ("run", "train", "evaluate", "demo")
 
 
 class _Lazy(click.Group):
@@ -38,8 +41,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f".{COMMANDS[cmd_name][0]}", __package__)
-        return module.command
+        module, _, name = COMMANDS[cmd_name][0].partition(".")
+        return getattr(import_module(f".{module}", __package__), name or "command")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -72,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit with its code: 0 done, 1 a gate failed, 2 wrong input, 3 aborted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        with _voice(arguments):
+        with _one_process_prints(arguments) if _is_one_of_several() else nullcontext():
             code = tuneworth.main(args=arguments, prog_name="tuneworth", standalone_mode=False)
     except click.ClickException as error:
         error.show()
@@ -87,62 +90,105 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-_OUT_OF_MEMORY = """tuneworth: memory ran out. What was written whole is kept.
-End other programs, or take a smaller model or file, and start again."""
+_OUT_OF_MEMORY = """tuneworth: out of memory. Files that were written completely are kept.
+Close other programs, or use a smaller model or file, and run the command again."""
 
 
-def _voice(arguments: list[str]) -> AbstractContextManager[None]:
-    """If `torchrun` or `accelerate launch` started several processes, only one of them prints."""
-    if os.environ.get("WORLD_SIZE", "1") == "1" or "LOCAL_RANK" not in os.environ:
-        return nullcontext()
-    from .together import one_voice
+def _is_one_of_several() -> bool:
+    """Whether `torchrun` or `accelerate launch` started several processes."""
+    return os.environ.get("WORLD_SIZE", "1") != "1" and "LOCAL_RANK" in os.environ
 
-    return one_voice(arguments)
+
+@contextmanager
+def _one_process_prints(arguments: list[str]) -> Iterator[None]:
+    """Join the other processes; only the first one prints, or the first one of a machine to fail.
+
+    Raises: ConfigError for a command that must run in a single process; RunBroken if a process is stopped from outside.
+    """
+    from ..core import ConfigError
+    from ..train import Processes
+
+    streams = sys.stdout, sys.stderr
+    if os.environ.get("RANK") != "0":
+        _silence()
+    processes = Processes.here()
+    signal.signal(signal.SIGTERM, _raise_stopped)
+    try:
+        command = next((word for word in arguments if not word.startswith("-")), None)
+        if command not in (None, "train"):
+            raise ConfigError(
+                f"`tuneworth {command}` was started in several processes; only `tuneworth train` can share its work\n"
+                f"Run `tuneworth {command}` without the launcher."
+            )
+        yield
+        Processes.here().leave()  # looked up again: a command may have left the group before its last part
+    except BaseException:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the launcher terminates all; this one exits by itself
+        if processes.speaks_of_failure():
+            sys.stdout, sys.stderr = streams
+        else:
+            _silence()
+        raise
+
+
+def _silence() -> None:
+    sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the process ends
+
+
+def _raise_stopped(*_: Any) -> None:
+    from ..core import RunBroken
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise RunBroken(
+        "Stopped: another process of this training ended, or the launcher was stopped.\n"
+        "Run the same command to resume from the last checkpoint."
+    )
 
 
 def _stopped(arguments: list[str]) -> str:
     """The state after Ctrl-C: long stages can be resumed, the others leave nothing half-written."""
-    if any(name in arguments for name in _GO_ON):
-        return "Stopped. What was done is kept; the same command with --run NAME goes on from there."
-    return "Stopped. Nothing half-written is left; the same command starts again."
+    if any(name in arguments for name in _RESUMABLE):
+        return "Stopped. Finished work is kept; run the same command with --run NAME to resume."
+    return "Stopped. No partial file was left; run the same command to start again."
 
 
-def _refused(error: Exception) -> str | None:
+def _disk_message(error: Exception) -> str | None:
     from ..core import disk_refusal
 
-    said = disk_refusal(error)
-    if said is None:
+    reason = disk_refusal(error)
+    if reason is None:
         return None
     name = getattr(error, "filename", None)
     # Atomic writes use a temporary name, which means nothing to people.
     place = Path(str(name)) if name else None
     where = "" if place is None else f"{place.parent if place.suffix == '.part' else place}: "
     return (
-        f"tuneworth: {where}{said}. What was written whole is kept.\nMake room or name another folder, and start again."
+        f"tuneworth: {where}{reason}. Files that were written completely are kept.\n"
+        "Free some space or use another folder, then run the same command again."
     )
 
 
 def _end(error: Exception, *, debug: bool) -> int:
     """Report an error and return its exit code. When out of memory, nothing more can be imported to report it."""
     try:
-        if debug or not _memory_ran_out(error):
+        if debug or not _out_of_memory(error):
             return _report(error, debug=debug)
     except Exception as another:
-        if not _memory_ran_out(another):
+        if not _out_of_memory(another):
             raise
     print(_OUT_OF_MEMORY, file=sys.stderr)
     return 3
 
 
-def _memory_ran_out(error: Exception) -> bool:
-    """By Python, by the system, or while loading a library (only the loader's message shows it)."""
+def _out_of_memory(error: Exception) -> bool:
+    """Whether Python, the system or the loader of a library ran out (only the loader's message tells)."""
     if isinstance(error, ImportError):
         return "failed to map segment" in str(error) or "cannot allocate memory" in str(error).lower()
     return isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
 
 
 def _report(error: Exception, *, debug: bool) -> int:
-    """An expected error in its own words; an unexpected one with the path of a log that holds the traceback."""
+    """Print an expected error's message, or an unexpected error with the path of a log that holds the traceback."""
     from ..core import TuneworthError, printable
 
     if debug:
@@ -153,19 +199,19 @@ def _report(error: Exception, *, debug: bool) -> int:
         if not debug:
             print(printable(f"tuneworth: {error}"), file=sys.stderr)
         return error.exit_code
-    if said := _refused(error):
-        print(printable(said), file=sys.stderr)
+    if message := _disk_message(error):
+        print(printable(message), file=sys.stderr)
         return 3
-    if _memory_ran_out(error):
+    if _out_of_memory(error):
         print(_OUT_OF_MEMORY, file=sys.stderr)
         return 3
-    said = f"tuneworth: broke off: {type(error).__name__}: {error}\nThe log is {_write_failure(error)}"
-    print(printable(said), file=sys.stderr)
+    message = f"tuneworth: unexpected error: {type(error).__name__}: {error}\nThe log is in {_write_failure(error)}"
+    print(printable(message), file=sys.stderr)
     return 3
 
 
 def _write_failure(error: Exception) -> Path:
-    """Write the traceback to a file of its own in the temporary folder; its path."""
+    """Write the traceback to a new file in the temporary folder and return its path."""
     import tempfile
     import traceback
 

@@ -1,4 +1,4 @@
-"""The options that several commands take: verbosity, output format, whether code may run, how pairs are read."""
+"""Options shared by several commands: verbosity, output format, permission to run code, how to read pairs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ __all__ = ["code_option", "common_options", "reading_options"]
 
 
 def common_options(command: Callable) -> Callable:
-    """The options that every command takes; the command gets them as one `talk`."""
+    """The options that every command takes, passed to the command as one `talk`."""
 
     def with_talk(*args: Any, json: bool, quiet: bool, seed: int | None, debug: bool, **kwargs: Any) -> Any:
         return command(*args, talk=Talk(json, quiet, seed or 0, seed is not None, debug), **kwargs)
@@ -20,23 +20,21 @@ def common_options(command: Callable) -> Callable:
     with_talk.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     for option in (
         click.option("--debug", is_flag=True, help="Show the traceback of an error."),
-        click.option(
-            "--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of everything that is drawn by chance (default 0)."
-        ),
-        click.option("--quiet", is_flag=True, help="Say nothing but the answer."),
-        click.option("--json", is_flag=True, help="The answer as JSON on standard output, nothing else there."),
+        click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of all random draws (default 0)."),
+        click.option("--quiet", is_flag=True, help="Print only the answer."),
+        click.option("--json", is_flag=True, help="Print the answer as JSON, and nothing else, on standard output."),
     ):
         with_talk = option(with_talk)
     return with_talk
 
 
 code_option = click.option(
-    "--allow-code", is_flag=True, help="Let the style's python checks run: they are code from beside the style file."
+    "--allow-code", is_flag=True, help="Allow python checks, which run code from the style file's folder."
 )
 
 
 def reading_options(command: Callable) -> Callable:
-    """`--input`, `--output`, `--encoding` and `--delimiter`; the command gets what was given as one `reading`."""
+    """`--input`, `--output`, `--encoding` and `--delimiter`, passed to the command as one `reading` if given."""
 
     def with_reading(
         *args: Any,
@@ -53,11 +51,11 @@ def reading_options(command: Callable) -> Callable:
     with_reading.__name__, with_reading.__doc__ = command.__name__, command.__doc__
     with_reading.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     for option in (
-        click.option("--delimiter", help="What stands between the cells of a CSV file, where it is guessed wrongly."),
-        click.option("--encoding", help="The file's encoding, where it is not UTF-8."),
-        click.option("--output", help="The column of outputs, where it is not recognised."),
+        click.option("--delimiter", help="The delimiter of a CSV file, if detected incorrectly."),
+        click.option("--encoding", help="The file's encoding, if not UTF-8."),
+        click.option("--output", help="The column of outputs, if not recognised."),
         click.option(
-            "--input", "inputs", multiple=True, help="The column of inputs; several, one --input each, become fields."
+            "--input", "inputs", multiple=True, help="The column of inputs; repeat it to combine several as fields."
         ),
     ):
         with_reading = option(with_reading)

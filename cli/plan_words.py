@@ -1,4 +1,4 @@
-"""A plan in words: ranges to two digits, their basis, and what to write into [cluster]."""
+"""A plan as text: ranges to two digits, their basis, and the settings for [cluster]."""
 
 import math
 from dataclasses import asdict
@@ -31,25 +31,25 @@ def plan_text(plan: Plan, drawn: Drawn, sample: Measured, room: Room) -> str:
     about = "" if drawn.exact else "about "
     rows = [
         ("files", f"{drawn.files:,}, {_size(drawn.bytes)}"),
-        ("rows", f"{about}{f'{plan.rows:,}' if drawn.exact else say.about(plan.rows)}; {sample.rows:,} were looked at"),
+        ("rows", f"{about}{f'{plan.rows:,}' if drawn.exact else say.about(plan.rows)}; {sample.rows:,} in the sample"),
         ("lengths", f"input {sample.input_characters:,.0f} characters, output {sample.output_characters:,.0f}, mean"),
-        ("repeats", f"{_range(plan.repeat_share, say.percent)} of the rows"),
+        ("duplicates", f"{_range(plan.repeat_share, say.percent)} of the rows"),
         ("near copies", f"{_range(plan.near_share, say.percent)} of the rows"),
-        ("alike inputs", f"{_range(plan.alike_pairs, say.about)} pairs"),
+        ("similar pairs", f"{_range(plan.alike_pairs, say.about)} of inputs"),
         *_growth(plan),
-        ("join", "exact on one machine" if plan.method == "exact" else "by candidates, also on one machine"),
-        ("", f"{_range(plan.work, say.about)} gram meetings; exact up to {say.about(EXACT_WORK)}"),
+        ("join", "exact on one machine" if plan.method == "exact" else "candidates, even on one machine"),
+        ("", f"{_range(plan.work, say.about)} gram matches; exact up to {say.about(EXACT_WORK)}"),
         ("storage", f"about {_size(plan.storage)} while it runs"),
         ("memory", f"one machine {_size(plan.one_machine_memory)}"),
         ("", f"in parts: driver {_size(plan.driver_memory)}, a task {_size(plan.task_memory)}"),
         ("work", f"{_range(plan.task_seconds, _time)} of one core, divided among {room.cores:,}"),
-        ("", f"{_range(plan.driver_seconds, _time)} of the driver, not divided"),
+        ("", f"{_range(plan.driver_seconds, _time)} in the driver, not divided"),
         ("time", f"{_range(plan.seconds, _time)} on {room.cores:,} cores"),
     ]
     lines = [f"{name:<13} {value}" for name, value in rows]
-    lines += ["", "Seconds of one core:"]
+    lines += ["", "Core time by stage:"]
     lines += [f"  {name:<30} {_time(seconds):>8}" for name, seconds in plan.stage_seconds.items()]
-    return "\n".join([*lines, "", *_assumed(plan, drawn), "", *_advised(plan, room)])
+    return "\n".join([*lines, "", *_assumptions(plan, drawn), "", *_advice(plan, room)])
 
 
 def cluster_table(plan: Plan, room: Room) -> str | None:
@@ -68,52 +68,52 @@ def cluster_table(plan: Plan, room: Room) -> str | None:
 def _growth(plan: Plan) -> list[tuple[str, str]]:
     if plan.growth is None:
         return []
-    return [("", f"in the sample they grew as rows^{plan.growth:.1f}: a guess")]
+    return [("", f"they grew as rows^{plan.growth:.1f} in the sample: a rough guess")]
 
 
-def _assumed(plan: Plan, drawn: Drawn) -> list[str]:
+def _assumptions(plan: Plan, drawn: Drawn) -> list[str]:
     if drawn.whole:
-        lines = ["All rows were looked at; seconds are this machine's processor time."]
+        lines = ["The sample holds all rows; times are this machine's processor time."]
     else:
         lines = [
-            "From a sample: the rest is taken to resemble it. Pairs of rows far apart are",
-            "seen seldom in a sample, so their number is a wide guess. Seconds are this",
-            "machine's processor time, waiting for disks and networks not counted.",
+            "Estimated from a sample, assuming that the rest resembles it. A sample holds few",
+            "pairs of distant rows, so their number is a rough guess. Times are processor",
+            "time of this machine, without waiting for disks and networks.",
         ]
     if drawn.beginnings:
         lines += [
-            f"Of {drawn.beginnings:,} files the beginning alone was seen: CSV, packed files and JSON",
+            f"Only the beginning of {drawn.beginnings:,} files was read: CSV, compressed files and JSON",
             "documents cannot be read from the middle.",
         ]
     if plan.capped:
         lines += [
-            "Some buckets of near-alike inputs will be too large to compare all their pairs:",
-            "the inputs follow a template. Fewer pairs will be found than there are.",
+            "Some buckets of similar inputs are too large to compare all their pairs: the",
+            "inputs follow a template. Curating will find fewer pairs than there are.",
         ]
     return lines
 
 
-def _advised(plan: Plan, room: Room) -> list[str]:
+def _advice(plan: Plan, room: Room) -> list[str]:
     table = cluster_table(plan, room)
     if table is None:
-        return ["One machine does: tuneworth curate, without --cluster."]
+        return ["One machine is enough: tuneworth curate, without --cluster."]
     if plan.advice == "processes":
-        lines = ["The cores of one machine do: write into tuneworth.toml"]
+        lines = ["The cores of one machine are enough. Add to tuneworth.toml:"]
     else:
-        lines = [f"Ray, on at least {plan.nodes} such machines: write into tuneworth.toml"]
-    lines += ["", *table.splitlines(), "", "and run tuneworth curate --cluster."]
+        lines = [f"This needs Ray on at least {plan.nodes} such machines. Add to tuneworth.toml:"]
+    lines += ["", *table.splitlines(), "", "Then run tuneworth curate --cluster."]
     if plan.task_memory > room.memory * 0.8:
-        lines.append(f"A task needs {_size(plan.task_memory)}: take machines with more memory.")
+        lines.append(f"A task needs {_size(plan.task_memory)}: use machines with more memory.")
     if plan.driver_memory > room.memory * 0.8:
         lines += [
-            f"The driver needs {_size(plan.driver_memory)} on one machine, which no number of workers changes:",
-            "run it on a larger one, or curate in portions.",
+            f"The driver needs {_size(plan.driver_memory)} on one machine, however many workers there are:",
+            "run it on a larger machine, or split the data and curate each part.",
         ]
     return lines
 
 
-def _range(found: Range, words: Any) -> str:
-    low, high = words(found.low), words(found.high)
+def _range(bounds: Range, text_of: Any) -> str:
+    low, high = text_of(bounds.low), text_of(bounds.high)
     return low if low == high else f"{low} to {high}"
 
 

@@ -1,4 +1,4 @@
-"""`tuneworth report`: the report of a finished run."""
+"""`tuneworth report`: write the report of a finished run."""
 
 from pathlib import Path
 
@@ -12,21 +12,21 @@ __all__ = ["command"]
 
 @click.command("report", epilog="Example:  tuneworth report examples/components --no-examples")
 @click.argument("run", required=False, type=click.Path(path_type=Path), default=Path())
-@click.option("--no-examples", is_flag=True, help="Leave every text of the data out.")
+@click.option("--no-examples", is_flag=True, help="Omit all texts of the data.")
 @click.option(
     "--judgements", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-    help="What a person preferred, saved by the report's “Judge blind”; once for each person.",
+    help="A person's preferences, saved from “Judge blind” in the report; once for each person.",
 )  # fmt: skip
 @common_options
 def command(run: Path, no_examples: bool, files: tuple[Path, ...], talk: Talk) -> None:
     """Write report.html, report.md and junit.xml of RUN, a run folder or a project (its newest run).
 
-    Judgements stay in the run's results.json for later reports; those given next replace them.
+    Judgements are kept in the run's results.json for later reports; new ones replace them.
     """
     from ..project import Run, report_run
 
     opened = Run(run)
     written = report_run(opened, examples=not no_examples, judgements=files)
-    told = {"run": str(opened.folder), "written": [str(path) for path in written]}
-    talk.answer("\n".join(f"Written: {path}" for path in written), told)
+    data = {"run": str(opened.folder), "written": [str(path) for path in written]}
+    talk.answer("\n".join(f"Written: {path}" for path in written), data)
     talk.next(f"open {written[0]}")

@@ -19,46 +19,46 @@ def command() -> None:
 
 @command.command("infer", epilog="Example:  tuneworth style infer pairs.jsonl --out style.yaml")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Where to write it; standard output if left out.")
+@click.option("--out", type=click.Path(path_type=Path), help="The file to write (default: standard output).")
 @reading_options
 @common_options
 def infer(file: Path, out: Path | None, reading: dict[str, Any], talk: Talk) -> None:
-    """The style that the outputs of FILE keep, with the evidence for each rule, as a style.yaml to look through.
+    """Infer the style of the outputs in FILE, with the evidence for each rule, as a style.yaml to review.
 
-    What holds in at least 95% of the examples is a must rule, in at least 80% a should rule (by the lower end of
-    Wilson's 95% interval); habits of the majority are commented out.
+    A rule that holds in at least 95% of the examples is a must rule, in at least 80% a should rule (by the lower end
+    of Wilson's 95% interval); rules that only most outputs follow are commented out.
     """
     from ..core import ConfigError, write_whole
     from ..project import infer_style
     from .style_words import infer_data, no_style_lines
 
     if out is not None and out.exists():
-        raise ConfigError(f"{out} is there already and was left as it is; name another file with --out")
+        raise ConfigError(f"{out} already exists and was not changed\nName another file with --out.")
     inferred = infer_style(file, seed=talk.seed, talk=talk, **reading)
     written = out if out is not None and inferred.found_style else None
     if written is not None:
         write_whole(written, inferred.text)
         talk.answer(f"{inferred.message}\n\nWritten: {written}", {**infer_data(inferred), "written": str(written)})
         check = f"tuneworth style check {quote(str(file))} --style {quote(str(written))}"
-        talk.next(f"read {written} and change what you do not mean, then: {check}")
+        talk.next(f"review {written} and correct its rules, then: {check}")
         return
     text = inferred.text.rstrip("\n") if inferred.found_style else no_style_lines(inferred)
     talk.answer(text, {**infer_data(inferred), "written": None})
-    if inferred.found_style:  # not among the YAML, which may go into a file
-        talk.note(f"{inferred.message}\n\nNext: write it: tuneworth style infer {quote(str(file))} --out style.yaml")
+    if inferred.found_style:  # not with the YAML, which may be redirected into a file
+        talk.note(f"{inferred.message}\n\nNext: save it: tuneworth style infer {quote(str(file))} --out style.yaml")
 
 
 @command.command("check", epilog="Example:  tuneworth style check pairs.jsonl --style style.yaml")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--style", "style_path", type=click.Path(path_type=Path), required=True, help="The style schema.")
-@click.option("--gate", "fail", is_flag=True, help="Leave with exit code 1 where a row breaks a must rule.")
+@click.option("--gate", "fail", is_flag=True, help="Exit with code 1 if a row breaks a must rule.")
 @code_option
 @reading_options
 @common_options
 def check(
     file: Path, style_path: Path, fail: bool, allow_code: bool, reading: dict[str, Any], talk: Talk
 ) -> None:  # fmt: skip
-    """How many outputs of FILE break each rule, with three examples of each."""
+    """Count the outputs in FILE that break each rule, with three examples of each."""
     from ..core import GateFailed
     from ..project import check_style
     from .style_words import check_data, check_lines
@@ -69,9 +69,9 @@ def check(
         "unreadable": checked.unread,
         "acceptable": checked.acceptable,
         "undecided": checked.undecided,
-        "checks": check_data(checked.pairs, checked.results),
+        "checks": check_data(checked),
     }
-    talk.answer(check_lines(data), data)
+    talk.answer(f"{checked.headline}\n{check_lines(data)}", data)
     talk.next(f"tuneworth curate {quote(str(file))} --style {quote(str(style_path))} --out clean")
     if fail and checked.broken:
         raise GateFailed(f"gate failed: {checked.broken} of {len(checked.pairs)} outputs break a must rule")
@@ -86,9 +86,9 @@ def check(
 @reading_options
 @common_options
 def guide(style_path: Path, file: Path | None, allow_code: bool, reading: dict[str, Any], talk: Talk) -> None:
-    """The style guide that STYLE writes, in Markdown; with --example, one good pair of that file stands in it."""
+    """Write the style guide of STYLE in Markdown; with --example, it shows one good pair from that file."""
     from ..project import style_guide
 
     text = style_guide(style_path, file, allow_code=allow_code, talk=talk, **reading)
     talk.answer(text.rstrip(), {"guide": text})
-    talk.note(f'Next: a project names it: [evaluate.prompted] guide = "{style_path.name}"')  # not among the Markdown
+    talk.note(f'Next: use it in a project: [evaluate.prompted] guide = "{style_path.name}"')  # not with the Markdown

@@ -1,6 +1,6 @@
-"""What `tuneworth style` prints: violations with their places marked, and the evidence of an inferred style."""
+"""The output of `tuneworth style`: violations, marked in the text, and the evidence for an inferred style."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core import say
@@ -8,6 +8,7 @@ from ..core import say
 if TYPE_CHECKING:
     import polars as pl
 
+    from ..project import CheckedStyle
     from ..style import Check, Evidence, InferredStyle, StyleResults
 
 __all__ = ["check_data", "check_lines", "infer_data", "no_style_lines"]
@@ -17,38 +18,39 @@ _EXCERPT = 160  # characters of an output around the marked place
 _SENTENCE = 240
 
 
-def check_data(pairs: "pl.DataFrame", results: "StyleResults") -> list[dict[str, Any]]:
-    """Each check of the results as plain data: counts, shares, reasons, three examples."""
-    return [_rule(pairs, results, check) for check in results.style.checks]
+def check_data(checked: "CheckedStyle") -> list[dict[str, Any]]:
+    """Each check of the style as plain data: counts, shares, reasons, three examples."""
+    counts = checked.table.iter_rows(named=True)
+    return [_rule(checked, check, n) for check, n in zip(checked.results.style.checks, counts, strict=True)]
 
 
-def _rule(pairs: "pl.DataFrame", results: "StyleResults", check: "Check") -> dict[str, Any]:
+def _rule(checked: "CheckedStyle", check: "Check", counts: Mapping[str, Any]) -> dict[str, Any]:
     from ..style import check_sentence
 
-    counts = dict(results.status[check.id].value_counts().iter_rows())
-    fail, checked = counts.get("fail", 0), counts.get("pass", 0) + counts.get("fail", 0)
-    why = results.unscored.filter(results.unscored["check"] == check.id)["why"].value_counts(sort=True)
+    fail, scored = counts["fail"], counts["pass"] + counts["fail"]
+    unscored = checked.results.unscored
+    reasons = unscored.filter(unscored["check"] == check.id)["why"].value_counts(sort=True)
     return {
         "id": check.id,
         "level": check.level,
         "sentence": check_sentence(check),
-        "checked": checked,
+        "checked": scored,
         "fail": fail,
-        "share": fail / checked if checked else None,
-        "not_applicable": counts.get("not applicable", 0),
-        "unscored": counts.get("unscored", 0),
-        "unscored_why": dict(why.iter_rows()),
-        "examples": _examples(pairs, results, check),
+        "share": fail / scored if scored else None,
+        "not_applicable": counts["not applicable"],
+        "unscored": counts["unscored"],
+        "unscored_why": dict(reasons.iter_rows()),
+        "examples": _examples(checked.pairs, checked.results, check),
     }
 
 
 def _examples(pairs: "pl.DataFrame", results: "StyleResults", check: "Check") -> list[dict[str, Any]]:
     from ..style import explain
 
-    own = results.violations.filter(results.violations["check"] == check.id)
-    first = own.unique("index", keep="first", maintain_order=True)
-    told = first.unique("found", keep="first", maintain_order=True)  # repeats of the same finding would show less
-    shown = (told if len(told) >= _EXAMPLES else first).head(_EXAMPLES)
+    violations = results.violations.filter(results.violations["check"] == check.id)
+    first = violations.unique("index", keep="first", maintain_order=True)
+    distinct = first.unique("found", keep="first", maintain_order=True)  # repeats of the same finding show less
+    shown = (distinct if len(distinct) >= _EXAMPLES else first).head(_EXAMPLES)
     return [
         {
             **dict(zip(("row", "id", "output"), pairs.select("row", "id", "output").row(index), strict=True)),
@@ -67,9 +69,9 @@ def check_lines(data: dict[str, Any]) -> str:
     rules = data["checks"]
     width = max((len(rule["id"]) for rule in rules), default=4)
     optional = [(key, title) for key, title in _OPTIONAL if any(rule[key] for rule in rules)]
-    lines = [f"{data['acceptable']:,} of {data['rows']:,} outputs keep every must rule"]
+    lines = []
     if data["undecided"]:
-        lines.append(f"{data['undecided']:,} more break none, but a must rule could not tell")
+        lines.append(f"{data['undecided']:,} more break none, but a must rule could not score them")
     lines += ["", f"{'rule':<{width}}  level   broken      of   share" + "".join(f"  {title}" for _, title in optional)]
     for rule in rules:
         share = "-" if rule["share"] is None else say.percent(rule["share"])
@@ -86,7 +88,7 @@ _OPTIONAL = (("not_applicable", "not applicable"), ("unscored", "unscored"))
 
 
 def _rule_lines(rule: dict[str, Any]) -> list[str]:
-    lines = [f"  could not tell in {n:,}: {_sentence(why)}" for why, n in rule["unscored_why"].items()]
+    lines = [f"  not scored in {n:,}: {_sentence(why)}" for why, n in rule["unscored_why"].items()]
     for example in rule["examples"]:
         lines += [
             f"  row {example['row']} ({_one_line(example['id'])})",
@@ -97,7 +99,7 @@ def _rule_lines(rule: dict[str, Any]) -> list[str]:
 
 
 def _marked(text: str, start: int | None, end: int | None) -> str:
-    """The text around a place, which is put between » and «; its beginning if there is no place."""
+    """The text around a span, which is marked with » and «; the beginning of the text if there is no span."""
     if start is None or end is None:
         return _one_line(text[:_EXCERPT] + ("…" if len(text) > _EXCERPT else ""))
     shown = min(end, start + _EXCERPT)
@@ -133,31 +135,31 @@ def _evidence(evidence: "Sequence[Evidence]") -> list[dict[str, Any]]:
 
     return [
         {
-            "id": one.check.id,
-            "kind": one.check.kind,
-            "level": one.level,
-            "sentence": check_sentence(one.check),
-            "holds": one.holds,
-            "applicable": one.applicable,
-            "share": one.share,
-            "low": one.low,
-            "note": one.note,
-            "variants": dict(one.variants),
+            "id": rule.check.id,
+            "kind": rule.check.kind,
+            "level": rule.level,
+            "sentence": check_sentence(rule.check),
+            "holds": rule.holds,
+            "applicable": rule.applicable,
+            "share": rule.share,
+            "low": rule.low,
+            "note": rule.note,
+            "variants": dict(rule.variants),
             "exceptions": [
-                {"id": e.id, "row": e.row, "found": e.found, "expected": e.expected} for e in one.exceptions
+                {"id": e.id, "row": e.row, "found": e.found, "expected": e.expected} for e in rule.exceptions
             ],
         }
-        for one in evidence
+        for rule in evidence
     ]
 
 
 def no_style_lines(inferred: "InferredStyle") -> str:
-    """Why there is no style, as comments: redirected output is then not a style file either."""
+    """Why there is no style, as comments, so that redirected output is not mistaken for a style file."""
     from ..style import check_sentence
 
     lines = [inferred.message]
     if inferred.suggestions:
-        lines.append("the nearest, none of them a rule:")
-    for one in inferred.suggestions:
-        lines.append(f"  {one.holds:,} of {one.applicable:,}: {_sentence(check_sentence(one.check))}")
+        lines.append("These came closest, but none of them is a rule:")
+    for rule in inferred.suggestions:
+        lines.append(f"  {rule.holds:,} of {rule.applicable:,}: {_sentence(check_sentence(rule.check))}")
     return "\n".join(f"# {line}" for line in lines)

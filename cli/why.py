@@ -1,4 +1,4 @@
-"""`tuneworth why`: what happened to a row; and what a person decides about it."""
+"""`tuneworth why`: show what happened to a row, or record a person's decision about it."""
 
 import re
 from dataclasses import asdict
@@ -26,24 +26,24 @@ _TYPED = re.compile(r"\w[\w ./:#@+,=-]{0,79}")  # no leading dash, no character 
 @click.option(
     "--decide",
     type=click.Choice(["keep", "drop", "train", "validation", "test"]),
-    help="Decide about the row, for this and every later curate: keep or drop it, or the split that it stands in.",
+    help="Decide for every later curate: keep or drop the row, or put it into this split.",
 )
-@click.option("--because", default="", help="The reason of the decision.")
-@click.option("--who", help="Who decides (default: the user of this machine).")
+@click.option("--because", default="", help="The reason for the decision.")
+@click.option("--who", help="The person who decides (default: this machine's user).")
 @common_options
 def command(run: Path, row: str, decide: "Decision | None", because: str, who: str | None, talk: Talk) -> None:
-    """What happened to ROW (its id or number) in RUN, by which rule, beside which other row.
+    """Show what happened to ROW (its id or number) in RUN, by which rule and compared with which other row.
 
-    Where an id looks like a number, "row 817" is the row of that number.
+    If ids look like numbers, write "row 817" for the row with that number.
 
-    With --decide the decision is added to overrides.jsonl: beside the project file, or in the folder of a run that was
-    made from a file. It holds from the next curate on.
+    --decide adds a decision to overrides.jsonl, next to the project file or in the folder of a run that was made from
+    a file. It takes effect with the next curate.
     """
     from ..core import ConfigError
     from ..project import Run, decide_row, explain_row
 
     if decide is None and (because or who):
-        raise ConfigError("--because and --who go with --decide")
+        raise ConfigError("--because and --who need --decide")
     opened = Run(run)
     if decide is None:
         explanation = explain_row(opened, row)
@@ -51,27 +51,25 @@ def command(run: Path, row: str, decide: "Decision | None", because: str, who: s
         talk.next(_hint(run, row, explanation, opened.folder))
         return
     explanation, file = decide_row(opened, row, decide, because=because, who=who)
-    about = f'"{explanation.id}" (row {explanation.row}, so far {explanation.outcome})'
-    text = f"Decided about {about}: {decide}\nWritten to {file}"
+    subject = f'"{explanation.id}" (row {explanation.row}, currently {explanation.outcome})'
+    text = f"Decision for {subject}: {decide}\nWritten to {file}"
     talk.answer(text, {**asdict(explanation), "decision": decide, "overrides": str(file)})
-    talk.next(f"replay it: {_curate_again(opened.folder)}")
+    talk.next(f"apply it: {_curate_again(opened.folder)}")
 
 
-def _hint(run: Path, row: str, told: "Explanation", folder: Path) -> str:
+def _hint(run: Path, row: str, explanation: "Explanation", folder: Path) -> str:
     # A rule may be wrong about a row, but an unreadable row cannot be kept.
-    if told.outcome != "leaked" and told.input is not None and told.rule != "override":
-        decision = "drop" if told.outcome == "kept" else "keep"
-        return (
-            f'decide otherwise: tuneworth why {quote(str(run))} {_typed(row, told)} --decide {decision} --because "..."'
-        )
+    if explanation.outcome != "leaked" and explanation.input is not None and explanation.rule != "override":
+        decision = "drop" if explanation.outcome == "kept" else "keep"
+        return f'override it: tuneworth why {quote(str(run))} {_typed(row, explanation)} --decide {decision} --because "..."'
     from ..curate import table_name
 
-    return f"every row stands in {folder / (table_name(folder, 'curate/ledger.parquet') or '')}"
+    return f"see all rows in {folder / (table_name(folder, 'curate/ledger.parquet') or '')}"
 
 
-def _typed(row: str, told: "Explanation") -> str:
-    """The row as requested, if it is easy to type again; else its number."""
-    return quote(row) if _TYPED.fullmatch(row) else f'"row {told.row}"'
+def _typed(row: str, explanation: "Explanation") -> str:
+    """The row as the user wrote it, if it is easy to type again; else its number."""
+    return quote(row) if _TYPED.fullmatch(row) else f'"row {explanation.row}"'
 
 
 def _curate_again(folder: Path) -> str:
@@ -79,5 +77,5 @@ def _curate_again(folder: Path) -> str:
 
     file = decisions_file(folder)
     if file.parent == folder:
-        return f"tuneworth curate FILE --out {quote(str(folder))}, with the options of before"
+        return f"tuneworth curate FILE --out {quote(str(folder))}, with the same options as before"
     return f"tuneworth curate {quote(str(file.parent))}"

@@ -49,7 +49,7 @@ class Talk:
     def progress(self, title: str) -> Iterator[Advance]:
         """A bar with progress and remaining time on a terminal; nothing elsewhere, so that logs stay readable."""
         if self.quiet or not sys.stderr.isatty():
-            yield lambda done, total, beside: None
+            yield lambda done, total, text: None
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -58,14 +58,14 @@ class Talk:
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[beside]}", markup=False),
+            TextColumn("{task.fields[text]}", markup=False),
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(printable(title), total=None, beside="")
+            task = bar.add_task(printable(title), total=None, text="")
 
-            def advance(done: int, total: int, beside: str) -> None:
-                bar.update(task, completed=done, total=total, beside=printable(beside))
+            def advance(done: int, total: int, text: str) -> None:
+                bar.update(task, completed=done, total=total, text=printable(text))
 
             yield advance
 

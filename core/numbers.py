@@ -1,15 +1,15 @@
 """Numbers as text for people: one form for each kind of quantity, wherever it is shown.
 
-- A share is whole percent: `86%`. Closer than one percent to none or all it shows the first digit that counts: `0.4%`,
+- A share is a whole percentage: `86%`. Within one percent of none or all, it has the first significant digit: `0.4%`,
   `99.97%`, `<0.01%`. Only none is `0%` and only all is `100%`.
-- A drawn chance is a share, but `under 1%` or `over 99%` at the ends: draws show nothing to be impossible or certain.
-- A difference of shares is in points, whole from 10 on, with one decimal below: `56 points`, `6.7 points`.
-- Money is whole from 1,000 on, has cents from 1 on, and three digits below: `5,014 EUR`, `14.29 EUR`, `200 EUR`,
+- A simulated chance is a share, but `under 1%` or `over 99%` at the ends: no simulation proves an event impossible.
+- A difference of shares is in points: whole from 10, with one decimal below: `56 points`, `6.7 points`.
+- Money is whole from 1,000, has cents from 1, and three significant digits below: `5,014 EUR`, `14.29 EUR`, `200 EUR`,
   `0.00714 EUR`.
-- A payback, and any time to come, is in days, whole from 10 on, with one decimal below, and in years from two years on:
+- A payback, or any future time, is in days, whole from 10 and with one decimal below, and in years from two years:
   `27 days`, `1.5 days`, `2.5 years`; None is `never`.
 - A measured time is `0.42 s`, `3 min 20 s` or `2 h 5 min`, a size `2.3 GB`.
-- A count or a mean is whole from 100 on and has three digits below: `190,476`, `61.3`, `3 rows`.
+- A count or a mean is whole from 100 and has three significant digits below: `190,476`, `61.3`, `3 rows`.
 
 The form depends only on the number, never on its context. So a larger number never reads as smaller, and a value
 never appears to be outside its range. Halves are rounded up, as people expect: 12.5% is 13%.
@@ -33,7 +33,7 @@ UNKNOWN = "not measured"
 NEVER = "never"
 NBSP = "\u00a0"
 MINUS = "−"
-# A value a little below a half, as floats come out of a sum, counts as the half; beyond LARGE a nudge would change whole
+# A value slightly below a half, as sums of floats produce, counts as the half; beyond LARGE a nudge would change whole
 # units. A share that is within NUDGE of none or all is none or all.
 NUDGE, LARGE = 1e-12, 1e9
 TINY, HUGE = 1e-9, 1e15  # beyond these a number is shown with its power of ten: 1.2e18
@@ -62,7 +62,7 @@ class Numbers:
         return f"{text} {_plural(text, one, several)}" if one and _known(number) else text
 
     def about(self, number: Real) -> str:
-        """A guess, to two digits: `1.2 million`."""
+        """An estimate, to two digits: `1.2 million`."""
         for name, unit in LARGE_NUMBERS:
             if (rough := roughly(number)) >= unit:
                 return f"{self.count(roughly(rough / unit))}{self.gap}{name}"
@@ -109,11 +109,11 @@ class Numbers:
         return _between(self.percent(low), self.percent(high), "%")
 
     def chance(self, share: Real | None) -> str:
-        """A chance that was drawn: never impossible, never certain."""
+        """A simulated chance: never impossible, never certain."""
         return f"{self.of_hundred(share)}%" if _known(share) else UNKNOWN
 
     def of_hundred(self, share: Real) -> str:
-        """A drawn chance as whole hundredths: `86`, `under 1`, `over 99`."""
+        """A simulated chance as whole hundredths: `86`, `under 1`, `over 99`."""
         if share < 0.005 - NUDGE:
             return "under 1"
         return "over 99" if share >= 0.995 - NUDGE else _fixed(100 * float(share), 0)
@@ -240,7 +240,7 @@ unbroken = Numbers(gap=NBSP, minus=MINUS)
 
 
 def roughly(number: Real, digits: int = 2) -> float:
-    """The number to that many digits; more would suggest false precision."""
+    """The number rounded to that many digits; more would suggest false precision."""
     return float(f"{float(number):.{digits - 1}e}")
 
 

@@ -33,18 +33,20 @@ class Clock:
         self._last = now
 
     def divide(self, parts: Sequence[Mapping[str, float]]) -> None:
-        """Divide the seconds since the last lap among steps, as those that each part took for them."""
+        """Divide the seconds since the last lap among steps, in proportion to the seconds that the parts measured."""
         since = time.perf_counter() - self._last
         self._last += since
-        every = sum(seconds for part in parts for seconds in part.values())
+        total = sum(seconds for part in parts for seconds in part.values())
         for part in parts:
             for step, seconds in part.items():
-                self.seconds[step] = self.seconds.get(step, 0.0) + since * seconds / every
+                self.seconds[step] = self.seconds.get(step, 0.0) + since * seconds / total
 
 
 Say = Callable[[str], None]
-_HASH = re.compile(r" [0-9a-f]{8}(?![0-9a-f])")  # in a stage's name: the hash of its inputs, of no use to a reader
-_EVERY = 5.0  # seconds between two lines of one stage
+_HASH = re.compile(
+    r" [0-9a-f]{8}(?![0-9a-f])"
+)  # the hash of its inputs in a stage's name, which means nothing to a reader
+_INTERVAL = 5.0  # seconds between two lines of one stage
 
 
 def silent(_line: str) -> None:
@@ -74,14 +76,14 @@ class Progress:
         self._done += 1
         self._rows += rows
         now = self.clock()
-        if now - self._reported >= _EVERY and self._done + self.skipped < self.parts:
+        if now - self._reported >= _INTERVAL and self._done + self.skipped < self.parts:
             self._reported = now
             self.say(self._line(now - self._started))
 
     def finish(self) -> None:
         """Report the finished stage."""
         seconds = self.clock() - self._started
-        before = f" ({self.skipped} were done before)" if self.skipped else ""
+        before = f" ({self.skipped} already done)" if self.skipped else ""
         rate = f", {say.count(self._rows, 'row')} in {say.duration(seconds)}" if self._done else ""
         self.say(f"{self.stage}: {self.parts} of {self.parts} parts{before}{rate}")
 

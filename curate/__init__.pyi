@@ -49,11 +49,11 @@ from .settings import CurateSettings as CurateSettings
 from .settings import DataSettings as DataSettings
 from .settings import SplitShares as SplitShares
 from .split.assign import SPLITS as SPLITS
-from .split.given import HeldSplits as HeldSplits
-from .split.given import hold_splits as hold_splits
+from .split.given import PinnedSplits as PinnedSplits
+from .split.given import pin_splits as pin_splits
 from .split.given import read_splits as read_splits
 from .split.given import write_splits as write_splits
-from .steps import Asked as Asked
+from .steps import CurateRequest as CurateRequest
 from .why import Explanation as Explanation
 from .why import why as why
 from .write import read_split as read_split

@@ -1,4 +1,4 @@
-"""Applies manual decisions about single rows: rows to drop at once, rows to keep whatever the rules say."""
+"""Applies people's decisions about single rows: rows to drop at once, rows to keep whatever the rules say."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ class Override:
 
     def __post_init__(self) -> None:
         if self.decision not in DECISIONS:
-            raise ConfigError(f'decision "{self.decision}" is not known; {nearest(self.decision, list(DECISIONS))}')
+            raise ConfigError(f'unknown decision "{self.decision}"; {nearest(self.decision, list(DECISIONS))}')
 
     def __str__(self) -> str:
         by = f" by {self.who}" if self.who else ""
@@ -99,8 +99,9 @@ def _override(line: str) -> Override:
         raise ValueError('is not JSON; expected {"id": ..., "decision": ..., "who": ..., "why": ...}') from None
     if not isinstance(value, Mapping):
         raise ValueError('expected an object with "id" and "decision"')
-    _complain(_problems(value))
-    # An id that was written as a number in the data is text everywhere else.
+    if problems := _problems(value):
+        raise ValueError("; ".join(problems))
+    # An id that the data hold as a number is text everywhere else.
     return Override(**{name: str(value[name]) for name in _KEYS if value.get(name) is not None})  # type: ignore[arg-type]
 
 
@@ -118,23 +119,18 @@ def _problems(value: Mapping[str, Any]) -> list[str]:
     return [*missing, *unknown, *wrong]
 
 
-def _complain(problems: Sequence[str]) -> None:
-    if problems:
-        raise ValueError("; ".join(problems))
-
-
 RULE = "override"
 _NAMED = 5  # unmatched ids that a warning shows
 
 
 @dataclass(frozen=True)
 class Decided:
-    """stays, side, evidence: one entry per pair, in the order of the table; side is -1 if no split was chosen.
+    """kept, side, evidence: one entry per pair, in the order of the table; side is -1 if no split was chosen.
 
     dropped: the pairs dropped by decision, as read. applied: the number of rows with a decision.
     """
 
-    stays: np.ndarray
+    kept: np.ndarray
     side: np.ndarray
     evidence: np.ndarray
     dropped: pl.DataFrame
@@ -152,41 +148,40 @@ def decide(raw: RawPairs, overrides: Sequence[Override]) -> tuple[RawPairs, Deci
     """The pairs without those dropped by decision, which then count as rejected; and the decisions applied."""
     last = {override.id: override for override in overrides}
     places = {name: place for place, name in enumerate(raw.pairs["id"].to_list())} if last else {}
-    mine = {places[name]: override for name, override in last.items() if name in places}
-    gone = sorted(place for place, override in mine.items() if override.decision == "drop")
-    leave = np.zeros(len(raw.pairs), bool)
-    leave[gone] = True
+    applied = {places[name]: override for name, override in last.items() if name in places}
+    drop = np.zeros(len(raw.pairs), bool)
+    drop[[place for place, override in applied.items() if override.decision == "drop"]] = True
     evidence = np.full(len(raw.pairs), None, object)
     side = np.full(len(raw.pairs), -1)
-    for place, override in mine.items():
+    for place, override in applied.items():
         evidence[place] = str(override)
         side[place] = SPLITS.index(override.decision) if override.decision in SPLITS else -1
-    stays = np.array([text is not None for text in evidence], bool) & ~leave
+    kept = np.array([text is not None for text in evidence], bool) & ~drop
     rejected = set(raw.rejected["id"].drop_nulls().to_list()) if last else set()
     unread = [name for name in last if name not in places and name in rejected]
     unmatched = tuple(name for name in last if name not in places and name not in rejected)
     decided = Decided(
-        stays[~leave],
-        side[~leave],
-        evidence[~leave],
-        raw.pairs.filter(pl.Series(leave)),
-        len(mine),
+        kept[~drop],
+        side[~drop],
+        evidence[~drop],
+        raw.pairs.filter(pl.Series(drop)),
+        len(applied),
         unmatched,
         tuple(_warnings(overrides, last, unmatched, unread, list(places))),
     )
-    return (_rejecting(raw, leave, evidence) if gone else raw), decided
+    return (_without(raw, drop, evidence) if drop.any() else raw), decided
 
 
-def _rejecting(raw: RawPairs, leave: np.ndarray, evidence: np.ndarray) -> RawPairs:
-    out = raw.pairs.filter(pl.Series(leave)).select(
+def _without(raw: RawPairs, drop: np.ndarray, evidence: np.ndarray) -> RawPairs:
+    dropped = raw.pairs.filter(pl.Series(drop)).select(
         "row",
         "id",
         outcome=pl.lit("invalid"),
         rule=pl.lit(RULE),
-        evidence=pl.Series(evidence[leave].tolist(), dtype=pl.String),
+        evidence=pl.Series(evidence[drop].tolist(), dtype=pl.String),
     )
-    rejected = pl.concat([raw.rejected, out.cast(raw.rejected.schema)]).sort("row")
-    return replace(raw, pairs=raw.pairs.filter(pl.Series(~leave)), rejected=rejected)
+    rejected = pl.concat([raw.rejected, dropped.cast(raw.rejected.schema)]).sort("row")
+    return replace(raw, pairs=raw.pairs.filter(pl.Series(~drop)), rejected=rejected)
 
 
 def _warnings(
@@ -198,41 +193,41 @@ def _warnings(
 ) -> list[dict[str, str]]:
     found = []
     for name in sorted({o.id for o in overrides if o.decision != last[o.id].decision}):
-        text = f'overrides.jsonl decides twice about "{name}"; the last line counts: {last[name].decision}'
+        text = f'overrides.jsonl has several decisions for "{name}"; the last one applies: {last[name].decision}'
         found.append({"code": "override_repeated", "text": text})
     for name in unread:
         if last[name].decision != "drop":
-            text = f'overrides.jsonl: "{name}" cannot be read as a pair, so it cannot be kept; mend the row itself'
+            text = f'overrides.jsonl: "{name}" cannot be read as a pair, so it cannot be kept; fix the row in the data'
             found.append({"code": "override_unread", "text": text})
     if unmatched:
         shown = ", ".join(_with_nearest(name, ids) for name in unmatched[:_NAMED])
         more = f" and {len(unmatched) - _NAMED:,} more" if len(unmatched) > _NAMED else ""
         n = len(unmatched)
-        text = f"overrides.jsonl names {say.count(n, 'id')} that no row has: {shown}{more}"
+        text = f"overrides.jsonl has {say.count(n, 'decision')} for ids that no row has: {shown}{more}"
         found.append({"code": "override_unmatched", "text": text})
     return found
 
 
 def _with_nearest(name: str, ids: Sequence[str]) -> str:
-    # Comparing with a million ids takes seconds; ids with the same beginning are close enough.
+    # Comparing with a million ids takes seconds; it is enough to compare those with the same first letters.
     close = get_close_matches(name, [i for i in ids if i[:2] == name[:2]][:20_000], n=1, cutoff=0.6)
     return f'"{name}"' + (f' (did you mean "{close[0]}"?)' if close else "")
 
 
 def without_failures(checked: Checked, decided: Decided) -> Checked:
-    """The checks' verdict, where a row kept by decision breaks no rule: its output counts as a good reference."""
-    if not decided.stays.any():
+    """The check results, where a row kept by decision breaks no rule: its output counts as a good reference."""
+    if not decided.kept.any():
         return checked
-    return replace(checked, must=np.where(decided.stays, 0, checked.must))
+    return replace(checked, must=np.where(decided.kept, 0, checked.must))
 
 
-def preferred_first(rank: np.ndarray, decided: Decided, stands: np.ndarray, named: np.ndarray) -> np.ndarray:
+def preferred_first(rank: np.ndarray, decided: Decided, current: np.ndarray, pinned: np.ndarray) -> np.ndarray:
     """The order of preference: rows kept by decision first, then those already in a split.
 
-    Among the latter, test precedes validation and train, so that copies do not thin out the test set. Among copies in
-    one split, the one placed by its own id (`named`) comes first: a new copy does not replace it.
+    Among the latter, test precedes validation and train, so that copies do not shrink the test set. Among copies in
+    one split, the one whose id is pinned comes first: a new copy does not replace it.
     """
-    order = np.lexsort((rank, ~named, -stands, ~decided.stays))
+    order = np.lexsort((rank, ~pinned, -current, ~decided.kept))
     preferred = np.empty(len(rank), np.int64)
     preferred[order] = np.arange(len(rank))
     return preferred
@@ -245,29 +240,29 @@ def settle_decided(
 
     Such a row is never a duplicate of another one, and pairs that contradict it are conflicts that name it.
     """
-    if not decided.stays.any():
+    if not decided.kept.any():
         return settle(corpus, relations, rank, settings=settings)
     firm = np.zeros(int(relations.item.max()) + 1, bool)
-    firm[relations.item[decided.stays]] = True
+    firm[relations.item[decided.kept]] = True
     duplicates, conflicts = relations.duplicates, relations.conflicts
     one, both = _ends(firm, conflicts)
     lost = _take(conflicts, one) if settings.conflicts == "quarantine" else _take(conflicts, one & False)
     gone = np.zeros(len(firm), bool)
     gone[lost.left] = gone[lost.right] = True
     gone &= ~firm
-    kept_apart = _ends(firm, duplicates)[1] | gone[duplicates.left] | gone[duplicates.right]
-    settled_elsewhere = both | one if settings.conflicts == "quarantine" else both
-    left = replace(relations, duplicates=_take(duplicates, ~kept_apart), conflicts=_take(conflicts, ~settled_elsewhere))
-    outcomes = settle(corpus, left, rank, settings=settings)
+    separate = _ends(firm, duplicates)[1] | gone[duplicates.left] | gone[duplicates.right]
+    settled = both | one if settings.conflicts == "quarantine" else both
+    open_ = replace(relations, duplicates=_take(duplicates, ~separate), conflicts=_take(conflicts, ~settled))
+    outcomes = settle(corpus, open_, rank, settings=settings)
     outcomes = _contradicting(outcomes, corpus.pairs["id"], relations.item, rank, lost, firm)
-    stays = np.flatnonzero(decided.stays)
-    return outcomes.mark(stays, "kept", rule=RULE, evidence=decided.evidence[stays])
+    kept = np.flatnonzero(decided.kept)
+    return outcomes.mark(kept, "kept", rule=RULE, evidence=decided.evidence[kept])
 
 
 def _contradicting(
     outcomes: Outcomes, ids: pl.Series, item: np.ndarray, rank: np.ndarray, lost: Edges, firm: np.ndarray
 ) -> Outcomes:
-    """Rows whose item contradicts one kept by decision: conflicts that name the most similar such row."""
+    """Mark rows whose item contradicts one kept by decision as conflicts with the most similar such row."""
     if not len(lost.left):
         return outcomes
     best = np.full(len(firm), -1)
@@ -276,17 +271,17 @@ def _contradicting(
     keeper = best[np.where(firm[lost.left], lost.left, lost.right)]
     loser = np.where(firm[lost.left], lost.right, lost.left)
     similarity = np.minimum(lost.inputs, lost.outputs)
-    by_likeness = np.lexsort((rank[keeper], -similarity, loser))
-    _, first = np.unique(loser[by_likeness], return_index=True)
-    chosen = by_likeness[first]
+    by_similarity = np.lexsort((rank[keeper], -similarity, loser))
+    _, first = np.unique(loser[by_similarity], return_index=True)
+    chosen = by_similarity[first]
     against = np.full(len(firm), -1)
     against[loser[chosen]] = chosen
     rows = np.flatnonzero(against[item] >= 0)
     edge = against[item[rows]]
     names = ids.gather(keeper[edge])
-    said = [f'The input of "{name}" with another answer; "{name}" is kept by decision.' for name in names]
+    evidence = [f'The input of "{name}" with another answer; "{name}" is kept by decision.' for name in names]
     return outcomes.mark(
-        rows, "conflict", rule="conflict", evidence=said, other=keeper[edge], similarity=similarity[edge]
+        rows, "conflict", rule="conflict", evidence=evidence, other=keeper[edge], similarity=similarity[edge]
     )
 
 
@@ -301,9 +296,9 @@ def _take(edges: Edges, which: np.ndarray) -> Edges:
 
 
 def despite_decision(outcomes: Outcomes, decided: Decided) -> Outcomes:
-    """Adds to the evidence where a row is dropped although a decision keeps it (it would leak)."""
-    rows = np.flatnonzero(decided.stays & ~outcomes.kept)
-    said = [f"{outcomes.evidence[row]} {decided.evidence[row]}; leaking comes first." for row in rows.tolist()]
+    """Add to the evidence of rows that are dropped, because they would leak, although a decision keeps them."""
+    rows = np.flatnonzero(decided.kept & ~outcomes.kept)
+    sentences = [f"{outcomes.evidence[row]} {decided.evidence[row]}; leaking comes first." for row in rows.tolist()]
     column = outcomes.evidence.copy()
-    column[rows] = said
+    column[rows] = sentences
     return replace(outcomes, evidence=column)

@@ -31,14 +31,14 @@ def export_pairs(run: Path, format: Format | str, out: Path, *, guide: str | Non
     input of several turns is written as these turns. `read_pairs` can read every format back.
 
     `guide` becomes the system message of every pair that has none of its own. Texts are written unchanged: a
-    spreadsheet may take a CSV cell that begins with `=` for a formula. The export is atomic; files of
+    spreadsheet may read a CSV cell that begins with `=` as a formula. The export is atomic; files of
     an earlier export with the same names are replaced.
 
     Raises:
         ConfigError: the format is unknown. DataError: the run has no splits, or `out` cannot take them.
     """
     if format not in FORMATS:
-        raise ConfigError(f'--format "{format}" is not known; expected {", ".join(FORMATS)}')
+        raise ConfigError(f'unknown --format "{format}"; expected {", ".join(FORMATS)}')
     tables = {split: table for split in SPLITS if len(table := read_split(run, split))}
     if not tables:
         raise DataError(f"{run}: no pair was kept, so there is nothing to export (see curate/summary.json)")
@@ -67,13 +67,13 @@ def export_cautions(written: list[Path], format: str) -> list[str]:
         with path.open("rb") as file:
             examples = sum(1 for _ in file)
         if path.stem == "train" and examples < _FEWEST:
-            cautions.append(f"{path}: {examples} examples; OpenAI's fine-tuning takes {_FEWEST} or more")
+            cautions.append(f"{path}: {examples} examples; fine-tuning at OpenAI needs {_FEWEST} or more")
         if path.stat().st_size > _LARGEST:
-            cautions.append(f"{path}: larger than the 512 MB that OpenAI takes in one file")
+            cautions.append(f"{path}: larger than 512 MB, the limit of OpenAI for one file")
     cells = sum(_formula_cells(path) for path in written) if format == "csv" else 0
     if cells:
-        said = "1 cell begins" if cells == 1 else f"{cells:,} cells begin"
-        cautions.append(f"{said} with =, +, - or @: a spreadsheet takes such a cell for a formula, so open it as text")
+        begins = "1 cell begins" if cells == 1 else f"{cells:,} cells begin"
+        cautions.append(f"{begins} with =, +, - or @, which a spreadsheet may read as a formula; open it as text")
     return cautions
 
 
@@ -106,11 +106,11 @@ def _openai(table: pl.DataFrame) -> Iterator[dict[str, Any]]:
 
 def _trl(table: pl.DataFrame) -> Iterator[dict[str, Any]]:
     # An entirely empty column is omitted; the others are in every line, as loaders expect.
-    beside = [name for name in ("id", "group", "split", "fields", "meta") if table[name].count()]
-    rows = table.select("system", "input", "output", "meta", pl.struct(beside).alias("beside"))
-    for system, text, answer, meta, own in rows.iter_rows():
+    extra = [name for name in ("id", "group", "split", "fields", "meta") if table[name].count()]
+    rows = table.select("system", "input", "output", "meta", pl.struct(extra).alias("extra"))
+    for system, text, answer, meta, values in rows.iter_rows():
         completion = [{"role": "assistant", "content": answer}]
-        yield {"prompt": _prompt(system, text, meta), "completion": completion, **own}
+        yield {"prompt": _prompt(system, text, meta), "completion": completion, **values}
 
 
 def _prompt(system: str | None, text: str, meta: str | None) -> list[dict[str, str]]:
@@ -148,14 +148,14 @@ def _check_place(place: Path, format: str) -> None:
     if not place.exists():
         return
     if not place.is_dir():
-        raise DataError(f"{place}: is a file; name a folder to write to")
-    there = {path.name: path.is_dir() for path in place.iterdir()}
+        raise DataError(f"{place} is a file; name a folder to write to")
+    existing = {path.name: path.is_dir() for path in place.iterdir()}
     if format == "datasets":
-        strangers = sorted(there if "dataset_dict.json" not in there else there.keys() - _names(format))
+        others = sorted(existing if "dataset_dict.json" not in existing else existing.keys() - _names(format))
     else:
-        strangers = sorted(name for name in _names(format) if there.get(name))
-    if strangers:
-        raise DataError(f"{place}: is there already and holds {strangers[0]}; name another folder, or remove it")
+        others = sorted(name for name in _names(format) if existing.get(name))
+    if others:
+        raise DataError(f"{place} already exists and contains {others[0]}; name another folder, or remove it")
 
 
 def _move(temporary: Path, place: Path, format: str) -> None:

@@ -14,8 +14,8 @@ from .jobs.tasks import InMemory, Table, Work
 from .match import Outcomes
 from .read import PAIR_SCHEMA, RawPairs, ReadParts, read_frame
 from .settings import CurateSettings
-from .split import SPLITS, HeldSplits
-from .steps import Asked, CountTokens, prepare, resolve
+from .split import SPLITS, PinnedSplits
+from .steps import CountTokens, CurateRequest, prepare, resolve
 from .summary import build_ledger, summarise, threshold_table
 
 __all__ = [
@@ -28,16 +28,16 @@ __all__ = [
 ]
 
 
-def check_arguments(*, style: Any, settings: Any, identifiers: Any, overrides: Any, held: Any) -> None:
-    """Check the types of the arguments of `curate`.
+def check_arguments(*, style: Any, settings: Any, identifiers: Any, overrides: Any, pinned: Any) -> None:
+    """Check the types of the arguments to `curate`.
 
     Raises:
         TypeError: naming the argument, what was expected and what was found.
     """
-    _check("style", style, StyleSchema, "a StyleSchema, as read_style and parse_style make it")
+    _check("style", style, StyleSchema, "a StyleSchema, as read_style and parse_style return it")
     _check("settings", settings, CurateSettings, "CurateSettings(...)")
-    _check("held", held, HeldSplits, "HeldSplits, as read_splits makes them")
-    several = "a sequence of Override(...), as read_overrides makes it"
+    _check("pinned", pinned, PinnedSplits, "PinnedSplits, as read_splits returns it")
+    several = "a sequence of Override(...), as read_overrides returns it"
     if isinstance(overrides, str) or not hasattr(overrides, "__len__"):
         raise TypeError(f"overrides must be {several}; found {_named(overrides)}")
     for override in overrides:
@@ -46,9 +46,9 @@ def check_arguments(*, style: Any, settings: Any, identifiers: Any, overrides: A
         raise TypeError(f'identifiers must be names of fields, for example ["sku"]; found {_named(identifiers)}')
 
 
-def _check(name: str, value: Any, kind: type, said: str) -> None:
+def _check(name: str, value: Any, kind: type, expected: str) -> None:
     if value is not None and not isinstance(value, kind):
-        raise TypeError(f"{name} must be {said}; found {_named(value)}")
+        raise TypeError(f"{name} must be {expected}; found {_named(value)}")
 
 
 def _named(value: Any) -> str:
@@ -74,7 +74,7 @@ class Curated:
 
     @property
     def set_aside(self) -> pl.DataFrame:
-        """`dropped`, by the name of its file."""
+        """`dropped`, under the name of its file."""
         return self.dropped
 
     @cached_property
@@ -104,7 +104,7 @@ class CuratedParts:
     """The result of curating pairs stored in the parts of a job.
 
     raw: as read, without texts. ledger, summary: as in `Curated`. decisions: for each row `row, outcome, split, rule,
-    reference_ok`. offsets: the row before each part's first.
+    reference_ok`. offsets: the number of the row before each part.
     """
 
     raw: RawPairs
@@ -122,68 +122,68 @@ def curate(
     identifiers: Collection[str] = (),
     date: str | None = None,
     overrides: Sequence[Override] = (),
-    held: HeldSplits | None = None,
+    pinned: PinnedSplits | None = None,
     with_threshold_table: bool = False,
     count_tokens: CountTokens | None = None,
     seed: int = 0,
 ) -> Curated:
     """Clean pairs, leak-proof splits, and a ledger with the outcome of every row.
 
-    `raw` is what `read_pairs` returns, or a polars or pandas DataFrame, a `datasets.Dataset`, a list of dictionaries.
-    `identifiers` are input fields that name an item without describing it. `date` names the column or field by
-    which the newest pairs go to test. `overrides` are manual decisions about single rows, `held` the earlier placements
-    of rows (`read_splits`). `count_tokens` counts the tokens of texts, for rules about lengths in tokens; without
-    it those are not scored. `seed` changes which components of equal size are placed first, nothing else.
+    `raw` is the result of `read_pairs`, or a polars or pandas DataFrame, a `datasets.Dataset`, a list of dictionaries.
+    `identifiers` are input fields that name an item without describing it. `date` names the column or field that
+    puts the newest pairs into test. `overrides` are people's decisions about single rows; `pinned` are the splits that
+    rows already have (`read_splits`). `count_tokens` counts the tokens of texts, for rules about lengths in tokens;
+    without it those are not scored. `seed` only changes which components of equal size are placed first.
 
     Raises:
-        ConfigError: an identifier, the stratification field or the date is in no pair.
+        ConfigError: no pair has an identifier, the stratification field or the date.
         DataError: no pair remains to train on.
         TypeError: an argument has the wrong type.
     """
-    check_arguments(style=style, settings=settings, identifiers=identifiers, overrides=overrides, held=held)
+    check_arguments(style=style, settings=settings, identifiers=identifiers, overrides=overrides, pinned=pinned)
     raw = raw if isinstance(raw, RawPairs) else read_frame(raw)
-    asked = Asked(style, settings or CurateSettings(), identifiers, date, overrides, lambda: count_tokens)
+    request = CurateRequest(style, settings or CurateSettings(), identifiers, date, overrides, lambda: count_tokens)
     job = InMemory()
     done = curate_parts(
-        job, ReadParts.of(job, raw), asked, held=held or HeldSplits(), seed=seed, buckets=1,
+        job, ReadParts.of(job, raw), request, pinned=pinned or PinnedSplits(), seed=seed, buckets=1,
         with_threshold_table=with_threshold_table, clock=Clock({"read": raw.seconds}),
     )  # fmt: skip
-    pairs, left = (job.read([Table("measure", 0, name)]) for name in ("pairs", "left"))
-    return Curated(*with_decisions(pairs, left, done.decisions), done.ledger, done.summary)
+    pairs, dropped = (job.read([Table("measure", 0, name)]) for name in ("pairs", "dropped"))
+    return Curated(*with_decisions(pairs, dropped, done.decisions), done.ledger, done.summary)
 
 
 def curate_parts(
     job: Work,
     read: ReadParts,
-    asked: Asked,
+    request: CurateRequest,
     *,
-    held: HeldSplits,
+    pinned: PinnedSplits,
     seed: int,
     buckets: int,
     clock: Clock,
     with_threshold_table: bool = False,
 ) -> CuratedParts:
-    """The same for pairs in parts, whose texts are exchanged in this many `buckets`.
+    """`curate` for pairs in parts, whose texts are exchanged in this many `buckets`.
 
-    Neither parts nor buckets affect the result. If near duplicates are found by candidates, some may be
-    missed; a stored job always uses candidates, whatever the settings say.
+    Neither parts nor buckets affect the result. If the join uses candidates, some near duplicates may be missed; a
+    stored job always uses candidates, whatever the settings say.
 
     Raises:
         ConfigError, DataError: as `curate`.
         RunBroken: the storage or the workers fail; the same job resumes where it stopped.
     """
-    ready = prepare(job, read, asked, buckets=buckets, clock=clock)
+    ready = prepare(job, read, request, buckets=buckets, clock=clock)
     found = resolve(
-        ready, settings=asked.settings, held=held, seed=seed, clock=clock,
-        check=lambda kept, outcomes: _some_train(kept, ready.raw, outcomes),
+        ready, settings=request.settings, pinned=pinned, seed=seed, clock=clock,
+        check=lambda kept, outcomes: _require_train(kept, ready.raw, outcomes),
     )  # fmt: skip
     thresholds = None
     if with_threshold_table:
-        thresholds = threshold_table(ready.corpus, found.rank, ready.decided, settings=asked.settings)
+        thresholds = threshold_table(ready.corpus, found.rank, ready.decided, settings=request.settings)
         clock.lap("threshold table")
     ledger = build_ledger(ready.raw, found.outcomes, found.table["split"], ready.corpus.content)
     summary = summarise(
-        ready, found, ledger, asked.style, settings=asked.settings, identifiers=asked.identifiers,
+        ready, found, ledger, request.style, settings=request.settings, identifiers=request.identifiers,
         threshold_table=thresholds, seconds=clock.seconds,
     )  # fmt: skip
     decisions = ledger.select("row", "outcome", "split", "rule")
@@ -192,20 +192,20 @@ def curate_parts(
 
 
 def with_decisions(
-    pairs: pl.DataFrame, left: pl.DataFrame, decisions: pl.DataFrame
+    pairs: pl.DataFrame, dropped: pl.DataFrame, decisions: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The kept pairs with their split, and the others with outcome and rule, both by row.
 
-    `left`: the pairs dropped by decision, as they were read.
+    `dropped`: the pairs dropped by decision, as they were read.
     """
-    every = pl.concat([pairs, left]).sort("row") if len(left) else pairs
-    table = every.drop("split", "reference_ok").join(decisions, on="row", maintain_order="left")
+    table = pl.concat([pairs, dropped]).sort("row") if len(dropped) else pairs
+    table = table.drop("split", "reference_ok").join(decisions, on="row", maintain_order="left")
     table = table.with_columns(pl.col("reference_ok").fill_null(True)).select(*PAIR_SCHEMA, "outcome", "rule")
     kept = pl.col("outcome") == "kept"
     return table.filter(kept).drop("outcome", "rule"), table.filter(~kept)
 
 
-def _some_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
+def _require_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
     """Raise if there is no pair to train on.
 
     Raises:
@@ -215,21 +215,21 @@ def _some_train(kept: pl.DataFrame, raw: RawPairs, outcomes: Outcomes) -> None:
         return
     n = raw.rows_read
     if not n:
-        raise DataError("there are no rows: the data hold the names of their columns and nothing else")
-    left_here = {name: getattr(outcomes, name)[~outcomes.kept].tolist() for name in ("rule", "evidence")}
+        raise DataError("the data have no rows, only column names")
+    dropped = {name: getattr(outcomes, name)[~outcomes.kept].tolist() for name in ("rule", "evidence")}
     reasons = pl.concat(
-        [pl.DataFrame(left_here, schema=dict.fromkeys(left_here, pl.String)), raw.rejected.select("rule", "evidence")]
+        [pl.DataFrame(dropped, schema=dict.fromkeys(dropped, pl.String)), raw.rejected.select("rule", "evidence")]
     ).drop_nulls("rule")
     counts = reasons["rule"].value_counts(sort=True, name="n").head(3).rows()
-    said = ", ".join(f"{rule} {count:,}" for rule, count in counts)
-    advice = "Mend the data or loosen that rule."
+    rules = ", ".join(f"{rule} {count:,}" for rule, count in counts)
+    advice = "Fix the data or relax that rule."
     if counts:
         example = reasons.filter(rule=counts[0][0])["evidence"].drop_nulls().head(1).to_list()
-        said += "".join(f" (for example: {text[:120].rstrip('.')})" for text in example)
+        rules += "".join(f" (for example: {text[:120].rstrip('.')})" for text in example)
     if counts and counts[0][0] == "conflict":
-        advice = '[curate] conflicts (--conflicts) = "report" keeps them, "keep best" one of each.'
-    left = f"{len(kept):,} kept, all of them outside train" if len(kept) else "none kept"
+        advice = 'Set [curate] conflicts (--conflicts) to "report" to keep them, or to "keep best" to keep one of each.'
+    count = f"{len(kept):,} kept, none of them in train" if len(kept) else "none kept"
     raise DataError(
-        f"no pair is left to train on: {say.count(n, 'row')} read, {left}\n"
-        + (f"Most rows left by: {said}. {advice}" if said else "The given split puts none into train.")
+        f"no pairs to train on: {say.count(n, 'row')} read, {count}\n"
+        + (f"Most rows were dropped by: {rules}. {advice}" if rules else "The given split puts none into train.")
     )

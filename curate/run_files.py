@@ -62,7 +62,7 @@ def ledger_files(run: Path) -> list[Path]:
     folder = Path(run) / "curate"
     found = _files_of(folder, "ledger.parquet")
     if not found:
-        raise DataError(f"{folder / 'ledger.parquet'}: there is no ledger; is {run} a run, and has it been curated?")
+        raise DataError(f"{folder / 'ledger.parquet'}: there is no ledger; check that {run} is a curated run")
     return found
 
 
@@ -94,7 +94,7 @@ def read_ledger(run: Path, columns: Sequence[str] | None = None, where: pl.Expr 
     Raises:
         DataError: the run has none, or it is damaged.
     """
-    with _damage_named(run):
+    with _damage_reported(run):
         rows = scan_ledger(run)
         rows = rows if where is None else rows.filter(where)
         return (rows if columns is None else rows.select(columns)).collect()
@@ -108,7 +108,7 @@ def ledger_rows(run: Path, where: pl.Expr) -> pl.DataFrame:
     """
     files = ledger_files(run)
     numbers = {str(file): number for number, file in enumerate(files)}
-    with _damage_named(run):
+    with _damage_reported(run):
         rows = pl.scan_parquet(files, include_file_paths="part").filter(where).collect()
     return rows.with_columns(pl.col("part").replace_strict(numbers, return_dtype=pl.UInt32))
 
@@ -117,8 +117,8 @@ def parts_of_ids(run: Path, ids: Collection[str]) -> list[int]:
     """The numbers of the parts that contain rows with these ids, in order."""
     if len(ledger_files(run)) == 1:
         return [0]
-    asked = pl.Series(sorted(ids), dtype=pl.String)
-    return sorted(set(ledger_rows(run, pl.col("id").is_in(asked.implode()))["part"].to_list()))
+    wanted = pl.Series(sorted(ids), dtype=pl.String)
+    return sorted(set(ledger_rows(run, pl.col("id").is_in(wanted.implode()))["part"].to_list()))
 
 
 def _files_of(folder: Path, name: str) -> list[Path]:
@@ -132,25 +132,25 @@ def _files_of(folder: Path, name: str) -> list[Path]:
     missing = [path for path in expected if not path.is_file()]
     if missing:
         raise DataError(
-            f"{missing[0]} is not there: {len(missing):,} of the {len(expected):,} parts are missing\n"
-            "Bring them back, or curate again: tuneworth curate"
+            f"{missing[0]} is missing, with {len(missing):,} of the {len(expected):,} parts in all\n"
+            "Restore them, or curate again: tuneworth curate"
         )
     return expected
 
 
 def _parts(folder: Path) -> int:
     """The number of parts of a folder, from the summary, which is written last."""
-    said = read_object(folder / "summary.json").get("parts")
-    if isinstance(said, int) and not isinstance(said, bool) and said > 0:
-        return said
+    parts = read_object(folder / "summary.json").get("parts")
+    if isinstance(parts, int) and not isinstance(parts, bool) and parts > 0:
+        return parts
     raise DataError(
-        f"{folder} is in parts, and there is no summary.json that says how many: it was not written to its end\n"
+        f"{folder} is incomplete: it is in parts, and there is no summary.json with their number\n"
         "Curate again: tuneworth curate"
     )
 
 
 @contextmanager
-def _damage_named(run: Path) -> Iterator[None]:
+def _damage_reported(run: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, pl.exceptions.PolarsError):

@@ -27,11 +27,11 @@ class DataSettings:
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise ValueError(f'delimiter must be one character, found "{self.delimiter}"')
         if self.input == ():
-            raise ValueError("input names no column; name at least one")
+            raise ValueError("input is an empty list; name at least one column")
         try:
             "".encode(self.encoding)
         except LookupError:
-            raise ValueError(f'encoding "{self.encoding}" is not known; examples: utf-8, cp1252, latin-1') from None
+            raise ValueError(f'unknown encoding "{self.encoding}"; examples: utf-8, cp1252, latin-1') from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class SplitShares:
         if negative:
             raise ValueError(f"{negative[0]} must not be negative, found {shares[negative[0]]}")
         if abs(sum(shares.values()) - 1) > 1e-6:
-            raise ValueError(f"train, validation and test must add up to 1, they make {sum(shares.values()):g}")
+            raise ValueError(f"train, validation and test must add up to 1, found {sum(shares.values()):g}")
         if self.train == 0:
             raise ValueError("train must be above 0")
 

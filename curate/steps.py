@@ -1,4 +1,4 @@
-"""The steps of curating: outcomes are computed from numbers; texts are fetched only where evidence is needed."""
+"""The steps of curating. Outcomes are computed from numbers; texts are fetched only for evidence."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,9 +10,9 @@ import polars as pl
 from ..core import Clock, ConfigError
 from ..style import StyleSchema
 from .check import (
-    LOOKED_AT,
+    DETECTION_ROWS,
     Checked,
-    Examined,
+    Findings,
     examine,
     find_places,
     group_masks,
@@ -30,11 +30,11 @@ from .match import Canned, Corpus, Outcomes, Relations, find_canned, rank_rows, 
 from .read import (
     RawPairs,
     ReadParts,
-    compared_inputs,
-    compared_outputs,
     content_hash,
     moved_rows,
     named_once,
+    normalised_inputs,
+    normalised_outputs,
     pair_dates,
     renamed,
     salted,
@@ -43,12 +43,12 @@ from .read import (
 from .settings import CurateSettings
 from .split import (
     Crossing,
-    HeldSplits,
+    PinnedSplits,
     Placed,
     certify,
-    failing_leave,
+    drop_failing,
+    drop_followers,
     find_values,
-    followers_leave,
     given_sides,
     names_found,
     no_such_identifiers,
@@ -58,8 +58,8 @@ from .split import (
 )
 
 __all__ = [
-    "Asked",
     "CountTokens",
+    "CurateRequest",
     "Prepared",
     "Resolved",
     "prepare",
@@ -71,8 +71,8 @@ CountTokens = Callable[[Sequence[str]], Sequence[int]]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The request to `curate`, apart from the pairs. count_tokens makes the token counter, if one is wanted."""
+class CurateRequest:
+    """What to do with the pairs: the arguments of `curate`. count_tokens makes the token counter, if one is needed."""
 
     style: StyleSchema | None
     settings: CurateSettings
@@ -83,7 +83,7 @@ class Asked:
 
     @property
     def columns(self) -> dict[str, str]:
-        """The values extracted from each pair: what the split is based on."""
+        """The columns or fields that the split uses."""
         named = {"stratum": self.settings.stratify, "date": self.date}
         return {name: column for name, column in named.items() if column is not None}
 
@@ -92,7 +92,7 @@ class Asked:
 class Prepared:
     """raw: the remaining pairs, with rows dropped by decision among the rejected. personal: entry for the summary.
 
-    stratum, dates: one entry per pair; dates are None unless the split is by time. notes: sentences. apart:
+    stratum, dates: one entry per pair; dates are None unless the split is by time. notes: sentences. identifier_like:
     fields that look like identifiers. checked: the faults of each output.
     """
 
@@ -104,7 +104,7 @@ class Prepared:
     stratum: pl.Series
     dates: np.ndarray | None
     notes: list[str]
-    apart: list[str]
+    identifier_like: list[str]
 
     @property
     def ids(self) -> pl.Series:
@@ -112,37 +112,37 @@ class Prepared:
         return self.raw.pairs["id"]
 
 
-def prepare(job: Work, read: ReadParts, asked: Asked, *, buckets: int, clock: Clock) -> Prepared:
-    """Mask, apply drop decisions, normalise the rest, and check it: each part on its own, then all together.
+def prepare(job: Work, read: ReadParts, request: CurateRequest, *, buckets: int, clock: Clock) -> Prepared:
+    """Mask pairs, apply drop decisions, normalise the rest, and check it: first each part, then all of them.
 
     Texts are exchanged in this many `buckets`.
 
     Raises:
-        ConfigError: an identifier, the stratification field or the date is in no pair, or two of them conflict.
+        ConfigError: no pair has an identifier, the stratification field or the date, or two settings conflict.
     """
-    if asked.date is not None and asked.settings.stratify is not None:
-        raise ConfigError("[data] date and [curate] stratify exclude each other: a split by time takes what is newest")
+    if request.date is not None and request.settings.stratify is not None:
+        raise ConfigError("[data] date and [curate] stratify cannot be combined; remove one of them")
     # First, so that no value reaches a hash, a message or a file; decisions name masked ids.
-    masked, personal = _masked(job, read, clock) if asked.settings.mask else (read, None)
-    raw, decided = decide(masked.raw, asked.overrides)
-    notes = job.run(_measured(masked, raw, read, asked, buckets))
+    masked, personal = _masked(job, read, clock) if request.settings.mask else (read, None)
+    raw, decided = decide(masked.raw, request.overrides)
+    notes = job.run(_measured(masked, raw, read, request, buckets))
     job.forget("read", "read again", "mask")
     clock.divide([note["seconds"] for note in notes])
     pairs = [Table("measure", part, "pairs") for part in range(len(notes))]
-    _check_names(job, pairs, notes, asked)
+    _check_names(job, pairs, notes, request)
     numbers = [job.read([replace(table, name="numbers")]) for table in pairs]
     values = pl.concat([part.select(pl.col("^value .*$")) for part in numbers])
-    corpus = Corpus.of(job, numbers, identifiers=asked.identifiers, buckets=buckets)
+    corpus = Corpus.of(job, numbers, identifiers=request.identifiers, buckets=buckets)
     none = pl.repeat(None, len(corpus.pairs), dtype=pl.String, eager=True)
-    stratum = values["value stratum"] if asked.settings.stratify else none
-    dates, said = pair_dates(values["value date"].to_list(), asked.date) if asked.date else (None, [])
+    stratum = values["value stratum"] if request.settings.stratify else none
+    dates, notes_on_dates = pair_dates(values["value date"].to_list(), request.date) if request.date else (None, [])
     clock.lap("normalise")
-    checked = judge([_examined(job, part, note) for part, note in enumerate(notes)], corpus.pairs)
+    checked = judge([_findings(job, part, note) for part, note in enumerate(notes)], corpus.pairs)
     clock.lap("check")
     found = personal if personal is not None else [note["personal"] for note in notes]
     return Prepared(
-        raw, merge_personal(found, masked=asked.settings.mask), decided, corpus, without_failures(checked, decided),
-        stratum, dates, said, identifier_like(_first(job, pairs, ["fields"])) if pairs else [],
+        raw, merge_personal(found, masked=request.settings.mask), decided, corpus, without_failures(checked, decided),
+        stratum, dates, notes_on_dates, identifier_like(_first(job, pairs, ["fields"])) if pairs else [],
     )  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def prepare(job: Work, read: ReadParts, asked: Asked, *, buckets: int, clock: Cl
 
 def mask_texts(pairs: pl.DataFrame, *, offset: int, guide: str | None, ids: Mapping[int, str]) -> Result:
     """The pairs with personal data masked, and the findings; groups are masked once all are known."""
-    pairs = _placed(pairs, offset, guide, ids)
+    pairs = _numbered_pairs(pairs, offset, guide, ids)
     places = find_places(pairs)
     return Result({"pairs": mask_part(pairs, places)}, personal_note(places))
 
@@ -163,7 +163,7 @@ def measure(
     guide: str | None,
     ids: Mapping[int, str],
     groups: Mapping[str, str],
-    leave: Sequence[int],
+    drop: Sequence[int],
     identifiers: Collection[str],
     style: StyleSchema | None,
     count_tokens: Callable[[], CountTokens | None] | None,
@@ -173,17 +173,16 @@ def measure(
 ) -> Result:
     """The measurements of each pair that decisions need, and the remaining pairs.
 
-    `offset` is added to the row numbers. `ids` are new ids by position; `groups` maps groups to their masks;
-    `leave` holds the positions dropped by decision. `columns` names values to extract: name -> column
-    or field. Tables: pairs, left (those dropped), numbers (a row per pair), inputs and outputs (key, text, bucket:
-    each text once), and those of `Examined`.
+    `offset` is added to the row numbers. `ids` are new ids by position; `groups` maps groups to their masks; `drop`
+    holds the positions dropped by decision. `columns` names values to extract: name -> column or field. Tables: pairs,
+    dropped, numbers (a row per pair), inputs and outputs (key, text, bucket: each text once), and those of `Findings`.
     """
     clock = Clock({})
-    pairs = _placed(pairs, offset, guide, ids)
+    pairs = _numbered_pairs(pairs, offset, guide, ids)
     note: dict[str, Any] = {"personal": personal_note(find_places(pairs))} if find_personal else {}
     clock.lap("personal data")
-    pairs, left = _parted(mask_groups(pairs, groups), leave)
-    inputs, outputs = compared_inputs(pairs, identifiers), compared_outputs(pairs)
+    pairs, dropped = _parted(mask_groups(pairs, groups), drop)
+    inputs, outputs = normalised_inputs(pairs, identifiers), normalised_outputs(pairs)
     content = [content_hash(*texts) for texts in zip(inputs, outputs, strict=True)]
     texts = {"inputs": _keyed(inputs, buckets), "outputs": _keyed(outputs, buckets)}
     taken = {name: find_values(pairs, column) for name, column in columns.items()}
@@ -195,27 +194,27 @@ def measure(
         *(pl.Series(f"value {name}", values, dtype=pl.String) for name, (values, _) in taken.items()),
     )
     note |= {"found": {name: found for name, (_, found) in taken.items()}, "fields": names_found(pairs, identifiers)}
-    tables = {"pairs": pairs, "left": left, "numbers": numbers}
-    tables |= {name: own.unique("key", keep="first", maintain_order=True) for name, own in texts.items()}
+    tables = {"pairs": pairs, "dropped": dropped, "numbers": numbers}
+    tables |= {name: table.unique("key", keep="first", maintain_order=True) for name, table in texts.items()}
     clock.lap("normalise")
-    examined = examine(pairs, style, None if count_tokens is None else count_tokens())
+    findings = examine(pairs, style, None if count_tokens is None else count_tokens())
     clock.lap("check")
-    tables |= {f"examined {name}": table for name, table in examined.tables().items()}
-    return Result(tables, note | {"examined": examined.note(), "seconds": clock.seconds})
+    tables |= {f"findings {name}": table for name, table in findings.tables().items()}
+    return Result(tables, note | {"findings": findings.note(), "seconds": clock.seconds})
 
 
-def _placed(pairs: pl.DataFrame, offset: int, guide: str | None, ids: Mapping[int, str]) -> pl.DataFrame:
-    """The pairs of a part with their rows and ids among all pairs, without the guide."""
+def _numbered_pairs(pairs: pl.DataFrame, offset: int, guide: str | None, ids: Mapping[int, str]) -> pl.DataFrame:
+    """The pairs of a part with their final row numbers and ids, without the guide."""
     pairs = moved_rows(without_guide(pairs, guide), offset)
     return pairs.with_columns(pairs["id"].clone().scatter(list(ids), list(ids.values()))) if ids else pairs
 
 
-def _parted(pairs: pl.DataFrame, leave: Sequence[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The pairs that remain, and those at the positions to drop."""
-    if not leave:
+def _parted(pairs: pl.DataFrame, drop: Sequence[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The remaining pairs, and those at the positions to drop."""
+    if not drop:
         return pairs, pairs.clear()
-    leaves = pl.int_range(len(pairs), eager=True).is_in(pl.Series(leave, dtype=pl.Int64).implode())
-    return pairs.filter(~leaves), pairs.filter(leaves)
+    dropped = pl.int_range(len(pairs), eager=True).is_in(pl.Series(drop, dtype=pl.Int64).implode())
+    return pairs.filter(~dropped), pairs.filter(dropped)
 
 
 def _keyed(texts: Sequence[str], buckets: int) -> pl.DataFrame:
@@ -227,7 +226,7 @@ def _keyed(texts: Sequence[str], buckets: int) -> pl.DataFrame:
     return table.with_columns(bucket=bucket)
 
 
-# --- all parts together -------------------------------------------------------------------------------------------
+# --- over all parts -----------------------------------------------------------------------------------------------
 
 
 def _masked(job: Work, read: ReadParts, clock: Clock) -> tuple[ReadParts, list[Any]]:
@@ -250,53 +249,53 @@ def _masked(job: Work, read: ReadParts, clock: Clock) -> tuple[ReadParts, list[A
     return ReadParts(raw, tables, [0] * len(tables), read.sizes, ids, None), notes
 
 
-def _measured(masked: ReadParts, raw: RawPairs, read: ReadParts, asked: Asked, buckets: int) -> list[Task]:
+def _measured(masked: ReadParts, raw: RawPairs, read: ReadParts, request: CurateRequest, buckets: int) -> list[Task]:
     """The tasks that measure each part. `raw` no longer has the rows dropped by decision."""
-    stays = masked.raw.pairs["row"].is_in(raw.pairs["row"].implode())
-    groups = group_masks(read.raw.pairs["group"]) if asked.settings.mask else {}
-    same = {
-        "guide": masked.guide, "groups": groups, "identifiers": asked.identifiers, "style": asked.style,
-        "count_tokens": asked.count_tokens, "columns": asked.columns, "buckets": buckets,
-        "find_personal": not asked.settings.mask,
+    remaining = masked.raw.pairs["row"].is_in(raw.pairs["row"].implode())
+    groups = group_masks(read.raw.pairs["group"]) if request.settings.mask else {}
+    common = {
+        "guide": masked.guide, "groups": groups, "identifiers": request.identifiers, "style": request.style,
+        "count_tokens": request.count_tokens, "columns": request.columns, "buckets": buckets,
+        "find_personal": not request.settings.mask,
     }  # fmt: skip
     tasks, start = [], 0
     for n, (table, offset, size, ids) in enumerate(
         zip(masked.tables, masked.offsets, masked.sizes, masked.ids, strict=True)
     ):
-        leave = (~stays.slice(start, size)).arg_true().to_list()
-        own = {**same, "offset": offset, "ids": ids, "leave": leave}
-        tasks.append(Task("measure", n, measure, {"pairs": [table]}, parameters=own))
+        drop = (~remaining.slice(start, size)).arg_true().to_list()
+        parameters = {**common, "offset": offset, "ids": ids, "drop": drop}
+        tasks.append(Task("measure", n, measure, {"pairs": [table]}, parameters=parameters))
         start += size
     return tasks
 
 
-def _check_names(job: Work, pairs: Sequence[Table], notes: Sequence[Any], asked: Asked) -> None:
-    """Raise for names in the settings that no pair of any part has; the closest name comes from the first rows."""
+def _check_names(job: Work, pairs: Sequence[Table], notes: Sequence[Any], request: CurateRequest) -> None:
+    """Raise for names in the settings that no pair has, with the closest name in the first rows."""
     known = {name for note in notes for name in note["fields"]}
-    missing = [name for name in asked.identifiers if name not in known]
-    absent = [name for name in asked.columns if not any(note["found"][name] for note in notes)]
+    missing = [name for name in request.identifiers if name not in known]
+    absent = [name for name in request.columns if not any(note["found"][name] for note in notes)]
     first = _first(job, pairs, ["fields", "meta"]) if missing or absent else pl.DataFrame()
     if missing and len(first):
         raise no_such_identifiers(first, missing)
     if absent and len(first):
         where = {"stratum": "[curate] stratify", "date": "[data] date"}[absent[0]]
-        raise no_such_value(first, asked.columns[absent[0]], where=where)
+        raise no_such_value(first, request.columns[absent[0]], where=where)
 
 
-def _examined(job: Work, part: int, note: Any) -> Examined:
-    names = ("rows", "told", "unscored")
-    return Examined.of(
-        {name: job.read([Table("measure", part, f"examined {name}")]) for name in names}, note["examined"]
+def _findings(job: Work, part: int, note: Any) -> Findings:
+    names = ("rows", "evidence", "unscored")
+    return Findings.of(
+        {name: job.read([Table("measure", part, f"findings {name}")]) for name in names}, note["findings"]
     )
 
 
 def _first(job: Work, tables: Sequence[Table], columns: Sequence[str]) -> pl.DataFrame:
-    """The first rows, as many as detection needs, in whole parts."""
+    """The first parts, with as many rows as detection needs."""
     first, parts = 0, []
     for table in tables:
         parts.append(job.read([table], columns=columns))
         first += len(parts[-1])
-        if first >= LOOKED_AT:
+        if first >= DETECTION_ROWS:
             break
     return pl.concat(parts)
 
@@ -308,7 +307,7 @@ BeforeCertificate = Callable[[pl.DataFrame, Outcomes], None]
 class Resolved:
     """table: the pair table with `split` (null unless kept) and `reference_ok`; kept: those of its rows that are kept.
 
-    rank: the order in which rows are preferred. notes: sentences about the split; cautions: warnings about it.
+    rank: the order of preference. notes: sentences about the split; cautions: warnings about it.
     """
 
     table: pl.DataFrame
@@ -324,42 +323,48 @@ class Resolved:
 
 
 def resolve(
-    ready: Prepared, *, settings: CurateSettings, held: HeldSplits, seed: int, clock: Clock, check: BeforeCertificate
+    ready: Prepared,
+    *,
+    settings: CurateSettings,
+    pinned: PinnedSplits,
+    seed: int,
+    clock: Clock,
+    check: BeforeCertificate,
 ) -> Resolved:
     """Relations, duplicates, conflicts, splits, dropped rows, and the certificate, for all rows.
 
-    `check` receives the kept rows and all outcomes before the certificate's search begins, and may raise.
+    `check` receives the kept rows and all outcomes before the search for the certificate, and may raise.
     """
     corpus, decided = ready.corpus, ready.decided
-    before = held.sides(corpus.content, ready.ids)
-    stands = _first_said(decided.side, given_sides(corpus.pairs["split"]), before)
+    before = pinned.sides(corpus.content, ready.ids)
+    current = _first_given(decided.side, given_sides(corpus.pairs["split"]), before)
     relations = relate(
-        corpus, threshold=settings.near_duplicate, method=settings.method, may_leave=_may_leak(corpus.pairs, stands)
+        corpus, threshold=settings.near_duplicate, method=settings.method, droppable=_may_leak(corpus.pairs, current)
     )
     clock.lap("join")
 
     rank = rank_rows(corpus, ready.checked, keep=settings.keep)
-    rank = preferred_first(rank, decided, stands, held.named(ready.ids))
+    rank = preferred_first(rank, decided, current, pinned.named(ready.ids))
     settled = settle_decided(corpus, relations, rank, decided, settings=settings)
     clock.lap("duplicates")
 
     placed = place_rows(
-        corpus, settled, relations, stands, keys=_numbered(salted(corpus.content, seed)), stratum=ready.stratum,
+        corpus, settled, relations, current, keys=_numbered(salted(corpus.content, seed)), stratum=ready.stratum,
         dates=ready.dates, settings=settings,
     )  # fmt: skip
-    left = _all_who_leave(placed.outcomes, placed, ready)
-    table, kept, outcomes = _divided(corpus.pairs, placed, left, ready)
+    final = _final_outcomes(placed.outcomes, placed, ready)
+    table, kept, outcomes = _divided(corpus.pairs, placed, final, ready)
     check(kept, outcomes)
     notes, cautions = split_notes(
-        corpus.pairs, placed, relations, given=stands, held=before, dates=ready.dates, settings=settings
+        corpus.pairs, placed, relations, given=current, pinned=before, dates=ready.dates, settings=settings
     )
     clock.lap("split")
 
     canned = find_canned(corpus)
     certificate, crossing = _certified(corpus, kept, outcomes, placed, settings)
     if len(crossing.train) and relations.method.name == "candidates":
-        left = _all_who_leave(_leak(left, crossing, table), placed, ready)
-        table, kept, outcomes = _divided(corpus.pairs, placed, left, ready)
+        final = _final_outcomes(_drop_crossing(final, crossing, table), placed, ready)
+        table, kept, outcomes = _divided(corpus.pairs, placed, final, ready)
         check(kept, outcomes)
         certificate, _ = _certified(corpus, kept, outcomes, placed, settings)
     clock.lap("certificate")
@@ -375,48 +380,48 @@ def _certified(
     )  # fmt: skip
 
 
-def _leak(outcomes: Outcomes, crossing: Crossing, table: pl.DataFrame) -> Outcomes:
-    """Drops train rows that the exact search finds too near to a held-out row, which the candidates had missed."""
+def _drop_crossing(outcomes: Outcomes, crossing: Crossing, table: pl.DataFrame) -> Outcomes:
+    """Drop train rows that the exact search finds too similar to a held-out row and the candidates missed."""
     rows, first = np.unique(crossing.train, return_index=True)
     others = crossing.held[first]
     names = table.select("id", "split")[others.tolist()].rows()
-    said = [
+    evidence = [
         f'Alike, with the same facts, to "{name}" of {split}: missed by the candidates, found by the certificate.'
         for name, split in names
     ]
     return outcomes.mark(
-        rows, "leaked", rule="leaked", evidence=said, other=others, similarity=crossing.similarity[first]
+        rows, "leaked", rule="leaked", evidence=evidence, other=others, similarity=crossing.similarity[first]
     )
 
 
-def _all_who_leave(outcomes: Outcomes, placed: Placed, ready: Prepared) -> Outcomes:
-    """The final outcomes: failing outputs leave train and validation; duplicates of dropped rows are marked too."""
-    outcomes = failing_leave(outcomes, placed.side, ready.checked)
-    return followers_leave(outcomes, ready.checked, ready.ids)
+def _final_outcomes(outcomes: Outcomes, placed: Placed, ready: Prepared) -> Outcomes:
+    """The outcomes after failing outputs are dropped from train and validation, and duplicates of dropped rows with them."""
+    outcomes = drop_failing(outcomes, placed.side, ready.checked)
+    return drop_followers(outcomes, ready.checked, ready.ids)
 
 
 def _divided(
     pairs: pl.DataFrame, placed: Placed, outcomes: Outcomes, ready: Prepared
 ) -> tuple[pl.DataFrame, pl.DataFrame, Outcomes]:
-    """All pairs with their split and whether the output is a good reference; the kept ones; the outcomes in words.
+    """All pairs with their split and whether the output is a good reference; the kept ones; the outcomes.
 
-    If a row is dropped although a decision keeps it, its evidence says so.
+    The evidence of a row that is dropped although a decision keeps it says so.
     """
     table = pairs.with_columns(split=placed.splits(outcomes.kept), reference_ok=pl.Series(ready.checked.must == 0))
     return table, table.filter(pl.Series(outcomes.kept)), despite_decision(outcomes, ready.decided)
 
 
-def _first_said(*sides: np.ndarray) -> np.ndarray:
+def _first_given(*sides: np.ndarray) -> np.ndarray:
     """Each row's side from the first array that has one; -1 if none does."""
-    said = np.full(len(sides[0]), -1)
+    first = np.full(len(sides[0]), -1)
     for side in sides:
-        said = np.where(said < 0, side, said)
-    return said
+        first = np.where(first < 0, side, first)
+    return first
 
 
-def _may_leak(pairs: pl.DataFrame, stands: np.ndarray) -> np.ndarray:
-    """Rows that may be dropped for leaking: if any have a given split, those, and rows of groups."""
-    placed = stands >= 0
+def _may_leak(pairs: pl.DataFrame, current: np.ndarray) -> np.ndarray:
+    """Rows that may be dropped for leaking: those with a given split and, if there are any, rows of groups."""
+    placed = current >= 0
     return (placed | pairs["group"].is_not_null().to_numpy()) & placed.any()
 
 

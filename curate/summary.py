@@ -1,4 +1,4 @@
-"""The results of curating in numbers: the content of curate/summary.json."""
+"""The results of curating as numbers: the content of curate/summary.json."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -37,7 +37,7 @@ LEDGER_SCHEMA = {
     "evidence": pl.String,
     "other_id": pl.String,
     "similarity": pl.Float64,
-    "content": pl.String,  # 128 bits of the normalised content, which identifies a row wherever it is
+    "content": pl.String,  # 128 bits of the normalised content, which identifies a row
 }
 
 
@@ -80,8 +80,8 @@ def summarise(
     """The summary as a dictionary for JSON."""
     raw, kept, relations = ready.raw, found.kept, found.relations
     components = found.placed.components()[found.outcomes.kept]
-    gone = ledger.filter(pl.col("outcome") != "kept")
-    rules = gone["rule"].drop_nulls().value_counts(sort=True, name="n").sort("n", "rule", descending=[True, False])
+    dropped = ledger.filter(pl.col("outcome") != "kept")
+    rules = dropped["rule"].drop_nulls().value_counts(sort=True, name="n").sort("n", "rule", descending=[True, False])
     return {
         "rows_read": raw.rows_read,
         "outcomes": {outcome: int((ledger["outcome"] == outcome).sum()) for outcome in OUTCOMES},
@@ -92,7 +92,7 @@ def summarise(
         "canned_outputs": found.canned.worst,
         "groups": raw.pairs["group"].drop_nulls().n_unique() or None,
         "near_duplicate": {
-            "threshold": settings.near_duplicate, **relations.method.said(), "pairs": relations.alike,
+            "threshold": settings.near_duplicate, **relations.method.summary(), "pairs": relations.similar,
             "largest_bucket": relations.skew.largest, "capped_buckets": relations.skew.capped,
         },
         "relations": {
@@ -142,7 +142,7 @@ def threshold_table(
 ) -> list[dict[str, Any]]:
     """For each threshold: rows dropped as near duplicates, conflicts, and the least similar pair with a dropped row.
 
-    Exact copies are the same at every threshold and not counted. `example` is null if nothing is dropped.
+    Exact copies are the same at every threshold and are not counted. `example` is null if nothing is dropped.
     """
     relations = relate(corpus, threshold=THRESHOLDS[0])
     label = _labels(relations, corpus)
@@ -165,19 +165,19 @@ def threshold_table(
 
 
 def _labels(relations: Relations, corpus: Corpus) -> np.ndarray:
-    """Whether each conflict is between two labels, which needs no similarity of the outputs."""
+    """Whether each conflict is between two labels, whose outputs need not be similar."""
     example = first_rows(relations.item)
     left, right = (corpus.outputs(example[end]) for end in (relations.conflicts.left, relations.conflicts.right))
     return np.array([is_label(a) and is_label(b) for a, b in zip(left, right, strict=True)], bool)
 
 
 def _raised(relations: Relations, label: np.ndarray, threshold: float) -> Relations:
-    """The relations as a join at the higher threshold would give them: similarities are quotients of small integers,
-    so that comparing them as floats is exact at steps of a twentieth."""
+    """The relations that a join at the higher threshold would find: similarities are quotients of small integers, so
+    comparing them as floats is exact at steps of a twentieth."""
     duplicates, conflicts = relations.duplicates, relations.conflicts
-    alike = (duplicates.inputs >= threshold) & (duplicates.outputs >= threshold)
-    against = (conflicts.inputs >= threshold) & (label | (conflicts.outputs >= threshold))
-    return replace(relations, duplicates=_take(duplicates, alike), conflicts=_take(conflicts, against))
+    repeats = (duplicates.inputs >= threshold) & (duplicates.outputs >= threshold)
+    conflicting = (conflicts.inputs >= threshold) & (label | (conflicts.outputs >= threshold))
+    return replace(relations, duplicates=_take(duplicates, repeats), conflicts=_take(conflicts, conflicting))
 
 
 def _take(edges: Edges, which: np.ndarray) -> Edges:
@@ -190,10 +190,10 @@ def _borderline(corpus: Corpus, outcomes: Outcomes, rows: np.ndarray) -> dict[st
     similarity = outcomes.similarity[rows]
     least = rows[similarity == similarity.min()]
     ids = corpus.pairs["id"]
-    own = min(least.tolist(), key=lambda row: ids[row])
-    other = int(outcomes.other[own])
-    shown = {"id": ids[own], "other_id": ids[other], "similarity": float(similarity.min())}
-    both = np.array([own, other])
+    row = min(least.tolist(), key=lambda row: ids[row])
+    other = int(outcomes.other[row])
+    shown = {"id": ids[row], "other_id": ids[other], "similarity": float(similarity.min())}
+    both = np.array([row, other])
     for name, texts in (("input", corpus.requests(both)), ("output", corpus.written(both))):
         shown |= {name: _excerpt(texts[0]), f"other_{name}": _excerpt(texts[1])}
     return shown

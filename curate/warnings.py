@@ -1,4 +1,4 @@
-"""Warnings that the user should see before using these pairs."""
+"""Warnings to read before using the pairs."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -18,7 +18,7 @@ from .steps import Prepared, Resolved
 
 __all__ = ["find_warnings"]
 
-_FEW_PAIRS = 200  # the fewest worth tuning on; a test split of 40 shows a gap of about 17 points
+_FEW_PAIRS = 200  # the fewest worth tuning on; a test split of 40 can detect a difference of about 17 points
 _FEW_OUTPUTS = 0.25  # distinct outputs per row
 _FEW_GROUPS = 20  # with fewer, intervals by group mean little
 _FEW = 20  # rows; with fewer, shares mean little
@@ -27,7 +27,7 @@ _LIGHT = 0.5  # of the test rows
 _TRUNCATED = 0.01
 _MANY = 1 / 3
 _HUGE = 0.2
-_SORTS = {
+_KINDS = {
     "e-mail": ("e-mail address", "e-mail addresses"),
     "phone": ("phone number", "phone numbers"),
     "card": ("card number", "card numbers"),
@@ -47,9 +47,9 @@ def find_warnings(
     """All warnings as code and text."""
     raw, kept, checked = ready.raw, found.kept, ready.checked
     placed = np.where(found.placed.outcomes.kept, found.placed.side, -1)  # before failing outputs were dropped
-    told = [
+    warnings = [
         *_amount(raw, kept),
-        *_identifiers(ready.apart, identifiers),
+        *_identifiers(ready.identifier_like, identifiers),
         *_outputs(raw, found.canned),
         *_weight(kept, found.placed.components()[found.outcomes.kept]),
         *_rules(raw, style, checked),
@@ -60,7 +60,7 @@ def find_warnings(
         *_groups_across(kept),
         *_personal(ready.personal),
     ]
-    return [{"code": code, "text": text} for code, text in told]
+    return [{"code": code, "text": text} for code, text in warnings]
 
 
 def _amount(raw: RawPairs, kept: pl.DataFrame) -> Iterator[tuple[str, str]]:
@@ -69,7 +69,7 @@ def _amount(raw: RawPairs, kept: pl.DataFrame) -> Iterator[tuple[str, str]]:
         pairs = "pair is" if len(kept) == 1 else "pairs are"
         yield (
             "few_pairs",
-            f"Only {len(kept):,} {pairs} kept; under {_FEW_PAIRS} a comparison seldom tells the options apart.",
+            f"Only {len(kept):,} {pairs} kept; a comparison rarely gives a clear result with fewer than {_FEW_PAIRS}.",
         )
     if 0 < groups < _FEW_GROUPS:
         yield (
@@ -79,46 +79,46 @@ def _amount(raw: RawPairs, kept: pl.DataFrame) -> Iterator[tuple[str, str]]:
 
 
 def _identifiers(like: Collection[str], stated: Collection[str]) -> Iterator[tuple[str, str]]:
-    """A field that differs in every row prevents any two rows from having the same facts, so nothing would repeat."""
-    apart = [name for name in like if name not in stated]
-    if apart:
-        names = " and ".join(json.dumps(name, ensure_ascii=False) for name in apart)
-        shown = ", ".join(json.dumps(name, ensure_ascii=False) for name in [*sorted(stated), *apart])
+    """If a field differs in every row, no two rows have the same facts, and no duplicates are found."""
+    fields = [name for name in like if name not in stated]
+    if fields:
+        names = " and ".join(json.dumps(name, ensure_ascii=False) for name in fields)
+        shown = ", ".join(json.dumps(name, ensure_ascii=False) for name in [*sorted(stated), *fields])
         yield (
             "identifier_like",
-            f"The input field{'s' * (len(apart) != 1)} {names} differ{'s' * (len(apart) == 1)} in nearly every row, so no two "
-            f"rows have the same facts. If it only names the item, state [data] identifiers = [{shown}], or --identifier.",
+            f"The input field{'s' * (len(fields) != 1)} {names} differ{'s' * (len(fields) == 1)} in nearly every row, so no two "
+            f"rows have the same facts. If it only names the item, set [data] identifiers = [{shown}], or --identifier.",
         )
 
 
 def _outputs(raw: RawPairs, canned: Canned) -> Iterator[tuple[str, str]]:
     n = len(raw.pairs)
-    said = f"{n:,} rows, {canned.distinct:,} distinct output{'s' * (canned.distinct != 1)}"
+    counts = f"{n:,} rows, {canned.distinct:,} distinct output{'s' * (canned.distinct != 1)}"
     if n >= _FEW and canned.distinct < _FEW_OUTPUTS * n and canned.labels:
         yield (
             "few_outputs",
-            f"{said} of a few words: they look like labels. A plain classifier may do the same for less; "
-            "rules about wording say little here.",
+            f"{counts} of a few words: they look like labels. A plain classifier may do the same at lower cost; "
+            "rules about wording mean little here.",
         )
     elif n >= _FEW and canned.distinct < _FEW_OUTPUTS * n:
-        yield "few_outputs", f"{said}: a model can learn these by heart."
+        yield "few_outputs", f"{counts}: a model can memorise these."
     elif canned.rows > _CANNED * n:
         yield (
             "canned_outputs",
-            f"{canned.rows:,} of {n:,} rows have one of {canned.outputs:,} outputs that stand for five or more different "
-            "inputs: summary.json lists the worst under canned_outputs.",
+            f"{canned.rows:,} of {n:,} rows have one of {canned.outputs:,} outputs that five or more different inputs "
+            "share; summary.json lists the most frequent under canned_outputs.",
         )
 
 
 def _weight(kept: pl.DataFrame, components: np.ndarray) -> Iterator[tuple[str, str]]:
-    """Tied rows are largely redundant: the effective size for an interval is nearer to the number of components."""
+    """Tied rows are largely redundant: the effective size is closer to the number of components."""
     test = components[(kept["split"] == "test").to_numpy()]
     weight = effective_size(test)
     if len(test) >= _FEW and weight < _LIGHT * len(test):
         yield (
             "few_effective",
-            f"{len(test):,} test rows in {len(np.unique(test)):,} tied sets weigh like about {max(1, round(weight)):,} "
-            "rows, as those of one set say much the same: more sets, not more rows of the same, make it surer.",
+            f"The {len(test):,} test rows are in {len(np.unique(test)):,} tied sets and count as about "
+            f"{max(1, round(weight)):,} independent rows. Add rows that differ from these to get more certain results.",
         )
 
 
@@ -128,28 +128,29 @@ def _quality(raw: RawPairs, checked: Checked) -> Iterator[tuple[str, str]]:
         rows = checked.quality[rule]["rows"]
         yield (
             "quality_habit",
-            f'Rule "{rule}" fits {rows:,} of {n:,} outputs, more than a tenth: taken for a habit of these data, so no row '
-            "left for it. If they are faults, add a check of kind clean to the style schema.",
+            f'Rule "{rule}" matches {rows:,} of {n:,} outputs, more than a tenth. It seems a habit of these data, so no row '
+            "was dropped for it. If these are faults, add a check of kind clean to the style schema.",
         )
     cut = checked.quality.get("quality:truncated", {"rows": 0})["rows"]
     if cut > max(_TRUNCATED * n, 1):
         yield (
             "many_truncated",
-            f"{cut:,} of {n:,} outputs seem cut off; they stay. Was there a token limit when they were made? "
-            "summary.json shows three under quality.",
+            f"{cut:,} of {n:,} outputs look truncated, and are kept. Check whether they were generated with a token "
+            "limit; summary.json shows three under quality.",
         )
-    for check, told in checked.unscored.items():
-        yield "unscored", f'Check "{check}" could not tell about {told["rows"]:,} of {n:,} outputs: {told["why"]}.'
+    for check, unscored in checked.unscored.items():
+        text = f'Check "{check}" could not score {unscored["rows"]:,} of {n:,} outputs: {unscored["why"]}.'
+        yield "unscored", text
 
 
 def _rules(raw: RawPairs, style: StyleSchema | None, checked: Checked) -> Iterator[tuple[str, str]]:
     must = {c.id for c in style.checks if c.level == "must"} if style else set()
     for check, counts in checked.checks.items():
         if check in must and counts["share"] > _MANY:
-            text = f'Style rule "{check}" fails in {say.percent(counts["share"])} of the outputs: is it the rule that is wrong?'
+            text = f'{say.percent(counts["share"])} of the outputs break style rule "{check}". Check whether the rule is right.'
             yield "rule_rejects_many", text
-    for said in checked.missing:
-        yield "unknown_field", f"Style {said}."
+    for sentence in checked.missing:
+        yield "unknown_field", f"Style {sentence}."
     rejected = raw.rejected["rule"].value_counts(name="n").sort("rule")
     for rule, n in rejected.rows():
         if n > _MANY * raw.rows_read:
@@ -161,11 +162,11 @@ def _conflicts(
 ) -> Iterator[tuple[str, str]]:
     n = int((ledger["outcome"] == "conflict").sum())
     if n > _MANY * raw.rows_read:
-        options = 'conflicts = "report" keeps them, conflicts = "keep best" keeps one of each'
-        yield "many_conflicts", f"{n:,} of {raw.rows_read:,} rows are conflicts ([curate] {options})."
+        options = '"report" keeps them, "keep best" keeps one of each'
+        yield "many_conflicts", f"{n:,} of {raw.rows_read:,} rows are conflicts. Under [curate], conflicts = {options}."
     reported = len(np.unique(np.concatenate((relations.conflicts.left, relations.conflicts.right))))
     if settings.conflicts == "report" and reported:
-        yield "conflicts_kept", f"{reported:,} pairs with the same input and other answers are kept, as asked for."
+        yield "conflicts_kept", f"{reported:,} pairs with the same input and different answers are kept, as set."
 
 
 def _skew(relations: Relations) -> Iterator[tuple[str, str]]:
@@ -175,10 +176,9 @@ def _skew(relations: Relations) -> Iterator[tuple[str, str]]:
         several = "s" * (capped != 1)
         yield (
             "capped_buckets",
-            f"{capped:,} bucket{several} of candidates so large (up to {largest:,} inputs) that not all pairs in "
-            f"{'them' if several else 'it'} were compared: the inputs follow a template, and near duplicates among them can "
-            "be missed within one split. Inputs as fields, or a higher near_duplicate, tell them apart; between the splits "
-            "the certificate compares all.",
+            f"{capped:,} bucket{several} of candidates {'were' if several else 'was'} too large (up to {largest:,} inputs) to "
+            "compare all pairs: the inputs follow a template, so near duplicates within one split may be missed. Provide "
+            "inputs as fields, or raise near_duplicate; the certificate compares all pairs across the splits.",
         )
 
 
@@ -186,26 +186,26 @@ def _split(ties: Ties, n: int) -> Iterator[tuple[str, str]]:
     if not n:
         return
     if ties.largest > max(_HUGE * n, 2):
-        text = f"{ties.largest:,} of {n:,} pairs must stay together on one side of the split"
-        yield "huge_component", f"{text}; they are joined by {ties.joined_by}."
+        text = f"{ties.largest:,} of {n:,} pairs must be in one split"
+        yield "huge_component", f"{text}; they are connected by {ties.joined_by}."
 
 
 def _personal(personal: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Counts and one place, never a value."""
     if not personal["rows"]:
         return
-    said = ", ".join(f"{n:,} {_SORTS[what][n != 1]}" for what, n in personal["found"].items())
+    counts = ", ".join(f"{n:,} {_KINDS[what][n != 1]}" for what, n in personal["found"].items())
     n = personal["rows"]
     rows = say.count(n, "row")
     if personal["masked"]:
-        yield "personal_data_masked", f"{rows} held personal data ({said}); masks stand in its place everywhere."
+        yield "personal_data_masked", f"{rows} contained personal data ({counts}), which masks replace everywhere."
         return
     first = personal["places"][0]
     yield (
         "personal_data",
-        f"{rows} {'hold' if n != 1 else 'holds'} personal data ({said}), the first in row {first['row']}, {first['where']}, "
-        f"characters {first['start'] + 1} to {first['end']}. [curate] mask = true, or --mask, replaces it in all that is "
-        "trained on, sent, stored and reported.",
+        f"{rows} {'contain' if n != 1 else 'contains'} personal data ({counts}), the first in row {first['row']}, "
+        f"{first['where']}, characters {first['start'] + 1} to {first['end']}. Set [curate] mask = true, or "
+        "--mask, to replace it in training, requests, files and reports.",
     )
 
 

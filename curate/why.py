@@ -37,7 +37,7 @@ def nearest_kept(run: Path, pair: dict[str, Any]) -> tuple[str, float] | None:
     if sum(path.stat().st_size for path in paths) > _MOST:
         return None
     identifiers = _identifiers(run)
-    own = _grams(_comparable(pair, identifiers))
+    grams = _grams(_comparable(pair, identifiers))
     ids, texts = [], []
     for path in paths:
         for line in path.read_bytes().splitlines():
@@ -45,24 +45,24 @@ def nearest_kept(run: Path, pair: dict[str, Any]) -> tuple[str, float] | None:
             if other["row"] != pair["row"]:
                 ids.append(other["id"])
                 texts.append(_comparable(other, identifiers))
-    best = _most_similar(own, texts, ids)
+    best = _most_similar(grams, texts, ids)
     return None if best is None else (ids[best[0]], best[1])
 
 
-def _most_similar(own: frozenset[str], texts: Sequence[str], ids: Sequence[str]) -> tuple[int, float] | None:
-    """The position of the text with the most similar grams; of equals the one with the smallest id."""
+def _most_similar(grams: frozenset[str], texts: Sequence[str], ids: Sequence[str]) -> tuple[int, float] | None:
+    """The position of the text with the most similar grams; ties go to the smallest id."""
     shared = pl.DataFrame({"text": texts}).select(
-        n=pl.col("text").str.extract_many(sorted(own), overlapping=True).list.unique().list.len()
+        n=pl.col("text").str.extract_many(sorted(grams), overlapping=True).list.unique().list.len()
     )["n"]
     best: tuple[float, str, int] | None = None
-    # Most promising first: n shared grams of |own| give a similarity of at most n / |own|.
+    # Most promising first: n shared grams of |grams| give a similarity of at most n / |grams|.
     for place in shared.arg_sort(descending=True).to_list():
         n = shared[place]
-        if not n or (best is not None and n / len(own) < -best[0]):
+        if not n or (best is not None and n / len(grams) < -best[0]):
             break
         other = _grams(str(texts[place]))
-        both = len(own & other)
-        candidate = (-both / len(own | other), str(ids[place]), int(place))
+        both = len(grams & other)
+        candidate = (-both / len(grams | other), str(ids[place]), int(place))
         if both and (best is None or candidate < best):
             best = candidate
     return None if best is None else (best[2], -best[0])
@@ -88,12 +88,12 @@ _NEAR_IDS = 20_000  # ids compared with a misspelt one
 _ROW = re.compile(r"(?:row[ :=]?)?([0-9]{1,9})")
 _ID = 80  # characters of an id
 _MEANS = {
-    "kept": "it stands in the {split} split",
-    "duplicate": "it repeats a row that is kept",
-    "conflict": "its input has another answer too; a person must settle which one is right",
-    "invalid": "it cannot be used",
-    "leaked": "it would stand on two sides of the split",
-    "quarantined": "a person must look at it",
+    "kept": "It is in the {split} split",
+    "duplicate": "It repeats a row that is kept",
+    "conflict": "Its input also has another answer; a person must decide which one is right",
+    "invalid": "It cannot be used",
+    "leaked": "It would be in two splits",
+    "quarantined": "A person must review it",
 }
 
 
@@ -101,9 +101,9 @@ _MEANS = {
 class Explanation:
     """A row's outcome with its reason; texts are None if the row could not be read or there is no other row.
 
-    other_row, other_id: the row that this one repeats, contradicts or would leak to; for a kept row the kept row most
-    similar to it, with their similarity (of the inputs), if the data are small enough to search. numbered_id:
-    if the requested id is also the number of another row, that row's id in words.
+    other_row, other_id: the row that this one repeats, contradicts or would leak to; for a kept row the most similar
+    kept row, with the similarity of their inputs, if the data are small enough to search. numbered_id: if the
+    requested id is also the number of another row, that row's id in quotes.
     """
 
     row: int
@@ -137,17 +137,17 @@ class Explanation:
         place = f" of {self.file}" if self.file else ""
         lines = [f"Row {self.row}{place}{named}: {self.outcome}" + (f" ({self.split})" if self.split else "")]
         if self.numbered_id is not None:
-            other = f'row {self.id} is another one, {self.numbered_id}: ask for "row {self.id}"'
+            other = f'for the row with that number, {self.numbered_id}, write "row {self.id}"'
             lines.append(f'Note: "{self.id}" is its id; {other}')
         if self.rule:
             lines.append(f"Rule: {self.rule}")
         lines.append(f"Why: {self._reason()}")
         if self.input is None:
-            lines.append("No text of it is kept, as it could not be read as a pair: look at that row of the file.")
+            lines.append("Its text was not stored, because it could not be read as a pair. See that row of the file.")
         else:
             lines += ["", "Input:", _indented(self.input), "Output:", _indented(self.output or "")]
         if self.other_input is not None:
-            lines += ["", self._beside(), "Input:", _indented(self.other_input)]
+            lines += ["", self._other_title(), "Input:", _indented(self.other_input)]
             lines += ["Output:", _indented(self.other_output or "")]
         return "\n".join(lines)
 
@@ -159,11 +159,11 @@ class Explanation:
             )
         return reason
 
-    def _beside(self) -> str:
-        alike = f"{self.similarity:.2f} alike, " if self.similarity is not None else ""
-        standing = f"{self.other_outcome}, {self.other_split}" if self.other_split else f"{self.other_outcome}"
-        title = "The most similar kept row:" if self.outcome == "kept" else "Beside it"
-        return f"{title} {_named(self.other_id or '')} ({alike}row {self.other_row}, {standing})"
+    def _other_title(self) -> str:
+        similarity = f"similarity {self.similarity:.2f}, " if self.similarity is not None else ""
+        outcome = f"{self.other_outcome}, {self.other_split}" if self.other_split else f"{self.other_outcome}"
+        title = "Most similar kept row:" if self.outcome == "kept" else "Compared with"
+        return f"{title} {_named(self.other_id or '')} ({similarity}row {self.other_row}, {outcome})"
 
 
 def why(run: Path, row_or_id: str) -> Explanation:
@@ -182,34 +182,34 @@ def why(run: Path, row_or_id: str) -> Explanation:
     if not len(found):
         raise DataError(_unknown(run, row_or_id))
     entry = found.row(0, named=True)
-    own = _pair(run, entry)
-    near = nearest_kept(run, own) if entry["outcome"] == "kept" and own is not None else None
+    pair = _pair(run, entry)
+    near = nearest_kept(run, pair) if entry["outcome"] == "kept" and pair is not None else None
     other_id, similarity = near or (entry["other_id"], entry["similarity"])
     other = _entry(run, other_id)
-    beside = None if other is None else _pair(run, other)
-    own, beside, other = own or {}, beside or {}, other or {}
+    other_pair = None if other is None else _pair(run, other)
+    pair, other_pair, other = pair or {}, other_pair or {}, other or {}
     names = ("row", "id", "outcome", "split", "rule", "evidence")
     return Explanation(
         **{name: entry[name] for name in names},
         other_id=other_id,
         similarity=similarity,
-        input=own.get("input"),
-        output=own.get("output"),
-        other_input=beside.get("input"),
-        other_output=beside.get("output"),
+        input=pair.get("input"),
+        output=pair.get("output"),
+        other_input=other_pair.get("input"),
+        other_output=other_pair.get("output"),
         other_row=other.get("row"),
         other_outcome=other.get("outcome"),
         other_split=other.get("split"),
         file=entry.get("file"),
-        group=own.get("group"),
-        reference_ok=own.get("reference_ok"),
+        group=pair.get("group"),
+        reference_ok=pair.get("reference_ok"),
         numbered_id=None if entry["row"] in numbered["row"] else _id_of(numbered),
     )
 
 
-def _numbered(run: Path, asked: str) -> pl.DataFrame:
+def _numbered(run: Path, query: str) -> pl.DataFrame:
     """The row with this number, written alone or as `row 817`."""
-    number = _ROW.fullmatch(asked)
+    number = _ROW.fullmatch(query)
     return ledger_rows(run, pl.col("row") == int(number[1]) if number else pl.lit(False))
 
 
@@ -225,7 +225,7 @@ def _entry(run: Path, id: str | None) -> dict[str, Any] | None:
 
 
 def _pair(run: Path, entry: dict[str, Any]) -> dict[str, Any] | None:
-    """The canonical line of a row; None if the row is in no file, since it could not be read."""
+    """The canonical line of a row; None if it is in no file because it could not be read."""
     files = split_files(run, entry["split"]) if entry["split"] else set_aside_files(run)
     return next(_lines_of(files[entry["part"]], entry["row"]), None) if files else None
 
@@ -245,20 +245,20 @@ def _lines_of(path: Path, row: int) -> Iterator[dict[str, Any]]:
             at = data.find(wanted, end) if end >= 0 else -1
 
 
-def _unknown(run: Path, asked: str) -> str:
-    near = get_close_matches(asked, _candidates(run, asked), n=3, cutoff=0.5)
-    hint = "nearest ids: " + ", ".join(f'"{name}"' for name in near) if near else "no id is near it"
+def _unknown(run: Path, query: str) -> str:
+    near = get_close_matches(query, _candidates(run, query), n=3, cutoff=0.5)
+    hint = "similar ids: " + ", ".join(f'"{name}"' for name in near) if near else "no id is similar"
     first, last = scan_ledger(run).select(first=pl.col("row").min(), last=pl.col("row").max()).collect().row(0)
-    return f'{run}: there is no row "{asked}"; {hint}\nRows go from {first} to {last}.'
+    return f'{run} has no row "{query}"; {hint}\nRow numbers go from {first} to {last}.'
 
 
-def _candidates(run: Path, asked: str) -> Collection[str]:
+def _candidates(run: Path, query: str) -> Collection[str]:
     """The ids to compare with; if there are very many, only those with the same beginning."""
     ids = scan_ledger(run).select("id").drop_nulls()
     first = ids.head(_NEAR_IDS + 1).collect()["id"]
     if len(first) <= _NEAR_IDS:
         return first.to_list()
-    return ids.filter(pl.col("id").str.starts_with(asked[:3])).head(_NEAR_IDS).collect()["id"].to_list()
+    return ids.filter(pl.col("id").str.starts_with(query[:3])).head(_NEAR_IDS).collect()["id"].to_list()
 
 
 def _named(id: str) -> str:

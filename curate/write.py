@@ -58,7 +58,7 @@ def write_curated(curated: Curated, run: Path) -> Path:
 
 
 def write_parts(job: Work, curated: CuratedParts, run: Path) -> Path:
-    """Write a file per part of each split, the set-aside pairs and the ledger, and the summary; the folder.
+    """Write a file per part of each split, the set-aside pairs and the ledger, and the summary; returns the folder.
 
     The folder appears atomically.
 
@@ -66,7 +66,7 @@ def write_parts(job: Work, curated: CuratedParts, run: Path) -> Path:
         RunBroken: the disk is full or fails; the same command resumes where this one stopped.
     """
     started, parts = time.perf_counter(), range(len(curated.offsets))
-    # A different ledger gets a separate stage: rows placed meanwhile may be in another split.
+    # A different ledger gets a separate stage: rows that were pinned meanwhile may be in another split.
     hashes = curated.ledger.hash_rows(seed=0).to_numpy()
     stage = f"write {hashlib.sha256(hashes.tobytes()).hexdigest()[:8]}"
     job.run([_written(stage, part, curated) for part in parts])
@@ -77,10 +77,10 @@ def write_parts(job: Work, curated: CuratedParts, run: Path) -> Path:
     return Path(run) / "curate"
 
 
-def part_files(pairs: pl.DataFrame, left: pl.DataFrame, *, ledger: pl.DataFrame, decisions: pl.DataFrame) -> Result:
+def part_files(pairs: pl.DataFrame, dropped: pl.DataFrame, *, ledger: pl.DataFrame, decisions: pl.DataFrame) -> Result:
     """The files of one part of a run, by name: the lines of each split and of the set-aside pairs, and the ledger."""
     files: dict[str, bytes] = {}
-    for name, table in _tables(*with_decisions(pairs, left, decisions)).items():
+    for name, table in _tables(*with_decisions(pairs, dropped, decisions)).items():
         lines = BytesIO()
         _write_lines(lines, table)
         files[name] = lines.getvalue()
@@ -95,9 +95,9 @@ def _written(stage: str, part: int, curated: CuratedParts) -> Task:
     rows = curated.ledger["row"].to_numpy()
     bounds = [*curated.offsets, np.iinfo(np.uint32).max]
     a, b = (int(np.searchsorted(rows, bounds[at], side="right")) for at in (part, part + 1))
-    tables = {name: [Table("measure", part, name)] for name in ("pairs", "left")}
-    own = {"ledger": curated.ledger[a:b], "decisions": curated.decisions[a:b]}
-    return Task(stage, part, part_files, tables, parameters=own)
+    tables = {name: [Table("measure", part, name)] for name in ("pairs", "dropped")}
+    parameters = {"ledger": curated.ledger[a:b], "decisions": curated.decisions[a:b]}
+    return Task(stage, part, part_files, tables, parameters=parameters)
 
 
 def _tables(kept: pl.DataFrame, dropped: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -195,7 +195,7 @@ def _chunks(path: Path, schema: dict[str, Any]) -> Iterator[pl.DataFrame]:
                 rows = [_row(line, schema, f"{path}, line {number}") for number, line in some if line.strip()]
                 yield pl.DataFrame(rows, schema=schema, orient="row")
     except OSError:
-        raise DataError(f"{path}: there is no such file; run `tuneworth curate` first") from None
+        raise DataError(f"there is no file at {path}; run `tuneworth curate` first") from None
 
 
 def _row(line: bytes, schema: dict[str, Any], where: str) -> list[Any]:
@@ -204,4 +204,4 @@ def _row(line: bytes, schema: dict[str, Any], where: str) -> list[Any]:
         objects = {k: json.dumps(value[k], ensure_ascii=False) for k in ("fields", "meta") if value[k] is not None}
         return [objects.get(name, value[name]) for name in schema]
     except (ValueError, KeyError, TypeError):
-        raise DataError(f"{where}: is not a pair as `tuneworth curate` writes it; curate again") from None
+        raise DataError(f"{where}: is not a line that `tuneworth curate` wrote; curate again") from None

@@ -42,9 +42,9 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
     Raises: ConfigError if the cluster or its storage is unavailable; else as `curate_stage`.
     """
     from ..curate import (
-        Asked,
-        HeldSplits,
+        CurateRequest,
         Job,
+        PinnedSplits,
         bucket_count,
         curate_files,
         file_parts,
@@ -60,12 +60,12 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
     settings = cluster_settings(project)
     files = files or ProjectFiles.of_project(project.folder)
     data = project.data
-    request = Asked(
+    request = CurateRequest(
         project.style, project.curate, identifiers=tuple(data.identifiers), date=data.date,
         overrides=read_overrides(files.overrides) if files.overrides is not None else (),
         count_tokens=_token_counter(project),
     )  # fmt: skip
-    assigned = read_splits(files.splits) if files.splits is not None else HeldSplits()
+    assigned = read_splits(files.splits) if files.splits is not None else PinnedSplits()
     seed, path = run.seed, (project.folder / data.path).resolve()
     parts = file_parts(find_files(str(path)), data)
     with _executor(settings) as executor:
@@ -73,7 +73,7 @@ def curate_on_cluster(run: Run, *, files: ProjectFiles | None = None) -> dict[st
         job = Job.open(open_storage(settings.place(project.folder)), known, executor=executor, say=run.talk.note)
         try:
             buckets = bucket_count(job, settings.parts(executor.workers))
-            curated = curate_files(job, path, data, request, held=assigned, seed=seed, buckets=buckets, parts=parts)
+            curated = curate_files(job, path, data, request, pinned=assigned, seed=seed, buckets=buckets, parts=parts)
             note_warnings(curated.summary, run.talk)
             for line in job.memory_warnings(settings.memory_bytes):
                 run.talk.note(f"warning: {line}")

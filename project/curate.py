@@ -13,10 +13,10 @@ from ..curate import (
     Curated,
     CurateSettings,
     DataSettings,
-    HeldSplits,
+    PinnedSplits,
     RawPairs,
     curate,
-    hold_splits,
+    pin_splits,
     read_frame,
     read_overrides,
     read_pairs,
@@ -158,16 +158,16 @@ def curate_stage(
 
 def _curated(
     project: Project, talk: Talk, *, seed: int, files: ProjectFiles, thresholds: bool, table: Any
-) -> tuple[RawPairs, HeldSplits, Curated]:
+) -> tuple[RawPairs, PinnedSplits, Curated]:
     """The pairs as read, the split assignments of earlier runs, and the result of curating; nothing is written."""
     data = project.data
     overrides = read_overrides(files.overrides) if files.overrides is not None else ()
-    assigned = read_splits(files.splits) if files.splits is not None else HeldSplits()
+    assigned = read_splits(files.splits) if files.splits is not None else PinnedSplits()
     raw = read_pairs(project.folder / data.path, data) if table is None else read_frame(table, data)
     talk.note(f"curate: {raw.shape}")
     curated = curate(
         raw, project.style, settings=project.curate, identifiers=data.identifiers, date=data.date, overrides=overrides,
-        held=assigned, with_threshold_table=thresholds, count_tokens=_token_counter(project), seed=seed,
+        pinned=assigned, with_threshold_table=thresholds, count_tokens=_token_counter(project), seed=seed,
     )  # fmt: skip
     note_warnings(curated.summary, talk)
     return raw, assigned, curated
@@ -181,7 +181,7 @@ def curate_unwritten(
     return _curated(project, talk, seed=talk.seed, files=files, thresholds=thresholds, table=table)[2]
 
 
-def record_splits(files: ProjectFiles, assigned: HeldSplits, ledger: pl.DataFrame) -> None:
+def record_splits(files: ProjectFiles, assigned: PinnedSplits, ledger: pl.DataFrame) -> None:
     """Add the split assignments to splits.jsonl, before the run is written.
 
     Without a record of this run's test set, the next run could train on its test rows.
@@ -189,7 +189,7 @@ def record_splits(files: ProjectFiles, assigned: HeldSplits, ledger: pl.DataFram
     """
     if files.splits is not None:
         with disk_refusals(files.splits):
-            hold_splits(files.splits, assigned, ledger)
+            pin_splits(files.splits, assigned, ledger)
 
 
 def note_warnings(summary: Mapping[str, Any], talk: Talk) -> None:

@@ -75,12 +75,14 @@ class CheckedStyle:
         return pl.DataFrame(rows, schema=kinds)
 
     def __repr__(self) -> str:
-        return f"{self._counts()}\n{self.table}"
+        return f"{self.headline}\n{self.table}"
 
     def _repr_html_(self) -> str:
-        return quoted_page(self._counts(), self.table)
+        return quoted_page(self.headline, self.table)
 
-    def _counts(self) -> str:
+    @property
+    def headline(self) -> str:
+        """The share of good outputs, in a sentence."""
         return f"{say.count(self.acceptable)} of {say.count(len(self.pairs))} outputs keep every must rule"
 
 

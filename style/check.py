@@ -1,4 +1,4 @@
-"""The checks of a style schema on a table of outputs."""
+"""Runs the checks of a style schema on a table of outputs."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -111,7 +111,7 @@ def unknown_fields(needed: Iterable[tuple[str, str]], given: list[str]) -> Itera
 def good_example(pairs: pl.DataFrame, style: StyleSchema) -> tuple[str, str] | None:
     """Input and output of the pair that breaks no rule, shows as many as possible, and has the median length.
 
-    The order of the rows does not matter. None where every pair breaks a rule.
+    The order of the rows does not matter. None if every pair breaks a rule.
     """
     status = check_outputs(pairs, style).status
     names = status.columns

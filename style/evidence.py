@@ -46,7 +46,7 @@ class Evidence:
     entry: the check as in `style.yaml`, without its level. holds: how many of the `applicable` examples follow it; for
     the spelling of a term, of those that contain the term. low: the lower end of Wilson's 95% interval of that share,
     exact repeats of a pair counted once. exceptions: examples that break it. variants: how many examples contain each
-    unwanted spelling. style: False where it holds for texts of any style. terms: for a check that joins several
+    unwanted spelling. style: False if it holds for texts of any style. terms: for a check that joins several
     spellings, the evidence for each.
     """
 
@@ -111,11 +111,11 @@ def count_evidence(
 
 
 def _counts(status: pl.Series, check: Check, columns: Columns) -> tuple[int, int]:
-    """How many examples follow the check, and of how many."""
+    """The number of examples that follow the check, and of those it applies to."""
     passes, breaks = status == "pass", status == "fail"
     terms = _terms(check)
     if terms:
-        # Outputs without the term break nothing, but they do not show which spelling is the usual one either.
+        # Outputs without the term break nothing, but do not show which spelling is usual.
         passes &= columns.output.str.contains(("(?i)" if check.ignore_case else "") + whole_words(terms))
     holds = int(passes.sum())
     return holds, holds + int(breaks.sum())
@@ -152,16 +152,16 @@ _MOST_LETTERS = 32
 
 def with_ids(evidence: Sequence[Evidence]) -> list[Evidence]:
     """The evidence with an id in each entry whose kind occurs more than once; other checks are known by their kind."""
-    kinds = [one.check.kind for one in evidence]
+    kinds = [rule.check.kind for rule in evidence]
     taken: set[str] = set(kinds)
     named = []
-    for one in evidence:
-        if kinds.count(one.check.kind) > 1:
-            stem = _stem(one.entry)
+    for rule in evidence:
+        if kinds.count(rule.check.kind) > 1:
+            stem = _stem(rule.entry)
             id = next(name for name in _numbered(stem) if name not in taken)
             taken.add(id)
-            one = replace(one, entry={"kind": one.entry["kind"], "id": id, **one.entry})
-        named.append(one)
+            rule = replace(rule, entry={"kind": rule.entry["kind"], "id": id, **rule.entry})
+        named.append(rule)
     return named
 
 

@@ -13,11 +13,11 @@ __all__ = ["check_sentence", "check_table", "write_guide"]
 
 _HEADINGS = {"form": "Form", "wording": "Wording", "facts": "Facts"}
 _LINE_END = re.compile(r"\n(?!  - )")  # but for those of a list of terms
-_FEW_TERMS = 2  # more preferred spellings than this are a list of their own
+_FEW_TERMS = 2  # more preferred spellings than this become a list
 
 
 def check_sentence(check: Check) -> str:
-    """The rule as a sentence of a style guide, with its condition: the user's own (`say`) or else the kind's."""
+    """The rule as a sentence of a style guide, with its condition: the user's sentence (`say`), else that of the kind."""
     if check.say:
         return check.say
     return _with_condition(check, _with_case(check, KINDS[check.kind].say(check)))
@@ -53,13 +53,13 @@ def check_table(style: StyleSchema) -> list[dict[str, Any]]:
 
 
 def _section(heading: str, checks: Sequence[Check]) -> list[str]:
-    # The lines of a longer text stay inside its list item.
+    # Indentation keeps the lines of a longer text inside its list item.
     lines = [f"- {re.sub(_LINE_END, chr(10) + '  ', sentence)}" for sentence in dict.fromkeys(_sentences(checks))]
     return [f"## {heading}\n\n" + "\n".join(lines)] if lines else []
 
 
 def _sentences(checks: Sequence[Check]) -> Iterator[str]:
-    """One sentence for each check; checks that belong related share one, in the place of the first."""
+    """One sentence for each check; related checks share one, at the position of the first."""
     joined: dict[object, list[Check]] = {}
     for check in checks:
         mergeable = check.kind in _TOGETHER and not check.say
@@ -90,7 +90,7 @@ def _alternatives(values: Sequence[str]) -> str:
     return " or ".join(filter(None, (", ".join(values[:-1]), values[-1])))
 
 
-# Kinds that name literal texts or patterns, which a reader takes exactly as written.
+# Kinds with literal texts or patterns, which a reader takes exactly as written.
 _LITERAL = frozenset({"pattern", "forbidden", "starts_with", "ends_with", "vocabulary"})
 
 
@@ -153,7 +153,7 @@ def _says_more(check: Check) -> bool:
 
 
 def _distinct(term: str, variants: Sequence[str]) -> list[str]:
-    """The variants that differ in more than case from the term and from each other; one of them where all do not."""
+    """The variants that differ in more than case from the term and from each other; one of them if none does."""
     distinct = {variant.casefold(): variant for variant in reversed(variants) if variant.casefold() != term.casefold()}
     return list(distinct.values())[::-1] or list(variants[:1])
 

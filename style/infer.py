@@ -29,19 +29,19 @@ def joined_spellings(rules: Sequence[Evidence], columns: Columns, examples: pl.D
     """The rules, with one check per level for all preferred spellings instead of one for each term."""
     joined: list[Evidence] = []
     for level in ("must", "should"):
-        own = _compatible([rule for rule in rules if _is_spelling(rule) and rule.level == level])
-        if len(own) < 2:
-            joined += own
+        spellings = _compatible([rule for rule in rules if _is_spelling(rule) and rule.level == level])
+        if len(spellings) < 2:
+            joined += spellings
             continue
         entry: dict[str, Any] = {
-            "kind": "vocabulary", "preferred": {k: v for rule in own for k, v in rule.entry["preferred"].items()}
+            "kind": "vocabulary", "preferred": {k: v for rule in spellings for k, v in rule.entry["preferred"].items()}
         }  # fmt: skip
         checks = parse_style("checks:\n" + entries_text([entry]), where="spellings").checks
         counted = count_evidence(checks, [entry], columns, examples)[0]
         # The level is that of the single terms: outputs that contain none of them would raise every share.
-        low = min(counted.low, *(rule.low for rule in own))
-        style = any(rule.style for rule in own)
-        joined.append(replace(counted, low=low, terms=tuple(own), style=style, variants=_all_variants(own)))
+        low = min(counted.low, *(rule.low for rule in spellings))
+        style = any(rule.style for rule in spellings)
+        joined.append(replace(counted, low=low, terms=tuple(spellings), style=style, variants=_all_variants(spellings)))
     return [rule for rule in rules if not _is_spelling(rule)] + joined
 
 
@@ -113,7 +113,7 @@ def _names_field(check: Check) -> bool:
 
 
 def _needs_field(a: Check, b: Check) -> bool:
-    """Whether `b` applies only where the one field that `a` depends on is given."""
+    """Whether `b` applies only if the one field that `a` depends on is given."""
     return b.kind == "covers" and a.when == dict.fromkeys(b.parameters.fields)
 
 
@@ -161,7 +161,7 @@ MOST_EXAMPLES = 20_000
 # With fewer than 16, Wilson's lower end stays under 0.80 even if all agree, so nothing could be inferred.
 FEWEST_EXAMPLES = 20
 _SAMPLED = 1_000  # examples on which unlikely proposals are dropped
-# A habit of the majority that is not a rule yet is worth showing, for a person to decide.
+# A habit of most outputs that is not a rule yet is worth showing, for a person to decide.
 _HABIT_FROM, _HABIT_ROWS, _MOST_HABITS = 0.5, 20, 12
 
 
@@ -171,7 +171,7 @@ class InferredStyle:
 
     schema: the rules that hold, `reviewed` False; None if there is no style. evidence: for each check of the schema, in
     its order. suggestions: habits of the majority that are not rules. text: `style.yaml` with the evidence as comments;
-    empty if there is no style. rows: how many examples there are. counted: how many of them the evidence rests on.
+    empty if there is no style. rows: the number of examples. counted: the number of examples behind the evidence.
     message: the result in a sentence.
     """
 
@@ -185,7 +185,7 @@ class InferredStyle:
 
     @property
     def found_style(self) -> bool:
-        """Whether the examples agree on anything that a guide could say."""
+        """Whether the examples share any rule that a guide could state."""
         return self.schema is not None
 
     def __repr__(self) -> str:
@@ -198,8 +198,8 @@ class InferredStyle:
 def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", seed: int = 0) -> InferredStyle:
     """The style that `pairs` (columns `output`, `input`; optionally `fields`, `id`, `row`) follow.
 
-    A check becomes `must` where the lower end of Wilson's 95% interval of its share is at least 0.95, `should` where
-    it is at least 0.80. The order of the rows does not matter. Above 20,000 rows a seeded sample is counted. `source`
+    A check becomes `must` if the lower end of Wilson's 95% interval of its share is at least 0.95, and `should` if it
+    is at least 0.80. The order of the rows does not matter. Above 20,000 rows a seeded sample is counted. `source`
     names the examples in the text.
     """
     examples = content_order(pairs, seed=seed).head(MOST_EXAMPLES)
@@ -229,7 +229,7 @@ def infer_proposed(
     groups = _counted(list(proposals), columns, examples)
     rules = without_redundant([rule for group in groups if (rule := next((one for one in group if one.level), None))])
     if not any(rule.makes_style(counted) for rule in rules):
-        message = "no style found: the outputs agree on nothing that a guide could say"
+        message = "no style found: the outputs share no rule that a guide could state"
         near = _habits([*(rule for rule in rules if rule.style), *_first_habits(groups)])
         return InferredStyle(None, (), near, "", rows, counted, message)
     evidence = sorted(joined_spellings(rules, columns, examples), key=_place)
@@ -237,8 +237,8 @@ def infer_proposed(
     habits = _habits(one for one in without_redundant([*rules, *_first_habits(groups)]) if id(one) not in ruled)
     text = style_text(name, with_ids(evidence), habits, rows=rows, counted=counted, source=source)
     schema = parse_style(text, where="the inferred style")
-    told = tuple(replace(one, check=check) for one, check in zip(evidence, schema.checks, strict=True))
-    return InferredStyle(schema, told, habits, text, rows, counted, _message(told, habits))
+    final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
+    return InferredStyle(schema, final, habits, text, rows, counted, _message(final, habits))
 
 
 def content_order(pairs: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame:
@@ -270,16 +270,16 @@ def _counted(
     likely = _likely(checks, entries, examples)
     found = count_evidence([checks[n] for n in likely], [entries[n] for n in likely], columns, examples)
     subjects: dict[object, list[Evidence]] = {}
-    for n, one in zip(likely, found, strict=True):
-        told = replace(one, style=proposals[n][1].style, note=proposals[n][1].note)
-        subjects.setdefault(_subject(one.entry), []).append(told)
+    for n, counted in zip(likely, found, strict=True):
+        evidence = replace(counted, style=proposals[n][1].style, note=proposals[n][1].note)
+        subjects.setdefault(_subject(counted.entry), []).append(evidence)
     return list(subjects.values())
 
 
 def _likely(checks: Sequence[Check], entries: Sequence[Mapping[str, Any]], examples: pl.DataFrame) -> list[int]:
     """The positions of the checks that a sample of the examples does not rule out: counting all of them is slow.
 
-    The order of the examples is as good as random, so a share under 0.3 of 100 or more is hardly 0.5 of them all.
+    The order of the examples is as good as random, so a share under 0.3 of 100 or more is very unlikely to be 0.5 of all.
     """
     if len(examples) <= 2 * _SAMPLED:
         return list(range(len(checks)))
@@ -301,18 +301,18 @@ def _subject(entry: Mapping[str, Any]) -> str:
     when = entry.get("when")
     if entry["kind"] in _ABOUT_ALL:
         return repr((entry["kind"], when))
-    own: dict[str, Any] = {key: value for key, value in entry.items() if key not in (*_HOW_MUCH, "kind", "when")}
-    if entry["kind"] in ("starts_with", "ends_with") and not any(field_names(text) for text in own["any"]):
-        own["any"] = "the same text"
+    keys: dict[str, Any] = {key: value for key, value in entry.items() if key not in (*_HOW_MUCH, "kind", "when")}
+    if entry["kind"] in ("starts_with", "ends_with") and not any(field_names(text) for text in keys["any"]):
+        keys["any"] = "the same text"
     if entry["kind"] == "punctuation":
-        own = dict.fromkeys(own)
-    if "preferred" in own:
-        own["preferred"] = sorted(own["preferred"])
-    return repr((entry["kind"], when, sorted(own.items())))
+        keys = dict.fromkeys(keys)
+    if "preferred" in keys:
+        keys["preferred"] = sorted(keys["preferred"])
+    return repr((entry["kind"], when, sorted(keys.items())))
 
 
 def _first_habits(groups: Sequence[Sequence[Evidence]]) -> list[Evidence]:
-    """For each subject without a rule, the strictest habit of the majority."""
+    """For each subject without a rule, the strictest habit of most outputs."""
     loose = [group for group in groups if not any(one.level for one in group)]
     return [habit for group in loose if (habit := next(filter(_is_habit, group), None))]
 
@@ -334,11 +334,11 @@ def _place(one: Evidence) -> tuple[Any, ...]:
 
 
 def _message(evidence: Sequence[Evidence], habits: Sequence[Evidence]) -> str:
-    """`5 must rules and 2 should rules; 1 habit of the majority`."""
+    """`5 must rules and 2 should rules; 1 habit of most outputs, commented out`."""
     must = sum(one.level == "must" for one in evidence)
     should = len(evidence) - must
     counts = [f"{must} must rule{'s' * (must != 1)}"] * bool(must) + [
         f"{should} should rule{'s' * (should != 1)}"
     ] * bool(should)
-    more = f"; {say.count(len(habits), 'habit')} of the majority, commented out" if habits else ""
+    more = f"; {say.count(len(habits), 'habit')} of most outputs, commented out" if habits else ""
     return f"style found: {' and '.join(counts)}{more}"

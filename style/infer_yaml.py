@@ -56,7 +56,7 @@ def style_text(
     lines = [
         f"# Inferred from {_of_how_many(rows, counted)}{of}; not reviewed yet.",
         "# must: at least 95% of the examples follow the rule; should: at least 80% (lower end of Wilson's 95% interval).",
-        "# Read each rule, change what you do not mean, then set `reviewed: true`; reports state whether it was reviewed.",
+        "# Review each rule and correct it, then set `reviewed: true`; reports state whether the style was reviewed.",
     ]
     top = {"name": name, "reviewed": False}
     lines += [*_dumped(top).rstrip("\n").split("\n"), "checks:"]
@@ -68,7 +68,7 @@ def style_text(
         lines += [f"  # {line}" for line in _evidence_lines(one)]
         lines += entries_text([_leveled(one)]).rstrip("\n").split("\n")
     if habits:
-        lines += ["", "  # Habits of the majority, not rules yet. To make one a rule, remove its leading `# `."]
+        lines += ["", "  # Habits of most outputs, not rules yet. To make one a rule, remove its leading `# `."]
     for one in habits:
         lines += [f"  # # {line}" for line in _evidence_lines(one)]
         lines += [f"  # {line[2:]}" for line in entries_text([_leveled(one)]).rstrip("\n").split("\n")]
@@ -109,7 +109,7 @@ def _holds(one: Evidence) -> str:
 
 
 def _percent(one: Evidence) -> str:
-    """` (55%)`; empty where all follow it."""
+    """` (55%)`; empty if all follow it."""
     return "" if one.holds == one.applicable else f" ({say.percent(one.share)})"
 
 

@@ -13,8 +13,8 @@ __all__ = ["Kind", "Proposal", "explain_plainly", "propose_nothing"]
 class Proposal:
     """A check suggested by examples: an entry as written in `style.yaml`, without kind and level.
 
-    `style` is False where the check holds for most texts of any style (no leftovers of a prompt): it accompanies other
-    rules but does not make a style by itself. `note`: what the examples showed, for the comment next to it.
+    `style` is False if the check holds for most texts of any style (no leftovers of a prompt): it accompanies other
+    rules but does not make a style by itself. `note`: the finding in the examples, for the comment next to the check.
     """
 
     entry: Mapping[str, Any]
@@ -30,17 +30,17 @@ def explain_plainly(check: Check, found: str | None, expected: str) -> str:
 
 
 def propose_nothing(columns: Columns) -> Sequence[Proposal]:
-    """For a kind that examples cannot suggest."""
+    """No proposals, for a kind that examples cannot suggest."""
     return ()
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Its name, default subject, the frozen dataclass of its parameters, and its abilities.
+    """A kind's name, default subject, the frozen dataclass of its parameters, and its functions.
 
     find: violations in a whole column. say: the rule as a sentence of a style guide. propose: checks of this kind that
-    the outputs of examples may keep, strictest first; how many keep them is counted by who asks. explain: one violation
-    in a sentence.
+    the outputs of examples may follow, strictest first; the caller counts how many do. explain: one violation in a
+    sentence.
     """
 
     name: str

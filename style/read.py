@@ -21,7 +21,7 @@ __all__ = [
 
 
 class _Loader(yaml.SafeLoader):
-    """Loads plain data only; notes each key given twice in a mapping, of which YAML would silently keep the last."""
+    """Loads plain data only; records keys that a mapping has twice, of which YAML would silently keep the last."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -34,7 +34,7 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode):
                 line = key.start_mark.line + 1
                 if before := first.get(name := (key.tag, key.value)):
-                    self.doubled.append(f'lines {before} and {line}: the key "{key.value}" is given twice; remove one')
+                    self.doubled.append(f'lines {before} and {line}: the key "{key.value}" is repeated; remove one')
                 first[name] = line
         return node
 
@@ -42,7 +42,7 @@ class _Loader(yaml.SafeLoader):
 def read_yaml(text: str, *, where: str) -> Any:
     """The data in one YAML document; None if it is empty.
 
-    Raises: ConfigError with the line, or naming every key given twice in a mapping.
+    Raises: ConfigError with the line, or with every repeated key of a mapping.
     """
     try:
         loader = _Loader(text)
@@ -67,7 +67,7 @@ def _line(error: yaml.YAMLError) -> str:
 
 
 def _reason(error: yaml.YAMLError) -> str:
-    """Why it cannot be read, and what to do if that is known."""
+    """Why it cannot be read, and advice if there is any."""
     problem = str(getattr(error, "problem", None) or error).splitlines()[0]
     if "another document" in problem:
         return "a second document begins here (`---`); keep one style per file"
@@ -104,7 +104,7 @@ def read_style(path: Path | str, *, allow_code: bool = False) -> StyleSchema:
 
 
 def parse_style(text: str, *, where: str = "style", path: Path | None = None, allow_code: bool = False) -> StyleSchema:
-    """The style schema in a YAML text; `where` names it in messages; files that it names are relative to `path`'s folder."""
+    """The style schema in a YAML text; `where` names it in messages; its file names are relative to the folder of `path`."""
     table = read_yaml(text, where=where)
     if table is None:
         raise ConfigError(f"{where}: the style is empty; it needs `checks`, a list of rules")
@@ -138,7 +138,7 @@ def _read_checks(entries: Any, problems: list[str], folder: Path | None) -> tupl
         if check is not None:
             checks.append(check)
     doubled = [id for id, times in Counter(check.id for check in checks).items() if times > 1]
-    problems += [f'the id "{id}" is used by more than one check; give each its own id' for id in doubled]
+    problems += [f'several checks have the id "{id}"; give each a different id' for id in doubled]
     return tuple(checks)
 
 

@@ -50,7 +50,7 @@ class Check:
 
 @dataclass(frozen=True)
 class StyleSchema:
-    """A named list of checks. `reviewed` is False until somebody has reviewed an inferred one."""
+    """A named list of checks. `reviewed` is False until a person has reviewed an inferred schema."""
 
     name: str
     checks: tuple[Check, ...]
@@ -61,11 +61,11 @@ class StyleSchema:
 
 @dataclass(frozen=True)
 class StyleResults:
-    """The results of all checks on a table of outputs; rows are known by their position in that table.
+    """The results of all checks on a table of outputs; a row is identified by its position in that table.
 
     status: one column per check id, values `pass`, `fail`, `not applicable`, `unscored`; one row per output.
     violations: index (u32), check, found (null: something is missing), start, end (code points, end
-    excluded; null where there is no place), expected; sorted by index and by the order of the checks.
+    excluded; null if there is no span), expected; sorted by index and by the order of the checks.
     unscored: index, check, why, one row per check that could not be scored.
     """
 
@@ -84,7 +84,7 @@ class StyleResults:
 
 
 def _none_failed(checks: list[str]) -> pl.Expr:
-    """False where any check failed; else null where any is unscored; else True."""
+    """False if any check failed; else null if any is unscored; else True."""
     if not checks:
         return pl.repeat(True, pl.len(), dtype=pl.Boolean)
     return (
@@ -97,7 +97,7 @@ def _none_failed(checks: list[str]) -> pl.Expr:
 
 
 def field_text(value: Any) -> str:
-    """The value of one field as text: lists joined with `, `, nested objects as compact JSON, null as nothing."""
+    """The value of one field as text: lists joined with `, `, nested objects as compact JSON, null as empty text."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -137,7 +137,7 @@ _MARK = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
 
 @dataclass(frozen=True)
 class Findings:
-    """Violations (columns of FAULT_SCHEMA), where the check applies at all, and where it cannot be scored.
+    """Violations (columns of FAULT_SCHEMA), the rows to which the check applies, and those that cannot be scored.
 
     A row with a violation fails; a row where the check does not apply has none. `applicable` None: it applies
     everywhere. `unscored`: the reason for each row that cannot be scored, null for the others; None: all rows are scored.
@@ -180,7 +180,7 @@ def regex_places(texts: pl.Series, pattern: str) -> list[tuple[int, str, int, in
 
 
 def text_places(text: str, wanted: str, *, ignore_case: bool) -> list[tuple[int, int]]:
-    """Every place (start, end) of a literal text, in code points, end excluded."""
+    """Every span (start, end) of a literal text, in code points, end excluded."""
     flags = re.IGNORECASE if ignore_case else re.NOFLAG
     return [match.span() for match in re.finditer(re.escape(wanted), text, flags)] if wanted else []
 
@@ -199,7 +199,7 @@ def field_names(text: str) -> list[str]:
 class Columns:
     """A table of outputs with their inputs, as the checks read it. `fields_json` holds JSON objects or null.
 
-    `count_tokens` counts the tokens of each text with the tokenizer in use; None where there is none.
+    `count_tokens` counts the tokens of each text with the tokenizer in use; None if there is none.
     """
 
     output: pl.Series
@@ -209,7 +209,7 @@ class Columns:
 
     @cached_property
     def fields(self) -> list[Mapping[str, Any]]:
-        """The parsed fields of each row; an empty mapping where the input is plain text."""
+        """The parsed fields of each row; an empty mapping if the input is plain text."""
         rows: list[Mapping[str, Any]] = []
         for part in self.fields_json.replace("", None).fill_null("{}").to_frame().iter_slices(_PARSED_AT_ONCE):
             # Parsing many objects as one text takes half the time of parsing them one by one.
@@ -229,7 +229,7 @@ class Columns:
         return self._texts[name]
 
     def field_items(self, name: str) -> pl.DataFrame:
-        """The values of one field, each item of a list in a row of its own: `index`, `item` (no empty ones)."""
+        """The values of one field, one row for each item of a list: `index`, `item` (no empty ones)."""
         indexes: list[int] = []
         items: list[str] = []
         for index, row in enumerate(self.fields):
@@ -253,7 +253,7 @@ class Columns:
         return pl.DataFrame({"n": range(len(self.output))}).select(text=pl.concat_str(expressions))["text"]
 
     def applies(self, when: Mapping[str, tuple[str, ...] | None] | None) -> pl.Series:
-        """Where a check's condition holds: each field is present and, where values are named, has one of them."""
+        """Whether a check's condition holds: each field is present and, if values are named, has one of them."""
         mask = pl.Series("applies", [True], dtype=pl.Boolean).new_from_index(0, len(self.output))
         for name, wanted in (when or {}).items():
             value = self.field(name)

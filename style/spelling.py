@@ -18,7 +18,7 @@ _WORD = r"[\p{L}\p{M}\p{N}_]+"
 _MOST_JOINED = 3
 # A term counts only as a whole: not as part of a web address, a path or a longer chain of hyphens.
 _FREE_BEFORE = r"(?:^|[\s(\[\"“„,;]|(?:^|\s)['‘])$"
-_FREE_BEHIND = r"^(?:\s|[)\]\"”“]|[.,;:!?…'’]+[\s)\]\"”“])"
+_FREE_AFTER = r"^(?:\s|[)\]\"”“]|[.,;:!?…'’]+[\s)\]\"”“])"
 # Above this many words only every n-th text is read: a term that deserves a rule still shows up.
 _MOST_WORDS = 1_500_000
 # A term in fewer texts than this is not a habit.
@@ -29,7 +29,7 @@ _TYPO_SHARE, _TYPO_FROM_ROWS, _TYPO_LETTERS = 0.02, 20, 8
 _NAME_SHARE, _NAME_CAPITALS = 0.6, 6
 # A term found inside a longer one this often is covered by the longer one.
 _INSIDE_SHARE = 0.9
-# A longer term needs no rule of its unexplained if its spellings differ only in a shorter term inside it.
+# A longer term needs no rule if its spellings differ only in a shorter term inside it.
 _EXPLAINED_SHARE = 0.85
 # If the small letter is this rare, the capital is more than the beginning of a sentence.
 _SENTENCE_SHARE = 0.1
@@ -75,11 +75,11 @@ def spelling_variants(texts: pl.Series, *, fewest_rows: int = _FEWEST_ROWS) -> l
     for cluster in _not_nested([cluster for cluster in clusters if len(cluster.rows) >= fewest_rows]):
         (preferred, rows), *others = cluster.forms.items()
         terms.append(Variants(preferred, {f: len(r) for f, r in others}, len(cluster.rows), len(rows)))
-    return sorted(terms, key=lambda one: (-one.rows, one.preferred))
+    return sorted(terms, key=lambda term: (-term.rows, term.preferred))
 
 
 def _tokens(texts: pl.Series) -> pl.DataFrame:
-    """The words of all texts in their order: row, word, the text before and behind, whether the word is letters only."""
+    """The words of all texts in order: row, word, the text before and after, whether the word is letters only."""
     step = max(1, -(-int(texts.str.count_matches(_WORD).sum() or 0) // _MOST_WORDS))
     pieces = (
         pl.DataFrame({"text": texts})
@@ -105,7 +105,7 @@ def _terms(tokens: pl.DataFrame, words: int) -> pl.DataFrame:
     for n in range(1, words):
         parts += [behind.shift(1 - n), word.shift(-n)]
         holds += [row.shift(-n) == row, behind.shift(1 - n).is_in(_JOINTS)]
-    free = [pl.col("before").str.contains(_FREE_BEFORE), behind.shift(1 - words).str.contains(_FREE_BEHIND)]
+    free = [pl.col("before").str.contains(_FREE_BEFORE), behind.shift(1 - words).str.contains(_FREE_AFTER)]
     runs = tokens.select("row", form=pl.concat_str(parts), holds=pl.all_horizontal(*holds, *free).fill_null(False))
     return runs.filter("holds").select("row", "form").unique().with_columns(lower=pl.col("form").str.to_lowercase())
 
@@ -162,17 +162,17 @@ def _one_word(single: pl.DataFrame) -> list[_Cluster]:
 def _clusters(table: pl.DataFrame, same: Callable[[str, str], bool]) -> list[_Cluster]:
     """The forms of each key: the most frequent one, and other spellings of the same term.
 
-    A capital at the beginning makes no other spelling: sentences begin with one.
+    A capital at the beginning is not another spelling: sentences begin with one.
     """
     clusters = []
     rows = table.group_by("key", "form").agg("row").sort("key", "form")
     for (_,), block in rows.group_by("key", maintain_order=True):
-        forms = {form: frozenset(held) for form, held in block.select("form", "row").iter_rows()}
+        forms = {form: frozenset(rows_of) for form, rows_of in block.select("form", "row").iter_rows()}
         preferred = min(forms, key=lambda form: (-_weight(form, forms), form))
         others = {f: r for f, r in forms.items() if _small(f) != _small(preferred) and same(preferred, f)}
         if same is _same_term:
-            # Capitals alone make headings; together with another joint they make one more spelling of the term. A name in
-            # code (`SparseArray`) differs from the words (`sparse array`).
+            # Capitals alone make headings; with another joint they make another spelling of the term. A name in code
+            # (`SparseArray`) differs from the words (`sparse array`).
             others = {
                 f: r for f, r in others.items() if (_joints(f) or _joints(preferred)) and not _is_code(f, preferred)
             }
@@ -180,8 +180,8 @@ def _clusters(table: pl.DataFrame, same: Callable[[str, str], bool]) -> list[_Cl
                 continue
         if others:
             ordered = sorted(others, key=lambda form: (-len(others[form]), form))
-            held = forms[preferred] | forms.get(preferred[:1].upper() + preferred[1:], frozenset())
-            clusters.append(_Cluster({preferred: held, **{form: others[form] for form in ordered}}))
+            of_preferred = forms[preferred] | forms.get(preferred[:1].upper() + preferred[1:], frozenset())
+            clusters.append(_Cluster({preferred: of_preferred, **{form: others[form] for form in ordered}}))
     return clusters
 
 
@@ -190,13 +190,13 @@ def _small(form: str) -> str:
 
 
 def _weight(form: str, forms: dict[str, frozenset[int]]) -> int:
-    """How many texts contain the form; a capital that begins a sentence counts as the small letter."""
+    """The number of texts with the form; a capital that begins a sentence counts as the small letter."""
     capital = form[:1].upper() + form[1:]
     small = _small(form)
-    # A capital that is hardly ever replaced by the small letter belongs to the term.
-    gives_way = len(forms.get(small, ())) >= _SENTENCE_SHARE * len(forms.get(capital, ()))
+    # A capital that rarely becomes a small letter belongs to the term.
+    varies = len(forms.get(small, ())) >= _SENTENCE_SHARE * len(forms.get(capital, ()))
     if form == small:
-        return len(forms[form]) + (len(forms.get(capital, ())) if gives_way else 0)
+        return len(forms[form]) + (len(forms.get(capital, ())) if varies else 0)
     return len(forms[form])
 
 

@@ -22,7 +22,7 @@ def succession_faults(
 ) -> pl.DataFrame:
     """The violations of texts 0 to `count` whose `parts` (index, name, start, end; in text order) are not `wanted`.
 
-    Each wanted part must occur once and in the given order; others may come between them where `extra` allows.
+    Each wanted part must occur once and in the given order; others may come between them if `extra` is True.
     `shown` writes a name as it appears in a text.
     """
     name = pl.col("name").str.to_lowercase() if ignore_case else pl.col("name")
@@ -57,7 +57,7 @@ def _faults_of(
     extra: bool,
     shown: Callable[[str], str],
 ) -> list[Fault]:
-    """What is wrong with the parts of one text; missing parts last, since they have no position."""
+    """The faults of the parts of one text; missing parts last, since they have no position."""
     rank = {key: number for number, key in enumerate(keys)}
     seen: dict[str, tuple[str, int, int]] = {}
     others: dict[str, tuple[str, int, int]] = {}
@@ -114,7 +114,7 @@ def _listed(names: Sequence[str]) -> str:
 def common_succession(parts: pl.DataFrame, count: int) -> tuple[list[str], bool] | None:
     """The names that occur once in at least 80% of `count` texts, in their usual order, and whether no others do.
 
-    None where there are fewer than two such names. `parts` as in `succession_faults`.
+    None if there are fewer than two such names. `parts` as in `succession_faults`.
     """
     once = parts.group_by("index", "name").len().filter(pl.col("len") == 1)
     common = once.group_by("name").len().filter(pl.col("len") >= 0.8 * count)["name"].to_list()

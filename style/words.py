@@ -61,7 +61,7 @@ def one_of(texts: Sequence[str]) -> str:
 
 
 def explain_slots(texts: Sequence[str]) -> str:
-    """A sentence that explains each `{field}` in the texts; empty where there is none."""
+    """A sentence that explains each `{field}` in the texts; empty if there is none."""
     names = dict.fromkeys(name for text in texts for name in _SLOT.findall(text))
     meanings = [f"`{{{name}}}` stands for the {name} in the request" for name in names]
     return f" {', '.join(meanings)}." if meanings else ""
@@ -71,7 +71,7 @@ _SLOT = re.compile(r"\{([^{}]+)\}")
 
 
 def ready_pattern(regex: str, *, ignore_case: bool = False, whole: bool = False) -> str:
-    """The pattern for polars. Raises: ConfigError with the reason where Rust's engine rejects it."""
+    """The pattern for polars. Raises: ConfigError with the reason if Rust's engine rejects it."""
     pattern = rf"\A(?:{regex})\z" if whole else regex
     pattern = f"(?i){pattern}" if ignore_case else pattern
     try:
@@ -82,7 +82,7 @@ def ready_pattern(regex: str, *, ignore_case: bool = False, whole: bool = False)
     return pattern
 
 
-# What other engines support and a linear-time one cannot, each with its name.
+# Features of other engines that a linear-time engine cannot support.
 _BEYOND_LINEAR = {
     r"\(\?<?[=!]": "look-around",
     r"\\[1-9]|\\k[<{\']|\(\?P=": "a back-reference",
@@ -91,7 +91,7 @@ _BEYOND_LINEAR = {
 
 
 def _refusal(regex: str, error: str) -> str:
-    """Why the engine rejects a pattern, and what to do."""
+    """Why the engine rejects a pattern, with advice."""
     if "size limit" in error:
         return "it exceeds 10 MiB when compiled; use smaller counted repetitions ({...}), or + or *"
     for sign, name in _BEYOND_LINEAR.items():
@@ -135,5 +135,5 @@ def text_lines(texts: pl.Series) -> pl.DataFrame:
 
 
 def mostly_json(texts: pl.Series) -> bool:
-    """Whether half of the texts look like JSON: their words, marks and capitals say nothing about style."""
+    """Whether half of the texts look like JSON: their words, marks and capitals mean nothing for style."""
     return bool(len(texts)) and float(texts.str.contains(r"^\s*[\[{]").mean() or 0) >= 0.5  # type: ignore[arg-type]

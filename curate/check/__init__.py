@@ -1,4 +1,4 @@
-"""Each row on its own: text for comparison, facts, quality, personal data, the style.
+"""Checks each row by itself: facts, quality, personal data, style.
 
 The names are listed in `__init__.pyi`; each is imported at its first use.
 """

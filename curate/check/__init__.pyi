@@ -1,4 +1,4 @@
-from .facts import LOOKED_AT as LOOKED_AT
+from .facts import DETECTION_ROWS as DETECTION_ROWS
 from .facts import identifier_like as identifier_like
 from .facts import is_label as is_label
 from .masking import find_places as find_places
@@ -9,6 +9,6 @@ from .masking import mask_part as mask_part
 from .masking import merge_personal as merge_personal
 from .masking import personal_note as personal_note
 from .rows import Checked as Checked
-from .rows import Examined as Examined
+from .rows import Findings as Findings
 from .rows import examine as examine
 from .rows import judge as judge

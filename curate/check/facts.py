@@ -12,8 +12,8 @@ from ...style import field_text
 from ..read.normalise import normalise
 
 __all__ = [
+    "DETECTION_ROWS",
     "LABEL_WORDS",
-    "LOOKED_AT",
     "field_facts",
     "identifier_like",
     "is_label",
@@ -26,7 +26,7 @@ LABEL_WORDS = 5  # a text of at most this many words is a label: the whole text 
 # Whitespace ends a token. A comma or point between digits is part of the number; elsewhere it ends the token.
 _END = re.compile(r"[;:()\[\]{}<>\"“”„«»|]|,(?!\d)|(?<!\d),|[.!?](?=\s|$)")
 _NUMBER = re.compile(r"[±+\-−~≈≤≥]?\d[\d.,/×x*…–\-−+±~]*")
-# The units after which "30 V" and "30V" are one fact; a bare "a" or "in" is a word, not ampere or inch.
+# Units that make "30 V" and "30V" one fact; a bare "a" or "in" is a word, not ampere or inch.
 _UNIT = re.compile(
     r"(?:[pnuµμmckMGTd]?(?:V|A|W|Hz|F|H|Ω|ohms?|m|g|s|l|L|B|b|bit|bits|byte|bytes|Wh|Ah|Pa|bar|J|N|K|eV|VA|dB|dBm)"
     r"|V(?:DC|AC|rms|pp)|[kMG]?bps|[KMGT]i?B|%|‰|°|°?[CF]|mAh|kWh|inch|inches|ft|lb|lbs|oz|rpm|px|ppm"
@@ -48,16 +48,16 @@ def text_facts(text: str) -> frozenset[str]:
         return frozenset([label])
     tokens = _END.sub(" ", text if text.isascii() else unicodedata.normalize("NFKC", text)).split()
     facts = set()
-    for position, read in enumerate(map(_read, tokens), start=1):
-        if read is not None:
-            fact, takes_unit = read
+    for position, parsed in enumerate(map(_parsed, tokens), start=1):
+        if parsed is not None:
+            fact, takes_unit = parsed
             following = tokens[position] if takes_unit and position < len(tokens) else ""
             facts.add(f"{tokens[position - 1]}{following}".casefold() if _UNIT.fullmatch(following) else fact)
     return frozenset(facts)
 
 
 @lru_cache(maxsize=100_000)
-def _read(token: str) -> tuple[str, bool] | None:
+def _parsed(token: str) -> tuple[str, bool] | None:
     """The fact in a token, and whether it is a number that takes the following unit; None for an ordinary word."""
     if any(character.isdigit() for character in token):
         return token.casefold(), _NUMBER.fullmatch(token) is not None
@@ -72,9 +72,9 @@ def field_facts(fields: str, *, leave_out: Collection[str] = ()) -> frozenset[st
     return frozenset(f"{name}\0{value}" for name, value in values.items() if value)
 
 
-LOOKED_AT = 2000  # rows; a field that varies between rows does so within these
+DETECTION_ROWS = 2000  # rows; enough to see whether a field varies
 _FEW = 20  # with fewer rows any field may be distinct by chance
-_APART = 0.95  # distinct values per row
+_DISTINCT = 0.95  # distinct values per row
 _LONGEST = 60  # characters; longer texts carry content
 
 
@@ -83,13 +83,13 @@ def identifier_like(pairs: pl.DataFrame) -> list[str]:
 
     Empty if the inputs are plain texts, there are too few rows, or every field qualifies.
     """
-    fields = [json.loads(text) for text in pairs["fields"].head(LOOKED_AT).drop_nulls()]
+    fields = [json.loads(text) for text in pairs["fields"].head(DETECTION_ROWS).drop_nulls()]
     if len(fields) < _FEW:
         return []
     names = [n for n, v in fields[0].items() if isinstance(v, str) and all(isinstance(f.get(n), str) for f in fields)]
-    apart = [
+    distinct = [
         n
         for n in names
-        if len({f[n] for f in fields}) > _APART * len(fields) and all(len(f[n]) <= _LONGEST for f in fields)
+        if len({f[n] for f in fields}) > _DISTINCT * len(fields) and all(len(f[n]) <= _LONGEST for f in fields)
     ]
-    return apart if len(apart) < len(fields[0]) else []
+    return distinct if len(distinct) < len(fields[0]) else []

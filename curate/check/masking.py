@@ -36,7 +36,7 @@ _SCHEMA = {"row": pl.UInt32, "where": pl.String, "what": pl.String, "start": pl.
 
 
 def find_places(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Every place of personal data in a pair table: row, where (column, or `meta.NAME`), what, start, end.
+    """Every piece of personal data in a pair table: row, where (column, or `meta.NAME`), what, start, end.
 
     Places refer to the original text; in `meta`, to the value. A field's value is located in the input text.
     """
@@ -54,7 +54,7 @@ def _in_column(pairs: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def _in_objects(pairs: pl.DataFrame, name: str) -> pl.DataFrame:
-    # An escape sequence is not a letter of the word that follows.
+    # An escape sequence must not count as a letter of the word after it.
     plain = pl.col(name).str.replace_all(r'\\[nrtbf"/\\]', " ")
     rows = [
         (row, ".".join((name, *path)), *place)
@@ -90,7 +90,7 @@ def places_in_value(text: str, path: Sequence[str]) -> list[tuple[str, int, int]
 
 
 def personal_note(places: pl.DataFrame) -> dict[str, Any]:
-    """Summary of the places in one part of the pairs, as JSON: rows, found, the first places."""
+    """The places in one part of the pairs as JSON: rows, found (counts by kind), the first places."""
     return {
         "rows": places["row"].n_unique(),
         "found": dict(places["what"].value_counts().iter_rows()),
@@ -99,9 +99,9 @@ def personal_note(places: pl.DataFrame) -> dict[str, Any]:
 
 
 def merge_personal(parts: Sequence[Mapping[str, Any]], *, masked: bool) -> dict[str, Any]:
-    """The summary of all findings, from the notes of all parts in row order.
+    """The notes of all parts, in row order, as one summary.
 
-    rows, masked, found (places of each sort), and the first twenty places.
+    rows, masked, found (places of each kind), and the first twenty places.
     """
     found: Counter[str] = Counter()
     for part in parts:
@@ -114,7 +114,7 @@ def merge_personal(parts: Sequence[Mapping[str, Any]], *, masked: bool) -> dict[
     }
 
 
-# Text at the cut edge of an excerpt that may belong to a value.
+# Text at the edge of an excerpt that may be part of a value.
 _PIECE = re.compile(r"[^\s\"]*@[^\s\"]*|\+?\d[\d ()./-]{5,}\d|\b[A-Z]{2}\d\d[A-Z0-9 ]{4,}")
 
 
@@ -149,35 +149,37 @@ def mask_groups(pairs: pl.DataFrame, masked: Mapping[str, str]) -> pl.DataFrame:
 
 
 def mask_outside(raw: RawPairs) -> RawPairs:
-    """Masks everything read apart from the pairs: rejected records, the guide, the warnings."""
+    """Mask everything read besides the pairs: rejected records, the guide, the warnings."""
     return replace(
         raw,
         rejected=raw.rejected.with_columns(
-            _each(raw.rejected["id"], mask_text), _each(raw.rejected["evidence"], _mask_excerpt)
+            _mapped(raw.rejected["id"], mask_text), _mapped(raw.rejected["evidence"], _mask_excerpt)
         ),
         guide=None if raw.guide is None else mask_text(raw.guide),
         warnings=tuple({name: mask_text(text) for name, text in warning.items()} for warning in raw.warnings),
     )
 
 
-def _each(texts: pl.Series, change: Callable[[str], str]) -> pl.Series:
+def _mapped(texts: pl.Series, change: Callable[[str], str]) -> pl.Series:
     return pl.Series(texts.name, [None if text is None else change(text) for text in texts], dtype=pl.String)
 
 
 def _masked(pairs: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
-    """Masks the rows: fields and turns (which form the input) one by one, texts as whole columns, then meta."""
+    """Mask the rows: fields and turns (which form the input) one by one, texts as whole columns, then meta."""
     masks: list[Masks] = [defaultdict(dict) for _ in range(len(pairs))]
     parts = [
-        _masked_input(text, fields, meta, own)
-        for (text, fields, meta), own in zip(pairs.select("input", "fields", "meta").iter_rows(), masks, strict=True)
+        _masked_input(text, fields, meta, row_masks)
+        for (text, fields, meta), row_masks in zip(
+            pairs.select("input", "fields", "meta").iter_rows(), masks, strict=True
+        )
     ]
     inputs, fields, turns = zip(*parts, strict=True) if parts else ((), (), ())
     new = pairs.with_columns(input=pl.Series(inputs, dtype=pl.String), fields=pl.Series(fields, dtype=pl.String))
     new = new.with_columns(_masked_texts(new[name], masks) for name in TEXTS)
     in_meta = set(places.filter(pl.col("where").str.starts_with("meta"))["row"])
     meta = [
-        _masked_meta(text, own, turn) if row in in_meta or turn else text
-        for row, text, own, turn in zip(pairs["row"], pairs["meta"], masks, turns, strict=True)
+        _masked_meta(text, row_masks, turn) if row in in_meta or turn else text
+        for row, text, row_masks, turn in zip(pairs["row"], pairs["meta"], masks, turns, strict=True)
     ]
     named = set(places.filter(pl.col("where") == "id")["row"])
     ids = [
@@ -206,7 +208,7 @@ def _masked_input(
 
 
 def _masked_texts(texts: pl.Series, masks: Sequence[Masks]) -> pl.Series:
-    """Applies each row's masks to its text, repeatedly until nothing more is found."""
+    """Apply each row's masks to its text until nothing more is found."""
     while len(found := find_personal(texts)):
         rows = found.group_by("index", maintain_order=True).agg("what", "start", "end")
         new = [
@@ -242,5 +244,5 @@ def _masked_value(value: Any, path: tuple[str, ...], masks: Masks) -> Any:
 
 
 def _mask_excerpt(text: str) -> str:
-    """Removes anything at the edge of an excerpt that may be part of a cut-off value."""
+    """Remove anything at the edge of an excerpt that may be part of a truncated value."""
     return _PIECE.sub("[…]", mask_text(text))

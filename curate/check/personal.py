@@ -28,8 +28,8 @@ _CARD = re.compile(
     r"(?<![\w.,/#-])(?:\d{14,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{4}|\d{4}([ -])\d{6}\2\d{4,5})(?![\w-])(?![.,]\d)"
 )
 
-# Issuer prefixes and lengths (ISO/IEC 7812 ranges as the issuers publish them). Visa's old 13 digits are left out: one
-# in ten article numbers (EAN-13) that begin with 4 would pass. So are 14 digits in one run (Diners, like a GTIN-14).
+# Issuer prefixes and lengths (ISO/IEC 7812 ranges as the issuers publish them). Visa's old 13 digits are omitted: one in
+# ten article numbers (EAN-13) that begin with 4 would pass. So are 14 digits in one run (Diners, like a GTIN-14).
 _ISSUERS = re.compile(
     r"4\d{15}(?:\d{3})?"  # Visa
     r"|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"  # Mastercard
@@ -67,20 +67,20 @@ def card_places(text: str) -> Iterator[tuple[int, int]]:
 
 
 def iban_places(text: str) -> Iterator[tuple[int, int]]:
-    """International bank account numbers: the country's length, and remainder 1 by 97 (ISO 13616); in one case."""
-    seen = text if any(map(str.isupper, text)) else text.upper()
-    if len(seen) != len(text):  # a letter whose capital is two; places would move
-        seen = text
-    for match in _IBAN.finditer(seen):
+    """International bank account numbers in one case: the country's length, and remainder 1 modulo 97 (ISO 13616)."""
+    upper = text if any(map(str.isupper, text)) else text.upper()
+    if len(upper) != len(text):  # some capitals are two letters, which would shift the positions
+        upper = text
+    for match in _IBAN.finditer(upper):
         characters = re.sub(r"[ -]", "", match.group())
         if int("".join(str(int(c, 36)) for c in characters[4:] + characters[:4])) % 97 == 1:
             yield match.span()
 
 
 def _luhn(digits: str) -> bool:
-    own = sum(map(int, digits[-1::-2]))
+    single = sum(map(int, digits[-1::-2]))
     doubled = sum(sum(divmod(2 * int(d), 10)) for d in digits[-2::-2])
-    return (own + doubled) % 10 == 0
+    return (single + doubled) % 10 == 0
 
 
 _GAP = r"[\d ()./\-\u00a0\u2010-\u2013]"
@@ -125,9 +125,9 @@ def _international(text: str) -> Iterator[tuple[int, int]]:
         shift = match.start() + len(match.group(1)) - 1  # the library expects a single leading `+`
         written = "+" + match.group()[len(match.group(1)) :]
         for found in PhoneNumberMatcher(written, None, leniency=Leniency.POSSIBLE):
-            # Reserved example numbers (555, 01632) are not valid, but look like phone numbers.
-            unlike = match.group(1) == "00" or found.end - found.start < 11 or found.raw_string.endswith("000")
-            if is_valid_number(found.number) or not unlike:
+            # Reserved example numbers (555, 01632) are invalid but still look like phone numbers.
+            implausible = match.group(1) == "00" or found.end - found.start < 11 or found.raw_string.endswith("000")
+            if is_valid_number(found.number) or not implausible:
                 yield found.start + (shift if found.start else match.start()), found.end + shift
 
 
@@ -142,7 +142,7 @@ PERSONAL_SCHEMA = {"index": pl.UInt32, "what": pl.String, "start": pl.Int64, "en
 
 _LOCAL = re.compile(r"[\w.+%-]{1,64}")  # read backwards from the @
 _DOMAIN = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:[^\W\d_]{2,24}|xn--[\w-]{2,59})(?![^\W_])")
-# What follows the last dot in an image `icon@2x.png`, a systemd unit `getty@tty1.service`, a package `a@1.2.tgz`.
+# Suffixes of names that are no addresses: image `icon@2x.png`, systemd unit `getty@tty1.service`, package `a@1.2.tgz`.
 _NO_DOMAIN = re.compile(
     r"\.(?:png|jpe?g|gif|svg|webp|service|socket|timer|target|mount|slice|device|tgz|gz|bz2|xz|zip|tar|whl|deb|rpm|js|css|html?)\Z",
     re.IGNORECASE,
@@ -167,11 +167,11 @@ def _no_address(text: str, start: int, end: int, name: str) -> bool:
     return bool(repository or login or _NO_DOMAIN.search(text, start, end))
 
 
-Sort = tuple[str, str, Callable[[str], Iterator[tuple[int, int]]]]
+Kind = tuple[str, str, Callable[[str], Iterator[tuple[int, int]]]]
 
 # Each kind has a pattern (Rust syntax) that matches every text with such a value, to preselect texts cheaply.
 # Where two kinds overlap, the earlier one in the list wins: the digits of an account are not a phone number.
-_SORTS: tuple[Sort, ...] = (
+_KINDS: tuple[Kind, ...] = (
     ("e-mail", r"\w@\w", _email_places),
     ("IBAN", r"(?i)\b_*[a-z]{2}\d\d[ -]?[a-z0-9]", iban_places),
     ("card", r"\d{4}[ -]?\d{4}[ -]?\d{2}", card_places),
@@ -187,33 +187,33 @@ _SORTS: tuple[Sort, ...] = (
 def find_personal(texts: pl.Series) -> pl.DataFrame:
     """Where the texts hold personal data: index, what (`e-mail`, `phone`, `card`, `IBAN`), start, end (excluded).
 
-    Places are in code points, do not overlap, and are sorted. A null text has none. Precision comes first: a part
+    Positions are in code points, do not overlap, and are sorted. A null text has none. Precision comes first: a part
     number, a date or an article number is not reported, nor is a phone number without country, area or label.
     """
     frame = pl.DataFrame({"text": texts.cast(pl.String)}).with_row_index()
-    flags = [pl.col("text").str.contains(pattern).alias(what) for what, pattern, _ in _SORTS]
-    hits = frame.with_columns(flags).filter(pl.any_horizontal(what for what, _, _ in _SORTS))
+    flags = [pl.col("text").str.contains(pattern).alias(what) for what, pattern, _ in _KINDS]
+    hits = frame.with_columns(flags).filter(pl.any_horizontal(what for what, _, _ in _KINDS))
     rows = [
         (index, *place)
         for index, text, *marks in hits.iter_rows()
-        for place in _places(text, [sort for sort, mark in zip(_SORTS, marks, strict=True) if mark])
+        for place in _places(text, [kind for kind, mark in zip(_KINDS, marks, strict=True) if mark])
     ]
     return pl.DataFrame(rows, schema=PERSONAL_SCHEMA, orient="row")
 
 
 def may_hold_personal(text: pl.Expr) -> pl.Expr:
-    """Preselects texts of a column; every text that holds personal data is selected."""
-    return pl.any_horizontal(text.str.contains(pattern) for _, pattern, _ in _SORTS)
+    """Preselect the texts of a column: this includes every text that holds personal data, and some others."""
+    return pl.any_horizontal(text.str.contains(pattern) for _, pattern, _ in _KINDS)
 
 
 def places_in(text: str) -> list[tuple[str, int, int]]:
     """The personal data of one text: what, start, end; sorted, without overlaps."""
-    return _places(text, _SORTS)
+    return _places(text, _KINDS)
 
 
-def _places(text: str, sorts: Sequence[Sort]) -> list[tuple[str, int, int]]:
+def _places(text: str, kinds: Sequence[Kind]) -> list[tuple[str, int, int]]:
     found: list[tuple[int, int, str]] = []  # sorted
-    for what, _, places in sorts:
+    for what, _, places in kinds:
         for start, end in places(text):
             at = bisect(found, (start,))
             if not (at and found[at - 1][1] > start) and not (at < len(found) and found[at][0] < end):
@@ -248,7 +248,7 @@ def replace_places(text: str, places: Sequence[tuple[str, int, int]], masks: Mas
 
 
 def mask_for(what: str, value: str, masks: Masks) -> str:
-    """The mask of a value; case, spaces and punctuation are ignored."""
+    """The mask of a value, whatever its case, spaces and punctuation."""
     known, key = masks[what], re.sub(r"[\W_]", "", value).casefold()
     if key not in known:
         known[key] = f"[{what.upper()} {len(known) + 1}]" if known else f"[{what.upper()}]"

@@ -11,17 +11,17 @@ from ...style import KINDS, Check, Columns, Level, StyleSchema, check_columns, e
 from .personal import mask_column
 
 __all__ = [
+    "EVIDENCE_SCHEMA",
     "FAULTS",
     "MARKED",
     "SIGNS",
-    "TOLD_SCHEMA",
     "Lengths",
     "Quality",
     "ending_signs",
     "endings",
     "find_faults",
     "judge_quality",
-    "telling_signs",
+    "reliable_signs",
     "usual_lengths",
 ]
 
@@ -34,7 +34,7 @@ _NINE_IN_TEN = (0.05, 0.95)
 
 @dataclass(frozen=True)
 class Lengths:
-    """far: the outlying lengths (characters), ascending. low, high: nine in ten outputs are between these."""
+    """far: the outlying lengths (characters), ascending. low, high: the bounds of nine in ten outputs."""
 
     far: np.ndarray
     low: float
@@ -44,8 +44,8 @@ class Lengths:
 def usual_lengths(lengths: np.ndarray, counts: np.ndarray) -> Lengths | None:
     """The usual range of these lengths (ascending), each occurring `counts` times; None if there are few outputs.
 
-    By median and median absolute deviation of the logarithm (Leys et al. 2013). Distinct lengths with their counts are
-    sufficient, so the lengths of many rows need not be sorted.
+    Uses the median and the median absolute deviation of the logarithm (Leys et al. 2013). Distinct lengths with their
+    counts are enough, so the lengths of many rows need not be sorted.
     """
     if counts.sum() < _LENGTHS:
         return None
@@ -85,7 +85,7 @@ SIGNS = (
 MARKED = "it ends with a mark"
 
 _LAST = 60  # characters shown from the end
-_USUAL_ENDING = 0.05  # an ending more frequent than this is a convention of the data, not a truncation
+_USUAL_ENDING = 0.05  # a more frequent ending is a convention of the data, not a truncation
 _MARKED = 0.95  # share of outputs that end in punctuation; below it, prose without a final mark is normal
 _FEW_ENDINGS = 20  # with fewer outputs no convention can be inferred
 
@@ -106,22 +106,22 @@ _SENTENCE = pl.col("last_line").str.count_matches(r"\S+") > 5
 def ending_signs(outputs: pl.Series) -> pl.DataFrame:
     """The signs of truncation in each output: a boolean column per sign of `SIGNS`, and `MARKED`.
 
-    Whether a sign is meaningful depends on the other outputs: see `telling_signs`.
+    Whether a sign means truncation depends on the other outputs: see `reliable_signs`.
     """
     signs = (_OPEN_FENCE, _OPEN_OBJECT | _OPEN_BRACKET, _ASKS_FOR_MORE, _SENTENCE & ~_NO_SENTENCE & ~_MARK)
     frame = _ends(outputs).with_columns(last_line=_END.str.extract(r"([^\n]*)\z", 1))
-    return frame.select(*(sign.alias(said) for said, sign in zip(SIGNS, signs, strict=True)), _MARK.alias(MARKED))
+    return frame.select(*(sign.alias(name) for name, sign in zip(SIGNS, signs, strict=True)), _MARK.alias(MARKED))
 
 
-def telling_signs(counts: Mapping[str, int], rows: int) -> list[str]:
+def reliable_signs(counts: Mapping[str, int], rows: int) -> list[str]:
     """The signs that indicate truncation, given the count of outputs per sign and of those `MARKED`."""
     *plain, unmarked = SIGNS
-    told = [sign for sign in plain if rows < _FEW_ENDINGS or counts[sign] / rows <= _USUAL_ENDING]
-    return [*told, unmarked] if rows >= _FEW_ENDINGS and counts[MARKED] / rows >= _MARKED else told
+    reliable = [sign for sign in plain if rows < _FEW_ENDINGS or counts[sign] / rows <= _USUAL_ENDING]
+    return [*reliable, unmarked] if rows >= _FEW_ENDINGS and counts[MARKED] / rows >= _MARKED else reliable
 
 
 def endings(outputs: pl.Series) -> pl.DataFrame:
-    """The end of each output as it is shown: found, start, end (code points, end excluded)."""
+    """The end of each output for display: found, start, end (code points, end excluded)."""
     length = _END.str.len_chars().cast(pl.Int64)
     return _ends(outputs).select(found=_END.str.tail(_LAST), start=pl.max_horizontal(length - _LAST, 0), end=length)
 
@@ -130,10 +130,10 @@ def _ends(outputs: pl.Series) -> pl.DataFrame:
     return pl.DataFrame({"output": outputs.fill_null("")}).with_columns(end=pl.col("output").str.strip_chars_end())
 
 
-TOLD_SCHEMA = {"index": pl.UInt32, "rule": pl.String, "start": pl.Int64, "end": pl.Int64, "evidence": pl.String}
+EVIDENCE_SCHEMA = {"index": pl.UInt32, "rule": pl.String, "start": pl.Int64, "end": pl.Int64, "evidence": pl.String}
 
 # Findings of the kind `clean` -> rule.
-_SORTS = {
+_CLEAN_RULES = {
     "refusals": "quality:refusal",
     "mojibake": "quality:mojibake",
     "placeholders": "quality:placeholder",
@@ -141,17 +141,17 @@ _SORTS = {
     "assistant phrases": "quality:phrase",
     "fences": "quality:fence",
 }
-# Phrases that no human author writes: the model names itself, or its markup is in the text.
+# Phrases that no human author writes: the model mentions itself or leaves its markup in the text.
 _REMAINS = (
     r"(?i)language model|\bas an ai\b|<\|\w+\|>|<(?:start|end)_of_turn>|</?think>|\[/?inst\]|^\s*(?:assistant|ai)\s*:"
 )
-_QUOTES = ["`", '"', "'", "“", "‘", "«"]  # after one of these, markup or a damaged character is quoted
+_QUOTES = ["`", '"', "'", "“", "‘", "«"]  # before markup or a damaged character, these show that it is quoted
 _REMAINS_RULE = "quality:remains"
 _TRUNCATED_RULE = "quality:truncated"
 _LENGTH_RULE = "quality:length"
 
-# Faults visible in a single output; the first of several gives the reason. Level `must` only where nearly every match
-# is a real fault. Fences and polite phrases are a matter of taste: a `clean` check in the schema makes them rules.
+# Faults visible in a single output; the first of several gives the reason. The level is `must` only where nearly every
+# match is a real fault. Fences and polite phrases are a matter of taste: a `clean` check in the schema makes them rules.
 FAULTS: dict[str, Level] = {
     "quality:refusal": "must",
     "quality:mojibake": "must",
@@ -185,40 +185,40 @@ class Quality:
 
     def rules(self, level: Level) -> list[str]:
         """The rules of a level."""
-        return [rule for rule, own in self.levels.items() if own == level]
+        return [rule for rule, rule_level in self.levels.items() if rule_level == level]
 
     def summary(self, names: pl.DataFrame) -> dict[str, dict[str, Any]]:
         """RULE -> rows, share, level, and three examples with row, id (columns of `names`), place and evidence."""
-        told = {}
+        summary = {}
         for rule, level in self.levels.items():
             rows = int(self.hits[rule].sum())
             shown = self.examples.filter(pl.col("rule") == rule)
             known = names.select("row", "id")[shown["index"].to_list()]
             examples = pl.concat([known, shown.select("start", "end", "evidence")], how="horizontal").to_dicts()
-            told[rule] = {"rows": rows, "share": rows / len(self.hits), "level": level, "examples": examples}
-        return told
+            summary[rule] = {"rows": rows, "share": rows / len(self.hits), "level": level, "examples": examples}
+        return summary
 
 
 def find_faults(columns: Columns, style: StyleSchema | None) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Faults visible in each single output, with their evidence.
 
-    The first table has a row per output: a boolean column per rule of `FAULTS`, per sign of being cut off, for the mark
-    at the end, and `length` (characters). The second says where and how (`TOLD_SCHEMA`), sorted by index: of each rule
-    of level `must` all rows, of the other rules and the signs three, as no more are ever shown.
+    The first table has a row per output: a boolean column per rule of `FAULTS`, per sign of truncation and for the mark
+    at the end, and `length` (characters). The second has the evidence (`EVIDENCE_SCHEMA`), sorted by index: all rows of
+    each rule of level `must`, and three of each other rule or sign, as no more are ever shown.
 
     If the schema has a check of kind `clean`, only that check judges refusals and remnants: its `allow` applies.
     """
-    own = style is not None and any(check.kind == "clean" for check in style.checks)
+    has_clean = style is not None and any(check.kind == "clean" for check in style.checks)
     found = dict.fromkeys(FAULTS, pl.Series("index", [], dtype=pl.UInt32))
-    told = [pl.DataFrame(schema=TOLD_SCHEMA)]
-    for rule, check, places in () if own else _remains(columns):
+    evidence = [pl.DataFrame(schema=EVIDENCE_SCHEMA)]
+    for rule, check, places in () if has_clean else _remains(columns):
         found[rule] = places["index"]
-        told.append(_told(rule, check, places if FAULTS[rule] == "must" else places.head(_SHOWN)))
+        evidence.append(_fault_evidence(rule, check, places if FAULTS[rule] == "must" else places.head(_SHOWN)))
     signs = ending_signs(columns.output)
-    told += [_cut_off(sign, signs[sign], columns.output) for sign in SIGNS]
+    evidence += [_truncation_evidence(sign, signs[sign], columns.output) for sign in SIGNS]
     flags = [_flags(index, len(columns.output)).alias(rule) for rule, index in found.items()]
     rows = signs.with_columns(*flags, columns.output.str.len_chars().alias("length"))
-    return rows, pl.concat(told).sort("index", maintain_order=True)
+    return rows, pl.concat(evidence).sort("index", maintain_order=True)
 
 
 def _flags(index: pl.Series, n: int) -> pl.Series:
@@ -228,19 +228,19 @@ def _flags(index: pl.Series, n: int) -> pl.Series:
 
 
 def _remains(columns: Columns) -> Iterator[tuple[str, Check, pl.DataFrame]]:
-    """Each rule with the first `clean` match in each output; evaluated separately only in rows with a match."""
-    every = check_columns(columns, StyleSchema("quality", (_clean(()),)))
-    rows = every.violations["index"].unique().sort()
+    """Each rule with the first `clean` match in each output; rules are evaluated separately only in rows with a match."""
+    matches = check_columns(columns, StyleSchema("quality", (_clean(()),))).violations
+    rows = matches["index"].unique().sort()
     if not len(rows):
         return
     picked = Columns(columns.output.gather(rows), columns.input.gather(rows), columns.fields_json.gather(rows))
-    for sort, rule in _SORTS.items():
-        check = _clean(tuple(name for name in _SORTS if name != sort))
+    for kind, rule in _CLEAN_RULES.items():
+        check = _clean(tuple(name for name in _CLEAN_RULES if name != kind))
         found = check_columns(picked, StyleSchema("quality", (check,))).violations
         found = found.with_columns(index=rows.gather(found["index"]), before=_before(picked, found))
-        if sort in ("assistant phrases", "mojibake"):
+        if kind in ("assistant phrases", "mojibake"):
             found = found.filter(~pl.col("before").is_in(_QUOTES))
-        if sort == "assistant phrases":
+        if kind == "assistant phrases":
             strong = found["found"].fill_null("").str.contains(_REMAINS)
             yield _REMAINS_RULE, check, _first_places(found.filter(strong))
             found = found.filter(~strong)
@@ -248,7 +248,7 @@ def _remains(columns: Columns) -> Iterator[tuple[str, Check, pl.DataFrame]]:
 
 
 def _before(columns: Columns, found: pl.DataFrame) -> pl.Series:
-    """The character before each place; empty where it begins the text."""
+    """The character before each match; empty at the beginning of the text."""
     output = columns.output.gather(found["index"])
     table = pl.DataFrame({"output": output, "at": found["start"].fill_null(0) - 1})
     return table.select(pl.when(pl.col("at") >= 0).then(pl.col("output").str.slice("at", 1)).otherwise(pl.lit("")))[
@@ -264,42 +264,42 @@ def _first_places(found: pl.DataFrame) -> pl.DataFrame:
     return found.unique("index", keep="first", maintain_order=True)
 
 
-def _told(rule: str, check: Check, places: pl.DataFrame) -> pl.DataFrame:
-    said = [
+def _fault_evidence(rule: str, check: Check, places: pl.DataFrame) -> pl.DataFrame:
+    sentences = [
         explain(check, text, expected).removeprefix("quality: ")
         for text, expected in places.select("found", "expected").iter_rows()
     ]
-    return places.select("index", pl.lit(rule).alias("rule"), "start", "end", _evidence(said))
+    return places.select("index", pl.lit(rule).alias("rule"), "start", "end", _evidence(sentences))
 
 
-def _cut_off(sign: str, shows: pl.Series, outputs: pl.Series) -> pl.DataFrame:
+def _truncation_evidence(sign: str, shows: pl.Series, outputs: pl.Series) -> pl.DataFrame:
     index = shows.arg_true().head(_SHOWN)
     found = endings(outputs.gather(index))
-    said = [f'{sign}; it ends "{" ".join(end.split())}"' for end in found["found"]]
+    sentences = [f'{sign}; it ends "{" ".join(end.split())}"' for end in found["found"]]
     rule = pl.lit(sign).alias("rule")
-    return found.select(index.alias("index").cast(pl.UInt32), rule, "start", "end", _evidence(said))
+    return found.select(index.alias("index").cast(pl.UInt32), rule, "start", "end", _evidence(sentences))
 
 
-def _evidence(said: list[str]) -> pl.Series:
-    return mask_column(pl.Series("evidence", said, dtype=pl.String))
+def _evidence(sentences: list[str]) -> pl.Series:
+    return mask_column(pl.Series("evidence", sentences, dtype=pl.String))
 
 
-def judge_quality(rows: pl.DataFrame, told: pl.DataFrame) -> Quality:
-    """The faults of the outputs regardless of style, from `find_faults` over all of them.
+def judge_quality(rows: pl.DataFrame, evidence: pl.DataFrame) -> Quality:
+    """The faults of the outputs apart from style, from `find_faults` over all of them.
 
     Some can only be judged relative to the other outputs: rules that are habits, signs of truncation, lengths.
     """
     n = len(rows)
     counts: Mapping[str, int] = rows.select(pl.col(pl.Boolean).sum()).row(0, named=True)
-    signs = telling_signs(counts, n)
+    signs = reliable_signs(counts, n)
     cut = rows.select(pl.any_horizontal(*signs, pl.repeat(False, pl.len())).alias(_TRUNCATED_RULE))
     lengths, examples = _lengths(rows["length"])
     hits = pl.concat([rows.select(*FAULTS), cut, lengths], how="horizontal")
     found = [rule for rule in _RULES if hits[rule].any()]
     habits = tuple(rule for rule in found if FAULTS.get(rule) == "must" and n >= _FEW and counts[rule] > _HABIT * n)
     levels: dict[str, Level] = {rule: "should" if rule in habits else FAULTS.get(rule, "should") for rule in found}
-    ends = [told.filter(pl.col("rule") == sign) for sign in signs]  # an output is reported by the first of its signs
-    shown = [told.filter(pl.col("rule") == rule).head(_SHOWN) for rule in FAULTS]
+    ends = [evidence.filter(pl.col("rule") == sign) for sign in signs]  # the first sign of an output is reported
+    shown = [evidence.filter(pl.col("rule") == rule).head(_SHOWN) for rule in FAULTS]
     if ends:
         first = pl.concat(ends).unique("index", keep="first", maintain_order=True).sort("index").head(_SHOWN)
         shown.append(first.with_columns(rule=pl.lit(_TRUNCATED_RULE)))
@@ -311,12 +311,12 @@ def _lengths(length: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
     usual = usual_lengths(*np.unique(length.to_numpy(), return_counts=True))
     if usual is None:
         return length.to_frame().select(pl.repeat(False, pl.len()).alias(_LENGTH_RULE)), pl.DataFrame(
-            schema=TOLD_SCHEMA
+            schema=EVIDENCE_SCHEMA
         )
     far = length.is_in(pl.Series(usual.far, dtype=length.dtype).implode()).alias(_LENGTH_RULE)
     index = far.arg_true().head(_SHOWN)
-    said = [
+    evidence = [
         (row, _LENGTH_RULE, 0, n, f"{n:,} characters; 9 in 10 outputs have {usual.low:,.0f} to {usual.high:,.0f}")
         for row, n in zip(index, length.gather(index), strict=True)
     ]
-    return far.to_frame(), pl.DataFrame(said, schema=TOLD_SCHEMA, orient="row")
+    return far.to_frame(), pl.DataFrame(evidence, schema=EVIDENCE_SCHEMA, orient="row")

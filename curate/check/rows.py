@@ -21,14 +21,14 @@ from ...style import (
     unknown_fields,
 )
 from .personal import mask_column, mask_text
-from .quality import FAULTS, TOLD_SCHEMA, Quality, find_faults, judge_quality
+from .quality import EVIDENCE_SCHEMA, FAULTS, Quality, find_faults, judge_quality
 
 __all__ = [
     "Checked",
-    "Examined",
+    "Findings",
     "examine",
     "judge",
-    "merge_examined",
+    "merge_findings",
 ]
 
 
@@ -36,63 +36,63 @@ _UNSCORED_SCHEMA = {"check": pl.String, "why": pl.String, "rows": pl.UInt32}
 
 
 @dataclass(frozen=True)
-class Examined:
-    """The findings for each row of some pairs, in a dozen bytes, and the evidence for those that break a rule.
+class Findings:
+    """Findings about the rows of some pairs, a dozen bytes each, and the evidence for those that break a rule.
 
     rows: a row per pair with the findings of `find_faults`, and `must`, `should`: how many style checks of that level
-    fail. told: index, rule, start, end, evidence, sorted by index; the faults of `find_faults`, and `style:ID` of the
+    fail. evidence: index, rule, start, end, evidence, sorted by index; the faults of `find_faults`, and `style:ID` of the
     first `must` check that a row fails. unscored: check, why, rows; reasons in order of first occurrence.
-    fails: check -> rows, in the order of the schema. asked: (check, field) that the schema asks for. given: the fields
-    that rows have, in order of first occurrence. `index` is the position among these pairs.
+    fails: check -> rows, in the order of the schema. needed: (check, field) that the schema refers to. given: the
+    fields that rows have, in order of first occurrence. `index` is the position among these pairs.
     """
 
     rows: pl.DataFrame
-    told: pl.DataFrame
+    evidence: pl.DataFrame
     unscored: pl.DataFrame
     fails: Mapping[str, int]
-    asked: Sequence[tuple[str, str]]
+    needed: Sequence[tuple[str, str]]
     given: Sequence[str]
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """The tables by name, for storage; `note` holds the rest."""
-        return {"rows": self.rows, "told": self.told, "unscored": self.unscored}
+        return {"rows": self.rows, "evidence": self.evidence, "unscored": self.unscored}
 
     def note(self) -> dict[str, Any]:
         """Everything except the tables, as JSON."""
-        return {"fails": dict(self.fails), "asked": [list(pair) for pair in self.asked], "given": list(self.given)}
+        return {"fails": dict(self.fails), "needed": [list(pair) for pair in self.needed], "given": list(self.given)}
 
     @classmethod
-    def of(cls, tables: Mapping[str, pl.DataFrame], note: Mapping[str, Any]) -> "Examined":
-        """Rebuilds the object from `tables` and `note`."""
-        asked = [(check, name) for check, name in note["asked"]]
-        return cls(tables["rows"], tables["told"], tables["unscored"], note["fails"], asked, note["given"])
+    def of(cls, tables: Mapping[str, pl.DataFrame], note: Mapping[str, Any]) -> "Findings":
+        """Rebuild the object from `tables` and `note`."""
+        needed = [(check, name) for check, name in note["needed"]]
+        return cls(tables["rows"], tables["evidence"], tables["unscored"], note["fails"], needed, note["given"])
 
 
 def examine(
     pairs: pl.DataFrame,
     style: StyleSchema | None,
     count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
-) -> Examined:
+) -> Findings:
     """Findings for each output of a pair table that do not depend on the others: quality and style checks.
 
     Evidence never repeats personal data, masked or not. `count_tokens` is for lengths in tokens.
     """
     columns = pair_columns(pairs, count_tokens=count_tokens)
-    rows, told = find_faults(columns, style)
+    rows, evidence = find_faults(columns, style)
     if style is None or not style.checks:
         none = pl.repeat(0, pl.len(), dtype=pl.Int16)
         rows = rows.with_columns(must=none, should=none)
-        return Examined(rows, told, pl.DataFrame(schema=_UNSCORED_SCHEMA), {}, (), ())
+        return Findings(rows, evidence, pl.DataFrame(schema=_UNSCORED_SCHEMA), {}, (), ())
     results = check_columns(columns, style)
     failed = results.status.select((pl.all() == "fail").fill_null(False))
     rows = rows.with_columns(
         pl.Series(level, _count(failed, [check.id for check in style.checks if check.level == level]), dtype=pl.Int16)
         for level in ("must", "should")
     )
-    told = pl.concat([told, _first_violations(results, failed)]).sort("index", maintain_order=True)
+    evidence = pl.concat([evidence, _first_violations(results, failed)]).sort("index", maintain_order=True)
     unscored = results.unscored.group_by("check", "why", maintain_order=True).agg(rows=pl.len())
     fails = {check.id: int(failed[check.id].sum()) for check in style.checks}
-    return Examined(rows, told, unscored, fails, *_fields(style, columns))
+    return Findings(rows, evidence, unscored, fails, *_fields(style, columns))
 
 
 def _count(failed: pl.DataFrame, checks: list[str]) -> np.ndarray:
@@ -105,14 +105,14 @@ def _first_violations(results: StyleResults, failed: pl.DataFrame) -> pl.DataFra
     """The evidence for the first `must` check that each row fails, in the order of the schema."""
     by_id = {check.id: check for check in results.style.checks if check.level == "must"}
     if not by_id:
-        return pl.DataFrame(schema=TOLD_SCHEMA)
+        return pl.DataFrame(schema=EVIDENCE_SCHEMA)
     found = results.violations.filter(pl.col("check").is_in(list(by_id)))
     found = found.unique("index", keep="first", maintain_order=True)
-    said = [
+    sentences = [
         explain(by_id[check], text, expected)
         for check, text, expected in found.select("check", "found", "expected").iter_rows()
     ]
-    evidence = mask_column(pl.Series("evidence", said, dtype=pl.String))
+    evidence = mask_column(pl.Series("evidence", sentences, dtype=pl.String))
     placed = found.select("index", ("style:" + pl.col("check")).alias("rule"), "start", "end", evidence)
     # A failure without a recorded place still has its rule.
     plain = failed.with_row_index().select(
@@ -125,26 +125,26 @@ def _first_violations(results: StyleResults, failed: pl.DataFrame) -> pl.DataFra
 
 
 def _fields(style: StyleSchema, columns: Columns) -> tuple[list[tuple[str, str]], list[str]]:
-    """The fields that the schema asks for, and those that rows have."""
-    asked = [(check.id, name) for check in style.checks for name in named_fields(check)]
-    return asked, given_fields(columns) if asked else []
+    """The fields that the schema refers to, and those that rows have."""
+    needed = [(check.id, name) for check in style.checks for name in named_fields(check)]
+    return needed, given_fields(columns) if needed else []
 
 
-def merge_examined(parts: Sequence[Examined]) -> Examined:
-    """Combines the parts in order, as if all pairs had been checked together; at least one part."""
+def merge_findings(parts: Sequence[Findings]) -> Findings:
+    """Combine the parts in order, as if all pairs had been checked together; needs at least one part."""
     starts = [0, *accumulate(len(part.rows) for part in parts)]
-    told = [
-        part.told.with_columns(pl.col("index") + pl.lit(start, pl.UInt32))
+    evidence = [
+        part.evidence.with_columns(pl.col("index") + pl.lit(start, pl.UInt32))
         for part, start in zip(parts, starts, strict=False)
     ]
     unscored = pl.concat([part.unscored for part in parts])
     first = parts[0]
-    return Examined(
+    return Findings(
         pl.concat([part.rows for part in parts]),
-        pl.concat(told),
+        pl.concat(evidence),
         unscored.group_by("check", "why", maintain_order=True).agg(pl.col("rows").sum()),
         {check: sum(part.fails[check] for part in parts) for check in first.fails},
-        first.asked,
+        first.needed,
         list(dict.fromkeys(name for part in parts for name in part.given)),
     )
 
@@ -159,8 +159,8 @@ class Checked:
     first: index, rule, evidence, only for rows that break a `must` rule, sorted by index: the first rule that the
     row breaks, and how, in a sentence. Quality comes first, as a refusal has no style. checks: id -> fail (rows)
     and share. unscored: id -> rows that the check could not score, and the most frequent reason. quality: rule -> rows,
-    share, level, examples. habits: rules of quality that too many outputs break to be applied. missing: a
-    sentence for each field that the schema asks for and no row has.
+    share, level, examples. habits: quality rules that too many outputs break to be applied. missing: a
+    sentence for each field that the schema refers to and no row has.
     """
 
     must: np.ndarray
@@ -174,18 +174,18 @@ class Checked:
 
     def rule_of(self, rows: np.ndarray) -> list[str | None]:
         """The first `must` rule that each of the rows (positions) breaks; None where it breaks none."""
-        return self._said_of(rows)["rule"].to_list()
+        return self._first_of(rows)["rule"].to_list()
 
     def evidence_of(self, rows: np.ndarray) -> list[str | None]:
         """How each of the rows (positions) breaks that rule, in a sentence; None where it breaks none."""
-        return self._said_of(rows)["evidence"].to_list()
+        return self._first_of(rows)["evidence"].to_list()
 
-    def _said_of(self, rows: np.ndarray) -> pl.DataFrame:
-        asked = pl.DataFrame({"index": pl.Series(rows, dtype=pl.UInt32)})
-        return asked.join(self.first, on="index", how="left", maintain_order="left")
+    def _first_of(self, rows: np.ndarray) -> pl.DataFrame:
+        positions = pl.DataFrame({"index": pl.Series(rows, dtype=pl.UInt32)})
+        return positions.join(self.first, on="index", how="left", maintain_order="left")
 
 
-def judge(parts: Sequence[Examined], names: pl.DataFrame) -> Checked:
+def judge(parts: Sequence[Findings], names: pl.DataFrame) -> Checked:
     """The verdict for each row, from parts that were checked separately.
 
     `names` has the columns `row` and `id` of all rows, in the order of the parts. The partitioning does not affect the
@@ -193,40 +193,40 @@ def judge(parts: Sequence[Examined], names: pl.DataFrame) -> Checked:
     """
     if not len(names):
         return Checked(np.zeros(0, np.int16), np.zeros(0, np.int16), pl.DataFrame(schema=_FIRST_SCHEMA), {})
-    whole = merge_examined(parts)
+    whole = merge_findings(parts)
     n = len(names)
-    quality = judge_quality(whole.rows, whole.told)
+    quality = judge_quality(whole.rows, whole.evidence)
     return Checked(
         _broken(whole, quality, "must"),
         _broken(whole, quality, "should"),
-        _first_said(whole.told, quality.habits),
+        _first_broken(whole.evidence, quality.habits),
         {check: {"fail": fail, "share": fail / n} for check, fail in whole.fails.items()},
         quality=quality.summary(names),
         unscored=_unscored(whole),
         habits=quality.habits,
-        missing=tuple(unknown_fields(whole.asked, list(whole.given))),
+        missing=tuple(unknown_fields(whole.needed, list(whole.given))),
     )
 
 
-def _broken(whole: Examined, quality: Quality, level: Level) -> np.ndarray:
+def _broken(whole: Findings, quality: Quality, level: Level) -> np.ndarray:
     """How many rules of this level each row breaks."""
     counts = [whole.rows[level], *quality.hits.select(pl.col(quality.rules(level)).cast(pl.Int16))]
     return pl.DataFrame(counts).select(pl.sum_horizontal(pl.all())).to_series().to_numpy()
 
 
-def _first_said(told: pl.DataFrame, habits: Sequence[str]) -> pl.DataFrame:
-    """The first `must` rule that applies, of each row that breaks one."""
+def _first_broken(evidence: pl.DataFrame, habits: Sequence[str]) -> pl.DataFrame:
+    """The first applicable `must` rule that each row breaks, for rows that break one."""
     applied = [rule for rule, level in FAULTS.items() if level == "must" and rule not in habits]
-    said = told.filter(pl.col("rule").is_in(applied) | pl.col("rule").str.starts_with("style:"))
-    return said.unique("index", keep="first", maintain_order=True).select("index", "rule", "evidence")
+    broken = evidence.filter(pl.col("rule").is_in(applied) | pl.col("rule").str.starts_with("style:"))
+    return broken.unique("index", keep="first", maintain_order=True).select("index", "rule", "evidence")
 
 
-def _unscored(whole: Examined) -> dict[str, dict[str, Any]]:
+def _unscored(whole: Findings) -> dict[str, dict[str, Any]]:
     """Rows and the most frequent reason (the first on a tie) for each check that could not be scored."""
-    told = {}
+    summary = {}
     for check in whole.fails:
-        own = whole.unscored.filter(pl.col("check") == check)
-        if len(own):
-            often = own.sort("rows", descending=True, maintain_order=True)["why"][0]
-            told[check] = {"rows": int(own["rows"].sum()), "why": mask_text(often)}
-    return told
+        reasons = whole.unscored.filter(pl.col("check") == check)
+        if len(reasons):
+            most = reasons.sort("rows", descending=True, maintain_order=True)["why"][0]
+            summary[check] = {"rows": int(reasons["rows"].sum()), "why": mask_text(most)}
+    return summary

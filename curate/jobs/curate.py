@@ -12,8 +12,8 @@ from ..pipeline import CuratedParts, curate_parts
 from ..read.file_parts import MOST_BYTES, FilePart
 from ..read.pairs import read_parts
 from ..settings import DataSettings
-from ..split.given import HeldSplits
-from ..steps import Asked
+from ..split.given import PinnedSplits
+from ..steps import CurateRequest
 from .tasks import Job
 
 __all__ = ["bucket_count", "curate_files", "fingerprint"]
@@ -23,9 +23,9 @@ def curate_files(
     job: Job,
     path: Path,
     data: DataSettings,
-    asked: Asked,
+    request: CurateRequest,
     *,
-    held: HeldSplits,
+    pinned: PinnedSplits,
     seed: int,
     buckets: int,
     parts: Sequence[FilePart] | None = None,
@@ -33,9 +33,9 @@ def curate_files(
 ) -> CuratedParts:
     """Clean pairs, leak-proof splits and a ledger, as `curate` gives them with `method = "candidates"`, row for row.
 
-    `buckets` is the number of partitions for exchanging keys; neither it nor the workers affect the
-    result. `parts` are those in the job's fingerprint: a file that changed since is refused. Without them
-    the files are cut here, into parts of `most_bytes`.
+    `buckets` is the number of partitions for exchanging keys; neither it nor the workers affect the result. `parts` are
+    those in the job's fingerprint: a file that has changed since is an error. Without them, the files are cut into
+    parts of `most_bytes`.
 
     Raises:
         ConfigError, DataError: as `read_pairs` and `curate`.
@@ -44,7 +44,7 @@ def curate_files(
     clock = Clock({})
     read = read_parts(job, path, data, parts=parts, most_bytes=most_bytes)
     clock.lap("read")
-    done = curate_parts(job, read, asked, held=held, seed=seed, buckets=buckets, clock=clock)
+    done = curate_parts(job, read, request, pinned=pinned, seed=seed, buckets=buckets, clock=clock)
     divided = {  # how the work was divided, and where it was uneven
         "parts": len(read.tables),
         "buckets": buckets,
@@ -56,23 +56,23 @@ def curate_files(
 
 
 def fingerprint(
-    parts: Sequence[FilePart], data: DataSettings, asked: Asked, *, seed: int, partitions: int | None
+    parts: Sequence[FilePart], data: DataSettings, request: CurateRequest, *, seed: int, partitions: int | None
 ) -> Mapping[str, Any]:
     """Everything that the stored parts of a job depend on: the files, the settings, and the code itself.
 
-    Earlier placements are excluded, so a command that was killed after it had placed rows can also resume.
+    Pinned splits are excluded, so a command that was killed after pinning rows can resume too.
     `partitions` is the stated value; if derived from the workers, `bucket_count` holds it, so that losing a node does
     not restart the job.
     """
     return {
         "files": [[str(p.path), p.stamp.size, p.stamp.mtime_ns] for p in parts],
         "data": asdict(data),
-        "curate": asdict(asked.settings),
-        "identifiers": sorted(asked.identifiers),
-        "date": asked.date,
-        "style": _style(asked.style),
-        "tokens": repr(getattr(asked.count_tokens, "args", None)),  # the model whose tokens are counted
-        "overrides": [asdict(override) for override in asked.overrides],
+        "curate": asdict(request.settings),
+        "identifiers": sorted(request.identifiers),
+        "date": request.date,
+        "style": _style(request.style),
+        "tokens": repr(getattr(request.count_tokens, "args", None)),  # the model whose tokenizer counts tokens
+        "overrides": [asdict(override) for override in request.overrides],
         "seed": seed,
         "partitions": partitions,
         "code": _code(),

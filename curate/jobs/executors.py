@@ -13,22 +13,22 @@ from ...core import RunBroken
 from .storage import Done, Storage
 from .tasks import Result, Task, carry_out
 
-__all__ = ["GIVES_BACK", "ONE_THREAD", "Here", "Processes"]
+__all__ = ["ONE_THREAD", "RETURN_MEMORY", "Here", "Processes"]
 
-# Read by polars and the BLAS libraries when they load: with a worker per core, each has one thread.
+# Polars and the BLAS libraries read these when they load: with a worker per core, each has one thread.
 _POOLS = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
-# Read by the C library: large arrays are returned to the system instead of being kept by the worker.
+# The C library reads these: it returns large arrays to the system instead of keeping them for the worker.
 # Smaller thresholds freed little more memory and took a fifth more time.
-GIVES_BACK = {
+RETURN_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(16 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(32 * 2**20), "MALLOC_ARENA_MAX": "2",
 }  # fmt: skip
-ONE_THREAD: dict[str, str] = dict.fromkeys(_POOLS, "1") | GIVES_BACK
+ONE_THREAD: dict[str, str] = dict.fromkeys(_POOLS, "1") | RETURN_MEMORY
 _AHEAD = 2  # tasks handed out per worker: one runs, one waits
 _TRIES = 3
 
 
 class Here:
-    """Tasks one after another in this process."""
+    """Runs tasks one after another in this process."""
 
     workers = 1
 
@@ -36,7 +36,7 @@ class Here:
         """Nothing to check: this process is the only worker."""
 
     def carry_out(self, storage: Storage, tasks: Sequence[Task], *, store: bool) -> Iterator[tuple[int, Done | Result]]:
-        """Runs the tasks in order."""
+        """Run the tasks in order."""
         for at, task in enumerate(tasks):
             yield at, carry_out(storage, task, store=store)
 
@@ -45,7 +45,7 @@ class Here:
 
 
 class Processes:
-    """Tasks in a pool of processes on this machine; a worker that dies is replaced and its task retried."""
+    """Runs tasks in a pool of processes on this machine; replaces workers that die and retries their tasks."""
 
     def __init__(self, workers: int) -> None:
         if workers < 1:
@@ -101,7 +101,7 @@ class Processes:
             context = multiprocessing.get_context("spawn")  # polars' threads do not survive a fork
             self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_end_with_parent)
         try:
-            with _environment(ONE_THREAD if self.workers > 1 else GIVES_BACK):  # a submit may start a process
+            with _environment(ONE_THREAD if self.workers > 1 else RETURN_MEMORY):  # a submit may start a process
                 return self._pool.submit(carry_out, storage, task, store=store)
         except BrokenProcessPool as error:
             future: Future[Done | Result] = Future()
@@ -109,7 +109,7 @@ class Processes:
             return future
 
     def _again(self, tasks: Sequence[Task], lost: Sequence[int], tries: list[int]) -> Sequence[int]:
-        """Resubmits the tasks lost with a dead worker to a new pool."""
+        """Resubmit the tasks lost with a dead worker to a new pool."""
         self.close()
         for at in lost:
             tries[at] += 1
@@ -117,15 +117,15 @@ class Processes:
         if tries[worst] >= _TRIES:
             task = tasks[worst]
             raise RunBroken(
-                f"{task.stage}, part {task.part}: worker processes died {_TRIES} times, most often because the memory "
-                "does not suffice\nMore partitions make each part smaller, fewer workers leave more for each: "
-                "[cluster] partitions and workers. What is done is kept: the same command goes on from there."
+                f"{task.stage}, part {task.part}: worker processes died {_TRIES} times, probably out of memory\n"
+                "Raise [cluster] partitions, for smaller parts, or lower workers, for more memory each. "
+                "Finished parts are kept: run the same command to resume."
             )
         return lost
 
 
 def _end_with_parent() -> None:
-    """Ends a worker of the pool with its driver, even a killed one; otherwise it would wait for tasks forever."""
+    """End a worker of the pool with its driver, even a killed one; otherwise it would wait for tasks forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_wait_and_end, args=(parent.sentinel,), name="parent", daemon=True).start()

@@ -38,7 +38,7 @@ class Files(Protocol):
 
 @dataclass(frozen=True)
 class FolderFiles:
-    """Files in a folder of this machine, or in one that all machines share."""
+    """Files in a folder on this machine, or in one that all machines share."""
 
     folder: Path
 
@@ -83,7 +83,7 @@ class FolderFiles:
 
 @dataclass(frozen=True)
 class UrlFiles:
-    """Files behind a URL that fsspec knows. An object store shows an object only once it is complete."""
+    """Files behind a URL that fsspec supports. An object store shows an object only once it is complete."""
 
     url: str
 
@@ -156,10 +156,10 @@ def _connect(url: str) -> tuple[Any, str]:
         system, root = url_to_fs(url, use_listings_cache=False)
     except ImportError as error:
         package = _DRIVERS.get(scheme)
-        told = f"Install it on every node: pip install {package}" if package else str(error)
-        raise ConfigError(f"storage {url}: the package for {scheme}:// is not installed\n{told}") from None
+        advice = f"Install it on every node: pip install {package}" if package else str(error)
+        raise ConfigError(f"storage {url}: the package for {scheme}:// is not installed\n{advice}") from None
     except ValueError as error:
         raise ConfigError(
-            f"storage {url}: {error}\nKnown: a folder, s3://, gs://, az:// and what fsspec knows"
+            f"storage {url}: {error}\nUse a folder, s3://, gs://, az:// or another URL that fsspec supports."
         ) from None
     return system, root.rstrip("/")

@@ -1,4 +1,4 @@
-"""Tasks on a Ray cluster: the same call on any node; losing a worker or node costs only the time of a task."""
+"""Runs tasks on a Ray cluster, on any node; losing a worker or node costs only the time of a task."""
 
 import logging
 import os
@@ -28,7 +28,7 @@ __all__ = [
 
 _PATIENCE = 5.0  # seconds for an answer at an address
 _HEAD_ANSWER = 20.0  # seconds for the head node's answer: Ray itself would try for minutes, and then end this process
-_ASK = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1]); print('answers')"
+_CONNECT = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1]); print('answers')"
 
 
 def connect(settings: ClusterSettings) -> tuple[Any, bool]:
@@ -38,7 +38,7 @@ def connect(settings: ClusterSettings) -> tuple[Any, bool]:
     Raises: ConfigError if Ray is not installed, does not answer, refuses the token, or has another version.
     """
     if find_spec("ray") is None:
-        raise ConfigError("a cluster needs Ray, not installed here\nInstall it: pip install 'tuneworth[cluster]'")
+        raise ConfigError("a cluster needs Ray, which is not installed\nInstall it: pip install 'tuneworth[cluster]'")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry; read when Ray is imported
     # By default Ray retries a task that runs out of memory without limit, although it would never fit.
     os.environ.setdefault("RAY_task_oom_retries", "3")
@@ -47,82 +47,86 @@ def connect(settings: ClusterSettings) -> tuple[Any, bool]:
     if ray.is_initialized():
         return ray, False
     address = settings.address
-    own: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if address == "local":
-        own = {"include_dashboard": False, "num_cpus": settings.workers}
+        options = {"include_dashboard": False, "num_cpus": settings.workers}
     else:
-        _see_who_answers(address)
+        _check_address(address)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Ray Client connection timed out")  # reported below, with what to do
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     except Exception as error:  # ConnectionError, RuntimeError, AuthenticationError and others
         ray.shutdown()  # clean up after a half-open connection
-        raise ConfigError(_told(address, str(error) or type(error).__name__)) from error
+        raise ConfigError(_connection_error(address, str(error) or type(error).__name__)) from error
     return ray, True
 
 
-def _see_who_answers(address: str) -> None:
-    """Raises: ConfigError if no Ray cluster answers at the address."""
+def _check_address(address: str) -> None:
+    """Raise a ConfigError if no Ray cluster answers at the address."""
     from ray._private.services import canonicalize_bootstrap_address
 
     client = address.startswith("ray://")
     try:  # Ray resolves "auto" and this machine's own name
         found = address.removeprefix("ray://") if client else canonicalize_bootstrap_address(address)
     except Exception as error:
-        raise ConfigError(_told(address, str(error))) from error
+        raise ConfigError(_connection_error(address, str(error))) from error
     if found is None or found.startswith("ray://"):  # nothing runs here, or RAY_ADDRESS names a client's port
         if address == "auto" and found is None:
-            raise ConfigError(_told(address, "no running cluster was found"))
+            raise ConfigError(_connection_error(address, "no running cluster was found"))
         found, client = found.removeprefix("ray://") if found else address, True
     host, _, port = found.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
     except OSError as error:
-        raise ConfigError(_told(address, f"nobody answers at {found} ({error.strerror or error})")) from None
+        raise ConfigError(
+            _connection_error(address, f"nothing answers at {found} ({error.strerror or error})")
+        ) from None
     if not client:
-        _ask_head(address, found)
+        _check_head(address, found)
 
 
-def _ask_head(address: str, found: str) -> None:
+def _check_head(address: str, found: str) -> None:
     """Try to connect in a separate process: Ray retries for minutes, and reports the reason only on standard error."""
     try:
-        done = subprocess.run([sys.executable, "-c", _ASK, found], capture_output=True, text=True, timeout=_HEAD_ANSWER)
-        answers, said = "answers" in done.stdout, done.stderr
+        done = subprocess.run(
+            [sys.executable, "-c", _CONNECT, found], capture_output=True, text=True, timeout=_HEAD_ANSWER
+        )
+        answers, output = "answers" in done.stdout, done.stderr
     except subprocess.TimeoutExpired as error:
-        answers, said = False, error.stderr or b""
-        said = said.decode(errors="replace") if isinstance(said, bytes) else said
+        answers, output = False, error.stderr or b""
+        output = output.decode(errors="replace") if isinstance(output, bytes) else output
     if answers:
         return
-    if "has_token" in said:  # Ray's own check failed here
-        raise ConfigError(_told(address, "RAY_AUTH_MODE=token, but there is no token here"))
-    if "AuthToken" in said or "Unauthenticated" in said:
-        raise ConfigError(_told(address, "it refuses the token"))
-    raise ConfigError(_told(address, f"what answers at {found} is not the head node of a Ray cluster"))
+    if "has_token" in output:  # Ray's own check failed here
+        raise ConfigError(_connection_error(address, "RAY_AUTH_MODE=token, but this machine has no token"))
+    if "AuthToken" in output or "Unauthenticated" in output:
+        raise ConfigError(_connection_error(address, "the cluster rejected the token"))
+    raise ConfigError(_connection_error(address, f"{found} is not the head node of a Ray cluster"))
 
 
-def _told(address: str, said: str) -> str:
-    said = said.partition("Traceback")[0]  # an error from the head node repeats the same text after its traceback
-    line = " ".join(line.strip() for line in said.splitlines() if line.strip())[:400].rstrip(" :")
+def _connection_error(address: str, reason: str) -> str:
+    reason = reason.partition("Traceback")[0]  # an error from the head node repeats the same text after its traceback
+    line = " ".join(line.strip() for line in reason.splitlines() if line.strip())[:400].rstrip(" :")
     advice = (
-        'Start one (ray start --head) and name its address, HOST:6379 or ray://HOST:10001; "local" starts one here.'
+        'Start one (ray start --head) and give its address, HOST:6379 or ray://HOST:10001; "local" starts one here.'
     )
-    low = said.lower()
-    if "client connection timeout" in low:  # a refused token looks like a missing server
-        line = "what listens there is no port of Ray's client, or it refuses the token"
+    low = reason.lower()
+    if "client connection timeout" in low:  # a rejected token looks like a missing server
+        line = "this is not the port of Ray's client server, or the server rejected the token"
         advice = (
-            "The port is that of --ray-client-server-port, 10001 as a rule. The token must be here: in\n"
+            "Use the port of --ray-client-server-port, usually 10001, and put the token into\n"
             "~/.ray/auth_token or RAY_AUTH_TOKEN, with RAY_AUTH_MODE=token."
         )
     elif "initialization failure" in low:
-        advice = "Run the same command again; if that fails too, look at ray_client_server.err on the head node."
+        advice = "Run the same command again; if it still fails, see ray_client_server.err on the head node."
     elif "token" in low or "authenticat" in low:
         advice = (
-            "Its token must be here: in ~/.ray/auth_token or RAY_AUTH_TOKEN, with RAY_AUTH_MODE=token; "
-            "`ray get-auth-token` on the head node says it."
+            "Put its token into ~/.ray/auth_token or RAY_AUTH_TOKEN, with RAY_AUTH_MODE=token; "
+            "`ray get-auth-token` on the head node prints it."
         )
     elif "version" in low:
-        advice = "Every node and this machine need the same versions of Ray and of Python."
+        advice = "Use the same versions of Ray and Python on this machine and every node."
     return f'[cluster] address = "{address}": {line}\n{advice}'
 
 
@@ -136,12 +140,12 @@ _ENVIRONMENT = {"env_vars": ONE_THREAD}
 
 
 class RayTasks:
-    """Tasks on the nodes of a Ray cluster; each takes one core and, where stated, its memory."""
+    """Runs tasks on the nodes of a Ray cluster; each takes one core and, if stated, its memory."""
 
     def __init__(self, settings: ClusterSettings) -> None:
         """Connect. Raises: ConfigError if there is no cluster, or no node has room for one task."""
         self._settings = settings
-        self._ray, self._own = connect(settings)
+        self._ray, self._started = connect(settings)
         try:
             room = sum(self._room(node["Resources"]) for node in self._nodes())
             if not room:
@@ -162,7 +166,7 @@ class RayTasks:
             from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as OnNode
 
             look = self._ray.remote(_look)
-            asked = []
+            probes = []
             for node in self._nodes():
                 if self._room(node["Resources"]):
                     there = look.options(
@@ -171,8 +175,8 @@ class RayTasks:
                         scheduling_strategy=OnNode(node["NodeID"], soft=False),
                         runtime_env=_ENVIRONMENT,  # as for the tasks, so they reuse the same processes
                     )
-                    asked.append((node["NodeManagerAddress"], there.remote(storage, probe)))
-            found = [self._problem(node, ref, storage, text) for node, ref in asked]
+                    probes.append((node["NodeManagerAddress"], there.remote(storage, probe)))
+            found = [self._problem(node, ref, storage, text) for node, ref in probes]
         finally:
             storage.remove(probe)
         if problems := [problem for problem in found if problem is not None]:
@@ -212,7 +216,7 @@ class RayTasks:
 
     def close(self) -> None:
         """End the connection, and the cluster if it was started here."""
-        if self._own:
+        if self._started:
             self._ray.shutdown()
 
     def _nodes(self) -> list[dict[str, Any]]:
@@ -228,27 +232,29 @@ class RayTasks:
         most = max((node["Resources"].get("memory", 0) for node in self._nodes()), default=0)
         if self._settings.memory_bytes and self._settings.memory_bytes > most:
             return (
-                f"[cluster] memory_per_task = {self._settings.memory_per_task!r} is more than any node offers "
-                f"({say.size(most)})\nLower it, with more partitions, so that each task needs less."
+                f"[cluster] memory_per_task = {self._settings.memory_per_task!r} is more than any node has "
+                f"({say.size(most)})\nLower it, and raise partitions so that each task needs less."
             )
-        return f'[cluster] address = "{self._settings.address}": no node of the cluster offers a core'
+        return f'[cluster] address = "{self._settings.address}": no node of the cluster has a free core'
 
     def _problem(self, node: str, ref: Any, storage: Storage, text: str) -> str | None:
         here = _versions()
         try:
             there, seen = self._ray.get(ref, timeout=_PROBE)
         except self._ray.exceptions.GetTimeoutError:
-            return f"node {node} does not answer within {say.duration(_PROBE)}"
+            return f"node {node} did not answer within {say.duration(_PROBE)}"
         except self._ray.exceptions.RayError as error:
-            said = _last_line(error)
-            return f"node {node} cannot run tuneworth ({said}); install tuneworth {here['tuneworth']} on every node"
-        wrong = [f"{name} {there.get(name)} instead of {own}" for name, own in here.items() if there.get(name) != own]
+            reason = _last_line(error)
+            return f"node {node} cannot run tuneworth ({reason}); install tuneworth {here['tuneworth']} on every node"
+        wrong = [
+            f"{name} {there.get(name)} instead of {mine}" for name, mine in here.items() if there.get(name) != mine
+        ]
         if wrong:
             return f"node {node} has {', '.join(wrong)}; every node needs the same versions"
         if seen != text:
             return (
-                f"node {node} does not see the storage {storage.at('')}; "
-                "[cluster] storage must be a folder that every node shares under one path, or a URL"
+                f"node {node} cannot read the storage {storage.at('')}; "
+                "set [cluster] storage to a folder that all nodes share under one path, or a URL"
             )
         return None
 
@@ -262,9 +268,9 @@ class RayTasks:
             raise RunBroken(f"{task.stage}, part {task.part} failed\n{_last_line(error)}") from error
         except (errors.WorkerCrashedError, errors.OutOfMemoryError, errors.NodeDiedError) as error:
             raise RunBroken(
-                f"{task.stage}, part {task.part}: its workers were lost again and again, most often because the memory "
-                "does not suffice\nMore partitions make each part smaller, memory_per_task gives each more room: "
-                "[cluster]. What is done is kept: the same command goes on from there."
+                f"{task.stage}, part {task.part}: its workers were lost repeatedly, probably out of memory\n"
+                "Raise [cluster] partitions, for smaller parts, or memory_per_task, for more memory each. "
+                "Finished parts are kept: run the same command to resume."
             ) from error
         except errors.RayError as error:
             raise RunBroken(f"{task.stage}, part {task.part}: the cluster failed ({_last_line(error)})") from error
@@ -277,7 +283,7 @@ class RayTasks:
         if empty_since is not None and now - empty_since > _EMPTY:
             raise RunBroken(
                 "the cluster has lost all nodes that could take a task\n"
-                "Start nodes and run the same command again: what is done is kept."
+                "Start nodes and run the same command to resume: finished parts are kept."
             )
         return now if empty_since is None else empty_since
 
@@ -296,7 +302,7 @@ def _versions() -> dict[str, str]:
         try:
             found[name] = version(name)
         except PackageNotFoundError:  # run from a source folder
-            found[name] = "of no version"
+            found[name] = "of unknown version"
     return found
 
 

@@ -18,7 +18,7 @@ _LEAST = 16 * 2**20  # polars alone needs more than this in a Python process
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterSettings:
-    """Where curating in parts runs, where its parts are stored, and how many there are.
+    """Where parts are curated, where they are stored, and how many there are.
 
     `address`: "auto" (the running Ray cluster), "local" (Ray is started here), "ray://host:port" or "host:port",
     or "processes" (no Ray: processes on this machine). `storage`: a folder relative to the project's, or a URL, that
@@ -37,7 +37,7 @@ class ClusterSettings:
         if not problems:
             problems = [text for text in (self._address(), self._memory(), *self._counts()) if text]
             if not self.storage.strip():
-                problems.append('storage names no place; examples: "runs", "s3://bucket/folder"')
+                problems.append('storage is empty; examples: "runs", "s3://bucket/folder"')
         if problems:
             raise ValueError("; ".join(problems))
 
@@ -52,7 +52,7 @@ class ClusterSettings:
         return self.address != "processes"
 
     def parts(self, cores: int) -> int:
-        """How many parts the data are cut into: as stated, else four per core."""
+        """The number of parts to cut the data into: as stated, else four per core."""
         return self.partitions if self.partitions is not None else _PER_CORE * max(1, cores)
 
     def place(self, folder: Path) -> str | Path:

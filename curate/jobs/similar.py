@@ -1,9 +1,9 @@
-"""Pairs of similar texts over parts: the candidates of `curate/match/candidates.py`, and the exact search across sides.
+"""Finds pairs of similar texts over parts: by candidates (`curate/match/candidates.py`), or exactly between two sides.
 
 Texts are stored in buckets, one table each with the columns `key` (their content hash as hex digits) and `text`. A
-text's number is its bucket's offset plus its position there. Band keys go to the bucket given by their hash, the pairs
-that meet there to the bucket of their left text, and that text with them to the bucket of the right one, which
-verifies the pair: each pair once, whatever the buckets.
+text's number is its bucket's offset plus its position there. Band keys go to the bucket given by their hash; the pairs
+that meet there go to the bucket of their left text, and on with that text to the bucket of the right one, which
+verifies each pair once, whatever the buckets.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,9 +15,9 @@ import numpy as np
 import polars as pl
 
 from ...core import DataError
-from ..match.across import alike_texts_between, verified_texts
+from ..match.across import similar_texts_between, verified_texts
 from ..match.candidates import CAPS, Caps, Skew, band_count, band_keys, buckets_of, key_ranks, meetings
-from ..match.join import AlikePairs, as_fraction
+from ..match.join import SimilarPairs, as_fraction
 from ..match.ngrams import sorted_once
 from ..match.signed import near_texts
 from .tasks import Job, Result, Table, Task
@@ -27,10 +27,10 @@ __all__ = ["StoredPairs", "stored_between", "stored_candidates"]
 _MOST = 2**32  # texts: a number has 32 bits
 _TEXTS = 1 << 16  # processed together when bands are made
 _PAIRS = 1_000_000  # processed together: about 100 MB
-_CHARACTERS = 64_000_000  # held out in one task, and three times as many of train
+_CHARACTERS = 64_000_000  # of held-out texts in one task, with three times as many of train
 _READ = 4_000_000  # similar pairs read together: 128 MB; each read looks up texts in every part
 _FEW_CHARACTERS = 1_000_000  # fewer are not worth a task of their own
-_BUCKETS_OF_A_WORKER = 4  # as many as there are by default (`ClusterSettings.parts`)
+_BUCKETS_PER_WORKER = 4  # the default (`ClusterSettings.parts`)
 _BITS = np.uint64(32)
 _LOW = np.uint64(_MOST - 1)
 
@@ -43,7 +43,7 @@ class StoredPairs:
     job: Job
     tables: tuple[Table, ...]
 
-    def pairs(self) -> Iterator[AlikePairs]:
+    def pairs(self) -> Iterator[SimilarPairs]:
         """The pairs, `left < right` by number, each once, in batches of some millions; can be iterated repeatedly."""
         return _read_pairs(self.job, self.tables)
 
@@ -93,7 +93,7 @@ def stored_candidates(
         ]
     )  # fmt: skip
     skew = Skew.joined(Skew(**note) for note in notes)
-    return StoredPairs(skew, job, tuple(Table(names["verify"], b, "alike") for b in buckets))
+    return StoredPairs(skew, job, tuple(Table(names["verify"], b, "similar") for b in buckets))
 
 
 def stored_between(
@@ -106,7 +106,7 @@ def stored_between(
     threshold: float,
     *,
     most: int = _CHARACTERS,
-) -> Iterator[AlikePairs]:
+) -> Iterator[SimilarPairs]:
     """Every pair of a text in `held` (left) and one in `train` (right) at or above the threshold: exact, in parts.
 
     `held` and `train` are masks over the numbers. `stage` names one division into both: a call with another
@@ -127,7 +127,7 @@ def stored_between(
         for side, largest in (("held", most), ("train", 3 * most))
     }
     # A task for each worker: train texts of similar length, as they are looked up by their sizes.
-    wanted = 1 if sum(sizes["train"]) < _FEW_CHARACTERS else max(1, len(texts) // _BUCKETS_OF_A_WORKER)
+    wanted = 1 if sum(sizes["train"]) < _FEW_CHARACTERS else max(1, len(texts) // _BUCKETS_PER_WORKER)
     pieces = -(-wanted // max(1, len(blocks["train"])))
     name = f"{stage}-across-{threshold:g}"
     compared = product(blocks["train"], blocks["held"], range(pieces))
@@ -137,7 +137,7 @@ def stored_between(
         for part, (right, left, piece) in enumerate(compared)
     ]  # fmt: skip
     job.run(tasks)
-    return _read_pairs(job, [Table(name, part, "alike") for part in range(len(tasks))])
+    return _read_pairs(job, [Table(name, part, "similar") for part in range(len(tasks))])
 
 
 def _checked(texts: Sequence[Table], offsets: np.ndarray) -> np.ndarray:
@@ -145,7 +145,7 @@ def _checked(texts: Sequence[Table], offsets: np.ndarray) -> np.ndarray:
         raise ValueError(f"{len(texts)} buckets need {len(texts) + 1} offsets, got {len(offsets)}")
     if int(offsets[-1]) > _MOST:
         raise DataError(
-            f"{int(offsets[-1]):,} distinct texts, and at most {_MOST:,} can be numbered\nCurate in portions."
+            f"{int(offsets[-1]):,} distinct texts are more than the limit of {_MOST:,}\nSplit the data and curate each part."
         )
     return np.asarray(offsets, np.int64)
 
@@ -197,7 +197,7 @@ def _attach(met: pl.DataFrame, texts: pl.DataFrame, *, bucket: int, offsets: np.
 
 
 def _verify(pairs: pl.DataFrame, lefts: pl.DataFrame, texts: pl.DataFrame, *, offset: int, threshold: float) -> Result:
-    """Table `alike`: the pairs that reach the threshold, with whole-number counts."""
+    """Table `similar`: the pairs that reach the threshold, with whole-number counts."""
     if not pairs.height:
         return Result({})
     own = texts.height
@@ -212,8 +212,10 @@ def _verify(pairs: pl.DataFrame, lefts: pl.DataFrame, texts: pl.DataFrame, *, of
     found = list(verified_texts(every, *near_texts(every, a, b, t), t))
     # Back to numbers: a position in this bucket, or of a text that was sent.
     number = np.concatenate((np.arange(offset, offset + own), sent))
-    alike = AlikePairs.joined(found)
-    return Result({"alike": _as_frame(AlikePairs(number[alike.left], number[alike.right], alike.shared, alike.union))})
+    similar = SimilarPairs.joined(found)
+    return Result(
+        {"similar": _as_frame(SimilarPairs(number[similar.left], number[similar.right], similar.shared, similar.union))}
+    )
 
 
 def _sides(texts: pl.DataFrame, *, offset: int, held: np.ndarray, train: np.ndarray) -> Result:
@@ -226,12 +228,12 @@ def _sides(texts: pl.DataFrame, *, offset: int, held: np.ndarray, train: np.ndar
 
 
 def _across(held: pl.DataFrame, train: pl.DataFrame, *, threshold: float, piece: int, pieces: int) -> Result:
-    """Table `alike`: left in `held`, right in `train`; the texts are divided by length into this many pieces."""
+    """Table `similar`: left in `held`, right in `train`; the texts are divided by length into this many pieces."""
     if pieces > 1 and train.height:
         train = _piece(train, piece, pieces)
     left, right = held["number"].to_numpy(), train["number"].to_numpy()
-    found = AlikePairs.joined(list(alike_texts_between(held["text"], train["text"], threshold)))
-    return Result({"alike": _as_frame(AlikePairs(left[found.left], right[found.right], found.shared, found.union))})
+    found = SimilarPairs.joined(list(similar_texts_between(held["text"], train["text"], threshold)))
+    return Result({"similar": _as_frame(SimilarPairs(left[found.left], right[found.right], found.shared, found.union))})
 
 
 def _piece(texts: pl.DataFrame, piece: int, pieces: int) -> pl.DataFrame:
@@ -272,14 +274,14 @@ def _skew_note(skew: Skew) -> dict[str, int]:
     return {"largest": skew.largest, "capped": skew.capped}
 
 
-def _as_frame(pairs: AlikePairs) -> pl.DataFrame:
+def _as_frame(pairs: SimilarPairs) -> pl.DataFrame:
     columns: dict[str, Any] = {
         "left": pairs.left, "right": pairs.right, "shared": pairs.shared, "union": pairs.union
     }  # fmt: skip
     return pl.DataFrame(columns).cast(pl.UInt32)
 
 
-def _read_pairs(job: Job, tables: Sequence[Table]) -> Iterator[AlikePairs]:
+def _read_pairs(job: Job, tables: Sequence[Table]) -> Iterator[SimilarPairs]:
     held: list[pl.DataFrame] = []
     for table in tables:
         held.append(job.read([table]))
@@ -290,6 +292,6 @@ def _read_pairs(job: Job, tables: Sequence[Table]) -> Iterator[AlikePairs]:
         yield _joined(held)
 
 
-def _joined(tables: Sequence[pl.DataFrame]) -> AlikePairs:
+def _joined(tables: Sequence[pl.DataFrame]) -> SimilarPairs:
     found = pl.concat([table for table in tables if table.height])
-    return AlikePairs(*(found[name].to_numpy().astype(np.int64) for name in found.columns))
+    return SimilarPairs(*(found[name].to_numpy().astype(np.int64) for name in found.columns))

@@ -1,8 +1,8 @@
-"""Tables of stages and parts in a folder or behind a URL: a part exists once its `done.json` does.
+"""Stores the tables of stages and parts in a folder or behind a URL; a part exists once its `done.json` does.
 
 A table is one file of Arrow IPC pieces: one piece, or one per bucket where it has a column `bucket`, so that a reader
 of one bucket fetches only that range of bytes. Each writer of a part uses unique names, and `done.json`, written
-last and atomically, names the valid files: two writers of a part cannot mix, and remains of a killed one are ignored.
+last and atomically, names the valid files: two writers of a part cannot mix, and files of a killed one are ignored.
 """
 
 import io
@@ -60,7 +60,7 @@ class StoredTable:
 
 @dataclass(frozen=True)
 class Done:
-    """The result of a finished part: its tables, the function's note, its cost."""
+    """The result of a finished part: its tables, the note of its function, its cost."""
 
     tables: Mapping[str, StoredTable]
     note: Any = None
@@ -70,7 +70,7 @@ class Done:
 
     @property
     def rows(self) -> int:
-        """Rows that went through: those read, or of the largest table where a stage reads files of its own."""
+        """The rows processed: those read, or those of the largest table if the stage reads files."""
         return self.rows_read or max((table.rows for table in self.tables.values()), default=0)
 
 
@@ -92,7 +92,7 @@ class Storage:
         return isinstance(self.files, UrlFiles)
 
     def at(self, name: str) -> str:
-        """A location in readable form."""
+        """A location, for messages."""
         return f"{self.place.rstrip('/')}/{self.prefix}{name}"
 
     def store(
@@ -137,7 +137,7 @@ class Storage:
     def load(
         self, stage: str, part: int, name: str, *, columns: Sequence[str] | None = None, bucket: int | None = None
     ) -> pl.DataFrame | None:
-        """A table of a finished part, or its rows of one bucket; None where the stage wrote none of that name.
+        """A table of a finished part, or its rows of one bucket; None if the stage wrote no such table.
 
         Raises: RunBroken if the part does not exist, or the table is missing or damaged.
         """
@@ -145,8 +145,8 @@ class Storage:
         done = _from_json(self.read_json(f"{folder}/done.json"))
         if done is None:
             raise RunBroken(
-                f"{self.at(folder)}: part {part} of stage {stage} is not there\n"
-                "Run the same command again: what is missing is done anew, the rest is kept."
+                f"{self.at(folder)}: part {part} of stage {stage} is missing\n"
+                "Run the same command again: it redoes only what is missing."
             )
         table = done.tables.get(name)
         return None if table is None else self._unpacked(f"{folder}/{table.file}", table, columns, bucket)
@@ -168,11 +168,10 @@ class Storage:
             if [frame.height for frame in frames] != [piece.rows for piece in wanted]:
                 raise ValueError("rows are missing")
         except (FileNotFoundError, pl.exceptions.ComputeError, ValueError, EOFError) as error:
-            what = "is gone" if isinstance(error, FileNotFoundError) else f"is damaged ({_first_line(error)})"
+            what = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged ({_first_line(error)})"
             raise RunBroken(
                 f"{self.at(path)} {what}\n"
-                f"Delete {self.at(path).rpartition('/')[0]} and run the same command again: "
-                "that part is done anew, the rest is kept."
+                f"Delete {self.at(path).rpartition('/')[0]} and run the same command again: it redoes only that part."
             ) from error
         return pl.concat(frames)
 
@@ -196,7 +195,7 @@ class Storage:
 
     @contextmanager
     def refusals(self, name: str, *, writing: bool = False) -> Iterator[None]:
-        """Turns storage errors (full, no permission, no network) into one error that says where and what to do.
+        """Turn storage errors (full, no permission, no network) into one error that says where and what to do.
 
         On reading, a missing file is still a FileNotFoundError, and a wrong value a ValueError.
         """
@@ -209,8 +208,8 @@ class Storage:
             raise
         except Exception as error:  # each driver of fsspec has errors of its own
             raise RunBroken(
-                f"the storage refuses {self.at(name)}: {_first_line(error)}\n"
-                "Make room, or see to the rights and the network; the same command then goes on where it stopped."
+                f"the storage failed at {self.at(name)}: {_first_line(error)}\n"
+                "Check free space, permissions and the network, then run the same command to resume."
             ) from error
 
 
@@ -281,7 +280,7 @@ def _first_line(error: Exception) -> str:
 
 
 _BEAT = 10.0  # seconds between heartbeats
-# A driver on another machine counts as dead after this long without one: storage may be slow, clocks may differ.
+# A driver on another machine counts as dead after this many seconds without one: storage may be slow, clocks may differ.
 _DEAD = 120.0
 _FILE = "lease.json"
 
@@ -293,14 +292,14 @@ class Lease:
     """
 
     def __init__(self, storage: Storage) -> None:
-        """Take the lease, even from a dead driver. Raises: RunBroken if another driver is alive."""
+        """Take the lease, also from a dead driver. Raises: RunBroken if another driver is alive."""
         self._storage = storage
         self._token = secrets.token_hex(8)
         found = storage.read_json(_FILE)
         if isinstance(found, dict) and _alive(found):
             raise RunBroken(
-                f"another command works on this job: process {found.get('process')} on {found.get('machine')}\n"
-                f"It is the same data with the same settings, in {storage.at('')}. Wait for it, or end it and run again."
+                f"another command is working on this job: process {found.get('process')} on {found.get('machine')}\n"
+                f"It curates the same data with the same settings in {storage.at('')}. Wait for it, or stop it first."
             )
         self._sign()
         self._ended = threading.Event()
@@ -308,10 +307,10 @@ class Lease:
         self._thread.start()
 
     def check(self) -> None:
-        """Raises: RunBroken if another driver took the lease, as after this machine was suspended."""
+        """Raise a RunBroken if another driver took the lease, for example while this machine was suspended."""
         found = self._storage.read_json(_FILE)
         if not isinstance(found, dict) or found.get("token") != self._token:
-            raise RunBroken("another command has taken over this job\nWait for it, then run the same command again.")
+            raise RunBroken("another command took over this job\nWait for it to end, then run the same command again.")
 
     def release(self) -> None:
         """Release the lease if this driver still has it."""
@@ -330,7 +329,7 @@ class Lease:
             try:
                 self.check()
                 self._sign()
-            except TuneworthError:  # a storage that refuses is said by the next table; a lost lease by `check`
+            except TuneworthError:  # the next table reports a failed storage, `check` a lost lease
                 continue
 
 

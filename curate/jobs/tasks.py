@@ -1,4 +1,4 @@
-"""A stage's tasks over parts, and where they run: a job that reuses its stored parts, or this process alone."""
+"""Tasks of a stage over parts, and where they run: in a job that reuses stored parts, or in this process."""
 
 import hashlib
 import json
@@ -56,7 +56,7 @@ class Task:
 
 
 def carry_out(storage: Storage, task: Task, *, store: bool = True) -> Done | Result:
-    """Read a task's tables, call its function, store what it returns; every executor calls this and nothing else.
+    """Read a task's tables, call its function and store the result; every executor runs tasks this way.
 
     Returns: the stored part, or the result itself if nothing is to be stored.
     Raises: TuneworthError, with the stage and the part named.
@@ -85,9 +85,7 @@ def carry_out(storage: Storage, task: Task, *, store: bool = True) -> Done | Res
     except TuneworthError as error:
         raise _named(error, task) from error
     except MemoryError as error:
-        raise RunBroken(
-            f"{_place(task)}: the memory does not suffice\nMore partitions make each part smaller: [cluster] partitions."
-        ) from error
+        raise RunBroken(f"{_place(task)}: out of memory\nRaise [cluster] partitions, for smaller parts.") from error
     except Exception as error:
         last = "".join(traceback.format_exception(error)).strip().splitlines()[-3:]
         raise RunBroken(f"{_place(task)} failed\n" + "\n".join(line.strip()[:300] for line in last)) from error
@@ -124,7 +122,7 @@ class Job:
         self.storage = storage
         self.executor = executor
         self._say = say
-        self._told: set[str] = set()  # stages that this driver has reported as finished
+        self._reported: set[str] = set()  # stages that this driver has reported as finished
         self._lease = lease
         self._peaks: dict[str, tuple[int, int]] = {}  # stage -> (peak bytes, part)
 
@@ -136,16 +134,16 @@ class Job:
         Raises: RunBroken if another driver works on it, or the storage fails.
         """
         text = json.dumps(fingerprint, sort_keys=True, ensure_ascii=False)
-        own = storage.within(f"jobs/{hashlib.sha256(text.encode()).hexdigest()[:16]}")
+        folder = storage.within(f"jobs/{hashlib.sha256(text.encode()).hexdigest()[:16]}")
         try:
             executor.prepare(storage)
-            lease = Lease(own)
-            if own.read_json("fingerprint.json") != json.loads(text):
-                own.write_json("fingerprint.json", json.loads(text))
+            lease = Lease(folder)
+            if folder.read_json("fingerprint.json") != json.loads(text):
+                folder.write_json("fingerprint.json", json.loads(text))
         except BaseException:
             executor.close()
             raise
-        return cls(own, executor, say=say, lease=lease)
+        return cls(folder, executor, say=say, lease=lease)
 
     def __enter__(self) -> "Job":
         return self
@@ -169,9 +167,9 @@ class Job:
             assert isinstance(ended, Done)
             done[missing[at]] = ended
             progress.ended(ended.rows)
-        if missing or tasks[0].stage not in self._told:  # not repeated for a stage that this driver already reported
+        if missing or tasks[0].stage not in self._reported:
             progress.finish()
-        self._told.add(tasks[0].stage)
+        self._reported.add(tasks[0].stage)
         for task, found in zip(tasks, done, strict=True):
             self._note_peak(task, found)
         return [found.note if found is not None else None for found in done]
@@ -191,7 +189,7 @@ class Job:
         return _frame(self.storage, tables, columns=columns, bucket=bucket)
 
     def buckets(self, tables: Sequence[Table]) -> dict[int, int]:
-        """Rows of each bucket over these tables, from metadata only: the largest is what one task must hold."""
+        """The rows of each bucket over these tables, from metadata only; one task must hold the largest."""
         rows: dict[int, int] = {}
         for table in tables:
             done = self.storage.find(table.stage, table.part)
@@ -209,10 +207,10 @@ class Job:
         return {stage: peak for stage, (peak, _) in self._peaks.items()}
 
     def memory_warnings(self, limit: int | None) -> list[str]:
-        """One line per stage that went above `limit` bytes a task, with what to do."""
+        """One line with advice per stage that used more than `limit` bytes in a task."""
         return [
-            f"{stage}, part {part}: held {say.size(peak)}, above memory_per_task ({say.size(limit or 0)}); "
-            "more partitions make each part smaller"
+            f"{stage}, part {part} used {say.size(peak)}, more than memory_per_task ({say.size(limit or 0)}); "
+            "raise partitions, for smaller parts"
             for stage, (peak, part) in self._peaks.items()
             if limit is not None and peak > limit
         ]
@@ -242,7 +240,7 @@ class Job:
 
 
 class InMemory:
-    """The single-machine counterpart of a job: runs tasks one by one in this process and keeps tables in its memory.
+    """The counterpart of a job on one machine: runs tasks one by one in this process and keeps tables in memory.
 
     Errors of a stage function pass through unchanged.
     """
@@ -292,8 +290,8 @@ Work = Job | InMemory  # where a driver submits its tasks
 def _of_bucket(frame: pl.DataFrame | None, bucket: int) -> pl.DataFrame | None:
     if frame is None or BUCKET not in frame.columns:
         return frame
-    mine = frame[BUCKET] == bucket
-    return frame if mine.all() else frame.filter(mine)
+    inside = frame[BUCKET] == bucket
+    return frame if inside.all() else frame.filter(inside)
 
 
 def _frame(

@@ -1,4 +1,4 @@
-"""Pairs of rows: the exact join, duplicates, conflicts, siblings.
+"""Finds pairs of similar rows: the join, duplicates, conflicts, siblings.
 
 The names are listed in `__init__.pyi`; each is imported at its first use.
 """

@@ -1,9 +1,9 @@
-from .across import alike_texts_between as alike_texts_between
+from .across import similar_texts_between as similar_texts_between
 from .candidates import Method as Method
 from .candidates import Skew as Skew
-from .candidates import alike_by as alike_by
 from .candidates import choose_method as choose_method
 from .candidates import expected_recall as expected_recall
+from .candidates import join_by as join_by
 from .canned import Canned as Canned
 from .canned import find_canned as find_canned
 from .corpus import Corpus as Corpus
@@ -11,9 +11,9 @@ from .corpus import first_rows as first_rows
 from .duplicates import Outcomes as Outcomes
 from .duplicates import rank_rows as rank_rows
 from .duplicates import settle as settle
-from .join import AlikePairs as AlikePairs
-from .join import alike_tiles as alike_tiles
-from .join import alike_tiles_between as alike_tiles_between
+from .join import SimilarPairs as SimilarPairs
+from .join import similar_tiles as similar_tiles
+from .join import similar_tiles_between as similar_tiles_between
 from .ngrams import GRAM as GRAM
 from .ngrams import GramSets as GramSets
 from .ngrams import gram_sets as gram_sets

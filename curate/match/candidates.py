@@ -17,16 +17,15 @@ import polars as pl
 
 from ..read.normalise import content_hash
 from .across import verified_texts
-from .join import AlikePairs, alike_tiles, as_fraction, estimated_work
+from .join import SimilarPairs, as_fraction, estimated_work, similar_tiles
 from .ngrams import GRAM, GramSets, code_points
-from .signed import SignedSets, may_be_alike, signed_texts
+from .signed import SignedSets, may_be_similar, signed_texts
 
 __all__ = [
     "CAPS",
     "Caps",
     "Method",
     "Skew",
-    "alike_by",
     "band_count",
     "band_keys",
     "bands_of",
@@ -34,6 +33,7 @@ __all__ = [
     "candidate_tiles",
     "choose_method",
     "expected_recall",
+    "join_by",
     "key_ranks",
     "meetings",
     "signatures",
@@ -43,7 +43,7 @@ __all__ = [
 # MinHash signatures (Broder 1997) of texts, and the keys of their bands: functions of a text's content alone.
 #
 # A signature of 128 minima is cut into `b` bands of `r`. Two texts of similarity s agree in a band with probability
-# `s^r`, and so in one band at least with `1 - (1 - s^r)^b`.
+# `s^r`, and so in at least one band with `1 - (1 - s^r)^b`.
 
 _MINIMA = 128
 _RECALL = 0.999  # of pairs at the threshold; higher for more similar pairs
@@ -72,14 +72,14 @@ def bands_of(threshold: float) -> tuple[int, int]:
 
 
 def band_count(threshold: float) -> int:
-    """How many bands a signature has at the threshold."""
+    """The number of bands of a signature at the threshold."""
     return bands_of(threshold)[1]
 
 
 def band_keys(texts: Sequence[str], threshold: float) -> np.ndarray:
     """`(n, bands)` uint64: texts that agree in a band have the same number there.
 
-    Collisions are rare; every pair proposed by an equal number is verified.
+    Collisions are rare; every pair with an equal number is verified.
     """
     rows, bands = bands_of(threshold)
     found, start = np.empty((len(texts), bands), np.uint64), 0
@@ -140,30 +140,30 @@ def _mixed(bands: np.ndarray) -> np.ndarray:
 
 
 _EXACT_WORK = 30_000_000_000  # gram meetings: about 2 million ordinary lines
-_PAIRS = 4_000_000  # candidates looked at together
+_PAIRS = 4_000_000  # candidates processed at once
 _RANK_DIGITS = 8  # of the content key: 32 bits; texts of equal rank count as one, so only the order of the keys matters
 
 
 @dataclass(frozen=True)
 class Method:
-    """How pairs are found. expected_recall: for pairs at the threshold, 1 if the join is exact."""
+    """The method of the join. expected_recall: for pairs at the threshold, 1 if the join is exact."""
 
     name: Literal["exact", "candidates"]
     expected_recall: float
     because: str
 
-    def said(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """The entry in the summary."""
         return {"method": self.name, "expected_recall": round(self.expected_recall, 6), "because": self.because}
 
 
 @dataclass(frozen=True)
 class Caps:
-    """The limit per bucket: all pairs of up to `texts` texts; beyond, each text with the `hubs` smallest keys.
+    """The limit per bucket: all pairs of up to `texts` texts; beyond that, each text with the `hubs` smallest keys.
 
     Ordinary texts never reach it. Of 10,000 and 20,000 texts of one template ("product lines" of benchmarks/curate.py,
-    350,000 and 1.4 million pairs at 0.8) these caps find 96% and 71%, for 800 meetings a text; 2,000 and 64 find
-    99.9% of the former for 3,700, and 256 and 16 find 71% and 59% for 420. At 0.9 they find 99.9% and 99.5%.
+    350,000 and 1.4 million pairs at 0.8) these caps find 96% and 71% with 800 meetings a text; 2,000 and 64 find
+    99.9% of the former with 3,700, and 256 and 16 find 71% and 59% with 420. At 0.9 they find 99.9% and 99.5%.
     """
 
     texts: int = 512
@@ -182,7 +182,7 @@ class Skew:
 
     @classmethod
     def joined(cls, parts: "Iterable[Skew]") -> "Skew":
-        """Combines the skews of two sets of buckets."""
+        """The combined skew of several sets of buckets."""
         parts = list(parts)
         return cls(max((part.largest for part in parts), default=0), sum(part.capped for part in parts))
 
@@ -201,29 +201,29 @@ class Buckets:
 
 
 def choose_method(
-    grams: Callable[[], GramSets], threshold: float, *, asked: Literal["auto", "exact", "candidates"]
+    grams: Callable[[], GramSets], threshold: float, *, setting: Literal["auto", "exact", "candidates"]
 ) -> Method:
-    """Exact unless set otherwise or, with "auto", too many grams would meet in prefixes."""
+    """Exact, unless set otherwise or, with "auto", too many grams would meet in prefixes."""
     recall = expected_recall(threshold)
-    if asked != "auto":
-        return Method(asked, 1.0 if asked == "exact" else recall, "asked for")
+    if setting != "auto":
+        return Method(setting, 1.0 if setting == "exact" else recall, "asked for")
     work = estimated_work(grams(), threshold)
     if work <= _EXACT_WORK:
         return Method("exact", 1.0, f"{work:,} meetings of grams, under {_EXACT_WORK:,}")
     return Method("candidates", recall, f"{work:,} meetings of grams, above {_EXACT_WORK:,}")
 
 
-def alike_by(
+def join_by(
     method: Method,
     texts: Sequence[str],
     grams: Callable[[], GramSets],
     threshold: float,
     *,
     report: Callable[[Skew], None] = lambda _: None,
-) -> Iterator[AlikePairs]:
+) -> Iterator[SimilarPairs]:
     """Pairs at or above the threshold, `left < right`, in parts, each pair once; candidates report their skew last."""
     if method.name == "exact":
-        return alike_tiles(grams(), threshold)
+        return similar_tiles(grams(), threshold)
     return candidate_tiles(texts, threshold, report=report)
 
 
@@ -233,7 +233,7 @@ def candidate_tiles(
     *,
     caps: Caps = CAPS,
     report: Callable[[Skew], None] = lambda _: None,
-) -> Iterator[AlikePairs]:
+) -> Iterator[SimilarPairs]:
     """The candidates among distinct texts that reach the threshold; `report` receives the skew at the end."""
     keys, t = band_keys(texts, threshold), as_fraction(threshold)
     series = pl.Series(texts, dtype=pl.String)
@@ -255,7 +255,7 @@ def candidate_tiles(
             for earlier in range(band):  # a pair that met in an earlier band is already verified
                 same = keys[left, earlier] == keys[right, earlier]
                 met |= same & (meets_all[left, earlier] | meets_all[right, earlier])
-            near.append(may_be_alike(signed, signed, place[left[~met]], place[right[~met]], t))
+            near.append(may_be_similar(signed, signed, place[left[~met]], place[right[~met]], t))
             if sum(len(i) for i, _ in near) > _PAIRS:
                 yield from _verified(series, signed, near, t)
                 near = []
@@ -265,7 +265,7 @@ def candidate_tiles(
 
 def _verified(
     texts: pl.Series, signed: SignedSets, near: Sequence[tuple[np.ndarray, np.ndarray]], t: Fraction
-) -> Iterator[AlikePairs]:
+) -> Iterator[SimilarPairs]:
     if near:
         i, j = map(np.concatenate, zip(*near, strict=True))
         a, b = signed.order[i], signed.order[j]
@@ -291,10 +291,10 @@ def buckets_of(keys: np.ndarray, ranks: Callable[[], np.ndarray], *, caps: Caps 
         rank = ranks()[order[places]]
         again = np.lexsort((rank, sorted_keys[places]))
         order[places], rank = order[places][again], rank[again]
-        own = sizes[large]
-        starts = np.cumsum(own) - own
-        last_hub = rank[starts + np.minimum(caps.hubs, own) - 1]
-        hub = rank <= np.repeat(last_hub, own)
+        large_sizes = sizes[large]
+        starts = np.cumsum(large_sizes) - large_sizes
+        last_hub = rank[starts + np.minimum(caps.hubs, large_sizes) - 1]
+        hub = rank <= np.repeat(last_hub, large_sizes)
         partners[places] *= hub
         meets_all[order[places]] = hub
     return Buckets(order, partners, meets_all, Skew(int(sizes.max(initial=0)), int(large.sum())))

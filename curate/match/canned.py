@@ -21,9 +21,9 @@ _SHOWN = 200  # characters of an output
 class Canned:
     """How often outputs repeat, and the ten outputs shared by the most inputs.
 
-    worst: output, rows, inputs (distinct ones). rows: those with an output of more than five words that is shared
-    by five inputs or more; outputs: how many such outputs there are. distinct: distinct outputs. labels: whether nearly
-    rows have an output of at most five words that other inputs share: classification, where repeats are expected.
+    worst: output, rows, inputs (distinct ones). rows: those with an output of more than five words that five or more
+    inputs share; outputs: the number of such outputs. distinct: distinct outputs. labels: whether nearly all rows have
+    an output of at most five words that other inputs share: classification, where repeats are expected.
     """
 
     worst: list[dict[str, Any]]
@@ -60,8 +60,8 @@ def _worst(corpus: Corpus, several: pl.DataFrame) -> list[dict[str, Any]]:
     """The outputs with the most inputs, then rows, then by text; shown as in the row with the smallest text."""
     last = several.head(_WORST).tail(1).select("inputs", "rows").rows() or [(0, 0)]
     inputs, rows = last[0]
-    alike = (pl.col("inputs") == inputs) & (pl.col("rows") >= rows)
-    near = several.filter((pl.col("inputs") > inputs) | alike)
+    tied = (pl.col("inputs") == inputs) & (pl.col("rows") >= rows)
+    near = several.filter((pl.col("inputs") > inputs) | tied)
     texts = pl.Series("output", corpus.outputs(near["row"].to_numpy()), dtype=pl.String)
     worst = near.with_columns(texts).sort("inputs", "rows", "output", descending=[True, True, False]).head(_WORST)
     places = np.flatnonzero(np.isin(corpus.output, worst["number"].to_numpy()))

@@ -1,4 +1,4 @@
-"""The pairs by row: numbers in memory, texts fetched by row on demand."""
+"""All pairs by row: numbers in memory, texts fetched on demand."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ import polars as pl
 from ..check.facts import text_facts
 from ..jobs.tasks import InMemory, Result, Table, Task, Work
 from ..read.normalise import content_hash, row_hashes
-from .join import AlikePairs
+from .join import SimilarPairs
 from .subjects import input_facts
-from .texts import AskedMethod, Join, StoredTexts, Texts, TextsHere
+from .texts import Join, MethodSetting, StoredTexts, Texts, TextsHere
 
-__all__ = ["AskedMethod", "Corpus", "Join", "first_rows"]
+__all__ = ["Corpus", "Join", "MethodSetting", "first_rows"]
 
 
 @dataclass
 class Corpus:
-    """The pairs by row: a position in the table of all pairs. Texts are identified by numbers and fetched on demand.
+    """All pairs by row, a position in the table of all pairs. Texts are identified by numbers and fetched on demand.
 
     pairs: `row, id, group, split`. content: 128 bits of each normalised pair as hex. lengths: characters of each row's
     output. text, output: the number of each row's normalised input (without identifiers) and output, without gaps.
@@ -32,22 +32,22 @@ class Corpus:
     output: np.ndarray
     _inputs: Texts
     _outputs: Texts
-    _looked_up: "_Rows"
+    _rows: "_Rows"
 
     @classmethod
     def of(
         cls, job: Work, numbers: Sequence[pl.DataFrame], *, identifiers: Collection[str] = (), buckets: int = 1
     ) -> "Corpus":
         """The corpus of measured parts with these `numbers`; each text is stored once, in one of the buckets."""
-        every = pl.concat(numbers)
-        text, inputs = _numbered(job, every["input"], "inputs", parts=len(numbers), buckets=buckets)
-        output, outputs = _numbered(job, every["output"], "outputs", parts=len(numbers), buckets=buckets)
+        table = pl.concat(numbers)
+        text, inputs = _numbered(job, table["input"], "inputs", parts=len(numbers), buckets=buckets)
+        output, outputs = _numbered(job, table["output"], "outputs", parts=len(numbers), buckets=buckets)
         rows = _Rows(
             job, np.concatenate(([0], np.cumsum([len(part) for part in numbers], dtype=np.int64))), identifiers
         )
         return cls(
-            every.select("row", "id", "group", "split"), every["content"],
-            every["length"].to_numpy().astype(np.int64), text, output, inputs, outputs, rows,
+            table.select("row", "id", "group", "split"), table["content"],
+            table["length"].to_numpy().astype(np.int64), text, output, inputs, outputs, rows,
         )  # fmt: skip
 
     def inputs(self, rows: np.ndarray) -> list[str]:
@@ -60,39 +60,39 @@ class Corpus:
 
     def requests(self, rows: np.ndarray) -> list[str]:
         """The original inputs of these rows."""
-        return self._looked_up.find(rows, "requests")
+        return self._rows.find(rows, "requests")
 
     def written(self, rows: np.ndarray) -> list[str]:
         """The original outputs of these rows."""
-        return self._looked_up.find(rows, "written")
+        return self._rows.find(rows, "written")
 
     def whole(self) -> pl.Series:
-        """A hash of everything in a row, for rows that share their content with others; else nothing."""
+        """A hash of everything in a row, for rows that share their content with others; empty for the others."""
         repeated = self.content.is_duplicated().arg_true()
-        found = self._looked_up.find(repeated.to_numpy().astype(np.int64), "whole")
+        found = self._rows.find(repeated.to_numpy().astype(np.int64), "whole")
         return pl.repeat("", len(self.content), eager=True).scatter(repeated, found)
 
     def input_facts(self, rows: np.ndarray) -> np.ndarray:
         """A number for each row, equal if the facts of the inputs are; the numbering is shared by all calls."""
-        return self._looked_up.number(rows, "input facts")
+        return self._rows.number(rows, "input facts")
 
     def output_facts(self, rows: np.ndarray) -> np.ndarray:
         """The same for the outputs."""
-        return self._looked_up.number(rows, "output facts")
+        return self._rows.number(rows, "output facts")
 
-    def join(self, threshold: float, asked: AskedMethod) -> Join:
+    def join(self, threshold: float, setting: MethodSetting) -> Join:
         """The join of all inputs."""
-        return self._inputs.join(threshold, asked)
+        return self._inputs.join(threshold, setting)
 
-    def inputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def inputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """Every similar pair of a text in `left` and one in `right` (numbers): exact, in parts."""
         return self._inputs.between(left, right, threshold)
 
-    def outputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def outputs_between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """The same for outputs."""
         return self._outputs.between(left, right, threshold)
 
-    def alike_outputs(self, outputs: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def similar_outputs(self, outputs: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """Every similar pair of these outputs (numbers): exact, in parts."""
         return self._outputs.among(outputs, threshold)
 
@@ -115,21 +115,21 @@ def _numbered(job: Work, keys: pl.Series, name: str, *, parts: int, buckets: int
     stage, measured = f"distinct {name}", [Table("measure", part, name) for part in range(parts)]
     job.run([Task(stage, bucket, distinct_texts, {"texts": measured}, bucket=bucket) for bucket in range(buckets)])
     tables = [Table(stage, bucket, "texts") for bucket in range(buckets)]
-    own = [job.read([table], columns=["key"])["key"] for table in tables]
-    known = pl.concat(own).to_frame("key").with_row_index("number")
+    keys_of = [job.read([table], columns=["key"])["key"] for table in tables]
+    known = pl.concat(keys_of).to_frame("key").with_row_index("number")
     found = keys.to_frame("key").join(known, on="key", how="left", maintain_order="left")["number"]
     if isinstance(job, InMemory):
         texts: Texts = TextsHere(job.read(tables, columns=["text"])["text"])
     else:
-        offsets = np.concatenate(([0], np.cumsum([len(part) for part in own], dtype=np.int64)))
+        offsets = np.concatenate(([0], np.cumsum([len(part) for part in keys_of], dtype=np.int64)))
         texts = StoredTexts(job, name, tables, offsets)
     return found.to_numpy().astype(np.int64), texts
 
 
 # --- queries about the pairs --------------------------------------------------------------------------------------
 
-# The columns that each query reads; None is all of them.
-_ASKED: dict[str, tuple[str, ...] | None] = {
+# The columns that each query reads; None means all.
+_QUERIES: dict[str, tuple[str, ...] | None] = {
     "input facts": ("input", "fields"), "output facts": ("output",), "requests": ("input",), "written": ("output",),
     "whole": None,
 }  # fmt: skip
@@ -157,7 +157,7 @@ class _Rows:
             Task(
                 "look up", part, look_up, {"pairs": [Table("measure", part, "pairs")]},
                 parameters={"rows": once[a:b] - self._starts[part], "what": what, "identifiers": self._identifiers},
-                columns=_ASKED[what],
+                columns=_QUERIES[what],
             )
             for part, (a, b) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
             if a < b
@@ -168,14 +168,14 @@ class _Rows:
 
 def look_up(pairs: pl.DataFrame, *, rows: np.ndarray, what: str, identifiers: Collection[str]) -> Result:
     """One value of the pairs at these positions, as text, in a table `found`."""
-    found = pl.Series("found", _said(pairs[rows], what, identifiers), dtype=pl.String)
+    found = pl.Series("found", _values(pairs[rows], what, identifiers), dtype=pl.String)
     return Result({"found": found.to_frame()})
 
 
-def _said(pairs: pl.DataFrame, what: str, identifiers: Collection[str]) -> Sequence[str | None]:
+def _values(pairs: pl.DataFrame, what: str, identifiers: Collection[str]) -> Sequence[str | None]:
     if what in ("requests", "written"):
         return pairs["input" if what == "requests" else "output"].to_list()
     if what == "whole":
         return row_hashes(pairs)
     facts = input_facts(pairs, leave_out=identifiers) if what == "input facts" else map(text_facts, pairs["output"])
-    return [content_hash(*sorted(own)) for own in facts]
+    return [content_hash(*sorted(row_facts)) for row_facts in facts]

@@ -1,4 +1,4 @@
-"""Which rows are kept among duplicates: a star per kept row, so that a row is dropped only for a row that is kept."""
+"""Decides which duplicates to keep: a star around each kept row, so that a row is dropped only for one that is kept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from .relations import Edges, Relations
 
 __all__ = ["Outcomes", "rank_rows", "settle"]
 
-_CHUNK = 500_000  # rows explained at once, with four texts each
+_CHUNK = 500_000  # rows whose evidence is written at once, with four texts each
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Outcomes:
         other: object = -1,
         similarity: object = np.nan,
     ) -> "Outcomes":
-        """The outcomes with these rows set; each value is one for all rows or one per row."""
+        """The outcomes with these rows set; each value applies to all of them or is one per row."""
         changed = {}
         for name, value in {
             "outcome": outcome, "rule": rule, "evidence": evidence, "other": other, "similarity": similarity
@@ -62,17 +62,17 @@ class Outcomes:
 def rank_rows(corpus: Corpus, checked: Checked, *, keep: str) -> np.ndarray:
     """The rank of each row in order of preference, from 0.
 
-    Whatever `keep` says, an output that breaks a `must` rule never displaces one that breaks none. Ties are broken
-    by the hash of the content, so that the order of the file does not matter unless `keep` uses it.
+    Whatever `keep` says, an output that breaks a `must` rule never displaces one that breaks none. The hash of the
+    content breaks ties, so that the order of the file does not matter unless `keep` uses it.
     """
     breaks = (checked.must > 0).astype(np.int64)
     first = corpus.pairs["row"].to_numpy().astype(np.int64)
     if keep == "first":
         keys = (first, breaks)
     else:
-        wish = (checked.should, checked.must) if keep == "best style" else (-corpus.lengths, breaks)
+        preference = (checked.should, checked.must) if keep == "best style" else (-corpus.lengths, breaks)
         hashes = pl.DataFrame({"content": corpus.content, "whole": corpus.whole()})
-        keys = (first, hashes.select(pl.struct(pl.all()).rank("dense")).to_series().to_numpy(), *wish)
+        keys = (first, hashes.select(pl.struct(pl.all()).rank("dense")).to_series().to_numpy(), *preference)
     rank = np.empty(len(first), np.int64)
     rank[np.lexsort(keys)] = np.arange(len(first))
     return rank
@@ -87,16 +87,16 @@ def settle(corpus: Corpus, relations: Relations, rank: np.ndarray, *, settings: 
     best = _best_rows(relations.item, rank, items)
     rank = np.argsort(np.argsort(rank[best], kind="stable"), kind="stable")
     duplicates, conflicts = relations.duplicates, relations.conflicts
-    every, none = np.ones(items, bool), np.zeros(items, bool)
+    all_, none = np.ones(items, bool), np.zeros(items, bool)
     best_kept = settings.conflicts == "keep best"
-    quarantined = _closest(conflicts, rank, every if settings.conflicts == "quarantine" else none, every)
-    stays = every.copy()
-    stays[quarantined.item] = False
-    kept = _kept(stays, rank, [duplicates, conflicts] if best_kept else [duplicates])
-    gone = stays & ~kept
-    repeating = _closest(duplicates, rank, gone, kept)
-    gone[repeating.item] = False
-    conflicting = _closest(conflicts, rank, gone, kept) if best_kept else quarantined
+    quarantined = _closest(conflicts, rank, all_ if settings.conflicts == "quarantine" else none, all_)
+    candidates = all_.copy()
+    candidates[quarantined.item] = False
+    kept = _kept(candidates, rank, [duplicates, conflicts] if best_kept else [duplicates])
+    dropped = candidates & ~kept
+    repeating = _closest(duplicates, rank, dropped, kept)
+    dropped[repeating.item] = False
+    conflicting = _closest(conflicts, rank, dropped, kept) if best_kept else quarantined
     return _as_rows(corpus, relations.item, outcomes, best, repeating, conflicting)
 
 
@@ -148,9 +148,9 @@ def _best_rows(item: np.ndarray, rank: np.ndarray, items: int) -> np.ndarray:
     return best
 
 
-def _kept(stays: np.ndarray, rank: np.ndarray, edges: Sequence[Edges]) -> np.ndarray:
-    """Which items are kept: by rank, each not similar to one kept before it. Dropped items do not affect others."""
-    kept, graphs = stays.copy(), []
+def _kept(candidates: np.ndarray, rank: np.ndarray, edges: Sequence[Edges]) -> np.ndarray:
+    """Which items are kept: in order of rank, those not similar to one kept before. Dropped items do not affect others."""
+    kept, graphs = candidates.copy(), []
     for some in edges:
         ones = np.ones(len(some.left), bool)
         graph = sparse.csr_matrix((ones, (some.left, some.right)), shape=(len(rank), len(rank)))
@@ -158,10 +158,10 @@ def _kept(stays: np.ndarray, rank: np.ndarray, edges: Sequence[Edges]) -> np.nda
     degree = sum((np.diff(starts) for starts, _ in graphs), np.zeros(len(rank), np.int64))
     items = np.flatnonzero(degree)
     # One step per item, not per edge: a kept item removes all its neighbours at once.
-    for own in items[np.argsort(rank[items], kind="stable")].tolist():
-        if kept[own]:
+    for item in items[np.argsort(rank[items], kind="stable")].tolist():
+        if kept[item]:
             for starts, neighbours in graphs:
-                kept[neighbours[starts[own] : starts[own + 1]]] = False
+                kept[neighbours[starts[item] : starts[item + 1]]] = False
     return kept
 
 
@@ -169,82 +169,88 @@ def _as_rows(
     corpus: Corpus, item: np.ndarray, outcomes: Outcomes, best: np.ndarray, repeating: _Stars, conflicting: _Stars
 ) -> Outcomes:
     ids = corpus.pairs["id"]
-    left = np.zeros(len(best), bool)
-    left[repeating.item] = left[conflicting.item] = True
-    copies = np.flatnonzero((best[item] != np.arange(len(item))) & ~left[item])
+    dropped = np.zeros(len(best), bool)
+    dropped[repeating.item] = dropped[conflicting.item] = True
+    copies = np.flatnonzero((best[item] != np.arange(len(item))) & ~dropped[item])
     others = best[item[copies]]
-    said = [_say_copy(other) for other in ids.gather(others)]
-    outcomes = outcomes.mark(copies, "duplicate", rule="exact_duplicate", evidence=said, other=others, similarity=1.0)
+    evidence = [_copy_evidence(other) for other in ids.gather(others)]
+    outcomes = outcomes.mark(
+        copies, "duplicate", rule="exact_duplicate", evidence=evidence, other=others, similarity=1.0
+    )
     for kind, stars in (("duplicate", repeating), ("conflict", conflicting)):
         place = np.full(len(best), -1)
         place[stars.item] = np.arange(len(stars.item))
         rows = np.flatnonzero(place[item] >= 0)
-        own = stars.take(place[item[rows]])
-        others = best[own.other]
-        say = _say_repeats if kind == "duplicate" else _say_conflicts
-        rules, said = [], []
+        of_rows = stars.take(place[item[rows]])
+        others = best[of_rows.other]
+        explain = _explain_duplicates if kind == "duplicate" else _explain_conflicts
+        rules, evidence = [], []
         for start in range(0, len(rows), _CHUNK):
             some = np.arange(start, min(start + _CHUNK, len(rows)))
-            for every, new in zip((rules, said), say(corpus, rows[some], others[some], own.take(some)), strict=True):
-                every += new
-        outcomes = outcomes.mark(rows, kind, rule=rules, evidence=said, other=others, similarity=own.similarity)
+            more_rules, sentences = explain(corpus, rows[some], others[some], of_rows.take(some))
+            rules += more_rules
+            evidence += sentences
+        outcomes = outcomes.mark(rows, kind, rule=rules, evidence=evidence, other=others, similarity=of_rows.similarity)
     return outcomes
 
 
-def _say_repeats(corpus: Corpus, rows: np.ndarray, others: np.ndarray, stars: _Stars) -> tuple[list[str], list[str]]:
+def _explain_duplicates(
+    corpus: Corpus, rows: np.ndarray, others: np.ndarray, stars: _Stars
+) -> tuple[list[str], list[str]]:
     """The rule and the evidence of each of these duplicates."""
     texts = [list(zip(corpus.inputs(r), corpus.outputs(r), strict=True)) for r in (rows, others)]
-    rules, said = [], []
-    for own, other, name, inputs, outputs in zip(
+    rules, evidence = [], []
+    for text, other, name, inputs, outputs in zip(
         *texts, corpus.pairs["id"].gather(others), stars.inputs.tolist(), stars.outputs.tolist(), strict=True
     ):
-        rules.append("exact_duplicate" if own == other else "near_duplicate")
-        said.append(_say_copy(name) if own == other else _say_near(name, inputs, outputs, own, other))
-    return rules, said
+        rules.append("exact_duplicate" if text == other else "near_duplicate")
+        evidence.append(_copy_evidence(name) if text == other else _near_evidence(name, inputs, outputs, text, other))
+    return rules, evidence
 
 
-def _say_conflicts(corpus: Corpus, rows: np.ndarray, others: np.ndarray, stars: _Stars) -> tuple[list[str], list[str]]:
+def _explain_conflicts(
+    corpus: Corpus, rows: np.ndarray, others: np.ndarray, stars: _Stars
+) -> tuple[list[str], list[str]]:
     """The same for conflicts."""
-    said = [
-        _say_conflict(name, inputs, own, other)
-        for name, inputs, own, other in zip(
+    evidence = [
+        _conflict_evidence(name, inputs, output, other)
+        for name, inputs, output, other in zip(
             corpus.pairs["id"].gather(others), stars.inputs.tolist(), corpus.written(rows), corpus.written(others),
             strict=True,
         )
     ]  # fmt: skip
-    return ["conflict"] * len(rows), said
+    return ["conflict"] * len(rows), evidence
 
 
-def _say_copy(other: str) -> str:
+def _copy_evidence(other: str) -> str:
     return f'Input and output are those of "{other}", but for case, spacing and identifiers.'
 
 
-def _say_near(
-    other: str, inputs: float, outputs: float, own_texts: tuple[str, str], other_texts: tuple[str, str]
+def _near_evidence(
+    other: str, inputs: float, outputs: float, texts: tuple[str, str], other_texts: tuple[str, str]
 ) -> str:
-    """Adds the words that differ: facts are numbers and codes, but a single word can also change what an item is."""
-    said = f'Repeats "{other}": input {inputs:.2f} and output {outputs:.2f} alike, with the same facts'
-    apart = [_words_apart(one, two) for one, two in zip(own_texts, other_texts, strict=True)]
-    names = [f"{name} {words}" for name, words in zip(("input", "output"), apart, strict=True) if words]
-    return f"{said}; {'; '.join(names)}." if names else f"{said}."
+    """Includes the words that differ: facts are numbers and codes, but a single word can also change the meaning."""
+    evidence = f'Repeats "{other}": input {inputs:.2f} and output {outputs:.2f} alike, with the same facts'
+    different = [_different_words(one, two) for one, two in zip(texts, other_texts, strict=True)]
+    names = [f"{name} {words}" for name, words in zip(("input", "output"), different, strict=True) if words]
+    return f"{evidence}; {'; '.join(names)}." if names else f"{evidence}."
 
 
-def _words_apart(own: str, other: str) -> str:
-    """The words that only one of two normalised texts holds; empty if only their order or count differs."""
-    one, two = own.split(), other.split()
+def _different_words(text: str, other: str) -> str:
+    """The words that only one of two normalised texts contains; empty if only their order or count differs."""
+    one, two = text.split(), other.split()
     only_one, only_two = set(one) - set(two), set(two) - set(one)
     left, right = (
         _short(" ".join(w for w in words if w in only)) for words, only in ((one, only_one), (two, only_two))
     )
-    said = [f'"{words}"' if words else "nothing" for words in (left, right)]
-    return " against ".join(said) if left or right else ""
+    quoted = [f'"{words}"' if words else "nothing" for words in (left, right)]
+    return " against ".join(quoted) if left or right else ""
 
 
-def _say_conflict(other: str, inputs: float, output: str, other_output: str) -> str:
+def _conflict_evidence(other: str, inputs: float, output: str, other_output: str) -> str:
     given = "The same input" if inputs == 1 else f"Nearly the same input ({inputs:.2f} alike, same facts)"
-    own, others = text_facts(output), text_facts(other_output)
-    apart = (sorted(own - others), sorted(others - own))
-    left, right = (_short(", ".join(facts)) or "nothing" for facts in apart)
+    facts, others = text_facts(output), text_facts(other_output)
+    left, right = (_short(", ".join(sorted(only))) or "nothing" for only in (facts - others, others - facts))
     return f'{given} as "{other}" with another answer: {left} against {right}.'
 
 

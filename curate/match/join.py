@@ -1,8 +1,8 @@
 """Exact set-similarity joins: every pair of texts at or above a similarity, without approximation.
 
-Candidates come from the cheaper of two filters; both pass every similar pair, and candidates are
-counted in full. One is that of `segments.py`, whose cost grows with the texts. The other serves texts that have
-much in common, and few texts: prefix filtering (Chaudhuri et al. 2006; Bayardo et al. 2007; Xiao et al. 2008, PPJoin).
+Candidates come from the cheaper of two filters; both pass every similar pair, and the shared grams of candidates are
+counted in full. One filter is in `segments.py`; its cost grows with the texts. The other suits few texts, and texts
+that have much in common: prefix filtering (Chaudhuri et al. 2006; Bayardo et al. 2007; Xiao et al. 2008, PPJoin).
 With the grams of all sets in one order, rare first, two sets that share `o` grams share one in the first `|x| - o + 1`
 grams of each. At Jaccard similarity t a set shares at least `t|x|` grams with any partner, and at least `2t/(1+t) |x|`
 with one that is no smaller: so the smaller set of each pair needs the shorter prefix. The shared counts of these prefixes
@@ -22,15 +22,15 @@ from .segments import segment_pairs, segment_seconds
 from .signed import signed_grams
 
 __all__ = [
-    "AlikePairs",
-    "alike_pairs",
-    "alike_pairs_between",
-    "alike_tiles",
-    "alike_tiles_between",
+    "SimilarPairs",
     "as_fraction",
     "estimated_work",
     "meeting_seconds",
     "shared_grams",
+    "similar_pairs",
+    "similar_pairs_between",
+    "similar_tiles",
+    "similar_tiles_between",
     "verified_pairs",
 ]
 
@@ -40,13 +40,13 @@ _DENSE = 8  # a tile in which one cell in this many is a candidate is counted as
 _SLICE = 4096  # columns counted at once there: 8 million cells, about 200 MB
 _LARGE = 1_000_000  # cells from which the setup pays off
 _PAIRS = 1_000_000  # verified at once
-_SECONDS_OF_A_MEETING = 27e-9  # in the sparse products and what follows them, measured
+_SECONDS_PER_MEETING = 27e-9  # in the sparse products and what follows them, measured
 _SHORT = 0.5  # seconds below which a faster method is not worth looking for
 _SPANS = 16  # most spans of the larger sets; each span has its own index
 
 
 @dataclass(frozen=True)
-class AlikePairs:
+class SimilarPairs:
     """Pairs of texts by position, with integer counts: similarity is `shared / union`, compared as fractions."""
 
     left: np.ndarray
@@ -64,16 +64,16 @@ class AlikePairs:
         t = as_fraction(threshold)
         return self.shared * t.denominator >= t.numerator * self.union
 
-    def take(self, which: np.ndarray) -> "AlikePairs":
+    def take(self, which: np.ndarray) -> "SimilarPairs":
         """The pairs selected by a mask or by positions."""
-        return AlikePairs(self.left[which], self.right[which], self.shared[which], self.union[which])
+        return SimilarPairs(self.left[which], self.right[which], self.shared[which], self.union[which])
 
-    def turned(self) -> "AlikePairs":
+    def turned(self) -> "SimilarPairs":
         """The same pairs, left and right swapped."""
-        return AlikePairs(self.right, self.left, self.shared, self.union)
+        return SimilarPairs(self.right, self.left, self.shared, self.union)
 
     @classmethod
-    def joined(cls, parts: "list[AlikePairs]") -> "AlikePairs":
+    def joined(cls, parts: "list[SimilarPairs]") -> "SimilarPairs":
         """Several tables of pairs concatenated."""
         none = np.zeros(0, np.int64)
         columns = zip(
@@ -81,35 +81,37 @@ class AlikePairs:
         )
         return cls(*map(np.concatenate, columns))
 
-    def in_order(self) -> "AlikePairs":
+    def in_order(self) -> "SimilarPairs":
         """The pairs sorted by left, then right position."""
         return self.take(np.lexsort((self.right, self.left)))
 
 
-def alike_pairs(grams: GramSets, threshold: float) -> AlikePairs:
+def similar_pairs(grams: GramSets, threshold: float) -> SimilarPairs:
     """All pairs of distinct positions, `left < right`, with similarity at or above the threshold."""
-    return AlikePairs.joined(list(alike_tiles(grams, threshold))).in_order()
+    return SimilarPairs.joined(list(similar_tiles(grams, threshold))).in_order()
 
 
-def alike_pairs_between(grams: GramSets, left: np.ndarray, right: np.ndarray, threshold: float) -> AlikePairs:
+def similar_pairs_between(grams: GramSets, left: np.ndarray, right: np.ndarray, threshold: float) -> SimilarPairs:
     """All pairs of a position in `left` and one in `right` with similarity at or above the threshold."""
-    return AlikePairs.joined(list(alike_tiles_between(grams, left, right, threshold))).in_order()
+    return SimilarPairs.joined(list(similar_tiles_between(grams, left, right, threshold))).in_order()
 
 
-def alike_tiles(grams: GramSets, threshold: float, *, among: np.ndarray | None = None) -> Iterator[AlikePairs]:
-    """`alike_pairs` in parts of bounded size, in arbitrary order; `among` names the positions compared."""
+def similar_tiles(grams: GramSets, threshold: float, *, among: np.ndarray | None = None) -> Iterator[SimilarPairs]:
+    """`similar_pairs` in parts of bounded size, in arbitrary order; `among` names the positions compared."""
     rows, t = np.arange(len(grams.sizes)) if among is None else among, as_fraction(threshold)
-    found = _by_segments(grams, rows, rows, t, _prefix_meetings(grams, rows, rows, t) / 2 * _SECONDS_OF_A_MEETING)
+    found = _by_segments(grams, rows, rows, t, _prefix_meetings(grams, rows, rows, t) / 2 * _SECONDS_PER_MEETING)
     if found is None:
         order = _by_size(grams, rows)
         found = _tiles(grams, order, order, np.arange(1, len(order) + 1), t)
     for tile in found:
         low, high = np.minimum(tile.left, tile.right), np.maximum(tile.left, tile.right)
-        yield AlikePairs(low, high, tile.shared, tile.union)
+        yield SimilarPairs(low, high, tile.shared, tile.union)
 
 
-def alike_tiles_between(grams: GramSets, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
-    """`alike_pairs_between` in parts of bounded size."""
+def similar_tiles_between(
+    grams: GramSets, left: np.ndarray, right: np.ndarray, threshold: float
+) -> Iterator[SimilarPairs]:
+    """`similar_pairs_between` in parts of bounded size."""
     t = as_fraction(threshold)
     few, many = sorted((left, right), key=lambda rows: int(grams.sizes[rows].sum()))
     by_segments = _by_segments(grams, few, many, t, meeting_seconds(grams, left, right, t))
@@ -124,11 +126,11 @@ def alike_tiles_between(grams: GramSets, left: np.ndarray, right: np.ndarray, th
 
 
 def as_fraction(threshold: float) -> Fraction:
-    """The threshold as it is written."""
+    """The threshold as a decimal fraction."""
     return Fraction(str(threshold))  # 0.8 is four fifths, not the float below it
 
 
-def verified_pairs(grams: GramSets, a: np.ndarray, b: np.ndarray, t: Fraction) -> AlikePairs:
+def verified_pairs(grams: GramSets, a: np.ndarray, b: np.ndarray, t: Fraction) -> SimilarPairs:
     """The pairs of positions that reach the threshold, counted exactly."""
     needed = _needed(grams.sizes[a], grams.sizes[b], t)
     near = np.flatnonzero(may_share(grams, a, b, needed))
@@ -136,11 +138,11 @@ def verified_pairs(grams: GramSets, a: np.ndarray, b: np.ndarray, t: Fraction) -
     shared = shared_grams(grams, a, b)
     enough = np.flatnonzero(shared >= needed)
     a, b, shared = a[enough], b[enough], shared[enough]
-    return AlikePairs(a, b, shared, grams.sizes[a] + grams.sizes[b] - shared)
+    return SimilarPairs(a, b, shared, grams.sizes[a] + grams.sizes[b] - shared)
 
 
 def estimated_work(grams: GramSets, threshold: float) -> int:
-    """How many grams meet in the prefixes of all texts: what the sparse products of the join would count."""
+    """The number of grams that meet in the prefixes of all texts, which the sparse products of the join would count."""
     order = np.arange(len(grams.sizes))
     return _prefix_meetings(grams, order, order, as_fraction(threshold)) // 2
 
@@ -148,11 +150,11 @@ def estimated_work(grams: GramSets, threshold: float) -> int:
 def meeting_seconds(grams: GramSets, left: np.ndarray, right: np.ndarray, t: Fraction) -> float:
     """The estimated cost of the join of two sides by prefixes on one core: deterministic, since counted, not timed."""
     meetings = _prefix_meetings(grams, left, right, t) + _prefix_meetings(grams, right, left, t)
-    return meetings * _SECONDS_OF_A_MEETING
+    return meetings * _SECONDS_PER_MEETING
 
 
 def _prefix_meetings(grams: GramSets, small: np.ndarray, large: np.ndarray, t: Fraction) -> int:
-    """How many grams meet in the prefixes of some texts and of others that are no smaller."""
+    """The number of grams that meet in the prefixes of some texts and of others that are no smaller."""
     short = _prefixes(grams, small, _short_rest(grams.sizes[small], t))
     long = _prefixes(grams, large, _rest(grams.sizes[large], t))
     counts = [np.bincount(prefixes.matrix.indices, minlength=grams.vocabulary) for prefixes in (short, long)]
@@ -181,7 +183,7 @@ def _by_size(grams: GramSets, rows: np.ndarray) -> np.ndarray:
 
 def _by_segments(
     grams: GramSets, few: np.ndarray, many: np.ndarray, t: Fraction, seconds: float
-) -> Iterator[AlikePairs] | None:
+) -> Iterator[SimilarPairs] | None:
     """The similar pairs by segments, if that is estimated to take less than this many seconds."""
     within = few is many
     if seconds < _SHORT:
@@ -208,7 +210,7 @@ class _Prefixes:
 
 def _tiles(
     grams: GramSets, small: np.ndarray, large: np.ndarray, first: np.ndarray, t: Fraction
-) -> Iterator[AlikePairs]:
+) -> Iterator[SimilarPairs]:
     """Similar pairs of `small[i]` and `large[j]`, `j >= first[i]`; both sorted by size, these j no smaller."""
     if not len(small) or not len(large):
         return
@@ -239,7 +241,7 @@ def _tiles(
             yield verified_pairs(grams, small[i[possible]], large[j[possible]], t)
 
 
-def _dense_tile(grams: GramSets, small: np.ndarray, large: np.ndarray, first: np.ndarray, t: Fraction) -> AlikePairs:
+def _dense_tile(grams: GramSets, small: np.ndarray, large: np.ndarray, first: np.ndarray, t: Fraction) -> SimilarPairs:
     """The similar pairs of a tile in which most pairs are candidates: templated texts."""
     sizes, others = grams.sizes[small], grams.sizes[large]
     parts = []
@@ -250,8 +252,8 @@ def _dense_tile(grams: GramSets, small: np.ndarray, large: np.ndarray, first: np
         reached &= np.arange(low, low + shared.shape[1]) >= first[:, None]
         i, j = np.nonzero(reached)
         counted, j = shared[i, j].astype(np.int64), j + low
-        parts.append(AlikePairs(small[i], large[j], counted, sizes[i] + others[j] - counted))
-    return AlikePairs.joined(parts)
+        parts.append(SimilarPairs(small[i], large[j], counted, sizes[i] + others[j] - counted))
+    return SimilarPairs.joined(parts)
 
 
 def _prefixes(grams: GramSets, rows: np.ndarray, rest: np.ndarray) -> _Prefixes:
@@ -274,9 +276,9 @@ def _only_shared(
 
 
 def _columns(matrix: sparse.csr_matrix, chosen: np.ndarray, number: np.ndarray) -> sparse.csr_matrix:
-    stay = chosen[matrix.indices]
-    bounds = np.concatenate(([0], np.cumsum(stay)))[matrix.indptr]
-    columns = number[matrix.indices[stay]]
+    kept = chosen[matrix.indices]
+    bounds = np.concatenate(([0], np.cumsum(kept)))[matrix.indptr]
+    columns = number[matrix.indices[kept]]
     return sparse.csr_matrix(
         (np.ones(len(columns), np.int32), columns, bounds), shape=(len(bounds) - 1, int(chosen.sum()))
     )

@@ -52,26 +52,26 @@ class Numbering:
         waiting: np.ndarray | slice = slice(None)
         for level in count():
             slots = self._slots(values, level)
-            held, own = self._table(level)
-            found = held[slots]
+            stored, numbers_of = self._table(level)
+            found = stored[slots]
             new = np.flatnonzero(found == _EMPTY)
             if len(new):
-                held[slots[new]] = values[new]  # on a collision the last one wins
-                found[new] = held[slots[new]]
-                self._number_new(slots[new], own)
-            numbers[waiting] = own[slots]
-            left = np.flatnonzero(found != values)
-            if not len(left):
+                stored[slots[new]] = values[new]  # on a collision the last one wins
+                found[new] = stored[slots[new]]
+                self._number_new(slots[new], numbers_of)
+            numbers[waiting] = numbers_of[slots]
+            collided = np.flatnonzero(found != values)
+            if not len(collided):
                 return numbers
-            waiting = left if isinstance(waiting, slice) else waiting[left]
-            values = values[left]
+            waiting = collided if isinstance(waiting, slice) else waiting[collided]
+            values = values[collided]
         raise AssertionError("each table takes at least one value")
 
-    def _number_new(self, slots: np.ndarray, own: np.ndarray) -> None:
+    def _number_new(self, slots: np.ndarray, numbers_of: np.ndarray) -> None:
         places = np.arange(len(slots), dtype=np.int32)
-        own[slots] = places
-        once = slots[own[slots] == places]  # each slot once, without sorting
-        own[once] = np.arange(self.size, self.size + len(once), dtype=np.int32)
+        numbers_of[slots] = places
+        once = slots[numbers_of[slots] == places]  # each slot once, without sorting
+        numbers_of[once] = np.arange(self.size, self.size + len(once), dtype=np.int32)
         self.size += len(once)
 
     def _slots(self, values: np.ndarray, level: int) -> np.ndarray:
@@ -101,7 +101,7 @@ class GramSets:
     """Text i holds the grams `grams[starts[i] : starts[i] + sizes[i]]`: sorted, each once, numbered from rare to frequent.
 
     sketches: `(n, 4)` uint64, the parity of how many of a set's grams fall on each of 256 bits. Two sketches differ in
-    at most as many bits as the sets differ in grams, which tells most pairs apart without a look at the grams.
+    at most as many bits as the sets differ in grams, which rules out most pairs without comparing grams.
     """
 
     grams: np.ndarray  # int32
@@ -112,7 +112,7 @@ class GramSets:
 
 
 def gram_sets(texts: Sequence[str]) -> GramSets:
-    """The 5-gram sets of texts; a shorter text is itself its only gram. Grams are numbered, not hashed: it is exact."""
+    """The 5-gram sets of texts; a shorter text is itself its only gram. Grams are numbered, not hashed, so sets are exact."""
     lengths = np.maximum(np.fromiter(map(len, texts), np.int64, len(texts)), GRAM)
     starts = np.cumsum(lengths) - lengths
     numbers, vocabulary = _numbers(texts, starts, int(lengths.sum()))
@@ -177,8 +177,8 @@ def distinct_rows(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Runs of values as sets: the values of all rows, ascending and each once in a row, the sets' sizes, their sketches.
 
-    Row `i` is the values (int32, below the highest one) at places `starts[i]` and on, `windows[i]` of them; the windows
-    ascend, and there are `length` places.
+    Row `i` has the `windows[i]` values (int32, below the highest one) from position `starts[i]`; the windows ascend,
+    and there are `length` positions.
     """
     places = np.arange(int(windows[-1]))
     table = values_at(np.minimum(starts[:, None] + places, length - 1))
@@ -272,7 +272,7 @@ class _LargeAlphabet:
 
 
 _OVERLAP_CELLS = 1 << 18  # grams sorted at once: the working set fits a core's cache
-_DENSE = 50  # a table of all sets against all pays from one pair in so many cells on (measured: 2 µs against 40 ns)
+_DENSE = 50  # a table of all sets against all pays off from one pair in this many cells (measured: 2 µs and 40 ns)
 _MANY = 20_000  # pairs from which the setup of a table pays off
 _SLICE = 8192  # columns of such a table at most
 _FREQUENT = 64  # a gram in one of this many sets is frequent: it goes through the dense product
@@ -292,7 +292,7 @@ def may_share(grams: GramSets, left: np.ndarray, right: np.ndarray, needed: np.n
 
 
 def shared_grams(grams: GramSets, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """How many grams each pair of positions shares, counted exactly."""
+    """The exact number of grams that each pair of positions shares."""
     if not len(left):
         return np.zeros(0, np.int64)
     if len(left) > _MANY:
@@ -380,6 +380,6 @@ def _dense(sets: sparse.csr_matrix, place: np.ndarray, width: int) -> np.ndarray
 
 
 def _rare(sets: sparse.csr_matrix, place: np.ndarray) -> sparse.csr_matrix:
-    stay = place[sets.indices] < 0
-    bounds = np.concatenate(([0], np.cumsum(stay)))[sets.indptr]
-    return sparse.csr_matrix((sets.data[stay], sets.indices[stay], bounds), shape=(len(bounds) - 1, len(place)))
+    rare = place[sets.indices] < 0
+    bounds = np.concatenate(([0], np.cumsum(rare)))[sets.indptr]
+    return sparse.csr_matrix((sets.data[rare], sets.indices[rare], bounds), shape=(len(bounds) - 1, len(place)))

@@ -1,8 +1,8 @@
-"""The relation of two pairs: duplicates, conflict, alternatives or siblings.
+"""Relates pairs of rows: duplicates, conflicts, alternatives, siblings.
 
-Rows are gathered twice before anything is compared, so that templated data do not explode: rows of one normalised
+Rows are grouped twice before anything is compared, so that templated data do not explode: rows with one normalised
 input and the same facts are one *subject*; rows of one subject with one normalised output and the same facts in it
-are one *item*. Subjects are compared by the join on inputs, items by exact similarity of their outputs.
+are one *item*. Subjects are compared by the join on inputs, items by the exact similarity of their outputs.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,8 +15,8 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from ...core import DataError
 from ..check.facts import is_label
 from .candidates import Method, Skew
-from .corpus import AskedMethod, Corpus, first_rows
-from .join import AlikePairs, as_fraction
+from .corpus import Corpus, MethodSetting, first_rows
+from .join import SimilarPairs, as_fraction
 from .ngrams import GramSets, gram_sets, may_share, shared_grams
 from .subjects import Subjects, all_combinations, distinct_rows
 
@@ -51,7 +51,7 @@ class Edges:
 
 
 def compare_outputs(
-    same: AlikePairs,
+    same: SimilarPairs,
     subject: np.ndarray,
     output: np.ndarray,
     facts: np.ndarray,
@@ -68,9 +68,9 @@ def compare_outputs(
     several = np.flatnonzero(items > 1)
     left, right = np.concatenate((same.left, several)), np.concatenate((same.right, several))
     inputs = np.concatenate((same.similarity, np.ones(len(several))))
-    asked = np.zeros(subjects, bool)
-    asked[left] = asked[right] = True
-    needed = np.unique(output[asked[subject]])
+    related = np.zeros(subjects, bool)
+    related[left] = related[right] = True
+    needed = np.unique(output[related[subject]])
     place = np.zeros(int(output.max(initial=-1)) + 1, np.int64)
     place[needed] = np.arange(len(needed))
     compared = texts(needed)
@@ -86,16 +86,16 @@ def compare_outputs(
         origin, a, b = origin[once] + start, a[once], b[once]
         differ = output[a] != output[b]
         labels = label[output[a]] & label[output[b]] & differ
-        alike, similarity = _alike(grams, output[a], output[b], labels, threshold)
-        conflict = labels | (alike & (facts[a] != facts[b]) & differ)
-        duplicate = alike & ~conflict
+        similar, similarity = _similar(grams, output[a], output[b], labels, threshold)
+        conflict = labels | (similar & (facts[a] != facts[b]) & differ)
+        duplicate = similar & ~conflict
         for kind, which in ((duplicates, duplicate), (conflicts, conflict)):
             chosen = np.flatnonzero(which)
             kind.append(Edges(a[chosen], b[chosen], inputs[origin[chosen]], similarity[chosen]))
         alternatives += len(a) - len(duplicates[-1].left) - len(conflicts[-1].left)
         refuse_too_many(
             sum(len(edges.left) for edges in duplicates + conflicts),
-            "outputs repeat or contradict each other",
+            "outputs that repeat or contradict each other",
             threshold,
         )
         start = stop
@@ -103,7 +103,7 @@ def compare_outputs(
 
 
 def refuse_too_many(pairs: int, what: str, threshold: float) -> None:
-    """Raises an error that suggests a solution before memory runs out.
+    """Raise an error with advice before memory runs out.
 
     Raises:
         DataError: more pairs than fit in memory.
@@ -111,12 +111,12 @@ def refuse_too_many(pairs: int, what: str, threshold: float) -> None:
     if pairs > MOST:
         raise DataError(
             f"more than {MOST:,} pairs of {what}: the rows follow a template whose slots are words\n"
-            "Give the inputs as fields, as fields that differ are other facts, "
+            "Provide the inputs as fields, so that different values are different facts, "
             f"or raise [curate] near_duplicate from {threshold:g}."
         )
 
 
-def _alike(
+def _similar(
     grams: GramSets, a: np.ndarray, b: np.ndarray, counted: np.ndarray, threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Whether each pair of outputs is similar, and its similarity: 0 if it cannot be and need not be `counted`."""
@@ -132,9 +132,9 @@ def _alike(
     union = size_a[chosen] + size_b[chosen] - shared
     similarity = np.where(differ, 0.0, 1.0)
     similarity[chosen] = shared / union
-    alike = ~differ
-    alike[chosen] = shared * q >= p * union
-    return alike, similarity
+    similar = ~differ
+    similar[chosen] = shared * q >= p * union
+    return similar, similarity
 
 
 def _joined(parts: Sequence[Edges]) -> Edges:
@@ -143,7 +143,7 @@ def _joined(parts: Sequence[Edges]) -> Edges:
     return Edges(*map(np.concatenate, columns))
 
 
-_HELD = 4_000_000  # pairs gathered before the forest is extended
+_WAITING = 4_000_000  # pairs collected before the forest is extended
 _LEVELS = 16  # similarities at which connectivity is tracked
 
 
@@ -153,36 +153,36 @@ class SiblingForest:
     def __init__(self, positions: int, threshold: float) -> None:
         self._levels = np.linspace(threshold, 1, _LEVELS)
         self._part = np.tile(np.arange(positions), (_LEVELS, 1))
-        self._forest = AlikePairs.joined([])
-        self._held: list[AlikePairs] = []
+        self._forest = SimilarPairs.joined([])
+        self._waiting: list[SimilarPairs] = []
         self._count = 0
 
-    def add(self, pairs: AlikePairs) -> None:
-        """Adds pairs, each once; pairs whose ends are already connected at that similarity are discarded at once."""
+    def add(self, pairs: SimilarPairs) -> None:
+        """Add pairs, each once; pairs whose ends are already connected at that similarity are discarded at once."""
         level = np.searchsorted(self._levels, pairs.similarity)
         level = np.minimum(level, _LEVELS - 1)
         pairs = pairs.take(np.flatnonzero(self._part[level, pairs.left] != self._part[level, pairs.right]))
-        self._held.append(pairs)
+        self._waiting.append(pairs)
         self._count += len(pairs.left)
-        if self._count > _HELD:
+        if self._count > _WAITING:
             self._grow()
 
-    def pairs(self) -> AlikePairs:
+    def pairs(self) -> SimilarPairs:
         """The pairs of the forest."""
         self._grow()
         return self._forest
 
     def _grow(self) -> None:
-        every = AlikePairs.joined([self._forest, *self._held])
-        self._held, self._count = [], 0
+        edges = SimilarPairs.joined([self._forest, *self._waiting])
+        self._waiting, self._count = [], 0
         size = self._part.shape[1]
-        order = np.arange(1, len(every.left) + 1)
-        weight = 2 - every.similarity  # no weight may be 0
-        graph = sparse.csr_matrix((weight, (every.left, every.right)), shape=(size, size))
-        place = sparse.csr_matrix((order, (every.left, every.right)), shape=(size, size))
+        order = np.arange(1, len(edges.left) + 1)
+        weight = 2 - edges.similarity  # no weight may be 0
+        graph = sparse.csr_matrix((weight, (edges.left, edges.right)), shape=(size, size))
+        place = sparse.csr_matrix((order, (edges.left, edges.right)), shape=(size, size))
         tree = minimum_spanning_tree(graph).tocoo()
         chosen = np.asarray(place[tree.row, tree.col]).ravel() - 1 if tree.nnz else np.zeros(0, np.int64)
-        self._forest = every.take(np.sort(chosen))
+        self._forest = edges.take(np.sort(chosen))
         similarity = self._forest.similarity
         for number, level in enumerate(self._levels):
             part = self._forest.take(similarity >= level)
@@ -190,37 +190,37 @@ class SiblingForest:
             self._part[number] = connected_components(graph, directed=False)[1]
 
 
-LISTED = 20_000_000  # most sibling pairs in memory, 640 MB; beyond, only those that determine which rows are connected
+LISTED = 20_000_000  # most sibling pairs in memory, 640 MB; beyond that, only those that determine what is connected
 
 
 @dataclass(frozen=True)
 class Relations:
     """subject, item: one number per row. same, siblings: pairs of subjects. duplicates, conflicts: pairs of items.
 
-    alike: pairs of rows with similar inputs; alternatives: pairs of items; sibling_pairs: pairs of subjects. If there
-    are more than 20 million of these, `siblings` holds all that touch a subject which may leave, and of the others a
-    spanning forest of the most similar: at each similarity it connects what all of them connect.
+    similar: pairs of rows with similar inputs; alternatives: pairs of items; sibling_pairs: pairs of subjects. If there
+    are more than 20 million of these, `siblings` holds all that touch a subject that may be dropped, and a spanning
+    forest of the most similar others: at each similarity it connects what all of them connect.
     """
 
     subject: np.ndarray
     item: np.ndarray
-    same: AlikePairs
-    siblings: AlikePairs
+    same: SimilarPairs
+    siblings: SimilarPairs
     duplicates: Edges
     conflicts: Edges
     alternatives: int
-    alike: int
+    similar: int
     sibling_pairs: int
     method: Method
     skew: Skew
 
 
 def relate(
-    corpus: Corpus, *, threshold: float, method: AskedMethod = "exact", may_leave: np.ndarray | None = None
+    corpus: Corpus, *, threshold: float, method: MethodSetting = "exact", droppable: np.ndarray | None = None
 ) -> Relations:
     """The relations of all rows.
 
-    `may_leave` marks rows that may be dropped before ties are made, for reasons other than these relations: manual
+    `droppable` marks rows that may be dropped before ties are made, for reasons other than these relations: manual
     decisions, a given split.
 
     Raises:
@@ -229,42 +229,42 @@ def relate(
     rows = np.bincount(corpus.text)
     join = corpus.join(threshold, method)
     subjects = Subjects(corpus.text, len(rows), corpus.input_facts)
-    alike = int((rows * (rows - 1) // 2).sum())
+    similar = int((rows * (rows - 1) // 2).sum())
     same_parts, same_pairs, listed, sibling_pairs = [], 0, [], 0
     for found in join.pairs():
-        alike += int((rows[found.left] * rows[found.right]).sum())
+        similar += int((rows[found.left] * rows[found.right]).sum())
         same, siblings = map(_smaller_first, subjects.split(found))
         same_parts.append(same)
         same_pairs += len(same.left)
-        refuse_too_many(same_pairs, "inputs are alike with the same facts", threshold)
+        refuse_too_many(same_pairs, "similar inputs with the same facts", threshold)
         sibling_pairs += len(siblings.left)
         listed = [*listed, siblings] if sibling_pairs <= LISTED else []
-    same = AlikePairs.joined([*same_parts, subjects.of_one_text()])
+    same = SimilarPairs.joined([*same_parts, subjects.of_one_text()])
     same_parts.clear()
     subject = subjects.of_row
     item, duplicates, conflicts, alternatives = _outputs(corpus, subject, same, threshold)
-    siblings = AlikePairs.joined(listed)
+    siblings = SimilarPairs.joined(listed)
     if sibling_pairs > LISTED:
-        leaving = _may_leave(subject, subjects.count, item, duplicates, conflicts, may_leave)
-        siblings = _thinned((_smaller_first(subjects.split(f)[1]) for f in join.pairs()), leaving, threshold)
+        loose = _droppable(subject, subjects.count, item, duplicates, conflicts, droppable)
+        siblings = _thinned((_smaller_first(subjects.split(f)[1]) for f in join.pairs()), loose, threshold)
     return Relations(
-        subject, item, same, siblings, duplicates, conflicts, alternatives, alike, sibling_pairs, join.method,
+        subject, item, same, siblings, duplicates, conflicts, alternatives, similar, sibling_pairs, join.method,
         join.skew(),
     )  # fmt: skip
 
 
-def _smaller_first(pairs: AlikePairs) -> AlikePairs:
+def _smaller_first(pairs: SimilarPairs) -> SimilarPairs:
     left, right = np.minimum(pairs.left, pairs.right), np.maximum(pairs.left, pairs.right)
-    return AlikePairs(left, right, pairs.shared, pairs.union)
+    return SimilarPairs(left, right, pairs.shared, pairs.union)
 
 
 def _outputs(
-    corpus: Corpus, subject: np.ndarray, same: AlikePairs, threshold: float
+    corpus: Corpus, subject: np.ndarray, same: SimilarPairs, threshold: float
 ) -> tuple[np.ndarray, Edges, Edges, int]:
     """The item of each row; duplicates, conflicts and the number of alternatives among items."""
-    asked = np.bincount(subject, minlength=int(same.right.max(initial=0)) + 1) > 1
-    asked[same.left] = asked[same.right] = True
-    rows = np.flatnonzero(asked[subject])
+    related = np.bincount(subject, minlength=int(same.right.max(initial=0)) + 1) > 1
+    related[same.left] = related[same.right] = True
+    rows = np.flatnonzero(related[subject])
     facts = np.full(len(subject), -1, np.int64)
     facts[rows] = corpus.output_facts(rows)
     item, (of_subject, of_output, of_facts) = distinct_rows(subject, corpus.output, facts)
@@ -274,7 +274,7 @@ def _outputs(
     )
 
 
-def _may_leave(
+def _droppable(
     subject: np.ndarray,
     subjects: int,
     item: np.ndarray,
@@ -286,18 +286,18 @@ def _may_leave(
     items = np.zeros(int(item.max(initial=-1)) + 1, bool)
     for edges in (duplicates, conflicts):
         items[edges.left] = items[edges.right] = True
-    leaving = np.zeros(subjects, bool)
-    leaving[subject[items[item]]] = True
+    loose = np.zeros(subjects, bool)
+    loose[subject[items[item]]] = True
     if rows is not None:
-        leaving[subject[rows]] = True
-    return leaving
+        loose[subject[rows]] = True
+    return loose
 
 
-def _thinned(parts: Iterable[AlikePairs], leaving: np.ndarray, threshold: float) -> AlikePairs:
+def _thinned(parts: Iterable[SimilarPairs], loose: np.ndarray, threshold: float) -> SimilarPairs:
     """The pairs with a subject that may be dropped, and a spanning forest of all others."""
-    held, forest = [], SiblingForest(len(leaving), threshold)
+    parts_kept, forest = [], SiblingForest(len(loose), threshold)
     for siblings in parts:
-        loose = leaving[siblings.left] | leaving[siblings.right]
-        held.append(siblings.take(np.flatnonzero(loose)))
-        forest.add(siblings.take(np.flatnonzero(~loose)))
-    return AlikePairs.joined([*held, forest.pairs()])
+        listed = loose[siblings.left] | loose[siblings.right]
+        parts_kept.append(siblings.take(np.flatnonzero(listed)))
+        forest.add(siblings.take(np.flatnonzero(~listed)))
+    return SimilarPairs.joined([*parts_kept, forest.pairs()])

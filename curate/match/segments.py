@@ -1,4 +1,4 @@
-"""Candidate pairs of similar sets: the pigeonhole principle over segments, which misses no similar pair.
+"""Finds candidate pairs of similar sets by the pigeonhole principle over segments, which misses no similar pair.
 
 PartEnum (Arasu, Ganti, Kaushik 2006): sets that differ in at most `d` grams are cut into segments by the hash of each
 gram. With `(d + 2) // 2` segments one of them differs in at most one gram: it is the same in both sets, or the same
@@ -16,7 +16,7 @@ from fractions import Fraction
 import numpy as np
 
 from .ngrams import GramSets, on_all_cores, shared_grams, sorted_once
-from .signed import HASH_BITS, SignedSets, end_to_end, may_be_alike, may_differ
+from .signed import HASH_BITS, SignedSets, end_to_end, may_be_similar, may_differ
 
 __all__ = ["expected_candidates", "segment_pairs", "segment_seconds"]
 
@@ -26,11 +26,11 @@ _SLICES = 64  # of this many grams, whose keys are made by all cores in parallel
 _HITS = 2_000_000  # keys of one side, possibly also keys of the other, looked up together
 _PAIRS = 4_000_000  # pairs with a common key processed together
 _MOST_SLOTS = 1 << 26  # of a filter: 64 MB
-_SLOTS_OF_A_KEY = 16
+_SLOTS_PER_KEY = 16
 _LOWER = HASH_BITS // 2
 _SAMPLE = 1 << 14  # pairs sampled to estimate the number of candidates
-_SECONDS_OF_A_GRAM = 45e-9
-_SECONDS_OF_A_CANDIDATE = 90e-9
+_SECONDS_PER_GRAM = 45e-9
+_SECONDS_PER_CANDIDATE = 90e-9
 _SPREAD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
 
@@ -55,13 +55,13 @@ def segment_seconds(left: SignedSets, right: SignedSets, t: Fraction, *, within:
         for groups in _comparable(left, right, t, within=within)
         for some in groups[:2]
     )
-    return grams * _SECONDS_OF_A_GRAM + expected_candidates(left, right, t) / (1 + within) * _SECONDS_OF_A_CANDIDATE
+    return grams * _SECONDS_PER_GRAM + expected_candidates(left, right, t) / (1 + within) * _SECONDS_PER_CANDIDATE
 
 
 def expected_candidates(left: SignedSets, right: SignedSets, t: Fraction) -> float:
-    """How often pairs of sets will share a key, estimated from a deterministic sample of pairs.
+    """The number of keys that pairs of sets will share, estimated from a deterministic sample of pairs.
 
-    Very similar sets share many keys, and are processed as often.
+    Very similar sets share many keys and are processed once for each.
     """
     if not len(left) or not len(right):
         return 0.0
@@ -157,7 +157,7 @@ def _group_pairs(left: _Some, right: _Some, segments: _Segments, t: Fraction, *,
         if within:
             before = i < j
             i, j = i[before], j[before]
-        i, j = may_be_alike(left.sets, right.sets, i, j, t)
+        i, j = may_be_similar(left.sets, right.sets, i, j, t)
         found.append(i * len(right.sets) + j)
         if sum(map(len, found)) > 2 * _PAIRS + len(found[0]):
             found[:] = [sorted_once(np.concatenate(found))]
@@ -200,14 +200,14 @@ def _meetings(
 
 
 def _keys(some: _Some, segments: _Segments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The keys of all segments, set by set; of each segment without each of its grams; and the segments of the latter.
+    """The keys of all segments, set by set; those of each segment without one gram; and the segments of the latter.
 
     A key is the sum of the segment's hashes, with its number: exact in floating point up to 2^23 of them.
     """
     sets, count = some.sets, segments.count
     sizes = np.diff(sets.bounds[some.start : some.stop + 1])
     hashes = sets.hashes[sets.bounds[some.start] : sets.bounds[some.stop]]
-    # The upper bits of a hash say which segment it is in.
+    # The upper bits of a hash select its segment.
     upper = hashes >> np.int32(_LOWER) if count < 1 << _LOWER else hashes.astype(np.int64)
     upper *= upper.dtype.type(count)
     upper >>= upper.dtype.type(_LOWER if count < 1 << _LOWER else HASH_BITS)
@@ -225,7 +225,7 @@ class _Filter:
     """A filter of keys without false negatives and with about 2% false positives (Bloom 1970)."""
 
     def __init__(self, keys: np.ndarray) -> None:
-        bits = (min(_MOST_SLOTS, max(1 << 10, len(keys) * _SLOTS_OF_A_KEY)) - 1).bit_length()
+        bits = (min(_MOST_SLOTS, max(1 << 10, len(keys) * _SLOTS_PER_KEY)) - 1).bit_length()
         self._shift = np.uint64(64 - bits)
         self._table = np.zeros(1 << bits, bool)
         for by in _SPREAD:

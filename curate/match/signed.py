@@ -1,4 +1,4 @@
-"""Texts as sets of hashed 5-grams: enough to rule pairs out safely, in a third of the time of exact sets.
+"""Texts as sets of hashed 5-grams, which rule pairs out safely in a third of the time of exact sets.
 
 Hashes of two sets differ in at most as many elements as the sets do, since a collision can only make them more
 similar. So sets that differ in too many hashes differ in too many grams. The remaining pairs are counted exactly.
@@ -14,7 +14,7 @@ import polars as pl
 from .ngrams import GRAM, GramSets, batches, code_points, distinct_rows, gram_sets, on_all_cores
 
 __all__ = [
-    "HASH_BITS", "SignedSets", "end_to_end", "may_be_alike", "may_differ", "near_texts", "signed_grams", "signed_texts",
+    "HASH_BITS", "SignedSets", "end_to_end", "may_be_similar", "may_differ", "near_texts", "signed_grams", "signed_texts",
 ]  # fmt: skip
 
 HASH_BITS = 30
@@ -58,7 +58,7 @@ class SignedSets:
 def signed_texts(texts: pl.Series, *, sketches_only: bool = False) -> SignedSets:
     """The sets of texts; a text shorter than a gram is itself its only gram, as in `gram_sets`.
 
-    With `sketches_only` the sets have no hashes: a tenth of the memory, and enough for `may_be_alike`.
+    With `sketches_only` the sets have no hashes: a tenth of the memory, and enough for `may_be_similar`.
     """
     lengths = np.maximum(texts.str.len_chars().to_numpy().astype(np.int64), GRAM)
     order = np.argsort(lengths, kind="stable")
@@ -90,11 +90,11 @@ def signed_grams(grams: GramSets, rows: np.ndarray) -> SignedSets:
 
 
 def may_differ(grams: np.ndarray | int, t: Fraction) -> np.ndarray | int:
-    """In how many grams two similar sets with this many grams together can differ."""
+    """The most grams in which two similar sets can differ that have this many grams together."""
     return (t.denominator - t.numerator) * grams // (t.denominator + t.numerator)
 
 
-def may_be_alike(
+def may_be_similar(
     left: SignedSets, right: SignedSets, i: np.ndarray, j: np.ndarray, t: Fraction
 ) -> tuple[np.ndarray, np.ndarray]:
     """The pairs of positions whose sketches do not prove that they differ in too many grams."""
@@ -111,7 +111,7 @@ def near_texts(texts: pl.Series, a: np.ndarray, b: np.ndarray, t: Fraction) -> t
     """The pairs of texts that sketches do not rule out."""
     signed = signed_texts(texts, sketches_only=True)
     places = signed.places
-    i, j = may_be_alike(signed, signed, places[a], places[b], t)
+    i, j = may_be_similar(signed, signed, places[a], places[b], t)
     return signed.order[i], signed.order[j]
 
 

@@ -1,4 +1,4 @@
-"""Subjects: rows of one normalised input and the same facts. Facts are extracted when an input first has a match."""
+"""Subjects: rows with one normalised input and the same facts. Facts are extracted when an input first has a match."""
 
 from collections.abc import Callable, Collection
 
@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from ..check.facts import field_facts, text_facts
-from .join import AlikePairs
+from .join import SimilarPairs
 
 __all__ = [
     "Subjects",
@@ -68,7 +68,7 @@ class Subjects:
         """The number of subjects."""
         return len(self._facts)
 
-    def split(self, found: AlikePairs) -> tuple[AlikePairs, AlikePairs]:
+    def split(self, found: SimilarPairs) -> tuple[SimilarPairs, SimilarPairs]:
         """Pairs of similar texts as pairs of subjects, in the same direction: those of the same facts, and siblings."""
         self._learn(found)
         pairs = self._expanded(found)
@@ -78,13 +78,13 @@ class Subjects:
             same |= texts[pairs.left] == texts[pairs.right]
         return pairs.take(np.flatnonzero(same)), pairs.take(np.flatnonzero(~same))
 
-    def of_one_text(self) -> AlikePairs:
+    def of_one_text(self) -> SimilarPairs:
         """Pairs of subjects of one text: equal after normalisation, so that they have the same facts."""
         members, texts = self._several()
         _, a, b = all_combinations(texts, np.unique(texts), np.unique(texts), len(self._known))
         once = members[a] < members[b]
         a, b = members[a[once]], members[b[once]]
-        return AlikePairs(a, b, np.ones(len(a), np.int64), np.ones(len(a), np.int64))
+        return SimilarPairs(a, b, np.ones(len(a), np.int64), np.ones(len(a), np.int64))
 
     def _several(self) -> tuple[np.ndarray, np.ndarray]:
         """The subjects of texts with several subjects, and their texts."""
@@ -92,7 +92,7 @@ class Subjects:
         first = np.unique(further)
         return np.concatenate((first, np.fromiter(self._further.values(), np.int64))), np.concatenate((first, further))
 
-    def _expanded(self, found: AlikePairs) -> AlikePairs:
+    def _expanded(self, found: SimilarPairs) -> SimilarPairs:
         if not self._further:
             return found
         members, texts = self._several()
@@ -103,10 +103,10 @@ class Subjects:
         single = np.setdiff1d(np.concatenate((part.left, part.right)), texts)
         members, texts = np.concatenate((members, single)), np.concatenate((texts, single))
         origin, a, b = all_combinations(texts, part.left, part.right, len(self._known))
-        expanded = AlikePairs(members[a], members[b], part.shared[origin], part.union[origin])
-        return AlikePairs.joined([found.take(np.flatnonzero(~more)), expanded])
+        expanded = SimilarPairs(members[a], members[b], part.shared[origin], part.union[origin])
+        return SimilarPairs.joined([found.take(np.flatnonzero(~more)), expanded])
 
-    def _learn(self, found: AlikePairs) -> None:
+    def _learn(self, found: SimilarPairs) -> None:
         near = self._known.copy()
         near[found.left] = near[found.right] = True
         texts = np.flatnonzero(near & ~self._known)
@@ -119,11 +119,11 @@ class Subjects:
         self._facts[texts] = first
         other = np.flatnonzero(facts != np.repeat(first, counts))
         new = []
-        for row, own in zip(rows[other].tolist(), facts[other].tolist(), strict=True):
-            key = (int(self._text[row]), own)
+        for row, row_facts in zip(rows[other].tolist(), facts[other].tolist(), strict=True):
+            key = (int(self._text[row]), row_facts)
             if key not in self._further:
                 self._further[key] = len(self._facts) + len(new)
-                new.append(own)
+                new.append(row_facts)
             self.of_row[row] = self._further[key]
         self._facts = np.concatenate((self._facts, np.array(new, np.int64)))
 

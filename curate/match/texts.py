@@ -1,4 +1,4 @@
-"""Distinct texts, each identified by its number, and which are similar: in this process, or in stored buckets."""
+"""Distinct texts by number, and their similar pairs: in this process, or in stored buckets."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -11,14 +11,14 @@ import polars as pl
 
 from ..jobs.similar import stored_between, stored_candidates
 from ..jobs.tasks import Job, Result, Table, Task
-from .across import alike_texts_between
-from .candidates import Method, Skew, alike_by, choose_method, expected_recall
-from .join import AlikePairs, alike_tiles, alike_tiles_between
+from .across import similar_texts_between
+from .candidates import Method, Skew, choose_method, expected_recall, join_by
+from .join import SimilarPairs, similar_tiles, similar_tiles_between
 from .ngrams import GramSets, gram_sets
 
-__all__ = ["AskedMethod", "Join", "StoredTexts", "Texts", "TextsHere"]
+__all__ = ["Join", "MethodSetting", "StoredTexts", "Texts", "TextsHere"]
 
-AskedMethod = Literal["auto", "exact", "candidates"]
+MethodSetting = Literal["auto", "exact", "candidates"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Join:
     """
 
     method: Method
-    pairs: Callable[[], Iterator[AlikePairs]]
+    pairs: Callable[[], Iterator[SimilarPairs]]
     skew: Callable[[], Skew]
 
 
@@ -40,15 +40,15 @@ class Texts(Protocol):
         """The texts of these numbers."""
         ...
 
-    def join(self, threshold: float, asked: AskedMethod) -> Join:
+    def join(self, threshold: float, setting: MethodSetting) -> Join:
         """The join of all texts."""
         ...
 
-    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """Every similar pair of a text in `left` and one in `right` (numbers): exact, in parts."""
         ...
 
-    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """Every similar pair of these texts: exact, in parts."""
         ...
 
@@ -63,29 +63,29 @@ class TextsHere:
         """See `Texts`."""
         return self._texts.gather(numbers).to_list()
 
-    def join(self, threshold: float, asked: AskedMethod) -> Join:
+    def join(self, threshold: float, setting: MethodSetting) -> Join:
         """See `Texts`."""
-        method = choose_method(lambda: self._grams, threshold, asked=asked)
+        method = choose_method(lambda: self._grams, threshold, setting=setting)
         found = [Skew()]
         return Join(
             method,
-            lambda: alike_by(method, self._texts.to_list(), lambda: self._grams, threshold, report=found.append),
+            lambda: join_by(method, self._texts.to_list(), lambda: self._grams, threshold, report=found.append),
             lambda: found[-1],
         )
 
-    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """See `Texts`."""
         if "_grams" in vars(self):  # already numbered by the join
-            yield from alike_tiles_between(self._grams, left, right, threshold)
+            yield from similar_tiles_between(self._grams, left, right, threshold)
             return
-        for found in alike_texts_between(self._texts.gather(left), self._texts.gather(right), threshold):
-            yield AlikePairs(left[found.left], right[found.right], found.shared, found.union)
+        for found in similar_texts_between(self._texts.gather(left), self._texts.gather(right), threshold):
+            yield SimilarPairs(left[found.left], right[found.right], found.shared, found.union)
 
-    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """See `Texts`."""
-        for found in alike_tiles(gram_sets(self.of(numbers)), threshold):
+        for found in similar_tiles(gram_sets(self.of(numbers)), threshold):
             left, right = np.sort((numbers[found.left], numbers[found.right]), axis=0)
-            yield AlikePairs(left, right, found.shared, found.union)
+            yield SimilarPairs(left, right, found.shared, found.union)
 
     @cached_property
     def _grams(self) -> GramSets:
@@ -95,7 +95,7 @@ class TextsHere:
 class StoredTexts:
     """Texts in stored tables with a column `text`, one per bucket; `offsets`: the first number of each, then the total.
 
-    The join is always by candidates, whatever the settings say.
+    The join always uses candidates, whatever the settings say.
     """
 
     def __init__(self, job: Job, name: str, tables: Sequence[Table], offsets: np.ndarray) -> None:
@@ -117,13 +117,15 @@ class StoredTexts:
         found = [result.tables["found"]["text"] for result in self._job.ask(tasks)]
         return pl.concat(found).gather(place).to_list() if found else []
 
-    def join(self, threshold: float, asked: AskedMethod) -> Join:
+    def join(self, threshold: float, setting: MethodSetting) -> Join:
         """See `Texts`."""
-        method = Method("candidates", expected_recall(threshold), "asked for" if asked == "candidates" else "in parts")
+        method = Method(
+            "candidates", expected_recall(threshold), "asked for" if setting == "candidates" else "in parts"
+        )
         found = stored_candidates(self._job, f"alike {threshold:g}", self._tables, self._offsets, threshold)
         return Join(method, found.pairs, lambda: found.skew)
 
-    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def between(self, left: np.ndarray, right: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """See `Texts`."""
         sides = []
         for numbers in (left, right):
@@ -135,7 +137,7 @@ class StoredTexts:
         stage = f"search {self._name} {mark}"
         return stored_between(self._job, stage, self._tables, self._offsets, sides[0], sides[1], threshold)
 
-    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[AlikePairs]:
+    def among(self, numbers: np.ndarray, threshold: float) -> Iterator[SimilarPairs]:
         """See `Texts`."""
         for found in self.between(numbers, numbers, threshold):
             yield found.take(np.flatnonzero(found.left < found.right))

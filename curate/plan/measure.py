@@ -23,8 +23,8 @@ from ..match.ngrams import gram_sets
 from ..match.segments import expected_candidates
 from ..match.signed import signed_texts
 from ..settings import DataSettings
-from ..split.given import HeldSplits
-from ..steps import Asked
+from ..split.given import PinnedSplits
+from ..steps import CurateRequest
 from ..write import write_parts
 
 __all__ = ["BUCKETS", "Measured", "Search", "measure_sample"]
@@ -35,7 +35,7 @@ _MARK = re.compile(r"search (inputs|outputs) \w+-across-([\d.]+)")
 
 @dataclass(frozen=True)
 class Search:
-    """One exact search between two sides in the sample: their characters."""
+    """One exact search between two sides in the sample, with their characters."""
 
     kind: str  # "inputs" or "outputs"
     held: int
@@ -46,11 +46,11 @@ class Search:
 class Measured:
     """Cost and contents of a sample of `rows` rows.
 
-    seconds: of one core for each stage, reading and writing of its tables included, without the exact searches; these
-    are in `searches`. driver_seconds: time outside tasks. stored: bytes of each stage. written: bytes of the run's
+    seconds: core time of each stage, including reading and writing its tables, without the exact searches; these are
+    in `searches`. driver_seconds: time outside tasks. stored: bytes of each stage. written: bytes of the run's
     curate folder. repeats, near: rows dropped as exact and as near copies. within, between: pairs of similar inputs
     whose rows are in one block and in two. work: gram meetings of the exact join (`estimated_work`) by kind of text;
-    candidates: pairs with a key in common in the search by segments, each text against each, by kind; characters: of
+    candidates: pairs with a common key in the search by segments, each text against each, by kind; characters: of
     all distinct texts by kind. driver_bytes: of the tables that the driver holds.
     """
 
@@ -86,16 +86,18 @@ class _Timed(Here):
     seconds: dict[str, float] = field(default_factory=dict)
 
     def carry_out(self, storage: Storage, tasks: Sequence[Task], *, store: bool) -> Iterator[tuple[int, Done | Result]]:
-        """Runs the tasks in order."""
+        """Run the tasks in order."""
         for at, task in enumerate(tasks):
-            # CPU seconds of all threads: other load on the machine does not distort the rates.
+            # CPU seconds of all threads, so that other load on the machine does not distort the rates.
             started = time.process_time()
             ended = carry_out(storage, task, store=store)
             self.seconds[task.stage] = self.seconds.get(task.stage, 0.0) + time.process_time() - started
             yield at, ended
 
 
-def measure_sample(data: DataSettings, asked: Asked, blocks: Sequence[int], folder: Path, *, seed: int) -> Measured:
+def measure_sample(
+    data: DataSettings, request: CurateRequest, blocks: Sequence[int], folder: Path, *, seed: int
+) -> Measured:
     """Curate the files at `data.path` below a folder, which is deleted afterwards, and return the cost.
 
     `blocks` are the rows that were adjacent in the data.
@@ -106,38 +108,38 @@ def measure_sample(data: DataSettings, asked: Asked, blocks: Sequence[int], fold
         with Job.open(open_storage(folder / "storage"), {"sample": folder.name}, executor=executor) as job:
             started = time.process_time()
             curated = curate_files(
-                job, Path(data.path), replace(data, path=""), asked, held=HeldSplits(), seed=seed, buckets=BUCKETS
+                job, Path(data.path), replace(data, path=""), request, pinned=PinnedSplits(), seed=seed, buckets=BUCKETS
             )
             write_parts(job, curated, folder / "run")
             seconds = time.process_time() - started
-            return _measured(job, executor, seconds, curated.summary, curated.ledger, blocks, asked, folder)
+            return _measured(job, executor, seconds, curated.summary, curated.ledger, blocks, request, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _measured(
     job: Job, executor: _Timed, seconds: float, summary: dict[str, Any], ledger: pl.DataFrame, blocks: Sequence[int],
-    asked: Asked, folder: Path,
+    request: CurateRequest, folder: Path,
 ) -> Measured:  # fmt: skip
-    threshold = asked.settings.near_duplicate
+    threshold = request.settings.near_duplicate
     done = _done(folder / "storage")
-    parts = range(summary["cluster"]["parts"])
-    numbers = job.read([Table("measure", part, "numbers") for part in parts])
-    pairs = job.read([Table("measure", part, "pairs") for part in parts])
+    count = range(summary["cluster"]["parts"])
+    numbers = job.read([Table("measure", part, "numbers") for part in count])
+    pairs = job.read([Table("measure", part, "pairs") for part in count])
     texts = {
         kind: pl.concat([job.read([Table(f"distinct {kind}", b, "texts")]) for b in range(BUCKETS)])
         for kind in ("inputs", "outputs")
     }
     repeats = _repeated(numbers, blocks)
-    within, between = _alike(job, numbers, texts["inputs"]["key"], blocks, f"alike {threshold:g}-verify")
+    within, between = _similar_pairs(job, numbers, texts["inputs"]["key"], blocks, f"alike {threshold:g}-verify")
     rules = Counter(ledger.filter(pl.col("outcome") == "duplicate")["rule"].to_list())
     lengths = {kind: int(table["text"].str.len_chars().sum()) for kind, table in texts.items()}
     return Measured(
         rows=len(ledger),
-        seconds={stage: own for stage, own in executor.seconds.items() if not _MARK.match(stage)},
+        seconds={stage: spent for stage, spent in executor.seconds.items() if not _MARK.match(stage)},
         searches=_searches(done, threshold),
         driver_seconds=max(0.0, seconds - sum(executor.seconds.values())),
-        stored={stage: sum(t["bytes"] for d in own for t in d["tables"].values()) for stage, own in done.items()},
+        stored={stage: sum(t["bytes"] for d in parts for t in d["tables"].values()) for stage, parts in done.items()},
         written=sum(path.stat().st_size for path in (folder / "run").rglob("*") if path.is_file()),
         repeats=rules["exact_duplicate"],
         near=rules["near_duplicate"],
@@ -172,7 +174,7 @@ def _searches(done: dict[str, list[dict[str, Any]]], threshold: float) -> list[S
     found = []
     for stage in done:
         if (named := _MARK.fullmatch(stage)) and float(named[2]) == threshold:
-            sides = [own["note"] for own in done[f"{stage.rpartition('-across-')[0]}-sides"]]
+            sides = [part["note"] for part in done[f"{stage.rpartition('-across-')[0]}-sides"]]
             held, train = (sum(side[name] for side in sides) for name in ("held", "train"))
             found.append(Search(named[1], held, train))
     return found
@@ -183,14 +185,16 @@ def _candidates(texts: pl.Series, threshold: float) -> float:
     return expected_candidates(signed, signed, as_fraction(threshold))
 
 
-def _alike(job: Job, numbers: pl.DataFrame, keys: pl.Series, blocks: Sequence[int], stage: str) -> tuple[int, int]:
+def _similar_pairs(
+    job: Job, numbers: pl.DataFrame, keys: pl.Series, blocks: Sequence[int], stage: str
+) -> tuple[int, int]:
     """Pairs of similar inputs whose first rows are in one block of the sample, and in two."""
     first = numbers.select("input", "row").unique("input", keep="first", maintain_order=True)
     rows = keys.to_frame("input").join(first, on="input", how="left", maintain_order="left")["row"]
     of_block = _block_of(rows, blocks)
     within = between = 0
     for bucket in range(BUCKETS):
-        found = job.read([Table(stage, bucket, "alike")])
+        found = job.read([Table(stage, bucket, "similar")])
         if found.height:
             same = int((of_block.gather(found["left"]) == of_block.gather(found["right"])).sum())
             within, between = within + same, between + found.height - same

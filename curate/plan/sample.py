@@ -1,4 +1,4 @@
-"""A sample of files without reading them in full: blocks of adjacent records at random places over all their bytes."""
+"""Samples files without reading them in full: blocks of adjacent records at random positions."""
 
 import gzip
 import json
@@ -26,7 +26,7 @@ _PEEK = 100  # rows for the first estimate of the row count
 
 @dataclass(frozen=True)
 class Drawn:
-    """A sample as files in a folder, and what is known of the full data.
+    """A sample as files in a folder, and facts about the full data.
 
     rows: of the full data; exact: whether they were counted. blocks: rows of each block in the sample, in order.
     whole: whether the sample is all of the data. beginnings: files that could only be sampled from the beginning.
@@ -45,7 +45,7 @@ class Drawn:
 
 @dataclass
 class _File:
-    """A file with its kind, its rows where they are known, and how many rows and bytes of it were drawn."""
+    """A file with its kind, its rows if known, and how many of its rows and bytes were drawn."""
 
     path: Path
     kind: str  # "lines", "parquet" or "stream"
@@ -56,7 +56,7 @@ class _File:
 
 
 def draw_sample(files: Sequence[Path], data: DataSettings, folder: Path, *, most: int, seed: int) -> Drawn:
-    """Write a sample of at most about `most` records to a folder; the same seed draws the same.
+    """Write a sample of at most about `most` records to a folder; the same seed draws the same records.
 
     Lines of JSONL in UTF-8 and rows of Parquet are sampled from anywhere. CSV, compressed files and JSON documents
     cannot be read from the middle, so their first records are taken; a JSON document is read in full.
@@ -64,7 +64,7 @@ def draw_sample(files: Sequence[Path], data: DataSettings, folder: Path, *, most
     Raises:
         DataError: a file cannot be read.
     """
-    found = [_looked_at(path, data) for path in files]
+    found = [_open(path, data) for path in files]
     total = sum(file.size for file in found)
     rows = sum(_guess(file) for file in found)
     count = max(1, most // _BLOCK)
@@ -75,7 +75,7 @@ def draw_sample(files: Sequence[Path], data: DataSettings, folder: Path, *, most
         _copy(found[place], data, shares, writer)
     writer.close()
     if not sum(writer.blocks):
-        raise DataError(f"{files[0]}: no record to draw; expected pairs")
+        raise DataError(f"{files[0]}: there is no record to sample; expected pairs")
     known = _rates(found)
     if whole:
         rows, exact = sum(writer.blocks), True
@@ -121,15 +121,15 @@ class _Writer:
             pl.concat(self._tables, how="diagonal_relaxed").write_parquet(self._folder / "b.parquet")
 
 
-def _looked_at(path: Path, data: DataSettings) -> _File:
-    """The kind of a file, by its name and its first bytes."""
+def _open(path: Path, data: DataSettings) -> _File:
+    """A file with its kind, by its name and its first bytes."""
     (first, *_) = file_parts([path], data, most_bytes=1 << 62)
     if first.kind == ".parquet":
         try:
             rows = pl.scan_parquet(path, glob=False, hive_partitioning=False).select(pl.len()).collect().item()
         except (pl.exceptions.PolarsError, OSError) as error:
-            said = str(error).split("\n", 1)[0]
-            raise DataError(f"{path}: is not a Parquet file that can be read ({said})") from None
+            reason = str(error).split("\n", 1)[0]
+            raise DataError(f"{path} cannot be read as Parquet ({reason})") from None
         return _File(path, "parquet", first.stamp.size, rows)
     # Cutting into the smallest parts only succeeds where lines can be read from the middle.
     lines = first.stamp.size > 1 and file_parts([path], data, most_bytes=max(1, first.stamp.size - 1))[0].span
@@ -181,8 +181,8 @@ def _copy(file: _File, data: DataSettings, shares: Sequence[tuple[float, int | N
             start = max(stop, line_end(file.path, int(share * file.size)) if share else 0)
             if lines := _lines_from(file, start, rows):
                 writer.lines(lines)
-                own = sum(map(len, lines))
-                read, count, stop = read + own, count + len(lines), start + own
+                length = sum(map(len, lines))
+                read, count, stop = read + length, count + len(lines), start + length
     else:
         wanted = None if any(rows is None for _, rows in shares) else sum(rows or 0 for _, rows in shares)
         records = list(islice(_records(file, data), wanted))
@@ -235,7 +235,7 @@ def _rates(files: Sequence[_File]) -> Callable[[_File], float]:
 
     def rate(file: _File) -> float:
         # One block is too little where the files are similar, so all files of a kind are pooled.
-        own = [other for other in drawn if other.kind == file.kind] or drawn
-        return sum(other.read for other in own) / max(1, sum(other.drawn for other in own)) or 1.0
+        pooled = [other for other in drawn if other.kind == file.kind] or drawn
+        return sum(other.read for other in pooled) / max(1, sum(other.drawn for other in pooled)) or 1.0
 
     return rate

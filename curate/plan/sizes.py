@@ -1,4 +1,4 @@
-"""Predicts curation at a given size from a sample: rows, pairs, memory, storage, hours; pure functions.
+"""Predicts the cost of curation at a given size from a sample: rows, pairs, memory, storage, hours.
 
 Blocks of rows are sampled, so a pair within one block is drawn with the sample's share of the rows, one
 between two blocks with its square (Horvitz and Thompson 1952); each pair is weighted by the inverse. Most stages take
@@ -39,18 +39,18 @@ _DRIVER = (
 )
 _ONE_MACHINE = 9.0  # times the texts' bytes that curating on one machine holds: 1,000,000 rows of 330 bytes took 3 GB
 _PAIR_BYTES = 500  # of a pair while it is verified, a million at a time
-_TARGET = 1e9  # bytes of a task that partitions aim at
+_TARGET = 1e9  # bytes per task that partitions aim for
 _MOST_COPIES = 0.95  # of the rows, in a guess
 _UNEVEN = ("-meet", "-attach", "-verify")
 _BY_TEXTS_SENT = ("-attach", "-verify")
-_PAIR = 0.6e-6  # seconds of a pair that is looked at, meetings in several bands included: 10,000,000 took 6 s
-_MARK = re.compile(r" [0-9a-f]{8}(?=-|$)")  # what a stage's name says of the texts that it is about
-_GIVE = 1.5  # how far seconds of unlike machines and samples are apart
+_PAIR = 0.6e-6  # seconds per candidate pair, with meetings in several bands: 10,000,000 took 6 s
+_MARK = re.compile(r" [0-9a-f]{8}(?=-|$)")  # identifies the texts in a stage's name
+_GIVE = 1.5  # the factor between the seconds of different machines and samples
 
 
 @dataclass(frozen=True)
 class Range:
-    """A number with how low and how high it may be."""
+    """A number with its likely bounds."""
 
     low: float
     middle: float
@@ -61,7 +61,7 @@ class Range:
         return Range(self.low * by, self.middle * by, self.high * by)
 
     def plus(self, other: "Range") -> "Range":
-        """The sums: the lows together, the highs together."""
+        """The sums of the lows, the middles and the highs."""
         return Range(self.low + other.low, self.middle + other.middle, self.high + other.high)
 
 
@@ -78,7 +78,7 @@ class Plan:
     """The prediction; bytes, and seconds.
 
     growth: the exponent of the similar pairs from a quarter of the sample to all of it, None if too few were seen.
-    method: what `auto` chooses on one machine. stage_seconds: on one core, by group of stages, the middle. task_seconds
+    method: the choice of `auto` on one machine. stage_seconds: on one core, by group of stages, the middle. task_seconds
     divide among the cores, driver_seconds do not.
     """
 
@@ -166,8 +166,8 @@ def drawn_pairs(within: int, between: int, *, times: float) -> Range:
 
 def _sum(ranges: list[Range]) -> Range:
     total = Range(0.0, 0.0, 0.0)
-    for each in ranges:
-        total = total.plus(each)
+    for some in ranges:
+        total = total.plus(some)
     return total
 
 

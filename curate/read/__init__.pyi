@@ -2,14 +2,14 @@ from .columns import PAIR_SCHEMA as PAIR_SCHEMA
 from .columns import named_once as named_once
 from .columns import without_guide as without_guide
 from .dates import pair_dates as pair_dates
-from .normalise import compared_inputs as compared_inputs
-from .normalise import compared_outputs as compared_outputs
 from .normalise import content_hash as content_hash
 from .normalise import normalise as normalise
+from .normalise import normalised_inputs as normalised_inputs
+from .normalise import normalised_outputs as normalised_outputs
 from .normalise import salted as salted
 from .pair_table import stored_turns as stored_turns
 from .pairs import RawPairs as RawPairs
 from .pairs import ReadParts as ReadParts
-from .pairs import moved_rows as moved_rows
 from .pairs import read_frame as read_frame
 from .pairs import renamed as renamed
+from .part import moved_rows as moved_rows

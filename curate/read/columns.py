@@ -1,4 +1,4 @@
-"""The columns apart from input and output: id, group and split; makes ids unique, removes the team's guide."""
+"""Finds the columns of id, group and split, makes ids unique, and removes the team's guide."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -56,7 +56,7 @@ _SPLITS = frozenset(SPLIT_NAMES.values())
 
 @dataclass
 class Columns:
-    """The columns seen so far: all names, the names inside objects, and the contents of `split`."""
+    """The columns read so far: all names, the names inside objects, and the contents of `split`."""
 
     names: dict[str, None] = field(default_factory=dict)
     inner: set[str] = field(default_factory=set)
@@ -82,7 +82,7 @@ class Columns:
             self.first_problem = batch.problems[0][1]
 
     def note(self) -> dict[str, Any]:
-        """The same as plain JSON-serialisable values."""
+        """The columns as values that JSON can hold."""
         return {**vars(self), "names": list(self.names), "inner": sorted(self.inner)}
 
     @classmethod
@@ -108,7 +108,7 @@ def merge_columns(parts: Iterable[Columns]) -> Columns:
 
 @dataclass(frozen=True)
 class Layout:
-    """The layout: the shape of the pairs, and the columns of id, group and split."""
+    """The shape of the pairs, and the columns of id, group and split."""
 
     shape: Shape
     id: str | None
@@ -146,7 +146,7 @@ def find_layout(seen: Columns, data: DataSettings, where: str) -> Layout:
 
 
 def layout_so_far(seen: Columns, data: DataSettings, where: str) -> Layout | None:
-    """The layout from the columns seen so far; None if they do not make pairs, since others may follow."""
+    """The layout by the columns read so far; None if they do not make pairs, since others may follow."""
     try:
         return find_layout(seen, data, where)
     except DataError:
@@ -154,7 +154,7 @@ def layout_so_far(seen: Columns, data: DataSettings, where: str) -> Layout | Non
 
 
 def final_layout(seen: Columns, data: DataSettings, where: str) -> Layout:
-    """The layout from the columns of all records.
+    """The layout by the columns of all records.
 
     Raises:
         DataError: no record can be read, a stated column is missing, or the columns are not those of pairs.
@@ -166,7 +166,7 @@ def final_layout(seen: Columns, data: DataSettings, where: str) -> Layout:
 
 def _nothing(seen: Columns, where: str) -> str:
     if seen.first_problem is None:
-        return f"{where}: there is no record in it"
+        return f"{where} contains no records"
     return f"{where}: none of the {seen.records:,} records can be read; the first: {seen.first_problem}"
 
 
@@ -187,10 +187,10 @@ def named_once(table: pl.DataFrame, *, of_texts: bool = False) -> tuple[pl.DataF
     later = renamed.filter(pl.col("use") > 1)
     example = later["old"][0]
     text = (
-        f"{len(later):,} rows say what an earlier row says, and their ids are made of their texts: the later ones are "
-        f'called "{example}#2" and so on'
+        f"{len(later):,} rows repeat the texts of an earlier row, and their ids are hashes of their texts: later ones are "
+        f'renamed to "{example}#2" and so on'
         if of_texts
-        else f'{len(later):,} rows repeat an id (for example "{example}"); the later ones are called "{example}#2" and so on'
+        else f'{len(later):,} rows repeat an id (for example "{example}"); later ones are renamed to "{example}#2" and so on'
     )
     return table.with_columns(id=names), [{"code": "repeated_ids", "text": text}]
 
@@ -211,7 +211,7 @@ def _free_names(ids: Sequence[str]) -> list[str]:
 
 
 def system_counts(pairs: pl.DataFrame, of: Collection[str] | None = None) -> dict[str, int]:
-    """How many pairs have each of these system messages; without `of`, the one shared by nearly all pairs.
+    """The number of pairs with each of these system messages; without `of`, only for one that nearly all pairs share.
 
     A message that nearly all rows share is shared by nearly all rows of at least one part. So the parts' results
     without `of`, counted in all parts, are enough for `find_guide`.
@@ -232,7 +232,7 @@ def without_guide(pairs: pl.DataFrame, guide: str | None) -> pl.DataFrame:
 
 
 def split_values(pairs: pl.DataFrame) -> list[str]:
-    """The values of the column `split`, sorted: the splits, and the first five other values, for the message."""
+    """The values of the column `split`, sorted: the splits, and the first five other values, for a message."""
     found = set(pairs["split"].drop_nulls().unique())
     return sorted([*(found & _SPLITS), *sorted(found - _SPLITS)[:5]])
 
@@ -242,4 +242,4 @@ def check_splits(values: Iterable[str], column: str | None, where: str) -> None:
     unknown = sorted(set(values) - _SPLITS)
     if unknown:
         shown = ", ".join(f'"{name}"' for name in unknown[:5])
-        raise DataError(f'{where}: column "{column}" holds {shown}; expected train, validation or test, or nothing')
+        raise DataError(f'{where}: column "{column}" holds {shown}; expected train, validation, test or an empty value')

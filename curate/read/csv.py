@@ -1,4 +1,4 @@
-"""CSV text into records: each has the header's columns as text, or the reason why it cannot be read."""
+"""Reads CSV text into records: each has the header's columns as text, or the reason why it cannot be read."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ __all__ = [
 
 
 _DELIMITERS = (",", ";", "\t", "|")
-_SAMPLE = 200  # records looked at
+_SAMPLE = 200  # records for detection
 _USUAL = frozenset(
     ("id", "input", "output", "prompt", "completion", "instruction", "response", "group", "split", "system")
 )
@@ -31,13 +31,13 @@ _USUAL = frozenset(
 
 @dataclass(frozen=True)
 class Dialect:
-    """How to read the records. `skip` lines precede the header; `said` is what was guessed."""
+    """How to read the records. `skip` lines precede the header; `guesses` are for the user."""
 
     delimiter: str
     quote: str = '"'
     escape: str | None = None
     skip: int = 0
-    said: tuple[str, ...] = ()
+    guesses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,27 +53,27 @@ def find_dialect(sample: str, path: Path, *, delimiter: str | None, wanted: Coll
     """The dialect of a file that begins with `sample`; `wanted` are names expected in its header.
 
     Raises:
-        DataError: with the stated delimiter the header is one column, with another one several.
+        DataError: the stated delimiter makes the header one column, and another one makes it several.
     """
     lines = sample.splitlines(keepends=True)
-    skip, told = 0, None
+    skip, stated = 0, None
     if lines and lines[0].lower().startswith("sep=") and len(lines[0].rstrip("\r\n")) == 5:  # Excel's own first line
-        skip, told = 1, lines[0][4]
+        skip, stated = 1, lines[0][4]
         sample = "".join(lines[1:])
     quote = "'" if _quoted_by(sample, "'") else '"'
     best = _best(sample, quote, wanted)
     if delimiter is not None:
         _check_stated(sample, path, delimiter, quote, best)
-    chosen = delimiter or told or best
+    chosen = delimiter or stated or best
     escape = _escape(sample, chosen, quote)
-    said = []
+    guesses = []
     if delimiter is None and chosen != ",":
-        said.append(f"delimiter {json.dumps(chosen)} ({'its first line says so' if told else 'guessed'})")
+        guesses.append(f"delimiter {json.dumps(chosen)} ({'from its first line' if stated else 'guessed'})")
     if quote == "'":
-        said.append("quotes ' (guessed)")
+        guesses.append("quotes ' (guessed)")
     if escape:
-        said.append('quotes escaped as \\" (guessed)')
-    return Dialect(chosen, quote, escape, skip, tuple(said))
+        guesses.append('quotes escaped as \\" (guessed)')
+    return Dialect(chosen, quote, escape, skip, tuple(guesses))
 
 
 def _quoted_by(sample: str, mark: str) -> bool:
@@ -102,7 +102,7 @@ def _check_stated(sample: str, path: Path, stated: str, quote: str, best: str) -
         raise DataError(
             f"{path}: delimiter {json.dumps(stated)} gives one column, {json.dumps(header[0][:80])}; "
             f"{json.dumps(best)} would give {len(other.header)}\n"
-            f"State delimiter = {json.dumps(best)} in [data], or leave it out: it is guessed."
+            f"Set delimiter = {json.dumps(best)} in [data], or leave it out to have it detected."
         )
 
 
@@ -143,7 +143,7 @@ _ROWS = 20_000
 def read_csv(
     path: Path, head: str, *, encoding: str, delimiter: str | None, wanted: Collection[str]
 ) -> tuple[Iterator[Batch], list[str]]:
-    """The batches of a CSV file that begins with `head`, and what was guessed.
+    """The batches of a CSV file that begins with `head`, and guesses about it for the user.
 
     Raises:
         DataError: the header cannot be read, names a column twice, or the stated delimiter is not the file's.
@@ -153,18 +153,18 @@ def read_csv(
     lines = islice(_lines(text_blocks(path, encoding)), dialect.skip, None)
     records = _records(lines, dialect, dialect.skip + 1)
     names = _header(records, path)
-    return _batches(records, names), list(dialect.said)
+    return _batches(records, names), list(dialect.guesses)
 
 
 def _header(records: "Iterator[_Parsed]", path: Path) -> list[str]:
-    line, values, problem = next((record for record in records if record[1] != []), (1, None, "there is none"))
+    line, values, problem = next((record for record in records if record[1] != []), (1, None, "there is no such line"))
     if values is None:
-        raise DataError(f"{path}, line {line}: the line of column names cannot be read: {problem}")
+        raise DataError(f"{path}, line {line}: the column names cannot be read: {problem}")
     # An index column that was exported with the data has no name.
     names = [name.strip() or f"column {place}" for place, name in enumerate(values, start=1)]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise DataError(f'{path}: the header names "{repeated[0]}" twice; every column needs its own name')
+        raise DataError(f'{path}: the header has "{repeated[0]}" twice; give every column its own name')
     return names
 
 
@@ -197,7 +197,7 @@ def _ragged(line: int, values: list[str], width: int) -> str:
     return f"{what}; it begins {excerpt(values[0])}"
 
 
-_Parsed = tuple[int, list[str] | None, str | None]  # the first line, the values, why there are none
+_Parsed = tuple[int, list[str] | None, str | None]  # the first line, the values, and why there are none
 
 
 def _records(lines: Iterator[str], dialect: Dialect, line: int) -> Iterator[_Parsed]:

@@ -25,10 +25,10 @@ _EARLIEST, _LATEST = (
 
 
 def pair_dates(values: Sequence[str | None], name: str) -> tuple[np.ndarray, list[str]]:
-    """Microseconds since 1970 of each pair's value of the column or field `name`, `UNDATED` where none; and notes.
+    """Microseconds since 1970 for each pair's value of the column or field `name`, or `UNDATED`; and notes.
 
-    Read are ISO 8601 (without a zone: UTC), `2024-05`, `2024`, `31.12.2024`, `2024/12/31`, `12/31/2024` or `31/12/2024`
-    where the column shows which, the dates of mails, and seconds or milliseconds since 1970.
+    Understands ISO 8601 (without a zone: UTC), `2024-05`, `2024`, `31.12.2024`, `2024/12/31`, `12/31/2024` or
+    `31/12/2024` if the column shows which, dates of e-mails, and seconds or milliseconds since 1970.
 
     Raises:
         ConfigError: `01/02/2024` could be two dates. DataError: none of its values is a date.
@@ -43,7 +43,7 @@ def pair_dates(values: Sequence[str | None], name: str) -> tuple[np.ndarray, lis
         return moments, []
     example = f', for example "{unread[0][:40]}"' if unread else ""
     which, count = ("pair has", "it counts") if missing == 1 else ("pairs have", "they count")
-    return moments, [f'{missing:,} {which} no date in "{name}" that can be read{example}; {count} as the oldest.']
+    return moments, [f'{missing:,} {which} no readable date in "{name}"{example}; {count} as the oldest.']
 
 
 def _moment(value: str, day_first: bool) -> int:
@@ -58,7 +58,7 @@ def _moment(value: str, day_first: bool) -> int:
 def _microseconds(moment: datetime) -> int:
     aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     found = round((aware - _EPOCH).total_seconds() * _MICROSECOND)
-    # A zone can lead out of the years that have a date in UTC.
+    # A zone can move a date beyond the years of UTC dates.
     return min(max(found, _EARLIEST), _LATEST)
 
 
@@ -122,13 +122,11 @@ def _date(year: int, month: int, day: int) -> datetime | None:
 
 
 def _day_first(values: Sequence[str | None], name: str) -> bool:
-    """Whether `a/b/2024` is day a of month b: some value of the column must show it."""
+    """Whether `a/b/2024` means day a of month b, as some value of the column must show."""
     found = [m for value in values if value and (m := re.match(r"\s*(\d{1,2})[/-](\d{1,2})[/-]\d{4}", value))]
     if not found:
         return False
     first, second = any(int(m[1]) > 12 for m in found), any(int(m[2]) > 12 for m in found)
     if first == second:
-        raise ConfigError(
-            f'[data] date: "{found[0][0].strip()}" in "{name}" could be two dates; write dates as 2024-12-31'
-        )
+        raise ConfigError(f'[data] date: "{found[0][0].strip()}" in "{name}" is ambiguous; write dates as 2024-12-31')
     return first

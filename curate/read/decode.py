@@ -55,7 +55,9 @@ def file_stamp(file: Path) -> FileStamp:
     try:
         found = file.stat()
     except FileNotFoundError:
-        raise DataError(f"{file}: the file vanished while it was read; put it back, or read what is left") from None
+        raise DataError(
+            f"{file}: the file was deleted while it was read; restore it, or read the remaining files"
+        ) from None
     except OSError as error:
         raise DataError(f"{file}: cannot be read: {error.strerror or error}") from None
     return FileStamp(found.st_size, found.st_mtime_ns)
@@ -64,19 +66,21 @@ def file_stamp(file: Path) -> FileStamp:
 @contextmanager
 def unchanged(stamps: Mapping[Path, FileStamp]) -> Iterator[None]:
     """Raise if a file no longer matches its stamp, before or after the block."""
-    _still(stamps)
+    _check_unchanged(stamps)
     try:
         yield
     except DataError:
-        _still(stamps)  # a truncated file looks damaged: the change is the better explanation
+        _check_unchanged(stamps)  # a truncated file looks damaged: the change is the better explanation
         raise
-    _still(stamps)
+    _check_unchanged(stamps)
 
 
-def _still(stamps: Mapping[Path, FileStamp]) -> None:
-    for file, was in stamps.items():
-        if file_stamp(file) != was:
-            raise DataError(f"{file}: the file changed while it was read; read it again when nothing writes to it")
+def _check_unchanged(stamps: Mapping[Path, FileStamp]) -> None:
+    for file, stamp in stamps.items():
+        if file_stamp(file) != stamp:
+            raise DataError(
+                f"{file}: the file changed while it was read; run the command again when nothing writes to the file"
+            )
 
 
 @contextmanager
@@ -94,13 +98,13 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
             with path.open("rb") as file:
                 yield file
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: is not a whole {'gzip' if kind == '.gz' else 'zstd'} file ({error})") from None
+        raise DataError(f"{path}: is not a complete {'gzip' if kind == '.gz' else 'zstd'} file ({error})") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     except Exception as error:
-        if type(error).__name__ != "ZstdError":  # its class can be named only where the module is there
+        if type(error).__name__ != "ZstdError":  # its class exists only if the module is installed
             raise
-        raise DataError(f"{path}: is not a whole zstd file ({error})") from None
+        raise DataError(f"{path}: is not a complete zstd file ({error})") from None
 
 
 def _open_zstd(path: Path) -> IO[bytes]:
@@ -131,7 +135,7 @@ def find_encoding(path: Path, head: bytes, *, stated: str) -> tuple[str, str | N
     if plain == "utf-8" and (guess := _utf16_without_mark(head)):
         raise DataError(
             f"{path}: every other byte is 0, so it is probably {guess}\n"
-            f'State the encoding of the file: encoding = "{guess}" (a guess) in [data], or --encoding {guess}.'
+            f'Set the encoding of the file: encoding = "{guess}" (a guess) in [data], or --encoding {guess}.'
         )
     return stated, None
 
@@ -216,13 +220,13 @@ def _advice(data: bytes, place: int) -> str:
     bad = as_utf8.count("\ufffd")
     good = sum(c > "\x7f" for c in as_utf8) - bad
     if good > bad:
-        return "Its other special characters are UTF-8: mend this line, or take it out."
+        return "Its other special characters are UTF-8: fix this line, or remove it."
     guess = _guess(sample)
-    return f'State the encoding of the file: encoding = "{guess}" (a guess) in [data], or --encoding {guess}.'
+    return f'Set the encoding of the file: encoding = "{guess}" (a guess) in [data], or --encoding {guess}.'
 
 
 def _guess(sample: bytes) -> str:
-    """The likeliest encoding by charset-normalizer, cp1252 if nothing is known or the guess fits no better.
+    """The likeliest encoding by charset-normalizer; cp1252 if there is no guess, or none that fits better.
 
     Among the western code pages, which share most letters, its first choice is often a rarer one; and most Japanese
     bytes can also be decoded as Korean, but without that much kana.

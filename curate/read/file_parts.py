@@ -24,9 +24,9 @@ class FilePart:
     """Consecutive records of one file. It can be pickled.
 
     span: where they begin and end: bytes of a JSONL file, in complete lines, or rows of a Parquet file, counted
-    from 0; None where the part is the whole file. first: the number of the part's first record in its file, which for
-    JSONL is a line number; None until it is known (`numbered`). size: about how many bytes there are to read, as text
-    where that is known. stamp: the file's state when it was cut.
+    from 0; None if the part is the whole file. first: the number of the part's first record in its file, which for
+    JSONL is a line number; None until it is known (`numbered`). size: the approximate bytes to read, as text if known.
+    stamp: the file's state when it was cut.
     """
 
     path: Path
@@ -40,12 +40,12 @@ class FilePart:
 def file_parts(files: Sequence[Path], data: DataSettings, *, most_bytes: int | None = MOST_BYTES) -> list[FilePart]:
     """The parts of all files, in the order of the files and of their records.
 
-    A part has about `most_bytes` bytes of text, more only where one line has more; with None every file is one part.
-    How files are cut depends on them and on `most_bytes` alone. Files that are packed, in another encoding than UTF-8,
-    CSV or one JSON document cannot be read from the middle: each is one part.
+    A part has about `most_bytes` bytes of text, or more if a single line has more; with None every file is one part.
+    The cuts depend only on the files and on `most_bytes`. Compressed files, encodings other than UTF-8, CSV and JSON
+    documents cannot be read from the middle: each such file is one part.
 
     Raises:
-        DataError: a file is gone.
+        DataError: a file is missing.
     """
     return [part for file in files for part in _parts(file, data, most_bytes)]
 
@@ -71,12 +71,12 @@ def _has_lines(file: Path, data: DataSettings) -> bool:
     if file.suffix.lower() not in (".jsonl", ".ndjson"):
         return False
     head = read_head(file)
-    encoding, said = find_encoding(file, head, stated=data.encoding)
-    return bool(head.strip()) and said is None and codecs.lookup(encoding).name == "utf-8"
+    encoding, notice = find_encoding(file, head, stated=data.encoding)
+    return bool(head.strip()) and notice is None and codecs.lookup(encoding).name == "utf-8"
 
 
 def _of_lines(whole: FilePart, most_bytes: int) -> list[FilePart]:
-    """Cuts after the first line feed at or after every so many bytes: only the bytes around a cut are looked at."""
+    """Cuts after the first line feed at or after each multiple of `most_bytes`, reading only the bytes around a cut."""
     size = whole.stamp.size
     places = [0]
     for place in range(most_bytes, size, most_bytes):
@@ -103,16 +103,16 @@ def _of_rows(whole: FilePart, most_bytes: int) -> list[FilePart]:
 
 
 def count_lines(part: FilePart) -> int:
-    """How many lines a part of a JSONL file has, for numbering the parts after it; 0 for every other part.
+    """The number of lines in a part of a JSONL file, for numbering the parts after it; 0 for every other part.
 
-    The bytes are not parsed: some hundred megabytes to a gigabyte a second, a small share of
-    the time to read the records.
+    The bytes are not parsed, so this processes several hundred megabytes a second, a small share of the time to read
+    the records.
     """
     return 0 if part.span is None or part.kind == ".parquet" else count_line_feeds(part.path, part.span)
 
 
 def numbered(parts: Sequence[FilePart], lines: Sequence[int] | None = None) -> list[FilePart]:
-    """The parts with the number of the first record of each; `lines` are the `count_lines` of the parts, else counted."""
+    """The parts with the number of the first record of each; `lines` are the `count_lines` of the parts, counted if not given."""
     counted = list(map(count_lines, parts)) if lines is None else lines
     done = []
     for _, group in groupby(zip(parts, counted, strict=True), key=lambda pair: pair[0].path):
@@ -124,10 +124,10 @@ def numbered(parts: Sequence[FilePart], lines: Sequence[int] | None = None) -> l
 
 
 def row_offsets(parts: Sequence[FilePart], records: Sequence[int]) -> list[int]:
-    """The offset added to the record numbers of each part so that they count through all files, as in one reading.
+    """The offset of each part's record numbers that makes them continuous over all files.
 
-    `parts` are numbered, `records` the highest record number within each. Blank lines at the end of a file count for
-    nothing.
+    `parts` are numbered, `records` the highest record number within each. Blank lines at the end of a file do not
+    count.
     """
     offsets, before, last = [], 0, 0
     for part, above, count in zip(parts, [None, *parts], records, strict=False):

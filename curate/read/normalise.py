@@ -11,10 +11,10 @@ from ...style import render_fields
 
 __all__ = [
     "clean_text",
-    "compared_inputs",
-    "compared_outputs",
     "content_hash",
     "normalise",
+    "normalised_inputs",
+    "normalised_outputs",
     "row_hashes",
     "salted",
 ]
@@ -22,7 +22,7 @@ __all__ = [
 
 def normalise(text: str) -> str:
     """The text for comparison: NFKC, case folded, runs of whitespace to one space, stripped."""
-    # ASCII is its own NFKC form; skipping the look-up halves the time on English data.
+    # ASCII is its own NFKC form; skipping the conversion halves the time on English data.
     folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
     return " ".join(folded.split())
 
@@ -51,16 +51,16 @@ def salted(content: pl.Series, seed: int) -> pl.Series:
     """The keys that order components of equal size; another seed gives another order."""
     if seed == 0:
         return content
-    return pl.Series([content_hash(own, str(seed)) for own in content], dtype=pl.String)
+    return pl.Series([content_hash(key, str(seed)) for key in content], dtype=pl.String)
 
 
 def row_hashes(pairs: pl.DataFrame) -> list[str]:
-    """A hash of all that each row holds except its number and id."""
+    """A hash of each row's contents except its number and id."""
     rows = pairs.select("input", "fields", "output", "system", "group", "split", "meta").rows()
     return [content_hash(*row) for row in rows]
 
 
-def compared_inputs(pairs: pl.DataFrame, identifiers: Collection[str]) -> list[str]:
+def normalised_inputs(pairs: pl.DataFrame, identifiers: Collection[str]) -> list[str]:
     """The normalised inputs, from the columns `input` and `fields`."""
     if not identifiers:
         return [normalise(text) for text in pairs["input"].to_list()]
@@ -70,6 +70,6 @@ def compared_inputs(pairs: pl.DataFrame, identifiers: Collection[str]) -> list[s
     ]
 
 
-def compared_outputs(pairs: pl.DataFrame) -> list[str]:
+def normalised_outputs(pairs: pl.DataFrame) -> list[str]:
     """The normalised outputs."""
     return [normalise(text) for text in pairs["output"].to_list()]

@@ -1,4 +1,4 @@
-"""Turns a batch of records into a pair table, by whole columns where they are texts, and rejects invalid records."""
+"""Turns a batch of records into a pair table, by whole columns if they are texts, and rejects invalid records."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ __all__ = ["REJECTED_SCHEMA", "TURNS", "PairBatch", "pair_table", "stored_turns"
 
 REJECTED_SCHEMA = {"row": pl.UInt32, "id": pl.String, "outcome": pl.String, "rule": pl.String, "evidence": pl.String}
 TURNS = "input_turns"  # in meta: role and length of each turn of an input of several turns
-_OWN = ("row", "reference_ok")  # columns of a run's own lines that a new run computes again
+_RECOMPUTED = ("row", "reference_ok")  # columns of a run's own lines that a new run computes again
 _TEXTS = {
     "input": pl.String,
     "fields": pl.String,
@@ -32,20 +32,20 @@ _TEXTS = {
 
 @dataclass(frozen=True)
 class PairBatch:
-    """The pairs of a batch, the rejected records, and how many texts held half a surrogate pair."""
+    """The pairs of a batch, the rejected records, and the number of texts repaired: they held half a surrogate pair."""
 
     pairs: pl.DataFrame
     rejected: pl.DataFrame
-    mended: int
+    repaired: int
 
 
 def pair_table(batch: Batch, layout: Layout, where: str) -> PairBatch:
-    """The pair table of a batch. Every record is in it or among the rejected.
+    """The pair table of a batch; every record is in it or among the rejected.
 
     Raises:
         DataError: a message holds an image.
     """
-    texts, lengths, mended = _texts(batch, layout.shape)
+    texts, lengths, repaired = _texts(batch, layout.shape)
     if (texts["rule"] == "image").any():
         raise DataError(f"{where}: this is image data (image parts in messages); Tuneworth reads text only")
     stored = _stored_fields(batch, layout.shape, texts["input"])
@@ -61,7 +61,7 @@ def pair_table(batch: Batch, layout: Layout, where: str) -> PairBatch:
     ).with_columns(_empty(layout.shape))
     bad = table["rule"].is_not_null()
     pairs = table.filter(~bad).select(list(PAIR_SCHEMA))
-    return PairBatch(_with_ids(pairs), _rejected(batch, table.filter(bad)), mended)
+    return PairBatch(_with_ids(pairs), _rejected(batch, table.filter(bad)), repaired)
 
 
 def _rejected(batch: Batch, table: pl.DataFrame) -> pl.DataFrame:
@@ -73,7 +73,7 @@ def _rejected(batch: Batch, table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _empty(shape: Shape) -> list[pl.Expr]:
-    """An input or output of only white space and zero-width characters is treated as missing."""
+    """Rules for inputs and outputs that are empty: only white space and zero-width characters."""
     free = pl.col("rule").is_null()
     blank = {name: ~pl.col(name).str.contains(r"[^\s\p{Cf}]") for name in ("input", "output")}
     no_output = f'There is no "{shape.answer}", or it is empty.'
@@ -93,8 +93,8 @@ def _with_ids(pairs: pl.DataFrame) -> pl.DataFrame:
     if not pairs["id"].has_nulls():
         return pairs
     ids = [
-        given or hashlib.sha256(f"{text}\n{answer}".encode()).hexdigest()[:12]
-        for given, text, answer in pairs.select("id", "input", "output").iter_rows()
+        id or hashlib.sha256(f"{text}\n{answer}".encode()).hexdigest()[:12]
+        for id, text, answer in pairs.select("id", "input", "output").iter_rows()
     ]
     return pairs.with_columns(id=pl.Series(ids, dtype=pl.String))
 
@@ -103,17 +103,17 @@ def _with_ids(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _texts(batch: Batch, shape: Shape) -> tuple[pl.DataFrame, Sequence[Any] | None, int]:
-    """The texts of each record, the lengths of its turns, and how many texts had to be repaired."""
+    """The texts of each record, the lengths of its turns, and the number of texts that were repaired."""
     plain = _plain_texts(batch, shape)
     if plain is not None:
         return plain[0], None, plain[1]
     parts = [_pair(shape, value) for value in batch.rows()]
     inputs, fields, outputs, systems, lengths, rules, evidence = zip(*parts, strict=True) if parts else ((),) * 7
-    columns, mended = {}, 0
+    columns, repaired = {}, 0
     for name, values in zip(_TEXTS, (inputs, fields, outputs, systems, rules, evidence), strict=True):
         columns[name], broken = _series(values)
-        mended += broken
-    return _with_system(pl.DataFrame(columns, schema=_TEXTS)), lengths, mended
+        repaired += broken
+    return _with_system(pl.DataFrame(columns, schema=_TEXTS)), lengths, repaired
 
 
 def _pair(shape: Shape, value: Mapping[str, Any]) -> Pair:
@@ -128,25 +128,25 @@ def _plain_texts(batch: Batch, shape: Shape) -> tuple[pl.DataFrame, int] | None:
     if not shape.inputs or shape.output is None:
         return None
     columns: list[pl.Series] = []
-    mended = 0
+    repaired = 0
     for name in (*shape.inputs, shape.output, "system"):
         found = _text_column(batch.column(name))
         if found is None:
             return None
         columns.append(found[0])
-        mended += found[1]
+        repaired += found[1]
     *inputs, output, system = columns
     texts = pl.DataFrame({f"input {place}": column for place, column in enumerate(inputs)})
     if len(inputs) == 1:
-        said = pl.col("input 0").fill_null("")
+        given = pl.col("input 0").fill_null("")
     else:
         filled = [pl.when(pl.col(n).str.strip_chars() != "").then(pl.col(n)) for n in texts.columns]
-        said = pl.concat_str(filled, separator="\n\n", ignore_nulls=True)
+        given = pl.concat_str(filled, separator="\n\n", ignore_nulls=True)
     empty = pl.lit(None, dtype=pl.String)
     table = texts.select(
-        input=said, fields=empty, output=output.fill_null(""), system=system, rule=empty, evidence=empty
+        input=given, fields=empty, output=output.fill_null(""), system=system, rule=empty, evidence=empty
     )
-    return _with_system(table), mended
+    return _with_system(table), repaired
 
 
 def _with_system(table: pl.DataFrame) -> pl.DataFrame:
@@ -158,12 +158,12 @@ def _text_column(values: pl.Series | list[Any]) -> tuple[pl.Series, int] | None:
         if values.dtype in (pl.String, pl.Null, pl.Categorical, pl.Enum):
             return values.cast(pl.String), 0
         return None
-    # Checking the types is far faster than letting polars try.
+    # Checking the types is much faster than letting polars fail.
     return _series(values) if all(issubclass(kind, str | None) for kind in set(map(type, values))) else None
 
 
 def _series(values: Iterable[str | None]) -> tuple[pl.Series, int]:
-    """The texts as a column, lone surrogates replaced by U+FFFD, and in how many texts."""
+    """The texts as a column with lone surrogates replaced by U+FFFD, and the number of texts with any."""
     texts = list(values)
     try:
         return pl.Series(texts, dtype=pl.String), 0
@@ -248,19 +248,19 @@ def _meta(batch: Batch, layout: Layout, lengths: Sequence[Any] | None, stored: p
     """All other columns as one JSON object per record; null if none has a value."""
     names = batch.names
     used = {*layout.shape.columns, layout.id, layout.group, layout.split, "meta"}
-    used |= set(_OWN) if "reference_ok" in names else set()
+    used |= set(_RECOMPUTED) if "reference_ok" in names else set()
     special = [name for name in ("system", "fields") if name in names and name not in used]
     rest = [name for name in names if name not in used and name not in special]
     if not rest and not special and "meta" not in names and not (lengths and any(lengths)):
         return pl.Series([None], dtype=pl.String).new_from_index(0, len(batch.numbers))
     rows = _other_columns(batch, [*rest, *special, *(["meta"] if "meta" in names else [])])
-    own_fields = stored.is_not_null().to_list() if stored is not None else None
-    if own_fields is None and not lengths and not special and "meta" not in names:
+    rendered = stored.is_not_null().to_list() if stored is not None else None
+    if rendered is None and not lengths and not special and "meta" not in names:
         return _series([json_text(row) if row else None for row in rows])[0]
     absent = [None] * len(batch.numbers)
     texts = [
-        _meta_text(row, own, turn, "system" in special)
-        for row, own, turn in zip(rows, own_fields or absent, lengths or absent, strict=True)
+        _meta_text(row, drop_fields, turn, "system" in special)
+        for row, drop_fields, turn in zip(rows, rendered or absent, lengths or absent, strict=True)
     ]
     return _series(texts)[0]
 
@@ -273,8 +273,8 @@ def _other_columns(batch: Batch, names: list[str]) -> list[dict[str, Any]]:
     return [{k: v for k, v in value.items() if k in wanted and v is not None} for value in batch.values]
 
 
-def _meta_text(rest: dict[str, Any], own_fields: bool | None, lengths: Any, system: bool) -> str | None:
-    if own_fields or rest.get("fields") == "":
+def _meta_text(rest: dict[str, Any], drop_fields: bool | None, lengths: Any, system: bool) -> str | None:
+    if drop_fields or rest.get("fields") == "":
         rest.pop("fields", None)
     if system and isinstance(rest.get("system"), str):
         del rest["system"]

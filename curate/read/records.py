@@ -38,13 +38,13 @@ def read_records(
     span: tuple[int, int] | None = None,
     first: int = 1,
 ) -> tuple[Iterator[Batch], list[str]]:
-    """The records of one file, batch after batch in order, and what was guessed.
+    """The records of one file in batches, in order, and guesses about the file for the user.
 
-    `wanted` are the columns named in `[data]`: they help to detect the delimiter. The file is read lazily,
-    some megabytes of text at a time; only a .json document is read at once.
+    `wanted` are the columns named in `[data]`: they help to detect the delimiter. The file is read lazily, some
+    megabytes of text at a time; only a .json document is read at once.
 
-    `span` holds the positions where a part of the file begins and ends: rows of a Parquet file, bytes of uncompressed
-    lines in UTF-8. Its records are numbered from `first`, the number of its first record in the file.
+    `span` is where a part of the file begins and ends: in rows of a Parquet file, or in bytes of uncompressed lines in
+    UTF-8. Its records are numbered from `first`, the number of its first record in the file.
 
     Raises:
         DataError: the file is missing, empty, damaged as a whole, or not in `encoding`; also while batches are drawn.
@@ -57,17 +57,17 @@ def read_records(
     head = read_head(path)
     if not head.strip():
         raise DataError(f"{path}: the file is empty; expected one pair per {'line' if kind == '.jsonl' else 'record'}")
-    encoding, said = find_encoding(path, head, stated=encoding)
-    told = [said] if said else []
+    encoding, notice = find_encoding(path, head, stated=encoding)
+    notices = [notice] if notice else []
     if kind in (".csv", ".tsv"):
         text = codecs.getincrementaldecoder(encoding)("replace").decode(head).removeprefix("\ufeff")
-        batches, guessed = read_csv(
+        batches, guesses = read_csv(
             path, text, encoding=encoding, delimiter=delimiter or ("\t" if kind == ".tsv" else None), wanted=wanted
         )
-        return batches, [*told, *guessed]
+        return batches, [*notices, *guesses]
     if kind == ".json":
-        return _from_json(path, encoding), told
-    return _from_lines(text_blocks(path, encoding)), told
+        return _from_json(path, encoding), notices
+    return _from_lines(text_blocks(path, encoding)), notices
 
 
 # --- JSON lines ---------------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def _from_json(path: Path, encoding: str) -> Iterator[Batch]:
         if any(len(batch.values) for batch in batches):  # one object per line under the name .json
             yield from batches
             return
-        raise DataError(f"{path}: is not JSON: {error}; expected a list of objects, or one object per line") from None
+        raise DataError(f"{path} is not JSON: {error}; expected a list of objects, or one object per line") from None
     records = _records_of(value)
     if records is None:
         raise DataError(f"{path}: expected a list of objects, found {excerpt(text)}")
@@ -164,7 +164,7 @@ def _from_json(path: Path, encoding: str) -> Iterator[Batch]:
 
 
 def _records_of(value: Any) -> list[Any] | None:
-    """The records in a document: a list of them, a list under one name, columns of one length, or one record."""
+    """The records in a document: a list, a list under one name, columns of equal length, or one record."""
     if isinstance(value, list):
         return value
     if not isinstance(value, dict):
@@ -193,9 +193,9 @@ def _from_parquet(path: Path, span: tuple[int, int] | None, number: int) -> Iter
             yield Batch(range(number, number + len(table)), plain_values(table))
             number += len(table)
     except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file") from None
+        raise DataError(f"there is no file at {path}") from None
     except PermissionError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).split("\n", 1)[0]
-        raise DataError(f"{path}: is not a Parquet file that can be read ({reason})") from None
+        raise DataError(f"{path} cannot be read as Parquet ({reason})") from None

@@ -1,4 +1,4 @@
-"""Recognises which columns hold what, and turns records into pairs accordingly."""
+"""Recognises the format of records by their columns, and turns records into pairs."""
 
 import json
 import math
@@ -42,8 +42,8 @@ _CALLS = ("tool_use", "tool_result", "tool_call", "function_call")  # kinds of c
 class Turns(NamedTuple):
     """A conversation up to its last answer; `answer` is None if it has none.
 
-    `lengths` has the role and the characters of each turn of an input of several turns, by which `split_turns` finds
-    them again; None if the input is a single user message.
+    `lengths` has the role and the number of characters of each turn of the input, from which `split_turns` restores
+    them; None if the input is a single user message.
     """
 
     system: str | None
@@ -66,8 +66,8 @@ def _is_turn(value: Any) -> bool:
 def read_turns(messages: Sequence[Mapping[str, Any]], *, unanswered: bool = False) -> Turns:
     """The leading system message, the turns before the last answer, and that answer.
 
-    A single user message is the input; several turns become `role: content` lines. `unanswered`: the answer is
-    elsewhere, and all messages are the input.
+    A single user message is the input; several turns become `role: content` lines. `unanswered`: all messages are the
+    input, and the answer is in another column.
     """
     turns, calls, images = [], False, False
     for message in messages:
@@ -88,8 +88,8 @@ def read_turns(messages: Sequence[Mapping[str, Any]], *, unanswered: bool = Fals
     answer = None if last is None else turns[last][1]
     if len(before) == 1 and before[0][0] == "user":
         return Turns(system, before[0][1], answer, calls, images, None)
-    said = "\n".join(f"{role}: {content}" for role, content in before)
-    return Turns(system, said, answer, calls, images, [(role, len(content)) for role, content in before])
+    text = "\n".join(f"{role}: {content}" for role, content in before)
+    return Turns(system, text, answer, calls, images, [(role, len(content)) for role, content in before])
 
 
 def _last_answer(turns: Sequence[tuple[str, str]]) -> int | None:
@@ -97,8 +97,8 @@ def _last_answer(turns: Sequence[tuple[str, str]]) -> int | None:
 
 
 def split_turns(text: str, lengths: Sequence[Sequence[Any]]) -> list[dict[str, str]] | None:
-    """The messages of an input of several turns, from its text and the `lengths` of `read_turns`; None where these
-    do not fit the text, as after a change in it."""
+    """The messages of an input of several turns, from its text and the `lengths` of `read_turns`; None if they do not
+    fit the text, for example after it was changed."""
     messages, at = [], 0
     for role, length in lengths:
         opening = f"{role}: "
@@ -153,13 +153,13 @@ _BYTES = Pair(rule="unreadable", evidence="It holds bytes that are not UTF-8 tex
 
 @dataclass(frozen=True)
 class Shape:
-    """How records become pairs: `said` in one line, the columns that `pair` uses, and `pair` itself.
+    """How records become pairs: a `description` in one line, the columns that `pair` uses, and `pair` itself.
 
     If all values of the columns `inputs` and `output` are texts, the inputs joined by an empty line and the output
     are the pair, so whole columns can be processed at once. `answer` is the output's name in messages. Picklable.
     """
 
-    said: str
+    description: str
     columns: tuple[str, ...]
     pair: Callable[[Mapping[str, Any]], Pair] = field(compare=False)
     inputs: tuple[str, ...] = ()
@@ -181,9 +181,9 @@ def find_shape(columns: Sequence[str], data: DataSettings, *, where: str) -> Sha
         if all(name in columns for name in needed):
             return shape
     raise DataError(
-        f"{where}: no input and output recognised among the columns {_listed(columns)}\n"
-        "Expected input and output, prompt and completion, messages, conversations, or instruction and output;\n"
-        "or name them in [data]: input = …, output = …, or by --input, --output. A CSV file begins with a line of column names."
+        f"{where}: found no input and output among the columns {_listed(columns)}\n"
+        "Expected input and output, prompt and completion, messages, conversations, or instruction and output.\n"
+        "Name other columns in [data] (input = …, output = …) or with --input and --output. A CSV file needs a header line."
     )
 
 
@@ -191,13 +191,13 @@ def _refuse(columns: Sequence[str], where: str) -> None:
     if "chosen" in columns and "rejected" in columns:
         raise DataError(
             f"{where}: this is preference data (chosen, rejected); Tuneworth reads pairs of one input and one output\n"
-            'Say in [data] which column is the input, and output = "chosen".'
+            'In [data], set input to the column of inputs, and output = "chosen".'
         )
     images = [name for name in _IMAGES if name in columns]
     if images:
         raise DataError(
             f'{where}: this is image data (column "{images[0]}"); Tuneworth reads text only\n'
-            "If the column does not matter, name input and output in [data]."
+            "To ignore this column, set input and output in [data]."
         )
 
 
@@ -212,8 +212,8 @@ def _stated(columns: Sequence[str], data: DataSettings, where: str) -> Shape:
         raise DataError.of(problems, where=where)
     several = not isinstance(data.input, str) and data.input is not None
     pair = partial(_several_pair, inputs, output) if several else partial(_plain_pair, inputs[0], output)
-    words = f"input from {_listed(inputs)}, output from {_listed([output])}"
-    return Shape(words, (*inputs, output), pair, () if several else inputs, output, answer=output)
+    description = f"input from {_listed(inputs)}, output from {_listed([output])}"
+    return Shape(description, (*inputs, output), pair, () if several else inputs, output, answer=output)
 
 
 def _plain_pair(given: str, answer: str, value: Mapping[str, Any]) -> Pair:
@@ -280,7 +280,7 @@ def json_text(value: Any) -> str:
     try:
         return _encode(value)
     except (ValueError, TypeError):  # numbers that are not finite, names that are not texts
-        return _encode(_sayable(value))
+        return _encode(_encodable(value))
 
 
 def _as_text(value: Any) -> str:
@@ -290,18 +290,18 @@ def _as_text(value: Any) -> str:
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_as_text).encode
 
 
-def _sayable(value: Any) -> Any:
+def _encodable(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name if isinstance(name, str) else str(name): _sayable(inner) for name, inner in value.items()}
+        return {name if isinstance(name, str) else str(name): _encodable(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_sayable(inner) for inner in value]
+        return [_encodable(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(map(shown_value, names[:20]))  # a name comes from the file: long, or with a line break in it
+    shown = ", ".join(map(shown_value, names[:20]))  # names come from the file and may be long or contain line breaks
     return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 

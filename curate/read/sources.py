@@ -1,4 +1,4 @@
-"""Where records come from: files, folders and globs, saved datasets, and tables in memory."""
+"""Finds and opens the sources of records: files, folders and globs, saved datasets, tables in memory."""
 
 import glob
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,38 +31,40 @@ def _find(path: str) -> list[Path]:
     if place.is_file():
         if file_kind(place) is None:
             raise DataError(
-                f"{path}: unknown kind of file; expected {', '.join(SUFFIXES)}, packed with .gz or .zst or not"
-                " (Parquet packs itself)"
+                f"{path}: unknown file type; expected {', '.join(SUFFIXES)}, also compressed as .gz or .zst"
+                " (except Parquet)"
             )
         return [place]
     if place.is_dir():
         return _in_folder(place)
     if place.exists():
-        raise DataError(f"{path}: is not a file but a pipe or a device; write what comes out of it to a file first")
+        raise DataError(f"{path} is not a file but a pipe or a device; write its contents to a file first")
     matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 — Path.glob refuses absolute patterns
     found = [p for p in map(Path, matches) if p.is_file() and file_kind(p)]
     if found:
         return found
     if matches:
-        raise DataError(f"{path}: no file to read among {len(matches)} matches; expected {', '.join(SUFFIXES)}")
+        raise DataError(
+            f"{path}: none of the {len(matches)} matches is a readable file; expected {', '.join(SUFFIXES)}"
+        )
     names = [p.name for p in place.parent.iterdir() if file_kind(p)] if place.parent.is_dir() else []
     hint = f"; {nearest(place.name, sorted(names))}" if names else ""
-    raise DataError(f"{path}: there is no such file{hint}")
+    raise DataError(f"there is no file at {path}{hint}")
 
 
 def _in_folder(folder: Path) -> list[Path]:
     found = [p for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(".") and file_kind(p)]
-    # Some files of data in parts may be empty; if all are, the first one raises.
+    # Some files of data in parts may be empty; if all are, reading the first one raises.
     found = [p for p in found if p.stat().st_size] or found
     names = {p.name for p in found}
     if not found:
-        raise DataError(f"{folder}: no file to read in this folder; expected {', '.join(SUFFIXES)}")
+        raise DataError(f"{folder}: this folder contains no readable file; expected {', '.join(SUFFIXES)}")
     if "run.json" in names:
         train = table_name(folder, "curate/train.jsonl") or "curate/train.jsonl"
-        raise DataError(f"{folder}: this is a run of Tuneworth; name its pairs, such as {folder.name}/{train}")
+        raise DataError(f"{folder}: this is a run of Tuneworth; name the pairs to read, such as {folder.name}/{train}")
     if "summary.json" in names and ("ledger.parquet" in names or (folder / "ledger").is_dir()):
         train = "train" if (folder / "train").is_dir() else "train.jsonl"
-        raise DataError(f"{folder}: this is what `tuneworth curate` left; name what to read of it, such as {train}")
+        raise DataError(f"{folder}: this is the output of `tuneworth curate`; name the file to read, such as {train}")
     return found
 
 
@@ -88,7 +90,7 @@ def load_saved(path: Path) -> Any:
         ) from None
     try:
         return load_from_disk(str(path))
-    except Exception as error:  # any error of pyarrow, json or the file system about a damaged folder
+    except Exception as error:  # pyarrow, json and the file system raise errors of many types
         reason = str(error).split("\n", 1)[0]
         raise DataError(f"{path}: this datasets folder cannot be read ({reason}); save it again") from None
 
@@ -133,8 +135,8 @@ def _from_parts(parts: Mapping[str, Any]) -> Iterator[Batch]:
     """
     if not all(map(_is_table, parts.values())):
         raise TypeError(
-            "expected a table or a list of dictionaries, found one dictionary; a single pair is [pair], columns by name "
-            "are polars.DataFrame(columns)"
+            "expected a table or a list of dictionaries, found one dictionary; pass a single pair as [pair], and columns by "
+            "name as polars.DataFrame(columns)"
         )
     before = 0
     for name, part in parts.items():
@@ -181,13 +183,13 @@ def _from_pandas(frame: Any) -> list[dict[str, Any]]:
     names = [str(name) for name in frame.columns]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise DataError(f'the table: two columns are called "{repeated[0]}"; every column needs its own name')
+        raise DataError(f'the table has two columns "{repeated[0]}"; give every column its own name')
     columns = []
     for place in range(len(names)):
         column = frame.iloc[:, place]
         missing = column.isna().tolist()
         values = column.tolist()
-        columns.append([None if gone else _plain(v) for gone, v in zip(missing, values, strict=True)])
+        columns.append([None if absent else _plain(v) for absent, v in zip(missing, values, strict=True)])
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""Splits that cannot leak, and the certificate that they do not.
+"""Makes splits that cannot leak, and the certificate that they do not.
 
 The names are listed in `__init__.pyi`; each is imported at its first use.
 """

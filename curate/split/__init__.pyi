@@ -3,12 +3,12 @@ from .assign import effective_size as effective_size
 from .assign import effective_splits as effective_splits
 from .certificate import Crossing as Crossing
 from .certificate import certify as certify
-from .given import HeldSplits as HeldSplits
+from .given import PinnedSplits as PinnedSplits
 from .given import given_sides as given_sides
 from .notes import split_notes as split_notes
 from .place import Placed as Placed
-from .place import failing_leave as failing_leave
-from .place import followers_leave as followers_leave
+from .place import drop_failing as drop_failing
+from .place import drop_followers as drop_followers
 from .place import place_rows as place_rows
 from .strata import find_values as find_values
 from .strata import names_found as names_found

@@ -59,7 +59,7 @@ def split_by_date(
     """The split of each row where the newest components go to test, those before them to validation, the rest to train.
 
     A component is as new as its newest row, so train holds nothing newer than any component of test. On
-    ties the smaller key comes first. Each split takes components until the next would take it further from its size.
+    ties the smaller key comes first. Each split takes components until the next one would move it away from its size.
     """
     targets = split_targets(len(component), shares)
     given = np.bincount(sides[sides >= 0], minlength=len(SPLITS))
@@ -87,12 +87,12 @@ def split_by_date(
 
 
 def split_targets(n: int, shares: SplitShares) -> np.ndarray:
-    """How many of n rows each split should get: integers that add up to n."""
+    """The number of n rows for each split: integers that add up to n."""
     return _apportion(n * np.array([shares.train, shares.validation, shares.test]), n)
 
 
 def _in_order(component: np.ndarray, keys: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The components of the free rows numbered from 0, and their numbers: large ones first, then by smallest key."""
+    """The components of the free rows numbered from 0, and these numbers in order: large ones first, then by key."""
     numbers = np.unique(component[free], return_inverse=True)[1]
     # The size includes given rows, so a component's rank does not change when some of it is already placed.
     sizes = np.bincount(component)[component[free]]
@@ -128,8 +128,8 @@ class _Counts:
     def __len__(self) -> int:
         return len(self.bounds) - 1
 
-    def alike(self) -> list[tuple[int, int]]:
-        """Ranges of very many consecutive components with equal numbers of rows, all in one stratum: from and to."""
+    def runs(self) -> list[tuple[int, int]]:
+        """Long runs of components with equal numbers of rows, all in one stratum: from and to."""
         first, single = self.bounds[:-1], np.diff(self.bounds) == 1
         both = np.stack((self.stratum, self.n))[:, first]
         same = np.zeros(len(self), bool)  # as the one before
@@ -139,15 +139,15 @@ class _Counts:
         many = (stops - starts >= _MANY) & single[starts]
         return list(zip(starts[many].tolist(), stops[many].tolist(), strict=True))
 
-    def each(self, start: int, stop: int) -> Iterator[list[tuple[int, int]]]:
+    def between(self, start: int, stop: int) -> Iterator[list[tuple[int, int]]]:
         """For each of these components its strata with the number of rows in each."""
         # Lists for all components would take some hundred bytes per row.
         for begin in range(start, stop, _CHUNK):
-            own = self.bounds[begin : min(begin + _CHUNK, stop) + 1]
-            low, high = own[0], own[-1]
-            held = list(zip(self.stratum[low:high].tolist(), self.n[low:high].tolist(), strict=True))
-            for first, last in pairwise((own - low).tolist()):
-                yield held[first:last]
+            bounds = self.bounds[begin : min(begin + _CHUNK, stop) + 1]
+            low, high = bounds[0], bounds[-1]
+            strata = list(zip(self.stratum[low:high].tolist(), self.n[low:high].tolist(), strict=True))
+            for first, last in pairwise((bounds - low).tolist()):
+                yield strata[first:last]
 
 
 class _Places:
@@ -163,11 +163,11 @@ class _Places:
         """The split of each component."""
         side_of = np.empty(len(counts), np.uint8)
         reached = 0
-        for start, stop in [*counts.alike(), (len(counts), len(counts))]:
-            side_of[reached:start] = np.fromiter(map(self._place, counts.each(reached, start)), np.uint8)
+        for start, stop in [*counts.runs(), (len(counts), len(counts))]:
+            side_of[reached:start] = np.fromiter(map(self._place, counts.between(reached, start)), np.uint8)
             if stop > start:
                 first = int(counts.bounds[start])
-                side_of[start:stop] = self._place_alike(stop - start, int(counts.stratum[first]), int(counts.n[first]))
+                side_of[start:stop] = self._place_run(stop - start, int(counts.stratum[first]), int(counts.n[first]))
             reached = stop
         return side_of
 
@@ -182,19 +182,19 @@ class _Places:
     def _most_room(self, counts: Sequence[tuple[int, int]]) -> int:
         """The split with the most room for a component with these numbers of rows per stratum."""
         if len(counts) == 1:
-            wish = self._room[counts[0][0]]
-            train, validation, test = wish
+            room = self._room[counts[0][0]]
+            train, validation, test = room
             if train > validation and train > test:  # no ties, as nearly always
                 return 0
             if test > train and test > validation:
                 return 2
         else:
-            wish = [sum(n * self._room[s][side] for s, n in counts) for side in range(len(SPLITS))]
+            room = [sum(n * self._room[s][side] for s, n in counts) for side in range(len(SPLITS))]
         # Ties go to the split with the most room in total: small strata have many ties. Then to an empty split,
         # so that two groups of one size do not leave test empty; then train, validation, test.
-        return max(range(len(SPLITS)), key=lambda side: (wish[side], self._whole[side], not self._taken[side], -side))
+        return max(range(len(SPLITS)), key=lambda side: (room[side], self._whole[side], not self._taken[side], -side))
 
-    def _place_alike(self, count: int, s: int, n: int) -> np.ndarray:
+    def _place_run(self, count: int, s: int, n: int) -> np.ndarray:
         """The splits of `count` components of n rows of stratum s, in order: as `_place`, all at once.
 
         The room of a split falls by n with each component that it takes, so its offers are a decreasing sequence, and
@@ -203,15 +203,15 @@ class _Places:
         """
         room = self._room[s]
         lowest = _reached(room, n, count)
-        others = [whole - own for whole, own in zip(self._whole, room, strict=True)]
+        others = [whole - left for whole, left in zip(self._whole, room, strict=True)]
         before = {value: place for place, value in enumerate(sorted(set(others), reverse=True))}
         offers = []
-        for side, (own, other) in enumerate(zip(room, others, strict=True)):
-            number = max(0, (own - lowest) // n + 1)
+        for side, (left, other) in enumerate(zip(room, others, strict=True)):
+            number = max(0, (left - lowest) // n + 1)
             rank = np.full(number, 6 * before[other] + 3 + side)
             if not self._taken[side]:
                 rank[:1] -= 3
-            offers.append((max(room) - own + n * np.arange(number)) * 6 * len(SPLITS) + rank)
+            offers.append((max(room) - left + n * np.arange(number)) * 6 * len(SPLITS) + rank)
         side_of = np.repeat(np.arange(len(SPLITS), dtype=np.uint8), [len(offer) for offer in offers])
         # Stable: three increasing sequences are merged in one pass.
         chosen = side_of[np.argsort(np.concatenate(offers), kind="stable")[:count]]
@@ -227,7 +227,7 @@ def _reached(room: Sequence[int], n: int, count: int) -> int:
     low, high = max(room) - n * count, max(room)  # the split with the most room alone has `count` down to the low one
     while low < high:
         middle = (low + high + 1) // 2
-        if sum(max(0, (own - middle) // n + 1) for own in room) >= count:
+        if sum(max(0, (left - middle) // n + 1) for left in room) >= count:
             low = middle
         else:
             high = middle - 1
@@ -261,7 +261,7 @@ def _apportion(wanted: np.ndarray, n: int) -> np.ndarray:
 def effective_size(component: np.ndarray) -> float:
     """(sum of n)^2 / sum of n^2 over components of n rows: rows / size-weighted mean size (Kish 1965, section 8.2).
 
-    The effective number of rows if tied rows are fully redundant: a lower bound. 0 without rows.
+    This is the effective number of rows if tied rows are fully redundant, a lower bound. 0 without rows.
     """
     if not len(component):
         return 0.0

@@ -1,4 +1,4 @@
-"""The certificate: an exact search of validation and test against train, independent of how the split was made."""
+"""The certificate: an exact search of validation and test against train, independent of the way the split was made."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,16 +7,16 @@ import numpy as np
 import polars as pl
 
 from ..match.corpus import Corpus
-from ..match.join import AlikePairs
+from ..match.join import SimilarPairs
 from ..match.subjects import Subjects
 
 __all__ = ["Crossing", "certify"]
 
 _NEAREST = 10  # held-out rows listed with their nearest train row
-_LOWEST = 0.5  # below it nothing counts as near
-_STEP = 0.05  # of the search downwards: most data have ten pairs a little below the threshold
-# The search goes down only up to this many held-out texts times train texts: some 100,000 rows. Lower thresholds cost
-# ever more pairs for ten examples; with more rows, ten are nearly always found at the threshold.
+_LOWEST = 0.5  # less similar pairs do not count as near
+_STEP = 0.05  # of the search below the threshold: most data have ten pairs just below it
+# Larger products of held-out and train texts (some 100,000 rows) are not searched below the threshold: that costs ever
+# more pairs for ten examples, and with more rows ten are nearly always found at the threshold.
 _MOST = 2_000_000_000
 
 
@@ -41,15 +41,15 @@ def certify(
 
     pairs_at_or_above: similar with the same facts, which must be 0. siblings_at_or_above: similar with other facts.
     nearest: the closest remaining pairs, closest first, found by a search down to searched_to. outputs_alike:
-    held-out rows whose output is similar to one in train. Also returns each train row of a pair at or above with the
-    same facts, with one held-out row that it is similar to.
+    held-out rows whose output is similar to one in train. Also returns each train row that is similar to a held-out
+    row with the same facts, with that row.
     """
     in_train = (kept["split"] == "train").to_numpy()
     text = corpus.text[rows]
     order = kept["id"].rank("ordinal").to_numpy().astype(np.int64)
     held, train = _first_rows(order, text, ~in_train), _first_rows(order, text, in_train)
-    subjects = Subjects(text, int(text.max(initial=-1)) + 1, lambda own: corpus.input_facts(rows[own]))
-    nearest, same, siblings, crossing = AlikePairs.joined([]), 0, 0, []
+    subjects = Subjects(text, int(text.max(initial=-1)) + 1, lambda positions: corpus.input_facts(rows[positions]))
+    nearest, same, siblings, crossing = SimilarPairs.joined([]), 0, 0, []
     between = np.flatnonzero(held >= 0), np.flatnonzero(train >= 0)
     for found in corpus.inputs_between(*between, threshold):
         same_found, siblings_found = subjects.split(found)
@@ -64,7 +64,7 @@ def certify(
         for found in corpus.inputs_between(*between, at):
             nearest = _closest([nearest, found], order, held, train)
     ids = kept["id"]
-    said = {
+    certificate = {
         "threshold": threshold,
         "pairs_at_or_above": same,
         "siblings_tied_from": siblings_tied_from,
@@ -74,13 +74,13 @@ def certify(
             for a, b, similarity in zip(nearest.left, nearest.right, nearest.similarity.tolist(), strict=True)
         ],
         "searched_to": at,
-        "outputs_alike": _outputs_alike(corpus, rows, in_train, threshold),
+        "outputs_alike": _similar_outputs(corpus, rows, in_train, threshold),
     }
-    return said, _crossing(AlikePairs.joined(crossing), subjects, order, rows, in_train)
+    return certificate, _crossing(SimilarPairs.joined(crossing), subjects, order, rows, in_train)
 
 
 def _crossing(
-    found: AlikePairs, subjects: Subjects, order: np.ndarray, rows: np.ndarray, in_train: np.ndarray
+    found: SimilarPairs, subjects: Subjects, order: np.ndarray, rows: np.ndarray, in_train: np.ndarray
 ) -> Crossing:
     """All train rows of the right subjects, each with the most similar held-out row; ties go to the smallest id."""
     held = _first_rows(order, np.append(subjects.of_row, subjects.count), np.append(~in_train, False))
@@ -89,9 +89,9 @@ def _crossing(
     right, first = np.unique(found.right[most], return_index=True)
     nearest = np.full(subjects.count, -1)
     nearest[right] = most[first]
-    own = np.flatnonzero(in_train & (nearest[subjects.of_row] >= 0))
-    best = nearest[subjects.of_row[own]]
-    return Crossing(rows[own], rows[held[found.left[best]]], found.similarity[best])
+    crossing = np.flatnonzero(in_train & (nearest[subjects.of_row] >= 0))
+    best = nearest[subjects.of_row[crossing]]
+    return Crossing(rows[crossing], rows[held[found.left[best]]], found.similarity[best])
 
 
 def _first_rows(order: np.ndarray, text: np.ndarray, which: np.ndarray) -> np.ndarray:
@@ -103,7 +103,7 @@ def _first_rows(order: np.ndarray, text: np.ndarray, which: np.ndarray) -> np.nd
     return first
 
 
-def _rows_across(found: AlikePairs, subjects: Subjects, in_train: np.ndarray) -> int:
+def _rows_across(found: SimilarPairs, subjects: Subjects, in_train: np.ndarray) -> int:
     """Pairs of a held-out row of the left subject and a train row of the right one."""
     if not len(found.left):
         return 0
@@ -112,19 +112,19 @@ def _rows_across(found: AlikePairs, subjects: Subjects, in_train: np.ndarray) ->
     return int((held[found.left] * train[found.right]).sum())
 
 
-def _closest(parts: list[AlikePairs], order: np.ndarray, held: np.ndarray, train: np.ndarray) -> AlikePairs:
+def _closest(parts: list[SimilarPairs], order: np.ndarray, held: np.ndarray, train: np.ndarray) -> SimilarPairs:
     """The closest pairs: one for each held-out text, the ten closest."""
-    found = AlikePairs.joined(parts)
-    by_likeness = np.lexsort((order[train[found.right]], order[held[found.left]], -found.similarity))
-    _, first = np.unique(found.left[by_likeness], return_index=True)  # the best of each held-out text
-    return found.take(by_likeness[np.sort(first)[:_NEAREST]])
+    found = SimilarPairs.joined(parts)
+    by_similarity = np.lexsort((order[train[found.right]], order[held[found.left]], -found.similarity))
+    _, first = np.unique(found.left[by_similarity], return_index=True)  # the best of each held-out text
+    return found.take(by_similarity[np.sort(first)[:_NEAREST]])
 
 
-def _outputs_alike(corpus: Corpus, rows: np.ndarray, in_train: np.ndarray, threshold: float) -> int:
+def _similar_outputs(corpus: Corpus, rows: np.ndarray, in_train: np.ndarray, threshold: float) -> int:
     output = corpus.output[rows]
     held, train = np.unique(output[~in_train]), np.unique(output[in_train])
-    alike = np.zeros(int(output.max(initial=-1)) + 1, bool)
-    alike[np.intersect1d(held, train)] = True
-    for found in corpus.outputs_between(held[~alike[held]], train, threshold):
-        alike[found.left] = True
-    return int(alike[output[~in_train]].sum())
+    similar = np.zeros(int(output.max(initial=-1)) + 1, bool)
+    similar[np.intersect1d(held, train)] = True
+    for found in corpus.outputs_between(held[~similar[held]], train, threshold):
+        similar[found.left] = True
+    return int(similar[output[~in_train]].sum())

@@ -1,4 +1,4 @@
-"""Given splits, from the data, an earlier run or a decision: they are kept; rows that would leak are dropped."""
+"""Keeps splits given by the data, an earlier run or a decision, and drops rows that would leak."""
 
 import json
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ import numpy as np
 import polars as pl
 
 from ...core import DataError, RunBroken, write_whole
-from ..match.join import AlikePairs
+from ..match.join import SimilarPairs
 from .assign import SPLITS
 
 __all__ = [
     "Bridges",
-    "HeldSplits",
+    "PinnedSplits",
     "given_sides",
-    "hold_splits",
     "leaked_rows",
+    "pin_splits",
     "pull_siblings",
     "pull_tied",
     "pull_to_given",
@@ -54,10 +54,10 @@ def given_sides(splits: pl.Series) -> np.ndarray:
     return sides.fill_null(-1).to_numpy()
 
 
-def leaked_rows(subject: np.ndarray, sides: np.ndarray, same: AlikePairs, order: np.ndarray) -> Bridges:
-    """Rows with a given split that have a similar row with the same facts on a side held out further.
+def leaked_rows(subject: np.ndarray, sides: np.ndarray, same: SimilarPairs, order: np.ndarray) -> Bridges:
+    """Rows with a given split that have a similar row with the same facts on a side that takes precedence.
 
-    Test takes precedence over validation, validation over train, so that test data are not thinned out. `order`
+    Test takes precedence over validation, and validation over train, so that the test set does not shrink. `order`
     decides which row is named if there are several.
     """
     tied = _tied(subject, np.full(len(subject), -1), sides, same, order)
@@ -67,7 +67,7 @@ def leaked_rows(subject: np.ndarray, sides: np.ndarray, same: AlikePairs, order:
 
 
 def pull_tied(
-    subject: np.ndarray, group: np.ndarray, sides: np.ndarray, same: AlikePairs, order: np.ndarray
+    subject: np.ndarray, group: np.ndarray, sides: np.ndarray, same: SimilarPairs, order: np.ndarray
 ) -> tuple[np.ndarray, Bridges]:
     """Sides with free rows pulled to those that they are tied to, nearest first; and the rows that would join two.
 
@@ -94,7 +94,9 @@ def pull_tied(
         sides[meets] = -1
 
 
-def _tied(subject: np.ndarray, group: np.ndarray, sides: np.ndarray, same: AlikePairs, order: np.ndarray) -> np.ndarray:
+def _tied(
+    subject: np.ndarray, group: np.ndarray, sides: np.ndarray, same: SimilarPairs, order: np.ndarray
+) -> np.ndarray:
     """For each side and row, `(3, n)`: the row on that side, first in `order`, that the row is tied to; -1 for none."""
     n = len(subject)
     by_order = np.argsort(order, kind="stable")
@@ -105,11 +107,11 @@ def _tied(subject: np.ndarray, group: np.ndarray, sides: np.ndarray, same: Alike
     found = np.full((len(SPLITS), n), n)
     for side in range(len(SPLITS)):
         here = np.flatnonzero(sides == side)
-        own = np.full(subjects, n)
-        np.minimum.at(own, subject[here], place[here])
-        reach = own.copy()
-        np.minimum.at(reach, same.left, own[same.right])
-        np.minimum.at(reach, same.right, own[same.left])
+        nearest = np.full(subjects, n)
+        np.minimum.at(nearest, subject[here], place[here])
+        reach = nearest.copy()
+        np.minimum.at(reach, same.left, nearest[same.right])
+        np.minimum.at(reach, same.right, nearest[same.left])
         family = np.full(groups + 1, n)  # the last one, for rows without a group, is always empty
         grouped = here[group[here] >= 0]
         np.minimum.at(family, group[grouped], place[grouped])
@@ -123,7 +125,7 @@ def _first(tied: np.ndarray) -> np.ndarray:
 
 
 def _last(tied: np.ndarray) -> np.ndarray:
-    """The side held out furthest on which each row has a tie; -1 for none."""
+    """The last side on which each row has a tie; -1 for none."""
     return np.where(tied[2] >= 0, 2, np.where(tied[1] >= 0, 1, np.where(tied[0] >= 0, 0, -1)))
 
 
@@ -186,21 +188,21 @@ _CHUNK = 50_000  # lines at once: the texts of millions would take some gigabyte
 
 
 @dataclass(frozen=True)
-class HeldSplits:
-    """The lines of a file: content (the hash in the ledger), id, split. None if nothing was placed before."""
+class PinnedSplits:
+    """The lines of splits.jsonl: content (the hash in the ledger), id, split. Empty before the first run."""
 
     lines: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SCHEMA))
 
     def sides(self, content: Sequence[str] | pl.Series, ids: Sequence[str] | pl.Series) -> np.ndarray:
-        """The position in `SPLITS` of each row that was placed before, -1 for the others.
+        """The position in `SPLITS` of each pinned row, -1 for the others.
 
-        A row is identified by its content; one with a known id and other content is the same row reworded, if the
-        content with that id no longer occurs. (Ids that count lines shift when a line is inserted: then it is not.)
+        Content identifies a row; a row with a known id and new content is the same row reworded if the old content no
+        longer occurs. (It still occurs if ids count lines and a line was inserted.)
         """
         rows = pl.DataFrame({"content": content, "id": ids}, schema={"content": pl.String, "id": pl.String})
         side = pl.col("split").replace_strict(list(SPLITS), range(len(SPLITS)), return_dtype=pl.Int64)
         lines = self.lines.with_columns(side=side)
-        # If one content is on two sides, the one held out further wins.
+        # If one content is on two sides, test wins over validation and train.
         known = lines.group_by("content").agg(pl.col("side").max())
         gone = lines.join(rows, on="content", how="anti")
         named = gone.group_by("id").agg(by_id=pl.col("side").max())
@@ -210,13 +212,13 @@ class HeldSplits:
         return found.select(pl.coalesce("side", "by_id").fill_null(-1)).to_series().to_numpy()
 
     def named(self, ids: Sequence[str] | pl.Series) -> np.ndarray:
-        """Whether each row's id is in the lines."""
+        """Whether each row's id is pinned."""
         return pl.Series("id", ids, dtype=pl.String).is_in(self.lines["id"].implode()).to_numpy()
 
-    def grown(self, ledger: pl.DataFrame) -> "HeldSplits":
+    def grown(self, ledger: pl.DataFrame) -> "PinnedSplits":
         """The lines updated by a new ledger: rows that it keeps get its split, all others are unchanged.
 
-        A line is replaced if its content, or its id with reworded content, was placed again. New lines follow, by id.
+        A line is replaced if its content, or its id with reworded content, got a split again. New lines follow, by id.
         """
         placed = ledger.filter(pl.col("outcome") == "kept").select("content", "id", "split").unique("content")
         seen = ledger.select("content").drop_nulls()
@@ -227,11 +229,11 @@ class HeldSplits:
         stay = stay.join(newer, on="content", how="left", maintain_order="left").select(
             "content", id=pl.coalesce("newer_id", "id"), split=pl.coalesce("newer", "split")
         )
-        return HeldSplits(pl.concat([stay, fresh]))
+        return PinnedSplits(pl.concat([stay, fresh]))
 
 
-def read_splits(path: Path) -> HeldSplits:
-    """The placed rows of a file; none if there is no such file.
+def read_splits(path: Path) -> PinnedSplits:
+    """The pinned rows of a file; empty if there is no such file.
 
     Raises:
         DataError: naming the lines without a valid split.
@@ -245,22 +247,22 @@ def read_splits(path: Path) -> HeldSplits:
                 problems += [number for number, row in rows if row is None]
                 tables.append(pl.DataFrame([row for _, row in rows if row], schema=_SCHEMA, orient="row"))
     except FileNotFoundError:
-        return HeldSplits()
+        return PinnedSplits()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read ({error})\n{_MEND}") from None
+        raise DataError(f"{path} cannot be read ({error})\n{_RESTORE}") from None
     if problems:
-        said = [f'line {number}: expected {{"content": ..., "id": ..., "split": "train"}}' for number in problems[:3]]
-        more = [f"and {len(problems) - 3:,} lines more"] if len(problems) > 3 else []
-        raise DataError(f"{DataError.of([*said, *more], where=str(path))}\n{_MEND}")
-    return HeldSplits(pl.concat(tables, rechunk=True))
+        lines_ = [f'line {number}: expected {{"content": ..., "id": ..., "split": "train"}}' for number in problems[:3]]
+        more = [f"and {len(problems) - 3:,} more lines"] if len(problems) > 3 else []
+        raise DataError(f"{DataError.of([*lines_, *more], where=str(path))}\n{_RESTORE}")
+    return PinnedSplits(pl.concat(tables, rechunk=True))
 
 
-_MEND = "The file keeps test rows out of train: bring back the version before. Without it every row is placed anew."
+_RESTORE = "The file keeps test rows out of train: restore its last good version. Without it all rows get new splits."
 
 
-def write_splits(path: Path, held: HeldSplits) -> None:
-    """Write the file atomically: one line for each placed row."""
-    write_whole(path, map(_lines, held.lines.iter_slices(_CHUNK)))
+def write_splits(path: Path, pinned: PinnedSplits) -> None:
+    """Write the file atomically: one line for each pinned row."""
+    write_whole(path, map(_lines, pinned.lines.iter_slices(_CHUNK)))
 
 
 def _lines(rows: pl.DataFrame) -> bytes:
@@ -269,11 +271,11 @@ def _lines(rows: pl.DataFrame) -> bytes:
     return "".join(line % row for row in zip(*columns, strict=True)).encode()
 
 
-def hold_splits(path: Path, before: HeldSplits, ledger: pl.DataFrame) -> None:
-    """Add the placements of a ledger to the file, read before as `before`; lines added meanwhile are kept.
+def pin_splits(path: Path, before: PinnedSplits, ledger: pl.DataFrame) -> None:
+    """Add the splits of a ledger to the file, which was read as `before`; lines added meanwhile are kept.
 
     Raises:
-        RunBroken: another run meanwhile placed some of these rows on another side.
+        RunBroken: another run meanwhile put some of these rows into another split.
     """
     now = read_splits(path)
     if not now.lines.equals(before.lines):
@@ -282,8 +284,8 @@ def hold_splits(path: Path, before: HeldSplits, ledger: pl.DataFrame) -> None:
         here = kept["split"].replace_strict(list(SPLITS), range(len(SPLITS)), return_dtype=pl.Int64).to_numpy()
         if apart := int(((there >= 0) & (there != here)).sum()):
             raise RunBroken(
-                f"{path} changed meanwhile: another run placed {apart:,} of these rows on another side of the split\n"
-                "Nothing was written; the same command, started again, takes them as they stand there."
+                f"{path} changed meanwhile: another run put {apart:,} of these rows into another split\n"
+                "Nothing was written. Run the same command again to use the new splits."
             )
     write_splits(path, now.grown(ledger))
 

@@ -1,4 +1,4 @@
-"""Explains the sizes of the splits: why they differ from the requested ones, and which rows kept their split."""
+"""Explains the sizes of the splits: why they differ from the requested sizes, and which rows kept their split."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from ...core import say
-from ..match.join import AlikePairs
+from ..match.join import SimilarPairs
 from ..match.relations import Relations
 from ..read.dates import UNDATED
 from ..settings import CurateSettings
@@ -27,31 +27,33 @@ def split_notes(
     relations: Relations,
     *,
     given: np.ndarray,
-    held: np.ndarray,
+    pinned: np.ndarray,
     dates: np.ndarray | None,
     settings: CurateSettings,
 ) -> tuple[list[str], list[dict[str, str]]]:
     """Notes as sentences, and warnings as code and text.
 
-    `given` is each row's earlier split, `held` the part of it that came from splits.jsonl.
+    `given` is each row's earlier split, `pinned` the part that comes from splits.jsonl.
     """
     rows = placed.rows
     side = placed.side[rows]
-    said, warned = _sizes(pairs, placed, relations, side, held=held[rows], given=given[rows], settings=settings)
+    sizes, warned = _sizes(pairs, placed, relations, side, pinned=pinned[rows], given=given[rows], settings=settings)
     notes = [
-        *_held(held[rows], given[rows], side),
-        *said,
+        *_pinned(pinned[rows], given[rows], side),
+        *sizes,
         *([] if dates is None else _by_date(dates[rows], side)),
     ]
     return notes, [{"code": "split_size", "text": text} for text in warned]
 
 
-def _held(held: np.ndarray, given: np.ndarray, side: np.ndarray) -> list[str]:
-    n, moved = int((held >= 0).sum()), int(((held >= 0) & (held != side)).sum())
-    notes = [f"{say.count(n - moved, 'pair stands', 'pairs stand')} where splits.jsonl holds them."] if n else []
+def _pinned(pinned: np.ndarray, given: np.ndarray, side: np.ndarray) -> list[str]:
+    n, moved = int((pinned >= 0).sum()), int(((pinned >= 0) & (pinned != side)).sum())
+    notes = [f"{say.count(n - moved, 'pair keeps its', 'pairs keep their')} split from splits.jsonl."] if n else []
     if moved:
-        elsewhere = say.count(moved, "pair stands", "pairs stand")
-        notes.append(f"{elsewhere} elsewhere than in splits.jsonl: the data or overrides.jsonl say so.")
+        count = say.count(moved, "pair is", "pairs are")
+        notes.append(
+            f"{count} not in the split of splits.jsonl, because the data or overrides.jsonl state another one."
+        )
     return notes
 
 
@@ -61,35 +63,35 @@ def _sizes(
     relations: Relations,
     side: np.ndarray,
     *,
-    held: np.ndarray,
+    pinned: np.ndarray,
     given: np.ndarray,
     settings: CurateSettings,
 ) -> tuple[list[str], list[str]]:
-    """Why the sizes differ from the requested ones, and which of that is a warning: nothing if splits are given."""
+    """Why the sizes differ from the requested ones, and the warnings among the reasons: none if splits are given."""
     n, free = len(side), int((given < 0).sum())
     sizes, targets = np.bincount(side, minlength=len(SPLITS)), split_targets(n, settings.split)
     off, empty = np.abs(sizes - targets), (sizes == 0) & (_shares(settings) > 0)
     if not n or ((off <= max(1, _OFF * n)).all() and not empty.any()):
         return [], []
     got = ", ".join(f"{name} {a:,} of {b:,}" for name, a, b in zip(SPLITS, sizes, targets, strict=True))
-    anew = f" {_ANEW}" if (held >= 0).any() else ""
-    if not free and (held == given).all():
-        return [f"The sizes are those of splits.jsonl, not the shares of [curate] split: {got}.{anew}"], []
+    advice = f" {_NEW_SPLITS}" if (pinned >= 0).any() else ""
+    if not free and (pinned == given).all():
+        return [f"The sizes come from splits.jsonl, not from the shares in [curate] split: {got}.{advice}"], []
     if not free:
-        return [f"The sizes are those of the given split, not the shares of [curate] split: {got}.{anew}"], []
+        return [f"The sizes come from the given split, not from the shares in [curate] split: {got}.{advice}"], []
     if free < n:
-        said = "Rows that stand in a split already stay there, so the sizes asked for could not be met"
-        return [f"{said}: {got}.{anew}"], []
+        text = "Rows that already have a split keep it, so the requested sizes could not be met"
+        return [f"{text}: {got}.{advice}"], []
     if placed.ties.largest <= 1:
         missing = " and ".join(name for name, none in zip(SPLITS, empty, strict=True) if none)
-        left = f"none is left for {missing}" if missing else got
-        said = f"{say.count(n, 'pair is', 'pairs are')} too few for the shares asked for: {left}."
-        return [said], [said]
-    said = f"Tied pairs stay together, so the sizes asked for could not be met: {got}."
-    return [f"{said} {_largest(pairs, placed, relations)}"], [said]
+        result = f"{missing} would be empty" if missing else got
+        text = f"{say.count(n, 'pair is', 'pairs are')} too few for the requested shares: {result}."
+        return [text], [text]
+    text = f"Tied pairs must be in one split, so the requested sizes could not be met: {got}."
+    return [f"{text} {_largest(pairs, placed, relations)}"], [text]
 
 
-_ANEW = "To place every row anew, take splits.jsonl away: then nothing measured on the old test set compares any more."
+_NEW_SPLITS = "To split all rows again, delete splits.jsonl; earlier results are then no longer comparable."
 
 
 def _shares(settings: CurateSettings) -> np.ndarray:
@@ -104,8 +106,8 @@ def _largest(pairs: pl.DataFrame, placed: Placed, relations: Relations) -> str:
     chosen = component[candidates[pairs["id"].gather(placed.rows[candidates]).arg_min() or 0]]
     inside = np.flatnonzero(component == chosen)
     rows = placed.rows[inside]
-    said = [*_group_example(pairs, rows), *_alike_example(pairs, rows, relations)]
-    example = f" For example {'; '.join(said)}." if said else ""
+    examples = [*_group_example(pairs, rows), *_similar_example(pairs, rows, relations)]
+    example = f" For example, {'; '.join(examples)}." if examples else ""
     return f"The largest component holds {len(rows):,} pairs, joined by {placed.ties.joined_by}.{example}"
 
 
@@ -117,24 +119,24 @@ def _group_example(pairs: pl.DataFrame, rows: np.ndarray) -> list[str]:
     group = min(counts, key=lambda name: (-counts[name], name))
     ids = sorted(here.filter(pl.col("group") == group)["id"].to_list())
     more = f" and {len(ids) - _MOST:,} more" if len(ids) > _MOST else ""
-    return [f'{", ".join(_quoted(ids[:_MOST]))}{more} are of the group "{group[:60]}"']
+    return [f'{", ".join(_quoted(ids[:_MOST]))}{more} are in the group "{group[:60]}"']
 
 
-def _alike_example(pairs: pl.DataFrame, rows: np.ndarray, relations: Relations) -> list[str]:
+def _similar_example(pairs: pl.DataFrame, rows: np.ndarray, relations: Relations) -> list[str]:
     ids = dict(zip(rows.tolist(), pairs["id"].gather(rows), strict=True))
     first: dict[int, int] = {}
     for row in sorted(ids, key=lambda row: ids[row]):
         first.setdefault(int(relations.subject[row]), row)
-    said = []
-    for found, facts in ((relations.same, "the same"), (relations.siblings, "other")):
+    examples = []
+    for found, facts in ((relations.same, "the same"), (relations.siblings, "different")):
         best = _nearest(found, np.fromiter(first, np.int64, len(first)))
         if best is not None:
             one, other = sorted(ids[first[subject]] for subject in best[:2])
-            said.append(f'"{one}" and "{other}" are {best[2]:.2f} alike with {facts} facts')
-    return said
+            examples.append(f'"{one}" and "{other}" have similarity {best[2]:.2f} and {facts} facts')
+    return examples
 
 
-def _nearest(found: AlikePairs, subjects: np.ndarray) -> tuple[int, int, float] | None:
+def _nearest(found: SimilarPairs, subjects: np.ndarray) -> tuple[int, int, float] | None:
     """The most similar pair of these subjects, which are sorted by id; ties go to the smallest ids."""
     inside = np.flatnonzero(np.isin(found.left, subjects) & np.isin(found.right, subjects))
     if not len(inside):
@@ -149,9 +151,9 @@ def _nearest(found: AlikePairs, subjects: np.ndarray) -> tuple[int, int, float] 
 def _by_date(dates: np.ndarray, side: np.ndarray) -> list[str]:
     spans = []
     for name in reversed(SPLITS):
-        own = dates[(side == SPLITS.index(name)) & (dates != UNDATED)]
-        if len(own):
-            spans.append(f"{name} {_day(own.min())} to {_day(own.max())}")
+        known = dates[(side == SPLITS.index(name)) & (dates != UNDATED)]
+        if len(known):
+            spans.append(f"{name} {_day(known.min())} to {_day(known.max())}")
     return [f"By date: {', '.join(spans)}."] if spans else []
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from ..check.rows import Checked
 from ..match.corpus import Corpus
 from ..match.duplicates import Outcomes
-from ..match.join import AlikePairs
+from ..match.join import SimilarPairs
 from ..match.relations import Relations
 from ..settings import CurateSettings
 from .assign import SPLITS, split_by_date, split_components
@@ -19,8 +19,8 @@ from .ties import Ties, tie_rows
 
 __all__ = [
     "Placed",
-    "failing_leave",
-    "followers_leave",
+    "drop_failing",
+    "drop_followers",
     "place_rows",
 ]
 
@@ -53,7 +53,7 @@ def place_rows(
     corpus: Corpus,
     outcomes: Outcomes,
     relations: Relations,
-    stands: np.ndarray,
+    current: np.ndarray,
     *,
     keys: np.ndarray,
     stratum: Sequence[str | None] | pl.Series,
@@ -62,7 +62,7 @@ def place_rows(
 ) -> Placed:
     """The split of each kept row.
 
-    `stands` is a row's current split, -1 for none. `keys` (numbers) order components of equal size, `stratum` is what
+    `current` is a row's current split, -1 for none. `keys` (numbers) order components of equal size, `stratum` is what
     the split is stratified by; with a split by time, `dates` put the newest into test.
     """
     pairs, ids = corpus.pairs, corpus.pairs["id"]
@@ -71,24 +71,24 @@ def place_rows(
     subject, same = relations.subject, relations.same
 
     rows = np.flatnonzero(outcomes.kept)
-    leaks = _at(leaked_rows(subject[rows], stands[rows], same, order[rows]), rows)
-    outcomes = _leave(outcomes, leaks, ids, stands, relations)
+    leaks = _at(leaked_rows(subject[rows], current[rows], same, order[rows]), rows)
+    outcomes = _mark_leaked(outcomes, leaks, ids, current, relations)
 
     rows = np.flatnonzero(outcomes.kept)
-    sides, bridges = stands[rows], Bridges.none()
+    sides, bridges = current[rows], Bridges.none()
     if (sides >= 0).any():
         sides, bridges = pull_tied(subject[rows], groups[rows], sides, same, order[rows])
         bridges = _at(bridges, rows)
-        joined = stands.copy()
+        joined = current.copy()
         joined[rows] = sides
-        outcomes = _leave(outcomes, bridges, ids, joined, relations)
-        stay = ~np.isin(rows, bridges.row)
-        rows, sides = rows[stay], sides[stay]
+        outcomes = _mark_leaked(outcomes, bridges, ids, joined, relations)
+        rest = ~np.isin(rows, bridges.row)
+        rows, sides = rows[rest], sides[rest]
 
     ties = tie_rows(corpus, rows, groups, relations, settings=settings)
     component = ties.component
     if (sides >= 0).any():
-        before = stands[rows] if settings.tie_siblings is True else sides
+        before = current[rows] if settings.tie_siblings is True else sides
         component, sides, joins = _pull(corpus, rows, groups, relations, ties, before, keys, settings)
         outcomes = outcomes.mark(
             rows[joins], "leaked", rule="leaked", evidence="Tied to pairs of two splits, which it would join."
@@ -147,7 +147,7 @@ def _siblings(
     subject = relations.subject[rows]
     by_key = np.argsort(keys[rows], kind="stable")
     of_subject = np.full(len(relations.subject), -1)
-    of_subject[subject[by_key[::-1]]] = by_key[::-1]  # the smallest key, written last, stays
+    of_subject[subject[by_key[::-1]]] = by_key[::-1]  # the last write, which is the smallest key, wins
     place = np.empty(len(rows), np.int64)
     place[by_key] = np.arange(len(rows))
     found = relations.siblings.take(relations.siblings.at_least(start))
@@ -159,24 +159,28 @@ def _siblings(
     return left[best], right[best]
 
 
-def _leave(outcomes: Outcomes, leaks: Bridges, ids: pl.Series, sides: np.ndarray, relations: Relations) -> Outcomes:
+def _mark_leaked(
+    outcomes: Outcomes, leaks: Bridges, ids: pl.Series, sides: np.ndarray, relations: Relations
+) -> Outcomes:
     """The rows marked as leaked, each naming the row it is tied to."""
-    said = []
+    evidence = []
     for nearer, further in zip(leaks.nearer.tolist(), leaks.further.tolist(), strict=True):
         held = f'"{ids[further]}"{_of(sides[further])}'
         if nearer < 0:
-            said.append(f"Alike, with the same facts, to {held}, which is held out further.")
+            evidence.append(f"Alike, with the same facts, to {held}, which is held out further.")
         else:
-            said.append(f'Tied to "{ids[nearer]}"{_of(sides[nearer])} and to {held}, which it would join.')
-    similarity = _likeness(relations.same, relations.subject[leaks.row], relations.subject[leaks.further])
-    return outcomes.mark(leaks.row, "leaked", rule="leaked", evidence=said, other=leaks.further, similarity=similarity)
+            evidence.append(f'Tied to "{ids[nearer]}"{_of(sides[nearer])} and to {held}, which it would join.')
+    similarity = _similarity(relations.same, relations.subject[leaks.row], relations.subject[leaks.further])
+    return outcomes.mark(
+        leaks.row, "leaked", rule="leaked", evidence=evidence, other=leaks.further, similarity=similarity
+    )
 
 
 def _of(side: Any) -> str:
     return f" of {SPLITS[side]}" if side >= 0 else ""
 
 
-def _likeness(same: AlikePairs, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _similarity(same: SimilarPairs, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The similarity of similar subjects with the same facts; 1 for one subject, NaN if a group ties them."""
     width = int(max(same.left.max(initial=0), same.right.max(initial=0), a.max(initial=0), b.max(initial=0))) + 1
     key = np.minimum(same.left, same.right) * width + np.maximum(same.left, same.right)
@@ -195,22 +199,22 @@ def _at(found: Bridges, rows: np.ndarray) -> Bridges:
     return Bridges(rows[found.row], every[found.nearer], every[found.further])
 
 
-def failing_leave(outcomes: Outcomes, side: np.ndarray, checked: Checked) -> Outcomes:
-    """Drops outputs that break a `must` rule from train and validation; test is not selected on its outputs."""
+def drop_failing(outcomes: Outcomes, side: np.ndarray, checked: Checked) -> Outcomes:
+    """Drop outputs that break a `must` rule from train and validation; test is not selected by its outputs."""
     rows = np.flatnonzero(outcomes.kept & (checked.must > 0) & (side != SPLITS.index("test")))
     return _invalid(outcomes, rows, checked)
 
 
-def followers_leave(outcomes: Outcomes, checked: Checked, ids: pl.Series) -> Outcomes:
-    """Marks duplicates of rows dropped since: invalid if they break a rule themselves, else leaked."""
+def drop_followers(outcomes: Outcomes, checked: Checked, ids: pl.Series) -> Outcomes:
+    """Mark duplicates of rows that were dropped later: invalid if they break a rule themselves, else leaked."""
     duplicate = np.flatnonzero(outcomes.outcome == "duplicate")
     lost = duplicate[~outcomes.kept[outcomes.other[duplicate]]]
     outcomes = _invalid(outcomes, lost[checked.must[lost] > 0], checked)
     leaked = lost[checked.must[lost] == 0]
     others = outcomes.other[leaked]
-    said = [f'Repeats "{other}", which left because it would leak.' for other in ids.gather(others)]
+    evidence = [f'Repeats "{other}", which left because it would leak.' for other in ids.gather(others)]
     similarity = outcomes.similarity[leaked]
-    return outcomes.mark(leaked, "leaked", rule="leaked", evidence=said, other=others, similarity=similarity)
+    return outcomes.mark(leaked, "leaked", rule="leaked", evidence=evidence, other=others, similarity=similarity)
 
 
 def _invalid(outcomes: Outcomes, rows: np.ndarray, checked: Checked) -> Outcomes:

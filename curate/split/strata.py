@@ -36,9 +36,9 @@ def find_values(pairs: pl.DataFrame, name: str) -> tuple[list[str | None], bool]
     for row in zip(*texts, strict=True):
         value = None
         for text in row:
-            held = json.loads(text) if text else {}
-            if name in held:
-                found, value = True, field_text(held[name]) or None
+            values_of = json.loads(text) if text else {}
+            if name in values_of:
+                found, value = True, field_text(values_of[name]) or None
                 break
         values.append(value)
     return values, found

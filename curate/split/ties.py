@@ -1,4 +1,4 @@
-"""Which kept rows must stay together: components of similar inputs, groups and, if set, similar outputs."""
+"""Ties kept rows that must be in one split: components of similar inputs, groups and, if set, similar outputs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _CHUNK = 1_000_000
 class Ties:
     """component: one number per row. siblings_tied_from: the similarity from which siblings are tied, None if never.
 
-    largest: rows of the largest component; joined_by: what holds it together, in words.
+    largest: rows of the largest component; joined_by: what connects them, in words.
     """
 
     component: np.ndarray
@@ -71,7 +71,7 @@ def _by_output(corpus: Corpus, subject: np.ndarray, output: np.ndarray, threshol
     first = np.zeros(int(output.max(initial=-1)) + 1, np.int64)
     first[output[::-1]] = subject[::-1]
     yield _chain(subject, output)
-    for found in corpus.alike_outputs(np.unique(output), threshold):
+    for found in corpus.similar_outputs(np.unique(output), threshold):
         yield first[found.left], first[found.right]
 
 
@@ -107,11 +107,11 @@ def _ties(subject: np.ndarray, groups: np.ndarray, ids: pl.Series, edges: list[E
     # On a tie the one with the smallest id, so that the order of the rows does not matter.
     candidates = np.flatnonzero(sizes[component] == sizes.max())
     inside = component == component[candidates[ids.gather(candidates).arg_min() or 0]]
-    own = np.unique(groups[inside & (groups >= 0)])
+    joined_groups = np.unique(groups[inside & (groups >= 0)])
     largest = np.zeros(int(subject.max()) + 1, bool)
     largest[subject[inside]] = True
-    held = largest[edges[0][0]].sum(), sum(largest[left].sum() for left, _ in edges[2:])
-    words = [say.count(len(own), "group")] if len(own) else []
-    words += [f"{held[0]:,} alike inputs with the same facts"] if held[0] else []
-    words += [f"{held[1]:,} siblings or alike outputs"] if held[1] else []
+    same, others = largest[edges[0][0]].sum(), sum(largest[left].sum() for left, _ in edges[2:])
+    words = [say.count(len(joined_groups), "group")] if len(joined_groups) else []
+    words += [f"{say.count(int(same), 'similar input')} with the same facts"] if same else []
+    words += [f"{others:,} siblings or similar outputs"] if others else []
     return Ties(component, start, int(sizes.max()), ", ".join(words) or "equal inputs")

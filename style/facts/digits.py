@@ -1,4 +1,4 @@
-"""The values that digits may have: a mark between them separates thousands or decimals, whichever fits."""
+"""The possible values of digits: a mark between them separates thousands or decimals, whichever fits."""
 
 import re
 import unicodedata
@@ -30,7 +30,7 @@ def ratio(above: int, below: int = 1) -> Ratio:
 
 
 def ratio_of(value: Fraction | str | float) -> Ratio:
-    """A fraction, or what Fraction reads (`0.0254`), as a ratio."""
+    """A fraction, or a value that Fraction accepts (`0.0254`), as a ratio."""
     return Fraction(value).as_integer_ratio()
 
 

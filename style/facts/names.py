@@ -43,7 +43,7 @@ _SMALL = re.compile(
 
 @dataclass(frozen=True)
 class Name:
-    """One word of a name at its place; the words of a longer name follow one another. `telling`: the pieces that are names."""
+    """One word of a name with its position; the words of a longer name follow one another. `telling`: pieces that are names."""
 
     text: str
     telling: tuple[str, ...]

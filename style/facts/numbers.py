@@ -28,8 +28,8 @@ __all__ = [
 
 Key = tuple[Any, ...]
 
-# A span is one or more words with digits and what belongs to them: the unit or month before or behind, the other end of
-# a range. It never crosses a line end, and has no look-around, so that polars and Python read it the same way.
+# A span is one or more words with digits and their context: the unit or month before or after, the other end of a
+# range. It never crosses a line end, and has no look-around, so that polars and Python read it the same way.
 _SPACE = r"[ \u00a0\u202f]"
 _STOP = r"\s,;()\[\]{}|\"“”„«»"
 _DIGIT = "[0-9¼½¾⅐-⅞]"
@@ -84,7 +84,7 @@ _WORD = re.compile(WORDS)
 
 @dataclass(frozen=True)
 class Fact:
-    """A fact at a place. A request states it if it gives one key of `needs`, or all keys of one set of `together`.
+    """A fact with its position. A request states it if it gives one key of `needs`, or all keys of one `together` set.
 
     `gives`: the keys that a request with this fact gives.
     """
@@ -108,7 +108,7 @@ class Fact:
 
 
 def facts_in(text: str) -> list[Fact]:
-    """The facts of a text in order, with their places in code points."""
+    """The facts of a text in order, with their positions in code points."""
     return [_moved(fact, match.start()) for match in _span().finditer(text) for fact in span_facts(match.group())]
 
 
@@ -271,13 +271,13 @@ def _code_fact(span: str, match: re.Match[str]) -> tuple[int, list[Fact]]:
 
 _LONGEST = 40
 _WORD_BEFORE = re.compile(r"(?:[A-Za-z]?[a-z]{2,}[-._]+)+(?=[0-9A-Z])")
-_WORD_BEHIND = re.compile(r"(?:[-._][A-Za-z]?[a-z]{2,})+$")
+_WORD_AFTER = re.compile(r"(?:[-._][A-Za-z]?[a-z]{2,})+$")
 _POINT = re.compile(r"([0-9]{1,3})([RkKMmuµnpV])([0-9]{1,3})")
 
 
 def _without_words(text: str) -> tuple[str, bool]:
     """A run without ordinary words attached to it (`Output-5V`, `A4-sized`), and whether such a word came first."""
-    core = _WORD_BEHIND.sub("", text)
+    core = _WORD_AFTER.sub("", text)
     shorter = _WORD_BEFORE.sub("", core, count=1) if _WORD_BEFORE.match(core) else core
     return (shorter, True) if shorter != core and any(c.isdigit() for c in shorter) else (core, False)
 

@@ -23,10 +23,10 @@ __all__ = [
 ]
 
 
-Reading = tuple[Ratio, str]  # how many of the dimension's own unit, and the dimension
+Reading = tuple[Ratio, str]  # the number of base units of the dimension, and the dimension
 
 _PREFIXES = {"p": -12, "n": -9, "u": -6, "µ": -6, "μ": -6, "m": -3, "": 0, "k": 3, "K": 3, "M": 6, "G": 9, "T": 12}
-# Symbols that take an SI prefix, with their dimension. A volt is a volt whatever is written behind it.
+# Symbols that take an SI prefix, with their dimension. A volt is a volt whatever follows it.
 _SYMBOLS = {
     "V": "V", "A": "A", "W": "W", "Hz": "Hz", "F": "F", "H": "H", "Ω": "Ohm", "\u2126": "Ohm", "Ohm": "Ohm", "ohm": "Ohm",
     "ohms": "Ohm", "Ohms": "Ohm", "J": "J", "N": "N", "Pa": "Pa", "C": "C", "g": "g", "m": "m", "s": "s", "l": "l", "L": "l",
@@ -35,7 +35,7 @@ _SYMBOLS = {
     "S": "S", "T": "T", "Vrms": "V", "VRMS": "V", "VDC": "V", "VAC": "V", "Vdc": "V", "Vac": "V", "Vpp": "V", "Vin": "V",
     "Vout": "V", "Vds": "V", "Vdss": "V", "Vce": "V", "Vgs": "V", "Arms": "A", "ADC": "A", "bar": "bar", "t": "t",
 }  # fmt: skip
-# Words in any case, singular and plural where the plural is an s; the number counts units of the dimension.
+# Words in any case, singular and plural if the plural takes an s; the number is the factor to the dimension's unit.
 _WORDS: dict[str, tuple[tuple[str, str], ...]] = {
     "V": (("1", "volt"),), "A": (("1", "amp ampere"),), "W": (("1", "watt"), ("1000", "kilowatt")),
     "Hz": (("1", "hertz"), ("1000", "kilohertz"), ("1000000", "megahertz")), "F": (("1", "farad"),), "Ohm": (("1", "ohm"),),
@@ -108,7 +108,7 @@ def _symbols() -> dict[str, list[Reading]]:
         mark: [(ratio_of("0.3048"), "m")] for mark in "'′"
     }
     table["v"] = [((1, 1), "V")]
-    # A bare letter behind a temperature is more often a temperature than a charge; both readings are kept.
+    # A single C or F is more often a temperature than a charge or a capacitance; both readings are kept.
     table["C"].append(((1, 1), "°C"))
     table["F"].append(((1, 1), "°F"))
     del table["T"], table["K"]  # a trillion, a thousand; tesla and kelvin are added back as second readings
@@ -199,11 +199,11 @@ _TEMPERATURES = frozenset(["°C", "°F"])
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number at a place, with all readings of its digits and unit.
+    """A number with its position and all readings of its digits and unit.
 
     sign: "", "+", "-" or "±". values: read as one number; parts: the numbers of what may be a list (`1,200`). units:
-    empty for a bare number; doubtful: it may be a bare number after all. powers: powers of ten by which the word behind
-    it multiplies (`4.2 million`).
+    empty for a bare number; doubtful: it may be a bare number after all. powers: powers of ten by which the following
+    word multiplies (`4.2 million`).
     """
 
     text: str
@@ -263,10 +263,10 @@ def read_number(match: re.Match[str]) -> Quantity | None:
     values, parts = _value(part)
     powers, letter = _multiplied(part, money=bool(money) or (part["unit"] or " ")[0] in "€$£¥₹")
     units, doubtful = money + letter, bool(part["letter"])
-    behind, stop = _unit_behind(match)
-    if behind:
+    after, stop = _unit_after(match)
+    if after:
         doubtful |= bool(part["gap"]) and (part["unit"] or "") in _DOUBTFUL and not part["per"]
-        units, end = units + behind, stop
+        units, end = units + after, stop
     elif not (part["letter"] or part["word"]) and _continues(match.string, end):
         return None
     elif ordinal := _ORDINAL.match(match.string, end):
@@ -282,7 +282,7 @@ def _sign(part: dict[str, str | None]) -> str:
 
 
 def _multiplied(part: dict[str, str | None], *, money: bool) -> tuple[tuple[int, ...], tuple[Reading, ...]]:
-    """The powers of ten of a word or letter behind the digits, and the letter's meaning as a unit: 4.2m may be metres."""
+    """The powers of ten of a word or letter after the digits, and the letter's meaning as a unit: 4.2m may be metres."""
     if part["word"]:
         return (MULTIPLIERS[part["word"]],), ()
     if not part["letter"]:
@@ -299,8 +299,8 @@ def _continues(text: str, end: int) -> bool:
     return not (following in "x×X" and text[end + 1 : end + 2].isdigit())
 
 
-def _unit_behind(match: re.Match[str]) -> tuple[tuple[Reading, ...], int]:
-    """The meaning of the text behind the digits as a unit, and where that ends."""
+def _unit_after(match: re.Match[str]) -> tuple[tuple[Reading, ...], int]:
+    """The meaning of the text after the digits as a unit, and where that ends."""
     unit, per = match["unit"], match["per"]
     if not unit:
         return (), -1

@@ -1,4 +1,4 @@
-"""All kinds of checks by name: one file each, with all that the kind can do."""
+"""All kinds of checks by name; each has a file with everything that the kind can do."""
 
 from ..kind import Kind
 from .affix import ENDS_WITH, STARTS_WITH

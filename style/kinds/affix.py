@@ -17,9 +17,9 @@ __all__ = ["ENDS_WITH", "STARTS_WITH"]
 _HABIT_SHARE, _FEWEST_ROWS = 0.5, 20
 # Case is ignored if this many more outputs then follow the habit.
 _FOLDED_SHARE = 0.01
-# A fixed text is at the end of nearly all outputs; a choice of a few words, of this share of them.
+# A fixed text must end nearly all outputs; one of a few words, this share of them.
 _COMMON_SHARE, _CHOICE_SHARE, _MOST_CHOICES, _MOST_WORDS = 0.8, 0.95, 6, 6
-# Outputs of this few words are labels: the whole text is chosen, not its end.
+# Outputs with at most this many words are labels, which have no ending of interest.
 _LABEL_WORDS = 2
 
 
@@ -43,7 +43,7 @@ def _find_affix(check: Check, columns: Columns, *, at_start: bool) -> Findings:
     method = output.str.starts_with if at_start else output.str.ends_with
     holds = pl.any_horizontal(method(fold(pl.col(name))).fill_null(False) for name in wanted.columns)
     applicable = frame.select(a=pl.any_horizontal(pl.col(wanted.columns).is_not_null()))["a"]
-    # A violation needs a place: the words at that end of the text, about as long as the longest wanted text.
+    # A violation is located at the words at that end of the text, about as many as the longest wanted text has.
     wrong = frame.filter(~holds & applicable)
     rows = []
     for index, *texts, output_text in wrong.select("index", *wanted.columns, "output").iter_rows():
@@ -56,7 +56,7 @@ def _find_affix(check: Check, columns: Columns, *, at_start: bool) -> Findings:
 
 
 def _end_of(text: str, length: int, *, at_start: bool) -> tuple[int, int]:
-    """The place of about `length` code points at that end of a text: whole words, without blank margins."""
+    """The span of about `length` code points at that end of a text: whole words, without blank margins."""
     first, last = len(text) - len(text.lstrip()), len(text.rstrip())
     if at_start:
         end = min(first + length, last)

@@ -27,7 +27,7 @@ _ALWAYS_CAPITAL = frozenset(
         "September October November December",
     )
 )
-# German writes every noun with a capital letter, so capitals say nothing; any of these words identifies German.
+# German writes every noun with a capital letter, so capitals mean nothing; any of these words identifies German.
 _GERMAN = r"\b(?:und|oder|mit|für|der|das|dem|eine[rnms]?|nicht|auf|zum|zur|vom|ist)\b"
 # The characters of a word: letters, digits, and the marks inside words.
 _PART = r"[\p{L}\p{M}\p{N}'’_\-./&+@]"
@@ -51,7 +51,7 @@ class CaseParameters:
     all in capitals. Title case is not checked in German, where nouns have capitals. Days and months keep theirs.
     title: every word begins with a capital letter or has one inside (`mV`); small words (of, the, and) are exempt,
     except the first.
-    upper: no small letters, except in units behind a number and in words written that way, with a capital, in the
+    upper: no small letters, except in units after a number and in words written that way, with a capital, in the
     request.
     lower: no word begins with a capital letter, except those written that way in the request, acronyms and single
     letters.
@@ -117,7 +117,7 @@ def _not_sentence(columns: Columns) -> Rows:
     # Operations on whole columns select the texts that may be in title case; only their words are examined one by one.
     capital = columns.output.str.count_matches(rf"\b\p{{Lu}}\p{{Ll}}{_PART}{{2,}}")
     small = columns.output.str.count_matches(r"(?:^|\s)\p{Ll}{4,}")
-    # Small words right behind a word or a comma are certainly inside a sentence.
+    # Small words right after a word or a comma are certainly inside a sentence.
     inside = columns.output.str.count_matches(r"[\p{L}\p{N},] \p{Ll}{4,}")
     likely = (capital >= _TITLE_WORDS) & (capital >= small) & (capital >= _TITLE_SHARE * (inside + capital))
     likely &= ~columns.output.str.contains(_GERMAN)
@@ -160,7 +160,7 @@ def _named(word: str, request: str) -> bool:
 
 
 def _opens(text: str, start: int) -> bool:
-    """Whether a word at this place begins a sentence, so that its capital letter says nothing."""
+    """Whether a word at this position begins a sentence, so that its capital letter means nothing."""
     while start and text[start - 1] in _AROUND_SENTENCES:
         start -= 1
     return not start or text[start - 1] in _SENTENCE_ENDS
@@ -168,7 +168,7 @@ def _opens(text: str, start: int) -> bool:
 
 @lru_cache(maxsize=65_536)
 def _capitalised(word: str) -> bool:
-    """Whether a word or a part of it (`Rail-to-Rail`) has a capital letter followed by small ones; acronyms have not."""
+    """Whether a word or a part of it (`Rail-to-Rail`) has a capital letter followed by small ones; acronyms have none."""
     return any(piece[:1].isupper() and piece[1:].islower() for piece in _PIECES.split(word))
 
 
@@ -190,7 +190,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 def _is_unit(word: str, text: str, start: int) -> bool:
-    """Whether a short word right behind a number is a unit."""
+    """Whether a short word right after a number is a unit."""
     return len(word) <= 4 and re.search(r"\d\s?\Z", text[max(start - 2, 0) : start]) is not None
 
 

@@ -61,7 +61,9 @@ def _missing(columns: Columns, name: str) -> pl.DataFrame:
     # Without a digit on both sides there is no value to compare.
     numeric = absent.filter(pl.all_horizontal(pl.col("output", "item").str.contains(r"\d")))
     spans = columns.output.gather(numeric["index"]).str.extract_all(SPAN)
-    states = [_states_numbers(item, own) for item, own in zip(numeric["item"], spans.to_list(), strict=True)]
+    states = [
+        _states_numbers(item, row_spans) for item, row_spans in zip(numeric["item"], spans.to_list(), strict=True)
+    ]
     stated = numeric.filter(pl.Series(states, dtype=pl.Boolean))
     return absent.join(stated, on=["index", "item"], how="anti", maintain_order="left").select("index", "item")
 
@@ -110,7 +112,7 @@ def _explain_covers(check: Check, found: str | None, expected: str) -> str:
 
 
 def _propose_covers(columns: Columns) -> Sequence[Proposal]:
-    """Each field whose values occur in most of the outputs, as a check of its own."""
+    """A check for each field whose values occur in most of the outputs."""
     output, request, fields = (c.head(_PROPOSE_FROM) for c in (columns.output, columns.input, columns.fields_json))
     some = Columns(output, request, fields)
     proposals = []

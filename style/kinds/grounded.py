@@ -18,13 +18,13 @@ __all__ = [
 ]
 
 
-_COMPARED = 200  # facts of a request; a long one is not searched whole for a hint
-_LONGEST = 60  # characters of a code; nobody mistypes a longer one
+_COMPARED = 200  # facts of a request; a longer one is not searched in full for a hint
+_LONGEST = 60  # characters of a code; longer ones are not typos of one another
 _FAR = 10.0  # a number ten times as large is a different number, not a typo
 
 
 def nearest(fact: Fact, known: Sequence[Fact]) -> str | None:
-    """The nearest fact of the request: a number of the same unit, or the most similar code; None if none is near."""
+    """The nearest fact of the request: a number with the same unit, or the most similar code; None if none is near."""
     same = [other for other in known[:_COMPARED] if other.kind == fact.kind]
     if fact.kind == "codes":
         return (
@@ -92,8 +92,8 @@ class _Memory(dict[str, Worked]):
         self.work = work
 
     def __missing__(self, span: str) -> Worked:
-        made = self[span] = self.work(span)
-        return made
+        result = self[span] = self.work(span)
+        return result
 
 
 class _Spans:
@@ -111,7 +111,7 @@ class _Spans:
         return frozenset([self.numbers.setdefault(key, len(self.numbers)) for key in keys])
 
     def _loosely(self, span: str) -> frozenset[int]:
-        """What the codes of a span state when shortened."""
+        """The keys of the codes of a span when shortened."""
         codes = [fact.text for fact in span_facts(span) if fact.kind == "codes"]
         return self.ids(key for code in codes for key in loose_code_keys(code))
 
@@ -161,11 +161,11 @@ def _doubtful(
 ) -> list[int]:
     """The rows with a fact that is not among the plain keys of the request."""
     gives, needs, rows = spans.gives.__getitem__, spans.needs.__getitem__, []
-    for row, (asking, giving) in enumerate(zip(stated, known, strict=True)):
-        given = [allowed, *map(gives, giving)]
+    for row, (output, request) in enumerate(zip(stated, known, strict=True)):
+        given = [allowed, *map(gives, request)]
         if len(given) > _FEW:
             given = [frozenset[int]().union(*given)]
-        if any(all(map(keys.isdisjoint, given)) for span in asking for keys in needs(span)):
+        if any(all(map(keys.isdisjoint, given)) for span in output for keys in needs(span)):
             rows.append(row)
     return rows
 
@@ -173,9 +173,9 @@ def _doubtful(
 def _wrong_facts(
     output: str, stated: Sequence[str], given: frozenset[int], spans: _Spans, terms: Collection[str]
 ) -> list[tuple[Fact, int]]:
-    """The facts of an output that are not given, with their places.
+    """The facts of an output that are not given, with their positions.
 
-    The place of a span is where its text first occurs behind the span before it, as the match would have it.
+    The position of a span is the first occurrence of its text after the previous span, as in the match.
     """
     wrong, position = [], 0
     for span in stated:
@@ -193,7 +193,7 @@ def _expected(wrong: Sequence[Fact], known: Sequence[str]) -> Iterator[str]:
     facts = [fact for span in known[:_SEARCHED] for fact in span_facts(span)]
     for shown, fact in enumerate(wrong):
         near = nearest(fact, facts) if shown < _SHOWN else None
-        plain = f"a {fact.kind.removesuffix('s')} that stands in the request"
+        plain = f"a {fact.kind.removesuffix('s')} from the request"
         yield f"{plain}; it states {near}" if near else plain
 
 
@@ -211,7 +211,7 @@ def _ungrounded_names(columns: Columns, p: GroundedParameters) -> Iterator[tuple
                     places[-1] = (places[-1][0], name.end)
                 else:
                     places.append((name.start, name.end))
-        yield from ((index, output[a:b], a, b, "a name that stands in the request") for a, b in places)
+        yield from ((index, output[a:b], a, b, "a name from the request") for a, b in places)
 
 
 def _without_numbering(texts: pl.Series) -> pl.Series:

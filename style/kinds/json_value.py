@@ -27,7 +27,7 @@ _MAX_DEPTH = 200
 _MAX_DIGITS = 4300
 _MAX_FAULTS = 20  # of one output: locating each one costs a pass over its text
 _MAX_SHOWN = 200  # characters of a value shown as found
-_SHOWN_BROKEN = 20  # characters shown from where a text stops being JSON
+_SHOWN_BROKEN = 20  # characters shown after the point where a text stops being JSON
 _MAX_PATTERN_BYTES = 10 * 2**20
 
 Fault = tuple[str | None, int | None, int | None, str]
@@ -85,14 +85,14 @@ def _refuse(uri: str) -> NoReturn:
 
 
 def _schema_reason(error: Exception) -> str:
-    """One line: what is wrong with a schema and where."""
+    """The fault of a schema and its location, in one line."""
     text = str(error).split("\n")[0]
     if hit := re.match(r"Resource '(.*?)' is not present", text):
         return f'"$ref": {quoted(hit.group(1))} points outside the schema, and nothing is fetched; put it under "$defs"'
     path = "/".join(map(str, getattr(error, "instance_path", [])))
     if 'is not a "regex"' in text:
         return f"{path}: not a pattern that runs in linear time; use no look-around or back-reference"
-    if "not valid under any of the schemas" in text:  # raised by the meta-schema; its text says little to a reader
+    if "not valid under any of the schemas" in text:  # raised by the meta-schema, whose text does not help a reader
         return f"{path}: JSON Schema does not allow {quoted(str(getattr(error, 'instance', '')))} here"
     return f"{path}: {text}" if path else text
 
@@ -109,7 +109,7 @@ def _find_json(check: Check, columns: Columns) -> Findings:
 
 
 def _faults_of(text: str, validator: "jsonschema_rs.Validator") -> list[Fault]:
-    """Everything that keeps one output from being JSON that fits the schema."""
+    """All faults of one output as JSON that fits the schema."""
     value, fault = _parsed(text)
     if fault is not None:
         return [fault]
@@ -177,7 +177,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite, parse_
 
 
 def _unfit(text: str, value: Any, validator: "jsonschema_rs.Validator") -> Iterator[Fault]:
-    """Each place where a value does not fit the schema, up to a limit."""
+    """Each point at which a value does not fit the schema, up to a limit."""
     for number, error in enumerate(validator.iter_errors(value)):
         if number == _MAX_FAULTS:
             yield None, None, None, "nothing more that does not fit"
@@ -188,7 +188,7 @@ def _unfit(text: str, value: Any, validator: "jsonschema_rs.Validator") -> Itera
 
 
 def _fault(text: str, start: int, end: int, expected: str) -> Fault:
-    """A violation at a place; without the place if the text there is empty or long."""
+    """A violation with its span; without it if the text there is empty or long."""
     if 0 < end - start <= _MAX_SHOWN:
         return text[start:end], start, end, expected
     return None, None, None, expected
@@ -209,7 +209,7 @@ _BLANKS = re.compile(r"[ \t\n\r]*")
 
 
 def _place(text: str, path: Sequence[str | int]) -> tuple[int, int]:
-    """The place of the value at `path` in a valid JSON text."""
+    """The span of the value at `path` in a valid JSON text."""
     start = _after_blanks(text, 0)
     for step in path:
         start = _member(text, start, step)

@@ -27,7 +27,7 @@ _NAMES = {
     "sr": "Serbian", "sv": "Swedish", "th": "Thai", "tr": "Turkish", "uk": "Ukrainian", "ur": "Urdu",
     "vi": "Vietnamese", "zh": "Chinese",
 }  # fmt: skip
-# So similar in writing that a line cannot tell them apart: each counts as the others.
+# Languages too similar to distinguish in a single line: each counts as the others.
 _SIMILAR = ({"no", "nb", "nn"}, {"hr", "bs", "sr"}, {"id", "ms"})
 _NO_LANGUAGE = "zxx"
 # The two-letter languages of the detector, except four that modern texts hardly ever use (Aragonese, Latin, Volapük,
@@ -43,7 +43,7 @@ _KNOWN = [
 # A violation shows the beginning of the text.
 _SHOWN_CHARACTERS = 80
 _READ_FIRST, _READ_LAST = 200, 100
-_PROPOSE_FROM = 2_000  # distinct outputs are enough to know the language of all
+_PROPOSE_FROM = 2_000  # distinct outputs are enough to find the language of all
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class LanguageParameters:
 
     def __post_init__(self) -> None:
         if self.is_ not in [*_KNOWN, "nb"]:
-            raise ConfigError(f'"is" takes a language code of two letters (ISO 639-1), like "en"; found "{self.is_}"')
+            raise ConfigError(f'"is" must be a two-letter language code (ISO 639-1) such as "en", found "{self.is_}"')
         if self.min_characters < 1:
             raise ConfigError('"min_characters" must be at least 1')
 
@@ -113,7 +113,7 @@ def _find_language(check: Check, columns: Columns) -> Findings:
 
 
 def _first_words(text: str) -> tuple[int, int]:
-    """The place of a text's first words, at most about 80 code points."""
+    """The span of a text's first words, at most about 80 code points."""
     start, end = len(text) - len(text.lstrip()), len(text.rstrip())
     if end - start <= _SHOWN_CHARACTERS:
         return start, end

@@ -65,7 +65,7 @@ _MADE = (
     r"|completion|rephrased|paraphrase|version)"
 )
 _OPENER = r"(?:sure(?: thing)?|certainly|of course|absolutely|gladly|happy to help|great question|no problem)"
-# The sorts of leftovers by their names in messages. Rust syntax. A phrase counts if it concerns the task: "Sure-grip
+# The kinds of leftovers by their names in messages. Rust syntax. A phrase counts if it concerns the task: "Sure-grip
 # handle", "Here are the facts" and "Feel free to roam" are ordinary language.
 _LEFTOVERS = {
     "fences": r"```",
@@ -111,9 +111,9 @@ _ECHO_LINE = r"^\w[\w ]*: |(?i)^(?:please|write|describe|generate|create|summari
 
 @dataclass(frozen=True)
 class CleanParameters:
-    """`allow`: exceptions, either texts (in any leftover that contains them) or names of whole sorts.
+    """`allow`: exceptions, either texts (in any leftover that contains them) or names of whole kinds.
 
-    The sorts are `fences`, `assistant phrases`, `placeholders`, `mojibake`, `refusals` and `prompt echo`.
+    The kinds are `fences`, `assistant phrases`, `placeholders`, `mojibake`, `refusals` and `prompt echo`.
     """
 
     allow: tuple[str, ...] = ()
@@ -143,9 +143,9 @@ def _never(text: str, start: int, end: int) -> bool:
 
 def _no_placeholder(text: str, start: int, end: int) -> bool:
     """Whether it only looks like a placeholder: a link, an expression of a build file, part of a type number."""
-    found, before, behind = text[start:end], text[start - 1 : start], text[end : end + 1]
+    found, before, after = text[start:end], text[start - 1 : start], text[end : end + 1]
     if found[0] == "[":
-        return behind == "("
+        return after == "("
     if found[0] == "{":
         return before in ("$", "{", "_", "^") or found.strip("{} ").lower() in ("and", "or", "to")
     if found.startswith(("x", "TBD")):
@@ -164,11 +164,11 @@ def _echoes(columns: Columns) -> Iterator[tuple[int, str, int, int, str]]:
     lines = (
         pl.DataFrame({"output": columns.output, "line": columns.input.str.split("\n")})
         .with_row_index()
-        .with_columns(asked=pl.col("line").list.len())
+        .with_columns(lines=pl.col("line").list.len())
         .explode("line")
         .with_columns(pl.col("line").str.strip_chars())
         .filter(pl.col("output").str.contains(pl.col("line"), literal=True) & (pl.col("line") != ""))
-        .filter(pl.col("line").len().over("index") * 2 >= pl.col("asked"))
+        .filter(pl.col("line").len().over("index") * 2 >= pl.col("lines"))
         .filter((pl.col("line").str.len_chars() >= _ECHO_CHARACTERS) & pl.col("line").str.contains(_ECHO_LINE))
     )
     for index, output, line in lines.select("index", "output", "line").iter_rows():
@@ -182,7 +182,7 @@ def _say_clean(check: Check) -> str:
 
 
 def _explain_clean(check: Check, found: str | None, expected: str) -> str:
-    """The leftover and its sort."""
+    """The leftover and its kind."""
     return f'{check.id}: "{found}" is left over; expected {expected}'
 
 

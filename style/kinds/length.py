@@ -27,11 +27,11 @@ class LengthParameters:
         if self.min is None and self.max is None:
             raise ConfigError('needs "min" or "max"')
         if (self.min or 0) < 0 or (self.max is not None and self.max < (self.min or 0)):
-            raise ConfigError(f"0 <= min <= max is expected, found min {self.min}, max {self.max}")
+            raise ConfigError(f"min and max must satisfy 0 <= min <= max, found min {self.min}, max {self.max}")
 
 
 _TEXT = pl.col("text")
-# A full stop behind these does not end a sentence.
+# A full stop after these does not end a sentence.
 _ABBREVIATION = (
     r"\b(?:e\.g|i\.e|z\.B|d\.h|u\.a|p\.m|a\.m|approx|ca|cf|vs|incl|excl|resp|Dr|Mr|Mrs|Ms|Prof|St|No|Nr|Fig|Abb|"
     r"usw|bzw|ggf|inkl|evtl)\."
@@ -82,9 +82,9 @@ def _explain_length(check: Check, found: str | None, expected: str) -> str:
     return f"{check.id}: the text has {found}, expected {expected}"
 
 
-# A range wider than this factor says nothing about style: any texts fit.
+# A range wider than this factor means nothing for style: any texts fit.
 _WIDEST = 10
-# From this many examples on, the rarest 1% at either end may be exceptions; with fewer, every example counts.
+# With at least this many examples, the rarest 1% at either end may be exceptions; with fewer, every example counts.
 _MANY = 200
 
 

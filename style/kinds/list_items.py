@@ -35,7 +35,7 @@ class ListParameters:
         if not self.marker.strip() or "\n" in self.marker:
             raise ConfigError('"marker" must be the beginning of a line, such as "- " or "1. "')
         if self.min < 0 or (self.max is not None and self.max < self.min):
-            raise ConfigError(f"0 <= min <= max is expected, found min {self.min}, max {self.max}")
+            raise ConfigError(f"min and max must satisfy 0 <= min <= max, found min {self.min}, max {self.max}")
         if self.item_max_words is not None and self.item_max_words < 1:
             raise ConfigError(f'"item_max_words" must be at least 1, found {self.item_max_words}')
 
@@ -93,7 +93,7 @@ def _wrong_markers(items: pl.DataFrame, p: ListParameters) -> pl.DataFrame:
 
 
 def _wrong_counts(top: pl.DataFrame, count: int, items: pl.DataFrame, p: ListParameters) -> pl.DataFrame:
-    """Lists with too few or too many items; the place is the first item too many."""
+    """Lists with too few or too many items; the span is that of the first excess item."""
     expected = how_many(p.min, p.max, "list items")
     lengths = top.group_by("index").len()
     every = pl.DataFrame({"index": pl.Series(range(count), dtype=pl.UInt32)})
@@ -181,7 +181,7 @@ def _propose_list(columns: Columns) -> list[Proposal]:
     plain = {"marker": best[0]}
     ranged = plain | {"min": low, "max": high}
     short = [Proposal(ranged | {"item_max_words": words})] if words <= 12 else []
-    # A range wider than a factor of five says nothing.
+    # A range wider than a factor of five means nothing.
     return [*short, *([Proposal(ranged)] if high <= 5 * low else []), Proposal(plain)]
 
 

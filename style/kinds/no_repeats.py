@@ -15,7 +15,7 @@ __all__ = ["NO_REPEATS"]
 _WORD = re.compile(r"\w+")
 # Columns are processed in slices of this many characters, so that memory does not grow with the table.
 _SLICE_CHARACTERS = 20_000_000
-# A rule about phrases of six words says nothing about outputs that are hardly longer.
+# A rule about phrases of six words means nothing for outputs that are hardly longer.
 _PROPOSE_WORDS = 12
 
 
@@ -76,19 +76,19 @@ def _phrases(index: pl.Series, texts: pl.Series, words: int) -> pl.DataFrame:
 
 
 def repeats(text: str, request: str = "", *, words: int) -> list[tuple[int, int, bool]]:
-    """Places (start, end, whether it is from the request) of repeated phrases, each as long as the repetition goes.
+    """Spans (start, end, whether it is from the request) of repeated phrases, each as long as the whole repetition.
 
     A phrase that occurs ten times is reported once, at its second occurrence. Linear in the length of the texts.
     """
     spans = [match.span() for match in _WORD.finditer(text)]
     tokens = [text[start:end].lower() for start, end in spans]
-    asked = set(_grams([match.group().lower() for match in _WORD.finditer(request)], words))
+    of_request = set(_grams([match.group().lower() for match in _WORD.finditer(request)], words))
     seen: set[tuple[str, ...]] = set()
     named: set[tuple[str, ...]] = set()
     found: list[tuple[int, int, bool]] = []
     last = -2  # start of the last words of the previous repeat, which the next ones continue
     for number, gram in enumerate(_grams(tokens, words)):
-        copied = gram in asked
+        copied = gram in of_request
         if (copied or gram in seen) and any(not word.isnumeric() for word in gram):
             end = spans[number + words - 1][1]
             if number == last + 1 and found[-1][2] == copied:

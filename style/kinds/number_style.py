@@ -28,7 +28,7 @@ _WITH_UNIT = re.compile(
 _HAS_UNIT = re.compile(r"\d[\s\u202f]*[-‐‑]?(?:[^\W\d_]|[^\w\s.,:;/+\-])")
 # Where a number may begin: digits inside a code (`word123`) do not count, except the last of a size (`M4x20mm`).
 _BEGINS = re.compile(r"(?<![^\W_])\d|[¼½¾⅐-⅞]|\d[\"″”]?[xX×]\d")
-# Units that are words must be whole words; these may be a different word behind a number ("2 in stock").
+# Units that are words must be whole words; these may be a different word after a number ("2 in stock").
 _SHORT_WORDS = frozenset({"day", "days", "cup", "cups", "yen", "amp", "amps", "ohm", "bit", "bits"})
 _OTHER_WORDS = frozenset({"in", "bar", "mil", "mi", "d", "t", "min", "a", "mo", "sec"})
 _NO_MEASURES = frozenset({"d", "D", "st", "nd", "rd", "th"})  # 2D, 1st
@@ -40,7 +40,7 @@ _MARKED = re.compile(r"(?<![\w.,/\-(\[])[+\-−±]?(?P<digits>\d+(?:[.,]\d+)+)(?
 _MARKED_WORD = r"\S*\d[.,]\d\S*"
 _WITH_DECIMALS = rf"{_MARKED_WORD}(?:[ \u00a0]{_MARKED_WORD})*(?:[ \u00a0]\S{{1,5}})?"
 _WORD_BEFORE = re.compile(r"(?<!\w)([^\W\d_][\w+#]*)[ \u00a0]$")
-_UNIT_BEHIND = re.compile(r"[ \u00a0]?([^\W\d_]{1,4}\b|[%°€$£])")
+_UNIT_AFTER = re.compile(r"[ \u00a0]?([^\W\d_]{1,4}\b|[%°€$£])")
 _PROPOSE_FROM = 30  # rows with numbers that have a unit
 
 
@@ -90,13 +90,13 @@ def _judged(texts: pl.Series, pattern: str, judge: Judge) -> tuple[pl.Series, li
     """Where the pattern's matches contain a number, and the faults; similar texts repeat their matches."""
     matches = _matches(texts, pattern)
     judged = {match: judge(match) for match in matches["match"].unique()}
-    held = pl.Series([match for match, (number, _) in judged.items() if number], dtype=pl.String)
+    numeric = pl.Series([match for match, (number, _) in judged.items() if number], dtype=pl.String)
     faulty = pl.Series([match for match, (_, wrong) in judged.items() if wrong], dtype=pl.String)
     indexes = [
-        matches.filter(pl.col("match").is_in(some.implode()))["index"].unique().sort() for some in (held, faulty)
+        matches.filter(pl.col("match").is_in(some.implode()))["index"].unique().sort() for some in (numeric, faulty)
     ]
     applies = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(texts)).scatter(indexes[0], True)
-    # Places are only needed for these.
+    # Positions are only needed for these.
     rows = [
         (indexes[1][place], text, start + at, start + end, expected)
         for place, match, start, _ in regex_places(texts.gather(indexes[1]), pattern)
@@ -122,22 +122,22 @@ def _judge_decimals(words: str, decimal: str | None) -> tuple[bool, list[Fault]]
 
 
 def _no_versions(texts: pl.Series, rows: Sequence[Row]) -> Iterator[Row]:
-    for index, own in groupby(rows, key=lambda row: row[0]):
+    for index, group in groupby(rows, key=lambda row: row[0]):
         text = texts[index]
-        yield from (row for row in own if not _is_version(text, row))
+        yield from (row for row in group if not _is_version(text, row))
 
 
 def _is_version(text: str, row: Row) -> bool:
-    """Whether a number without a unit right behind a name (`Linux 6.12`) is probably a version."""
+    """Whether a number without a unit right after a name (`Linux 6.12`) is probably a version."""
     _, _, start, end, _ = row
     before = _WORD_BEFORE.search(text[max(start - 40, 0) : start])
     named = before is not None and (before[1][0].isupper() or before[1] in ("version", "release"))
-    behind = _UNIT_BEHIND.match(text[end : end + 8])
-    return named and not (behind and behind[1] not in _OTHER_WORDS and read_unit(behind[1]))
+    after = _UNIT_AFTER.match(text[end : end + 8])
+    return named and not (after and after[1] not in _OTHER_WORDS and read_unit(after[1]))
 
 
 def _measures(span: str) -> tuple[Measure, ...]:
-    """Each number of a span that has a unit: its text, its place, the gap before the unit, the unit as written.
+    """Each number of a span that has a unit: its text, its position, the gap before the unit, the unit as written.
 
     The gap of an attribute ("36-V amplifier") is its hyphen.
     """

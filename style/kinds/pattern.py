@@ -26,7 +26,7 @@ class PatternParameters:
     def __post_init__(self) -> None:
         ready_pattern(self.regex)
         if self.min < 0 or (self.max is not None and self.max < self.min):
-            raise ConfigError(f"0 <= min <= max is expected, found min {self.min}, max {self.max}")
+            raise ConfigError(f"min and max must satisfy 0 <= min <= max, found min {self.min}, max {self.max}")
 
 
 def _find_pattern(check: Check, columns: Columns) -> Findings:
@@ -43,9 +43,9 @@ def _find_pattern(check: Check, columns: Columns) -> Findings:
     too_many = wrong.filter(pl.col("n") > p.min) if p.max is not None else wrong.clear()
     for place, found, start, end in regex_places(too_many["text"], pattern):
         rows.append((too_many["index"][place], found, start, end, expected))
-    # Empty matches have no place, but they count.
-    told = {row[0] for row in rows}
-    rows += [(index, None, None, None, expected) for index in too_many["index"] if index not in told]
+    # Empty matches have no span, but they count.
+    located = {row[0] for row in rows}
+    rows += [(index, None, None, None, expected) for index in too_many["index"] if index not in located]
     return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2] or 0))))
 
 
@@ -80,7 +80,7 @@ def _propose_pattern(columns: Columns) -> list[Proposal]:
         return []
     if shape := _shape(texts):
         return [shape]
-    # Prose has commas too: where sentences end inside, or facts are long, the mark does not separate facts.
+    # Prose has commas too: if sentences end inside, or facts are long, the mark does not separate facts.
     prose = texts.str.contains(r"[.!?]\s+\p{Lu}|\n|\p{Ll}{3}[.!?]\z")
     words = texts.str.count_matches(r"\S+")
     proposals = []

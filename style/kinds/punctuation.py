@@ -15,11 +15,11 @@ from ..words import mostly_json, quoted
 __all__ = ["PUNCTUATION"]
 
 _END_MARKS = ".!?…;:,。！？"
-# A full stop behind these belongs to the word.
+# A full stop after these belongs to the word.
 _ABBREVIATED = (
     r"\b(?:Inc|Ltd|Co|Corp|Jr|Sr|etc|approx|incl|excl|max|min|typ|resp|no|vs|p\.m|a\.m|e\.g|i\.e|U\.S|U\.K|usw)\.\z"
 )
-# Quotation marks. Single closing ones are omitted, as they are apostrophes too. A straight one behind a digit is an inch.
+# Quotation marks. Single closing ones are omitted, as they are apostrophes too. A straight one after a digit is an inch.
 _QUOTES = {
     "straight": (r'"', 'straight (")'),
     "curly": (r"[“”‘]", "curly (“ ”)"),
@@ -84,7 +84,7 @@ def _find_punctuation(check: Check, columns: Columns) -> Findings:
 
 
 def _applicable(p: PunctuationParameters, columns: Columns, marks: list[tuple[int, str, int, int]]) -> pl.Series | None:
-    """Everywhere, except for a check about one sort of marks only."""
+    """Everywhere, except for a check about quotes or dashes only."""
     if p.end is not None or p.exclamation_marks is not None or "none" in (p.quotes, p.dashes):
         return None
     rows = pl.Series("applies", sorted({index for index, *_ in marks}), dtype=pl.UInt32)
@@ -115,7 +115,7 @@ def _wrong_ends(outputs: pl.Series, end: str) -> Rows:
 
 
 def _quotes(outputs: pl.Series) -> list[tuple[int, str, int, int]]:
-    """Each quotation mark. A straight one behind a digit is an inch or a second."""
+    """Each quotation mark. A straight one after a digit is an inch or a second."""
     texts = outputs.to_list()
     return [
         (index, mark, start, end)
@@ -177,14 +177,14 @@ def _say_punctuation(check: Check) -> str:
 
 
 def _propose_punctuation(columns: Columns) -> list[Proposal]:
-    """The end that most outputs have, and the sort of quotation marks and dashes, if enough outputs have any."""
+    """The end that most outputs have, and the kind of quotation marks and dashes, if enough outputs have any."""
     outputs = columns.output.filter(columns.output.str.contains(r"\S"))
     if not len(outputs) or mostly_json(outputs):
         return []
     return [
         *_propose_end(outputs),
-        *_propose_sort(_quotes(outputs), len(outputs), "quotes", list(_QUOTES), _is_quote),
-        *_propose_sort(_dashes(outputs), len(outputs), "dashes", list(_DASHES), _is_dash),
+        *_propose_marks(_quotes(outputs), len(outputs), "quotes", list(_QUOTES), _is_quote),
+        *_propose_marks(_dashes(outputs), len(outputs), "dashes", list(_DASHES), _is_dash),
         Proposal({"exclamation_marks": 0}, style=False),
     ]
 
@@ -202,18 +202,18 @@ def _propose_end(outputs: pl.Series) -> list[Proposal]:
     return [Proposal({"end": mark}, style=mark not in ".。" or prose < 1)]  # type: ignore[operator]
 
 
-def _propose_sort(
-    marks: list[tuple[int, str, int, int]], count: int, key: str, sorts: Sequence[str], fits: Callable[[str, str], bool]
+def _propose_marks(
+    marks: list[tuple[int, str, int, int]], count: int, key: str, kinds: Sequence[str], fits: Callable[[str, str], bool]
 ) -> list[Proposal]:
-    """The sort of mark that most outputs with such marks use exclusively; there are `count` outputs in all."""
+    """The kind of mark that most outputs with such marks use exclusively; there are `count` outputs in all."""
     rows: dict[int, set[str]] = {}
     for index, mark, *_ in marks:
         rows.setdefault(index, set()).add(mark)
     if len(rows) < max(_PROPOSE_FROM, _MARK_SHARE * count):
         return []
-    counts = {sort: sum(all(fits(mark, sort) for mark in found) for found in rows.values()) for sort in sorts}
-    best = max(counts, key=lambda sort: counts[sort])
-    # Plain typing produces the keyboard's sort; only the other sorts were chosen.
+    counts = {kind: sum(all(fits(mark, kind) for mark in found) for found in rows.values()) for kind in kinds}
+    best = max(counts, key=lambda kind: counts[kind])
+    # Plain typing produces the keyboard's marks; only the others are a choice.
     chosen = best not in ("straight", "hyphen")
     return [Proposal({key: best}, style=chosen, note=f"{counts[best]} of {len(rows)} outputs with any")]
 

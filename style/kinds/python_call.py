@@ -1,4 +1,4 @@
-"""The check `python`: a user's function, `(output, pair) -> None or what is wrong`."""
+"""The check `python`: a user's function, `(output, pair) -> None` or a text about the fault."""
 
 import copy
 import importlib
@@ -50,7 +50,7 @@ class AllowedCode(PythonParameters):
 def load_code(
     checks: Sequence[Check], problems: list[str], *, folder: Path | None, allow_code: bool
 ) -> tuple[Check, ...]:
-    """The checks with their `python` calls tried and allowed; obstacles are added to `problems`."""
+    """The checks with their `python` calls loaded; obstacles are added to `problems`."""
     loaded = []
     folder = folder.resolve() if folder is not None else None
     _function.cache_clear()  # a module edited since the last import is imported again
@@ -159,7 +159,7 @@ def _find_python(check: Check, columns: Columns) -> Findings:
 def _answer(
     function: Callable[[str, dict[str, Any]], Any], call: str, output: str, text: str, fields: Any
 ) -> tuple[str | None, str | None]:
-    """What is wrong with one output, and why it could not be checked."""
+    """The fault of one output, and the reason why it could not be checked."""
     pair = {"input": text, "fields": copy.deepcopy(fields) or None, "output": output}
     try:
         answer = function(output, pair)
@@ -168,12 +168,12 @@ def _answer(
     if answer is None:
         return None, None
     if not isinstance(answer, str) or not answer.strip():
-        return None, f"{call} returned {type(answer).__name__}, expected None or a text that says what is wrong"
+        return None, f"{call} returned {type(answer).__name__}, expected None or a text that describes the fault"
     return answer, None
 
 
 def _say_python(check: Check) -> str:
-    """The first line of the function's docstring, if it is loaded: the author's own words for the rule."""
+    """The first line of the function's docstring, if it is loaded."""
     p: PythonParameters = check.parameters
     words = (_function(p.call, p.folder).__doc__ or "").strip() if isinstance(p, AllowedCode) else ""
     return words.splitlines()[0] if words else f"Follow the rule `{p.call}`."

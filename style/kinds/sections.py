@@ -20,7 +20,7 @@ _PROPOSED_MARKERS = ("# ", "## ", "### ", "**")
 class SectionsParameters:
     """The headings of an output, in order: lines that begin with `marker`. `extra` False: no other headings.
 
-    A marker behind the heading (`**Title**`, `## Title ##`) is not part of its title. Lines in a code block do not count.
+    A marker after the heading (`**Title**`, `## Title ##`) is not part of its title. Lines in a code block do not count.
     """
 
     titles: tuple[str, ...]

@@ -77,7 +77,7 @@ def _find_template(check: Check, columns: Columns) -> Findings:
     p: TemplateParameters = check.parameters
     text = pl.DataFrame({"text": columns.output}).with_row_index()
     wrong = text.filter(~pl.col("text").str.contains(p.whole(ignore_case=check.ignore_case)))
-    # The number of parts, from the first, that a text fits, and how far they reach: there it departs from the template.
+    # The number of leading parts that a text fits, and where they end: there it departs from the template.
     prefixes = [p.prefix(n, ignore_case=check.ignore_case) for n in range(1, len(p.parts) + 1)]
     progress = wrong.with_columns(
         parts=pl.sum_horizontal([pl.col("text").str.contains(prefix).cast(pl.UInt32) for prefix in prefixes]),
@@ -89,12 +89,12 @@ def _find_template(check: Check, columns: Columns) -> Findings:
 
 
 def _fault(p: TemplateParameters, text: str, count: int, start: int) -> tuple[str | None, int | None, int | None, str]:
-    """Where a text departs from the template after `count` parts, and what is expected there."""
+    """The span at which a text departs from the template after `count` parts, and the expected text."""
     after = f" after {{{p.parts[count - 1][0]}}}" if count and p.parts[count - 1][0] else ""
     if count == len(p.parts):
         expected = "the end of the text"
     elif (name := p.parts[count][0]) is None:
-        # The part of the literal that is there belongs to what fits.
+        # The beginning of the literal that is there belongs to the fitting text.
         literal = p.parts[count][1]
         same = len(_shared([literal, text[start:]]))
         start, expected = (

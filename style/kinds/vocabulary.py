@@ -33,7 +33,7 @@ class VocabularyParameters:
             raise ConfigError("a term is empty")
         for term, variants in self.preferred.items():
             if term in variants:
-                raise ConfigError(f"{quoted(term)} is its own variant")
+                raise ConfigError(f"{quoted(term)} is listed as a variant of itself")
 
 
 def _find_vocabulary(check: Check, columns: Columns) -> Findings:
@@ -81,7 +81,7 @@ def _explain_vocabulary(check: Check, found: str | None, expected: str) -> str:
 
 
 def _propose_vocabulary(columns: Columns) -> Sequence[Proposal]:
-    """One preferred spelling for each term that is spelled in several ways, as a check of its own."""
+    """A check with the preferred spelling of each term that is spelled in several ways."""
     proposals = []
     drifting = [
         term
@@ -93,7 +93,7 @@ def _propose_vocabulary(columns: Columns) -> Sequence[Proposal]:
         seen = {term.preferred: term.preferred_rows, **term.variants}
         counts = ", ".join(f"{quoted(spelling)} {rows:,}" for spelling, rows in seen.items())
         entry = {"preferred": {term.preferred: list(term.variants)}}
-        # A term that hardly any output contains is not something these outputs have in common.
+        # A term in very few outputs is not a trait that the outputs share.
         style = term.rows >= _STYLE_SHARE * len(columns.output)
         proposals.append(Proposal(entry, style=style, note=f"in {term.rows:,} outputs: {counts}"))
     return tuple(proposals)

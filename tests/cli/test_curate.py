@@ -45,7 +45,7 @@ def test_a_file_is_cleaned_without_a_style(command, pairs_file, tmp_path):
     assert done.code == 0, done.err
     assert "60 rows read: 60 kept" in done.out
     assert "No held-out request has a training example with the same facts" in done.out
-    assert done.out.splitlines()[-1] == f"Next: ask what happened to a row: tuneworth why {tmp_path / 'clean'} ROW"
+    assert done.out.splitlines()[-1] == f"Next: see what happened to a row: tuneworth why {tmp_path / 'clean'} ROW"
     assert not (tmp_path / "splits.jsonl").exists()
 
 
@@ -76,7 +76,7 @@ def test_a_project_keeps_its_test_rows_when_the_data_grow(command, project):
     with (project / "pairs.jsonl").open("a") as file:
         file.writelines(json.dumps(pair(n)) + "\n" for n in range(60, 120))
     done = command("curate", project)
-    assert "60 pairs stand where splits.jsonl holds them" in done.out
+    assert "60 pairs keep their split from splits.jsonl" in done.out
     second = max(path for path in (project / "runs").iterdir() if path != run)
     ledger = pl.read_parquet(second / "curate/ledger.parquet")
     assert len(ledger) == 120
@@ -94,7 +94,7 @@ def test_a_damaged_file_beside_the_project_is_refused(command, project):
     (project / "overrides.jsonl").write_text('{"id": "p0", "decision": "remove"}\n')
     done = command("curate", project)
     assert done.code == 2
-    assert 'overrides.jsonl: line 1: decision "remove" is not known' in done.err
+    assert 'overrides.jsonl: line 1: unknown decision "remove"' in done.err
 
 
 def test_a_decision_is_written_beside_the_project_and_replayed(command, project):
@@ -128,7 +128,7 @@ def test_placed_rows_of_a_file_are_held_where_asked(command, pairs_file, tmp_pat
     words = ("curate", pairs_file, "--splits", tmp_path / "held.jsonl")
     command(*words, "--out", tmp_path / "a")
     done = command(*words, "--out", tmp_path / "b", "--seed", "5")
-    assert "60 pairs stand where splits.jsonl holds them" in done.out
+    assert "60 pairs keep their split from splits.jsonl" in done.out
     assert (tmp_path / "a/curate/test.jsonl").read_bytes() == (tmp_path / "b/curate/test.jsonl").read_bytes()
 
 
@@ -243,8 +243,8 @@ def test_a_saved_dataset_is_curated_to_the_end(command, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["curate", "pairs.jsonl", "--out", "clean"], "Nothing half-written is left; the same command starts again."),
-        (["train"], "the same command with --run NAME goes on from there."),
+        (["curate", "pairs.jsonl", "--out", "clean"], "No partial file was left; run the same command to start again."),
+        (["train"], "run the same command with --run NAME to resume."),
     ],
 )
 def test_ctrl_c_says_what_is_left_and_how_to_go_on(words, said):
@@ -283,12 +283,12 @@ def test_a_folder_of_files_and_a_glob_need_no_project(command, tmp_path):
     unsaid = command("curate", tmp_path / "parts")
     assert unsaid.code == 2
     assert f"tuneworth curate {tmp_path / 'parts'} --out DIR" in unsaid.err
-    assert "needs --out DIR" in command("curate", tmp_path / "parts" / "*.jsonl").err
+    assert "needs a folder to write to" in command("curate", tmp_path / "parts" / "*.jsonl").err
 
 
 def test_what_cannot_be_meant_is_refused(command, pairs_file, tmp_path):
     named = command("curate", pairs_file, "--out", tmp_path / "clean", "--run", "x")
-    assert (named.code, "--run goes with a project" in named.err) == (2, True)
+    assert (named.code, "--run needs a project" in named.err) == (2, True)
     assert command("curate", pairs_file, "--out", tmp_path / "clean").code == 0
     run = command("curate", tmp_path / "clean", "--out", tmp_path / "again")
     assert (run.code, "this is a run of Tuneworth" in run.err) == (2, True)

@@ -25,7 +25,7 @@ def test_a_small_project_is_told_that_one_machine_does(command, project):
     done = command("plan", project, "--cores", 8, "--memory", "32 GB")
     assert done.code == 0, done.err
     assert sorted(project.rglob("*")) == before
-    assert "One machine does" in done.out
+    assert "One machine is enough" in done.out
     assert "[cluster]" not in done.out
     assert max(map(len, done.out.splitlines()[:-2])) <= 80  # the last line has the project's path
     assert f"Next: tuneworth curate {project}" in done.out
@@ -90,10 +90,10 @@ def test_a_driver_or_a_task_too_large_for_its_machine_is_told():
     room = Room(256, 16e9)
     found = plan(QUARTER, replace(measured(), largest_bucket=50), 500_000_000, room)
     said = plan_text(found, drawn(500_000_000), measured(), room)
-    assert "which no number of workers changes" in said
+    assert "however many workers there are" in said
     assert "follow a template" in said
     assert "A task needs" not in said
-    assert "take machines with more memory" in plan_text(found, drawn(500_000_000), measured(), Room(256, 1e9))
+    assert "use machines with more memory" in plan_text(found, drawn(500_000_000), measured(), Room(256, 1e9))
 
 
 # --- docs/cluster.md ----------------------------------------------------------------------------------------------

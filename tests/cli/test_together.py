@@ -64,5 +64,5 @@ def test_an_error_of_all_processes_is_told_once(command: Callable[..., Any], pro
 @pytest.mark.cluster
 def test_only_training_shares_its_work(project: Path) -> None:
     done = launched(TORCHRUN, "run", project)
-    assert done.stderr.count("only `tuneworth train` shares its work") == 1
+    assert done.stderr.count("only `tuneworth train` can share its work") == 1
     assert not (project / "runs").exists()

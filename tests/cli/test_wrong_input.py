@@ -169,5 +169,5 @@ def test_without_memory_for_an_import_it_ends_in_words(tmp_path, error, debug):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stderr
-    assert done.stderr.startswith("tuneworth: memory ran out.")
+    assert done.stderr.startswith("tuneworth: out of memory.")
     assert len(done.stderr.splitlines()) == 2

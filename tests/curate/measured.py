@@ -6,7 +6,7 @@ from dataclasses import replace
 import polars as pl
 
 from tuneworth.core import Clock
-from tuneworth.curate import Asked, CurateSettings, RawPairs
+from tuneworth.curate import CurateRequest, CurateSettings, RawPairs
 from tuneworth.curate.check.rows import Checked, examine, judge
 from tuneworth.curate.jobs.tasks import InMemory, Table
 from tuneworth.curate.match.corpus import Corpus
@@ -20,7 +20,7 @@ def corpus_of(pairs: pl.DataFrame, identifiers: Collection[str] = ()) -> Corpus:
     job = InMemory()
     raw = RawPairs(pairs, pl.DataFrame(), "", None, len(pairs))
     return prepare(
-        job, ReadParts.of(job, raw), Asked(None, CurateSettings(), identifiers), buckets=1, clock=Clock({})
+        job, ReadParts.of(job, raw), CurateRequest(None, CurateSettings(), identifiers), buckets=1, clock=Clock({})
     ).corpus
 
 
@@ -37,6 +37,6 @@ def check_rows(
 def mask_pairs(raw: RawPairs) -> RawPairs:
     """The pairs masked, as they go on."""
     job = InMemory()
-    asked = Asked(None, CurateSettings(mask=True))
+    asked = CurateRequest(None, CurateSettings(mask=True))
     ready = prepare(job, ReadParts.of(job, raw), asked, buckets=1, clock=Clock({}))
     return replace(ready.raw, pairs=job.read([Table("measure", 0, "pairs")]))

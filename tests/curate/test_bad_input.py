@@ -148,8 +148,8 @@ def test_an_open_quote_does_not_take_the_rest_of_the_file(tmp_path):
     ("text", "delimiter", "words"),
     [
         ("input;output\na;b\n", ",", ['delimiter ","', "one column", '";" would give 2']),
-        ("just text\nmore text\n", None, ["no input and output", "line of column names"]),
-        ("How are you,Fine\nAnd you,Well\n", None, ["no input and output", "line of column names"]),
+        ("just text\nmore text\n", None, ["found no input and output", "needs a header line"]),
+        ("How are you,Fine\nAnd you,Well\n", None, ["found no input and output", "needs a header line"]),
         ('"input,output\n', None, ["line 1", "column names cannot be read"]),
     ],
 )
@@ -237,11 +237,11 @@ def test_a_pipe_is_no_file_to_read(tmp_path):
 
 def test_a_folder_without_data_and_a_folder_of_a_run_are_named(tmp_path):
     (tmp_path / "p.jsonl").mkdir()
-    with pytest.raises(DataError, match="no file to read in this folder"):
+    with pytest.raises(DataError, match="contains no readable file"):
         read_pairs(tmp_path / "p.jsonl")
     for name in ("ledger.parquet", "summary.json", "train.jsonl"):
         (tmp_path / name).write_text("")
-    with pytest.raises(DataError, match="what `tuneworth curate` left"):
+    with pytest.raises(DataError, match="the output of `tuneworth curate`"):
         read_pairs(tmp_path)
 
 

@@ -23,7 +23,7 @@ from tuneworth.curate.match.candidates import (
     meetings,
     signatures,
 )
-from tuneworth.curate.match.join import AlikePairs, alike_pairs, estimated_work
+from tuneworth.curate.match.join import SimilarPairs, estimated_work, similar_pairs
 from tuneworth.curate.match.ngrams import gram_sets
 
 WORDS = ("red", "green", "blue", "black")
@@ -68,8 +68,8 @@ def as_set(pairs):
 def test_candidates_are_exact_pairs_and_almost_all_of_them(threshold):
     texts = edited(1, 600)
     grams = gram_sets(texts)
-    found = AlikePairs.joined(list(candidate_tiles(texts, threshold)))
-    exact = as_set(alike_pairs(grams, threshold))
+    found = SimilarPairs.joined(list(candidate_tiles(texts, threshold)))
+    exact = as_set(similar_pairs(grams, threshold))
     assert len(found.left) == len(as_set(found))  # each pair once
     assert as_set(found) <= exact
     assert len(as_set(found)) >= 0.999 * len(exact) > 100
@@ -80,9 +80,9 @@ def test_the_share_that_is_missed_is_what_the_bands_promise(monkeypatch):
     monkeypatch.setattr(minhash, "bands_of", lambda threshold: (8, 16))
     texts = edited(2, 900)
     grams = gram_sets(texts)
-    exact = alike_pairs(grams, 0.6)
+    exact = similar_pairs(grams, 0.6)
     promised = (1 - (1 - exact.similarity**8) ** 16).sum() / len(exact.left)
-    found = len(AlikePairs.joined(list(candidate_tiles(texts, 0.6))).left) / len(exact.left)
+    found = len(SimilarPairs.joined(list(candidate_tiles(texts, 0.6))).left) / len(exact.left)
     assert 0.3 < promised < 0.95
     assert found == pytest.approx(promised, abs=0.05)
 
@@ -94,24 +94,24 @@ def test_the_expected_recall_is_high_at_every_threshold(threshold):
 
 def test_the_same_candidates_come_every_time():
     texts = edited(3, 200)
-    one, other = (AlikePairs.joined(list(candidate_tiles(texts, 0.8))) for _ in range(2))
+    one, other = (SimilarPairs.joined(list(candidate_tiles(texts, 0.8))) for _ in range(2))
     assert as_set(one) == as_set(other)
     assert one.left.tolist() == other.left.tolist()
 
 
 def test_no_text_and_one_text_have_no_candidates():
     for texts in ([], ["alone"]):
-        assert not AlikePairs.joined(list(candidate_tiles(texts, 0.8))).left.size
+        assert not SimilarPairs.joined(list(candidate_tiles(texts, 0.8))).left.size
 
 
 def test_auto_is_exact_until_the_work_is_too_much(monkeypatch):
     grams = gram_sets(edited(4, 300))
-    assert choose_method(lambda: grams, 0.8, asked="auto").name == "exact"
+    assert choose_method(lambda: grams, 0.8, setting="auto").name == "exact"
     monkeypatch.setattr(module, "_EXACT_WORK", estimated_work(grams, 0.8) - 1)
-    chosen = choose_method(lambda: grams, 0.8, asked="auto")
+    chosen = choose_method(lambda: grams, 0.8, setting="auto")
     assert chosen.name == "candidates"
     assert chosen.expected_recall == pytest.approx(1 - (1 - 0.8**5) ** 25)
-    assert choose_method(lambda: grams, 0.8, asked="exact").name == "exact"
+    assert choose_method(lambda: grams, 0.8, setting="exact").name == "exact"
 
 
 def test_the_estimated_work_is_the_meetings_of_grams_in_prefixes():
@@ -171,13 +171,13 @@ def test_templated_texts_are_each_proposed_once_and_connected_despite_the_cap():
         [f"{word} is the colour of item {i} in our long list of things" for word in WORDS for i in range(60)]
     )
     grams, told = gram_sets(texts), []
-    found = AlikePairs.joined(list(candidate_tiles(texts, 0.7, caps=Caps(20, 4), report=told.append)))
-    exact = as_set(alike_pairs(grams, 0.7))
+    found = SimilarPairs.joined(list(candidate_tiles(texts, 0.7, caps=Caps(20, 4), report=told.append)))
+    exact = as_set(similar_pairs(grams, 0.7))
     assert len(found.left) == len(as_set(found))
     assert as_set(found) < exact
     assert told[0].capped > 0
     assert told[0].largest > 20
-    assert components(found, len(texts)) == components(alike_pairs(grams, 0.7), len(texts))
+    assert components(found, len(texts)) == components(similar_pairs(grams, 0.7), len(texts))
 
 
 def test_a_signature_depends_on_its_text_alone():
@@ -192,7 +192,7 @@ def test_a_signature_depends_on_its_text_alone():
 
 def test_signatures_agree_as_often_as_the_texts_are_alike():
     texts = distinct(edited(7, 300))
-    exact = alike_pairs(gram_sets(texts), 0.5)
+    exact = similar_pairs(gram_sets(texts), 0.5)
     found = signatures(texts)
     share = (found[exact.left] == found[exact.right]).mean(axis=1)
     assert len(share) > 100

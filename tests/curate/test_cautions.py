@@ -29,7 +29,7 @@ def test_few_pairs_are_said():
 @pytest.mark.parametrize(
     ("outputs", "words"),
     [
-        ([LINES[i % 10] for i in range(300)], "300 rows, 10 distinct outputs: a model can learn these by heart."),
+        ([LINES[i % 10] for i in range(300)], "300 rows, 10 distinct outputs: a model can memorise these."),
         (
             [("good", "bad")[i % 2] for i in range(300)],
             "300 rows, 2 distinct outputs of a few words: they look like labels.",
@@ -50,33 +50,33 @@ def test_few_groups_and_what_they_weigh_are_said():
     rows = [{**row, "group": f"g{i // 60}"} for i, row in enumerate(rows_of(LINES))]
     found = warned(rows, split=SplitShares(train=0.6, test=0.4))
     assert "Only 5 groups" in found["few_groups"]
-    assert "120 test rows in 2 tied sets weigh like about 2 rows" in found["few_effective"]
+    assert "120 test rows are in 2 tied sets and count as about 2 independent rows" in found["few_effective"]
 
 
 def test_a_rule_that_rejects_a_third_is_said():
     style = parse_style(
         "name: s\nchecks:\n- kind: ends_with\n  any: ['0 hours.', '5 hours.', '7 hours.', '2 hours.']\n"
     )
-    assert 'Style rule "ends_with" fails in 60% of the outputs' in warned(rows_of(LINES), style)["rule_rejects_many"]
+    assert '60% of the outputs break style rule "ends_with"' in warned(rows_of(LINES), style)["rule_rejects_many"]
 
 
 def test_checks_that_could_not_tell_are_said():
     style = parse_style("name: s\nchecks:\n- kind: length\n  unit: tokens\n  max: 30\n")
-    assert 'Check "length" could not tell about 300 of 300 outputs' in warned(rows_of(LINES), style)["unscored"]
+    assert 'Check "length" could not score 300 of 300 outputs' in warned(rows_of(LINES), style)["unscored"]
 
 
 def test_many_cut_off_outputs_are_said():
     cut = [line[:-12] + "," if i % 40 == 0 else line for i, line in enumerate(LINES)]
-    assert "8 of 300 outputs seem cut off" in warned(rows_of(cut))["many_truncated"]
+    assert "8 of 300 outputs look truncated" in warned(rows_of(cut))["many_truncated"]
 
 
 def test_personal_data_are_said_by_place():
     rows = rows_of([*LINES[:200], "Write to jane@example.com or +49 30 1234567."])
     text = warned(rows)["personal_data"]
     assert text.startswith(
-        "1 row holds personal data (1 e-mail address, 1 phone number), the first in row 201, output, characters 10 to 25."
+        "1 row contains personal data (1 e-mail address, 1 phone number), the first in row 201, output, characters 10 to 25."
     )
-    assert warned(rows, mask=True)["personal_data_masked"].startswith("1 row held personal data")
+    assert warned(rows, mask=True)["personal_data_masked"].startswith("1 row contained personal data")
 
 
 def test_one_is_not_several():
@@ -91,19 +91,19 @@ def test_one_is_not_several():
 def test_ids_made_of_texts_are_not_called_repeated_ids():
     same = {"input": "a question", "output": "an answer"}
     text = warned([same, same, {"input": "b", "output": "c"}])["repeated_ids"]
-    assert "their ids are made of their texts" in text
+    assert "their ids are hashes of their texts" in text
 
 
 def test_nothing_to_train_on_says_why(tmp_path):
     (tmp_path / "names.csv").write_text("input,output\n")
-    with pytest.raises(DataError, match="there are no rows"):
+    with pytest.raises(DataError, match="the data have no rows"):
         curate(read_pairs(tmp_path / "names.csv"))
     labels = [{"input": f"film number {i // 2} of many", "output": f"good {i % 2}"} for i in range(20)]
-    with pytest.raises(DataError, match=r'conflicts .* = "report" keeps them'):
+    with pytest.raises(DataError, match=r'conflicts .* to "report" to keep them'):
         curate(labels)
-    with pytest.raises(DataError, match=r"none kept\nMost rows left by: empty_output 2"):
+    with pytest.raises(DataError, match=r"none kept\nMost rows were dropped by: empty_output 2"):
         curate([{"input": "a", "output": None}, {"input": "b", "output": ""}])
-    with pytest.raises(DataError, match="2 kept, all of them outside train\nThe given split puts none into train"):
+    with pytest.raises(DataError, match="2 kept, none of them in train\nThe given split puts none into train"):
         curate([{"input": f"a{i}", "output": f"b{i}", "split": "test"} for i in range(2)])
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.curate import read_frame, read_pairs
-from tuneworth.curate.check.rows import Examined, examine, judge
+from tuneworth.curate.check.rows import Findings, examine, judge
 from tuneworth.examples import example_path
 from tuneworth.style import parse_style, read_style
 
@@ -84,7 +84,7 @@ def stored(part, folder):
     for name, table in part.tables().items():
         table.write_parquet(folder / f"{name}.parquet")
     note = json.loads(json.dumps(part.note()))
-    return Examined.of({name: pl.read_parquet(folder / f"{name}.parquet") for name in part.tables()}, note)
+    return Findings.of({name: pl.read_parquet(folder / f"{name}.parquet") for name in part.tables()}, note)
 
 
 def words(texts):
@@ -132,7 +132,7 @@ def test_a_part_holds_few_bytes_for_a_row_with_nothing_to_say():
     part = examine(pairs, STYLE, words)
     sound = examine(pairs, None)
     assert sound.rows.estimated_size() / len(pairs) < 12
-    assert (len(sound.told), len(part.told)) == (0, 2_000)  # more tokens than five
+    assert (len(sound.evidence), len(part.evidence)) == (0, 2_000)  # more tokens than five
 
 
 def test_a_habit_of_all_rows_is_none_of_the_part_where_it_is_rare():

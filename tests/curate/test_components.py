@@ -74,11 +74,11 @@ def test_why_shows_the_row_beside_the_other(run):
     assert found.other_output
     assert found.output
     assert "duplicate" in str(found)
-    assert f'Beside it "{entry["other_id"]}"' in str(found)
+    assert f'Compared with "{entry["other_id"]}"' in str(found)
 
 
 def test_why_of_an_unknown_row_names_the_nearest(run):
-    with pytest.raises(DataError, match=r'nearest ids: "Diode/LL43"(.|\n)*Rows go from 1 to 2966'):
+    with pytest.raises(DataError, match=r'similar ids: "Diode/LL43"(.|\n)*Row numbers go from 1 to 2966'):
         why(run, "Diode/LL4")
     with pytest.raises(DataError, match="there is no ledger"):
         why(run / "elsewhere", "1")

@@ -151,7 +151,7 @@ def test_what_is_not_ours_stays(run, tmp_path):
     (tmp_path / "notes.md").write_text("mine")
     export_pairs(run, "csv", tmp_path)
     assert (tmp_path / "notes.md").read_text() == "mine"
-    with pytest.raises(DataError, match=r"holds .*; name another folder"):
+    with pytest.raises(DataError, match=r"contains .*; name another folder"):
         export_pairs(run, "datasets", tmp_path)
     with pytest.raises(DataError, match="is a file"):
         export_pairs(run, "csv", tmp_path / "notes.md")

@@ -15,7 +15,8 @@ from tuneworth.curate.jobs.tasks import InMemory
 from tuneworth.curate.read.batch import object_batches
 from tuneworth.curate.read.columns import Columns, merge_columns
 from tuneworth.curate.read.file_parts import count_lines, numbered
-from tuneworth.curate.read.pairs import gather, read_part, read_parts
+from tuneworth.curate.read.pairs import gather, read_parts
+from tuneworth.curate.read.part import read_part
 
 many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -259,7 +260,7 @@ def test_a_file_that_changes_or_vanishes_between_its_parts_is_refused(tmp_path, 
     with pytest.raises(DataError, match="changed while it was read"):
         read_part(parts[1], DataSettings(path=""), where="here")
     path.unlink()
-    with pytest.raises(DataError, match="vanished while it was read"):
+    with pytest.raises(DataError, match="was deleted while it was read"):
         read_part(parts[1], DataSettings(path=""), where="here")
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.curate.match.join import alike_pairs, alike_pairs_between, shared_grams
+from tuneworth.curate.match.join import shared_grams, similar_pairs, similar_pairs_between
 from tuneworth.curate.match.ngrams import gram_sets
 from tuneworth.examples import example_path
 
@@ -30,7 +30,7 @@ def exhaustive(texts, threshold):
 
 
 def found(texts, threshold):
-    pairs = alike_pairs(gram_sets(texts), threshold)
+    pairs = similar_pairs(gram_sets(texts), threshold)
     return set(zip(pairs.left.tolist(), pairs.right.tolist(), strict=True))
 
 
@@ -80,7 +80,7 @@ def test_the_join_is_exact_on_real_inputs(threshold):
 def test_the_join_between_two_tables_finds_what_exhaustive_search_finds():
     texts = edited(5, 120)
     left, right = np.arange(0, 120, 3), np.arange(1, 120, 3)
-    pairs = alike_pairs_between(gram_sets(texts), left, right, 0.7)
+    pairs = similar_pairs_between(gram_sets(texts), left, right, 0.7)
     expected = {(min(p), max(p)) for p in exhaustive(texts, 0.7)}
     across = {(a, b) for a in left.tolist() for b in right.tolist() if (min(a, b), max(a, b)) in expected}
     assert set(zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)) == across
@@ -88,7 +88,7 @@ def test_the_join_between_two_tables_finds_what_exhaustive_search_finds():
 
 
 def test_similarity_is_the_quotient_of_whole_numbers():
-    pairs = alike_pairs(gram_sets(["abcdefghij", "abcdefghik"]), 0.5)
+    pairs = similar_pairs(gram_sets(["abcdefghij", "abcdefghik"]), 0.5)
     assert (pairs.shared.tolist(), pairs.union.tolist()) == ([5], [7])
 
 

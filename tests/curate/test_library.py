@@ -138,7 +138,7 @@ def test_what_pandas_columns_hold_becomes_text_or_meta():
 
 def test_columns_of_one_name_are_refused():
     pandas = pytest.importorskip("pandas")
-    with pytest.raises(DataError, match='two columns are called "x"'):
+    with pytest.raises(DataError, match='has two columns "x"'):
         read_frame(pandas.DataFrame([["a", "b", 1, 2]], columns=["input", "output", "x", "x"]))
 
 
@@ -198,13 +198,13 @@ def test_an_empty_table_is_a_clear_error(empty):
     [
         (
             {"style": "style.yaml"},
-            'style must be a StyleSchema, as read_style and parse_style make it; found "style.yaml"',
+            'style must be a StyleSchema, as read_style and parse_style return it; found "style.yaml"',
         ),
         ({"settings": {"keep": "first"}}, "settings must be CurateSettings(...); found dict"),
         ({"identifiers": "part"}, 'identifiers must be names of fields, for example ["sku"]; found "part"'),
         ({"overrides": [{"id": "r1", "decision": "drop"}]}, "a sequence of Override(...)"),
-        ({"overrides": "overrides.jsonl"}, "as read_overrides makes it"),
-        ({"held": "splits.jsonl"}, "as read_splits makes them"),
+        ({"overrides": "overrides.jsonl"}, "as read_overrides returns it"),
+        ({"pinned": "splits.jsonl"}, "as read_splits returns it"),
     ],
 )
 def test_a_wrong_argument_is_named_with_what_makes_a_right_one(argument, words):
@@ -225,7 +225,7 @@ def test_what_is_no_table_is_refused(table):
 def test_a_streamed_dataset_is_refused_and_files_are_read_by_read_pairs():
     with pytest.raises(TypeError, match="found IterableDataset"):
         read_frame(dataset(ROWS).to_iterable_dataset())
-    with pytest.raises(TypeError, match="read_frame reads tables in memory"):
+    with pytest.raises(TypeError, match="use read_frame for tables in memory"):
         read_pairs(ROWS)
 
 

@@ -7,8 +7,8 @@ import pytest
 from tuneworth.core import ConfigError, DataError
 from tuneworth.curate import (
     CurateSettings,
-    HeldSplits,
     Override,
+    PinnedSplits,
     SplitShares,
     add_override,
     curate,
@@ -127,9 +127,9 @@ def test_a_decision_goes_before_where_a_row_was_placed():
     was = before.kept.filter(id="a")["split"].item()
     other = "train" if was == "test" else "test"
     overrides = [Override(id="a", decision=other)]
-    done = curate([pair("a"), *FILLER], held=HeldSplits().grown(before.ledger), overrides=overrides)
+    done = curate([pair("a"), *FILLER], pinned=PinnedSplits().grown(before.ledger), overrides=overrides)
     assert done.kept.filter(id="a")["split"].item() == other
-    assert any("overrides.jsonl say so" in note for note in done.summary["split_notes"])
+    assert any("overrides.jsonl state another one" in note for note in done.summary["split_notes"])
 
 
 def test_ids_that_no_row_has_are_named_with_the_nearest():
@@ -137,7 +137,7 @@ def test_ids_that_no_row_has_are_named_with_the_nearest():
     texts = {w["code"]: w["text"] for w in done.summary["warnings"]}
     assert done.summary["overrides"] == {"applied": 1, "unmatched": ["part-onne"]}
     assert 'did you mean "part-one"' in texts["override_unmatched"]
-    assert 'twice about "f3"; the last line counts: keep' in texts["override_repeated"]
+    assert 'several decisions for "f3"; the last one applies: keep' in texts["override_repeated"]
     assert entry(done, "f3")["outcome"] == "kept"
 
 
@@ -166,26 +166,26 @@ def test_a_wrong_file_names_every_line(tmp_path):
         read_overrides(file)
     said = str(found.value)
     for words in (
-        "7 problems", "line 2: is not JSON", 'line 3: decision "kepe" is not known; did you mean "keep"', "line 4",
+        "7 problems", "line 2: is not JSON", 'line 3: unknown decision "kepe"; did you mean "keep"', "line 4",
         'line 5: "id" is missing', 'line 6: unknown key "because"', 'line 7: "id" must be a text', "line 8",
     ):  # fmt: skip
         assert words in said
     with pytest.raises(DataError):
         add_override(file, Override(id="a", decision="keep"))
-    with pytest.raises(ConfigError, match="not known"):
+    with pytest.raises(ConfigError, match="unknown decision"):
         Override(id="a", decision="maybe")
 
 
 def test_placed_rows_are_written_and_read_back(tmp_path):
     done = curate(FILLER)
-    held = HeldSplits().grown(done.ledger)
-    write_splits(tmp_path / "splits.jsonl", held)
-    assert read_splits(tmp_path / "splits.jsonl").lines.equals(held.lines)
+    pinned = PinnedSplits().grown(done.ledger)
+    write_splits(tmp_path / "splits.jsonl", pinned)
+    assert read_splits(tmp_path / "splits.jsonl").lines.equals(pinned.lines)
     assert set(json.loads((tmp_path / "splits.jsonl").read_text().splitlines()[0])) == {"content", "id", "split"}
     assert read_splits(tmp_path / "none.jsonl").lines.is_empty()
-    again = curate(FILLER, held=held)
+    again = curate(FILLER, pinned=pinned)
     assert again.kept.equals(done.kept)
-    assert held.grown(again.ledger).lines.equals(held.lines)
+    assert pinned.grown(again.ledger).lines.equals(pinned.lines)
 
 
 @pytest.mark.parametrize(
@@ -194,37 +194,37 @@ def test_placed_rows_are_written_and_read_back(tmp_path):
 def test_a_damaged_file_of_placed_rows_is_refused_with_its_line(tmp_path, line):
     file = tmp_path / "splits.jsonl"
     file.write_text('{"content": "a", "id": "b", "split": "test"}\n' + line + "\n")
-    with pytest.raises(DataError, match=r"line 2(.|\n)*bring back the version before"):
+    with pytest.raises(DataError, match=r"line 2(.|\n)*restore its last good version"):
         read_splits(file)
 
 
 def test_a_row_in_other_words_stays_where_it_was_and_one_with_a_borrowed_id_does_not():
-    held = HeldSplits().grown(curate(FILLER).ledger)
-    was = dict(held.lines.select("id", "split").rows())
+    pinned = PinnedSplits().grown(curate(FILLER).ledger)
+    was = dict(pinned.lines.select("id", "split").rows())
     reworded = [{**row, "output": row["output"] + " indeed"} for row in FILLER]
-    done = curate(reworded, held=held)
+    done = curate(reworded, pinned=pinned)
     assert dict(done.kept.select("id", "split").rows()) == was
-    grown = held.grown(done.ledger)
-    assert len(grown.lines) == len(held.lines)
-    assert not set(grown.lines["content"]) & set(held.lines["content"])
+    grown = pinned.grown(done.ledger)
+    assert len(grown.lines) == len(pinned.lines)
+    assert not set(grown.lines["content"]) & set(pinned.lines["content"])
     # Ids that count lines: a new first line moves them all by one, and every row is still known by its content.
     numbered = [{**row, "id": str(i)} for i, row in enumerate(FILLER)]
     before = curate(numbered)
     moved = [{**row, "id": str(i)} for i, row in enumerate([{"input": "new here 1", "output": "x"}, *FILLER])]
-    after = curate(moved, held=HeldSplits().grown(before.ledger))
-    assert HeldSplits().grown(before.ledger).sides(["another content"], ["0"]).tolist() != [-1]
+    after = curate(moved, pinned=PinnedSplits().grown(before.ledger))
+    assert PinnedSplits().grown(before.ledger).sides(["another content"], ["0"]).tolist() != [-1]
     content = [*before.ledger["content"], "another content"]
-    assert HeldSplits().grown(before.ledger).sides(content, [*before.ledger["id"][1:], "new", "0"])[-1] == -1
+    assert PinnedSplits().grown(before.ledger).sides(content, [*before.ledger["id"][1:], "new", "0"])[-1] == -1
     places = [dict(done.kept.select("input", "split").rows()) for done in (before, after)]
     assert all(places[1][text] == split for text, split in places[0].items())
 
 
 def test_a_placed_row_that_vanished_stays_in_the_file():
-    held = HeldSplits().grown(curate(FILLER).ledger)
-    fewer = curate(FILLER[:20], held=held)
-    assert held.grown(fewer.ledger).lines.equals(held.lines)
-    back = curate(FILLER, held=held.grown(fewer.ledger))
-    assert dict(back.kept.select("id", "split").rows()) == dict(held.lines.select("id", "split").rows())
+    pinned = PinnedSplits().grown(curate(FILLER).ledger)
+    fewer = curate(FILLER[:20], pinned=pinned)
+    assert pinned.grown(fewer.ledger).lines.equals(pinned.lines)
+    back = curate(FILLER, pinned=pinned.grown(fewer.ledger))
+    assert dict(back.kept.select("id", "split").rows()) == dict(pinned.lines.select("id", "split").rows())
 
 
 def test_a_new_row_that_would_join_two_sides_leaks_and_names_both():
@@ -233,10 +233,10 @@ def test_a_new_row_that_would_join_two_sides_leaks_and_names_both():
         pair("a", group="g", split="train"),
         pair("b", "a wholly other text", "words", group="h", split="test"),
     ]
-    held = HeldSplits().grown(curate(rows).ledger)
+    pinned = PinnedSplits().grown(curate(rows).ledger)
     rows = [{k: v for k, v in row.items() if k != "split"} for row in rows]
     bridge = pair("new", QUESTION.upper(), "Nobody ever painted that one, so it is grey", group="h")
-    done = curate([*rows, bridge], held=held)
+    done = curate([*rows, bridge], pinned=pinned)
     said = entry(done, "new")
     assert (said["outcome"], said["other_id"]) == ("leaked", "b")
     assert said["evidence"] == 'Tied to "a" of train and to "b" of test, which it would join.'
@@ -245,10 +245,10 @@ def test_a_new_row_that_would_join_two_sides_leaks_and_names_both():
 def test_siblings_that_are_always_tied_let_no_new_row_reach_two_sides():
     rows = [*FILLER, pair("a", split="test"), pair("b", "a wholly other text", "words", group="g", split="train")]
     settings = CurateSettings(tie_siblings=True, near_duplicate=0.75)
-    held = HeldSplits().grown(curate(rows, settings=settings).ledger)
+    pinned = PinnedSplits().grown(curate(rows, settings=settings).ledger)
     rows = [{k: v for k, v in row.items() if k != "split"} for row in rows]
     sibling = pair("new", QUESTION.replace("5V", "6V"), "Nobody ever painted that one, so it is grey", group="g")
-    done = curate([*rows, sibling], held=held, settings=settings)
+    done = curate([*rows, sibling], pinned=pinned, settings=settings)
     assert outcomes(done)["new"] == "leaked"
-    as_far_as_possible = curate([*rows, sibling], held=held, settings=CurateSettings(near_duplicate=0.75))
+    as_far_as_possible = curate([*rows, sibling], pinned=pinned, settings=CurateSettings(near_duplicate=0.75))
     assert as_far_as_possible.kept.filter(id="new")["split"].item() == "train"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError, DataError
-from tuneworth.curate import CurateSettings, HeldSplits, Override, SplitShares, curate, read_frame
+from tuneworth.curate import CurateSettings, Override, PinnedSplits, SplitShares, curate, read_frame
 from tuneworth.curate.check.facts import text_facts
 from tuneworth.curate.decisions import DECISIONS
 from tuneworth.curate.read.normalise import normalise
@@ -74,10 +74,10 @@ def edit(text, chance):
     return text
 
 
-def run(rows, held=None, overrides=(), **options):
+def run(rows, pinned=None, overrides=(), **options):
     """None where every row of so small a table breaks the style or a conflict takes it."""
     try:
-        return curate(rows, STYLE, settings=CurateSettings(**options), held=held, overrides=overrides)
+        return curate(rows, STYLE, settings=CurateSettings(**options), pinned=pinned, overrides=overrides)
     except DataError:
         return None
 
@@ -167,8 +167,8 @@ def test_when_the_data_grow_each_row_keeps_its_split_and_nothing_new_leaks(rows,
     before = run(rows[-first:], **options)
     if before is None:
         return
-    held = HeldSplits().grown(before.ledger)
-    done = run(rows, held=held, **options)
+    pinned = PinnedSplits().grown(before.ledger)
+    done = run(rows, pinned=pinned, **options)
     if done is None:
         return
     # A row is known by its content: "the same row" may be the copy of it that is kept now.
@@ -287,7 +287,7 @@ def test_labels_that_differ_conflict_and_the_options_settle_them():
     }
     assert counts["report"]["kept"] == 40
     assert (counts["keep best"]["kept"], counts["keep best"]["conflict"]) == (20, 20)
-    with pytest.raises(DataError, match="no pair is left to train on: 40 rows read, none kept"):
+    with pytest.raises(DataError, match="no pairs to train on: 40 rows read, none kept"):
         curate(rows)
 
 
@@ -295,7 +295,7 @@ def test_many_conflicts_name_the_option():
     rows = [{"input": f"review number {i // 2} of this film", "output": f"label {i}"} for i in range(40)]
     rows += [{"input": f"lonely {i}", "output": "x"} for i in range(40)]
     warnings = {w["code"]: w["text"] for w in curate(rows).summary["warnings"]}
-    assert 'conflicts = "report"' in warnings["many_conflicts"]
+    assert 'conflicts = "report" keeps them' in warnings["many_conflicts"]
     assert {"few_pairs", "few_outputs"} - set(warnings) == {"few_outputs"}
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate.match.join import AlikePairs
+from tuneworth.curate.match.join import SimilarPairs
 from tuneworth.curate.split.given import leaked_rows, pull_siblings, pull_tied, pull_to_given
 
 FREE, TRAIN, VALIDATION, TEST = -1, 0, 1, 2
@@ -12,7 +12,7 @@ FREE, TRAIN, VALIDATION, TEST = -1, 0, 1, 2
 
 def edges(*pairs):
     left, right = np.array(pairs, np.int64).reshape(-1, 2).T
-    return AlikePairs(left, right, np.ones(len(left), np.int64), np.ones(len(left), np.int64))
+    return SimilarPairs(left, right, np.ones(len(left), np.int64), np.ones(len(left), np.int64))
 
 
 def pull(sides, same=(), group=None):

@@ -18,7 +18,7 @@ from tuneworth.curate.match import relations as forest
 from tuneworth.curate.match import relations as module
 from tuneworth.curate.match import relations as outputs
 from tuneworth.curate.match.duplicates import rank_rows, settle
-from tuneworth.curate.match.join import AlikePairs
+from tuneworth.curate.match.join import SimilarPairs
 from tuneworth.curate.match.relations import SiblingForest, relate
 from tuneworth.curate.read.normalise import normalise
 from tuneworth.curate.split.ties import tie_rows
@@ -139,7 +139,7 @@ def test_every_pair_of_rows_is_what_comparing_all_with_all_says(seed, n, thresho
     relations = related(pairs, threshold)
     expected = by_hand(pairs, threshold)
     assert as_rows(relations) == expected
-    assert relations.alike == sum(map(len, expected.values()))
+    assert relations.similar == sum(map(len, expected.values()))
 
 
 @pytest.mark.slow
@@ -219,13 +219,13 @@ def components(n, pairs):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_forest_connects_at_every_similarity_what_all_pairs_connect(seed, monkeypatch):
-    monkeypatch.setattr(forest, "_HELD", 40)  # so that it grows several times
+    monkeypatch.setattr(forest, "_WAITING", 40)  # so that it grows several times
     chance = np.random.default_rng(seed)
     left, right = chance.integers(0, 60, 900), chance.integers(0, 60, 900)
     keys = np.unique((np.minimum(left, right) * 60 + np.maximum(left, right))[left != right])
     left, right = keys // 60, keys % 60
     shared = chance.integers(80, 101, len(left))
-    pairs = AlikePairs(left, right, shared, np.full(len(left), 100))
+    pairs = SimilarPairs(left, right, shared, np.full(len(left), 100))
     grown = SiblingForest(60, 0.8)
     for part in np.array_split(np.arange(len(left)), 7):
         grown.add(pairs.take(part))
@@ -265,7 +265,9 @@ def test_more_siblings_than_are_listed_tie_the_same_rows(seed, monkeypatch):
 def test_more_pairs_than_can_be_held_are_an_error_that_names_the_way_out(monkeypatch):
     rows = [{"input": f"a birthday card for our colleague called {chr(97 + i) * 4}", "output": "x"} for i in range(20)]
     monkeypatch.setattr(outputs, "MOST", 100)
-    with pytest.raises(DataError, match=r"more than 100 pairs of inputs(.|\n)*as fields(.|\n)*near_duplicate from 0.6"):
+    with pytest.raises(
+        DataError, match=r"more than 100 pairs of similar inputs(.|\n)*as fields(.|\n)*near_duplicate from 0.6"
+    ):
         related(table(rows), 0.6)
     fields = [
         {"input": {"task": "a birthday card for our colleague called", "name": chr(97 + i) * 4}, "output": "x"}
@@ -287,7 +289,7 @@ def test_facts_of_one_text_written_in_two_ways_are_the_same():
 
 def test_an_empty_table_has_no_relations():
     relations = related(table([{"input": "a", "output": "b"}])[:0])
-    assert relations.alike == relations.alternatives == relations.sibling_pairs == len(relations.same.left) == 0
+    assert relations.similar == relations.alternatives == relations.sibling_pairs == len(relations.same.left) == 0
 
 
 def test_fields_without_their_identifiers_are_compared_by_value():
@@ -312,4 +314,4 @@ def test_of_components_of_one_size_the_one_with_the_smallest_id_is_described():
         relations = related(pairs)
         groups = np.where(pairs["group"].is_null().to_numpy(), -1, 0)
         ties = tie_rows(corpus_of(pairs), np.arange(4), groups, relations, settings=CurateSettings())
-        assert (ties.largest, ties.joined_by) == (2, "1 alike inputs with the same facts")
+        assert (ties.largest, ties.joined_by) == (2, "1 similar input with the same facts")

@@ -77,7 +77,7 @@ def test_every_row_is_explained_alike(whole, parts):
     ids = read_ledger(whole)["id"].drop_nulls().gather_every(13)
     assert [why(parts, name) for name in ids] == [why(whole, name) for name in ids]
     assert {"kept", "invalid", "duplicate"} <= {why(parts, f"row {row}").outcome for row in (41, 4, *asked[::7])}
-    with pytest.raises(DataError, match="Rows go from 1 to 500"):
+    with pytest.raises(DataError, match="Row numbers go from 1 to 500"):
         why(parts, "LM0")
 
 
@@ -174,17 +174,17 @@ def test_a_folder_that_was_not_written_to_its_end_is_not_there(tables, tmp_path)
 def test_a_part_that_is_gone_is_named(whole, tmp_path):
     run = cut(whole, tmp_path / "run", [100, 300])
     (run / "curate" / "train" / "part-00001.jsonl").unlink()
-    with pytest.raises(DataError, match=r"part-00001\.jsonl is not there: 1 of the 3 parts"):
+    with pytest.raises(DataError, match=r"part-00001\.jsonl is missing, with 1 of the 3 parts"):
         read_split(run, "train")
     (run / "curate" / "ledger" / "part-00002.parquet").unlink()
-    with pytest.raises(DataError, match=r"part-00002\.parquet is not there"):
+    with pytest.raises(DataError, match=r"part-00002\.parquet is missing"):
         why(run, "1")
 
 
 def test_parts_without_a_summary_are_no_whole_run(whole, tmp_path):
     run = cut(whole, tmp_path / "run", [100])
     (run / "curate" / "summary.json").unlink()
-    with pytest.raises(DataError, match="was not written to its end"):
+    with pytest.raises(DataError, match="is incomplete"):
         read_ledger(run)
 
 

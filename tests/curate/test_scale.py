@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tuneworth.curate import CurateSettings, curate
 from tuneworth.curate.match import join as join_module
-from tuneworth.curate.match.join import AlikePairs, alike_pairs, alike_tiles
+from tuneworth.curate.match.join import SimilarPairs, similar_pairs, similar_tiles
 from tuneworth.curate.match.ngrams import Numbering, gram_sets, may_share, shared_grams, shared_table
 
 COLOURS = ["red", "blue", "green", "black", "white", "silver", "golden", "wooden", "plastic", "metal", "soft", "small"]
@@ -61,7 +61,7 @@ def test_numbers_are_equal_exactly_where_the_values_are(values, bits):
 @pytest.mark.parametrize("threshold", [0.5, 0.6, 0.7])
 def test_dense_tiles_of_templated_texts_hold_every_pair(threshold):
     texts = list(dict.fromkeys(templated(1200)))
-    pairs = alike_pairs(gram_sets(texts), threshold)
+    pairs = similar_pairs(gram_sets(texts), threshold)
     assert found(pairs) == reached(texts, threshold)
     assert len(pairs.left) * 2 * join_module._DENSE > len(texts) ** 2 > join_module._LARGE  # so the tile was dense
     assert (pairs.shared == product(texts)[pairs.left, pairs.right]).all()
@@ -75,7 +75,7 @@ def test_the_size_of_the_tiles_changes_nothing(rows, monkeypatch):
     monkeypatch.setattr(join_module, "_COLUMNS", rows * 2)
     monkeypatch.setattr(join_module, "_SPANS", 10**6)
     monkeypatch.setattr(join_module, "_LARGE", rows)
-    assert found(alike_pairs(gram_sets(texts), 0.7)) == expected
+    assert found(similar_pairs(gram_sets(texts), 0.7)) == expected
     assert expected
 
 
@@ -106,7 +106,7 @@ def test_many_characters_and_few_give_the_same_grams(first):
     texts = ["".join(chance.choices(alphabet, k=chance.randint(0, 40))) for _ in range(150)]
     texts += [text[:20] + text[21:] for text in texts[:60]]
     rest = "".join(chr(0x5000 + i) for i in range(6000))
-    small, large = alike_pairs(gram_sets(texts), 0.5), alike_pairs(gram_sets([*texts, rest]), 0.5)
+    small, large = similar_pairs(gram_sets(texts), 0.5), similar_pairs(gram_sets([*texts, rest]), 0.5)
     assert found(small) == found(large) == reached(texts, 0.5)
     assert (small.shared == large.shared).all()
 
@@ -116,7 +116,7 @@ def test_a_text_of_a_million_characters_is_joined_with_its_like():
     chance = random.Random(4)
     long = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz     ", k=1_000_000))
     texts = ["short one", long, long[:-900] + "x" * 900, "short one too"]
-    pairs = alike_pairs(gram_sets(texts), 0.9)
+    pairs = similar_pairs(gram_sets(texts), 0.9)
     assert found(pairs) == {(1, 2)}
     sets = [{text[i : i + 5] for i in range(len(text) - 4)} for text in texts[1:3]]
     assert pairs.shared.tolist() == [len(sets[0] & sets[1])]
@@ -125,8 +125,8 @@ def test_a_text_of_a_million_characters_is_joined_with_its_like():
 def test_tiles_among_some_positions_are_the_pairs_of_these():
     texts = templated(120)
     grams, among = gram_sets(texts), np.arange(0, 120, 2)
-    some = AlikePairs.joined(list(alike_tiles(grams, 0.7, among=among)))
-    assert found(some) == {(a, b) for a, b in found(alike_pairs(grams, 0.7)) if a % 2 == b % 2 == 0}
+    some = SimilarPairs.joined(list(similar_tiles(grams, 0.7, among=among)))
+    assert found(some) == {(a, b) for a, b in found(similar_pairs(grams, 0.7)) if a % 2 == b % 2 == 0}
     assert found(some)
 
 

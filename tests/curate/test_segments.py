@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.curate.match import across, join, segments, signed
-from tuneworth.curate.match.across import alike_texts_between, verified_texts
-from tuneworth.curate.match.join import AlikePairs, alike_pairs, alike_pairs_between
+from tuneworth.curate.match.across import similar_texts_between, verified_texts
+from tuneworth.curate.match.join import SimilarPairs, similar_pairs, similar_pairs_between
 from tuneworth.curate.match.ngrams import gram_sets
 from tuneworth.curate.match.segments import expected_candidates, segment_pairs, segment_seconds
-from tuneworth.curate.match.signed import may_be_alike, near_texts, signed_grams, signed_texts
+from tuneworth.curate.match.signed import may_be_similar, near_texts, signed_grams, signed_texts
 
 THRESHOLDS = [0.5, 0.65, 0.8, 0.9, 0.97, 1.0]
 PIECES = ["", "a", "ab", "hello ", "world", "日本語の文", "\U0001f600", "ha", "x" * 40, " and so on"]
@@ -142,7 +142,7 @@ def test_sketches_rule_out_no_pair_that_is_alike(threshold):
 def test_sketches_rule_most_pairs_out():
     sets = signed_texts(pl.Series(edited(5, 300, least=60)))
     i, j = np.triu_indices(len(sets), 1)
-    assert len(may_be_alike(sets, sets, i, j, Fraction(4, 5))[0]) < 0.02 * len(i)
+    assert len(may_be_similar(sets, sets, i, j, Fraction(4, 5))[0]) < 0.02 * len(i)
 
 
 @pytest.mark.parametrize("way", ["numbered", "segments", pytest.param("blocks", marks=pytest.mark.slow)])
@@ -151,11 +151,11 @@ def test_two_sides_of_texts_are_joined_exactly_whatever_the_way(monkeypatch, way
     left, right = (edited(6, 300), edited(6, 120)) if way != "blocks" else (edited(6, 60), edited(6, 40))
     if way != "numbered":
         monkeypatch.setattr(across, "_SMALL", 0)
-        monkeypatch.setattr(across, "_SECONDS_OF_A_CHARACTER", 1.0)  # segments always pay
+        monkeypatch.setattr(across, "_SECONDS_PER_CHARACTER", 1.0)  # segments always pay
     if way == "blocks":
         for name, small in (("_FEW", 900), ("_MANY", 2_000), ("_ENTRIES", 7), ("_NUMBERED", 500), ("_PAIRS", 10)):
             monkeypatch.setattr(across, name, small)
-    found = AlikePairs.joined(list(alike_texts_between(pl.Series(left), pl.Series(right), threshold)))
+    found = SimilarPairs.joined(list(similar_texts_between(pl.Series(left), pl.Series(right), threshold)))
     pairs = list(zip(found.left.tolist(), found.right.tolist(), strict=True))
     assert len(pairs) == len(set(pairs))
     assert set(pairs) == alike(left, right, threshold)
@@ -172,7 +172,7 @@ def test_texts_with_much_in_common_go_by_prefixes(monkeypatch):
     monkeypatch.setattr(across, "_SMALL", 0)
     monkeypatch.setattr(across, "_numbered", lambda *sides: called.append(1) or original(*sides))
     left, right = texts[::2], texts[1::2]
-    found = AlikePairs.joined(list(alike_texts_between(pl.Series(left), pl.Series(right), 0.9)))
+    found = SimilarPairs.joined(list(similar_texts_between(pl.Series(left), pl.Series(right), 0.9)))
     assert called
     assert set(zip(found.left.tolist(), found.right.tolist(), strict=True)) == alike(left, right, 0.9)
 
@@ -180,7 +180,7 @@ def test_texts_with_much_in_common_go_by_prefixes(monkeypatch):
 def test_an_empty_side_has_no_pairs():
     none, some = pl.Series([], dtype=pl.String), pl.Series(["a text", "another"])
     for left, right in ((none, some), (some, none), (none, none)):
-        assert not list(alike_texts_between(left, right, 0.8))
+        assert not list(similar_texts_between(left, right, 0.8))
         assert proposed(left.to_list(), right.to_list(), 0.8) == set()
         assert expected_candidates(signed_texts(left), signed_texts(right), Fraction(4, 5)) == 0
     assert not list(verified_texts(some, np.zeros(0, np.int64), np.zeros(0, np.int64), Fraction(4, 5)))
@@ -194,11 +194,11 @@ def test_the_join_by_segments_is_that_by_prefixes(monkeypatch, threshold):
     answers = []
     for short in (1e9, -1.0):  # never by segments, always
         monkeypatch.setattr(join, "_SHORT", short)
-        monkeypatch.setattr(join, "_SECONDS_OF_A_MEETING", 1.0)
+        monkeypatch.setattr(join, "_SECONDS_PER_MEETING", 1.0)
         pairs = [
-            alike_pairs(sets, threshold),
-            alike_pairs_between(sets, left, right, threshold),
-            alike_pairs_between(sets, right, left, threshold),
+            similar_pairs(sets, threshold),
+            similar_pairs_between(sets, left, right, threshold),
+            similar_pairs_between(sets, right, left, threshold),
         ]
         answers.append([[c.tolist() for c in (p.left, p.right, p.shared, p.union)] for p in pairs])
     assert answers[0] == answers[1]
@@ -210,8 +210,8 @@ def test_the_expected_candidates_are_about_those_that_come(monkeypatch):
     some, others = (signed_texts(pl.Series(texts)) for texts in (left, right))
     t = Fraction(3, 5)
     met = []
-    original = segments.may_be_alike
-    monkeypatch.setattr(segments, "may_be_alike", lambda *a: met.append(len(a[2])) or original(*a))
+    original = segments.may_be_similar
+    monkeypatch.setattr(segments, "may_be_similar", lambda *a: met.append(len(a[2])) or original(*a))
     list(segment_pairs(some, others, t))
     expected = expected_candidates(some, others, t)
     assert expected / 4 < sum(met) < 4 * expected

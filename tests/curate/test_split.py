@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError, DataError, RunBroken
-from tuneworth.curate import CurateSettings, HeldSplits, SplitShares, curate, hold_splits, read_frame, read_splits
+from tuneworth.curate import CurateSettings, PinnedSplits, SplitShares, curate, pin_splits, read_frame, read_splits
 from tuneworth.curate.read.dates import UNDATED, pair_dates
 from tuneworth.curate.split.assign import split_components, split_targets
 from tuneworth.curate.split.strata import find_values
@@ -138,7 +138,7 @@ def test_rows_without_a_date_count_as_the_oldest_and_are_said():
     rows[29]["created"], rows[28]["created"] = "soon", None
     done = curate(rows, date="created")
     assert set(done.kept.filter(done.kept["id"].is_in(["028", "029"]))["split"]) == {"train"}
-    assert any("2 pairs have no date" in note and '"soon"' in note for note in done.summary["split_notes"])
+    assert any("2 pairs have no readable date" in note and '"soon"' in note for note in done.summary["split_notes"])
 
 
 def test_rows_of_one_moment_are_divided_alike_in_any_order():
@@ -188,7 +188,7 @@ def test_dates_that_could_be_two_or_are_none_are_refused():
     def read(*values):
         return dates_of([{"input": f"a {v}", "output": "b", "on": v} for v in values])
 
-    with pytest.raises(ConfigError, match='"01/02/2024" in "on" could be two dates'):
+    with pytest.raises(ConfigError, match='"01/02/2024" in "on" is ambiguous'):
         read("01/02/2024")
     assert str(np.datetime64(int(read("01/02/2024", "25/12/2024")[0][0]), "us"))[:10] == "2024-02-01"
     assert str(np.datetime64(int(read("01/02/2024", "12/25/2024")[0][0]), "us"))[:10] == "2024-01-02"
@@ -196,7 +196,7 @@ def test_dates_that_could_be_two_or_are_none_are_refused():
         read("yesterday")
     with pytest.raises(ConfigError, match=r'\[data\] date: no pair has .* "when"'):
         curate([{"input": "a", "output": "b", "on": "2024"}], date="when")
-    with pytest.raises(ConfigError, match="exclude each other"):
+    with pytest.raises(ConfigError, match="cannot be combined"):
         curate(dated(9), date="created", settings=CurateSettings(stratify="created"))
 
 
@@ -212,7 +212,7 @@ def test_one_component_and_a_split_without_share():
     done = curate(dated(12, group="all"))
     assert done.summary["splits"] == {"train": 12, "validation": 0, "test": 0}
     said = " ".join(done.summary["split_notes"])
-    assert '"000", "001", "002" and 9 more are of the group "all"' in said
+    assert '"000", "001", "002" and 9 more are in the group "all"' in said
     assert "test 0 of 2" in said
     shares = CurateSettings(split=SplitShares(train=0.5, test=0.5))
     assert curate(dated(12), settings=shares).summary["splits"] == {"train": 6, "validation": 0, "test": 6}
@@ -224,12 +224,12 @@ def test_the_reason_for_other_sizes_names_alike_pairs():
     done = curate(rows, settings=CurateSettings(tie_siblings=True))
     note = " ".join(done.summary["split_notes"])
     assert "The largest component holds 40 pairs" in note
-    assert "alike with other facts" in note
+    assert "and different facts" in note
 
 
 def test_a_given_split_is_not_blamed_on_ties():
     rows = [{**row, "split": "test" if i < 20 else "train"} for i, row in enumerate(dated(30))]
-    assert "sizes are those of the given split" in " ".join(curate(rows).summary["split_notes"])
+    assert "sizes come from the given split" in " ".join(curate(rows).summary["split_notes"])
 
 
 @settings(max_examples=40, deadline=None)
@@ -248,23 +248,23 @@ def spread(n):
     return [{"id": f"s{i}", "input": f"{i * 7919} of {i}", "output": f"o{i * 31}"} for i in range(n)]
 
 
-def test_other_shares_than_before_are_told_from_ties_and_how_to_start_anew():
+def test_other_shares_than_before_are_explained_with_the_way_to_split_again():
     before = curate(spread(100))
-    held = HeldSplits().grown(before.ledger)
+    pinned = PinnedSplits().grown(before.ledger)
     shares = SplitShares(train=0.4, validation=0.2, test=0.4)
-    again = curate(spread(100), settings=CurateSettings(split=shares), held=held)
+    again = curate(spread(100), settings=CurateSettings(split=shares), pinned=pinned)
     said = " ".join(again.summary["split_notes"])
-    assert "100 pairs stand where splits.jsonl holds them." in said
-    assert "The sizes are those of splits.jsonl, not the shares of [curate] split: train 70 of 40" in said
-    assert "take splits.jsonl away" in said
+    assert "100 pairs keep their split from splits.jsonl." in said
+    assert "The sizes come from splits.jsonl, not from the shares in [curate] split: train 70 of 40" in said
+    assert "delete splits.jsonl" in said
     assert "split_size" not in {w["code"] for w in again.summary["warnings"]}
 
 
 @pytest.mark.parametrize(
     ("n", "words"),
     [
-        (1, "1 pair is too few for the shares asked for: none is left for validation and test."),
-        (2, "2 pairs are too few for the shares asked for: none is left for validation and test."),
+        (1, "1 pair is too few for the requested shares: validation and test would be empty."),
+        (2, "2 pairs are too few for the requested shares: validation and test would be empty."),
     ],
 )
 def test_an_empty_test_set_is_never_silent(n, words):
@@ -286,7 +286,7 @@ def test_a_column_of_splits_is_used_or_said_not_to_be(names, used):
     if used:
         assert done.summary["splits"] == {"train": 20, "validation": 20, "test": 20}
     else:
-        assert 'Column "split" holds "eval", which is no split' in warnings["split_not_used"]
+        assert 'Column "split" is not used, because it contains "eval"' in warnings["split_not_used"]
         assert done.summary["splits"] == {"train": 42, "validation": 6, "test": 12}
     assert ("split_not_used" in warnings) is not used
 
@@ -303,7 +303,7 @@ def test_a_new_copy_does_not_take_the_place_of_a_row_that_was_placed():
     ]
     before = curate(rows, identifiers=["sku"])
     copies = [{**row, "id": f"a{i}", "input": {**row["input"], "sku": f"a{i}"}} for i, row in enumerate(rows)]
-    after = curate([*copies, *rows], identifiers=["sku"], held=HeldSplits().grown(before.ledger))
+    after = curate([*copies, *rows], identifiers=["sku"], pinned=PinnedSplits().grown(before.ledger))
     assert after.kept.select("id", "split").sort("id").equals(before.kept.select("id", "split").sort("id"))
     assert set(after.ledger.filter(outcome="duplicate")["id"]) == {row["id"] for row in copies}
 
@@ -320,19 +320,19 @@ def test_dates_at_the_ends_of_time_are_read_or_counted(odd):
     rows = [{**row, "when": odd if i == 7 else f"2024-01-{i % 28 + 1:02d}"} for i, row in enumerate(spread(40))]
     notes = " ".join(curate(rows, date="when").summary["split_notes"])
     assert "By date: test" in notes
-    assert ("1 pair has no date" in notes) == ("T" not in odd)
+    assert ("1 pair has no readable date" in notes) == ("T" not in odd)
 
 
 def test_two_runs_at_once_lose_no_placed_row(tmp_path):
     path = tmp_path / "splits.jsonl"
     first, second = curate(spread(80)[:40]), curate(spread(80)[40:])
     for done in (first, second):  # both began where there was no file
-        hold_splits(path, HeldSplits(), done.ledger)
+        pin_splits(path, PinnedSplits(), done.ledger)
     assert len(read_splits(path).lines) == 80
     turned = second.ledger.with_columns(split=pl.lit("test"))
     before = path.read_bytes()
-    with pytest.raises(RunBroken, match="another run placed 32 of these rows"):
-        hold_splits(path, HeldSplits(), turned)
+    with pytest.raises(RunBroken, match="another run put 32 of these rows"):
+        pin_splits(path, PinnedSplits(), turned)
     assert path.read_bytes() == before
 
 

@@ -51,15 +51,15 @@ def run(tmp_path_factory):
 @pytest.mark.parametrize(
     ("id", "outcome", "words"),
     [
-        ("copy", "duplicate", 'Beside it "first" (1.00 alike, row 1, kept, test)'),
+        ("copy", "duplicate", 'Compared with "first" (similarity 1.00, row 1, kept, test)'),
         ("leak", "leaked", 'Alike, with the same facts, to "first" of test'),
         ("one", "conflict", '"two" with another answer'),
-        ("two", "conflict", 'Beside it "one" (0.'),
+        ("two", "conflict", 'Compared with "one" (similarity 0.'),
         ("stops", "invalid", "Rule: style:no-stop"),
-        ("empty", "invalid", "could not be read as a pair: look at that row"),
+        ("empty", "invalid", "could not be read as a pair. See that row"),
         ("gone", "invalid", "Why: Decided by Ada: drop (wrong)"),
         ("stops-in-test", "kept", "it is no reference"),
-        ("f3", "kept", "The most similar kept row: "),
+        ("f3", "kept", "Most similar kept row: "),
     ],
 )
 def test_every_outcome_has_its_reason_and_its_texts(run, id, outcome, words):
@@ -99,10 +99,10 @@ def test_the_nearest_kept_row_is_the_one_that_exhaustive_search_finds(tmp_path):
 
 
 def test_unknown_rows_and_foreign_folders_are_named(run, tmp_path):
-    with pytest.raises(DataError, match=r'nearest ids: "stops"(.|\n)*Rows go from 1 to 41'):
+    with pytest.raises(DataError, match=r'similar ids: "stops"(.|\n)*Row numbers go from 1 to 41'):
         why(run, "stop")
     for row in ("0", "42", "99999999999999999999", "-1", "²"):
-        with pytest.raises(DataError, match="there is no row"):
+        with pytest.raises(DataError, match="has no row"):
             why(run, row)
     with pytest.raises(DataError, match="there is no ledger"):
         why(tmp_path, "1")
@@ -113,7 +113,7 @@ def test_an_id_that_is_the_number_of_another_row_is_told_from_it(tmp_path):
     write_curated(curate([*rows, {"id": "long " * 90, "input": "something else", "output": "text"}, 3]), tmp_path)
     told = why(tmp_path, "38")
     assert (told.row, told.id, told.numbered_id) == (3, "38", '"3"')
-    assert 'Note: "38" is its id; row 38 is another one, "3": ask for "row 38"' in str(told)
+    assert 'Note: "38" is its id; for the row with that number, "3", write "row 38"' in str(told)
     assert (why(tmp_path, "row 38").row, why(tmp_path, "row 38").numbered_id) == (38, None)
     assert why(tmp_path, "20").numbered_id is not None
     assert why(tmp_path, "row 42").outcome == "invalid"

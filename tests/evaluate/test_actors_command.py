@@ -100,4 +100,4 @@ def test_without_a_ray_cluster_there_is_one_clear_error(
 def test_collected_outputs_use_no_model_on_a_cluster() -> None:
     done = tuneworth("evaluate", "--cluster", "--pairs", "a.jsonl", "--outputs", "x=b.jsonl")
     assert done.returncode == 2
-    assert "--cluster is for the outputs of a project's models" in done.stderr
+    assert "--cluster generates outputs with a project's models" in done.stderr

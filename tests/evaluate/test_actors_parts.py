@@ -175,7 +175,7 @@ def test_ray_is_not_imported_without_a_cluster() -> None:
 def test_an_address_without_an_answer_is_reported_at_once() -> None:
     for address in ("127.0.0.1:9", "ray://127.0.0.1:9"):
         with (
-            pytest.raises(ConfigError, match=r"nobody answers at .*:9"),
+            pytest.raises(ConfigError, match=r"nothing answers at .*:9"),
             connected(ClusterSettings(address=address)),
         ):
             pass

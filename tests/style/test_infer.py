@@ -79,7 +79,7 @@ def test_a_habit_of_the_majority_is_commented_out_and_can_be_taken_in():
     found = inferred(outputs, SIGNED, ("pattern", Proposal({"regex": "x"})))
     assert [one.holds for one in found.suggestions] == [200]
     assert "# # holds in 200 of 300 (67%); exceptions: row" in found.text
-    begin, habits = found.text.split("# Habits of the majority")
+    begin, habits = found.text.split("# Habits of most outputs")
     rest = "".join(f"{line.replace('  # ', '  ', 1)}\n" for line in habits.split("\n")[1:])
     assert [check.level for check in parse_style(begin + "\n" + rest).checks] == ["must", "should"]
 

@@ -51,9 +51,9 @@ def test_all_problems_are_named_together():
         ("checks: [{kind: forbidden}]", 'either "any" or "regex"'),
         ("checks: [{kind: ends_with, any: []}]", "at least one text"),
         ("checks: [{kind: grounded, facts: [rumours]}]", "rumours"),
-        ("checks: [{kind: clean, id: a}, {kind: grounded, id: a}]", "more than one check"),
+        ("checks: [{kind: clean, id: a}, {kind: grounded, id: a}]", 'several checks have the id "a"'),
         ("checks: [{kind: clean, when: [a]}]", "expected a field name"),
-        ("checks: [{kind: vocabulary, preferred: {a: [a]}}]", "its own variant"),
+        ("checks: [{kind: vocabulary, preferred: {a: [a]}}]", "a variant of itself"),
         ("checks: {", "not valid YAML"),
     ],
 )
@@ -79,7 +79,7 @@ def test_the_shipped_style_reads():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name: a\nchecks: [{kind: clean}]\nname: b", 'lines 1 and 3: the key "name" is given twice'),
+        ("name: a\nchecks: [{kind: clean}]\nname: b", 'lines 1 and 3: the key "name" is repeated'),
         ("checks:\n  - kind: length\n    max: 3\n    max: 4", 'lines 3 and 4: the key "max"'),
         ("checks: [{kind: clean}]\n---\nchecks: [{kind: clean}]", "keep one style per file"),
         ("checks:\n\t- kind: clean", "indent with spaces"),

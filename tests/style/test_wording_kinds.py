@@ -106,7 +106,7 @@ def test_phrases_of_the_request_count_where_they_are_asked_for():
 @pytest.mark.parametrize(
     ("check", "said"),
     [
-        ("{kind: language, is: english}", '"is" takes a language code of two letters'),
+        ("{kind: language, is: english}", '"is" must be a two-letter language code'),
         ("{kind: language}", '"is" is missing'),
         ("{kind: language, is: en, min_characters: 0}", "must be at least 1"),
         ("{kind: readability}", 'needs "grade_min" or "grade_max"'),

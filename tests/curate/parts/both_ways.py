@@ -12,13 +12,13 @@ import polars as pl
 
 from tuneworth.core import Clock, TuneworthError
 from tuneworth.curate import (
-    Asked,
+    CurateRequest,
     CurateSettings,
     DataSettings,
     Executor,
-    HeldSplits,
     Job,
     Override,
+    PinnedSplits,
     curate,
     open_storage,
     read_pairs,
@@ -155,14 +155,14 @@ def _flat(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
 
 def on_one_machine(
     path: Path, run: Path, *, style: StyleSchema | None = None, data: Mapping[str, Any] | None = None,
-    overrides: Sequence[Override] = (), held: HeldSplits | None = None, seed: int = 0, **rules: Any,
+    overrides: Sequence[Override] = (), pinned: PinnedSplits | None = None, seed: int = 0, **rules: Any,
 ) -> "tuple[pl.DataFrame, dict[str, Any]] | str":  # fmt: skip
     """Ledger and summary of curating by candidates, written to `run`; or what stands against it."""
     known = DataSettings(path=str(path), **(data or {}))
     try:
         curated = curate(
             read_pairs(path, known), style, settings=CurateSettings(method="candidates", **rules),
-            identifiers=known.identifiers, date=known.date, overrides=overrides, held=held, seed=seed,
+            identifiers=known.identifiers, date=known.date, overrides=overrides, pinned=pinned, seed=seed,
         )  # fmt: skip
     except TuneworthError as error:
         return str(error)
@@ -172,12 +172,12 @@ def on_one_machine(
 
 def in_parts(
     path: Path, run: Path, *, style: StyleSchema | None = None, data: Mapping[str, Any] | None = None,
-    overrides: Sequence[Override] = (), held: HeldSplits | None = None, seed: int = 0, most_bytes: int | None = None,
+    overrides: Sequence[Override] = (), pinned: PinnedSplits | None = None, seed: int = 0, most_bytes: int | None = None,
     buckets: int = 3, executor: Executor | None = None, **rules: Any,
 ) -> "tuple[pl.DataFrame, dict[str, Any]] | str":  # fmt: skip
     """The same in parts, in memory or, with an executor, stored."""
     known = DataSettings(path=str(path), **(data or {}))
-    asked = Asked(
+    asked = CurateRequest(
         style, CurateSettings(method="candidates", **rules), identifiers=known.identifiers, date=known.date,
         overrides=overrides,
     )  # fmt: skip
@@ -185,7 +185,7 @@ def in_parts(
         try:
             read = read_parts(job, path, known, most_bytes=most_bytes or MOST_BYTES)
             curated = curate_parts(
-                job, read, asked, held=held or HeldSplits(), seed=seed, buckets=buckets, clock=Clock({})
+                job, read, asked, pinned=pinned or PinnedSplits(), seed=seed, buckets=buckets, clock=Clock({})
             )
         except TuneworthError as error:
             return str(error)

@@ -16,7 +16,7 @@ from tuneworth.curate.jobs.similar import _piece, stored_between, stored_candida
 from tuneworth.curate.jobs.tasks import Table
 from tuneworth.curate.match import across, signed
 from tuneworth.curate.match.candidates import Caps, candidate_tiles
-from tuneworth.curate.match.join import AlikePairs, alike_pairs, alike_tiles_between
+from tuneworth.curate.match.join import SimilarPairs, similar_pairs, similar_tiles_between
 from tuneworth.curate.match.ngrams import gram_sets
 from tuneworth.curate.read.normalise import content_hash
 
@@ -68,14 +68,14 @@ def by_text(pairs, texts):
 def in_memory(texts, threshold, caps):
     told = []
     tiles = candidate_tiles(texts, threshold, caps=caps, report=told.append)
-    return by_text(AlikePairs.joined(list(tiles)), texts), told[0]
+    return by_text(SimilarPairs.joined(list(tiles)), texts), told[0]
 
 
 def in_parts(folder, texts, threshold, caps, buckets, executor=None):
     job = a_job(folder, executor)
     tables, offsets, numbered = stored(job, texts, buckets)
     found = stored_candidates(job, "inputs", tables, offsets, threshold, caps=caps)
-    pairs = AlikePairs.joined(list(found.pairs()))
+    pairs = SimilarPairs.joined(list(found.pairs()))
     assert (pairs.left < pairs.right).all()
     return by_text(pairs, numbered), found.skew
 
@@ -109,7 +109,7 @@ def test_slices_change_nothing(tmp_path, monkeypatch):
 def test_parts_miss_no_more_than_is_said(tmp_path):
     texts = edited(2, 800, length=20)
     found, skew = in_parts(tmp_path, texts, 0.8, Caps(), 4)
-    exact = by_text(alike_pairs(gram_sets(texts), 0.8), texts)
+    exact = by_text(similar_pairs(gram_sets(texts), 0.8), texts)
     assert found <= exact
     assert len(found) >= 0.999 * len(exact) > 200
     assert skew.capped == 0
@@ -128,7 +128,7 @@ def test_stored_pairs_are_read_as_often_as_asked_and_made_once(tmp_path):
     job = a_job(tmp_path)
     tables, offsets, _ = stored(job, edited(4, 100), 3)
     found = stored_candidates(job, "inputs", tables, offsets, 0.8)
-    first, again = (AlikePairs.joined(list(found.pairs())) for _ in range(2))
+    first, again = (SimilarPairs.joined(list(found.pairs())) for _ in range(2))
     assert first.left.tolist() == again.left.tolist() != []
     files = sorted(tmp_path.rglob("done.json"))
     stamps = [path.stat().st_mtime_ns for path in files]
@@ -149,9 +149,9 @@ def test_the_search_between_two_sides_is_exact(tmp_path_factory, seed, n, bucket
     tables, offsets, texts = stored(job, edited(seed, n), buckets)
     side = np.random.default_rng(seed).integers(0, 4, n)  # 0: neither, 3: both
     held, train = side % 2 == 1, side >= 2
-    found = AlikePairs.joined(list(stored_between(job, "split", tables, offsets, held, train, threshold, most=most)))
-    tiles = alike_tiles_between(gram_sets(texts), np.flatnonzero(held), np.flatnonzero(train), threshold)
-    assert as_rows(found) == as_rows(AlikePairs.joined(list(tiles)))
+    found = SimilarPairs.joined(list(stored_between(job, "split", tables, offsets, held, train, threshold, most=most)))
+    tiles = similar_tiles_between(gram_sets(texts), np.flatnonzero(held), np.flatnonzero(train), threshold)
+    assert as_rows(found) == as_rows(SimilarPairs.joined(list(tiles)))
 
 
 def test_texts_of_like_lengths_are_compared_by_tasks_of_their_own(tmp_path, monkeypatch):
@@ -159,9 +159,9 @@ def test_texts_of_like_lengths_are_compared_by_tasks_of_their_own(tmp_path, monk
     job = a_job(tmp_path)
     tables, offsets, texts = stored(job, ["", "a", *edited(7, 300)], 12)
     held = np.arange(len(texts)) % 4 == 0
-    found = AlikePairs.joined(list(stored_between(job, "split", tables, offsets, held, ~held, 0.5)))
-    tiles = alike_tiles_between(gram_sets(texts), np.flatnonzero(held), np.flatnonzero(~held), 0.5)
-    assert as_rows(found) == as_rows(AlikePairs.joined(list(tiles)))
+    found = SimilarPairs.joined(list(stored_between(job, "split", tables, offsets, held, ~held, 0.5)))
+    tiles = similar_tiles_between(gram_sets(texts), np.flatnonzero(held), np.flatnonzero(~held), 0.5)
+    assert as_rows(found) == as_rows(SimilarPairs.joined(list(tiles)))
     assert len(found.left) > 30
     assert len(list((tmp_path / "split-across-0.5").iterdir())) == 3
 
@@ -183,7 +183,7 @@ def test_another_threshold_uses_the_sides_again(tmp_path):
     tables, offsets, texts = stored(job, edited(5, 80), 2)
     held = np.arange(len(texts)) % 4 == 0
     high, low = (
-        AlikePairs.joined(list(stored_between(job, "split", tables, offsets, held, ~held, t))) for t in (0.9, 0.6)
+        SimilarPairs.joined(list(stored_between(job, "split", tables, offsets, held, ~held, t))) for t in (0.9, 0.6)
     )
     assert 0 < len(high.left) < len(low.left)
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("split")) == [
@@ -196,5 +196,5 @@ def test_offsets_that_do_not_fit_are_refused(tmp_path):
     tables, offsets, _ = stored(job, edited(6, 10), 2)
     with pytest.raises(ValueError, match="2 buckets need 3 offsets"):
         stored_candidates(job, "inputs", tables, offsets[:-1], 0.8)
-    with pytest.raises(DataError, match="at most 4,294,967,296"):
+    with pytest.raises(DataError, match="more than the limit of 4,294,967,296"):
         stored_candidates(job, "inputs", tables, np.array([0, 5, 2**33]), 0.8)

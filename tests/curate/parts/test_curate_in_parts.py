@@ -12,12 +12,12 @@ from scipy.stats import binom
 
 from tuneworth.core import DataError, RunBroken
 from tuneworth.curate import (
-    Asked,
+    CurateRequest,
     CurateSettings,
     DataSettings,
-    HeldSplits,
     Job,
     Override,
+    PinnedSplits,
     bucket_count,
     curate,
     curate_files,
@@ -32,7 +32,7 @@ from tuneworth.curate.jobs.executors import Here
 from tuneworth.curate.jobs.storage import Done, Storage
 from tuneworth.curate.jobs.tasks import Result, Task
 from tuneworth.curate.match.candidates import band_keys, expected_recall
-from tuneworth.curate.match.join import alike_pairs
+from tuneworth.curate.match.join import similar_pairs
 from tuneworth.curate.match.ngrams import gram_sets
 from tuneworth.style import read_style
 
@@ -66,7 +66,7 @@ def missed(threshold: float, left: Sequence[str], right: Sequence[str]) -> np.nd
 def test_of_pairs_at_the_threshold_no_more_are_missed_than_is_said(threshold: float) -> None:
     count = 50_000
     left, right = at_threshold(threshold, count)
-    exact = alike_pairs(gram_sets([*left, *right]), threshold)
+    exact = similar_pairs(gram_sets([*left, *right]), threshold)
     at = exact.shared * 20 == exact.union * round(threshold * 20)
     assert at.sum() >= 0.99 * count
     alike = exact.left[exact.right == exact.left + count]
@@ -169,7 +169,7 @@ def data(tmp_path: Path) -> Path:
     return write_files(tmp_path / "data", messy(80, 3))
 
 
-def job_of(data: Path, store: Path, executor: Here, asked: Asked, *, partitions: int | None = None) -> Job:
+def job_of(data: Path, store: Path, executor: Here, asked: CurateRequest, *, partitions: int | None = None) -> Job:
     """The job that the command would open."""
     known = DataSettings(path=str(data))
     parts = file_parts(find_files(str(data)), known)
@@ -177,7 +177,9 @@ def job_of(data: Path, store: Path, executor: Here, asked: Asked, *, partitions:
     return Job.open(open_storage(store), facts, executor=executor)
 
 
-def curated(data: Path, store: Path, run: Path, *, executor: Here | None = None, asked: Asked, buckets: int = 3) -> Any:
+def curated(
+    data: Path, store: Path, run: Path, *, executor: Here | None = None, asked: CurateRequest, buckets: int = 3
+) -> Any:
     """Ledger and summary of one call of the command: broken off, or whole."""
     with job_of(data, store, executor or Here(), asked) as job:
         found = curate_files(
@@ -185,7 +187,7 @@ def curated(data: Path, store: Path, run: Path, *, executor: Here | None = None,
             data,
             DataSettings(path=str(data)),
             asked,
-            held=HeldSplits(),
+            pinned=PinnedSplits(),
             seed=0,
             buckets=bucket_count(job, buckets),
         )
@@ -197,12 +199,12 @@ def curated(data: Path, store: Path, run: Path, *, executor: Here | None = None,
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda file: file.unlink(), "vanished"),
+        (lambda file: file.unlink(), "was deleted"),
         (lambda file: file.write_bytes(file.read_bytes() + b"1,2\n"), "changed"),
     ],
 )
 def test_a_file_that_changes_between_parts_is_said(data: Path, tmp_path: Path, change: Any, text: str) -> None:
-    asked, run = Asked(None, CurateSettings()), tmp_path / "run"
+    asked, run = CurateRequest(None, CurateSettings()), tmp_path / "run"
     executor = Interrupted(2, lambda: change(data / "d.csv"))
     with pytest.raises(DataError, match=f"d.csv: .*{text}"):
         curated(data, tmp_path / "store", run, executor=executor, asked=asked)
@@ -217,7 +219,7 @@ def test_a_file_that_changes_between_parts_is_said(data: Path, tmp_path: Path, c
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [1, 6, 30])
 def test_a_job_broken_off_goes_on_with_another_number_of_workers(data: Path, tmp_path: Path, after: int) -> None:
-    asked = Asked(None, CurateSettings(mask=True))
+    asked = CurateRequest(None, CurateSettings(mask=True))
     one = on_one_machine(data, tmp_path / "one", mask=True)
     with pytest.raises(Broken):
         curated(data, tmp_path / "store", tmp_path / "run", executor=Interrupted(after, break_off), asked=asked)
@@ -235,7 +237,7 @@ def test_a_job_broken_off_goes_on_with_another_number_of_workers(data: Path, tmp
 
 @pytest.mark.slow
 def test_a_damaged_table_is_named_and_done_anew_once_it_is_deleted(data: Path, tmp_path: Path) -> None:
-    asked, run = Asked(None, CurateSettings()), tmp_path / "run"
+    asked, run = CurateRequest(None, CurateSettings()), tmp_path / "run"
     one = on_one_machine(data, tmp_path / "one")
     with pytest.raises(Broken):
         curated(data, tmp_path / "store", run, executor=Interrupted(12, break_off), asked=asked)
@@ -256,7 +258,7 @@ def test_what_parts_depend_on_makes_another_job(data: Path, tmp_path: Path) -> N
     known, parts = DataSettings(path=str(data)), file_parts(find_files(str(data)), DataSettings(path=str(data)))
 
     def facts(**changed: Any) -> str:
-        asked = Asked(read_style(path, allow_code=True), CurateSettings(**changed))
+        asked = CurateRequest(read_style(path, allow_code=True), CurateSettings(**changed))
         return json.dumps(fingerprint(parts, known, asked, seed=0, partitions=None), sort_keys=True)
 
     before = facts()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import Executor, HeldSplits, Override, Processes
+from tuneworth.curate import Executor, Override, PinnedSplits, Processes
 from tuneworth.curate.jobs.executors import Here
 from tuneworth.curate.jobs.storage import Done, Storage
 from tuneworth.curate.jobs.tasks import Result, Task, carry_out
@@ -103,13 +103,13 @@ def test_given_splits_held_splits_and_decisions_give_the_same(style: Any, tmp_pa
     path = write_files(tmp_path / "data", rows)
     earlier = on_one_machine(write_files(tmp_path / "earlier", messy(200, 2)[:120]), tmp_path / "first", data=NAMED)
     assert not isinstance(earlier, str)
-    held = HeldSplits().grown(earlier[0])
+    pinned = PinnedSplits().grown(earlier[0])
     decided = [Override(id=name, decision=what, who="reviewer") for name, what in _decisions(earlier[0])]
     for mask in (False, True):
         folder = tmp_path / f"mask {mask}"
         folder.mkdir()
         one = compare(
-            path, folder, style=style, data=NAMED, held=held, overrides=decided, mask=mask, seed=3, executor=Here()
+            path, folder, style=style, data=NAMED, pinned=pinned, overrides=decided, mask=mask, seed=3, executor=Here()
         )
         assert set(one[0]["rule"]) >= {"override", "leaked"}
         assert one[1]["overrides"]["unmatched"] == ["nobody's"]

@@ -63,14 +63,12 @@ def test_a_worker_that_is_killed_costs_its_task_a_second_run(
 
 
 def test_a_storage_that_the_nodes_cannot_see_is_refused_with_their_names(on_ray: RayTasks) -> None:
-    with pytest.raises(
-        ConfigError, match=r"(?s)node 127.0.0.2 does not see the storage memory://pairs.*node 127.0.0.3"
-    ):
+    with pytest.raises(ConfigError, match=r"(?s)node 127.0.0.2 cannot read the storage memory://pairs.*node 127.0.0.3"):
         on_ray.prepare(open_storage("memory://pairs"))
 
 
 def test_a_task_larger_than_any_node_is_refused_at_once(two_nodes: Any) -> None:
-    with pytest.raises(ConfigError, match=r"memory_per_task = '900 TB' is more than any node offers"):
+    with pytest.raises(ConfigError, match=r"memory_per_task = '900 TB' is more than any node has"):
         RayTasks(ClusterSettings(address=two_nodes.address, memory_per_task="900 TB"))
     import ray
 
@@ -91,7 +89,7 @@ def test_another_version_of_ray_is_said(two_nodes: Any, monkeypatch: pytest.Monk
     import ray
 
     monkeypatch.setattr(ray, "__version__", "2.1.0")
-    with pytest.raises(ConfigError, match=r"(?s)2\.60\.0.*Every node and this machine need the same versions"):
+    with pytest.raises(ConfigError, match=r"(?s)2\.60\.0.*Use the same versions"):
         RayTasks(ClusterSettings(address=two_nodes.address))
 
 
@@ -100,7 +98,9 @@ def test_nobody_at_the_address_is_said_at_once(scheme: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"{scheme}127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(ConfigError, match=r'(?s)\[cluster\] address = ".*": nobody answers at .*Start one \(ray start'):
+    with pytest.raises(
+        ConfigError, match=r'(?s)\[cluster\] address = ".*": nothing answers at .*Start one \(ray start'
+    ):
         RayTasks(ClusterSettings(address=address))
 
 
@@ -108,7 +108,7 @@ def test_a_cluster_that_ended_is_said_where_the_environment_still_names_it(monke
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.2:{free.getsockname()[1]}")
-    with pytest.raises(ConfigError, match=r'address = "auto": nobody answers at 127.0.0.2:\d+ \(Connection refused\)'):
+    with pytest.raises(ConfigError, match=r'address = "auto": nothing answers at 127.0.0.2:\d+ \(Connection refused\)'):
         RayTasks(ClusterSettings())
 
 
@@ -122,13 +122,15 @@ def test_a_server_of_another_kind_at_the_address_is_no_cluster(monkeypatch: pyte
 
 
 def test_what_a_head_node_says_comes_without_its_traceback_and_with_advice() -> None:
-    failed = ray_connection._told("ray://head:10001", "Initialization failure from server:\nTraceback (most recent")
+    failed = ray_connection._connection_error(
+        "ray://head:10001", "Initialization failure from server:\nTraceback (most recent"
+    )
     assert failed.splitlines() == [
         '[cluster] address = "ray://head:10001": Initialization failure from server',
-        "Run the same command again; if that fails too, look at ray_client_server.err on the head node.",
+        "Run the same command again; if it still fails, see ray_client_server.err on the head node.",
     ]
-    silent = ray_connection._told("ray://head:6379", "ray client connection timeout")
-    assert "or it refuses the token" in silent
+    silent = ray_connection._connection_error("ray://head:6379", "ray client connection timeout")
+    assert "or the server rejected the token" in silent
     assert "--ray-client-server-port" in silent
 
 

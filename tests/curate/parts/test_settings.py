@@ -33,7 +33,7 @@ def test_an_address_is_a_word_or_a_host_with_its_port(address: str) -> None:
         ({"memory_per_task": 5}, 'memory_per_task must be at least "16 MiB", found 5'),
         ({"partitions": 0}, "partitions must be from 1 to 100,000, found 0"),
         ({"workers": -1}, "workers must be from 1 to 100,000, found -1"),
-        ({"storage": " "}, "storage names no place"),
+        ({"storage": " "}, "storage is empty"),
         ({"partitions": "many"}, 'partitions must be a whole number, found "many"'),
     ],
 )

@@ -15,7 +15,7 @@ import pytest
 from tuneworth.core import DataError
 from tuneworth.curate import (
     EXACT_WORK,
-    Asked,
+    CurateRequest,
     CurateSettings,
     DataSettings,
     Drawn,
@@ -197,7 +197,7 @@ def test_exact_and_candidates_part_where_curating_parts_them() -> None:
 def test_a_larger_curating_takes_what_its_sample_said(tmp_path: Path, generated: ModuleType, variety: Any) -> None:
     made = generated.Generated(24_000, variety)
     files = generated.write_generated(tmp_path / "data", made, rows_per_file=7_000)
-    asked = Asked(None, CurateSettings())
+    asked = CurateRequest(None, CurateSettings())
     found = []
     for name, most in (("quarter", 1_000), ("whole", 4_000), ("all", 48_000)):
         drawn = draw_sample(files, DataSettings(path=""), tmp_path / name, most=most, seed=0)

@@ -88,7 +88,7 @@ def test_tables_without_their_done_count_as_nothing(storage: Storage) -> None:
     storage.store("read", 0, {"texts": TEXTS})
     storage.files.remove("read/00000/done.json")
     assert storage.find("read", 0) is None
-    with pytest.raises(RunBroken, match=r"part 0 of stage read is not there\nRun the same command again"):
+    with pytest.raises(RunBroken, match=r"part 0 of stage read is missing\nRun the same command again"):
         storage.load("read", 0, "texts")
 
 
@@ -107,7 +107,7 @@ def test_a_table_cut_short_or_gone_is_done_anew_and_said_where_it_is_read(storag
         storage.load("read", 0, "texts")
     storage.files.remove(file)
     assert storage.find("read", 0) is None
-    with pytest.raises(RunBroken, match="is gone"):
+    with pytest.raises(RunBroken, match="is missing"):
         storage.load("read", 0, "texts")
 
 
@@ -127,7 +127,7 @@ def test_what_is_removed_is_gone(storage: Storage) -> None:
 
 def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(RunBroken, match=r"the storage refuses .*file/read/00000: .*\nMake room, or see to the rights"):
+    with pytest.raises(RunBroken, match=r"the storage failed at .*file/read/00000: .*\nCheck free space, permissions"):
         open_storage(tmp_path / "file").store("read", 0, {"texts": TEXTS})
 
 
@@ -136,7 +136,7 @@ def test_a_disk_that_takes_no_more_leaves_no_part(tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
-        with pytest.raises(RunBroken, match=r"the storage refuses .*read/00000: .*File too large"):
+        with pytest.raises(RunBroken, match=r"the storage failed at .*read/00000: .*File too large"):
             open_storage(tmp_path).store("read", 0, {"texts": TEXTS, "large": large})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

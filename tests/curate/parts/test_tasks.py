@@ -53,7 +53,7 @@ def test_a_second_run_does_only_what_is_missing_and_says_so(stages: ModuleType, 
     with Job.open(open_storage(tmp_path / "store"), {}, executor=Here(), say=said.append) as job:
         assert job.run(tasks) == stages.expected(4)[0]
     assert [len((tmp_path / f"numbers-{part}").read_text().splitlines()) for part in range(4)] == [1, 1, 1, 1]
-    assert said == [f"numbers: 4 of 4 parts (3 were done before), 40 rows in {said[0].split(' in ')[1]}"]
+    assert said == [f"numbers: 4 of 4 parts (3 already done), 40 rows in {said[0].split(' in ')[1]}"]
 
 
 def test_another_fingerprint_is_another_job(stages: ModuleType, tmp_path: Path) -> None:
@@ -110,15 +110,15 @@ def test_memory_is_known_by_stage_and_warned_of(stages: ModuleType, tmp_path: Pa
         (line,) = job.memory_warnings(4 * 10**8)
         job.run([Task("light", 0, stages.nothing)])
         assert job.memory()["light"] < job.memory()["heavy"] - 2 * 10**8  # each task is measured by itself
-    assert line.startswith("heavy, part 1: held ")
-    assert "above memory_per_task (400 MB); more partitions" in line
+    assert line.startswith("heavy, part 1 used ")
+    assert "more than memory_per_task (400 MB); raise partitions" in line
 
 
 def test_a_second_driver_is_told_who_works_on_the_job(tmp_path: Path) -> None:
     storage = open_storage(tmp_path)
     with (
         Job.open(storage, {}, executor=Here()) as job,
-        pytest.raises(RunBroken, match=rf"another command works on this job: process {os.getpid()} on "),
+        pytest.raises(RunBroken, match=rf"another command is working on this job: process {os.getpid()} on "),
     ):
         Job.open(storage, {}, executor=Here())
     assert job.storage.read_json("lease.json") is None
@@ -147,7 +147,7 @@ def test_a_dead_drivers_lease_is_taken_over(tmp_path: Path) -> None:
 def test_a_driver_whose_lease_was_taken_stops(stages: ModuleType, tmp_path: Path) -> None:
     with Job.open(open_storage(tmp_path), {}, executor=Here()) as job:
         job.storage.write_json("lease.json", _lease("another", 1, 0))
-        with pytest.raises(RunBroken, match="another command has taken over this job"):
+        with pytest.raises(RunBroken, match="another command took over this job"):
             job.run([Task("none", 0, stages.nothing)])
     assert job.storage.read_json("lease.json")["machine"] == "another"
 
@@ -163,7 +163,7 @@ def test_progress_says_rate_and_time_left_at_most_every_five_seconds() -> None:
         "signatures: 12 of 32 parts, 1,200,000 rows, 120,000 rows/s, about 20 s left",
     ]
     progress.finish()
-    assert said[2] == "signatures: 32 of 32 parts (2 were done before), 1,200,000 rows in 10 s"
+    assert said[2] == "signatures: 32 of 32 parts (2 already done), 1,200,000 rows in 10 s"
 
 
 def test_a_stage_asked_for_again_says_nothing_new(stages: ModuleType, tmp_path: Path) -> None:
@@ -177,4 +177,4 @@ def test_a_stage_asked_for_again_says_nothing_new(stages: ModuleType, tmp_path: 
 def test_progress_names_a_stage_without_its_hash() -> None:
     said: list[str] = []
     Progress("search inputs 5f73eada-across-0.8", 2, said.append, skipped=2).finish()
-    assert said == ["search inputs-across-0.8: 2 of 2 parts (2 were done before)"]
+    assert said == ["search inputs-across-0.8: 2 of 2 parts (2 already done)"]
