@@ -13,7 +13,7 @@ from ..core import unbroken as say
 from .sections import judgements
 from .sections.certificate import certificate
 from .sections.data import style_rows
-from .sections.dropped import left_rows
+from .sections.dropped import dropped_rows
 from .sections.first_screen import Headline
 from .sections.gates import gate_rows
 from .sections.money import money_rows
@@ -68,7 +68,7 @@ def curated_markdown(run: StoredCuration, *, project: str, headline: Headline) -
     rules = [(short(text, MOST_LETTERS), broken, share) for text, _, broken, share in style_rows(data)]
     warnings = [warning["text"] for warning in data.get("warnings") or []]
     return _rendered(
-        "curated.md.j2", project=project, headline=headline, dropped=left_rows(run, texts=False), rules=rules,
+        "curated.md.j2", project=project, headline=headline, dropped=dropped_rows(run, texts=False), rules=rules,
         certificate=certificate(data), warnings=warnings, ledger=ledger_place(run.path),
     )  # fmt: skip
 
