@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from ..core import NBSP, kept_together
+from ..core import NBSP, kept_together, row_text
 from ..core import unbroken as say
 from .charts.rows import RANGE
 from .words import printable
@@ -134,10 +134,12 @@ def _asset(folder: str, name: str) -> str:
 @cache
 def _environment() -> jinja2.Environment:
     """One environment per process, since a page may be rendered several times until it fits."""
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
+    environment.filters["row_text"] = lambda row: row_text(row, say)
+    return environment
 
 
 def _css_text(text: str) -> str:

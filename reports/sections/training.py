@@ -92,8 +92,8 @@ def training_facts(run: StoredRun) -> list[Row]:
         Row("trainable_parameters", "Trained parameters", finite(training.get("trainable_parameters")) or None,
             note=f"rank {say.count(rank)}" if rank else ""),
         Row("dtype", "Number format", FORMATS.get(str(training.get("dtype")), training.get("dtype"))),
-        Row("train_loss", "Training loss", _loss_or_none(training, "train_loss")),
-        Row("validation_loss", "Validation loss", _loss_or_none(training, "validation_loss")),
+        Row("train_loss", "Training loss", _known(_loss, training.get("train_loss"))),
+        Row("validation_loss", "Validation loss", _known(_loss, training.get("validation_loss"))),
         Row("best_step", "Kept weights", _known(lambda step: f"step {say.count(step)}", training.get("best_step"))),
         Row("seconds", "Time", finite(training.get("seconds")), "seconds"),
         Row("tokens_per_second", "Speed", None if rate is None else f"{say.count(rate, 'token')} per second"),
@@ -149,10 +149,6 @@ def _why(training: Mapping[str, Any], setting: str) -> str:
     if not isinstance(ruled, list):
         return ""
     return ", by rule" if setting in ruled else ", as stated"
-
-
-def _loss_or_none(training: Mapping[str, Any], key: str) -> str | None:
-    return _known(_loss, training.get(key))
 
 
 # --- the curve --------------------------------------------------------------------------------------------------
