@@ -91,7 +91,7 @@ def _sentence(data: Mapping[str, Any]) -> str:
         return "No rows were read."
     if not kept:
         return (
-            f"None of {rows} can be used{_because(data)}."
+            f"Not one of {rows} can be used{_because(data)}."
             if read > 1
             else f"The only row cannot be used{_because(data)}."
         )

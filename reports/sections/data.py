@@ -78,7 +78,7 @@ def kept_of_read(data: Mapping[str, Any]) -> str:
     if kept == read:
         return f"All {say.count(read)} rows were kept" if read > 1 else "The only row was kept"
     if not kept:
-        return f"None of {say.count(read)} rows was kept" if read > 1 else "The only row was dropped"
+        return f"Not one of {say.count(read)} rows was kept" if read > 1 else "The only row was dropped"
     return f"{say.count(kept)} of {say.count(read)} rows {'was' if kept == 1 else 'were'} kept"
 
 

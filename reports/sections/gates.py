@@ -33,7 +33,7 @@ def _lead(rows: Sequence[GateRow]) -> str:
         return f"The condition set for this run {'does not hold' if failed else 'holds'}."
     if failed in (0, len(rows)):
         return (
-            f"{'None' if failed else 'All'} of the {len(rows)} conditions set for this run hold{'s' if failed else ''}."
+            f"All {len(rows)} conditions set for this run {'fail' if failed else 'hold'}."
         )
     return f"{failed} of the {len(rows)} conditions set for this run {'does' if failed == 1 else 'do'} not hold."
 

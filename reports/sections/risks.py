@@ -78,7 +78,7 @@ def lead(run: StoredRun) -> str:
     over, watched = tones.count("fix"), tones.count("open")
     if not checked:
         return (
-            f"None of the {_word(len(found))} risks was checked." if len(found) > 1 else "The one risk was not checked."
+            f"Not one of the {_word(len(found))} risks was checked." if len(found) > 1 else "The one risk was not checked."
         )
     all_of = (
         f"All {_word(len(found))}"
@@ -87,7 +87,7 @@ def lead(run: StoredRun) -> str:
     )
     first = f"{all_of} risks {_was(measured)} measured"
     if measured == 0:
-        first = f"None of the {_word(len(found))} risks was measured"
+        first = f"Not one of the {_word(len(found))} risks was measured"
     if stated:
         judged = f"{_word(stated)} judged by stated numbers"
         first += f" and {judged}" if measured else f", {judged.replace(' judged', f' {_was(stated)} judged', 1)}"

@@ -174,7 +174,7 @@ def test_what_is_no_number_is_named(make_run: Callable[..., Path], number: str) 
     (run / "results.json").write_text(
         text.replace('"payback_days": 14.0', f'"payback_days": {number}'), encoding="utf-8"
     )
-    with pytest.raises(DataError, match=r"results\.json: money\.payback_days is no number"):
+    with pytest.raises(DataError, match=r"results\.json: money\.payback_days is not a finite number"):
         write_report(run)
 
 

@@ -221,7 +221,7 @@ def test_an_order_is_that_of_the_cards_and_the_first_one_comes_back(window: Wind
     facts = """[...document.querySelectorAll('.card')].map(card => {
       const [one, two, reference] = [...card.querySelectorAll('.pair > .answer > .output')].map(exampleText.plain);
       const id = card.querySelector('h3 bdi').textContent, faults = card.dataset.checks.split(' ').filter(Boolean).length;
-      return {id, long: -Math.max(one.length, two.length), faults: -faults, far: exampleText.likeness(two, reference)};
+      return {id, long: -Math.max(one.length, two.length), faults: -faults, far: exampleText.similarity(two, reference)};
     })"""
     before: list[dict[str, Any]] = window.value(facts)
     opened.locator("[name=order]").select_option(order)

@@ -157,7 +157,7 @@ def test_the_cost_table_counts_machines_where_there_are_some(pages):
     section = page[page.index('aria-label="Costs of one request"') :]
     total = words_of(next(match["cells"] for match in ROW.finditer(section) if "total" in match["attributes"]))
     # 48 EUR a day for 5,000 requests of which nine in ten are acceptable
-    assert total == "One acceptable output, machines included, at 5,000 requests a day 0.0102 EUR 0.0107 EUR"
+    assert total == "One acceptable output, including machines, at 5,000 requests a day 0.0102 EUR 0.0107 EUR"
 
 
 def test_names_that_no_address_may_hold_still_lead_somewhere():
